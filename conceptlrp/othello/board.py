@@ -1,0 +1,352 @@
+"""The rules of Othello on bitboards: legal moves, flipped discs, results.
+
+A square is a number 0..63 = 8 * (rank - 1) + file, so a1 is 0, h1 is 7 and h8 is
+63; bit ``s`` of a uint64 bitboard is square ``s``. Positions are seen by the side
+to move: ``own`` holds its discs, ``opponent`` the other side's. A 6 x 6 board lies
+in the middle of the 8 x 8 word, on the squares that are named b2 to g7 there.
+
+Functions take Python integers or uint64 arrays of any shape, which broadcast.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from conceptlrp.errors import IllegalMoveError
+
+PASS: Final = 64
+NO_MOVE: Final = -1
+BLACK: Final = 0
+WHITE: Final = 1
+
+REGION: Final = {6: 0x007E7E7E7E7E7E00, 8: 0xFFFFFFFFFFFFFFFF}
+
+# Discs on files a and h end every line that is not vertical, so leaving them out
+# of the discs that a line may run through also stops it at the edge of the board.
+_INNER_FILES: Final = 0x7E7E7E7E7E7E7E7E
+_BLOCK: Final = 8192
+_PERFT_BLOCK: Final = 1 << 16
+
+# What the functions take, and what their kernels compute with.
+Bitboards: TypeAlias = int | np.uint64 | NDArray[np.uint64]
+Words: TypeAlias = Any
+
+
+def legal_moves(
+    own: Bitboards, opponent: Bitboards, *, size: int = 8
+) -> NDArray[np.uint64]:
+    """Return the squares where the side to move may play.
+
+    Parameters
+    ----------
+    own, opponent : uint64 of shape (N,), or any shapes that broadcast
+        Discs of the side to move and of the other side.
+    size : int
+        Side of the board, 8 or 6.
+
+    Returns
+    -------
+    uint64 of the broadcast shape
+        Bit ``s`` is set when square ``s`` is a legal move; 0 means a pass or the
+        end of the game.
+
+    Raises
+    ------
+    ValueError
+        The size is neither 6 nor 8.
+
+    Examples
+    --------
+    >>> squares(legal_moves(*start()))
+    [19, 26, 37, 44]
+    """
+    region = region_of(size)
+    if isinstance(own, int) and isinstance(opponent, int):
+        return np.asarray(legal_words(own, opponent) & region, np.uint64)[()]
+    mine, theirs = np.broadcast_arrays(_words(own), _words(opponent))
+    result = np.empty(mine.shape, np.uint64)
+    flat_mine, flat_theirs, flat = mine.reshape(-1), theirs.reshape(-1), result.ravel()
+    for block in _blocks(flat.size):
+        flat[block] = legal_words(flat_mine[block], flat_theirs[block]) & region
+    return flat.reshape(mine.shape)[()]
+
+
+def flips(
+    own: Bitboards, opponent: Bitboards, square: ArrayLike, *, size: int = 8
+) -> NDArray[np.uint64]:
+    """Return the discs that a move turns over.
+
+    Parameters
+    ----------
+    own, opponent : uint64 of shape (N,), or any shapes that broadcast
+        Discs of the side to move and of the other side.
+    square : int of shape (N,), broadcast likewise
+        The move.
+    size : int
+        Side of the board, 8 or 6.
+
+    Returns
+    -------
+    uint64 of the broadcast shape
+        0 where the move is not legal, which includes `PASS` and `NO_MOVE`.
+
+    Examples
+    --------
+    >>> squares(flips(*start(), 19))
+    [27]
+    """
+    bit = square_bits(square) & region_of(size)
+    mine, theirs, bits = np.broadcast_arrays(_words(own), _words(opponent), bit)
+    result = np.empty(mine.shape, np.uint64).ravel()
+    flat = [part.reshape(-1) for part in (mine, theirs, bits)]
+    for block in _blocks(result.size):
+        result[block] = flip_words(*(part[block] for part in flat))
+    return result.reshape(mine.shape)[()]
+
+
+def play(
+    own: Bitboards, opponent: Bitboards, square: ArrayLike, *, size: int = 8
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Play one move in each position.
+
+    Parameters
+    ----------
+    own, opponent : uint64 of shape (N,), or any shapes that broadcast
+        Discs of the side to move and of the other side.
+    square : int of shape (N,), broadcast likewise
+        The move; `PASS` only swaps the sides.
+    size : int
+        Side of the board, 8 or 6.
+
+    Returns
+    -------
+    own, opponent : uint64 of the broadcast shape
+        The board as the next side to move sees it, whether it can move or not.
+
+    Raises
+    ------
+    IllegalMoveError
+        A move turns no disc over.
+    """
+    turned = flips(own, opponent, square, size=size)
+    illegal = np.atleast_1d((turned == 0) & (np.asarray(square) != PASS))
+    if illegal.any():
+        moves = np.broadcast_to(np.asarray(square), illegal.shape)
+        where = int(np.argmax(illegal))
+        message = f"move {moves.flat[where]} at index {where} turns no disc over"
+        raise IllegalMoveError(message)
+    mine, theirs = _words(own), _words(opponent)
+    return theirs & ~turned, mine | turned | square_bits(square)
+
+
+def start(size: int = 8) -> tuple[int, int]:
+    """Return the discs of black, who moves first, and of white at the start.
+
+    Examples
+    --------
+    >>> [squares(discs) for discs in start()]
+    [[28, 35], [27, 36]]
+    """
+    region_of(size)
+    return 1 << 28 | 1 << 35, 1 << 27 | 1 << 36
+
+
+def count(bitboards: Bitboards) -> NDArray[np.uint8]:
+    """Return the number of discs of each bitboard, as uint8 of the same shape."""
+    return np.bitwise_count(_words(bitboards))
+
+
+def is_over(own: Bitboards, opponent: Bitboards, *, size: int = 8) -> NDArray[np.bool_]:
+    """Tell for each position whether neither side can move."""
+    moves = legal_moves(own, opponent, size=size)
+    moves = moves | legal_moves(opponent, own, size=size)
+    return np.equal(moves, 0)
+
+
+def final_score(own: Bitboards, opponent: Bitboards, size: int) -> NDArray[np.int8]:
+    """Return the discs of ``own``, the winner being given the empty squares.
+
+    Parameters
+    ----------
+    own, opponent : uint64 of shape (N,), or any shapes that broadcast
+        The board at the end of the game.
+    size : int
+        Side of the board, 8 or 6.
+
+    Returns
+    -------
+    int8 of the broadcast shape
+        Half the squares for a draw, whoever has how many discs.
+    """
+    squares_in_all = int(region_of(size)).bit_count()
+    mine, theirs = count(own).astype(np.int8), count(opponent).astype(np.int8)
+    level = np.int8(squares_in_all // 2)
+    ahead = np.where(mine > theirs, np.int8(squares_in_all) - theirs, mine)
+    return np.where(mine == theirs, level, ahead).astype(np.int8)[()]
+
+
+def perft(depth: int, *, size: int = 8) -> int:
+    """Count the lines of play of ``depth`` plies from the start position.
+
+    A pass is one ply, and a game that ends earlier counts as one line.
+
+    Examples
+    --------
+    >>> [perft(depth) for depth in range(1, 6)]
+    [4, 12, 56, 244, 1396]
+
+    References
+    ----------
+    Aart Bik, "Computing deep perft and divide numbers for Reversi".
+    """
+    own, opponent = (np.array([discs], np.uint64) for discs in start(size))
+    return _count_lines(own, opponent, depth, size)
+
+
+def squares(bitboard: int | np.uint64 | NDArray[np.uint64]) -> list[int]:
+    """Return the squares of one bitboard in ascending order."""
+    word = int(bitboard)
+    return [square for square in range(64) if word >> square & 1]
+
+
+def to_boards(own: Bitboards, opponent: Bitboards) -> NDArray[np.int8]:
+    """Return boards of +1 for ``own``, -1 for ``opponent`` and 0 for empty.
+
+    Parameters
+    ----------
+    own, opponent : uint64 of shape (N,)
+        Discs of the side to move and of the other side.
+
+    Returns
+    -------
+    int8 of shape (N, 8, 8)
+        Row 0 is rank 1, column 0 is file a.
+    """
+    mine, theirs = np.broadcast_arrays(_words(own), _words(opponent))
+    return _bits(mine) - _bits(theirs)
+
+
+def region_of(size: int) -> int:
+    """Return the squares of a board as a bitboard, or refuse its size."""
+    if size not in REGION:
+        message = f"board size is {size!r}, expected 8 or 6"
+        raise ValueError(message)
+    return REGION[size]
+
+
+def square_bits(square: ArrayLike) -> NDArray[np.uint64]:
+    """Return the bitboard of each square, 0 for what is no square."""
+    # A negative number becomes a shift beyond the word, which numpy takes as 0.
+    shifts = np.asarray(square, np.int64).astype(np.uint64)
+    return np.left_shift(np.uint64(1), shifts)
+
+
+def legal_words(own: Words, opponent: Words) -> Words:
+    """Return the legal moves on the 8 x 8 board, of one block of positions."""
+    inner = opponent & _INNER_FILES
+    moves = _ends_of_lines(own, opponent, 8)
+    for step in (1, 7, 9):
+        moves |= _ends_of_lines(own, inner, step)
+    return moves & ~(own | opponent)
+
+
+def flip_words(own: Words, opponent: Words, bit: Words) -> Words:
+    """Return the discs that a disc on ``bit`` turns over, 0 on a taken square."""
+    inner = opponent & _INNER_FILES
+    turned = _lines_between(own, opponent, bit, 8)
+    for step in (1, 7, 9):
+        turned |= _lines_between(own, inner, bit, step)
+    return turned * ((bit & (own | opponent)) == 0)
+
+
+def _runs(origin: Words, through: Words, step: int) -> tuple[Words, Words]:
+    """Return the runs of ``through`` that start beside ``origin``, both ways."""
+    # Two single steps, then two steps of two squares: six discs at most.
+    double = 2 * step
+    pairs = through & (through << step)
+    up = through & (origin << step)
+    up |= through & (up << step)
+    up |= pairs & (up << double)
+    up |= pairs & (up << double)
+    pairs >>= step
+    down = through & (origin >> step)
+    down |= through & (down >> step)
+    down |= pairs & (down >> double)
+    down |= pairs & (down >> double)
+    return up, down
+
+
+def _ends_of_lines(own: Words, through: Words, step: int) -> Words:
+    up, down = _runs(own, through, step)
+    up <<= step
+    up |= down >> step
+    return up
+
+
+def _lines_between(own: Words, through: Words, bit: Words, step: int) -> Words:
+    up, down = _runs(bit, through, step)
+    up *= (own & (up << step)) != 0
+    up |= down * ((own & (down >> step)) != 0)
+    return up
+
+
+def _count_lines(
+    own: NDArray[np.uint64], opponent: NDArray[np.uint64], depth: int, size: int
+) -> int:
+    if depth <= 0:
+        return own.size
+    moves = legal_moves(own, opponent, size=size)
+    stuck = moves == 0
+    if depth == 1:
+        return int(count(moves).sum(dtype=np.int64)) + int(stuck.sum())
+    over = is_over(own[stuck], opponent[stuck], size=size)
+    passed = opponent[stuck][~over], own[stuck][~over]
+    children = [passed, *_children(own, opponent, moves)]
+    mine, theirs = (np.concatenate(side) for side in zip(*children, strict=True))
+    total = int(over.sum())
+    for block in _blocks(mine.size, _PERFT_BLOCK):
+        total += _count_lines(mine[block], theirs[block], depth - 1, size)
+    return total
+
+
+def _children(
+    own: NDArray[np.uint64], opponent: NDArray[np.uint64], moves: NDArray[np.uint64]
+) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint64]]]:
+    """Yield the positions after the first legal move of all, the second, ..."""
+    while (left := moves != 0).any():
+        own, opponent, moves = own[left], opponent[left], moves[left]
+        bit = moves & (~moves + np.uint64(1))
+        yield _after(own, opponent, bit)
+        moves = moves & ~bit
+
+
+def _after(
+    own: NDArray[np.uint64], opponent: NDArray[np.uint64], bit: NDArray[np.uint64]
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    mine, theirs = np.empty_like(own), np.empty_like(own)
+    for block in _blocks(own.size):
+        turned = flip_words(own[block], opponent[block], bit[block])
+        mine[block] = opponent[block] & ~turned
+        theirs[block] = own[block] | turned | bit[block]
+    return mine, theirs
+
+
+def _words(bitboards: Bitboards) -> NDArray[np.uint64]:
+    if isinstance(bitboards, np.ndarray) and bitboards.dtype.kind not in "ui":
+        message = f"bitboards are {bitboards.dtype}, expected uint64"
+        raise TypeError(message)
+    return np.asarray(bitboards, np.uint64)
+
+
+def _blocks(length: int, block: int = _BLOCK) -> Iterator[slice]:
+    # Short blocks keep the temporary arrays of a kernel in the cache.
+    for first in range(0, length, block):
+        yield slice(first, first + block)
+
+
+def _bits(words: NDArray[np.uint64]) -> NDArray[np.int8]:
+    octets = np.ascontiguousarray(words, "<u8").reshape(*words.shape, 1).view(np.uint8)
+    bits = np.unpackbits(octets, axis=-1, bitorder="little")
+    return bits.reshape(*words.shape, 8, 8).view(np.int8)

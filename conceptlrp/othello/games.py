@@ -1,0 +1,192 @@
+"""Games as tables: their moves and what is known about each.
+
+Shapes use G games and M moves (60, or 32 on the 6 x 6 board). Passes are not
+recorded. A score is the number of black discs at the end, the empty squares
+being given to the winner.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from conceptlrp.errors import IllegalMoveError
+from conceptlrp.othello.replay import move_table, moves_per_game, replay
+
+_DTYPES: Final[dict[str, type[np.generic]]] = {
+    "black": np.str_,
+    "white": np.str_,
+    "tournament": np.str_,
+    "year": np.int16,
+    "score": np.int8,
+    "recorded_score": np.int8,
+    "theoretical_score": np.int8,
+    "finished": np.bool_,
+    "source": np.str_,
+    "index": np.int32,
+}
+_UNKNOWN: Final[dict[str, ArrayLike]] = {
+    "black": "",
+    "white": "",
+    "tournament": "",
+    "year": 0,
+    "recorded_score": -1,
+    "theoretical_score": -1,
+    "source": "",
+}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Games:
+    """Games with what is known about them, one entry a game.
+
+    Attributes
+    ----------
+    moves : int8 of shape (G, M)
+        Squares in order of play without passes, `NO_MOVE` after the last.
+    black, white, tournament : str of shape (G,)
+        Names, empty when unknown.
+    year : int16 of shape (G,)
+        0 when unknown.
+    score : int8 of shape (G,)
+        Black discs, empties to the winner; -1 when the game is unfinished.
+    recorded_score, theoretical_score : int8 of shape (G,)
+        What the file says of the result, and of the result under perfect play
+        from a late position on; -1 when unknown.
+    finished : bool of shape (G,)
+        Whether neither side can move after the last move.
+    source : str of shape (G,)
+        Name of the file.
+    index : int32 of shape (G,)
+        Place of the game in the file, the first being 0.
+    size : int
+        Side of the board, 8 or 6.
+    """
+
+    moves: NDArray[np.int8]
+    black: NDArray[np.str_]
+    white: NDArray[np.str_]
+    tournament: NDArray[np.str_]
+    year: NDArray[np.int16]
+    score: NDArray[np.int8]
+    recorded_score: NDArray[np.int8]
+    theoretical_score: NDArray[np.int8]
+    finished: NDArray[np.bool_]
+    source: NDArray[np.str_]
+    index: NDArray[np.int32]
+    size: int = 8
+
+    def __post_init__(self) -> None:
+        width = moves_per_game(self.size)
+        if self.moves.ndim != 2 or self.moves.shape[1] != width:
+            message = f"moves have shape {self.moves.shape}, expected (G, {width})"
+            raise ValueError(message)
+        for name, column in self.columns().items():
+            if len(column) != len(self.moves):
+                message = f"{name} has {len(column)} entries, expected {len(self)}"
+                raise ValueError(message)
+
+    def __len__(self) -> int:
+        return len(self.moves)
+
+    @classmethod
+    def from_moves(
+        cls, moves: ArrayLike, *, size: int = 8, **known: ArrayLike
+    ) -> "Games":
+        """Make games from their moves, which are replayed for the results.
+
+        Parameters
+        ----------
+        moves : int8 of shape (G, M), or less wide
+            Squares in order of play without passes, `NO_MOVE` after the last.
+        size : int
+            Side of the board, 8 or 6.
+        **known : arrays of shape (G,), or one value for all games
+            Any of the other columns but the results, such as ``black``.
+
+        Returns
+        -------
+        Games
+            Names that are not given are empty, years 0 and scores -1.
+
+        Raises
+        ------
+        IllegalMoveError
+            A game has an illegal move.
+        """
+        games, illegal = judge(moves, size=size, **known)
+        if (illegal >= 0).any():
+            game = int(np.argmax(illegal >= 0))
+            message = f"game {game + 1}, move {illegal[game] + 1} is not legal"
+            raise IllegalMoveError(message)
+        return games
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return the columns by name, every attribute but ``size``."""
+        names = [field.name for field in fields(self) if field.name != "size"]
+        return {name: getattr(self, name) for name in names}
+
+    def take(self, indices: ArrayLike) -> "Games":
+        """Return the games at some indices, or those that a mask is true for."""
+        chosen = np.asarray(indices)
+        columns = {name: column[chosen] for name, column in self.columns().items()}
+        return Games(**columns, size=self.size)
+
+    @staticmethod
+    def concatenate(parts: Sequence["Games"]) -> "Games":
+        """Join the games of several files.
+
+        Raises
+        ------
+        ValueError
+            There are none, or their boards differ in size.
+        """
+        sizes = {part.size for part in parts}
+        if len(sizes) != 1:
+            message = f"games are of board sizes {sorted(sizes)}, expected exactly one"
+            raise ValueError(message)
+        columns = [part.columns() for part in parts]
+        joined = {
+            name: np.concatenate([part[name] for part in columns])
+            for name in columns[0]
+        }
+        return Games(**joined, size=sizes.pop())
+
+
+def judge(
+    moves: ArrayLike, *, size: int = 8, **known: ArrayLike
+) -> tuple[Games, NDArray[np.int16]]:
+    """Make games of those rows of moves that are legal throughout.
+
+    Parameters
+    ----------
+    moves : int8 of shape (G, M)
+        Squares in order of play without passes, `NO_MOVE` after the last.
+    size : int
+        Side of the board, 8 or 6.
+    **known : arrays of shape (G,), or one value for all games
+        Any of the other columns of `Games` but the results.
+
+    Returns
+    -------
+    games : Games
+        The legal games, in order.
+    illegal : int16 of shape (G,)
+        Place of the first illegal move of each row, -1 when there is none.
+    """
+    table = move_table(moves, size=size)
+    found = replay(table, size=size)
+    legal = found.illegal < 0
+    columns: dict[str, ArrayLike] = {
+        **_UNKNOWN,
+        "index": np.arange(len(table)),
+        **known,
+    }
+    columns |= {"score": found.score, "finished": found.finished}
+    full = {
+        name: np.broadcast_to(np.asarray(value, _DTYPES[name]), len(table))[legal]
+        for name, value in columns.items()
+    }
+    return Games(moves=table[legal], **full, size=size), found.illegal

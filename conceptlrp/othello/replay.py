@@ -1,0 +1,217 @@
+"""Replaying games: every position in which a move was chosen, and the result.
+
+Shapes use G games, M moves a game (60, or 32 on the 6 x 6 board) and P decision
+positions. Passes are not recorded: a side that cannot move is passed over. A
+decision position is the board before a recorded move, after such a pass.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from conceptlrp.othello.board import (
+    BLACK,
+    NO_MOVE,
+    final_score,
+    flip_words,
+    is_over,
+    legal_words,
+    region_of,
+    square_bits,
+    start,
+)
+
+# A block is small enough for its boards to stay in the cache from ply to ply.
+_BLOCK: Final = 4096
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Replay:
+    """The decision positions of games, ordered by game, then by ply.
+
+    Attributes
+    ----------
+    own, opponent : uint64 of shape (P,)
+        Discs of the side to move and of the other side.
+    mover : uint8 of shape (P,)
+        `BLACK` or `WHITE`.
+    ply : uint8 of shape (P,)
+        Moves played before, which is also the place of ``played`` in the game.
+    played : int8 of shape (P,)
+        The move that was played.
+    game : int32 of shape (P,)
+        Row of the game.
+    illegal : int16 of shape (G,)
+        Place of the first illegal move, -1 when there is none. Positions from
+        there on are left out.
+    finished : bool of shape (G,)
+        Whether neither side can move after the last move.
+    score : int8 of shape (G,)
+        Black discs, empties to the winner; -1 when the game is unfinished.
+    """
+
+    own: NDArray[np.uint64]
+    opponent: NDArray[np.uint64]
+    mover: NDArray[np.uint8]
+    ply: NDArray[np.uint8]
+    played: NDArray[np.int8]
+    game: NDArray[np.int32]
+    illegal: NDArray[np.int16]
+    finished: NDArray[np.bool_]
+    score: NDArray[np.int8]
+
+
+def replay(moves: ArrayLike, *, size: int = 8) -> Replay:
+    """Play games move by move, passing over a side that cannot move.
+
+    Parameters
+    ----------
+    moves : int8 of shape (G, M)
+        Squares in order of play without passes, `NO_MOVE` after the last.
+    size : int
+        Side of the board, 8 or 6.
+
+    Returns
+    -------
+    Replay
+        A move that turns no disc over, or that follows a gap, is illegal.
+
+    Raises
+    ------
+    ValueError
+        The moves are not a table of whole numbers, or the size is not 6 or 8.
+
+    Examples
+    --------
+    >>> found = replay([[37, 43, 18, NO_MOVE]])
+    >>> found.mover.tolist(), found.finished.tolist()
+    ([0, 1, 0], [False])
+    """
+    table = move_table(moves, size=size)
+    blocks = [
+        _replay_block(table[first : first + _BLOCK], first, size)
+        for first in range(0, max(len(table), 1), _BLOCK)
+    ]
+    names = list(blocks[0])
+    # Blocks are emptied as they are joined, so that memory holds them once.
+    return Replay(
+        **{name: np.concatenate([b.pop(name) for b in blocks]) for name in names}
+    )
+
+
+def moves_per_game(size: int) -> int:
+    """Return how many moves a game can have: 60, or 32 on the 6 x 6 board."""
+    return region_of(size).bit_count() - 4
+
+
+def move_table(moves: ArrayLike, *, size: int = 8) -> NDArray[np.int8]:
+    """Return moves as a table of the width of a game, filled up with `NO_MOVE`.
+
+    Parameters
+    ----------
+    moves : int array of shape (G, M)
+        Squares in order of play; M is at most 60, or 32 on the 6 x 6 board.
+    size : int
+        Side of the board, 8 or 6.
+
+    Returns
+    -------
+    int8 of shape (G, 60) or (G, 32)
+        A new array.
+
+    Raises
+    ------
+    ValueError
+        The moves are not such a table.
+    """
+    table, width = np.asarray(moves), moves_per_game(size)
+    if table.ndim != 2 or table.dtype.kind not in "ui" or table.shape[1] > width:
+        message = (
+            f"moves are {table.dtype} of shape {table.shape}, "
+            f"expected whole numbers of shape (G, {width}) or less wide"
+        )
+        raise ValueError(message)
+    if table.size and not NO_MOVE <= table.min() <= table.max() < 64:
+        message = f"moves run from {table.min()} to {table.max()}, expected -1 to 63"
+        raise ValueError(message)
+    filled = np.full((len(table), width), NO_MOVE, np.int8)
+    filled[:, : table.shape[1]] = table
+    return filled
+
+
+class _Boards:
+    """Games in progress, one board each, all at the same ply."""
+
+    def __init__(self, games: int, size: int) -> None:
+        self.region = region_of(size)
+        self.size = size
+        self.own, self.opponent = (np.full(games, d, np.uint64) for d in start(size))
+        self.mover = np.full(games, BLACK, np.uint8)
+        self.ended = np.zeros(games, np.bool_)
+        self.illegal = np.full(games, -1, np.int16)
+
+    def turned_by(self, moves: NDArray[np.int8], ply: int) -> NDArray[np.uint64]:
+        """Return the discs each move turns over, after a pass where one is due."""
+        bits = square_bits(moves) & np.uint64(self.region)
+        turned: NDArray[np.uint64] = flip_words(self.own, self.opponent, bits)
+        moved = moves != NO_MOVE
+        # Few moves turn nothing over, so only these games are looked at twice.
+        idle = np.flatnonzero(moved & (turned == 0))
+        due = idle[legal_words(self.own[idle], self.opponent[idle]) & self.region == 0]
+        self.swap(due)
+        turned[due] = flip_words(self.own[due], self.opponent[due], bits[due])
+        wrong = moved & (self.ended | (turned == 0)) & (self.illegal < 0)
+        self.illegal[wrong] = ply
+        self.ended |= ~moved | wrong
+        turned[self.ended] = 0
+        return turned
+
+    def swap(self, games: NDArray[np.intp]) -> None:
+        """Give the move to the other side."""
+        self.own[games], self.opponent[games] = self.opponent[games], self.own[games]
+        self.mover[games] ^= 1
+
+    def play(self, moves: NDArray[np.int8], turned: NDArray[np.uint64]) -> None:
+        """Make the moves that turn discs over."""
+        moved = turned != 0
+        after = self.own | turned | square_bits(moves)
+        self.own = np.where(moved, self.opponent & ~turned, self.own)
+        self.opponent = np.where(moved, after, self.opponent)
+        self.mover ^= moved
+
+    def result(self) -> dict[str, NDArray[Any]]:
+        """Return the columns of `Replay` that have one entry a game."""
+        over = is_over(self.own, self.opponent, size=self.size) & (self.illegal < 0)
+        turn = self.mover == BLACK
+        black = np.where(turn, self.own, self.opponent)
+        white = np.where(turn, self.opponent, self.own)
+        score = final_score(black, white, self.size)
+        score = np.where(over, score, np.int8(-1))
+        return {"illegal": self.illegal, "finished": over, "score": score}
+
+
+def _replay_block(
+    moves: NDArray[np.int8], first_game: int, size: int
+) -> dict[str, NDArray[Any]]:
+    games, width = moves.shape
+    boards = _Boards(games, size)
+    own, opponent = np.empty((2, games, width), np.uint64)
+    mover = np.empty((games, width), np.uint8)
+    made = np.zeros((games, width), np.bool_)
+    for ply in range(width):
+        turned = boards.turned_by(moves[:, ply], ply)
+        own[:, ply], opponent[:, ply] = boards.own, boards.opponent
+        mover[:, ply], made[:, ply] = boards.mover, turned != 0
+        boards.play(moves[:, ply], turned)
+    game, ply_of = np.nonzero(made)
+    return {
+        "own": own[made],
+        "opponent": opponent[made],
+        "mover": mover[made],
+        "ply": ply_of.astype(np.uint8),
+        "played": moves[made],
+        "game": (game + first_game).astype(np.int32),
+        **boards.result(),
+    }

@@ -1,0 +1,250 @@
+"""The eight symmetries of the board, applied to positions, moves and maps.
+
+Symmetry ``s`` is a number 0..7. If bit 2 of ``s`` is set, rows and columns change
+places (a8 goes to h1); then, if bit 0 is set, the files are mirrored (a1 goes to
+h1), and if bit 1 is set, the ranks (a1 goes to a8). 0 leaves the board as it is.
+A position keeps its legal moves, turned alike, on both board sizes.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from conceptlrp.othello.board import NO_MOVE, PASS
+
+SYMMETRIES: Final = 8
+_BLOCK: Final = 8192
+
+# Delta swaps: bits under the mask change places with those `step` squares further.
+_FILE_SWAPS: Final = (
+    (0x5555555555555555, 1),
+    (0x3333333333333333, 2),
+    (0x0F0F0F0F0F0F0F0F, 4),
+)
+_TRANSPOSE_SWAPS: Final = (
+    (0x00AA00AA00AA00AA, 7),
+    (0x0000CCCC0000CCCC, 14),
+    (0x00000000F0F0F0F0, 28),
+)
+
+
+def turn(bitboards: ArrayLike, s: ArrayLike) -> NDArray[np.uint64]:
+    """Turn bitboards by a symmetry.
+
+    Parameters
+    ----------
+    bitboards : uint64 of shape (N,), or any shape that broadcasts with ``s``
+        The boards.
+    s : int or int array
+        One symmetry for all boards or one for each.
+
+    Returns
+    -------
+    uint64 of the broadcast shape
+        The turned boards.
+
+    Raises
+    ------
+    ValueError
+        A symmetry is not in 0..7.
+
+    Examples
+    --------
+    >>> int(turn(1 << 19, 4)) == 1 << 26
+    True
+    """
+    which = _symmetries(s)
+    boards, which = np.broadcast_arrays(np.asarray(bitboards, np.uint64), which)
+    result = np.empty(boards.shape, np.uint64)
+    for number in np.unique(which):
+        chosen = which == number
+        result[chosen] = _turn_all(boards[chosen], int(number))
+    return result[()]
+
+
+def turn_squares(squares: ArrayLike, s: ArrayLike) -> NDArray[np.int8]:
+    """Turn moves by a symmetry.
+
+    Parameters
+    ----------
+    squares : int of shape (N,), or any shape that broadcasts with ``s``
+        Squares; `PASS` and `NO_MOVE` stay what they are.
+    s : int or int array
+        One symmetry for all moves or one for each.
+
+    Returns
+    -------
+    int8 of the broadcast shape
+        The turned moves.
+
+    Raises
+    ------
+    ValueError
+        A symmetry is not in 0..7, or a move is no square.
+
+    Examples
+    --------
+    >>> [int(turn_squares(19, s)) for s in range(8)]
+    [19, 20, 43, 44, 26, 29, 34, 37]
+    """
+    moves = np.asarray(squares)
+    if moves.size and not (moves.min() >= NO_MOVE and moves.max() <= PASS):
+        message = f"moves run from {moves.min()} to {moves.max()}, expected -1 to 64"
+        raise ValueError(message)
+    # Row s of the table ends with a pass and, reached by index -1, with no move.
+    turned: NDArray[np.int8] = _SQUARE_TABLE[_symmetries(s), moves]
+    return turned[()]
+
+
+def turn_maps(maps: ArrayLike, s: ArrayLike) -> NDArray[np.generic]:
+    """Turn maps over the board, such as heatmaps, by a symmetry.
+
+    Parameters
+    ----------
+    maps : array of shape (..., 8, 8) or (..., 6, 6)
+        The maps, row 0 being rank 1.
+    s : int, or int array of shape (N,)
+        One symmetry for all maps, or one for each entry of the first axis.
+
+    Returns
+    -------
+    array of the shape of ``maps``
+        The turned maps, a new array.
+
+    Raises
+    ------
+    ValueError
+        The maps are not square or do not fit the symmetries.
+    """
+    source, which = np.asarray(maps), _symmetries(s)
+    if source.ndim < 2 or source.shape[-1] != source.shape[-2]:
+        message = f"maps have shape {source.shape}, expected (..., 8, 8) or (..., 6, 6)"
+        raise ValueError(message)
+    if which.ndim == 0:
+        return _turned_map(source, int(which)).copy()
+    if source.ndim < 3 or which.shape != source.shape[:1]:
+        message = f"{which.shape} symmetries do not fit maps of shape {source.shape}"
+        raise ValueError(message)
+    result = np.empty_like(source)
+    for number in np.unique(which):
+        result[which == number] = _turned_map(source[which == number], int(number))
+    return result
+
+
+def inverse(s: ArrayLike) -> NDArray[np.uint8]:
+    """Return the symmetry that undoes ``s``, for one or an array of them."""
+    undoing: NDArray[np.uint8] = _INVERSE[_symmetries(s)]
+    return undoing[()]
+
+
+def compose(first: ArrayLike, then: ArrayLike) -> NDArray[np.uint8]:
+    """Return the symmetry that turns by ``first`` and by ``then`` afterwards."""
+    both: NDArray[np.uint8] = _COMPOSED[_symmetries(first), _symmetries(then)]
+    return both[()]
+
+
+def canonical(
+    own: ArrayLike, opponent: ArrayLike
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint8]]:
+    """Return the representative of each position among its eight turnings.
+
+    Parameters
+    ----------
+    own, opponent : uint64 of shape (N,)
+        Discs of the side to move and of the other side.
+
+    Returns
+    -------
+    own, opponent : uint64 of shape (N,)
+        The smallest of the eight pairs, compared by ``own`` first.
+    s : uint8 of shape (N,)
+        The lowest symmetry that turns the position into it.
+    """
+    mine, theirs = (np.asarray(side, np.uint64) for side in (own, opponent))
+    mine, theirs = np.broadcast_arrays(mine, theirs)
+    one, two = mine.flatten(), theirs.flatten()
+    which = np.zeros(mine.size, np.uint8)
+    for first in range(0, mine.size, _BLOCK):
+        block = slice(first, first + _BLOCK)
+        _minimize(one[block], two[block], which[block])
+    shape = mine.shape
+    return one.reshape(shape)[()], two.reshape(shape)[()], which.reshape(shape)[()]
+
+
+def _minimize(
+    own: NDArray[np.uint64], opponent: NDArray[np.uint64], which: NDArray[np.uint8]
+) -> None:
+    """Replace one block of positions by their smallest turnings, in place."""
+    all_own, all_opponent = _turnings(own.copy()), _turnings(opponent.copy())
+    for s in range(1, SYMMETRIES):
+        mine, theirs = all_own[s], all_opponent[s]
+        smaller = (mine < own) | ((mine == own) & (theirs < opponent))
+        np.copyto(own, mine, where=smaller)
+        np.copyto(opponent, theirs, where=smaller)
+        which[smaller] = s
+
+
+def _turnings(boards: NDArray[np.uint64]) -> list[NDArray[np.uint64]]:
+    transposed = _swap(boards, _TRANSPOSE_SWAPS)
+    turned = []
+    for base in (boards, transposed):
+        mirrored = _swap(base, _FILE_SWAPS)
+        turned += [base, mirrored, base.byteswap(), mirrored.byteswap()]
+    return turned
+
+
+def _turn_all(boards: NDArray[np.uint64], s: int) -> NDArray[np.uint64]:
+    if s & 4:
+        boards = _swap(boards, _TRANSPOSE_SWAPS)
+    if s & 1:
+        boards = _swap(boards, _FILE_SWAPS)
+    # A rank is one byte of the word.
+    return boards.byteswap() if s & 2 else boards
+
+
+def _swap(
+    boards: NDArray[np.uint64], swaps: tuple[tuple[int, int], ...]
+) -> NDArray[np.uint64]:
+    for mask, step in swaps:
+        differing = (boards ^ (boards >> np.uint64(step))) & np.uint64(mask)
+        boards = boards ^ differing ^ (differing << np.uint64(step))
+    return boards
+
+
+def _turned_map(maps: NDArray[np.generic], s: int) -> NDArray[np.generic]:
+    if s & 4:
+        maps = maps.swapaxes(-1, -2)
+    if s & 1:
+        maps = maps[..., ::-1]
+    return maps[..., ::-1, :] if s & 2 else maps
+
+
+def _symmetries(s: ArrayLike) -> NDArray[np.intp]:
+    which = np.asarray(s)
+    whole = which.dtype.kind in "ui"
+    if not whole or (which.size and not 0 <= which.min() <= which.max() < SYMMETRIES):
+        message = f"symmetry is {s!r}, expected whole numbers from 0 to 7"
+        raise ValueError(message)
+    return which.astype(np.intp)
+
+
+def _square_table() -> NDArray[np.int8]:
+    table = np.empty((SYMMETRIES, PASS + 2), np.int8)
+    table[:, PASS], table[:, NO_MOVE] = PASS, NO_MOVE
+    numbers = np.arange(64, dtype=np.int8).reshape(8, 8)
+    for s in range(SYMMETRIES):
+        # A turned map tells which square comes to each place, the table where to.
+        table[s, _turned_map(numbers, s).ravel()] = numbers.ravel()
+    return table
+
+
+def _composition_table(squares: NDArray[np.int8]) -> NDArray[np.uint8]:
+    both = squares[:, squares].swapaxes(0, 1)
+    same: NDArray[np.bool_] = (both[:, :, None] == squares).all(axis=-1)
+    return same.argmax(axis=-1).astype(np.uint8)
+
+
+_SQUARE_TABLE: Final = _square_table()
+_COMPOSED: Final = _composition_table(_SQUARE_TABLE)
+_INVERSE: Final = (_COMPOSED == 0).argmax(axis=1).astype(np.uint8)
