@@ -1,0 +1,144 @@
+"""The result of a clustering: labels, centres, markers and typical positions.
+
+Shapes use n clustered positions, C channels and K clusters. Clusters are
+numbered by size, the largest first; noise, which some estimators report, keeps
+the label -1 and is no cluster.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conceptlrp.clustering.markers import Markers, strongest_markers, typical_rows
+from conceptlrp.errors import ConceptLRPError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Clustering", "ClusteringError"]
+
+
+class ClusteringError(ConceptLRPError, ValueError):
+    """Positions that cannot be clustered."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Clustering:
+    """Clusters of positions, with what is needed to describe them.
+
+    Attributes
+    ----------
+    layer : str
+        Layer whose channels were compared.
+    target : str
+        Explained output.
+    feature : str
+        How the relevance of a position was scaled, see `relevance_features`.
+    method : str
+        The estimator with its parameters.
+    seed : int
+        Seed of everything random.
+    rows : int64 array of shape (n,)
+        Row of each position in the store, ascending.
+    labels : int32 array of shape (n,)
+        Cluster of each position, -1 for noise.
+    sizes : int64 array of shape (K,)
+        Positions of each cluster, descending.
+    centers : float32 array of shape (K, C)
+        Mean features of each cluster.
+    effects : float32 array of shape (K, C)
+        Standardised mean difference of each channel, see `marker_effects`.
+    distances : float32 array of shape (n,)
+        Distance of each position to the centre of its cluster.
+    games : int32 array of shape (n,)
+        Game of each position.
+    embedding : float32 array of shape (n, 2) or None
+        Coordinates in the plane.
+    network, corpus : str
+        Digests of the network and the corpus of the store.
+    """
+
+    layer: str
+    target: str
+    feature: str
+    method: str
+    seed: int
+    rows: "NDArray[np.int64]"
+    labels: "NDArray[np.int32]"
+    sizes: "NDArray[np.int64]"
+    centers: "NDArray[np.float32]"
+    effects: "NDArray[np.float32]"
+    distances: "NDArray[np.float32]"
+    games: "NDArray[np.int32]"
+    embedding: "NDArray[np.float32] | None"
+    network: str
+    corpus: str
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        noise = f", {self.noise} noise" if self.noise else ""
+        return (
+            f"Clustering({self.layer!r}, {len(self)} positions, "
+            f"{self.n_clusters} clusters{noise}, {self.method})"
+        )
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters K, without the noise."""
+        return len(self.sizes)
+
+    @property
+    def noise(self) -> int:
+        """Number of positions that belong to no cluster."""
+        return len(self.labels) - int(self.sizes.sum())
+
+    def members(self, cluster: int) -> "NDArray[np.int64]":
+        """Rows of a cluster's positions, ascending; cluster -1 is the noise.
+
+        Parameters
+        ----------
+        cluster : int
+            Number of the cluster.
+
+        Returns
+        -------
+        int64 array of shape (size,)
+            Rows of the store.
+        """
+        found: NDArray[np.int64] = self.rows[self.labels == cluster]
+        return found
+
+    def markers(self, k: int = 8) -> Markers:
+        """Find the channels that set each cluster apart from all other positions.
+
+        Parameters
+        ----------
+        k : int
+            Channels of each cluster.
+
+        Returns
+        -------
+        Markers
+            Channels and effects of shape (K, k), strongest first.
+        """
+        return strongest_markers(self.effects, k)
+
+    def typical(self, k: int = 8) -> tuple["NDArray[np.int64]", ...]:
+        """Find the positions nearest to each centre, at most one of a game.
+
+        Parameters
+        ----------
+        k : int
+            Positions of each cluster.
+
+        Returns
+        -------
+        tuple of K int64 arrays of shape (<= k,)
+            Rows of the store, nearest first.
+        """
+        found = typical_rows(
+            self.labels, self.distances, self.games, n_clusters=self.n_clusters, k=k
+        )
+        return tuple(self.rows[each] for each in found)

@@ -1,0 +1,225 @@
+"""Clusterings on disk: one HDF5 file for each layer, in the folder of the store.
+
+Shapes use n clustered positions, C channels and K clusters. The file appears
+complete or not at all: it is written beside its place and then renamed.
+"""
+
+import os
+import re
+from dataclasses import fields
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+from conceptlrp.clustering.clustering import Clustering
+from conceptlrp.errors import OutputExistsError, StoreError
+
+if TYPE_CHECKING:
+    from conceptlrp.store import Store
+
+__all__ = [
+    "clustered_layers",
+    "clustering_path",
+    "file_stem",
+    "load_clustering",
+    "save_clustering",
+]
+
+_ENCODING = {"encoding-type": "conceptlrp-clustering", "encoding-version": "1"}
+_ARRAYS = {
+    "rows",
+    "labels",
+    "sizes",
+    "centers",
+    "effects",
+    "distances",
+    "games",
+    "embedding",
+}
+
+
+def file_stem(name: str) -> str:
+    """Make a name that is safe in every file system and unlike any other's.
+
+    Parameters
+    ----------
+    name : str
+        Name of a layer, any text.
+
+    Returns
+    -------
+    str
+        The name itself where it is made of small ASCII letters, digits, dots,
+        hyphens and underscores, starts with a letter or digit and is short;
+        otherwise what of it is safe, and eight digits of its SHA-256.
+
+    Examples
+    --------
+    >>> file_stem("conv3"), file_stem("trunk/3")
+    ('conv3', 'trunk-3-f8651b34')
+    """
+    if re.fullmatch(r"[a-z0-9]([a-z0-9._-]{0,38}[a-z0-9_-])?", name):
+        return name
+    safe = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32]
+    return f"{safe or 'layer'}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def clustering_path(store_path: str | os.PathLike[str], layer: str) -> Path:
+    """Where the clustering of a layer lies in the folder of a store.
+
+    Parameters
+    ----------
+    store_path : path
+        Folder of the store.
+    layer : str
+        Name of the layer.
+
+    Returns
+    -------
+    Path
+        ``clusters-<layer>.h5`` in that folder.
+    """
+    return Path(store_path) / f"clusters-{file_stem(layer)}.h5"
+
+
+def clustered_layers(store: "Store") -> tuple[str, ...]:
+    """Layers of a store whose clustering has been saved.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+
+    Returns
+    -------
+    tuple of str
+        In the order of the layers.
+    """
+    return tuple(
+        layer for layer in store.layers if clustering_path(store.path, layer).exists()
+    )
+
+
+def save_clustering(
+    clustering: Clustering, store: "Store", *, overwrite: bool = False
+) -> Path:
+    """Save a clustering in the folder of the store that it was made from.
+
+    Parameters
+    ----------
+    clustering : Clustering
+        What to save.
+    store : Store
+        Its store.
+    overwrite : bool
+        Replace the clustering of the same layer that is there.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    OutputExistsError
+        If there is a clustering of this layer and it must not be replaced.
+    """
+    path = clustering_path(store.path, clustering.layer)
+    if path.exists() and not overwrite:
+        msg = f"{path}: exists already; choose overwrite to replace it"
+        raise OutputExistsError(msg)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        _write(temporary, clustering)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def load_clustering(store: "Store", layer: str) -> Clustering:
+    """Load the clustering of a layer.
+
+    Parameters
+    ----------
+    store : Store
+        The store that it was saved with.
+    layer : str
+        Name of the layer.
+
+    Returns
+    -------
+    Clustering
+        Equal to the one that was saved.
+
+    Raises
+    ------
+    StoreError
+        If there is none, the file is damaged, or it was made from another
+        network or corpus.
+    """
+    path = clustering_path(store.path, layer)
+    if not path.exists():
+        msg = f"{path}: does not exist; run 'conceptlrp cluster' for layer {layer!r}"
+        raise StoreError(msg)
+    clustering = _read(path)
+    for kind, found in (("network", clustering.network), ("corpus", clustering.corpus)):
+        expected = str(getattr(store.manifest, kind).get("digest", ""))
+        if found != expected:
+            msg = (
+                f"{path}: made from {kind} {found[:8]}, the store has {expected[:8]}; "
+                "run 'conceptlrp cluster' again"
+            )
+            raise StoreError(msg)
+    return clustering
+
+
+def _write(path: Path, clustering: Clustering) -> None:
+    with h5py.File(path, "w") as file:
+        file.attrs.update(_ENCODING)
+        for field in fields(Clustering):
+            value = getattr(clustering, field.name)
+            if field.name not in _ARRAYS:
+                file.attrs[field.name] = value
+            elif value is not None:
+                file.create_dataset(
+                    field.name, data=value, compression="gzip", track_times=False
+                )
+        file.flush()
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
+
+
+def _read(path: Path) -> Clustering:
+    try:
+        with h5py.File(path, "r") as file:
+            _check_encoding(path, file)
+            return Clustering(
+                **{f.name: _element(file, f.name) for f in fields(Clustering)}
+            )
+    except (OSError, KeyError) as error:
+        msg = f"{path}: is no clustering or is damaged ({error}); make it again"
+        raise StoreError(msg) from error
+
+
+def _element(file: h5py.File, name: str) -> Any:
+    if name == "embedding" and name not in file:
+        return None
+    if name in _ARRAYS:
+        return file[name][()]
+    value = file.attrs[name]
+    return int(value) if isinstance(value, np.integer) else str(value)
+
+
+def _check_encoding(path: Path, file: h5py.File) -> None:
+    found = {key: file.attrs.get(key) for key in _ENCODING}
+    if found != _ENCODING:
+        kind, version = found.values()
+        msg = (
+            f"{path}: holds {kind} version {version}, expected "
+            f"{_ENCODING['encoding-type']} version {_ENCODING['encoding-version']}"
+        )
+        raise StoreError(msg)

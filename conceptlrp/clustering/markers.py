@@ -1,0 +1,246 @@
+"""What sets a cluster apart: its marker channels and its typical positions.
+
+Shapes use n positions, C channels and K clusters.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "Markers",
+    "center_distances",
+    "cluster_centers",
+    "marker_effects",
+    "strongest_markers",
+    "typical_rows",
+]
+
+# Below this part of a channel's spread over all positions, a spread within the
+# clusters counts as this part: a channel that is constant in a cluster and in
+# the rest, but differs between them, then has a large effect, not an infinite one.
+_SPREAD_FLOOR = 0.01
+
+_BLOCK = 8192
+
+
+@dataclass(frozen=True, eq=False)
+class Markers:
+    """The channels that set each cluster apart, strongest first.
+
+    Attributes
+    ----------
+    channels : int32 array of shape (K, k)
+        Channel numbers.
+    effects : float32 array of shape (K, k)
+        Standardised mean difference of each; negative where the cluster has
+        less of the channel than the rest.
+    """
+
+    channels: "NDArray[np.int32]"
+    effects: "NDArray[np.float32]"
+
+
+def cluster_centers(
+    features: "NDArray[np.float32]", labels: "NDArray[np.int32]", n_clusters: int
+) -> "NDArray[np.float32]":
+    """Mean feature vector of each cluster.
+
+    Parameters
+    ----------
+    features : float32 array of shape (n, C)
+        Features of the positions.
+    labels : int32 array of shape (n,)
+        Cluster of each, -1 for noise.
+    n_clusters : int
+        Number of clusters K.
+
+    Returns
+    -------
+    float32 array of shape (K, C)
+        Zero for a cluster without positions.
+    """
+    count, total, _ = _moments(features, labels, n_clusters, np.zeros(1))
+    centers = total[:n_clusters] / np.maximum(count[:n_clusters, None], 1)
+    return centers.astype(np.float32)
+
+
+def center_distances(
+    features: "NDArray[np.float32]",
+    labels: "NDArray[np.int32]",
+    centers: "NDArray[np.float32]",
+) -> "NDArray[np.float32]":
+    """Euclidean distance of each position to the centre of its cluster.
+
+    Parameters
+    ----------
+    features : float32 array of shape (n, C)
+        Features of the positions.
+    labels : int32 array of shape (n,)
+        Cluster of each, -1 for noise.
+    centers : float32 array of shape (K, C)
+        Cluster centres.
+
+    Returns
+    -------
+    float32 array of shape (n,)
+        Infinite for noise.
+    """
+    distances = np.full(len(features), np.inf, dtype=np.float32)
+    for start in range(0, len(features), _BLOCK):
+        inside = start + np.flatnonzero(labels[start : start + _BLOCK] >= 0)
+        step = features[inside] - centers[labels[inside]]
+        distances[inside] = np.sqrt(np.square(step, dtype=np.float64).sum(axis=1))
+    return distances
+
+
+def marker_effects(
+    features: "NDArray[np.float32]", labels: "NDArray[np.int32]", n_clusters: int
+) -> "NDArray[np.float32]":
+    """Standardised mean difference of every channel, cluster against the rest.
+
+    With means ``a`` and ``b``, variances ``u`` and ``v`` and counts ``p`` and
+    ``q`` of a channel in the cluster and in all other positions, noise
+    included, the effect is ``(a - b) / sqrt((p u + q v) / (p + q - 2))`` with
+    variances around their own mean (Cohen's d).
+
+    Parameters
+    ----------
+    features : float32 array of shape (n, C)
+        Features of the positions.
+    labels : int32 array of shape (n,)
+        Cluster of each, -1 for noise.
+    n_clusters : int
+        Number of clusters K.
+
+    Returns
+    -------
+    float32 array of shape (K, C)
+        Zero where the means agree or the cluster or the rest is empty. The
+        divisor is at least 1 % of the channel's spread over all positions, so
+        that the effect stays finite.
+
+    References
+    ----------
+    Cohen, Statistical Power Analysis for the Behavioral Sciences (1988), ch. 2.
+
+    Examples
+    --------
+    >>> features = np.array([[0.0], [1.0], [4.0], [5.0]], dtype=np.float32)
+    >>> marker_effects(features, np.array([0, 0, 1, 1], dtype=np.int32), 2).round(2)
+    array([[-5.66],
+           [ 5.66]], dtype=float32)
+    """
+    shift = features.mean(axis=0, dtype=np.float64)
+    moments = _moments(features, labels, n_clusters, shift)
+    count, total, square = (each[:n_clusters] for each in moments)
+    all_count, all_total, all_square = (each.sum(axis=0) for each in moments)
+    count = count[:, None]
+    rest = all_count - count
+    within = _squares_about_mean(count, total, square)
+    within += _squares_about_mean(rest, all_total - total, all_square - square)
+    spread = np.sqrt(within / np.maximum(all_count - 2, 1))
+    overall = _squares_about_mean(np.asarray(all_count), all_total, all_square)
+    floor = _SPREAD_FLOOR * np.sqrt(overall / max(all_count, 1))
+    difference = _mean(total, count) - _mean(all_total - total, rest)
+    known = (count > 0) & (rest > 0) & (floor > 0)
+    divisor = np.where(known, np.maximum(spread, floor), 1)
+    return np.where(known, difference / divisor, 0).astype(np.float32)
+
+
+def strongest_markers(effects: "NDArray[np.float32]", k: int) -> Markers:
+    """Pick the k channels of each cluster with the largest effect.
+
+    Parameters
+    ----------
+    effects : float32 array of shape (K, C)
+        Effects from `marker_effects`.
+    k : int
+        Channels of each cluster, at most C.
+
+    Returns
+    -------
+    Markers
+        By magnitude; the lower channel first where two are equal.
+    """
+    order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :k]
+    picked = np.take_along_axis(effects, order, axis=1)
+    return Markers(channels=order.astype(np.int32), effects=picked)
+
+
+def typical_rows(
+    labels: "NDArray[np.int32]",
+    distances: "NDArray[np.float32]",
+    games: "NDArray[np.int32]",
+    *,
+    n_clusters: int,
+    k: int,
+) -> tuple["NDArray[np.int64]", ...]:
+    """Find the positions nearest to each centre, at most one of a game.
+
+    Parameters
+    ----------
+    labels : int32 array of shape (n,)
+        Cluster of each position.
+    distances : float32 array of shape (n,)
+        Distance of each to the centre of its cluster.
+    games : int32 array of shape (n,)
+        Game of each.
+    n_clusters : int
+        Number of clusters K.
+    k : int
+        Positions wanted of each cluster.
+
+    Returns
+    -------
+    tuple of K int64 arrays of shape (<= k,)
+        Indices into `labels`, nearest first.
+    """
+    order = np.lexsort((distances, labels))
+    bounds = np.searchsorted(labels[order], np.arange(n_clusters + 1))
+    found = []
+    for start, stop in pairwise(bounds):
+        members = order[start:stop]
+        first = np.unique(games[members], return_index=True)[1]
+        found.append(members[np.sort(first)[:k]].astype(np.int64))
+    return tuple(found)
+
+
+def _moments(
+    features: "NDArray[np.float32]",
+    labels: "NDArray[np.int32]",
+    n_clusters: int,
+    shift: "NDArray[np.float64]",
+) -> tuple["NDArray[np.float64]", "NDArray[np.float64]", "NDArray[np.float64]"]:
+    """Count, sum and sum of squares by cluster; the last row is the noise."""
+    count = np.zeros(n_clusters + 1)
+    total = np.zeros((n_clusters + 1, features.shape[1]))
+    square = np.zeros_like(total)
+    for start in range(0, len(features), _BLOCK):
+        part = labels[start : start + _BLOCK]
+        member = np.zeros((n_clusters + 1, len(part)))
+        member[part, np.arange(len(part))] = 1
+        values = features[start : start + _BLOCK] - shift
+        count += member.sum(axis=1)
+        total += member @ values
+        square += member @ np.square(values)
+    return count, total, square
+
+
+def _mean(
+    total: "NDArray[np.float64]", count: "NDArray[np.float64]"
+) -> "NDArray[np.float64]":
+    return total / np.maximum(count, 1)
+
+
+def _squares_about_mean(
+    count: "NDArray[np.float64]",
+    total: "NDArray[np.float64]",
+    square: "NDArray[np.float64]",
+) -> "NDArray[np.float64]":
+    return np.maximum(square - np.square(total) / np.maximum(count, 1), 0)

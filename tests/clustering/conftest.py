@@ -1,0 +1,64 @@
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+
+@dataclass
+class FakeStore:
+    """The part of a store that clustering reads, held in memory."""
+
+    values: np.ndarray
+    path: Path
+    game: np.ndarray
+    layers: tuple[str, ...] = ("conv1", "conv2")
+    targets: tuple[str, ...] = ("played",)
+    reads: list[int] = field(default_factory=list)
+
+    def __post_init__(self):
+        digests = {"network": {"digest": "net" * 8}, "corpus": {"digest": "cor" * 8}}
+        self.manifest = SimpleNamespace(**digests)
+        self.positions = SimpleNamespace(game=self.game)
+
+    def __len__(self):
+        return len(self.values)
+
+    def channels(self, _layer):
+        return self.values.shape[1]
+
+    def relevance(self, _layer, *, rows=None, **_options):
+        found = self.values[slice(None) if rows is None else rows]
+        self.reads.append(len(found))
+        return found
+
+
+def planted(n, channels, clusters, *, seed=0, spread=0.05, scale=True):
+    """Relevance that uses one mixture of channels in each cluster."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, clusters, n)
+    centers = random.normal(size=(clusters, channels))
+    values = centers[labels] + spread * random.normal(size=(n, channels))
+    if scale:
+        values *= random.lognormal(sigma=1.0, size=(n, 1))
+    return values.astype(np.float32), labels
+
+
+@pytest.fixture
+def make_store(tmp_path):
+    def make(values, game=None):
+        game = np.arange(len(values)) // 3 if game is None else game
+        return FakeStore(np.asarray(values, np.float32), tmp_path, np.asarray(game))
+
+    return make
+
+
+@pytest.fixture
+def blobs():
+    return planted(900, 12, 6)
+
+
+@pytest.fixture
+def blob_store(make_store, blobs):
+    return make_store(blobs[0])

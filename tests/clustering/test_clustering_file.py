@@ -1,0 +1,110 @@
+from dataclasses import fields
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pytest
+
+from conceptlrp.clustering import (
+    Clustering,
+    cluster_positions,
+    clustered_layers,
+    load_clustering,
+    save_clustering,
+)
+from conceptlrp.clustering.clustering_file import clustering_path, file_stem
+from conceptlrp.errors import OutputExistsError, StoreError
+
+
+@pytest.fixture
+def clustering(blob_store):
+    return cluster_positions(blob_store, layer="conv2", n_clusters=6)
+
+
+@pytest.mark.parametrize("embedding", ["pca", None])
+def test_a_loaded_clustering_equals_the_saved_one(blob_store, embedding):
+    saved = cluster_positions(blob_store, layer="conv2", embedding=embedding)
+    save_clustering(saved, blob_store)
+
+    loaded = load_clustering(blob_store, "conv2")
+
+    for field in fields(Clustering):
+        np.testing.assert_array_equal(
+            getattr(loaded, field.name), getattr(saved, field.name)
+        )
+    assert clustered_layers(blob_store) == ("conv2",)
+
+
+def test_a_saved_clustering_is_replaced_only_when_asked(blob_store, clustering):
+    path = save_clustering(clustering, blob_store)
+
+    with pytest.raises(OutputExistsError, match="exists already"):
+        save_clustering(clustering, blob_store)
+
+    assert save_clustering(clustering, blob_store, overwrite=True) == path
+    assert [each.name for each in blob_store.path.iterdir()] == [path.name]
+
+
+def test_the_same_clustering_gives_the_same_bytes(blob_store, clustering):
+    path = save_clustering(clustering, blob_store)
+    first = path.read_bytes()
+
+    save_clustering(clustering, blob_store, overwrite=True)
+
+    assert path.read_bytes() == first
+
+
+def test_nothing_is_left_when_writing_fails(blob_store, clustering, monkeypatch):
+    monkeypatch.setattr(
+        "conceptlrp.clustering.clustering_file.os.fsync", lambda _: 1 / 0
+    )
+
+    with pytest.raises(ZeroDivisionError):
+        save_clustering(clustering, blob_store)
+
+    assert not list(blob_store.path.iterdir())
+
+
+def test_a_clustering_of_another_corpus_is_refused(blob_store, clustering):
+    save_clustering(clustering, blob_store)
+    blob_store.manifest.corpus = {"digest": "other"}
+
+    with pytest.raises(StoreError, match="made from corpus corcorco, the store has o"):
+        load_clustering(blob_store, "conv2")
+
+
+def test_a_missing_clustering_names_the_command(blob_store):
+    with pytest.raises(StoreError, match="run 'conceptlrp cluster' for layer 'conv1'"):
+        load_clustering(blob_store, "conv1")
+
+
+def test_a_file_that_is_not_ours_is_refused(blob_store):
+    path = clustering_path(blob_store.path, "conv1")
+    path.write_text("text")
+    with pytest.raises(StoreError, match="is no clustering or is damaged"):
+        load_clustering(blob_store, "conv1")
+
+    with h5py.File(path, "w") as file:
+        file.attrs["encoding-type"] = "anndata"
+    with pytest.raises(
+        StoreError, match="holds anndata version None, expected concept"
+    ):
+        load_clustering(blob_store, "conv1")
+
+
+def test_layers_with_odd_names_have_safe_and_different_files():
+    names = ["conv1", "Conv1", "trunk/3", "trunk-3", "../../etc", "<b>", "é", "", "."]
+    names += ["a" * 300, "con.", "layer one"]
+
+    stems = [file_stem(name) for name in names]
+
+    assert len({stem.casefold() for stem in stems}) == len(names)
+    assert all(stem.isascii() and "/" not in stem and len(stem) <= 41 for stem in stems)
+    assert not any(stem.startswith(".") or stem.endswith(".") for stem in stems)
+
+
+def test_the_store_folder_holds_the_file():
+    path = clustering_path("run.crp", "trunk/3")
+
+    assert path.parent.name == "run.crp"
+    assert SimpleNamespace(name=path.name).name.startswith("clusters-trunk-3-")

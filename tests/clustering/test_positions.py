@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+from sklearn.cluster import DBSCAN, KMeans
+from sklearn.decomposition import PCA
+from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import make_pipeline
+
+from conceptlrp.clustering import ClusteringError, cluster_positions, positions
+from tests.clustering.conftest import planted
+
+
+@pytest.mark.parametrize("estimator", ["spectral", "kmeans"])
+def test_planted_strategies_are_found_again(blob_store, blobs, estimator):
+    found = cluster_positions(
+        blob_store, layer="conv1", n_clusters=6, estimator=estimator
+    )
+
+    assert adjusted_rand_score(blobs[1], found.labels) >= 0.95
+    assert found.sizes.sum() == len(blob_store)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        KMeans(6, n_init=10),
+        GaussianMixture(6, covariance_type="diag", n_init=3),
+        make_pipeline(PCA(8), KMeans(6, n_init=10)),
+    ],
+    ids=["k-means", "mixture", "pipeline"],
+)
+def test_any_estimator_is_accepted_and_seeded(blob_store, blobs, estimator):
+    found = [
+        cluster_positions(blob_store, layer="conv1", estimator=estimator, seed=3)
+        for _ in range(2)
+    ]
+
+    assert adjusted_rand_score(blobs[1], found[0].labels) >= 0.8
+    np.testing.assert_array_equal(found[0].labels, found[1].labels)
+    assert "random_state=3" in found[0].method
+    assert not hasattr(estimator, "labels_")
+
+
+@pytest.mark.parametrize("estimator", ["spectral", "kmeans"])
+def test_the_same_seed_gives_the_same_clustering(blob_store, estimator):
+    first, second = (
+        cluster_positions(blob_store, layer="conv1", estimator=estimator, seed=5)
+        for _ in range(2)
+    )
+
+    for name in ("labels", "centers", "effects", "distances", "embedding"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+
+
+def test_labels_do_not_depend_on_how_the_store_is_read(blob_store, monkeypatch):
+    whole = cluster_positions(blob_store, layer="conv1", n_clusters=6)
+    monkeypatch.setattr(positions, "_ROWS_AT_ONCE", 71)
+
+    blocks = cluster_positions(blob_store, layer="conv1", n_clusters=6)
+
+    assert max(blob_store.reads[1:]) == 71
+    np.testing.assert_array_equal(whole.labels, blocks.labels)
+    np.testing.assert_array_equal(whole.embedding, blocks.embedding)
+
+
+def test_clusters_are_numbered_by_size(blob_store):
+    found = cluster_positions(blob_store, layer="conv1", n_clusters=6)
+
+    assert (np.diff(found.sizes) <= 0).all()
+    assert np.bincount(found.labels).tolist() == found.sizes.tolist()
+
+
+def test_noise_keeps_its_label_and_is_no_cluster(make_store):
+    values, _ = planted(600, 8, 3, spread=0.02)
+    values[:5] = np.random.default_rng(9).normal(size=(5, 8))
+
+    found = cluster_positions(
+        make_store(values), layer="conv1", estimator=DBSCAN(eps=0.05)
+    )
+
+    assert found.noise == len(found.members(-1)) > 0
+    assert found.n_clusters == len(found.sizes) == len(found.typical(2))
+    assert np.isinf(found.distances[found.labels == -1]).all()
+
+
+def test_chosen_rows_are_clustered_alone(blob_store):
+    mask = np.arange(len(blob_store)) % 5 == 0
+
+    by_mask = cluster_positions(blob_store, layer="conv1", rows=mask, n_clusters=6)
+    by_index = cluster_positions(
+        blob_store, layer="conv1", rows=np.flatnonzero(mask)[::-1], n_clusters=6
+    )
+
+    assert by_mask.rows.tolist() == list(range(0, 900, 5))
+    np.testing.assert_array_equal(by_mask.labels, by_index.labels)
+
+
+def test_typical_positions_are_rows_of_the_store_of_different_games(blob_store):
+    found = cluster_positions(
+        blob_store, layer="conv1", rows=np.arange(300, 900), n_clusters=6
+    )
+
+    for cluster, rows in enumerate(found.typical(5)):
+        assert len(set(blob_store.game[rows])) == 5
+        assert set(rows) <= set(found.members(cluster))
+
+
+def test_the_marker_of_a_planted_cluster_is_its_channel(make_store):
+    random = np.random.default_rng(0)
+    values = 0.1 * random.normal(size=(400, 6))
+    values[np.arange(400), np.arange(400) % 3] += 1
+
+    found = cluster_positions(make_store(values), layer="conv1", n_clusters=3)
+
+    assert sorted(found.markers(2).channels[:, 0]) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("embedding", ["pca", "tsne"])
+def test_the_layout_has_two_finite_coordinates(make_store, embedding):
+    values, _ = planted(120, 5, 3)
+
+    found = cluster_positions(
+        make_store(values), layer="conv1", n_clusters=3, embedding=embedding
+    )
+
+    assert found.embedding.shape == (120, 2)
+    assert np.isfinite(found.embedding).all()
+
+
+def test_no_layout_is_made_when_none_is_wanted(blob_store):
+    assert (
+        cluster_positions(blob_store, layer="conv1", embedding=None).embedding is None
+    )
+
+
+def test_an_empty_store_is_refused(make_store):
+    with pytest.raises(ClusteringError, match="the store holds no positions"):
+        cluster_positions(make_store(np.zeros((0, 4))), layer="conv1")
+
+
+def test_fewer_positions_than_clusters_are_refused_with_both_numbers(make_store):
+    with pytest.raises(ClusteringError, match="5 positions, expected at least 12"):
+        cluster_positions(make_store(np.eye(5)), layer="conv1")
+
+
+def test_constant_relevance_is_refused_with_the_layer(make_store):
+    store = make_store(np.ones((50, 4)))
+
+    with pytest.raises(ClusteringError, match="layer 'conv1' has the same channel rel"):
+        cluster_positions(store, layer="conv1")
+
+
+def test_relevance_that_is_not_finite_is_refused_with_its_count(make_store):
+    values, _ = planted(50, 4, 2)
+    values[7, 2] = np.nan
+
+    with pytest.raises(ClusteringError, match="not finite at 1 of 50 positions"):
+        cluster_positions(make_store(values), layer="conv1")
+
+
+def test_a_row_outside_the_store_is_refused(blob_store):
+    with pytest.raises(ValueError, match="row 900 is not in the store, expected 0 to"):
+        cluster_positions(blob_store, layer="conv1", rows=[900])
+
+
+def test_an_unknown_estimator_is_refused(blob_store):
+    with pytest.raises(ValueError, match="estimator 'leiden' is not known"):
+        cluster_positions(blob_store, layer="conv1", estimator="leiden")
+    with pytest.raises(TypeError, match="estimator is a int, expected a scikit-learn"):
+        cluster_positions(blob_store, layer="conv1", estimator=7)
