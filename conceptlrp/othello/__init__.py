@@ -17,6 +17,8 @@ from conceptlrp.othello.board import (
     start,
     to_boards,
 )
+from conceptlrp.othello.corpus import Corpus
+from conceptlrp.othello.game_file import GameFile
 from conceptlrp.othello.games import Games, judge
 from conceptlrp.othello.notation import (
     parse_square,
@@ -24,6 +26,7 @@ from conceptlrp.othello.notation import (
     square_name,
     transcript_text,
 )
+from conceptlrp.othello.position import Position
 from conceptlrp.othello.replay import Replay, replay
 from conceptlrp.othello.symmetry import (
     canonical,
@@ -33,6 +36,12 @@ from conceptlrp.othello.symmetry import (
     turn_maps,
     turn_squares,
 )
+from conceptlrp.othello.transcripts import (
+    read_transcripts,
+    transcripts_text,
+    write_transcripts,
+)
+from conceptlrp.othello.wthor import read_names, read_wthor
 
 __all__ = [
     "BLACK",
@@ -40,7 +49,10 @@ __all__ = [
     "PASS",
     "REGION",
     "WHITE",
+    "Corpus",
+    "GameFile",
     "Games",
+    "Position",
     "Replay",
     "canonical",
     "compose",
@@ -55,13 +67,18 @@ __all__ = [
     "parse_transcript",
     "perft",
     "play",
+    "read_names",
+    "read_transcripts",
+    "read_wthor",
     "replay",
     "square_name",
     "squares",
     "start",
     "to_boards",
     "transcript_text",
+    "transcripts_text",
     "turn",
     "turn_maps",
     "turn_squares",
+    "write_transcripts",
 ]

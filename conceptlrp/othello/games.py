@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import IllegalMoveError
+from conceptlrp.othello.board import NO_MOVE
 from conceptlrp.othello.replay import move_table, moves_per_game, replay
 
 _DTYPES: Final[dict[str, type[np.generic]]] = {
@@ -99,7 +100,7 @@ class Games:
 
         Parameters
         ----------
-        moves : int8 of shape (G, M), or less wide
+        moves : int of shape (G, M), M being any width
             Squares in order of play without passes, `NO_MOVE` after the last.
         size : int
             Side of the board, 8 or 6.
@@ -162,7 +163,7 @@ def judge(
 
     Parameters
     ----------
-    moves : int8 of shape (G, M)
+    moves : int of shape (G, M), M being any width
         Squares in order of play without passes, `NO_MOVE` after the last.
     size : int
         Side of the board, 8 or 6.
@@ -176,7 +177,7 @@ def judge(
     illegal : int16 of shape (G,)
         Place of the first illegal move of each row, -1 when there is none.
     """
-    table = move_table(moves, size=size)
+    table = move_table(moves)
     found = replay(table, size=size)
     legal = found.illegal < 0
     columns: dict[str, ArrayLike] = {
@@ -189,4 +190,12 @@ def judge(
         name: np.broadcast_to(np.asarray(value, _DTYPES[name]), len(table))[legal]
         for name, value in columns.items()
     }
-    return Games(moves=table[legal], **full, size=size), found.illegal
+    return Games(moves=_widened(table[legal], size), **full, size=size), found.illegal
+
+
+def _widened(moves: NDArray[np.int8], size: int) -> NDArray[np.int8]:
+    """Give legal games the width of a whole game."""
+    width = moves_per_game(size)
+    filled = np.full((len(moves), width), NO_MOVE, np.int8)
+    filled[:, : moves.shape[1]] = moves[:, :width]
+    return filled

@@ -87,9 +87,7 @@ def parse_square(text: str, size: int = 8) -> int:
         return PASS
     square = _square_of(name, size) if _SQUARE.fullmatch(name) else None
     if square is None:
-        last = f"{_FILES[size - 1]}{size}"
-        message = f"{text!r} is not a square (a1 to {last}, or pa for a pass)"
-        raise NotationError(message)
+        raise NotationError(_no_square(text, size))
     return square
 
 
@@ -104,7 +102,9 @@ def transcript_text(moves: Iterable[int], size: int = 8) -> str:
     return "".join(square_name(int(m), size) for m in moves if 0 <= int(m) < PASS)
 
 
-def parse_transcript(text: str, size: int = 8) -> list[int]:
+def parse_transcript(
+    text: str, size: int = 8, *, line: int = 1, column: int = 1
+) -> list[int]:
     """Read the moves of a transcript, which are not checked against the rules.
 
     Parameters
@@ -115,6 +115,8 @@ def parse_transcript(text: str, size: int = 8) -> list[int]:
         are dropped.
     size : int
         Side of the board, 8 or 6.
+    line, column : int
+        Where the text begins in its file, for the message of an error.
 
     Returns
     -------
@@ -137,12 +139,8 @@ def parse_transcript(text: str, size: int = 8) -> list[int]:
             continue
         square = _square_of(token["square"].lower(), size) if token["square"] else None
         if square is None:
-            line, column = _place(text, token.start())
-            last = f"{_FILES[region_of(size) and size - 1]}{size}"
-            message = (
-                f"line {line}, column {column}: {token.group()!r} is not a square "
-                f"(a1 to {last}, or pa for a pass)"
-            )
+            place = _place(text[: token.start()], line, column)
+            message = f"{place}: {_no_square(token.group(), size)}"
             raise NotationError(message)
         moves.append(square)
     return moves
@@ -156,6 +154,13 @@ def _square_of(name: str, size: int) -> int | None:
     return 8 * (rank + margin) + file + margin if max(file, rank) < size else None
 
 
-def _place(text: str, offset: int) -> tuple[int, int]:
-    line_start = text.rfind("\n", 0, offset) + 1
-    return text.count("\n", 0, offset) + 1, offset - line_start + 1
+def _no_square(text: str, size: int) -> str:
+    last = f"{_FILES[size - 1]}{size}"
+    return f"{text!r} is not a square (a1 to {last}, or pa for a pass)"
+
+
+def _place(before: str, line: int, column: int) -> str:
+    """Say where the text that follows ``before`` stands."""
+    lines = before.split("\n")
+    first = column if len(lines) == 1 else 1
+    return f"line {line + len(lines) - 1}, column {first + len(lines[-1])}"

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from conceptlrp.othello.board import (
     BLACK,
     NO_MOVE,
+    PASS,
     final_score,
     flip_words,
     is_over,
@@ -68,7 +69,7 @@ def replay(moves: ArrayLike, *, size: int = 8) -> Replay:
 
     Parameters
     ----------
-    moves : int8 of shape (G, M)
+    moves : int of shape (G, M), M being any width
         Squares in order of play without passes, `NO_MOVE` after the last.
     size : int
         Side of the board, 8 or 6.
@@ -89,7 +90,7 @@ def replay(moves: ArrayLike, *, size: int = 8) -> Replay:
     >>> found.mover.tolist(), found.finished.tolist()
     ([0, 1, 0], [False])
     """
-    table = move_table(moves, size=size)
+    table = move_table(moves)
     blocks = [
         _replay_block(table[first : first + _BLOCK], first, size)
         for first in range(0, max(len(table), 1), _BLOCK)
@@ -106,39 +107,19 @@ def moves_per_game(size: int) -> int:
     return region_of(size).bit_count() - 4
 
 
-def move_table(moves: ArrayLike, *, size: int = 8) -> NDArray[np.int8]:
-    """Return moves as a table of the width of a game, filled up with `NO_MOVE`.
-
-    Parameters
-    ----------
-    moves : int array of shape (G, M)
-        Squares in order of play; M is at most 60, or 32 on the 6 x 6 board.
-    size : int
-        Side of the board, 8 or 6.
-
-    Returns
-    -------
-    int8 of shape (G, 60) or (G, 32)
-        A new array.
-
-    Raises
-    ------
-    ValueError
-        The moves are not such a table.
-    """
-    table, width = np.asarray(moves), moves_per_game(size)
-    if table.ndim != 2 or table.dtype.kind not in "ui" or table.shape[1] > width:
+def move_table(moves: ArrayLike) -> NDArray[np.int8]:
+    """Return moves as a table of int8, or refuse what is none."""
+    table = np.asarray(moves)
+    if table.ndim != 2 or (table.size and table.dtype.kind not in "ui"):
         message = (
             f"moves are {table.dtype} of shape {table.shape}, "
-            f"expected whole numbers of shape (G, {width}) or less wide"
+            "expected whole numbers of shape (G, M)"
         )
         raise ValueError(message)
-    if table.size and not NO_MOVE <= table.min() <= table.max() < 64:
+    if table.size and not NO_MOVE <= table.min() <= table.max() < PASS:
         message = f"moves run from {table.min()} to {table.max()}, expected -1 to 63"
         raise ValueError(message)
-    filled = np.full((len(table), width), NO_MOVE, np.int8)
-    filled[:, : table.shape[1]] = table
-    return filled
+    return table.astype(np.int8)
 
 
 class _Boards:

@@ -242,7 +242,7 @@ def _square_table() -> NDArray[np.int8]:
 def _composition_table(squares: NDArray[np.int8]) -> NDArray[np.uint8]:
     both = squares[:, squares].swapaxes(0, 1)
     same: NDArray[np.bool_] = (both[:, :, None] == squares).all(axis=-1)
-    return same.argmax(axis=-1).astype(np.uint8)
+    return np.asarray(same.argmax(axis=-1), np.uint8)
 
 
 _SQUARE_TABLE: Final = _square_table()

@@ -1,0 +1,234 @@
+"""One position: a board, the side to move, and how people write it down."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from conceptlrp.errors import IllegalMoveError, NotationError
+from conceptlrp.othello import board
+from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, WHITE
+from conceptlrp.othello.notation import parse_square, parse_transcript, square_name
+
+_OBF: Final = re.compile(r"(?P<board>[xo*.-]+)\s+(?P<mover>[xo*])", re.IGNORECASE)
+_BOARD_SIZES: Final = {36: 6, 64: 8}
+
+
+@dataclass(frozen=True)
+class Position:
+    """A board with the side to move.
+
+    Attributes
+    ----------
+    own, opponent : int
+        Discs of the side to move and of the other side, as bitboards.
+    mover : int
+        `BLACK` or `WHITE`.
+    size : int
+        Side of the board, 8 or 6.
+    last : int
+        The square that was played last, `NO_MOVE` when unknown; a pass leaves it.
+    """
+
+    own: int
+    opponent: int
+    mover: int = BLACK
+    size: int = 8
+    last: int = NO_MOVE
+
+    def __post_init__(self) -> None:
+        for name in ("own", "opponent", "mover", "size", "last"):
+            # numpy scalars would overflow where Python integers do not.
+            object.__setattr__(self, name, int(getattr(self, name)))
+        outside = (self.own | self.opponent) & ~board.region_of(self.size)
+        if self.own & self.opponent or outside:
+            message = "discs overlap" if not outside else "discs lie outside the board"
+            raise ValueError(message)
+        if self.mover not in (BLACK, WHITE):
+            message = f"mover is {self.mover}, expected 0 (black) or 1 (white)"
+            raise ValueError(message)
+        if not NO_MOVE <= self.last < PASS:
+            message = f"last move is {self.last}, expected a square 0..63 or -1"
+            raise ValueError(message)
+
+    @classmethod
+    def start(cls, size: int = 8) -> "Position":
+        """Return the start position, black to move."""
+        return cls(*board.start(size), size=size)
+
+    @classmethod
+    def from_transcript(cls, text: str, size: int = 8) -> "Position":
+        """Return the position after the moves of a transcript.
+
+        Sides that cannot move are passed over, after the last move as well.
+
+        Raises
+        ------
+        NotationError
+            The text is no transcript.
+        IllegalMoveError
+            A move is not legal; the message has its number.
+
+        Examples
+        --------
+        >>> Position.from_transcript("f5d6c3").obf()
+        '------------------X--------XX------XXX-----O-------------------- O'
+        """
+        position = cls.start(size)
+        for number, move in enumerate(parse_transcript(text, size), start=1):
+            if not position.legal_word >> move & 1:
+                name = square_name(move, size)
+                message = f"move {number} of the transcript: {name!r} is not legal"
+                raise IllegalMoveError(message)
+            position = position.play(move)
+            if position.must_pass:
+                position = position.play(PASS)
+        return position
+
+    @classmethod
+    def from_obf(cls, line: str) -> "Position":
+        """Read a position as Edax and other programs write it.
+
+        Parameters
+        ----------
+        line : str
+            The squares a1, b1, ... h8 (36 of them for a 6 x 6 board) as ``X`` or
+            ``*`` for black, ``O`` for white and ``-`` or ``.`` for empty, a blank
+            and the side to move. What follows a semicolon is ignored.
+
+        Raises
+        ------
+        NotationError
+            The text is no such line.
+        """
+        text = line.split(";")[0].strip()
+        found = _OBF.fullmatch(text)
+        if found is None or len(found["board"]) not in _BOARD_SIZES:
+            message = (
+                f"{text!r} is not a position: expected 64 (or 36) of 'X', 'O' and "
+                "'-', a blank, and 'X' or 'O' for the side to move"
+            )
+            raise NotationError(message)
+        size = _BOARD_SIZES[len(found["board"])]
+        discs = _read_discs(found["board"].upper().replace("*", "X"), size)
+        if found["mover"].upper() == "O":
+            return cls(discs["O"], discs["X"], WHITE, size)
+        return cls(discs["X"], discs["O"], BLACK, size)
+
+    @property
+    def black(self) -> int:
+        """The black discs, as a bitboard."""
+        return self.own if self.mover == BLACK else self.opponent
+
+    @property
+    def white(self) -> int:
+        """The white discs, as a bitboard."""
+        return self.opponent if self.mover == BLACK else self.own
+
+    @property
+    def legal_word(self) -> int:
+        """The legal moves as a bitboard."""
+        return int(board.legal_moves(self.own, self.opponent, size=self.size))
+
+    @property
+    def legal_moves(self) -> tuple[int, ...]:
+        """The squares where the side to move may play, in ascending order."""
+        return tuple(board.squares(self.legal_word))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether neither side can move."""
+        return bool(board.is_over(self.own, self.opponent, size=self.size))
+
+    @property
+    def must_pass(self) -> bool:
+        """Whether only the other side can move."""
+        return not self.legal_word and not self.is_over
+
+    @property
+    def ply(self) -> int:
+        """The number of moves played, which is the discs on the board less four."""
+        return (self.own | self.opponent).bit_count() - 4
+
+    def play(self, move: int | str) -> "Position":
+        """Return the position after a move, for the other side to move.
+
+        Parameters
+        ----------
+        move : int or str
+            A square or its name; `PASS` or ``pa`` when there is no legal move.
+
+        Raises
+        ------
+        NotationError
+            The name is no square.
+        IllegalMoveError
+            The move is not legal here.
+
+        Examples
+        --------
+        >>> Position.start().play("f5").mover
+        1
+        """
+        square = parse_square(move, self.size) if isinstance(move, str) else int(move)
+        if square == PASS and self.must_pass:
+            return Position(
+                self.opponent, self.own, 1 - self.mover, self.size, self.last
+            )
+        if not 0 <= square < PASS or not self.legal_word >> square & 1:
+            legal = " ".join(square_name(s, self.size) for s in self.legal_moves)
+            message = f"move {move!r} is not legal, expected one of: {legal or 'pa'}"
+            raise IllegalMoveError(message)
+        own, opponent = board.play(self.own, self.opponent, square, size=self.size)
+        return Position(int(own), int(opponent), 1 - self.mover, self.size, square)
+
+    def obf(self) -> str:
+        """Write the position as a line that Edax and other programs read."""
+        rows = "".join(self._rows("-"))
+        return f"{rows} {'XO'[self.mover]}"
+
+    def diagram(self) -> str:
+        """Draw the position: X black, O white, a dot where the mover may play.
+
+        Examples
+        --------
+        >>> print(Position.start(6))
+          a b c d e f
+        1 - - - - - -
+        2 - - . - - -
+        3 - . O X - -
+        4 - - X O . -
+        5 - - - . - -
+        6 - - - - - -
+        X to move
+        """
+        files = " ".join("abcdefgh"[: self.size])
+        rows = [f"{n} {' '.join(r)}" for n, r in enumerate(self._rows("."), start=1)]
+        return "\n".join([f"  {files}", *rows, f"{'XO'[self.mover]} to move"])
+
+    def __str__(self) -> str:
+        return self.diagram()
+
+    def _rows(self, legal: str) -> list[str]:
+        """Return one character a square, ``legal`` where the mover may play."""
+        glyphs = ["-"] * 64
+        for word, glyph in (
+            (self.legal_word, legal),
+            (self.black, "X"),
+            (self.white, "O"),
+        ):
+            for square in board.squares(word):
+                glyphs[square] = glyph
+        margin = (8 - self.size) // 2
+        ranks = range(margin, margin + self.size)
+        first, last = margin, margin + self.size
+        return ["".join(glyphs[8 * rank + first : 8 * rank + last]) for rank in ranks]
+
+
+def _read_discs(text: str, size: int) -> dict[str, int]:
+    margin = (8 - size) // 2
+    discs = dict.fromkeys("XO", 0)
+    for place, glyph in enumerate(text):
+        if glyph in discs:
+            rank, file = divmod(place, size)
+            discs[glyph] |= 1 << (8 * (rank + margin) + file + margin)
+    return discs

@@ -1,0 +1,167 @@
+"""Files of transcripts: one game a line, as text.
+
+A line is a transcript, or columns that tabs separate: black, white, year and
+transcript. Blank lines and lines that begin with ``#`` are skipped. Messages
+count lines, columns and moves from 1.
+"""
+
+import os
+import re
+from itertools import zip_longest
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from conceptlrp.errors import GameFileError, NotationError, OutputExistsError
+from conceptlrp.othello.board import NO_MOVE
+from conceptlrp.othello.game_file import GameFile, keep_legal, read_bytes
+from conceptlrp.othello.games import Games
+from conceptlrp.othello.notation import parse_transcript, transcript_text
+
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+_COLUMNS: Final = 4
+_LATEST_YEAR: Final = 2999
+
+
+class _Line(NamedTuple):
+    number: int
+    moves: list[int]
+    black: str = ""
+    white: str = ""
+    year: int = 0
+
+
+def read_transcripts(path: str | Path, *, size: int = 8) -> GameFile:
+    """Read a file of transcripts, one game a line.
+
+    Parameters
+    ----------
+    path : str or Path
+        UTF-8 text. Passes may be written or left out.
+    size : int
+        Side of the board, 8 or 6.
+
+    Returns
+    -------
+    GameFile
+        Games that nobody finished are kept without a score. Games with an illegal
+        move are left out, each with a line in ``problems``.
+
+    Raises
+    ------
+    GameFileError
+        The file is no text, or has something that is no square; the message has
+        its line and column.
+    """
+    path = Path(path)
+    lines = _LINE_END.split(_text(read_bytes(path), path.name))
+    games = [
+        _read_line(line, number, path.name, size)
+        for number, line in enumerate(lines, start=1)
+        if line.strip(" ") and not line.startswith("#")
+    ]
+    longest = zip_longest(*(game.moves for game in games), fillvalue=NO_MOVE)
+    moves = np.array(list(longest), np.int8).reshape(-1, len(games)).T
+    return keep_legal(
+        moves,
+        [f"line {game.number}" for game in games],
+        source=path.name,
+        size=size,
+        black=[game.black for game in games],
+        white=[game.white for game in games],
+        year=[game.year for game in games],
+    )
+
+
+def transcripts_text(games: Games) -> str:
+    """Return games as lines of black, white, year and transcript.
+
+    Parameters
+    ----------
+    games : Games
+        The games; their results are not written, since the moves give them.
+
+    Returns
+    -------
+    str
+        What `read_transcripts` reads, tabs between the columns.
+    """
+    lines = []
+    for moves, black, white, year in zip(
+        games.moves, games.black, games.white, games.year, strict=True
+    ):
+        transcript = transcript_text(moves.tolist(), games.size)
+        columns = (_cell(black), _cell(white), str(year or ""), transcript)
+        line = "\t".join(columns)
+        # A name such as #123 must not make the line a comment.
+        lines.append(f" {line}\n" if line.startswith("#") else f"{line}\n")
+    return "".join(lines)
+
+
+def write_transcripts(
+    games: Games, path: str | Path, *, overwrite: bool = False
+) -> None:
+    """Write games to a file of transcripts.
+
+    Raises
+    ------
+    OutputExistsError
+        The file exists and is not to be overwritten.
+    """
+    path = Path(path)
+    if path.exists() and not overwrite:
+        message = f"{path}: exists already; pass overwrite=True to replace it"
+        raise OutputExistsError(message)
+    unfinished = path.with_name(f"{path.name}.tmp")
+    with unfinished.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(transcripts_text(games))
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def _read_line(line: str, number: int, name: str, size: int) -> _Line:
+    *known, transcript = line.split("\t")
+    if known and len(known) != _COLUMNS - 1:
+        message = (
+            f"{name}: line {number}: {len(known) + 1} columns, expected a transcript, "
+            "or black, white, year and transcript with tabs between them"
+        )
+        raise GameFileError(message)
+    column = len(line) - len(transcript) + 1
+    try:
+        moves = parse_transcript(transcript, size, line=number, column=column)
+    except NotationError as error:
+        message = f"{name}: {error}"
+        raise GameFileError(message) from error
+    if not known:
+        return _Line(number, moves)
+    black, white, year = (cell.strip() for cell in known)
+    return _Line(number, moves, black, white, _year(year, f"{name}: line {number}"))
+
+
+def _year(text: str, place: str) -> int:
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and int(text) <= _LATEST_YEAR):
+        message = f"{place}: {text!r} is not a year; leave the column empty if unknown"
+        raise GameFileError(message)
+    return int(text)
+
+
+def _text(content: bytes, name: str) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        message = f"{name}: line {line}: byte {error.start} is not UTF-8 text"
+        raise GameFileError(message) from error
+    if "\0" in text:
+        message = f"{name}: is binary, expected transcripts as text"
+        raise GameFileError(message)
+    return text
+
+
+def _cell(name: str) -> str:
+    return " ".join(str(name).split())
