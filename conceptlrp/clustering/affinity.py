@@ -5,12 +5,10 @@ eigenvectors, so the pieces are joined first; the joints are weak and far
 pieces are joined more weakly, so that they are still cut first.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 __all__ = ["bridge_components", "laplacian_eigenvectors", "neighbour_affinity"]
 
@@ -18,7 +16,7 @@ __all__ = ["bridge_components", "laplacian_eigenvectors", "neighbour_affinity"]
 _DENSE = 100
 
 
-def neighbour_affinity(landmarks: "NDArray[Any]", *, n_neighbors: int) -> Any:
+def neighbour_affinity(landmarks: NDArray[Any], *, n_neighbors: int) -> Any:
     """Join each landmark to its nearest neighbours.
 
     Parameters
@@ -44,7 +42,7 @@ def neighbour_affinity(landmarks: "NDArray[Any]", *, n_neighbors: int) -> Any:
     return ((graph + graph.T) / 2).tocsr()
 
 
-def bridge_components(affinity: Any, landmarks: "NDArray[Any]") -> Any:
+def bridge_components(affinity: Any, landmarks: NDArray[Any]) -> Any:
     """Join the pieces of a graph at their closest pairs until it is one piece.
 
     Each piece is joined to the landmark outside it that is nearest, and again,
@@ -80,7 +78,7 @@ def bridge_components(affinity: Any, landmarks: "NDArray[Any]") -> Any:
 
 def laplacian_eigenvectors(
     affinity: Any, count: int, random: np.random.RandomState
-) -> tuple["NDArray[np.float64]", "NDArray[np.float64]"]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Smallest eigenvalues of the symmetric normalised Laplacian.
 
     Parameters
@@ -114,7 +112,7 @@ def laplacian_eigenvectors(
 
 def _largest(
     matrix: Any, count: int, random: np.random.RandomState
-) -> tuple["NDArray[np.float64]", "NDArray[np.float64]"]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     from scipy.linalg import eigh  # type: ignore[import-untyped]
     from scipy.sparse.linalg import ArpackNoConvergence, eigsh  # type: ignore[import-untyped]
 
@@ -131,7 +129,7 @@ def _largest(
     return found[0], found[1]
 
 
-def _median_edge(affinity: Any, landmarks: "NDArray[Any]") -> float:
+def _median_edge(affinity: Any, landmarks: NDArray[Any]) -> float:
     left, right = affinity.nonzero()
     if len(left) == 0:
         return 1.0
@@ -140,7 +138,7 @@ def _median_edge(affinity: Any, landmarks: "NDArray[Any]") -> float:
 
 
 def _shortest_joint(
-    landmarks: "NDArray[Any]", inside: "NDArray[np.bool_]"
+    landmarks: NDArray[Any], inside: NDArray[np.bool_]
 ) -> tuple[int, int, float]:
     from sklearn.metrics import pairwise_distances_argmin_min
 

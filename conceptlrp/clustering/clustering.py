@@ -6,14 +6,12 @@ the label -1 and is no cluster.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from conceptlrp.clustering.markers import Markers, strongest_markers, typical_rows
 from conceptlrp.errors import ConceptLRPError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 __all__ = ["Clustering", "ClusteringError"]
 
@@ -63,14 +61,14 @@ class Clustering:
     feature: str
     method: str
     seed: int
-    rows: "NDArray[np.int64]"
-    labels: "NDArray[np.int32]"
-    sizes: "NDArray[np.int64]"
-    centers: "NDArray[np.float32]"
-    effects: "NDArray[np.float32]"
-    distances: "NDArray[np.float32]"
-    games: "NDArray[np.int32]"
-    embedding: "NDArray[np.float32] | None"
+    rows: NDArray[np.int64]
+    labels: NDArray[np.int32]
+    sizes: NDArray[np.int64]
+    centers: NDArray[np.float32]
+    effects: NDArray[np.float32]
+    distances: NDArray[np.float32]
+    games: NDArray[np.int32]
+    embedding: NDArray[np.float32] | None
     network: str
     corpus: str
 
@@ -94,7 +92,7 @@ class Clustering:
         """Number of positions that belong to no cluster."""
         return len(self.labels) - int(self.sizes.sum())
 
-    def members(self, cluster: int) -> "NDArray[np.int64]":
+    def members(self, cluster: int) -> NDArray[np.int64]:
         """Rows of a cluster's positions, ascending; cluster -1 is the noise.
 
         Parameters
@@ -125,7 +123,7 @@ class Clustering:
         """
         return strongest_markers(self.effects, k)
 
-    def typical(self, k: int = 8) -> tuple["NDArray[np.int64]", ...]:
+    def typical(self, k: int = 8) -> tuple[NDArray[np.int64], ...]:
         """Find the positions nearest to each centre, at most one of a game.
 
         Parameters

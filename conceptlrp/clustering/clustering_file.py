@@ -9,16 +9,14 @@ import re
 from dataclasses import fields
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
 
 from conceptlrp.clustering.clustering import Clustering
 from conceptlrp.errors import OutputExistsError, StoreError
-
-if TYPE_CHECKING:
-    from conceptlrp.store import Store
+from conceptlrp.store import Store
 
 __all__ = [
     "clustered_layers",
@@ -85,7 +83,7 @@ def clustering_path(store_path: str | os.PathLike[str], layer: str) -> Path:
     return Path(store_path) / f"clusters-{file_stem(layer)}.h5"
 
 
-def clustered_layers(store: "Store") -> tuple[str, ...]:
+def clustered_layers(store: Store) -> tuple[str, ...]:
     """Layers of a store whose clustering has been saved.
 
     Parameters
@@ -104,7 +102,7 @@ def clustered_layers(store: "Store") -> tuple[str, ...]:
 
 
 def save_clustering(
-    clustering: Clustering, store: "Store", *, overwrite: bool = False
+    clustering: Clustering, store: Store, *, overwrite: bool = False
 ) -> Path:
     """Save a clustering in the folder of the store that it was made from.
 
@@ -140,7 +138,7 @@ def save_clustering(
     return path
 
 
-def load_clustering(store: "Store", layer: str) -> Clustering:
+def load_clustering(store: Store, layer: str) -> Clustering:
     """Load the clustering of a layer.
 
     Parameters

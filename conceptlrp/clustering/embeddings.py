@@ -4,12 +4,10 @@ Shapes use n positions and C channels. Pictures only: distances in them are
 distorted, and no cluster is ever computed from them.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 __all__ = ["EMBEDDINGS", "plane_embedding"]
 
@@ -22,8 +20,8 @@ _TSNE_POINTS = 5000
 
 
 def plane_embedding(
-    features: "NDArray[np.float32]", *, kind: str = "pca", seed: int = 0
-) -> "NDArray[np.float32]":
+    features: NDArray[np.float32], *, kind: str = "pca", seed: int = 0
+) -> NDArray[np.float32]:
     """Lay positions out in the plane.
 
     Parameters
@@ -56,8 +54,8 @@ def plane_embedding(
 
 
 def _principal_components(
-    features: "NDArray[np.float32]", count: int
-) -> "NDArray[np.float32]":
+    features: NDArray[np.float32], count: int
+) -> NDArray[np.float32]:
     from sklearn.decomposition import PCA
 
     parts = min(count, *features.shape)
@@ -66,7 +64,7 @@ def _principal_components(
     return np.pad(found, missing).astype(np.float32)
 
 
-def _tsne(features: "NDArray[np.float32]", seed: int) -> "NDArray[np.float32]":
+def _tsne(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     if len(features) < 4:
         return _principal_components(features, 2)
     random = np.random.default_rng(seed)
@@ -80,7 +78,7 @@ def _tsne(features: "NDArray[np.float32]", seed: int) -> "NDArray[np.float32]":
     return placed
 
 
-def _fit_tsne(features: "NDArray[np.float32]", seed: int) -> "NDArray[np.float32]":
+def _fit_tsne(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -93,10 +91,10 @@ def _fit_tsne(features: "NDArray[np.float32]", seed: int) -> "NDArray[np.float32
 
 
 def _place(
-    features: "NDArray[np.float32]",
-    sample: "NDArray[np.float32]",
-    layout: "NDArray[np.float32]",
-) -> "NDArray[np.float32]":
+    features: NDArray[np.float32],
+    sample: NDArray[np.float32],
+    layout: NDArray[np.float32],
+) -> NDArray[np.float32]:
     from sklearn.neighbors import KNeighborsRegressor
 
     neighbours = KNeighborsRegressor(5, weights="distance").fit(sample, layout)

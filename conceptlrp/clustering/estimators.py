@@ -3,12 +3,10 @@
 Shapes use n positions and C features.
 """
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 __all__ = ["Estimator", "fit_labels", "make_estimator"]
 
@@ -84,8 +82,8 @@ def _seeded_clone(estimator: Estimator, seed: int) -> Any:
 
 
 def fit_labels(
-    model: Any, features: "NDArray[np.float32]", *, threads: int | None = None
-) -> "NDArray[np.int64]":
+    model: Any, features: NDArray[np.float32], *, threads: int | None = None
+) -> NDArray[np.int64]:
     """Fit an estimator and return the cluster of each position.
 
     Parameters

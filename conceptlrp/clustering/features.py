@@ -7,12 +7,8 @@ that scale out and keep the sign: a channel that speaks against the move stays
 different from one that speaks for it.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["FEATURES", "relevance_features"]
 
@@ -23,8 +19,8 @@ _TINY = 1e-10
 
 
 def relevance_features(
-    relevance: "ArrayLike", *, kind: str = "share"
-) -> "NDArray[np.float32]":
+    relevance: ArrayLike, *, kind: str = "share"
+) -> NDArray[np.float32]:
     """Turn channel relevance into the vectors that are clustered.
 
     With ``r[n, c]`` the relevance of channel ``c`` at position ``n``:

@@ -7,9 +7,10 @@ every point goes to the nearest mean of a landmark cluster, block by block, so
 that memory does not grow with n beyond the labels.
 """
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 
 from conceptlrp.clustering.affinity import (
@@ -17,9 +18,6 @@ from conceptlrp.clustering.affinity import (
     laplacian_eigenvectors,
     neighbour_affinity,
 )
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["LandmarkSpectral"]
 
@@ -95,7 +93,7 @@ class LandmarkSpectral(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.max_clusters = max_clusters
         self.random_state = random_state
 
-    def fit(self, X: "ArrayLike", y: object = None) -> Self:  # noqa: N803, ARG002
+    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: N803, ARG002
         """Find the clusters of the points.
 
         Parameters
@@ -141,7 +139,7 @@ class LandmarkSpectral(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.labels_ = nearest_center(points, self.cluster_centers_)
         return self
 
-    def predict(self, X: "ArrayLike") -> "NDArray[np.int32]":  # noqa: N803
+    def predict(self, X: ArrayLike) -> NDArray[np.int32]:  # noqa: N803
         """Give each point the cluster with the nearest mean.
 
         Parameters
@@ -169,8 +167,8 @@ class LandmarkSpectral(ClusterMixin, BaseEstimator):  # type: ignore[misc]
                 raise ValueError(msg)
 
     def _embed_landmarks(
-        self, landmarks: "NDArray[np.floating[Any]]", random: np.random.RandomState
-    ) -> "NDArray[np.float64]":
+        self, landmarks: NDArray[np.floating[Any]], random: np.random.RandomState
+    ) -> NDArray[np.float64]:
         needed = 2 if self.n_clusters is None else self.n_clusters
         if len(landmarks) < needed:
             msg = (
@@ -186,8 +184,8 @@ class LandmarkSpectral(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def distinct_sample(
-    points: "NDArray[Any]", size: int, random: np.random.RandomState
-) -> "NDArray[np.int64]":
+    points: NDArray[Any], size: int, random: np.random.RandomState
+) -> NDArray[np.int64]:
     """Draw rows that differ from one another, without replacement.
 
     Parameters
@@ -210,7 +208,7 @@ def distinct_sample(
     return np.sort(chosen).astype(np.int64)
 
 
-def eigengap(eigenvalues: "NDArray[np.float64]") -> int:
+def eigengap(eigenvalues: NDArray[np.float64]) -> int:
     """Choose the number of clusters before the largest gap, at least two.
 
     Parameters
@@ -232,9 +230,7 @@ def eigengap(eigenvalues: "NDArray[np.float64]") -> int:
     return 2 if len(gaps) == 0 else int(gaps.argmax()) + 2
 
 
-def nearest_center(
-    points: "NDArray[Any]", centers: "NDArray[Any]"
-) -> "NDArray[np.int32]":
+def nearest_center(points: NDArray[Any], centers: NDArray[Any]) -> NDArray[np.int32]:
     """Find the nearest centre of each point in bounded memory.
 
     Parameters
@@ -259,8 +255,8 @@ def nearest_center(
 
 
 def _k_means(
-    vectors: "NDArray[np.float64]", random: np.random.RandomState
-) -> "NDArray[np.intp]":
+    vectors: NDArray[np.float64], random: np.random.RandomState
+) -> NDArray[np.intp]:
     """Cluster the rows of K eigenvectors, each row scaled to length one."""
     import warnings
 

@@ -5,12 +5,9 @@ Shapes use n positions, C channels and K clusters.
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 __all__ = [
     "Markers",
@@ -42,13 +39,13 @@ class Markers:
         less of the channel than the rest.
     """
 
-    channels: "NDArray[np.int32]"
-    effects: "NDArray[np.float32]"
+    channels: NDArray[np.int32]
+    effects: NDArray[np.float32]
 
 
 def cluster_centers(
-    features: "NDArray[np.float32]", labels: "NDArray[np.int32]", n_clusters: int
-) -> "NDArray[np.float32]":
+    features: NDArray[np.float32], labels: NDArray[np.int32], n_clusters: int
+) -> NDArray[np.float32]:
     """Mean feature vector of each cluster.
 
     Parameters
@@ -71,10 +68,10 @@ def cluster_centers(
 
 
 def center_distances(
-    features: "NDArray[np.float32]",
-    labels: "NDArray[np.int32]",
-    centers: "NDArray[np.float32]",
-) -> "NDArray[np.float32]":
+    features: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    centers: NDArray[np.float32],
+) -> NDArray[np.float32]:
     """Euclidean distance of each position to the centre of its cluster.
 
     Parameters
@@ -100,8 +97,8 @@ def center_distances(
 
 
 def marker_effects(
-    features: "NDArray[np.float32]", labels: "NDArray[np.int32]", n_clusters: int
-) -> "NDArray[np.float32]":
+    features: NDArray[np.float32], labels: NDArray[np.int32], n_clusters: int
+) -> NDArray[np.float32]:
     """Standardised mean difference of every channel, cluster against the rest.
 
     With means ``a`` and ``b``, variances ``u`` and ``v`` and counts ``p`` and
@@ -153,7 +150,7 @@ def marker_effects(
     return np.where(known, difference / divisor, 0).astype(np.float32)
 
 
-def strongest_markers(effects: "NDArray[np.float32]", k: int) -> Markers:
+def strongest_markers(effects: NDArray[np.float32], k: int) -> Markers:
     """Pick the k channels of each cluster with the largest effect.
 
     Parameters
@@ -174,13 +171,13 @@ def strongest_markers(effects: "NDArray[np.float32]", k: int) -> Markers:
 
 
 def typical_rows(
-    labels: "NDArray[np.int32]",
-    distances: "NDArray[np.float32]",
-    games: "NDArray[np.int32]",
+    labels: NDArray[np.int32],
+    distances: NDArray[np.float32],
+    games: NDArray[np.int32],
     *,
     n_clusters: int,
     k: int,
-) -> tuple["NDArray[np.int64]", ...]:
+) -> tuple[NDArray[np.int64], ...]:
     """Find the positions nearest to each centre, at most one of a game.
 
     Parameters
@@ -212,11 +209,11 @@ def typical_rows(
 
 
 def _moments(
-    features: "NDArray[np.float32]",
-    labels: "NDArray[np.int32]",
+    features: NDArray[np.float32],
+    labels: NDArray[np.int32],
     n_clusters: int,
-    shift: "NDArray[np.float64]",
-) -> tuple["NDArray[np.float64]", "NDArray[np.float64]", "NDArray[np.float64]"]:
+    shift: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Count, sum and sum of squares by cluster; the last row is the noise."""
     count = np.zeros(n_clusters + 1)
     total = np.zeros((n_clusters + 1, features.shape[1]))
@@ -233,14 +230,14 @@ def _moments(
 
 
 def _mean(
-    total: "NDArray[np.float64]", count: "NDArray[np.float64]"
-) -> "NDArray[np.float64]":
+    total: NDArray[np.float64], count: NDArray[np.float64]
+) -> NDArray[np.float64]:
     return total / np.maximum(count, 1)
 
 
 def _squares_about_mean(
-    count: "NDArray[np.float64]",
-    total: "NDArray[np.float64]",
-    square: "NDArray[np.float64]",
-) -> "NDArray[np.float64]":
+    count: NDArray[np.float64],
+    total: NDArray[np.float64],
+    square: NDArray[np.float64],
+) -> NDArray[np.float64]:
     return np.maximum(square - np.square(total) / np.maximum(count, 1), 0)

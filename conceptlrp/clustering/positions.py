@@ -4,9 +4,8 @@ Shapes use N positions in the store, n of them clustered, C channels and K
 clusters.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.clustering.clustering import Clustering, ClusteringError
 from conceptlrp.clustering.embeddings import plane_embedding
@@ -17,11 +16,7 @@ from conceptlrp.clustering.markers import (
     cluster_centers,
     marker_effects,
 )
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    from conceptlrp.store import Store
+from conceptlrp.store import Store
 
 __all__ = ["cluster_positions"]
 
@@ -29,14 +24,14 @@ _ROWS_AT_ONCE = 65_536
 
 
 def cluster_positions(
-    store: "Store",
+    store: Store,
     *,
     layer: str,
     estimator: str | Estimator = "spectral",
     n_clusters: int | None = 12,
     target: int | str = 0,
     feature: str = "share",
-    rows: "ArrayLike | None" = None,
+    rows: ArrayLike | None = None,
     embedding: str | None = "pca",
     seed: int = 0,
 ) -> Clustering:
@@ -107,7 +102,7 @@ def cluster_positions(
     )
 
 
-def _chosen_rows(rows: "ArrayLike | None", total: int) -> "NDArray[np.int64]":
+def _chosen_rows(rows: ArrayLike | None, total: int) -> NDArray[np.int64]:
     if total == 0:
         msg = "the store holds no positions, expected at least two to cluster"
         raise ClusteringError(msg)
@@ -128,13 +123,13 @@ def _chosen_rows(rows: "ArrayLike | None", total: int) -> "NDArray[np.int64]":
 
 
 def _read_features(
-    store: "Store",
+    store: Store,
     layer: str,
-    rows: "NDArray[np.int64]",
+    rows: NDArray[np.int64],
     *,
     target: int | str,
     feature: str,
-) -> "NDArray[np.float32]":
+) -> NDArray[np.float32]:
     """Read relevance in blocks, so that only the features are held at once."""
     features = np.empty((len(rows), store.channels(layer)), dtype=np.float32)
     for start in range(0, len(rows), _ROWS_AT_ONCE):
@@ -145,7 +140,7 @@ def _read_features(
 
 
 def _check_features(
-    features: "NDArray[np.float32]", layer: str, n_clusters: int | None
+    features: NDArray[np.float32], layer: str, n_clusters: int | None
 ) -> None:
     needed = max(2, n_clusters or 2)
     if len(features) < needed:
@@ -167,8 +162,8 @@ def _check_features(
 
 
 def _by_size(
-    labels: "NDArray[np.int64]",
-) -> tuple["NDArray[np.int32]", "NDArray[np.int64]"]:
+    labels: NDArray[np.int64],
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Renumber by size; clusters of equal size keep the estimator's order."""
     names, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
     order = np.argsort(-np.where(names < 0, -1, counts), kind="stable")
