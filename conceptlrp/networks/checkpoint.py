@@ -1,0 +1,238 @@
+"""Networks on disk: our safetensors file, and alpha-zero-general's checkpoint.
+
+A file of ours is safetensors, so it holds numbers and text only. Its header says
+what the numbers are:
+
+    format            "conceptlrp-network"
+    encoding-version  "1"
+    architecture      JSON: {"name": "OthelloNet", "channels": 64, "size": 8}
+    digest            sha256 of the weights (see `network_digest`)
+    training          JSON: whatever the training has to say for itself
+
+alpha-zero-general's ``.pth.tar`` is a pickle in spite of its name; it is read by
+`conceptlrp.networks.azg`, which runs no code from it.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from conceptlrp.errors import CheckpointError, OutputExistsError
+from conceptlrp.networks.azg import read_azg
+from conceptlrp.networks.othello_net import OthelloNet
+from conceptlrp.networks.weights import load_weights
+
+FORMAT = "conceptlrp-network"
+ENCODING_VERSION = "1"
+
+
+def load_network(path: str | os.PathLike[str]) -> OthelloNet:
+    """Read a network from our file or from alpha-zero-general's ``.pth.tar``.
+
+    Parameters
+    ----------
+    path : path
+        What the file is follows from its content, not from its name.
+
+    Returns
+    -------
+    OthelloNet
+        In float32 and in evaluation mode.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is none of the two, is damaged, runs code when it is read, holds
+        numbers that are not finite, or is not an OthelloNet; the message names the
+        first tensor that does not fit.
+    """
+    file = Path(path)
+    if not file.is_file():
+        message = f"{file}: no such file"
+        raise CheckpointError(message)
+    if _is_pickle(file):
+        return load_weights(read_azg(file), file)
+    header = read_header(file)
+    architecture = header["architecture"]
+    network = load_weights(_read_tensors(file), file)
+    found = {"name": "OthelloNet", "channels": network.channels, "size": network.size}
+    if architecture != found:
+        message = f"{file}: the header says {architecture}, the weights are {found}"
+        raise CheckpointError(message)
+    _check_digest(network, header["digest"], file)
+    return network
+
+
+def save_network(
+    network: OthelloNet,
+    path: str | os.PathLike[str],
+    *,
+    training: dict[str, Any] | None = None,
+    dtype: torch.dtype = torch.float32,
+    overwrite: bool = False,
+) -> None:
+    """Write a network with a header that says what it is and how it was trained.
+
+    The file is complete or not there: it is written beside its place and moved.
+
+    Parameters
+    ----------
+    network : OthelloNet
+        Any mode and device.
+    path : path
+        Where to write, usually ``NAME.safetensors``.
+    training : dict, optional
+        JSON-ready account of the training.
+    dtype : torch.float32 or torch.float16
+        Precision in the file. The header's digest is that of the rounded weights,
+        which is what `load_network` gives back.
+    overwrite : bool
+        Replace a file that stands at `path`.
+
+    Raises
+    ------
+    OutputExistsError
+        If something stands at `path` already.
+    ValueError
+        If `dtype` is another one or too small for the weights.
+    """
+    target = Path(path)
+    tensors = _rounded(network, dtype)
+    header = {
+        "format": FORMAT,
+        "encoding-version": ENCODING_VERSION,
+        "architecture": json.dumps(
+            {"name": "OthelloNet", "channels": network.channels, "size": network.size}
+        ),
+        "digest": _digest(tensors),
+        "training": json.dumps(training or {}),
+    }
+    write_whole(target, save(tensors, metadata=header), overwrite=overwrite)
+
+
+def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read what a file of ours says about itself, without its weights.
+
+    Returns
+    -------
+    dict
+        format, encoding-version, architecture (dict), digest, training (dict).
+
+    Raises
+    ------
+    CheckpointError
+        If the file is not ours, damaged, or of another encoding version.
+    """
+    file = Path(path)
+    try:
+        with safe_open(file, framework="pt") as opened:
+            header = dict(opened.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        message = (
+            f"{file}: neither a safetensors file nor a checkpoint of "
+            f"alpha-zero-general ({error})"
+        )
+        raise CheckpointError(message) from error
+    _check_header(header, file)
+    try:
+        for key in ("architecture", "training"):
+            header[key] = json.loads(header[key])
+    except json.JSONDecodeError as error:
+        message = f"{file}: the header's {key} is not JSON ({error})"
+        raise CheckpointError(message) from error
+    return header
+
+
+def network_digest(network: OthelloNet) -> str:
+    """Return the sha256 of a network's weights, the same before and after a file.
+
+    It is taken over names, shapes and little-endian float32 bytes in the order of
+    the names. Batch counters of batch norm do not count: they change no output.
+    """
+    return _digest(_rounded(network, torch.float32))
+
+
+def write_whole(path: Path, content: bytes, *, overwrite: bool) -> None:
+    """Write a file beside its place, flush it to the disk, and move it there."""
+    if path.exists() and not overwrite:
+        message = f"{path} exists already; choose another path or allow overwriting"
+        raise OutputExistsError(message)
+    partial = path.with_name(path.name + ".tmp")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def _is_pickle(file: Path) -> bool:
+    """Tell torch's files: a zip archive, or a bare pickle of protocol 2 and up."""
+    with file.open("rb") as opened:
+        start = opened.read(4)
+    return start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] <= b"\x05")
+
+
+def _check_header(header: dict[str, Any], file: Path) -> None:
+    if header.get("format") != FORMAT:
+        message = f"{file}: a safetensors file, but not one of a conceptlrp network"
+        raise CheckpointError(message)
+    version = header.get("encoding-version")
+    if version != ENCODING_VERSION:
+        message = (
+            f"{file}: encoding version {version}, this release reads version "
+            f"{ENCODING_VERSION}; upgrade conceptlrp"
+        )
+        raise CheckpointError(message)
+    missing = {"architecture", "digest", "training"} - header.keys()
+    if missing:
+        message = f"{file}: the header lacks {', '.join(sorted(missing))}"
+        raise CheckpointError(message)
+
+
+def _read_tensors(file: Path) -> dict[str, Tensor]:
+    with safe_open(file, framework="pt") as opened:
+        return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+
+
+def _check_digest(network: OthelloNet, digest: str, file: Path) -> None:
+    found = network_digest(network)
+    if found != digest:
+        message = (
+            f"{file}: the weights have digest {found[:12]}, the header says "
+            f"{str(digest)[:12]}; the file was changed, get it again"
+        )
+        raise CheckpointError(message)
+
+
+def _rounded(network: OthelloNet, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Weights of a network as contiguous tensors of `dtype`, without counters."""
+    if dtype not in (torch.float32, torch.float16):
+        message = f"dtype is {dtype}, expected torch.float32 or torch.float16"
+        raise ValueError(message)
+    state = {
+        name: tensor.detach().cpu().to(dtype, memory_format=torch.contiguous_format)
+        for name, tensor in network.state_dict().items()
+        if tensor.is_floating_point()
+    }
+    for name, tensor in state.items():
+        if not torch.isfinite(tensor).all():
+            message = f"{name} holds numbers that are not finite in {dtype}"
+            raise ValueError(message)
+    return state
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        array = tensors[name].float().numpy().astype("<f4", copy=False)
+        digest.update(f"{name}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,155 @@
+"""Planes and actions: how a network of alpha-zero-general sees the game.
+
+A position goes in as one plane, own minus opponent, so that the network knows
+neither the colour to move nor the moves before. A move comes out as an action:
+``size * row + column`` for a square and ``size * size`` for a pass, where squares
+are numbered as in `conceptlrp.othello` (a 6 x 6 board sits in the middle of the
+8 x 8 word). N is the number of positions, n the size of the board.
+"""
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from conceptlrp.othello import NO_MOVE, PASS, legal_moves
+
+Float32Array = NDArray[np.float32]
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def board_planes(own: ArrayLike, opponent: ArrayLike, *, size: int = 8) -> Float32Array:
+    """Turn bitboards into the input of a network: own minus opponent.
+
+    Parameters
+    ----------
+    own, opponent : array_like of uint64, shape (N,)
+        Discs of the player to move and of the other one.
+    size : int
+        Squares along one side of the board, 6 or 8.
+
+    Returns
+    -------
+    ndarray of float32, shape (N, 1, n, n)
+
+    Examples
+    --------
+    >>> from conceptlrp.othello import start
+    >>> own, opponent = start()
+    >>> board_planes([own], [opponent])[0, 0, 3:5, 3:5]
+    array([[-1.,  1.],
+           [ 1., -1.]], dtype=float32)
+    """
+    return crop(difference(own, opponent), size=size).astype(np.float32)
+
+
+def difference(own: ArrayLike, opponent: ArrayLike) -> NDArray[np.int8]:
+    """Unpack bitboards of shape (N,) into +1, -1 and 0, shape (N, 64)."""
+    return bits(own).view(np.int8) - bits(opponent).view(np.int8)
+
+
+def bits(bitboards: ArrayLike) -> NDArray[np.uint8]:
+    """Unpack bitboards of shape (N,) into 0 and 1, shape (N, 64)."""
+    words = np.atleast_1d(np.asarray(bitboards, dtype="<u8"))
+    octets = np.ascontiguousarray(words).view(np.uint8).reshape(-1, 8)
+    return np.unpackbits(octets, axis=1, bitorder="little")
+
+
+def crop(boards: NDArray[Scalar], *, size: int) -> NDArray[Scalar]:
+    """Keep the n x n middle of boards of shape (N, 64), as (N, 1, n, n)."""
+    edge = _edge(size)
+    inside = slice(edge, 8 - edge)
+    return boards.reshape(-1, 1, 8, 8)[:, :, inside, inside]
+
+
+def actions_of_squares(squares: ArrayLike, *, size: int = 8) -> NDArray[np.int64]:
+    """Return the actions of squares; NO_MOVE stays -1.
+
+    Raises
+    ------
+    ValueError
+        If a square lies outside the board.
+
+    Examples
+    --------
+    >>> actions_of_squares([9, 64], size=6)
+    array([ 0, 36])
+    """
+    asked = np.asarray(squares, dtype=np.int64)
+    known = (asked >= NO_MOVE) & (asked <= PASS)
+    actions = _action_table(size)[np.where(known, asked, 0)]
+    if not known.all() or (actions == _OUTSIDE).any():
+        message = f"a square lies outside the {size} x {size} board"
+        raise ValueError(message)
+    return actions
+
+
+def squares_of_actions(actions: ArrayLike, *, size: int = 8) -> NDArray[np.int64]:
+    """Return the squares of actions; the inverse of `actions_of_squares`.
+
+    Raises
+    ------
+    ValueError
+        If an action is below 0 or above ``size * size``.
+
+    Examples
+    --------
+    >>> squares_of_actions([0, 36], size=6)
+    array([ 9, 64])
+    """
+    asked = np.asarray(actions, dtype=np.int64)
+    if ((asked < 0) | (asked > size * size)).any():
+        message = f"an action lies outside 0 to {size * size}"
+        raise ValueError(message)
+    return np.append(_region(size), PASS)[asked]
+
+
+def legal_actions(
+    own: ArrayLike, opponent: ArrayLike, *, size: int = 8
+) -> NDArray[np.bool_]:
+    """Tell the legal actions of positions; a pass is one iff there is no move.
+
+    Parameters
+    ----------
+    own, opponent : array_like of uint64, shape (N,)
+        Discs of the player to move and of the other one.
+    size : int
+        Squares along one side of the board, 6 or 8.
+
+    Returns
+    -------
+    ndarray of bool, shape (N, n * n + 1)
+    """
+    moves = np.atleast_1d(
+        legal_moves(
+            np.asarray(own, dtype=np.uint64),
+            np.asarray(opponent, dtype=np.uint64),
+            size=size,
+        )
+    )
+    on_board = crop(bits(moves), size=size).reshape(len(moves), -1)
+    return np.column_stack([on_board, moves == 0]).astype(bool)
+
+
+_OUTSIDE = -2
+
+
+def _region(size: int) -> NDArray[np.int64]:
+    """Squares of the board in the order of their actions."""
+    edge = _edge(size)
+    return np.arange(64).reshape(8, 8)[edge : 8 - edge, edge : 8 - edge].ravel()
+
+
+def _action_table(size: int) -> NDArray[np.int64]:
+    """List the action of each square, of PASS, and last (index -1) of NO_MOVE."""
+    table = np.full(66, _OUTSIDE)
+    table[_region(size)] = np.arange(size * size)
+    table[PASS], table[NO_MOVE] = size * size, NO_MOVE
+    return table
+
+
+def _edge(size: int) -> int:
+    if size not in (6, 8):
+        message = f"size is {size}, expected 6 or 8"
+        raise ValueError(message)
+    return (8 - size) // 2

@@ -1,0 +1,33 @@
+"""Play and training: networks learn from games, players meet in the arena."""
+
+from conceptlrp.selfplay.arena import MatchResult, match, play_games, random_openings
+from conceptlrp.selfplay.evaluation import Evaluation, evaluate
+from conceptlrp.selfplay.games import sample_games
+from conceptlrp.selfplay.players import (
+    GreedyPlayer,
+    NetworkPlayer,
+    Player,
+    RandomPlayer,
+)
+from conceptlrp.selfplay.progress import Progress, TrainingOptions, TrainingRecord
+from conceptlrp.selfplay.training import SupervisedTraining, train, train_supervised
+
+__all__ = [
+    "Evaluation",
+    "GreedyPlayer",
+    "MatchResult",
+    "NetworkPlayer",
+    "Player",
+    "Progress",
+    "RandomPlayer",
+    "SupervisedTraining",
+    "TrainingOptions",
+    "TrainingRecord",
+    "evaluate",
+    "match",
+    "play_games",
+    "random_openings",
+    "sample_games",
+    "train",
+    "train_supervised",
+]

@@ -1,0 +1,237 @@
+"""The arena: many games at once, and matches with paired openings.
+
+Shapes use G games. Passes are implicit, as in every table of games here: a side
+that cannot move is passed over.
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from conceptlrp.othello import BLACK, NO_MOVE, Games, legal_moves, play, start
+from conceptlrp.selfplay.players import Player, RandomPlayer
+
+
+@dataclass(frozen=True)
+class MatchResult:
+    """Result of a match, seen by the first player.
+
+    Attributes
+    ----------
+    wins, draws, losses : int
+        Games.
+    wiped_out : int
+        Losses at the end of which the first player had no disc left. A policy
+        without search is blind to them, so they are told apart.
+    """
+
+    wins: int
+    draws: int
+    losses: int
+    wiped_out: int
+
+    @property
+    def games(self) -> int:
+        """Number of games."""
+        return self.wins + self.draws + self.losses
+
+    @property
+    def score(self) -> float:
+        """Share of the points, a draw being half of one."""
+        return (self.wins + self.draws / 2) / self.games
+
+    def interval(self, z: float = 1.96) -> tuple[float, float]:
+        """Return Wilson's interval of the score, of 95 % by default.
+
+        References
+        ----------
+        Wilson, J. Am. Stat. Assoc. 22 (1927), doi:10.1080/01621459.1927.10502953.
+
+        Examples
+        --------
+        >>> low, high = MatchResult(wins=8, draws=0, losses=2, wiped_out=1).interval()
+        >>> round(low, 3), round(high, 3)
+        (0.49, 0.943)
+        """
+        n, p = self.games, self.score
+        centre = p + z * z / (2 * n)
+        spread = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        scale = 1 + z * z / n
+        return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+    def __str__(self) -> str:
+        low, high = self.interval()
+        return (
+            f"{self.wins} wins, {self.draws} draws, {self.losses} losses "
+            f"({self.wiped_out} by wipe-out) in {self.games} games: "
+            f"{self.score:.1%} [{low:.1%}, {high:.1%}]"
+        )
+
+
+def match(
+    first: Player,
+    second: Player,
+    *,
+    n_pairs: int = 100,
+    opening_plies: int = 8,
+    seed: int = 0,
+) -> MatchResult:
+    """Let two players meet, twice from each random opening with colours swapped.
+
+    Parameters
+    ----------
+    first, second : Player
+        For boards of the same size.
+    n_pairs : int
+        Openings; twice as many games are played.
+    opening_plies : int
+        Random moves before the players take over.
+    seed : int
+        Seed of openings and players.
+
+    Returns
+    -------
+    MatchResult
+        Seen by the first player.
+    """
+    openings = random_openings(n_pairs, opening_plies, seed=seed, size=first.size)
+    as_black = play_games(first, second, openings=openings, seed=seed + 1)
+    as_white = play_games(second, first, openings=openings, seed=seed + 2)
+    squares = first.size**2
+    # The margin in discs, which for White is that of Black with the sign changed.
+    white = squares - 2 * as_white.score.astype(int)
+    margins = np.concatenate([2 * as_black.score.astype(int) - squares, white])
+    return MatchResult(
+        wins=int((margins > 0).sum()),
+        draws=int((margins == 0).sum()),
+        losses=int((margins < 0).sum()),
+        wiped_out=int((margins == -squares).sum()),
+    )
+
+
+def random_openings(
+    n: int, plies: int, *, seed: int = 0, size: int = 8
+) -> NDArray[np.int8]:
+    """Draw openings of random moves; where a game ends early, `NO_MOVE` follows.
+
+    Returns
+    -------
+    ndarray of int8, shape (n, plies)
+    """
+    rng = np.random.default_rng(seed)
+    table = _Table(n, size)
+    player = RandomPlayer(size)
+    for _ in range(plies):
+        table.move(player, player, rng, rng)
+    return table.moves[:, :plies]
+
+
+def play_games(
+    black: Player,
+    white: Player,
+    *,
+    openings: ArrayLike | None = None,
+    n: int = 1,
+    seed: int = 0,
+) -> Games:
+    """Play games to their end, all of them at once.
+
+    Parameters
+    ----------
+    black, white : Player
+        For boards of the same size.
+    openings : array_like of int, shape (G, plies), optional
+        Legal moves from which the games go on, one row a game.
+    n : int
+        Number of games where no openings are given.
+    seed : int
+        Seed of both players.
+
+    Returns
+    -------
+    Games
+        With the players' names.
+
+    Raises
+    ------
+    IllegalMoveError
+        If an opening has an illegal move.
+    ValueError
+        If the players play on boards of different size.
+    """
+    if black.size != white.size:
+        message = (
+            f"{black.name} plays on size {black.size}, {white.name} on {white.size}"
+        )
+        raise ValueError(message)
+    size = black.size
+    rng_black, rng_white = np.random.default_rng(seed).spawn(2)
+    if openings is None:
+        table = _Table(n, size)
+    else:
+        table = _Table.after(np.asarray(openings, dtype=np.int8), size)
+    while table.live.any():
+        table.move(black, white, rng_black, rng_white)
+    return Games.from_moves(table.moves, size=size, black=black.name, white=white.name)
+
+
+class _Table:
+    """G games in progress, each at the same number of moves unless it is over."""
+
+    def __init__(self, n: int, size: int) -> None:
+        own, opponent = start(size)
+        self.size = size
+        self.own = np.full(n, own, dtype=np.uint64)
+        self.opponent = np.full(n, opponent, dtype=np.uint64)
+        self.mover = np.full(n, BLACK)
+        self.live = np.ones(n, dtype=bool)
+        self.moves = np.full((n, size * size - 4), NO_MOVE, dtype=np.int8)
+        self.ply = 0
+        self._pass_over()
+
+    @classmethod
+    def after(cls, openings: NDArray[np.int8], size: int) -> "_Table":
+        """Games after legal openings of equal length."""
+        Games.from_moves(openings, size=size)
+        table = cls(len(openings), size)
+        for moves in openings.T:
+            table.put(np.flatnonzero(table.live), moves[table.live])
+        return table
+
+    def move(
+        self,
+        black: Player,
+        white: Player,
+        rng_black: np.random.Generator,
+        rng_white: np.random.Generator,
+    ) -> None:
+        """Let whoever is to move in each live game play one move."""
+        chosen = np.full(len(self.live), NO_MOVE)
+        for colour, player, rng in ((0, black, rng_black), (1, white, rng_white)):
+            rows = np.flatnonzero(self.live & (self.mover == colour))
+            if len(rows):
+                chosen[rows] = player(self.own[rows], self.opponent[rows], rng)
+        rows = np.flatnonzero(self.live)
+        self.put(rows, chosen[rows])
+
+    def put(self, rows: NDArray[np.int64], squares: NDArray[np.integer]) -> None:
+        """Play one move in each of these games, then pass over stuck sides."""
+        self.moves[rows, self.ply] = squares
+        own, opponent = play(self.own[rows], self.opponent[rows], squares)
+        self.own[rows], self.opponent[rows] = own, opponent
+        self.mover[rows] = 1 - self.mover[rows]
+        self.ply += 1
+        self._pass_over()
+
+    def _pass_over(self) -> None:
+        stuck = legal_moves(self.own, self.opponent, size=self.size) == 0
+        other = legal_moves(self.opponent, self.own, size=self.size) == 0
+        self.live &= ~(stuck & other)
+        swap = stuck & ~other
+        self.own, self.opponent = (
+            np.where(swap, self.opponent, self.own),
+            np.where(swap, self.own, self.opponent),
+        )
+        self.mover = np.where(swap, 1 - self.mover, self.mover)
