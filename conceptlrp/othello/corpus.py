@@ -40,6 +40,8 @@ _DTYPES: Final[dict[str, type[np.generic]]] = {
     "game": np.int32,
     "symmetry": np.uint8,
 }
+# The golden ratio's fraction: consecutive multiples spread over all 64 bits.
+_MIXER: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +131,19 @@ class Corpus:
         games = Games.concatenate([file.games for file in files])
         problems = tuple(line for file in files for line in file.problems)
         return Corpus.from_games(games, problems=problems)
+
+    @staticmethod
+    def load(path: str | Path) -> "Corpus":
+        """Read a corpus that `save` wrote; see `corpus_file.load_corpus`."""
+        from conceptlrp.othello.corpus_file import load_corpus
+
+        return load_corpus(path)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the corpus as HDF5; see `corpus_file.save_corpus`."""
+        from conceptlrp.othello.corpus_file import save_corpus
+
+        save_corpus(self, path, overwrite=overwrite)
 
     @staticmethod
     def from_games(games: Games, *, problems: tuple[str, ...] = ()) -> "Corpus":
@@ -343,38 +358,26 @@ def _first_of_equal(
 ) -> NDArray[np.intp]:
     """Return the rows that are the first with their pair of values, ascending."""
     # Sorting by one mixed word takes a third of the time that two words take.
-    mixed = own * np.uint64(0x9E3779B97F4A7C15) ^ opponent
-    order = np.argsort(mixed, kind="stable")
-    if _mixes_pairs(own[order], opponent[order], mixed[order]):
+    order = np.argsort(_mixed(own, opponent), kind="stable")
+    first, second = own[order], opponent[order]
+    new = _differs_from_previous(first, second)
+    if (new[1:] & ~_differs_from_previous(_mixed(first, second))[1:]).any():
+        # Two different pairs were mixed into the same word.
         order = np.lexsort((opponent, own))
-    own, opponent = own[order], opponent[order]
-    new = np.ones(len(order), np.bool_)
-    new[1:] = (own[1:] != own[:-1]) | (opponent[1:] != opponent[:-1])
+        new = _differs_from_previous(own[order], opponent[order])
     return np.sort(order[new])
 
 
-def _mixes_pairs(
-    own: NDArray[np.uint64], opponent: NDArray[np.uint64], mixed: NDArray[np.uint64]
-) -> bool:
-    """Tell whether different pairs became the same mixed word."""
-    differ = (own[1:] != own[:-1]) | (opponent[1:] != opponent[:-1])
-    return bool((differ & (mixed[1:] == mixed[:-1])).any())
+def _mixed(own: NDArray[np.uint64], opponent: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    return own * _MIXER ^ opponent
 
 
-def _read_file(path: Path, size: int) -> GameFile:
-    suffix = path.suffix.lower()
-    if suffix in (".wtb", ".wtd", ".pzz", ".jou", ".trn"):
-        if size != 8:
-            message = f"{path.name}: WTHOR games are 8 x 8, not {size} x {size}"
-            raise GameFileError(message)
-        return read_wthor(path)
-    if suffix == ".txt":
-        return read_transcripts(path, size=size)
-    if path.is_dir():
-        message = f"{path}: is a folder; name the files in it, such as {path}/*.wtb"
-    else:
-        message = f"{path.name}: expected a WTHOR file (.wtb) or transcripts (.txt)"
-    raise GameFileError(message)
+def _differs_from_previous(*columns: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    new = np.zeros(len(columns[0]), np.bool_)
+    new[:1] = True
+    for column in columns:
+        new[1:] |= column[1:] != column[:-1]
+    return new
 
 
 def _plain_bytes(column: NDArray[Any]) -> bytes:
