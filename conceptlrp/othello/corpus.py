@@ -17,14 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, REGION, legal_moves
-from conceptlrp.othello.game_file import GameFile
+from conceptlrp.othello.formats import read_games
 from conceptlrp.othello.games import Games
 from conceptlrp.othello.notation import square_name, transcript_text
 from conceptlrp.othello.position import Position
 from conceptlrp.othello.replay import replay
 from conceptlrp.othello.symmetry import canonical, compose, turn, turn_squares
-from conceptlrp.othello.transcripts import read_transcripts
-from conceptlrp.othello.wthor import read_wthor
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +125,7 @@ class Corpus:
         if not listed:
             message = "no game files given, expected .wtb or .txt files"
             raise GameFileError(message)
-        files = [_read_file(Path(path), size) for path in listed]
+        files = [read_games(path, size=size) for path in listed]
         games = Games.concatenate([file.games for file in files])
         problems = tuple(line for file in files for line in file.problems)
         return Corpus.from_games(games, problems=problems)

@@ -1,0 +1,47 @@
+"""Choosing the reader of a game file by the end of its name."""
+
+from pathlib import Path
+from typing import Final
+
+from conceptlrp.errors import GameFileError
+from conceptlrp.othello.game_file import GameFile
+from conceptlrp.othello.transcripts import read_transcripts
+from conceptlrp.othello.wthor import read_wthor
+
+# The reader of .wtb files says what is wrong with the others of this family.
+_WTHOR: Final = (".wtb", ".wtd", ".pzz", ".jou", ".trn")
+
+
+def read_games(path: str | Path, *, size: int = 8) -> GameFile:
+    """Read a game file of any known format.
+
+    Parameters
+    ----------
+    path : str or Path
+        A WTHOR file (``.wtb``) or transcripts (``.txt``).
+    size : int
+        Side of the board, 8 or 6.
+
+    Returns
+    -------
+    GameFile
+        The legal games, and a line for each of the others.
+
+    Raises
+    ------
+    GameFileError
+        The file cannot be read, or is of another kind.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        message = f"{path}: is a folder; name the files in it, such as {path}/*.wtb"
+    elif suffix in _WTHOR and size != 8:
+        message = f"{path.name}: WTHOR games are 8 x 8, not {size} x {size}"
+    elif suffix in _WTHOR:
+        return read_wthor(path)
+    elif suffix == ".txt":
+        return read_transcripts(path, size=size)
+    else:
+        message = f"{path.name}: expected a WTHOR file (.wtb) or transcripts (.txt)"
+    raise GameFileError(message)
