@@ -108,7 +108,7 @@ class Clustering:
         found: NDArray[np.int64] = self.rows[self.labels == cluster]
         return found
 
-    def markers(self, k: int = 8) -> Markers:
+    def markers(self, k: int = 8) -> tuple[Markers, ...]:
         """Find the channels that set each cluster apart from all other positions.
 
         Parameters
@@ -118,8 +118,8 @@ class Clustering:
 
         Returns
         -------
-        Markers
-            Channels and effects of shape (K, k), strongest first.
+        tuple of K Markers
+            Channels and effects, strongest first.
         """
         return strongest_markers(self.effects, k)
 

@@ -28,13 +28,13 @@ _BLOCK = 8192
 
 @dataclass(frozen=True, eq=False)
 class Markers:
-    """The channels that set each cluster apart, strongest first.
+    """The channels that set one cluster apart, strongest first.
 
     Attributes
     ----------
-    channels : int32 array of shape (K, k)
+    channels : int32 array of shape (k,)
         Channel numbers.
-    effects : float32 array of shape (K, k)
+    effects : float32 array of shape (k,)
         Standardised mean difference of each; negative where the cluster has
         less of the channel than the rest.
     """
@@ -150,7 +150,7 @@ def marker_effects(
     return np.where(known, difference / divisor, 0).astype(np.float32)
 
 
-def strongest_markers(effects: NDArray[np.float32], k: int) -> Markers:
+def strongest_markers(effects: NDArray[np.float32], k: int) -> tuple[Markers, ...]:
     """Pick the k channels of each cluster with the largest effect.
 
     Parameters
@@ -162,12 +162,15 @@ def strongest_markers(effects: NDArray[np.float32], k: int) -> Markers:
 
     Returns
     -------
-    Markers
+    tuple of K Markers
         By magnitude; the lower channel first where two are equal.
     """
     order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :k]
     picked = np.take_along_axis(effects, order, axis=1)
-    return Markers(channels=order.astype(np.int32), effects=picked)
+    return tuple(
+        Markers(channels, values)
+        for channels, values in zip(order.astype(np.int32), picked, strict=True)
+    )
 
 
 def typical_rows(

@@ -39,8 +39,8 @@ def test_the_planted_channel_is_the_first_marker():
 
     markers = strongest_markers(marker_effects(features, labels, 4), 3)
 
-    assert markers.channels[:, 0].tolist() == [0, 2, 4, 6]
-    assert (markers.effects[:, 0] > 2).all()
+    assert [each.channels[0] for each in markers] == [0, 2, 4, 6]
+    assert all(each.effects[0] > 2 for each in markers)
 
 
 def test_a_constant_channel_has_no_effect():
@@ -87,4 +87,4 @@ def test_typical_positions_are_the_nearest_ones_of_different_games():
 def test_no_more_markers_are_given_than_there_are_channels(k):
     markers = strongest_markers(np.zeros((3, 4), np.float32), k)
 
-    assert markers.channels.shape == (3, min(k, 4))
+    assert [len(each.channels) for each in markers] == 3 * [min(k, 4)]

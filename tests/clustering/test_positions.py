@@ -112,7 +112,7 @@ def test_the_marker_of_a_planted_cluster_is_its_channel(make_store):
 
     found = cluster_positions(make_store(values), layer="conv1", n_clusters=3)
 
-    assert sorted(found.markers(2).channels[:, 0]) == [0, 1, 2]
+    assert sorted(each.channels[0] for each in found.markers(2)) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("embedding", ["pca", "tsne"])
