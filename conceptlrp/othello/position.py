@@ -71,7 +71,7 @@ class Position:
         Examples
         --------
         >>> Position.from_transcript("f5d6c3").obf()
-        '------------------X--------XX------XXX-----O-------------------- O'
+        '------------------X--------XX------OXX-----O-------------------- O'
         """
         position = cls.start(size)
         for number, move in enumerate(parse_transcript(text, size), start=1):

@@ -7,17 +7,18 @@ count lines, columns and moves from 1.
 
 import os
 import re
-from itertools import zip_longest
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conceptlrp.errors import GameFileError, NotationError, OutputExistsError
 from conceptlrp.othello.board import NO_MOVE
 from conceptlrp.othello.game_file import GameFile, keep_legal, read_bytes
 from conceptlrp.othello.games import Games
 from conceptlrp.othello.notation import parse_transcript, transcript_text
+from conceptlrp.othello.replay import moves_per_game
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _COLUMNS: Final = 4
@@ -61,10 +62,8 @@ def read_transcripts(path: str | Path, *, size: int = 8) -> GameFile:
         for number, line in enumerate(lines, start=1)
         if line.strip(" ") and not line.startswith("#")
     ]
-    longest = zip_longest(*(game.moves for game in games), fillvalue=NO_MOVE)
-    moves = np.array(list(longest), np.int8).reshape(-1, len(games)).T
     return keep_legal(
-        moves,
+        _table([game.moves for game in games], size),
         [f"line {game.number}" for game in games],
         source=path.name,
         size=size,
@@ -139,6 +138,15 @@ def _read_line(line: str, number: int, name: str, size: int) -> _Line:
         return _Line(number, moves)
     black, white, year = (cell.strip() for cell in known)
     return _Line(number, moves, black, white, _year(year, f"{name}: line {number}"))
+
+
+def _table(games: list[list[int]], size: int) -> NDArray[np.int8]:
+    # One more move than a game can have is enough to show that it is not legal.
+    width = moves_per_game(size) + 1
+    table = np.full((len(games), width), NO_MOVE, np.int8)
+    for row, moves in zip(table, games, strict=True):
+        row[: len(moves)] = moves[:width]
+    return table
 
 
 def _year(text: str, place: str) -> int:

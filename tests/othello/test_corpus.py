@@ -1,0 +1,279 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conceptlrp.errors import GameFileError
+from conceptlrp.othello import (
+    BLACK,
+    NO_MOVE,
+    Corpus,
+    Games,
+    Position,
+    canonical,
+    transcripts_text,
+    turn,
+    turn_squares,
+    write_transcripts,
+)
+from tests.othello.playouts import random_games
+from tests.othello.wthor_writer import write_wthor, wthor_record
+
+
+@pytest.fixture
+def doubled(corpus: Corpus) -> Corpus:
+    """The positions of five games, then the same, each turned."""
+    part = corpus[corpus.game < 5]
+    return Corpus.concatenate([part, part.turn(seed=8)])
+
+
+def test_files_of_both_kinds_are_read_in_order(tmp_path: Path, playouts: Games):
+    write_transcripts(playouts.take([0, 1]), tmp_path / "a.txt")
+    write_wthor(tmp_path / "b.WTB", [wthor_record([37, 43]), wthor_record([0])])
+
+    corpus = Corpus.read([tmp_path / "a.txt", tmp_path / "b.WTB"])
+
+    assert corpus.games.source.tolist() == ["a.txt", "a.txt", "b.WTB"]
+    assert len(corpus) == (playouts.moves[:2] != NO_MOVE).sum() + 2
+    assert len(corpus.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("games", "is a folder; name the files in it"),
+        ("games.pdf", "expected a WTHOR file"),
+        ("none.txt", "no such file"),
+    ],
+)
+def test_what_is_no_game_file_is_refused(tmp_path: Path, name, reason):
+    (tmp_path / "games").mkdir()
+
+    with pytest.raises(GameFileError, match=reason):
+        Corpus.read([tmp_path / name])
+
+
+def test_reading_no_files_is_refused():
+    with pytest.raises(GameFileError, match="no game files given"):
+        Corpus.read([])
+
+
+def test_wthor_games_are_not_read_as_small_boards(tmp_path: Path):
+    write_wthor(tmp_path / "a.wtb", [])
+
+    with pytest.raises(GameFileError, match="8 x 8, not 6 x 6"):
+        Corpus.read(tmp_path / "a.wtb", size=6)
+
+
+def test_rows_are_chosen_by_slice_numbers_and_mask(corpus: Corpus):
+    mask = corpus.ply == 10
+
+    assert (corpus[5:50:3].own == corpus.own[5:50:3]).all()
+    assert (corpus[[9, 3]].played == corpus.played[[9, 3]]).all()
+    assert (corpus[mask].game == corpus.game[mask]).all()
+    assert corpus[mask].games is corpus.games
+    assert len(corpus[[]]) == 0
+
+
+def test_one_row_is_refused_with_what_to_call(corpus: Corpus):
+    with pytest.raises(TypeError, match=r"call corpus.position\(3\)"):
+        corpus[3]
+
+
+def test_unique_keeps_the_first_of_equal_positions(corpus: Corpus):
+    found = corpus.unique()
+
+    pairs = list(zip(corpus.own.tolist(), corpus.opponent.tolist(), strict=True))
+    first = {pair: row for row, pair in reversed(list(enumerate(pairs)))}
+    rows = sorted(first.values())
+    assert len(rows) < len(corpus)
+    assert (found.game == corpus.game[rows]).all()
+    assert (found.ply == corpus.ply[rows]).all()
+
+
+def test_unique_up_to_symmetry_sees_through_turning(doubled: Corpus):
+    half = doubled[: len(doubled) // 2]
+
+    found = doubled.unique(symmetry=True)
+
+    own, opponent, _ = canonical(half.own, half.opponent)
+    expected = len(set(zip(own.tolist(), opponent.tolist(), strict=True)))
+    assert len(found) == expected
+    assert len(doubled.unique()) > len(found)
+    assert (found.symmetry == 0).all()
+
+
+def test_unique_is_exact_when_mixed_words_collide(playouts: Games):
+    # Both pairs give the same mixed word, so sorting by it tells them not apart.
+    own = np.array([1, 2, 1, 2], np.uint64)
+    mixer = np.uint64(0x9E3779B97F4A7C15)
+    opponent = np.array([0, 0, 0, 0], np.uint64) ^ own * mixer
+    base = Corpus.from_games(playouts)[:4]
+    columns = {**base.columns(), "own": own, "opponent": opponent}
+
+    found = Corpus(**columns, games=playouts).unique()
+
+    assert found.own.tolist() == [1, 2]
+
+
+def test_a_sample_is_sorted_and_repeatable(corpus: Corpus):
+    keys = corpus.game.astype(np.int64) * 64 + corpus.ply
+
+    found = corpus.sample(100, seed=5)
+
+    chosen = found.game.astype(np.int64) * 64 + found.ply
+    assert len(set(chosen.tolist())) == 100
+    assert np.isin(chosen, keys).all()
+    assert (np.diff(chosen) > 0).all()
+    assert found.digest == corpus.sample(100, seed=5).digest
+    assert found.digest != corpus.sample(100, seed=6).digest
+
+
+def test_a_sample_as_large_as_the_corpus_keeps_all(corpus: Corpus):
+    assert corpus.sample(10**9) is corpus
+    with pytest.raises(ValueError, match="expected 0 or more"):
+        corpus.sample(-1)
+
+
+def test_turning_uses_all_symmetries_and_a_seed(corpus: Corpus):
+    turned = corpus.turn(seed=1)
+
+    assert set(turned.symmetry.tolist()) == set(range(8))
+    assert (turned.own == turn(corpus.own, turned.symmetry)).all()
+    assert (turned.played == turn_squares(corpus.played, turned.symmetry)).all()
+    assert turned.digest == corpus.turn(seed=1).digest
+    assert turned.digest != corpus.turn(seed=2).digest
+
+
+def test_turning_twice_is_remembered_as_one_symmetry(corpus: Corpus):
+    turned = corpus.turn(seed=1).turned_by(5).turn(seed=3)
+
+    assert (turned.own == turn(corpus.own, turned.symmetry)).all()
+    assert (turned.opponent == turn(corpus.opponent, turned.symmetry)).all()
+
+
+def test_the_played_move_stays_legal_when_turned(corpus: Corpus):
+    turned = corpus.turn(seed=2)
+
+    assert (turned.legal >> turned.played.astype(np.uint64) & np.uint64(1)).all()
+
+
+@pytest.mark.parametrize("row", [0, 1, 35, 58, 4000])
+def test_a_transcript_leads_to_its_position(corpus: Corpus, row):
+    assert Position.from_transcript(corpus.transcript(row)) == corpus.position(row)
+
+
+def test_a_position_is_turned_with_its_last_move(corpus: Corpus):
+    plain, turned = corpus[30:40], corpus[30:40].turned_by(3)
+
+    for row in range(10):
+        last = turn_squares(plain.position(row).last, 3)
+        assert turned.position(row).last == last
+        assert turned.position(row).own == turn(plain.position(row).own, 3)
+
+
+def test_outcomes_are_seen_by_the_side_to_move(corpus: Corpus):
+    score = corpus.games.score[corpus.game].astype(int)
+
+    black = corpus.mover == BLACK
+    assert (corpus.margin[black] == (2 * score - 64)[black]).all()
+    assert (corpus.margin[~black] == -(2 * score - 64)[~black]).all()
+    assert set(corpus.outcome.tolist()) <= {-1.0, 0.0, 1.0}
+    assert corpus.outcome.dtype == corpus.margin.dtype == np.float32
+
+
+def test_margins_of_the_small_board_count_its_squares(small_corpus: Corpus):
+    score = small_corpus.games.score[small_corpus.game].astype(int)
+
+    assert (np.abs(small_corpus.margin) == np.abs(2 * score - 36)).all()
+
+
+def test_an_unfinished_game_has_no_outcome():
+    corpus = Corpus.from_games(Games.from_moves([[37, 43]]))
+
+    assert np.isnan(corpus.outcome).all()
+    assert np.isnan(corpus.margin).all()
+
+
+def test_a_description_names_players_year_and_move(corpus: Corpus):
+    assert corpus.describe(22) == "Black 0 - White 0, 1990, move 23"
+
+
+def test_a_description_without_names_has_the_file():
+    games = Games.from_moves([[37, 43], [37, NO_MOVE]], source="mine.txt")
+
+    corpus = Corpus.from_games(games)
+
+    assert corpus.describe(2) == "mine.txt, game 2, move 1"
+
+
+def test_names_and_years_follow_the_positions(corpus: Corpus):
+    assert corpus.black[-1] == "Black 199"
+    assert corpus.white[0] == "White 0"
+    assert corpus.year[-1] == 1999
+
+
+def test_corpora_are_joined_with_their_games(corpus: Corpus):
+    other = Corpus.from_games(random_games(3, seed=11))
+
+    joined = Corpus.concatenate([corpus, other, corpus[:5]])
+
+    assert len(joined.games) == len(corpus.games) + 3
+    assert joined.describe(len(corpus)) == other.describe(0)
+    assert joined.transcript(len(corpus) + 70) == other.transcript(70)
+    assert joined[-5:].digest == corpus[:5].digest
+
+
+def test_nothing_is_not_joined():
+    with pytest.raises(ValueError, match="expected exactly one"):
+        Corpus.concatenate([])
+
+
+def test_the_digest_does_not_depend_on_games_that_are_not_used(corpus: Corpus):
+    part = corpus[corpus.game == 7]
+
+    assert part.digest == part.compact().digest
+    assert len(part.compact().games) == 1
+
+
+def test_the_digest_depends_on_the_content(corpus: Corpus):
+    part = corpus[:50]
+    digests = {part.digest, part.turned_by(1).digest, part[::-1].digest}
+
+    assert len(digests) == 3
+    assert len(part.digest) == 64
+
+
+def test_a_frame_has_a_row_for_each_position(small_corpus: Corpus):
+    frame = small_corpus.frame()
+
+    assert len(frame) == len(small_corpus)
+    assert frame["played"][0] in ("c2", "b3", "e4", "d5")
+    assert frame["black"].iloc[-1] == "Black 99"
+    assert set(frame["mover"]) == {"black", "white"}
+
+
+def test_an_unknown_played_move_has_no_name(corpus: Corpus):
+    columns = {**corpus[:2].columns(), "played": np.array([NO_MOVE, 64])}
+
+    frame = Corpus(**columns, games=corpus.games).frame()
+
+    assert frame["played"].tolist() == ["", "pa"]
+
+
+def test_columns_of_different_lengths_are_refused(corpus: Corpus):
+    columns = {**corpus[:4].columns(), "ply": corpus.ply[:3]}
+
+    with pytest.raises(ValueError, match=r"ply has shape \(3,\), expected \(4,\)"):
+        Corpus(**columns, games=corpus.games)
+
+
+def test_positions_of_games_that_are_not_there_are_refused(corpus: Corpus):
+    with pytest.raises(ValueError, match="beyond the 2 given"):
+        Corpus(**corpus.columns(), games=corpus.games.take([0, 1]))
+
+
+def test_a_corpus_knows_the_size_of_its_board(corpus, small_corpus):
+    assert (corpus.size, small_corpus.size) == (8, 6)
+    assert small_corpus.position(0) == Position.start(6)
+    assert transcripts_text(small_corpus.games).count("\n") == 100

@@ -1,0 +1,284 @@
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from conceptlrp.errors import CorpusFileError, OutputExistsError
+from conceptlrp.othello import Corpus, Games
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "positions.h5"
+
+
+@pytest.fixture
+def saved(path: Path, corpus: Corpus) -> Path:
+    corpus.sample(300, seed=1).turn(seed=2).save(path)
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(CorpusFileError) as refused:
+        Corpus.load(path)
+    message = str(refused.value)
+    assert "\n" not in message
+    assert path.name in message
+    return message
+
+
+@pytest.mark.parametrize("size", [8, 6])
+def test_a_corpus_is_read_back(request, path: Path, size):
+    corpus: Corpus = request.getfixturevalue("corpus" if size == 8 else "small_corpus")
+    part = corpus.sample(200, seed=3).turn(seed=4)
+
+    part.save(path)
+    found = Corpus.load(path)
+
+    for name, column in part.compact().columns().items():
+        assert (getattr(found, name) == column).all()
+        assert getattr(found, name).dtype == column.dtype
+    for name, column in part.compact().games.columns().items():
+        assert (getattr(found.games, name) == column).all()
+        assert getattr(found.games, name).dtype.kind == column.dtype.kind
+    assert found.size == size
+    assert found.digest == part.digest
+
+
+def test_only_the_games_of_the_positions_are_kept(path: Path, corpus: Corpus):
+    corpus[corpus.game == 9].save(path)
+
+    assert len(Corpus.load(path).games) == 1
+
+
+def test_names_in_any_language_and_problems_are_read_back(path: Path):
+    games = Games.from_moves([[37]], black="為則 英司", white="Åse", tournament="é")
+    corpus = Corpus.from_games(games, problems=("one", "zwölf"))
+
+    corpus.save(path)
+    found = Corpus.load(path)
+
+    assert (found.black[0], found.white[0]) == ("為則 英司", "Åse")
+    assert found.problems == ("one", "zwölf")
+
+
+def test_an_empty_corpus_is_read_back(path: Path, corpus: Corpus):
+    corpus[:0].save(path)
+
+    assert len(Corpus.load(path)) == 0
+
+
+def test_the_same_corpus_gives_the_same_bytes(saved: Path, corpus: Corpus):
+    first = saved.read_bytes()
+
+    corpus.sample(300, seed=1).turn(seed=2).save(saved, overwrite=True)
+
+    assert saved.read_bytes() == first
+
+
+def test_an_existing_file_is_replaced_only_on_demand(saved: Path, corpus: Corpus):
+    before = saved.read_bytes()
+
+    with pytest.raises(OutputExistsError, match="pass overwrite=True"):
+        corpus[:10].save(saved)
+    assert saved.read_bytes() == before
+    corpus[:10].save(saved, overwrite=True)
+
+    assert len(Corpus.load(saved)) == 10
+    assert [entry.name for entry in saved.parent.iterdir()] == [saved.name]
+
+
+def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, corpus: Corpus):
+    with pytest.raises(CorpusFileError, match="cannot be written"):
+        corpus[:3].save(tmp_path / "none" / "positions.h5")
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path):
+    assert "no such file" in refusal(tmp_path / "none.h5")
+    assert "is no file" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"f5d6c3\n", b"\x89HDF\r\n\x1a\n"])
+def test_a_file_that_is_no_hdf5_is_refused(path: Path, content):
+    path.write_bytes(content)
+
+    assert "is damaged or no HDF5 file" in refusal(path)
+
+
+def test_another_hdf5_file_is_refused(path: Path):
+    with h5py.File(path, "w") as file:
+        file["own"] = np.arange(3)
+
+    assert "is no corpus (HDF5), expected encoding-type" in refusal(path)
+
+
+def test_another_kind_of_file_of_ours_is_refused(saved: Path):
+    with h5py.File(saved, "r+") as file:
+        file.attrs["encoding-type"] = "conceptlrp-store"
+
+    assert "is no corpus (encoding-type 'conceptlrp-store')" in refusal(saved)
+
+
+def test_a_newer_version_is_refused_with_what_to_do(saved: Path):
+    with h5py.File(saved, "r+") as file:
+        file.attrs["encoding-version"] = "2"
+
+    message = refusal(saved)
+
+    assert "is a corpus of version 2" in message
+    assert "install a newer conceptlrp" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("encoding-version", "one"),
+        ("encoding-version", 1.5),
+        ("board-size", 7),
+        ("board-size", [8, 8]),
+        ("digest", 12),
+    ],
+)
+def test_a_damaged_header_is_refused(saved: Path, name, value):
+    with h5py.File(saved, "r+") as file:
+        file.attrs[name] = value
+
+    assert "is damaged" in refusal(saved)
+
+
+def test_a_truncated_file_is_refused(saved: Path):
+    saved.write_bytes(saved.read_bytes()[:-100])
+
+    assert "is damaged" in refusal(saved)
+
+
+@pytest.mark.parametrize("name", ["positions/own", "games/black", "games", "problems"])
+def test_a_missing_column_is_refused(saved: Path, name):
+    with h5py.File(saved, "r+") as file:
+        del file[name]
+
+    assert f"is damaged: /{name} is missing" in refusal(saved)
+
+
+def replace_column(path: Path, name: str, **dataset) -> None:
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file.create_dataset(name, **dataset)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("positions/own", np.zeros(300, np.int64)),
+        ("positions/own", np.zeros((300, 2), np.uint64)),
+        ("positions/mover", np.uint8(1)),
+        ("games/black", np.zeros(3)),
+        ("games/moves", np.zeros(60, np.int8)),
+    ],
+)
+def test_a_column_of_another_type_or_shape_is_refused(saved: Path, name, data):
+    replace_column(saved, name, data=data)
+
+    assert f"is damaged: /{name} is {data.dtype}" in refusal(saved)
+
+
+def test_text_of_variable_length_is_refused(saved: Path):
+    replace_column(saved, "games/black", data=["Ann"], dtype=h5py.string_dtype())
+
+    assert "/games/black is object" in refusal(saved)
+
+
+def test_columns_of_different_lengths_are_refused(saved: Path):
+    replace_column(saved, "positions/ply", data=np.zeros(299, np.uint8))
+
+    assert "columns of /positions have lengths" in refusal(saved)
+
+
+def test_a_changed_value_is_refused(saved: Path):
+    with h5py.File(saved, "r+") as file:
+        year = file["games/year"]
+        year[0] += 1
+
+    assert "does not agree with its digest" in refusal(saved)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("positions/mover", 2, "out of range in mover"),
+        ("positions/symmetry", 8, "out of range in symmetry"),
+        ("positions/played", 65, "out of range in played"),
+        ("positions/ply", 61, "out of range in ply"),
+        ("positions/own", 2**64 - 1, "out of range in own, opponent"),
+        ("games/moves", 64, "out of range in moves"),
+        ("positions/game", 10**6, "positions are of games beyond"),
+        ("positions/game", -1, "positions are of games beyond"),
+    ],
+)
+def test_values_out_of_range_are_refused(saved: Path, name, value, reason):
+    with h5py.File(saved, "r+") as file:
+        column = file[name]
+        column[...] = value
+
+    assert reason in refusal(saved)
+
+
+def test_columns_in_other_files_are_refused(saved: Path, tmp_path: Path):
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(bytes(300))
+    external = [(str(secret), 0, 300)]
+    replace_column(saved, "positions/ply", shape=300, dtype="u1", external=external)
+
+    assert "takes its data from another file" in refusal(saved)
+
+
+def test_virtual_columns_are_refused(saved: Path, tmp_path: Path):
+    layout = h5py.VirtualLayout(shape=(300,), dtype="u1")
+    layout[:] = h5py.VirtualSource(tmp_path / "other.h5", "ply", shape=(300,))
+    with h5py.File(saved, "r+") as file:
+        del file["positions/ply"]
+        file.create_virtual_dataset("positions/ply", layout)
+
+    assert "takes its data from another file" in refusal(saved)
+
+
+@pytest.mark.parametrize("link", [h5py.SoftLink("/x"), h5py.ExternalLink("o.h5", "/x")])
+def test_links_are_refused(saved: Path, link):
+    with h5py.File(saved, "r+") as file:
+        del file["positions/ply"]
+        file["positions/ply"] = link
+
+    assert "/positions/ply is missing" in refusal(saved)
+
+
+def test_a_column_that_declares_more_than_the_file_holds_is_refused(saved: Path):
+    with h5py.File(saved, "r+") as file:
+        del file["positions/own"]
+        file.create_dataset(
+            "positions/own", shape=10**13, dtype="u8", chunks=10**6, compression="gzip"
+        )
+
+    assert "/positions/own lacks some of its data" in refusal(saved)
+
+
+def test_a_column_without_its_data_is_refused(saved: Path):
+    replace_column(saved, "positions/ply", shape=300, dtype="u1")
+
+    assert "/positions/ply lacks some of its data" in refusal(saved)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_any_damage_is_noticed_or_harmless(saved: Path, corpus: Corpus, seed):
+    rng = np.random.default_rng(seed)
+    content = bytearray(saved.read_bytes())
+    for place in rng.integers(0, len(content), 20):
+        content[place] = rng.integers(0, 256)
+    saved.write_bytes(content)
+
+    try:
+        found = Corpus.load(saved)
+    except CorpusFileError:
+        return
+
+    assert found.digest == corpus.sample(300, seed=1).turn(seed=2).digest

@@ -1,0 +1,164 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conceptlrp.errors import GameFileError, OutputExistsError
+from conceptlrp.othello import (
+    Corpus,
+    Games,
+    read_transcripts,
+    transcripts_text,
+    write_transcripts,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "games.txt"
+
+
+def refusal(path: Path, **options) -> str:
+    with pytest.raises(GameFileError) as refused:
+        read_transcripts(path, **options)
+    message = str(refused.value)
+    assert "\n" not in message
+    assert path.name in message
+    return message
+
+
+@pytest.mark.parametrize("size", [8, 6])
+def test_games_are_read_back(request, path: Path, size):
+    games: Games = request.getfixturevalue(
+        "playouts" if size == 8 else "small_playouts"
+    )
+
+    write_transcripts(games, path)
+    found = read_transcripts(path, size=size)
+
+    assert found.problems == ()
+    for name in ("moves", "black", "white", "year", "score", "finished"):
+        assert (getattr(found.games, name) == getattr(games, name)).all()
+    assert (found.games.source == "games.txt").all()
+    assert transcripts_text(found.games) == path.read_text()
+
+
+def test_names_that_look_like_comments_are_read_back(path: Path):
+    games = Games.from_moves([[37]], black="#123", white="a\tb\nc")
+
+    write_transcripts(games, path)
+    found = read_transcripts(path).games
+
+    assert (found.black[0], found.white[0]) == ("#123", "a b c")
+
+
+def test_bare_transcripts_comments_and_blank_lines_are_read(path: Path):
+    path.write_bytes(b"\xef\xbb\xbf# my games\r\n\r\nF5 D6 C3\r\n\r\n1. f5 2. f6\r\n")
+
+    games = read_transcripts(path).games
+
+    assert (games.moves[:, :3] == [[37, 43, 18], [37, 45, -1]]).all()
+    assert games.year.tolist() == [0, 0]
+    assert games.index.tolist() == [0, 1]
+
+
+def test_written_passes_are_dropped(path: Path, playouts: Games):
+    corpus = Corpus.from_games(playouts)
+    row = np.flatnonzero((np.diff(corpus.mover) == 0) & (np.diff(corpus.game) == 0))[0]
+    before = corpus.transcript(row + 1)
+    path.write_text(f"{before}pa\n{before}\n")
+
+    games = read_transcripts(path).games
+
+    assert len(games) == 2
+    assert (games.moves[0] == games.moves[1]).all()
+
+
+def test_an_unknown_square_is_refused_with_its_line_and_column(path: Path):
+    path.write_text("f5d6\nf5 d6 c9\n")
+
+    assert "games.txt: line 2, column 7: 'c9' is not a square" in refusal(path)
+
+
+def test_columns_count_from_the_beginning_of_the_line(path: Path):
+    path.write_text("# x\nAnn\tBob\t1999\tf5z6\n")
+
+    assert "line 2, column 16: 'z6'" in refusal(path)
+
+
+def test_a_square_beyond_the_small_board_is_refused(path: Path):
+    path.write_text("g1\n")
+
+    assert "(a1 to f6, or pa for a pass)" in refusal(path, size=6)
+
+
+def test_an_illegal_game_is_left_out_and_reported(path: Path):
+    path.write_text("f5d6\n# a comment\nf5d6a1\nd3\n")
+
+    found = read_transcripts(path)
+
+    assert found.problems == (
+        "games.txt: line 3, move 3: 'a1' is not legal; the game is left out",
+    )
+    assert found.games.index.tolist() == [0, 2]
+
+
+def test_moves_after_the_end_of_a_game_are_reported(path: Path, playouts: Games):
+    line = transcripts_text(playouts.take([0])).split("\t")[-1].strip()
+    path.write_text(f"{line}{'a1' * 20}\n{line}\n")
+
+    found = read_transcripts(path)
+
+    assert len(found.games) == 1
+    assert found.games.finished.all()
+    assert "line 1, move" in found.problems[0]
+
+
+@pytest.mark.parametrize("line", ["Ann\tf5d6", "Ann\tBob\t1999\tOpen\tf5"])
+def test_other_numbers_of_columns_are_refused(path: Path, line):
+    path.write_text(line)
+
+    assert "line 1" in (message := refusal(path))
+    assert f"{line.count(chr(9)) + 1} columns" in message
+
+
+@pytest.mark.parametrize("year", ["99x", "-5", "12345", "²"])
+def test_what_is_no_year_is_refused(path: Path, year):
+    path.write_text(f"Ann\tBob\t{year}\tf5", encoding="utf-8")
+
+    assert "line 1" in (message := refusal(path))
+    assert "is not a year" in message
+
+
+def test_bytes_that_are_no_text_are_refused(path: Path):
+    path.write_bytes(b"f5d6\nf5\xff\xfe")
+
+    assert "line 2: byte 7 is not UTF-8" in refusal(path)
+
+
+def test_binary_files_are_refused(path: Path):
+    path.write_bytes(b"\x00\x01\x02")
+
+    assert "is binary" in refusal(path)
+
+
+def test_a_missing_file_is_refused(path: Path):
+    assert "no such file" in refusal(path)
+
+
+def test_an_empty_file_has_no_games(path: Path):
+    path.write_text("\n# nothing\n")
+
+    assert len(read_transcripts(path).games) == 0
+
+
+def test_an_existing_file_is_replaced_only_on_demand(path: Path, playouts: Games):
+    path.write_text("mine")
+
+    with pytest.raises(OutputExistsError, match="exists already"):
+        write_transcripts(playouts, path)
+    assert path.read_text() == "mine"
+    write_transcripts(playouts, path, overwrite=True)
+
+    assert len(read_transcripts(path).games) == len(playouts)
+    assert [entry.name for entry in path.parent.iterdir()] == ["games.txt"]
