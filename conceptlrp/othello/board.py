@@ -142,7 +142,17 @@ def play(
 
 
 def start(size: int = 8) -> tuple[int, int]:
-    """Return the discs of black, who moves first, and of white at the start.
+    """Return the start position.
+
+    Parameters
+    ----------
+    size : int
+        Side of the board, 8 or 6.
+
+    Returns
+    -------
+    own, opponent : int
+        The discs of black, who moves first, and of white.
 
     Examples
     --------
@@ -154,12 +164,36 @@ def start(size: int = 8) -> tuple[int, int]:
 
 
 def count(bitboards: Bitboards) -> NDArray[np.uint8]:
-    """Return the number of discs of each bitboard, as uint8 of the same shape."""
+    """Count discs.
+
+    Parameters
+    ----------
+    bitboards : uint64 of any shape
+        The bitboards.
+
+    Returns
+    -------
+    uint8 of the same shape
+        The number of discs of each.
+    """
     return np.bitwise_count(_words(bitboards))
 
 
 def is_over(own: Bitboards, opponent: Bitboards, *, size: int = 8) -> NDArray[np.bool_]:
-    """Tell for each position whether neither side can move."""
+    """Tell whether neither side can move.
+
+    Parameters
+    ----------
+    own, opponent : uint64 of shape (N,), or any shapes that broadcast
+        Discs of the side to move and of the other side.
+    size : int
+        Side of the board, 8 or 6.
+
+    Returns
+    -------
+    bool of the broadcast shape
+        Whether the game is over.
+    """
     moves = legal_moves(own, opponent, size=size)
     moves = moves | legal_moves(opponent, own, size=size)
     return np.equal(moves, 0)
@@ -192,21 +226,44 @@ def perft(depth: int, *, size: int = 8) -> int:
 
     A pass is one ply, and a game that ends earlier counts as one line.
 
-    Examples
-    --------
-    >>> [perft(depth) for depth in range(1, 6)]
-    [4, 12, 56, 244, 1396]
+    Parameters
+    ----------
+    depth : int
+        Plies to look ahead; each takes about ten times as long as the one before.
+    size : int
+        Side of the board, 8 or 6.
+
+    Returns
+    -------
+    int
+        The number of lines.
 
     References
     ----------
     Aart Bik, "Computing deep perft and divide numbers for Reversi".
+
+    Examples
+    --------
+    >>> [perft(depth) for depth in range(1, 6)]
+    [4, 12, 56, 244, 1396]
     """
     own, opponent = (np.array([discs], np.uint64) for discs in start(size))
     return _count_lines(own, opponent, depth, size)
 
 
 def squares(bitboard: int | np.uint64 | NDArray[np.uint64]) -> list[int]:
-    """Return the squares of one bitboard in ascending order."""
+    """List the squares of one bitboard.
+
+    Parameters
+    ----------
+    bitboard : int
+        The bitboard.
+
+    Returns
+    -------
+    list of int
+        Squares in ascending order.
+    """
     word = int(bitboard)
     return [square for square in range(64) if word >> square & 1]
 

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, REGION, legal_moves
+from conceptlrp.othello.equality import first_of_equal
 from conceptlrp.othello.formats import read_games
 from conceptlrp.othello.games import Games
 from conceptlrp.othello.notation import square_name, transcript_text
@@ -38,8 +39,6 @@ _DTYPES: Final[dict[str, type[np.generic]]] = {
     "game": np.int32,
     "symmetry": np.uint8,
 }
-# The golden ratio's fraction: consecutive multiples spread over all 64 bits.
-_MIXER: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,20 +131,64 @@ class Corpus:
 
     @staticmethod
     def load(path: str | Path) -> "Corpus":
-        """Read a corpus that `save` wrote; see `corpus_file.load_corpus`."""
+        """Read a corpus that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Returns
+        -------
+        Corpus
+            Equal to what was saved, without games that no position came from.
+
+        Raises
+        ------
+        CorpusFileError
+            The file is missing, damaged, of a newer version, or no corpus.
+        """
         from conceptlrp.othello.corpus_file import load_corpus
 
         return load_corpus(path)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the corpus as HDF5; see `corpus_file.save_corpus`."""
+        """Write the corpus as HDF5, with the games that its positions come from.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file, usually ``.h5``. It appears once it is complete.
+        overwrite : bool
+            Replace what stands at the path.
+
+        Raises
+        ------
+        OutputExistsError
+            Something stands at the path and is not to be overwritten.
+        CorpusFileError
+            The file cannot be written.
+        """
         from conceptlrp.othello.corpus_file import save_corpus
 
         save_corpus(self, path, overwrite=overwrite)
 
     @staticmethod
     def from_games(games: Games, *, problems: tuple[str, ...] = ()) -> "Corpus":
-        """Return every position of some games before a recorded move."""
+        """Return every position of some games before a recorded move.
+
+        Parameters
+        ----------
+        games : Games
+            The games.
+        problems : tuple of str
+            One line for each game that was left out before.
+
+        Returns
+        -------
+        Corpus
+            Positions ordered by game, then by ply, none of them turned.
+        """
         found = replay(games.moves, size=games.size)
         unturned = np.zeros(len(found.own), np.uint8)
         columns = {n: getattr(found, n) for n in _DTYPES if n != "symmetry"}
@@ -154,6 +197,16 @@ class Corpus:
     @staticmethod
     def concatenate(parts: Sequence["Corpus"]) -> "Corpus":
         """Join corpora; those that share a table of games go on sharing it.
+
+        Parameters
+        ----------
+        parts : sequence of Corpus
+            The corpora, of one board size.
+
+        Returns
+        -------
+        Corpus
+            Their positions, one corpus after the other.
 
         Raises
         ------
@@ -252,10 +305,22 @@ class Corpus:
         own, opponent = self.own, self.opponent
         if symmetry:
             own, opponent, _ = canonical(own, opponent)
-        return self[_first_of_equal(own, opponent)]
+        return self[first_of_equal(own, opponent)]
 
     def sample(self, n: int, *, seed: int = 0) -> "Corpus":
-        """Draw ``n`` positions without replacement, kept in their order.
+        """Draw positions at random without replacement.
+
+        Parameters
+        ----------
+        n : int
+            How many; if there are no more, all are kept.
+        seed : int
+            The same seed draws the same positions.
+
+        Returns
+        -------
+        Corpus
+            The positions in the order of this corpus.
 
         Raises
         ------
@@ -275,11 +340,32 @@ class Corpus:
 
         Game files record every game with the same first move, so that without
         this a corpus shows each opening in one orientation only.
+
+        Parameters
+        ----------
+        seed : int
+            The same seed gives the same symmetries.
+
+        Returns
+        -------
+        Corpus
+            As many positions, in the same order.
         """
         return self.turned_by(np.random.default_rng(seed).integers(0, 8, len(self)))
 
     def turned_by(self, s: ArrayLike) -> "Corpus":
-        """Turn all positions by one symmetry, or each by its own of shape (N,)."""
+        """Turn positions by given symmetries.
+
+        Parameters
+        ----------
+        s : int or int array of shape (N,)
+            One symmetry for all positions, or one for each.
+
+        Returns
+        -------
+        Corpus
+            ``symmetry`` tells how the positions are turned in all.
+        """
         return replace(
             self,
             own=turn(self.own, s),
@@ -289,7 +375,18 @@ class Corpus:
         )
 
     def position(self, i: int) -> Position:
-        """Return one position, with the move that led to it as its last."""
+        """Return one position.
+
+        Parameters
+        ----------
+        i : int
+            Row of the corpus.
+
+        Returns
+        -------
+        Position
+            As it is turned here, with the move that led to it as its last.
+        """
         before = self._moves_before(i)
         return Position(
             int(self.own[i]),
@@ -300,14 +397,33 @@ class Corpus:
         )
 
     def transcript(self, i: int) -> str:
-        """Return the moves that led to a position, turned as it is."""
+        """Return the moves that led to a position.
+
+        Parameters
+        ----------
+        i : int
+            Row of the corpus.
+
+        Returns
+        -------
+        str
+            A transcript, turned as the position is.
+        """
         return transcript_text(self._moves_before(i), self.size)
 
     def describe(self, i: int) -> str:
         """Say which game a position is from, and which move comes next.
 
-        Players, year and move, as in ``Tamenori - Shaman, 1995, move 23``; the
-        file and the number of the game where nobody is named.
+        Parameters
+        ----------
+        i : int
+            Row of the corpus.
+
+        Returns
+        -------
+        str
+            Such as ``Tamenori - Shaman, 1995, move 23``; where nobody is named,
+            the file and the number of the game in it.
         """
         game = int(self.game[i])
         black, white = str(self.games.black[game]), str(self.games.white[game])
@@ -349,33 +465,6 @@ class Corpus:
         recorded = self.games.moves[self.game[i], : self.ply[i]]
         turned: list[int] = turn_squares(recorded, int(self.symmetry[i])).tolist()
         return turned
-
-
-def _first_of_equal(
-    own: NDArray[np.uint64], opponent: NDArray[np.uint64]
-) -> NDArray[np.intp]:
-    """Return the rows that are the first with their pair of values, ascending."""
-    # Sorting by one mixed word takes a third of the time that two words take.
-    order = np.argsort(_mixed(own, opponent), kind="stable")
-    first, second = own[order], opponent[order]
-    new = _differs_from_previous(first, second)
-    if (new[1:] & ~_differs_from_previous(_mixed(first, second))[1:]).any():
-        # Two different pairs were mixed into the same word.
-        order = np.lexsort((opponent, own))
-        new = _differs_from_previous(own[order], opponent[order])
-    return np.sort(order[new])
-
-
-def _mixed(own: NDArray[np.uint64], opponent: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    return own * _MIXER ^ opponent
-
-
-def _differs_from_previous(*columns: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    new = np.zeros(len(columns[0]), np.bool_)
-    new[:1] = True
-    for column in columns:
-        new[1:] |= column[1:] != column[:-1]
-    return new
 
 
 def _plain_bytes(column: NDArray[Any]) -> bytes:

@@ -6,7 +6,6 @@ of fixed length. Only filters that come with HDF5 are used. The root attributes
 the file is; a file that does not agree with its digest is damaged.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil
@@ -17,10 +16,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.errors import CorpusFileError, OutputExistsError
+from conceptlrp.errors import CorpusFileError
 from conceptlrp.othello.board import NO_MOVE, PASS, REGION
 from conceptlrp.othello.corpus import Corpus
 from conceptlrp.othello.games import Games
+from conceptlrp.othello.output import written_whole
 from conceptlrp.othello.symmetry import SYMMETRIES
 
 _TYPE: Final = "conceptlrp-corpus"
@@ -72,21 +72,11 @@ def save_corpus(corpus: Corpus, path: str | Path, *, overwrite: bool = False) ->
     CorpusFileError
         The file cannot be written.
     """
-    path = Path(path)
-    if path.exists() and not overwrite:
-        message = f"{path}: exists already; pass overwrite=True to replace it"
-        raise OutputExistsError(message)
-    unfinished = path.with_name(f"{path.name}.tmp")
-    try:
-        with h5py.File(unfinished, "w") as file:
-            _write(file, corpus.compact(), corpus.digest)
-        with unfinished.open("rb+") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        message = f"{path}: cannot be written: {_first_line(error)}"
-        raise CorpusFileError(message) from error
+    with (
+        written_whole(path, overwrite=overwrite, error=CorpusFileError) as unfinished,
+        h5py.File(unfinished, "w") as file,
+    ):
+        _write(file, corpus.compact(), corpus.digest)
 
 
 def load_corpus(path: str | Path) -> Corpus:

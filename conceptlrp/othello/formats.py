@@ -42,6 +42,8 @@ def read_games(path: str | Path, *, size: int = 8) -> GameFile:
         return read_wthor(path)
     elif suffix == ".txt":
         return read_transcripts(path, size=size)
+    elif suffix in (".h5", ".hdf5"):
+        message = f"{path.name}: is no game file; Corpus.load reads corpora"
     else:
         message = f"{path.name}: expected a WTHOR file (.wtb) or transcripts (.txt)"
     raise GameFileError(message)

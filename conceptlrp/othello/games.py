@@ -37,6 +37,7 @@ _UNKNOWN: Final[dict[str, ArrayLike]] = {
     "theoretical_score": -1,
     "source": "",
 }
+_GIVEN: Final = {*_UNKNOWN, "index"}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -130,7 +131,18 @@ class Games:
         return {name: getattr(self, name) for name in names}
 
     def take(self, indices: ArrayLike) -> "Games":
-        """Return the games at some indices, or those that a mask is true for."""
+        """Choose games.
+
+        Parameters
+        ----------
+        indices : int or bool array
+            Rows, or a mask of shape (G,).
+
+        Returns
+        -------
+        Games
+            The chosen ones, with all columns.
+        """
         chosen = np.asarray(indices)
         columns = {name: column[chosen] for name, column in self.columns().items()}
         return Games(**columns, size=self.size)
@@ -138,6 +150,16 @@ class Games:
     @staticmethod
     def concatenate(parts: Sequence["Games"]) -> "Games":
         """Join the games of several files.
+
+        Parameters
+        ----------
+        parts : sequence of Games
+            Tables of games, of one board size.
+
+        Returns
+        -------
+        Games
+            One table after the other.
 
         Raises
         ------
@@ -177,6 +199,9 @@ def judge(
     illegal : int16 of shape (G,)
         Place of the first illegal move of each row, -1 when there is none.
     """
+    if unknown := sorted(known.keys() - _GIVEN):
+        message = f"games have no column {unknown[0]!r} to give, only {sorted(_GIVEN)}"
+        raise TypeError(message)
     table = move_table(moves)
     found = replay(table, size=size)
     legal = found.illegal < 0

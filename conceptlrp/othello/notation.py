@@ -94,6 +94,18 @@ def parse_square(text: str, size: int = 8) -> int:
 def transcript_text(moves: Iterable[int], size: int = 8) -> str:
     """Write moves one after the other, leaving out passes and empty entries.
 
+    Parameters
+    ----------
+    moves : iterable of int
+        Squares, `PASS` and `NO_MOVE`.
+    size : int
+        Side of the board, 8 or 6.
+
+    Returns
+    -------
+    str
+        A transcript.
+
     Examples
     --------
     >>> transcript_text([37, 43, 18])

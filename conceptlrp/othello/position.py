@@ -52,7 +52,18 @@ class Position:
 
     @classmethod
     def start(cls, size: int = 8) -> "Position":
-        """Return the start position, black to move."""
+        """Return the start position, black to move.
+
+        Parameters
+        ----------
+        size : int
+            Side of the board, 8 or 6.
+
+        Returns
+        -------
+        Position
+            Four discs in the middle.
+        """
         return cls(*board.start(size), size=size)
 
     @classmethod
@@ -60,6 +71,18 @@ class Position:
         """Return the position after the moves of a transcript.
 
         Sides that cannot move are passed over, after the last move as well.
+
+        Parameters
+        ----------
+        text : str
+            The moves; passes may be written or left out.
+        size : int
+            Side of the board, 8 or 6.
+
+        Returns
+        -------
+        Position
+            With the last move of the transcript.
 
         Raises
         ------
@@ -156,6 +179,11 @@ class Position:
         ----------
         move : int or str
             A square or its name; `PASS` or ``pa`` when there is no legal move.
+
+        Returns
+        -------
+        Position
+            As the other side sees it, whether it can move or not.
 
         Raises
         ------

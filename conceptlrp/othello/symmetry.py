@@ -6,12 +6,14 @@ h1), and if bit 1 is set, the ranks (a1 goes to a8). 0 leaves the board as it is
 A position keeps its legal moves, turned alike, on both board sizes.
 """
 
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.othello.board import NO_MOVE, PASS
+
+Entry = TypeVar("Entry", bound=np.generic)
 
 SYMMETRIES: Final = 8
 _BLOCK: Final = 8192
@@ -97,7 +99,7 @@ def turn_squares(squares: ArrayLike, s: ArrayLike) -> NDArray[np.int8]:
     return turned[()]
 
 
-def turn_maps(maps: ArrayLike, s: ArrayLike) -> NDArray[np.generic]:
+def turn_maps(maps: NDArray[Entry], s: ArrayLike) -> NDArray[Entry]:
     """Turn maps over the board, such as heatmaps, by a symmetry.
 
     Parameters
@@ -133,13 +135,35 @@ def turn_maps(maps: ArrayLike, s: ArrayLike) -> NDArray[np.generic]:
 
 
 def inverse(s: ArrayLike) -> NDArray[np.uint8]:
-    """Return the symmetry that undoes ``s``, for one or an array of them."""
+    """Return the symmetry that undoes another.
+
+    Parameters
+    ----------
+    s : int or int array
+        Symmetries.
+
+    Returns
+    -------
+    uint8 of the same shape
+        Their inverses.
+    """
     undoing: NDArray[np.uint8] = _INVERSE[_symmetries(s)]
     return undoing[()]
 
 
 def compose(first: ArrayLike, then: ArrayLike) -> NDArray[np.uint8]:
-    """Return the symmetry that turns by ``first`` and by ``then`` afterwards."""
+    """Return the symmetry that equals two, one after the other.
+
+    Parameters
+    ----------
+    first, then : int or int arrays, which broadcast
+        Symmetries in the order in which they are applied.
+
+    Returns
+    -------
+    uint8 of the broadcast shape
+        The symmetries that do both.
+    """
     both: NDArray[np.uint8] = _COMPOSED[_symmetries(first), _symmetries(then)]
     return both[()]
 
@@ -212,7 +236,7 @@ def _swap(
     return boards
 
 
-def _turned_map(maps: NDArray[np.generic], s: int) -> NDArray[np.generic]:
+def _turned_map(maps: NDArray[Entry], s: int) -> NDArray[Entry]:
     if s & 4:
         maps = maps.swapaxes(-1, -2)
     if s & 1:

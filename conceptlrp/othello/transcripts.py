@@ -5,7 +5,6 @@ transcript. Blank lines and lines that begin with ``#`` are skipped. Messages
 count lines, columns and moves from 1.
 """
 
-import os
 import re
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -13,11 +12,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.errors import GameFileError, NotationError, OutputExistsError
+from conceptlrp.errors import GameFileError, NotationError
 from conceptlrp.othello.board import NO_MOVE
 from conceptlrp.othello.game_file import GameFile, keep_legal, read_bytes
 from conceptlrp.othello.games import Games
 from conceptlrp.othello.notation import parse_transcript, transcript_text
+from conceptlrp.othello.output import written_whole
 from conceptlrp.othello.replay import moves_per_game
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
@@ -103,21 +103,24 @@ def write_transcripts(
 ) -> None:
     """Write games to a file of transcripts.
 
+    Parameters
+    ----------
+    games : Games
+        The games.
+    path : str or Path
+        The file, usually ``.txt``. It appears once it is complete.
+    overwrite : bool
+        Replace what stands at the path.
+
     Raises
     ------
     OutputExistsError
-        The file exists and is not to be overwritten.
+        Something stands at the path and is not to be overwritten.
+    GameFileError
+        The file cannot be written.
     """
-    path = Path(path)
-    if path.exists() and not overwrite:
-        message = f"{path}: exists already; pass overwrite=True to replace it"
-        raise OutputExistsError(message)
-    unfinished = path.with_name(f"{path.name}.tmp")
-    with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(transcripts_text(games))
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    with written_whole(path, overwrite=overwrite, error=GameFileError) as unfinished:
+        unfinished.write_text(transcripts_text(games), encoding="utf-8", newline="\n")
 
 
 def _read_line(line: str, number: int, name: str, size: int) -> _Line:

@@ -221,10 +221,16 @@ def _name_table(names: NameTable | None, beside: Path, file: str) -> Sequence[st
         return read_names(names)
     if names is not None:
         return names
-    for path in sorted(beside.parent.iterdir()):
-        if path.name.upper() == file:
-            return read_names(path)
-    return ()
+    found = sorted(p for p in _neighbours(beside) if p.name.upper() == file)
+    return read_names(found[0]) if found else ()
+
+
+def _neighbours(path: Path) -> list[Path]:
+    try:
+        return list(path.parent.iterdir())
+    except OSError:
+        # A file can be read in a folder that cannot be listed.
+        return []
 
 
 def _names_of(numbers: NDArray[np.uint16], names: Sequence[str]) -> NDArray[np.str_]:

@@ -43,6 +43,7 @@ def test_files_of_both_kinds_are_read_in_order(tmp_path: Path, playouts: Games):
     [
         ("games", "is a folder; name the files in it"),
         ("games.pdf", "expected a WTHOR file"),
+        ("positions.h5", r"Corpus.load reads corpora"),
         ("none.txt", "no such file"),
     ],
 )

@@ -94,6 +94,22 @@ def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, corpus: Corpus
         corpus[:3].save(tmp_path / "none" / "positions.h5")
 
 
+def test_a_path_below_a_file_is_refused(saved: Path, corpus: Corpus):
+    with pytest.raises(CorpusFileError, match="cannot be written"):
+        corpus[:3].save(saved / "positions.h5")
+
+
+def test_a_failed_save_leaves_what_was_there(saved: Path, corpus: Corpus, monkeypatch):
+    before = saved.read_bytes()
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("full")))
+
+    with pytest.raises(CorpusFileError, match="cannot be written: full"):
+        corpus[:3].save(saved, overwrite=True)
+
+    assert saved.read_bytes() == before
+    assert [entry.name for entry in saved.parent.iterdir()] == [saved.name]
+
+
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path):
     assert "no such file" in refusal(tmp_path / "none.h5")
     assert "is no file" in refusal(tmp_path)

@@ -181,3 +181,8 @@ def test_columns_of_different_lengths_are_refused(playouts: Games):
 def test_moves_of_another_width_are_refused(small_playouts: Games):
     with pytest.raises(ValueError, match=r"expected \(G, 60\)"):
         Games(**small_playouts.columns())
+
+
+def test_a_column_that_games_do_not_have_is_refused():
+    with pytest.raises(TypeError, match="no column 'blak' to give"):
+        Games.from_moves([[37]], blak="Ann")
