@@ -1,0 +1,82 @@
+"""Tell what each channel of an AlphaZero-style Othello network has learned.
+
+Layer-wise relevance conditioned on each channel of a network, for a corpus of
+positions: on disk, ranked, clustered, and drawn as an atlas of concepts.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from conceptlrp.atlas import board_svg, build_atlas
+    from conceptlrp.clustering import Clustering, cluster_positions
+    from conceptlrp.errors import ConceptLRPError
+    from conceptlrp.lrp import Attribution, attribute, attribute_corpus
+    from conceptlrp.networks import (
+        OthelloNet,
+        demo_corpus,
+        demo_network,
+        load_network,
+        save_network,
+    )
+    from conceptlrp.othello import Corpus, Position
+    from conceptlrp.reference import ReferenceBoards, reference_boards
+    from conceptlrp.store import Store, open_store
+
+_HOMES = {
+    "Attribution": "lrp",
+    "Clustering": "clustering",
+    "ConceptLRPError": "errors",
+    "Corpus": "othello",
+    "OthelloNet": "networks",
+    "Position": "othello",
+    "ReferenceBoards": "reference",
+    "Store": "store",
+    "attribute": "lrp",
+    "attribute_corpus": "lrp",
+    "board_svg": "atlas",
+    "build_atlas": "atlas",
+    "cluster_positions": "clustering",
+    "demo_corpus": "networks",
+    "demo_network": "networks",
+    "load_network": "networks",
+    "open_store": "store",
+    "reference_boards": "reference",
+    "save_network": "networks",
+}
+
+__all__ = [
+    "Attribution",
+    "Clustering",
+    "ConceptLRPError",
+    "Corpus",
+    "OthelloNet",
+    "Position",
+    "ReferenceBoards",
+    "Store",
+    "attribute",
+    "attribute_corpus",
+    "board_svg",
+    "build_atlas",
+    "cluster_positions",
+    "demo_corpus",
+    "demo_network",
+    "load_network",
+    "open_store",
+    "reference_boards",
+    "save_network",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used: torch takes seconds to load."""
+    if name not in _HOMES:
+        msg = f"module 'conceptlrp' has no attribute '{name}'"
+        raise AttributeError(msg)
+    return getattr(import_module(f"conceptlrp.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

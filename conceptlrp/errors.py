@@ -1,0 +1,71 @@
+"""Exceptions that conceptlrp raises, one tree under `ConceptLRPError`.
+
+    ConceptLRPError
+    ├── NotationError (ValueError)      text that is no square, transcript or position
+    ├── IllegalMoveError (ValueError)   a move that the rules do not allow
+    ├── FileFormatError (ValueError)    a file that is not what it should be
+    │   ├── GameFileError               a game file (WTHOR, transcripts)
+    │   ├── CorpusFileError             a corpus in HDF5
+    │   ├── CheckpointError             a network's weights
+    │   └── StoreError                  a relevance store
+    ├── OutputExistsError (FileExistsError)   something already stands at the output path
+    ├── NetworkError (ValueError)       a network that cannot be explained
+    ├── CompositeError (ValueError)     an unknown composite or an unsuitable rule
+    ├── LayerError (ValueError)         a layer or channel that the network does not have
+    └── TargetError (ValueError)        an output that cannot be a target
+
+Messages are lower case, without a full stop: what was found, what was
+expected, what to do. The command line prints one as a single line.
+"""
+
+
+class ConceptLRPError(Exception):
+    """Base of every exception that conceptlrp raises on purpose."""
+
+
+class NotationError(ConceptLRPError, ValueError):
+    """Text that is no square, transcript or position."""
+
+
+class IllegalMoveError(ConceptLRPError, ValueError):
+    """A move that the rules of Othello do not allow in the position."""
+
+
+class FileFormatError(ConceptLRPError, ValueError):
+    """A file that is not what it was said to be, or is damaged."""
+
+
+class GameFileError(FileFormatError):
+    """A game file that cannot be read."""
+
+
+class CorpusFileError(FileFormatError):
+    """A corpus file that cannot be read."""
+
+
+class CheckpointError(FileFormatError):
+    """A file of network weights that cannot be loaded."""
+
+
+class StoreError(FileFormatError):
+    """A relevance store that cannot be read or written."""
+
+
+class OutputExistsError(ConceptLRPError, FileExistsError):
+    """Something already stands at the path where output should go."""
+
+
+class NetworkError(ConceptLRPError, ValueError):
+    """A network that cannot be explained."""
+
+
+class CompositeError(ConceptLRPError, ValueError):
+    """An unknown composite, or a rule that does not suit the network."""
+
+
+class LayerError(ConceptLRPError, ValueError):
+    """A layer or channel that the network does not have."""
+
+
+class TargetError(ConceptLRPError, ValueError):
+    """An output that cannot be explained at a position."""

@@ -1,0 +1,38 @@
+"""Layer-wise relevance: rules, targets, channels and whole corpora."""
+
+from conceptlrp.lrp._zennit import import_zennit
+
+import_zennit()
+
+from conceptlrp.lrp.attribution import Attribution  # noqa: E402
+from conceptlrp.lrp.canonizers import fold_batch_norm  # noqa: E402
+from conceptlrp.lrp.composites import COMPOSITES, DEFAULT_COMPOSITE  # noqa: E402
+from conceptlrp.lrp.corpus import Progress, attribute_corpus  # noqa: E402
+from conceptlrp.lrp.explainer import Explainer, attribute  # noqa: E402
+from conceptlrp.lrp.targets import (  # noqa: E402
+    Best,
+    Move,
+    Neuron,
+    Played,
+    Target,
+    Value,
+    parse_target,
+)
+
+__all__ = [
+    "COMPOSITES",
+    "DEFAULT_COMPOSITE",
+    "Attribution",
+    "Best",
+    "Explainer",
+    "Move",
+    "Neuron",
+    "Played",
+    "Progress",
+    "Target",
+    "Value",
+    "attribute",
+    "attribute_corpus",
+    "fold_batch_norm",
+    "parse_target",
+]

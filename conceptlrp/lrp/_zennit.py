@@ -1,0 +1,53 @@
+"""Import zennit where torchvision is missing or does not fit the torch at hand.
+
+zennit 0.5.1 imports two ResNet block classes from torchvision when it is
+imported, and nothing else of it. Beside a CPU build of torch the torchvision
+of PyPI raises (it is built for CUDA), so importing zennit would fail on many
+machines. The gate lends zennit two placeholder classes while it is imported;
+a later ``import torchvision`` behaves as if the gate had never been there.
+"""
+
+import importlib
+import sys
+import types
+import warnings
+
+_BLOCKS_MODULE = "torchvision.models.resnet"
+
+
+def import_zennit() -> types.ModuleType:
+    """Import zennit, with placeholders for torchvision where it is unusable.
+
+    Returns
+    -------
+    module
+        The package ``zennit``.
+    """
+    if "zennit" in sys.modules:
+        return sys.modules["zennit"]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torchvision: missing image extension
+            return importlib.import_module("zennit")
+    except (ImportError, OSError, RuntimeError):
+        _forget("zennit")
+        _forget("torchvision")
+    sys.modules.update(_placeholders())
+    try:
+        return importlib.import_module("zennit")
+    finally:
+        _forget("torchvision")
+
+
+def _placeholders() -> dict[str, types.ModuleType]:
+    names = ("torchvision", "torchvision.models", _BLOCKS_MODULE)
+    modules = {name: types.ModuleType(name) for name in names}
+    for block in ("BasicBlock", "Bottleneck"):
+        setattr(modules[_BLOCKS_MODULE], block, type(block, (), {}))
+    return modules
+
+
+def _forget(package: str) -> None:
+    """Drop a package and its submodules from the modules that are loaded."""
+    for name in [n for n in sys.modules if n.split(".")[0] == package]:
+        del sys.modules[name]

@@ -1,0 +1,123 @@
+"""Composites by name: which LRP rule each module of a network gets.
+
+A composite is a zennit object; any that a user builds is accepted. The names
+here are presets for board networks. "First layer" means the modules that read
+the input, by data flow rather than by registration.
+
+====================================  =============  ============  ==========
+name                                  first layer    convolutions  linear
+====================================  =============  ============  ==========
+``epsilon``                           Epsilon        Epsilon       Epsilon
+``epsilon-flat`` (default)            Flat           Epsilon       Epsilon
+``epsilon-plus``                      ZPlus          ZPlus         Epsilon
+``epsilon-plus-flat``                 Flat           ZPlus         Epsilon
+``epsilon-gamma-flat``                Flat           Gamma(0.25)   Epsilon
+``epsilon-alpha2-beta1-flat``         Flat           AlphaBeta     Epsilon
+``epsilon-w-square``                  WSquare        Epsilon       Epsilon
+====================================  =============  ============  ==========
+
+Flat and WSquare give relevance to empty squares too, whose input is zero; the
+other rules cannot.
+"""
+
+from collections.abc import Callable
+
+from torch import fx
+
+from conceptlrp.errors import CompositeError
+from conceptlrp.lrp._zennit import import_zennit
+from conceptlrp.lrp.graph import input_layers
+
+import_zennit()
+
+from zennit.composites import (  # noqa: E402
+    LayerMapComposite,
+    NameLayerMapComposite,
+    layer_map_base,
+)
+from zennit.core import Composite, Hook  # noqa: E402
+from zennit.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZPlus  # noqa: E402
+from zennit.types import Convolution, Linear  # noqa: E402
+
+DEFAULT_COMPOSITE = "epsilon-flat"
+
+_Rule = Callable[[], Hook]
+_PRESETS: dict[str, tuple[_Rule | None, _Rule]] = {
+    "epsilon": (None, Epsilon),
+    "epsilon-flat": (Flat, Epsilon),
+    "epsilon-plus": (None, ZPlus),
+    "epsilon-plus-flat": (Flat, ZPlus),
+    "epsilon-gamma-flat": (Flat, Gamma),
+    "epsilon-alpha2-beta1-flat": (Flat, AlphaBeta),
+    "epsilon-w-square": (WSquare, Epsilon),
+}
+COMPOSITES = tuple(sorted(_PRESETS))
+
+
+def named_composite(name: str, traced: fx.GraphModule) -> Composite:
+    """Build the zennit composite of a preset for a network.
+
+    Parameters
+    ----------
+    name : str
+        One of `COMPOSITES`.
+    traced : GraphModule
+        The network, whose input layers get the first-layer rule.
+
+    Raises
+    ------
+    CompositeError
+        For a name that is no preset.
+    """
+    if name not in _PRESETS:
+        msg = f"unknown composite '{name}', expected one of {', '.join(COMPOSITES)}"
+        raise CompositeError(msg)
+    first, convolution = _PRESETS[name]
+    layer_map = [
+        *layer_map_base(),
+        (Convolution, convolution()),
+        (Linear, Epsilon()),
+    ]
+    if first is None:
+        return LayerMapComposite(layer_map)
+    name_map = [(tuple(input_layers(traced)), first())]
+    return NameLayerMapComposite(name_map=name_map, layer_map=layer_map)
+
+
+def resolve_composite(
+    composite: str | Composite | None, traced: fx.GraphModule
+) -> tuple[Composite, str]:
+    """Return the composite and the name under which results mention it.
+
+    Parameters
+    ----------
+    composite : str, Composite or None
+        A preset, a zennit composite, or None for `DEFAULT_COMPOSITE`.
+    traced : GraphModule
+        The network.
+    """
+    if isinstance(composite, Composite):
+        return composite, f"zennit {type(composite).__name__}"
+    if composite is None or isinstance(composite, str):
+        name = composite or DEFAULT_COMPOSITE
+        return named_composite(name, traced), name
+    msg = (
+        f"composite is a {type(composite).__name__}, expected a name or a zennit "
+        "Composite object"
+    )
+    raise CompositeError(msg)
+
+
+def module_rules(composite: Composite, traced: fx.GraphModule) -> dict[str, Hook]:
+    """Map the name of every module that gets a rule to the rule.
+
+    The rules are the composite's own templates: read them, copy them before
+    registering one.
+    """
+    context: dict[object, object] = {}
+    rules = {}
+    for name, module in traced.named_modules():
+        rule = composite.module_map(context, name, module)
+        if rule is not None:
+            rules[name] = rule
+    return rules

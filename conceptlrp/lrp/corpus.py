@@ -1,0 +1,199 @@
+"""A whole corpus into a store: relevance of every channel at every position.
+
+Sums over the board are kept for all positions, maps for the reference boards
+of every channel. Memory grows with the size of a shard, not with the corpus.
+"""
+
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from torch import nn
+from zennit.core import Composite
+
+from conceptlrp.lrp.explainer import Explainer
+from conceptlrp.lrp.references import reference_arrays
+from conceptlrp.lrp.summary import concatenate_rows, layer_shapes, summarize
+from conceptlrp.lrp.targets import Target, parse_target
+from conceptlrp.networks import network_digest
+from conceptlrp.othello import Corpus
+from conceptlrp.store import Manifest, Store, StoreWriter, open_store
+
+_PACKAGES = ("conceptlrp", "h5py", "numpy", "torch", "zennit")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: `done` of `total` units of a stage.
+
+    Attributes
+    ----------
+    stage : str
+        "positions", then "reference heatmaps".
+    done, total : int
+        Units of the stage.
+    """
+
+    stage: str
+    done: int
+    total: int
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One corpus being explained, and how."""
+
+    explainer: Explainer
+    corpus: Corpus
+    targets: tuple[Target, ...]
+    batch_size: int
+    shard_size: int
+    report: OnProgress
+
+
+def attribute_corpus(
+    network: nn.Module,
+    corpus: Corpus,
+    path: str | os.PathLike[str],
+    *,
+    targets: Sequence[str | Target] = ("played",),
+    composite: str | Composite | None = None,
+    layers: Sequence[str] | None = None,
+    references: int = 16,
+    dtype: str = "float32",
+    device: str = "cpu",
+    batch_size: int = 64,
+    shard_size: int = 4096,
+    overwrite: bool = False,
+    name: str = "",
+    command: str = "",
+    on_progress: OnProgress | None = None,
+) -> Store:
+    """Explain every position of a corpus and keep the result on disk.
+
+    Parameters
+    ----------
+    network : Module
+        In evaluation mode.
+    corpus : Corpus
+        N positions.
+    path : path-like
+        Folder of the store, by habit ``NAME.crp``.
+    targets, composite, layers, dtype, device, batch_size
+        As for `attribute`.
+    references : int
+        Reference boards whose conditional heatmaps are kept for every channel,
+        target and kind of `REFERENCE_KINDS`; 0 keeps none.
+    shard_size : int
+        Positions a file; memory grows with it and not with N.
+    overwrite : bool
+        Replace a store that stands at `path`.
+    name, command : str
+        Name of the network and the command that was run, for the provenance.
+    on_progress : callable, optional
+        Called with a `Progress` after every batch.
+
+    Returns
+    -------
+    Store
+        The finished store, open for reading.
+
+    Raises
+    ------
+    OutputExistsError
+        When something stands at `path`.
+    NetworkError, CompositeError, LayerError, TargetError
+        As for `attribute`; nothing is left on disk then.
+    """
+    explainer = Explainer(
+        network, composite=composite, layers=layers, dtype=dtype, device=device
+    )
+    parsed = tuple(parse_target(t, size=explainer.size) for t in targets)
+    report = on_progress or _silent
+    run = _Run(explainer, corpus, parsed, batch_size, shard_size, report)
+    with StoreWriter(path, overwrite=overwrite) as writer:
+        writer.write_corpus(corpus)
+        shapes = _write_shards(run, writer)
+        manifest = Manifest(
+            network=_network_provenance(network, name),
+            corpus=_corpus_provenance(corpus),
+            composite={"name": explainer.composite_name, "rules": explainer.rules},
+            targets=tuple(target.name for target in parsed),
+            layers=shapes,
+            positions=len(corpus),
+            shards=tuple(writer.shards),
+            references=0,
+            versions=_versions(),
+            command=command,
+        )
+        writer.write_manifest(manifest)
+        if references:
+            _write_references(run, writer, references)
+            writer.write_manifest(replace(manifest, references=references))
+        return open_store(writer.finish())
+
+
+def _silent(_progress: Progress) -> None:
+    """Report nothing."""
+
+
+def _write_shards(run: _Run, writer: StoreWriter) -> dict[str, dict[str, int]]:
+    shapes: dict[str, dict[str, int]] = {}
+    for start in range(0, len(run.corpus), run.shard_size):
+        stop = min(start + run.shard_size, len(run.corpus))
+        parts = []
+        for first in range(start, stop, run.batch_size):
+            last = min(first + run.batch_size, stop)
+            found = run.explainer.attribute(
+                run.corpus[first:last], targets=run.targets, batch_size=run.batch_size
+            )
+            shapes = layer_shapes(found)
+            parts.append(summarize(found))
+            run.report(Progress("positions", last, len(run.corpus)))
+        writer.write_shard(start, concatenate_rows(parts))
+    return shapes
+
+
+def _write_references(run: _Run, writer: StoreWriter, k: int) -> None:
+    arrays = reference_arrays(
+        run.explainer,
+        open_store(writer.staging),
+        run.targets,
+        k=k,
+        batch_size=run.batch_size,
+        on_batch=lambda done, total: run.report(
+            Progress("reference heatmaps", done, total)
+        ),
+    )
+    writer.write_references(arrays)
+
+
+def _network_provenance(network: nn.Module, name: str) -> dict[str, Any]:
+    parameters = sum(p.numel() for p in network.parameters())
+    return {
+        "name": name or type(network).__name__,
+        "architecture": type(network).__name__,
+        "parameters": parameters,
+        "digest": network_digest(network),
+    }
+
+
+def _corpus_provenance(corpus: Corpus) -> dict[str, Any]:
+    games = len(set(corpus.game.tolist()))
+    return {"digest": corpus.digest, "positions": len(corpus), "games": games}
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found

@@ -1,0 +1,307 @@
+"""Explain positions: the network, a composite and layers, made ready once.
+
+Shapes use N positions, T targets, K channels asked for at a layer and n x n
+squares of the board.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, fx, nn
+from zennit.core import Composite
+
+from conceptlrp.errors import NetworkError
+from conceptlrp.lrp.attribution import Attribution, concatenate
+from conceptlrp.lrp.canonizers import fold_batch_norm
+from conceptlrp.lrp.composites import module_rules, resolve_composite
+from conceptlrp.lrp.graph import feature_layers
+from conceptlrp.lrp.hooks import Forward, forward
+from conceptlrp.lrp.starts import check_channel, start_of, unknown_layer
+from conceptlrp.lrp.targets import Target, parse_target, target_squares
+from conceptlrp.networks import board_planes
+from conceptlrp.othello import Corpus
+
+Conditions = bool | Mapping[str, ArrayLike]
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+class Explainer:
+    """A network ready to be explained by one composite.
+
+    Batch norms are folded and the graph is traced once; the network that was
+    passed in is never changed.
+
+    Parameters
+    ----------
+    network : Module
+        In evaluation mode; takes board planes, returns policy logits or the
+        pair of policy logits and value before tanh.
+    composite : str, Composite or None
+        A preset's name, a zennit composite, or None for the default.
+    layers : sequence of str, optional
+        Layers to report; all convolutions that an activation follows by
+        default. Linear layers such as "fc1" may be named too.
+    dtype : str
+        "float32" or "float64".
+    device : str
+        Where to compute, as torch names it.
+
+    Raises
+    ------
+    NetworkError, CompositeError, LayerError
+        When the network cannot be explained this way.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        composite: str | Composite | None = None,
+        layers: Sequence[str] | None = None,
+        dtype: str = "float32",
+        device: str = "cpu",
+    ) -> None:
+        self.size = int(getattr(network, "size", 8))
+        self.dtype = _DTYPES[dtype]
+        self.device = torch.device(device)
+        folded = fold_batch_norm(network, planes=_probe(self.size))
+        self.network = folded.to(self.device, self.dtype)
+        self.composite, self.composite_name = resolve_composite(composite, folded)
+        self.taps = _select_layers(folded, layers)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers that are reported, in execution order."""
+        return tuple(self.taps)
+
+    @property
+    def rules(self) -> dict[str, str]:
+        """The rule that each module gets, by the rule's name."""
+        rules = module_rules(self.composite, self.network)
+        return {name: type(rule).__name__ for name, rule in rules.items()}
+
+    def attribute(
+        self,
+        positions: Corpus,
+        *,
+        targets: Sequence[str | Target] = ("played",),
+        conditional: Conditions = False,
+        batch_size: int = 64,
+    ) -> Attribution:
+        """Explain positions; see `attribute`."""
+        if len(positions) == 0:
+            msg = "there are no positions to explain"
+            raise ValueError(msg)
+        if positions.size != self.size:
+            msg = (
+                f"the network plays on {self.size}x{self.size}, the positions are "
+                f"of {positions.size}x{positions.size}"
+            )
+            raise NetworkError(msg)
+        parsed = [parse_target(t, size=self.size) for t in targets]
+        parts = []
+        for start in range(0, len(positions), batch_size):
+            rows = slice(start, start + batch_size)
+            batch = positions[rows]
+            conditions = self._conditions(conditional, len(positions), rows)
+            parts.append(self._batch(batch, parsed, conditions))
+        return concatenate(parts)
+
+    def _conditions(
+        self, conditional: Conditions, n_positions: int, rows: slice
+    ) -> dict[str, NDArray[np.int64] | None]:
+        """Return the channels (n, K) wanted at each layer, None for all of them."""
+        if isinstance(conditional, bool):
+            return dict.fromkeys(self.taps if conditional else ())
+        wanted: dict[str, NDArray[np.int64] | None] = {}
+        for layer, channels in conditional.items():
+            if layer not in self.taps:
+                raise unknown_layer(layer, self.taps)
+            array = np.atleast_1d(np.asarray(channels, dtype=np.int64))
+            if array.ndim == 1:
+                array = np.broadcast_to(array, (n_positions, len(array)))
+            wanted[layer] = array[rows]
+        return wanted
+
+    def _batch(
+        self,
+        positions: Corpus,
+        targets: list[Target],
+        conditions: dict[str, NDArray[np.int64] | None],
+    ) -> Attribution:
+        planes = board_planes(positions.own, positions.opponent, size=self.size)
+        tensor = torch.from_numpy(planes).to(self.device, self.dtype)
+        with forward(self.network, self.composite, self.taps, tensor) as passed:
+            channels = {
+                layer: _channel_rows(layer, wanted, passed.features[layer])
+                for layer, wanted in conditions.items()
+            }
+            flows = [_flow(passed, t, positions, channels) for t in targets]
+            return _as_attribution(passed, targets, flows, channels)
+
+
+@dataclass(frozen=True)
+class _Flow:
+    """Relevance of one target at one batch."""
+
+    squares: NDArray[np.int8]
+    explained: Tensor
+    planes: Tensor
+    layers: dict[str, Tensor]
+    conditional: dict[str, Tensor]
+
+
+def _flow(
+    passed: Forward, target: Target, positions: Corpus, channels: dict[str, Tensor]
+) -> _Flow:
+    logits = passed.outputs[0].detach().cpu().numpy()
+    squares = target_squares(target, positions, logits)
+    source, mask = start_of(passed, target, squares, positions.size)
+    start = source.detach() * mask
+    planes, layers = passed.relevance(source, start)
+    conditional = {
+        layer: passed.conditional(layer, layers[layer], rows)
+        for layer, rows in channels.items()
+    }
+    return _Flow(squares, start.flatten(1).sum(1), planes, layers, conditional)
+
+
+def _channel_rows(
+    layer: str, wanted: NDArray[np.int64] | None, feature: Tensor
+) -> Tensor:
+    n_channels = feature.shape[1]
+    if wanted is None:
+        return torch.arange(n_channels).expand(len(feature), -1).to(feature.device)
+    for channel in (int(wanted.min()), int(wanted.max())):
+        check_channel(layer, channel, n_channels)
+    return torch.from_numpy(np.ascontiguousarray(wanted)).to(feature.device)
+
+
+def _as_attribution(
+    passed: Forward,
+    targets: Sequence[Target],
+    flows: Sequence[_Flow],
+    channels: dict[str, Tensor],
+) -> Attribution:
+    outputs = passed.outputs
+    nothing = np.full(len(outputs[0]), np.nan, np.float32)
+    return Attribution(
+        targets=tuple(target.name for target in targets),
+        input_relevance=_stack([flow.planes for flow in flows]),
+        relevance={
+            layer: _stack([_as_map(flow.layers[layer]) for flow in flows])
+            for layer in passed.features
+        },
+        activation={layer: _numpy(_as_map(f)) for layer, f in passed.features.items()},
+        conditional={
+            layer: _stack([flow.conditional[layer] for flow in flows])
+            for layer in channels
+        },
+        channels={layer: _numpy(rows) for layer, rows in channels.items()},
+        squares=np.stack([flow.squares for flow in flows], 1),
+        explained=_stack([flow.explained for flow in flows]),
+        logits=_numpy(outputs[0]),
+        value=_numpy(outputs[1][:, 0]) if len(outputs) > 1 else nothing,
+    )
+
+
+def _numpy(tensor: Tensor) -> NDArray[Any]:
+    array: NDArray[Any] = tensor.detach().cpu().numpy()
+    return array
+
+
+def _stack(tensors: Sequence[Tensor]) -> NDArray[Any]:
+    return _numpy(torch.stack(list(tensors), 1))
+
+
+def _as_map(feature: Tensor) -> Tensor:
+    """See the output of a linear module as a map of one square a channel."""
+    return feature if feature.dim() == 4 else feature[:, :, None, None]
+
+
+def _select_layers(
+    traced: fx.GraphModule, layers: Sequence[str] | None
+) -> dict[str, str]:
+    taps = feature_layers(traced)
+    if layers is None:
+        return {n: t for n, t in taps.items() if _is_convolution(traced, n)}
+    for layer in layers:
+        if layer not in taps:
+            raise unknown_layer(layer, taps)
+    return {n: t for n, t in taps.items() if n in layers}
+
+
+def _is_convolution(traced: fx.GraphModule, name: str) -> bool:
+    return isinstance(traced.get_submodule(name), nn.Conv2d)
+
+
+def _probe(size: int) -> Tensor:
+    """Return boards of random discs on which outputs are compared."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (16, 1, size, size)
+    return torch.randint(-1, 2, shape, generator=generator, dtype=torch.float64)
+
+
+def attribute(
+    network: nn.Module,
+    positions: Corpus,
+    *,
+    targets: Sequence[str | Target] = ("played",),
+    composite: str | Composite | None = None,
+    layers: Sequence[str] | None = None,
+    conditional: Conditions = False,
+    dtype: str = "float32",
+    device: str = "cpu",
+    batch_size: int = 64,
+) -> Attribution:
+    """Explain a network's outputs at positions by layer-wise relevance.
+
+    Parameters
+    ----------
+    network : Module
+        In evaluation mode; takes board planes, returns policy logits or the
+        pair of policy logits and value before tanh.
+    positions : Corpus
+        N positions.
+    targets : sequence of str or Target
+        T targets: "played", "best", "value", a square such as "d3", "pass", or
+        an object of `conceptlrp.lrp.targets`.
+    composite : str, Composite or None
+        A preset's name, a zennit composite, or None for "epsilon-flat".
+    layers : sequence of str, optional
+        Layers to report; all convolutions by default.
+    conditional : bool or mapping
+        True for the conditional heatmap of every channel of `layers`; or the
+        channels of each layer, as K numbers or, row by row, an (N, K) array.
+    dtype : str
+        "float32" or "float64".
+    device : str
+        Where to compute, as torch names it.
+    batch_size : int
+        Positions at a time; it changes nothing but memory and time.
+
+    Returns
+    -------
+    Attribution
+        Relevance of input, layers and channels for every position and target.
+
+    Raises
+    ------
+    NetworkError, CompositeError, LayerError, TargetError
+        For a network, composite, layer or target that cannot be explained.
+
+    References
+    ----------
+    Bach et al., PLoS ONE 10 (2015), doi:10.1371/journal.pone.0130140.
+    Achtibat et al., Nat. Mach. Intell. 5 (2023), doi:10.1038/s42256-023-00711-8.
+    """
+    explainer = Explainer(
+        network, composite=composite, layers=layers, dtype=dtype, device=device
+    )
+    return explainer.attribute(
+        positions, targets=targets, conditional=conditional, batch_size=batch_size
+    )

@@ -1,0 +1,143 @@
+"""The network as a graph of operations, traced so that data flow is known.
+
+Registration order says nothing about execution order (alpha-zero-general
+registers its convolutions before its batch norms), so whatever depends on
+order is read from the graph: which layer comes first, which batch norm follows
+which convolution, and where a layer's feature map leaves its activation.
+"""
+
+from collections import Counter
+
+from torch import fx, nn
+
+from conceptlrp.errors import NetworkError
+
+LINEAR = (nn.Conv2d, nn.Linear)
+BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
+ELEMENTWISE = (nn.ReLU, nn.Identity, nn.Dropout, nn.Dropout2d)
+_SQUASHING = {
+    nn.LogSoftmax: "log_softmax",
+    nn.Sigmoid: "sigmoid",
+    nn.Softmax: "softmax",
+    nn.Tanh: "tanh",
+}
+
+
+def trace(network: nn.Module) -> fx.GraphModule:
+    """Trace a network into a graph whose modules are the network's own.
+
+    Parameters
+    ----------
+    network : Module
+        Takes planes ``(N, P, 8, 8)``; returns policy logits, or the pair of
+        policy logits and value before tanh.
+
+    Raises
+    ------
+    NetworkError
+        For a network whose flow depends on its input, one that uses a module
+        twice (relevance would be sent through only one of the uses), and one
+        that ends in a softmax or tanh.
+    """
+    try:
+        traced = fx.symbolic_trace(network)
+    except Exception as error:
+        msg = (
+            f"{type(network).__name__} cannot be traced ({error}); its flow must "
+            "not depend on the values of its input"
+        )
+        raise NetworkError(msg) from error
+    _refuse_reuse(traced)
+    _refuse_squashing(traced)
+    return traced
+
+
+def _refuse_reuse(traced: fx.GraphModule) -> None:
+    calls = Counter(str(n.target) for n in traced.graph.nodes if n.op == "call_module")
+    for name, count in calls.items():
+        if count > 1:
+            kind = type(traced.get_submodule(name)).__name__
+            msg = (
+                f"module '{name}' ({kind}) is used {count} times; give each use a "
+                "module of its own, as relevance is kept for one use only"
+            )
+            raise NetworkError(msg)
+
+
+def _refuse_squashing(traced: fx.GraphModule) -> None:
+    """Refuse a head that ends in a function that hides the logits."""
+    output = next(n for n in traced.graph.nodes if n.op == "output")
+    pending = list(output.all_input_nodes)
+    while pending:
+        node = pending.pop()
+        if isinstance(module_of(traced, node), LINEAR):
+            continue
+        if _operation(traced, node) in _SQUASHING.values():
+            msg = (
+                f"the network ends in {_operation(traced, node)} ('{node.name}'); "
+                "leave it out of forward: logits and value before tanh are explained"
+            )
+            raise NetworkError(msg)
+        pending.extend(node.all_input_nodes)
+
+
+def _operation(traced: fx.GraphModule, node: fx.Node) -> str:
+    """Name the operation of a node as torch.nn.functional does."""
+    module = module_of(traced, node)
+    if module is not None:
+        return _SQUASHING.get(type(module), type(module).__name__)
+    return str(getattr(node.target, "__name__", node.target))
+
+
+def module_of(traced: fx.GraphModule, node: fx.Node) -> nn.Module | None:
+    """Return the module that a node calls, None for any other node."""
+    if node.op != "call_module":
+        return None
+    return traced.get_submodule(str(node.target))
+
+
+def linear_nodes(traced: fx.GraphModule) -> list[fx.Node]:
+    """Return the nodes of convolutions and linear modules, in execution order."""
+    nodes = traced.graph.nodes
+    return [n for n in nodes if isinstance(module_of(traced, n), LINEAR)]
+
+
+def input_layers(traced: fx.GraphModule) -> list[str]:
+    """Return the names of the linear modules that read the input directly."""
+    reached = {n for n in traced.graph.nodes if n.op == "placeholder"}
+    first = []
+    for node in traced.graph.nodes:
+        if not reached.intersection(node.all_input_nodes):
+            continue
+        if isinstance(module_of(traced, node), LINEAR):
+            first.append(str(node.target))
+        else:
+            reached.add(node)
+    return first
+
+
+def feature_layers(traced: fx.GraphModule) -> dict[str, str]:
+    """Map every intermediate layer to the module that puts out its feature map.
+
+    A layer is a convolution or linear module that an activation follows,
+    possibly behind a batch norm; its feature map leaves that activation. The
+    heads, which no activation follows, are outputs and no layers.
+
+    Returns
+    -------
+    dict of str to str
+        Name of the layer to name of the activation, in execution order.
+    """
+    taps = {str(n.target): _activation(traced, n) for n in linear_nodes(traced)}
+    return {layer: tap for layer, tap in taps.items() if tap is not None}
+
+
+def _activation(traced: fx.GraphModule, node: fx.Node) -> str | None:
+    while len(node.users) == 1:
+        node = next(iter(node.users))
+        module = module_of(traced, node)
+        if isinstance(module, nn.ReLU):
+            return str(node.target)
+        if not isinstance(module, (*ELEMENTWISE, *BATCH_NORM)):
+            return None
+    return None

@@ -1,0 +1,30 @@
+"""Positions on which the network uses the same channels, by any estimator.
+
+python examples/cluster_positions.py run.crp conv3
+"""
+
+import sys
+
+from sklearn.cluster import BisectingKMeans
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+
+import conceptlrp as cl
+
+
+def main(path: str, layer: str, n_clusters: int = 6) -> cl.Clustering:
+    """Cluster a store's positions twice and print what marks each cluster."""
+    store = cl.open_store(path)
+    cl.cluster_positions(store, layer=layer, n_clusters=n_clusters)  # the default
+
+    pipeline = make_pipeline(PCA(4), BisectingKMeans(n_clusters))
+    clustering = cl.cluster_positions(store, layer=layer, estimator=pipeline)
+
+    for number, markers in enumerate(clustering.markers(3)):
+        channels = ", ".join(str(channel) for channel in markers.channels)
+        print(f"cluster {number}: {clustering.sizes[number]} positions, {channels}")
+    return clustering
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

@@ -1,0 +1,281 @@
+"""Relevance of positions: zennit's own numbers, and what must hold of them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from tests.lrp.conftest import random_corpus, randomize
+from torch import nn
+from zennit import composites as zennit_composites
+from zennit.canonizers import NamedMergeBatchNorm
+from zennit.core import Composite
+from zennit.rules import Epsilon, Flat, Gamma, Pass, WSquare
+from zennit.types import Activation, Convolution, Linear
+
+from conceptlrp.errors import CompositeError, LayerError, NetworkError, TargetError
+from conceptlrp.lrp import COMPOSITES, Explainer, Neuron, attribute
+from conceptlrp.networks import OthelloNet, actions_of_squares, board_planes
+from conceptlrp.othello import Corpus
+
+BATCH_NORMS = [([f"conv{i}"], f"bn{i}") for i in range(1, 5)] + [
+    ([f"fc{i}"], f"fc_bn{i}") for i in (1, 2)
+]
+MERGE = [NamedMergeBatchNorm(BATCH_NORMS)]
+
+
+def first_layer(first: Composite, convolution: Composite) -> Composite:
+    return zennit_composites.SpecialFirstLayerMapComposite(
+        [(Activation, Pass()), (Convolution, convolution), (Linear, Epsilon())],
+        [(Linear, first)],
+        canonizers=MERGE,
+    )
+
+
+#: Each preset built from zennit's parts alone, with zennit's own canonizer.
+ZENNIT: dict[str, Callable[[], Composite]] = {
+    "epsilon": lambda: zennit_composites.LayerMapComposite(
+        [(Activation, Pass()), (Linear, Epsilon())], canonizers=MERGE
+    ),
+    "epsilon-flat": lambda: first_layer(Flat(), Epsilon()),
+    "epsilon-plus": lambda: zennit_composites.EpsilonPlus(canonizers=MERGE),
+    "epsilon-plus-flat": lambda: zennit_composites.EpsilonPlusFlat(canonizers=MERGE),
+    "epsilon-gamma-flat": lambda: first_layer(Flat(), Gamma()),
+    "epsilon-alpha2-beta1-flat": lambda: zennit_composites.EpsilonAlpha2Beta1Flat(
+        canonizers=MERGE
+    ),
+    "epsilon-w-square": lambda: first_layer(WSquare(), Epsilon()),
+}
+
+
+def exact_batch_norm(network: OthelloNet) -> OthelloNet:
+    """Make zennit's merging exact: it leaves the norm's epsilon in place."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.running_var += module.eps
+            module.eps = 0.0
+    return network
+
+
+def zennit_heatmap(
+    network: OthelloNet, composite: Composite, positions: Corpus
+) -> np.ndarray:
+    """Explain the move played with zennit alone."""
+    planes = torch.from_numpy(board_planes(positions.own, positions.opponent))
+    planes = planes.double().requires_grad_()
+    actions = torch.from_numpy(actions_of_squares(positions.played).astype(np.int64))
+    with composite.context(network) as hooked:
+        logits = hooked(planes)[0]
+        start = torch.zeros_like(logits)
+        rows = torch.arange(len(logits))
+        start[rows, actions] = logits.detach()[rows, actions]
+        (relevance,) = torch.autograd.grad(logits, planes, start)
+    return relevance.sum(1).numpy()
+
+
+def test_every_preset_is_compared_with_zennit() -> None:
+    assert sorted(ZENNIT) == list(COMPOSITES)
+
+
+@pytest.mark.parametrize("name", COMPOSITES)
+def test_heatmaps_equal_those_of_zennit_called_directly(
+    name: str, random_positions: Corpus
+) -> None:
+    network = exact_batch_norm(randomize(OthelloNet(channels=6)).double())
+
+    found = attribute(network, random_positions, composite=name, dtype="float64")
+
+    expected = zennit_heatmap(network, ZENNIT[name](), random_positions)
+    scale = np.abs(expected).max(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(
+        found.heatmap[:, 0] / scale, expected / scale, rtol=1e-9, atol=1e-9
+    )
+
+
+def test_a_zennit_composite_is_accepted(
+    small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    composite = zennit_composites.EpsilonPlusFlat()
+
+    found = attribute(small_network, random_positions, composite=composite)
+
+    named = attribute(small_network, random_positions, composite="epsilon-plus-flat")
+    np.testing.assert_array_equal(found.heatmap, named.heatmap)
+
+
+@pytest.mark.parametrize("name", COMPOSITES)
+def test_conditional_heatmaps_sum_to_the_whole(
+    name: str, small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    found = attribute(
+        small_network,
+        random_positions[:6],
+        targets=["played", "value"],
+        composite=name,
+        layers=["conv1", "conv3", "conv4"],
+        conditional=True,
+        dtype="float64",
+    )
+
+    for heatmaps in found.conditional.values():
+        scale = np.abs(found.heatmap).max()
+        np.testing.assert_allclose(
+            heatmaps.sum(2), found.heatmap, rtol=0, atol=1e-12 * scale * 100
+        )
+
+
+def test_shapes_are_those_of_the_docstring(
+    small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    found = attribute(
+        small_network,
+        random_positions,
+        targets=["best", "value", Neuron("conv2", 3)],
+        layers=["conv2", "fc1"],
+        conditional={"conv2": [0, 5]},
+    )
+
+    n = len(random_positions)
+    assert found.targets == ("best", "value", "conv2:3")
+    assert found.input_relevance.shape == (n, 3, 1, 8, 8)
+    assert found.heatmap.shape == (n, 3, 8, 8)
+    assert found.relevance["conv2"].shape == (n, 3, 6, 8, 8)
+    assert found.relevance["fc1"].shape == (n, 3, 1024, 1, 1)
+    assert found.channel_relevance["conv2"].shape == (n, 3, 6)
+    assert found.activation["conv2"].shape == (n, 6, 8, 8)
+    assert found.conditional["conv2"].shape == (n, 3, 2, 8, 8)
+    assert found.explained.shape == (n, 3)
+
+
+def test_the_batch_size_changes_nothing(
+    small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    positions = random_positions[:12]
+    conditions = {"conv3": [0, 4]}
+    whole = attribute(small_network, positions, conditional=conditions, dtype="float64")
+
+    parts = attribute(
+        small_network, positions, conditional=conditions, dtype="float64", batch_size=5
+    )
+
+    np.testing.assert_allclose(parts.heatmap, whole.heatmap, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        parts.conditional["conv3"], whole.conditional["conv3"], rtol=1e-9, atol=1e-12
+    )
+
+
+def test_channels_can_be_asked_for_row_by_row(
+    small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    channels = np.arange(len(random_positions))[:, None] % 6
+
+    found = attribute(
+        small_network, random_positions, conditional={"conv4": channels}, batch_size=7
+    )
+
+    every = attribute(small_network, random_positions, conditional=True)
+    rows = np.arange(len(random_positions))
+    np.testing.assert_allclose(
+        found.conditional["conv4"][:, 0, 0],
+        every.conditional["conv4"][rows, 0, channels[:, 0]],
+        atol=1e-5,
+    )
+
+
+def test_relevance_starts_from_the_explained_value(
+    small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    found = attribute(
+        small_network,
+        random_positions,
+        targets=["played", "best", "value"],
+        layers=["fc2"],
+        dtype="float64",
+    )
+
+    rows = np.arange(len(random_positions))
+    actions = actions_of_squares(found.squares[:, 0])
+    np.testing.assert_array_equal(found.explained[:, 0], found.logits[rows, actions])
+    np.testing.assert_array_equal(found.explained[:, 2], found.value)
+    assert (found.explained[:, 1] >= found.explained[:, 0]).all()
+
+
+def test_a_neuron_gets_its_own_activation_as_relevance(
+    small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    found = attribute(
+        small_network,
+        random_positions,
+        targets=[Neuron("conv3", 2, (1, 4))],
+        layers=["conv2", "conv3", "conv4"],
+    )
+
+    expected = np.zeros_like(found.relevance["conv3"])
+    expected[:, 0, 2, 1, 4] = found.activation["conv3"][:, 2, 1, 4]
+    np.testing.assert_array_equal(found.relevance["conv3"], expected)
+    assert not found.relevance["conv4"].any()
+
+
+def test_a_neuron_is_explained_by_its_receptive_field_alone(
+    small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    found = attribute(
+        small_network, random_positions, targets=[Neuron("conv2", 1, (3, 3))]
+    )
+
+    outside = np.ones((8, 8), bool)
+    outside[1:6, 1:6] = False
+    assert found.heatmap.any()
+    assert not found.heatmap[:, 0, outside].any()
+
+
+def test_a_six_by_six_network_explains_six_by_six_boards() -> None:
+    network = randomize(OthelloNet(channels=4, size=6))
+    positions = random_corpus(2, size=6).sample(8, seed=0)
+
+    found = attribute(network, positions, targets=["played"], conditional=True)
+
+    assert found.heatmap.shape == (8, 1, 6, 6)
+    assert found.conditional["conv4"].shape == (8, 1, 4, 6, 6)
+    np.testing.assert_allclose(
+        found.conditional["conv4"].sum(2), found.heatmap, atol=1e-4
+    )
+
+
+def test_hooks_are_gone_after_an_error(
+    small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    explainer = Explainer(small_network)
+    with pytest.raises(TargetError):
+        explainer.attribute(random_positions, targets=["a1"])
+
+    modules = list(explainer.network.modules())
+
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in modules)
+
+
+def test_an_illegal_target_names_the_position_and_its_moves(
+    small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    with pytest.raises(TargetError, match=r"target 'a1' at position \d+: .*legal: "):
+        attribute(small_network, random_positions, targets=["a1"])
+
+
+def test_unknown_names_are_refused_with_the_known_ones(
+    small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    with pytest.raises(TargetError, match="unknown target 'z9'"):
+        attribute(small_network, random_positions, targets=["z9"])
+    with pytest.raises(CompositeError, match="unknown composite 'x', .*epsilon-plus"):
+        attribute(small_network, random_positions, composite="x")
+    with pytest.raises(LayerError, match="no layer 'conv9', .*conv4, fc1"):
+        attribute(small_network, random_positions, layers=["conv9"])
+    with pytest.raises(LayerError, match="'conv1' has no channel 6, expected 0 to 5"):
+        attribute(small_network, random_positions, conditional={"conv1": [6]})
+
+
+def test_a_network_for_another_board_is_refused(random_positions: Corpus) -> None:
+    network = randomize(OthelloNet(channels=4, size=6))
+
+    with pytest.raises(NetworkError, match="plays on 6x6, the positions are of 8x8"):
+        attribute(network, random_positions)

@@ -1,0 +1,133 @@
+"""Folding of batch norm into what precedes it."""
+
+import pytest
+import torch
+from tests.lrp.conftest import randomize
+from torch import nn
+
+from conceptlrp.errors import NetworkError
+from conceptlrp.lrp import fold_batch_norm
+from conceptlrp.lrp.canonizers import batch_norm_pairs
+from conceptlrp.lrp.graph import feature_layers, input_layers, trace
+from conceptlrp.networks import OthelloNet
+
+
+class RegisteredByKind(nn.Module):
+    """Modules in alpha-zero-general's order: all convolutions, then all norms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 4, 3, padding=1)
+        self.conv2 = nn.Conv2d(4, 4, 3)
+        self.bn1 = nn.BatchNorm2d(4)
+        self.bn2 = nn.BatchNorm2d(4)
+        self.fc1 = nn.Linear(144, 10)
+        self.fc_bn1 = nn.BatchNorm1d(10)
+        self.fc2 = nn.Linear(10, 65)
+        self.relu1, self.relu2, self.relu3 = nn.ReLU(), nn.ReLU(), nn.ReLU()
+
+    def forward(self, planes: torch.Tensor) -> torch.Tensor:
+        features = self.relu1(self.bn1(self.conv1(planes)))
+        features = self.relu2(self.bn2(self.conv2(features)))
+        hidden = self.relu3(self.fc_bn1(self.fc1(features.flatten(1))))
+        return self.fc2(hidden)
+
+
+def boards(n: int = 8) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(-1, 2, (n, 1, 8, 8), generator=generator).double()
+
+
+def test_batch_norms_are_paired_by_data_flow() -> None:
+    pairs = batch_norm_pairs(trace(RegisteredByKind().eval()))
+
+    assert pairs == {"conv1": "bn1", "conv2": "bn2", "fc1": "fc_bn1"}
+
+
+def test_folding_leaves_the_output_unchanged() -> None:
+    network = randomize(RegisteredByKind()).double()
+
+    folded = fold_batch_norm(network, planes=boards())
+
+    torch.testing.assert_close(
+        folded(boards()), network(boards()), rtol=1e-11, atol=1e-11
+    )
+
+
+def test_folding_leaves_the_network_itself_alone() -> None:
+    network = randomize(OthelloNet(channels=4))
+    before = {name: t.clone() for name, t in network.state_dict().items()}
+
+    fold_batch_norm(network, planes=boards())
+
+    assert all(torch.equal(t, before[n]) for n, t in network.state_dict().items())
+    assert all(p.requires_grad for p in network.parameters())
+
+
+def test_a_network_in_training_mode_is_refused() -> None:
+    with pytest.raises(NetworkError, match="training mode"):
+        fold_batch_norm(OthelloNet(channels=4).train(), planes=boards())
+
+
+def test_weights_that_are_not_finite_are_refused_by_name() -> None:
+    network = randomize(OthelloNet(channels=4))
+    with torch.no_grad():
+        network.get_parameter("conv2.bias")[1] = torch.nan
+
+    with pytest.raises(NetworkError, match=r"'conv2\.bias'"):
+        fold_batch_norm(network, planes=boards())
+
+
+def test_a_batch_norm_before_its_convolution_is_refused() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(1, 2, 3),
+        nn.ReLU(),
+        nn.BatchNorm2d(2),
+        nn.Flatten(),
+        nn.Linear(72, 65),
+    )
+
+    with pytest.raises(NetworkError, match="batch norm '2' follows"):
+        fold_batch_norm(network.eval(), planes=boards())
+
+
+def test_a_module_used_twice_is_refused_by_name() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(1, 1, 3, padding=1)
+            self.fc = nn.Linear(64, 65)
+
+        def forward(self, planes: torch.Tensor) -> torch.Tensor:
+            return self.fc(self.conv(self.conv(planes)).flatten(1))
+
+    with pytest.raises(NetworkError, match="'conv' .* is used 2 times"):
+        trace(Twice())
+
+
+@pytest.mark.parametrize("last", [nn.Softmax(1), nn.LogSoftmax(1), nn.Tanh()])
+def test_a_head_that_hides_the_logits_is_refused(last: nn.Module) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 65), last)
+
+    with pytest.raises(NetworkError, match="leave it out of forward"):
+        trace(network)
+
+
+def test_a_network_whose_flow_depends_on_its_input_is_refused() -> None:
+    class Branching(nn.Module):
+        def forward(self, planes: torch.Tensor) -> torch.Tensor:
+            return planes if planes.sum() > 0 else -planes
+
+    with pytest.raises(NetworkError, match="Branching cannot be traced"):
+        trace(Branching())
+
+
+def test_layers_are_those_that_an_activation_follows() -> None:
+    traced = trace(RegisteredByKind().eval())
+
+    assert feature_layers(traced) == {
+        "conv1": "relu1",
+        "conv2": "relu2",
+        "fc1": "relu3",
+    }
+    assert input_layers(traced) == ["conv1"]
