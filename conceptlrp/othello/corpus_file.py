@@ -47,6 +47,9 @@ _GAMES: Final = {
     "source": _TEXT,
     "index": "int32",
 }
+# From HDF5 1.10 on, what describes the data carries checksums. Without them a
+# damaged file can crash the library instead of being refused.
+_HDF5_FORMAT: Final = ("v110", "v110")
 _CHUNK_BYTES: Final = 1 << 19
 # Deflate cannot make data smaller than this, so a dataset that claims to hold more
 # than its bytes allow is refused before memory is asked for.
@@ -74,7 +77,7 @@ def save_corpus(corpus: Corpus, path: str | Path, *, overwrite: bool = False) ->
     """
     with (
         written_whole(path, overwrite=overwrite, error=CorpusFileError) as unfinished,
-        h5py.File(unfinished, "w") as file,
+        h5py.File(unfinished, "w", libver=_HDF5_FORMAT) as file,
     ):
         _write(file, corpus.compact(), corpus.digest)
 
@@ -116,10 +119,14 @@ def load_corpus(path: str | Path) -> Corpus:
 
 
 def _write(file: h5py.File, corpus: Corpus, digest: str) -> None:
-    file.attrs["encoding-type"] = _TYPE
-    file.attrs["encoding-version"] = str(_VERSION)
-    file.attrs["board-size"] = corpus.size
-    file.attrs["digest"] = digest
+    header = {
+        "encoding-type": _TYPE,
+        "encoding-version": str(_VERSION),
+        "board-size": str(corpus.size),
+        "digest": digest,
+    }
+    for name, value in header.items():
+        file.attrs.create(name, value, dtype=h5py.string_dtype("utf-8", len(value)))
     for name, column in corpus.columns().items():
         _write_column(file, f"positions/{name}", column)
     for name, column in corpus.games.columns().items():
@@ -149,26 +156,35 @@ def _write_column(file: h5py.File, name: str, column: NDArray[Any]) -> None:
 
 
 def _read_header(file: h5py.File) -> tuple[int, str]:
-    found = file.attrs.get("encoding-type")
-    if not isinstance(found, str) or found != _TYPE:
-        kind = f"encoding-type {found!r}" if isinstance(found, str) else "HDF5"
-        message = f"is no corpus ({kind}), expected encoding-type {_TYPE!r}"
+    kind, version = _attribute(file, "encoding-type"), 0
+    if kind != _TYPE:
+        message = f"is no corpus, expected encoding-type {_TYPE!r}, found {kind!r}"
         raise CorpusFileError(message)
-    version = file.attrs["encoding-version"]
-    if not isinstance(version, str) or not version.isdecimal() or int(version) < 1:
-        message = f"is damaged: encoding-version is {version!r}"
-        raise CorpusFileError(message)
-    if int(version) > _VERSION:
+    text = _attribute(file, "encoding-version")
+    if text.isdecimal() and len(text) < 10:
+        version = int(text)
+    if version > _VERSION:
         message = (
             f"is a corpus of version {version}, this conceptlrp reads up to "
             f"{_VERSION}; install a newer conceptlrp"
         )
         raise CorpusFileError(message)
-    size, digest = file.attrs["board-size"], file.attrs["digest"]
-    if size not in REGION or not isinstance(digest, str):
-        message = f"is damaged: board-size {size!r}, digest {digest!r}"
+    size, digest = _attribute(file, "board-size"), _attribute(file, "digest")
+    if version < 1 or size not in map(str, REGION):
+        message = f"is damaged: encoding-version {text!r}, board-size {size!r}"
         raise CorpusFileError(message)
     return int(size), digest
+
+
+def _attribute(file: h5py.File, name: str) -> str:
+    """Return an attribute that is text of fixed length, else an empty text."""
+    if name not in file.attrs:
+        return ""
+    found = file.attrs.get_id(name)
+    # Text of variable length is not even read: damaged, it can crash HDF5.
+    if found.dtype.kind != "S" or found.shape != ():
+        return ""
+    return bytes(file.attrs[name]).decode("utf-8")
 
 
 def _read_games(group: h5py.Group, size: int) -> Games:
