@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from conceptlrp.errors import CheckpointError, OutputExistsError
 from conceptlrp.networks.azg import read_azg
@@ -151,7 +151,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     return header
 
 
-def network_digest(network: OthelloNet) -> str:
+def network_digest(network: nn.Module) -> str:
     """Return the sha256 of a network's weights, the same before and after a file.
 
     It is taken over names, shapes and little-endian float32 bytes in the order of
@@ -212,7 +212,7 @@ def _check_digest(network: OthelloNet, digest: str, file: Path) -> None:
         raise CheckpointError(message)
 
 
-def _rounded(network: OthelloNet, dtype: torch.dtype) -> dict[str, Tensor]:
+def _rounded(network: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
     """Weights of a network as contiguous tensors of `dtype`, without counters."""
     if dtype not in (torch.float32, torch.float16):
         message = f"dtype is {dtype}, expected torch.float32 or torch.float16"

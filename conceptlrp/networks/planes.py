@@ -127,7 +127,7 @@ def legal_actions(
             size=size,
         )
     )
-    on_board = crop(bits(moves), size=size).reshape(len(moves), -1)
+    on_board = crop(bits(moves), size=size).reshape(len(moves), size * size)
     return np.column_stack([on_board, moves == 0]).astype(bool)
 
 

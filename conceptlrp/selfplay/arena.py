@@ -162,9 +162,7 @@ def play_games(
         If the players play on boards of different size.
     """
     if black.size != white.size:
-        message = (
-            f"{black.name} plays on size {black.size}, {white.name} on {white.size}"
-        )
+        message = f"players are for boards of size {black.size} and {white.size}"
         raise ValueError(message)
     size = black.size
     rng_black, rng_white = np.random.default_rng(seed).spawn(2)

@@ -8,7 +8,8 @@ from conceptlrp.othello import Games, start, turn, turn_squares
 from conceptlrp.selfplay.arena import play_games, random_openings
 from conceptlrp.selfplay.players import NetworkPlayer
 
-_ROUNDS = 50
+# Rounds without a new game after which there seems to be none left.
+_IDLE_ROUNDS = 5
 
 
 def sample_games(
@@ -52,16 +53,13 @@ def sample_games(
     """
     player = NetworkPlayer(network, temperature, name)
     kept = np.empty((0, network.size**2 - 4), dtype=np.int8)
-    rounds = np.random.SeedSequence(seed).generate_state(3 * _ROUNDS).reshape(-1, 3)
-    for seeds in rounds:
-        if len(kept) >= n:
-            break
-        opening, playing, turning = (int(s) for s in seeds)
-        openings = random_openings(
-            n - len(kept), opening_plies, seed=opening, size=network.size
-        )
-        games = play_games(player, player, openings=openings, seed=playing)
-        kept = _distinct(np.concatenate([kept, _turned(games, turning)]))
+    idle = 0
+    seeds = np.random.SeedSequence(seed)
+    while len(kept) < n and idle < _IDLE_ROUNDS:
+        round_seeds = seeds.spawn(1)[0].generate_state(3)
+        sampled = _round(player, n - len(kept), opening_plies, round_seeds)
+        known, kept = len(kept), _distinct(np.concatenate([kept, sampled]))
+        idle = idle + 1 if len(kept) == known else 0
     if len(kept) < n:
         message = (
             f"only {len(kept)} of {n} distinct games came up; "
@@ -69,6 +67,16 @@ def sample_games(
         )
         raise ValueError(message)
     return Games.from_moves(kept, size=network.size, black=name, white=name)
+
+
+def _round(
+    player: NetworkPlayer, n: int, plies: int, seeds: NDArray[np.unsignedinteger]
+) -> NDArray[np.int8]:
+    """Play n games from random openings and turn them; three seeds for one round."""
+    opening, playing, turning = (int(seed) for seed in seeds)
+    openings = random_openings(n, plies, seed=opening, size=player.size)
+    games = play_games(player, player, openings=openings, seed=playing)
+    return _turned(games, turning)
 
 
 def _turned(games: Games, seed: int) -> NDArray[np.int8]:

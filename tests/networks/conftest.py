@@ -9,6 +9,12 @@ from conceptlrp.networks import OthelloNet
 from tests.networks.azg_twin import OthelloNNet, used_twin
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Tiny networks are faster so, and much faster on a busy machine."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture
 def twin() -> OthelloNNet:
     return used_twin()

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+import torch
+
+from conceptlrp.networks import OthelloNet, board_planes, legal_actions, predict
+from conceptlrp.othello import PASS, parse_transcript, replay
+
+
+@pytest.fixture
+def boards() -> tuple[np.ndarray, np.ndarray]:
+    found = replay([parse_transcript("f5d6c3d3c4f4f6")])
+    return found.own, found.opponent
+
+
+def test_outputs_are_those_of_the_network(
+    tiny_network: OthelloNet, boards: tuple[np.ndarray, np.ndarray]
+) -> None:
+    said = predict(tiny_network, *boards)
+
+    with torch.no_grad():
+        logits, value = tiny_network(torch.from_numpy(board_planes(*boards)))
+    np.testing.assert_allclose(said.logits, logits, atol=1e-6)
+    np.testing.assert_allclose(said.value, value[:, 0].tanh(), atol=1e-6)
+
+
+def test_probabilities_are_a_distribution_over_legal_actions(
+    tiny_network: OthelloNet, boards: tuple[np.ndarray, np.ndarray]
+) -> None:
+    said = predict(tiny_network, *boards)
+
+    legal = legal_actions(*boards)
+    np.testing.assert_array_equal(said.probabilities > 0, legal)
+    np.testing.assert_allclose(said.probabilities.sum(1), 1, atol=1e-6)
+    np.testing.assert_array_equal(said.probabilities.argmax(1), said.best)
+
+
+def test_the_best_action_is_legal_though_an_illegal_one_scores_higher(
+    tiny_network: OthelloNet, boards: tuple[np.ndarray, np.ndarray]
+) -> None:
+    tiny_network.fc3.bias.data[0] = 100.0
+
+    said = predict(tiny_network, *boards)
+
+    assert (said.logits.argmax(1) == 0).all()
+    assert legal_actions(*boards)[np.arange(len(said.best)), said.best].all()
+
+
+def test_a_player_without_a_move_passes(tiny_network: OthelloNet) -> None:
+    said = predict(tiny_network, [1], [1 << 40])
+
+    assert said.best.tolist() == [PASS]
+    assert said.probabilities[0, 64] == 1
+
+
+def test_batches_change_nothing_beyond_rounding(
+    tiny_network: OthelloNet, boards: tuple[np.ndarray, np.ndarray]
+) -> None:
+    whole, parts = (predict(tiny_network, *boards, batch_size=n) for n in (256, 3))
+
+    np.testing.assert_allclose(whole.logits, parts.logits, atol=1e-5)
+
+
+def test_a_network_in_training_is_asked_in_evaluation_mode(
+    tiny_network: OthelloNet, boards: tuple[np.ndarray, np.ndarray]
+) -> None:
+    expected = predict(tiny_network, *boards).logits
+    tiny_network.train()
+
+    said = predict(tiny_network, *boards)
+
+    np.testing.assert_array_equal(said.logits, expected)
+    assert tiny_network.training
+
+
+def test_no_position_gives_empty_outputs(tiny_network: OthelloNet) -> None:
+    empty = np.array([], dtype=np.uint64)
+
+    said = predict(tiny_network, empty, empty)
+
+    assert said.logits.shape == (0, 65)
+    assert said.best.shape == said.value.shape == (0,)

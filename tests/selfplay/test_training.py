@@ -1,0 +1,151 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from conceptlrp.networks import OthelloNet, network_digest
+from conceptlrp.othello import Corpus, Games
+from conceptlrp.selfplay import (
+    Progress,
+    RandomPlayer,
+    TrainingOptions,
+    evaluate,
+    play_games,
+    train,
+    train_supervised,
+)
+
+SHORT = TrainingOptions(epochs=0.1, batch_size=64, points=2)
+
+
+@pytest.fixture
+def two_years(random_corpus: Corpus) -> Corpus:
+    moves = random_corpus.games.moves
+    year = np.where(np.arange(len(moves)) < 30, 2011, 2012)
+    return Corpus.from_games(Games.from_moves(moves, year=year))
+
+
+def test_training_lowers_the_loss_on_positions_not_shown() -> None:
+    corpus = Corpus.from_games(play_games(RandomPlayer(), RandomPlayer(), n=60, seed=0))
+    held_out = Corpus.from_games(
+        play_games(RandomPlayer(), RandomPlayer(), n=10, seed=1)
+    )
+    torch.manual_seed(0)
+    network = OthelloNet(channels=4, dropout=0.0)
+    before = evaluate(network, held_out)
+
+    record = train(
+        network,
+        corpus,
+        validation=held_out,
+        options=TrainingOptions(epochs=2, batch_size=64, learning_rate=5e-3, points=1),
+    )
+
+    after = record.evaluation
+    assert after is not None
+    assert after.policy_loss < before.policy_loss - 0.2
+    assert after.illegal < before.illegal - 0.15
+
+
+def test_equal_seeds_train_equal_networks(random_corpus: Corpus) -> None:
+    digests = [
+        network_digest(
+            train_supervised(
+                random_corpus, channels=2, options=replace(SHORT, seed=seed)
+            ).network
+        )
+        for seed in (4, 4, 5)
+    ]
+
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_training_leaves_the_global_random_state_alone(random_corpus: Corpus) -> None:
+    torch.manual_seed(11)
+    expected = torch.rand(3)
+    torch.manual_seed(11)
+
+    train_supervised(random_corpus, channels=2, dropout=0.5, options=SHORT)
+
+    assert torch.rand(3).equal(expected)
+
+
+def test_a_trained_network_is_in_evaluation_mode_and_contiguous(
+    random_corpus: Corpus,
+) -> None:
+    network = train_supervised(random_corpus, channels=2, options=SHORT).network
+
+    assert not network.training
+    assert all(tensor.is_contiguous() for tensor in network.state_dict().values())
+
+
+def test_the_held_out_year_is_not_learned_from(two_years: Corpus) -> None:
+    trained = train_supervised(two_years, channels=2, held_out_year=2012, options=SHORT)
+
+    held_out = int((two_years.year == 2012).sum())
+    assert trained.record.positions == len(two_years) - held_out
+    assert trained.record.evaluation is not None
+    assert trained.record.evaluation.positions == held_out
+
+
+def test_points_before_the_last_use_a_sample(two_years: Corpus) -> None:
+    record = train_supervised(
+        two_years,
+        channels=2,
+        held_out_year=2012,
+        validation_positions=50,
+        options=SHORT,
+    ).record
+
+    counts = [p.evaluation.positions for p in record.curve if p.evaluation]
+    assert counts == [50, int((two_years.year == 2012).sum())]
+
+
+def test_the_curve_has_its_points_and_reports_each(random_corpus: Corpus) -> None:
+    seen: list[Progress] = []
+    options = TrainingOptions(epochs=0.5, batch_size=64, points=4)
+
+    record = train_supervised(
+        random_corpus,
+        channels=2,
+        options=options,
+        on_progress=lambda progress, _: seen.append(progress),
+    ).record
+
+    steps = round(0.5 * (len(random_corpus) // 64))
+    assert record.curve == tuple(seen)
+    assert len(seen) == 4
+    assert record.samples == 64 * steps
+    assert seen[-1].learning_rate < 0.2 * options.learning_rate
+
+
+def test_a_schedule_in_minutes_ends_in_time(random_corpus: Corpus) -> None:
+    options = TrainingOptions(minutes=0.01, batch_size=8, points=1)
+
+    record = train_supervised(random_corpus, channels=2, options=options).record
+
+    assert 0.6 <= record.seconds < 5
+
+
+def test_a_year_without_games_is_refused(two_years: Corpus) -> None:
+    with pytest.raises(ValueError, match="no position is from 1999"):
+        train_supervised(two_years, held_out_year=1999)
+
+
+def test_a_corpus_of_another_size_is_refused(random_corpus: Corpus) -> None:
+    with pytest.raises(ValueError, match="boards of size 8, the network for size 6"):
+        train(OthelloNet(2, size=6), random_corpus)
+
+
+def test_unfinished_games_teach_moves_but_no_outcome() -> None:
+    moves = play_games(RandomPlayer(), RandomPlayer(), n=8, seed=0).moves.copy()
+    moves[:, 20:] = -1
+    corpus = Corpus.from_games(Games.from_moves(moves))
+
+    record = train_supervised(
+        corpus, channels=2, options=replace(SHORT, epochs=1.0)
+    ).record
+
+    assert all(point.value_loss == 0 for point in record.curve)
+    assert all(point.policy_loss > 0 for point in record.curve)
