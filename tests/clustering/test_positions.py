@@ -83,6 +83,16 @@ def test_noise_keeps_its_label_and_is_no_cluster(make_store):
     assert np.isinf(found.distances[found.labels == -1]).all()
 
 
+def test_noise_alone_makes_no_cluster(blob_store):
+    found = cluster_positions(
+        blob_store, layer="conv1", estimator=DBSCAN(eps=1e-9, min_samples=99)
+    )
+
+    assert found.n_clusters == 0
+    assert found.noise == len(found) == len(blob_store)
+    assert found.markers() == found.typical() == ()
+
+
 def test_chosen_rows_are_clustered_alone(blob_store):
     mask = np.arange(len(blob_store)) % 5 == 0
 
