@@ -4,6 +4,8 @@ Shapes use N positions in the store, n of them clustered, C channels and K
 clusters.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -87,7 +89,7 @@ def cluster_positions(
         layer=layer,
         target=target if isinstance(target, str) else store.targets[target],
         feature=feature,
-        method=" ".join(repr(model).split()),
+        method=_describe(model),
         seed=seed,
         rows=chosen,
         labels=labels,
@@ -100,6 +102,14 @@ def cluster_positions(
         network=str(store.manifest.network.get("digest", "")),
         corpus=str(store.manifest.corpus.get("digest", "")),
     )
+
+
+def _describe(model: Any) -> str:
+    """Write an estimator with all of its parameters, on one line."""
+    from sklearn import config_context
+
+    with config_context(print_changed_only=False):
+        return " ".join(repr(model).split())
 
 
 def _chosen_rows(rows: ArrayLike | None, total: int) -> NDArray[np.int64]:

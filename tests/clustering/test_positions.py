@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.cluster import DBSCAN, KMeans
@@ -50,6 +53,23 @@ def test_the_same_seed_gives_the_same_clustering(blob_store, estimator):
 
     for name in ("labels", "centers", "effects", "distances", "embedding"):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+
+
+def test_the_method_names_every_parameter(blob_store):
+    found = cluster_positions(blob_store, layer="conv1", n_clusters=6, seed=5)
+
+    assert found.method == (
+        "LandmarkSpectral(max_clusters=30, n_clusters=6, n_landmarks=2000, "
+        "n_neighbors=10, random_state=5)"
+    )
+
+
+def test_the_package_is_imported_without_scikit_learn():
+    code = "import sys, conceptlrp.clustering; print('sklearn' in sys.modules)"
+
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert found.stdout.strip() == "False"
 
 
 def test_labels_do_not_depend_on_how_the_store_is_read(blob_store, monkeypatch):
