@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.clustering.clustering import Clustering, ClusteringError
+from conceptlrp.clustering.clustering import Clustering
 from conceptlrp.clustering.embeddings import plane_embedding
 from conceptlrp.clustering.estimators import Estimator, fit_labels, make_estimator
 from conceptlrp.clustering.features import relevance_features
@@ -18,6 +18,7 @@ from conceptlrp.clustering.markers import (
     cluster_centers,
     marker_effects,
 )
+from conceptlrp.errors import ClusteringError
 from conceptlrp.store import Store
 
 __all__ = ["cluster_positions"]

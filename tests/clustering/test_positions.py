@@ -9,7 +9,8 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 
-from conceptlrp.clustering import ClusteringError, cluster_positions, positions
+from conceptlrp.clustering import cluster_positions, positions
+from conceptlrp.errors import ClusteringError
 from tests.clustering.conftest import planted
 
 
