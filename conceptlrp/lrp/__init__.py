@@ -7,8 +7,15 @@ import_zennit()
 from conceptlrp.lrp.attribution import Attribution  # noqa: E402
 from conceptlrp.lrp.canonizers import fold_batch_norm  # noqa: E402
 from conceptlrp.lrp.composites import COMPOSITES, DEFAULT_COMPOSITE  # noqa: E402
+from conceptlrp.lrp.edges import ConceptGraph  # noqa: E402
+from conceptlrp.lrp.absorption import Conservation  # noqa: E402
 from conceptlrp.lrp.corpus import Progress, attribute_corpus  # noqa: E402
-from conceptlrp.lrp.explainer import Explainer, attribute  # noqa: E402
+from conceptlrp.lrp.explain import (  # noqa: E402
+    attribute,
+    concept_graph,
+    conservation,
+)
+from conceptlrp.lrp.explainer import Explainer  # noqa: E402
 from conceptlrp.lrp.targets import (  # noqa: E402
     Best,
     Move,
@@ -24,6 +31,8 @@ __all__ = [
     "DEFAULT_COMPOSITE",
     "Attribution",
     "Best",
+    "ConceptGraph",
+    "Conservation",
     "Explainer",
     "Move",
     "Neuron",
@@ -33,6 +42,8 @@ __all__ = [
     "Value",
     "attribute",
     "attribute_corpus",
+    "concept_graph",
+    "conservation",
     "fold_batch_norm",
     "parse_target",
 ]

@@ -8,7 +8,7 @@ Shapes use N positions, T targets, P planes, C channels of an H x W feature map,
 K channels asked for and n x n squares.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from conceptlrp.lrp.edges import adjacent_layers, edge_relevance
+from conceptlrp.lrp.absorption import Conservation, conservation_report
 from conceptlrp.lrp.counting import SweepCosts
 from conceptlrp.lrp.native import NativeEngine, NativeForward
 from conceptlrp.lrp.program import Program
@@ -99,14 +101,85 @@ class NativePassed:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Send relevance down to the input, for all targets in one sweep."""
         owner = self.owner
+        layers = {layer: owner.nodes[layer] for layer in owner.layers}
+        wanted = (owner.input, *layers.values())
+        with torch.no_grad():
+            found = self.passed.relevance(self._begin(starts), wanted)
+        return found[owner.input], {n: found[node] for n, node in layers.items()}
+
+    def edges(
+        self, relevance: Mapping[str, Tensor], *, accumulate: bool
+    ) -> dict[tuple[str, str], Tensor]:
+        """Return relevance between channels of adjacent layers; see `edge_relevance`.
+
+        Parameters
+        ----------
+        relevance : mapping of str to Tensor of shape (N, T, C, H, W)
+            Relevance of every layer.
+        accumulate : bool
+            Sum over the positions.
+        """
+        pairs = adjacent_layers(
+            self.owner.engine.program,
+            {layer: self.owner.nodes[layer] for layer in self.owner.layers},
+        )
+        with torch.no_grad():
+            return {
+                pair: edge_relevance(
+                    self.passed, name, relevance[pair[0]], accumulate=accumulate
+                )
+                for pair, name in pairs.items()
+            }
+
+    def conservation(self, starts: Mapping[str, Tensor]) -> Conservation:
+        """Follow relevance through every operation; see `conservation_report`."""
+        every = tuple(self.owner.engine.program.operations)
+        with torch.no_grad():
+            found = self.passed.relevance(self._begin(starts), every)
+            return conservation_report(self.passed, found)
+
+    def path(
+        self,
+        starts: Mapping[str, Tensor],
+        path: Mapping[str, Sequence[int]],
+        *,
+        exclude_parallel: bool,
+    ) -> Tensor:
+        """Return input relevance (N, T, n, n) through channels of several layers.
+
+        Parameters
+        ----------
+        starts : mapping of str to Tensor of shape (N, T, ...)
+            Where relevance starts.
+        path : mapping of str to sequence of int
+            Channels that relevance must go through, by layer.
+        exclude_parallel : bool
+            Count only what goes through every layer of the path, not what passes
+            beside one along a skip connection.
+        """
+        masks = {
+            self.owner.nodes[layer]: _channel_mask(self.features[layer], channels)
+            for layer, channels in path.items()
+        }
+        end = self.owner.input
+        with torch.no_grad():
+            begun = self._begin(starts)
+            if not exclude_parallel:
+                return self.passed.relevance(begun, (end,), masks)[end].sum(2)
+            operations = self.owner.engine.program.operations
+            for name in reversed([n for n in operations if n in masks]):
+                arrived = self.passed.relevance(begun, (name,))[name]
+                begun = {name: arrived * masks[name]}
+            return self.passed.relevance(begun, (end,))[end].sum(2)
+
+    def _begin(self, starts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Name starts by operation, in the shape of the operation's output."""
         begun: dict[str, Tensor] = {}
         for name, start in starts.items():
-            shape = self.passed.values[owner.nodes[name]].shape[1:]
-            begun[owner.nodes[name]] = start.reshape(*start.shape[:2], *shape)
-        layers = {layer: owner.nodes[layer] for layer in owner.layers}
-        with torch.no_grad():
-            found = self.passed.relevance(begun, (owner.input, *layers.values()))
-        return found[owner.input], {n: found[node] for n, node in layers.items()}
+            node = self.owner.nodes[name]
+            shape = self.passed.values[node].shape[1:]
+            begun[node] = start.reshape(*start.shape[:2], *shape)
+        return begun
 
     def conditional(
         self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
@@ -159,6 +232,12 @@ class NativePassed:
             sent = self.passed.relevance({node: chosen.flatten(1, 2)}, (end,))[end]
             parts.append(torch.unflatten(sent.sum(2), 1, chosen.shape[1:3]))
         return torch.cat(parts, 2)
+
+
+def _channel_mask(feature: Tensor, channels: Sequence[int]) -> Tensor:
+    mask = feature.new_zeros(1, 1, feature.shape[1], 1, 1)
+    mask[:, :, list(channels)] = 1.0
+    return mask
 
 
 def _pick(maps: Tensor, channels: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ Shapes use N positions, T targets, K channels asked for at a layer and n x n
 squares of the board.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ from conceptlrp.errors import NetworkError
 from conceptlrp.lrp.attribution import Attribution, concatenate
 from conceptlrp.lrp.canonizers import fold_batch_norm
 from conceptlrp.lrp.composites import module_rules, resolve_composite
+from conceptlrp.lrp.edges import ConceptGraph
+from conceptlrp.lrp.absorption import Conservation, join_reports
+from conceptlrp.lrp.engine import NativePassed, NativePropagation
 from conceptlrp.lrp.graph import feature_layers
 from conceptlrp.lrp.propagation import Passed, make_propagation
 from conceptlrp.lrp.starts import check_channel, starts_of, unknown_layer
@@ -102,6 +105,120 @@ class Explainer:
         batch_size: int = 64,
     ) -> Attribution:
         """Explain positions; see `attribute`."""
+        self._check(positions)
+        parsed = [parse_target(t, size=self.size) for t in targets]
+        parts = []
+        for start in range(0, len(positions), batch_size):
+            rows = slice(start, start + batch_size)
+            batch = positions[rows]
+            conditions = self._conditions(conditional, len(positions), rows)
+            parts.append(self._batch(batch, parsed, conditions))
+        return concatenate(parts)
+
+    def concept_graph(
+        self,
+        positions: Corpus,
+        *,
+        targets: Sequence[str | Target] = ("played",),
+        per_position: bool = False,
+        batch_size: int = 32,
+    ) -> ConceptGraph:
+        """Compute relevance between channels of adjacent layers.
+
+        Parameters
+        ----------
+        positions : Corpus
+            N positions.
+        targets : sequence of str or Target
+            T targets.
+        per_position : bool
+            Keep every position apart, instead of their sum.
+        batch_size : int
+            Positions at a time.
+        """
+        parsed = [parse_target(t, size=self.size) for t in targets]
+        parts: list[dict[tuple[str, str], NDArray[Any]]] = []
+        for passed, starts in self._passes(positions, parsed, batch_size):
+            _, layers = passed.relevance(starts)
+            found = passed.edges(layers, accumulate=not per_position)
+            parts.append({pair: _numpy(edge) for pair, edge in found.items()})
+        join = np.concatenate if per_position else _sum
+        edges = {pair: join([part[pair] for part in parts]) for pair in parts[0]}
+        names = tuple(target.name for target in parsed)
+        return ConceptGraph(names, edges, len(positions))
+
+    def conservation(
+        self,
+        positions: Corpus,
+        *,
+        targets: Sequence[str | Target] = ("played",),
+        batch_size: int = 64,
+    ) -> Conservation:
+        """Report where relevance is absorbed between the targets and the input."""
+        parsed = [parse_target(t, size=self.size) for t in targets]
+        parts = [
+            passed.conservation(starts)
+            for passed, starts in self._passes(positions, parsed, batch_size)
+        ]
+        return join_reports(parts)
+
+    def path_heatmaps(
+        self,
+        positions: Corpus,
+        path: Mapping[str, Sequence[int]],
+        *,
+        targets: Sequence[str | Target] = ("played",),
+        exclude_parallel: bool = True,
+        batch_size: int = 64,
+    ) -> NDArray[Any]:
+        """Compute input relevance through channels of several layers at once.
+
+        Parameters
+        ----------
+        positions : Corpus
+            N positions.
+        path : mapping of str to sequence of int
+            Channels that relevance must go through, by layer.
+        targets : sequence of str or Target
+            T targets.
+        exclude_parallel : bool
+            Count only what goes through every layer of the path, not what passes
+            beside one along a skip connection.
+        batch_size : int
+            Positions at a time.
+
+        Returns
+        -------
+        ndarray of shape (N, T, n, n)
+        """
+        parsed = [parse_target(t, size=self.size) for t in targets]
+        parts = []
+        for passed, starts in self._passes(positions, parsed, batch_size):
+            for layer, channels in path.items():
+                if layer not in passed.features:
+                    raise unknown_layer(layer, passed.features)
+                for channel in channels:
+                    check_channel(layer, channel, passed.features[layer].shape[1])
+            maps = passed.path(starts, path, exclude_parallel=exclude_parallel)
+            parts.append(_numpy(maps))
+        return np.concatenate(parts)
+
+    def _passes(
+        self, positions: Corpus, targets: list[Target], batch_size: int
+    ) -> Iterator[tuple[NativePassed, dict[str, Tensor]]]:
+        """Yield forward passes of the native engine with the targets' relevance."""
+        self._check(positions)
+        if not isinstance(self.propagation, NativePropagation):
+            msg = "this needs the native engine, which does not know a module or rule"
+            raise NetworkError(msg)
+        for first in range(0, len(positions), batch_size):
+            batch = positions[first : first + batch_size]
+            with self.propagation.forward(self._planes(batch)) as passed:
+                squares = _squares(passed.outputs["policy"], targets, batch)
+                tensors = {**passed.outputs, **passed.features}
+                yield passed, starts_of(tensors, targets, squares, self.size)
+
+    def _check(self, positions: Corpus) -> None:
         if len(positions) == 0:
             msg = "there are no positions to explain"
             raise ValueError(msg)
@@ -111,14 +228,10 @@ class Explainer:
                 f"of {positions.size}x{positions.size}"
             )
             raise NetworkError(msg)
-        parsed = [parse_target(t, size=self.size) for t in targets]
-        parts = []
-        for start in range(0, len(positions), batch_size):
-            rows = slice(start, start + batch_size)
-            batch = positions[rows]
-            conditions = self._conditions(conditional, len(positions), rows)
-            parts.append(self._batch(batch, parsed, conditions))
-        return concatenate(parts)
+
+    def _planes(self, positions: Corpus) -> Tensor:
+        planes = board_planes(positions.own, positions.opponent, size=self.size)
+        return torch.from_numpy(planes).to(self.device, self.dtype)
 
     def _conditions(
         self, conditional: Conditions, n_positions: int, rows: slice
@@ -154,6 +267,19 @@ class Explainer:
                 for layer, wanted in conditions.items()
             }
             return _explain(passed, targets, squares, self.size, channels)
+
+
+def _squares(
+    policy: Tensor, targets: Sequence[Target], positions: Corpus
+) -> NDArray[np.int8]:
+    """Return the moves (N, T) that the targets mean."""
+    logits = _numpy(policy)
+    return np.stack([target_squares(t, positions, logits) for t in targets], 1)
+
+
+def _sum(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    total: NDArray[Any] = np.sum(parts, axis=0)
+    return total
 
 
 def _explain(
@@ -223,64 +349,3 @@ def _probe(size: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     shape = (16, 1, size, size)
     return torch.randint(-1, 2, shape, generator=generator, dtype=torch.float64)
-
-
-def attribute(
-    network: nn.Module,
-    positions: Corpus,
-    *,
-    targets: Sequence[str | Target] = ("played",),
-    composite: str | Composite | None = None,
-    layers: Sequence[str] | None = None,
-    conditional: Conditions = False,
-    dtype: str = "float32",
-    device: str = "cpu",
-    batch_size: int = 64,
-) -> Attribution:
-    """Explain a network's outputs at positions by layer-wise relevance.
-
-    Parameters
-    ----------
-    network : Module
-        In evaluation mode; takes board planes, returns policy logits or the
-        pair of policy logits and value before tanh.
-    positions : Corpus
-        N positions.
-    targets : sequence of str or Target
-        T targets: "played", "best", "value", a square such as "d3", "pass", or
-        an object of `conceptlrp.lrp.targets`.
-    composite : str, Composite or None
-        A preset's name, a zennit composite, or None for "epsilon-flat".
-    layers : sequence of str, optional
-        Layers to report; all convolutions by default.
-    conditional : bool or mapping
-        True for the conditional heatmap of every channel of `layers`; or the
-        channels of each layer, as K numbers or, row by row, an (N, K) array.
-    dtype : str
-        "float32" or "float64".
-    device : str
-        Where to compute, as torch names it.
-    batch_size : int
-        Positions at a time; it changes nothing but memory and time.
-
-    Returns
-    -------
-    Attribution
-        Relevance of input, layers and channels for every position and target.
-
-    Raises
-    ------
-    NetworkError, CompositeError, LayerError, TargetError
-        For a network, composite, layer or target that cannot be explained.
-
-    References
-    ----------
-    Bach et al., PLoS ONE 10 (2015), doi:10.1371/journal.pone.0130140.
-    Achtibat et al., Nat. Mach. Intell. 5 (2023), doi:10.1038/s42256-023-00711-8.
-    """
-    explainer = Explainer(
-        network, composite=composite, layers=layers, dtype=dtype, device=device
-    )
-    return explainer.attribute(
-        positions, targets=targets, conditional=conditional, batch_size=batch_size
-    )

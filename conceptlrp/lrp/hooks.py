@@ -96,25 +96,21 @@ class HookPassed:
         return torch.stack([planes for planes, _ in found], 1), layers
 
     def _send(self, starts: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Send one relevance down; a layer at which it starts counts it as its own."""
+        """Send one relevance down, from any outputs and layers at once."""
         every = {**self.tensors, **self.outputs}
         sources = [every[name] for name in starts]
         begun = [
             s.reshape(t.shape) for s, t in zip(starts.values(), sources, strict=True)
         ]
-        below = [t for name, t in self.tensors.items() if name not in starts]
+        tensors = [self.planes, *self.tensors.values()]
         gradients = torch.autograd.grad(
-            sources, [self.planes, *below], begun, retain_graph=True, allow_unused=True
+            sources, tensors, begun, retain_graph=True, allow_unused=True
         )
-        tensors = [self.planes, *below]
         filled = [
             torch.zeros_like(t) if g is None else g.detach()
             for g, t in zip(gradients, tensors, strict=True)
         ]
-        names = [name for name in self.tensors if name not in starts]
-        layers = dict(zip(names, filled[1:], strict=True))
-        own = dict(zip(starts, begun, strict=True))
-        return filled[0], {n: layers.get(n, own.get(n)) for n in self.tensors}  # type: ignore[misc]
+        return filled[0], dict(zip(self.tensors, filled[1:], strict=True))
 
     def conditional(
         self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]

@@ -68,11 +68,14 @@ class Branch:
         Modified weights.
     scale : Tensor of shape (N, O, H', W')
         What relevance is multiplied with at the output.
+    bias : Tensor of shape (O,) or None
+        What absorbs relevance in the denominator, by the same scale.
     """
 
     multiplier: Tensor | float
     weight: Tensor
     scale: Tensor
+    bias: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,13 @@ class _Part:
     vanishes: bool
     factor: float | None
     takes_input: bool
+
+    @property
+    def absorbing(self) -> Tensor | None:
+        """The bias as the reducer counts it, None where there is none."""
+        if self.bias is None or self.factor is None:
+            return None
+        return self.bias * self.factor
 
 
 class LinearRule:
@@ -196,7 +206,8 @@ class LinearRule:
                 continue
             if self.guards:
                 scale = scale.masked_fill(~scale.isfinite(), 0.0)
-            found.append(Branch(self._multiplier(i, inputs), part.weight, scale))
+            multiplier = self._multiplier(i, inputs)
+            found.append(Branch(multiplier, part.weight, scale, part.absorbing))
         return found
 
     def _output(

@@ -149,7 +149,10 @@ class NativeForward:
         return self.engine.rules[name].branches(source, self.values[name])
 
     def relevance(
-        self, starts: Mapping[str, Tensor], wanted: tuple[str, ...]
+        self,
+        starts: Mapping[str, Tensor],
+        wanted: tuple[str, ...],
+        masks: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Send relevance from operations down to the input.
 
@@ -159,6 +162,8 @@ class NativeForward:
             Relevance that starts at the outputs of operations.
         wanted : tuple of str
             Operations whose relevance is returned.
+        masks : mapping of str to Tensor of shape (N or 1, T or 1, C, 1, 1), optional
+            What relevance at an operation is multiplied with before it goes on.
 
         Returns
         -------
@@ -173,6 +178,8 @@ class NativeForward:
                 found[operation.name] = relevance
             if relevance is None or operation.kind == "input":
                 continue
+            if masks is not None and operation.name in masks:
+                relevance = relevance * masks[operation.name]
             for source, part in self._send(operation, relevance):
                 total = arrived.get(source)
                 arrived[source] = part if total is None else total + part

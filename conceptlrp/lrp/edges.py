@@ -1,0 +1,157 @@
+"""The concept graph: relevance that a channel sends to channels of the layer below.
+
+Channel c of a layer sends to channel c' of the layer that its convolution reads
+
+    E[c, c'] = sum over squares s and taps o of  m R[c, s] w[c, c', o] a[c', s + o]
+
+with scale m, weights w and multiplier a of the convolution's rule. Summed over c
+it is the relevance of c'; summed over c' it is the relevance of c less what bias
+and stabilizer absorb. All pairs cost about one convolution.
+
+Shapes use N positions, T targets, C channels above and D channels below.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from conceptlrp.lrp.linearize import Branch
+from conceptlrp.lrp.native import NativeForward
+from conceptlrp.lrp.program import Operation, Program
+from conceptlrp.lrp.tangents import tap_sites
+
+
+@dataclass(frozen=True)
+class ConceptGraph:
+    """Relevance between the channels of adjacent layers.
+
+    Attributes
+    ----------
+    targets : tuple of str
+        Names of the T targets.
+    edges : dict of (str, str) to ndarray of shape (N, T, C, D) or (T, C, D)
+        For each pair of upper and lower layer what channel c of the upper sends
+        to channel d of the lower; without N it is the sum over all positions.
+    positions : int
+        Number of positions.
+    """
+
+    targets: tuple[str, ...]
+    edges: dict[tuple[str, str], NDArray[np.floating]]
+    positions: int
+
+
+def adjacent_layers(
+    program: Program, nodes: Mapping[str, str]
+) -> dict[tuple[str, str], str]:
+    """Find the pairs of layers of which the upper one reads the lower.
+
+    Parameters
+    ----------
+    program : Program
+        The operations.
+    nodes : mapping of str to str
+        Operation that puts out each layer's feature map.
+
+    Returns
+    -------
+    dict of (str, str) to str
+        For each pair (upper, lower) the convolution between them.
+    """
+    layers = {node: layer for layer, node in nodes.items()}
+    pairs = {}
+    for layer, node in nodes.items():
+        operation = _skip_passes(program, program.operations[node])
+        if operation.kind != "conv":
+            continue
+        below = program.operations[operation.inputs[0]]
+        while below.name not in layers and below.kind in ("pass", "flatten"):
+            below = program.operations[below.inputs[0]]
+        if below.name in layers:
+            pairs[layer, layers[below.name]] = operation.name
+    return pairs
+
+
+def _skip_passes(program: Program, operation: Operation) -> Operation:
+    while operation.kind in ("pass", "flatten"):
+        operation = program.operations[operation.inputs[0]]
+    return operation
+
+
+def edge_relevance(
+    passed: NativeForward, name: str, relevance: Tensor, *, accumulate: bool
+) -> Tensor:
+    """Compute what a convolution's output channels send to its input channels.
+
+    Parameters
+    ----------
+    passed : NativeForward
+        The forward pass of N positions.
+    name : str
+        The convolution.
+    relevance : Tensor of shape (N, T, C, H, W)
+        Relevance of its output.
+    accumulate : bool
+        Sum over the positions.
+
+    Returns
+    -------
+    Tensor of shape (N, T, C, D) or (T, C, D)
+    """
+    operation = passed.engine.program.operations[name]
+    source = passed.values[operation.inputs[0]]
+    sites = tap_sites(passed.engine.rules[name].geometry, *source.shape[2:])
+    total: Tensor | None = None
+    for branch in passed.branches(name):
+        scaled = (relevance * branch.scale[:, None]).flatten(3)
+        below = _multiplier_map(branch, source)
+        multiply = _summed_products if accumulate else _products
+        part = _weigh_taps(scaled, below, sites, branch.weight, multiply)
+        total = part if total is None else total + part
+    assert total is not None
+    return total
+
+
+def _multiplier_map(branch: Branch, source: Tensor) -> Tensor:
+    """Return the multiplier (N, D, S), with a site of zeros for the padding."""
+    multiplier = branch.multiplier
+    if isinstance(multiplier, float):
+        multiplier = torch.full_like(source, multiplier)
+    flat = multiplier.flatten(2)
+    return torch.cat([flat, flat.new_zeros(*flat.shape[:2], 1)], 2)
+
+
+def _weigh_taps(
+    scaled: Tensor,
+    below: Tensor,
+    sites: NDArray[np.int64],
+    weight: Tensor,
+    multiply: Callable[[Tensor, Tensor], Tensor],
+) -> Tensor:
+    """Sum over taps the products of channels above and below, times the weight."""
+    weights = weight.flatten(2)
+    total: Tensor | None = None
+    for tap in range(sites.shape[1]):
+        index = torch.from_numpy(sites[:, tap]).to(below.device)
+        products = multiply(scaled, below[:, :, index])  # -1 is the site of zeros
+        products.mul_(weights[:, :, tap])
+        total = products if total is None else total.add_(products)
+    assert total is not None
+    return total
+
+
+def _products(scaled: Tensor, below: Tensor) -> Tensor:
+    """Multiply (N, T, C, S) and (N, D, S) into (N, T, C, D)."""
+    return scaled @ below.transpose(1, 2)[:, None]
+
+
+def _summed_products(scaled: Tensor, below: Tensor) -> Tensor:
+    """Multiply and sum over positions, into (T, C, D), in one matrix product."""
+    n, t, c, s = scaled.shape
+    upper = scaled.permute(1, 2, 0, 3).reshape(t * c, n * s)
+    lower = below.permute(0, 2, 1).reshape(n * s, -1)
+    return (upper @ lower).view(t, c, -1)
