@@ -1,0 +1,345 @@
+"""LRP rules as linear maps: what a rule does to relevance at one forward pass.
+
+For a fixed input every rule is linear in the relevance R that arrives. zennit
+builds its rules from modified inputs x_i, modified weights w_i, a mapper that
+divides R by a denominator, and a reducer that multiplies by the inputs. Hence
+
+    R_in = sum_i  a_i * conv^T(m_i * R, w_i)
+
+with a multiplier a_i at the input, weights w_i and a scale m_i at the output,
+all three read from the rule's own functions: the multiplier is what the reducer
+makes of a gradient of one, the scale what the mapper makes of a relevance of
+one. So any rule made of such parts is understood, not only those with a name.
+
+The same three give the map in the other direction, which carries tangents
+upwards: T_out = sum_i m_i * conv(a_i * T, w_i).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from zennit.core import BasicHook, ParamMod
+
+from conceptlrp.lrp.program import Operation, UnknownOperationError
+
+Shape = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a convolution moves over a feature map.
+
+    Attributes
+    ----------
+    kernel, stride, padding, dilation : pair of int
+        As in `torch.nn.Conv2d`.
+    groups : int
+        1, or the number of channels for pooling.
+    """
+
+    kernel: Shape
+    stride: Shape = (1, 1)
+    padding: Shape = (0, 0)
+    dilation: Shape = (1, 1)
+    groups: int = 1
+
+    def output(self, height: int, width: int) -> Shape:
+        """Return the size of the output for an input of a size."""
+        sizes = []
+        for i, side in enumerate((height, width)):
+            reach = self.dilation[i] * (self.kernel[i] - 1) + 1
+            sizes.append((side + 2 * self.padding[i] - reach) // self.stride[i] + 1)
+        return sizes[0], sizes[1]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One term of a rule at one forward pass.
+
+    Attributes
+    ----------
+    multiplier : Tensor of shape (N, C, H, W) or float
+        What relevance is multiplied with at the input.
+    weight : Tensor of shape (O, C, h, w)
+        Modified weights.
+    scale : Tensor of shape (N, O, H', W')
+        What relevance is multiplied with at the output.
+    """
+
+    multiplier: Tensor | float
+    weight: Tensor
+    scale: Tensor
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One modified input and weight of a rule, read once."""
+
+    modify_input: Callable[[Tensor], Tensor]
+    modify_output: Callable[[Tensor], Tensor]
+    weight: Tensor
+    bias: Tensor | None
+    is_plain: bool
+    vanishes: bool
+    factor: float | None
+    takes_input: bool
+
+
+class LinearRule:
+    """A rule of a convolution, linear module or pooling, ready for any input.
+
+    Parameters
+    ----------
+    operation : Operation
+        What the rule belongs to.
+    shape : tuple of int
+        Shape (C, H, W) of its input.
+    nonnegative : bool
+        Whether the input is never negative, as behind a ReLU.
+    like : Tensor
+        Of the dtype and device to compute with.
+    """
+
+    def __init__(
+        self,
+        operation: Operation,
+        shape: tuple[int, ...],
+        *,
+        nonnegative: bool,
+        like: Tensor,
+    ) -> None:
+        self.operation = operation
+        self.geometry, weight, self.bias = _as_convolution(operation, shape)
+        self.weight = weight.to(like)
+        self.nonnegative = nonnegative
+        rule = operation.rule
+        if rule is not None and not isinstance(rule, BasicHook):
+            msg = f"rule {type(rule).__name__} of '{operation.label}' is not known"
+            raise UnknownOperationError(msg)
+        self.rule: BasicHook | None = rule
+        self.parts = [] if rule is None else self._read_parts(rule)
+        self.guards = rule is not None and self._divides_by_zero(rule)
+
+    def apply(self, features: Tensor) -> Tensor:
+        """Compute the operation itself, of shape (N, O, H', W')."""
+        return self.convolve(features, self.weight, self.bias)
+
+    def convolve(
+        self, features: Tensor, weight: Tensor, bias: Tensor | None = None
+    ) -> Tensor:
+        """Convolve with given weights."""
+        g = self.geometry
+        return functional.conv2d(
+            features, weight, bias, g.stride, g.padding, g.dilation, g.groups
+        )
+
+    def transpose(self, relevance: Tensor, weight: Tensor, size: Shape) -> Tensor:
+        """Apply the transposed convolution, to an input of height and width size."""
+        g = self.geometry
+        rest = [
+            size[i]
+            - (
+                (relevance.shape[2 + i] - 1) * g.stride[i]
+                - 2 * g.padding[i]
+                + g.dilation[i] * (g.kernel[i] - 1)
+                + 1
+            )
+            for i in (0, 1)
+        ]
+        return functional.conv_transpose2d(
+            relevance, weight, None, g.stride, g.padding, rest, g.groups, g.dilation
+        )
+
+    def branches(self, features: Tensor, output: Tensor) -> list[Branch]:
+        """Return the terms of the rule at one forward pass.
+
+        Parameters
+        ----------
+        features : Tensor of shape (N, C, H, W)
+            Input of the operation.
+        output : Tensor of shape (N, O, H', W')
+            Its output, which is not computed again where the rule divides by it.
+        """
+        if self.rule is None:
+            return [Branch(1.0, self.weight, torch.ones_like(output))]
+        inputs = [part.modify_input(features) for part in self.parts]
+        outputs = [
+            self._output(part, features, modified, output)
+            for part, modified in zip(self.parts, inputs, strict=True)
+        ]
+        scales = _scales(self.rule, torch.ones_like(output), outputs)
+        found = []
+        for i, (part, scale) in enumerate(zip(self.parts, scales, strict=True)):
+            if (part.vanishes and self.nonnegative) or part.factor == 0.0:
+                continue
+            if self.guards:
+                scale = scale.masked_fill(~scale.isfinite(), 0.0)
+            found.append(Branch(self._multiplier(i, inputs), part.weight, scale))
+        return found
+
+    def _output(
+        self, part: _Part, features: Tensor, modified: Tensor, output: Tensor
+    ) -> Tensor:
+        if part.is_plain and modified is features:
+            return part.modify_output(output)
+        if part.vanishes and self.nonnegative:
+            flat = output.new_zeros(1, output.shape[1], 1, 1)
+            return flat if part.bias is None else flat + part.bias[:, None, None]
+        return part.modify_output(self.convolve(modified, part.weight, part.bias))
+
+    def _multiplier(self, i: int, inputs: Sequence[Tensor]) -> Tensor | float:
+        part = self.parts[i]
+        if part.factor is None:
+            assert self.rule is not None
+            return _reduce_one(self.rule, inputs, i)
+        if not part.takes_input:
+            return part.factor
+        return inputs[i] if part.factor == 1.0 else inputs[i] * part.factor
+
+    def _read_parts(self, rule: BasicHook) -> list[_Part]:
+        """Read modified weights, and what the rule does to probing inputs."""
+        size = self.geometry.kernel
+        generator = torch.Generator().manual_seed(0)
+        channels = self.weight.shape[1] * self.geometry.groups
+        probe = torch.rand(2, channels, *size, generator=generator) + 0.5
+        probe = probe.to(self.weight)
+        positive = [modify(probe) for modify in rule.input_modifiers]
+        signed = [modify(probe - 1.0) for modify in rule.input_modifiers]
+        parts = []
+        mods = zip(
+            rule.input_modifiers, rule.param_modifiers, rule.output_modifiers, strict=True
+        )
+        for i, (input_mod, param_mod, output_mod) in enumerate(mods):
+            weight, bias = self._modified(param_mod)
+            factor, takes_input = _form(rule, signed, i)
+            parts.append(
+                _Part(
+                    modify_input=input_mod,
+                    modify_output=output_mod,
+                    weight=weight,
+                    bias=bias,
+                    is_plain=weight is self.weight and bias is self.bias,
+                    vanishes=takes_input and not bool(positive[i].any()),
+                    factor=factor,
+                    takes_input=takes_input,
+                )
+            )
+        return parts
+
+    def _modified(self, param_mod: Any) -> tuple[Tensor, Tensor | None]:
+        """Return weight and bias as a rule's modifier leaves them."""
+        module = self.operation.module
+        assert module is not None
+        if not isinstance(module, nn.Conv2d | nn.Linear):
+            return self.weight, None
+        with ParamMod.ensure(param_mod)(module) as modified:
+            weight = modified.weight.detach().reshape(self.weight.shape)
+            bias = None if modified.bias is None else modified.bias.detach()
+        if torch.equal(weight, self.weight):
+            weight = self.weight
+        if bias is not None and self.bias is not None and torch.equal(bias, self.bias):
+            bias = self.bias
+        return weight, bias
+
+    def _divides_by_zero(self, rule: BasicHook) -> bool:
+        outputs = [self.weight.new_zeros(1, 1, 1, 1)] * len(self.parts)
+        scales = _scales(rule, self.weight.new_ones(1, 1, 1, 1), outputs)
+        return not all(bool(scale.isfinite().all()) for scale in scales)
+
+
+def _as_convolution(
+    operation: Operation, shape: tuple[int, ...]
+) -> tuple[Geometry, Tensor, Tensor | None]:
+    """See an operation as a convolution of an input of shape (C, H, W)."""
+    module = operation.module
+    channels, height, width = shape
+    if isinstance(module, nn.Conv2d):
+        geometry = Geometry(
+            _pair(module.kernel_size),
+            _pair(module.stride),
+            _padding(module),
+            _pair(module.dilation),
+        )
+        bias = None if module.bias is None else module.bias.detach()
+        return geometry, module.weight.detach(), bias
+    if isinstance(module, nn.Linear):
+        weight = module.weight.detach().reshape(-1, channels, height, width)
+        bias = None if module.bias is None else module.bias.detach()
+        return Geometry((height, width)), weight, bias
+    geometry = _pooling(operation, height, width, channels)
+    value = 1.0 / (geometry.kernel[0] * geometry.kernel[1])
+    return geometry, torch.full((channels, 1, *geometry.kernel), value), None
+
+
+def _pair(value: Any) -> Shape:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def _padding(module: nn.Conv2d) -> Shape:
+    if isinstance(module.padding, str):
+        if module.padding == "valid":
+            return 0, 0
+        kernel, dilation = _pair(module.kernel_size), _pair(module.dilation)
+        totals = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+        if totals[0] % 2 or totals[1] % 2:
+            msg = "padding 'same' of an even kernel is not known"
+            raise UnknownOperationError(msg)
+        return totals[0] // 2, totals[1] // 2
+    return _pair(module.padding)
+
+
+def _pooling(operation: Operation, height: int, width: int, channels: int) -> Geometry:
+    module = operation.module
+    if isinstance(module, nn.AvgPool2d):
+        plain = module.count_include_pad or _pair(module.padding) == (0, 0)
+        if plain and not module.ceil_mode and module.divisor_override is None:
+            return Geometry(
+                _pair(module.kernel_size),
+                _pair(module.stride),
+                _pair(module.padding),
+                groups=channels,
+            )
+    elif isinstance(module, nn.AdaptiveAvgPool2d):
+        rows, columns = _pair(module.output_size)
+        if height % rows == 0 and width % columns == 0:
+            kernel = (height // rows, width // columns)
+            return Geometry(kernel, kernel, groups=channels)
+    msg = f"this form of pooling in '{operation.label}' is not known"
+    raise UnknownOperationError(msg)
+
+
+def _scales(
+    rule: BasicHook, relevance: Tensor, outputs: Sequence[Tensor]
+) -> Sequence[Tensor]:
+    """Divide relevance by the outputs, as the rule's mapper does."""
+    scales = rule.gradient_mapper(relevance, outputs)
+    return (scales,) if isinstance(scales, Tensor) else tuple(scales)
+
+
+def _reduce_one(rule: BasicHook, inputs: Sequence[Tensor], i: int) -> Tensor:
+    """Return what the reducer makes of a gradient of one in one input."""
+    ones = [torch.zeros_like(x) for x in inputs]
+    ones[i] = torch.ones_like(inputs[i])
+    reduced: Tensor = rule.reducer(inputs, ones)
+    return reduced
+
+
+def _form(
+    rule: BasicHook, inputs: Sequence[Tensor], i: int
+) -> tuple[float | None, bool]:
+    """Find the factor by which a reducer multiplies, and whether by the input."""
+    reduced = _reduce_one(rule, inputs, i)
+    first = float(reduced.flatten()[0])
+    if bool((reduced == first).all()):
+        return first, False
+    nonzero = inputs[i] != 0
+    if not bool(nonzero.any()):
+        return None, True
+    ratio = float((reduced[nonzero] / inputs[i][nonzero])[0])
+    if torch.allclose(reduced, inputs[i] * ratio):
+        return round(ratio, 12), True
+    return None, True

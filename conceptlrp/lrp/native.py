@@ -1,0 +1,212 @@
+"""Relevance without hooks: every rule as a linear map that is known in advance.
+
+One forward pass keeps the input and output of every operation. Relevance of
+any number of targets then goes down in one sweep: an ordinary transposed
+convolution a term of a rule, with no module run again where the rule divides
+by what the forward pass has already computed.
+
+Shapes use N positions, T targets, P planes and C channels of an H x W map.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from zennit.core import stabilize
+from zennit.rules import Pass
+from zennit.types import Activation
+
+from conceptlrp.lrp.linearize import Branch, LinearRule
+from conceptlrp.lrp.program import Operation, Program
+
+_NONNEGATIVE = (nn.ReLU, nn.ReLU6, nn.Sigmoid, nn.Softplus)
+_LINEAR = ("conv", "pool")
+
+
+class NativeEngine:
+    """A program with its rules, ready for forward passes.
+
+    Parameters
+    ----------
+    program : Program
+        Operations of a network without batch norms.
+    planes : Tensor of shape (1, P, 8, 8)
+        An input, which fixes all shapes, dtype and device.
+
+    Raises
+    ------
+    UnknownOperationError
+        For a rule or operation that is not known here.
+    """
+
+    def __init__(self, program: Program, planes: Tensor) -> None:
+        self.program = program
+        self.readers = program.readers()
+        self.rules: dict[str, LinearRule] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.nonnegative: dict[str, bool] = {}
+        values: dict[str, Tensor] = {}
+        for operation in program.operations.values():
+            self._prepare(operation, values, planes)
+
+    def _prepare(
+        self, operation: Operation, values: dict[str, Tensor], planes: Tensor
+    ) -> None:
+        name = operation.name
+        sources = [values[source] for source in operation.inputs]
+        if operation.kind in _LINEAR:
+            self.rules[name] = LinearRule(
+                operation,
+                tuple(sources[0].shape[1:]),
+                nonnegative=self.nonnegative[operation.inputs[0]],
+                like=planes,
+            )
+        values[name] = self._compute(operation, sources, planes)
+        self.shapes[name] = tuple(values[name].shape[1:])
+        self.nonnegative[name] = _is_nonnegative(operation, self.nonnegative)
+
+    def _compute(
+        self, operation: Operation, sources: list[Tensor], planes: Tensor
+    ) -> Tensor:
+        """Compute an operation; every value is a map, a vector one of one square."""
+        if operation.kind == "input":
+            return planes
+        if operation.kind in _LINEAR:
+            return self.rules[operation.name].apply(sources[0])
+        if operation.kind == "add":
+            return sources[0] + sources[1]
+        if operation.kind == "cat":
+            return torch.cat(sources, 1)
+        if operation.kind == "pass" and operation.module is not None:
+            result: Tensor = operation.module(sources[0])
+            return result
+        return sources[0]
+
+    def forward(self, planes: Tensor) -> "NativeForward":
+        """Run the network on planes (N, P, 8, 8) and keep what relevance needs."""
+        values: dict[str, Tensor] = {}
+        with torch.no_grad():
+            for operation in self.program.operations.values():
+                sources = [values[source] for source in operation.inputs]
+                values[operation.name] = self._compute(operation, sources, planes)
+        return NativeForward(self, values)
+
+
+def _is_nonnegative(operation: Operation, known: Mapping[str, bool]) -> bool:
+    if isinstance(operation.module, _NONNEGATIVE):
+        return True
+    if operation.kind in ("flatten", "pool", "add", "cat", "pass"):
+        keeps = operation.kind != "pass" or isinstance(
+            operation.module, nn.Identity | nn.Dropout | nn.Dropout2d
+        )
+        return keeps and all(known[source] for source in operation.inputs)
+    return False
+
+
+@dataclass(frozen=True)
+class NativeForward:
+    """One forward pass, ready for relevance to flow.
+
+    Attributes
+    ----------
+    engine : NativeEngine
+        What computed it.
+    values : dict of str to Tensor
+        Output of every operation by its name: maps (N, C, H, W).
+    """
+
+    engine: NativeEngine
+    values: dict[str, Tensor]
+
+    def branches(self, name: str) -> list[Branch]:
+        """Return the terms of the rule of a convolution or pooling."""
+        operation = self.engine.program.operations[name]
+        source = self.values[operation.inputs[0]]
+        return self.engine.rules[name].branches(source, self.values[name])
+
+    def relevance(
+        self, starts: Mapping[str, Tensor], wanted: tuple[str, ...]
+    ) -> dict[str, Tensor]:
+        """Send relevance from operations down to the input.
+
+        Parameters
+        ----------
+        starts : mapping of str to Tensor of shape (N, T, C, H, W)
+            Relevance that starts at the outputs of operations.
+        wanted : tuple of str
+            Operations whose relevance is returned.
+
+        Returns
+        -------
+        dict of str to Tensor of shape (N, T, C, H, W)
+            Relevance of the outputs of the wanted operations.
+        """
+        arrived = dict(starts)
+        found: dict[str, Tensor] = {}
+        for operation in reversed(self.engine.program.operations.values()):
+            relevance = arrived.pop(operation.name, None)
+            if operation.name in wanted and relevance is not None:
+                found[operation.name] = relevance
+            if relevance is None or operation.kind == "input":
+                continue
+            for source, part in self._send(operation, relevance):
+                total = arrived.get(source)
+                arrived[source] = part if total is None else total + part
+        n_targets = next(iter(starts.values())).shape[1]
+        return {name: found.get(name, self._zeros(name, n_targets)) for name in wanted}
+
+    def _zeros(self, name: str, n_targets: int) -> Tensor:
+        value = self.values[name]
+        return value.new_zeros(len(value), n_targets, *value.shape[1:])
+
+    def _send(
+        self, operation: Operation, relevance: Tensor
+    ) -> list[tuple[str, Tensor]]:
+        """Redistribute relevance (N, T, C, H, W) of an operation to its inputs."""
+        sources = operation.inputs
+        if operation.kind in _LINEAR:
+            return [(sources[0], self._send_linear(operation, relevance))]
+        if operation.kind == "add":
+            return list(zip(sources, self._send_sum(operation, relevance), strict=True))
+        if operation.kind == "cat":
+            widths = [self.values[source].shape[1] for source in sources]
+            parts = relevance.split(widths, 2)
+            return list(zip(sources, parts, strict=True))
+        return [(sources[0], relevance * self.gate(operation))]
+
+    def _send_linear(self, operation: Operation, relevance: Tensor) -> Tensor:
+        rule = self.engine.rules[operation.name]
+        source = self.values[operation.inputs[0]]
+        sent = None
+        for branch in self.branches(operation.name):
+            scaled = (relevance * branch.scale[:, None]).flatten(0, 1)
+            back = rule.transpose(scaled, branch.weight, source.shape[2:])
+            back = back.unflatten(0, relevance.shape[:2])
+            part = back * expand(branch.multiplier)
+            sent = part if sent is None else sent + part
+        assert sent is not None
+        return sent
+
+    def _send_sum(self, operation: Operation, relevance: Tensor) -> list[Tensor]:
+        scaled = relevance * self.sum_scale(operation)[:, None]
+        return [scaled * self.values[source][:, None] for source in operation.inputs]
+
+    def sum_scale(self, operation: Operation) -> Tensor:
+        """Return what relevance of a sum is divided by, inverted: (N, C, H, W)."""
+        total = self.values[operation.name]
+        return 1.0 / stabilize(total)
+
+    def gate(self, operation: Operation) -> Tensor | float:
+        """Return what an elementwise operation multiplies relevance with."""
+        if isinstance(operation.rule, Pass) or not isinstance(
+            operation.module, Activation
+        ):
+            return 1.0
+        gate = (self.values[operation.inputs[0]] > 0)[:, None]
+        return gate.to(self.values[operation.name].dtype)
+
+
+def expand(multiplier: Tensor | float) -> Tensor | float:
+    """Add the axis of targets to a multiplier (N, C, H, W)."""
+    return multiplier if isinstance(multiplier, float) else multiplier[:, None]

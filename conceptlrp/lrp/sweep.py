@@ -1,0 +1,290 @@
+"""The forward-mode sweep: every conditional heatmap from one pass upwards.
+
+A tangent T[p] says how relevance of a neuron would reach the input square p.
+It starts as one at p, and each rule carries it up as a convolution. T does not
+depend on the target, so the heatmaps of all channels of all layers and targets
+follow from one sweep: H[t, c, p] = sum_s T[p, c, s] R_t[c, s].
+
+Shapes use N positions, T targets, C channels, S sites of a feature map, P input
+squares and R rows of tangents.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from conceptlrp.lrp.linearize import Branch
+from conceptlrp.lrp.native import NativeForward
+from conceptlrp.lrp.program import Operation
+from conceptlrp.lrp.tangents import Group, Plan, Plans, Rows
+
+_BLOCK_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Tangents:
+    """Tangents at one operation: ``data`` times ``scale`` at each row's site.
+
+    Attributes
+    ----------
+    rows : Rows
+        What each row is about.
+    data : Tensor of shape (R, C) or (R, 1)
+        One column where all channels are alike.
+    scale : Tensor of shape (N * S, C) or None
+        Factor that is still to be multiplied with.
+    """
+
+    rows: Rows
+    data: Tensor
+    scale: Tensor | None = None
+
+    def times(self, factor: Tensor | None) -> Tensor:
+        """Return the tangents multiplied with a factor (N * S, C) a site."""
+        combined = _product(self.scale, factor)
+        if combined is None:
+            return self.data
+        chosen = combined.index_select(0, self.rows.places.to(combined.device))
+        return chosen.mul_(self.data)
+
+
+def _product(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return first * second
+
+
+def as_sites(features: Tensor) -> Tensor:
+    """Turn a map (N, C, H, W) into rows a site, (N * H * W, C)."""
+    return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
+
+
+class Sweep:
+    """Carries tangents of one forward pass up through the program.
+
+    Parameters
+    ----------
+    passed : NativeForward
+        The forward pass of N positions.
+    active : ndarray of shape (N, P)
+        Input squares that get a tangent; leave out only squares whose relevance
+        is known to be zero.
+    plans : dict
+        Rows of earlier sweeps with the same active squares, filled here.
+    """
+
+    def __init__(
+        self, passed: NativeForward, active: NDArray[np.bool_], plans: Plans
+    ) -> None:
+        self.passed = passed
+        self.active = active
+        self.plans = plans
+
+    def tangents(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, Tangents]]:
+        """Yield the tangents at the wanted operations, in order of execution."""
+        program = self.passed.engine.program
+        needed = _needed(program.operations, wanted)
+        held: dict[str, Tangents] = {}
+        for name, operation in program.operations.items():
+            if name not in needed:
+                continue
+            held[name] = self._carry(operation, held)
+            if name in wanted:
+                yield name, held[name]
+
+    def _carry(self, operation: Operation, held: Mapping[str, Tangents]) -> Tangents:
+        if operation.kind == "input":
+            return self._begin(operation)
+        below = [held[source] for source in operation.inputs]
+        if operation.kind in ("conv", "pool"):
+            return self._convolve(operation, below[0])
+        if operation.kind == "add":
+            return self._add(operation, below)
+        if operation.kind == "cat":
+            return self._concatenate(operation, below)
+        gate = self.passed.gate(operation)
+        if isinstance(gate, float):
+            return below[0]
+        return replace(below[0], scale=_product(below[0].scale, as_sites(gate[:, 0])))
+
+    def _begin(self, operation: Operation) -> Tangents:
+        rows = self.plans.input(operation.name, self.active)
+        return Tangents(rows, self.passed.values[operation.name].new_ones(rows.n_rows, 1))
+
+    def _convolve(self, operation: Operation, below: Tangents) -> Tangents:
+        rule = self.passed.engine.rules[operation.name]
+        source = self.passed.values[operation.inputs[0]]
+        size = (source.shape[2], source.shape[3])
+        plan = self.plans.convolution(operation.name, below.rows, rule.geometry, size)
+        found = [
+            (self._branch(branch, below, plan, rule.geometry.groups), branch.scale)
+            for branch in self.passed.branches(operation.name)
+        ]
+        if len(found) == 1:
+            return _one_column(Tangents(plan.rows, found[0][0], as_sites(found[0][1])))
+        total = None
+        for data, scale in found:
+            part = Tangents(plan.rows, data).times(as_sites(scale))
+            total = part if total is None else total.add_(part)
+        assert total is not None
+        return Tangents(plan.rows, total)
+
+    def _branch(
+        self, branch: Branch, below: Tangents, plan: Plan, n_groups: int
+    ) -> Tensor:
+        factor = _site_factor(branch, below)
+        if n_groups > 1:
+            return _average(below.times(factor), plan, branch)
+        if below.data.shape[1] == 1 and below.scale is None and factor is not None:
+            return _spread(below.data, factor, plan, branch.weight)
+        weight = branch.weight
+        if _alike(weight):
+            weight = weight[:1]
+        return _multiply(below.times(factor), plan, weight)
+
+    def _add(self, operation: Operation, below: list[Tangents]) -> Tangents:
+        rows, places = self.plans.union(operation.name, [t.rows for t in below])
+        total = self._empty(operation, rows)
+        for source, tangents, place in zip(
+            operation.inputs, below, places, strict=True
+        ):
+            values = tangents.times(as_sites(self.passed.values[source]))
+            total.index_add_(0, place.to(total.device), values)
+        return Tangents(rows, total, as_sites(self.passed.sum_scale(operation)))
+
+    def _concatenate(self, operation: Operation, below: list[Tangents]) -> Tangents:
+        rows, places = self.plans.union(operation.name, [t.rows for t in below])
+        total = self._empty(operation, rows)
+        first = 0
+        for source, tangents, place in zip(
+            operation.inputs, below, places, strict=True
+        ):
+            width = self.passed.values[source].shape[1]
+            values = tangents.times(None).expand(-1, width)
+            total[place.to(total.device), first : first + width] = values
+            first += width
+        return Tangents(rows, total)
+
+    def _empty(self, operation: Operation, rows: Rows) -> Tensor:
+        value = self.passed.values[operation.name]
+        return value.new_zeros(rows.n_rows, value.shape[1])
+
+
+def _one_column(tangents: Tangents) -> Tangents:
+    """Keep one column where all channels are alike, as behind the Flat rule."""
+    scale = tangents.scale
+    if tangents.data.shape[1] > 1 or scale is None:
+        return tangents
+    if not bool((scale == scale[:, :1]).all()):
+        return tangents
+    narrow = Tangents(tangents.rows, tangents.data, scale[:, :1].contiguous())
+    return Tangents(tangents.rows, narrow.times(None))
+
+
+def _needed(operations: Mapping[str, Operation], wanted: tuple[str, ...]) -> set[str]:
+    """Return the operations that the wanted ones depend on."""
+    needed = set(wanted)
+    for name, operation in reversed(operations.items()):
+        if name in needed:
+            needed.update(operation.inputs)
+    return needed
+
+
+def _alike(weight: Tensor) -> bool:
+    """Whether all output channels have the same weights, as under the Flat rule."""
+    return len(weight) > 1 and bool((weight == weight[:1]).all())
+
+
+def _site_factor(branch: Branch, below: Tangents) -> Tensor | None:
+    if isinstance(branch.multiplier, Tensor):
+        return as_sites(branch.multiplier)
+    if branch.multiplier == 1.0 and below.data.shape[1] == branch.weight.shape[1]:
+        return None
+    n_sites = below.rows.lookup.shape[0] * below.rows.lookup.shape[2]
+    full = branch.weight.new_full((n_sites, branch.weight.shape[1]), branch.multiplier)
+    return full
+
+
+def _multiply(values: Tensor, plan: Plan, weight: Tensor) -> Tensor:
+    """Convolve tangents: one matrix product for each group of taps."""
+    n_out, n_in = weight.shape[:2]
+    taps = weight.reshape(n_out, n_in, -1).permute(2, 1, 0)  # (K, C, O)
+    result = values.new_empty(plan.rows.n_rows, n_out)
+    for group in plan.groups:
+        matrix = taps[torch.from_numpy(group.taps)].reshape(-1, n_out)
+        for block, sources in _blocks(group, matrix.shape[0] * values.element_size()):
+            gathered = values.index_select(0, sources.to(values.device))
+            torch.mm(gathered.view(-1, matrix.shape[0]), matrix, out=result[block])
+    return result
+
+
+def _blocks(group: Group, row_bytes: int) -> Iterator[tuple[slice, Tensor]]:
+    """Cut a group into blocks whose gathered rows stay in the cache."""
+    step = max(64, _BLOCK_BYTES // row_bytes)
+    width = len(group.taps)
+    for first in range(group.start, group.stop, step):
+        last = min(first + step, group.stop)
+        at = slice((first - group.start) * width, (last - group.start) * width)
+        yield slice(first, last), group.sources[at]
+
+
+def _average(values: Tensor, plan: Plan, branch: Branch) -> Tensor:
+    """Sum tangents over the taps of a pooling, channel by channel."""
+    summed = functional.embedding_bag(
+        plan.tap_rows.to(values.device),
+        values,
+        plan.tap_offsets.to(values.device),
+        mode="sum",
+    )
+    return summed * branch.weight.flatten()[0]
+
+
+def _spread(
+    data: Tensor, factor: Tensor, plan: Plan, weight: Tensor
+) -> Tensor:
+    """Convolve tangents that are alike in all channels.
+
+    The convolution of the factor is kept apart by taps, U[site, tap, o], once a
+    position; every tangent is a weighted sum of its entries.
+    """
+    n_out, n_in = weight.shape[:2]
+    n_taps = weight[0, 0].numel()
+    apart = factor @ weight.permute(1, 2, 3, 0).reshape(n_in, n_taps * n_out)
+    entries, weights = plan.spread(data[:, 0], n_taps)
+    return functional.embedding_bag(
+        entries.to(data.device),
+        apart.view(-1, n_out),
+        plan.tap_offsets.to(data.device),
+        mode="sum",
+        per_sample_weights=weights,
+    )
+
+
+def conditional_heatmaps(tangents: Tangents, relevance: Tensor) -> Tensor:
+    """Contract the tangents at a layer with its relevance.
+
+    Parameters
+    ----------
+    tangents : Tangents
+        At the layer's feature map.
+    relevance : Tensor of shape (N, T, C, H, W)
+        Relevance there.
+
+    Returns
+    -------
+    Tensor of shape (N, T, C, P)
+        Input relevance that flows through each channel alone.
+    """
+    n_positions, n_targets, n_channels = relevance.shape[:3]
+    order, offsets = (index.to(relevance.device) for index in tangents.rows.by_square)
+    maps = relevance.new_empty(n_positions, n_targets, n_channels, len(offsets) // n_positions)
+    for target in range(n_targets):
+        values = tangents.times(as_sites(relevance[:, target]))
+        summed = functional.embedding_bag(order, values, offsets, mode="sum")
+        maps[:, target] = summed.view(n_positions, -1, n_channels).transpose(1, 2)
+    return maps
