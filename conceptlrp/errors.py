@@ -12,7 +12,8 @@
     ├── NetworkError (ValueError)       a network that cannot be explained
     ├── CompositeError (ValueError)     an unknown composite or an unsuitable rule
     ├── LayerError (ValueError)         a layer or channel that the network does not have
-    └── TargetError (ValueError)        an output that cannot be a target
+    ├── TargetError (ValueError)        an output that cannot be a target
+    └── ClusteringError (ValueError)    positions that cannot be clustered
 
 Messages are lower case, without a full stop: what was found, what was
 expected, what to do. The command line prints one as a single line.
@@ -69,3 +70,7 @@ class LayerError(ConceptLRPError, ValueError):
 
 class TargetError(ConceptLRPError, ValueError):
     """An output that cannot be explained at a position."""
+
+
+class ClusteringError(ConceptLRPError, ValueError):
+    """Positions that cannot be clustered."""

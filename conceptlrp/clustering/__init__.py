@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from conceptlrp.clustering.clustering import Clustering, ClusteringError
+from conceptlrp.clustering.clustering import Clustering
 from conceptlrp.clustering.clustering_file import (
     clustered_layers,
     load_clustering,
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Clustering",
-    "ClusteringError",
     "LandmarkSpectral",
     "Markers",
     "cluster_positions",

@@ -11,13 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.clustering.markers import Markers, strongest_markers, typical_rows
-from conceptlrp.errors import ConceptLRPError
-
-__all__ = ["Clustering", "ClusteringError"]
-
-
-class ClusteringError(ConceptLRPError, ValueError):
-    """Positions that cannot be clustered."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

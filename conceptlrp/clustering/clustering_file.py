@@ -84,7 +84,7 @@ def clustering_path(store_path: str | os.PathLike[str], layer: str) -> Path:
 
 
 def clustered_layers(store: Store) -> tuple[str, ...]:
-    """Layers of a store whose clustering has been saved.
+    """Name the layers of a store whose clustering has been saved.
 
     Parameters
     ----------

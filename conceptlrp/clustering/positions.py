@@ -4,10 +4,12 @@ Shapes use N positions in the store, n of them clustered, C channels and K
 clusters.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.clustering.clustering import Clustering, ClusteringError
+from conceptlrp.clustering.clustering import Clustering
 from conceptlrp.clustering.embeddings import plane_embedding
 from conceptlrp.clustering.estimators import Estimator, fit_labels, make_estimator
 from conceptlrp.clustering.features import relevance_features
@@ -16,6 +18,7 @@ from conceptlrp.clustering.markers import (
     cluster_centers,
     marker_effects,
 )
+from conceptlrp.errors import ClusteringError
 from conceptlrp.store import Store
 
 __all__ = ["cluster_positions"]
@@ -87,7 +90,7 @@ def cluster_positions(
         layer=layer,
         target=target if isinstance(target, str) else store.targets[target],
         feature=feature,
-        method=" ".join(repr(model).split()),
+        method=_describe(model),
         seed=seed,
         rows=chosen,
         labels=labels,
@@ -100,6 +103,14 @@ def cluster_positions(
         network=str(store.manifest.network.get("digest", "")),
         corpus=str(store.manifest.corpus.get("digest", "")),
     )
+
+
+def _describe(model: Any) -> str:
+    """Write an estimator with all of its parameters, on one line."""
+    from sklearn import config_context
+
+    with config_context(print_changed_only=False):
+        return " ".join(repr(model).split())
 
 
 def _chosen_rows(rows: ArrayLike | None, total: int) -> NDArray[np.int64]:

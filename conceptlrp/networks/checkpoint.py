@@ -121,10 +121,15 @@ def save_network(
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read what a file of ours says about itself, without its weights.
 
+    Parameters
+    ----------
+    path : path
+        A file that `save_network` wrote.
+
     Returns
     -------
     dict
-        format, encoding-version, architecture (dict), digest, training (dict).
+        Format, encoding-version, architecture (dict), digest and training (dict).
 
     Raises
     ------
@@ -156,6 +161,16 @@ def network_digest(network: nn.Module) -> str:
 
     It is taken over names, shapes and little-endian float32 bytes in the order of
     the names. Batch counters of batch norm do not count: they change no output.
+
+    Parameters
+    ----------
+    network : OthelloNet
+        Any mode, device and memory layout.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
     """
     return _digest(_rounded(network, torch.float32))
 

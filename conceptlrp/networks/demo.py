@@ -23,6 +23,11 @@ def demo_path(name: str = "") -> Path:
     name : str
         Path inside ``data``, with slashes; empty for the folder itself.
 
+    Returns
+    -------
+    Path
+        An existing file or folder.
+
     Raises
     ------
     FileNotFoundError
@@ -43,6 +48,11 @@ def demo_path(name: str = "") -> Path:
 
 def demo_network() -> OthelloNet:
     """Load the network that ships: `OthelloNet`, 8 x 8, 64 channels.
+
+    Returns
+    -------
+    OthelloNet
+        In evaluation mode, a new object at each call.
 
     Examples
     --------

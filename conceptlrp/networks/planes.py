@@ -31,6 +31,7 @@ def board_planes(own: ArrayLike, opponent: ArrayLike, *, size: int = 8) -> Float
     Returns
     -------
     ndarray of float32, shape (N, 1, n, n)
+        +1 for an own disc, -1 for one of the opponent, row 0 being rank 1.
 
     Examples
     --------
@@ -65,6 +66,18 @@ def crop(boards: NDArray[Scalar], *, size: int) -> NDArray[Scalar]:
 def actions_of_squares(squares: ArrayLike, *, size: int = 8) -> NDArray[np.int64]:
     """Return the actions of squares; NO_MOVE stays -1.
 
+    Parameters
+    ----------
+    squares : array_like of int
+        Squares 0 to 63 of the 8 x 8 word, PASS or NO_MOVE.
+    size : int
+        Squares along one side of the board, 6 or 8.
+
+    Returns
+    -------
+    ndarray of int64, of the shape of `squares`
+        0 to ``size * size``, or -1.
+
     Raises
     ------
     ValueError
@@ -86,6 +99,18 @@ def actions_of_squares(squares: ArrayLike, *, size: int = 8) -> NDArray[np.int64
 
 def squares_of_actions(actions: ArrayLike, *, size: int = 8) -> NDArray[np.int64]:
     """Return the squares of actions; the inverse of `actions_of_squares`.
+
+    Parameters
+    ----------
+    actions : array_like of int
+        0 to ``size * size``.
+    size : int
+        Squares along one side of the board, 6 or 8.
+
+    Returns
+    -------
+    ndarray of int64, of the shape of `actions`
+        Squares of the 8 x 8 word, or PASS.
 
     Raises
     ------
@@ -119,6 +144,7 @@ def legal_actions(
     Returns
     -------
     ndarray of bool, shape (N, n * n + 1)
+        The last column is the pass.
     """
     moves = np.atleast_1d(
         legal_moves(

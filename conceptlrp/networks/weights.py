@@ -37,15 +37,20 @@ def load_weights(state: Mapping[str, Tensor], file: Path) -> OthelloNet:
         finite, or claims more numbers than it stores.
     """
     channels, size = _architecture(state, file)
-    # On the meta device a network costs no memory, whatever the file claims.
+    # On the meta device a network costs no memory, whatever the file claims, and
+    # draws no random numbers.
     with torch.device("meta"):
-        expected = OthelloNet(channels, size).state_dict()
+        network = OthelloNet(channels, size)
+    expected = network.state_dict()
     _check_names(state, expected, file)
     for name, tensor in expected.items():
         if name in state:
             _check_tensor(name, state[name], tensor, file)
-    network = OthelloNet(channels, size)
-    network.load_state_dict(network.state_dict() | dict(state))
+    weights = {
+        name: state.get(name, torch.zeros(tensor.shape)).to(tensor.dtype).contiguous()
+        for name, tensor in expected.items()
+    }
+    network.load_state_dict(weights, assign=True)
     return network.eval()
 
 

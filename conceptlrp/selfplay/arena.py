@@ -116,9 +116,19 @@ def random_openings(
 ) -> NDArray[np.int8]:
     """Draw openings of random moves; where a game ends early, `NO_MOVE` follows.
 
+    Parameters
+    ----------
+    n, plies : int
+        Number of openings, and of moves in each.
+    seed : int
+        Seed of the moves.
+    size : int
+        Squares along one side of the board, 6 or 8.
+
     Returns
     -------
     ndarray of int8, shape (n, plies)
+        Legal moves; openings may coincide.
     """
     rng = np.random.default_rng(seed)
     table = _Table(n, size)

@@ -59,6 +59,7 @@ def evaluate(
     Returns
     -------
     Evaluation
+        Over all positions of the corpus; nan where none can tell.
     """
     said = predict(network, corpus.own, corpus.opponent, batch_size=batch_size)
     legal = legal_actions(corpus.own, corpus.opponent, size=network.size)

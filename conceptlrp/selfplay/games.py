@@ -45,6 +45,7 @@ def sample_games(
     Returns
     -------
     Games
+        Finished games with the name of the network on both sides.
 
     Raises
     ------

@@ -36,7 +36,7 @@ class TrainingOptions:
 
     epochs: float = 1.0
     minutes: float | None = None
-    batch_size: int = 512
+    batch_size: int = 256
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     label_smoothing: float = 0.0

@@ -68,6 +68,7 @@ def train_supervised(
     Returns
     -------
     SupervisedTraining
+        The network in evaluation mode, and the record of its training.
 
     Raises
     ------
@@ -125,6 +126,7 @@ def train(
     Returns
     -------
     TrainingRecord
+        The options, the curve and, as its last point, the final evaluation.
 
     Raises
     ------
@@ -140,12 +142,13 @@ def train(
     with _training_mode(network, chosen.seed):
         for batch in batches:
             loop.step(batch)
-            if loop.fraction < (len(curve) + 1) / chosen.points:
+            passed = loop.fraction
+            if passed < (len(curve) + 1) / chosen.points:
                 continue
-            curve.append(loop.point(exam))
+            curve.append(loop.point(exam, last=passed >= 1))
             if on_progress is not None:
                 on_progress(curve[-1], network)
-            if loop.fraction >= 1:
+            if passed >= 1:
                 break
     return TrainingRecord(chosen, len(corpus), tuple(curve))
 
@@ -196,7 +199,7 @@ class _Loop:
         self.steps += 1
         self._losses += torch.stack([policy.detach(), error.detach(), torch.ones(())])
 
-    def point(self, exam: "_Exam") -> Progress:
+    def point(self, exam: "_Exam", *, last: bool) -> Progress:
         """Measure where the training stands and start new running losses."""
         policy, error, count = self._losses.tolist()
         self._losses.zero_()
@@ -206,7 +209,7 @@ class _Loop:
             learning_rate=self.optimizer.param_groups[0]["lr"],
             policy_loss=policy / count,
             value_loss=error / count,
-            evaluation=exam.evaluate(self.network, last=self.fraction >= 1),
+            evaluation=exam.evaluate(self.network, last=last),
             seconds=self.seconds,
         )
 

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.cluster import DBSCAN, KMeans
@@ -6,7 +9,8 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 
-from conceptlrp.clustering import ClusteringError, cluster_positions, positions
+from conceptlrp.clustering import cluster_positions, positions
+from conceptlrp.errors import ClusteringError
 from tests.clustering.conftest import planted
 
 
@@ -52,6 +56,23 @@ def test_the_same_seed_gives_the_same_clustering(blob_store, estimator):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
+def test_the_method_names_every_parameter(blob_store):
+    found = cluster_positions(blob_store, layer="conv1", n_clusters=6, seed=5)
+
+    assert found.method == (
+        "LandmarkSpectral(max_clusters=30, n_clusters=6, n_landmarks=2000, "
+        "n_neighbors=10, random_state=5)"
+    )
+
+
+def test_the_package_is_imported_without_scikit_learn():
+    code = "import sys, conceptlrp.clustering; print('sklearn' in sys.modules)"
+
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert found.stdout.strip() == "False"
+
+
 def test_labels_do_not_depend_on_how_the_store_is_read(blob_store, monkeypatch):
     whole = cluster_positions(blob_store, layer="conv1", n_clusters=6)
     monkeypatch.setattr(positions, "_ROWS_AT_ONCE", 71)
@@ -81,6 +102,16 @@ def test_noise_keeps_its_label_and_is_no_cluster(make_store):
     assert found.noise == len(found.members(-1)) > 0
     assert found.n_clusters == len(found.sizes) == len(found.typical(2))
     assert np.isinf(found.distances[found.labels == -1]).all()
+
+
+def test_noise_alone_makes_no_cluster(blob_store):
+    found = cluster_positions(
+        blob_store, layer="conv1", estimator=DBSCAN(eps=1e-9, min_samples=99)
+    )
+
+    assert found.n_clusters == 0
+    assert found.noise == len(found) == len(blob_store)
+    assert found.markers() == found.typical() == ()
 
 
 def test_chosen_rows_are_clustered_alone(blob_store):

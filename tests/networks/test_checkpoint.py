@@ -58,6 +58,29 @@ def test_a_file_from_before_batch_counters_is_read(
     assert same_outputs(load_network(path), twin)
 
 
+def test_loading_draws_no_random_numbers(azg_file: Path) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+
+    load_network(azg_file)
+
+    assert torch.rand(2).equal(expected)
+
+
+def test_a_loaded_network_can_be_trained_further(azg_file: Path) -> None:
+    network = load_network(azg_file)
+
+    logits, _ = network(torch.ones(2, 1, 8, 8))
+    logits.sum().backward()
+
+    assert all(
+        parameter.grad is not None and parameter.dtype == torch.float32
+        for name, parameter in network.named_parameters()
+        if not name.startswith("fc4")
+    )
+
+
 def test_a_network_survives_its_file(tiny_network: OthelloNet, tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
 

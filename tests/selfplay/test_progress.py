@@ -55,7 +55,7 @@ def test_the_summary_is_json_and_about_the_end(record: TrainingRecord) -> None:
 
     assert read["samples"] == record.samples == 1024
     assert read["held_out"]["top1"] == 0.5
-    assert read["options"]["batch_size"] == 512
+    assert read["options"]["batch_size"] == 256
     assert [row["steps"] for row in read["curve"]] == [1, 2]
 
 

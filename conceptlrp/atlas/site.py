@@ -1,0 +1,205 @@
+"""What all pages of an atlas share: addresses, provenance, the templates.
+
+Addresses are relative to the folder of the atlas and stay the same whenever the
+same store is built again.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from conceptlrp.atlas.board_cards import FRAME
+from conceptlrp.atlas.board_svg import board_frame
+from conceptlrp.atlas.wording import (
+    compact,
+    count,
+    effect,
+    percent,
+    plural,
+    signed_percent,
+)
+from conceptlrp.clustering import Clustering
+from conceptlrp.clustering.clustering_file import file_stem
+from conceptlrp.store import Store
+
+__all__ = ["MARKER", "Site", "cluster_page", "concept_page", "sprite_file"]
+
+#: The file by which a folder is known to be an atlas.
+MARKER = "atlas.json"
+
+
+@dataclass(frozen=True)
+class Site:
+    """One atlas while it is written.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is written.
+    store : Store
+        What it shows.
+    target : str
+        Explained output.
+    title : str
+        Title of the atlas.
+    k : int
+        Boards in a strip.
+    clusterings : dict of str to Clustering
+        Clusters by layer.
+    notes : mapping of (str, int) to str
+        Remarks by layer and channel.
+    """
+
+    folder: Path
+    store: Store
+    target: str
+    title: str
+    k: int
+    clusterings: Mapping[str, Clustering]
+    notes: Mapping[tuple[str, int], str]
+
+    @property
+    def unit(self) -> str:
+        """Unit of the relevance."""
+        if self.target == "value":
+            return "of the value before tanh"
+        return "of its activation" if ":" in self.target else "logits"
+
+    @cached_property
+    def frame(self) -> Markup:
+        """Lines and coordinates of the boards, to stand once on a page."""
+        return Markup(board_frame(self.store.positions.size, name=FRAME))
+
+    @cached_property
+    def provenance(self) -> tuple[tuple[str, str], ...]:
+        """Where the numbers come from, as names with values."""
+        made = self.store.manifest
+        versions = ", ".join(f"{name} {v}" for name, v in made.versions.items())
+        games = plural(int(made.corpus.get("games", 0)), "game")
+        positions = plural(len(self.store), "position")
+        found = [
+            ("network", f"{made.network.get('name', '')} ({_digest(made.network)})"),
+            ("corpus", f"{positions} of {games} ({_digest(made.corpus)})"),
+            ("composite", str(made.composite.get("name", ""))),
+            ("explained output", self.target),
+            ("versions", versions),
+            ("command", made.command),
+        ]
+        return tuple((name, value) for name, value in found if value)
+
+    def write(self, address: str, template: str, **content: Any) -> None:
+        """Write one page.
+
+        Parameters
+        ----------
+        address : str
+            Address within the atlas.
+        template : str
+            Name of the template.
+        **content : Any
+            What the template shows.
+        """
+        root = "../" * address.count("/")
+        page = _TEMPLATES.get_template(template).render(site=self, root=root, **content)
+        self.write_bytes(address, page.encode())
+
+    def write_bytes(self, address: str, content: bytes) -> None:
+        """Write one file, with the folders above it.
+
+        Parameters
+        ----------
+        address : str
+            Address within the atlas.
+        content : bytes
+            What to write.
+        """
+        path = self.folder / address
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    def write_provenance(self) -> None:
+        """Write the marker: the provenance in full, for programs."""
+        record = {
+            "encoding-type": "conceptlrp-atlas",
+            "encoding-version": "1",
+            "title": self.title,
+            "target": self.target,
+            "store": asdict(self.store.manifest),
+            "clusterings": {
+                layer: {"method": found.method, "seed": found.seed}
+                for layer, found in self.clusterings.items()
+            },
+        }
+        text = json.dumps(record, indent=2, default=str)
+        self.write_bytes(MARKER, text.encode())
+
+
+def concept_page(layer: str, channel: int) -> str:
+    """Address of a channel's page.
+
+    Examples
+    --------
+    >>> concept_page("conv3", 12)
+    'concepts/conv3/c0012.html'
+    """
+    return f"concepts/{file_stem(layer)}/c{channel:04d}.html"
+
+
+def cluster_page(layer: str, cluster: int) -> str:
+    """Address of a cluster's page.
+
+    Examples
+    --------
+    >>> cluster_page("conv3", 3)
+    'clusters/conv3/k03.html'
+    """
+    return f"clusters/{file_stem(layer)}/k{cluster:02d}.html"
+
+
+def sprite_file(layer: str) -> str:
+    """Address of the picture with the thumbnails of a layer.
+
+    Examples
+    --------
+    >>> sprite_file("conv3")
+    'thumbnails/conv3.png'
+    """
+    return f"thumbnails/{file_stem(layer)}.png"
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    return str(record.get("digest", ""))[:12]
+
+
+def _make_templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("conceptlrp.atlas"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "compact": compact,
+        "count": count,
+        "effect": effect,
+        "percent": percent,
+        "plural": plural,
+        "signed_percent": signed_percent,
+    }
+    environment.globals |= {
+        "anchor": file_stem,
+        "cluster_page": cluster_page,
+        "concept_page": concept_page,
+        "sprite_file": sprite_file,
+    }
+    return environment
+
+
+_TEMPLATES = _make_templates()

@@ -1,0 +1,71 @@
+"""Output folders that appear complete or not at all."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from conceptlrp.errors import OutputExistsError
+
+__all__ = ["staged_folder"]
+
+
+@contextmanager
+def staged_folder(
+    out: str | os.PathLike[str], *, marker: str, overwrite: bool = False
+) -> Iterator[Path]:
+    """Write a folder beside its place and move it there when all is written.
+
+    Parameters
+    ----------
+    out : path
+        Where the folder shall stand; parent folders are made.
+    marker : str
+        Name of a file by which a folder of the same kind is recognised.
+    overwrite : bool
+        Replace such a folder; anything else is never replaced.
+
+    Yields
+    ------
+    Path
+        A hidden folder to write into. It is removed when the body fails.
+
+    Raises
+    ------
+    OutputExistsError
+        If something stands at `out` that must not be replaced.
+    """
+    place = Path(out)
+    _check_place(place, marker, overwrite=overwrite)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    staging = place.with_name(f".{place.name}.{os.getpid()}")
+    former = place.with_name(f".{place.name}.{os.getpid()}.old")
+    staging.mkdir()
+    try:
+        yield staging
+        # A folder can only take the name of an empty one.
+        if place.exists():
+            place.rename(former)
+        staging.replace(place)
+    except BaseException:
+        if former.exists() and not place.exists():
+            former.rename(place)
+        raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)
+
+
+def _check_place(place: Path, marker: str, *, overwrite: bool) -> None:
+    if not place.exists() and not place.is_symlink():
+        return
+    if not overwrite:
+        msg = f"{place}: already exists; choose another name or ask to overwrite it"
+        raise OutputExistsError(msg)
+    if not (place / marker).is_file():
+        msg = (
+            f"{place}: is not of the kind to be written (it has no {marker}) and is "
+            "not replaced; choose another name"
+        )
+        raise OutputExistsError(msg)

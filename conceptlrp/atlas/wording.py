@@ -1,0 +1,87 @@
+"""How numbers are written on the pages: short, aligned, with a true minus."""
+
+import math
+
+__all__ = ["compact", "count", "effect", "percent", "plural", "signed_percent"]
+
+_MINUS = "\N{MINUS SIGN}"
+
+
+def count(value: float) -> str:
+    """Write a whole number with separated thousands.
+
+    Examples
+    --------
+    >>> count(20000)
+    '20,000'
+    """
+    return f"{round(value):,}"
+
+
+def plural(value: int, noun: str) -> str:
+    """Write a number with its noun.
+
+    Examples
+    --------
+    >>> plural(1, "game"), plural(1200, "position")
+    ('1 game', '1,200 positions')
+    """
+    return f"{count(value)} {noun}{'' if value == 1 else 's'}"
+
+
+def compact(value: float) -> str:
+    """Write a number with three significant digits.
+
+    Examples
+    --------
+    >>> compact(-0.012345), compact(1234.5), compact(0)
+    ('−0.0123', '1,234', '0')
+    """
+    if not math.isfinite(value):
+        return "–"
+    text = f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    if "e" in text and abs(value) >= 1e-6:
+        text = f"{value:.9f}".rstrip("0")
+    return text.replace("-", _MINUS)
+
+
+def percent(share: float) -> str:
+    """Write a share as a percentage with about two significant digits.
+
+    Examples
+    --------
+    >>> percent(0.1234), percent(0.00123), percent(1.0), percent(0.00001)
+    ('12%', '0.12%', '100%', '<0.01%')
+    """
+    if not math.isfinite(share):
+        return "–"
+    value = abs(100 * share)
+    sign = _MINUS if share < 0 else ""
+    if value == 0:
+        return "0%"
+    if value < 0.01:
+        return f"{sign}<0.01%"
+    digits = 0 if value >= 9.95 else 1 if value >= 0.995 else 2
+    return f"{sign}{value:.{digits}f}%"
+
+
+def signed_percent(share: float) -> str:
+    """Write a share as a percentage with its sign.
+
+    Examples
+    --------
+    >>> signed_percent(0.1234), signed_percent(-0.05)
+    ('+12%', '−5.0%')
+    """
+    return ("+" if share > 0 else "") + percent(share)
+
+
+def effect(value: float) -> str:
+    """Write an effect size: two decimals and the sign.
+
+    Examples
+    --------
+    >>> effect(1.234), effect(-0.5)
+    ('+1.23', '−0.50')
+    """
+    return f"{value:+.2f}".replace("-", _MINUS)

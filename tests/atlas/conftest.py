@@ -1,0 +1,122 @@
+"""A small store with hostile names, planted statistics and reference boards."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from conceptlrp.othello import Corpus
+from conceptlrp.store import REFERENCE_KINDS, Manifest, Store, StoreWriter, top_rows
+from tests.othello.playouts import random_games
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "\" onload='x' &amp; ",
+    "\u202eevil\u202c",
+    "a" * 300,
+]
+LAYERS = {"conv1": 6, "trunk/<b>3": 4}
+DEAD = 2
+KEPT = 5
+
+
+def hostile_corpus(count: int, size: int) -> Corpus:
+    games = random_games(count, seed=3, size=size)
+    names = np.array([HOSTILE[n % len(HOSTILE)] for n in range(count)])
+    return Corpus.from_games(replace(games, black=names))
+
+
+def layer_arrays(corpus: Corpus, channels: int, seed: int) -> dict[str, np.ndarray]:
+    """Relevance of two targets and activation, the channel DEAD all zero."""
+    random = np.random.default_rng(seed)
+    relevance = random.normal(size=(len(corpus), 2, channels)).astype(np.float32)
+    relevance[np.arange(len(corpus)), :, corpus.game % 2] += 3
+    activation = np.maximum(0, random.normal(size=(len(corpus), channels)))
+    relevance[:, :, DEAD] = activation[:, DEAD] = 0
+    return {
+        "relevance": relevance,
+        "norm": np.abs(relevance).sum(axis=2),
+        "activation": activation.astype(np.float32),
+        "peak": activation.astype(np.float32),
+        "peak_square": np.zeros(activation.shape, np.int8),
+    }
+
+
+def reference_arrays(store: Store, seed: int) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(seed)
+    side = store.positions.size
+    found = {}
+    for target in range(len(store.targets)):
+        for kind, (by, lowest) in REFERENCE_KINDS.items():
+            for layer in store.layers:
+                ranked = [
+                    top_rows(
+                        store.scores(layer, channel, by=by, target=target),
+                        KEPT,
+                        lowest=lowest,
+                        groups=store.positions.game,
+                    )
+                    for channel in range(store.channels(layer))
+                ]
+                place = f"{target}/{kind}/{layer}"
+                found[f"{place}/rows"] = np.stack([each.rows for each in ranked])
+                found[f"{place}/scores"] = np.stack([each.scores for each in ranked])
+                found[f"{place}/maps"] = random.normal(
+                    size=(len(ranked), KEPT, side, side)
+                ).astype(np.float32)
+    return found
+
+
+def write_store(path, *, games=8, size=8, references=True, layers=LAYERS) -> Store:
+    corpus = hostile_corpus(games, size)
+    n = len(corpus)
+    random = np.random.default_rng(0)
+    arrays = {
+        "outputs/logits": np.zeros((n, size * size + 1), np.float32),
+        "outputs/value": np.zeros(n, np.float32),
+        "targets/square": np.stack([corpus.played, np.full(n, -1)], 1).astype(np.int8),
+        "targets/explained": np.ones((n, 2), np.float32),
+        "targets/heatmap": random.normal(size=(n, 2, size, size)).astype(np.float32),
+    }
+    for seed, (layer, channels) in enumerate(layers.items()):
+        found = layer_arrays(corpus, channels, seed)
+        arrays |= {f"layers/{layer}/{name}": each for name, each in found.items()}
+    manifest = Manifest(
+        network={"name": "<i>net</i>", "digest": "5f1c" * 8, "size": size},
+        corpus={"digest": corpus.digest, "positions": n, "games": games},
+        composite={"name": "epsilon-flat"},
+        targets=("played", "value"),
+        layers={
+            layer: {"channels": channels, "height": size, "width": size}
+            for layer, channels in layers.items()
+        },
+        positions=n,
+        shards=(),
+        references=0,
+        versions={"conceptlrp": "0"},
+        command="conceptlrp attribute <x>",
+    )
+    with StoreWriter(path) as writer:
+        writer.write_corpus(corpus)
+        writer.write_shard(0, arrays)
+        manifest = replace(manifest, shards=tuple(writer.shards))
+        writer.write_manifest(manifest)
+        if references:
+            writer.write_references(reference_arrays(Store(writer.staging), 7))
+            writer.write_manifest(replace(manifest, references=KEPT))
+        return Store(writer.finish())
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory):
+    return write_store(tmp_path_factory.mktemp("store") / "run.crp")
+
+
+@pytest.fixture(scope="session")
+def store_without_maps(tmp_path_factory):
+    return write_store(tmp_path_factory.mktemp("store") / "run.crp", references=False)
+
+
+@pytest.fixture(scope="session")
+def small_board_store(tmp_path_factory):
+    return write_store(tmp_path_factory.mktemp("store") / "run.crp", size=6)

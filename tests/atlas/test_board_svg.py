@@ -1,0 +1,171 @@
+import re
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+from conceptlrp.atlas import board_svg
+from conceptlrp.atlas.board_svg import board_frame
+from conceptlrp.atlas.colors import LEVELS, level_colors, levels
+from conceptlrp.othello import Position, parse_square
+from tests.othello.playouts import random_moves
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def midgame():
+    return Position.from_transcript("f5d6c3d3c4f4f6f3e6e7d7c5f7")
+
+
+def paths(svg, **attributes):
+    """Paths of the picture with the given attributes."""
+    return [
+        path.get("d")
+        for path in ET.fromstring(svg).iter(f"{SVG}path")
+        if all(path.get(name.replace("_", "-")) == v for name, v in attributes.items())
+    ]
+
+
+def points(d):
+    return {(int(x), int(y)) for x, y in re.findall(r"M(-?\d+) (-?\d+)h0", d)}
+
+
+def drawn_levels(svg, n):
+    """Read the heatmap back from the picture."""
+    found = np.zeros((n, n), int)
+    for step, color in enumerate(level_colors(), start=-LEVELS):
+        for d in paths(svg, stroke=color) if step else []:
+            for x, y, length in re.findall(r"M(\d+) (\d+)h(\d+)", d):
+                found[int(y), int(x) : int(x) + int(length)] = step
+    return found
+
+
+def test_discs_stand_where_the_position_has_them(midgame):
+    svg = board_svg(midgame)
+    (every,), (white,) = (paths(svg, stroke_width=w) for w in ("0.82", "0.74"))
+
+    def squares(word):
+        return {(s % 8, s // 8) for s in range(64) if word >> s & 1}
+
+    assert points(every) == squares(midgame.black | midgame.white)
+    assert points(white) == squares(midgame.white)
+
+
+def test_the_heatmap_can_be_read_back_from_the_picture(midgame):
+    heatmap = np.random.default_rng(0).normal(size=(8, 8))
+
+    svg = board_svg(midgame, heatmap=heatmap, limit=2.0)
+
+    np.testing.assert_array_equal(drawn_levels(svg, 8), levels(heatmap, 2.0))
+
+
+def test_discs_leave_room_for_the_colour_of_their_square(midgame):
+    svg = board_svg(midgame, heatmap=np.ones((8, 8)))
+
+    assert paths(svg, stroke_width="0.72")
+
+
+def test_a_map_of_zeros_is_a_white_board(midgame):
+    svg = board_svg(midgame, heatmap=np.zeros((8, 8)))
+
+    assert not drawn_levels(svg, 8).any()
+    assert paths(svg, fill="#fff")
+
+
+def test_a_board_of_a_page_takes_at_most_2500_bytes_even_over_noise():
+    random = np.random.default_rng(0)
+    for moves in random_moves(4, seed=1):
+        position = Position.start()
+        for move in moves[:40]:
+            if position.must_pass:
+                position = position.play(64)
+            position = position.play(int(move))
+        noise = random.uniform(-1, 1, (8, 8))
+
+        assert len(board_svg(position, heatmap=noise, mark=0, frame="f")) <= 2560
+
+
+def test_a_shared_frame_saves_a_fifth(midgame):
+    heatmap = np.random.default_rng(0).normal(size=(8, 8))
+
+    alone = board_svg(midgame, heatmap=heatmap)
+    shared = board_svg(midgame, heatmap=heatmap, frame="frame")
+
+    assert len(shared) < 0.8 * len(alone)
+    assert '<use href="#frame"/>' in shared
+    assert 'id="frame"' in board_frame(8, name="frame")
+
+
+def test_the_same_arguments_give_the_same_picture(midgame):
+    heatmap = np.random.default_rng(0).normal(size=(8, 8))
+
+    assert board_svg(midgame, heatmap=heatmap) == board_svg(midgame, heatmap=heatmap)
+
+
+def test_the_position_is_told_in_words(midgame):
+    root = ET.fromstring(board_svg(midgame, title="The 13th move"))
+
+    assert root.get("role") == "img"
+    label = root.get("aria-label")
+    assert label == (f"The 13th move: white to move, {midgame.obf()}, last move f7")
+    assert root.find(f"{SVG}title").text == "The 13th move"
+
+
+@pytest.mark.parametrize(
+    "title", ["<script>", "a \"b\" 'c' & d", "\x00\x1b[31m", "\u202e"]
+)
+def test_hostile_titles_are_text(midgame, title):
+    root = ET.fromstring(board_svg(midgame, title=title))
+
+    assert root.find(f".//{SVG}script") is None
+    expected = "".join(c if c.isprintable() else " " for c in title)
+    assert root.find(f"{SVG}title").text == expected
+
+
+def test_legal_moves_are_dots(midgame):
+    (dots,) = paths(board_svg(midgame), stroke_width=".16")
+
+    assert points(dots) == {(s % 8, s // 8) for s in midgame.legal_moves}
+    assert not paths(board_svg(midgame, legal=False), stroke_width=".16")
+
+
+def test_the_marked_move_has_a_cross_and_no_dot(midgame):
+    square = midgame.legal_moves[0]
+
+    svg = board_svg(midgame, mark=square)
+
+    assert (square % 8, square // 8) not in points(paths(svg, stroke_width=".16")[0])
+    assert len(paths(svg, stroke_width=".11")) == 1
+
+
+@pytest.mark.parametrize(("moves", "color"), [("f5", "#fff"), ("f5d6", "#000")])
+def test_the_last_move_is_a_dot_of_the_other_colour(moves, color):
+    position = Position.from_transcript(moves)
+
+    (dot,) = paths(board_svg(position), stroke=color, stroke_width=".2")
+
+    last = parse_square(moves[-2:])
+    assert points(dot) == {(last % 8, last // 8)}
+    assert not paths(board_svg(position, last=False), stroke_width=".2")
+
+
+def test_a_6x6_board_has_36_squares():
+    position = Position.start(6)
+    heatmap = np.arange(64.0).reshape(8, 8)
+
+    svg = board_svg(position, heatmap=heatmap, coordinates=False)
+
+    assert 'viewBox="0 0 6 6"' in svg
+    assert points(paths(svg, stroke_width="0.64")[0]) == {(2, 2), (3, 3)}
+    assert svg == board_svg(position, heatmap=heatmap[1:7, 1:7], coordinates=False)
+
+
+def test_coordinates_can_be_left_out(midgame):
+    assert "abcdefgh" in board_svg(midgame)
+    assert "abcdefgh" not in board_svg(midgame, coordinates=False)
+
+
+def test_a_flat_heatmap_is_refused_with_its_shape(midgame):
+    with pytest.raises(ValueError, match=r"shape \(64,\), expected \(8, 8\) or"):
+        board_svg(midgame, heatmap=np.zeros(64))

@@ -1,0 +1,331 @@
+import re
+import time
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import pytest
+from sklearn.cluster import DBSCAN
+
+from conceptlrp.atlas import build_atlas
+from conceptlrp.atlas import concept_pages as concepts
+from conceptlrp.clustering import cluster_positions
+from conceptlrp.errors import OutputExistsError, TargetError
+from tests.atlas.conftest import DEAD, HOSTILE, LAYERS, write_store
+
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Reads a page strictly: every element must be closed where it was opened."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.open, self.tags, self.links, self.ids, self.text = [], [], [], [], []
+        self.feed(path.read_text(encoding="utf-8"))
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.tags.append((tag, values))
+        self.links += [v for k, v in attributes if k in ("href", "src") and v]
+        self.ids += [v for k, v in attributes if k == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def clusterings(store):
+    return [cluster_positions(store, layer=layer, n_clusters=3) for layer in LAYERS]
+
+
+@pytest.fixture(scope="module")
+def atlas(store, clusterings, tmp_path_factory):
+    out = tmp_path_factory.mktemp("site") / "atlas"
+    notes = {("conv1", 1): "Corner <img src=x onerror=alert(1)>"}
+    return build_atlas(
+        store, out, clusterings=clusterings, title="Atlas of <net>", notes=notes
+    )
+
+
+@pytest.fixture(scope="module")
+def pages(atlas):
+    return {path: Page(path) for path in sorted(atlas.rglob("*.html"))}
+
+
+def test_every_channel_and_every_cluster_has_a_page(atlas, pages):
+    names = [path.relative_to(atlas).as_posix() for path in pages]
+
+    assert sum(name.startswith("concepts/") for name in names) == sum(LAYERS.values())
+    assert sum(name.startswith("clusters/") for name in names) == 3 * len(LAYERS)
+    assert "concepts/conv1/c0005.html" in names
+    assert "clusters/conv1/k02.html" in names
+
+
+def test_every_link_leads_to_a_file_or_a_place_on_a_page(atlas, pages):
+    for path, page in pages.items():
+        for link in page.links:
+            name, _, place = unquote(link).partition("#")
+            target = (path.parent / name).resolve() if name else path
+            assert target.is_file(), (path, link)
+            assert target.is_relative_to(atlas.resolve())
+            if place:
+                ids = pages[target].ids if target in pages else Page(target).ids
+                assert place in ids, (path, link)
+
+
+def test_nothing_comes_from_a_network_or_from_a_script(atlas):
+    for path in atlas.rglob("*"):
+        if path.suffix in (".html", ".css"):
+            text = path.read_text(encoding="utf-8")
+            text = text.replace('xmlns="http://www.w3.org/2000/svg"', "")
+            assert not re.search(
+                r"https?:|//[a-z]+\.|@import|<script|javascript:", text
+            )
+
+
+def test_every_page_has_its_landmarks_and_a_name(pages):
+    for path, page in pages.items():
+        tags = [tag for tag, _ in page.tags]
+        assert ("html", {"lang": "en"}) in page.tags
+        for tag in ("main", "h1", "title", "footer", "header"):
+            assert tags.count(tag) == 1 or tag == "title", (path, tag)
+        assert len(page.ids) == len(set(page.ids)), path
+
+
+def test_every_picture_has_a_description(pages):
+    for page in pages.values():
+        for tag, values in page.tags:
+            if tag == "svg":
+                assert values.get("aria-label") or values.get("aria-hidden") == "true"
+
+
+def test_hostile_names_are_shown_as_text(atlas, pages):
+    shown = "".join(pages[atlas / "concepts/conv1/c0000.html"].text)
+
+    assert "Atlas of <net>" in shown
+    assert "<i>net</i>" in shown
+    assert HOSTILE[0] in "".join("".join(page.text) for page in pages.values())
+    for page in pages.values():
+        assert not any(tag in ("script", "img") for tag, _ in page.tags)
+        assert not any(
+            name.startswith("on") for _, values in page.tags for name in values
+        )
+
+
+def test_a_layer_with_an_odd_name_has_a_safe_folder(atlas):
+    folders = {path.name for path in (atlas / "concepts").iterdir()}
+
+    assert folders == {"conv1", "trunk-b-3-" + folders.difference({"conv1"}).pop()[-8:]}
+
+
+def test_channels_are_chained_by_previous_and_next(pages, atlas):
+    for channel in range(6):
+        page = pages[atlas / f"concepts/conv1/c{channel:04d}.html"]
+        found = {
+            values["rel"]: values["href"]
+            for tag, values in page.tags
+            if tag == "link" and values["rel"] in ("prev", "next")
+        }
+        assert ("prev" in found) == (channel > 0)
+        assert ("next" in found) == (channel < 5)
+        if channel < 5:
+            assert found["next"].endswith(f"c{channel + 1:04d}.html")
+
+
+def test_a_channel_page_has_three_strips_with_maps_and_their_scale(pages, atlas):
+    page = pages[atlas / "concepts/conv1/c0000.html"]
+    text = " ".join(page.text)
+
+    for title in ("Most relevant", "Most opposed", "Most active", "Statistics"):
+        assert title in text
+    scales = [v for tag, v in page.tags if tag == "svg" and v.get("class") == "scale"]
+    assert len(scales) == 3
+    assert len({scale["aria-label"] for scale in scales}) == 1
+
+
+def test_a_channel_page_has_each_board_to_copy(store, pages, atlas):
+    page = pages[atlas / "concepts/conv1/c0000.html"]
+    row = int(store.top("conv1", 0, 1).rows[0])
+
+    assert store.positions.position(row).obf() in page.text
+    assert store.positions.transcript(row) in page.text
+    assert store.positions.describe(row) in page.text
+
+
+def test_a_dead_channel_is_flagged_on_both_pages(pages, atlas):
+    page = " ".join(pages[atlas / f"concepts/conv1/c{DEAD:04d}.html"].text)
+    index = pages[atlas / "index.html"]
+
+    assert "This channel is dead" in page
+    assert "Most relevant" not in page
+    assert (
+        "a",
+        {"href": f"concepts/conv1/c{DEAD:04d}.html", "class": "dead"},
+    ) in index.tags
+
+
+def test_notes_stand_on_the_page_of_their_channel(pages, atlas):
+    marked = "Corner <img src=x onerror=alert(1)>"
+    texts = {
+        path.name: "".join(page.text)
+        for path, page in pages.items()
+        if "conv1" in str(path)
+    }
+
+    assert marked in texts["c0001.html"]
+    assert marked not in texts["c0002.html"]
+
+
+def test_a_cluster_page_lists_its_markers_with_effects(pages, atlas, clusterings):
+    page = pages[atlas / "clusters/conv1/k00.html"]
+    markers = clusterings[0].markers(1)[0]
+
+    assert f"../../concepts/conv1/c{markers.channels[0]:04d}.html" in page.links
+    assert f"{markers.effects[0]:+.2f}".replace("-", "−") in page.text
+
+
+def test_every_page_says_where_it_comes_from(pages):
+    for page in pages.values():
+        text = " ".join(page.text)
+        assert "5f1c5f1c5f1c" in text
+        assert "epsilon-flat" in text
+        assert "conceptlrp attribute <x>" in text
+
+
+def test_pages_are_light(atlas):
+    assert max(path.stat().st_size for path in atlas.rglob("*.html")) <= 100_000
+
+
+def test_the_same_store_gives_the_same_bytes(store, clusterings, tmp_path):
+    first, second = (
+        build_atlas(store, tmp_path / name, clusterings=clusterings) for name in "ab"
+    )
+
+    names = [path.relative_to(first) for path in first.rglob("*") if path.is_file()]
+    assert names
+    for name in names:
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_an_output_that_exists_is_left_alone(store, tmp_path):
+    (tmp_path / "out").mkdir()
+
+    with pytest.raises(OutputExistsError):
+        build_atlas(store, tmp_path / "out")
+
+    assert not list((tmp_path / "out").iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_atlas_is_replaced_when_asked(store, tmp_path):
+    build_atlas(store, tmp_path / "out", title="first")
+
+    build_atlas(store, tmp_path / "out", title="second", overwrite=True)
+
+    assert "second" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_nothing_is_left_when_a_page_cannot_be_written(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(concepts, "histogram_svg", lambda *_, **__: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        build_atlas(store, tmp_path / "out")
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_without_maps_has_an_atlas_too(store_without_maps, tmp_path):
+    out = build_atlas(store_without_maps, tmp_path / "out", k=3)
+
+    page = Page(out / "concepts" / "conv1" / "c0000.html")
+    assert sum(values.get("role") == "img" for _, values in page.tags) == 9 + 2
+    assert not (out / "thumbnails").exists()
+
+
+def test_a_6x6_store_has_an_atlas_too(small_board_store, tmp_path):
+    clustering = cluster_positions(small_board_store, layer="conv1", n_clusters=3)
+
+    out = build_atlas(small_board_store, tmp_path / "out", clusterings=[clustering])
+
+    assert 'viewBox="-.75 -.75 6.8 6.8"' in (out / "index.html").read_text()
+
+
+def test_the_target_decides_the_boards(store, tmp_path):
+    out = build_atlas(store, tmp_path / "out", target="value")
+
+    text = (out / "concepts" / "conv1" / "c0000.html").read_text()
+    assert "of the value before tanh" in text
+    assert "to move" in text
+    with pytest.raises(TargetError):
+        build_atlas(store, tmp_path / "other", target="d3")
+
+
+def test_a_clustering_of_another_store_is_refused(
+    small_board_store, clusterings, tmp_path
+):
+    with pytest.raises(ValueError, match="is not of this store"):
+        build_atlas(small_board_store, tmp_path / "out", clusterings=clusterings)
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_clusterings_of_one_layer_are_refused(store, clusterings, tmp_path):
+    with pytest.raises(ValueError, match="two clusterings of layer 'conv1'"):
+        build_atlas(store, tmp_path / "out", clusterings=2 * clusterings[:1])
+
+
+def test_noise_is_counted_and_is_no_cluster(store, tmp_path):
+    clustering = cluster_positions(
+        store, layer="conv1", estimator=DBSCAN(eps=1e-9, min_samples=9)
+    )
+
+    out = build_atlas(store, tmp_path / "out", clusterings=[clustering])
+
+    assert (
+        f"{len(store)} positions belong to no cluster"
+        in (out / "index.html").read_text()
+    )
+    assert not (out / "clusters").exists()
+
+
+def test_progress_is_told_after_every_layer(store, tmp_path):
+    told = []
+
+    build_atlas(store, tmp_path / "out", on_page=lambda *step: told.append(step))
+
+    assert told == [(6, 10), (10, 10)]
+
+
+@pytest.mark.slow
+def test_256_channel_pages_take_less_than_30_seconds(tmp_path):
+    store = write_store(tmp_path / "run.crp", games=60, layers={"conv1": 256})
+    start = time.perf_counter()
+
+    build_atlas(store, tmp_path / "out")
+
+    assert time.perf_counter() - start < 30
+
+
+def test_the_store_is_read_once_a_layer(store, tmp_path, monkeypatch):
+    reads = []
+    original = type(store).relevance
+    monkeypatch.setattr(
+        type(store),
+        "relevance",
+        lambda *args, **options: reads.append(args[1]) or original(*args, **options),
+    )
+
+    build_atlas(store, tmp_path / "out")
+
+    assert reads == list(LAYERS)
