@@ -41,6 +41,9 @@ class Attribution:
         Policy logits.
     value : ndarray of shape (N,)
         Value before tanh, nan for a network without a value head.
+    mode : str
+        How conditional heatmaps were computed: "forward" (one sweep for all
+        channels and targets), "reverse" (a pass for each) or "hooks".
     """
 
     targets: tuple[str, ...]
@@ -53,6 +56,7 @@ class Attribution:
     explained: Array
     logits: Array
     value: Array
+    mode: str = ""
 
     @property
     def heatmap(self) -> Array:
@@ -76,9 +80,10 @@ def concatenate(parts: list[Attribution]) -> Attribution:
     joined = {
         f.name: _join([getattr(part, f.name) for part in parts])
         for f in fields(Attribution)
-        if f.name != "targets"
+        if f.name not in ("targets", "mode")
     }
-    return Attribution(targets=parts[0].targets, **joined)  # type: ignore[arg-type]
+    first = parts[0]
+    return Attribution(targets=first.targets, mode=first.mode, **joined)  # type: ignore[arg-type]
 
 
 def _join(values: list[Array] | list[dict[str, Array]]) -> Array | dict[str, Array]:

@@ -5,7 +5,6 @@ squares of the board.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,8 @@ from conceptlrp.lrp.attribution import Attribution, concatenate
 from conceptlrp.lrp.canonizers import fold_batch_norm
 from conceptlrp.lrp.composites import module_rules, resolve_composite
 from conceptlrp.lrp.graph import feature_layers
-from conceptlrp.lrp.hooks import Forward, forward
-from conceptlrp.lrp.starts import check_channel, start_of, unknown_layer
+from conceptlrp.lrp.propagation import Passed, make_propagation
+from conceptlrp.lrp.starts import check_channel, starts_of, unknown_layer
 from conceptlrp.lrp.targets import Target, parse_target, target_squares
 from conceptlrp.networks import board_planes
 from conceptlrp.othello import Corpus
@@ -49,6 +48,8 @@ class Explainer:
         "float32" or "float64".
     device : str
         Where to compute, as torch names it.
+    memory_budget : int
+        Bytes that conditional heatmaps may use on their way at a time.
 
     Raises
     ------
@@ -64,6 +65,7 @@ class Explainer:
         layers: Sequence[str] | None = None,
         dtype: str = "float32",
         device: str = "cpu",
+        memory_budget: int = 1 << 29,
     ) -> None:
         self.size = int(getattr(network, "size", 8))
         self.dtype = _DTYPES[dtype]
@@ -72,6 +74,13 @@ class Explainer:
         self.network = folded.to(self.device, self.dtype)
         self.composite, self.composite_name = resolve_composite(composite, folded)
         self.taps = _select_layers(folded, layers)
+        self.propagation = make_propagation(
+            self.network,
+            self.composite,
+            self.taps,
+            _probe(self.size)[:1].to(self.device, self.dtype),
+            memory_budget=memory_budget,
+        )
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -135,39 +144,46 @@ class Explainer:
     ) -> Attribution:
         planes = board_planes(positions.own, positions.opponent, size=self.size)
         tensor = torch.from_numpy(planes).to(self.device, self.dtype)
-        with forward(self.network, self.composite, self.taps, tensor) as passed:
+        with self.propagation.forward(tensor) as passed:
+            logits = _numpy(passed.outputs["policy"])
+            squares = np.stack(
+                [target_squares(t, positions, logits) for t in targets], 1
+            )
             channels = {
                 layer: _channel_rows(layer, wanted, passed.features[layer])
                 for layer, wanted in conditions.items()
             }
-            flows = [_flow(passed, t, positions, channels) for t in targets]
-            return _as_attribution(passed, targets, flows, channels)
+            return _explain(passed, targets, squares, self.size, channels)
 
 
-@dataclass(frozen=True)
-class _Flow:
-    """Relevance of one target at one batch."""
-
-    squares: NDArray[np.int8]
-    explained: Tensor
-    planes: Tensor
-    layers: dict[str, Tensor]
-    conditional: dict[str, Tensor]
-
-
-def _flow(
-    passed: Forward, target: Target, positions: Corpus, channels: dict[str, Tensor]
-) -> _Flow:
-    logits = passed.outputs[0].detach().cpu().numpy()
-    squares = target_squares(target, positions, logits)
-    source, mask = start_of(passed, target, squares, positions.size)
-    start = source.detach() * mask
-    planes, layers = passed.relevance(source, start)
-    conditional = {
-        layer: passed.conditional(layer, layers[layer], rows)
-        for layer, rows in channels.items()
-    }
-    return _Flow(squares, start.flatten(1).sum(1), planes, layers, conditional)
+def _explain(
+    passed: Passed,
+    targets: Sequence[Target],
+    squares: NDArray[np.int8],
+    size: int,
+    channels: dict[str, Tensor],
+) -> Attribution:
+    tensors = {**passed.outputs, **passed.features}
+    starts = starts_of(tensors, targets, squares, size)
+    planes, layers = passed.relevance(starts)
+    maps, mode = passed.conditional(layers, channels) if channels else ({}, "")
+    explained = sum(start.flatten(2).sum(2) for start in starts.values())
+    assert isinstance(explained, Tensor)
+    nothing = np.full(len(squares), np.nan, np.float32)
+    value = passed.outputs.get("value")
+    return Attribution(
+        targets=tuple(target.name for target in targets),
+        input_relevance=_numpy(planes),
+        relevance={layer: _numpy(r) for layer, r in layers.items()},
+        activation={layer: _numpy(f) for layer, f in passed.features.items()},
+        conditional={layer: _numpy(found) for layer, found in maps.items()},
+        channels={layer: _numpy(rows) for layer, rows in channels.items()},
+        squares=squares,
+        explained=_numpy(explained),
+        logits=_numpy(passed.outputs["policy"]),
+        value=nothing if value is None else _numpy(value[:, 0]),
+        mode=mode,
+    )
 
 
 def _channel_rows(
@@ -181,46 +197,9 @@ def _channel_rows(
     return torch.from_numpy(np.ascontiguousarray(wanted)).to(feature.device)
 
 
-def _as_attribution(
-    passed: Forward,
-    targets: Sequence[Target],
-    flows: Sequence[_Flow],
-    channels: dict[str, Tensor],
-) -> Attribution:
-    outputs = passed.outputs
-    nothing = np.full(len(outputs[0]), np.nan, np.float32)
-    return Attribution(
-        targets=tuple(target.name for target in targets),
-        input_relevance=_stack([flow.planes for flow in flows]),
-        relevance={
-            layer: _stack([_as_map(flow.layers[layer]) for flow in flows])
-            for layer in passed.features
-        },
-        activation={layer: _numpy(_as_map(f)) for layer, f in passed.features.items()},
-        conditional={
-            layer: _stack([flow.conditional[layer] for flow in flows])
-            for layer in channels
-        },
-        channels={layer: _numpy(rows) for layer, rows in channels.items()},
-        squares=np.stack([flow.squares for flow in flows], 1),
-        explained=_stack([flow.explained for flow in flows]),
-        logits=_numpy(outputs[0]),
-        value=_numpy(outputs[1][:, 0]) if len(outputs) > 1 else nothing,
-    )
-
-
 def _numpy(tensor: Tensor) -> NDArray[Any]:
-    array: NDArray[Any] = tensor.detach().cpu().numpy()
+    array: NDArray[Any] = tensor.detach().cpu().contiguous().numpy()
     return array
-
-
-def _stack(tensors: Sequence[Tensor]) -> NDArray[Any]:
-    return _numpy(torch.stack(list(tensors), 1))
-
-
-def _as_map(feature: Tensor) -> Tensor:
-    """See the output of a linear module as a map of one square a channel."""
-    return feature if feature.dim() == 4 else feature[:, :, None, None]
 
 
 def _select_layers(
@@ -228,15 +207,15 @@ def _select_layers(
 ) -> dict[str, str]:
     taps = feature_layers(traced)
     if layers is None:
-        return {n: t for n, t in taps.items() if _is_convolution(traced, n)}
+        return {n: t for n, t in taps.items() if not _is_linear(traced, n)}
     for layer in layers:
         if layer not in taps:
             raise unknown_layer(layer, taps)
     return {n: t for n, t in taps.items() if n in layers}
 
 
-def _is_convolution(traced: fx.GraphModule, name: str) -> bool:
-    return isinstance(traced.get_submodule(name), nn.Conv2d)
+def _is_linear(traced: fx.GraphModule, name: str) -> bool:
+    return isinstance(traced.get_submodule(name), nn.Linear)
 
 
 def _probe(size: int) -> Tensor:

@@ -9,18 +9,28 @@ which convolution, and where a layer's feature map leaves its activation.
 from collections import Counter
 
 from torch import fx, nn
+from zennit.layer import Sum
+from zennit.types import Activation
 
 from conceptlrp.errors import NetworkError
+from conceptlrp.lrp.normalize import normalize
 
 LINEAR = (nn.Conv2d, nn.Linear)
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
-ELEMENTWISE = (nn.ReLU, nn.Identity, nn.Dropout, nn.Dropout2d)
+ELEMENTWISE = (nn.Identity, nn.Dropout, nn.Dropout2d)
 _SQUASHING = {
     nn.LogSoftmax: "log_softmax",
     nn.Sigmoid: "sigmoid",
     nn.Softmax: "softmax",
     nn.Tanh: "tanh",
 }
+
+
+class _Tracer(fx.Tracer):
+    """A tracer that keeps zennit's layers whole, as it does torch's own."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, Sum) or super().is_leaf_module(m, module_qualified_name)
 
 
 def trace(network: nn.Module) -> fx.GraphModule:
@@ -40,7 +50,7 @@ def trace(network: nn.Module) -> fx.GraphModule:
         that ends in a softmax or tanh.
     """
     try:
-        traced = fx.symbolic_trace(network)
+        traced = fx.GraphModule(network, _Tracer().trace(network))
     except Exception as error:
         msg = (
             f"{type(network).__name__} cannot be traced ({error}); its flow must "
@@ -49,7 +59,7 @@ def trace(network: nn.Module) -> fx.GraphModule:
         raise NetworkError(msg) from error
     _refuse_reuse(traced)
     _refuse_squashing(traced)
-    return traced
+    return normalize(traced)
 
 
 def _refuse_reuse(traced: fx.GraphModule) -> None:
@@ -119,25 +129,42 @@ def input_layers(traced: fx.GraphModule) -> list[str]:
 def feature_layers(traced: fx.GraphModule) -> dict[str, str]:
     """Map every intermediate layer to the module that puts out its feature map.
 
-    A layer is a convolution or linear module that an activation follows,
-    possibly behind a batch norm; its feature map leaves that activation. The
-    heads, which no activation follows, are outputs and no layers.
+    A layer is a convolution or linear module whose output is read by more of the
+    network; its feature map leaves the activation that follows it, possibly
+    behind a batch norm, or, where it goes into a sum instead, the module itself.
+    The activation behind a sum is a layer too, under its own name. Heads are
+    outputs and no layers.
 
     Returns
     -------
     dict of str to str
-        Name of the layer to name of the activation, in execution order.
+        Name of the layer to name of the module, in execution order.
     """
-    taps = {str(n.target): _activation(traced, n) for n in linear_nodes(traced)}
-    return {layer: tap for layer, tap in taps.items() if tap is not None}
-
-
-def _activation(traced: fx.GraphModule, node: fx.Node) -> str | None:
-    while len(node.users) == 1:
-        node = next(iter(node.users))
+    layers = {}
+    for node in traced.graph.nodes:
         module = module_of(traced, node)
-        if isinstance(module, nn.ReLU):
+        if isinstance(module, LINEAR):
+            tap = _tap(traced, node)
+            if tap is not None:
+                layers[str(node.target)] = tap
+        elif isinstance(module, Sum):
+            tap = _tap(traced, node)
+            if tap is not None:
+                layers[tap] = tap
+    return layers
+
+
+def _tap(traced: fx.GraphModule, node: fx.Node) -> str | None:
+    """Follow a node to its activation, or to the last module before a function."""
+    while True:
+        module = module_of(traced, node)
+        if isinstance(module, Activation):
             return str(node.target)
-        if not isinstance(module, (*ELEMENTWISE, *BATCH_NORM)):
+        users = list(node.users)
+        if any(user.op == "output" for user in users):
             return None
-    return None
+        if len(users) > 1 or not isinstance(
+            module_of(traced, users[0]), (*ELEMENTWISE, *BATCH_NORM, Activation)
+        ):
+            return str(node.target)
+        node = users[0]

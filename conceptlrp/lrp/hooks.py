@@ -1,8 +1,10 @@
-"""Relevance by zennit's hooks: one reverse pass for every start.
+"""Relevance by zennit's hooks: slow, and right for any module and rule.
 
-Shapes use N positions, P input planes, C channels of an H x W feature map.
-Relevance at a layer is what arrives at its feature map, behind the activation,
-before the layer's own rule redistributes it.
+The native engine falls back to this, and is tested against it. Every start
+costs a reverse pass of its own, in which each rule runs its module again.
+
+Shapes use N positions, T targets, P planes, C channels of an H x W feature map
+(1 x 1 behind a linear module), K channels asked for and n x n squares.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,132 +19,125 @@ from conceptlrp.lrp.canonizers import as_outputs
 
 
 @dataclass(frozen=True)
-class Forward:
-    """One forward pass whose graph is kept, ready for relevance to flow back.
+class HookPropagation:
+    """A network with a composite, whose hooks are there during a pass only.
 
     Attributes
-    ----------
-    planes : Tensor of shape (N, P, 8, 8)
-        The input.
-    outputs : tuple of Tensor
-        Policy logits (N, A) and, where the network has one, value (N, 1).
-    features : mapping of str to Tensor of shape (N, C, H, W) or (N, C)
-        Feature map of every layer, behind its activation.
-    """
-
-    planes: Tensor
-    outputs: tuple[Tensor, ...]
-    features: Mapping[str, Tensor]
-
-    def relevance(
-        self, source: Tensor, start: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Send relevance from one tensor of the pass back to the input.
-
-        Parameters
-        ----------
-        source : Tensor
-            One of `outputs` or `features`.
-        start : Tensor of the shape of `source`
-            Relevance to start from.
-
-        Returns
-        -------
-        Tensor of shape (N, P, 8, 8)
-            Relevance of the input.
-        dict of str to Tensor
-            Relevance of every layer, of its feature map's shape; zero for
-            layers that do not feed the source.
-        """
-        below = {n: f for n, f in self.features.items() if f is not source}
-        gradients = torch.autograd.grad(
-            source,
-            [self.planes, *below.values()],
-            start,
-            retain_graph=True,
-            allow_unused=True,
-        )
-        tensors = [self.planes, *below.values()]
-        filled = [_or_zeros(g, t) for g, t in zip(gradients, tensors, strict=True)]
-        layers = dict(zip(below, filled[1:], strict=True))
-        return filled[0], {n: layers.get(n, start) for n in self.features}
-
-    def conditional(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
-        """Send the relevance of single channels of a layer to the input.
-
-        Parameters
-        ----------
-        layer : str
-            Name of the layer.
-        relevance : Tensor of shape (N, C, H, W) or (N, C)
-            Relevance of the layer's feature map.
-        channels : Tensor of shape (N, K)
-            The channels, row by row.
-
-        Returns
-        -------
-        Tensor of shape (N, K, 8, 8)
-            Input relevance through each channel alone, planes summed.
-        """
-        maps = []
-        for k in range(channels.shape[1]):
-            chosen = torch.zeros_like(relevance)
-            rows = torch.arange(len(relevance), device=relevance.device)
-            chosen[rows, channels[:, k]] = relevance[rows, channels[:, k]]
-            maps.append(self.relevance(self.features[layer], chosen)[0].sum(1))
-        return torch.stack(maps, 1)
-
-
-def _or_zeros(relevance: Tensor | None, like: Tensor) -> Tensor:
-    return torch.zeros_like(like) if relevance is None else relevance.detach()
-
-
-@contextmanager
-def forward(
-    network: fx.GraphModule,
-    composite: Composite,
-    taps: Mapping[str, str],
-    planes: Tensor,
-) -> Iterator[Forward]:
-    """Run a network with a composite's hooks, which are gone afterwards.
-
-    Parameters
     ----------
     network : GraphModule
         Network without batch norms, whose parameters need no gradient.
     composite : Composite
-        Rules of the modules.
+        Rules of its modules.
     taps : mapping of str to str
         For every layer the module whose output is its feature map.
-    planes : Tensor of shape (N, P, 8, 8)
-        Input.
-
-    Yields
-    ------
-    Forward
-        Usable inside the context only.
     """
-    features: dict[str, Tensor] = {}
-    planes = planes.detach().requires_grad_()
-    with composite.context(network) as hooked:
-        handles = [
-            network.get_submodule(tap).register_forward_hook(_keep(features, layer))
-            for layer, tap in taps.items()
-        ]
-        try:
-            with torch.enable_grad():
-                outputs = as_outputs(hooked(planes))
-            ordered = {layer: features[layer] for layer in taps}
-            yield Forward(planes, outputs, ordered)
-        finally:
-            for handle in handles:
-                handle.remove()
+
+    network: fx.GraphModule
+    composite: Composite
+    taps: Mapping[str, str]
+
+    @contextmanager
+    def forward(self, planes: Tensor) -> Iterator["HookPassed"]:
+        """Run the network on planes (N, P, n, n); see `propagation.Passed`."""
+        kept: dict[str, Tensor] = {}
+        planes = planes.detach().requires_grad_()
+        with self.composite.context(self.network) as hooked:
+            handles = [
+                self.network.get_submodule(tap).register_forward_hook(
+                    _keep(kept, layer)
+                )
+                for layer, tap in self.taps.items()
+            ]
+            try:
+                with torch.enable_grad():
+                    outputs = as_outputs(hooked(planes))
+                named = dict(zip(("policy", "value"), outputs, strict=False))
+                yield HookPassed(planes, named, {n: kept[n] for n in self.taps})
+            finally:
+                for handle in handles:
+                    handle.remove()
 
 
 def _keep(
-    features: dict[str, Tensor], layer: str
+    kept: dict[str, Tensor], layer: str
 ) -> Callable[[nn.Module, object, Tensor], None]:
     def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-        features[layer] = output
+        kept[layer] = output
 
     return hook
+
+
+@dataclass(frozen=True)
+class HookPassed:
+    """One forward pass whose graph is kept; see `propagation.Passed`."""
+
+    planes: Tensor
+    outputs: Mapping[str, Tensor]
+    tensors: Mapping[str, Tensor]
+
+    @property
+    def features(self) -> dict[str, Tensor]:
+        """Feature map (N, C, H, W) of every layer."""
+        return {layer: _as_map(t.detach()) for layer, t in self.tensors.items()}
+
+    def relevance(
+        self, starts: Mapping[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Send relevance down to the input, one reverse pass for every target."""
+        n_targets = next(iter(starts.values())).shape[1]
+        found = [
+            self._send({name: start[:, t] for name, start in starts.items()})
+            for t in range(n_targets)
+        ]
+        layers = {
+            layer: torch.stack([_as_map(f[layer]) for _, f in found], 1)
+            for layer in self.tensors
+        }
+        return torch.stack([planes for planes, _ in found], 1), layers
+
+    def _send(self, starts: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Send one relevance down; a layer at which it starts counts it as its own."""
+        every = {**self.tensors, **self.outputs}
+        sources = [every[name] for name in starts]
+        begun = [
+            s.reshape(t.shape) for s, t in zip(starts.values(), sources, strict=True)
+        ]
+        below = [t for name, t in self.tensors.items() if name not in starts]
+        gradients = torch.autograd.grad(
+            sources, [self.planes, *below], begun, retain_graph=True, allow_unused=True
+        )
+        tensors = [self.planes, *below]
+        filled = [
+            torch.zeros_like(t) if g is None else g.detach()
+            for g, t in zip(gradients, tensors, strict=True)
+        ]
+        names = [name for name in self.tensors if name not in starts]
+        layers = dict(zip(names, filled[1:], strict=True))
+        own = dict(zip(starts, begun, strict=True))
+        return filled[0], {n: layers.get(n, own.get(n)) for n in self.tensors}  # type: ignore[misc]
+
+    def conditional(
+        self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], str]:
+        """Send the relevance of single channels down, each by itself."""
+        found = {
+            layer: self._send_channels(layer, relevance[layer], rows)
+            for layer, rows in channels.items()
+        }
+        return found, "hooks"
+
+    def _send_channels(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
+        rows = torch.arange(len(relevance), device=relevance.device)
+        maps = []
+        for target in range(relevance.shape[1]):
+            for k in range(channels.shape[1]):
+                chosen = torch.zeros_like(relevance[:, target])
+                at = (rows, channels[:, k])
+                chosen[at] = relevance[:, target][at]
+                maps.append(self._send({layer: chosen})[0].sum(1))
+        return torch.stack(maps, 1).unflatten(1, (-1, channels.shape[1]))
+
+
+def _as_map(feature: Tensor) -> Tensor:
+    """See the output of a linear module as a map of one square a channel."""
+    return feature if feature.dim() == 4 else feature[:, :, None, None]

@@ -124,6 +124,24 @@ class LinearRule:
         self.parts = [] if rule is None else self._read_parts(rule)
         self.guards = rule is not None and self._divides_by_zero(rule)
 
+    @property
+    def n_terms(self) -> int:
+        """Number of terms that the rule has on this input."""
+        if self.rule is None:
+            return 1
+        return len([part for part in self.parts if not self._is_dead(part)])
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it treats all output channels alike, as the Flat rule does."""
+        return self.rule is not None and all(
+            not part.takes_input and bool((part.weight == part.weight[:1]).all())
+            for part in self.parts
+        )
+
+    def _is_dead(self, part: "_Part") -> bool:
+        return (part.vanishes and self.nonnegative) or part.factor == 0.0
+
     def apply(self, features: Tensor) -> Tensor:
         """Compute the operation itself, of shape (N, O, H', W')."""
         return self.convolve(features, self.weight, self.bias)
@@ -171,10 +189,10 @@ class LinearRule:
             self._output(part, features, modified, output)
             for part, modified in zip(self.parts, inputs, strict=True)
         ]
-        scales = _scales(self.rule, torch.ones_like(output), outputs)
+        scales = scales_of(self.rule, torch.ones_like(output), outputs)
         found = []
         for i, (part, scale) in enumerate(zip(self.parts, scales, strict=True)):
-            if (part.vanishes and self.nonnegative) or part.factor == 0.0:
+            if self._is_dead(part):
                 continue
             if self.guards:
                 scale = scale.masked_fill(~scale.isfinite(), 0.0)
@@ -211,7 +229,10 @@ class LinearRule:
         signed = [modify(probe - 1.0) for modify in rule.input_modifiers]
         parts = []
         mods = zip(
-            rule.input_modifiers, rule.param_modifiers, rule.output_modifiers, strict=True
+            rule.input_modifiers,
+            rule.param_modifiers,
+            rule.output_modifiers,
+            strict=True,
         )
         for i, (input_mod, param_mod, output_mod) in enumerate(mods):
             weight, bias = self._modified(param_mod)
@@ -247,7 +268,7 @@ class LinearRule:
 
     def _divides_by_zero(self, rule: BasicHook) -> bool:
         outputs = [self.weight.new_zeros(1, 1, 1, 1)] * len(self.parts)
-        scales = _scales(rule, self.weight.new_ones(1, 1, 1, 1), outputs)
+        scales = scales_of(rule, self.weight.new_ones(1, 1, 1, 1), outputs)
         return not all(bool(scale.isfinite().all()) for scale in scales)
 
 
@@ -312,10 +333,10 @@ def _pooling(operation: Operation, height: int, width: int, channels: int) -> Ge
     raise UnknownOperationError(msg)
 
 
-def _scales(
+def scales_of(
     rule: BasicHook, relevance: Tensor, outputs: Sequence[Tensor]
 ) -> Sequence[Tensor]:
-    """Divide relevance by the outputs, as the rule's mapper does."""
+    """Divide relevance by the outputs of a rule's parts, as its mapper does."""
     scales = rule.gradient_mapper(relevance, outputs)
     return (scales,) if isinstance(scales, Tensor) else tuple(scales)
 

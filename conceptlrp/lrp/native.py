@@ -13,15 +13,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from zennit.core import stabilize
-from zennit.rules import Pass
+from zennit.rules import Epsilon, Norm, Pass
 from zennit.types import Activation
 
-from conceptlrp.lrp.linearize import Branch, LinearRule
-from conceptlrp.lrp.program import Operation, Program
+from conceptlrp.lrp.linearize import Branch, LinearRule, scales_of
+from conceptlrp.lrp.program import Operation, Program, UnknownOperationError
 
 _NONNEGATIVE = (nn.ReLU, nn.ReLU6, nn.Sigmoid, nn.Softplus)
 _LINEAR = ("conv", "pool")
+_PROPORTIONAL = Norm()
 
 
 class NativeEngine:
@@ -62,6 +62,7 @@ class NativeEngine:
                 nonnegative=self.nonnegative[operation.inputs[0]],
                 like=planes,
             )
+        _check_rule(operation)
         values[name] = self._compute(operation, sources, planes)
         self.shapes[name] = tuple(values[name].shape[1:])
         self.nonnegative[name] = _is_nonnegative(operation, self.nonnegative)
@@ -93,6 +94,24 @@ class NativeEngine:
         return NativeForward(self, values)
 
 
+def _check_rule(operation: Operation) -> None:
+    """Refuse a rule that an elementwise operation or sum does not evaluate."""
+    known: dict[str, tuple[type, ...]] = {"pass": (Pass,), "add": (Norm, Epsilon)}
+    allowed = known.get(operation.kind)
+    if operation.rule is None or allowed is None:
+        plain = not isinstance(operation.module, Activation) or isinstance(
+            operation.module, nn.ReLU
+        )
+        if plain or operation.rule is not None:
+            return
+    elif isinstance(operation.rule, allowed):
+        return
+    rule = "no rule" if operation.rule is None else type(operation.rule).__name__
+    kind = type(operation.module).__name__
+    msg = f"{rule} of '{operation.label}' ({kind}) is not known"
+    raise UnknownOperationError(msg)
+
+
 def _is_nonnegative(operation: Operation, known: Mapping[str, bool]) -> bool:
     if isinstance(operation.module, _NONNEGATIVE):
         return True
@@ -118,6 +137,10 @@ class NativeForward:
 
     engine: NativeEngine
     values: dict[str, Tensor]
+
+    def take(self, rows: slice) -> "NativeForward":
+        """Return the same of some of the positions."""
+        return NativeForward(self.engine, {n: v[rows] for n, v in self.values.items()})
 
     def branches(self, name: str) -> list[Branch]:
         """Return the terms of the rule of a convolution or pooling."""
@@ -194,8 +217,11 @@ class NativeForward:
 
     def sum_scale(self, operation: Operation) -> Tensor:
         """Return what relevance of a sum is divided by, inverted: (N, C, H, W)."""
+        rule = operation.rule
+        if rule is None:
+            rule = _PROPORTIONAL
         total = self.values[operation.name]
-        return 1.0 / stabilize(total)
+        return scales_of(rule, torch.ones_like(total), [total])[0]
 
     def gate(self, operation: Operation) -> Tensor | float:
         """Return what an elementwise operation multiplies relevance with."""

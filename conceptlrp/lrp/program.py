@@ -17,7 +17,6 @@ flatten    feature map to vector
 ========== =============================================================
 """
 
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -25,15 +24,12 @@ import torch
 from torch import fx, nn
 from zennit.core import Hook
 from zennit.layer import Sum
-from zennit.types import Activation, AvgPool
+from zennit.types import Activation
 
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp.graph import LINEAR, module_of
 
 _PASS = (nn.Identity, nn.Dropout, nn.Dropout2d)
-_ADD = (operator.add, operator.iadd, torch.add)
-_PASS_FUNCTIONS = (torch.relu, nn.functional.relu, nn.functional.dropout)
-_PASS_METHODS = ("relu", "contiguous")
 
 
 @dataclass(frozen=True)
@@ -117,13 +113,15 @@ def read_program(traced: fx.GraphModule, rules: Mapping[str, Hook]) -> Program:
         if node.op == "output":
             outputs = inputs
             continue
+        if node.target is torch.stack:
+            continue
         module = module_of(traced, node)
+        if isinstance(module, Sum):
+            inputs = _summands(node, module)
         label = str(node.target) if module is not None else node.name
         kind = _kind(node, module)
         rule = rules.get(label) if module is not None else None
-        operations[node.name] = Operation(
-            node.name, kind, inputs, module, rule, label
-        )
+        operations[node.name] = Operation(node.name, kind, inputs, module, rule, label)
     by_module = {op.label: op.name for op in operations.values() if op.module}
     return Program(operations, outputs, by_module)
 
@@ -133,12 +131,8 @@ def _kind(node: fx.Node, module: nn.Module | None) -> str:
         return "input"
     if module is not None:
         return _module_kind(node, module)
-    if node.target in _ADD and len(node.all_input_nodes) == 2:
-        return "add"
     if node.target in (torch.cat, torch.concat) and _along_channels(node):
         return "cat"
-    if node.target in _PASS_FUNCTIONS or node.target in _PASS_METHODS:
-        return "pass"
     if _flattens(node):
         return "flatten"
     raise _unknown(node, "operation")
@@ -151,13 +145,24 @@ def _module_kind(node: fx.Node, module: nn.Module) -> str:
         if getattr(module, "padding_mode", "zeros") != "zeros":
             raise _unknown(node, "padding mode")
         return "conv"
+    if isinstance(module, Sum):
+        return "add"
     if isinstance(module, nn.AvgPool2d | nn.AdaptiveAvgPool2d):
         return "pool"
     if isinstance(module, nn.Flatten):
         return "flatten"
-    if isinstance(module, _PASS) or isinstance(module, Activation):
+    if isinstance(module, (*_PASS, Activation)):
         return "pass"
     raise _unknown(node, f"module {type(module).__name__}")
+
+
+def _summands(node: fx.Node, module: Sum) -> tuple[str, ...]:
+    """Return the names of what a zennit `Sum` adds up, stacked before it."""
+    stack = node.all_input_nodes[0]
+    dim = stack.kwargs.get("dim", stack.args[1] if len(stack.args) > 1 else 0)
+    if stack.target is not torch.stack or dim != module.dim or len(stack.users) > 1:
+        raise _unknown(node, "sum of something that is not stacked for it")
+    return tuple(source.name for source in stack.all_input_nodes)
 
 
 def _along_channels(node: fx.Node) -> bool:

@@ -1,6 +1,9 @@
-"""Where relevance starts: the tensor that holds a target, and the target in it."""
+"""Where relevance starts: which output or layer holds a target, and where.
 
-from collections.abc import Iterable, Sequence
+Shapes use N positions, T targets, A actions, C channels of an H x W map.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -8,68 +11,84 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from conceptlrp.errors import LayerError, TargetError
-from conceptlrp.lrp.hooks import Forward
 from conceptlrp.lrp.targets import Neuron, Target, Value
 from conceptlrp.networks import actions_of_squares
 
 
-def start_of(
-    passed: Forward, target: Target, squares: NDArray[np.int8], size: int
-) -> tuple[Tensor, Tensor]:
-    """Return the tensor that holds a target, and a mask of the target in it.
+def starts_of(
+    tensors: Mapping[str, Tensor],
+    targets: Sequence[Target],
+    squares: NDArray[np.int8],
+    size: int,
+) -> dict[str, Tensor]:
+    """Return the relevance that starts at each output or layer.
 
     Parameters
     ----------
-    passed : Forward
-        A forward pass of N positions.
-    target : Target
-        What is explained.
-    squares : ndarray of shape (N,)
-        The move that the target means at each position.
+    tensors : mapping of str to Tensor of shape (N, ...)
+        Outputs "policy" and "value", and the feature map of every layer.
+    targets : sequence of Target
+        T targets.
+    squares : ndarray of shape (N, T)
+        The move that each target means at each position.
     size : int
         Side of the board.
 
     Returns
     -------
-    Tensor, Tensor
-        One of the pass's outputs or feature maps, and ones where the target is.
+    dict of str to Tensor of shape (N, T, ...)
+        The target's own value where the target is, zero elsewhere.
 
     Raises
     ------
     TargetError, LayerError
         For a value that the network does not have, or a neuron outside it.
     """
+    starts: dict[str, Tensor] = {}
+    for t, target in enumerate(targets):
+        name, mask = _mask(tensors, target, squares[:, t], size)
+        tensor = tensors[name].detach()
+        if name not in starts:
+            shape = (len(tensor), len(targets), *tensor.shape[1:])
+            starts[name] = tensor.new_zeros(shape)
+        starts[name][:, t] = tensor * mask
+    return starts
+
+
+def _mask(
+    tensors: Mapping[str, Tensor], target: Target, squares: NDArray[np.int8], size: int
+) -> tuple[str, Tensor]:
+    """Return what holds a target, and ones where the target is in it."""
     if isinstance(target, Neuron):
-        return _start_at_neuron(passed, target)
+        return target.layer, _neuron_mask(tensors, target)
     if isinstance(target, Value):
-        if len(passed.outputs) < 2:
+        if "value" not in tensors:
             msg = "the network has no value head; choose a move as target"
             raise TargetError(msg)
-        return passed.outputs[1], torch.ones_like(passed.outputs[1])
-    logits = passed.outputs[0]
+        return "value", torch.ones_like(tensors["value"])
+    logits = tensors["policy"]
     actions = torch.from_numpy(actions_of_squares(squares, size=size).astype(np.int64))
     mask = torch.zeros_like(logits)
-    return logits, mask.scatter_(1, actions.to(logits.device)[:, None], 1.0)
+    return "policy", mask.scatter_(1, actions.to(logits.device)[:, None], 1.0)
 
 
-def _start_at_neuron(passed: Forward, target: Neuron) -> tuple[Tensor, Tensor]:
-    if target.layer not in passed.features:
-        raise unknown_layer(target.layer, passed.features)
-    feature = passed.features[target.layer]
+def _neuron_mask(tensors: Mapping[str, Tensor], target: Neuron) -> Tensor:
+    layers = [name for name in tensors if name not in ("policy", "value")]
+    if target.layer not in layers:
+        raise unknown_layer(target.layer, layers)
+    feature = tensors[target.layer]
     check_channel(target.layer, target.channel, feature.shape[1])
     mask = torch.zeros_like(feature)
     if target.square is None:
         mask[:, target.channel] = 1.0
-        return feature, mask
-    if feature.dim() != 4 or not _inside(target.square, feature.shape[2:]):
-        msg = f"target '{target.name}' lies outside the map {tuple(feature.shape[2:])}"
+        return mask
+    row, column = target.square
+    height, width = feature.shape[2:]
+    if not (0 <= row < height and 0 <= column < width):
+        msg = f"target '{target.name}' lies outside the map ({height}, {width})"
         raise TargetError(msg)
-    mask[:, target.channel, target.square[0], target.square[1]] = 1.0
-    return feature, mask
-
-
-def _inside(square: tuple[int, int], shape: Sequence[int]) -> bool:
-    return all(0 <= at < side for at, side in zip(square, shape, strict=True))
+    mask[:, target.channel, row, column] = 1.0
+    return mask
 
 
 def check_channel(layer: str, channel: int, n_channels: int) -> None:

@@ -90,10 +90,18 @@ class Sweep:
         program = self.passed.engine.program
         needed = _needed(program.operations, wanted)
         held: dict[str, Tangents] = {}
+        pending = {
+            name: sum(reader.name in needed for reader in readers)
+            for name, readers in self.passed.engine.readers.items()
+        }
         for name, operation in program.operations.items():
             if name not in needed:
                 continue
             held[name] = self._carry(operation, held)
+            for source in operation.inputs:
+                pending[source] -= 1
+                if not pending[source]:
+                    del held[source]
             if name in wanted:
                 yield name, held[name]
 
@@ -114,7 +122,9 @@ class Sweep:
 
     def _begin(self, operation: Operation) -> Tangents:
         rows = self.plans.input(operation.name, self.active)
-        return Tangents(rows, self.passed.values[operation.name].new_ones(rows.n_rows, 1))
+        return Tangents(
+            rows, self.passed.values[operation.name].new_ones(rows.n_rows, 1)
+        )
 
     def _convolve(self, operation: Operation, below: Tangents) -> Tangents:
         rule = self.passed.engine.rules[operation.name]
@@ -206,8 +216,7 @@ def _site_factor(branch: Branch, below: Tangents) -> Tensor | None:
     if branch.multiplier == 1.0 and below.data.shape[1] == branch.weight.shape[1]:
         return None
     n_sites = below.rows.lookup.shape[0] * below.rows.lookup.shape[2]
-    full = branch.weight.new_full((n_sites, branch.weight.shape[1]), branch.multiplier)
-    return full
+    return branch.weight.new_full((n_sites, branch.weight.shape[1]), branch.multiplier)
 
 
 def _multiply(values: Tensor, plan: Plan, weight: Tensor) -> Tensor:
@@ -244,9 +253,7 @@ def _average(values: Tensor, plan: Plan, branch: Branch) -> Tensor:
     return summed * branch.weight.flatten()[0]
 
 
-def _spread(
-    data: Tensor, factor: Tensor, plan: Plan, weight: Tensor
-) -> Tensor:
+def _spread(data: Tensor, factor: Tensor, plan: Plan, weight: Tensor) -> Tensor:
     """Convolve tangents that are alike in all channels.
 
     The convolution of the factor is kept apart by taps, U[site, tap, o], once a
@@ -282,7 +289,9 @@ def conditional_heatmaps(tangents: Tangents, relevance: Tensor) -> Tensor:
     """
     n_positions, n_targets, n_channels = relevance.shape[:3]
     order, offsets = (index.to(relevance.device) for index in tangents.rows.by_square)
-    maps = relevance.new_empty(n_positions, n_targets, n_channels, len(offsets) // n_positions)
+    maps = relevance.new_empty(
+        n_positions, n_targets, n_channels, len(offsets) // n_positions
+    )
     for target in range(n_targets):
         values = tangents.times(as_sites(relevance[:, target]))
         summed = functional.embedding_bag(order, values, offsets, mode="sum")

@@ -138,7 +138,7 @@ def convolution_rows(below: Rows, sites: Index) -> tuple[Rows, list[Group]]:
     lookup = np.full((n_positions, n_squares, len(sites)), -1, np.int64)
     lookup[position, square, site] = np.arange(len(position))
     groups = []
-    values, starts = np.unique(codes[order], return_index=True)
+    _, starts = np.unique(codes[order], return_index=True)
     stops = [*starts[1:].tolist(), len(position)]
     for start, stop in zip(starts.tolist(), stops, strict=True):
         at = (position[start:stop], square[start:stop], site[start:stop])
@@ -149,7 +149,7 @@ def convolution_rows(below: Rows, sites: Index) -> tuple[Rows, list[Group]]:
 
 
 def _codes(present: NDArray[np.bool_]) -> Index:
-    """Number the sets of taps: 0 for none, equal numbers for equal sets."""
+    """Return a number for each set of taps, 0 for none."""
     n_taps = present.shape[-1]
     if n_taps <= 62:
         return present @ (np.int64(1) << np.arange(n_taps, dtype=np.int64))
@@ -236,6 +236,10 @@ class Plans:
         if name not in self._plans:
             rows, groups = convolution_rows(below, tap_sites(geometry, *size))
             self._plans[name] = Plan(rows, below, groups)
+        return self._plans[name]
+
+    def known(self, name: str) -> Plan:
+        """Return the plan of a convolution that was made before."""
         return self._plans[name]
 
     def union(self, name: str, parts: Sequence[Rows]) -> tuple[Rows, list[Tensor]]:

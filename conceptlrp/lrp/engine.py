@@ -1,0 +1,182 @@
+"""The native engine behind `attribute`: sweeps down and up a program.
+
+Conditional heatmaps are computed in forward mode (one sweep upwards for all
+channels, layers and targets) or in reverse mode (one pass down for every
+channel and target), whichever takes fewer multiplications.
+
+Shapes use N positions, T targets, P planes, C channels of an H x W feature map,
+K channels asked for and n x n squares.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from conceptlrp.lrp.counting import SweepCosts
+from conceptlrp.lrp.native import NativeEngine, NativeForward
+from conceptlrp.lrp.program import Program
+from conceptlrp.lrp.sweep import Sweep, conditional_heatmaps
+from conceptlrp.lrp.tangents import Plans
+
+_OUTPUTS = ("policy", "value")
+_REVERSE_ROWS = 256
+
+
+class NativePropagation:
+    """A program ready for forward passes.
+
+    Parameters
+    ----------
+    program : Program
+        Operations with their rules.
+    taps : mapping of str to str
+        For every layer the module whose output is its feature map.
+    planes : Tensor of shape (1, P, n, n)
+        An input, for shapes, dtype and device.
+    memory_budget : int
+        Bytes that the tangents of a sweep may take.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        taps: Mapping[str, str],
+        planes: Tensor,
+        memory_budget: int,
+    ) -> None:
+        self.engine = NativeEngine(program, planes)
+        self.nodes = {layer: program.by_module[tap] for layer, tap in taps.items()}
+        self.nodes.update(zip(_OUTPUTS, program.outputs, strict=False))
+        self.layers = tuple(taps)
+        self.input = next(n for n, o in program.operations.items() if o.kind == "input")
+        self.memory_budget = memory_budget
+        self.costs = SweepCosts(self.engine)
+        self._plans: dict[int, Plans] = {}
+
+    @contextmanager
+    def forward(self, planes: Tensor) -> Iterator["NativePassed"]:
+        """Run the network on planes (N, P, n, n)."""
+        yield NativePassed(self, self.engine.forward(planes))
+
+    def plans(self, n_positions: int) -> Plans:
+        """Return the plans of sweeps over a number of positions, all squares."""
+        if n_positions not in self._plans:
+            if len(self._plans) > 2:
+                self._plans.clear()
+            self._plans[n_positions] = Plans()
+        return self._plans[n_positions]
+
+
+class NativePassed:
+    """A forward pass of the native engine; see `propagation.Passed`."""
+
+    def __init__(self, owner: NativePropagation, passed: NativeForward) -> None:
+        self.owner = owner
+        self.passed = passed
+
+    @cached_property
+    def outputs(self) -> dict[str, Tensor]:
+        """Policy logits (N, A) and, where there is one, value (N, 1)."""
+        nodes = self.owner.nodes
+        return {
+            name: self.passed.values[nodes[name]].flatten(1)
+            for name in _OUTPUTS
+            if name in nodes
+        }
+
+    @cached_property
+    def features(self) -> dict[str, Tensor]:
+        """Feature map (N, C, H, W) of every layer."""
+        nodes = self.owner.nodes
+        return {layer: self.passed.values[nodes[layer]] for layer in self.owner.layers}
+
+    def relevance(
+        self, starts: Mapping[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Send relevance down to the input, for all targets in one sweep."""
+        owner = self.owner
+        begun: dict[str, Tensor] = {}
+        for name, start in starts.items():
+            shape = self.passed.values[owner.nodes[name]].shape[1:]
+            begun[owner.nodes[name]] = start.reshape(*start.shape[:2], *shape)
+        layers = {layer: owner.nodes[layer] for layer in owner.layers}
+        with torch.no_grad():
+            found = self.passed.relevance(begun, (owner.input, *layers.values()))
+        return found[owner.input], {n: found[node] for n, node in layers.items()}
+
+    def conditional(
+        self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], str]:
+        """Send the relevance of single channels to the input."""
+        owner = self.owner
+        n_targets = next(iter(relevance.values())).shape[1]
+        wanted = {
+            owner.nodes[n]: rows.shape[1] * n_targets for n, rows in channels.items()
+        }
+        with torch.no_grad():
+            if owner.costs.forward(tuple(wanted)) <= owner.costs.reverse(wanted):
+                return self._sweep(relevance, channels), "forward"
+            found = {
+                layer: self._send_channels(layer, relevance[layer], rows)
+                for layer, rows in channels.items()
+            }
+            return found, "reverse"
+
+    def _sweep(
+        self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Compute heatmaps upwards, as many positions at a time as memory allows."""
+        nodes = {self.owner.nodes[layer]: layer for layer in channels}
+        step = self.owner.costs.positions(tuple(nodes), self.owner.memory_budget)
+        n_positions = len(next(iter(channels.values())))
+        parts: dict[str, list[Tensor]] = {layer: [] for layer in channels}
+        for first in range(0, n_positions, step):
+            rows = slice(first, min(first + step, n_positions))
+            part = self.passed.take(rows)
+            n_rows = rows.stop - rows.start
+            side = self.passed.values[self.owner.input].shape[2:]
+            active = np.ones((n_rows, side[0] * side[1]), np.bool_)
+            sweep = Sweep(part, active, self.owner.plans(n_rows))
+            for node, tangents in sweep.tangents(tuple(nodes)):
+                layer = nodes[node]
+                maps = conditional_heatmaps(tangents, relevance[layer][rows])
+                maps = _pick(maps, channels[layer][rows])
+                parts[layer].append(maps.unflatten(3, side))
+        return {layer: torch.cat(found) for layer, found in parts.items()}
+
+    def _send_channels(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
+        """Send each channel's relevance down by itself, several at a time."""
+        n_channels = channels.shape[1]
+        step = max(1, _REVERSE_ROWS // (len(channels) * relevance.shape[1]))
+        node, end = self.owner.nodes[layer], self.owner.input
+        parts = []
+        for first in range(0, n_channels, step):
+            chosen = _only(relevance, channels[:, first : first + step])
+            sent = self.passed.relevance({node: chosen.flatten(1, 2)}, (end,))[end]
+            parts.append(sent.sum(2).unflatten(1, chosen.shape[1:3]))
+        return torch.cat(parts, 2)
+
+
+def _pick(maps: Tensor, channels: Tensor) -> Tensor:
+    """Pick channels (N, K) from the maps of all, (N, T, C, P)."""
+    n_channels = maps.shape[2]
+    if channels.shape[1] == n_channels and bool(
+        (channels == torch.arange(n_channels, device=channels.device)).all()
+    ):
+        return maps
+    index = channels[:, None, :, None].expand(-1, maps.shape[1], -1, maps.shape[3])
+    return maps.gather(2, index)
+
+
+def _only(relevance: Tensor, channels: Tensor) -> Tensor:
+    """Keep one channel each of relevance (N, T, C, H, W): (N, T, K, C, H, W)."""
+    n, t, c, h, w = relevance.shape
+    k = channels.shape[1]
+    chosen = relevance.new_zeros(n, t, k, c, h, w)
+    index = channels[:, None, :, None, None, None].expand(n, t, k, 1, h, w)
+    source = relevance.gather(2, index[:, :, :, 0])[:, :, :, None]
+    return chosen.scatter_(3, index, source)

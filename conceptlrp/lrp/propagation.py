@@ -1,0 +1,123 @@
+"""How relevance gets through a network: the native engine, or zennit's hooks.
+
+Both answer the same few questions about a forward pass, so that what explains
+positions need not know which of them is at work.
+
+Shapes use N positions, T targets, P planes, C channels of an H x W feature map
+(1 x 1 behind a linear module), K channels asked for and n x n squares.
+"""
+
+import warnings
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from torch import Tensor, fx
+from zennit.core import Composite
+
+from conceptlrp.lrp.composites import module_rules
+from conceptlrp.lrp.engine import NativePropagation
+from conceptlrp.lrp.hooks import HookPropagation
+from conceptlrp.lrp.program import UnknownOperationError, read_program
+
+
+class Passed(Protocol):
+    """One forward pass through which relevance can flow.
+
+    Attributes
+    ----------
+    outputs : dict of str to Tensor
+        "policy" (N, A) and, where the network has one, "value" (N, 1).
+    features : dict of str to Tensor of shape (N, C, H, W)
+        Feature map of every layer.
+    """
+
+    @property
+    def outputs(self) -> Mapping[str, Tensor]: ...  # noqa: D102
+
+    @property
+    def features(self) -> Mapping[str, Tensor]: ...  # noqa: D102
+
+    def relevance(
+        self, starts: Mapping[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Send relevance from outputs or layers down to the input.
+
+        Parameters
+        ----------
+        starts : mapping of str to Tensor of shape (N, T, ...)
+            Where relevance starts, by the name of an output or a layer.
+
+        Returns
+        -------
+        Tensor of shape (N, T, P, n, n)
+            Relevance of the input.
+        dict of str to Tensor of shape (N, T, C, H, W)
+            Relevance of every layer.
+        """
+
+    def conditional(
+        self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], str]:
+        """Send the relevance of single channels to the input.
+
+        Parameters
+        ----------
+        relevance : mapping of str to Tensor of shape (N, T, C, H, W)
+            Relevance of layers.
+        channels : mapping of str to Tensor of shape (N, K)
+            For some of the layers the channels, position by position.
+
+        Returns
+        -------
+        dict of str to Tensor of shape (N, T, K, n, n)
+            Input relevance through each channel alone, planes summed.
+        str
+            How it was computed: "forward", "reverse" or "hooks".
+        """
+
+
+class Propagation(Protocol):
+    """A network with its rules, ready for forward passes."""
+
+    def forward(self, planes: Tensor) -> AbstractContextManager[Passed]:
+        """Run the network on planes (N, P, n, n)."""
+
+
+def make_propagation(
+    network: fx.GraphModule,
+    composite: Composite,
+    taps: Mapping[str, str],
+    planes: Tensor,
+    *,
+    memory_budget: int,
+) -> Propagation:
+    """Prepare the native engine, or hooks for what it does not know.
+
+    Parameters
+    ----------
+    network : GraphModule
+        Network without batch norms.
+    composite : Composite
+        Rules of its modules.
+    taps : mapping of str to str
+        For every layer the module whose output is its feature map.
+    planes : Tensor of shape (1, P, n, n)
+        An input, for shapes, dtype and device.
+    memory_budget : int
+        Bytes that tangents may take at a time.
+
+    Warns
+    -----
+    UserWarning
+        Once, naming the module and rule, when hooks are needed.
+    """
+    try:
+        program = read_program(network, module_rules(composite, network))
+        return NativePropagation(program, taps, planes, memory_budget)
+    except UnknownOperationError as error:
+        warnings.warn(
+            f"{error}: relevance goes through zennit's hooks, which is slower",
+            stacklevel=2,
+        )
+    return HookPropagation(network, composite, taps)
