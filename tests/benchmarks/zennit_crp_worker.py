@@ -53,16 +53,13 @@ from zennit.composites import (  # noqa: E402
     LayerMapComposite,
     SpecialFirstLayerMapComposite,
 )
-from zennit.core import Composite  # noqa: E402
 from zennit.rules import Epsilon, Flat, WSquare  # noqa: E402
 from zennit.types import Linear  # noqa: E402
 
 _EPSILON = [*LAYER_MAP_BASE, (Linear, Epsilon())]
 COMPOSITES = {
     "epsilon": lambda: LayerMapComposite(_EPSILON),
-    "epsilon-flat": lambda: SpecialFirstLayerMapComposite(
-        _EPSILON, [(Linear, Flat())]
-    ),
+    "epsilon-flat": lambda: SpecialFirstLayerMapComposite(_EPSILON, [(Linear, Flat())]),
     "epsilon-plus": EpsilonPlus,
     "epsilon-plus-flat": EpsilonPlusFlat,
     "epsilon-alpha2-beta1-flat": EpsilonAlpha2Beta1Flat,
@@ -76,7 +73,8 @@ def read_network(path: Path) -> nn.Sequential:
     """Build the network that a file describes, its modules in execution order."""
     with np.load(path) as arrays:
         steps = json.loads(str(arrays["steps"]))
-        return nn.Sequential(OrderedDict((s["name"], _module(s, arrays)) for s in steps))
+        modules = OrderedDict((step["name"], _module(step, arrays)) for step in steps)
+    return nn.Sequential(modules)
 
 
 def _module(step: dict[str, Any], arrays: Any) -> nn.Module:
@@ -118,7 +116,7 @@ class Worker:
         """Answer one request: the method of its name with its options."""
         torch.set_num_threads(request["threads"])
         self.network = self.networks[request["dtype"]]
-        self.composite: Composite = COMPOSITES[request["composite"]]()
+        self.composite = COMPOSITES[request["composite"]]()
         with np.load(request["positions"]) as arrays:
             self.planes = torch.from_numpy(arrays["planes"])
             self.actions = [int(action) for action in arrays["actions"]]
@@ -178,7 +176,9 @@ class Worker:
             last = now
         return {"batches": seconds, "channels": n_channels}
 
-    def reference_seconds(self, layers: list[str], *, batch_size: int) -> dict[str, Any]:
+    def reference_seconds(
+        self, layers: list[str], *, batch_size: int
+    ) -> dict[str, Any]:
         """Time `FeatureVisualization.run` over all positions."""
         with tempfile.TemporaryDirectory() as folder:
             visualization = FeatureVisualization(
@@ -194,7 +194,7 @@ class Worker:
 
 @contextmanager
 def _quiet() -> Any:
-    """Send what libraries print to standard error, where nobody takes it for an answer."""
+    """Keep answers apart from what libraries print, which goes to standard error."""
     with open(os.dup(1), "w") as answers:  # noqa: PTH123
         os.dup2(2, 1)
         yield answers

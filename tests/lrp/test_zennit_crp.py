@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+
+from conceptlrp.lrp import attribute
+from conceptlrp.networks import OthelloNet
+from conceptlrp.othello import Corpus
 from tests.benchmarks.zennit_crp import ZennitCrp
 from tests.benchmarks.zennit_crp_environment import (
     EnvironmentUnavailableError,
     zennit_crp_python,
 )
-
-from conceptlrp.lrp import attribute
-from conceptlrp.networks import OthelloNet
-from conceptlrp.othello import Corpus
 
 pytestmark = pytest.mark.slow
 
