@@ -8,21 +8,26 @@ from conceptlrp.networks.checkpoint import (
     save_network,
 )
 from conceptlrp.networks.demo import demo_corpus, demo_network, demo_path
+from conceptlrp.networks.detectors import Detector
 from conceptlrp.networks.othello_net import OthelloNet
-from conceptlrp.networks.patterns import DEFAULT_PATTERNS, Pattern
+from conceptlrp.networks.patterns import Pattern
 from conceptlrp.networks.planes import (
     actions_of_squares,
     board_planes,
     legal_actions,
     squares_of_actions,
 )
-from conceptlrp.networks.planted import Detector, PlantedNetwork, planted_network
+from conceptlrp.networks.planted import (
+    DEFAULT_PATTERNS,
+    PlantedNetwork,
+    planted_network,
+)
 from conceptlrp.networks.predict import Prediction, predict
 from conceptlrp.networks.residual_tower import ResidualTower
 
 __all__ = [
-    "BoardNetwork",
     "DEFAULT_PATTERNS",
+    "BoardNetwork",
     "Detector",
     "OthelloNet",
     "Pattern",
