@@ -27,9 +27,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from conceptlrp.errors import CheckpointError, OutputExistsError
-from conceptlrp.networks.azg import read_azg
+from conceptlrp.networks.azg import is_pickle, read_azg
 from conceptlrp.networks.board_network import BoardNetwork
-from conceptlrp.networks.weights import ARCHITECTURES, load_weights
+from conceptlrp.networks.weights import check_architecture, load_weights
 
 FORMAT = "conceptlrp-network"
 ENCODING_VERSION = "1"
@@ -59,7 +59,7 @@ def load_network(path: str | os.PathLike[str]) -> BoardNetwork:
     if not file.is_file():
         message = f"{file}: no such file"
         raise CheckpointError(message)
-    if _is_pickle(file):
+    if is_pickle(file):
         return load_weights(read_azg(file), file)
     header = read_header(file)
     network = load_weights(_read_tensors(file), file)
@@ -105,7 +105,7 @@ def save_network(
         If `dtype` is another one or too small for the weights, or the network is of
         a class that could not be loaded again.
     """
-    _check_class(network)
+    check_architecture(network)
     target = Path(path)
     tensors = _rounded(network, dtype)
     header = {
@@ -186,20 +186,6 @@ def write_whole(path: Path, content: bytes, *, overwrite: bool) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
-
-
-def _is_pickle(file: Path) -> bool:
-    """Tell torch's files: a zip archive, or a bare pickle of protocol 2 and up."""
-    with file.open("rb") as opened:
-        start = opened.read(4)
-    return start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] <= b"\x05")
-
-
-def _check_class(network: nn.Module) -> None:
-    if type(network) not in ARCHITECTURES:
-        names = " or ".join(known.__name__ for known in ARCHITECTURES)
-        message = f"the network is a {type(network).__name__}, expected {names}"
-        raise ValueError(message)
 
 
 def _check_header(header: dict[str, Any], file: Path) -> None:

@@ -51,16 +51,35 @@ def load_weights(state: Mapping[str, Tensor], file: Path) -> BoardNetwork:
     """
     is_tower = "stem.conv.weight" in state
     build = _residual_tower(state, file) if is_tower else _othello_net(state, file)
-    # On the meta device a network costs no memory, whatever the file claims.
+    # On the meta device a network costs no memory, whatever the file claims, and
+    # draws no random numbers.
     with torch.device("meta"):
-        sketch = build()
-    _check_names(state, sketch, file)
-    for name, tensor in sketch.state_dict().items():
+        network = build()
+    expected = network.state_dict()
+    _check_names(state, network, file)
+    for name, tensor in expected.items():
         if name in state:
             _check_tensor(name, state[name], tensor, file)
-    network = build()
-    network.load_state_dict(network.state_dict() | dict(state))
+    weights = {
+        name: state.get(name, torch.zeros(tensor.shape)).to(tensor.dtype).contiguous()
+        for name, tensor in expected.items()
+    }
+    network.load_state_dict(weights, assign=True)
     return network.eval()
+
+
+def check_architecture(network: BoardNetwork) -> None:
+    """Refuse a network of a class that could not be loaded again.
+
+    Raises
+    ------
+    ValueError
+        Naming the classes that can.
+    """
+    if type(network) not in ARCHITECTURES:
+        names = " or ".join(known.__name__ for known in ARCHITECTURES)
+        message = f"the network is of class {type(network).__name__}, expected {names}"
+        raise ValueError(message)
 
 
 def _othello_net(state: _Weights, file: Path) -> _Builder:
@@ -112,15 +131,15 @@ def _board_size(actions: int, file: Path, **counts: int) -> int:
     return size
 
 
-def _check_names(state: _Weights, sketch: BoardNetwork, file: Path) -> None:
-    expected = sketch.state_dict()
+def _check_names(state: _Weights, network: BoardNetwork, file: Path) -> None:
+    expected = network.state_dict()
     counters = {name for name in expected if name.endswith("num_batches_tracked")}
     missing = [name for name in expected if name not in state and name not in counters]
     unknown = [name for name in state if name not in expected]
     for names, what in ((missing, "lacks"), (unknown, "holds the unknown tensor")):
         if names:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            kind = type(sketch).__name__
+            kind = type(network).__name__
             message = f"{file}: {what} {names[0]}{more}; expected those of {kind}"
             raise CheckpointError(message)
 
