@@ -155,8 +155,12 @@ class ZennitCrp:
         composite: str,
         dtype: str,
         channels: Sequence[int] | None = None,
+        n_positions: int | None = None,
     ) -> dict[str, NDArray[np.floating]]:
-        """Compute conditional heatmaps (N, K, n, n) of layers, of all channels."""
+        """Compute conditional heatmaps (N, K, n, n) of channels of layers.
+
+        Of all channels and positions, unless a choice of them is given.
+        """
         result = self.folder / "heatmaps.npz"
         self.ask(
             "heatmaps",
@@ -164,6 +168,7 @@ class ZennitCrp:
             dtype=dtype,
             layers=list(layers),
             channels=None if channels is None else list(channels),
+            n_positions=n_positions,
             result=str(result),
         )
         with np.load(result) as arrays:

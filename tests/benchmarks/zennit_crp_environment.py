@@ -9,7 +9,6 @@ of them here, and the worker that runs there lends them placeholders.
 
 import subprocess
 import sys
-import tempfile
 import venv
 from pathlib import Path
 
@@ -53,11 +52,6 @@ def zennit_crp_python(folder: Path | None = None) -> Path:
         _refuse_other_content(folder)
         _make(folder, python)
     return python
-
-
-def temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    """Return a folder for an environment that is to be used once."""
-    return tempfile.TemporaryDirectory(prefix="conceptlrp-zennit-crp-")
 
 
 def _refuse_other_content(folder: Path) -> None:

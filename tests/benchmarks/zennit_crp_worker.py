@@ -128,9 +128,16 @@ class Worker:
         return {"torch": torch.__version__, "python": sys.version.split()[0]}
 
     def heatmaps(
-        self, layers: list[str], *, channels: list[int] | None, result: str
+        self,
+        layers: list[str],
+        *,
+        channels: list[int] | None,
+        n_positions: int | None,
+        result: str,
     ) -> dict[str, Any]:
         """Write the conditional heatmaps (N, K, n, n) of channels of layers."""
+        self.planes = self.planes[:n_positions]
+        self.actions = self.actions[:n_positions]
         found = {layer: self._layer_heatmaps(layer, channels) for layer in layers}
         np.savez(result, **found)
         return {"result": result}

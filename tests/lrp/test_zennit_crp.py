@@ -1,6 +1,7 @@
 """Conditional heatmaps equal those of zennit-crp, in an environment of its own."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_conditional_heatmaps_equal_those_of_zennit_crp(
     positions: Corpus,
 ) -> None:
     found = attribute(
-        small_network.double(),
+        deepcopy(small_network).double(),
         positions,
         composite=composite,
         layers=LAYERS,
