@@ -25,13 +25,14 @@ class Timing:
         return min(self.seconds)
 
 
-def timed(work: Callable[[], object]) -> Contestant:
-    """Turn work into a contestant that returns how long it took."""
+def timed(work: Callable[[], object], *, repeats: int = 1) -> Contestant:
+    """Turn work into a contestant that returns how long it took, on average."""
 
     def contestant() -> float:
         start = time.perf_counter()
-        work()
-        return time.perf_counter() - start
+        for _ in range(repeats):
+            work()
+        return (time.perf_counter() - start) / repeats
 
     return contestant
 
