@@ -34,7 +34,7 @@ from conceptlrp.errors import ConceptLRPError, OutputExistsError
 
 if TYPE_CHECKING:
     from conceptlrp.clustering import Clustering
-    from conceptlrp.networks import OthelloNet
+    from conceptlrp.networks import BoardNetwork
     from conceptlrp.othello import Corpus
     from conceptlrp.store import Store
 
@@ -360,7 +360,7 @@ def _check_free(path: Path, *, overwrite: bool) -> None:
         raise OutputExistsError(msg)
 
 
-def _network(path: str) -> "OthelloNet":
+def _network(path: str) -> "BoardNetwork":
     from conceptlrp.networks import demo_network, load_network
 
     return demo_network() if path == "demo" else load_network(Path(path))
@@ -381,7 +381,7 @@ def _positions(paths: list[str], sample: int | None, seed: int) -> "Corpus":
 
 
 def _attribute(
-    network: "OthelloNet", positions: "Corpus", out: Path, **options: Any
+    network: "BoardNetwork", positions: "Corpus", out: Path, **options: Any
 ) -> "Store":
     from conceptlrp.lrp import attribute_corpus
 

@@ -1,5 +1,6 @@
-"""Networks: input planes, OthelloNet of alpha-zero-general, checkpoints."""
+"""Networks: input planes, OthelloNet, ResidualTower, planted networks, checkpoints."""
 
+from conceptlrp.networks.board_network import BoardNetwork
 from conceptlrp.networks.checkpoint import (
     load_network,
     network_digest,
@@ -7,18 +8,32 @@ from conceptlrp.networks.checkpoint import (
     save_network,
 )
 from conceptlrp.networks.demo import demo_corpus, demo_network, demo_path
+from conceptlrp.networks.detectors import Detector
 from conceptlrp.networks.othello_net import OthelloNet
+from conceptlrp.networks.patterns import Pattern
 from conceptlrp.networks.planes import (
     actions_of_squares,
     board_planes,
     legal_actions,
     squares_of_actions,
 )
+from conceptlrp.networks.planted import (
+    DEFAULT_PATTERNS,
+    PlantedNetwork,
+    planted_network,
+)
 from conceptlrp.networks.predict import Prediction, predict
+from conceptlrp.networks.residual_tower import ResidualTower
 
 __all__ = [
+    "DEFAULT_PATTERNS",
+    "BoardNetwork",
+    "Detector",
     "OthelloNet",
+    "Pattern",
+    "PlantedNetwork",
     "Prediction",
+    "ResidualTower",
     "actions_of_squares",
     "board_planes",
     "demo_corpus",
@@ -27,6 +42,7 @@ __all__ = [
     "legal_actions",
     "load_network",
     "network_digest",
+    "planted_network",
     "predict",
     "read_header",
     "save_network",

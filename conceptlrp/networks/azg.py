@@ -40,6 +40,13 @@ _ITEM_BYTES = {
 _REBUILDERS = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter")
 
 
+def is_pickle(file: Path) -> bool:
+    """Tell torch's files: a zip archive, or a bare pickle of protocol 2 and up."""
+    with file.open("rb") as opened:
+        start = opened.read(4)
+    return start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] <= b"\x05")
+
+
 def read_azg(file: Path) -> Mapping[str, Tensor]:
     """Read the weights of a checkpoint that alpha-zero-general wrote.
 

@@ -5,7 +5,8 @@ what the numbers are:
 
     format            "conceptlrp-network"
     encoding-version  "1"
-    architecture      JSON: {"name": "OthelloNet", "channels": 64, "size": 8}
+    architecture      JSON: {"name": "OthelloNet", "channels": 64, "size": 8}; see
+                      `BoardNetwork.architecture`
     digest            sha256 of the weights (see `network_digest`)
     training          JSON: whatever the training has to say for itself
 
@@ -26,15 +27,15 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from conceptlrp.errors import CheckpointError, OutputExistsError
-from conceptlrp.networks.azg import read_azg
-from conceptlrp.networks.othello_net import OthelloNet
-from conceptlrp.networks.weights import load_weights
+from conceptlrp.networks.azg import is_pickle, read_azg
+from conceptlrp.networks.board_network import BoardNetwork
+from conceptlrp.networks.weights import check_architecture, load_weights
 
 FORMAT = "conceptlrp-network"
 ENCODING_VERSION = "1"
 
 
-def load_network(path: str | os.PathLike[str]) -> OthelloNet:
+def load_network(path: str | os.PathLike[str]) -> BoardNetwork:
     """Read a network from our file or from alpha-zero-general's ``.pth.tar``.
 
     Parameters
@@ -44,35 +45,34 @@ def load_network(path: str | os.PathLike[str]) -> OthelloNet:
 
     Returns
     -------
-    OthelloNet
-        In float32 and in evaluation mode.
+    BoardNetwork
+        An `OthelloNet` or a `ResidualTower`, in float32 and in evaluation mode.
 
     Raises
     ------
     CheckpointError
         If the file is none of the two, is damaged, runs code when it is read, holds
-        numbers that are not finite, or is not an OthelloNet; the message names the
+        numbers that are not finite, or is neither network; the message names the
         first tensor that does not fit.
     """
     file = Path(path)
     if not file.is_file():
         message = f"{file}: no such file"
         raise CheckpointError(message)
-    if _is_pickle(file):
+    if is_pickle(file):
         return load_weights(read_azg(file), file)
     header = read_header(file)
-    architecture = header["architecture"]
     network = load_weights(_read_tensors(file), file)
-    found = {"name": "OthelloNet", "channels": network.channels, "size": network.size}
-    if architecture != found:
-        message = f"{file}: the header says {architecture}, the weights are {found}"
+    said, found = header["architecture"], network.architecture
+    if said != found:
+        message = f"{file}: the header says {said}, the weights are {found}"
         raise CheckpointError(message)
     _check_digest(network, header["digest"], file)
     return network
 
 
 def save_network(
-    network: OthelloNet,
+    network: BoardNetwork,
     path: str | os.PathLike[str],
     *,
     training: dict[str, Any] | None = None,
@@ -85,7 +85,7 @@ def save_network(
 
     Parameters
     ----------
-    network : OthelloNet
+    network : OthelloNet or ResidualTower
         Any mode and device.
     path : path
         Where to write, usually ``NAME.safetensors``.
@@ -102,16 +102,16 @@ def save_network(
     OutputExistsError
         If something stands at `path` already.
     ValueError
-        If `dtype` is another one or too small for the weights.
+        If `dtype` is another one or too small for the weights, or the network is of
+        a class that could not be loaded again.
     """
+    check_architecture(network)
     target = Path(path)
     tensors = _rounded(network, dtype)
     header = {
         "format": FORMAT,
         "encoding-version": ENCODING_VERSION,
-        "architecture": json.dumps(
-            {"name": "OthelloNet", "channels": network.channels, "size": network.size}
-        ),
+        "architecture": json.dumps(network.architecture),
         "digest": _digest(tensors),
         "training": json.dumps(training or {}),
     }
@@ -188,13 +188,6 @@ def write_whole(path: Path, content: bytes, *, overwrite: bool) -> None:
     partial.replace(path)
 
 
-def _is_pickle(file: Path) -> bool:
-    """Tell torch's files: a zip archive, or a bare pickle of protocol 2 and up."""
-    with file.open("rb") as opened:
-        start = opened.read(4)
-    return start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] <= b"\x05")
-
-
 def _check_header(header: dict[str, Any], file: Path) -> None:
     if header.get("format") != FORMAT:
         message = f"{file}: a safetensors file, but not one of a conceptlrp network"
@@ -217,7 +210,7 @@ def _read_tensors(file: Path) -> dict[str, Tensor]:
         return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
 
 
-def _check_digest(network: OthelloNet, digest: str, file: Path) -> None:
+def _check_digest(network: BoardNetwork, digest: str, file: Path) -> None:
     found = network_digest(network)
     if found != digest:
         message = (

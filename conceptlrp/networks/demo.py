@@ -59,7 +59,9 @@ def demo_network() -> OthelloNet:
     >>> demo_network().channels
     64
     """
-    return load_network(demo_path(NETWORK))
+    network = load_network(demo_path(NETWORK))
+    assert isinstance(network, OthelloNet)
+    return network
 
 
 def demo_corpus(*, seed: int = 0) -> Corpus:

@@ -11,10 +11,10 @@ Shapes use N positions, C channels and a board of n x n squares.
 
 from torch import Tensor, nn
 
-SIZES = (6, 8)
+from conceptlrp.networks.board_network import BoardNetwork, check_options
 
 
-class OthelloNet(nn.Module):
+class OthelloNet(BoardNetwork):
     """Four convolutions and four fully connected layers, as `OthelloNNet`.
 
     Parameters
@@ -48,7 +48,7 @@ class OthelloNet(nn.Module):
         self, channels: int = 512, size: int = 8, dropout: float = 0.3
     ) -> None:
         super().__init__()
-        _check(channels, size)
+        check_options(size=size, channels=channels)
         self.channels = channels
         self.size = size
         self._add_convolutions()
@@ -95,12 +95,3 @@ class OthelloNet(nn.Module):
                 break
             x = module(x)
         return self.fc3(x), self.fc4(x)
-
-
-def _check(channels: int, size: int) -> None:
-    if size not in SIZES:
-        message = f"size is {size}, expected 6 or 8"
-        raise ValueError(message)
-    if channels < 1:
-        message = f"channels is {channels}, expected at least 1"
-        raise ValueError(message)

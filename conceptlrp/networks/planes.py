@@ -1,10 +1,10 @@
 """Planes and actions: how a network of alpha-zero-general sees the game.
 
-A position goes in as one plane, own minus opponent, so that the network knows
-neither the colour to move nor the moves before. A move comes out as an action:
-``size * row + column`` for a square and ``size * size`` for a pass, where squares
-are numbered as in `conceptlrp.othello` (a 6 x 6 board sits in the middle of the
-8 x 8 word). N is the number of positions, n the size of the board.
+A position goes in as one plane, own minus opponent, or as two, own and opponent; the
+network knows neither the colour to move nor the moves before. A move comes out as an
+action: ``size * row + column`` for a square and ``size * size`` for a pass, where
+squares are numbered as in `conceptlrp.othello` (a 6 x 6 board sits in the middle of
+the 8 x 8 word). N is the number of positions, n the size of the board.
 """
 
 from typing import TypeVar
@@ -18,8 +18,10 @@ Float32Array = NDArray[np.float32]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-def board_planes(own: ArrayLike, opponent: ArrayLike, *, size: int = 8) -> Float32Array:
-    """Turn bitboards into the input of a network: own minus opponent.
+def board_planes(
+    own: ArrayLike, opponent: ArrayLike, *, size: int = 8, planes: int = 1
+) -> Float32Array:
+    """Turn bitboards into the input of a network.
 
     Parameters
     ----------
@@ -27,11 +29,14 @@ def board_planes(own: ArrayLike, opponent: ArrayLike, *, size: int = 8) -> Float
         Discs of the player to move and of the other one.
     size : int
         Squares along one side of the board, 6 or 8.
+    planes : int
+        1 for own minus opponent, 2 for own and opponent apart.
 
     Returns
     -------
-    ndarray of float32, shape (N, 1, n, n)
-        +1 for an own disc, -1 for one of the opponent, row 0 being rank 1.
+    ndarray of float32, shape (N, planes, n, n)
+        One plane: +1 for an own disc, -1 for one of the opponent. Two planes: 1 for
+        an own disc, 1 for one of the opponent. Row 0 is rank 1.
 
     Examples
     --------
@@ -41,7 +46,19 @@ def board_planes(own: ArrayLike, opponent: ArrayLike, *, size: int = 8) -> Float
     array([[-1.,  1.],
            [ 1., -1.]], dtype=float32)
     """
-    return crop(difference(own, opponent), size=size).astype(np.float32)
+    return as_planes(difference(own, opponent), size=size, planes=planes)
+
+
+def as_planes(
+    discs: NDArray[np.int8], *, size: int = 8, planes: int = 1
+) -> Float32Array:
+    """Turn +1, -1 and 0 of shape (N, 64) into planes of shape (N, planes, n, n)."""
+    if planes not in (1, 2):
+        message = f"planes is {planes}, expected 1 or 2"
+        raise ValueError(message)
+    kinds = (discs,) if planes == 1 else (discs > 0, discs < 0)
+    cropped = [crop(kind.astype(np.float32), size=size) for kind in kinds]
+    return np.concatenate(cropped, axis=1)
 
 
 def difference(own: ArrayLike, opponent: ArrayLike) -> NDArray[np.int8]:

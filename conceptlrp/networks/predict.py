@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.networks.othello_net import OthelloNet
+from conceptlrp.networks.board_network import BoardNetwork
 from conceptlrp.networks.planes import board_planes, legal_actions, squares_of_actions
 
 Float32Array = NDArray[np.float32]
@@ -38,7 +38,7 @@ class Prediction:
 
 
 def predict(
-    network: OthelloNet,
+    network: BoardNetwork,
     own: ArrayLike,
     opponent: ArrayLike,
     *,
@@ -48,7 +48,7 @@ def predict(
 
     Parameters
     ----------
-    network : OthelloNet
+    network : BoardNetwork
         It is left in the mode in which it was.
     own, opponent : array_like of uint64, shape (N,)
         Discs of the player to move and of the other one.
@@ -61,13 +61,14 @@ def predict(
 
     Examples
     --------
+    >>> from conceptlrp.networks import OthelloNet
     >>> from conceptlrp.othello import start
     >>> own, opponent = start()
     >>> prediction = predict(OthelloNet(channels=2), [own], [opponent])
     >>> prediction.probabilities.nonzero()[1].tolist()
     [19, 26, 37, 44]
     """
-    planes = board_planes(own, opponent, size=network.size)
+    planes = board_planes(own, opponent, size=network.size, planes=network.planes)
     legal = legal_actions(own, opponent, size=network.size)
     logits, value = _forward(network, planes, batch_size)
     masked = np.where(legal, logits, -np.inf)
@@ -80,7 +81,7 @@ def predict(
 
 
 def _forward(
-    network: OthelloNet, planes: Float32Array, batch_size: int
+    network: BoardNetwork, planes: Float32Array, batch_size: int
 ) -> tuple[Float32Array, Float32Array]:
     """Run the planes in batches; logits (N, A) and value before tanh (N,)."""
     device = next(network.parameters()).device

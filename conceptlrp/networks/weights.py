@@ -1,6 +1,11 @@
-"""Weights that came from a file, compared with those of an OthelloNet."""
+"""Weights that came from a file, compared with those of the network they are of.
 
-from collections.abc import Mapping
+What network that is follows from the weights themselves: a tensor that only one
+architecture has says which, and the shapes of a few tensors say how large.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
 from math import isqrt
 from pathlib import Path
 
@@ -8,26 +13,34 @@ import torch
 from torch import Tensor
 
 from conceptlrp.errors import CheckpointError
-from conceptlrp.networks.othello_net import SIZES, OthelloNet
+from conceptlrp.networks.board_network import SIZES, BoardNetwork
+from conceptlrp.networks.othello_net import OthelloNet
+from conceptlrp.networks.residual_tower import ResidualTower
+
+#: The networks that a file can hold.
+ARCHITECTURES: tuple[type[BoardNetwork], ...] = (OthelloNet, ResidualTower)
+
+_Weights = Mapping[str, Tensor]
+_Builder = Callable[[], BoardNetwork]
 
 
-def load_weights(state: Mapping[str, Tensor], file: Path) -> OthelloNet:
+def load_weights(state: Mapping[str, Tensor], file: Path) -> BoardNetwork:
     """Build the network that the weights belong to and give them to it.
 
-    Channels follow from ``conv1.weight``, the size of the board from ``fc3.weight``;
-    every tensor is then compared with what a network of that shape has.
+    Every tensor is compared with what a network of that shape has.
 
     Parameters
     ----------
     state : mapping of str to Tensor
-        Weights by alpha-zero-general's names. Batch counters may be missing, as
-        they are in files of torch before 0.4.1.
+        Weights by the names of `OthelloNet` (those of alpha-zero-general) or of
+        `ResidualTower`. Batch counters may be missing, as they are in files of
+        torch before 0.4.1.
     file : path
         Named in messages.
 
     Returns
     -------
-    OthelloNet
+    BoardNetwork
         In float32 and in evaluation mode.
 
     Raises
@@ -36,13 +49,14 @@ def load_weights(state: Mapping[str, Tensor], file: Path) -> OthelloNet:
         If a tensor is missing, unknown, of another shape, not of numbers, not
         finite, or claims more numbers than it stores.
     """
-    channels, size = _architecture(state, file)
+    is_tower = "stem.conv.weight" in state
+    build = _residual_tower(state, file) if is_tower else _othello_net(state, file)
     # On the meta device a network costs no memory, whatever the file claims, and
     # draws no random numbers.
     with torch.device("meta"):
-        network = OthelloNet(channels, size)
+        network = build()
     expected = network.state_dict()
-    _check_names(state, expected, file)
+    _check_names(state, network, file)
     for name, tensor in expected.items():
         if name in state:
             _check_tensor(name, state[name], tensor, file)
@@ -54,37 +68,79 @@ def load_weights(state: Mapping[str, Tensor], file: Path) -> OthelloNet:
     return network.eval()
 
 
-def _architecture(state: Mapping[str, Tensor], file: Path) -> tuple[int, int]:
-    """Channels and board size, from the first and the policy layer."""
-    for name, dimensions in (("conv1.weight", 4), ("fc3.weight", 2)):
-        if name not in state or state[name].dim() != dimensions:
-            found = tuple(state[name].shape) if name in state else "no such tensor"
-            message = (
-                f"{file}: {name}: {found}, expected {dimensions} dimensions; the file "
-                "does not hold alpha-zero-general's OthelloNNet"
-            )
-            raise CheckpointError(message)
-    channels, actions = state["conv1.weight"].shape[0], state["fc3.weight"].shape[0]
-    size = isqrt(max(actions - 1, 0))
-    if channels < 1 or size not in SIZES or size * size + 1 != actions:
+def check_architecture(network: BoardNetwork) -> None:
+    """Refuse a network of a class that could not be loaded again.
+
+    Raises
+    ------
+    ValueError
+        Naming the classes that can.
+    """
+    if type(network) not in ARCHITECTURES:
+        names = " or ".join(known.__name__ for known in ARCHITECTURES)
+        message = f"the network is of class {type(network).__name__}, expected {names}"
+        raise ValueError(message)
+
+
+def _othello_net(state: _Weights, file: Path) -> _Builder:
+    channels = _shape(state, "conv1.weight", 4, file)[0]
+    actions = _shape(state, "fc3.weight", 2, file)[0]
+    size = _board_size(actions, file, channels=channels)
+    return partial(OthelloNet, channels, size)
+
+
+def _residual_tower(state: _Weights, file: Path) -> _Builder:
+    channels, planes = _shape(state, "stem.conv.weight", 4, file)[:2]
+    actions = _shape(state, "policy_head.fc.weight", 2, file)[0]
+    units = _shape(state, "value_head.fc1.weight", 2, file)[0]
+    blocks = sum(name.endswith(".conv1.weight") for name in state)
+    counts = {"channels": channels, "blocks": blocks, "value units": units}
+    size = _board_size(actions, file, **counts)
+    if planes not in (1, 2):
+        message = f"{file}: {planes} input planes, expected 1 or 2"
+        raise CheckpointError(message)
+    return partial(
+        ResidualTower, channels, blocks, size, planes=planes, value_units=units
+    )
+
+
+def _shape(state: _Weights, name: str, dimensions: int, file: Path) -> tuple[int, ...]:
+    """Return the shape of a tensor that an architecture is recognised by."""
+    if name not in state or state[name].dim() != dimensions:
+        found = tuple(state[name].shape) if name in state else "no such tensor"
         message = (
-            f"{file}: {channels} channels and {actions} actions, expected at least 1 "
-            "channel, and 37 actions (a 6 x 6 board) or 65 (8 x 8)"
+            f"{file}: {name}: {found}, expected {dimensions} dimensions; the file "
+            "holds neither an OthelloNet nor a ResidualTower"
         )
         raise CheckpointError(message)
-    return channels, size
+    return tuple(state[name].shape)
 
 
-def _check_names(
-    state: Mapping[str, Tensor], expected: Mapping[str, Tensor], file: Path
-) -> None:
+def _board_size(actions: int, file: Path, **counts: int) -> int:
+    """Return the size of the board that has so many actions."""
+    for name, count in counts.items():
+        if count < 1:
+            message = f"{file}: {count} {name}, expected at least 1"
+            raise CheckpointError(message)
+    size = isqrt(max(actions - 1, 0))
+    if size not in SIZES or size * size + 1 != actions:
+        message = (
+            f"{file}: {actions} actions, expected 37 (a 6 x 6 board) or 65 (8 x 8)"
+        )
+        raise CheckpointError(message)
+    return size
+
+
+def _check_names(state: _Weights, network: BoardNetwork, file: Path) -> None:
+    expected = network.state_dict()
     counters = {name for name in expected if name.endswith("num_batches_tracked")}
     missing = [name for name in expected if name not in state and name not in counters]
     unknown = [name for name in state if name not in expected]
     for names, what in ((missing, "lacks"), (unknown, "holds the unknown tensor")):
         if names:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            message = f"{file}: {what} {names[0]}{more}; expected an OthelloNet"
+            kind = type(network).__name__
+            message = f"{file}: {what} {names[0]}{more}; expected those of {kind}"
             raise CheckpointError(message)
 
 

@@ -4,7 +4,7 @@ Every game of the WTHOR database starts with f5, so a network that learns from t
 games as they are sees one orientation of the board only. Each position is therefore
 turned by a random one of the 8 symmetries each time it is shown.
 
-Shapes use B positions of a batch and a board of n x n squares.
+Shapes use B positions of a batch, P input planes and a board of n x n squares.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from conceptlrp.networks.planes import actions_of_squares, crop, difference
+from conceptlrp.networks.planes import actions_of_squares, as_planes, difference
 from conceptlrp.othello import Corpus, turn_squares
 
 
@@ -25,8 +25,8 @@ class Batch:
 
     Attributes
     ----------
-    planes : Tensor of shape (B, 1, n, n)
-        Own minus opponent, turned.
+    planes : Tensor of shape (B, P, n, n)
+        Own minus opponent, or own and opponent apart, turned.
     actions : Tensor of int64, shape (B,)
         The move that was played, turned alike.
     outcome : Tensor of shape (B,)
@@ -52,6 +52,8 @@ class BatchMaker:
         Positions of a batch; an incomplete last batch of an epoch is left out.
     seed : int
         Seed of the order and of the symmetries.
+    planes : int
+        1 for own minus opponent, 2 for own and opponent apart.
 
     Raises
     ------
@@ -59,7 +61,9 @@ class BatchMaker:
         If the corpus holds less than one batch.
     """
 
-    def __init__(self, corpus: Corpus, *, batch_size: int, seed: int = 0) -> None:
+    def __init__(
+        self, corpus: Corpus, *, batch_size: int, seed: int = 0, planes: int = 1
+    ) -> None:
         if len(corpus) < batch_size:
             message = (
                 f"the corpus has {len(corpus)} positions, fewer than one batch of "
@@ -69,6 +73,7 @@ class BatchMaker:
         self.corpus = corpus
         self.batch_size = batch_size
         self.seed = seed
+        self.planes = planes
         outcome = corpus.outcome
         self._weight = np.isfinite(outcome).astype(np.float32)
         self._outcome = np.nan_to_num(outcome).astype(np.float32)
@@ -99,7 +104,7 @@ class BatchMaker:
         squares = turn_squares(corpus.played[rows], symmetries)
         discs = difference(corpus.own[rows], corpus.opponent[rows])
         turned = np.take_along_axis(discs, _SOURCE[symmetries], axis=1)
-        planes = crop(turned, size=corpus.size).astype(np.float32)
+        planes = as_planes(turned, size=corpus.size, planes=self.planes)
         return Batch(
             planes=torch.from_numpy(planes),
             actions=torch.from_numpy(actions_of_squares(squares, size=corpus.size)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conceptlrp.networks import OthelloNet, actions_of_squares, legal_actions, predict
+from conceptlrp.networks import BoardNetwork, actions_of_squares, legal_actions, predict
 from conceptlrp.othello import Corpus
 
 
@@ -43,13 +43,13 @@ class Evaluation:
 
 
 def evaluate(
-    network: OthelloNet, corpus: Corpus, *, batch_size: int = 1024
+    network: BoardNetwork, corpus: Corpus, *, batch_size: int = 1024
 ) -> Evaluation:
     """Compare a network with the moves and outcomes of a corpus.
 
     Parameters
     ----------
-    network : OthelloNet
+    network : BoardNetwork
         A network for boards of the corpus's size.
     corpus : Corpus
         At least one position; best from games that were held out of training.

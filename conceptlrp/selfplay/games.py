@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.networks import OthelloNet
+from conceptlrp.networks import BoardNetwork
 from conceptlrp.othello import Games, start, turn, turn_squares
 from conceptlrp.selfplay.arena import play_games, random_openings
 from conceptlrp.selfplay.players import NetworkPlayer
@@ -13,7 +13,7 @@ _IDLE_ROUNDS = 5
 
 
 def sample_games(
-    network: OthelloNet,
+    network: BoardNetwork,
     n: int,
     *,
     temperature: float = 0.5,
@@ -29,7 +29,7 @@ def sample_games(
 
     Parameters
     ----------
-    network : OthelloNet
+    network : BoardNetwork
         Plays both colours.
     n : int
         Number of games, no two of which have the same moves.

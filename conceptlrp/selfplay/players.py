@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.networks import OthelloNet, legal_actions, predict, squares_of_actions
+from conceptlrp.networks import BoardNetwork, legal_actions, predict, squares_of_actions
 from conceptlrp.othello import count, flips, legal_moves
 
 Boards = NDArray[np.uint64]
@@ -80,7 +80,7 @@ class NetworkPlayer:
 
     Attributes
     ----------
-    network : OthelloNet
+    network : BoardNetwork
         Its value is not used.
     temperature : float
         0 plays the best move; otherwise a move with logit z is drawn with a
@@ -89,7 +89,7 @@ class NetworkPlayer:
         Name in results and game files.
     """
 
-    network: OthelloNet
+    network: BoardNetwork
     temperature: float = 0.0
     name: str = "network"
 

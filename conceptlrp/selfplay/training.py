@@ -16,13 +16,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from conceptlrp.networks import OthelloNet
+from conceptlrp.networks import BoardNetwork, OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.selfplay.batches import Batch, BatchMaker
 from conceptlrp.selfplay.evaluation import Evaluation, evaluate
 from conceptlrp.selfplay.progress import Progress, TrainingOptions, TrainingRecord
 
-OnProgress = Callable[[Progress, OthelloNet], None]
+OnProgress = Callable[[Progress, BoardNetwork], None]
 
 _WARM_UP = 0.04
 
@@ -96,7 +96,7 @@ def train_supervised(
 
 
 def train(
-    network: OthelloNet,
+    network: BoardNetwork,
     corpus: Corpus,
     *,
     validation: Corpus | None = None,
@@ -110,7 +110,7 @@ def train(
 
     Parameters
     ----------
-    network : OthelloNet
+    network : OthelloNet or ResidualTower
         Trained in place and left in evaluation mode.
     corpus : Corpus
         Positions to learn from; each is turned by a random symmetry when shown.
@@ -135,7 +135,9 @@ def train(
     """
     _check(network, corpus, validation)
     chosen = options or TrainingOptions()
-    batches = BatchMaker(corpus, batch_size=chosen.batch_size, seed=chosen.seed)
+    batches = BatchMaker(
+        corpus, batch_size=chosen.batch_size, seed=chosen.seed, planes=network.planes
+    )
     loop = _Loop(network, chosen, round(chosen.epochs * batches.steps_per_epoch))
     exam = _Exam(validation, validation_positions)
     curve: list[Progress] = []
@@ -157,7 +159,7 @@ class _Loop:
     """A network in training: the optimizer, the schedule and the running losses."""
 
     def __init__(
-        self, network: OthelloNet, options: TrainingOptions, steps: int
+        self, network: BoardNetwork, options: TrainingOptions, steps: int
     ) -> None:
         self.network = network
         self.options = options
@@ -221,7 +223,7 @@ class _Exam:
         self.all = validation
         self.some = None if validation is None else validation.sample(positions)
 
-    def evaluate(self, network: OthelloNet, *, last: bool) -> Evaluation | None:
+    def evaluate(self, network: BoardNetwork, *, last: bool) -> Evaluation | None:
         asked = self.all if last else self.some
         return None if asked is None else evaluate(network, asked)
 
@@ -247,7 +249,7 @@ def _new_network(channels: int, size: int, dropout: float, seed: int) -> Othello
 
 
 @contextmanager
-def _training_mode(network: OthelloNet, seed: int) -> Iterator[None]:
+def _training_mode(network: BoardNetwork, seed: int) -> Iterator[None]:
     """Train with seeded dropout in channels-last memory; then put both back."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -260,14 +262,14 @@ def _training_mode(network: OthelloNet, seed: int) -> Iterator[None]:
             _lay_out(network, torch.contiguous_format)
 
 
-def _lay_out(network: OthelloNet, memory: torch.memory_format) -> None:
+def _lay_out(network: BoardNetwork, memory: torch.memory_format) -> None:
     """Arrange the convolutions' weights; channels last trains faster on a CPU."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             module.weight.data = module.weight.data.contiguous(memory_format=memory)
 
 
-def _check(network: OthelloNet, corpus: Corpus, validation: Corpus | None) -> None:
+def _check(network: BoardNetwork, corpus: Corpus, validation: Corpus | None) -> None:
     for games in (corpus, validation):
         if games is not None and games.size != network.size:
             message = (

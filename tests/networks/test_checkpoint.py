@@ -123,6 +123,14 @@ def test_weights_too_large_for_half_precision_are_refused(
         save_network(tiny_network, tmp_path / "n", dtype=torch.float16)
 
 
+def test_a_network_that_could_not_be_loaded_again_is_not_saved(tmp_path: Path) -> None:
+    class Wider(OthelloNet):
+        pass
+
+    with pytest.raises(ValueError, match="class Wider, expected OthelloNet or Res"):
+        save_network(Wider(channels=2), tmp_path / "net.safetensors")
+
+
 def test_the_digest_ignores_memory_layout_and_batch_counters(
     tiny_network: OthelloNet,
 ) -> None:
@@ -211,7 +219,7 @@ def test_the_first_tensor_of_another_shape_is_named(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"fc3.weight": torch.zeros(101, 512)}, "4 channels and 101 actions"),
+        ({"fc3.weight": torch.zeros(101, 512)}, "101 actions, expected 37"),
         ({"conv1.weight": torch.zeros(4)}, r"conv1.weight: \(4,\), expected 4 dim"),
         ({"conv1.weight": torch.zeros(0, 1, 3, 3)}, "0 channels"),
         ({"conv9.weight": torch.zeros(4)}, "holds the unknown tensor conv9.weight"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from conceptlrp.networks import OthelloNet, network_digest
+from conceptlrp.networks import OthelloNet, ResidualTower, network_digest
 from conceptlrp.othello import Corpus, Games
 from conceptlrp.selfplay import (
     Progress,
@@ -46,6 +46,21 @@ def test_training_lowers_the_loss_on_positions_not_shown() -> None:
     assert after is not None
     assert after.policy_loss < before.policy_loss - 0.2
     assert after.illegal < before.illegal - 0.15
+
+
+@pytest.mark.parametrize("planes", [1, 2])
+def test_a_residual_tower_is_trained_too(planes: int, random_corpus: Corpus) -> None:
+    torch.manual_seed(0)
+    network = ResidualTower(channels=4, blocks=1, planes=planes)
+    before = evaluate(network, random_corpus)
+
+    train(
+        network,
+        random_corpus,
+        options=TrainingOptions(epochs=2, batch_size=64, learning_rate=5e-3, points=1),
+    )
+
+    assert evaluate(network, random_corpus).policy_loss < before.policy_loss - 0.2
 
 
 def test_equal_seeds_train_equal_networks(random_corpus: Corpus) -> None:
