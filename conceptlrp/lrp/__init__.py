@@ -4,12 +4,12 @@ from conceptlrp.lrp._zennit import import_zennit
 
 import_zennit()
 
+from conceptlrp.lrp.absorption import Conservation  # noqa: E402
 from conceptlrp.lrp.attribution import Attribution  # noqa: E402
 from conceptlrp.lrp.canonizers import fold_batch_norm  # noqa: E402
 from conceptlrp.lrp.composites import COMPOSITES, DEFAULT_COMPOSITE  # noqa: E402
-from conceptlrp.lrp.edges import ConceptGraph  # noqa: E402
-from conceptlrp.lrp.absorption import Conservation  # noqa: E402
 from conceptlrp.lrp.corpus import Progress, attribute_corpus  # noqa: E402
+from conceptlrp.lrp.edges import ConceptGraph  # noqa: E402
 from conceptlrp.lrp.explain import (  # noqa: E402
     attribute,
     concept_graph,

@@ -45,7 +45,12 @@ class Conservation:
 
     @property
     def stabilizer(self) -> NDArray[np.floating]:
-        """Relevance (L, N, T) that the stabilizers absorb."""
+        """Relevance (L, N, T) that neither goes on nor is taken by the bias.
+
+        The stabilizers absorb it. Under AlphaBeta it also holds what the rule makes
+        or loses where one of its parts is empty: nothing negative comes in, and
+        alpha times the relevance goes on.
+        """
         rest: NDArray[np.floating] = self.arrived - self.sent - self.bias
         return rest
 

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from conceptlrp.lrp.edges import adjacent_layers, edge_relevance
 from conceptlrp.lrp.absorption import Conservation, conservation_report
 from conceptlrp.lrp.counting import SweepCosts
+from conceptlrp.lrp.edges import adjacent_layers, edge_relevance
 from conceptlrp.lrp.native import NativeEngine, NativeForward
 from conceptlrp.lrp.program import Program
 from conceptlrp.lrp.sweep import Sweep, conditional_heatmaps

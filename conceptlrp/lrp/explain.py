@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from torch import nn
 from zennit.core import Composite
 
+from conceptlrp.lrp.absorption import Conservation
 from conceptlrp.lrp.attribution import Attribution
 from conceptlrp.lrp.edges import ConceptGraph
-from conceptlrp.lrp.absorption import Conservation
 from conceptlrp.lrp.explainer import Conditions, Explainer
 from conceptlrp.lrp.targets import Target
 from conceptlrp.othello import Corpus

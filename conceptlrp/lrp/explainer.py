@@ -14,11 +14,11 @@ from torch import Tensor, fx, nn
 from zennit.core import Composite
 
 from conceptlrp.errors import NetworkError
+from conceptlrp.lrp.absorption import Conservation, join_reports
 from conceptlrp.lrp.attribution import Attribution, concatenate
 from conceptlrp.lrp.canonizers import fold_batch_norm
 from conceptlrp.lrp.composites import module_rules, resolve_composite
 from conceptlrp.lrp.edges import ConceptGraph
-from conceptlrp.lrp.absorption import Conservation, join_reports
 from conceptlrp.lrp.engine import NativePassed, NativePropagation
 from conceptlrp.lrp.graph import feature_layers
 from conceptlrp.lrp.propagation import Passed, make_propagation
@@ -71,9 +71,10 @@ class Explainer:
         memory_budget: int = 1 << 29,
     ) -> None:
         self.size = int(getattr(network, "size", 8))
+        self.planes = _input_planes(network)
         self.dtype = _DTYPES[dtype]
         self.device = torch.device(device)
-        folded = fold_batch_norm(network, planes=_probe(self.size))
+        folded = fold_batch_norm(network, planes=_probe(self.size, self.planes))
         self.network = folded.to(self.device, self.dtype)
         self.composite, self.composite_name = resolve_composite(composite, folded)
         self.taps = _select_layers(folded, layers)
@@ -81,7 +82,7 @@ class Explainer:
             self.network,
             self.composite,
             self.taps,
-            _probe(self.size)[:1].to(self.device, self.dtype),
+            _probe(self.size, self.planes)[:1].to(self.device, self.dtype),
             memory_budget=memory_budget,
         )
 
@@ -230,7 +231,9 @@ class Explainer:
             raise NetworkError(msg)
 
     def _planes(self, positions: Corpus) -> Tensor:
-        planes = board_planes(positions.own, positions.opponent, size=self.size)
+        planes = board_planes(
+            positions.own, positions.opponent, size=self.size, planes=self.planes
+        )
         return torch.from_numpy(planes).to(self.device, self.dtype)
 
     def _conditions(
@@ -255,7 +258,9 @@ class Explainer:
         targets: list[Target],
         conditions: dict[str, NDArray[np.int64] | None],
     ) -> Attribution:
-        planes = board_planes(positions.own, positions.opponent, size=self.size)
+        planes = board_planes(
+            positions.own, positions.opponent, size=self.size, planes=self.planes
+        )
         tensor = torch.from_numpy(planes).to(self.device, self.dtype)
         with self.propagation.forward(tensor) as passed:
             logits = _numpy(passed.outputs["policy"])
@@ -344,8 +349,21 @@ def _is_linear(traced: fx.GraphModule, name: str) -> bool:
     return isinstance(traced.get_submodule(name), nn.Linear)
 
 
-def _probe(size: int) -> Tensor:
+def _input_planes(network: nn.Module) -> int:
+    """Return how many planes the first convolution reads: 1 or 2."""
+    convolutions = (m for m in network.modules() if isinstance(m, nn.Conv2d))
+    n_planes = getattr(next(convolutions, None), "in_channels", 1)
+    if n_planes not in (1, 2):
+        msg = (
+            f"the network reads {n_planes} planes, expected 1 (own minus opponent) or "
+            "2 (own discs, opponent's discs)"
+        )
+        raise NetworkError(msg)
+    return int(n_planes)
+
+
+def _probe(size: int, n_planes: int) -> Tensor:
     """Return boards of random discs on which outputs are compared."""
     generator = torch.Generator().manual_seed(0)
-    shape = (16, 1, size, size)
-    return torch.randint(-1, 2, shape, generator=generator, dtype=torch.float64)
+    board = torch.randint(-1, 2, (16, 1, size, size), generator=generator).double()
+    return board if n_planes == 1 else torch.cat([board > 0, board < 0], 1).double()
