@@ -56,21 +56,18 @@ Targets = Annotated[
 Target = Annotated[
     str | None, typer.Option(help="Explained output; the store's first by default.")
 ]
-GamePaths = Annotated[list[Path], typer.Argument(help="Game files (.wtb or .txt).")]
+GamePaths = Annotated[
+    list[Path], typer.Argument(help="Game files (.wtb or .txt).", readable=False)
+]
 BoardSize = Annotated[int, typer.Option(help="Side of the board, 6 or 8.")]
-StorePath = Annotated[Path, typer.Argument(help="A relevance store (NAME.crp).")]
+StorePath = Annotated[
+    Path, typer.Argument(help="A relevance store (NAME.crp).", readable=False)
+]
 NetworkPath = Annotated[
-    str,
-    typer.Argument(
-        help="Weights (.safetensors, or alpha-zero-general's .pth.tar); "
-        "'demo' is the network that ships."
-    ),
+    str, typer.Argument(help="Weights: .safetensors, .pth.tar, or 'demo'.")
 ]
 CorpusPaths = Annotated[
-    list[str],
-    typer.Argument(
-        help="A corpus (.h5) or game files (.wtb, .txt); 'demo' is the one that ships."
-    ),
+    list[str], typer.Argument(help="A corpus (.h5), game files, or 'demo'.")
 ]
 
 
