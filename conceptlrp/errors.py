@@ -8,10 +8,10 @@
     │   ├── CorpusFileError             a corpus in HDF5
     │   ├── CheckpointError             a network's weights
     │   └── StoreError                  a relevance store
-    ├── OutputExistsError (FileExistsError)   something already stands at the output path
+    ├── OutputExistsError (FileExistsError)   something stands at the output path
     ├── NetworkError (ValueError)       a network that cannot be explained
     ├── CompositeError (ValueError)     an unknown composite or an unsuitable rule
-    ├── LayerError (ValueError)         a layer or channel that the network does not have
+    ├── LayerError (ValueError)         a layer or channel that the network lacks
     ├── TargetError (ValueError)        an output that cannot be a target
     └── ClusteringError (ValueError)    positions that cannot be clustered
 

@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.columns import Columns
 from rich.console import Group
+from rich.table import Table
 from rich.text import Text
 
 from conceptlrp.atlas.colors import symmetric_limit, to_rgb
 from conceptlrp.atlas.wording import compact, signed_percent
+from conceptlrp.clustering import Clustering
 from conceptlrp.othello import BLACK, Position, parse_square
 from conceptlrp.reference import ReferenceBoards
 
-__all__ = ["board_text", "reference_table"]
+__all__ = ["board_text", "cluster_table", "reference_table"]
 
 _FELT = "#c9d8cc"
 
@@ -95,6 +97,31 @@ def reference_table(boards: ReferenceBoards) -> Columns:
             )
         )
     return Columns(cards, padding=(0, 3), width=28)
+
+
+def cluster_table(clustering: Clustering, *, markers: int = 5) -> Table:
+    """Arrange clusters with the channels that mark them for the terminal.
+
+    Parameters
+    ----------
+    clustering : Clustering
+        Clusters of one layer.
+    markers : int
+        Marker channels to name for each.
+
+    Returns
+    -------
+    Table
+        Something that rich prints, a line for each cluster.
+    """
+    title = Text(f"{clustering.layer}: {clustering.method}")
+    table = Table("cluster", "positions", title=title, title_justify="left")
+    table.add_column("marker channels (effect size)")
+    for number, marked in enumerate(clustering.markers(markers)):
+        pairs = zip(marked.channels, marked.effects, strict=True)
+        named = ", ".join(f"{channel} ({effect:+.1f})" for channel, effect in pairs)
+        table.add_row(str(number), f"{clustering.sizes[number]:,}", named)
+    return table
 
 
 def _backgrounds(

@@ -1,7 +1,8 @@
 """A whole corpus into a store: relevance of every channel at every position.
 
 Sums over the board are kept for all positions, maps for the reference boards
-of every channel. Memory grows with the size of a shard, not with the corpus.
+of every channel. Memory grows with the size of a shard and the number of maps;
+only ranking holds all positions, 64 channels at a time.
 """
 
 import os
@@ -11,13 +12,21 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
 from torch import nn
 from zennit.core import Composite
 
+from conceptlrp.errors import TargetError
 from conceptlrp.lrp.explainer import Explainer
 from conceptlrp.lrp.references import reference_arrays
 from conceptlrp.lrp.summary import concatenate_rows, layer_shapes, summarize
-from conceptlrp.lrp.targets import Target, parse_target
+from conceptlrp.lrp.targets import (
+    Move,
+    Played,
+    Target,
+    parse_target,
+    target_squares,
+)
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Manifest, Store, StoreWriter, open_store
@@ -110,6 +119,8 @@ def attribute_corpus(
         When something stands at `path`.
     NetworkError, CompositeError, LayerError, TargetError
         As for `attribute`; nothing is left on disk then.
+    ValueError
+        When there are no positions, or a size or number makes no sense.
     """
     explainer = Explainer(
         network, composite=composite, layers=layers, dtype=dtype, device=device
@@ -117,6 +128,7 @@ def attribute_corpus(
     parsed = tuple(parse_target(t, size=explainer.size) for t in targets)
     report = on_progress or _silent
     run = _Run(explainer, corpus, parsed, batch_size, shard_size, report)
+    _check(run, references)
     with StoreWriter(path, overwrite=overwrite) as writer:
         writer.write_corpus(corpus)
         shapes = _write_shards(run, writer)
@@ -137,6 +149,35 @@ def attribute_corpus(
             _write_references(run, writer, references)
             writer.write_manifest(replace(manifest, references=references))
         return open_store(writer.finish())
+
+
+def _check(run: _Run, references: int) -> None:
+    """Raise before anything is computed for what could not be finished."""
+    if len(run.corpus) == 0:
+        msg = "there are no positions to explain"
+        raise ValueError(msg)
+    if not run.targets:
+        msg = "no target is given, expected one or more, such as 'played'"
+        raise TargetError(msg)
+    _check_at_least(1, "batch_size", run.batch_size)
+    _check_at_least(1, "shard_size", run.shard_size)
+    _check_at_least(0, "references", references)
+    if run.corpus.size == run.explainer.size:
+        _check_moves(run)
+
+
+def _check_at_least(least: int, name: str, number: int) -> None:
+    if number < least:
+        msg = f"{name} is {number}, expected {least} or more"
+        raise ValueError(msg)
+
+
+def _check_moves(run: _Run) -> None:
+    """Refuse a move that is illegal in any position, whose row the error names."""
+    no_logits = np.empty((0, 0))
+    for target in run.targets:
+        if isinstance(target, Move | Played):
+            target_squares(target, run.corpus, no_logits)
 
 
 def _silent(_progress: Progress) -> None:

@@ -59,6 +59,11 @@ def top_rows(
     Ranking
         At most k rows with their scores.
 
+    Raises
+    ------
+    ValueError
+        If k is negative.
+
     Examples
     --------
     >>> top_rows(np.array([1.0, 3.0, 3.0, 2.0]), 2).rows.tolist()
@@ -66,6 +71,9 @@ def top_rows(
     >>> top_rows(np.array([1.0, 3.0, 3.0]), 2, groups=np.array([0, 1, 1])).rows.tolist()
     [1, 0]
     """
+    if k < 0:
+        msg = f"the best {k} positions are asked for, expected 0 or more"
+        raise ValueError(msg)
     keys = scores if lowest else -scores
     n_sorted = min(len(keys), max(4 * k, 64))
     while True:
@@ -91,4 +99,5 @@ def _first_of_group(
     rows: NDArray[np.int64], groups: NDArray[np.integer]
 ) -> NDArray[np.int64]:
     _, first = np.unique(groups[rows], return_index=True)
-    return rows[np.sort(first)]
+    chosen: NDArray[np.int64] = rows[np.sort(first)]
+    return chosen

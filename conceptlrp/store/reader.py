@@ -4,42 +4,25 @@ Shapes use N positions, C channels, A actions and n x n squares.
 """
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.errors import LayerError, StoreError, TargetError
+from conceptlrp.errors import CorpusFileError, LayerError, StoreError, TargetError
 from conceptlrp.othello import Corpus
 from conceptlrp.store.ranking import CHANNEL_SCORES, Ranking, top_rows
-from conceptlrp.store.schema import CORPUS, REFERENCES, Manifest, read_manifest
-
-Rows = slice | NDArray[np.integer] | None
-Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class ReferenceTable:
-    """Reference boards of every channel of a layer, with conditional heatmaps.
-
-    Attributes
-    ----------
-    rows : ndarray of shape (C, k)
-        Row of each reference board in the store, -1 where there is none.
-    scores : ndarray of shape (C, k)
-        Score of each.
-    maps : ndarray of shape (C, k, n, n)
-        Its conditional heatmap.
-    """
-
-    rows: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    maps: NDArray[np.float32]
+from conceptlrp.store.reference_table import ReferenceTable, read_reference_table
+from conceptlrp.store.schema import (
+    CORPUS,
+    REFERENCE_KINDS,
+    REFERENCES,
+    Manifest,
+    read_manifest,
+)
+from conceptlrp.store.shards import Selection, Shards, selected
 
 
 class Store:
@@ -66,6 +49,7 @@ class Store:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.manifest: Manifest = read_manifest(self.path)
+        self._shards = Shards(self.path, self.manifest.shards)
         self._check_parts()
 
     def __len__(self) -> int:
@@ -88,7 +72,17 @@ class Store:
     @cached_property
     def positions(self) -> Corpus:
         """The positions, row by row."""
-        return Corpus.load(self.path / CORPUS)
+        try:
+            corpus = Corpus.load(self.path / CORPUS)
+        except CorpusFileError as error:
+            raise StoreError(str(error)) from error
+        if len(corpus) != len(self):
+            msg = (
+                f"{self.path / CORPUS}: {len(corpus)} positions, expected {len(self)}; "
+                "it belongs to another store"
+            )
+            raise StoreError(msg)
+        return corpus
 
     def channels(self, layer: str) -> int:
         """Return the number of channels of a layer."""
@@ -102,81 +96,98 @@ class Store:
         self,
         layer: str,
         *,
-        rows: Rows = None,
-        channels: Rows = None,
+        rows: Selection = None,
+        channels: Selection = None,
         target: int | str = 0,
     ) -> NDArray[np.float32]:
-        """Return channel relevance, of shape (rows, channels).
+        """Read channel relevance.
 
         Parameters
         ----------
         layer : str
             Name of the layer.
-        rows, channels : slice or ndarray of int, optional
-            Which to read; all by default.
+        rows, channels : slice, sequence of int or ndarray of int or bool, optional
+            What to read, in this order and as often; all by default.
         target : int or str
             Index or name of the target.
+
+        Returns
+        -------
+        ndarray of shape (rows, channels)
+            Relevance summed over each feature map.
         """
-        self.channels(layer)
-        at = (self.target_index(target), _columns(channels))
-        return self._read(f"layers/{layer}/relevance", rows, at)
+        index = (self.target_index(target),)
+        return self._read_channels("relevance", layer, rows, channels, index)
 
     def share(
         self,
         layer: str,
         *,
-        rows: Rows = None,
-        channels: Rows = None,
+        rows: Selection = None,
+        channels: Selection = None,
         target: int | str = 0,
     ) -> NDArray[np.float32]:
-        """Return relevance as a share of the layer's, signed, (rows, channels).
+        """Read channel relevance as a signed share of the layer's.
 
         The share is relevance over the sum of its magnitudes over the layer's
         channels (plus 1e-10): the score by which RelMax ranks.
+
+        Parameters
+        ----------
+        layer, rows, channels, target
+            As for `relevance`.
+
+        Returns
+        -------
+        ndarray of shape (rows, channels)
+            Between -1 and 1.
         """
         relevance = self.relevance(layer, rows=rows, channels=channels, target=target)
-        at = (self.target_index(target),)
-        norm = self._read(f"layers/{layer}/norm", rows, at)
-        return relevance / np.asarray(norm[:, None] + 1e-10, np.float32)
+        norm = self._read(f"layers/{layer}/norm", rows, (self.target_index(target),))
+        return np.divide(relevance, norm[:, None] + 1e-10, dtype=np.float32)
 
     def activation(
-        self, layer: str, *, rows: Rows = None, channels: Rows = None
+        self, layer: str, *, rows: Selection = None, channels: Selection = None
     ) -> NDArray[np.float32]:
-        """Return activation summed over the feature map, (rows, channels)."""
-        self.channels(layer)
-        return self._read(f"layers/{layer}/activation", rows, (_columns(channels),))
+        """Read activation summed over the feature map, (rows, channels)."""
+        return self._read_channels("activation", layer, rows, channels)
 
     def peak(
-        self, layer: str, *, rows: Rows = None, channels: Rows = None
+        self, layer: str, *, rows: Selection = None, channels: Selection = None
     ) -> NDArray[np.float32]:
-        """Return the largest activation in the feature map, (rows, channels)."""
-        self.channels(layer)
-        return self._read(f"layers/{layer}/peak", rows, (_columns(channels),))
+        """Read the largest activation in the feature map, (rows, channels)."""
+        return self._read_channels("peak", layer, rows, channels)
 
-    def logits(self, *, rows: Rows = None) -> NDArray[np.float32]:
-        """Return policy logits, of shape (rows, A)."""
-        return self._read("outputs/logits", rows, ())
+    def peak_square(
+        self, layer: str, *, rows: Selection = None, channels: Selection = None
+    ) -> NDArray[np.int8]:
+        """Read where the peak is, row by row in the map, (rows, channels)."""
+        return self._read_channels("peak_square", layer, rows, channels)
 
-    def value(self, *, rows: Rows = None) -> NDArray[np.float32]:
-        """Return the value before tanh, of shape (rows,)."""
-        return self._read("outputs/value", rows, ())
+    def logits(self, *, rows: Selection = None) -> NDArray[np.float32]:
+        """Read policy logits, of shape (rows, A)."""
+        return self._read("outputs/logits", rows)
+
+    def value(self, *, rows: Selection = None) -> NDArray[np.float32]:
+        """Read the value before tanh, of shape (rows,)."""
+        return self._read("outputs/value", rows)
 
     def explained(
-        self, *, rows: Rows = None, target: int | str = 0
+        self, *, rows: Selection = None, target: int | str = 0
     ) -> NDArray[np.float32]:
-        """Return the value of the explained output, of shape (rows,)."""
+        """Read the value of the explained output, of shape (rows,)."""
         return self._read("targets/explained", rows, (self.target_index(target),))
 
     def explained_square(
-        self, *, rows: Rows = None, target: int | str = 0
+        self, *, rows: Selection = None, target: int | str = 0
     ) -> NDArray[np.int8]:
-        """Return the move that the target means, of shape (rows,)."""
+        """Read the move that the target means, of shape (rows,)."""
         return self._read("targets/square", rows, (self.target_index(target),))
 
     def heatmap(
-        self, *, rows: Rows = None, target: int | str = 0
+        self, *, rows: Selection = None, target: int | str = 0
     ) -> NDArray[np.float32]:
-        """Return the input relevance of the target, of shape (rows, n, n)."""
+        """Read the input relevance of the target, of shape (rows, n, n)."""
         return self._read("targets/heatmap", rows, (self.target_index(target),))
 
     def scores(
@@ -239,23 +250,38 @@ class Store:
     def references(
         self, layer: str, kind: str = "share-top", *, target: int | str = 0
     ) -> ReferenceTable | None:
-        """Return the stored reference boards of a layer, None if none were kept."""
+        """Read the reference boards that were kept for every channel of a layer.
+
+        Parameters
+        ----------
+        layer : str
+            Name of the layer.
+        kind : str
+            One of `REFERENCE_KINDS`.
+        target : int or str
+            Index or name of the target.
+
+        Returns
+        -------
+        ReferenceTable or None
+            None where the store keeps no reference boards.
+        """
         self.channels(layer)
-        name = f"{self.target_index(target)}/{kind}/{layer}"
+        group = f"{self.target_index(target)}/{kind}/{layer}"
+        if kind not in REFERENCE_KINDS:
+            known = ", ".join(REFERENCE_KINDS)
+            msg = f"unknown kind of reference boards '{kind}', expected one of {known}"
+            raise ValueError(msg)
         if not self.manifest.references:
             return None
-        with _open(self.path / REFERENCES) as file:
-            if name not in file:
-                return None
-            parts = (file[f"{name}/{part}"][()] for part in ("rows", "scores", "maps"))
-            return ReferenceTable(*parts)
+        return read_reference_table(self.path / REFERENCES, group)
 
     def target_index(self, target: int | str) -> int:
         """Return the index of a target that is given by index or name."""
         if isinstance(target, str) and target in self.targets:
             return self.targets.index(target)
-        if isinstance(target, int) and 0 <= target < len(self.targets):
-            return target
+        if isinstance(target, int | np.integer) and 0 <= target < len(self.targets):
+            return int(target)
         msg = (
             f"the store has no target {target!r}, expected one of "
             f"{', '.join(self.targets)}"
@@ -269,69 +295,48 @@ class Store:
             raise LayerError(msg)
 
     def _check_parts(self) -> None:
-        expected = [CORPUS, *(shard["file"] for shard in self.manifest.shards)]
-        if self.manifest.references:
-            expected.append(REFERENCES)
-        for name in expected:
+        for name in (CORPUS, *((REFERENCES,) if self.manifest.references else ())):
             if not (self.path / name).is_file():
-                msg = f"{self.path}: '{name}' is missing; compute the store again"
+                msg = f"{self.path / name}: is missing; compute the store again"
                 raise StoreError(msg)
+        self._shards.check()
 
-    def _read(self, name: str, rows: Rows, at: tuple[Any, ...]) -> Array:
-        """Read rows of a dataset that is spread over the shards."""
-        wanted = np.arange(len(self))[slice(None) if rows is None else rows]
-        order = np.argsort(wanted, kind="stable")
-        parts = list(self._parts(name, wanted[order], at))
-        sorted_rows = np.concatenate(parts) if parts else self._empty(name, at)
-        result = np.empty_like(sorted_rows)
-        result[order] = sorted_rows
-        return result
+    def _read_channels(
+        self,
+        quantity: str,
+        layer: str,
+        rows: Selection,
+        channels: Selection,
+        index: tuple[int, ...] = (),
+    ) -> NDArray[Any]:
+        columns = selected(channels, self.channels(layer))
+        name = f"layers/{layer}/{quantity}"
+        return self._shards.read_columns(
+            name, selected(rows, len(self)), columns, index
+        )
 
-    def _parts(self, name: str, wanted: Array, at: tuple[Any, ...]) -> Iterator[Array]:
-        for shard in self.manifest.shards:
-            start, stop = np.searchsorted(wanted, [shard["start"], shard["stop"]])
-            if start == stop:
-                continue
-            local = wanted[start:stop] - shard["start"]
-            with _open(self.path / shard["file"]) as file:
-                yield _read_rows(file[name], local, at)
-
-    def _empty(self, name: str, at: tuple[Any, ...]) -> Array:
-        with _open(self.path / self.manifest.shards[0]["file"]) as file:
-            return _read_rows(file[name], np.arange(0), at)
+    def _read(
+        self, name: str, rows: Selection, index: tuple[Any, ...] = ()
+    ) -> NDArray[Any]:
+        return self._shards.read(name, selected(rows, len(self)), index)
 
 
 def open_store(path: str | os.PathLike[str]) -> Store:
-    """Open a relevance store for reading; see `Store`."""
+    """Open a relevance store for reading.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the store.
+
+    Returns
+    -------
+    Store
+        Its arrays are read from disk when they are asked for.
+
+    Raises
+    ------
+    StoreError
+        When the folder is no store, or a part of it is missing or damaged.
+    """
     return Store(path)
-
-
-def _open(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        msg = f"{path}: cannot be read ({error}); compute the store again"
-        raise StoreError(msg) from None
-
-
-def _columns(channels: Rows) -> slice | Array:
-    return slice(None) if channels is None else channels
-
-
-def _read_rows(dataset: Any, rows: Array, at: tuple[Any, ...]) -> Array:
-    """Read ascending rows: a run in one piece, scattered ones one chunk at a time."""
-    start, stop = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
-    if len(rows) * 8 < stop - start:
-        unique, back = np.unique(rows, return_inverse=True)
-        return np.stack([_read_run(dataset, r, r + 1, at)[0] for r in unique])[back]
-    return _read_run(dataset, start, stop, at)[rows - start]
-
-
-def _read_run(dataset: Any, start: int, stop: int, at: tuple[Any, ...]) -> Array:
-    """Read rows start to stop; HDF5 wants the columns ascending and unique."""
-    if not (at and isinstance(at[-1], np.ndarray)):
-        return np.asarray(dataset[(slice(start, stop), *at)])
-    columns, back = np.unique(at[-1], return_inverse=True)
-    found = dataset[(slice(start, stop), *at[:-1], columns)]
-    ordered: Array = np.asarray(found)[..., back]
-    return ordered

@@ -25,7 +25,7 @@ scores (C, k) float32 and maps (C, k, 8, 8) float32.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ class Manifest:
     positions : int
         Number of positions, N.
     shards : tuple of dict
-        ``file``, ``start``, ``stop`` and ``sha256`` of every shard.
+        ``file``, ``start``, ``stop``, ``bytes`` and ``sha256`` of every shard.
     references : int
         Reference boards kept for every channel, 0 for none.
     versions : dict of str to str
@@ -109,7 +109,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         kind, version = content.pop("encoding-type"), content.pop("encoding-version")
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
         msg = f"{path}: not the manifest of a relevance store ({error!r})"
         raise StoreError(msg) from None
     if (kind, version) != (ENCODING_TYPE, ENCODING_VERSION):
@@ -120,11 +120,33 @@ def read_manifest(folder: Path) -> Manifest:
         raise StoreError(msg)
     try:
         manifest = Manifest(**content)
-    except TypeError as error:
-        msg = f"{path}: damaged manifest ({error})"
+        _check_values(manifest)
+        targets, shards = tuple(manifest.targets), tuple(manifest.shards)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        msg = f"{path}: damaged manifest ({error}); compute the store again"
         raise StoreError(msg) from None
-    tuples = {"targets": tuple(manifest.targets), "shards": tuple(manifest.shards)}
-    return Manifest(**{**content, **tuples})
+    return replace(manifest, targets=targets, shards=shards)
+
+
+def _check_values(manifest: Manifest) -> None:
+    """Raise `ValueError` for shards that are not all rows, in order, in the folder."""
+    stop = 0
+    for shard in manifest.shards:
+        name, start = shard["file"], shard["start"]
+        if name != Path(name).name or start != stop or not shard["stop"] > start:
+            msg = f"shard '{name}' holds rows {start} to {shard['stop']}"
+            raise ValueError(msg)
+        stop = shard["stop"]
+        if not isinstance(shard["bytes"], int):
+            msg = f"shard '{name}' has a size of {shard['bytes']!r}"
+            raise TypeError(msg)
+    if not stop == manifest.positions > 0:
+        msg = f"shards hold {stop} positions, expected {manifest.positions}"
+        raise ValueError(msg)
+    for name, shape in manifest.layers.items():
+        if not all(isinstance(shape[a], int) for a in ("channels", "height", "width")):
+            msg = f"layer '{name}' has the shape {shape}"
+            raise TypeError(msg)
 
 
 def dataset_options(array: NDArray[Any]) -> dict[str, Any]:

@@ -27,6 +27,10 @@ from conceptlrp.store.schema import (
     dataset_options,
 )
 
+# From HDF5 1.10 on, what describes the data carries checksums. Without them a
+# damaged file can crash the library instead of being refused.
+_HDF5_FORMAT = ("v110", "v110")
+
 
 class StoreWriter:
     """A store being written, used as a context manager.
@@ -48,15 +52,10 @@ class StoreWriter:
         self, path: str | os.PathLike[str], *, overwrite: bool = False
     ) -> None:
         self.path = Path(path)
-        if self.path.exists() and not (overwrite and _is_replaceable(self.path)):
-            msg = (
-                f"{self.path}: already exists; choose another name"
-                f"{'' if overwrite else ' or ask to overwrite it'}"
-            )
-            raise OutputExistsError(msg)
+        self.overwrite = overwrite
+        self._check_place()
         self.staging = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         self.shards: list[dict[str, Any]] = []
-        self._finished = False
 
     def __enter__(self) -> Self:
         self.staging.mkdir(parents=True)
@@ -68,8 +67,7 @@ class StoreWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not self._finished:
-            shutil.rmtree(self.staging, ignore_errors=True)
+        shutil.rmtree(self.staging, ignore_errors=True)
 
     def write_corpus(self, corpus: Corpus) -> None:
         """Write the positions that the rows are about."""
@@ -89,7 +87,8 @@ class StoreWriter:
         write_arrays(path, arrays)
         n_rows = len(next(iter(arrays.values())))
         entry = {"file": path.name, "start": start, "stop": start + n_rows}
-        self.shards.append({**entry, "sha256": file_digest(path)})
+        content = {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+        self.shards.append({**entry, **content})
 
     def write_references(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write the tables and maps of the reference boards."""
@@ -102,23 +101,44 @@ class StoreWriter:
         _sync(path)
 
     def finish(self) -> Path:
-        """Give the store its name and return its path."""
+        """Give the store its name and return its path.
+
+        Raises
+        ------
+        OutputExistsError
+            When something has come to stand there since the writing began.
+        """
+        self._check_place()
+        _sync(self.staging)
+        former = self.staging.with_name(f"{self.staging.name}.old")
         if self.path.exists():
-            shutil.rmtree(self.path)
-        self.staging.replace(self.path)
+            self.path.rename(former)
+        try:
+            self.staging.replace(self.path)
+        except OSError:
+            if former.exists():
+                former.rename(self.path)
+            raise
+        shutil.rmtree(former, ignore_errors=True)
         _sync(self.path.parent)
-        self._finished = True
         return self.path
 
-
-def _is_replaceable(path: Path) -> bool:
-    """Whether a path holds a store, the only thing that may be replaced."""
-    return (path / MANIFEST).is_file()
+    def _check_place(self) -> None:
+        """Refuse a place that is taken; only a store may be replaced."""
+        if not self.path.exists() or (
+            self.overwrite and (self.path / MANIFEST).is_file()
+        ):
+            return
+        reason = "is no store and not replaced; choose another name"
+        if not self.overwrite:
+            reason = "already exists; choose another name or ask to overwrite it"
+        msg = f"{self.path}: {reason}"
+        raise OutputExistsError(msg)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write arrays into a new HDF5 file whose bytes depend on nothing else."""
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", libver=_HDF5_FORMAT) as file:
         for name, array in arrays.items():
             file.create_dataset(
                 name,

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from tests.lrp.conftest import random_corpus, randomize
 from torch import nn
 from zennit import composites as zennit_composites
 from zennit.canonizers import NamedMergeBatchNorm
@@ -17,6 +16,7 @@ from conceptlrp.errors import CompositeError, LayerError, NetworkError, TargetEr
 from conceptlrp.lrp import COMPOSITES, Explainer, Neuron, attribute
 from conceptlrp.networks import OthelloNet, actions_of_squares, board_planes
 from conceptlrp.othello import Corpus
+from tests.lrp.conftest import random_corpus, randomize
 
 BATCH_NORMS = [([f"conv{i}"], f"bn{i}") for i in range(1, 5)] + [
     ([f"fc{i}"], f"fc_bn{i}") for i in (1, 2)
@@ -266,9 +266,9 @@ def test_unknown_names_are_refused_with_the_known_ones(
 ) -> None:
     with pytest.raises(TargetError, match="unknown target 'z9'"):
         attribute(small_network, random_positions, targets=["z9"])
-    with pytest.raises(CompositeError, match="unknown composite 'x', .*epsilon-plus"):
+    with pytest.raises(CompositeError, match=r"unknown composite 'x', .*epsilon-plus"):
         attribute(small_network, random_positions, composite="x")
-    with pytest.raises(LayerError, match="no layer 'conv9', .*conv4, fc1"):
+    with pytest.raises(LayerError, match=r"no layer 'conv9', .*conv4, fc1"):
         attribute(small_network, random_positions, layers=["conv9"])
     with pytest.raises(LayerError, match="'conv1' has no channel 6, expected 0 to 5"):
         attribute(small_network, random_positions, conditional={"conv1": [6]})

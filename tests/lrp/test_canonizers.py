@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from tests.lrp.conftest import randomize
 from torch import nn
 
 from conceptlrp.errors import NetworkError
@@ -10,6 +9,7 @@ from conceptlrp.lrp import fold_batch_norm
 from conceptlrp.lrp.canonizers import batch_norm_pairs
 from conceptlrp.lrp.graph import feature_layers, input_layers, trace
 from conceptlrp.networks import OthelloNet
+from tests.lrp.conftest import randomize
 
 
 class RegisteredByKind(nn.Module):
@@ -101,7 +101,7 @@ def test_a_module_used_twice_is_refused_by_name() -> None:
         def forward(self, planes: torch.Tensor) -> torch.Tensor:
             return self.fc(self.conv(self.conv(planes)).flatten(1))
 
-    with pytest.raises(NetworkError, match="'conv' .* is used 2 times"):
+    with pytest.raises(NetworkError, match=r"'conv' .* is used 2 times"):
         trace(Twice())
 
 

@@ -1,0 +1,100 @@
+"""Stores of random numbers that are known, so that reading can be compared."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conceptlrp.othello import Corpus
+from conceptlrp.store import Manifest, Store, StoreWriter
+from tests.othello.playouts import random_games
+
+LAYERS = {"conv1": 5, "conv2": 70}
+TARGETS = ("played", "value")
+Arrays = dict[str, np.ndarray]
+MakeStore = Callable[..., Store]
+
+
+def planted_corpus() -> Corpus:
+    return Corpus.from_games(random_games(4, seed=5))[::2]
+
+
+def planted_arrays(corpus: Corpus) -> Arrays:
+    """Return what a store of the corpus shall hold, by dataset name."""
+    rng = np.random.default_rng(0)
+    n = len(corpus)
+    arrays = {
+        "outputs/logits": rng.normal(size=(n, 65)),
+        "outputs/value": rng.normal(size=n),
+        "targets/square": rng.integers(-1, 64, (n, 2)).astype(np.int8),
+        "targets/explained": rng.normal(size=(n, 2)),
+        "targets/heatmap": rng.normal(size=(n, 2, 8, 8)),
+    }
+    for layer, channels in LAYERS.items():
+        # Few different numbers, so that there are ties to break.
+        relevance = rng.integers(-4, 5, (n, 2, channels)).astype(np.float32)
+        arrays[f"layers/{layer}/relevance"] = relevance
+        arrays[f"layers/{layer}/norm"] = np.abs(relevance).sum(2)
+        arrays[f"layers/{layer}/activation"] = rng.integers(0, 5, (n, channels)) / 2
+        arrays[f"layers/{layer}/peak"] = rng.integers(0, 3, (n, channels)) / 4
+        squares = rng.integers(0, 64, (n, channels)).astype(np.int8)
+        arrays[f"layers/{layer}/peak_square"] = squares
+    return {
+        name: a.astype(np.float32) if a.dtype.kind == "f" else a
+        for name, a in arrays.items()
+    }
+
+
+def planted_manifest(writer: StoreWriter, corpus: Corpus, references: int) -> Manifest:
+    return Manifest(
+        network={"name": "planted", "digest": "5f1c"},
+        corpus={"digest": corpus.digest, "positions": len(corpus), "games": 4},
+        composite={"name": "none"},
+        targets=TARGETS,
+        layers={n: {"channels": c, "height": 8, "width": 8} for n, c in LAYERS.items()},
+        positions=len(corpus),
+        shards=tuple(writer.shards),
+        references=references,
+        versions={},
+        command="",
+    )
+
+
+def fill(
+    writer: StoreWriter, corpus: Corpus, arrays: Arrays, *, shard_size: int
+) -> None:
+    """Write everything but the manifest."""
+    writer.write_corpus(corpus)
+    for start in range(0, len(corpus), shard_size):
+        rows = slice(start, start + shard_size)
+        writer.write_shard(start, {name: a[rows] for name, a in arrays.items()})
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Corpus:
+    return planted_corpus()
+
+
+@pytest.fixture(scope="session")
+def arrays(corpus: Corpus) -> Arrays:
+    return planted_arrays(corpus)
+
+
+@pytest.fixture(scope="session")
+def write_store(corpus: Corpus, arrays: Arrays) -> MakeStore:
+    def write(path: Path, *, shard_size: int = 50, overwrite: bool = False) -> Store:
+        with StoreWriter(path, overwrite=overwrite) as writer:
+            fill(writer, corpus, arrays, shard_size=shard_size)
+            writer.write_manifest(planted_manifest(writer, corpus, 0))
+            return Store(writer.finish())
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def planted_store(
+    write_store: MakeStore, tmp_path_factory: pytest.TempPathFactory
+) -> Store:
+    """Return a store of three shards that no test changes."""
+    return write_store(tmp_path_factory.mktemp("planted") / "run.crp")

@@ -1,0 +1,123 @@
+"""Rows and columns of a store equal those of the arrays that were written."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conceptlrp.store import Store
+from conceptlrp.store.shards import Shards, selected
+from conceptlrp.store.writer import write_arrays
+from tests.store.conftest import Arrays, MakeStore, planted_arrays, planted_corpus
+
+N = len(planted_corpus())
+WIDE = planted_arrays(planted_corpus())["layers/conv2/relevance"]
+
+
+def masked(length: int, every: int) -> np.ndarray:
+    return np.arange(length) % every == 0
+
+
+ROWS = {
+    "all": None,
+    "a slice": slice(7, 93),
+    "a slice with steps": slice(3, None, 11),
+    "a slice backwards": slice(None, None, -1),
+    "an empty slice": slice(5, 5),
+    "a list": [3, 60, 61],
+    "scattered": np.array([0, 99, 17, 50, 49]),
+    "repeated": np.array([70, 2, 70, 70, 2]),
+    "counted from the end": np.array([-1, 0, -N]),
+    "a mask": masked(N, 7),
+    "an empty mask": np.zeros(N, bool),
+    "no numbers": np.array([], int),
+}
+COLUMNS = {
+    "all": None,
+    "a slice": slice(30, 40),
+    "a slice backwards": slice(60, 10, -3),
+    "an empty slice": slice(0, 0),
+    "unsorted and repeated": np.array([69, 0, 33, 69]),
+    "ascending but not all": np.array([1, 2, 68]),
+    "a mask": masked(70, 9),
+    "all of them turned round": np.arange(70)[::-1],
+}
+
+
+@pytest.mark.parametrize("columns", COLUMNS.values(), ids=COLUMNS)
+@pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
+def test_a_selection_equals_that_of_the_plain_array(
+    rows: object, columns: object, planted_store: Store
+) -> None:
+    found = planted_store.relevance(
+        "conv2", rows=rows, channels=columns, target="value"
+    )
+
+    all_if_none = [slice(None) if s is None else s for s in (rows, columns)]
+    expected = WIDE[:, 1][all_if_none[0]][:, all_if_none[1]]
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, expected)
+
+
+@given(
+    st.lists(st.integers(-N, N - 1), max_size=30),
+    st.lists(st.integers(-70, 69), max_size=10),
+)
+def test_any_rows_and_channels_can_be_read(
+    planted_store: Store, rows: list[int], columns: list[int]
+) -> None:
+    found = planted_store.relevance("conv2", rows=rows, channels=columns)
+
+    expected = WIDE[:, 0][np.array(rows, int)][:, np.array(columns, int)]
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("shard_size", [7, 33, N - 1, N, 10 * N])
+def test_shards_of_any_size_give_the_same_arrays(
+    shard_size: int, write_store: MakeStore, arrays: Arrays, tmp_path: Path
+) -> None:
+    store = write_store(tmp_path / "run.crp", shard_size=shard_size)
+
+    assert len(store.manifest.shards) == -(-N // shard_size)
+    np.testing.assert_array_equal(store.logits(), arrays["outputs/logits"])
+    np.testing.assert_array_equal(store.value(), arrays["outputs/value"])
+    for index, target in enumerate(store.targets):
+        for found, name in (
+            (store.explained(target=target), "targets/explained"),
+            (store.explained_square(target=target), "targets/square"),
+            (store.heatmap(target=target), "targets/heatmap"),
+            (store.relevance("conv1", target=target), "layers/conv1/relevance"),
+        ):
+            np.testing.assert_array_equal(found, arrays[name][:, index])
+    for found, name in (
+        (store.activation("conv1"), "activation"),
+        (store.peak("conv1"), "peak"),
+        (store.peak_square("conv1"), "peak_square"),
+    ):
+        np.testing.assert_array_equal(found, arrays[f"layers/conv1/{name}"])
+
+
+def test_rows_of_several_chunks_of_a_shard_are_put_together(
+    tmp_path: Path,
+) -> None:
+    tall = np.random.default_rng(0).normal(size=(9000, 3)).astype(np.float32)
+    write_arrays(tmp_path / "shard-00000.h5", {"tall": tall})
+    entry = {"file": "shard-00000.h5", "start": 0, "stop": 9000}
+    rows = np.array([8999, 0, 4095, 4096, 0, 8191, 8192, 5])
+
+    found = Shards(tmp_path, (entry,)).read("tall", rows)
+
+    np.testing.assert_array_equal(found, tall[rows])
+
+
+@pytest.mark.parametrize("rows", [[N], [-N - 1], np.ones(N - 1, bool)])
+def test_a_row_that_is_not_there_is_refused(rows: object, planted_store: Store) -> None:
+    with pytest.raises(IndexError, match=r"out of bounds|did not match"):
+        planted_store.value(rows=rows)
+
+
+def test_one_number_is_no_selection() -> None:
+    with pytest.raises(IndexError, match="0 dimensions, expected one"):
+        selected(3, 5)  # type: ignore[arg-type]
