@@ -50,8 +50,8 @@ class SweepCosts:
         plan = self._plans.known(operation.name)
         if self._is_alike(operation.inputs[0]):
             sites = self._rows[operation.inputs[0]].lookup.shape[2]
-            return n_terms * sites * rule.weight[0].numel() * n_out
-        return n_terms * plan.n_products * n_in * n_out
+            return int(n_terms * sites * rule.weight.numel())
+        return int(n_terms * plan.n_products * n_in * n_out)
 
     def _is_alike(self, name: str) -> bool:
         """Whether tangents are alike in all channels, as behind the Flat rule."""

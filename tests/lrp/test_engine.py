@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from tests.lrp.conftest import random_corpus, randomize
 from torch import Tensor, nn
 from zennit.composites import LayerMapComposite, NameMapComposite, layer_map_base
 from zennit.core import BasicHook, Composite, ParamMod, Stabilizer
@@ -30,6 +29,7 @@ from conceptlrp.lrp import COMPOSITES, Attribution, Explainer, Neuron
 from conceptlrp.lrp.hooks import HookPropagation
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
+from tests.lrp.conftest import random_corpus, randomize
 
 
 class Strided(nn.Module):
