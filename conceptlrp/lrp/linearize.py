@@ -124,7 +124,8 @@ class LinearRule:
     ) -> None:
         self.operation = operation
         self.geometry, weight, self.bias = _as_convolution(operation, shape)
-        self.weight = weight.to(like)
+        self.weight = weight.to(like).contiguous(memory_format=torch.channels_last)
+        self._matrices: dict[int, Tensor] = {}
         self.nonnegative = nonnegative
         rule = operation.rule
         if rule is not None and not isinstance(rule, BasicHook):
@@ -164,6 +165,15 @@ class LinearRule:
         return functional.conv2d(
             features, weight, bias, g.stride, g.padding, g.dilation, g.groups
         )
+
+    def matrix(self, weight: Tensor) -> Tensor:
+        """Return weights (O, C, h, w) as a matrix (h * w * C, O), made once."""
+        known = self._matrices.get(id(weight))
+        if known is None:
+            known = weight.permute(2, 3, 1, 0).reshape(-1, len(weight))
+            if any(weight is part.weight for part in self.parts):
+                self._matrices[id(weight)] = known
+        return known
 
     def transpose(self, relevance: Tensor, weight: Tensor, size: Shape) -> Tensor:
         """Apply the transposed convolution, to an input of height and width size."""
@@ -270,6 +280,7 @@ class LinearRule:
             return self.weight, None
         with ParamMod.ensure(param_mod)(module) as modified:
             weight = modified.weight.detach().reshape(self.weight.shape)
+            weight = weight.contiguous(memory_format=torch.channels_last)
             bias = None if modified.bias is None else modified.bias.detach()
         if torch.equal(weight, self.weight):
             weight = self.weight

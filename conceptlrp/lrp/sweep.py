@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from conceptlrp.lrp.linearize import Branch
+from conceptlrp.lrp.linearize import Branch, LinearRule
 from conceptlrp.lrp.native import NativeForward
 from conceptlrp.lrp.program import Operation
 from conceptlrp.lrp.tangents import Group, Plan, Plans, Rows
@@ -132,7 +132,7 @@ class Sweep:
         size = (source.shape[2], source.shape[3])
         plan = self.plans.convolution(operation.name, below.rows, rule.geometry, size)
         found = [
-            (self._branch(branch, below, plan, rule.geometry.groups), branch.scale)
+            (_carry_branch(branch, below, plan, rule), branch.scale)
             for branch in self.passed.branches(operation.name)
         ]
         if len(found) == 1:
@@ -143,19 +143,6 @@ class Sweep:
             total = part if total is None else total.add_(part)
         assert total is not None
         return Tangents(plan.rows, total)
-
-    def _branch(
-        self, branch: Branch, below: Tangents, plan: Plan, n_groups: int
-    ) -> Tensor:
-        factor = _site_factor(branch, below)
-        if n_groups > 1:
-            return _average(below.times(factor), plan, branch)
-        if below.data.shape[1] == 1 and below.scale is None and factor is not None:
-            return _spread(below.data, factor, plan, branch.weight)
-        weight = branch.weight
-        if _alike(weight):
-            weight = weight[:1]
-        return _multiply(below.times(factor), plan, weight)
 
     def _add(self, operation: Operation, below: list[Tangents]) -> Tangents:
         rows, places = self.plans.union(operation.name, [t.rows for t in below])
@@ -183,6 +170,22 @@ class Sweep:
     def _empty(self, operation: Operation, rows: Rows) -> Tensor:
         value = self.passed.values[operation.name]
         return value.new_zeros(rows.n_rows, value.shape[1])
+
+
+def _carry_branch(
+    branch: Branch, below: Tangents, plan: Plan, rule: LinearRule
+) -> Tensor:
+    """Carry tangents through one term of a rule, its scale left out."""
+    factor = _site_factor(branch, below)
+    if rule.geometry.groups > 1:
+        return _average(below.times(factor), plan, branch)
+    matrix = rule.matrix(branch.weight)
+    n_in = branch.weight.shape[1]
+    if below.data.shape[1] == 1 and below.scale is None and factor is not None:
+        return _spread(below.data, factor, plan, matrix)
+    if _alike(branch.weight):
+        matrix = matrix[:, :1]
+    return _multiply(below.times(factor), plan, matrix, n_in)
 
 
 def _one_column(tangents: Tangents) -> Tangents:
@@ -219,16 +222,14 @@ def _site_factor(branch: Branch, below: Tangents) -> Tensor | None:
     return branch.weight.new_full((n_sites, branch.weight.shape[1]), branch.multiplier)
 
 
-def _multiply(values: Tensor, plan: Plan, weight: Tensor) -> Tensor:
+def _multiply(values: Tensor, plan: Plan, matrix: Tensor, n_in: int) -> Tensor:
     """Convolve tangents: plain matrix products for each group of taps.
 
     The rows that a block of tangents reads are gathered side by side; taps that
     follow each other in the kernel are then one product with the weights as they
-    lie in memory.
+    lie in the matrix (K * C, O).
     """
-    n_out, n_in = weight.shape[:2]
-    matrix = weight.permute(2, 3, 1, 0).reshape(-1, n_out)  # (K * C, O)
-    result = values.new_empty(plan.rows.n_rows, n_out)
+    result = values.new_empty(plan.rows.n_rows, matrix.shape[1])
     row_bytes = n_in * values.element_size()
     n_taps = len(matrix) // n_in
     work = values.new_empty(max(_BLOCK_BYTES // row_bytes, 64 * n_taps), n_in)
@@ -279,15 +280,16 @@ def _average(values: Tensor, plan: Plan, branch: Branch) -> Tensor:
     return summed * branch.weight.flatten()[0]
 
 
-def _spread(data: Tensor, factor: Tensor, plan: Plan, weight: Tensor) -> Tensor:
+def _spread(data: Tensor, factor: Tensor, plan: Plan, matrix: Tensor) -> Tensor:
     """Convolve tangents that are alike in all channels.
 
     The convolution of the factor is kept apart by taps, U[site, tap, o], once a
     position; every tangent is a weighted sum of its entries.
     """
-    n_out, n_in = weight.shape[:2]
-    n_taps = weight[0, 0].numel()
-    apart = factor @ weight.permute(1, 2, 3, 0).reshape(n_in, n_taps * n_out)
+    n_in, n_out = factor.shape[1], matrix.shape[1]
+    n_taps = len(matrix) // n_in
+    taps = matrix.view(n_taps, n_in, n_out).transpose(0, 1).reshape(n_in, -1)
+    apart = factor @ taps
     entries, weights = plan.spread(data[:, 0], n_taps)
     return functional.embedding_bag(
         entries.to(data.device),
