@@ -13,10 +13,10 @@ import conceptlrp as cl
 
 
 def main(path: str, layer: str, n_clusters: int = 6) -> cl.Clustering:
-    """Cluster a store's positions twice and print what marks each cluster."""
+    """Cluster a store's positions and print what marks each cluster."""
     store = cl.open_store(path)
-    cl.cluster_positions(store, layer=layer, n_clusters=n_clusters)  # the default
 
+    # Without an estimator, spectral clustering on landmarks is used.
     pipeline = make_pipeline(PCA(4), BisectingKMeans(n_clusters))
     clustering = cl.cluster_positions(store, layer=layer, estimator=pipeline)
 

@@ -86,7 +86,7 @@ class Clustering:
         return len(self.labels) - int(self.sizes.sum())
 
     def members(self, cluster: int) -> NDArray[np.int64]:
-        """Rows of a cluster's positions, ascending; cluster -1 is the noise.
+        """Return the rows of a cluster, ascending; cluster -1 is the noise.
 
         Parameters
         ----------

@@ -8,7 +8,7 @@ biases and stabilizers absorb.
 Shapes use N positions and A actions (one a square, then the pass).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,21 +43,21 @@ class Move:
 class Played:
     """The policy logit of the move that was played in the game."""
 
-    name: str = "played"
+    name: str = field(default="played", init=False)
 
 
 @dataclass(frozen=True)
 class Best:
     """The policy logit of the legal move with the highest logit."""
 
-    name: str = "best"
+    name: str = field(default="best", init=False)
 
 
 @dataclass(frozen=True)
 class Value:
     """The output of the value head before tanh."""
 
-    name: str = "value"
+    name: str = field(default="value", init=False)
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,11 @@ def parse_target(target: str | Target, *, size: int = 8) -> Target:
         which is returned as it is.
     size : int
         Side of the board.
+
+    Returns
+    -------
+    Target
+        What `attribute` explains.
 
     Raises
     ------

@@ -58,6 +58,7 @@ def predict(
     Returns
     -------
     Prediction
+        One row a position.
 
     Examples
     --------

@@ -40,7 +40,15 @@ class Player(Protocol):
 
 @dataclass(frozen=True)
 class RandomPlayer:
-    """Plays any legal move with equal probability."""
+    """Plays any legal move with equal probability.
+
+    Attributes
+    ----------
+    size : int
+        Board that it plays on.
+    name : str
+        Name in results.
+    """
 
     size: int = 8
     name: str = "random"
@@ -56,7 +64,15 @@ class RandomPlayer:
 
 @dataclass(frozen=True)
 class GreedyPlayer:
-    """Plays a move that flips the most discs; ties are drawn at random."""
+    """Plays a move that flips the most discs; ties are drawn at random.
+
+    Attributes
+    ----------
+    size : int
+        Board that it plays on.
+    name : str
+        Name in results.
+    """
 
     size: int = 8
     name: str = "greedy"

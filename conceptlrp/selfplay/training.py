@@ -29,7 +29,15 @@ _WARM_UP = 0.04
 
 @dataclass(frozen=True)
 class SupervisedTraining:
-    """What `train_supervised` gives back: the network and its record."""
+    """What `train_supervised` gives back.
+
+    Attributes
+    ----------
+    network : OthelloNet
+        In evaluation mode.
+    record : TrainingRecord
+        How it was trained.
+    """
 
     network: OthelloNet
     record: TrainingRecord
