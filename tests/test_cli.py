@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,12 @@ def run(*arguments: object) -> Result:
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as e:
             main()
     return Result(int(e.value.code or 0), out.getvalue(), err.getvalue())
+
+
+def run_line(line: str, folder: Path, new: Path) -> Result:
+    """Run a line in which {in} stands for the inputs and {new} for an empty folder."""
+    words = [part.replace("{in}", str(folder)) for part in line.split()]
+    return run(*(word.replace("{new}", str(new)) for word in words))
 
 
 def succeed(*arguments: object) -> str:
@@ -320,7 +326,7 @@ def test_the_demo_makes_an_atlas_of_what_ships(tmp_path: Path) -> None:
     assert len(open_store(out / "demo.crp")) == 60
 
 
-# Errors of the input: folder names stand in braces, {new} is a place for output.
+# Errors of the input; see `run_line` for what stands in braces.
 
 ATTRIBUTE = "attribute {in}/net.safetensors {in}/corpus.h5 --out {new}/run.crp"
 TOP = "top {in}/run.crp --layer conv1 --channel 0"
@@ -492,12 +498,8 @@ def test_an_error_of_the_input_is_one_line_and_leaves_nothing(
     line: str, message: str, folder: Path, tmp_path: Path
 ) -> None:
     before = listing(folder)
-    arguments = [
-        word.replace("{in}", str(folder)).replace("{new}", str(tmp_path))
-        for word in line.split()
-    ]
 
-    result = run(*arguments)
+    result = run_line(line, folder, tmp_path)
 
     assert_one_line(result, 1, message)
     assert listing(folder) == before
@@ -538,12 +540,7 @@ WRONG_USAGE = {
 def test_wrong_usage_is_one_line_and_exits_with_2(
     line: str, message: str, folder: Path, tmp_path: Path
 ) -> None:
-    arguments = [
-        word.replace("{in}", str(folder)).replace("{new}", str(tmp_path))
-        for word in line.split()
-    ]
-
-    result = run(*arguments)
+    result = run_line(line, folder, tmp_path)
 
     assert_one_line(result, 2, message)
     assert listing(tmp_path) == {}
@@ -578,6 +575,52 @@ def test_a_disk_that_refuses_to_be_written_is_one_line(folder: Path) -> None:
         run("corpus", folder / "games.txt", "--out", "/proc/c.h5"), 1, "/proc"
     )
     assert_one_line(run("atlas", folder / "run.crp", "/proc/atlas"), 1, "/proc")
+
+
+FULL_DISK = {
+    "corpus": "corpus {in}/games.txt --out {new}/c.h5",
+    "train": "train {in}/games.txt --out {new}/n --batch-size 16 --epochs 0.01",
+    "attribute": ATTRIBUTE,
+    "atlas": "atlas {in}/run.crp {new}/atlas",
+}
+
+
+@pytest.mark.parametrize("line", FULL_DISK.values(), ids=FULL_DISK)
+def test_a_full_disk_is_told_of_and_leaves_nothing(
+    line: str, folder: Path, tmp_path: Path
+) -> None:
+    with full_disk():
+        result = run_line(line, folder, tmp_path)
+
+    assert result.code == 1
+    last = result.err.splitlines()[-1]
+    assert re.match(rf"conceptlrp: {re.escape(str(tmp_path))}/.*file too large", last)
+    assert listing(tmp_path) == {}
+
+
+def test_a_full_disk_leaves_the_store_that_was_to_be_clustered(
+    folder: Path, tmp_path: Path
+) -> None:
+    store = shutil.copytree(folder / "run.crp", tmp_path / "run.crp")
+    before = listing(tmp_path)
+
+    with full_disk():
+        result = run("cluster", store, "--layer", "conv1", "--clusters", 2)
+
+    assert_one_line(result, 1, r"clusters-conv1\.h5: cannot be written: file too large")
+    assert listing(tmp_path).keys() == before.keys()
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let no file grow beyond 3,000 bytes."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_damaged_store_is_one_line(folder: Path, tmp_path: Path) -> None:

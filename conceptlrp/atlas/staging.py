@@ -48,9 +48,11 @@ def staged_folder(
         if place.exists():
             place.rename(former)
         staging.replace(place)
-    except BaseException:
+    except BaseException as error:
         if former.exists() and not place.exists():
             former.rename(place)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(place)
         raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)

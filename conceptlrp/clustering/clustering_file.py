@@ -8,6 +8,7 @@ import os
 import re
 from dataclasses import fields
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import h5py
 import numpy as np
 
 from conceptlrp.clustering.clustering import Clustering
-from conceptlrp.errors import OutputExistsError, StoreError
+from conceptlrp.errors import StoreError
+from conceptlrp.othello.output import written_whole
 from conceptlrp.store import Store
 
 __all__ = [
@@ -124,17 +126,12 @@ def save_clustering(
     ------
     OutputExistsError
         If there is a clustering of this layer and it must not be replaced.
+    StoreError
+        If the file cannot be written.
     """
     path = clustering_path(store.path, clustering.layer)
-    if path.exists() and not overwrite:
-        msg = f"{path}: exists already; choose overwrite to replace it"
-        raise OutputExistsError(msg)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        _write(temporary, clustering)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written_whole(path, overwrite=overwrite, error=StoreError) as unfinished:
+        unfinished.write_bytes(_encode(clustering))
     return path
 
 
@@ -175,8 +172,10 @@ def load_clustering(store: Store, layer: str) -> Clustering:
     return clustering
 
 
-def _write(path: Path, clustering: Clustering) -> None:
-    with h5py.File(path, "w") as file:
+def _encode(clustering: Clustering) -> bytes:
+    """Make the content of the file; HDF5 itself crashes when a disk is full."""
+    content = BytesIO()
+    with h5py.File(content, "w") as file:
         file.attrs.update(_ENCODING)
         for field in fields(Clustering):
             value = getattr(clustering, field.name)
@@ -186,9 +185,7 @@ def _write(path: Path, clustering: Clustering) -> None:
                 file.create_dataset(
                     field.name, data=value, compression="gzip", track_times=False
                 )
-        file.flush()
-    with path.open("rb") as written:
-        os.fsync(written.fileno())
+    return content.getvalue()
 
 
 def _read(path: Path) -> Clustering:

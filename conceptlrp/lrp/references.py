@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from conceptlrp.lrp.explainer import Explainer
 from conceptlrp.lrp.targets import Target
-from conceptlrp.othello import Corpus
 from conceptlrp.store import REFERENCE_KINDS, Store, top_rows
 
 Arrays = dict[str, NDArray[Any]]
+Index = NDArray[np.int64]
+Maps = NDArray[np.float32]
+Rankings = dict[tuple[int, str, str], tuple[Index, Maps]]
 _COLUMNS = 64
 
 
@@ -55,22 +57,57 @@ def reference_arrays(
         for kind in REFERENCE_KINDS
         for layer in store.layers
     }
-    total = sum(int((rows >= 0).sum()) for rows, _ in rankings.values())
+    wanted = {
+        index: _pairs(rankings, store.layers, index) for index in range(len(targets))
+    }
+    total = sum(len(pairs) for pairs in wanted.values())
     done = 0
-    side = store.positions.size
+    arrays: Arrays = {}
+    for index, pairs in wanted.items():
+        maps = np.zeros((len(pairs), *_board(store)), np.float32)
+        for chosen, found in conditional_heatmaps(
+            explainer, store, targets[index], pairs, batch_size
+        ):
+            maps[chosen] = found
+            done += len(chosen)
+            on_batch(done, total)
+        arrays.update(_tables(rankings, store.layers, index, pairs, maps))
+    return arrays
+
+
+def _board(store: Store) -> tuple[int, int]:
+    return store.positions.size, store.positions.size
+
+
+def _pairs(rankings: Rankings, layers: Sequence[str], target: int) -> Index:
+    """Return the different (row, layer, channel) of all rankings of a target."""
+    found = [np.empty((0, 3), np.int64)]
+    for (index, _, layer), (rows, _) in rankings.items():
+        if index == target:
+            channels, places = np.nonzero(rows >= 0)
+            number = np.full(len(channels), layers.index(layer))
+            found.append(np.stack([rows[channels, places], number, channels], axis=1))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _tables(
+    rankings: Rankings, layers: Sequence[str], target: int, pairs: Index, maps: Maps
+) -> Arrays:
+    """Lay the maps out by kind, layer, channel and place."""
+    places = {tuple(pair): i for i, pair in enumerate(pairs.tolist())}
     arrays: Arrays = {}
     for (index, kind, layer), (rows, scores) in rankings.items():
-        maps = np.zeros((*rows.shape, side, side), np.float32)
-        for at, found in conditional_heatmaps(
-            explainer, store.positions, targets[index], layer, rows, batch_size
-        ):
-            maps[at] = found
-            done += len(found)
-            on_batch(done, total)
+        if index != target:
+            continue
+        table = np.zeros((*rows.shape, *maps.shape[1:]), np.float32)
+        number = layers.index(layer)
+        for channel, place in zip(*np.nonzero(rows >= 0), strict=True):
+            key = (int(rows[channel, place]), number, int(channel))
+            table[channel, place] = maps[places[key]]
         group = f"{index}/{kind}/{layer}"
         arrays[f"{group}/rows"] = rows
         arrays[f"{group}/scores"] = scores
-        arrays[f"{group}/maps"] = maps
+        arrays[f"{group}/maps"] = table
     return arrays
 
 
@@ -101,38 +138,73 @@ def _score_columns(
 
 
 def conditional_heatmaps(
-    explainer: Explainer,
-    positions: Corpus,
-    target: Target,
-    layer: str,
-    rows: NDArray[np.int64],
-    batch_size: int,
-) -> Iterator[tuple[tuple[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float32]]]:
-    """Compute conditional heatmaps of chosen positions of every channel.
+    explainer: Explainer, store: Store, target: Target, pairs: Index, batch_size: int
+) -> Iterator[tuple[Index, Maps]]:
+    """Compute the conditional heatmaps of chosen channels at chosen positions.
+
+    Positions are explained once each, those with equally many channels together.
 
     Parameters
     ----------
-    explainer, positions, target, layer
+    explainer, store, target
         What is explained.
-    rows : ndarray of shape (C, k)
-        Positions of each channel, -1 for none.
+    pairs : ndarray of shape (M, 3)
+        Row of the store, number of the layer, channel; sorted by row.
     batch_size : int
         Boards at a time.
 
     Yields
     ------
-    (channels, places) : pair of ndarray of shape (b,)
-        Where in `rows` the maps belong.
-    ndarray of shape (b, n, n)
-        Conditional heatmaps of a batch.
+    ndarray of shape (m,)
+        Which of the pairs come next.
+    ndarray of shape (m, n, n)
+        Their conditional heatmaps.
     """
-    channels, places = np.nonzero(rows >= 0)
-    for start in range(0, len(channels), batch_size):
-        at = (channels[start : start + batch_size], places[start : start + batch_size])
+    rows, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    for start in range(0, len(rows), batch_size):
+        batch = order[start : start + batch_size]
+        chosen = np.concatenate(
+            [np.arange(first[i], first[i] + counts[i]) for i in batch]
+        )
+        member = np.repeat(np.arange(len(batch)), counts[batch])
+        channels, slots = _by_layer(pairs[chosen], member, len(batch), store.layers)
         found = explainer.attribute(
-            positions[rows[at]],
+            store.positions[rows[batch]],
             targets=[target],
-            conditional={layer: at[0][:, None]},
+            conditional=channels,
             batch_size=batch_size,
         )
-        yield at, found.conditional[layer][:, 0, 0].astype(np.float32)
+        maps = np.zeros((len(chosen), *_board(store)), np.float32)
+        for number, layer in enumerate(store.layers):
+            here = pairs[chosen, 1] == number
+            if layer in channels:
+                maps[here] = found.conditional[layer][member[here], 0, slots[here]]
+        yield chosen, maps
+
+
+def _by_layer(
+    pairs: Index, member: Index, n_positions: int, layers: Sequence[str]
+) -> tuple[dict[str, Index], Index]:
+    """Lay channels out as rows of each layer, (n, K); shorter rows repeat channel 0.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n, K)
+        Channels wanted of each position, by layer.
+    ndarray of shape (m,)
+        In which column of its layer each pair stands.
+    """
+    slots = np.zeros(len(pairs), np.int64)
+    channels: dict[str, Index] = {}
+    for number, layer in enumerate(layers):
+        here = np.flatnonzero(pairs[:, 1] == number)
+        if len(here) == 0:
+            continue
+        counts = np.bincount(member[here], minlength=n_positions)
+        begins = np.cumsum(counts) - counts
+        slots[here] = np.arange(len(here)) - begins[member[here]]
+        table = np.zeros((n_positions, counts.max()), np.int64)
+        table[member[here], slots[here]] = pairs[here, 2]
+        channels[layer] = table
+    return channels, slots

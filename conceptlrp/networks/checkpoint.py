@@ -26,10 +26,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from conceptlrp.errors import CheckpointError, OutputExistsError
+from conceptlrp.errors import CheckpointError
 from conceptlrp.networks.azg import is_pickle, read_azg
 from conceptlrp.networks.board_network import BoardNetwork
 from conceptlrp.networks.weights import check_architecture, load_weights
+from conceptlrp.othello.output import written_whole
 
 FORMAT = "conceptlrp-network"
 ENCODING_VERSION = "1"
@@ -101,12 +102,13 @@ def save_network(
     ------
     OutputExistsError
         If something stands at `path` already.
+    CheckpointError
+        If the file cannot be written.
     ValueError
         If `dtype` is another one or too small for the weights, or the network is of
         a class that could not be loaded again.
     """
     check_architecture(network)
-    target = Path(path)
     tensors = _rounded(network, dtype)
     header = {
         "format": FORMAT,
@@ -115,7 +117,8 @@ def save_network(
         "digest": _digest(tensors),
         "training": json.dumps(training or {}),
     }
-    write_whole(target, save(tensors, metadata=header), overwrite=overwrite)
+    with written_whole(path, overwrite=overwrite, error=CheckpointError) as unfinished:
+        unfinished.write_bytes(save(tensors, metadata=header))
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -175,17 +178,6 @@ def network_digest(network: nn.Module) -> str:
     return _digest(_rounded(network, torch.float32))
 
 
-def write_whole(path: Path, content: bytes, *, overwrite: bool) -> None:
-    """Write a file beside its place, flush it to the disk, and move it there."""
-    if path.exists() and not overwrite:
-        message = f"{path} exists already; choose another path or allow overwriting"
-        raise OutputExistsError(message)
-    partial = path.with_name(path.name + ".tmp")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def _check_header(header: dict[str, Any], file: Path) -> None:

@@ -8,6 +8,7 @@ the file is; a file that does not agree with its digest is damaged.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from math import ceil
 from pathlib import Path
 from typing import Any, Final
@@ -75,11 +76,12 @@ def save_corpus(corpus: Corpus, path: str | Path, *, overwrite: bool = False) ->
     CorpusFileError
         The file cannot be written.
     """
-    with (
-        written_whole(path, overwrite=overwrite, error=CorpusFileError) as unfinished,
-        h5py.File(unfinished, "w", libver=_HDF5_FORMAT) as file,
-    ):
-        _write(file, corpus.compact(), corpus.digest)
+    # HDF5 crashes when the disk is full, so it only ever writes to memory.
+    content = BytesIO()
+    with written_whole(path, overwrite=overwrite, error=CorpusFileError) as unfinished:
+        with h5py.File(content, "w", libver=_HDF5_FORMAT) as file:
+            _write(file, corpus.compact(), corpus.digest)
+        unfinished.write_bytes(content.getbuffer())
 
 
 def load_corpus(path: str | Path) -> Corpus:

@@ -10,7 +10,7 @@ from conceptlrp.errors import FileFormatError, OutputExistsError
 
 @contextmanager
 def written_whole(
-    path: str | Path, *, overwrite: bool, error: type[FileFormatError]
+    path: str | os.PathLike[str], *, overwrite: bool, error: type[FileFormatError]
 ) -> Iterator[Path]:
     """Give a path beside ``path`` to write to, and rename it when that is done.
 
@@ -46,7 +46,7 @@ def written_whole(
             os.fsync(file.fileno())
         unfinished.replace(path)
     except OSError as failure:
-        reason = (str(failure).splitlines() or [type(failure).__name__])[0]
+        reason = (failure.strerror or str(failure) or type(failure).__name__).lower()
         message = f"{path}: cannot be written: {reason}"
         raise error(message) from failure
     finally:

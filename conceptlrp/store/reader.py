@@ -311,9 +311,7 @@ class Store:
     ) -> NDArray[Any]:
         columns = selected(channels, self.channels(layer))
         name = f"layers/{layer}/{quantity}"
-        return self._shards.read_columns(
-            name, selected(rows, len(self)), columns, index
-        )
+        return self._shards.read(name, selected(rows, len(self)), index, columns)
 
     def _read(
         self, name: str, rows: Selection, index: tuple[Any, ...] = ()

@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -68,6 +69,8 @@ class StoreWriter:
         trace: TracebackType | None,
     ) -> None:
         shutil.rmtree(self.staging, ignore_errors=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(self.path)
 
     def write_corpus(self, corpus: Corpus) -> None:
         """Write the positions that the rows are about."""
@@ -138,7 +141,9 @@ class StoreWriter:
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write arrays into a new HDF5 file whose bytes depend on nothing else."""
-    with h5py.File(path, "w", libver=_HDF5_FORMAT) as file:
+    # HDF5 crashes when the disk is full, so it only ever writes to memory.
+    content = BytesIO()
+    with h5py.File(content, "w", libver=_HDF5_FORMAT) as file:
         for name, array in arrays.items():
             file.create_dataset(
                 name,
@@ -146,6 +151,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
                 track_times=False,
                 **dataset_options(array),
             )
+    path.write_bytes(content.getbuffer())
     _sync(path)
 
 
