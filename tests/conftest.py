@@ -1,5 +1,6 @@
 """What tests of several folders share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,15 @@ def wthor_folder() -> Path:
     if not (GAMES / "truth.json").is_file():
         pytest.skip(f"the WTHOR database is not at {GAMES}")
     return GAMES
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Inputs of the command line, which no test changes."""
+    from tests.command_line import write_inputs
+
+    path = tmp_path_factory.mktemp("inputs")
+    write_inputs(path)
+    yield path
+    # A pickle that runs code would have made this file.
+    assert not (path / "it-ran").exists()
