@@ -353,7 +353,8 @@ def demo(
 ) -> None:
     """Run all stages on the network and games that ship, and write an atlas."""
     _check_place(out, overwrite=overwrite)
-    sampled = _positions(["demo"], 8, positions, seed)
+    sampled = _positions(["demo"], 8, None, seed).unique(symmetry=True)
+    sampled = sampled.sample(positions, seed=seed)
     try:
         store = _attribute(
             _network("demo"),

@@ -14,6 +14,7 @@ name                                  first layer    convolutions  linear
 ``epsilon-gamma-flat``                Flat           Gamma(0.25)   Epsilon
 ``epsilon-alpha2-beta1-flat``         Flat           AlphaBeta     Epsilon
 ``epsilon-w-square``                  WSquare        Epsilon       Epsilon
+``gradient-x-input``                  no rule: value times derivative
 ====================================  =============  ============  ==========
 
 Flat and WSquare give relevance to empty squares too, whose input is zero; the
@@ -51,7 +52,8 @@ _PRESETS: dict[str, tuple[_Rule | None, _Rule]] = {
     "epsilon-alpha2-beta1-flat": (Flat, AlphaBeta),
     "epsilon-w-square": (WSquare, Epsilon),
 }
-COMPOSITES = tuple(sorted(_PRESETS))
+GRADIENT = "gradient-x-input"
+COMPOSITES = tuple(sorted([*_PRESETS, GRADIENT]))
 
 
 def named_composite(name: str, traced: fx.GraphModule) -> Composite:
@@ -69,6 +71,8 @@ def named_composite(name: str, traced: fx.GraphModule) -> Composite:
     CompositeError
         For a name that is no preset.
     """
+    if name == GRADIENT:
+        return LayerMapComposite([])
     if name not in _PRESETS:
         msg = f"unknown composite '{name}', expected one of {', '.join(COMPOSITES)}"
         raise CompositeError(msg)

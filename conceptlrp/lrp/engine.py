@@ -41,6 +41,8 @@ class NativePropagation:
         An input, for shapes, dtype and device.
     memory_budget : int
         Bytes that the tangents of a sweep may take.
+    plain_sums : bool
+        Let sums pass on all they get, as derivatives do.
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class NativePropagation:
         taps: Mapping[str, str],
         planes: Tensor,
         memory_budget: int,
+        *,
+        plain_sums: bool = False,
     ) -> None:
-        self.engine = NativeEngine(program, planes)
+        self.engine = NativeEngine(program, planes, plain_sums=plain_sums)
         self.nodes = {layer: program.by_module[tap] for layer, tap in taps.items()}
         self.nodes.update(zip(_OUTPUTS, program.outputs, strict=False))
         self.layers = tuple(taps)
@@ -79,6 +83,8 @@ class NativePassed:
     def __init__(self, owner: NativePropagation, passed: NativeForward) -> None:
         self.owner = owner
         self.passed = passed
+        #: What arriving relevance (N, P, n, n) is multiplied with, None for one.
+        self.input_weight: Tensor | None = None
 
     @cached_property
     def outputs(self) -> dict[str, Tensor]:
@@ -213,7 +219,8 @@ class NativePassed:
             n_rows = rows.stop - rows.start
             side = self.passed.values[self.owner.input].shape[2:]
             active = np.ones((n_rows, side[0] * side[1]), np.bool_)
-            sweep = Sweep(part, active, self.owner.plans(n_rows))
+            weight = None if self.input_weight is None else self.input_weight[rows]
+            sweep = Sweep(part, active, self.owner.plans(n_rows), weight)
             for node, tangents in sweep.tangents(tuple(nodes)):
                 layer = nodes[node]
                 maps = conditional_heatmaps(tangents, relevance[layer][rows])
@@ -230,6 +237,8 @@ class NativePassed:
         for first in range(0, n_channels, step):
             chosen = _only(relevance, channels[:, first : first + step])
             sent = self.passed.relevance({node: chosen.flatten(1, 2)}, (end,))[end]
+            if self.input_weight is not None:
+                sent = sent * self.input_weight[:, None]
             parts.append(torch.unflatten(sent.sum(2), 1, chosen.shape[1:3]))
         return torch.cat(parts, 2)
 

@@ -93,10 +93,12 @@ def concept_graph(
 
     Parameters
     ----------
-    network, positions, targets, composite, layers, dtype, device
+    network, positions, targets, composite, layers
         As for `attribute`.
     per_position : bool
         Keep every position apart, instead of their sum.
+    dtype, device : str
+        As for `attribute`.
 
     Returns
     -------

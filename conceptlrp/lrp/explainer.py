@@ -17,7 +17,7 @@ from conceptlrp.errors import NetworkError
 from conceptlrp.lrp.absorption import Conservation, join_reports
 from conceptlrp.lrp.attribution import Attribution, concatenate
 from conceptlrp.lrp.canonizers import fold_batch_norm
-from conceptlrp.lrp.composites import module_rules, resolve_composite
+from conceptlrp.lrp.composites import GRADIENT, module_rules, resolve_composite
 from conceptlrp.lrp.edges import ConceptGraph
 from conceptlrp.lrp.engine import NativePassed, NativePropagation
 from conceptlrp.lrp.graph import feature_layers
@@ -28,7 +28,11 @@ from conceptlrp.networks import board_planes
 from conceptlrp.othello import Corpus
 
 Conditions = bool | Mapping[str, ArrayLike]
-_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+_DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bfloat16": torch.bfloat16,
+}
 
 
 class Explainer:
@@ -48,7 +52,8 @@ class Explainer:
         Layers to report; all convolutions that an activation follows by
         default. Linear layers such as "fc1" may be named too.
     dtype : str
-        "float32" or "float64".
+        "float32", "float64", or "bfloat16" where the device has instructions
+        for it.
     device : str
         Where to compute, as torch names it.
     memory_budget : int
@@ -72,8 +77,8 @@ class Explainer:
     ) -> None:
         self.size = int(getattr(network, "size", 8))
         self.planes = _input_planes(network)
-        self.dtype = _DTYPES[dtype]
         self.device = torch.device(device)
+        self.dtype = _checked_dtype(dtype, self.device)
         folded = fold_batch_norm(network, planes=_probe(self.size, self.planes))
         self.network = folded.to(self.device, self.dtype)
         self.composite, self.composite_name = resolve_composite(composite, folded)
@@ -84,6 +89,7 @@ class Explainer:
             self.taps,
             _probe(self.size, self.planes)[:1].to(self.device, self.dtype),
             memory_budget=memory_budget,
+            gradient=self.composite_name == GRADIENT,
         )
 
     @property
@@ -107,6 +113,9 @@ class Explainer:
     ) -> Attribution:
         """Explain positions; see `attribute`."""
         self._check(positions)
+        if batch_size < 1:
+            msg = f"batch_size is {batch_size}, expected at least 1"
+            raise ValueError(msg)
         parsed = [parse_target(t, size=self.size) for t in targets]
         parts = []
         for start in range(0, len(positions), batch_size):
@@ -191,6 +200,7 @@ class Explainer:
         Returns
         -------
         ndarray of shape (N, T, n, n)
+            Heatmaps, planes summed.
         """
         parsed = [parse_target(t, size=self.size) for t in targets]
         parts = []
@@ -329,6 +339,8 @@ def _channel_rows(
 
 
 def _numpy(tensor: Tensor) -> NDArray[Any]:
+    if tensor.dtype is torch.bfloat16:
+        tensor = tensor.float()
     array: NDArray[Any] = tensor.detach().cpu().contiguous().numpy()
     return array
 
@@ -347,6 +359,22 @@ def _select_layers(
 
 def _is_linear(traced: fx.GraphModule, name: str) -> bool:
     return isinstance(traced.get_submodule(name), nn.Linear)
+
+
+def _checked_dtype(name: str, device: torch.device) -> torch.dtype:
+    """Return a dtype by name, unless the device would be slow at it."""
+    if name not in _DTYPES:
+        msg = f"dtype is '{name}', expected one of {', '.join(_DTYPES)}"
+        raise ValueError(msg)
+    dtype = _DTYPES[name]
+    on_cpu = dtype is torch.bfloat16 and device.type == "cpu"
+    if on_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        msg = (
+            "this processor has no bfloat16 instructions and would be 5 to 100 times "
+            "slower than with float32; use 'float32'"
+        )
+        raise ValueError(msg)
+    return dtype
 
 
 def _input_planes(network: nn.Module) -> int:

@@ -33,6 +33,9 @@ class NativeEngine:
         Operations of a network without batch norms.
     planes : Tensor of shape (1, P, 8, 8)
         An input, which fixes all shapes, dtype and device.
+    plain_sums : bool
+        Let a sum pass on all it gets to each of its inputs, as a derivative does,
+        instead of a share of it.
 
     Raises
     ------
@@ -40,8 +43,11 @@ class NativeEngine:
         For a rule or operation that is not known here.
     """
 
-    def __init__(self, program: Program, planes: Tensor) -> None:
+    def __init__(
+        self, program: Program, planes: Tensor, *, plain_sums: bool = False
+    ) -> None:
         self.program = program
+        self.plain_sums = plain_sums
         self.readers = program.readers()
         self.rules: dict[str, LinearRule] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
@@ -220,6 +226,8 @@ class NativeForward:
         return sent
 
     def _send_sum(self, operation: Operation, relevance: Tensor) -> list[Tensor]:
+        if self.engine.plain_sums:
+            return [relevance] * len(operation.inputs)
         scaled = relevance * self.sum_scale(operation)[:, None]
         return [scaled * self.values[source][:, None] for source in operation.inputs]
 

@@ -15,8 +15,10 @@ from typing import Protocol
 from torch import Tensor, fx
 from zennit.core import Composite
 
-from conceptlrp.lrp.composites import module_rules
+from conceptlrp.errors import CompositeError
+from conceptlrp.lrp.composites import GRADIENT, module_rules
 from conceptlrp.lrp.engine import NativePropagation
+from conceptlrp.lrp.gradient import GradientPropagation
 from conceptlrp.lrp.hooks import HookPropagation
 from conceptlrp.lrp.program import UnknownOperationError, read_program
 
@@ -91,6 +93,7 @@ def make_propagation(
     planes: Tensor,
     *,
     memory_budget: int,
+    gradient: bool = False,
 ) -> Propagation:
     """Prepare the native engine, or hooks for what it does not know.
 
@@ -106,6 +109,13 @@ def make_propagation(
         An input, for shapes, dtype and device.
     memory_budget : int
         Bytes that tangents may take at a time.
+    gradient : bool
+        Multiply values with derivatives; the composite has no rules then.
+
+    Raises
+    ------
+    CompositeError
+        For the gradient of a network that only hooks could explain.
 
     Warns
     -----
@@ -114,8 +124,15 @@ def make_propagation(
     """
     try:
         program = read_program(network, module_rules(composite, network))
+        if gradient:
+            return GradientPropagation(
+                program, taps, planes, memory_budget, plain_sums=True
+            )
         return NativePropagation(program, taps, planes, memory_budget)
     except UnknownOperationError as error:
+        if gradient:
+            msg = f"{GRADIENT}: {error}"
+            raise CompositeError(msg) from None
         warnings.warn(
             f"{error}: relevance goes through zennit's hooks, which is slower",
             stacklevel=2,

@@ -74,16 +74,23 @@ class Sweep:
     active : ndarray of shape (N, P)
         Input squares that get a tangent; leave out only squares whose relevance
         is known to be zero.
-    plans : dict
+    plans : Plans
         Rows of earlier sweeps with the same active squares, filled here.
+    weight : Tensor of shape (N, P', n, n), optional
+        What tangents are at their own square of each plane; 1 by default.
     """
 
     def __init__(
-        self, passed: NativeForward, active: NDArray[np.bool_], plans: Plans
+        self,
+        passed: NativeForward,
+        active: NDArray[np.bool_],
+        plans: Plans,
+        weight: Tensor | None = None,
     ) -> None:
         self.passed = passed
         self.active = active
         self.plans = plans
+        self.weight = weight
 
     def tangents(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, Tangents]]:
         """Yield the tangents at the wanted operations, in order of execution."""
@@ -122,9 +129,10 @@ class Sweep:
 
     def _begin(self, operation: Operation) -> Tangents:
         rows = self.plans.input(operation.name, self.active)
-        return Tangents(
-            rows, self.passed.values[operation.name].new_ones(rows.n_rows, 1)
-        )
+        ones = self.passed.values[operation.name].new_ones(rows.n_rows, 1)
+        if self.weight is None:
+            return Tangents(rows, ones)
+        return Tangents(rows, Tangents(rows, ones).times(as_sites(self.weight)))
 
     def _convolve(self, operation: Operation, below: Tangents) -> Tangents:
         rule = self.passed.engine.rules[operation.name]
@@ -147,11 +155,15 @@ class Sweep:
     def _add(self, operation: Operation, below: list[Tangents]) -> Tangents:
         rows, places = self.plans.union(operation.name, [t.rows for t in below])
         total = self._empty(operation, rows)
+        plain = self.passed.engine.plain_sums
         for source, tangents, place in zip(
             operation.inputs, below, places, strict=True
         ):
-            values = tangents.times(as_sites(self.passed.values[source]))
+            factor = None if plain else as_sites(self.passed.values[source])
+            values = tangents.times(factor).expand(-1, total.shape[1])
             total.index_add_(0, place.to(total.device), values)
+        if plain:
+            return Tangents(rows, total)
         return Tangents(rows, total, as_sites(self.passed.sum_scale(operation)))
 
     def _concatenate(self, operation: Operation, below: list[Tangents]) -> Tangents:

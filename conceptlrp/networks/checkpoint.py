@@ -178,8 +178,6 @@ def network_digest(network: nn.Module) -> str:
     return _digest(_rounded(network, torch.float32))
 
 
-
-
 def _check_header(header: dict[str, Any], file: Path) -> None:
     if header.get("format") != FORMAT:
         message = f"{file}: a safetensors file, but not one of a conceptlrp network"

@@ -351,22 +351,43 @@ def test_epsilon_zero_sends_nothing_where_nothing_is_divided(
     assert np.isfinite(found.conditional["conv1"]).all()
 
 
+def gradient_times_input(network: nn.Module, planes: Tensor, action: int) -> np.ndarray:
+    planes = planes.clone().requires_grad_()
+    outputs = network(planes)
+    logits = outputs[0] if isinstance(outputs, tuple) else outputs
+    logits[:, action].sum().backward()
+    return (planes.grad * planes).detach().numpy()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_gradient_times_input_is_autograds(network: str, positions: Corpus) -> None:
+    module = randomize(NETWORKS[network]()).double()
+    explainer = Explainer(module, composite="gradient-x-input", dtype="float64")
+    best = explainer.attribute(positions[:1], targets=["best"], conditional=True)
+    action = int(best.squares[0, 0])
+
+    expected = gradient_times_input(module, explainer._planes(positions[:1]), action)
+
+    assert_close(best.input_relevance[:, 0], expected)
+    for layer in ("conv1", "conv2", "conv3") if network != "branching" else ("stem",):
+        assert_close(best.conditional[layer].sum(axis=2), best.heatmap)
+
+
 def test_gradient_times_input_is_epsilon_in_the_limit(positions: Corpus) -> None:
     network = randomize(OthelloNet(channels=5)).double()
-    planes = torch.from_numpy(
-        np.ascontiguousarray(Explainer(network)._planes(positions).double().numpy())
-    ).requires_grad_()
-    logits = network(planes)[0]
-    best = Explainer(network).attribute(positions, targets=["best"])
-    actions = torch.from_numpy(best.squares[:, 0].astype(np.int64))
-    logits.gather(1, actions[:, None]).sum().backward()
-    expected = (planes.grad * planes).detach().numpy()
+    limit = Explainer(network, composite=every_layer(Epsilon(0.0)), dtype="float64")
+    gradient = Explainer(network, composite="gradient-x-input", dtype="float64")
 
-    found = Explainer(
-        network, composite=every_layer(Epsilon(0.0)), dtype="float64"
-    ).attribute(positions, targets=["best"])
+    expected = gradient.attribute(
+        positions, targets=["best", "value"], conditional={"conv3": [0, 4]}
+    )
 
-    assert_close(found.input_relevance[:, 0], expected)
+    found = limit.attribute(
+        positions, targets=["best", "value"], conditional={"conv3": [0, 4]}
+    )
+    assert_close(found.input_relevance, expected.input_relevance)
+    assert_close(found.relevance["conv2"], expected.relevance["conv2"])
+    assert_close(found.conditional["conv3"], expected.conditional["conv3"])
 
 
 def test_what_the_engine_does_not_know_goes_through_hooks_with_one_warning(

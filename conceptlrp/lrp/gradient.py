@@ -1,0 +1,59 @@
+"""Gradient times input: the baseline that no rule enters.
+
+The relevance of a neuron is its value times the derivative of the target by it.
+On a network of ReLUs it is what the Epsilon rule tends to for epsilon towards 0,
+so it is a test of the engine as well as an attribution.
+
+The native engine carries derivatives as it carries relevance: without rules its
+linear maps are those of the gradient. What is particular is that relevance is
+divided by values on the way in and multiplied by them on the way out.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from conceptlrp.lrp.engine import NativePassed, NativePropagation
+from conceptlrp.lrp.native import NativeForward
+
+
+class GradientPropagation(NativePropagation):
+    """A program without rules; see `NativePropagation`."""
+
+    @contextmanager
+    def forward(self, planes: Tensor) -> Iterator["GradientPassed"]:
+        """Run the network on planes (N, P, n, n)."""
+        yield GradientPassed(self, self.engine.forward(planes))
+
+
+class GradientPassed(NativePassed):
+    """A forward pass whose relevance is gradient times value."""
+
+    def __init__(self, owner: NativePropagation, passed: NativeForward) -> None:
+        super().__init__(owner, passed)
+        self.input_weight = passed.values[owner.input]
+
+    def relevance(
+        self, starts: Mapping[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Send derivatives down and multiply them with values."""
+        values = {**self.outputs, **self.features}
+        slopes = {n: _divide(s, values[n][:, None]) for n, s in starts.items()}
+        planes, layers = super().relevance(slopes)
+        weighted = {n: r * values[n][:, None] for n, r in layers.items()}
+        return planes * self.input_weight[:, None], weighted
+
+    def conditional(
+        self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], str]:
+        """Send the derivatives of single channels down."""
+        features = self.features
+        slopes = {n: _divide(r, features[n][:, None]) for n, r in relevance.items()}
+        return super().conditional(slopes, channels)
+
+
+def _divide(relevance: Tensor, value: Tensor) -> Tensor:
+    """Divide, with 0 where the value is 0: an inactive neuron passes nothing on."""
+    return torch.where(value != 0, relevance / value, torch.zeros_like(relevance))
