@@ -43,7 +43,7 @@ class GradientPassed(NativePassed):
         slopes = {n: _divide(s, values[n][:, None]) for n, s in starts.items()}
         planes, layers = super().relevance(slopes)
         weighted = {n: r * values[n][:, None] for n, r in layers.items()}
-        return planes * self.input_weight[:, None], weighted
+        return planes * self.passed.values[self.owner.input][:, None], weighted
 
     def conditional(
         self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
