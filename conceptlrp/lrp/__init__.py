@@ -18,6 +18,7 @@ from conceptlrp.lrp.explain import (  # noqa: E402
 from conceptlrp.lrp.explainer import Explainer  # noqa: E402
 from conceptlrp.lrp.targets import (  # noqa: E402
     Best,
+    Contrast,
     Move,
     Neuron,
     Played,
@@ -33,6 +34,7 @@ __all__ = [
     "Best",
     "ConceptGraph",
     "Conservation",
+    "Contrast",
     "Explainer",
     "Move",
     "Neuron",

@@ -12,14 +12,13 @@ from zennit.core import Composite
 from conceptlrp.lrp.absorption import Conservation
 from conceptlrp.lrp.attribution import Attribution
 from conceptlrp.lrp.edges import ConceptGraph
-from conceptlrp.lrp.explainer import Conditions, Explainer
+from conceptlrp.lrp.explainer import Conditions, Explainer, Positions
 from conceptlrp.lrp.targets import Target
-from conceptlrp.othello import Corpus
 
 
 def attribute(
     network: nn.Module,
-    positions: Corpus,
+    positions: Positions,
     *,
     targets: Sequence[str | Target] = ("played",),
     composite: str | Composite | None = None,
@@ -36,8 +35,9 @@ def attribute(
     network : Module
         In evaluation mode; takes board planes, returns policy logits or the
         pair of policy logits and value before tanh.
-    positions : Corpus
-        N positions.
+    positions : Corpus, Position, sequence of Position, or array of boards
+        N positions; boards are (N, n, n) with +1 for the side to move, -1 for the
+        other side and 0 for empty squares.
     targets : sequence of str or Target
         T targets: "played", "best", "value", a square such as "d3", "pass", or
         an object of `conceptlrp.lrp.targets`.
@@ -80,7 +80,7 @@ def attribute(
 
 def concept_graph(
     network: nn.Module,
-    positions: Corpus,
+    positions: Positions,
     *,
     targets: Sequence[str | Target] = ("played",),
     composite: str | Composite | None = None,
@@ -115,7 +115,7 @@ def concept_graph(
 
 def conservation(
     network: nn.Module,
-    positions: Corpus,
+    positions: Positions,
     *,
     targets: Sequence[str | Target] = ("played",),
     composite: str | Composite | None = None,

@@ -23,11 +23,22 @@ from conceptlrp.lrp.engine import NativePassed, NativePropagation
 from conceptlrp.lrp.graph import feature_layers
 from conceptlrp.lrp.propagation import Passed, make_propagation
 from conceptlrp.lrp.starts import check_channel, starts_of, unknown_layer
-from conceptlrp.lrp.targets import Target, parse_target, target_squares
+from conceptlrp.lrp.targets import (
+    Target,
+    opposed_squares,
+    parse_target,
+    target_squares,
+)
 from conceptlrp.networks import board_planes
-from conceptlrp.othello import Corpus
+from conceptlrp.othello import (
+    Corpus,
+    Position,
+    corpus_of_boards,
+    corpus_of_positions,
+)
 
 Conditions = bool | Mapping[str, ArrayLike]
+Positions = Corpus | Position | Sequence[Position] | NDArray[Any]
 _DTYPES = {
     "float32": torch.float32,
     "float64": torch.float64,
@@ -105,29 +116,29 @@ class Explainer:
 
     def attribute(
         self,
-        positions: Corpus,
+        positions: Positions,
         *,
         targets: Sequence[str | Target] = ("played",),
         conditional: Conditions = False,
         batch_size: int = 64,
     ) -> Attribution:
         """Explain positions; see `attribute`."""
-        self._check(positions)
+        corpus = self._corpus(positions)
         if batch_size < 1:
             msg = f"batch_size is {batch_size}, expected at least 1"
             raise ValueError(msg)
         parsed = [parse_target(t, size=self.size) for t in targets]
         parts = []
-        for start in range(0, len(positions), batch_size):
+        for start in range(0, len(corpus), batch_size):
             rows = slice(start, start + batch_size)
-            batch = positions[rows]
-            conditions = self._conditions(conditional, len(positions), rows)
+            batch = corpus[rows]
+            conditions = self._conditions(conditional, len(corpus), rows)
             parts.append(self._batch(batch, parsed, conditions))
         return concatenate(parts)
 
     def concept_graph(
         self,
-        positions: Corpus,
+        positions: Positions,
         *,
         targets: Sequence[str | Target] = ("played",),
         per_position: bool = False,
@@ -159,7 +170,7 @@ class Explainer:
 
     def conservation(
         self,
-        positions: Corpus,
+        positions: Positions,
         *,
         targets: Sequence[str | Target] = ("played",),
         batch_size: int = 64,
@@ -174,7 +185,7 @@ class Explainer:
 
     def path_heatmaps(
         self,
-        positions: Corpus,
+        positions: Positions,
         path: Mapping[str, Sequence[int]],
         *,
         targets: Sequence[str | Target] = ("played",),
@@ -215,19 +226,23 @@ class Explainer:
         return np.concatenate(parts)
 
     def _passes(
-        self, positions: Corpus, targets: list[Target], batch_size: int
+        self, given: Positions, targets: list[Target], batch_size: int
     ) -> Iterator[tuple[NativePassed, dict[str, Tensor]]]:
         """Yield forward passes of the native engine with the targets' relevance."""
-        self._check(positions)
+        positions = self._corpus(given)
         if not isinstance(self.propagation, NativePropagation):
             msg = "this needs the native engine, which does not know a module or rule"
             raise NetworkError(msg)
         for first in range(0, len(positions), batch_size):
             batch = positions[first : first + batch_size]
             with self.propagation.forward(self._planes(batch)) as passed:
-                squares = _squares(passed.outputs["policy"], targets, batch)
-                tensors = {**passed.outputs, **passed.features}
-                yield passed, starts_of(tensors, targets, squares, self.size)
+                yield passed, _begin(passed, targets, batch)[0]
+
+    def _corpus(self, positions: Positions) -> Corpus:
+        """Return positions in any form as a corpus that the network can read."""
+        corpus = _as_corpus(positions)
+        self._check(corpus)
+        return corpus
 
     def _check(self, positions: Corpus) -> None:
         if len(positions) == 0:
@@ -268,28 +283,33 @@ class Explainer:
         targets: list[Target],
         conditions: dict[str, NDArray[np.int64] | None],
     ) -> Attribution:
-        planes = board_planes(
-            positions.own, positions.opponent, size=self.size, planes=self.planes
-        )
-        tensor = torch.from_numpy(planes).to(self.device, self.dtype)
-        with self.propagation.forward(tensor) as passed:
-            logits = _numpy(passed.outputs["policy"])
-            squares = np.stack(
-                [target_squares(t, positions, logits) for t in targets], 1
-            )
+        with self.propagation.forward(self._planes(positions)) as passed:
             channels = {
                 layer: _channel_rows(layer, wanted, passed.features[layer])
                 for layer, wanted in conditions.items()
             }
-            return _explain(passed, targets, squares, self.size, channels)
+            return _explain(passed, targets, positions, channels)
 
 
-def _squares(
-    policy: Tensor, targets: Sequence[Target], positions: Corpus
-) -> NDArray[np.int8]:
-    """Return the moves (N, T) that the targets mean."""
-    logits = _numpy(policy)
-    return np.stack([target_squares(t, positions, logits) for t in targets], 1)
+def _as_corpus(positions: Positions) -> Corpus:
+    if isinstance(positions, Corpus):
+        return positions
+    if isinstance(positions, Position):
+        return corpus_of_positions([positions])
+    if isinstance(positions, np.ndarray):
+        return corpus_of_boards(positions)
+    return corpus_of_positions(positions)
+
+
+def _begin(
+    passed: Passed, targets: Sequence[Target], positions: Corpus
+) -> tuple[dict[str, Tensor], NDArray[np.int8]]:
+    """Return where relevance starts, and the moves (N, T) that the targets mean."""
+    logits = _numpy(passed.outputs["policy"])
+    squares = np.stack([target_squares(t, positions, logits) for t in targets], 1)
+    opposed = np.stack([opposed_squares(t, positions, logits) for t in targets], 1)
+    tensors = {**passed.outputs, **passed.features}
+    return starts_of(tensors, targets, squares, opposed, positions.size), squares
 
 
 def _sum(parts: list[NDArray[Any]]) -> NDArray[Any]:
@@ -300,12 +320,10 @@ def _sum(parts: list[NDArray[Any]]) -> NDArray[Any]:
 def _explain(
     passed: Passed,
     targets: Sequence[Target],
-    squares: NDArray[np.int8],
-    size: int,
+    positions: Corpus,
     channels: dict[str, Tensor],
 ) -> Attribution:
-    tensors = {**passed.outputs, **passed.features}
-    starts = starts_of(tensors, targets, squares, size)
+    starts, squares = _begin(passed, targets, positions)
     planes, layers = passed.relevance(starts)
     maps, mode = passed.conditional(layers, channels) if channels else ({}, "")
     explained = sum(start.flatten(2).sum(2) for start in starts.values())

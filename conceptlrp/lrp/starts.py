@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from conceptlrp.errors import LayerError, TargetError
-from conceptlrp.lrp.targets import Neuron, Target, Value
+from conceptlrp.lrp.targets import Contrast, Neuron, Target, Value
 from conceptlrp.networks import actions_of_squares
 
 
@@ -19,6 +19,7 @@ def starts_of(
     tensors: Mapping[str, Tensor],
     targets: Sequence[Target],
     squares: NDArray[np.int8],
+    opposed: NDArray[np.int8],
     size: int,
 ) -> dict[str, Tensor]:
     """Return the relevance that starts at each output or layer.
@@ -31,6 +32,8 @@ def starts_of(
         T targets.
     squares : ndarray of shape (N, T)
         The move that each target means at each position.
+    opposed : ndarray of shape (N, T)
+        The move that a contrast subtracts, `NO_MOVE` elsewhere.
     size : int
         Side of the board.
 
@@ -47,6 +50,8 @@ def starts_of(
     starts: dict[str, Tensor] = {}
     for t, target in enumerate(targets):
         name, mask = _mask(tensors, target, squares[:, t], size)
+        if isinstance(target, Contrast):
+            mask = mask - _move_mask(tensors["policy"], opposed[:, t], size)
         tensor = tensors[name].detach()
         if name not in starts:
             shape = (len(tensor), len(targets), *tensor.shape[1:])
@@ -66,10 +71,14 @@ def _mask(
             msg = "the network has no value head; choose a move as target"
             raise TargetError(msg)
         return "value", torch.ones_like(tensors["value"])
-    logits = tensors["policy"]
+    return "policy", _move_mask(tensors["policy"], squares, size)
+
+
+def _move_mask(logits: Tensor, squares: NDArray[np.int8], size: int) -> Tensor:
+    """Return ones (N, A) at the moves."""
     actions = torch.from_numpy(actions_of_squares(squares, size=size).astype(np.int64))
     mask = torch.zeros_like(logits)
-    return "policy", mask.scatter_(1, actions.to(logits.device)[:, None], 1.0)
+    return mask.scatter_(1, actions.to(logits.device)[:, None], 1.0)
 
 
 def _neuron_mask(tensors: Mapping[str, Tensor], target: Neuron) -> Tensor:

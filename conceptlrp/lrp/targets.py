@@ -85,7 +85,26 @@ class Neuron:
         return f"{self.layer}:{self.channel}{place}"
 
 
-Target = Move | Played | Best | Value | Neuron
+@dataclass(frozen=True)
+class Contrast:
+    """The logit of one move less that of another: why this and not that.
+
+    Attributes
+    ----------
+    move, other : Move, Played or Best
+        Both must be legal.
+    """
+
+    move: "Move | Played | Best"
+    other: "Move | Played | Best"
+
+    @property
+    def name(self) -> str:
+        """Both names with a minus between them: "d3-c4"."""
+        return f"{self.move.name}-{self.other.name}"
+
+
+Target = Move | Played | Best | Value | Neuron | Contrast
 _NAMED: dict[str, Target] = {"played": Played(), "best": Best(), "value": Value()}
 
 
@@ -95,8 +114,8 @@ def parse_target(target: str | Target, *, size: int = 8) -> Target:
     Parameters
     ----------
     target : str or Target
-        "played", "best", "value", a square ("d3"), "pass", or a target object,
-        which is returned as it is.
+        "played", "best", "value", a square ("d3"), "pass", two moves with a minus
+        between them ("d3-c4"), or a target object, which is returned as it is.
     size : int
         Side of the board.
 
@@ -123,6 +142,8 @@ def parse_target(target: str | Target, *, size: int = 8) -> Target:
         return _NAMED[target]
     if target == "pass":
         return Move(PASS, size)
+    if "-" in target:
+        return _parse_contrast(target, size)
     try:
         return Move(parse_square(target, size), size)
     except NotationError:
@@ -131,6 +152,36 @@ def parse_target(target: str | Target, *, size: int = 8) -> Target:
             "a square (a1 to h8) or a target object"
         )
         raise TargetError(msg) from None
+
+
+def _parse_contrast(target: str, size: int) -> Contrast:
+    move, other = (parse_target(part, size=size) for part in target.split("-", 1))
+    if isinstance(move, Move | Played | Best) and isinstance(
+        other, Move | Played | Best
+    ):
+        return Contrast(move, other)
+    msg = f"target '{target}' contrasts something that is no move"
+    raise TargetError(msg)
+
+
+def opposed_squares(
+    target: Target, positions: Corpus, logits: NDArray[np.floating]
+) -> NDArray[np.int8]:
+    """Return the move that a contrast subtracts, `NO_MOVE` for other targets.
+
+    Parameters
+    ----------
+    target, positions, logits
+        As for `target_squares`.
+
+    Returns
+    -------
+    ndarray of shape (N,)
+        Squares.
+    """
+    if isinstance(target, Contrast):
+        return target_squares(target.other, positions, logits)
+    return np.full(len(positions), NO_MOVE, np.int8)
 
 
 def target_squares(
@@ -157,6 +208,8 @@ def target_squares(
     TargetError
         For a move that is not legal, or a position without a played move.
     """
+    if isinstance(target, Contrast):
+        return target_squares(target.move, positions, logits)
     if isinstance(target, Value | Neuron):
         return np.full(len(positions), NO_MOVE, np.int8)
     if isinstance(target, Best):

@@ -17,6 +17,7 @@ from conceptlrp.othello.board import (
     start,
     to_boards,
 )
+from conceptlrp.othello.boards import corpus_of_boards, corpus_of_positions
 from conceptlrp.othello.corpus import Corpus
 from conceptlrp.othello.game_file import GameFile
 from conceptlrp.othello.games import Games, judge
@@ -56,6 +57,8 @@ __all__ = [
     "Replay",
     "canonical",
     "compose",
+    "corpus_of_boards",
+    "corpus_of_positions",
     "count",
     "final_score",
     "flips",

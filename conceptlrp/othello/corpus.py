@@ -464,7 +464,7 @@ class Corpus:
     def _moves_before(self, i: int) -> list[int]:
         recorded = self.games.moves[self.game[i], : self.ply[i]]
         turned: list[int] = turn_squares(recorded, int(self.symmetry[i])).tolist()
-        return turned
+        return [move for move in turned if move != NO_MOVE]
 
 
 def _plain_bytes(column: NDArray[Any]) -> bytes:

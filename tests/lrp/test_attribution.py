@@ -15,7 +15,7 @@ from zennit.types import Activation, Convolution, Linear
 from conceptlrp.errors import CompositeError, LayerError, NetworkError, TargetError
 from conceptlrp.lrp import COMPOSITES, Explainer, Neuron, attribute
 from conceptlrp.networks import OthelloNet, actions_of_squares, board_planes
-from conceptlrp.othello import Corpus
+from conceptlrp.othello import Corpus, Position, to_boards
 from tests.lrp.conftest import random_corpus, randomize
 
 BATCH_NORMS = [([f"conv{i}"], f"bn{i}") for i in range(1, 5)] + [
@@ -279,3 +279,95 @@ def test_a_network_for_another_board_is_refused(random_positions: Corpus) -> Non
 
     with pytest.raises(NetworkError, match="plays on 6x6, the positions are of 8x8"):
         attribute(network, random_positions)
+
+
+def test_a_contrast_is_one_move_less_the_other(
+    small_network: OthelloNet,
+) -> None:
+    start = Position.start()
+    targets = ["d3", "c4", "d3-c4"]
+
+    found = attribute(small_network, start, targets=targets, dtype="float64")
+
+    one, other, both = found.heatmap[0]
+    np.testing.assert_allclose(both, one - other, rtol=1e-9, atol=1e-12)
+    assert found.targets == ("d3", "c4", "d3-c4")
+    np.testing.assert_allclose(
+        found.explained[0, 2], found.explained[0, 0] - found.explained[0, 1]
+    )
+
+
+def test_a_contrast_with_something_else_than_a_move_is_refused(
+    small_network: OthelloNet,
+) -> None:
+    with pytest.raises(TargetError, match="'d3-value' contrasts something that is no"):
+        attribute(small_network, Position.start(), targets=["d3-value"])
+
+
+def test_boards_and_positions_are_explained_like_a_corpus(
+    small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    corpus = random_positions[:3]
+    boards = to_boards(corpus.own, corpus.opponent)
+    positions = [corpus.position(i) for i in range(3)]
+
+    expected = attribute(small_network, corpus, targets=["best"]).heatmap
+
+    for given in (boards, positions):
+        found = attribute(small_network, given, targets=["best"]).heatmap
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_boards_of_the_wrong_shape_or_values_are_refused(
+    small_network: OthelloNet,
+) -> None:
+    with pytest.raises(ValueError, match=r"shape \(8, 8\), expected \(N, 8, 8\)"):
+        attribute(small_network, np.zeros((8, 8)), targets=["best"])
+    boards = np.zeros((2, 8, 8))
+    boards[1, 2, 3] = 2
+    with pytest.raises(ValueError, match=r"board 1 holds 2\.0 in row 2, column 3"):
+        attribute(small_network, boards, targets=["best"])
+
+
+def test_a_loose_board_has_no_played_move(small_network: OthelloNet) -> None:
+    with pytest.raises(TargetError, match="position 0 has no played move"):
+        attribute(small_network, Position.start())
+
+
+def test_an_unknown_dtype_or_batch_size_is_refused(
+    small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    with pytest.raises(ValueError, match="dtype is 'float8', expected one of"):
+        attribute(small_network, random_positions, dtype="float8")
+    with pytest.raises(ValueError, match="batch_size is 0, expected at least 1"):
+        attribute(small_network, random_positions, batch_size=0)
+
+
+@pytest.mark.skipif(
+    torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="has bfloat16 instructions"
+)
+def test_bfloat16_is_refused_where_it_would_crawl(small_network: OthelloNet) -> None:
+    with pytest.raises(ValueError, match="no bfloat16 instructions"):
+        Explainer(small_network, dtype="bfloat16")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_a_gpu_gives_the_same_as_the_processor(
+    small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    expected = attribute(
+        small_network, random_positions, conditional=True, dtype="float64"
+    )
+
+    found = attribute(
+        small_network,
+        random_positions,
+        conditional=True,
+        dtype="float64",
+        device="cuda",
+    )
+
+    for layer, heatmaps in expected.conditional.items():
+        np.testing.assert_allclose(
+            found.conditional[layer], heatmaps, rtol=1e-9, atol=1e-12
+        )
