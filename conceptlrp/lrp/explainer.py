@@ -166,7 +166,7 @@ class Explainer:
         join = np.concatenate if per_position else _sum
         edges = {pair: join([part[pair] for part in parts]) for pair in parts[0]}
         names = tuple(target.name for target in parsed)
-        return ConceptGraph(names, edges, len(positions))
+        return ConceptGraph(names, edges, len(corpus))
 
     def conservation(
         self,
