@@ -166,7 +166,7 @@ class Explainer:
         join = np.concatenate if per_position else _sum
         edges = {pair: join([part[pair] for part in parts]) for pair in parts[0]}
         names = tuple(target.name for target in parsed)
-        return ConceptGraph(names, edges, len(corpus))
+        return ConceptGraph(names, edges, len(self._corpus(positions)))
 
     def conservation(
         self,
@@ -273,7 +273,7 @@ class Explainer:
                 raise unknown_layer(layer, self.taps)
             array = np.atleast_1d(np.asarray(channels, dtype=np.int64))
             if array.ndim == 1:
-                array = np.broadcast_to(array, (n_positions, len(array)))
+                array = np.tile(array, (n_positions, 1))
             wanted[layer] = array[rows]
         return wanted
 
