@@ -50,7 +50,7 @@ class Sizes:
 
     channels: int = 512
     rounds: int = 5
-    positions: tuple[int, int] = (256, 256)
+    positions: tuple[int, int] = (64, 128)
     conditional: tuple[int, int] = (16, 64)
     agreement: int = 1
 
@@ -103,12 +103,12 @@ def main() -> None:
         "--environment", type=Path, metavar="FOLDER", help="of zennit-crp"
     )
     options = parser.parse_args()
-    progress = Console(stderr=True)
-    progress.print("making ready zennit-crp's environment")
+    progress = Console(stderr=True, log_path=False)
+    progress.log("making ready zennit-crp's environment")
     python = zennit_crp_python(options.environment)
     rows: list[Row] = []
     for row in measured_rows(python, _QUICK if options.quick else Sizes()):
-        progress.print(f"{row.network}: {row.what} against {row.against}")
+        progress.log(f"{row.network}: {row.what}", row.ours, row.theirs, row.ratio)
         rows.append(_without_speed_goal(row) if options.quick else row)
     about = machine() | {"zennit-crp": ZENNIT_CRP, "zennit of zennit-crp": ZENNIT}
     console = Console()

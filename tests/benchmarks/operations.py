@@ -80,6 +80,25 @@ def sweep_flops(network: OthelloNet, *, n_targets: int = 1) -> int:
     return 2 * (first.products + apart + above + n_targets * rows * width)
 
 
+def pass_flops(network: OthelloNet) -> int:
+    """Count one pass through all layers, up or, with rules of one term, down."""
+    reaches = iter(reach_of_layers(network))
+    total = 0
+    for module in network.children():
+        if isinstance(module, nn.Conv2d):
+            n_products = next(reaches).below_products
+            total += n_products * module.in_channels * module.out_channels
+        elif isinstance(module, nn.Linear):
+            total += module.weight.numel()
+    return 2 * total
+
+
+def heatmap_flops(network: OthelloNet, *, n_targets: int = 1) -> int:
+    """Count all conditional heatmaps: forward, one pass down a target, the sweep."""
+    passes = (1 + n_targets) * pass_flops(network)
+    return passes + sweep_flops(network, n_targets=n_targets)
+
+
 def convolution_flops(channels: int, batch_size: int) -> int:
     """Count a padded 3x3 convolution of an 8x8 map, padding included as is usual."""
     return 2 * batch_size * 64 * 9 * channels**2
