@@ -16,6 +16,7 @@ from conceptlrp.lrp.explain import (  # noqa: E402
     conservation,
 )
 from conceptlrp.lrp.explainer import Explainer  # noqa: E402
+from conceptlrp.lrp.summary import Summary  # noqa: E402
 from conceptlrp.lrp.targets import (  # noqa: E402
     Best,
     Contrast,
@@ -40,6 +41,7 @@ __all__ = [
     "Neuron",
     "Played",
     "Progress",
+    "Summary",
     "Target",
     "Value",
     "attribute",

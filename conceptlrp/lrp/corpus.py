@@ -19,7 +19,7 @@ from zennit.core import Composite
 from conceptlrp.errors import TargetError
 from conceptlrp.lrp.explainer import Explainer
 from conceptlrp.lrp.references import reference_arrays
-from conceptlrp.lrp.summary import concatenate_rows, layer_shapes, summarize
+from conceptlrp.lrp.summary import concatenate_rows
 from conceptlrp.lrp.targets import (
     Move,
     Played,
@@ -131,13 +131,13 @@ def attribute_corpus(
     _check(run, references)
     with StoreWriter(path, overwrite=overwrite) as writer:
         writer.write_corpus(corpus)
-        shapes = _write_shards(run, writer)
+        _write_shards(run, writer)
         manifest = Manifest(
             network=_network_provenance(network, name),
             corpus=_corpus_provenance(corpus),
             composite={"name": explainer.composite_name, "rules": explainer.rules},
             targets=tuple(target.name for target in parsed),
-            layers=shapes,
+            layers=explainer.shapes,
             positions=len(corpus),
             shards=tuple(writer.shards),
             references=0,
@@ -184,21 +184,16 @@ def _silent(_progress: Progress) -> None:
     """Report nothing."""
 
 
-def _write_shards(run: _Run, writer: StoreWriter) -> dict[str, dict[str, int]]:
-    shapes: dict[str, dict[str, int]] = {}
+def _write_shards(run: _Run, writer: StoreWriter) -> None:
     for start in range(0, len(run.corpus), run.shard_size):
         stop = min(start + run.shard_size, len(run.corpus))
         parts = []
         for first in range(start, stop, run.batch_size):
             last = min(first + run.batch_size, stop)
-            found = run.explainer.attribute(
-                run.corpus[first:last], targets=run.targets, batch_size=run.batch_size
-            )
-            shapes = layer_shapes(found)
-            parts.append(summarize(found))
+            found = run.explainer.summarize(run.corpus[first:last], targets=run.targets)
+            parts.append(found.arrays())
             run.report(Progress("positions", last, len(run.corpus)))
         writer.write_shard(start, concatenate_rows(parts))
-    return shapes
 
 
 def _write_references(run: _Run, writer: StoreWriter, k: int) -> None:

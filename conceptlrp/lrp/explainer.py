@@ -23,6 +23,7 @@ from conceptlrp.lrp.engine import NativePassed, NativePropagation
 from conceptlrp.lrp.graph import feature_layers
 from conceptlrp.lrp.propagation import Passed, make_propagation
 from conceptlrp.lrp.starts import check_channel, starts_of, unknown_layer
+from conceptlrp.lrp.summary import Summary, as_array, summarize_layers
 from conceptlrp.lrp.targets import (
     Target,
     opposed_squares,
@@ -136,6 +137,47 @@ class Explainer:
             parts.append(self._batch(batch, parsed, conditions))
         return concatenate(parts)
 
+    def summarize(
+        self,
+        positions: Positions,
+        *,
+        targets: Sequence[str | Target] = ("played",),
+    ) -> Summary:
+        """Compute channel relevance alone: sums over the board, in one batch.
+
+        Parameters
+        ----------
+        positions : Corpus, Position, sequence of Position, or array of boards
+            N positions, as many as fit a batch.
+        targets : sequence of str or Target
+            T targets.
+        """
+        corpus = self._corpus(positions)
+        parsed = [parse_target(t, size=self.size) for t in targets]
+        with self.propagation.forward(self._planes(corpus)) as passed:
+            starts, squares = _begin(passed, parsed, corpus)
+            planes, layers = passed.relevance(starts)
+            return Summary(
+                targets=tuple(target.name for target in parsed),
+                heatmap=as_array(planes.sum(2)),
+                squares=squares,
+                explained=_explained(starts),
+                logits=as_array(passed.outputs["policy"]),
+                value=_value(passed),
+                **summarize_layers(layers, passed.features),
+            )
+
+    @property
+    def shapes(self) -> dict[str, dict[str, int]]:
+        """Channels, height and width of every layer's feature map."""
+        planes = _probe(self.size, self.planes)[:1].to(self.device, self.dtype)
+        names = ("channels", "height", "width")
+        with self.propagation.forward(planes) as passed:
+            return {
+                layer: dict(zip(names, feature.shape[1:], strict=True))
+                for layer, feature in passed.features.items()
+            }
+
     def concept_graph(
         self,
         positions: Positions,
@@ -162,7 +204,7 @@ class Explainer:
         for passed, starts in self._passes(positions, parsed, batch_size):
             _, layers = passed.relevance(starts)
             found = passed.edges(layers, accumulate=not per_position)
-            parts.append({pair: _numpy(edge) for pair, edge in found.items()})
+            parts.append({pair: as_array(edge) for pair, edge in found.items()})
         join = np.concatenate if per_position else _sum
         edges = {pair: join([part[pair] for part in parts]) for pair in parts[0]}
         names = tuple(target.name for target in parsed)
@@ -222,7 +264,7 @@ class Explainer:
                 for channel in channels:
                     check_channel(layer, channel, passed.features[layer].shape[1])
             maps = passed.path(starts, path, exclude_parallel=exclude_parallel)
-            parts.append(_numpy(maps))
+            parts.append(as_array(maps))
         return np.concatenate(parts)
 
     def _passes(
@@ -291,6 +333,18 @@ class Explainer:
             return _explain(passed, targets, positions, channels)
 
 
+def _explained(starts: Mapping[str, Tensor]) -> NDArray[Any]:
+    """Return the targets' values (N, T): the relevance that starts."""
+    return as_array(torch.stack([s.flatten(2).sum(2) for s in starts.values()]).sum(0))
+
+
+def _value(passed: Passed) -> NDArray[Any]:
+    """Return the value before tanh (N,), nan where there is no value head."""
+    if "value" not in passed.outputs:
+        return np.full(len(passed.outputs["policy"]), np.nan, np.float32)
+    return as_array(passed.outputs["value"][:, 0])
+
+
 def _as_corpus(positions: Positions) -> Corpus:
     if isinstance(positions, Corpus):
         return positions
@@ -305,7 +359,7 @@ def _begin(
     passed: Passed, targets: Sequence[Target], positions: Corpus
 ) -> tuple[dict[str, Tensor], NDArray[np.int8]]:
     """Return where relevance starts, and the moves (N, T) that the targets mean."""
-    logits = _numpy(passed.outputs["policy"])
+    logits = as_array(passed.outputs["policy"])
     squares = np.stack([target_squares(t, positions, logits) for t in targets], 1)
     opposed = np.stack([opposed_squares(t, positions, logits) for t in targets], 1)
     tensors = {**passed.outputs, **passed.features}
@@ -326,21 +380,17 @@ def _explain(
     starts, squares = _begin(passed, targets, positions)
     planes, layers = passed.relevance(starts)
     maps, mode = passed.conditional(layers, channels) if channels else ({}, "")
-    explained = sum(start.flatten(2).sum(2) for start in starts.values())
-    assert isinstance(explained, Tensor)
-    nothing = np.full(len(squares), np.nan, np.float32)
-    value = passed.outputs.get("value")
     return Attribution(
         targets=tuple(target.name for target in targets),
-        input_relevance=_numpy(planes),
-        relevance={layer: _numpy(r) for layer, r in layers.items()},
-        activation={layer: _numpy(f) for layer, f in passed.features.items()},
-        conditional={layer: _numpy(found) for layer, found in maps.items()},
-        channels={layer: _numpy(rows) for layer, rows in channels.items()},
+        input_relevance=as_array(planes),
+        relevance={layer: as_array(r) for layer, r in layers.items()},
+        activation={layer: as_array(f) for layer, f in passed.features.items()},
+        conditional={layer: as_array(found) for layer, found in maps.items()},
+        channels={layer: as_array(rows) for layer, rows in channels.items()},
         squares=squares,
-        explained=_numpy(explained),
-        logits=_numpy(passed.outputs["policy"]),
-        value=nothing if value is None else _numpy(value[:, 0]),
+        explained=_explained(starts),
+        logits=as_array(passed.outputs["policy"]),
+        value=_value(passed),
         mode=mode,
     )
 
@@ -354,13 +404,6 @@ def _channel_rows(
     for channel in (int(wanted.min()), int(wanted.max())):
         check_channel(layer, channel, n_channels)
     return torch.from_numpy(np.ascontiguousarray(wanted)).to(feature.device)
-
-
-def _numpy(tensor: Tensor) -> NDArray[Any]:
-    if tensor.dtype is torch.bfloat16:
-        tensor = tensor.float()
-    array: NDArray[Any] = tensor.detach().cpu().contiguous().numpy()
-    return array
 
 
 def _select_layers(

@@ -124,7 +124,8 @@ class LinearRule:
     ) -> None:
         self.operation = operation
         self.geometry, weight, self.bias = _as_convolution(operation, shape)
-        self.weight = weight.to(like).contiguous(memory_format=torch.channels_last)
+        self.is_dense = isinstance(operation.module, nn.Linear)
+        self.weight = self._in_order(weight.to(like))
         self._matrices: dict[int, Tensor] = {}
         self.nonnegative = nonnegative
         rule = operation.rule
@@ -134,6 +135,12 @@ class LinearRule:
         self.rule: BasicHook | None = rule
         self.parts = [] if rule is None else self._read_parts(rule)
         self.guards = rule is not None and self._divides_by_zero(rule)
+
+    def _in_order(self, weight: Tensor) -> Tensor:
+        """Lay weights out as the fastest kernel wants them."""
+        if self.is_dense:
+            return weight.contiguous()
+        return weight.contiguous(memory_format=torch.channels_last)
 
     @property
     def n_terms(self) -> int:
@@ -162,6 +169,9 @@ class LinearRule:
     ) -> Tensor:
         """Convolve with given weights."""
         g = self.geometry
+        if self.is_dense:
+            vectors = functional.linear(features.flatten(1), weight.flatten(1), bias)
+            return vectors[:, :, None, None]
         return functional.conv2d(
             features, weight, bias, g.stride, g.padding, g.dilation, g.groups
         )
@@ -178,6 +188,10 @@ class LinearRule:
     def transpose(self, relevance: Tensor, weight: Tensor, size: Shape) -> Tensor:
         """Apply the transposed convolution, to an input of height and width size."""
         g = self.geometry
+        if self.is_dense:
+            return (relevance.flatten(1) @ weight.flatten(1)).view(
+                -1, weight.shape[1], *size
+            )
         rest = [
             size[i]
             - (
@@ -280,7 +294,7 @@ class LinearRule:
             return self.weight, None
         with ParamMod.ensure(param_mod)(module) as modified:
             weight = modified.weight.detach().reshape(self.weight.shape)
-            weight = weight.contiguous(memory_format=torch.channels_last)
+            weight = self._in_order(weight)
             bias = None if modified.bias is None else modified.bias.detach()
         if torch.equal(weight, self.weight):
             weight = self.weight

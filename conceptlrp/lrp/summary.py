@@ -1,58 +1,115 @@
-"""What a store keeps of an attribution: sums over the board, row by row.
+"""Sums over the board: what a store keeps of every position.
 
-Shapes use n positions, T targets and C channels of a layer.
+Shapes use N positions, T targets, C channels of a layer, A actions and n x n
+squares of the board.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from conceptlrp.lrp.attribution import Attribution
-
-Arrays = dict[str, NDArray[Any]]
+Array = NDArray[Any]
 
 
-def summarize(attribution: Attribution) -> Arrays:
-    """Return the datasets of a shard for one batch.
+@dataclass(frozen=True)
+class Summary:
+    """Relevance and activation of every channel, summed over the board.
+
+    Attributes
+    ----------
+    targets : tuple of str
+        Names of the T targets.
+    heatmap : ndarray of shape (N, T, n, n)
+        Relevance of the input, planes summed.
+    relevance : dict of str to ndarray of shape (N, T, C)
+        Relevance of every channel of every layer.
+    activation : dict of str to ndarray of shape (N, C)
+        Sum of every feature map.
+    peak : dict of str to ndarray of shape (N, C)
+        Largest activation of every feature map.
+    peak_square : dict of str to ndarray of shape (N, C)
+        Where it is, counted row by row.
+    squares : ndarray of shape (N, T)
+        The move each target means.
+    explained : ndarray of shape (N, T)
+        The targets' values.
+    logits : ndarray of shape (N, A)
+        Policy logits.
+    value : ndarray of shape (N,)
+        Value before tanh, nan for a network without a value head.
+    """
+
+    targets: tuple[str, ...]
+    heatmap: Array
+    relevance: dict[str, Array]
+    activation: dict[str, Array]
+    peak: dict[str, Array]
+    peak_square: dict[str, Array]
+    squares: Array
+    explained: Array
+    logits: Array
+    value: Array
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the datasets of a shard, as `conceptlrp.store` lays them out."""
+        arrays: dict[str, Array] = {
+            "outputs/logits": self.logits,
+            "outputs/value": self.value,
+            "targets/square": self.squares,
+            "targets/explained": self.explained,
+            "targets/heatmap": self.heatmap,
+        }
+        for layer, relevance in self.relevance.items():
+            arrays[f"layers/{layer}/relevance"] = relevance
+            arrays[f"layers/{layer}/norm"] = np.abs(relevance).sum(axis=2)
+            arrays[f"layers/{layer}/activation"] = self.activation[layer]
+            arrays[f"layers/{layer}/peak"] = self.peak[layer]
+            arrays[f"layers/{layer}/peak_square"] = self.peak_square[layer]
+        return arrays
+
+
+def summarize_layers(
+    relevance: Mapping[str, Tensor], features: Mapping[str, Tensor]
+) -> dict[str, dict[str, Array]]:
+    """Sum maps over the board, where they were computed.
 
     Parameters
     ----------
-    attribution : Attribution
-        Of n positions.
+    relevance : mapping of str to Tensor of shape (N, T, C, H, W)
+        Relevance of every layer.
+    features : mapping of str to Tensor of shape (N, C, H, W)
+        Feature map of every layer.
 
     Returns
     -------
-    dict of str to ndarray of shape (n, ...)
-        Contents by dataset name, as `conceptlrp.store` lays them out.
+    dict of str to dict
+        The fields of a `Summary` that have an entry a layer.
     """
-    arrays: Arrays = {
-        "outputs/logits": attribution.logits,
-        "outputs/value": attribution.value,
-        "targets/square": attribution.squares,
-        "targets/explained": attribution.explained,
-        "targets/heatmap": attribution.heatmap,
-    }
-    for layer, relevance in attribution.channel_relevance.items():
-        arrays[f"layers/{layer}/relevance"] = relevance
-        arrays[f"layers/{layer}/norm"] = np.abs(relevance).sum(axis=2)
-    for layer, feature in attribution.activation.items():
-        flat = feature.reshape(*feature.shape[:2], -1)
-        arrays[f"layers/{layer}/activation"] = flat.sum(axis=2)
-        arrays[f"layers/{layer}/peak"] = flat.max(axis=2)
-        arrays[f"layers/{layer}/peak_square"] = flat.argmax(axis=2).astype(np.int8)
-    return arrays
-
-
-def layer_shapes(attribution: Attribution) -> dict[str, dict[str, int]]:
-    """Return channels, height and width of every layer."""
-    names = ("channels", "height", "width")
+    flat = {layer: feature.detach().flatten(2) for layer, feature in features.items()}
+    peaks = {layer: maps.max(2) for layer, maps in flat.items()}
     return {
-        layer: dict(zip(names, feature.shape[1:], strict=True))
-        for layer, feature in attribution.activation.items()
+        "relevance": {n: as_array(r.sum((3, 4))) for n, r in relevance.items()},
+        "activation": {n: as_array(maps.sum(2)) for n, maps in flat.items()},
+        "peak": {n: as_array(peak.values) for n, peak in peaks.items()},
+        "peak_square": {
+            n: as_array(peak.indices.to(torch.int8)) for n, peak in peaks.items()
+        },
     }
 
 
-def concatenate_rows(parts: list[Arrays]) -> Arrays:
+def as_array(tensor: Tensor) -> Array:
+    """Return a tensor as an array, of float32 where numpy lacks its type."""
+    if tensor.dtype is torch.bfloat16:
+        tensor = tensor.float()
+    array: Array = tensor.detach().cpu().contiguous().numpy()
+    return array
+
+
+def concatenate_rows(parts: list[dict[str, Array]]) -> dict[str, Array]:
     """Join the datasets of consecutive batches."""
     return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
