@@ -12,7 +12,8 @@ from zennit.core import Composite
 from conceptlrp.lrp.absorption import Conservation
 from conceptlrp.lrp.attribution import Attribution
 from conceptlrp.lrp.edges import ConceptGraph
-from conceptlrp.lrp.explainer import Conditions, Explainer, Positions
+from conceptlrp.lrp.explainer import Conditions, Explainer
+from conceptlrp.lrp.inputs import Positions
 from conceptlrp.lrp.targets import Target
 
 

@@ -10,41 +10,33 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from zennit.core import Composite
 
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp.absorption import Conservation, join_reports
 from conceptlrp.lrp.attribution import Attribution, concatenate
+from conceptlrp.lrp.batch import begin, channel_rows, explain, summarize
 from conceptlrp.lrp.canonizers import fold_batch_norm
 from conceptlrp.lrp.composites import GRADIENT, module_rules, resolve_composite
 from conceptlrp.lrp.edges import ConceptGraph
 from conceptlrp.lrp.engine import NativePassed, NativePropagation
-from conceptlrp.lrp.graph import feature_layers
-from conceptlrp.lrp.propagation import Passed, make_propagation
-from conceptlrp.lrp.starts import check_channel, starts_of, unknown_layer
-from conceptlrp.lrp.summary import Summary, as_array, summarize_layers
-from conceptlrp.lrp.targets import (
-    Target,
-    opposed_squares,
-    parse_target,
-    target_squares,
+from conceptlrp.lrp.graph import select_layers, unknown_layer
+from conceptlrp.lrp.inputs import (
+    Positions,
+    as_corpus,
+    checked_dtype,
+    input_planes,
+    probe_boards,
 )
+from conceptlrp.lrp.propagation import make_propagation
+from conceptlrp.lrp.starts import check_channel
+from conceptlrp.lrp.summary import Summary, as_array
+from conceptlrp.lrp.targets import Target, parse_target
 from conceptlrp.networks import board_planes
-from conceptlrp.othello import (
-    Corpus,
-    Position,
-    corpus_of_boards,
-    corpus_of_positions,
-)
+from conceptlrp.othello import Corpus
 
 Conditions = bool | Mapping[str, ArrayLike]
-Positions = Corpus | Position | Sequence[Position] | NDArray[Any]
-_DTYPES = {
-    "float32": torch.float32,
-    "float64": torch.float64,
-    "bfloat16": torch.bfloat16,
-}
 
 
 class Explainer:
@@ -88,18 +80,18 @@ class Explainer:
         memory_budget: int = 1 << 29,
     ) -> None:
         self.size = int(getattr(network, "size", 8))
-        self.planes = _input_planes(network)
+        self.planes = input_planes(network)
         self.device = torch.device(device)
-        self.dtype = _checked_dtype(dtype, self.device)
-        folded = fold_batch_norm(network, planes=_probe(self.size, self.planes))
+        self.dtype = checked_dtype(dtype, self.device)
+        folded = fold_batch_norm(network, planes=probe_boards(self.size, self.planes))
         self.network = folded.to(self.device, self.dtype)
         self.composite, self.composite_name = resolve_composite(composite, folded)
-        self.taps = _select_layers(folded, layers)
+        self.taps = select_layers(folded, layers)
         self.propagation = make_propagation(
             self.network,
             self.composite,
             self.taps,
-            _probe(self.size, self.planes)[:1].to(self.device, self.dtype),
+            probe_boards(self.size, self.planes)[:1].to(self.device, self.dtype),
             memory_budget=memory_budget,
             gradient=self.composite_name == GRADIENT,
         )
@@ -155,22 +147,12 @@ class Explainer:
         corpus = self._corpus(positions)
         parsed = [parse_target(t, size=self.size) for t in targets]
         with self.propagation.forward(self._planes(corpus)) as passed:
-            starts, squares = _begin(passed, parsed, corpus)
-            planes, layers = passed.relevance(starts)
-            return Summary(
-                targets=tuple(target.name for target in parsed),
-                heatmap=as_array(planes.sum(2)),
-                squares=squares,
-                explained=_explained(starts),
-                logits=as_array(passed.outputs["policy"]),
-                value=_value(passed),
-                **summarize_layers(layers, passed.features),
-            )
+            return summarize(passed, parsed, corpus)
 
     @property
     def shapes(self) -> dict[str, dict[str, int]]:
         """Channels, height and width of every layer's feature map."""
-        planes = _probe(self.size, self.planes)[:1].to(self.device, self.dtype)
+        planes = probe_boards(self.size, self.planes)[:1].to(self.device, self.dtype)
         names = ("channels", "height", "width")
         with self.propagation.forward(planes) as passed:
             return {
@@ -278,11 +260,11 @@ class Explainer:
         for first in range(0, len(positions), batch_size):
             batch = positions[first : first + batch_size]
             with self.propagation.forward(self._planes(batch)) as passed:
-                yield passed, _begin(passed, targets, batch)[0]
+                yield passed, begin(passed, targets, batch)[0]
 
     def _corpus(self, positions: Positions) -> Corpus:
         """Return positions in any form as a corpus that the network can read."""
-        corpus = _as_corpus(positions)
+        corpus = as_corpus(positions)
         self._check(corpus)
         return corpus
 
@@ -327,132 +309,12 @@ class Explainer:
     ) -> Attribution:
         with self.propagation.forward(self._planes(positions)) as passed:
             channels = {
-                layer: _channel_rows(layer, wanted, passed.features[layer])
+                layer: channel_rows(layer, wanted, passed.features[layer])
                 for layer, wanted in conditions.items()
             }
-            return _explain(passed, targets, positions, channels)
-
-
-def _explained(starts: Mapping[str, Tensor]) -> NDArray[Any]:
-    """Return the targets' values (N, T): the relevance that starts."""
-    return as_array(torch.stack([s.flatten(2).sum(2) for s in starts.values()]).sum(0))
-
-
-def _value(passed: Passed) -> NDArray[Any]:
-    """Return the value before tanh (N,), nan where there is no value head."""
-    if "value" not in passed.outputs:
-        return np.full(len(passed.outputs["policy"]), np.nan, np.float32)
-    return as_array(passed.outputs["value"][:, 0])
-
-
-def _as_corpus(positions: Positions) -> Corpus:
-    if isinstance(positions, Corpus):
-        return positions
-    if isinstance(positions, Position):
-        return corpus_of_positions([positions])
-    if isinstance(positions, np.ndarray):
-        return corpus_of_boards(positions)
-    return corpus_of_positions(positions)
-
-
-def _begin(
-    passed: Passed, targets: Sequence[Target], positions: Corpus
-) -> tuple[dict[str, Tensor], NDArray[np.int8]]:
-    """Return where relevance starts, and the moves (N, T) that the targets mean."""
-    logits = as_array(passed.outputs["policy"])
-    squares = np.stack([target_squares(t, positions, logits) for t in targets], 1)
-    opposed = np.stack([opposed_squares(t, positions, logits) for t in targets], 1)
-    tensors = {**passed.outputs, **passed.features}
-    return starts_of(tensors, targets, squares, opposed, positions.size), squares
+            return explain(passed, targets, positions, channels)
 
 
 def _sum(parts: list[NDArray[Any]]) -> NDArray[Any]:
     total: NDArray[Any] = np.sum(parts, axis=0)
     return total
-
-
-def _explain(
-    passed: Passed,
-    targets: Sequence[Target],
-    positions: Corpus,
-    channels: dict[str, Tensor],
-) -> Attribution:
-    starts, squares = _begin(passed, targets, positions)
-    planes, layers = passed.relevance(starts)
-    maps, mode = passed.conditional(layers, channels) if channels else ({}, "")
-    return Attribution(
-        targets=tuple(target.name for target in targets),
-        input_relevance=as_array(planes),
-        relevance={layer: as_array(r) for layer, r in layers.items()},
-        activation={layer: as_array(f) for layer, f in passed.features.items()},
-        conditional={layer: as_array(found) for layer, found in maps.items()},
-        channels={layer: as_array(rows) for layer, rows in channels.items()},
-        squares=squares,
-        explained=_explained(starts),
-        logits=as_array(passed.outputs["policy"]),
-        value=_value(passed),
-        mode=mode,
-    )
-
-
-def _channel_rows(
-    layer: str, wanted: NDArray[np.int64] | None, feature: Tensor
-) -> Tensor:
-    n_channels = feature.shape[1]
-    if wanted is None:
-        return torch.arange(n_channels).expand(len(feature), -1).to(feature.device)
-    for channel in (int(wanted.min()), int(wanted.max())):
-        check_channel(layer, channel, n_channels)
-    return torch.from_numpy(np.ascontiguousarray(wanted)).to(feature.device)
-
-
-def _select_layers(
-    traced: fx.GraphModule, layers: Sequence[str] | None
-) -> dict[str, str]:
-    taps = feature_layers(traced)
-    if layers is None:
-        return {n: t for n, t in taps.items() if not _is_linear(traced, n)}
-    for layer in layers:
-        if layer not in taps:
-            raise unknown_layer(layer, taps)
-    return {n: t for n, t in taps.items() if n in layers}
-
-
-def _is_linear(traced: fx.GraphModule, name: str) -> bool:
-    return isinstance(traced.get_submodule(name), nn.Linear)
-
-
-def _checked_dtype(name: str, device: torch.device) -> torch.dtype:
-    """Return a dtype by name, unless the device would be slow at it."""
-    if name not in _DTYPES:
-        msg = f"dtype is '{name}', expected one of {', '.join(_DTYPES)}"
-        raise ValueError(msg)
-    dtype = _DTYPES[name]
-    on_cpu = dtype is torch.bfloat16 and device.type == "cpu"
-    if on_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        msg = (
-            "this processor has no bfloat16 instructions and would be 5 to 100 times "
-            "slower than with float32; use 'float32'"
-        )
-        raise ValueError(msg)
-    return dtype
-
-
-def _input_planes(network: nn.Module) -> int:
-    """Return how many planes the first convolution reads: 1 or 2."""
-    convolutions = (m for m in network.modules() if isinstance(m, nn.Conv2d))
-    n_planes = getattr(next(convolutions, None), "in_channels", 1)
-    if n_planes not in (1, 2):
-        msg = (
-            f"the network reads {n_planes} planes, expected 1 (own minus opponent) or "
-            "2 (own discs, opponent's discs)"
-        )
-        raise NetworkError(msg)
-    return int(n_planes)
-
-
-def _probe(size: int, n_planes: int) -> Tensor:
-    """Return boards of random discs on which outputs are compared."""
-    generator = torch.Generator().manual_seed(0)
-    board = torch.randint(-1, 2, (16, 1, size, size), generator=generator).double()
-    return board if n_planes == 1 else torch.cat([board > 0, board < 0], 1).double()

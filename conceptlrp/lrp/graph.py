@@ -7,12 +7,14 @@ which convolution, and where a layer's feature map leaves its activation.
 """
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
+import torch
 from torch import fx, nn
 from zennit.layer import Sum
 from zennit.types import Activation
 
-from conceptlrp.errors import NetworkError
+from conceptlrp.errors import LayerError, NetworkError
 from conceptlrp.lrp.normalize import normalize
 
 LINEAR = (nn.Conv2d, nn.Linear)
@@ -161,10 +163,50 @@ def _tap(traced: fx.GraphModule, node: fx.Node) -> str | None:
         if isinstance(module, Activation):
             return str(node.target)
         users = list(node.users)
-        if any(user.op == "output" for user in users):
+        if _is_head(traced, node):
             return None
         if len(users) > 1 or not isinstance(
             module_of(traced, users[0]), (*ELEMENTWISE, *BATCH_NORM, Activation)
         ):
             return str(node.target)
         node = users[0]
+
+
+def _is_head(traced: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node is an output, flattened or not."""
+    for user in node.users:
+        flattens = isinstance(module_of(traced, user), nn.Flatten) or user.target in (
+            torch.flatten,
+            "flatten",
+        )
+        if user.op == "output" or (flattens and _is_head(traced, user)):
+            return True
+    return False
+
+
+def select_layers(
+    traced: fx.GraphModule, layers: Sequence[str] | None
+) -> dict[str, str]:
+    """Return the layers asked for as `feature_layers` does, maps by default.
+
+    Raises
+    ------
+    LayerError
+        For a name that is no layer.
+    """
+    taps = feature_layers(traced)
+    if layers is None:
+        return {n: t for n, t in taps.items() if not _is_linear(traced, n)}
+    for layer in layers:
+        if layer not in taps:
+            raise unknown_layer(layer, taps)
+    return {n: t for n, t in taps.items() if n in layers}
+
+
+def _is_linear(traced: fx.GraphModule, name: str) -> bool:
+    return isinstance(traced.get_submodule(name), nn.Linear)
+
+
+def unknown_layer(layer: str, known: Iterable[str]) -> LayerError:
+    """Return the error for a layer that the network does not have."""
+    return LayerError(f"no layer '{layer}', expected one of {', '.join(known)}")

@@ -3,7 +3,7 @@
 Shapes use N positions, T targets, A actions, C channels of an H x W map.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from conceptlrp.errors import LayerError, TargetError
+from conceptlrp.lrp.graph import unknown_layer
 from conceptlrp.lrp.targets import Contrast, Neuron, Target, Value
 from conceptlrp.networks import actions_of_squares
 
@@ -107,8 +108,3 @@ def check_channel(layer: str, channel: int, n_channels: int) -> None:
             f"layer '{layer}' has no channel {channel}, expected 0 to {n_channels - 1}"
         )
         raise LayerError(msg)
-
-
-def unknown_layer(layer: str, known: Iterable[str]) -> LayerError:
-    """Return the error for a layer that the network does not have."""
-    return LayerError(f"no layer '{layer}', expected one of {', '.join(known)}")

@@ -8,7 +8,6 @@ import statistics
 
 import numpy as np
 
-from conceptlrp import lrp
 from conceptlrp.othello import Corpus, square_name
 from tests.benchmarks.case import COMPOSITE, GENERATE, LAYERS, Case
 from tests.benchmarks.operations import heatmap_flops, sweep_flops
@@ -189,7 +188,7 @@ def _rate_row(
 
 
 def _channel_relevance(case: Case) -> dict[str, np.ndarray]:
-    return case.explainer.attribute(case.positions).channel_relevance
+    return case.explainer.summarize(case.positions).relevance
 
 
 def _reference_seconds(case: Case) -> float:
@@ -240,21 +239,8 @@ def sweep_rows(case: Case) -> list[Row]:
 def graph_rows(case: Case) -> list[Row]:
     """Compare the concept graph of adjacent layers with one plain forward."""
     what = "concept graph of all adjacent layers"
-    graph = getattr(lrp, "concept_graph", None)
-    if graph is None:
-        note = "not measured: conceptlrp.lrp has no concept_graph yet"
-        return [
-            Row(
-                case.label,
-                what,
-                "one plain forward",
-                goal=3.0,
-                at_most=True,
-                note=note,
-            )
-        ]
     forwards = plain_forwards(case.plain, case.positions)
-    ours = timed(lambda: graph(case.explainer, case.positions))
+    ours = timed(lambda: case.explainer.concept_graph(case.positions))
     timings = alternate({"ours": ours, **forwards}, rounds=case.rounds)
     forward, per = fastest(timings, *forwards), 1e3 / len(case.positions)
     return [

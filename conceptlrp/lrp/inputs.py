@@ -1,0 +1,72 @@
+"""What goes into a network: positions in any form, planes, number types."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from conceptlrp.errors import NetworkError
+from conceptlrp.othello import (
+    Corpus,
+    Position,
+    corpus_of_boards,
+    corpus_of_positions,
+)
+
+Positions = Corpus | Position | Sequence[Position] | NDArray[Any]
+
+_DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bfloat16": torch.bfloat16,
+}
+
+
+def as_corpus(positions: Positions) -> Corpus:
+    """Return positions in any form as a corpus; boards are +1, -1 and 0."""
+    if isinstance(positions, Corpus):
+        return positions
+    if isinstance(positions, Position):
+        return corpus_of_positions([positions])
+    if isinstance(positions, np.ndarray):
+        return corpus_of_boards(positions)
+    return corpus_of_positions(positions)
+
+
+def checked_dtype(name: str, device: torch.device) -> torch.dtype:
+    """Return a dtype by name, unless the device would be slow at it."""
+    if name not in _DTYPES:
+        msg = f"dtype is '{name}', expected one of {', '.join(_DTYPES)}"
+        raise ValueError(msg)
+    dtype = _DTYPES[name]
+    on_cpu = dtype is torch.bfloat16 and device.type == "cpu"
+    if on_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        msg = (
+            "this processor has no bfloat16 instructions and would be 5 to 100 times "
+            "slower than with float32; use 'float32'"
+        )
+        raise ValueError(msg)
+    return dtype
+
+
+def input_planes(network: nn.Module) -> int:
+    """Return how many planes the first convolution reads: 1 or 2."""
+    convolutions = (m for m in network.modules() if isinstance(m, nn.Conv2d))
+    n_planes = getattr(next(convolutions, None), "in_channels", 1)
+    if n_planes not in (1, 2):
+        msg = (
+            f"the network reads {n_planes} planes, expected 1 (own minus opponent) or "
+            "2 (own discs, opponent's discs)"
+        )
+        raise NetworkError(msg)
+    return int(n_planes)
+
+
+def probe_boards(size: int, n_planes: int) -> Tensor:
+    """Return boards of random discs on which outputs are compared."""
+    generator = torch.Generator().manual_seed(0)
+    board = torch.randint(-1, 2, (16, 1, size, size), generator=generator).double()
+    return board if n_planes == 1 else torch.cat([board > 0, board < 0], 1).double()
