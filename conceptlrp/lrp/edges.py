@@ -108,50 +108,49 @@ def edge_relevance(
     total: Tensor | None = None
     for branch in passed.branches(name):
         scaled = (relevance * branch.scale[:, None]).flatten(3)
-        below = _multiplier_map(branch, source)
-        multiply = _summed_products if accumulate else _products
-        part = _weigh_taps(scaled, below, sites, branch.weight, multiply)
+        below = _multiplier_rows(branch, source)
+        multiply = _summed_products(scaled) if accumulate else _products(scaled)
+        part = _weigh_taps(multiply, below, sites, branch.weight)
         total = part if total is None else total + part
     assert total is not None
     return total
 
 
-def _multiplier_map(branch: Branch, source: Tensor) -> Tensor:
-    """Return the multiplier (N, D, S), with a site of zeros for the padding."""
+def _multiplier_rows(branch: Branch, source: Tensor) -> Tensor:
+    """Return the multiplier (N, S + 1, D), the last site zeros for the padding."""
     multiplier = branch.multiplier
     if isinstance(multiplier, float):
         multiplier = torch.full_like(source, multiplier)
-    flat = multiplier.flatten(2)
-    return torch.cat([flat, flat.new_zeros(*flat.shape[:2], 1)], 2)
+    rows = multiplier.flatten(2).transpose(1, 2)
+    return torch.cat([rows, rows.new_zeros(len(rows), 1, rows.shape[2])], 1)
 
 
 def _weigh_taps(
-    scaled: Tensor,
+    multiply: Callable[[Tensor], Tensor],
     below: Tensor,
     sites: NDArray[np.int64],
     weight: Tensor,
-    multiply: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
     """Sum over taps the products of channels above and below, times the weight."""
     weights = weight.flatten(2)
     total: Tensor | None = None
     for tap in range(sites.shape[1]):
-        index = torch.from_numpy(sites[:, tap]).to(below.device)
-        products = multiply(scaled, below[:, :, index])  # -1 is the site of zeros
+        index = np.where(sites[:, tap] < 0, below.shape[1] - 1, sites[:, tap])
+        rows = below.index_select(1, torch.from_numpy(index).to(below.device))
+        products = multiply(rows)
         products.mul_(weights[:, :, tap])
         total = products if total is None else total.add_(products)
     assert total is not None
     return total
 
 
-def _products(scaled: Tensor, below: Tensor) -> Tensor:
-    """Multiply (N, T, C, S) and (N, D, S) into (N, T, C, D)."""
-    return scaled @ below.transpose(1, 2)[:, None]
+def _products(scaled: Tensor) -> Callable[[Tensor], Tensor]:
+    """Multiply (N, T, C, S) with (N, S, D) into (N, T, C, D)."""
+    return lambda rows: scaled @ rows[:, None]
 
 
-def _summed_products(scaled: Tensor, below: Tensor) -> Tensor:
+def _summed_products(scaled: Tensor) -> Callable[[Tensor], Tensor]:
     """Multiply and sum over positions, into (T, C, D), in one matrix product."""
     n, t, c, s = scaled.shape
     upper = scaled.permute(1, 2, 0, 3).reshape(t * c, n * s)
-    lower = below.permute(0, 2, 1).reshape(n * s, -1)
-    return (upper @ lower).view(t, c, -1)
+    return lambda rows: (upper @ rows.reshape(n * s, -1)).view(t, c, -1)

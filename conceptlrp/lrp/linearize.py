@@ -16,7 +16,7 @@ upwards: T_out = sum_i m_i * conv(a_i * T, w_i).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -76,6 +76,13 @@ class Branch:
     weight: Tensor
     scale: Tensor
     bias: Tensor | None = None
+
+    def take(self, rows: slice) -> "Branch":
+        """Return the same of some of the positions."""
+        multiplier = self.multiplier
+        if not isinstance(multiplier, float):
+            multiplier = multiplier[rows]
+        return replace(self, multiplier=multiplier, scale=self.scale[rows])
 
 
 @dataclass(frozen=True)

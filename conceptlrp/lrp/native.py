@@ -9,7 +9,7 @@ Shapes use N positions, T targets, P planes and C channels of an H x W map.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -143,16 +143,25 @@ class NativeForward:
 
     engine: NativeEngine
     values: dict[str, Tensor]
+    _branches: dict[str, list[Branch]] = field(default_factory=dict)
 
     def take(self, rows: slice) -> "NativeForward":
         """Return the same of some of the positions."""
-        return NativeForward(self.engine, {n: v[rows] for n, v in self.values.items()})
+        values = {name: value[rows] for name, value in self.values.items()}
+        known = {
+            name: [branch.take(rows) for branch in branches]
+            for name, branches in self._branches.items()
+        }
+        return NativeForward(self.engine, values, known)
 
     def branches(self, name: str) -> list[Branch]:
-        """Return the terms of the rule of a convolution or pooling."""
-        operation = self.engine.program.operations[name]
-        source = self.values[operation.inputs[0]]
-        return self.engine.rules[name].branches(source, self.values[name])
+        """Return the terms of the rule of a convolution or pooling, made once."""
+        if name not in self._branches:
+            operation = self.engine.program.operations[name]
+            source, output = self.values[operation.inputs[0]], self.values[name]
+            rule = self.engine.rules[name]
+            self._branches[name] = rule.branches(source, output)
+        return self._branches[name]
 
     def relevance(
         self,

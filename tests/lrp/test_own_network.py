@@ -41,7 +41,7 @@ def test_a_value_that_it_does_not_have_is_refused(random_positions: Corpus) -> N
 def test_three_planes_are_refused(random_positions: Corpus) -> None:
     network = nn.Sequential(nn.Conv2d(3, 1, 1), nn.Flatten())
 
-    with pytest.raises(NetworkError, match="reads 3 planes, expected 1 .* or 2"):
+    with pytest.raises(NetworkError, match=r"reads 3 planes, expected 1 .* or 2"):
         attribute(network.eval(), random_positions)
 
 
