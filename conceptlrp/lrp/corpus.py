@@ -25,6 +25,7 @@ from conceptlrp.lrp.targets import (
     Played,
     Target,
     parse_target,
+    take_rows,
     target_squares,
 )
 from conceptlrp.networks import network_digest
@@ -190,7 +191,8 @@ def _write_shards(run: _Run, writer: StoreWriter) -> None:
         parts = []
         for first in range(start, stop, run.batch_size):
             last = min(first + run.batch_size, stop)
-            found = run.explainer.summarize(run.corpus[first:last], targets=run.targets)
+            targets = [take_rows(target, slice(first, last)) for target in run.targets]
+            found = run.explainer.summarize(run.corpus[first:last], targets=targets)
             parts.append(found.arrays())
             run.report(Progress("positions", last, len(run.corpus)))
         writer.write_shard(start, concatenate_rows(parts))

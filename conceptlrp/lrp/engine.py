@@ -21,7 +21,7 @@ from conceptlrp.lrp.counting import SweepCosts
 from conceptlrp.lrp.edges import adjacent_layers, edge_relevance
 from conceptlrp.lrp.native import NativeEngine, NativeForward
 from conceptlrp.lrp.program import Program
-from conceptlrp.lrp.sweep import Sweep, conditional_heatmaps
+from conceptlrp.lrp.sweep import Sweep, conditional_heatmaps, neuron_heatmaps
 from conceptlrp.lrp.tangents import Plans
 
 _OUTPUTS = ("policy", "value")
@@ -227,6 +227,35 @@ class NativePassed:
                 maps = _pick(maps, channels[layer][rows])
                 parts[layer].append(torch.unflatten(maps, 3, side))
         return {layer: torch.cat(found) for layer, found in parts.items()}
+
+    def neurons(self, layer: str, relevance: Tensor, channel: int) -> Tensor:
+        """Return input relevance through every neuron of one channel.
+
+        Parameters
+        ----------
+        layer : str
+            The layer.
+        relevance : Tensor of shape (N, T, C, H, W)
+            Its relevance.
+        channel : int
+            The channel.
+
+        Returns
+        -------
+        Tensor of shape (N, T, H, W, n, n)
+            Heatmaps, planes summed.
+        """
+        node = self.owner.nodes[layer]
+        n_rows = len(relevance)
+        side = self.passed.values[self.owner.input].shape[2:]
+        active = np.ones((n_rows, side[0] * side[1]), np.bool_)
+        plans = self.owner.plans(n_rows)
+        sweep = Sweep(self.passed, active, plans, self.input_weight)
+        with torch.no_grad():
+            tangents = next(found for _, found in sweep.tangents((node,)))
+            maps = neuron_heatmaps(tangents, relevance, channel)
+        maps = torch.unflatten(maps, 3, side)
+        return torch.unflatten(maps, 2, relevance.shape[3:])
 
     def _send_channels(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
         """Send each channel's relevance down by itself, several at a time."""

@@ -32,7 +32,7 @@ from conceptlrp.lrp.inputs import (
 from conceptlrp.lrp.propagation import make_propagation
 from conceptlrp.lrp.starts import check_channel
 from conceptlrp.lrp.summary import Summary, as_array
-from conceptlrp.lrp.targets import Target, parse_target
+from conceptlrp.lrp.targets import Target, parse_target, take_rows
 from conceptlrp.networks import board_planes
 from conceptlrp.othello import Corpus
 
@@ -126,7 +126,8 @@ class Explainer:
             rows = slice(start, start + batch_size)
             batch = corpus[rows]
             conditions = self._conditions(conditional, len(corpus), rows)
-            parts.append(self._batch(batch, parsed, conditions))
+            chosen = [take_rows(target, rows) for target in parsed]
+            parts.append(self._batch(batch, chosen, conditions))
         return concatenate(parts)
 
     def summarize(
@@ -207,6 +208,44 @@ class Explainer:
         ]
         return join_reports(parts)
 
+    def neuron_heatmaps(
+        self,
+        positions: Positions,
+        layer: str,
+        channel: int,
+        *,
+        targets: Sequence[str | Target] = ("played",),
+        batch_size: int = 16,
+    ) -> NDArray[Any]:
+        """Compute input relevance through every neuron of one channel.
+
+        Parameters
+        ----------
+        positions : Corpus, Position, sequence of Position, or array of boards
+            N positions.
+        layer, channel : str, int
+            The channel.
+        targets : sequence of str or Target
+            T targets.
+        batch_size : int
+            Positions at a time.
+
+        Returns
+        -------
+        ndarray of shape (N, T, H, W, n, n)
+            For each square of the feature map a heatmap; their sum is the
+            channel's conditional heatmap.
+        """
+        parsed = [parse_target(t, size=self.size) for t in targets]
+        parts = []
+        for passed, starts in self._passes(positions, parsed, batch_size):
+            if layer not in passed.features:
+                raise unknown_layer(layer, passed.features)
+            check_channel(layer, channel, passed.features[layer].shape[1])
+            _, layers = passed.relevance(starts)
+            parts.append(as_array(passed.neurons(layer, layers[layer], channel)))
+        return np.concatenate(parts)
+
     def path_heatmaps(
         self,
         positions: Positions,
@@ -258,9 +297,11 @@ class Explainer:
             msg = "this needs the native engine, which does not know a module or rule"
             raise NetworkError(msg)
         for first in range(0, len(positions), batch_size):
-            batch = positions[first : first + batch_size]
+            rows = slice(first, first + batch_size)
+            batch = positions[rows]
+            chosen = [take_rows(target, rows) for target in targets]
             with self.propagation.forward(self._planes(batch)) as passed:
-                yield passed, begin(passed, targets, batch)[0]
+                yield passed, begin(passed, chosen, batch)[0]
 
     def _corpus(self, positions: Positions) -> Corpus:
         """Return positions in any form as a corpus that the network can read."""

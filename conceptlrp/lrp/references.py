@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.lrp.explainer import Explainer
-from conceptlrp.lrp.targets import Target
+from conceptlrp.lrp.targets import Target, take_rows
 from conceptlrp.store import REFERENCE_KINDS, Store, top_rows
 
 Arrays = dict[str, NDArray[Any]]
@@ -171,7 +171,7 @@ def conditional_heatmaps(
         channels, slots = _by_layer(pairs[chosen], member, len(batch), store.layers)
         found = explainer.attribute(
             store.positions[rows[batch]],
-            targets=[target],
+            targets=[take_rows(target, rows[batch])],
             conditional=channels,
             batch_size=batch_size,
         )

@@ -312,6 +312,33 @@ def _spread(data: Tensor, factor: Tensor, plan: Plan, matrix: Tensor) -> Tensor:
     )
 
 
+def neuron_heatmaps(tangents: Tangents, relevance: Tensor, channel: int) -> Tensor:
+    """Contract the tangents of one channel with its relevance, square by square.
+
+    Parameters
+    ----------
+    tangents : Tangents
+        At the layer's feature map.
+    relevance : Tensor of shape (N, T, C, H, W)
+        Relevance there.
+    channel : int
+        The channel.
+
+    Returns
+    -------
+    Tensor of shape (N, T, H * W, P)
+        Input relevance that flows through each neuron of the channel alone.
+    """
+    rows, n_targets = tangents.rows, relevance.shape[1]
+    n_positions, n_squares, n_sites = rows.lookup.shape
+    values = tangents.times(None).expand(-1, relevance.shape[2])[:, channel]
+    index = (rows.position, rows.site, rows.square)
+    dense = values.new_zeros(n_positions, n_sites, n_squares)
+    dense[tuple(torch.from_numpy(part) for part in index)] = values
+    chosen = relevance[:, :, channel].reshape(n_positions, n_targets, n_sites, 1)
+    return dense[:, None] * chosen
+
+
 def conditional_heatmaps(tangents: Tangents, relevance: Tensor) -> Tensor:
     """Contract the tangents at a layer with its relevance.
 

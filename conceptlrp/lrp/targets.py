@@ -86,6 +86,27 @@ class Neuron:
 
 
 @dataclass(frozen=True)
+class Moves:
+    """The policy logit of a move of its own at every position.
+
+    Attributes
+    ----------
+    squares : tuple of int
+        A square or `PASS` for each position that is explained, in their order.
+    name : str
+        Name of the target.
+    """
+
+    squares: tuple[int, ...]
+    name: str = "moves"
+
+    def take(self, rows: slice | NDArray[np.int64]) -> "Moves":
+        """Return the moves of some of the positions."""
+        chosen = np.array(self.squares, np.int64)[rows]
+        return Moves(tuple(chosen.tolist()), self.name)
+
+
+@dataclass(frozen=True)
 class Contrast:
     """The logit of one move less that of another: why this and not that.
 
@@ -104,7 +125,7 @@ class Contrast:
         return f"{self.move.name}-{self.other.name}"
 
 
-Target = Move | Played | Best | Value | Neuron | Contrast
+Target = Move | Moves | Played | Best | Value | Neuron | Contrast
 _NAMED: dict[str, Target] = {"played": Played(), "best": Best(), "value": Value()}
 
 
@@ -214,13 +235,27 @@ def target_squares(
         return np.full(len(positions), NO_MOVE, np.int8)
     if isinstance(target, Best):
         return best_squares(positions, logits)
-    squares = (
-        np.full(len(positions), target.square, np.int8)
-        if isinstance(target, Move)
-        else positions.played
-    )
+    squares = _named_squares(target, positions)
     _check_legal(target, squares, positions)
     return squares
+
+
+def _named_squares(
+    target: Move | Moves | Played, positions: Corpus
+) -> NDArray[np.int8]:
+    if isinstance(target, Move):
+        return np.full(len(positions), target.square, np.int8)
+    if isinstance(target, Played):
+        return positions.played
+    if len(target.squares) != len(positions):
+        msg = f"{len(target.squares)} moves for {len(positions)} positions"
+        raise TargetError(msg)
+    return np.array(target.squares, np.int8)
+
+
+def take_rows(target: Target, rows: slice | NDArray[np.int64]) -> Target:
+    """Return a target for some of the positions only."""
+    return target.take(rows) if isinstance(target, Moves) else target
 
 
 def best_squares(positions: Corpus, logits: NDArray[np.floating]) -> NDArray[np.int8]:

@@ -25,9 +25,14 @@ from zennit.rules import (
 )
 from zennit.types import Activation, AvgPool, Convolution, Linear
 
-from conceptlrp.lrp import COMPOSITES, Attribution, Explainer, Neuron
+from conceptlrp.lrp import COMPOSITES, Attribution, Explainer, Moves, Neuron
 from conceptlrp.lrp.hooks import HookPropagation
-from conceptlrp.networks import OthelloNet
+from conceptlrp.networks import (
+    OthelloNet,
+    ResidualTower,
+    demo_corpus,
+    demo_network,
+)
 from conceptlrp.othello import Corpus
 from tests.lrp.conftest import random_corpus, randomize
 
@@ -136,6 +141,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "othello": lambda: OthelloNet(channels=3),
     "strided": Strided,
     "branching": Branching,
+    "tower": lambda: ResidualTower(channels=3, blocks=2, value_units=8),
+    "six by six": lambda: OthelloNet(channels=3, size=6),
 }
 
 
@@ -144,10 +151,15 @@ def positions() -> Corpus:
     return random_corpus(3, seed=5).sample(5, seed=2)
 
 
+def positions_for(network: nn.Module) -> Corpus:
+    size = getattr(network, "size", 8)
+    return random_corpus(3, size=size, seed=5).sample(5, seed=2)
+
+
 def explain(explainer: Explainer, positions: Corpus, *, value: bool) -> Attribution:
     layers = list(explainer.layers)
     targets = ["best", "value" if value else "played", Neuron(layers[2], 0)]
-    conditional = {layer: [2] for layer in layers[1:]}
+    conditional = {layer: [0] for layer in layers[1:]}
     return explainer.attribute(positions, targets=targets, conditional=conditional)
 
 
@@ -166,10 +178,9 @@ def assert_close(found: np.ndarray, expected: np.ndarray) -> None:
 
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("rule", RULES)
-def test_every_rule_equals_zennits_hooks(
-    rule: str, network: str, positions: Corpus
-) -> None:
+def test_every_rule_equals_zennits_hooks(rule: str, network: str) -> None:
     module = randomize(NETWORKS[network]()).double()
+    positions = positions_for(module)
     explainer = Explainer(module, composite=RULES[rule](), dtype="float64")
     value = network != "strided"
 
@@ -190,9 +201,10 @@ def test_every_rule_equals_zennits_hooks(
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("rule", ["gamma", "alpha beta", "flat first", "z box"])
 def test_forward_mode_equals_reverse_mode(
-    rule: str, network: str, positions: Corpus, monkeypatch: pytest.MonkeyPatch
+    rule: str, network: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = randomize(NETWORKS[network]()).double()
+    positions = positions_for(module)
     explainer = Explainer(module, composite=RULES[rule](), dtype="float64")
     costs = type(explainer.propagation.costs)
 
@@ -232,6 +244,48 @@ def test_a_small_memory_budget_changes_nothing(positions: Corpus) -> None:
             "conv4"
         ],
     )
+
+
+@pytest.mark.parametrize("name", ["epsilon-flat", "epsilon-plus-flat"])
+def test_a_trained_network_equals_zennits_hooks(name: str) -> None:
+    network, corpus = demo_network().double(), demo_corpus().sample(4, seed=3)
+    explainer = Explainer(network, composite=name, dtype="float64")
+
+    found = explain(explainer, corpus, value=True)
+
+    expected = explain(with_hooks(explainer), corpus, value=True)
+    assert_close(found.input_relevance, expected.input_relevance)
+    for layer, heatmaps in expected.conditional.items():
+        assert_close(found.conditional[layer], heatmaps)
+
+
+def test_heatmaps_of_neurons_sum_to_that_of_their_channel(positions: Corpus) -> None:
+    explainer = Explainer(randomize(OthelloNet(channels=5)).double(), dtype="float64")
+    targets = ["best", "value"]
+
+    found = explainer.neuron_heatmaps(positions, "conv3", 2, targets=targets)
+
+    whole = explainer.attribute(
+        positions, targets=targets, conditional={"conv3": [2]}
+    ).conditional["conv3"][:, :, 0]
+    assert found.shape == (5, 2, 6, 6, 8, 8)
+    assert_close(found.sum(axis=(2, 3)), whole)
+    one = explainer.attribute(positions, targets=[Neuron("conv3", 2, (1, 4))])
+    activation = one.activation["conv3"][:, 2, 1, 4][:, None, None]
+    relevance = explainer.attribute(positions, targets=["best"]).relevance["conv3"]
+    share = relevance[:, 0, 2, 1, 4][:, None, None]
+    assert_close(found[:, 0, 1, 4] * activation, one.heatmap[:, 0] * share)
+
+
+def test_moves_may_differ_from_position_to_position(positions: Corpus) -> None:
+    explainer = Explainer(randomize(OthelloNet(channels=5)).double(), dtype="float64")
+    moves = Moves(tuple(int(square) for square in positions.played), name="mine")
+
+    found = explainer.attribute(positions, targets=[moves], batch_size=2)
+
+    played = explainer.attribute(positions, targets=["played"])
+    assert found.targets == ("mine",)
+    assert_close(found.heatmap, played.heatmap)
 
 
 @pytest.mark.parametrize("name", COMPOSITES)
@@ -359,7 +413,7 @@ def gradient_times_input(network: nn.Module, planes: Tensor, action: int) -> np.
     return (planes.grad * planes).detach().numpy()
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", ["othello", "strided", "branching"])
 def test_gradient_times_input_is_autograds(network: str, positions: Corpus) -> None:
     module = randomize(NETWORKS[network]()).double()
     explainer = Explainer(module, composite="gradient-x-input", dtype="float64")
