@@ -50,7 +50,7 @@ def attribute(
         True for the conditional heatmap of every channel of `layers`; or the
         channels of each layer, as K numbers or, row by row, an (N, K) array.
     dtype : str
-        "float32" or "float64".
+        "float32", "float64", "bfloat16" or "tf32"; see `Explainer`.
     device : str
         Where to compute, as torch names it.
     batch_size : int

@@ -5,6 +5,7 @@ squares of the board.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,9 @@ from conceptlrp.lrp.inputs import (
     checked_dtype,
     input_planes,
     probe_boards,
+    products_in,
 )
-from conceptlrp.lrp.propagation import make_propagation
+from conceptlrp.lrp.propagation import Passed, make_propagation
 from conceptlrp.lrp.starts import check_channel
 from conceptlrp.lrp.summary import Summary, as_array
 from conceptlrp.lrp.targets import Target, parse_target, take_rows
@@ -56,8 +58,8 @@ class Explainer:
         Layers to report; all convolutions that an activation follows by
         default. Linear layers such as "fc1" may be named too.
     dtype : str
-        "float32", "float64", or "bfloat16" where the device has instructions
-        for it.
+        "float32", "float64", "bfloat16" where the device has instructions for it,
+        or "tf32" on CUDA: float32 whose products are rounded.
     device : str
         Where to compute, as torch names it.
     memory_budget : int
@@ -83,6 +85,7 @@ class Explainer:
         self.planes = input_planes(network)
         self.device = torch.device(device)
         self.dtype = checked_dtype(dtype, self.device)
+        self.tf32 = dtype == "tf32"
         folded = fold_batch_norm(network, planes=probe_boards(self.size, self.planes))
         self.network = folded.to(self.device, self.dtype)
         self.composite, self.composite_name = resolve_composite(composite, folded)
@@ -147,7 +150,7 @@ class Explainer:
         """
         corpus = self._corpus(positions)
         parsed = [parse_target(t, size=self.size) for t in targets]
-        with self.propagation.forward(self._planes(corpus)) as passed:
+        with self._forward(corpus) as passed:
             return summarize(passed, parsed, corpus)
 
     @property
@@ -293,14 +296,18 @@ class Explainer:
     ) -> Iterator[tuple[NativePassed, dict[str, Tensor]]]:
         """Yield forward passes of the native engine with the targets' relevance."""
         positions = self._corpus(given)
-        if not isinstance(self.propagation, NativePropagation):
+        propagation = self.propagation
+        if not isinstance(propagation, NativePropagation):
             msg = "this needs the native engine, which does not know a module or rule"
             raise NetworkError(msg)
         for first in range(0, len(positions), batch_size):
             rows = slice(first, first + batch_size)
             batch = positions[rows]
             chosen = [take_rows(target, rows) for target in targets]
-            with self.propagation.forward(self._planes(batch)) as passed:
+            with (
+                products_in(tf32=self.tf32),
+                propagation.forward(self._planes(batch)) as passed,
+            ):
                 yield passed, begin(passed, chosen, batch)[0]
 
     def _corpus(self, positions: Positions) -> Corpus:
@@ -319,6 +326,15 @@ class Explainer:
                 f"of {positions.size}x{positions.size}"
             )
             raise NetworkError(msg)
+
+    @contextmanager
+    def _forward(self, positions: Corpus) -> Iterator[Passed]:
+        """Run the network on positions, for relevance to flow meanwhile."""
+        with (
+            products_in(tf32=self.tf32),
+            self.propagation.forward(self._planes(positions)) as passed,
+        ):
+            yield passed
 
     def _planes(self, positions: Corpus) -> Tensor:
         planes = board_planes(
@@ -348,7 +364,7 @@ class Explainer:
         targets: list[Target],
         conditions: dict[str, NDArray[np.int64] | None],
     ) -> Attribution:
-        with self.propagation.forward(self._planes(positions)) as passed:
+        with self._forward(positions) as passed:
             channels = {
                 layer: channel_rows(layer, wanted, passed.features[layer])
                 for layer, wanted in conditions.items()

@@ -1,6 +1,7 @@
 """What goes into a network: positions in any form, planes, number types."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ _DTYPES = {
     "float32": torch.float32,
     "float64": torch.float64,
     "bfloat16": torch.bfloat16,
+    "tf32": torch.float32,
 }
 
 
@@ -41,6 +43,9 @@ def checked_dtype(name: str, device: torch.device) -> torch.dtype:
     if name not in _DTYPES:
         msg = f"dtype is '{name}', expected one of {', '.join(_DTYPES)}"
         raise ValueError(msg)
+    if name == "tf32" and device.type != "cuda":
+        msg = f"tf32 is a mode of CUDA devices, not of '{device}'; use 'float32'"
+        raise ValueError(msg)
     dtype = _DTYPES[name]
     on_cpu = dtype is torch.bfloat16 and device.type == "cpu"
     if on_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
@@ -50,6 +55,22 @@ def checked_dtype(name: str, device: torch.device) -> torch.dtype:
         )
         raise ValueError(msg)
     return dtype
+
+
+@contextmanager
+def products_in(*, tf32: bool) -> Iterator[None]:
+    """Let CUDA multiply in TF32 or in full float32 meanwhile.
+
+    torch lets convolutions use TF32 unless told otherwise, which would cost
+    relevance half of its digits in silence.
+    """
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    matmul.allow_tf32 = cudnn.allow_tf32 = tf32
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = before
 
 
 def input_planes(network: nn.Module) -> int:

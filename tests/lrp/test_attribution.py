@@ -14,6 +14,7 @@ from zennit.types import Activation, Convolution, Linear
 
 from conceptlrp.errors import CompositeError, LayerError, NetworkError, TargetError
 from conceptlrp.lrp import COMPOSITES, Explainer, Neuron, attribute
+from conceptlrp.lrp.inputs import products_in
 from conceptlrp.networks import OthelloNet, actions_of_squares, board_planes
 from conceptlrp.othello import Corpus, Position, to_boards
 from tests.lrp.conftest import random_corpus, randomize
@@ -371,3 +372,20 @@ def test_a_gpu_gives_the_same_as_the_processor(
         np.testing.assert_allclose(
             found.conditional[layer], heatmaps, rtol=1e-9, atol=1e-12
         )
+
+
+def test_tf32_is_refused_where_there_is_none(small_network: OthelloNet) -> None:
+    with pytest.raises(
+        ValueError, match="tf32 is a mode of CUDA devices, not of 'cpu'"
+    ):
+        Explainer(small_network, dtype="tf32")
+
+
+def test_products_are_full_float32_meanwhile_and_as_before_afterwards() -> None:
+    before = torch.backends.cudnn.allow_tf32
+
+    with products_in(tf32=False):
+        assert not torch.backends.cudnn.allow_tf32
+        assert not torch.backends.cuda.matmul.allow_tf32
+
+    assert torch.backends.cudnn.allow_tf32 == before
