@@ -17,6 +17,8 @@ from zennit.core import Composite
 
 from conceptlrp.lrp.canonizers import as_outputs
 
+_FEW_PASSES = 128
+
 
 @dataclass(frozen=True)
 class HookPropagation:
@@ -52,7 +54,8 @@ class HookPropagation:
                 with torch.enable_grad():
                     outputs = as_outputs(hooked(planes))
                 named = dict(zip(("policy", "value"), outputs, strict=False))
-                yield HookPassed(planes, named, {n: kept[n] for n in self.taps})
+                tensors = {layer: kept[layer] for layer in self.taps}
+                yield HookPassed(planes, named, tensors, self.composite)
             finally:
                 for handle in handles:
                     handle.remove()
@@ -74,6 +77,7 @@ class HookPassed:
     planes: Tensor
     outputs: Mapping[str, Tensor]
     tensors: Mapping[str, Tensor]
+    composite: Composite
 
     @property
     def features(self) -> dict[str, Tensor]:
@@ -115,12 +119,35 @@ class HookPassed:
     def conditional(
         self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], str]:
-        """Send the relevance of single channels down, each by itself."""
-        found = {
-            layer: self._send_channels(layer, relevance[layer], rows)
-            for layer, rows in channels.items()
-        }
+        """Send single channels down, or differentiate twice where they are many."""
+        found = {}
+        for layer, rows in channels.items():
+            few = rows.shape[1] * relevance[layer].shape[1] <= _FEW_PASSES
+            send = self._send_channels if few else self._differentiate
+            found[layer] = send(layer, relevance[layer], rows)
         return found, "hooks"
+
+    def _differentiate(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
+        """Take the derivative of every input square's relevance by the layer's.
+
+        Relevance of the input is linear in that of the layer, so one derivative a
+        square holds for all channels and targets.
+        """
+        feature = self.tensors[layer]
+        start = relevance[:, 0].detach().clone().requires_grad_()
+        (arrived,) = torch.autograd.grad(
+            feature, self.planes, start.reshape(feature.shape), create_graph=True
+        )
+        squares = arrived.sum(1).flatten(1)
+        maps = []
+        with self.composite.inactive():
+            for square in squares.unbind(1):
+                (slope,) = torch.autograd.grad(square.sum(), start, retain_graph=True)
+                maps.append((slope[:, None] * relevance).sum((3, 4)))
+        every = torch.unflatten(torch.stack(maps, 3), 3, self.planes.shape[2:])
+        rows = channels[:, None, :, None, None]
+        index = rows.expand(-1, every.shape[1], -1, *every.shape[3:])
+        return every.gather(2, index)
 
     def _send_channels(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
         rows = torch.arange(len(relevance), device=relevance.device)

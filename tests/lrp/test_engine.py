@@ -25,7 +25,7 @@ from zennit.rules import (
 )
 from zennit.types import Activation, AvgPool, Convolution, Linear
 
-from conceptlrp.lrp import COMPOSITES, Attribution, Explainer, Moves, Neuron
+from conceptlrp.lrp import COMPOSITES, Attribution, Explainer, Moves, Neuron, hooks
 from conceptlrp.lrp.hooks import HookPropagation
 from conceptlrp.networks import (
     OthelloNet,
@@ -455,6 +455,26 @@ def test_what_the_engine_does_not_know_goes_through_hooks_with_one_warning(
 
     assert found.mode == "hooks"
     assert np.abs(found.conditional["conv2"]).max() > 0
+
+
+@pytest.mark.parametrize("rule", ["epsilon", "gamma", "flat first"])
+def test_differentiating_twice_gives_the_same_heatmaps(
+    rule: str, positions: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = randomize(Branching()).double()
+    explainer = Explainer(module, composite=RULES[rule](), dtype="float64")
+    monkeypatch.setattr(hooks, "_FEW_PASSES", 0)
+    conditional = {"stem": [0, 3], "conv_b": [1], "relu3": [2]}
+
+    twice = with_hooks(explainer).attribute(
+        positions[:2], targets=["best", "value"], conditional=conditional
+    )
+
+    native = explainer.attribute(
+        positions[:2], targets=["best", "value"], conditional=conditional
+    )
+    for layer, heatmaps in native.conditional.items():
+        assert_close(twice.conditional[layer], heatmaps)
 
 
 def test_known_rules_give_no_warning() -> None:
