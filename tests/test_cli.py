@@ -240,11 +240,13 @@ def test_no_arguments_show_the_help() -> None:
 
 def test_ctrl_c_exits_with_130_and_leaves_nothing(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "run.crp"
-    games = [folder / "net.safetensors", folder / "games.txt"]
-    process = start("attribute", *games, "--out", out, "--batch-size", 1)
+    # 6,000 positions one by one take a while: the signal does not come too late.
+    inputs = [folder / "net.safetensors", "demo", "--sample", 6000]
+    process = start("attribute", *inputs, "--out", out, "--batch-size", 1)
     deadline = time.monotonic() + 60
     while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.05)
+    time.sleep(0.5)
 
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
