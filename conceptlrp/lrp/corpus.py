@@ -8,7 +8,7 @@ only ranking holds all positions, 64 channels at a time.
 import os
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -18,7 +18,7 @@ from zennit.core import Composite
 
 from conceptlrp.errors import TargetError
 from conceptlrp.lrp.explainer import Explainer
-from conceptlrp.lrp.references import reference_arrays
+from conceptlrp.lrp.references import Arrays, reference_arrays
 from conceptlrp.lrp.summary import concatenate_rows
 from conceptlrp.lrp.targets import (
     Move,
@@ -30,7 +30,16 @@ from conceptlrp.lrp.targets import (
 )
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
-from conceptlrp.store import Manifest, Store, StoreWriter, open_store
+from conceptlrp.store import (
+    Plan,
+    Store,
+    create_run,
+    finish_run,
+    open_store,
+    run_lock,
+    shards_of,
+    write_shard,
+)
 
 _PACKAGES = ("conceptlrp", "h5py", "numpy", "torch", "zennit")
 
@@ -79,7 +88,7 @@ def attribute_corpus(
     device: str = "cpu",
     batch_size: int = 64,
     references: int = 16,
-    shard_size: int = 4096,
+    shard_size: int | None = None,
     overwrite: bool = False,
     name: str = "",
     command: str = "",
@@ -100,10 +109,11 @@ def attribute_corpus(
     references : int
         Reference boards whose conditional heatmaps are kept for every channel,
         target and kind of `REFERENCE_KINDS`; 0 keeps none.
-    shard_size : int
-        Positions a file; memory grows with it and not with N.
+    shard_size : int, optional
+        Positions a file, a multiple of the batch size; by default whole batches
+        that come to 4,096 positions. Memory grows with it and not with N.
     overwrite : bool
-        Replace a store that stands at `path`.
+        Remove a store that stands at `path` first.
     name, command : str
         Name of the network and the command that was run, for the provenance.
     on_progress : callable, optional
@@ -128,28 +138,27 @@ def attribute_corpus(
     )
     parsed = tuple(parse_target(t, size=explainer.size) for t in targets)
     report = on_progress or _silent
+    if shard_size is None:
+        shard_size = max(4096 // max(batch_size, 1), 1) * batch_size
     run = _Run(explainer, corpus, parsed, batch_size, shard_size, report)
     _check(run, references)
-    with StoreWriter(path, overwrite=overwrite) as writer:
-        writer.write_corpus(corpus)
-        _write_shards(run, writer)
-        manifest = Manifest(
-            network=_network_provenance(network, name),
-            corpus=_corpus_provenance(corpus),
-            composite={"name": explainer.composite_name, "rules": explainer.rules},
-            targets=tuple(target.name for target in parsed),
-            layers=explainer.shapes,
-            positions=len(corpus),
-            shards=tuple(writer.shards),
-            references=0,
-            versions=_versions(),
-            command=command,
-        )
-        writer.write_manifest(manifest)
-        if references:
-            _write_references(run, writer, references)
-            writer.write_manifest(replace(manifest, references=references))
-        return open_store(writer.finish())
+    plan = Plan(
+        network=_network_provenance(network, name),
+        corpus=_corpus_provenance(corpus),
+        composite={"name": explainer.composite_name, "rules": explainer.rules},
+        targets=tuple(target.name for target in parsed),
+        layers=explainer.shapes,
+        references=references,
+        compute={"dtype": dtype, "batch_size": batch_size},
+        shard_size=shard_size,
+        versions=_versions(),
+        command=command,
+    )
+    with run_lock(path):
+        create_run(path, plan, corpus, overwrite=overwrite)
+        _write_shards(run, path)
+        found = _references(run, path, references) if references else None
+        return open_store(finish_run(path, references=found))
 
 
 def _check(run: _Run, references: int) -> None:
@@ -163,8 +172,8 @@ def _check(run: _Run, references: int) -> None:
     _check_at_least(1, "batch_size", run.batch_size)
     _check_at_least(1, "shard_size", run.shard_size)
     _check_at_least(0, "references", references)
-    if run.corpus.size == run.explainer.size:
-        _check_moves(run)
+    run.explainer.check(run.corpus)
+    _check_moves(run)
 
 
 def _check_at_least(least: int, name: str, number: int) -> None:
@@ -185,23 +194,22 @@ def _silent(_progress: Progress) -> None:
     """Report nothing."""
 
 
-def _write_shards(run: _Run, writer: StoreWriter) -> None:
-    for start in range(0, len(run.corpus), run.shard_size):
-        stop = min(start + run.shard_size, len(run.corpus))
+def _write_shards(run: _Run, path: str | os.PathLike[str]) -> None:
+    for spec in shards_of(path):
         parts = []
-        for first in range(start, stop, run.batch_size):
-            last = min(first + run.batch_size, stop)
+        for first in range(spec.start, spec.stop, run.batch_size):
+            last = min(first + run.batch_size, spec.stop)
             targets = [take_rows(target, slice(first, last)) for target in run.targets]
             found = run.explainer.summarize(run.corpus[first:last], targets=targets)
             parts.append(found.arrays())
             run.report(Progress("positions", last, len(run.corpus)))
-        writer.write_shard(start, concatenate_rows(parts))
+        write_shard(path, spec, concatenate_rows(parts))
 
 
-def _write_references(run: _Run, writer: StoreWriter, k: int) -> None:
-    arrays = reference_arrays(
+def _references(run: _Run, path: str | os.PathLike[str], k: int) -> Arrays:
+    return reference_arrays(
         run.explainer,
-        open_store(writer.staging),
+        open_store(path),
         run.targets,
         k=k,
         batch_size=run.batch_size,
@@ -209,7 +217,6 @@ def _write_references(run: _Run, writer: StoreWriter, k: int) -> None:
             Progress("reference heatmaps", done, total)
         ),
     )
-    writer.write_references(arrays)
 
 
 def _network_provenance(network: nn.Module, name: str) -> dict[str, Any]:
