@@ -17,6 +17,7 @@ from conceptlrp.store.shard_writer import (
     write_block,
     write_shard,
 )
+from conceptlrp.store.tops import ChannelRanking
 from conceptlrp.store.writer import (
     append_run,
     create_run,
@@ -28,6 +29,7 @@ from conceptlrp.store.writer import (
 __all__ = [
     "CHANNEL_SCORES",
     "REFERENCE_KINDS",
+    "ChannelRanking",
     "FileEntry",
     "Manifest",
     "Part",
