@@ -9,7 +9,7 @@ import typer
 from conceptlrp import __version__
 from conceptlrp.cli.concepts import atlas, cluster, demo
 from conceptlrp.cli.games import corpus, train
-from conceptlrp.cli.relevance import attribute
+from conceptlrp.cli.relevance import attribute, merge
 from conceptlrp.cli.stores import top
 from conceptlrp.errors import ConceptLRPError
 
@@ -30,7 +30,10 @@ def main() -> None:
         sys.stdout.flush()
     except _ClickError as error:
         _fail(_usage(error), code=2)
-    except (typer.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt) as stopped:
+        # A run says what it leaves; typer raises its own exception from that.
+        if message := str(stopped.__cause__ or stopped):
+            _fail(message, code=130)
         sys.exit(130)
     except BrokenPipeError:
         # Whoever read the output, such as head, has seen enough.
@@ -71,5 +74,5 @@ def _root(
         typer.echo(f"conceptlrp {__version__}")
 
 
-for _verb in (corpus, train, attribute, top, cluster, atlas, demo):
+for _verb in (corpus, train, attribute, merge, top, cluster, atlas, demo):
     app.command()(_verb)
