@@ -323,10 +323,24 @@ class Explainer:
     def _corpus(self, positions: Positions) -> Corpus:
         """Return positions in any form as a corpus that the network can read."""
         corpus = as_corpus(positions)
-        self._check(corpus)
+        self.check(corpus)
         return corpus
 
-    def _check(self, positions: Corpus) -> None:
+    def check(self, positions: Corpus) -> None:
+        """Refuse positions that the network cannot be given.
+
+        Parameters
+        ----------
+        positions : Corpus
+            What is to be explained.
+
+        Raises
+        ------
+        NetworkError
+            When the boards are of another size.
+        ValueError
+            When there are no positions.
+        """
         if len(positions) == 0:
             msg = "there are no positions to explain"
             raise ValueError(msg)

@@ -56,8 +56,9 @@ def compute_shard(job: Job, spec: ShardSpec, on_rows: OnRows) -> Receipt:
         last = min(first + job.batch_size, spec.stop)
         shard.explain(first, last)
         on_rows(last - first)
-    notes = {"rounding": shard.rounding.errors}
-    return write_shard(job.path, spec, shard.contents(), notes)
+    return write_shard(
+        job.path, spec, shard.contents(), rounding=shard.rounding.errors
+    )
 
 
 class _Shard:

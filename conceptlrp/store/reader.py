@@ -4,34 +4,41 @@ Shapes use N positions, C channels, A actions and n x n squares.
 """
 
 import os
+import warnings
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.errors import CorpusFileError, LayerError, StoreError, TargetError
+from conceptlrp.errors import LayerError, StoreError, TargetError
+from conceptlrp.files import is_unfinished
 from conceptlrp.othello import Corpus
+from conceptlrp.store.manifest import Manifest, ShardSpec, read_manifest
+from conceptlrp.store.open_files import OpenFiles
 from conceptlrp.store.ranking import CHANNEL_SCORES, Ranking, top_rows
+from conceptlrp.store.receipts import receipt_path
 from conceptlrp.store.reference_table import ReferenceTable, read_reference_table
-from conceptlrp.store.schema import (
-    CORPUS,
-    REFERENCE_KINDS,
-    REFERENCES,
-    Manifest,
-    read_manifest,
-)
+from conceptlrp.store.schema import REFERENCE_KINDS, REFERENCES, REMEDY
 from conceptlrp.store.shards import Selection, Shards, selected
+from conceptlrp.store.writer import load_positions
 
 
 class Store:
     """Relevance of a corpus, opened for reading.
 
+    Rows are positions in the order of the corpus. While a run goes on they are
+    those of the shards that were finished when the store was opened, and `ids` says
+    which positions of the corpus they are.
+
     Parameters
     ----------
     path : path-like
         Folder of the store.
+    damaged : str
+        What to do about missing or damaged shards: "refuse" them, or "skip" their
+        rows with a warning.
 
     Attributes
     ----------
@@ -46,18 +53,33 @@ class Store:
         When the folder is no store, or a part of it is missing or damaged.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, damaged: str = "refuse"
+    ) -> None:
+        if damaged not in ("refuse", "skip"):
+            msg = f"damaged is {damaged!r}, expected 'refuse' or 'skip'"
+            raise ValueError(msg)
         self.path = Path(path)
         self.manifest: Manifest = read_manifest(self.path)
-        self._shards = Shards(self.path, self.manifest.shards)
-        self._check_parts()
+        shards = _readable(self.path, self.manifest, skip=damaged == "skip")
+        self._shards = Shards(OpenFiles(self.path), shards)
 
     def __len__(self) -> int:
-        return self.manifest.positions
+        return len(self._shards)
 
     def __repr__(self) -> str:
         layers = ", ".join(f"{n} ({self.channels(n)})" for n in self.layers)
         return f"Store({str(self.path)!r}, {len(self)} positions, {layers})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files that were read; they open again when they are needed."""
+        self._shards.files.clear()
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -67,22 +89,23 @@ class Store:
     @property
     def targets(self) -> tuple[str, ...]:
         """Names of the targets."""
-        return tuple(self.manifest.targets)
+        return self.manifest.plan.targets
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every position of the corpus has its row."""
+        return len(self) == self.manifest.positions
+
+    @cached_property
+    def ids(self) -> NDArray[np.int64]:
+        """Place of every row in the corpus, of shape (N,)."""
+        return self._shards.ids()
 
     @cached_property
     def positions(self) -> Corpus:
         """The positions, row by row."""
-        try:
-            corpus = Corpus.load(self.path / CORPUS)
-        except CorpusFileError as error:
-            raise StoreError(str(error)) from error
-        if len(corpus) != len(self):
-            msg = (
-                f"{self.path / CORPUS}: {len(corpus)} positions, expected {len(self)}; "
-                "it belongs to another store"
-            )
-            raise StoreError(msg)
-        return corpus
+        corpus = load_positions(self.path, self.manifest)
+        return corpus if self.is_whole else corpus[self.ids]
 
     def channels(self, layer: str) -> int:
         """Return the number of channels of a layer."""
@@ -272,7 +295,7 @@ class Store:
             known = ", ".join(REFERENCE_KINDS)
             msg = f"unknown kind of reference boards '{kind}', expected one of {known}"
             raise ValueError(msg)
-        if not self.manifest.references:
+        if REFERENCES not in self.manifest.files:
             return None
         return read_reference_table(self.path / REFERENCES, group)
 
@@ -294,13 +317,6 @@ class Store:
             msg = f"layer '{layer}' has no channel {channel}, expected 0 to {last}"
             raise LayerError(msg)
 
-    def _check_parts(self) -> None:
-        for name in (CORPUS, *((REFERENCES,) if self.manifest.references else ())):
-            if not (self.path / name).is_file():
-                msg = f"{self.path / name}: is missing; compute the store again"
-                raise StoreError(msg)
-        self._shards.check()
-
     def _read_channels(
         self,
         quantity: str,
@@ -309,23 +325,27 @@ class Store:
         channels: Selection,
         index: tuple[int, ...] = (),
     ) -> NDArray[Any]:
-        columns = selected(channels, self.channels(layer))
+        n_channels = self.channels(layer)
+        columns = None if channels is None else selected(channels, n_channels)
         name = f"layers/{layer}/{quantity}"
-        return self._shards.read(name, selected(rows, len(self)), index, columns)
+        return self._shards.read(name, rows, index, columns)
 
     def _read(
         self, name: str, rows: Selection, index: tuple[Any, ...] = ()
     ) -> NDArray[Any]:
-        return self._shards.read(name, selected(rows, len(self)), index)
+        return self._shards.read(name, rows, index)
 
 
-def open_store(path: str | os.PathLike[str]) -> Store:
-    """Open a relevance store for reading.
+def open_store(path: str | os.PathLike[str], *, damaged: str = "refuse") -> Store:
+    """Open a relevance store for reading, also while a run still fills it.
 
     Parameters
     ----------
     path : path-like
         Folder of the store.
+    damaged : str
+        What to do about missing or damaged shards: "refuse" them, or "skip" their
+        rows with a warning.
 
     Returns
     -------
@@ -337,4 +357,43 @@ def open_store(path: str | os.PathLike[str]) -> Store:
     StoreError
         When the folder is no store, or a part of it is missing or damaged.
     """
-    return Store(path)
+    return Store(path, damaged=damaged)
+
+
+def _readable(folder: Path, manifest: Manifest, *, skip: bool) -> tuple[ShardSpec, ...]:
+    """Return the finished shards, looking at sizes only."""
+    sizes = {
+        entry.name: entry.stat(follow_symlinks=False).st_size
+        for entry in os.scandir(folder)
+        if entry.is_file(follow_symlinks=False) and not is_unfinished(entry.name)
+    }
+    problems = {
+        name: _problem(sizes.get(name), entry.bytes)
+        for name, entry in manifest.files.items()
+        if sizes.get(name) != entry.bytes
+    }
+    shards = []
+    for spec in manifest.shards():
+        is_new = receipt_path(folder, spec.file).name in sizes
+        if spec.file in sizes and (is_new or spec.file not in problems):
+            if is_new or spec.file in manifest.files:
+                shards.append(spec)
+            problems.pop(spec.file, None)
+    if problems:
+        _tell(folder, problems, skip=skip)
+    return tuple(shards)
+
+
+def _problem(size: int | None, expected: int) -> str:
+    problem = "is missing" if size is None else f"has {size} bytes"
+    return f"{problem}, expected {expected} bytes"
+
+
+def _tell(folder: Path, problems: dict[str, str], *, skip: bool) -> None:
+    """Refuse a damaged store, or warn of what is left out."""
+    name, problem = next(iter(problems.items()))
+    more = f" (and {len(problems) - 1} more files)" if len(problems) > 1 else ""
+    msg = f"{folder / name}: {problem}{more}; {REMEDY}"
+    if not skip:
+        raise StoreError(msg)
+    warnings.warn(f"{msg}; what it holds is left out", UserWarning, stacklevel=4)
