@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 from conceptlrp.errors import RunError
 from conceptlrp.runs.executors import PartSpec, compute_part, part_name
@@ -86,14 +86,14 @@ class _Pool:
         self.deaths: Counter[int] = Counter()
         self.left_out: list[tuple[PartSpec, str]] = []
         self.in_vain = 0
-        self.context = _context()
+        self.context = start_context()
 
     def hire(self) -> None:
         """Start a process on the part that has waited longest."""
         if not self.waiting:
             return
         ours, theirs = self.context.Pipe()
-        process = self.context.Process(  # type: ignore[attr-defined]
+        process = self.context.Process(
             target=serve, args=(theirs, self.packed), daemon=True
         )
         process.start()
@@ -171,7 +171,7 @@ def _end(worker: _Worker) -> None:
     worker.process.join()
 
 
-def _context() -> BaseContext:
+def start_context() -> Any:
     """Return how processes start: as copies of one that has imported torch."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
