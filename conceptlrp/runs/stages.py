@@ -1,5 +1,6 @@
 """The stages of a run: positions, then reference heatmaps, then the whole."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from conceptlrp.runs.references import (
 from conceptlrp.runs.watch import RunInterrupted, Watch
 from conceptlrp.store import (
     REFERENCE_KINDS,
+    Store,
     finish_run,
     has_references,
     open_store,
@@ -87,11 +89,18 @@ def complete_run(job: Job, executor: Executor, watch: Watch, *, verify: bool) ->
 
 def _references(job: Job, executor: Executor, watch: Watch) -> Arrays:
     """Rank all positions, compute the maps of the best, and lay them out."""
-    store = open_store(job.path)
+    store = _sums(job)
     n_tables = len(store.targets) * len(REFERENCE_KINDS) * len(store.layers)
     watch.begin("reference tables", n_tables)
     rankings = rank_references(store, job.plan.references, on_ranked=watch.advance)
     return _mapped(job, executor, watch, rankings)
+
+
+def _sums(job: Job) -> Store:
+    """Open the store whose shards are complete, whatever else of it is damaged."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return open_store(job.path, damaged="skip")
 
 
 def _mapped(job: Job, executor: Executor, watch: Watch, rankings: Rankings) -> Arrays:

@@ -171,7 +171,7 @@ def _job(
 ) -> Job:
     """Make ready what the reference heatmaps need, if it is what the shards had."""
     if network is None:
-        msg = f"{path}: reference heatmaps are to be computed; give the network (--network)"
+        msg = f"{path}: reference heatmaps are to be computed; pass the network (--network)"
         raise RunError(msg)
     recipe, explainer = make_recipe(
         path,
