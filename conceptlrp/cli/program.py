@@ -30,10 +30,7 @@ def main() -> None:
         sys.stdout.flush()
     except _ClickError as error:
         _fail(_usage(error), code=2)
-    except (typer.Abort, KeyboardInterrupt) as stopped:
-        # A run says what it leaves; typer raises its own exception from that.
-        if message := str(stopped.__cause__ or stopped):
-            _fail(message, code=130)
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
         # Whoever read the output, such as head, has seen enough.

@@ -3,6 +3,8 @@
 import re
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -137,7 +139,7 @@ def merge(
 
     check_device(device)
     path = network or _network_of(store)
-    with progress_bars() as report:
+    with _telling_what_is_kept(), progress_bars() as report:
         merged = merge_run(
             store,
             None if path is None else open_network(path),
@@ -156,7 +158,7 @@ def explain(
     from conceptlrp.runs import attribute_corpus
 
     command = shlex.join(["conceptlrp", *sys.argv[1:]])
-    with progress_bars() as report:
+    with _telling_what_is_kept(), progress_bars() as report:
         return attribute_corpus(
             network,
             positions,
@@ -165,6 +167,18 @@ def explain(
             on_progress=lambda step: report(step.stage, step.done, step.total),
             **options,
         )
+
+
+@contextmanager
+def _telling_what_is_kept() -> Iterator[None]:
+    """Say what an interrupted run leaves, which typer would keep to itself."""
+    from conceptlrp.runs import RunInterrupted
+
+    try:
+        yield
+    except RunInterrupted as stopped:
+        typer.echo(f"conceptlrp: {stopped}", err=True)
+        raise
 
 
 def _stripe(text: str | None) -> tuple[int, int] | None:

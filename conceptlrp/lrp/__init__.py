@@ -26,8 +26,6 @@ from conceptlrp.lrp.targets import (  # noqa: E402
     Target,
     Value,
     parse_target,
-    take_rows,
-    target_squares,
 )
 
 __all__ = [
@@ -51,6 +49,4 @@ __all__ = [
     "conservation",
     "fold_batch_norm",
     "parse_target",
-    "take_rows",
-    "target_squares",
 ]

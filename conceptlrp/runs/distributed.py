@@ -7,6 +7,7 @@ part of a dead worker again; one that went on to end all of those workers gets o
 more turn and is then left out.
 """
 
+import hashlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +23,8 @@ from conceptlrp.store import Receipt
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+#: Seconds in which a scheduler must answer.
+CONNECTING = 10.0
 _PATIENCE = 0.2
 _TURNS = 2
 _RETRIES = 2
@@ -145,7 +148,7 @@ def _connected(scheduler: "str | Client") -> "Iterator[Client]":
         yield scheduler
         return
     try:
-        client = Client(scheduler, timeout=10, set_as_default=False)
+        client = Client(scheduler, timeout=CONNECTING, set_as_default=False)
     except (OSError, ValueError) as error:
         reason = str(error) or type(error).__name__
         msg = f"{scheduler}: no Dask scheduler answers there ({reason})"
@@ -157,8 +160,6 @@ def _connected(scheduler: "str | Client") -> "Iterator[Client]":
 @contextmanager
 def _installed(client: "Client", packed: bytes) -> Iterator[str]:
     """Give every worker the network, those that join later included."""
-    import hashlib
-
     name = f"conceptlrp-{hashlib.sha256(packed).hexdigest()[:16]}"
     client.register_plugin(_plugin(packed), name=name)
     try:
@@ -173,7 +174,7 @@ def _plugin(packed: bytes) -> Any:
     """Return the plugin, whose base is there only with the extra."""
     from distributed import WorkerPlugin
 
-    class JobPlugin(WorkerPlugin):
+    class JobPlugin(WorkerPlugin):  # type: ignore[misc]
         """Makes the job of a worker when its first part comes."""
 
         def __init__(self) -> None:

@@ -81,7 +81,7 @@ def attribute_corpus(
         N positions.
     path : path-like
         Folder of the store, by habit ``NAME.crp``.
-    targets, composite, layers, device
+    targets, composite, layers
         As for `attribute`.
     detail : str
         Conditional heatmaps that are kept: "sums" for none, "references" for those
@@ -99,8 +99,8 @@ def attribute_corpus(
     dtype : str
         What is stored: "float32", or "float16" in half the space. The largest
         rounding error of every shard stands in its receipt.
-    compute_dtype : str
-        What it is computed with, as ``dtype`` of `attribute`.
+    compute_dtype, device : str
+        What it is computed with: ``dtype`` and ``device`` of `attribute`.
     batch_size : int
         Positions at a time; part of the plan, since it can change the last digit.
     shard_size : int, optional

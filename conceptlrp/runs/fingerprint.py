@@ -1,4 +1,4 @@
-"""Fingerprint of a composite: does it give every module the same rule again?
+"""Fingerprint of a composite, by which the same rules are known again.
 
 A preset is known by its name, but a composite that a user builds is an object of
 functions. Two of them are alike when the rules of all modules are: classes,

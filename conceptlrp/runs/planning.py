@@ -1,5 +1,6 @@
 """The plan of a run: all that its numbers depend on, checked before any is made."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,8 +9,9 @@ import numpy as np
 from torch import nn
 
 from conceptlrp.errors import NetworkError, TargetError
-from conceptlrp.lrp import Explainer, Move, Moves, Played, Target, target_squares
+from conceptlrp.lrp import Explainer, Move, Moves, Played, Target
 from conceptlrp.lrp.composites import module_rules
+from conceptlrp.lrp.targets import target_squares
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.fingerprint import rules_digest
@@ -199,15 +201,16 @@ def _fitting_size(plan: Plan, size: int) -> int:
 
 def _moves(targets: Sequence[Target]) -> dict[str, Any]:
     """Tell lists of moves apart, which their names do not."""
-    moves = {t.name: hash_of_moves(t) for t in targets if isinstance(t, Moves)}
+    moves = {
+        target.name: _hash(target.squares)
+        for target in targets
+        if isinstance(target, Moves)
+    }
     return {"moves": moves} if moves else {}
 
 
-def hash_of_moves(target: Moves) -> str:
-    """Return the SHA-256 of a list of moves."""
-    import hashlib
-
-    return hashlib.sha256(np.array(target.squares, np.int8).tobytes()).hexdigest()
+def _hash(squares: tuple[int, ...]) -> str:
+    return hashlib.sha256(np.array(squares, np.int8).tobytes()).hexdigest()
 
 
 def _network_provenance(network: nn.Module, name: str) -> dict[str, Any]:

@@ -76,9 +76,7 @@ class _Worker:
 class _Pool:
     """The processes at work, what waits, and what has gone wrong."""
 
-    def __init__(
-        self, packed: bytes, specs: Sequence[PartSpec], attempts: int
-    ) -> None:
+    def __init__(self, packed: bytes, specs: Sequence[PartSpec], attempts: int) -> None:
         self.packed = packed
         self.waiting = deque(specs)
         self.attempts = attempts
@@ -202,7 +200,7 @@ def serve(connection: Connection, packed: bytes) -> None:
                 )
     except EOFError:
         return
-    except Exception as error:  # noqa: BLE001  whatever it is, it is told
+    except Exception as error:
         with suppress(OSError):
             connection.send(_sendable(error))
 
@@ -217,6 +215,6 @@ def _sendable(error: Exception) -> Exception:
     """Return an error that survives the way to another process."""
     try:
         multiprocessing.reduction.ForkingPickler.dumps(error)
-    except Exception:  # noqa: BLE001
+    except Exception:
         return RunError(f"{type(error).__name__}: {error}")
     return error

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.lrp import Explainer, Target, take_rows
+from conceptlrp.lrp import Explainer, Target
+from conceptlrp.lrp.targets import take_rows
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.job import Job
 from conceptlrp.runs.rounding import check_finite

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.lrp import Summary, take_rows
+from conceptlrp.lrp import Summary
 from conceptlrp.lrp.summary import as_array
+from conceptlrp.lrp.targets import take_rows
 from conceptlrp.runs.job import Job
 from conceptlrp.runs.rounding import Rounding, check_finite
 from conceptlrp.runs.sampling import mapped_rows
@@ -56,9 +57,7 @@ def compute_shard(job: Job, spec: ShardSpec, on_rows: OnRows) -> Receipt:
         last = min(first + job.batch_size, spec.stop)
         shard.explain(first, last)
         on_rows(last - first)
-    return write_shard(
-        job.path, spec, shard.contents(), rounding=shard.rounding.errors
-    )
+    return write_shard(job.path, spec, shard.contents(), rounding=shard.rounding.errors)
 
 
 class _Shard:

@@ -36,7 +36,18 @@ _LARGEST = float(1 << 62)
 
 
 def game_phases(positions: Corpus) -> NDArray[np.int64]:
-    """Return the phase of each position (N,): an index into `PHASES`."""
+    """Return the phase of each position.
+
+    Parameters
+    ----------
+    positions : Corpus
+        N positions.
+
+    Returns
+    -------
+    ndarray of shape (N,)
+        Indices into `PHASES`.
+    """
     discs = count(positions.own | positions.opponent).astype(np.int64)
     added = positions.size**2 - 4
     last = len(PHASES) - 1

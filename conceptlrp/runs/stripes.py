@@ -171,7 +171,7 @@ def _job(
 ) -> Job:
     """Make ready what the reference heatmaps need, if it is what the shards had."""
     if network is None:
-        msg = f"{path}: reference heatmaps are to be computed; pass the network (--network)"
+        msg = f"{path}: reference heatmaps are missing; pass the network (--network)"
         raise RunError(msg)
     recipe, explainer = make_recipe(
         path,
@@ -186,7 +186,10 @@ def _job(
         "network": network_digest(network),
         "composite": composite_provenance(explainer)["digest"],
     }
-    expected = {"network": plan.network["digest"], "composite": plan.composite["digest"]}
+    expected = {
+        "network": plan.network["digest"],
+        "composite": plan.composite["digest"],
+    }
     for what, digest in expected.items():
         if found[what] != digest:
             msg = f"{path}: the shards were computed with another {what}"

@@ -46,5 +46,3 @@ def wait_for(condition: Callable[[], bool], *, seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come"
         time.sleep(0.002)
-
-

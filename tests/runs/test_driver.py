@@ -272,7 +272,7 @@ def test_an_error_while_computing_leaves_the_finished_shards(
             on_progress=stop,
         )
 
-    assert [spec.index for spec in pending(tmp_path / "run.crp")] == [1, 2, 3]
+    assert len(pending(tmp_path / "run.crp")) == 3
 
 
 def test_an_existing_store_is_replaced_only_when_that_is_asked_for(

@@ -49,7 +49,7 @@ def run(
     assert not (tmp_path / "run.crp" / "lock").exists()
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("workers", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
 def test_processes_give_the_bytes_of_a_run_in_this_process(
     workers: int, run: Run, whole: Store
 ) -> None:
@@ -220,6 +220,7 @@ def test_a_target_without_a_move_is_found_before_a_folder_is_made(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_processes_end_with_the_one_that_started_them(
     small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ def finished(path: Path) -> dict[str, bytes]:
     return {n: found[n] for n in names if n.replace(".h5", ".json") in found}
 
 
-@pytest.mark.parametrize("workers", [None, 2])
+@pytest.mark.parametrize("workers", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bytes(
     workers: int | None,
     whole: Store,
@@ -56,7 +56,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bytes(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("workers", [None, 2])
+@pytest.mark.parametrize("workers", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_signal_ends_a_run_in_order(
     number: signal.Signals,
     workers: int | None,
@@ -135,10 +135,12 @@ def test_signals_are_handled_as_before_once_a_run_has_ended() -> None:
 def test_a_second_ctrl_c_does_not_wait() -> None:
     watch = Watch()
 
-    with watch.signals(), pytest.raises(KeyboardInterrupt):
-        for _ in range(2):
+    with watch.signals():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+
+        with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.01)
 
 
 def test_a_program_that_handles_a_signal_itself_goes_on_doing_so() -> None:

@@ -107,6 +107,7 @@ def test_what_is_derived_is_repaired(
     assert_same_bytes(path, whole.path)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_may_be_computed_by_others(
     whole: Store, small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
@@ -288,9 +289,7 @@ def test_an_interrupted_append_is_completed(
     paths = [tmp_path / name for name in ("once.crp", "twice.crp")]
     for path in paths:
         attribute_corpus(small_network, random_positions[:10], path, **OPTIONS)
-    attribute_corpus(
-        small_network, random_positions, paths[0], append=True, **OPTIONS
-    )
+    attribute_corpus(small_network, random_positions, paths[0], append=True, **OPTIONS)
 
     with pytest.raises(RunInterrupted):
         attribute_corpus(
@@ -383,13 +382,9 @@ def test_positions_with_a_pass_alone_are_explained(
 ) -> None:
     # The side to move has lost all its discs: it can only pass.
     own = np.zeros(4, np.uint64)
-    passing = replace(
-        random_positions[:4], own=own, played=np.full(4, 64, np.int8)
-    )
+    passing = replace(random_positions[:4], own=own, played=np.full(4, 64, np.int8))
 
-    store = attribute_corpus(
-        small_network, passing, tmp_path / "run.crp", **OPTIONS
-    )
+    store = attribute_corpus(small_network, passing, tmp_path / "run.crp", **OPTIONS)
 
     assert np.isfinite(store.relevance("conv4")).all()
     assert (store.explained_square(target="played") == 64).all()
