@@ -2,11 +2,7 @@
 
 import os
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,60 +13,20 @@ from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import Progress, attribute_corpus
 from conceptlrp.store import Store, pending
+from tests.runs.cluster import cluster, free_port
 from tests.runs.conftest import OPTIONS, assert_same_bytes
 from tests.runs.poison import poisoned_composite
 
 distributed = pytest.importorskip(
     "distributed", reason="the extra conceptlrp[distributed] is not installed"
 )
-ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
-def start(command: str, *arguments: object) -> "subprocess.Popen[bytes]":
-    """Start a command of Dask that can import the tests."""
-    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen(
-        [sys.executable, "-m", f"distributed.cli.{command}", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
 
 
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a scheduler with two workers."""
-    port = free_port()
-    address = f"tcp://127.0.0.1:{port}"
-    scratch = tmp_path_factory.mktemp("dask")
-    common = ("--no-dashboard",)
-    processes = [
-        start("dask_scheduler", "--host", "127.0.0.1", "--port", port, *common)
-    ]
-    processes += [
-        start(
-            "dask_worker",
-            *(address, "--nthreads", 1, "--local-directory", scratch),
-            *common,
-        )
-        for _ in range(2)
-    ]
-    try:
-        with distributed.Client(address, timeout=60, set_as_default=False) as client:
-            client.wait_for_workers(2, timeout=60)
+    with cluster(tmp_path_factory.mktemp("dask")) as address:
         yield address
-    finally:
-        for process in reversed(processes):
-            process.terminate()
-        for process in processes:
-            process.wait(30)
 
 
 def workers_of(scheduler: str) -> list[int]:
