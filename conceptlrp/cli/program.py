@@ -9,7 +9,7 @@ import typer
 from conceptlrp import __version__
 from conceptlrp.cli.concepts import atlas, cluster, demo
 from conceptlrp.cli.games import corpus, train
-from conceptlrp.cli.relevance import attribute
+from conceptlrp.cli.relevance import attribute, merge
 from conceptlrp.cli.stores import top
 from conceptlrp.errors import ConceptLRPError
 
@@ -71,5 +71,5 @@ def _root(
         typer.echo(f"conceptlrp {__version__}")
 
 
-for _verb in (corpus, train, attribute, top, cluster, atlas, demo):
+for _verb in (corpus, train, attribute, merge, top, cluster, atlas, demo):
     app.command()(_verb)

@@ -57,7 +57,10 @@ def add_array(
     options: dict[str, Any] = {}
     if stored.size and stored.ndim:
         options = {"chunks": chunk_shape(name, stored.shape), **packing(codec)}
-    file.create_dataset(name, data=stored, track_times=False, **options)
+    created = file.create_dataset(name, data=stored, track_times=False, **options)
+    # HDF5 gives chunks their place when a dataset is closed, and a profiler in
+    # another thread may keep it open a little longer.
+    created.flush()
 
 
 def set_kind(file: h5py.File, kind: str) -> None:

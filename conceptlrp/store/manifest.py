@@ -35,10 +35,15 @@ class FileEntry:
         Size.
     sha256 : str
         Hash in hexadecimal.
+    rounding : dict of str to float
+        Of a shard: the largest rounding error of each quantity that is stored with
+        fewer digits than it was computed with, relative to the largest value of
+        the same position.
     """
 
     bytes: int
     sha256: str
+    rounding: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,15 @@ class Manifest:
         return self.plan.references
 
     @property
+    def rounding(self) -> dict[str, float]:
+        """The largest rounding error of each quantity in any shard."""
+        found: dict[str, float] = {}
+        for entry in self.files.values():
+            for name, error in entry.rounding.items():
+                found[name] = max(error, found.get(name, 0.0))
+        return found
+
+    @property
     def versions(self) -> dict[str, str]:
         """Versions of the packages that computed it."""
         return self.plan.versions
@@ -239,6 +253,9 @@ def _parse(content: dict[str, Any]) -> Manifest:
     for name, entry in files.items():
         if not isinstance(entry.bytes, int) or not _HASH.fullmatch(entry.sha256):
             msg = f"'{name}' has {entry.bytes!r} bytes with the hash {entry.sha256!r}"
+            raise ValueError(msg)
+        if not all(isinstance(error, float) for error in entry.rounding.values()):
+            msg = f"'{name}' has rounding errors {entry.rounding!r}"
             raise ValueError(msg)
     return manifest
 

@@ -4,7 +4,7 @@ A receipt is written after the file that it is about, so a file without one, or
 with one of another plan, counts as not written.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +31,20 @@ class Receipt:
         Its hash.
     plan : str
         Fingerprint of the plan that it was computed by.
+    rounding : dict of str to float
+        The largest rounding error of each quantity; see `FileEntry`.
     """
 
     file: str
     bytes: int
     sha256: str
     plan: str
+    rounding: dict[str, float] = field(default_factory=dict)
 
     @property
     def entry(self) -> FileEntry:
         """What the manifest says of the file."""
-        return FileEntry(self.bytes, self.sha256)
+        return FileEntry(self.bytes, self.sha256, self.rounding)
 
 
 def receipt_path(folder: Path, file: str) -> Path:

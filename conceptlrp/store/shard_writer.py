@@ -80,7 +80,11 @@ def is_finished(
 
 
 def write_shard(
-    path: str | os.PathLike[str], spec: ShardSpec, arrays: Mapping[str, NDArray[Any]]
+    path: str | os.PathLike[str],
+    spec: ShardSpec,
+    arrays: Mapping[str, NDArray[Any]],
+    *,
+    rounding: Mapping[str, float] | None = None,
 ) -> Receipt:
     """Write a shard and then its receipt.
 
@@ -92,6 +96,8 @@ def write_shard(
         Which positions it holds.
     arrays : mapping of str to ndarray of shape (n, ...)
         Contents by dataset name, as the layout says.
+    rounding : mapping of str to float, optional
+        The largest rounding error of each quantity; see `FileEntry`.
 
     Returns
     -------
@@ -109,7 +115,7 @@ def write_shard(
     folder = Path(path)
     manifest = read_manifest(folder)
     _check_arrays(manifest, spec, arrays)
-    return _write(folder, manifest, spec.file, SHARD, arrays)
+    return _write(folder, manifest, spec.file, SHARD, arrays, rounding)
 
 
 def write_block(
@@ -207,12 +213,19 @@ def block_files(folder: Path) -> list[str]:
 
 
 def _write(
-    folder: Path, manifest: Manifest, file: str, kind: str, arrays: Arrays
+    folder: Path,
+    manifest: Manifest,
+    file: str,
+    kind: str,
+    arrays: Arrays,
+    rounding: Mapping[str, float] | None = None,
 ) -> Receipt:
     plan = manifest.plan
     content = encode_arrays(arrays, kind, codec=manifest.codec, dtype=plan.dtype)
     digest = hashlib.sha256(content).hexdigest()
-    receipt = Receipt(file, len(content), digest, plan.fingerprint)
+    receipt = Receipt(
+        file, len(content), digest, plan.fingerprint, dict(rounding or {})
+    )
     # A receipt must never speak of other bytes than those beside it.
     if read_receipt(folder, file, plan.fingerprint) != receipt:
         receipt_path(folder, file).unlink(missing_ok=True)
