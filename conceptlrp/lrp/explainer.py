@@ -26,6 +26,7 @@ from conceptlrp.lrp.graph import select_layers, unknown_layer
 from conceptlrp.lrp.inputs import (
     Positions,
     as_corpus,
+    checked_device,
     checked_dtype,
     input_planes,
     probe_boards,
@@ -83,7 +84,7 @@ class Explainer:
     ) -> None:
         self.size = int(getattr(network, "size", 8))
         self.planes = input_planes(network)
-        self.device = torch.device(device)
+        self.device = checked_device(device)
         self.dtype = checked_dtype(dtype, self.device)
         self.tf32 = dtype == "tf32"
         folded = fold_batch_norm(network, planes=probe_boards(self.size, self.planes))
