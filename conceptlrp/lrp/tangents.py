@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from conceptlrp.lrp.linearize import Geometry
+from conceptlrp.lrp.geometry import Geometry
 
 Index = NDArray[np.int64]
 
