@@ -10,7 +10,10 @@ from conceptlrp.selfplay.players import (
     RandomPlayer,
 )
 from conceptlrp.selfplay.progress import Progress, TrainingOptions, TrainingRecord
+from conceptlrp.selfplay.run_folder import RunFolder
+from conceptlrp.selfplay.split import hold_out_games, hold_out_year
 from conceptlrp.selfplay.training import SupervisedTraining, train, train_supervised
+from conceptlrp.selfplay.training_set import TrainingSet
 
 __all__ = [
     "Evaluation",
@@ -20,10 +23,14 @@ __all__ = [
     "Player",
     "Progress",
     "RandomPlayer",
+    "RunFolder",
     "SupervisedTraining",
     "TrainingOptions",
     "TrainingRecord",
+    "TrainingSet",
     "evaluate",
+    "hold_out_games",
+    "hold_out_year",
     "match",
     "play_games",
     "random_openings",
