@@ -2,7 +2,12 @@
 
 from conceptlrp.selfplay.arena import MatchResult, match, play_games, random_openings
 from conceptlrp.selfplay.evaluation import Evaluation, evaluate
+from conceptlrp.selfplay.game_makers import GameMaker, PolicyGames
 from conceptlrp.selfplay.games import sample_games
+from conceptlrp.selfplay.gate import ArenaGate, Gate
+from conceptlrp.selfplay.iteration_folder import IterationFolder
+from conceptlrp.selfplay.iteration_record import Iteration, IterationOptions
+from conceptlrp.selfplay.iterations import train_iterations
 from conceptlrp.selfplay.players import (
     GreedyPlayer,
     NetworkPlayer,
@@ -16,11 +21,18 @@ from conceptlrp.selfplay.training import SupervisedTraining, train, train_superv
 from conceptlrp.selfplay.training_set import TrainingSet
 
 __all__ = [
+    "ArenaGate",
     "Evaluation",
+    "GameMaker",
+    "Gate",
     "GreedyPlayer",
+    "Iteration",
+    "IterationFolder",
+    "IterationOptions",
     "MatchResult",
     "NetworkPlayer",
     "Player",
+    "PolicyGames",
     "Progress",
     "RandomPlayer",
     "RunFolder",
@@ -36,5 +48,6 @@ __all__ = [
     "random_openings",
     "sample_games",
     "train",
+    "train_iterations",
     "train_supervised",
 ]
