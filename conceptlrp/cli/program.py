@@ -8,9 +8,10 @@ import typer
 
 from conceptlrp import __version__
 from conceptlrp.cli.concepts import atlas, cluster, demo
-from conceptlrp.cli.games import corpus, train
+from conceptlrp.cli.games import corpus
 from conceptlrp.cli.relevance import attribute
 from conceptlrp.cli.stores import top
+from conceptlrp.cli.train import train
 from conceptlrp.errors import ConceptLRPError
 
 app = typer.Typer(
