@@ -24,7 +24,9 @@ _MODULES = (
     "selfplay.evaluation",
     "selfplay.loop",
     "selfplay.progress",
+    "selfplay.session",
     "selfplay.training",
+    "selfplay.training_set",
 )
 
 
