@@ -9,6 +9,7 @@ from conceptlrp.networks.checkpoint import (
 )
 from conceptlrp.networks.demo import demo_corpus, demo_network, demo_path
 from conceptlrp.networks.detectors import Detector
+from conceptlrp.networks.inference import inference_network
 from conceptlrp.networks.othello_net import OthelloNet
 from conceptlrp.networks.patterns import Pattern
 from conceptlrp.networks.planes import (
@@ -39,6 +40,7 @@ __all__ = [
     "demo_corpus",
     "demo_network",
     "demo_path",
+    "inference_network",
     "legal_actions",
     "load_network",
     "network_digest",
