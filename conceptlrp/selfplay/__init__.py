@@ -3,6 +3,7 @@
 from conceptlrp.selfplay.arena import MatchResult, match, play_games, random_openings
 from conceptlrp.selfplay.evaluation import Evaluation, evaluate
 from conceptlrp.selfplay.evaluators import Evaluator, NetworkEvaluator
+from conceptlrp.selfplay.game_record import read_self_play, record_self_play
 from conceptlrp.selfplay.games import sample_games
 from conceptlrp.selfplay.players import (
     GreedyPlayer,
@@ -17,6 +18,11 @@ from conceptlrp.selfplay.search_options import (
     SearchOptions,
     SearchResult,
     choose_actions,
+)
+from conceptlrp.selfplay.self_play import (
+    SelfPlayGames,
+    SelfPlayOptions,
+    self_play,
 )
 from conceptlrp.selfplay.training import SupervisedTraining, train, train_supervised
 
@@ -33,6 +39,8 @@ __all__ = [
     "ReferenceSearch",
     "SearchOptions",
     "SearchResult",
+    "SelfPlayGames",
+    "SelfPlayOptions",
     "SupervisedTraining",
     "TrainingOptions",
     "TrainingRecord",
@@ -41,8 +49,11 @@ __all__ = [
     "match",
     "play_games",
     "random_openings",
+    "read_self_play",
+    "record_self_play",
     "sample_games",
     "search",
+    "self_play",
     "train",
     "train_supervised",
 ]
