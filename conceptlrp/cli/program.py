@@ -10,6 +10,7 @@ from conceptlrp import __version__
 from conceptlrp.cli.concepts import atlas, cluster, demo
 from conceptlrp.cli.games import corpus
 from conceptlrp.cli.relevance import attribute
+from conceptlrp.cli.selfplay import selfplay
 from conceptlrp.cli.stores import top
 from conceptlrp.cli.train import train
 from conceptlrp.errors import ConceptLRPError
@@ -72,5 +73,5 @@ def _root(
         typer.echo(f"conceptlrp {__version__}")
 
 
-for _verb in (corpus, train, attribute, top, cluster, atlas, demo):
+for _verb in (corpus, train, selfplay, attribute, top, cluster, atlas, demo):
     app.command()(_verb)

@@ -16,6 +16,7 @@ from conceptlrp.networks.demo import (
     demo_tower,
 )
 from conceptlrp.networks.detectors import Detector
+from conceptlrp.networks.inference import inference_network
 from conceptlrp.networks.othello_net import OthelloNet
 from conceptlrp.networks.patterns import Pattern
 from conceptlrp.networks.planes import (
@@ -49,6 +50,7 @@ __all__ = [
     "demo_path",
     "demo_snapshots",
     "demo_tower",
+    "inference_network",
     "legal_actions",
     "load_network",
     "network_digest",
