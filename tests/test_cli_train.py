@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from conceptlrp.networks import OthelloNet, ResidualTower, load_network, read_header
+from conceptlrp.networks import (
+    OthelloNet,
+    ResidualTower,
+    load_network,
+    read_header,
+    save_network,
+)
+from conceptlrp.othello import Corpus
 from tests.command_line import assert_one_line, listing, run, run_line
 
 SMALL = ["--architecture", "tower", "--channels", 2, "--blocks", 1]
@@ -82,9 +89,11 @@ def test_a_network_learns_on_from_the_weights_of_another(
         torch.testing.assert_close(old, new)
 
 
-def test_a_network_learns_by_iterations(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("simulations", [0, 3])
+def test_a_network_learns_by_iterations(simulations: int, tmp_path: Path) -> None:
     out = tmp_path / "net.safetensors"
     options = ["--games-per-iteration", 3, "--gate-games", 2, "--snapshots", 1]
+    options += ["--simulations", simulations]
 
     result = run(
         *("train", "--iterations", 2, "--size", 6, "--out", out),
@@ -99,6 +108,27 @@ def test_a_network_learns_by_iterations(folder: Path, tmp_path: Path) -> None:
     assert load_network(out).size == 6
     assert len(read_header(out)["training"]["iterations"]) == 2
     assert len(list((tmp_path / "net.run" / "snapshots").iterdir())) == 1
+
+
+def test_a_network_learns_the_visits_of_recorded_self_play(tmp_path: Path) -> None:
+    network, games = tmp_path / "first.safetensors", tmp_path / "games.jsonl"
+    torch.manual_seed(0)
+    save_network(ResidualTower(2, 1, 6, value_units=4), network)
+    options = ["--games", 6, "--together", 6, "--simulations", 3]
+    assert run("selfplay", network, "--out", games, *options).code == 0
+
+    result = run(
+        *("train", games, "--size", 6, "--out", tmp_path / "net.safetensors"),
+        *("--targets", "visits", "--value-share", 0.5, "--held-out-share", 0.2),
+        *QUICK,
+    )
+
+    assert result.code == 0, result.err
+    record = read_header(tmp_path / "net.safetensors")["training"]
+    # 6 random moves at the start of each game were not searched.
+    played = Corpus.read([games], size=6)
+    searched = len(played) - 6 * 5 - record["held_out"]["positions"]
+    assert record["positions"] == searched
 
 
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
@@ -138,6 +168,14 @@ WRONG_INPUT = {
     "share too small": (TRAIN + " --held-out-share 0.01", "of 4 games are 0, expected"),
     "patience without games": (TRAIN + " --patience 2", "but nothing is held out"),
     "unknown spacing": (TRAIN + " --spacing odd", "spacing is 'odd', expected log or"),
+    "visits of games that have none": (
+        TRAIN + " --targets visits",
+        r"games\.txt",
+    ),
+    "visits of a corpus": (
+        "train {in}/corpus.h5 --out {new}/n --targets visits",
+        r"corpus\.h5",
+    ),
     "no weights to start from": (TRAIN + " --start {in}/missing", "no such file"),
     "weights of another board": (
         TRAIN + " --start {in}/six.safetensors",
@@ -175,6 +213,7 @@ WRONG_USAGE = {
         "nothing is held out of --iterations",
     ),
     "unknown architecture": (TRAIN + " --architecture x", "--architecture is 'x'"),
+    "unknown targets": (TRAIN + " --targets x", "--targets is 'x', expected one of"),
     "dropout of a tower": (
         TRAIN + " --architecture tower --dropout 0.1",
         "--dropout is for an OthelloNet",

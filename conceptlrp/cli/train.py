@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from conceptlrp.cli.options import check_choice, check_device, check_place
+from conceptlrp.cli.training_inputs import Lessons, Place, Play, Start
 from conceptlrp.cli.training_runs import (
-    Place,
-    Start,
     train_by_iterations,
     train_from_games,
     using_threads,
@@ -18,6 +17,7 @@ from conceptlrp.cli.training_runs import (
 _network = partial(typer.Option, rich_help_panel="Network")
 _test = partial(typer.Option, rich_help_panel="Held-out games")
 _schedule = partial(typer.Option, rich_help_panel="Schedule")
+_targets = partial(typer.Option, rich_help_panel="Targets")
 _play = partial(typer.Option, rich_help_panel="Self-play iterations")
 _output = partial(typer.Option, rich_help_panel="Output and resuming")
 _machine = partial(typer.Option, rich_help_panel="Machine")
@@ -25,7 +25,8 @@ _machine = partial(typer.Option, rich_help_panel="Machine")
 Games = Annotated[
     list[str] | None,
     typer.Argument(
-        help="A corpus (.h5), game files (.wtb, .txt) or 'demo'; not with --iterations."
+        help="A corpus (.h5), game files (.wtb, .txt, .jsonl) or 'demo'; not with "
+        "--iterations."
     ),
 ]
 Out = Annotated[
@@ -73,8 +74,14 @@ LearningRate = Annotated[
     float, _schedule(help="Peak of the cycle: warm-up, then half a cosine to 0.")
 ]
 WeightDecay = Annotated[float, _schedule(min=0, help="Of AdamW.")]
+Targets = Annotated[
+    str, _targets(help="moves played, or visits of the search of self-play (.jsonl).")
+]
+ValueShare = Annotated[
+    float, _targets(min=0, max=1, help="Share of the search's value in the outcome.")
+]
 LabelSmoothing = Annotated[
-    float, _schedule(min=0, max=1, help="Share of the target spread over all actions.")
+    float, _targets(min=0, max=1, help="Share of the policy spread over all actions.")
 ]
 Points = Annotated[int, _schedule(min=1, help="Points of the curve.")]
 Iterations = Annotated[
@@ -82,6 +89,9 @@ Iterations = Annotated[
     _play(min=1, help="Play, learn and compare so often, without games to read."),
 ]
 GamesPerIteration = Annotated[int, _play(min=1, help="Games to play.")]
+Simulations = Annotated[
+    int, _play(min=0, help="Of the search of a move; 0 plays from the policy.")
+]
 Window = Annotated[int, _play(min=1, help="Iterations whose games are learned from.")]
 GateGames = Annotated[int, _play(min=2, help="Games of candidate against champion.")]
 GateThreshold = Annotated[
@@ -127,10 +137,13 @@ def train(
     batch_size: StepSize = 256,
     learning_rate: LearningRate = 2e-3,
     weight_decay: WeightDecay = 1e-2,
-    label_smoothing: LabelSmoothing = 0.0,
     points: Points = 20,
+    targets: Targets = "moves",
+    value_share: ValueShare = 0.0,
+    label_smoothing: LabelSmoothing = 0.0,
     iterations: Iterations = None,
     games_per_iteration: GamesPerIteration = 500,
+    simulations: Simulations = 50,
     window: Window = 5,
     gate_games: GateGames = 100,
     gate_threshold: GateThreshold = 0.55,
@@ -156,6 +169,7 @@ def train(
     """
     check_choice("--architecture", architecture, ("othello", "tower"))
     check_choice("--size", size, (6, 8))
+    check_choice("--targets", targets, ("moves", "visits"))
     check_place(out, overwrite=overwrite)
     check_device(device)
     _check_sources(games, iterations, held_out_year, held_out_share)
@@ -189,9 +203,8 @@ def train(
     with using_threads(threads):
         if iterations is None:
             held_out = held_out_share if held_out_year is None else held_out_year
-            train_from_games(
-                games or [], begin, place, options, held_out, held_out_sample
-            )
+            lessons = Lessons(games or [], targets, value_share, held_out, seed)
+            train_from_games(lessons, begin, place, options, held_out_sample)
             return
         rounds = IterationOptions(
             iterations=iterations,
@@ -200,7 +213,8 @@ def train(
             threshold=gate_threshold,
             seed=seed,
         )
-        train_by_iterations(begin, place, options, rounds, gate_games)
+        play = Play(simulations, value_share, gate_games)
+        train_by_iterations(begin, place, options, rounds, play)
 
 
 def _check_sources(

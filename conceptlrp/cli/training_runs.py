@@ -1,22 +1,19 @@
-"""What the verb ``train`` does: a network, its run folder, progress, and the result."""
+"""What the verb ``train`` does: train in a run's folder, show progress, write."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from conceptlrp.cli.inputs import open_network, read_positions
+from conceptlrp.cli.training_inputs import Lessons, Place, Play, Start
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
-    import torch
-
     from conceptlrp.networks import BoardNetwork
-    from conceptlrp.othello import Corpus
     from conceptlrp.selfplay import (
         Iteration,
         IterationOptions,
@@ -25,133 +22,23 @@ if TYPE_CHECKING:
     )
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a training is kept and its network written.
-
-    Attributes
-    ----------
-    out : Path
-        The network.
-    resume, overwrite : bool
-        Go on from what stands there, or replace it.
-    minutes : float
-        Between checkpoints.
-    steps : int or None
-        Between checkpoints.
-    half : bool
-        Write float16.
-    """
-
-    out: Path
-    resume: bool
-    overwrite: bool
-    minutes: float
-    steps: int | None
-    half: bool
-
-    def __post_init__(self) -> None:
-        if self.folder == self.out:
-            msg = f"--out is '{self.out}', which is the name of the run's folder"
-            raise typer.BadParameter(msg)
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the run."""
-        return self.out.with_suffix(".run")
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Options of the folder."""
-        names = ("resume", "overwrite", "minutes", "steps", "dtype")
-        return {name: getattr(self, name) for name in names}
-
-    @property
-    def dtype(self) -> "torch.dtype":
-        """Precision of what is written."""
-        import torch
-
-        return torch.float16 if self.half else torch.float32
-
-    def save(self, network: "BoardNetwork", training: dict[str, Any]) -> None:
-        """Write the network that came out."""
-        from conceptlrp.networks import save_network
-
-        save_network(
-            network,
-            self.out,
-            training=training,
-            dtype=self.dtype,
-            overwrite=self.overwrite,
-        )
-
-
-@dataclass(frozen=True)
-class Start:
-    """The network that a training begins with.
-
-    Attributes
-    ----------
-    weights : str or None
-        A file to begin from.
-    architecture, channels, blocks, dropout, size, seed
-        Of a new network; dropout holds for a file too.
-    device : str
-        Where it learns.
-    """
-
-    weights: str | None
-    architecture: str
-    channels: int
-    blocks: int
-    dropout: float
-    size: int
-    seed: int
-    device: str
-
-    def network(self, size: int) -> "BoardNetwork":
-        """Make the network for boards of a size, or read it."""
-        import torch
-
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            network = self._read() if self.weights else self._make(size)
-        for module in network.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = self.dropout
-        return network.to(self.device)
-
-    def _make(self, size: int) -> "BoardNetwork":
-        from conceptlrp.networks import OthelloNet, ResidualTower
-
-        if self.architecture == "tower":
-            return ResidualTower(self.channels, self.blocks, size)
-        return OthelloNet(self.channels, size, self.dropout)
-
-    def _read(self) -> "BoardNetwork":
-        assert self.weights is not None
-        return open_network(self.weights)
-
-
 def train_from_games(
-    games: list[str],
+    lessons: Lessons,
     start: Start,
     place: Place,
     options: "TrainingOptions",
-    held_out: float | None,
     held_out_sample: int,
 ) -> None:
-    """Learn from games, some of which are held out: a year's or a share."""
+    """Learn from games, some of which may be held out."""
     from conceptlrp.selfplay import RunFolder, train
 
     folder = RunFolder(place.folder, **place.options)
-    corpus = read_positions(games, start.size, None, start.seed)
-    rest, validation = _parted(corpus, held_out, start.seed)
-    network = start.network(corpus.size)
+    learned, validation = lessons.read(start.size)
+    network = start.network(learned.size)
     with _told_how_to_resume(place.folder), folder, progress_bars() as report:
         record = train(
             network,
-            rest,
+            learned,
             validation=validation,
             validation_positions=held_out_sample,
             options=options,
@@ -169,11 +56,9 @@ def train_by_iterations(
     place: Place,
     options: "TrainingOptions",
     rounds: "IterationOptions",
-    gate_games: int,
+    play: Play,
 ) -> None:
     """Learn from games of self-play."""
-    from dataclasses import asdict, replace
-
     from conceptlrp.selfplay import ArenaGate, IterationFolder, train_iterations
 
     after = {ceil(mark * rounds.iterations) for mark in options.snapshot_marks}
@@ -185,7 +70,8 @@ def train_by_iterations(
             folder,
             options=rounds,
             training=replace(options, snapshots=0),
-            gate=ArenaGate(gate_games),
+            games=play.maker(),
+            gate=ArenaGate(play.gate_games),
             on_iteration=lambda each: typer.echo(_iteration(each), err=True),
             on_stage=report,
         )
@@ -223,19 +109,6 @@ def _told_how_to_resume(folder: Path) -> Iterator[None]:
             text = f"{folder}: stopped; the same command with --resume goes on"
             typer.echo(f"conceptlrp: {text}", err=True)
         raise
-
-
-def _parted(
-    corpus: "Corpus", held_out: float | None, seed: int
-) -> "tuple[Corpus, Corpus | None]":
-    """Hold out a year where the number is whole, else a share of the games."""
-    from conceptlrp.selfplay import hold_out_games, hold_out_year
-
-    if held_out is None:
-        return corpus, None
-    if isinstance(held_out, int):
-        return hold_out_year(corpus, held_out)
-    return hold_out_games(corpus, held_out, seed=seed)
 
 
 def _shape(network: "BoardNetwork") -> str:

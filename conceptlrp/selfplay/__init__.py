@@ -3,7 +3,7 @@
 from conceptlrp.selfplay.arena import MatchResult, match, play_games, random_openings
 from conceptlrp.selfplay.evaluation import Evaluation, evaluate
 from conceptlrp.selfplay.evaluators import Evaluator, NetworkEvaluator
-from conceptlrp.selfplay.game_makers import GameMaker, PolicyGames
+from conceptlrp.selfplay.game_makers import GameMaker, PolicyGames, SearchGames
 from conceptlrp.selfplay.game_record import read_self_play, record_self_play
 from conceptlrp.selfplay.games import sample_games
 from conceptlrp.selfplay.gate import ArenaGate, Gate
@@ -53,6 +53,7 @@ __all__ = [
     "RandomPlayer",
     "ReferenceSearch",
     "RunFolder",
+    "SearchGames",
     "SearchOptions",
     "SearchResult",
     "SelfPlayGames",

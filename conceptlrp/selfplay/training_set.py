@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.networks import actions_of_squares
 from conceptlrp.othello import Corpus
+from conceptlrp.selfplay.self_play import SelfPlayGames
 
 _TOLERANCE = 1e-3
 
@@ -147,6 +148,48 @@ class TrainingSet:
             policy,
             np.asarray(outcome, np.float32),
             size,
+        )
+
+    @staticmethod
+    def from_self_play(
+        played: SelfPlayGames, *, value_share: float = 0.0
+    ) -> "TrainingSet":
+        """Take the visits and outcomes of self-play as targets.
+
+        Parameters
+        ----------
+        played : SelfPlayGames
+            Positions that were not searched, such as those of random openings, are
+            left out.
+        value_share : float
+            Share of the search's value in the target value, the rest being the
+            outcome's.
+
+        Returns
+        -------
+        TrainingSet
+            In the order of the positions.
+
+        Raises
+        ------
+        ValueError
+            If the share is outside 0 to 1, or nothing was searched.
+        """
+        if not 0 <= value_share <= 1:
+            message = f"value_share is {value_share}, expected a number from 0 to 1"
+            raise ValueError(message)
+        searched = played.visits.sum(axis=1) > 0
+        if not searched.any():
+            message = "no position was searched, so there are no visits to learn"
+            raise ValueError(message)
+        corpus = played.corpus[searched]
+        value = played.value[searched]
+        return TrainingSet.from_visits(
+            corpus.own,
+            corpus.opponent,
+            played.visits[searched],
+            corpus.outcome * (1 - value_share) + value * value_share,
+            size=corpus.size,
         )
 
     @staticmethod

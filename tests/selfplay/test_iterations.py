@@ -22,6 +22,9 @@ from conceptlrp.selfplay import (
     IterationOptions,
     PolicyGames,
     RandomPlayer,
+    SearchGames,
+    SearchOptions,
+    SelfPlayOptions,
     TrainingOptions,
     TrainingSet,
     play_games,
@@ -258,6 +261,17 @@ def test_games_from_the_policy_are_learned_as_they_were_played() -> None:
     assert made.size == 6
     assert made.policy.ndim == 1
     assert set(np.unique(made.outcome)) <= {-1, 0, 1}
+
+
+def test_games_with_search_teach_its_visits() -> None:
+    options = SelfPlayOptions(search=SearchOptions(simulations=4), together=2)
+    maker = SearchGames(options)
+
+    made, same, other = (maker(new_network(), 3, seed=seed) for seed in (5, 5, 6))
+
+    assert made.digest == same.digest != other.digest
+    assert made.policy.shape == (len(made), 37)
+    np.testing.assert_allclose(made.policy * 4 % 1, 0, atol=1e-6)
 
 
 def test_a_network_against_itself_scores_one_half() -> None:

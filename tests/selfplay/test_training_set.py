@@ -1,9 +1,21 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
-from conceptlrp.networks import actions_of_squares
+from conceptlrp.networks import ResidualTower, actions_of_squares
 from conceptlrp.othello import NO_MOVE, Corpus, Games
-from conceptlrp.selfplay import RandomPlayer, TrainingSet, play_games
+from conceptlrp.selfplay import (
+    NetworkEvaluator,
+    RandomPlayer,
+    SearchOptions,
+    SelfPlayGames,
+    SelfPlayOptions,
+    TrainingSet,
+    play_games,
+    self_play,
+)
 
 BOARDS = np.array([3, 12], dtype=np.uint64)
 
@@ -37,8 +49,6 @@ def test_a_position_without_visits_is_refused() -> None:
 
 
 def test_a_position_without_its_move_is_refused(random_corpus: Corpus) -> None:
-    from dataclasses import replace
-
     unknown = replace(random_corpus, played=np.full(len(random_corpus), NO_MOVE))
 
     with pytest.raises(ValueError, match="come without the move played"):
@@ -99,3 +109,41 @@ def test_unfinished_games_have_no_outcome() -> None:
     examples = TrainingSet.from_corpus(Corpus.from_games(Games.from_moves(moves)))
 
     assert np.isnan(examples.outcome).all()
+
+
+@pytest.fixture(scope="module")
+def played() -> SelfPlayGames:
+    torch.manual_seed(0)
+    network = ResidualTower(channels=2, blocks=1, size=6, value_units=4)
+    options = SelfPlayOptions(search=SearchOptions(simulations=5), opening_plies=3)
+    return self_play(NetworkEvaluator(network), 4, options=options)
+
+
+def test_self_play_teaches_what_was_searched(played: SelfPlayGames) -> None:
+    learned = TrainingSet.from_self_play(played)
+
+    searched = played.corpus.ply >= 3
+    assert len(learned) == searched.sum()
+    np.testing.assert_array_equal(learned.own, played.corpus.own[searched])
+    np.testing.assert_allclose(learned.policy * 5, played.visits[searched], rtol=1e-6)
+    np.testing.assert_array_equal(learned.outcome, played.corpus.outcome[searched])
+
+
+def test_the_value_of_the_search_can_be_mixed_in(played: SelfPlayGames) -> None:
+    none, half, all_ = (
+        TrainingSet.from_self_play(played, value_share=share).outcome
+        for share in (0, 0.5, 1)
+    )
+
+    value = played.value[played.corpus.ply >= 3]
+    np.testing.assert_allclose(all_, value, rtol=1e-6)
+    np.testing.assert_allclose(half, (none + all_) / 2, rtol=1e-5, atol=1e-7)
+
+
+def test_self_play_without_search_has_no_visits_to_teach(played: SelfPlayGames) -> None:
+    silent = SelfPlayGames(played.games, played.visits * 0, played.value)
+
+    with pytest.raises(ValueError, match="no position was searched"):
+        TrainingSet.from_self_play(silent)
+    with pytest.raises(ValueError, match="value_share is 2, expected a number from"):
+        TrainingSet.from_self_play(played, value_share=2)
