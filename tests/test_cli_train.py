@@ -63,6 +63,8 @@ def test_a_training_leaves_network_curve_record_and_snapshots(
     run_folder = tmp_path / "net.run"
     names = {path.name for path in run_folder.iterdir()}
     assert names == {"curve.csv", "curve.svg", "training.json", "snapshots"}
+    command = read_header(out)["training"]["command"]
+    assert command.startswith(f"conceptlrp train {folder / 'corpus.h5'} --out ")
     record = json.loads((run_folder / "training.json").read_text())
     assert record["samples"] == shown
     assert record["held_out"]["positions"] > 0

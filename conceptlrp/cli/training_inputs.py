@@ -1,5 +1,7 @@
 """What ``train`` is told, put together: a network, games, and where all is kept."""
 
+import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,10 +70,11 @@ class Place:
         """Write the network that came out."""
         from conceptlrp.networks import save_network
 
+        command = shlex.join(["conceptlrp", *sys.argv[1:]])
         save_network(
             network,
             self.out,
-            training=training,
+            training=training | {"command": command},
             dtype=self.dtype,
             overwrite=self.overwrite,
         )
