@@ -90,7 +90,7 @@ Iterations = Annotated[
 ]
 GamesPerIteration = Annotated[int, _play(min=1, help="Games to play.")]
 Simulations = Annotated[
-    int, _play(min=0, help="Of the search of a move; 0 plays from the policy.")
+    int, _play(min=0, help="Of a move, also at the gate; 0 plays from the policy.")
 ]
 Window = Annotated[int, _play(min=1, help="Iterations whose games are learned from.")]
 GateGames = Annotated[int, _play(min=2, help="Games of candidate against champion.")]

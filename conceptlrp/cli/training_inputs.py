@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from conceptlrp.networks import BoardNetwork
     from conceptlrp.othello import Corpus
-    from conceptlrp.selfplay import GameMaker, TrainingSet
+    from conceptlrp.selfplay import GameMaker, Gate, TrainingSet
 
 
 @dataclass(frozen=True)
@@ -219,3 +219,12 @@ class Play:
             return PolicyGames()
         search = SearchOptions(simulations=self.simulations, noise=0.25)
         return SearchGames(SelfPlayOptions(search=search), self.value_share)
+
+    def gate(self) -> "Gate":
+        """Return what compares candidate and champion, with as much search."""
+        from conceptlrp.selfplay import ArenaGate, SearchOptions
+
+        if self.simulations == 0:
+            return ArenaGate(self.gate_games, None)
+        search = SearchOptions(simulations=self.simulations)
+        return ArenaGate(self.gate_games, search)

@@ -59,7 +59,7 @@ def train_by_iterations(
     play: Play,
 ) -> None:
     """Learn from games of self-play."""
-    from conceptlrp.selfplay import ArenaGate, IterationFolder, train_iterations
+    from conceptlrp.selfplay import IterationFolder, train_iterations
 
     after = {ceil(mark * rounds.iterations) for mark in options.snapshot_marks}
     folder = IterationFolder(place.folder, **place.options, snapshots=sorted(after))
@@ -71,7 +71,7 @@ def train_by_iterations(
             options=rounds,
             training=replace(options, snapshots=0),
             games=play.maker(),
-            gate=ArenaGate(play.gate_games),
+            gate=play.gate(),
             on_iteration=lambda each: typer.echo(_iteration(each), err=True),
             on_stage=report,
         )

@@ -3,9 +3,16 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from conceptlrp.networks import BoardNetwork
+import numpy as np
+
+from conceptlrp.networks import BoardNetwork, squares_of_actions
 from conceptlrp.selfplay.arena import match
-from conceptlrp.selfplay.players import NetworkPlayer
+from conceptlrp.selfplay.evaluators import NetworkEvaluator
+from conceptlrp.selfplay.players import Boards, NetworkPlayer, Player, Squares
+from conceptlrp.selfplay.search import search
+from conceptlrp.selfplay.search_options import SearchOptions, choose_actions
+
+_SEARCH = SearchOptions(simulations=50)
 
 
 class Gate(Protocol):
@@ -20,17 +27,23 @@ class Gate(Protocol):
 
 @dataclass(frozen=True)
 class ArenaGate:
-    """A match of both networks without search, from paired random openings.
+    """A match of both networks from paired random openings.
+
+    Without a search only the policies meet. What a candidate's value has learned shows
+    with a search alone, and early on it is the value that learns first.
 
     Attributes
     ----------
     games : int
         Games, an even number.
+    search : SearchOptions or None
+        How both choose their moves; None for the best move of the policy alone.
     opening_plies : int
         Random moves before the networks take over.
     """
 
     games: int = 100
+    search: SearchOptions | None = _SEARCH
     opening_plies: int = 8
 
     def __call__(
@@ -38,10 +51,35 @@ class ArenaGate:
     ) -> float:
         """Return the candidate's share of the points, a draw being half of one."""
         result = match(
-            NetworkPlayer(candidate),
-            NetworkPlayer(champion),
+            self._player(candidate),
+            self._player(champion),
             n_pairs=max(1, self.games // 2),
             opening_plies=self.opening_plies,
             seed=seed,
         )
         return result.score
+
+    def _player(self, network: BoardNetwork) -> Player:
+        if self.search is None:
+            return NetworkPlayer(network)
+        return _Searcher(NetworkEvaluator(network), self.search)
+
+
+@dataclass(frozen=True)
+class _Searcher:
+    """Plays the move that a search visits most; ties are drawn at random."""
+
+    evaluate: NetworkEvaluator
+    options: SearchOptions
+    name: str = "search"
+
+    @property
+    def size(self) -> int:
+        return self.evaluate.size
+
+    def __call__(
+        self, own: Boards, opponent: Boards, rng: np.random.Generator
+    ) -> Squares:
+        found = search(self.evaluate, own, opponent, self.options, rng=rng)
+        chosen = choose_actions(found.visits, 0.0, rng)
+        return squares_of_actions(chosen, size=self.size)

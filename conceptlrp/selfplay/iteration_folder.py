@@ -50,7 +50,7 @@ class IterationFolder:
     """The folder of a training by iterations, used as a context manager.
 
     Nothing is made or replaced before the training begins, and the folder goes with an
-    error before the first games are kept.
+    error before there is a checkpoint; after Ctrl-C the first games are kept too.
 
     Parameters
     ----------
@@ -108,7 +108,11 @@ class IterationFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is not None and self._begun and not any(self.path.glob("games-*")):
+        kept = ["champion-*", f"{_TRAINING}/{CHECKPOINT}"]
+        if isinstance(error, KeyboardInterrupt):
+            kept.append("games-*")
+        is_worth_keeping = any(file for each in kept for file in self.path.glob(each))
+        if error is not None and self._begun and not is_worth_keeping:
             shutil.rmtree(self.path, ignore_errors=True)
 
     @property

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from conceptlrp.networks import BoardNetwork
-from conceptlrp.selfplay.game_makers import GameMaker, PolicyGames
+from conceptlrp.selfplay.game_makers import GameMaker, SearchGames
 from conceptlrp.selfplay.gate import ArenaGate, Gate
 from conceptlrp.selfplay.identity import network_identity
 from conceptlrp.selfplay.iteration_folder import IterationFolder
@@ -51,7 +51,7 @@ def train_iterations(
     training : TrainingOptions, optional
         How a candidate learns; each does under a cycle of its own.
     games : callable, optional
-        What makes the games; `PolicyGames` by default.
+        What makes the games; `SearchGames` by default.
     gate : callable, optional
         What compares candidate and champion; `ArenaGate` by default.
     on_iteration : callable, optional
@@ -79,7 +79,7 @@ def train_iterations(
         folder=folder,
         options=options or IterationOptions(),
         training=training or TrainingOptions(),
-        games=games or PolicyGames(),
+        games=games or SearchGames(),
         gate=gate or ArenaGate(),
         report=on_stage or (lambda _stage, _done, _total: None),
     )

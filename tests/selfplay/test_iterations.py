@@ -24,10 +24,12 @@ from conceptlrp.selfplay import (
     RandomPlayer,
     SearchGames,
     SearchOptions,
+    SearchResult,
     SelfPlayOptions,
     TrainingOptions,
     TrainingSet,
     play_games,
+    search,
     train_iterations,
 )
 
@@ -237,19 +239,20 @@ def test_the_csv_has_a_line_for_each_iteration(tmp_path: Path) -> None:
     assert lines[1].startswith(f"1,{done[0].examples},{done[0].learned},")
 
 
-def test_games_without_search_and_a_match_are_the_default(tmp_path: Path) -> None:
+def test_games_with_search_and_a_match_are_the_default(tmp_path: Path) -> None:
     network = new_network()
     with IterationFolder(tmp_path / "run") as folder:
         done = train_iterations(
             network,
             folder,
-            options=replace(OPTIONS, iterations=1),
-            training=TRAINING,
-            gate=ArenaGate(games=4),
+            options=replace(OPTIONS, iterations=1, games=2),
+            training=replace(TRAINING, batch_size=16),
+            gate=ArenaGate(games=2),
         )
 
     assert 0 <= done[0].score <= 1
-    assert done[0].examples > 4 * 20
+    # Six random moves at the start of a game are not learned.
+    assert 2 * 15 < done[0].examples <= 2 * 26
     assert not network.training
 
 
@@ -277,9 +280,36 @@ def test_games_with_search_teach_its_visits() -> None:
 def test_a_network_against_itself_scores_one_half() -> None:
     network = new_network()
 
-    score = ArenaGate(games=10)(network, network, seed=1)
+    score = ArenaGate(games=10, search=None)(network, network, seed=1)
 
     assert score == 0.5
+
+
+def test_a_gate_with_search_depends_on_its_seed_alone() -> None:
+    gate = ArenaGate(games=6, search=SearchOptions(simulations=3))
+    one, other = new_network(), ResidualTower(2, 1, 6, value_units=4)
+
+    scores = [gate(one, other, seed=seed) for seed in (1, 1, 2, 3, 4)]
+
+    assert scores[0] == scores[1]
+    assert len(set(scores)) > 1
+
+
+def test_both_sides_of_a_gate_search_as_they_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = SearchOptions(simulations=3)
+    asked: list[tuple[int, SearchOptions]] = []
+
+    def told(evaluate: object, *boards: object, rng: object) -> SearchResult:
+        asked.append((id(evaluate), boards[2]))
+        return search(evaluate, *boards, rng=rng)
+
+    monkeypatch.setattr("conceptlrp.selfplay.gate.search", told)
+    ArenaGate(games=2, search=options)(new_network(), new_network(), seed=0)
+
+    assert {each for _, each in asked} == {options}
+    assert len({evaluate for evaluate, _ in asked}) == 2
 
 
 def test_damaged_games_are_refused(tmp_path: Path) -> None:
@@ -321,6 +351,46 @@ def test_an_error_before_the_first_games_leaves_nothing(tmp_path: Path) -> None:
         run(tmp_path / "run", new_network(), games=Games(die_at=1))
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_too_few_games_for_a_batch_leave_nothing(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match="fewer than one batch of 5000"),
+        IterationFolder(tmp_path / "run") as folder,
+    ):
+        train_iterations(
+            new_network(),
+            folder,
+            options=OPTIONS,
+            training=replace(TRAINING, batch_size=5000),
+            games=Games(),
+        )
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_keeps_games_that_were_played(tmp_path: Path) -> None:
+    def press(stage: str, done: int, total: int) -> None:
+        if stage == "iteration 1: games" and done == total:
+            raise KeyboardInterrupt
+
+    with (
+        pytest.raises(KeyboardInterrupt),
+        IterationFolder(tmp_path / "run") as folder,
+    ):
+        train_iterations(
+            new_network(),
+            folder,
+            options=OPTIONS,
+            training=TRAINING,
+            games=Games(),
+            gate=Scores((0, 0, 0)),
+            on_stage=press,
+        )
+    again = Games()
+    run(tmp_path / "run", new_network(), resume=True, games=again)
+
+    assert len(again.played) == 2
 
 
 WRONG = {
