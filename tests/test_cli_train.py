@@ -133,12 +133,42 @@ def test_a_network_learns_the_visits_of_recorded_self_play(tmp_path: Path) -> No
     assert record["positions"] == searched
 
 
+@pytest.mark.parametrize(
+    ("snapshots", "spacing", "kept"), [(2, "log", [1, 2]), (5, "even", [1, 2])]
+)
+def test_champions_of_different_iterations_are_kept(
+    snapshots: int, spacing: str, kept: list[int], tmp_path: Path
+) -> None:
+    options = ["--games-per-iteration", 2, "--gate-games", 2, "--simulations", 2]
+    options += ["--snapshots", snapshots, "--spacing", spacing]
+
+    run(
+        *("train", "--iterations", 3, "--size", 6, "--out", tmp_path / "net"),
+        *QUICK,
+        *options,
+    )
+
+    files = (tmp_path / "net.run" / "snapshots").iterdir()
+    found = [len(read_header(file)["training"]["iterations"]) for file in files]
+    assert sorted(found) == kept
+
+
+STOPPED = [*QUICK, "--epochs", 12, "--checkpoint-steps", 40]
+
+
+@pytest.fixture(scope="module")
+def never_stopped(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Digest of the network of a training that is not stopped."""
+    out = tmp_path_factory.mktemp("whole") / "net.safetensors"
+    assert run("train", folder / "games.txt", *STOPPED, "--out", out).code == 0
+    return digest(out)
+
+
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
 def test_a_stopped_training_ends_with_the_same_network(
-    kind: signal.Signals, folder: Path, tmp_path: Path
+    kind: signal.Signals, folder: Path, tmp_path: Path, never_stopped: str
 ) -> None:
-    data = [folder / "games.txt", *QUICK, "--epochs", 12, "--checkpoint-steps", 7]
-    whole, out = tmp_path / "whole.safetensors", tmp_path / "net.safetensors"
+    data, out = [folder / "games.txt", *STOPPED], tmp_path / "net.safetensors"
     process = start("train", *data, "--out", out)
     # The curve appears with its first point, after a third of the training.
     wait_for(tmp_path / "net.run" / "curve.csv")
@@ -151,11 +181,10 @@ def test_a_stopped_training_ends_with_the_same_network(
         assert last.endswith("net.run: stopped; the same command with --resume goes on")
         assert "Traceback" not in err
 
-    assert run("train", *data, "--out", whole).code == 0
     resumed = run("train", *data, "--out", out, "--resume")
 
     assert resumed.code == 0, resumed.err
-    assert digest(out) == digest(whole)
+    assert digest(out) == never_stopped
 
 
 TRAIN = "train {in}/games.txt --out {new}/n.safetensors --batch-size 16"

@@ -61,8 +61,8 @@ def train_by_iterations(
     """Learn from games of self-play."""
     from conceptlrp.selfplay import IterationFolder, train_iterations
 
-    after = {ceil(mark * rounds.iterations) for mark in options.snapshot_marks}
-    folder = IterationFolder(place.folder, **place.options, snapshots=sorted(after))
+    after = _snapshots(options.snapshot_marks, rounds.iterations)
+    folder = IterationFolder(place.folder, **place.options, snapshots=after)
     network = start.network(start.size)
     with _told_how_to_resume(place.folder), folder, progress_bars() as report:
         done = train_iterations(
@@ -109,6 +109,14 @@ def _told_how_to_resume(folder: Path) -> Iterator[None]:
             text = f"{folder}: stopped; the same command with --resume goes on"
             typer.echo(f"conceptlrp: {text}", err=True)
         raise
+
+
+def _snapshots(marks: tuple[float, ...], iterations: int) -> list[int]:
+    """Choose a different iteration for each mark, none of them the last."""
+    chosen: list[int] = []
+    for mark in marks:
+        chosen.append(max([ceil(mark * iterations), *(n + 1 for n in chosen)]))
+    return [number for number in chosen if number < iterations]
 
 
 def _shape(network: "BoardNetwork") -> str:

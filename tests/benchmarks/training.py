@@ -149,7 +149,7 @@ def main() -> None:
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     examples = TrainingSet.from_corpus(demo_corpus())
-    repeats, rounds = (3, 3) if options.quick else (10, 9)
+    repeats, rounds = (3, 3) if options.quick else (5, 7)
     rows: list[Row] = []
     for case in cases(quick=options.quick):
         rows += rows_of(case, examples, options.device, repeats, rounds)
