@@ -13,7 +13,7 @@ from conceptlrp.networks import legal_actions
 from conceptlrp.selfplay.evaluators import Boards, Evaluator, Float32Array
 from conceptlrp.selfplay.moves import outcomes
 from conceptlrp.selfplay.search_options import SearchOptions, SearchResult
-from conceptlrp.selfplay.trees import Trees, back_up, descend, expand
+from conceptlrp.selfplay.trees import Trees, back_up, descend
 
 
 def search(
@@ -52,9 +52,8 @@ def search(
         message = "a position is the end of a game, where there is nothing to search"
         raise ValueError(message)
     trees = Trees.planted(own, opponent, chosen.simulations + 1, evaluate.size)
-    roots = np.arange(len(own)), np.zeros(len(own), np.int64)
     priors, _ = evaluate(own, opponent)
-    expand(trees, *roots, mix_noise(priors, own, opponent, chosen, evaluate.size, rng))
+    trees.priors[:, 0] = mix_noise(priors, own, opponent, chosen, evaluate.size, rng)
     for _ in range(chosen.simulations):
         _simulate(trees, evaluate, chosen)
     visits = trees.visits[:, 0]
@@ -115,8 +114,6 @@ def _simulate(trees: Trees, evaluate: Evaluator, options: SearchOptions) -> None
     rows = np.flatnonzero(np.isnan(value))
     if len(rows):
         nodes = descent.leaf[rows]
-        priors, value[rows] = evaluate(
-            trees.own[rows, nodes], trees.opponent[rows, nodes]
-        )
-        expand(trees, rows, nodes, priors)
+        boards = trees.own[rows, nodes], trees.opponent[rows, nodes]
+        trees.priors[rows, nodes], value[rows] = evaluate(*boards)
     back_up(trees, descent, value)

@@ -5,6 +5,7 @@ by each simulation that leaves the tree. Values are seen by the player to move.
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from conceptlrp.selfplay.evaluators import Boards, Float32Array
 from conceptlrp.selfplay.moves import after, outcomes
 from conceptlrp.selfplay.search_options import SearchOptions
 
-Rows = NDArray[np.int64]
+Rows: TypeAlias = NDArray[np.int64]
+Actions: TypeAlias = NDArray[np.bool_]
 
 # Raises actions without a visit above each other by their priors alone.
 EPSILON = 1e-8
@@ -69,8 +71,15 @@ class Trees:
             nodes=np.ones(games, np.int64),
             size=size,
         )
-        trees.own[:, 0], trees.opponent[:, 0] = own, opponent
+        trees.place(np.arange(games), np.zeros(games, np.int64), own, opponent)
         return trees
+
+    def place(self, rows: Rows, nodes: Rows, own: Boards, opponent: Boards) -> Actions:
+        """Put boards at nodes and tell their legal actions, of shape (N, A)."""
+        legal = legal_actions(own, opponent, size=self.size)
+        self.own[rows, nodes], self.opponent[rows, nodes] = own, opponent
+        self.total[rows, nodes] = np.where(legal, 0.0, -np.inf)
+        return legal
 
 
 @dataclass(frozen=True)
@@ -88,14 +97,6 @@ class Descent:
 
     steps: list[tuple[Rows, Rows, Rows]]
     leaf: Rows
-
-
-def expand(trees: Trees, rows: Rows, nodes: Rows, priors: Float32Array) -> None:
-    """Give nodes their legal actions, with priors (N, A)."""
-    own, opponent = trees.own[rows, nodes], trees.opponent[rows, nodes]
-    legal = legal_actions(own, opponent, size=trees.size)
-    trees.priors[rows, nodes] = priors
-    trees.total[rows, nodes] = np.where(legal, 0.0, -np.inf)
 
 
 def select(trees: Trees, rows: Rows, nodes: Rows, c_puct: float) -> Rows:
@@ -169,8 +170,10 @@ def _add(
     opponent: Boards,
     options: SearchOptions,
 ) -> None:
-    trees.own[rows, nodes], trees.opponent[rows, nodes] = own, opponent
-    trees.outcome[rows, nodes] = outcomes(
-        own, opponent, size=trees.size, draw=options.draw
+    legal = trees.place(rows, nodes, own, opponent)
+    # A game can only be over where there is no move.
+    stuck = np.flatnonzero(legal[:, -1])
+    trees.outcome[rows[stuck], nodes[stuck]] = outcomes(
+        own[stuck], opponent[stuck], size=trees.size, draw=options.draw
     )
     trees.nodes[rows] += 1
