@@ -20,16 +20,10 @@ from conceptlrp.selfplay import (
     Iteration,
     IterationFolder,
     IterationOptions,
-    PolicyGames,
     RandomPlayer,
-    SearchGames,
-    SearchOptions,
-    SearchResult,
-    SelfPlayOptions,
     TrainingOptions,
     TrainingSet,
     play_games,
-    search,
     train_iterations,
 )
 
@@ -254,62 +248,6 @@ def test_games_with_search_and_a_match_are_the_default(tmp_path: Path) -> None:
     # Six random moves at the start of a game are not learned.
     assert 2 * 15 < done[0].examples <= 2 * 26
     assert not network.training
-
-
-def test_games_from_the_policy_are_learned_as_they_were_played() -> None:
-    made = PolicyGames()(new_network(), 3, seed=5)
-    same = PolicyGames()(new_network(), 3, seed=5)
-
-    assert made.digest == same.digest
-    assert made.size == 6
-    assert made.policy.ndim == 1
-    assert set(np.unique(made.outcome)) <= {-1, 0, 1}
-
-
-def test_games_with_search_teach_its_visits() -> None:
-    options = SelfPlayOptions(search=SearchOptions(simulations=4), together=2)
-    maker = SearchGames(options)
-
-    made, same, other = (maker(new_network(), 3, seed=seed) for seed in (5, 5, 6))
-
-    assert made.digest == same.digest != other.digest
-    assert made.policy.shape == (len(made), 37)
-    np.testing.assert_allclose(made.policy * 4 % 1, 0, atol=1e-6)
-
-
-def test_a_network_against_itself_scores_one_half() -> None:
-    network = new_network()
-
-    score = ArenaGate(games=10, search=None)(network, network, seed=1)
-
-    assert score == 0.5
-
-
-def test_a_gate_with_search_depends_on_its_seed_alone() -> None:
-    gate = ArenaGate(games=6, search=SearchOptions(simulations=3))
-    one, other = new_network(), ResidualTower(2, 1, 6, value_units=4)
-
-    scores = [gate(one, other, seed=seed) for seed in (1, 1, 2, 3, 4)]
-
-    assert scores[0] == scores[1]
-    assert len(set(scores)) > 1
-
-
-def test_both_sides_of_a_gate_search_as_they_are_told(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    options = SearchOptions(simulations=3)
-    asked: list[tuple[int, SearchOptions]] = []
-
-    def told(evaluate: object, *boards: object, rng: object) -> SearchResult:
-        asked.append((id(evaluate), boards[2]))
-        return search(evaluate, *boards, rng=rng)
-
-    monkeypatch.setattr("conceptlrp.selfplay.gate.search", told)
-    ArenaGate(games=2, search=options)(new_network(), new_network(), seed=0)
-
-    assert {each for _, each in asked} == {options}
-    assert len({evaluate for evaluate, _ in asked}) == 2
 
 
 def test_damaged_games_are_refused(tmp_path: Path) -> None:
