@@ -8,9 +8,11 @@ import typer
 
 from conceptlrp import __version__
 from conceptlrp.cli.concepts import atlas, cluster, demo
-from conceptlrp.cli.games import corpus, train
+from conceptlrp.cli.games import corpus
 from conceptlrp.cli.relevance import attribute, merge
+from conceptlrp.cli.selfplay import selfplay
 from conceptlrp.cli.stores import top
+from conceptlrp.cli.train import train
 from conceptlrp.errors import ConceptLRPError
 
 app = typer.Typer(
@@ -71,5 +73,9 @@ def _root(
         typer.echo(f"conceptlrp {__version__}")
 
 
-for _verb in (corpus, train, attribute, merge, top, cluster, atlas, demo):
+for _verb in (
+    *(corpus, train, selfplay),
+    *(attribute, merge, top),
+    *(cluster, atlas, demo),
+):
     app.command()(_verb)
