@@ -106,7 +106,10 @@ def killed_workers(corpus: Corpus, folder: Path, kills: int) -> Outcome:
     attribute_corpus(demo_network(), corpus, whole, **OPTIONS)
     chance, begun = random.Random(1), time.monotonic()
     n_kills, lost, same = 0, 0, True
-    with cluster(folder) as address, Client(address, set_as_default=False) as watcher:
+    with (
+        cluster(folder) as dask,
+        Client(dask.address, set_as_default=False) as watcher,
+    ):
         while n_kills < kills:
             path = folder / f"killed-{n_kills}.crp"
             killer = _Killer(watcher, path, kills - n_kills, chance)
@@ -114,7 +117,7 @@ def killed_workers(corpus: Corpus, folder: Path, kills: int) -> Outcome:
                 demo_network(),
                 corpus,
                 path,
-                scheduler=address,
+                scheduler=dask.address,
                 on_progress=killer,
                 **OPTIONS,
             )
