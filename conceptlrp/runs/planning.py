@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from conceptlrp.errors import NetworkError, TargetError
+from conceptlrp.errors import TargetError
 from conceptlrp.lrp import Explainer, Move, Moves, Played, Target
 from conceptlrp.lrp.composites import module_rules
 from conceptlrp.lrp.targets import target_squares
@@ -97,18 +97,10 @@ def check_positions(
     TargetError
         For no target, or a move that is illegal somewhere.
     """
-    if len(corpus) == 0:
-        msg = "there are no positions to explain"
-        raise ValueError(msg)
+    explainer.check(corpus)
     if not targets:
         msg = "no target is given, expected one or more, such as 'played'"
         raise TargetError(msg)
-    if corpus.size != explainer.size:
-        msg = (
-            f"the network plays on {explainer.size}x{explainer.size}, the positions "
-            f"are of {corpus.size}x{corpus.size}"
-        )
-        raise NetworkError(msg)
     no_logits = np.empty((0, 0))
     for target in targets:
         if isinstance(target, Move | Moves | Played):
