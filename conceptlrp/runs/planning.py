@@ -165,7 +165,7 @@ def make_plan(
 
 def same_sample(plan: Plan, stored: Plan) -> Plan:
     """Return a plan whose sample is drawn as a store began to draw it."""
-    now, then = plan.sample or {}, stored.sample or {}
+    now, then = plan.sample, stored.sample
     if not now or not then:
         return plan
     return replace(plan, sample={**now, "of": then["of"]})
@@ -186,7 +186,7 @@ def _fitting_size(plan: Plan, size: int) -> int:
     channels = sum(shape["channels"] for shape in plan.layers.values())
     maps = size * size if plan.detail == "all" else 0
     numbers = len(plan.targets) * channels * (1 + maps) + 3 * channels
-    batch_size = (plan.compute or {})["batch_size"]
+    batch_size = plan.compute["batch_size"]
     rows = min(_MOST_ROWS, _SHARD_BYTES // (4 * numbers))
     return int(max(1, rows // batch_size) * batch_size)
 

@@ -17,6 +17,7 @@ from conceptlrp.store.shard_writer import (
     write_block,
     write_shard,
 )
+from conceptlrp.store.statistics_table import read_statistics
 from conceptlrp.store.writer import (
     append_run,
     create_run,
@@ -47,6 +48,7 @@ __all__ = [
     "read_blocks",
     "read_corpus",
     "read_plan",
+    "read_statistics",
     "resume_run",
     "run_lock",
     "shards_of",
