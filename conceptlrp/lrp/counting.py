@@ -1,32 +1,65 @@
-"""What sweeps cost: multiplications and bytes a position, counted beforehand."""
+"""What sweeps cost: multiplications and bytes, counted beforehand.
+
+Shapes use N positions and P input squares.
+"""
 
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conceptlrp.lrp.native import NativeEngine
 from conceptlrp.lrp.program import Operation
-from conceptlrp.lrp.tangents import Plans, Rows
+from conceptlrp.lrp.tangents import Blueprint
+
+
+def draw_blueprint(engine: NativeEngine) -> Blueprint:
+    """Work out which rows a sweep has at every operation of a network."""
+    blueprint = Blueprint()
+    for name, operation in engine.program.operations.items():
+        if operation.kind == "input":
+            _, height, width = engine.shapes[name]
+            blueprint.input(name, height * width)
+        elif operation.kind in ("conv", "pool"):
+            below = operation.inputs[0]
+            _, height, width = engine.shapes[below]
+            geometry = engine.rules[name].geometry
+            blueprint.convolution(name, below, geometry, (height, width))
+        elif operation.kind in ("add", "cat"):
+            blueprint.union(name, operation.inputs)
+        else:
+            blueprint.same(name, operation.inputs[0])
+    return blueprint
 
 
 class SweepCosts:
-    """Costs of sweeps through one engine, counted for a single position.
+    """Costs of sweeps through one engine.
 
     Parameters
     ----------
     engine : NativeEngine
         The network with its rules.
+    blueprint : Blueprint
+        Rows of its sweeps.
     """
 
-    def __init__(self, engine: NativeEngine) -> None:
+    def __init__(self, engine: NativeEngine, blueprint: Blueprint) -> None:
         self.engine = engine
-        self._plans = Plans()
-        self._rows: dict[str, Rows] = {}
+        self.blueprint = blueprint
 
-    def forward(self, wanted: tuple[str, ...]) -> int:
-        """Return the multiplications of a sweep up to the wanted operations."""
+    def forward(self, wanted: tuple[str, ...], active: NDArray[np.bool_]) -> int:
+        """Return the multiplications of a sweep up to the wanted operations.
+
+        Parameters
+        ----------
+        wanted : tuple of str
+            Operations whose tangents are asked for.
+        active : ndarray of shape (N, P)
+            Squares that get a tangent.
+        """
+        by_square = active.sum(axis=0)
         return sum(
-            self._forward_products(operation)
+            self._forward_products(operation, by_square, len(active))
             for operation in self._below(wanted)
             if operation.kind == "conv"
         )
@@ -37,21 +70,34 @@ class SweepCosts:
             n_starts * self._reverse_products(name) for name, n_starts in wanted.items()
         )
 
-    def positions(self, wanted: tuple[str, ...], memory_budget: int) -> int:
-        """Return how many positions a sweep may take at a time, at least one."""
-        most = max(self._bytes(operation) for operation in self._below(wanted))
-        return int(np.clip(memory_budget // most, 1, 64))
+    def block(self, wanted: tuple[str, ...], memory_budget: int) -> tuple[int, int]:
+        """Return how many positions and squares a sweep may take at a time.
 
-    def _forward_products(self, operation: Operation) -> int:
+        Squares are divided only where one position with all of them is too large;
+        the least is one square of one position.
+        """
+        n_squares = self._input_squares()
+        most = max(self._bytes(operation) for operation in self._below(wanted))
+        if most <= memory_budget:
+            return int(np.clip(memory_budget // most, 1, 64)), n_squares
+        return 1, int(np.clip(n_squares * memory_budget // most, 1, n_squares))
+
+    def _input_squares(self) -> int:
+        operations = self.engine.program.operations
+        name = next(n for n, o in operations.items() if o.kind == "input")
+        return len(self.blueprint[name].square)
+
+    def _forward_products(
+        self, operation: Operation, by_square: NDArray[np.int64], n_positions: int
+    ) -> int:
         rule = self.engine.rules[operation.name]
         n_out, n_in = rule.weight.shape[0], rule.weight.shape[1]
         n_terms = max(1, rule.n_terms)
-        self._rows_of(operation)
-        plan = self._plans.known(operation.name)
         if self._is_alike(operation.inputs[0]):
-            sites = self._rows[operation.inputs[0]].lookup.shape[2]
-            return int(n_terms * sites * rule.weight.numel())
-        return int(n_terms * plan.n_products * n_in * n_out)
+            sites = self.blueprint[operation.inputs[0]].lookup.shape[1]
+            return int(n_terms * n_positions * sites * rule.weight.numel())
+        products = self.blueprint[operation.name].products @ by_square
+        return int(n_terms * products * n_in * n_out)
 
     def _is_alike(self, name: str) -> bool:
         """Whether tangents are alike in all channels, as behind the Flat rule."""
@@ -70,39 +116,33 @@ class SweepCosts:
         return total
 
     def _bytes(self, operation: Operation) -> int:
-        """Bytes of an operation's tangents, those it reads, and a work copy."""
+        """Bytes of a position's tangents at an operation, of those it reads, of work.
+
+        Work is a copy of the larger, or, behind a layer whose tangents are alike in
+        all channels, the convolution with its taps kept apart.
+        """
         names = (operation.name, *operation.inputs)
         sizes = [self._size(self.engine.program.operations[name]) for name in names]
-        return sum(sizes) + max(sizes)
+        return sum(sizes) + max(max(sizes), self._apart(operation))
 
     def _size(self, operation: Operation) -> int:
-        item = next(iter(self.engine.rules.values())).weight.element_size()
-        channels = self.engine.shapes[operation.name][0]
-        return self._rows_of(operation).n_rows * channels * item
+        n_rows = len(self.blueprint[operation.name].square)
+        channels = 1 if self._is_alike(operation.name) else self._channels(operation)
+        return n_rows * channels * self._item_size()
 
-    def _rows_of(self, operation: Operation) -> Rows:
-        name = operation.name
-        if name not in self._rows:
-            sources = [
-                self._rows_of(self.engine.program.operations[source])
-                for source in operation.inputs
-            ]
-            self._rows[name] = self._carry(operation, sources)
-        return self._rows[name]
+    def _apart(self, operation: Operation) -> int:
+        if operation.kind != "conv" or not self._is_alike(operation.inputs[0]):
+            return 0
+        sites = self.blueprint[operation.inputs[0]].lookup.shape[1]
+        kernel = self.engine.rules[operation.name].geometry.kernel
+        width = kernel[0] * kernel[1] * self._channels(operation)
+        return int(sites * width * self._item_size())
 
-    def _carry(self, operation: Operation, sources: list[Rows]) -> Rows:
-        name = operation.name
-        if operation.kind == "input":
-            _, height, width = self.engine.shapes[name]
-            return self._plans.input(name, np.ones((1, height * width), np.bool_))
-        if operation.kind in ("conv", "pool"):
-            _, height, width = self.engine.shapes[operation.inputs[0]]
-            geometry = self.engine.rules[name].geometry
-            plan = self._plans.convolution(name, sources[0], geometry, (height, width))
-            return plan.rows
-        if operation.kind in ("add", "cat"):
-            return self._plans.union(name, sources)[0]
-        return sources[0]
+    def _channels(self, operation: Operation) -> int:
+        return self.engine.shapes[operation.name][0]
+
+    def _item_size(self) -> int:
+        return next(iter(self.engine.rules.values())).weight.element_size()
 
     def _below(self, wanted: tuple[str, ...]) -> list[Operation]:
         operations = self.engine.program.operations

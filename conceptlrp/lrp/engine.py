@@ -14,18 +14,21 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from conceptlrp.lrp.absorption import Conservation, conservation_report
-from conceptlrp.lrp.counting import SweepCosts
+from conceptlrp.lrp.contraction import conditional_heatmaps, neuron_heatmaps
+from conceptlrp.lrp.counting import SweepCosts, draw_blueprint
 from conceptlrp.lrp.edges import adjacent_layers, edge_relevance
 from conceptlrp.lrp.native import NativeEngine, NativeForward
 from conceptlrp.lrp.program import Program
-from conceptlrp.lrp.sweep import Sweep, conditional_heatmaps, neuron_heatmaps
+from conceptlrp.lrp.sweep import Sweep, Tangents, active_squares
 from conceptlrp.lrp.tangents import Plans
 
 _OUTPUTS = ("policy", "value")
 _REVERSE_ROWS = 256
+_KEPT_PLANS = 4
 
 
 class NativePropagation:
@@ -40,7 +43,8 @@ class NativePropagation:
     planes : Tensor of shape (1, P, n, n)
         An input, for shapes, dtype and device.
     memory_budget : int
-        Bytes that the tangents of a sweep may take.
+        Bytes that the tangents of a sweep may take; positions and, where one is too
+        large, its squares are taken in turn.
     plain_sums : bool
         Let sums pass on all they get, as derivatives do.
     """
@@ -60,21 +64,28 @@ class NativePropagation:
         self.layers = tuple(taps)
         self.input = next(n for n, o in program.operations.items() if o.kind == "input")
         self.memory_budget = memory_budget
-        self.costs = SweepCosts(self.engine)
-        self._plans: dict[int, Plans] = {}
+        self.blueprint = draw_blueprint(self.engine)
+        self.costs = SweepCosts(self.engine, self.blueprint)
+        self._plans: dict[tuple[int, ...], Plans] = {}
 
     @contextmanager
     def forward(self, planes: Tensor) -> Iterator["NativePassed"]:
         """Run the network on planes (N, P, n, n)."""
         yield NativePassed(self, self.engine.forward(planes))
 
-    def plans(self, n_positions: int) -> Plans:
-        """Return the plans of sweeps over a number of positions, all squares."""
-        if n_positions not in self._plans:
-            if len(self._plans) > 2:
-                self._plans.clear()
-            self._plans[n_positions] = Plans()
-        return self._plans[n_positions]
+    def plans(self, active: NDArray[np.bool_]) -> Plans:
+        """Return the plans of a sweep over active squares (N, P).
+
+        Those of the same squares at every position are kept for the next sweep.
+        """
+        if not (active == active[:1]).all():
+            return Plans(self.blueprint, active)
+        key = (len(active), *np.flatnonzero(active[0]).tolist())
+        if key not in self._plans:
+            if len(self._plans) == _KEPT_PLANS:
+                self._plans.pop(next(iter(self._plans)))
+            self._plans[key] = Plans(self.blueprint, active)
+        return self._plans[key]
 
 
 class NativePassed:
@@ -168,15 +179,23 @@ class NativePassed:
             for layer, channels in path.items()
         }
         end = self.owner.input
+        flowing = {name: self._flowing(name, start) for name, start in starts.items()}
         with torch.no_grad():
-            begun = self._begin(starts)
+            begun = self._begin(flowing)
             if not exclude_parallel:
-                return self.passed.relevance(begun, (end,), masks)[end].sum(2)
+                found = self.passed.relevance(begun, (end,), masks)[end]
+                return self._arrived(found)
             operations = self.owner.engine.program.operations
             for name in reversed([n for n in operations if n in masks]):
                 arrived = self.passed.relevance(begun, (name,))[name]
                 begun = {name: arrived * masks[name]}
-            return self.passed.relevance(begun, (end,))[end].sum(2)
+            return self._arrived(self.passed.relevance(begun, (end,))[end])
+
+    def _arrived(self, flowing: Tensor) -> Tensor:
+        """Return relevance (N, T, n, n) of what arrives at the planes, summed."""
+        if self.input_weight is not None:
+            flowing = flowing * self.input_weight[:, None]
+        return flowing.sum(2)
 
     def _begin(self, starts: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Name starts by operation, in the shape of the operation's output."""
@@ -192,41 +211,77 @@ class NativePassed:
     ) -> tuple[dict[str, Tensor], str]:
         """Send the relevance of single channels to the input."""
         owner = self.owner
-        n_targets = next(iter(relevance.values())).shape[1]
+        n_positions, n_targets = next(iter(relevance.values())).shape[:2]
         wanted = {
-            owner.nodes[n]: rows.shape[1] * n_targets for n, rows in channels.items()
+            owner.nodes[layer]: n_positions * rows.shape[1] * n_targets
+            for layer, rows in channels.items()
         }
         with torch.no_grad():
-            if owner.costs.forward(tuple(wanted)) <= owner.costs.reverse(wanted):
-                return self._sweep(relevance, channels), "forward"
+            flowing = {n: self._flowing(n, relevance[n]) for n in channels}
+            upwards = owner.costs.forward(tuple(wanted), self.active)
+            if upwards <= owner.costs.reverse(wanted):
+                return self._sweep(flowing, channels), "forward"
             found = {
-                layer: self._send_channels(layer, relevance[layer], rows)
+                layer: self._send_channels(layer, flowing[layer], rows)
                 for layer, rows in channels.items()
             }
             return found, "reverse"
 
+    def _flowing(self, name: str, relevance: Tensor) -> Tensor:  # noqa: ARG002
+        """Return what flows down where a layer or output has relevance."""
+        return relevance
+
+    @cached_property
+    def active(self) -> NDArray[np.bool_]:
+        """Squares (N, P) that relevance can reach, the others being zero for sure."""
+        return active_squares(self.passed, self.owner.input, self.input_weight)
+
     def _sweep(
         self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Compute heatmaps upwards, as many positions at a time as memory allows."""
+        """Compute heatmaps upwards."""
         nodes = {self.owner.nodes[layer]: layer for layer in channels}
-        step = self.owner.costs.positions(tuple(nodes), self.owner.memory_budget)
-        n_positions = len(next(iter(channels.values())))
-        parts: dict[str, list[Tensor]] = {layer: [] for layer in channels}
-        for first in range(0, n_positions, step):
-            rows = slice(first, min(first + step, n_positions))
+        side = self.passed.values[self.owner.input].shape[2:]
+        found: dict[str, Tensor] = {}
+        for layer, chosen in channels.items():
+            shape = (*relevance[layer].shape[:2], chosen.shape[1], side.numel())
+            found[layer] = relevance[layer].new_zeros(shape)
+        for node, rows, squares, tangents in self._tangents(tuple(nodes)):
+            layer = nodes[node]
+            maps = conditional_heatmaps(tangents, relevance[layer][rows])
+            maps = _pick(maps, channels[layer][rows])
+            found[layer][rows, :, :, squares] = maps[..., squares]
+        return {layer: torch.unflatten(maps, 3, side) for layer, maps in found.items()}
+
+    def _tangents(
+        self, nodes: tuple[str, ...]
+    ) -> Iterator[tuple[str, slice, slice, Tangents]]:
+        """Yield tangents at operations, as many at a time as memory allows.
+
+        Yields
+        ------
+        str
+            The operation.
+        slice, slice
+            Positions and squares that the tangents are of.
+        Tangents
+            Theirs; other squares have none.
+        """
+        active = self.active
+        step, width = self.owner.costs.block(nodes, self.owner.memory_budget)
+        for first in range(0, len(active), step):
+            rows = slice(first, min(first + step, len(active)))
             part = self.passed.take(rows)
-            n_rows = rows.stop - rows.start
-            side = self.passed.values[self.owner.input].shape[2:]
-            active = np.ones((n_rows, side[0] * side[1]), np.bool_)
             weight = None if self.input_weight is None else self.input_weight[rows]
-            sweep = Sweep(part, active, self.owner.plans(n_rows), weight)
-            for node, tangents in sweep.tangents(tuple(nodes)):
-                layer = nodes[node]
-                maps = conditional_heatmaps(tangents, relevance[layer][rows])
-                maps = _pick(maps, channels[layer][rows])
-                parts[layer].append(torch.unflatten(maps, 3, side))
-        return {layer: torch.cat(found) for layer, found in parts.items()}
+            for left in range(0, active.shape[1], width):
+                squares = slice(left, min(left + width, active.shape[1]))
+                chosen = np.zeros_like(active[rows])
+                chosen[:, squares] = active[rows, squares]
+                if not chosen.any():
+                    continue
+                sweep = Sweep(part, self.owner.plans(chosen), weight)
+                for node, tangents in sweep.tangents(nodes):
+                    yield node, rows, squares, tangents
 
     def neurons(self, layer: str, relevance: Tensor, channel: int) -> Tensor:
         """Return input relevance through every neuron of one channel.
@@ -245,17 +300,18 @@ class NativePassed:
         Tensor of shape (N, T, H, W, n, n)
             Heatmaps, planes summed.
         """
-        node = self.owner.nodes[layer]
-        n_rows = len(relevance)
         side = self.passed.values[self.owner.input].shape[2:]
-        active = np.ones((n_rows, side[0] * side[1]), np.bool_)
-        plans = self.owner.plans(n_rows)
-        sweep = Sweep(self.passed, active, plans, self.input_weight)
+        sites = relevance.shape[3:]
         with torch.no_grad():
-            tangents = next(found for _, found in sweep.tangents((node,)))
-            maps = neuron_heatmaps(tangents, relevance, channel)
-        maps = torch.unflatten(maps, 3, side)
-        return torch.unflatten(maps, 2, relevance.shape[3:])
+            flowing = self._flowing(layer, relevance)
+            shape = (*relevance.shape[:2], sites.numel(), side.numel())
+            found = relevance.new_zeros(shape)
+            for _, rows, squares, tangents in self._tangents(
+                (self.owner.nodes[layer],)
+            ):
+                maps = neuron_heatmaps(tangents, flowing[rows], channel)
+                found[rows, :, :, squares] = maps[..., squares]
+        return torch.unflatten(torch.unflatten(found, 3, side), 2, sites)
 
     def _send_channels(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
         """Send each channel's relevance down by itself, several at a time."""
@@ -266,9 +322,8 @@ class NativePassed:
         for first in range(0, n_channels, step):
             chosen = _only(relevance, channels[:, first : first + step])
             sent = self.passed.relevance({node: chosen.flatten(1, 2)}, (end,))[end]
-            if self.input_weight is not None:
-                sent = sent * self.input_weight[:, None]
-            parts.append(torch.unflatten(sent.sum(2), 1, chosen.shape[1:3]))
+            maps = self._arrived(sent)
+            parts.append(torch.unflatten(maps, 1, chosen.shape[1:3]))
         return torch.cat(parts, 2)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from zennit.core import Composite
 
-from conceptlrp.errors import NetworkError
+from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.lrp.absorption import Conservation, join_reports
 from conceptlrp.lrp.attribution import Attribution, concatenate
 from conceptlrp.lrp.batch import begin, channel_rows, explain, summarize
@@ -26,6 +26,7 @@ from conceptlrp.lrp.graph import select_layers, unknown_layer
 from conceptlrp.lrp.inputs import (
     Positions,
     as_corpus,
+    checked_device,
     checked_dtype,
     input_planes,
     probe_boards,
@@ -83,7 +84,7 @@ class Explainer:
     ) -> None:
         self.size = int(getattr(network, "size", 8))
         self.planes = input_planes(network)
-        self.device = torch.device(device)
+        self.device = checked_device(device)
         self.dtype = checked_dtype(dtype, self.device)
         self.tf32 = dtype == "tf32"
         folded = fold_batch_norm(network, planes=probe_boards(self.size, self.planes))
@@ -195,6 +196,7 @@ class Explainer:
         batch_size : int
             Positions at a time.
         """
+        self._check_rules("a concept graph")
         parsed = [parse_target(t, size=self.size) for t in targets]
         parts: list[dict[tuple[str, str], NDArray[Any]]] = []
         for passed, starts in self._passes(positions, parsed, batch_size):
@@ -214,6 +216,7 @@ class Explainer:
         batch_size: int = 64,
     ) -> Conservation:
         """Report where relevance is absorbed between the targets and the input."""
+        self._check_rules("a report on conservation")
         parsed = [parse_target(t, size=self.size) for t in targets]
         parts = [
             passed.conservation(starts)
@@ -350,6 +353,14 @@ class Explainer:
                 f"of {positions.size}x{positions.size}"
             )
             raise NetworkError(msg)
+
+    def _check_rules(self, what: str) -> None:
+        if self.composite_name == GRADIENT:
+            msg = (
+                f"{GRADIENT} has no rules that {what} could be about; take 'epsilon', "
+                "which on a network of ReLUs gives nearly the same relevance"
+            )
+            raise CompositeError(msg)
 
     @contextmanager
     def _forward(self, positions: Corpus) -> Iterator[Passed]:

@@ -39,19 +39,15 @@ class GradientPassed(NativePassed):
         self, starts: Mapping[str, Tensor]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Send derivatives down and multiply them with values."""
-        values = {**self.outputs, **self.features}
-        slopes = {n: _divide(s, values[n][:, None]) for n, s in starts.items()}
+        slopes = {name: self._flowing(name, start) for name, start in starts.items()}
         planes, layers = super().relevance(slopes)
-        weighted = {n: r * values[n][:, None] for n, r in layers.items()}
+        weighted = {n: r * self.features[n][:, None] for n, r in layers.items()}
         return planes * self.passed.values[self.owner.input][:, None], weighted
 
-    def conditional(
-        self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
-    ) -> tuple[dict[str, Tensor], str]:
-        """Send the derivatives of single channels down."""
-        features = self.features
-        slopes = {n: _divide(r, features[n][:, None]) for n, r in relevance.items()}
-        return super().conditional(slopes, channels)
+    def _flowing(self, name: str, relevance: Tensor) -> Tensor:
+        """Return the derivative, 0 where the value is 0."""
+        value = {**self.outputs, **self.features}[name][:, None]
+        return _divide(relevance, value)
 
 
 def _divide(relevance: Tensor, value: Tensor) -> Tensor:

@@ -38,6 +38,24 @@ def as_corpus(positions: Positions) -> Corpus:
     return corpus_of_positions(positions)
 
 
+def checked_device(name: str) -> torch.device:
+    """Return a device by name.
+
+    Raises
+    ------
+    ValueError
+        For a device that is unknown or not there.
+    """
+    try:
+        torch.empty(0, device=name).cpu()
+    # Each kind of device has its own error for not being there.
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        msg = f"device is '{name}', which cannot be used ({reason})"
+        raise ValueError(msg) from error
+    return torch.device(name)
+
+
 def checked_dtype(name: str, device: torch.device) -> torch.dtype:
     """Return a dtype by name, unless the device would be slow at it."""
     if name not in _DTYPES:
@@ -48,13 +66,18 @@ def checked_dtype(name: str, device: torch.device) -> torch.dtype:
         raise ValueError(msg)
     dtype = _DTYPES[name]
     on_cpu = dtype is torch.bfloat16 and device.type == "cpu"
-    if on_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if on_cpu and not has_bfloat16():
         msg = (
             "this processor has no bfloat16 instructions and would be 5 to 100 times "
             "slower than with float32; use 'float32'"
         )
         raise ValueError(msg)
     return dtype
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor has instructions for bfloat16."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 @contextmanager

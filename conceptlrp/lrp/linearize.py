@@ -15,6 +15,7 @@ The same three give the map in the other direction, which carries tangents
 upwards: T_out = sum_i m_i * conv(a_i * T, w_i).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,36 +25,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from zennit.core import BasicHook, ParamMod
 
+from conceptlrp.lrp.geometry import Shape, as_convolution
 from conceptlrp.lrp.program import Operation, UnknownOperationError
-
-Shape = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """How a convolution moves over a feature map.
-
-    Attributes
-    ----------
-    kernel, stride, padding, dilation : pair of int
-        As in `torch.nn.Conv2d`.
-    groups : int
-        1, or the number of channels for pooling.
-    """
-
-    kernel: Shape
-    stride: Shape = (1, 1)
-    padding: Shape = (0, 0)
-    dilation: Shape = (1, 1)
-    groups: int = 1
-
-    def output(self, height: int, width: int) -> Shape:
-        """Return the size of the output for an input of a size."""
-        sizes = []
-        for i, side in enumerate((height, width)):
-            reach = self.dilation[i] * (self.kernel[i] - 1) + 1
-            sizes.append((side + 2 * self.padding[i] - reach) // self.stride[i] + 1)
-        return sizes[0], sizes[1]
 
 
 @dataclass(frozen=True)
@@ -94,6 +67,7 @@ class _Part:
     weight: Tensor
     bias: Tensor | None
     is_plain: bool
+    keeps_positive: bool
     vanishes: bool
     factor: float | None
     takes_input: bool
@@ -130,7 +104,7 @@ class LinearRule:
         like: Tensor,
     ) -> None:
         self.operation = operation
-        self.geometry, weight, self.bias = _as_convolution(operation, shape)
+        self.geometry, weight, self.bias = as_convolution(operation, shape)
         self.is_dense = isinstance(operation.module, nn.Linear)
         self.weight = self._in_order(weight.to(like))
         self._matrices: dict[int, Tensor] = {}
@@ -142,6 +116,7 @@ class LinearRule:
         self.rule: BasicHook | None = rule
         self.parts = [] if rule is None else self._read_parts(rule)
         self.guards = rule is not None and self._divides_by_zero(rule)
+        self.stabilizer = None if rule is None else stabilizer_of(rule, weight.dtype)
 
     def _in_order(self, weight: Tensor) -> Tensor:
         """Lay weights out as the fastest kernel wants them."""
@@ -225,12 +200,15 @@ class LinearRule:
         """
         if self.rule is None:
             return [Branch(1.0, self.weight, torch.ones_like(output))]
-        inputs = [part.modify_input(features) for part in self.parts]
+        inputs = [self._input(part, features) for part in self.parts]
         outputs = [
             self._output(part, features, modified, output)
             for part, modified in zip(self.parts, inputs, strict=True)
         ]
-        scales = scales_of(self.rule, torch.ones_like(output), outputs)
+        if self.stabilizer is None:
+            scales = scales_of(self.rule, torch.ones_like(output), outputs)
+        else:
+            scales = [inverse(outputs, self.stabilizer)] * len(outputs)
         found = []
         for i, (part, scale) in enumerate(zip(self.parts, scales, strict=True)):
             if self._is_dead(part):
@@ -240,6 +218,13 @@ class LinearRule:
             multiplier = self._multiplier(i, inputs)
             found.append(Branch(multiplier, part.weight, scale, part.absorbing))
         return found
+
+    def _input(self, part: _Part, features: Tensor) -> Tensor:
+        """Modify the input, unless the modifier leaves it as it is or zero."""
+        unchanged = part.keeps_positive or self._is_dead(part)
+        if self.nonnegative and unchanged and part.factor is not None:
+            return features
+        return part.modify_input(features)
 
     def _output(
         self, part: _Part, features: Tensor, modified: Tensor, output: Tensor
@@ -286,6 +271,7 @@ class LinearRule:
                     weight=weight,
                     bias=bias,
                     is_plain=weight is self.weight and bias is self.bias,
+                    keeps_positive=torch.equal(positive[i], probe),
                     vanishes=takes_input and not bool(positive[i].any()),
                     factor=factor,
                     takes_input=takes_input,
@@ -315,73 +301,50 @@ class LinearRule:
         return not all(bool(scale.isfinite().all()) for scale in scales)
 
 
-def _as_convolution(
-    operation: Operation, shape: tuple[int, ...]
-) -> tuple[Geometry, Tensor, Tensor | None]:
-    """See an operation as a convolution of an input of shape (C, H, W)."""
-    module = operation.module
-    channels, height, width = shape
-    if isinstance(module, nn.Conv2d):
-        geometry = Geometry(
-            _pair(module.kernel_size),
-            _pair(module.stride),
-            _padding(module),
-            _pair(module.dilation),
-        )
-        bias = None if module.bias is None else module.bias.detach()
-        return geometry, module.weight.detach(), bias
-    if isinstance(module, nn.Linear):
-        weight = module.weight.detach().reshape(-1, channels, height, width)
-        bias = None if module.bias is None else module.bias.detach()
-        return Geometry((height, width)), weight, bias
-    geometry = _pooling(operation, height, width, channels)
-    value = 1.0 / (geometry.kernel[0] * geometry.kernel[1])
-    return geometry, torch.full((channels, 1, *geometry.kernel), value), None
-
-
-def _pair(value: Any) -> Shape:
-    return (value, value) if isinstance(value, int) else (value[0], value[1])
-
-
-def _padding(module: nn.Conv2d) -> Shape:
-    if isinstance(module.padding, str):
-        if module.padding == "valid":
-            return 0, 0
-        kernel, dilation = _pair(module.kernel_size), _pair(module.dilation)
-        totals = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-        if totals[0] % 2 or totals[1] % 2:
-            msg = "padding 'same' of an even kernel is not known"
-            raise UnknownOperationError(msg)
-        return totals[0] // 2, totals[1] // 2
-    return _pair(module.padding)
-
-
-def _pooling(operation: Operation, height: int, width: int, channels: int) -> Geometry:
-    module = operation.module
-    if isinstance(module, nn.AvgPool2d):
-        plain = module.count_include_pad or _pair(module.padding) == (0, 0)
-        if plain and not module.ceil_mode and module.divisor_override is None:
-            return Geometry(
-                _pair(module.kernel_size),
-                _pair(module.stride),
-                _pair(module.padding),
-                groups=channels,
-            )
-    elif isinstance(module, nn.AdaptiveAvgPool2d):
-        rows, columns = _pair(module.output_size)
-        if height % rows == 0 and width % columns == 0:
-            kernel = (height // rows, width // columns)
-            return Geometry(kernel, kernel, groups=channels)
-    msg = f"this form of pooling in '{operation.label}' is not known"
-    raise UnknownOperationError(msg)
-
-
 def scales_of(
     rule: BasicHook, relevance: Tensor, outputs: Sequence[Tensor]
 ) -> Sequence[Tensor]:
     """Divide relevance by the outputs of a rule's parts, as its mapper does."""
     scales = rule.gradient_mapper(relevance, outputs)
     return (scales,) if isinstance(scales, Tensor) else tuple(scales)
+
+
+def stabilizer_of(rule: BasicHook, dtype: torch.dtype) -> float | None:
+    """Find the epsilon by which a rule divides by the stabilized sum of its parts.
+
+    What most rules do takes zennit seven passes over the outputs and `inverse` three;
+    whether a rule is one of them is found by trying.
+
+    Returns
+    -------
+    float or None
+        None for a rule that does anything else with its outputs.
+    """
+    generator = torch.Generator().manual_seed(1)
+    shape = (len(rule.input_modifiers), 2, 64)
+    values = torch.randn(shape, generator=generator, dtype=dtype)
+    values *= 10.0 ** torch.arange(-8, 8, 0.25).to(dtype)
+    values[:, :, ::9] = 0.0
+    parts = list(values)
+    zero = [torch.zeros(1, 1, dtype=dtype)] * len(parts)
+    largest = float(scales_of(rule, torch.ones(1, 1, dtype=dtype), zero)[0])
+    if not 0 < largest < math.inf:
+        return None
+    epsilon = 1.0 / largest
+    found = scales_of(rule, torch.ones_like(parts[0]), parts)
+    expected = inverse(parts, epsilon)
+    same = [torch.allclose(f, expected, rtol=1e-6, atol=0.0) for f in found]
+    return epsilon if all(same) else None
+
+
+def inverse(parts: Sequence[Tensor], epsilon: float) -> Tensor:
+    """Return one over the stabilized sum of outputs, as zennit's Stabilizer does."""
+    total = parts[0] + 0.0 if len(parts) == 1 else parts[0] + parts[1]
+    for part in parts[2:]:
+        total = total + part
+    # Adding 0 makes a zero positive, for which the stabilizer's sign is +1.
+    shift = torch.copysign(total.new_tensor(epsilon), total + 0.0)
+    return shift.add_(total).reciprocal_()
 
 
 def _reduce_one(rule: BasicHook, inputs: Sequence[Tensor], i: int) -> Tensor:

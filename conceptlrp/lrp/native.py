@@ -218,7 +218,9 @@ class NativeForward:
             widths = [self.values[source].shape[1] for source in sources]
             parts = torch.split(relevance, widths, 2)
             return list(zip(sources, parts, strict=True))
-        return [(sources[0], relevance * self.gate(operation))]
+        gate = self.gate(operation)
+        passed = relevance if isinstance(gate, float) else relevance * gate
+        return [(sources[0], passed)]
 
     def _send_linear(self, operation: Operation, relevance: Tensor) -> Tensor:
         rule = self.engine.rules[operation.name]
@@ -228,9 +230,10 @@ class NativeForward:
             scaled = (relevance * branch.scale[:, None]).flatten(0, 1)
             size = (source.shape[2], source.shape[3])
             back = rule.transpose(scaled, branch.weight, size)
-            back = torch.unflatten(back, 0, relevance.shape[:2])
-            part: Tensor = back * expand(branch.multiplier)
-            sent = part if sent is None else sent + part
+            part = torch.unflatten(back, 0, relevance.shape[:2])
+            if isinstance(branch.multiplier, Tensor) or branch.multiplier != 1.0:
+                part.mul_(expand(branch.multiplier))
+            sent = part if sent is None else sent.add_(part)
         assert sent is not None
         return sent
 

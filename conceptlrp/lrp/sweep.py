@@ -64,6 +64,48 @@ def as_sites(features: Tensor) -> Tensor:
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
+def active_squares(
+    passed: NativeForward, name: str, weight: Tensor | None
+) -> NDArray[np.bool_]:
+    """Find the input squares that can get relevance at all.
+
+    Under a first rule that multiplies by the input, such as Epsilon, relevance of an
+    empty square is zero whatever flows there, so it needs no tangent.
+
+    Parameters
+    ----------
+    passed : NativeForward
+        The forward pass of N positions.
+    name : str
+        Name of the input operation.
+    weight : Tensor of shape (N, P', n, n), optional
+        What arriving relevance is multiplied with.
+
+    Returns
+    -------
+    ndarray of bool, shape (N, P)
+    """
+    planes = passed.values[name]
+    factors = [torch.ones_like(planes)] if weight is None else [weight]
+    if weight is None:
+        factors = _first_multipliers(passed, name) or factors
+    reached = torch.stack([(f != 0).any(1).flatten(1) for f in factors]).any(0)
+    return reached.expand(len(planes), -1).cpu().numpy()
+
+
+def _first_multipliers(passed: NativeForward, name: str) -> list[Tensor]:
+    """Return what the rules that read the input multiply by, none if one does not."""
+    found = []
+    for reader in passed.engine.readers[name]:
+        if reader.kind not in ("conv", "pool"):
+            return []
+        for branch in passed.branches(reader.name):
+            if isinstance(branch.multiplier, float):
+                return []
+            found.append(branch.multiplier)
+    return found
+
+
 class Sweep:
     """Carries tangents of one forward pass up through the program.
 
@@ -71,11 +113,8 @@ class Sweep:
     ----------
     passed : NativeForward
         The forward pass of N positions.
-    active : ndarray of shape (N, P)
-        Input squares that get a tangent; leave out only squares whose relevance
-        is known to be zero.
     plans : Plans
-        Rows of earlier sweeps with the same active squares, filled here.
+        Rows for these positions and the squares that get a tangent.
     weight : Tensor of shape (N, P', n, n), optional
         What tangents are at their own square of each plane; 1 by default.
     """
@@ -83,12 +122,10 @@ class Sweep:
     def __init__(
         self,
         passed: NativeForward,
-        active: NDArray[np.bool_],
         plans: Plans,
         weight: Tensor | None = None,
     ) -> None:
         self.passed = passed
-        self.active = active
         self.plans = plans
         self.weight = weight
 
@@ -128,7 +165,7 @@ class Sweep:
         return replace(below[0], scale=_product(below[0].scale, as_sites(gate[:, 0])))
 
     def _begin(self, operation: Operation) -> Tangents:
-        rows = self.plans.input(operation.name, self.active)
+        rows = self.plans.rows(operation.name)
         ones = self.passed.values[operation.name].new_ones(rows.n_rows, 1)
         if self.weight is None:
             return Tangents(rows, ones)
@@ -136,9 +173,7 @@ class Sweep:
 
     def _convolve(self, operation: Operation, below: Tangents) -> Tangents:
         rule = self.passed.engine.rules[operation.name]
-        source = self.passed.values[operation.inputs[0]]
-        size = (source.shape[2], source.shape[3])
-        plan = self.plans.convolution(operation.name, below.rows, rule.geometry, size)
+        plan = self.plans.convolution(operation.name, operation.inputs[0])
         found = [
             (_carry_branch(branch, below, plan, rule), branch.scale)
             for branch in self.passed.branches(operation.name)
@@ -153,12 +188,11 @@ class Sweep:
         return Tangents(plan.rows, total)
 
     def _add(self, operation: Operation, below: list[Tangents]) -> Tangents:
-        rows, places = self.plans.union(operation.name, [t.rows for t in below])
+        rows = self.plans.rows(operation.name)
         total = self._empty(operation, rows)
         plain = self.passed.engine.plain_sums
-        for source, tangents, place in zip(
-            operation.inputs, below, places, strict=True
-        ):
+        for source, tangents in zip(operation.inputs, below, strict=True):
+            place = self.plans.places(operation.name, source)
             factor = None if plain else as_sites(self.passed.values[source])
             values = tangents.times(factor).expand(-1, total.shape[1])
             total.index_add_(0, place.to(total.device), values)
@@ -167,12 +201,11 @@ class Sweep:
         return Tangents(rows, total, as_sites(self.passed.sum_scale(operation)))
 
     def _concatenate(self, operation: Operation, below: list[Tangents]) -> Tangents:
-        rows, places = self.plans.union(operation.name, [t.rows for t in below])
+        rows = self.plans.rows(operation.name)
         total = self._empty(operation, rows)
         first = 0
-        for source, tangents, place in zip(
-            operation.inputs, below, places, strict=True
-        ):
+        for source, tangents in zip(operation.inputs, below, strict=True):
+            place = self.plans.places(operation.name, source)
             width = self.passed.values[source].shape[1]
             values = tangents.times(None).expand(-1, width)
             total[place.to(total.device), first : first + width] = values
@@ -230,7 +263,7 @@ def _site_factor(branch: Branch, below: Tangents) -> Tensor | None:
         return as_sites(branch.multiplier)
     if branch.multiplier == 1.0 and below.data.shape[1] == branch.weight.shape[1]:
         return None
-    n_sites = below.rows.lookup.shape[0] * below.rows.lookup.shape[2]
+    n_sites = below.rows.shape[0] * below.rows.shape[2]
     return branch.weight.new_full((n_sites, branch.weight.shape[1]), branch.multiplier)
 
 
@@ -310,57 +343,3 @@ def _spread(data: Tensor, factor: Tensor, plan: Plan, matrix: Tensor) -> Tensor:
         mode="sum",
         per_sample_weights=weights,
     )
-
-
-def neuron_heatmaps(tangents: Tangents, relevance: Tensor, channel: int) -> Tensor:
-    """Contract the tangents of one channel with its relevance, square by square.
-
-    Parameters
-    ----------
-    tangents : Tangents
-        At the layer's feature map.
-    relevance : Tensor of shape (N, T, C, H, W)
-        Relevance there.
-    channel : int
-        The channel.
-
-    Returns
-    -------
-    Tensor of shape (N, T, H * W, P)
-        Input relevance that flows through each neuron of the channel alone.
-    """
-    rows, n_targets = tangents.rows, relevance.shape[1]
-    n_positions, n_squares, n_sites = rows.lookup.shape
-    values = tangents.times(None).expand(-1, relevance.shape[2])[:, channel]
-    index = (rows.position, rows.site, rows.square)
-    dense = values.new_zeros(n_positions, n_sites, n_squares)
-    dense[tuple(torch.from_numpy(part) for part in index)] = values
-    chosen = relevance[:, :, channel].reshape(n_positions, n_targets, n_sites, 1)
-    return dense[:, None] * chosen
-
-
-def conditional_heatmaps(tangents: Tangents, relevance: Tensor) -> Tensor:
-    """Contract the tangents at a layer with its relevance.
-
-    Parameters
-    ----------
-    tangents : Tangents
-        At the layer's feature map.
-    relevance : Tensor of shape (N, T, C, H, W)
-        Relevance there.
-
-    Returns
-    -------
-    Tensor of shape (N, T, C, P)
-        Input relevance that flows through each channel alone.
-    """
-    n_positions, n_targets, n_channels = relevance.shape[:3]
-    order, offsets = (index.to(relevance.device) for index in tangents.rows.by_square)
-    maps = relevance.new_empty(
-        n_positions, n_targets, n_channels, len(offsets) // n_positions
-    )
-    for target in range(n_targets):
-        values = tangents.times(as_sites(relevance[:, target]))
-        summed = functional.embedding_bag(order, values, offsets, mode="sum")
-        maps[:, target] = summed.view(n_positions, -1, n_channels).transpose(1, 2)
-    return maps

@@ -5,7 +5,11 @@ for every site s of the feature map that p can reach: outside its receptive
 field a tangent is zero and has no row. Rows are grouped by which taps of the
 kernel find a row below, so that each group is one plain matrix product.
 
-Shapes use N positions, P input squares and S sites of a feature map.
+What one position needs depends on the network alone, so it is worked out once (a
+`Blueprint`) and then laid out for the positions and squares of a sweep (`Plans`).
+
+Shapes use N positions, P input squares, S sites of a feature map, R rows of a
+sweep and B rows of one position with all of its squares.
 """
 
 from collections.abc import Sequence
@@ -17,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from conceptlrp.lrp.linearize import Geometry
+from conceptlrp.lrp.geometry import Geometry
 
 Index = NDArray[np.int64]
 
@@ -30,14 +34,17 @@ class Rows:
     ----------
     position, square, site : ndarray of shape (R,)
         What each row is about.
-    lookup : ndarray of shape (N, P, S)
-        Row of each, -1 for none.
+    number : ndarray of shape (N, B)
+        Row of each row of the blueprint, -1 for none.
+    shape : tuple of int
+        N positions, P squares and S sites.
     """
 
     position: Index
     square: Index
     site: Index
-    lookup: Index
+    number: Index
+    shape: tuple[int, int, int]
 
     @property
     def n_rows(self) -> int:
@@ -47,15 +54,19 @@ class Rows:
     @cached_property
     def places(self) -> Tensor:
         """Index (R,) of each row's site in a map of shape (N * S, C)."""
-        return torch.from_numpy(self.position * self.lookup.shape[2] + self.site)
+        return torch.from_numpy(self.position * self.shape[2] + self.site)
 
     @cached_property
     def by_square(self) -> tuple[Tensor, Tensor]:
-        """Rows in the order of position and square, and where each pair begins."""
-        pair = self.position * self.lookup.shape[1] + self.square
+        """Rows in the order of position and square, and where each pair begins.
+
+        Behind the last of the N * P pairs stands the number of rows.
+        """
+        n_positions, n_squares, _ = self.shape
+        pair = self.position * n_squares + self.square
         order = np.argsort(pair, kind="stable")
-        counts = np.bincount(pair, minlength=self.lookup[:, :, 0].size)
-        offsets = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        counts = np.bincount(pair, minlength=n_positions * n_squares)
+        offsets = np.concatenate([[0], np.cumsum(counts)])
         return torch.from_numpy(order), torch.from_numpy(offsets)
 
 
@@ -77,15 +88,6 @@ class Group:
     start: int
     stop: int
     sources: Tensor
-
-
-def input_rows(active: NDArray[np.bool_]) -> Rows:
-    """Return the rows at the input: one for each active square (N, P)."""
-    position, square = np.nonzero(active)
-    n_positions, n_squares = active.shape
-    lookup = np.full((n_positions, n_squares, n_squares), -1, np.int64)
-    lookup[position, square, square] = np.arange(len(position))
-    return Rows(position, square, square, lookup)
 
 
 def tap_sites(geometry: Geometry, height: int, width: int) -> Index:
@@ -114,38 +116,78 @@ def _axis(geometry: Geometry, axis: int, n_out: int, n_in: int) -> Index:
     return np.where((at >= 0) & (at < n_in), at, -1)
 
 
-def convolution_rows(below: Rows, sites: Index) -> tuple[Rows, list[Group]]:
+@dataclass(frozen=True)
+class Sites:
+    """Rows of one position at one operation, all of its squares.
+
+    Attributes
+    ----------
+    square, site : ndarray of shape (B,)
+        What each row is about.
+    lookup : ndarray of shape (P, S)
+        Row of each, -1 for none.
+    bounds : tuple of int
+        Where each group of a convolution begins; behind it the number of rows.
+    taps : tuple of ndarray
+        Taps of each group.
+    sources : tuple of ndarray of shape (rows of the group, taps of the group)
+        Rows below that each group reads.
+    """
+
+    square: Index
+    site: Index
+    lookup: Index
+    bounds: tuple[int, ...]
+    taps: tuple[Index, ...] = ()
+    sources: tuple[Index, ...] = ()
+
+    @cached_property
+    def products(self) -> Index:
+        """Pairs of a row and a tap that it reads, by square (P,)."""
+        counts = np.zeros(len(self.lookup), np.int64)
+        for start, read in zip(self.bounds, self.sources, strict=False):
+            squares = self.square[start : start + len(read)]
+            counts += read.shape[1] * np.bincount(squares, minlength=len(counts))
+        return counts
+
+
+def input_sites(n_squares: int) -> Sites:
+    """Return the rows at the input: one for each square."""
+    squares = np.arange(n_squares)
+    lookup = np.full((n_squares, n_squares), -1, np.int64)
+    lookup[squares, squares] = squares
+    return Sites(squares, squares, lookup, (0, n_squares))
+
+
+def convolution_sites(below: Sites, sites: Index) -> Sites:
     """Return the rows behind a convolution and where they come from.
 
     Parameters
     ----------
-    below : Rows
+    below : Sites
         Rows at its input.
     sites : ndarray of shape (S', K)
         Input site of every tap, -1 for none.
     """
-    n_positions, n_squares, n_sites = below.lookup.shape
-    padded = np.concatenate(
-        [below.lookup, np.full((n_positions, n_squares, 1), -1, np.int64)], axis=2
-    )
-    found = padded[:, :, np.where(sites < 0, n_sites, sites)]  # (N, P, S', K)
+    n_squares, n_sites = below.lookup.shape
+    padded = np.concatenate([below.lookup, np.full((n_squares, 1), -1)], axis=1)
+    found = padded[:, np.where(sites < 0, n_sites, sites)]  # (P, S', K)
     present = found >= 0
     code = _codes(present)
-    position, square, site = np.nonzero(code)
-    codes = code[position, square, site]
+    square, site = np.nonzero(code)
+    codes = code[square, site]
     order = np.argsort(codes, kind="stable")
-    position, square, site = position[order], square[order], site[order]
-    lookup = np.full((n_positions, n_squares, len(sites)), -1, np.int64)
-    lookup[position, square, site] = np.arange(len(position))
-    groups = []
+    square, site = square[order], site[order]
+    lookup = np.full((n_squares, len(sites)), -1, np.int64)
+    lookup[square, site] = np.arange(len(square))
     _, starts = np.unique(codes[order], return_index=True)
-    stops = [*starts[1:].tolist(), len(position)]
-    for start, stop in zip(starts.tolist(), stops, strict=True):
-        at = (position[start:stop], square[start:stop], site[start:stop])
-        taps = np.flatnonzero(present[at[0][0], at[1][0], at[2][0]])
-        sources = found[at][:, taps].reshape(-1)
-        groups.append(Group(taps, start, stop, torch.from_numpy(sources)))
-    return Rows(position, square, site, lookup), groups
+    bounds = (*starts.tolist(), len(square))
+    taps = [np.flatnonzero(present[square[at], site[at]]) for at in starts]
+    sources = [
+        found[square[start:stop], site[start:stop]][:, chosen]
+        for start, stop, chosen in zip(bounds, bounds[1:], taps, strict=False)
+    ]
+    return Sites(square, site, lookup, bounds, tuple(taps), tuple(sources))
 
 
 def _codes(present: NDArray[np.bool_]) -> Index:
@@ -159,15 +201,48 @@ def _codes(present: NDArray[np.bool_]) -> Index:
     return np.where(present.any(axis=-1), code, 0)
 
 
-def union_rows(parts: Sequence[Rows]) -> tuple[Rows, list[Tensor]]:
-    """Return the rows of a sum or concatenation, and where each part's rows go."""
-    present = np.any([rows.lookup >= 0 for rows in parts], axis=0)
-    position, square, site = np.nonzero(present)
+def union_sites(parts: Sequence[Sites]) -> Sites:
+    """Return the rows of a sum or concatenation of operations."""
+    present = np.any([sites.lookup >= 0 for sites in parts], axis=0)
+    square, site = np.nonzero(present)
     lookup = np.full(present.shape, -1, np.int64)
-    lookup[position, square, site] = np.arange(len(position))
-    targets = [lookup[r.position, r.square, r.site] for r in parts]
-    rows = Rows(position, square, site, lookup)
-    return rows, [torch.from_numpy(target) for target in targets]
+    lookup[square, site] = np.arange(len(square))
+    return Sites(square, site, lookup, (0, len(square)))
+
+
+class Blueprint:
+    """What the sweep of one position needs at every operation, worked out once."""
+
+    def __init__(self) -> None:
+        self._sites: dict[str, Sites] = {}
+
+    def __getitem__(self, name: str) -> Sites:
+        return self._sites[name]
+
+    def input(self, name: str, n_squares: int) -> Sites:
+        """Return the rows at the input."""
+        if name not in self._sites:
+            self._sites[name] = input_sites(n_squares)
+        return self._sites[name]
+
+    def convolution(
+        self, name: str, below: str, geometry: Geometry, size: tuple[int, int]
+    ) -> Sites:
+        """Return the rows behind a convolution of a map of height and width size."""
+        if name not in self._sites:
+            sites = tap_sites(geometry, *size)
+            self._sites[name] = convolution_sites(self._sites[below], sites)
+        return self._sites[name]
+
+    def union(self, name: str, parts: Sequence[str]) -> Sites:
+        """Return the rows of a sum or concatenation."""
+        if name not in self._sites:
+            self._sites[name] = union_sites([self._sites[part] for part in parts])
+        return self._sites[name]
+
+    def same(self, name: str, below: str) -> Sites:
+        """Return the rows behind an operation that leaves every site where it is."""
+        return self._sites.setdefault(name, self._sites[below])
 
 
 @dataclass(frozen=True)
@@ -185,11 +260,6 @@ class Plan:
     rows: Rows
     below: Rows
     groups: list[Group]
-
-    @property
-    def n_products(self) -> int:
-        """Number of pairs of a row and a tap that it reads."""
-        return sum(len(group.sources) for group in self.groups)
 
     @cached_property
     def tap_rows(self) -> Tensor:
@@ -216,34 +286,79 @@ class Plan:
 
 
 class Plans:
-    """Plans of all operations for one set of active squares, made once."""
+    """A blueprint laid out for the positions and squares of a sweep.
 
-    def __init__(self) -> None:
-        self._rows: dict[str, Rows] = {}
+    Parameters
+    ----------
+    blueprint : Blueprint
+        Of the network.
+    active : ndarray of shape (N, P)
+        Squares that get a tangent.
+    """
+
+    def __init__(self, blueprint: Blueprint, active: NDArray[np.bool_]) -> None:
+        self.blueprint = blueprint
+        self.active = active
+        self._rows: dict[int, Rows] = {}
         self._plans: dict[str, Plan] = {}
-        self._unions: dict[str, tuple[Rows, list[Tensor]]] = {}
 
-    def input(self, name: str, active: NDArray[np.bool_]) -> Rows:
-        """Return the rows at the input."""
-        if name not in self._rows:
-            self._rows[name] = input_rows(active)
-        return self._rows[name]
+    def rows(self, name: str) -> Rows:
+        """Return the rows at an operation, the same object where they are the same."""
+        sites = self.blueprint[name]
+        if id(sites) not in self._rows:
+            self._rows[id(sites)] = self._lay_out(sites)
+        return self._rows[id(sites)]
 
-    def convolution(
-        self, name: str, below: Rows, geometry: Geometry, size: tuple[int, int]
-    ) -> Plan:
-        """Return the plan of a convolution of a map of height and width size."""
+    def convolution(self, name: str, below: str) -> Plan:
+        """Return the plan of a convolution."""
         if name not in self._plans:
-            rows, groups = convolution_rows(below, tap_sites(geometry, *size))
-            self._plans[name] = Plan(rows, below, groups)
+            source = self.rows(below)
+            plan = Plan(self.rows(name), source, self._groups(name, source))
+            self._plans[name] = plan
         return self._plans[name]
 
-    def known(self, name: str) -> Plan:
-        """Return the plan of a convolution that was made before."""
-        return self._plans[name]
+    def places(self, name: str, below: str) -> Tensor:
+        """Return which rows of an operation those of one that it reads become."""
+        sites, source = self.blueprint[name], self.rows(below)
+        at = self.blueprint[below]
+        target = sites.lookup[at.square, at.site]
+        position, row = np.nonzero(source.number >= 0)
+        places = np.empty(source.n_rows, np.int64)
+        places[source.number[position, row]] = self.rows(name).number[
+            position, target[row]
+        ]
+        return torch.from_numpy(places)
 
-    def union(self, name: str, parts: Sequence[Rows]) -> tuple[Rows, list[Tensor]]:
-        """Return the rows of a sum or concatenation, and where each part goes."""
-        if name not in self._unions:
-            self._unions[name] = union_rows(parts)
-        return self._unions[name]
+    def _lay_out(self, sites: Sites) -> Rows:
+        """Give the rows of all positions numbers, those of a group together."""
+        found = self.active[:, sites.square]
+        number = np.full(found.shape, -1, np.int64)
+        parts = []
+        n_rows = 0
+        for start, stop in zip(sites.bounds, sites.bounds[1:], strict=False):
+            position, row = np.nonzero(found[:, start:stop])
+            row += start
+            number[position, row] = np.arange(n_rows, n_rows + len(row))
+            n_rows += len(row)
+            parts.append((position, row))
+        position, row = (np.concatenate(part) for part in zip(*parts, strict=True))
+        shape = (*self.active.shape, sites.lookup.shape[1])
+        return Rows(position, sites.square[row], sites.site[row], number, shape)
+
+    def _groups(self, name: str, below: Rows) -> list[Group]:
+        sites, rows = self.blueprint[name], self.rows(name)
+        groups = []
+        first = 0
+        for start, taps, sources in zip(
+            sites.bounds, sites.taps, sites.sources, strict=False
+        ):
+            member = rows.number[:, start : start + len(sources)] >= 0
+            position, row = np.nonzero(member)
+            read = below.number[position[:, None], sources[row]]
+            last = first + len(row)
+            if len(row):
+                read_rows = torch.from_numpy(read.reshape(-1))
+                groups.append(Group(taps, first, last, read_rows))
+            first = last
+        assert first == rows.n_rows
+        return groups

@@ -12,6 +12,7 @@ from conceptlrp.networks.othello_net import OthelloNet
 from conceptlrp.othello import Corpus
 
 NETWORK = "network/othello-8x8-64.safetensors"
+TOWER = "network/tower-8x8-32x3.safetensors"
 GAMES = "games/selfplay-2400.txt"
 
 

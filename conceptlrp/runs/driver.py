@@ -2,8 +2,8 @@
 
 The store stands in its place from the first second, its shards are written one
 by one, and a run that ends for whatever reason is resumed from there. Memory
-grows with the size of a shard and the number of reference maps; only ranking
-holds all positions, 64 channels at a time.
+grows with the size of a shard and the number of reference maps, and with the
+positions by the few bytes of each that say where it comes from.
 """
 
 import os

@@ -18,6 +18,7 @@ from conceptlrp.store.shard_writer import (
     write_shard,
 )
 from conceptlrp.store.statistics_table import read_statistics
+from conceptlrp.store.tops import ChannelRanking
 from conceptlrp.store.writer import (
     append_run,
     create_run,
@@ -29,6 +30,7 @@ from conceptlrp.store.writer import (
 __all__ = [
     "CHANNEL_SCORES",
     "REFERENCE_KINDS",
+    "ChannelRanking",
     "FileEntry",
     "Manifest",
     "Part",

@@ -1,5 +1,6 @@
 """The end of a run: what follows from all shards, and the table of all files."""
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
-from conceptlrp.files import file_digest, write_whole
+from conceptlrp.files import write_whole
 from conceptlrp.store.arrays import Arrays, encode_arrays
+from conceptlrp.store.index import encode_index
 from conceptlrp.store.manifest import (
     COMPLETE,
     FileEntry,
@@ -20,6 +22,7 @@ from conceptlrp.store.manifest import (
 from conceptlrp.store.open_files import OpenFiles
 from conceptlrp.store.receipts import is_intact, read_receipt
 from conceptlrp.store.schema import (
+    INDEX,
     REFERENCE_TABLE,
     REFERENCES,
     STATISTICS,
@@ -27,7 +30,7 @@ from conceptlrp.store.schema import (
 )
 from conceptlrp.store.shard_writer import is_finished
 from conceptlrp.store.shards import Shards
-from conceptlrp.store.writer import remove_others
+from conceptlrp.store.writer import load_positions, remove_others
 
 
 def finish_run(
@@ -61,6 +64,7 @@ def finish_run(
     files |= _shard_entries(folder, manifest)
     files |= _references(folder, manifest, references)
     files |= _statistics(folder, manifest)
+    files |= _index(folder, manifest)
     done = manifest.with_files(files, state=COMPLETE)
     write_manifest(folder, done)
     remove_others(folder, done)
@@ -96,8 +100,16 @@ def write_table(
     """Write a derived file and return its entry of the manifest."""
     dtype = manifest.plan.dtype
     content = encode_arrays(arrays, kind, codec=manifest.codec, dtype=dtype)
+    return write_derived(folder, file, content)
+
+
+def write_derived(
+    folder: Path, file: str, content: bytes | memoryview
+) -> dict[str, FileEntry]:
+    """Write a file and return its entry of the manifest."""
     write_whole(folder / file, content, overwrite=True, error=StoreError)
-    return {file: FileEntry(len(content), file_digest(folder / file))}
+    digest = hashlib.sha256(content).hexdigest()
+    return {file: FileEntry(len(content), digest)}
 
 
 def _is_listed(folder: Path, manifest: Manifest, file: str) -> bool:
@@ -141,11 +153,20 @@ def _statistics(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
     shards = Shards(OpenFiles(folder), tuple(manifest.shards()))
     total: dict[str, NDArray[np.int64]] = {}
     for spec in shards.specs:
-        with shards.opened(spec) as file:
-            for name in file.names("statistics"):
+        with shards.opened(spec.file) as file:
+            for name in file.names():
+                if not name.startswith("statistics/"):
+                    continue
                 found = file.dataset(name)[()]
                 total[name] = _exact_sum(total[name], found) if name in total else found
     return write_table(folder, manifest, STATISTICS, STATISTICS_TABLE, total)
+
+
+def _index(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
+    corpus = load_positions(folder, manifest)
+    shards = Shards(OpenFiles(folder), tuple(manifest.shards()))
+    content = encode_index(manifest, shards, corpus)
+    return write_derived(folder, INDEX, content)
 
 
 def _exact_sum(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.int64]:

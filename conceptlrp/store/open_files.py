@@ -9,7 +9,7 @@ import h5py
 from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import clear_errors, dataset, dataset_names, open_file
 from conceptlrp.store.arrays import check_kind
-from conceptlrp.store.schema import SHARD
+from conceptlrp.store.schema import INDEX, INDEX_TABLE, SHARD
 
 # A chunk of dead channels packs to next to nothing.
 _BEST_RATIO = 4096
@@ -19,14 +19,14 @@ _MOST = 256
 class OpenFile:
     """One open file of a store and its datasets that were asked for."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: str) -> None:
         self.path = path
         if path.is_symlink():
             msg = f"{path}: is refused: it is a link"
             raise StoreError(msg)
         with clear_errors(path, StoreError):
             self._file = open_file(path)
-            check_kind(self._file, SHARD)
+            check_kind(self._file, kind)
         self._datasets: dict[str, h5py.Dataset] = {}
 
     def dataset(self, name: str) -> h5py.Dataset:
@@ -36,11 +36,9 @@ class OpenFile:
             self._datasets[name] = found
         return self._datasets[name]
 
-    def names(self, group: str) -> list[str]:
-        """Return the names of all datasets below a group, none where it is missing."""
-        return [
-            name for name in dataset_names(self._file) if name.startswith(f"{group}/")
-        ]
+    def names(self) -> list[str]:
+        """Return the names of all datasets, sorted."""
+        return dataset_names(self._file)
 
 
 class OpenFiles:
@@ -59,11 +57,15 @@ class OpenFiles:
     def __getitem__(self, name: str) -> OpenFile:
         # A file that is closed here stays open for those who still read from it.
         with self._lock:
-            found = self._files.pop(name, None) or OpenFile(self.folder / name)
+            found = self._files.pop(name, None) or self._open(name)
             self._files[name] = found
             if len(self._files) > _MOST:
                 del self._files[next(iter(self._files))]
         return found
+
+    def _open(self, name: str) -> OpenFile:
+        kind = INDEX_TABLE if name == INDEX else SHARD
+        return OpenFile(self.folder / name, kind)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder}

@@ -98,19 +98,19 @@ class Shards:
         """
         first = 0
         for spec in self.specs:
-            with self.opened(spec) as file:
+            with self.opened(spec.file) as file:
                 block = _checked(file, name, spec)[(slice(None), *index)]
             yield first, block
             first += len(spec)
 
     @contextmanager
-    def opened(self, spec: ShardSpec) -> Iterator[OpenFile]:
-        """Open a shard; whatever is wrong with it is a `StoreError` that names it.
+    def opened(self, name: str) -> Iterator[OpenFile]:
+        """Open a file; whatever is wrong with it is a `StoreError` that names it.
 
         Parameters
         ----------
-        spec : ShardSpec
-            The shard.
+        name : str
+            A shard, or the index.
 
         Yields
         ------
@@ -118,8 +118,8 @@ class Shards:
             Whose datasets can be read.
         """
         try:
-            with clear_errors(self.files.folder / spec.file, StoreError):
-                yield self.files[spec.file]
+            with clear_errors(self.files.folder / name, StoreError):
+                yield self.files[name]
         except StoreError as error:
             msg = f"{error}; {REMEDY}"
             raise StoreError(msg) from error
@@ -140,7 +140,7 @@ class Shards:
     ) -> Iterator[tuple[slice, Array]]:
         first = 0
         for spec in self.specs:
-            with self.opened(spec) as file:
+            with self.opened(spec.file) as file:
                 dataset = _checked(file, name, spec)
                 part = _part(dataset, slice(0, len(spec)), index, columns)
             yield slice(first, first + len(spec)), part
@@ -161,7 +161,7 @@ class Shards:
             # Even when no row is asked for, one shard says what shape rows have.
             if len(places) or (first == 0 and not len(rows)):
                 wanted = rows[places] - first
-                with self.opened(spec) as file:
+                with self.opened(spec.file) as file:
                     dataset = _checked(file, name, spec)
                     for at, part in _scattered(dataset, wanted, index, columns):
                         yield places[at], part

@@ -13,7 +13,7 @@ from zennit.rules import Epsilon, Flat, Gamma, Pass, WSquare
 from zennit.types import Activation, Convolution, Linear
 
 from conceptlrp.errors import CompositeError, LayerError, NetworkError, TargetError
-from conceptlrp.lrp import COMPOSITES, Explainer, Neuron, attribute
+from conceptlrp.lrp import COMPOSITES, Explainer, Neuron, attribute, inputs
 from conceptlrp.lrp.inputs import products_in
 from conceptlrp.networks import OthelloNet, actions_of_squares, board_planes
 from conceptlrp.othello import Corpus, Position, to_boards
@@ -344,12 +344,34 @@ def test_an_unknown_dtype_or_batch_size_is_refused(
         attribute(small_network, random_positions, batch_size=0)
 
 
-@pytest.mark.skipif(
-    torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="has bfloat16 instructions"
-)
-def test_bfloat16_is_refused_where_it_would_crawl(small_network: OthelloNet) -> None:
+def test_bfloat16_is_refused_where_it_would_crawl(
+    small_network: OthelloNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "has_bfloat16", lambda: False)
+
     with pytest.raises(ValueError, match="no bfloat16 instructions"):
         Explainer(small_network, dtype="bfloat16")
+
+
+def test_bfloat16_has_two_or_three_digits(
+    small_network: OthelloNet, random_positions: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "has_bfloat16", lambda: True)
+    exact = attribute(small_network, random_positions[:2], conditional=True)
+
+    found = attribute(
+        small_network, random_positions[:2], conditional=True, dtype="bfloat16"
+    )
+
+    scale = np.abs(exact.heatmap).max()
+    np.testing.assert_allclose(
+        found.heatmap / scale, exact.heatmap / scale, rtol=0, atol=0.1
+    )
+
+
+def test_a_device_that_is_not_there_is_refused(small_network: OthelloNet) -> None:
+    with pytest.raises(ValueError, match="device is 'cuda:77', which cannot be used"):
+        Explainer(small_network, device="cuda:77")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")

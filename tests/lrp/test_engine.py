@@ -31,8 +31,10 @@ from conceptlrp.networks import (
     OthelloNet,
     ResidualTower,
     demo_corpus,
-    demo_network,
+    demo_path,
+    load_network,
 )
+from conceptlrp.networks.demo import NETWORK, TOWER
 from conceptlrp.othello import Corpus
 from tests.lrp.conftest import random_corpus, randomize
 
@@ -229,27 +231,11 @@ def test_few_channels_go_down_and_all_of_them_go_up(positions: Corpus) -> None:
     assert (few.mode, every.mode) == ("reverse", "forward")
 
 
-def test_a_small_memory_budget_changes_nothing(positions: Corpus) -> None:
-    network = randomize(OthelloNet(channels=16)).double()
-    targets = ["played", "best", "value"]
-    whole = Explainer(network, dtype="float64")
-
-    parts = Explainer(network, dtype="float64", memory_budget=1)
-
-    assert_close(
-        parts.attribute(positions, targets=targets, conditional=True).conditional[
-            "conv4"
-        ],
-        whole.attribute(positions, targets=targets, conditional=True).conditional[
-            "conv4"
-        ],
-    )
-
-
-@pytest.mark.parametrize("name", ["epsilon-flat", "epsilon-plus-flat"])
-def test_a_trained_network_equals_zennits_hooks(name: str) -> None:
-    network, corpus = demo_network().double(), demo_corpus().sample(4, seed=3)
-    explainer = Explainer(network, composite=name, dtype="float64")
+@pytest.mark.parametrize("name", [c for c in COMPOSITES if c != "gradient-x-input"])
+@pytest.mark.parametrize("path", [NETWORK, TOWER])
+def test_a_trained_network_equals_zennits_hooks(path: str, name: str) -> None:
+    network, corpus = load_network(demo_path(path)), demo_corpus().sample(4, seed=3)
+    explainer = Explainer(network.double(), composite=name, dtype="float64")
 
     found = explain(explainer, corpus, value=True)
 
@@ -257,24 +243,6 @@ def test_a_trained_network_equals_zennits_hooks(name: str) -> None:
     assert_close(found.input_relevance, expected.input_relevance)
     for layer, heatmaps in expected.conditional.items():
         assert_close(found.conditional[layer], heatmaps)
-
-
-def test_heatmaps_of_neurons_sum_to_that_of_their_channel(positions: Corpus) -> None:
-    explainer = Explainer(randomize(OthelloNet(channels=5)).double(), dtype="float64")
-    targets = ["best", "value"]
-
-    found = explainer.neuron_heatmaps(positions, "conv3", 2, targets=targets)
-
-    whole = explainer.attribute(
-        positions, targets=targets, conditional={"conv3": [2]}
-    ).conditional["conv3"][:, :, 0]
-    assert found.shape == (5, 2, 6, 6, 8, 8)
-    assert_close(found.sum(axis=(2, 3)), whole)
-    one = explainer.attribute(positions, targets=[Neuron("conv3", 2, (1, 4))])
-    activation = one.activation["conv3"][:, 2, 1, 4][:, None, None]
-    relevance = explainer.attribute(positions, targets=["best"]).relevance["conv3"]
-    share = relevance[:, 0, 2, 1, 4][:, None, None]
-    assert_close(found[:, 0, 1, 4] * activation, one.heatmap[:, 0] * share)
 
 
 def test_moves_may_differ_from_position_to_position(positions: Corpus) -> None:

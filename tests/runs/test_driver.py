@@ -109,7 +109,13 @@ def test_a_second_run_gives_the_same_bytes(
     )
 
     names = [path.name for path in sorted(first.path.iterdir())]
-    assert names == ["corpus-0.h5", "manifest.json", "references.h5", "shard-00000.h5"]
+    assert names == [
+        "corpus-0.h5",
+        "index.h5",
+        "manifest.json",
+        "references.h5",
+        "shard-00000.h5",
+    ]
     for name in names:
         assert (first.path / name).read_bytes() == (second.path / name).read_bytes()
 
