@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.labels.geometry import location_classes
 from conceptlrp.labels.labels import Labels, Words
-from conceptlrp.othello import BLACK, Corpus, turn_squares
+from conceptlrp.othello import BLACK, Corpus, turn, turn_squares
+from conceptlrp.othello.symmetry import SYMMETRIES
 
 #: What the name of a random twin begins with.
 RANDOM: Final = "random: "
@@ -43,24 +43,19 @@ def control_labels(corpus: Corpus) -> Labels:
     return Labels({"black to move": corpus.mover == BLACK}, {"last move": last}, {})
 
 
-def random_twins(
-    labels: Labels, strata: ArrayLike, *, empty: Words | None = None, seed: int = 0
-) -> Labels:
+def random_twins(labels: Labels, strata: ArrayLike, *, seed: int = 0) -> Labels:
     """Make labels that are as frequent as others, but mean nothing.
 
-    A label of positions changes places within each stratum. A set of squares changes
-    places among the squares of one location class, over all positions of a stratum,
-    so that a twin has as many corners as its label has; moves stay on empty squares.
+    Each position gets the label of another one of its stratum; a set of squares is
+    turned by a random symmetry as well. A twin so has its label's prevalence in every
+    stratum and, since a symmetry keeps them, in every location class.
 
     Parameters
     ----------
     labels : Labels
         Labels of N positions.
     strata : int of shape (N,)
-        Such as the phase; a label has as many positions of each as its twin.
-    empty : uint64 of shape (N,), optional
-        Empty squares, among which labels of moves are exchanged; with labels of
-        moves they must be given.
+        Such as the phase.
     seed : int
         The same seed makes the same twins.
 
@@ -68,62 +63,22 @@ def random_twins(
     -------
     Labels
         Named "random: " and the name of the label.
-
-    Raises
-    ------
-    ValueError
-        Labels of moves are given without empty squares.
     """
-    if labels.move and empty is None:
-        message = "labels of moves need empty squares to be drawn from; pass empty"
-        raise ValueError(message)
     generator = np.random.default_rng(seed)
-    groups = [np.flatnonzero(strata == s) for s in np.unique(strata)]
-    everywhere = np.full(len(labels), np.uint64(0xFFFFFFFFFFFFFFFF))
-    places = everywhere if empty is None else empty
+    stratum = np.asarray(strata)
+    by_stratum = np.argsort(stratum, kind="stable")
+
+    def drawn(column: NDArray[Any]) -> NDArray[Any]:
+        lots = generator.permutation(len(stratum))
+        twin = np.empty_like(column)
+        twin[by_stratum] = column[lots[np.argsort(stratum[lots], kind="stable")]]
+        return twin
+
+    def turned(words: Words) -> Words:
+        return turn(drawn(words), generator.integers(0, SYMMETRIES, len(words)))
+
     return Labels(
-        {RANDOM + n: _mixed(c, groups, generator) for n, c in labels.position.items()},
-        {
-            RANDOM + n: _scattered(c, everywhere, groups, generator)
-            for n, c in labels.square.items()
-        },
-        {
-            RANDOM + n: _scattered(c, places, groups, generator)
-            for n, c in labels.move.items()
-        },
+        {RANDOM + name: drawn(column) for name, column in labels.position.items()},
+        {RANDOM + name: turned(words) for name, words in labels.square.items()},
+        {RANDOM + name: turned(words) for name, words in labels.move.items()},
     )
-
-
-def square_bits(words: Words) -> NDArray[np.bool_]:
-    """Return bitboards of shape (N,) as flags of shape (N, 64)."""
-    octets = np.ascontiguousarray(words, "<u8")[:, None].view(np.uint8)
-    return np.unpackbits(octets, axis=1, bitorder="little").view(np.bool_)
-
-
-def _mixed(
-    column: NDArray[Any], groups: list[NDArray[np.intp]], generator: np.random.Generator
-) -> NDArray[Any]:
-    mixed = column.copy()
-    for rows in groups:
-        mixed[rows] = column[generator.permutation(rows)]
-    return mixed
-
-
-def _scattered(
-    words: Words,
-    places: Words,
-    groups: list[NDArray[np.intp]],
-    generator: np.random.Generator,
-) -> Words:
-    """Exchange squares within a location class and group, where places allow it."""
-    bits, allowed = square_bits(words), square_bits(places)
-    # Squares beyond a smaller board have no class; no label is there to exchange.
-    classes = location_classes()
-    for rows in groups:
-        for each in np.unique(classes):
-            at = np.ix_(rows, np.flatnonzero(classes == each))
-            part, free = bits[at], allowed[at]
-            part[free] = generator.permutation(part[free])
-            bits[at] = part
-    packed = np.packbits(bits, axis=1, bitorder="little")
-    return packed.view("<u8")[:, 0].astype(np.uint64)
