@@ -1,0 +1,127 @@
+"""Scoring channels against labels: effects, nulls, and the labels that remain.
+
+A plain AUROC gives labels to the channels of any network, since most of what labels
+and channels share is the phase of the game. A channel is therefore given a label
+only if its effect
+
+1. is one of rows of the same phase (and, for maps, location class),
+2. is significant against labels permuted by whole games, corrected for all pairs,
+3. is large enough, and larger than in networks with random weights,
+4. is all of that on games that were held out, by the lower end of its interval.
+
+The best label is the channel's name if it leads all others that it is not nested
+with. "unnamed" is a result.
+
+Shapes use N positions, C channels, K labels and n x n squares of the board.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from conceptlrp.evaluation.label_columns import label_columns
+from conceptlrp.evaluation.label_measures import make_halves, score_measure
+from conceptlrp.evaluation.label_names import name_channels
+from conceptlrp.evaluation.label_results import LabelCriteria, LabelScores
+from conceptlrp.evaluation.ranks import Floats, codes
+from conceptlrp.evaluation.resampling import held_out_games
+from conceptlrp.evaluation.significance import benjamini_hochberg
+from conceptlrp.labels import Labels
+
+Tables = Mapping[str, ArrayLike]
+
+
+def score_channels(
+    trained: Tables,
+    random: Sequence[Tables],
+    labels: Labels,
+    games: ArrayLike,
+    phases: ArrayLike,
+    *,
+    criteria: LabelCriteria | None = None,
+) -> LabelScores:
+    """Score every channel of a layer against every label, and name those that can be.
+
+    Parameters
+    ----------
+    trained : mapping of str to array
+        By measure, what is known of the network's channels: values of shape (N, C),
+        such as "activation" or "relevance", or maps of shape (N, C, n, n), such as
+        conditional relevance.
+    random : sequence of such mappings
+        The same of networks of the same shape with random weights, best five or
+        more. Without, nothing guards against labels that any network earns.
+    labels : Labels
+        Labels of the N positions; controls may be among them.
+    games : int array of shape (N,)
+        Game of each position.
+    phases : int array of shape (N,)
+        Strata within which positions are compared, best ``phases(empties, bins=6)``.
+    criteria : LabelCriteria, optional
+        What a label must fulfil.
+
+    Returns
+    -------
+    LabelScores
+        Labels of positions and sets of squares, which count as present or by size,
+        are scored with values; sets of squares are scored with maps.
+
+    Raises
+    ------
+    ValueError
+        Arrays do not fit each other, a value is not finite, or there are too few
+        games to hold some out.
+    """
+    asked = criteria or LabelCriteria()
+    networks = _checked(trained, random, len(labels))
+    held_out = held_out_games(games, share=asked.held_out, seed=asked.seed)
+    game, phase = codes(games), codes(phases)
+    scored = {}
+    for measure, table in networks[0].items():
+        columns = label_columns(labels, phase, game, table)
+        halves = make_halves(columns, held_out, asked)
+        tables = [network[measure] for network in networks]
+        scored[measure] = score_measure(tables, columns, halves, asked)
+    q = benjamini_hochberg(np.stack([each.p for each in scored.values()]))
+    corrected = dict(zip(scored, q, strict=True))
+
+    def arrays(field: str) -> dict[str, Floats]:
+        return {measure: getattr(score, field) for measure, score in scored.items()}
+
+    return LabelScores(
+        labels=labels.names,
+        effect=arrays("effect"),
+        held_out=arrays("held_out"),
+        p=arrays("p"),
+        q=corrected,
+        random=arrays("random"),
+        channels=name_channels(scored, corrected, labels, asked),
+        criteria=asked,
+    )
+
+
+def _checked(
+    trained: Tables, random: Sequence[Tables], n: int
+) -> list[dict[str, NDArray[Any]]]:
+    networks = [
+        {m: np.asarray(t) for m, t in each.items()} for each in (trained, *random)
+    ]
+    if not networks[0]:
+        message = "no measure given, expected such as {'relevance': array of (N, C)}"
+        raise ValueError(message)
+    for network in networks:
+        if set(network) != set(networks[0]):
+            message = (
+                f"a random network has {sorted(network)}, not {sorted(networks[0])}"
+            )
+            raise ValueError(message)
+        for measure, table in network.items():
+            if table.ndim not in (2, 4) or len(table) != n:
+                message = (
+                    f"{measure} has shape {table.shape}, expected ({n}, C) or "
+                    f"({n}, C, n, n)"
+                )
+                raise ValueError(message)
+    return networks
