@@ -15,10 +15,11 @@ from conceptlrp.evaluation.ranks import (
     Floats,
     LabelMatrix,
     centered_ranks,
+    codes,
     effects,
     label_matrix,
 )
-from conceptlrp.labels import Labels, location_classes
+from conceptlrp.labels import LOCATION_CLASSES, Labels, location_classes
 from conceptlrp.othello import count
 
 # Sets of squares that more positions than this have are told apart by size.
@@ -44,6 +45,8 @@ class Columns:
         Stratum and game of each row.
     squares : int
         Rows that each position has.
+    phases : int array of shape (N,)
+        Phase of each position.
     """
 
     names: tuple[str, ...]
@@ -51,6 +54,7 @@ class Columns:
     strata: NDArray[np.intp]
     games: NDArray[np.intp]
     squares: int
+    phases: NDArray[np.intp]
 
     def rows(self, positions: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return the rows of positions, in their order."""
@@ -62,22 +66,22 @@ class Columns:
         rows = self.rows(positions)
         columns = [column[rows] for column in self.columns]
         return Columns(
-            self.names, columns, self.strata[rows], self.games[rows], self.squares
+            self.names,
+            columns,
+            self.strata[rows],
+            self.games[rows],
+            self.squares,
+            self.phases[positions],
         )
 
 
-def label_columns(
-    labels: Labels,
-    phases: NDArray[np.intp],
-    games: NDArray[np.intp],
-    table: NDArray[Any],
+def position_columns(
+    labels: Labels, phases: NDArray[np.intp], games: NDArray[np.intp]
 ) -> Columns:
-    """Return the labels that a table of channels is scored against.
+    """Return the labels that values of positions are scored against.
 
-    Values of positions are scored against all labels, within phases. A set of squares
-    holds where it is not empty; if it hardly ever is, in one of ten positions or
-    fewer, its size is taken. Maps are scored against sets of squares, square by
-    square, within phases and location classes; other labels are left empty.
+    Positions are compared within phases. A set of squares holds where it is not empty;
+    if it hardly ever is, in one of ten positions or fewer, its size is taken.
 
     Parameters
     ----------
@@ -85,25 +89,51 @@ def label_columns(
         Labels of N positions.
     phases, games : int arrays of shape (N,)
         Phase and game of each position.
-    table : array of shape (N, C) or (N, C, n, n)
-        Values or maps.
     """
-    if table.ndim == 2:
-        columns = {**labels.position, **_presence(labels)}
-        ordered = [columns[name] for name in labels.names]
-        return Columns(labels.names, ordered, phases, games, 1)
-    size = table.shape[2]
+    columns = {**labels.position, **_presence(labels)}
+    ordered = [columns[name] for name in labels.names]
+    return Columns(labels.names, ordered, phases, games, 1, phases)
+
+
+def square_columns(
+    labels: Labels,
+    phases: NDArray[np.intp],
+    games: NDArray[np.intp],
+    size: int,
+    within: NDArray[Any] | None = None,
+) -> Columns:
+    """Return the labels that maps are scored against: sets of squares.
+
+    Squares are compared within phases and location classes. Labels of whole positions
+    are left empty.
+
+    Parameters
+    ----------
+    labels : Labels
+        Labels of N positions.
+    phases, games : int arrays of shape (N,)
+        Phase and game of each position.
+    size : int
+        Side of the board.
+    within : array of shape (N, size, size), optional
+        Squares are compared with those of the same value alone.
+    """
     classes = location_classes(size)
     on_board = classes[classes >= 0]
-    strata = phases[:, None] * (int(on_board.max()) + 1) + on_board
-    columns = {
-        name: mask_bits(words[:, None], size).ravel()
-        for name, words in labels.masks.items()
-    }
+    strata = phases[:, None] * len(LOCATION_CLASSES) + on_board
+    if within is not None:
+        kinds = codes(within).reshape(strata.shape)
+        strata = strata * (int(kinds.max(initial=0)) + 1) + kinds
+    masks = labels.masks
     nothing = np.zeros(strata.size, np.bool_)
-    ordered = [columns.get(name, nothing) for name in labels.names]
+    ordered = [
+        mask_bits(masks[name][:, None], size).ravel() if name in masks else nothing
+        for name in labels.names
+    ]
     repeated = np.repeat(games, on_board.size)
-    return Columns(labels.names, ordered, strata.ravel(), repeated, on_board.size)
+    return Columns(
+        labels.names, ordered, strata.ravel(), repeated, on_board.size, phases
+    )
 
 
 def _presence(labels: Labels) -> dict[str, NDArray[Any]]:

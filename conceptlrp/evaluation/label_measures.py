@@ -54,11 +54,11 @@ class Half:
 
     def permutations(self, number: int, seed: int) -> Iterator[NDArray[np.intp]]:
         """Yield permutations of the rows by whole games, boards staying whole."""
-        each = slice(None, None, self.columns.squares)
-        # All squares of a position are of one phase, which that of the first tells.
-        games, phases = self.columns.games[each], self.columns.strata[each]
+        columns = self.columns
+        games = columns.games[:: columns.squares]
         for b in range(number):
-            yield self.columns.rows(game_permutation(games, phases, seed=seed + b))
+            order = game_permutation(games, columns.phases, seed=seed + b)
+            yield columns.rows(order)
 
 
 @dataclass(frozen=True, eq=False)

@@ -123,14 +123,24 @@ class _Naming:
         return max([found[0], *family], key=lambda label: abs(label.correlation))
 
     def rivals(self, channel: int, best: NamedLabel) -> tuple[str, ...]:
-        """Return labels that the best one neither leads nor is nested with."""
-        names, score = self.all_labels.names, self.score
+        """Return labels that the best one does not lead, or is the shadow of.
+
+        A channel that follows mobility a little tells forced moves apart well, since
+        they are its extreme; a number nested with a flag is therefore a rival if the
+        channel's ranks follow it more closely. What networks with random weights
+        show as well, such as relevance that is 0 on empty squares, is no rival.
+        """
+        names, score, lead = self.all_labels.names, self.score, self.asked.lead
         k = names.index(best.label)
+        numeric, nested = score.confirming.matrix.numeric, score.nested[k]
+        closeness = np.abs(score.correlation[channel])
         # The AUROC of a flag says nothing against the correlation of a number.
-        numeric = score.confirming.matrix.numeric[k]
-        sizes = np.abs((score.correlation if numeric else score.effect)[channel])
-        near = (sizes > sizes[k] - self.asked.lead) & ~score.nested[k]
-        near &= ~np.isnan(score.effect[channel])
+        sizes = closeness if numeric[k] else np.abs(score.effect[channel])
+        near = ~nested & (sizes > sizes[k] - lead)
+        if not numeric[k]:
+            near |= nested & numeric & (closeness > closeness[k] + lead)
+        near &= self.q[channel] <= self.asked.false_discoveries
+        near &= np.abs(score.effect[channel]) > score.random
         return tuple(names[j] for j in np.flatnonzero(near) if j != k)
 
     def _interval(

@@ -117,7 +117,8 @@ class ChannelLabels:
         All that fulfil the criteria, best first. A channel with several that do not
         lead one another has labels, but no name.
     rivals : tuple of str
-        Labels that come too near to the best one for it to be the name.
+        Labels that come too near to the best one for it to be the name, or that it
+        is but the extreme of.
     """
 
     channel: int

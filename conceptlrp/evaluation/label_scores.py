@@ -21,7 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.evaluation.label_columns import label_columns
+from conceptlrp.evaluation.label_columns import (
+    Columns,
+    position_columns,
+    square_columns,
+)
 from conceptlrp.evaluation.label_measures import make_halves, score_measure
 from conceptlrp.evaluation.label_names import name_channels
 from conceptlrp.evaluation.label_results import LabelCriteria, LabelScores
@@ -40,6 +44,7 @@ def score_channels(
     games: ArrayLike,
     phases: ArrayLike,
     *,
+    within: ArrayLike | None = None,
     criteria: LabelCriteria | None = None,
 ) -> LabelScores:
     """Score every channel of a layer against every label, and name those that can be.
@@ -49,7 +54,8 @@ def score_channels(
     trained : mapping of str to array
         By measure, what is known of the network's channels: values of shape (N, C),
         such as "activation" or "relevance", or maps of shape (N, C, n, n), such as
-        conditional relevance.
+        conditional relevance: its magnitude asks where a channel looks, its sign
+        what speaks for the target there.
     random : sequence of such mappings
         The same of networks of the same shape with random weights, best five or
         more. Without, nothing guards against labels that any network earns.
@@ -58,7 +64,13 @@ def score_channels(
     games : int array of shape (N,)
         Game of each position.
     phases : int array of shape (N,)
-        Strata within which positions are compared, best ``phases(empties, bins=6)``.
+        Strata within which positions are compared, such as ``phases(empties,
+        bins=6)``; more bins, where there are positions enough, leave less of the
+        phase in what is compared.
+    within : array of shape (N, n, n), optional
+        For maps: squares are compared with those of the same value alone. With
+        ``to_boards(own, opponent)`` the frontier is told from other own discs, and
+        not from empty squares, where relevance may be 0 in any network.
     criteria : LabelCriteria, optional
         What a label must fulfil.
 
@@ -75,12 +87,13 @@ def score_channels(
         games to hold some out.
     """
     asked = criteria or LabelCriteria()
-    networks = _checked(trained, random, len(labels))
-    held_out = held_out_games(games, share=asked.held_out, seed=asked.seed)
-    game, phase = codes(games), codes(phases)
+    networks = _checked(trained, random, labels)
+    game = _numbered("games", games, len(labels))
+    phase = _numbered("phases", phases, len(labels))
+    held_out = held_out_games(game, share=asked.held_out, seed=asked.seed)
     scored = {}
     for measure, table in networks[0].items():
-        columns = label_columns(labels, phase, game, table)
+        columns = _columns(table, labels, phase, game, within)
         halves = make_halves(columns, held_out, asked)
         tables = [network[measure] for network in networks]
         scored[measure] = score_measure(tables, columns, halves, asked)
@@ -103,25 +116,58 @@ def score_channels(
 
 
 def _checked(
-    trained: Tables, random: Sequence[Tables], n: int
+    trained: Tables, random: Sequence[Tables], labels: Labels
 ) -> list[dict[str, NDArray[Any]]]:
-    networks = [
+    """Return the tables as arrays, or say what is wrong with them."""
+    tables = [
         {m: np.asarray(t) for m, t in each.items()} for each in (trained, *random)
     ]
-    if not networks[0]:
-        message = "no measure given, expected such as {'relevance': array of (N, C)}"
+    if not tables[0] or not labels.names:
+        what = "label" if tables[0] else "measure"
+        message = f"no {what} given, expected at least one"
         raise ValueError(message)
-    for network in networks:
-        if set(network) != set(networks[0]):
-            message = (
-                f"a random network has {sorted(network)}, not {sorted(networks[0])}"
-            )
+    for network in tables:
+        if set(network) != set(tables[0]):
+            message = f"a random network has {sorted(network)}, not {sorted(tables[0])}"
             raise ValueError(message)
         for measure, table in network.items():
-            if table.ndim not in (2, 4) or len(table) != n:
-                message = (
-                    f"{measure} has shape {table.shape}, expected ({n}, C) or "
-                    f"({n}, C, n, n)"
-                )
-                raise ValueError(message)
-    return networks
+            _check_table(measure, table, len(labels))
+    channels = {measure: table.shape[1] for measure, table in tables[0].items()}
+    if len(set(channels.values())) > 1:
+        message = f"measures are of different numbers of channels: {channels}"
+        raise ValueError(message)
+    return tables
+
+
+def _columns(
+    table: NDArray[Any],
+    labels: Labels,
+    phase: NDArray[np.intp],
+    game: NDArray[np.intp],
+    within: ArrayLike | None,
+) -> Columns:
+    if table.ndim == 2:
+        return position_columns(labels, phase, game)
+    squares, kinds = (len(labels), *table.shape[2:]), None
+    if within is not None:
+        kinds = np.asarray(within)
+        if kinds.shape != squares:
+            message = f"within has shape {kinds.shape}, expected {squares}"
+            raise ValueError(message)
+    return square_columns(labels, phase, game, table.shape[2], kinds)
+
+
+def _check_table(measure: str, table: NDArray[Any], n: int) -> None:
+    if table.ndim not in (2, 4) or len(table) != n:
+        message = (
+            f"{measure} has shape {table.shape}, expected ({n}, C) or ({n}, C, n, n)"
+        )
+        raise ValueError(message)
+
+
+def _numbered(name: str, given: ArrayLike, n: int) -> NDArray[np.intp]:
+    """Return games or phases numbered from 0, one a position."""
+    if np.shape(given) != (n,):
+        message = f"{name} have shape {np.shape(given)}, expected ({n},)"
+        raise ValueError(message)
+    return codes(given)

@@ -7,7 +7,7 @@ position; one of kind "square" or "move" is a set of squares, as a bitboard.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from inspect import getdoc
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from numpy.typing import NDArray
 
@@ -15,8 +15,6 @@ from conceptlrp.labels.facts import Facts
 
 Kind: TypeAlias = Literal["bool", "number", "square", "move"]
 Definition: TypeAlias = Callable[[Facts], NDArray[Any]]
-
-KINDS: Final = ("bool", "number", "square", "move")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from conceptlrp.labels import (
     phases,
     random_twins,
 )
-from conceptlrp.othello import Corpus
+from conceptlrp.othello import Corpus, to_boards
 from tests.othello.playouts import random_games
 
 QUICK = LabelCriteria(permutations=60, replicates=100)
@@ -97,11 +97,12 @@ def maps(corpus: Corpus, labels: Labels) -> np.ndarray:
 @pytest.fixture(scope="module")
 def map_scores(corpus, labels, strata, maps) -> LabelScores:
     rows = slice(0, 800)
+    named = Labels({"mobility": labels.position["mobility"]}, labels.square, {})
     random = np.random.default_rng(6).normal(size=(800, 4, 8, 8))
     return score_channels(
         {"map": maps[rows]},
         [{"map": random}],
-        labels.take(rows),
+        named.take(rows),
         corpus.game[rows],
         strata[rows],
         criteria=replace(QUICK, permutations=20, replicates=50),
@@ -163,6 +164,36 @@ def test_a_name_needs_a_lead_over_labels_that_are_not_nested(
     assert channel.rivals
 
 
+def test_a_flag_is_no_name_for_a_channel_that_follows_its_number(
+    corpus, labels, strata
+):
+    number = np.random.default_rng(11).normal(size=len(labels))
+    extreme = Labels({"number": number, "extreme": number > 2}, {}, {})
+    weakly = noisy(number, 12, noise=2.0)[:, None]
+
+    found = score_channels(
+        {"relevance": weakly}, [], extreme, corpus.game, strata, criteria=QUICK
+    )
+
+    channel = found.channels[0]
+    assert [named.label for named in channel.labels] == ["extreme"]
+    assert (channel.name, channel.rivals) == (UNNAMED, ("number",))
+
+
+def test_of_nested_labels_the_one_that_a_channel_follows_is_its_name(
+    corpus, labels, strata
+):
+    number = np.random.default_rng(11).normal(size=len(labels))
+    extreme = Labels({"number": number, "extreme": number > 2}, {}, {})
+    both = np.stack([noisy(number, 12), noisy(number > 2, 13)], axis=1)
+
+    found = score_channels(
+        {"relevance": both}, [], extreme, corpus.game, strata, criteria=QUICK
+    )
+
+    assert found.names == ("number", "extreme")
+
+
 def test_a_label_must_exceed_what_networks_with_random_weights_have(
     corpus, labels, strata, trained
 ):
@@ -205,6 +236,61 @@ def test_a_map_says_how_its_squares_agree_with_the_label(map_scores: LabelScores
     assert best.within_board > 0.99
     assert best.iou > 0.9
     assert 0.5 < best.share < 1
+
+
+def test_the_last_move_scores_only_where_discs_are_compared_with_empty_squares(
+    corpus, labels, strata
+):
+    boards = to_boards(corpus.own, corpus.opponent)[:800]
+    # Relevance as any network has it: of any size on discs, 0 on empty squares.
+    looks = np.abs(np.random.default_rng(8).normal(size=boards.shape) * (boards != 0))
+    last_move = Labels({}, {"last move": labels.square["last move"][:800]}, {})
+    asked = replace(QUICK, permutations=20)
+
+    effects = [
+        score_channels(
+            {"map": looks[:, None]},
+            [],
+            last_move,
+            corpus.game[:800],
+            strata[:800],
+            within=within,
+            criteria=asked,
+        ).effect["map"][0, 0]
+        for within in (None, boards)
+    ]
+
+    assert effects[0] > 0.3
+    assert abs(effects[1]) < 0.1
+
+
+def test_kinds_of_squares_of_other_positions_are_refused(corpus, labels, strata, maps):
+    with pytest.raises(ValueError, match=r"within has shape \(3, 8, 8\), expected"):
+        score_channels(
+            {"map": maps}, [], labels, corpus.game, strata, within=np.zeros((3, 8, 8))
+        )
+
+
+def test_what_random_networks_show_as_well_is_no_rival(corpus, labels, strata):
+    corners = labels.square["own corners"] != 0
+    both = noisy(corners, 1) + 2 * noisy(labels.position["mobility"], 2)
+    mobile = noisy(labels.position["mobility"], 3, noise=0.01)
+
+    alone, guarded = (
+        score_channels(
+            {"relevance": both[:, None]},
+            random,
+            labels,
+            corpus.game,
+            strata,
+            criteria=replace(QUICK, effect=0.2),
+        ).channels[0]
+        for random in ([], [{"relevance": mobile[:, None]}])
+    )
+
+    assert alone.labels[0].label in ("mobility", "moves")
+    assert guarded.labels[0].label in ("own corners", "own stable discs")
+    assert not {"mobility", "moves"} & set(guarded.rivals)
 
 
 def test_labels_of_whole_positions_are_not_scored_with_maps(map_scores: LabelScores):
@@ -289,5 +375,42 @@ def test_random_networks_must_have_the_same_measures(corpus, labels, strata, tra
 
 
 def test_nothing_to_score_is_refused(corpus, labels, strata):
-    with pytest.raises(ValueError, match="no measure given"):
+    with pytest.raises(ValueError, match="no measure given, expected at least one"):
         score_channels({}, [], labels, corpus.game, strata)
+
+
+def test_no_labels_are_refused(corpus, strata, trained):
+    with pytest.raises(ValueError, match="no label given"):
+        score_channels({"relevance": trained}, [], Labels({}, {}, {}), [], [])
+
+
+def test_measures_of_other_channels_are_refused(corpus, labels, strata, trained):
+    measures = {"activation": trained, "relevance": trained[:, :2]}
+
+    with pytest.raises(ValueError, match="'activation': 6, 'relevance': 2"):
+        score_channels(measures, [], labels, corpus.game, strata)
+
+
+def test_games_of_other_positions_are_refused(corpus, labels, strata, trained):
+    with pytest.raises(ValueError, match=r"games have shape \(3,\), expected"):
+        score_channels({"relevance": trained}, [], labels, [1, 2, 3], strata)
+
+
+def test_maps_of_the_small_board_are_scored():
+    corpus = Corpus.from_games(random_games(60, seed=3, size=6)).sample(500, seed=0)
+    labels = label(corpus, ["own discs", "own frontier"])
+    discs = mask_bits(labels.square["own discs"][:, None], 6)[:, :, 0]
+    maps = discs.reshape(-1, 1, 6, 6) + 0.1 * np.random.default_rng(0).normal(
+        size=(500, 1, 6, 6)
+    )
+
+    found = score_channels(
+        {"map": maps},
+        [],
+        labels,
+        corpus.game,
+        phases(32 - corpus.ply, size=6),
+        criteria=replace(QUICK, permutations=20, replicates=20),
+    )
+
+    assert found.names == ("own discs",)

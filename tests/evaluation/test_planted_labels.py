@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation import UNNAMED, LabelCriteria, LabelScores, score_channels
-from tests.evaluation.planted import Planted, make_planted
+from conceptlrp.evaluation import (
+    UNNAMED,
+    LabelCriteria,
+    LabelScores,
+    causal_check,
+    phase_matched,
+    score_channels,
+)
+from tests.evaluation.planted import Planted, ablation_effects, make_planted
 
 LAYERS = ("conv2", "conv3")
 DISTRACTORS = 8
@@ -89,3 +96,19 @@ def test_channels_of_a_network_with_random_weights_are_hardly_ever_labelled(
         labelled.append(scored(planted, network, others, layer).labelled)
 
     assert np.mean(labelled) <= 0.05
+
+
+def test_ablating_a_detector_matters_where_its_label_holds(planted: Planted):
+    detector = planted.network.detectors[0]
+    flags = planted.labels.position[f"planted: {detector.pattern.name}"]
+    rows = phase_matched(flags, planted.phases, seed=1)
+
+    effects = ablation_effects(
+        planted.network.network, planted.corpus, detector.channel
+    )
+
+    assert detector.layer == "conv2"
+    assert causal_check(*(effects[each] for each in rows)).passed
+    control = np.random.default_rng(0).permutation(flags)
+    rows = phase_matched(control, planted.phases, seed=1)
+    assert not causal_check(*(effects[each] for each in rows)).passed
