@@ -17,7 +17,7 @@ from conceptlrp.evaluation.masks import (
 from conceptlrp.evaluation.ranks import stratified_auroc, stratified_correlation
 from conceptlrp.evaluation.resampling import (
     bootstrap_effects,
-    game_permutation,
+    exchanged_games,
     held_out_games,
 )
 from conceptlrp.evaluation.significance import benjamini_hochberg, permutation_p
@@ -32,7 +32,7 @@ __all__ = [
     "benjamini_hochberg",
     "bootstrap_effects",
     "causal_check",
-    "game_permutation",
+    "exchanged_games",
     "held_out_games",
     "permutation_p",
     "phase_matched",

@@ -17,15 +17,15 @@ from conceptlrp.evaluation.label_columns import (
     testable_labels,
 )
 from conceptlrp.evaluation.label_results import LabelCriteria
+from conceptlrp.evaluation.null import null_effects
 from conceptlrp.evaluation.ranks import (
     Floats,
     LabelMatrix,
     centered_ranks,
     effects,
     label_matrix,
-    null_effects,
 )
-from conceptlrp.evaluation.resampling import game_permutation
+from conceptlrp.evaluation.resampling import exchanged_games
 from conceptlrp.evaluation.significance import permutation_p
 
 
@@ -52,12 +52,12 @@ class Half:
         rows = flat_table(table[self.positions])
         return centered_ranks(rows, self.columns.strata)
 
-    def permutations(self, number: int, seed: int) -> Iterator[NDArray[np.intp]]:
-        """Yield permutations of the rows by whole games, boards staying whole."""
+    def exchanges(self, number: int, seed: int) -> Iterator[NDArray[np.intp]]:
+        """Yield exchanges of the rows by whole games, boards staying whole."""
         columns = self.columns
         games = columns.games[:: columns.squares]
         for b in range(number):
-            order = game_permutation(games, columns.phases, seed=seed + b)
+            order = exchanged_games(games, columns.phases, seed=seed + b)
             yield columns.rows(order)
 
 
@@ -128,8 +128,8 @@ def score_measure(
     )
     ranks = halves[0].ranks(tables[0])
     effect = np.where(good, effects(ranks, halves[0].matrix), np.nan)
-    orders = halves[0].permutations(asked.permutations, asked.seed + 1)
-    null = null_effects(ranks, halves[0].matrix, orders)
+    exchanges = halves[0].exchanges(asked.permutations, asked.seed + 1)
+    null = null_effects(ranks, halves[0].matrix, halves[0].columns.games, exchanges)
     held_out = effects(halves[1].ranks(tables[0]), halves[1].matrix)
     random = [largest_effects(tables[1:], half) for half in halves]
     return MeasureScore(
@@ -137,7 +137,7 @@ def score_measure(
         confirming=halves[1],
         effect=effect,
         held_out=np.where(good, held_out, np.nan),
-        p=permutation_p(effect, *null, asked.permutations),
+        p=permutation_p(effect, null.mean, null.deviation, null.freedom),
         correlation=correlations(ranks, halves[0].columns),
         random=np.where(good, np.max(random, axis=0), np.nan),
         nested=nested_labels(columns),

@@ -5,7 +5,7 @@ and channels share is the phase of the game. A channel is therefore given a labe
 only if its effect
 
 1. is one of rows of the same phase (and, for maps, location class),
-2. is significant against labels permuted by whole games, corrected for all pairs,
+2. is significant against labels exchanged by whole games, corrected for all pairs,
 3. is large enough, and larger than in networks with random weights,
 4. is all of that on games that were held out, by the lower end of its interval.
 

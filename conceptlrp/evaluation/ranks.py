@@ -6,7 +6,6 @@ rows of one stratum are compared with each other, so what varies between strata 
 half, exactly.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,14 +31,14 @@ class LabelMatrix:
         cannot be tested.
     numeric : bool of shape (K,)
         Which labels are numbers.
-    inverse_size : float32 of shape (n,)
-        One by the number of rows in the row's stratum.
+    strata : int of shape (n,)
+        Stratum of each row, numbered from 0 without gaps.
     """
 
     weights: NDArray[np.float32]
     bottom: Floats
     numeric: NDArray[np.bool_]
-    inverse_size: NDArray[np.float32]
+    strata: NDArray[np.intp]
 
 
 def stratified_auroc(values: ArrayLike, flags: ArrayLike, strata: ArrayLike) -> Floats:
@@ -180,7 +179,7 @@ def label_matrix(
             kept = (share >= prevalence) & (1 - share >= prevalence)
             weights[:, k] = 2 * (column & kept[groups])
             bottom[k] = (having * (size - having))[kept].sum()
-    return LabelMatrix(weights, bottom, numeric, (1 / size[groups]).astype(np.float32))
+    return LabelMatrix(weights, bottom, numeric, groups)
 
 
 def effects(ranks: NDArray[np.float32], matrix: LabelMatrix) -> Floats:
@@ -201,37 +200,7 @@ def effects(ranks: NDArray[np.float32], matrix: LabelMatrix) -> Floats:
     wide, blocks = matrix.weights.astype(np.float64), range(0, ranks.shape[1], 32)
     top = [ranks[:, b : b + 32].T.astype(np.float64) @ wide for b in blocks]
     empty = np.empty((0, wide.shape[1]))
-    return np.concatenate([empty, *top]) / _bottom(ranks, matrix)
-
-
-def null_effects(
-    ranks: NDArray[np.float32],
-    matrix: LabelMatrix,
-    orders: Iterable[NDArray[np.intp]],
-) -> tuple[Floats, Floats]:
-    """Compute mean and standard deviation of effects over permutations of labels.
-
-    Parameters
-    ----------
-    ranks : float32 of shape (n, C)
-        From `centered_ranks`.
-    matrix : LabelMatrix
-        The labels.
-    orders : iterable of int arrays of shape (n,)
-        At least two permutations within strata.
-    """
-    shape = ranks.shape[1], len(matrix.bottom)
-    total, square, bottom = np.zeros(shape), np.zeros(shape), _bottom(ranks, matrix)
-    number = 0
-    for order in orders:
-        # Sums of float32 are exact enough for a null distribution.
-        found = (ranks.T @ matrix.weights[order]).astype(np.float64) / bottom
-        total += found
-        square += np.square(found)
-        number += 1
-    mean = total / number
-    variance = (square - number * np.square(mean)) / (number - 1)
-    return mean, np.sqrt(np.maximum(variance, 0))
+    return np.concatenate([empty, *top]) / effect_bottom(ranks, matrix, matrix.bottom)
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,12 +260,24 @@ def codes(strata: ArrayLike) -> NDArray[np.intp]:
     return np.unique(np.asarray(strata), return_inverse=True)[1].astype(np.intp)
 
 
-def _bottom(ranks: NDArray[np.float32], matrix: LabelMatrix) -> Floats:
-    """Return what effects are divided by: NaN for labels that cannot be tested."""
-    spread = np.sqrt(
-        np.einsum("nc,nc,n->c", ranks, ranks, np.square(matrix.inverse_size))
-    ).astype(np.float64)
+def effect_bottom(
+    ranks: NDArray[np.float32], matrix: LabelMatrix, pairs: Floats
+) -> Floats:
+    """Return what sums of ranks are divided by: NaN for labels without any pairs.
+
+    Parameters
+    ----------
+    ranks : float32 of shape (n, C)
+        From `centered_ranks`.
+    matrix : LabelMatrix
+        The labels.
+    pairs : float64 of shape (K,)
+        As the matrix's ``bottom``.
+    """
+    inverse = (1 / np.bincount(matrix.strata))[matrix.strata].astype(np.float32)
+    squares = np.einsum("nc,nc,n->c", ranks, ranks, np.square(inverse))
+    spread = np.sqrt(squares).astype(np.float64)
     # A constant channel has ranks of 0 alone: its effect is 0 by any divisor.
     spread[spread == 0] = 1
-    bottom = np.where(matrix.bottom > 0, matrix.bottom, np.nan)
+    bottom = np.where(pairs > 0, pairs, np.nan)
     return np.where(matrix.numeric, spread[:, None] * bottom, bottom)

@@ -58,33 +58,49 @@ def held_out_games(
     return chosen
 
 
-def game_permutation(
+def exchanged_games(
     games: ArrayLike, strata: ArrayLike, *, seed: int = 0
 ) -> NDArray[np.intp]:
-    """Permute rows within strata, rows of one game and stratum staying in order.
+    """Give the rows of each game those of another game, stratum by stratum.
 
-    Each stratum's rows are laid out game by game, once in the games' own order and
-    once in a random one, the same for all strata, and the one is given to the other.
-    Where games have equally many rows this exchanges whole games.
+    Games stand in a circle in random order. In each stratum a game gets the rows of
+    the next one in the circle that has any there, in their order; those of a longer
+    or shorter game are thinned out or repeated evenly. Where games have equally many
+    rows of every stratum this permutes whole games.
 
     Parameters
     ----------
     games, strata : int arrays of shape (n,)
         Game and stratum of each row.
     seed : int
-        The same seed gives the same permutation.
+        The same seed exchanges the same games.
 
     Returns
     -------
     int of shape (n,)
-        ``labels[permutation]`` are labels under the null hypothesis that within a
-        stratum they have nothing to do with the game they stand in.
+        ``labels[rows]`` are labels under the null hypothesis that within a stratum
+        they have nothing to do with the game they stand in.
     """
     game, stratum = codes(games), codes(strata)
     lots = np.random.default_rng(seed).permutation(int(game.max(initial=-1)) + 1)
-    permutation = np.empty(len(game), np.intp)
-    permutation[np.lexsort((game, stratum))] = np.lexsort((lots[game], stratum))
-    return permutation
+    layout = np.lexsort((lots[game], stratum))
+    changes = [np.diff(each[layout], prepend=-1) != 0 for each in (game, stratum)]
+    first = np.flatnonzero(changes[0] | changes[1])
+    size = np.diff(first, append=len(game))
+    block = np.repeat(np.arange(len(first)), size)
+    source = _next_in_circle(stratum[layout][first])[block]
+    place = (np.arange(len(game)) - first[block]) * size[source] // size[block]
+    rows = np.empty(len(game), np.intp)
+    rows[layout] = layout[first[source] + place]
+    return rows
+
+
+def _next_in_circle(strata: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the block after each, that after the last of a stratum being its first."""
+    following = np.arange(1, len(strata) + 1)
+    starts = np.flatnonzero(np.diff(strata, prepend=-1))
+    following[np.append(starts[1:], len(strata)) - 1] = starts
+    return following
 
 
 def bootstrap_effects(

@@ -7,7 +7,7 @@ from conceptlrp.evaluation.ranks import Floats
 
 
 def permutation_p(
-    effect: ArrayLike, mean: ArrayLike, deviation: ArrayLike, permutations: int
+    effect: ArrayLike, mean: ArrayLike, deviation: ArrayLike, freedom: int
 ) -> Floats:
     """Compute two-sided p-values from the moments of a permutation null.
 
@@ -21,8 +21,8 @@ def permutation_p(
     ----------
     effect, mean, deviation : float arrays of one shape
         Effects, and mean and standard deviation of them under permutation.
-    permutations : int
-        How many permutations B there were, at least 2.
+    freedom : int
+        Degrees of freedom B - 1, at least 1.
 
     Returns
     -------
@@ -32,12 +32,12 @@ def permutation_p(
     from scipy.stats import t as student  # type: ignore[import-untyped]
 
     difference = np.abs(np.asarray(effect, np.float64) - np.asarray(mean, np.float64))
-    scale = np.asarray(deviation, np.float64) * np.sqrt(1 + 1 / permutations)
+    scale = np.asarray(deviation, np.float64) * np.sqrt(1 + 1 / (freedom + 1))
     # Sums of float32 leave rounding in an effect that is the same every time.
     noise = 1e-6
     distance = difference / np.maximum(scale, noise)
     distance = np.where(difference <= noise, 0.0, distance)
-    p: Floats = 2 * student.sf(distance, permutations - 1)
+    p: Floats = 2 * student.sf(distance, freedom)
     return np.where(np.isnan(difference), np.nan, p)
 
 

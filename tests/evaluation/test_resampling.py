@@ -3,7 +3,7 @@ import pytest
 
 from conceptlrp.evaluation import (
     bootstrap_effects,
-    game_permutation,
+    exchanged_games,
     held_out_games,
     stratified_auroc,
     stratified_correlation,
@@ -25,25 +25,37 @@ def test_one_game_cannot_be_divided():
         held_out_games([4, 4, 4])
 
 
-def test_a_permutation_keeps_strata_and_gives_each_row_once():
+def test_an_exchange_keeps_strata_and_changes_games():
     random = np.random.default_rng(0)
     games, strata = random.integers(0, 9, 200), random.integers(0, 4, 200)
 
-    found = game_permutation(games, strata, seed=5)
+    found = exchanged_games(games, strata, seed=5)
 
-    assert sorted(found) == list(range(200))
     np.testing.assert_array_equal(strata[found], strata)
+    assert (games[found] != games).all()
+    for block in {(g, s) for g, s in zip(games, strata, strict=True)}:
+        rows = found[(games == block[0]) & (strata == block[1])]
+        assert len(set(games[rows])) == 1
+        assert (np.diff(rows) >= 0).all()
 
 
 def test_games_of_equal_length_change_places_as_a_whole():
     games, strata = np.repeat(np.arange(6), 10), np.tile(np.repeat([0, 1], 5), 6)
 
-    found = game_permutation(games, strata, seed=2).reshape(6, 10)
+    found = exchanged_games(games, strata, seed=2).reshape(6, 10)
 
     sources = found // 10
     assert (sources == sources[:, :1]).all()
     np.testing.assert_array_equal(found % 10, np.tile(np.arange(10), (6, 1)))
     assert sorted(sources[:, 0]) == list(range(6))
+
+
+def test_a_longer_game_is_thinned_out_and_a_shorter_one_repeated():
+    games = np.array([0, 0, 1, 1, 1, 1])
+
+    found = exchanged_games(games, np.zeros(6, int))
+
+    assert found.tolist() == [2, 4, 0, 0, 1, 1]
 
 
 def test_a_bootstrap_equals_effects_of_rows_drawn():
