@@ -45,8 +45,6 @@ class Columns:
         Stratum and game of each row.
     squares : int
         Rows that each position has.
-    phases : int array of shape (N,)
-        Phase of each position.
     """
 
     names: tuple[str, ...]
@@ -54,7 +52,6 @@ class Columns:
     strata: NDArray[np.intp]
     games: NDArray[np.intp]
     squares: int
-    phases: NDArray[np.intp]
 
     def rows(self, positions: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return the rows of positions, in their order."""
@@ -71,7 +68,6 @@ class Columns:
             self.strata[rows],
             self.games[rows],
             self.squares,
-            self.phases[positions],
         )
 
 
@@ -92,7 +88,7 @@ def position_columns(
     """
     columns = {**labels.position, **_presence(labels)}
     ordered = [columns[name] for name in labels.names]
-    return Columns(labels.names, ordered, phases, games, 1, phases)
+    return Columns(labels.names, ordered, phases, games, 1)
 
 
 def square_columns(
@@ -131,9 +127,7 @@ def square_columns(
         for name in labels.names
     ]
     repeated = np.repeat(games, on_board.size)
-    return Columns(
-        labels.names, ordered, strata.ravel(), repeated, on_board.size, phases
-    )
+    return Columns(labels.names, ordered, strata.ravel(), repeated, on_board.size)
 
 
 def _presence(labels: Labels) -> dict[str, NDArray[Any]]:

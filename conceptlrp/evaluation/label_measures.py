@@ -53,12 +53,10 @@ class Half:
         return centered_ranks(rows, self.columns.strata)
 
     def exchanges(self, number: int, seed: int) -> Iterator[NDArray[np.intp]]:
-        """Yield exchanges of the rows by whole games, boards staying whole."""
-        columns = self.columns
-        games = columns.games[:: columns.squares]
+        """Yield exchanges of rows between games, within strata."""
+        games, strata = self.columns.games, self.columns.strata
         for b in range(number):
-            order = exchanged_games(games, columns.phases, seed=seed + b)
-            yield columns.rows(order)
+            yield exchanged_games(games, strata, seed=seed + b)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +144,10 @@ def score_measure(
 
 def correlations(ranks: NDArray[np.float32], columns: Columns) -> Floats:
     """Return correlations of ranks with labels, flags being numbers, (C, K)."""
-    numbers = [column.astype(np.int16) for column in columns.columns]
+    numbers = [
+        column.astype(np.int8) if column.dtype == np.bool_ else column
+        for column in columns.columns
+    ]
     return effects(ranks, label_matrix(numbers, columns.strata))
 
 

@@ -1,4 +1,4 @@
-"""Resampling whole games: held-out halves, permutations, bootstrap.
+"""Resampling whole games: held-out halves, exchanges, bootstrap.
 
 Positions of one game resemble each other, so games and not positions are drawn.
 Shapes use n rows, B replicates and K labels.
@@ -146,9 +146,7 @@ def bootstrap_effects(
         drawn = generator.integers(0, number, (min(chunk, replicates - first), number))
         weights = np.stack([np.bincount(row, minlength=number) for row in drawn])
         rows = weights[:, game].astype(np.float64)
-        parts.append(
-            _weighted_effects(np.asarray(values), columns, groups, rows, matrix)
-        )
+        parts.append(_weighted_effects(np.asarray(values), columns, rows, matrix))
     return np.concatenate(parts)
 
 
@@ -176,42 +174,34 @@ def interval(replicates: Floats, confidence: float = 0.95) -> tuple[Floats, Floa
 def _weighted_effects(
     values: NDArray[Any],
     columns: list[NDArray[Any]],
-    groups: NDArray[np.intp],
     weights: Floats,
     matrix: LabelMatrix,
 ) -> Floats:
     """Compute effects, rows counting by weights of shape (B, n)."""
-    ranks, total = _weighted_ranks(values, groups, weights)
+    strata = matrix.strata
+    ranks, total = _weighted_ranks(values, strata, weights)
     found = np.empty((len(weights), len(columns)))
     for k, column in enumerate(columns):
         if matrix.numeric[k]:
-            other = _weighted_ranks(column, groups, weights)[0] / total
+            other = _weighted_ranks(column, strata, weights)[0] / total
             found[:, k] = _correlation(ranks / total, other, weights)
         else:
             # A flag's weight is 0 in strata that are left out.
-            having = weights * (matrix.weights[:, k] > 0)
-            top = 2 * np.einsum("bn,bn->b", having, ranks)
-            found[:, k] = _ratio(
-                top, _pairs(having, column, groups, weights, matrix, k)
-            )
+            flags = matrix.weights[:, k] > 0
+            top = 2 * np.einsum("bn,bn->b", weights * flags, ranks)
+            found[:, k] = _ratio(top, _pairs(flags, strata, weights))
     return found
 
 
 def _pairs(
-    having: Floats,
-    column: NDArray[np.bool_],
-    groups: NDArray[np.intp],
-    weights: Floats,
-    matrix: LabelMatrix,
-    k: int,
+    flags: NDArray[np.bool_], strata: NDArray[np.intp], weights: Floats
 ) -> Floats:
-    """Count pairs of rows with and without a label in the strata that are kept."""
-    kept = np.zeros(int(groups.max()) + 1, np.bool_)
-    kept[groups[matrix.weights[:, k] > 0]] = True
-    indicator = np.eye(len(kept))[groups]
-    with_label = having @ indicator
-    without = (weights * ~column) @ indicator
-    pairs: Floats = (with_label * without)[:, kept].sum(axis=1)
+    """Count pairs of rows with and without a label in the strata that have it."""
+    having = np.unique(strata[flags])
+    indicator = (strata[:, None] == having).astype(np.float64)
+    with_label = (weights * flags) @ indicator
+    without = (weights * ~flags) @ indicator
+    pairs: Floats = (with_label * without).sum(axis=1)
     return pairs
 
 

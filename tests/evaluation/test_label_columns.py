@@ -91,7 +91,6 @@ def test_taking_positions_takes_all_their_squares(squares: Columns):
 
     whole = squares.columns[k].reshape(600, 64)
     np.testing.assert_array_equal(taken.columns[k].reshape(2, 64), whole[[7, 2]])
-    np.testing.assert_array_equal(taken.phases, squares.phases[[7, 2]])
 
 
 def test_a_label_is_nested_in_one_that_it_implies(nested):
