@@ -85,6 +85,20 @@ def score_channels(
     ValueError
         Arrays do not fit each other, a value is not finite, or there are too few
         games to hold some out.
+
+    Examples
+    --------
+    A channel that is active where the side to move has a corner:
+
+    >>> from conceptlrp.labels import label, phases
+    >>> from conceptlrp.networks import demo_corpus
+    >>> positions = demo_corpus().sample(2000)
+    >>> labels = label(positions, ["own corners", "own X-squares", "mobility"])
+    >>> active = (labels.square["own corners"] != 0).astype(float)
+    >>> sixths = phases(60 - positions.ply, bins=6)
+    >>> tables = {"activation": active[:, None]}
+    >>> score_channels(tables, [], labels, positions.game, sixths).names
+    ('own corners',)
     """
     asked = criteria or LabelCriteria()
     networks = _checked(trained, random, labels)
