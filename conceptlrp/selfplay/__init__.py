@@ -1,6 +1,7 @@
 """Play and training: networks learn from games, players meet in the arena."""
 
 from conceptlrp.selfplay.arena import MatchResult, match, play_games, random_openings
+from conceptlrp.selfplay.endgame import EndgameSolver, Solution
 from conceptlrp.selfplay.evaluation import Evaluation, evaluate
 from conceptlrp.selfplay.evaluators import Evaluator, NetworkEvaluator
 from conceptlrp.selfplay.game_record import read_self_play, record_self_play
@@ -27,6 +28,7 @@ from conceptlrp.selfplay.self_play import (
 from conceptlrp.selfplay.training import SupervisedTraining, train, train_supervised
 
 __all__ = [
+    "EndgameSolver",
     "Evaluation",
     "Evaluator",
     "GreedyPlayer",
@@ -41,6 +43,7 @@ __all__ = [
     "SearchResult",
     "SelfPlayGames",
     "SelfPlayOptions",
+    "Solution",
     "SupervisedTraining",
     "TrainingOptions",
     "TrainingRecord",
