@@ -13,7 +13,8 @@
     ├── CompositeError (ValueError)     an unknown composite or an unsuitable rule
     ├── LayerError (ValueError)         a layer or channel that the network lacks
     ├── TargetError (ValueError)        an output that cannot be a target
-    └── ClusteringError (ValueError)    positions that cannot be clustered
+    ├── ClusteringError (ValueError)    positions that cannot be clustered
+    └── EngineError (RuntimeError)      a game engine that fails or breaks the rules
 
 Messages are lower case, without a full stop: what was found, what was
 expected, what to do. The command line prints one as a single line.
@@ -74,3 +75,7 @@ class TargetError(ConceptLRPError, ValueError):
 
 class ClusteringError(ConceptLRPError, ValueError):
     """Positions that cannot be clustered."""
+
+
+class EngineError(ConceptLRPError, RuntimeError):
+    """A game engine that cannot be started, ends, hangs, or breaks the rules."""

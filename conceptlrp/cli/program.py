@@ -7,6 +7,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from conceptlrp import __version__
+from conceptlrp.cli.arena import arena
 from conceptlrp.cli.concepts import atlas, cluster, demo
 from conceptlrp.cli.games import corpus, train
 from conceptlrp.cli.relevance import attribute
@@ -72,5 +73,5 @@ def _root(
         typer.echo(f"conceptlrp {__version__}")
 
 
-for _verb in (corpus, train, selfplay, attribute, top, cluster, atlas, demo):
+for _verb in (corpus, train, selfplay, arena, attribute, top, cluster, atlas, demo):
     app.command()(_verb)

@@ -6,11 +6,16 @@ from conceptlrp.selfplay.evaluation import Evaluation, evaluate
 from conceptlrp.selfplay.evaluators import Evaluator, NetworkEvaluator
 from conceptlrp.selfplay.game_record import read_self_play, record_self_play
 from conceptlrp.selfplay.games import sample_games
+from conceptlrp.selfplay.gtp import GtpEngine, GtpPlayer
+from conceptlrp.selfplay.match_record import record_match
 from conceptlrp.selfplay.players import (
     GreedyPlayer,
+    HistoryPlayer,
+    MobilityPlayer,
     NetworkPlayer,
     Player,
     RandomPlayer,
+    SearchPlayer,
 )
 from conceptlrp.selfplay.progress import Progress, TrainingOptions, TrainingRecord
 from conceptlrp.selfplay.reference_search import ReferenceSearch
@@ -32,7 +37,11 @@ __all__ = [
     "Evaluation",
     "Evaluator",
     "GreedyPlayer",
+    "GtpEngine",
+    "GtpPlayer",
+    "HistoryPlayer",
     "MatchResult",
+    "MobilityPlayer",
     "NetworkEvaluator",
     "NetworkPlayer",
     "Player",
@@ -40,6 +49,7 @@ __all__ = [
     "RandomPlayer",
     "ReferenceSearch",
     "SearchOptions",
+    "SearchPlayer",
     "SearchResult",
     "SelfPlayGames",
     "SelfPlayOptions",
@@ -53,6 +63,7 @@ __all__ = [
     "play_games",
     "random_openings",
     "read_self_play",
+    "record_match",
     "record_self_play",
     "sample_games",
     "search",
