@@ -13,6 +13,7 @@ from conceptlrp.cli.games import corpus, train
 from conceptlrp.cli.relevance import attribute
 from conceptlrp.cli.selfplay import selfplay
 from conceptlrp.cli.stores import top
+from conceptlrp.cli.strength import strength
 from conceptlrp.errors import ConceptLRPError
 
 app = typer.Typer(
@@ -73,5 +74,7 @@ def _root(
         typer.echo(f"conceptlrp {__version__}")
 
 
-for _verb in (corpus, train, selfplay, arena, attribute, top, cluster, atlas, demo):
+_GAMES = (corpus, train, selfplay, arena, strength)
+_RELEVANCE = (attribute, top, cluster, atlas, demo)
+for _verb in (*_GAMES, *_RELEVANCE):
     app.command()(_verb)

@@ -2,6 +2,11 @@
 
 from conceptlrp.selfplay.arena import MatchResult, match, play_games, random_openings
 from conceptlrp.selfplay.endgame import EndgameSolver, Solution
+from conceptlrp.selfplay.endgame_play import (
+    EndgameResult,
+    endgame_positions,
+    play_endgames,
+)
 from conceptlrp.selfplay.evaluation import Evaluation, evaluate
 from conceptlrp.selfplay.evaluators import Evaluator, NetworkEvaluator
 from conceptlrp.selfplay.game_record import read_self_play, record_self_play
@@ -30,9 +35,11 @@ from conceptlrp.selfplay.self_play import (
     SelfPlayOptions,
     self_play,
 )
+from conceptlrp.selfplay.strength import StrengthOptions, read_card, strength_card
 from conceptlrp.selfplay.training import SupervisedTraining, train, train_supervised
 
 __all__ = [
+    "EndgameResult",
     "EndgameSolver",
     "Evaluation",
     "Evaluator",
@@ -54,20 +61,25 @@ __all__ = [
     "SelfPlayGames",
     "SelfPlayOptions",
     "Solution",
+    "StrengthOptions",
     "SupervisedTraining",
     "TrainingOptions",
     "TrainingRecord",
     "choose_actions",
+    "endgame_positions",
     "evaluate",
     "match",
+    "play_endgames",
     "play_games",
     "random_openings",
+    "read_card",
     "read_self_play",
     "record_match",
     "record_self_play",
     "sample_games",
     "search",
     "self_play",
+    "strength_card",
     "train",
     "train_supervised",
 ]
