@@ -154,7 +154,7 @@ def read_self_play(path: str | Path) -> SelfPlayGames:
 
 
 def _remembered(options: SelfPlayOptions) -> int:
-    """Evaluations of two moves of a round, up to a table of about 70 MB."""
+    """Return the evaluations of two moves of a round, at most a table of 70 MB."""
     simulations = 1 if options.search is None else options.search.simulations
     return min(2 * options.together * simulations, _MOST_REMEMBERED)
 

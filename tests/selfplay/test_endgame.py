@@ -9,10 +9,23 @@ from conceptlrp.othello import (
     is_over,
     legal_moves,
     play,
+    square_name,
     squares,
 )
 from conceptlrp.othello.board import PASS
 from conceptlrp.selfplay import EndgameSolver, RandomPlayer, play_games
+
+# The first two of the endgame suite of the French federation, 14 squares being empty.
+PUBLISHED = [
+    (
+        "--XXXXX--OOOXX-O-OOOXXOX-OXOXOXXOXXXOXXX--XOXOXX-XXXOOO--OOOOO-- X",
+        "g8:18 h1:12 h7:6 a2:6 a3:4 b1:-4 a4:-22 g2:-24",
+    ),
+    (
+        "-XXXXXX---XOOOO--XOXXOOX-OOOOOOOOOOOXXOOOOOXXOOX--XXOO----XXXXX- X",
+        "a4:10 b2:0 a3:-6 g7:-8 a7:-12 h7:-14 b7:-14 h2:-24",
+    ),
+]
 
 
 def endgames(n: int, empties: int, *, size: int = 8, seed: int = 0) -> Corpus:
@@ -88,3 +101,25 @@ def test_too_many_empty_squares_are_refused() -> None:
 
     with pytest.raises(ValueError, match="60 squares are empty, expected at most 12"):
         EndgameSolver().solve(start.own, start.opponent)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("line", "published"), PUBLISHED)
+def test_every_move_of_a_published_position_has_its_score(
+    line: str, published: str
+) -> None:
+    position = Position.from_obf(line)
+
+    solution = EndgameSolver(most_empties=14).solve(position.own, position.opponent)
+
+    found = {square_name(s): score for s, score in solution.scores.items()}
+    assert found == {word[:2]: int(word[3:]) for word in published.split()}
+
+
+@pytest.mark.parametrize(("line", "published"), PUBLISHED)
+def test_a_published_position_has_its_score(line: str, published: str) -> None:
+    position = Position.from_obf(line)
+
+    score = EndgameSolver(most_empties=14).score(position.own, position.opponent)
+
+    assert score == int(published.split()[0][3:])
