@@ -47,6 +47,7 @@ def test_a_store_of_something_else_is_not_resumed(
     assert_one_line(refused, 1, "composite.name is epsilon-flat in the store, epsilon")
 
 
+@pytest.mark.slow
 def test_processes_write_what_one_process_writes(
     command: tuple[object, ...], tmp_path: Path
 ) -> None:
@@ -153,7 +154,10 @@ def test_options_that_make_no_sense_are_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)],
+)
 def test_a_signal_says_how_to_go_on(
     number: signal.Signals, folder: Path, tmp_path: Path
 ) -> None:

@@ -55,7 +55,10 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bytes(
     assert_same_bytes(path, whole.path)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("workers", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_signal_ends_a_run_in_order(
     number: signal.Signals,
