@@ -162,7 +162,7 @@ def test_a_signal_says_how_to_go_on(
     number: signal.Signals, folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run.crp"
-    arguments = ["attribute", folder / "net.safetensors", folder / "games.txt"]
+    arguments = ["attribute", folder / "net.safetensors", folder / "corpus.h5"]
     options = ["--out", out, "--batch-size", "1", "--shard-size", "1", "--resume"]
     words = [str(word) for word in [*arguments, *options]]
     process = subprocess.Popen(
