@@ -12,7 +12,7 @@ from conceptlrp.cli.concepts import atlas, cluster, demo
 from conceptlrp.cli.games import corpus
 from conceptlrp.cli.relevance import attribute, merge
 from conceptlrp.cli.selfplay import selfplay
-from conceptlrp.cli.stores import top
+from conceptlrp.cli.stores import query, top
 from conceptlrp.cli.strength import strength
 from conceptlrp.cli.train import train
 from conceptlrp.errors import ConceptLRPError
@@ -76,7 +76,7 @@ def _root(
 
 
 _GAMES = (corpus, train, selfplay, arena, strength)
-_STORES = (attribute, merge, top)
+_STORES = (attribute, merge, top, query)
 _CONCEPTS = (cluster, atlas, demo)
 for _verb in (*_GAMES, *_STORES, *_CONCEPTS):
     app.command()(_verb)

@@ -4,11 +4,11 @@ from conceptlrp.labels.concept import Concept
 from conceptlrp.labels.controls import control_labels, random_twins
 from conceptlrp.labels.geometry import (
     LOCATION_CLASSES,
-    PHASES,
     location_classes,
     phases,
 )
 from conceptlrp.labels.labels import CONCEPTS, Labels, label
+from conceptlrp.othello import PHASES
 
 __all__ = [
     "CONCEPTS",

@@ -32,8 +32,6 @@ LOCATION_CLASSES: Final = (
     "d3",
     "center",
 )
-#: The three parts of a game, each a third of its moves.
-PHASES: Final = ("opening", "midgame", "endgame")
 
 NOT_FILE_A: Final = 0xFEFEFEFEFEFEFEFE
 NOT_FILE_H: Final = 0x7F7F7F7F7F7F7F7F

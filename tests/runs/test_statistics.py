@@ -8,22 +8,15 @@ import torch
 
 from conceptlrp.errors import RunError
 from conceptlrp.networks import OthelloNet, board_planes
-from conceptlrp.othello import Corpus
-from conceptlrp.runs import (
-    PHASES,
-    REGIONS,
-    attribute_corpus,
-    board_statistics,
-    game_phases,
-)
+from conceptlrp.othello import PHASES, Corpus
+from conceptlrp.runs import attribute_corpus, game_phases
 from conceptlrp.runs.statistics import (
     add_statistics,
     as_words,
     batch_statistics,
-    from_words,
     region_masks,
 )
-from conceptlrp.store import open_store
+from conceptlrp.store import REGIONS, from_words, open_store
 from tests.lrp.conftest import random_corpus
 from tests.runs.reading import Arrays, read_arrays
 
@@ -106,23 +99,21 @@ def test_means_moments_and_shares_are_those_of_the_maps(
     every = np.concatenate([s["layers/conv4/maps"] for s in shards]).astype(float)
     maps = every[:, store.target_index(target)]
 
-    found = board_statistics(store, "conv4", target=target, by_phase=False)
+    by_phase = store.statistics("conv4", target=target)
 
-    assert found is not None
+    assert by_phase is not None
+    found = by_phase.pooled()
     assert found.positions.tolist() == [24]
     np.testing.assert_allclose(found.mean[0], maps.mean(0), rtol=1e-6, atol=1e-12)
-    deviation = maps.std(0)
-    np.testing.assert_allclose(
-        found.standard_deviation[0], deviation, rtol=1e-6, atol=1e-9
-    )
+    np.testing.assert_allclose(found.variance[0], maps.var(0), rtol=1e-6, atol=1e-12)
     speaks = np.abs(maps).sum((0, 2, 3)) > 0
     assert speaks.sum() > 1
-    np.testing.assert_allclose(found.share[:, speaks, :3].sum(-1), 1)
-    assert (found.share[:, speaks, 3] <= found.share[:, speaks, 2]).all()
-    assert np.isnan(found.share[:, ~speaks]).all()
+    np.testing.assert_allclose(found.region_share[:, speaks, :3].sum(-1), 1)
+    assert (found.region_share[:, speaks, 3] <= found.region_share[:, speaks, 2]).all()
+    assert not found.region_share[:, ~speaks].any()
 
 
-def test_phases_without_positions_have_no_mean(
+def test_phases_without_positions_are_zero(
     small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
     early = random_positions[random_positions.ply < 15]
@@ -135,12 +126,12 @@ def test_phases_without_positions_have_no_mean(
         statistics=True,
     )
 
-    found = board_statistics(store, "conv4")
+    found = store.statistics("conv4")
 
     assert found is not None
     assert found.positions.tolist() == [len(early), 0, 0]
-    assert np.isfinite(found.mean[0]).all()
-    assert np.isnan(found.mean[1:]).all()
+    assert found.mean[0].any()
+    assert not found.mean[1:].any()
 
 
 def test_a_store_without_statistics_has_none(
@@ -150,7 +141,7 @@ def test_a_store_without_statistics_has_none(
         small_network, random_positions[:3], tmp_path / "run.crp", detail="sums"
     )
 
-    assert board_statistics(store, "conv1") is None
+    assert store.statistics("conv1") is None
 
 
 def test_positions_are_counted_by_phase(
