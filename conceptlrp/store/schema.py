@@ -57,6 +57,27 @@ store's, keeps all shards and adds a part with shards of its own; what was deriv
 from the former positions goes. **Checking** compares every file with its hash;
 manifest and receipts end in a digest of themselves.
 
+**Chunks** are the unit of reading and unpacking. Sums are cut into 2048 rows of 4
+channels, squares into 2048 rows of 16, maps into 16 rows of 16 channels, which makes
+16 to 64 KiB each.
+
+`statistics.h5` holds, added up over the positions of each of P phases of the game
+(thirds of the discs that can be added: opening, midgame, endgame),
+
+    statistics/positions           (P,)                int64  how many
+    statistics/<layer>/positive    (P, T, C, 8, 8, 2)  int64  max(map, 0)
+    statistics/<layer>/negative    (P, T, C, 8, 8, 2)  int64  min(map, 0)
+    statistics/<layer>/squared     (P, T, C, 8, 8, 2)  int64  map squared
+    statistics/<layer>/magnitude   (P, T, C, 4, 2)     int64  |map| on own discs,
+                                   opponent discs, empty squares and legal moves
+
+where the last axis has two words, and a number is word 0 * 2**-20 + word 1 *
+2**-60. Integers add up to the same whatever the order.
+
+`labels.h5` holds ``<name>/values`` (N,) for every column that was added: bool,
+integers or float32, nan being unknown. It stays when a store is repaired and goes
+when positions are appended.
+
 `references.h5` holds for every target index t and kind (see `REFERENCE_KINDS`)
 ``<t>/<kind>/<layer>/`` rows (C, k) int64 with -1 where there are fewer than k,
 scores (C, k) float32 and maps (C, k, 8, 8) of dtype.
@@ -109,7 +130,11 @@ CODECS = ("zstd", "gzip", "none")
 
 _BY_CHANNEL = ("relevance", "activation", "peak", "peak_square")
 _HALF = ("relevance", "activation", "peak", "maps")
-_ROWS, _CHANNELS, _OTHER = 4096, 8, 1 << 15
+# Numbers of a chunk. A column of one channel reads all rows of 4 channels, a row
+# reads 2048 rows of all: with 256 channels a column of a million positions is 16
+# MB in 500 chunks, a row is 2 MB in 64. From 128 KiB on, memory that HDF5 unpacks a
+# chunk into comes fresh from the system each time, which takes longer than reading.
+_ROWS, _CHANNELS, _OTHER = 2048, 4, 1 << 13
 
 
 def expected_shapes(
@@ -164,13 +189,17 @@ def chunk_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     quantity = name.rpartition("/")[2]
     rows, *rest = shape
     if quantity in _BY_CHANNEL:
-        rest[-1] = min(_CHANNELS, rest[-1])
+        # A square takes a fourth of the bytes of a sum.
+        width = 4 * _CHANNELS if quantity == "peak_square" else _CHANNELS
+        rest[-1] = min(width, rest[-1])
         height = _ROWS
     elif quantity in ("maps", "heatmap"):
         rest[-3] = min(16, rest[-3]) if quantity == "maps" else 1
-        height = 64
+        height = 16 if quantity == "maps" else 64
     else:
         height = max(1, _OTHER // max(1, prod(rest)))
+        if prod(rest) > _OTHER:
+            rest[0] = min(rest[0], max(1, _OTHER // prod(rest[1:])))
     if len(rest) > 1 and quantity in ("relevance", "maps") and len(shape) != 4:
         rest[0] = 1
     return tuple(max(1, length) for length in (min(height, rows), *rest))

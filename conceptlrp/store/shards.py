@@ -18,6 +18,7 @@ from conceptlrp.store.open_files import OpenFile, OpenFiles
 from conceptlrp.store.schema import REMEDY
 
 Array = NDArray[Any]
+Across: TypeAlias = tuple[slice, NDArray[np.int64] | None]
 Selection: TypeAlias = (
     slice | Sequence[int] | NDArray[np.integer[Any]] | NDArray[np.bool_] | None
 )
@@ -72,10 +73,11 @@ class Shards:
         ndarray of shape (n, c, ...)
             Held once in memory, besides one chunk of rows.
         """
+        across = None if columns is None else _across(columns)
         if rows is None:
-            return self._gather(self._all(name, index, columns), len(self))
+            return self._gather(self._all(name, index, across), len(self))
         wanted = selected(rows, len(self))
-        return self._gather(self._some(name, wanted, index, columns), len(wanted))
+        return self._gather(self._some(name, wanted, index, across), len(wanted))
 
     def blocks(
         self, name: str, index: tuple[int, ...] = ()
@@ -136,13 +138,13 @@ class Shards:
         return result
 
     def _all(
-        self, name: str, index: tuple[int, ...], columns: NDArray[np.int64] | None
+        self, name: str, index: tuple[int, ...], across: Across | None
     ) -> Iterator[tuple[slice, Array]]:
         first = 0
         for spec in self.specs:
             with self.opened(spec.file) as file:
                 dataset = _checked(file, name, spec)
-                part = _part(dataset, slice(0, len(spec)), index, columns)
+                part = _part(dataset, slice(0, len(spec)), index, across)
             yield slice(first, first + len(spec)), part
             first += len(spec)
 
@@ -151,7 +153,7 @@ class Shards:
         name: str,
         rows: NDArray[np.int64],
         index: tuple[int, ...],
-        columns: NDArray[np.int64] | None,
+        across: Across | None,
     ) -> Iterator[tuple[NDArray[np.int64], Array]]:
         order = np.argsort(rows, kind="stable")
         first = 0
@@ -163,7 +165,7 @@ class Shards:
                 wanted = rows[places] - first
                 with self.opened(spec.file) as file:
                     dataset = _checked(file, name, spec)
-                    for at, part in _scattered(dataset, wanted, index, columns):
+                    for at, part in _scattered(dataset, wanted, index, across):
                         yield places[at], part
             first += len(spec)
 
@@ -184,7 +186,7 @@ def _scattered(
     dataset: Any,
     rows: NDArray[np.int64],
     index: tuple[int, ...],
-    columns: NDArray[np.int64] | None,
+    across: Across | None,
 ) -> Iterator[tuple[slice, Array]]:
     """Read ascending rows so that no chunk of the file is unpacked twice."""
     height = dataset.chunks[0] if dataset.chunks else max(1, len(dataset))
@@ -192,26 +194,30 @@ def _scattered(
     for first, last in zip([0, *cuts], [*cuts, len(rows)], strict=True):
         wanted = rows[first:last]
         between = _between(wanted)
-        part = _part(dataset, between, index, columns)
+        part = _part(dataset, between, index, across)
         yield slice(first, last), part[wanted - between.start]
 
 
 def _part(
-    dataset: Any,
-    rows: slice,
-    index: tuple[int, ...],
-    columns: NDArray[np.int64] | None,
+    dataset: Any, rows: slice, index: tuple[int, ...], across: Across | None
 ) -> Array:
-    """Read a run of rows.
+    """Read a run of rows."""
+    if across is None:
+        whole: Array = dataset[(rows, *index)]
+        return whole
+    run, inside = across
+    part: Array = dataset[(rows, *index, run)]
+    return part if inside is None else part[:, inside]
+
+
+def _across(columns: NDArray[np.int64]) -> Across:
+    """Return the run that holds all columns, and where in it they are.
 
     HDF5 takes ten times as long for scattered columns as for all between them.
     """
-    if columns is None:
-        whole: Array = dataset[(rows, *index)]
-        return whole
-    across = _between(columns)
-    part: Array = dataset[(rows, *index, across)]
-    return part[:, columns - across.start]
+    run = _between(columns)
+    is_run = np.array_equal(columns, np.arange(run.start, run.stop))
+    return run, None if is_run else columns - run.start
 
 
 def _between(numbers: NDArray[np.int64]) -> slice:

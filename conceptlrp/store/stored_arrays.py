@@ -24,6 +24,8 @@ from conceptlrp.store.shards import Selection, Shards, selected
 from conceptlrp.store.tops import share_of
 from conceptlrp.store.writer import load_positions
 
+Numbers = NDArray[np.float32]
+
 
 class StoredArrays:
     """Relevance of a corpus, opened for reading.
@@ -63,6 +65,7 @@ class StoredArrays:
         self.manifest: Manifest = read_manifest(self.path)
         shards = _readable(self.path, self.manifest, skip=damaged == "skip")
         self._shards = Shards(OpenFiles(self.path), shards)
+        self._norms: dict[tuple[str, int], Numbers] = {}
 
     def __len__(self) -> int:
         return len(self._shards)
@@ -166,8 +169,7 @@ class StoredArrays:
             Between -1 and 1.
         """
         relevance = self.relevance(layer, rows=rows, channels=channels, target=target)
-        norm = self._read(f"layers/{layer}/norm", rows, (self.target_index(target),))
-        return share_of(relevance, norm)
+        return share_of(relevance, self._norm(layer, rows, target))
 
     def activation(
         self, layer: str, *, rows: Selection = None, channels: Selection = None
@@ -253,6 +255,16 @@ class StoredArrays:
             f"{', '.join(self.targets)}"
         )
         raise TargetError(msg)
+
+    def _norm(self, layer: str, rows: Selection, target: int | str) -> Numbers:
+        """Read the sum of magnitudes over channels; once all are read, they stay."""
+        name, index = f"layers/{layer}/norm", self.target_index(target)
+        if rows is None and (name, index) not in self._norms:
+            self._norms[name, index] = self._read(name, None, (index,))
+        kept = self._norms.get((name, index))
+        if kept is None:
+            return self._read(name, rows, (index,))
+        return kept if rows is None else kept[selected(rows, len(self))]
 
     def _check_channel(self, layer: str, channel: int) -> None:
         if not 0 <= channel < self.channels(layer):
