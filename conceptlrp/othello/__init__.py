@@ -27,6 +27,7 @@ from conceptlrp.othello.notation import (
     square_name,
     transcript_text,
 )
+from conceptlrp.othello.phases import PHASES, board_phases
 from conceptlrp.othello.position import Position
 from conceptlrp.othello.replay import Replay, replay
 from conceptlrp.othello.symmetry import (
@@ -48,6 +49,7 @@ __all__ = [
     "BLACK",
     "NO_MOVE",
     "PASS",
+    "PHASES",
     "REGION",
     "WHITE",
     "Corpus",
@@ -55,6 +57,7 @@ __all__ = [
     "Games",
     "Position",
     "Replay",
+    "board_phases",
     "canonical",
     "compose",
     "corpus_of_boards",

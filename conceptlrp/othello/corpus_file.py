@@ -6,9 +6,10 @@ of fixed length. Only filters that come with HDF5 are used. The root attributes
 the file is; a file that does not agree with its digest is damaged.
 """
 
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import h5py
 import numpy as np
@@ -54,6 +55,8 @@ _GAMES: Final = {
     "index": "int32",
 }
 _CHUNK_BYTES: Final = 1 << 19
+
+Columns: TypeAlias = dict[str, NDArray[Any]]
 
 
 def save_corpus(corpus: Corpus, path: str | Path, *, overwrite: bool = False) -> None:
@@ -122,6 +125,43 @@ def load_corpus(path: str | Path) -> Corpus:
             message = "is damaged: its content does not agree with its digest"
             raise CorpusFileError(message)
     return corpus
+
+
+def load_columns(path: str | Path, names: Iterable[str], *, digest: str) -> Columns:
+    """Read some columns of a corpus, and nothing else of it.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that `save_corpus` wrote.
+    names : iterable of str
+        Names of columns of positions or of games.
+    digest : str
+        Digest that the corpus must say that it has.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (N,) or (G,)
+        By name; text as text.
+
+    Raises
+    ------
+    CorpusFileError
+        The file is missing, damaged, no corpus, or another corpus.
+    """
+    path = Path(path)
+    with opened(path, CorpusFileError) as file:
+        _, found = _read_header(file)
+        if found != digest:
+            message = f"is of the corpus {found[:8]}, expected {digest[:8]}"
+            raise CorpusFileError(message)
+        return {name: _named_column(file, name) for name in names}
+
+
+def _named_column(file: h5py.File, name: str) -> NDArray[Any]:
+    place, kinds = ("games", _GAMES) if name in _GAMES else ("positions", _POSITIONS)
+    column = _column(member(file, place, h5py.Group), name, kinds[name])
+    return _text(column) if kinds[name] == _TEXT else column
 
 
 def _write(file: h5py.File, corpus: Corpus, digest: str) -> None:

@@ -23,15 +23,11 @@ from torch import Tensor
 
 from conceptlrp.errors import RunError
 from conceptlrp.networks.planes import bits, crop
-from conceptlrp.othello import Corpus, count
-
-#: Thirds of the game, by the discs that have been added to the first four.
-PHASES = ("opening", "midgame", "endgame")
-#: Sets of squares whose share of |relevance| is summed; legal ones are empty too.
-REGIONS = ("own", "opponent", "empty", "legal")
+from conceptlrp.othello import PHASES, Corpus, board_phases
+from conceptlrp.store import REGIONS, WORD_BITS
 
 Integers = dict[str, NDArray[np.int64]]
-_COARSE, _FINE = 20, 60
+_COARSE, _FINE = WORD_BITS
 _LARGEST = float(1 << 62)
 
 
@@ -48,18 +44,19 @@ def game_phases(positions: Corpus) -> NDArray[np.int64]:
     ndarray of shape (N,)
         Indices into `PHASES`.
     """
-    discs = count(positions.own | positions.opponent).astype(np.int64)
-    added = positions.size**2 - 4
-    last = len(PHASES) - 1
-    phases: NDArray[np.int64] = np.clip((discs - 4) * len(PHASES) // added, 0, last)
-    return phases
+    return board_phases(positions.own, positions.opponent, size=positions.size)
 
 
 def region_masks(positions: Corpus) -> NDArray[np.float64]:
     """Return which squares belong to each of `REGIONS`, (N, 4, n, n) of 0 and 1."""
     occupied = positions.own | positions.opponent
-    boards = (positions.own, positions.opponent, ~occupied, positions.legal)
-    masks = [crop(bits(board), size=positions.size) for board in boards]
+    boards = {
+        "own": positions.own,
+        "opponent": positions.opponent,
+        "empty": ~occupied,
+        "legal": positions.legal,
+    }
+    masks = [crop(bits(boards[name]), size=positions.size) for name in REGIONS]
     return np.concatenate(masks, axis=1).astype(np.float64)
 
 
@@ -125,25 +122,6 @@ def as_words(values: NDArray[Any]) -> NDArray[np.int64]:
     rest = values - np.ldexp(coarse, -_COARSE)
     fine = np.rint(np.ldexp(rest, _FINE))
     return np.stack([coarse, fine], axis=-1).astype(np.int64)
-
-
-def from_words(words: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the numbers that pairs of words stand for.
-
-    Examples
-    --------
-    >>> float(from_words(as_words(np.array(0.1))))
-    0.1
-    """
-    coarse, fine = words[..., 0], words[..., 1]
-    # Words that were added up are first brought into the range of one number, so
-    # that the same sum is the same float however it came about.
-    carry = fine >> (_FINE - _COARSE)
-    fine = fine - (carry << (_FINE - _COARSE))
-    values: NDArray[np.float64] = np.ldexp(
-        (coarse + carry).astype(np.float64), -_COARSE
-    ) + np.ldexp(fine.astype(np.float64), -_FINE)
-    return values
 
 
 def add_statistics(total: Integers, part: Mapping[str, NDArray[np.int64]]) -> None:

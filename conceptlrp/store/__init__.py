@@ -1,8 +1,16 @@
 """Relevance of a corpus on disk: layout, runs, reader and rankings."""
 
+from conceptlrp.store.board_statistics import (
+    REGIONS,
+    WORD_BITS,
+    BoardStatistics,
+    from_words,
+)
 from conceptlrp.store.finish import finish_run, has_references
 from conceptlrp.store.lock import run_lock
 from conceptlrp.store.manifest import FileEntry, Manifest, Part, ShardSpec
+from conceptlrp.store.metadata import COLUMNS, Metadata
+from conceptlrp.store.nearest import METRICS
 from conceptlrp.store.plan import Plan
 from conceptlrp.store.ranking import CHANNEL_SCORES, Ranking, top_rows
 from conceptlrp.store.reader import Store, open_store
@@ -18,6 +26,7 @@ from conceptlrp.store.shard_writer import (
     write_shard,
 )
 from conceptlrp.store.tops import ChannelRanking
+from conceptlrp.store.where import Where
 from conceptlrp.store.writer import (
     append_run,
     create_run,
@@ -28,10 +37,16 @@ from conceptlrp.store.writer import (
 
 __all__ = [
     "CHANNEL_SCORES",
+    "COLUMNS",
+    "METRICS",
     "REFERENCE_KINDS",
+    "REGIONS",
+    "WORD_BITS",
+    "BoardStatistics",
     "ChannelRanking",
     "FileEntry",
     "Manifest",
+    "Metadata",
     "Part",
     "Plan",
     "Ranking",
@@ -39,9 +54,11 @@ __all__ = [
     "ReferenceTable",
     "ShardSpec",
     "Store",
+    "Where",
     "append_run",
     "create_run",
     "finish_run",
+    "from_words",
     "has_references",
     "open_store",
     "pending",

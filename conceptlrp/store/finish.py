@@ -23,6 +23,7 @@ from conceptlrp.store.open_files import OpenFiles
 from conceptlrp.store.receipts import is_intact, read_receipt
 from conceptlrp.store.schema import (
     INDEX,
+    LABELS,
     REFERENCE_TABLE,
     REFERENCES,
     STATISTICS,
@@ -65,6 +66,7 @@ def finish_run(
     files |= _references(folder, manifest, references)
     files |= _statistics(folder, manifest)
     files |= _index(folder, manifest)
+    files |= _labels(folder, manifest)
     done = manifest.with_files(files, state=COMPLETE)
     write_manifest(folder, done)
     remove_others(folder, done)
@@ -167,6 +169,12 @@ def _index(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
     shards = Shards(OpenFiles(folder), tuple(manifest.shards()))
     content = encode_index(manifest, shards, corpus)
     return write_derived(folder, INDEX, content)
+
+
+def _labels(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
+    """Keep columns that were added, unless they are damaged."""
+    is_there = _is_listed(folder, manifest, LABELS)
+    return {LABELS: manifest.files[LABELS]} if is_there else {}
 
 
 def _exact_sum(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.int64]:

@@ -9,11 +9,20 @@ import h5py
 from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import clear_errors, dataset, dataset_names, open_file
 from conceptlrp.store.arrays import check_kind
-from conceptlrp.store.schema import INDEX, INDEX_TABLE, SHARD
+from conceptlrp.store.schema import (
+    INDEX,
+    INDEX_TABLE,
+    LABEL_TABLE,
+    LABELS,
+    SHARD,
+    STATISTICS,
+    STATISTICS_TABLE,
+)
 
 # A chunk of dead channels packs to next to nothing.
 _BEST_RATIO = 4096
 _MOST = 256
+_KINDS = {INDEX: INDEX_TABLE, LABELS: LABEL_TABLE, STATISTICS: STATISTICS_TABLE}
 
 
 class OpenFile:
@@ -64,8 +73,12 @@ class OpenFiles:
         return found
 
     def _open(self, name: str) -> OpenFile:
-        kind = INDEX_TABLE if name == INDEX else SHARD
-        return OpenFile(self.folder / name, kind)
+        return OpenFile(self.folder / name, _KINDS.get(name, SHARD))
+
+    def forget(self, name: str) -> None:
+        """Close a file that has been replaced."""
+        with self._lock:
+            self._files.pop(name, None)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder}

@@ -4,18 +4,28 @@ Shapes use N positions, C channels and k rows.
 """
 
 import os
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.store.index import TOP_ROWS, top_group, top_number
+from conceptlrp.store.nearest import METRICS, likeness
 from conceptlrp.store.ranking import CHANNEL_SCORES, Ranking, check_count, top_rows
 from conceptlrp.store.schema import INDEX
-from conceptlrp.store.stored_arrays import StoredArrays
-from conceptlrp.store.tops import ChannelRanking, RunningTop, score_blocks
+from conceptlrp.store.shards import Selection
+from conceptlrp.store.stored_columns import Condition
+from conceptlrp.store.stored_maps import StoredMaps
+from conceptlrp.store.tops import ChannelRanking, RunningTop, score_blocks, share_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_VECTORS = ("relevance", "share")
+_FEW = 32
 
 
-class Store(StoredArrays):
+class Store(StoredMaps):
     """Relevance of a corpus, opened for reading.
 
     Rows are positions in the order of the corpus. While a run goes on they are
@@ -44,20 +54,26 @@ class Store(StoredArrays):
     """
 
     def scores(
-        self, layer: str, channel: int, *, by: str = "share", target: int | str = 0
+        self,
+        layer: str,
+        channel: int,
+        *,
+        by: str = "share",
+        rows: Selection = None,
+        target: int | str = 0,
     ) -> NDArray[np.float32]:
-        """Return one channel's score at every position, of shape (N,)."""
+        """Return one channel's score at every position, or some, of shape (rows,)."""
         self._check_channel(layer, channel)
         self._check_score(by)
         column = np.array([channel])
         if by == "share":
-            found = self.share(layer, channels=column, target=target)
+            found = self.share(layer, rows=rows, channels=column, target=target)
         elif by == "relevance":
-            found = self.relevance(layer, channels=column, target=target)
+            found = self.relevance(layer, rows=rows, channels=column, target=target)
         elif by == "activation":
-            found = self.activation(layer, channels=column)
+            found = self.activation(layer, rows=rows, channels=column)
         else:
-            found = self.peak(layer, channels=column)
+            found = self.peak(layer, rows=rows, channels=column)
         return found[:, 0]
 
     def top(
@@ -70,6 +86,7 @@ class Store(StoredArrays):
         lowest: bool = False,
         one_per_game: bool = True,
         target: int | str = 0,
+        where: Condition = None,
     ) -> Ranking:
         """Rank the positions of a channel.
 
@@ -88,6 +105,8 @@ class Store(StoredArrays):
             Let only the best position of a game count.
         target : int or str
             Index or name of the target.
+        where : Where or ndarray of bool of shape (N,), optional
+            Rank only the positions that meet conditions.
 
         Returns
         -------
@@ -97,14 +116,17 @@ class Store(StoredArrays):
         self._check_channel(layer, channel)
         self._check_score(by)
         check_count(k)
-        which = top_number(lowest=lowest, one_per_game=one_per_game)
-        table = self._tabled(layer, channel, by, which, self.target_index(target))
-        # A table with room left holds every row that counts.
-        if table is not None and (k <= len(table) or len(table) < TOP_ROWS):
-            return table[:k]
-        scores = self.scores(layer, channel, by=by, target=target)
-        groups = self.positions.game if one_per_game else None
-        return top_rows(scores, k, lowest=lowest, groups=groups)
+        if where is None:
+            which = top_number(lowest=lowest, one_per_game=one_per_game)
+            table = self._tabled(layer, channel, by, which, self.target_index(target))
+            # A table with room left holds every row that counts.
+            if table is not None and (k <= len(table) or len(table) < TOP_ROWS):
+                return table[:k]
+        rows = np.flatnonzero(self.mask(where))
+        scores = self._scores_of(layer, channel, rows, by=by, target=target)
+        games = self.metadata.of_positions("game")[rows] if one_per_game else None
+        found = top_rows(scores, k, lowest=lowest, groups=games)
+        return Ranking(rows[found.rows], found.scores)
 
     def rank_channels(
         self,
@@ -132,12 +154,155 @@ class Store(StoredArrays):
         """
         self._check_score(by)
         check_count(k)
-        games = self.positions.game if one_per_game else None
+        games = self.metadata.of_positions("game") if one_per_game else None
         top = RunningTop(self.channels(layer), k, lowest=lowest, games=games)
         blocks = score_blocks(self._shards, layer, by, self.target_index(target))
         for first, scores in blocks:
             top.add(first, scores)
         return top.result()
+
+    def channels_frame(
+        self,
+        layer: str,
+        row: int,
+        *,
+        by: str = "share",
+        lowest: bool = False,
+        target: int | str = 0,
+    ) -> "pd.DataFrame":
+        """Rank the channels of a layer at one position.
+
+        Parameters
+        ----------
+        layer : str
+            Name of the layer.
+        row : int
+            Row of the store.
+        by : str
+            One of `CHANNEL_SCORES`.
+        lowest : bool
+            Put the lowest first.
+        target : int or str
+            Index or name of the target.
+
+        Returns
+        -------
+        DataFrame
+            Relevance, share, activation, peak and ``peak_row``, ``peak_column`` (where
+            in the feature map) of every channel, best first; equal scores come in
+            the order of the channels.
+
+        Raises
+        ------
+        IndexError
+            When there is no such row.
+        """
+        import pandas as pd
+
+        self._check_score(by)
+        self._check_row(row)
+        self.channels(layer)
+        rows, width = [row], self.manifest.layers[layer]["width"]
+        peak_row, peak_column = divmod(self.peak_square(layer, rows=rows)[0], width)
+        relevance = self.relevance(layer, rows=rows, target=target)
+        norm = self._norm(layer, rows, target)
+        columns = {
+            "relevance": relevance[0],
+            "share": share_of(relevance, norm)[0],
+            "activation": self.activation(layer, rows=rows)[0],
+            "peak": self.peak(layer, rows=rows)[0],
+            "peak_row": peak_row,
+            "peak_column": peak_column,
+        }
+        order = top_rows(columns[by], len(peak_row), lowest=lowest).rows
+        index = pd.RangeIndex(len(peak_row), name="channel")
+        return pd.DataFrame(columns, index=index).iloc[order]
+
+    def nearest(
+        self,
+        layer: str,
+        like: int | ArrayLike,
+        k: int = 16,
+        *,
+        metric: str = "cosine",
+        by: str = "relevance",
+        target: int | str = 0,
+        where: Condition = None,
+    ) -> Ranking:
+        """Find the positions on which the channels of a layer have relevance alike.
+
+        Parameters
+        ----------
+        layer : str
+            Name of the layer.
+        like : int or array of shape (C,)
+            A row of the store, which is not found itself, or relevance of every
+            channel.
+        k : int
+            How many positions to return.
+        metric : str
+            "cosine" or "l2".
+        by : str
+            "relevance" (raw) or "share" (signed share of the layer's relevance).
+        target : int or str
+            Index or name of the target.
+        where : Where or ndarray of bool of shape (N,), optional
+            Look only among positions that meet conditions.
+
+        Returns
+        -------
+        Ranking
+            Nearest first, with cosines (highest first) or distances (lowest first).
+            Exact in double precision; equal scores come in the order of their rows.
+        """
+        for name, found, known in (
+            ("metric", metric, METRICS),
+            ("score", by, _VECTORS),
+        ):
+            if found not in known:
+                msg = f"unknown {name} '{found}', expected one of {', '.join(known)}"
+                raise ValueError(msg)
+        check_count(k)
+        number, met = self.target_index(target), self.mask(where)
+        vector = self._vector(layer, like, by, target)
+        blocks = score_blocks(self._shards, layer, by, number)
+        scores = np.concatenate(list(likeness(blocks, vector, metric)))
+        if np.ndim(like) == 0:
+            met = met & (np.arange(len(self)) != like)
+        rows = np.flatnonzero(met)
+        best = top_rows(scores[rows], k, lowest=metric == "l2")
+        return Ranking(rows[best.rows], best.scores)
+
+    def _scores_of(
+        self, layer: str, channel: int, rows: NDArray[np.int64], **asked: Any
+    ) -> NDArray[np.float32]:
+        """Read the scores of ascending rows."""
+        # Of many rows nearly every chunk has some, and whole shards read faster.
+        if _FEW * len(rows) > len(self):
+            return self.scores(layer, channel, **asked)[rows]
+        return self.scores(layer, channel, rows=rows, **asked)
+
+    def _vector(
+        self, layer: str, like: int | ArrayLike, by: str, target: int | str
+    ) -> NDArray[np.float64]:
+        """Return the relevance of every channel at a row, or the one that is given."""
+        read = self.share if by == "share" else self.relevance
+        if isinstance(like, int | np.integer):
+            self._check_row(int(like))
+            like = read(layer, rows=[int(like)], target=target)[0]
+        vector: NDArray[np.float64] = np.asarray(like, np.float64)
+        if vector.shape != (self.channels(layer),) or not np.isfinite(vector).all():
+            msg = (
+                f"the vector has shape {vector.shape}, expected "
+                f"{self.channels(layer)} finite numbers, one a channel"
+            )
+            raise ValueError(msg)
+        return vector
+
+    def _check_row(self, row: int) -> None:
+        if not 0 <= row < len(self):
+            msg = f"the store has no row {row}, expected 0 to {len(self) - 1}"
+            raise IndexError(msg)
 
     def _tabled(
         self, layer: str, channel: int, by: str, which: int, target: int

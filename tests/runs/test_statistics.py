@@ -8,15 +8,15 @@ import torch
 
 from conceptlrp.errors import RunError
 from conceptlrp.networks import OthelloNet, board_planes
-from conceptlrp.othello import Corpus
-from conceptlrp.runs import PHASES, REGIONS, attribute_corpus, game_phases
+from conceptlrp.othello import PHASES, Corpus
+from conceptlrp.runs import attribute_corpus, game_phases
 from conceptlrp.runs.statistics import (
     add_statistics,
     as_words,
     batch_statistics,
-    from_words,
     region_masks,
 )
+from conceptlrp.store import REGIONS, from_words
 from tests.lrp.conftest import random_corpus
 from tests.runs.reading import Arrays, read_arrays
 

@@ -1,0 +1,143 @@
+"""Columns that are added to the positions of a store, such as concept labels.
+
+Shapes use N positions.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from conceptlrp.errors import OutputExistsError, StoreError
+from conceptlrp.store.finish import write_table
+from conceptlrp.store.lock import run_lock
+from conceptlrp.store.manifest import Manifest, read_manifest, write_manifest
+from conceptlrp.store.metadata import COLUMNS
+from conceptlrp.store.open_files import OpenFile
+from conceptlrp.store.schema import LABEL_TABLE, LABELS
+
+Columns = dict[str, NDArray[Any]]
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.:+-]{0,99}")
+_TAKEN = {*COLUMNS, "id", "explained", "square", "value"}
+_END = "/values"
+
+
+def save_labels(
+    folder: Path, columns: Mapping[str, ArrayLike], *, overwrite: bool = False
+) -> Manifest:
+    """Add columns to those of a complete store.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the store.
+    columns : mapping of str to array of bool, int or float of shape (N,)
+        By name. Floats are stored as float32.
+    overwrite : bool
+        Replace columns of the same names.
+
+    Returns
+    -------
+    Manifest
+        With the file of the columns in its table.
+
+    Raises
+    ------
+    OutputExistsError
+        When there is a column of a name and it must not be replaced.
+    StoreError
+        When the store is not complete or cannot be written.
+    ValueError
+        For a name, a length or numbers that no column can have.
+    """
+    with run_lock(folder):
+        manifest = read_manifest(folder)
+        if not manifest.is_complete:
+            msg = f"{folder}: the run is not complete; resume it before it gets labels"
+            raise StoreError(msg)
+        added = {
+            name: _checked(name, column, manifest) for name, column in columns.items()
+        }
+        kept = _kept(folder, manifest)
+        for name in added.keys() & kept.keys():
+            if not overwrite:
+                msg = f"{folder}: has a label '{name}' already; ask to overwrite it"
+                raise OutputExistsError(msg)
+        return _write(folder, manifest, {**kept, **added})
+
+
+def label_names(file: OpenFile) -> list[str]:
+    """Return the names of the columns in a file of labels, sorted."""
+    return [n.removesuffix(_END) for n in file.names() if n.endswith(_END)]
+
+
+def read_label(file: OpenFile, name: str, n: int) -> NDArray[Any]:
+    """Read one column.
+
+    Parameters
+    ----------
+    file : OpenFile
+        A file of labels.
+    name : str
+        Name of the column.
+    n : int
+        Positions that it has to have.
+
+    Returns
+    -------
+    ndarray of bool, int or float of shape (n,)
+        As it was added.
+
+    Raises
+    ------
+    StoreError
+        When it has another length, or is no column of numbers.
+    """
+    found = file.dataset(f"{name}{_END}")
+    if found.shape != (n,) or found.dtype.kind not in "biuf":
+        msg = (
+            f"is damaged: label '{name}' is {found.dtype} of shape {found.shape}, "
+            f"expected ({n},)"
+        )
+        raise StoreError(msg)
+    column: NDArray[Any] = found[()]
+    return column
+
+
+def _kept(folder: Path, manifest: Manifest) -> Columns:
+    if LABELS not in manifest.files:
+        return {}
+    file = OpenFile(folder / LABELS, LABEL_TABLE)
+    return {n: read_label(file, n, manifest.positions) for n in label_names(file)}
+
+
+def _write(folder: Path, manifest: Manifest, columns: Columns) -> Manifest:
+    """Write the file, while the table of the manifest never names other bytes."""
+    others = {name: e for name, e in manifest.files.items() if name != LABELS}
+    if LABELS in manifest.files:
+        write_manifest(folder, manifest.with_files(others))
+    arrays = {f"{name}{_END}": column for name, column in columns.items()}
+    entry = write_table(folder, manifest, LABELS, LABEL_TABLE, arrays)
+    done = manifest.with_files({**others, **entry})
+    write_manifest(folder, done)
+    return done
+
+
+def _checked(name: str, column: ArrayLike, manifest: Manifest) -> NDArray[Any]:
+    if not _NAME.fullmatch(name) or name in _TAKEN:
+        msg = (
+            f"label '{name}' cannot have this name; take letters, digits and _.:+- "
+            "that name no column of every store"
+        )
+        raise ValueError(msg)
+    values = np.asarray(column)
+    if values.shape != (manifest.positions,) or values.dtype.kind not in "biuf":
+        msg = (
+            f"label '{name}' is {values.dtype} of shape {values.shape}, expected bool, "
+            f"int or float of shape ({manifest.positions},)"
+        )
+        raise ValueError(msg)
+    return values

@@ -1,0 +1,146 @@
+"""Conditional maps that a store keeps, and their statistics.
+
+Shapes use M positions with maps, C channels and n x n squares.
+"""
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.errors import StoreError
+from conceptlrp.store.board_statistics import BoardStatistics, read_statistics
+from conceptlrp.store.schema import STATISTICS
+from conceptlrp.store.shards import Selection, Shards, selected
+from conceptlrp.store.stored_columns import StoredColumns
+
+
+class StoredMaps(StoredColumns):
+    """Relevance of a corpus with the conditional maps that were kept."""
+
+    @cached_property
+    def mapped_rows(self) -> NDArray[np.int64]:
+        """Rows of the store whose maps it keeps, of shape (M,), ascending."""
+        places = [self._mapped_ids(spec.file) for spec in self._shards.specs]
+        ids = np.concatenate([np.empty(0, np.int64), *places])
+        return ids if self.is_whole else np.searchsorted(self.ids, ids)
+
+    def maps(
+        self,
+        layer: str,
+        *,
+        rows: Selection = None,
+        channels: Selection = None,
+        target: int | str = 0,
+    ) -> NDArray[np.float32]:
+        """Read conditional maps: input relevance that flows through one channel.
+
+        Parameters
+        ----------
+        layer : str
+            Name of the layer.
+        rows : slice, sequence of int or ndarray of int or bool, optional
+            Rows of the store, each one of `mapped_rows`; all of these by default.
+        channels : slice, sequence of int or ndarray of int or bool, optional
+            Channels in any order; all by default.
+        target : int or str
+            Index or name of the target.
+
+        Returns
+        -------
+        ndarray of shape (rows, channels, n, n)
+            In the unit of the target's output, also where they are stored as
+            float16.
+
+        Raises
+        ------
+        StoreError
+            When the store keeps no maps, or none of a row.
+        """
+        index = (self.target_index(target),)
+        n_channels = self.channels(layer)
+        columns = None if channels is None else selected(channels, n_channels)
+        places = None if rows is None else self._map_places(selected(rows, len(self)))
+        self._check_maps()
+        group = f"layers/{layer}"
+        found = self._mapped_shards.read(f"{group}/maps", places, index, columns)
+        if self.manifest.plan.dtype != "float16":
+            return found
+        scale = self._mapped_shards.read(f"{group}/map_scale", places, index)
+        maps = found.astype(np.float32)
+        maps *= scale[:, None, None, None]
+        return maps
+
+    def statistics(
+        self, layer: str, *, target: int | str = 0
+    ) -> BoardStatistics | None:
+        """Read the statistics of the conditional maps of every channel.
+
+        Parameters
+        ----------
+        layer : str
+            Name of the layer.
+        target : int or str
+            Index or name of the target.
+
+        Returns
+        -------
+        BoardStatistics or None
+            Over all positions, by phase of the game; None where the store keeps
+            none, or its run is not complete.
+        """
+        self.channels(layer)
+        number = self.target_index(target)
+        if STATISTICS not in self.manifest.files:
+            return None
+        with self._shards.opened(STATISTICS) as file:
+
+            def read(name: str, index: tuple[Any, ...]) -> NDArray[Any]:
+                place = "" if name == "positions" else f"{layer}/"
+                found: NDArray[Any] = file.dataset(f"statistics/{place}{name}")[index]
+                return found
+
+            return read_statistics(read, number)
+
+    @cached_property
+    def _mapped_shards(self) -> Shards:
+        """The shards, as if they held the positions with maps alone."""
+        first, specs = 0, []
+        for spec in self._shards.specs:
+            last = first + len(self._mapped_ids(spec.file))
+            if last > first:
+                specs.append(replace(spec, start=first, stop=last))
+            first = last
+        return Shards(self._shards.files, tuple(specs))
+
+    def _mapped_ids(self, file: str) -> NDArray[np.int64]:
+        if self.manifest.plan.detail not in ("sample", "all"):
+            return np.empty(0, np.int64)
+        with self._shards.opened(file) as opened:
+            ids: NDArray[np.int64] = opened.dataset("maps/rows")[()]
+        return ids
+
+    def _map_places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where among the positions with maps each row is."""
+        known = self.mapped_rows
+        places = np.searchsorted(known, rows)
+        is_there = places < len(known)
+        is_there[is_there] = known[places[is_there]] == rows[is_there]
+        if not is_there.all():
+            row = int(rows[np.argmin(is_there)])
+            msg = (
+                f"{self.path}: keeps no maps of row {row} ({len(known)} of {len(self)} "
+                "rows have them); take some of store.mapped_rows"
+            )
+            raise StoreError(msg)
+        return places
+
+    def _check_maps(self) -> None:
+        if not len(self.mapped_rows):
+            msg = (
+                f"{self.path}: keeps no maps of positions; it was computed with the "
+                f"detail '{self.manifest.plan.detail}', maps need 'sample' or 'all'"
+            )
+            raise StoreError(msg)

@@ -1,0 +1,136 @@
+"""Columns that are added to a store: kept, covered by the manifest, in tables."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conceptlrp.errors import OutputExistsError, StoreError
+from conceptlrp.othello import Corpus
+from conceptlrp.store import (
+    Store,
+    append_run,
+    create_run,
+    finish_run,
+    open_store,
+    run_lock,
+)
+from tests.store.conftest import MakeStore, planted_plan
+
+
+@pytest.fixture
+def store(write_store: MakeStore, tmp_path: Path) -> Store:
+    return write_store(tmp_path / "run.crp")
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int64", "float32"])
+def test_a_label_comes_back_as_it_was_added(dtype: str, store: Store) -> None:
+    column = (np.arange(len(store)) % 5).astype(dtype)
+
+    store.add_labels({"stable discs": column})
+
+    for opened in (store, open_store(store.path)):
+        assert opened.label_names == ("stable discs",)
+        assert opened.label("stable discs").dtype == dtype
+        np.testing.assert_array_equal(opened.label("stable discs"), column)
+
+
+def test_labels_are_added_to_those_that_are_there(store: Store) -> None:
+    n = len(store)
+    store.add_labels({"corner": np.ones(n, np.bool_), "peak": np.arange(n)})
+
+    store.add_labels({"mobility": np.zeros(n)})
+
+    assert store.label_names == ("corner", "mobility", "peak")
+    np.testing.assert_array_equal(store.label("peak"), np.arange(n))
+
+
+def test_a_label_is_replaced_only_when_that_is_asked_for(store: Store) -> None:
+    n = len(store)
+    store.add_labels({"corner": np.zeros(n)})
+    assert store.label("corner").sum() == 0
+
+    with pytest.raises(OutputExistsError, match="has a label 'corner' already"):
+        store.add_labels({"corner": np.ones(n)})
+    store.add_labels({"corner": np.ones(n)}, overwrite=True)
+
+    assert store.label("corner").sum() == n
+
+
+def test_the_manifest_covers_the_labels(store: Store) -> None:
+    store.add_labels({"corner": np.zeros(len(store))})
+
+    entry = open_store(store.path).manifest.files["labels.h5"]
+    content = (store.path / "labels.h5").read_bytes()
+    assert (entry.bytes, entry.sha256) == (len(content), sha256(content).hexdigest())
+    (store.path / "labels.h5").write_bytes(content[:-1])
+    with pytest.raises(StoreError, match=r"labels\.h5: has"):
+        open_store(store.path)
+
+
+def test_the_same_labels_give_the_same_bytes_in_any_order(
+    store: Store, write_store: MakeStore, tmp_path: Path
+) -> None:
+    other = write_store(tmp_path / "other.crp")
+    a, b = np.arange(len(store)), np.zeros(len(store))
+
+    store.add_labels({"a": a})
+    store.add_labels({"b": b})
+    other.add_labels({"b": b, "a": a})
+
+    for name in ("labels.h5", "manifest.json"):
+        assert (store.path / name).read_bytes() == (other.path / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../a", "ply", "id", "value", " x", "é"])
+def test_a_name_that_no_label_can_have_is_refused(name: str, store: Store) -> None:
+    with pytest.raises(ValueError, match="cannot have this name"):
+        store.add_labels({name: np.zeros(len(store))})
+
+
+def test_a_column_that_is_none_is_refused(store: Store) -> None:
+    n = len(store)
+    for column in (np.zeros(n - 1), np.zeros((n, 1)), ["a"] * n, np.zeros(n, complex)):
+        with pytest.raises(ValueError, match="label 'a' is"):
+            store.add_labels({"a": column})
+    assert "labels.h5" not in store.manifest.files
+
+
+def test_labels_wait_for_the_run_to_be_complete(corpus: Corpus, tmp_path: Path) -> None:
+    path = tmp_path / "run.crp"
+    create_run(path, planted_plan(corpus), corpus)
+
+    with pytest.raises(StoreError, match="not complete"):
+        open_store(path).add_labels({"a": np.zeros(len(corpus))})
+
+
+def test_labels_are_not_added_while_a_run_fills_the_store(store: Store) -> None:
+    with run_lock(store.path), pytest.raises(StoreError, match="another run fills it"):
+        store.add_labels({"a": np.zeros(len(store))})
+
+
+def test_labels_outlive_a_repair_but_not_new_positions(
+    store: Store, corpus: Corpus
+) -> None:
+    store.add_labels({"a": np.arange(len(store))})
+
+    finish_run(store.path)
+    assert open_store(store.path).label("a")[7] == 7
+    longer = Corpus.concatenate([corpus, corpus[:10]])
+    append_run(store.path, planted_plan(longer), longer)
+
+    assert not (store.path / "labels.h5").exists()
+
+
+def test_damaged_labels_are_dropped_by_a_repair(store: Store) -> None:
+    store.add_labels({"a": np.zeros(len(store))})
+    file = store.path / "labels.h5"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+    finish_run(store.path)
+
+    assert open_store(store.path).label_names == ()
+    assert not file.exists()

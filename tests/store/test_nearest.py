@@ -1,0 +1,105 @@
+"""Nearest positions equal a comparison with every position by itself."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conceptlrp.errors import LayerError
+from conceptlrp.store import Store, Where
+from tests.store.conftest import MakeStore
+
+
+def one_by_one(
+    vectors: np.ndarray, vector: np.ndarray, metric: str, rows: list[int]
+) -> list[int]:
+    """Sort rows by how near they are, then by their number."""
+    keys = []
+    wanted = vector.astype(np.float64)
+    for row in rows:
+        found = vectors[row].astype(np.float64)
+        if metric == "l2":
+            key = float(np.sqrt(((found - wanted) ** 2).sum()))
+        else:
+            lengths = np.sqrt((found**2).sum()) * np.sqrt((wanted**2).sum())
+            key = -float((found * wanted).sum() / lengths) if lengths else 0.0
+        keys.append((key, row))
+    return [row for _, row in sorted(keys)]
+
+
+@pytest.mark.parametrize("by", ["relevance", "share"])
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+@pytest.mark.parametrize("layer", ["conv1", "conv2"])
+def test_the_nearest_are_those_of_a_full_sort(
+    layer: str, metric: str, by: str, planted_store: Store
+) -> None:
+    read = planted_store.relevance if by == "relevance" else planted_store.share
+    vectors = read(layer, target=1)
+    rows = [row for row in range(len(vectors)) if row != 17]
+
+    found = planted_store.nearest(layer, 17, 40, metric=metric, by=by, target="value")
+
+    expected = one_by_one(vectors, vectors[17], metric, rows)[:40]
+    assert found.rows.tolist() == expected
+    scores = found.scores if metric == "l2" else -found.scores
+    assert (np.diff(scores) >= 0).all()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_a_vector_is_compared_with_all_positions(
+    metric: str, planted_store: Store
+) -> None:
+    vector = np.array([1.0, -2, 0, 0.5, 3])
+
+    found = planted_store.nearest("conv1", vector, 500, metric=metric)
+
+    vectors = planted_store.relevance("conv1")
+    rows = list(range(len(vectors)))
+    assert found.rows.tolist() == one_by_one(vectors, vector, metric, rows)
+
+
+@pytest.mark.parametrize("shard_size", [1, 7, 1000])
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_shards_of_any_size_give_the_same_scores(
+    metric: str,
+    shard_size: int,
+    planted_store: Store,
+    write_store: MakeStore,
+    tmp_path: Path,
+) -> None:
+    store = write_store(tmp_path / "run.crp", shard_size=shard_size)
+
+    found = store.nearest("conv2", 3, 60, metric=metric)
+
+    expected = planted_store.nearest("conv2", 3, 60, metric=metric)
+    np.testing.assert_array_equal(found.rows, expected.rows)
+    np.testing.assert_array_equal(found.scores, expected.scores)
+
+
+def test_conditions_hold_for_the_nearest_too(planted_store: Store) -> None:
+    found = planted_store.nearest("conv1", 3, 30, where=Where(ply=(20, None)))
+
+    assert len(found) == 30
+    assert (planted_store.positions.ply[found.rows] >= 20).all()
+
+
+def test_a_vector_of_zeros_is_like_nothing(planted_store: Store) -> None:
+    found = planted_store.nearest("conv1", np.zeros(5), 4)
+
+    assert found.rows.tolist() == [0, 1, 2, 3]
+    assert found.scores.tolist() == [0, 0, 0, 0]
+
+
+def test_what_cannot_be_compared_is_refused(planted_store: Store) -> None:
+    with pytest.raises(ValueError, match="unknown metric 'l1', expected one of cosine"):
+        planted_store.nearest("conv1", 0, metric="l1")
+    with pytest.raises(ValueError, match="unknown score 'peak'"):
+        planted_store.nearest("conv1", 0, by="peak")
+    with pytest.raises(ValueError, match=r"shape \(4,\), expected 5 finite numbers"):
+        planted_store.nearest("conv1", np.zeros(4))
+    with pytest.raises(ValueError, match="5 finite numbers"):
+        planted_store.nearest("conv1", np.full(5, np.nan))
+    with pytest.raises(IndexError, match="no row -1, expected 0 to"):
+        planted_store.nearest("conv1", -1)
+    with pytest.raises(LayerError, match="no layer 'conv9'"):
+        planted_store.nearest("conv9", 0)
