@@ -10,7 +10,7 @@ from conceptlrp import __version__
 from conceptlrp.cli.concepts import atlas, cluster, demo
 from conceptlrp.cli.games import corpus, train
 from conceptlrp.cli.relevance import attribute, merge
-from conceptlrp.cli.stores import top
+from conceptlrp.cli.stores import query, top
 from conceptlrp.errors import ConceptLRPError
 
 app = typer.Typer(
@@ -71,5 +71,5 @@ def _root(
         typer.echo(f"conceptlrp {__version__}")
 
 
-for _verb in (corpus, train, attribute, merge, top, cluster, atlas, demo):
+for _verb in (corpus, train, attribute, merge, top, query, cluster, atlas, demo):
     app.command()(_verb)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.othello import Position, square_name
-from conceptlrp.store import REFERENCE_KINDS, Ranking, Store
+from conceptlrp.store import REFERENCE_KINDS, Ranking, Store, Where
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def reference_boards(
     lowest: bool = False,
     one_per_game: bool = True,
     target: int | str = 0,
+    where: Where | None = None,
 ) -> ReferenceBoards:
     """Find the positions on which a channel matters most (RelMax, ActMax).
 
@@ -112,6 +113,8 @@ def reference_boards(
         Take at most one board of a game.
     target : int or str
         The explained output.
+    where : Where, optional
+        Find only positions that meet conditions.
 
     Returns
     -------
@@ -130,6 +133,7 @@ def reference_boards(
         lowest=lowest,
         one_per_game=one_per_game,
         target=target,
+        where=where,
     )
     corpus = store.positions
     rows = [int(row) for row in ranking.rows]

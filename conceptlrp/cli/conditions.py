@@ -1,0 +1,82 @@
+"""Options that say which positions of a store are asked about."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from conceptlrp.cli.options import check_choice
+
+if TYPE_CHECKING:
+    from conceptlrp.store import Where
+
+Ply = Annotated[str | None, typer.Option(help="Moves played before: A:B or a number.")]
+Year = Annotated[str | None, typer.Option(help="Year of the game: A:B or a number.")]
+Phase = Annotated[str | None, typer.Option(help="opening, midgame or endgame.")]
+Mover = Annotated[str | None, typer.Option(help="Side to move: black or white.")]
+Player = Annotated[str | None, typer.Option(help="Who played, with either colour.")]
+Tournament = Annotated[str | None, typer.Option(help="Where the game was played.")]
+Move = Annotated[str | None, typer.Option(help="The move that was played, as d3.")]
+Outcome = Annotated[
+    str | None, typer.Option(help="For the side to move: win, draw or loss.")
+]
+Label = Annotated[
+    list[str] | None,
+    typer.Option(help="Label: NAME, NAME=NUMBER or NAME=A:B; repeatable."),
+]
+
+
+def conditions(
+    *,
+    phase: str | None,
+    mover: str | None,
+    outcome: str | None,
+    ply: str | None,
+    year: str | None,
+    label: list[str] | None,
+    **others: Any,
+) -> "Where | None":
+    """Put options into conditions, None where there are none.
+
+    Raises
+    ------
+    typer.BadParameter
+        For text that is no condition.
+    """
+    from conceptlrp.othello import PHASES
+    from conceptlrp.store import Where
+
+    check_choice("--phase", phase, (None, *PHASES))
+    check_choice("--mover", mover, (None, "black", "white"))
+    check_choice("--outcome", outcome, (None, "win", "draw", "loss"))
+    found = Where(
+        phase=phase,
+        mover=mover,
+        outcome=outcome,
+        ply=None if ply is None else _span("--ply", ply),
+        year=None if year is None else _span("--year", year),
+        labels=dict(_label(each) for each in label or ()),
+        **others,
+    )
+    return None if found == Where() else found
+
+
+def _label(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    if not value:
+        return name, True
+    if value in ("true", "false"):
+        return name, value == "true"
+    return name, _span("--label", value)
+
+
+def _span(option: str, text: str) -> Any:
+    """Read "A:B", "A:", ":B" or a number."""
+    first, colon, last = text.partition(":")
+    try:
+        ends = [float(end) if end else None for end in (first, last)]
+    except ValueError:
+        ends = [None, None]
+    if ends == [None, None]:
+        msg = f"{option} is '{text}', expected a number or A:B"
+        raise typer.BadParameter(msg)
+    return tuple(ends) if colon else ends[0]
