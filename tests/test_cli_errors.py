@@ -245,7 +245,7 @@ def test_the_device_of_another_machine_is_refused(folder: Path, tmp_path: Path) 
 def test_a_folder_that_cannot_be_written_is_named(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("conceptlrp.cli.os.access", lambda *_: False)
+    monkeypatch.setattr("conceptlrp.cli.options.os.access", lambda *_: False)
 
     result = run("corpus", folder / "games.txt", "--out", tmp_path / "c.h5")
 
