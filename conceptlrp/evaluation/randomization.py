@@ -21,13 +21,17 @@ from numpy.typing import ArrayLike, NDArray
 from torch import fx, nn
 
 from conceptlrp.evaluation.estimates import Estimate, estimate
-from conceptlrp.evaluation.probing import VALUE, explain_boards
+from conceptlrp.evaluation.probing import VALUE, explain_boards, planes_of
 from conceptlrp.evaluation.sampling import Sample
 from conceptlrp.evaluation.similarity import rank_correlation
-from conceptlrp.lrp import COMPOSITES, Explainer
+from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.lrp.graph import linear_nodes
+from conceptlrp.lrp.propagation import make_propagation
 
 CASCADES: Final = ("top-down", "bottom-up")
+
+_MEMORY: Final = 1 << 29
 
 
 @dataclass(frozen=True)
@@ -177,19 +181,29 @@ def _randomized_maps(
 ) -> Iterator[NDArray[Any]]:
     """Yield one-hot heatmaps (N, S) after each layer that loses its weights."""
     network = copy.deepcopy(explainer.network)
-    # Not every traced network says how large its board is.
-    network.size = explainer.size  # type: ignore[assignment]
-    named = explainer.composite_name in COMPOSITES
-    dtype = "tf32" if explainer.tf32 else str(explainer.dtype).removeprefix("torch.")
     for number, layer in enumerate(layers):
         randomize(network, layer, seed=1000 * seed + number)
-        changed = Explainer(
-            network,
-            composite=explainer.composite_name if named else explainer.composite,
-            dtype=dtype,
-            device=str(explainer.device),
-        )
+        changed = with_weights_of(explainer, network)
         yield explain_boards(changed, sample.boards, actions).one_hot[:, 0]
+
+
+def with_weights_of(explainer: Explainer, network: fx.GraphModule) -> Explainer:
+    """Return an explainer of a copy of its network that has other weights.
+
+    The copy is traced and has no batch norms already, so that nothing but the rules
+    has to be made ready again.
+    """
+    changed = copy.copy(explainer)
+    changed.network = network
+    changed.propagation = make_propagation(
+        network,
+        explainer.composite,
+        explainer.taps,
+        planes_of(explainer, np.zeros((1, explainer.size, explainer.size), np.int8)),
+        memory_budget=_MEMORY,
+        gradient=explainer.composite_name == GRADIENT,
+    )
+    return changed
 
 
 def _null(occupied: NDArray[np.bool_], draws: int = 32) -> NDArray[Any]:
