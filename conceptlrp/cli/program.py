@@ -8,6 +8,7 @@ import typer
 
 from conceptlrp import __version__
 from conceptlrp.cli.concepts import atlas, cluster, demo
+from conceptlrp.cli.evaluation import evaluate
 from conceptlrp.cli.games import corpus, train
 from conceptlrp.cli.relevance import attribute
 from conceptlrp.cli.stores import top
@@ -71,5 +72,5 @@ def _root(
         typer.echo(f"conceptlrp {__version__}")
 
 
-for _verb in (corpus, train, attribute, top, cluster, atlas, demo):
+for _verb in (corpus, train, attribute, top, cluster, evaluate, atlas, demo):
     app.command()(_verb)
