@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from conceptlrp.evaluation.gates import Gate, Recommendation
+from conceptlrp.evaluation.gates import Gate
 from conceptlrp.evaluation.measurements import Findings, steps_frame
+from conceptlrp.evaluation.recommendation import Recommendation
 
 #: Columns of the summary: metric, target and part (None for the mean over parts).
 _SUMMARY: Final = (

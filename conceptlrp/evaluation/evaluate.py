@@ -3,13 +3,14 @@
 Shapes use N positions, S squares in a row and C channels.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
+from zennit.core import Composite
 
 from conceptlrp.errors import CompositeError
 from conceptlrp.evaluation.additivity import additivity_errors, conservation_of
@@ -27,7 +28,7 @@ from conceptlrp.evaluation.dependence import (
     random_logit_cosine,
 )
 from conceptlrp.evaluation.flip_lines import score_flip_lines
-from conceptlrp.evaluation.gates import gates_of, recommend
+from conceptlrp.evaluation.gates import gates_of
 from conceptlrp.evaluation.measurements import (
     Findings,
     measure_channels,
@@ -37,6 +38,7 @@ from conceptlrp.evaluation.measurements import (
 from conceptlrp.evaluation.orders import center_prior
 from conceptlrp.evaluation.probing import Relevance, explain_boards
 from conceptlrp.evaluation.randomization import CASCADES, cascade
+from conceptlrp.evaluation.recommendation import recommend
 from conceptlrp.evaluation.sampling import Sample, draw_sample
 from conceptlrp.evaluation.square_deletion import (
     occlusion,
@@ -71,7 +73,7 @@ def evaluate_composites(
     network: nn.Module,
     corpus: Corpus,
     *,
-    composites: Sequence[str] = COMPOSITES,
+    composites: Sequence[str] | Mapping[str, Composite] = COMPOSITES,
     n_positions: int = 300,
     n_cascade: int = 100,
     layers: Sequence[str] | None = None,
@@ -86,8 +88,8 @@ def evaluate_composites(
         In evaluation mode.
     corpus : Corpus
         Where positions are drawn from; best with every position once.
-    composites : sequence of str
-        Names of presets.
+    composites : sequence of str, or mapping of str to Composite
+        Names of presets, or zennit composites by the name they are to have.
     n_positions : int
         Positions at most.
     n_cascade : int
@@ -111,10 +113,12 @@ def evaluate_composites(
     ValueError
         Fewer than two positions have two legal moves.
     """
-    names = _checked(composites)
+    chosen = _checked(composites)
     explainers = {
-        name: Explainer(network, composite=name, layers=layers) for name in names
+        name: Explainer(network, composite=each, layers=layers)
+        for name, each in chosen.items()
     }
+    names = tuple(chosen)
     study = _prepare(network, corpus, layers, n_positions, n_cascade, seed)
     report, steps = on_progress or (lambda *_: None), len(names) + 1
     report("baselines", 0, steps)
@@ -140,12 +144,16 @@ def evaluate_composites(
     )
 
 
-def _checked(composites: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(composites))
-    if not names:
+def _checked(
+    composites: Sequence[str] | Mapping[str, Composite],
+) -> dict[str, str | Composite]:
+    """Return composites by name."""
+    if not composites:
         msg = f"no composite to evaluate, expected some of {', '.join(COMPOSITES)}"
         raise CompositeError(msg)
-    return names
+    if isinstance(composites, Mapping):
+        return dict(composites)
+    return {name: name for name in composites}
 
 
 def _measure(

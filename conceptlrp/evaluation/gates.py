@@ -1,4 +1,4 @@
-"""Gates that a composite has to pass, and which composite to recommend.
+"""Gates that a composite has to pass.
 
 A gate that fails is shown with its figures, and its sentence is meant for every
 report that the composite makes.
@@ -8,18 +8,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-import numpy as np
-
 from conceptlrp.evaluation.estimates import Estimate
-from conceptlrp.evaluation.measurements import Findings, Measurement
-from conceptlrp.lrp.composites import GRADIENT
+from conceptlrp.evaluation.measurements import Findings
 
 #: Above these a heatmap shows the board rather than the network.
 RANDOM_LOGIT_LIMIT: Final = 0.5
 CHANNEL_LIMIT: Final = 0.8
 
 _SQUARE_BASELINES: Final = ("random", "center")
-_FAMILIES: Final = ("square_gain", "channel_gain", "flip_line_mass")
 
 
 @dataclass(frozen=True)
@@ -48,26 +44,6 @@ class Gate:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Recommendation:
-    """The composite that the evaluation supports.
-
-    Attributes
-    ----------
-    composite : str
-        Its name.
-    reason : str
-        Why, in a sentence.
-    """
-
-    composite: str
-    reason: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields, ready for JSON."""
-        return asdict(self)
-
-
 def gates_of(findings: Findings, composite: str) -> tuple[Gate, ...]:
     """Judge one composite.
 
@@ -90,74 +66,6 @@ def gates_of(findings: Findings, composite: str) -> tuple[Gate, ...]:
         _ablation_gate(findings, composite),
         _flip_line_gate(findings, composite),
     )
-
-
-def recommend(findings: Findings, gates: dict[str, tuple[Gate, ...]]) -> Recommendation:
-    """Choose the composite that passes most gates and, among those, ranks best.
-
-    Composites are ranked by every gain and by the mass on flip lines, for the best
-    move; ranks are averaged within squares, channels and flip lines, then over the
-    three. Composites of one mean rank keep their order, gradient times input coming
-    last, as a composite has rules that reports can name.
-
-    Parameters
-    ----------
-    findings : Findings
-        Measurements of all composites.
-    gates : dict of str to tuple of Gate
-        The gates of each.
-    """
-    failed = {name: sum(not g.passed for g in found) for name, found in gates.items()}
-    fewest = min(failed.values())
-    ranks = mean_ranks(findings, tuple(gates))
-    able = [name for name, number in failed.items() if number == fewest]
-    chosen = min(able, key=lambda name: (round(ranks[name], 6), name == GRADIENT))
-    others = ", ".join(f"{name} {ranks[name]:.2f}" for name in able if name != chosen)
-    among = f"against {others}" if others else "the only one"
-    passing = (
-        f"{len(able)} of {len(gates)} composites pass every gate"
-        if fewest == 0
-        else f"no composite passes every gate, and the fewest that fail are {fewest}"
-    )
-    reason = (
-        f"{passing}; of these, {chosen} has the best mean rank by faithfulness of "
-        f"squares, of channels and by mass on flip lines: {ranks[chosen]:.2f} ({among})"
-    )
-    return Recommendation(chosen, reason)
-
-
-def mean_ranks(findings: Findings, composites: Sequence[str]) -> dict[str, float]:
-    """Return the mean rank of each composite, 1 being the best.
-
-    Differences below a thousandth of the best value count as none.
-
-    Parameters
-    ----------
-    findings : Findings
-        Measurements of all composites.
-    composites : sequence of str
-        Who is compared.
-    """
-    families = []
-    for metric in _FAMILIES:
-        found = findings.find(metric, target="best")
-        parts = sorted({m.part for m in found})
-        ranks = [_ranks(found, part, composites) for part in parts]
-        families.append(np.mean(ranks, axis=0) if ranks else np.ones(len(composites)))
-    means = np.mean(families, axis=0)
-    return {name: float(rank) for name, rank in zip(composites, means, strict=True)}
-
-
-def _ranks(
-    found: Sequence[Measurement], part: str, composites: Sequence[str]
-) -> list[float]:
-    known = {m.method: m.estimate.mean for m in found if m.part == part}
-    values = np.array([known.get(name, -np.inf) for name in composites])
-    step = max(abs(float(values.max())) / 1000, 1e-12)
-    better = values[None, :] - values[:, None] > step
-    equal = np.abs(values[None, :] - values[:, None]) <= step
-    ranks: list[float] = (1 + better.sum(1) + (equal.sum(1) - 1) / 2).tolist()
-    return ranks
 
 
 def _moves_gate(findings: Findings, composite: str) -> Gate:

@@ -1,8 +1,11 @@
 """Gates, and which composite is recommended."""
 
+import pytest
+
 from conceptlrp.evaluation.estimates import Estimate
-from conceptlrp.evaluation.gates import gates_of, mean_ranks, recommend
+from conceptlrp.evaluation.gates import gates_of
 from conceptlrp.evaluation.measurements import Findings, Measurement
+from conceptlrp.evaluation.recommendation import likeness, mean_ranks, recommend
 
 
 def measurement(
@@ -106,8 +109,46 @@ def test_a_composite_with_rules_comes_before_the_gradient_that_equals_it() -> No
 
     found = recommend(findings, {name: gates_of(findings, name) for name in names})
 
-    assert mean_ranks(findings, names) == dict.fromkeys(names, 1.5)
     assert found.composite == "epsilon"
+
+
+def test_only_intervals_that_are_apart_make_a_difference_of_ranks() -> None:
+    gains = {"a": 5.0, "b": 5.45, "c": 5.9}
+    findings = Findings(
+        tuple(m for n, g in gains.items() for m in composite(n, square_gain=g))
+    )
+
+    found = mean_ranks(findings, tuple(gains))
+
+    # c is clearly better than a in one of three families that were measured.
+    assert found == {"a": pytest.approx(4 / 3), "b": 1.0, "c": 1.0}
+
+
+def test_of_the_faithful_the_one_that_depends_most_on_the_network_is_chosen() -> None:
+    findings = Findings(
+        (
+            *BASELINES,
+            *composite("alike", channel_cosine=0.7, square_gain=5.1),
+            *composite("sound"),
+        )
+    )
+    gates = {name: gates_of(findings, name) for name in ("alike", "sound")}
+
+    assert likeness(findings, "alike") > likeness(findings, "sound")
+    assert recommend(findings, gates).composite == "sound"
+
+
+def test_one_that_is_clearly_less_faithful_is_not_chosen_for_its_dependence() -> None:
+    findings = Findings(
+        (
+            *BASELINES,
+            *composite("alike", channel_cosine=0.7, square_gain=9.0, channel_gain=9.0),
+            *composite("sound"),
+        )
+    )
+    gates = {name: gates_of(findings, name) for name in ("alike", "sound")}
+
+    assert recommend(findings, gates).composite == "alike"
 
 
 def test_when_none_passes_it_is_said() -> None:
