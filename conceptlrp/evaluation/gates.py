@@ -153,9 +153,11 @@ def _compared(
 ) -> Gate:
     """Ask that every first estimate lies above the second, intervals apart."""
     mine, rival, against = min(pairs, key=lambda p: p[0].low - p[1].high)
-    figures = f"{_text(mine)} against {_text(rival)} of {against}"
+    figures = f"{_text(mine)} against {_text(rival)}"
     passed = all(one.above(other) for one, other, _ in pairs)
-    return Gate(name, passed, figures, f"{warning} {against}: {figures}")
+    return Gate(
+        name, passed, f"{figures} of {against}", f"{warning} {against}: {figures}"
+    )
 
 
 def _text(found: Estimate) -> str:

@@ -187,6 +187,22 @@ def _randomized_maps(
         yield explain_boards(changed, sample.boards, actions).one_hot[:, 0]
 
 
+def random_network(explainer: Explainer, *, seed: int = 0) -> Explainer:
+    """Return an explainer of a copy of its network with every layer random.
+
+    Parameters
+    ----------
+    explainer : Explainer
+        Network and composite.
+    seed : int
+        The same seed draws the same weights.
+    """
+    network = copy.deepcopy(explainer.network)
+    for number, node in enumerate(linear_nodes(network)):
+        randomize(network, str(node.target), seed=1000 * seed + number)
+    return with_weights_of(explainer, network)
+
+
 def with_weights_of(explainer: Explainer, network: fx.GraphModule) -> Explainer:
     """Return an explainer of a copy of its network that has other weights.
 

@@ -8,8 +8,13 @@ from zennit.composites import LayerMapComposite
 from zennit.rules import Flat, ZPlus
 from zennit.types import Convolution, Linear
 
-from conceptlrp.evaluation.probing import explain_boards
-from conceptlrp.evaluation.randomization import cascade, path_to_output, randomize
+from conceptlrp.evaluation.probing import ask, explain_boards, planes_of
+from conceptlrp.evaluation.randomization import (
+    cascade,
+    path_to_output,
+    random_network,
+    randomize,
+)
 from conceptlrp.evaluation.sampling import Sample
 from conceptlrp.evaluation.similarity import rank_correlation
 from conceptlrp.lrp import Explainer
@@ -98,6 +103,18 @@ def test_what_positive_parts_alone_draw_survives_every_weight(
     rho, excess = found.last(sample.games)
     assert rho.low > 0.3
     assert excess.low > 0.3
+
+
+def test_a_random_network_has_no_weight_of_the_trained_one(
+    explainer: Explainer, sample: Sample
+) -> None:
+    found = random_network(explainer)
+
+    before, after = explainer.network.state_dict(), found.network.state_dict()
+    assert not any(before[name].equal(after[name]) for name in before)
+    logits = ask(found, sample.boards).logits
+    with found.propagation.forward(planes_of(found, sample.boards)) as passed:
+        np.testing.assert_allclose(passed.outputs["policy"], logits, atol=1e-9)
 
 
 def test_an_unknown_cascade_is_refused(explainer: Explainer, sample: Sample) -> None:
