@@ -9,6 +9,7 @@ import typer
 from conceptlrp import __version__
 from conceptlrp.cli.arena import arena
 from conceptlrp.cli.concepts import atlas, cluster, demo
+from conceptlrp.cli.evaluation import evaluate
 from conceptlrp.cli.games import corpus
 from conceptlrp.cli.relevance import attribute, merge
 from conceptlrp.cli.selfplay import selfplay
@@ -77,6 +78,6 @@ def _root(
 
 _GAMES = (corpus, train, selfplay, arena, strength)
 _STORES = (attribute, merge, top, query)
-_CONCEPTS = (cluster, atlas, demo)
+_CONCEPTS = (cluster, evaluate, atlas, demo)
 for _verb in (*_GAMES, *_STORES, *_CONCEPTS):
     app.command()(_verb)

@@ -1,6 +1,10 @@
-"""How good explanations and labels are: scores of channels against labels."""
+"""How good explanations and labels are: measured, and what to make of it."""
 
 from conceptlrp.evaluation.causality import CausalCheck, causal_check, phase_matched
+from conceptlrp.evaluation.composite_evaluation import CompositeEvaluation
+from conceptlrp.evaluation.estimates import Estimate
+from conceptlrp.evaluation.evaluate import evaluate_composites
+from conceptlrp.evaluation.gates import Gate
 from conceptlrp.evaluation.label_results import (
     UNNAMED,
     ChannelLabels,
@@ -14,7 +18,10 @@ from conceptlrp.evaluation.masks import (
     relevance_share,
     within_board_auroc,
 )
+from conceptlrp.evaluation.measurements import Curve, Findings, Measurement
+from conceptlrp.evaluation.planted_truth import PlantedScore, planted_scores
 from conceptlrp.evaluation.ranks import stratified_auroc, stratified_correlation
+from conceptlrp.evaluation.recommendation import Recommendation
 from conceptlrp.evaluation.resampling import (
     bootstrap_effects,
     exchanged_games,
@@ -26,16 +33,26 @@ __all__ = [
     "UNNAMED",
     "CausalCheck",
     "ChannelLabels",
+    "CompositeEvaluation",
+    "Curve",
+    "Estimate",
+    "Findings",
+    "Gate",
     "LabelCriteria",
     "LabelScores",
+    "Measurement",
     "NamedLabel",
+    "PlantedScore",
+    "Recommendation",
     "benjamini_hochberg",
     "bootstrap_effects",
     "causal_check",
+    "evaluate_composites",
     "exchanged_games",
     "held_out_games",
     "permutation_p",
     "phase_matched",
+    "planted_scores",
     "relevance_iou",
     "relevance_share",
     "score_channels",

@@ -23,6 +23,7 @@ from conceptlrp.lrp.counting import SweepCosts, draw_blueprint
 from conceptlrp.lrp.edges import adjacent_layers, edge_relevance
 from conceptlrp.lrp.native import NativeEngine, NativeForward
 from conceptlrp.lrp.program import Program
+from conceptlrp.lrp.rerun import rerun
 from conceptlrp.lrp.sweep import Sweep, Tangents, active_squares
 from conceptlrp.lrp.tangents import Plans
 
@@ -154,6 +155,28 @@ class NativePassed:
         with torch.no_grad():
             found = self.passed.relevance(self._begin(starts), every)
             return conservation_report(self.passed, found)
+
+    def run_from(self, layer: str, features: Tensor, rows: Tensor) -> dict[str, Tensor]:
+        """Run the rest of the network from feature maps of a layer.
+
+        Parameters
+        ----------
+        layer : str
+            The layer.
+        features : Tensor of shape (M, C, H, W)
+            Feature maps in the place of its own.
+        rows : Tensor of shape (M,)
+            The position each belongs to, for what passes beside the layer.
+
+        Returns
+        -------
+        dict of str to Tensor of shape (M, A) or (M, 1)
+            The outputs.
+        """
+        nodes = self.owner.nodes
+        names = {name: nodes[name] for name in _OUTPUTS if name in nodes}
+        found = rerun(self.passed, nodes[layer], features, rows, tuple(names.values()))
+        return {name: found[node].flatten(1) for name, node in names.items()}
 
     def path(
         self,

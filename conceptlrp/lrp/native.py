@@ -69,11 +69,11 @@ class NativeEngine:
                 like=planes,
             )
         _check_rule(operation)
-        values[name] = self._compute(operation, sources, planes)
+        values[name] = self.compute(operation, sources, planes)
         self.shapes[name] = tuple(values[name].shape[1:])
         self.nonnegative[name] = _is_nonnegative(operation, self.nonnegative)
 
-    def _compute(
+    def compute(
         self, operation: Operation, sources: list[Tensor], planes: Tensor
     ) -> Tensor:
         """Compute an operation; every value is a map, a vector one of one square."""
@@ -96,7 +96,7 @@ class NativeEngine:
         with torch.no_grad():
             for operation in self.program.operations.values():
                 sources = [values[source] for source in operation.inputs]
-                values[operation.name] = self._compute(operation, sources, planes)
+                values[operation.name] = self.compute(operation, sources, planes)
         return NativeForward(self, values)
 
 

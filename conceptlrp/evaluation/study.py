@@ -1,0 +1,266 @@
+"""What an evaluation measures of baselines and of every composite.
+
+Shapes use N positions, S squares in a row and C channels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from conceptlrp.evaluation.additivity import additivity_errors, conservation_of
+from conceptlrp.evaluation.agreement import (
+    policy_against_value,
+    symmetry_consistency,
+)
+from conceptlrp.evaluation.channel_deletion import FeatureMaps, feature_maps
+from conceptlrp.evaluation.dependence import (
+    channel_cosines,
+    empty_board_share,
+    empty_square_share,
+    random_logit_cosine,
+)
+from conceptlrp.evaluation.flip_lines import score_flip_lines
+from conceptlrp.evaluation.measurements import (
+    Findings,
+    measure_channels,
+    measure_squares,
+    measured,
+)
+from conceptlrp.evaluation.orders import center_prior
+from conceptlrp.evaluation.probing import Relevance, explain_boards
+from conceptlrp.evaluation.randomization import CASCADES, cascade, random_network
+from conceptlrp.evaluation.sampling import Sample, draw_sample
+from conceptlrp.evaluation.square_deletion import (
+    occlusion,
+    same_class_scores,
+    start_sign,
+)
+from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.composites import GRADIENT
+from conceptlrp.othello import Corpus
+
+_BASE = "epsilon"
+_ADDITIVITY_POSITIONS = 32
+_ACTIONS = ("best", "other", "value")
+
+
+@dataclass(frozen=True)
+class Study:
+    """What all composites of an evaluation have in common.
+
+    Attributes
+    ----------
+    base : Explainer
+        Holds the network; its composite does not matter.
+    sample, few : Sample
+        The positions, and those that take long.
+    features : dict of str to FeatureMaps
+        Feature maps of every layer.
+    targets : tuple of str
+        "best" and, where there is a value head, "value".
+    seed : int
+        Seed of everything random.
+    """
+
+    base: Explainer
+    sample: Sample
+    few: Sample
+    features: dict[str, FeatureMaps]
+    targets: tuple[str, ...]
+    seed: int
+
+
+def measure_composite(
+    study: Study, name: str, explainer: Explainer
+) -> tuple[Findings, dict[str, Any], NDArray[Any]]:
+    """Measure one composite; its details and heatmaps of the best moves too."""
+    relevance = _explain(explainer, study.sample, study.targets)
+    found = _faithfulness(study, name, relevance)
+    found += _dependence(study, name, explainer, relevance)
+    checks, details = _checks(study, name, explainer, relevance)
+    return found + checks, details, relevance.one_hot[:, 0]
+
+
+def prepare_study(
+    network: nn.Module,
+    corpus: Corpus,
+    layers: Sequence[str] | None,
+    n_positions: int,
+    n_cascade: int,
+    seed: int,
+) -> Study:
+    """Draw positions and run the network on them."""
+    base = Explainer(network, composite=_BASE, layers=layers)
+    sample = draw_sample(base, corpus, n_positions=n_positions, seed=seed)
+    has_value = bool(np.isfinite(sample.outputs.value).all())
+    return Study(
+        base=base,
+        sample=sample,
+        few=sample.take(n_cascade),
+        features=feature_maps(base, sample, seed=seed),
+        targets=("best", "value") if has_value else ("best",),
+        seed=seed,
+    )
+
+
+def _explain(
+    explainer: Explainer, sample: Sample, targets: tuple[str, ...]
+) -> Relevance:
+    """Explain the best move, another one and, where there is one, the value."""
+    names = [name for name in _ACTIONS if name == "other" or name in targets]
+    actions = np.stack([sample.actions(name) for name in names], axis=1)
+    return explain_boards(explainer, sample.boards, actions)
+
+
+def measure_baselines(study: Study, network: nn.Module) -> Findings:
+    """Measure orders that composites are held against."""
+    sample, base = study.sample, study.base
+    generator = np.random.default_rng(study.seed)
+    random = generator.random(sample.discs.shape)
+    center = np.broadcast_to(center_prior(sample.corpus.size), sample.discs.shape)
+    found = Findings()
+    for target in study.targets:
+        orders = {
+            "random": random,
+            "center": center,
+            "occlusion": occlusion(base, sample, target=target),
+        }
+        for method, scores in orders.items():
+            found += measure_squares(
+                base, sample, method, scores, target=target, seed=study.seed
+            )
+            if target == "best":
+                found += _flip_lines(sample, method, scores)
+    for method, order in _channel_orders(study, network, generator).items():
+        found += measure_channels(base, sample, method, study.features, order)
+    return found
+
+
+def _channel_orders(
+    study: Study, network: nn.Module, generator: np.random.Generator
+) -> dict[str, dict[str, NDArray[Any]]]:
+    activation = {layer: f.activation for layer, f in study.features.items()}
+    random = {layer: generator.random(a.shape) for layer, a in activation.items()}
+    slopes = Explainer(network, composite=GRADIENT, layers=study.base.layers)
+    relevance = explain_boards(slopes, study.sample.boards, study.sample.best[:, None])
+    return {
+        "random": random,
+        "activation": activation,
+        "gradient x activation": {
+            layer: r[:, 0] for layer, r in relevance.channels.items()
+        },
+    }
+
+
+def _faithfulness(study: Study, name: str, relevance: Relevance) -> Findings:
+    """Take away discs and channels in the order of a composite's relevance."""
+    sample, found = study.sample, Findings()
+    places = {"best": 0, "value": 2}
+    for target in study.targets:
+        maps = relevance.heatmap[:, places[target]].reshape(len(sample), -1)
+        scores = start_sign(sample, target)[:, None] * maps
+        shuffled = same_class_scores(sample, scores, seed=study.seed)
+        for metric, order in (
+            ("square_gain", scores),
+            ("square_gain_same_class", shuffled),
+        ):
+            found += measure_squares(
+                study.base,
+                sample,
+                name,
+                order,
+                target=target,
+                metric=metric,
+                seed=study.seed,
+            )
+    order = {layer: r[:, 0] for layer, r in relevance.channels.items()}
+    found += measure_channels(study.base, sample, name, study.features, order)
+    maps = relevance.heatmap[:, 0].reshape(len(sample), -1)
+    return found + _flip_lines(sample, name, maps)
+
+
+def _flip_lines(sample: Sample, method: str, scores: NDArray[Any]) -> Findings:
+    """Score heatmaps by the flip lines, and chance beside an order by chance."""
+    lines, games = score_flip_lines(sample.corpus, sample.best, scores), sample.games
+    found = Findings()
+    if method != "center":
+        found += measured(method, "flip_line_mass", {"": lines.mass}, games)
+    accuracy = {"": lines.rank_accuracy}
+    found += measured(method, "flip_line_rank_accuracy", accuracy, games)
+    if method == "random":
+        found += measured("chance", "flip_line_mass", {"": lines.chance}, games)
+    return found
+
+
+def _dependence(
+    study: Study, name: str, explainer: Explainer, relevance: Relevance
+) -> Findings:
+    """Measure how much a composite's heatmaps depend on what is explained."""
+    sample, games = study.sample, study.sample.games
+    cosines = random_logit_cosine(relevance)
+    channels = channel_cosines(explainer, sample, relevance)
+    share, mass = empty_board_share(explainer, sample, relevance)
+    maps = relevance.heatmap[:, 0].reshape(len(sample), -1)
+    empty = empty_square_share(sample, maps)
+    found = measured(name, "channel_cosine", channels, games)
+    for metric, values in (
+        ("random_logit_cosine", np.abs(cosines)),
+        ("random_logit_cosine_signed", cosines),
+        ("empty_board_share", share),
+        ("empty_board_mass", mass),
+        ("empty_square_share", empty),
+    ):
+        found += measured(name, metric, {"": values}, games)
+    if "value" in study.targets:
+        heads = policy_against_value(relevance)
+        found += measured(name, "policy_value_cosine", heads, games)
+    return found
+
+
+def _checks(
+    study: Study, name: str, explainer: Explainer, relevance: Relevance
+) -> tuple[Findings, dict[str, Any]]:
+    """Check sums, symmetry and what random weights leave, on some positions."""
+    few, games = study.few, study.few.games
+    part = Relevance(
+        relevance.explained[: len(few)], relevance.heatmap[: len(few)], {}, {}
+    )
+    symmetry = symmetry_consistency(explainer, few, part)
+    found = measured(name, "symmetry_cosine", {"": symmetry.heatmaps}, games)
+    found += measured(name, "symmetry_moves", {"": symmetry.moves}, games)
+    cascades = [
+        cascade(explainer, few, order=o, seeds=[study.seed + i for i in range(3)])
+        for o in CASCADES
+    ]
+    for each in cascades:
+        last = {each.cascade: each.rho[-1]}
+        found += measured(name, "cascade_rho", last, games)
+        last = {each.cascade: each.excess[-1]}
+        found += measured(name, "cascade_excess", last, games)
+    found += _random_network(study, name, explainer)
+    errors = additivity_errors(explainer, few.take(_ADDITIVITY_POSITIONS))
+    conservation = conservation_of(explainer, few)
+    return found, {
+        "rules": explainer.rules,
+        "conservation": conservation.to_dict() if conservation else None,
+        "additivity": {layer: float(e.max()) for layer, e in errors.items()},
+        "cascades": [each.to_dict(games) for each in cascades],
+    }
+
+
+def _random_network(study: Study, name: str, explainer: Explainer) -> Findings:
+    """Measure the same of a network without its weights: what needs no training."""
+    few, games = study.few, study.few.games
+    untrained = random_network(explainer, seed=study.seed)
+    relevance = _explain(untrained, few, study.targets)
+    maps = relevance.heatmap[:, 0].reshape(len(few), -1)
+    mass = score_flip_lines(few.corpus, few.best, maps).mass
+    cosines = np.abs(random_logit_cosine(relevance))
+    found = measured(name, "random_network_flip_line_mass", {"": mass}, games)
+    return found + measured(
+        name, "random_network_random_logit_cosine", {"": cosines}, games
+    )

@@ -1,0 +1,131 @@
+"""Whether heatmaps depend on what is explained."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+
+from conceptlrp.evaluation.dependence import (
+    channel_cosines,
+    empty_board_share,
+    empty_square_share,
+    mean_pair_cosine,
+    random_logit_cosine,
+)
+from conceptlrp.evaluation.probing import explain_boards
+from conceptlrp.evaluation.sampling import Sample
+from conceptlrp.evaluation.similarity import cosine
+from conceptlrp.lrp import Explainer
+from conceptlrp.networks import OthelloNet
+from tests.evaluation.conftest import AddingNetwork, added
+
+
+def moves(sample: Sample) -> np.ndarray:
+    return np.stack([sample.best, sample.other], axis=1)
+
+
+def test_moves_that_rest_on_the_same_discs_have_one_picture(
+    adding_sample: Sample,
+) -> None:
+    network = AddingNetwork()
+    with torch.no_grad():
+        # Some logits are negative: pictures of one kind must not seem to differ.
+        factors = torch.where(torch.arange(65) % 2 == 0, 1.0, -2.0)
+        network.policy.weight.copy_(factors[:, None] * network.policy.weight[:1])
+    explainer = Explainer(network, composite="epsilon", dtype="float64")
+
+    relevance = explain_boards(explainer, adding_sample.boards, moves(adding_sample))
+
+    np.testing.assert_allclose(random_logit_cosine(relevance), 1, atol=1e-5)
+
+
+def test_moves_that_rest_on_discs_of_their_own_have_pictures_as_unlike_as_weights(
+    adding: AddingNetwork, adding_explainer: Explainer, adding_sample: Sample
+) -> None:
+    relevance = explain_boards(
+        adding_explainer, adding_sample.boards, moves(adding_sample)
+    )
+
+    found = random_logit_cosine(relevance)
+
+    best, other = (added(adding, adding_sample, t) for t in ("best", "other"))
+    sign = np.sign(relevance.explained.prod(axis=1))
+    np.testing.assert_allclose(found, sign * cosine(best, other), atol=1e-4)
+
+
+def test_channels_of_two_sides_never_share_a_square(
+    adding_explainer: Explainer, adding_sample: Sample
+) -> None:
+    relevance = explain_boards(
+        adding_explainer, adding_sample.boards, adding_sample.best[:, None]
+    )
+
+    found = channel_cosines(adding_explainer, adding_sample, relevance)
+
+    np.testing.assert_allclose(found["conv1"], 0, atol=1e-12)
+
+
+def test_channels_are_those_with_most_relevance(
+    explainer: Explainer, sample: Sample
+) -> None:
+    relevance = explain_boards(explainer, sample.boards, sample.best[:, None])
+    every = np.tile(np.arange(4), (len(sample), 1))
+    maps = explain_boards(
+        explainer, sample.boards, sample.best[:, None], conditional={"conv2": every}
+    ).conditional["conv2"][:, 0]
+
+    found = channel_cosines(explainer, sample, relevance, n_channels=2)["conv2"]
+
+    for n, r in enumerate(np.abs(relevance.channels["conv2"][:, 0])):
+        one, other = maps[n, np.argsort(-r)[:2]].reshape(2, -1)
+        assert found[n] == pytest.approx(abs(cosine(one, other)), abs=1e-9)
+
+
+def test_the_mean_over_pairs_leaves_out_zero_maps() -> None:
+    maps = np.random.default_rng(0).normal(size=(5, 4, 9))
+    maps[:, 3] = 0
+
+    found = mean_pair_cosine(maps)
+
+    pairs = [
+        np.abs(cosine(maps[:, i], maps[:, j])) for i, j in combinations(range(3), 2)
+    ]
+    np.testing.assert_allclose(found, np.mean(pairs, axis=0))
+    assert np.isnan(mean_pair_cosine(maps[:, 3:])).all()
+
+
+def test_rules_that_need_input_draw_nothing_on_the_empty_board(
+    explainer: Explainer, sample: Sample
+) -> None:
+    relevance = explain_boards(explainer, sample.boards, sample.best[:, None])
+
+    share, mass = empty_board_share(explainer, sample, relevance)
+
+    assert share.max() == mass.max() == 0
+
+
+def test_the_empty_board_is_explained_for_the_same_move(
+    network: OthelloNet, sample: Sample
+) -> None:
+    flat = Explainer(network, composite="epsilon-flat", dtype="float64")
+    relevance = explain_boards(flat, sample.boards, sample.best[:, None])
+
+    share, mass = empty_board_share(flat, sample, relevance)
+
+    for n, action in enumerate(sample.best):
+        empty = np.zeros((1, 8, 8), np.int8)
+        base = explain_boards(flat, empty, [[action]]).heatmap.ravel()
+        found = relevance.heatmap[n].ravel()
+        assert share[n] == pytest.approx(cosine(base, found) ** 2)
+        assert mass[n] == pytest.approx(np.abs(base).sum() / np.abs(found).sum())
+    assert share.max() > 0
+
+
+def test_the_share_of_empty_squares_is_theirs(sample: Sample) -> None:
+    maps = np.where(sample.occupied, 1.0, -3.0)
+
+    found = empty_square_share(sample, maps)
+
+    discs = sample.occupied.sum(axis=1)
+    np.testing.assert_allclose(found, 3 * (64 - discs) / (3 * (64 - discs) + discs))

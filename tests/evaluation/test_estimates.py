@@ -1,0 +1,56 @@
+"""Means and bootstrap intervals, games being drawn."""
+
+import numpy as np
+import pytest
+
+from conceptlrp.evaluation.estimates import bootstrap_means, estimate, estimates
+
+VALUES = np.random.default_rng(0).normal(size=(40, 3))
+GAMES = np.arange(40) // 4
+
+
+def test_replicates_are_those_of_a_loop_over_games_drawn() -> None:
+    values = VALUES.copy()
+    values[3, 1] = np.nan
+
+    found = bootstrap_means(values, GAMES, replicates=20, seed=5)
+
+    draws = np.random.default_rng(5).multinomial(10, np.full(10, 0.1), 20)
+    for means, draw in zip(found, draws, strict=True):
+        repeated = np.repeat(values, draw[GAMES], axis=0)
+        np.testing.assert_allclose(means, np.nanmean(repeated, axis=0))
+
+
+def test_an_interval_has_the_width_that_the_normal_law_gives() -> None:
+    values = np.random.default_rng(1).normal(size=2000)
+
+    found = estimate(values)
+
+    assert found.high - found.low == pytest.approx(2 * 1.96 / 2000**0.5, rel=0.1)
+    assert found.low < values.mean() == found.mean < found.high
+
+
+def test_positions_of_one_game_count_as_one() -> None:
+    once = np.random.default_rng(2).normal(size=300)
+
+    blocks = estimate(np.repeat(once, 4), np.repeat(np.arange(300), 4))
+    loose = estimate(np.repeat(once, 4))
+    alone = estimate(once)
+
+    assert blocks.high - blocks.low == pytest.approx(alone.high - alone.low)
+    assert loose.high - loose.low < 0.6 * (alone.high - alone.low)
+
+
+def test_what_is_unknown_does_not_count() -> None:
+    found = estimates([[1.0, np.nan], [3.0, np.nan]])
+
+    assert (found[0].mean, found[0].n, found[1].n) == (2.0, 2, 0)
+    assert found[1].to_dict() == {"mean": None, "low": None, "high": None, "n": 0}
+
+
+def test_one_interval_is_above_another_where_they_are_apart() -> None:
+    low, high = estimate([1.0, 1.1]), estimate([2.0, 2.1])
+
+    assert high.above(low)
+    assert not low.above(high)
+    assert not low.above(low)

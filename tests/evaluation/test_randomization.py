@@ -1,0 +1,122 @@
+"""Heatmaps of networks that lose their weights layer by layer."""
+
+import copy
+
+import numpy as np
+import pytest
+from zennit.composites import LayerMapComposite
+from zennit.rules import Flat, ZPlus
+from zennit.types import Convolution, Linear
+
+from conceptlrp.evaluation.probing import ask, explain_boards, planes_of
+from conceptlrp.evaluation.randomization import (
+    cascade,
+    path_to_output,
+    random_network,
+    randomize,
+)
+from conceptlrp.evaluation.sampling import Sample
+from conceptlrp.evaluation.similarity import rank_correlation
+from conceptlrp.lrp import Explainer
+from conceptlrp.networks import ResidualTower
+from tests.evaluation.conftest import AddingNetwork
+from tests.lrp.conftest import randomize as used
+
+POLICY_PATH = ("conv1", "conv2", "conv3", "conv4", "fc1", "fc2", "fc3")
+
+
+def test_layers_come_in_the_order_in_which_they_run(explainer: Explainer) -> None:
+    assert path_to_output(explainer.network) == POLICY_PATH
+    assert path_to_output(explainer.network, value=True)[-1] == "fc4"
+
+
+def test_the_path_of_a_tower_leaves_out_the_other_head() -> None:
+    tower = Explainer(used(ResidualTower(3, 1, 8, value_units=5)), composite="epsilon")
+
+    path = path_to_output(tower.network)
+
+    assert path[0] == "stem.conv"
+    assert any(name.startswith("policy_head") for name in path)
+    assert not any(name.startswith("value_head") for name in path)
+
+
+def test_a_layer_alone_gets_new_weights_of_the_old_size(explainer: Explainer) -> None:
+    network = copy.deepcopy(explainer.network)
+
+    randomize(network, "fc1", seed=1)
+
+    before, after = explainer.network.state_dict(), network.state_dict()
+    changed = [name for name in before if not before[name].equal(after[name])]
+    assert changed == ["fc1.weight", "fc1.bias"]
+    old, new = before["fc1.weight"], after["fc1.weight"]
+    assert float(new.std()) == pytest.approx(
+        float(old.square().mean().sqrt()), rel=0.02
+    )
+    assert abs(float((old * new).mean())) < 0.02 * float(old.square().mean())
+
+
+@pytest.mark.parametrize("order", ["top-down", "bottom-up"])
+def test_each_step_is_compared_with_a_network_randomized_so_far(
+    explainer: Explainer, sample: Sample, order: str
+) -> None:
+    sample = sample.take(4)
+
+    found = cascade(explainer, sample, order=order, seeds=(3,))
+
+    path = POLICY_PATH[::-1] if order == "top-down" else POLICY_PATH
+    network = copy.deepcopy(explainer.network)
+    for number, layer in enumerate(path[:2]):
+        randomize(network, layer, seed=3000 + number)
+    actions = sample.best[:, None]
+    maps = [
+        explain_boards(
+            Explainer(each, composite="epsilon", dtype="float64"),
+            sample.boards,
+            actions,
+        ).one_hot[:, 0]
+        for each in (explainer.network, network)
+    ]
+    assert found.layers == path
+    np.testing.assert_allclose(
+        found.rho[1], rank_correlation(*maps, sample.occupied), atol=1e-9
+    )
+
+
+def test_epsilon_keeps_nothing_of_a_network_without_its_weights(
+    adding: AddingNetwork, adding_explainer: Explainer, adding_sample: Sample
+) -> None:
+    found = cascade(adding_explainer, adding_sample, seeds=range(6))
+
+    rho, excess = found.last(adding_sample.games)
+    assert abs(rho.mean) < 0.15
+    assert abs(excess.mean) < 0.1
+
+
+def test_what_positive_parts_alone_draw_survives_every_weight(
+    explainer: Explainer, sample: Sample
+) -> None:
+    rules = [(Linear, Flat()), (Convolution, ZPlus())]
+    blind = Explainer(explainer.network, composite=LayerMapComposite(rules))
+
+    found = cascade(blind, sample, seeds=(0, 1))
+
+    rho, excess = found.last(sample.games)
+    assert rho.low > 0.3
+    assert excess.low > 0.3
+
+
+def test_a_random_network_has_no_weight_of_the_trained_one(
+    explainer: Explainer, sample: Sample
+) -> None:
+    found = random_network(explainer)
+
+    before, after = explainer.network.state_dict(), found.network.state_dict()
+    assert not any(before[name].equal(after[name]) for name in before)
+    logits = ask(found, sample.boards).logits
+    with found.propagation.forward(planes_of(found, sample.boards)) as passed:
+        np.testing.assert_allclose(passed.outputs["policy"], logits, atol=1e-9)
+
+
+def test_an_unknown_cascade_is_refused(explainer: Explainer, sample: Sample) -> None:
+    with pytest.raises(ValueError, match="'sideways', expected one of top-down"):
+        cascade(explainer, sample, order="sideways")
