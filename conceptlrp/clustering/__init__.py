@@ -10,28 +10,37 @@ from conceptlrp.clustering.clustering_file import (
 )
 from conceptlrp.clustering.features import relevance_features
 from conceptlrp.clustering.markers import Markers
-from conceptlrp.clustering.positions import cluster_positions
+from conceptlrp.clustering.positions import cluster_positions, position_features
 
 if TYPE_CHECKING:
+    from conceptlrp.clustering.landmark_clustering import LandmarkClustering
     from conceptlrp.clustering.landmarks import LandmarkSpectral
 
 __all__ = [
     "Clustering",
+    "LandmarkClustering",
     "LandmarkSpectral",
     "Markers",
     "cluster_positions",
     "clustered_layers",
     "load_clustering",
+    "position_features",
     "relevance_features",
     "save_clustering",
 ]
 
 
+_ESTIMATORS = {
+    "LandmarkClustering": "landmark_clustering",
+    "LandmarkSpectral": "landmarks",
+}
+
+
 def __getattr__(name: str) -> Any:
     # An estimator inherits from scikit-learn, which takes two seconds to import.
-    if name == "LandmarkSpectral":
-        from conceptlrp.clustering.landmarks import LandmarkSpectral
+    if name in _ESTIMATORS:
+        from importlib import import_module
 
-        return LandmarkSpectral
+        return getattr(import_module(f"{__name__}.{_ESTIMATORS[name]}"), name)
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
