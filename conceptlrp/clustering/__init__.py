@@ -3,17 +3,21 @@
 from typing import TYPE_CHECKING, Any
 
 from conceptlrp.clustering.channels import ChannelClustering, cluster_channels
+from conceptlrp.clustering.choice import ClusterChoice, choose_clusters
 from conceptlrp.clustering.clustering import Clustering
 from conceptlrp.clustering.clustering_file import (
     clustered_layers,
     load_clustering,
     save_clustering,
 )
+from conceptlrp.clustering.description import ClusterDescription, describe_clusters
 from conceptlrp.clustering.directions import ConceptDirections, concept_directions
+from conceptlrp.clustering.enrichment import Enrichment, label_enrichment
 from conceptlrp.clustering.features import relevance_features
 from conceptlrp.clustering.markers import Markers
 from conceptlrp.clustering.positions import cluster_positions, position_features
 from conceptlrp.clustering.prototypes import Deviation, Prototypes, fit_prototypes
+from conceptlrp.clustering.stability import Stability, cluster_stability
 
 if TYPE_CHECKING:
     from conceptlrp.clustering.landmark_clustering import LandmarkClustering
@@ -21,18 +25,26 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ChannelClustering",
+    "ClusterChoice",
+    "ClusterDescription",
     "Clustering",
     "ConceptDirections",
     "Deviation",
+    "Enrichment",
     "LandmarkClustering",
     "LandmarkSpectral",
     "Markers",
     "Prototypes",
+    "Stability",
+    "choose_clusters",
     "cluster_channels",
     "cluster_positions",
+    "cluster_stability",
     "clustered_layers",
     "concept_directions",
+    "describe_clusters",
     "fit_prototypes",
+    "label_enrichment",
     "load_clustering",
     "position_features",
     "relevance_features",

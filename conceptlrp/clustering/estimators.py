@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from conceptlrp.clustering.blocks import FeatureTable, feature_blocks, sample_rows
 
-__all__ = ["ESTIMATORS", "Estimator", "fit_labels", "make_estimator"]
+__all__ = [
+    "ESTIMATORS",
+    "Estimator",
+    "fit_labels",
+    "label_from_sample",
+    "make_estimator",
+]
 
 #: Names of estimators, and what they stand for; see `make_estimator`.
 ESTIMATORS = ("spectral", "kmeans", "hdbscan", "hierarchical", "mixture")
@@ -179,6 +185,33 @@ def fit_labels(
         if len(chosen) == len(features):
             return found
         return _extend(model, sample, found, features)
+
+
+def label_from_sample(
+    model: Any, sample: NDArray[np.float32], features: FeatureTable
+) -> NDArray[np.int64]:
+    """Fit a copy of an estimator on some positions and label others.
+
+    Parameters
+    ----------
+    model : scikit-learn estimator
+        Stays as it is.
+    sample : float32 array of shape (m, C)
+        Features that are fitted.
+    features : table of shape (n, C)
+        Features that are labelled, as `fit_labels` does.
+
+    Returns
+    -------
+    int64 array of shape (n,)
+        The estimator's own numbers, negative for noise.
+    """
+    from sklearn.base import clone
+    from threadpoolctl import threadpool_limits
+
+    fitted = clone(model)
+    with threadpool_limits(limits=1, user_api="openmp"):
+        return _extend(fitted, sample, _fit(fitted, sample), features)
 
 
 def _fit(model: Any, sample: NDArray[np.float32]) -> NDArray[np.int64]:
