@@ -59,8 +59,9 @@ class Enrichment:
     inside, rest : float64 array of shape (K, L)
         Prevalence in the cluster and in the phase-matched rest; nan without any.
     odds_ratio : float64 array of shape (K, L)
-        Mantel-Haenszel odds ratio over phases; half a position is added to each
-        cell of a table without one of the diagonals. nan where it is not defined.
+        Mantel-Haenszel odds ratio over phases. Where it is zero or infinite, half a
+        position is added to each cell, spread over phases as the cluster is. nan
+        where there is nothing to compare.
     p, q : float64 array of shape (K, L)
         Two-sided p-value, and corrected over all K L by Benjamini and Hochberg; 1
         where there is nothing to compare.
@@ -207,7 +208,9 @@ def _effects(tables: Array) -> tuple[Array, Array, Array]:
         rest = (weight * np.nan_to_num(rate)).sum(axis=0) / weight.sum(axis=0)
         ratio = _odds_ratio(tables)
         bare = ~np.isfinite(ratio) | (ratio == 0)
-        filled = _odds_ratio(tables + 0.5 * (sizes.min(axis=2) > 0)[..., None, None])
+        matched = np.where(sizes.min(axis=2) > 0, sizes[:, :, 0], 0)
+        half = 0.5 * matched / matched.sum(axis=0)
+        filled = _odds_ratio(tables + half[..., None, None])
     return inside, rest, np.where(bare, filled, ratio)
 
 

@@ -38,7 +38,7 @@ def make_estimator(
     spectral       `LandmarkSpectral`
     kmeans         `sklearn.cluster.MiniBatchKMeans`
     hdbscan        `sklearn.cluster.HDBSCAN` on 5,000 landmarks, clusters of
-                   1 % of them or more, the others noise
+                   50 of them or more, the others noise
     hierarchical   `sklearn.cluster.AgglomerativeClustering` (Ward) on 5,000
                    landmarks, each other position to the nearest mean
     mixture        `sklearn.mixture.GaussianMixture`, diagonal covariances

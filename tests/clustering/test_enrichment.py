@@ -132,6 +132,18 @@ def test_a_cluster_that_has_all_of_a_label_has_a_finite_odds_ratio():
     assert found.p[0, 0] == pytest.approx(1 / comb(40, 10))
 
 
+def test_phases_do_not_dilute_the_odds_ratio_of_a_label_that_is_absent():
+    random = np.random.default_rng(0)
+    inside = random.random(1200) < 0.2
+    label = ~inside & (random.random(1200) < 0.2)
+
+    found = one_cluster(inside, label, random.integers(0, 60, 1200))
+
+    odds = label[~inside].mean() / (1 - label[~inside].mean())
+    expected = 0.5 / (inside.sum() + 0.5) / odds
+    assert found.odds_ratio[0, 0] == pytest.approx(expected, rel=0.1)
+
+
 def test_a_label_that_all_or_none_have_says_nothing():
     inside = np.arange(40) < 10
     for label in (np.ones(40, bool), np.zeros(40, bool)):
