@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from conceptlrp.atlas import board_svg, build_atlas
     from conceptlrp.clustering import Clustering, cluster_positions
     from conceptlrp.errors import ConceptLRPError
-    from conceptlrp.lrp import Attribution, attribute, attribute_corpus
+    from conceptlrp.lrp import Attribution, attribute
     from conceptlrp.networks import (
         OthelloNet,
         demo_corpus,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from conceptlrp.othello import Corpus, Position
     from conceptlrp.reference import ReferenceBoards, reference_boards
+    from conceptlrp.runs import attribute_corpus
     from conceptlrp.store import Store, open_store
 
 _HOMES = {
@@ -35,7 +36,7 @@ _HOMES = {
     "ReferenceBoards": "reference",
     "Store": "store",
     "attribute": "lrp",
-    "attribute_corpus": "lrp",
+    "attribute_corpus": "runs",
     "board_svg": "atlas",
     "build_atlas": "atlas",
     "cluster_positions": "clustering",

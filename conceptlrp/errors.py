@@ -13,7 +13,9 @@
     ├── CompositeError (ValueError)     an unknown composite or an unsuitable rule
     ├── LayerError (ValueError)         a layer or channel that the network lacks
     ├── TargetError (ValueError)        an output that cannot be a target
-    └── ClusteringError (ValueError)    positions that cannot be clustered
+    ├── ClusteringError (ValueError)    positions that cannot be clustered
+    ├── RunError (RuntimeError)         a run over a corpus that could not be finished
+    └── TrainingError (ValueError)      a training that cannot go on
 
 Messages are lower case, without a full stop: what was found, what was
 expected, what to do. The command line prints one as a single line.
@@ -74,3 +76,11 @@ class TargetError(ConceptLRPError, ValueError):
 
 class ClusteringError(ConceptLRPError, ValueError):
     """Positions that cannot be clustered."""
+
+
+class RunError(ConceptLRPError, RuntimeError):
+    """A run over a corpus that could not be finished; what was done is kept."""
+
+
+class TrainingError(ConceptLRPError, ValueError):
+    """A training that cannot go on: its loss is nan, or it was begun otherwise."""

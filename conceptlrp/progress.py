@@ -21,19 +21,29 @@ OnProgress = Callable[[str, int, int], None]
 
 
 class _Rate(ProgressColumn):
-    """Units a second since the stage began."""
+    """Units a second, or a minute, since the stage began."""
+
+    def __init__(self, *, per_minute: bool = False) -> None:
+        super().__init__()
+        self._factor, self._unit = (60, "min") if per_minute else (1, "s")
 
     def render(self, task: Task) -> Text:
         """Return the rate as text."""
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f}/s", style="progress.data")
+        rate = "" if speed is None else f"{speed * self._factor:,.0f}/{self._unit}"
+        return Text(rate, style="progress.data")
 
 
 @contextmanager
-def progress_bars() -> Iterator[OnProgress]:
+def progress_bars(*, per_minute: bool = False) -> Iterator[OnProgress]:
     """Show a bar with rate and time left for every stage, on stderr.
 
     Where stderr is no terminal, nothing is shown.
+
+    Parameters
+    ----------
+    per_minute : bool
+        Tell rates by the minute, not by the second.
 
     Yields
     ------
@@ -44,7 +54,7 @@ def progress_bars() -> Iterator[OnProgress]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        _Rate(),
+        _Rate(per_minute=per_minute),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
@@ -55,6 +65,6 @@ def progress_bars() -> Iterator[OnProgress]:
         def report(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done)
+            bars.update(tasks[stage], completed=done, total=total)
 
         yield report

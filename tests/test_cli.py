@@ -14,7 +14,7 @@ import pytest
 from conceptlrp.clustering import clustered_layers
 from conceptlrp.networks import load_network, read_header
 from conceptlrp.othello import Corpus, Position
-from conceptlrp.store import open_store
+from conceptlrp.store import open_store, pending
 from tests.command_line import assert_one_line, listing, run, succeed
 
 
@@ -238,13 +238,15 @@ def test_no_arguments_show_the_help() -> None:
         assert f" {verb} " in text
 
 
-def test_ctrl_c_exits_with_130_and_leaves_nothing(folder: Path, tmp_path: Path) -> None:
+def test_ctrl_c_exits_with_130_and_leaves_a_run_that_can_go_on(
+    folder: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "run.crp"
     # 6,000 positions one by one take a while: the signal does not come too late.
     inputs = [folder / "net.safetensors", "demo", "--sample", 6000]
     process = start("attribute", *inputs, "--out", out, "--batch-size", 1)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+    while not (out / "corpus-0.h5").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.5)
 
@@ -253,7 +255,8 @@ def test_ctrl_c_exits_with_130_and_leaves_nothing(folder: Path, tmp_path: Path) 
 
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert listing(tmp_path) == {}
+    assert {p.name for p in out.iterdir()} == {"manifest.json", "corpus-0.h5"}
+    assert len(pending(out)) == 2
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(folder: Path) -> None:

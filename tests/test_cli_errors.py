@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from conceptlrp.store import pending
 from tests.command_line import assert_one_line, listing, run, run_line
 
 ATTRIBUTE = "attribute {in}/net.safetensors {in}/corpus.h5 --out {new}/run.crp"
@@ -245,7 +246,7 @@ def test_the_device_of_another_machine_is_refused(folder: Path, tmp_path: Path) 
 def test_a_folder_that_cannot_be_written_is_named(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("conceptlrp.cli.os.access", lambda *_: False)
+    monkeypatch.setattr("conceptlrp.cli.options.os.access", lambda *_: False)
 
     result = run("corpus", folder / "games.txt", "--out", tmp_path / "c.h5")
 
@@ -266,7 +267,6 @@ def test_a_disk_that_refuses_to_be_written_is_one_line(folder: Path) -> None:
 FULL_DISK = {
     "corpus": "corpus {in}/games.txt --out {new}/c.h5",
     "train": "train {in}/games.txt --out {new}/n --batch-size 16 --epochs 0.01",
-    "attribute": ATTRIBUTE,
     "atlas": "atlas {in}/run.crp {new}/atlas",
 }
 
@@ -282,6 +282,16 @@ def test_a_full_disk_is_told_of_and_leaves_nothing(
     last = result.err.splitlines()[-1]
     assert re.match(rf"conceptlrp: {re.escape(str(tmp_path))}/.*file too large", last)
     assert listing(tmp_path) == {}
+
+
+def test_a_full_disk_leaves_a_run_that_can_go_on(folder: Path, tmp_path: Path) -> None:
+    with full_disk():
+        result = run_line(ATTRIBUTE, folder, tmp_path)
+
+    assert_one_line(result, 1, r"run\.crp/.*: cannot be written: file too large")
+    names = {path.name for path in (tmp_path / "run.crp").iterdir()}
+    assert names <= {"manifest.json", "corpus-0.h5"}
+    assert len(pending(tmp_path / "run.crp")) == 1
 
 
 def test_a_full_disk_leaves_the_store_that_was_to_be_clustered(

@@ -130,7 +130,7 @@ class Site:
             "encoding-version": "1",
             "title": self.title,
             "target": self.target,
-            "store": asdict(self.store.manifest),
+            "store": asdict(self.store.manifest.plan),
             "clusterings": {
                 layer: {"method": found.method, "seed": found.seed}
                 for layer, found in self.clusterings.items()

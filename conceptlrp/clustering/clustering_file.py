@@ -17,7 +17,7 @@ import numpy as np
 
 from conceptlrp.clustering.clustering import Clustering
 from conceptlrp.errors import StoreError
-from conceptlrp.othello.output import written_whole
+from conceptlrp.files import write_whole
 from conceptlrp.store import Store
 
 __all__ = [
@@ -130,8 +130,7 @@ def save_clustering(
         If the file cannot be written.
     """
     path = clustering_path(store.path, clustering.layer)
-    with written_whole(path, overwrite=overwrite, error=StoreError) as unfinished:
-        unfinished.write_bytes(_encode(clustering))
+    write_whole(path, _encode(clustering), overwrite=overwrite, error=StoreError)
     return path
 
 

@@ -1,4 +1,4 @@
-"""Layer-wise relevance: rules, targets, channels and whole corpora."""
+"""Layer-wise relevance: rules, targets and channels."""
 
 from conceptlrp.lrp._zennit import import_zennit
 
@@ -8,7 +8,6 @@ from conceptlrp.lrp.absorption import Conservation  # noqa: E402
 from conceptlrp.lrp.attribution import Attribution  # noqa: E402
 from conceptlrp.lrp.canonizers import fold_batch_norm  # noqa: E402
 from conceptlrp.lrp.composites import COMPOSITES, DEFAULT_COMPOSITE  # noqa: E402
-from conceptlrp.lrp.corpus import Progress, attribute_corpus  # noqa: E402
 from conceptlrp.lrp.edges import ConceptGraph  # noqa: E402
 from conceptlrp.lrp.explain import (  # noqa: E402
     attribute,
@@ -50,12 +49,10 @@ __all__ = [
     "Moves",
     "Neuron",
     "Played",
-    "Progress",
     "Summary",
     "Target",
     "Value",
     "attribute",
-    "attribute_corpus",
     "concept_graph",
     "conservation",
     "fold_batch_norm",

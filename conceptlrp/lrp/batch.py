@@ -55,10 +55,19 @@ def explain(
     )
 
 
-def summarize(passed: Passed, targets: Sequence[Target], positions: Corpus) -> Summary:
-    """Explain the targets at a forward pass and keep sums over the board."""
+def summarize(
+    passed: Passed,
+    targets: Sequence[Target],
+    positions: Corpus,
+    channels: dict[str, Tensor],
+) -> Summary:
+    """Explain the targets at a forward pass and keep sums over the board.
+
+    The maps of channels (N, K) by layer stay where they were computed.
+    """
     starts, squares = begin(passed, targets, positions)
     planes, layers = passed.relevance(starts)
+    maps = passed.conditional(layers, channels)[0] if channels else {}
     return Summary(
         targets=tuple(target.name for target in targets),
         heatmap=as_array(planes.sum(2)),
@@ -66,6 +75,7 @@ def summarize(passed: Passed, targets: Sequence[Target], positions: Corpus) -> S
         explained=_explained(starts),
         logits=as_array(passed.outputs["policy"]),
         value=_value(passed),
+        conditional=maps,
         **summarize_layers(layers, passed.features),
     )
 

@@ -95,7 +95,7 @@ class Explainer:
             self.network,
             self.composite,
             self.taps,
-            probe_boards(self.size, self.planes)[:1].to(self.device, self.dtype),
+            self._probe(),
             memory_budget=memory_budget,
             gradient=self.composite_name == GRADIENT,
         )
@@ -139,6 +139,7 @@ class Explainer:
         positions: Positions,
         *,
         targets: Sequence[str | Target] = ("played",),
+        conditional: bool = False,
     ) -> Summary:
         """Compute channel relevance alone: sums over the board, in one batch.
 
@@ -148,18 +149,27 @@ class Explainer:
             N positions, as many as fit a batch.
         targets : sequence of str or Target
             T targets.
+        conditional : bool
+            Keep the conditional heatmaps of all channels too, on the device.
         """
         corpus = self._corpus(positions)
         parsed = [parse_target(t, size=self.size) for t in targets]
         with self._forward(corpus) as passed:
-            return summarize(passed, parsed, corpus)
+            features = passed.features if conditional else {}
+            every = {n: channel_rows(n, None, f) for n, f in features.items()}
+            return summarize(passed, parsed, corpus, every)
+
+    @property
+    def has_value(self) -> bool:
+        """Whether the network has a value head."""
+        with self.propagation.forward(self._probe()) as passed:
+            return "value" in passed.outputs
 
     @property
     def shapes(self) -> dict[str, dict[str, int]]:
         """Channels, height and width of every layer's feature map."""
-        planes = probe_boards(self.size, self.planes)[:1].to(self.device, self.dtype)
         names = ("channels", "height", "width")
-        with self.propagation.forward(planes) as passed:
+        with self.propagation.forward(self._probe()) as passed:
             return {
                 layer: dict(zip(names, feature.shape[1:], strict=True))
                 for layer, feature in passed.features.items()
@@ -316,10 +326,24 @@ class Explainer:
     def _corpus(self, positions: Positions) -> Corpus:
         """Return positions in any form as a corpus that the network can read."""
         corpus = as_corpus(positions)
-        self._check(corpus)
+        self.check(corpus)
         return corpus
 
-    def _check(self, positions: Corpus) -> None:
+    def check(self, positions: Corpus) -> None:
+        """Refuse positions that the network cannot be given.
+
+        Parameters
+        ----------
+        positions : Corpus
+            What is to be explained.
+
+        Raises
+        ------
+        NetworkError
+            When the boards are of another size.
+        ValueError
+            When there are no positions.
+        """
         if len(positions) == 0:
             msg = "there are no positions to explain"
             raise ValueError(msg)
@@ -346,6 +370,10 @@ class Explainer:
             self.propagation.forward(self._planes(positions)) as passed,
         ):
             yield passed
+
+    def _probe(self) -> Tensor:
+        """Return the planes of one board, for what does not depend on the board."""
+        return probe_boards(self.size, self.planes)[:1].to(self.device, self.dtype)
 
     def _planes(self, positions: Corpus) -> Tensor:
         planes = board_planes(

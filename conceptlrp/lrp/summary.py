@@ -5,7 +5,7 @@ squares of the board.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,9 @@ class Summary:
         Policy logits.
     value : ndarray of shape (N,)
         Value before tanh, nan for a network without a value head.
+    conditional : dict of str to Tensor of shape (N, T, C, n, n)
+        Conditional heatmaps of every channel, where they were computed; empty
+        unless they were asked for.
     """
 
     targets: tuple[str, ...]
@@ -54,6 +57,7 @@ class Summary:
     explained: Array
     logits: Array
     value: Array
+    conditional: dict[str, Tensor] = field(default_factory=dict)
 
     def arrays(self) -> dict[str, Array]:
         """Return the datasets of a shard, as `conceptlrp.store` lays them out."""
@@ -108,8 +112,3 @@ def as_array(tensor: Tensor) -> Array:
         tensor = tensor.float()
     array: Array = tensor.detach().cpu().contiguous().numpy()
     return array
-
-
-def concatenate_rows(parts: list[dict[str, Array]]) -> dict[str, Array]:
-    """Join the datasets of consecutive batches."""
-    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}

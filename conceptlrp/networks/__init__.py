@@ -7,8 +7,16 @@ from conceptlrp.networks.checkpoint import (
     read_header,
     save_network,
 )
-from conceptlrp.networks.demo import demo_corpus, demo_network, demo_path
+from conceptlrp.networks.demo import (
+    Snapshot,
+    demo_corpus,
+    demo_network,
+    demo_path,
+    demo_snapshots,
+    demo_tower,
+)
 from conceptlrp.networks.detectors import Detector
+from conceptlrp.networks.inference import inference_network
 from conceptlrp.networks.othello_net import OthelloNet
 from conceptlrp.networks.patterns import Pattern
 from conceptlrp.networks.planes import (
@@ -34,11 +42,15 @@ __all__ = [
     "PlantedNetwork",
     "Prediction",
     "ResidualTower",
+    "Snapshot",
     "actions_of_squares",
     "board_planes",
     "demo_corpus",
     "demo_network",
     "demo_path",
+    "demo_snapshots",
+    "demo_tower",
+    "inference_network",
     "legal_actions",
     "load_network",
     "network_digest",

@@ -27,10 +27,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from conceptlrp.errors import CheckpointError
+from conceptlrp.files import write_whole
 from conceptlrp.networks.azg import is_pickle, read_azg
 from conceptlrp.networks.board_network import BoardNetwork
 from conceptlrp.networks.weights import check_architecture, load_weights
-from conceptlrp.othello.output import written_whole
 
 FORMAT = "conceptlrp-network"
 ENCODING_VERSION = "1"
@@ -117,8 +117,8 @@ def save_network(
         "digest": _digest(tensors),
         "training": json.dumps(training or {}),
     }
-    with written_whole(path, overwrite=overwrite, error=CheckpointError) as unfinished:
-        unfinished.write_bytes(save(tensors, metadata=header))
+    content = save(tensors, metadata=header)
+    write_whole(path, content, overwrite=overwrite, error=CheckpointError)
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -1,19 +1,40 @@
-"""What ships with conceptlrp: a small trained network and games that it played.
+"""What ships with conceptlrp: small trained networks and games that one of them played.
 
-``SOURCE.txt`` beside each file says how it was made. The network is a small one; how
-well it plays stands in its SOURCE.txt and in `read_header`.
+``SOURCE.txt`` beside each file says how it was made. The networks are small ones; how
+well they play stands in their SOURCE.txt and in `read_header`.
 """
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from conceptlrp.networks.checkpoint import load_network
+from conceptlrp.networks.board_network import BoardNetwork
+from conceptlrp.networks.checkpoint import load_network, read_header
 from conceptlrp.networks.othello_net import OthelloNet
+from conceptlrp.networks.residual_tower import ResidualTower
 from conceptlrp.othello import Corpus
 
 NETWORK = "network/othello-8x8-64.safetensors"
 TOWER = "network/tower-8x8-32x3.safetensors"
 GAMES = "games/selfplay-2400.txt"
+_SNAPSHOTS = "network/snapshots/*.safetensors"
+_TOWERS = "network/tower-8x8-*.safetensors"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A network as it was on the way of its training.
+
+    Attributes
+    ----------
+    positions : int
+        Positions that it had been shown.
+    network : BoardNetwork
+        In evaluation mode.
+    """
+
+    positions: int
+    network: BoardNetwork
 
 
 def demo_path(name: str = "") -> Path:
@@ -63,6 +84,46 @@ def demo_network() -> OthelloNet:
     network = load_network(demo_path(NETWORK))
     assert isinstance(network, OthelloNet)
     return network
+
+
+def demo_tower() -> ResidualTower:
+    """Load the tower that ships: `ResidualTower`, 8 x 8.
+
+    Returns
+    -------
+    ResidualTower
+        In evaluation mode, a new object at each call.
+
+    Raises
+    ------
+    FileNotFoundError
+        If none ships.
+    """
+    files = sorted(demo_path().glob(_TOWERS))
+    if not files:
+        message = f"'{_TOWERS}' is not among the data that ship with conceptlrp"
+        raise FileNotFoundError(message)
+    network = load_network(files[0])
+    assert isinstance(network, ResidualTower)
+    return network
+
+
+def demo_snapshots() -> tuple[Snapshot, ...]:
+    """Load the earlier states of the shipped network that ship, in order of training.
+
+    Returns
+    -------
+    tuple of Snapshot
+        From the first to the last, without the network that came out in the end.
+    """
+    shown = {file: _samples(file) for file in demo_path().glob(_SNAPSHOTS)}
+    order = sorted(shown, key=lambda file: (shown[file], file.name))
+    return tuple(Snapshot(shown[file], load_network(file)) for file in order)
+
+
+def _samples(file: Path) -> int:
+    """Read from a header how many positions the network had been shown."""
+    return int(read_header(file)["training"]["samples"])
 
 
 def demo_corpus(*, seed: int = 0) -> Corpus:

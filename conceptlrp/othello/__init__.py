@@ -20,6 +20,7 @@ from conceptlrp.othello.board import (
 from conceptlrp.othello.boards import corpus_of_boards, corpus_of_positions
 from conceptlrp.othello.corpus import Corpus
 from conceptlrp.othello.game_file import GameFile
+from conceptlrp.othello.game_lines import read_game_lines
 from conceptlrp.othello.games import Games, judge
 from conceptlrp.othello.notation import (
     parse_square,
@@ -70,6 +71,7 @@ __all__ = [
     "parse_transcript",
     "perft",
     "play",
+    "read_game_lines",
     "read_names",
     "read_transcripts",
     "read_wthor",

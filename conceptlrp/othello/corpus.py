@@ -106,7 +106,7 @@ class Corpus:
         Parameters
         ----------
         paths : path or paths
-            WTHOR files (``.wtb``) and transcripts (``.txt``).
+            WTHOR files (``.wtb``), transcripts (``.txt``), self-play (``.jsonl``).
         size : int
             Side of the board, 8 or 6.
 
@@ -122,7 +122,7 @@ class Corpus:
         """
         listed = [paths] if isinstance(paths, str | Path) else list(paths)
         if not listed:
-            message = "no game files given, expected .wtb or .txt files"
+            message = "no game files given, expected .wtb, .txt or .jsonl files"
             raise GameFileError(message)
         files = [read_games(path, size=size) for path in listed]
         games = Games.concatenate([file.games for file in files])

@@ -6,10 +6,7 @@ of fixed length. Only filters that come with HDF5 are used. The root attributes
 the file is; a file that does not agree with its digest is damaged.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
-from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,10 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import CorpusFileError
+from conceptlrp.files import write_whole
+from conceptlrp.hdf5 import (
+    HDF5_FORMAT,
+    dataset,
+    member,
+    opened,
+    set_text_attributes,
+    text_attribute,
+)
 from conceptlrp.othello.board import NO_MOVE, PASS, REGION
 from conceptlrp.othello.corpus import Corpus
 from conceptlrp.othello.games import Games
-from conceptlrp.othello.output import written_whole
 from conceptlrp.othello.symmetry import SYMMETRIES
 
 _TYPE: Final = "conceptlrp-corpus"
@@ -48,13 +53,7 @@ _GAMES: Final = {
     "source": _TEXT,
     "index": "int32",
 }
-# From HDF5 1.10 on, what describes the data carries checksums. Without them a
-# damaged file can crash the library instead of being refused.
-_HDF5_FORMAT: Final = ("v110", "v110")
 _CHUNK_BYTES: Final = 1 << 19
-# Deflate cannot make data smaller than this, so a dataset that claims to hold more
-# than its bytes allow is refused before memory is asked for.
-_BEST_RATIO: Final = 1100
 
 
 def save_corpus(corpus: Corpus, path: str | Path, *, overwrite: bool = False) -> None:
@@ -76,12 +75,17 @@ def save_corpus(corpus: Corpus, path: str | Path, *, overwrite: bool = False) ->
     CorpusFileError
         The file cannot be written.
     """
+    content = corpus_content(corpus)
+    write_whole(path, content, overwrite=overwrite, error=CorpusFileError)
+
+
+def corpus_content(corpus: Corpus) -> memoryview:
+    """Return the bytes of the file that `save_corpus` writes."""
     # HDF5 crashes when the disk is full, so it only ever writes to memory.
     content = BytesIO()
-    with written_whole(path, overwrite=overwrite, error=CorpusFileError) as unfinished:
-        with h5py.File(content, "w", libver=_HDF5_FORMAT) as file:
-            _write(file, corpus.compact(), corpus.digest)
-        unfinished.write_bytes(content.getbuffer())
+    with h5py.File(content, "w", libver=HDF5_FORMAT) as file:
+        _write(file, corpus.compact(), corpus.digest)
+    return content.getbuffer()
 
 
 def load_corpus(path: str | Path) -> Corpus:
@@ -106,11 +110,11 @@ def load_corpus(path: str | Path) -> Corpus:
     if not path.is_file():
         message = f"{path}: is no file" if path.exists() else f"{path}: no such file"
         raise CorpusFileError(message)
-    with _clear_errors(path), h5py.File(path, "r") as file:
+    with opened(path, CorpusFileError) as file:
         size, digest = _read_header(file)
         corpus = Corpus(
-            **_read_columns(_group(file, "positions"), _POSITIONS),
-            games=_read_games(_group(file, "games"), size),
+            **_read_columns(member(file, "positions", h5py.Group), _POSITIONS),
+            games=_read_games(member(file, "games", h5py.Group), size),
             problems=tuple(_text(_column(file, "problems", _TEXT)).tolist()),
         )
         _check_values(corpus)
@@ -127,8 +131,7 @@ def _write(file: h5py.File, corpus: Corpus, digest: str) -> None:
         "board-size": str(corpus.size),
         "digest": digest,
     }
-    for name, value in header.items():
-        file.attrs.create(name, value, dtype=h5py.string_dtype("utf-8", len(value)))
+    set_text_attributes(file, header)
     for name, column in corpus.columns().items():
         _write_column(file, f"positions/{name}", column)
     for name, column in corpus.games.columns().items():
@@ -158,11 +161,11 @@ def _write_column(file: h5py.File, name: str, column: NDArray[Any]) -> None:
 
 
 def _read_header(file: h5py.File) -> tuple[int, str]:
-    kind, version = _attribute(file, "encoding-type"), 0
+    kind, version = text_attribute(file, "encoding-type"), 0
     if kind != _TYPE:
         message = f"is no corpus, expected encoding-type {_TYPE!r}, found {kind!r}"
         raise CorpusFileError(message)
-    text = _attribute(file, "encoding-version")
+    text = text_attribute(file, "encoding-version")
     if text.isdecimal() and len(text) < 10:
         version = int(text)
     if version > _VERSION:
@@ -171,22 +174,11 @@ def _read_header(file: h5py.File) -> tuple[int, str]:
             f"{_VERSION}; install a newer conceptlrp"
         )
         raise CorpusFileError(message)
-    size, digest = _attribute(file, "board-size"), _attribute(file, "digest")
+    size, digest = text_attribute(file, "board-size"), text_attribute(file, "digest")
     if version < 1 or size not in map(str, REGION):
         message = f"is damaged: encoding-version {text!r}, board-size {size!r}"
         raise CorpusFileError(message)
     return int(size), digest
-
-
-def _attribute(file: h5py.File, name: str) -> str:
-    """Return an attribute that is text of fixed length, else an empty text."""
-    if name not in file.attrs:
-        return ""
-    found = file.attrs.get_id(name)
-    # Text of variable length is not even read: damaged, it can crash HDF5.
-    if found.dtype.kind != "S" or found.shape != ():
-        return ""
-    return bytes(file.attrs[name]).decode("utf-8")
 
 
 def _read_games(group: h5py.Group, size: int) -> Games:
@@ -208,45 +200,16 @@ def _read_columns(group: h5py.Group, kinds: dict[str, str]) -> dict[str, NDArray
 
 def _column(group: h5py.Group, name: str, kind: str, *, ndim: int = 1) -> NDArray[Any]:
     """Read a dataset, once it is certain that it is what the format says."""
-    dataset = _child(group, name, h5py.Dataset)
-    fits = dataset.dtype.kind == "S" if kind == _TEXT else dataset.dtype == kind
-    if not fits or dataset.ndim != ndim:
+    found = dataset(group, name)
+    fits = found.dtype.kind == "S" if kind == _TEXT else found.dtype == kind
+    if not fits or found.ndim != ndim:
         message = (
-            f"is damaged: {dataset.name} is {dataset.dtype} of shape {dataset.shape}, "
+            f"is damaged: {found.name} is {found.dtype} of shape {found.shape}, "
             f"expected {kind} of {ndim} dimension{'s' * (ndim > 1)}"
         )
         raise CorpusFileError(message)
-    if dataset.is_virtual or dataset.external:
-        message = f"is refused: {dataset.name} takes its data from another file"
-        raise CorpusFileError(message)
-    if not _is_whole(dataset):
-        message = f"is damaged: {dataset.name} lacks some of its data"
-        raise CorpusFileError(message)
-    column: NDArray[Any] = dataset[()]
+    column: NDArray[Any] = found[()]
     return column
-
-
-def _is_whole(dataset: h5py.Dataset) -> bool:
-    """Tell whether the bytes in the file can hold what the dataset declares."""
-    stored = dataset.id.get_storage_size()
-    if dataset.chunks is None:
-        return bool(stored >= dataset.nbytes)
-    grid = [ceil(n / c) for n, c in zip(dataset.shape, dataset.chunks, strict=True)]
-    if dataset.nbytes > _BEST_RATIO * stored:
-        return False
-    return bool(dataset.id.get_num_chunks() == int(np.prod(grid, dtype=object)))
-
-
-def _group(file: h5py.File, name: str) -> h5py.Group:
-    return _child(file, name, h5py.Group)
-
-
-def _child(group: h5py.Group, name: str, kind: type) -> Any:
-    link = group.get(name, getlink=True)
-    if not isinstance(link, h5py.HardLink) or not isinstance(group[name], kind):
-        message = f"is damaged: {group.name.rstrip('/')}/{name} is missing"
-        raise CorpusFileError(message)
-    return group[name]
 
 
 def _check_values(corpus: Corpus) -> None:
@@ -274,23 +237,3 @@ def _between(column: NDArray[Any], low: int, high: int) -> bool:
 
 def _text(column: NDArray[Any]) -> NDArray[np.str_]:
     return np.char.decode(column, "utf-8").astype(np.str_)
-
-
-@contextmanager
-def _clear_errors(path: Path) -> Iterator[None]:
-    """Name the file in every error that reading it can raise."""
-    try:
-        yield
-    except CorpusFileError as error:
-        message = f"{path}: {error}"
-        raise CorpusFileError(message) from error
-    except (OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
-        message = f"{path}: is damaged or no HDF5 file: {_first_line(error)}"
-        raise CorpusFileError(message) from error
-    except (ArithmeticError, MemoryError) as error:
-        message = f"{path}: is damaged: {_first_line(error)}"
-        raise CorpusFileError(message) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -5,6 +5,7 @@ from typing import Final
 
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.game_file import GameFile
+from conceptlrp.othello.game_lines import read_game_lines
 from conceptlrp.othello.transcripts import read_transcripts
 from conceptlrp.othello.wthor import read_wthor
 
@@ -18,7 +19,7 @@ def read_games(path: str | Path, *, size: int = 8) -> GameFile:
     Parameters
     ----------
     path : str or Path
-        A WTHOR file (``.wtb``) or transcripts (``.txt``).
+        A WTHOR file (``.wtb``), transcripts (``.txt``) or self-play (``.jsonl``).
     size : int
         Side of the board, 8 or 6.
 
@@ -42,8 +43,13 @@ def read_games(path: str | Path, *, size: int = 8) -> GameFile:
         return read_wthor(path)
     elif suffix == ".txt":
         return read_transcripts(path, size=size)
+    elif suffix == ".jsonl":
+        return read_game_lines(path, size=size)
     elif suffix in (".h5", ".hdf5"):
         message = f"{path.name}: is no game file; Corpus.load reads corpora"
     else:
-        message = f"{path.name}: expected a WTHOR file (.wtb) or transcripts (.txt)"
+        message = (
+            f"{path.name}: expected a WTHOR file (.wtb), transcripts (.txt) "
+            "or self-play (.jsonl)"
+        )
     raise GameFileError(message)

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import GameFileError, NotationError
+from conceptlrp.files import write_whole
 from conceptlrp.othello.board import NO_MOVE
 from conceptlrp.othello.game_file import GameFile, keep_legal, read_bytes
 from conceptlrp.othello.games import Games
 from conceptlrp.othello.notation import parse_transcript, transcript_text
-from conceptlrp.othello.output import written_whole
 from conceptlrp.othello.replay import moves_per_game
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
@@ -119,8 +119,8 @@ def write_transcripts(
     GameFileError
         The file cannot be written.
     """
-    with written_whole(path, overwrite=overwrite, error=GameFileError) as unfinished:
-        unfinished.write_text(transcripts_text(games), encoding="utf-8", newline="\n")
+    content = transcripts_text(games).encode()
+    write_whole(path, content, overwrite=overwrite, error=GameFileError)
 
 
 def _read_line(line: str, number: int, name: str, size: int) -> _Line:

@@ -2,7 +2,14 @@
 
 from conceptlrp.selfplay.arena import MatchResult, match, play_games, random_openings
 from conceptlrp.selfplay.evaluation import Evaluation, evaluate
+from conceptlrp.selfplay.evaluators import Evaluator, NetworkEvaluator
+from conceptlrp.selfplay.game_makers import GameMaker, PolicyGames, SearchGames
+from conceptlrp.selfplay.game_record import read_self_play, record_self_play
 from conceptlrp.selfplay.games import sample_games
+from conceptlrp.selfplay.gate import ArenaGate, Gate
+from conceptlrp.selfplay.iteration_folder import IterationFolder
+from conceptlrp.selfplay.iteration_record import Iteration, IterationOptions
+from conceptlrp.selfplay.iterations import train_iterations
 from conceptlrp.selfplay.players import (
     GreedyPlayer,
     NetworkPlayer,
@@ -10,24 +17,64 @@ from conceptlrp.selfplay.players import (
     RandomPlayer,
 )
 from conceptlrp.selfplay.progress import Progress, TrainingOptions, TrainingRecord
+from conceptlrp.selfplay.reference_search import ReferenceSearch
+from conceptlrp.selfplay.run_folder import RunFolder
+from conceptlrp.selfplay.search import search
+from conceptlrp.selfplay.search_options import (
+    SearchOptions,
+    SearchResult,
+    choose_actions,
+)
+from conceptlrp.selfplay.self_play import (
+    SelfPlayGames,
+    SelfPlayOptions,
+    self_play,
+)
+from conceptlrp.selfplay.split import hold_out_games, hold_out_year
 from conceptlrp.selfplay.training import SupervisedTraining, train, train_supervised
+from conceptlrp.selfplay.training_set import TrainingSet
 
 __all__ = [
+    "ArenaGate",
     "Evaluation",
+    "Evaluator",
+    "GameMaker",
+    "Gate",
     "GreedyPlayer",
+    "Iteration",
+    "IterationFolder",
+    "IterationOptions",
     "MatchResult",
+    "NetworkEvaluator",
     "NetworkPlayer",
     "Player",
+    "PolicyGames",
     "Progress",
     "RandomPlayer",
+    "ReferenceSearch",
+    "RunFolder",
+    "SearchGames",
+    "SearchOptions",
+    "SearchResult",
+    "SelfPlayGames",
+    "SelfPlayOptions",
     "SupervisedTraining",
     "TrainingOptions",
     "TrainingRecord",
+    "TrainingSet",
+    "choose_actions",
     "evaluate",
+    "hold_out_games",
+    "hold_out_year",
     "match",
     "play_games",
     "random_openings",
+    "read_self_play",
+    "record_self_play",
     "sample_games",
+    "search",
+    "self_play",
     "train",
+    "train_iterations",
     "train_supervised",
 ]

@@ -10,7 +10,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.othello import BLACK, NO_MOVE, Games, legal_moves, play, start
+from conceptlrp.othello import Games
+from conceptlrp.selfplay.game_table import GameTable
 from conceptlrp.selfplay.players import Player, RandomPlayer
 
 
@@ -131,7 +132,7 @@ def random_openings(
         Legal moves; openings may coincide.
     """
     rng = np.random.default_rng(seed)
-    table = _Table(n, size)
+    table = GameTable(n, size)
     player = RandomPlayer(size)
     for _ in range(plies):
         table.move(player, player, rng, rng)
@@ -177,69 +178,9 @@ def play_games(
     size = black.size
     rng_black, rng_white = np.random.default_rng(seed).spawn(2)
     if openings is None:
-        table = _Table(n, size)
+        table = GameTable(n, size)
     else:
-        table = _Table.after(np.asarray(openings, dtype=np.int8), size)
+        table = GameTable.after(np.asarray(openings, dtype=np.int8), size)
     while table.live.any():
         table.move(black, white, rng_black, rng_white)
     return Games.from_moves(table.moves, size=size, black=black.name, white=white.name)
-
-
-class _Table:
-    """G games in progress, each at the same number of moves unless it is over."""
-
-    def __init__(self, n: int, size: int) -> None:
-        own, opponent = start(size)
-        self.size = size
-        self.own = np.full(n, own, dtype=np.uint64)
-        self.opponent = np.full(n, opponent, dtype=np.uint64)
-        self.mover = np.full(n, BLACK)
-        self.live = np.ones(n, dtype=bool)
-        self.moves = np.full((n, size * size - 4), NO_MOVE, dtype=np.int8)
-        self.ply = 0
-        self._pass_over()
-
-    @classmethod
-    def after(cls, openings: NDArray[np.int8], size: int) -> "_Table":
-        """Games after legal openings of equal length."""
-        Games.from_moves(openings, size=size)
-        table = cls(len(openings), size)
-        for moves in openings.T:
-            table.put(np.flatnonzero(table.live), moves[table.live])
-        return table
-
-    def move(
-        self,
-        black: Player,
-        white: Player,
-        rng_black: np.random.Generator,
-        rng_white: np.random.Generator,
-    ) -> None:
-        """Let whoever is to move in each live game play one move."""
-        chosen = np.full(len(self.live), NO_MOVE)
-        for colour, player, rng in ((0, black, rng_black), (1, white, rng_white)):
-            rows = np.flatnonzero(self.live & (self.mover == colour))
-            if len(rows):
-                chosen[rows] = player(self.own[rows], self.opponent[rows], rng)
-        rows = np.flatnonzero(self.live)
-        self.put(rows, chosen[rows])
-
-    def put(self, rows: NDArray[np.int64], squares: NDArray[np.integer]) -> None:
-        """Play one move in each of these games, then pass over stuck sides."""
-        self.moves[rows, self.ply] = squares
-        own, opponent = play(self.own[rows], self.opponent[rows], squares)
-        self.own[rows], self.opponent[rows] = own, opponent
-        self.mover[rows] = 1 - self.mover[rows]
-        self.ply += 1
-        self._pass_over()
-
-    def _pass_over(self) -> None:
-        stuck = legal_moves(self.own, self.opponent, size=self.size) == 0
-        other = legal_moves(self.opponent, self.own, size=self.size) == 0
-        self.live &= ~(stuck & other)
-        swap = stuck & ~other
-        self.own, self.opponent = (
-            np.where(swap, self.opponent, self.own),
-            np.where(swap, self.own, self.opponent),
-        )
-        self.mover = np.where(swap, 1 - self.mover, self.mover)

@@ -1,30 +1,24 @@
-"""Supervised training: learn the moves and outcomes of recorded games.
+"""Training: one loop for the games of a corpus and for those of self-play.
 
-The loss is alpha-zero-general's, cross entropy of the move played over all actions
-plus the squared error of tanh(value), with the move of the game in place of the
-search's policy. Illegal actions are not masked: a network of this kind has to learn
-the rules as well. A position in which the player must pass is not part of a corpus,
-so a network trained here never sees a pass played.
+A position in which the player must pass is not part of a corpus, so a network that
+learns from one never sees a pass played.
 """
 
-import math
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
 
+from conceptlrp.errors import TrainingError
 from conceptlrp.networks import BoardNetwork, OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.selfplay.batches import Batch, BatchMaker
-from conceptlrp.selfplay.evaluation import Evaluation, evaluate
-from conceptlrp.selfplay.progress import Progress, TrainingOptions, TrainingRecord
-
-OnProgress = Callable[[Progress, BoardNetwork], None]
-
-_WARM_UP = 0.04
+from conceptlrp.selfplay.batches import Batches
+from conceptlrp.selfplay.identity import training_identity
+from conceptlrp.selfplay.loop import TrainingLoop, training_mode
+from conceptlrp.selfplay.progress import TrainingOptions, TrainingRecord
+from conceptlrp.selfplay.run_folder import Checkpoint, RunFolder
+from conceptlrp.selfplay.session import Exam, OnProgress, OnStep, Session
+from conceptlrp.selfplay.split import hold_out_year
+from conceptlrp.selfplay.training_set import TrainingSet
 
 
 @dataclass(frozen=True)
@@ -84,18 +78,16 @@ def train_supervised(
         If the held-out year has no game, or nothing else is left to learn from.
     """
     chosen = options or TrainingOptions()
-    network = _new_network(channels, corpus.size, dropout, chosen.seed)
-    if held_out_year is None:
-        record = train(network, corpus, options=chosen, on_progress=on_progress)
-        return SupervisedTraining(network, record)
-    held_out = corpus.year == held_out_year
-    if not held_out.any():
-        message = f"no position is from {held_out_year}, the year to hold out"
-        raise ValueError(message)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(chosen.seed)
+        network = OthelloNet(channels, corpus.size, dropout)
+    validation = None
+    if held_out_year is not None:
+        corpus, validation = hold_out_year(corpus, held_out_year)
     record = train(
         network,
-        corpus[~held_out],
-        validation=corpus[held_out],
+        corpus,
+        validation=validation,
         validation_positions=validation_positions,
         options=chosen,
         on_progress=on_progress,
@@ -105,31 +97,42 @@ def train_supervised(
 
 def train(
     network: BoardNetwork,
-    corpus: Corpus,
+    examples: TrainingSet | Corpus,
     *,
     validation: Corpus | None = None,
     validation_positions: int = 20_000,
     options: TrainingOptions | None = None,
+    folder: RunFolder | None = None,
     on_progress: OnProgress | None = None,
+    on_step: OnStep | None = None,
 ) -> TrainingRecord:
-    """Train a network in place on the moves and outcomes of a corpus.
+    """Train a network in place, on the device where it is.
 
     AdamW under one learning rate cycle: a linear warm-up, then half a cosine to 0.
+    With a schedule in epochs, a processor and a fixed number of threads, the result
+    is the same to the last bit, whether or not the training was stopped and resumed.
 
     Parameters
     ----------
     network : OthelloNet or ResidualTower
         Trained in place and left in evaluation mode.
-    corpus : Corpus
-        Positions to learn from; each is turned by a random symmetry when shown.
+    examples : TrainingSet or Corpus
+        What to learn; each position is turned by a random symmetry when shown. Of a
+        corpus, the moves and outcomes.
     validation : Corpus, optional
         Positions that `Progress.evaluation` is about.
     validation_positions : int
         How many of them a point uses; the last point uses all.
     options : TrainingOptions, optional
         Length, batch size, learning rate, seed and so on.
+    folder : RunFolder, optional
+        Where checkpoints, snapshots, curve and record are written. The checkpoint
+        stays there until `RunFolder.discard_checkpoint`. Ctrl-C writes one more.
     on_progress : callable, optional
         Called with each point and the network.
+    on_step : callable, optional
+        Called after each step with the positions shown and those of the whole
+        schedule.
 
     Returns
     -------
@@ -139,149 +142,69 @@ def train(
     Raises
     ------
     ValueError
-        If the corpus is for another board or smaller than a batch.
+        If the examples are for another board or fewer than a batch, or patience is
+        asked for without held-out positions.
+    TrainingError
+        If the loss becomes nan, or the folder holds another training.
     """
-    _check(network, corpus, validation)
     chosen = options or TrainingOptions()
-    batches = BatchMaker(
-        corpus, batch_size=chosen.batch_size, seed=chosen.seed, planes=network.planes
+    learned = _as_examples(examples)
+    _check(network, learned, validation, chosen)
+    device = next(network.parameters()).device
+    batches = Batches(
+        learned,
+        batch_size=chosen.batch_size,
+        seed=chosen.seed,
+        planes=network.planes,
+        device=device,
     )
-    loop = _Loop(network, chosen, round(chosen.epochs * batches.steps_per_epoch))
-    exam = _Exam(validation, validation_positions)
-    curve: list[Progress] = []
-    with _training_mode(network, chosen.seed):
-        for batch in batches:
-            loop.step(batch)
-            passed = loop.fraction
-            if passed < (len(curve) + 1) / chosen.points:
-                continue
-            curve.append(loop.point(exam, last=passed >= 1))
-            if on_progress is not None:
-                on_progress(curve[-1], network)
-            if passed >= 1:
-                break
-    return TrainingRecord(chosen, len(corpus), tuple(curve))
+    loop = TrainingLoop(network, chosen, round(chosen.epochs * batches.steps_per_epoch))
+    exam = Exam(validation, validation_positions)
+    identity = training_identity(network, learned, exam.all, exam.size, chosen)
+    found = None if folder is None else folder.begin(identity)
+    session = Session(loop, batches, exam, folder=folder)
+    session.on_progress, session.on_step = on_progress, on_step
+    with training_mode(network):
+        return _run(session, found)
 
 
-class _Loop:
-    """A network in training: the optimizer, the schedule and the running losses."""
-
-    def __init__(
-        self, network: BoardNetwork, options: TrainingOptions, steps: int
-    ) -> None:
-        self.network = network
-        self.options = options
-        self.optimizer = torch.optim.AdamW(
-            network.parameters(), weight_decay=options.weight_decay, fused=True
-        )
-        self.length = max(1, steps)
-        self.steps = 0
-        self.started = time.perf_counter()
-        self._losses = torch.zeros(3)
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self.started
-
-    @property
-    def fraction(self) -> float:
-        """How much of the schedule has passed, by steps or by time."""
-        if self.options.minutes is None:
-            return self.steps / self.length
-        return self.seconds / (60 * self.options.minutes)
-
-    def step(self, batch: Batch) -> None:
-        """Learn one batch."""
-        rate = self.options.learning_rate * _cycle(self.fraction)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        logits, value = self.network(
-            batch.planes.contiguous(memory_format=torch.channels_last)
-        )
-        smoothing = self.options.label_smoothing
-        policy = nn.functional.cross_entropy(
-            logits, batch.actions, label_smoothing=smoothing
-        )
-        error = _value_loss(value[:, 0], batch)
-        self.optimizer.zero_grad()
-        (policy + error).backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        self.steps += 1
-        self._losses += torch.stack([policy.detach(), error.detach(), torch.ones(())])
-
-    def point(self, exam: "_Exam", *, last: bool) -> Progress:
-        """Measure where the training stands and start new running losses."""
-        policy, error, count = self._losses.tolist()
-        self._losses.zero_()
-        return Progress(
-            steps=self.steps,
-            samples=self.steps * self.options.batch_size,
-            learning_rate=self.optimizer.param_groups[0]["lr"],
-            policy_loss=policy / count,
-            value_loss=error / count,
-            evaluation=exam.evaluate(self.network, last=last),
-            seconds=self.seconds,
-        )
+def _run(session: Session, found: Checkpoint | None) -> TrainingRecord:
+    """Run a session to its end, from a checkpoint if there is one."""
+    if found is not None:
+        session.restore(found)
+    try:
+        return session.run()
+    except TrainingError as error:
+        if session.folder is None or not session.folder.has_checkpoint:
+            raise
+        place = session.folder.path
+        message = f"{error} (the last checkpoint before that stands in {place})"
+        raise TrainingError(message) from error
 
 
-class _Exam:
-    """Held-out positions: a sample for the curve, all of them at the end."""
-
-    def __init__(self, validation: Corpus | None, positions: int) -> None:
-        self.all = validation
-        self.some = None if validation is None else validation.sample(positions)
-
-    def evaluate(self, network: BoardNetwork, *, last: bool) -> Evaluation | None:
-        asked = self.all if last else self.some
-        return None if asked is None else evaluate(network, asked)
+def _as_examples(given: TrainingSet | Corpus) -> TrainingSet:
+    return given if isinstance(given, TrainingSet) else TrainingSet.from_corpus(given)
 
 
-def _cycle(fraction: float) -> float:
-    """Learning rate of a schedule's point, as a share of its peak."""
-    if fraction < _WARM_UP:
-        return (fraction + 1e-3) / (_WARM_UP + 1e-3)
-    passed = min(1.0, (fraction - _WARM_UP) / (1 - _WARM_UP))
-    return 0.5 * (1 + math.cos(math.pi * passed))
-
-
-def _value_loss(value: Tensor, batch: Batch) -> Tensor:
-    """Mean squared error of tanh(value) over positions of finished games."""
-    errors = batch.weight * (value.tanh() - batch.outcome) ** 2
-    return errors.sum() / batch.weight.sum().clamp(min=1)
-
-
-def _new_network(channels: int, size: int, dropout: float, seed: int) -> OthelloNet:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return OthelloNet(channels, size, dropout)
-
-
-@contextmanager
-def _training_mode(network: BoardNetwork, seed: int) -> Iterator[None]:
-    """Train with seeded dropout in channels-last memory; then put both back."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network.train()
-        _lay_out(network, torch.channels_last)
-        try:
-            yield
-        finally:
-            network.eval()
-            _lay_out(network, torch.contiguous_format)
-
-
-def _lay_out(network: BoardNetwork, memory: torch.memory_format) -> None:
-    """Arrange the convolutions' weights; channels last trains faster on a CPU."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            module.weight.data = module.weight.data.contiguous(memory_format=memory)
-
-
-def _check(network: BoardNetwork, corpus: Corpus, validation: Corpus | None) -> None:
-    for games in (corpus, validation):
+def _check(
+    network: BoardNetwork,
+    examples: TrainingSet,
+    validation: Corpus | None,
+    options: TrainingOptions,
+) -> None:
+    for games in (examples, validation):
         if games is not None and games.size != network.size:
             message = (
                 f"the corpus is for boards of size {games.size}, "
                 f"the network for size {network.size}"
             )
             raise ValueError(message)
+    if validation is not None and not len(validation):
+        message = "no position is held out, expected at least one to test on"
+        raise ValueError(message)
+    if options.patience is not None and validation is None:
+        message = (
+            f"patience is {options.patience}, but nothing is held out whose loss "
+            "could tell when to stop; hold out games or leave patience out"
+        )
+        raise ValueError(message)

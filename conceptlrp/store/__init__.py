@@ -1,19 +1,58 @@
-"""Relevance of a corpus on disk: layout, writer, reader and rankings."""
+"""Relevance of a corpus on disk: layout, runs, reader and rankings."""
 
+from conceptlrp.store.finish import finish_run, has_references
+from conceptlrp.store.lock import run_lock
+from conceptlrp.store.manifest import FileEntry, Manifest, Part, ShardSpec
+from conceptlrp.store.plan import Plan
 from conceptlrp.store.ranking import CHANNEL_SCORES, Ranking, top_rows
 from conceptlrp.store.reader import Store, open_store
+from conceptlrp.store.receipts import Receipt
 from conceptlrp.store.reference_table import ReferenceTable
-from conceptlrp.store.schema import REFERENCE_KINDS, Manifest
-from conceptlrp.store.writer import StoreWriter
+from conceptlrp.store.schema import REFERENCE_KINDS
+from conceptlrp.store.shard_writer import (
+    pending,
+    pending_blocks,
+    read_blocks,
+    shards_of,
+    write_block,
+    write_shard,
+)
+from conceptlrp.store.tops import ChannelRanking
+from conceptlrp.store.writer import (
+    append_run,
+    create_run,
+    read_corpus,
+    read_plan,
+    resume_run,
+)
 
 __all__ = [
     "CHANNEL_SCORES",
     "REFERENCE_KINDS",
+    "ChannelRanking",
+    "FileEntry",
     "Manifest",
+    "Part",
+    "Plan",
     "Ranking",
+    "Receipt",
     "ReferenceTable",
+    "ShardSpec",
     "Store",
-    "StoreWriter",
+    "append_run",
+    "create_run",
+    "finish_run",
+    "has_references",
     "open_store",
+    "pending",
+    "pending_blocks",
+    "read_blocks",
+    "read_corpus",
+    "read_plan",
+    "resume_run",
+    "run_lock",
+    "shards_of",
     "top_rows",
+    "write_block",
+    "write_shard",
 ]

@@ -30,6 +30,9 @@ class Ranking:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __getitem__(self, places: slice) -> "Ranking":
+        return Ranking(self.rows[places], self.scores[places])
+
 
 def top_rows(
     scores: NDArray[np.floating],
@@ -71,9 +74,7 @@ def top_rows(
     >>> top_rows(np.array([1.0, 3.0, 3.0]), 2, groups=np.array([0, 1, 1])).rows.tolist()
     [1, 0]
     """
-    if k < 0:
-        msg = f"the best {k} positions are asked for, expected 0 or more"
-        raise ValueError(msg)
+    check_count(k)
     keys = scores if lowest else -scores
     n_sorted = min(len(keys), max(4 * k, 64))
     while True:
@@ -83,6 +84,13 @@ def top_rows(
             chosen = chosen[:k]
             return Ranking(chosen, scores[chosen].astype(np.float32))
         n_sorted = min(len(keys), 8 * n_sorted)
+
+
+def check_count(k: int) -> None:
+    """Raise `ValueError` for a negative number of positions."""
+    if k < 0:
+        msg = f"the best {k} positions are asked for, expected 0 or more"
+        raise ValueError(msg)
 
 
 def _smallest(keys: NDArray[np.floating], n: int) -> NDArray[np.int64]:

@@ -1,37 +1,34 @@
-"""Read a relevance store: only the rows and columns that are asked for.
+"""Ask a relevance store: rankings of positions and channels, exact and quick.
 
-Shapes use N positions, C channels, A actions and n x n squares.
+Shapes use N positions, C channels and k rows.
 """
 
 import os
-from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.errors import CorpusFileError, LayerError, StoreError, TargetError
-from conceptlrp.othello import Corpus
-from conceptlrp.store.ranking import CHANNEL_SCORES, Ranking, top_rows
-from conceptlrp.store.reference_table import ReferenceTable, read_reference_table
-from conceptlrp.store.schema import (
-    CORPUS,
-    REFERENCE_KINDS,
-    REFERENCES,
-    Manifest,
-    read_manifest,
-)
-from conceptlrp.store.shards import Selection, Shards, selected
+from conceptlrp.store.index import TOP_ROWS, top_group, top_number
+from conceptlrp.store.ranking import CHANNEL_SCORES, Ranking, check_count, top_rows
+from conceptlrp.store.schema import INDEX
+from conceptlrp.store.stored_arrays import StoredArrays
+from conceptlrp.store.tops import ChannelRanking, RunningTop, score_blocks
 
 
-class Store:
+class Store(StoredArrays):
     """Relevance of a corpus, opened for reading.
+
+    Rows are positions in the order of the corpus. While a run goes on they are
+    those of the shards that were finished when the store was opened, and `ids` says
+    which positions of the corpus they are.
 
     Parameters
     ----------
     path : path-like
         Folder of the store.
+    damaged : str
+        What to do about missing or damaged shards: "refuse" them, or "skip" their
+        rows with a warning.
 
     Attributes
     ----------
@@ -46,155 +43,12 @@ class Store:
         When the folder is no store, or a part of it is missing or damaged.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        self.manifest: Manifest = read_manifest(self.path)
-        self._shards = Shards(self.path, self.manifest.shards)
-        self._check_parts()
-
-    def __len__(self) -> int:
-        return self.manifest.positions
-
-    def __repr__(self) -> str:
-        layers = ", ".join(f"{n} ({self.channels(n)})" for n in self.layers)
-        return f"Store({str(self.path)!r}, {len(self)} positions, {layers})"
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """Names of the layers, in execution order."""
-        return tuple(self.manifest.layers)
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """Names of the targets."""
-        return tuple(self.manifest.targets)
-
-    @cached_property
-    def positions(self) -> Corpus:
-        """The positions, row by row."""
-        try:
-            corpus = Corpus.load(self.path / CORPUS)
-        except CorpusFileError as error:
-            raise StoreError(str(error)) from error
-        if len(corpus) != len(self):
-            msg = (
-                f"{self.path / CORPUS}: {len(corpus)} positions, expected {len(self)}; "
-                "it belongs to another store"
-            )
-            raise StoreError(msg)
-        return corpus
-
-    def channels(self, layer: str) -> int:
-        """Return the number of channels of a layer."""
-        if layer not in self.manifest.layers:
-            known = ", ".join(self.layers)
-            msg = f"the store has no layer '{layer}', expected one of {known}"
-            raise LayerError(msg)
-        return self.manifest.layers[layer]["channels"]
-
-    def relevance(
-        self,
-        layer: str,
-        *,
-        rows: Selection = None,
-        channels: Selection = None,
-        target: int | str = 0,
-    ) -> NDArray[np.float32]:
-        """Read channel relevance.
-
-        Parameters
-        ----------
-        layer : str
-            Name of the layer.
-        rows, channels : slice, sequence of int or ndarray of int or bool, optional
-            What to read, in this order and as often; all by default.
-        target : int or str
-            Index or name of the target.
-
-        Returns
-        -------
-        ndarray of shape (rows, channels)
-            Relevance summed over each feature map.
-        """
-        index = (self.target_index(target),)
-        return self._read_channels("relevance", layer, rows, channels, index)
-
-    def share(
-        self,
-        layer: str,
-        *,
-        rows: Selection = None,
-        channels: Selection = None,
-        target: int | str = 0,
-    ) -> NDArray[np.float32]:
-        """Read channel relevance as a signed share of the layer's.
-
-        The share is relevance over the sum of its magnitudes over the layer's
-        channels (plus 1e-10): the score by which RelMax ranks.
-
-        Parameters
-        ----------
-        layer, rows, channels, target
-            As for `relevance`.
-
-        Returns
-        -------
-        ndarray of shape (rows, channels)
-            Between -1 and 1.
-        """
-        relevance = self.relevance(layer, rows=rows, channels=channels, target=target)
-        norm = self._read(f"layers/{layer}/norm", rows, (self.target_index(target),))
-        return np.divide(relevance, norm[:, None] + 1e-10, dtype=np.float32)
-
-    def activation(
-        self, layer: str, *, rows: Selection = None, channels: Selection = None
-    ) -> NDArray[np.float32]:
-        """Read activation summed over the feature map, (rows, channels)."""
-        return self._read_channels("activation", layer, rows, channels)
-
-    def peak(
-        self, layer: str, *, rows: Selection = None, channels: Selection = None
-    ) -> NDArray[np.float32]:
-        """Read the largest activation in the feature map, (rows, channels)."""
-        return self._read_channels("peak", layer, rows, channels)
-
-    def peak_square(
-        self, layer: str, *, rows: Selection = None, channels: Selection = None
-    ) -> NDArray[np.int8]:
-        """Read where the peak is, row by row in the map, (rows, channels)."""
-        return self._read_channels("peak_square", layer, rows, channels)
-
-    def logits(self, *, rows: Selection = None) -> NDArray[np.float32]:
-        """Read policy logits, of shape (rows, A)."""
-        return self._read("outputs/logits", rows)
-
-    def value(self, *, rows: Selection = None) -> NDArray[np.float32]:
-        """Read the value before tanh, of shape (rows,)."""
-        return self._read("outputs/value", rows)
-
-    def explained(
-        self, *, rows: Selection = None, target: int | str = 0
-    ) -> NDArray[np.float32]:
-        """Read the value of the explained output, of shape (rows,)."""
-        return self._read("targets/explained", rows, (self.target_index(target),))
-
-    def explained_square(
-        self, *, rows: Selection = None, target: int | str = 0
-    ) -> NDArray[np.int8]:
-        """Read the move that the target means, of shape (rows,)."""
-        return self._read("targets/square", rows, (self.target_index(target),))
-
-    def heatmap(
-        self, *, rows: Selection = None, target: int | str = 0
-    ) -> NDArray[np.float32]:
-        """Read the input relevance of the target, of shape (rows, n, n)."""
-        return self._read("targets/heatmap", rows, (self.target_index(target),))
-
     def scores(
         self, layer: str, channel: int, *, by: str = "share", target: int | str = 0
     ) -> NDArray[np.float32]:
         """Return one channel's score at every position, of shape (N,)."""
         self._check_channel(layer, channel)
+        self._check_score(by)
         column = np.array([channel])
         if by == "share":
             found = self.share(layer, channels=column, target=target)
@@ -202,11 +56,8 @@ class Store:
             found = self.relevance(layer, channels=column, target=target)
         elif by == "activation":
             found = self.activation(layer, channels=column)
-        elif by == "peak":
-            found = self.peak(layer, channels=column)
         else:
-            msg = f"unknown score '{by}', expected one of {', '.join(CHANNEL_SCORES)}"
-            raise ValueError(msg)
+            found = self.peak(layer, channels=column)
         return found[:, 0]
 
     def top(
@@ -243,89 +94,80 @@ class Store:
         Ranking
             Exact; equal scores come in the order of their rows.
         """
+        self._check_channel(layer, channel)
+        self._check_score(by)
+        check_count(k)
+        which = top_number(lowest=lowest, one_per_game=one_per_game)
+        table = self._tabled(layer, channel, by, which, self.target_index(target))
+        # A table with room left holds every row that counts.
+        if table is not None and (k <= len(table) or len(table) < TOP_ROWS):
+            return table[:k]
         scores = self.scores(layer, channel, by=by, target=target)
         groups = self.positions.game if one_per_game else None
         return top_rows(scores, k, lowest=lowest, groups=groups)
 
-    def references(
-        self, layer: str, kind: str = "share-top", *, target: int | str = 0
-    ) -> ReferenceTable | None:
-        """Read the reference boards that were kept for every channel of a layer.
+    def rank_channels(
+        self,
+        layer: str,
+        k: int = 16,
+        *,
+        by: str = "share",
+        lowest: bool = False,
+        one_per_game: bool = True,
+        target: int | str = 0,
+    ) -> ChannelRanking:
+        """Rank the positions of every channel of a layer in one pass.
 
         Parameters
         ----------
         layer : str
             Name of the layer.
-        kind : str
-            One of `REFERENCE_KINDS`.
-        target : int or str
-            Index or name of the target.
+        k, by, lowest, one_per_game, target
+            As for `top`.
 
         Returns
         -------
-        ReferenceTable or None
-            None where the store keeps no reference boards.
+        ChannelRanking
+            For every channel what `top` gives. Memory does not grow with N.
         """
-        self.channels(layer)
-        group = f"{self.target_index(target)}/{kind}/{layer}"
-        if kind not in REFERENCE_KINDS:
-            known = ", ".join(REFERENCE_KINDS)
-            msg = f"unknown kind of reference boards '{kind}', expected one of {known}"
-            raise ValueError(msg)
-        if not self.manifest.references:
+        self._check_score(by)
+        check_count(k)
+        games = self.positions.game if one_per_game else None
+        top = RunningTop(self.channels(layer), k, lowest=lowest, games=games)
+        blocks = score_blocks(self._shards, layer, by, self.target_index(target))
+        for first, scores in blocks:
+            top.add(first, scores)
+        return top.result()
+
+    def _tabled(
+        self, layer: str, channel: int, by: str, which: int, target: int
+    ) -> Ranking | None:
+        """Return the ranking of a channel as far as the index has it."""
+        if not (self.manifest.is_complete and self.is_whole):
             return None
-        return read_reference_table(self.path / REFERENCES, group)
+        group = top_group(layer, by, target)
+        with self._shards.opened(INDEX) as file:
+            rows = file.dataset(f"{group}/rows")[which, channel]
+            scores = file.dataset(f"{group}/scores")[which, channel]
+        n = int((rows >= 0).sum())
+        return Ranking(rows[:n], scores[:n])
 
-    def target_index(self, target: int | str) -> int:
-        """Return the index of a target that is given by index or name."""
-        if isinstance(target, str) and target in self.targets:
-            return self.targets.index(target)
-        if isinstance(target, int | np.integer) and 0 <= target < len(self.targets):
-            return int(target)
-        msg = (
-            f"the store has no target {target!r}, expected one of "
-            f"{', '.join(self.targets)}"
-        )
-        raise TargetError(msg)
-
-    def _check_channel(self, layer: str, channel: int) -> None:
-        if not 0 <= channel < self.channels(layer):
-            last = self.channels(layer) - 1
-            msg = f"layer '{layer}' has no channel {channel}, expected 0 to {last}"
-            raise LayerError(msg)
-
-    def _check_parts(self) -> None:
-        for name in (CORPUS, *((REFERENCES,) if self.manifest.references else ())):
-            if not (self.path / name).is_file():
-                msg = f"{self.path / name}: is missing; compute the store again"
-                raise StoreError(msg)
-        self._shards.check()
-
-    def _read_channels(
-        self,
-        quantity: str,
-        layer: str,
-        rows: Selection,
-        channels: Selection,
-        index: tuple[int, ...] = (),
-    ) -> NDArray[Any]:
-        columns = selected(channels, self.channels(layer))
-        name = f"layers/{layer}/{quantity}"
-        return self._shards.read(name, selected(rows, len(self)), index, columns)
-
-    def _read(
-        self, name: str, rows: Selection, index: tuple[Any, ...] = ()
-    ) -> NDArray[Any]:
-        return self._shards.read(name, selected(rows, len(self)), index)
+    def _check_score(self, by: str) -> None:
+        if by not in CHANNEL_SCORES:
+            msg = f"unknown score '{by}', expected one of {', '.join(CHANNEL_SCORES)}"
+            raise ValueError(msg)
 
 
-def open_store(path: str | os.PathLike[str]) -> Store:
-    """Open a relevance store for reading.
+def open_store(path: str | os.PathLike[str], *, damaged: str = "refuse") -> Store:
+    """Open a relevance store for reading, also while a run still fills it.
 
     Parameters
     ----------
     path : path-like
         Folder of the store.
+    damaged : str
+        What to do about missing or damaged shards: "refuse" them, or "skip" their
+        rows with a warning.
 
     Returns
     -------
@@ -337,4 +179,4 @@ def open_store(path: str | os.PathLike[str]) -> Store:
     StoreError
         When the folder is no store, or a part of it is missing or damaged.
     """
-    return Store(path)
+    return Store(path, damaged=damaged)

@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.store.shards import opened
+from conceptlrp.errors import StoreError
+from conceptlrp.hdf5 import dataset, opened
+from conceptlrp.store.arrays import check_kind
+from conceptlrp.store.schema import REFERENCE_TABLE, REMEDY
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,12 @@ def read_reference_table(path: Path, group: str) -> ReferenceTable:
     StoreError
         When the file is damaged.
     """
-    with opened(path) as file:
-        parts = (file[f"{group}/{part}"][()] for part in ("rows", "scores", "maps"))
-        return ReferenceTable(*parts)
+    try:
+        with opened(path, StoreError) as file:
+            check_kind(file, REFERENCE_TABLE)
+            names = (f"{group}/{part}" for part in ("rows", "scores", "maps"))
+            rows, scores, maps = (dataset(file, name)[()] for name in names)
+    except StoreError as error:
+        msg = f"{error}; {REMEDY}"
+        raise StoreError(msg) from error
+    return ReferenceTable(rows, scores, maps.astype(np.float32, copy=False))

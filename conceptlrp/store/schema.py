@@ -1,45 +1,101 @@
-"""Layout of a relevance store: one folder a run.
+"""Format 1 of the relevance store: one folder a run.
 
     NAME.crp/
-      manifest.json      what was computed, with what, and the shards' hashes
-      corpus.h5          the N positions with their provenance
-      shard-00000.h5     rows [start, stop) of everything computed
-      references.h5      conditional heatmaps of the reference boards
+      manifest.json        plan, state, parts, and size and SHA-256 of every file
+      corpus-0.h5          the N positions with their provenance
+      shard-00000.h5       positions [start, stop) of everything computed
+      references.h5        conditional maps of the reference boards
+      statistics.h5        statistics of the maps of every channel, summed
+      index.h5             the shards as one array each, and tables of the best rows
+      labels.h5            columns that were added to the positions
+      clusters-<layer>.h5  a clustering of the positions
 
-A shard of n positions holds, for T targets, C channels of a layer and A actions:
+      shard-00000.json     while a run goes on: the receipt of a shard
+      maps-00000.h5, .json while a run goes on: maps of reference boards
+      lock                 while a run goes on: who fills the store
 
-    layers/<layer>/relevance        (n, T, C) float32  sum over the feature map
-    layers/<layer>/norm             (n, T)    float32  sum of |relevance| over channels
-    layers/<layer>/activation       (n, C)    float32  sum over the feature map
-    layers/<layer>/peak             (n, C)    float32  largest activation
-    layers/<layer>/peak_square      (n, C)    int8     where, row by row in the map
-    outputs/logits                  (n, A)    float32  policy logits
-    outputs/value                   (n,)      float32  value before tanh
-    targets/square                  (n, T)    int8     the move each target means
-    targets/explained               (n, T)    float32  the target's value
-    targets/heatmap                 (n, T, 8, 8) float32  input relevance
+Every file says what it is: ``encoding-type`` and ``encoding-version`` are
+attributes of the root in HDF5 and the first keys in JSON. Nothing holds a time, so
+the same input gives the same bytes, however often a run was cut short.
+
+**Shards.** A shard of n positions holds, for T targets, C channels of a layer, A
+actions and n x n squares (relevance in the unit of the target's output):
+
+    layers/<layer>/relevance     (n, T, C)   dtype    sum over the feature map
+    layers/<layer>/norm          (n, T)      float32  sum of |relevance| over channels
+    layers/<layer>/activation    (n, C)      dtype    sum over the feature map
+    layers/<layer>/peak          (n, C)      dtype    largest activation
+    layers/<layer>/peak_square   (n, C)      int8     where, row by row in the map
+    outputs/logits               (n, A)      float32  policy logits
+    outputs/value                (n,)        float32  value before tanh, nan if none
+    targets/square               (n, T)      int8     the move each target means
+    targets/explained            (n, T)      float32  the target's value
+    targets/heatmap              (n, T, 8, 8) float32 input relevance
+    maps/rows                    (m,)        int64    positions with maps, ascending
+    layers/<layer>/maps          (m, T, C, 8, 8) dtype  conditional maps
+    layers/<layer>/map_scale     (m, T)      float32  what maps are multiplied by
+    statistics/<layer>/<name>    any         int64    summed over the shard
+
+dtype is float32 or float16, as the plan says. A float16 has 11 bits: a sum is off
+by 2**-11 of itself at most, a map by 2**-11 of itself or 3e-8 of the largest of its
+position. float16 maps are divided by that largest value, `map_scale`, which is 1
+or absent for float32. Chunks are packed with Zstandard (filter 32015) and carry a
+Fletcher checksum.
+
+**A run.** `create_run` writes the manifest in the state "running" and the corpus.
+`write_shard` writes a shard and then its receipt: which positions, size, SHA-256,
+and a digest of the plan. A shard without a receipt of the same plan is not finished.
+`finish_run` derives the other files, takes the receipts into the manifest in the
+state "complete", and removes them. Each file is written beside its place, synced
+and renamed, the receipt after the shard, the manifest after all it names; a run
+that is killed leaves whole files only.
+
+**Resuming** compares the plan, corpus included, and refuses another one with the
+first field that differs; `pending` then lists the shards that are not finished,
+or no longer what their hash says. **Appending** takes a corpus that begins with the
+store's, keeps all shards and adds a part with shards of its own; what was derived
+from the former positions goes. **Checking** compares every file with its hash;
+manifest and receipts end in a digest of themselves.
 
 `references.h5` holds for every target index t and kind (see `REFERENCE_KINDS`)
 ``<t>/<kind>/<layer>/`` rows (C, k) int64 with -1 where there are fewer than k,
-scores (C, k) float32 and maps (C, k, 8, 8) float32.
+scores (C, k) float32 and maps (C, k, 8, 8) of dtype.
 """
 
-import json
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+import re
+from math import prod
 from typing import Any
 
 import hdf5plugin
 import numpy as np
-from numpy.typing import NDArray
 
-from conceptlrp.errors import StoreError
+from conceptlrp.store.plan import Plan
 
 ENCODING_TYPE = "conceptlrp-store"
 ENCODING_VERSION = "1"
 MANIFEST = "manifest.json"
-CORPUS = "corpus.h5"
+LOCK = "lock"
 REFERENCES = "references.h5"
+STATISTICS = "statistics.h5"
+INDEX = "index.h5"
+LABELS = "labels.h5"
+
+#: What to do about a damaged file.
+REMEDY = "see 'conceptlrp check'; 'conceptlrp attribute --resume' repairs it"
+
+# What every file of HDF5 says that it is.
+SHARD = "conceptlrp-shard"
+BLOCK = "conceptlrp-map-block"
+REFERENCE_TABLE = "conceptlrp-references"
+STATISTICS_TABLE = "conceptlrp-statistics"
+INDEX_TABLE = "conceptlrp-index"
+LABEL_TABLE = "conceptlrp-labels"
+
+#: Names of the files of a store but for manifest and lock.
+OWN_FILE = re.compile(
+    r"(shard|maps)-\d{5,}\.(h5|json)|corpus-\d+\.h5|clusters-.+\.h5"
+    r"|(references|statistics|index|labels)\.h5"
+)
 
 #: Name of a set of reference boards: (score, whether the lowest come first).
 REFERENCE_KINDS = {
@@ -48,134 +104,101 @@ REFERENCE_KINDS = {
     "activation-top": ("activation", False),
 }
 
+#: How arrays are packed. Readers without hdf5plugin need "gzip" or "none".
+CODECS = ("zstd", "gzip", "none")
 
-@dataclass(frozen=True)
-class Manifest:
-    """What a store holds and where it came from.
+_BY_CHANNEL = ("relevance", "activation", "peak", "peak_square")
+_HALF = ("relevance", "activation", "peak", "maps")
+_ROWS, _CHANNELS, _OTHER = 4096, 8, 1 << 15
 
-    Attributes
+
+def expected_shapes(
+    plan: Plan, board_size: int, n: int, m: int | None
+) -> dict[str, tuple[int | None, ...]]:
+    """Return the shape of every dataset that a shard must have.
+
+    Parameters
     ----------
-    network : dict
-        Name, architecture, size, digest and file of the network.
-    corpus : dict
-        Digest, number of positions and of games.
-    composite : dict
-        Name of the composite and the rule of every module.
-    targets : tuple of str
-        Names of the explained outputs.
-    layers : dict of str to dict
-        ``channels``, ``height`` and ``width`` of every layer.
-    positions : int
-        Number of positions, N.
-    shards : tuple of dict
-        ``file``, ``start``, ``stop``, ``bytes`` and ``sha256`` of every shard.
-    references : int
-        Reference boards kept for every channel, 0 for none.
-    versions : dict of str to str
-        Versions of the packages that computed it.
-    command : str
-        The command line or call that made it.
+    plan : Plan
+        What the store holds.
+    board_size : int
+        Side of the board.
+    n : int
+        Positions of the shard.
+    m : int or None
+        How many of them have maps, None where the plan keeps none.
+
+    Returns
+    -------
+    dict of str to tuple
+        By name; None stands for any length.
     """
-
-    network: dict[str, Any]
-    corpus: dict[str, Any]
-    composite: dict[str, Any]
-    targets: tuple[str, ...]
-    layers: dict[str, dict[str, int]]
-    positions: int
-    shards: tuple[dict[str, Any], ...]
-    references: int
-    versions: dict[str, str]
-    command: str
-
-    def to_json(self) -> str:
-        """Return the text of `manifest.json`."""
-        header = {"encoding-type": ENCODING_TYPE, "encoding-version": ENCODING_VERSION}
-        return json.dumps({**header, **asdict(self)}, indent=2) + "\n"
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """Read and check the manifest of a store.
-
-    Raises
-    ------
-    StoreError
-        When the folder is no store, or one of another version.
-    """
-    path = folder / MANIFEST
-    if not path.is_file():
-        msg = f"{folder}: no relevance store here, expected a folder with {MANIFEST}"
-        raise StoreError(msg)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        kind, version = content.pop("encoding-type"), content.pop("encoding-version")
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        msg = f"{path}: not the manifest of a relevance store ({error!r})"
-        raise StoreError(msg) from None
-    if (kind, version) != (ENCODING_TYPE, ENCODING_VERSION):
-        msg = (
-            f"{path}: {kind} of version {version}, expected {ENCODING_TYPE} of "
-            f"version {ENCODING_VERSION}"
-        )
-        raise StoreError(msg)
-    try:
-        manifest = Manifest(**content)
-        _check_values(manifest)
-        targets, shards = tuple(manifest.targets), tuple(manifest.shards)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        msg = f"{path}: damaged manifest ({error}); compute the store again"
-        raise StoreError(msg) from None
-    return replace(manifest, targets=targets, shards=shards)
-
-
-def _check_values(manifest: Manifest) -> None:
-    """Raise `ValueError` for shards that are not all rows, in order, in the folder."""
-    stop = 0
-    for shard in manifest.shards:
-        name, start = shard["file"], shard["start"]
-        if name != Path(name).name or start != stop or not shard["stop"] > start:
-            msg = f"shard '{name}' holds rows {start} to {shard['stop']}"
-            raise ValueError(msg)
-        stop = shard["stop"]
-        if not isinstance(shard["bytes"], int):
-            msg = f"shard '{name}' has a size of {shard['bytes']!r}"
-            raise TypeError(msg)
-    if not stop == manifest.positions > 0:
-        msg = f"shards hold {stop} positions, expected {manifest.positions}"
-        raise ValueError(msg)
-    for name, shape in manifest.layers.items():
-        if not all(isinstance(shape[a], int) for a in ("channels", "height", "width")):
-            msg = f"layer '{name}' has the shape {shape}"
-            raise TypeError(msg)
-
-
-def dataset_options(array: NDArray[Any]) -> dict[str, Any]:
-    """Return how a dataset is chunked and compressed.
-
-    Sums are cut into 4,096 rows by 32 columns, so that one channel of all
-    positions and one position with all channels are both read quickly; a board
-    is never cut. Zstandard without byte shuffle was the fastest at equal size, and
-    every chunk has a checksum.
-    """
-    if array.size == 0 or array.ndim == 0:
-        return {}
-    chunks = [min(4096, array.shape[0]), *array.shape[1:]]
-    is_map = array.ndim > 2 and array.shape[-1] == array.shape[-2]
-    if is_map:
-        chunks[0] = min(128, array.shape[0])
-    elif array.ndim > 1:
-        chunks[-1] = min(32, array.shape[-1])
-    if array.ndim == 3 and not is_map:
-        chunks[1] = 1
-    return {
-        "chunks": tuple(max(1, c) for c in chunks),
-        "fletcher32": True,
-        **hdf5plugin.Zstd(clevel=3),
+    targets, board = len(plan.targets), (board_size, board_size)
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "outputs/logits": (n, None),
+        "outputs/value": (n,),
+        "targets/square": (n, targets),
+        "targets/explained": (n, targets),
+        "targets/heatmap": (n, targets, *board),
     }
+    if m is not None:
+        shapes["maps/rows"] = (m,)
+    for layer, shape in plan.layers.items():
+        channels, group = shape["channels"], f"layers/{layer}"
+        shapes[f"{group}/relevance"] = (n, targets, channels)
+        shapes[f"{group}/norm"] = (n, targets)
+        for quantity in ("activation", "peak", "peak_square"):
+            shapes[f"{group}/{quantity}"] = (n, channels)
+        if m is not None:
+            shapes[f"{group}/maps"] = (m, targets, channels, *board)
+    return shapes
 
 
-def as_storable(array: NDArray[Any]) -> NDArray[Any]:
-    """Return an array as float32 where it is floating point, else unchanged."""
-    if np.issubdtype(array.dtype, np.floating):
-        return array.astype(np.float32, copy=False)
-    return array
+def chunk_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return how a dataset is cut into chunks, the unit of reading.
+
+    Sums are cut into blocks that are narrow, since a query reads one channel of
+    all positions, and not so high that a position with all its channels becomes
+    slow. A board is never cut.
+    """
+    quantity = name.rpartition("/")[2]
+    rows, *rest = shape
+    if quantity in _BY_CHANNEL:
+        rest[-1] = min(_CHANNELS, rest[-1])
+        height = _ROWS
+    elif quantity in ("maps", "heatmap"):
+        rest[-3] = min(16, rest[-3]) if quantity == "maps" else 1
+        height = 64
+    else:
+        height = max(1, _OTHER // max(1, prod(rest)))
+    if len(rest) > 1 and quantity in ("relevance", "maps") and len(shape) != 4:
+        rest[0] = 1
+    return tuple(max(1, length) for length in (min(height, rows), *rest))
+
+
+def stored_type(name: str, dtype: np.dtype[Any], plan_dtype: str) -> np.dtype[Any]:
+    """Return the type in which an array is stored.
+
+    Parameters
+    ----------
+    name : str
+        Name of the dataset.
+    dtype : dtype
+        Type of the array.
+    plan_dtype : str
+        The plan's type of sums and maps.
+    """
+    if dtype.kind != "f":
+        return dtype
+    is_half = plan_dtype == "float16" and name.rpartition("/")[2] in _HALF
+    return np.dtype(np.float16 if is_half else np.float32)
+
+
+def packing(codec: str) -> dict[str, Any]:
+    """Return h5py's options for a codec; every chunk has a checksum too."""
+    filters: dict[str, dict[str, Any]] = {
+        "zstd": dict(hdf5plugin.Zstd(clevel=3)),
+        "gzip": {"compression": "gzip", "compression_opts": 4},
+        "none": {},
+    }
+    return {"fletcher32": True, **filters[codec]}

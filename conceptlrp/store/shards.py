@@ -6,14 +6,16 @@ Shapes use N positions, n of them asked for.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
+from conceptlrp.hdf5 import clear_errors
+from conceptlrp.store.manifest import ShardSpec
+from conceptlrp.store.open_files import OpenFile, OpenFiles
+from conceptlrp.store.schema import REMEDY
 
 Array = NDArray[Any]
 Selection: TypeAlias = (
@@ -23,36 +25,32 @@ Selection: TypeAlias = (
 
 @dataclass(frozen=True)
 class Shards:
-    """The shards of one store.
+    """The readable shards of one store.
 
     Attributes
     ----------
-    folder : Path
-        Folder of the store.
-    entries : tuple of dict
-        ``file``, ``start``, ``stop`` and ``bytes`` of every shard.
+    files : OpenFiles
+        Where they are read from.
+    specs : tuple of ShardSpec
+        Which positions each holds, in order; rows count only these.
     """
 
-    folder: Path
-    entries: tuple[dict[str, Any], ...]
+    files: OpenFiles
+    specs: tuple[ShardSpec, ...]
 
-    def check(self) -> None:
-        """Raise `StoreError` for a shard that is missing or not whole."""
-        for shard in self.entries:
-            path = self.folder / shard["file"]
-            found = path.stat().st_size if path.is_file() else None
-            if found != shard["bytes"]:
-                problem = "is missing" if found is None else f"has {found} bytes"
-                msg = (
-                    f"{path}: {problem}, expected {shard['bytes']} bytes; copy it "
-                    "again or compute the store again"
-                )
-                raise StoreError(msg)
+    def __len__(self) -> int:
+        return sum(map(len, self.specs))
+
+    def ids(self) -> NDArray[np.int64]:
+        """Return the position of every row, of shape (N,)."""
+        empty = np.empty(0, np.int64)
+        ranges = (np.arange(spec.start, spec.stop) for spec in self.specs)
+        return np.concatenate([empty, *ranges])
 
     def read(
         self,
         name: str,
-        rows: NDArray[np.int64],
+        rows: Selection = None,
         index: tuple[int, ...] = (),
         columns: NDArray[np.int64] | None = None,
     ) -> Array:
@@ -62,7 +60,7 @@ class Shards:
         ----------
         name : str
             Name of the dataset.
-        rows : ndarray of shape (n,)
+        rows : slice, sequence of int or ndarray of int or bool, optional
             Rows of the store in any order, repeated ones included.
         index : tuple of int
             Where along the axes behind the rows.
@@ -74,46 +72,146 @@ class Shards:
         ndarray of shape (n, c, ...)
             Held once in memory, besides one chunk of rows.
         """
-        order = np.argsort(rows, kind="stable")
+        if rows is None:
+            return self._gather(self._all(name, index, columns), len(self))
+        wanted = selected(rows, len(self))
+        return self._gather(self._some(name, wanted, index, columns), len(wanted))
+
+    def blocks(
+        self, name: str, index: tuple[int, ...] = ()
+    ) -> Iterator[tuple[int, Array]]:
+        """Read a dataset shard by shard.
+
+        Parameters
+        ----------
+        name : str
+            Name of the dataset.
+        index : tuple of int
+            Where along the axes behind the rows.
+
+        Yields
+        ------
+        int
+            First row of the block.
+        ndarray of shape (rows, ...)
+            The block.
+        """
+        first = 0
+        for spec in self.specs:
+            with self.opened(spec.file) as file:
+                block = _checked(file, name, spec)[(slice(None), *index)]
+            yield first, block
+            first += len(spec)
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[OpenFile]:
+        """Open a file; whatever is wrong with it is a `StoreError` that names it.
+
+        Parameters
+        ----------
+        name : str
+            A shard, or the index.
+
+        Yields
+        ------
+        OpenFile
+            Whose datasets can be read.
+        """
+        try:
+            with clear_errors(self.files.folder / name, StoreError):
+                yield self.files[name]
+        except StoreError as error:
+            msg = f"{error}; {REMEDY}"
+            raise StoreError(msg) from error
+
+    def _gather(self, parts: Iterator[tuple[Any, Array]], n: int) -> Array:
         result: Array | None = None
-        for shard in self.entries:
-            bounds = (shard["start"], shard["stop"])
-            first, last = np.searchsorted(rows, bounds, sorter=order)
-            if first == last and result is not None:
-                continue
-            places = order[first:last]
-            with opened(self.folder / shard["file"]) as file:
-                wanted = rows[places] - bounds[0]
-                for at, part in _chunks(file[name], wanted, index, columns):
-                    if result is None:
-                        result = np.empty((len(rows), *part.shape[1:]), part.dtype)
-                    result[places[at]] = part
-        assert result is not None
+        for places, part in parts:
+            if result is None:
+                result = np.empty((n, *part.shape[1:]), part.dtype)
+            result[places] = part
+        if result is None:
+            msg = f"{self.files.folder}: no shard of the store is readable"
+            raise StoreError(msg)
         return result
 
+    def _all(
+        self, name: str, index: tuple[int, ...], columns: NDArray[np.int64] | None
+    ) -> Iterator[tuple[slice, Array]]:
+        first = 0
+        for spec in self.specs:
+            with self.opened(spec.file) as file:
+                dataset = _checked(file, name, spec)
+                part = _part(dataset, slice(0, len(spec)), index, columns)
+            yield slice(first, first + len(spec)), part
+            first += len(spec)
 
-def _chunks(
+    def _some(
+        self,
+        name: str,
+        rows: NDArray[np.int64],
+        index: tuple[int, ...],
+        columns: NDArray[np.int64] | None,
+    ) -> Iterator[tuple[NDArray[np.int64], Array]]:
+        order = np.argsort(rows, kind="stable")
+        first = 0
+        for spec in self.specs:
+            low, high = np.searchsorted(rows, (first, first + len(spec)), sorter=order)
+            places = order[low:high]
+            # Even when no row is asked for, one shard says what shape rows have.
+            if len(places) or (first == 0 and not len(rows)):
+                wanted = rows[places] - first
+                with self.opened(spec.file) as file:
+                    dataset = _checked(file, name, spec)
+                    for at, part in _scattered(dataset, wanted, index, columns):
+                        yield places[at], part
+            first += len(spec)
+
+
+def _checked(file: OpenFile, name: str, spec: ShardSpec) -> Any:
+    """Return a dataset that has a row for every position of its shard."""
+    dataset = file.dataset(name)
+    if not dataset.shape or dataset.shape[0] != len(spec):
+        msg = (
+            f"is damaged: {name} has the shape {dataset.shape}, expected {len(spec)} "
+            "rows"
+        )
+        raise StoreError(msg)
+    return dataset
+
+
+def _scattered(
     dataset: Any,
     rows: NDArray[np.int64],
     index: tuple[int, ...],
     columns: NDArray[np.int64] | None,
 ) -> Iterator[tuple[slice, Array]]:
-    """Read ascending rows so that no chunk of the file is unpacked twice.
-
-    HDF5 takes ten times as long for scattered columns as for all between them.
-    """
+    """Read ascending rows so that no chunk of the file is unpacked twice."""
     height = dataset.chunks[0] if dataset.chunks else max(1, len(dataset))
     cuts = np.flatnonzero(np.diff(rows // height)) + 1
     for first, last in zip([0, *cuts], [*cuts, len(rows)], strict=True):
         wanted = rows[first:last]
         between = _between(wanted)
-        if columns is None:
-            part = dataset[(between, *index)][wanted - between.start]
-        else:
-            across = _between(columns)
-            part = dataset[(between, *index, across)][wanted - between.start]
-            part = part[:, columns - across.start]
-        yield slice(first, last), part
+        part = _part(dataset, between, index, columns)
+        yield slice(first, last), part[wanted - between.start]
+
+
+def _part(
+    dataset: Any,
+    rows: slice,
+    index: tuple[int, ...],
+    columns: NDArray[np.int64] | None,
+) -> Array:
+    """Read a run of rows.
+
+    HDF5 takes ten times as long for scattered columns as for all between them.
+    """
+    if columns is None:
+        whole: Array = dataset[(rows, *index)]
+        return whole
+    across = _between(columns)
+    part: Array = dataset[(rows, *index, across)]
+    return part[:, columns - across.start]
 
 
 def _between(numbers: NDArray[np.int64]) -> slice:
@@ -121,18 +219,6 @@ def _between(numbers: NDArray[np.int64]) -> slice:
     if len(numbers) == 0:
         return slice(0, 0)
     return slice(int(numbers.min()), int(numbers.max()) + 1)
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
-    """Open a file of a store; whatever damage does to HDF5 is a `StoreError`."""
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except (OSError, KeyError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        msg = f"{path}: damaged or no part of a store ({reason}); compute it again"
-        raise StoreError(msg) from error
 
 
 def selected(selection: Selection, length: int) -> NDArray[np.int64]:

@@ -1,170 +1,290 @@
-"""Write a relevance store: all of it, or nothing.
+"""Start, resume and extend the run that fills a store.
 
-Everything is written into a hidden folder beside the final one, which takes
-its name only when the manifest is complete, so an interrupted run leaves no
-store that looks finished.
+All of these are called under `run_lock`. Whatever moment they are interrupted at,
+the folder holds whole files, and calling them again goes on from there.
 """
 
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
-import h5py
-from numpy.typing import NDArray
-
-from conceptlrp.errors import OutputExistsError
+from conceptlrp.errors import CorpusFileError, OutputExistsError, StoreError
+from conceptlrp.files import remove_unfinished, write_whole
 from conceptlrp.othello import Corpus
-from conceptlrp.store.schema import (
-    CORPUS,
-    MANIFEST,
-    REFERENCES,
+from conceptlrp.othello.corpus_file import corpus_content
+from conceptlrp.store.lock import refuse_foreign
+from conceptlrp.store.manifest import (
+    RUNNING,
+    FileEntry,
     Manifest,
-    as_storable,
-    dataset_options,
+    Part,
+    is_store,
+    read_manifest,
+    write_manifest,
 )
+from conceptlrp.store.plan import Plan, refuse_other
+from conceptlrp.store.receipts import is_intact
+from conceptlrp.store.schema import CODECS, LOCK, MANIFEST, OWN_FILE
 
-# From HDF5 1.10 on, what describes the data carries checksums. Without them a
-# damaged file can crash the library instead of being refused.
-_HDF5_FORMAT = ("v110", "v110")
 
-
-class StoreWriter:
-    """A store being written, used as a context manager.
+def create_run(
+    path: str | os.PathLike[str],
+    plan: Plan,
+    corpus: Corpus,
+    *,
+    overwrite: bool = False,
+    codec: str = "zstd",
+) -> None:
+    """Start a store: its plan and its positions, without any shard.
 
     Parameters
     ----------
     path : path-like
-        Where the store shall stand.
+        Folder of the store, by habit ``NAME.crp``.
+    plan : Plan
+        What is to be computed.
+    corpus : Corpus
+        The positions.
     overwrite : bool
-        Replace a store that stands there, once the new one is complete.
+        Remove a store that stands there first.
+    codec : str
+        How arrays are packed: "zstd", "gzip" or "none".
 
     Raises
     ------
     OutputExistsError
         When something stands at `path` and must not be replaced.
+    StoreError
+        When the folder cannot be written.
+    ValueError
+        When the plan is of another corpus.
     """
-
-    def __init__(
-        self, path: str | os.PathLike[str], *, overwrite: bool = False
-    ) -> None:
-        self.path = Path(path)
-        self.overwrite = overwrite
-        self._check_place()
-        self.staging = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        self.shards: list[dict[str, Any]] = []
-
-    def __enter__(self) -> Self:
-        self.staging.mkdir(parents=True)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        shutil.rmtree(self.staging, ignore_errors=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(self.path)
-
-    def write_corpus(self, corpus: Corpus) -> None:
-        """Write the positions that the rows are about."""
-        corpus.save(self.staging / CORPUS)
-
-    def write_shard(self, start: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Write the next rows of everything.
-
-        Parameters
-        ----------
-        start : int
-            Row of the first position.
-        arrays : mapping of str to ndarray of shape (n, ...)
-            Contents by dataset name, such as "layers/conv3/relevance".
-        """
-        path = self.staging / f"shard-{len(self.shards):05d}.h5"
-        write_arrays(path, arrays)
-        n_rows = len(next(iter(arrays.values())))
-        entry = {"file": path.name, "start": start, "stop": start + n_rows}
-        content = {"bytes": path.stat().st_size, "sha256": file_digest(path)}
-        self.shards.append({**entry, **content})
-
-    def write_references(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Write the tables and maps of the reference boards."""
-        write_arrays(self.staging / REFERENCES, arrays)
-
-    def write_manifest(self, manifest: Manifest) -> None:
-        """Describe what has been written so far, which makes it readable."""
-        path = self.staging / MANIFEST
-        path.write_text(manifest.to_json(), encoding="utf-8")
-        _sync(path)
-
-    def finish(self) -> Path:
-        """Give the store its name and return its path.
-
-        Raises
-        ------
-        OutputExistsError
-            When something has come to stand there since the writing began.
-        """
-        self._check_place()
-        _sync(self.staging)
-        former = self.staging.with_name(f"{self.staging.name}.old")
-        if self.path.exists():
-            self.path.rename(former)
-        try:
-            self.staging.replace(self.path)
-        except OSError:
-            if former.exists():
-                former.rename(self.path)
-            raise
-        shutil.rmtree(former, ignore_errors=True)
-        _sync(self.path.parent)
-        return self.path
-
-    def _check_place(self) -> None:
-        """Refuse a place that is taken; only a store may be replaced."""
-        if not self.path.exists() or (
-            self.overwrite and (self.path / MANIFEST).is_file()
-        ):
-            return
-        reason = "is no store and not replaced; choose another name"
-        if not self.overwrite:
-            reason = "already exists; choose another name or ask to overwrite it"
-        msg = f"{self.path}: {reason}"
+    folder = Path(path)
+    _check_corpus(plan, corpus)
+    if codec not in CODECS:
+        msg = f"codec is {codec!r}, expected one of {', '.join(CODECS)}"
+        raise ValueError(msg)
+    refuse_foreign(folder)
+    if is_store(folder) and not overwrite:
+        msg = f"{folder}: already exists; choose another name or ask to overwrite it"
         raise OutputExistsError(msg)
+    _make_empty(folder)
+    file, content = corpus_name(0), corpus_content(corpus)
+    manifest = Manifest(
+        plan=plan,
+        state=RUNNING,
+        board_size=corpus.size,
+        codec=codec,
+        corpus_file=file,
+        parts=(Part(0, len(corpus), plan.shard_size),),
+        files={file: _entry(content)},
+    )
+    # The manifest comes first: with it, a run can be resumed.
+    write_manifest(folder, manifest)
+    write_whole(folder / file, content, overwrite=True, error=StoreError)
 
 
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write arrays into a new HDF5 file whose bytes depend on nothing else."""
-    # HDF5 crashes when the disk is full, so it only ever writes to memory.
-    content = BytesIO()
-    with h5py.File(content, "w", libver=_HDF5_FORMAT) as file:
-        for name, array in arrays.items():
-            file.create_dataset(
-                name,
-                data=as_storable(array),
-                track_times=False,
-                **dataset_options(array),
-            )
-    path.write_bytes(content.getbuffer())
-    _sync(path)
+def resume_run(path: str | os.PathLike[str], plan: Plan, corpus: Corpus) -> None:
+    """Go on with a store, or repair one that is complete.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the store.
+    plan : Plan
+        What is to be computed; its numbers must be those of the store's plan.
+    corpus : Corpus
+        The positions.
+
+    Raises
+    ------
+    StoreError
+        When there is no store, or it is of another plan; the message names the
+        first field that differs.
+    ValueError
+        When the plan is of another corpus.
+    """
+    folder = Path(path)
+    _check_corpus(plan, corpus)
+    manifest = read_manifest(folder)
+    refuse_other(folder, manifest.plan, plan)
+    remove_unfinished(folder)
+    file = manifest.corpus_file
+    if is_intact(folder, file, manifest.files[file], verify=True):
+        return
+    content = corpus_content(corpus)
+    if _entry(content) != manifest.files[file]:
+        files = {**manifest.files, file: _entry(content)}
+        write_manifest(folder, manifest.with_files(files))
+    write_whole(folder / file, content, overwrite=True, error=StoreError)
 
 
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def append_run(path: str | os.PathLike[str], plan: Plan, corpus: Corpus) -> None:
+    """Add positions to a complete store; its shards stay as they are.
+
+    What was derived from the former positions, clusterings and labels included,
+    goes.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the store.
+    plan : Plan
+        The store's plan, but for the corpus.
+    corpus : Corpus
+        The positions of the store, and then others.
+
+    Raises
+    ------
+    StoreError
+        When there is no complete store, the plan differs in more than the corpus,
+        or the corpus does not begin with the store's.
+    ValueError
+        When the plan is of another corpus.
+    """
+    folder = Path(path)
+    _check_corpus(plan, corpus)
+    manifest = read_manifest(folder)
+    refuse_other(folder, manifest.plan, plan, but="corpus.")
+    _check_beginning(folder, manifest, corpus)
+    remove_unfinished(folder)
+    file, content = _next_corpus(manifest), corpus_content(corpus)
+    write_whole(folder / file, content, overwrite=True, error=StoreError)
+    shards = {spec.file for spec in manifest.shards()}
+    kept = {n: entry for n, entry in manifest.files.items() if n in shards}
+    last = manifest.parts[-1].stop
+    appended = manifest.with_files(
+        {**kept, file: _entry(content)},
+        plan=plan,
+        state=RUNNING,
+        corpus_file=file,
+        parts=(*manifest.parts, Part(last, len(corpus), plan.shard_size)),
+    )
+    write_manifest(folder, appended)
+    remove_others(folder, appended)
 
 
-def _sync(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+def read_plan(path: str | os.PathLike[str]) -> Plan:
+    """Return the plan of a store.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the store.
+
+    Returns
+    -------
+    Plan
+        What it holds, or is to hold.
+
+    Raises
+    ------
+    StoreError
+        When there is no store.
+    """
+    return read_manifest(Path(path)).plan
+
+
+def read_corpus(path: str | os.PathLike[str]) -> Corpus:
+    """Return the positions of a store, those of unfinished shards included.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the store.
+
+    Returns
+    -------
+    Corpus
+        In the order of the store.
+
+    Raises
+    ------
+    StoreError
+        When there is no store, or its corpus is missing, damaged or another's.
+    """
+    return load_positions(Path(path), read_manifest(Path(path)))
+
+
+def load_positions(folder: Path, manifest: Manifest) -> Corpus:
+    """Read the corpus of a store and compare it with what the manifest says."""
+    path = folder / manifest.corpus_file
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        corpus = Corpus.load(path)
+    except CorpusFileError as error:
+        msg = f"{error}; 'conceptlrp attribute --resume' writes it again"
+        raise StoreError(msg) from error
+    if len(corpus) != manifest.positions:
+        msg = (
+            f"{path}: {len(corpus)} positions, expected {manifest.positions}; it "
+            "belongs to another store"
+        )
+        raise StoreError(msg)
+    if corpus.digest != manifest.corpus.get("digest"):
+        msg = f"{path}: other positions than the store's; it belongs to another store"
+        raise StoreError(msg)
+    return corpus
+
+
+def corpus_name(number: int) -> str:
+    """Name of the file of the positions after so many additions."""
+    return f"corpus-{number}.h5"
+
+
+def remove_others(folder: Path, manifest: Manifest) -> None:
+    """Remove files of a store that are not in the table of its manifest."""
+    for path in folder.iterdir():
+        if path.name not in manifest.files and OWN_FILE.fullmatch(path.name):
+            path.unlink()
+
+
+def _check_corpus(plan: Plan, corpus: Corpus) -> None:
+    if len(corpus) == 0:
+        msg = "there are no positions to explain"
+        raise ValueError(msg)
+    for name, found in (("digest", corpus.digest), ("positions", len(corpus))):
+        if plan.corpus.get(name) != found:
+            msg = (
+                f"the plan is of a corpus whose {name} is {plan.corpus.get(name)}, "
+                f"the corpus given has {found}"
+            )
+            raise ValueError(msg)
+
+
+def _check_beginning(folder: Path, manifest: Manifest, corpus: Corpus) -> None:
+    if not manifest.is_complete:
+        msg = f"{folder}: the run is not complete; resume it before positions are added"
+        raise StoreError(msg)
+    n = manifest.positions
+    if len(corpus) <= n or corpus[:n].digest != manifest.corpus.get("digest"):
+        msg = (
+            f"{folder}: the first {n} of the {len(corpus)} positions are not all those "
+            "of the store; give its positions followed by the new ones"
+        )
+        raise StoreError(msg)
+
+
+def _next_corpus(manifest: Manifest) -> str:
+    former = Path(manifest.corpus_file).stem.rpartition("-")[2]
+    return corpus_name(int(former) + 1)
+
+
+def _make_empty(folder: Path) -> None:
+    """Make the folder, or remove what it holds, the manifest last."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name not in (LOCK, MANIFEST):
+                path.unlink()
+        (folder / MANIFEST).unlink(missing_ok=True)
+    except OSError as error:
+        place = error.filename or folder
+        msg = f"{place}: cannot be written: {(error.strerror or str(error)).lower()}"
+        raise StoreError(msg) from error
+
+
+def _entry(content: memoryview) -> FileEntry:
+    return FileEntry(len(content), hashlib.sha256(content).hexdigest())

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from conceptlrp.othello import Corpus
-from conceptlrp.store import REFERENCE_KINDS, Manifest, Store, StoreWriter, top_rows
+from conceptlrp.store import (
+    REFERENCE_KINDS,
+    Plan,
+    Store,
+    create_run,
+    finish_run,
+    shards_of,
+    top_rows,
+    write_shard,
+)
 from tests.othello.playouts import random_games
 
 HOSTILE = [
@@ -81,7 +90,7 @@ def write_store(path, *, games=8, size=8, references=True, layers=LAYERS) -> Sto
     for seed, (layer, channels) in enumerate(layers.items()):
         found = layer_arrays(corpus, channels, seed)
         arrays |= {f"layers/{layer}/{name}": each for name, each in found.items()}
-    manifest = Manifest(
+    plan = Plan(
         network={"name": "<i>net</i>", "digest": "5f1c" * 8, "size": size},
         corpus={"digest": corpus.digest, "positions": n, "games": games},
         composite={"name": "epsilon-flat"},
@@ -90,21 +99,16 @@ def write_store(path, *, games=8, size=8, references=True, layers=LAYERS) -> Sto
             layer: {"channels": channels, "height": size, "width": size}
             for layer, channels in layers.items()
         },
-        positions=n,
-        shards=(),
-        references=0,
+        references=KEPT if references else 0,
         versions={"conceptlrp": "0"},
         command="conceptlrp attribute <x>",
     )
-    with StoreWriter(path) as writer:
-        writer.write_corpus(corpus)
-        writer.write_shard(0, arrays)
-        manifest = replace(manifest, shards=tuple(writer.shards))
-        writer.write_manifest(manifest)
-        if references:
-            writer.write_references(reference_arrays(Store(writer.staging), 7))
-            writer.write_manifest(replace(manifest, references=KEPT))
-        return Store(writer.finish())
+    create_run(path, plan, corpus)
+    for spec in shards_of(path):
+        rows = slice(spec.start, spec.stop)
+        write_shard(path, spec, {name: each[rows] for name, each in arrays.items()})
+    found = reference_arrays(Store(path), 7) if references else None
+    return Store(finish_run(path, references=found))
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,21 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 
 from conceptlrp.networks import (
+    OthelloNet,
+    ResidualTower,
+    demo,
     demo_corpus,
     demo_network,
     demo_path,
+    demo_snapshots,
+    demo_tower,
     network_digest,
     read_header,
+    save_network,
 )
 from conceptlrp.networks.demo import GAMES, NETWORK
 
@@ -48,3 +57,54 @@ def test_every_file_that_ships_has_its_source_beside_it() -> None:
 def test_a_name_that_does_not_ship_is_refused() -> None:
     with pytest.raises(FileNotFoundError, match="is not among the data"):
         demo_path("nothing.txt")
+
+
+@pytest.fixture
+def other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that stands for what ships, with the snapshots of a tiny network."""
+    folder = tmp_path / "network" / "snapshots"
+    folder.mkdir(parents=True)
+    for name, samples in (("a", 3000), ("b", 200), ("c", 10_000)):
+        torch.manual_seed(samples)
+        network = OthelloNet(channels=1)
+        training = {"samples": samples}
+        save_network(network, folder / f"{name}.safetensors", training=training)
+    monkeypatch.setattr(demo, "demo_path", lambda name="": tmp_path / name)
+    return tmp_path
+
+
+def test_snapshots_come_in_the_order_of_their_training(other_data: Path) -> None:
+    snapshots = demo_snapshots()
+
+    assert [snapshot.positions for snapshot in snapshots] == [200, 3000, 10_000]
+    torch.manual_seed(3000)
+    expected = network_digest(OthelloNet(channels=1))
+    assert network_digest(snapshots[1].network) == expected
+    assert not any(snapshot.network.training for snapshot in snapshots)
+
+
+def test_the_tower_that_ships_is_found_by_its_name(other_data: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="is not among the data that ship"):
+        demo_tower()
+    tower = ResidualTower(channels=2, blocks=1)
+    save_network(tower, other_data / "network" / "tower-8x8-2.safetensors")
+
+    assert network_digest(demo_tower()) == network_digest(tower)
+    assert not demo_tower().training
+
+
+def test_snapshots_that_ship_lead_to_the_network_that_ships() -> None:
+    snapshots = demo_snapshots()
+
+    shown = [snapshot.positions for snapshot in snapshots]
+    final = read_header(demo_path(NETWORK))["training"]["samples"]
+    assert shown == sorted(set(shown))
+    assert all(0 < positions <= final for positions in shown)
+    shapes = {str(snapshot.network.architecture) for snapshot in snapshots}
+    assert shapes <= {str(demo_network().architecture)}
+
+
+def test_what_ships_fits_in_24_megabytes() -> None:
+    files = [file for file in demo_path().rglob("*") if file.is_file()]
+
+    assert sum(file.stat().st_size for file in files) < 24 * 2**20

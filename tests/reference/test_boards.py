@@ -10,16 +10,15 @@ import pytest
 from conceptlrp.errors import LayerError, TargetError
 from conceptlrp.othello import Corpus, Position, parse_square, turn_squares
 from conceptlrp.reference import reference_boards
-from conceptlrp.store import REFERENCE_KINDS, Store, StoreWriter
+from conceptlrp.store import REFERENCE_KINDS, Store, create_run, finish_run
 from tests.othello.playouts import random_games
-from tests.store.conftest import LAYERS, fill, planted_arrays, planted_manifest
+from tests.store.conftest import LAYERS, fill, planted_arrays, planted_plan
 
 KEPT = 3
 
 
-def write_references(writer: StoreWriter) -> None:
+def planted_references(store: Store) -> dict[str, np.ndarray]:
     """Keep maps whose every square is the row that they belong to."""
-    store = Store(writer.staging)
     found = {}
     for layer, channels in LAYERS.items():
         for target in range(len(store.targets)):
@@ -34,18 +33,14 @@ def write_references(writer: StoreWriter) -> None:
                 found[f"{group}/scores"] = np.stack([top.scores for top in tops])
                 maps = np.broadcast_to(rows[..., None, None], (*rows.shape, 8, 8))
                 found[f"{group}/maps"] = maps + 100.0 * target
-    writer.write_references(found)
+    return found
 
 
 def write_store(path: Path, corpus: Corpus, *, keep: bool) -> Store:
-    with StoreWriter(path) as writer:
-        fill(writer, corpus, planted_arrays(corpus), shard_size=40)
-        manifest = planted_manifest(writer, corpus, 0)
-        writer.write_manifest(manifest)
-        if keep:
-            write_references(writer)
-            writer.write_manifest(replace(manifest, references=KEPT))
-        return Store(writer.finish())
+    create_run(path, planted_plan(corpus, references=KEPT if keep else 0), corpus)
+    fill(path, planted_arrays(corpus))
+    found = planted_references(Store(path)) if keep else None
+    return Store(finish_run(path, references=found))
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,9 @@ from conceptlrp.selfplay import (
     Progress,
     RandomPlayer,
     TrainingOptions,
+    TrainingSet,
     evaluate,
+    hold_out_games,
     play_games,
     train,
     train_supervised,
@@ -164,3 +166,86 @@ def test_unfinished_games_teach_moves_but_no_outcome() -> None:
 
     assert all(point.value_loss == 0 for point in record.curve)
     assert all(point.policy_loss > 0 for point in record.curve)
+
+
+def test_early_stopping_keeps_the_weights_with_the_lowest_held_out_loss(
+    random_corpus: Corpus,
+) -> None:
+    learned, tested = hold_out_games(random_corpus[:600], 0.3)
+    torch.manual_seed(0)
+    network = ResidualTower(channels=8, blocks=1, value_units=8)
+    # So many passes over so few games make any network worse on others.
+    options = TrainingOptions(
+        epochs=60, batch_size=32, learning_rate=2e-2, points=30, patience=3
+    )
+
+    record = train(network, learned, validation=tested, options=options)
+
+    losses = [point.held_out_loss or 0.0 for point in record.curve]
+    best = losses.index(min(losses[:-1]))
+    assert len(losses) < 30
+    assert record.kept == record.curve[best].steps
+    assert len(losses) == best + 1 + 3
+    assert evaluate(network, tested) == record.evaluation
+    assert losses[-1] == pytest.approx(losses[best])
+
+
+def test_patience_without_held_out_games_is_refused(random_corpus: Corpus) -> None:
+    options = replace(SHORT, patience=2)
+
+    with pytest.raises(ValueError, match="patience is 2, but nothing is held out"):
+        train(OthelloNet(2), random_corpus, options=options)
+
+
+def test_held_out_games_without_a_position_are_refused(random_corpus: Corpus) -> None:
+    with pytest.raises(ValueError, match="no position is held out"):
+        train(OthelloNet(2), random_corpus, validation=random_corpus[:0], options=SHORT)
+
+
+def test_probabilities_of_one_action_teach_what_the_action_does(
+    random_corpus: Corpus,
+) -> None:
+    sparse = TrainingSet.from_corpus(random_corpus)
+    dense = TrainingSet(
+        sparse.own, sparse.opponent, sparse.probabilities, sparse.outcome
+    )
+    weights = []
+    for examples in (sparse, dense):
+        torch.manual_seed(0)
+        network = ResidualTower(channels=2, blocks=1, value_units=4)
+        train(network, examples, options=SHORT)
+        weights.append(torch.nn.utils.parameters_to_vector(network.parameters()))
+
+    torch.testing.assert_close(*weights)
+
+
+def test_every_step_is_told_with_the_positions_shown(random_corpus: Corpus) -> None:
+    seen: list[tuple[int, int]] = []
+    network = ResidualTower(channels=2, blocks=1, value_units=4)
+
+    record = train(
+        network,
+        random_corpus,
+        options=SHORT,
+        on_step=lambda done, total: seen.append((done, total)),
+    )
+
+    steps = record.curve[-1].steps
+    assert [done for done, _ in seen] == [64 * (i + 1) for i in range(steps)]
+    assert {total for _, total in seen} == {64 * steps}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a graphics card")
+def test_a_network_on_a_graphics_card_is_trained_there(random_corpus: Corpus) -> None:
+    torch.manual_seed(0)
+    network = ResidualTower(channels=4, blocks=1).to("cuda")
+    before = evaluate(network, random_corpus)
+
+    train(
+        network,
+        random_corpus,
+        options=TrainingOptions(epochs=2, batch_size=64, learning_rate=5e-3, points=1),
+    )
+
+    assert next(network.parameters()).device.type == "cuda"
+    assert evaluate(network, random_corpus).policy_loss < before.policy_loss - 0.2

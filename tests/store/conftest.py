@@ -1,13 +1,22 @@
 """Stores of random numbers that are known, so that reading can be compared."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from conceptlrp.othello import Corpus
-from conceptlrp.store import Manifest, Store, StoreWriter
+from conceptlrp.store import (
+    Plan,
+    ShardSpec,
+    Store,
+    create_run,
+    finish_run,
+    pending,
+    write_shard,
+)
 from tests.othello.playouts import random_games
 
 LAYERS = {"conv1": 5, "conv2": 70}
@@ -46,29 +55,27 @@ def planted_arrays(corpus: Corpus) -> Arrays:
     }
 
 
-def planted_manifest(writer: StoreWriter, corpus: Corpus, references: int) -> Manifest:
-    return Manifest(
-        network={"name": "planted", "digest": "5f1c"},
-        corpus={"digest": corpus.digest, "positions": len(corpus), "games": 4},
-        composite={"name": "none"},
-        targets=TARGETS,
-        layers={n: {"channels": c, "height": 8, "width": 8} for n, c in LAYERS.items()},
-        positions=len(corpus),
-        shards=tuple(writer.shards),
-        references=references,
-        versions={},
-        command="",
-    )
+def planted_plan(corpus: Corpus, **changes: Any) -> Plan:
+    """Return the plan of a store of the corpus in shards of 50 positions."""
+    known: dict[str, Any] = {
+        "network": {"name": "planted", "digest": "5f1c"},
+        "corpus": {"digest": corpus.digest, "positions": len(corpus), "games": 4},
+        "composite": {"name": "none"},
+        "targets": TARGETS,
+        "layers": {
+            name: {"channels": channels, "height": 8, "width": 8}
+            for name, channels in LAYERS.items()
+        },
+        "shard_size": 50,
+    }
+    return Plan(**{**known, **changes})
 
 
-def fill(
-    writer: StoreWriter, corpus: Corpus, arrays: Arrays, *, shard_size: int
-) -> None:
-    """Write everything but the manifest."""
-    writer.write_corpus(corpus)
-    for start in range(0, len(corpus), shard_size):
-        rows = slice(start, start + shard_size)
-        writer.write_shard(start, {name: a[rows] for name, a in arrays.items()})
+def fill(path: Path, arrays: Arrays, specs: Sequence[ShardSpec] | None = None) -> None:
+    """Write the shards of a run, all that are pending unless some are given."""
+    for spec in pending(path) if specs is None else specs:
+        rows = slice(spec.start, spec.stop)
+        write_shard(path, spec, {name: a[rows] for name, a in arrays.items()})
 
 
 @pytest.fixture(scope="session")
@@ -83,11 +90,13 @@ def arrays(corpus: Corpus) -> Arrays:
 
 @pytest.fixture(scope="session")
 def write_store(corpus: Corpus, arrays: Arrays) -> MakeStore:
-    def write(path: Path, *, shard_size: int = 50, overwrite: bool = False) -> Store:
-        with StoreWriter(path, overwrite=overwrite) as writer:
-            fill(writer, corpus, arrays, shard_size=shard_size)
-            writer.write_manifest(planted_manifest(writer, corpus, 0))
-            return Store(writer.finish())
+    def write(
+        path: Path, *, overwrite: bool = False, codec: str = "zstd", **changes: Any
+    ) -> Store:
+        plan = planted_plan(corpus, **changes)
+        create_run(path, plan, corpus, overwrite=overwrite, codec=codec)
+        fill(path, arrays)
+        return Store(finish_run(path))
 
     return write
 

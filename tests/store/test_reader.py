@@ -1,6 +1,5 @@
 """What a store answers, and how it says that something is wrong with it."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from conceptlrp.errors import LayerError, StoreError, TargetError
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store, open_store
+from conceptlrp.store.sealed import read_sealed, seal
 from tests.store.conftest import LAYERS, TARGETS, Arrays, MakeStore
 
 
@@ -21,8 +21,16 @@ def broken(planted_store: Store, tmp_path: Path) -> Path:
 
 
 def edit_manifest(folder: Path, **changes: object) -> None:
+    """Change entries of a manifest and seal it again, as a forger would."""
     path = folder / "manifest.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    content = read_sealed(path, "a manifest")
+    for name, value in changes.items():
+        *groups, last = name.replace("encoding_", "encoding-").split("__")
+        place = content
+        for group in groups:
+            place = place[group]
+        place[last] = value
+    path.write_bytes(seal(content))
 
 
 def test_a_store_tells_what_it_holds(planted_store: Store, corpus: Corpus) -> None:
@@ -133,7 +141,7 @@ def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "null", "3", '{"encoding-type": "conceptlrp-store"}', "\x00"],
+    ["", "{", "[]", "null", "3", '{"encoding-type": "x"}', "\x00", "[" * 100_000],
 )
 def test_a_manifest_that_is_no_manifest_is_refused(text: str, broken: Path) -> None:
     (broken / "manifest.json").write_text(text)
@@ -145,18 +153,29 @@ def test_a_manifest_that_is_no_manifest_is_refused(text: str, broken: Path) -> N
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"encoding-version": "2"}, "version 2, expected .* version 1"),
-        ({"encoding-type": "recipe"}, "recipe of version 1"),
+        ({"encoding_version": "2"}, "version 2, expected .* version 1"),
+        ({"encoding_type": "recipe"}, "recipe of version 1"),
         ({"recipe": "cake"}, "damaged manifest .*recipe"),
-        ({"positions": 7}, "shards hold [0-9]+ positions, expected 7"),
-        ({"positions": None}, "damaged manifest"),
-        ({"shards": []}, "damaged manifest"),
-        ({"shards": [{}]}, "damaged manifest .*file"),
-        ({"shards": 5}, "damaged manifest"),
-        ({"shards": [{"file": "../a", "start": 0, "stop": 9}]}, "holds rows 0 to 9"),
-        ({"layers": {"conv1": {}}}, "damaged manifest .*channels"),
-        ({"layers": None}, "damaged manifest"),
-        ({"targets": 1}, "damaged manifest"),
+        ({"plan__recipe": "cake"}, "the plan lacks or adds recipe"),
+        ({"plan__corpus": {"positions": 7}}, "parts hold [0-9]+ positions, expected 7"),
+        ({"parts": []}, "damaged manifest"),
+        ({"parts": [[0, 10, 0]]}, "damaged manifest"),
+        ({"parts": [[5, 10, 1]]}, "holds positions 5 to 10"),
+        (
+            {"parts": [[0, 1 << 30, 1]], "plan__corpus__positions": 1 << 30},
+            "shards, expected 262144 at most",
+        ),
+        ({"parts": 5}, "damaged manifest"),
+        ({"files": {"../a": {"bytes": 1, "sha256": "a" * 64}}}, "damaged manifest"),
+        ({"files__/etc/passwd": {"bytes": 1, "sha256": "a" * 64}}, "no name of a file"),
+        ({"files__shard-00000.h5": {"bytes": 1, "sha256": "a"}}, "with the hash 'a'"),
+        ({"files__shard-00000.h5": 3}, "damaged manifest"),
+        ({"corpus_file": "../corpus-0.h5"}, "file of the positions is named"),
+        ({"state": "asleep"}, "state is 'asleep'"),
+        ({"plan__layers": {"conv1": {}}}, "damaged manifest .*channels"),
+        ({"plan__layers": None}, "damaged manifest"),
+        ({"plan__targets": 1}, "damaged manifest"),
+        ({"plan__targets": [3]}, "targets are .*expected names"),
     ],
 )
 def test_a_damaged_manifest_is_refused_with_the_reason(
@@ -168,20 +187,13 @@ def test_a_damaged_manifest_is_refused_with_the_reason(
         open_store(broken)
 
 
-@pytest.mark.parametrize("name", ["shard-00001.h5", "corpus.h5"])
+@pytest.mark.parametrize("name", ["shard-00001.h5", "corpus-0.h5"])
 def test_a_missing_part_is_noticed_when_the_store_is_opened(
     name: str, broken: Path
 ) -> None:
     (broken / name).unlink()
 
     with pytest.raises(StoreError, match=rf"{name}: is missing"):
-        open_store(broken)
-
-
-def test_missing_reference_boards_are_noticed(broken: Path) -> None:
-    edit_manifest(broken, references=16)
-
-    with pytest.raises(StoreError, match=r"references\.h5: is missing"):
         open_store(broken)
 
 
@@ -196,25 +208,14 @@ def test_a_truncated_shard_is_noticed_when_the_store_is_opened(
         open_store(broken)
 
 
-def test_truncated_reference_boards_are_one_clear_error(broken: Path) -> None:
-    (broken / "references.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
-    edit_manifest(broken, references=16)
-
-    with pytest.raises(StoreError, match=r"references\.h5: damaged or no part") as info:
-        open_store(broken).references("conv1")
-
-    assert "\n" not in str(info.value)
-
-
 def test_a_shard_without_a_dataset_is_damaged(broken: Path) -> None:
     shard = broken / "shard-00000.h5"
     with h5py.File(shard, "a") as file:
         del file["layers/conv1/peak"]
-    entry = json.loads((broken / "manifest.json").read_text())["shards"]
-    entry[0]["bytes"] = shard.stat().st_size
-    edit_manifest(broken, shards=entry)
+    entry = {"bytes": shard.stat().st_size, "sha256": "0" * 64}
+    edit_manifest(broken, **{"files__shard-00000.h5": entry})
 
-    with pytest.raises(StoreError, match=r"shard-00000\.h5: damaged"):
+    with pytest.raises(StoreError, match=r"shard-00000\.h5: is damaged.*--resume"):
         open_store(broken).peak("conv1")
 
 
@@ -244,14 +245,17 @@ def test_damaged_bytes_give_an_error_and_never_other_numbers(
 
 @pytest.mark.parametrize("damage", [b"", b"no corpus", b"\x89HDF\r\n\x1a\n"])
 def test_a_damaged_corpus_is_an_error_of_the_store(damage: bytes, broken: Path) -> None:
-    (broken / "corpus.h5").write_bytes(damage)
+    (broken / "corpus-0.h5").write_bytes(damage)
 
-    with pytest.raises(StoreError, match=r"corpus\.h5"):
+    with pytest.raises(StoreError, match=r"corpus-0\.h5"):
         _ = open_store(broken).positions
 
 
 def test_the_corpus_of_another_store_is_noticed(broken: Path, corpus: Corpus) -> None:
-    corpus[:5].save(broken / "corpus.h5", overwrite=True)
+    path = broken / "corpus-0.h5"
+    corpus[:5].save(path, overwrite=True)
+    entry = {"bytes": path.stat().st_size, "sha256": "0" * 64}
+    edit_manifest(broken, **{"files__corpus-0.h5": entry})
 
     with pytest.raises(StoreError, match="5 positions, expected"):
         _ = open_store(broken).positions

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conceptlrp.store import Store
+from conceptlrp.store import ShardSpec, Store
+from conceptlrp.store.arrays import encode_arrays
+from conceptlrp.store.open_files import OpenFiles
+from conceptlrp.store.schema import SHARD
 from conceptlrp.store.shards import Shards, selected
-from conceptlrp.store.writer import write_arrays
 from tests.store.conftest import Arrays, MakeStore, planted_arrays, planted_corpus
 
 N = len(planted_corpus())
@@ -80,7 +82,7 @@ def test_shards_of_any_size_give_the_same_arrays(
 ) -> None:
     store = write_store(tmp_path / "run.crp", shard_size=shard_size)
 
-    assert len(store.manifest.shards) == -(-N // shard_size)
+    assert len(store.manifest.shards()) == -(-N // shard_size)
     np.testing.assert_array_equal(store.logits(), arrays["outputs/logits"])
     np.testing.assert_array_equal(store.value(), arrays["outputs/value"])
     for index, target in enumerate(store.targets):
@@ -99,15 +101,14 @@ def test_shards_of_any_size_give_the_same_arrays(
         np.testing.assert_array_equal(found, arrays[f"layers/conv1/{name}"])
 
 
-def test_rows_of_several_chunks_of_a_shard_are_put_together(
-    tmp_path: Path,
-) -> None:
+def test_rows_of_several_chunks_of_a_shard_are_put_together(tmp_path: Path) -> None:
     tall = np.random.default_rng(0).normal(size=(9000, 3)).astype(np.float32)
-    write_arrays(tmp_path / "shard-00000.h5", {"tall": tall})
-    entry = {"file": "shard-00000.h5", "start": 0, "stop": 9000}
+    content = encode_arrays({"layers/conv1/peak": tall}, SHARD)
+    (tmp_path / "shard-00000.h5").write_bytes(content)
     rows = np.array([8999, 0, 4095, 4096, 0, 8191, 8192, 5])
 
-    found = Shards(tmp_path, (entry,)).read("tall", rows)
+    shards = Shards(OpenFiles(tmp_path), (ShardSpec(0, 0, 9000),))
+    found = shards.read("layers/conv1/peak", rows)
 
     np.testing.assert_array_equal(found, tall[rows])
 

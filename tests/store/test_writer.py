@@ -1,14 +1,29 @@
-"""A store is there as a whole or not at all, and never in another's place."""
+"""A run that fills a store: whole files only, resumed by what it was started with."""
 
+import json
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from conceptlrp.errors import OutputExistsError
+from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.othello import Corpus
-from conceptlrp.store import Store, StoreWriter
-from tests.store.conftest import Arrays, MakeStore, fill, planted_manifest
+from conceptlrp.store import (
+    ShardSpec,
+    Store,
+    append_run,
+    create_run,
+    finish_run,
+    open_store,
+    pending,
+    read_corpus,
+    read_plan,
+    resume_run,
+    shards_of,
+    write_shard,
+)
+from tests.store.conftest import Arrays, MakeStore, fill, planted_plan
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -20,6 +35,18 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
+def rows_of(arrays: Arrays, spec: ShardSpec) -> Arrays:
+    return {name: each[spec.start : spec.stop] for name, each in arrays.items()}
+
+
+@pytest.fixture
+def started(corpus: Corpus, tmp_path: Path) -> Path:
+    """A run without any shard."""
+    path = tmp_path / "run.crp"
+    create_run(path, planted_plan(corpus), corpus)
+    return path
+
+
 def test_the_same_input_gives_the_same_bytes(
     write_store: MakeStore, tmp_path: Path
 ) -> None:
@@ -29,51 +56,262 @@ def test_the_same_input_gives_the_same_bytes(
     assert contents(first.path) == contents(second.path)
 
 
-def test_the_manifest_has_the_hash_of_every_shard(planted_store: Store) -> None:
-    for shard in planted_store.manifest.shards:
-        content = (planted_store.path / shard["file"]).read_bytes()
-        assert shard["sha256"] == sha256(content).hexdigest()
-        assert shard["bytes"] == len(content)
-
-
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
-def test_an_exception_in_the_middle_leaves_nothing(
-    error: type[BaseException], corpus: Corpus, arrays: Arrays, tmp_path: Path
+def test_shards_in_any_order_and_written_twice_give_the_same_bytes(
+    started: Path, planted_store: Store, arrays: Arrays
 ) -> None:
-    def interrupted() -> None:
-        with StoreWriter(tmp_path / "run.crp") as writer:
-            fill(writer, corpus, arrays, shard_size=20)
-            raise error
+    specs = shards_of(started)
 
-    with pytest.raises(error):
-        interrupted()
+    fill(started, arrays, [specs[2], specs[0], specs[2], specs[1]])
+    finish_run(started)
 
-    assert list(tmp_path.iterdir()) == []
+    assert contents(started) == contents(planted_store.path)
 
 
-def test_a_writer_that_never_finishes_leaves_nothing(tmp_path: Path) -> None:
-    with StoreWriter(tmp_path / "run.crp") as writer:
-        assert writer.staging.is_dir()
+def test_a_run_that_is_resumed_gives_the_same_bytes(
+    started: Path, planted_store: Store, corpus: Corpus, arrays: Arrays
+) -> None:
+    fill(started, arrays, shards_of(started)[1:2])
+    # What a killed writer leaves, in the midst of its work.
+    (started / ".shard-00002.h5.1a2b3c4d.tmp").write_bytes(b"half a sh")
+    (started / "shard-00000.h5").write_bytes(b"a shard without receipt")
 
-    assert list(tmp_path.iterdir()) == []
+    resume_run(started, planted_plan(corpus), corpus)
+    assert [spec.index for spec in pending(started)] == [0, 2]
+    fill(started, arrays)
+    finish_run(started)
+
+    assert contents(started) == contents(planted_store.path)
 
 
-def test_an_exception_leaves_the_store_that_was_to_be_replaced(
-    write_store: MakeStore, tmp_path: Path
+def test_the_manifest_has_size_and_hash_of_every_other_file(
+    planted_store: Store,
+) -> None:
+    files = planted_store.manifest.files
+
+    found = {p.name for p in planted_store.path.iterdir()} - {"manifest.json"}
+    assert set(files) == found
+    for name, entry in files.items():
+        content = (planted_store.path / name).read_bytes()
+        assert entry.sha256 == sha256(content).hexdigest()
+        assert entry.bytes == len(content)
+
+
+def test_every_file_says_what_it_is(started: Path, arrays: Arrays) -> None:
+    fill(started, arrays)
+
+    for path in (started / "manifest.json", started / "shard-00000.json"):
+        first, second, *_ = json.loads(path.read_text()).items()
+        assert first[0] == "encoding-type"
+        assert second == ("encoding-version", "1")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"network": {"digest": "9ab0"}}, "network.name is planted in the store, None"),
+        ({"composite": {"name": "zz"}}, "composite.name is none in the store, zz now"),
+        ({"targets": ("played",)}, "targets is played, value in the store, played now"),
+        ({"dtype": "float16"}, "dtype is float32 in the store, float16 now"),
+        ({"detail": "sums"}, "detail is references in the store, sums now"),
+        ({"compute": {"batch_size": 5}}, "compute is {} in the store"),
+        ({"versions": {"torch": "9"}}, "versions.torch is None in the store, 9 now"),
+        ({"statistics": True}, "statistics is False in the store, True now"),
+    ],
+)
+def test_a_run_of_another_plan_is_refused_with_the_field(
+    change: dict[str, object], message: str, started: Path, corpus: Corpus
+) -> None:
+    before = contents(started)
+
+    with pytest.raises(StoreError, match=message):
+        resume_run(started, planted_plan(corpus, **change), corpus)
+
+    assert contents(started) == before
+
+
+def test_a_run_of_another_corpus_is_refused(started: Path, corpus: Corpus) -> None:
+    other = corpus[5:]
+
+    with pytest.raises(StoreError, match=r"corpus\.digest is .* in the store"):
+        resume_run(started, planted_plan(other), other)
+    with pytest.raises(ValueError, match="the plan is of a corpus whose digest is"):
+        resume_run(started, planted_plan(corpus), other)
+
+
+def test_shard_size_and_command_may_differ_on_resuming(
+    started: Path, corpus: Corpus
+) -> None:
+    plan = planted_plan(corpus, shard_size=9, command="again")
+
+    resume_run(started, plan, corpus)
+
+    assert read_plan(started).shard_size == 50
+    assert len(shards_of(started)) == 3
+
+
+def test_a_shard_of_another_plan_is_not_finished(
+    corpus: Corpus, arrays: Arrays, tmp_path: Path
+) -> None:
+    create_run(tmp_path / "one.crp", planted_plan(corpus), corpus)
+    other = planted_plan(corpus, composite={"name": "z+"})
+    create_run(tmp_path / "other.crp", other, corpus)
+    fill(tmp_path / "other.crp", arrays)
+
+    for name in ("shard-00000.h5", "shard-00000.json"):
+        (tmp_path / "other.crp" / name).rename(tmp_path / "one.crp" / name)
+
+    assert len(pending(tmp_path / "one.crp")) == 3
+
+
+def test_a_corpus_that_was_lost_is_written_again(started: Path, corpus: Corpus) -> None:
+    before = contents(started)
+    (started / "corpus-0.h5").unlink()
+
+    resume_run(started, planted_plan(corpus), corpus)
+
+    assert contents(started) == before
+    assert read_corpus(started).digest == corpus.digest
+
+
+@pytest.mark.parametrize(
+    "damage", ["missing", "truncated", "flipped", "folder", "link"]
+)
+def test_a_damaged_shard_of_a_complete_store_is_computed_again(
+    damage: str, write_store: MakeStore, arrays: Arrays, corpus: Corpus, tmp_path: Path
 ) -> None:
     store = write_store(tmp_path / "run.crp")
     before = contents(store.path)
+    shard = store.path / "shard-00001.h5"
+    content = bytearray(shard.read_bytes())
+    shard.unlink()
+    if damage == "truncated":
+        shard.write_bytes(content[:-1])
+    elif damage == "flipped":
+        content[len(content) // 2] ^= 1
+        shard.write_bytes(content)
+    elif damage == "folder":
+        shard.mkdir()
+    elif damage == "link":
+        shard.symlink_to(tmp_path / "nowhere")
 
-    with pytest.raises(RuntimeError), StoreWriter(store.path, overwrite=True):
-        raise RuntimeError
+    resume_run(store.path, planted_plan(corpus), corpus)
+    found = pending(store.path, verify=True)
+    fill(store.path, arrays, found)
+    finish_run(store.path)
 
-    assert contents(tmp_path / "run.crp") == before
-    assert [path.name for path in tmp_path.iterdir()] == ["run.crp"]
+    assert [spec.index for spec in found] == [1]
+    assert contents(store.path) == before
 
 
-@pytest.mark.parametrize("kind", ["store", "folder", "empty folder", "file"])
+def test_appending_computes_only_the_new_positions(
+    corpus: Corpus, arrays: Arrays, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.crp"
+    create_run(path, planted_plan(corpus[:60]), corpus[:60])
+    fill(path, arrays)
+    finish_run(path)
+    before = contents(path)
+
+    append_run(path, planted_plan(corpus), corpus)
+    todo = pending(path)
+    fill(path, arrays, todo)
+    store = open_store(finish_run(path))
+
+    assert [(spec.start, spec.stop) for spec in todo] == [
+        (60, 110),
+        (110, len(corpus)),
+    ]
+    after = contents(path)
+    assert {
+        n: after[n] for n in before if n.startswith("shard")
+    }.items() <= before.items()
+    assert "corpus-0.h5" not in after
+    assert store.positions.digest == corpus.digest
+    np.testing.assert_array_equal(store.value(), arrays["outputs/value"])
+
+
+def test_only_what_begins_with_the_stored_positions_is_appended(
+    write_store: MakeStore, corpus: Corpus, tmp_path: Path
+) -> None:
+    store = write_store(tmp_path / "run.crp")
+    before = contents(store.path)
+    other = Corpus.concatenate([corpus[1:], corpus[:5]])
+
+    for positions in (other, corpus):
+        with pytest.raises(StoreError, match="are not all those of the store"):
+            append_run(store.path, planted_plan(positions), positions)
+    longer = Corpus.concatenate([corpus, corpus[:5]])
+    with pytest.raises(StoreError, match=r"composite\.name is none"):
+        append_run(store.path, planted_plan(longer, composite={"name": "z+"}), longer)
+
+    assert contents(store.path) == before
+
+
+def test_a_run_that_is_not_complete_is_not_appended_to(
+    started: Path, corpus: Corpus
+) -> None:
+    longer = Corpus.concatenate([corpus, corpus[:5]])
+
+    with pytest.raises(StoreError, match="resume it before positions are added"):
+        append_run(started, planted_plan(longer), longer)
+
+
+def test_a_run_with_a_shard_left_is_not_finished(started: Path, arrays: Arrays) -> None:
+    fill(started, arrays, shards_of(started)[:2])
+
+    with pytest.raises(StoreError, match=r"shard-00002\.h5 is not computed \(1 of 3"):
+        finish_run(started)
+
+
+def test_a_shard_that_does_not_fit_the_plan_is_refused(
+    started: Path, arrays: Arrays
+) -> None:
+    spec = shards_of(started)[0]
+    rows = rows_of(arrays, spec)
+
+    with pytest.raises(ValueError, match=r"peak has the shape None, expected \(50"):
+        write_shard(
+            started, spec, {n: a for n, a in rows.items() if n != "layers/conv1/peak"}
+        )
+    with pytest.raises(ValueError, match=r"value has the shape \(40,\), expected"):
+        write_shard(started, spec, {**rows, "outputs/value": np.zeros(40)})
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_refused(
+    number: float, started: Path, arrays: Arrays
+) -> None:
+    spec = shards_of(started)[0]
+    rows = rows_of(arrays, spec)
+    relevance = rows["layers/conv1/relevance"].copy()
+    relevance[7, 0, 2] = number
+
+    with pytest.raises(ValueError, match="relevance holds numbers that are not finite"):
+        write_shard(started, spec, {**rows, "layers/conv1/relevance": relevance})
+
+
+def test_sums_beyond_float16_are_refused_with_the_remedy(
+    corpus: Corpus, arrays: Arrays, tmp_path: Path
+) -> None:
+    path = tmp_path / "run.crp"
+    create_run(path, planted_plan(corpus, dtype="float16"), corpus)
+    spec = shards_of(path)[0]
+    rows = rows_of(arrays, spec)
+
+    with pytest.raises(ValueError, match=r"not finite in float16; .*keep float32"):
+        write_shard(
+            path, spec, {**rows, "layers/conv1/peak": rows["layers/conv1/peak"] + 7e4}
+        )
+
+
+def test_a_batch_must_not_depend_on_the_shard(corpus: Corpus) -> None:
+    with pytest.raises(ValueError, match="expected a multiple of the batch_size 7"):
+        planted_plan(corpus, compute={"batch_size": 7})
+
+
+@pytest.mark.parametrize("kind", ["store", "folder", "file"])
 def test_writing_where_something_stands_leaves_it_untouched(
-    kind: str, write_store: MakeStore, tmp_path: Path
+    kind: str, write_store: MakeStore, corpus: Corpus, tmp_path: Path
 ) -> None:
     path = tmp_path / "run.crp"
     if kind == "store":
@@ -82,34 +320,19 @@ def test_writing_where_something_stands_leaves_it_untouched(
         path.write_text("thesis")
     else:
         path.mkdir()
-    if kind == "folder":
         (path / "thesis.tex").write_text("text")
     before = contents(tmp_path)
 
-    with pytest.raises(OutputExistsError, match="already exists"):
-        StoreWriter(path)
+    with pytest.raises(OutputExistsError, match=r"already exists|is no store"):
+        create_run(path, planted_plan(corpus), corpus)
+    if kind != "store":
+        with pytest.raises(OutputExistsError, match="is no store and not replaced"):
+            create_run(path, planted_plan(corpus), corpus, overwrite=True)
 
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("kind", ["folder", "empty folder", "file"])
-def test_overwrite_replaces_only_a_store(kind: str, tmp_path: Path) -> None:
-    path = tmp_path / "run.crp"
-    if kind == "file":
-        path.write_text("thesis")
-    else:
-        path.mkdir()
-    if kind == "folder":
-        (path / "thesis.tex").write_text("text")
-    before = contents(tmp_path)
-
-    with pytest.raises(OutputExistsError, match="is no store and not replaced"):
-        StoreWriter(path, overwrite=True)
-
-    assert contents(tmp_path) == before
-
-
-def test_overwrite_replaces_a_store_as_a_whole(
+def test_overwrite_removes_all_of_the_former_store(
     write_store: MakeStore, tmp_path: Path
 ) -> None:
     store = write_store(tmp_path / "run.crp", shard_size=10)
@@ -117,31 +340,8 @@ def test_overwrite_replaces_a_store_as_a_whole(
 
     new = write_store(store.path, shard_size=60, overwrite=True)
 
-    assert len(new.manifest.shards) == 2
-    assert sorted(path.name for path in new.path.iterdir()) == [
-        "corpus.h5",
-        "manifest.json",
-        "shard-00000.h5",
-        "shard-00001.h5",
-    ]
-    assert [path.name for path in tmp_path.iterdir()] == ["run.crp"]
-
-
-def test_what_appears_during_the_writing_is_not_replaced(
-    corpus: Corpus, arrays: Arrays, tmp_path: Path
-) -> None:
-    path = tmp_path / "run.crp"
-
-    with StoreWriter(path) as writer:
-        fill(writer, corpus, arrays, shard_size=60)
-        writer.write_manifest(planted_manifest(writer, corpus, 0))
-        path.mkdir()
-        (path / "thesis.tex").write_text("text")
-        with pytest.raises(OutputExistsError, match="already exists"):
-            writer.finish()
-
-    assert [entry.name for entry in tmp_path.iterdir()] == ["run.crp"]
-    assert [entry.name for entry in path.iterdir()] == ["thesis.tex"]
+    assert len(new.manifest.shards()) == 2
+    assert set(contents(new.path)) == {"manifest.json", *new.manifest.files}
 
 
 def test_missing_folders_above_a_store_are_made(
@@ -150,3 +350,20 @@ def test_missing_folders_above_a_store_are_made(
     store = write_store(tmp_path / "results" / "first" / "run.crp")
 
     assert store.path.is_dir()
+
+
+def test_a_running_store_shows_its_finished_shards(
+    started: Path, arrays: Arrays, corpus: Corpus
+) -> None:
+    assert len(open_store(started)) == 0
+    fill(started, arrays, [shards_of(started)[i] for i in (0, 2)])
+
+    store = open_store(started)
+
+    expected = [*range(50), *range(100, len(corpus))]
+    assert store.ids.tolist() == expected
+    np.testing.assert_array_equal(store.value(), arrays["outputs/value"][expected])
+    assert store.positions.digest == corpus[expected].digest
+    best = store.top("conv1", 3, 5, one_per_game=False)
+    shares = store.share("conv1")[:, 3]
+    assert best.rows.tolist() == np.argsort(-shares, kind="stable")[:5].tolist()

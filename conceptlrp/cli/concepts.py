@@ -1,0 +1,141 @@
+"""Verbs that end in clusters and pages: cluster, atlas and the demo of all stages."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from conceptlrp.cli.inputs import open_network, read_positions
+from conceptlrp.cli.options import (
+    Overwrite,
+    Seed,
+    StorePath,
+    Target,
+    check_choice,
+    check_place,
+)
+from conceptlrp.cli.relevance import explain
+from conceptlrp.errors import OutputExistsError
+from conceptlrp.progress import progress_bars
+
+if TYPE_CHECKING:
+    from conceptlrp.clustering import Clustering
+    from conceptlrp.store import Store
+
+
+def cluster(
+    store: StorePath,
+    layer: Annotated[
+        list[str] | None, typer.Option(help="Layer to cluster by; all by default.")
+    ] = None,
+    estimator: Annotated[
+        str, typer.Option(help="spectral (on landmarks) or kmeans.")
+    ] = "spectral",
+    clusters: Annotated[int, typer.Option(min=2, help="Number of clusters.")] = 12,
+    target: Target = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Group the positions of a store by their channel relevance."""
+    from conceptlrp.atlas import cluster_table
+    from conceptlrp.clustering import clustered_layers
+    from conceptlrp.store import open_store
+
+    check_choice("--estimator", estimator, ("spectral", "kmeans"))
+    opened = open_store(store)
+    layers = layer or opened.layers
+    for name in set(clustered_layers(opened)).intersection(layers):
+        if not overwrite:
+            msg = f"{store}: layer '{name}' is clustered already; pass --overwrite"
+            raise OutputExistsError(msg)
+    for name in layers:
+        found = _cluster(
+            opened,
+            name,
+            estimator=estimator,
+            n_clusters=clusters,
+            target=target or 0,
+            seed=seed,
+        )
+        Console().print(cluster_table(found))
+
+
+def atlas(
+    store: StorePath,
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    target: Target = None,
+    title: Annotated[str | None, typer.Option(help="Title of the atlas.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write the concept atlas of a store: a folder that opens from disk."""
+    from conceptlrp.clustering import clustered_layers, load_clustering
+    from conceptlrp.store import open_store
+
+    check_place(out, overwrite=overwrite)
+    opened = open_store(store)
+    clusterings = [load_clustering(opened, name) for name in clustered_layers(opened)]
+    _atlas(opened, out, clusterings, target=target, title=title, overwrite=overwrite)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path(
+        "conceptlrp-demo"
+    ),
+    positions: Annotated[
+        int, typer.Option(min=24, help="Positions to explain.")
+    ] = 4000,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Run all stages on the network and games that ship, and write an atlas."""
+    check_place(out, overwrite=overwrite)
+    sampled = read_positions(["demo"], 8, None, seed).unique(symmetry=True)
+    sampled = sampled.sample(positions, seed=seed)
+    try:
+        store = explain(
+            open_network("demo"),
+            sampled,
+            out / "demo.crp",
+            overwrite=overwrite,
+            name="demo",
+        )
+    finally:
+        # The folder stays only with something in it.
+        with suppress(OSError):
+            out.rmdir()
+    clusterings = [_cluster(store, layer, seed=seed) for layer in store.layers]
+    _atlas(store, out / "atlas", clusterings, overwrite=overwrite)
+
+
+def _cluster(store: "Store", layer: str, **options: Any) -> "Clustering":
+    from conceptlrp.clustering import cluster_positions, save_clustering
+
+    found = cluster_positions(store, layer=layer, **options)
+    save_clustering(found, store, overwrite=True)
+    return found
+
+
+def _atlas(
+    store: "Store",
+    out: Path,
+    clusterings: "list[Clustering]",
+    *,
+    target: str | None = None,
+    title: str | None = None,
+    overwrite: bool,
+) -> None:
+    from conceptlrp.atlas import build_atlas
+
+    with progress_bars() as report:
+        folder = build_atlas(
+            store,
+            out,
+            clusterings=clusterings,
+            target=target or 0,
+            title=title,
+            overwrite=overwrite,
+            on_page=lambda done, total: report("pages", done, total),
+        )
+    typer.echo(f"open {folder / 'index.html'}")

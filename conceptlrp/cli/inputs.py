@@ -1,0 +1,50 @@
+"""Networks, games and corpora, named on the command line."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from conceptlrp.cli.options import check_choice
+
+if TYPE_CHECKING:
+    from conceptlrp.networks import BoardNetwork
+    from conceptlrp.othello import Corpus
+
+
+def open_network(path: str) -> "BoardNetwork":
+    """Read a network; "demo" stands for what ships."""
+    from conceptlrp.networks import demo_network, load_network
+
+    return demo_network() if path == "demo" else load_network(Path(path))
+
+
+def read_game_files(files: list[Path], size: int) -> "Corpus":
+    """Read game files and say on stderr which games are left out."""
+    from conceptlrp.othello import REGION, Corpus
+
+    check_choice("--size", size, tuple(REGION))
+    found = Corpus.read(files, size=size)
+    for problem in found.problems:
+        typer.echo(f"conceptlrp: {problem}", err=True)
+    if len(found) == 0:
+        names = ", ".join(str(file) for file in files)
+        msg = f"{names}: no positions, expected at least one game with a move"
+        raise ValueError(msg)
+    return found
+
+
+def read_positions(
+    paths: list[str], size: int, sample: int | None, seed: int
+) -> "Corpus":
+    """Read a corpus or game files; "demo" stands for what ships."""
+    from conceptlrp.networks import demo_corpus
+    from conceptlrp.othello import Corpus
+
+    if paths == ["demo"]:
+        found = demo_corpus()
+    elif len(paths) == 1 and Path(paths[0]).suffix in (".h5", ".hdf5"):
+        found = Corpus.load(Path(paths[0]))
+    else:
+        found = read_game_files([Path(path) for path in paths], size)
+    return found if sample is None else found.sample(sample, seed=seed)

@@ -1,0 +1,81 @@
+"""The program: its verbs, its options, and how it fails."""
+
+import os
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from conceptlrp import __version__
+from conceptlrp.cli.concepts import atlas, cluster, demo
+from conceptlrp.cli.games import corpus
+from conceptlrp.cli.relevance import attribute, merge
+from conceptlrp.cli.selfplay import selfplay
+from conceptlrp.cli.stores import top
+from conceptlrp.cli.train import train
+from conceptlrp.errors import ConceptLRPError
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+# typer brings its own copy of click now, so the base of its errors cannot be
+# imported under one name for all versions.
+_ClickError: Any = typer.BadParameter.__mro__[2]
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        sys.stdout.flush()
+    except _ClickError as error:
+        _fail(_usage(error), code=2)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output, such as head, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (ConceptLRPError, ValueError) as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(_reason(error))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, *, code: int = 1) -> NoReturn:
+    sys.stderr.write(f"conceptlrp: {' '.join(message.split())}\n")
+    sys.exit(code)
+
+
+def _reason(error: OSError) -> str:
+    if error.strerror is None:
+        return str(error)
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror.lower()}"
+
+
+def _usage(error: Any) -> str:
+    """Put an error of usage in the words of the others."""
+    text = error.format_message().rstrip(".")
+    verb = f" {error.ctx.info_name}" if error.ctx and error.ctx.parent else ""
+    return f"{text[:1].lower()}{text[1:]}; see 'conceptlrp{verb} --help'"
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Show it.")] = False,
+) -> None:
+    """Tell what each channel of an AlphaZero-style Othello network has learned."""
+    if version:
+        typer.echo(f"conceptlrp {__version__}")
+
+
+for _verb in (
+    *(corpus, train, selfplay),
+    *(attribute, merge, top),
+    *(cluster, atlas, demo),
+):
+    app.command()(_verb)

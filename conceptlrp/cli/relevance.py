@@ -1,0 +1,203 @@
+"""The verbs that explain a corpus into a store, in one go or in parts."""
+
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from conceptlrp.cli.inputs import open_network, read_positions
+from conceptlrp.cli.options import (
+    BatchSize,
+    CorpusPaths,
+    NetworkPath,
+    Overwrite,
+    Sample,
+    Seed,
+    StorePath,
+    Targets,
+    check_device,
+    check_place,
+)
+from conceptlrp.progress import progress_bars
+
+if TYPE_CHECKING:
+    from conceptlrp.networks import BoardNetwork
+    from conceptlrp.othello import Corpus
+    from conceptlrp.store import Store
+
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Compute in so many processes.")
+]
+Scheduler = Annotated[
+    str | None, typer.Option(help="Compute on a Dask cluster: its address.")
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")]
+
+
+def attribute(
+    network: NetworkPath,
+    games: CorpusPaths,
+    out: Annotated[Path, typer.Option(help="The store to write (NAME.crp).")],
+    target: Targets = ["played"],  # noqa: B006
+    composite: Annotated[
+        str | None, typer.Option(help="Preset of LRP rules; default epsilon-flat.")
+    ] = None,
+    layer: Annotated[
+        list[str] | None, typer.Option(help="Layer to report; all convolutions.")
+    ] = None,
+    detail: Annotated[
+        str, typer.Option(help="Heatmaps kept: sums (none), references, sample, all.")
+    ] = "references",
+    references: Annotated[
+        int, typer.Option(min=0, help="Reference heatmaps a channel; 0 for none.")
+    ] = 16,
+    sample_maps: Annotated[
+        int, typer.Option(min=0, help="Positions with heatmaps for --detail sample.")
+    ] = 0,
+    statistics: Annotated[
+        bool, typer.Option("--statistics", help="Sum up the maps of every channel.")
+    ] = False,
+    sample: Sample = None,
+    seed: Seed = 0,
+    dtype: Annotated[
+        str, typer.Option(help="What is stored: float32 or float16.")
+    ] = "float32",
+    compute_dtype: Annotated[
+        str, typer.Option(help="float32, float64, bfloat16 or tf32.")
+    ] = "float32",
+    device: Device = "cpu",
+    batch_size: BatchSize = 64,
+    shard_size: Annotated[
+        int | None, typer.Option(min=1, help="Positions a file: whole batches.")
+    ] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="I/N: only each N-th shard from the I-th; then merge."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the store, or repair it.")
+    ] = False,
+    append: Annotated[
+        bool, typer.Option("--append", help="Add what is behind the store's positions.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Explain every position of a corpus and keep the relevance in a store."""
+    stripe = _stripe(shard)
+    goes_on = resume or append or stripe is not None
+    check_place(out, overwrite=overwrite or goes_on)
+    check_device(device)
+    net = open_network(network)
+    positions = read_positions(games, net.size, sample, seed)
+    store = explain(
+        net,
+        positions,
+        out,
+        targets=target,
+        composite=composite,
+        layers=layer,
+        detail=detail,
+        references=references,
+        sample=sample_maps,
+        seed=seed,
+        statistics=statistics,
+        dtype=dtype,
+        compute_dtype=compute_dtype,
+        device=device,
+        batch_size=batch_size,
+        shard_size=shard_size,
+        workers=workers,
+        scheduler=scheduler,
+        stripe=stripe,
+        resume=resume,
+        append=append,
+        overwrite=overwrite,
+        name=network if network == "demo" else Path(network).name,
+    )
+    typer.echo(f"{out}: {len(store):,} positions, {', '.join(store.layers)}")
+
+
+def merge(
+    store: StorePath,
+    network: Annotated[
+        str | None,
+        typer.Option(help="The network, where it is not where the jobs found it."),
+    ] = None,
+    device: Device = "cpu",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Finish a store whose shards were computed by several jobs (--shard I/N)."""
+    from conceptlrp.runs import merge_run
+
+    check_device(device)
+    path = network or _network_of(store)
+    with _telling_what_is_kept(), progress_bars() as report:
+        merged = merge_run(
+            store,
+            None if path is None else open_network(path),
+            device=device,
+            workers=workers,
+            scheduler=scheduler,
+            on_progress=lambda step: report(step.stage, step.done, step.total),
+        )
+    typer.echo(f"{store}: {len(merged):,} positions, {', '.join(merged.layers)}")
+
+
+def explain(
+    network: "BoardNetwork", positions: "Corpus", out: Path, **options: Any
+) -> "Store":
+    """Explain positions into a store, with bars and the command in its manifest."""
+    from conceptlrp.runs import attribute_corpus
+
+    command = shlex.join(["conceptlrp", *sys.argv[1:]])
+    with _telling_what_is_kept(), progress_bars() as report:
+        return attribute_corpus(
+            network,
+            positions,
+            out,
+            command=command,
+            on_progress=lambda step: report(step.stage, step.done, step.total),
+            **options,
+        )
+
+
+@contextmanager
+def _telling_what_is_kept() -> Iterator[None]:
+    """Say what an interrupted run leaves, which typer would keep to itself."""
+    from conceptlrp.runs import RunInterrupted
+
+    try:
+        yield
+    except RunInterrupted as stopped:
+        typer.echo(f"conceptlrp: {stopped}", err=True)
+        raise
+
+
+def _stripe(text: str | None) -> tuple[int, int] | None:
+    """Read "I/N"."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        msg = f"--shard is '{text}', expected I/N with I from 1 to N"
+        raise typer.BadParameter(msg)
+    return int(found[1]), int(found[2])
+
+
+def _network_of(store: Path) -> str | None:
+    """Return the network that the jobs of an array named first in their command."""
+    from conceptlrp.store import read_plan
+
+    words = shlex.split(read_plan(store).command)
+    if words[:2] != ["conceptlrp", "attribute"]:
+        return None
+    named = [word for word in words[2:3] if word == "demo" or Path(word).is_file()]
+    return named[0] if named else None

@@ -1,0 +1,107 @@
+"""The verb for games that a network plays against itself."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from conceptlrp.cli.inputs import open_network
+from conceptlrp.cli.options import (
+    NetworkPath,
+    Overwrite,
+    Seed,
+    check_device,
+    check_place,
+)
+from conceptlrp.progress import progress_bars
+
+if TYPE_CHECKING:
+    from conceptlrp.selfplay import SearchOptions
+
+Simulations = Annotated[
+    int, typer.Option(min=0, help="Of the search of a move; 0 plays from the policy.")
+]
+
+
+def selfplay(
+    network: NetworkPath,
+    out: Annotated[Path, typer.Option(help="The games to write (.jsonl).")],
+    games: Annotated[int, typer.Option(min=1, help="How many, all distinct.")] = 1000,
+    simulations: Simulations = 100,
+    c_puct: Annotated[
+        float, typer.Option(help="Weight of priors against values.")
+    ] = 1.0,
+    noise: Annotated[
+        float, typer.Option(help="Share of Dirichlet noise at the root.")
+    ] = 0.25,
+    noise_alpha: Annotated[
+        float, typer.Option(help="Concentration of that noise.")
+    ] = 1.0,
+    temperature: Annotated[
+        float, typer.Option(help="Of visits, or of the policy without search.")
+    ] = 1.0,
+    temperature_moves: Annotated[
+        int, typer.Option(help="Moves after which the best is played.")
+    ] = 20,
+    opening: Annotated[
+        int, typer.Option(min=0, help="Random moves at the start of a game.")
+    ] = 6,
+    symmetries: Annotated[
+        bool, typer.Option(help="Turn each game by a random symmetry.")
+    ] = True,
+    together: Annotated[
+        int, typer.Option(min=1, help="Games at a time, kept together.")
+    ] = 256,
+    transcripts: Annotated[
+        Path | None, typer.Option(help="Also write plain transcripts (.txt).")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")] = "cpu",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Let a network play against itself, and go on where a run was stopped."""
+    from conceptlrp.othello import write_transcripts
+    from conceptlrp.selfplay import SelfPlayOptions, record_self_play
+
+    # A file that is there may be gone on with, so only its folder is looked at.
+    check_place(out, overwrite=True)
+    if transcripts is not None:
+        check_place(transcripts, overwrite=overwrite)
+    check_device(device)
+    options = SelfPlayOptions(
+        search=_search(simulations, c_puct, noise, noise_alpha),
+        temperature=temperature,
+        temperature_moves=temperature_moves,
+        opening_plies=opening,
+        symmetries=symmetries,
+        together=together,
+    )
+    started = time.perf_counter()
+    with progress_bars(per_minute=True) as report:
+        played = record_self_play(
+            open_network(network).to(device),
+            out,
+            games,
+            options=options,
+            seed=seed,
+            name=network if network == "demo" else Path(network).name,
+            overwrite=overwrite,
+            on_games=lambda done, total: report("games", done, total),
+        )
+    if transcripts is not None:
+        write_transcripts(played.games, transcripts, overwrite=overwrite)
+    minutes = (time.perf_counter() - started) / 60
+    typer.echo(f"{out}: {len(played.games):,} games, {minutes:.1f} minutes")
+
+
+def _search(
+    simulations: int, c_puct: float, noise: float, noise_alpha: float
+) -> "SearchOptions | None":
+    from conceptlrp.selfplay import SearchOptions
+
+    if simulations == 0:
+        return None
+    return SearchOptions(
+        simulations=simulations, c_puct=c_puct, noise=noise, noise_alpha=noise_alpha
+    )

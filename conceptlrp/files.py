@@ -1,0 +1,115 @@
+"""Files that appear whole or not at all, whatever happens while they are written.
+
+Content goes to a hidden file beside its place, is waited for until it is on the
+disk, and then takes its name; the folder is waited for too, so that a power cut
+loses nothing that was reported as written.
+"""
+
+import hashlib
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from conceptlrp.errors import FileFormatError, OutputExistsError
+
+_SUFFIX = ".tmp"
+
+
+def write_whole(
+    path: str | os.PathLike[str],
+    content: bytes | memoryview,
+    *,
+    overwrite: bool,
+    error: type[FileFormatError],
+) -> None:
+    """Write a file that is there completely or not at all.
+
+    Parameters
+    ----------
+    path : path
+        Where the file is to appear.
+    content : bytes
+        What it is to hold.
+    overwrite : bool
+        Replace what stands there.
+    error : type
+        The exception for a file that cannot be written.
+
+    Raises
+    ------
+    OutputExistsError
+        Something stands at the path and is not to be overwritten.
+    FileFormatError
+        The file cannot be written; it is of the type `error` and what stood at
+        the path still stands there.
+    """
+    path = Path(path)
+    if path.exists() and not overwrite:
+        message = f"{path}: exists already; pass overwrite=True to replace it"
+        raise OutputExistsError(message)
+    try:
+        _replace(path, content)
+    except OSError as failure:
+        reason = (failure.strerror or str(failure) or type(failure).__name__).lower()
+        message = f"{path}: cannot be written: {reason}"
+        raise error(message) from failure
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what writers that were killed have left in a folder."""
+    for path in folder.glob(f".*{_SUFFIX}"):
+        path.unlink(missing_ok=True)
+
+
+def is_unfinished(name: str) -> bool:
+    """Tell the name of a file that is being written, or whose writer was killed."""
+    return name.startswith(".") and name.endswith(_SUFFIX)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, content: bytes | memoryview) -> None:
+    try:
+        _write_and_rename(path, content)
+    except FileNotFoundError:
+        # Another process may have taken the hidden file for a leftover.
+        _write_and_rename(path, content)
+    sync_folder(path.parent)
+
+
+def _write_and_rename(path: Path, content: bytes | memoryview) -> None:
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_SUFFIX}")
+    try:
+        _write(unfinished, content)
+        unfinished.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _write(path: Path, content: bytes | memoryview) -> None:
+    """Write a new file and wait until it is on the disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        left = memoryview(content)
+        while left:
+            # The system may take less than it is given.
+            left = left[os.write(descriptor, left) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,249 @@
+"""HDF5 files of unknown origin: looked at before anything in them is read.
+
+A file of a few bytes can declare a dataset of terabytes, unpack without end, or
+take its data from any other file of the machine. Nothing here asks for memory
+before the declared sizes agree with what is stored, and nothing follows a link.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil, prod
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+
+from conceptlrp.errors import FileFormatError
+
+#: From HDF5 1.10 on, what describes the data carries checksums. Without them a
+#: damaged file can crash the library instead of being refused.
+HDF5_FORMAT: Final = ("v110", "v110")
+# Before this a damaged file could overflow a buffer (CVE-2026-26200).
+_OLDEST_HDF5: Final = (1, 14, 4)
+_LARGEST_CHUNK: Final = 1 << 26
+_MOST_MEMBERS: Final = 20_000
+_LARGEST_DATASET: Final = 1 << 38
+# Real tables shrink to a tenth at best; what is small may be all alike.
+_BEST_RATIO: Final = 100
+_SMALL: Final = 1 << 26
+_FILTERS: Final = {
+    h5py.h5z.FILTER_DEFLATE: "gzip",
+    h5py.h5z.FILTER_SHUFFLE: "shuffle",
+    h5py.h5z.FILTER_FLETCHER32: "fletcher32",
+    32015: "zstd",
+}
+_KINDS: Final = frozenset("biufS")
+
+
+@contextmanager
+def opened(path: Path, error: type[FileFormatError]) -> Iterator[h5py.File]:
+    """Open a file for reading; every failure inside is one clear error.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    error : type
+        The exception for a file that is damaged, refused or no HDF5 at all.
+
+    Yields
+    ------
+    h5py.File
+        Whose datasets `dataset` finds.
+    """
+    with clear_errors(path, error), open_file(path) as file:
+        yield file
+
+
+def open_file(path: Path) -> h5py.File:
+    """Open a file for reading, without locks and without a cache of chunks.
+
+    Files are complete when they appear, so a lock would protect nothing, and
+    many shared file systems have none.
+    """
+    if h5py.version.hdf5_version_tuple < _OLDEST_HDF5:
+        message = (
+            f"HDF5 {h5py.version.hdf5_version} is not safe with damaged files, "
+            f"expected {'.'.join(map(str, _OLDEST_HDF5))} or later; upgrade h5py"
+        )
+        raise FileFormatError(message)
+    return h5py.File(path, "r", locking=False, rdcc_nbytes=0)
+
+
+@contextmanager
+def clear_errors(path: Path, error: type[FileFormatError]) -> Iterator[None]:
+    """Name the file in every error that reading it can raise.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    error : type
+        What is raised.
+    """
+    try:
+        yield
+    except FileFormatError as failure:
+        message = str(failure)
+        named = message if message.startswith(str(path)) else f"{path}: {message}"
+        raise error(named) from failure
+    except (OSError, LookupError, TypeError, ValueError, RuntimeError) as failure:
+        message = f"{path}: is damaged or no HDF5 file: {_first_line(failure)}"
+        raise error(message) from failure
+    except (ArithmeticError, MemoryError) as failure:
+        message = f"{path}: is damaged: {_first_line(failure)}"
+        raise error(message) from failure
+
+
+def dataset(
+    file: h5py.Group, name: str, *, best_ratio: int = _BEST_RATIO
+) -> h5py.Dataset:
+    """Return a dataset, once it is certain that it can be read.
+
+    Parameters
+    ----------
+    file : h5py.Group
+        File or group.
+    name : str
+        Name of the dataset in it, with ``/`` between groups.
+    best_ratio : int
+        How far the data can have shrunk when it is large.
+
+    Returns
+    -------
+    h5py.Dataset
+        Stored in this very file, with chunks of moderate size that are all there.
+
+    Raises
+    ------
+    FileFormatError
+        When it is missing, lies behind a link, or is not of that kind.
+    """
+    *groups, last = name.split("/")
+    for group in groups:
+        file = member(file, group, h5py.Group)
+    found: h5py.Dataset = member(file, last, h5py.Dataset)
+    if problem := _problem(found, best_ratio):
+        message = f"is refused: {found.name} {problem}"
+        raise FileFormatError(message)
+    if not _is_whole(found):
+        message = f"is damaged: {found.name} lacks some of its data"
+        raise FileFormatError(message)
+    return found
+
+
+def dataset_names(file: h5py.Group) -> list[str]:
+    """Return the names of all datasets in a file, without following links.
+
+    Parameters
+    ----------
+    file : h5py.Group
+        File or group.
+
+    Returns
+    -------
+    list of str
+        Full names in it, sorted.
+
+    Raises
+    ------
+    FileFormatError
+        When there are more than a file of ours can have.
+    """
+    found: list[str] = []
+    groups, visited = [(file, "")], 0
+    while groups:
+        group, place = groups.pop()
+        visited += 1 + len(group)
+        # A group can hold itself.
+        if visited > _MOST_MEMBERS:
+            message = f"is refused: it has more than {_MOST_MEMBERS} members"
+            raise FileFormatError(message)
+        for name in group:
+            kind = group.get(name, getclass=True, getlink=True)
+            if kind is not h5py.HardLink:
+                continue
+            if group.get(name, getclass=True) is h5py.Dataset:
+                found.append(f"{place}{name}")
+            elif group.get(name, getclass=True) is h5py.Group:
+                groups.append((group[name], f"{place}{name}/"))
+    return sorted(found)
+
+
+def member(group: h5py.Group, name: str, kind: type) -> Any:
+    """Return what lies in a group itself, not behind a link.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        Where to look.
+    name : str
+        Name in the group.
+    kind : type
+        `h5py.Group` or `h5py.Dataset`.
+
+    Returns
+    -------
+    h5py.Group or h5py.Dataset
+        Of that kind.
+
+    Raises
+    ------
+    FileFormatError
+        When there is nothing of the kind.
+    """
+    link = group.get(name, getlink=True)
+    if not isinstance(link, h5py.HardLink) or not isinstance(group[name], kind):
+        message = f"is damaged: {group.name.rstrip('/')}/{name} is missing"
+        raise FileFormatError(message)
+    return group[name]
+
+
+def text_attribute(file: h5py.Group, name: str) -> str:
+    """Return an attribute that is text of fixed length, else an empty text."""
+    if name not in file.attrs:
+        return ""
+    found = file.attrs.get_id(name)
+    # Text of variable length is not even read: damaged, it can crash HDF5.
+    if found.dtype.kind != "S" or found.shape != ():
+        return ""
+    return bytes(file.attrs[name]).decode("utf-8")
+
+
+def set_text_attributes(file: h5py.Group, values: dict[str, str]) -> None:
+    """Write attributes as text of fixed length, which any reader understands."""
+    for name, value in values.items():
+        size = max(len(value.encode()), 1)
+        file.attrs.create(name, value, dtype=h5py.string_dtype("utf-8", size))
+
+
+def _problem(found: h5py.Dataset, best_ratio: int) -> str:
+    """Say why a dataset is not read, in a few words, or nothing."""
+    properties = found.id.get_create_plist()
+    filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
+    unknown = [str(code) for code in filters if code not in _FILTERS]
+    if found.is_virtual or found.external:
+        return "takes its data from another file"
+    if found.dtype.kind not in _KINDS:
+        return f"holds {found.dtype}, expected numbers or text of fixed length"
+    if unknown:
+        return f"is packed by the unknown filter {unknown[0]}"
+    if found.chunks and prod(found.chunks) * found.dtype.itemsize > _LARGEST_CHUNK:
+        return f"has chunks of shape {found.chunks}, which are too large"
+    declared = prod(found.shape) * found.dtype.itemsize
+    stored = found.id.get_storage_size()
+    if declared > min(_LARGEST_DATASET, best_ratio * stored + _SMALL):
+        return f"declares {declared} bytes of data where {stored} are stored"
+    return ""
+
+
+def _is_whole(found: h5py.Dataset) -> bool:
+    """Tell whether every part of a dataset is in the file."""
+    if found.chunks is None:
+        return bool(found.id.get_storage_size() >= found.nbytes)
+    grid = [ceil(n / c) for n, c in zip(found.shape, found.chunks, strict=True)]
+    return bool(found.id.get_num_chunks() == prod(grid))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,219 @@
+"""Parts of a run on a Dask cluster: a laptop's, SLURM's or Kubernetes'.
+
+Workers get the network once, by a plugin, and write parts themselves, so they
+must see the folder of the run. No more parts are out than there are workers:
+when one dies, a part that merely waited with it is not suspected. Dask tries the
+part of a dead worker again; one that went on to end all of those workers gets one
+more turn and is then left out.
+"""
+
+import hashlib
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from conceptlrp.errors import RunError
+from conceptlrp.runs.executors import PartSpec, compute_part, part_name
+from conceptlrp.runs.job import Job, Recipe, torch_threads
+from conceptlrp.runs.watch import Watch
+from conceptlrp.store import Receipt
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+#: Seconds in which a scheduler must answer.
+CONNECTING = 10.0
+_PATIENCE = 0.2
+_TURNS = 2
+_RETRIES = 2
+
+
+class Distributed:
+    """Computes parts on the workers of a Dask cluster.
+
+    Parameters
+    ----------
+    scheduler : str or distributed.Client
+        Address of the scheduler, such as "tcp://10.0.0.1:8786", or a client that is
+        connected to it.
+    """
+
+    def __init__(self, scheduler: "str | Client") -> None:
+        self.scheduler = scheduler
+
+    def run(
+        self, job: Job, specs: Sequence[PartSpec], watch: Watch
+    ) -> Iterator[Receipt]:
+        """Compute parts; see `Executor`."""
+        packed = job.recipe.pack()
+        with _connected(self.scheduler) as client, _installed(client, packed) as name:
+            window = _Window(client, name, specs)
+            try:
+                while window.is_open:
+                    watch.check()
+                    for receipt, spec in window.collect():
+                        watch.advance(len(spec))
+                        yield receipt
+                window.complain()
+            finally:
+                window.close()
+
+
+class _Window:
+    """The parts that are out, those that wait, and those that are given up."""
+
+    def __init__(
+        self, client: "Client", plugin: str, specs: Sequence[PartSpec]
+    ) -> None:
+        self.client = client
+        self.plugin = plugin
+        self.waiting = [(spec, 1) for spec in reversed(specs)]
+        self.out: dict[Future, tuple[PartSpec, int]] = {}
+        self.done: SimpleQueue[Future] = SimpleQueue()
+        self.left_out: list[tuple[PartSpec, str]] = []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether parts are out or wait."""
+        return bool(self.out or self.waiting)
+
+    def collect(self) -> Iterator[tuple[Receipt, PartSpec]]:
+        """Keep all workers busy, wait a moment and return what was finished."""
+        from distributed import KilledWorker
+
+        self._submit()
+        try:
+            future = self.done.get(timeout=_PATIENCE)
+        except Empty:
+            return
+        spec, turn = self.out.pop(future)
+        try:
+            receipt = future.result()
+        except KilledWorker as error:
+            self._suspect(spec, turn, error)
+            return
+        yield receipt, spec
+
+    def complain(self) -> None:
+        """Raise for parts that were left out."""
+        if self.left_out:
+            names = "; ".join(f"{part_name(s)} {reason}" for s, reason in self.left_out)
+            msg = f"{names}; everything else is kept, resume the run to try again"
+            raise RunError(msg)
+
+    def close(self) -> None:
+        """Call back what is out."""
+        if self.out:
+            self.client.cancel(list(self.out), force=True)
+
+    def _submit(self) -> None:
+        n_workers = max(1, len(self.client.nthreads()))
+        while self.waiting and len(self.out) < n_workers:
+            spec, turn = self.waiting.pop()
+            kind = type(spec).__name__
+            future = self.client.submit(
+                compute_on_worker,
+                self.plugin,
+                spec,
+                key=f"{self.plugin}-{kind}-{spec.index}-{turn}",
+                retries=_RETRIES,
+                pure=False,
+            )
+            self.out[future] = (spec, turn)
+            future.add_done_callback(self.done.put)
+
+    def _suspect(self, spec: PartSpec, turn: int, error: Any) -> None:
+        if turn < _TURNS:
+            # Behind all others, which it can then no longer hold up.
+            self.waiting.insert(0, (spec, turn + 1))
+        else:
+            reason = f"ended its workers, the last at {error.last_worker.address}"
+            self.left_out.append((spec, reason))
+
+
+@contextmanager
+def _connected(scheduler: "str | Client") -> "Iterator[Client]":
+    """Yield a client of the scheduler, and close it only if it was opened here."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        msg = (
+            "a scheduler needs the package 'distributed'; "
+            "pip install 'conceptlrp[distributed]'"
+        )
+        raise RunError(msg) from error
+    if not isinstance(scheduler, str):
+        yield scheduler
+        return
+    try:
+        client = Client(scheduler, timeout=CONNECTING, set_as_default=False)
+    except (OSError, ValueError) as error:
+        reason = str(error) or type(error).__name__
+        msg = f"{scheduler}: no Dask scheduler answers there ({reason})"
+        raise RunError(msg) from error
+    with client:
+        yield client
+
+
+@contextmanager
+def _installed(client: "Client", packed: bytes) -> Iterator[str]:
+    """Give every worker the network, those that join later included."""
+    name = f"conceptlrp-{hashlib.sha256(packed).hexdigest()[:16]}"
+    client.register_plugin(_plugin(packed), name=name)
+    try:
+        yield name
+    finally:
+        # Where the scheduler is gone, so is the plugin.
+        with suppress(Exception):
+            client.unregister_worker_plugin(name)
+
+
+def _plugin(packed: bytes) -> Any:
+    """Return the plugin, whose base is there only with the extra."""
+    from distributed import WorkerPlugin
+
+    class JobPlugin(WorkerPlugin):  # type: ignore[misc]
+        """Makes the job of a worker when its first part comes."""
+
+        def __init__(self) -> None:
+            self.work = _Work(packed)
+
+    return JobPlugin()
+
+
+class _Work:
+    """What a worker keeps of a run."""
+
+    def __init__(self, packed: bytes) -> None:
+        self.packed = packed
+        self.job: Job | None = None
+        self.lock: Any = None
+
+    def compute(self, spec: PartSpec) -> Receipt:
+        """Compute a part, one at a time whatever threads the worker has."""
+        with _LOCK:
+            if self.job is None:
+                self.job = Job(Recipe.unpack(self.packed))
+            with torch_threads(self.job.threads):
+                return compute_part(self.job, spec, lambda _: None)
+
+
+_LOCK = threading.Lock()
+
+
+def compute_on_worker(plugin: str, spec: PartSpec) -> Receipt:
+    """Compute a part on the worker that this runs on.
+
+    Parameters
+    ----------
+    plugin : str
+        Name of the plugin that holds the run.
+    spec : ShardSpec or BlockSpec
+        What is to be computed.
+    """
+    from distributed import get_worker
+
+    work: _Work = get_worker().plugins[plugin].work
+    return work.compute(spec)

@@ -1,0 +1,73 @@
+"""Fingerprint of a composite, by which the same rules are known again.
+
+A preset is known by its name, but a composite that a user builds is an object of
+functions. Two of them are alike when the rules of all modules are: classes,
+numbers and functions by name, constants and whatever they close over.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from types import FunctionType
+from typing import Any
+
+import torch
+from zennit.core import Hook
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+# What a rule remembers of the module that it is registered with.
+_PASSING = {"stored_tensors", "active", "tensor_handles"}
+
+
+def rules_digest(rules: Mapping[str, Hook]) -> str:
+    """Return the SHA-256 of what the rules of all modules are made of.
+
+    Parameters
+    ----------
+    rules : mapping of str to Hook
+        Rule of every module that has one.
+    """
+    digest = hashlib.sha256()
+    for name, rule in sorted(rules.items()):
+        digest.update("\n".join([name, *_parts(rule, ())]).encode())
+    return digest.hexdigest()
+
+
+def _parts(thing: Any, above: tuple[int, ...]) -> Iterator[str]:
+    """Spell out an object, without going around in circles."""
+    if isinstance(thing, _PLAIN):
+        yield repr(thing)
+        return
+    if id(thing) in above or len(above) > 12:
+        return
+    above = (*above, id(thing))
+    if isinstance(thing, torch.Tensor):
+        yield hashlib.sha256(thing.detach().cpu().numpy().tobytes()).hexdigest()
+    elif isinstance(thing, FunctionType):
+        yield from _function_parts(thing, above)
+    elif isinstance(thing, Mapping):
+        for key, value in thing.items():
+            yield from (*_parts(key, above), *_parts(value, above))
+    elif isinstance(thing, list | tuple | set | frozenset):
+        for value in thing:
+            yield from _parts(value, above)
+    else:
+        yield f"{type(thing).__module__}.{type(thing).__qualname__}"
+        known = {k: v for k, v in _attributes(thing) if k not in _PASSING}
+        yield from _parts(known, above)
+
+
+def _attributes(thing: Any) -> list[tuple[str, Any]]:
+    # A class stands for itself; its attributes are the program's, not the user's.
+    if isinstance(thing, type):
+        return [("class", f"{thing.__module__}.{thing.__qualname__}")]
+    return sorted(getattr(thing, "__dict__", {}).items())
+
+
+def _function_parts(function: FunctionType, above: tuple[int, ...]) -> Iterator[str]:
+    yield f"{function.__module__}.{function.__qualname__}"
+    code = function.__code__
+    yield from (repr(c) for c in code.co_consts if isinstance(c, _PLAIN))
+    yield " ".join(code.co_names)
+    yield from _parts(function.__defaults__, above)
+    for cell in function.__closure__ or ():
+        yield from _parts(cell.cell_contents, above)

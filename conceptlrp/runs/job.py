@@ -1,0 +1,235 @@
+"""What a process needs to compute parts of a run, and what it makes of it.
+
+A `Recipe` can be sent to another process. A `Job` is made of it once a process:
+the explainer, the plan and the positions of the run's folder. What it computes
+depends on the plan and the rows alone, so any process may compute any part.
+"""
+
+import os
+import pickle
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import cloudpickle
+import torch
+from torch import nn
+from zennit.core import Composite
+
+from conceptlrp.errors import RunError
+from conceptlrp.lrp import Explainer, Target, parse_target
+from conceptlrp.lrp.engine import NativePropagation
+from conceptlrp.othello import Corpus
+from conceptlrp.runs.versions import package_versions
+from conceptlrp.store import Plan, read_corpus, read_plan
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the positions of a folder are explained.
+
+    Attributes
+    ----------
+    path : str
+        Folder of the run; absolute, since processes differ in where they are.
+    network : Module
+        In evaluation mode.
+    composite : str, Composite or None
+        As for `attribute`.
+    layers : tuple of str
+        Layers to report.
+    targets : tuple of Target
+        What is explained.
+    dtype, device : str
+        What it is computed with.
+    """
+
+    path: str
+    network: nn.Module
+    composite: str | Composite | None
+    layers: tuple[str, ...]
+    targets: tuple[Target, ...]
+    dtype: str
+    device: str
+
+    def pack(self) -> bytes:
+        """Return the recipe as bytes that another process can unpack.
+
+        Raises
+        ------
+        RunError
+            Naming the part that cannot be sent.
+        """
+        for name in ("network", "composite", "targets"):
+            try:
+                # Composites hold functions, which the standard pickle refuses.
+                cloudpickle.dumps(getattr(self, name))
+            except (pickle.PicklingError, TypeError, AttributeError, ValueError) as e:
+                msg = (
+                    f"the {name} cannot be sent to another process ({e}); explain in "
+                    "this one, or leave out what cannot be pickled"
+                )
+                raise RunError(msg) from e
+        packed: bytes = cloudpickle.dumps(self)
+        return packed
+
+    @staticmethod
+    def unpack(packed: bytes) -> "Recipe":
+        """Return the recipe that `pack` made bytes of."""
+        recipe: Recipe = cloudpickle.loads(packed)
+        return recipe
+
+    def explainer(self) -> Explainer:
+        """Make the network ready to be explained."""
+        return Explainer(
+            self.network,
+            composite=self.composite,
+            layers=self.layers,
+            dtype=self.dtype,
+            device=self.device,
+        )
+
+
+class Job:
+    """A run's explainer, plan and positions, made ready once a process.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How positions are explained.
+    explainer : Explainer, optional
+        Where it has been made already.
+    corpus : Corpus, optional
+        The run's positions, where they are at hand.
+
+    Raises
+    ------
+    RunError
+        When the folder is not there, or another version of a package is at work
+        here than where the run began.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        explainer: Explainer | None = None,
+        corpus: Corpus | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.path = Path(recipe.path)
+        if not self.path.is_dir():
+            msg = (
+                f"{self.path}: no such folder where the work is done; all processes "
+                "of a run must see one file system"
+            )
+            raise RunError(msg)
+        self.plan: Plan = read_plan(self.path)
+        _check_versions(self.plan)
+        self.explainer = explainer or _again(recipe)
+        self._corpus = corpus
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """All positions of the run."""
+        return read_corpus(self.path) if self._corpus is None else self._corpus
+
+    @cached_property
+    def has_value(self) -> bool:
+        """Whether the network has a value head."""
+        return self.explainer.has_value
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers, in execution order."""
+        return tuple(self.plan.layers)
+
+    @property
+    def batch_size(self) -> int:
+        """Positions of a batch."""
+        return int(self.plan.compute["batch_size"])
+
+    @property
+    def threads(self) -> int:
+        """Threads of torch, the same everywhere."""
+        return int(self.plan.compute["threads"])
+
+    @property
+    def may_be_copied(self) -> bool:
+        """Whether several threads may compute at once, each with a copy.
+
+        Hooks are registered with the composite that all copies share, and a GPU
+        does not get faster by it.
+        """
+        native = isinstance(self.explainer.propagation, NativePropagation)
+        return native and self.explainer.device.type == "cpu"
+
+    def copy(self) -> "Job":
+        """Return a job for another thread, which shares the positions."""
+        return Job(self.recipe, _again(self.recipe), self.corpus)
+
+
+def make_recipe(
+    path: str | os.PathLike[str],
+    network: nn.Module,
+    composite: str | Composite | None,
+    layers: Sequence[str] | None,
+    targets: Sequence[str | Target],
+    *,
+    dtype: str,
+    device: str,
+) -> tuple[Recipe, Explainer]:
+    """Return a recipe and the explainer that it makes.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the run, which need not be there yet.
+    network, composite, layers, targets, dtype, device
+        As for `attribute`.
+    """
+    explainer = Explainer(
+        network, composite=composite, layers=layers, dtype=dtype, device=device
+    )
+    recipe = Recipe(
+        path=str(Path(path).absolute()),
+        network=network,
+        composite=composite,
+        layers=explainer.layers,
+        targets=tuple(parse_target(t, size=explainer.size) for t in targets),
+        dtype=dtype,
+        device=device,
+    )
+    return recipe, explainer
+
+
+def _again(recipe: Recipe) -> Explainer:
+    """Make an explainer without the warnings that the first one gave."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return recipe.explainer()
+
+
+def _check_versions(plan: Plan) -> None:
+    here = package_versions()
+    for package in ("conceptlrp", "torch"):
+        expected = plan.versions.get(package)
+        if expected != here[package]:
+            msg = (
+                f"{package} {here[package]} is at work here, the run began with "
+                f"{expected}; use the same everywhere"
+            )
+            raise RunError(msg)
+
+
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Let torch compute with so many threads meanwhile, in all of this process."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

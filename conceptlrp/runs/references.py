@@ -1,0 +1,227 @@
+"""Conditional heatmaps of the reference boards of every channel.
+
+The positions of every channel are ranked by the sums of all shards; the maps of
+the best are computed in blocks of positions, which any process may compute and
+which are kept one by one, and then laid out as tables.
+
+Shapes use C channels of a layer, k reference boards a channel and n x n squares.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.runs.conditional_maps import conditional_heatmaps
+from conceptlrp.runs.job import Job
+from conceptlrp.runs.rounding import check_finite
+from conceptlrp.store import (
+    REFERENCE_KINDS,
+    Receipt,
+    Store,
+    top_rows,
+    write_block,
+)
+
+Arrays = dict[str, NDArray[Any]]
+Index = NDArray[np.int64]
+Maps = NDArray[np.float32]
+Rankings = dict[tuple[int, str, str], tuple[Index, Maps]]
+#: Maps by target, row, number of the layer and channel.
+MapsByPlace = Mapping[tuple[int, ...], Maps]
+_COLUMNS = 64
+_BATCHES = 16
+
+
+@dataclass(frozen=True)
+class BlockSpec:
+    """Maps of reference boards that are computed and kept together.
+
+    Attributes
+    ----------
+    index : int
+        Number of the block.
+    target : int
+        Index of the target.
+    pairs : ndarray of shape (m, 3)
+        Row of the store, number of the layer and channel of each map.
+    """
+
+    index: int
+    target: int
+    pairs: Index
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+
+def rank_references(
+    store: Store, k: int, *, on_ranked: Callable[[int], None]
+) -> Rankings:
+    """Rank the positions of every channel.
+
+    Parameters
+    ----------
+    store : Store
+        Sums over all positions.
+    k : int
+        Reference boards a channel, one a game.
+    on_ranked : callable
+        Told 1 after every table; may raise.
+
+    Returns
+    -------
+    dict
+        By target index, kind and layer: rows (C, k), -1 where there are fewer,
+        and scores (C, k).
+    """
+    rankings: Rankings = {}
+    for index in range(len(store.targets)):
+        for kind in REFERENCE_KINDS:
+            for layer in store.layers:
+                ranked = _rank_channels(store, layer, kind, index, k)
+                rankings[index, kind, layer] = ranked
+                on_ranked(1)
+    return rankings
+
+
+def _rank_channels(
+    store: Store, layer: str, kind: str, target: int, k: int
+) -> tuple[Index, Maps]:
+    """Rank the positions of every channel, a block of columns at a time."""
+    by, lowest = REFERENCE_KINDS[kind]
+    games = store.positions.game
+    rows = np.full((store.channels(layer), k), -1, np.int64)
+    scores = np.zeros(rows.shape, np.float32)
+    for first in range(0, len(rows), _COLUMNS):
+        block = slice(first, first + _COLUMNS)
+        columns = _score_columns(store, layer, by, block, target)
+        for channel, column in enumerate(columns.T, start=first):
+            best = top_rows(column, k, lowest=lowest, groups=games)
+            rows[channel, : len(best)] = best.rows
+            scores[channel, : len(best)] = best.scores
+    return rows, scores
+
+
+def _score_columns(
+    store: Store, layer: str, by: str, block: slice, target: int
+) -> NDArray[np.float32]:
+    if by == "activation":
+        return store.activation(layer, channels=block)
+    return store.share(layer, channels=block, target=target)
+
+
+def reference_blocks(
+    rankings: Rankings, layers: Sequence[str], batch_size: int
+) -> list[BlockSpec]:
+    """Cut the maps of all reference boards into blocks of whole positions.
+
+    Parameters
+    ----------
+    rankings : dict
+        What `rank_references` returns.
+    layers : sequence of str
+        All layers in order.
+    batch_size : int
+        Positions at a time.
+
+    Returns
+    -------
+    list of BlockSpec
+        Every map once, even where several rankings want it.
+    """
+    blocks: list[BlockSpec] = []
+    for target in sorted({index for index, _, _ in rankings}):
+        pairs = _pairs(rankings, layers, target)
+        for chosen in _cut(pairs, _BATCHES * batch_size):
+            blocks.append(BlockSpec(len(blocks), target, chosen))
+    return blocks
+
+
+def _pairs(rankings: Rankings, layers: Sequence[str], target: int) -> Index:
+    """Return the different (row, layer, channel) of all rankings of a target."""
+    found = [np.empty((0, 3), np.int64)]
+    for (index, _, layer), (rows, _) in rankings.items():
+        if index == target:
+            channels, places = np.nonzero(rows >= 0)
+            number = np.full(len(channels), layers.index(layer))
+            found.append(np.stack([rows[channels, places], number, channels], axis=1))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _cut(pairs: Index, n_positions: int) -> Iterator[Index]:
+    """Put positions with about as many maps together, so many at a time."""
+    rows, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    for start in range(0, len(rows), n_positions):
+        here = np.sort(order[start : start + n_positions])
+        yield np.concatenate([pairs[first[i] : first[i] + counts[i]] for i in here])
+
+
+def compute_block(job: Job, spec: BlockSpec, on_maps: Callable[[int], None]) -> Receipt:
+    """Compute the maps of a block and write them.
+
+    Parameters
+    ----------
+    job : Job
+        The run.
+    spec : BlockSpec
+        Which maps.
+    on_maps : callable
+        Told the number of maps after every batch; may raise.
+    """
+    maps = np.zeros((len(spec), job.corpus.size, job.corpus.size), np.float32)
+    target = job.recipe.targets[spec.target]
+    for chosen, found in conditional_heatmaps(
+        job.explainer, job.corpus, target, spec.pairs, job.layers, job.batch_size
+    ):
+        check_finite("maps", found, 0)
+        maps[chosen] = found
+        on_maps(len(chosen))
+    pairs = {"pairs": spec.pairs, "target": np.array(spec.target)}
+    return write_block(job.path, spec.index, {**pairs, "heatmaps": maps})
+
+
+def maps_of_blocks(blocks: Mapping[int, Arrays]) -> dict[tuple[int, ...], Maps]:
+    """Return the maps of finished blocks by target, row, layer and channel."""
+    return {
+        (int(block["target"]), *pair): each
+        for block in blocks.values()
+        for pair, each in zip(block["pairs"].tolist(), block["heatmaps"], strict=True)
+    }
+
+
+def reference_tables(
+    rankings: Rankings, layers: Sequence[str], maps: MapsByPlace, size: int
+) -> Arrays:
+    """Lay maps out by target, kind, layer, channel and place.
+
+    Parameters
+    ----------
+    rankings : dict
+        What `rank_references` returns.
+    layers : sequence of str
+        All layers in order.
+    maps : mapping
+        Every map that the rankings want.
+    size : int
+        Side of the board.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Contents of `references.h5` by dataset name.
+    """
+    arrays: Arrays = {}
+    for (target, kind, layer), (rows, scores) in rankings.items():
+        table = np.zeros((*rows.shape, size, size), np.float32)
+        number = layers.index(layer)
+        for channel, place in zip(*np.nonzero(rows >= 0), strict=True):
+            key = (target, int(rows[channel, place]), number, int(channel))
+            table[channel, place] = maps[key]
+        group = f"{target}/{kind}/{layer}"
+        arrays |= {f"{group}/rows": rows, f"{group}/scores": scores}
+        arrays[f"{group}/maps"] = table
+    return arrays

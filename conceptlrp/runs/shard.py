@@ -1,0 +1,147 @@
+"""One shard: rows of a run, computed batch by batch and written.
+
+Pure and idempotent: the bytes of a shard depend on the run's plan and its rows,
+whichever process computes it and however often. Batches are cut on one grid,
+since the last digit of a number can depend on how many positions are explained
+at once.
+
+Shapes use N positions, T targets, C channels and n x n squares.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.lrp import Summary
+from conceptlrp.lrp.summary import as_array
+from conceptlrp.lrp.targets import take_rows
+from conceptlrp.runs.job import Job
+from conceptlrp.runs.rounding import Rounding, check_finite
+from conceptlrp.runs.sampling import mapped_rows
+from conceptlrp.runs.statistics import Integers, add_statistics, batch_statistics
+from conceptlrp.store import Receipt, ShardSpec, write_shard
+
+Arrays = dict[str, NDArray[Any]]
+OnRows = Callable[[int], None]
+
+
+def compute_shard(job: Job, spec: ShardSpec, on_rows: OnRows) -> Receipt:
+    """Explain the positions of a shard and write it.
+
+    Parameters
+    ----------
+    job : Job
+        The run.
+    spec : ShardSpec
+        Which positions.
+    on_rows : callable
+        Told the number of positions after every batch; may raise, and nothing is
+        written then.
+
+    Returns
+    -------
+    Receipt
+        What was written.
+
+    Raises
+    ------
+    NetworkError, RunError
+        For numbers that are not finite, or too large for how they are stored.
+    TargetError
+        For a target that a position does not have.
+    """
+    shard = _Shard(job, spec)
+    for first in range(spec.start, spec.stop, job.batch_size):
+        last = min(first + job.batch_size, spec.stop)
+        shard.explain(first, last)
+        on_rows(last - first)
+    return write_shard(job.path, spec, shard.contents(), rounding=shard.rounding.errors)
+
+
+class _Shard:
+    """A shard being filled: every array is allocated once, by the first batch."""
+
+    def __init__(self, job: Job, spec: ShardSpec) -> None:
+        self.job = job
+        self.spec = spec
+        self.rounding = Rounding(job.plan.dtype)
+        self.mapped = mapped_rows(job.plan, spec.start, spec.stop)
+        self.rows: Arrays = {}
+        self.maps = _empty_maps(job, len(self.mapped))
+        self.statistics: Integers = {}
+
+    def explain(self, first: int, last: int) -> None:
+        """Compute the rows from `first` to before `last`."""
+        job = self.job
+        mapped = self.mapped[(self.mapped >= first) & (self.mapped < last)]
+        streams = job.plan.statistics or len(mapped) == last - first
+        found = self._summarize(np.arange(first, last), conditional=streams)
+        self._keep_rows(found.arrays(), first)
+        if streams:
+            self._keep_statistics(found, first, last)
+            self._keep_maps(found, mapped - first, mapped)
+        elif len(mapped):
+            # Few of the batch: their maps alone cost less than those of all.
+            chosen = self._summarize(mapped, conditional=True)
+            self._keep_maps(chosen, np.arange(len(mapped)), mapped)
+
+    def contents(self) -> Arrays:
+        """Return all datasets of the shard."""
+        contents = {**self.rows, **self.maps, **self.statistics}
+        if self.maps:
+            contents["maps/rows"] = self.mapped
+        return contents
+
+    def _summarize(self, rows: NDArray[np.int64], *, conditional: bool) -> Summary:
+        targets = [take_rows(target, rows) for target in self.job.recipe.targets]
+        return self.job.explainer.summarize(
+            self.job.corpus[rows], targets=targets, conditional=conditional
+        )
+
+    def _keep_rows(self, arrays: Arrays, first: int) -> None:
+        for name, values in arrays.items():
+            if name != "outputs/value" or self.job.has_value:
+                check_finite(name, values, first)
+            stored = self.rounding.store(name, values, first)
+            if name not in self.rows:
+                shape = (len(self.spec), *stored.shape[1:])
+                self.rows[name] = np.empty(shape, stored.dtype)
+            at = first - self.spec.start
+            self.rows[name][at : at + len(stored)] = stored
+
+    def _keep_statistics(self, found: Summary, first: int, last: int) -> None:
+        if self.job.plan.statistics:
+            positions = self.job.corpus[first:last]
+            part = batch_statistics(found.conditional, positions)
+            add_statistics(self.statistics, part)
+
+    def _keep_maps(
+        self, found: Summary, chosen: NDArray[np.int64], mapped: NDArray[np.int64]
+    ) -> None:
+        if len(mapped) == 0:
+            return
+        at = int(np.searchsorted(self.mapped, mapped[0]))
+        rows = slice(at, at + len(mapped))
+        for layer, every in found.conditional.items():
+            maps = as_array(every)[chosen]
+            check_finite(f"maps of layer '{layer}'", maps, int(mapped[0]))
+            stored, scale = self.rounding.store_maps(maps)
+            self.maps[f"layers/{layer}/maps"][rows] = stored
+            if scale is not None:
+                self.maps[f"layers/{layer}/map_scale"][rows] = scale
+
+
+def _empty_maps(job: Job, n_mapped: int) -> Arrays:
+    """Return arrays for the maps of a shard, none where the plan keeps none."""
+    plan, size = job.plan, job.explainer.size
+    maps: Arrays = {}
+    if plan.detail not in ("sample", "all"):
+        return maps
+    for layer, shape in plan.layers.items():
+        board = (n_mapped, len(plan.targets), shape["channels"], size, size)
+        maps[f"layers/{layer}/maps"] = np.empty(board, plan.dtype)
+        if plan.dtype == "float16":
+            maps[f"layers/{layer}/map_scale"] = np.empty(board[:2], np.float32)
+    return maps

@@ -1,0 +1,197 @@
+"""A run as a job array: N jobs that know nothing of each other, then a merge.
+
+Every job computes each N-th shard. The first that comes makes the folder, the
+others find it; none needs the lock, since a shard is written whole and the same
+by whoever writes it.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torch import nn
+from zennit.core import Composite
+
+from conceptlrp.errors import RunError, StoreError
+from conceptlrp.lrp import Explainer, Target
+from conceptlrp.networks import network_digest
+from conceptlrp.othello import Corpus
+from conceptlrp.runs.choice import choose_executor
+from conceptlrp.runs.executors import InProcess
+from conceptlrp.runs.job import Job, Recipe, make_recipe
+from conceptlrp.runs.planning import composite_provenance, same_sample
+from conceptlrp.runs.stages import complete_run, stoppable
+from conceptlrp.runs.watch import OnProgress, Watch
+from conceptlrp.store import (
+    Plan,
+    Store,
+    create_run,
+    finish_run,
+    has_references,
+    open_store,
+    pending,
+    read_plan,
+    run_lock,
+    shards_of,
+)
+from conceptlrp.store.manifest import is_store
+from conceptlrp.store.plan import refuse_other
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_PATIENCE = 60.0
+
+
+def compute_stripe(
+    recipe: Recipe,
+    explainer: Explainer,
+    plan: Plan,
+    corpus: Corpus,
+    stripe: tuple[int, int],
+    watch: Watch,
+) -> None:
+    """Compute every N-th shard that is missing, from the I-th on.
+
+    Parameters
+    ----------
+    recipe, explainer, plan, corpus
+        The run.
+    stripe : (int, int)
+        I and N, I being 1 to N.
+    watch : Watch
+        Told what is done; asked whether to stop.
+    """
+    number, count = stripe
+    if not 1 <= number <= count:
+        msg = f"stripe is {number}/{count}, expected 1/N to N/N"
+        raise ValueError(msg)
+    _join(recipe.path, plan, corpus, watch)
+    mine = shards_of(recipe.path)[number - 1 :: count]
+    missing = set(pending(recipe.path))
+    specs = [spec for spec in mine if spec in missing]
+    total = sum(len(spec) for spec in mine)
+    watch.begin("positions", total, done=total - sum(len(spec) for spec in specs))
+    for _ in InProcess().run(Job(recipe, explainer, corpus), specs, watch):
+        watch.check()
+
+
+def _join(path: str, plan: Plan, corpus: Corpus, watch: Watch) -> None:
+    """Find the folder of a run or make it, whoever of several comes first."""
+    deadline = time.monotonic() + _PATIENCE
+    while not is_store(Path(path)):
+        try:
+            with run_lock(path):
+                if not is_store(Path(path)):
+                    create_run(path, plan, corpus)
+        except StoreError:
+            # Another job of the array is making it.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        watch.check()
+    stored = read_plan(path)
+    refuse_other(path, stored, same_sample(plan, stored))
+
+
+def merge_run(
+    path: str | os.PathLike[str],
+    network: nn.Module | None = None,
+    *,
+    composite: str | Composite | None = None,
+    targets: Sequence[str | Target] | None = None,
+    device: str = "cpu",
+    workers: int | None = None,
+    scheduler: "str | Client | None" = None,
+    on_progress: OnProgress | None = None,
+) -> Store:
+    """Finish a run whose shards the jobs of an array have computed.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the run.
+    network : Module, optional
+        What it is about, for the heatmaps of reference boards; a run that keeps
+        none does without.
+    composite, targets
+        Where the run was not made by names alone.
+    device, workers, scheduler, on_progress
+        As for `attribute_corpus`.
+
+    Returns
+    -------
+    Store
+        The finished store, open for reading.
+
+    Raises
+    ------
+    RunError
+        When shards are missing, or the network is missing or another one.
+    StoreError
+        When the folder is no store, or another run is at work on it.
+    """
+    place = str(Path(path).absolute())
+    watch = Watch(on_progress)
+    with stoppable(place, watch):
+        plan = read_plan(place)
+        with run_lock(place):
+            _check_whole(place)
+            if not has_references(place):
+                job = _job(place, plan, network, composite, targets, device)
+                executor = choose_executor(workers, scheduler)
+                complete_run(job, executor, watch, verify=False)
+            else:
+                finish_run(place)
+        watch.check()
+    return open_store(path)
+
+
+def _check_whole(path: str) -> None:
+    missing, shards = pending(path), shards_of(path)
+    if missing:
+        numbers = ", ".join(str(spec.index) for spec in missing[:8])
+        more = ", ..." if len(missing) > 8 else ""
+        msg = (
+            f"{path}: {len(missing)} of {len(shards)} shards are still to be computed "
+            f"({numbers}{more}); run their jobs again"
+        )
+        raise RunError(msg)
+
+
+def _job(
+    path: str,
+    plan: Plan,
+    network: nn.Module | None,
+    composite: str | Composite | None,
+    targets: Sequence[str | Target] | None,
+    device: str,
+) -> Job:
+    """Make ready what the reference heatmaps need, if it is what the shards had."""
+    if network is None:
+        msg = f"{path}: reference heatmaps are missing; pass the network (--network)"
+        raise RunError(msg)
+    recipe, explainer = make_recipe(
+        path,
+        network,
+        composite or plan.composite["name"],
+        list(plan.layers),
+        targets or plan.targets,
+        dtype=(plan.compute or {})["dtype"],
+        device=device,
+    )
+    found = {
+        "network": network_digest(network),
+        "composite": composite_provenance(explainer)["digest"],
+    }
+    expected = {
+        "network": plan.network["digest"],
+        "composite": plan.composite["digest"],
+    }
+    for what, digest in expected.items():
+        if found[what] != digest:
+            msg = f"{path}: the shards were computed with another {what}"
+            raise RunError(msg)
+    return Job(recipe, explainer)

@@ -1,0 +1,197 @@
+"""What a search asks of positions: priors over the legal actions, and a value.
+
+Shapes use N positions and A = n * n + 1 actions of a board of n x n squares, the last
+being the pass.
+"""
+
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from conceptlrp.networks import (
+    BoardNetwork,
+    board_planes,
+    inference_network,
+    legal_actions,
+)
+
+Boards: TypeAlias = NDArray[np.uint64]
+Float32Array: TypeAlias = NDArray[np.float32]
+
+# The golden ratio's fraction: multiplying by it spreads a word over all 64 bits.
+_MIXER = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Evaluator(Protocol):
+    """What a search asks about positions that are not the end of a game."""
+
+    @property
+    def size(self) -> int:
+        """Board of the positions, 6 or 8."""
+        ...
+
+    def __call__(
+        self, own: Boards, opponent: Boards
+    ) -> tuple[Float32Array, Float32Array]:
+        """Give priors (N, A), which are 0 for illegal actions, and values (N,)."""
+        ...
+
+
+class NetworkEvaluator:
+    """Ask a network, each different position once.
+
+    Parameters
+    ----------
+    network : BoardNetwork
+        It is copied with its batch norms folded, so later changes of its weights do
+        not count.
+    batch_size : int
+        Most positions of a forward pass.
+    remembered : int
+        Evaluations that are kept, rounded down to a power of two; 0 for none. A
+        search finds there what the search of the move before has asked.
+
+    Attributes
+    ----------
+    size : int
+        Board that the network plays on.
+    asked, forwarded : int
+        Positions that were asked about, and that went through the network.
+    """
+
+    def __init__(
+        self,
+        network: BoardNetwork,
+        *,
+        batch_size: int = 512,
+        remembered: int = 1 << 15,
+    ) -> None:
+        self.size = network.size
+        self.asked = self.forwarded = 0
+        self._batch_size = batch_size
+        self._planes = network.planes
+        self._network = inference_network(network)
+        self._device = next(network.parameters()).device
+        self._memory = _Memory(remembered, self.size**2 + 1) if remembered else None
+
+    def __call__(
+        self, own: Boards, opponent: Boards
+    ) -> tuple[Float32Array, Float32Array]:
+        """Give priors and values of N positions.
+
+        Parameters
+        ----------
+        own, opponent : ndarray of uint64, shape (N,)
+            Discs of the player to move and of the other one; a game that is not over.
+
+        Returns
+        -------
+        priors : ndarray of float32, shape (N, A)
+            Softmax over the legal actions; 0 for every other.
+        value : ndarray of float32, shape (N,)
+            Expected outcome for the player to move, -1 to 1.
+        """
+        self.asked += len(own)
+        pairs = np.column_stack([own, opponent])
+        _, first, place = np.unique(
+            pairs, axis=0, return_index=True, return_inverse=True
+        )
+        priors, value = self._different(own[first], opponent[first])
+        return priors[place.ravel()], value[place.ravel()]
+
+    def forget(self) -> None:
+        """Drop all remembered evaluations, so that what follows depends on no past."""
+        if self._memory is not None:
+            self._memory.clear()
+
+    def _different(
+        self, own: Boards, opponent: Boards
+    ) -> tuple[Float32Array, Float32Array]:
+        """Evaluate positions, looking up those that are remembered."""
+        if self._memory is None:
+            return self._forward(own, opponent)
+        priors, value, known = self._memory.find(own, opponent)
+        new = np.flatnonzero(~known)
+        if len(new):
+            priors[new], value[new] = self._forward(own[new], opponent[new])
+            self._memory.keep(own[new], opponent[new], priors[new], value[new])
+        return priors, value
+
+    def _forward(
+        self, own: Boards, opponent: Boards
+    ) -> tuple[Float32Array, Float32Array]:
+        self.forwarded += len(own)
+        planes = board_planes(own, opponent, size=self.size, planes=self._planes)
+        logits, value = _run(self._network, planes, self._batch_size, self._device)
+        legal = legal_actions(own, opponent, size=self.size)
+        return legal_softmax(logits, legal), np.tanh(value)
+
+
+def legal_softmax(logits: Float32Array, legal: NDArray[np.bool_]) -> Float32Array:
+    """Softmax over the legal actions (N, A), 0 elsewhere.
+
+    It equals what alpha-zero-general does, which masks a softmax over all actions
+    and divides by the sum, but stays exact where all of the mass is illegal.
+    """
+    masked = np.where(legal, logits, -np.inf)
+    weights: Float32Array = np.exp(masked - masked.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
+
+
+def _run(
+    network: nn.Module, planes: Float32Array, batch_size: int, device: torch.device
+) -> tuple[Float32Array, Float32Array]:
+    """Run the planes in batches; logits (N, A) and value before tanh (N,)."""
+    batches = torch.split(torch.from_numpy(planes), batch_size)
+    with torch.inference_mode():
+        outputs = [
+            network(batch.to(device, memory_format=torch.channels_last))
+            for batch in batches
+        ]
+        logits, value = (torch.cat(parts) for parts in zip(*outputs, strict=True))
+    return logits.float().cpu().numpy(), value[:, 0].float().cpu().numpy()
+
+
+class _Memory:
+    """A table of evaluations in which each position has one place.
+
+    A newer evaluation takes the place of an older one, which keeps the positions of
+    the searches just made.
+    """
+
+    def __init__(self, entries: int, actions: int) -> None:
+        self._shift = np.uint64(65 - int(entries).bit_length())
+        places = 1 << (int(entries).bit_length() - 1)
+        self._own, self._opponent = np.zeros((2, places), np.uint64)
+        self._priors = np.zeros((places, actions), np.float32)
+        self._value = np.zeros(places, np.float32)
+
+    def clear(self) -> None:
+        # No position has an empty board, so zeros are found by none.
+        self._own[:], self._opponent[:] = 0, 0
+
+    def find(
+        self, own: Boards, opponent: Boards
+    ) -> tuple[Float32Array, Float32Array, NDArray[np.bool_]]:
+        place = self._place(own, opponent)
+        known = (self._own[place] == own) & (self._opponent[place] == opponent)
+        return self._priors[place], self._value[place], known
+
+    def keep(
+        self, own: Boards, opponent: Boards, priors: Float32Array, value: Float32Array
+    ) -> None:
+        place = self._place(own, opponent)
+        # Of two positions with one place in the same batch, the same one must win in
+        # every column.
+        place, last = np.unique(place[::-1], return_index=True)
+        rows = len(own) - 1 - last
+        self._own[place], self._opponent[place] = own[rows], opponent[rows]
+        self._priors[place], self._value[place] = priors[rows], value[rows]
+
+    def _place(self, own: Boards, opponent: Boards) -> NDArray[np.uint64]:
+        mixed = (own * _MIXER ^ opponent) * _MIXER
+        return mixed >> self._shift

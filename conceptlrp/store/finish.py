@@ -1,0 +1,179 @@
+"""The end of a run: what follows from all shards, and the table of all files."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.errors import StoreError
+from conceptlrp.files import write_whole
+from conceptlrp.store.arrays import Arrays, encode_arrays
+from conceptlrp.store.index import encode_index
+from conceptlrp.store.manifest import (
+    COMPLETE,
+    FileEntry,
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
+from conceptlrp.store.open_files import OpenFiles
+from conceptlrp.store.receipts import is_intact, read_receipt
+from conceptlrp.store.schema import (
+    INDEX,
+    REFERENCE_TABLE,
+    REFERENCES,
+    STATISTICS,
+    STATISTICS_TABLE,
+)
+from conceptlrp.store.shard_writer import is_finished
+from conceptlrp.store.shards import Shards
+from conceptlrp.store.writer import load_positions, remove_others
+
+
+def finish_run(
+    path: str | os.PathLike[str], *, references: Arrays | None = None
+) -> Path:
+    """Derive what follows from all shards and declare a store complete.
+
+    It can be called again at any time: the same shards give the same bytes.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the store, all shards of which are written.
+    references : mapping of str to ndarray, optional
+        Tables and maps of the reference boards; those that the store has are kept
+        where none are given.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    StoreError
+        When a shard or the reference boards are missing, or the disk is full.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    files = {manifest.corpus_file: manifest.files[manifest.corpus_file]}
+    files |= _shard_entries(folder, manifest)
+    files |= _references(folder, manifest, references)
+    files |= _statistics(folder, manifest)
+    files |= _index(folder, manifest)
+    done = manifest.with_files(files, state=COMPLETE)
+    write_manifest(folder, done)
+    remove_others(folder, done)
+    return folder
+
+
+def has_references(path: str | os.PathLike[str]) -> bool:
+    """Tell whether the reference boards that a plan asks for are there, intact.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the store.
+
+    Returns
+    -------
+    bool
+        True also where the plan asks for none.
+
+    Raises
+    ------
+    StoreError
+        When there is no store.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    return not manifest.plan.references or _is_listed(folder, manifest, REFERENCES)
+
+
+def write_table(
+    folder: Path, manifest: Manifest, file: str, kind: str, arrays: Arrays
+) -> dict[str, FileEntry]:
+    """Write a derived file and return its entry of the manifest."""
+    dtype = manifest.plan.dtype
+    content = encode_arrays(arrays, kind, codec=manifest.codec, dtype=dtype)
+    return write_derived(folder, file, content)
+
+
+def write_derived(
+    folder: Path, file: str, content: bytes | memoryview
+) -> dict[str, FileEntry]:
+    """Write a file and return its entry of the manifest."""
+    write_whole(folder / file, content, overwrite=True, error=StoreError)
+    digest = hashlib.sha256(content).hexdigest()
+    return {file: FileEntry(len(content), digest)}
+
+
+def _is_listed(folder: Path, manifest: Manifest, file: str) -> bool:
+    entry = manifest.files.get(file)
+    return entry is not None and is_intact(folder, file, entry, verify=True)
+
+
+def _shard_entries(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
+    """Return the entry of every shard, from its receipt where it has one."""
+    specs = manifest.shards()
+    missing = [s.file for s in specs if not is_finished(folder, manifest, s.file)]
+    if missing:
+        msg = (
+            f"{folder}: {missing[0]} is not computed ({len(missing)} of {len(specs)} "
+            "shards are left); go on with 'conceptlrp attribute --resume'"
+        )
+        raise StoreError(msg)
+    receipts = (
+        (s.file, read_receipt(folder, s.file, manifest.plan.fingerprint)) for s in specs
+    )
+    return {f: r.entry if r else manifest.files[f] for f, r in receipts}
+
+
+def _references(
+    folder: Path, manifest: Manifest, arrays: Arrays | None
+) -> dict[str, FileEntry]:
+    if not manifest.plan.references:
+        return {}
+    if arrays is not None:
+        return write_table(folder, manifest, REFERENCES, REFERENCE_TABLE, arrays)
+    if _is_listed(folder, manifest, REFERENCES):
+        return {REFERENCES: manifest.files[REFERENCES]}
+    msg = f"{folder / REFERENCES}: is missing or damaged; the run has to make it"
+    raise StoreError(msg)
+
+
+def _statistics(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
+    """Add up the statistics of all shards."""
+    if not manifest.plan.statistics:
+        return {}
+    shards = Shards(OpenFiles(folder), tuple(manifest.shards()))
+    total: dict[str, NDArray[np.int64]] = {}
+    for spec in shards.specs:
+        with shards.opened(spec.file) as file:
+            for name in file.names():
+                if not name.startswith("statistics/"):
+                    continue
+                found = file.dataset(name)[()]
+                total[name] = _exact_sum(total[name], found) if name in total else found
+    return write_table(folder, manifest, STATISTICS, STATISTICS_TABLE, total)
+
+
+def _index(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
+    corpus = load_positions(folder, manifest)
+    shards = Shards(OpenFiles(folder), tuple(manifest.shards()))
+    content = encode_index(manifest, shards, corpus)
+    return write_derived(folder, INDEX, content)
+
+
+def _exact_sum(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.int64]:
+    """Add integers; a sum beyond their range is an error, not another number."""
+    total: NDArray[np.int64] = one + other
+    # Two summands of one sign whose sum has the other.
+    if (((one ^ total) & (other ^ total)) < 0).any():
+        msg = "is damaged: statistics add up to more than 64 bits can hold"
+        raise StoreError(msg)
+    return total

@@ -1,0 +1,289 @@
+"""The manifest of a store: its plan, its parts and the hash of every file."""
+
+import re
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from conceptlrp.errors import StoreError
+from conceptlrp.files import write_whole
+from conceptlrp.store.plan import Plan
+from conceptlrp.store.schema import (
+    CODECS,
+    ENCODING_TYPE,
+    ENCODING_VERSION,
+    MANIFEST,
+)
+from conceptlrp.store.sealed import read_sealed, seal
+
+RUNNING, COMPLETE = "running", "complete"
+# Names that stay in the folder, on every file system.
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_CORPUS = re.compile(r"corpus-\d{1,9}\.h5")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_MOST_ROWS = 1 << 32
+_MOST_SHARDS = 1 << 18
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """How large a file is and what its bytes are.
+
+    Attributes
+    ----------
+    bytes : int
+        Size.
+    sha256 : str
+        Hash in hexadecimal.
+    rounding : dict of str to float
+        Of a shard: the largest rounding error of each quantity that is stored with
+        fewer digits than it was computed with, relative to the largest value of
+        the same position.
+    """
+
+    bytes: int
+    sha256: str
+    rounding: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ShardSpec:
+    """Which positions a shard holds.
+
+    Attributes
+    ----------
+    index : int
+        Number of the shard.
+    start, stop : int
+        The positions, from `start` to before `stop`.
+    """
+
+    index: int
+    start: int
+    stop: int
+
+    @property
+    def file(self) -> str:
+        """Name of its file."""
+        return f"shard-{self.index:05d}.h5"
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class Part:
+    """Positions that came together: those of the first run, or appended ones.
+
+    Attributes
+    ----------
+    start, stop : int
+        The positions.
+    shard_size : int
+        How they are cut into shards, from `start` on.
+    """
+
+    start: int
+    stop: int
+    shard_size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a store holds and where it came from.
+
+    Attributes
+    ----------
+    plan : Plan
+        What is computed, and with what.
+    state : str
+        "running" until all shards and what is derived from them are there, then
+        "complete".
+    board_size : int
+        Side of the board.
+    codec : str
+        How the arrays are packed: one of `CODECS`.
+    corpus_file : str
+        Name of the file of the positions.
+    parts : tuple of Part
+        The positions in order.
+    files : dict of str to FileEntry
+        Every file that is complete, by name.
+    """
+
+    plan: Plan
+    state: str
+    board_size: int
+    codec: str
+    corpus_file: str
+    parts: tuple[Part, ...]
+    files: dict[str, FileEntry] = field(default_factory=dict)
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """Name, architecture, size and digest of the network."""
+        return self.plan.network
+
+    @property
+    def corpus(self) -> dict[str, Any]:
+        """Digest, number of positions and of games."""
+        return self.plan.corpus
+
+    @property
+    def composite(self) -> dict[str, Any]:
+        """Name of the composite and the rule of every module."""
+        return self.plan.composite
+
+    @property
+    def layers(self) -> dict[str, dict[str, int]]:
+        """Channels, height and width of every layer."""
+        return self.plan.layers
+
+    @property
+    def references(self) -> int:
+        """Reference boards kept for every channel, 0 for none."""
+        return self.plan.references
+
+    @property
+    def rounding(self) -> dict[str, float]:
+        """The largest rounding error of each quantity in any shard."""
+        found: dict[str, float] = {}
+        for entry in self.files.values():
+            for name, error in entry.rounding.items():
+                found[name] = max(error, found.get(name, 0.0))
+        return found
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that computed it."""
+        return self.plan.versions
+
+    @property
+    def command(self) -> str:
+        """The command line or call that made it."""
+        return self.plan.command
+
+    @property
+    def positions(self) -> int:
+        """Number of positions, N."""
+        return self.parts[-1].stop
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run has finished."""
+        return self.state == COMPLETE
+
+    def shards(self) -> list[ShardSpec]:
+        """Return which positions every shard holds, in order."""
+        bounds = [
+            (start, min(start + part.shard_size, part.stop))
+            for part in self.parts
+            for start in range(part.start, part.stop, part.shard_size)
+        ]
+        return [ShardSpec(i, start, stop) for i, (start, stop) in enumerate(bounds)]
+
+    def with_files(self, files: dict[str, FileEntry], **changes: Any) -> "Manifest":
+        """Return the manifest with another table of files, sorted by name."""
+        return replace(self, files=dict(sorted(files.items())), **changes)
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """Return the text of `manifest.json`."""
+    content = asdict(manifest)
+    content["parts"] = [[p.start, p.stop, p.shard_size] for p in manifest.parts]
+    header = {"encoding-type": ENCODING_TYPE, "encoding-version": ENCODING_VERSION}
+    return seal({**header, **content})
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Put a manifest in the place of the one that stands there, if any."""
+    path = folder / MANIFEST
+    write_whole(path, manifest_bytes(manifest), overwrite=True, error=StoreError)
+
+
+def is_store(folder: Path) -> bool:
+    """Tell whether a folder has a manifest."""
+    return (folder / MANIFEST).is_file()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest of a store.
+
+    Raises
+    ------
+    StoreError
+        When the folder is no store, one of another version, or its manifest is
+        damaged.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        msg = f"{folder}: no relevance store here, expected a folder with {MANIFEST}"
+        raise StoreError(msg)
+    content = read_sealed(path, "the manifest of a relevance store")
+    kind, version = (
+        content.pop("encoding-type", None),
+        content.pop("encoding-version", None),
+    )
+    if (kind, version) != (ENCODING_TYPE, ENCODING_VERSION):
+        msg = (
+            f"{path}: {kind} of version {version}, expected {ENCODING_TYPE} of "
+            f"version {ENCODING_VERSION}"
+        )
+        raise StoreError(msg)
+    try:
+        return _parse(content)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        msg = f"{path}: damaged manifest ({error}); compute the store again"
+        raise StoreError(msg) from None
+
+
+def _parse(content: dict[str, Any]) -> Manifest:
+    plan = Plan.from_json(content.pop("plan"))
+    parts = tuple(Part(*part) for part in content.pop("parts"))
+    files = {n: FileEntry(**entry) for n, entry in content.pop("files").items()}
+    manifest = Manifest(plan=plan, parts=parts, files=files, **content)
+    _check_parts(manifest)
+    if not _CORPUS.fullmatch(manifest.corpus_file) or manifest.corpus_file not in files:
+        msg = f"the file of the positions is named {manifest.corpus_file!r}"
+        raise ValueError(msg)
+    for name in files:
+        if not _NAME.fullmatch(name):
+            msg = f"a file is named {name!r}, which is no name of a file in the folder"
+            raise ValueError(msg)
+    for name, entry in files.items():
+        if not isinstance(entry.bytes, int) or not _HASH.fullmatch(entry.sha256):
+            msg = f"'{name}' has {entry.bytes!r} bytes with the hash {entry.sha256!r}"
+            raise ValueError(msg)
+        if not all(isinstance(error, float) for error in entry.rounding.values()):
+            msg = f"'{name}' has rounding errors {entry.rounding!r}"
+            raise ValueError(msg)
+    return manifest
+
+
+def _check_parts(manifest: Manifest) -> None:
+    """Raise `ValueError` unless the parts are all positions, in order."""
+    stop = 0
+    for part in manifest.parts:
+        sizes = (part.start, part.stop, part.shard_size)
+        in_order = part.start == stop < part.stop and part.shard_size > 0
+        if not in_order or not all(type(size) is int for size in sizes):
+            msg = f"a part holds positions {part.start} to {part.stop}"
+            raise ValueError(msg)
+        stop = part.stop
+    expected = manifest.plan.corpus.get("positions")
+    if stop != expected or not 0 < stop < _MOST_ROWS:
+        msg = f"the parts hold {stop} positions, expected {expected}"
+        raise ValueError(msg)
+    shards = sum(-(-(p.stop - p.start) // p.shard_size) for p in manifest.parts)
+    if shards > _MOST_SHARDS:
+        msg = f"there are {shards} shards, expected {_MOST_SHARDS} at most"
+        raise ValueError(msg)
+    known = (
+        ("state", manifest.state, (RUNNING, COMPLETE)),
+        ("board_size", manifest.board_size, (6, 8)),
+        ("codec", manifest.codec, CODECS),
+    )
+    for name, value, expected in known:
+        if value not in expected:
+            msg = f"{name} is {value!r}"
+            raise ValueError(msg)

@@ -1,0 +1,80 @@
+"""HDF5 files kept open, the ones used last, so that queries open them once."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from conceptlrp.errors import StoreError
+from conceptlrp.hdf5 import clear_errors, dataset, dataset_names, open_file
+from conceptlrp.store.arrays import check_kind
+from conceptlrp.store.schema import INDEX, INDEX_TABLE, SHARD
+
+# A chunk of dead channels packs to next to nothing.
+_BEST_RATIO = 4096
+_MOST = 256
+
+
+class OpenFile:
+    """One open file of a store and its datasets that were asked for."""
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self.path = path
+        if path.is_symlink():
+            msg = f"{path}: is refused: it is a link"
+            raise StoreError(msg)
+        with clear_errors(path, StoreError):
+            self._file = open_file(path)
+            check_kind(self._file, kind)
+        self._datasets: dict[str, h5py.Dataset] = {}
+
+    def dataset(self, name: str) -> h5py.Dataset:
+        """Return a dataset that is safe to read."""
+        if name not in self._datasets:
+            found = dataset(self._file, name, best_ratio=_BEST_RATIO)
+            self._datasets[name] = found
+        return self._datasets[name]
+
+    def names(self) -> list[str]:
+        """Return the names of all datasets, sorted."""
+        return dataset_names(self._file)
+
+
+class OpenFiles:
+    """Files of one folder; beyond a number of them the one used longest ago closes.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files lie.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clear()
+
+    def __getitem__(self, name: str) -> OpenFile:
+        # A file that is closed here stays open for those who still read from it.
+        with self._lock:
+            found = self._files.pop(name, None) or self._open(name)
+            self._files[name] = found
+            if len(self._files) > _MOST:
+                del self._files[next(iter(self._files))]
+        return found
+
+    def _open(self, name: str) -> OpenFile:
+        kind = INDEX_TABLE if name == INDEX else SHARD
+        return OpenFile(self.folder / name, kind)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"folder": self.folder}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.folder = state["folder"]
+        self.clear()
+
+    def clear(self) -> None:
+        """Close all files."""
+        self._files: dict[str, OpenFile] = {}
+        self._lock = threading.Lock()

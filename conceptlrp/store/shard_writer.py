@@ -1,0 +1,281 @@
+"""Write shards and blocks of maps, in any process and any order, as often as needed.
+
+Shapes use n positions of a shard, m of them with maps.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.errors import StoreError
+from conceptlrp.files import write_whole
+from conceptlrp.hdf5 import dataset, dataset_names, opened
+from conceptlrp.store.arrays import Arrays, check_kind, encode_arrays
+from conceptlrp.store.manifest import Manifest, ShardSpec, read_manifest
+from conceptlrp.store.receipts import (
+    Receipt,
+    is_intact,
+    read_receipt,
+    receipt_path,
+    write_receipt,
+)
+from conceptlrp.store.schema import BLOCK, SHARD, expected_shapes, stored_type
+
+_BLOCK = re.compile(r"maps-(\d{5,})\.h5")
+
+
+def shards_of(path: str | os.PathLike[str]) -> list[ShardSpec]:
+    """Return which positions every shard of a store holds.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the store.
+
+    Returns
+    -------
+    list of ShardSpec
+        All of them in order, finished or not.
+    """
+    return read_manifest(Path(path)).shards()
+
+
+def pending(path: str | os.PathLike[str], *, verify: bool = False) -> list[ShardSpec]:
+    """Return the shards that are still to be computed, or again.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the store.
+    verify : bool
+        Compare the hash of every finished shard too, which reads all of it.
+
+    Returns
+    -------
+    list of ShardSpec
+        Those without a receipt, missing, of another size or with another hash.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    return [
+        spec
+        for spec in manifest.shards()
+        if not is_finished(folder, manifest, spec.file, verify=verify)
+    ]
+
+
+def is_finished(
+    folder: Path, manifest: Manifest, file: str, *, verify: bool = False
+) -> bool:
+    """Tell whether a shard or block is written and still what it was."""
+    receipt = read_receipt(folder, file, manifest.plan.fingerprint)
+    entry = receipt.entry if receipt else manifest.files.get(file)
+    return entry is not None and is_intact(folder, file, entry, verify=verify)
+
+
+def write_shard(
+    path: str | os.PathLike[str],
+    spec: ShardSpec,
+    arrays: Mapping[str, NDArray[Any]],
+    *,
+    rounding: Mapping[str, float] | None = None,
+) -> Receipt:
+    """Write a shard and then its receipt.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the store.
+    spec : ShardSpec
+        Which positions it holds.
+    arrays : mapping of str to ndarray of shape (n, ...)
+        Contents by dataset name, as the layout says.
+    rounding : mapping of str to float, optional
+        The largest rounding error of each quantity; see `FileEntry`.
+
+    Returns
+    -------
+    Receipt
+        Size and hash. The same arrays give the same bytes, so it does no harm to
+        write a shard twice.
+
+    Raises
+    ------
+    ValueError
+        When an array is missing, of another shape, or not finite.
+    StoreError
+        When the shard cannot be written.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    _check_arrays(manifest, spec, arrays)
+    return _write(folder, manifest, spec.file, SHARD, arrays, rounding)
+
+
+def write_block(
+    path: str | os.PathLike[str], number: int, arrays: Mapping[str, NDArray[Any]]
+) -> Receipt:
+    """Write a block of maps of reference boards and then its receipt.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the store.
+    number : int
+        Number of the block, from 0.
+    arrays : mapping of str to ndarray
+        Contents by dataset name.
+
+    Returns
+    -------
+    Receipt
+        Size and hash.
+
+    Raises
+    ------
+    StoreError
+        When the block cannot be written.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    return _write(folder, manifest, block_file(number), BLOCK, arrays)
+
+
+def pending_blocks(path: str | os.PathLike[str], n: int) -> list[int]:
+    """Return which of n blocks of maps are still to be computed, or again.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the store.
+    n : int
+        How many blocks there are in all.
+
+    Returns
+    -------
+    list of int
+        Their numbers; the hash of every finished block was compared.
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    return [
+        number
+        for number in range(n)
+        if not is_finished(folder, manifest, block_file(number), verify=True)
+    ]
+
+
+def read_blocks(
+    path: str | os.PathLike[str],
+) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
+    """Read the blocks of maps one after the other.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the store.
+
+    Yields
+    ------
+    int
+        Number of the block.
+    dict of str to ndarray
+        Its contents by dataset name.
+
+    Raises
+    ------
+    StoreError
+        When a block is damaged.
+    """
+    for file in block_files(Path(path)):
+        with opened(Path(path) / file, StoreError) as opened_file:
+            check_kind(opened_file, BLOCK)
+            names = dataset_names(opened_file)
+            arrays = {name: dataset(opened_file, name)[()] for name in names}
+        yield int(Path(file).stem.rpartition("-")[2]), arrays
+
+
+def block_file(number: int) -> str:
+    """Name of the file of a block of maps."""
+    return f"maps-{number:05d}.h5"
+
+
+def block_files(folder: Path) -> list[str]:
+    """Return the names of all blocks of maps in a folder, in order."""
+    found = [p.name for p in folder.iterdir() if _BLOCK.fullmatch(p.name)]
+    return sorted(found, key=lambda name: (len(name), name))
+
+
+def _write(
+    folder: Path,
+    manifest: Manifest,
+    file: str,
+    kind: str,
+    arrays: Arrays,
+    rounding: Mapping[str, float] | None = None,
+) -> Receipt:
+    plan = manifest.plan
+    content = encode_arrays(arrays, kind, codec=manifest.codec, dtype=plan.dtype)
+    digest = hashlib.sha256(content).hexdigest()
+    receipt = Receipt(
+        file, len(content), digest, plan.fingerprint, dict(rounding or {})
+    )
+    # A receipt must never speak of other bytes than those beside it.
+    if read_receipt(folder, file, plan.fingerprint) != receipt:
+        receipt_path(folder, file).unlink(missing_ok=True)
+    if (folder / file).is_dir() and not (folder / file).is_symlink():
+        _remove_folder(folder / file)
+    write_whole(folder / file, content, overwrite=True, error=StoreError)
+    write_receipt(folder, receipt)
+    return receipt
+
+
+def _remove_folder(path: Path) -> None:
+    """Remove an empty folder that stands in the place of a file."""
+    try:
+        path.rmdir()
+    except OSError as error:
+        msg = f"{path}: is a folder with something in it, expected a file; move it away"
+        raise StoreError(msg) from error
+
+
+def _check_arrays(manifest: Manifest, spec: ShardSpec, arrays: Arrays) -> None:
+    """Raise `ValueError` unless the arrays are those of a shard of the plan."""
+    rows = arrays.get("maps/rows")
+    m = None if rows is None else len(rows)
+    shapes = expected_shapes(manifest.plan, manifest.board_size, len(spec), m)
+    for name, shape in shapes.items():
+        found = np.shape(arrays[name]) if name in arrays else None
+        if found is None or not fits(found, shape):
+            msg = f"{spec.file}: {name} has the shape {found}, expected {shape}"
+            raise ValueError(msg)
+    for name, array in arrays.items():
+        # A network without a value head has no value.
+        if name != "outputs/value" and not _is_finite(name, array, manifest):
+            msg = (
+                f"{spec.file}: {name} holds numbers that are not finite in "
+                f"{manifest.plan.dtype}; check the network, or keep float32"
+            )
+            raise ValueError(msg)
+
+
+def fits(found: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:
+    """Tell whether a shape is the expected one, None standing for any length."""
+    return len(found) == len(shape) and all(
+        wanted is None or wanted == length
+        for length, wanted in zip(found, shape, strict=True)
+    )
+
+
+def _is_finite(name: str, array: NDArray[Any], manifest: Manifest) -> bool:
+    if array.dtype.kind != "f" or not array.size:
+        return True
+    largest = max(abs(float(array.min())), abs(float(array.max())))
+    limit = np.finfo(stored_type(name, array.dtype, manifest.plan.dtype)).max
+    return largest <= float(limit)

@@ -1,0 +1,182 @@
+"""The best rows of every channel, found in one pass over a store.
+
+Shapes use N positions, B of them in a block, C channels, k best rows and G games.
+A score and its row are packed into one number, so that equal scores come in the
+order of their rows and the best of a block are found by comparing numbers.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.store.shards import Shards
+
+Keys = NDArray[np.uint64]
+Scores = NDArray[np.float32]
+_ROW = np.uint64(0xFFFFFFFF)
+_SIGN = np.uint32(1 << 31)
+_BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class ChannelRanking:
+    """The best rows of every channel of a layer, best first.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (C, k)
+        Rows of the store, -1 where there are fewer than k.
+    scores : ndarray of shape (C, k)
+        Score of each, 0 where there is none.
+    """
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+
+class RunningTop:
+    """The k best rows of every channel, so far.
+
+    Parameters
+    ----------
+    n_channels, k : int
+        C and k.
+    lowest : bool
+        Whether low scores are the best.
+    games : ndarray of shape (N,), optional
+        Game of every row, where only the best row of a game counts.
+    """
+
+    def __init__(
+        self,
+        n_channels: int,
+        k: int,
+        *,
+        lowest: bool = False,
+        games: NDArray[np.integer[Any]] | None = None,
+    ) -> None:
+        self.k, self.lowest, self.games = k, lowest, games
+        # Best first; 0 is the key of no row.
+        self._keys = np.zeros((k, n_channels), np.uint64)
+        self._limit = np.full(n_channels, -np.inf, np.float32)
+
+    def add(self, first: int, scores: Scores) -> None:
+        """Take in a block; blocks come in the order of their rows.
+
+        Parameters
+        ----------
+        first : int
+            Row of the first score.
+        scores : ndarray of shape (B, C)
+            Finite numbers.
+        """
+        signed = -scores if self.lowest else scores
+        # An equal score comes later, so it is no better.
+        better = signed > self._limit
+        columns = np.flatnonzero(better.any(0))
+        if not len(columns) or not self.k:
+            return
+        rows = np.flatnonzero(better[:, columns].any(1))
+        keys = _keys(signed[rows[:, None], columns], first + rows)
+        if self.games is not None:
+            keys = _best_of_game(keys, self.games[first + rows])
+        if len(keys) > self.k:
+            keys = np.partition(keys, len(keys) - self.k, axis=0)[-self.k :]
+        former = self._keys[:, columns]
+        if self.games is not None:
+            _drop_repeated(former, keys, self.games)
+        merged = np.sort(np.concatenate([former, keys]), axis=0)[::-1][: self.k]
+        self._keys[:, columns] = merged
+        last = merged[-1]
+        self._limit[columns] = np.where(last > 0, _scores(last), -np.inf)
+
+    def result(self) -> ChannelRanking:
+        """Return the best rows of all blocks so far."""
+        keys = self._keys.T
+        found = _scores(keys)
+        signed = np.negative(found) if self.lowest else found
+        return ChannelRanking(
+            rows=np.where(keys > 0, _rows(keys), -1),
+            # Adding 0 makes 0 of -0.
+            scores=np.where(keys > 0, signed + np.float32(0), np.float32(0)),
+        )
+
+
+def score_blocks(
+    shards: Shards, layer: str, by: str, target: int
+) -> Iterator[tuple[int, Scores]]:
+    """Read one score of all channels, some thousand rows at a time.
+
+    Parameters
+    ----------
+    shards : Shards
+        What is read.
+    layer : str
+        Name of the layer.
+    by : str
+        One of `CHANNEL_SCORES`.
+    target : int
+        Index of the target.
+
+    Yields
+    ------
+    int
+        First row of the block.
+    ndarray of shape (B, C)
+        The scores.
+    """
+    quantity = "relevance" if by in ("share", "relevance") else by
+    index = (target,) if quantity == "relevance" else ()
+    blocks = shards.blocks(f"layers/{layer}/{quantity}", index)
+    norms = shards.blocks(f"layers/{layer}/norm", (target,)) if by == "share" else None
+    for first, whole in blocks:
+        norm = next(norms)[1] if norms is not None else None
+        for start in range(0, len(whole), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            block = whole[rows].astype(np.float32, copy=False)
+            yield first + start, block if norm is None else share_of(block, norm[rows])
+
+
+def share_of(relevance: Scores, norm: Scores) -> Scores:
+    """Return relevance as a share of the layer's: over its magnitude plus 1e-10."""
+    share: Scores = np.divide(relevance, norm[:, None] + 1e-10, dtype=np.float32)
+    return share
+
+
+def _keys(signed: Scores, rows: NDArray[np.int64]) -> Keys:
+    """Pack scores and rows so that a better one is a larger number."""
+    bits = (signed + np.float32(0)).view(np.uint32)
+    ordered = np.where(bits & _SIGN, ~bits, bits | _SIGN).astype(np.uint64)
+    return (ordered << np.uint64(32)) | (_ROW - rows.astype(np.uint64))[:, None]
+
+
+def _rows(keys: Keys) -> NDArray[np.int64]:
+    return (_ROW - (keys & _ROW)).astype(np.int64)
+
+
+def _scores(keys: Keys) -> Scores:
+    ordered = (keys >> np.uint64(32)).astype(np.uint32)
+    bits = np.where(ordered & _SIGN, ordered ^ _SIGN, ~ordered)
+    found: Scores = bits.view(np.float32)
+    return found
+
+
+def _best_of_game(keys: Keys, games: NDArray[np.integer[Any]]) -> Keys:
+    """Keep the largest key of every game and channel."""
+    order = np.argsort(games, kind="stable")
+    starts = np.flatnonzero(np.diff(games[order], prepend=games[order[0]] - 1))
+    best: Keys = np.maximum.reduceat(keys[order], starts, axis=0)
+    return best
+
+
+def _drop_repeated(former: Keys, keys: Keys, games: NDArray[np.integer[Any]]) -> None:
+    """Set the smaller of two keys of one game and channel to 0, in place."""
+    known = np.where(former > 0, games[np.where(former > 0, _rows(former), 0)], -1)
+    new = games[_rows(keys)]
+    i, j, c = np.nonzero(new[:, None] == known[None])
+    is_worse = keys[i, c] < former[j, c]
+    keys[i[is_worse], c[is_worse]] = 0
+    former[j[~is_worse], c[~is_worse]] = 0

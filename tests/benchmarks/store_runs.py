@@ -1,0 +1,196 @@
+"""Runs over a corpus: speed, memory, size, growth, workers, and kills.
+
+Usage: ``python tests/benchmarks/store_runs.py [--quick] [--kills] [--json FILE]``.
+Positions are those of the games of the WTHOR database, explained by the network
+that ships. ``--kills`` kills runs instead of timing them.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+# As a script this file sees its own folder alone, not the tests beside it.
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.benchmarks.kills import Outcome, killed_run, killed_workers
+from tests.benchmarks.one_run import real_positions
+from tests.benchmarks.report import Row, as_table, machine, write_json
+
+_NETWORK = "64 channels, shipped, 4 layers, sums"
+_KILLS = "64 channels, shipped, killed"
+_SUMS = {"detail": "sums"}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured.
+
+    Attributes
+    ----------
+    few, many : int
+        Positions of the two runs that are compared.
+    shared : int
+        Positions that one worker and two workers explain.
+    rounds : int
+        How often each of those runs.
+    killed : int
+        Positions of a run that is killed.
+    kills, worker_kills : int
+        How often a run is killed, and a worker of a cluster.
+    """
+
+    few: int = 30_000
+    many: int = 300_000
+    shared: int = 30_000
+    rounds: int = 2
+    killed: int = 1_500
+    kills: int = 100
+    worker_kills: int = 25
+
+
+_QUICK = Sizes(2_000, 8_000, 6_000, 1, 500, 5, 2)
+
+
+def run_rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
+    """Compare a small and a large run, each in a process of its own."""
+    few = _run(folder, sizes.few, _SUMS)
+    many = _run(folder, sizes.many, _SUMS)
+    rates = [found["positions"] / found["seconds"] for found in (many, few)]
+    against = f"{sizes.many:,} positions against {sizes.few:,}"
+    yield Row(
+        _NETWORK,
+        "positions a second",
+        against,
+        f"{rates[0]:,.0f}/s",
+        f"{rates[1]:,.0f}/s",
+        ratio=rates[1] / rates[0],
+        goal=1.1,
+        at_most=True,
+        note=f"growth; {many['seconds']:.0f} s, one thread",
+    )
+    yield Row(
+        _NETWORK,
+        "share of time in the store",
+        against,
+        f"{100 * many['store'] / many['seconds']:.1f} %",
+        f"{100 * few['store'] / few['seconds']:.1f} %",
+        ratio=many["store"] / many["seconds"],
+        goal=0.1,
+        at_most=True,
+        unit="",
+    )
+    yield Row(
+        _NETWORK,
+        "most memory",
+        against,
+        f"{many['memory']:,.0f} MiB",
+        f"{few['memory']:,.0f} MiB",
+        ratio=many["memory"] / few["memory"],
+        goal=1.1,
+        at_most=True,
+        note="below 2,048 MiB: " + ("yes" if many["memory"] < 2048 else "no"),
+    )
+    size = many["bytes"] / many["positions"]
+    yield Row(
+        _NETWORK,
+        "bytes a position",
+        "layers",
+        f"{size:,.0f} B",
+        f"{size / many['layers']:,.0f} B a layer",
+    )
+
+
+def worker_rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
+    """Let one worker and two explain the same, in turn."""
+    rates: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(sizes.rounds):
+        for workers, found in rates.items():
+            options = {**_SUMS, "workers": workers, "shard_size": 512}
+            found.append(_run(folder, sizes.shared, options)["rate"])
+    one, two = max(rates[1]), max(rates[2])
+    yield Row(
+        _NETWORK,
+        "two workers",
+        "one worker",
+        f"{two:,.0f}/s",
+        f"{one:,.0f}/s",
+        ratio=two / one,
+        goal=1.8,
+        note="once they have started",
+    )
+
+
+def kill_rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
+    """Kill runs, and workers of a cluster."""
+    corpus = real_positions(sizes.killed)
+    for name in ("runs", "workers"):
+        (folder / name).mkdir()
+    yield _kill_row(
+        "SIGKILL of a run", killed_run(corpus, folder / "runs", sizes.kills)
+    )
+    yield _kill_row(
+        "SIGKILL of a Dask worker",
+        killed_workers(corpus, folder / "workers", sizes.worker_kills),
+    )
+
+
+def _kill_row(what: str, outcome: Outcome) -> Row:
+    return Row(
+        _KILLS,
+        what,
+        "an uninterrupted run",
+        f"{outcome.kills} kills",
+        f"{outcome.lost} shards lost",
+        ratio=float(outcome.lost + (not outcome.same)),
+        goal=0,
+        at_most=True,
+        unit="",
+        note=f"final bytes equal: {outcome.same}; {outcome.seconds:.0f} s",
+    )
+
+
+def _run(folder: Path, n: int, options: dict[str, Any]) -> dict[str, float]:
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        command = [
+            sys.executable,
+            str(Path(__file__).with_name("one_run.py")),
+            *(str(Path(place) / "run.crp"), str(n), json.dumps(options)),
+        ]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def main() -> None:
+    """Parse the command line, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small, goals of no use")
+    parser.add_argument("--kills", action="store_true", help="kill runs instead")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write it there too")
+    options = parser.parse_args()
+    sizes = _QUICK if options.quick else Sizes()
+    progress, rows = Console(stderr=True, log_path=False), []
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        measured = [kill_rows] if options.kills else [worker_rows, run_rows]
+        for measure in measured:
+            for row in measure(sizes, folder):
+                progress.log(row.what, row.ours, row.theirs, row.ratio, row.note)
+                rows.append(row)
+    console = Console()
+    console.print(", ".join(f"{name} {value}" for name, value in machine().items()))
+    console.print(as_table(rows))
+    if options.json is not None:
+        write_json(rows, machine(), options.json)
+
+
+if __name__ == "__main__":
+    main()

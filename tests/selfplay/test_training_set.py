@@ -1,0 +1,149 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from conceptlrp.networks import ResidualTower, actions_of_squares
+from conceptlrp.othello import NO_MOVE, Corpus, Games
+from conceptlrp.selfplay import (
+    NetworkEvaluator,
+    RandomPlayer,
+    SearchOptions,
+    SelfPlayGames,
+    SelfPlayOptions,
+    TrainingSet,
+    play_games,
+    self_play,
+)
+
+BOARDS = np.array([3, 12], dtype=np.uint64)
+
+
+def test_a_corpus_teaches_the_moves_played_and_the_outcomes(
+    random_corpus: Corpus,
+) -> None:
+    examples = TrainingSet.from_corpus(random_corpus)
+
+    np.testing.assert_array_equal(examples.own, random_corpus.own)
+    actions = actions_of_squares(random_corpus.played)
+    np.testing.assert_array_equal(examples.policy, actions)
+    np.testing.assert_array_equal(examples.outcome, random_corpus.outcome)
+
+
+def test_visits_become_probabilities() -> None:
+    visits = np.zeros((2, 65))
+    visits[0, [3, 5]] = 1, 3
+    visits[1, 64] = 8
+
+    examples = TrainingSet.from_visits(BOARDS, BOARDS << 8, visits, [1, -0.5])
+
+    np.testing.assert_array_equal(examples.policy[0, [3, 5]], [0.25, 0.75])
+    assert examples.policy[1, 64] == 1
+    assert examples.outcome.tolist() == [1, -0.5]
+
+
+def test_a_position_without_visits_is_refused() -> None:
+    with pytest.raises(ValueError, match="a position has no visit"):
+        TrainingSet.from_visits(BOARDS, BOARDS, np.zeros((2, 65)), [1, 1])
+
+
+def test_a_position_without_its_move_is_refused(random_corpus: Corpus) -> None:
+    unknown = replace(random_corpus, played=np.full(len(random_corpus), NO_MOVE))
+
+    with pytest.raises(ValueError, match="come without the move played"):
+        TrainingSet.from_corpus(unknown)
+
+
+WRONG = {
+    "outcome of another length": ([0, 1], [1.0], r"outcome has shape \(1,\)"),
+    "too few actions": (np.eye(37)[:2], [1, 1], r"policy has shape \(2, 37\)"),
+    "no action": ([0, 65], [1, 1], "policy of row 1 is 65, expected an action"),
+    "an action beyond a byte": ([256, 0], [1, 1], "policy of row 0 .* expected"),
+    "more than all": (np.ones((2, 65)), [1, 1], "probabilities that add up to 1"),
+    "nan": (np.full((2, 65), np.nan), [1, 1], "probabilities that add up to 1"),
+}
+
+
+@pytest.mark.parametrize(("policy", "outcome", "message"), WRONG.values(), ids=WRONG)
+def test_examples_that_cannot_be_are_refused(
+    policy: object, outcome: list[float], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrainingSet(BOARDS, BOARDS << 8, policy, outcome)
+
+
+def test_actions_joined_with_probabilities_become_probabilities() -> None:
+    certain = TrainingSet(BOARDS, BOARDS, [3, 64], [1, 1])
+    spread = TrainingSet(BOARDS, BOARDS, np.full((2, 65), 1 / 65), [0, 0])
+
+    joined = TrainingSet.concatenate([certain, spread])
+
+    assert joined.policy.shape == (4, 65)
+    assert joined.policy.argmax(axis=1)[:2].tolist() == [3, 64]
+    assert TrainingSet.concatenate([certain, certain]).policy.ndim == 1
+
+
+def test_examples_of_two_sizes_do_not_join() -> None:
+    parts = [TrainingSet(BOARDS, BOARDS, [3, 4], [1, 1], n) for n in (6, 8)]
+
+    with pytest.raises(ValueError, match=r"boards of sizes \[6, 8\], expected one"):
+        TrainingSet.concatenate(parts)
+
+
+def test_the_digest_tells_targets_apart(random_corpus: Corpus) -> None:
+    examples = TrainingSet.from_corpus(random_corpus)
+
+    same = TrainingSet.from_corpus(random_corpus)
+    outcome = -examples.outcome
+    other = TrainingSet(examples.own, examples.opponent, examples.policy, outcome, 8)
+
+    assert examples.digest == same.digest != other.digest
+    assert examples[:-1].digest != examples.digest
+
+
+def test_unfinished_games_have_no_outcome() -> None:
+    moves = play_games(RandomPlayer(), RandomPlayer(), n=2, seed=0).moves.copy()
+    moves[:, 20:] = NO_MOVE
+
+    examples = TrainingSet.from_corpus(Corpus.from_games(Games.from_moves(moves)))
+
+    assert np.isnan(examples.outcome).all()
+
+
+@pytest.fixture(scope="module")
+def played() -> SelfPlayGames:
+    torch.manual_seed(0)
+    network = ResidualTower(channels=2, blocks=1, size=6, value_units=4)
+    options = SelfPlayOptions(search=SearchOptions(simulations=5), opening_plies=3)
+    return self_play(NetworkEvaluator(network), 4, options=options)
+
+
+def test_self_play_teaches_what_was_searched(played: SelfPlayGames) -> None:
+    learned = TrainingSet.from_self_play(played)
+
+    searched = played.corpus.ply >= 3
+    assert len(learned) == searched.sum()
+    np.testing.assert_array_equal(learned.own, played.corpus.own[searched])
+    np.testing.assert_allclose(learned.policy * 5, played.visits[searched], rtol=1e-6)
+    np.testing.assert_array_equal(learned.outcome, played.corpus.outcome[searched])
+
+
+def test_the_value_of_the_search_can_be_mixed_in(played: SelfPlayGames) -> None:
+    none, half, all_ = (
+        TrainingSet.from_self_play(played, value_share=share).outcome
+        for share in (0, 0.5, 1)
+    )
+
+    value = played.value[played.corpus.ply >= 3]
+    np.testing.assert_allclose(all_, value, rtol=1e-6)
+    np.testing.assert_allclose(half, (none + all_) / 2, rtol=1e-5, atol=1e-7)
+
+
+def test_self_play_without_search_has_no_visits_to_teach(played: SelfPlayGames) -> None:
+    silent = SelfPlayGames(played.games, played.visits * 0, played.value)
+
+    with pytest.raises(ValueError, match="no position was searched"):
+        TrainingSet.from_self_play(silent)
+    with pytest.raises(ValueError, match="value_share is 2, expected a number from"):
+        TrainingSet.from_self_play(played, value_share=2)
