@@ -15,21 +15,28 @@ def top(
     channel: Annotated[int, typer.Option(help="Number of the channel.")],
     k: Annotated[int, typer.Option("-k", min=1, help="How many boards.")] = 8,
     by: Annotated[
-        str, typer.Option(help="share, relevance, activation or peak.")
+        str,
+        typer.Option(help="share, relevance, positive, absolute, activation or peak."),
     ] = "share",
     target: Target = None,
     lowest: Annotated[bool, typer.Option("--lowest", help="Lowest first.")] = False,
     all_games: Annotated[
         bool, typer.Option("--all-games", help="Several boards of one game too.")
     ] = False,
+    apart: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Squares on which any two boards differ, however turned."
+        ),
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the reference boards of a channel."""
     from conceptlrp.atlas import reference_table
-    from conceptlrp.reference import reference_boards
-    from conceptlrp.store import CHANNEL_SCORES, open_store
+    from conceptlrp.reference import REFERENCE_SCORES, reference_boards
+    from conceptlrp.store import open_store
 
-    check_choice("--by", by, CHANNEL_SCORES)
+    check_choice("--by", by, REFERENCE_SCORES)
     boards = reference_boards(
         open_store(store),
         layer,
@@ -38,6 +45,7 @@ def top(
         by=by,
         lowest=lowest,
         one_per_game=not all_games,
+        min_distance=apart,
         target=target or 0,
     )
     if as_json:

@@ -13,7 +13,8 @@ from conceptlrp.clustering.clustering_file import (
 from conceptlrp.clustering.description import ClusterDescription, describe_clusters
 from conceptlrp.clustering.directions import ConceptDirections, concept_directions
 from conceptlrp.clustering.enrichment import Enrichment, label_enrichment
-from conceptlrp.clustering.features import relevance_features
+from conceptlrp.clustering.estimators import ESTIMATORS
+from conceptlrp.clustering.features import FEATURES, relevance_features
 from conceptlrp.clustering.markers import Markers
 from conceptlrp.clustering.positions import cluster_positions, position_features
 from conceptlrp.clustering.prototypes import Deviation, Prototypes, fit_prototypes
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from conceptlrp.clustering.landmarks import LandmarkSpectral
 
 __all__ = [
+    "ESTIMATORS",
+    "FEATURES",
     "ChannelClustering",
     "ClusterChoice",
     "ClusterDescription",
