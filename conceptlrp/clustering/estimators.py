@@ -96,7 +96,7 @@ def _density_landmarks(seed: int, n_landmarks: int = 5000) -> Any:
 
     from conceptlrp.clustering.landmark_clustering import LandmarkClustering
 
-    # "brute" holds the distances of the landmarks, 200 MB, and is ten times as
+    # "brute" holds the distances of the landmarks, 200 MB, and is six times as
     # quick as a tree in as many dimensions as there are channels.
     density = HDBSCAN(
         min_cluster_size=n_landmarks // 100,

@@ -18,7 +18,8 @@ from conceptlrp.lrp import (
     to_networkx,
 )
 from conceptlrp.lrp.mean_graph import Flow
-from tests.lrp.conftest import random_corpus
+from conceptlrp.networks import ResidualTower
+from tests.lrp.conftest import random_corpus, randomize
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,25 @@ def test_batches_change_nothing_beyond_rounding(explainer, positions, graph):
 
     for pair, flow in graph.edges.items():
         np.testing.assert_allclose(other.edges[pair].signed, flow.signed, atol=1e-12)
+
+
+def test_what_a_tower_sends_along_skip_connections_is_in_the_graph(positions):
+    tower = randomize(ResidualTower(channels=4, blocks=2, value_units=8))
+    explainer = Explainer(tower, composite="epsilon", dtype="float64")
+
+    found = mean_concept_graph(explainer, positions, targets=["played", "value"])
+
+    assert found.top_layers == ("policy_head.conv", "value_head.conv")
+    assert found.below("tower.1.relu2") == ("tower.1.conv2", "tower.0.relu2")
+    for layer in explainer.layers:
+        uppers = [up for up, low in found.edges if low == layer]
+        arrived = sum(found.edges[up, layer].signed.sum(axis=1) for up in uppers)
+        if uppers:
+            np.testing.assert_allclose(arrived, found.nodes[layer].signed, atol=1e-10)
+    assert not found.target_shares("played")["value_head.conv"].any()
+    best = strongest_paths(found, 1, target="value")[0]
+    assert best.nodes[0][0] == "value_head.conv"
+    assert best.nodes[-1][0] == "stem.conv"
 
 
 LINE = (("a", "b", "c"), [("b", "a"), ("c", "b")])
