@@ -3,6 +3,7 @@ import pytest
 from sklearn.cluster import DBSCAN, HDBSCAN, AgglomerativeClustering
 from sklearn.datasets import make_moons
 from sklearn.metrics import adjusted_rand_score
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from conceptlrp.clustering import LandmarkClustering
 from conceptlrp.clustering.estimators import make_estimator
@@ -80,6 +81,14 @@ def test_labels_depend_on_the_seed_and_not_on_batches(name):
     np.testing.assert_array_equal(again.fit_predict(points), labels)
     parts = [model.predict(points[start : start + 7]) for start in range(0, 3000, 7)]
     np.testing.assert_array_equal(np.concatenate(parts), labels)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_it_is_a_scikit_learn_estimator():
+    model = LandmarkClustering(AgglomerativeClustering(3))
+
+    for estimator, check in estimator_checks_generator(model, legacy=False):
+        check(estimator)
 
 
 def test_a_parameter_out_of_range_is_named():
