@@ -15,7 +15,8 @@
     ├── TargetError (ValueError)        an output that cannot be a target
     ├── ClusteringError (ValueError)    positions that cannot be clustered
     ├── RunError (RuntimeError)         a run over a corpus that could not be finished
-    └── TrainingError (ValueError)      a training that cannot go on
+    ├── TrainingError (ValueError)      a training that cannot go on
+    └── EngineError (RuntimeError)      a game engine that fails or breaks the rules
 
 Messages are lower case, without a full stop: what was found, what was
 expected, what to do. The command line prints one as a single line.
@@ -84,3 +85,7 @@ class RunError(ConceptLRPError, RuntimeError):
 
 class TrainingError(ConceptLRPError, ValueError):
     """A training that cannot go on: its loss is nan, or it was begun otherwise."""
+
+
+class EngineError(ConceptLRPError, RuntimeError):
+    """A game engine that cannot be started, ends, hangs, or breaks the rules."""

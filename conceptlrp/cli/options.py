@@ -28,7 +28,8 @@ Target = Annotated[
     str | None, typer.Option(help="Explained output; the store's first by default.")
 ]
 GamePaths = Annotated[
-    list[Path], typer.Argument(help="Game files (.wtb or .txt).", readable=False)
+    list[Path],
+    typer.Argument(help="Game files: .wtb, .txt, .ggf, .gam, .jsonl.", readable=False),
 ]
 BoardSize = Annotated[int, typer.Option(help="Side of the board, 6 or 8.")]
 StorePath = Annotated[

@@ -7,11 +7,13 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from conceptlrp import __version__
+from conceptlrp.cli.arena import arena
 from conceptlrp.cli.concepts import atlas, cluster, demo
 from conceptlrp.cli.games import corpus
 from conceptlrp.cli.relevance import attribute, merge
 from conceptlrp.cli.selfplay import selfplay
 from conceptlrp.cli.stores import top
+from conceptlrp.cli.strength import strength
 from conceptlrp.cli.train import train
 from conceptlrp.errors import ConceptLRPError
 
@@ -73,9 +75,8 @@ def _root(
         typer.echo(f"conceptlrp {__version__}")
 
 
-for _verb in (
-    *(corpus, train, selfplay),
-    *(attribute, merge, top),
-    *(cluster, atlas, demo),
-):
+_GAMES = (corpus, train, selfplay, arena, strength)
+_STORES = (attribute, merge, top)
+_CONCEPTS = (cluster, atlas, demo)
+for _verb in (*_GAMES, *_STORES, *_CONCEPTS):
     app.command()(_verb)

@@ -34,6 +34,7 @@ from conceptlrp.networks.weights import check_architecture, load_weights
 
 FORMAT = "conceptlrp-network"
 ENCODING_VERSION = "1"
+_LARGEST_HEADER = 1 << 24
 
 
 def load_network(path: str | os.PathLike[str]) -> BoardNetwork:
@@ -140,6 +141,7 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
         If the file is not ours, damaged, or of another encoding version.
     """
     file = Path(path)
+    _check_header_size(file)
     try:
         with safe_open(file, framework="pt") as opened:
             header = dict(opened.metadata() or {})
@@ -176,6 +178,19 @@ def network_digest(network: nn.Module) -> str:
         64 hexadecimal digits.
     """
     return _digest(_rounded(network, torch.float32))
+
+
+def _check_header_size(file: Path) -> None:
+    """Refuse a header that would take long to parse; it begins with its length."""
+    try:
+        with file.open("rb") as opened:
+            size = int.from_bytes(opened.read(8), "little")
+    except OSError as error:
+        message = f"{file}: cannot be read: {(error.strerror or str(error)).lower()}"
+        raise CheckpointError(message) from error
+    if _LARGEST_HEADER < size <= file.stat().st_size:
+        message = f"{file}: header of {size} bytes, expected {_LARGEST_HEADER} at most"
+        raise CheckpointError(message)
 
 
 def _check_header(header: dict[str, Any], file: Path) -> None:

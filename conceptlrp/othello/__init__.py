@@ -21,6 +21,7 @@ from conceptlrp.othello.boards import corpus_of_boards, corpus_of_positions
 from conceptlrp.othello.corpus import Corpus
 from conceptlrp.othello.game_file import GameFile
 from conceptlrp.othello.game_lines import read_game_lines
+from conceptlrp.othello.game_records import read_ggf, read_logistello
 from conceptlrp.othello.games import Games, judge
 from conceptlrp.othello.notation import (
     parse_square,
@@ -72,6 +73,8 @@ __all__ = [
     "perft",
     "play",
     "read_game_lines",
+    "read_ggf",
+    "read_logistello",
     "read_names",
     "read_transcripts",
     "read_wthor",

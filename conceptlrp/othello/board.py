@@ -318,7 +318,7 @@ def flip_words(own: Words, opponent: Words, bit: Words) -> Words:
     return turned * ((bit & (own | opponent)) == 0)
 
 
-def _runs(origin: Words, through: Words, step: int) -> tuple[Words, Words]:
+def runs(origin: Words, through: Words, step: int) -> tuple[Words, Words]:
     """Return the runs of ``through`` that start beside ``origin``, both ways."""
     # Two single steps, then two steps of two squares: six discs at most.
     double = 2 * step
@@ -336,14 +336,14 @@ def _runs(origin: Words, through: Words, step: int) -> tuple[Words, Words]:
 
 
 def _ends_of_lines(own: Words, through: Words, step: int) -> Words:
-    up, down = _runs(own, through, step)
+    up, down = runs(own, through, step)
     up <<= step
     up |= down >> step
     return up
 
 
 def _lines_between(own: Words, through: Words, bit: Words, step: int) -> Words:
-    up, down = _runs(bit, through, step)
+    up, down = runs(bit, through, step)
     up *= (own & (up << step)) != 0
     up |= down * ((own & (down >> step)) != 0)
     return up

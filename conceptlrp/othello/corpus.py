@@ -106,7 +106,8 @@ class Corpus:
         Parameters
         ----------
         paths : path or paths
-            WTHOR files (``.wtb``), transcripts (``.txt``), self-play (``.jsonl``).
+            WTHOR files (``.wtb``), transcripts (``.txt``), GGF (``.ggf``), game books
+            of Logistello (``.gam``) and self-play (``.jsonl``).
         size : int
             Side of the board, 8 or 6.
 

@@ -6,6 +6,7 @@ from typing import Final
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.game_file import GameFile
 from conceptlrp.othello.game_lines import read_game_lines
+from conceptlrp.othello.game_records import read_ggf, read_logistello
 from conceptlrp.othello.transcripts import read_transcripts
 from conceptlrp.othello.wthor import read_wthor
 
@@ -19,7 +20,8 @@ def read_games(path: str | Path, *, size: int = 8) -> GameFile:
     Parameters
     ----------
     path : str or Path
-        A WTHOR file (``.wtb``), transcripts (``.txt``) or self-play (``.jsonl``).
+        A WTHOR file (``.wtb``), transcripts (``.txt``), GGF (``.ggf``), a game book of
+        Logistello (``.gam``) or self-play (``.jsonl``).
     size : int
         Side of the board, 8 or 6.
 
@@ -43,13 +45,17 @@ def read_games(path: str | Path, *, size: int = 8) -> GameFile:
         return read_wthor(path)
     elif suffix == ".txt":
         return read_transcripts(path, size=size)
+    elif suffix == ".ggf":
+        return read_ggf(path, size=size)
+    elif suffix == ".gam" and size == 8:
+        return read_logistello(path)
     elif suffix == ".jsonl":
         return read_game_lines(path, size=size)
     elif suffix in (".h5", ".hdf5"):
         message = f"{path.name}: is no game file; Corpus.load reads corpora"
     else:
         message = (
-            f"{path.name}: expected a WTHOR file (.wtb), transcripts (.txt) "
-            "or self-play (.jsonl)"
+            f"{path.name}: expected a WTHOR file (.wtb), transcripts (.txt), GGF "
+            "(.ggf), a book of 8 x 8 games (.gam) or self-play (.jsonl)"
         )
     raise GameFileError(message)

@@ -1,5 +1,6 @@
 """A corpus into a store: planned, computed by whoever is there, resumed, merged."""
 
+from conceptlrp.runs.board_statistics import BoardStatistics, board_statistics
 from conceptlrp.runs.distributed import Distributed
 from conceptlrp.runs.driver import attribute_corpus
 from conceptlrp.runs.executors import Executor, InProcess
@@ -11,6 +12,7 @@ from conceptlrp.runs.watch import Progress, RunInterrupted, Watch
 __all__ = [
     "PHASES",
     "REGIONS",
+    "BoardStatistics",
     "Distributed",
     "Executor",
     "InProcess",
@@ -19,6 +21,7 @@ __all__ = [
     "RunInterrupted",
     "Watch",
     "attribute_corpus",
+    "board_statistics",
     "game_phases",
     "merge_run",
 ]

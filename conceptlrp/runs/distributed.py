@@ -7,9 +7,11 @@ part of a dead worker again; one that went on to end all of those workers gets o
 more turn and is then left out.
 """
 
+import asyncio
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -48,7 +50,11 @@ class Distributed:
     ) -> Iterator[Receipt]:
         """Compute parts; see `Executor`."""
         packed = job.recipe.pack()
-        with _connected(self.scheduler) as client, _installed(client, packed) as name:
+        with (
+            _connected(self.scheduler) as client,
+            _scheduler_at_hand(client),
+            _installed(client, packed) as name,
+        ):
             window = _Window(client, name, specs)
             try:
                 while window.is_open:
@@ -105,7 +111,8 @@ class _Window:
 
     def close(self) -> None:
         """Call back what is out."""
-        if self.out:
+        # Where the scheduler is gone, nothing is out any more.
+        with suppress(Exception):
             self.client.cancel(list(self.out), force=True)
 
     def _submit(self) -> None:
@@ -155,6 +162,21 @@ def _connected(scheduler: "str | Client") -> "Iterator[Client]":
         raise RunError(msg) from error
     with client:
         yield client
+
+
+@contextmanager
+def _scheduler_at_hand(client: "Client") -> Iterator[None]:
+    """Turn the loss of the scheduler into an error that says what to do."""
+    from distributed.comm import CommClosedError
+
+    try:
+        yield
+    except (CommClosedError, CancelledError, asyncio.CancelledError) as error:
+        msg = (
+            f"{client.scheduler.address}: the Dask scheduler is gone; finished parts "
+            "are kept, resume the run once there is one again"
+        )
+        raise RunError(msg) from error
 
 
 @contextmanager

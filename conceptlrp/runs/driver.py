@@ -2,8 +2,8 @@
 
 The store stands in its place from the first second, its shards are written one
 by one, and a run that ends for whatever reason is resumed from there. Memory
-grows with the size of a shard and the number of reference maps; only ranking
-holds all positions, 64 channels at a time.
+grows with the size of a shard and the number of reference maps, and with the
+positions by the few bytes of each that say where it comes from.
 """
 
 import os
@@ -116,12 +116,14 @@ def attribute_corpus(
         are ranked anew.
     workers : int, optional
         Compute in so many processes of their own; in this one by default, with as
-        many threads as there are cores, up to 4.
+        many threads as there are cores, up to 4. As always with processes, a script
+        must start its work under ``if __name__ == "__main__":``.
     scheduler : str or distributed.Client, optional
         Compute on the workers of a Dask cluster, which must see `path`.
     stripe : (int, int), optional
         (I, N): compute only every N-th shard from the I-th on, I being 1 to N, as
-        one of N jobs that need not know of each other. `merge_run` finishes.
+        one of N jobs that need not know of each other, joining the run at `path` if
+        it is there. `merge_run` finishes.
     name, command : str
         Name of the network and the command that was run, for the provenance.
     on_progress : callable, optional
@@ -149,8 +151,11 @@ def attribute_corpus(
     ValueError
         When there are no positions, or a size or number makes no sense.
     """
-    begin = _Beginning(overwrite=overwrite, resume=resume, append=append)
+    beginning = _Beginning(overwrite=overwrite, resume=resume, append=append)
     executor = choose_executor(workers, scheduler, stripe)
+    if stripe is not None and (overwrite or append):
+        msg = "a job of an array joins the run that is there; append or overwrite first"
+        raise ValueError(msg)
     recipe, explainer = make_recipe(
         path, network, composite, layers, targets, dtype=compute_dtype, device=device
     )
@@ -172,7 +177,7 @@ def attribute_corpus(
             compute_stripe(recipe, explainer, plan, corpus, stripe, watch)
             return open_store(path)
         with run_lock(recipe.path):
-            verify = begin(recipe.path, plan, corpus)
+            verify = beginning.prepare(recipe.path, plan, corpus)
             job = Job(recipe, explainer, corpus)
             complete_run(job, executor, watch, verify=verify)
         watch.check()
@@ -192,7 +197,7 @@ class _Beginning:
             msg = "a store is overwritten, resumed or appended to; choose one of them"
             raise ValueError(msg)
 
-    def __call__(self, path: str, plan: Plan, corpus: Corpus) -> bool:
+    def prepare(self, path: str, plan: Plan, corpus: Corpus) -> bool:
         """Make the folder ready; return whether parts that are there may be damaged."""
         if not is_store(Path(path)) or self.overwrite:
             create_run(path, plan, corpus, overwrite=self.overwrite)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from conceptlrp.errors import NetworkError, TargetError
+from conceptlrp.errors import TargetError
 from conceptlrp.lrp import Explainer, Move, Moves, Played, Target
 from conceptlrp.lrp.composites import module_rules
 from conceptlrp.lrp.targets import target_squares
@@ -97,18 +97,10 @@ def check_positions(
     TargetError
         For no target, or a move that is illegal somewhere.
     """
-    if len(corpus) == 0:
-        msg = "there are no positions to explain"
-        raise ValueError(msg)
+    explainer.check(corpus)
     if not targets:
         msg = "no target is given, expected one or more, such as 'played'"
         raise TargetError(msg)
-    if corpus.size != explainer.size:
-        msg = (
-            f"the network plays on {explainer.size}x{explainer.size}, the positions "
-            f"are of {corpus.size}x{corpus.size}"
-        )
-        raise NetworkError(msg)
     no_logits = np.empty((0, 0))
     for target in targets:
         if isinstance(target, Move | Moves | Played):
@@ -173,7 +165,7 @@ def make_plan(
 
 def same_sample(plan: Plan, stored: Plan) -> Plan:
     """Return a plan whose sample is drawn as a store began to draw it."""
-    now, then = plan.sample or {}, stored.sample or {}
+    now, then = plan.sample, stored.sample
     if not now or not then:
         return plan
     return replace(plan, sample={**now, "of": then["of"]})
@@ -194,7 +186,7 @@ def _fitting_size(plan: Plan, size: int) -> int:
     channels = sum(shape["channels"] for shape in plan.layers.values())
     maps = size * size if plan.detail == "all" else 0
     numbers = len(plan.targets) * channels * (1 + maps) + 3 * channels
-    batch_size = (plan.compute or {})["batch_size"]
+    batch_size = plan.compute["batch_size"]
     rows = min(_MOST_ROWS, _SHARD_BYTES // (4 * numbers))
     return int(max(1, rows // batch_size) * batch_size)
 

@@ -21,7 +21,6 @@ from conceptlrp.store import (
     REFERENCE_KINDS,
     Receipt,
     Store,
-    top_rows,
     write_block,
 )
 
@@ -31,7 +30,6 @@ Maps = NDArray[np.float32]
 Rankings = dict[tuple[int, str, str], tuple[Index, Maps]]
 #: Maps by target, row, number of the layer and channel.
 MapsByPlace = Mapping[tuple[int, ...], Maps]
-_COLUMNS = 64
 _BATCHES = 16
 
 
@@ -81,36 +79,11 @@ def rank_references(
     for index in range(len(store.targets)):
         for kind in REFERENCE_KINDS:
             for layer in store.layers:
-                ranked = _rank_channels(store, layer, kind, index, k)
-                rankings[index, kind, layer] = ranked
+                by, lowest = REFERENCE_KINDS[kind]
+                best = store.rank_channels(layer, k, by=by, lowest=lowest, target=index)
+                rankings[index, kind, layer] = (best.rows, best.scores)
                 on_ranked(1)
     return rankings
-
-
-def _rank_channels(
-    store: Store, layer: str, kind: str, target: int, k: int
-) -> tuple[Index, Maps]:
-    """Rank the positions of every channel, a block of columns at a time."""
-    by, lowest = REFERENCE_KINDS[kind]
-    games = store.positions.game
-    rows = np.full((store.channels(layer), k), -1, np.int64)
-    scores = np.zeros(rows.shape, np.float32)
-    for first in range(0, len(rows), _COLUMNS):
-        block = slice(first, first + _COLUMNS)
-        columns = _score_columns(store, layer, by, block, target)
-        for channel, column in enumerate(columns.T, start=first):
-            best = top_rows(column, k, lowest=lowest, groups=games)
-            rows[channel, : len(best)] = best.rows
-            scores[channel, : len(best)] = best.scores
-    return rows, scores
-
-
-def _score_columns(
-    store: Store, layer: str, by: str, block: slice, target: int
-) -> NDArray[np.float32]:
-    if by == "activation":
-        return store.activation(layer, channels=block)
-    return store.share(layer, channels=block, target=target)
 
 
 def reference_blocks(

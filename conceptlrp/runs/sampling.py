@@ -34,7 +34,7 @@ def mapped_rows(plan: Plan, start: int, stop: int) -> Rows:
         return np.arange(start, stop)
     if plan.detail != "sample":
         return np.empty(0, np.int64)
-    sample = plan.sample or {}
+    sample = plan.sample
     n_drawn, seed, of = sample["positions"], sample["seed"], sample["of"]
     rows = _drawn(n_drawn, seed, of)
     first, last = np.searchsorted(rows, (start, stop))

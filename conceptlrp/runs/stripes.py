@@ -179,7 +179,7 @@ def _job(
         composite or plan.composite["name"],
         list(plan.layers),
         targets or plan.targets,
-        dtype=(plan.compute or {})["dtype"],
+        dtype=plan.compute["dtype"],
         device=device,
     )
     found = {

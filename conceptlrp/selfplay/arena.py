@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.othello import Games
 from conceptlrp.selfplay.game_table import GameTable
-from conceptlrp.selfplay.players import Player, RandomPlayer
+from conceptlrp.selfplay.players import HistoryPlayer, Player, RandomPlayer
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,30 @@ class MatchResult:
     draws: int
     losses: int
     wiped_out: int
+
+    @classmethod
+    def of_margins(cls, margins: NDArray[np.integer], squares: int) -> "MatchResult":
+        """Count games.
+
+        Parameters
+        ----------
+        margins : ndarray of int, shape (G,)
+            Discs of the first player minus those of the second, the empty squares
+            being given to the winner.
+        squares : int
+            Squares of the board.
+
+        Returns
+        -------
+        MatchResult
+            Seen by the first player.
+        """
+        return cls(
+            wins=int((margins > 0).sum()),
+            draws=int((margins == 0).sum()),
+            losses=int((margins < 0).sum()),
+            wiped_out=int((margins == -squares).sum()),
+        )
 
     @property
     def games(self) -> int:
@@ -72,8 +96,8 @@ class MatchResult:
 
 
 def match(
-    first: Player,
-    second: Player,
+    first: Player | HistoryPlayer,
+    second: Player | HistoryPlayer,
     *,
     n_pairs: int = 100,
     opening_plies: int = 8,
@@ -104,12 +128,7 @@ def match(
     # The margin in discs, which for White is that of Black with the sign changed.
     white = squares - 2 * as_white.score.astype(int)
     margins = np.concatenate([2 * as_black.score.astype(int) - squares, white])
-    return MatchResult(
-        wins=int((margins > 0).sum()),
-        draws=int((margins == 0).sum()),
-        losses=int((margins < 0).sum()),
-        wiped_out=int((margins == -squares).sum()),
-    )
+    return MatchResult.of_margins(margins, squares)
 
 
 def random_openings(
@@ -140,8 +159,8 @@ def random_openings(
 
 
 def play_games(
-    black: Player,
-    white: Player,
+    black: Player | HistoryPlayer,
+    white: Player | HistoryPlayer,
     *,
     openings: ArrayLike | None = None,
     n: int = 1,

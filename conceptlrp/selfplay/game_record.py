@@ -33,6 +33,7 @@ OnGames = Callable[[int, int], None]
 
 # Rounds without a new game after which there seems to be none left.
 _IDLE_ROUNDS = 5
+_MOST_REMEMBERED = 1 << 18
 
 
 def record_self_play(
@@ -84,7 +85,7 @@ def record_self_play(
     chosen = options or SelfPlayOptions()
     header = _header(network, chosen, seed, name)
     file = _GameRecord(Path(path), header, overwrite=overwrite)
-    evaluate = NetworkEvaluator(network)
+    evaluate = NetworkEvaluator(network, remembered=_remembered(chosen))
     idle = 0
     while file.games < n and idle < _IDLE_ROUNDS:
         known = file.games
@@ -150,6 +151,12 @@ def read_self_play(path: str | Path) -> SelfPlayGames:
         _visits(counts, size),
         np.array([np.nan if v is None else v for v in values], np.float32),
     )
+
+
+def _remembered(options: SelfPlayOptions) -> int:
+    """Return the evaluations of two moves of a round, at most a table of 70 MB."""
+    simulations = 1 if options.search is None else options.search.simulations
+    return min(2 * options.together * simulations, _MOST_REMEMBERED)
 
 
 class _GameRecord:

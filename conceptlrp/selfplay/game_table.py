@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.othello import BLACK, NO_MOVE, Games, legal_moves, play, start
-from conceptlrp.selfplay.players import Player
+from conceptlrp.selfplay.players import HistoryPlayer, Player
 
 
 class GameTable:
@@ -59,8 +59,8 @@ class GameTable:
 
     def move(
         self,
-        black: Player,
-        white: Player,
+        black: Player | HistoryPlayer,
+        white: Player | HistoryPlayer,
         rng_black: np.random.Generator,
         rng_white: np.random.Generator,
     ) -> None:
@@ -69,7 +69,7 @@ class GameTable:
         for colour, player, rng in ((0, black, rng_black), (1, white, rng_white)):
             rows = np.flatnonzero(self.live & (self.mover == colour))
             if len(rows):
-                chosen[rows] = player(self.own[rows], self.opponent[rows], rng)
+                chosen[rows] = self._ask(player, rows, rng)
         rows = np.flatnonzero(self.live)
         self.put(rows, chosen[rows])
 
@@ -81,6 +81,16 @@ class GameTable:
         self.mover[rows] = 1 - self.mover[rows]
         self.ply += 1
         self._pass_over()
+
+    def _ask(
+        self,
+        player: Player | HistoryPlayer,
+        rows: NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> NDArray[np.int64]:
+        if isinstance(player, HistoryPlayer):
+            return player.reply(self.moves[rows, : self.ply], rng)
+        return player(self.own[rows], self.opponent[rows], rng)
 
     def _pass_over(self) -> None:
         stuck = legal_moves(self.own, self.opponent, size=self.size) == 0

@@ -6,13 +6,17 @@ generators of equal state play alike.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.networks import BoardNetwork, legal_actions, predict, squares_of_actions
 from conceptlrp.othello import count, flips, legal_moves
+from conceptlrp.othello.board import square_bits
+from conceptlrp.selfplay.evaluators import NetworkEvaluator
+from conceptlrp.selfplay.search import search
+from conceptlrp.selfplay.search_options import SearchOptions, choose_actions
 
 Boards = NDArray[np.uint64]
 Squares = NDArray[np.int64]
@@ -35,6 +39,25 @@ class Player(Protocol):
         self, own: Boards, opponent: Boards, rng: np.random.Generator
     ) -> Squares:
         """Choose a legal square in each of N positions."""
+        ...
+
+
+@runtime_checkable
+class HistoryPlayer(Protocol):
+    """A player that is told the moves of a game instead of its board."""
+
+    @property
+    def name(self) -> str:
+        """Name in results and game files."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Board that the player plays on, 6 or 8."""
+        ...
+
+    def reply(self, moves: NDArray[np.int8], rng: np.random.Generator) -> Squares:
+        """Choose a legal square in each of G games of equally many moves."""
         ...
 
 
@@ -91,6 +114,35 @@ class GreedyPlayer:
 
 
 @dataclass(frozen=True)
+class MobilityPlayer:
+    """Plays a move that leaves the fewest replies; ties are drawn at random.
+
+    Attributes
+    ----------
+    size : int
+        Board that it plays on.
+    name : str
+        Name in results.
+    """
+
+    size: int = 8
+    name: str = "mobility"
+
+    def __call__(
+        self, own: Boards, opponent: Boards, rng: np.random.Generator
+    ) -> Squares:
+        """Choose a legal square in each of N positions."""
+        squares = squares_of_actions(np.arange(self.size**2), size=self.size)
+        turned = flips(own[:, None], opponent[:, None], squares, size=self.size)
+        mine = own[:, None] | turned | square_bits(squares)
+        replies = legal_moves(opponent[:, None] & ~turned, mine, size=self.size)
+        drawn = count(replies) + rng.random(turned.shape)
+        best = np.where(turned == 0, np.inf, drawn).argmin(axis=1)
+        chosen: Squares = squares[best]
+        return chosen
+
+
+@dataclass(frozen=True)
 class NetworkPlayer:
     """Plays from a network's policy over the legal moves, without search.
 
@@ -131,3 +183,41 @@ class NetworkPlayer:
         noisy = said.logits / self.temperature + rng.gumbel(size=legal.shape)
         chosen = np.where(legal, noisy, -np.inf).argmax(axis=1)
         return squares_of_actions(chosen, size=self.size)
+
+
+class SearchPlayer:
+    """Plays the most visited move of a search with a network.
+
+    Parameters
+    ----------
+    network : BoardNetwork
+        Its weights at this moment are used.
+    options : SearchOptions, optional
+        Simulations and so on.
+    name : str, optional
+        Name in results; ``network`` and the simulations by default.
+
+    Attributes
+    ----------
+    name, options, size
+        As given, and the board of the network.
+    """
+
+    def __init__(
+        self,
+        network: BoardNetwork,
+        options: SearchOptions | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.options = options or SearchOptions()
+        self.size = network.size
+        self.name = name or f"network@{self.options.simulations}"
+        self._evaluate = NetworkEvaluator(network)
+
+    def __call__(
+        self, own: Boards, opponent: Boards, rng: np.random.Generator
+    ) -> Squares:
+        """Choose a legal square in each of N positions."""
+        found = search(self._evaluate, own, opponent, self.options, rng=rng)
+        actions = choose_actions(found.visits, 0.0, rng)
+        return squares_of_actions(actions, size=self.size)

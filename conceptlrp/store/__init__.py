@@ -17,6 +17,7 @@ from conceptlrp.store.shard_writer import (
     write_block,
     write_shard,
 )
+from conceptlrp.store.statistics_table import read_statistics
 from conceptlrp.store.tops import ChannelRanking
 from conceptlrp.store.writer import (
     append_run,
@@ -49,6 +50,7 @@ __all__ = [
     "read_blocks",
     "read_corpus",
     "read_plan",
+    "read_statistics",
     "resume_run",
     "run_lock",
     "shards_of",

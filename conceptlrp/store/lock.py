@@ -52,8 +52,7 @@ def run_lock(path: str | os.PathLike[str]) -> Iterator[None]:
     folder = Path(path)
     refuse_foreign(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _acquire(folder)
+        _enter(folder)
     except OSError as error:
         msg = f"{folder}: cannot be written: {(error.strerror or str(error)).lower()}"
         raise StoreError(msg) from error
@@ -89,6 +88,15 @@ def lock_holder(folder: Path) -> dict[str, Any] | None:
 def _is_new(folder: Path) -> bool:
     """Tell a folder with nothing in it but what a run leaves at its very start."""
     return all(p.name == LOCK or is_unfinished(p.name) for p in folder.iterdir())
+
+
+def _enter(folder: Path) -> None:
+    """Make the folder and take its lock."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Another run that has found nothing to do may remove the folder meanwhile.
+        with suppress(FileNotFoundError):
+            return _acquire(folder)
 
 
 def _acquire(folder: Path) -> None:
@@ -153,7 +161,8 @@ def _is_running(pid: int) -> bool:
         return False
     except (PermissionError, OverflowError):
         return True
-    return True
+    # A process that was killed keeps its number until its parent has noticed.
+    return _stat(pid)[:1] not in (["Z"], ["X"])
 
 
 def _boot() -> str:
@@ -163,9 +172,15 @@ def _boot() -> str:
 
 def _start(pid: int) -> str:
     """Return when a process began, so that a number used again is not mistaken."""
+    stat = _stat(pid)
+    return stat[19] if len(stat) > 19 else ""
+
+
+def _stat(pid: int) -> list[str]:
+    """Return what Linux tells of a process from its state on, else nothing."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return ""
-    # The second field is the name in parentheses, which may hold anything.
-    return stat.rpartition(")")[2].split()[19]
+        return []
+    # Before the state comes the name in parentheses, which may hold anything.
+    return stat.rpartition(")")[2].split()

@@ -118,6 +118,8 @@ class Plan:
 
     def _compared(self) -> dict[str, Any]:
         found = {k: v for k, v in asdict(self).items() if k not in _PROVENANCE}
+        # The same weights under another name give the same numbers.
+        found["network"] = {"digest": self.network.get("digest")}
         found["versions"] = {n: self.versions.get(n) for n in _COMPARED_VERSIONS}
         # As it is after a round through JSON, where tuples are lists.
         compared: dict[str, Any] = json.loads(json.dumps(found))

@@ -59,7 +59,7 @@ manifest and receipts end in a digest of themselves.
 
 `references.h5` holds for every target index t and kind (see `REFERENCE_KINDS`)
 ``<t>/<kind>/<layer>/`` rows (C, k) int64 with -1 where there are fewer than k,
-scores (C, k) float32 and maps (C, k, 8, 8) of dtype.
+scores (C, k) float32 and maps (C, k, 8, 8) float32.
 """
 
 import re
@@ -190,7 +190,10 @@ def stored_type(name: str, dtype: np.dtype[Any], plan_dtype: str) -> np.dtype[An
     """
     if dtype.kind != "f":
         return dtype
-    is_half = plan_dtype == "float16" and name.rpartition("/")[2] in _HALF
+    group, _, quantity = name.partition("/")[2].rpartition("/")
+    # Maps of reference boards have no scale of their own and are few.
+    of_layer = name.startswith("layers/") and bool(group) and quantity in _HALF
+    is_half = plan_dtype == "float16" and of_layer
     return np.dtype(np.float16 if is_half else np.float32)
 
 

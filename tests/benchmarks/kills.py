@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from conceptlrp.errors import ConceptLRPError
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import Progress, attribute_corpus
@@ -66,8 +67,23 @@ def killed_run(corpus: Corpus, folder: Path, kills: int) -> Outcome:
     return Outcome(n_kills, lost, same, time.monotonic() - begun)
 
 
-def _start(corpus: Corpus, path: Path) -> Any:
-    process = start_context().Process(target=_attribute, args=(corpus, path))
+def contested_starts(corpus: Corpus, folder: Path, rounds: int) -> Outcome:
+    """Start two runs into one new store at once, again and again."""
+    whole, begun, right = folder / "whole.crp", time.monotonic(), 0
+    attribute_corpus(demo_network(), corpus, whole, **OPTIONS)
+    for number in range(rounds):
+        path = folder / f"contested-{number}.crp"
+        runs = [_start(corpus, path, resume=False) for _ in range(2)]
+        for process in runs:
+            process.join()
+        one = sorted(process.exitcode for process in runs) == [0, 1]
+        right += one and contents(path) == contents(whole)
+    wrong = rounds - right
+    return Outcome(rounds, wrong, wrong == 0, time.monotonic() - begun)
+
+
+def _start(corpus: Corpus, path: Path, *, resume: bool = True) -> Any:
+    process = start_context().Process(target=_attribute, args=(corpus, path, resume))
     process.start()
     return process
 
@@ -80,8 +96,11 @@ def _end(corpus: Corpus, path: Path) -> None:
         raise SystemExit(message)
 
 
-def _attribute(corpus: Corpus, path: Path) -> None:
-    attribute_corpus(demo_network(), corpus, path, resume=True, **OPTIONS)
+def _attribute(corpus: Corpus, path: Path, resume: bool) -> None:
+    try:
+        attribute_corpus(demo_network(), corpus, path, resume=resume, **OPTIONS)
+    except ConceptLRPError as error:
+        raise SystemExit(1) from error
 
 
 def _finished(path: Path) -> dict[str, bytes]:
@@ -106,7 +125,10 @@ def killed_workers(corpus: Corpus, folder: Path, kills: int) -> Outcome:
     attribute_corpus(demo_network(), corpus, whole, **OPTIONS)
     chance, begun = random.Random(1), time.monotonic()
     n_kills, lost, same = 0, 0, True
-    with cluster(folder) as address, Client(address, set_as_default=False) as watcher:
+    with (
+        cluster(folder) as dask,
+        Client(dask.address, set_as_default=False) as watcher,
+    ):
         while n_kills < kills:
             path = folder / f"killed-{n_kills}.crp"
             killer = _Killer(watcher, path, kills - n_kills, chance)
@@ -114,7 +136,7 @@ def killed_workers(corpus: Corpus, folder: Path, kills: int) -> Outcome:
                 demo_network(),
                 corpus,
                 path,
-                scheduler=address,
+                scheduler=dask.address,
                 on_progress=killer,
                 **OPTIONS,
             )

@@ -20,7 +20,12 @@ from rich.console import Console
 # As a script this file sees its own folder alone, not the tests beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.benchmarks.kills import Outcome, killed_run, killed_workers
+from tests.benchmarks.kills import (
+    Outcome,
+    contested_starts,
+    killed_run,
+    killed_workers,
+)
 from tests.benchmarks.one_run import real_positions
 from tests.benchmarks.report import Row, as_table, machine, write_json
 
@@ -43,8 +48,9 @@ class Sizes:
         How often each of those runs.
     killed : int
         Positions of a run that is killed.
-    kills, worker_kills : int
-        How often a run is killed, and a worker of a cluster.
+    kills, worker_kills, starts : int
+        How often a run is killed, a worker of a cluster, and two runs started at
+        once.
     """
 
     few: int = 30_000
@@ -54,9 +60,10 @@ class Sizes:
     killed: int = 1_500
     kills: int = 100
     worker_kills: int = 25
+    starts: int = 50
 
 
-_QUICK = Sizes(2_000, 8_000, 6_000, 1, 500, 5, 2)
+_QUICK = Sizes(2_000, 8_000, 6_000, 1, 500, 5, 2, 3)
 
 
 def run_rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
@@ -131,15 +138,25 @@ def worker_rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
 def kill_rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
     """Kill runs, and workers of a cluster."""
     corpus = real_positions(sizes.killed)
-    for name in ("runs", "workers"):
+    for name in ("starts", "runs", "workers"):
         (folder / name).mkdir()
-    yield _kill_row(
-        "SIGKILL of a run", killed_run(corpus, folder / "runs", sizes.kills)
+    started = contested_starts(corpus[:200], folder / "starts", sizes.starts)
+    yield Row(
+        _KILLS,
+        "two runs started at once",
+        "one run",
+        f"{started.kills} starts",
+        f"{started.lost} not by one alone",
+        ratio=float(started.lost),
+        goal=0,
+        at_most=True,
+        unit="",
+        note=f"{started.seconds:.0f} s",
     )
-    yield _kill_row(
-        "SIGKILL of a Dask worker",
-        killed_workers(corpus, folder / "workers", sizes.worker_kills),
-    )
+    killed = killed_run(corpus, folder / "runs", sizes.kills)
+    yield _kill_row("SIGKILL of a run", killed)
+    workers = killed_workers(corpus, folder / "workers", sizes.worker_kills)
+    yield _kill_row("SIGKILL of a Dask worker", workers)
 
 
 def _kill_row(what: str, outcome: Outcome) -> Row:

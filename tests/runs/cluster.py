@@ -6,14 +6,23 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A scheduler that listens at an address, and its workers."""
+
+    address: str
+    scheduler: "subprocess.Popen[bytes]"
+
+
 @contextmanager
-def cluster(scratch: Path, *, workers: int = 2) -> Iterator[str]:
-    """Yield the address of a scheduler whose workers can import the tests.
+def cluster(scratch: Path, *, workers: int = 2) -> Iterator[Cluster]:
+    """Yield a cluster whose workers can import the tests.
 
     Parameters
     ----------
@@ -35,12 +44,21 @@ def cluster(scratch: Path, *, workers: int = 2) -> Iterator[str]:
     try:
         with Client(address, timeout=60, set_as_default=False) as client:
             client.wait_for_workers(workers, timeout=60)
-        yield address
+        yield Cluster(address, processes[0])
     finally:
         for process in reversed(processes):
             process.terminate()
         for process in processes:
-            process.wait(30)
+            _wait(process)
+
+
+def _wait(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        # A worker goes on looking for a scheduler that is gone.
+        process.kill()
+        process.wait()
 
 
 def free_port() -> int:

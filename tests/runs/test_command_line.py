@@ -47,6 +47,7 @@ def test_a_store_of_something_else_is_not_resumed(
     assert_one_line(refused, 1, "composite.name is epsilon-flat in the store, epsilon")
 
 
+@pytest.mark.slow
 def test_processes_write_what_one_process_writes(
     command: tuple[object, ...], tmp_path: Path
 ) -> None:
@@ -153,12 +154,15 @@ def test_options_that_make_no_sense_are_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)],
+)
 def test_a_signal_says_how_to_go_on(
     number: signal.Signals, folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run.crp"
-    arguments = ["attribute", folder / "net.safetensors", folder / "games.txt"]
+    arguments = ["attribute", folder / "net.safetensors", folder / "corpus.h5"]
     options = ["--out", out, "--batch-size", "1", "--shard-size", "1", "--resume"]
     words = [str(word) for word in [*arguments, *options]]
     process = subprocess.Popen(

@@ -25,8 +25,8 @@ distributed = pytest.importorskip(
 @pytest.fixture(scope="module")
 def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of a scheduler with two workers."""
-    with cluster(tmp_path_factory.mktemp("dask")) as address:
-        yield address
+    with cluster(tmp_path_factory.mktemp("dask")) as found:
+        yield found.address
 
 
 def workers_of(scheduler: str) -> list[int]:
@@ -120,6 +120,34 @@ def test_an_error_of_a_worker_is_raised_here(
         attribute_corpus(
             large, random_positions, path, scheduler=scheduler, dtype="float16"
         )
+
+
+@pytest.mark.slow
+def test_a_run_outlives_its_scheduler(
+    whole: Store,
+    small_network: OthelloNet,
+    random_positions: Corpus,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "run.crp"
+    with cluster(tmp_path) as found:
+
+        def kill(step: Progress) -> None:
+            if step.done >= 12:
+                found.scheduler.kill()
+
+        with pytest.raises(RunError, match="the Dask scheduler is gone"):
+            attribute_corpus(
+                small_network,
+                random_positions,
+                path,
+                scheduler=found.address,
+                on_progress=kill,
+                **OPTIONS,
+            )
+
+    attribute_corpus(small_network, random_positions, path, resume=True, **OPTIONS)
+    assert_same_bytes(path, whole.path)
 
 
 def test_a_scheduler_that_does_not_answer_is_named(

@@ -49,14 +49,19 @@ def run(
     assert not (tmp_path / "run.crp" / "lock").exists()
 
 
-@pytest.mark.parametrize("workers", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "workers",
+    [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 3))],
+)
 def test_processes_give_the_bytes_of_a_run_in_this_process(
     workers: int, run: Run, whole: Store
 ) -> None:
     assert_same_bytes(run(workers=workers).path, whole.path)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize(
+    "threads", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3))]
+)
 def test_the_number_of_threads_changes_no_byte(
     threads: int, run: Run, whole: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,7 +76,9 @@ def test_the_number_of_threads_changes_no_byte(
     assert torch.get_num_threads() == before
 
 
-@pytest.mark.parametrize("shard_size", [3, 9, 30])
+@pytest.mark.parametrize(
+    "shard_size", [9, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 30))]
+)
 def test_the_size_of_shards_changes_no_number(
     shard_size: int, run: Run, whole: Store
 ) -> None:

@@ -39,11 +39,11 @@ class Interrupt:
 @pytest.mark.parametrize(
     ("stage", "done"),
     [
-        ("positions", 3),
         ("positions", 15),
-        ("positions", 24),
-        ("reference tables", 2),
         ("reference heatmaps", 30),
+        pytest.param("positions", 3, marks=pytest.mark.slow),
+        pytest.param("positions", 24, marks=pytest.mark.slow),
+        pytest.param("reference tables", 2, marks=pytest.mark.slow),
     ],
 )
 def test_an_interrupted_run_is_resumed_to_the_same_bytes(
@@ -279,7 +279,9 @@ def test_appending_gives_what_one_run_gives(
             np.testing.assert_array_equal(tables[0].rows, tables[1].rows)
 
 
-@pytest.mark.parametrize("goes_on", ["append", "resume"])
+@pytest.mark.parametrize(
+    "goes_on", ["append", pytest.param("resume", marks=pytest.mark.slow)]
+)
 def test_an_interrupted_append_is_completed(
     goes_on: str,
     small_network: OthelloNet,

@@ -9,7 +9,13 @@ import torch
 from conceptlrp.errors import RunError
 from conceptlrp.networks import OthelloNet, board_planes
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import PHASES, REGIONS, attribute_corpus, game_phases
+from conceptlrp.runs import (
+    PHASES,
+    REGIONS,
+    attribute_corpus,
+    board_statistics,
+    game_phases,
+)
 from conceptlrp.runs.statistics import (
     add_statistics,
     as_words,
@@ -17,6 +23,7 @@ from conceptlrp.runs.statistics import (
     from_words,
     region_masks,
 )
+from conceptlrp.store import open_store
 from tests.lrp.conftest import random_corpus
 from tests.runs.reading import Arrays, read_arrays
 
@@ -88,6 +95,62 @@ def test_magnitudes_are_summed_over_discs_empty_squares_and_legal_moves(
         np.testing.assert_allclose(found[..., region], expected, rtol=1e-9)
     every = np.abs(maps).sum((0, 3, 4))
     np.testing.assert_allclose(found[..., :3].sum(-1), every, rtol=1e-9)
+
+
+@pytest.mark.parametrize("target", ["played", "value"])
+def test_means_moments_and_shares_are_those_of_the_maps(
+    target: str, mapped: Path
+) -> None:
+    store = open_store(mapped)
+    shards = [read_arrays(mapped / f"shard-{i:05d}.h5") for i in range(3)]
+    every = np.concatenate([s["layers/conv4/maps"] for s in shards]).astype(float)
+    maps = every[:, store.target_index(target)]
+
+    found = board_statistics(store, "conv4", target=target, by_phase=False)
+
+    assert found is not None
+    assert found.positions.tolist() == [24]
+    np.testing.assert_allclose(found.mean[0], maps.mean(0), rtol=1e-6, atol=1e-12)
+    deviation = maps.std(0)
+    np.testing.assert_allclose(
+        found.standard_deviation[0], deviation, rtol=1e-6, atol=1e-9
+    )
+    speaks = np.abs(maps).sum((0, 2, 3)) > 0
+    assert speaks.sum() > 1
+    np.testing.assert_allclose(found.share[:, speaks, :3].sum(-1), 1)
+    assert (found.share[:, speaks, 3] <= found.share[:, speaks, 2]).all()
+    assert np.isnan(found.share[:, ~speaks]).all()
+
+
+def test_phases_without_positions_have_no_mean(
+    small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
+) -> None:
+    early = random_positions[random_positions.ply < 15]
+    store = attribute_corpus(
+        small_network,
+        early,
+        tmp_path / "run.crp",
+        layers=["conv4"],
+        detail="sums",
+        statistics=True,
+    )
+
+    found = board_statistics(store, "conv4")
+
+    assert found is not None
+    assert found.positions.tolist() == [len(early), 0, 0]
+    assert np.isfinite(found.mean[0]).all()
+    assert np.isnan(found.mean[1:]).all()
+
+
+def test_a_store_without_statistics_has_none(
+    small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
+) -> None:
+    store = attribute_corpus(
+        small_network, random_positions[:3], tmp_path / "run.crp", detail="sums"
+    )
+
+    assert board_statistics(store, "conv1") is None
 
 
 def test_positions_are_counted_by_phase(

@@ -120,6 +120,14 @@ def test_a_merge_asks_for_the_network_that_the_shards_had(
         merge_run(path, randomize(OthelloNet(channels=6), seed=1))
 
 
+@pytest.mark.parametrize("option", ["overwrite", "append"])
+def test_a_job_does_not_replace_what_others_write(
+    option: str, small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="joins the run that is there"):
+        job(small_network, random_positions, tmp_path / "run.crp", 1, **{option: True})
+
+
 @pytest.mark.parametrize("stripe", [(0, 3), (4, 3), (1, 0)])
 def test_a_stripe_that_makes_no_sense_is_refused(
     stripe: tuple[int, int],

@@ -108,7 +108,10 @@ def test_every_file_says_what_it_is(started: Path, arrays: Arrays) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"network": {"digest": "9ab0"}}, "network.name is planted in the store, None"),
+        (
+            {"network": {"digest": "9ab0"}},
+            "network.digest is 5f1c in the store, 9ab0 now",
+        ),
         ({"composite": {"name": "zz"}}, "composite.name is none in the store, zz now"),
         ({"targets": ("played",)}, "targets is played, value in the store, played now"),
         ({"dtype": "float16"}, "dtype is float32 in the store, float16 now"),

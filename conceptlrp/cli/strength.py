@@ -1,0 +1,125 @@
+"""The verb that measures how well a network plays."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from conceptlrp.cli.inputs import open_network, read_positions
+from conceptlrp.cli.options import (
+    NetworkPath,
+    Overwrite,
+    Sample,
+    Seed,
+    check_device,
+    check_place,
+)
+from conceptlrp.progress import progress_bars
+
+
+def strength(
+    network: NetworkPath,
+    out: Annotated[Path, typer.Option(help="The card to write (.json).")],
+    games: Annotated[
+        list[str] | None,
+        typer.Option(help="Held-out games, or a corpus (.h5); repeatable."),
+    ] = None,
+    sample: Sample = None,
+    simulations: Annotated[
+        str, typer.Option(help="Searches to measure, with commas between.")
+    ] = "25,100,400",
+    match_games: Annotated[
+        int, typer.Option(min=2, help="Games of a match, an even number.")
+    ] = 200,
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(help="Command of an engine, such as gtp-rhino; repeatable."),
+    ] = None,
+    engine_games: Annotated[
+        int, typer.Option(min=2, help="Games against an engine, an even number.")
+    ] = 20,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds for an answer of an engine.")
+    ] = 60.0,
+    endgames: Annotated[
+        int, typer.Option(min=1, help="Endgame positions to solve.")
+    ] = 500,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")] = "cpu",
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure how well a network plays, and go on where a run was stopped."""
+    from conceptlrp.selfplay import (
+        GtpEngine,
+        GtpPlayer,
+        StrengthOptions,
+        strength_card,
+    )
+
+    check_place(out, overwrite=True)
+    check_device(device)
+    options = StrengthOptions(
+        simulations=_numbers(simulations),
+        games=match_games,
+        engine_games=engine_games,
+        endgames=endgames,
+        seed=seed,
+    )
+    asked = open_network(network).to(device)
+    with ExitStack() as stack:
+        report = stack.enter_context(progress_bars())
+        engines = [
+            GtpPlayer(
+                stack.enter_context(GtpEngine(command, timeout=timeout)),
+                size=asked.size,
+                name=command,
+            )
+            for command in engine or ()
+        ]
+        card = strength_card(
+            asked,
+            out,
+            games=read_positions(games, asked.size, sample, seed) if games else None,
+            engines=engines,
+            options=options,
+            overwrite=overwrite,
+            on_row=lambda number, total, _name: report("rows", number, total),
+        )
+    Console().print(strength_table(card["rows"]))
+
+
+def strength_table(rows: dict[str, dict[str, Any]]) -> Table:
+    """Return the rows of a card as a table to read."""
+    table = Table("what", "found")
+    for name, row in rows.items():
+        table.add_row(name, _words(row))
+    return table
+
+
+def _words(row: dict[str, Any]) -> str:
+    if "interval" in row:
+        low, high = row["interval"]
+        return (
+            f"{row['score']:.1%} [{low:.1%}, {high:.1%}]: {row['wins']} wins, "
+            f"{row['draws']} draws, {row['losses']} losses "
+            f"({row['wiped_out']} by wipe-out)"
+        )
+    if "best_moves" in row:
+        return (
+            f"{row['best_moves']:.1%} best moves, {row['disc_loss']:.2f} discs lost "
+            f"a move, {row['positions']:,} positions"
+        )
+    shares = {k: v for k, v in row.items() if k != "positions" and v is not None}
+    found = [f"{name.replace('_', ' ')} {value:.3f}" for name, value in shares.items()]
+    return f"{', '.join(found)}; {row['positions']:,} positions"
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not all(word.isdecimal() and int(word) > 0 for word in words):
+        msg = f"--simulations is '{text}', expected numbers with commas between"
+        raise typer.BadParameter(msg)
+    return tuple(int(word) for word in words)

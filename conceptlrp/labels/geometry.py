@@ -1,0 +1,228 @@
+"""Where squares lie: corners, edges, diagonals, location classes; and phases.
+
+A square is a number 0..63 as in `conceptlrp.othello`; masks are bitboards. A 6 x 6
+board lies in the middle of the 8 x 8 word. Words are uint64 arrays of any shape.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from conceptlrp.othello import REGION
+
+# What kernels compute with: uint64 arrays, which numpy types too narrowly for the
+# masks and steps that are Python integers.
+Words: TypeAlias = Any
+
+#: Classes of squares that symmetries take into each other, the corner first. Those
+#: without a name among players have that of their square nearest to a1.
+LOCATION_CLASSES: Final = (
+    "corner",
+    "C",
+    "A",
+    "B",
+    "X",
+    "c2",
+    "d2",
+    "c3",
+    "d3",
+    "center",
+)
+#: The three parts of a game, each a third of its moves.
+PHASES: Final = ("opening", "midgame", "endgame")
+
+NOT_FILE_A: Final = 0xFEFEFEFEFEFEFEFE
+NOT_FILE_H: Final = 0x7F7F7F7F7F7F7F7F
+_CLASS_OF: Final = {
+    (0, 0): "corner",
+    (0, 1): "C",
+    (0, 2): "A",
+    (0, 3): "B",
+    (1, 1): "X",
+    (1, 2): "c2",
+    (1, 3): "d2",
+    (2, 2): "c3",
+    (2, 3): "d3",
+    (3, 3): "center",
+}
+
+
+@dataclass(frozen=True)
+class Corner:
+    """A corner and the three squares around it, as bitboards."""
+
+    square: int
+    x_square: int
+    c_squares: int
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A side of the board: its corners, the squares between, the C-squares."""
+
+    corners: int
+    between: int
+    c_squares: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Parts of a board of one size, as bitboards.
+
+    Attributes
+    ----------
+    region, edge, horizontal, vertical : int
+        All squares; those on an edge; those on the first and last rank, and file.
+    corners, x_squares, c_squares, middle : int
+        Squares by their name; ``middle`` is the 4 x 4 in the centre.
+    corner, edges, diagonals : tuple
+        The four corners, the four edges and the two long diagonals.
+    moves : int
+        Squares that are empty at the start of a game.
+    """
+
+    region: int
+    edge: int
+    horizontal: int
+    vertical: int
+    corners: int
+    x_squares: int
+    c_squares: int
+    middle: int
+    corner: tuple[Corner, ...]
+    edges: tuple[Edge, ...]
+    diagonals: tuple[int, int]
+    moves: int
+
+
+@cache
+def geometry(size: int) -> Geometry:
+    """Return the parts of a board, or refuse its size."""
+    if size not in REGION:
+        message = f"board size is {size!r}, expected 8 or 6"
+        raise ValueError(message)
+    n = size - 1
+
+    def mask(chosen: Callable[[int, int], bool]) -> int:
+        side = range(size)
+        return _mask(((r, c) for r in side for c in side if chosen(r, c)), size)
+
+    corner = tuple(_corner(r, c, size) for r in (0, n) for c in (0, n))
+    return Geometry(
+        region=REGION[size],
+        edge=mask(lambda r, c: r in (0, n) or c in (0, n)),
+        horizontal=mask(lambda r, _: r in (0, n)),
+        vertical=mask(lambda _, c: c in (0, n)),
+        corners=sum(each.square for each in corner),
+        x_squares=sum(each.x_square for each in corner),
+        c_squares=sum(each.c_squares for each in corner),
+        middle=mask(lambda r, c: all(abs(2 * x - n) < 4 for x in (r, c))),
+        corner=corner,
+        edges=_edges(size),
+        diagonals=(mask(lambda r, c: r == c), mask(lambda r, c: r + c == n)),
+        moves=size * size - 4,
+    )
+
+
+def location_classes(size: int = 8) -> NDArray[np.int8]:
+    """Return the location class of every square of the 8 x 8 word.
+
+    Parameters
+    ----------
+    size : int
+        Side of the board, 8 or 6.
+
+    Returns
+    -------
+    int8 of shape (64,)
+        Places in `LOCATION_CLASSES`; -1 for a square that is not on the board. A
+        board of 6 x 6 has no B-square, d2, d3, and its centre is c3.
+
+    Examples
+    --------
+    >>> [LOCATION_CLASSES[i] for i in location_classes()[:4]]
+    ['corner', 'C', 'A', 'B']
+    """
+    geometry(size)
+    classes = np.full(64, -1, np.int8)
+    for row in range(size):
+        for column in range(size):
+            far = min(row, size - 1 - row), min(column, size - 1 - column)
+            name = _CLASS_OF[min(far), max(far)]
+            name = "center" if min(far) == size // 2 - 1 else name
+            square = _mask([(row, column)], size).bit_length() - 1
+            classes[square] = LOCATION_CLASSES.index(name)
+    return classes
+
+
+def phases(empties: ArrayLike, *, bins: int = 3, size: int = 8) -> NDArray[np.int8]:
+    """Divide positions by how many squares are empty.
+
+    With M moves in a full game (60, or 32 on the 6 x 6 board) and e empty squares,
+    a position is in bin ``b`` of B when ``(M - e) B / M`` lies in ``[b, b + 1)``.
+
+    Parameters
+    ----------
+    empties : int of shape (N,)
+        Empty squares.
+    bins : int
+        How many equally long parts a game has; 3 are those of `PHASES`.
+    size : int
+        Side of the board, 8 or 6.
+
+    Returns
+    -------
+    int8 of shape (N,)
+        0 for the first moves of a game; a full board is in the last part.
+
+    Examples
+    --------
+    >>> phases([60, 41, 40, 21, 20, 0]).tolist()
+    [0, 0, 1, 1, 2, 2]
+    """
+    if bins < 1:
+        message = f"bins is {bins}, expected at least 1"
+        raise ValueError(message)
+    moves = geometry(size).moves
+    played = np.clip(moves - np.asarray(empties, np.int64), 0, moves)
+    return np.minimum(played * bins // moves, bins - 1).astype(np.int8)
+
+
+def dilate(words: Words, region: int) -> Words:
+    """Return the squares on the board that are in a set or touch it."""
+    wide = words | ((words << 1) & NOT_FILE_A) | ((words >> 1) & NOT_FILE_H)
+    grown: Words = (wide | (wide << 8) | (wide >> 8)) & region
+    return grown
+
+
+def _mask(squares: Iterable[tuple[int, int]], size: int) -> int:
+    margin = (8 - size) // 2
+    return sum(1 << 8 * (row + margin) + column + margin for row, column in squares)
+
+
+def _corner(row: int, column: int, size: int) -> Corner:
+    down = 1 if row == 0 else -1
+    right = 1 if column == 0 else -1
+    return Corner(
+        _mask([(row, column)], size),
+        _mask([(row + down, column + right)], size),
+        _mask([(row + down, column), (row, column + right)], size),
+    )
+
+
+def _edges(size: int) -> tuple[Edge, ...]:
+    n = size - 1
+    sides = [[(r, c) for c in range(size)] for r in (0, n)]
+    sides += [[(r, c) for r in range(size)] for c in (0, n)]
+    return tuple(
+        Edge(
+            _mask([side[0], side[-1]], size),
+            _mask(side[1:-1], size),
+            (_mask([side[1]], size), _mask([side[-2]], size)),
+        )
+        for side in sides
+    )

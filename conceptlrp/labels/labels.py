@@ -1,0 +1,228 @@
+"""Labelling positions: every concept, or those named, for a corpus or bitboards.
+
+Shapes use N positions.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from conceptlrp.labels.concept import Concept
+from conceptlrp.labels.facts import Facts
+from conceptlrp.labels.geometry import geometry
+from conceptlrp.labels.move_concepts import MOVE
+from conceptlrp.labels.position_concepts import POSITION
+from conceptlrp.labels.square_concepts import SQUARE
+from conceptlrp.othello import PASS, Corpus, count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Words: TypeAlias = NDArray[np.uint64]
+Boards: TypeAlias = Corpus | tuple[ArrayLike, ArrayLike]
+
+#: Every concept by its name: labels of positions, of squares, of moves.
+CONCEPTS: Final[Mapping[str, Concept]] = {
+    concept.name: concept
+    for concept in (*POSITION.concepts, *SQUARE.concepts, *MOVE.concepts)
+}
+
+# A block is small enough for the boards after each of its moves to stay in the cache.
+_BLOCK: Final = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Labels of N positions.
+
+    Attributes
+    ----------
+    position : dict of str to ndarray of shape (N,)
+        Labels of whole positions: bool, or numbers.
+    square : dict of str to uint64 of shape (N,)
+        Sets of squares, as bitboards.
+    move : dict of str to uint64 of shape (N,)
+        Sets of legal moves, as bitboards.
+    """
+
+    position: Mapping[str, NDArray[Any]]
+    square: Mapping[str, Words]
+    move: Mapping[str, Words]
+
+    def __len__(self) -> int:
+        return next(
+            (len(c) for c in (*self.position.values(), *self.masks.values())), 0
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the labels: of positions, then of squares, then of moves."""
+        return (*self.position, *self.square, *self.move)
+
+    @property
+    def masks(self) -> dict[str, Words]:
+        """Labels of squares and of moves, by name."""
+        return {**self.square, **self.move}
+
+    def counts(self) -> dict[str, NDArray[np.uint8]]:
+        """Return how many squares each label of squares or moves has, (N,) each."""
+        return {name: count(words) for name, words in self.masks.items()}
+
+    def of_moves(self, moves: ArrayLike) -> dict[str, NDArray[np.bool_]]:
+        """Tell which labels of moves hold for one move of each position.
+
+        Parameters
+        ----------
+        moves : int of shape (N,)
+            Squares; no label of moves holds for a pass or `NO_MOVE`.
+
+        Returns
+        -------
+        dict of str to bool of shape (N,)
+            Such as whether the move that was played is quiet.
+        """
+        squares = np.asarray(moves, np.int64)
+        on_board = (squares >= 0) & (squares < PASS)
+        shifts = np.where(on_board, squares, 0).astype(np.uint64)
+        return {
+            name: ((words >> shifts) & np.uint64(1) == 1) & on_board
+            for name, words in self.move.items()
+        }
+
+    def joined(self, other: "Labels") -> "Labels":
+        """Return these labels and others of the same positions.
+
+        Parameters
+        ----------
+        other : Labels
+            Labels of other names.
+
+        Returns
+        -------
+        Labels
+            Those of both.
+
+        Raises
+        ------
+        ValueError
+            A name occurs in both, or the positions differ in number.
+        """
+        if shared := set(self.names) & set(other.names):
+            message = f"both have a label {min(shared)!r}, expected other names"
+            raise ValueError(message)
+        if self.names and other.names and len(self) != len(other):
+            message = f"labels of {len(self)} and of {len(other)} positions"
+            raise ValueError(message)
+        return Labels(
+            {**self.position, **other.position},
+            {**self.square, **other.square},
+            {**self.move, **other.move},
+        )
+
+    def take(self, rows: NDArray[Any] | slice) -> "Labels":
+        """Return the labels of some positions.
+
+        Parameters
+        ----------
+        rows : slice, or int or bool array
+            Which positions.
+
+        Returns
+        -------
+        Labels
+            In that order.
+        """
+        return Labels(
+            *(
+                {name: column[rows] for name, column in part.items()}
+                for part in (self.position, self.square, self.move)
+            )
+        )
+
+    def frame(self) -> "pd.DataFrame":
+        """Return a table, one row a position; of sets of squares, their size."""
+        import pandas as pd
+
+        return pd.DataFrame({**self.position, **self.counts()})
+
+
+def label(
+    positions: Boards, names: Iterable[str] | None = None, *, size: int = 8
+) -> Labels:
+    """Label positions with concepts of Othello theory.
+
+    Parameters
+    ----------
+    positions : Corpus, or pair of uint64 arrays of shape (N,)
+        The positions; a pair has the discs of the side to move and of the other.
+    names : iterable of str, optional
+        Names from `CONCEPTS`, all by default.
+    size : int
+        Side of the board of bitboards, 8 or 6; a corpus knows its own.
+
+    Returns
+    -------
+    Labels
+        In the order of `CONCEPTS`.
+
+    Raises
+    ------
+    ValueError
+        A name is unknown, or the boards do not fit each other or the size.
+
+    Examples
+    --------
+    >>> from conceptlrp.othello import start
+    >>> labels = label(tuple([side] for side in start()), ["mobility", "own frontier"])
+    >>> labels.position["mobility"].tolist()
+    [4]
+    >>> [hex(word) for word in labels.square["own frontier"]]
+    ['0x810000000']
+    """
+    own, opponent, size = _boards(positions, size)
+    chosen = _chosen(names)
+    found: dict[str, NDArray[Any]] = {}
+    for first in range(0, max(len(own), 1), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        facts = Facts(own[block], opponent[block], size)
+        for concept in chosen:
+            values = concept.compute(facts)
+            column = found.setdefault(concept.name, np.empty(len(own), values.dtype))
+            column[block] = values
+    kinds = {c.name: c.kind for c in chosen}
+    return Labels(
+        {n: c for n, c in found.items() if kinds[n] in ("bool", "number")},
+        {n: c for n, c in found.items() if kinds[n] == "square"},
+        {n: c for n, c in found.items() if kinds[n] == "move"},
+    )
+
+
+def _chosen(names: Iterable[str] | None) -> list[Concept]:
+    if names is None:
+        return list(CONCEPTS.values())
+    wanted = [names] if isinstance(names, str) else list(names)
+    if unknown := [name for name in wanted if name not in CONCEPTS]:
+        message = f"no label is named {unknown[0]!r}; see conceptlrp.labels.CONCEPTS"
+        raise ValueError(message)
+    return [concept for name, concept in CONCEPTS.items() if name in wanted]
+
+
+def _boards(positions: Boards, size: int) -> tuple[Words, Words, int]:
+    if isinstance(positions, Corpus):
+        return positions.own, positions.opponent, positions.size
+    own, opponent = (np.atleast_1d(np.asarray(b, np.uint64)) for b in positions)
+    if own.shape != opponent.shape or own.ndim != 1:
+        message = (
+            f"bitboards have shapes {own.shape} and {opponent.shape}, expected (N,)"
+        )
+        raise ValueError(message)
+    outside = (own | opponent) & ~np.uint64(geometry(size).region)
+    wrong = ((own & opponent) | outside) != 0
+    if wrong.any():
+        what = "overlap" if (own & opponent)[wrong][0] else "lie outside the board"
+        message = f"position {int(np.argmax(wrong))}: discs {what}"
+        raise ValueError(message)
+    return own, opponent, size

@@ -1,0 +1,240 @@
+"""Exact endgames: alpha-beta over bitboards, for positions with few empty squares.
+
+A score is the difference of discs at the end for the player to move, the empty squares
+being given to the winner, under perfect play of both sides. One position is solved at
+a time with Python integers: which discs a move turns over depends on the lines through
+its square only, and these take few forms in an endgame, so they are looked up.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from conceptlrp.othello.board import flip_words, region_of, squares
+
+MOST_EMPTIES: Final = 12
+
+_INFINITY: Final = 65
+# Below so many empty squares, looking a position up costs more than it saves.
+_REMEMBERED: Final = 4
+# And so many are needed for ordering moves by the replies they leave.
+_ORDERED: Final = 5
+_MOST_LINES: Final = 1 << 20
+_QUADRANTS: Final = (
+    0x000000000F0F0F0F,
+    0x00000000F0F0F0F0,
+    0x0F0F0F0F00000000,
+    0xF0F0F0F000000000,
+)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What perfect play gives in a position.
+
+    Attributes
+    ----------
+    score : int
+        Difference of discs at the end for the player to move.
+    scores : dict of int to int
+        That of every legal move by its square; empty where there is none.
+    nodes : int
+        Positions that were looked at.
+    """
+
+    score: int
+    scores: dict[int, int]
+    nodes: int
+
+    @property
+    def best(self) -> list[int]:
+        """The squares that reach the score, in ascending order."""
+        return [square for square, score in self.scores.items() if score == self.score]
+
+
+class EndgameSolver:
+    """Solves endgames, and remembers the lines that it has met.
+
+    Parameters
+    ----------
+    size : int
+        Squares along one side of the board, 6 or 8.
+    most_empties : int
+        Positions with more empty squares are refused, since each takes about three
+        times as long as with one less.
+    """
+
+    def __init__(self, size: int = 8, *, most_empties: int = MOST_EMPTIES) -> None:
+        self.region = region_of(size)
+        self.most_empties = most_empties
+        self.nodes = 0
+        self._all = self.region.bit_count()
+        self._stars = {square: _star(square) for square in squares(self.region)}
+        self._flips: dict[tuple[int, int, int], int] = {}
+        self._known: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def solve(self, own: int, opponent: int) -> Solution:
+        """Score every legal move of a position.
+
+        Parameters
+        ----------
+        own, opponent : int
+            Discs of the player to move and of the other one.
+
+        Returns
+        -------
+        Solution
+            Exact for each move.
+
+        Raises
+        ------
+        ValueError
+            There are too many empty squares.
+        """
+        empties = self._begin(own, opponent)
+        scores = {
+            square: -self._search(theirs, mine, -_INFINITY, _INFINITY, left)
+            for square, theirs, mine, left in self._moves(own, opponent, empties)
+        }
+        scores = dict(sorted(scores.items()))
+        score = max(scores.values()) if scores else self._score(own, opponent, empties)
+        return Solution(score, scores, self.nodes)
+
+    def score(self, own: int, opponent: int) -> int:
+        """Score a position, which is quicker than to score each of its moves.
+
+        Parameters
+        ----------
+        own, opponent : int
+            Discs of the player to move and of the other one.
+
+        Returns
+        -------
+        int
+            Difference of discs at the end for the player to move.
+
+        Raises
+        ------
+        ValueError
+            There are too many empty squares.
+        """
+        return self._score(own, opponent, self._begin(own, opponent))
+
+    def _begin(self, own: int, opponent: int) -> tuple[int, ...]:
+        """Forget the position before, and list the empty squares."""
+        empty = self.region & ~(own | opponent)
+        if empty.bit_count() > self.most_empties:
+            message = (
+                f"{empty.bit_count()} squares are empty, expected at most "
+                f"{self.most_empties}"
+            )
+            raise ValueError(message)
+        self.nodes = 0
+        self._known.clear()
+        if len(self._flips) > _MOST_LINES:
+            self._flips.clear()
+        return tuple(squares(empty))
+
+    def _score(self, own: int, opponent: int, empties: tuple[int, ...]) -> int:
+        return self._search(own, opponent, -_INFINITY, _INFINITY, empties)
+
+    def _search(
+        self, own: int, opponent: int, low: int, high: int, empties: tuple[int, ...]
+    ) -> int:
+        """Score a position within a window; outside it, a bound (fail-soft)."""
+        self.nodes += 1
+        remembered = len(empties) >= _REMEMBERED
+        if remembered:
+            least, most = self._known.get((own, opponent), (-_INFINITY, _INFINITY))
+            if least >= high or least == most:
+                return least
+            if most <= low:
+                return most
+            low, high = max(low, least), min(high, most)
+        moves = self._moves(own, opponent, empties)
+        if not moves:
+            if not self._moves(opponent, own, empties):
+                return self._difference(own, opponent)
+            return -self._search(opponent, own, -high, -low, empties)
+        best = self._best(moves, low, high)
+        if remembered:
+            # At the edge of the window or beyond, the score is only a bound.
+            least = best if best > low else -_INFINITY
+            most = best if best < high else _INFINITY
+            self._known[own, opponent] = least, most
+        return best
+
+    def _best(
+        self, moves: list[tuple[int, int, int, tuple[int, ...]]], low: int, high: int
+    ) -> int:
+        best = -_INFINITY
+        for _, theirs, mine, left in moves:
+            score = -self._search(theirs, mine, -high, -max(low, best), left)
+            if score > best:
+                best = score
+                if best >= high:
+                    break
+        return best
+
+    def _moves(
+        self, own: int, opponent: int, empties: tuple[int, ...]
+    ) -> list[tuple[int, int, int, tuple[int, ...]]]:
+        """List the moves, the likely best first: square, both boards after, empties."""
+        moves = []
+        for place, square in enumerate(empties):
+            turned = self._turned(own, opponent, square)
+            if turned:
+                left = empties[:place] + empties[place + 1 :]
+                mine = own | turned | 1 << square
+                moves.append((square, opponent & ~turned, mine, left))
+        if len(moves) > 1 and len(empties) >= _ORDERED:
+            moves.sort(key=self._replies)
+        elif len(moves) > 1:
+            odd = _odd_quadrants(empties)
+            moves.sort(key=lambda move: not odd >> move[0] & 1)
+        return moves
+
+    def _replies(self, move: tuple[int, int, int, tuple[int, ...]]) -> int:
+        """Count the replies to a move, those in corners twice."""
+        _, theirs, mine, left = move
+        return sum(
+            1 + (square in _CORNERS)
+            for square in left
+            if self._turned(theirs, mine, square)
+        )
+
+    def _turned(self, own: int, opponent: int, square: int) -> int:
+        star = self._stars[square]
+        key = square, own & star, opponent & star
+        found = self._flips.get(key)
+        if found is None:
+            found = int(flip_words(key[1], key[2], 1 << square))
+            self._flips[key] = found
+        return found
+
+    def _difference(self, own: int, opponent: int) -> int:
+        mine, theirs = own.bit_count(), opponent.bit_count()
+        if mine == theirs:
+            return 0
+        empty = self._all - mine - theirs
+        return mine - theirs + (empty if mine > theirs else -empty)
+
+
+_CORNERS: Final = frozenset((0, 7, 56, 63))
+
+
+def _star(square: int) -> int:
+    """Return the squares on the eight lines from a square."""
+    rank, file = divmod(square, 8)
+    return sum(
+        1 << 8 * r + f
+        for r in range(8)
+        for f in range(8)
+        if (r, f) != (rank, file)
+        and (r == rank or f == file or abs(r - rank) == abs(f - file))
+    )
+
+
+def _odd_quadrants(empties: tuple[int, ...]) -> int:
+    """Return the quadrants with an odd number of empty squares as a bitboard."""
+    empty = sum(1 << square for square in empties)
+    return sum(q for q in _QUADRANTS if (empty & q).bit_count() & 1)

@@ -1,0 +1,255 @@
+"""Engines that speak the Go Text Protocol, as processes of their own.
+
+An engine gets each game anew: the board is cleared, the moves are played, with passes
+as far as it takes them, and it is asked for one. So it needs no memory from one
+question to the next, and one process can play many games. Squares are as everywhere
+here: a1 is the corner from which ranks are counted, and Black begins.
+
+G is the number of games.
+"""
+
+import os
+import select
+import shlex
+import subprocess
+import time
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.errors import EngineError, NotationError
+from conceptlrp.othello import (
+    PASS,
+    Position,
+    parse_square,
+    square_name,
+    transcript_text,
+)
+
+_COLORS = ("black", "white")
+
+
+class GtpEngine:
+    """A process that is sent commands and answers each.
+
+    Parameters
+    ----------
+    command : str
+        Program and arguments, such as ``gtp-rhino --level 3``.
+    timeout : float
+        Seconds for one answer; an engine that takes longer is ended.
+
+    Raises
+    ------
+    EngineError
+        The program cannot be started.
+    """
+
+    def __init__(self, command: str, *, timeout: float = 60.0) -> None:
+        self.command = command
+        self.timeout = timeout
+        self._read = b""
+        try:
+            self._process = subprocess.Popen(
+                shlex.split(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        except (OSError, ValueError, IndexError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            message = f"engine '{command}': cannot be started: {reason.lower()}"
+            raise EngineError(message) from error
+
+    def __enter__(self) -> "GtpEngine":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def ask(self, text: str) -> str:
+        """Send a command and return what the engine answers to it.
+
+        Parameters
+        ----------
+        text : str
+            A command with its arguments.
+
+        Returns
+        -------
+        str
+            The answer without its sign of success.
+
+        Raises
+        ------
+        EngineError
+            The engine has ended, takes too long, or says that it failed.
+        """
+        answer = self._exchange(text)
+        if not answer.startswith("="):
+            reason = f"failed: {answer.lstrip('?').strip() or 'without a reason'}"
+            raise self._error(text, reason)
+        return answer[1:].strip()
+
+    def offer(self, text: str) -> bool:
+        """Send a command that the engine may refuse.
+
+        Parameters
+        ----------
+        text : str
+            A command with its arguments.
+
+        Returns
+        -------
+        bool
+            Whether it was taken.
+
+        Raises
+        ------
+        EngineError
+            The engine has ended or takes too long.
+        """
+        return self._exchange(text).startswith("=")
+
+    def close(self) -> None:
+        """End the process, which may have ended before."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except OSError:
+                    # What was not sent is of no interest any more.
+                    continue
+        self._process.kill()
+        self._process.wait()
+
+    def _exchange(self, text: str) -> str:
+        """Send a command and return the answer with its sign."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{text}\n".encode())
+            self._process.stdin.flush()
+        # A pipe that was closed here is a ValueError.
+        except (OSError, ValueError) as error:
+            raise self._error(text, self._end()) from error
+        return self._answer(text)
+
+    def _answer(self, text: str) -> str:
+        """Read up to the empty line that ends an answer."""
+        assert self._process.stdout is not None
+        until = time.monotonic() + self.timeout
+        while b"\n\n" not in self._read:
+            left = until - time.monotonic()
+            ready, _, _ = select.select([self._process.stdout], [], [], max(left, 0))
+            if not ready:
+                self.close()
+                reason = f"gave no answer in {self.timeout:g} s and was ended"
+                raise self._error(text, reason)
+            content = os.read(self._process.stdout.fileno(), 1 << 16)
+            if not content:
+                raise self._error(text, self._end())
+            self._read += content.replace(b"\r", b"")
+        answer, _, self._read = self._read.partition(b"\n\n")
+        return answer.decode("utf-8", "replace").strip()
+
+    def _end(self) -> str:
+        """Say how the process ended."""
+        self.close()
+        code = self._process.returncode
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return f"ended ({how})"
+
+    def _error(self, text: str, reason: str) -> EngineError:
+        return EngineError(f"engine '{self.command}': '{text}': {reason}")
+
+
+class GtpPlayer:
+    """Lets an engine play in the arena.
+
+    Parameters
+    ----------
+    engine : GtpEngine
+        A running engine; it is told the size of the board.
+    size : int
+        Squares along one side of the board, 6 or 8.
+    name : str, optional
+        Name in results; what the engine calls itself by default.
+
+    Attributes
+    ----------
+    name, size
+        As given.
+    """
+
+    def __init__(
+        self, engine: GtpEngine, *, size: int = 8, name: str | None = None
+    ) -> None:
+        self.engine = engine
+        self.size = size
+        self.name = name or engine.ask("name")
+        engine.ask(f"boardsize {size}")
+
+    def reply(
+        self, moves: NDArray[np.int8], rng: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Choose a legal square in each of G games.
+
+        Parameters
+        ----------
+        moves : ndarray of int8, shape (G, plies)
+            What was played so far.
+        rng : numpy.random.Generator
+            Is not used: an engine has a chance of its own.
+
+        Returns
+        -------
+        ndarray of int64, shape (G,)
+            Squares.
+
+        Raises
+        ------
+        EngineError
+            The engine fails, or plays what is not legal.
+        """
+        del rng
+        return np.array([self._reply(game) for game in moves.tolist()], np.int64)
+
+    def _reply(self, moves: list[int]) -> int:
+        self.engine.ask("clear_board")
+        position = self._passed(Position.start(self.size))
+        for move in moves:
+            if move >= 0:
+                name = square_name(move, self.size)
+                self.engine.ask(f"play {_COLORS[position.mover]} {name}")
+                position = self._passed(position.play(move))
+        answer = self.engine.ask(f"genmove {_COLORS[position.mover]}")
+        return self._square(answer, position, moves)
+
+    def _passed(self, position: Position) -> Position:
+        """Tell of a pass, where one is due."""
+        if not position.must_pass:
+            return position
+        # gtp-rhino passes by itself and does not know the word.
+        self.engine.offer(f"play {_COLORS[position.mover]} pass")
+        return position.play(PASS)
+
+    def _square(self, answer: str, position: Position, moves: list[int]) -> int:
+        try:
+            square = parse_square(answer, self.size)
+        except NotationError:
+            square = PASS
+        if square != PASS and position.legal_word >> square & 1:
+            return square
+        color = _COLORS[position.mover]
+        before = transcript_text(moves, self.size)
+        message = (
+            f"engine '{self.engine.command}': answers '{answer}' for {color} after "
+            f"'{before}', which is no legal move"
+        )
+        raise EngineError(message)

@@ -1,0 +1,264 @@
+"""The strength card: how well a network plays, by matches and without.
+
+A card is a list of rows, each of which is measured once and kept at once, so that a
+card that took long can be gone on with. Every number is from 0 to 1 but disc losses.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conceptlrp.errors import FileFormatError, OutputExistsError
+from conceptlrp.files import write_whole
+from conceptlrp.networks import BoardNetwork, network_digest
+from conceptlrp.othello import Corpus, count
+from conceptlrp.selfplay.arena import match
+from conceptlrp.selfplay.endgame_play import endgame_positions, play_endgames
+from conceptlrp.selfplay.evaluation import evaluate
+from conceptlrp.selfplay.players import (
+    GreedyPlayer,
+    HistoryPlayer,
+    MobilityPlayer,
+    NetworkPlayer,
+    Player,
+    RandomPlayer,
+    SearchPlayer,
+)
+from conceptlrp.selfplay.search_options import SearchOptions
+
+OnRow = Callable[[int, int, str], None]
+Measure = Callable[[], dict[str, Any]]
+
+_PHASES = {"opening": (41, 60), "midgame": (21, 40), "endgame": (1, 20)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrengthOptions:
+    """What a strength card is about.
+
+    Attributes
+    ----------
+    simulations : tuple of int
+        Searches that are measured beside the network alone.
+    games : int
+        Games of a match, an even number.
+    engine_games : int
+        Games of a match against an engine, an even number.
+    opening_plies : int
+        Random moves at the start of a pair of games.
+    endgames : int
+        Positions with at most ``most_empties`` empty squares that are solved.
+    most_empties : int
+        See there.
+    seed : int
+        Seed of everything random.
+    """
+
+    simulations: tuple[int, ...] = (25, 100, 400)
+    games: int = 200
+    engine_games: int = 20
+    opening_plies: int = 8
+    endgames: int = 500
+    most_empties: int = 10
+    seed: int = 0
+
+
+def strength_card(
+    network: BoardNetwork,
+    path: str | Path,
+    *,
+    games: Corpus | None = None,
+    engines: Sequence[HistoryPlayer] = (),
+    options: StrengthOptions | None = None,
+    overwrite: bool = False,
+    on_row: OnRow | None = None,
+) -> dict[str, Any]:
+    """Measure a network into a file, or go on with one that was begun.
+
+    Parameters
+    ----------
+    network : BoardNetwork
+        Plays without search and with.
+    path : str or Path
+        The card, usually ``.json``; it is written anew after every row.
+    games : Corpus, optional
+        Games of people that the network has not learned from.
+    engines : sequence of HistoryPlayer
+        Met by the network alone and with each search.
+    options : StrengthOptions, optional
+        Searches, games and so on.
+    overwrite : bool
+        Begin anew where a file is there.
+    on_row : callable, optional
+        Called before a row with its number from 0, the rows in all and its name.
+
+    Returns
+    -------
+    dict
+        What is in the file: ``about`` and ``rows``, by name.
+
+    Raises
+    ------
+    OutputExistsError
+        The file is of another network or was made with other options.
+    EngineError
+        An engine fails; the rows before are kept.
+    """
+    chosen = options or StrengthOptions()
+    about = {
+        "network": network_digest(network),
+        "architecture": network.architecture,
+        "games": None if games is None else games.digest,
+        "options": asdict(chosen),
+    }
+    card = _begin(Path(path), json.loads(json.dumps(about)), overwrite=overwrite)
+    rows = dict(_rows(network, games, engines, chosen))
+    for number, (name, measure) in enumerate(rows.items()):
+        if name in card["rows"]:
+            continue
+        if on_row is not None:
+            on_row(number, len(rows), name)
+        card["rows"][name] = _plain(measure())
+        _write(card, Path(path))
+    return card
+
+
+def read_card(path: str | Path) -> dict[str, Any]:
+    """Read a strength card.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that `strength_card` wrote.
+
+    Returns
+    -------
+    dict
+        ``about`` and ``rows``.
+
+    Raises
+    ------
+    FileFormatError
+        The file is no strength card.
+    """
+    path = Path(path)
+    try:
+        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        message = f"{path}: cannot be read as a strength card: {error}"
+        raise FileFormatError(message) from error
+    if not isinstance(card, dict) or not {"about", "rows"} <= card.keys():
+        message = f"{path}: is no strength card, expected 'about' and 'rows'"
+        raise FileFormatError(message)
+    return card
+
+
+def _rows(
+    network: BoardNetwork,
+    games: Corpus | None,
+    engines: Sequence[HistoryPlayer],
+    options: StrengthOptions,
+) -> Iterator[tuple[str, Measure]]:
+    """Yield the name of each row and how it is measured, the quick ones first."""
+    alone = NetworkPlayer(network)
+    players: list[NetworkPlayer | SearchPlayer] = [alone]
+    players += [_searcher(network, n) for n in options.simulations]
+    if games is not None:
+        yield "moves of people", lambda: _moves_of_people(network, games)
+        solved = endgame_positions(
+            games,
+            options.endgames,
+            most_empties=options.most_empties,
+            seed=options.seed,
+        )
+        for player in players:
+            yield f"endgames, {player.name}", _endgames(player, solved)
+    size = network.size
+    for player in players:
+        for other in (RandomPlayer(size), GreedyPlayer(size), MobilityPlayer(size)):
+            yield f"{player.name} v {other.name}", _match(player, other, options)
+        if player is not alone:
+            yield f"{player.name} v {alone.name}", _match(player, alone, options)
+        for engine in engines:
+            yield f"{player.name} v {engine.name}", _match(player, engine, options)
+
+
+def _searcher(network: BoardNetwork, simulations: int) -> SearchPlayer:
+    return SearchPlayer(network, SearchOptions(simulations=simulations))
+
+
+def _moves_of_people(network: BoardNetwork, games: Corpus) -> dict[str, Any]:
+    """Evaluate a network on games, and the sign of its value phase by phase."""
+    found: dict[str, Any] = asdict(evaluate(network, games))
+    empties = games.size**2 - count(games.own | games.opponent).astype(int)
+    for phase, (least, most) in _PHASES.items():
+        rows = np.flatnonzero((empties >= least) & (empties <= most))
+        if len(rows):
+            found[f"value_sign_{phase}"] = evaluate(network, games[rows]).value_sign
+    return found
+
+
+def _endgames(player: Player, solved: Corpus) -> Measure:
+    return lambda: asdict(play_endgames(player, solved))
+
+
+def _match(
+    player: Player, other: Player | HistoryPlayer, options: StrengthOptions
+) -> Measure:
+    """Make a match of which an early wipe-out is told apart."""
+    engine = isinstance(other, HistoryPlayer)
+    games = options.engine_games if engine else options.games
+
+    def measure() -> dict[str, Any]:
+        result = match(
+            player,
+            other,
+            n_pairs=max(1, games // 2),
+            opening_plies=options.opening_plies,
+            seed=options.seed,
+        )
+        low, high = result.interval()
+        return asdict(result) | {
+            "score": result.score,
+            "interval": [low, high],
+            "wipe_out_rate": result.wiped_out / result.games,
+        }
+
+    return measure
+
+
+def _begin(path: Path, about: dict[str, Any], *, overwrite: bool) -> dict[str, Any]:
+    if not path.exists() or overwrite:
+        return {"about": about, "rows": {}}
+    card = read_card(path)
+    differing = [key for key, value in about.items() if card["about"].get(key) != value]
+    if differing:
+        message = (
+            f"{path}: was made with another {differing[0]}; choose another name or "
+            "overwrite it"
+        )
+        raise OutputExistsError(message)
+    return card
+
+
+def _write(card: dict[str, Any], path: Path) -> None:
+    content = (json.dumps(card, indent=1) + "\n").encode()
+    write_whole(path, content, overwrite=True, error=FileFormatError)
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Round numbers for reading, and write what is unknown as null."""
+    return {name: _rounded(value) for name, value in row.items()}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, 4)
+    return value

@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+
+from conceptlrp.othello import (
+    Corpus,
+    Position,
+    count,
+    final_score,
+    is_over,
+    legal_moves,
+    play,
+    square_name,
+    squares,
+)
+from conceptlrp.othello.board import PASS
+from conceptlrp.selfplay import EndgameSolver, RandomPlayer, play_games
+
+# The first two of the endgame suite of the French federation, 14 squares being empty.
+PUBLISHED = [
+    (
+        "--XXXXX--OOOXX-O-OOOXXOX-OXOXOXXOXXXOXXX--XOXOXX-XXXOOO--OOOOO-- X",
+        "g8:18 h1:12 h7:6 a2:6 a3:4 b1:-4 a4:-22 g2:-24",
+    ),
+    (
+        "-XXXXXX---XOOOO--XOXXOOX-OOOOOOOOOOOXXOOOOOXXOOX--XXOO----XXXXX- X",
+        "a4:10 b2:0 a3:-6 g7:-8 a7:-12 h7:-14 b7:-14 h2:-24",
+    ),
+]
+
+
+def endgames(n: int, empties: int, *, size: int = 8, seed: int = 0) -> Corpus:
+    """Positions of random games with so many empty squares."""
+    player = RandomPlayer(size)
+    corpus = Corpus.from_games(play_games(player, player, n=3 * n, seed=seed))
+    left = size * size - count(corpus.own | corpus.opponent)
+    return corpus[np.flatnonzero(left == empties)[:n]]
+
+
+def minimax(own: int, opponent: int, size: int) -> int:
+    """Difference of discs under perfect play, by looking at every line of play."""
+    if is_over(own, opponent, size=size):
+        return 2 * int(final_score(own, opponent, size)) - size * size
+    moves = squares(int(legal_moves(own, opponent, size=size))) or [PASS]
+    after = (play(own, opponent, move, size=size) for move in moves)
+    return max(-minimax(int(mine), int(theirs), size) for mine, theirs in after)
+
+
+@pytest.mark.parametrize("size", [6, 8])
+@pytest.mark.parametrize("empties", [1, 2, 3, 4, 5])
+def test_scores_are_those_of_minimax(empties: int, size: int) -> None:
+    solver = EndgameSolver(size)
+    corpus = endgames(12, empties, size=size, seed=empties)
+
+    for row in range(len(corpus)):
+        own, opponent = int(corpus.own[row]), int(corpus.opponent[row])
+        solution = solver.solve(own, opponent)
+
+        assert solution.score == minimax(own, opponent, size)
+        assert solver.score(own, opponent) == solution.score
+        moves = squares(int(legal_moves(own, opponent, size=size)))
+        assert sorted(solution.scores) == moves
+        for square, score in solution.scores.items():
+            mine, theirs = play(own, opponent, square, size=size)
+            assert score == -minimax(int(mine), int(theirs), size)
+
+
+def test_ordering_and_memory_do_not_change_a_score() -> None:
+    solver = EndgameSolver()
+    corpus = endgames(3, 8, seed=1)
+
+    for row in range(len(corpus)):
+        own, opponent = int(corpus.own[row]), int(corpus.opponent[row])
+        solution = solver.solve(own, opponent)
+
+        # The best move of each position is worth what the position after it is.
+        for square, score in solution.scores.items():
+            mine, theirs = (int(word) for word in play(own, opponent, square))
+            assert score == -EndgameSolver().score(mine, theirs)
+        assert solution.score == solver.score(own, opponent)
+        assert solution.best
+        assert all(solution.scores[s] == solution.score for s in solution.best)
+
+
+def test_the_winner_is_given_the_empty_squares() -> None:
+    wiped = EndgameSolver(most_empties=60).solve(0b1111, 0)
+
+    assert (wiped.score, wiped.scores) == (64, {})
+
+
+def test_a_player_without_a_move_is_scored_through_the_pass() -> None:
+    # White has no move; Black then takes the last disc of White.
+    position = Position.from_obf("-OXXXXXX" + "-" * 56 + " O")
+
+    solution = EndgameSolver(most_empties=60).solve(position.own, position.opponent)
+
+    assert (solution.score, solution.scores) == (-64, {})
+
+
+def test_too_many_empty_squares_are_refused() -> None:
+    start = Position.start()
+
+    with pytest.raises(ValueError, match="60 squares are empty, expected at most 12"):
+        EndgameSolver().solve(start.own, start.opponent)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("line", "published"), PUBLISHED)
+def test_every_move_of_a_published_position_has_its_score(
+    line: str, published: str
+) -> None:
+    position = Position.from_obf(line)
+
+    solution = EndgameSolver(most_empties=14).solve(position.own, position.opponent)
+
+    found = {square_name(s): score for s, score in solution.scores.items()}
+    assert found == {word[:2]: int(word[3:]) for word in published.split()}
+
+
+@pytest.mark.parametrize(("line", "published"), PUBLISHED)
+def test_a_published_position_has_its_score(line: str, published: str) -> None:
+    position = Position.from_obf(line)
+
+    score = EndgameSolver(most_empties=14).score(position.own, position.opponent)
+
+    assert score == int(published.split()[0][3:])

@@ -1,0 +1,152 @@
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conceptlrp.errors import EngineError
+from conceptlrp.othello import Corpus, Games, read_transcripts, replay, squares
+from conceptlrp.selfplay import (
+    GtpEngine,
+    GtpPlayer,
+    RandomPlayer,
+    play_games,
+    random_openings,
+    record_match,
+)
+
+FAKE = Path(__file__).with_name("fake_engine.py")
+RHINO = shutil.which("gtp-rhino") or shutil.which("/usr/games/gtp-rhino")
+
+
+@contextmanager
+def fake(
+    fault: str = "no-fault", after: int = 0, timeout: float = 20.0
+) -> Iterator[GtpPlayer]:
+    command = shlex.join([sys.executable, str(FAKE), fault, str(after)])
+    with GtpEngine(command, timeout=timeout) as engine:
+        yield GtpPlayer(engine)
+
+
+def test_an_engine_plays_whole_games() -> None:
+    with fake() as player:
+        games = play_games(player, RandomPlayer(), n=1, seed=1)
+
+    found = replay(games.moves)
+    black = found.mover == 0
+    first = [squares(int(word))[0] for word in _legal(games)[black]]
+    assert games.finished.all()
+    assert games.black.tolist() == ["fake"]
+    assert found.played[black].tolist() == first
+
+
+def _legal(games: Games) -> np.ndarray:
+    return Corpus.from_games(games).legal
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("die", r"'genmove black': ended \(exit code 3\)"),
+        ("illegal", r"answers 'a1' for black after '.+', which is no legal move"),
+        ("pass", r"answers 'PASS' for black after '.+', which is no legal move"),
+        ("fail", r"'genmove black': failed: out of memory"),
+        ("nonsense", r"answers 'knight to c3' for black"),
+    ],
+)
+def test_a_fault_is_told_and_the_finished_games_are_kept(
+    fault: str, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "match.txt"
+    # The games of another player of this name stand for those finished before.
+    before = RandomPlayer(name="fake")
+    record_match(before, RandomPlayer(), path, n_pairs=1, together=1)
+    kept = path.read_text()
+
+    with fake(fault, 1) as player, pytest.raises(EngineError, match=message):
+        record_match(player, RandomPlayer(), path, n_pairs=3, together=1)
+
+    assert path.read_text() == kept
+    assert len(read_transcripts(path).games) == 2
+
+
+def test_an_engine_that_hangs_is_ended() -> None:
+    started = time.monotonic()
+
+    with (
+        fake("hang", 2, timeout=1.0) as player,
+        pytest.raises(EngineError, match="gave no answer in 1 s and was ended"),
+    ):
+        play_games(player, RandomPlayer(), n=1)
+
+    assert time.monotonic() - started < 20
+
+
+def test_a_dead_engine_is_told_again_when_asked_again() -> None:
+    with fake("die") as player:
+        for _ in range(2):
+            with pytest.raises(EngineError, match="ended"):
+                play_games(player, RandomPlayer(), n=1)
+
+
+@pytest.mark.parametrize("command", ["no-such-program --fast", ""])
+def test_what_cannot_be_started_is_told(command: str) -> None:
+    with pytest.raises(EngineError, match="cannot be started"):
+        GtpEngine(command)
+
+
+def test_a_match_goes_on_after_a_fault(tmp_path: Path) -> None:
+    whole, path = tmp_path / "whole.txt", tmp_path / "match.txt"
+    options = {"n_pairs": 3, "together": 1, "seed": 4, "opening_plies": 52}
+    with fake() as player:
+        expected = record_match(player, RandomPlayer(), whole, **options)
+
+    # Two pairs take about 16 answers, and the third does not end.
+    with fake("die", 18) as player, pytest.raises(EngineError):
+        record_match(player, RandomPlayer(), path, **options)
+    assert len(read_transcripts(path).games) == 4
+    with fake() as player:
+        result = record_match(player, RandomPlayer(), path, **options)
+
+    assert result == expected
+    assert path.read_bytes() == whole.read_bytes()
+
+
+def test_passes_are_told_to_an_engine() -> None:
+    games = play_games(RandomPlayer(), RandomPlayer(), n=60, seed=0)
+    found = replay(games.moves)
+    same = (found.mover[1:] == found.mover[:-1]) & (found.game[1:] == found.game[:-1])
+    row = int(np.flatnonzero(same)[0]) + 1
+    moves = found.played[found.game == found.game[row]][: found.ply[row]]
+
+    with fake() as player:
+        answer = player.reply(moves[None], np.random.default_rng(0))
+
+    assert int(answer[0]) in squares(int(_legal(games)[row]))
+
+
+@pytest.mark.skipif(RHINO is None, reason="gtp-rhino is not installed")
+def test_rhino_plays_by_the_rules_and_wins(tmp_path: Path) -> None:
+    with GtpEngine(f"{RHINO} --level 1") as engine:
+        player = GtpPlayer(engine)
+        result = record_match(
+            player, RandomPlayer(), tmp_path / "match.txt", n_pairs=2, together=1
+        )
+
+    assert player.name == "GTP GRhino"
+    assert result.wins == 4
+
+
+def test_openings_are_the_same_for_both_colours(tmp_path: Path) -> None:
+    path = tmp_path / "match.txt"
+
+    record_match(RandomPlayer(), RandomPlayer(), path, n_pairs=4, together=3, seed=2)
+
+    moves = read_transcripts(path).games.moves[:, :8]
+    np.testing.assert_array_equal(moves[::2], random_openings(4, 8, seed=2))
+    np.testing.assert_array_equal(moves[1::2], moves[::2])

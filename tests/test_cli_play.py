@@ -1,0 +1,124 @@
+"""The command line: self-play, matches and strength on tiny data."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from conceptlrp.othello import Corpus, read_transcripts
+from conceptlrp.selfplay import read_self_play
+from tests.command_line import assert_one_line, run, succeed
+
+FAKE = Path(__file__).parent / "selfplay" / "fake_engine.py"
+QUICK = ("--opening", 40, "--together", 2, "--games", 3)
+
+
+@pytest.mark.parametrize("simulations", [0, 3])
+def test_a_network_plays_itself(simulations: int, folder: Path, tmp_path: Path) -> None:
+    out, transcripts = tmp_path / "games.jsonl", tmp_path / "games.txt"
+
+    text = succeed(
+        *("selfplay", folder / "net.safetensors", "--out", out, *QUICK),
+        *("--simulations", simulations, "--transcripts", transcripts),
+    )
+
+    played = read_self_play(out)
+    assert text.startswith(f"{out}: 3 games, ")
+    assert set(played.visits.sum(axis=1).tolist()) == {0, simulations}
+    assert Corpus.read(transcripts).games.moves.tolist() == played.games.moves.tolist()
+
+
+def test_self_play_goes_on_and_refuses_other_options(
+    folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "games.jsonl"
+    command = ("selfplay", folder / "net.safetensors", "--out", out, *QUICK)
+    succeed(*command, "--simulations", 0)
+    content = out.read_bytes()
+
+    succeed(*command, "--simulations", 0)
+    result = run(*command, "--simulations", 2)
+
+    assert_one_line(result, 1, "was made with another options")
+    assert out.read_bytes() == content
+
+
+@pytest.mark.slow
+def test_self_play_that_is_killed_goes_on_to_the_same_file(
+    folder: Path, tmp_path: Path
+) -> None:
+    network = folder / "net.safetensors"
+    options = ["--games", 40, "--together", 4, "--opening", 30, "--simulations", 8]
+    whole, out = tmp_path / "whole.jsonl", tmp_path / "killed.jsonl"
+    command = ["selfplay", network, *options, "--out", out]
+    program = [sys.executable, "-m", "conceptlrp", *map(str, command)]
+
+    started = subprocess.Popen(program, env=dict(os.environ))
+    until = time.monotonic() + 40
+    while not (out.exists() and b'"round": 2,' in out.read_bytes()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    started.send_signal(signal.SIGKILL)
+    started.wait()
+    kept = out.read_bytes()
+    succeed(*command)
+    succeed(*command[:-1], whole)
+
+    assert 12 <= kept.count(b'"moves"') < 40
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_players_meet(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "match.txt"
+
+    text = succeed(
+        *("arena", f"{folder / 'net.safetensors'}@2", "mobility", "--games", 4),
+        *("--opening", 40, "--out", out),
+    )
+
+    assert text.startswith("net.safetensors@2 - mobility: ")
+    assert len(read_transcripts(out).games) == 4
+
+
+def test_a_broken_engine_is_one_line(tmp_path: Path) -> None:
+    engine = shlex.join(["gtp:" + sys.executable, str(FAKE), "die", "2"])
+
+    result = run("arena", engine, "random", "--games", 2)
+
+    assert_one_line(result, 1, r"'genmove \w+': ended \(exit code 3\)")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("arena", "random", "greedy", "--games", 3), "--games is 3, expected an even"),
+        (("arena", "random", "nobody"), "nobody"),
+        (("arena", "random", "gtp:no-such-program"), "cannot be started"),
+        (("strength", "demo", "--out", "x.json", "--simulations", "a"), "numbers"),
+    ],
+)
+def test_wrong_usage_is_one_line(options: tuple[object, ...], message: str) -> None:
+    result = run(*options)
+
+    assert result.code in (1, 2)
+    assert_one_line(result, result.code, message)
+
+
+def test_a_strength_card_is_written_and_shown(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "card.json"
+
+    text = succeed(
+        *("strength", folder / "net.safetensors", "--out", out),
+        *("--games", folder / "games.txt", "--simulations", 1, "--match-games", 2),
+        *("--endgames", 2),
+    )
+
+    rows = json.loads(out.read_text())["rows"]
+    assert len(rows) == 10
+    assert all(name.split()[0] in text for name in rows)
