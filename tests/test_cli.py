@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.clustering import clustered_layers
+from conceptlrp.clustering import clustered_layers, load_clustering
 from conceptlrp.networks import load_network, read_header
 from conceptlrp.othello import Corpus, Position
 from conceptlrp.store import open_store, pending
@@ -146,6 +146,34 @@ def test_the_boards_of_a_channel_are_printed_as_json(folder: Path) -> None:
     assert record["target"] == "value"
     first = Position.from_obf(record["boards"][0]["obf"])
     assert first.own == store.positions.own[best.rows[0]]
+
+
+def test_boards_are_kept_apart_when_that_is_asked_for(folder: Path) -> None:
+    options = ["--channel", 1, "-k", 3, "--by", "absolute", "--json"]
+    top = ("top", folder / "run.crp", "--layer", "conv1", *options)
+
+    near, apart = (
+        [board["row"] for board in json.loads(text)["boards"]]
+        for text in (succeed(*top), succeed(*top, "--apart", 61))
+    )
+
+    # No two boards of four discs and more differ on so many squares.
+    assert len(near) > 1
+    assert apart == near[:1]
+
+
+def test_clusters_of_magnitudes_are_made_by_any_named_estimator(
+    folder: Path, tmp_path: Path
+) -> None:
+    store = shutil.copytree(folder / "run.crp", tmp_path / "run.crp")
+
+    table = succeed(
+        *("cluster", store, "--layer", "conv1", "--clusters", 2),
+        *("--estimator", "hierarchical", "--feature", "absolute-l2"),
+    )
+
+    assert "AgglomerativeClustering(" in " ".join(table.split())
+    assert load_clustering(open_store(store), "conv1").feature == "absolute-l2"
 
 
 def test_a_store_is_clustered_and_made_into_an_atlas(

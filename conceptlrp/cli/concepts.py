@@ -31,19 +31,23 @@ def cluster(
         list[str] | None, typer.Option(help="Layer to cluster by; all by default.")
     ] = None,
     estimator: Annotated[
-        str, typer.Option(help="spectral (on landmarks) or kmeans.")
+        str, typer.Option(help="spectral, kmeans, hdbscan, hierarchical or mixture.")
     ] = "spectral",
     clusters: Annotated[int, typer.Option(min=2, help="Number of clusters.")] = 12,
+    feature: Annotated[
+        str, typer.Option(help="share, raw or l2, or absolute- before one of them.")
+    ] = "share",
     target: Target = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Group the positions of a store by their channel relevance."""
     from conceptlrp.atlas import cluster_table
-    from conceptlrp.clustering import clustered_layers
+    from conceptlrp.clustering import ESTIMATORS, FEATURES, clustered_layers
     from conceptlrp.store import open_store
 
-    check_choice("--estimator", estimator, ("spectral", "kmeans"))
+    check_choice("--estimator", estimator, ESTIMATORS)
+    check_choice("--feature", feature, FEATURES)
     opened = open_store(store)
     layers = layer or opened.layers
     for name in set(clustered_layers(opened)).intersection(layers):
@@ -56,6 +60,7 @@ def cluster(
             name,
             estimator=estimator,
             n_clusters=clusters,
+            feature=feature,
             target=target or 0,
             seed=seed,
         )

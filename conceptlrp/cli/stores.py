@@ -40,10 +40,19 @@ def top(
     layer: Annotated[str, typer.Option(help="Layer of the channel.")],
     channel: Annotated[int, typer.Option(help="Number of the channel.")],
     k: Annotated[int, typer.Option("-k", min=1, help="How many boards.")] = 8,
-    by: By = "share",
+    by: Annotated[
+        str,
+        typer.Option(help="share, relevance, positive, absolute, activation or peak."),
+    ] = "share",
     target: Target = None,
     lowest: Lowest = False,
     all_games: AllGames = False,
+    apart: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Squares on which any two boards differ, however turned."
+        ),
+    ] = 0,
     ply: Ply = None,
     phase: Phase = None,
     mover: Mover = None,
@@ -57,10 +66,10 @@ def top(
 ) -> None:
     """Show the reference boards of a channel."""
     from conceptlrp.atlas import reference_table
-    from conceptlrp.reference import reference_boards
-    from conceptlrp.store import CHANNEL_SCORES, open_store
+    from conceptlrp.reference import REFERENCE_SCORES, reference_boards
+    from conceptlrp.store import open_store
 
-    check_choice("--by", by, CHANNEL_SCORES)
+    check_choice("--by", by, REFERENCE_SCORES)
     where = conditions(
         ply=ply,
         phase=phase,
@@ -80,6 +89,7 @@ def top(
         by=by,
         lowest=lowest,
         one_per_game=not all_games,
+        min_distance=apart,
         target=target or 0,
         where=where,
     )

@@ -20,7 +20,8 @@ class Clustering:
     Attributes
     ----------
     layer : str
-        Layer whose channels were compared.
+        Layer whose channels were compared; several are joined by "+", and their
+        channels are numbered on.
     target : str
         Explained output.
     feature : str

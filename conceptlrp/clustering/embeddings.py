@@ -9,31 +9,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.clustering.blocks import FeatureTable, feature_blocks, sample_rows
+from conceptlrp.clustering.moments import feature_moments
+from conceptlrp.errors import ClusteringError
+
 __all__ = ["EMBEDDINGS", "plane_embedding"]
 
 #: Layouts of positions in the plane.
-EMBEDDINGS = ("pca", "tsne")
+EMBEDDINGS = ("pca", "tsne", "umap")
 
 # t-SNE needs 20 s for 10,000 points on two cores; beyond this a sample is laid
 # out and the others are placed among their neighbours in it.
-_TSNE_POINTS = 5000
+_SAMPLE = 5000
+_FEWEST = 4
 
 
 def plane_embedding(
-    features: NDArray[np.float32], *, kind: str = "pca", seed: int = 0
+    features: FeatureTable, *, kind: str = "pca", seed: int = 0
 ) -> NDArray[np.float32]:
     """Lay positions out in the plane.
 
     Parameters
     ----------
-    features : float32 array of shape (n, C)
+    features : table of shape (n, C)
         Features of the positions.
-    kind : {"pca", "tsne"}
-        Principal components, or t-SNE. t-SNE of more than 5,000 positions lays
-        out a seeded sample and puts every other position at the mean of its
-        five nearest in the sample, weighted by inverse distance.
+    kind : {"pca", "tsne", "umap"}
+        Principal components of all positions, t-SNE, or UMAP, which is an extra.
+        The latter two lay out a seeded sample of 5,000 positions and put every
+        other one at the mean of its five nearest in the sample, weighted by inverse
+        distance.
     seed : int
-        Seed of t-SNE and of the sample.
+        Seed of the layout and of the sample.
 
     Returns
     -------
@@ -42,40 +48,34 @@ def plane_embedding(
 
     Raises
     ------
+    ClusteringError
+        If UMAP is not installed.
     ValueError
         If the kind is unknown.
     """
-    if kind == "pca":
-        return _principal_components(features, 2)
-    if kind == "tsne":
-        return _tsne(features, seed)
-    msg = f"embedding {kind!r} is not known, expected one of {', '.join(EMBEDDINGS)}"
-    raise ValueError(msg)
-
-
-def _principal_components(
-    features: NDArray[np.float32], count: int
-) -> NDArray[np.float32]:
-    from sklearn.decomposition import PCA
-
-    parts = min(count, *features.shape)
-    found = PCA(parts, svd_solver="covariance_eigh").fit_transform(features)
-    missing = ((0, 0), (0, count - parts))
-    return np.pad(found, missing).astype(np.float32)
-
-
-def _tsne(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    if len(features) < 4:
-        return _principal_components(features, 2)
-    random = np.random.default_rng(seed)
-    size = min(len(features), _TSNE_POINTS)
-    chosen = np.sort(random.choice(len(features), size, replace=False))
-    layout = _fit_tsne(features[chosen], seed)
-    if size == len(features):
+    if kind not in EMBEDDINGS:
+        known = ", ".join(EMBEDDINGS)
+        msg = f"embedding {kind!r} is not known, expected one of {known}"
+        raise ValueError(msg)
+    if kind == "pca" or len(features) < _FEWEST:
+        return _principal_components(features)
+    chosen = sample_rows(len(features), _SAMPLE, seed)
+    sample = np.asarray(features[chosen])
+    layout = _fit_tsne(sample, seed) if kind == "tsne" else _fit_umap(sample, seed)
+    if len(chosen) == len(features):
         return layout
-    placed = _place(features, features[chosen], layout)
+    placed = _place(features, sample, layout)
     placed[chosen] = layout
     return placed
+
+
+def _principal_components(features: FeatureTable) -> NDArray[np.float32]:
+    moments = feature_moments(features)
+    axes, _ = moments.principal_axes(2)
+    layout = np.zeros((len(features), 2), dtype=np.float32)
+    for rows, block in feature_blocks(features):
+        layout[rows, : len(axes)] = (block - moments.mean) @ axes.T
+    return layout
 
 
 def _fit_tsne(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
@@ -90,12 +90,27 @@ def _fit_tsne(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     return layout.astype(np.float32)
 
 
+def _fit_umap(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    try:
+        from umap import UMAP  # type: ignore[import-not-found]
+    except ImportError as error:
+        msg = "embedding 'umap' needs umap-learn; pip install 'conceptlrp[umap]'"
+        raise ClusteringError(msg) from error
+    neighbors = min(15, len(features) - 1)
+    # A seed makes UMAP run on one thread, which it warns of unless that is asked for.
+    model = UMAP(n_neighbors=neighbors, init="pca", random_state=seed, n_jobs=1)
+    return np.asarray(model.fit_transform(features), dtype=np.float32)
+
+
 def _place(
-    features: NDArray[np.float32],
+    features: FeatureTable,
     sample: NDArray[np.float32],
     layout: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     from sklearn.neighbors import KNeighborsRegressor
 
     neighbours = KNeighborsRegressor(5, weights="distance").fit(sample, layout)
-    return np.asarray(neighbours.predict(features), dtype=np.float32)
+    placed = np.empty((len(features), 2), dtype=np.float32)
+    for rows, block in feature_blocks(features):
+        placed[rows] = neighbours.predict(block)
+    return placed

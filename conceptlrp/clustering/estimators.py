@@ -8,7 +8,18 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Estimator", "fit_labels", "make_estimator"]
+from conceptlrp.clustering.blocks import FeatureTable, feature_blocks, sample_rows
+
+__all__ = [
+    "ESTIMATORS",
+    "Estimator",
+    "fit_labels",
+    "label_from_sample",
+    "make_estimator",
+]
+
+#: Names of estimators, and what they stand for; see `make_estimator`.
+ESTIMATORS = ("spectral", "kmeans", "hdbscan", "hierarchical", "mixture")
 
 
 class Estimator(Protocol):
@@ -23,13 +34,24 @@ def make_estimator(
 ) -> Any:
     """Make the estimator that a name stands for, or a seeded copy of a given one.
 
+    ============== ==========================================================
+    spectral       `LandmarkSpectral`
+    kmeans         `sklearn.cluster.MiniBatchKMeans`
+    hdbscan        `sklearn.cluster.HDBSCAN` on 5,000 landmarks, clusters of
+                   50 of them or more, the others noise
+    hierarchical   `sklearn.cluster.AgglomerativeClustering` (Ward) on 5,000
+                   landmarks, each other position to the nearest mean
+    mixture        `sklearn.mixture.GaussianMixture`, diagonal covariances
+    ============== ==========================================================
+
     Parameters
     ----------
-    estimator : "spectral", "kmeans" or a scikit-learn estimator
-        An estimator is cloned, and every ``random_state`` that is None gets
-        the seed.
+    estimator : str or scikit-learn estimator
+        One of `ESTIMATORS`. An estimator is cloned, and every ``random_state``
+        that is None gets the seed.
     n_clusters : int or None
-        Number of clusters for the names; an estimator keeps its own.
+        Number of clusters for the names, but "hdbscan", which finds its own; an
+        estimator keeps its own.
     seed : int
         Seed of the estimator.
 
@@ -41,28 +63,68 @@ def make_estimator(
     Raises
     ------
     ValueError
-        If the name is unknown, or k-means has no number of clusters.
+        If the name is unknown, or one that needs a number of clusters has none.
     TypeError
         If the object is no estimator.
     """
     if not isinstance(estimator, str):
         return _seeded_clone(estimator, seed)
+    if estimator not in ESTIMATORS:
+        known = ", ".join(ESTIMATORS)
+        msg = (
+            f"estimator {estimator!r} is not known, expected one of {known}, or a "
+            "scikit-learn estimator"
+        )
+        raise ValueError(msg)
     if estimator == "spectral":
         from conceptlrp.clustering.landmarks import LandmarkSpectral
 
         return LandmarkSpectral(n_clusters, random_state=seed)
-    if estimator != "kmeans":
+    if estimator == "hdbscan":
+        return _density_landmarks(seed)
+    if n_clusters is None:
         msg = (
-            f"estimator {estimator!r} is not known, expected 'spectral', 'kmeans' or "
-            "a scikit-learn estimator"
+            f"n_clusters is None, expected a number for {estimator!r}; only 'spectral' "
+            "and 'hdbscan' can choose one"
         )
         raise ValueError(msg)
-    if n_clusters is None:
-        msg = "n_clusters is None, expected a number; only 'spectral' can choose one"
-        raise ValueError(msg)
-    from sklearn.cluster import MiniBatchKMeans
+    return _with_clusters(estimator, n_clusters, seed)
 
-    return MiniBatchKMeans(n_clusters, batch_size=4096, n_init=10, random_state=seed)
+
+def _density_landmarks(seed: int, n_landmarks: int = 5000) -> Any:
+    from sklearn.cluster import HDBSCAN
+
+    from conceptlrp.clustering.landmark_clustering import LandmarkClustering
+
+    # "brute" holds the distances of the landmarks, 200 MB, and is six times as
+    # quick as a tree in as many dimensions as there are channels.
+    density = HDBSCAN(
+        min_cluster_size=n_landmarks // 100,
+        min_samples=5,
+        algorithm="brute",
+        copy=True,
+    )
+    return LandmarkClustering(
+        density, n_landmarks=n_landmarks, assign="landmark", random_state=seed
+    )
+
+
+def _with_clusters(name: str, n_clusters: int, seed: int) -> Any:
+    if name == "kmeans":
+        from sklearn.cluster import MiniBatchKMeans
+
+        return MiniBatchKMeans(
+            n_clusters, batch_size=4096, n_init=10, random_state=seed
+        )
+    if name == "mixture":
+        from sklearn.mixture import GaussianMixture
+
+        return GaussianMixture(n_clusters, covariance_type="diag", random_state=seed)
+    from sklearn.cluster import AgglomerativeClustering
+
+    from conceptlrp.clustering.landmark_clustering import LandmarkClustering
+
+    return LandmarkClustering(AgglomerativeClustering(n_clusters), random_state=seed)
 
 
 def _seeded_clone(estimator: Estimator, seed: int) -> Any:
@@ -82,16 +144,29 @@ def _seeded_clone(estimator: Estimator, seed: int) -> Any:
 
 
 def fit_labels(
-    model: Any, features: NDArray[np.float32], *, threads: int | None = None
+    model: Any,
+    features: FeatureTable,
+    *,
+    fit_rows: int,
+    seed: int = 0,
+    threads: int | None = None,
 ) -> NDArray[np.int64]:
     """Fit an estimator and return the cluster of each position.
+
+    Of more than `fit_rows` positions a seeded sample is fitted; the others, block
+    by block, get the cluster that the estimator predicts, or that with the nearest
+    mean where it predicts none.
 
     Parameters
     ----------
     model : scikit-learn estimator
         Has ``fit_predict``, or ``fit`` and then ``labels_`` or ``predict``.
-    features : float32 array of shape (n, C)
+    features : table of shape (n, C)
         Features of the positions.
+    fit_rows : int
+        Positions that are fitted at most.
+    seed : int
+        Seed of the sample.
     threads : int or None
         Limit of OpenMP threads. One makes k-means exactly reproducible: several
         add up its means in the order in which they finish.
@@ -103,9 +178,69 @@ def fit_labels(
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+    chosen = sample_rows(len(features), fit_rows, seed)
     with threadpool_limits(limits=threads, user_api="openmp"):
-        if hasattr(model, "fit_predict"):
-            return np.asarray(model.fit_predict(features), dtype=np.int64)
-        model.fit(features)
-        found = model.labels_ if hasattr(model, "labels_") else model.predict(features)
-        return np.asarray(found, dtype=np.int64)
+        sample = features[chosen]
+        found = _fit(model, sample)
+        if len(chosen) == len(features):
+            return found
+        return _extend(model, sample, found, features)
+
+
+def label_from_sample(
+    model: Any, sample: NDArray[np.float32], features: FeatureTable
+) -> NDArray[np.int64]:
+    """Fit a copy of an estimator on some positions and label others.
+
+    Parameters
+    ----------
+    model : scikit-learn estimator
+        Stays as it is.
+    sample : float32 array of shape (m, C)
+        Features that are fitted.
+    features : table of shape (n, C)
+        Features that are labelled, as `fit_labels` does.
+
+    Returns
+    -------
+    int64 array of shape (n,)
+        The estimator's own numbers, negative for noise.
+    """
+    from sklearn.base import clone
+    from threadpoolctl import threadpool_limits
+
+    fitted = clone(model)
+    with threadpool_limits(limits=1, user_api="openmp"):
+        return _extend(fitted, sample, _fit(fitted, sample), features)
+
+
+def _fit(model: Any, sample: NDArray[np.float32]) -> NDArray[np.int64]:
+    if hasattr(model, "fit_predict"):
+        return np.asarray(model.fit_predict(sample), dtype=np.int64)
+    model.fit(sample)
+    found = model.labels_ if hasattr(model, "labels_") else model.predict(sample)
+    return np.asarray(found, dtype=np.int64)
+
+
+def _extend(
+    model: Any,
+    sample: NDArray[np.float32],
+    found: NDArray[np.int64],
+    features: FeatureTable,
+) -> NDArray[np.int64]:
+    """Label all positions by an estimator that was fitted on a sample."""
+    labels = np.empty(len(features), dtype=np.int64)
+    predict = getattr(model, "predict", None) or _nearest_mean(sample, found)
+    for rows, block in feature_blocks(features):
+        labels[rows] = predict(block)
+    return labels
+
+
+def _nearest_mean(sample: NDArray[np.float32], found: NDArray[np.int64]) -> Any:
+    from conceptlrp.clustering.landmarks import nearest_center
+
+    names = np.unique(found[found >= 0])
+    if len(names) == 0:
+        return lambda block: np.full(len(block), -1)
+    means = np.stack([sample[found == name].mean(axis=0) for name in names])
+    return lambda block: names[nearest_center(block, means)]

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["FEATURES", "relevance_features"]
 
 #: Ways to take out the scale of a position.
-FEATURES = ("share", "raw", "l2")
+FEATURES = ("share", "raw", "l2", "absolute-share", "absolute-raw", "absolute-l2")
 
 _TINY = 1e-10
 
@@ -25,14 +25,16 @@ def relevance_features(
 
     With ``r[n, c]`` the relevance of channel ``c`` at position ``n``:
     ``share`` is ``r[n, c] / (sum_k |r[n, k]| + 1e-10)``, ``l2`` is
-    ``r[n, c] / (sqrt(sum_k r[n, k]^2) + 1e-10)`` and ``raw`` is ``r`` itself.
+    ``r[n, c] / (sqrt(sum_k r[n, k]^2) + 1e-10)`` and ``raw`` is ``r`` itself. With
+    ``absolute-`` before it, the magnitude is taken: how much a channel has to say,
+    for or against.
 
     Parameters
     ----------
     relevance : array of shape (n, C)
         Signed relevance of each channel, summed over the squares.
-    kind : {"share", "raw", "l2"}
-        How the scale of a position is taken out.
+    kind : str
+        One of `FEATURES`: how the scale of a position is taken out.
 
     Returns
     -------
@@ -59,14 +61,16 @@ def relevance_features(
     if values.ndim != 2:
         msg = f"relevance has shape {values.shape}, expected (n, C)"
         raise ValueError(msg)
+    if kind not in FEATURES:
+        msg = f"feature {kind!r} is not known, expected one of {', '.join(FEATURES)}"
+        raise ValueError(msg)
+    if kind.startswith("absolute-"):
+        values, kind = np.abs(values), kind.removeprefix("absolute-")
     if kind == "raw":
         return values
     if kind == "share":
         scale = np.abs(values).sum(axis=1, keepdims=True, dtype=np.float64)
-    elif kind == "l2":
-        scale = np.sqrt(np.square(values, dtype=np.float64).sum(axis=1, keepdims=True))
     else:
-        msg = f"feature {kind!r} is not known, expected one of {', '.join(FEATURES)}"
-        raise ValueError(msg)
+        scale = np.sqrt(np.square(values, dtype=np.float64).sum(axis=1, keepdims=True))
     features: NDArray[np.float32] = (values / (scale + _TINY)).astype(np.float32)
     return features

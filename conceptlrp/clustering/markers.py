@@ -9,6 +9,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.clustering.blocks import FeatureTable, feature_blocks
+
 __all__ = [
     "Markers",
     "center_distances",
@@ -22,8 +24,6 @@ __all__ = [
 # clusters counts as this part: a channel that is constant in a cluster and in
 # the rest, but differs between them, then has a large effect, not an infinite one.
 _SPREAD_FLOOR = 0.01
-
-_BLOCK = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +44,13 @@ class Markers:
 
 
 def cluster_centers(
-    features: NDArray[np.float32], labels: NDArray[np.int32], n_clusters: int
+    features: FeatureTable, labels: NDArray[np.int32], n_clusters: int
 ) -> NDArray[np.float32]:
     """Mean feature vector of each cluster.
 
     Parameters
     ----------
-    features : float32 array of shape (n, C)
+    features : table of shape (n, C)
         Features of the positions.
     labels : int32 array of shape (n,)
         Cluster of each, -1 for noise.
@@ -68,7 +68,7 @@ def cluster_centers(
 
 
 def center_distances(
-    features: NDArray[np.float32],
+    features: FeatureTable,
     labels: NDArray[np.int32],
     centers: NDArray[np.float32],
 ) -> NDArray[np.float32]:
@@ -76,7 +76,7 @@ def center_distances(
 
     Parameters
     ----------
-    features : float32 array of shape (n, C)
+    features : table of shape (n, C)
         Features of the positions.
     labels : int32 array of shape (n,)
         Cluster of each, -1 for noise.
@@ -89,15 +89,16 @@ def center_distances(
         Infinite for noise.
     """
     distances = np.full(len(features), np.inf, dtype=np.float32)
-    for start in range(0, len(features), _BLOCK):
-        inside = start + np.flatnonzero(labels[start : start + _BLOCK] >= 0)
-        step = features[inside] - centers[labels[inside]]
-        distances[inside] = np.sqrt(np.square(step, dtype=np.float64).sum(axis=1))
+    for rows, block in feature_blocks(features):
+        inside = np.flatnonzero(labels[rows] >= 0)
+        step = block[inside] - centers[labels[rows][inside]]
+        length = np.sqrt(np.square(step, dtype=np.float64).sum(axis=1))
+        distances[rows.start + inside] = length
     return distances
 
 
 def marker_effects(
-    features: NDArray[np.float32], labels: NDArray[np.int32], n_clusters: int
+    features: FeatureTable, labels: NDArray[np.int32], n_clusters: int
 ) -> NDArray[np.float32]:
     """Standardised mean difference of every channel, cluster against the rest.
 
@@ -108,7 +109,7 @@ def marker_effects(
 
     Parameters
     ----------
-    features : float32 array of shape (n, C)
+    features : table of shape (n, C)
         Features of the positions.
     labels : int32 array of shape (n,)
         Cluster of each, -1 for noise.
@@ -133,7 +134,8 @@ def marker_effects(
     array([[-5.66],
            [ 5.66]], dtype=float32)
     """
-    shift = features.mean(axis=0, dtype=np.float64)
+    # Any shift near the data keeps squares small; one of its rows is near enough.
+    shift = features[slice(1)].sum(axis=0, dtype=np.float64)
     moments = _moments(features, labels, n_clusters, shift)
     count, total, square = (each[:n_clusters] for each in moments)
     all_count, all_total, all_square = (each.sum(axis=0) for each in moments)
@@ -212,7 +214,7 @@ def typical_rows(
 
 
 def _moments(
-    features: NDArray[np.float32],
+    features: FeatureTable,
     labels: NDArray[np.int32],
     n_clusters: int,
     shift: NDArray[np.float64],
@@ -221,11 +223,10 @@ def _moments(
     count = np.zeros(n_clusters + 1)
     total = np.zeros((n_clusters + 1, features.shape[1]))
     square = np.zeros_like(total)
-    for start in range(0, len(features), _BLOCK):
-        part = labels[start : start + _BLOCK]
-        member = np.zeros((n_clusters + 1, len(part)))
-        member[part, np.arange(len(part))] = 1
-        values = features[start : start + _BLOCK] - shift
+    for rows, block in feature_blocks(features):
+        member = np.zeros((n_clusters + 1, len(block)))
+        member[labels[rows], np.arange(len(block))] = 1
+        values = block - shift
         count += member.sum(axis=1)
         total += member @ values
         square += member @ np.square(values)

@@ -1,18 +1,24 @@
-"""Positions of a store, clustered by the relevance of one layer's channels.
+"""Positions of a store, clustered by the relevance of its layers' channels.
 
 Shapes use N positions in the store, n of them clustered, C channels and K
 clusters.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from conceptlrp.clustering.blocks import (
+    FeatureTable,
+    StoreFeatures,
+    feature_blocks,
+    held_in_memory,
+)
 from conceptlrp.clustering.clustering import Clustering
 from conceptlrp.clustering.embeddings import plane_embedding
 from conceptlrp.clustering.estimators import Estimator, fit_labels, make_estimator
-from conceptlrp.clustering.features import relevance_features
 from conceptlrp.clustering.markers import (
     center_distances,
     cluster_centers,
@@ -21,21 +27,20 @@ from conceptlrp.clustering.markers import (
 from conceptlrp.errors import ClusteringError
 from conceptlrp.store import Store
 
-__all__ = ["cluster_positions"]
-
-_ROWS_AT_ONCE = 65_536
+__all__ = ["cluster_positions", "position_features"]
 
 
 def cluster_positions(
     store: Store,
     *,
-    layer: str,
+    layer: str | Sequence[str],
     estimator: str | Estimator = "spectral",
     n_clusters: int | None = 12,
     target: int | str = 0,
     feature: str = "share",
     rows: ArrayLike | None = None,
     embedding: str | None = "pca",
+    fit_rows: int = 100_000,
     seed: int = 0,
 ) -> Clustering:
     """Group positions on which the network uses the same channels.
@@ -44,26 +49,30 @@ def cluster_positions(
     ----------
     store : Store
         Relevance of a corpus.
-    layer : str
-        Layer whose channels are compared.
-    estimator : "spectral", "kmeans" or a scikit-learn estimator
-        `LandmarkSpectral`, `sklearn.cluster.MiniBatchKMeans`, or any estimator
-        with ``fit_predict`` or ``labels_`` or ``predict``, pipelines included.
-        An estimator is cloned, and every ``random_state`` that is None gets
-        the seed.
+    layer : str or sequence of str
+        Layer whose channels are compared; the channels of several stand side by
+        side, each layer scaled by itself.
+    estimator : str or scikit-learn estimator
+        "spectral", "kmeans", "hdbscan", "hierarchical" or "mixture", see
+        `make_estimator`, or any estimator with ``fit_predict`` or ``labels_`` or
+        ``predict``, pipelines included. An estimator is cloned, and every
+        ``random_state`` that is None gets the seed.
     n_clusters : int or None
-        Number of clusters for the two names; None lets "spectral" choose by
-        the eigengap. An estimator keeps its own.
+        Number of clusters for the names; None lets "spectral" choose by the
+        eigengap. An estimator keeps its own. See also `choose_clusters`.
     target : int or str
         Explained output.
-    feature : {"share", "raw", "l2"}
-        How the relevance of a position is scaled.
+    feature : str
+        How the relevance of a position is scaled, see `relevance_features`.
     rows : int array of shape (n,) or bool array of shape (N,), optional
         Positions to cluster; by default all. Repeated rows count once.
-    embedding : {"pca", "tsne"} or None
+    embedding : {"pca", "tsne", "umap"} or None
         Layout in the plane, see `plane_embedding`.
+    fit_rows : int
+        Positions that the estimator is fitted on at most, a seeded sample; see
+        `fit_labels`. Beyond it memory grows with n by labels and coordinates only.
     seed : int
-        Seed of the estimator and the layout.
+        Seed of the estimator, the sample and the layout.
 
     Returns
     -------
@@ -78,31 +87,72 @@ def cluster_positions(
     ValueError
         If the estimator, the feature or a row is unknown.
     """
-    chosen = _chosen_rows(rows, len(store))
-    features = _read_features(store, layer, chosen, target=target, feature=feature)
+    table = position_features(
+        store, layer=layer, target=target, feature=feature, rows=rows
+    )
+    features = held_in_memory(table)
     model = make_estimator(estimator, n_clusters=n_clusters, seed=seed)
-    _check_features(features, layer, n_clusters if isinstance(estimator, str) else 1)
-    threads = 1 if isinstance(estimator, str) else None
-    labels, sizes = _by_size(fit_labels(model, features, threads=threads))
+    name = "+".join(table.layers)
+    named = isinstance(estimator, str)
+    _check_features(features, name, n_clusters if named else 1)
+    found = fit_labels(
+        model, features, fit_rows=fit_rows, seed=seed, threads=1 if named else None
+    )
+    labels, sizes = _by_size(found)
     centers = cluster_centers(features, labels, len(sizes))
     layout = plane_embedding(features, kind=embedding, seed=seed) if embedding else None
     return Clustering(
-        layer=layer,
+        layer=name,
         target=target if isinstance(target, str) else store.targets[target],
         feature=feature,
         method=_describe(model),
         seed=seed,
-        rows=chosen,
+        rows=table.rows,
         labels=labels,
         sizes=sizes,
         centers=centers,
         effects=marker_effects(features, labels, len(sizes)),
         distances=center_distances(features, labels, centers),
-        games=np.asarray(store.positions.game[chosen], dtype=np.int32),
+        games=np.asarray(store.positions.game[table.rows], dtype=np.int32),
         embedding=layout,
         network=str(store.manifest.network.get("digest", "")),
         corpus=str(store.manifest.corpus.get("digest", "")),
     )
+
+
+def position_features(
+    store: Store,
+    *,
+    layer: str | Sequence[str],
+    target: int | str = 0,
+    feature: str = "share",
+    rows: ArrayLike | None = None,
+) -> StoreFeatures:
+    """Make the table of features that `cluster_positions` compares.
+
+    Parameters
+    ----------
+    store, layer, target, feature, rows
+        As for `cluster_positions`.
+
+    Returns
+    -------
+    StoreFeatures
+        Read from the store whenever rows of it are asked for.
+
+    Raises
+    ------
+    ClusteringError
+        If the store or the list of layers is empty.
+    ValueError
+        If a row is not in the store.
+    """
+    layers = (layer,) if isinstance(layer, str) else tuple(layer)
+    if not layers:
+        msg = "no layer is given, expected one or more to compare channels of"
+        raise ClusteringError(msg)
+    chosen = _chosen_rows(rows, len(store))
+    return StoreFeatures(store, layers, target=target, feature=feature, rows=chosen)
 
 
 def _describe(model: Any) -> str:
@@ -133,40 +183,24 @@ def _chosen_rows(rows: ArrayLike | None, total: int) -> NDArray[np.int64]:
     return chosen
 
 
-def _read_features(
-    store: Store,
-    layer: str,
-    rows: NDArray[np.int64],
-    *,
-    target: int | str,
-    feature: str,
-) -> NDArray[np.float32]:
-    """Read relevance in blocks, so that only the features are held at once."""
-    features = np.empty((len(rows), store.channels(layer)), dtype=np.float32)
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        block = slice(start, start + _ROWS_AT_ONCE)
-        relevance = store.relevance(layer, rows=rows[block], target=target)
-        features[block] = relevance_features(relevance, kind=feature)
-    return features
-
-
-def _check_features(
-    features: NDArray[np.float32], layer: str, n_clusters: int | None
-) -> None:
+def _check_features(features: FeatureTable, name: str, n_clusters: int | None) -> None:
     needed = max(2, n_clusters or 2)
     if len(features) < needed:
         msg = f"{len(features)} positions, expected at least {needed} to cluster"
         raise ClusteringError(msg)
-    finite = np.isfinite(features).all(axis=1)
-    if not finite.all():
+    first, wrong, constant = features[slice(1)], 0, True
+    for _, block in feature_blocks(features):
+        wrong += int((~np.isfinite(block).all(axis=1)).sum())
+        constant = constant and bool((block == first).all())
+    if wrong:
         msg = (
-            f"relevance of layer {layer!r} is not finite at {(~finite).sum()} of "
+            f"relevance of layer {name!r} is not finite at {wrong} of "
             f"{len(features)} positions, expected numbers; leave them out with rows"
         )
         raise ClusteringError(msg)
-    if (features == features[0]).all():
+    if constant:
         msg = (
-            f"layer {layer!r} has the same channel relevance at all {len(features)} "
+            f"layer {name!r} has the same channel relevance at all {len(features)} "
             "positions, expected at least two different ones; choose another layer"
         )
         raise ClusteringError(msg)

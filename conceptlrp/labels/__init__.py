@@ -8,12 +8,10 @@ from conceptlrp.labels.geometry import (
     phases,
 )
 from conceptlrp.labels.labels import CONCEPTS, Labels, label
-from conceptlrp.othello import PHASES
 
 __all__ = [
     "CONCEPTS",
     "LOCATION_CLASSES",
-    "PHASES",
     "Concept",
     "Labels",
     "control_labels",

@@ -168,7 +168,7 @@ def phases(empties: ArrayLike, *, bins: int = 3, size: int = 8) -> NDArray[np.in
     empties : int of shape (N,)
         Empty squares.
     bins : int
-        How many equally long parts a game has; 3 are those of `PHASES`.
+        How many equally long parts a game has; 3 are those of `othello.PHASES`.
     size : int
         Side of the board, 8 or 6.
 

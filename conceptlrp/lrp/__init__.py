@@ -15,6 +15,12 @@ from conceptlrp.lrp.explain import (  # noqa: E402
     conservation,
 )
 from conceptlrp.lrp.explainer import Explainer  # noqa: E402
+from conceptlrp.lrp.graph_export import node_link, to_networkx  # noqa: E402
+from conceptlrp.lrp.graph_paths import ConceptPath, strongest_paths  # noqa: E402
+from conceptlrp.lrp.mean_graph import (  # noqa: E402
+    MeanConceptGraph,
+    mean_concept_graph,
+)
 from conceptlrp.lrp.summary import Summary  # noqa: E402
 from conceptlrp.lrp.targets import (  # noqa: E402
     Best,
@@ -34,9 +40,11 @@ __all__ = [
     "Attribution",
     "Best",
     "ConceptGraph",
+    "ConceptPath",
     "Conservation",
     "Contrast",
     "Explainer",
+    "MeanConceptGraph",
     "Move",
     "Moves",
     "Neuron",
@@ -48,5 +56,9 @@ __all__ = [
     "concept_graph",
     "conservation",
     "fold_batch_norm",
+    "mean_concept_graph",
+    "node_link",
     "parse_target",
+    "strongest_paths",
+    "to_networkx",
 ]

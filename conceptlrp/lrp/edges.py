@@ -6,7 +6,8 @@ Channel c of a layer sends to channel c' of the layer that its convolution reads
 
 with scale m, weights w and multiplier a of the convolution's rule. Summed over c
 it is the relevance of c'; summed over c' it is the relevance of c less what bias
-and stabilizer absorb. All pairs cost about one convolution.
+and stabilizer absorb. All pairs cost about one convolution. A channel of a sum, as
+behind a residual block, sends to the same channel of each layer that is summed.
 
 Shapes use N positions, T targets, C channels above and D channels below.
 """
@@ -66,14 +67,48 @@ def adjacent_layers(
     pairs = {}
     for layer, node in nodes.items():
         operation = _skip_passes(program, program.operations[node])
-        if operation.kind != "conv":
-            continue
-        below = program.operations[operation.inputs[0]]
-        while below.name not in layers and below.kind in ("pass", "flatten"):
-            below = program.operations[below.inputs[0]]
-        if below.name in layers:
-            pairs[layer, layers[below.name]] = operation.name
+        if operation.kind == "conv":
+            below = _layer_below(program, operation.inputs[0], layers)
+            if below is not None:
+                pairs[layer, below] = operation.name
     return pairs
+
+
+def summed_layers(
+    program: Program, nodes: Mapping[str, str]
+) -> dict[tuple[str, str], tuple[str, int]]:
+    """Find the pairs of layers of which the upper one is a sum of the lower.
+
+    Parameters
+    ----------
+    program : Program
+        The operations.
+    nodes : mapping of str to str
+        Operation that puts out each layer's feature map.
+
+    Returns
+    -------
+    dict of (str, str) to (str, int)
+        For each pair (upper, lower) the sum, and which of its inputs is the lower.
+    """
+    layers = {node: layer for layer, node in nodes.items()}
+    pairs = {}
+    for layer, node in nodes.items():
+        operation = _skip_passes(program, program.operations[node])
+        if operation.kind == "add":
+            for place, source in enumerate(operation.inputs):
+                below = _layer_below(program, source, layers)
+                if below is not None:
+                    pairs[layer, below] = operation.name, place
+    return pairs
+
+
+def _layer_below(program: Program, name: str, layers: Mapping[str, str]) -> str | None:
+    """Go down from an operation to the first layer, None if another is met first."""
+    below = program.operations[name]
+    while below.name not in layers and below.kind in ("pass", "flatten"):
+        below = program.operations[below.inputs[0]]
+    return layers.get(below.name)
 
 
 def _skip_passes(program: Program, operation: Operation) -> Operation:
@@ -114,6 +149,35 @@ def edge_relevance(
         total = part if total is None else total + part
     assert total is not None
     return total
+
+
+def sum_relevance(
+    passed: NativeForward, name: str, place: int, relevance: Tensor, *, accumulate: bool
+) -> Tensor:
+    """Compute what channels of a sum send to those of one of its inputs.
+
+    Parameters
+    ----------
+    passed : NativeForward
+        The forward pass of N positions.
+    name : str
+        The sum.
+    place : int
+        Which of its inputs.
+    relevance : Tensor of shape (N, T, C, H, W)
+        Relevance of the sum.
+    accumulate : bool
+        Sum over the positions.
+
+    Returns
+    -------
+    Tensor of shape (N, T, C, C) or (T, C, C)
+        Zero but for the same channel.
+    """
+    operation = passed.engine.program.operations[name]
+    sent = relevance * passed.sum_scale(operation)[:, None]
+    sent = (sent * passed.values[operation.inputs[place]][:, None]).sum((3, 4))
+    return torch.diag_embed(sent.sum(0) if accumulate else sent)
 
 
 def _multiplier_rows(branch: Branch, source: Tensor) -> Tensor:

@@ -20,7 +20,12 @@ from torch import Tensor
 from conceptlrp.lrp.absorption import Conservation, conservation_report
 from conceptlrp.lrp.contraction import conditional_heatmaps, neuron_heatmaps
 from conceptlrp.lrp.counting import SweepCosts, draw_blueprint
-from conceptlrp.lrp.edges import adjacent_layers, edge_relevance
+from conceptlrp.lrp.edges import (
+    adjacent_layers,
+    edge_relevance,
+    sum_relevance,
+    summed_layers,
+)
 from conceptlrp.lrp.native import NativeEngine, NativeForward
 from conceptlrp.lrp.program import Program
 from conceptlrp.lrp.rerun import rerun
@@ -137,17 +142,20 @@ class NativePassed:
         accumulate : bool
             Sum over the positions.
         """
-        pairs = adjacent_layers(
-            self.owner.engine.program,
-            {layer: self.owner.nodes[layer] for layer in self.owner.layers},
-        )
+        program = self.owner.engine.program
+        nodes = {layer: self.owner.nodes[layer] for layer in self.owner.layers}
         with torch.no_grad():
-            return {
+            found = {
                 pair: edge_relevance(
                     self.passed, name, relevance[pair[0]], accumulate=accumulate
                 )
-                for pair, name in pairs.items()
+                for pair, name in adjacent_layers(program, nodes).items()
             }
+            for pair, (name, place) in summed_layers(program, nodes).items():
+                found[pair] = sum_relevance(
+                    self.passed, name, place, relevance[pair[0]], accumulate=accumulate
+                )
+        return found
 
     def conservation(self, starts: Mapping[str, Tensor]) -> Conservation:
         """Follow relevance through every operation; see `conservation_report`."""

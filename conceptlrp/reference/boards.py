@@ -3,176 +3,268 @@
 Shapes use k boards and n x n squares.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello import Position, square_name
-from conceptlrp.store import REFERENCE_KINDS, Ranking, Store, Where
+from conceptlrp.othello import PASS, Position, compose, square_name, turn_maps
+from conceptlrp.reference.folding import (
+    fold_orientations,
+    turned_move,
+    turned_position,
+    turned_transcript,
+)
+from conceptlrp.store import Ranking, Store
 
 
 @dataclass(frozen=True)
+class ReferenceBoard:
+    """One position of a corpus and what is known about it.
+
+    Attributes
+    ----------
+    row : int
+        Row of the store.
+    score : float
+        Score of the channel.
+    position : Position
+        The board.
+    game : int
+        Game of the corpus.
+    description : str
+        Players, year and move number, as one line.
+    black, white : str
+        The players, "" where unknown.
+    year : int
+        Year of the game, 0 where unknown.
+    ply : int
+        Moves played before.
+    transcript : str
+        Moves that lead to the board.
+    played : str
+        The move that was played, "" where none is known.
+    policy : dict of str to float
+        Probability of each legal move, the likeliest first.
+    value : float
+        The network's value before tanh, nan where it has none.
+    symmetry : int
+        How the board is turned from what the store holds.
+    """
+
+    row: int
+    score: float
+    position: Position
+    game: int
+    description: str
+    black: str
+    white: str
+    year: int
+    ply: int
+    transcript: str
+    played: str
+    policy: Mapping[str, float]
+    value: float
+    symmetry: int = 0
+
+    def turned(self, s: int) -> "ReferenceBoard":
+        """Turn board, moves and transcript by a symmetry."""
+        size = self.position.size
+        moves = {turned_move(m, s, size): p for m, p in self.policy.items()}
+        return replace(
+            self,
+            position=turned_position(self.position, s),
+            transcript=turned_transcript(self.transcript, s, size),
+            played=turned_move(self.played, s, size),
+            policy=moves,
+            symmetry=int(compose(self.symmetry, s)),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, ready for JSON."""
+        found = {**asdict(self), "obf": self.position.obf()}
+        found["position"] = asdict(self.position)
+        found["value"] = None if math.isnan(self.value) else self.value
+        found["year"] = self.year or None
+        return found
+
+
+@dataclass(frozen=True, eq=False)
 class ReferenceBoards:
-    """The best positions of a channel, best first.
+    """Boards that show what a channel is for, in the order of a strip.
 
     Attributes
     ----------
     layer, channel : str, int
         The channel.
     by : str
-        Score that ranks them.
-    lowest : bool
-        Whether the lowest scores come first.
+        Score of the boards, one of `REFERENCE_SCORES`.
+    strip : str
+        "top", "bottom", "quantiles" or "random".
     target : str
         Name of the explained output.
-    rows : ndarray of shape (k,)
-        Rows of the store.
-    scores : ndarray of shape (k,)
-        Score of each.
-    positions : tuple of Position
+    boards : tuple of k ReferenceBoard
         The boards.
-    descriptions : tuple of str
-        Players, year and move number.
-    transcripts : tuple of str
-        Moves that lead to each board.
-    played : tuple of str
-        The move that was played in each, "" where none is known.
     heatmaps : ndarray of shape (k, n, n) or None
-        Conditional heatmaps, where the store keeps them.
+        Conditional heatmaps, where the store keeps them or they were computed.
     """
 
     layer: str
     channel: int
     by: str
-    lowest: bool
+    strip: str
     target: str
-    rows: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    positions: tuple[Position, ...]
-    descriptions: tuple[str, ...]
-    transcripts: tuple[str, ...]
-    played: tuple[str, ...]
+    boards: tuple[ReferenceBoard, ...]
     heatmaps: NDArray[np.float32] | None
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.boards)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Row of each board in the store, of shape (k,)."""
+        return np.array([board.row for board in self.boards], dtype=np.int64)
+
+    @property
+    def scores(self) -> NDArray[np.float32]:
+        """Score of each board, of shape (k,)."""
+        return np.array([board.score for board in self.boards], dtype=np.float32)
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """The k positions."""
+        return tuple(board.position for board in self.boards)
+
+    @property
+    def descriptions(self) -> tuple[str, ...]:
+        """Players, year and move number of each board."""
+        return tuple(board.description for board in self.boards)
+
+    @property
+    def transcripts(self) -> tuple[str, ...]:
+        """Moves that lead to each board."""
+        return tuple(board.transcript for board in self.boards)
+
+    @property
+    def played(self) -> tuple[str, ...]:
+        """The move that was played on each board, "" where none is known."""
+        return tuple(board.played for board in self.boards)
+
+    def folded(self) -> "ReferenceBoards":
+        """Turn every board so that its heatmap agrees best with the first.
+
+        Returns
+        -------
+        ReferenceBoards
+            Boards, moves, transcripts and heatmaps as turned.
+
+        Raises
+        ------
+        ValueError
+            If there are no heatmaps to compare.
+        """
+        if self.heatmaps is None:
+            msg = (
+                f"the boards of {self.layer}:{self.channel} have no heatmaps to fold "
+                "by; compute them with 'conditional_maps'"
+            )
+            raise ValueError(msg)
+        symmetries = fold_orientations(self.heatmaps)
+        boards = zip(self.boards, symmetries.tolist(), strict=True)
+        return replace(
+            self,
+            boards=tuple(board.turned(s) for board, s in boards),
+            heatmaps=turn_maps(self.heatmaps, symmetries),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""
-        boards = [
-            {
-                "row": int(self.rows[i]),
-                "score": float(self.scores[i]),
-                "game": self.descriptions[i],
-                "played": self.played[i],
-                "transcript": self.transcripts[i],
-                "obf": self.positions[i].obf(),
-                "heatmap": None if self.heatmaps is None else self.heatmaps[i].tolist(),
-            }
-            for i in range(len(self))
-        ]
+        boards = [board.to_dict() for board in self.boards]
+        for place, board in enumerate(boards):
+            heatmap = None if self.heatmaps is None else self.heatmaps[place].tolist()
+            board["heatmap"] = heatmap
         return {
             "layer": self.layer,
             "channel": self.channel,
             "by": self.by,
-            "lowest": self.lowest,
+            "strip": self.strip,
             "target": self.target,
             "boards": boards,
         }
 
 
-def reference_boards(
-    store: Store,
-    layer: str,
-    channel: int,
-    k: int = 16,
-    *,
-    by: str = "share",
-    lowest: bool = False,
-    one_per_game: bool = True,
-    target: int | str = 0,
-    where: Where | None = None,
-) -> ReferenceBoards:
-    """Find the positions on which a channel matters most (RelMax, ActMax).
+def describe_boards(store: Store, ranking: Ranking) -> tuple[ReferenceBoard, ...]:
+    """Collect what a store knows about some of its positions.
 
     Parameters
     ----------
     store : Store
         Relevance of a corpus.
-    layer, channel : str, int
-        The channel.
-    k : int
-        How many boards.
-    by : str
-        "share" or "relevance" (RelMax), "activation" or "peak" (ActMax).
-    lowest : bool
-        Find the lowest scores, such as the most negative relevance.
-    one_per_game : bool
-        Take at most one board of a game.
-    target : int or str
-        The explained output.
-    where : Where, optional
-        Find only positions that meet conditions.
+    ranking : Ranking
+        k rows and their scores.
 
     Returns
     -------
-    ReferenceBoards
-        Exact, whatever batches and shards the store was computed in.
-
-    References
-    ----------
-    Achtibat et al., Nat. Mach. Intell. 5 (2023), doi:10.1038/s42256-023-00711-8.
+    tuple of k ReferenceBoard
+        In the order of the ranking.
     """
-    ranking = store.top(
-        layer,
-        channel,
-        k,
-        by=by,
-        lowest=lowest,
-        one_per_game=one_per_game,
-        target=target,
-        where=where,
-    )
     corpus = store.positions
-    rows = [int(row) for row in ranking.rows]
-    return ReferenceBoards(
-        layer=layer,
-        channel=channel,
-        by=by,
-        lowest=lowest,
-        target=store.targets[store.target_index(target)],
-        rows=ranking.rows,
-        scores=ranking.scores,
-        positions=tuple(corpus.position(row) for row in rows),
-        descriptions=tuple(corpus.describe(row) for row in rows),
-        transcripts=tuple(corpus.transcript(row) for row in rows),
-        played=tuple(_move_name(int(corpus.played[r]), corpus.size) for r in rows),
-        heatmaps=_kept_heatmaps(store, layer, channel, ranking, (by, lowest), target),
-    )
+    logits, values = store.logits(rows=ranking.rows), store.value(rows=ranking.rows)
+    found = []
+    for place, row in enumerate(ranking.rows.tolist()):
+        position, game = corpus.position(row), int(corpus.game[row])
+        square = int(corpus.played[row])
+        board = ReferenceBoard(
+            row=row,
+            score=float(ranking.scores[place]),
+            position=position,
+            game=game,
+            description=corpus.describe(row),
+            black=str(corpus.games.black[game]),
+            white=str(corpus.games.white[game]),
+            year=int(corpus.games.year[game]),
+            ply=int(corpus.ply[row]),
+            transcript=corpus.transcript(row),
+            played=square_name(square, corpus.size) if square >= 0 else "",
+            policy=move_probabilities(position, logits[place]),
+            value=float(values[place]),
+        )
+        found.append(board)
+    return tuple(found)
 
 
-def _move_name(square: int, size: int) -> str:
-    return square_name(square, size) if square >= 0 else ""
+def move_probabilities(
+    position: Position, logits: NDArray[np.floating]
+) -> dict[str, float]:
+    """Turn policy logits into probabilities of the legal moves.
+
+    Parameters
+    ----------
+    position : Position
+        Where the moves are legal.
+    logits : float array of shape (n * n + 1,)
+        Logits of the squares row by row, and of a pass.
+
+    Returns
+    -------
+    dict of str to float
+        By move, the likeliest first; they add up to one.
+    """
+    size = position.size
+    names = [square_name(s, size) for s in position.legal_moves]
+    names = names or [square_name(PASS, size)]
+    actions = [_action(name, size) for name in names]
+    chosen = np.asarray(logits, dtype=np.float64)[actions]
+    weights = np.exp(chosen - chosen.max())
+    weights /= weights.sum()
+    order = np.argsort(-weights, kind="stable").tolist()
+    return {names[place]: float(weights[place]) for place in order}
 
 
-def _kept_heatmaps(
-    store: Store,
-    layer: str,
-    channel: int,
-    ranking: Ranking,
-    order: tuple[str, bool],
-    target: int | str,
-) -> NDArray[np.float32] | None:
-    """Return the maps of a ranking that the store keeps, None if one is missing."""
-    kinds = [name for name, kept in REFERENCE_KINDS.items() if kept == order]
-    table = store.references(layer, kinds[0], target=target) if kinds else None
-    if table is None:
-        return None
-    places = {int(row): place for place, row in enumerate(table.rows[channel])}
-    if any(int(row) not in places for row in ranking.rows):
-        return None
-    kept = [places[int(row)] for row in ranking.rows]
-    heatmaps: NDArray[np.float32] = table.maps[channel][kept]
-    return heatmaps
+def _action(name: str, size: int) -> int:
+    if name == "pa":
+        return size * size
+    return (int(name[1]) - 1) * size + "abcdefgh".index(name[0])

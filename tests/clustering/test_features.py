@@ -32,10 +32,20 @@ def test_raw_features_are_the_relevance():
 
 
 def test_an_unknown_feature_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"feature .l7. is not known.*share, raw, l2"):
+    with pytest.raises(ValueError, match=r".l7. is not known.*share, raw, l2, abs"):
         relevance_features([[1.0]], kind="l7")
 
 
 def test_a_flat_array_is_refused_with_its_shape():
     with pytest.raises(ValueError, match=r"shape \(3,\), expected \(n, C\)"):
         relevance_features([1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("kind", ["share", "raw", "l2"])
+def test_absolute_features_are_magnitudes(kind):
+    relevance = np.random.default_rng(0).normal(size=(50, 9))
+
+    absolute = relevance_features(relevance, kind=f"absolute-{kind}")
+
+    signed = relevance_features(relevance, kind=kind)
+    np.testing.assert_array_equal(absolute, np.abs(signed))

@@ -9,7 +9,8 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 
-from conceptlrp.clustering import cluster_positions, positions
+from conceptlrp.clustering import blocks, cluster_positions, position_features
+from conceptlrp.clustering.estimators import ESTIMATORS
 from conceptlrp.errors import ClusteringError
 from tests.clustering.conftest import planted
 
@@ -73,15 +74,69 @@ def test_the_package_is_imported_without_scikit_learn():
     assert found.stdout.strip() == "False"
 
 
-def test_labels_do_not_depend_on_how_the_store_is_read(blob_store, monkeypatch):
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_nothing_depends_on_whether_the_features_are_held(
+    blob_store, monkeypatch, name
+):
+    options = {"layer": "conv1", "n_clusters": 6, "estimator": name}
+    held = cluster_positions(blob_store, **options)
+    monkeypatch.setattr(blocks, "_HELD_BYTES", 0)
+
+    read = cluster_positions(blob_store, **options)
+
+    for array in ("labels", "centers", "effects", "distances", "embedding"):
+        np.testing.assert_array_equal(getattr(held, array), getattr(read, array))
+
+
+def test_the_store_is_read_in_blocks(blob_store, monkeypatch):
     whole = cluster_positions(blob_store, layer="conv1", n_clusters=6)
-    monkeypatch.setattr(positions, "_ROWS_AT_ONCE", 71)
+    blob_store.reads.clear()
+    monkeypatch.setattr(blocks, "BLOCK", 71)
+    monkeypatch.setattr(blocks, "_HELD_BYTES", 0)
 
-    blocks = cluster_positions(blob_store, layer="conv1", n_clusters=6)
+    found = cluster_positions(blob_store, layer="conv1", n_clusters=6, fit_rows=300)
 
-    assert max(blob_store.reads[1:]) == 71
-    np.testing.assert_array_equal(whole.labels, blocks.labels)
-    np.testing.assert_array_equal(whole.embedding, blocks.embedding)
+    assert sorted(set(blob_store.reads))[-2:] == [71, 300]
+    assert adjusted_rand_score(whole.labels, found.labels) >= 0.95
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [*ESTIMATORS, make_pipeline(PCA(6), KMeans(6, n_init=5)), DBSCAN(eps=0.1)],
+    ids=[*ESTIMATORS, "pipeline", "dbscan"],
+)
+def test_a_fitted_sample_labels_all_positions(make_store, estimator):
+    values, truth = planted(4000, 12, 6, spread=0.02)
+
+    found = cluster_positions(
+        make_store(values),
+        layer="conv1",
+        estimator=estimator,
+        n_clusters=6,
+        fit_rows=1500,
+        embedding=None,
+    )
+
+    assert len(found) == 4000
+    assert adjusted_rand_score(truth, found.labels) >= 0.95
+
+
+def test_several_layers_stand_side_by_side(make_store):
+    values, truth = planted(600, 5, 3)
+    store = make_store(values)
+
+    found = cluster_positions(store, layer=["conv1", "conv2"], n_clusters=3)
+
+    assert found.layer == "conv1+conv2"
+    assert found.centers.shape == (3, 10)
+    table = position_features(store, layer=["conv1", "conv2"])
+    assert table.names[4:6] == ("conv1:4", "conv2:0")
+    assert adjusted_rand_score(truth, found.labels) >= 0.95
+
+
+def test_a_list_without_layers_is_refused(blob_store):
+    with pytest.raises(ClusteringError, match="no layer is given"):
+        cluster_positions(blob_store, layer=[])
 
 
 def test_clusters_are_numbered_by_size(blob_store):

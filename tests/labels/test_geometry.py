@@ -3,8 +3,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from conceptlrp.labels import LOCATION_CLASSES, PHASES, location_classes, phases
-from conceptlrp.othello import REGION, parse_square, squares, turn_squares
+from conceptlrp.labels import LOCATION_CLASSES, location_classes, phases
+from conceptlrp.othello import PHASES, REGION, parse_square, squares, turn_squares
 
 
 def class_of(name: str, size: int = 8) -> str:

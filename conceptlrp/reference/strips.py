@@ -1,0 +1,226 @@
+"""Strips of reference boards: best, worst, spread over quantiles, and at random.
+
+Shapes use N positions, k boards and n x n squares.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.reference.boards import ReferenceBoards, describe_boards
+from conceptlrp.reference.scores import reference_scores
+from conceptlrp.reference.selection import diverse_rows, quantile_rows
+from conceptlrp.store import CHANNEL_SCORES, REFERENCE_KINDS, Ranking, Store, Where
+
+
+def reference_boards(
+    store: Store,
+    layer: str,
+    channel: int,
+    k: int = 16,
+    *,
+    by: str = "share",
+    lowest: bool = False,
+    one_per_game: bool = True,
+    min_distance: int = 0,
+    target: int | str = 0,
+    where: Where | None = None,
+) -> ReferenceBoards:
+    """Find the positions on which a channel matters most (RelMax, ActMax).
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus.
+    layer, channel : str, int
+        The channel.
+    k : int
+        How many boards.
+    by : str
+        "share", "relevance", "positive" or "absolute" (RelMax), "activation" or
+        "peak" (ActMax); see `conceptlrp.reference.scores`.
+    lowest : bool
+        Find the lowest scores, such as the most negative relevance.
+    one_per_game : bool
+        Take at most one board of a game.
+    min_distance : int
+        Squares on which any two boards must differ, however they are turned; 1
+        leaves out boards that are equal up to symmetry. See `diverse_rows`.
+    target : int or str
+        The explained output.
+    where : Where, optional
+        Find only positions that meet conditions.
+
+    Returns
+    -------
+    ReferenceBoards
+        Exact, whatever batches and shards the store was computed in; equal scores
+        come in the order of their rows.
+
+    References
+    ----------
+    Achtibat et al., Nat. Mach. Intell. 5 (2023), doi:10.1038/s42256-023-00711-8.
+    """
+    # The store may have these at hand without reading a column.
+    if by in CHANNEL_SCORES and min_distance == 0:
+        ranking = store.top(
+            layer,
+            channel,
+            k,
+            by=by,
+            lowest=lowest,
+            one_per_game=one_per_game,
+            target=target,
+            where=where,
+        )
+    else:
+        scores = reference_scores(store, layer, channel, by=by, target=target)
+        ranking = _diverse(
+            store,
+            scores,
+            k,
+            lowest=lowest,
+            one_per_game=one_per_game,
+            min_distance=min_distance,
+            rows=None if where is None else np.flatnonzero(store.mask(where)),
+        )
+    heatmaps = _kept_heatmaps(store, layer, channel, ranking, (by, lowest), target)
+    strip = "bottom" if lowest else "top"
+    return _boards(store, (layer, channel, by, strip), ranking, target, heatmaps)
+
+
+def quantile_boards(
+    store: Store,
+    layer: str,
+    channel: int,
+    k: int = 8,
+    *,
+    by: str = "share",
+    target: int | str = 0,
+) -> ReferenceBoards:
+    """Find positions from the highest to the lowest score in even steps of rank.
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus.
+    layer, channel : str, int
+        The channel.
+    k : int
+        How many boards; they stand at the quantiles 1, ..., 0.
+    by : str
+        One of `REFERENCE_SCORES`.
+    target : int or str
+        The explained output.
+
+    Returns
+    -------
+    ReferenceBoards
+        Exact; see `quantile_rows`.
+    """
+    scores = reference_scores(store, layer, channel, by=by, target=target)
+    ranking = quantile_rows(scores, np.linspace(1, 0, k))
+    return _boards(store, (layer, channel, by, "quantiles"), ranking, target, None)
+
+
+def random_boards(
+    store: Store,
+    layer: str,
+    channel: int,
+    k: int = 16,
+    *,
+    by: str = "share",
+    one_per_game: bool = True,
+    min_distance: int = 0,
+    target: int | str = 0,
+    seed: int = 0,
+) -> ReferenceBoards:
+    """Draw positions at random, to compare reference boards with.
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus.
+    layer, channel : str, int
+        The channel, whose scores come with the boards.
+    k : int
+        How many boards.
+    by : str
+        One of `REFERENCE_SCORES`.
+    one_per_game, min_distance, target
+        As for `reference_boards`.
+    seed : int
+        The same seed draws the same positions for every channel.
+
+    Returns
+    -------
+    ReferenceBoards
+        Without repetition, in the order in which they were drawn.
+    """
+    scores = reference_scores(store, layer, channel, by=by, target=target)
+    drawn = _diverse(
+        store,
+        np.random.default_rng(seed).random(len(scores)),
+        k,
+        one_per_game=one_per_game,
+        min_distance=min_distance,
+    )
+    ranking = Ranking(drawn.rows, scores[drawn.rows])
+    return _boards(store, (layer, channel, by, "random"), ranking, target, None)
+
+
+def _diverse(
+    store: Store,
+    scores: NDArray[np.floating],
+    k: int,
+    *,
+    lowest: bool = False,
+    one_per_game: bool,
+    min_distance: int,
+    rows: NDArray[np.int64] | None = None,
+) -> Ranking:
+    """Take the best of some rows of a store, by default of all."""
+    corpus = store.positions
+    chosen = np.arange(len(scores)) if rows is None else rows
+    ranking = diverse_rows(
+        scores[chosen],
+        k,
+        lowest=lowest,
+        games=corpus.game[chosen] if one_per_game else None,
+        boards=(corpus.own[chosen], corpus.opponent[chosen]),
+        min_distance=min_distance,
+    )
+    return replace(ranking, rows=chosen[ranking.rows])
+
+
+def _boards(
+    store: Store,
+    what: tuple[str, int, str, str],
+    ranking: Ranking,
+    target: int | str,
+    heatmaps: NDArray[np.float32] | None,
+) -> ReferenceBoards:
+    name = store.targets[store.target_index(target)]
+    return ReferenceBoards(*what, name, describe_boards(store, ranking), heatmaps)
+
+
+def _kept_heatmaps(
+    store: Store,
+    layer: str,
+    channel: int,
+    ranking: Ranking,
+    order: tuple[str, bool],
+    target: int | str,
+) -> NDArray[np.float32] | None:
+    """Return the maps of a ranking that the store keeps, None if one is missing."""
+    kinds = [name for name, kept in REFERENCE_KINDS.items() if kept == order]
+    table = store.references(layer, kinds[0], target=target) if kinds else None
+    if table is None:
+        return None
+    places = {int(row): place for place, row in enumerate(table.rows[channel])}
+    if any(int(row) not in places for row in ranking.rows):
+        return None
+    kept = [places[int(row)] for row in ranking.rows]
+    heatmaps: NDArray[np.float32] = table.maps[channel][kept]
+    return heatmaps
