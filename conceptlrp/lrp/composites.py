@@ -11,6 +11,7 @@ name                                  first layer    convolutions  linear
 ``epsilon-flat`` (default)            Flat           Epsilon       Epsilon
 ``epsilon-plus``                      ZPlus          ZPlus         Epsilon
 ``epsilon-plus-flat``                 Flat           ZPlus         Epsilon
+``epsilon-gamma``                     Gamma(0.25)    Gamma(0.25)   Epsilon
 ``epsilon-gamma-flat``                Flat           Gamma(0.25)   Epsilon
 ``epsilon-alpha2-beta1-flat``         Flat           AlphaBeta     Epsilon
 ``epsilon-w-square``                  WSquare        Epsilon       Epsilon
@@ -48,6 +49,7 @@ _PRESETS: dict[str, tuple[_Rule | None, _Rule]] = {
     "epsilon-flat": (Flat, Epsilon),
     "epsilon-plus": (None, ZPlus),
     "epsilon-plus-flat": (Flat, ZPlus),
+    "epsilon-gamma": (None, Gamma),
     "epsilon-gamma-flat": (Flat, Gamma),
     "epsilon-alpha2-beta1-flat": (Flat, AlphaBeta),
     "epsilon-w-square": (WSquare, Epsilon),

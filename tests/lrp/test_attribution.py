@@ -41,6 +41,10 @@ ZENNIT: dict[str, Callable[[], Composite]] = {
     "epsilon-flat": lambda: first_layer(Flat(), Epsilon()),
     "epsilon-plus": lambda: zennit_composites.EpsilonPlus(canonizers=MERGE),
     "epsilon-plus-flat": lambda: zennit_composites.EpsilonPlusFlat(canonizers=MERGE),
+    "epsilon-gamma": lambda: zennit_composites.LayerMapComposite(
+        [(Activation, Pass()), (Convolution, Gamma()), (Linear, Epsilon())],
+        canonizers=MERGE,
+    ),
     "epsilon-gamma-flat": lambda: first_layer(Flat(), Gamma()),
     "epsilon-alpha2-beta1-flat": lambda: zennit_composites.EpsilonAlpha2Beta1Flat(
         canonizers=MERGE
