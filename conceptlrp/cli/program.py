@@ -11,6 +11,7 @@ from conceptlrp.cli.concepts import atlas, cluster, demo
 from conceptlrp.cli.games import corpus, train
 from conceptlrp.cli.relevance import attribute, merge
 from conceptlrp.cli.stores import top
+from conceptlrp.cli.upkeep import check, info, repack
 from conceptlrp.errors import ConceptLRPError
 
 app = typer.Typer(
@@ -71,5 +72,10 @@ def _root(
         typer.echo(f"conceptlrp {__version__}")
 
 
-for _verb in (corpus, train, attribute, merge, top, cluster, atlas, demo):
+_VERBS = (
+    *(corpus, train, attribute, merge),
+    *(info, check, repack, top),
+    *(cluster, atlas, demo),
+)
+for _verb in _VERBS:
     app.command()(_verb)

@@ -1,6 +1,8 @@
 """Relevance of a corpus on disk: layout, runs, reader and rankings."""
 
+from conceptlrp.store.check import Problem, StoreCheck, check_store
 from conceptlrp.store.finish import finish_run, has_references
+from conceptlrp.store.info import StoreInfo, store_info
 from conceptlrp.store.lock import run_lock
 from conceptlrp.store.manifest import FileEntry, Manifest, Part, ShardSpec
 from conceptlrp.store.plan import Plan
@@ -8,6 +10,7 @@ from conceptlrp.store.ranking import CHANNEL_SCORES, Ranking, top_rows
 from conceptlrp.store.reader import Store, open_store
 from conceptlrp.store.receipts import Receipt
 from conceptlrp.store.reference_table import ReferenceTable
+from conceptlrp.store.repack import repack_store
 from conceptlrp.store.schema import REFERENCE_KINDS
 from conceptlrp.store.shard_writer import (
     pending,
@@ -34,12 +37,16 @@ __all__ = [
     "Manifest",
     "Part",
     "Plan",
+    "Problem",
     "Ranking",
     "Receipt",
     "ReferenceTable",
     "ShardSpec",
     "Store",
+    "StoreCheck",
+    "StoreInfo",
     "append_run",
+    "check_store",
     "create_run",
     "finish_run",
     "has_references",
@@ -49,9 +56,11 @@ __all__ = [
     "read_blocks",
     "read_corpus",
     "read_plan",
+    "repack_store",
     "resume_run",
     "run_lock",
     "shards_of",
+    "store_info",
     "top_rows",
     "write_block",
     "write_shard",

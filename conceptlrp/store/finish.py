@@ -64,7 +64,7 @@ def finish_run(
     files |= _shard_entries(folder, manifest)
     files |= _references(folder, manifest, references)
     files |= _statistics(folder, manifest)
-    files |= _index(folder, manifest)
+    files |= write_index(folder, manifest)
     done = manifest.with_files(files, state=COMPLETE)
     write_manifest(folder, done)
     remove_others(folder, done)
@@ -162,7 +162,8 @@ def _statistics(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
     return write_table(folder, manifest, STATISTICS, STATISTICS_TABLE, total)
 
 
-def _index(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
+def write_index(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
+    """Write the index of a store, all shards of which are there."""
     corpus = load_positions(folder, manifest)
     shards = Shards(OpenFiles(folder), tuple(manifest.shards()))
     content = encode_index(manifest, shards, corpus)
