@@ -16,6 +16,7 @@ from conceptlrp.cli.selfplay import selfplay
 from conceptlrp.cli.stores import query, top
 from conceptlrp.cli.strength import strength
 from conceptlrp.cli.train import train
+from conceptlrp.cli.upkeep import check, info, repack
 from conceptlrp.errors import ConceptLRPError
 
 app = typer.Typer(
@@ -77,7 +78,7 @@ def _root(
 
 
 _GAMES = (corpus, train, selfplay, arena, strength)
-_STORES = (attribute, merge, top, query)
+_STORES = (attribute, merge, info, check, repack, top, query)
 _CONCEPTS = (cluster, evaluate, atlas, demo)
 for _verb in (*_GAMES, *_STORES, *_CONCEPTS):
     app.command()(_verb)

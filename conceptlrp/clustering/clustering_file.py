@@ -17,8 +17,7 @@ import numpy as np
 
 from conceptlrp.clustering.clustering import Clustering
 from conceptlrp.errors import StoreError
-from conceptlrp.files import write_whole
-from conceptlrp.store import Store
+from conceptlrp.store import Store, save_derived
 
 __all__ = [
     "clustered_layers",
@@ -130,7 +129,7 @@ def save_clustering(
         If the file cannot be written.
     """
     path = clustering_path(store.path, clustering.layer)
-    write_whole(path, _encode(clustering), overwrite=overwrite, error=StoreError)
+    save_derived(store.path, path.name, _encode(clustering), overwrite=overwrite)
     return path
 
 

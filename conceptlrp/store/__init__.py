@@ -6,7 +6,10 @@ from conceptlrp.store.board_statistics import (
     BoardStatistics,
     from_words,
 )
+from conceptlrp.store.check import Problem, StoreCheck, check_store
+from conceptlrp.store.derived import save_derived
 from conceptlrp.store.finish import finish_run, has_references
+from conceptlrp.store.info import StoreInfo, store_info
 from conceptlrp.store.lock import run_lock
 from conceptlrp.store.manifest import FileEntry, Manifest, Part, ShardSpec
 from conceptlrp.store.metadata import COLUMNS, Metadata
@@ -16,6 +19,7 @@ from conceptlrp.store.ranking import CHANNEL_SCORES, Ranking, top_rows
 from conceptlrp.store.reader import Store, open_store
 from conceptlrp.store.receipts import Receipt
 from conceptlrp.store.reference_table import ReferenceTable
+from conceptlrp.store.repack import repack_store
 from conceptlrp.store.schema import REFERENCE_KINDS
 from conceptlrp.store.shard_writer import (
     pending,
@@ -49,13 +53,17 @@ __all__ = [
     "Metadata",
     "Part",
     "Plan",
+    "Problem",
     "Ranking",
     "Receipt",
     "ReferenceTable",
     "ShardSpec",
     "Store",
+    "StoreCheck",
+    "StoreInfo",
     "Where",
     "append_run",
+    "check_store",
     "create_run",
     "finish_run",
     "from_words",
@@ -66,9 +74,12 @@ __all__ = [
     "read_blocks",
     "read_corpus",
     "read_plan",
+    "repack_store",
     "resume_run",
     "run_lock",
+    "save_derived",
     "shards_of",
+    "store_info",
     "top_rows",
     "write_block",
     "write_shard",

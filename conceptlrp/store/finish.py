@@ -22,6 +22,7 @@ from conceptlrp.store.manifest import (
 from conceptlrp.store.open_files import OpenFiles
 from conceptlrp.store.receipts import is_intact, read_receipt
 from conceptlrp.store.schema import (
+    CLUSTERS,
     INDEX,
     LABELS,
     REFERENCE_TABLE,
@@ -65,8 +66,8 @@ def finish_run(
     files |= _shard_entries(folder, manifest)
     files |= _references(folder, manifest, references)
     files |= _statistics(folder, manifest)
-    files |= _index(folder, manifest)
-    files |= _labels(folder, manifest)
+    files |= write_index(folder, manifest)
+    files |= _added(folder, manifest)
     done = manifest.with_files(files, state=COMPLETE)
     write_manifest(folder, done)
     remove_others(folder, done)
@@ -164,17 +165,19 @@ def _statistics(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
     return write_table(folder, manifest, STATISTICS, STATISTICS_TABLE, total)
 
 
-def _index(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
+def write_index(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
+    """Write the index of a store, all shards of which are there."""
     corpus = load_positions(folder, manifest)
     shards = Shards(OpenFiles(folder), tuple(manifest.shards()))
     content = encode_index(manifest, shards, corpus)
     return write_derived(folder, INDEX, content)
 
 
-def _labels(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
-    """Keep columns that were added, unless they are damaged."""
-    is_there = _is_listed(folder, manifest, LABELS)
-    return {LABELS: manifest.files[LABELS]} if is_there else {}
+def _added(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
+    """Keep labels and clusterings that were added, unless they are damaged."""
+    names = [n for n in manifest.files if n == LABELS or n.startswith(CLUSTERS)]
+    kept = [name for name in names if _is_listed(folder, manifest, name)]
+    return {name: manifest.files[name] for name in kept}
 
 
 def _exact_sum(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.int64]:

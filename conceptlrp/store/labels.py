@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import OutputExistsError, StoreError
-from conceptlrp.store.finish import write_table
+from conceptlrp.store.arrays import encode_arrays
+from conceptlrp.store.derived import list_derived
 from conceptlrp.store.lock import run_lock
-from conceptlrp.store.manifest import Manifest, read_manifest, write_manifest
+from conceptlrp.store.manifest import Manifest, read_manifest
 from conceptlrp.store.metadata import COLUMNS
 from conceptlrp.store.open_files import OpenFile
 from conceptlrp.store.schema import LABEL_TABLE, LABELS
@@ -115,15 +116,10 @@ def _kept(folder: Path, manifest: Manifest) -> Columns:
 
 
 def _write(folder: Path, manifest: Manifest, columns: Columns) -> Manifest:
-    """Write the file, while the table of the manifest never names other bytes."""
-    others = {name: e for name, e in manifest.files.items() if name != LABELS}
-    if LABELS in manifest.files:
-        write_manifest(folder, manifest.with_files(others))
     arrays = {f"{name}{_END}": column for name, column in columns.items()}
-    entry = write_table(folder, manifest, LABELS, LABEL_TABLE, arrays)
-    done = manifest.with_files({**others, **entry})
-    write_manifest(folder, done)
-    return done
+    codec, dtype = manifest.codec, manifest.plan.dtype
+    content = encode_arrays(arrays, LABEL_TABLE, codec=codec, dtype=dtype)
+    return list_derived(folder, manifest, LABELS, content)
 
 
 def _checked(name: str, column: ArrayLike, manifest: Manifest) -> NDArray[Any]:

@@ -100,6 +100,8 @@ REFERENCES = "references.h5"
 STATISTICS = "statistics.h5"
 INDEX = "index.h5"
 LABELS = "labels.h5"
+#: How the names of files of clusterings begin.
+CLUSTERS = "clusters-"
 
 #: What to do about a damaged file.
 REMEDY = "see 'conceptlrp check'; 'conceptlrp attribute --resume' repairs it"

@@ -1,3 +1,4 @@
+import errno
 from dataclasses import fields
 from types import SimpleNamespace
 
@@ -14,6 +15,24 @@ from conceptlrp.clustering import (
 )
 from conceptlrp.clustering.clustering_file import clustering_path, file_stem
 from conceptlrp.errors import OutputExistsError, StoreError
+from conceptlrp.store import check_store, create_run, finish_run
+from tests.store.conftest import (
+    fill,
+    planted_arrays,
+    planted_corpus,
+    planted_plan,
+)
+
+
+@pytest.fixture
+def blob_store(blob_store, tmp_path):
+    """Return the store of blobs, in the folder of a complete store."""
+    corpus = planted_corpus()
+    blob_store.path = tmp_path / "run.crp"
+    create_run(blob_store.path, planted_plan(corpus), corpus)
+    fill(blob_store.path, planted_arrays(corpus))
+    finish_run(blob_store.path)
+    return blob_store
 
 
 @pytest.fixture
@@ -42,7 +61,8 @@ def test_a_saved_clustering_is_replaced_only_when_asked(blob_store, clustering):
         save_clustering(clustering, blob_store)
 
     assert save_clustering(clustering, blob_store, overwrite=True) == path
-    assert [each.name for each in blob_store.path.iterdir()] == [path.name]
+    assert list(blob_store.path.glob("clusters-*")) == [path]
+    assert check_store(blob_store.path).is_good
 
 
 def test_the_same_clustering_gives_the_same_bytes(blob_store, clustering):
@@ -54,15 +74,28 @@ def test_the_same_clustering_gives_the_same_bytes(blob_store, clustering):
     assert path.read_bytes() == first
 
 
-def test_nothing_is_left_when_writing_fails(blob_store, clustering, monkeypatch):
-    monkeypatch.setattr(
-        "conceptlrp.clustering.clustering_file.os.fsync", lambda _: 1 / 0
-    )
+def test_nothing_is_left_on_a_full_disk(blob_store, clustering, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no space left on device")
 
-    with pytest.raises(ZeroDivisionError):
-        save_clustering(clustering, blob_store)
+    with monkeypatch.context() as patched:
+        patched.setattr("conceptlrp.files.os.write", full)
+        with pytest.raises(StoreError, match="no space left on device"):
+            save_clustering(clustering, blob_store)
 
-    assert not list(blob_store.path.iterdir())
+    assert not list(blob_store.path.glob("clusters-*"))
+    assert check_store(blob_store.path).is_good
+
+
+def test_a_clustering_stays_when_a_store_is_finished_again(blob_store, clustering):
+    path = save_clustering(clustering, blob_store)
+
+    finish_run(blob_store.path)
+
+    assert path.exists()
+    assert check_store(blob_store.path).is_good
+    path.write_bytes(b"damaged")
+    assert [p.file for p in check_store(blob_store.path).problems] == [path.name]
 
 
 def test_a_clustering_of_another_corpus_is_refused(blob_store, clustering):

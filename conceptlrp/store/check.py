@@ -1,0 +1,227 @@
+"""Check a store: every byte of every file against what the manifest says of it.
+
+Nothing here raises on damage: all that is wrong is collected and named.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from conceptlrp.errors import FileFormatError, StoreError
+from conceptlrp.files import file_digest, is_unfinished
+from conceptlrp.store.manifest import FileEntry, Manifest, read_manifest
+from conceptlrp.store.open_files import OpenFile
+from conceptlrp.store.receipts import read_receipt, receipt_path
+from conceptlrp.store.schema import LOCK, MANIFEST, SHARD, expected_shapes
+from conceptlrp.store.shard_writer import block_files, fits
+
+_AGAIN = "'conceptlrp attribute --resume' computes it again"
+_REMOVE = "it is no part of the store; move it away"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong with a file of a store.
+
+    Attributes
+    ----------
+    file : str
+        Its name in the folder.
+    found : str
+        What it is.
+    remedy : str
+        What to do.
+    """
+
+    file: str
+    found: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class StoreCheck:
+    """What `check_store` found.
+
+    Attributes
+    ----------
+    path : str
+        Folder of the store.
+    files, bytes : int
+        How many files were compared with their hash, and their size.
+    shards, finished : int
+        Shards of the plan, and those that are there and intact.
+    problems : tuple of Problem
+        In order of the files' names, the manifest's first.
+    leftovers : tuple of str
+        Files of a writer that was killed: harmless, and gone after the next start.
+    """
+
+    path: str
+    files: int
+    bytes: int
+    shards: int
+    finished: int
+    problems: tuple[Problem, ...]
+    leftovers: tuple[str, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether there is no problem."""
+        return not self.problems
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it, ready for JSON."""
+        return {**asdict(self), "is_good": self.is_good}
+
+
+def check_store(path: str | os.PathLike[str]) -> StoreCheck:
+    """Compare every file of a store with its size, hash and expected content.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the store; a run may still be filling it.
+
+    Returns
+    -------
+    StoreCheck
+        Damage of any kind is a `Problem` in it and raises nothing.
+
+    Raises
+    ------
+    StoreError
+        When there is no such folder.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        msg = f"{folder}: no such folder, expected a relevance store"
+        raise StoreError(msg)
+    try:
+        manifest = read_manifest(folder)
+    except StoreError as error:
+        reason = str(error).removeprefix(f"{folder / MANIFEST}: ")
+        reason = reason.removeprefix(f"{folder}: ")
+        lost = Problem(MANIFEST, reason, "copy it again or compute the store again")
+        return StoreCheck(str(folder), 0, 0, 0, 0, (lost,))
+    return _Checking(folder, manifest).run()
+
+
+class _Checking:
+    """One check of one store."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.shards = {spec.file: spec for spec in manifest.shards()}
+        self.known = {MANIFEST, LOCK}
+        self.files = 0
+        self.bytes = 0
+        self.finished = 0
+
+    def run(self) -> StoreCheck:
+        found = [
+            *self._listed(),
+            *self._with_receipts(),
+        ]
+        strays, leftovers = self._others()
+        problems = sorted([*found, *strays], key=lambda problem: problem.file)
+        return StoreCheck(
+            path=str(self.folder),
+            files=self.files,
+            bytes=self.bytes,
+            shards=len(self.shards),
+            finished=self.finished,
+            problems=tuple(problems),
+            leftovers=tuple(sorted(leftovers)),
+        )
+
+    def _listed(self) -> Iterator[Problem]:
+        """Compare the files that the manifest lists, but for rewritten shards."""
+        for name, entry in self.manifest.files.items():
+            receipt = receipt_path(self.folder, name)
+            if name in self.shards and receipt.exists():
+                continue
+            self.known.add(name)
+            yield from self._compare(name, entry)
+        if self.manifest.is_complete:
+            missing = self.shards.keys() - self.manifest.files.keys()
+            yield from (
+                Problem(name, "is not listed in the manifest", _AGAIN)
+                for name in missing
+                if not receipt_path(self.folder, name).exists()
+            )
+
+    def _with_receipts(self) -> Iterator[Problem]:
+        """Compare shards and blocks that a run has written a receipt of."""
+        plan = self.manifest.plan.fingerprint
+        for name in [*self.shards, *block_files(self.folder)]:
+            path = receipt_path(self.folder, name)
+            if not path.exists():
+                # Without a receipt a file is not finished, and written again.
+                continue
+            self.known |= {name, path.name}
+            receipt = read_receipt(self.folder, name, plan)
+            if receipt is None:
+                found = "is damaged, or a receipt of another run"
+                yield Problem(path.name, found, _AGAIN)
+                continue
+            yield from self._compare(name, receipt.entry)
+
+    def _compare(self, name: str, entry: FileEntry) -> Iterator[Problem]:
+        problem = self._difference(name, entry)
+        self.files += 1
+        if problem is not None:
+            yield Problem(name, problem, _AGAIN)
+        elif name in self.shards:
+            self.finished += 1
+
+    def _difference(self, name: str, entry: FileEntry) -> str | None:
+        path = self.folder / name
+        if path.is_symlink():
+            return "is a link, expected a file"
+        if not path.is_file():
+            return "is a folder, expected a file" if path.is_dir() else "is missing"
+        try:
+            size = path.stat().st_size
+            if size != entry.bytes:
+                return f"has {size} bytes, expected {entry.bytes}"
+            self.bytes += size
+            digest = file_digest(path)
+        except OSError as error:
+            return f"cannot be read: {(error.strerror or str(error)).lower()}"
+        if digest != entry.sha256:
+            return f"has the SHA-256 {digest[:12]}…, expected {entry.sha256[:12]}…"
+        return self._odd_content(name) if name in self.shards else None
+
+    def _odd_content(self, name: str) -> str | None:
+        """Say how the datasets of a shard differ from those of the plan."""
+        try:
+            opened = OpenFile(self.folder / name, SHARD)
+            names = opened.names()
+            maps = "maps/rows" in names
+            m = len(opened.dataset("maps/rows")) if maps else None
+            plan, size = self.manifest.plan, self.manifest.board_size
+            expected = expected_shapes(plan, size, len(self.shards[name]), m)
+            for dataset, shape in expected.items():
+                found = opened.dataset(dataset).shape if dataset in names else None
+                if found is None or not fits(found, shape):
+                    return f"{dataset} has the shape {found}, expected {shape}"
+        except FileFormatError as error:
+            return str(error).removeprefix(f"{self.folder / name}: ")
+        return None
+
+    def _others(self) -> tuple[list[Problem], list[str]]:
+        """Return what lies in the folder besides, and what writers left behind."""
+        strays, leftovers = [], []
+        unfinished = set(self.shards) | set(block_files(self.folder))
+        for entry in sorted(os.scandir(self.folder), key=lambda found: found.name):
+            if entry.name in self.known:
+                continue
+            if is_unfinished(entry.name) or entry.name in unfinished:
+                leftovers.append(entry.name)
+            else:
+                kind = "folder" if entry.is_dir() else "file"
+                strays.append(Problem(entry.name, f"is an unknown {kind}", _REMOVE))
+        return strays, leftovers

@@ -1,0 +1,145 @@
+"""Pack a store's arrays another way, for readers that lack a codec."""
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from conceptlrp.errors import OutputExistsError, StoreError
+from conceptlrp.files import sync_folder, write_whole
+from conceptlrp.hdf5 import (
+    HDF5_FORMAT,
+    dataset,
+    dataset_names,
+    opened,
+    set_text_attributes,
+    text_attribute,
+)
+from conceptlrp.store.finish import write_index
+from conceptlrp.store.manifest import (
+    FileEntry,
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
+from conceptlrp.store.receipts import is_intact
+from conceptlrp.store.schema import CLUSTERS, CODECS, INDEX, REMEDY, packing
+
+# What other programs of HDF5 read anyway is taken over as it is.
+_PLAIN = ("corpus-", CLUSTERS)
+_BEST_RATIO = 4096
+
+
+def repack_store(
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    codec: str = "gzip",
+    on_file: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write a store again with its arrays packed by another codec.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of a complete store.
+    out : path-like
+        Folder to write; it appears when it is complete.
+    codec : str
+        "gzip" and "none" are read by any program that reads HDF5, "zstd" by those
+        that have its plugin.
+    on_file : callable, optional
+        Called after every file with how many are done, and of how many.
+
+    Returns
+    -------
+    Path
+        The new folder: a store with equal arrays.
+
+    Raises
+    ------
+    OutputExistsError
+        When something stands at `out`.
+    StoreError
+        When the store is not complete or a file of it damaged.
+    """
+    folder, place = Path(path), Path(out)
+    if codec not in CODECS:
+        msg = f"codec is {codec!r}, expected one of {', '.join(CODECS)}"
+        raise ValueError(msg)
+    if place.exists() or place.is_symlink():
+        msg = f"{place}: already exists; choose another name"
+        raise OutputExistsError(msg)
+    manifest = read_manifest(folder)
+    if not manifest.is_complete:
+        msg = f"{folder}: the run is not complete; resume it before it is repacked"
+        raise StoreError(msg)
+    staging = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        _fill(folder, staging, replace(manifest, codec=codec), on_file)
+        staging.rename(place)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        msg = f"{error.filename or place}: cannot be written: {reason}"
+        raise StoreError(msg) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    sync_folder(place.absolute().parent)
+    return place
+
+
+def _fill(
+    folder: Path,
+    staging: Path,
+    manifest: Manifest,
+    on_file: Callable[[int, int], None] | None,
+) -> None:
+    staging.mkdir(parents=True)
+    names = [name for name in manifest.files if name != INDEX]
+    files = {}
+    for done, name in enumerate(names, start=1):
+        entry = manifest.files[name]
+        if not is_intact(folder, name, entry, verify=True):
+            msg = f"{folder / name}: is missing or damaged; {REMEDY}"
+            raise StoreError(msg)
+        content = _content(folder / name, manifest.codec)
+        write_whole(staging / name, content, overwrite=False, error=StoreError)
+        digest = hashlib.sha256(content).hexdigest()
+        files[name] = FileEntry(len(content), digest, entry.rounding)
+        if on_file is not None:
+            on_file(done, len(names) + 1)
+    files |= write_index(staging, manifest.with_files(files))
+    write_manifest(staging, manifest.with_files(files))
+    if on_file is not None:
+        on_file(len(names) + 1, len(names) + 1)
+
+
+def _content(path: Path, codec: str) -> bytes | memoryview:
+    """Return the new content of a file."""
+    if path.name.startswith(_PLAIN):
+        return path.read_bytes()
+    content = BytesIO()
+    with (
+        opened(path, StoreError) as file,
+        h5py.File(content, "w", libver=HDF5_FORMAT) as repacked,
+    ):
+        kinds = ("encoding-type", "encoding-version")
+        set_text_attributes(repacked, {k: text_attribute(file, k) for k in kinds})
+        for name in dataset_names(file):
+            _copy(dataset(file, name, best_ratio=_BEST_RATIO), repacked, name, codec)
+    return content.getbuffer()
+
+
+def _copy(source: h5py.Dataset, file: h5py.File, name: str, codec: str) -> None:
+    options: dict[str, Any] = {}
+    if source.chunks:
+        options = {"chunks": source.chunks, **packing(codec)}
+    created = file.create_dataset(name, data=source[()], track_times=False, **options)
+    created.flush()
