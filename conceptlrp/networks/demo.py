@@ -16,7 +16,7 @@ from conceptlrp.othello import Corpus
 
 NETWORK = "network/othello-8x8-64.safetensors"
 TOWER = "network/tower-8x8-32x3.safetensors"
-GAMES = "games/selfplay-2400.txt"
+GAMES = "games/selfplay-5200.txt"
 _SNAPSHOTS = "network/snapshots/*.safetensors"
 _TOWERS = "network/tower-8x8-*.safetensors"
 
@@ -137,7 +137,7 @@ def demo_corpus(*, seed: int = 0) -> Corpus:
     Returns
     -------
     Corpus
-        Positions of 2,400 games that the shipped network played against itself.
+        Positions of 5,200 games that the shipped network played against itself.
     """
     return _games().turn(seed=seed)
 

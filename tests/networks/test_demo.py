@@ -34,10 +34,10 @@ def test_the_network_that_ships_fits_in_4_megabytes() -> None:
     assert demo_path(NETWORK).stat().st_size < 4_000_000
 
 
-def test_the_games_that_ship_are_2400_distinct_finished_ones() -> None:
+def test_the_games_that_ship_are_5200_distinct_finished_ones() -> None:
     games = demo_corpus().games
 
-    assert len(games) == len(np.unique(games.moves, axis=0)) == 2400
+    assert len(games) == len(np.unique(games.moves, axis=0)) == 5200
     assert games.finished.all()
     assert set(games.moves[:, 0].tolist()) == {19, 26, 37, 44}
 
