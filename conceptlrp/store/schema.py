@@ -231,7 +231,7 @@ def stored_type(name: str, dtype: np.dtype[Any], plan_dtype: str) -> np.dtype[An
 def packing(codec: str) -> dict[str, Any]:
     """Return h5py's options for a codec; every chunk has a checksum too."""
     filters: dict[str, dict[str, Any]] = {
-        "zstd": dict(hdf5plugin.Zstd(clevel=3)),
+        "zstd": dict(hdf5plugin.Zstd(clevel=1)),
         "gzip": {"compression": "gzip", "compression_opts": 4},
         "none": {},
     }

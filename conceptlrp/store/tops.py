@@ -18,7 +18,8 @@ Keys = NDArray[np.uint64]
 Scores = NDArray[np.float32]
 _ROW = np.uint64(0xFFFFFFFF)
 _SIGN = np.uint32(1 << 31)
-_BLOCK = 4096
+# Scores of a block at most.
+_BLOCK = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class RunningTop:
 def score_blocks(
     shards: Shards, layer: str, by: str, target: int
 ) -> Iterator[tuple[int, Scores]]:
-    """Read one score of all channels, some thousand rows at a time.
+    """Read one score of all channels, some shards at a time.
 
     Parameters
     ----------
@@ -132,12 +133,20 @@ def score_blocks(
     index = (target,) if quantity == "relevance" else ()
     blocks = shards.blocks(f"layers/{layer}/{quantity}", index)
     norms = shards.blocks(f"layers/{layer}/norm", (target,)) if by == "share" else None
-    for first, whole in blocks:
+    waiting: list[Scores] = []
+    begin = n_waiting = 0
+    for _, whole in blocks:
         norm = next(norms)[1] if norms is not None else None
-        for start in range(0, len(whole), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            block = whole[rows].astype(np.float32, copy=False)
-            yield first + start, block if norm is None else share_of(block, norm[rows])
+        block = whole.astype(np.float32, copy=False)
+        waiting.append(block if norm is None else share_of(block, norm))
+        n_waiting += len(block)
+        # The more rows are known, the fewer of a block are better than those.
+        if n_waiting >= min(begin // 8, _BLOCK // block.shape[1]):
+            yield begin, np.concatenate(waiting)
+            begin += n_waiting
+            waiting, n_waiting = [], 0
+    if waiting:
+        yield begin, np.concatenate(waiting)
 
 
 def share_of(relevance: Scores, norm: Scores) -> Scores:
