@@ -8,7 +8,8 @@ loses nothing that was reported as written.
 import hashlib
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from conceptlrp.errors import FileFormatError, OutputExistsError
@@ -48,8 +49,23 @@ def write_whole(
     if path.exists() and not overwrite:
         message = f"{path}: exists already; pass overwrite=True to replace it"
         raise OutputExistsError(message)
-    try:
+    with clear_write_errors(path, error):
         _replace(path, content)
+
+
+@contextmanager
+def clear_write_errors(path: Path, error: type[FileFormatError]) -> Iterator[None]:
+    """Turn what the system reports of a write into one clear error.
+
+    Parameters
+    ----------
+    path : Path
+        File or folder that is named.
+    error : type
+        What is raised.
+    """
+    try:
+        yield
     except OSError as failure:
         reason = (failure.strerror or str(failure) or type(failure).__name__).lower()
         message = f"{path}: cannot be written: {reason}"

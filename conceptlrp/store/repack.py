@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 
 from conceptlrp.errors import OutputExistsError, StoreError
-from conceptlrp.files import sync_folder, write_whole
+from conceptlrp.files import clear_write_errors, sync_folder, write_whole
 from conceptlrp.hdf5 import (
     HDF5_FORMAT,
     dataset,
@@ -83,15 +83,12 @@ def repack_store(
         raise StoreError(msg)
     staging = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
     try:
-        _fill(folder, staging, replace(manifest, codec=codec), on_file)
-        staging.rename(place)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        msg = f"{error.filename or place}: cannot be written: {reason}"
-        raise StoreError(msg) from error
+        with clear_write_errors(place, StoreError):
+            _fill(folder, staging, replace(manifest, codec=codec), on_file)
+            staging.rename(place)
+            sync_folder(place.absolute().parent)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    sync_folder(place.absolute().parent)
     return place
 
 

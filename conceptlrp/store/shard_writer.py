@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
-from conceptlrp.files import write_whole
+from conceptlrp.files import clear_write_errors, write_whole
 from conceptlrp.hdf5 import dataset, dataset_names, opened
 from conceptlrp.store.arrays import Arrays, check_kind, encode_arrays
 from conceptlrp.store.manifest import Manifest, ShardSpec, read_manifest
@@ -228,7 +228,8 @@ def _write(
     )
     # A receipt must never speak of other bytes than those beside it.
     if read_receipt(folder, file, plan.fingerprint) != receipt:
-        receipt_path(folder, file).unlink(missing_ok=True)
+        with clear_write_errors(receipt_path(folder, file), StoreError):
+            receipt_path(folder, file).unlink(missing_ok=True)
     if (folder / file).is_dir() and not (folder / file).is_symlink():
         _remove_folder(folder / file)
     write_whole(folder / file, content, overwrite=True, error=StoreError)

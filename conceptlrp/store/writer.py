@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from conceptlrp.errors import CorpusFileError, OutputExistsError, StoreError
-from conceptlrp.files import remove_unfinished, write_whole
+from conceptlrp.files import clear_write_errors, remove_unfinished, write_whole
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.corpus_file import corpus_content
 from conceptlrp.store.lock import refuse_foreign
@@ -109,7 +109,7 @@ def resume_run(path: str | os.PathLike[str], plan: Plan, corpus: Corpus) -> None
     _check_corpus(plan, corpus)
     manifest = read_manifest(folder)
     refuse_other(folder, manifest.plan, plan)
-    remove_unfinished(folder)
+    _remove_leftovers(folder)
     file = manifest.corpus_file
     if is_intact(folder, file, manifest.files[file], verify=True):
         return
@@ -148,7 +148,7 @@ def append_run(path: str | os.PathLike[str], plan: Plan, corpus: Corpus) -> None
     manifest = read_manifest(folder)
     refuse_other(folder, manifest.plan, plan, but="corpus.")
     _check_beginning(folder, manifest, corpus)
-    remove_unfinished(folder)
+    _remove_leftovers(folder)
     file, content = _next_corpus(manifest), corpus_content(corpus)
     write_whole(folder / file, content, overwrite=True, error=StoreError)
     shards = {spec.file for spec in manifest.shards()}
@@ -234,9 +234,10 @@ def corpus_name(number: int) -> str:
 
 def remove_others(folder: Path, manifest: Manifest) -> None:
     """Remove files of a store that are not in the table of its manifest."""
-    for path in folder.iterdir():
-        if path.name not in manifest.files and OWN_FILE.fullmatch(path.name):
-            path.unlink()
+    with clear_write_errors(folder, StoreError):
+        for path in folder.iterdir():
+            if path.name not in manifest.files and OWN_FILE.fullmatch(path.name):
+                path.unlink()
 
 
 def _check_corpus(plan: Plan, corpus: Corpus) -> None:
@@ -265,6 +266,11 @@ def _check_beginning(folder: Path, manifest: Manifest, corpus: Corpus) -> None:
         raise StoreError(msg)
 
 
+def _remove_leftovers(folder: Path) -> None:
+    with clear_write_errors(folder, StoreError):
+        remove_unfinished(folder)
+
+
 def _next_corpus(manifest: Manifest) -> str:
     former = Path(manifest.corpus_file).stem.rpartition("-")[2]
     return corpus_name(int(former) + 1)
@@ -272,7 +278,7 @@ def _next_corpus(manifest: Manifest) -> str:
 
 def _make_empty(folder: Path) -> None:
     """Make the folder, or remove what it holds, the manifest last."""
-    try:
+    with clear_write_errors(folder, StoreError):
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.iterdir():
             if path.is_dir() and not path.is_symlink():
@@ -280,10 +286,6 @@ def _make_empty(folder: Path) -> None:
             elif path.name not in (LOCK, MANIFEST):
                 path.unlink()
         (folder / MANIFEST).unlink(missing_ok=True)
-    except OSError as error:
-        place = error.filename or folder
-        msg = f"{place}: cannot be written: {(error.strerror or str(error)).lower()}"
-        raise StoreError(msg) from error
 
 
 def _entry(content: memoryview) -> FileEntry:
