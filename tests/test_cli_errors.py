@@ -165,6 +165,24 @@ WRONG_INPUT = {
         "atlas {in}/run.crp {new}/atlas --target best",
         "no target 'best'",
     ),
+    "info without a store": ("info {new}/none.crp", "no relevance store here"),
+    "check without a folder": ("check {new}/none.crp", "no such folder"),
+    "repack without a store": ("repack {new}/a.crp {new}/b.crp", "no relevance store"),
+    "repack onto something": (
+        "repack {in}/run.crp {in}/corpus.h5",
+        "corpus.h5: already exists",
+    ),
+    "merge without a store": ("merge {new}/none.crp", "no relevance store here"),
+    "query without a store": ("query {new}/none.crp --near 0", "no relevance store"),
+    "append to nothing that fits": (
+        "attribute {in}/net.safetensors {in}/games.txt --out {in}/run.crp --append",
+        "run.crp: ",
+    ),
+    "resume with another composite": (
+        "attribute {in}/net.safetensors {in}/corpus.h5 --out {in}/run.crp --resume "
+        "--composite epsilon",
+        "in the store, .* now",
+    ),
     "no year to hold out": (
         "train {in}/games.txt --out {new}/n.safetensors --held-out-year 1950",
         "no position is from 1950",
@@ -213,6 +231,14 @@ WRONG_USAGE = {
         "--size is '7', expected one of",
     ),
     "negative sample": (ATTRIBUTE + " --sample -5", "'--sample'"),
+    "unknown codec": (
+        "repack {in}/run.crp {new}/b.crp --codec lzf",
+        "--codec is 'lzf', expected one of gzip, none, zstd",
+    ),
+    "no such job of an array": (
+        ATTRIBUTE + " --shard 3/2",
+        "--shard is '3/2', expected I/N",
+    ),
     "empty batches": (ATTRIBUTE + " --batch-size 0", "'--batch-size'"),
     "negative references": (ATTRIBUTE + " --references -1", "'--references'"),
     "negative seed": (ATTRIBUTE + " --seed -1", "'--seed'"),

@@ -6,17 +6,23 @@ complete or not at all: it is written beside its place and then renamed.
 
 import os
 import re
-from dataclasses import fields
+from dataclasses import Field, fields
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
 from conceptlrp.clustering.clustering import Clustering
 from conceptlrp.errors import StoreError
+from conceptlrp.hdf5 import (
+    HDF5_FORMAT,
+    dataset,
+    opened,
+    set_text_attributes,
+    text_attribute,
+)
 from conceptlrp.store import Store, save_derived
 
 __all__ = [
@@ -173,46 +179,42 @@ def load_clustering(store: Store, layer: str) -> Clustering:
 def _encode(clustering: Clustering) -> bytes:
     """Make the content of the file; HDF5 itself crashes when a disk is full."""
     content = BytesIO()
-    with h5py.File(content, "w") as file:
-        file.attrs.update(_ENCODING)
+    texts = dict(_ENCODING)
+    with h5py.File(content, "w", libver=HDF5_FORMAT) as file:
         for field in fields(Clustering):
             value = getattr(clustering, field.name)
             if field.name not in _ARRAYS:
-                file.attrs[field.name] = value
+                texts[field.name] = str(value)
             elif value is not None:
-                file.create_dataset(
+                created = file.create_dataset(
                     field.name, data=value, compression="gzip", track_times=False
                 )
+                created.flush()
+        set_text_attributes(file, texts)
     return content.getvalue()
 
 
 def _read(path: Path) -> Clustering:
-    try:
-        with h5py.File(path, "r") as file:
-            _check_encoding(path, file)
-            return Clustering(
-                **{f.name: _element(file, f.name) for f in fields(Clustering)}
-            )
-    except (OSError, KeyError) as error:
-        msg = f"{path}: is no clustering or is damaged ({error}); make it again"
-        raise StoreError(msg) from error
+    with opened(path, StoreError) as file:
+        _check_encoding(file)
+        return Clustering(**{f.name: _element(file, f) for f in fields(Clustering)})
 
 
-def _element(file: h5py.File, name: str) -> Any:
-    if name == "embedding" and name not in file:
+def _element(file: h5py.File, field: Field[Any]) -> Any:
+    if field.name == "embedding" and field.name not in file:
         return None
-    if name in _ARRAYS:
-        return file[name][()]
-    value = file.attrs[name]
-    return int(value) if isinstance(value, np.integer) else str(value)
+    if field.name in _ARRAYS:
+        return dataset(file, field.name)[()]
+    text = text_attribute(file, field.name)
+    return int(text) if field.type in ("int", int) else text
 
 
-def _check_encoding(path: Path, file: h5py.File) -> None:
-    found = {key: file.attrs.get(key) for key in _ENCODING}
+def _check_encoding(file: h5py.File) -> None:
+    found = {key: text_attribute(file, key) for key in _ENCODING}
     if found != _ENCODING:
         kind, version = found.values()
         msg = (
-            f"{path}: holds {kind} version {version}, expected "
-            f"{_ENCODING['encoding-type']} version {_ENCODING['encoding-version']}"
+            f"holds {kind or 'something'} of version {version or 'unknown'}, expected "
+            f"{_ENCODING['encoding-type']} of version {_ENCODING['encoding-version']}"
         )
         raise StoreError(msg)
