@@ -173,15 +173,9 @@ WRONG_INPUT = {
         "corpus.h5: already exists",
     ),
     "merge without a store": ("merge {new}/none.crp", "no relevance store here"),
-    "query without a store": ("query {new}/none.crp --near 0", "no relevance store"),
-    "append to nothing that fits": (
-        "attribute {in}/net.safetensors {in}/games.txt --out {in}/run.crp --append",
-        "run.crp: ",
-    ),
-    "resume with another composite": (
-        "attribute {in}/net.safetensors {in}/corpus.h5 --out {in}/run.crp --resume "
-        "--composite epsilon",
-        "in the store, .* now",
+    "query without a store": (
+        "query {new}/none.crp --position 0",
+        "no relevance store here",
     ),
     "no year to hold out": (
         "train {in}/games.txt --out {new}/n.safetensors --held-out-year 1950",
@@ -209,6 +203,18 @@ def test_an_error_of_the_input_is_one_line_and_leaves_nothing(
     assert_one_line(result, 1, message)
     assert listing(folder) == before
     assert listing(tmp_path) == {}
+
+
+@pytest.mark.parametrize("how", ["--resume", "--append"])
+def test_a_store_of_another_computation_is_refused(how: str, folder: Path) -> None:
+    games = [folder / "net.safetensors", folder / "corpus.h5"]
+    before = {path: path.read_bytes() for path in (folder / "run.crp").iterdir()}
+
+    result = run("attribute", *games, "--out", folder / "run.crp", how)
+
+    assert_one_line(result, 1, "in the store, .* now.*choose another name")
+    after = {path: path.read_bytes() for path in (folder / "run.crp").iterdir()}
+    assert after == before
 
 
 WRONG_USAGE = {
