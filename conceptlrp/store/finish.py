@@ -34,6 +34,9 @@ from conceptlrp.store.shard_writer import is_finished
 from conceptlrp.store.shards import Shards
 from conceptlrp.store.writer import load_positions, remove_others
 
+# Shards are gone through in order, so there is no use in keeping more open.
+_OPEN_FILES = 4
+
 
 def finish_run(
     path: str | os.PathLike[str], *, references: Arrays | None = None
@@ -153,7 +156,7 @@ def _statistics(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
     """Add up the statistics of all shards."""
     if not manifest.plan.statistics:
         return {}
-    shards = Shards(OpenFiles(folder), tuple(manifest.shards()))
+    shards = Shards(OpenFiles(folder, _OPEN_FILES), tuple(manifest.shards()))
     total: dict[str, NDArray[np.int64]] = {}
     for spec in shards.specs:
         with shards.opened(spec.file) as file:
@@ -168,7 +171,7 @@ def _statistics(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
 def write_index(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
     """Write the index of a store, all shards of which are there."""
     corpus = load_positions(folder, manifest)
-    shards = Shards(OpenFiles(folder), tuple(manifest.shards()))
+    shards = Shards(OpenFiles(folder, _OPEN_FILES), tuple(manifest.shards()))
     content = encode_index(manifest, shards, corpus)
     return write_derived(folder, INDEX, content)
 

@@ -57,10 +57,13 @@ class OpenFiles:
     ----------
     folder : Path
         Where the files lie.
+    most : int
+        How many stay open; HDF5 takes about a MiB for each.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, most: int = _MOST) -> None:
         self.folder = folder
+        self.most = most
         self.clear()
 
     def __getitem__(self, name: str) -> OpenFile:
@@ -68,7 +71,7 @@ class OpenFiles:
         with self._lock:
             found = self._files.pop(name, None) or self._open(name)
             self._files[name] = found
-            if len(self._files) > _MOST:
+            if len(self._files) > self.most:
                 del self._files[next(iter(self._files))]
         return found
 
@@ -81,10 +84,11 @@ class OpenFiles:
             self._files.pop(name, None)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.folder}
+        return {"folder": self.folder, "most": self.most}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.folder = state["folder"]
+        self.most = state["most"]
         self.clear()
 
     def clear(self) -> None:
