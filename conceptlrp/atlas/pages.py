@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -33,6 +34,7 @@ from conceptlrp.atlas.layer_table import LayerTable, read_layer
 from conceptlrp.atlas.site import MARKER, Site, concept_page, sprite_file
 from conceptlrp.atlas.sprites import png, sprite
 from conceptlrp.atlas.staging import staged_folder
+from conceptlrp.atlas.strength_table import strength_rows
 from conceptlrp.clustering import Clustering
 from conceptlrp.store import Store
 
@@ -94,6 +96,7 @@ def build_atlas(
     target: int | str = 0,
     title: str | None = None,
     notes: Mapping[tuple[str, int], str] | None = None,
+    strength: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     on_page: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -115,6 +118,8 @@ def build_atlas(
         Title of the atlas; by default it names the network.
     notes : mapping of (layer, channel) to str, optional
         Remarks that the channels' pages show.
+    strength : mapping, optional
+        Strength card of the network, as `conceptlrp.selfplay.read_card` returns it.
     overwrite : bool
         Replace an atlas that stands at `out`, and nothing else.
     on_page : callable, optional
@@ -130,10 +135,12 @@ def build_atlas(
     OutputExistsError
         If something stands at `out` that must not be replaced.
     ValueError
-        If a clustering is of another store, or two are of one layer.
+        If a clustering is of another store, two are of one layer, or the strength
+        card is of another network.
     """
     name = store.targets[store.target_index(target)]
     by_layer = _check_clusterings(store, clusterings)
+    rows = strength_rows(strength, store)
     network = str(store.manifest.network.get("name", "an Othello network"))
     with staged_folder(out, marker=MARKER, overwrite=overwrite) as folder:
         site = Site(
@@ -144,6 +151,7 @@ def build_atlas(
             k=k,
             clusterings=by_layer,
             notes=notes or {},
+            strength=rows,
         )
         _write_pages(site, on_page or _ignore)
     return Path(out)

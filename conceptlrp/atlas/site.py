@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from conceptlrp.atlas.board_cards import FRAME
 from conceptlrp.atlas.board_svg import board_frame
+from conceptlrp.atlas.strength_table import StrengthRow
 from conceptlrp.atlas.wording import (
     compact,
     count,
@@ -54,6 +55,8 @@ class Site:
         Clusters by layer.
     notes : mapping of (str, int) to str
         Remarks by layer and channel.
+    strength : tuple of StrengthRow
+        How well the network plays, as far as that is known.
     """
 
     folder: Path
@@ -63,6 +66,7 @@ class Site:
     k: int
     clusterings: Mapping[str, Clustering]
     notes: Mapping[tuple[str, int], str]
+    strength: tuple[StrengthRow, ...] = ()
 
     @property
     def unit(self) -> str:

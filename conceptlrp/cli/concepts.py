@@ -72,6 +72,9 @@ def atlas(
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     target: Target = None,
     title: Annotated[str | None, typer.Option(help="Title of the atlas.")] = None,
+    strength: Annotated[
+        Path | None, typer.Option(help="Strength card of the network (.json).")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the concept atlas of a store: a folder that opens from disk."""
@@ -81,7 +84,15 @@ def atlas(
     check_place(out, overwrite=overwrite)
     opened = open_store(store)
     clusterings = [load_clustering(opened, name) for name in clustered_layers(opened)]
-    _atlas(opened, out, clusterings, target=target, title=title, overwrite=overwrite)
+    _atlas(
+        opened,
+        out,
+        clusterings,
+        target=target,
+        title=title,
+        strength=strength,
+        overwrite=overwrite,
+    )
 
 
 def demo(
@@ -95,6 +106,8 @@ def demo(
     overwrite: Overwrite = False,
 ) -> None:
     """Run all stages on the network and games that ship, and write an atlas."""
+    from conceptlrp.networks.demo import CARD, demo_path
+
     check_place(out, overwrite=overwrite)
     sampled = read_positions(["demo"], 8, None, seed).unique(symmetry=True)
     sampled = sampled.sample(positions, seed=seed)
@@ -111,7 +124,8 @@ def demo(
         with suppress(OSError):
             out.rmdir()
     clusterings = [_cluster(store, layer, seed=seed) for layer in store.layers]
-    _atlas(store, out / "atlas", clusterings, overwrite=overwrite)
+    card = demo_path(CARD)
+    _atlas(store, out / "atlas", clusterings, strength=card, overwrite=overwrite)
 
 
 def _cluster(store: "Store", layer: str, **options: Any) -> "Clustering":
@@ -129,9 +143,11 @@ def _atlas(
     *,
     target: str | None = None,
     title: str | None = None,
+    strength: Path | None = None,
     overwrite: bool,
 ) -> None:
     from conceptlrp.atlas import build_atlas
+    from conceptlrp.selfplay import read_card
 
     with progress_bars() as report:
         folder = build_atlas(
@@ -140,6 +156,7 @@ def _atlas(
             clusterings=clusterings,
             target=target or 0,
             title=title,
+            strength=None if strength is None else read_card(strength),
             overwrite=overwrite,
             on_page=lambda done, total: report("pages", done, total),
         )

@@ -15,6 +15,7 @@ from conceptlrp.networks.residual_tower import ResidualTower
 from conceptlrp.othello import Corpus
 
 NETWORK = "network/othello-8x8-64.safetensors"
+CARD = "network/strength.json"
 TOWER = "network/tower-8x8-32x3.safetensors"
 GAMES = "games/selfplay-5200.txt"
 _SNAPSHOTS = "network/snapshots/*.safetensors"
