@@ -19,6 +19,7 @@ def evaluate(folder: Path, out: Path, *options: object) -> Result:
     return run("evaluate", folder / "run.crp", *network, "--out", out, *options)
 
 
+@pytest.mark.slow
 def test_a_store_is_evaluated_into_json_and_tables(
     folder: Path, tmp_path: Path
 ) -> None:

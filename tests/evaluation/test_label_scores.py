@@ -221,6 +221,7 @@ def test_intervals_and_p_values_belong_to_their_labels(scores: LabelScores):
             assert abs(named.effect) >= named.random + 0.1
 
 
+@pytest.mark.slow
 def test_maps_get_the_sets_of_squares_that_they_lie_on(map_scores: LabelScores):
     names = dict(zip(MAPS, map_scores.names, strict=True))
 

@@ -231,7 +231,14 @@ def test_few_channels_go_down_and_all_of_them_go_up(positions: Corpus) -> None:
     assert (few.mode, every.mode) == ("reverse", "forward")
 
 
-@pytest.mark.parametrize("name", [c for c in COMPOSITES if c != "gradient-x-input"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if "flat" in name else pytest.mark.slow)
+        for name in COMPOSITES
+        if name != "gradient-x-input"
+    ],
+)
 @pytest.mark.parametrize("path", [NETWORK, TOWER])
 def test_a_trained_network_equals_zennits_hooks(path: str, name: str) -> None:
     network, corpus = load_network(demo_path(path)), demo_corpus().sample(4, seed=3)

@@ -56,7 +56,9 @@ def explain(explainer: Explainer, positions: Corpus) -> Attribution:
 
 
 @pytest.mark.parametrize("composite", ["epsilon", "epsilon-plus-flat"])
-@pytest.mark.parametrize("budget", [1, 20_000, 200_000, 1 << 29])
+@pytest.mark.parametrize(
+    "budget", [pytest.param(1, marks=pytest.mark.slow), 20_000, 200_000, 1 << 29]
+)
 def test_a_sweep_stays_in_its_memory_budget_and_changes_nothing(
     budget: int, composite: str, positions: Corpus, measured: type[Measured]
 ) -> None:

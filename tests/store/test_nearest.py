@@ -58,7 +58,9 @@ def test_a_vector_is_compared_with_all_positions(
     assert found.rows.tolist() == one_by_one(vectors, vector, metric, rows)
 
 
-@pytest.mark.parametrize("shard_size", [1, 7, 1000])
+@pytest.mark.parametrize(
+    "shard_size", [pytest.param(1, marks=pytest.mark.slow), 7, 1000]
+)
 @pytest.mark.parametrize("metric", ["cosine", "l2"])
 def test_shards_of_any_size_give_the_same_scores(
     metric: str,
