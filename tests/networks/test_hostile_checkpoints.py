@@ -2,6 +2,7 @@
 
 import collections
 import pickle
+import re
 import resource
 import sys
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+import conceptlrp
 from conceptlrp.errors import CheckpointError
 from conceptlrp.networks import load_network
 from tests.networks.azg_twin import OthelloNNet
@@ -191,3 +193,16 @@ def test_a_file_that_would_unpack_to_much_is_refused(
         load_network(path)
 
     assert "\n" not in str(info.value)
+
+
+def test_nothing_that_runs_code_reads_files() -> None:
+    package = Path(conceptlrp.__file__).parent
+    unsafe = re.compile(
+        r"weights_only=False|(?<!cloud)pickle\.loads?\(|allow_pickle=True"
+    )
+
+    found = [
+        path.name for path in package.rglob("*.py") if unsafe.search(path.read_text())
+    ]
+
+    assert found == []
