@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from conceptlrp.atlas import board_svg, build_atlas
+    from conceptlrp.atlas import build_atlas
     from conceptlrp.clustering import Clustering, cluster_positions
+    from conceptlrp.drawing import board_svg
     from conceptlrp.errors import ConceptLRPError
     from conceptlrp.lrp import Attribution, attribute
     from conceptlrp.networks import (
@@ -37,7 +38,7 @@ _HOMES = {
     "Store": "store",
     "attribute": "lrp",
     "attribute_corpus": "runs",
-    "board_svg": "atlas",
+    "board_svg": "drawing",
     "build_atlas": "atlas",
     "cluster_positions": "clustering",
     "demo_corpus": "networks",

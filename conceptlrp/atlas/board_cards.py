@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.atlas.board_svg import board_svg
+from conceptlrp.drawing.board_svg import board_svg
 from conceptlrp.othello import BLACK, Position, square_name
 from conceptlrp.store import Store
 

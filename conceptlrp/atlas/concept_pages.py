@@ -11,12 +11,12 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from conceptlrp.atlas.board_cards import BoardCard, BoardShelf
-from conceptlrp.atlas.board_svg import board_svg
 from conceptlrp.atlas.charts import histogram_svg, scale_svg
-from conceptlrp.atlas.colors import symmetric_limit
 from conceptlrp.atlas.layer_table import LayerTable
 from conceptlrp.atlas.site import Site, concept_page
 from conceptlrp.atlas.wording import compact, percent, signed_percent
+from conceptlrp.drawing.board_svg import board_svg
+from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.othello import Position
 
 __all__ = ["Strip", "write_concept_pages"]

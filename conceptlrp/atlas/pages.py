@@ -28,7 +28,6 @@ from conceptlrp.atlas.cluster_pages import (
     marker_rows,
     write_cluster_pages,
 )
-from conceptlrp.atlas.colors import symmetric_limit
 from conceptlrp.atlas.concept_pages import write_concept_pages
 from conceptlrp.atlas.layer_table import LayerTable, read_layer
 from conceptlrp.atlas.site import MARKER, Site, concept_page, sprite_file
@@ -36,6 +35,7 @@ from conceptlrp.atlas.sprites import png, sprite
 from conceptlrp.atlas.staging import staged_folder
 from conceptlrp.atlas.strength_table import strength_rows
 from conceptlrp.clustering import Clustering
+from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.store import Store
 
 __all__ = ["build_atlas"]

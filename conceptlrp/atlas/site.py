@@ -15,7 +15,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from conceptlrp.atlas.board_cards import FRAME
-from conceptlrp.atlas.board_svg import board_frame
 from conceptlrp.atlas.strength_table import StrengthRow
 from conceptlrp.atlas.wording import (
     compact,
@@ -27,6 +26,7 @@ from conceptlrp.atlas.wording import (
 )
 from conceptlrp.clustering import Clustering
 from conceptlrp.clustering.clustering_file import file_stem
+from conceptlrp.drawing.board_svg import board_frame
 from conceptlrp.store import Store
 
 __all__ = ["MARKER", "Site", "cluster_page", "concept_page", "sprite_file"]

@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.atlas.colors import symmetric_limit, to_rgb
+from conceptlrp.drawing.colors import symmetric_limit, to_rgb
 
 __all__ = ["png", "sprite"]
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from conceptlrp.atlas import symmetric_limit, to_rgb
-from conceptlrp.atlas.colors import LEVELS, level_colors, levels
+from conceptlrp.drawing import symmetric_limit, to_rgb
+from conceptlrp.drawing.colors import LEVELS, level_colors, levels
 
 STEPS = np.linspace(0.02, 1, 50)
 

@@ -11,7 +11,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.atlas.colors import LEVELS, level_colors, levels, symmetric_limit
+from conceptlrp.drawing.colors import LEVELS, level_colors, levels, symmetric_limit
 from conceptlrp.othello import BLACK, NO_MOVE, Position, square_name, squares
 
 __all__ = ["board_frame", "board_svg"]

@@ -4,9 +4,9 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from conceptlrp.atlas import board_svg
-from conceptlrp.atlas.board_svg import board_frame
-from conceptlrp.atlas.colors import LEVELS, level_colors, levels
+from conceptlrp.drawing import board_svg
+from conceptlrp.drawing.board_svg import board_frame
+from conceptlrp.drawing.colors import LEVELS, level_colors, levels
 from conceptlrp.othello import Position, parse_square
 from tests.othello.playouts import random_moves
 

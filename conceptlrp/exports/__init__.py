@@ -1,0 +1,3 @@
+"""Stores in the formats of other programs."""
+
+__all__: list[str] = []

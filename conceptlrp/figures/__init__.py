@@ -1,0 +1,3 @@
+"""Figures for papers, drawn with matplotlib."""
+
+__all__: list[str] = []
