@@ -3,6 +3,7 @@
 from conceptlrp.report.channel_effect import ChannelEffect
 from conceptlrp.report.channel_report import STRIPS, ChannelReport
 from conceptlrp.report.note import Note
+from conceptlrp.report.notes import read_notes
 from conceptlrp.report.runner_up import RunnerUp
 from conceptlrp.report.statistics import (
     ChannelStatistics,
@@ -23,4 +24,5 @@ __all__ = [
     "Note",
     "PhaseStatistics",
     "RunnerUp",
+    "read_notes",
 ]
