@@ -13,6 +13,7 @@ from conceptlrp.evaluation.label_results import (
     NamedLabel,
 )
 from conceptlrp.evaluation.label_scores import score_channels
+from conceptlrp.evaluation.label_store_results import ChannelCause, ScoredLabels
 from conceptlrp.evaluation.masks import (
     relevance_iou,
     relevance_share,
@@ -32,6 +33,7 @@ from conceptlrp.evaluation.significance import benjamini_hochberg, permutation_p
 __all__ = [
     "UNNAMED",
     "CausalCheck",
+    "ChannelCause",
     "ChannelLabels",
     "CompositeEvaluation",
     "Curve",
@@ -44,6 +46,7 @@ __all__ = [
     "NamedLabel",
     "PlantedScore",
     "Recommendation",
+    "ScoredLabels",
     "benjamini_hochberg",
     "bootstrap_effects",
     "causal_check",
