@@ -9,8 +9,10 @@ import typer
 from conceptlrp import __version__
 from conceptlrp.cli.arena import arena
 from conceptlrp.cli.concepts import atlas, cluster, demo
+from conceptlrp.cli.effects import ablate
 from conceptlrp.cli.evaluation import evaluate
 from conceptlrp.cli.games import corpus
+from conceptlrp.cli.graph import graph
 from conceptlrp.cli.relevance import attribute, merge
 from conceptlrp.cli.selfplay import selfplay
 from conceptlrp.cli.stores import query, top
@@ -79,6 +81,6 @@ def _root(
 
 _GAMES = (corpus, train, selfplay, arena, strength)
 _STORES = (attribute, merge, info, check, repack, top, query)
-_CONCEPTS = (cluster, evaluate, atlas, demo)
+_CONCEPTS = (cluster, ablate, graph, evaluate, atlas, demo)
 for _verb in (*_GAMES, *_STORES, *_CONCEPTS):
     app.command()(_verb)
