@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.inputs import check_addition, store_network
 from conceptlrp.cli.options import (
     Overwrite,
     Seed,
@@ -22,7 +22,6 @@ from conceptlrp.cli.options import (
 from conceptlrp.errors import (
     CompositeError,
     FileFormatError,
-    OutputExistsError,
     StoreError,
 )
 from conceptlrp.files import write_whole
@@ -111,10 +110,7 @@ def _averaged(
     from conceptlrp.lrp import mean_concept_graph, save_graph
     from conceptlrp.lrp.graph_file import GRAPH
 
-    path = store.path / GRAPH
-    if path.exists() and not overwrite:
-        msg = f"{path}: a concept graph is there already; pass --overwrite"
-        raise OutputExistsError(msg)
+    check_addition(store, GRAPH, overwrite=overwrite)
     explainer = _explainer(store, network)
     corpus = store.positions
     if len(corpus) > n_positions:
