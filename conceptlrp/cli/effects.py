@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from conceptlrp.evaluation import ChannelEffects, LayerEffects
 
 _INTERVALS = {"change": "size", "control": "control", "fall": "fall"}
+_WIDTH = 110
 
 
 def ablate(
@@ -71,6 +72,8 @@ def ablate(
 def show_effects(found: "ChannelEffects", most: int) -> None:
     """Print the channels of each layer that change the explained output most."""
     console = Console()
+    # A broken line is harder to read than one that the terminal breaks.
+    console.width = max(console.width, _WIDTH)
     for layer, effects in found.layers.items():
         beats = int(effects.beats_control.sum())
         title = (

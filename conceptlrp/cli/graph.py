@@ -136,7 +136,7 @@ def _of_position(
 
 
 def _explainer(store: "Store", network: str) -> "Explainer":
-    """Make ready what explained the store."""
+    """Make ready what explained the store, with the layers in between."""
     from conceptlrp.lrp import COMPOSITES, Explainer
 
     name = store.manifest.composite.get("name")
@@ -147,7 +147,12 @@ def _explainer(store: "Store", network: str) -> "Explainer":
         )
         raise CompositeError(msg)
     net = store_network(store, network)
-    return Explainer(net, composite=str(name), layers=store.layers)
+    every = Explainer(net, composite=str(name))
+    # Relevance between layers is known where one reads the other.
+    missing = [layer for layer in store.layers if layer not in every.layers]
+    if not missing:
+        return every
+    return Explainer(net, composite=str(name), layers=[*every.layers, *missing])
 
 
 def _exported(
