@@ -94,8 +94,9 @@ class ScoredLabels:
             raise ValueError(message)
         channels = self.layers[layer].channels
         if not 0 <= channel < len(channels):
-            message = f"layer '{layer}' has channels 0 to {len(channels) - 1}"
-            raise ValueError(f"{message}, not {channel}")
+            last = len(channels) - 1
+            message = f"layer '{layer}' has channels 0 to {last}, not {channel}"
+            raise ValueError(message)
         return channels[channel]
 
     def cause(self, layer: str, channel: int) -> ChannelCause | None:
