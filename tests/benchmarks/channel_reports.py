@@ -54,9 +54,7 @@ def write_store(path: Path, n: int, layers: int, channels: int, kept: int) -> No
         corpus={"digest": corpus.digest, "positions": n, "games": len(corpus.games)},
         composite={"name": "none"},
         targets=("played",),
-        layers={
-            name: {"channels": channels, "height": 8, "width": 8} for name in names
-        },
+        layers=dict.fromkeys(names, shape),
         detail="references" if kept else "sums",
         references=kept,
     )
