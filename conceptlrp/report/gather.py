@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import LayerError
 from conceptlrp.evaluation import UNNAMED
+from conceptlrp.othello import square_name
 from conceptlrp.report.caveats import channel_warnings, missing_parts
 from conceptlrp.report.channel_effect import ChannelEffect
 from conceptlrp.report.channel_report import ChannelReport
@@ -17,12 +18,15 @@ from conceptlrp.report.layer_statistics import PHASE_PLIES
 from conceptlrp.report.note import Note
 from conceptlrp.report.provenance import citation, provenance, unit_of
 from conceptlrp.report.sources import LayerSources, read_sources
-from conceptlrp.report.statistics import PhaseStatistics
+from conceptlrp.report.statistics import MoveStatistics, PhaseStatistics
 from conceptlrp.report.strips import BoardShelf, ChannelStrips, LayerStrips
 from conceptlrp.report.surroundings import MarkedCluster, Neighbour
 from conceptlrp.store import Store
 
 __all__ = ["channel_report", "layer_reports"]
+
+# Moves that are named, and positions that make a mean worth naming.
+_MOVES, _FEW_POSITIONS = 5, 10
 
 Notes = Mapping[tuple[str, int], Note]
 
@@ -150,6 +154,7 @@ def _report(
         note=sources.notes.get((layer, channel)),
         statistics=statistics,
         phases=_phases(sources, channel),
+        moves=_moves(sources, channel),
         strips=strips,
         **_maps(sources, channel),
         **_labels(sources, channel),
@@ -176,6 +181,23 @@ def _phases(sources: LayerSources, channel: int) -> tuple[PhaseStatistics, ...]:
             active=float(layer.phase_active[number, channel]) if size else None,
         )
         for number, size in enumerate(layer.phase_sizes.tolist())
+    )
+
+
+def _moves(sources: LayerSources, channel: int) -> tuple[MoveStatistics, ...]:
+    layer, size = sources.statistics, sources.store.manifest.board_size
+    enough = np.flatnonzero(layer.move_sizes >= _FEW_POSITIONS)
+    magnitude = layer.move_magnitude[enough, channel]
+    order = np.argsort(-magnitude, kind="stable")[:_MOVES]
+    return tuple(
+        MoveStatistics(
+            move=square_name(square, size),
+            positions=int(layer.move_sizes[square]),
+            magnitude=float(layer.move_magnitude[square, channel]),
+            mean_share=float(layer.move_share[square, channel]),
+        )
+        for square in enough[order].tolist()
+        if layer.move_magnitude[square, channel] > 0
     )
 
 

@@ -31,6 +31,8 @@ _BOARDS = 3
 _LEANING = 0.2
 # Phases that differ by less are alike; those with fewer positions say little.
 _DIFFERENT, _FULL = 1.25, 30
+# How many times the usual magnitude a move has to have.
+_STANDING_OUT = 1.5
 
 
 def report_text(report: ChannelReport) -> str:
@@ -123,6 +125,26 @@ def _phase_lines(report: ChannelReport) -> Iterator[str]:
     )
 
 
+def _move_lines(report: ChannelReport) -> Iterator[str]:
+    """Name the explained moves where the channel has far more than on average."""
+    usual = report.statistics.magnitude
+    found = [
+        f"{each.move} ({percent(each.magnitude)}, mean "
+        f"{signed_percent(each.mean_share)}, {plural(each.positions, 'position')})"
+        for each in report.moves
+        if each.magnitude >= _STANDING_OUT * usual
+    ]
+    if found:
+        moves = _listed(found)
+        yield f"Far above its {percent(usual)} where the explained move is {moves}."
+    elif report.moves:
+        yield "No explained move stands out."
+
+
+def _listed(parts: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+
+
 def _board_lines(report: ChannelReport) -> Iterator[str]:
     for name, title, write in (
         ("relevant", "Most relevant", signed_percent),
@@ -152,10 +174,10 @@ def _ablation_lines(report: ChannelReport) -> Iterator[str]:
         way, ends = "rises", (-found.fall_high, -found.fall_low)
     interval = f"[{compact(ends[0])}, {compact(ends[1])}]"
     yield (
-        f"Replaced by its {found.ablation} on {plural(found.positions, 'position')}, "
-        f"the output {way} by {compact(abs(found.fall))} {interval} on average "
-        f"({report.unit}). It changes by {compact(found.size)} "
-        f"[{compact(found.size_low)}, {compact(found.size_high)}] in magnitude, rank "
+        f"With the channel replaced ({found.ablation}) on "
+        f"{plural(found.positions, 'position')}, the output {way} by "
+        f"{compact(abs(found.fall))} {interval} on average ({report.unit}). It "
+        f"changes by {compact(found.size)} [{compact(found.size_low)}, {compact(found.size_high)}] in magnitude, rank "
         f"{found.rank} of {report.channels}."
     )
     verdict = "more" if found.beats_control else "not clearly more"
@@ -226,6 +248,7 @@ _SECTIONS: tuple[tuple[str, Callable[[ChannelReport], Iterator[str]]], ...] = (
     ("how much", _amount_lines),
     ("where", location_lines),
     ("when", _phase_lines),
+    ("moves", _move_lines),
     ("boards", _board_lines),
     ("labels", label_lines),
     ("ablation", _ablation_lines),
