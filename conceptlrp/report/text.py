@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from conceptlrp.othello import BLACK
 from conceptlrp.reference import ReferenceBoard
-from conceptlrp.report.channel_effect import ChannelEffect
+from conceptlrp.report.ablation_text import ablation_lines
 from conceptlrp.report.channel_report import ChannelReport
 from conceptlrp.report.label_text import label_lines
 from conceptlrp.report.location_text import location_lines
@@ -18,7 +18,6 @@ from conceptlrp.report.wording import (
     effect,
     percent,
     plural,
-    signed_amount,
     signed_percent,
     visible,
 )
@@ -165,38 +164,6 @@ def _board(board: ReferenceBoard, write: Callable[[float], str]) -> str:
     )
 
 
-def _ablation_lines(report: ChannelReport) -> Iterator[str]:
-    found = report.effects
-    if found is None:
-        return
-    way, ends = "falls", (found.fall_low, found.fall_high)
-    if found.fall < 0:
-        way, ends = "rises", (-found.fall_high, -found.fall_low)
-    interval = f"[{compact(ends[0])}, {compact(ends[1])}]"
-    yield (
-        f"With the channel replaced ({found.ablation}) on "
-        f"{plural(found.positions, 'position')}, the output {way} by "
-        f"{compact(abs(found.fall))} {interval} on average ({report.unit}). It "
-        f"changes by {compact(found.size)} [{compact(found.size_low)}, {compact(found.size_high)}] in magnitude, rank "
-        f"{found.rank} of {report.channels}."
-    )
-    verdict = "more" if found.beats_control else "not clearly more"
-    yield (
-        f"That is {verdict} than a change as large in other channels of the layer does "
-        f"({compact(found.control)} [{compact(found.control_low)}, "
-        f"{compact(found.control_high)}]). Another move becomes the best on "
-        f"{percent(found.moves_changed)} of the positions."
-    )
-    if found.value is not None:
-        yield _value_change(found)
-
-
-def _value_change(found: ChannelEffect) -> str:
-    ends = (found.value_high or 0.0, found.value or 0.0, found.value_low or 0.0)
-    low, middle, high = (signed_amount(-each) for each in ends)
-    return f"The value before tanh changes by {middle} [{low}, {high}] on average."
-
-
 def _wiring_lines(report: ChannelReport) -> Iterator[str]:
     if report.upstream:
         yield f"It draws most on {_edges(report.upstream)}."
@@ -251,7 +218,7 @@ _SECTIONS: tuple[tuple[str, Callable[[ChannelReport], Iterator[str]]], ...] = (
     ("moves", _move_lines),
     ("boards", _board_lines),
     ("labels", label_lines),
-    ("ablation", _ablation_lines),
+    ("ablation", ablation_lines),
     ("wiring", _wiring_lines),
     ("alike", _alike_lines),
     ("clusters", _cluster_lines),
