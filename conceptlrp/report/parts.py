@@ -11,7 +11,7 @@ from conceptlrp.report.label_findings import runners_up
 from conceptlrp.report.layer_statistics import PHASE_PLIES
 from conceptlrp.report.sources import LayerSources
 from conceptlrp.report.statistics import MoveStatistics, PhaseStatistics
-from conceptlrp.report.surroundings import Edge, MarkedCluster, Neighbour
+from conceptlrp.report.surroundings import MarkedCluster, Neighbour
 
 # Moves that are named, and positions that make a mean worth naming.
 _MOVES, _FEW_POSITIONS = 5, 10
@@ -104,7 +104,7 @@ def effect_of(sources: LayerSources, channel: int) -> ChannelEffect | None:
     )
 
 
-def edges_of(sources: LayerSources, channel: int) -> dict[str, tuple[Edge, ...]]:
+def edges_of(sources: LayerSources, channel: int) -> dict[str, Any]:
     """Return the strongest edges of a channel, as attributes of its report."""
     wiring = sources.wiring
     if wiring is None:

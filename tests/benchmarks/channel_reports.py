@@ -149,6 +149,7 @@ def rows(folder: Path, *, quick: bool) -> Iterator[Row]:
             command, check=True, capture_output=True, text=True, env=os.environ
         )
         found = json.loads(done.stdout)
+        Console(stderr=True).log(f"{path.name}: {found}")
         what = f"{n:,} positions, {layers} x {channels} channels"
         what += f", {kept} boards kept" if kept else ", no boards kept"
         for name in ("reports", "text", "JSON"):
