@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from conceptlrp.errors import NetworkError
 from conceptlrp.evaluation.channel_deletion import ABLATIONS
-from conceptlrp.evaluation.channel_effects_result import ChannelEffects, LayerEffects
+from conceptlrp.evaluation.channel_effects_result import ChannelEffects
 from conceptlrp.evaluation.channel_effects_sample import FollowedSample, follow_sample
 from conceptlrp.evaluation.channel_effects_tally import Block, LayerTally
 from conceptlrp.evaluation.probing import forward
@@ -116,20 +116,21 @@ def channel_effects(
         seed=seed,
         device=explainer.device,
     )
+    tallies = tally_effects(
+        explainer, sample, ablation=ablation, seed=seed, on_progress=on_progress
+    )
     return ChannelEffects(
         target=store.targets[store.target_index(target)],
         ablation=ablation,
         positions=len(sample),
         seed=seed,
-        layers=measure_effects(
-            explainer, sample, ablation=ablation, seed=seed, on_progress=on_progress
-        ),
+        layers={tally.layer: tally.result() for tally in tallies},
         network=digest,
         corpus=str(store.manifest.corpus.get("digest", "")),
     )
 
 
-def measure_effects(
+def tally_effects(
     explainer: Explainer,
     sample: FollowedSample,
     *,
@@ -137,7 +138,7 @@ def measure_effects(
     seed: int = 0,
     rows_at_once: int | None = None,
     on_progress: OnProgress | None = None,
-) -> dict[str, LayerEffects]:
+) -> list[LayerTally]:
     """Ablate every channel of an explainer's layers at the positions of a sample.
 
     Parameters
@@ -153,8 +154,8 @@ def measure_effects(
 
     Returns
     -------
-    dict of str to LayerEffects
-        By layer.
+    list of LayerTally
+        One a layer, with what was found at every position.
     """
     propagation = explainer.propagation
     if not isinstance(propagation, NativePropagation):
@@ -175,7 +176,7 @@ def measure_effects(
                 tally.add(Block(sample, passed, block), others[tally.layer], step)
         if on_progress is not None:
             on_progress("ablate", block.stop, len(sample))
-    return {tally.layer: tally.result() for tally in tallies}
+    return tallies
 
 
 def _same_network(store: Store, network: nn.Module) -> str:
