@@ -8,7 +8,7 @@ between what ablation changes and
 
     relevance      its magnitude, by several composites
     activation     the sum over the map
-    change         L2 norm of what ablation changes of the map
+    deviation      how far that sum is from its mean over the positions
 
 "overall" compares means over all positions, "within" the numbers of each position,
 averaged. Brackets are 95 % intervals, games being drawn anew.
@@ -74,7 +74,9 @@ def scores_of(stores: dict[str, Store], layer: str, target: str) -> Columns:
         name: np.abs(store.relevance(layer, target=target))
         for name, store in stores.items()
     }
-    return {**found, "activation": next(iter(stores.values())).activation(layer)}
+    activation = next(iter(stores.values())).activation(layer)
+    deviation = np.abs(activation - activation.mean(0))
+    return {**found, "activation": activation, "deviation": deviation}
 
 
 def explain(corpus: Corpus, folder: Path) -> dict[str, Store]:
@@ -116,7 +118,7 @@ def report(stores: dict[str, Store], ablation: str) -> None:
     start = time.process_time()
     tallies = tally_effects(explainer, sample, ablation=ablation)
     seconds = time.process_time() - start
-    names = [*COMPOSITES, "activation"]
+    names = [*COMPOSITES, "activation", "deviation"]
     console = Console(width=160, soft_wrap=True)
     for title, compare in (("overall", overall), ("within", within)):
         table = Table("layer", "output", *names, title=title)

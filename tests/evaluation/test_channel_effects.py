@@ -20,10 +20,17 @@ from conceptlrp.evaluation.channel_effects_sample import (
 from conceptlrp.evaluation.probing import planes_of
 from conceptlrp.evaluation.sampling import best_actions, same_ply_donors
 from conceptlrp.lrp import Explainer
-from conceptlrp.networks import OthelloNet, PlantedNetwork, planted_network
+from conceptlrp.networks import (
+    OthelloNet,
+    PlantedNetwork,
+    ResidualTower,
+    planted_network,
+)
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store
+from tests.evaluation.conftest import AddingNetwork
 from tests.evaluation.planted import random_network
+from tests.lrp.conftest import randomize
 
 TARGETS = ["best", "value", "best-played"]
 CPU = torch.device("cpu")
@@ -164,6 +171,50 @@ def test_effects_are_those_of_hooks_that_ablate_one_channel_at_a_time(
     np.testing.assert_allclose(found.moves_changed, moved.mean(axis=0))
     assert (found.fall_low <= found.fall).all()
     assert (found.fall <= found.fall_high).all()
+
+
+def test_what_passes_beside_a_layer_of_a_tower_stays(
+    games: Corpus, tmp_path: Path
+) -> None:
+    tower = randomize(ResidualTower(channels=3, blocks=2, value_units=8))
+    path, corpus = tmp_path / "run.crp", games.sample(4, seed=0)
+    store = cl.attribute_corpus(tower, corpus, path, targets=["best"])
+    layer = "tower.1.conv1"
+    explainer = Explainer(tower, layers=[layer], dtype="float64")
+    sample = sample_of(store, n=4)
+
+    found = measure_effects(explainer, sample, ablation="zero")[layer]
+
+    maps, falls = maps_of(explainer, sample, layer), np.zeros((4, 3))
+    for n, board in enumerate(sample.boards):
+        before, _ = by_hook(explainer, board, layer, maps[n])
+        for c in range(3):
+            ablated = maps[n].copy()
+            ablated[c] = 0
+            after, _ = by_hook(explainer, board, layer, ablated)
+            falls[n, c] = (before - after)[sample.plus[n]]
+    assert np.abs(falls).max() > 0.01
+    np.testing.assert_allclose(found.fall, falls.mean(axis=0), atol=1e-9)
+
+
+def test_a_network_without_a_value_head_has_no_effects_on_it(
+    games: Corpus, tmp_path: Path
+) -> None:
+    class Policy(AddingNetwork):
+        def forward(self, planes: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+            return self.policy(self.flatten(self.relu1(self.conv1(planes))))
+
+    network = Policy()
+    del network.value
+    store = cl.attribute_corpus(
+        network, games.sample(6, seed=0), tmp_path / "run.crp", targets=["best"]
+    )
+
+    found = channel_effects(store, network).layers["conv1"]
+
+    assert np.isnan(found.value).all()
+    assert np.isnan(found.value_low).all()
+    assert (found.size > 0).all()
 
 
 @pytest.mark.parametrize("target", TARGETS)
