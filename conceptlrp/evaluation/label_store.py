@@ -99,6 +99,7 @@ def score_store_labels(
     n_positions: int = 20_000,
     n_maps: int = 2_000,
     n_random: int = 5,
+    columns: Sequence[str] = (),
     criteria: LabelCriteria | None = None,
     seed: int = 0,
     on_progress: OnProgress | None = None,
@@ -125,6 +126,9 @@ def score_store_labels(
         is of another game as far as games suffice.
     n_random : int
         Networks of the same shape with random weights to hold channels against.
+    columns : sequence of str
+        Names of columns of the store to score as labels besides, such as labels of
+        one's own that were added to it.
     criteria : LabelCriteria, optional
         What a label must fulfil; its seed is replaced by the seed given here.
     seed : int
@@ -146,7 +150,8 @@ def score_store_labels(
     TargetError
         When the target is no output of the network.
     ValueError
-        When there are too few games to hold some out.
+        When there are too few games to hold some out, or a column of its own is not
+        there, has the name of a label or unknown values.
     """
     report = on_progress or _silent
     asked = replace(criteria or STORE_CRITERIA, seed=seed)
@@ -162,12 +167,14 @@ def score_store_labels(
     corpus = sample.corpus
     held_out = held_out_games(corpus.game, share=asked.held_out, seed=seed)
     strata = phases(_empties(corpus), bins=_BINS, size=corpus.size)
+    rows = spread_rows(games, n_positions, seed=seed)
     labels, controls = _labels(corpus, strata, seed)
+    labels = labels.joined(_added(store, columns, rows))
     networks = Networks(
         store=store,
         explainers=(explainer, *random_explainers(explainer, n_random, seed=seed)),
         target=store.target_index(target),
-        rows=spread_rows(games, n_positions, seed=seed),
+        rows=rows,
         corpus=corpus,
         mapped=spread_rows(corpus.game, n_maps, seed=seed),
     )
@@ -240,6 +247,17 @@ def _labels(
     )
     controls = unseen.joined(random_twins(some, strata, seed=seed))
     return known.joined(controls), controls.names
+
+
+def _added(store: Store, columns: Sequence[str], rows: NDArray[np.int64]) -> Labels:
+    """Read columns of a store as labels of positions."""
+    found = {}
+    for name in columns:
+        found[name] = store.label(name)[rows]
+        if found[name].dtype.kind == "f" and not np.isfinite(found[name]).all():
+            message = f"column '{name}' has unknown values, expected numbers alone"
+            raise ValueError(message)
+    return Labels(found, {}, {})
 
 
 def _columns(corpus: Corpus, names: list[str] | None) -> dict[str, NDArray[np.generic]]:
