@@ -13,8 +13,8 @@ from torch import nn
 
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.evaluation.channel_effects_sample import follow_sample, spread_rows
+from conceptlrp.evaluation.label_comparison import Comparison
 from conceptlrp.evaluation.label_results import LabelCriteria, LabelScores
-from conceptlrp.evaluation.label_scores import score_networks
 from conceptlrp.evaluation.label_store_causes import label_causes
 from conceptlrp.evaluation.label_store_results import ScoredLabels
 from conceptlrp.evaluation.label_store_tables import (
@@ -24,7 +24,7 @@ from conceptlrp.evaluation.label_store_tables import (
     random_explainers,
     store_explainer,
 )
-from conceptlrp.evaluation.resampling import held_out_games
+from conceptlrp.evaluation.ranks import codes
 from conceptlrp.evaluation.sampling import boards_of
 from conceptlrp.labels import (
     CONCEPTS,
@@ -165,7 +165,6 @@ def score_store_labels(
         device=explainer.device,
     )
     corpus = sample.corpus
-    held_out = held_out_games(corpus.game, share=asked.held_out, seed=seed)
     strata = phases(_empties(corpus), bins=_BINS, size=corpus.size)
     rows = spread_rows(games, n_positions, seed=seed)
     labels, controls = _labels(corpus, strata, seed)
@@ -178,7 +177,16 @@ def score_store_labels(
         corpus=corpus,
         mapped=spread_rows(corpus.game, n_maps, seed=seed),
     )
-    scores = _score(networks, labels, strata, asked, report)
+    comparison = Comparison(
+        labels=labels,
+        games=codes(corpus.game),
+        phases=strata.astype(np.intp),
+        criteria=asked,
+        size=corpus.size,
+        mapped=networks.mapped,
+        within=boards_of(corpus[networks.mapped]),
+    )
+    scores = _score(networks, comparison, report)
     trained = {layer: each[0] for layer, each in scores.items()}
     report("causes", 0, 1)
     causes = label_causes(
@@ -187,7 +195,7 @@ def score_store_labels(
         trained,
         labels,
         strata,
-        np.flatnonzero(held_out),
+        np.flatnonzero(comparison.held_out),
         seed=seed,
     )
     report("causes", 1, 1)
@@ -205,30 +213,17 @@ def score_store_labels(
 
 
 def _score(
-    networks: Networks,
-    labels: Labels,
-    strata: NDArray[np.int8],
-    asked: LabelCriteria,
-    report: OnProgress,
+    networks: Networks, comparison: Comparison, report: OnProgress
 ) -> dict[str, list[LabelScores]]:
     """Score all networks, a few layers at a time, as their maps fit into memory."""
     values, found = networks.values(report), {}
-    within = boards_of(networks.corpus[networks.mapped])
     for group in networks.groups():
         maps = networks.maps(group, report)
         for layer in group:
             tables: list[dict[str, NDArray[Any]]] = []
             for summed, mapped in zip(values, maps, strict=True):
                 tables.append({**summed.pop(layer), MAP: mapped.pop(layer)})
-            found[layer] = score_networks(
-                tables,
-                labels,
-                networks.corpus.game,
-                strata,
-                mapped=networks.mapped,
-                within=within,
-                criteria=asked,
-            )
+            found[layer] = comparison.score(tables)
             report("layers", len(found), len(networks.explainers[0].layers))
     return found
 
