@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from conceptlrp.cli.options import check_choice
+from conceptlrp.errors import NetworkError, OutputExistsError, StoreError
 
 if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
     from conceptlrp.othello import Corpus
+    from conceptlrp.store import Store
 
 
 def open_network(path: str) -> "BoardNetwork":
@@ -17,6 +19,33 @@ def open_network(path: str) -> "BoardNetwork":
     from conceptlrp.networks import demo_network, load_network
 
     return demo_network() if path == "demo" else load_network(Path(path))
+
+
+def store_network(store: "Store", path: str) -> "BoardNetwork":
+    """Read a network and refuse another than the one that a store explains."""
+    from conceptlrp.networks import network_digest
+
+    network = open_network(path)
+    found, expected = network_digest(network), store.manifest.network.get("digest")
+    if found != expected:
+        msg = (
+            f"{path}: is network {found[:12]}, the store explains "
+            f"{str(expected)[:12]}; pass the network it was made with"
+        )
+        raise NetworkError(msg)
+    return network
+
+
+def check_addition(store: "Store", name: str, *, overwrite: bool) -> Path:
+    """Refuse a file that a store cannot be given before anything is computed."""
+    path = store.path / name
+    if not store.manifest.is_complete:
+        msg = f"{store.path}: the run is not complete; resume it before {name} is added"
+        raise StoreError(msg)
+    if path.exists() and not overwrite:
+        msg = f"{path}: exists already; pass --overwrite to replace it"
+        raise OutputExistsError(msg)
+    return path
 
 
 def read_game_files(files: list[Path], size: int) -> "Corpus":
