@@ -14,6 +14,7 @@ from conceptlrp.cli.effects import ablate
 from conceptlrp.cli.evaluation import evaluate
 from conceptlrp.cli.games import corpus
 from conceptlrp.cli.graph import graph
+from conceptlrp.cli.labels import label
 from conceptlrp.cli.relevance import attribute, merge
 from conceptlrp.cli.selfplay import selfplay
 from conceptlrp.cli.stores import query, top
@@ -82,6 +83,6 @@ def _root(
 
 _GAMES = (corpus, train, selfplay, arena, strength)
 _STORES = (attribute, merge, info, check, repack, top, query)
-_CONCEPTS = (cluster, ablate, graph, compare, evaluate, atlas, demo)
+_CONCEPTS = (cluster, ablate, compare, graph, label, evaluate, atlas, demo)
 for _verb in (*_GAMES, *_STORES, *_CONCEPTS):
     app.command()(_verb)

@@ -17,6 +17,12 @@ from conceptlrp.evaluation.label_results import (
     NamedLabel,
 )
 from conceptlrp.evaluation.label_scores import score_channels
+from conceptlrp.evaluation.label_store import label_positions, score_store_labels
+from conceptlrp.evaluation.label_store_file import (
+    load_label_scores,
+    save_label_scores,
+)
+from conceptlrp.evaluation.label_store_results import ChannelCause, ScoredLabels
 from conceptlrp.evaluation.masks import (
     relevance_iou,
     relevance_share,
@@ -36,6 +42,7 @@ from conceptlrp.evaluation.significance import benjamini_hochberg, permutation_p
 __all__ = [
     "UNNAMED",
     "CausalCheck",
+    "ChannelCause",
     "ChannelEffects",
     "ChannelLabels",
     "CompositeEvaluation",
@@ -50,6 +57,7 @@ __all__ = [
     "NamedLabel",
     "PlantedScore",
     "Recommendation",
+    "ScoredLabels",
     "benjamini_hochberg",
     "bootstrap_effects",
     "causal_check",
@@ -57,8 +65,10 @@ __all__ = [
     "evaluate_composites",
     "exchanged_games",
     "held_out_games",
+    "label_positions",
     "load_effects",
     "load_evaluation",
+    "load_label_scores",
     "permutation_p",
     "phase_matched",
     "planted_scores",
@@ -66,7 +76,9 @@ __all__ = [
     "relevance_share",
     "save_effects",
     "save_evaluation",
+    "save_label_scores",
     "score_channels",
+    "score_store_labels",
     "stratified_auroc",
     "stratified_correlation",
     "within_board_auroc",
