@@ -1,3 +1,7 @@
-"""Stores in the formats of other programs."""
+"""Files for other programs: ViRelAy, AnnData, tables, networkx, numpy."""
 
-__all__: list[str] = []
+from conceptlrp.exports.anndata import export_h5ad
+from conceptlrp.exports.npz import export_npz
+from conceptlrp.exports.tables import TABLE_FORMATS, export_tables
+
+__all__ = ["TABLE_FORMATS", "export_h5ad", "export_npz", "export_tables"]
