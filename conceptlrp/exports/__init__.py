@@ -3,5 +3,12 @@
 from conceptlrp.exports.anndata import export_h5ad
 from conceptlrp.exports.npz import export_npz
 from conceptlrp.exports.tables import TABLE_FORMATS, export_tables
+from conceptlrp.exports.virelay import export_virelay
 
-__all__ = ["TABLE_FORMATS", "export_h5ad", "export_npz", "export_tables"]
+__all__ = [
+    "TABLE_FORMATS",
+    "export_h5ad",
+    "export_npz",
+    "export_tables",
+    "export_virelay",
+]

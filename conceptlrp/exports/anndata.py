@@ -116,9 +116,8 @@ def _observations(chosen: Extract) -> "pd.DataFrame":
         names = [str(k) for k in range(-1, clustering.n_clusters)]
         column = pd.Categorical(numbers, categories=names)
         found[f"cluster_{file_stem(layer)}"] = column.remove_unused_categories()
-    texts = found.select_dtypes(exclude=["number", "bool", "category"])
-    texts = texts.columns.difference(_DISTINCT)
-    found = found.astype(dict.fromkeys(texts, "category"))
+    texts = found.select_dtypes(exclude=["number", "bool", "category"]).columns
+    found = found.astype(dict.fromkeys(texts.difference(_DISTINCT), "category"))
     found.insert(0, "row", found.index)
     found.index = found.index.map("p{:07d}".format).rename(None)
     return found

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.exports.extract import QUANTITIES, Extract, extract
+from conceptlrp.networks.planes import crop
 from conceptlrp.othello import to_boards
 from conceptlrp.staging import staged_file
 from conceptlrp.store import Store
@@ -137,9 +138,8 @@ def _of_channels(chosen: Extract, quantity: str, layer: str) -> _Array:
 
 def _boards(chosen: Extract, block: slice) -> NDArray[np.int8]:
     corpus, rows = chosen.store.positions, chosen.rows[block]
-    edge = (8 - corpus.size) // 2
     boards = to_boards(corpus.own[rows], corpus.opponent[rows])
-    return boards[:, edge : 8 - edge, edge : 8 - edge]
+    return crop(boards, size=corpus.size)[:, 0]
 
 
 def _write(archive: ZipFile, chosen: Extract, array: _Array) -> str:
