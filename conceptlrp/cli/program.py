@@ -11,6 +11,7 @@ from conceptlrp.cli.arena import arena
 from conceptlrp.cli.comparison import compare
 from conceptlrp.cli.concepts import atlas, cluster, demo
 from conceptlrp.cli.evaluation import evaluate
+from conceptlrp.cli.exports import export
 from conceptlrp.cli.games import corpus
 from conceptlrp.cli.relevance import attribute, merge
 from conceptlrp.cli.selfplay import selfplay
@@ -80,6 +81,6 @@ def _root(
 
 _GAMES = (corpus, train, selfplay, arena, strength)
 _STORES = (attribute, merge, info, check, repack, top, query)
-_CONCEPTS = (cluster, compare, evaluate, atlas, demo)
+_CONCEPTS = (cluster, compare, evaluate, atlas, export, demo)
 for _verb in (*_GAMES, *_STORES, *_CONCEPTS):
     app.command()(_verb)

@@ -1,0 +1,44 @@
+"""A small store with hostile names, labels and clusterings, to be exported."""
+
+import numpy as np
+import pytest
+
+from conceptlrp.clustering import cluster_positions, save_clustering
+from conceptlrp.store import open_store
+from tests.atlas.conftest import write_store
+
+#: Layers of the store; the names of the second are unfit for files and groups.
+PLAIN, HOSTILE_LAYER = "conv1", "trunk/<b>3"
+
+
+def dress(store):
+    """Add labels of every type, and a clustering of each layer."""
+    random = np.random.default_rng(1)
+    n = len(store)
+    known = random.random(n).astype(np.float32)
+    known[::3] = np.nan
+    store.add_labels(
+        {
+            "corner": random.random(n) < 0.3,
+            "frontier +2": random.integers(0, 9, n),
+            "part": known,
+        }
+    )
+    for layer in store.layers:
+        found = cluster_positions(
+            store, layer=layer, estimator="kmeans", n_clusters=3, target="played"
+        )
+        save_clustering(found, store)
+    return open_store(store.path)
+
+
+@pytest.fixture(scope="package")
+def store(tmp_path_factory):
+    return dress(write_store(tmp_path_factory.mktemp("exports") / "run.crp"))
+
+
+@pytest.fixture(scope="package")
+def bare_store(tmp_path_factory):
+    """One of a 6 x 6 board without labels, clusterings and reference boards."""
+    folder = tmp_path_factory.mktemp("exports")
+    return write_store(folder / "run.crp", size=6, references=False)
