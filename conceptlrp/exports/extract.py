@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp import __version__
 from conceptlrp.clustering import Clustering, clustered_layers, load_clustering
 from conceptlrp.errors import ConceptLRPError, StoreError
+from conceptlrp.runs.versions import package_versions
 from conceptlrp.store import COLUMNS, Store
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Extract:
         """Return where the numbers come from, ready for JSON."""
         made = self.store.manifest
         return {
-            "program": f"conceptlrp {__version__}",
+            "exported by": f"conceptlrp {package_versions()['conceptlrp']}",
             "network": made.network,
             "corpus": made.corpus,
             "composite": made.composite,

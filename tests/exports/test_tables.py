@@ -172,5 +172,5 @@ def test_a_missing_pyarrow_is_named_with_its_remedy(store, tmp_path, monkeypatch
 
 @pytest.mark.parametrize("wrong", [{"kind": "xlsx"}, {"quantities": ["maps"]}])
 def test_an_unknown_format_or_quantity_is_refused(store, tmp_path, wrong):
-    with pytest.raises(ValueError, match="unknown format or quantity '(xlsx|maps)'"):
+    with pytest.raises(ValueError, match=r"unknown format or quantity '(xlsx|maps)'"):
         export_tables(store, tmp_path / "out", **wrong)
