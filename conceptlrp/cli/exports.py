@@ -17,14 +17,28 @@ from conceptlrp.cli.options import (
 if TYPE_CHECKING:
     from conceptlrp.store import Store
 
-FORMATS = ("virelay", "h5ad", "parquet", "csv", "npz")
+FORMATS = (
+    "virelay",
+    "h5ad",
+    "parquet",
+    "csv",
+    "json",
+    "graphml",
+    "node-link",
+    "npz",
+)
 QUANTITIES = ("relevance", "share", "activation")
 
+# These are about all positions.
+_OF_CHANNELS = ("json", "graphml", "node-link")
 _OPENED_BY = {
     "virelay": "virelay {0}/project.yaml",
     "h5ad": "anndata.read_h5ad('{0}')",
     "parquet": "pandas.read_parquet('{0}/positions.parquet')",
     "csv": "pandas.read_csv('{0}/positions.csv')",
+    "json": "pandas.read_json('{0}/features.jsonl', lines=True)",
+    "graphml": "networkx.read_graphml('{0}')",
+    "node-link": "networkx.node_link_graph(json.load(open('{0}')), edges='edges')",
     "npz": "numpy.load('{0}')['README']",
 }
 
@@ -63,12 +77,14 @@ def export(
     for each in quantities:
         check_choice("--quantity", each, QUANTITIES)
     check_place(out, overwrite=overwrite)
-    options: dict[str, Any] = {"target": target or 0, "seed": seed}
+    options: dict[str, Any] = {"target": target or 0, "overwrite": overwrite}
+    if kind in _OF_CHANNELS:
+        _refuse(kind, positions=positions, quantity=quantity)
+    else:
+        options["seed"] = seed
     if positions is not None:
         options["positions"] = positions
-    opened = open_store(store)
-    options["overwrite"] = overwrite
-    _write(kind, opened, out, layer, quantities, options)
+    _write(kind, open_store(store), out, layer, quantities, options)
     typer.echo(f"open with {_OPENED_BY[kind].format(out)}")
 
 
@@ -82,7 +98,12 @@ def _write(
 ) -> None:
     from conceptlrp import exports
 
-    if kind == "virelay":
+    if kind in exports.GRAPH_FORMATS:
+        _refuse(kind, layer=layers)
+        exports.export_graph(store, out, kind=kind, **options)
+    elif kind == "json":
+        exports.export_json(store, out, layers, **options)
+    elif kind == "virelay":
         exports.export_virelay(store, out, layers, **options)
     elif kind == "npz":
         exports.export_npz(store, out, layers, **options)
@@ -94,6 +115,14 @@ def _write(
         exports.export_tables(
             store, out, layers, kind=kind, quantities=quantities, **options
         )
+
+
+def _refuse(kind: str, **options: Any) -> None:
+    """Refuse options that a format has no use for."""
+    for name, value in options.items():
+        if value is not None:
+            msg = f"--{name} has no meaning for --format {kind}; leave it out"
+            raise typer.BadParameter(msg)
 
 
 def _only(option: str, values: list[str]) -> str:
