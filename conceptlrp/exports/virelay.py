@@ -23,7 +23,6 @@ from conceptlrp.exports.board_pictures import PIXELS, board_pictures, enlarged
 from conceptlrp.exports.extract import Extract, extract
 from conceptlrp.exports.folder import export_folder
 from conceptlrp.exports.virelay_analyses import write_clusters, write_positions
-from conceptlrp.hdf5 import HDF5_FORMAT
 from conceptlrp.networks import actions_of_squares, squares_of_actions
 from conceptlrp.store import Store
 
@@ -150,7 +149,7 @@ def _labels(chosen: Extract) -> NDArray[np.uint16]:
 
 def _write_samples(path: Path, chosen: Extract) -> None:
     corpus = chosen.store.positions
-    with h5py.File(path, "w", libver=HDF5_FORMAT) as file:
+    with h5py.File(path, "w") as file:
         file["label"] = _labels(chosen)
         _write_pictures(
             file, "data", np.uint8, chosen, lambda rows: board_pictures(corpus[rows])
@@ -166,7 +165,7 @@ def _write_attributions(path: Path, chosen: Extract) -> None:
         found[:, 0] = enlarged(store.heatmap(rows=rows, target=chosen.target))
         return found
 
-    with h5py.File(path, "w", libver=HDF5_FORMAT) as file:
+    with h5py.File(path, "w") as file:
         file["label"] = _labels(chosen)
         file["prediction"] = store.logits(rows=chosen.rows)
         _write_pictures(file, "attribution", np.float32, chosen, pictures)

@@ -16,7 +16,6 @@ from conceptlrp.clustering import position_features
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.clustering.embeddings import plane_embedding
 from conceptlrp.exports.extract import Extract
-from conceptlrp.hdf5 import HDF5_FORMAT
 
 __all__ = ["write_clusters", "write_positions"]
 
@@ -44,7 +43,7 @@ def write_clusters(folder: Path, chosen: Extract) -> str:
     found = {n: c for n, c in chosen.clusterings().items() if n in chosen.layers}
     is_laid_out = all(each.embedding is not None for each in found.values())
     name = "analysis-clusters.h5"
-    with h5py.File(folder / name, "w", libver=HDF5_FORMAT) as file:
+    with h5py.File(folder / name, "w") as file:
         for layer, clustering in found.items():
             here, there = chosen.placed(clustering)
             layouts = {"pca": _components(chosen, layer, here)}
@@ -81,7 +80,7 @@ def write_positions(folder: Path, chosen: Extract) -> str:
         if column.dtype.kind != "f" and len(np.unique(column)) <= _MOST_VALUES:
             clusters[label] = column.astype(np.int32)
     name = "analysis-positions.h5"
-    with h5py.File(folder / name, "w", libver=HDF5_FORMAT) as file:
+    with h5py.File(folder / name, "w") as file:
         for layer in chosen.layers:
             everyone = np.arange(len(chosen))
             layouts = {"pca": _components(chosen, layer, everyone)}

@@ -13,7 +13,7 @@ from tests.exports.programs import run_python, scanpy_python
 
 pytestmark = pytest.mark.slow
 
-FOLDER = Path(__file__).parent
+WORKERS = Path(__file__).parents[1] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def python():
 def test_scanpy_finds_the_planted_groups_and_their_channels(store, python, tmp_path):
     path = export_h5ad(store, tmp_path / "conv1.h5ad", PLAIN)
 
-    found = json.loads(run_python(python, FOLDER / "scanpy_worker.py", path, 0.1))
+    found = json.loads(run_python(python, WORKERS / "scanpy_worker.py", path, 0.1))
 
     relevance = store.relevance(PLAIN)
     assert found["shape"] == list(relevance.shape)
@@ -44,7 +44,7 @@ def test_scanpy_finds_the_planted_groups_and_their_channels(store, python, tmp_p
 def test_polars_and_duckdb_join_the_tables_alike(store, python, tmp_path):
     out = export_tables(store, tmp_path / "tables", [PLAIN])
 
-    found = json.loads(run_python(python, FOLDER / "tables_worker.py", out))
+    found = json.loads(run_python(python, WORKERS / "tables_worker.py", out))
 
     column = store.relevance(PLAIN)[:, 1].astype(np.float64)
     mover = store.metadata.column("mover")

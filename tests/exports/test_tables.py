@@ -103,7 +103,7 @@ def test_the_csv_module_reads_plain_lines(store, tmp_path):
 
 def test_blocks_make_one_table(store, tmp_path, monkeypatch):
     whole = export_tables(store, tmp_path / "whole", kind="csv")
-    monkeypatch.setattr("conceptlrp.exports.extract.Extract.blocks", cut_in_sevens)
+    monkeypatch.setattr("conceptlrp.exports.extract.Extract.blocks", cut_in_hundreds)
 
     cut = export_tables(store, tmp_path / "cut", kind="csv")
     pieces = export_tables(store, tmp_path / "pieces")
@@ -111,14 +111,14 @@ def test_blocks_make_one_table(store, tmp_path, monkeypatch):
     for name in ("positions", "labels", "relevance-conv1"):
         assert (cut / f"{name}.csv").read_text() == (whole / f"{name}.csv").read_text()
     table = pq.ParquetFile(pieces / "relevance-conv1.parquet")
-    assert table.num_row_groups == -(-len(store) // 7)
+    assert table.num_row_groups == -(-len(store) // 100)
     assert table.metadata.num_rows == len(store)
 
 
-def cut_in_sevens(self, size=None):
+def cut_in_hundreds(self, size=None):
     del size
-    for start in range(0, len(self), 7):
-        yield slice(start, min(start + 7, len(self)))
+    for start in range(0, len(self), 100):
+        yield slice(start, min(start + 100, len(self)))
 
 
 def test_the_same_store_gives_the_same_bytes(store, tmp_path):
