@@ -4,6 +4,7 @@ What others write by a path, such as a library of tables, is written beside its
 place and takes its name when all of it is on the disk.
 """
 
+import errno
 import os
 import secrets
 import shutil
@@ -14,7 +15,7 @@ from pathlib import Path
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.files import sync_folder
 
-__all__ = ["staged_file", "staged_folder"]
+__all__ = ["check_room", "staged_file", "staged_folder"]
 
 
 @contextmanager
@@ -110,6 +111,29 @@ def staged_file(
         raise
     finally:
         staging.unlink(missing_ok=True)
+
+
+def check_room(path: Path, size: int) -> None:
+    """Refuse to write what the disk has no room for.
+
+    HDF5 ends the whole program when a disk is full, so what is written by it is
+    asked for beforehand.
+
+    Parameters
+    ----------
+    path : Path
+        File that is being written, or its folder.
+    size : int
+        Bytes to come.
+
+    Raises
+    ------
+    OSError
+        With ``errno.ENOSPC``, as a write would.
+    """
+    place = path if path.is_dir() else path.parent
+    if shutil.disk_usage(place).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _check_file(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.exports.channel_table import channel_table
 from conceptlrp.exports.extract import QUANTITIES, Extract, extract, optional
-from conceptlrp.staging import staged_file
+from conceptlrp.staging import check_room, staged_file
 from conceptlrp.store import Store
 
 if TYPE_CHECKING:
@@ -91,9 +91,13 @@ def export_h5ad(
     table = channel_table(chosen, layer)
     table.index = table.index.map("c{:04d}".format).rename(None)
     about = chosen.provenance() | {"layer": layer, "quantity": quantity}
+    observations = _observations(chosen)
+    size = 4 * len(chosen) * len(table)
+    size += int(observations.memory_usage(deep=True).sum())
     with staged_file(path, is_kind=_is_export, overwrite=overwrite) as staging:
+        check_room(staging, size)
         anndata.AnnData(
-            obs=_observations(chosen),
+            obs=observations,
             var=table,
             obsm=_layouts(chosen, layer),
             uns={"conceptlrp": json.dumps(about)},

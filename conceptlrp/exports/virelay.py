@@ -24,6 +24,7 @@ from conceptlrp.exports.extract import Extract, extract
 from conceptlrp.exports.folder import export_folder
 from conceptlrp.exports.virelay_analyses import write_clusters, write_positions
 from conceptlrp.networks import actions_of_squares, squares_of_actions
+from conceptlrp.staging import check_room
 from conceptlrp.store import Store
 
 __all__ = ["export_virelay"]
@@ -188,8 +189,11 @@ def _write_pictures(
         compression="gzip",
         compression_opts=1,
     )
+    place = Path(file.filename)
     for block in chosen.blocks(_DRAWN):
-        written[block] = draw(chosen.rows[block])
+        pictures = draw(chosen.rows[block])
+        check_room(place, pictures.nbytes)
+        written[block] = pictures
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -5,6 +5,7 @@ Usage: ``python scanpy_worker.py FILE.h5ad RESOLUTION``; prints JSON.
 
 import json
 import sys
+from importlib.metadata import version
 
 import anndata
 import numpy as np
@@ -26,8 +27,8 @@ sc.tl.rank_genes_groups(found, "leiden", method="t-test")
 markers = found.uns["rank_genes_groups"]["names"]
 sizes = found.obs["leiden"].value_counts()
 answer = {
-    "anndata": anndata.__version__,
-    "scanpy": sc.__version__,
+    "anndata": version("anndata"),
+    "scanpy": version("scanpy"),
     "shape": list(found.shape),
     "sum": float(found.X.sum(dtype=np.float64)),
     "same on disk": bool((on_disk == found.X[:5]).all()),

@@ -82,12 +82,8 @@ def test_the_histogram_counts_every_activation_but_zeros(store, features):
 
 
 def with_effects(store, policy):
-    numbers = dict.fromkeys(
-        "fall fall_low fall_high size size_low size_high value value_low value_high "
-        "moves_changed control control_low control_high".split(),
-        0.5,
-    )
-    effects = ChannelEffect("mean", 9, **numbers, rank=1, policy=policy)
+    numbers = [0.5] * 13
+    effects = ChannelEffect("mean", 9, *numbers, rank=1, policy=policy)
     return replace(channel_report(store, layer=PLAIN, channel=0), effects=effects)
 
 

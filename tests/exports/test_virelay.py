@@ -1,6 +1,7 @@
 """The files of a ViRelAy project, by the rules that its own code follows."""
 
 import json
+import shutil
 
 import h5py
 import numpy as np
@@ -10,7 +11,7 @@ import yaml
 from conceptlrp.clustering import load_clustering
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.errors import OutputExistsError
-from conceptlrp.exports import export_virelay
+from conceptlrp.exports import export_h5ad, export_virelay
 from conceptlrp.othello import square_name
 from tests.exports.conftest import HOSTILE_LAYER, PLAIN
 
@@ -130,6 +131,19 @@ def test_the_same_store_gives_the_same_bytes(store, project, tmp_path):
 
     for path in project.iterdir():
         assert path.read_bytes() == (again / path.name).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("export", [export_virelay, export_h5ad])
+def test_a_full_disk_is_told_and_nothing_is_left(store, tmp_path, monkeypatch, export):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    layers = PLAIN if export is export_h5ad else [PLAIN]
+
+    with pytest.raises(OSError, match="No space left") as raised:
+        export(store, tmp_path / "out", layers)
+
+    assert raised.value.filename == str(tmp_path / "out")
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_project_is_never_replaced(store, tmp_path):
