@@ -83,27 +83,32 @@ def export_h5ad(
     OutputExistsError
         If something stands there that must not be replaced.
     """
-    anndata = optional("anndata", "an AnnData file")
+    optional("anndata", "an AnnData file")
     if quantity not in QUANTITIES:
         msg = f"unknown quantity '{quantity}', expected one of {', '.join(QUANTITIES)}"
         raise ValueError(msg)
     chosen = extract(store, [layer], target=target, positions=positions, seed=seed)
-    table = channel_table(chosen, layer)
-    table.index = table.index.map("c{:04d}".format).rename(None)
-    about = chosen.provenance() | {"layer": layer, "quantity": quantity}
-    observations = _observations(chosen)
-    size = 4 * len(chosen) * len(table)
-    size += int(observations.memory_usage(deep=True).sum())
     with staged_file(path, is_kind=_is_export, overwrite=overwrite) as staging:
-        check_room(staging, size)
-        anndata.AnnData(
-            obs=observations,
-            var=table,
-            obsm=_layouts(chosen, layer),
-            uns={"conceptlrp": json.dumps(about)},
-        ).write_h5ad(staging)
+        _write_frames(staging, chosen, layer, quantity)
         _write_matrix(staging, chosen, layer, quantity)
     return Path(path)
+
+
+def _write_frames(path: Path, chosen: Extract, layer: str, quantity: str) -> None:
+    """Write everything but X, where the disk has room for X too."""
+    anndata = optional("anndata", "an AnnData file")
+    channels = channel_table(chosen, layer)
+    channels.index = channels.index.map("c{:04d}".format).rename(None)
+    positions = _observations(chosen)
+    about = chosen.provenance() | {"layer": layer, "quantity": quantity}
+    in_memory = int(positions.memory_usage(deep=True).sum())
+    check_room(path, in_memory + 4 * len(positions) * len(channels))
+    anndata.AnnData(
+        obs=positions,
+        var=channels,
+        obsm=_layouts(chosen, layer),
+        uns={"conceptlrp": json.dumps(about)},
+    ).write_h5ad(path)
 
 
 def _observations(chosen: Extract) -> "pd.DataFrame":

@@ -119,7 +119,7 @@ def _anndata(store: Store, folder: Path) -> Iterator[Opened]:
     layer = store.layers[-1]
     path = exports.export_h5ad(store, folder / "layer.h5ad", layer)
     found = anndata.read_h5ad(path)
-    same = bool((found.X == store.relevance(layer)).all())
+    same = np.array_equal(found.X, store.relevance(layer))
     backed = anndata.read_h5ad(path, backed="r")
     rows = bool((backed.X[:9] == store.relevance(layer, rows=range(9))).all())
     checked = f"X {found.shape} equal: {same}; backed equal: {rows}"
