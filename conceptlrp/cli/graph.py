@@ -1,6 +1,7 @@
 """The verb that averages the concept graph of a store."""
 
 import json
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.inputs import check_addition, store_network
 from conceptlrp.cli.options import (
     Overwrite,
     Seed,
@@ -21,8 +22,8 @@ from conceptlrp.cli.options import (
 )
 from conceptlrp.errors import (
     CompositeError,
+    ConceptLRPError,
     FileFormatError,
-    OutputExistsError,
     StoreError,
 )
 from conceptlrp.files import write_whole
@@ -70,8 +71,7 @@ def graph(
 
     _check_options(network, position, move, target)
     if out is not None:
-        check_choice("--out", out.suffix, _FORMATS)
-        check_place(out, overwrite=overwrite)
+        _check_export(out, overwrite=overwrite)
     opened = open_store(store)
     name = opened.targets[opened.target_index(target or 0)]
     if network is None:
@@ -104,6 +104,15 @@ def _check_options(
         raise typer.BadParameter(msg)
 
 
+def _check_export(out: Path, *, overwrite: bool) -> None:
+    """Refuse an export that cannot be written before anything is computed."""
+    check_choice("--out", out.suffix, _FORMATS)
+    check_place(out, overwrite=overwrite)
+    if out.suffix != ".json" and find_spec("networkx") is None:
+        msg = f"{out}: needs networkx; pip install 'conceptlrp[export]', or take .json"
+        raise ConceptLRPError(msg)
+
+
 def _averaged(
     store: "Store", network: str, n_positions: int, seed: int, *, overwrite: bool
 ) -> "MeanConceptGraph":
@@ -111,10 +120,7 @@ def _averaged(
     from conceptlrp.lrp import mean_concept_graph, save_graph
     from conceptlrp.lrp.graph_file import GRAPH
 
-    path = store.path / GRAPH
-    if path.exists() and not overwrite:
-        msg = f"{path}: a concept graph is there already; pass --overwrite"
-        raise OutputExistsError(msg)
+    check_addition(store, GRAPH, overwrite=overwrite)
     explainer = _explainer(store, network)
     corpus = store.positions
     if len(corpus) > n_positions:
@@ -140,7 +146,7 @@ def _of_position(
 
 
 def _explainer(store: "Store", network: str) -> "Explainer":
-    """Make ready what explained the store."""
+    """Make ready what explained the store, with the layers in between."""
     from conceptlrp.lrp import COMPOSITES, Explainer
 
     name = store.manifest.composite.get("name")
@@ -151,7 +157,12 @@ def _explainer(store: "Store", network: str) -> "Explainer":
         )
         raise CompositeError(msg)
     net = store_network(store, network)
-    return Explainer(net, composite=str(name), layers=store.layers)
+    every = Explainer(net, composite=str(name))
+    # Relevance between layers is known where one reads the other.
+    missing = [layer for layer in store.layers if layer not in every.layers]
+    if not missing:
+        return every
+    return Explainer(net, composite=str(name), layers=[*every.layers, *missing])
 
 
 def _exported(

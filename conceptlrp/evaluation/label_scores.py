@@ -21,17 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.evaluation.label_columns import (
-    Columns,
-    position_columns,
-    square_columns,
-)
-from conceptlrp.evaluation.label_measures import make_halves, score_measure
-from conceptlrp.evaluation.label_names import name_channels
+from conceptlrp.evaluation.label_comparison import Comparison
 from conceptlrp.evaluation.label_results import LabelCriteria, LabelScores
-from conceptlrp.evaluation.ranks import Floats, codes
-from conceptlrp.evaluation.resampling import held_out_games
-from conceptlrp.evaluation.significance import benjamini_hochberg
+from conceptlrp.evaluation.ranks import codes
 from conceptlrp.labels import Labels
 
 Tables = Mapping[str, ArrayLike]
@@ -100,75 +92,50 @@ def score_channels(
     >>> score_channels(tables, [], labels, positions.game, sixths).names
     ('own corners',)
     """
-    asked = criteria or LabelCriteria()
-    networks = _checked(trained, random, labels)
-    game = _numbered("games", games, len(labels))
-    phase = _numbered("phases", phases, len(labels))
-    held_out = held_out_games(game, share=asked.held_out, seed=asked.seed)
-    scored = {}
-    for measure, table in networks[0].items():
-        columns = _columns(table, labels, phase, game, within)
-        halves = make_halves(columns, held_out, asked)
-        tables = [network[measure] for network in networks]
-        scored[measure] = score_measure(tables, columns, halves, asked)
-    q = benjamini_hochberg(np.stack([each.p for each in scored.values()]))
-    corrected = dict(zip(scored, q, strict=True))
-
-    def arrays(field: str) -> dict[str, Floats]:
-        return {measure: getattr(score, field) for measure, score in scored.items()}
-
-    return LabelScores(
-        labels=labels.names,
-        effect=arrays("effect"),
-        held_out=arrays("held_out"),
-        p=arrays("p"),
-        q=corrected,
-        random=arrays("random"),
-        channels=name_channels(scored, corrected, labels, asked),
-        criteria=asked,
+    _check_tables([trained, *random], labels)
+    comparison = Comparison(
+        labels=labels,
+        games=_numbered("games", games, len(labels)),
+        phases=_numbered("phases", phases, len(labels)),
+        criteria=criteria or LabelCriteria(),
+        size=_board_size(trained),
+        within=None if within is None else np.asarray(within),
     )
+    _check_within(comparison)
+    return comparison.score([trained, *random], scored=1)[0]
 
 
-def _checked(
-    trained: Tables, random: Sequence[Tables], labels: Labels
-) -> list[dict[str, NDArray[Any]]]:
-    """Return the tables as arrays, or say what is wrong with them."""
-    tables = [
-        {m: np.asarray(t) for m, t in each.items()} for each in (trained, *random)
-    ]
-    if not tables[0] or not labels.names:
-        what = "label" if tables[0] else "measure"
+def _check_tables(networks: Sequence[Tables], labels: Labels) -> None:
+    """Say what is wrong with the tables, if anything."""
+    if not networks[0] or not labels.names:
+        what = "label" if networks[0] else "measure"
         message = f"no {what} given, expected at least one"
         raise ValueError(message)
-    for network in tables:
-        if set(network) != set(tables[0]):
-            message = f"a random network has {sorted(network)}, not {sorted(tables[0])}"
+    for network in networks:
+        if set(network) != set(networks[0]):
+            measures = sorted(networks[0])
+            message = f"a random network has {sorted(network)}, not {measures}"
             raise ValueError(message)
         for measure, table in network.items():
-            _check_table(measure, table, len(labels))
-    channels = {measure: table.shape[1] for measure, table in tables[0].items()}
+            _check_table(measure, np.asarray(table), len(labels))
+    channels = {m: np.shape(table)[1] for m, table in networks[0].items()}
     if len(set(channels.values())) > 1:
         message = f"measures are of different numbers of channels: {channels}"
         raise ValueError(message)
-    return tables
 
 
-def _columns(
-    table: NDArray[Any],
-    labels: Labels,
-    phase: NDArray[np.intp],
-    game: NDArray[np.intp],
-    within: ArrayLike | None,
-) -> Columns:
-    if table.ndim == 2:
-        return position_columns(labels, phase, game)
-    squares, kinds = (len(labels), *table.shape[2:]), None
-    if within is not None:
-        kinds = np.asarray(within)
-        if kinds.shape != squares:
-            message = f"within has shape {kinds.shape}, expected {squares}"
-            raise ValueError(message)
-    return square_columns(labels, phase, game, table.shape[2], kinds)
+def _board_size(tables: Tables) -> int:
+    """Return the side of the board of maps; 8 where there are none."""
+    shapes = [np.shape(table) for table in tables.values()]
+    return next((shape[2] for shape in shapes if len(shape) == 4), 8)
+
+
+def _check_within(comparison: Comparison) -> None:
+    size, kinds = comparison.size, comparison.within
+    squares = (len(comparison.labels), size, size)
+    if kinds is not None and kinds.shape != squares:
+        message = f"within has shape {kinds.shape}, expected {squares}"
+        raise ValueError(message)
 
 
 def _check_table(measure: str, table: NDArray[Any], n: int) -> None:

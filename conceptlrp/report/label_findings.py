@@ -15,7 +15,7 @@ from conceptlrp.evaluation import (
     NamedLabel,
 )
 from conceptlrp.report.runner_up import RunnerUp
-from conceptlrp.report.wording import compact, effect
+from conceptlrp.report.wording import compact, signed_amount
 
 __all__ = ["runners_up"]
 
@@ -47,7 +47,7 @@ def runners_up(
     found = scores.channels[channel]
     left_out = {*controls, found.name}
     chosen = {
-        label.label: _held(found, label, scores.criteria)
+        label.label: _held(found, label)
         for label in found.labels
         if label.label not in left_out
     }
@@ -71,7 +71,7 @@ def _by_size(scores: LabelScores, channel: int) -> list[tuple[float, str, int]]:
     return sorted(tested, key=lambda each: -each[0])
 
 
-def _held(found: ChannelLabels, label: NamedLabel, criteria: LabelCriteria) -> RunnerUp:
+def _held(found: ChannelLabels, label: NamedLabel) -> RunnerUp:
     """Say why a label that fulfils every criterion is not the name."""
     if found.name != UNNAMED:
         reason = f"holds too, but '{found.name}' describes the channel better"
@@ -79,7 +79,7 @@ def _held(found: ChannelLabels, label: NamedLabel, criteria: LabelCriteria) -> R
         rivals = ", ".join(f"'{name}'" for name in found.rivals)
         reason = f"holds, but is not clearly ahead of {rivals}"
     else:
-        reason = f"holds, but leads no other label by {compact(criteria.lead)}"
+        reason = f"holds, but '{found.labels[0].label}' comes before it"
     return RunnerUp(
         label=label.label,
         measure=label.measure,
@@ -123,15 +123,15 @@ def _lack(
     least = max(criteria.effect, (random or 0.0) + criteria.over_random)
     confirmed = None if held_out is None else held_out * np.sign(size)
     if abs(size) < criteria.effect:
-        return f"its effect {effect(size)} is below {compact(criteria.effect)}"
+        return f"its effect {signed_amount(size)} is below {compact(criteria.effect)}"
     if abs(size) < least:
         return f"networks with random weights show {compact(random or 0.0)} too"
     if q is None or not q <= criteria.false_discoveries:
         value = "unknown" if q is None else compact(q)
         return f"it may be chance (q {value})"
     if confirmed is None or confirmed < least:
-        value = "nothing" if held_out is None else effect(held_out)
-        return f"games held out show {value} of its {effect(size)}"
+        value = "nothing" if held_out is None else signed_amount(held_out)
+        return f"games held out show {value} of its {signed_amount(size)}"
     return "the interval of its effect reaches that of networks with random weights"
 
 
