@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     )
     from conceptlrp.othello import Corpus, Position
     from conceptlrp.reference import ReferenceBoards, reference_boards
+    from conceptlrp.report import ChannelReport, channel_report
     from conceptlrp.runs import attribute_corpus
     from conceptlrp.store import Store, open_store
 
 _HOMES = {
     "Attribution": "lrp",
+    "ChannelReport": "report",
     "Clustering": "clustering",
     "ConceptLRPError": "errors",
     "Corpus": "othello",
@@ -46,6 +48,7 @@ _HOMES = {
     "board_svg": "drawing",
     "build_atlas": "atlas",
     "channel_effects": "evaluation",
+    "channel_report": "report",
     "cluster_positions": "clustering",
     "demo_corpus": "networks",
     "demo_network": "networks",
@@ -59,6 +62,7 @@ _HOMES = {
 
 __all__ = [
     "Attribution",
+    "ChannelReport",
     "Clustering",
     "ConceptLRPError",
     "Corpus",
@@ -71,6 +75,7 @@ __all__ = [
     "board_svg",
     "build_atlas",
     "channel_effects",
+    "channel_report",
     "cluster_positions",
     "demo_corpus",
     "demo_network",
