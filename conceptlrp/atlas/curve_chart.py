@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from conceptlrp.atlas.wording import compact
+from conceptlrp.report.wording import compact
 
 __all__ = ["Line", "curves_svg"]
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from conceptlrp.atlas.curve_chart import Line, curves_svg
 from conceptlrp.atlas.site import Site
-from conceptlrp.atlas.wording import percent
+from conceptlrp.report.wording import percent
 
 __all__ = ["EVALUATION_PAGE", "write_evaluation_page"]
 

@@ -10,8 +10,8 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from conceptlrp.atlas.site import Site, concept_page
-from conceptlrp.atlas.wording import compact, percent
 from conceptlrp.lrp import ConceptPath, MeanConceptGraph, strongest_paths
+from conceptlrp.report.wording import compact, percent
 
 __all__ = ["GRAPH_PAGE", "graph_svg", "write_graph_page"]
 
