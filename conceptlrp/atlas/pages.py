@@ -32,10 +32,10 @@ from conceptlrp.atlas.concept_pages import write_concept_pages
 from conceptlrp.atlas.layer_table import LayerTable, read_layer
 from conceptlrp.atlas.site import MARKER, Site, concept_page, sprite_file
 from conceptlrp.atlas.sprites import png, sprite
-from conceptlrp.atlas.staging import staged_folder
 from conceptlrp.atlas.strength_table import strength_rows
 from conceptlrp.clustering import Clustering
 from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.staging import staged_folder
 from conceptlrp.store import Store
 
 __all__ = ["build_atlas"]
