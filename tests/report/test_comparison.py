@@ -140,7 +140,11 @@ def test_a_channel_that_is_constant_matches_nothing() -> None:
     assert found.best.tolist() == pytest.approx([1, 0])
 
 
-def test_the_verb_prints_the_pairs(stores: tuple[Store, Store]) -> None:
+def test_the_verb_prints_the_pairs(
+    stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A narrow terminal folds the table.
+    monkeypatch.setenv("COLUMNS", "120")
     paths = [str(store.path) for store in stores]
 
     text = succeed("compare", *paths, "--layer", "conv4")
