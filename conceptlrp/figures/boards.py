@@ -24,6 +24,7 @@ from conceptlrp.figures.style import (
     signed,
     styled,
     symmetric_norm,
+    text_width,
 )
 from conceptlrp.othello import NO_MOVE, Position, parse_square, squares
 
@@ -201,7 +202,8 @@ def draw_scale(
         What stands at the ends instead of the limits.
     """
     width, height = figure.get_size_inches()
-    at, long = 0.24, min(0.5 * width, 2.0)
+    at, beside = 0.24, max(text_width(unit, SMALL), text_width("relevance", SMALL))
+    long = max(0.7, min(0.5 * width, 2.0, width - 2 * beside - 0.3))
     if not limit:
         text = "no relevance on any square"
         figure.text(0.5, at / height, text, size=SMALL, ha="center", color=QUIET)

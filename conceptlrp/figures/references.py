@@ -162,7 +162,7 @@ def mean_maps_figure(
                 axes.text(
                     -0.3, n / 2, word, size=SMALL, rotation=90, ha="right", va="center"
                 )
-    draw_scale(figure, 1.0, f"{unit}, limit below each channel", ends="limit")
+    draw_scale(figure, 1.0, f"{unit}, limits below maps", ends="limit")
     return figure
 
 

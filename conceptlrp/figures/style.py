@@ -114,9 +114,9 @@ def clean(text: str) -> str:
 def shortened(text: str, width: float, size: float) -> str:
     """Cut text to a width in inches, with an ellipsis where something is missing."""
     text = clean(text)[:400]
-    if _width(text, size) <= width:
+    if text_width(text, size) <= width:
         return text
-    while text and _width(text + "…", size) > width:
+    while text and text_width(text + "…", size) > width:
         text = text[:-1]
     return text.rstrip() + "…"
 
@@ -137,7 +137,8 @@ def signed(value: float, digits: int = 2) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def _width(text: str, size: float) -> float:
+def text_width(text: str, size: float) -> float:
+    """Return the width of text in inches."""
     if not text.strip():
         return 0.0
     outline = TextPath((0, 0), text, prop=FontProperties(family=_FONT, size=size))
