@@ -33,7 +33,13 @@ def atlas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_script_has_a_test() -> None:
-    assert SCRIPTS == ["build_atlas.py", "cluster_positions.py", "top_boards.py"]
+    assert SCRIPTS == [
+        "build_atlas.py",
+        "cluster_positions.py",
+        "contrast_moves.py",
+        "top_boards.py",
+        "watch_concepts.py",
+    ]
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -69,3 +75,24 @@ def test_positions_are_clustered_by_an_estimator_of_the_user(
     assert "BisectingKMeans" in clustering.method
     assert clustering.sizes.sum() == 40
     assert text.count("cluster ") == clustering.n_clusters
+
+
+def test_a_move_is_explained_against_another(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = main_of("contrast_moves.py")("f4", "b3", k=2)
+
+    text = capsys.readouterr().out
+    difference = found.explained[0, 0]
+    assert f"logit of f4 minus logit of b3: {difference:+.2f}" in text
+    assert text.count(" speaks for ") == 2 * len(found.channel_relevance)
+
+
+def test_a_concept_is_told_better_after_training(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = main_of("watch_concepts.py")(n=400)
+
+    assert len(found) == 6
+    assert found["trained"]["own corners"] > found["random"]["own corners"]
+    assert len(capsys.readouterr().out.splitlines()) == 7

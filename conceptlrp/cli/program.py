@@ -8,6 +8,7 @@ import typer
 
 from conceptlrp import __version__
 from conceptlrp.cli.arena import arena
+from conceptlrp.cli.comparison import compare
 from conceptlrp.cli.concepts import atlas, cluster, demo
 from conceptlrp.cli.evaluation import evaluate
 from conceptlrp.cli.games import corpus
@@ -79,6 +80,6 @@ def _root(
 
 _GAMES = (corpus, train, selfplay, arena, strength)
 _STORES = (attribute, merge, info, check, repack, top, query)
-_CONCEPTS = (cluster, evaluate, atlas, demo)
+_CONCEPTS = (cluster, compare, evaluate, atlas, demo)
 for _verb in (*_GAMES, *_STORES, *_CONCEPTS):
     app.command()(_verb)
