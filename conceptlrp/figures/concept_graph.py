@@ -288,6 +288,7 @@ def _write(figure: Figure, web: _Web, title: str | None) -> None:
                 [],
                 [],
                 color=QUIET,
+                solid_capstyle="butt",
                 linewidth=_thickness(share, web.largest),
                 label=f"{100 * share:g} %",
             )
