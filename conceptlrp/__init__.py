@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from conceptlrp.clustering import Clustering, cluster_positions
     from conceptlrp.drawing import board_svg
     from conceptlrp.errors import ConceptLRPError
+    from conceptlrp.evaluation import channel_effects
     from conceptlrp.lrp import Attribution, attribute
     from conceptlrp.networks import (
         OthelloNet,
@@ -40,6 +41,7 @@ _HOMES = {
     "attribute_corpus": "runs",
     "board_svg": "drawing",
     "build_atlas": "atlas",
+    "channel_effects": "evaluation",
     "cluster_positions": "clustering",
     "demo_corpus": "networks",
     "demo_network": "networks",
@@ -62,6 +64,7 @@ __all__ = [
     "attribute_corpus",
     "board_svg",
     "build_atlas",
+    "channel_effects",
     "cluster_positions",
     "demo_corpus",
     "demo_network",

@@ -10,8 +10,10 @@ from conceptlrp import __version__
 from conceptlrp.cli.arena import arena
 from conceptlrp.cli.comparison import compare
 from conceptlrp.cli.concepts import atlas, cluster, demo
+from conceptlrp.cli.effects import ablate
 from conceptlrp.cli.evaluation import evaluate
 from conceptlrp.cli.games import corpus
+from conceptlrp.cli.graph import graph
 from conceptlrp.cli.relevance import attribute, merge
 from conceptlrp.cli.selfplay import selfplay
 from conceptlrp.cli.stores import query, top
@@ -80,6 +82,6 @@ def _root(
 
 _GAMES = (corpus, train, selfplay, arena, strength)
 _STORES = (attribute, merge, info, check, repack, top, query)
-_CONCEPTS = (cluster, compare, evaluate, atlas, demo)
+_CONCEPTS = (cluster, ablate, compare, graph, evaluate, atlas, demo)
 for _verb in (*_GAMES, *_STORES, *_CONCEPTS):
     app.command()(_verb)
