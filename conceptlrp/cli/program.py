@@ -12,6 +12,7 @@ from conceptlrp.cli.comparison import compare
 from conceptlrp.cli.concepts import atlas, cluster, demo
 from conceptlrp.cli.effects import ablate
 from conceptlrp.cli.evaluation import evaluate
+from conceptlrp.cli.figures import figure
 from conceptlrp.cli.games import corpus
 from conceptlrp.cli.graph import graph
 from conceptlrp.cli.relevance import attribute, merge
@@ -82,6 +83,6 @@ def _root(
 
 _GAMES = (corpus, train, selfplay, arena, strength)
 _STORES = (attribute, merge, info, check, repack, top, query)
-_CONCEPTS = (cluster, ablate, compare, graph, evaluate, atlas, demo)
+_CONCEPTS = (cluster, ablate, compare, graph, evaluate, figure, atlas, demo)
 for _verb in (*_GAMES, *_STORES, *_CONCEPTS):
     app.command()(_verb)

@@ -14,7 +14,11 @@ if find_spec("matplotlib") is None:
 
 from conceptlrp.figures.boards import board_figure
 from conceptlrp.figures.concept_graph import concept_graph_figure
-from conceptlrp.figures.embeddings import channel_map_figure, embedding_figure
+from conceptlrp.figures.embeddings import (
+    channel_map_figure,
+    channel_places,
+    embedding_figure,
+)
 from conceptlrp.figures.empty_board import empty_board_figure
 from conceptlrp.figures.faithfulness import faithfulness_figure
 from conceptlrp.figures.label_matrix import label_matrix_figure
@@ -32,6 +36,7 @@ __all__ = [
     "TWO_COLUMNS",
     "board_figure",
     "channel_map_figure",
+    "channel_places",
     "concept_graph_figure",
     "embedding_figure",
     "empty_board_figure",

@@ -14,7 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.clustering import Clustering
+from conceptlrp.clustering import Clustering, position_features
+from conceptlrp.clustering.blocks import feature_blocks
+from conceptlrp.clustering.channels import channel_similarity
+from conceptlrp.clustering.embeddings import plane_embedding
+from conceptlrp.clustering.moments import feature_moments
 from conceptlrp.figures.sheets import axes_at
 from conceptlrp.figures.style import (
     FAINT,
@@ -33,6 +37,7 @@ from conceptlrp.figures.style import (
     styled,
     symmetric_norm,
 )
+from conceptlrp.store import Store
 
 _MARKERS: Final = ("o", "^", "s", "D")
 _MOST: Final = 5000
@@ -176,6 +181,36 @@ def channel_map_figure(
         _write(axes, x, y, text, TINY, color=color)
     _draw_values(figure, norm, colors, name)
     return figure
+
+
+def channel_places(
+    store: Store, layer: str, *, target: int | str = 0
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Lay the channels of a layer out by the positions on which they are relevant.
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus.
+    layer : str
+        Name of the layer.
+    target : int or str
+        The explained output.
+
+    Returns
+    -------
+    places : float32 array of shape (C, 2)
+        t-SNE of the rows of the channels' correlations.
+    sizes : float64 array of shape (C,)
+        Mean magnitude of each channel's share, for `channel_map_figure`.
+    """
+    features = position_features(store, layer=layer, target=target)
+    alike = channel_similarity(feature_moments(features))
+    places = plane_embedding(alike.astype(np.float32), kind="tsne")
+    total = np.zeros(len(alike))
+    for _, block in feature_blocks(features):
+        total += np.abs(block).sum(axis=0, dtype=np.float64)
+    return places, total / max(len(features), 1)
 
 
 def _plane(
