@@ -19,11 +19,11 @@ from conceptlrp.figures.style import (
     INK,
     QUIET,
     SMALL,
-    TITLE,
     TWO_COLUMNS,
     new_figure,
     shortened,
     styled,
+    write_title,
 )
 from conceptlrp.lrp import MeanConceptGraph, strongest_paths
 
@@ -275,8 +275,7 @@ def _write(figure: Figure, web: _Web, title: str | None) -> None:
     """Write the title, what the paths carry, and what lines mean."""
     width, height = figure.get_size_inches()
     text = title or f"The {web.paths} strongest paths (target: {web.target})"
-    text = shortened(text, 0.94 * width, TITLE)
-    figure.text(0.06 / width, 1 - 0.17 / height, text, size=TITLE, weight="bold")
+    write_title(figure, text)
     text = f"together {100 * web.strength:.2g} % of its |relevance|"
     figure.text(0.06 / width, 1 - 0.31 / height, text, size=SMALL, color=QUIET)
     shares = [float(f"{part * web.largest:.1g}") for part in (0.25, 1.0)]

@@ -31,11 +31,11 @@ from conceptlrp.figures.style import (
     SMALL,
     TEXT,
     TINY,
-    TITLE,
     new_figure,
     shortened,
     styled,
     symmetric_norm,
+    write_title,
 )
 from conceptlrp.store import Store
 
@@ -227,9 +227,7 @@ def _plane(
     axes.set_ylim(float(low[1] - room[1]), float(high[1] + room[1]))
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(visible=True, color=FAINT)
-    text = shortened(title, 0.94 * (width - _MARGIN), TITLE)
-    place = (_MARGIN / width, 1 - 0.17 / height)
-    figure.text(*place, text, size=TITLE, weight="bold")
+    write_title(figure, title, left=_MARGIN)
     return figure, axes
 
 

@@ -131,7 +131,7 @@ def _write(axes: Axes, name: str, heatmap: NDArray[np.floating], side: float) ->
 
 def _write_output(axes: Axes, name: str, output: float, n: int) -> None:
     axes.text(
-        -1.05,
+        -0.75,
         n / 2,
         f"{name}, {signed(output, 3)}",
         size=SMALL,

@@ -29,6 +29,7 @@ from conceptlrp.figures.style import (
     TWO_COLUMNS,
     clean,
     new_figure,
+    settle,
     styled,
 )
 
@@ -116,6 +117,7 @@ def faithfulness_figure(
     for place in range(0, len(grid), columns):
         is_value = target == "value" and place < len(panels)
         grid[place].set_ylabel("fall of the value" if is_value else "fall of the logit")
+    settle(figure)
     return figure
 
 

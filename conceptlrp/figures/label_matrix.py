@@ -20,12 +20,12 @@ from conceptlrp.figures.style import (
     RELEVANCE_COLORS,
     SMALL,
     TINY,
-    TITLE,
     TWO_COLUMNS,
     new_figure,
     shortened,
     styled,
     symmetric_norm,
+    write_title,
 )
 
 _LEFT: Final = 1.65
@@ -95,10 +95,8 @@ def label_matrix_figure(
     axes.set_ylim(len(rows), 0)
     _frame_labels(axes, scores, columns, rows)
     _name_axes(axes, scores, columns, rows)
-    text = title or f"Labels of {len(columns)} of {len(effects)} channels"
-    text = shortened(text, 0.94 * width, TITLE)
-    place = (0.06 / width, 1 - 0.16 / height)
-    figure.text(*place, text, size=TITLE, weight="bold")
+    shown = f"Labels of {len(columns)} of {len(effects)} channels"
+    write_title(figure, shown if title is None else title)
     _draw_legend(figure, "effect" if measure is None else f"effect of {measure}")
     return figure
 
@@ -169,7 +167,9 @@ def _frame(
 def _name_axes(
     axes: Axes, scores: LabelScores, columns: list[int], rows: list[int]
 ) -> None:
-    labels = [shortened(scores.labels[k], _LEFT - 0.1, SMALL) for k in rows]
+    labels = [
+        shortened(scores.labels[k], _LEFT - 0.1, SMALL, weight="bold") for k in rows
+    ]
     axes.set_yticks(np.arange(len(labels)) + 0.5, labels)
     for tick, label in zip(axes.get_yticklabels(), rows, strict=True):
         is_name = scores.labels[label] in scores.names
@@ -198,8 +198,8 @@ def _draw_legend(figure: Figure, what: str) -> None:
     legend.set(xlim=(0, (width - _LEFT - 0.08) / 0.14), ylim=(0, 1))
     legend.set_axis_off()
     for x, is_name, text in (
-        (0.1, True, "the channel's name"),
-        (11.0, False, "another label that it was found to have"),
+        (0.1, True, "name"),
+        (5.0, False, "another label found"),
     ):
         legend.add_patch(_frame((x, 0.1), 0.8, is_name=is_name))
         legend.text(x + 1.3, 0.5, text, size=SMALL, va="center_baseline")

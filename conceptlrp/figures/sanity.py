@@ -25,6 +25,7 @@ from conceptlrp.figures.style import (
     TINY,
     TWO_COLUMNS,
     new_figure,
+    settle,
     shortened,
     styled,
 )
@@ -79,6 +80,7 @@ def sanity_figure(
     for name in panels:
         is_left = any(line[0] == name for line in layout)
         _name_rows(axes[name], record, shown=is_left)
+    settle(figure)
     return figure
 
 
@@ -101,7 +103,9 @@ def _name_rows(axes: Axes, record: Record, *, shown: bool) -> None:
     if not shown:
         axes.set_yticklabels([])
         return
-    labels = axes.set_yticklabels([shortened(name, 1.5, SMALL) for name in names])
+    labels = axes.set_yticklabels(
+        [shortened(name, 1.5, SMALL, weight="bold") for name in names]
+    )
     for name, label in zip(names, labels, strict=True):
         label.set_fontweight("bold" if name == best else "normal")
 

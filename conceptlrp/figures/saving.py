@@ -20,7 +20,6 @@ _FORMATS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-@styled
 def save_figure(
     figure: Figure, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> Path:
@@ -59,11 +58,17 @@ def save_figure(
     if place.exists() and not overwrite:
         # Drawing takes long enough not to be done in vain.
         write_whole(place, b"", overwrite=False, error=FileFormatError)
-    content = io.BytesIO()
-    suffix = place.suffix.lower()
-    figure.savefig(content, format=suffix[1:], metadata=_FORMATS[suffix])
-    write_whole(place, content.getbuffer(), overwrite=overwrite, error=FileFormatError)
+    content = figure_bytes(figure, place.suffix.lower())
+    write_whole(place, content, overwrite=overwrite, error=FileFormatError)
     return place
+
+
+@styled
+def figure_bytes(figure: Figure, suffix: str) -> bytes:
+    """Return the content of a figure's file in the format of a suffix."""
+    content = io.BytesIO()
+    figure.savefig(content, format=suffix[1:], metadata=_FORMATS[suffix])
+    return content.getvalue()
 
 
 def check_format(path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from conceptlrp.figures.style import TITLE, new_figure, shortened
+from conceptlrp.figures.style import new_figure, write_title
 
 #: Height of a line of small type.
 LINE: Final = 0.125
@@ -68,9 +68,7 @@ class Sheet:
         """Return the figure with its title, and axes block by block."""
         figure = new_figure(self.width, self.height)
         if self.title:
-            text = shortened(self.title, 0.94 * (self.width - 0.1), TITLE)
-            place = (0.06 / self.width, 1 - 0.17 / self.height)
-            figure.text(*place, text, size=TITLE, weight="bold")
+            write_title(figure, self.title)
         axes = [
             axes_at(figure, *self._place(block, board), self.side, self.side)
             for block in range(self.blocks)

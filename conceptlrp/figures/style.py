@@ -4,8 +4,9 @@ Sizes are in inches, type in points. Figures do not depend on the settings of wh
 draws them: the style holds while a figure is drawn or saved, and is then taken back.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
 import matplotlib.style
@@ -111,14 +112,20 @@ def clean(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def shortened(text: str, width: float, size: float) -> str:
+def shortened(text: str, width: float, size: float, *, weight: str = "normal") -> str:
     """Cut text to a width in inches, with an ellipsis where something is missing."""
-    text = clean(text)[:400]
-    if text_width(text, size) <= width:
+    # Letters are put on whole pixels, which can make them a little wider.
+    width *= 0.96
+    # No letter is narrower than an eighth of its height.
+    text = clean(text)[: int(8 * width / (size * POINT)) + 1]
+    if text_width(text, size, weight) <= width:
         return text
-    while text and text_width(text + "…", size) > width:
-        text = text[:-1]
-    return text.rstrip() + "…"
+    fitting = bisect_right(
+        range(len(text)),
+        width,
+        key=lambda end: text_width(text[:end] + "…", size, weight),
+    )
+    return text[: max(0, fitting - 1)].rstrip() + "…"
 
 
 def signed(value: float, digits: int = 2) -> str:
@@ -137,9 +144,29 @@ def signed(value: float, digits: int = 2) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def text_width(text: str, size: float) -> float:
+@lru_cache(4096)
+def text_width(text: str, size: float, weight: str = "normal") -> float:
     """Return the width of text in inches."""
     if not text.strip():
         return 0.0
-    outline = TextPath((0, 0), text, prop=FontProperties(family=_FONT, size=size))
+    font = FontProperties(family=_FONT, size=size, weight=weight)
+    outline = TextPath((0, 0), text, prop=font)
     return float(outline.get_extents().x1) * POINT
+
+
+def settle(figure: Figure) -> None:
+    """Arrange the parts of a figure once and for all.
+
+    Every drawing would arrange them anew, beginning with where they were, so that
+    the second file of a figure would differ from the first.
+    """
+    for _ in range(2):
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+
+
+def write_title(figure: Figure, text: str, *, left: float = 0.06) -> None:
+    """Write the title of a whole figure, cut to its width, inches from the left."""
+    width, height = figure.get_size_inches()
+    text = shortened(text, width - 2 * left, TITLE, weight="bold")
+    figure.text(left / width, 1 - 0.17 / height, text, size=TITLE, weight="bold")
