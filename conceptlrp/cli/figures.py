@@ -183,6 +183,23 @@ def _channels(asked: _Asked) -> "Figure":
     )
 
 
+def _labels(asked: _Asked) -> "Figure":
+    from conceptlrp.evaluation import load_label_scores
+    from conceptlrp.figures import label_matrix_figure
+
+    layer = asked.needed("layer")
+    found = load_label_scores(asked.store, target=asked.target)
+    if found is None or layer not in found.layers:
+        msg = f"{asked.store.path}: has no labels of '{layer}'; run 'conceptlrp label'"
+        raise StoreError(msg)
+    title = f"{layer}: labels of channels (target: {asked.target})"
+    return label_matrix_figure(
+        found.layers[layer],
+        channels=asked.count,
+        **{"title": title, **asked.style},
+    )
+
+
 def _graph(asked: _Asked) -> "Figure":
     from conceptlrp.figures import concept_graph_figure
     from conceptlrp.lrp import load_graph
@@ -234,6 +251,7 @@ _KINDS: Final[dict[str, Callable[[_Asked], "Figure"]]] = {
     "means": _means,
     "embedding": _embedding,
     "channels": _channels,
+    "labels": _labels,
     "graph": _graph,
     "faithfulness": _faithfulness,
     "sanity": _sanity,

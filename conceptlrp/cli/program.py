@@ -15,6 +15,7 @@ from conceptlrp.cli.evaluation import evaluate
 from conceptlrp.cli.figures import figure
 from conceptlrp.cli.games import corpus
 from conceptlrp.cli.graph import graph
+from conceptlrp.cli.labels import label
 from conceptlrp.cli.relevance import attribute, merge
 from conceptlrp.cli.selfplay import selfplay
 from conceptlrp.cli.stores import query, top
@@ -83,6 +84,6 @@ def _root(
 
 _GAMES = (corpus, train, selfplay, arena, strength)
 _STORES = (attribute, merge, info, check, repack, top, query)
-_CONCEPTS = (cluster, ablate, compare, graph, evaluate, figure, atlas, demo)
+_CONCEPTS = (cluster, ablate, compare, graph, label, evaluate, figure, atlas, demo)
 for _verb in (*_GAMES, *_STORES, *_CONCEPTS):
     app.command()(_verb)

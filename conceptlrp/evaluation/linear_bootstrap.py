@@ -85,8 +85,7 @@ class _Ranked:
 
     def sums(self, terms: Floats) -> Floats:
         """Return sums over the stratum of each row."""
-        summed: Floats = np.bincount(self.strata, terms)[self.strata]
-        return summed
+        return np.bincount(self.strata, terms)[self.strata].astype(np.float64)
 
 
 def _of_flag(channel: _Ranked, matrix: LabelMatrix, k: int) -> tuple[float, Floats]:
