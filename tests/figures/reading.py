@@ -20,19 +20,19 @@ def texts(figure: Figure) -> list[str]:
 
 
 def visible_texts(figure: Figure) -> Iterator[Text]:
-    beyond = set(labels_out_of_view(figure))
+    hidden = set(labels_out_of_view(figure))
     for text in figure.findobj(Text):
-        axes = text.axes
-        is_off = axes is not None and not axes.axison and text not in axes.texts
-        is_drawn = text.get_visible() and not is_off and text not in beyond
+        is_drawn = text.get_visible() and text not in hidden
         if is_drawn and text.get_text().strip():
             yield text
 
 
 def labels_out_of_view(figure: Figure) -> Iterator[Text]:
-    """Yield the labels of ticks that lie beyond the ends of their axes."""
+    """Yield the labels of axes that are off, and those beyond the ends of axes."""
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
+            if not axes.axison:
+                yield from axis.findobj(Text)
             low, high = sorted(axis.get_view_interval())
             for tick in axis.get_major_ticks():
                 if not low <= tick.get_loc() <= high:
