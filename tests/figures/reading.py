@@ -1,6 +1,7 @@
 """What a figure has on it, read back."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -39,6 +40,7 @@ def labels_out_of_view(figure: Figure) -> Iterator[Text]:
                     yield from (tick.label1, tick.label2)
 
 
+@cache
 def drawn(figure: Figure) -> Any:
     """Draw a figure and return what knows how large letters are."""
     canvas = FigureCanvasAgg(figure)
