@@ -13,12 +13,9 @@ if find_spec("matplotlib") is None:
     raise ConceptLRPError(_message)
 
 from conceptlrp.figures.boards import board_figure
+from conceptlrp.figures.channel_map import channel_map_figure, channel_places
 from conceptlrp.figures.concept_graph import concept_graph_figure
-from conceptlrp.figures.embeddings import (
-    channel_map_figure,
-    channel_places,
-    embedding_figure,
-)
+from conceptlrp.figures.embeddings import embedding_figure
 from conceptlrp.figures.empty_board import empty_board_figure
 from conceptlrp.figures.faithfulness import faithfulness_figure
 from conceptlrp.figures.label_matrix import label_matrix_figure

@@ -7,13 +7,12 @@ from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing import symmetric_limit
-from conceptlrp.figures.sheets import Sheet, axes_at
+from conceptlrp.figures.sheets import Sheet, color_bar
 from conceptlrp.figures.style import (
     INK,
     ONE_COLUMN,
@@ -208,32 +207,22 @@ def draw_scale(
         text = "no relevance on any square"
         figure.text(0.5, at / height, text, size=SMALL, ha="center", color=QUIET)
         return
-    axes = axes_at(figure, (width - long) / 2, at, long, 0.08)
-    scale = ScalarMappable(symmetric_norm(limit), RELEVANCE_COLORS)
-    bar = figure.colorbar(
-        scale, cax=axes, orientation="horizontal", ticks=[-limit, 0, limit]
+    left, middle = (width - long) / 2, (at + 0.04) / height
+    texts = (signed(-limit), signed(limit))
+    if ends is not None:
+        texts = (f"\N{MINUS SIGN}{ends}", f"+{ends}")
+    color_bar(
+        figure,
+        (left, at, long),
+        symmetric_norm(limit),
+        RELEVANCE_COLORS,
+        {-limit: texts[0], 0: "0", limit: texts[1]},
     )
-    least, most = (
-        (signed(-limit), signed(limit))
-        if ends is None
-        else (
-            f"\N{MINUS SIGN}{ends}",
-            f"+{ends}",
-        )
-    )
-    bar.set_ticklabels([least, "0", most])
-    bar.ax.tick_params(length=0, pad=2)
-    bar.outline.set(linewidth=0.5, edgecolor=QUIET)
-    figure.text(
-        (width - long) / 2 / width - 0.06 / width,
-        (at + 0.04) / height,
-        "relevance",
-        size=SMALL,
-        ha="right",
-        va="center_baseline",
-    )
-    right = (width + long) / 2 / width + 0.06 / width
-    figure.text(right, (at + 0.04) / height, unit, size=SMALL, va="center_baseline")
+    for x, text, side in (
+        (left - 0.06, "relevance", "right"),
+        (left + long + 0.06, unit, "left"),
+    ):
+        figure.text(x / width, middle, text, size=SMALL, ha=side, va="center_baseline")
 
 
 def _draw_lines(axes: Axes, n: int, *, thick: float) -> None:

@@ -7,16 +7,14 @@ from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from conceptlrp.evaluation import LabelScores
-from conceptlrp.figures.sheets import axes_at
+from conceptlrp.figures.sheets import axes_at, color_bar
 from conceptlrp.figures.style import (
     INK,
-    QUIET,
     RELEVANCE_COLORS,
     SMALL,
     TINY,
@@ -185,12 +183,13 @@ def _name_axes(
 def _draw_legend(figure: Figure, what: str) -> None:
     """Draw the scale and what frames mean, below the matrix."""
     width, height = figure.get_size_inches()
-    axes = axes_at(figure, 0.3, 0.22, _LEFT - 0.65, 0.08)
-    scale = ScalarMappable(symmetric_norm(1.0), RELEVANCE_COLORS)
-    bar = figure.colorbar(scale, cax=axes, orientation="horizontal", ticks=[-1, 0, 1])
-    bar.set_ticklabels(["\N{MINUS SIGN}1", "0", "+1"])
-    bar.ax.tick_params(length=0, pad=2)
-    bar.outline.set(linewidth=0.5, edgecolor=QUIET)
+    color_bar(
+        figure,
+        (0.3, 0.22, _LEFT - 0.65),
+        symmetric_norm(1.0),
+        RELEVANCE_COLORS,
+        {-1: "\N{MINUS SIGN}1", 0: "0", 1: "+1"},
+    )
     middle = (0.3 + (_LEFT - 0.65) / 2) / width
     text = shortened(what, _LEFT, SMALL)
     figure.text(middle, 0.36 / height, text, size=SMALL, ha="center")

@@ -1,12 +1,15 @@
 """Sheets of boards: a grid whose sizes are known in inches before it is drawn."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
-from conceptlrp.figures.style import new_figure, write_title
+from conceptlrp.figures.style import QUIET, new_figure, write_title
 
 #: Height of a line of small type.
 LINE: Final = 0.125
@@ -89,3 +92,37 @@ def axes_at(figure: Figure, x: float, y: float, width: float, height: float) -> 
     """Add axes at a place in inches from the lower left corner."""
     whole, high = figure.get_size_inches()
     return figure.add_axes((x / whole, y / high, width / whole, height / high))
+
+
+def color_bar(
+    figure: Figure,
+    place: tuple[float, float, float],
+    norm: Normalize,
+    colors: Colormap,
+    ends: Mapping[float, str],
+) -> None:
+    """Draw the scale of colours, what stands below it being given by value.
+
+    Parameters
+    ----------
+    figure : Figure
+        Where there is room for it.
+    place : tuple of float
+        Lower left corner and length, in inches.
+    norm : Normalize
+        Limits of the values.
+    colors : Colormap
+        Colours of the values.
+    ends : mapping of float to str
+        Texts below the scale.
+    """
+    axes = axes_at(figure, *place, 0.08)
+    bar = figure.colorbar(
+        ScalarMappable(norm, colors),
+        cax=axes,
+        orientation="horizontal",
+        ticks=list(ends),
+    )
+    bar.set_ticklabels(list(ends.values()))
+    bar.ax.tick_params(length=0, pad=2)
+    bar.outline.set(linewidth=0.5, edgecolor=QUIET)
