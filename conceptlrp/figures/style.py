@@ -4,6 +4,7 @@ Sizes are in inches, type in points. Figures do not depend on the settings of wh
 draws them: the style holds while a figure is drawn or saved, and is then taken back.
 """
 
+import warnings
 from bisect import bisect_right
 from collections.abc import Callable
 from functools import lru_cache, wraps
@@ -91,7 +92,12 @@ def styled(draw: Callable[_Options, _Result]) -> Callable[_Options, _Result]:
 
     @wraps(draw)
     def drawn(*args: _Options.args, **options: _Options.kwargs) -> _Result:
-        with matplotlib.style.context(_STYLE, after_reset=True):
+        with (
+            matplotlib.style.context(_STYLE, after_reset=True),
+            warnings.catch_warnings(),
+        ):
+            # Letters of other scripts are boxes in PNG and PDF, and text in SVG.
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")
             return draw(*args, **options)
 
     return drawn

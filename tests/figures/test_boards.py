@@ -5,7 +5,7 @@ from matplotlib.collections import EllipseCollection, LineCollection, QuadMesh
 from conceptlrp.figures import board_figure, reference_figure
 from conceptlrp.othello import Position
 from tests.figures.conftest import reference_boards
-from tests.figures.reading import texts
+from tests.figures.reading import SVG, svg_of, texts
 
 
 def places(axes, color):
@@ -59,6 +59,12 @@ def test_the_explained_move_has_a_cross(midgame, heatmap):
 
     assert crosses(board_figure(midgame, heatmap)) == []
     assert crosses(board_figure(midgame, heatmap, mark="e3")) == [(4.5, 2.5)] * 2
+
+
+def test_letters_of_any_script_are_text_in_svg(midgame):
+    root = svg_of(board_figure(midgame, title="村上健"))
+
+    assert "村上健" in [text.text for text in root.iter(f"{SVG}text")]
 
 
 def test_without_a_heatmap_the_board_is_green_and_has_no_scale(midgame):
