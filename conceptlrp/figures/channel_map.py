@@ -4,6 +4,7 @@ Shapes use C channels. Distances in such a picture are distorted.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import Colormap, Normalize
@@ -82,29 +83,15 @@ def channel_map_figure(
     colors = RELEVANCE_COLORS if signed else SIZE_COLORS
     is_known = np.isfinite(found)
     places = np.array(apart(axes, places, 0.145)).reshape(-1, 2)
-    axes.scatter(
-        places[is_known, 0],
-        places[is_known, 1],
-        c=found[is_known],
-        cmap=colors,
-        norm=norm,
-        s=72,
-        edgecolors=QUIET,
-        linewidths=0.5,
-    )
-    axes.scatter(
-        places[~is_known, 0],
-        places[~is_known, 1],
-        s=72,
-        c="none",
-        edgecolors=QUIET,
-        linewidths=0.5,
-    )
+    rim: dict[str, Any] = {"s": 72, "edgecolors": QUIET, "linewidths": 0.5}
+    x, y = places[is_known].T
+    axes.scatter(x, y, c=found[is_known], cmap=colors, norm=norm, **rim)
+    x, y = places[~is_known].T
+    axes.scatter(x, y, c="none", **rim)
     dark = np.abs(np.nan_to_num(norm(found) - 0.5 * signed)) > 0.6 - 0.3 * signed
-    for number, (x, y) in enumerate(places.tolist()):
-        text = str(number if numbers is None else numbers[number])
-        color = "white" if dark[number] else INK
-        write(axes, x, y, text, TINY, color=color)
+    for place, (x, y) in enumerate(places.tolist()):
+        text = str(place if numbers is None else numbers[place])
+        write(axes, x, y, text, TINY, color="white" if dark[place] else INK)
     _draw_values(figure, norm, colors, name)
     return figure
 

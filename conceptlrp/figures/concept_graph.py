@@ -278,6 +278,21 @@ def _write(figure: Figure, web: _Web, title: str | None) -> None:
     write_title(figure, text)
     text = f"together {100 * web.strength:.2g} % of its |relevance|"
     figure.text(0.06 / width, 1 - 0.31 / height, text, size=SMALL, color=QUIET)
+    lines = _legend_lines(web)
+    figure.legend(
+        handles=lines,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 0.0),
+        ncols=len(lines),
+        handlelength=1.6,
+        columnspacing=1.0,
+        handletextpad=0.5,
+        borderaxespad=0.3,
+    )
+
+
+def _legend_lines(web: _Web) -> list[Line2D]:
+    """Return a line for each sign, and two that are as wide as known shares."""
     shares = [float(f"{part * web.largest:.1g}") for part in (0.25, 1.0)]
     lines = [
         Line2D([], [], color=FOR, linewidth=2, label="for the target"),
@@ -295,13 +310,4 @@ def _write(figure: Figure, web: _Web, title: str | None) -> None:
         ),
     ]
     lines[-1].set_label(f"{100 * shares[-1]:g} % of the node above")
-    figure.legend(
-        handles=lines,
-        loc="lower left",
-        bbox_to_anchor=(0.0, 0.0),
-        ncols=len(lines),
-        handlelength=1.6,
-        columnspacing=1.0,
-        handletextpad=0.5,
-        borderaxespad=0.3,
-    )
+    return lines

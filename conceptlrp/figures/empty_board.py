@@ -74,13 +74,11 @@ def empty_board_figure(
     names = tuple(composites)
     explainers = [Explainer(network, composite=name) for name in names]
     size = explainers[0].size
-    square = Position.start(size).legal_moves[0]
-    if move is not None:
-        square = parse_square(move, size)
+    first = square_name(Position.start(size).legal_moves[0], size)
+    square = parse_square(move or first, size)
     found = [_explain(explainer, square) for explainer in explainers]
-    outputs = [f"logit of {square_name(square, size)}"]
-    if np.isfinite(found[0].explained[0, 1]):
-        outputs.append("value before tanh")
+    has_value = bool(np.isfinite(found[0].explained[0, 1]))
+    outputs = [f"logit of {move or first}", "value before tanh"][: 1 + has_value]
     sheet = Sheet(
         width,
         len(outputs) * len(names),
