@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from conceptlrp.cli.figures import write_evaluation_figures
 from conceptlrp.cli.inputs import check_addition, store_network
 from conceptlrp.cli.options import Overwrite, Seed, StorePath, check_choice, check_place
 from conceptlrp.progress import progress_bars
@@ -22,7 +23,7 @@ def evaluate(
         str, typer.Option(help="The network that the store explains, or 'demo'.")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="A folder for JSON and tables as well.")
+        Path | None, typer.Option(help="A folder for JSON, tables and figures as well.")
     ] = None,
     composite: Annotated[
         list[str] | None, typer.Option(help="Composite to judge; all by default.")
@@ -63,6 +64,7 @@ def evaluate(
     save_evaluation(found, opened, overwrite=overwrite)
     if out is not None:
         write_evaluation(found, out)
+        write_evaluation_figures(found, out)
     _show(found, opened)
     typer.echo(
         f"{out or kept}: {found.positions} positions, "

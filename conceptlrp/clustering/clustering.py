@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.clustering.markers import Markers, strongest_markers, typical_rows
+from conceptlrp.drawing import html_table
+
+_MARKERS = 5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,6 +78,27 @@ class Clustering:
             f"Clustering({self.layer!r}, {len(self)} positions, "
             f"{self.n_clusters} clusters{noise}, {self.method})"
         )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                number,
+                f"{size:,}",
+                ", ".join(
+                    f"{channel} ({effect:+.2f})"
+                    for channel, effect in zip(
+                        marked.channels.tolist(), marked.effects.tolist(), strict=True
+                    )
+                ),
+            )
+            for number, (size, marked) in enumerate(
+                zip(self.sizes.tolist(), self.markers(_MARKERS), strict=True)
+            )
+        ]
+        columns = ("cluster", "positions", "marker channels (effect)")
+        note = f"{self.noise:,} positions are noise" if self.noise else ""
+        title = f"Clusters of {self.layer} ({self.target}), {self.method}"
+        return html_table(title, columns, rows, note=note)
 
     @property
     def n_clusters(self) -> int:

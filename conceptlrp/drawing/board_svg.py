@@ -6,28 +6,47 @@ relevance shows. Everything of one kind is one path: a square of the heatmap is
 a line as long as it is wide, a disc is a line of no length with round ends.
 """
 
+from typing import Protocol
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing.colors import LEVELS, level_colors, levels, symmetric_limit
-from conceptlrp.othello import BLACK, NO_MOVE, Position, square_name, squares
 
 __all__ = ["board_frame", "board_svg"]
 
 _FELT = "#c9d8cc"
 _COLORS = level_colors()
+_FILES, _RANKS = "abcdefgh", "12345678"
+
+
+class Board(Protocol):
+    """What is drawn of a position; squares are those of the 8 x 8 word."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def mover(self) -> int: ...
+    @property
+    def last(self) -> int: ...
+    @property
+    def black(self) -> int: ...
+    @property
+    def white(self) -> int: ...
+    @property
+    def legal_moves(self) -> tuple[int, ...]: ...
+    def obf(self) -> str: ...
 
 
 def board_svg(
-    position: Position,
+    position: Board,
     *,
     heatmap: ArrayLike | None = None,
     limit: float | None = None,
     legal: bool = True,
     last: bool = True,
-    mark: int = NO_MOVE,
+    mark: int = -1,
     size_px: int = 176,
     coordinates: bool = True,
     title: str | None = None,
@@ -37,8 +56,8 @@ def board_svg(
 
     Parameters
     ----------
-    position : Position
-        The board and the side to move.
+    position : Board
+        A position: the discs and the side to move.
     heatmap : array of shape (n, n) or (8, 8), optional
         Signed relevance of each square, coloured in steps of 1/12 of the
         limit. Of an 8 x 8 map only the middle is drawn on a 6 x 6 board.
@@ -49,7 +68,7 @@ def board_svg(
     last : bool
         Mark the last move by a dot on its disc.
     mark : int
-        Square to cross, such as the explained move, or `NO_MOVE`.
+        Square to cross, such as the explained move, or -1 for none.
     size_px : int
         Width and height.
     coordinates : bool
@@ -74,6 +93,7 @@ def board_svg(
 
     Examples
     --------
+    >>> from conceptlrp.othello import Position
     >>> board_svg(Position.start()).startswith("<svg xmlns=")
     True
     """
@@ -121,14 +141,14 @@ def board_frame(size: int, *, name: str) -> str:
 
 
 def _opening(
-    position: Position, size_px: int, *, coordinates: bool, title: str | None
+    position: Board, size_px: int, *, coordinates: bool, title: str | None
 ) -> str:
     n = position.size
     box = f"-.75 -.75 {n + 0.8:g} {n + 0.8:g}" if coordinates else f"0 0 {n} {n}"
-    side = "black" if position.mover == BLACK else "white"
+    side = "white" if position.mover else "black"
     label = f"{title + ': ' if title else ''}{side} to move, {position.obf()}"
     if position.last >= 0:
-        label += f", last move {square_name(position.last, n)}"
+        label += f", last move {_name(position.last, n)}"
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" fill="none" '
         f'width="{size_px}" height="{size_px}" role="img" aria-label={_quote(label)}>'
@@ -143,14 +163,23 @@ def _quote(text: str) -> str:
     return quoteattr(text, {'"': "&quot;"})
 
 
+def _name(square: int, n: int) -> str:
+    edge = (8 - n) // 2
+    return _FILES[square % 8 - edge] + _RANKS[square // 8 - edge]
+
+
+def _squares(word: int) -> list[int]:
+    return [square for square in range(64) if word >> square & 1]
+
+
 def _coordinates(n: int) -> str:
     places = " ".join(str(i) for i in range(n))
     left = " ".join(["-.85"] * n)
     return (
         '<g fill="currentColor" fill-opacity=".6" font-size=".4" text-anchor="middle" '
         'font-family="sans-serif" transform="translate(.5 .64)">'
-        f'<text x="{places}" y="-.84">{"abcdefgh"[:n]}</text>'
-        f'<text x="{left}" y="{places}">{"12345678"[:n]}</text></g>'
+        f'<text x="{places}" y="-.84">{_FILES[:n]}</text>'
+        f'<text x="{left}" y="{places}">{_RANKS[:n]}</text></g>'
     )
 
 
@@ -204,11 +233,11 @@ def _points(found: list[int], n: int) -> str:
     return "".join(f"M{s % 8 - edge} {s // 8 - edge}h0" for s in found)
 
 
-def _discs(position: Position, *, diameter: float) -> str:
+def _discs(position: Board, *, diameter: float) -> str:
     """Draw a rim under every disc, and the white ones on top of theirs."""
     n = position.size
-    every = _points(squares(position.black | position.white), n)
-    white = _points(squares(position.white), n)
+    every = _points(_squares(position.black | position.white), n)
+    white = _points(_squares(position.white), n)
     return (
         f'<path stroke="#000" stroke-width="{diameter:g}" d="{every}"/>'
         f'<path stroke="#fff" stroke-width="{diameter - 0.08:g}" d="{white}"/>'
@@ -225,7 +254,7 @@ def _dots(moves: list[int], n: int) -> str:
     )
 
 
-def _last_move(position: Position) -> str:
+def _last_move(position: Board) -> str:
     is_black = position.black >> position.last & 1
     color = "#fff" if is_black else "#000"
     path = _points([position.last], position.size)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from conceptlrp.drawing import html_table
 from conceptlrp.evaluation.gates import Gate
 from conceptlrp.evaluation.measurements import Findings, steps_frame
 from conceptlrp.evaluation.recommendation import Recommendation
@@ -78,6 +79,17 @@ class CompositeEvaluation:
             A sentence for each gate that it fails.
         """
         return tuple(g.warning for g in self.gates[composite] if not g.passed)
+
+    def _repr_html_(self) -> str:
+        gates = next(iter(self.gates.values()), ())
+        rows = [
+            (name, *("✓" if gate.passed else "✗" for gate in self.gates[name]))
+            for name in self.composites
+        ]
+        columns = ("composite", *(gate.name for gate in gates))
+        chosen = self.recommendation
+        title = f"Recommended: {chosen.composite} ({self.positions} positions)"
+        return html_table(title, columns, rows, note=chosen.reason)
 
     def table(self) -> pd.DataFrame:
         """Return the chief numbers, a row for each composite and baseline.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from conceptlrp.drawing import html_table
 from conceptlrp.evaluation.ranks import Floats
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The name of a channel that no label explains.
 UNNAMED: Final = "unnamed"
+
+_ROWS: Final = 40
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,27 @@ class LabelScores:
     def labelled(self) -> float:
         """Which part of the channels has a label, be it not a name."""
         return sum(bool(c.labels) for c in self.channels) / max(len(self.channels), 1)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                each.channel,
+                each.name,
+                best.label,
+                best.measure,
+                f"{best.held_out:+.2f} [{best.low:+.2f}, {best.high:+.2f}]",
+            )
+            for each in self.channels
+            for best in each.labels[:1]
+        ]
+        columns = ("channel", "name", "best label", "measure", "held-out effect")
+        title = (
+            f"{len(self.channels)} channels, {len(self.labels)} labels: "
+            f"{self.named:.0%} named, {self.labelled:.0%} labelled"
+        )
+        rest = len(rows) - _ROWS
+        note = f"{rest} more in frame()" if rest > 0 else ""
+        return html_table(title, columns, rows[:_ROWS], note=note)
 
     def frame(self) -> "pd.DataFrame":
         """Return a table, one row a channel and label that it was found to have."""

@@ -11,7 +11,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.drawing import board_svg, html_boards, symmetric_limit
+from conceptlrp.othello import Position
+
 Array = NDArray[np.floating]
+
+_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,32 @@ class Attribution:
 
     def __len__(self) -> int:
         return len(self.logits)
+
+    def _repr_html_(self) -> str:
+        """Draw the first positions, of which only the relevance is known here."""
+        heatmaps = self.heatmap[:_SHOWN]
+        board = Position(0, 0, size=heatmaps.shape[-1])
+        limits = [symmetric_limit(maps) for maps in heatmaps.swapaxes(0, 1)]
+        cards = [
+            (
+                board_svg(
+                    board,
+                    heatmap=heatmaps[row, place],
+                    limit=limits[place],
+                    mark=int(self.squares[row, place]),
+                    legal=False,
+                ),
+                (
+                    f"position {row}, {target} {self.explained[row, place]:+.3g}",
+                    f"relevance to ±{limits[place]:g}",
+                ),
+            )
+            for row in range(len(heatmaps))
+            for place, target in enumerate(self.targets)
+        ]
+        layers = ", ".join(f"{n} ({r.shape[2]})" for n, r in self.relevance.items())
+        note = f"{len(self):,} positions; layers {layers}"
+        return html_boards("Attribution", cards, note=note)
 
 
 def concatenate(parts: list[Attribution]) -> Attribution:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from conceptlrp.drawing import board_svg
 from conceptlrp.errors import IllegalMoveError, NotationError
 from conceptlrp.othello import board
 from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, WHITE
@@ -235,6 +236,9 @@ class Position:
 
     def __str__(self) -> str:
         return self.diagram()
+
+    def _repr_svg_(self) -> str:
+        return board_svg(self, size_px=240)
 
     def _rows(self, legal: str) -> list[str]:
         """Return one character a square, ``legal`` where the mover may play."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.drawing import board_svg, html_boards, symmetric_limit
 from conceptlrp.othello import (
     PASS,
     Corpus,
@@ -186,6 +187,20 @@ class ReferenceBoards:
             boards=tuple(board.turned(s) for board, s in boards),
             heatmaps=turn_maps(self.heatmaps, symmetries),
         )
+
+    def _repr_html_(self) -> str:
+        maps = [None] * len(self) if self.heatmaps is None else list(self.heatmaps)
+        limit = 0.0 if self.heatmaps is None else symmetric_limit(self.heatmaps)
+        cards = [
+            (
+                board_svg(board.position, heatmap=heatmap, limit=limit, legal=False),
+                (f"{self.by} {board.score:+.3g}", board.description, board.played),
+            )
+            for board, heatmap in zip(self.boards, maps, strict=True)
+        ]
+        title = f"{self.layer}:{self.channel}, {self.strip} {self.by} ({self.target})"
+        note = f"relevance from {-limit:g} (blue) to {limit:g} (orange)"
+        return html_boards(title, cards, note=note if limit else "")
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.drawing import html_table
 from conceptlrp.errors import LayerError, StoreError, TargetError
 from conceptlrp.files import is_unfinished
 from conceptlrp.othello import Corpus
@@ -73,6 +74,18 @@ class StoredArrays:
     def __repr__(self) -> str:
         layers = ", ".join(f"{n} ({self.channels(n)})" for n in self.layers)
         return f"Store({str(self.path)!r}, {len(self)} positions, {layers})"
+
+    def _repr_html_(self) -> str:
+        plan = self.manifest.plan
+        facts = [
+            ("network", plan.network.get("name", "")),
+            ("composite", plan.composite.get("name", "")),
+            ("positions", f"{len(self):,}"),
+            ("targets", ", ".join(self.targets)),
+            ("layers", ", ".join(f"{n} ({self.channels(n)})" for n in self.layers)),
+            ("state", self.manifest.state),
+        ]
+        return html_table(f"Store {self.path}", (), facts)
 
     def __enter__(self) -> Self:
         return self

@@ -123,6 +123,10 @@ def test_hostile_titles_are_text(midgame, title):
     assert root.find(f"{SVG}title").text == expected
 
 
+def test_a_position_draws_itself_in_a_notebook(midgame):
+    assert midgame._repr_svg_() == board_svg(midgame, size_px=240)
+
+
 def test_legal_moves_are_dots(midgame):
     (dots,) = paths(board_svg(midgame), stroke_width=".16")
 
@@ -169,3 +173,9 @@ def test_coordinates_can_be_left_out(midgame):
 def test_a_flat_heatmap_is_refused_with_its_shape(midgame):
     with pytest.raises(ValueError, match=r"shape \(64,\), expected \(8, 8\) or"):
         board_svg(midgame, heatmap=np.zeros(64))
+
+
+def test_the_last_move_of_a_6x6_board_is_named_from_its_own_corner():
+    svg = board_svg(Position.start(6).play("c2"))
+
+    assert ET.fromstring(svg).get("aria-label").endswith("last move c2")

@@ -1,0 +1,43 @@
+"""An evaluation as plain records, whether it was just made or read from a file."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from conceptlrp.evaluation import CompositeEvaluation
+
+#: What `CompositeEvaluation.to_dict` returns.
+Record = Mapping[str, Any]
+
+
+def as_record(evaluation: CompositeEvaluation | Record) -> Record:
+    """Return an evaluation in the form of its JSON."""
+    if isinstance(evaluation, CompositeEvaluation):
+        return evaluation.to_dict()
+    return evaluation
+
+
+def chosen_composite(record: Record, composite: str | None) -> str:
+    """Return a composite's name, by default the one that is recommended.
+
+    Raises
+    ------
+    ValueError
+        If the composite was not evaluated.
+    """
+    if composite is None:
+        return str(record["recommendation"]["composite"])
+    if composite not in record["composites"]:
+        known = ", ".join(record["composites"])
+        msg = f"composite '{composite}' was not evaluated, expected one of {known}"
+        raise ValueError(msg)
+    return composite
+
+
+def found(values: list[Record], **asked: str) -> list[Record]:
+    """Return the records whose fields are as asked for, in their order."""
+    return [v for v in values if all(v[key] == each for key, each in asked.items())]
+
+
+def number(value: float | None) -> float:
+    """Return a number of a record, nan for None."""
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,264 @@
+"""Reference boards of a channel, and the mean maps of channels, as grids.
+
+Shapes use k boards, C channels and n x n squares.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from conceptlrp.drawing import symmetric_limit
+from conceptlrp.errors import NotationError
+from conceptlrp.figures.boards import (
+    SCALE_HEIGHT,
+    draw_board,
+    draw_ground,
+    draw_scale,
+)
+from conceptlrp.figures.sheets import LINE, Sheet
+from conceptlrp.figures.style import (
+    INK,
+    QUIET,
+    SMALL,
+    TINY,
+    TWO_COLUMNS,
+    shortened,
+    signed,
+    styled,
+)
+from conceptlrp.othello import NO_MOVE, parse_square
+from conceptlrp.reference import ReferenceBoards
+from conceptlrp.reference.boards import ReferenceBoard
+from conceptlrp.store import Store
+
+
+@styled
+def reference_figure(
+    boards: ReferenceBoards,
+    *,
+    columns: int | None = None,
+    limit: float | None = None,
+    title: str | None = None,
+    width: float = TWO_COLUMNS,
+) -> Figure:
+    """Draw reference boards with their heatmaps and where they come from.
+
+    Parameters
+    ----------
+    boards : ReferenceBoards
+        The k boards, in their order.
+    columns : int, optional
+        Boards in a row; by default as many as leave them readable.
+    limit : float, optional
+        Magnitude of the outermost colours, the same on all boards; by default the
+        largest of the heatmaps.
+    title : str, optional
+        Printed above; by default the channel and how the boards were chosen.
+    width : float
+        Inches.
+
+    Returns
+    -------
+    Figure
+        A board has its rank, score, game and move below; the move that was played
+        has a cross where it is what is explained.
+
+    Raises
+    ------
+    ValueError
+        If there are no boards.
+    """
+    if not len(boards):
+        msg = f"there are no boards of {boards.layer}:{boards.channel} to draw"
+        raise ValueError(msg)
+    if limit is None:
+        limit = 0.0 if boards.heatmaps is None else symmetric_limit(boards.heatmaps)
+    sheet = Sheet(
+        width,
+        len(boards),
+        columns or max(1, min(len(boards), int(width / 1.6))),
+        under=3 * LINE,
+        foot=SCALE_HEIGHT,
+        title=_title_of(boards) if title is None else title,
+    )
+    figure, places = sheet.draw()
+    for number, (axes, board) in enumerate(zip(places, boards.boards, strict=True)):
+        heatmap = None if boards.heatmaps is None else boards.heatmaps[number]
+        mark = _explained(boards.target, board)
+        draw_board(axes, board.position, heatmap, limit=limit, mark=mark, text=TINY)
+        lines = _caption(number, board, boards.by)
+        _draw_caption(axes, lines, sheet.side, board.position.size)
+    if boards.heatmaps is not None:
+        draw_scale(figure, limit, unit_of(boards.target))
+    else:
+        text = "heatmaps of these boards are not in the store"
+        high = figure.get_size_inches()[1]
+        figure.text(0.5, 0.2 / high, text, size=SMALL, ha="center", color=QUIET)
+    return figure
+
+
+@styled
+def mean_maps_figure(
+    positive: NDArray[np.floating],
+    negative: NDArray[np.floating],
+    *,
+    names: Sequence[str],
+    unit: str = "logits",
+    title: str | None = None,
+    columns: int | None = None,
+    width: float = TWO_COLUMNS,
+) -> Figure:
+    """Draw where channels find what speaks for the output, and against it.
+
+    Parameters
+    ----------
+    positive, negative : float arrays of shape (C, n, n)
+        Means of the positive and of the negative part of conditional heatmaps, as
+        `mean_maps` returns them.
+    names : sequence of C str
+        Printed above the maps of each channel.
+    unit : str
+        Unit of the relevance.
+    title : str, optional
+        Printed above.
+    columns : int, optional
+        Channels in a row; by default as many as leave the maps readable.
+    width : float
+        Inches.
+
+    Returns
+    -------
+    Figure
+        Each channel has limits of its own, printed below its two maps.
+    """
+    n = positive.shape[-1]
+    columns = columns or max(1, min(len(names), int((width - 0.5) / 0.75)))
+    sheet = Sheet(
+        width,
+        len(names),
+        columns,
+        stack=2,
+        left=0.14,
+        over=LINE,
+        under=LINE,
+        foot=SCALE_HEIGHT,
+        title="Mean conditional heatmaps" if title is None else title,
+    )
+    figure, places = sheet.draw()
+    for number, name in enumerate(names):
+        limit = symmetric_limit([positive[number], negative[number]])
+        above, below = places[2 * number], places[2 * number + 1]
+        for axes, values in ((above, positive), (below, negative)):
+            draw_ground(axes, n, values[number], limit=limit, text=0)
+        text = shortened(name, sheet.side, SMALL)
+        above.text(n / 2, -0.3, text, size=SMALL, ha="center", va="bottom")
+        text = f"±{limit:g}" if limit else "no relevance"
+        below.text(n / 2, n + 0.35, text, size=SMALL, ha="center", va="top")
+        if number % columns == 0:
+            for axes, word in ((above, "for"), (below, "against")):
+                axes.text(
+                    -0.3, n / 2, word, size=SMALL, rotation=90, ha="right", va="center"
+                )
+    draw_scale(figure, 1.0, f"{unit}, limits below maps", ends="limit")
+    return figure
+
+
+def mean_maps(
+    store: Store, layer: str, *, target: int | str = 0
+) -> tuple[NDArray[np.floating], NDArray[np.floating], str]:
+    """Average the positive and the negative part of conditional heatmaps.
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus.
+    layer : str
+        Name of the layer.
+    target : int or str
+        The explained output.
+
+    Returns
+    -------
+    positive, negative : float arrays of shape (C, n, n)
+        Of all positions where the store has their statistics, or else of the
+        reference boards with most relevance.
+    positions : str
+        Which of both, in words.
+
+    Raises
+    ------
+    ValueError
+        If the store has neither.
+    """
+    statistics = store.statistics(layer, target=target)
+    if statistics is not None:
+        pooled = statistics.pooled()
+        text = f"all {int(pooled.positions[0]):,} positions"
+        return pooled.positive[0], pooled.negative[0], text
+    kept = store.references(layer, "share-top", target=target)
+    if kept is None:
+        msg = (
+            f"{store.path}: has no heatmaps of channels; run 'conceptlrp attribute' "
+            "with --detail references or --statistics"
+        )
+        raise ValueError(msg)
+    there = (kept.rows >= 0).astype(np.float32)
+    count = np.maximum(there.sum(axis=1), 1)[:, None, None]
+    parts = [
+        np.einsum("ck,ckyx->cyx", there, np.maximum(sign * kept.maps, 0)) / count
+        for sign in (1, -1)
+    ]
+    return parts[0], -parts[1], f"the {kept.rows.shape[1]} most relevant boards"
+
+
+def unit_of(target: str) -> str:
+    """Return the unit of the relevance of a target.
+
+    Examples
+    --------
+    >>> unit_of("played"), unit_of("value")
+    ('logits', 'value before tanh')
+    """
+    if target == "value":
+        return "value before tanh"
+    return "activation" if ":" in target else "logits"
+
+
+def _title_of(boards: ReferenceBoards) -> str:
+    words = {"top": "highest", "bottom": "lowest"}
+    how = f"{words.get(boards.strip, boards.strip)} {boards.by}"
+    return f"{boards.layer}:{boards.channel}, {how} (target: {boards.target})"
+
+
+def _explained(target: str, board: ReferenceBoard) -> int:
+    """Return the square of the explained move of a board, or `NO_MOVE`."""
+    move = board.played if target == "played" else target
+    if target == "best":
+        move = next(iter(board.policy), "")
+    try:
+        return parse_square(move, board.position.size)
+    except NotationError:
+        return NO_MOVE
+
+
+def _caption(number: int, board: ReferenceBoard, by: str) -> tuple[str, str, str]:
+    game, _, move = board.description.rpartition(", ")
+    played = f": {board.played}" if board.played else ""
+    return f"{number + 1}.  {by} {signed(board.score, 3)}", game, move + played
+
+
+def _draw_caption(axes: Axes, lines: Sequence[str], room: float, n: int) -> None:
+    """Write lines below a board, flush with its squares."""
+    below = (n + 0.8) / room
+    for number, line in enumerate(lines):
+        axes.text(
+            0,
+            n + 0.2 + (number * LINE + 0.03) * below,
+            shortened(line, 0.9 * room, SMALL),
+            size=SMALL,
+            va="top",
+            color=INK if number == 0 else QUIET,
+        )

@@ -1,0 +1,128 @@
+"""Sheets of boards: a grid whose sizes are known in inches before it is drawn."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, Normalize
+from matplotlib.figure import Figure
+
+from conceptlrp.figures.style import QUIET, new_figure, write_title
+
+#: Height of a line of small type.
+LINE: Final = 0.125
+_GAP: Final = 0.12
+_HEAD: Final = 0.24
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A grid of blocks, each a stack of square boards.
+
+    Attributes
+    ----------
+    width : float
+        Inches, as all others.
+    blocks, columns : int
+        How many blocks there are, and in a row.
+    stack : int
+        Boards of a block.
+    left, over, under, foot : float
+        Room left of all blocks, above and below the boards of each, and below all.
+    title : str
+        Printed above all, "" for none.
+    """
+
+    width: float
+    blocks: int
+    columns: int
+    stack: int = 1
+    left: float = 0.0
+    over: float = 0.0
+    under: float = 0.0
+    foot: float = 0.0
+    title: str = ""
+
+    @property
+    def side(self) -> float:
+        """Side of a board."""
+        room = self.width - self.left - (self.columns + 1) * _GAP / 2
+        return room / self.columns
+
+    @property
+    def block_height(self) -> float:
+        """Height of a block with the gap below it."""
+        boards = self.stack * self.side + (self.stack - 1) * _GAP / 2
+        return self.over + boards + self.under + _GAP
+
+    @property
+    def height(self) -> float:
+        """Height of the figure."""
+        rows = -(-self.blocks // self.columns)
+        return self._head + rows * self.block_height + self.foot
+
+    @property
+    def _head(self) -> float:
+        return _HEAD if self.title else 0.04
+
+    def draw(self) -> tuple[Figure, list[Axes]]:
+        """Return the figure with its title, and axes block by block."""
+        figure = new_figure(self.width, self.height)
+        if self.title:
+            write_title(figure, self.title)
+        axes = [
+            axes_at(figure, *self._place(block, board), self.side, self.side)
+            for block in range(self.blocks)
+            for board in range(self.stack)
+        ]
+        return figure, axes
+
+    def _place(self, block: int, board: int) -> tuple[float, float]:
+        """Return the lower left corner of a board."""
+        row, column = divmod(block, self.columns)
+        x = self.left + _GAP / 2 + column * (self.side + _GAP / 2)
+        top = self.height - self._head - row * self.block_height - self.over
+        y = top - self.side - board * (self.side + _GAP / 2)
+        return x, y
+
+
+def axes_at(figure: Figure, x: float, y: float, width: float, height: float) -> Axes:
+    """Add axes at a place in inches from the lower left corner."""
+    whole, high = figure.get_size_inches()
+    return figure.add_axes((x / whole, y / high, width / whole, height / high))
+
+
+def color_bar(
+    figure: Figure,
+    place: tuple[float, float, float],
+    norm: Normalize,
+    colors: Colormap,
+    ends: Mapping[float, str],
+) -> None:
+    """Draw the scale of colours, what stands below it being given by value.
+
+    Parameters
+    ----------
+    figure : Figure
+        Where there is room for it.
+    place : tuple of float
+        Lower left corner and length, in inches.
+    norm : Normalize
+        Limits of the values.
+    colors : Colormap
+        Colours of the values.
+    ends : mapping of float to str
+        Texts below the scale.
+    """
+    axes = axes_at(figure, *place, 0.08)
+    bar = figure.colorbar(
+        ScalarMappable(norm, colors),
+        cax=axes,
+        orientation="horizontal",
+        ticks=list(ends),
+    )
+    bar.set_ticklabels(list(ends.values()))
+    bar.ax.tick_params(length=0, pad=2)
+    bar.outline.set(linewidth=0.5, edgecolor=QUIET)
