@@ -43,7 +43,7 @@ def label(
     ] = 20_000,
     maps: Annotated[
         int, typer.Option(min=2, help="Of them, positions with conditional maps.")
-    ] = 2_000,
+    ] = 1_000,
     random_networks: Annotated[
         int, typer.Option(min=1, help="Networks with random weights to compare with.")
     ] = 5,

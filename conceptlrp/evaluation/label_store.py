@@ -18,7 +18,6 @@ from conceptlrp.evaluation.label_results import LabelCriteria, LabelScores
 from conceptlrp.evaluation.label_store_causes import label_causes
 from conceptlrp.evaluation.label_store_results import ScoredLabels
 from conceptlrp.evaluation.label_store_tables import (
-    MAP,
     Networks,
     OnProgress,
     random_explainers,
@@ -97,7 +96,7 @@ def score_store_labels(
     layers: Sequence[str] | None = None,
     target: int | str = 0,
     n_positions: int = 20_000,
-    n_maps: int = 2_000,
+    n_maps: int = 1_000,
     n_random: int = 5,
     columns: Sequence[str] = (),
     criteria: LabelCriteria | None = None,
@@ -107,8 +106,9 @@ def score_store_labels(
     """Score every channel of a store against every label of Othello theory.
 
     Relevance and activation, summed over the board, are scored against all labels;
-    sizes of conditional maps, square by square, against labels of squares and moves,
-    among squares of the same phase, location class and content. Networks with random
+    sizes of conditional maps and feature maps, square by square, against labels of
+    squares and moves, among squares of the same phase, location class and content.
+    Networks with random
     weights are scored by the same rules, and controls stand among the labels.
 
     Parameters
@@ -224,7 +224,7 @@ def _score(
         for layer in group:
             tables: list[dict[str, NDArray[Any]]] = []
             for summed, mapped in zip(values, maps, strict=True):
-                tables.append({**summed.pop(layer), MAP: mapped.pop(layer)})
+                tables.append(summed.pop(layer) | mapped.pop(layer))
             found[layer] = comparison.score(tables)
             report("layers", len(found), len(networks.explainers[0].layers))
     return found

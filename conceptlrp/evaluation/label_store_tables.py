@@ -19,8 +19,10 @@ from conceptlrp.othello import Corpus
 from conceptlrp.store import Store
 
 OnProgress = Callable[[str, int, int], None]
-#: The measure of maps: their size, which says where a channel looks.
-MAP: Final = "map"
+#: Measures of maps: the size of conditional relevance, which says where a channel
+#: looks, and the feature map itself, which says where it fires.
+MAP: Final = "conditional map"
+FEATURE_MAP: Final = "feature map"
 
 Tables = dict[str, dict[str, NDArray[Any]]]
 
@@ -76,7 +78,8 @@ class Networks:
     def groups(self) -> Iterator[tuple[str, ...]]:
         """Yield layers whose maps fit into memory together."""
         squares = self.corpus.size**2
-        each = 2 * len(self.explainers) * len(self.mapped) * squares
+        # Two measures of two bytes each.
+        each = 4 * len(self.explainers) * len(self.mapped) * squares
         group: list[str] = []
         room = _MAP_BYTES
         for layer in self.explainers[0].layers:
@@ -88,10 +91,8 @@ class Networks:
             room -= needed
         yield tuple(group)
 
-    def maps(
-        self, layers: tuple[str, ...], on_progress: OnProgress
-    ) -> list[dict[str, NDArray[np.float16]]]:
-        """Return sizes of conditional maps of every network, (M, C, n, n) a layer."""
+    def maps(self, layers: tuple[str, ...], on_progress: OnProgress) -> list[Tables]:
+        """Return maps of every network and layer, (M, C, n, n) each, by measure."""
         stage = f"maps of {', '.join(layers)}"
         found = []
         for number, explainer in enumerate(self.explainers, 1):
@@ -188,24 +189,58 @@ def _maps(
     corpus: Corpus,
     target: str,
     channels: dict[str, NDArray[np.int64]],
-) -> dict[str, NDArray[np.float16]]:
-    """Return sizes of maps of all channels, each layer in a unit of its own.
+) -> Tables:
+    """Return maps of all channels, each measure and layer in a unit of its own.
 
     Only their order counts and what part of a map lies where, so that 11 bits do.
     """
-    size = (corpus.size, corpus.size)
-    found = {
-        layer: np.empty((len(corpus), len(each), *size), np.float16)
-        for layer, each in channels.items()
-    }
-    scale: dict[str, float] = {}
+    found: Tables = {}
+    scale: dict[tuple[str, str], float] = {}
     for first in range(0, len(corpus), _BATCH):
-        batch = corpus[first : first + _BATCH]
-        explained = explainer.attribute(batch, targets=[target], conditional=channels)
-        for layer, maps in explained.conditional.items():
-            sizes = np.abs(maps[:, 0])
-            largest = float(sizes.max(initial=0)) or 1.0
-            unit = scale.setdefault(layer, _SCALE / largest)
-            limit = float(np.finfo(np.float16).max)
-            found[layer][first : first + _BATCH] = np.minimum(sizes * unit, limit)
+        rows = slice(first, first + _BATCH)
+        explained = explainer.attribute(
+            corpus[rows], targets=[target], conditional=channels
+        )
+        for layer, relevance in explained.conditional.items():
+            fired = on_board(explained.activation[layer], corpus.size)
+            parts = {MAP: np.abs(relevance[:, 0])}
+            parts |= {} if fired is None else {FEATURE_MAP: fired}
+            for name, part in parts.items():
+                largest = float(np.abs(part).max(initial=0)) or 1.0
+                unit = scale.setdefault((layer, name), _SCALE / largest)
+                _keep(found, (layer, name), part * unit, len(corpus), rows)
     return found
+
+
+def on_board(maps: NDArray[Any], size: int) -> NDArray[Any] | None:
+    """Lay feature maps on the board, each place on the square it is centred on.
+
+    Parameters
+    ----------
+    maps : float array of shape (N, C, H, W)
+        Feature maps, the smaller ones of convolutions without padding.
+    size : int
+        Side n of the board.
+
+    Returns
+    -------
+    float array of shape (N, C, n, n) or None
+        0 on the rim that smaller maps leave; None for maps that are not square, have
+        a single place, or do not lie in the middle.
+    """
+    height, width = maps.shape[2:]
+    rim, odd = divmod(size - height, 2)
+    if height != width or height == 1 or rim < 0 or odd:
+        return None
+    return np.pad(maps, ((0, 0), (0, 0), (rim, rim), (rim, rim)))
+
+
+def _keep(
+    found: Tables, name: tuple[str, str], part: NDArray[Any], n: int, rows: slice
+) -> None:
+    layer, measure = name
+    tables = found.setdefault(layer, {})
+    if measure not in tables:
+        tables[measure] = np.empty((n, *part.shape[1:]), np.float16)
+    limit = float(np.finfo(np.float16).max)
+    tables[measure][rows] = np.clip(part, -limit, limit)

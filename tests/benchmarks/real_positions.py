@@ -61,7 +61,7 @@ def stages(games: list[str], options: argparse.Namespace, folder: Path) -> list[
         targets = ["--target", "played", "--target", "value"]
         found.append(run("attribute", network, corpus, *targets, "--out", store))
     judged = ["--network", network, "--overwrite"]
-    scale = [100, 50, 2, 30, 20] if quick else [20_000, 2_000, 5, 500, 500]
+    scale = [100, 50, 2, 30, 20] if quick else [20_000, 1_000, 5, 500, 500]
     positions, maps, random, ablated, evaluated = scale
     found.append(
         run("cluster", store, "--clusters", 12, "--stability", "--overwrite")

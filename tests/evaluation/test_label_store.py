@@ -20,6 +20,7 @@ from conceptlrp.evaluation import (
     save_label_scores,
     score_store_labels,
 )
+from conceptlrp.evaluation.label_store_tables import on_board
 from conceptlrp.labels import CONCEPTS, label
 from conceptlrp.networks import OthelloNet, PlantedNetwork, planted_network
 from conceptlrp.othello import Corpus
@@ -282,3 +283,20 @@ def test_a_channel_that_was_not_scored_is_refused(scored: ScoredLabels) -> None:
     with pytest.raises(ValueError, match="has channels 0 to"):
         scored.channel("conv2", 999)
     assert scored.cause("conv2", 999) is None
+
+
+def test_smaller_feature_maps_lie_in_the_middle_of_the_board() -> None:
+    maps = np.arange(2 * 36.0).reshape(1, 2, 6, 6)
+
+    found = on_board(maps, 8)
+
+    assert found is not None
+    assert (found[:, :, 1:7, 1:7] == maps).all()
+    assert found.sum() == maps.sum()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 5), (4, 6), (10, 10)])
+def test_feature_maps_that_have_no_place_on_the_board_are_left_out(
+    shape: tuple[int, int],
+) -> None:
+    assert on_board(np.ones((3, 2, *shape)), 8) is None
