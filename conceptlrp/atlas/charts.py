@@ -11,8 +11,8 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from conceptlrp.atlas.wording import compact, count
 from conceptlrp.drawing.colors import LEVELS, level_colors
+from conceptlrp.report.wording import compact, count
 
 __all__ = ["histogram_svg", "plies_svg", "scale_svg", "scatter_svg"]
 

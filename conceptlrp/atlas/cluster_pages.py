@@ -11,9 +11,9 @@ from markupsafe import Markup
 from conceptlrp.atlas.board_cards import BoardShelf
 from conceptlrp.atlas.charts import plies_svg, scale_svg, scatter_svg
 from conceptlrp.atlas.site import Site, cluster_page
-from conceptlrp.atlas.wording import compact, signed_percent
 from conceptlrp.clustering import Clustering
 from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.report.wording import compact, signed_percent
 
 __all__ = ["MarkerRow", "cluster_map", "marker_rows", "write_cluster_pages"]
 

@@ -14,10 +14,10 @@ from conceptlrp.atlas.board_cards import BoardCard, BoardShelf
 from conceptlrp.atlas.charts import histogram_svg, scale_svg
 from conceptlrp.atlas.layer_table import LayerTable
 from conceptlrp.atlas.site import Site, concept_page
-from conceptlrp.atlas.wording import compact, percent, signed_percent
 from conceptlrp.drawing.board_svg import board_svg
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.othello import Position
+from conceptlrp.report.wording import compact, percent, signed_percent
 
 __all__ = ["Strip", "write_concept_pages"]
 

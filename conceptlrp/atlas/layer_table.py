@@ -9,12 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.report.layer_statistics import layer_statistics
 from conceptlrp.store import REFERENCE_KINDS, ReferenceTable, Store, top_rows
 
 __all__ = ["LayerTable", "read_layer"]
-
-_PHASE = 10
-_NEIGHBOURS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,53 +159,24 @@ def read_layer(store: Store, layer: str, *, target: int | str = 0) -> LayerTable
         With the whole layer in memory.
     """
     relevance = store.relevance(layer, target=target)
-    activation = store.activation(layer)
-    norm = np.abs(relevance).sum(axis=1) + np.float32(1e-10)
-    share = relevance / norm[:, None]
-    magnitude = np.abs(share).mean(axis=0, dtype=np.float64)
-    phase = np.asarray(store.positions.ply) // _PHASE
-    neighbours, similarity = _nearest(share)
+    found = layer_statistics(store, layer, target=target)
     return LayerTable(
         layer=layer,
         relevance=relevance,
-        activation=activation,
-        norm=norm,
-        magnitude=magnitude,
-        mean_share=share.mean(axis=0, dtype=np.float64),
-        active=(activation != 0).mean(axis=0),
-        relevant=(relevance != 0).mean(axis=0),
-        order=np.argsort(-magnitude, kind="stable"),
-        phase_sizes=np.bincount(phase),
-        phase_magnitude=_phase_means(np.abs(share), phase),
-        phase_active=_phase_means(activation != 0, phase),
-        neighbours=neighbours,
-        similarity=similarity,
+        activation=store.activation(layer),
+        norm=np.abs(relevance).sum(axis=1) + np.float32(1e-10),
+        magnitude=found.magnitude,
+        mean_share=found.mean_share,
+        active=found.active,
+        relevant=found.relevant,
+        order=found.order,
+        phase_sizes=found.phase_sizes,
+        phase_magnitude=found.phase_magnitude,
+        phase_active=found.phase_active,
+        neighbours=found.neighbours,
+        similarity=found.similarity,
         references={
             kind: store.references(layer, kind, target=target)
             for kind in REFERENCE_KINDS
         },
     )
-
-
-def _phase_means(
-    values: NDArray[np.floating] | NDArray[np.bool_], phase: NDArray[np.integer]
-) -> NDArray[np.float64]:
-    sizes = np.bincount(phase)
-    means = np.full((len(sizes), values.shape[1]), np.nan)
-    for number in np.flatnonzero(sizes):
-        means[number] = values[phase == number].mean(axis=0, dtype=np.float64)
-    return means
-
-
-def _nearest(
-    share: NDArray[np.float32],
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Channels by cosine of their shares over the positions, themselves left out."""
-    products = (share.T @ share).astype(np.float64)
-    length = np.sqrt(np.diag(products))
-    scale = np.outer(length, length)
-    cosine = np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
-    np.fill_diagonal(cosine, -np.inf)
-    order = np.argsort(-cosine, axis=1, kind="stable")[:, :_NEIGHBOURS]
-    order = order[:, : len(cosine) - 1]
-    return order, np.take_along_axis(cosine, order, axis=1)

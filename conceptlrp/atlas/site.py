@@ -16,7 +16,10 @@ from markupsafe import Markup
 
 from conceptlrp.atlas.board_cards import FRAME
 from conceptlrp.atlas.strength_table import StrengthRow
-from conceptlrp.atlas.wording import (
+from conceptlrp.clustering import Clustering
+from conceptlrp.clustering.clustering_file import file_stem
+from conceptlrp.drawing.board_svg import board_frame
+from conceptlrp.report.wording import (
     compact,
     count,
     effect,
@@ -24,9 +27,6 @@ from conceptlrp.atlas.wording import (
     plural,
     signed_percent,
 )
-from conceptlrp.clustering import Clustering
-from conceptlrp.clustering.clustering_file import file_stem
-from conceptlrp.drawing.board_svg import board_frame
 from conceptlrp.store import Store
 
 __all__ = ["MARKER", "Site", "cluster_page", "concept_page", "sprite_file"]

@@ -11,11 +11,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from conceptlrp.atlas.wording import compact, signed_percent
 from conceptlrp.clustering import Clustering
 from conceptlrp.drawing.colors import symmetric_limit, to_rgb
 from conceptlrp.othello import BLACK, Position, parse_square
 from conceptlrp.reference import ReferenceBoards
+from conceptlrp.report.wording import compact, signed_percent
 
 __all__ = ["board_text", "cluster_table", "reference_table"]
 

@@ -1,6 +1,8 @@
 """How good explanations and labels are: measured, and what to make of it."""
 
 from conceptlrp.evaluation.causality import CausalCheck, causal_check, phase_matched
+from conceptlrp.evaluation.channel_effects_file import load_effects, save_effects
+from conceptlrp.evaluation.channel_effects_result import ChannelEffects, LayerEffects
 from conceptlrp.evaluation.composite_evaluation import CompositeEvaluation
 from conceptlrp.evaluation.estimates import Estimate
 from conceptlrp.evaluation.evaluate import evaluate_composites
@@ -32,6 +34,7 @@ from conceptlrp.evaluation.significance import benjamini_hochberg, permutation_p
 __all__ = [
     "UNNAMED",
     "CausalCheck",
+    "ChannelEffects",
     "ChannelLabels",
     "CompositeEvaluation",
     "Curve",
@@ -40,6 +43,7 @@ __all__ = [
     "Gate",
     "LabelCriteria",
     "LabelScores",
+    "LayerEffects",
     "Measurement",
     "NamedLabel",
     "PlantedScore",
@@ -50,11 +54,13 @@ __all__ = [
     "evaluate_composites",
     "exchanged_games",
     "held_out_games",
+    "load_effects",
     "permutation_p",
     "phase_matched",
     "planted_scores",
     "relevance_iou",
     "relevance_share",
+    "save_effects",
     "score_channels",
     "stratified_auroc",
     "stratified_correlation",

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello import PASS, Position, compose, square_name, turn_maps
+from conceptlrp.othello import (
+    PASS,
+    Corpus,
+    Position,
+    compose,
+    square_name,
+    turn_maps,
+)
 from conceptlrp.reference.folding import (
     fold_orientations,
     turned_move,
@@ -211,29 +218,60 @@ def describe_boards(store: Store, ranking: Ranking) -> tuple[ReferenceBoard, ...
     tuple of k ReferenceBoard
         In the order of the ranking.
     """
-    corpus = store.positions
     logits, values = store.logits(rows=ranking.rows), store.value(rows=ranking.rows)
-    found = []
-    for place, row in enumerate(ranking.rows.tolist()):
-        position, game = corpus.position(row), int(corpus.game[row])
-        square = int(corpus.played[row])
-        board = ReferenceBoard(
-            row=row,
-            score=float(ranking.scores[place]),
-            position=position,
-            game=game,
-            description=corpus.describe(row),
-            black=str(corpus.games.black[game]),
-            white=str(corpus.games.white[game]),
-            year=int(corpus.games.year[game]),
-            ply=int(corpus.ply[row]),
-            transcript=corpus.transcript(row),
-            played=square_name(square, corpus.size) if square >= 0 else "",
-            policy=move_probabilities(position, logits[place]),
-            value=float(values[place]),
+    outputs = zip(logits, values.tolist(), strict=True)
+    return tuple(
+        describe_board(store.positions, row, score, *output)
+        for row, score, output in zip(
+            ranking.rows.tolist(), ranking.scores.tolist(), outputs, strict=True
         )
-        found.append(board)
-    return tuple(found)
+    )
+
+
+def describe_board(
+    corpus: Corpus,
+    row: int,
+    score: float,
+    logits: NDArray[np.floating],
+    value: float,
+) -> ReferenceBoard:
+    """Collect what is known about a position.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The positions of a store.
+    row : int
+        Row of the store.
+    score : float
+        Score of the channel.
+    logits : float array of shape (n * n + 1,)
+        Policy logits.
+    value : float
+        Value before tanh.
+
+    Returns
+    -------
+    ReferenceBoard
+        With its game and what the network makes of it.
+    """
+    position, game = corpus.position(row), int(corpus.game[row])
+    square = int(corpus.played[row])
+    return ReferenceBoard(
+        row=row,
+        score=score,
+        position=position,
+        game=game,
+        description=corpus.describe(row),
+        black=str(corpus.games.black[game]),
+        white=str(corpus.games.white[game]),
+        year=int(corpus.games.year[game]),
+        ply=int(corpus.ply[row]),
+        transcript=corpus.transcript(row),
+        played=square_name(square, corpus.size) if square >= 0 else "",
+        policy=move_probabilities(position, logits),
+        value=value,
+    )
 
 
 def move_probabilities(

@@ -120,8 +120,17 @@ def quantile_rows(scores: NDArray[np.floating], quantiles: ArrayLike) -> Ranking
         raise ValueError(msg)
     if len(scores) == 0:
         return Ranking(np.empty(0, np.int64), np.empty(0, np.float32))
-    order = np.argsort(scores, kind="stable")
-    rows = order[np.rint(asked * (len(scores) - 1)).astype(np.int64)]
+    # Sorting numbers takes a tenth of the time of sorting rows by them.
+    ordered = np.sort(scores)
+    places = np.rint(asked * (len(scores) - 1)).astype(np.int64)
+    before = np.searchsorted(ordered, ordered[places])
+    rows = np.array(
+        [
+            np.flatnonzero(scores == ordered[place])[place - first]
+            for place, first in zip(places, before, strict=True)
+        ],
+        dtype=np.int64,
+    )
     return Ranking(rows, scores[rows].astype(np.float32))
 
 

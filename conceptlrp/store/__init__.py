@@ -7,7 +7,7 @@ from conceptlrp.store.board_statistics import (
     from_words,
 )
 from conceptlrp.store.check import Problem, StoreCheck, check_store
-from conceptlrp.store.derived import save_derived
+from conceptlrp.store.derived import check_origin, derived_file, save_derived
 from conceptlrp.store.finish import finish_run, has_references
 from conceptlrp.store.info import StoreInfo, store_info
 from conceptlrp.store.lock import run_lock
@@ -29,6 +29,7 @@ from conceptlrp.store.shard_writer import (
     write_block,
     write_shard,
 )
+from conceptlrp.store.tables import Table, encode_tables, read_tables
 from conceptlrp.store.tops import ChannelRanking
 from conceptlrp.store.where import Where
 from conceptlrp.store.writer import (
@@ -61,10 +62,14 @@ __all__ = [
     "Store",
     "StoreCheck",
     "StoreInfo",
+    "Table",
     "Where",
     "append_run",
+    "check_origin",
     "check_store",
     "create_run",
+    "derived_file",
+    "encode_tables",
     "finish_run",
     "from_words",
     "has_references",
@@ -74,6 +79,7 @@ __all__ = [
     "read_blocks",
     "read_corpus",
     "read_plan",
+    "read_tables",
     "repack_store",
     "resume_run",
     "run_lock",

@@ -1,15 +1,17 @@
-"""Files that are derived from a complete store later: labels and clusterings.
+"""Files that are derived from a complete store later: labels, clusterings and so on.
 
 Each is listed in the manifest with its size and hash, as everything in a store is.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.store.finish import write_derived
 from conceptlrp.store.lock import run_lock
 from conceptlrp.store.manifest import Manifest, read_manifest, write_manifest
+from conceptlrp.store.receipts import is_intact
 
 
 def save_derived(
@@ -54,6 +56,71 @@ def save_derived(
             msg = f"{folder / name}: exists already; pass overwrite=True to replace it"
             raise OutputExistsError(msg)
         return list_derived(folder, manifest, name, content)
+
+
+def derived_file(path: str | os.PathLike[str], name: str) -> Path | None:
+    """Find a file that may have been added to a store.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the store.
+    name : str
+        Name of the file in it.
+
+    Returns
+    -------
+    Path or None
+        None where the store has none of this name.
+
+    Raises
+    ------
+    StoreError
+        When it is not the file that the manifest lists, byte by byte.
+    """
+    folder = Path(path)
+    place, entry = folder / name, read_manifest(folder).files.get(name)
+    if entry is None and not os.path.lexists(place):
+        return None
+    if entry is None:
+        msg = f"{place}: is not listed in the manifest of the store; remove it"
+        raise StoreError(msg)
+    if not is_intact(folder, name, entry, verify=True):
+        msg = f"{place}: is missing or damaged; make it again with --overwrite"
+        raise StoreError(msg)
+    return place
+
+
+def check_origin(
+    path: Path, origin: Mapping[str, str], manifest: Manifest, *, remedy: str
+) -> None:
+    """Refuse what was made from another network or corpus than a store's.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for the message.
+    origin : mapping of str to str
+        Digests under "network" and "corpus".
+    manifest : Manifest
+        Of the store.
+    remedy : str
+        The command that makes the file.
+
+    Raises
+    ------
+    StoreError
+        When a digest is another one, or missing.
+    """
+    for kind in ("network", "corpus"):
+        found = origin.get(kind, "")
+        expected = str(getattr(manifest, kind).get("digest", ""))
+        if found != expected:
+            msg = (
+                f"{path}: made from {kind} {found[:8] or 'unknown'}, the store has "
+                f"{expected[:8]}; run '{remedy}'"
+            )
+            raise StoreError(msg)
 
 
 def list_derived(

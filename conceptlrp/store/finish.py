@@ -22,11 +22,10 @@ from conceptlrp.store.manifest import (
 from conceptlrp.store.open_files import OpenFiles
 from conceptlrp.store.receipts import is_intact, read_receipt
 from conceptlrp.store.schema import (
-    CLUSTERS,
     INDEX,
-    LABELS,
     REFERENCE_TABLE,
     REFERENCES,
+    RUN_FILE,
     STATISTICS,
     STATISTICS_TABLE,
 )
@@ -177,8 +176,8 @@ def write_index(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
 
 
 def _added(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
-    """Keep labels and clusterings that were added, unless they are damaged."""
-    names = [n for n in manifest.files if n == LABELS or n.startswith(CLUSTERS)]
+    """Keep labels, clusterings and so on, unless they are damaged."""
+    names = [name for name in manifest.files if not RUN_FILE.fullmatch(name)]
     kept = [name for name in names if _is_listed(folder, manifest, name)]
     return {name: manifest.files[name] for name in kept}
 

@@ -30,10 +30,15 @@ from conceptlrp.store.manifest import (
     write_manifest,
 )
 from conceptlrp.store.receipts import is_intact
-from conceptlrp.store.schema import CLUSTERS, CODECS, INDEX, REMEDY, packing
+from conceptlrp.store.schema import (
+    CODECS,
+    INDEX,
+    LABELS,
+    REMEDY,
+    RUN_FILE,
+    packing,
+)
 
-# What other programs of HDF5 read anyway is taken over as it is.
-_PLAIN = ("corpus-", CLUSTERS)
 _BEST_RATIO = 4096
 
 
@@ -120,7 +125,7 @@ def _fill(
 
 def _content(path: Path, codec: str) -> bytes | memoryview:
     """Return the new content of a file."""
-    if path.name.startswith(_PLAIN):
+    if not _is_packed(path.name):
         return path.read_bytes()
     content = BytesIO()
     with (
@@ -132,6 +137,13 @@ def _content(path: Path, codec: str) -> bytes | memoryview:
         for name in dataset_names(file):
             _copy(dataset(file, name, best_ratio=_BEST_RATIO), repacked, name, codec)
     return content.getbuffer()
+
+
+def _is_packed(name: str) -> bool:
+    """Tell whether other programs lack the codec; they read the rest anyway."""
+    if name.startswith("corpus-"):
+        return False
+    return name == LABELS or RUN_FILE.fullmatch(name) is not None
 
 
 def _copy(source: h5py.Dataset, file: h5py.File, name: str, codec: str) -> None:

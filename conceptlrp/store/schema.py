@@ -9,6 +9,9 @@
       index.h5             the shards as one array each, and tables of the best rows
       labels.h5            columns that were added to the positions
       clusters-<layer>.h5  a clustering of the positions
+      effects-<target>.h5  what ablating each channel does to a target
+      concept-graph.h5     mean relevance between channels of adjacent layers
+      evaluation.json      how good composites are on this network
 
       shard-00000.json     while a run goes on: the receipt of a shard
       maps-00000.h5, .json while a run goes on: maps of reference boards
@@ -100,8 +103,6 @@ REFERENCES = "references.h5"
 STATISTICS = "statistics.h5"
 INDEX = "index.h5"
 LABELS = "labels.h5"
-#: How the names of files of clusterings begin.
-CLUSTERS = "clusters-"
 
 #: What to do about a damaged file.
 REMEDY = "see 'conceptlrp check'; 'conceptlrp attribute --resume' repairs it"
@@ -116,8 +117,12 @@ LABEL_TABLE = "conceptlrp-labels"
 
 #: Names of the files of a store but for manifest and lock.
 OWN_FILE = re.compile(
-    r"(shard|maps)-\d{5,}\.(h5|json)|corpus-\d+\.h5|clusters-.+\.h5"
-    r"|(references|statistics|index|labels)\.h5"
+    r"(shard|maps)-\d{5,}\.(h5|json)|corpus-\d+\.h5|(clusters|effects)-.+\.h5"
+    r"|(references|statistics|index|labels|concept-graph)\.h5|evaluation\.json"
+)
+#: Those that a run writes and finishing it writes again; others were added later.
+RUN_FILE = re.compile(
+    r"shard-\d{5,}\.h5|corpus-\d+\.h5|(references|statistics|index)\.h5"
 )
 
 #: Name of a set of reference boards: (score, whether the lowest come first).

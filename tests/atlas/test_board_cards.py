@@ -1,8 +1,8 @@
 import numpy as np
 
 from conceptlrp.atlas.board_cards import BoardShelf
-from conceptlrp.atlas.wording import compact
 from conceptlrp.othello import square_name
+from conceptlrp.report.wording import compact
 
 
 def test_a_card_tells_the_game_and_the_text_to_copy(store):

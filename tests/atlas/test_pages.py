@@ -317,7 +317,9 @@ def test_256_channel_pages_take_less_than_30_seconds(tmp_path):
     assert time.perf_counter() - start < 30
 
 
-def test_the_store_is_read_once_a_layer(store, tmp_path, monkeypatch):
+def test_a_layer_is_read_as_a_whole_and_for_its_statistics(
+    store, tmp_path, monkeypatch
+):
     reads = []
     original = type(store).relevance
     monkeypatch.setattr(
@@ -328,4 +330,4 @@ def test_the_store_is_read_once_a_layer(store, tmp_path, monkeypatch):
 
     build_atlas(store, tmp_path / "out")
 
-    assert reads == list(LAYERS)
+    assert reads == [layer for layer in LAYERS for _ in range(2)]

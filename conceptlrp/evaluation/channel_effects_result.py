@@ -1,0 +1,139 @@
+"""What ablating single channels does to the outputs of a network, as a result.
+
+Shapes use C channels of a layer and n x n squares. Effects on the explained output
+are in its unit (logits for a policy move, value before tanh); means are over
+positions, and intervals hold 95 % of the means of games drawn anew.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerEffects:
+    """Effects of ablating each of the C channels of a layer alone.
+
+    Attributes
+    ----------
+    fall, fall_low, fall_high : float64 array of shape (C,)
+        Explained output before less after, which is positive for a channel that
+        speaks for it, and the ends of the interval.
+    size, size_low, size_high : float64 array of shape (C,)
+        Mean magnitude of the change of the explained output.
+    value, value_low, value_high : float64 array of shape (C,)
+        Value before tanh, before less after; nan without a value head.
+    moves_changed : float64 array of shape (C,)
+        Part of the positions where another legal move becomes the best.
+    policy : float64 array of shape (C, n, n)
+        Logit of each square before less after, averaged over the positions where
+        it is a legal move; nan for a square that never is.
+    control, control_low, control_high : float64 array of shape (C,)
+        What `size` is for a change as large that other channels are given, see
+        `channel_effects`.
+    """
+
+    fall: Array
+    fall_low: Array
+    fall_high: Array
+    size: Array
+    size_low: Array
+    size_high: Array
+    value: Array
+    value_low: Array
+    value_high: Array
+    moves_changed: Array
+    policy: Array
+    control: Array
+    control_low: Array
+    control_high: Array
+
+    @property
+    def order(self) -> NDArray[np.intp]:
+        """Channels (C,), the one with the largest `size` first."""
+        order: NDArray[np.intp] = np.argsort(-self.size, kind="stable")
+        return order
+
+    @property
+    def beats_control(self) -> NDArray[np.bool_]:
+        """Whether each channel (C,) does more than its control, intervals apart."""
+        beats: NDArray[np.bool_] = self.size_low > self.control_high
+        return beats
+
+    def numbers(self) -> dict[str, Array]:
+        """Return every array of shape (C,) by its name."""
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: array for name, array in found.items() if name != "policy"}
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelEffects:
+    """Effects of ablating every channel of a network alone.
+
+    Attributes
+    ----------
+    target : str
+        Name of the explained output.
+    ablation : str
+        What takes the place of a channel: "zero", "mean" or "resample".
+    positions : int
+        How many positions were drawn.
+    seed : int
+        Of the positions and of everything else that is random.
+    layers : mapping of str to LayerEffects
+        By name of the layer, in execution order.
+    network, corpus : str
+        Digests of what was ablated, and of where positions were drawn from.
+    """
+
+    target: str
+    ablation: str
+    positions: int
+    seed: int
+    layers: Mapping[str, LayerEffects]
+    network: str
+    corpus: str
+
+    def frame(self) -> "pd.DataFrame":
+        """Return a table of a row for each channel, without the maps of the policy.
+
+        Returns
+        -------
+        DataFrame
+            Layer, channel and all that `LayerEffects.numbers` names.
+        """
+        import pandas as pd
+
+        parts = []
+        for layer, effects in self.layers.items():
+            table = pd.DataFrame(effects.numbers())
+            table.insert(0, "channel", np.arange(len(table)))
+            table.insert(0, "layer", layer)
+            parts.append(table)
+        return pd.concat(parts, ignore_index=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything, ready for JSON: what is not a number is None."""
+        layers = {
+            layer: {
+                each.name: _plain(getattr(effects, each.name))
+                for each in fields(effects)
+            }
+            for layer, effects in self.layers.items()
+        }
+        about = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**about, "layers": layers}
+
+
+def _plain(array: Array) -> Any:
+    plain = array.astype(object)
+    plain[~np.isfinite(array)] = None
+    return plain.tolist()

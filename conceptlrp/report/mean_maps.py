@@ -1,0 +1,132 @@
+"""Where the channels of a layer look: mean heatmaps, and on which kinds of squares.
+
+Shapes use C channels, k reference boards a channel and n x n squares.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.othello import legal_moves, to_boards
+from conceptlrp.store import REGIONS, ReferenceTable, Store
+
+__all__ = ["MeanMaps", "crop", "mean_maps"]
+
+
+@dataclass(frozen=True, eq=False)
+class MeanMaps:
+    """Means of the conditional heatmaps of every channel of a layer.
+
+    Attributes
+    ----------
+    of : str
+        "positions" where all positions count, "references" where the most relevant
+        boards of the channel do.
+    positive, negative : float arrays of shape (C, n, n)
+        Mean of the positive and of the negative part.
+    regions : float array of shape (C, 4)
+        Share of the magnitude on each of `conceptlrp.store.REGIONS`.
+    """
+
+    of: str
+    positive: NDArray[np.float64]
+    negative: NDArray[np.float64]
+    regions: NDArray[np.float64]
+
+    def regions_of(self, channel: int) -> dict[str, float]:
+        """Return the share of the magnitude on each kind of squares, by name."""
+        return dict(zip(REGIONS, self.regions[channel].tolist(), strict=True))
+
+
+def mean_maps(
+    store: Store,
+    layer: str,
+    references: ReferenceTable | None,
+    *,
+    target: int | str = 0,
+) -> MeanMaps | None:
+    """Average the heatmaps of every channel of a layer.
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus.
+    layer : str
+        Name of the layer.
+    references : ReferenceTable or None
+        The most relevant boards, which count where the store has no statistics.
+    target : int or str
+        Explained output.
+
+    Returns
+    -------
+    MeanMaps or None
+        None where the store has no heatmaps.
+    """
+    size = store.manifest.board_size
+    found = store.statistics(layer, target=target)
+    if found is not None:
+        whole = found.pooled()
+        return MeanMaps(
+            of="positions",
+            positive=crop(whole.positive[0], size),
+            negative=crop(whole.negative[0], size),
+            regions=whole.region_share[0],
+        )
+    return None if references is None else _of_references(store, references, size)
+
+
+def crop(maps: NDArray[Any], size: int) -> NDArray[np.float64]:
+    """Cut the middle of the board out of maps.
+
+    Parameters
+    ----------
+    maps : array of shape (..., m, m)
+        Maps of an m x m board.
+    size : int
+        Side n of the board that lies in its middle.
+
+    Returns
+    -------
+    float64 array of shape (..., n, n)
+        The squares of the board.
+    """
+    edge = (maps.shape[-1] - size) // 2
+    inner = slice(edge, edge + size)
+    return np.asarray(maps[..., inner, inner], dtype=np.float64)
+
+
+def _of_references(store: Store, table: ReferenceTable, size: int) -> MeanMaps:
+    maps = crop(table.maps, size)
+    # No board of the wrong sign stands for a channel.
+    counts = ((table.rows >= 0) & (table.scores > 0)).astype(np.float64)
+    weights = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.einsum("ck,ckyx->cyx", weights, values))
+
+    masks = _region_masks(store, np.maximum(table.rows, 0), size)
+    sums = [mean(np.abs(maps) * mask).sum(axis=(1, 2)) for mask in masks]
+    magnitude = np.stack(sums, axis=1)
+    total = magnitude[:, :3].sum(axis=1, keepdims=True)
+    return MeanMaps(
+        of="references",
+        positive=mean(np.maximum(maps, 0)),
+        negative=mean(np.minimum(maps, 0)),
+        regions=magnitude / np.where(total > 0, total, 1),
+    )
+
+
+def _region_masks(
+    store: Store, rows: NDArray[np.int64], size: int
+) -> tuple[NDArray[np.bool_], ...]:
+    """Own discs, opponent discs, empty and legal squares, each (C, k, n, n)."""
+    flat = rows.ravel()
+    own, opponent = store.positions.own[flat], store.positions.opponent[flat]
+    legal = legal_moves(own, opponent, size=size)
+    shape = (*rows.shape, size, size)
+    boards = crop(to_boards(own, opponent), size).reshape(shape)
+    moves = crop(to_boards(legal, np.zeros_like(legal)), size).reshape(shape)
+    return boards > 0, boards < 0, boards == 0, moves > 0

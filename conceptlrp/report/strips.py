@@ -1,0 +1,217 @@
+"""Strips of boards for every channel of a layer, from what a store keeps.
+
+Shapes use N positions, k boards and n x n squares. Strips hold what the functions
+of `conceptlrp.reference` find for one channel; here nothing is read twice, and
+boards are described when somebody looks at them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.reference import (
+    ReferenceBoard,
+    ReferenceBoards,
+    diverse_rows,
+    quantile_rows,
+)
+from conceptlrp.reference.boards import describe_board
+from conceptlrp.report.columns import Column
+from conceptlrp.store import REFERENCE_KINDS, Ranking, ReferenceTable, Store, top_rows
+
+__all__ = ["QUANTILES", "BoardShelf", "ChannelStrips", "LayerStrips", "StripPlan"]
+
+#: Boards of the strip from the highest to the lowest share.
+QUANTILES = 10
+_KINDS = {
+    "relevant": "share-top",
+    "opposed": "share-bottom",
+    "active": "activation-top",
+}
+
+Maps = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class StripPlan:
+    """Which boards a strip shows.
+
+    Attributes
+    ----------
+    by, strip : str
+        As those of `ReferenceBoards`.
+    ranking : Ranking
+        k rows and their scores.
+    heatmaps : float32 array of shape (k, n, n) or None
+        Those that are kept with the reference boards.
+    """
+
+    by: str
+    strip: str
+    ranking: Ranking
+    heatmaps: Maps | None = None
+
+
+class BoardShelf:
+    """Describes boards, each once, with one look at the outputs of the network.
+
+    Parameters
+    ----------
+    store : Store
+        Where the boards come from.
+    rows : int64 array
+        All rows that may be asked for, in any order and as often.
+    """
+
+    def __init__(self, store: Store, rows: NDArray[np.int64]) -> None:
+        self._store, self._rows = store, np.unique(rows)
+        self._known: dict[int, ReferenceBoard] = {}
+
+    def boards(self, ranking: Ranking) -> tuple[ReferenceBoard, ...]:
+        """Return the boards of a ranking, with their scores."""
+        pairs = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
+        return tuple(replace(self._board(row), score=score) for row, score in pairs)
+
+    def _board(self, row: int) -> ReferenceBoard:
+        if row not in self._known:
+            logits, values = self._outputs
+            place = int(np.searchsorted(self._rows, row))
+            self._known[row] = describe_board(
+                self._store.positions, row, 0.0, logits[place], float(values[place])
+            )
+        return self._known[row]
+
+    @cached_property
+    def _outputs(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return self._store.logits(rows=self._rows), self._store.value(rows=self._rows)
+
+
+class ChannelStrips(Mapping[str, ReferenceBoards]):
+    """The strips of a channel by name, described when first asked for.
+
+    Parameters
+    ----------
+    makers : mapping of str to callable
+        Makes each strip.
+    """
+
+    def __init__(self, makers: Mapping[str, Callable[[], ReferenceBoards]]) -> None:
+        self._makers = makers
+        self._made: dict[str, ReferenceBoards] = {}
+
+    def __getitem__(self, name: str) -> ReferenceBoards:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerStrips:
+    """Chooses the boards of the channels of a layer.
+
+    Attributes
+    ----------
+    store : Store
+        Relevance of a corpus.
+    layer, target : str
+        The layer and the explained output.
+    k : int
+        Boards of a strip, but for that of quantiles.
+    references : dict of str to ReferenceTable or None
+        Kept reference boards by kind.
+    """
+
+    store: Store
+    layer: str
+    target: str
+    k: int
+    references: Mapping[str, ReferenceTable | None]
+
+    def plans(self, column: Column) -> dict[str, StripPlan]:
+        """Choose the boards of a channel, by strip."""
+        chosen = {name: self._extreme(column, kind) for name, kind in _KINDS.items()}
+        is_flat = not column.share.any()
+        levels = np.linspace(1, 0, 0 if is_flat else QUANTILES)
+        rows = self._random_rows
+        return {
+            **chosen,
+            "quantiles": StripPlan(
+                "share", "quantiles", quantile_rows(column.share, levels)
+            ),
+            "random": StripPlan("share", "random", Ranking(rows, column.share[rows])),
+        }
+
+    def describe(
+        self, channel: int, plans: Mapping[str, StripPlan], shelf: BoardShelf
+    ) -> ChannelStrips:
+        """Turn plans into strips that are described when they are asked for."""
+
+        def maker(plan: StripPlan) -> Callable[[], ReferenceBoards]:
+            return lambda: self._described(channel, plan, shelf)
+
+        return ChannelStrips({name: maker(plan) for name, plan in plans.items()})
+
+    @cached_property
+    def _games(self) -> NDArray[np.integer]:
+        return self.store.metadata.of_positions("game")
+
+    @cached_property
+    def _random_rows(self) -> NDArray[np.int64]:
+        """Rows drawn as `random_boards` draws them: the same for every channel."""
+        drawn = np.random.default_rng(0).random(len(self.store))
+        return diverse_rows(drawn, self.k, games=self._games).rows
+
+    def _extreme(self, column: Column, kind: str) -> StripPlan:
+        """Choose the boards of one end whose score speaks for a channel at all."""
+        by, lowest = REFERENCE_KINDS[kind]
+        strip, kept = ("bottom" if lowest else "top"), self.references[kind]
+        if kept is not None and self.k <= kept.rows.shape[1]:
+            found = Ranking(kept.rows[column.channel], kept.scores[column.channel])
+            telling = np.flatnonzero(_telling(found, lowest=lowest))[: self.k]
+            maps = kept.maps[column.channel][telling]
+            ranking = Ranking(found.rows[telling], found.scores[telling])
+            return StripPlan(by, strip, ranking, maps)
+        scores = column.share if by == "share" else column.activation
+        found = top_rows(scores, self.k, lowest=lowest, groups=self._games)
+        n = int(_telling(found, lowest=lowest).sum())
+        return StripPlan(by, strip, found[:n])
+
+    def _described(
+        self, channel: int, plan: StripPlan, shelf: BoardShelf
+    ) -> ReferenceBoards:
+        heatmaps = plan.heatmaps
+        if heatmaps is None:
+            heatmaps = self._stored_maps(channel, plan.ranking.rows)
+        return ReferenceBoards(
+            self.layer,
+            channel,
+            plan.by,
+            plan.strip,
+            self.target,
+            shelf.boards(plan.ranking),
+            heatmaps,
+        )
+
+    def _stored_maps(self, channel: int, rows: NDArray[np.int64]) -> Maps | None:
+        """Read the maps of rows that the store keeps, None if one is missing."""
+        if not len(rows) or not np.isin(rows, self.store.mapped_rows).all():
+            return None
+        maps = self.store.maps(
+            self.layer, rows=rows, channels=[channel], target=self.target
+        )
+        return maps[:, 0]
+
+
+def _telling(ranking: Ranking, *, lowest: bool) -> NDArray[np.bool_]:
+    right = ranking.scores < 0 if lowest else ranking.scores > 0
+    found: NDArray[np.bool_] = (ranking.rows >= 0) & right
+    return found
