@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     )
     from conceptlrp.othello import Corpus, Position
     from conceptlrp.reference import ReferenceBoards, reference_boards
+    from conceptlrp.report import ChannelReport, channel_report
     from conceptlrp.runs import attribute_corpus
     from conceptlrp.store import Store, open_store
 
 _HOMES = {
     "Attribution": "lrp",
+    "ChannelReport": "report",
     "Clustering": "clustering",
     "ConceptLRPError": "errors",
     "Corpus": "othello",
@@ -40,6 +42,7 @@ _HOMES = {
     "attribute_corpus": "runs",
     "board_svg": "drawing",
     "build_atlas": "atlas",
+    "channel_report": "report",
     "cluster_positions": "clustering",
     "demo_corpus": "networks",
     "demo_network": "networks",
@@ -51,6 +54,7 @@ _HOMES = {
 
 __all__ = [
     "Attribution",
+    "ChannelReport",
     "Clustering",
     "ConceptLRPError",
     "Corpus",
@@ -62,6 +66,7 @@ __all__ = [
     "attribute_corpus",
     "board_svg",
     "build_atlas",
+    "channel_report",
     "cluster_positions",
     "demo_corpus",
     "demo_network",

@@ -4,6 +4,7 @@ from conceptlrp.report.channel_effect import ChannelEffect
 from conceptlrp.report.channel_matching import LayerMatch
 from conceptlrp.report.channel_report import STRIPS, ChannelReport
 from conceptlrp.report.comparison import MATCHED_BY, StoreComparison, compare_stores
+from conceptlrp.report.gather import channel_report, layer_reports
 from conceptlrp.report.note import Note
 from conceptlrp.report.notes import read_notes
 from conceptlrp.report.runner_up import RunnerUp
@@ -29,6 +30,8 @@ __all__ = [
     "PhaseStatistics",
     "RunnerUp",
     "StoreComparison",
+    "channel_report",
     "compare_stores",
+    "layer_reports",
     "read_notes",
 ]

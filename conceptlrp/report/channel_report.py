@@ -4,22 +4,25 @@ Shapes use n x n squares.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.evaluation import ChannelLabels
+from conceptlrp.evaluation import ChannelCause, ChannelLabels
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report.channel_effect import ChannelEffect
 from conceptlrp.report.note import Note
+from conceptlrp.report.plain import plain
 from conceptlrp.report.runner_up import RunnerUp
 from conceptlrp.report.statistics import ChannelStatistics, PhaseStatistics
 from conceptlrp.report.surroundings import Edge, MarkedCluster, Neighbour
 
 #: Strips of boards, in the order in which they are shown.
 STRIPS = ("relevant", "opposed", "active", "quantiles", "random")
+
+_ENCODING = {"encoding-type": "conceptlrp-channel-report", "encoding-version": "1"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +101,7 @@ class ChannelReport:
     maps_of: str
     regions: Mapping[str, float] | None
     labels: ChannelLabels | None
-    cause: Any | None
+    cause: ChannelCause | None
     runners_up: tuple[RunnerUp, ...]
     random_labelled: float | None
     effects: ChannelEffect | None
@@ -110,3 +113,26 @@ class ChannelReport:
     missing: tuple[str, ...]
     provenance: tuple[tuple[str, str], ...]
     citation: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, ready for strict JSON.
+
+        Returns
+        -------
+        dict
+            Attributes by name; what is not a number is None.
+        """
+        found = {each.name: plain(getattr(self, each.name)) for each in fields(self)}
+        return {**_ENCODING, **found}
+
+    def text(self) -> str:
+        """Return the report as one would read it out, in lines of 88 characters.
+
+        Returns
+        -------
+        str
+            Whatever names and notes hold, without control characters.
+        """
+        from conceptlrp.report.text import report_text
+
+        return report_text(self)

@@ -1,9 +1,21 @@
 """How numbers are written on the pages: short, aligned, with a true minus."""
 
 import math
+import unicodedata
 
-__all__ = ["compact", "count", "effect", "percent", "plural", "signed_percent"]
+__all__ = [
+    "compact",
+    "count",
+    "effect",
+    "percent",
+    "plural",
+    "signed_amount",
+    "signed_percent",
+    "visible",
+]
 
+# Controls, formats such as overrides of direction, surrogates, line separators.
+_STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -85,3 +97,35 @@ def effect(value: float) -> str:
     ('+1.23', '−0.50')
     """
     return f"{value:+.2f}".replace("-", _MINUS)
+
+
+def signed_amount(value: float) -> str:
+    """Write a number with three significant digits and its sign.
+
+    Examples
+    --------
+    >>> signed_amount(0.1234), signed_amount(-2.0)
+    ('+0.123', '−2')
+    """
+    return ("+" if value > 0 else "") + compact(value)
+
+
+def visible(text: str) -> str:
+    r"""Write characters that would steer a terminal, or hide, as escapes.
+
+    Examples
+    --------
+    >>> print(visible("Ada\x1b[31m\u202e"))
+    Ada\x1b[31m\u202e
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escaped(c) if _steers(c) else c for c in text)
+
+
+def _steers(character: str) -> bool:
+    return unicodedata.category(character) in _STEERING
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

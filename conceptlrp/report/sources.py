@@ -1,0 +1,137 @@
+"""All that a store holds about the channels of a layer, read once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from conceptlrp.clustering import (
+    Clustering,
+    Markers,
+    clustered_layers,
+    load_clustering,
+)
+from conceptlrp.evaluation import ChannelEffects, load_effects
+from conceptlrp.report.layer_statistics import LayerStatistics, layer_statistics
+from conceptlrp.report.mean_maps import MeanMaps, mean_maps
+from conceptlrp.report.note import Note
+from conceptlrp.report.wiring import LayerWiring, layer_wiring
+from conceptlrp.store import REFERENCE_KINDS, ReferenceTable, Store
+
+__all__ = ["LayerSources", "read_sources"]
+
+_MARKERS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSources:
+    """What reports of the channels of a layer are made from.
+
+    Attributes
+    ----------
+    store : Store
+        Relevance of a corpus.
+    layer, target : str
+        The layer and the explained output.
+    statistics : LayerStatistics
+        Statistics of all channels.
+    references : dict of str to ReferenceTable or None
+        Kept reference boards by kind.
+    maps : MeanMaps or None
+        Mean heatmaps.
+    clustering : Clustering or None
+        Clusters of positions by this layer and target.
+    labels : ScoredLabels or None
+        Scores of labels.
+    effects : ChannelEffects or None
+        Effects of ablation.
+    wiring : LayerWiring or None
+        Edges of the concept graph.
+    evaluation : dict or None
+        What composites were found to be worth.
+    notes : mapping of (str, int) to Note
+        Remarks by layer and channel.
+    """
+
+    store: Store
+    layer: str
+    target: str
+    statistics: LayerStatistics
+    references: Mapping[str, ReferenceTable | None]
+    maps: MeanMaps | None
+    clustering: Clustering | None
+    labels: Any | None
+    effects: ChannelEffects | None
+    wiring: LayerWiring | None
+    evaluation: dict[str, Any] | None
+    notes: Mapping[tuple[str, int], Note]
+
+    @cached_property
+    def markers(self) -> tuple[Markers, ...]:
+        """Channels that set each cluster apart, strongest first."""
+        return () if self.clustering is None else self.clustering.markers(_MARKERS)
+
+
+def read_sources(
+    store: Store,
+    layer: str,
+    *,
+    target: int | str = 0,
+    notes: Mapping[tuple[str, int], Note] | None = None,
+) -> LayerSources:
+    """Read what a store holds about a layer.
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus.
+    layer : str
+        Name of the layer.
+    target : int or str
+        Explained output.
+    notes : mapping of (str, int) to Note, optional
+        Remarks by layer and channel.
+
+    Returns
+    -------
+    LayerSources
+        With None for what has not been added to the store.
+
+    Raises
+    ------
+    StoreError
+        When a part of the store is damaged, or made for another one.
+    """
+    name = store.targets[store.target_index(target)]
+    store.channels(layer)
+    references = {
+        kind: store.references(layer, kind, target=name) for kind in REFERENCE_KINDS
+    }
+    return LayerSources(
+        store=store,
+        layer=layer,
+        target=name,
+        statistics=layer_statistics(store, layer, target=name),
+        references=references,
+        maps=mean_maps(store, layer, references["share-top"], target=name),
+        clustering=_clustering(store, layer, name),
+        labels=None,
+        effects=load_effects(store, target=name),
+        wiring=_wiring(store, layer, name),
+        evaluation=None,
+        notes=notes or {},
+    )
+
+
+def _clustering(store: Store, layer: str, target: str) -> Clustering | None:
+    if layer not in clustered_layers(store):
+        return None
+    found = load_clustering(store, layer)
+    return found if found.target == target else None
+
+
+def _wiring(store: Store, layer: str, target: str) -> LayerWiring | None:
+    graph = None
+    if graph is None or target not in graph.targets or layer not in graph.layers:
+        return None
+    return layer_wiring(graph, layer, target=target)
