@@ -15,6 +15,7 @@ from conceptlrp.evaluation.label_results import (
     NamedLabel,
 )
 from conceptlrp.evaluation.label_scores import score_channels
+from conceptlrp.evaluation.label_store_results import ChannelCause, ScoredLabels
 from conceptlrp.evaluation.masks import (
     relevance_iou,
     relevance_share,
@@ -34,6 +35,7 @@ from conceptlrp.evaluation.significance import benjamini_hochberg, permutation_p
 __all__ = [
     "UNNAMED",
     "CausalCheck",
+    "ChannelCause",
     "ChannelEffects",
     "ChannelLabels",
     "CompositeEvaluation",
@@ -48,6 +50,7 @@ __all__ = [
     "NamedLabel",
     "PlantedScore",
     "Recommendation",
+    "ScoredLabels",
     "benjamini_hochberg",
     "bootstrap_effects",
     "causal_check",
