@@ -29,7 +29,14 @@ from conceptlrp.report.wording import (
 )
 from conceptlrp.store import Store
 
-__all__ = ["MARKER", "Site", "cluster_page", "concept_page", "sprite_file"]
+__all__ = [
+    "MARKER",
+    "Site",
+    "cluster_page",
+    "concept_data",
+    "concept_page",
+    "sprite_file",
+]
 
 #: The file by which a folder is known to be an atlas.
 MARKER = "atlas.json"
@@ -155,6 +162,17 @@ def concept_page(layer: str, channel: int) -> str:
     return f"concepts/{file_stem(layer)}/c{channel:04d}.html"
 
 
+def concept_data(layer: str, channel: int) -> str:
+    """Address of a channel's report as JSON.
+
+    Examples
+    --------
+    >>> concept_data("conv3", 12)
+    'concepts/conv3/c0012.json'
+    """
+    return concept_page(layer, channel).removesuffix("html") + "json"
+
+
 def cluster_page(layer: str, cluster: int) -> str:
     """Address of a cluster's page.
 
@@ -195,11 +213,12 @@ def _make_templates() -> Environment:
         "effect": effect,
         "percent": percent,
         "plural": plural,
-        "signed_percent": signed_percent,
+                "signed_percent": signed_percent,
     }
     environment.globals |= {
         "anchor": file_stem,
         "cluster_page": cluster_page,
+        "concept_data": concept_data,
         "concept_page": concept_page,
         "sprite_file": sprite_file,
     }
