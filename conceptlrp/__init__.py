@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from conceptlrp.clustering import Clustering, cluster_positions
     from conceptlrp.drawing import board_svg
     from conceptlrp.errors import ConceptLRPError
+    from conceptlrp.evaluation import channel_effects
     from conceptlrp.lrp import Attribution, attribute
     from conceptlrp.networks import (
         OthelloNet,
@@ -42,6 +43,7 @@ _HOMES = {
     "attribute_corpus": "runs",
     "board_svg": "drawing",
     "build_atlas": "atlas",
+    "channel_effects": "evaluation",
     "channel_report": "report",
     "cluster_positions": "clustering",
     "demo_corpus": "networks",
@@ -66,6 +68,7 @@ __all__ = [
     "attribute_corpus",
     "board_svg",
     "build_atlas",
+    "channel_effects",
     "channel_report",
     "cluster_positions",
     "demo_corpus",

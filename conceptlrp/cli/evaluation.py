@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from conceptlrp.cli.inputs import open_network
+from conceptlrp.cli.inputs import store_network
 from conceptlrp.cli.options import Overwrite, Seed, StorePath, check_choice, check_place
-from conceptlrp.errors import NetworkError
+from conceptlrp.errors import OutputExistsError
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.evaluation import CompositeEvaluation
-    from conceptlrp.networks import BoardNetwork
     from conceptlrp.store import Store
 
 
@@ -23,7 +22,9 @@ def evaluate(
     network: Annotated[
         str, typer.Option(help="The network that the store explains, or 'demo'.")
     ],
-    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for JSON and tables as well.")
+    ] = None,
     composite: Annotated[
         list[str] | None, typer.Option(help="Composite to judge; all by default.")
     ] = None,
@@ -36,16 +37,22 @@ def evaluate(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Judge composites on a store's network and write JSON and tables."""
-    from conceptlrp.evaluation import evaluate_composites
+    """Judge composites on a store's network, and keep the verdict in the store."""
+    from conceptlrp.evaluation import evaluate_composites, save_evaluation
+    from conceptlrp.evaluation.evaluation_file import EVALUATION
     from conceptlrp.lrp import COMPOSITES
     from conceptlrp.store import open_store
 
-    check_place(out, overwrite=overwrite)
+    if out is not None:
+        check_place(out, overwrite=overwrite)
     for name in composite or ():
         check_choice("--composite", name, COMPOSITES)
     opened = open_store(store)
-    net = _network_of(opened, network)
+    kept = opened.path / EVALUATION
+    if kept.exists() and not overwrite:
+        msg = f"{kept}: an evaluation is there already; pass --overwrite"
+        raise OutputExistsError(msg)
+    net = store_network(opened, network)
     with progress_bars() as report:
         found = evaluate_composites(
             net,
@@ -57,10 +64,13 @@ def evaluate(
             seed=seed,
             on_progress=lambda _, done, total: report("evaluate", done, total),
         )
-    write_evaluation(found, out)
+    save_evaluation(found, opened, overwrite=overwrite)
+    if out is not None:
+        write_evaluation(found, out)
     _show(found, opened)
     typer.echo(
-        f"{out}: {found.positions} positions, {len(found.composites)} composites"
+        f"{out or kept}: {found.positions} positions, "
+        f"{len(found.composites)} composites"
     )
 
 
@@ -71,21 +81,6 @@ def write_evaluation(found: "CompositeEvaluation", folder: Path) -> None:
     (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
     for name, table in found.tables().items():
         table.to_csv(folder / f"{name}.csv", index=False)
-
-
-def _network_of(store: "Store", path: str) -> "BoardNetwork":
-    """Read a network and refuse another than the one that a store explains."""
-    from conceptlrp.networks import network_digest
-
-    network = open_network(path)
-    found, expected = network_digest(network), store.manifest.network.get("digest")
-    if found != expected:
-        msg = (
-            f"{path}: is network {found[:12]}, the store explains "
-            f"{str(expected)[:12]}; pass the network it was made with"
-        )
-        raise NetworkError(msg)
-    return network
 
 
 def _show(found: "CompositeEvaluation", store: "Store") -> None:

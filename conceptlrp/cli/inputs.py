@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from conceptlrp.cli.options import check_choice
+from conceptlrp.errors import NetworkError
 
 if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
     from conceptlrp.othello import Corpus
+    from conceptlrp.store import Store
 
 
 def open_network(path: str) -> "BoardNetwork":
@@ -17,6 +19,21 @@ def open_network(path: str) -> "BoardNetwork":
     from conceptlrp.networks import demo_network, load_network
 
     return demo_network() if path == "demo" else load_network(Path(path))
+
+
+def store_network(store: "Store", path: str) -> "BoardNetwork":
+    """Read a network and refuse another than the one that a store explains."""
+    from conceptlrp.networks import network_digest
+
+    network = open_network(path)
+    found, expected = network_digest(network), store.manifest.network.get("digest")
+    if found != expected:
+        msg = (
+            f"{path}: is network {found[:12]}, the store explains "
+            f"{str(expected)[:12]}; pass the network it was made with"
+        )
+        raise NetworkError(msg)
+    return network
 
 
 def read_game_files(files: list[Path], size: int) -> "Corpus":

@@ -10,9 +10,12 @@ from conceptlrp import __version__
 from conceptlrp.cli.arena import arena
 from conceptlrp.cli.comparison import compare
 from conceptlrp.cli.concepts import atlas, cluster, demo
+from conceptlrp.cli.effects import ablate
 from conceptlrp.cli.evaluation import evaluate
 from conceptlrp.cli.games import corpus
+from conceptlrp.cli.graph import graph
 from conceptlrp.cli.relevance import attribute, merge
+from conceptlrp.cli.report import report
 from conceptlrp.cli.selfplay import selfplay
 from conceptlrp.cli.stores import query, top
 from conceptlrp.cli.strength import strength
@@ -80,6 +83,6 @@ def _root(
 
 _GAMES = (corpus, train, selfplay, arena, strength)
 _STORES = (attribute, merge, info, check, repack, top, query)
-_CONCEPTS = (cluster, compare, evaluate, atlas, demo)
+_CONCEPTS = (cluster, compare, ablate, graph, evaluate, report, atlas, demo)
 for _verb in (*_GAMES, *_STORES, *_CONCEPTS):
     app.command()(_verb)

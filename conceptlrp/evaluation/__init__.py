@@ -1,11 +1,13 @@
 """How good explanations and labels are: measured, and what to make of it."""
 
 from conceptlrp.evaluation.causality import CausalCheck, causal_check, phase_matched
+from conceptlrp.evaluation.channel_effects import channel_effects
 from conceptlrp.evaluation.channel_effects_file import load_effects, save_effects
 from conceptlrp.evaluation.channel_effects_result import ChannelEffects, LayerEffects
 from conceptlrp.evaluation.composite_evaluation import CompositeEvaluation
 from conceptlrp.evaluation.estimates import Estimate
 from conceptlrp.evaluation.evaluate import evaluate_composites
+from conceptlrp.evaluation.evaluation_file import load_evaluation, save_evaluation
 from conceptlrp.evaluation.gates import Gate
 from conceptlrp.evaluation.label_results import (
     UNNAMED,
@@ -54,16 +56,19 @@ __all__ = [
     "benjamini_hochberg",
     "bootstrap_effects",
     "causal_check",
+    "channel_effects",
     "evaluate_composites",
     "exchanged_games",
     "held_out_games",
     "load_effects",
+    "load_evaluation",
     "permutation_p",
     "phase_matched",
     "planted_scores",
     "relevance_iou",
     "relevance_share",
     "save_effects",
+    "save_evaluation",
     "score_channels",
     "stratified_auroc",
     "stratified_correlation",

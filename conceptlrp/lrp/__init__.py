@@ -16,6 +16,7 @@ from conceptlrp.lrp.explain import (  # noqa: E402
 )
 from conceptlrp.lrp.explainer import Explainer  # noqa: E402
 from conceptlrp.lrp.graph_export import node_link, to_networkx  # noqa: E402
+from conceptlrp.lrp.graph_file import load_graph, save_graph  # noqa: E402
 from conceptlrp.lrp.graph_paths import ConceptPath, strongest_paths  # noqa: E402
 from conceptlrp.lrp.mean_graph import (  # noqa: E402
     MeanConceptGraph,
@@ -56,9 +57,11 @@ __all__ = [
     "concept_graph",
     "conservation",
     "fold_batch_norm",
+    "load_graph",
     "mean_concept_graph",
     "node_link",
     "parse_target",
+    "save_graph",
     "strongest_paths",
     "to_networkx",
 ]

@@ -9,7 +9,7 @@ another's cancels in the former only.
 Shapes use T targets, C channels above and D channels below.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,6 +133,7 @@ def mean_concept_graph(
     *,
     targets: Sequence[str | Target] = ("played",),
     batch_size: int = 16,
+    on_progress: Callable[[str, int, int], None] | None = None,
 ) -> MeanConceptGraph:
     """Average the concept graph over positions.
 
@@ -146,6 +147,8 @@ def mean_concept_graph(
         T targets.
     batch_size : int
         Positions at a time; memory grows with it and with pairs of channels.
+    on_progress : callable, optional
+        Called with "graph", how many positions are done and how many there are.
 
     Returns
     -------
@@ -166,6 +169,8 @@ def mean_concept_graph(
         )
         _add(nodes, summary.relevance)
         _add(edges, graph.edges)
+        if on_progress is not None:
+            on_progress("graph", min(first + batch_size, len(corpus)), len(corpus))
     return MeanConceptGraph(
         targets=tuple(target.name for target in parsed),
         layers=explainer.layers,

@@ -5,6 +5,7 @@ from conceptlrp.report.channel_matching import LayerMatch
 from conceptlrp.report.channel_report import STRIPS, ChannelReport
 from conceptlrp.report.comparison import MATCHED_BY, StoreComparison, compare_stores
 from conceptlrp.report.gather import channel_report, layer_reports
+from conceptlrp.report.mean_maps import Region
 from conceptlrp.report.note import Note
 from conceptlrp.report.notes import read_notes
 from conceptlrp.report.runner_up import RunnerUp
@@ -28,6 +29,7 @@ __all__ = [
     "Neighbour",
     "Note",
     "PhaseStatistics",
+    "Region",
     "RunnerUp",
     "StoreComparison",
     "channel_report",

@@ -1,9 +1,8 @@
 """What to keep in mind with a report, and what it could say but does not."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from conceptlrp.report.sources import LayerSources
+from conceptlrp.report.sources import LayerSources, Verdict
 from conceptlrp.report.statistics import ChannelStatistics
 from conceptlrp.report.wording import percent, plural
 
@@ -69,25 +68,19 @@ def _of_store(sources: LayerSources) -> Iterator[str]:
         yield f"{plural(len(store), 'position')} are few: rare concepts are not seen."
     if games < _FEW_GAMES:
         yield f"{plural(games, 'game')} are few: boards of a strip are much alike."
-    composite = str(store.manifest.composite.get("name", ""))
-    evaluation = sources.evaluation or {}
-    for warning in evaluation.get("warnings", {}).get(composite, ()):
-        yield f"{warning[:1].upper()}{warning[1:].rstrip('.')}."
-    yield from _absorbed(evaluation, composite)
+    if sources.verdict is not None:
+        yield from _of_composite(sources.verdict)
     if sources.labels is not None:
         yield from _labelled_at_random(sources)
 
 
-def _absorbed(evaluation: dict[str, Any], composite: str) -> Iterator[str]:
-    details = evaluation.get("details", {}).get(composite, {})
-    conservation = details.get("conservation")
-    if conservation is None:
-        return
-    arrived = float(conservation["arrived"])
-    if abs(1 - arrived) > _ABSORBED:
+def _of_composite(verdict: Verdict) -> Iterator[str]:
+    for warning in verdict.warnings:
+        yield f"{warning[:1].upper()}{warning[1:].rstrip('.')}."
+    if verdict.arrived is not None and abs(1 - verdict.arrived) > _ABSORBED:
         yield (
-            f"Of the explained output {percent(arrived)} arrives at the board; biases "
-            "and stabilizers take the rest."
+            f"Of the explained output {percent(verdict.arrived)} arrives at the board; "
+            "biases and stabilizers take the rest."
         )
 
 
@@ -128,16 +121,17 @@ def _missing(sources: LayerSources) -> Iterator[str]:
             "'--statistics' for means over all positions."
         )
     if sources.labels is None or layer not in sources.labels.layers:
-        yield f"No labels: run 'conceptlrp label STORE NETWORK{of_target}'."
+        yield f"No labels: {_run('label', of_target)}."
     if sources.effects is None or layer not in sources.effects.layers:
-        yield f"No effects of ablation: run 'conceptlrp ablate STORE{of_target}'."
+        yield f"No effects of ablation: {_run('ablate', of_target)}."
     if sources.wiring is None:
-        yield f"No concept graph: run 'conceptlrp graph STORE{of_target}'."
+        yield f"No concept graph: {_run('graph')}."
     if sources.clustering is None:
         option = f"--layer {layer}{of_target}"
         yield f"No clusters: run 'conceptlrp cluster STORE {option}'."
-    if sources.evaluation is None:
-        yield (
-            "No evaluation of the composite: run 'conceptlrp evaluate STORE "
-            "--network NETWORK --out FOLDER'."
-        )
+    if sources.verdict is None:
+        yield f"No evaluation of the composite: {_run('evaluate')}."
+
+
+def _run(verb: str, options: str = "") -> str:
+    return f"run 'conceptlrp {verb} STORE --network NETWORK{options}'"

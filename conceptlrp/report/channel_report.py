@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from conceptlrp.evaluation import ChannelCause, ChannelLabels
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report.channel_effect import ChannelEffect
+from conceptlrp.report.mean_maps import Region
 from conceptlrp.report.note import Note
 from conceptlrp.report.plain import plain
 from conceptlrp.report.runner_up import RunnerUp
@@ -55,9 +56,9 @@ class ChannelReport:
     maps_of : str
         What these are means of: "positions" (all), "references" (the most relevant
         boards), or "" where there are none.
-    regions : mapping of str to float or None
-        Share of the magnitude of relevance on "own" and "opponent" discs and on
-        "empty" squares, and on "legal" ones among these; None without heatmaps.
+    regions : mapping of str to Region or None
+        What lies on "own" and "opponent" discs and on "empty" squares, and on
+        "legal" ones among these; None without heatmaps.
     labels : ChannelLabels or None
         Labels that were found to hold; None where none were looked for.
     cause : ChannelCause or None
@@ -99,7 +100,7 @@ class ChannelReport:
     mean_positive: NDArray[np.float64] | None
     mean_negative: NDArray[np.float64] | None
     maps_of: str
-    regions: Mapping[str, float] | None
+    regions: Mapping[str, Region] | None
     labels: ChannelLabels | None
     cause: ChannelCause | None
     runners_up: tuple[RunnerUp, ...]

@@ -42,11 +42,13 @@ def location_lines(report: ChannelReport) -> Iterator[str]:
     total = float(magnitude.sum())
     if total == 0:
         return
-    part = {name: percent(share) for name, share in report.regions.items()}
+    part = {name: percent(each.relevance) for name, each in report.regions.items()}
+    even = {name: percent(each.squares) for name, each in report.regions.items()}
     yield (
         f"In the heatmaps {_OF[report.maps_of]}, {part['own']} of its relevance lies "
-        f"on own discs, {part['opponent']} on opponent discs and {part['empty']} on "
-        f"empty squares ({part['legal']} on legal moves)."
+        f"on own discs ({even['own']} of the squares), {part['opponent']} on opponent "
+        f"discs ({even['opponent']}) and {part['empty']} on empty squares "
+        f"({even['empty']}), legal moves having {part['legal']} ({even['legal']})."
     )
     yield f"{_places(magnitude / total)} Strongest squares: {_squares(magnitude)}."
 
@@ -65,10 +67,7 @@ def _places(share: NDArray[np.float64]) -> str:
     if not found:
         return "No kind of place stands out."
     named = [text for _, text in sorted(found, reverse=True)[:_PLACES_NAMED]]
-    return (
-        f"Places that stand out, with the part that they are of the board: "
-        f"{', '.join(named)}."
-    )
+    return f"Places that stand out: {', '.join(named)}."
 
 
 def _squares(magnitude: NDArray[np.float64]) -> str:

@@ -9,10 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello import legal_moves, to_boards
+from conceptlrp.othello import count, legal_moves, to_boards
 from conceptlrp.store import REGIONS, ReferenceTable, Store
 
-__all__ = ["MeanMaps", "crop", "mean_maps"]
+__all__ = ["MeanMaps", "Region", "crop", "mean_maps"]
+
+
+@dataclass(frozen=True)
+class Region:
+    """One kind of squares, such as own discs.
+
+    Attributes
+    ----------
+    relevance : float
+        Share of the magnitude of relevance that lies on them.
+    squares : float
+        Share of the squares of the boards that they are.
+    """
+
+    relevance: float
+    squares: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,16 +44,21 @@ class MeanMaps:
         Mean of the positive and of the negative part.
     regions : float array of shape (C, 4)
         Share of the magnitude on each of `conceptlrp.store.REGIONS`.
+    squares : float array of shape (C, 4)
+        Share of the squares that each of them has on the same boards.
     """
 
     of: str
     positive: NDArray[np.float64]
     negative: NDArray[np.float64]
     regions: NDArray[np.float64]
+    squares: NDArray[np.float64]
 
-    def regions_of(self, channel: int) -> dict[str, float]:
-        """Return the share of the magnitude on each kind of squares, by name."""
-        return dict(zip(REGIONS, self.regions[channel].tolist(), strict=True))
+    def regions_of(self, channel: int) -> dict[str, Region]:
+        """Return what lies on each kind of squares, by name."""
+        pairs = zip(self.regions[channel], self.squares[channel], strict=True)
+        found = (Region(float(part), float(even)) for part, even in pairs)
+        return dict(zip(REGIONS, found, strict=True))
 
 
 def mean_maps(
@@ -74,6 +95,7 @@ def mean_maps(
             positive=crop(whole.positive[0], size),
             negative=crop(whole.negative[0], size),
             regions=whole.region_share[0],
+            squares=np.tile(_square_shares(store, size), (whole.mean.shape[1], 1)),
         )
     return None if references is None else _of_references(store, references, size)
 
@@ -104,7 +126,7 @@ def _of_references(store: Store, table: ReferenceTable, size: int) -> MeanMaps:
     counts = ((table.rows >= 0) & (table.scores > 0)).astype(np.float64)
     weights = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
-    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def mean(values: NDArray[Any]) -> NDArray[np.float64]:
         return np.asarray(np.einsum("ck,ckyx->cyx", weights, values))
 
     masks = _region_masks(store, np.maximum(table.rows, 0), size)
@@ -116,6 +138,7 @@ def _of_references(store: Store, table: ReferenceTable, size: int) -> MeanMaps:
         positive=mean(np.maximum(maps, 0)),
         negative=mean(np.minimum(maps, 0)),
         regions=magnitude / np.where(total > 0, total, 1),
+        squares=np.stack([mean(m).mean(axis=(1, 2)) for m in masks], axis=1),
     )
 
 
@@ -130,3 +153,12 @@ def _region_masks(
     boards = crop(to_boards(own, opponent), size).reshape(shape)
     moves = crop(to_boards(legal, np.zeros_like(legal)), size).reshape(shape)
     return boards > 0, boards < 0, boards == 0, moves > 0
+
+
+def _square_shares(store: Store, size: int) -> NDArray[np.float64]:
+    """Mean share of own, opponent's, empty and legal squares on all boards, (4,)."""
+    own, opponent = store.positions.own, store.positions.opponent
+    legal = legal_moves(own, opponent, size=size)
+    counts = [float(count(words).mean()) for words in (own, opponent, legal)]
+    mine, theirs, moves = (each / size**2 for each in counts)
+    return np.array([mine, theirs, 1 - mine - theirs, moves])

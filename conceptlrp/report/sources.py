@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from conceptlrp.clustering import (
     Clustering,
@@ -11,7 +10,14 @@ from conceptlrp.clustering import (
     clustered_layers,
     load_clustering,
 )
-from conceptlrp.evaluation import ChannelEffects, load_effects
+from conceptlrp.errors import StoreError
+from conceptlrp.evaluation import (
+    ChannelEffects,
+    ScoredLabels,
+    load_effects,
+    load_evaluation,
+)
+from conceptlrp.lrp import load_graph
 from conceptlrp.report.layer_statistics import LayerStatistics, layer_statistics
 from conceptlrp.report.mean_maps import MeanMaps, mean_maps
 from conceptlrp.report.note import Note
@@ -21,6 +27,22 @@ from conceptlrp.store import REFERENCE_KINDS, ReferenceTable, Store
 __all__ = ["LayerSources", "read_sources"]
 
 _MARKERS = 8
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an evaluation says of the composite of a store.
+
+    Attributes
+    ----------
+    warnings : tuple of str
+        What reports made with it have to say.
+    arrived : float or None
+        Median part of the explained output that arrives at the board, where known.
+    """
+
+    warnings: tuple[str, ...]
+    arrived: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +69,8 @@ class LayerSources:
         Effects of ablation.
     wiring : LayerWiring or None
         Edges of the concept graph.
-    evaluation : dict or None
-        What composites were found to be worth.
+    verdict : Verdict or None
+        What the composite was found to be worth.
     notes : mapping of (str, int) to Note
         Remarks by layer and channel.
     """
@@ -60,10 +82,10 @@ class LayerSources:
     references: Mapping[str, ReferenceTable | None]
     maps: MeanMaps | None
     clustering: Clustering | None
-    labels: Any | None
+    labels: ScoredLabels | None
     effects: ChannelEffects | None
     wiring: LayerWiring | None
-    evaluation: dict[str, Any] | None
+    verdict: Verdict | None
     notes: Mapping[tuple[str, int], Note]
 
     @cached_property
@@ -118,7 +140,7 @@ def read_sources(
         labels=None,
         effects=load_effects(store, target=name),
         wiring=_wiring(store, layer, name),
-        evaluation=None,
+        verdict=_verdict(store),
         notes=notes or {},
     )
 
@@ -131,7 +153,28 @@ def _clustering(store: Store, layer: str, target: str) -> Clustering | None:
 
 
 def _wiring(store: Store, layer: str, target: str) -> LayerWiring | None:
-    graph = None
+    graph = load_graph(store)
     if graph is None or target not in graph.targets or layer not in graph.layers:
         return None
     return layer_wiring(graph, layer, target=target)
+
+
+def _verdict(store: Store) -> Verdict | None:
+    """Read the evaluation, if it has the composite of the store."""
+    found, composite = load_evaluation(store), store.manifest.composite.get("name")
+    if found is None:
+        return None
+    try:
+        if composite not in found["composites"]:
+            return None
+        conservation = found["details"][composite]["conservation"]
+        return Verdict(
+            warnings=tuple(str(each) for each in found["warnings"][composite]),
+            arrived=None if conservation is None else float(conservation["arrived"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        msg = (
+            f"{store.path}: the evaluation is damaged; run 'conceptlrp evaluate "
+            "--overwrite'"
+        )
+        raise StoreError(msg) from error

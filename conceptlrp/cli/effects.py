@@ -1,0 +1,109 @@
+"""The verb that ablates the channels of a store's network."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.options import Overwrite, Seed, StorePath, Target, check_choice
+from conceptlrp.errors import OutputExistsError
+from conceptlrp.progress import progress_bars
+
+if TYPE_CHECKING:
+    from conceptlrp.evaluation import ChannelEffects, LayerEffects
+
+_INTERVALS = {"change": "size", "control": "control", "fall": "fall"}
+
+
+def ablate(
+    store: StorePath,
+    network: Annotated[
+        str, typer.Option(help="The network that the store explains, or 'demo'.")
+    ],
+    layer: Annotated[
+        list[str] | None, typer.Option(help="Layer to ablate; all by default.")
+    ] = None,
+    target: Target = None,
+    positions: Annotated[
+        int, typer.Option(min=2, help="Positions of the store to draw.")
+    ] = 500,
+    ablation: Annotated[
+        str, typer.Option(help="What a channel becomes: zero, mean or resample.")
+    ] = "mean",
+    show: Annotated[
+        int, typer.Option(min=1, help="Channels of each layer to print.")
+    ] = 8,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Ablate each channel alone, and say what policy and value lose."""
+    from conceptlrp.evaluation import channel_effects, save_effects
+    from conceptlrp.evaluation.channel_deletion import ABLATIONS
+    from conceptlrp.evaluation.channel_effects_file import effects_name
+    from conceptlrp.store import open_store
+
+    check_choice("--ablation", ablation, ABLATIONS)
+    opened = open_store(store)
+    for name in layer or ():
+        opened.channels(name)
+    explained = opened.targets[opened.target_index(target or 0)]
+    path = opened.path / effects_name(explained)
+    if path.exists() and not overwrite:
+        msg = f"{path}: effects on '{explained}' are there already; pass --overwrite"
+        raise OutputExistsError(msg)
+    net = store_network(opened, network)
+    with progress_bars() as report:
+        found = channel_effects(
+            opened,
+            net,
+            layers=layer,
+            target=explained,
+            ablation=ablation,
+            n_positions=positions,
+            seed=seed,
+            on_progress=report,
+        )
+    save_effects(found, opened, overwrite=overwrite)
+    show_effects(found, show)
+    typer.echo(f"{path}: {found.positions} positions, ablation '{ablation}'")
+
+
+def show_effects(found: "ChannelEffects", most: int) -> None:
+    """Print the channels of each layer that change the explained output most."""
+    console = Console()
+    for layer, effects in found.layers.items():
+        beats = int(effects.beats_control.sum())
+        title = (
+            f"{layer}: '{found.target}' without one channel; {beats} of "
+            f"{len(effects.size)} change it more than their control"
+        )
+        # Without lines, four intervals fit 80 columns.
+        table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
+        heads = [f"{name} (95 %)" for name in _INTERVALS]
+        for column in ("channel", *heads, "value", "other move"):
+            table.add_column(column, justify="right")
+        for channel in effects.order[:most].tolist():
+            table.add_row(*_cells(effects, channel))
+        console.print(table)
+        console.print()
+
+
+def _cells(effects: "LayerEffects", channel: int) -> list[str]:
+    # Two digits of the largest change of the layer, and never fewer decimals.
+    largest = max(float(effects.size.max()), 1e-9)
+    decimals = max(2, 1 - int(np.floor(np.log10(largest))))
+    numbers = effects.numbers()
+    cells = [str(channel)]
+    for name in _INTERVALS.values():
+        form = f"{'+' * (name == 'fall')}.{decimals}f"
+        mean, low, high = (
+            numbers[f"{name}{e}"][channel] for e in ("", "_low", "_high")
+        )
+        cells.append(f"{mean:{form}} ({low:{form}}, {high:{form}})")
+    value = numbers["value"][channel]
+    cells.append(f"{value:+.{decimals}f}" if np.isfinite(value) else "-")
+    return [*cells, f"{effects.moves_changed[channel]:.0%}"]
