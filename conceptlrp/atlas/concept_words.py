@@ -160,12 +160,16 @@ def _leaning(report: ChannelReport) -> str:
 
 
 def _places(report: ChannelReport) -> Iterator[str]:
-    if report.regions is not None:
-        name, part = max(
-            ((kind, report.regions[kind]) for kind in _KINDS), key=lambda each: each[1]
-        )
-        if part > 0:
-            yield f"through {_KINDS[name]} most ({percent(part)})"
+    regions = (report.regions or {}).items()
+    known_kinds = [
+        (each.relevance / each.squares, each, _KINDS[name])
+        for name, each in regions
+        if name in _KINDS and each.squares > 0
+    ]
+    factor, found, kind = max(known_kinds, default=(0.0, None, ""), key=lambda x: x[0])
+    if found is not None and factor >= _CONCENTRATED:
+        part, even = percent(found.relevance), percent(found.squares)
+        yield f"through {kind} more than elsewhere ({part} on {even} of the squares)"
     known = [
         (each.magnitude, each.first)
         for each in report.phases
