@@ -34,7 +34,7 @@ from conceptlrp.atlas.site import MARKER, Site, concept_page, sprite_file
 from conceptlrp.atlas.sprites import png, sprite
 from conceptlrp.atlas.staging import staged_folder
 from conceptlrp.atlas.strength_table import strength_rows
-from conceptlrp.clustering import Clustering
+from conceptlrp.clustering import Clustering, load_stability
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.report import Note, layer_reports
 from conceptlrp.store import Store
@@ -195,7 +195,8 @@ def _write_pages(site: Site, report: Callable[[int, int], None]) -> None:
         example = _example(site, table, shelf) or example
         report(sum(len(each.cells) for each in layers), total)
     for clustering in site.clusterings.values():
-        write_cluster_pages(site, clustering, shelf)
+        stability = load_stability(site.store, clustering)
+        write_cluster_pages(site, clustering, shelf, stability=stability)
     site.write(
         "index.html",
         "index.html",
