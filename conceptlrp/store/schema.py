@@ -84,6 +84,14 @@ when positions are appended.
 `references.h5` holds for every target index t and kind (see `REFERENCE_KINDS`)
 ``<t>/<kind>/<layer>/`` rows (C, k) int64 with -1 where there are fewer than k,
 scores (C, k) float32 and maps (C, k, 8, 8) float32.
+
+Files that are added to a complete store stay when it is repaired and go when
+positions are appended. `effects-<target>.h5` and `concept-graph.h5` hold groups 0, 1
+... whose attributes say which layer or layers they are about; network and corpus that
+they were made from are attributes of the root. Effects are float64 arrays (C,) and,
+for the policy, (C, n, n), see `conceptlrp.evaluation.LayerEffects`. A graph has
+"signed" and "absolute" means in float32, (T, C) for a "layer" and (T, C, D) for an
+"upper" and a "lower" one.
 """
 
 import re
