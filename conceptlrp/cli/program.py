@@ -14,6 +14,7 @@ from conceptlrp.cli.effects import ablate
 from conceptlrp.cli.evaluation import evaluate
 from conceptlrp.cli.games import corpus
 from conceptlrp.cli.graph import graph
+from conceptlrp.cli.labels import label
 from conceptlrp.cli.relevance import attribute, merge
 from conceptlrp.cli.report import report
 from conceptlrp.cli.selfplay import selfplay
@@ -83,6 +84,16 @@ def _root(
 
 _GAMES = (corpus, train, selfplay, arena, strength)
 _STORES = (attribute, merge, info, check, repack, top, query)
-_CONCEPTS = (cluster, compare, ablate, graph, evaluate, report, atlas, demo)
+_CONCEPTS = (
+    cluster,
+    compare,
+    ablate,
+    graph,
+    label,
+    evaluate,
+    report,
+    atlas,
+    demo,
+)
 for _verb in (*_GAMES, *_STORES, *_CONCEPTS):
     app.command()(_verb)

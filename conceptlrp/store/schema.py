@@ -10,6 +10,7 @@
       labels.h5            columns that were added to the positions
       clusters-<layer>.h5  a clustering of the positions
       effects-<target>.h5  what ablating each channel does to a target
+      label-scores-<target>.h5  labels of channels, with their scores
       concept-graph.h5     mean relevance between channels of adjacent layers
       evaluation.json      how good composites are on this network
 
@@ -125,7 +126,7 @@ LABEL_TABLE = "conceptlrp-labels"
 
 #: Names of the files of a store but for manifest and lock.
 OWN_FILE = re.compile(
-    r"(shard|maps)-\d{5,}\.(h5|json)|corpus-\d+\.h5|(clusters|effects)-.+\.h5"
+    r"(shard|maps)-\d{5,}\.(h5|json)|corpus-\d+\.h5|(clusters|effects|label-scores)-.+\.h5"
     r"|(references|statistics|index|labels|concept-graph)\.h5|evaluation\.json"
 )
 #: Those that a run writes and finishing it writes again; others were added later.
