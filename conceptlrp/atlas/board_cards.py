@@ -17,7 +17,7 @@ from conceptlrp.drawing.board_svg import board_svg
 from conceptlrp.othello import BLACK, Position, square_name
 from conceptlrp.reference import ReferenceBoard
 from conceptlrp.reference.boards import describe_boards
-from conceptlrp.report.wording import compact, percent
+from conceptlrp.report.wording import effect, percent
 from conceptlrp.store import Ranking, Store
 
 __all__ = ["FRAME", "BoardCard", "BoardShelf"]
@@ -209,6 +209,5 @@ def _network(board: ReferenceBoard, mark: int) -> str:
     if move in board.policy:
         parts.append(f"policy {percent(board.policy[move])}")
     if not math.isnan(board.value):
-        sign = "+" if board.value > 0 else ""
-        parts.append(f"value {sign}{compact(board.value)}")
+        parts.append(f"value {effect(board.value)}")
     return ", ".join(parts)
