@@ -124,6 +124,11 @@ def test_edges_link_to_channels_but_not_to_targets(page):
     assert "38%" in page.words
 
 
+def test_clusters_that_it_marks_are_linked_with_their_effect_size(page):
+    assert "../../clusters/conv1/k02.html" in page.links
+    assert "cluster 2 345 −1.25 3" in page.words
+
+
 def test_a_note_stands_with_its_author_and_evidence(page):
     assert f"Corners {HOSTILE}" in page.words
     assert f"Evidence: {HOSTILE}. Ada {HOSTILE}, 2026-03-01" in page.words

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from conceptlrp.clustering import Clustering, save_clustering
-from conceptlrp.evaluation import ChannelEffects, save_effects
+from conceptlrp.evaluation import ChannelEffects, save_effects, save_label_scores
 from conceptlrp.evaluation.channel_effects_result import LayerEffects
 from conceptlrp.lrp import MeanConceptGraph, save_graph
 from conceptlrp.lrp.mean_graph import Flow
 from conceptlrp.store import Store, open_store, save_derived
 from tests.atlas.conftest import LAYERS, write_store
+from tests.report.planted_labels import planted_labels
 
 UPPER = "trunk/<b>3"
 
@@ -92,6 +93,7 @@ def evaluation(store: Store, **changes: object) -> bytes:
 
 def fill(store: Store) -> Store:
     """Add everything that can be added to a store."""
+    save_label_scores(planted_labels(), store)
     save_effects(planted_effects(store), store)
     save_graph(planted_graph(), store)
     save_clustering(planted_clustering(store), store)

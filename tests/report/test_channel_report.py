@@ -58,10 +58,50 @@ def test_a_bare_store_says_what_it_lacks_and_which_command_adds_it(bare_store):
     assert report.upstream == report.downstream == report.clusters == ()
 
 
+def test_a_full_store_lacks_nothing(full_store):
+    report = cl.channel_report(full_store, layer="conv1", channel=0)
+
+    assert report.missing == ()
+
+
+def test_labels_come_with_name_cause_and_the_level_of_random_networks(full_store):
+    found = list(layer_reports(full_store, "conv1"))
+
+    assert [report.name for report in found] == ["best", *["unnamed"] * 5]
+    assert found[0].cause.check.ratio == 4
+    assert found[1].cause is None
+    assert {report.random_labelled for report in found} == {0.125}
+    assert found[0].labels.labels[0].held_out == pytest.approx(0.9)
+    assert "twin" not in [each.label for each in found[2].runners_up]
+    assert [each.label for each in found[2].runners_up][:2] == ["best", "gone"]
+
+
+def test_what_one_random_network_does_is_not_known(full_store):
+    report = cl.channel_report(full_store, layer=UPPER, channel=0)
+
+    assert report.random_labelled is None
+
+
+def test_labels_that_networks_with_random_weights_get_are_a_warning(full_store):
+    report = cl.channel_report(full_store, layer="conv1", channel=0)
+
+    assert any("random weights gets labels on 12%" in w for w in report.warnings)
+
+
+def test_a_control_that_fits_is_a_warning(full_store):
+    fits, other = (
+        cl.channel_report(full_store, layer="conv1", channel=c).warnings for c in (1, 3)
+    )
+
+    assert any("The control 'twin' fits the channel" in each for each in fits)
+    assert not any("control" in each for each in other)
+
+
 def test_another_target_is_named_in_the_commands(full_store):
     report = cl.channel_report(full_store, layer="conv1", channel=0, target="value")
 
     assert report.unit == "value before tanh"
+    assert report.labels is None
     missing = "\n".join(report.missing)
     assert "'conceptlrp ablate STORE --network NETWORK --target value'" in missing
     assert "'conceptlrp cluster STORE --layer conv1 --target value'" in missing

@@ -3,52 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation import (
-    ChannelLabels,
-    LabelCriteria,
-    LabelScores,
-    NamedLabel,
-)
 from conceptlrp.report.label_findings import runners_up
-
-LABELS = ("weak", "random too", "chance", "gone", "wide", "untested", "twin", "best")
-EFFECT = [0.4, 0.6, 0.55, 0.8, 0.7, np.nan, 0.95, 0.9]
-HELD_OUT = [0.4, 0.6, 0.55, 0.1, 0.65, np.nan, 0.95, 0.88]
-Q = [0.01, 0.01, 0.2, 0.01, 0.01, np.nan, 0.01, 0.01]
-RANDOM = [0.0, 0.55, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]
-
-
-def held(label: str, effect: float = 0.9) -> NamedLabel:
-    return NamedLabel(
-        label=label,
-        measure="activation",
-        effect=effect,
-        held_out=effect,
-        correlation=effect,
-        auroc=(effect + 1) / 2,
-        low=effect - 0.1,
-        high=effect + 0.1,
-        p=0.005,
-        q=0.01,
-        random=0.1,
-    )
-
-
-def scored(*labels: NamedLabel, name: str = "unnamed", sign: int = 1) -> LabelScores:
-    def table(values):
-        return {"activation": np.array([values], float)}
-
-    rivals = ("mobility",) if labels and name == "unnamed" else ()
-    return LabelScores(
-        labels=LABELS,
-        effect=table([sign * value for value in EFFECT]),
-        held_out=table([sign * value for value in HELD_OUT]),
-        p=table(Q),
-        q=table(Q),
-        random={"activation": np.array(RANDOM)},
-        channels=(ChannelLabels(0, name, labels, rivals),),
-        criteria=LabelCriteria(),
-    )
+from tests.report.planted_labels import LABELS, held, scored
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -9,7 +9,7 @@ from conceptlrp.report.channel_effect import ChannelEffect
 from conceptlrp.report.label_findings import runners_up
 from conceptlrp.report.statistics import PhaseStatistics
 from tests.atlas.conftest import LAYERS
-from tests.report.test_label_findings import held, scored
+from tests.report.planted_labels import held, scored
 
 HOSTILE = Note("a\x1b[2Jb\r\nc\u202e", "\x07Ada", "today\u2028", "\x9b31m")
 
