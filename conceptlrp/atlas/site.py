@@ -29,7 +29,15 @@ from conceptlrp.report.wording import (
 )
 from conceptlrp.store import Store
 
-__all__ = ["MARKER", "Site", "cluster_page", "concept_page", "sprite_file"]
+__all__ = [
+    "MARKER",
+    "Site",
+    "cluster_page",
+    "concept_page",
+    "layer_page",
+    "position_page",
+    "sprite_file",
+]
 
 #: The file by which a folder is known to be an atlas.
 MARKER = "atlas.json"
@@ -155,6 +163,28 @@ def concept_page(layer: str, channel: int) -> str:
     return f"concepts/{file_stem(layer)}/c{channel:04d}.html"
 
 
+def layer_page(layer: str) -> str:
+    """Address of a layer's page.
+
+    Examples
+    --------
+    >>> layer_page("conv3")
+    'layers/conv3.html'
+    """
+    return f"layers/{file_stem(layer)}.html"
+
+
+def position_page(row: int) -> str:
+    """Address of the page of a position of the store.
+
+    Examples
+    --------
+    >>> position_page(123)
+    'positions/p0000123.html'
+    """
+    return f"positions/p{row:07d}.html"
+
+
 def cluster_page(layer: str, cluster: int) -> str:
     """Address of a cluster's page.
 
@@ -201,6 +231,8 @@ def _make_templates() -> Environment:
         "anchor": file_stem,
         "cluster_page": cluster_page,
         "concept_page": concept_page,
+        "layer_page": layer_page,
+        "position_page": position_page,
         "sprite_file": sprite_file,
     }
     return environment
