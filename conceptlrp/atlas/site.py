@@ -19,12 +19,14 @@ from conceptlrp.atlas.strength_table import StrengthRow
 from conceptlrp.clustering import Clustering
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.drawing.board_svg import board_frame
+from conceptlrp.report import Note
 from conceptlrp.report.wording import (
     compact,
     count,
     effect,
     percent,
     plural,
+    signed_amount,
     signed_percent,
 )
 from conceptlrp.store import Store
@@ -32,7 +34,9 @@ from conceptlrp.store import Store
 __all__ = [
     "MARKER",
     "Site",
+    "cluster_data",
     "cluster_page",
+    "concept_data",
     "concept_page",
     "layer_page",
     "position_page",
@@ -61,7 +65,7 @@ class Site:
         Boards in a strip.
     clusterings : dict of str to Clustering
         Clusters by layer.
-    notes : mapping of (str, int) to str
+    notes : mapping of (str, int) to Note
         Remarks by layer and channel.
     strength : tuple of StrengthRow
         How well the network plays, as far as that is known.
@@ -73,7 +77,7 @@ class Site:
     title: str
     k: int
     clusterings: Mapping[str, Clustering]
-    notes: Mapping[tuple[str, int], str]
+    notes: Mapping[tuple[str, int], Note]
     strength: tuple[StrengthRow, ...] = ()
 
     @property
@@ -185,15 +189,38 @@ def position_page(row: int) -> str:
     return f"positions/p{row:07d}.html"
 
 
-def cluster_page(layer: str, cluster: int) -> str:
-    """Address of a cluster's page.
+def concept_data(layer: str, channel: int) -> str:
+    """Address of a channel's report as JSON.
 
     Examples
     --------
-    >>> cluster_page("conv3", 3)
-    'clusters/conv3/k03.html'
+    >>> concept_data("conv3", 12)
+    'concepts/conv3/c0012.json'
     """
-    return f"clusters/{file_stem(layer)}/k{cluster:02d}.html"
+    return concept_page(layer, channel).removesuffix("html") + "json"
+
+
+def cluster_page(layer: str, cluster: int) -> str:
+    """Address of a cluster's page; -1 is the noise.
+
+    Examples
+    --------
+    >>> cluster_page("conv3", 3), cluster_page("conv3", -1)
+    ('clusters/conv3/k03.html', 'clusters/conv3/noise.html')
+    """
+    name = "noise" if cluster < 0 else f"k{cluster:02d}"
+    return f"clusters/{file_stem(layer)}/{name}.html"
+
+
+def cluster_data(layer: str, cluster: int) -> str:
+    """Address of what is known of a cluster as JSON.
+
+    Examples
+    --------
+    >>> cluster_data("conv3", 3)
+    'clusters/conv3/k03.json'
+    """
+    return cluster_page(layer, cluster).removesuffix("html") + "json"
 
 
 def sprite_file(layer: str) -> str:
@@ -225,11 +252,14 @@ def _make_templates() -> Environment:
         "effect": effect,
         "percent": percent,
         "plural": plural,
+        "signed": signed_amount,
         "signed_percent": signed_percent,
     }
     environment.globals |= {
         "anchor": file_stem,
+        "cluster_data": cluster_data,
         "cluster_page": cluster_page,
+        "concept_data": concept_data,
         "concept_page": concept_page,
         "layer_page": layer_page,
         "position_page": position_page,
