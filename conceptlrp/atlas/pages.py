@@ -205,8 +205,8 @@ def _write_pages(site: Site, report: Callable[[int, int], None]) -> None:
         example=example,
         mean_output=float(site.store.explained(target=site.target).mean()),
     )
-    style = files("conceptlrp.atlas").joinpath("style.css").read_bytes()
-    site.write_bytes("style.css", style)
+    for name in ("style.css", "atlas.js"):
+        site.write_bytes(name, files("conceptlrp.atlas").joinpath(name).read_bytes())
     site.write_provenance()
 
 

@@ -38,6 +38,8 @@ __all__ = [
     "cluster_page",
     "concept_data",
     "concept_page",
+    "layer_page",
+    "position_page",
     "sprite_file",
 ]
 
@@ -165,6 +167,28 @@ def concept_page(layer: str, channel: int) -> str:
     return f"concepts/{file_stem(layer)}/c{channel:04d}.html"
 
 
+def layer_page(layer: str) -> str:
+    """Address of a layer's page.
+
+    Examples
+    --------
+    >>> layer_page("conv3")
+    'layers/conv3.html'
+    """
+    return f"layers/{file_stem(layer)}.html"
+
+
+def position_page(row: int) -> str:
+    """Address of the page of a position of the store.
+
+    Examples
+    --------
+    >>> position_page(123)
+    'positions/p0000123.html'
+    """
+    return f"positions/p{row:07d}.html"
+
+
 def concept_data(layer: str, channel: int) -> str:
     """Address of a channel's report as JSON.
 
@@ -228,7 +252,7 @@ def _make_templates() -> Environment:
         "effect": effect,
         "percent": percent,
         "plural": plural,
-                "signed": signed_amount,
+        "signed": signed_amount,
         "signed_percent": signed_percent,
     }
     environment.globals |= {
@@ -237,6 +261,8 @@ def _make_templates() -> Environment:
         "cluster_page": cluster_page,
         "concept_data": concept_data,
         "concept_page": concept_page,
+        "layer_page": layer_page,
+        "position_page": position_page,
         "sprite_file": sprite_file,
     }
     return environment

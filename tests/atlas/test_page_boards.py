@@ -47,7 +47,7 @@ def test_runs_do_not_reach_around_the_edge_of_the_board():
     marks = position_marks(full)
 
     assert drawn(marks, "k") == {(x, y) for x in range(8) for y in range(8)}
-    assert marks.count("h7.1") == 8
+    assert marks.count("h7.1") == 2 * 8
 
 
 def test_the_explained_move_has_a_cross_and_no_dot(midgame):
@@ -77,7 +77,7 @@ def test_a_board_tells_its_position_in_words(midgame):
     words = position_words(midgame, mark=midgame.legal_moves[0])
 
     assert words.startswith("White to move, explained move ")
-    assert words.endswith("last move f7, 14 black and 3 white discs")
+    assert words.endswith("last move f7, 13 black and 4 white discs")
 
 
 @pytest.mark.parametrize("size", [6, 8])

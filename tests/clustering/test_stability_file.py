@@ -10,12 +10,29 @@ from conceptlrp.clustering import (
     save_stability,
 )
 from conceptlrp.errors import OutputExistsError, StoreError
-from conceptlrp.store import check_store
+from conceptlrp.store import check_store, create_run, finish_run
+from tests.store.conftest import (
+    fill,
+    planted_arrays,
+    planted_corpus,
+    planted_plan,
+)
+
+
+@pytest.fixture
+def blob_store(blob_store, tmp_path):
+    """Return the store of blobs, in the folder of a complete store."""
+    corpus = planted_corpus()
+    blob_store.path = tmp_path / "run.crp"
+    create_run(blob_store.path, planted_plan(corpus), corpus)
+    fill(blob_store.path, planted_arrays(corpus))
+    finish_run(blob_store.path)
+    return blob_store
 
 
 @pytest.fixture
 def clustering(blob_store):
-    return cluster_positions(blob_store, layer="trunk/<1>", n_clusters=3)
+    return cluster_positions(blob_store, layer="conv2", n_clusters=3)
 
 
 @pytest.fixture
