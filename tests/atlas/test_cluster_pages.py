@@ -17,7 +17,7 @@ from conceptlrp.clustering.positions import position_features
 from tests.atlas.conftest import write_store
 from tests.atlas.pages_read import Page
 
-LABEL = "late <b>move</b>"
+LABEL = "even_game"
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ def test_a_board_tells_its_position_in_words(midgame):
     words = position_words(midgame, mark=midgame.legal_moves[0])
 
     assert words.startswith("White to move, explained move ")
-    assert words.endswith("last move f7, 13 black and 4 white discs")
+    assert words.endswith("last move f7, 9 black and 8 white discs")
 
 
 @pytest.mark.parametrize("size", [6, 8])
