@@ -28,7 +28,7 @@ from conceptlrp.atlas.cluster_pages import (
     marker_rows,
     write_cluster_pages,
 )
-from conceptlrp.atlas.concept_pages import write_concept_pages
+from conceptlrp.atlas.concept_pages import channel_names, write_concept_pages
 from conceptlrp.atlas.layer_table import LayerTable, read_layer
 from conceptlrp.atlas.site import MARKER, Site, concept_page, sprite_file
 from conceptlrp.atlas.sprites import png, sprite
@@ -185,18 +185,19 @@ def _write_pages(site: Site, report: Callable[[int, int], None]) -> None:
     shelf = BoardShelf(site.store, target=site.target)
     total = sum(site.store.channels(layer) for layer in site.store.layers)
     layers, example = [], None
+    names = channel_names(site.store, target=site.target)
     for layer in site.store.layers:
         table = read_layer(site.store, layer, target=site.target)
         reports = layer_reports(
             site.store, layer, target=site.target, k=site.k, notes=site.notes
         )
-        write_concept_pages(site, reports, shelf)
+        write_concept_pages(site, reports, shelf, names=names)
         layers.append(_layer_overview(site, table))
         example = _example(site, table, shelf) or example
         report(sum(len(each.cells) for each in layers), total)
     for clustering in site.clusterings.values():
         stability = load_stability(site.store, clustering)
-        write_cluster_pages(site, clustering, shelf, stability=stability)
+        write_cluster_pages(site, clustering, shelf, stability=stability, names=names)
     site.write(
         "index.html",
         "index.html",

@@ -1,3 +1,4 @@
+import itertools
 import json
 import re
 
@@ -24,7 +25,9 @@ LABEL = "even_game"
 def labelled(tmp_path_factory):
     """A store with a label, its clustering, and a measured stability."""
     store = write_store(tmp_path_factory.mktemp("labelled") / "run.crp")
-    store.add_labels({LABEL: store.positions.game % 2 == 0, "number": store.positions.ply})
+    store.add_labels(
+        {LABEL: store.positions.game % 2 == 0, "number": store.positions.ply}
+    )
     clustering = cluster_positions(store, layer="conv1", n_clusters=3)
     stability = Stability(0.8125, 0.0125, np.array([0.9, 0.625, 0.25]))
     save_stability(stability, clustering, store)
@@ -85,7 +88,9 @@ def test_labels_come_with_corrected_p_values(labelled, pages):
         assert (LABEL in page.text) == bool(labels)
         for label in labels:
             assert "corrected for all 1 label and 3 clusters" in page.words
-            assert f"{label.q:.3g}".rstrip("0") in page.words or "e-" in f"{label.q:.3g}"
+            assert (
+                f"{label.q:.3g}".rstrip("0") in page.words or "e-" in f"{label.q:.3g}"
+            )
 
 
 def test_markers_are_linked_with_their_effect_sizes(labelled, pages):
@@ -120,9 +125,9 @@ def test_atypical_positions_are_the_least_likely_one_of_a_game(labelled):
         values = table[inside].astype(float)
         variances = values.var(axis=0)
         floor = 1e-3 * variances.mean() + 1e-12
-        score = -(
-            np.square(values - values.mean(axis=0)) / (variances + floor)
-        ).sum(axis=1)
+        score = -(np.square(values - values.mean(axis=0)) / (variances + floor)).sum(
+            axis=1
+        )
         chosen = facts.atypical(number, 5)
         assert chosen[0] == inside[score.argmin()]
         assert len(set(clustering.games[chosen])) == len(chosen)
@@ -184,7 +189,7 @@ def test_pages_are_accessible_and_light(folder, pages):
     for page in pages:
         levels = [level for level, _ in page.headings]
         assert levels[0] == 1
-        assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+        assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
         assert all("scope" in values for tag, values in page.tags if tag == "th")
         tags = [tag for tag, _ in page.tags]
         assert tags.count("table") == tags.count("caption")

@@ -75,9 +75,7 @@ def test_a_stability_is_replaced_only_when_asked(blob_store, clustering, stabili
     save_stability(stability, clustering, blob_store, overwrite=True)
 
 
-def test_a_stability_of_another_number_of_clusters_is_refused(
-    blob_store, clustering
-):
+def test_a_stability_of_another_number_of_clusters_is_refused(blob_store, clustering):
     with pytest.raises(ValueError, match="stability of 2 clusters, expected that of 3"):
         save_stability(Stability(1.0, 0.0, np.ones(2)), clustering, blob_store)
 
