@@ -2,19 +2,22 @@ import itertools
 import json
 import re
 from dataclasses import replace
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 
 from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.board_cards import BoardShelf
-from conceptlrp.atlas.concept_pages import write_concept_page
+from conceptlrp.atlas.concept_pages import channel_names, write_concept_page
 from conceptlrp.atlas.site import Site, concept_data, concept_page
+from conceptlrp.clustering import clustered_layers, load_clustering
 from conceptlrp.evaluation import ChannelLabels
 from conceptlrp.report import channel_report
-from tests.atlas.conftest import DEAD, KEPT
+from tests.atlas.conftest import DEAD, KEPT, write_store
 from tests.atlas.full_report import HOSTILE, full_report, named_label
 from tests.atlas.pages_read import Page
+from tests.report.conftest import fill
 
 LAYER = "conv1"
 #: Where each element of the merged table of concept pages is found.
@@ -310,3 +313,26 @@ def test_an_atlas_has_the_data_of_every_channel(store, tmp_path):
     ranks = sorted(each["rank"] for each in shares)
     assert ranks == list(range(1, 7))
     assert np.argmin([each["magnitude"] for each in shares]) == DEAD
+
+
+def test_all_that_was_added_to_a_store_is_on_the_pages(tmp_path):
+    full = fill(write_store(tmp_path / "run.crp"))
+    clusterings = [load_clustering(full, layer) for layer in clustered_layers(full)]
+
+    out = build_atlas(full, tmp_path / "out", clusterings=clusterings, k=2)
+
+    names = channel_names(full)
+    assert names
+    for (layer, channel), name in names.items():
+        page = Page(out / concept_page(layer, channel))
+        assert page.headings[0][1].strip() == name.capitalize()
+        for missing in ("No labels", "was not ablated", "has no concept graph"):
+            assert missing not in page.words
+        for link in page.links:
+            place = link.partition("#")[0]
+            assert (
+                not place
+                or (out / concept_page(layer, 0))
+                .parent.joinpath(unquote(place))
+                .is_file()
+            )
