@@ -207,7 +207,9 @@ def _phases(
     plies: NDArray[np.integer], inside: NDArray[np.bool_]
 ) -> tuple[tuple[str, int, float, float], ...]:
     """Count positions by ten moves: here, as a part of the cluster, and of all."""
-    here, everywhere = (np.bincount(p // 10, minlength=6) for p in (plies[inside], plies))
+    here, everywhere = (
+        np.bincount(p // 10, minlength=6) for p in (plies[inside], plies)
+    )
     rows = zip(here.tolist(), everywhere.tolist(), strict=False)
     return tuple(
         (f"{10 * n + 1}\N{EN DASH}{10 * n + 10}", a, a / inside.sum(), b / len(plies))

@@ -222,9 +222,7 @@ def _mean_maps(report: ChannelReport, size: int) -> tuple[tuple[Picture, ...], f
     return pictures, limit
 
 
-def _flat(
-    title: str, heat: NDArray[np.floating], size: int, limit: float
-) -> Markup:
+def _flat(title: str, heat: NDArray[np.floating], size: int, limit: float) -> Markup:
     """Draw a map without discs; its strongest squares are told in words."""
     order = np.argsort(-np.abs(np.nan_to_num(heat)), axis=None, kind="stable")
     strongest = ", ".join(

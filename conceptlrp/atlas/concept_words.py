@@ -81,9 +81,7 @@ def verdict(report: ChannelReport) -> str:
         )
     if report.runners_up:
         nearest = report.runners_up[0]
-        return (
-            f"No label describes it. The nearest is '{nearest.label}': {nearest.reason}."
-        )
+        return f"No label describes it. The nearest is '{nearest.label}': {nearest.reason}."
     return "No label describes it."
 
 

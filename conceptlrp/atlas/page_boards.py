@@ -62,7 +62,7 @@ def board_kit(size: int) -> Markup:
         'text-anchor="middle" font-family="sans-serif" '
         f'transform="translate(.5 .64)"><text x="{places}" y="-.84">'
         f'{"abcdefgh"[:n]}</text><text x="{left}" y="{places}">'
-        f'{"12345678"[:n]}</text></g></g>'
+        f"{'12345678'[:n]}</text></g></g>"
         f'<g id="cross"><path stroke="#fff" stroke-width=".24" d="{cross}"/>'
         f'<path stroke="#111" stroke-width=".11" d="{cross}"/></g>'
         '<circle id="last-b" fill="#fff" r=".1"/><circle id="last-w" r=".1"/></svg>'

@@ -217,9 +217,7 @@ def test_a_dead_channel_has_a_page_that_says_so(store, tmp_path):
 
 
 def test_names_of_linked_channels_stand_beside_the_links(store, report, tmp_path):
-    page, _ = written(
-        tmp_path, store, report, names={(LAYER, 3): f"wedges {HOSTILE}"}
-    )
+    page, _ = written(tmp_path, store, report, names={(LAYER, 3): f"wedges {HOSTILE}"})
 
     assert f"wedges {HOSTILE}" in page.words
 
