@@ -12,6 +12,7 @@ from conceptlrp.report.runner_up import RunnerUp
 from conceptlrp.report.statistics import (
     ChannelStatistics,
     Histogram,
+    MoveStatistics,
     PhaseStatistics,
 )
 from conceptlrp.report.surroundings import Edge, MarkedCluster, Neighbour
@@ -26,6 +27,7 @@ __all__ = [
     "Histogram",
     "LayerMatch",
     "MarkedCluster",
+    "MoveStatistics",
     "Neighbour",
     "Note",
     "PhaseStatistics",
