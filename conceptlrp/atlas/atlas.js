@@ -74,7 +74,7 @@
     return found;
   }
 
-  const LIMIT = 100, RADIUS = 4;
+  const LIMIT = 40, RADIUS = 4;
 
   function finder() {
     const data = window.ATLAS, box = byId("finder");

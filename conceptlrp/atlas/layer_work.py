@@ -4,7 +4,7 @@ Layers do not depend on each other, so that each can be written by a process of 
 own. Shapes use S sampled positions, C channels and n x n squares.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,15 +95,13 @@ class _Gathered:
     random_labelled: float | None = None
     missing: tuple[str, ...] = ()
 
-    def add(self, report: ChannelReport, example: Callable[[], Example | None]) -> None:
+    def add(self, report: ChannelReport) -> None:
         self.facts.append(channel_fact(report))
         positive, negative = report.mean_positive, report.mean_negative
         if positive is not None and negative is not None:
             self.maps.append(positive + negative)
         self.phases.append([phase.magnitude or 0.0 for phase in report.phases])
         self.random_labelled, self.missing = report.random_labelled, report.missing
-        if report.statistics.rank == 1:
-            self.example = example()
 
 
 def write_layer(
@@ -130,7 +128,9 @@ def write_layer(
     found, sizes = _Gathered(), np.zeros(0, np.int64)
     for report in _reports(site, layer):
         write_concept_page(site, report, shelf, names=names)
-        found.add(report, lambda report=report: _example(site, report, shelf))
+        found.add(report)
+        if report.statistics.rank == 1:
+            found.example = _example(site, report, shelf)
         sizes = np.array([phase.positions for phase in report.phases])
     if layer in site.clusterings:
         clustering = site.clusterings[layer]

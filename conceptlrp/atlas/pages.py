@@ -33,7 +33,7 @@ from conceptlrp.atlas.site import Site
 from conceptlrp.atlas.strength_table import strength_rows
 from conceptlrp.atlas.updating import updated_folder
 from conceptlrp.clustering import Clustering
-from conceptlrp.errors import ConceptLRPError, FileFormatError
+from conceptlrp.errors import FileFormatError
 from conceptlrp.evaluation import load_evaluation
 from conceptlrp.files import write_whole
 from conceptlrp.report import Note
