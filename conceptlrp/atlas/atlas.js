@@ -307,6 +307,7 @@
       save();
     }
     box.hidden = false;
+    byId("unscripted").hidden = true;
     form.onsubmit = (event) => event.preventDefault();
     form.oninput = update;
     form.onreset = () => setTimeout(() => { sort = "share"; down = true; drawHead(); update(); });

@@ -1,16 +1,13 @@
 import re
-from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.site import concept_page, layer_page
-from conceptlrp.report import Note
+from conceptlrp.report import Note, layer_reports
 from conceptlrp.report.wording import visible
-from tests.atlas.conftest import write_store
+from tests.atlas.conftest import KEPT, write_store
 from tests.atlas.pages_read import Page
-from tests.othello.playouts import random_games
 
 SEEDS = (
     "<script>alert(1)</script>",
@@ -51,8 +48,7 @@ def atlas(tmp_path_factory):
     first = next(iter(LAYERS))
     notes = {
         (first, channel): Note("\n".join(texts), texts[0], texts[1], texts[2])
-        for channel, texts in enumerate(np.array_split(PAYLOADS, LAYERS[first]))
-        if (texts := [str(each) for each in texts])
+        for channel, texts in enumerate(PAYLOADS[n::4] for n in range(4))
     }
     return build_atlas(store, folder / "atlas", title=PAYLOADS[1], notes=notes)
 
@@ -96,7 +92,9 @@ def test_no_control_and_no_override_of_direction_is_left(atlas):
     for path in atlas.rglob("*"):
         if path.suffix in (".html", ".js"):
             text = path.read_text(encoding="utf-8")
-            found = re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", text)
+            found = re.search(
+                "[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", text
+            )
             assert found is None, (path, found)
 
 
@@ -117,26 +115,18 @@ def test_every_layer_is_named_on_its_page(atlas, pages):
         )
 
 
-def test_hostile_players_are_shown_as_text(tmp_path, monkeypatch):
-    def hostile(count, size):
-        games = random_games(count, seed=3, size=size)
-        return replace(games, black=np.array(PAYLOADS[:count], dtype=object))
-
-    monkeypatch.setattr("tests.atlas.conftest.random_games", lambda n, seed, size: None)
-    monkeypatch.setattr(
-        "tests.atlas.conftest.hostile_corpus",
-        lambda count, size: __import__("conceptlrp").Corpus.from_games(
-            hostile(count, size)
-        ),
+def test_hostile_players_are_shown_as_text(tmp_path):
+    players = [each.replace("\x00", "")[:200] for each in PAYLOADS[:40]]
+    store = write_store(
+        tmp_path / "run.crp", games=40, layers={"conv1": 4}, players=players
     )
-    store = write_store(tmp_path / "run.crp", games=12, layers={"conv1": 4})
 
-    atlas = build_atlas(store, tmp_path / "atlas", k=5)
+    atlas = build_atlas(store, tmp_path / "atlas")
 
-    shown = squeezed(
-        "".join("".join(Page(path).text) for path in atlas.rglob("concepts/*/*.html"))
-    )
-    players = {store.positions.describe(row) for row in range(len(store))}
-    named = [p for p in PAYLOADS[:12] if any(p in each for each in players)]
-    assert named
-    assert sum(squeezed(visible(name)) in shown for name in named) >= len(named) // 2
+    for report in layer_reports(store, "conv1", k=KEPT):
+        page = Page(atlas / concept_page("conv1", report.channel))
+        shown = squeezed("".join(page.text))
+        for boards in report.strips.values():
+            for board in boards.boards:
+                for line in board.description.split("\n"):
+                    assert squeezed(visible(line)) in shown

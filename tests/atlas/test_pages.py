@@ -13,6 +13,7 @@ from conceptlrp.report import Note
 from tests.atlas.conftest import DEAD, HOSTILE, LAYERS, write_store
 from tests.atlas.pages_read import Page
 
+
 @pytest.fixture(scope="module")
 def clusterings(store):
     return [cluster_positions(store, layer=layer, n_clusters=3) for layer in LAYERS]

@@ -10,7 +10,12 @@ from conceptlrp.atlas import updating
 from conceptlrp.atlas.updating import MARKER, updated_folder
 from conceptlrp.errors import OutputExistsError
 
-OLD = {"index.html": b"old", "a/one.html": b"one", "a/two.html": b"two", "b/x.html": b"x"}
+OLD = {
+    "index.html": b"old",
+    "a/one.html": b"one",
+    "a/two.html": b"two",
+    "b/x.html": b"x",
+}
 NEW = {"index.html": b"new", "a/one.html": b"one", "c/three.html": b"three"}
 
 
@@ -95,9 +100,13 @@ def test_a_foreign_file_in_the_way_is_named_and_nothing_changes(atlas):
 
 
 def test_a_body_that_fails_changes_nothing(atlas):
-    with pytest.raises(ZeroDivisionError), updated_folder(atlas, overwrite=True) as at:
-        at.write("index.html", b"half")
-        raise ZeroDivisionError
+    def fail():
+        with updated_folder(atlas, overwrite=True) as draft:
+            draft.write("index.html", b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
 
     assert read(atlas) == OLD
     assert [path.name for path in atlas.parent.iterdir()] == ["atlas"]
@@ -114,9 +123,10 @@ def test_an_update_that_breaks_off_is_repaired_by_the_next(atlas, steps, monkeyp
             raise KeyboardInterrupt
         return replace(self, target)
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(updating.Path, "replace", breaking)
-        write(atlas, NEW, overwrite=True)
+        with pytest.raises(KeyboardInterrupt):
+            write(atlas, NEW, overwrite=True)
     between = read(atlas)
     write(atlas, NEW, overwrite=True)
 
