@@ -6,6 +6,7 @@ place and takes its name when all of it is on the disk.
 
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,7 +16,13 @@ from pathlib import Path
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.files import sync_folder
 
-__all__ = ["check_room", "staged_file", "staged_folder"]
+__all__ = [
+    "check_place",
+    "check_room",
+    "remove_leftovers",
+    "staged_file",
+    "staged_folder",
+]
 
 
 @contextmanager
@@ -44,8 +51,9 @@ def staged_folder(
         If something stands at `out` that must not be replaced.
     """
     place = Path(out)
-    _check_place(place, marker, overwrite=overwrite)
+    check_place(place, marker, overwrite=overwrite)
     place.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(place)
     staging = place.with_name(f".{place.name}.{os.getpid()}")
     former = place.with_name(f".{place.name}.{os.getpid()}.old")
     staging.mkdir()
@@ -152,7 +160,23 @@ def _check_file(
         raise OutputExistsError(msg)
 
 
-def _check_place(place: Path, marker: str, *, overwrite: bool) -> None:
+def check_place(place: Path, marker: str, *, overwrite: bool) -> None:
+    """Refuse a place where something stands that must not be replaced.
+
+    Parameters
+    ----------
+    place : Path
+        Where a folder shall stand.
+    marker : str
+        Name of a file by which a folder of the same kind is recognised.
+    overwrite : bool
+        Whether such a folder may be replaced.
+
+    Raises
+    ------
+    OutputExistsError
+        If it must not.
+    """
     if not place.exists() and not place.is_symlink():
         return
     if not overwrite:
@@ -164,3 +188,28 @@ def _check_place(place: Path, marker: str, *, overwrite: bool) -> None:
             "not replaced; choose another name"
         )
         raise OutputExistsError(msg)
+
+
+def remove_leftovers(place: Path) -> None:
+    """Remove what processes that were killed have left beside a folder.
+
+    Parameters
+    ----------
+    place : Path
+        The folder that they wrote.
+    """
+    pattern = re.compile(rf"\.{re.escape(place.name)}\.([0-9]+)")
+    for path in place.parent.iterdir():
+        found = pattern.fullmatch(path.name)
+        if found and not _is_running(int(found[1])):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True

@@ -13,17 +13,17 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.atlas.layer_table import read_layer
 from conceptlrp.atlas.site import Site, concept_page
 from conceptlrp.drawing import board_svg, symmetric_limit
 from conceptlrp.othello import Position
 from conceptlrp.report import LayerMatch, StoreComparison, compare_stores
+from conceptlrp.report.mean_maps import mean_maps
 from conceptlrp.store import Store
 
 __all__ = ["compare_page", "write_compare_page"]
 
 _SHOWN = 6
-Maps = NDArray[np.float32] | None
+Maps = NDArray[np.float64] | None
 
 
 @dataclass(frozen=True)
@@ -137,10 +137,12 @@ def _pictures(
     drawn = []
     for heat in (maps[match.first[place]], others[match.second[place]]):
         limit = symmetric_limit(heat)
-        title = "Mean conditional heatmap of the most relevant boards"
+        title = "Mean conditional heatmap"
         drawn.append(Markup(draw(heatmap=heat, limit=limit, title=title)))
     return drawn[0], drawn[1]
 
 
 def _mean_maps(store: Store, layer: str, target: str) -> Maps:
-    return read_layer(store, layer, target=target).mean_maps()
+    best = store.references(layer, "share-top", target=target)
+    found = mean_maps(store, layer, best, target=target)
+    return None if found is None else found.positive + found.negative

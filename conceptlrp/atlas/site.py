@@ -6,8 +6,9 @@ same store is built again.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +17,36 @@ from markupsafe import Markup
 
 from conceptlrp.atlas.board_cards import FRAME
 from conceptlrp.atlas.strength_table import StrengthRow
+from conceptlrp.atlas.updating import MARKER, Draft
 from conceptlrp.clustering import Clustering
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.drawing.board_svg import board_frame
+from conceptlrp.report import Note
 from conceptlrp.report.wording import (
     compact,
     count,
     effect,
     percent,
     plural,
+    signed_amount,
     signed_percent,
+    visible,
 )
 from conceptlrp.store import Store
 
-__all__ = ["MARKER", "Site", "cluster_page", "concept_page", "sprite_file"]
+__all__ = [
+    "MARKER",
+    "Site",
+    "cluster_data",
+    "cluster_page",
+    "concept_data",
+    "concept_page",
+    "layer_page",
+    "position_page",
+    "sprite_file",
+]
 
-#: The file by which a folder is known to be an atlas.
-MARKER = "atlas.json"
+_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -53,10 +67,14 @@ class Site:
         Boards in a strip.
     clusterings : dict of str to Clustering
         Clusters by layer.
-    notes : mapping of (str, int) to str
+    notes : mapping of (str, int) to Note
         Remarks by layer and channel.
     strength : tuple of StrengthRow
         How well the network plays, as far as that is known.
+    former : Path or None
+        Atlas that is brought up to date: what it holds already is not written.
+    digests : dict of str to str
+        The files so far, by address, with the start of their SHA-256.
     """
 
     folder: Path
@@ -65,8 +83,10 @@ class Site:
     title: str
     k: int
     clusterings: Mapping[str, Clustering]
-    notes: Mapping[tuple[str, int], str]
+    notes: Mapping[tuple[str, int], Note]
     strength: tuple[StrengthRow, ...] = ()
+    former: Path | None = None
+    digests: dict[str, str] = field(default_factory=dict)
 
     @property
     def unit(self) -> str:
@@ -111,7 +131,7 @@ class Site:
         """
         root = "../" * address.count("/")
         page = _TEMPLATES.get_template(template).render(site=self, root=root, **content)
-        self.write_bytes(address, page.encode())
+        self.write_bytes(address, page.encode("utf-8", "backslashreplace"))
 
     def write_bytes(self, address: str, content: bytes) -> None:
         """Write one file, with the folders above it.
@@ -123,12 +143,11 @@ class Site:
         content : bytes
             What to write.
         """
-        path = self.folder / address
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        self.digests[address] = sha256(content).hexdigest()[:_DIGITS]
+        Draft(self.folder, self.former).write(address, content)
 
-    def write_provenance(self) -> None:
-        """Write the marker: the provenance in full, for programs."""
+    def write_marker(self) -> None:
+        """Write the marker, last: the provenance in full, and all files."""
         record = {
             "encoding-type": "conceptlrp-atlas",
             "encoding-version": "1",
@@ -139,9 +158,10 @@ class Site:
                 layer: {"method": found.method, "seed": found.seed}
                 for layer, found in self.clusterings.items()
             },
+            "files": dict(sorted(self.digests.items())),
         }
-        text = json.dumps(record, indent=2, default=str)
-        self.write_bytes(MARKER, text.encode())
+        text = json.dumps(record, indent=1, default=str)
+        Draft(self.folder, self.former).write(MARKER, text.encode())
 
 
 def concept_page(layer: str, channel: int) -> str:
@@ -155,15 +175,60 @@ def concept_page(layer: str, channel: int) -> str:
     return f"concepts/{file_stem(layer)}/c{channel:04d}.html"
 
 
-def cluster_page(layer: str, cluster: int) -> str:
-    """Address of a cluster's page.
+def layer_page(layer: str) -> str:
+    """Address of a layer's page.
 
     Examples
     --------
-    >>> cluster_page("conv3", 3)
-    'clusters/conv3/k03.html'
+    >>> layer_page("conv3")
+    'layers/conv3.html'
     """
-    return f"clusters/{file_stem(layer)}/k{cluster:02d}.html"
+    return f"layers/{file_stem(layer)}.html"
+
+
+def position_page(row: int) -> str:
+    """Address of the page of a position of the store.
+
+    Examples
+    --------
+    >>> position_page(123)
+    'positions/p0000123.html'
+    """
+    return f"positions/p{row:07d}.html"
+
+
+def concept_data(layer: str, channel: int) -> str:
+    """Address of a channel's report as JSON.
+
+    Examples
+    --------
+    >>> concept_data("conv3", 12)
+    'concepts/conv3/c0012.json'
+    """
+    return concept_page(layer, channel).removesuffix("html") + "json"
+
+
+def cluster_page(layer: str, cluster: int) -> str:
+    """Address of a cluster's page; -1 is the noise.
+
+    Examples
+    --------
+    >>> cluster_page("conv3", 3), cluster_page("conv3", -1)
+    ('clusters/conv3/k03.html', 'clusters/conv3/noise.html')
+    """
+    name = "noise" if cluster < 0 else f"k{cluster:02d}"
+    return f"clusters/{file_stem(layer)}/{name}.html"
+
+
+def cluster_data(layer: str, cluster: int) -> str:
+    """Address of what is known of a cluster as JSON.
+
+    Examples
+    --------
+    >>> cluster_data("conv3", 3)
+    'clusters/conv3/k03.json'
+    """
+    return cluster_page(layer, cluster).removesuffix("html") + "json"
 
 
 def sprite_file(layer: str) -> str:
@@ -181,6 +246,13 @@ def _digest(record: Mapping[str, Any]) -> str:
     return str(record.get("digest", ""))[:12]
 
 
+def _shown(value: Any) -> Any:
+    """Write characters that hide, or turn the direction, as escapes; keep lines."""
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "\n".join(visible(line) for line in value.split("\n"))
+
+
 def _make_templates() -> Environment:
     environment = Environment(
         loader=PackageLoader("conceptlrp.atlas"),
@@ -188,6 +260,7 @@ def _make_templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     environment.filters |= {
         "compact": compact,
@@ -195,12 +268,17 @@ def _make_templates() -> Environment:
         "effect": effect,
         "percent": percent,
         "plural": plural,
+        "signed": signed_amount,
         "signed_percent": signed_percent,
     }
     environment.globals |= {
         "anchor": file_stem,
+        "cluster_data": cluster_data,
         "cluster_page": cluster_page,
+        "concept_data": concept_data,
         "concept_page": concept_page,
+        "layer_page": layer_page,
+        "position_page": position_page,
         "sprite_file": sprite_file,
     }
     return environment

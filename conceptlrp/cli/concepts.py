@@ -1,5 +1,6 @@
 """Verbs that end in clusters and pages: cluster, atlas and the demo of all stages."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,11 @@ from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.clustering import Clustering
+    from conceptlrp.report import Note
     from conceptlrp.store import Store
+
+# Channels that are worth a process for every core.
+_MANY = 512
 
 
 def cluster(
@@ -38,6 +43,10 @@ def cluster(
         str, typer.Option(help="share, raw or l2, or absolute- before one of them.")
     ] = "share",
     target: Target = None,
+    stability: Annotated[
+        bool,
+        typer.Option("--stability", help="Also cluster 20 times by games drawn again."),
+    ] = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -65,6 +74,8 @@ def cluster(
             seed=seed,
         )
         Console().print(cluster_table(found))
+        if stability:
+            _measure_stability(opened, found, estimator)
 
 
 def atlas(
@@ -75,14 +86,26 @@ def atlas(
     strength: Annotated[
         Path | None, typer.Option(help="Strength card of the network (.json).")
     ] = None,
+    notes: Annotated[
+        Path | None, typer.Option(help="Notes on channels (.yaml).", readable=False)
+    ] = None,
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="Write one page, to be sent.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes; by default one a core for many channels."),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the concept atlas of a store: a folder that opens from disk."""
     from conceptlrp.clustering import clustered_layers, load_clustering
+    from conceptlrp.report import read_notes
     from conceptlrp.store import open_store
 
     check_place(out, overwrite=overwrite)
     opened = open_store(store)
+    channels = {name: opened.channels(name) for name in opened.layers}
     clusterings = [load_clustering(opened, name) for name in clustered_layers(opened)]
     _atlas(
         opened,
@@ -91,6 +114,9 @@ def atlas(
         target=target,
         title=title,
         strength=strength,
+        notes=None if notes is None else read_notes(notes, layers=channels),
+        single_file=single_file,
+        workers=workers or _processes(sum(channels.values())),
         overwrite=overwrite,
     )
 
@@ -136,6 +162,29 @@ def _cluster(store: "Store", layer: str, **options: Any) -> "Clustering":
     return found
 
 
+def _measure_stability(store: "Store", found: "Clustering", estimator: str) -> None:
+    from conceptlrp.clustering import (
+        cluster_stability,
+        position_features,
+        save_stability,
+    )
+    from conceptlrp.clustering.estimators import make_estimator
+
+    features = position_features(
+        store, layer=found.layer, target=found.target, feature=found.feature
+    )
+    model = make_estimator(estimator, n_clusters=found.n_clusters, seed=found.seed)
+    measured = cluster_stability(
+        model, features, found.games, labels=found.labels, seed=found.seed
+    )
+    save_stability(measured, found, store, overwrite=True)
+    stable = int((measured.jaccard >= 0.75).sum())
+    typer.echo(
+        f"agreement {measured.agreement:.2f} \N{PLUS-MINUS SIGN} {measured.error:.2f}, "
+        f"{stable} of {found.n_clusters} clusters stable"
+    )
+
+
 def _atlas(
     store: "Store",
     out: Path,
@@ -144,20 +193,30 @@ def _atlas(
     target: str | None = None,
     title: str | None = None,
     strength: Path | None = None,
+    notes: "dict[tuple[str, int], Note] | None" = None,
+    single_file: bool = False,
+    workers: int = 1,
     overwrite: bool,
 ) -> None:
-    from conceptlrp.atlas import build_atlas
+    from conceptlrp.atlas import build_atlas, build_single_file
     from conceptlrp.selfplay import read_card
 
     with progress_bars() as report:
-        folder = build_atlas(
+        made = (build_single_file if single_file else build_atlas)(
             store,
             out,
             clusterings=clusterings,
             target=target or 0,
             title=title,
+            notes=notes,
             strength=None if strength is None else read_card(strength),
+            workers=workers,
             overwrite=overwrite,
             on_page=lambda done, total: report("pages", done, total),
         )
-    typer.echo(f"open {folder / 'index.html'}")
+    typer.echo(f"open {made if single_file else made / 'index.html'}")
+
+
+def _processes(channels: int) -> int:
+    """Choose how many processes write pages: starting one takes some seconds."""
+    return 1 if channels < _MANY else os.cpu_count() or 1
