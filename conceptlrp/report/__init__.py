@@ -31,6 +31,7 @@ from conceptlrp.report.statistics import (
     Histogram,
     PhaseStatistics,
 )
+from conceptlrp.report.store_explainer import store_explainer
 from conceptlrp.report.surroundings import Edge, MarkedCluster, Neighbour
 
 __all__ = [
@@ -64,4 +65,5 @@ __all__ = [
     "local_atlas",
     "position_report",
     "read_notes",
+    "store_explainer",
 ]
