@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from conceptlrp.clustering import Clustering, cluster_positions
     from conceptlrp.drawing import board_svg
     from conceptlrp.errors import ConceptLRPError
-    from conceptlrp.evaluation import channel_effects
+    from conceptlrp.evaluation import (
+        channel_effects,
+        label_positions,
+        score_store_labels,
+    )
     from conceptlrp.lrp import Attribution, attribute
     from conceptlrp.networks import (
         OthelloNet,
@@ -48,10 +52,12 @@ _HOMES = {
     "cluster_positions": "clustering",
     "demo_corpus": "networks",
     "demo_network": "networks",
+    "label_positions": "evaluation",
     "load_network": "networks",
     "open_store": "store",
     "reference_boards": "reference",
     "save_network": "networks",
+    "score_store_labels": "evaluation",
 }
 
 __all__ = [
@@ -73,10 +79,12 @@ __all__ = [
     "cluster_positions",
     "demo_corpus",
     "demo_network",
+    "label_positions",
     "load_network",
     "open_store",
     "reference_boards",
     "save_network",
+    "score_store_labels",
 ]
 
 

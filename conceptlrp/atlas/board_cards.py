@@ -3,21 +3,30 @@
 Shapes use k boards and n x n squares.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from conceptlrp.atlas.page_boards import page_board, position_marks, position_words
 from conceptlrp.drawing.board_svg import board_svg
 from conceptlrp.othello import BLACK, Position, square_name
-from conceptlrp.store import Store
+from conceptlrp.reference import ReferenceBoard
+from conceptlrp.reference.boards import describe_boards
+from conceptlrp.report.wording import effect, percent
+from conceptlrp.store import Ranking, Store
 
 __all__ = ["FRAME", "BoardCard", "BoardShelf"]
 
-#: Name of the frame that the cards of a page share.
+#: Name of the frame that boards drawn by `BoardShelf.picture` may share.
 FRAME = "frame"
+# Boards drawn for all channels, such as those of the random strip, and no more.
+_REMEMBERED = 256
+
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,8 @@ class BoardCard:
         Score by which it is there.
     move : str
         Side to move, and the explained move.
+    network : str
+        What the network gives the move, and its value before tanh.
     description : str
         Players, year and move number.
     transcript, obf : str
@@ -43,25 +54,15 @@ class BoardCard:
     svg: Markup
     score: str
     move: str
+    network: str
     description: str
     transcript: str
     obf: str
     row: int
 
 
-@dataclass(frozen=True)
-class _Source:
-    """What a position's card says wherever it stands."""
-
-    position: Position
-    mark: int
-    move: str
-    description: str
-    transcript: str
-
-
 class BoardShelf:
-    """Makes the cards of a store's positions, looking each game up once.
+    """Makes the cards of a store's positions.
 
     Parameters
     ----------
@@ -72,20 +73,47 @@ class BoardShelf:
     """
 
     def __init__(self, store: Store, *, target: int | str = 0) -> None:
-        self._corpus = store.positions
+        self._store = store
         self._marks = store.explained_square(target=target)
-        self._sources: dict[int, _Source] = {}
+        self._size = store.manifest.board_size
+        self._drawn = lru_cache(_REMEMBERED)(_drawn)
 
     def cards(
         self,
-        rows: NDArray[np.integer],
-        scores: NDArray[np.floating],
+        boards: Sequence[ReferenceBoard],
         *,
         write: Callable[[float], str],
         heatmaps: NDArray[np.floating] | None = None,
-        limit: float | None = None,
+        limit: float = 0.0,
     ) -> tuple[BoardCard, ...]:
         """Make the cards of some positions.
+
+        Parameters
+        ----------
+        boards : sequence of k ReferenceBoard
+            The positions and their scores.
+        write : callable
+            Turns a score into text.
+        heatmaps : float array of shape (k, n, n), optional
+            Relevance of the squares.
+        limit : float
+            Magnitude of the outermost colours.
+
+        Returns
+        -------
+        tuple of k BoardCard
+            In the order of the boards.
+        """
+        maps = [None] * len(boards) if heatmaps is None else heatmaps
+        return tuple(
+            self._card(board, write(board.score), heatmap, limit)
+            for board, heatmap in zip(boards, maps, strict=True)
+        )
+
+    def boards(
+        self, rows: NDArray[np.integer], scores: NDArray[np.floating]
+    ) -> tuple[ReferenceBoard, ...]:
+        """Describe positions of the store.
 
         Parameters
         ----------
@@ -93,23 +121,14 @@ class BoardShelf:
             Rows of the store.
         scores : float array of shape (k,)
             Score of each.
-        write : callable
-            Turns a score into text.
-        heatmaps : float array of shape (k, n, n), optional
-            Relevance of the squares.
-        limit : float, optional
-            Magnitude of the outermost colours.
 
         Returns
         -------
-        tuple of k BoardCard
+        tuple of k ReferenceBoard
             In the order of the rows.
         """
-        found = []
-        for place, (row, score) in enumerate(zip(rows, scores, strict=True)):
-            heatmap = None if heatmaps is None else heatmaps[place]
-            found.append(self._card(int(row), write(float(score)), heatmap, limit))
-        return tuple(found)
+        ranking = Ranking(rows.astype(np.int64), scores.astype(np.float32))
+        return describe_boards(self._store, ranking)
 
     def picture(
         self,
@@ -120,7 +139,7 @@ class BoardShelf:
         size_px: int = 176,
         frame: str | None = None,
     ) -> Markup:
-        """Draw one position with a cross on the explained move.
+        """Draw one position that stands alone, with a cross on the explained move.
 
         Parameters
         ----------
@@ -140,14 +159,13 @@ class BoardShelf:
         Markup
             An ``<svg>`` element.
         """
-        source = self._source(row)
         # board_svg escapes what it is given.
         return Markup(
             board_svg(
-                source.position,
+                self._store.positions.position(row),
                 heatmap=heatmap,
                 limit=limit,
-                mark=source.mark,
+                mark=int(self._marks[row]),
                 size_px=size_px,
                 frame=frame,
             )
@@ -155,33 +173,41 @@ class BoardShelf:
 
     def _card(
         self,
-        row: int,
+        board: ReferenceBoard,
         score: str,
         heatmap: NDArray[np.floating] | None,
-        limit: float | None,
+        limit: float,
     ) -> BoardCard:
-        source = self._source(row)
+        mark = int(self._marks[board.row])
+        words, marks = self._drawn(board.position, mark)
         return BoardCard(
-            svg=self.picture(row, heatmap=heatmap, limit=limit, frame=FRAME),
+            svg=page_board(self._size, words, marks, heatmap=heatmap, limit=limit),
             score=score,
-            move=source.move,
-            description=source.description,
-            transcript=source.transcript,
-            obf=source.position.obf(),
-            row=row,
+            move=_move(board.position, mark),
+            network=_network(board, mark),
+            description=board.description,
+            transcript=board.transcript,
+            obf=board.position.obf(),
+            row=board.row,
         )
 
-    def _source(self, row: int) -> _Source:
-        if row not in self._sources:
-            position = self._corpus.position(row)
-            mark = int(self._marks[row])
-            side = "Black" if position.mover == BLACK else "White"
-            named = square_name(mark, position.size) if mark >= 0 else "to move"
-            self._sources[row] = _Source(
-                position=position,
-                mark=mark,
-                move=f"{side} {named}",
-                description=self._corpus.describe(row),
-                transcript=self._corpus.transcript(row),
-            )
-        return self._sources[row]
+
+def _drawn(position: Position, mark: int) -> tuple[str, str]:
+    """Say and draw a position, without its heatmap."""
+    return position_words(position, mark=mark), position_marks(position, mark=mark)
+
+
+def _move(position: Position, mark: int) -> str:
+    side = "Black" if position.mover == BLACK else "White"
+    return f"{side} {square_name(mark, position.size) if mark >= 0 else 'to move'}"
+
+
+def _network(board: ReferenceBoard, mark: int) -> str:
+    """Say how likely the network plays the move, and what it thinks of the board."""
+    parts = []
+    move = square_name(mark, board.position.size) if mark >= 0 else ""
+    if move in board.policy:
+        parts.append(f"policy {percent(board.policy[move])}")
+    if not math.isnan(board.value):
+        parts.append(f"value {effect(board.value)}")
+    return ", ".join(parts)

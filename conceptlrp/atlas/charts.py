@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from conceptlrp.drawing.colors import LEVELS, level_colors
 from conceptlrp.report.wording import compact, count
 
-__all__ = ["histogram_svg", "plies_svg", "scale_svg", "scatter_svg"]
+__all__ = [
+    "counts_svg",
+    "histogram_svg",
+    "intervals_svg",
+    "plies_svg",
+    "scale_svg",
+    "scatter_svg",
+]
 
 _BINS = 48
 _WIDTH, _HEIGHT = 360, 96
@@ -39,15 +46,84 @@ def histogram_svg(values: NDArray[np.floating], *, name: str) -> Markup:
     if len(shown) == 0:
         return _chart("", f"Histogram of {name}: all values are zero")
     counts, edges = np.histogram(shown, bins=_BINS)
-    low, high = float(edges[0]), float(edges[-1])
-    heights = np.log1p(counts) / np.log1p(counts.max())
+    return counts_svg(counts.tolist(), edges.tolist(), name=name)
+
+
+def counts_svg(counts: Sequence[int], edges: Sequence[float], *, name: str) -> Markup:
+    """Draw how often values occur, on a logarithmic scale.
+
+    Parameters
+    ----------
+    counts : sequence of b int
+        Values between two edges.
+    edges : sequence of b + 1 float
+        Ascending; none where there are no values.
+    name : str
+        What they are, for the description.
+
+    Returns
+    -------
+    Markup
+        An ``<svg>`` element of class ``chart``.
+    """
+    if not len(counts):
+        return _chart("", f"Histogram of {name}: all values are zero")
+    numbers, low, high = np.asarray(counts), edges[0], edges[-1]
+    heights = np.log1p(numbers) / np.log1p(numbers.max())
     parts = [_bars(heights), _axis(), _ticks(low, high)]
-    parts.append(f'<text x="0" y="9">{count(counts.max())}</text>')
+    parts.append(f'<text x="0" y="9">{count(numbers.max())}</text>')
+    middle = int(np.searchsorted(np.cumsum(numbers), numbers.sum() / 2))
     described = (
-        f"Histogram of {name}: {count(len(shown))} values other than zero, from "
-        f"{compact(low)} to {compact(high)}, median {compact(float(np.median(shown)))}"
+        f"Histogram of {name}: {count(numbers.sum())} values other than zero, from "
+        f"{compact(low)} to {compact(high)}, half of them below "
+        f"{compact(edges[middle + 1])}"
     )
     return _chart("".join(parts), described)
+
+
+def intervals_svg(
+    rows: Sequence[tuple[str, float, float, float]], *, unit: str
+) -> Markup:
+    """Draw estimates with their intervals below each other, on one scale with zero.
+
+    Parameters
+    ----------
+    rows : sequence of (str, float, float, float)
+        What was estimated, the estimate, and the ends of its interval.
+    unit : str
+        Unit of all.
+
+    Returns
+    -------
+    Markup
+        An ``<svg>`` element of class ``chart``.
+    """
+    ends = [0.0, *(end for row in rows for end in row[1:])]
+    low, high = min(ends), max(ends)
+    width = (high - low) or 1.0
+    step, left = 34, 4
+    height = step * len(rows)
+
+    def x(value: float) -> str:
+        return f"{left + (value - low) / width * (_WIDTH - 2 * left):.4g}"
+
+    zero = f'<path class="zero" d="M{x(0)} 0V{height}"/>'
+    parts = [zero, f'<text x="{x(0)}" y="{height + 12}" text-anchor="middle">0</text>']
+    for place, (name, value, start, end) in enumerate(rows):
+        y = step * place + 25
+        parts.append(
+            f'<text class="row" x="{left}" y="{y - 13}">{escape(name)}</text>'
+            f'<path class="line" d="M{x(start)} {y}H{x(end)}"/>'
+            f'<circle class="dot" cx="{x(value)}" cy="{y}" r="4"/>'
+        )
+    told = "; ".join(
+        f"{name} {compact(value)}, {compact(start)} to {compact(end)}"
+        for name, value, start, end in rows
+    )
+    return Markup(
+        f'<svg class="chart" viewBox="0 0 {_WIDTH} {height + 16}" role="img" '
+        f'aria-label="{escape(told)} {escape(unit)}">{"".join(parts)}</svg>'
+    )
 
 
 def plies_svg(

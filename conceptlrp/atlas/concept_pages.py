@@ -1,45 +1,59 @@
-"""A page for every channel of a layer, and its cell on the first page.
+"""A page for every channel of a layer, with its data beside it.
 
-Shapes use N positions, C channels and k boards.
+A page is made from a `ChannelReport` alone: what the store does not hold is missing
+from the report, which says how to add it. Shapes use k boards and n x n squares.
 """
 
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from conceptlrp.atlas.board_cards import BoardCard, BoardShelf
-from conceptlrp.atlas.charts import histogram_svg, scale_svg
-from conceptlrp.atlas.layer_table import LayerTable
-from conceptlrp.atlas.site import Site, concept_page
-from conceptlrp.drawing.board_svg import board_svg
+from conceptlrp.atlas.charts import counts_svg, intervals_svg, scale_svg
+from conceptlrp.atlas.concept_words import heading, label_size, meaning, role, verdict
+from conceptlrp.atlas.page_boards import board_kit, page_board
+from conceptlrp.atlas.site import Site, concept_data, concept_page
 from conceptlrp.drawing.colors import symmetric_limit
-from conceptlrp.othello import Position
+from conceptlrp.othello import square_name
+from conceptlrp.reference import ReferenceBoards
+from conceptlrp.report import ChannelEffect, ChannelReport, Histogram
+from conceptlrp.report.location_text import location_lines
 from conceptlrp.report.wording import compact, percent, signed_percent
 
-__all__ = ["Strip", "write_concept_pages"]
+__all__ = ["Picture", "Strip", "write_concept_page", "write_concept_pages"]
 
-_MARKERS = 8
+#: Names of channels that have one, by layer and channel.
+Names = Mapping[tuple[str, int], str]
 
-_STRIPS = (
-    (
-        "share-top",
+_STRIPS = {
+    "relevant": (
         "Most relevant",
         "Largest positive share of the layer's relevance: it speaks for the output.",
     ),
-    (
-        "share-bottom",
+    "opposed": (
         "Most opposed",
-        "Largest negative share of the layer's relevance: it speaks against it.",
+        "Largest negative share of the layer's relevance: it speaks against the output.",
     ),
-    (
-        "activation-top",
+    "active": (
         "Most active",
         "Largest activation, whether or not the explained output uses it.",
     ),
-)
+    "quantiles": (
+        "From most to least",
+        "Even steps of rank by share, from the highest to the lowest: what the channel "
+        "does besides its extremes.",
+    ),
+    "random": (
+        "At random",
+        "The same positions for every channel, whatever it does there.",
+    ),
+}
+_MOVES_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -48,15 +62,38 @@ class Strip:
 
     Attributes
     ----------
-    title, text : str
+    name, title, text : str
         What the order is.
     cards : tuple of BoardCard
-        The boards, best first.
+        The boards, in order.
+    mapped : bool
+        Whether they have heatmaps.
     """
 
+    name: str
     title: str
     text: str
     cards: tuple[BoardCard, ...]
+    mapped: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A board or a chart with words below.
+
+    Attributes
+    ----------
+    title : str
+        What it is.
+    svg : Markup
+        The picture.
+    text : str
+        What to know of it.
+    """
+
+    title: str
+    svg: Markup
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,140 +101,201 @@ class _Phase:
     """A row of the table by phase."""
 
     moves: str
-    size: int
+    positions: int
     magnitude: float
     width: float
     active: float
 
 
-def write_concept_pages(site: Site, table: LayerTable, shelf: BoardShelf) -> None:
-    """Write the pages of all channels of a layer.
+def write_concept_pages(
+    site: Site,
+    reports: Iterable[ChannelReport],
+    shelf: BoardShelf,
+    *,
+    names: Names | None = None,
+) -> None:
+    """Write the pages of channels.
 
     Parameters
     ----------
     site : Site
         The atlas.
-    table : LayerTable
-        The layer.
+    reports : iterable of ChannelReport
+        The channels.
     shelf : BoardShelf
         Where the boards come from.
+    names : mapping of (str, int) to str, optional
+        Names of channels, which links to them carry.
     """
-    means = table.mean_maps()
-    ranks = np.empty(table.channels, dtype=int)
-    ranks[table.order] = np.arange(table.channels)
-    for channel in range(table.channels):
-        strips, limit = _strips(site, table, shelf, channel)
-        site.write(
-            concept_page(table.layer, channel),
-            "concept.html",
-            layer=table.layer,
-            channel=channel,
-            channels=table.channels,
-            dead=table.active[channel] == 0,
-            facts=_facts(table, channel, int(ranks[channel])),
-            note=site.notes.get((table.layer, channel)),
-            mean_map=None if means is None else _mean_map(site, means[channel]),
-            mean_limit=0.0 if means is None else symmetric_limit(means[channel]),
-            strips=strips,
-            scale=scale_svg(limit, unit=site.unit) if limit else None,
-            histograms=_histograms(site, table, channel),
-            phases=_phases(table, channel),
-            neighbours=list(
-                zip(
-                    table.neighbours[channel].tolist(),
-                    table.similarity[channel],
-                    strict=True,
-                )
-            ),
-            clusters=_marked_clusters(site, table.layer, channel),
-        )
+    for report in reports:
+        write_concept_page(site, report, shelf, names=names or {})
+
+
+def write_concept_page(
+    site: Site, report: ChannelReport, shelf: BoardShelf, *, names: Names
+) -> None:
+    """Write the page of one channel, and its report as JSON.
+
+    Parameters
+    ----------
+    site : Site
+        The atlas.
+    report : ChannelReport
+        What is known of the channel.
+    shelf : BoardShelf
+        Where the boards come from.
+    names : mapping of (str, int) to str
+        Names of channels.
+    """
+    layer, channel = report.layer, report.channel
+    strips, limit = _strips(report, shelf)
+    size = site.store.manifest.board_size
+    site.write(
+        concept_page(layer, channel),
+        "concept.html",
+        report=report,
+        names=names,
+        kit=board_kit(size),
+        heading=heading(report),
+        verdict=verdict(report),
+        role=role(report),
+        places=list(location_lines(report)),
+        facts=_facts(report),
+        means=_mean_maps(report, size),
+        strips=strips,
+        scale=scale_svg(limit, unit=report.unit) if limit else None,
+        histograms=_histograms(report),
+        phases=_phases(report),
+        effect=None if report.effects is None else _effect(report, size),
+        meaning=meaning,
+        label_size=label_size,
+    )
+    text = json.dumps(report.to_dict(), allow_nan=False, separators=(",", ":"))
+    site.write_bytes(concept_data(layer, channel), text.encode())
 
 
 def _strips(
-    site: Site, table: LayerTable, shelf: BoardShelf, channel: int
+    report: ChannelReport, shelf: BoardShelf
 ) -> tuple[tuple[Strip, ...], float]:
     """Collect the strips, all on one scale of colours, and its limit."""
-    games = site.store.positions.game
-    found = [table.strip(channel, kind, site.k, games) for kind, _, _ in _STRIPS]
-    maps = [heat for _, _, heat in found if heat is not None]
-    limit = max((symmetric_limit(heat) for heat in maps), default=0.0)
-    strips = []
-    for (kind, title, text), (rows, scores, heatmaps) in zip(
-        _STRIPS, found, strict=True
-    ):
-        write = compact if kind == "activation-top" else signed_percent
-        cards = shelf.cards(rows, scores, write=write, heatmaps=heatmaps, limit=limit)
-        strips.append(Strip(title, text, cards))
+    found = {name: report.strips[name] for name in _STRIPS}
+    maps = [each.heatmaps for each in found.values() if each.heatmaps is not None]
+    limit = max((symmetric_limit(each) for each in maps if len(each)), default=0.0)
+    strips = [_strip(name, found[name], shelf, limit) for name in _STRIPS]
     return tuple(strips), limit
 
 
-def _facts(
-    table: LayerTable, channel: int, rank: int
-) -> tuple[tuple[str, str, str], ...]:
-    place = f"rank {rank + 1} of {table.channels}"
+def _strip(
+    name: str, boards: ReferenceBoards, shelf: BoardShelf, limit: float
+) -> Strip:
+    write: Callable[[float], str] = compact if name == "active" else signed_percent
+    cards = shelf.cards(
+        boards.boards, write=write, heatmaps=boards.heatmaps, limit=limit
+    )
+    return Strip(name, *_STRIPS[name], cards, boards.heatmaps is not None)
+
+
+def _facts(report: ChannelReport) -> tuple[tuple[str, str, str], ...]:
+    found = report.statistics
+    place = f"rank {found.rank} of {report.channels}"
+    at = {level: signed_percent(share) for level, share in found.share_quantiles}
     return (
-        (
-            "share of relevance",
-            percent(table.magnitude[channel]),
-            f"mean magnitude, {place}",
-        ),
-        (
-            "signed",
-            signed_percent(table.mean_share[channel]),
-            "mean share, for or against",
-        ),
-        ("active", percent(table.active[channel]), "of the positions"),
-        ("relevant", percent(table.relevant[channel]), "of the positions"),
+        ("share of relevance", percent(found.magnitude), f"mean magnitude, {place}"),
+        ("signed", signed_percent(found.mean_share), "mean share, for or against"),
+        ("middle half", f"{at[0.25]} to {at[0.75]}", f"all: {at[0.0]} to {at[1.0]}"),
+        ("active", percent(found.active), "of the positions"),
+        ("relevant", percent(found.relevant), "of the positions"),
     )
 
 
-def _mean_map(site: Site, heat: NDArray[np.floating]) -> Markup:
-    empty = Position(0, 0, size=site.store.positions.size)
-    draw = partial(board_svg, empty, legal=False, size_px=208)
-    title = "Mean conditional heatmap of the most relevant boards"
-    return Markup(draw(heatmap=heat, title=title))
+def _mean_maps(report: ChannelReport, size: int) -> tuple[tuple[Picture, ...], float]:
+    """Draw the mean maps of either sign on one scale, and return its limit."""
+    maps = {"for": report.mean_positive, "against": report.mean_negative}
+    known = {side: heat for side, heat in maps.items() if heat is not None}
+    limit = max((symmetric_limit(heat) for heat in known.values()), default=0.0)
+    if not limit:
+        return (), 0.0
+    pictures = tuple(
+        Picture(f"Where it speaks {side}", _flat(f"Mean map {side}", heat, size, limit))
+        for side, heat in known.items()
+    )
+    return pictures, limit
 
 
-def _histograms(
-    site: Site, table: LayerTable, channel: int
-) -> tuple[tuple[str, Markup, str], ...]:
-    relevance, activation = table.relevance[:, channel], table.activation[:, channel]
-    return (
-        (
-            f"Relevance ({site.unit})",
-            histogram_svg(relevance, name="relevance"),
-            f"zero at {percent(float((relevance == 0).mean()))} of the positions",
-        ),
-        (
-            "Activation (sum over the board)",
-            histogram_svg(activation, name="activation"),
-            f"zero at {percent(float((activation == 0).mean()))} of the positions",
-        ),
+def _flat(
+    title: str, heat: NDArray[np.floating], size: int, limit: float
+) -> Markup:
+    """Draw a map without discs; its strongest squares are told in words."""
+    order = np.argsort(-np.abs(np.nan_to_num(heat)), axis=None, kind="stable")
+    strongest = ", ".join(
+        f"{_square(i, size)} {compact(float(heat.flat[i]))}" for i in order[:4].tolist()
+    )
+    return page_board(
+        size, f"{title}, strongest at {strongest}", "", heatmap=heat, limit=limit
     )
 
 
-def _phases(table: LayerTable, channel: int) -> tuple[_Phase, ...]:
-    magnitudes = table.phase_magnitude[:, channel]
-    largest = float(np.nanmax(magnitudes, initial=0.0)) or 1.0
+def _square(index: int, size: int) -> str:
+    edge = (8 - size) // 2
+    return square_name(8 * (index // size + edge) + index % size + edge, size)
+
+
+def _histograms(report: ChannelReport) -> tuple[Picture, ...]:
+    found = report.statistics
+    return (
+        _histogram(f"Relevance ({report.unit})", found.relevance, "relevance"),
+        _histogram("Activation (sum over the board)", found.activation, "activation"),
+    )
+
+
+def _histogram(title: str, found: Histogram, name: str) -> Picture:
+    total = found.zeros + sum(found.counts)
+    zeros = percent(found.zeros / total) if total else "–"
+    text = f"Zero at {zeros} of the positions, which are not drawn; heights are logarithmic"
+    return Picture(title, counts_svg(found.counts, found.edges, name=name), text)
+
+
+def _phases(report: ChannelReport) -> tuple[_Phase, ...]:
+    largest = max((each.magnitude or 0.0 for each in report.phases), default=0.0) or 1.0
     return tuple(
         _Phase(
-            moves=f"{10 * number + 1}\N{EN DASH}{10 * number + 10}",
-            size=int(size),
-            magnitude=float(magnitudes[number]),
-            width=float(np.nan_to_num(magnitudes[number])) / largest,
-            active=float(table.phase_active[number, channel]),
+            moves=f"{each.first + 1}\N{EN DASH}{each.last + 1}",
+            positions=each.positions,
+            magnitude=np.nan if each.magnitude is None else each.magnitude,
+            width=(each.magnitude or 0.0) / largest,
+            active=np.nan if each.active is None else each.active,
         )
-        for number, size in enumerate(table.phase_sizes)
+        for each in report.phases
     )
 
 
-def _marked_clusters(site: Site, layer: str, channel: int) -> list[tuple[int, float]]:
-    """Clusters that have the channel among their markers, with the effect."""
-    if layer not in site.clusterings:
-        return []
-    markers = site.clusterings[layer].markers(_MARKERS)
-    return [
-        (number, float(found.effects[found.channels == channel][0]))
-        for number, found in enumerate(markers)
-        if (found.channels == channel).any()
+def _effect(report: ChannelReport, size: int) -> dict[str, Any]:
+    """Draw what ablation does to moves and to the output, beside its control."""
+    found = report.effects
+    assert found is not None
+    limit = symmetric_limit(found.policy)
+    rows = [
+        ("this channel", found.size, found.size_low, found.size_high),
+        ("control", found.control, found.control_low, found.control_high),
     ]
+    return {
+        "policy": _flat("Fall of each square's logit", found.policy, size, limit),
+        "limit": limit,
+        "moves": tuple(_moves(found, size)),
+        "chart": intervals_svg(rows, unit=report.unit),
+    }
+
+
+def _moves(found: ChannelEffect, size: int) -> Iterator[tuple[str, str]]:
+    """Name the squares whose logits the channel raises and lowers most."""
+    known = np.nan_to_num(found.policy).ravel()
+    order = np.argsort(-known, kind="stable")
+    for title, chosen in (("raises", order), ("lowers", order[::-1])):
+        sign = 1 if title == "raises" else -1
+        named = [
+            f"{_square(int(i), size)} {compact(abs(float(known[i])))}"
+            for i in chosen[:_MOVES_NAMED]
+            if sign * known[i] > 0
+        ]
+        if named:
+            yield title, ", ".join(named)

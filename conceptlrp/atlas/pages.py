@@ -34,8 +34,9 @@ from conceptlrp.atlas.site import MARKER, Site, concept_page, sprite_file
 from conceptlrp.atlas.sprites import png, sprite
 from conceptlrp.atlas.staging import staged_folder
 from conceptlrp.atlas.strength_table import strength_rows
-from conceptlrp.clustering import Clustering
+from conceptlrp.clustering import Clustering, load_stability
 from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.report import Note, layer_reports
 from conceptlrp.store import Store
 
 __all__ = ["build_atlas"]
@@ -92,10 +93,10 @@ def build_atlas(
     out: str | os.PathLike[str],
     *,
     clusterings: Sequence[Clustering] = (),
-    k: int = 12,
+    k: int = 8,
     target: int | str = 0,
     title: str | None = None,
-    notes: Mapping[tuple[str, int], str] | None = None,
+    notes: Mapping[tuple[str, int], Note] | None = None,
     strength: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     on_page: Callable[[int, int], None] | None = None,
@@ -116,7 +117,7 @@ def build_atlas(
         Explained output that the pages are about.
     title : str, optional
         Title of the atlas; by default it names the network.
-    notes : mapping of (layer, channel) to str, optional
+    notes : mapping of (layer, channel) to Note, optional
         Remarks that the channels' pages show.
     strength : mapping, optional
         Strength card of the network, as `conceptlrp.selfplay.read_card` returns it.
@@ -186,12 +187,16 @@ def _write_pages(site: Site, report: Callable[[int, int], None]) -> None:
     layers, example = [], None
     for layer in site.store.layers:
         table = read_layer(site.store, layer, target=site.target)
-        write_concept_pages(site, table, shelf)
+        reports = layer_reports(
+            site.store, layer, target=site.target, k=site.k, notes=site.notes
+        )
+        write_concept_pages(site, reports, shelf)
         layers.append(_layer_overview(site, table))
         example = _example(site, table, shelf) or example
         report(sum(len(each.cells) for each in layers), total)
     for clustering in site.clusterings.values():
-        write_cluster_pages(site, clustering, shelf)
+        stability = load_stability(site.store, clustering)
+        write_cluster_pages(site, clustering, shelf, stability=stability)
     site.write(
         "index.html",
         "index.html",
@@ -200,8 +205,8 @@ def _write_pages(site: Site, report: Callable[[int, int], None]) -> None:
         example=example,
         mean_output=float(site.store.explained(target=site.target).mean()),
     )
-    style = files("conceptlrp.atlas").joinpath("style.css").read_bytes()
-    site.write_bytes("style.css", style)
+    for name in ("style.css", "atlas.js"):
+        site.write_bytes(name, files("conceptlrp.atlas").joinpath(name).read_bytes())
     site.write_provenance()
 
 

@@ -10,22 +10,28 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from conceptlrp.atlas.page_boards import (
+    board_kit,
+    page_board,
+    position_marks,
+    position_words,
+)
 from conceptlrp.atlas.position_choice import ChosenPosition
 from conceptlrp.atlas.position_view import (
-    FRAME,
     OutputView,
+    explained_square,
     level_style,
     output_view,
     policy_rows,
+    position_kit,
 )
-from conceptlrp.atlas.site import Site, concept_page
-from conceptlrp.drawing.board_svg import board_svg
+from conceptlrp.atlas.site import Site, concept_page, position_page
 from conceptlrp.lrp import Explainer
-from conceptlrp.othello import BLACK, Position, square_name
+from conceptlrp.othello import BLACK, square_name
 from conceptlrp.report import PositionReport, position_report
 from conceptlrp.report.wording import effect
 
-__all__ = ["position_page", "write_position_pages"]
+__all__ = ["write_position_pages"]
 
 # A page stays below 100 KB with so many maps of each layer and output.
 _CHANNELS = 4
@@ -41,17 +47,6 @@ class _Listed:
     move: str
     description: str
     reasons: tuple[str, ...]
-
-
-def position_page(row: int) -> str:
-    """Address of a position's page.
-
-    Examples
-    --------
-    >>> position_page(123)
-    'positions/p0000123.html'
-    """
-    return f"positions/p{row:07d}.html"
 
 
 def write_position_pages(
@@ -79,21 +74,21 @@ def write_position_pages(
             previous=rows[place],
             next=rows[place + 2],
             reasons=each.reasons,
-            position_page=position_page,
             level_style=level_style(),
             **_content(site, report, each.row),
         )
     site.write(
         "positions/index.html",
         "positions.html",
+        kit=board_kit(site.store.positions.size),
         positions=[_listed(site, each) for each in chosen],
-        position_page=position_page,
     )
 
 
 def _content(site: Site, report: PositionReport, row: int) -> dict[str, object]:
     corpus = site.store.positions
     return {
+        "kit": position_kit(report.position, mark=explained_square(report.move)),
         "side": _SIDES[report.position.mover],
         "description": corpus.describe(row),
         "outputs": [_output(report, each) for each in range(len(report.outputs))],
@@ -122,13 +117,10 @@ def _listed(site: Site, chosen: ChosenPosition) -> _Listed:
     position = site.store.positions.position(chosen.row)
     return _Listed(
         row=chosen.row,
-        svg=_picture(position),
+        svg=page_board(
+            position.size, position_words(position), position_marks(position)
+        ),
         move=f"{'Black' if position.mover == BLACK else 'White'} to move",
         description=site.store.positions.describe(chosen.row),
         reasons=tuple(text for text, _ in chosen.reasons),
     )
-
-
-def _picture(position: Position) -> Markup:
-    # board_svg escapes what it is given.
-    return Markup(board_svg(position, frame=FRAME))

@@ -13,7 +13,12 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from conceptlrp.atlas.charts import scale_svg
-from conceptlrp.drawing.board_svg import board_svg
+from conceptlrp.atlas.page_boards import (
+    board_kit,
+    page_board,
+    position_marks,
+    position_words,
+)
 from conceptlrp.drawing.colors import LEVELS, level_colors, levels, symmetric_limit
 from conceptlrp.othello import NO_MOVE, PASS, Position
 from conceptlrp.report import ExplainedOutput, LayerMaps, PositionReport
@@ -27,16 +32,16 @@ __all__ = [
     "OutputView",
     "PolicyRow",
     "RegionRow",
+    "explained_square",
     "level_style",
     "map_picture",
     "output_title",
     "output_view",
     "policy_rows",
+    "position_kit",
 ]
 
-#: Name of the frame that the boards of a page share.
-FRAME = "frame"
-
+_POSITION = '<use href="#position"/>'
 # From this step on a colour is too dark for black letters.
 _DARK = 9
 
@@ -215,8 +220,6 @@ def output_view(
     *,
     channel_href: ChannelHref,
     cell_href: ChannelHref | None = None,
-    size_px: int = 416,
-    legal: bool = True,
 ) -> OutputView:
     """Draw one output with the channels that speak for it and against it.
 
@@ -230,15 +233,11 @@ def output_view(
         Address of a channel, or None where it has none.
     cell_href : callable, optional
         The same for the squares of the local atlas, which are many.
-    size_px : int
-        Width of the large board.
-    legal : bool
-        Mark legal moves by dots.
 
     Returns
     -------
     OutputView
-        Boards refer to a `board_frame` named `FRAME`.
+        Its boards need the `position_kit` of the page.
     """
     limit = symmetric_limit(output.heatmap)
     title = f"Relevance for {output_title(output).lower()}"
@@ -249,13 +248,7 @@ def output_view(
         summed=signed_amount(float(output.heatmap.sum())),
         unit=output.unit,
         svg=map_picture(
-            position,
-            output.heatmap,
-            limit=limit,
-            mark=_mark(output),
-            size_px=size_px,
-            legal=legal,
-            title=title,
+            position, output.heatmap, limit, f"{title}; {position_words(position)}"
         ),
         scale=scale_svg(limit, unit=output.unit),
         layers=tuple(
@@ -280,34 +273,54 @@ def _nowhere(_layer: str, _channel: int) -> None:
     """Lead nowhere."""
 
 
-def map_picture(
-    position: Position,
-    heatmap: NDArray[np.floating],
-    *,
-    limit: float,
-    mark: int = NO_MOVE,
-    size_px: int = 176,
-    legal: bool = False,
-    title: str | None = None,
-) -> Markup:
-    """Draw a board over a heatmap, in the frame that the boards of a page share."""
-    # board_svg escapes what it is given.
-    return Markup(
-        board_svg(
-            position,
-            heatmap=heatmap,
-            limit=limit,
-            legal=legal,
-            mark=mark,
-            size_px=size_px,
-            title=title,
-            frame=FRAME,
-        )
+def position_kit(position: Position, *, mark: int = NO_MOVE) -> Markup:
+    """Draw what all boards of a page share, to stand once on it.
+
+    Parameters
+    ----------
+    position : Position
+        The position that the page is about, which many of its boards show.
+    mark : int
+        Square to cross, such as the explained move, or `NO_MOVE`.
+
+    Returns
+    -------
+    Markup
+        An invisible ``<svg>`` element beside the `board_kit`.
+    """
+    marks = position_marks(position, mark=mark)
+    return board_kit(position.size) + Markup(
+        '<svg style="position:absolute" width="0" height="0" aria-hidden="true">'
+        f'<defs><g id="position" class="b">{marks}</g></defs></svg>'
     )
 
 
-def _mark(output: ExplainedOutput) -> int:
-    """Square to cross: the explained move, unless it is a pass."""
+def map_picture(
+    position: Position, heatmap: NDArray[np.floating], limit: float, title: str
+) -> Markup:
+    """Draw the position of the page over a heatmap.
+
+    Parameters
+    ----------
+    position : Position
+        What the `position_kit` of the page was made for.
+    heatmap : float array of shape (n, n)
+        Signed relevance of the squares.
+    limit : float
+        Magnitude of the outermost colours.
+    title : str
+        What the heatmap shows, for who cannot see it.
+
+    Returns
+    -------
+    Markup
+        An ``<svg>`` element.
+    """
+    return page_board(position.size, title, _POSITION, heatmap=heatmap, limit=limit)
+
+
+def explained_square(output: ExplainedOutput) -> int:
+    """Square to cross: the explained move, `NO_MOVE` where it is none or a pass."""
     square = output.squares[0] if output.squares else NO_MOVE
     return NO_MOVE if square == PASS else square
 
@@ -321,7 +334,6 @@ def _layer_view(
 ) -> LayerView:
     top, held = layer.top, layer.atlas.relevance
     limit = symmetric_limit([*(each.heatmap for each in top), held])
-    draw = partial(map_picture, position, limit=limit, mark=_mark(output))
     return LayerView(
         name=layer.layer,
         channels=len(layer),
@@ -329,7 +341,12 @@ def _layer_view(
             ChannelCard(
                 layer=layer.layer,
                 channel=each.channel,
-                svg=draw(each.heatmap),
+                svg=map_picture(
+                    position,
+                    each.heatmap,
+                    limit,
+                    f"Conditional heatmap of channel {each.channel} of {layer.layer}",
+                ),
                 relevance=signed_amount(each.relevance),
                 share=signed_percent(each.share),
                 href=channel_href(layer.layer, each.channel),

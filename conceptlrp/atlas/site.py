@@ -19,17 +19,29 @@ from conceptlrp.atlas.strength_table import StrengthRow
 from conceptlrp.clustering import Clustering
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.drawing.board_svg import board_frame
+from conceptlrp.report import Note
 from conceptlrp.report.wording import (
     compact,
     count,
     effect,
     percent,
     plural,
+    signed_amount,
     signed_percent,
 )
 from conceptlrp.store import Store
 
-__all__ = ["MARKER", "Site", "cluster_page", "concept_page", "sprite_file"]
+__all__ = [
+    "MARKER",
+    "Site",
+    "cluster_data",
+    "cluster_page",
+    "concept_data",
+    "concept_page",
+    "layer_page",
+    "position_page",
+    "sprite_file",
+]
 
 #: The file by which a folder is known to be an atlas.
 MARKER = "atlas.json"
@@ -53,7 +65,7 @@ class Site:
         Boards in a strip.
     clusterings : dict of str to Clustering
         Clusters by layer.
-    notes : mapping of (str, int) to str
+    notes : mapping of (str, int) to Note
         Remarks by layer and channel.
     strength : tuple of StrengthRow
         How well the network plays, as far as that is known.
@@ -65,7 +77,7 @@ class Site:
     title: str
     k: int
     clusterings: Mapping[str, Clustering]
-    notes: Mapping[tuple[str, int], str]
+    notes: Mapping[tuple[str, int], Note]
     strength: tuple[StrengthRow, ...] = ()
 
     @property
@@ -155,15 +167,60 @@ def concept_page(layer: str, channel: int) -> str:
     return f"concepts/{file_stem(layer)}/c{channel:04d}.html"
 
 
-def cluster_page(layer: str, cluster: int) -> str:
-    """Address of a cluster's page.
+def layer_page(layer: str) -> str:
+    """Address of a layer's page.
 
     Examples
     --------
-    >>> cluster_page("conv3", 3)
-    'clusters/conv3/k03.html'
+    >>> layer_page("conv3")
+    'layers/conv3.html'
     """
-    return f"clusters/{file_stem(layer)}/k{cluster:02d}.html"
+    return f"layers/{file_stem(layer)}.html"
+
+
+def position_page(row: int) -> str:
+    """Address of the page of a position of the store.
+
+    Examples
+    --------
+    >>> position_page(123)
+    'positions/p0000123.html'
+    """
+    return f"positions/p{row:07d}.html"
+
+
+def concept_data(layer: str, channel: int) -> str:
+    """Address of a channel's report as JSON.
+
+    Examples
+    --------
+    >>> concept_data("conv3", 12)
+    'concepts/conv3/c0012.json'
+    """
+    return concept_page(layer, channel).removesuffix("html") + "json"
+
+
+def cluster_page(layer: str, cluster: int) -> str:
+    """Address of a cluster's page; -1 is the noise.
+
+    Examples
+    --------
+    >>> cluster_page("conv3", 3), cluster_page("conv3", -1)
+    ('clusters/conv3/k03.html', 'clusters/conv3/noise.html')
+    """
+    name = "noise" if cluster < 0 else f"k{cluster:02d}"
+    return f"clusters/{file_stem(layer)}/{name}.html"
+
+
+def cluster_data(layer: str, cluster: int) -> str:
+    """Address of what is known of a cluster as JSON.
+
+    Examples
+    --------
+    >>> cluster_data("conv3", 3)
+    'clusters/conv3/k03.json'
+    """
+    return cluster_page(layer, cluster).removesuffix("html") + "json"
 
 
 def sprite_file(layer: str) -> str:
@@ -195,12 +252,17 @@ def _make_templates() -> Environment:
         "effect": effect,
         "percent": percent,
         "plural": plural,
+        "signed": signed_amount,
         "signed_percent": signed_percent,
     }
     environment.globals |= {
         "anchor": file_stem,
+        "cluster_data": cluster_data,
         "cluster_page": cluster_page,
+        "concept_data": concept_data,
         "concept_page": concept_page,
+        "layer_page": layer_page,
+        "position_page": position_page,
         "sprite_file": sprite_file,
     }
     return environment

@@ -38,6 +38,10 @@ def cluster(
         str, typer.Option(help="share, raw or l2, or absolute- before one of them.")
     ] = "share",
     target: Target = None,
+    stability: Annotated[
+        bool,
+        typer.Option("--stability", help="Also cluster 20 times by games drawn again."),
+    ] = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -65,6 +69,8 @@ def cluster(
             seed=seed,
         )
         Console().print(cluster_table(found))
+        if stability:
+            _measure_stability(opened, found, estimator)
 
 
 def atlas(
@@ -134,6 +140,29 @@ def _cluster(store: "Store", layer: str, **options: Any) -> "Clustering":
     found = cluster_positions(store, layer=layer, **options)
     save_clustering(found, store, overwrite=True)
     return found
+
+
+def _measure_stability(store: "Store", found: "Clustering", estimator: str) -> None:
+    from conceptlrp.clustering import (
+        cluster_stability,
+        position_features,
+        save_stability,
+    )
+    from conceptlrp.clustering.estimators import make_estimator
+
+    features = position_features(
+        store, layer=found.layer, target=found.target, feature=found.feature
+    )
+    model = make_estimator(estimator, n_clusters=found.n_clusters, seed=found.seed)
+    measured = cluster_stability(
+        model, features, found.games, labels=found.labels, seed=found.seed
+    )
+    save_stability(measured, found, store, overwrite=True)
+    stable = int((measured.jaccard >= 0.75).sum())
+    typer.echo(
+        f"agreement {measured.agreement:.2f} \N{PLUS-MINUS SIGN} {measured.error:.2f}, "
+        f"{stable} of {found.n_clusters} clusters stable"
+    )
 
 
 def _atlas(

@@ -8,15 +8,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.inputs import check_addition, store_network
 from conceptlrp.cli.options import Overwrite, Seed, StorePath, Target, check_choice
-from conceptlrp.errors import OutputExistsError
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.evaluation import ChannelEffects, LayerEffects
 
 _INTERVALS = {"change": "size", "control": "control", "fall": "fall"}
+_WIDTH = 110
 
 
 def ablate(
@@ -51,10 +51,7 @@ def ablate(
     for name in layer or ():
         opened.channels(name)
     explained = opened.targets[opened.target_index(target or 0)]
-    path = opened.path / effects_name(explained)
-    if path.exists() and not overwrite:
-        msg = f"{path}: effects on '{explained}' are there already; pass --overwrite"
-        raise OutputExistsError(msg)
+    path = check_addition(opened, effects_name(explained), overwrite=overwrite)
     net = store_network(opened, network)
     with progress_bars() as report:
         found = channel_effects(
@@ -75,6 +72,8 @@ def ablate(
 def show_effects(found: "ChannelEffects", most: int) -> None:
     """Print the channels of each layer that change the explained output most."""
     console = Console()
+    # A broken line is harder to read than one that the terminal breaks.
+    console.width = max(console.width, _WIDTH)
     for layer, effects in found.layers.items():
         beats = int(effects.beats_control.sum())
         title = (
@@ -82,9 +81,11 @@ def show_effects(found: "ChannelEffects", most: int) -> None:
             f"{len(effects.size)} change it more than their control"
         )
         # Without lines, four intervals fit 80 columns.
-        table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
+        table = Table(
+            title=Text(title), title_justify="left", box=None, padding=(0, 1, 0, 0)
+        )
         heads = [f"{name} (95 %)" for name in _INTERVALS]
-        for column in ("channel", *heads, "value", "other move"):
+        for column in ("channel", *heads, "value", "new best"):
             table.add_column(column, justify="right")
         for channel in effects.order[:most].tolist():
             table.add_row(*_cells(effects, channel))
@@ -99,11 +100,12 @@ def _cells(effects: "LayerEffects", channel: int) -> list[str]:
     numbers = effects.numbers()
     cells = [str(channel)]
     for name in _INTERVALS.values():
-        form = f"{'+' * (name == 'fall')}.{decimals}f"
+        form = f".{decimals}f"
+        sign = "+" if name == "fall" else ""
         mean, low, high = (
             numbers[f"{name}{e}"][channel] for e in ("", "_low", "_high")
         )
-        cells.append(f"{mean:{form}} ({low:{form}}, {high:{form}})")
+        cells.append(f"{mean:{sign}{form}} ({low:{form}}, {high:{form}})")
     value = numbers["value"][channel]
     cells.append(f"{value:+.{decimals}f}" if np.isfinite(value) else "-")
     return [*cells, f"{effects.moves_changed[channel]:.0%}"]

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.inputs import check_addition, store_network
 from conceptlrp.cli.options import Overwrite, Seed, StorePath, check_choice, check_place
-from conceptlrp.errors import OutputExistsError
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -48,10 +47,7 @@ def evaluate(
     for name in composite or ():
         check_choice("--composite", name, COMPOSITES)
     opened = open_store(store)
-    kept = opened.path / EVALUATION
-    if kept.exists() and not overwrite:
-        msg = f"{kept}: an evaluation is there already; pass --overwrite"
-        raise OutputExistsError(msg)
+    kept = check_addition(opened, EVALUATION, overwrite=overwrite)
     net = store_network(opened, network)
     with progress_bars() as report:
         found = evaluate_composites(

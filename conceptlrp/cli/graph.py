@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.inputs import check_addition, store_network
 from conceptlrp.cli.options import (
     Overwrite,
     Seed,
@@ -22,7 +22,6 @@ from conceptlrp.cli.options import (
 from conceptlrp.errors import (
     CompositeError,
     FileFormatError,
-    OutputExistsError,
     StoreError,
 )
 from conceptlrp.files import write_whole
@@ -111,10 +110,7 @@ def _averaged(
     from conceptlrp.lrp import mean_concept_graph, save_graph
     from conceptlrp.lrp.graph_file import GRAPH
 
-    path = store.path / GRAPH
-    if path.exists() and not overwrite:
-        msg = f"{path}: a concept graph is there already; pass --overwrite"
-        raise OutputExistsError(msg)
+    check_addition(store, GRAPH, overwrite=overwrite)
     explainer = _explainer(store, network)
     corpus = store.positions
     if len(corpus) > n_positions:
@@ -140,7 +136,7 @@ def _of_position(
 
 
 def _explainer(store: "Store", network: str) -> "Explainer":
-    """Make ready what explained the store."""
+    """Make ready what explained the store, with the layers in between."""
     from conceptlrp.lrp import COMPOSITES, Explainer
 
     name = store.manifest.composite.get("name")
@@ -151,7 +147,12 @@ def _explainer(store: "Store", network: str) -> "Explainer":
         )
         raise CompositeError(msg)
     net = store_network(store, network)
-    return Explainer(net, composite=str(name), layers=store.layers)
+    every = Explainer(net, composite=str(name))
+    # Relevance between layers is known where one reads the other.
+    missing = [layer for layer in store.layers if layer not in every.layers]
+    if not missing:
+        return every
+    return Explainer(net, composite=str(name), layers=[*every.layers, *missing])
 
 
 def _exported(

@@ -15,6 +15,7 @@ from conceptlrp.cli.evaluation import evaluate
 from conceptlrp.cli.explorer import serve
 from conceptlrp.cli.games import corpus
 from conceptlrp.cli.graph import graph
+from conceptlrp.cli.labels import label
 from conceptlrp.cli.relevance import attribute, merge
 from conceptlrp.cli.report import report
 from conceptlrp.cli.selfplay import selfplay
@@ -84,6 +85,7 @@ def _root(
 
 _GAMES = (corpus, train, selfplay, arena, strength)
 _STORES = (attribute, merge, info, check, repack, top, query)
-_CONCEPTS = (cluster, compare, ablate, graph, evaluate, report, atlas, serve, demo)
-for _verb in (*_GAMES, *_STORES, *_CONCEPTS):
+_CONCEPTS = (cluster, compare, label, ablate, graph, evaluate, report)
+_PAGES = (atlas, serve, demo)
+for _verb in (*_GAMES, *_STORES, *_CONCEPTS, *_PAGES):
     app.command()(_verb)

@@ -19,6 +19,7 @@ from conceptlrp.clustering.markers import Markers
 from conceptlrp.clustering.positions import cluster_positions, position_features
 from conceptlrp.clustering.prototypes import Deviation, Prototypes, fit_prototypes
 from conceptlrp.clustering.stability import Stability, cluster_stability
+from conceptlrp.clustering.stability_file import load_stability, save_stability
 
 if TYPE_CHECKING:
     from conceptlrp.clustering.landmark_clustering import LandmarkClustering
@@ -49,9 +50,11 @@ __all__ = [
     "fit_prototypes",
     "label_enrichment",
     "load_clustering",
+    "load_stability",
     "position_features",
     "relevance_features",
     "save_clustering",
+    "save_stability",
 ]
 
 

@@ -17,6 +17,11 @@ from conceptlrp.evaluation.label_results import (
     NamedLabel,
 )
 from conceptlrp.evaluation.label_scores import score_channels
+from conceptlrp.evaluation.label_store import label_positions, score_store_labels
+from conceptlrp.evaluation.label_store_file import (
+    load_label_scores,
+    save_label_scores,
+)
 from conceptlrp.evaluation.label_store_results import ChannelCause, ScoredLabels
 from conceptlrp.evaluation.masks import (
     relevance_iou,
@@ -60,8 +65,10 @@ __all__ = [
     "evaluate_composites",
     "exchanged_games",
     "held_out_games",
+    "label_positions",
     "load_effects",
     "load_evaluation",
+    "load_label_scores",
     "permutation_p",
     "phase_matched",
     "planted_scores",
@@ -69,7 +76,9 @@ __all__ = [
     "relevance_share",
     "save_effects",
     "save_evaluation",
+    "save_label_scores",
     "score_channels",
+    "score_store_labels",
     "stratified_auroc",
     "stratified_correlation",
     "within_board_auroc",

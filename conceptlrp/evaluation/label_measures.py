@@ -17,7 +17,7 @@ from conceptlrp.evaluation.label_columns import (
     testable_labels,
 )
 from conceptlrp.evaluation.label_results import LabelCriteria
-from conceptlrp.evaluation.null import null_effects
+from conceptlrp.evaluation.null import Null, null_moments
 from conceptlrp.evaluation.ranks import (
     Floats,
     LabelMatrix,
@@ -107,54 +107,97 @@ def score_measure(
     columns: Columns,
     halves: tuple[Half, Half],
     asked: LabelCriteria,
-) -> MeasureScore:
-    """Score one measure of the trained network.
+    *,
+    scored: int = 1,
+) -> list[MeasureScore]:
+    """Score one measure of networks, each held against the others but the first.
 
     Parameters
     ----------
     tables : list of arrays
-        Of that network, then of those with random weights.
+        Of the trained network, then of those with random weights.
     columns : Columns
         Labels of all positions.
     halves : pair of Half
         The positions to find labels on, and those held out.
     asked : LabelCriteria
         Size of the null distribution, and what makes a label testable.
+    scored : int
+        How many of the networks, from the first on.
+
+    Returns
+    -------
+    list of MeasureScore
+        One a network that is scored.
     """
     good = np.all(
         [testable_labels(h.columns, h.matrix, asked.games) for h in halves], 0
     )
-    ranks = halves[0].ranks(tables[0])
-    effect = np.where(good, effects(ranks, halves[0].matrix), np.nan)
-    exchanges = halves[0].exchanges(asked.permutations, asked.seed + 1)
-    null = null_effects(ranks, halves[0].matrix, halves[0].columns.games, exchanges)
-    held_out = effects(halves[1].ranks(tables[0]), halves[1].matrix)
-    random = [largest_effects(tables[1:], half) for half in halves]
-    return MeasureScore(
-        table=tables[0],
-        confirming=halves[1],
-        effect=effect,
-        held_out=np.where(good, held_out, np.nan),
-        p=permutation_p(effect, null.mean, null.deviation, null.freedom),
-        correlation=correlations(ranks, halves[0].columns),
-        random=np.where(good, np.max(random, axis=0), np.nan),
-        nested=nested_labels(columns),
-    )
+    numbers, nested = number_matrix(halves[0].columns), nested_labels(columns)
+    ranks: list[NDArray[np.float32]] = []
+    found, correlation, sizes = [], [], []
+    for place, table in enumerate(tables):
+        finding = halves[0].ranks(table)
+        both = [
+            effects(finding, halves[0].matrix),
+            effects(halves[1].ranks(table), halves[1].matrix),
+        ]
+        sizes.append(np.max([_largest(each) for each in both], axis=0))
+        if place < scored:
+            ranks.append(finding)
+            found.append([np.where(good, each, np.nan) for each in both])
+            correlation.append(effects(finding, numbers))
+    nulls = _nulls(ranks, halves[0], good, asked)
+    return [
+        MeasureScore(
+            table=tables[i],
+            confirming=halves[1],
+            effect=found[i][0],
+            held_out=found[i][1],
+            p=_p(found[i][0], nulls[i], good),
+            correlation=correlation[i],
+            random=np.where(good, _others(sizes, i), np.nan),
+            nested=nested,
+        )
+        for i in range(len(ranks))
+    ]
 
 
-def correlations(ranks: NDArray[np.float32], columns: Columns) -> Floats:
-    """Return correlations of ranks with labels, flags being numbers, (C, K)."""
+def number_matrix(columns: Columns) -> LabelMatrix:
+    """Return labels made ready for correlations of ranks, flags being numbers."""
     numbers = [
         column.astype(np.int8) if column.dtype == np.bool_ else column
         for column in columns.columns
     ]
-    return effects(ranks, label_matrix(numbers, columns.strata))
+    return label_matrix(numbers, columns.strata)
 
 
-def largest_effects(tables: list[NDArray[Any]], half: Half) -> Floats:
-    """Return the largest size of each label's effect in some networks, at least 0."""
-    largest = np.zeros(len(half.matrix.bottom))
-    for table in tables:
-        sizes = np.abs(effects(half.ranks(table), half.matrix))
-        largest = np.fmax(largest, sizes.max(axis=0, initial=0))
+def _largest(found: Floats) -> Floats:
+    """Return the largest size of each label's effect, at least 0."""
+    largest: Floats = np.nanmax(np.abs(found), axis=0, initial=0)
     return largest
+
+
+def _others(sizes: list[Floats], scored: int) -> Floats:
+    """Return the largest sizes in the random networks but the one that is scored."""
+    others = [size for i, size in enumerate(sizes) if i not in (0, scored)]
+    largest: Floats = np.max([np.zeros_like(sizes[0]), *others], axis=0)
+    return largest
+
+
+def _nulls(
+    ranks: list[NDArray[np.float32]],
+    half: Half,
+    good: NDArray[np.bool_],
+    asked: LabelCriteria,
+) -> list[Null]:
+    """Return null distributions of the labels that can be tested."""
+    exchanges = half.exchanges(asked.permutations, asked.seed + 1)
+    return null_moments(ranks, half.matrix.take(good), half.columns.games, exchanges)
+
+
+def _p(effect: Floats, null: Null, good: NDArray[np.bool_]) -> Floats:
+    p = np.full(effect.shape, np.nan)
+    tested = effect[:, good]
+    p[:, good] = permutation_p(tested, null.mean, null.deviation, null.freedom)
+    return p

@@ -19,20 +19,21 @@ from conceptlrp.evaluation.label_results import (
     LabelCriteria,
     NamedLabel,
 )
+from conceptlrp.evaluation.linear_bootstrap import linear_replicates
 from conceptlrp.evaluation.masks import (
     relevance_iou,
     relevance_share,
     within_board_auroc,
 )
 from conceptlrp.evaluation.ranks import Floats
-from conceptlrp.evaluation.resampling import bootstrap_effects, interval
+from conceptlrp.evaluation.resampling import interval
 from conceptlrp.labels import Labels
 
 
 def name_channels(
     scored: Mapping[str, MeasureScore],
     q: Mapping[str, Floats],
-    labels: Labels,
+    labels: Mapping[str, Labels],
     asked: LabelCriteria,
 ) -> tuple[ChannelLabels, ...]:
     """Give every channel the labels that fulfil the criteria, and a name.
@@ -43,13 +44,13 @@ def name_channels(
         What each measure says.
     q : mapping of str to float64 of shape (C, K)
         Corrected p-values.
-    labels : Labels
-        The labels.
+    labels : mapping of str to Labels
+        Labels of the positions that each measure is of.
     asked : LabelCriteria
         What a label must fulfil.
     """
     namings = {
-        measure: _Naming(measure, score, q[measure], labels, asked)
+        measure: _Naming(measure, score, q[measure], labels[measure], asked)
         for measure, score in scored.items()
     }
     channels = range(len(next(iter(q.values()))))
@@ -147,7 +148,7 @@ class _Naming:
         self, channel: int, chosen: NDArray[np.intp]
     ) -> tuple[Floats, Floats]:
         half, asked = self.score.confirming, self.asked
-        replicates = bootstrap_effects(
+        replicates = linear_replicates(
             flat_table(self._held_out(channel))[:, 0],
             [half.columns.columns[k] for k in chosen],
             half.columns.strata,

@@ -26,7 +26,11 @@ from conceptlrp.evaluation.label_columns import (
     position_columns,
     square_columns,
 )
-from conceptlrp.evaluation.label_measures import make_halves, score_measure
+from conceptlrp.evaluation.label_measures import (
+    MeasureScore,
+    make_halves,
+    score_measure,
+)
 from conceptlrp.evaluation.label_names import name_channels
 from conceptlrp.evaluation.label_results import LabelCriteria, LabelScores
 from conceptlrp.evaluation.ranks import Floats, codes
@@ -100,17 +104,79 @@ def score_channels(
     >>> score_channels(tables, [], labels, positions.game, sixths).names
     ('own corners',)
     """
+    _check_tables([trained, *random], labels)
+    return score_networks(
+        [trained, *random],
+        labels,
+        games,
+        phases,
+        within=within,
+        criteria=criteria,
+        scored=1,
+    )[0]
+
+
+def score_networks(
+    networks: Sequence[Tables],
+    labels: Labels,
+    games: ArrayLike,
+    phases: ArrayLike,
+    *,
+    mapped: NDArray[np.intp] | None = None,
+    within: ArrayLike | None = None,
+    criteria: LabelCriteria | None = None,
+    scored: int | None = None,
+) -> list[LabelScores]:
+    """Score networks by the same rules, each held against the random ones.
+
+    Parameters
+    ----------
+    networks : sequence of mapping of str to array
+        The trained network, then those with random weights; as for `score_channels`.
+    labels, games, phases, criteria
+        As for `score_channels`.
+    mapped : int array of shape (M,), optional
+        Which of the N positions maps are of; all of them by default.
+    within : array of shape (M, n, n), optional
+        As for `score_channels`.
+    scored : int, optional
+        How many of the networks are scored, from the first on; all by default.
+
+    Returns
+    -------
+    list of LabelScores
+        A network with random weights is held against the others of its kind.
+    """
     asked = criteria or LabelCriteria()
-    networks = _checked(trained, random, labels)
+    number = len(networks) if scored is None else scored
     game = _numbered("games", games, len(labels))
     phase = _numbered("phases", phases, len(labels))
     held_out = held_out_games(game, share=asked.held_out, seed=asked.seed)
-    scored = {}
+    by_measure: dict[str, list[MeasureScore]] = {}
+    taken: dict[str, Labels] = {}
     for measure, table in networks[0].items():
-        columns = _columns(table, labels, phase, game, within)
-        halves = make_halves(columns, held_out, asked)
-        tables = [network[measure] for network in networks]
-        scored[measure] = score_measure(tables, columns, halves, asked)
+        rows = slice(None) if mapped is None or np.ndim(table) == 2 else mapped
+        taken[measure] = labels.take(rows)
+        columns = _columns(
+            np.asarray(table), taken[measure], phase[rows], game[rows], within
+        )
+        halves = make_halves(columns, held_out[rows], asked)
+        tables = [np.asarray(network[measure]) for network in networks]
+        by_measure[measure] = score_measure(
+            tables, columns, halves, asked, scored=number
+        )
+    return [
+        _scores({m: each[i] for m, each in by_measure.items()}, taken, labels, asked)
+        for i in range(number)
+    ]
+
+
+def _scores(
+    scored: Mapping[str, MeasureScore],
+    taken: Mapping[str, Labels],
+    labels: Labels,
+    asked: LabelCriteria,
+) -> LabelScores:
     q = benjamini_hochberg(np.stack([each.p for each in scored.values()]))
     corrected = dict(zip(scored, q, strict=True))
 
@@ -124,33 +190,28 @@ def score_channels(
         p=arrays("p"),
         q=corrected,
         random=arrays("random"),
-        channels=name_channels(scored, corrected, labels, asked),
+        channels=name_channels(scored, corrected, taken, asked),
         criteria=asked,
     )
 
 
-def _checked(
-    trained: Tables, random: Sequence[Tables], labels: Labels
-) -> list[dict[str, NDArray[Any]]]:
-    """Return the tables as arrays, or say what is wrong with them."""
-    tables = [
-        {m: np.asarray(t) for m, t in each.items()} for each in (trained, *random)
-    ]
-    if not tables[0] or not labels.names:
-        what = "label" if tables[0] else "measure"
+def _check_tables(networks: Sequence[Tables], labels: Labels) -> None:
+    """Say what is wrong with the tables, if anything."""
+    if not networks[0] or not labels.names:
+        what = "label" if networks[0] else "measure"
         message = f"no {what} given, expected at least one"
         raise ValueError(message)
-    for network in tables:
-        if set(network) != set(tables[0]):
-            message = f"a random network has {sorted(network)}, not {sorted(tables[0])}"
+    for network in networks:
+        if set(network) != set(networks[0]):
+            measures = sorted(networks[0])
+            message = f"a random network has {sorted(network)}, not {measures}"
             raise ValueError(message)
         for measure, table in network.items():
-            _check_table(measure, table, len(labels))
-    channels = {measure: table.shape[1] for measure, table in tables[0].items()}
+            _check_table(measure, np.asarray(table), len(labels))
+    channels = {m: np.shape(table)[1] for m, table in networks[0].items()}
     if len(set(channels.values())) > 1:
         message = f"measures are of different numbers of channels: {channels}"
         raise ValueError(message)
-    return tables
 
 
 def _columns(

@@ -9,7 +9,11 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from conceptlrp.evaluation.causality import CausalCheck
-from conceptlrp.evaluation.label_results import ChannelLabels, LabelScores
+from conceptlrp.evaluation.label_results import (
+    ChannelLabels,
+    LabelScores,
+    NamedLabel,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,8 +98,9 @@ class ScoredLabels:
             raise ValueError(message)
         channels = self.layers[layer].channels
         if not 0 <= channel < len(channels):
-            message = f"layer '{layer}' has channels 0 to {len(channels) - 1}"
-            raise ValueError(f"{message}, not {channel}")
+            last = len(channels) - 1
+            message = f"layer '{layer}' has channels 0 to {last}, not {channel}"
+            raise ValueError(message)
         return channels[channel]
 
     def cause(self, layer: str, channel: int) -> ChannelCause | None:
@@ -134,20 +139,19 @@ class ScoredLabels:
         Returns
         -------
         DataFrame
-            That of `LabelScores.frame` with the layer before, and behind each
-            channel's best label the ratio of its causal check and whether it passed.
+            That of `LabelScores.frame` with the layer before, and for each channel's
+            best label the ratio of its causal check and whether it passed.
         """
         import pandas as pd
 
-        frames = []
-        for layer, scores in self.layers.items():
-            frame = scores.frame()
-            causes = [self._cause_of(layer, *row) for row in frame[_KEY].to_numpy()]
-            frame.insert(0, "layer", layer)
-            frame["causal_ratio"] = [c and c.check.ratio for c in causes]
-            frame["causal"] = [c and c.check.passed for c in causes]
-            frames.append(frame)
-        return pd.concat(frames, ignore_index=True)
+        rows = [
+            {"layer": layer, "name": channel.name, **self._row(layer, channel, label)}
+            for layer, scores in self.layers.items()
+            for channel in scores.channels
+            for label in channel.labels
+        ]
+        known = (*NamedLabel.__dataclass_fields__, "causal_ratio", "causal")
+        return pd.DataFrame(rows, columns=["layer", "channel", "name", *known])
 
     def to_dict(self) -> dict[str, Any]:
         """Return labels and causes of all channels, ready for JSON.
@@ -158,17 +162,18 @@ class ScoredLabels:
             Without the scores of labels that no channel was given; what is not
             finite is None.
         """
-        return finite(
+        found: dict[str, Any] = finite(
             {
                 "target": self.target,
                 "positions": self.positions,
                 "maps": self.maps,
                 "random_networks": self.random_networks,
                 "seed": self.seed,
-                "controls": list(self.controls),
+                "controls": self.controls,
                 "layers": {layer: self._layer_dict(layer) for layer in self.layers},
             }
         )
+        return found
 
     def _layer_dict(self, layer: str) -> dict[str, Any]:
         scores, causes = self.layers[layer], self.causes.get(layer, {})
@@ -182,12 +187,14 @@ class ScoredLabels:
             "causes": {str(channel): asdict(c) for channel, c in causes.items()},
         }
 
-    def _cause_of(self, layer: str, channel: int, label: str) -> ChannelCause | None:
-        found = self.cause(layer, channel)
-        return found if found is not None and found.label == label else None
-
-
-_KEY = ["channel", "label"]
+    def _row(
+        self, layer: str, channel: ChannelLabels, label: NamedLabel
+    ) -> dict[str, Any]:
+        row = {"channel": channel.channel, **asdict(label)}
+        cause = self.cause(layer, channel.channel)
+        if cause is not None and label is channel.labels[0]:
+            row |= {"causal_ratio": cause.check.ratio, "causal": cause.check.passed}
+        return row
 
 
 def finite(value: Any) -> Any:

@@ -3,7 +3,7 @@
 Shapes use n rows, C channels and K labels.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,11 +53,66 @@ def null_effects(
     exchanges : iterable of int arrays of shape (n,)
         Rows whose labels each row is given, within strata; two or more.
     """
-    found = [_exchanged(ranks, matrix, order) for order in exchanges]
-    mean, deviation = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
+    return null_moments([ranks], matrix, games, exchanges)[0]
+
+
+def null_moments(
+    tables: Sequence[NDArray[np.float32]],
+    matrix: LabelMatrix,
+    games: NDArray[np.intp],
+    exchanges: Iterable[NDArray[np.intp]],
+) -> list[Null]:
+    """Compute the null distributions of several networks by the same exchanges.
+
+    Parameters
+    ----------
+    tables : sequence of float32 of shape (n, C)
+        Ranks of the channels of each.
+    matrix, games, exchanges : as for `null_effects`
+        Labels, games and rows.
+
+    Returns
+    -------
+    list of Null
+        One a table.
+    """
+    bottoms = [
+        effect_bottom(ranks, matrix, np.ones_like(matrix.bottom)) for ranks in tables
+    ]
+    sums = [np.zeros_like(bottom) for bottom in bottoms]
+    squares = [np.zeros_like(bottom) for bottom in bottoms]
+    number = 0
+    for order in exchanges:
+        weights, pairs = _exchanged(matrix, order)
+        number += 1
+        for ranks, bottom, total, square in zip(
+            tables, bottoms, sums, squares, strict=True
+        ):
+            # Sums of float32 are exact enough for a null distribution.
+            found = np.nan_to_num((ranks.T @ weights) / (bottom * pairs))
+            total += found
+            square += np.square(found)
+    freedom = max(min(number, len(np.unique(games))) - 1, 1)
+    return [
+        _null(ranks, matrix, games, total / number, square / number, freedom, number)
+        for ranks, total, square in zip(tables, sums, squares, strict=True)
+    ]
+
+
+def _null(
+    ranks: NDArray[np.float32],
+    matrix: LabelMatrix,
+    games: NDArray[np.intp],
+    mean: Floats,
+    square: Floats,
+    freedom: int,
+    number: int,
+) -> Null:
+    variance = np.maximum(square - mean**2, 0) * number / max(number - 1, 1)
+    untested = matrix.bottom == 0
+    mean = np.where(untested, np.nan, mean)
     whole = game_deviation(ranks, matrix, games)
-    freedom = min(len(found), len(np.unique(games))) - 1
-    return Null(mean, np.maximum(deviation, whole), max(freedom, 1))
+    return Null(mean, np.maximum(np.sqrt(variance), whole), freedom)
 
 
 def game_deviation(
@@ -91,9 +146,9 @@ def game_deviation(
 
 
 def _exchanged(
-    ranks: NDArray[np.float32], matrix: LabelMatrix, order: NDArray[np.intp]
-) -> Floats:
-    """Return effects of labels that the rows have from others."""
+    matrix: LabelMatrix, order: NDArray[np.intp]
+) -> tuple[NDArray[np.float32], Floats]:
+    """Return weights of labels that rows have from others, and pairs compared."""
     weights = matrix.weights[order]
     pairs = matrix.bottom.copy()
     size = np.bincount(matrix.strata)
@@ -101,10 +156,7 @@ def _exchanged(
         # A game may get the labels of a longer one, so that flags change in number.
         having = np.bincount(matrix.strata, weights[:, k]) / 2
         pairs[k] = (having * (size - having)).sum()
-    # Sums of float32 are exact enough for a null distribution.
-    found = (ranks.T @ weights) / effect_bottom(ranks, matrix, pairs)
-    untested = matrix.bottom == 0
-    return np.where(untested, np.nan, np.nan_to_num(found))
+    return weights, np.where(pairs > 0, pairs, np.nan)
 
 
 def _means(

@@ -40,6 +40,13 @@ class LabelMatrix:
     numeric: NDArray[np.bool_]
     strata: NDArray[np.intp]
 
+    def take(self, labels: NDArray[np.bool_]) -> "LabelMatrix":
+        """Return some of the labels alone."""
+        chosen = self.weights[:, labels]
+        return LabelMatrix(
+            chosen, self.bottom[labels], self.numeric[labels], self.strata
+        )
+
 
 def stratified_auroc(values: ArrayLike, flags: ArrayLike, strata: ArrayLike) -> Floats:
     """Compute how often a row with a label exceeds one without it in its stratum.

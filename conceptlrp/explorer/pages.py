@@ -17,20 +17,21 @@ from jinja2 import (
 from markupsafe import Markup
 
 from conceptlrp.atlas.charts import scale_svg
+from conceptlrp.atlas.page_boards import page_board, position_marks, position_words
 from conceptlrp.atlas.position_view import (
-    FRAME,
+    explained_square,
     level_style,
     map_picture,
     output_title,
     output_view,
     policy_rows,
+    position_kit,
 )
-from conceptlrp.drawing.board_svg import board_frame, board_svg
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.explorer.board_squares import board_squares
 from conceptlrp.explorer.engine import ExplorerEngine
 from conceptlrp.explorer.state import CLICKS, DISCS, SHOWN, ExplorerState
-from conceptlrp.othello import NO_MOVE, PASS, Position
+from conceptlrp.othello import PASS, Position
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards
 from conceptlrp.report import ExplainedOutput, PositionReport
 from conceptlrp.report.wording import (
@@ -109,14 +110,13 @@ def explorer_page(engine: ExplorerEngine, state: ExplorerState) -> str:
         output,
         channel_href=lambda layer, channel: _channel_href(state, layer, channel),
         cell_href=lambda layer, channel: _channel_href(state, layer, channel),
-        legal=state.click == "set",
     )
     return _TEMPLATES.get_template("explorer.html").render(
         engine=engine,
         state=state,
         report=report,
         output=view,
-        frame=Markup(board_frame(engine.size, name=FRAME)),
+        kit=position_kit(report.position, mark=explained_square(output)),
         level_style=level_style(),
         side=_SIDES[report.position.mover],
         value=None if math.isnan(report.value) else effect(report.value),
@@ -176,10 +176,8 @@ def channel_content(
         "svg": map_picture(
             report.position,
             found.heatmap,
-            limit=limit,
-            mark=_mark(output),
-            size_px=416,
-            title=f"Relevance through channel {channel} of {layer}",
+            limit,
+            f"Conditional heatmap of channel {channel} of {layer}",
         ),
         "scale": scale_svg(limit, unit=output.unit),
         "summed": signed_amount(float(found.heatmap.sum())),
@@ -206,11 +204,6 @@ def _shown(state: ExplorerState, report: PositionReport) -> ExplainedOutput:
         "contrast": report.contrast,
     }
     return by_name[state.show] or report.move
-
-
-def _mark(output: ExplainedOutput) -> int:
-    square = output.squares[0] if output.squares else NO_MOVE
-    return NO_MOVE if square == PASS else square
 
 
 def _channel_href(state: ExplorerState, layer: str, channel: int) -> str:
@@ -290,11 +283,13 @@ def _cards(
 
 
 def _reference(board: ReferenceBoard, heatmap: Any, limit: float) -> Markup:
-    # board_svg escapes what it is given.
-    return Markup(
-        board_svg(
-            board.position, heatmap=heatmap, limit=limit, legal=False, frame=FRAME
-        )
+    position = board.position
+    return page_board(
+        position.size,
+        position_words(position),
+        position_marks(position),
+        heatmap=heatmap,
+        limit=limit,
     )
 
 

@@ -37,7 +37,8 @@ def save_graph(
     Parameters
     ----------
     graph : MeanConceptGraph
-        Of the targets and layers of the store, averaged over positions of it.
+        Of the targets and at least the layers of the store, averaged over positions
+        of it. Layers between those of the store join them.
     store : Store
         The store.
     overwrite : bool
@@ -53,8 +54,8 @@ def save_graph(
     OutputExistsError
         When there is a graph and it must not be replaced.
     StoreError
-        When the graph has other targets or layers than the store, or cannot be
-        written.
+        When the graph has other targets than the store or lacks a layer, or cannot
+        be written.
     """
     path = store.path / GRAPH
     _check(path, graph, store)
@@ -133,30 +134,29 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _check(path: Path, graph: MeanConceptGraph, store: Store) -> None:
-    """Refuse a graph of other targets or layers than those of a store."""
-    for what in ("targets", "layers"):
-        found, expected = getattr(graph, what), getattr(store, what)
-        if found != expected:
-            msg = (
-                f"{path}: the graph has {what} {', '.join(found)}, the store has "
-                f"{', '.join(expected)}; run '{_REMEDY}'"
-            )
-            raise StoreError(msg)
-    sizes = {layer: store.channels(layer) for layer in store.layers}
+    """Refuse a graph of other targets, layers or channels than those of a store."""
+    missing = [layer for layer in store.layers if layer not in graph.layers]
+    if graph.targets != store.targets or missing:
+        msg = (
+            f"{path}: the graph has targets {', '.join(graph.targets)} and layers "
+            f"{', '.join(graph.layers)}, the store has {', '.join(store.targets)} and "
+            f"{', '.join(store.layers)}; run '{_REMEDY}'"
+        )
+        raise StoreError(msg)
+    sizes = {layer: graph.nodes[layer].signed.shape[-1] for layer in graph.layers}
+    sizes |= {layer: store.channels(layer) for layer in store.layers}
     shapes: dict[Any, tuple[int, ...]] = {layer: (c,) for layer, c in sizes.items()}
     shapes |= {pair: (sizes[pair[0]], sizes[pair[1]]) for pair in graph.edges}
     flows: dict[Any, Flow] = {**graph.nodes, **graph.edges}
     for name, shape in shapes.items():
-        _check_shape(path, name, flows.get(name), (len(store.targets), *shape))
+        _check_shape(path, name, flows[name], (len(store.targets), *shape))
 
 
-def _check_shape(
-    path: Path, name: Any, flow: Flow | None, expected: tuple[int, ...]
-) -> None:
-    found = {array.shape for array in (flow.signed, flow.absolute)} if flow else set()
-    if found != {expected}:
-        msg = (
-            f"{path}: relevance of {name} has shape {found or 'none'}, expected "
-            f"{expected}; run '{_REMEDY}'"
-        )
-        raise StoreError(msg)
+def _check_shape(path: Path, name: Any, flow: Flow, expected: tuple[int, ...]) -> None:
+    for array in (flow.signed, flow.absolute):
+        if array.shape != expected:
+            msg = (
+                f"{path}: relevance of {name} has shape {array.shape}, expected "
+                f"{expected}; run '{_REMEDY}'"
+            )
+            raise StoreError(msg)

@@ -198,6 +198,7 @@ def _labels(sources: LayerSources, channel: int) -> dict[str, Any]:
         nothing = dict.fromkeys(("labels", "cause", "random_labelled"))
         return {**nothing, "name": UNNAMED, "runners_up": ()}
     found = labels.channel(layer, channel)
+    random = labels.random_labelled.get(layer, np.nan)
     return {
         "name": found.name,
         "labels": found,
@@ -205,7 +206,8 @@ def _labels(sources: LayerSources, channel: int) -> dict[str, Any]:
         "runners_up": runners_up(
             labels.layers[layer], channel, controls=labels.controls
         ),
-        "random_labelled": labels.random_labelled.get(layer),
+        # Not known with fewer than two networks with random weights.
+        "random_labelled": float(random) if np.isfinite(random) else None,
     }
 
 

@@ -47,7 +47,7 @@ def runners_up(
     found = scores.channels[channel]
     left_out = {*controls, found.name}
     chosen = {
-        label.label: _held(found, label, scores.criteria)
+        label.label: _held(found, label)
         for label in found.labels
         if label.label not in left_out
     }
@@ -71,7 +71,7 @@ def _by_size(scores: LabelScores, channel: int) -> list[tuple[float, str, int]]:
     return sorted(tested, key=lambda each: -each[0])
 
 
-def _held(found: ChannelLabels, label: NamedLabel, criteria: LabelCriteria) -> RunnerUp:
+def _held(found: ChannelLabels, label: NamedLabel) -> RunnerUp:
     """Say why a label that fulfils every criterion is not the name."""
     if found.name != UNNAMED:
         reason = f"holds too, but '{found.name}' describes the channel better"
@@ -79,7 +79,7 @@ def _held(found: ChannelLabels, label: NamedLabel, criteria: LabelCriteria) -> R
         rivals = ", ".join(f"'{name}'" for name in found.rivals)
         reason = f"holds, but is not clearly ahead of {rivals}"
     else:
-        reason = f"holds, but leads no other label by {compact(criteria.lead)}"
+        reason = f"holds, but '{found.labels[0].label}' comes before it"
     return RunnerUp(
         label=label.label,
         measure=label.measure,

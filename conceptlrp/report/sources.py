@@ -16,6 +16,7 @@ from conceptlrp.evaluation import (
     ScoredLabels,
     load_effects,
     load_evaluation,
+    load_label_scores,
 )
 from conceptlrp.lrp import load_graph
 from conceptlrp.report.layer_statistics import LayerStatistics, layer_statistics
@@ -137,7 +138,7 @@ def read_sources(
         references=references,
         maps=mean_maps(store, layer, references["share-top"], target=name),
         clustering=_clustering(store, layer, name),
-        labels=None,
+        labels=load_label_scores(store, target=name),
         effects=load_effects(store, target=name),
         wiring=_wiring(store, layer, name),
         verdict=_verdict(store),

@@ -147,11 +147,10 @@ def _ablation_lines(report: ChannelReport) -> Iterator[str]:
     found = report.effects
     if found is None:
         return
-    way = "falls" if found.fall >= 0 else "rises"
-    low, high = sorted((abs(found.fall_low), abs(found.fall_high)))
-    interval = f"[{compact(found.fall_low)}, {compact(found.fall_high)}]"
-    if found.fall_low * found.fall_high > 0:
-        interval = f"[{compact(low)}, {compact(high)}]"
+    way, ends = "falls", (found.fall_low, found.fall_high)
+    if found.fall < 0:
+        way, ends = "rises", (-found.fall_high, -found.fall_low)
+    interval = f"[{compact(ends[0])}, {compact(ends[1])}]"
     yield (
         f"Replaced by its {found.ablation} on {plural(found.positions, 'position')}, "
         f"the output {way} by {compact(abs(found.fall))} {interval} on average "
@@ -159,9 +158,9 @@ def _ablation_lines(report: ChannelReport) -> Iterator[str]:
         f"[{compact(found.size_low)}, {compact(found.size_high)}] in magnitude, rank "
         f"{found.rank} of {report.channels}."
     )
-    verdict = "more than" if found.beats_control else "not clearly more than"
+    verdict = "more" if found.beats_control else "not clearly more"
     yield (
-        f"That is {verdict} a change as large of other channels of the layer "
+        f"That is {verdict} than a change as large in other channels of the layer does "
         f"({compact(found.control)} [{compact(found.control_low)}, "
         f"{compact(found.control_high)}]). Another move becomes the best on "
         f"{percent(found.moves_changed)} of the positions."
@@ -196,13 +195,15 @@ def _alike_lines(report: ChannelReport) -> Iterator[str]:
 
 
 def _cluster_lines(report: ChannelReport) -> Iterator[str]:
-    for each in report.clusters:
-        amount = "more" if each.effect > 0 else "less"
-        yield (
-            f"Marker {each.place} of cluster {each.cluster} "
-            f"({plural(each.positions, 'position')}), which has {amount} of it "
-            f"(effect size {effect(each.effect)})."
-        )
+    for amount, sign in (("more", 1), ("less", -1)):
+        marked = [each for each in report.clusters if sign * each.effect > 0]
+        named = [
+            f"{each.cluster} ({plural(each.positions, 'position')}, effect size "
+            f"{effect(each.effect)})"
+            for each in marked
+        ]
+        if named:
+            yield f"It marks clusters that have {amount} of it: {', '.join(named)}."
 
 
 def _note_lines(report: ChannelReport) -> Iterator[str]:

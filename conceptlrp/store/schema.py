@@ -10,6 +10,7 @@
       labels.h5            columns that were added to the positions
       clusters-<layer>.h5  a clustering of the positions
       effects-<target>.h5  what ablating each channel does to a target
+      label-scores-<target>.h5  labels of channels, with their scores
       concept-graph.h5     mean relevance between channels of adjacent layers
       evaluation.json      how good composites are on this network
 
@@ -84,6 +85,14 @@ when positions are appended.
 `references.h5` holds for every target index t and kind (see `REFERENCE_KINDS`)
 ``<t>/<kind>/<layer>/`` rows (C, k) int64 with -1 where there are fewer than k,
 scores (C, k) float32 and maps (C, k, 8, 8) float32.
+
+Files that are added to a complete store stay when it is repaired and go when
+positions are appended. `effects-<target>.h5` and `concept-graph.h5` hold groups 0, 1
+... whose attributes say which layer or layers they are about; network and corpus that
+they were made from are attributes of the root. Effects are float64 arrays (C,) and,
+for the policy, (C, n, n), see `conceptlrp.evaluation.LayerEffects`. A graph has
+"signed" and "absolute" means in float32, (T, C) for a "layer" and (T, C, D) for an
+"upper" and a "lower" one.
 """
 
 import re
@@ -117,7 +126,7 @@ LABEL_TABLE = "conceptlrp-labels"
 
 #: Names of the files of a store but for manifest and lock.
 OWN_FILE = re.compile(
-    r"(shard|maps)-\d{5,}\.(h5|json)|corpus-\d+\.h5|(clusters|effects)-.+\.h5"
+    r"(shard|maps)-\d{5,}\.(h5|json)|corpus-\d+\.h5|(clusters|effects|label-scores)-.+\.h5"
     r"|(references|statistics|index|labels|concept-graph)\.h5|evaluation\.json"
 )
 #: Those that a run writes and finishing it writes again; others were added later.

@@ -1,38 +1,45 @@
 """The verb evaluate."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from conceptlrp.evaluation import evaluate_composites
+from conceptlrp.evaluation import evaluate_composites, load_evaluation
 from conceptlrp.networks import load_network
-from conceptlrp.store import open_store
+from conceptlrp.store import check_store, open_store, save_derived
 from tests.command_line import Result, assert_one_line, run
 
 OPTIONS = ("--positions", 4, "--cascade", 1, "--seed", 3)
 
 
-def evaluate(folder: Path, out: Path, *options: object) -> Result:
+@pytest.fixture
+def store(folder: Path, tmp_path: Path) -> Path:
+    shutil.copytree(folder / "run.crp", tmp_path / "run.crp")
+    return tmp_path / "run.crp"
+
+
+def evaluate(folder: Path, store: Path, *options: object) -> Result:
     network = ("--network", folder / "net.safetensors")
-    return run("evaluate", folder / "run.crp", *network, "--out", out, *options)
+    return run("evaluate", store, *network, *options)
 
 
 @pytest.mark.slow
 def test_a_store_is_evaluated_into_json_and_tables(
-    folder: Path, tmp_path: Path
+    folder: Path, store: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "judged"
 
-    result = evaluate(folder, out, "--composite", "epsilon", *OPTIONS)
+    result = evaluate(folder, store, "--out", out, "--composite", "epsilon", *OPTIONS)
 
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith("recommended: epsilon (")
     assert result.out.endswith(f"{out}: 4 positions, 1 composites\n")
     expected = evaluate_composites(
         load_network(folder / "net.safetensors"),
-        open_store(folder / "run.crp").positions,
+        open_store(store).positions,
         composites=["epsilon"],
         n_positions=4,
         n_cascade=1,
@@ -42,6 +49,7 @@ def test_a_store_is_evaluated_into_json_and_tables(
     content = json.loads((out / "evaluation.json").read_text())
     assert content == json.loads(json.dumps(expected.to_dict()))
     assert sorted(path.stem for path in out.glob("*.csv")) == sorted(expected.tables())
+    assert load_evaluation(open_store(store)) == content
     read = pd.read_csv(out / "measurements.csv", keep_default_na=False)
     assert len(read) == len(expected.findings.measurements)
 
@@ -57,19 +65,51 @@ def test_a_store_is_evaluated_into_json_and_tables(
 )
 def test_a_wrong_call_is_one_line_and_writes_nothing(
     folder: Path,
+    store: Path,
     tmp_path: Path,
     options: tuple[object, ...],
     code: int,
     message: str,
 ) -> None:
-    result = evaluate(folder, tmp_path / "judged", *options)
+    before = sorted(store.iterdir())
+
+    result = evaluate(folder, store, "--out", tmp_path / "judged", *options)
 
     assert_one_line(result, code, message)
     assert not (tmp_path / "judged").exists()
+    assert sorted(store.iterdir()) == before
 
 
-def test_what_stands_at_the_output_is_kept(folder: Path, tmp_path: Path) -> None:
-    result = evaluate(folder, tmp_path)
+def test_what_stands_at_the_output_is_kept(
+    folder: Path, store: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "judged"
+    out.mkdir()
+
+    result = evaluate(folder, store, "--out", out)
 
     assert_one_line(result, 1, "already exists; choose another name")
-    assert list(tmp_path.iterdir()) == []
+    assert list(out.iterdir()) == []
+    assert not (store / "evaluation.json").exists()
+
+
+def test_an_evaluation_that_the_store_has_is_kept(folder: Path, store: Path) -> None:
+    save_derived(store, "evaluation.json", b"{}")
+
+    result = evaluate(folder, store)
+
+    assert_one_line(result, 1, "evaluation.json: exists already; pass --overwrite")
+    assert (store / "evaluation.json").read_bytes() == b"{}"
+
+
+def test_the_store_keeps_an_evaluation_without_a_folder(
+    folder: Path, store: Path
+) -> None:
+    result = evaluate(folder, store, "--composite", "epsilon", *OPTIONS)
+
+    assert (result.code, result.err) == (0, "")
+    assert result.out.endswith("evaluation.json: 4 positions, 1 composites\n")
+    found = load_evaluation(open_store(store))
+    assert found is not None
+    assert found["composites"] == ["epsilon"]
+    assert check_store(store).is_good

@@ -1,0 +1,305 @@
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from conceptlrp.atlas import build_atlas
+from conceptlrp.atlas.board_cards import BoardShelf
+from conceptlrp.atlas.concept_pages import write_concept_page
+from conceptlrp.atlas.site import Site, concept_data, concept_page
+from conceptlrp.evaluation import ChannelLabels
+from conceptlrp.report import channel_report
+from tests.atlas.conftest import DEAD, KEPT
+from tests.atlas.full_report import HOSTILE, full_report, named_label
+from tests.atlas.pages_read import Page
+
+LAYER = "conv1"
+#: Where each element of the merged table of concept pages is found.
+ELEMENTS = {
+    "boards": ("relevant", "opposed", "active", "quantiles", "random"),
+    "sections": ("labels", "effect", "statistics", "wiring", "alike", "limits", "cite"),
+}
+
+
+def make_site(folder, store, **changes) -> Site:
+    known = {
+        "folder": folder,
+        "store": store,
+        "target": "played",
+        "title": "Atlas",
+        "k": 4,
+        "clusterings": {},
+        "notes": {},
+    }
+    return Site(**(known | changes))
+
+
+def written(folder, store, report, **options):
+    """Write the page of a report, and read it and its data."""
+    site = make_site(folder, store)
+    shelf = BoardShelf(store, target=site.target)
+    write_concept_page(site, report, shelf, names=options.get("names", {}))
+    place = report.layer, report.channel
+    data = json.loads((folder / concept_data(*place)).read_text())
+    return Page(folder / concept_page(*place)), data
+
+
+@pytest.fixture(scope="module")
+def bare_report(store_without_maps):
+    return channel_report(store_without_maps, layer=LAYER, channel=1, k=4)
+
+
+@pytest.fixture(scope="module")
+def report(store):
+    return full_report(channel_report(store, layer=LAYER, channel=1, k=4))
+
+
+@pytest.fixture(scope="module")
+def page(store, report, tmp_path_factory):
+    return written(tmp_path_factory.mktemp("full"), store, report)[0]
+
+
+@pytest.fixture(scope="module")
+def bare(store_without_maps, bare_report, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bare")
+    return written(folder, store_without_maps, bare_report)[0]
+
+
+def test_a_page_has_every_strip_and_every_section(page, bare):
+    for each in (page, bare):
+        for name in (*ELEMENTS["boards"], *ELEMENTS["sections"]):
+            assert name in each.ids
+
+
+def test_the_name_stands_first_and_then_a_sentence_on_the_channel(page):
+    level, heading = page.headings[0]
+
+    assert (level, heading.strip()) == (1, "Corner lead")
+    assert "Its relevance is higher where 'corner lead' holds" in page.words
+    assert "It carries" in page.words
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "AUROC 0.91",  # score
+        "+0.82 [+0.78, +0.86]",  # interval
+        "random networks reach 0.31",  # level of random networks
+        "0.0125",  # corrected p-value
+        "66% of its relevance lies on the label's squares",
+        "a ratio of 4 [3.25, 4.75]",  # causal check
+        "Causal check passed",
+        "its effect +0.44 is below 0.5",  # why a runner-up failed
+        "gets a label on 2.5% of the channels",  # control
+    ],
+)
+def test_labels_come_with_their_evidence_and_controls(page, said):
+    assert said in page.words
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "+0.215 [+0.2, +0.23]",  # fall of the output
+        "0.415 [0.4, 0.43]",  # size of its change
+        "0.105 [0.1, 0.11]",  # control
+        "−0.025 [−0.03, −0.02]",  # value
+        "7.0% of the positions",  # moves
+        "replaced by its mean on 400 positions",
+        "More than a change of the same size elsewhere in the layer",
+        "raises the logit of h8 2",
+        "lowers the logit of b1 0.952",
+    ],
+)
+def test_effects_come_with_intervals_and_a_control(page, said):
+    assert said in page.words
+
+
+def test_edges_link_to_channels_but_not_to_targets(page):
+    assert "../../concepts/conv1/c0003.html" in page.links
+    assert any(link.endswith("c0001.html") and "trunk" in link for link in page.links)
+    assert not any("target" in link for link in page.links)
+    assert "38%" in page.words
+
+
+def test_a_note_stands_with_its_author_and_evidence(page):
+    assert f"Corners {HOSTILE}" in page.words
+    assert f"Evidence: {HOSTILE}. Ada {HOSTILE}, 2026-03-01" in page.words
+
+
+def test_every_strip_says_how_many_boards_it_has(page):
+    titles = [text for level, text in page.headings if level == 3]
+
+    assert titles[:5] == [
+        "Most relevant ",
+        "Most opposed ",
+        "Most active ",
+        "From most to least ",
+        "At random ",
+    ]
+    assert page.words.count("n = 4") == 4
+    assert page.words.count("n = 10") == 1
+
+
+def test_boards_tell_game_move_policy_and_value_and_can_be_copied(store, report, page):
+    board = report.strips["relevant"].boards[0]
+
+    for text in (board.transcript, board.position.obf()):
+        assert text in page.text
+    assert board.description in page.text
+    assert f"policy {round(100 * board.policy[board.played])}%" in page.words
+    assert "value +0.00" in page.words
+
+
+def test_the_heatmaps_of_all_strips_share_one_scale_that_is_printed(page):
+    scales = [v for t, v in page.tags if t == "svg" and v.get("class") == "scale"]
+
+    assert len(scales) == 1
+    assert re.search(r"from −[\d.]+ to \+[\d.]+ logits", scales[0]["aria-label"])
+
+
+def test_the_page_of_a_bare_store_says_what_is_missing_and_what_adds_it(
+    bare, bare_report
+):
+    for sentence in (
+        "No labels were tried; what adds them",
+        "The channel was not ablated; what adds this",
+        "no concept graph with this channel in it; what adds it",
+        "The positions were not clustered by this layer; what adds this",
+        "The store has no heatmaps, so the boards are plain; what adds them",
+    ):
+        assert sentence in bare.words
+    assert len(bare_report.missing) == 6
+    for sentence in bare_report.missing:
+        assert sentence in bare.words
+
+
+def test_the_page_of_a_full_store_misses_nothing(page):
+    assert "what adds" not in page.words
+    assert "Not in the store" not in page.words
+
+
+def test_a_channel_without_label_is_unnamed_and_that_is_a_result(
+    store, report, tmp_path
+):
+    labels = ChannelLabels(1, "unnamed", (), ())
+
+    page, _ = written(
+        tmp_path, store, replace(report, name="unnamed", labels=labels, cause=None)
+    )
+
+    assert page.headings[0][1].strip() == "Unnamed"
+    assert "No label describes it. The nearest is 'edge lead'" in page.words
+    assert "That is a result" in page.words
+    assert "Nearest labels, and why they failed" in page.words
+
+
+def test_a_channel_whose_labels_are_tied_says_so(store, report, tmp_path):
+    labels = (named_label("edge lead"), named_label("corner lead"))
+    found = ChannelLabels(1, "unnamed", labels, ("corner lead",))
+
+    page, _ = written(tmp_path, store, replace(report, name="unnamed", labels=found))
+
+    assert "2 labels hold, 'edge lead', 'corner lead' first" in page.words
+
+
+def test_a_dead_channel_has_a_page_that_says_so(store, tmp_path):
+    dead = channel_report(store, layer=LAYER, channel=DEAD, k=4)
+
+    page, data = written(tmp_path, store, dead)
+
+    assert page.headings[0][1].strip() == "Dead channel"
+    assert "Its activation is zero at all" in page.words
+    assert "None: it is active nowhere." in page.words
+    assert data["statistics"]["dead"] is True
+
+
+def test_names_of_linked_channels_stand_beside_the_links(store, report, tmp_path):
+    page, _ = written(
+        tmp_path, store, report, names={(LAYER, 3): f"wedges {HOSTILE}"}
+    )
+
+    assert f"wedges {HOSTILE}" in page.words
+
+
+def test_the_data_beside_a_page_is_the_report(store, report, tmp_path):
+    page, data = written(tmp_path, store, report)
+
+    assert data == json.loads(json.dumps(report.to_dict()))
+    assert "c0001.json" in page.links
+    assert data["effects"]["policy"][0][0] is None
+
+
+def test_a_page_can_be_cited_by_a_line_to_copy(report, page):
+    assert report.citation in page.text
+    assert ("code", {"class": "copy"}) in page.tags
+
+
+def test_hostile_text_stays_text(page):
+    # The looks of the boards are the only style, and nothing else may run or load.
+    assert not any(tag in ("script", "img", "iframe") for tag, _ in page.tags)
+    assert not any(name.startswith("on") for _, v in page.tags for name in v)
+    assert page.words.count(HOSTILE) >= 4
+
+
+def test_headings_are_in_order_and_tables_have_captions_and_scopes(page, bare):
+    for each in (page, bare):
+        levels = [level for level, _ in each.headings]
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+        tags = [tag for tag, _ in each.tags]
+        assert tags.count("table") == tags.count("caption")
+        assert all("scope" in values for tag, values in each.tags if tag == "th")
+
+
+def test_every_picture_is_named(page):
+    for tag, values in page.tags:
+        if tag == "svg":
+            assert values.get("aria-label") or values.get("aria-hidden") == "true"
+
+
+def test_a_full_page_takes_at_most_100_kilobytes(store, report, tmp_path):
+    largest = full_report(channel_report(store, layer=LAYER, channel=1, k=8))
+
+    written(tmp_path, store, largest)
+
+    assert KEPT < 8  # so that boards without kept heatmaps are among them
+    page = tmp_path / concept_page(LAYER, 1)
+    assert page.stat().st_size <= 100_000
+
+
+def test_the_same_report_gives_the_same_bytes(store, report, tmp_path):
+    for name in "ab":
+        written(tmp_path / name, store, report)
+
+    places = concept_page(LAYER, 1), concept_data(LAYER, 1)
+    for place in places:
+        first, second = ((tmp_path / name / place).read_bytes() for name in "ab")
+        assert first == second
+
+
+def test_pages_of_a_6x6_board_name_its_own_squares(small_board_store, tmp_path):
+    report = channel_report(small_board_store, layer=LAYER, channel=1, k=4)
+
+    page, _ = written(tmp_path, small_board_store, full_report(report, size=6))
+
+    assert "raises the logit of f6 2" in page.words
+    boards = [v for tag, v in page.tags if tag == "svg" and v.get("class") == "b"]
+    assert {board["viewbox"] for board in boards} == {"-.75 -.75 6.8 6.8"}
+
+
+def test_an_atlas_has_the_data_of_every_channel(store, tmp_path):
+    out = build_atlas(store, tmp_path / "out", k=2)
+
+    names = sorted(path.name for path in (out / "concepts" / LAYER).glob("*.json"))
+    assert names == [f"c{channel:04d}.json" for channel in range(6)]
+    shares = [
+        json.loads((out / "concepts" / LAYER / name).read_text())["statistics"]
+        for name in names
+    ]
+    ranks = sorted(each["rank"] for each in shares)
+    assert ranks == list(range(1, 7))
+    assert np.argmin([each["magnitude"] for each in shares]) == DEAD

@@ -1,0 +1,136 @@
+"""Stores of planted relevance: bare, with reference boards, and with everything."""
+
+import json
+
+import numpy as np
+import pytest
+
+from conceptlrp.clustering import Clustering, save_clustering
+from conceptlrp.evaluation import ChannelEffects, save_effects, save_label_scores
+from conceptlrp.evaluation.channel_effects_result import LayerEffects
+from conceptlrp.lrp import MeanConceptGraph, save_graph
+from conceptlrp.lrp.mean_graph import Flow
+from conceptlrp.store import Store, open_store, save_derived
+from tests.atlas.conftest import LAYERS, write_store
+from tests.report.planted_labels import planted_labels
+
+UPPER = "trunk/<b>3"
+
+
+def planted_effects(store: Store) -> ChannelEffects:
+    random = np.random.default_rng(5)
+    layers = {}
+    for layer, channels in LAYERS.items():
+        names = [n for n in LayerEffects.__dataclass_fields__ if n != "policy"]
+        arrays = {name: random.normal(size=channels) for name in names}
+        size = np.abs(arrays["size"]) + 1
+        arrays |= {"size": size, "size_low": size - 0.5, "size_high": size + 0.5}
+        arrays |= {n: np.full(channels, np.nan) for n in names if n[:5] == "value"}
+        policy = random.normal(size=(channels, 8, 8))
+        policy[:, 3, 3] = np.nan
+        layers[layer] = LayerEffects(**arrays, policy=policy)
+    return ChannelEffects(
+        target="played",
+        ablation="mean",
+        positions=50,
+        seed=0,
+        layers=layers,
+        network=store.manifest.network["digest"],
+        corpus=store.manifest.corpus["digest"],
+    )
+
+
+def planted_graph() -> MeanConceptGraph:
+    random = np.random.default_rng(6)
+
+    def flow(*shape: int) -> Flow:
+        signed = random.normal(size=shape).astype(np.float32).astype(np.float64)
+        return Flow(signed, np.abs(signed))
+
+    return MeanConceptGraph(
+        targets=("played", "value"),
+        layers=tuple(LAYERS),
+        nodes={layer: flow(2, channels) for layer, channels in LAYERS.items()},
+        edges={(UPPER, "conv1"): flow(2, LAYERS[UPPER], LAYERS["conv1"])},
+        positions=20,
+    )
+
+
+def planted_clustering(store: Store) -> Clustering:
+    random, n = np.random.default_rng(7), len(store)
+    labels = (np.arange(n) % 3).astype(np.int32)
+    return Clustering(
+        layer="conv1",
+        target="played",
+        feature="share",
+        method="planted",
+        seed=0,
+        rows=np.arange(n),
+        labels=labels,
+        sizes=np.bincount(labels).astype(np.int64),
+        centers=np.zeros((3, 6), np.float32),
+        effects=random.normal(size=(3, 6)).astype(np.float32),
+        distances=random.random(n).astype(np.float32),
+        games=np.asarray(store.positions.game, np.int32),
+        embedding=None,
+        network=store.manifest.network["digest"],
+        corpus=store.manifest.corpus["digest"],
+    )
+
+
+def evaluation(store: Store, **changes: object) -> bytes:
+    content = {
+        "encoding-type": "conceptlrp-evaluation",
+        "encoding-version": "1",
+        "network": store.manifest.network["digest"],
+        "corpus": store.manifest.corpus["digest"],
+        "composites": ["epsilon-flat"],
+        "warnings": {"epsilon-flat": ["epsilon-flat draws one picture"]},
+        "details": {"epsilon-flat": {"conservation": {"arrived": 0.4, "layers": {}}}},
+    }
+    return json.dumps(content | changes).encode()
+
+
+def fill(store: Store) -> Store:
+    """Add everything that can be added to a store."""
+    save_label_scores(planted_labels(), store)
+    save_effects(planted_effects(store), store)
+    save_graph(planted_graph(), store)
+    save_clustering(planted_clustering(store), store)
+    save_derived(store.path, "evaluation.json", evaluation(store))
+    return open_store(store.path)
+
+
+@pytest.fixture(scope="session")
+def bare_store(tmp_path_factory):
+    """Without reference boards, or anything else that is derived."""
+    return write_store(tmp_path_factory.mktemp("bare") / "run.crp", references=False)
+
+
+@pytest.fixture(scope="session")
+def kept_store(tmp_path_factory):
+    """With five reference boards of every channel and their heatmaps."""
+    return write_store(tmp_path_factory.mktemp("kept") / "run.crp")
+
+
+@pytest.fixture(scope="session")
+def full_store(tmp_path_factory):
+    """With everything that a report can speak of."""
+    return fill(write_store(tmp_path_factory.mktemp("full") / "run.crp"))
+
+
+@pytest.fixture(scope="session")
+def mapped_store(tmp_path_factory):
+    """Of a tiny network, with the maps of every position and their statistics."""
+    from conceptlrp.networks import OthelloNet
+    from conceptlrp.othello import Corpus
+    from conceptlrp.runs import attribute_corpus
+    from tests.lrp.conftest import randomize
+    from tests.othello.playouts import random_games
+
+    corpus = Corpus.from_games(random_games(3, seed=2)).sample(40, seed=0)
+    path = tmp_path_factory.mktemp("mapped") / "run.crp"
+    network = randomize(OthelloNet(channels=5))
+    return attribute_corpus(
+        network, corpus, path, layers=["conv2"], detail="all", statistics=True
+    )

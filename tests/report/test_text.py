@@ -1,0 +1,211 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from conceptlrp.evaluation import CausalCheck, ChannelCause, ChannelLabels
+from conceptlrp.report import Note, channel_report, layer_reports
+from conceptlrp.report.channel_effect import ChannelEffect
+from conceptlrp.report.label_findings import runners_up
+from conceptlrp.report.statistics import PhaseStatistics
+from tests.atlas.conftest import LAYERS
+from tests.report.planted_labels import held, scored
+
+HOSTILE = Note("a\x1b[2Jb\r\nc\u202e", "\x07Ada", "today\u2028", "\x9b31m")
+
+
+def unwrapped(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.fixture
+def report(kept_store):
+    return channel_report(kept_store, layer="conv1", channel=0)
+
+
+@pytest.mark.parametrize("kind", ["bare_store", "kept_store", "full_store"])
+def test_lines_are_short_and_steer_no_terminal(kind, request):
+    store = request.getfixturevalue(kind)
+    for layer, channels in LAYERS.items():
+        notes = {(layer, channel): HOSTILE for channel in range(channels)}
+        for report in layer_reports(store, layer, notes=notes):
+            text = report.text()
+
+            assert max(map(len, text.splitlines())) <= 88
+            assert text.replace("\n", "").isprintable()
+            assert text.endswith("\n")
+
+
+def test_what_would_steer_a_terminal_is_shown_as_an_escape(report):
+    text = replace(report, note=HOSTILE, layer="l\x1b]0;x\x07").text()
+
+    assert text.startswith(r"l\x1b]0;x\x07, channel 0: unnamed")
+    for part in (r"a\x1b[2Jb", r"c\u202e", r"\x07Ada", r"today\u2028", r"\x9b31m"):
+        assert part in text
+
+
+def test_numbers_of_the_text_are_those_of_the_report(report):
+    text = unwrapped(report.text())
+    found = report.statistics
+
+    assert f"rank {found.rank} of 6." in text
+    assert f"It has {100 * found.magnitude:.0f}% of the layer's relevance" in text
+    best = report.strips["relevant"].boards[0]
+    assert f"(row {best.row})" in text
+    assert f"+{100 * best.score:.0f}% " in text
+
+
+@pytest.mark.parametrize(
+    ("mean", "sentence"),
+    [
+        (0.1, "On the whole it speaks for the output (mean share +10%)."),
+        (-0.1, "On the whole it speaks against the output (mean share −10%)."),
+        (0.001, "It speaks for the output about as much as against it"),
+    ],
+)
+def test_a_channel_leans_to_the_side_of_its_mean(mean, sentence, report):
+    statistics = replace(report.statistics, magnitude=0.2, mean_share=mean)
+
+    assert sentence in unwrapped(replace(report, statistics=statistics).text())
+
+
+def test_the_phase_of_a_channel_is_the_one_with_most_relevance(report):
+    def phase(number, magnitude, positions=100):
+        first = 10 * number
+        return PhaseStatistics(first, first + 9, positions, magnitude, 1.0)
+
+    peaked = phase(0, 0.1), phase(1, 0.3), phase(2, 0.2), phase(3, 0.9, positions=2)
+    text = unwrapped(replace(report, phases=peaked).text())
+    assert "Most in moves 11 to 20 (30% of the layer's relevance), least in" in text
+    assert "least in moves 1 to 10 (10%)." in text
+
+    flat = unwrapped(replace(report, phases=(phase(0, 0.1), phase(1, 0.11))).text())
+    assert "About equally through the game: 10% to 11%" in flat
+
+
+def test_a_place_that_has_more_than_its_part_of_the_board_is_named(report):
+    corners = np.zeros((8, 8))
+    corners[[0, 0, 7, 7], [0, 7, 0, 7]] = 1.0, 2.0, 3.0, 4.0
+    corners[3, 4] = 1
+
+    looking = replace(report, mean_positive=corners, mean_negative=np.zeros((8, 8)))
+    text = unwrapped(looking.text())
+
+    assert "Places that stand out: corners 91% (6.2%)." in text
+    assert "Strongest squares: h8 36%, a8 27%, h1 18%, a1 9.1%." in text
+
+
+def test_negative_relevance_counts_as_much_as_positive(report):
+    negative = np.zeros((8, 8))
+    negative[2, 5] = -1
+
+    looking = replace(report, mean_positive=np.zeros((8, 8)), mean_negative=negative)
+
+    assert "Strongest squares: f3 100%" in unwrapped(looking.text())
+
+
+def test_relevance_all_over_the_board_stands_out_nowhere(report):
+    even = replace(
+        report, mean_positive=np.ones((8, 8)), mean_negative=np.zeros((8, 8))
+    )
+
+    assert "No kind of place stands out." in even.text()
+
+
+def effect_of(**changes: float) -> ChannelEffect:
+    numbers = {
+        name: 0.5
+        for name in ChannelEffect.__dataclass_fields__
+        if name not in ("ablation", "positions", "rank", "policy")
+    }
+    found = ChannelEffect("mean", 50, rank=2, policy=np.zeros((8, 8)), **numbers)
+    return replace(found, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"fall": 0.3, "fall_low": 0.2, "fall_high": 0.4}, "falls by 0.3 [0.2, 0.4]"),
+        (
+            {"fall": -0.3, "fall_low": -0.4, "fall_high": -0.2},
+            "rises by 0.3 [0.2, 0.4]",
+        ),
+        (
+            {"fall": -0.1, "fall_low": -0.4, "fall_high": 0.2},
+            "rises by 0.1 [−0.2, 0.4]",
+        ),
+        ({"size_low": 0.6}, "That is more than a change as large in other channels"),
+        ({"size_low": 0.4}, "That is not clearly more than a change as large"),
+        (
+            {"value": 0.2, "value_low": 0.1, "value_high": 0.4},
+            "The value before tanh changes by −0.2 [−0.4, −0.1] on average.",
+        ),
+    ],
+)
+def test_effects_of_ablation_are_told_with_their_direction(changes, sentence, report):
+    text = unwrapped(replace(report, effects=effect_of(**changes)).text())
+
+    assert sentence in text
+
+
+def test_a_network_without_a_value_is_told_nothing_of_it(report):
+    text = replace(report, effects=effect_of(value=None)).text()
+
+    assert "value before tanh" not in text
+
+
+def named(report, **changes):
+    label = replace(held("own corners"), **changes)
+    check = CausalCheck(0.4, 0.1, 4.0, 3.0, 5.0, passed=True)
+    return replace(
+        report,
+        name="own corners",
+        labels=ChannelLabels(0, "own corners", (label,), ()),
+        cause=ChannelCause("own corners", check),
+        runners_up=runners_up(scored(held("best"), name="best"), 0)[:1],
+        random_labelled=0.02,
+    )
+
+
+def test_a_name_is_told_with_evidence_control_and_cause(report):
+    text = unwrapped(named(report).text())
+
+    assert text.startswith("conv1, channel 0: own corners ")
+    assert (
+        "AUROC 0.95, effect +0.90 [+0.80, +1.00] on games held out, q 0.01; networks "
+        "with random weights reach +0.10." in text
+    )
+    assert (
+        "by 0.4 where 'own corners' holds and by 0.1 elsewhere: ratio 4 [3, 5], which "
+        "passes the causal check." in text
+    )
+    assert "Runners-up: - 'twin' (activation, effect +0.95)" in text
+    assert "random weights gets a label on 2.0% of the channels of conv1." in text
+
+
+def test_a_channel_that_is_lower_where_its_label_holds_is_told_so(report):
+    found = named(report, effect=-0.9, held_out=-0.9, low=-1.0, high=-0.8, auroc=None)
+
+    text = unwrapped(found.text())
+    assert (
+        "by its activation, being lower where it holds: rank correlation −0.90" in text
+    )
+
+
+def test_squares_of_a_label_are_told_for_maps(report):
+    text = unwrapped(named(report, share=0.4, iou=0.25, within_board=0.8).text())
+
+    assert "40% of its relevance lies on the label's squares (overlap 0.25" in text
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        ((), "Unnamed: no label fulfils all criteria."),
+        ((held("best"),), "Unnamed: no label that holds leads the others clearly."),
+    ],
+)
+def test_a_channel_without_a_name_says_why(labels, sentence, report):
+    found = replace(report, labels=ChannelLabels(0, "unnamed", labels, ()))
+
+    assert sentence in found.text()
