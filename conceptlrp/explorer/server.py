@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-__all__ = ["bound_socket", "check_host", "run_server"]
+__all__ = ["bound_socket", "check_host", "run_server", "server_config"]
 
 # More requests at a time are told to come again.
 _CONNECTIONS = 32
@@ -67,13 +67,39 @@ def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(found[4][:2], family=found[0], backlog=64)
     except OSError as error:
-        reason = str(error.strerror or error).lower()
+        # asyncio and socket add the address that stands in the sentence anyway.
+        reason = str(error.strerror or error).partition(" (")[0].lower()
         msg = (
             f"cannot listen at {host}:{port}: {reason}; choose another --port or --host"
         )
         raise ValueError(msg) from error
     with listener:
         yield listener
+
+
+def server_config(app: ASGIApp) -> uvicorn.Config:
+    """Return the limits under which requests are answered.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What answers.
+    """
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=_CONNECTIONS,
+        h11_max_incomplete_event_size=_HEAD_BYTES,
+        timeout_keep_alive=_IDLE_S,
+        timeout_graceful_shutdown=_SHUTDOWN_S,
+    )
 
 
 def run_server(app: ASGIApp, listener: socket.socket) -> None:
@@ -91,19 +117,4 @@ def run_server(app: ASGIApp, listener: socket.socket) -> None:
     KeyboardInterrupt
         On Ctrl-C, when what was begun is answered.
     """
-    config = uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        loop="asyncio",
-        lifespan="off",
-        log_level="error",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        limit_concurrency=_CONNECTIONS,
-        h11_max_incomplete_event_size=_HEAD_BYTES,
-        timeout_keep_alive=_IDLE_S,
-        timeout_graceful_shutdown=_SHUTDOWN_S,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    uvicorn.Server(server_config(app)).run(sockets=[listener])
