@@ -56,10 +56,11 @@ def opened(path: Path, error: type[FileFormatError]) -> Iterator[h5py.File]:
 
 
 def open_file(path: Path) -> h5py.File:
-    """Open a file for reading, without locks and without a cache of chunks.
+    """Open a file for reading, without a cache of chunks.
 
-    Files are complete when they appear, so a lock would protect nothing, and
-    many shared file systems have none.
+    Files are complete when they appear, so a lock protects nothing and may fail, as
+    on the many shared file systems that have none. It is still asked for: a process
+    cannot open a file twice with other wishes, and plain h5py has this one.
     """
     if h5py.version.hdf5_version_tuple < _OLDEST_HDF5:
         message = (
@@ -67,7 +68,7 @@ def open_file(path: Path) -> h5py.File:
             f"expected {'.'.join(map(str, _OLDEST_HDF5))} or later; upgrade h5py"
         )
         raise FileFormatError(message)
-    return h5py.File(path, "r", locking=False, rdcc_nbytes=0)
+    return h5py.File(path, "r", locking="best-effort", rdcc_nbytes=0)
 
 
 @contextmanager

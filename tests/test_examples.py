@@ -37,6 +37,7 @@ def test_every_script_has_a_test() -> None:
         "build_atlas.py",
         "cluster_positions.py",
         "contrast_moves.py",
+        "report_features.py",
         "top_boards.py",
         "watch_concepts.py",
     ]
@@ -52,6 +53,18 @@ def test_an_atlas_is_built_from_a_network_and_games(atlas: Path) -> None:
     assert len(list(atlas.glob("concepts/*/*.html"))) == 4 * 5
     assert len(list(atlas.glob("clusters/conv4/*.html"))) > 1
     assert (atlas.parent / "run.crp" / "manifest.json").is_file()
+
+
+def test_the_features_of_a_layer_are_reported(
+    atlas: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reports = main_of("report_features.py")(str(atlas.parent / "run.crp"), "conv3")
+
+    text = capsys.readouterr().out
+    assert [each.statistics.rank for each in reports] == [1, 2, 3, 4, 5]
+    assert text.endswith(f"\n{reports[0].text()}\n")
+    for report in reports:
+        assert f"conv3:{report.channel} " in text
 
 
 def test_the_boards_of_a_channel_are_printed(

@@ -154,3 +154,13 @@ def test_an_old_hdf5_is_refused(
         opened(path, StoreError),
     ):
         pass
+
+
+def test_a_file_that_is_open_opens_with_plain_h5py_too(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "some.h5", "w") as file:
+        file["data"] = np.arange(3)
+
+    file = tmp_path / "some.h5"
+
+    with hdf5.open_file(file) as ours, h5py.File(file, "r") as theirs:
+        assert ours["data"][1] == theirs["data"][1] == 1

@@ -28,7 +28,6 @@ FRAME = "frame"
 _REMEMBERED = 256
 
 
-
 @dataclass(frozen=True)
 class BoardCard:
     """One board on a page.

@@ -15,7 +15,6 @@ from conceptlrp.drawing.colors import LEVELS, level_colors
 from conceptlrp.report.wording import compact, count
 
 __all__ = [
-    "counts_svg",
     "histogram_svg",
     "intervals_svg",
     "plies_svg",
@@ -23,33 +22,12 @@ __all__ = [
     "scatter_svg",
 ]
 
-_BINS = 48
 _WIDTH, _HEIGHT = 360, 96
 
 
-def histogram_svg(values: NDArray[np.floating], *, name: str) -> Markup:
-    """Draw how often values occur, on a logarithmic scale.
-
-    Parameters
-    ----------
-    values : float array of shape (n,)
-        Values; those that are exactly zero are left out and belong in the text.
-    name : str
-        What they are, for the description.
-
-    Returns
-    -------
-    Markup
-        An ``<svg>`` element of class ``chart``.
-    """
-    shown = values[values != 0]
-    if len(shown) == 0:
-        return _chart("", f"Histogram of {name}: all values are zero")
-    counts, edges = np.histogram(shown, bins=_BINS)
-    return counts_svg(counts.tolist(), edges.tolist(), name=name)
-
-
-def counts_svg(counts: Sequence[int], edges: Sequence[float], *, name: str) -> Markup:
+def histogram_svg(
+    counts: Sequence[int], edges: Sequence[float], *, name: str
+) -> Markup:
     """Draw how often values occur, on a logarithmic scale.
 
     Parameters
@@ -112,7 +90,7 @@ def intervals_svg(
     for place, (name, value, start, end) in enumerate(rows):
         y = step * place + 25
         parts.append(
-            f'<text class="row" x="{left}" y="{y - 13}">{escape(name)}</text>'
+            f'<text class="row" x="{left + 6}" y="{y - 11}">{escape(name)}</text>'
             f'<path class="line" d="M{x(start)} {y}H{x(end)}"/>'
             f'<circle class="dot" cx="{x(value)}" cy="{y}" r="4"/>'
         )

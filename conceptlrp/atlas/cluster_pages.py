@@ -38,13 +38,11 @@ _MARKERS = 8
 _STRIPS = {
     "typical": (
         "Typical boards",
-        "Nearest to the mean of the cluster, with their distance to it; the first is "
-        "the medoid.",
+        "Nearest to the mean of the cluster, the medoid first, with their distance.",
     ),
     "atypical": (
         "Atypical boards",
-        "Least likely under a Gaussian around the mean of the cluster, with the "
-        "logarithm of their density.",
+        "Least likely under a Gaussian around the mean, with their log-density.",
     ),
     "random": ("Boards at random", "Drawn from the cluster, with their distance."),
 }
@@ -207,7 +205,9 @@ def _phases(
     plies: NDArray[np.integer], inside: NDArray[np.bool_]
 ) -> tuple[tuple[str, int, float, float], ...]:
     """Count positions by ten moves: here, as a part of the cluster, and of all."""
-    here, everywhere = (np.bincount(p // 10, minlength=6) for p in (plies[inside], plies))
+    here, everywhere = (
+        np.bincount(p // 10, minlength=6) for p in (plies[inside], plies)
+    )
     rows = zip(here.tolist(), everywhere.tolist(), strict=False)
     return tuple(
         (f"{10 * n + 1}\N{EN DASH}{10 * n + 10}", a, a / inside.sum(), b / len(plies))

@@ -14,18 +14,26 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from conceptlrp.atlas.board_cards import BoardCard, BoardShelf
-from conceptlrp.atlas.charts import counts_svg, intervals_svg, scale_svg
+from conceptlrp.atlas.charts import histogram_svg, intervals_svg, scale_svg
 from conceptlrp.atlas.concept_words import heading, label_size, meaning, role, verdict
 from conceptlrp.atlas.page_boards import board_kit, page_board
 from conceptlrp.atlas.site import Site, concept_data, concept_page
 from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.evaluation import UNNAMED, load_label_scores
 from conceptlrp.othello import square_name
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import ChannelEffect, ChannelReport, Histogram
 from conceptlrp.report.location_text import location_lines
 from conceptlrp.report.wording import compact, percent, signed_percent
+from conceptlrp.store import Store
 
-__all__ = ["Picture", "Strip", "write_concept_page", "write_concept_pages"]
+__all__ = [
+    "Picture",
+    "Strip",
+    "channel_names",
+    "write_concept_page",
+    "write_concept_pages",
+]
 
 #: Names of channels that have one, by layer and channel.
 Names = Mapping[tuple[str, int], str]
@@ -37,7 +45,7 @@ _STRIPS = {
     ),
     "opposed": (
         "Most opposed",
-        "Largest negative share of the layer's relevance: it speaks against the output.",
+        "Largest negative share of the layer's relevance: it speaks against it.",
     ),
     "active": (
         "Most active",
@@ -45,8 +53,7 @@ _STRIPS = {
     ),
     "quantiles": (
         "From most to least",
-        "Even steps of rank by share, from the highest to the lowest: what the channel "
-        "does besides its extremes.",
+        "Even steps of rank by share: what the channel does besides its extremes.",
     ),
     "random": (
         "At random",
@@ -105,6 +112,30 @@ class _Phase:
     magnitude: float
     width: float
     active: float
+
+
+def channel_names(store: Store, *, target: int | str = 0) -> dict[tuple[str, int], str]:
+    """Find the channels of a store that have a name.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    target : int or str
+        Explained output.
+
+    Returns
+    -------
+    dict of (str, int) to str
+        Names by layer and channel; empty where no labels were tried.
+    """
+    scored = load_label_scores(store, target=target)
+    return {
+        (layer, channel): name
+        for layer, found in (scored.layers if scored else {}).items()
+        for channel, name in enumerate(found.names)
+        if name != UNNAMED
+    }
 
 
 def write_concept_pages(
@@ -222,9 +253,7 @@ def _mean_maps(report: ChannelReport, size: int) -> tuple[tuple[Picture, ...], f
     return pictures, limit
 
 
-def _flat(
-    title: str, heat: NDArray[np.floating], size: int, limit: float
-) -> Markup:
+def _flat(title: str, heat: NDArray[np.floating], size: int, limit: float) -> Markup:
     """Draw a map without discs; its strongest squares are told in words."""
     order = np.argsort(-np.abs(np.nan_to_num(heat)), axis=None, kind="stable")
     strongest = ", ".join(
@@ -251,8 +280,8 @@ def _histograms(report: ChannelReport) -> tuple[Picture, ...]:
 def _histogram(title: str, found: Histogram, name: str) -> Picture:
     total = found.zeros + sum(found.counts)
     zeros = percent(found.zeros / total) if total else "–"
-    text = f"Zero at {zeros} of the positions, which are not drawn; heights are logarithmic"
-    return Picture(title, counts_svg(found.counts, found.edges, name=name), text)
+    text = f"Zero at {zeros} of the positions, left out here; heights are logarithmic"
+    return Picture(title, histogram_svg(found.counts, found.edges, name=name), text)
 
 
 def _phases(report: ChannelReport) -> tuple[_Phase, ...]:

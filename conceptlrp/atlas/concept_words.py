@@ -71,19 +71,15 @@ def verdict(report: ChannelReport) -> str:
     if report.labels is None or report.statistics.dead:
         return ""
     if report.name != UNNAMED:
-        return _named(report.labels.labels[0])
+        return f"{_named(report.labels.labels[0])}{_caused(report)}."
     if report.labels.labels:
-        labels = report.labels.labels
-        names = ", ".join(f"'{each.label}'" for each in labels[:3])
-        return (
-            f"{plural(len(labels), 'label')} hold, {names} first, and none leads the "
-            "others clearly enough to be its name."
-        )
+        best = report.labels.labels[0].label
+        rivals = ", ".join(f"'{each}'" for each in report.labels.rivals[:3])
+        ahead = f" of {rivals}" if rivals else ""
+        return f"'{best}' holds, but is not clearly ahead{ahead}, so it has no name."
     if report.runners_up:
-        nearest = report.runners_up[0]
-        return (
-            f"No label describes it. The nearest is '{nearest.label}': {nearest.reason}."
-        )
+        near = report.runners_up[0]
+        return f"No label describes it. The nearest is '{near.label}': {near.reason}."
     return "No label describes it."
 
 
@@ -97,7 +93,16 @@ def _named(label: NamedLabel) -> str:
         where = f"Its {label.measure} is {way} the more of '{label.label}'{meant}"
     else:
         where = f"Its {label.measure} is {way} where '{label.label}' holds{meant}"
-    return f"{where}: {label_size(label)}; random networks reach {_size(label.random)}."
+    return f"{where}: {label_size(label)}; random networks reach {_size(label.random)}"
+
+
+def _caused(report: ChannelReport) -> str:
+    if report.cause is None:
+        return ""
+    ratio = compact(report.cause.check.ratio)
+    if report.cause.check.passed:
+        return f"; where it holds, ablation does {ratio} times as much"
+    return f"; but where it holds, ablation does only {ratio} times as much"
 
 
 def label_size(label: NamedLabel) -> str:
@@ -142,8 +147,8 @@ def role(report: ChannelReport) -> str:
         return f"Its activation is zero at all {positions}: nothing passes through it."
     if not found.relevant:
         return (
-            f"It is active on {percent(found.active)} of {positions}, and the explained "
-            "output never draws on it."
+            f"It is active on {percent(found.active)} of {positions}, and the output "
+            "never draws on it."
         )
     carries = (
         f"It carries {percent(found.magnitude)} of the relevance of {report.layer} "

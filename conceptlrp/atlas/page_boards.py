@@ -62,7 +62,7 @@ def board_kit(size: int) -> Markup:
         'text-anchor="middle" font-family="sans-serif" '
         f'transform="translate(.5 .64)"><text x="{places}" y="-.84">'
         f'{"abcdefgh"[:n]}</text><text x="{left}" y="{places}">'
-        f'{"12345678"[:n]}</text></g></g>'
+        f"{'12345678'[:n]}</text></g></g>"
         f'<g id="cross"><path stroke="#fff" stroke-width=".24" d="{cross}"/>'
         f'<path stroke="#111" stroke-width=".11" d="{cross}"/></g>'
         '<circle id="last-b" fill="#fff" r=".1"/><circle id="last-w" fill="#000" r=".1"/></svg>'
@@ -191,8 +191,8 @@ def _middle(heatmap: NDArray[np.floating], n: int) -> NDArray[np.floating]:
 
 
 def _runs(found: list[int], n: int) -> str:
-    """Join squares that are neighbours in a row; a tenth more than its length makes
-    sure that the last dash of a run is drawn."""
+    """Write squares as strokes, those that are neighbours in a row as one."""
+    # A tenth more than its length makes sure that the last dash of a run is drawn.
     edge = (8 - n) // 2
     runs: list[list[int]] = []
     for square in sorted(found):

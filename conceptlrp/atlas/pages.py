@@ -1,91 +1,53 @@
 """The concept atlas: a folder of pages that opens from disk.
 
-    index.html                      the network, the corpus, all channels, the clusters
+    index.html                      the network, the corpus, all channels on a map
+    layers/<layer>.html             one layer: its channels, labels, clusters
     concepts/<layer>/c0012.html     one channel: reference boards and statistics
     clusters/<layer>/k03.html       one cluster: markers and typical boards
+    positions/p0000123.html         one position: policy, value, channels; list beside
     thumbnails/<layer>.png          mean heatmaps of a layer's channels
-    style.css, atlas.json           the looks; where the numbers come from
+    index.js                        all channels, for the search of the first page
+    style.css, atlas.js             the looks, and what a script adds to them
+    atlas.json                      where the numbers come from; the list of files
 
-Nothing is fetched from a network and no script runs. The same store gives the
-same bytes.
+Nothing is fetched from a network, and everything but the search can be read without
+the script. The same store gives the same bytes.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
+from torch import nn
 
-from conceptlrp.atlas.board_cards import BoardShelf
-from conceptlrp.atlas.charts import scale_svg
-from conceptlrp.atlas.cluster_pages import (
-    MarkerRow,
-    cluster_map,
-    marker_rows,
-    write_cluster_pages,
-)
-from conceptlrp.atlas.concept_pages import write_concept_pages
-from conceptlrp.atlas.layer_table import LayerTable, read_layer
-from conceptlrp.atlas.site import MARKER, Site, concept_page, sprite_file
-from conceptlrp.atlas.sprites import png, sprite
-from conceptlrp.atlas.staging import staged_folder
+from conceptlrp.atlas.channel_map import channel_places
+from conceptlrp.atlas.concept_pages import channel_names
+from conceptlrp.atlas.index_script import index_script
+from conceptlrp.atlas.layer_work import LayerPart, write_layer, write_layer_apart
+from conceptlrp.atlas.position_choice import choose_positions
+from conceptlrp.atlas.position_pages import write_position_pages
+from conceptlrp.atlas.single_file import single_page
+from conceptlrp.atlas.site import Site
 from conceptlrp.atlas.strength_table import strength_rows
-from conceptlrp.clustering import Clustering, load_stability
-from conceptlrp.drawing.colors import symmetric_limit
-from conceptlrp.report import Note, layer_reports
+from conceptlrp.atlas.updating import updated_folder
+from conceptlrp.clustering import Clustering
+from conceptlrp.errors import FileFormatError
+from conceptlrp.evaluation import load_evaluation
+from conceptlrp.files import write_whole
+from conceptlrp.lrp import Explainer
+from conceptlrp.report import Note, store_explainer
+from conceptlrp.runs.processes import start_context
 from conceptlrp.store import Store
 
-__all__ = ["build_atlas"]
+__all__ = ["build_atlas", "build_single_file"]
 
-_COLUMNS = 32
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """A channel on the first page."""
-
-    channel: int
-    href: str
-    column: int
-    row: int
-    width: float
-    dead: bool
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """A layer on the first page."""
-
-    name: str
-    shape: str
-    cells: tuple[_Cell, ...]
-    dead: int
-    columns: int
-    has_thumbnails: bool
-
-
-@dataclass(frozen=True)
-class _Clusters:
-    """A clustering on the first page."""
-
-    clustering: Clustering
-    map: Markup | None
-    markers: tuple[tuple[MarkerRow, ...], ...]
-
-
-@dataclass(frozen=True)
-class _Example:
-    """The board by which the first page explains the colours."""
-
-    layer: str
-    channel: int
-    picture: Markup
-    scale: Markup
-    description: str
+Progress = Callable[[int, int], None]
 
 
 def build_atlas(
@@ -98,10 +60,12 @@ def build_atlas(
     title: str | None = None,
     notes: Mapping[tuple[str, int], Note] | None = None,
     strength: Mapping[str, Any] | None = None,
+    network: nn.Module | None = None,
+    workers: int = 1,
     overwrite: bool = False,
-    on_page: Callable[[int, int], None] | None = None,
+    on_page: Progress | None = None,
 ) -> Path:
-    """Write the atlas of a store: a page a channel, a page a cluster.
+    """Write the atlas of a store: a page a layer, a channel and a cluster.
 
     Parameters
     ----------
@@ -118,11 +82,16 @@ def build_atlas(
     title : str, optional
         Title of the atlas; by default it names the network.
     notes : mapping of (layer, channel) to Note, optional
-        Remarks that the channels' pages show.
+        Remarks that the channels' pages show, see `conceptlrp.report.read_notes`.
     strength : mapping, optional
         Strength card of the network, as `conceptlrp.selfplay.read_card` returns it.
+    network : Module, optional
+        The network of the store, by which some of its positions get pages.
+    workers : int
+        Processes that write layers at the same time; the pages are the same.
     overwrite : bool
-        Replace an atlas that stands at `out`, and nothing else.
+        Bring an atlas that stands at `out` up to date: files that stay the same are
+        not touched, those it has no more are removed, and no others.
     on_page : callable, optional
         Called with the channels done and their total after each layer.
 
@@ -137,29 +106,88 @@ def build_atlas(
         If something stands at `out` that must not be replaced.
     ValueError
         If a clustering is of another store, two are of one layer, or the strength
-        card is of another network.
+        card or the network is another than the store's.
     """
-    name = store.targets[store.target_index(target)]
-    by_layer = _check_clusterings(store, clusterings)
-    rows = strength_rows(strength, store)
-    network = str(store.manifest.network.get("name", "an Othello network"))
-    with staged_folder(out, marker=MARKER, overwrite=overwrite) as folder:
-        site = Site(
-            folder=folder,
-            store=store,
-            target=name,
-            title=title or f"Concept atlas of {network}",
-            k=k,
-            clusterings=by_layer,
-            notes=notes or {},
-            strength=rows,
+    explainer = None if network is None else store_explainer(store, network)
+    known = _known(store, clusterings, k, target, title, notes, strength)
+    with updated_folder(out, overwrite=overwrite) as draft:
+        site = Site(folder=draft.folder, former=draft.former, store=store, **known)
+        _write_pages(site, explainer, workers, on_page or _ignore)
+    return Path(out)
+
+
+def build_single_file(
+    store: Store,
+    out: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    on_page: Progress | None = None,
+    workers: int = 1,
+    **options: Any,
+) -> Path:
+    """Write the atlas of a store as one page, to be sent to somebody.
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus.
+    out : path
+        File to write, such as ``atlas.html``.
+    overwrite : bool
+        Replace a file that is there.
+    on_page, workers, **options
+        As for `build_atlas`.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    OutputExistsError
+        If something stands at `out` and must not be replaced.
+    ConceptLRPError
+        If the page would be larger than 25 MB.
+    ValueError
+        As for `build_atlas`.
+    """
+    with TemporaryDirectory() as folder:
+        made = build_atlas(
+            store,
+            Path(folder) / "atlas",
+            on_page=on_page,
+            workers=workers,
+            **options,
         )
-        _write_pages(site, on_page or _ignore)
+        content = single_page(made, name=str(out))
+    write_whole(out, content, overwrite=overwrite, error=FileFormatError)
     return Path(out)
 
 
 def _ignore(_done: int, _total: int) -> None:
     """Report to nobody."""
+
+
+def _known(
+    store: Store,
+    clusterings: Sequence[Clustering],
+    k: int,
+    target: int | str,
+    title: str | None,
+    notes: Mapping[tuple[str, int], Note] | None,
+    strength: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Check what the pages are made from, and name it as `Site` does."""
+    network = str(store.manifest.network.get("name", "an Othello network"))
+    return {
+        "target": store.targets[store.target_index(target)],
+        "title": title or f"Concept atlas of {network}",
+        "k": k,
+        "clusterings": _check_clusterings(store, clusterings),
+        "notes": dict(notes or {}),
+        "strength": strength_rows(strength, store),
+    }
 
 
 def _check_clusterings(
@@ -181,87 +209,72 @@ def _check_clusterings(
     return by_layer
 
 
-def _write_pages(site: Site, report: Callable[[int, int], None]) -> None:
-    shelf = BoardShelf(site.store, target=site.target)
+def _write_pages(
+    site: Site, explainer: Explainer | None, workers: int, report: Progress
+) -> None:
     total = sum(site.store.channels(layer) for layer in site.store.layers)
-    layers, example = [], None
-    for layer in site.store.layers:
-        table = read_layer(site.store, layer, target=site.target)
-        reports = layer_reports(
-            site.store, layer, target=site.target, k=site.k, notes=site.notes
-        )
-        write_concept_pages(site, reports, shelf)
-        layers.append(_layer_overview(site, table))
-        example = _example(site, table, shelf) or example
-        report(sum(len(each.cells) for each in layers), total)
-    for clustering in site.clusterings.values():
-        stability = load_stability(site.store, clustering)
-        write_cluster_pages(site, clustering, shelf, stability=stability)
+    parts: list[LayerPart] = []
+    for part in _parts(site, workers):
+        parts.append(part)
+        site.digests.update(part.digests)
+        report(sum(len(each.facts) for each in parts), total)
+    places = channel_places(np.concatenate([part.columns for part in parts], axis=1))
+    site.write_bytes("index.js", index_script(parts, places, unit=site.unit))
+    examples = [part.example for part in parts if part.example]
     site.write(
         "index.html",
         "index.html",
-        layers=layers,
-        clusterings=[_clusters_overview(each) for each in site.clusterings.values()],
-        example=example,
+        parts=parts,
+        on_map=int((places[:, 0] >= 0).sum()),
+        example=examples[-1] if examples else None,
+        warnings=_composite_warnings(site.store),
         mean_output=float(site.store.explained(target=site.target).mean()),
+        n_positions=0 if explainer is None else _write_positions(site, explainer),
     )
     for name in ("style.css", "atlas.js"):
         site.write_bytes(name, files("conceptlrp.atlas").joinpath(name).read_bytes())
-    site.write_provenance()
+    site.write_marker()
 
 
-def _layer_overview(site: Site, table: LayerTable) -> _Layer:
-    means = table.mean_maps()
-    columns = min(_COLUMNS, table.channels)
-    if means is not None:
-        site.write_bytes(sprite_file(table.layer), png(sprite(means, columns=columns)))
-    largest = float(table.magnitude.max(initial=0)) or 1.0
-    cells = tuple(
-        _Cell(
-            channel=channel,
-            href=concept_page(table.layer, channel),
-            column=channel % columns,
-            row=channel // columns,
-            width=float(table.magnitude[channel]) / largest,
-            dead=bool(table.active[channel] == 0),
-        )
-        for channel in range(table.channels)
-    )
-    shape = site.store.manifest.layers[table.layer]
-    return _Layer(
-        name=table.layer,
-        shape=f"{shape['height']} \N{MULTIPLICATION SIGN} {shape['width']}",
-        cells=cells,
-        dead=sum(cell.dead for cell in cells),
-        columns=columns,
-        has_thumbnails=means is not None,
-    )
+def _write_positions(site: Site, explainer: Explainer) -> int:
+    """Write pages of positions and return how many."""
+    chosen = choose_positions(site.store, site.clusterings, target=site.target)
+    write_position_pages(site, explainer, chosen)
+    return len(chosen)
 
 
-def _clusters_overview(clustering: Clustering) -> _Clusters:
-    return _Clusters(
-        clustering=clustering,
-        map=cluster_map(clustering, root=""),
-        markers=tuple(
-            marker_rows(clustering, number, 4)
-            for number in range(clustering.n_clusters)
-        ),
-    )
+def _parts(site: Site, workers: int) -> Iterator[LayerPart]:
+    """Write the layers, some at the same time, and return them in their order."""
+    layers = site.store.layers
+    names = channel_names(site.store, target=site.target)
+    if workers < 2 or len(layers) < 2:
+        for layer in layers:
+            yield write_layer(site, layer, names)
+        return
+    known = {each.name: getattr(site, each.name) for each in fields(site)}
+    path = str(known.pop("store").path)
+    with ProcessPoolExecutor(
+        min(workers, len(layers)), mp_context=start_context()
+    ) as pool:
+        waiting = [
+            pool.submit(write_layer_apart, path, {**known, "digests": {}}, layer, names)
+            for layer in layers
+        ]
+        try:
+            for each in waiting:
+                yield each.result()
+        finally:
+            # After an error nobody waits for the layers that have not begun.
+            pool.shutdown(cancel_futures=True)
 
 
-def _example(site: Site, table: LayerTable, shelf: BoardShelf) -> _Example | None:
-    """Take the most relevant board of the layer's strongest channel."""
-    channel = int(table.order[0])
-    games = np.asarray(site.store.positions.game)
-    rows, _, heatmaps = table.strip(channel, "share-top", 1, games)
-    if len(rows) == 0 or heatmaps is None:
+def _composite_warnings(store: Store) -> tuple[str, ...] | None:
+    """Sentences about the composite's failures; None where it was not evaluated."""
+    evaluation = load_evaluation(store)
+    composite = str(store.manifest.composite.get("name", ""))
+    if evaluation is None or composite not in evaluation.get("warnings", {}):
         return None
-    limit = symmetric_limit(heatmaps)
-    row = int(rows[0])
-    return _Example(
-        layer=table.layer,
-        channel=channel,
-        picture=shelf.picture(row, heatmap=heatmaps[0], limit=limit, size_px=336),
-        scale=scale_svg(limit, unit=site.unit),
-        description=site.store.positions.describe(row),
+    return tuple(
+        f"{each[:1].upper()}{each[1:].rstrip('.')}."
+        for each in evaluation["warnings"][composite]
     )

@@ -6,8 +6,9 @@ same store is built again.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from markupsafe import Markup
 
 from conceptlrp.atlas.board_cards import FRAME
 from conceptlrp.atlas.strength_table import StrengthRow
+from conceptlrp.atlas.updating import MARKER, Draft
 from conceptlrp.clustering import Clustering
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.drawing.board_svg import board_frame
@@ -28,6 +30,7 @@ from conceptlrp.report.wording import (
     plural,
     signed_amount,
     signed_percent,
+    visible,
 )
 from conceptlrp.store import Store
 
@@ -43,8 +46,7 @@ __all__ = [
     "sprite_file",
 ]
 
-#: The file by which a folder is known to be an atlas.
-MARKER = "atlas.json"
+_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ class Site:
         Remarks by layer and channel.
     strength : tuple of StrengthRow
         How well the network plays, as far as that is known.
+    former : Path or None
+        Atlas that is brought up to date: what it holds already is not written.
+    digests : dict of str to str
+        The files so far, by address, with the start of their SHA-256.
     """
 
     folder: Path
@@ -79,6 +85,8 @@ class Site:
     clusterings: Mapping[str, Clustering]
     notes: Mapping[tuple[str, int], Note]
     strength: tuple[StrengthRow, ...] = ()
+    former: Path | None = None
+    digests: dict[str, str] = field(default_factory=dict)
 
     @property
     def unit(self) -> str:
@@ -123,7 +131,7 @@ class Site:
         """
         root = "../" * address.count("/")
         page = _TEMPLATES.get_template(template).render(site=self, root=root, **content)
-        self.write_bytes(address, page.encode())
+        self.write_bytes(address, page.encode("utf-8", "backslashreplace"))
 
     def write_bytes(self, address: str, content: bytes) -> None:
         """Write one file, with the folders above it.
@@ -135,12 +143,11 @@ class Site:
         content : bytes
             What to write.
         """
-        path = self.folder / address
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        self.digests[address] = sha256(content).hexdigest()[:_DIGITS]
+        Draft(self.folder, self.former).write(address, content)
 
-    def write_provenance(self) -> None:
-        """Write the marker: the provenance in full, for programs."""
+    def write_marker(self) -> None:
+        """Write the marker, last: the provenance in full, and all files."""
         record = {
             "encoding-type": "conceptlrp-atlas",
             "encoding-version": "1",
@@ -151,9 +158,10 @@ class Site:
                 layer: {"method": found.method, "seed": found.seed}
                 for layer, found in self.clusterings.items()
             },
+            "files": dict(sorted(self.digests.items())),
         }
-        text = json.dumps(record, indent=2, default=str)
-        self.write_bytes(MARKER, text.encode())
+        text = json.dumps(record, indent=1, default=str)
+        Draft(self.folder, self.former).write(MARKER, text.encode())
 
 
 def concept_page(layer: str, channel: int) -> str:
@@ -238,6 +246,13 @@ def _digest(record: Mapping[str, Any]) -> str:
     return str(record.get("digest", ""))[:12]
 
 
+def _shown(value: Any) -> Any:
+    """Write characters that hide, or turn the direction, as escapes; keep lines."""
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "\n".join(visible(line) for line in value.split("\n"))
+
+
 def _make_templates() -> Environment:
     environment = Environment(
         loader=PackageLoader("conceptlrp.atlas"),
@@ -245,6 +260,7 @@ def _make_templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     environment.filters |= {
         "compact": compact,

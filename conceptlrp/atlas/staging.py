@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conceptlrp.errors import OutputExistsError
 
-__all__ = ["staged_folder"]
+__all__ = ["check_place", "staged_folder"]
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def staged_folder(
         If something stands at `out` that must not be replaced.
     """
     place = Path(out)
-    _check_place(place, marker, overwrite=overwrite)
+    check_place(place, marker, overwrite=overwrite)
     place.parent.mkdir(parents=True, exist_ok=True)
     staging = place.with_name(f".{place.name}.{os.getpid()}")
     former = place.with_name(f".{place.name}.{os.getpid()}.old")
@@ -59,7 +59,23 @@ def staged_folder(
         shutil.rmtree(former, ignore_errors=True)
 
 
-def _check_place(place: Path, marker: str, *, overwrite: bool) -> None:
+def check_place(place: Path, marker: str, *, overwrite: bool) -> None:
+    """Refuse a place where something stands that must not be replaced.
+
+    Parameters
+    ----------
+    place : Path
+        Where a folder shall stand.
+    marker : str
+        Name of a file by which a folder of the same kind is recognised.
+    overwrite : bool
+        Whether such a folder may be replaced.
+
+    Raises
+    ------
+    OutputExistsError
+        If it must not.
+    """
     if not place.exists() and not place.is_symlink():
         return
     if not overwrite:

@@ -1,5 +1,6 @@
 """Verbs that end in clusters and pages: cluster, atlas and the demo of all stages."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from conceptlrp.cli.inputs import open_network, read_positions
+from conceptlrp.cli.inputs import open_network, read_positions, store_network
 from conceptlrp.cli.options import (
     Overwrite,
     Seed,
@@ -22,7 +23,12 @@ from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.clustering import Clustering
+    from conceptlrp.networks import BoardNetwork
+    from conceptlrp.report import Note
     from conceptlrp.store import Store
+
+# Channels that are worth a process for every core.
+_MANY = 512
 
 
 def cluster(
@@ -81,14 +87,30 @@ def atlas(
     strength: Annotated[
         Path | None, typer.Option(help="Strength card of the network (.json).")
     ] = None,
+    notes: Annotated[
+        Path | None, typer.Option(help="Notes on channels (.yaml).", readable=False)
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(help="The store's network, or 'demo': pages of positions too."),
+    ] = None,
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="Write one page, to be sent.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes; by default one a core for many channels."),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the concept atlas of a store: a folder that opens from disk."""
     from conceptlrp.clustering import clustered_layers, load_clustering
+    from conceptlrp.report import read_notes
     from conceptlrp.store import open_store
 
     check_place(out, overwrite=overwrite)
     opened = open_store(store)
+    channels = {name: opened.channels(name) for name in opened.layers}
     clusterings = [load_clustering(opened, name) for name in clustered_layers(opened)]
     _atlas(
         opened,
@@ -97,6 +119,10 @@ def atlas(
         target=target,
         title=title,
         strength=strength,
+        notes=None if notes is None else read_notes(notes, layers=channels),
+        network=None if network is None else store_network(opened, network),
+        single_file=single_file,
+        workers=workers or _processes(sum(channels.values())),
         overwrite=overwrite,
     )
 
@@ -131,7 +157,14 @@ def demo(
             out.rmdir()
     clusterings = [_cluster(store, layer, seed=seed) for layer in store.layers]
     card = demo_path(CARD)
-    _atlas(store, out / "atlas", clusterings, strength=card, overwrite=overwrite)
+    _atlas(
+        store,
+        out / "atlas",
+        clusterings,
+        strength=card,
+        network=open_network("demo"),
+        overwrite=overwrite,
+    )
 
 
 def _cluster(store: "Store", layer: str, **options: Any) -> "Clustering":
@@ -173,20 +206,32 @@ def _atlas(
     target: str | None = None,
     title: str | None = None,
     strength: Path | None = None,
+    notes: "dict[tuple[str, int], Note] | None" = None,
+    network: "BoardNetwork | None" = None,
+    single_file: bool = False,
+    workers: int = 1,
     overwrite: bool,
 ) -> None:
-    from conceptlrp.atlas import build_atlas
+    from conceptlrp.atlas import build_atlas, build_single_file
     from conceptlrp.selfplay import read_card
 
     with progress_bars() as report:
-        folder = build_atlas(
+        made = (build_single_file if single_file else build_atlas)(
             store,
             out,
             clusterings=clusterings,
             target=target or 0,
             title=title,
+            notes=notes,
             strength=None if strength is None else read_card(strength),
+            network=network,
+            workers=workers,
             overwrite=overwrite,
             on_page=lambda done, total: report("pages", done, total),
         )
-    typer.echo(f"open {folder / 'index.html'}")
+    typer.echo(f"open {made if single_file else made / 'index.html'}")
+
+
+def _processes(channels: int) -> int:
+    """Choose how many processes write pages: starting one takes some seconds."""
+    return 1 if channels < _MANY else os.cpu_count() or 1

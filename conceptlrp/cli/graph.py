@@ -1,6 +1,7 @@
 """The verb that averages the concept graph of a store."""
 
 import json
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +22,7 @@ from conceptlrp.cli.options import (
 )
 from conceptlrp.errors import (
     CompositeError,
+    ConceptLRPError,
     FileFormatError,
     StoreError,
 )
@@ -69,8 +71,7 @@ def graph(
 
     _check_options(network, position, move, target)
     if out is not None:
-        check_choice("--out", out.suffix, _FORMATS)
-        check_place(out, overwrite=overwrite)
+        _check_export(out, overwrite=overwrite)
     opened = open_store(store)
     name = opened.targets[opened.target_index(target or 0)]
     if network is None:
@@ -101,6 +102,15 @@ def _check_options(
     if move is not None and target is not None:
         msg = "give one of --move and --target"
         raise typer.BadParameter(msg)
+
+
+def _check_export(out: Path, *, overwrite: bool) -> None:
+    """Refuse an export that cannot be written before anything is computed."""
+    check_choice("--out", out.suffix, _FORMATS)
+    check_place(out, overwrite=overwrite)
+    if out.suffix != ".json" and find_spec("networkx") is None:
+        msg = f"{out}: needs networkx; pip install 'conceptlrp[export]', or take .json"
+        raise ConceptLRPError(msg)
 
 
 def _averaged(

@@ -46,6 +46,10 @@ def label(
     random_networks: Annotated[
         int, typer.Option(min=1, help="Networks with random weights to compare with.")
     ] = 5,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="Column of the store to score as a label too; repeatable."),
+    ] = None,
     no_scores: Annotated[
         bool, typer.Option("--no-scores", help="Add columns of positions alone.")
     ] = False,
@@ -85,6 +89,7 @@ def label(
             n_positions=positions,
             n_maps=maps,
             n_random=random_networks,
+            columns=column or (),
             seed=seed,
             on_progress=report,
         )

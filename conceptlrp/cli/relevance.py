@@ -45,7 +45,7 @@ def attribute(
     out: Annotated[Path, typer.Option(help="The store to write (NAME.crp).")],
     target: Targets = ["played"],  # noqa: B006
     composite: Annotated[
-        str | None, typer.Option(help="Preset of LRP rules; default epsilon-flat.")
+        str | None, typer.Option(help="Preset of LRP rules; default epsilon-gamma.")
     ] = None,
     layer: Annotated[
         list[str] | None, typer.Option(help="Layer to report; all convolutions.")

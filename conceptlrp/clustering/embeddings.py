@@ -92,7 +92,7 @@ def _fit_tsne(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
 
 def _fit_umap(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     try:
-        from umap import UMAP  # type: ignore[import-not-found]
+        from umap import UMAP
     except ImportError as error:
         msg = "embedding 'umap' needs umap-learn; pip install 'conceptlrp[umap]'"
         raise ClusteringError(msg) from error

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from conceptlrp.errors import NetworkError
 from conceptlrp.evaluation.channel_deletion import ABLATIONS
-from conceptlrp.evaluation.channel_effects_result import ChannelEffects, LayerEffects
+from conceptlrp.evaluation.channel_effects_result import ChannelEffects
 from conceptlrp.evaluation.channel_effects_sample import FollowedSample, follow_sample
 from conceptlrp.evaluation.channel_effects_tally import Block, LayerTally
 from conceptlrp.evaluation.probing import forward
@@ -47,16 +47,17 @@ def channel_effects(
 ) -> ChannelEffects:
     """Ablate every channel alone and measure what the outputs lose.
 
-    Each channel has a control of its own: at every position, other channels of the
-    layer are ablated in random order until their change is as large (L2 norm over
-    the layer) as that of the channel, and scaled down to be exactly as large. A
-    channel matters if it does more than that. The control is a *partial ablation
-    of real channels* rather than noise, or the channel's change put onto another
-    map: those leave the maps that the network has ever seen, so that they measure
-    how it fails there [1]_, and noise spread over all channels cancels, which
-    makes any channel look important. Channels that ablation changes a lot do a lot
-    to the outputs for that reason alone, hence the equal size; the comparison with
-    ablated random units is that of [2]_.
+    Each channel has a control: at every position other channels of the layer are
+    ablated, in random order, until their change is as large (L2 norm over the
+    layer) as that of the channel, and scaled down to be exactly as large. Where
+    ablation changes a map a lot, outputs change a lot for that reason alone, so a
+    channel matters only if it does more than its control. Such *partial ablations of
+    real channels* lie between maps that the network has and what replaces them, so
+    they do not measure how it fails elsewhere [1]_. The alternatives do, and are too
+    easy to beat: on the shipped network the change itself put onto another map does
+    6 to 24 % less than the average channel, noise of the same size up to 30 % less
+    while a third of the values turn negative; this control does 2 to 8 % more. To
+    ablate other units beside those in question is the control of [2]_.
 
     Parameters
     ----------
@@ -116,20 +117,21 @@ def channel_effects(
         seed=seed,
         device=explainer.device,
     )
+    tallies = tally_effects(
+        explainer, sample, ablation=ablation, seed=seed, on_progress=on_progress
+    )
     return ChannelEffects(
         target=store.targets[store.target_index(target)],
         ablation=ablation,
         positions=len(sample),
         seed=seed,
-        layers=measure_effects(
-            explainer, sample, ablation=ablation, seed=seed, on_progress=on_progress
-        ),
+        layers={tally.layer: tally.result() for tally in tallies},
         network=digest,
         corpus=str(store.manifest.corpus.get("digest", "")),
     )
 
 
-def measure_effects(
+def tally_effects(
     explainer: Explainer,
     sample: FollowedSample,
     *,
@@ -137,7 +139,7 @@ def measure_effects(
     seed: int = 0,
     rows_at_once: int | None = None,
     on_progress: OnProgress | None = None,
-) -> dict[str, LayerEffects]:
+) -> list[LayerTally]:
     """Ablate every channel of an explainer's layers at the positions of a sample.
 
     Parameters
@@ -153,8 +155,8 @@ def measure_effects(
 
     Returns
     -------
-    dict of str to LayerEffects
-        By layer.
+    list of LayerTally
+        One a layer, with what was found at every position.
     """
     propagation = explainer.propagation
     if not isinstance(propagation, NativePropagation):
@@ -175,7 +177,7 @@ def measure_effects(
                 tally.add(Block(sample, passed, block), others[tally.layer], step)
         if on_progress is not None:
             on_progress("ablate", block.stop, len(sample))
-    return {tally.layer: tally.result() for tally in tallies}
+    return tallies
 
 
 def _same_network(store: Store, network: nn.Module) -> str:

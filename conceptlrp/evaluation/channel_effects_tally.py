@@ -96,6 +96,13 @@ class LayerTally:
         How many channels it has, C.
     seed : int
         Seed of everything random.
+
+    Attributes
+    ----------
+    fall, value, control : float64 array of shape (N, C)
+        At every position what `LayerEffects` has the means of.
+    changed : bool array of shape (N, C)
+        Whether another legal move becomes the best.
     """
 
     def __init__(
@@ -110,8 +117,8 @@ class LayerTally:
         self._number, self._channels, self._seed = number, n_channels, seed
         shape = (len(sample), n_channels)
         # What is never run stays as it is: ablation leaves the channel alone there.
-        self._fall, self._value, self._control = (np.zeros(shape) for _ in range(3))
-        self._changed = np.zeros(shape, np.bool_)
+        self.fall, self.value, self.control = (np.zeros(shape) for _ in range(3))
+        self.changed = np.zeros(shape, np.bool_)
         n_actions = sample.legal.shape[1]
         self._policy = torch.zeros(
             n_channels, n_actions, dtype=torch.float64, device=sample.legal.device
@@ -151,19 +158,19 @@ class LayerTally:
     ) -> None:
         rows, channels = pairs.cpu().numpy().T
         at = (rows + block.numbers.start, channels)
-        self._fall[at] = _numbers(found.explained)
-        self._value[at] = _numbers(found.value)
-        self._control[at] = np.abs(_numbers(control.explained))
-        self._changed[at] = found.best.cpu().numpy()
+        self.fall[at] = _numbers(found.explained)
+        self.value[at] = _numbers(found.value)
+        self.control[at] = np.abs(_numbers(control.explained))
+        self.changed[at] = found.best.cpu().numpy()
         self._policy.index_add_(0, pairs[:, 1], found.logits.double())
 
     def result(self) -> LayerEffects:
         """Return means over all positions, with intervals."""
         columns = {
-            "fall": self._fall,
-            "size": np.abs(self._fall),
-            "value": self._value,
-            "control": self._control,
+            "fall": self.fall,
+            "size": np.abs(self.fall),
+            "value": self.value,
+            "control": self.control,
         }
         found = estimates(
             np.concatenate(list(columns.values()), axis=1),
@@ -178,7 +185,7 @@ class LayerTally:
             numbers[f"{name}_high"] = np.array([each.high for each in own])
         return LayerEffects(
             **numbers,
-            moves_changed=self._changed.mean(axis=0),
+            moves_changed=self.changed.mean(axis=0),
             policy=self._policy_means(),
         )
 

@@ -3,7 +3,6 @@
 Shapes use N positions, n rows (positions, or their squares), C channels and K labels.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +26,7 @@ from conceptlrp.evaluation.ranks import (
 )
 from conceptlrp.evaluation.resampling import exchanged_games
 from conceptlrp.evaluation.significance import permutation_p
+from conceptlrp.labels import Labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +52,33 @@ class Half:
         rows = flat_table(table[self.positions])
         return centered_ranks(rows, self.columns.strata)
 
-    def exchanges(self, number: int, seed: int) -> Iterator[NDArray[np.intp]]:
-        """Yield exchanges of rows between games, within strata."""
-        games, strata = self.columns.games, self.columns.strata
-        for b in range(number):
-            yield exchanged_games(games, strata, seed=seed + b)
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Labels made ready for one kind of measure, values or maps.
+
+    Attributes
+    ----------
+    labels : Labels
+        Labels of the positions.
+    halves : pair of Half
+        The positions to find labels on, and those held out.
+    good : bool of shape (K,)
+        Which labels can be tested.
+    numbers : LabelMatrix
+        For correlations of ranks where labels are found, flags being numbers.
+    nested : bool of shape (K, K)
+        Labels that are no rivals of each other.
+    exchanges : int array of shape (B, n)
+        Rows whose labels each row is given in B permutations.
+    """
+
+    labels: Labels
+    halves: tuple[Half, Half]
+    good: NDArray[np.bool_]
+    numbers: LabelMatrix
+    nested: NDArray[np.bool_]
+    exchanges: NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +89,8 @@ class MeasureScore:
     ----------
     table : array of shape (N, C) or (N, C, n, n)
         The measure.
+    labels : Labels
+        Labels of the N positions.
     confirming : Half
         The half that was held out.
     effect, held_out, p : float64 of shape (C, K)
@@ -80,6 +104,7 @@ class MeasureScore:
     """
 
     table: NDArray[Any]
+    labels: Labels
     confirming: Half
     effect: Floats
     held_out: Floats
@@ -102,11 +127,44 @@ def make_halves(
     return halves[0], halves[1]
 
 
+def compare_labels(
+    labels: Labels,
+    columns: Columns,
+    held_out: NDArray[np.bool_],
+    asked: LabelCriteria,
+) -> Compared:
+    """Make labels ready to be compared with any channels of their positions.
+
+    Parameters
+    ----------
+    labels : Labels
+        Labels of N positions.
+    columns : Columns
+        The same as columns of positions or of their squares.
+    held_out : bool array of shape (N,)
+        Positions of games that labels are confirmed on.
+    asked : LabelCriteria
+        Number of permutations, and what makes a label testable.
+    """
+    halves = make_halves(columns, held_out, asked)
+    good = [testable_labels(h.columns, h.matrix, asked.games) for h in halves]
+    games, strata = halves[0].columns.games, halves[0].columns.strata
+    exchanges = np.empty((asked.permutations, len(games)), np.int32)
+    for b, row in enumerate(exchanges):
+        row[:] = exchanged_games(games, strata, seed=asked.seed + 1 + b)
+    return Compared(
+        labels=labels,
+        halves=halves,
+        good=good[0] & good[1],
+        numbers=number_matrix(halves[0].columns),
+        nested=nested_labels(columns),
+        exchanges=exchanges,
+    )
+
+
 def score_measure(
     tables: list[NDArray[Any]],
-    columns: Columns,
-    halves: tuple[Half, Half],
-    asked: LabelCriteria,
+    compared: Compared,
     *,
     scored: int = 1,
 ) -> list[MeasureScore]:
@@ -116,12 +174,8 @@ def score_measure(
     ----------
     tables : list of arrays
         Of the trained network, then of those with random weights.
-    columns : Columns
-        Labels of all positions.
-    halves : pair of Half
-        The positions to find labels on, and those held out.
-    asked : LabelCriteria
-        Size of the null distribution, and what makes a label testable.
+    compared : Compared
+        Labels of the positions.
     scored : int
         How many of the networks, from the first on.
 
@@ -130,10 +184,7 @@ def score_measure(
     list of MeasureScore
         One a network that is scored.
     """
-    good = np.all(
-        [testable_labels(h.columns, h.matrix, asked.games) for h in halves], 0
-    )
-    numbers, nested = number_matrix(halves[0].columns), nested_labels(columns)
+    halves, good = compared.halves, compared.good
     ranks: list[NDArray[np.float32]] = []
     found, correlation, sizes = [], [], []
     for place, table in enumerate(tables):
@@ -146,18 +197,19 @@ def score_measure(
         if place < scored:
             ranks.append(finding)
             found.append([np.where(good, each, np.nan) for each in both])
-            correlation.append(effects(finding, numbers))
-    nulls = _nulls(ranks, halves[0], good, asked)
+            correlation.append(effects(finding, compared.numbers))
+    nulls = _nulls(ranks, compared)
     return [
         MeasureScore(
             table=tables[i],
+            labels=compared.labels,
             confirming=halves[1],
             effect=found[i][0],
             held_out=found[i][1],
             p=_p(found[i][0], nulls[i], good),
             correlation=correlation[i],
             random=np.where(good, _others(sizes, i), np.nan),
-            nested=nested,
+            nested=compared.nested,
         )
         for i in range(len(ranks))
     ]
@@ -185,15 +237,12 @@ def _others(sizes: list[Floats], scored: int) -> Floats:
     return largest
 
 
-def _nulls(
-    ranks: list[NDArray[np.float32]],
-    half: Half,
-    good: NDArray[np.bool_],
-    asked: LabelCriteria,
-) -> list[Null]:
+def _nulls(ranks: list[NDArray[np.float32]], compared: Compared) -> list[Null]:
     """Return null distributions of the labels that can be tested."""
-    exchanges = half.exchanges(asked.permutations, asked.seed + 1)
-    return null_moments(ranks, half.matrix.take(good), half.columns.games, exchanges)
+    half, good = compared.halves[0], compared.good
+    return null_moments(
+        ranks, half.matrix.take(good), half.columns.games, compared.exchanges
+    )
 
 
 def _p(effect: Floats, null: Null, good: NDArray[np.bool_]) -> Floats:

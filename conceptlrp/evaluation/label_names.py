@@ -27,13 +27,11 @@ from conceptlrp.evaluation.masks import (
 )
 from conceptlrp.evaluation.ranks import Floats
 from conceptlrp.evaluation.resampling import interval
-from conceptlrp.labels import Labels
 
 
 def name_channels(
     scored: Mapping[str, MeasureScore],
     q: Mapping[str, Floats],
-    labels: Mapping[str, Labels],
     asked: LabelCriteria,
 ) -> tuple[ChannelLabels, ...]:
     """Give every channel the labels that fulfil the criteria, and a name.
@@ -44,13 +42,11 @@ def name_channels(
         What each measure says.
     q : mapping of str to float64 of shape (C, K)
         Corrected p-values.
-    labels : mapping of str to Labels
-        Labels of the positions that each measure is of.
     asked : LabelCriteria
         What a label must fulfil.
     """
     namings = {
-        measure: _Naming(measure, score, q[measure], labels[measure], asked)
+        measure: _Naming(measure, score, q[measure], asked)
         for measure, score in scored.items()
     }
     channels = range(len(next(iter(q.values()))))
@@ -77,7 +73,6 @@ class _Naming:
     measure: str
     score: MeasureScore
     q: Floats
-    all_labels: Labels
     asked: LabelCriteria
 
     @cached_property
@@ -114,7 +109,7 @@ class _Naming:
         A number tells all its thresholds perfectly, so that of nested labels the one
         is meant whose ranks the channel follows.
         """
-        names = self.all_labels.names
+        names = self.score.labels.names
         nested = self.score.nested[names.index(found[0].label)]
         family = [
             label
@@ -131,7 +126,7 @@ class _Naming:
         channel's ranks follow it more closely. What networks with random weights
         show as well, such as relevance that is 0 on empty squares, is no rival.
         """
-        names, score, lead = self.all_labels.names, self.score, self.asked.lead
+        names, score, lead = self.score.labels.names, self.score, self.asked.lead
         k = names.index(best.label)
         numeric, nested = score.confirming.matrix.numeric, score.nested[k]
         closeness = np.abs(score.correlation[channel])
@@ -162,7 +157,7 @@ class _Naming:
     def _label(self, channel: int, k: int, low: float, high: float) -> NamedLabel:
         score, held_out = self.score, float(self.score.held_out[channel, k])
         return NamedLabel(
-            label=self.all_labels.names[k],
+            label=self.score.labels.names[k],
             measure=self.measure,
             effect=float(score.effect[channel, k]),
             held_out=held_out,
@@ -173,7 +168,7 @@ class _Naming:
             p=float(score.p[channel, k]),
             q=float(self.q[channel, k]),
             random=float(score.random[k]),
-            **self._on_squares(channel, self.all_labels.names[k]),
+            **self._on_squares(channel, self.score.labels.names[k]),
         )
 
     def _on_squares(self, channel: int, name: str) -> dict[str, Any]:
@@ -181,7 +176,7 @@ class _Naming:
         if self.score.table.ndim == 2:
             return {}
         maps = self._held_out(channel)
-        masks = self.all_labels.masks[name][self.score.confirming.positions, None]
+        masks = self.score.labels.masks[name][self.score.confirming.positions, None]
         return {
             "share": float(relevance_share(maps, masks)[0, 0]),
             "iou": float(relevance_iou(maps, masks)[0, 0]),

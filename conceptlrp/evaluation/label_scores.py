@@ -21,21 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.evaluation.label_columns import (
-    Columns,
-    position_columns,
-    square_columns,
-)
-from conceptlrp.evaluation.label_measures import (
-    MeasureScore,
-    make_halves,
-    score_measure,
-)
-from conceptlrp.evaluation.label_names import name_channels
+from conceptlrp.evaluation.label_comparison import Comparison
 from conceptlrp.evaluation.label_results import LabelCriteria, LabelScores
-from conceptlrp.evaluation.ranks import Floats, codes
-from conceptlrp.evaluation.resampling import held_out_games
-from conceptlrp.evaluation.significance import benjamini_hochberg
+from conceptlrp.evaluation.ranks import codes
 from conceptlrp.labels import Labels
 
 Tables = Mapping[str, ArrayLike]
@@ -105,94 +93,16 @@ def score_channels(
     ('own corners',)
     """
     _check_tables([trained, *random], labels)
-    return score_networks(
-        [trained, *random],
-        labels,
-        games,
-        phases,
-        within=within,
-        criteria=criteria,
-        scored=1,
-    )[0]
-
-
-def score_networks(
-    networks: Sequence[Tables],
-    labels: Labels,
-    games: ArrayLike,
-    phases: ArrayLike,
-    *,
-    mapped: NDArray[np.intp] | None = None,
-    within: ArrayLike | None = None,
-    criteria: LabelCriteria | None = None,
-    scored: int | None = None,
-) -> list[LabelScores]:
-    """Score networks by the same rules, each held against the random ones.
-
-    Parameters
-    ----------
-    networks : sequence of mapping of str to array
-        The trained network, then those with random weights; as for `score_channels`.
-    labels, games, phases, criteria
-        As for `score_channels`.
-    mapped : int array of shape (M,), optional
-        Which of the N positions maps are of; all of them by default.
-    within : array of shape (M, n, n), optional
-        As for `score_channels`.
-    scored : int, optional
-        How many of the networks are scored, from the first on; all by default.
-
-    Returns
-    -------
-    list of LabelScores
-        A network with random weights is held against the others of its kind.
-    """
-    asked = criteria or LabelCriteria()
-    number = len(networks) if scored is None else scored
-    game = _numbered("games", games, len(labels))
-    phase = _numbered("phases", phases, len(labels))
-    held_out = held_out_games(game, share=asked.held_out, seed=asked.seed)
-    by_measure: dict[str, list[MeasureScore]] = {}
-    taken: dict[str, Labels] = {}
-    for measure, table in networks[0].items():
-        rows = slice(None) if mapped is None or np.ndim(table) == 2 else mapped
-        taken[measure] = labels.take(rows)
-        columns = _columns(
-            np.asarray(table), taken[measure], phase[rows], game[rows], within
-        )
-        halves = make_halves(columns, held_out[rows], asked)
-        tables = [np.asarray(network[measure]) for network in networks]
-        by_measure[measure] = score_measure(
-            tables, columns, halves, asked, scored=number
-        )
-    return [
-        _scores({m: each[i] for m, each in by_measure.items()}, taken, labels, asked)
-        for i in range(number)
-    ]
-
-
-def _scores(
-    scored: Mapping[str, MeasureScore],
-    taken: Mapping[str, Labels],
-    labels: Labels,
-    asked: LabelCriteria,
-) -> LabelScores:
-    q = benjamini_hochberg(np.stack([each.p for each in scored.values()]))
-    corrected = dict(zip(scored, q, strict=True))
-
-    def arrays(field: str) -> dict[str, Floats]:
-        return {measure: getattr(score, field) for measure, score in scored.items()}
-
-    return LabelScores(
-        labels=labels.names,
-        effect=arrays("effect"),
-        held_out=arrays("held_out"),
-        p=arrays("p"),
-        q=corrected,
-        random=arrays("random"),
-        channels=name_channels(scored, corrected, taken, asked),
-        criteria=asked,
+    comparison = Comparison(
+        labels=labels,
+        games=_numbered("games", games, len(labels)),
+        phases=_numbered("phases", phases, len(labels)),
+        criteria=criteria or LabelCriteria(),
+        size=_board_size(trained),
+        within=None if within is None else np.asarray(within),
     )
+    _check_within(comparison)
+    return comparison.score([trained, *random], scored=1)[0]
 
 
 def _check_tables(networks: Sequence[Tables], labels: Labels) -> None:
@@ -214,22 +124,18 @@ def _check_tables(networks: Sequence[Tables], labels: Labels) -> None:
         raise ValueError(message)
 
 
-def _columns(
-    table: NDArray[Any],
-    labels: Labels,
-    phase: NDArray[np.intp],
-    game: NDArray[np.intp],
-    within: ArrayLike | None,
-) -> Columns:
-    if table.ndim == 2:
-        return position_columns(labels, phase, game)
-    squares, kinds = (len(labels), *table.shape[2:]), None
-    if within is not None:
-        kinds = np.asarray(within)
-        if kinds.shape != squares:
-            message = f"within has shape {kinds.shape}, expected {squares}"
-            raise ValueError(message)
-    return square_columns(labels, phase, game, table.shape[2], kinds)
+def _board_size(tables: Tables) -> int:
+    """Return the side of the board of maps; 8 where there are none."""
+    shapes = [np.shape(table) for table in tables.values()]
+    return next((shape[2] for shape in shapes if len(shape) == 4), 8)
+
+
+def _check_within(comparison: Comparison) -> None:
+    size, kinds = comparison.size, comparison.within
+    squares = (len(comparison.labels), size, size)
+    if kinds is not None and kinds.shape != squares:
+        message = f"within has shape {kinds.shape}, expected {squares}"
+        raise ValueError(message)
 
 
 def _check_table(measure: str, table: NDArray[Any], n: int) -> None:

@@ -13,8 +13,8 @@ from torch import nn
 
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.evaluation.channel_effects_sample import follow_sample, spread_rows
+from conceptlrp.evaluation.label_comparison import Comparison
 from conceptlrp.evaluation.label_results import LabelCriteria, LabelScores
-from conceptlrp.evaluation.label_scores import score_networks
 from conceptlrp.evaluation.label_store_causes import label_causes
 from conceptlrp.evaluation.label_store_results import ScoredLabels
 from conceptlrp.evaluation.label_store_tables import (
@@ -24,7 +24,7 @@ from conceptlrp.evaluation.label_store_tables import (
     random_explainers,
     store_explainer,
 )
-from conceptlrp.evaluation.resampling import held_out_games
+from conceptlrp.evaluation.ranks import codes
 from conceptlrp.evaluation.sampling import boards_of
 from conceptlrp.labels import (
     CONCEPTS,
@@ -99,6 +99,7 @@ def score_store_labels(
     n_positions: int = 20_000,
     n_maps: int = 2_000,
     n_random: int = 5,
+    columns: Sequence[str] = (),
     criteria: LabelCriteria | None = None,
     seed: int = 0,
     on_progress: OnProgress | None = None,
@@ -125,6 +126,9 @@ def score_store_labels(
         is of another game as far as games suffice.
     n_random : int
         Networks of the same shape with random weights to hold channels against.
+    columns : sequence of str
+        Names of columns of the store to score as labels besides, such as labels of
+        one's own that were added to it.
     criteria : LabelCriteria, optional
         What a label must fulfil; its seed is replaced by the seed given here.
     seed : int
@@ -146,7 +150,8 @@ def score_store_labels(
     TargetError
         When the target is no output of the network.
     ValueError
-        When there are too few games to hold some out.
+        When there are too few games to hold some out, or a column of its own is not
+        there, has the name of a label or unknown values.
     """
     report = on_progress or _silent
     asked = replace(criteria or STORE_CRITERIA, seed=seed)
@@ -160,18 +165,28 @@ def score_store_labels(
         device=explainer.device,
     )
     corpus = sample.corpus
-    held_out = held_out_games(corpus.game, share=asked.held_out, seed=seed)
     strata = phases(_empties(corpus), bins=_BINS, size=corpus.size)
+    rows = spread_rows(games, n_positions, seed=seed)
     labels, controls = _labels(corpus, strata, seed)
+    labels = labels.joined(_added(store, columns, rows))
     networks = Networks(
         store=store,
         explainers=(explainer, *random_explainers(explainer, n_random, seed=seed)),
         target=store.target_index(target),
-        rows=spread_rows(games, n_positions, seed=seed),
+        rows=rows,
         corpus=corpus,
         mapped=spread_rows(corpus.game, n_maps, seed=seed),
     )
-    scores = _score(networks, labels, strata, asked, report)
+    comparison = Comparison(
+        labels=labels,
+        games=codes(corpus.game),
+        phases=strata.astype(np.intp),
+        criteria=asked,
+        size=corpus.size,
+        mapped=networks.mapped,
+        within=boards_of(corpus[networks.mapped]),
+    )
+    scores = _score(networks, comparison, report)
     trained = {layer: each[0] for layer, each in scores.items()}
     report("causes", 0, 1)
     causes = label_causes(
@@ -180,7 +195,7 @@ def score_store_labels(
         trained,
         labels,
         strata,
-        np.flatnonzero(held_out),
+        np.flatnonzero(comparison.held_out),
         seed=seed,
     )
     report("causes", 1, 1)
@@ -198,30 +213,17 @@ def score_store_labels(
 
 
 def _score(
-    networks: Networks,
-    labels: Labels,
-    strata: NDArray[np.int8],
-    asked: LabelCriteria,
-    report: OnProgress,
+    networks: Networks, comparison: Comparison, report: OnProgress
 ) -> dict[str, list[LabelScores]]:
     """Score all networks, a few layers at a time, as their maps fit into memory."""
     values, found = networks.values(report), {}
-    within = boards_of(networks.corpus[networks.mapped])
     for group in networks.groups():
         maps = networks.maps(group, report)
         for layer in group:
             tables: list[dict[str, NDArray[Any]]] = []
             for summed, mapped in zip(values, maps, strict=True):
                 tables.append({**summed.pop(layer), MAP: mapped.pop(layer)})
-            found[layer] = score_networks(
-                tables,
-                labels,
-                networks.corpus.game,
-                strata,
-                mapped=networks.mapped,
-                within=within,
-                criteria=asked,
-            )
+            found[layer] = comparison.score(tables)
             report("layers", len(found), len(networks.explainers[0].layers))
     return found
 
@@ -240,6 +242,17 @@ def _labels(
     )
     controls = unseen.joined(random_twins(some, strata, seed=seed))
     return known.joined(controls), controls.names
+
+
+def _added(store: Store, columns: Sequence[str], rows: NDArray[np.int64]) -> Labels:
+    """Read columns of a store as labels of positions."""
+    found = {}
+    for name in columns:
+        found[name] = store.label(name)[rows]
+        if found[name].dtype.kind == "f" and not np.isfinite(found[name]).all():
+            message = f"column '{name}' has unknown values, expected numbers alone"
+            raise ValueError(message)
+    return Labels(found, {}, {})
 
 
 def _columns(corpus: Corpus, names: list[str] | None) -> dict[str, NDArray[np.generic]]:

@@ -5,6 +5,7 @@ Shapes use n rows, C channels and K labels.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ def null_moments(
     tables: Sequence[NDArray[np.float32]],
     matrix: LabelMatrix,
     games: NDArray[np.intp],
-    exchanges: Iterable[NDArray[np.intp]],
+    exchanges: Iterable[NDArray[np.integer[Any]]],
 ) -> list[Null]:
     """Compute the null distributions of several networks by the same exchanges.
 
@@ -146,7 +147,7 @@ def game_deviation(
 
 
 def _exchanged(
-    matrix: LabelMatrix, order: NDArray[np.intp]
+    matrix: LabelMatrix, order: NDArray[np.integer[Any]]
 ) -> tuple[NDArray[np.float32], Floats]:
     """Return weights of labels that rows have from others, and pairs compared."""
     weights = matrix.weights[order]

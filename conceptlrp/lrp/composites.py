@@ -8,10 +8,10 @@ the input, by data flow rather than by registration.
 name                                  first layer    convolutions  linear
 ====================================  =============  ============  ==========
 ``epsilon``                           Epsilon        Epsilon       Epsilon
-``epsilon-flat`` (default)            Flat           Epsilon       Epsilon
+``epsilon-flat``                      Flat           Epsilon       Epsilon
 ``epsilon-plus``                      ZPlus          ZPlus         Epsilon
 ``epsilon-plus-flat``                 Flat           ZPlus         Epsilon
-``epsilon-gamma``                     Gamma(0.25)    Gamma(0.25)   Epsilon
+``epsilon-gamma`` (default)           Gamma(0.25)    Gamma(0.25)   Epsilon
 ``epsilon-gamma-flat``                Flat           Gamma(0.25)   Epsilon
 ``epsilon-alpha2-beta1-flat``         Flat           AlphaBeta     Epsilon
 ``epsilon-w-square``                  WSquare        Epsilon       Epsilon
@@ -20,6 +20,12 @@ name                                  first layer    convolutions  linear
 
 Flat and WSquare give relevance to empty squares too, whose input is zero; the
 other rules cannot.
+
+The default is the preset that ``conceptlrp.evaluation.evaluate_composites`` ranks
+first on the network that ships, over 1,000 positions of real games: what it calls
+relevant is what the output falls by, more so than under any other preset, it draws
+different pictures for different moves and channels, and turned boards give turned
+heatmaps. ``epsilon`` costs half the time and depends a little more on the network.
 """
 
 from collections.abc import Callable
@@ -41,7 +47,7 @@ from zennit.core import Composite, Hook  # noqa: E402
 from zennit.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZPlus  # noqa: E402
 from zennit.types import Convolution, Linear  # noqa: E402
 
-DEFAULT_COMPOSITE = "epsilon-flat"
+DEFAULT_COMPOSITE = "epsilon-gamma"
 
 _Rule = Callable[[], Hook]
 _PRESETS: dict[str, tuple[_Rule | None, _Rule]] = {

@@ -43,7 +43,7 @@ def attribute(
         T targets: "played", "best", "value", a square such as "d3", "pass", or
         an object of `conceptlrp.lrp.targets`.
     composite : str, Composite or None
-        A preset's name, a zennit composite, or None for "epsilon-flat".
+        A preset's name, a zennit composite, or None for "epsilon-gamma".
     layers : sequence of str, optional
         Layers to report; all convolutions by default.
     conditional : bool or mapping

@@ -29,6 +29,7 @@ from conceptlrp.report.runner_up import RunnerUp
 from conceptlrp.report.statistics import (
     ChannelStatistics,
     Histogram,
+    MoveStatistics,
     PhaseStatistics,
 )
 from conceptlrp.report.store_explainer import store_explainer
@@ -50,6 +51,7 @@ __all__ = [
     "LocalAtlas",
     "MarkedCluster",
     "MovePolicy",
+    "MoveStatistics",
     "Neighbour",
     "Note",
     "PhaseStatistics",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from conceptlrp.evaluation import UNNAMED, ScoredLabels
 from conceptlrp.report.sources import LayerSources, Verdict
 from conceptlrp.report.statistics import ChannelStatistics
 from conceptlrp.report.wording import percent, plural
@@ -50,15 +51,24 @@ def _of_channel(
             round(statistics.relevant * statistics.positions), "position"
         )
         yield f"The channel is relevant on {positions} only: its boards are its all."
-    if sources.labels is not None:
-        held = sources.labels.channel(sources.layer, channel).labels
-        controls = [x.label for x in held if x.label in sources.labels.controls]
-        if controls:
-            names = ", ".join(f"'{name}'" for name in controls)
-            yield (
-                f"The control {names} fits the channel, which means nothing: do not "
-                "trust its other labels."
-            )
+    if sources.labels is not None and sources.layer in sources.labels.layers:
+        yield from _of_labels(sources.labels, sources.layer, channel)
+
+
+def _of_labels(labels: ScoredLabels, layer: str, channel: int) -> Iterator[str]:
+    found, cause = labels.channel(layer, channel), labels.cause(layer, channel)
+    if found.name != UNNAMED and cause is not None and not cause.check.passed:
+        yield (
+            f"The channel goes along with '{found.name}', but ablating it does not "
+            "matter clearly more where that holds."
+        )
+    controls = [x.label for x in found.labels if x.label in labels.controls]
+    if controls:
+        names = ", ".join(f"'{name}'" for name in controls)
+        yield (
+            f"The control {names} fits the channel, which means nothing: do not trust "
+            "its other labels."
+        )
 
 
 def _of_store(sources: LayerSources) -> Iterator[str]:

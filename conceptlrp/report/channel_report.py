@@ -17,7 +17,11 @@ from conceptlrp.report.mean_maps import Region
 from conceptlrp.report.note import Note
 from conceptlrp.report.plain import plain
 from conceptlrp.report.runner_up import RunnerUp
-from conceptlrp.report.statistics import ChannelStatistics, PhaseStatistics
+from conceptlrp.report.statistics import (
+    ChannelStatistics,
+    MoveStatistics,
+    PhaseStatistics,
+)
 from conceptlrp.report.surroundings import Edge, MarkedCluster, Neighbour
 
 #: Strips of boards, in the order in which they are shown.
@@ -46,6 +50,9 @@ class ChannelReport:
         How much and how often.
     phases : tuple of PhaseStatistics
         The same for every ten plies.
+    moves : tuple of MoveStatistics
+        The explained moves where it has the largest part, largest first, of those
+        that are explained on ten positions or more; none for the value.
     strips : mapping of str to ReferenceBoards
         By each of "relevant", "opposed", "active", "quantiles" and "random"; boards
         are described when they are first looked at. Boards whose score has the
@@ -96,6 +103,7 @@ class ChannelReport:
     note: Note | None
     statistics: ChannelStatistics
     phases: tuple[PhaseStatistics, ...]
+    moves: tuple[MoveStatistics, ...]
     strips: Mapping[str, ReferenceBoards]
     mean_positive: NDArray[np.float64] | None
     mean_negative: NDArray[np.float64] | None

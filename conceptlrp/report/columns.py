@@ -18,7 +18,7 @@ from conceptlrp.store import Store
 __all__ = ["Column", "channel_statistics", "histogram", "read_columns"]
 
 # Numbers of a group of columns, and columns that lie in one chunk of a store.
-_GROUP = 1 << 24
+_GROUP = 1 << 22
 _CHUNK = 4
 _BINS = 48
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -47,7 +47,7 @@ class Column:
 def read_columns(
     store: Store, layer: str, channels: Sequence[int], *, target: int | str = 0
 ) -> Iterator[list[Column]]:
-    """Read columns, as many at a time as 200 MB hold.
+    """Read columns, as many at a time as fit in 100 MB.
 
     Parameters
     ----------

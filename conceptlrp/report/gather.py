@@ -7,19 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import LayerError
-from conceptlrp.evaluation import UNNAMED
 from conceptlrp.report.caveats import channel_warnings, missing_parts
-from conceptlrp.report.channel_effect import ChannelEffect
 from conceptlrp.report.channel_report import ChannelReport
 from conceptlrp.report.columns import Column, channel_statistics, read_columns
-from conceptlrp.report.label_findings import runners_up
-from conceptlrp.report.layer_statistics import PHASE_PLIES
 from conceptlrp.report.note import Note
+from conceptlrp.report.parts import (
+    clusters_of,
+    edges_of,
+    effect_of,
+    labels_of,
+    maps_of,
+    moves_of,
+    nearest_of,
+    phases_of,
+)
 from conceptlrp.report.provenance import citation, provenance, unit_of
 from conceptlrp.report.sources import LayerSources, read_sources
-from conceptlrp.report.statistics import PhaseStatistics
 from conceptlrp.report.strips import BoardShelf, ChannelStrips, LayerStrips
-from conceptlrp.report.surroundings import MarkedCluster, Neighbour
 from conceptlrp.store import Store
 
 __all__ = ["channel_report", "layer_reports"]
@@ -149,105 +153,17 @@ def _report(
         unit=unit_of(target),
         note=sources.notes.get((layer, channel)),
         statistics=statistics,
-        phases=_phases(sources, channel),
+        phases=phases_of(sources, channel),
+        moves=moves_of(sources, channel),
         strips=strips,
-        **_maps(sources, channel),
-        **_labels(sources, channel),
-        effects=_effect(sources, channel),
-        upstream=_edges(sources, "upstream", channel),
-        downstream=_edges(sources, "downstream", channel),
-        nearest=_nearest(sources, channel),
-        clusters=_clusters(sources, channel),
+        **maps_of(sources, channel),
+        **labels_of(sources, channel),
+        effects=effect_of(sources, channel),
+        **edges_of(sources, channel),
+        nearest=nearest_of(sources, channel),
+        clusters=clusters_of(sources, channel),
         warnings=channel_warnings(sources, channel, statistics),
         missing=missing_parts(sources),
         provenance=provenance(sources.store, target),
         citation=citation(sources.store, target, layer, channel),
     )
-
-
-def _phases(sources: LayerSources, channel: int) -> tuple[PhaseStatistics, ...]:
-    layer = sources.statistics
-    return tuple(
-        PhaseStatistics(
-            first=number * PHASE_PLIES,
-            last=(number + 1) * PHASE_PLIES - 1,
-            positions=size,
-            magnitude=float(layer.phase_magnitude[number, channel]) if size else None,
-            active=float(layer.phase_active[number, channel]) if size else None,
-        )
-        for number, size in enumerate(layer.phase_sizes.tolist())
-    )
-
-
-def _maps(sources: LayerSources, channel: int) -> dict[str, Any]:
-    maps = sources.maps
-    if maps is None:
-        nothing = dict.fromkeys(("mean_positive", "mean_negative", "regions"))
-        return {**nothing, "maps_of": ""}
-    return {
-        "mean_positive": maps.positive[channel],
-        "mean_negative": maps.negative[channel],
-        "maps_of": maps.of,
-        "regions": maps.regions_of(channel),
-    }
-
-
-def _labels(sources: LayerSources, channel: int) -> dict[str, Any]:
-    labels, layer = sources.labels, sources.layer
-    if labels is None or layer not in labels.layers:
-        nothing = dict.fromkeys(("labels", "cause", "random_labelled"))
-        return {**nothing, "name": UNNAMED, "runners_up": ()}
-    found = labels.channel(layer, channel)
-    random = labels.random_labelled.get(layer, np.nan)
-    return {
-        "name": found.name,
-        "labels": found,
-        "cause": labels.cause(layer, channel),
-        "runners_up": runners_up(
-            labels.layers[layer], channel, controls=labels.controls
-        ),
-        # Not known with fewer than two networks with random weights.
-        "random_labelled": float(random) if np.isfinite(random) else None,
-    }
-
-
-def _effect(sources: LayerSources, channel: int) -> ChannelEffect | None:
-    effects = sources.effects
-    if effects is None or sources.layer not in effects.layers:
-        return None
-    layer = effects.layers[sources.layer]
-    numbers: dict[str, Any] = {
-        name: float(values[channel]) for name, values in layer.numbers().items()
-    }
-    for name in ("value", "value_low", "value_high"):
-        numbers[name] = numbers[name] if np.isfinite(numbers[name]) else None
-    return ChannelEffect(
-        ablation=effects.ablation,
-        positions=effects.positions,
-        rank=int(np.flatnonzero(layer.order == channel)[0]) + 1,
-        policy=layer.policy[channel],
-        **numbers,
-    )
-
-
-def _edges(sources: LayerSources, side: str, channel: int) -> tuple[Any, ...]:
-    wiring = sources.wiring
-    return () if wiring is None else getattr(wiring, side)(channel)
-
-
-def _nearest(sources: LayerSources, channel: int) -> tuple[Neighbour, ...]:
-    layer = sources.statistics
-    pairs = zip(layer.neighbours[channel], layer.similarity[channel], strict=True)
-    return tuple(Neighbour(int(other), float(cosine)) for other, cosine in pairs)
-
-
-def _clusters(sources: LayerSources, channel: int) -> tuple[MarkedCluster, ...]:
-    clustering = sources.clustering
-    if clustering is None:
-        return ()
-    found = []
-    for number, marked in enumerate(sources.markers):
-        for place in np.flatnonzero(marked.channels == channel).tolist():
-            size, value = int(clustering.sizes[number]), float(marked.effects[place])
-            found.append(MarkedCluster(number, size, value, place + 1))
-    return tuple(sorted(found, key=lambda each: -abs(each.effect)))

@@ -15,7 +15,7 @@ from conceptlrp.evaluation import (
     NamedLabel,
 )
 from conceptlrp.report.runner_up import RunnerUp
-from conceptlrp.report.wording import compact, effect
+from conceptlrp.report.wording import compact, signed_amount
 
 __all__ = ["runners_up"]
 
@@ -123,15 +123,15 @@ def _lack(
     least = max(criteria.effect, (random or 0.0) + criteria.over_random)
     confirmed = None if held_out is None else held_out * np.sign(size)
     if abs(size) < criteria.effect:
-        return f"its effect {effect(size)} is below {compact(criteria.effect)}"
+        return f"its effect {signed_amount(size)} is below {compact(criteria.effect)}"
     if abs(size) < least:
         return f"networks with random weights show {compact(random or 0.0)} too"
     if q is None or not q <= criteria.false_discoveries:
         value = "unknown" if q is None else compact(q)
         return f"it may be chance (q {value})"
     if confirmed is None or confirmed < least:
-        value = "nothing" if held_out is None else effect(held_out)
-        return f"games held out show {value} of its {effect(size)}"
+        value = "nothing" if held_out is None else signed_amount(held_out)
+        return f"games held out show {value} of its {signed_amount(size)}"
     return "the interval of its effect reaches that of networks with random weights"
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.othello import PASS
 from conceptlrp.store import Store
 
 __all__ = ["PHASE_PLIES", "LayerStatistics", "layer_statistics"]
@@ -17,6 +18,7 @@ __all__ = ["PHASE_PLIES", "LayerStatistics", "layer_statistics"]
 #: Plies of a phase.
 PHASE_PLIES = 10
 _NEIGHBOURS = 6
+_MOVES = PASS + 1
 # Whole chunks of a store, 16 MB of 512 channels.
 _BLOCK = 8192
 
@@ -43,6 +45,11 @@ class LayerStatistics:
         Positions with plies 0-9, 10-19 and so on.
     phase_magnitude, phase_active : float arrays of shape (P, C)
         Magnitude and active part within a phase; nan where it is empty.
+    move_sizes : int array of shape (65,)
+        Positions by the move that is explained: the squares, and a pass.
+    move_magnitude, move_share : float arrays of shape (65, C)
+        Mean magnitude, and mean, of the share where a move is explained; nan where
+        none is.
     neighbours : int array of shape (C, k)
         Channels whose shares are most similar, nearest first.
     similarity : float array of shape (C, k)
@@ -59,6 +66,9 @@ class LayerStatistics:
     phase_sizes: NDArray[np.int64]
     phase_magnitude: Table
     phase_active: Table
+    move_sizes: NDArray[np.int64]
+    move_magnitude: Table
+    move_share: Table
     neighbours: NDArray[np.intp]
     similarity: Table
 
@@ -95,10 +105,12 @@ def layer_statistics(
         Sums in double precision, products of channels in blocks of single.
     """
     phase = store.metadata.of_positions("ply").astype(np.int64) // PHASE_PLIES
+    moves = store.explained_square(target=target)
     sums = _Sums(int(phase.max(initial=0)) + 1, store.channels(layer))
     for rows in _blocks(len(store)):
         share = store.share(layer, rows=rows, target=target)
         sums.add(share, store.activation(layer, rows=rows) != 0, phase[rows])
+        sums.add_moves(share, moves[rows])
     return _of_sums(layer, sums)
 
 
@@ -112,6 +124,9 @@ class _Sums:
         self.share = np.zeros(n_channels)
         self.relevant = np.zeros(n_channels)
         self.products = np.zeros((n_channels, n_channels))
+        self.move_sizes = np.zeros(_MOVES, np.int64)
+        self.move_magnitude = np.zeros((_MOVES, n_channels))
+        self.move_share = np.zeros((_MOVES, n_channels))
 
     def add(
         self,
@@ -129,6 +144,13 @@ class _Sums:
             self.magnitude[number] += magnitude[inside].sum(axis=0, dtype=np.float64)
             self.active[number] += active[inside].sum(axis=0)
 
+    def add_moves(self, share: NDArray[np.float32], moves: NDArray[np.integer]) -> None:
+        # A product of matrices is many times faster than a sum for every move.
+        chosen = (np.arange(_MOVES)[:, None] == moves).astype(np.float32)
+        self.move_sizes += chosen.sum(axis=1).astype(np.int64)
+        self.move_magnitude += chosen @ np.abs(share)
+        self.move_share += chosen @ share
+
 
 def _blocks(length: int) -> Iterator[slice]:
     for start in range(0, length, _BLOCK):
@@ -139,7 +161,10 @@ def _of_sums(layer: str, sums: _Sums) -> LayerStatistics:
     n = int(sums.sizes.sum())
     magnitude = sums.magnitude.sum(axis=0) / max(n, 1)
     neighbours, similarity = _nearest(sums.products)
-    sizes = np.where(sums.sizes > 0, sums.sizes, np.nan)[:, None]
+    sizes, moves = (
+        np.where(counts > 0, counts, np.nan)[:, None]
+        for counts in (sums.sizes, sums.move_sizes)
+    )
     return LayerStatistics(
         layer=layer,
         positions=n,
@@ -151,6 +176,9 @@ def _of_sums(layer: str, sums: _Sums) -> LayerStatistics:
         phase_sizes=sums.sizes,
         phase_magnitude=sums.magnitude / sizes,
         phase_active=sums.active / sizes,
+        move_sizes=sums.move_sizes,
+        move_magnitude=sums.move_magnitude / moves,
+        move_share=sums.move_share / moves,
         neighbours=neighbours,
         similarity=similarity,
     )

@@ -50,7 +50,26 @@ def location_lines(report: ChannelReport) -> Iterator[str]:
         f"discs ({even['opponent']}) and {part['empty']} on empty squares "
         f"({even['empty']}), legal moves having {part['legal']} ({even['legal']})."
     )
-    yield f"{_places(magnitude / total)} Strongest squares: {_squares(magnitude)}."
+    share = magnitude / total
+    yield f"{_densest(share)} Strongest squares: {_squares(share)}."
+    places = _places(share)
+    if places:
+        yield f"Kinds of squares that have more than their part: {places}."
+
+
+def _densest(share: NDArray[np.float64]) -> str:
+    """Say how much the 3 x 3 squares have that have most."""
+    inner = len(share) - 2
+    windows = np.lib.stride_tricks.sliding_window_view(share, (3, 3)).sum(axis=(2, 3))
+    row, column = divmod(int(windows.argmax()), inner)
+    most, even = float(windows[row, column]), 9 / share.size
+    if most < _CONCENTRATED * even:
+        return "It is spread over the board."
+    square = f"{'abcdefgh'[column + 1]}{row + 2}"
+    return (
+        f"The nine squares around {square} have {percent(most)} of it "
+        f"({percent(even)} of the squares)."
+    )
 
 
 def _places(share: NDArray[np.float64]) -> str:
@@ -64,14 +83,11 @@ def _places(share: NDArray[np.float64]) -> str:
         if part >= _SUBSTANTIAL and part >= _CONCENTRATED * even:
             place = _PLACES.get(name, f"{name}-squares")
             found.append((part / even, f"{place} {percent(part)} ({percent(even)})"))
-    if not found:
-        return "No kind of place stands out."
-    named = [text for _, text in sorted(found, reverse=True)[:_PLACES_NAMED]]
-    return f"Places that stand out: {', '.join(named)}."
+    return ", ".join(t for _, t in sorted(found, reverse=True)[:_PLACES_NAMED])
 
 
-def _squares(magnitude: NDArray[np.float64]) -> str:
-    size, share = len(magnitude), magnitude / magnitude.sum()
+def _squares(share: NDArray[np.float64]) -> str:
+    size = len(share)
     order = np.argsort(-share, axis=None, kind="stable")[:_SQUARES_NAMED].tolist()
     return ", ".join(
         f"{'abcdefgh'[i % size]}{i // size + 1} {percent(float(share.flat[i]))}"

@@ -32,6 +32,8 @@ def plain(value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
     if hasattr(value, "to_dict"):
         return plain(value.to_dict())
     if is_dataclass(value):

@@ -84,3 +84,23 @@ class PhaseStatistics:
     positions: int
     magnitude: float | None
     active: float | None
+
+
+@dataclass(frozen=True)
+class MoveStatistics:
+    """A channel on the positions where one move is explained.
+
+    Attributes
+    ----------
+    move : str
+        The move, "pa" being a pass.
+    positions : int
+        How many there are.
+    magnitude, mean_share : float
+        Mean magnitude, and mean, of the share.
+    """
+
+    move: str
+    positions: int
+    magnitude: float
+    mean_share: float

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from conceptlrp.othello import BLACK
 from conceptlrp.reference import ReferenceBoard
-from conceptlrp.report.channel_effect import ChannelEffect
+from conceptlrp.report.ablation_text import ablation_lines
 from conceptlrp.report.channel_report import ChannelReport
 from conceptlrp.report.label_text import label_lines
 from conceptlrp.report.location_text import location_lines
@@ -18,7 +18,6 @@ from conceptlrp.report.wording import (
     effect,
     percent,
     plural,
-    signed_amount,
     signed_percent,
     visible,
 )
@@ -31,6 +30,8 @@ _BOARDS = 3
 _LEANING = 0.2
 # Phases that differ by less are alike; those with fewer positions say little.
 _DIFFERENT, _FULL = 1.25, 30
+# How many times the usual magnitude a move has to have.
+_STANDING_OUT = 1.5
 
 
 def report_text(report: ChannelReport) -> str:
@@ -123,6 +124,26 @@ def _phase_lines(report: ChannelReport) -> Iterator[str]:
     )
 
 
+def _move_lines(report: ChannelReport) -> Iterator[str]:
+    """Name the explained moves where the channel has far more than on average."""
+    usual = report.statistics.magnitude
+    found = [
+        f"{each.move} ({percent(each.magnitude)}, mean "
+        f"{signed_percent(each.mean_share)}, {plural(each.positions, 'position')})"
+        for each in report.moves
+        if each.magnitude >= _STANDING_OUT * usual
+    ]
+    if found:
+        moves = _listed(found)
+        yield f"Far above its {percent(usual)} where the explained move is {moves}."
+    elif report.moves:
+        yield "No explained move stands out."
+
+
+def _listed(parts: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+
+
 def _board_lines(report: ChannelReport) -> Iterator[str]:
     for name, title, write in (
         ("relevant", "Most relevant", signed_percent),
@@ -141,38 +162,6 @@ def _board(board: ReferenceBoard, write: Callable[[float], str]) -> str:
     return (
         f"- {write(board.score)} {board.description}: {side} {move} (row {board.row})"
     )
-
-
-def _ablation_lines(report: ChannelReport) -> Iterator[str]:
-    found = report.effects
-    if found is None:
-        return
-    way, ends = "falls", (found.fall_low, found.fall_high)
-    if found.fall < 0:
-        way, ends = "rises", (-found.fall_high, -found.fall_low)
-    interval = f"[{compact(ends[0])}, {compact(ends[1])}]"
-    yield (
-        f"Replaced by its {found.ablation} on {plural(found.positions, 'position')}, "
-        f"the output {way} by {compact(abs(found.fall))} {interval} on average "
-        f"({report.unit}). It changes by {compact(found.size)} "
-        f"[{compact(found.size_low)}, {compact(found.size_high)}] in magnitude, rank "
-        f"{found.rank} of {report.channels}."
-    )
-    verdict = "more" if found.beats_control else "not clearly more"
-    yield (
-        f"That is {verdict} than a change as large in other channels of the layer does "
-        f"({compact(found.control)} [{compact(found.control_low)}, "
-        f"{compact(found.control_high)}]). Another move becomes the best on "
-        f"{percent(found.moves_changed)} of the positions."
-    )
-    if found.value is not None:
-        yield _value_change(found)
-
-
-def _value_change(found: ChannelEffect) -> str:
-    ends = (found.value_high or 0.0, found.value or 0.0, found.value_low or 0.0)
-    low, middle, high = (signed_amount(-each) for each in ends)
-    return f"The value before tanh changes by {middle} [{low}, {high}] on average."
 
 
 def _wiring_lines(report: ChannelReport) -> Iterator[str]:
@@ -226,9 +215,10 @@ _SECTIONS: tuple[tuple[str, Callable[[ChannelReport], Iterator[str]]], ...] = (
     ("how much", _amount_lines),
     ("where", location_lines),
     ("when", _phase_lines),
+    ("moves", _move_lines),
     ("boards", _board_lines),
     ("labels", label_lines),
-    ("ablation", _ablation_lines),
+    ("ablation", ablation_lines),
     ("wiring", _wiring_lines),
     ("alike", _alike_lines),
     ("clusters", _cluster_lines),

@@ -5,7 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from conceptlrp.evaluation import CausalCheck, ChannelCause, ChannelLabels, NamedLabel
-from conceptlrp.report import ChannelEffect, ChannelReport, Edge, Note, RunnerUp
+from conceptlrp.report import (
+    ChannelEffect,
+    ChannelReport,
+    Edge,
+    MarkedCluster,
+    Note,
+    RunnerUp,
+)
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -82,6 +89,7 @@ def full_report(report: ChannelReport, *, size: int = 8) -> ChannelReport:
             Edge("trunk/<b>3", 1, -0.04, 0.05, 0.225),
             Edge("target", 0, 0.02, 0.03, 0.125),
         ),
+        clusters=(MarkedCluster(cluster=2, positions=345, effect=-1.25, place=3),),
         warnings=("The composite draws one picture for every channel.",),
         missing=(),
     )

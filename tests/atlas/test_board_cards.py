@@ -5,8 +5,13 @@ from conceptlrp.othello import square_name
 from conceptlrp.report.wording import compact
 
 
+def cards(store, rows, scores, **options):
+    shelf = BoardShelf(store, **options)
+    return shelf.cards(shelf.boards(np.array(rows), np.array(scores)), write=compact)
+
+
 def test_a_card_tells_the_game_and_the_text_to_copy(store):
-    (card,) = BoardShelf(store).cards(np.array([40]), np.array([0.25]), write=compact)
+    (card,) = cards(store, [40], [0.25])
 
     corpus = store.positions
     assert card.score == "0.25"
@@ -16,18 +21,24 @@ def test_a_card_tells_the_game_and_the_text_to_copy(store):
     assert card.move.endswith(square_name(int(corpus.played[40])))
 
 
-def test_a_value_target_has_no_explained_move(store):
-    shelf = BoardShelf(store, target="value")
+def test_a_card_tells_what_the_network_thinks_of_the_move(store):
+    (card,) = cards(store, [40], [0.25])
 
-    (card,) = shelf.cards(np.array([40]), np.array([0.25]), write=compact)
+    # The network of this store gives every legal move the same probability.
+    moves = len(store.positions.position(40).legal_moves)
+    assert card.network.startswith(f"policy {100 / moves:.2g}")
+    assert card.network.endswith("%, value +0.00")
+
+
+def test_a_value_target_has_no_explained_move(store):
+    (card,) = cards(store, [40], [0.25], target="value")
 
     assert card.move in ("Black to move", "White to move")
+    assert "policy" not in card.network
 
 
 def test_boards_come_in_the_order_of_the_rows(store):
-    rows = np.array([9, 3, 9])
+    found = cards(store, [9, 3, 9], [0.0, 1.0, 2.0])
 
-    cards = BoardShelf(store).cards(rows, np.arange(3.0), write=compact)
-
-    assert [card.row for card in cards] == [9, 3, 9]
-    assert cards[0].svg == cards[2].svg
+    assert [card.row for card in found] == [9, 3, 9]
+    assert found[0].svg == found[2].svg

@@ -2,8 +2,15 @@ import re
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import pytest
 
-from conceptlrp.atlas.charts import histogram_svg, plies_svg, scale_svg, scatter_svg
+from conceptlrp.atlas.charts import (
+    histogram_svg,
+    intervals_svg,
+    plies_svg,
+    scale_svg,
+    scatter_svg,
+)
 
 
 def test_the_scale_prints_its_symmetric_limits():
@@ -13,19 +20,34 @@ def test_the_scale_prints_its_symmetric_limits():
     assert root.get("aria-label") == "Colours from −0.032 to +0.032 logits"
 
 
-def test_a_histogram_leaves_zeros_out_and_says_what_it_shows():
-    values = np.array([0.0] * 90 + [1.0] * 9 + [-3.0])
+def test_a_histogram_says_what_it_shows():
+    counts, edges = [1, 0, 5, 4], [-3.0, -2.0, -1.0, 0.0, 1.0]
 
-    root = ET.fromstring(histogram_svg(values, name="relevance <b>"))
+    root = ET.fromstring(histogram_svg(counts, edges, name="relevance <b>"))
 
     assert root.get("aria-label") == (
-        "Histogram of relevance <b>: 10 values other than zero, from −3 to 1, median 1"
+        "Histogram of relevance <b>: 10 values other than zero, from −3 to 1, "
+        "half of them below 0"
     )
-    assert root.find("path[@class='bar']").get("d").count("M") == 2
+    assert root.find("path[@class='bar']").get("d").count("M") == 3
 
 
 def test_a_histogram_of_zeros_says_so():
-    assert "all values are zero" in histogram_svg(np.zeros(4), name="activation")
+    assert "all values are zero" in histogram_svg([], [], name="activation")
+
+
+def test_intervals_stand_on_one_scale_with_zero():
+    rows = [("this <one>", 3.0, 2.0, 4.0), ("control", -1.0, -2.0, 0.5)]
+
+    root = ET.fromstring(intervals_svg(rows, unit="logits"))
+
+    assert root.get("aria-label") == (
+        "this <one> 3, 2 to 4; control −1, −2 to 0.5 logits"
+    )
+    zero = root.find("path[@class='zero']").get("d")
+    at = [float(dot.get("cx")) for dot in root.iter("circle")]
+    start = float(re.match(r"M([\d.]+)", zero)[1])
+    assert at[0] - start == pytest.approx(3 * (start - at[1]), rel=0.01)
 
 
 def test_plies_are_counted_from_move_one():

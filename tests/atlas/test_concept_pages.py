@@ -1,19 +1,23 @@
+import itertools
 import json
 import re
 from dataclasses import replace
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 
 from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.board_cards import BoardShelf
-from conceptlrp.atlas.concept_pages import write_concept_page
+from conceptlrp.atlas.concept_pages import channel_names, write_concept_page
 from conceptlrp.atlas.site import Site, concept_data, concept_page
+from conceptlrp.clustering import clustered_layers, load_clustering
 from conceptlrp.evaluation import ChannelLabels
 from conceptlrp.report import channel_report
-from tests.atlas.conftest import DEAD, KEPT
+from tests.atlas.conftest import DEAD, KEPT, write_store
 from tests.atlas.full_report import HOSTILE, full_report, named_label
 from tests.atlas.pages_read import Page
+from tests.report.conftest import fill
 
 LAYER = "conv1"
 #: Where each element of the merged table of concept pages is found.
@@ -90,6 +94,7 @@ def test_the_name_stands_first_and_then_a_sentence_on_the_channel(page):
         "0.0125",  # corrected p-value
         "66% of its relevance lies on the label's squares",
         "a ratio of 4 [3.25, 4.75]",  # causal check
+        "where it holds, ablation does 4 times as much",
         "Causal check passed",
         "its effect +0.44 is below 0.5",  # why a runner-up failed
         "gets a label on 2.5% of the channels",  # control
@@ -122,6 +127,11 @@ def test_edges_link_to_channels_but_not_to_targets(page):
     assert any(link.endswith("c0001.html") and "trunk" in link for link in page.links)
     assert not any("target" in link for link in page.links)
     assert "38%" in page.words
+
+
+def test_clusters_that_it_marks_are_linked_with_their_effect_size(page):
+    assert "../../clusters/conv1/k02.html" in page.links
+    assert "cluster 2 345 −1.25 3" in page.words
 
 
 def test_a_note_stands_with_its_author_and_evidence(page):
@@ -202,7 +212,8 @@ def test_a_channel_whose_labels_are_tied_says_so(store, report, tmp_path):
 
     page, _ = written(tmp_path, store, replace(report, name="unnamed", labels=found))
 
-    assert "2 labels hold, 'edge lead', 'corner lead' first" in page.words
+    said = "'edge lead' holds, but is not clearly ahead of 'corner lead'"
+    assert said in page.words
 
 
 def test_a_dead_channel_has_a_page_that_says_so(store, tmp_path):
@@ -217,9 +228,7 @@ def test_a_dead_channel_has_a_page_that_says_so(store, tmp_path):
 
 
 def test_names_of_linked_channels_stand_beside_the_links(store, report, tmp_path):
-    page, _ = written(
-        tmp_path, store, report, names={(LAYER, 3): f"wedges {HOSTILE}"}
-    )
+    page, _ = written(tmp_path, store, report, names={(LAYER, 3): f"wedges {HOSTILE}"})
 
     assert f"wedges {HOSTILE}" in page.words
 
@@ -234,12 +243,13 @@ def test_the_data_beside_a_page_is_the_report(store, report, tmp_path):
 
 def test_a_page_can_be_cited_by_a_line_to_copy(report, page):
     assert report.citation in page.text
-    assert ("code", {"class": "copy"}) in page.tags
+    assert ("code", {"class": "copy", "data-what": "the citation"}) in page.tags
 
 
 def test_hostile_text_stays_text(page):
-    # The looks of the boards are the only style, and nothing else may run or load.
-    assert not any(tag in ("script", "img", "iframe") for tag, _ in page.tags)
+    scripts = [values for tag, values in page.tags if tag == "script"]
+    assert scripts == [{"src": "../../atlas.js"}]
+    assert not any(tag in ("img", "iframe") for tag, _ in page.tags)
     assert not any(name.startswith("on") for _, v in page.tags for name in v)
     assert page.words.count(HOSTILE) >= 4
 
@@ -249,7 +259,7 @@ def test_headings_are_in_order_and_tables_have_captions_and_scopes(page, bare):
         levels = [level for level, _ in each.headings]
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+        assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
         tags = [tag for tag, _ in each.tags]
         assert tags.count("table") == tags.count("caption")
         assert all("scope" in values for tag, values in each.tags if tag == "th")
@@ -303,3 +313,26 @@ def test_an_atlas_has_the_data_of_every_channel(store, tmp_path):
     ranks = sorted(each["rank"] for each in shares)
     assert ranks == list(range(1, 7))
     assert np.argmin([each["magnitude"] for each in shares]) == DEAD
+
+
+def test_all_that_was_added_to_a_store_is_on_the_pages(tmp_path):
+    full = fill(write_store(tmp_path / "run.crp"))
+    clusterings = [load_clustering(full, layer) for layer in clustered_layers(full)]
+
+    out = build_atlas(full, tmp_path / "out", clusterings=clusterings, k=2)
+
+    names = channel_names(full)
+    assert names
+    for (layer, channel), name in names.items():
+        page = Page(out / concept_page(layer, channel))
+        assert page.headings[0][1].strip() == name.capitalize()
+        for missing in ("No labels", "was not ablated", "has no concept graph"):
+            assert missing not in page.words
+        for link in page.links:
+            place = link.partition("#")[0]
+            assert (
+                not place
+                or (out / concept_page(layer, 0))
+                .parent.joinpath(unquote(place))
+                .is_file()
+            )

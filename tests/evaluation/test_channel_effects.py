@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,25 +10,27 @@ import torch
 
 import conceptlrp as cl
 from conceptlrp.errors import LayerError, NetworkError, TargetError
-from conceptlrp.evaluation import ChannelEffects, channel_effects
+from conceptlrp.evaluation import ChannelEffects, LayerEffects, channel_effects
 from conceptlrp.evaluation.channel_deletion import ABLATIONS
-from conceptlrp.evaluation.channel_effects import measure_effects
-from conceptlrp.evaluation.channel_effects_control import (
-    control_weights,
-    random_orders,
-)
+from conceptlrp.evaluation.channel_effects import tally_effects
 from conceptlrp.evaluation.channel_effects_sample import (
     FollowedSample,
     follow_sample,
-    spread_rows,
 )
 from conceptlrp.evaluation.probing import planes_of
 from conceptlrp.evaluation.sampling import best_actions, same_ply_donors
 from conceptlrp.lrp import Explainer
-from conceptlrp.networks import OthelloNet, PlantedNetwork, planted_network
+from conceptlrp.networks import (
+    OthelloNet,
+    PlantedNetwork,
+    ResidualTower,
+    planted_network,
+)
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store
+from tests.evaluation.conftest import AddingNetwork
 from tests.evaluation.planted import random_network
+from tests.lrp.conftest import randomize
 
 TARGETS = ["best", "value", "best-played"]
 CPU = torch.device("cpu")
@@ -75,6 +78,10 @@ def by_hook(
     finally:
         handle.remove()
     return outputs[0][0].numpy(), float(outputs[1])
+
+
+def measure_effects(*asked: Any, **options: Any) -> dict[str, LayerEffects]:
+    return {t.layer: t.result() for t in tally_effects(*asked, **options)}
 
 
 def maps_of(explainer: Explainer, sample: FollowedSample, layer: str) -> np.ndarray:
@@ -166,6 +173,50 @@ def test_effects_are_those_of_hooks_that_ablate_one_channel_at_a_time(
     assert (found.fall <= found.fall_high).all()
 
 
+def test_what_passes_beside_a_layer_of_a_tower_stays(
+    games: Corpus, tmp_path: Path
+) -> None:
+    tower = randomize(ResidualTower(channels=3, blocks=2, value_units=8))
+    path, corpus = tmp_path / "run.crp", games.sample(4, seed=0)
+    store = cl.attribute_corpus(tower, corpus, path, targets=["best"])
+    layer = "tower.1.conv1"
+    explainer = Explainer(tower, layers=[layer], dtype="float64")
+    sample = sample_of(store, n=4)
+
+    found = measure_effects(explainer, sample, ablation="zero")[layer]
+
+    maps, falls = maps_of(explainer, sample, layer), np.zeros((4, 3))
+    for n, board in enumerate(sample.boards):
+        before, _ = by_hook(explainer, board, layer, maps[n])
+        for c in range(3):
+            ablated = maps[n].copy()
+            ablated[c] = 0
+            after, _ = by_hook(explainer, board, layer, ablated)
+            falls[n, c] = (before - after)[sample.plus[n]]
+    assert np.abs(falls).max() > 0.01
+    np.testing.assert_allclose(found.fall, falls.mean(axis=0), atol=1e-9)
+
+
+def test_a_network_without_a_value_head_has_no_effects_on_it(
+    games: Corpus, tmp_path: Path
+) -> None:
+    class Policy(AddingNetwork):
+        def forward(self, planes: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+            return self.policy(self.flatten(self.relu1(self.conv1(planes))))
+
+    network = Policy()
+    del network.value
+    store = cl.attribute_corpus(
+        network, games.sample(6, seed=0), tmp_path / "run.crp", targets=["best"]
+    )
+
+    found = channel_effects(store, network).layers["conv1"]
+
+    assert np.isnan(found.value).all()
+    assert np.isnan(found.value_low).all()
+    assert (found.size > 0).all()
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_followed_output_is_the_one_that_the_store_explains(
     network: OthelloNet, store: Store, target: str
@@ -197,45 +248,6 @@ def test_the_size_of_batches_changes_nothing_beyond_rounding(
             same = expected[layer].numbers()[name]
             np.testing.assert_allclose(array, same, atol=1e-12)
         np.testing.assert_allclose(effects.policy, expected[layer].policy, atol=1e-12)
-
-
-def test_the_control_changes_others_by_exactly_as_much() -> None:
-    generator = torch.Generator().manual_seed(0)
-    energy = torch.rand(6, 8, generator=generator, dtype=torch.float64) ** 4
-    energy[:, 2] = 0
-    pairs = energy.nonzero()
-    orders = torch.from_numpy(random_orders(8, range(6), seed=0, layer=0))
-
-    weights = control_weights(energy, pairs, orders)
-
-    changed = (weights.square() * energy[pairs[:, 0]]).sum(1)
-    np.testing.assert_allclose(changed, energy[pairs[:, 0], pairs[:, 1]])
-    assert not weights.gather(1, pairs[:, 1:]).any()
-    assert not weights[:, 2].any()
-    # Only a channel that outweighs all others needs more than their ablation.
-    largest = energy.sum(1)[pairs[:, 0]] - energy[pairs[:, 0], pairs[:, 1]]
-    outweighs = energy[pairs[:, 0], pairs[:, 1]] > largest
-    assert outweighs.any()
-    assert torch.equal((weights > 1 + 1e-12).any(1), outweighs)
-
-
-def test_others_are_taken_in_random_order_until_they_are_as_large() -> None:
-    energy = torch.tensor([[4.0, 1.0, 2.0, 9.0]], dtype=torch.float64)
-    orders = torch.tensor([[1, 0, 2, 3]])
-
-    weights = control_weights(energy, torch.tensor([[0, 0], [0, 1]]), orders)
-
-    # After channel 0 come 2 and 3, together 11; after channel 1 comes 0.
-    scale = (4 / 11) ** 0.5
-    np.testing.assert_allclose(weights, [[0, 0, scale, scale], [0.5, 0, 0, 0]])
-
-
-def test_a_channel_without_others_has_no_control() -> None:
-    energy = torch.tensor([[4.0, 0.0]], dtype=torch.float64)
-
-    weights = control_weights(energy, torch.tensor([[0, 0]]), torch.tensor([[0, 1]]))
-
-    assert weights.isnan().all()
 
 
 def test_a_channel_that_does_nothing_has_no_effect_and_no_control(
@@ -271,18 +283,6 @@ def test_the_controls_of_channels_are_as_large_as_channels_on_average(
 
     assert found.control.mean() == pytest.approx(found.size.mean(), rel=0.2)
     assert found.beats_control.sum() <= 3
-
-
-def test_rows_are_spread_over_games() -> None:
-    games = np.repeat([3, 1, 8], [50, 2, 10])
-
-    few, more = spread_rows(games, 3, seed=1), spread_rows(games, 9, seed=1)
-
-    assert sorted(games[few]) == [1, 3, 8]
-    assert (np.diff(more) > 0).all()
-    counts = [int((games[more] == game).sum()) for game in (1, 3, 8)]
-    assert counts in ([2, 3, 4], [2, 4, 3])
-    assert len(spread_rows(games, 100)) == 62
 
 
 def test_the_same_seed_gives_the_same_numbers(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import networkx as nx
 import pytest
@@ -116,6 +117,17 @@ def test_a_position_or_move_that_is_not_there_is_refused(store, network):
 
     assert_one_line(far, 1, "has no row 30, expected 0 to 29")
     assert_one_line(illegal, 1, "target 'a1' at position 0: 'a1' is not legal")
+
+
+def test_an_export_that_needs_networkx_says_so_first(
+    store, network, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "networkx", None)
+
+    result = run("graph", store, *network, "--out", tmp_path / "graph.gexf")
+
+    assert_one_line(result, 1, r"needs networkx; pip install 'conceptlrp\[export\]'")
+    assert load_graph(open_store(store)) is None
 
 
 def test_a_composite_that_is_no_preset_is_told_of(store, network, monkeypatch):

@@ -1,15 +1,17 @@
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 import conceptlrp as cl
 from conceptlrp.errors import LayerError, StoreError, TargetError
-from conceptlrp.report import ChannelReport, layer_reports
+from conceptlrp.othello import square_name
+from conceptlrp.report import ChannelReport, layer_reports, sources
 from conceptlrp.store import open_store, save_derived
 from tests.atlas.conftest import DEAD, LAYERS, write_store
 from tests.report.conftest import UPPER, evaluation, planted_clustering, planted_effects
+from tests.report.planted_labels import planted_labels
 
 KINDS = ["bare_store", "kept_store", "full_store"]
 
@@ -97,6 +99,22 @@ def test_a_control_that_fits_is_a_warning(full_store):
     assert not any("control" in each for each in other)
 
 
+def test_a_name_that_fails_the_causal_check_comes_with_a_warning(
+    full_store, monkeypatch
+):
+    planted = planted_labels()
+    cause = planted.causes["conv1"][0]
+    check = replace(cause.check, passed=False)
+    causes = {"conv1": {0: replace(cause, check=check)}}
+    failing = replace(planted, causes=causes)
+    monkeypatch.setattr(sources, "load_label_scores", lambda *_, **__: failing)
+
+    report = cl.channel_report(full_store, layer="conv1", channel=0)
+
+    assert "The channel goes along with 'best', but" in report.warnings[0]
+    assert "does not pass the causal check" in " ".join(report.text().split())
+
+
 def test_another_target_is_named_in_the_commands(full_store):
     report = cl.channel_report(full_store, layer="conv1", channel=0, target="value")
 
@@ -129,6 +147,28 @@ def test_effects_are_the_row_of_the_channel(full_store):
     assert [found[c].rank for c in planted.order] == [1, 2, 3, 4]
     assert found[0].value is None
     np.testing.assert_array_equal(found[3].policy, planted.policy[3])
+
+
+def test_moves_are_those_where_the_channel_has_its_largest_part(kept_store):
+    share = np.abs(kept_store.scores("conv1", 3))
+    explained = kept_store.explained_square()
+    means = {
+        square_name(int(move), 8): float(share[explained == move].mean())
+        for move in np.unique(explained)
+        if move >= 0 and (explained == move).sum() >= 10
+    }
+
+    moves = cl.channel_report(kept_store, layer="conv1", channel=3).moves
+
+    assert [each.move for each in moves] == sorted(means, key=lambda m: -means[m])[:5]
+    for each in moves:
+        assert each.magnitude == pytest.approx(means[each.move], rel=1e-5)
+
+
+def test_the_value_explains_no_move(kept_store):
+    report = cl.channel_report(kept_store, layer="conv1", channel=3, target="value")
+
+    assert report.moves == ()
 
 
 def test_clusters_are_those_that_have_the_channel_among_their_markers(full_store):

@@ -46,7 +46,7 @@ def test_a_histogram_of_nothing_but_zeros_has_no_bins():
     assert (found.counts, found.edges, found.zeros) == ((), (), 3)
 
 
-@pytest.mark.parametrize("numbers", [1, 3_000, 1 << 24])
+@pytest.mark.parametrize("numbers", [1, 3_000, 1 << 22])
 def test_columns_are_those_of_the_store_however_many_fit(
     numbers, kept_store, monkeypatch
 ):
@@ -55,7 +55,7 @@ def test_columns_are_those_of_the_store_however_many_fit(
 
     columns = [column for group in groups for column in group]
     assert [column.channel for column in columns] == list(range(6))
-    assert len(groups) == (2 if numbers < 1 << 24 else 1)
+    assert len(groups) == (2 if numbers < 1 << 22 else 1)
     for column in columns:
         for name in ("relevance", "share", "activation"):
             expected = kept_store.scores(

@@ -17,12 +17,12 @@ def test_the_largest_effects_that_failed_come_first_each_with_its_reason(sign):
     assert list(reasons) == ["gone", "wide", "random too", "chance", "weak"]
     minus = "+" if sign == 1 else "−"
     assert reasons == {
-        "gone": f"games held out show {minus}0.10 of its {minus}0.80",
+        "gone": f"games held out show {minus}0.1 of its {minus}0.8",
         "wide": "the interval of its effect reaches that of networks with random "
         "weights",
         "random too": "networks with random weights show 0.55 too",
         "chance": "it may be chance (q 0.2)",
-        "weak": f"its effect {minus}0.40 is below 0.5",
+        "weak": f"its effect {minus}0.4 is below 0.5",
     }
 
 

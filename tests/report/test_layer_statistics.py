@@ -11,8 +11,9 @@ from tests.atlas.conftest import DEAD
 class Planted:
     """The part of a store that statistics need."""
 
-    def __init__(self, share, activation, ply):
+    def __init__(self, share, activation, ply, moves):
         self.tables = share, activation
+        self.moves = moves
         self.ply = ply
         self.metadata = self
 
@@ -21,6 +22,9 @@ class Planted:
 
     def of_positions(self, _name):
         return self.ply
+
+    def explained_square(self, **_options):
+        return self.moves
 
     def channels(self, _layer):
         return self.tables[0].shape[1]
@@ -39,7 +43,8 @@ def planted(draw):
     share = random.normal(size=(n, c)) * (random.random((n, c)) < 0.7)
     activation = random.random((n, c)) * (random.random(c) < 0.7)
     ply = random.integers(0, 60, n).astype(np.uint8)
-    return Planted(share.astype(np.float32), activation.astype(np.float32), ply)
+    moves = random.integers(-1, 65, n).astype(np.int8)
+    return Planted(share.astype(np.float32), activation.astype(np.float32), ply, moves)
 
 
 @given(planted(), st.integers(1, 50))
@@ -73,6 +78,23 @@ def test_phases_are_those_of_plain_numpy_whatever_the_blocks(store, block):
         np.testing.assert_allclose(found.phase_magnitude[number], magnitude)
         active = (activation[inside] != 0).mean(0)
         np.testing.assert_allclose(found.phase_active[number], active)
+
+
+@given(planted(), st.integers(1, 50))
+def test_moves_are_those_of_plain_numpy_whatever_the_blocks(store, block):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BLOCK", block)
+        found = layer_statistics(store, "conv")
+
+    for move in range(65):
+        share = store.tables[0][store.moves == move].astype(np.float64)
+        assert found.move_sizes[move] == len(share)
+        means = found.move_magnitude[move], found.move_share[move]
+        if len(share):
+            np.testing.assert_allclose(means[0], np.abs(share).mean(0), rtol=1e-5)
+            np.testing.assert_allclose(means[1], share.mean(0), atol=1e-5)
+        else:
+            assert np.isnan(means).all()
 
 
 @given(planted())

@@ -7,7 +7,7 @@ from conceptlrp.evaluation import CausalCheck, ChannelCause, ChannelLabels
 from conceptlrp.report import Note, channel_report, layer_reports
 from conceptlrp.report.channel_effect import ChannelEffect
 from conceptlrp.report.label_findings import runners_up
-from conceptlrp.report.statistics import PhaseStatistics
+from conceptlrp.report.statistics import MoveStatistics, PhaseStatistics
 from tests.atlas.conftest import LAYERS
 from tests.report.planted_labels import held, scored
 
@@ -91,8 +91,36 @@ def test_a_place_that_has_more_than_its_part_of_the_board_is_named(report):
     looking = replace(report, mean_positive=corners, mean_negative=np.zeros((8, 8)))
     text = unwrapped(looking.text())
 
-    assert "Places that stand out: corners 91% (6.2%)." in text
+    assert (
+        "Kinds of squares that have more than their part: corners 91% (6.2%)." in text
+    )
     assert "Strongest squares: h8 36%, a8 27%, h1 18%, a1 9.1%." in text
+
+
+def test_the_densest_part_of_the_board_is_named_by_its_middle(report):
+    spot = np.full((8, 8), 0.01)
+    spot[0, 7] = spot[2, 5] = 1
+
+    looking = replace(report, mean_positive=spot, mean_negative=np.zeros((8, 8)))
+
+    text = unwrapped(looking.text())
+    assert "The nine squares around g2 have 79% of it (14% of the squares)." in text
+
+
+def test_moves_with_far_more_than_usual_are_named(report):
+    statistics = replace(report.statistics, magnitude=0.1)
+    moves = (
+        MoveStatistics("a8", 20, 0.4, 0.3),
+        MoveStatistics("pa", 12, 0.2, -0.1),
+        MoveStatistics("c3", 50, 0.14, 0.0),
+    )
+
+    text = unwrapped(replace(report, statistics=statistics, moves=moves).text())
+
+    assert (
+        "Far above its 10% where the explained move is a8 (40%, mean +30%, 20 "
+        "positions) or pa (20%, mean −10%, 12 positions)." in text
+    )
 
 
 def test_negative_relevance_counts_as_much_as_positive(report):
@@ -109,7 +137,8 @@ def test_relevance_all_over_the_board_stands_out_nowhere(report):
         report, mean_positive=np.ones((8, 8)), mean_negative=np.zeros((8, 8))
     )
 
-    assert "No kind of place stands out." in even.text()
+    assert "It is spread over the board." in even.text()
+    assert "more than their part" not in even.text()
 
 
 def effect_of(**changes: float) -> ChannelEffect:

@@ -158,11 +158,15 @@ def test_reference_heatmaps_equal_conditional_heatmaps_of_these_rows(
 
 
 def test_the_reference_heatmap_of_a_channel_sums_to_its_relevance(
-    store: Store,
+    small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
+    # The Flat rule of the first layer loses nothing to biases.
+    options = {"composite": "epsilon-flat", "layers": ["conv1"], "references": 3}
+    path = tmp_path / "run.crp"
+    store = attribute_corpus(small_network, random_positions, path, **options)
+
     table = store.references("conv1", "share-top", target="played")
 
-    # The Flat rule of the first layer loses nothing to biases.
     assert table is not None
     for channel, rows in enumerate(table.rows):
         relevance = store.relevance("conv1", rows=rows, channels=[channel])[:, 0]
@@ -210,8 +214,8 @@ def test_the_manifest_says_where_the_numbers_come_from(
     assert made.network["digest"] == network_digest(small_network)
     assert made.corpus["digest"] == random_positions.digest
     assert made.corpus["positions"] == 24
-    assert made.composite["name"] == "epsilon-flat"
-    assert made.composite["rules"]["conv1"] == "Flat"
+    assert made.composite["name"] == "epsilon-gamma"
+    assert made.composite["rules"]["conv1"] == "Gamma"
     assert made.layers["conv4"] == {"channels": 6, "height": 4, "width": 4}
     assert made.references == 3
     assert made.command == "as tested"

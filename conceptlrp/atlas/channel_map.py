@@ -1,0 +1,83 @@
+"""The map of all channels: those that matter on the same positions lie together.
+
+Shapes use S sampled positions and C channels of all layers.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.clustering.blocks import sample_rows
+from conceptlrp.clustering.embeddings import plane_embedding
+from conceptlrp.store import Store
+
+__all__ = ["SIDE", "channel_columns", "channel_places"]
+
+#: Places on the map run from 0 to this.
+SIDE = 999
+_POSITIONS = 2000
+# Fewer channels than this t-SNE tears apart.
+_FEWEST = 24
+_COMPONENTS = 50
+
+
+def channel_columns(
+    store: Store, layer: str, *, target: int | str = 0
+) -> NDArray[np.float32]:
+    """Read what the map compares the channels of a layer by.
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus.
+    layer : str
+        Name of the layer.
+    target : int or str
+        Explained output.
+
+    Returns
+    -------
+    float32 array of shape (S, C)
+        Shares at the same sample of at most 2,000 positions for every layer.
+    """
+    rows = sample_rows(len(store), _POSITIONS, 0)
+    return store.share(layer, rows=rows, target=target)
+
+
+def channel_places(columns: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Lay channels out in the plane by the correlation of their shares.
+
+    Parameters
+    ----------
+    columns : float32 array of shape (S, C)
+        Shares of all channels at the same positions.
+
+    Returns
+    -------
+    int64 array of shape (C, 2)
+        Whole numbers from 0 to 999, across and down; -1 for a channel whose share
+        never changes. t-SNE of the fifty leading components, or the first two
+        components of fewer than 24 channels.
+    """
+    found = np.full((columns.shape[1], 2), -1, np.int64)
+    centered = columns - columns.mean(axis=0)
+    lengths = np.sqrt((centered.astype(np.float64) ** 2).sum(axis=0))
+    varies = lengths > 1e-7 * np.sqrt(len(columns))
+    if varies.sum() < 2:
+        return found
+    vectors = (centered[:, varies] / lengths[varies]).T.astype(np.float32)
+    kind = "tsne" if len(vectors) >= _FEWEST else "pca"
+    layout = plane_embedding(_leading(vectors), kind=kind).astype(np.float64)
+    low, high = layout.min(axis=0), layout.max(axis=0)
+    found[varies] = np.rint((layout - low) / np.where(high > low, high - low, 1) * SIDE)
+    return found
+
+
+def _leading(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Replace many dimensions by those that hold most of the differences."""
+    if min(vectors.shape) <= _COMPONENTS:
+        return vectors
+    from sklearn.decomposition import PCA
+
+    model = PCA(_COMPONENTS, svd_solver="covariance_eigh")
+    reduced: NDArray[np.float32] = model.fit_transform(vectors)
+    return reduced

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from conceptlrp.atlas.strip_maps import mapped_reports
+from conceptlrp.lrp import Explainer
+from conceptlrp.networks import OthelloNet
+from conceptlrp.othello import Corpus
+from conceptlrp.report import layer_reports
+from conceptlrp.runs import attribute_corpus
+from tests.lrp.conftest import randomize
+from tests.othello.playouts import random_games
+
+LAYER = "conv2"
+
+
+@pytest.fixture(scope="module")
+def explainer():
+    return Explainer(randomize(OthelloNet(channels=5)), layers=[LAYER])
+
+
+@pytest.fixture(scope="module")
+def stores(explainer, tmp_path_factory):
+    """The same relevance, without maps of positions and with all of them."""
+    corpus = Corpus.from_games(random_games(4, seed=2)).sample(40, seed=0)
+    folder = tmp_path_factory.mktemp("stores")
+    network = randomize(OthelloNet(channels=5))
+    return [
+        attribute_corpus(
+            network, corpus, folder / f"{detail}.crp", layers=[LAYER], detail=detail
+        )
+        for detail in ("references", "all")
+    ]
+
+
+def test_maps_that_a_store_lacks_are_those_of_one_that_keeps_all(stores, explainer):
+    kept, whole = stores
+    reports = mapped_reports(layer_reports(kept, LAYER, k=3), kept, explainer)
+
+    for report, expected in zip(reports, layer_reports(whole, LAYER, k=3), strict=True):
+        for name, boards in report.strips.items():
+            if not len(boards):
+                continue
+            wanted = expected.strips[name].heatmaps
+            # A store keeps maps in half precision.
+            bound = 2e-3 * np.abs(wanted).max()
+            np.testing.assert_allclose(boards.heatmaps, wanted, atol=bound)
+
+
+def test_maps_that_a_store_keeps_are_left_as_they_are(stores, explainer):
+    kept, _ = stores
+    before = list(layer_reports(kept, LAYER, k=3))
+    assert before[0].strips["random"].heatmaps is None
+
+    after = list(mapped_reports(iter(before), kept, explainer))
+
+    for first, second in zip(before, after, strict=True):
+        assert second.channel == first.channel
+        assert second.strips["relevant"] is first.strips["relevant"]
+        assert second.strips["random"].heatmaps is not None
