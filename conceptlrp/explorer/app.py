@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from conceptlrp.errors import FileFormatError
 from conceptlrp.explorer.engine import ExplorerEngine
 from conceptlrp.explorer.guard import Guard
 from conceptlrp.explorer.pages import explorer_page, problem_page
@@ -72,6 +73,7 @@ def explorer_app(engine: ExplorerEngine, *, hosts: Iterable[str] = ()) -> Starle
         routes=routes,
         middleware=[Middleware(Guard, hosts=tuple(hosts))],
         exception_handlers={
+            FileFormatError: _damaged,
             ValueError: _bad_request,
             HTTPException: _http_problem,
             Exception: _failure,
@@ -95,6 +97,10 @@ def _problem(sentence: str, status: int) -> Response:
 def _bad_request(_: Request, error: Exception) -> Response:
     # Errors of this library about what was asked for are all of this kind.
     return _problem(str(error), 400)
+
+
+def _damaged(_: Request, __: Exception) -> Response:
+    return _problem("the store cannot be read; 'conceptlrp check' says why", 500)
 
 
 def _http_problem(_: Request, error: Exception) -> Response:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 __all__ = ["bound_socket", "check_host", "run_server", "server_config"]
 
 # More requests at a time are told to come again.
-_CONNECTIONS = 32
+_CONNECTIONS = 128
 _HEAD_BYTES = 16_384
 _IDLE_S, _SHUTDOWN_S = 5, 2
 

@@ -177,11 +177,16 @@ def position_report(
     chosen = "best" if move is None else _named(move, position)
     targets = [chosen, *(["value"] if explainer.has_value else [])]
     if against is not None:
-        targets.append(_contrast(chosen, against, position))
+        targets.append(f"{chosen}-{_named(against, position)}")
     found = explainer.attribute(
         position, targets=targets, conditional=_conditions(explainer, layers)
     )
     policy = _policy(position, found)
+    if against is not None:
+        # Only now it is known which move is the best.
+        _check_contrast(
+            _named(move or policy[0].move, position), _named(against, position)
+        )
     outputs = [
         _output(found, place, policy, n_channels) for place in range(len(targets))
     ]
@@ -216,12 +221,10 @@ def _named(move: str, position: Position) -> str:
     return "pass" if square == PASS else square_name(square, position.size)
 
 
-def _contrast(chosen: str, against: str, position: Position) -> str:
-    other = _named(against, position)
-    if other == chosen:
-        msg = f"move '{chosen}' is contrasted with itself, expected another legal move"
+def _check_contrast(move: str, against: str) -> None:
+    if move == against:
+        msg = f"move '{move}' is contrasted with itself, expected another legal move"
         raise TargetError(msg)
-    return f"{chosen}-{other}"
 
 
 def _conditions(explainer: Explainer, layers: Sequence[str] | None) -> Any:

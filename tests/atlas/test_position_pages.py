@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.position_choice import ChosenPosition, choose_positions
 from conceptlrp.atlas.position_pages import write_position_pages
 from conceptlrp.atlas.site import Site, concept_page, position_page
@@ -15,6 +16,9 @@ from conceptlrp.othello import Corpus
 from conceptlrp.report import position_report, store_explainer
 from conceptlrp.report.wording import percent
 from conceptlrp.runs import attribute_corpus
+from tests.atlas.browser import browser as browser
+from tests.atlas.browser import chromium as chromium
+from tests.atlas.browser import violations
 from tests.othello.playouts import random_games
 
 LAYERS = ("conv2", "conv4")
@@ -164,3 +168,41 @@ def test_every_chart_can_be_read_without_seeing_it(pages) -> None:
         pictures = re.findall(r'<svg [^>]*role="img"[^>]*>', text)
         assert pictures
         assert all('aria-label="' in each for each in pictures)
+
+
+@pytest.fixture(scope="module")
+def atlas(tmp_path_factory, explained, clusterings):
+    return build_atlas(
+        explained,
+        tmp_path_factory.mktemp("atlas") / "atlas",
+        clusterings=list(clusterings.values()),
+        network=demo_network(),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_right_in_a_browser(
+    browser, atlas, explained, clusterings, scheme
+) -> None:
+    chosen = choose_positions(explained, clusterings)
+
+    with browser.page(atlas / "index.html", color_scheme=scheme) as page:
+        page.click(f"text={len(chosen)} positions with a page")
+        assert len(page.query_selector_all("a.board")) == len(chosen)
+        assert violations(page) == []
+        page.click("a.board >> nth=0")
+        page.click("a[rel=next] >> nth=0")
+        assert page.url.endswith(position_page(chosen[1].row))
+        for each in page.query_selector_all("summary"):
+            each.click()
+        assert violations(page) == []
+        page.click(".boards.small a >> nth=0")
+        assert "/concepts/" in page.url
+
+
+@pytest.mark.slow
+def test_every_link_of_a_page_leads_to_a_file(atlas) -> None:
+    for path in (atlas / "positions").glob("*.html"):
+        for link in re.findall(r'(?:href|src)="([^"#]+)', path.read_text()):
+            assert (path.parent / link).is_file(), (path.name, link)

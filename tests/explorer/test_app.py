@@ -8,14 +8,17 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 
+from conceptlrp.errors import StoreError
 from conceptlrp.explorer import ExplorerEngine, explorer_app
-from conceptlrp.networks import demo_network
-from conceptlrp.othello import Position
+from conceptlrp.networks import OthelloNet, demo_network
+from conceptlrp.othello import Corpus, Position
 from conceptlrp.report import position_report, store_explainer
 from conceptlrp.report.wording import percent
+from conceptlrp.runs import attribute_corpus
 from conceptlrp.store import Store
 from tests.explorer.client import Client
 from tests.explorer.conftest import LAYERS
+from tests.othello.playouts import random_games
 
 TRANSCRIPT = "f5d6c3d3c4f4"
 
@@ -210,3 +213,29 @@ def test_a_store_of_another_network_is_refused(explained_store: Store) -> None:
 
     with pytest.raises(ValueError, match="pass the network it was made with"):
         store_explainer(explained_store, other)
+
+
+def test_a_network_of_6_x_6_is_explored(tmp_path) -> None:
+    network = OthelloNet(size=6, channels=4).eval()
+    corpus = Corpus.from_games(random_games(1, seed=1, size=6))
+    store = attribute_corpus(network, corpus, tmp_path / "run.crp", layers=["conv1"])
+    client = Client(
+        explorer_app(ExplorerEngine(store_explainer(store, network), store))
+    )
+
+    text = page(client, moves="c2", layer="conv1", channel="2", click="set")
+
+    assert len(re.findall(r'id="square-', text)) == 36
+    assert client.get(f"/?start={'-' * 64}X").status_code == 400
+
+
+def test_a_damaged_store_is_said_without_its_path(engine, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        msg = "/secret/run.crp: is damaged"
+        raise StoreError(msg)
+
+    monkeypatch.setattr(engine, "references", fail)
+    reply = Client(explorer_app(engine)).get("/?layer=conv1&channel=1")
+
+    assert reply.status_code == 500
+    assert "secret" not in reply.text

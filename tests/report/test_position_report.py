@@ -168,6 +168,13 @@ def test_what_cannot_be_reported_is_refused(exact, options, error, message) -> N
         position_report(exact, Position.start(), **options)
 
 
+def test_the_best_move_is_not_contrasted_with_itself(exact) -> None:
+    best = position_report(exact, POSITIONS[1]).best.move
+
+    with pytest.raises(TargetError, match=f"'{best}' is contrasted with itself"):
+        position_report(exact, POSITIONS[1], against=best)
+
+
 def test_a_board_of_another_size_is_refused(exact) -> None:
     with pytest.raises(NetworkError, match="plays on 8x8"):
         position_report(exact, Position.start(6))
