@@ -17,14 +17,12 @@ from conceptlrp.atlas.page_boards import (
     position_words,
 )
 from conceptlrp.atlas.position_choice import ChosenPosition
-from conceptlrp.atlas.position_view import (
-    OutputView,
+from conceptlrp.atlas.position_pictures import (
     explained_square,
     level_style,
-    output_view,
-    policy_rows,
     position_kit,
 )
+from conceptlrp.atlas.position_view import OutputView, output_view, policy_rows
 from conceptlrp.atlas.site import Site, concept_page, position_page
 from conceptlrp.lrp import Explainer
 from conceptlrp.othello import BLACK, square_name

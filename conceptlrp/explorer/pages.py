@@ -18,15 +18,13 @@ from markupsafe import Markup
 
 from conceptlrp.atlas.charts import scale_svg
 from conceptlrp.atlas.page_boards import page_board, position_marks, position_words
-from conceptlrp.atlas.position_view import (
+from conceptlrp.atlas.position_pictures import (
     explained_square,
     level_style,
     map_picture,
-    output_title,
-    output_view,
-    policy_rows,
     position_kit,
 )
+from conceptlrp.atlas.position_view import output_title, output_view, policy_rows
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.explorer.board_squares import board_squares
 from conceptlrp.explorer.engine import ExplorerEngine
