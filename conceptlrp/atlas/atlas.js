@@ -252,6 +252,7 @@
       return legend.replaceChildren(text(found.by.text(found.low)), bar, text(found.by.text(found.high) + (found.by.log ? " (logarithmic)" : "")));
     }
     function drawMap() {
+      if (!canvas.isConnected) return;
       const ratio = window.devicePixelRatio || 1;
       width = canvas.clientWidth; height = canvas.clientHeight;
       canvas.width = width * ratio; canvas.height = height * ratio;
@@ -306,6 +307,7 @@
       save();
     }
     box.hidden = false;
+    byId("unscripted").hidden = true;
     form.onsubmit = (event) => event.preventDefault();
     form.oninput = update;
     form.onreset = () => setTimeout(() => { sort = "share"; down = true; drawHead(); update(); });

@@ -183,7 +183,8 @@ def _known(
     return {
         "target": store.targets[store.target_index(target)],
         "title": title or f"Concept atlas of {network}",
-        "k": k,
+        # Longer strips than the store keeps heatmaps of would have none.
+        "k": min(k, store.manifest.references or k),
         "clusterings": _check_clusterings(store, clusterings),
         "notes": dict(notes or {}),
         "strength": strength_rows(strength, store),

@@ -1,6 +1,7 @@
 """Output folders that appear complete or not at all."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from conceptlrp.errors import OutputExistsError
 
-__all__ = ["check_place", "staged_folder"]
+__all__ = ["check_place", "remove_leftovers", "staged_folder"]
 
 
 @contextmanager
@@ -39,6 +40,7 @@ def staged_folder(
     place = Path(out)
     check_place(place, marker, overwrite=overwrite)
     place.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(place)
     staging = place.with_name(f".{place.name}.{os.getpid()}")
     former = place.with_name(f".{place.name}.{os.getpid()}.old")
     staging.mkdir()
@@ -87,3 +89,28 @@ def check_place(place: Path, marker: str, *, overwrite: bool) -> None:
             "not replaced; choose another name"
         )
         raise OutputExistsError(msg)
+
+
+def remove_leftovers(place: Path) -> None:
+    """Remove what processes that were killed have left beside a folder.
+
+    Parameters
+    ----------
+    place : Path
+        The folder that they wrote.
+    """
+    pattern = re.compile(rf"\.{re.escape(place.name)}\.([0-9]+)")
+    for path in place.parent.iterdir():
+        found = pattern.fullmatch(path.name)
+        if found and not _is_running(int(found[1])):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True

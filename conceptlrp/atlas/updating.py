@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from conceptlrp.atlas.staging import check_place, staged_folder
+from conceptlrp.atlas.staging import check_place, remove_leftovers, staged_folder
 from conceptlrp.errors import OutputExistsError
 
 __all__ = ["MARKER", "Draft", "updated_folder"]
@@ -89,13 +89,15 @@ def updated_folder(
         return
     check_place(place, MARKER, overwrite=overwrite)
     former = _read_marker(place)
+    remove_leftovers(place)
     folder = place.with_name(f".{place.name}.{os.getpid()}")
     folder.mkdir()
     try:
         yield Draft(folder, place)
         _apply(folder, place, former)
     except OSError as error:
-        error.filename = error.filename or str(place)
+        if error.errno is not None and error.filename is None:
+            error.filename = str(place)
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -125,24 +127,25 @@ def _read_marker(place: Path) -> dict[str, Any]:
 
 
 def _apply(folder: Path, place: Path, former: Mapping[str, Any]) -> None:
+    marker, own = folder / MARKER, former["files"]
     changed = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.is_file() and path != folder / MARKER
+        if path.is_file() and path != marker
     )
-    if not (folder / MARKER).exists():
-        return
-    files = json.loads((folder / MARKER).read_bytes())["files"]
-    _check_own(place, changed, former["files"])
-    either = {**former["files"], **files}
-    _put(place / MARKER, json.dumps({**former, "files": either}).encode())
+    # A marker that stays the same was not written again.
+    files = json.loads(marker.read_bytes())["files"] if marker.exists() else own
+    _check_own(place, changed, own)
+    if marker.exists():
+        either = {**former, "files": {**own, **files}}
+        _put(place / MARKER, json.dumps(either).encode())
     for address in changed:
         (place / address).parent.mkdir(parents=True, exist_ok=True)
         (folder / address).replace(place / address)
-    for address in former["files"]:
-        if address not in files:
-            _remove(place, address)
-    (folder / MARKER).replace(place / MARKER)
+    for address in sorted(set(own).difference(files)):
+        _remove(place, address)
+    if marker.exists():
+        marker.replace(place / MARKER)
 
 
 def _check_own(place: Path, changed: list[str], own: Mapping[str, Any]) -> None:

@@ -29,9 +29,9 @@ DEAD = 2
 KEPT = 5
 
 
-def hostile_corpus(count: int, size: int) -> Corpus:
+def hostile_corpus(count: int, size: int, players=HOSTILE) -> Corpus:
     games = random_games(count, seed=3, size=size)
-    names = np.array([HOSTILE[n % len(HOSTILE)] for n in range(count)])
+    names = np.array([players[n % len(players)] for n in range(count)])
     return Corpus.from_games(replace(games, black=names))
 
 
@@ -51,7 +51,9 @@ def layer_arrays(corpus: Corpus, channels: int, seed: int) -> dict[str, np.ndarr
     }
 
 
-def reference_arrays(store: Store, seed: int) -> dict[str, np.ndarray]:
+def reference_arrays(
+    store: Store, seed: int, kept: int = KEPT
+) -> dict[str, np.ndarray]:
     random = np.random.default_rng(seed)
     side = store.positions.size
     found = {}
@@ -61,7 +63,7 @@ def reference_arrays(store: Store, seed: int) -> dict[str, np.ndarray]:
                 ranked = [
                     top_rows(
                         store.scores(layer, channel, by=by, target=target),
-                        KEPT,
+                        kept,
                         lowest=lowest,
                         groups=store.positions.game,
                     )
@@ -71,13 +73,22 @@ def reference_arrays(store: Store, seed: int) -> dict[str, np.ndarray]:
                 found[f"{place}/rows"] = np.stack([each.rows for each in ranked])
                 found[f"{place}/scores"] = np.stack([each.scores for each in ranked])
                 found[f"{place}/maps"] = random.normal(
-                    size=(len(ranked), KEPT, side, side)
+                    size=(len(ranked), kept, side, side)
                 ).astype(np.float32)
     return found
 
 
-def write_store(path, *, games=8, size=8, references=True, layers=LAYERS) -> Store:
-    corpus = hostile_corpus(games, size)
+def write_store(
+    path,
+    *,
+    games=8,
+    size=8,
+    references=True,
+    layers=LAYERS,
+    players=HOSTILE,
+    kept=KEPT,
+) -> Store:
+    corpus = hostile_corpus(games, size, players)
     n = len(corpus)
     random = np.random.default_rng(0)
     arrays = {
@@ -99,7 +110,7 @@ def write_store(path, *, games=8, size=8, references=True, layers=LAYERS) -> Sto
             layer: {"channels": channels, "height": size, "width": size}
             for layer, channels in layers.items()
         },
-        references=KEPT if references else 0,
+        references=kept if references else 0,
         versions={"conceptlrp": "0"},
         command="conceptlrp attribute <x>",
     )
@@ -107,7 +118,7 @@ def write_store(path, *, games=8, size=8, references=True, layers=LAYERS) -> Sto
     for spec in shards_of(path):
         rows = slice(spec.start, spec.stop)
         write_shard(path, spec, {name: each[rows] for name, each in arrays.items()})
-    found = reference_arrays(Store(path), 7) if references else None
+    found = reference_arrays(Store(path), 7, kept) if references else None
     return Store(finish_run(path, references=found))
 
 

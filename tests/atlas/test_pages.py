@@ -1,6 +1,5 @@
 import re
 import time
-from html.parser import HTMLParser
 from urllib.parse import unquote
 
 import pytest
@@ -12,37 +11,7 @@ from conceptlrp.clustering import cluster_positions
 from conceptlrp.errors import OutputExistsError, TargetError
 from conceptlrp.report import Note
 from tests.atlas.conftest import DEAD, HOSTILE, LAYERS, write_store
-
-VOID = {"meta", "link", "br", "img", "hr", "input"}
-
-
-class Page(HTMLParser):
-    """Reads a page strictly: every element must be closed where it was opened."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.open, self.tags, self.links, self.ids, self.text = [], [], [], [], []
-        self.feed(path.read_text(encoding="utf-8"))
-        assert not self.open, self.open
-
-    def handle_starttag(self, tag, attributes):
-        values = dict(attributes)
-        self.tags.append((tag, values))
-        self.links += [v for k, v in attributes if k in ("href", "src") and v]
-        self.ids += [v for k, v in attributes if k == "id"]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
+from tests.atlas.pages_read import Page
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +42,15 @@ def test_every_channel_and_every_cluster_has_a_page(atlas, pages):
     assert "clusters/conv1/k02.html" in names
 
 
+def test_every_layer_has_a_page_with_all_its_channels(atlas, pages):
+    page = pages[atlas / "layers/conv1.html"]
+
+    assert sum("layers" in path.parts for path in pages) == len(LAYERS)
+    for channel in range(LAYERS["conv1"]):
+        link = f"../concepts/conv1/c{channel:04d}.html"
+        assert page.links.count(link) >= 2, channel
+
+
 def test_every_link_leads_to_a_file_or_a_place_on_a_page(atlas, pages):
     for path, page in pages.items():
         for link in page.links:
@@ -85,14 +63,28 @@ def test_every_link_leads_to_a_file_or_a_place_on_a_page(atlas, pages):
                 assert place in ids, (path, link)
 
 
-def test_nothing_comes_from_a_network_or_from_a_script(atlas):
+def test_nothing_comes_from_a_network(atlas):
     for path in atlas.rglob("*"):
-        if path.suffix in (".html", ".css"):
+        if path.suffix in (".html", ".css", ".js"):
             text = path.read_text(encoding="utf-8")
             text = text.replace('xmlns="http://www.w3.org/2000/svg"', "")
             assert not re.search(
-                r"https?:|//[a-z]+\.|@import|<script|javascript:", text
-            )
+                r"https?:|[\"'(]//[a-z]+\.|@import|javascript:", text
+            ), path
+
+
+def test_scripts_are_files_of_the_atlas_and_know_no_modules(atlas, pages):
+    scripts = {
+        (path.parent / values["src"]).resolve()
+        for path, page in pages.items()
+        for tag, values in page.tags
+        if tag == "script"
+    }
+
+    assert scripts == {(atlas / n).resolve() for n in ("atlas.js", "index.js")}
+    assert (atlas / "atlas.js").stat().st_size < 30_000
+    text = (atlas / "atlas.js").read_text()
+    assert not re.search(r"\b(fetch|import|Worker|XMLHttpRequest|eval)\b *\(", text)
 
 
 def test_every_page_has_its_landmarks_and_a_name(pages):
@@ -118,7 +110,7 @@ def test_hostile_names_are_shown_as_text(atlas, pages):
     assert "<i>net</i>" in shown
     assert HOSTILE[0] in "".join("".join(page.text) for page in pages.values())
     for page in pages.values():
-        assert not any(tag in ("script", "img") for tag, _ in page.tags)
+        assert not any(tag == "img" for tag, _ in page.tags)
         assert not any(
             name.startswith("on") for _, values in page.tags for name in values
         )
@@ -155,13 +147,13 @@ def test_a_channel_page_has_each_board_to_copy(store, pages, atlas):
 
 def test_a_dead_channel_is_flagged_on_both_pages(pages, atlas):
     page = " ".join(pages[atlas / f"concepts/conv1/c{DEAD:04d}.html"].text)
-    index = pages[atlas / "index.html"]
+    layer = pages[atlas / "layers/conv1.html"]
 
     assert "Dead channel" in page
     assert (
         "a",
-        {"href": f"concepts/conv1/c{DEAD:04d}.html", "class": "dead"},
-    ) in index.tags
+        {"href": f"../concepts/conv1/c{DEAD:04d}.html", "class": "dead"},
+    ) in layer.tags
 
 
 def test_notes_stand_on_the_page_of_their_channel(pages, atlas):
@@ -198,7 +190,10 @@ def test_pages_are_light(atlas):
 
 def test_the_same_store_gives_the_same_bytes(store, clusterings, tmp_path):
     first, second = (
-        build_atlas(store, tmp_path / name, clusterings=clusterings) for name in "ab"
+        build_atlas(
+            store, tmp_path / str(workers), clusterings=clusterings, workers=workers
+        )
+        for workers in (1, 2)
     )
 
     names = [path.relative_to(first) for path in first.rglob("*") if path.is_file()]
@@ -282,10 +277,9 @@ def test_noise_is_counted_and_is_no_cluster(store, tmp_path):
 
     out = build_atlas(store, tmp_path / "out", clusterings=[clustering])
 
-    assert (
-        f"{len(store)} positions belong to no cluster"
-        in (out / "index.html").read_text()
-    )
+    page = Page(out / "layers" / "conv1.html")
+    assert f"{len(store)} positions belong to no cluster" in page.words
+    assert "../clusters/conv1/noise.html" in page.links
     pages = [path.name for path in (out / "clusters" / "conv1").iterdir()]
     assert pages == ["noise.html"]
 

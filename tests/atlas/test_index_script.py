@@ -1,0 +1,162 @@
+import json
+
+import numpy as np
+import pytest
+
+from conceptlrp.atlas.channel_facts import ChannelFact, label_counts
+from conceptlrp.atlas.channel_map import SIDE, channel_places
+from conceptlrp.atlas.index_script import index_script
+from conceptlrp.atlas.layer_work import LayerPart
+
+
+def fact(channel, **changes):
+    known = {
+        "channel": channel,
+        "name": "unnamed",
+        "score": None,
+        "magnitude": 0.0123456,
+        "mean_share": -0.001234,
+        "rank": channel + 1,
+        "active": 1.0,
+        "relevant": 0.5,
+        "phase": 3,
+        "effect": 0.12345,
+        "beats_control": False,
+        "dead": False,
+        "note": "",
+    }
+    return ChannelFact(**(known | changes))
+
+
+def part(layer, facts):
+    columns = np.zeros((4, len(facts)), np.float32)
+    return LayerPart(layer, tuple(facts), columns, 0.0, None, False, {})
+
+
+def read(script):
+    text = script.decode()
+    assert text.startswith("window.ATLAS=")
+    return json.loads(text.removeprefix("window.ATLAS=").removesuffix(";\n"))
+
+
+def test_the_script_holds_every_channel_in_order():
+    parts = [part("conv1", [fact(0), fact(1)]), part("a/b", [fact(0, name="corner")])]
+
+    found = read(index_script(parts, np.array([[1, 2], [3, 4], [5, 6]]), unit="logits"))
+
+    columns = found["columns"]
+    assert columns["layer"] == [0, 0, 1]
+    assert columns["channel"] == [0, 1, 0]
+    assert [found["names"][n] for n in columns["name"]] == ["unnamed"] * 2 + ["corner"]
+    assert columns["named"] == [0, 0, 1]
+    assert columns["share"] == [0.0123] * 3
+    assert columns["y"] == [2, 4, 6]
+    assert found["stems"][1].startswith("a-b-")
+
+
+def test_the_script_of_2000_channels_weighs_less_than_300_kb():
+    random = np.random.default_rng(0)
+    parts = [
+        part(
+            f"trunk/{n}",
+            [
+                fact(
+                    c,
+                    name=f"label {c % 35}",
+                    score=random.random(),
+                    magnitude=random.random(),
+                    mean_share=random.normal(),
+                    active=random.random(),
+                    relevant=random.random(),
+                    effect=random.random(),
+                )
+                for c in range(256)
+            ],
+        )
+        for n in range(8)
+    ]
+
+    script = index_script(parts, random.integers(0, 999, (2048, 2)), unit="logits")
+
+    assert len(script) < 300_000
+
+
+def test_no_text_can_end_the_script():
+    hostile = "</script><script>alert(1)</script><!--\u2028\x00\ud800"
+
+    script = index_script(
+        # A layer's name has been in a file, where half a character cannot be.
+        [part(hostile[:-1], [fact(0, name=hostile, note=hostile)])],
+        np.zeros((1, 2), int),
+        unit=hostile,
+    )
+
+    assert b"<" not in script
+    found = read(script)
+    assert found["names"][0].startswith("</script>")
+    assert "\x00" not in found["layers"][0]
+
+
+def test_long_texts_are_cut():
+    found = read(
+        index_script(
+            [part("conv1", [fact(0, name="a" * 5000, note="b " * 5000)])],
+            np.zeros((1, 2), int),
+            unit="logits",
+        )
+    )
+
+    assert len(found["names"][0]) == 120
+    assert len(found["notes"]["0"]) == 80
+
+
+def test_labels_are_counted_by_channels():
+    facts = [
+        fact(0, name="corner", score=0.6),
+        fact(1),
+        fact(2, name="edge", score=0.7),
+        fact(3, name="corner", score=0.9),
+    ]
+
+    counts = label_counts(facts)
+
+    assert [(each.name, each.channels, each.best) for each in counts] == [
+        ("corner", (3, 0), 0.9),
+        ("edge", (2,), 0.7),
+    ]
+
+
+@pytest.mark.parametrize("channels", [6, 60])
+def test_channels_that_go_along_lie_together(channels):
+    random = np.random.default_rng(0)
+    sources = random.normal(size=(300, 2))
+    which = np.arange(channels) % 2
+    columns = sources[:, which] + 0.2 * random.normal(size=(300, channels))
+
+    places = channel_places(columns.astype(np.float32))
+
+    assert places.min() >= 0
+    assert places.max() == SIDE
+    distances = np.linalg.norm(places[:, None] - places[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    assert (which[distances.argmin(axis=1)] == which).all()
+
+
+def test_a_channel_that_never_changes_is_not_on_the_map():
+    columns = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
+    columns[:, 3] = 0
+
+    places = channel_places(columns)
+
+    assert (places[3] == -1).all()
+    assert (np.delete(places, 3, axis=0) >= 0).all()
+
+
+def test_one_channel_has_no_map():
+    assert (channel_places(np.ones((5, 1), np.float32)) == -1).all()
+
+
+def test_the_map_is_the_same_every_time():
+    columns = np.random.default_rng(0).normal(size=(200, 40)).astype(np.float32)
+
+    assert (channel_places(columns) == channel_places(columns)).all()

@@ -1,0 +1,120 @@
+"""Time and weight of an atlas of 2,048 channels.
+
+    python tests/benchmarks/atlas.py [--quick] [--workers 2]
+
+Makes a store of random numbers, 8 layers of 256 channels with eight reference boards
+each, builds its atlas from nothing, by processes, and again over itself; then searches
+it in chromium, if there is one.
+"""
+
+import argparse
+import gzip
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from conceptlrp.atlas import build_atlas
+from conceptlrp.store import Store
+from tests.atlas.conftest import write_store
+
+KEYS = "conv c12 trunk"
+
+
+def make_store(path: Path, *, layers: int, channels: int, games: int) -> Store:
+    names = {f"trunk/{number}": channels for number in range(layers)}
+    players = ("Ada", "Brian", "Chris")
+    return write_store(path, games=games, layers=names, players=players, kept=8)
+
+
+@contextmanager
+def timed(name: str) -> Iterator[None]:
+    start, processor = time.perf_counter(), time.process_time()
+    yield
+    wall, used = time.perf_counter() - start, time.process_time() - processor
+    print(f"{name:<34}{wall:8.1f} s   {used:8.1f} s of this process")
+
+
+def show_weights(atlas: Path) -> None:
+    for kind in ("concepts", "layers", "index.html", "index.js", "atlas.js"):
+        found = (
+            [atlas / kind] if "." in kind else sorted((atlas / kind).rglob("*.html"))
+        )
+        raw = [path.stat().st_size for path in found]
+        packed = [len(gzip.compress(path.read_bytes(), mtime=0)) for path in found[:64]]
+        print(
+            f"{kind:<12}{len(found):6} files   median {statistics.median(raw) / 1e3:7.1f}"
+            f" KB, largest {max(raw) / 1e3:7.1f} KB; gzipped median"
+            f" {statistics.median(packed) / 1e3:6.1f} KB"
+        )
+    total = sum(path.stat().st_size for path in atlas.rglob("*") if path.is_file())
+    print(f"all files {total / 1e6:.0f} MB")
+
+
+def show_search(atlas: Path) -> None:
+    """Time from a key to the table and map drawn anew, in chromium."""
+    import shutil
+
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium")
+    if path is None:
+        print("no chromium, no time of the search")
+        return
+    script = """async (keys) => {
+        const field = document.querySelector('[name=q]'), times = [];
+        for (const key of keys) {
+            field.value += key;
+            const start = performance.now();
+            field.dispatchEvent(new Event('input', {bubbles: true}));
+            document.body.offsetHeight;
+            times.push(performance.now() - start);
+            await new Promise((done) => setTimeout(done, 20));
+        }
+        return times;
+    }"""
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        page = browser.new_page()
+        start = time.perf_counter()
+        page.goto((atlas / "index.html").as_uri())
+        page.wait_for_selector("#found tbody tr")
+        print(f"first page shown after {1e3 * (time.perf_counter() - start):.0f} ms")
+        times = [page.evaluate(script, KEYS)[place] for place in range(len(KEYS))]
+        browser.close()
+    print(f"a key: median {statistics.median(times):.1f} ms, worst {max(times):.1f} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    layers, channels, games = (2, 32, 10) if options.quick else (8, 256, 60)
+    with tempfile.TemporaryDirectory() as folder:
+        at = Path(folder)
+        store = make_store(
+            at / "run.crp", layers=layers, channels=channels, games=games
+        )
+        total = sum(store.channels(layer) for layer in store.layers)
+        print(f"{total} channels, {len(store)} positions")
+        with timed("one process"):
+            atlas = build_atlas(store, at / "one")
+        with timed(f"{options.workers} processes"):
+            other = build_atlas(store, at / "more", workers=options.workers)
+        with timed("again, nothing changed"):
+            build_atlas(store, at / "more", workers=options.workers, overwrite=True)
+        same = all(
+            path.read_bytes() == (other / path.relative_to(atlas)).read_bytes()
+            for path in atlas.rglob("*")
+            if path.is_file()
+        )
+        print(f"same bytes: {same}")
+        show_weights(atlas)
+        show_search(atlas)
+
+
+if __name__ == "__main__":
+    main()
