@@ -12,6 +12,7 @@ from conceptlrp.cli.comparison import compare
 from conceptlrp.cli.concepts import atlas, cluster, demo
 from conceptlrp.cli.effects import ablate
 from conceptlrp.cli.evaluation import evaluate
+from conceptlrp.cli.explorer import serve
 from conceptlrp.cli.games import corpus
 from conceptlrp.cli.graph import graph
 from conceptlrp.cli.labels import label
@@ -84,16 +85,7 @@ def _root(
 
 _GAMES = (corpus, train, selfplay, arena, strength)
 _STORES = (attribute, merge, info, check, repack, top, query)
-_CONCEPTS = (
-    cluster,
-    compare,
-    ablate,
-    graph,
-    label,
-    evaluate,
-    report,
-    atlas,
-    demo,
-)
-for _verb in (*_GAMES, *_STORES, *_CONCEPTS):
+_CONCEPTS = (cluster, compare, label, ablate, graph, evaluate, report)
+_PAGES = (atlas, serve, demo)
+for _verb in (*_GAMES, *_STORES, *_CONCEPTS, *_PAGES):
     app.command()(_verb)
