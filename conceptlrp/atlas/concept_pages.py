@@ -5,7 +5,7 @@ from the report, which says how to add it. Shapes use k boards and n x n squares
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,6 @@ __all__ = [
     "Strip",
     "channel_names",
     "write_concept_page",
-    "write_concept_pages",
 ]
 
 #: Names of channels that have one, by layer and channel.
@@ -136,30 +135,6 @@ def channel_names(store: Store, *, target: int | str = 0) -> dict[tuple[str, int
         for channel, name in enumerate(found.names)
         if name != UNNAMED
     }
-
-
-def write_concept_pages(
-    site: Site,
-    reports: Iterable[ChannelReport],
-    shelf: BoardShelf,
-    *,
-    names: Names | None = None,
-) -> None:
-    """Write the pages of channels.
-
-    Parameters
-    ----------
-    site : Site
-        The atlas.
-    reports : iterable of ChannelReport
-        The channels.
-    shelf : BoardShelf
-        Where the boards come from.
-    names : mapping of (str, int) to str, optional
-        Names of channels, which links to them carry.
-    """
-    for report in reports:
-        write_concept_page(site, report, shelf, names=names or {})
 
 
 def write_concept_page(

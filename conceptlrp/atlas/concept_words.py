@@ -88,7 +88,12 @@ def _named(label: NamedLabel) -> str:
     meant = f" ({sentence})" if sentence else ""
     way = "lower" if label.effect < 0 else "higher"
     if label.share is not None:
-        where = f"Its heatmaps lie on '{label.label}'{meant}"
+        # The comparison is among squares alike, which may hold little of the relevance.
+        part = percent(label.share)
+        where = (
+            f"Among squares of one kind, its heatmaps are {way} on "
+            f"'{label.label}'{meant}, which have {part} of its relevance"
+        )
     elif label.auroc is None:
         where = f"Its {label.measure} is {way} the more of '{label.label}'{meant}"
     else:

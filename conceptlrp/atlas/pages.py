@@ -4,6 +4,7 @@
     layers/<layer>.html             one layer: its channels, labels, clusters
     concepts/<layer>/c0012.html     one channel: reference boards and statistics
     clusters/<layer>/k03.html       one cluster: markers and typical boards
+    positions/p0000123.html         one position: policy, value, channels; list beside
     thumbnails/<layer>.png          mean heatmaps of a layer's channels
     index.js                        all channels, for the search of the first page
     style.css, atlas.js             the looks, and what a script adds to them
@@ -23,11 +24,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from conceptlrp.atlas.channel_map import channel_places
 from conceptlrp.atlas.concept_pages import channel_names
 from conceptlrp.atlas.index_script import index_script
 from conceptlrp.atlas.layer_work import LayerPart, write_layer, write_layer_apart
+from conceptlrp.atlas.position_choice import choose_positions
+from conceptlrp.atlas.position_pages import write_position_pages
 from conceptlrp.atlas.single_file import single_page
 from conceptlrp.atlas.site import Site
 from conceptlrp.atlas.strength_table import strength_rows
@@ -36,7 +40,8 @@ from conceptlrp.clustering import Clustering
 from conceptlrp.errors import FileFormatError
 from conceptlrp.evaluation import load_evaluation
 from conceptlrp.files import write_whole
-from conceptlrp.report import Note
+from conceptlrp.lrp import Explainer
+from conceptlrp.report import Note, store_explainer
 from conceptlrp.runs.processes import start_context
 from conceptlrp.store import Store
 
@@ -55,6 +60,7 @@ def build_atlas(
     title: str | None = None,
     notes: Mapping[tuple[str, int], Note] | None = None,
     strength: Mapping[str, Any] | None = None,
+    network: nn.Module | None = None,
     workers: int = 1,
     overwrite: bool = False,
     on_page: Progress | None = None,
@@ -79,6 +85,8 @@ def build_atlas(
         Remarks that the channels' pages show, see `conceptlrp.report.read_notes`.
     strength : mapping, optional
         Strength card of the network, as `conceptlrp.selfplay.read_card` returns it.
+    network : Module, optional
+        The network of the store, by which some of its positions get pages.
     workers : int
         Processes that write layers at the same time; the pages are the same.
     overwrite : bool
@@ -98,12 +106,13 @@ def build_atlas(
         If something stands at `out` that must not be replaced.
     ValueError
         If a clustering is of another store, two are of one layer, or the strength
-        card is of another network.
+        card or the network is another than the store's.
     """
+    explainer = None if network is None else store_explainer(store, network)
     known = _known(store, clusterings, k, target, title, notes, strength)
     with updated_folder(out, overwrite=overwrite) as draft:
         site = Site(folder=draft.folder, former=draft.former, store=store, **known)
-        _write_pages(site, workers, on_page or _ignore)
+        _write_pages(site, explainer, workers, on_page or _ignore)
     return Path(out)
 
 
@@ -201,7 +210,9 @@ def _check_clusterings(
     return by_layer
 
 
-def _write_pages(site: Site, workers: int, report: Progress) -> None:
+def _write_pages(
+    site: Site, explainer: Explainer | None, workers: int, report: Progress
+) -> None:
     total = sum(site.store.channels(layer) for layer in site.store.layers)
     parts: list[LayerPart] = []
     for part in _parts(site, workers):
@@ -219,10 +230,18 @@ def _write_pages(site: Site, workers: int, report: Progress) -> None:
         example=examples[-1] if examples else None,
         warnings=_composite_warnings(site.store),
         mean_output=float(site.store.explained(target=site.target).mean()),
+        n_positions=0 if explainer is None else _write_positions(site, explainer),
     )
     for name in ("style.css", "atlas.js"):
         site.write_bytes(name, files("conceptlrp.atlas").joinpath(name).read_bytes())
     site.write_marker()
+
+
+def _write_positions(site: Site, explainer: Explainer) -> int:
+    """Write pages of positions and return how many."""
+    chosen = choose_positions(site.store, site.clusterings, target=site.target)
+    write_position_pages(site, explainer, chosen)
+    return len(chosen)
 
 
 def _parts(site: Site, workers: int) -> Iterator[LayerPart]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from conceptlrp.cli.inputs import open_network, read_positions
+from conceptlrp.cli.inputs import open_network, read_positions, store_network
 from conceptlrp.cli.options import (
     Overwrite,
     Seed,
@@ -23,6 +23,7 @@ from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.clustering import Clustering
+    from conceptlrp.networks import BoardNetwork
     from conceptlrp.report import Note
     from conceptlrp.store import Store
 
@@ -89,6 +90,10 @@ def atlas(
     notes: Annotated[
         Path | None, typer.Option(help="Notes on channels (.yaml).", readable=False)
     ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(help="The store's network, or 'demo': pages of positions too."),
+    ] = None,
     single_file: Annotated[
         bool, typer.Option("--single-file", help="Write one page, to be sent.")
     ] = False,
@@ -115,6 +120,7 @@ def atlas(
         title=title,
         strength=strength,
         notes=None if notes is None else read_notes(notes, layers=channels),
+        network=None if network is None else store_network(opened, network),
         single_file=single_file,
         workers=workers or _processes(sum(channels.values())),
         overwrite=overwrite,
@@ -151,7 +157,14 @@ def demo(
             out.rmdir()
     clusterings = [_cluster(store, layer, seed=seed) for layer in store.layers]
     card = demo_path(CARD)
-    _atlas(store, out / "atlas", clusterings, strength=card, overwrite=overwrite)
+    _atlas(
+        store,
+        out / "atlas",
+        clusterings,
+        strength=card,
+        network=open_network("demo"),
+        overwrite=overwrite,
+    )
 
 
 def _cluster(store: "Store", layer: str, **options: Any) -> "Clustering":
@@ -194,6 +207,7 @@ def _atlas(
     title: str | None = None,
     strength: Path | None = None,
     notes: "dict[tuple[str, int], Note] | None" = None,
+    network: "BoardNetwork | None" = None,
     single_file: bool = False,
     workers: int = 1,
     overwrite: bool,
@@ -210,6 +224,7 @@ def _atlas(
             title=title,
             notes=notes,
             strength=None if strength is None else read_card(strength),
+            network=network,
             workers=workers,
             overwrite=overwrite,
             on_page=lambda done, total: report("pages", done, total),

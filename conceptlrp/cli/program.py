@@ -12,6 +12,7 @@ from conceptlrp.cli.comparison import compare
 from conceptlrp.cli.concepts import atlas, cluster, demo
 from conceptlrp.cli.effects import ablate
 from conceptlrp.cli.evaluation import evaluate
+from conceptlrp.cli.explorer import serve
 from conceptlrp.cli.exports import export
 from conceptlrp.cli.figures import figure
 from conceptlrp.cli.games import corpus
@@ -87,6 +88,6 @@ def _root(
 _GAMES = (corpus, train, selfplay, arena, strength)
 _STORES = (attribute, merge, info, check, repack, top, query)
 _CONCEPTS = (cluster, compare, label, ablate, graph, evaluate)
-_OUTPUTS = (report, figure, atlas, export, demo)
+_OUTPUTS = (report, figure, atlas, serve, export, demo)
 for _verb in (*_GAMES, *_STORES, *_CONCEPTS, *_OUTPUTS):
     app.command()(_verb)

@@ -176,6 +176,8 @@ class _Boards:
 def _replay_block(
     moves: NDArray[np.int8], first_game: int, size: int
 ) -> dict[str, NDArray[Any]]:
+    # Plies at which every game is over would be looked at in vain.
+    moves = moves[:, : 1 + np.flatnonzero((moves >= 0).any(axis=0)).max(initial=0)]
     games, width = moves.shape
     boards = _Boards(games, size)
     own, opponent = np.empty((2, games, width), np.uint64)

@@ -72,9 +72,10 @@ def violations(page: Any) -> list[str]:
     ]
 
 
-@pytest.fixture(scope="session")
+# Each module that imports the fixture has its own; two drivers at once do not go.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """The browser, started once."""
+    """The browser, started once a module."""
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="pip install --group browser"
     )

@@ -206,6 +206,17 @@ def test_a_channel_without_label_is_unnamed_and_that_is_a_result(
     assert "Nearest labels, and why they failed" in page.words
 
 
+def test_a_label_of_squares_says_how_much_relevance_they_have(store, report, tmp_path):
+    label = named_label("own corners", measure="map", share=0.26, effect=-0.9)
+    labels = ChannelLabels(1, "own corners", (label,), ())
+
+    page, _ = written(tmp_path, store, replace(report, labels=labels))
+
+    said = "Among squares of one kind, its heatmaps are lower on 'own corners'"
+    assert said in page.words
+    assert "which have 26% of its relevance" in page.words
+
+
 def test_a_channel_whose_labels_are_tied_says_so(store, report, tmp_path):
     labels = (named_label("edge lead"), named_label("corner lead"))
     found = ChannelLabels(1, "unnamed", labels, ("corner lead",))

@@ -1,0 +1,146 @@
+"""The network and the store behind the explorer: one question at a time.
+
+Requests come in many threads. The engine answers one after the other and remembers
+the last answers, so that a flood of requests waits in line instead of using memory.
+"""
+
+from functools import lru_cache
+from threading import Lock
+
+from conceptlrp.errors import LayerError
+from conceptlrp.lrp import Explainer
+from conceptlrp.othello import Position
+from conceptlrp.reference import ReferenceBoards, reference_boards
+from conceptlrp.report import PositionReport, position_report
+from conceptlrp.store import Store
+
+__all__ = ["ExplorerEngine"]
+
+# A report of a network with 512 channels is about 1.5 MB.
+_REPORTS, _REFERENCES = 24, 128
+
+
+class ExplorerEngine:
+    """Explains positions and finds reference boards, for many threads.
+
+    Parameters
+    ----------
+    explainer : Explainer
+        The network with a composite.
+    store : Store
+        Where reference boards come from.
+    n_channels : int
+        Top channels of each layer.
+    n_boards : int
+        Reference boards in a strip.
+    """
+
+    def __init__(
+        self,
+        explainer: Explainer,
+        store: Store,
+        *,
+        n_channels: int = 8,
+        n_boards: int = 6,
+    ) -> None:
+        self.store = store
+        self.size = explainer.size
+        self.composite = explainer.composite_name
+        self.layers = {
+            layer: shape["channels"] for layer, shape in explainer.shapes.items()
+        }
+        self._explainer = explainer
+        self._n_channels, self._n_boards = n_channels, n_boards
+        self._lock = Lock()
+        self._report = lru_cache(_REPORTS)(self._explain)
+        self._boards = lru_cache(_REFERENCES)(self._find)
+
+    @property
+    def name(self) -> str:
+        """Name of the network."""
+        return str(self.store.manifest.network.get("name", "")) or "a network"
+
+    def report(
+        self, position: Position, move: str | None, against: str | None
+    ) -> PositionReport:
+        """Explain a position, see `position_report`.
+
+        Parameters
+        ----------
+        position : Position
+            The board.
+        move, against : str or None
+            The explained move, and the one it is contrasted with.
+
+        Returns
+        -------
+        PositionReport
+            The same object for the same question asked again soon.
+        """
+        with self._lock:
+            return self._report(position, move, against)
+
+    def references(
+        self, layer: str, channel: int, output: str
+    ) -> tuple[ReferenceBoards, ReferenceBoards]:
+        """Find the reference boards of a channel.
+
+        Parameters
+        ----------
+        layer, channel : str, int
+            The channel.
+        output : str
+            What is explained, "value" or a move: boards are ranked by relevance for
+            the store's target of that kind, as far as there is one.
+
+        Returns
+        -------
+        pair of ReferenceBoards
+            The most relevant and the most opposed.
+        """
+        self.check_channel(layer, channel)
+        targets = self.store.targets
+        fitting = [t for t in targets if (t == "value") == (output == "value")]
+        target = (fitting or targets)[0]
+        with self._lock:
+            return (
+                self._boards(layer, channel, target, lowest=False),
+                self._boards(layer, channel, target, lowest=True),
+            )
+
+    def check_channel(self, layer: str, channel: int) -> None:
+        """Refuse a channel that the network does not have."""
+        if layer not in self.layers:
+            known = ", ".join(self.layers)
+            msg = f"unknown layer {layer[:40]!r}, expected one of {known}"
+            raise LayerError(msg)
+        if not 0 <= channel < self.layers[layer]:
+            msg = (
+                f"layer '{layer}' has channels 0 to {self.layers[layer] - 1}, "
+                f"not {channel}"
+            )
+            raise LayerError(msg)
+
+    def _explain(
+        self, position: Position, move: str | None, against: str | None
+    ) -> PositionReport:
+        return position_report(
+            self._explainer,
+            position,
+            store=self.store,
+            n_channels=self._n_channels,
+            move=move,
+            against=against,
+        )
+
+    def _find(
+        self, layer: str, channel: int, target: str, *, lowest: bool
+    ) -> ReferenceBoards:
+        return reference_boards(
+            self.store,
+            layer,
+            channel,
+            self._n_boards,
+            lowest=lowest,
+            target=target,
+        )

@@ -1,0 +1,314 @@
+"""The pages of the explorer, made by the templates of the atlas.
+
+Shapes use n x n squares.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    PackageLoader,
+    StrictUndefined,
+    select_autoescape,
+)
+from markupsafe import Markup
+
+from conceptlrp.atlas.charts import scale_svg
+from conceptlrp.atlas.page_boards import page_board, position_marks, position_words
+from conceptlrp.atlas.position_pictures import (
+    explained_square,
+    level_style,
+    map_picture,
+    position_kit,
+)
+from conceptlrp.atlas.position_view import output_title, output_view, policy_rows
+from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.explorer.board_squares import board_squares
+from conceptlrp.explorer.engine import ExplorerEngine
+from conceptlrp.explorer.state import CLICKS, DISCS, SHOWN, ExplorerState
+from conceptlrp.othello import PASS, Position
+from conceptlrp.reference import ReferenceBoard, ReferenceBoards
+from conceptlrp.report import ExplainedOutput, PositionReport
+from conceptlrp.report.wording import (
+    compact,
+    effect,
+    percent,
+    plural,
+    signed_amount,
+    signed_percent,
+)
+
+__all__ = ["channel_content", "explorer_page", "problem_page"]
+
+_SIDES = ("black", "white")
+_CLICK_WORDS = {
+    "explain": "explains the move",
+    "contrast": "contrasts it",
+    "play": "plays it",
+    "set": "sets a disc",
+}
+_DISC_WORDS = {"x": "black", "o": "white", "-": "empty"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several links of which one is chosen."""
+
+    text: str
+    href: str
+    current: bool
+
+
+@dataclass(frozen=True)
+class MoveLinks:
+    """Where the row of a move in the table of moves leads."""
+
+    explain: str
+    against: str
+    play: str
+
+
+@dataclass(frozen=True)
+class ReferenceCard:
+    """A reference board of the channel that is looked at."""
+
+    svg: Markup
+    score: str
+    description: str
+    href: str
+
+
+def explorer_page(engine: ExplorerEngine, state: ExplorerState) -> str:
+    """Write the page of a state.
+
+    Parameters
+    ----------
+    engine : ExplorerEngine
+        The network and the store.
+    state : ExplorerState
+        What is shown.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Raises
+    ------
+    ConceptLRPError
+        When a move is not legal, or the network has no such channel.
+    """
+    report = engine.report(state.position, state.move, state.against)
+    output = _shown(state, report)
+    view = output_view(
+        report.position,
+        output,
+        channel_href=lambda layer, channel: _channel_href(state, layer, channel),
+        cell_href=lambda layer, channel: _channel_href(state, layer, channel),
+    )
+    return _TEMPLATES.get_template("explorer.html").render(
+        engine=engine,
+        state=state,
+        report=report,
+        output=view,
+        kit=position_kit(report.position, mark=explained_square(output)),
+        level_style=level_style(),
+        side=_SIDES[report.position.mover],
+        value=None if math.isnan(report.value) else effect(report.value),
+        squares=board_squares(state, report),
+        policy=list(zip(policy_rows(report), _move_links(state, report), strict=True)),
+        outputs=_outputs(state, report),
+        clicks=_clicks(state),
+        discs=_discs(state),
+        places=_places(state, report.position),
+        kept=_kept(state),
+        looked=None
+        if state.layer is None or state.channel is None
+        else channel_content(engine, state, output, report),
+    )
+
+
+def problem_page(sentence: str) -> str:
+    """Write a page that says what is wrong with a request."""
+    return _TEMPLATES.get_template("problem.html").render(sentence=sentence)
+
+
+def channel_content(
+    engine: ExplorerEngine,
+    state: ExplorerState,
+    output: ExplainedOutput,
+    report: PositionReport,
+) -> dict[str, Any]:
+    """Collect what the page says about the channel that is looked at.
+
+    Parameters
+    ----------
+    engine : ExplorerEngine
+        The network and the store.
+    state : ExplorerState
+        With a layer and a channel.
+    output : ExplainedOutput
+        What is explained.
+    report : PositionReport
+        The position.
+
+    Returns
+    -------
+    dict
+        What the template shows.
+    """
+    layer, channel = str(state.layer), int(state.channel or 0)
+    engine.check_channel(layer, channel)
+    found = output.layers[layer].channel(channel)
+    limit = symmetric_limit(found.heatmap)
+    strips = engine.references(layer, channel, output.target)
+    maps = [strip.heatmaps for strip in strips if strip.heatmaps is not None]
+    shared = max((symmetric_limit(each) for each in maps), default=0.0)
+    last = engine.layers[layer] - 1
+    return {
+        "found": found,
+        "channels": last + 1,
+        "svg": map_picture(
+            report.position,
+            found.heatmap,
+            limit,
+            f"Conditional heatmap of channel {channel} of {layer}",
+        ),
+        "scale": scale_svg(limit, unit=output.unit),
+        "summed": signed_amount(float(found.heatmap.sum())),
+        "unit": output.unit,
+        "strips": [
+            (title, _cards(state, strip, shared))
+            for title, strip in zip(
+                ("Most relevant", "Most opposed"), strips, strict=True
+            )
+        ],
+        "target": strips[0].target,
+        "strip_scale": scale_svg(shared, unit="") if shared else None,
+        "previous": _channel_href(state, layer, channel - 1) if channel else None,
+        "next": _channel_href(state, layer, channel + 1) if channel < last else None,
+        "close": replace(state, layer=None, channel=None).href,
+    }
+
+
+def _shown(state: ExplorerState, report: PositionReport) -> ExplainedOutput:
+    """Return the output whose heatmap is shown, the move where it is not there."""
+    by_name = {
+        "move": report.move,
+        "value": report.value_output,
+        "contrast": report.contrast,
+    }
+    return by_name[state.show] or report.move
+
+
+def _channel_href(state: ExplorerState, layer: str, channel: int) -> str:
+    return f"{replace(state, layer=layer, channel=channel).href}#channel"
+
+
+def _move_links(state: ExplorerState, report: PositionReport) -> list[MoveLinks]:
+    chosen = report.move.target
+    links = []
+    for each in report.policy:
+        explain = replace(state, move=each.move, against=None, show="move").href
+        other = replace(state, move=chosen, against=each.move, show="contrast").href
+        plays = each.square != PASS or report.position.must_pass
+        play = state.played(each.square).href if plays else ""
+        links.append(MoveLinks(explain, "" if each.move == chosen else other, play))
+    return links
+
+
+def _outputs(state: ExplorerState, report: PositionReport) -> list[Choice]:
+    found = zip(SHOWN, (report.move, report.value_output, report.contrast), strict=True)
+    shown = _shown(state, report)
+    return [
+        Choice(output_title(output), replace(state, show=name).href, output is shown)
+        for name, output in found
+        if output is not None
+    ]
+
+
+def _clicks(state: ExplorerState) -> list[Choice]:
+    return [
+        Choice(_CLICK_WORDS[name], replace(state, click=name).href, name == state.click)
+        for name in CLICKS
+    ]
+
+
+def _discs(state: ExplorerState) -> list[Choice]:
+    return [
+        Choice(_DISC_WORDS[name], replace(state, disc=name).href, name == state.disc)
+        for name in DISCS
+    ]
+
+
+def _places(state: ExplorerState, position: Position) -> list[tuple[str, str]]:
+    """Other positions: a move back, the start, the other side to move, no discs."""
+    size = position.size
+    other = Position(position.opponent, position.own, 1 - position.mover, size)
+    empty = Position(0, 0, size=size)
+    found = [("Undo", state.undone().href)] if state.moves else []
+    if state.at(Position.start(size)).href != state.href:
+        found.append(("Start position", state.at(Position.start(size)).href))
+    found.append((f"{_SIDES[other.mover].title()} to move", state.at(other).href))
+    if state.click == "set":
+        found.append(("Empty board", state.at(empty).href))
+    return found
+
+
+def _kept(state: ExplorerState) -> list[tuple[str, str]]:
+    """Return what a form that leads to another board keeps."""
+    kept = ("click", "disc", "layer", "channel", "show")
+    return [(name, value) for name, value in state.changed().items() if name in kept]
+
+
+def _cards(
+    state: ExplorerState, boards: ReferenceBoards, limit: float
+) -> list[ReferenceCard]:
+    heatmaps = boards.heatmaps
+    return [
+        ReferenceCard(
+            svg=_reference(board, None if heatmaps is None else heatmaps[place], limit),
+            score=signed_percent(board.score),
+            description=board.description,
+            href=state.at(board.position).href,
+        )
+        for place, board in enumerate(boards.boards)
+        if board.score
+    ]
+
+
+def _reference(board: ReferenceBoard, heatmap: Any, limit: float) -> Markup:
+    position = board.position
+    return page_board(
+        position.size,
+        position_words(position),
+        position_marks(position),
+        heatmap=heatmap,
+        limit=limit,
+    )
+
+
+def _make_templates() -> Environment:
+    environment = Environment(
+        loader=ChoiceLoader(
+            [PackageLoader("conceptlrp.explorer"), PackageLoader("conceptlrp.atlas")]
+        ),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "compact": compact,
+        "percent": percent,
+        "plural": plural,
+        "signed_amount": signed_amount,
+        "signed_percent": signed_percent,
+    }
+    return environment
+
+
+_TEMPLATES = _make_templates()

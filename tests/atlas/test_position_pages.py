@@ -1,0 +1,208 @@
+"""Pages of positions: what gets one, what stands on it, where it leads."""
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+
+from conceptlrp.atlas import build_atlas
+from conceptlrp.atlas.position_choice import ChosenPosition, choose_positions
+from conceptlrp.atlas.position_pages import write_position_pages
+from conceptlrp.atlas.site import Site, concept_page, position_page
+from conceptlrp.clustering import cluster_positions
+from conceptlrp.networks import demo_network
+from conceptlrp.othello import Corpus
+from conceptlrp.report import position_report, store_explainer
+from conceptlrp.report.wording import percent
+from conceptlrp.runs import attribute_corpus
+from tests.atlas.browser import browser as browser
+from tests.atlas.browser import chromium as chromium
+from tests.atlas.browser import violations
+from tests.othello.playouts import random_games
+
+LAYERS = ("conv2", "conv4")
+LIMIT = 100_000
+
+
+@pytest.fixture(scope="module")
+def explained(tmp_path_factory):
+    corpus = Corpus.from_games(random_games(6, seed=3)).sample(60, seed=1)
+    return attribute_corpus(
+        demo_network(),
+        corpus,
+        tmp_path_factory.mktemp("positions") / "run.crp",
+        layers=LAYERS,
+        references=8,
+    )
+
+
+@pytest.fixture(scope="module")
+def clusterings(explained):
+    found = cluster_positions(
+        explained, layer="conv4", estimator="kmeans", n_clusters=4, seed=0
+    )
+    return {"conv4": found}
+
+
+def rows_of(chosen) -> list[int]:
+    return [each.row for each in chosen]
+
+
+def write(folder: Path, store, chosen, clusterings) -> dict[str, str]:
+    site = Site(
+        folder=folder,
+        store=store,
+        target="played",
+        title="<b>Atlas</b>",
+        k=8,
+        clusterings=clusterings,
+        notes={},
+    )
+    write_position_pages(site, store_explainer(store, demo_network()), chosen)
+    return {
+        str(path.relative_to(folder)): path.read_text()
+        for path in sorted(folder.rglob("*.html"))
+    }
+
+
+@pytest.fixture(scope="module")
+def chosen(explained, clusterings):
+    return choose_positions(explained, clusterings, limit=10)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory, explained, chosen, clusterings):
+    return write(tmp_path_factory.mktemp("site"), explained, chosen, clusterings)
+
+
+def test_the_middle_of_every_cluster_is_chosen(chosen, clusterings) -> None:
+    middles = {int(rows[0]) for rows in clusterings["conv4"].typical(1)}
+
+    assert middles <= {each.row for each in chosen}
+    assert [each.row for each in chosen] == sorted({each.row for each in chosen})
+
+
+def test_boards_that_more_channels_share_are_chosen_first(explained) -> None:
+    few, many = (choose_positions(explained, {}, limit=n) for n in (3, 12))
+
+    counts = {
+        each.row: sum(
+            int(
+                (explained.references(layer, "share-top").rows[:, :8] == each.row).sum()
+            )
+            for layer in LAYERS
+        )
+        for each in many
+    }
+    least = min(counts[each.row] for each in few)
+    rest = [counts[each.row] for each in many if each not in few]
+    assert len(few) == 3
+    assert least >= max(rest)
+    for each in many:
+        assert each.reasons[0][0].endswith(f"boards of {counts[each.row]} channels")
+
+
+def test_no_more_positions_are_chosen_than_asked_for(explained, clusterings) -> None:
+    assert len(choose_positions(explained, clusterings, limit=2)) == 2
+
+
+def test_every_chosen_position_has_a_light_page(pages, chosen) -> None:
+    addresses = {position_page(each.row) for each in chosen}
+
+    assert set(pages) == {*addresses, "positions/index.html"}
+    assert max(len(text.encode()) for text in pages.values()) < LIMIT
+
+
+def test_a_page_says_what_the_report_says(pages, explained, chosen) -> None:
+    explainer = store_explainer(explained, demo_network())
+    for each in chosen[:3]:
+        text = pages[position_page(each.row)]
+        position = explained.positions.position(each.row)
+
+        report = position_report(explainer, position, n_channels=4)
+
+        shown = re.findall(r'<tr><th scope="row">(\w\w)</th>.*?</span>([^<]+)<', text)
+        expected = [(p.move, percent(p.probability)) for p in report.policy]
+        assert [(move, html.unescape(found)) for move, found in shown] == expected
+        assert position.obf() in text
+        for output in report.outputs:
+            for layer in output.layers.values():
+                for top in layer.top:
+                    assert f'"../{concept_page(layer.layer, top.channel)}"' in text
+
+
+def test_previous_and_next_lead_through_all_positions(pages, chosen) -> None:
+    rows = [each.row for each in chosen]
+
+    for place, row in enumerate(rows):
+        links = re.findall(
+            r'rel="(prev|next)" href="([^"]+)"', pages[position_page(row)]
+        )
+        expected = [("prev", f"../{position_page(r)}") for r in rows[:place][-1:]]
+        expected += [("next", f"../{position_page(r)}") for r in rows[place + 1 :][:1]]
+        assert set(links) == set(expected)
+
+
+def test_the_same_store_gives_the_same_pages(
+    tmp_path, explained, chosen, clusterings, pages
+) -> None:
+    assert write(tmp_path, explained, chosen, clusterings) == pages
+
+
+def test_hostile_text_is_shown_as_text(tmp_path, explained, clusterings) -> None:
+    hostile = "<script>alert(1)</script>"
+
+    pages = write(
+        tmp_path, explained, [ChosenPosition(3, ((hostile, None),))], clusterings
+    )
+
+    for text in pages.values():
+        assert "<script>alert" not in text
+        assert "<b>Atlas" not in text
+        assert html.escape(hostile) in text
+
+
+def test_every_chart_can_be_read_without_seeing_it(pages) -> None:
+    for text in pages.values():
+        pictures = re.findall(r'<svg [^>]*role="img"[^>]*>', text)
+        assert pictures
+        assert all('aria-label="' in each for each in pictures)
+
+
+@pytest.fixture(scope="module")
+def atlas(tmp_path_factory, explained, clusterings):
+    return build_atlas(
+        explained,
+        tmp_path_factory.mktemp("atlas") / "atlas",
+        clusterings=list(clusterings.values()),
+        network=demo_network(),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_right_in_a_browser(
+    browser, atlas, explained, clusterings, scheme
+) -> None:
+    chosen = choose_positions(explained, clusterings)
+
+    with browser.page(atlas / "index.html", color_scheme=scheme) as page:
+        page.click(f"text={len(chosen)} positions with a page")
+        assert len(page.query_selector_all("a.board")) == len(chosen)
+        assert violations(page) == []
+        page.click("a.board >> nth=0")
+        page.click("a[rel=next] >> nth=0")
+        assert page.url.endswith(position_page(chosen[1].row))
+        for each in page.query_selector_all("summary"):
+            each.click()
+        assert violations(page) == []
+        page.click(".boards.small a >> nth=0")
+        assert "/concepts/" in page.url
+
+
+@pytest.mark.slow
+def test_every_link_of_a_page_leads_to_a_file(atlas) -> None:
+    for path in (atlas / "positions").glob("*.html"):
+        for link in re.findall(r'(?:href|src)="([^"#]+)', path.read_text()):
+            assert (path.parent / link).is_file(), (path.name, link)

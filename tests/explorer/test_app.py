@@ -1,0 +1,241 @@
+"""The explorer's pages, asked for as a browser does."""
+
+import html
+import json
+import re
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+
+from conceptlrp.errors import StoreError
+from conceptlrp.explorer import ExplorerEngine, explorer_app
+from conceptlrp.networks import OthelloNet, demo_network
+from conceptlrp.othello import Corpus, Position
+from conceptlrp.report import position_report, store_explainer
+from conceptlrp.report.wording import percent
+from conceptlrp.runs import attribute_corpus
+from conceptlrp.store import Store
+from tests.explorer.client import Client
+from tests.explorer.conftest import LAYERS
+from tests.othello.playouts import random_games
+
+TRANSCRIPT = "f5d6c3d3c4f4"
+
+
+def page(client: Client, **items: str) -> str:
+    reply = client.get(f"/?{urlencode(items)}")
+    assert reply.status_code == 200, reply.text
+    return reply.text
+
+
+def links(text: str) -> list[str]:
+    return [html.unescape(each) for each in re.findall(r' href="(/[^"#]*)', text)]
+
+
+def main_of(text: str) -> str:
+    return text[text.index("<main") : text.index("</main>")]
+
+
+def test_the_first_page_shows_the_start_position_and_its_moves(client) -> None:
+    text = page(client)
+
+    assert "Probabilities over the legal moves" in text
+    assert re.findall(r'id="square-(\w\w)"', text) == ["d3", "c4", "f5", "e6"]
+
+
+def test_the_policy_is_that_of_the_network(client, explained_store) -> None:
+    explainer = store_explainer(explained_store, demo_network())
+    report = position_report(explainer, Position.from_transcript(TRANSCRIPT))
+
+    text = page(client, moves=TRANSCRIPT)
+
+    rows = re.findall(r'id="move-(\w+)".*?</span>([^<]+)</td>', text)
+    expected = [(each.move, percent(each.probability)) for each in report.policy]
+    assert [(move, html.unescape(found)) for move, found in rows] == expected
+
+
+@pytest.mark.parametrize("show", ["move", "value", "contrast"])
+def test_every_heatmap_is_shown_with_top_channels_of_every_layer(client, show) -> None:
+    text = page(client, moves=TRANSCRIPT, move="f6", against="c5", show=show)
+
+    titles = {"move": "Move f6", "value": "Value", "contrast": "Move f6 rather than c5"}
+    assert f"<h1>{titles[show]} <small>" in text
+    for layer in LAYERS:
+        cards = set(re.findall(rf"layer={layer}&amp;channel=(\d+)#channel", text))
+        assert 8 <= len(cards) <= 64
+
+
+def test_every_link_of_a_page_leads_to_a_page(client) -> None:
+    text = page(client, moves=TRANSCRIPT, layer="conv4", channel="3", against="c5")
+
+    found = sorted(set(links(text)))
+    sample = found[:: max(1, len(found) // 16)]
+    assert len(sample) > 12
+    assert {client.get(each).status_code for each in sample} == {200}
+
+
+@pytest.mark.parametrize("click", ["explain", "contrast", "play", "set"])
+def test_a_click_does_what_was_chosen(client, click) -> None:
+    text = page(client, moves="f5", move="f6", click=click, disc="o")
+
+    href = html.unescape(re.search(r'id="square-d6" href="([^"]+)"', text)[1])
+    after = page(client, **dict(re.findall(r"[?&](\w+)=([^&]*)", href)))
+    expected = {
+        "explain": "<h1>Move d6 ",
+        "contrast": "<h1>Move f6 rather than d6 ",
+        "play": "black to move",
+        "set": "0 letters",
+    }
+    if click == "set":
+        assert Position.from_obf(re.search(r"<code>(.*?)</code>", after)[1]) == (
+            _with_white(Position.start().play("f5"), 43)
+        )
+    else:
+        assert expected[click] in after
+
+
+def _with_white(position: Position, square: int) -> Position:
+    return Position(position.own | 1 << square, position.opponent, position.mover)
+
+
+def test_shift_and_click_contrast_with_the_explained_move(client) -> None:
+    text = page(client, moves="f5", move="f6")
+
+    href = html.unescape(
+        re.search(r'id="square-d6"[^>]*data-contrast="([^"]+)"', text)[1]
+    )
+
+    assert "<h1>Move f6 rather than d6 " in client.get(href).text
+
+
+def test_a_channel_is_shown_large_with_its_reference_boards(client, engine) -> None:
+    text = page(client, moves=TRANSCRIPT, layer="conv4", channel="3")
+
+    shown = text[text.index('id="channel"') : text.index('aria-labelledby="channels"')]
+    strips = engine.references("conv4", 3, "f6")
+    assert "Channel 3 of conv4" in shown
+    expected = [b.description for strip in strips for b in strip.boards if b.score]
+    found = re.findall(
+        r'<span class="game">([^<]*)</span></figcaption></figure></li>', shown
+    )
+    assert [html.unescape(each) for each in found] == expected
+    assert strips[0].target == "played"
+
+
+def test_reference_boards_are_those_of_the_shown_output(engine) -> None:
+    assert engine.references("conv4", 3, "value")[0].target == "value"
+
+
+def test_a_reference_board_leads_to_its_position(client, engine) -> None:
+    text = page(client, layer="conv4", channel="3")
+
+    href = html.unescape(re.search(r'id="reference-1-1" href="([^"]+)"', text)[1])
+
+    board = engine.references("conv4", 3, "f5")[0].boards[0]
+    after = client.get(href).text
+    assert board.position.obf() in after
+    assert f"row {board.row} of the store" in after
+
+
+def test_the_json_is_the_report_of_the_same_state(client, explained_store) -> None:
+    explainer = store_explainer(explained_store, demo_network())
+    report = position_report(
+        explainer,
+        Position.from_transcript(TRANSCRIPT),
+        store=explained_store,
+        against="c5",
+    )
+
+    found = client.get(f"/position.json?moves={TRANSCRIPT}&against=c5").json()
+
+    assert found == json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    heatmap = np.array(found["contrast"]["heatmap"])
+    np.testing.assert_array_equal(heatmap, report.contrast.heatmap.astype(float))
+
+
+def test_pasted_text_leads_to_its_page_and_keeps_the_channel(client) -> None:
+    reply = client.get(
+        "/",
+        params={"text": "F5 d6", "layer": "conv1", "channel": "2"},
+    )
+
+    assert reply.status_code == 303
+    assert reply.headers["location"] == "/?moves=f5d6&layer=conv1&channel=2"
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["-" * 64 + "X", "X" * 64 + "O", "X" * 63 + "-X", "X" + "-" * 63 + "X"],
+    ids=["empty", "full", "no reply", "one disc"],
+)
+def test_boards_that_no_game_reaches_are_explained_too(client, start) -> None:
+    assert "The game is over" in page(client, start=start)
+
+
+def test_a_side_without_a_move_passes(client) -> None:
+    # White cannot move, black can.
+    text = page(client, start="XO" + "-" * 62 + "O")
+    assert "<h1>Pass " in text
+
+    href = html.unescape(re.search(r'id="play-pa" href="([^"]+)"', text)[1])
+
+    assert "black to move" in client.get(href).text
+
+
+def test_a_page_without_the_script_has_everything(client) -> None:
+    text = page(client, moves=TRANSCRIPT)
+
+    assert re.findall(r"<script[^>]*>", text) == ['<script src="/explorer.js" defer>']
+    assert "onclick" not in text
+    assert not re.search(r'(src|href)="(https?:)?//', text)
+
+
+def test_hostile_names_are_shown_as_text(explained_store, engine, monkeypatch) -> None:
+    hostile = "<script>alert(1)</script>\" onload='x"
+    monkeypatch.setattr(ExplorerEngine, "name", hostile)
+
+    text = Client(explorer_app(engine)).get("/").text
+
+    assert "<script>alert" not in text
+    assert html.escape(hostile, quote=False)[:20] in text
+
+
+def test_the_engine_remembers_what_was_asked_just_before(engine) -> None:
+    position = Position.start()
+
+    assert engine.report(position, None, None) is engine.report(position, None, None)
+
+
+def test_a_store_of_another_network_is_refused(explained_store: Store) -> None:
+    other = demo_network()
+    next(other.parameters()).data.add_(1)
+
+    with pytest.raises(ValueError, match="pass the network it was made with"):
+        store_explainer(explained_store, other)
+
+
+def test_a_network_of_6_x_6_is_explored(tmp_path) -> None:
+    network = OthelloNet(size=6, channels=4).eval()
+    corpus = Corpus.from_games(random_games(1, seed=1, size=6))
+    store = attribute_corpus(network, corpus, tmp_path / "run.crp", layers=["conv1"])
+    client = Client(
+        explorer_app(ExplorerEngine(store_explainer(store, network), store))
+    )
+
+    text = page(client, moves="c2", layer="conv1", channel="2", click="set")
+
+    assert len(re.findall(r'id="square-', text)) == 36
+    assert client.get(f"/?start={'-' * 64}X").status_code == 400
+
+
+def test_a_damaged_store_is_said_without_its_path(engine, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        msg = "/secret/run.crp: is damaged"
+        raise StoreError(msg)
+
+    monkeypatch.setattr(engine, "references", fail)
+    reply = Client(explorer_app(engine)).get("/?layer=conv1&channel=1")
+
+    assert reply.status_code == 500
+    assert "secret" not in reply.text
