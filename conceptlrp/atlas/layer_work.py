@@ -6,7 +6,7 @@ own. Shapes use S sampled positions, C channels and n x n squares.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
@@ -23,8 +23,13 @@ from conceptlrp.atlas.site import Site, sprite_file
 from conceptlrp.atlas.sprites import png, sprite
 from conceptlrp.clustering import load_stability
 from conceptlrp.drawing.colors import symmetric_limit
-from conceptlrp.report import ChannelReport, layer_reports
+from conceptlrp.report import ChannelReport, layer_reports, store_explainer
 from conceptlrp.store import open_store
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from conceptlrp.lrp import Explainer
 
 __all__ = ["COLUMNS", "Example", "LayerPart", "write_layer", "write_layer_apart"]
 
@@ -105,7 +110,10 @@ class _Gathered:
 
 
 def write_layer(
-    site: Site, layer: str, names: Mapping[tuple[str, int], str]
+    site: Site,
+    layer: str,
+    names: Mapping[tuple[str, int], str],
+    explainer: "Explainer | None" = None,
 ) -> LayerPart:
     """Write all pages of a layer.
 
@@ -117,6 +125,8 @@ def write_layer(
         Name of the layer.
     names : mapping of (str, int) to str
         Names of the channels of all layers that have one.
+    explainer : Explainer, optional
+        By which boards that the store keeps no heatmaps of get theirs.
 
     Returns
     -------
@@ -126,7 +136,7 @@ def write_layer(
     store, target = site.store, site.target
     shelf = BoardShelf(store, target=target)
     found, sizes = _Gathered(), np.zeros(0, np.int64)
-    for report in _reports(site, layer):
+    for report in _reports(site, layer, explainer):
         write_concept_page(site, report, shelf, names=names)
         found.add(report)
         if report.statistics.rank == 1:
@@ -167,6 +177,7 @@ def write_layer_apart(
     known: Mapping[str, Any],
     layer: str,
     names: Mapping[tuple[str, int], str],
+    network: "nn.Module | None" = None,
 ) -> LayerPart:
     """Write all pages of a layer in a process that has not opened the store yet.
 
@@ -178,6 +189,8 @@ def write_layer_apart(
         What `Site` takes besides the store.
     layer, names
         As for `write_layer`.
+    network : Module, optional
+        The network of the store, for the heatmaps that it does not keep.
 
     Returns
     -------
@@ -185,13 +198,22 @@ def write_layer_apart(
         As of `write_layer`.
     """
     site = Site(store=open_store(path), **known)
-    return write_layer(site, layer, names)
+    explainer = None if network is None else store_explainer(site.store, network)
+    return write_layer(site, layer, names, explainer)
 
 
-def _reports(site: Site, layer: str) -> Iterator[ChannelReport]:
-    return layer_reports(
+def _reports(
+    site: Site, layer: str, explainer: "Explainer | None"
+) -> Iterator[ChannelReport]:
+    reports = layer_reports(
         site.store, layer, target=site.target, k=site.k, notes=site.notes
     )
+    if explainer is None:
+        return reports
+    # What computes needs torch, which takes seconds to import.
+    from conceptlrp.atlas.strip_maps import mapped_reports
+
+    return mapped_reports(reports, site.store, explainer)
 
 
 def _example(site: Site, report: ChannelReport, shelf: BoardShelf) -> Example | None:

@@ -86,7 +86,8 @@ def build_atlas(
     strength : mapping, optional
         Strength card of the network, as `conceptlrp.selfplay.read_card` returns it.
     network : Module, optional
-        The network of the store, by which some of its positions get pages.
+        The network of the store, by which some of its positions get pages, and boards
+        that it keeps no heatmaps of get theirs.
     workers : int
         Processes that write layers at the same time; the pages are the same.
     overwrite : bool
@@ -108,11 +109,10 @@ def build_atlas(
         If a clustering is of another store, two are of one layer, or the strength
         card or the network is another than the store's.
     """
-    explainer = None if network is None else store_explainer(store, network)
     known = _known(store, clusterings, k, target, title, notes, strength)
     with updated_folder(out, overwrite=overwrite) as draft:
         site = Site(folder=draft.folder, former=draft.former, store=store, **known)
-        _write_pages(site, explainer, workers, on_page or _ignore)
+        _write_pages(site, network, workers, on_page or _ignore)
     return Path(out)
 
 
@@ -211,11 +211,12 @@ def _check_clusterings(
 
 
 def _write_pages(
-    site: Site, explainer: Explainer | None, workers: int, report: Progress
+    site: Site, network: nn.Module | None, workers: int, report: Progress
 ) -> None:
     total = sum(site.store.channels(layer) for layer in site.store.layers)
     parts: list[LayerPart] = []
-    for part in _parts(site, workers):
+    explainer = None if network is None else store_explainer(site.store, network)
+    for part in _parts(site, network, explainer, workers):
         parts.append(part)
         site.digests.update(part.digests)
         report(sum(len(each.facts) for each in parts), total)
@@ -244,13 +245,15 @@ def _write_positions(site: Site, explainer: Explainer) -> int:
     return len(chosen)
 
 
-def _parts(site: Site, workers: int) -> Iterator[LayerPart]:
+def _parts(
+    site: Site, network: nn.Module | None, explainer: Explainer | None, workers: int
+) -> Iterator[LayerPart]:
     """Write the layers, some at the same time, and return them in their order."""
     layers = site.store.layers
     names = channel_names(site.store, target=site.target)
     if workers < 2 or len(layers) < 2:
         for layer in layers:
-            yield write_layer(site, layer, names)
+            yield write_layer(site, layer, names, explainer)
         return
     known = {each.name: getattr(site, each.name) for each in fields(site)}
     path = str(known.pop("store").path)
@@ -258,7 +261,9 @@ def _parts(site: Site, workers: int) -> Iterator[LayerPart]:
         min(workers, len(layers)), mp_context=start_context()
     ) as pool:
         waiting = [
-            pool.submit(write_layer_apart, path, {**known, "digests": {}}, layer, names)
+            pool.submit(
+                write_layer_apart, path, {**known, "digests": {}}, layer, names, network
+            )
             for layer in layers
         ]
         try:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.strip_maps import mapped_reports
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import OthelloNet
@@ -57,3 +58,16 @@ def test_maps_that_a_store_keeps_are_left_as_they_are(stores, explainer):
         assert second.channel == first.channel
         assert second.strips["relevant"] is first.strips["relevant"]
         assert second.strips["random"].heatmaps is not None
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_atlas_made_with_the_network_has_maps_on_all_boards(
+    stores, tmp_path, workers
+):
+    network = randomize(OthelloNet(channels=5))
+    kept, _ = stores
+
+    out = build_atlas(kept, tmp_path / "out", network=network, k=3, workers=workers)
+
+    for place in out.glob("concepts/*/*.html"):
+        assert "keeps no heatmaps" not in place.read_text()
