@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from conceptlrp.atlas.staging import check_place, remove_leftovers, staged_folder
 from conceptlrp.errors import OutputExistsError
+from conceptlrp.staging import check_place, remove_leftovers, staged_folder
 
 __all__ = ["MARKER", "Draft", "updated_folder"]
 

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 _SHOWN = 10
 _LEGEND = (
-    "In brackets: labels that others come too near to for a name. AUROC and r are of "
-    "held-out games within phases; random: the largest of networks with random "
-    "weights. Causal: how many times more ablating the channel changes the output "
-    "where the label holds, and whether that is twice or more, certainly above once."
+    "In brackets: labels that others come too near to for a name. Effect: AUROC, or "
+    "correlation r with a number, within phases of games held out; random: the "
+    "largest of networks with random weights. Causal: how many times more ablating "
+    "the channel changes the output where the label holds, and whether that is twice "
+    "or more, certainly above once."
 )
 
 
@@ -129,8 +130,9 @@ def _layer_table(found: "ScoredLabels", layer: str) -> Table:
         f"{_part(found.random_labelled[layer])} of random networks' channels have a "
         f"label; {found.controlled(layer):.0%} are given a control"
     )
-    columns = ("channel", "label", "by", "effect (95 % interval)", "random", "causal")
-    table = Table(*columns, title=title, title_justify="left", box=SIMPLE)
+    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
+    for column in ("channel", "label", "by", "effect (95 %)", "random", "causal"):
+        table.add_column(column, no_wrap=column != "label")
     best = [each for each in scores.channels if each.labels]
     best.sort(key=lambda each: -abs(each.labels[0].held_out))
     for channel in best[:_SHOWN]:
@@ -142,12 +144,12 @@ def _cells(channel: "ChannelLabels") -> tuple[str | Text, ...]:
     label = channel.labels[0]
     alone = channel.name == label.label
     low, high = (_number(label, end) for end in (label.low, label.high))
-    unit = "r" if label.auroc is None else "AUROC"
+    unit = "r " if label.auroc is None else ""
     return (
         str(channel.channel),
         Text(label.label if alone else f"({label.label})"),
         label.measure,
-        f"{unit} {_number(label, label.held_out)} ({low}, {high})",
+        f"{unit}{_number(label, label.held_out)} ({low}, {high})",
         _number(label, label.random),
     )
 

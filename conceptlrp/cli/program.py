@@ -13,6 +13,7 @@ from conceptlrp.cli.concepts import atlas, cluster, demo
 from conceptlrp.cli.effects import ablate
 from conceptlrp.cli.evaluation import evaluate
 from conceptlrp.cli.explorer import serve
+from conceptlrp.cli.exports import export
 from conceptlrp.cli.games import corpus
 from conceptlrp.cli.graph import graph
 from conceptlrp.cli.labels import label
@@ -85,7 +86,7 @@ def _root(
 
 _GAMES = (corpus, train, selfplay, arena, strength)
 _STORES = (attribute, merge, info, check, repack, top, query)
-_CONCEPTS = (cluster, compare, label, ablate, graph, evaluate, report)
-_PAGES = (atlas, serve, demo)
-for _verb in (*_GAMES, *_STORES, *_CONCEPTS, *_PAGES):
+_CONCEPTS = (cluster, compare, label, ablate, graph, evaluate)
+_OUTPUTS = (report, atlas, serve, export, demo)
+for _verb in (*_GAMES, *_STORES, *_CONCEPTS, *_OUTPUTS):
     app.command()(_verb)

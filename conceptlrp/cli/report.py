@@ -113,8 +113,8 @@ def _show(found: "Iterator[ChannelReport]", *, as_json: bool, every: bool) -> No
 def _write(
     found: "Iterator[ChannelReport]", out: Path, *, total: int, overwrite: bool
 ) -> None:
-    from conceptlrp.atlas.staging import staged_folder
     from conceptlrp.clustering.clustering_file import file_stem
+    from conceptlrp.staging import staged_folder
 
     names: list[dict[str, Any]] = []
     with (

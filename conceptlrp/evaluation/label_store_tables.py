@@ -19,8 +19,7 @@ from conceptlrp.othello import Corpus
 from conceptlrp.store import Store
 
 OnProgress = Callable[[str, int, int], None]
-#: What of a channel is scored; maps by their size, which says where it looks.
-VALUES: Final = ("relevance", "activation")
+#: The measure of maps: their size, which says where a channel looks.
 MAP: Final = "map"
 
 Tables = dict[str, dict[str, NDArray[Any]]]

@@ -59,8 +59,8 @@ def _of_labels(labels: ScoredLabels, layer: str, channel: int) -> Iterator[str]:
     found, cause = labels.channel(layer, channel), labels.cause(layer, channel)
     if found.name != UNNAMED and cause is not None and not cause.check.passed:
         yield (
-            f"The channel goes along with '{found.name}', but ablating it does not "
-            "matter clearly more where that holds."
+            f"The channel goes along with '{found.name}', but does not pass the causal "
+            "check: its name is one of association."
         )
     controls = [x.label for x in found.labels if x.label in labels.controls]
     if controls:

@@ -44,10 +44,11 @@ def show_weights(atlas: Path) -> None:
         )
         raw = [path.stat().st_size for path in found]
         packed = [len(gzip.compress(path.read_bytes(), mtime=0)) for path in found[:64]]
+        middle, largest = statistics.median(raw) / 1e3, max(raw) / 1e3
         print(
-            f"{kind:<12}{len(found):6} files   median {statistics.median(raw) / 1e3:7.1f}"
-            f" KB, largest {max(raw) / 1e3:7.1f} KB; gzipped median"
-            f" {statistics.median(packed) / 1e3:6.1f} KB"
+            f"{kind:<12}{len(found):6} files   median {middle:7.1f} KB, largest "
+            f"{largest:7.1f} KB; gzipped median "
+            f"{statistics.median(packed) / 1e3:.1f} KB"
         )
     total = sum(path.stat().st_size for path in atlas.rglob("*") if path.is_file())
     print(f"all files {total / 1e6:.0f} MB")

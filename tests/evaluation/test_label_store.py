@@ -157,6 +157,35 @@ def test_the_same_seed_gives_the_same_labels(
     assert first.layers["conv2"].criteria == replace(asked, seed=5)
 
 
+def test_layers_may_be_mapped_one_after_the_other(
+    store: Store, planted: PlantedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages: list[tuple[str, int, int]] = []
+    asked = LabelCriteria(permutations=10, replicates=20, games=3)
+
+    def scored_again() -> ScoredLabels:
+        return score_store_labels(
+            store,
+            planted.network,
+            n_positions=300,
+            n_maps=40,
+            n_random=1,
+            criteria=asked,
+            on_progress=lambda *stage: stages.append(stage),
+        )
+
+    together = scored_again()
+    monkeypatch.setattr("conceptlrp.evaluation.label_store_tables._MAP_BYTES", 1)
+    apart = scored_again()
+
+    maps = {stage for stage, _, _ in stages if stage.startswith("maps")}
+    assert maps == {"maps of conv2, conv3", "maps of conv2", "maps of conv3"}
+    for layer, scores in together.layers.items():
+        for measure, effect in scores.effect.items():
+            again = apart.layers[layer].effect[measure]
+            np.testing.assert_allclose(again, effect, atol=0.01)
+
+
 def test_labels_become_columns_for_conditions(store: Store, tmp_path: Path) -> None:
     names = label_positions(store, ["own corners", "mobility", "forced move"])
 

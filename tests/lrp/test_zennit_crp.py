@@ -9,11 +9,9 @@ import pytest
 from conceptlrp.lrp import attribute
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
+from tests.benchmarks.environments import EnvironmentUnavailableError
 from tests.benchmarks.zennit_crp import ZennitCrp
-from tests.benchmarks.zennit_crp_environment import (
-    EnvironmentUnavailableError,
-    zennit_crp_python,
-)
+from tests.benchmarks.zennit_crp_environment import zennit_crp_python
 
 pytestmark = pytest.mark.slow
 

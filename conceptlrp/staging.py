@@ -1,15 +1,28 @@
-"""Output folders that appear complete or not at all."""
+"""Output folders and files that appear complete or not at all.
 
+What others write by a path, such as a library of tables, is written beside its
+place and takes its name when all of it is on the disk.
+"""
+
+import errno
 import os
 import re
+import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from conceptlrp.errors import OutputExistsError
+from conceptlrp.files import sync_folder
 
-__all__ = ["check_place", "remove_leftovers", "staged_folder"]
+__all__ = [
+    "check_place",
+    "check_room",
+    "remove_leftovers",
+    "staged_file",
+    "staged_folder",
+]
 
 
 @contextmanager
@@ -59,6 +72,92 @@ def staged_folder(
     finally:
         shutil.rmtree(staging, ignore_errors=True)
         shutil.rmtree(former, ignore_errors=True)
+
+
+@contextmanager
+def staged_file(
+    out: str | os.PathLike[str],
+    *,
+    is_kind: Callable[[Path], bool],
+    overwrite: bool = False,
+) -> Iterator[Path]:
+    """Write a file beside its place and move it there when all is written.
+
+    Parameters
+    ----------
+    out : path
+        Where the file shall stand; parent folders are made.
+    is_kind : callable
+        Tells a file of the same kind by its content.
+    overwrite : bool
+        Replace such a file; anything else is never replaced.
+
+    Yields
+    ------
+    Path
+        A hidden file to write, which is not there yet. It is removed when the body
+        fails.
+
+    Raises
+    ------
+    OutputExistsError
+        If something stands at `out` that must not be replaced.
+    """
+    place = Path(out)
+    _check_file(place, is_kind, overwrite=overwrite)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    staging = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield staging
+        with staging.open("rb") as written:
+            os.fsync(written.fileno())
+        staging.replace(place)
+        sync_folder(place.parent)
+    except OSError as error:
+        if error.filename in (None, str(staging)):
+            error.filename = str(place)
+        raise
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def check_room(path: Path, size: int) -> None:
+    """Refuse to write what the disk has no room for.
+
+    HDF5 ends the whole program when a disk is full, so what is written by it is
+    asked for beforehand.
+
+    Parameters
+    ----------
+    path : Path
+        File that is being written, or its folder.
+    size : int
+        Bytes to come.
+
+    Raises
+    ------
+    OSError
+        With ``errno.ENOSPC``, as a write would.
+    """
+    place = path if path.is_dir() else path.parent
+    if shutil.disk_usage(place).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _check_file(
+    place: Path, is_kind: Callable[[Path], bool], *, overwrite: bool
+) -> None:
+    if not place.exists() and not place.is_symlink():
+        return
+    if not overwrite:
+        msg = f"{place}: already exists; choose another name or ask to overwrite it"
+        raise OutputExistsError(msg)
+    if place.is_symlink() or not place.is_file() or not is_kind(place):
+        msg = (
+            f"{place}: is not of the kind to be written and is not replaced; choose "
+            "another name"
+        )
+        raise OutputExistsError(msg)
 
 
 def check_place(place: Path, marker: str, *, overwrite: bool) -> None:

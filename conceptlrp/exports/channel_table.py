@@ -1,0 +1,76 @@
+"""Statistics of every channel of a layer, as one table.
+
+Shapes use N positions and C channels.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.exports.extract import Extract
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LEAST = np.float32(-np.inf)
+
+
+def channel_table(chosen: Extract, layer: str) -> "pd.DataFrame":
+    """Sum up every channel of a layer over the exported positions.
+
+    Parameters
+    ----------
+    chosen : Extract
+        What is exported.
+    layer : str
+        Name of the layer.
+
+    Returns
+    -------
+    DataFrame of C rows
+        Indexed by channel, with "magnitude" (mean magnitude of the share), "rank" by
+        it (1 being the largest), "mean_share" (signed), "mean_relevance", "relevant"
+        and "active" (part of the positions where relevance and activation are not
+        zero), "dead" (active nowhere), "mean_activation" and "max_activation".
+    """
+    import pandas as pd
+
+    channels = chosen.store.channels(layer)
+    names = (
+        "magnitude",
+        "mean_share",
+        "mean_relevance",
+        "relevant",
+        "active",
+        "mean_activation",
+    )
+    sums = {name: np.zeros(channels) for name in names}
+    largest = np.full(channels, _LEAST)
+    for block in chosen.blocks():
+        for name, values in _terms(chosen, layer, block).items():
+            sums[name] += values.sum(axis=0, dtype=np.float64)
+        activation = chosen.read("activation", layer, block)
+        largest = np.maximum(largest, activation.max(axis=0))
+    means = {name: total / max(1, len(chosen)) for name, total in sums.items()}
+    table = pd.DataFrame(means, index=pd.RangeIndex(channels, name="channel"))
+    order = np.argsort(-means["magnitude"], kind="stable")
+    table.insert(1, "rank", np.argsort(order, kind="stable") + 1)
+    table.insert(6, "dead", means["active"] == 0)
+    table["max_activation"] = largest
+    return table
+
+
+def _terms(chosen: Extract, layer: str, block: slice) -> dict[str, NDArray[np.generic]]:
+    """Return what is averaged over positions, each of shape (positions, C)."""
+    share = chosen.read("share", layer, block)
+    relevance = chosen.read("relevance", layer, block)
+    activation = chosen.read("activation", layer, block)
+    return {
+        "magnitude": np.abs(share),
+        "mean_share": share,
+        "mean_relevance": relevance,
+        "relevant": relevance != 0,
+        "active": activation != 0,
+        "mean_activation": activation,
+    }

@@ -1,0 +1,189 @@
+"""Concepts as JSON: one file a channel, and one line a channel.
+
+The files hold all that a report of the channel holds. The lines have the names of
+Neuronpedia's records of features, so that what reads those finds its way here:
+a board stands for a text, its squares for tokens, its heatmap for activations.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conceptlrp.clustering.clustering_file import file_stem
+from conceptlrp.exports.extract import extract
+from conceptlrp.exports.folder import export_folder
+from conceptlrp.networks import squares_of_actions
+from conceptlrp.othello import square_name
+from conceptlrp.reference import ReferenceBoards
+from conceptlrp.report import ChannelReport, Histogram, Note, layer_reports
+from conceptlrp.report.plain import plain
+from conceptlrp.store import Store
+
+__all__ = ["export_json"]
+
+# Moves that are listed on either side.
+_MOVES = 10
+
+
+def export_json(
+    store: Store,
+    out: str | os.PathLike[str],
+    layers: Sequence[str] | None = None,
+    *,
+    target: int | str = 0,
+    k: int = 8,
+    notes: dict[tuple[str, int], Note] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write what is known of every channel as JSON.
+
+    ``concepts/LAYER/c0012.json`` is the report of a channel in full, see
+    `ChannelReport`: statistics, reference boards with OBF, transcript, score and
+    heatmap, labels, effects, edges, clusters. ``features.jsonl`` has a line for each
+    channel, with the names that Neuronpedia uses.
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus.
+    out : path-like
+        Folder to write.
+    layers : sequence of str, optional
+        Names of layers; all by default.
+    target : int or str
+        Index or name of the explained output.
+    k : int
+        Boards in a strip.
+    notes : mapping of (str, int) to Note, optional
+        Remarks by layer and channel.
+    overwrite : bool
+        Replace an earlier export.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    OutputExistsError
+        If something stands there that must not be replaced.
+    """
+    chosen = extract(store, layers, target=target)
+    network = str(store.manifest.network.get("name", ""))
+    with (
+        export_folder(out, chosen, "json", overwrite=overwrite) as folder,
+        (folder / "features.jsonl").open("w", encoding="utf-8") as lines,
+    ):
+        for layer in chosen.layers:
+            place = folder / "concepts" / file_stem(layer)
+            place.mkdir(parents=True)
+            found = layer_reports(store, layer, target=chosen.target, k=k, notes=notes)
+            for report in found:
+                text = _json(report.to_dict())
+                path = place / f"c{report.channel:04d}.json"
+                path.write_text(text, encoding="utf-8")
+                lines.write(_json(feature_record(report, network)))
+    return Path(out)
+
+
+def feature_record(report: ChannelReport, network: str) -> dict[str, Any]:
+    """Put a report in the words of Neuronpedia.
+
+    Parameters
+    ----------
+    report : ChannelReport
+        Everything known of a channel.
+    network : str
+        Name of the network.
+
+    Returns
+    -------
+    dict
+        Without what the store does not hold; "activations" are the reference boards
+        that have heatmaps, the board in the order of its squares.
+    """
+    statistics = report.statistics
+    place = {"modelId": network, "layer": report.layer, "index": str(report.channel)}
+    return {
+        **place,
+        "source": report.citation,
+        "explanations": list(_explanations(report)),
+        "frac_nonzero": statistics.active,
+        **_histogram(statistics.activation),
+        **_moves(report),
+        "topkCosSimIndices": [each.channel for each in report.nearest],
+        "topkCosSimValues": [each.cosine for each in report.nearest],
+        "activations": [
+            {**place, "dataSource": name, **record}
+            for name, boards in report.strips.items()
+            for record in _boards(boards)
+        ],
+    }
+
+
+def _explanations(report: ChannelReport) -> Iterator[dict[str, Any]]:
+    for each in report.labels.labels if report.labels else ():
+        yield {
+            "description": each.label,
+            "typeName": f"conceptlrp {each.measure}",
+            "score": each.held_out,
+        }
+    if report.note is not None:
+        author = report.note.author or "unknown"
+        yield {"description": report.note.text, "typeName": f"note by {author}"}
+
+
+def _histogram(found: Histogram) -> dict[str, Any]:
+    edges = np.array(found.edges)
+    middles = (edges[1:] + edges[:-1]) / 2
+    return {
+        "maxActApprox": max(found.edges, default=0.0),
+        "freq_hist_data_bar_values": middles.tolist(),
+        "freq_hist_data_bar_heights": list(found.counts),
+    }
+
+
+def _moves(report: ChannelReport) -> dict[str, Any]:
+    """List the moves whose logit the channel raises and lowers most."""
+    if report.effects is None:
+        return {}
+    policy = report.effects.policy
+    size = len(policy)
+    flat = policy.ravel()
+    order = np.argsort(-np.nan_to_num(flat), kind="stable")
+    raised = [int(i) for i in order if flat[i] > 0][:_MOVES]
+    lowered = [int(i) for i in order[::-1] if flat[i] < 0][:_MOVES]
+    return {
+        "pos_str": [_move(i, size) for i in raised],
+        "pos_values": flat[raised].tolist(),
+        "neg_str": [_move(i, size) for i in lowered],
+        "neg_values": flat[lowered].tolist(),
+    }
+
+
+def _move(action: int, size: int) -> str:
+    return square_name(int(squares_of_actions(action, size=size)), size)
+
+
+def _boards(boards: ReferenceBoards) -> Iterator[dict[str, Any]]:
+    if boards.heatmaps is None:
+        return
+    for board, heatmap in zip(boards.boards, boards.heatmaps, strict=True):
+        yield {
+            "dataIndex": board.row,
+            "tokens": list(board.position.obf()[: heatmap.size]),
+            "values": heatmap.ravel().tolist(),
+            "maxValue": float(heatmap.max()),
+            "minValue": float(heatmap.min()),
+            "maxValueTokenIndex": int(heatmap.argmax()),
+        }
+
+
+def _json(content: Any) -> str:
+    """Write strict JSON on one line; what is not finite is null."""
+    return f"{json.dumps(plain(content), ensure_ascii=False, allow_nan=False)}\n"

@@ -1,0 +1,201 @@
+"""A project for ViRelAy, which shows positions as points and clusters of them.
+
+Shapes use N positions, A actions, n x n squares and P x P pixels. The files are as
+ViRelAy 0.6.1 reads them, which differs from its printed specification: clusterings
+and embeddings are datasets rather than groups, every top-level group of an analysis
+is a category, and a row of the attributions belongs to the same row of the dataset
+where there is no index.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from conceptlrp.clustering.clustering_file import file_stem
+from conceptlrp.exports.board_pictures import PIXELS, board_pictures, enlarged
+from conceptlrp.exports.extract import Extract, extract
+from conceptlrp.exports.folder import export_folder
+from conceptlrp.exports.virelay_analyses import write_clusters, write_positions
+from conceptlrp.networks import actions_of_squares, squares_of_actions
+from conceptlrp.staging import check_room
+from conceptlrp.store import Store
+
+__all__ = ["export_virelay"]
+
+# Pictures that are drawn at a time.
+_DRAWN = 256
+_DATASET, _ATTRIBUTION = "dataset.h5", "attribution.h5"
+_LABELS, _PROJECT = "label-map.json", "project.yaml"
+
+
+def export_virelay(
+    store: Store,
+    out: str | os.PathLike[str],
+    layers: Sequence[str] | None = None,
+    *,
+    target: int | str = 0,
+    positions: int | None = 10_000,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Path:
+    """Write a project that ``virelay out/project.yaml`` opens.
+
+    Its samples are boards, its attributions the heatmaps of the explained output,
+    each square as large as on the board. A layer is a category of two analyses:
+    "clusters" has the store's clustering of each layer that has one, "positions"
+    has phase, mover and labels as clusterings, of every layer. Both lay positions
+    out by the principal components of the layer's shares; "clusters" also as the
+    clustering did. ViRelAy counts clusters from 1 and calls noise cluster 0.
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus.
+    out : path-like
+        Folder to write.
+    layers : sequence of str, optional
+        Names of layers; all by default.
+    target : int or str
+        Index or name of the explained output.
+    positions : int or None
+        Draw so many positions at random; ViRelAy loads an analysis whole, 100,000
+        positions being 9 MB. None takes all.
+    seed : int
+        Seed of the draw.
+    overwrite : bool
+        Replace an earlier export.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    OutputExistsError
+        If something stands there that must not be replaced.
+    """
+    chosen = extract(store, layers, target=target, positions=positions, seed=seed)
+    with export_folder(out, chosen, "virelay", overwrite=overwrite) as folder:
+        _write_samples(folder / _DATASET, chosen)
+        _write_attributions(folder / _ATTRIBUTION, chosen)
+        analyses = {"positions": write_positions(folder, chosen)}
+        if any(layer in chosen.layers for layer in chosen.clusterings()):
+            analyses = {"clusters": write_clusters(folder, chosen), **analyses}
+        _write_json(folder / _LABELS, _label_map(chosen))
+        project = {"project": _project(chosen, analyses)}
+        text = yaml.safe_dump(project, sort_keys=False, allow_unicode=True)
+        (folder / _PROJECT).write_text(text, encoding="utf-8")
+    return Path(out)
+
+
+def _project(chosen: Extract, analyses: dict[str, str]) -> dict[str, Any]:
+    network = str(chosen.store.manifest.network.get("name", "network"))
+    return {
+        "name": f"{network}, {chosen.target}, {len(chosen)} positions",
+        "model": network,
+        "label_map": _LABELS,
+        "dataset": {
+            "name": "Othello positions",
+            "type": "hdf5",
+            "path": _DATASET,
+        },
+        "attributions": {
+            "attribution_method": str(chosen.store.manifest.composite.get("name")),
+            "attribution_strategy": "predicted_label",
+            "sources": [_ATTRIBUTION],
+        },
+        "analyses": [
+            {"analysis_method": name, "sources": [file]}
+            for name, file in analyses.items()
+        ],
+    }
+
+
+def _label_map(chosen: Extract) -> list[dict[str, Any]]:
+    """Name the layers, which are categories, and the actions, which are labels."""
+    store = chosen.store
+    size = store.positions.size
+    moves = store.metadata.moves(squares_of_actions(range(size**2 + 1), size=size))
+    names = [*moves.tolist(), chosen.target]
+    actions = [
+        {"index": action, "word_net_id": f"action {action}", "name": name}
+        for action, name in enumerate(names)
+    ]
+    layers = [
+        {
+            "index": len(names) + number,
+            "word_net_id": file_stem(layer),
+            "name": f"{layer} ({store.channels(layer)} channels)",
+        }
+        for number, layer in enumerate(chosen.layers)
+    ]
+    return [*layers, *actions]
+
+
+def _labels(chosen: Extract) -> NDArray[np.uint16]:
+    """Return the action that is explained of every position; outputs have the last."""
+    squares = chosen.store.explained_square(rows=chosen.rows, target=chosen.target)
+    size = chosen.store.positions.size
+    actions = actions_of_squares(squares, size=size)
+    return np.where(actions < 0, size**2 + 1, actions).astype(np.uint16)
+
+
+def _write_samples(path: Path, chosen: Extract) -> None:
+    corpus = chosen.store.positions
+    with h5py.File(path, "w") as file:
+        file["label"] = _labels(chosen)
+        _write_pictures(
+            file, "data", np.uint8, chosen, lambda rows: board_pictures(corpus[rows])
+        )
+
+
+def _write_attributions(path: Path, chosen: Extract) -> None:
+    store = chosen.store
+
+    def pictures(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        # Three channels, which ViRelAy adds up, are what it can draw.
+        found = np.zeros((len(rows), 3, PIXELS, PIXELS), np.float32)
+        found[:, 0] = enlarged(store.heatmap(rows=rows, target=chosen.target))
+        return found
+
+    with h5py.File(path, "w") as file:
+        file["label"] = _labels(chosen)
+        file["prediction"] = store.logits(rows=chosen.rows)
+        _write_pictures(file, "attribution", np.float32, chosen, pictures)
+
+
+def _write_pictures(
+    file: h5py.File,
+    name: str,
+    dtype: Any,
+    chosen: Extract,
+    draw: Callable[[NDArray[np.int64]], NDArray[Any]],
+) -> None:
+    shape = (3, PIXELS, PIXELS)
+    # gzip is the one packing that every h5py can undo.
+    written = file.create_dataset(
+        name,
+        (len(chosen), *shape),
+        dtype,
+        chunks=(1, *shape),
+        compression="gzip",
+        compression_opts=1,
+    )
+    place = Path(file.filename)
+    for block in chosen.blocks(_DRAWN):
+        pictures = draw(chosen.rows[block])
+        check_room(place, pictures.nbytes)
+        written[block] = pictures
+
+
+def _write_json(path: Path, content: Any) -> None:
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    path.write_text(f"{text}\n", encoding="utf-8")

@@ -1,0 +1,176 @@
+import csv
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from conceptlrp.clustering import load_clustering
+from conceptlrp.clustering.clustering_file import file_stem
+from conceptlrp.errors import ConceptLRPError, OutputExistsError
+from conceptlrp.exports import export_tables
+from tests.exports.conftest import HOSTILE_LAYER, PLAIN
+
+STEM = file_stem(HOSTILE_LAYER)
+READ = {"parquet": pd.read_parquet, "csv": pd.read_csv}
+
+
+@pytest.fixture(scope="module", params=["parquet", "csv"])
+def tables(request, store, tmp_path_factory):
+    """Every table as pandas reads it, by name."""
+    out = tmp_path_factory.mktemp("tables") / request.param
+    quantities = ("relevance", "share")
+    export_tables(store, out, kind=request.param, quantities=quantities)
+    return {
+        path.stem: READ[request.param](path) for path in out.glob(f"*.{request.param}")
+    }
+
+
+def test_there_is_a_table_for_each_thing(tables):
+    assert set(tables) == {
+        "positions",
+        "labels",
+        "clusters",
+        "channels",
+        "relevance-conv1",
+        "share-conv1",
+        f"relevance-{STEM}",
+        f"share-{STEM}",
+    }
+
+
+@pytest.mark.parametrize(("stem", "layer"), [("conv1", PLAIN), (STEM, HOSTILE_LAYER)])
+def test_relevance_is_a_matrix_with_a_column_a_channel(store, tables, stem, layer):
+    found = tables[f"relevance-{stem}"].set_index("row")
+
+    assert list(found) == [f"c{c:04d}" for c in range(store.channels(layer))]
+    assert (found.to_numpy(np.float32) == store.relevance(layer)).all()
+
+
+def test_hostile_names_of_players_come_back(store, tables):
+    found = tables["positions"]
+
+    assert found["black"].tolist() == store.positions.black.tolist()
+    assert found["obf"].tolist()[-1] == store.positions.position(len(store) - 1).obf()
+    assert (found["explained"].astype(np.float32) == store.explained()).all()
+
+
+def test_labels_and_clusters_join_by_row(store, tables):
+    labels, clusters = tables["labels"], tables["clusters"]
+
+    mine = clusters[clusters["layer"] == HOSTILE_LAYER].merge(labels, on="row")
+
+    clustering = load_clustering(store, HOSTILE_LAYER)
+    assert (mine["cluster"] == clustering.labels).all()
+    assert (mine["x"].astype(np.float32) == clustering.embedding[:, 0]).all()
+    assert (mine["corner"] == store.label("corner")).all()
+    part = mine["part"].to_numpy(np.float32)
+    np.testing.assert_array_equal(part, store.label("part"))
+
+
+def test_channels_of_all_layers_are_summed_up(store, tables):
+    found = tables["channels"].set_index(["layer", "channel"])
+
+    assert len(found) == 10
+    share = store.share(HOSTILE_LAYER)[:, 3]
+    assert found.loc[HOSTILE_LAYER, 3]["mean_share"] == pytest.approx(share.mean())
+
+
+def test_a_parquet_reader_reads_one_channel_alone(store, tmp_path):
+    out = export_tables(store, tmp_path / "out", [PLAIN])
+    path = out / "relevance-conv1.parquet"
+
+    table = pq.read_table(path, columns=["c0003"])
+
+    assert table.column_names == ["c0003"]
+    assert str(table.schema.field("c0003").type) == "float"
+    about = json.loads(pq.read_schema(path).metadata[b"conceptlrp"])
+    assert about["target"] == "played"
+
+
+def test_the_csv_module_reads_plain_lines(store, tmp_path):
+    out = export_tables(store, tmp_path / "out", kind="csv", positions=4)
+
+    with (out / "positions.csv").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+
+    rows = [int(line["row"]) for line in lines]
+    assert len(rows) == 4
+    assert [line["white"] for line in lines] == store.positions.white[rows].tolist()
+
+
+def test_blocks_make_one_table(store, tmp_path, monkeypatch):
+    whole = export_tables(store, tmp_path / "whole", kind="csv")
+    monkeypatch.setattr("conceptlrp.exports.extract.Extract.blocks", cut_in_hundreds)
+
+    cut = export_tables(store, tmp_path / "cut", kind="csv")
+    pieces = export_tables(store, tmp_path / "pieces")
+
+    for name in ("positions", "labels", "relevance-conv1"):
+        assert (cut / f"{name}.csv").read_text() == (whole / f"{name}.csv").read_text()
+    table = pq.ParquetFile(pieces / "relevance-conv1.parquet")
+    assert table.num_row_groups == -(-len(store) // 100)
+    assert table.metadata.num_rows == len(store)
+
+
+def cut_in_hundreds(self, size=None):
+    del size
+    for start in range(0, len(self), 100):
+        yield slice(start, min(start + 100, len(self)))
+
+
+def test_the_same_store_gives_the_same_bytes(store, tmp_path):
+    for kind in ("parquet", "csv"):
+        first = export_tables(store, tmp_path / f"{kind} 1", kind=kind)
+        second = export_tables(store, tmp_path / f"{kind} 2", kind=kind)
+
+        for path in first.iterdir():
+            assert path.read_bytes() == (second / path.name).read_bytes()
+
+
+def test_a_store_without_extras_has_no_tables_of_them(bare_store, tmp_path):
+    out = export_tables(bare_store, tmp_path / "out", [PLAIN], positions=3)
+
+    assert sorted(path.name for path in out.iterdir()) == [
+        "channels.parquet",
+        "conceptlrp-export.json",
+        "positions.parquet",
+        "relevance-conv1.parquet",
+    ]
+
+
+def test_the_marker_lists_the_files(store, tmp_path):
+    out = export_tables(store, tmp_path / "out", [PLAIN], kind="csv", positions=3)
+
+    found = json.loads((out / "conceptlrp-export.json").read_text())
+
+    assert found["format"] == "csv"
+    assert found["positions"] == 3
+    assert set(found["files"]) == {p.name for p in out.glob("*.csv")}
+
+
+def test_a_foreign_folder_is_never_replaced(store, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.csv").touch()
+
+    with pytest.raises(OutputExistsError, match=r"it has no conceptlrp-export\.json"):
+        export_tables(store, tmp_path / "out", overwrite=True)
+
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.csv"]
+
+
+def test_a_missing_pyarrow_is_named_with_its_remedy(store, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    with pytest.raises(ConceptLRPError, match=r"pyarrow; pip install 'conceptlrp\["):
+        export_tables(store, tmp_path / "out")
+
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("wrong", [{"kind": "xlsx"}, {"quantities": ["maps"]}])
+def test_an_unknown_format_or_quantity_is_refused(store, tmp_path, wrong):
+    with pytest.raises(ValueError, match=r"unknown format or quantity '(xlsx|maps)'"):
+        export_tables(store, tmp_path / "out", **wrong)
