@@ -65,7 +65,8 @@ def board_kit(size: int) -> Markup:
         f"{'12345678'[:n]}</text></g></g>"
         f'<g id="cross"><path stroke="#fff" stroke-width=".24" d="{cross}"/>'
         f'<path stroke="#111" stroke-width=".11" d="{cross}"/></g>'
-        '<circle id="last-b" fill="#fff" r=".1"/><circle id="last-w" fill="#000" r=".1"/></svg>'
+        '<circle id="last-b" fill="#fff" r=".1"/>'
+        '<circle id="last-w" fill="#000" r=".1"/></svg>'
     )
 
 
