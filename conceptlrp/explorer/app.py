@@ -9,6 +9,7 @@
 import json
 from collections.abc import Callable, Iterable
 from importlib.resources import files
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -72,12 +73,7 @@ def explorer_app(engine: ExplorerEngine, *, hosts: Iterable[str] = ()) -> Starle
     return Starlette(
         routes=routes,
         middleware=[Middleware(Guard, hosts=tuple(hosts))],
-        exception_handlers={
-            FileFormatError: _damaged,
-            ValueError: _bad_request,
-            HTTPException: _http_problem,
-            Exception: _failure,
-        },
+        exception_handlers=_HANDLERS,
     )
 
 
@@ -110,3 +106,11 @@ def _http_problem(_: Request, error: Exception) -> Response:
 
 def _failure(_: Request, __: Exception) -> Response:
     return _problem("the explorer failed; its terminal says why", 500)
+
+
+_HANDLERS: dict[Any, Callable[[Request, Exception], Response]] = {
+    FileFormatError: _damaged,
+    ValueError: _bad_request,
+    HTTPException: _http_problem,
+    Exception: _failure,
+}

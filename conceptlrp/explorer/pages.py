@@ -32,6 +32,7 @@ from conceptlrp.explorer.state import CLICKS, DISCS, SHOWN, ExplorerState
 from conceptlrp.othello import PASS, Position
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards
 from conceptlrp.report import ExplainedOutput, PositionReport
+from conceptlrp.report.provenance import unit_of
 from conceptlrp.report.wording import (
     compact,
     effect,
@@ -41,7 +42,7 @@ from conceptlrp.report.wording import (
     signed_percent,
 )
 
-__all__ = ["channel_content", "explorer_page", "problem_page"]
+__all__ = ["explorer_page", "problem_page"]
 
 _SIDES = ("black", "white")
 _CLICK_WORDS = {
@@ -125,9 +126,7 @@ def explorer_page(engine: ExplorerEngine, state: ExplorerState) -> str:
         discs=_discs(state),
         places=_places(state, report.position),
         kept=_kept(state),
-        looked=None
-        if state.layer is None or state.channel is None
-        else channel_content(engine, state, output, report),
+        looked=_looked_at(engine, state, output, report),
     )
 
 
@@ -136,61 +135,48 @@ def problem_page(sentence: str) -> str:
     return _TEMPLATES.get_template("problem.html").render(sentence=sentence)
 
 
-def channel_content(
+def _looked_at(
     engine: ExplorerEngine,
     state: ExplorerState,
     output: ExplainedOutput,
     report: PositionReport,
-) -> dict[str, Any]:
-    """Collect what the page says about the channel that is looked at.
-
-    Parameters
-    ----------
-    engine : ExplorerEngine
-        The network and the store.
-    state : ExplorerState
-        With a layer and a channel.
-    output : ExplainedOutput
-        What is explained.
-    report : PositionReport
-        The position.
-
-    Returns
-    -------
-    dict
-        What the template shows.
-    """
-    layer, channel = str(state.layer), int(state.channel or 0)
+) -> dict[str, Any] | None:
+    """Collect what the page says about the channel that is looked at, if one is."""
+    if state.layer is None or state.channel is None:
+        return None
+    layer, channel = state.layer, state.channel
     engine.check_channel(layer, channel)
     found = output.layers[layer].channel(channel)
     limit = symmetric_limit(found.heatmap)
-    strips = engine.references(layer, channel, output.target)
-    maps = [strip.heatmaps for strip in strips if strip.heatmaps is not None]
-    shared = max((symmetric_limit(each) for each in maps), default=0.0)
+    title = f"Conditional heatmap of channel {channel} of {layer}"
     last = engine.layers[layer] - 1
     return {
         "found": found,
         "channels": last + 1,
-        "svg": map_picture(
-            report.position,
-            found.heatmap,
-            limit,
-            f"Conditional heatmap of channel {channel} of {layer}",
-        ),
+        "svg": map_picture(report.position, found.heatmap, limit, title),
         "scale": scale_svg(limit, unit=output.unit),
         "summed": signed_amount(float(found.heatmap.sum())),
         "unit": output.unit,
-        "strips": [
-            (title, _cards(state, strip, shared))
-            for title, strip in zip(
-                ("Most relevant", "Most opposed"), strips, strict=True
-            )
-        ],
-        "target": strips[0].target,
-        "strip_scale": scale_svg(shared, unit="") if shared else None,
         "previous": _channel_href(state, layer, channel - 1) if channel else None,
         "next": _channel_href(state, layer, channel + 1) if channel < last else None,
         "close": replace(state, layer=None, channel=None).href,
+        **_strips(state, engine.references(layer, channel, output.target)),
+    }
+
+
+def _strips(
+    state: ExplorerState, strips: tuple[ReferenceBoards, ReferenceBoards]
+) -> dict[str, Any]:
+    """Draw the reference boards, all on one scale of colours."""
+    maps = [strip.heatmaps for strip in strips if strip.heatmaps is not None]
+    limit = max((symmetric_limit(each) for each in maps), default=0.0)
+    titled = zip(("Most relevant", "Most opposed"), strips, strict=True)
+    return {
+        "strips": [(title, _cards(state, strip, limit)) for title, strip in titled],
+        "target": strips[0].target,
+        "strip_scale": scale_svg(limit, unit=unit_of(strips[0].target))
+        if limit
+        else None,
     }
 
 
