@@ -27,6 +27,7 @@ _WIDTH, _ROW, _MARGIN = 960, 120, 36
 class _Step:
     """A channel on the way of a path."""
 
+    layer: str
     name: str
     href: str
     share: str
@@ -66,15 +67,21 @@ def write_graph_page(site: Site, graph: MeanConceptGraph) -> None:
         GRAPH_PAGE,
         "graph.html",
         graph=graph,
-        picture=graph_svg(paths, graph.layers),
+        picture=graph_svg(paths, graph.layers, linked=site.store.layers),
         drawn=len(paths),
         carried=float(sum(path.strength for path in paths)),
         paths=[_path_row(path, strongest) for path in paths[:_LISTED]],
         links=_links(graph, site.target),
+        linked=site.store.layers,
     )
 
 
-def graph_svg(paths: Sequence[ConceptPath], layers: Sequence[str]) -> Markup:
+def graph_svg(
+    paths: Sequence[ConceptPath],
+    layers: Sequence[str],
+    *,
+    linked: Sequence[str] | None = None,
+) -> Markup:
     """Draw paths as lines from the target at the top down to the first layer.
 
     A line is as wide as the share of the target's relevance that goes along it on the
@@ -87,6 +94,9 @@ def graph_svg(paths: Sequence[ConceptPath], layers: Sequence[str]) -> Markup:
         The strongest ones.
     layers : sequence of str
         Layers in execution order.
+    linked : sequence of str, optional
+        Layers whose channels have pages, all by default: a graph also has the layers
+        between those of a store.
 
     Returns
     -------
@@ -101,7 +111,12 @@ def graph_svg(paths: Sequence[ConceptPath], layers: Sequence[str]) -> Markup:
         _line(places[start], places[end], share / largest, signed[start, end])
         for (start, end), share in sorted(carried.items(), key=lambda item: item[1])
     ]
-    nodes = [_node(node, place) for node, place in places.items() if node is not None]
+    pages = layers if linked is None else linked
+    nodes = [
+        _node(node, place, linked=node[0] in pages)
+        for node, place in places.items()
+        if node is not None
+    ]
     names = [
         f'<text class="row" x="0" y="{_y(row) + 4}">{escape(layer)}</text>'
         for layer, row in rows.items()
@@ -185,14 +200,17 @@ def _line(
     )
 
 
-def _node(node: tuple[str, int], place: tuple[float, float]) -> str:
+def _node(node: tuple[str, int], place: tuple[float, float], *, linked: bool) -> str:
     (layer, channel), (x, y) = node, place
-    name = f"{escape(layer)}, channel {channel}"
-    return (
-        f'<a href="{escape(concept_page(layer, channel))}" aria-label="{name}">'
+    drawn = (
         f'<circle cx="{x:.0f}" cy="{y:.0f}" r="13"/>'
-        f'<text x="{x:.0f}" y="{y + 4:.0f}">{channel}</text></a>'
+        f'<text x="{x:.0f}" y="{y + 4:.0f}">{channel}</text>'
     )
+    if not linked:
+        return drawn
+    name = f"{escape(layer)}, channel {channel}"
+    href = escape(concept_page(layer, channel))
+    return f'<a href="{href}" aria-label="{name}">{drawn}</a>'
 
 
 def _path_row(path: ConceptPath, strongest: float) -> _PathRow:
@@ -210,6 +228,7 @@ def _path_row(path: ConceptPath, strongest: float) -> _PathRow:
 def _step(node: tuple[str, int], share: float, sign: float) -> _Step:
     layer, channel = node
     return _Step(
+        layer=layer,
         name=f"{layer}:{channel}",
         href=concept_page(layer, channel),
         share=percent(share),

@@ -5,6 +5,8 @@
     concepts/<layer>/c0012.html     one channel: reference boards and statistics
     clusters/<layer>/k03.html       one cluster: markers and typical boards
     positions/p0000123.html         one position: policy, value, channels; list beside
+    evaluation.html, graph.html     how far to believe it; which channels feed which
+    compare.html, compare-2.html    other stores of the same positions beside this one
     thumbnails/<layer>.png          mean heatmaps of a layer's channels
     index.js                        all channels, for the search of the first page
     style.css, atlas.js             the looks, and what a script adds to them
@@ -30,12 +32,11 @@ from conceptlrp.atlas.channel_map import channel_places
 from conceptlrp.atlas.concept_pages import channel_names
 from conceptlrp.atlas.index_script import index_script
 from conceptlrp.atlas.layer_work import LayerPart, write_layer, write_layer_apart
-from conceptlrp.atlas.position_choice import choose_positions
-from conceptlrp.atlas.position_pages import write_position_pages
 from conceptlrp.atlas.single_file import single_page
 from conceptlrp.atlas.site import Site
 from conceptlrp.atlas.strength_table import strength_rows
 from conceptlrp.atlas.updating import updated_folder
+from conceptlrp.atlas.whole_pages import write_whole_pages
 from conceptlrp.clustering import Clustering
 from conceptlrp.errors import FileFormatError
 from conceptlrp.evaluation import load_evaluation
@@ -61,6 +62,7 @@ def build_atlas(
     notes: Mapping[tuple[str, int], Note] | None = None,
     strength: Mapping[str, Any] | None = None,
     network: nn.Module | None = None,
+    others: Sequence[Store] = (),
     workers: int = 1,
     overwrite: bool = False,
     on_page: Progress | None = None,
@@ -88,6 +90,9 @@ def build_atlas(
     network : Module, optional
         The network of the store, by which some of its positions get pages, and boards
         that it keeps no heatmaps of get theirs.
+    others : sequence of Store
+        Stores of the same positions, such as of a snapshot or another composite, which
+        get a page beside this one.
     workers : int
         Processes that write layers at the same time; the pages are the same.
     overwrite : bool
@@ -112,7 +117,7 @@ def build_atlas(
     known = _known(store, clusterings, k, target, title, notes, strength)
     with updated_folder(out, overwrite=overwrite) as draft:
         site = Site(folder=draft.folder, former=draft.former, store=store, **known)
-        _write_pages(site, network, workers, on_page or _ignore)
+        _write_pages(site, network, others, workers, on_page or _ignore)
     return Path(out)
 
 
@@ -211,7 +216,11 @@ def _check_clusterings(
 
 
 def _write_pages(
-    site: Site, network: nn.Module | None, workers: int, report: Progress
+    site: Site,
+    network: nn.Module | None,
+    others: Sequence[Store],
+    workers: int,
+    report: Progress,
 ) -> None:
     total = sum(site.store.channels(layer) for layer in site.store.layers)
     parts: list[LayerPart] = []
@@ -231,18 +240,11 @@ def _write_pages(
         example=examples[-1] if examples else None,
         warnings=_composite_warnings(site.store),
         mean_output=float(site.store.explained(target=site.target).mean()),
-        n_positions=0 if explainer is None else _write_positions(site, explainer),
+        pages=write_whole_pages(site, explainer, others),
     )
     for name in ("style.css", "atlas.js"):
         site.write_bytes(name, files("conceptlrp.atlas").joinpath(name).read_bytes())
     site.write_marker()
-
-
-def _write_positions(site: Site, explainer: Explainer) -> int:
-    """Write pages of positions and return how many."""
-    chosen = choose_positions(site.store, site.clusterings, target=site.target)
-    write_position_pages(site, explainer, chosen)
-    return len(chosen)
 
 
 def _parts(

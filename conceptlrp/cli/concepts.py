@@ -1,14 +1,13 @@
-"""Verbs that end in clusters and pages: cluster, atlas and the demo of all stages."""
+"""Verbs that end in clusters and pages: cluster and atlas."""
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from conceptlrp.cli.inputs import open_network, read_positions, store_network
+from conceptlrp.cli.inputs import store_network
 from conceptlrp.cli.options import (
     Overwrite,
     Seed,
@@ -17,11 +16,12 @@ from conceptlrp.cli.options import (
     check_choice,
     check_place,
 )
-from conceptlrp.cli.relevance import explain
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conceptlrp.clustering import Clustering
     from conceptlrp.networks import BoardNetwork
     from conceptlrp.report import Note
@@ -65,7 +65,7 @@ def cluster(
             msg = f"{store}: layer '{name}' is clustered already; pass --overwrite"
             raise OutputExistsError(msg)
     for name in layers:
-        found = _cluster(
+        found = cluster_layer(
             opened,
             name,
             estimator=estimator,
@@ -94,6 +94,10 @@ def atlas(
         str | None,
         typer.Option(help="The store's network, or 'demo': pages of positions too."),
     ] = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(help="Another store of the same positions; repeatable."),
+    ] = None,
     single_file: Annotated[
         bool, typer.Option("--single-file", help="Write one page, to be sent.")
     ] = False,
@@ -112,7 +116,7 @@ def atlas(
     opened = open_store(store)
     channels = {name: opened.channels(name) for name in opened.layers}
     clusterings = [load_clustering(opened, name) for name in clustered_layers(opened)]
-    _atlas(
+    write_atlas(
         opened,
         out,
         clusterings,
@@ -121,53 +125,15 @@ def atlas(
         strength=strength,
         notes=None if notes is None else read_notes(notes, layers=channels),
         network=None if network is None else store_network(opened, network),
+        others=[open_store(each) for each in compare or ()],
         single_file=single_file,
         workers=workers or _processes(sum(channels.values())),
         overwrite=overwrite,
     )
 
 
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path(
-        "conceptlrp-demo"
-    ),
-    positions: Annotated[
-        int, typer.Option(min=24, help="Positions to explain.")
-    ] = 4000,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-) -> None:
-    """Run all stages on the network and games that ship, and write an atlas."""
-    from conceptlrp.networks.demo import CARD, demo_path
-
-    check_place(out, overwrite=overwrite)
-    sampled = read_positions(["demo"], 8, None, seed).unique(symmetry=True)
-    sampled = sampled.sample(positions, seed=seed)
-    try:
-        store = explain(
-            open_network("demo"),
-            sampled,
-            out / "demo.crp",
-            overwrite=overwrite,
-            name="demo",
-        )
-    finally:
-        # The folder stays only with something in it.
-        with suppress(OSError):
-            out.rmdir()
-    clusterings = [_cluster(store, layer, seed=seed) for layer in store.layers]
-    card = demo_path(CARD)
-    _atlas(
-        store,
-        out / "atlas",
-        clusterings,
-        strength=card,
-        network=open_network("demo"),
-        overwrite=overwrite,
-    )
-
-
-def _cluster(store: "Store", layer: str, **options: Any) -> "Clustering":
+def cluster_layer(store: "Store", layer: str, **options: Any) -> "Clustering":
+    """Cluster the positions of a store by a layer, and keep the clusters in it."""
     from conceptlrp.clustering import cluster_positions, save_clustering
 
     found = cluster_positions(store, layer=layer, **options)
@@ -198,7 +164,7 @@ def _measure_stability(store: "Store", found: "Clustering", estimator: str) -> N
     )
 
 
-def _atlas(
+def write_atlas(
     store: "Store",
     out: Path,
     clusterings: "list[Clustering]",
@@ -208,10 +174,12 @@ def _atlas(
     strength: Path | None = None,
     notes: "dict[tuple[str, int], Note] | None" = None,
     network: "BoardNetwork | None" = None,
+    others: "Sequence[Store]" = (),
     single_file: bool = False,
     workers: int = 1,
     overwrite: bool,
 ) -> None:
+    """Write an atlas and say where it is."""
     from conceptlrp.atlas import build_atlas, build_single_file
     from conceptlrp.selfplay import read_card
 
@@ -225,6 +193,7 @@ def _atlas(
             notes=notes,
             strength=None if strength is None else read_card(strength),
             network=network,
+            others=others,
             workers=workers,
             overwrite=overwrite,
             on_page=lambda done, total: report("pages", done, total),

@@ -9,7 +9,8 @@ import typer
 from conceptlrp import __version__
 from conceptlrp.cli.arena import arena
 from conceptlrp.cli.comparison import compare
-from conceptlrp.cli.concepts import atlas, cluster, demo
+from conceptlrp.cli.concepts import atlas, cluster
+from conceptlrp.cli.demo import demo
 from conceptlrp.cli.effects import ablate
 from conceptlrp.cli.evaluation import evaluate
 from conceptlrp.cli.explorer import serve
