@@ -27,6 +27,8 @@ _KINDS = {
 def heading(report: ChannelReport) -> str:
     """Title of the page: the name, "Unnamed" as a result, or the channel.
 
+    "Low" stands before the name of a channel that is lower where the label holds.
+
     Parameters
     ----------
     report : ChannelReport
@@ -41,7 +43,11 @@ def heading(report: ChannelReport) -> str:
         return "Dead channel"
     if report.labels is None:
         return f"Channel {report.channel}"
-    return "Unnamed" if report.name == UNNAMED else report.name.capitalize()
+    if report.name == UNNAMED:
+        return "Unnamed"
+    if report.labels.labels[0].effect < 0:
+        return f"Low: {report.name}"
+    return f"{report.name[:1].upper()}{report.name[1:]}"
 
 
 def meaning(label: str) -> str:
@@ -88,11 +94,11 @@ def _named(label: NamedLabel) -> str:
     meant = f" ({sentence})" if sentence else ""
     way = "lower" if label.effect < 0 else "higher"
     if label.share is not None:
-        # The comparison is among squares alike, which may hold little of the relevance.
+        # The comparison is among squares alike, which may hold little of the whole.
         part = percent(label.share)
         where = (
-            f"Among squares of one kind, its heatmaps are {way} on "
-            f"'{label.label}'{meant}, which have {part} of its relevance"
+            f"Among squares of one kind, its {label.measure} is {way} on "
+            f"'{label.label}'{meant}, which have {part} of it"
         )
     elif label.auroc is None:
         where = f"Its {label.measure} is {way} the more of '{label.label}'{meant}"

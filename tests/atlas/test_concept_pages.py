@@ -207,14 +207,16 @@ def test_a_channel_without_label_is_unnamed_and_that_is_a_result(
 
 
 def test_a_label_of_squares_says_how_much_relevance_they_have(store, report, tmp_path):
-    label = named_label("own corners", measure="map", share=0.26, effect=-0.9)
+    label = named_label(
+        "own corners", measure="conditional map", share=0.26, effect=-0.9
+    )
     labels = ChannelLabels(1, "own corners", (label,), ())
 
     page, _ = written(tmp_path, store, replace(report, labels=labels))
 
-    said = "Among squares of one kind, its heatmaps are lower on 'own corners'"
+    said = "Among squares of one kind, its conditional map is lower on 'own corners'"
     assert said in page.words
-    assert "which have 26% of its relevance" in page.words
+    assert "which have 26% of it" in page.words
 
 
 def test_a_channel_whose_labels_are_tied_says_so(store, report, tmp_path):
@@ -336,7 +338,8 @@ def test_all_that_was_added_to_a_store_is_on_the_pages(tmp_path):
     assert names
     for (layer, channel), name in names.items():
         page = Page(out / concept_page(layer, channel))
-        assert page.headings[0][1].strip() == name.capitalize()
+        title = page.headings[0][1].strip()
+        assert title.removeprefix("Low: ").lower() == name.lower()
         for missing in ("No labels", "was not ablated", "has no concept graph"):
             assert missing not in page.words
         for link in page.links:

@@ -79,13 +79,24 @@ def planted_clustering(store: Store) -> Clustering:
 
 
 def evaluation(store: Store, **changes: object) -> bytes:
+    gate = {
+        "name": "heatmaps of two moves differ",
+        "passed": False,
+        "figures": "cosine 0.9",
+        "warning": "epsilon-flat draws one picture",
+    }
     content = {
         "encoding-type": "conceptlrp-evaluation",
         "encoding-version": "1",
         "network": store.manifest.network["digest"],
         "corpus": store.manifest.corpus["digest"],
+        "positions": 9,
         "composites": ["epsilon-flat"],
+        "recommendation": {"composite": "epsilon-flat", "reason": "it is alone"},
+        "gates": {"epsilon-flat": [gate]},
         "warnings": {"epsilon-flat": ["epsilon-flat draws one picture"]},
+        "measurements": [],
+        "curves": [],
         "details": {"epsilon-flat": {"conservation": {"arrived": 0.4, "layers": {}}}},
     }
     return json.dumps(content | changes).encode()
