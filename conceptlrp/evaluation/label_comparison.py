@@ -70,11 +70,17 @@ class Comparison:
     def of_maps(self) -> Compared:
         """Labels that maps are compared with."""
         rows = slice(None) if self.mapped is None else self.mapped
-        labels = self.labels.take(rows)
+        labels, held_out = self.labels.take(rows), self.held_out[rows]
+        if held_out.all() or not held_out.any():
+            message = (
+                f"all {len(held_out)} positions with maps are of games on one side of "
+                "the split, expected some on both; take more positions with maps"
+            )
+            raise ValueError(message)
         columns = square_columns(
             labels, self.phases[rows], self.games[rows], self.size, self.within
         )
-        return compare_labels(labels, columns, self.held_out[rows], self.criteria)
+        return compare_labels(labels, columns, held_out, self.criteria)
 
     def score(
         self, networks: Sequence[Mapping[str, ArrayLike]], *, scored: int | None = None

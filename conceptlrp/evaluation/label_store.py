@@ -177,7 +177,8 @@ def score_store_labels(
         target=store.target_index(target),
         rows=rows,
         corpus=corpus,
-        mapped=spread_rows(corpus.game, n_maps, seed=seed),
+        # Drawn apart from the games that are held out, which would all be drawn.
+        mapped=spread_rows(corpus.game, n_maps, seed=seed + 1),
     )
     comparison = Comparison(
         labels=labels,

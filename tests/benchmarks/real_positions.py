@@ -49,38 +49,34 @@ def run(*words: object) -> Stage:
     return Stage(str(words[0]), wall, processor, usage.ru_maxrss / 1024)
 
 
-def stages(games: list[str], options: argparse.Namespace, folder: Path) -> list[Stage]:
-    """Run all verbs on a sample of the games."""
-    quick, network = options.quick, options.network
-    number = QUICK_POSITIONS if quick else options.positions
-    corpus, store = folder / "games.h5", folder / "run.crp"
-    found = []
-    if not store.exists():
-        sample = ["--unique", "symmetry", "--sample", number, "--turn"]
-        found.append(run("corpus", *games, *sample, "--out", corpus, "--overwrite"))
-        targets = ["--target", "played", "--target", "value"]
-        found.append(run("attribute", network, corpus, *targets, "--out", store))
-    judged = ["--network", network, "--overwrite"]
-    scale = [100, 50, 2, 30, 20] if quick else [20_000, 1_000, 5, 500, 500]
+def commands(
+    games: list[str], options: argparse.Namespace, folder: Path
+) -> list[list[object]]:
+    """List the verbs with what they are given."""
+    number = QUICK_POSITIONS if options.quick else options.positions
+    scale = (100, 50, 2, 30, 20) if options.quick else (20_000, 1_000, 5, 500, 500)
     positions, maps, random, ablated, evaluated = scale
-    found.append(
-        run("cluster", store, "--clusters", 12, "--stability", "--overwrite")
-    )  # fmt: skip
-    found.append(
-        run("label", store, *judged, "--positions", positions, "--maps", maps,
-            "--random-networks", random)
-    )  # fmt: skip
-    found.append(run("ablate", store, *judged, "--positions", ablated))
-    found.append(run("graph", store, *judged, "--positions", ablated))
-    cascade = ["--cascade", min(100, evaluated)]
-    found.append(
-        run("evaluate", store, *judged, "--positions", evaluated, *cascade,
-            "--out", folder / "evaluation")
-    )  # fmt: skip
-    out = folder / "reports"
-    found.append(run("report", store, "--all", "--out", out, "--overwrite"))
-    found.append(run("atlas", store, folder / "atlas", "--overwrite"))
-    return found
+    corpus, store = folder / "games.h5", folder / "run.crp"
+    judged = ["--network", options.network, "--overwrite"]
+    labels = ["--positions", positions, "--maps", maps, "--random-networks", random]
+    sample = ["--unique", "symmetry", "--sample", number, "--turn", "--overwrite"]
+    targets = ["--target", "played", "--target", "value", "--statistics"]
+    evaluation = ["--positions", evaluated, "--out", folder / "evaluation"]
+    made: list[list[object]] = [
+        ["corpus", *games, *sample, "--out", corpus],
+        ["attribute", options.network, corpus, *targets, "--out", store],
+    ]
+    return [
+        *([] if store.exists() else made),
+        ["cluster", store, "--stability", "--overwrite"],
+        ["label", store, *judged, *labels, "--target", "played"],
+        ["label", store, *judged, *labels, "--target", "value"],
+        ["ablate", store, *judged, "--positions", ablated],
+        ["graph", store, *judged],
+        ["evaluate", store, *judged, *evaluation],
+        ["report", store, "--all", "--out", folder / "reports", "--overwrite"],
+        ["atlas", store, folder / "atlas", *judged],
+    ]
 
 
 def main() -> None:
@@ -94,7 +90,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.out or Path(scratch)
         folder.mkdir(exist_ok=True)
-        found = stages(options.games, options, folder)
+        listed = commands(options.games, options, folder)
+        found = [run(*words) for words in listed]
     table = Table("stage", "wall s", "processor s", "peak MiB")
     for each in found:
         figures = (each.wall, each.processor, each.peak_mib)

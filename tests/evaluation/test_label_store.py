@@ -20,8 +20,11 @@ from conceptlrp.evaluation import (
     save_label_scores,
     score_store_labels,
 )
+from conceptlrp.evaluation.channel_effects_sample import spread_rows
+from conceptlrp.evaluation.label_comparison import Comparison
 from conceptlrp.evaluation.label_store_tables import on_board
-from conceptlrp.labels import CONCEPTS, label
+from conceptlrp.evaluation.resampling import held_out_games
+from conceptlrp.labels import CONCEPTS, Labels, label
 from conceptlrp.networks import OthelloNet, PlantedNetwork, planted_network
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import attribute_corpus
@@ -283,6 +286,32 @@ def test_a_channel_that_was_not_scored_is_refused(scored: ScoredLabels) -> None:
     with pytest.raises(ValueError, match="has channels 0 to"):
         scored.channel("conv2", 999)
     assert scored.cause("conv2", 999) is None
+
+
+def test_maps_are_of_games_on_both_sides_of_the_split() -> None:
+    games = np.arange(100)
+
+    held_out = held_out_games(games, share=0.5, seed=0)
+
+    # One position a game: the same lots would draw those held out alone.
+    assert held_out[spread_rows(games, 50, seed=0)].mean() in (0, 1)
+    assert 0.3 < held_out[spread_rows(games, 50, seed=1)].mean() < 0.7
+
+
+def test_maps_of_one_side_of_the_split_are_refused() -> None:
+    games = np.arange(20)
+    labels = Labels({"odd": games % 2 == 1}, {}, {})
+    found = Comparison(
+        labels=labels,
+        games=games,
+        phases=np.zeros(20, np.intp),
+        criteria=CRITERIA,
+        size=8,
+        mapped=np.flatnonzero(held_out_games(games, share=0.5, seed=0)),
+    )
+
+    with pytest.raises(ValueError, match="10 positions with maps are of games on one"):
+        _ = found.of_maps
 
 
 def test_smaller_feature_maps_lie_in_the_middle_of_the_board() -> None:
