@@ -39,7 +39,7 @@ from conceptlrp.othello import Corpus
 from conceptlrp.runs import attribute_corpus
 from conceptlrp.store import Store
 
-COMPOSITES = ("epsilon", "epsilon-plus-flat", "gradient-x-input")
+COMPOSITES = ("epsilon-gamma", "epsilon", "epsilon-plus-flat", "gradient-x-input")
 TARGETS = ("best", "value")
 Columns = dict[str, np.ndarray]
 
