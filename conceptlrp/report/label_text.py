@@ -51,8 +51,8 @@ def _named(label: NamedLabel, report: ChannelReport) -> Iterator[str]:
     yield f"Named '{label.label}'{meaning} {how}: {_size(label)}."
     if label.share is not None:
         yield (
-            f"{percent(label.share)} of its {mapped_quantity(label)} lies on the label's "
-            f"squares (overlap {compact(label.iou or 0)}, AUROC within boards "
+            f"{percent(label.share)} of its {mapped_quantity(label)} lies on the "
+            f"label's squares (overlap {compact(label.iou or 0)}, AUROC within boards "
             f"{compact(label.within_board or 0)})."
         )
     if report.cause is not None:
@@ -75,8 +75,8 @@ def _cause(cause: ChannelCause, when: str) -> str:
     return (
         f"Ablating the channel changes the output by {compact(check.with_label)} where "
         f"'{cause.label}' {when} and by {compact(check.without_label)} elsewhere: "
-        f"ratio {compact(check.ratio)} [{compact(check.low)}, {compact(check.high)}], which "
-        f"{verdict} the causal check."
+        f"ratio {compact(check.ratio)} [{compact(check.low)}, {compact(check.high)}], "
+        f"which {verdict} the causal check."
     )
 
 
