@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from conceptlrp.errors import ConceptLRPError
     from conceptlrp.evaluation import (
         channel_effects,
+        evaluate_composites,
         label_positions,
         score_store_labels,
     )
-    from conceptlrp.lrp import Attribution, attribute
+    from conceptlrp.lrp import Attribution, Explainer, attribute
     from conceptlrp.networks import (
         OthelloNet,
         demo_corpus,
@@ -29,7 +30,13 @@ if TYPE_CHECKING:
     )
     from conceptlrp.othello import Corpus, Position
     from conceptlrp.reference import ReferenceBoards, reference_boards
-    from conceptlrp.report import ChannelReport, channel_report
+    from conceptlrp.report import (
+        ChannelReport,
+        channel_report,
+        compare_stores,
+        layer_reports,
+        position_report,
+    )
     from conceptlrp.runs import attribute_corpus
     from conceptlrp.store import Store, open_store
 
@@ -39,6 +46,7 @@ _HOMES = {
     "Clustering": "clustering",
     "ConceptLRPError": "errors",
     "Corpus": "othello",
+    "Explainer": "lrp",
     "OthelloNet": "networks",
     "Position": "othello",
     "ReferenceBoards": "reference",
@@ -50,11 +58,15 @@ _HOMES = {
     "channel_effects": "evaluation",
     "channel_report": "report",
     "cluster_positions": "clustering",
+    "compare_stores": "report",
     "demo_corpus": "networks",
     "demo_network": "networks",
+    "evaluate_composites": "evaluation",
     "label_positions": "evaluation",
+    "layer_reports": "report",
     "load_network": "networks",
     "open_store": "store",
+    "position_report": "report",
     "reference_boards": "reference",
     "save_network": "networks",
     "score_store_labels": "evaluation",
@@ -66,6 +78,7 @@ __all__ = [
     "Clustering",
     "ConceptLRPError",
     "Corpus",
+    "Explainer",
     "OthelloNet",
     "Position",
     "ReferenceBoards",
@@ -77,11 +90,15 @@ __all__ = [
     "channel_effects",
     "channel_report",
     "cluster_positions",
+    "compare_stores",
     "demo_corpus",
     "demo_network",
+    "evaluate_composites",
     "label_positions",
+    "layer_reports",
     "load_network",
     "open_store",
+    "position_report",
     "reference_boards",
     "save_network",
     "score_store_labels",

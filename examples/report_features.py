@@ -6,7 +6,6 @@ python examples/report_features.py run.crp conv3
 import sys
 
 import conceptlrp as cl
-from conceptlrp.report import layer_reports
 
 
 def main(path: str, layer: str) -> list[cl.ChannelReport]:
@@ -15,7 +14,7 @@ def main(path: str, layer: str) -> list[cl.ChannelReport]:
 
     # Named channels come first, then those that carry most of the relevance.
     reports = sorted(
-        layer_reports(store, layer),
+        cl.layer_reports(store, layer),
         key=lambda report: (report.name == "unnamed", report.statistics.rank),
     )
 

@@ -15,7 +15,6 @@ import torch
 import conceptlrp as cl
 from conceptlrp.evaluation import score_channels
 from conceptlrp.labels import label, phases
-from conceptlrp.lrp import Explainer
 from conceptlrp.networks import demo_snapshots
 
 CONCEPTS = ["mobility", "own corners", "corner moves", "stable lead", "frontier lead"]
@@ -34,7 +33,9 @@ def main(layer: str = "conv4", n: int = 3000) -> dict[str, dict[str, float]]:
     found = {}
     print(f"{'shown':>12}  " + "  ".join(f"{name:>13}" for name in CONCEPTS))
     for shown, network in stages:
-        summary = Explainer(network, layers=[layer]).summarize(corpus, targets=["best"])
+        summary = cl.Explainer(network, layers=[layer]).summarize(
+            corpus, targets=["best"]
+        )
         tables = {"activation": summary.activation[layer]}
         scores = score_channels(tables, [], labels, corpus.game, sixths)
         best = np.nanmax(np.abs(scores.held_out["activation"]), axis=0)

@@ -361,6 +361,119 @@ def test_a_damaged_store_is_one_line(folder: Path, tmp_path: Path) -> None:
     assert_one_line(result, 1, r"shard-00000\.h5: has [0-9]+ bytes, expected")
 
 
+OUTPUTS = {
+    "corpus": "corpus {in}/games.txt --out {out}",
+    "attribute": "attribute {in}/net.safetensors {in}/corpus.h5 --out {out}",
+    "train": "train {in}/games.txt --out {out}",
+    "selfplay": "selfplay {in}/net.safetensors --games 1 --out {out}",
+    "atlas": "atlas {in}/run.crp {out}",
+    "report": "report {in}/run.crp --layer conv1 --channel 0 --out {out}",
+    "export": "export {in}/run.crp {out} --format npz",
+    "figure": "figure references {in}/run.crp --layer conv1 --channel 0 --out {out}",
+    "evaluate": "evaluate {in}/run.crp --network {in}/net.safetensors --out {out}",
+    "graph": "graph {in}/run.crp --network {in}/net.safetensors --out {out}",
+    "repack": "repack {in}/run.crp {out}",
+}
+# The ending that a verb asks of its output.
+ENDINGS = {"selfplay": ".jsonl", "figure": ".png", "graph": ".json", "export": ".npz"}
+
+
+@pytest.mark.parametrize("verb", OUTPUTS)
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("{new}/" + "n" * 300, "name too long"),
+        ("{new}/no/out", "no: no such file or directory"),
+        # Self-play goes on with a file of its own, and with no other.
+        ("{new}/there", "already exists|is no file of self-play"),
+    ],
+    ids=["long name", "no folder", "existing"],
+)
+def test_an_output_that_cannot_be_written_is_refused_before_anything_is_done(
+    verb: str, place: str, message: str, folder: Path, tmp_path: Path
+) -> None:
+    out = place + ENDINGS.get(verb, "")
+    if "there" in place:
+        Path(out.replace("{new}", str(tmp_path))).write_text("mine")
+    before, inputs = listing(tmp_path), listing(folder)
+
+    result = run_line(OUTPUTS[verb].replace("{out}", out), folder, tmp_path)
+
+    assert_one_line(result, 1, message)
+    assert listing(tmp_path) == before
+    assert listing(folder) == inputs
+
+
+NET = " --network {in}/net.safetensors"
+READERS = {
+    "top": "top {store} --layer conv1 --channel 0",
+    "cluster": "cluster {store}",
+    "atlas": "atlas {store} {new}/atlas",
+    "report": "report {store} --layer conv1 --channel 0",
+    "export": "export {store} {new}/out.npz --format npz",
+    "figure": "figure channels {store} --layer conv1 --out {new}/f.png",
+    "evaluate": "evaluate {store}" + NET,
+    "ablate": "ablate {store}" + NET,
+    "label": "label {store}" + NET,
+    "graph": "graph {store}" + NET,
+    "query": "query {store} --position 0",
+    "repack": "repack {store} {new}/b.crp",
+    "info": "info {store}",
+}
+
+
+@pytest.fixture(scope="module")
+def damaged(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("damaged") / "run.crp"
+    shutil.copytree(folder / "run.crp", store)
+    (store / "manifest.json").write_text("{")
+    return store
+
+
+@pytest.mark.parametrize("verb", READERS)
+def test_a_folder_that_is_no_store_is_refused(
+    verb: str, folder: Path, tmp_path: Path
+) -> None:
+    line = READERS[verb].replace("{store}", "{in}/plain")
+
+    assert_one_line(run_line(line, folder, tmp_path), 1, "no relevance store")
+    assert listing(tmp_path) == {}
+
+
+@pytest.mark.parametrize("verb", READERS)
+def test_a_damaged_manifest_is_refused(
+    verb: str, damaged: Path, folder: Path, tmp_path: Path
+) -> None:
+    line = READERS[verb].replace("{store}", str(damaged))
+
+    assert_one_line(run_line(line, folder, tmp_path), 1, r"manifest\.json")
+    assert listing(tmp_path) == {}
+
+
+HAVE_NOT = {
+    "layer": ("top", "report", "export", "figure", "ablate", "label", "cluster"),
+    "target": (
+        *("top", "report", "export", "figure", "ablate", "label", "cluster"),
+        *("atlas", "graph"),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("what", "verb"), [(what, verb) for what in HAVE_NOT for verb in HAVE_NOT[what]]
+)
+def test_what_a_store_has_not_is_named(
+    what: str, verb: str, folder: Path, tmp_path: Path
+) -> None:
+    line = READERS[verb].replace("{store}", "{in}/run.crp")
+    line = re.sub(rf" --{what} \S+", "", line) + f" --{what} conv9"
+
+    result = run_line(line, folder, tmp_path)
+
+    assert_one_line(result, 1, f"no {what} 'conv9'")
+    assert listing(tmp_path) == {}
+
+
 def test_a_message_keeps_the_letters_of_a_path(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "Run [bold] Of A Very Long Name That Is Wider Than A Terminal.crp"
     out.mkdir()

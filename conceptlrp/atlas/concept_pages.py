@@ -23,6 +23,7 @@ from conceptlrp.evaluation import UNNAMED, load_label_scores
 from conceptlrp.othello import square_name
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import ChannelEffect, ChannelReport, Histogram
+from conceptlrp.report.label_wording import mapped_quantity, when
 from conceptlrp.report.location_text import location_lines
 from conceptlrp.report.wording import compact, percent, signed_percent
 from conceptlrp.store import Store
@@ -174,6 +175,8 @@ def write_concept_page(
         phases=_phases(report),
         effect=None if report.effects is None else _effect(report, size),
         meaning=meaning,
+        mapped_quantity=mapped_quantity,
+        when=when,
         label_size=label_size,
     )
     text = json.dumps(report.to_dict(), allow_nan=False, separators=(",", ":"))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from conceptlrp.evaluation import UNNAMED, NamedLabel
 from conceptlrp.labels import CONCEPTS
 from conceptlrp.report import ChannelReport
+from conceptlrp.report.label_wording import mapped_quantity, when
 from conceptlrp.report.wording import compact, effect, percent, plural
 
 __all__ = ["heading", "label_size", "meaning", "role", "verdict"]
@@ -96,9 +97,11 @@ def _named(label: NamedLabel) -> str:
     if label.share is not None:
         # The comparison is among squares alike, which may hold little of the whole.
         part = percent(label.share)
+        quantity = mapped_quantity(label)
+        maps = "feature maps" if quantity == "activation" else "heatmaps"
         where = (
-            f"Among squares of one kind, its {label.measure} is {way} on "
-            f"'{label.label}'{meant}, which have {part} of it"
+            f"Among squares of one kind, its {maps} are {way} on "
+            f"'{label.label}'{meant}, which have {part} of its {quantity}"
         )
     elif label.auroc is None:
         where = f"Its {label.measure} is {way} the more of '{label.label}'{meant}"
@@ -111,9 +114,11 @@ def _caused(report: ChannelReport) -> str:
     if report.cause is None:
         return ""
     ratio = compact(report.cause.check.ratio)
+    labels = () if report.labels is None else report.labels.labels
+    state = when(labels[0]) if labels else "holds"
     if report.cause.check.passed:
-        return f"; where it holds, ablation does {ratio} times as much"
-    return f"; but where it holds, ablation does only {ratio} times as much"
+        return f"; where it {state}, ablation does {ratio} times as much"
+    return f"; but where it {state}, ablation does only {ratio} times as much"
 
 
 def label_size(label: NamedLabel) -> str:

@@ -23,7 +23,8 @@ from conceptlrp.atlas.site import Site, sprite_file
 from conceptlrp.atlas.sprites import png, sprite
 from conceptlrp.clustering import load_stability
 from conceptlrp.drawing.colors import symmetric_limit
-from conceptlrp.report import ChannelReport, layer_reports, store_explainer
+from conceptlrp.evaluation import store_explainer
+from conceptlrp.report import ChannelReport, layer_reports
 from conceptlrp.store import open_store
 
 if TYPE_CHECKING:

@@ -39,10 +39,10 @@ from conceptlrp.atlas.updating import updated_folder
 from conceptlrp.atlas.whole_pages import write_whole_pages
 from conceptlrp.clustering import Clustering
 from conceptlrp.errors import FileFormatError
-from conceptlrp.evaluation import load_evaluation
+from conceptlrp.evaluation import load_evaluation, store_explainer
 from conceptlrp.files import write_whole
 from conceptlrp.lrp import Explainer
-from conceptlrp.report import Note, store_explainer
+from conceptlrp.report import Note
 from conceptlrp.runs.processes import start_context
 from conceptlrp.store import Store
 

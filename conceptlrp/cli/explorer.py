@@ -35,7 +35,7 @@ def serve(
             "pip install 'conceptlrp[explorer]'"
         )
         raise ConceptLRPError(msg) from error
-    from conceptlrp.report import store_explainer
+    from conceptlrp.evaluation import store_explainer
     from conceptlrp.store import open_store
 
     opened = open_store(store)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from conceptlrp.cli.options import check_choice
-from conceptlrp.errors import NetworkError, OutputExistsError, StoreError
+from conceptlrp.errors import OutputExistsError, StoreError
 
 if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
@@ -23,16 +23,10 @@ def open_network(path: str) -> "BoardNetwork":
 
 def store_network(store: "Store", path: str) -> "BoardNetwork":
     """Read a network and refuse another than the one that a store explains."""
-    from conceptlrp.networks import network_digest
+    from conceptlrp.evaluation import check_network
 
     network = open_network(path)
-    found, expected = network_digest(network), store.manifest.network.get("digest")
-    if found != expected:
-        msg = (
-            f"{path}: is network {found[:12]}, the store explains "
-            f"{str(expected)[:12]}; pass the network it was made with"
-        )
-        raise NetworkError(msg)
+    check_network(store, network, subject=f"{path}: is network")
     return network
 
 

@@ -23,6 +23,7 @@ from conceptlrp.evaluation.label_store_file import (
     save_label_scores,
 )
 from conceptlrp.evaluation.label_store_results import ChannelCause, ScoredLabels
+from conceptlrp.evaluation.label_store_tables import FEATURE_MAP
 from conceptlrp.evaluation.masks import (
     relevance_iou,
     relevance_share,
@@ -38,8 +39,10 @@ from conceptlrp.evaluation.resampling import (
     held_out_games,
 )
 from conceptlrp.evaluation.significance import benjamini_hochberg, permutation_p
+from conceptlrp.evaluation.store_explainer import check_network, store_explainer
 
 __all__ = [
+    "FEATURE_MAP",
     "UNNAMED",
     "CausalCheck",
     "ChannelCause",
@@ -62,6 +65,7 @@ __all__ = [
     "bootstrap_effects",
     "causal_check",
     "channel_effects",
+    "check_network",
     "evaluate_composites",
     "exchanged_games",
     "held_out_games",
@@ -79,6 +83,7 @@ __all__ = [
     "save_label_scores",
     "score_channels",
     "score_store_labels",
+    "store_explainer",
     "stratified_auroc",
     "stratified_correlation",
     "within_board_auroc",

@@ -23,9 +23,9 @@ from conceptlrp.evaluation.channel_effects_sample import FollowedSample, follow_
 from conceptlrp.evaluation.channel_effects_tally import Block, LayerTally
 from conceptlrp.evaluation.probing import forward
 from conceptlrp.evaluation.sampling import same_ply_donors
+from conceptlrp.evaluation.store_explainer import check_network
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.engine import NativePassed, NativePropagation
-from conceptlrp.networks import network_digest
 from conceptlrp.store import Store
 
 OnProgress = Callable[[str, int, int], None]
@@ -108,7 +108,7 @@ def channel_effects(
         known = ", ".join(ABLATIONS)
         msg = f"unknown ablation '{ablation}', expected one of {known}"
         raise ValueError(msg)
-    digest = _same_network(store, network)
+    digest = check_network(store, network)
     explainer = Explainer(network, layers=layers or store.layers)
     sample = follow_sample(
         store,
@@ -178,18 +178,6 @@ def tally_effects(
         if on_progress is not None:
             on_progress("ablate", block.stop, len(sample))
     return tallies
-
-
-def _same_network(store: Store, network: nn.Module) -> str:
-    """Return the digest of a network that must be the one that a store explains."""
-    found, expected = network_digest(network), store.manifest.network.get("digest")
-    if found != expected:
-        msg = (
-            f"the network is {found[:12]}, the store explains {str(expected)[:12]}; "
-            "pass the network it was made with"
-        )
-        raise NetworkError(msg)
-    return found
 
 
 def _rows_at_once(propagation: NativePropagation) -> int:

@@ -21,10 +21,10 @@ from conceptlrp.evaluation.label_store_tables import (
     Networks,
     OnProgress,
     random_explainers,
-    store_explainer,
 )
 from conceptlrp.evaluation.ranks import codes
 from conceptlrp.evaluation.sampling import boards_of
+from conceptlrp.evaluation.store_explainer import store_explainer
 from conceptlrp.labels import (
     CONCEPTS,
     Labels,
@@ -148,7 +148,7 @@ def score_store_labels(
     NetworkError
         When it is another network than the store's.
     CompositeError
-        When the store was computed with a composite that has no name.
+        When the store was made with a composite that is none of the presets.
     TargetError
         When the target is no output of the network.
     ValueError
@@ -157,7 +157,7 @@ def score_store_labels(
     """
     report = on_progress or _silent
     asked = replace(criteria or STORE_CRITERIA, seed=seed)
-    explainer = store_explainer(store, network, layers)
+    explainer = store_explainer(store, network, layers=layers)
     games = store.metadata.of_positions("game")
     sample = follow_sample(
         store,

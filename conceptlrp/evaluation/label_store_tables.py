@@ -3,18 +3,15 @@
 Shapes use N positions, M of them with maps, C channels and n x n squares.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
-from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.evaluation.randomization import random_network
-from conceptlrp.lrp import COMPOSITES, Explainer
-from conceptlrp.networks import network_digest
+from conceptlrp.lrp import Explainer
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store
 
@@ -111,46 +108,6 @@ class Networks:
             }
             for layer in self.explainers[0].layers
         }
-
-
-def store_explainer(
-    store: Store, network: nn.Module, layers: Sequence[str] | None
-) -> Explainer:
-    """Make the network of a store ready to be explained as it was for the store.
-
-    Parameters
-    ----------
-    store : Store
-        The store.
-    network : Module
-        Its network, in evaluation mode.
-    layers : sequence of str, optional
-        Layers of the store; all of them by default.
-
-    Raises
-    ------
-    NetworkError
-        When it is another network.
-    CompositeError
-        When the store was computed with a composite that has no name.
-    """
-    found, expected = network_digest(network), str(store.manifest.network["digest"])
-    if found != expected:
-        msg = (
-            f"the network is {found[:12]}, the store explains {expected[:12]}; pass "
-            "the network it was made with"
-        )
-        raise NetworkError(msg)
-    name = str(store.manifest.composite.get("name"))
-    if name not in COMPOSITES:
-        msg = (
-            f"{store.path}: computed with the composite '{name}', expected one of "
-            f"{', '.join(COMPOSITES)} to score labels again by"
-        )
-        raise CompositeError(msg)
-    for layer in layers or ():
-        store.channels(layer)
-    return Explainer(network, composite=name, layers=layers or store.layers)
 
 
 def random_explainers(

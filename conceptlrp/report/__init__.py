@@ -32,7 +32,6 @@ from conceptlrp.report.statistics import (
     MoveStatistics,
     PhaseStatistics,
 )
-from conceptlrp.report.store_explainer import store_explainer
 from conceptlrp.report.surroundings import Edge, MarkedCluster, Neighbour
 
 __all__ = [
@@ -67,5 +66,4 @@ __all__ = [
     "local_atlas",
     "position_report",
     "read_notes",
-    "store_explainer",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from conceptlrp.evaluation import UNNAMED, ChannelCause, NamedLabel
 from conceptlrp.labels import CONCEPTS
 from conceptlrp.report.channel_report import ChannelReport
+from conceptlrp.report.label_wording import mapped_quantity, when
 from conceptlrp.report.runner_up import RunnerUp
 from conceptlrp.report.wording import compact, effect, percent
 
@@ -45,17 +46,17 @@ def label_lines(report: ChannelReport) -> Iterator[str]:
 def _named(label: NamedLabel, report: ChannelReport) -> Iterator[str]:
     sentence = CONCEPTS[label.label].sentence if label.label in CONCEPTS else ""
     meaning = f" ({sentence})" if sentence else ""
-    lower = ", being lower where it holds" if label.effect < 0 else ""
+    lower = f", being lower where it {when(label)}" if label.effect < 0 else ""
     how = f"by its {label.measure}{lower}"
     yield f"Named '{label.label}'{meaning} {how}: {_size(label)}."
     if label.share is not None:
         yield (
-            f"{percent(label.share)} of its relevance lies on the label's squares "
-            f"(overlap {compact(label.iou or 0)}, AUROC within boards "
+            f"{percent(label.share)} of its {mapped_quantity(label)} lies on the "
+            f"label's squares (overlap {compact(label.iou or 0)}, AUROC within boards "
             f"{compact(label.within_board or 0)})."
         )
     if report.cause is not None:
-        yield _cause(report.cause)
+        yield _cause(report.cause, when(label))
 
 
 def _size(label: NamedLabel) -> str:
@@ -68,14 +69,14 @@ def _size(label: NamedLabel) -> str:
     )
 
 
-def _cause(cause: ChannelCause) -> str:
+def _cause(cause: ChannelCause, when: str) -> str:
     check = cause.check
     verdict = "passes" if check.passed else "does not pass"
     return (
         f"Ablating the channel changes the output by {compact(check.with_label)} where "
-        f"'{cause.label}' holds and by {compact(check.without_label)} elsewhere: ratio "
-        f"{compact(check.ratio)} [{compact(check.low)}, {compact(check.high)}], which "
-        f"{verdict} the causal check."
+        f"'{cause.label}' {when} and by {compact(check.without_label)} elsewhere: "
+        f"ratio {compact(check.ratio)} [{compact(check.low)}, {compact(check.high)}], "
+        f"which {verdict} the causal check."
     )
 
 

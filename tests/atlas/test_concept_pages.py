@@ -214,9 +214,9 @@ def test_a_label_of_squares_says_how_much_relevance_they_have(store, report, tmp
 
     page, _ = written(tmp_path, store, replace(report, labels=labels))
 
-    said = "Among squares of one kind, its conditional map is lower on 'own corners'"
+    said = "Among squares of one kind, its heatmaps are lower on 'own corners'"
     assert said in page.words
-    assert "which have 26% of it" in page.words
+    assert "which have 26% of its relevance" in page.words
 
 
 def test_a_channel_whose_labels_are_tied_says_so(store, report, tmp_path):

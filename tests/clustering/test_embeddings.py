@@ -3,6 +3,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from sklearn.metrics import silhouette_score
 
 from conceptlrp.clustering import embeddings
 from conceptlrp.clustering.embeddings import plane_embedding
@@ -52,6 +53,20 @@ def test_umap_lays_out_a_sample_and_places_the_others(monkeypatch, sample):
     layout = plane_embedding(points, kind="umap", seed=7)
 
     np.testing.assert_allclose(layout, points[:, :2], atol=0.02)
+
+
+@pytest.mark.slow
+# numba warns of what it compiles, umap of the seed that leaves one thread.
+@pytest.mark.filterwarnings("default")
+def test_umap_keeps_separated_groups_apart_and_repeats_itself():
+    pytest.importorskip("umap", reason="needs conceptlrp[umap]")
+    points, groups = planted(300, 8, 3, spread=0.01, scale=False)
+
+    layout = plane_embedding(points, kind="umap", seed=7)
+
+    again = plane_embedding(points, kind="umap", seed=7)
+    assert layout.tobytes() == again.tobytes()
+    assert silhouette_score(layout, groups) > 0.7
 
 
 def test_umap_that_is_not_installed_is_named(monkeypatch):

@@ -2,10 +2,10 @@
 
 import pytest
 
+from conceptlrp.evaluation import store_explainer
 from conceptlrp.explorer import ExplorerEngine, explorer_app
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
-from conceptlrp.report import store_explainer
 from conceptlrp.runs import attribute_corpus
 from conceptlrp.store import Store
 from tests.explorer.client import Client

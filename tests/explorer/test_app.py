@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from conceptlrp.errors import StoreError
+from conceptlrp.evaluation import store_explainer
 from conceptlrp.explorer import ExplorerEngine, explorer_app
 from conceptlrp.networks import OthelloNet, demo_network
 from conceptlrp.othello import Corpus, Position
-from conceptlrp.report import position_report, store_explainer
+from conceptlrp.report import position_report
 from conceptlrp.report.wording import percent
 from conceptlrp.runs import attribute_corpus
 from conceptlrp.store import Store

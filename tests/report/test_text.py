@@ -217,8 +217,21 @@ def test_a_channel_that_is_lower_where_its_label_holds_is_told_so(report):
 
     text = unwrapped(found.text())
     assert (
-        "by its activation, being lower where it holds: rank correlation −0.90" in text
+        "by its activation, being lower where it is high: rank correlation −0.90"
+        in text
     )
+
+
+def test_numbers_are_high_where_flags_hold(report):
+    text = unwrapped(named(report, auroc=None).text())
+
+    assert "by 0.4 where 'own corners' is high and by 0.1 elsewhere" in text
+
+
+def test_squares_of_a_feature_map_have_activation(report):
+    found = named(report, measure="feature map", share=0.4, iou=0.25, within_board=0.8)
+
+    assert "40% of its activation lies on the label's" in unwrapped(found.text())
 
 
 def test_squares_of_a_label_are_told_for_maps(report):
