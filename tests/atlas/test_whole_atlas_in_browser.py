@@ -86,7 +86,7 @@ def test_one_file_holds_every_page_of_the_folder_and_no_dead_link(
             page.evaluate("address => { location.hash = '#/' + address }", address)
             heading = Page(atlas / address).headings[0][1].rstrip()
             page.wait_for_function(
-                "heading => document.querySelector('h1').textContent.startsWith(heading)",
+                "start => document.querySelector('h1').textContent.startsWith(start)",
                 arg=heading,
             )
             links = page.evaluate(
@@ -94,7 +94,7 @@ def test_one_file_holds_every_page_of_the_folder_and_no_dead_link(
                 ".map(a => a.getAttribute('href').slice(2).split(/[#?]/)[0])"
             )
             assert set(links) <= expected, kind
-            assert links, kind
+            assert links or kind == "evaluation", kind
 
 
 @pytest.mark.parametrize("kind", ["graph", "evaluation", "comparison", "positions"])
