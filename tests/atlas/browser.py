@@ -24,6 +24,8 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+#: Milliseconds to wait for a page, on a machine that does much else besides.
+_PATIENCE = 90_000
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Browser:
         """Open a page in a context of its own; `place` is what follows its name."""
         context = self.chromium.new_context(**options)
         try:
+            context.set_default_timeout(_PATIENCE)
             opened = context.new_page()
             opened.on("console", self._hear)
             opened.on("pageerror", lambda error: self.errors.append(str(error)))

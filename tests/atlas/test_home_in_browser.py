@@ -90,7 +90,7 @@ def test_filters_combine_and_are_cleared(browser, atlas):
         named = rows(page)
         page.click("button[type=reset]")
         page.wait_for_function(
-            "document.querySelectorAll('#found tbody tr').length > 9"
+            "() => document.querySelectorAll('#found tbody tr').length > 9"
         )
 
         assert 0 < named < 6
@@ -211,4 +211,4 @@ def test_one_file_opens_at_the_page_of_its_address(browser, single):
 
         assert "channel 3" in page.title()
         page.click("a[rel=next] >> nth=0")
-        page.wait_for_function("document.title.includes('channel 4')")
+        page.wait_for_function("() => document.title.includes('channel 4')")

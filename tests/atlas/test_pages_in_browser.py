@@ -48,6 +48,7 @@ def browser():
 def opened(browser, atlas, address, **options):
     """Open a page, and collect what it complains about or asks of a network."""
     page = browser.new_context(**options).new_page()
+    page.set_default_timeout(90_000)
     page.complaints = []
     page.on("console", lambda message: page.complaints.append(message.text))
     page.on("pageerror", lambda error: page.complaints.append(str(error)))

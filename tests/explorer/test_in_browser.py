@@ -53,6 +53,7 @@ def address(engine) -> Iterator[str]:
 def visiting(chromium: Any, address: str, **options: Any) -> Iterator[Visit]:
     """Open the explorer; in the end nothing was wrong and nothing foreign asked."""
     context = chromium.new_context(**options)
+    context.set_default_timeout(90_000)
     try:
         found = Visit(context.new_page(), address)
         yield found

@@ -1,5 +1,7 @@
 """Scores of labels of which each but two lacks something to be a channel's."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from conceptlrp.evaluation import (
@@ -53,11 +55,13 @@ def scored(*labels: NamedLabel, name: str = "unnamed", sign: int = 1) -> LabelSc
     )
 
 
-def planted_labels() -> ScoredLabels:
-    """Name channel 0 of every layer "best"; a control fits channel 1."""
+def planted_labels(
+    sizes: Mapping[str, int] = LAYERS, best: str = "best"
+) -> ScoredLabels:
+    """Name channel 0 of every layer; a control fits channel 1."""
     layers = {}
-    for layer, channels in LAYERS.items():
-        one = scored(held("best"), name="best")
+    for layer, channels in sizes.items():
+        one = scored(held(best), name=best)
 
         def repeated(tables, channels=channels):
             return {name: np.repeat(t, channels, axis=0) for name, t in tables.items()}
@@ -66,7 +70,7 @@ def planted_labels() -> ScoredLabels:
         unnamed[0] = one.channels[0]
         unnamed[1] = ChannelLabels(1, "unnamed", (held("twin"),), ("mobility",))
         layers[layer] = LabelScores(
-            labels=LABELS,
+            labels=(*LABELS[:-1], best),
             **{n: repeated(getattr(one, n)) for n in ("effect", "held_out", "p", "q")},
             random=one.random,
             channels=tuple(unnamed),
@@ -80,7 +84,7 @@ def planted_labels() -> ScoredLabels:
         random_networks=3,
         seed=0,
         layers=layers,
-        causes={layer: {0: ChannelCause("best", check)} for layer in layers},
-        random_labelled={"conv1": 0.125, "trunk/<b>3": np.nan},
+        causes={layer: {0: ChannelCause(best, check)} for layer in layers},
+        random_labelled=dict(zip(sizes, (0.125, np.nan), strict=True)),
         controls=("twin",),
     )
