@@ -189,7 +189,7 @@ def test_pages_are_right_in_a_browser(
     chosen = choose_positions(explained, clusterings)
 
     with browser.page(atlas / "index.html", color_scheme=scheme) as page:
-        page.click(f"text={len(chosen)} positions with a page")
+        page.click(f"text={len(chosen)} positions in full")
         assert len(page.query_selector_all("a.board")) == len(chosen)
         assert violations(page) == []
         page.click("a.board >> nth=0")
