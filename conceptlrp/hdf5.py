@@ -39,17 +39,7 @@ _KINDS: Final = frozenset("biufS")
 def opened(path: Path, error: type[FileFormatError]) -> Iterator[h5py.File]:
     """Open a file for reading; every failure inside is one clear error.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    error : type
-        The exception for a file that is damaged, refused or no HDF5 at all.
-
-    Yields
-    ------
-    h5py.File
-        Whose datasets `dataset` finds.
+    Yields: Whose datasets `dataset` finds.
     """
     with clear_errors(path, error), open_file(path) as file:
         yield file
@@ -73,15 +63,7 @@ def open_file(path: Path) -> h5py.File:
 
 @contextmanager
 def clear_errors(path: Path, error: type[FileFormatError]) -> Iterator[None]:
-    """Name the file in every error that reading it can raise.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    error : type
-        What is raised.
-    """
+    """Name the file in every error that reading it can raise."""
     try:
         yield
     except FileFormatError as failure:
@@ -101,24 +83,7 @@ def dataset(
 ) -> h5py.Dataset:
     """Return a dataset, once it is certain that it can be read.
 
-    Parameters
-    ----------
-    file : h5py.Group
-        File or group.
-    name : str
-        Name of the dataset in it, with ``/`` between groups.
-    best_ratio : int
-        How far the data can have shrunk when it is large.
-
-    Returns
-    -------
-    h5py.Dataset
-        Stored in this very file, with chunks of moderate size that are all there.
-
-    Raises
-    ------
-    FileFormatError
-        When it is missing, lies behind a link, or is not of that kind.
+    Returns: Stored in this very file, with chunks of moderate size that are all there.
     """
     *groups, last = name.split("/")
     for group in groups:
@@ -136,20 +101,7 @@ def dataset(
 def dataset_names(file: h5py.Group) -> list[str]:
     """Return the names of all datasets in a file, without following links.
 
-    Parameters
-    ----------
-    file : h5py.Group
-        File or group.
-
-    Returns
-    -------
-    list of str
-        Full names in it, sorted.
-
-    Raises
-    ------
-    FileFormatError
-        When there are more than a file of ours can have.
+    Returns: Full names in it, sorted.
     """
     found: list[str] = []
     groups, visited = [(file, "")], 0
@@ -174,24 +126,7 @@ def dataset_names(file: h5py.Group) -> list[str]:
 def member(group: h5py.Group, name: str, kind: type) -> Any:
     """Return what lies in a group itself, not behind a link.
 
-    Parameters
-    ----------
-    group : h5py.Group
-        Where to look.
-    name : str
-        Name in the group.
-    kind : type
-        `h5py.Group` or `h5py.Dataset`.
-
-    Returns
-    -------
-    h5py.Group or h5py.Dataset
-        Of that kind.
-
-    Raises
-    ------
-    FileFormatError
-        When there is nothing of the kind.
+    Returns: of that kind.
     """
     link = group.get(name, getlink=True)
     if not isinstance(link, h5py.HardLink) or not isinstance(group[name], kind):

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 import conceptlrp as cl
-from conceptlrp.evaluation import score_channels
+from conceptlrp.labelling import score_channels
 from conceptlrp.labels import label, phases
 from conceptlrp.networks import demo_snapshots
 

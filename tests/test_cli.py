@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.clustering import clustered_layers, load_clustering
-from conceptlrp.networks import load_network, read_header
+from conceptlrp.clustering import load_clustering
+from conceptlrp.clustering.clustering_file import clustered_layers
+from conceptlrp.networks import load_network
+from conceptlrp.networks.checkpoint import read_header
 from conceptlrp.othello import Corpus, Position
-from conceptlrp.store import open_store, pending
+from conceptlrp.store import open_store
+from conceptlrp.store.shard_writer import pending
 from tests.command_line import assert_one_line, listing, run, succeed
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.evaluation import load_label_scores
+from conceptlrp.labelling import load_label_scores
 from conceptlrp.labels import CONCEPTS
 from conceptlrp.othello import Corpus, write_transcripts
 from conceptlrp.store import open_store

@@ -9,7 +9,7 @@ from math import isfinite
 
 import numpy as np
 
-from conceptlrp.evaluation import UNNAMED
+from conceptlrp.labelling.results import UNNAMED
 from conceptlrp.report import ChannelReport
 
 __all__ = ["ChannelFact", "LabelCount", "channel_fact", "label_counts"]
@@ -87,15 +87,7 @@ class LabelCount:
 def channel_fact(report: ChannelReport) -> ChannelFact:
     """Sum up what is known of a channel.
 
-    Parameters
-    ----------
-    report : ChannelReport
-        All that is known.
-
-    Returns
-    -------
-    ChannelFact
-        What fits a line.
+    Returns: what fits a line.
     """
     known, effects = report.statistics, report.effects
     return ChannelFact(
@@ -118,15 +110,7 @@ def channel_fact(report: ChannelReport) -> ChannelFact:
 def label_counts(facts: Sequence[ChannelFact]) -> tuple[LabelCount, ...]:
     """Count the channels of each name.
 
-    Parameters
-    ----------
-    facts : sequence of C ChannelFact
-        The channels of a layer.
-
-    Returns
-    -------
-    tuple of LabelCount
-        The most frequent first.
+    Returns: the most frequent first.
     """
     by_name: dict[str, list[ChannelFact]] = {}
     for fact in facts:

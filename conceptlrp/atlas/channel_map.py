@@ -25,19 +25,8 @@ def channel_columns(
 ) -> NDArray[np.float32]:
     """Read what the map compares the channels of a layer by.
 
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    layer : str
-        Name of the layer.
-    target : int or str
-        Explained output.
-
-    Returns
-    -------
-    float32 array of shape (S, C)
-        Shares at the same sample of at most 2,000 positions for every layer.
+    Returns (S, C): shares at the same sample of at most 2,000 positions for every
+    layer.
     """
     rows = sample_rows(len(store), _POSITIONS, 0)
     return store.share(layer, rows=rows, target=target)
@@ -46,17 +35,7 @@ def channel_columns(
 def channel_places(columns: NDArray[np.float32]) -> NDArray[np.int64]:
     """Lay channels out in the plane by the correlation of their shares.
 
-    Parameters
-    ----------
-    columns : float32 array of shape (S, C)
-        Shares of all channels at the same positions.
-
-    Returns
-    -------
-    int64 array of shape (C, 2)
-        Whole numbers from 0 to 999, across and down; -1 for a channel whose share
-        never changes. t-SNE of the fifty leading components, or the first two
-        components of fewer than 24 channels.
+    Shapes: `columns` (S, C). Returns (C, 2).
     """
     found = np.full((columns.shape[1], 2), -1, np.int64)
     centered = columns - columns.mean(axis=0)

@@ -15,12 +15,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from conceptlrp.atlas.board_cards import FRAME
+from conceptlrp.atlas.pictures.board_cards import FRAME
 from conceptlrp.atlas.strength_table import StrengthRow
 from conceptlrp.atlas.updating import MARKER, Draft
 from conceptlrp.clustering import Clustering
 from conceptlrp.clustering.clustering_file import file_stem
-from conceptlrp.drawing.board_svg import board_frame
+from conceptlrp.drawing.board import board_frame
 from conceptlrp.report import Note
 from conceptlrp.report.wording import (
     compact,
@@ -118,31 +118,13 @@ class Site:
         return tuple((name, value) for name, value in found if value)
 
     def write(self, address: str, template: str, **content: Any) -> None:
-        """Write one page.
-
-        Parameters
-        ----------
-        address : str
-            Address within the atlas.
-        template : str
-            Name of the template.
-        **content : Any
-            What the template shows.
-        """
+        """Write one page."""
         root = "../" * address.count("/")
         page = _TEMPLATES.get_template(template).render(site=self, root=root, **content)
         self.write_bytes(address, page.encode("utf-8", "backslashreplace"))
 
     def write_bytes(self, address: str, content: bytes) -> None:
-        """Write one file, with the folders above it.
-
-        Parameters
-        ----------
-        address : str
-            Address within the atlas.
-        content : bytes
-            What to write.
-        """
+        """Write one file, with the folders above it."""
         self.digests[address] = sha256(content).hexdigest()[:_DIGITS]
         Draft(self.folder, self.former).write(address, content)
 

@@ -32,7 +32,8 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Match the channels of two networks, snapshots or composites."""
-    from conceptlrp.report import MATCHED_BY, compare_stores
+    from conceptlrp.report import compare_stores
+    from conceptlrp.report.comparison import MATCHED_BY
     from conceptlrp.store import open_store
 
     check_choice("--by", by, MATCHED_BY)

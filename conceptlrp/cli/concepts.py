@@ -53,7 +53,8 @@ def cluster(
 ) -> None:
     """Group the positions of a store by their channel relevance."""
     from conceptlrp.atlas import cluster_table
-    from conceptlrp.clustering import ESTIMATORS, FEATURES, clustered_layers
+    from conceptlrp.clustering import ESTIMATORS, FEATURES
+    from conceptlrp.clustering.clustering_file import clustered_layers
     from conceptlrp.store import open_store
 
     check_choice("--estimator", estimator, ESTIMATORS)
@@ -108,7 +109,8 @@ def atlas(
     overwrite: Overwrite = False,
 ) -> None:
     """Write the concept atlas of a store: a folder that opens from disk."""
-    from conceptlrp.clustering import clustered_layers, load_clustering
+    from conceptlrp.clustering import load_clustering
+    from conceptlrp.clustering.clustering_file import clustered_layers
     from conceptlrp.report import read_notes
     from conceptlrp.store import open_store
 
@@ -142,12 +144,9 @@ def cluster_layer(store: "Store", layer: str, **options: Any) -> "Clustering":
 
 
 def _measure_stability(store: "Store", found: "Clustering", estimator: str) -> None:
-    from conceptlrp.clustering import (
-        cluster_stability,
-        position_features,
-        save_stability,
-    )
+    from conceptlrp.clustering import cluster_stability, save_stability
     from conceptlrp.clustering.estimators import make_estimator
+    from conceptlrp.clustering.positions import position_features
 
     features = position_features(
         store, layer=found.layer, target=found.target, feature=found.feature

@@ -35,14 +35,8 @@ def conditions(
     label: list[str] | None,
     **others: Any,
 ) -> "Where | None":
-    """Put options into conditions, None where there are none.
-
-    Raises
-    ------
-    typer.BadParameter
-        For text that is no condition.
-    """
-    from conceptlrp.othello import PHASES
+    """Put options into conditions, None where there are none."""
+    from conceptlrp.othello.phases import PHASES
     from conceptlrp.store import Where
 
     check_choice("--phase", phase, (None, *PHASES))

@@ -72,7 +72,7 @@ def examine(
 def _label(
     store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
 ) -> None:
-    from conceptlrp.evaluation import (
+    from conceptlrp.labelling import (
         label_positions,
         save_label_scores,
         score_store_labels,
@@ -94,8 +94,9 @@ def _label(
 def _ablate(
     store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
 ) -> None:
-    from conceptlrp.evaluation import channel_effects, save_effects
-    from conceptlrp.lrp import Explainer, mean_concept_graph, save_graph
+    from conceptlrp.ablation import channel_effects, save_effects
+    from conceptlrp.concept_graph import mean_concept_graph, save_graph
+    from conceptlrp.lrp import Explainer
 
     effects = channel_effects(
         store, network, n_positions=_ABLATED, seed=seed, on_progress=report

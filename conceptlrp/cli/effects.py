@@ -13,7 +13,7 @@ from conceptlrp.cli.options import Overwrite, Seed, StorePath, Target, check_cho
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
-    from conceptlrp.evaluation import ChannelEffects, LayerEffects
+    from conceptlrp.ablation import ChannelEffects, LayerEffects
 
 _INTERVALS = {"change": "size", "control": "control", "fall": "fall"}
 _WIDTH = 110
@@ -41,9 +41,9 @@ def ablate(
     overwrite: Overwrite = False,
 ) -> None:
     """Ablate each channel alone, and say what policy and value lose."""
-    from conceptlrp.evaluation import channel_effects, save_effects
-    from conceptlrp.evaluation.channel_deletion import ABLATIONS
-    from conceptlrp.evaluation.channel_effects_file import effects_name
+    from conceptlrp.ablation import channel_effects, save_effects
+    from conceptlrp.ablation.channel_deletion import ABLATIONS
+    from conceptlrp.ablation.file import effects_name
     from conceptlrp.store import open_store
 
     check_choice("--ablation", ablation, ABLATIONS)

@@ -23,19 +23,15 @@ def serve(
 ) -> None:
     """Explain positions that are set up or played in a browser, until Ctrl-C."""
     try:
-        from conceptlrp.explorer import (
-            ExplorerEngine,
-            bound_socket,
-            explorer_app,
-            run_server,
-        )
+        from conceptlrp.explorer import ExplorerEngine, explorer_app, run_server
+        from conceptlrp.explorer.server import bound_socket
     except ImportError as error:
         msg = (
             "the explorer needs starlette and uvicorn; "
             "pip install 'conceptlrp[explorer]'"
         )
         raise ConceptLRPError(msg) from error
-    from conceptlrp.evaluation import store_explainer
+    from conceptlrp.ablation.store_explainer import store_explainer
     from conceptlrp.store import open_store
 
     opened = open_store(store)

@@ -97,8 +97,9 @@ def _write(
     options: dict[str, Any],
 ) -> None:
     from conceptlrp import exports
+    from conceptlrp.exports.concept_graph import GRAPH_FORMATS
 
-    if kind in exports.GRAPH_FORMATS:
+    if kind in GRAPH_FORMATS:
         _refuse(kind, layer=layers)
         exports.export_graph(store, out, kind=kind, **options)
     elif kind == "json":

@@ -137,8 +137,8 @@ def _references(asked: _Asked) -> "Figure":
 def _means(asked: _Asked) -> "Figure":
     import numpy as np
 
-    from conceptlrp.figures import mean_maps, mean_maps_figure
-    from conceptlrp.figures.references import unit_of
+    from conceptlrp.figures import mean_maps_figure
+    from conceptlrp.figures.references import mean_maps, unit_of
 
     layer = asked.needed("layer")
     positive, negative, text = mean_maps(asked.store, layer, target=asked.target)
@@ -170,7 +170,8 @@ def _embedding(asked: _Asked) -> "Figure":
 
 
 def _channels(asked: _Asked) -> "Figure":
-    from conceptlrp.figures import channel_map_figure, channel_places
+    from conceptlrp.figures import channel_map_figure
+    from conceptlrp.figures.channel_map import channel_places
 
     layer = asked.needed("layer")
     places, sizes = channel_places(asked.store, layer, target=asked.target)
@@ -184,8 +185,8 @@ def _channels(asked: _Asked) -> "Figure":
 
 
 def _labels(asked: _Asked) -> "Figure":
-    from conceptlrp.evaluation import load_label_scores
     from conceptlrp.figures import label_matrix_figure
+    from conceptlrp.labelling import load_label_scores
 
     layer = asked.needed("layer")
     found = load_label_scores(asked.store, target=asked.target)
@@ -201,8 +202,8 @@ def _labels(asked: _Asked) -> "Figure":
 
 
 def _graph(asked: _Asked) -> "Figure":
+    from conceptlrp.concept_graph import load_graph
     from conceptlrp.figures import concept_graph_figure
-    from conceptlrp.lrp import load_graph
 
     found = load_graph(asked.store)
     if found is None:

@@ -30,7 +30,8 @@ from conceptlrp.files import write_whole
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
-    from conceptlrp.lrp import ConceptPath, Explainer, MeanConceptGraph
+    from conceptlrp.concept_graph import ConceptPath, MeanConceptGraph
+    from conceptlrp.lrp import Explainer
     from conceptlrp.store import Store
 
 _FORMATS = (".json", ".graphml", ".gexf")
@@ -66,7 +67,7 @@ def graph(
     overwrite: Overwrite = False,
 ) -> None:
     """Average relevance between channels, and show its strongest paths."""
-    from conceptlrp.lrp import load_graph
+    from conceptlrp.concept_graph import load_graph
     from conceptlrp.store import open_store
 
     _check_options(network, position, move, target)
@@ -117,8 +118,8 @@ def _averaged(
     store: "Store", network: str, n_positions: int, seed: int, *, overwrite: bool
 ) -> "MeanConceptGraph":
     """Average over positions of a store, and keep the graph in it."""
-    from conceptlrp.lrp import mean_concept_graph, save_graph
-    from conceptlrp.lrp.graph_file import GRAPH
+    from conceptlrp.concept_graph import mean_concept_graph, save_graph
+    from conceptlrp.concept_graph.file import GRAPH
 
     check_addition(store, GRAPH, overwrite=overwrite)
     explainer = _explainer(store, network)
@@ -136,7 +137,7 @@ def _averaged(
 def _of_position(
     store: "Store", network: str, row: int, target: str
 ) -> "MeanConceptGraph":
-    from conceptlrp.lrp import mean_concept_graph
+    from conceptlrp.concept_graph import mean_concept_graph
 
     if not 0 <= row < len(store):
         msg = f"{store.path}: has no row {row}, expected 0 to {len(store) - 1}"
@@ -169,7 +170,7 @@ def _exported(
     graph: "MeanConceptGraph", target: str, strongest: int, suffix: str
 ) -> bytes:
     """Return a graph as the content of a file."""
-    from conceptlrp.lrp import node_link, to_networkx
+    from conceptlrp.concept_graph import node_link, to_networkx
 
     if suffix == ".json":
         found = node_link(graph, target=target, strongest=strongest)
@@ -184,7 +185,7 @@ def _exported(
 
 
 def _show(graph: "MeanConceptGraph", target: str, most: int) -> None:
-    from conceptlrp.lrp import strongest_paths
+    from conceptlrp.concept_graph import strongest_paths
 
     number = f"{graph.positions:,} position{'s' * (graph.positions != 1)}"
     title = f"strongest paths of '{target}' over {number}"

@@ -23,7 +23,7 @@ def open_network(path: str) -> "BoardNetwork":
 
 def store_network(store: "Store", path: str) -> "BoardNetwork":
     """Read a network and refuse another than the one that a store explains."""
-    from conceptlrp.evaluation import check_network
+    from conceptlrp.ablation.store_explainer import check_network
 
     network = open_network(path)
     check_network(store, network, subject=f"{path}: is network")
@@ -44,7 +44,8 @@ def check_addition(store: "Store", name: str, *, overwrite: bool) -> Path:
 
 def read_game_files(files: list[Path], size: int) -> "Corpus":
     """Read game files and say on stderr which games are left out."""
-    from conceptlrp.othello import REGION, Corpus
+    from conceptlrp.othello import Corpus
+    from conceptlrp.othello.board import REGION
 
     check_choice("--size", size, tuple(REGION))
     found = Corpus.read(files, size=size)

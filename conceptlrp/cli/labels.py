@@ -16,7 +16,7 @@ from conceptlrp.errors import OutputExistsError
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
-    from conceptlrp.evaluation import ChannelLabels, NamedLabel, ScoredLabels
+    from conceptlrp.labelling import ChannelLabels, NamedLabel, ScoredLabels
     from conceptlrp.store import Store
 
 _SHOWN = 10
@@ -58,7 +58,7 @@ def label(
     overwrite: Overwrite = False,
 ) -> None:
     """Label the positions of a store, and its channels by what they follow."""
-    from conceptlrp.evaluation import (
+    from conceptlrp.labelling import (
         label_positions,
         save_label_scores,
         score_store_labels,
@@ -102,7 +102,7 @@ def label(
 
 def _check_free(store: "Store", target: int | str, *, overwrite: bool) -> None:
     """Refuse scores that are there already before anything is computed."""
-    from conceptlrp.evaluation.label_store_file import label_scores_name
+    from conceptlrp.labelling.file import label_scores_name
 
     path = store.path / label_scores_name(store.targets[store.target_index(target)])
     if path.exists() and not overwrite:

@@ -133,7 +133,9 @@ def query(
     as_json: AsJson = False,
 ) -> None:
     """List the positions of a channel, the channels of a position, or its like."""
-    from conceptlrp.store import CHANNEL_SCORES, METRICS, open_store
+    from conceptlrp.store import open_store
+    from conceptlrp.store.nearest import METRICS
+    from conceptlrp.store.ranking import CHANNEL_SCORES
 
     known = CHANNEL_SCORES if near is None else ("share", "relevance")
     check_choice("--by", by, known)

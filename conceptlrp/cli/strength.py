@@ -52,12 +52,7 @@ def strength(
     overwrite: Overwrite = False,
 ) -> None:
     """Measure how well a network plays, and go on where a run was stopped."""
-    from conceptlrp.selfplay import (
-        GtpEngine,
-        GtpPlayer,
-        StrengthOptions,
-        strength_card,
-    )
+    from conceptlrp.selfplay import GtpEngine, GtpPlayer, StrengthOptions, strength_card
 
     check_place(out, overwrite=True)
     check_device(device)

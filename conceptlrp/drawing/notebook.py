@@ -28,21 +28,7 @@ def html_table(
 ) -> str:
     """Write a table.
 
-    Parameters
-    ----------
-    title : str
-        Written above.
-    columns : sequence of str
-        Heads of the columns, none for a table of facts.
-    rows : iterable of sequence of object
-        Cells; long ones are cut off.
-    note : str
-        Written below.
-
-    Returns
-    -------
-    str
-        HTML that stands alone.
+    Returns: HTML that stands alone.
 
     Examples
     --------
@@ -71,21 +57,7 @@ def html_boards(
 ) -> str:
     """Write boards side by side with their captions.
 
-    Parameters
-    ----------
-    title : str
-        Written above.
-    boards : iterable of (str, sequence of str)
-        Pictures as `board_svg` draws them, which are trusted, and lines of text.
-    width_px : int
-        Width of a board.
-    note : str
-        Written below.
-
-    Returns
-    -------
-    str
-        HTML that stands alone.
+    Returns: HTML that stands alone.
     """
     cards = Markup("").join(
         _CARD.format(

@@ -11,11 +11,11 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.clustering import position_features
 from conceptlrp.clustering.blocks import feature_blocks
 from conceptlrp.clustering.channels import channel_similarity
 from conceptlrp.clustering.embeddings import plane_embedding
 from conceptlrp.clustering.moments import feature_moments
+from conceptlrp.clustering.positions import position_features
 from conceptlrp.figures.planes import MARGIN, apart, plane, write
 from conceptlrp.figures.sheets import color_bar
 from conceptlrp.figures.style import (
@@ -101,21 +101,8 @@ def channel_places(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Lay the channels of a layer out by the positions on which they are relevant.
 
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    layer : str
-        Name of the layer.
-    target : int or str
-        The explained output.
-
-    Returns
-    -------
-    places : float32 array of shape (C, 2)
-        By t-SNE of the rows of the channels' correlations.
-    sizes : float64 array of shape (C,)
-        Mean magnitude of each channel's share, for `channel_map_figure`.
+    Returns `places` (C, 2): by t-SNE of the rows of the channels' correlations; `sizes`
+    (C,): mean magnitude of each channel's share, for `channel_map_figure`.
     """
     features = position_features(store, layer=layer, target=target)
     alike = channel_similarity(feature_moments(features))

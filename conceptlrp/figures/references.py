@@ -10,14 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from conceptlrp.drawing import symmetric_limit
+from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.errors import NotationError
-from conceptlrp.figures.boards import (
-    SCALE_HEIGHT,
-    draw_board,
-    draw_ground,
-    draw_scale,
-)
+from conceptlrp.figures.boards import SCALE_HEIGHT, draw_board, draw_ground, draw_scale
 from conceptlrp.figures.sheets import LINE, Sheet
 from conceptlrp.figures.style import (
     INK,
@@ -171,27 +166,9 @@ def mean_maps(
 ) -> tuple[NDArray[np.floating], NDArray[np.floating], str]:
     """Average the positive and the negative part of conditional heatmaps.
 
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    layer : str
-        Name of the layer.
-    target : int or str
-        The explained output.
-
-    Returns
-    -------
-    positive, negative : float arrays of shape (C, n, n)
-        Of all positions where the store has their statistics, or else of the
-        reference boards with most relevance.
-    positions : str
-        Which of both, in words.
-
-    Raises
-    ------
-    ValueError
-        If the store has neither.
+    Returns `positive, negative` (C, n, n): of all positions where the store has their
+    statistics, or else of the reference boards with most relevance; `positions`: which
+    of both, in words.
     """
     statistics = store.statistics(layer, target=target)
     if statistics is not None:

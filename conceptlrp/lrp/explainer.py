@@ -12,17 +12,17 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
-from zennit.core import Composite
 
 from conceptlrp.errors import CompositeError, NetworkError
-from conceptlrp.lrp.absorption import Conservation, join_reports
+from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.attribution import Attribution, concatenate
 from conceptlrp.lrp.batch import begin, channel_rows, explain, summarize
 from conceptlrp.lrp.canonizers import fold_batch_norm
 from conceptlrp.lrp.composites import GRADIENT, module_rules, resolve_composite
-from conceptlrp.lrp.edges import ConceptGraph
-from conceptlrp.lrp.engine import NativePassed, NativePropagation
-from conceptlrp.lrp.graph import select_layers, unknown_layer
+from conceptlrp.lrp.engine.absorption import Conservation, join_reports
+from conceptlrp.lrp.engine.edges import ConceptGraph
+from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
+from conceptlrp.lrp.engine.trace import select_layers, unknown_layer
 from conceptlrp.lrp.inputs import (
     Positions,
     as_corpus,
@@ -36,7 +36,7 @@ from conceptlrp.lrp.propagation import Passed, make_propagation
 from conceptlrp.lrp.starts import check_channel
 from conceptlrp.lrp.summary import Summary, as_array
 from conceptlrp.lrp.targets import Target, parse_target, take_rows
-from conceptlrp.networks import board_planes
+from conceptlrp.networks.planes import board_planes
 from conceptlrp.othello import Corpus
 
 Conditions = bool | Mapping[str, ArrayLike]

@@ -10,12 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from conceptlrp.errors import NetworkError
-from conceptlrp.othello import (
-    Corpus,
-    Position,
-    corpus_of_boards,
-    corpus_of_positions,
-)
+from conceptlrp.othello import Corpus, Position, corpus_of_boards, corpus_of_positions
 
 Positions = Corpus | Position | Sequence[Position] | NDArray[Any]
 
@@ -39,13 +34,7 @@ def as_corpus(positions: Positions) -> Corpus:
 
 
 def checked_device(name: str) -> torch.device:
-    """Return a device by name.
-
-    Raises
-    ------
-    ValueError
-        For a device that is unknown or not there.
-    """
+    """Return a device by name."""
     try:
         torch.empty(0, device=name).cpu()
     # Each kind of device has its own error for not being there.

@@ -14,7 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import NotationError, TargetError
-from conceptlrp.networks import actions_of_squares, legal_actions, squares_of_actions
+from conceptlrp.networks.planes import (
+    actions_of_squares,
+    legal_actions,
+    squares_of_actions,
+)
 from conceptlrp.othello import NO_MOVE, PASS, Corpus, parse_square, square_name
 
 
@@ -190,15 +194,7 @@ def opposed_squares(
 ) -> NDArray[np.int8]:
     """Return the move that a contrast subtracts, `NO_MOVE` for other targets.
 
-    Parameters
-    ----------
-    target, positions, logits
-        As for `target_squares`.
-
-    Returns
-    -------
-    ndarray of shape (N,)
-        Squares.
+    Returns (N,): Squares.
     """
     if isinstance(target, Contrast):
         return target_squares(target.other, positions, logits)
@@ -210,24 +206,8 @@ def target_squares(
 ) -> NDArray[np.int8]:
     """Return the move whose logit the target means at each position.
 
-    Parameters
-    ----------
-    target : Target
-        What is explained.
-    positions : Corpus
-        N positions.
-    logits : ndarray of shape (N, A)
-        Policy logits, which decide the best legal move.
-
-    Returns
-    -------
-    ndarray of shape (N,)
-        Squares, `PASS` or, for a target that is no move, `NO_MOVE`.
-
-    Raises
-    ------
-    TargetError
-        For a move that is not legal, or a position without a played move.
+    Shapes: `logits` (N, A). Returns (N,): Squares, `PASS` or, for a target that is no
+    move, `NO_MOVE`.
     """
     if isinstance(target, Contrast):
         return target_squares(target.move, positions, logits)
@@ -261,10 +241,7 @@ def take_rows(target: Target, rows: slice | NDArray[np.int64]) -> Target:
 def best_squares(positions: Corpus, logits: NDArray[np.floating]) -> NDArray[np.int8]:
     """Return the legal move with the highest logit at each position.
 
-    Returns
-    -------
-    ndarray of shape (N,)
-        `PASS` where the mover has no move.
+    Returns (N,): `PASS` where the mover has no move.
     """
     legal = _legal(positions, logits.shape[1])
     actions = np.where(legal, logits, -np.inf).argmax(axis=1)

@@ -50,22 +50,7 @@ def is_pickle(file: Path) -> bool:
 def read_azg(file: Path) -> Mapping[str, Tensor]:
     """Read the weights of a checkpoint that alpha-zero-general wrote.
 
-    Parameters
-    ----------
-    file : path
-        A file of `torch.save`, zip archive or older, holding a dict with the key
-        ``state_dict`` or the weights themselves.
-
-    Returns
-    -------
-    mapping of str to Tensor
-        On the CPU; not yet compared with any architecture.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is damaged, holds anything but tensors, or would unpack to more
-        than it is.
+    Returns: on the CPU; not yet compared with any architecture.
     """
     try:
         _look_through(file)

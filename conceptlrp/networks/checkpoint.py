@@ -125,20 +125,7 @@ def save_network(
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read what a file of ours says about itself, without its weights.
 
-    Parameters
-    ----------
-    path : path
-        A file that `save_network` wrote.
-
-    Returns
-    -------
-    dict
-        Format, encoding-version, architecture (dict), digest and training (dict).
-
-    Raises
-    ------
-    CheckpointError
-        If the file is not ours, damaged, or of another encoding version.
+    Returns: Format, encoding-version, architecture (dict), digest and training (dict).
     """
     file = Path(path)
     _check_header_size(file)

@@ -55,7 +55,7 @@ class Pattern:
 
     Examples
     --------
-    >>> from conceptlrp.othello import start
+    >>> from conceptlrp.othello.board import start
     >>> line = Pattern("line", ("...", "XO*", "..."), "a move along a rank")
     >>> line.moves(*start()).tolist()
     [37]
@@ -204,17 +204,7 @@ class Pattern:
 def shift(bitboards: Words, rows: int, columns: int) -> Words:
     """Move bitboards down the ranks and to the right; what leaves the board is lost.
 
-    Parameters
-    ----------
-    bitboards : ndarray of uint64
-        Any shape.
-    rows, columns : int
-        How far; negative for up and left.
-
-    Returns
-    -------
-    ndarray of uint64
-        Of the same shape.
+    Returns: of the same shape.
     """
     kept = sum(_COLUMN << c for c in range(8) if 0 <= c + columns < 8)
     steps = np.uint64(abs(8 * rows + columns))

@@ -23,24 +23,12 @@ def board_planes(
 ) -> Float32Array:
     """Turn bitboards into the input of a network.
 
-    Parameters
-    ----------
-    own, opponent : array_like of uint64, shape (N,)
-        Discs of the player to move and of the other one.
-    size : int
-        Squares along one side of the board, 6 or 8.
-    planes : int
-        1 for own minus opponent, 2 for own and opponent apart.
-
-    Returns
-    -------
-    ndarray of float32, shape (N, planes, n, n)
-        One plane: +1 for an own disc, -1 for one of the opponent. Two planes: 1 for
-        an own disc, 1 for one of the opponent. Row 0 is rank 1.
+    Returns: one plane: +1 for an own disc, -1 for one of the opponent. Two planes: 1
+    for an own disc, 1 for one of the opponent. Row 0 is rank 1.
 
     Examples
     --------
-    >>> from conceptlrp.othello import start
+    >>> from conceptlrp.othello.board import start
     >>> own, opponent = start()
     >>> board_planes([own], [opponent])[0, 0, 3:5, 3:5]
     array([[-1.,  1.],
@@ -83,22 +71,7 @@ def crop(boards: NDArray[Scalar], *, size: int) -> NDArray[Scalar]:
 def actions_of_squares(squares: ArrayLike, *, size: int = 8) -> NDArray[np.int64]:
     """Return the actions of squares; NO_MOVE stays -1.
 
-    Parameters
-    ----------
-    squares : array_like of int
-        Squares 0 to 63 of the 8 x 8 word, PASS or NO_MOVE.
-    size : int
-        Squares along one side of the board, 6 or 8.
-
-    Returns
-    -------
-    ndarray of int64, of the shape of `squares`
-        0 to ``size * size``, or -1.
-
-    Raises
-    ------
-    ValueError
-        If a square lies outside the board.
+    Returns 0 to ``size * size``, or -1.
 
     Examples
     --------
@@ -117,22 +90,7 @@ def actions_of_squares(squares: ArrayLike, *, size: int = 8) -> NDArray[np.int64
 def squares_of_actions(actions: ArrayLike, *, size: int = 8) -> NDArray[np.int64]:
     """Return the squares of actions; the inverse of `actions_of_squares`.
 
-    Parameters
-    ----------
-    actions : array_like of int
-        0 to ``size * size``.
-    size : int
-        Squares along one side of the board, 6 or 8.
-
-    Returns
-    -------
-    ndarray of int64, of the shape of `actions`
-        Squares of the 8 x 8 word, or PASS.
-
-    Raises
-    ------
-    ValueError
-        If an action is below 0 or above ``size * size``.
+    Returns: Squares of the 8 x 8 word, or PASS.
 
     Examples
     --------
@@ -151,17 +109,7 @@ def legal_actions(
 ) -> NDArray[np.bool_]:
     """Tell the legal actions of positions; a pass is one iff there is no move.
 
-    Parameters
-    ----------
-    own, opponent : array_like of uint64, shape (N,)
-        Discs of the player to move and of the other one.
-    size : int
-        Squares along one side of the board, 6 or 8.
-
-    Returns
-    -------
-    ndarray of bool, shape (N, n * n + 1)
-        The last column is the pass.
+    Returns: the last column is the pass.
     """
     moves = np.atleast_1d(
         legal_moves(

@@ -29,25 +29,7 @@ def load_weights(state: Mapping[str, Tensor], file: Path) -> BoardNetwork:
 
     Every tensor is compared with what a network of that shape has.
 
-    Parameters
-    ----------
-    state : mapping of str to Tensor
-        Weights by the names of `OthelloNet` (those of alpha-zero-general) or of
-        `ResidualTower`. Batch counters may be missing, as they are in files of
-        torch before 0.4.1.
-    file : path
-        Named in messages.
-
-    Returns
-    -------
-    BoardNetwork
-        In float32 and in evaluation mode.
-
-    Raises
-    ------
-    CheckpointError
-        If a tensor is missing, unknown, of another shape, not of numbers, not
-        finite, or claims more numbers than it stores.
+    Returns: in float32 and in evaluation mode.
     """
     is_tower = "stem.conv.weight" in state
     build = _residual_tower(state, file) if is_tower else _othello_net(state, file)
@@ -69,13 +51,7 @@ def load_weights(state: Mapping[str, Tensor], file: Path) -> BoardNetwork:
 
 
 def check_architecture(network: BoardNetwork) -> None:
-    """Refuse a network of a class that could not be loaded again.
-
-    Raises
-    ------
-    ValueError
-        Naming the classes that can.
-    """
+    """Refuse a network of a class that could not be loaded again."""
     if type(network) not in ARCHITECTURES:
         names = " or ".join(known.__name__ for known in ARCHITECTURES)
         message = f"the network is of class {type(network).__name__}, expected {names}"

@@ -144,15 +144,7 @@ def play(
 def start(size: int = 8) -> tuple[int, int]:
     """Return the start position.
 
-    Parameters
-    ----------
-    size : int
-        Side of the board, 8 or 6.
-
-    Returns
-    -------
-    own, opponent : int
-        The discs of black, who moves first, and of white.
+    Returns `own, opponent`: the discs of black, who moves first, and of white.
 
     Examples
     --------
@@ -166,15 +158,7 @@ def start(size: int = 8) -> tuple[int, int]:
 def count(bitboards: Bitboards) -> NDArray[np.uint8]:
     """Count discs.
 
-    Parameters
-    ----------
-    bitboards : uint64 of any shape
-        The bitboards.
-
-    Returns
-    -------
-    uint8 of the same shape
-        The number of discs of each.
+    Returns: the number of discs of each.
     """
     return np.bitwise_count(_words(bitboards))
 
@@ -182,17 +166,7 @@ def count(bitboards: Bitboards) -> NDArray[np.uint8]:
 def is_over(own: Bitboards, opponent: Bitboards, *, size: int = 8) -> NDArray[np.bool_]:
     """Tell whether neither side can move.
 
-    Parameters
-    ----------
-    own, opponent : uint64 of shape (N,), or any shapes that broadcast
-        Discs of the side to move and of the other side.
-    size : int
-        Side of the board, 8 or 6.
-
-    Returns
-    -------
-    bool of the broadcast shape
-        Whether the game is over.
+    Shapes: `own, opponent` (N,). Returns: whether the game is over.
     """
     moves = legal_moves(own, opponent, size=size)
     moves = moves | legal_moves(opponent, own, size=size)
@@ -202,17 +176,8 @@ def is_over(own: Bitboards, opponent: Bitboards, *, size: int = 8) -> NDArray[np
 def final_score(own: Bitboards, opponent: Bitboards, size: int) -> NDArray[np.int8]:
     """Return the discs of ``own``, the winner being given the empty squares.
 
-    Parameters
-    ----------
-    own, opponent : uint64 of shape (N,), or any shapes that broadcast
-        The board at the end of the game.
-    size : int
-        Side of the board, 8 or 6.
-
-    Returns
-    -------
-    int8 of the broadcast shape
-        Half the squares for a draw, whoever has how many discs.
+    Shapes: `own, opponent` (N,). Returns: Half the squares for a draw, whoever has how
+    many discs.
     """
     squares_in_all = int(region_of(size)).bit_count()
     mine, theirs = count(own).astype(np.int8), count(opponent).astype(np.int8)
@@ -254,15 +219,7 @@ def perft(depth: int, *, size: int = 8) -> int:
 def squares(bitboard: int | np.uint64 | NDArray[np.uint64]) -> list[int]:
     """List the squares of one bitboard.
 
-    Parameters
-    ----------
-    bitboard : int
-        The bitboard.
-
-    Returns
-    -------
-    list of int
-        Squares in ascending order.
+    Returns: Squares in ascending order.
     """
     word = int(bitboard)
     return [square for square in range(64) if word >> square & 1]
@@ -271,15 +228,8 @@ def squares(bitboard: int | np.uint64 | NDArray[np.uint64]) -> list[int]:
 def to_boards(own: Bitboards, opponent: Bitboards) -> NDArray[np.int8]:
     """Return boards of +1 for ``own``, -1 for ``opponent`` and 0 for empty.
 
-    Parameters
-    ----------
-    own, opponent : uint64 of shape (N,)
-        Discs of the side to move and of the other side.
-
-    Returns
-    -------
-    int8 of shape (N, 8, 8)
-        Row 0 is rank 1, column 0 is file a.
+    Shapes: `own, opponent` (N,). Returns (N, 8, 8): row 0 is rank 1, column 0 is file
+    a.
     """
     mine, theirs = np.broadcast_arrays(_words(own), _words(opponent))
     return _bits(mine) - _bits(theirs)

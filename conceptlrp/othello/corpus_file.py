@@ -60,24 +60,7 @@ Columns: TypeAlias = dict[str, NDArray[Any]]
 
 
 def save_corpus(corpus: Corpus, path: str | Path, *, overwrite: bool = False) -> None:
-    """Write a corpus with the games that its positions come from.
-
-    Parameters
-    ----------
-    corpus : Corpus
-        The positions. The same corpus gives the same bytes.
-    path : str or Path
-        The file, usually ``.h5``. It appears once it is complete.
-    overwrite : bool
-        Replace what stands at the path.
-
-    Raises
-    ------
-    OutputExistsError
-        Something stands at the path and is not to be overwritten.
-    CorpusFileError
-        The file cannot be written.
-    """
+    """Write a corpus with the games that its positions come from."""
     content = corpus_content(corpus)
     write_whole(path, content, overwrite=overwrite, error=CorpusFileError)
 
@@ -94,20 +77,7 @@ def corpus_content(corpus: Corpus) -> memoryview:
 def load_corpus(path: str | Path) -> Corpus:
     """Read a corpus.
 
-    Parameters
-    ----------
-    path : str or Path
-        A file that `save_corpus` wrote.
-
-    Returns
-    -------
-    Corpus
-        Equal to what was saved, without games that no position came from.
-
-    Raises
-    ------
-    CorpusFileError
-        The file is missing, damaged, of a newer version, or no corpus.
+    Returns: equal to what was saved, without games that no position came from.
     """
     path = Path(path)
     if not path.is_file():
@@ -130,24 +100,7 @@ def load_corpus(path: str | Path) -> Corpus:
 def load_columns(path: str | Path, names: Iterable[str], *, digest: str) -> Columns:
     """Read some columns of a corpus, and nothing else of it.
 
-    Parameters
-    ----------
-    path : str or Path
-        A file that `save_corpus` wrote.
-    names : iterable of str
-        Names of columns of positions or of games.
-    digest : str
-        Digest that the corpus must say that it has.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (N,) or (G,)
-        By name; text as text.
-
-    Raises
-    ------
-    CorpusFileError
-        The file is missing, damaged, no corpus, or another corpus.
+    Returns (N,): by name; text as text.
     """
     path = Path(path)
     with opened(path, CorpusFileError) as file:

@@ -14,15 +14,8 @@ def first_of_equal(
 ) -> NDArray[np.intp]:
     """Return the rows whose pair of values stands in no row before.
 
-    Parameters
-    ----------
-    own, opponent : uint64 of shape (N,)
-        Discs of the side to move and of the other side.
-
-    Returns
-    -------
-    int of shape (U,)
-        The rows in ascending order, one for each different pair.
+    Shapes: `own, opponent` (N,). Returns (U,): the rows in ascending order, one for
+    each different pair.
     """
     # Sorting by one mixed word takes a third of the time that two words take. The
     # sort is stable, so the first of equal rows stays first.

@@ -17,23 +17,7 @@ _WTHOR: Final = (".wtb", ".wtd", ".pzz", ".jou", ".trn")
 def read_games(path: str | Path, *, size: int = 8) -> GameFile:
     """Read a game file of any known format.
 
-    Parameters
-    ----------
-    path : str or Path
-        A WTHOR file (``.wtb``), transcripts (``.txt``), GGF (``.ggf``), a game book of
-        Logistello (``.gam``) or self-play (``.jsonl``).
-    size : int
-        Side of the board, 8 or 6.
-
-    Returns
-    -------
-    GameFile
-        The legal games, and a line for each of the others.
-
-    Raises
-    ------
-    GameFileError
-        The file cannot be read, or is of another kind.
+    Returns: the legal games, and a line for each of the others.
     """
     path = Path(path)
     suffix = path.suffix.lower()

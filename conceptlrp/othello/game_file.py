@@ -39,23 +39,8 @@ def keep_legal(
 ) -> GameFile:
     """Keep the games of a file that are legal, and tell of the others.
 
-    Parameters
-    ----------
-    moves : int of shape (G, M)
-        Squares in order of play, `NO_MOVE` after the last.
-    places : sequence of G str
-        Where each game stands in the file, for the reader of a problem.
-    source : str
-        Name of the file.
-    size : int
-        Side of the board, 8 or 6.
-    **known : arrays of shape (G,), or one value for all games
-        Columns of `Games`.
-
-    Returns
-    -------
-    GameFile
-        Unfinished games are kept; their score is -1.
+    Shapes: `moves` (G, M), `**known` (G,). Returns: Unfinished games are kept; their
+    score is -1.
     """
     table = np.asarray(moves)
     games, illegal = judge(table, size=size, source=source, **known)
@@ -71,13 +56,7 @@ def keep_legal(
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Return what is in a game file.
-
-    Raises
-    ------
-    GameFileError
-        There is no such file, or it cannot be read.
-    """
+    """Return what is in a game file."""
     try:
         return Path(path).read_bytes()
     except IsADirectoryError as error:

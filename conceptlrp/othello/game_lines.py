@@ -37,22 +37,7 @@ VERSION: Final = 1
 def read_game_lines(path: str | Path, *, size: int = 8) -> GameFile:
     """Read the games of a file of self-play.
 
-    Parameters
-    ----------
-    path : str or Path
-        The file. A last line that a killed program left without its end is skipped.
-    size : int
-        Side of the board, 8 or 6, which must be that of the file.
-
-    Returns
-    -------
-    GameFile
-        The games, those of a round that was not closed included.
-
-    Raises
-    ------
-    GameFileError
-        The file is of another kind, or damaged.
+    Returns: the games, those of a round that was not closed included.
     """
     path = Path(path)
     lines = list(json_lines(path))
@@ -74,13 +59,7 @@ def read_game_lines(path: str | Path, *, size: int = 8) -> GameFile:
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the number, from 1, and the object of every complete line.
-
-    Raises
-    ------
-    GameFileError
-        A complete line is no JSON object.
-    """
+    """Yield the number, from 1, and the object of every complete line."""
     # What follows the last line end was being written when its writer was killed.
     complete = read_bytes(path).split(b"\n")[:-1]
     for number, line in enumerate(complete, start=1):
@@ -98,13 +77,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def checked_header(
     lines: list[tuple[int, dict[str, Any]]], name: str
 ) -> dict[str, Any]:
-    """Return the header of a file of self-play.
-
-    Raises
-    ------
-    GameFileError
-        There is none, or it is of a newer version.
-    """
+    """Return the header of a file of self-play."""
     header = lines[0][1] if lines else {}
     if header.get("format") != FORMAT or header.get("size") not in (6, 8):
         message = f"{name}: is no file of self-play, whose first line is its header"

@@ -183,21 +183,8 @@ def judge(
 ) -> tuple[Games, NDArray[np.int16]]:
     """Make games of those rows of moves that are legal throughout.
 
-    Parameters
-    ----------
-    moves : int of shape (G, M), M being any width
-        Squares in order of play without passes, `NO_MOVE` after the last.
-    size : int
-        Side of the board, 8 or 6.
-    **known : arrays of shape (G,), or one value for all games
-        Any of the other columns of `Games` but the results.
-
-    Returns
-    -------
-    games : Games
-        The legal games, in order.
-    illegal : int16 of shape (G,)
-        Place of the first illegal move of each row, -1 when there is none.
+    Shapes: `moves` (G, M), `**known` (G,). Returns `games`: the legal games, in order;
+    `illegal` (G,): place of the first illegal move of each row, -1 when there is none.
     """
     if unknown := sorted(known.keys() - _GIVEN):
         message = f"games have no column {unknown[0]!r} to give, only {sorted(_GIVEN)}"

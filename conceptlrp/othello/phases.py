@@ -19,17 +19,7 @@ def board_phases(
 ) -> NDArray[np.int64]:
     """Return the phase of each board.
 
-    Parameters
-    ----------
-    own, opponent : uint64 of shape (N,)
-        Discs of both sides.
-    size : int
-        Side of the board, 8 or 6.
-
-    Returns
-    -------
-    ndarray of shape (N,)
-        Indices into `PHASES`.
+    Shapes: `own, opponent` (N,). Returns (N,): indices into `PHASES`.
 
     Examples
     --------

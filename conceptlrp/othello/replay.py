@@ -67,22 +67,8 @@ class Replay:
 def replay(moves: ArrayLike, *, size: int = 8) -> Replay:
     """Play games move by move, passing over a side that cannot move.
 
-    Parameters
-    ----------
-    moves : int of shape (G, M), M being any width
-        Squares in order of play without passes, `NO_MOVE` after the last.
-    size : int
-        Side of the board, 8 or 6.
-
-    Returns
-    -------
-    Replay
-        A move that turns no disc over, or that follows a gap, is illegal.
-
-    Raises
-    ------
-    ValueError
-        The moves are not a table of whole numbers, or the size is not 6 or 8.
+    Shapes: `moves` (G, M). Returns: a move that turns no disc over, or that follows a
+    gap, is illegal.
 
     Examples
     --------

@@ -34,22 +34,7 @@ _TRANSPOSE_SWAPS: Final = (
 def turn(bitboards: ArrayLike, s: ArrayLike) -> NDArray[np.uint64]:
     """Turn bitboards by a symmetry.
 
-    Parameters
-    ----------
-    bitboards : uint64 of shape (N,), or any shape that broadcasts with ``s``
-        The boards.
-    s : int or int array
-        One symmetry for all boards or one for each.
-
-    Returns
-    -------
-    uint64 of the broadcast shape
-        The turned boards.
-
-    Raises
-    ------
-    ValueError
-        A symmetry is not in 0..7.
+    Shapes: `bitboards` (N,). Returns: the turned boards.
 
     Examples
     --------
@@ -68,22 +53,7 @@ def turn(bitboards: ArrayLike, s: ArrayLike) -> NDArray[np.uint64]:
 def turn_squares(squares: ArrayLike, s: ArrayLike) -> NDArray[np.int8]:
     """Turn moves by a symmetry.
 
-    Parameters
-    ----------
-    squares : int of shape (N,), or any shape that broadcasts with ``s``
-        Squares; `PASS` and `NO_MOVE` stay what they are.
-    s : int or int array
-        One symmetry for all moves or one for each.
-
-    Returns
-    -------
-    int8 of the broadcast shape
-        The turned moves.
-
-    Raises
-    ------
-    ValueError
-        A symmetry is not in 0..7, or a move is no square.
+    Shapes: `squares` (N,). Returns: the turned moves.
 
     Examples
     --------
@@ -102,22 +72,7 @@ def turn_squares(squares: ArrayLike, s: ArrayLike) -> NDArray[np.int8]:
 def turn_maps(maps: NDArray[Entry], s: ArrayLike) -> NDArray[Entry]:
     """Turn maps over the board, such as heatmaps, by a symmetry.
 
-    Parameters
-    ----------
-    maps : array of shape (..., 8, 8) or (..., 6, 6)
-        The maps, row 0 being rank 1.
-    s : int, or int array of shape (N,)
-        One symmetry for all maps, or one for each entry of the first axis.
-
-    Returns
-    -------
-    array of the shape of ``maps``
-        The turned maps, a new array.
-
-    Raises
-    ------
-    ValueError
-        The maps are not square or do not fit the symmetries.
+    Shapes: `maps` (..., 8, 8), `s` (N,). Returns: the turned maps, a new array.
     """
     source, which = np.asarray(maps), _symmetries(s)
     if source.ndim < 2 or source.shape[-1] != source.shape[-2]:
@@ -137,15 +92,7 @@ def turn_maps(maps: NDArray[Entry], s: ArrayLike) -> NDArray[Entry]:
 def inverse(s: ArrayLike) -> NDArray[np.uint8]:
     """Return the symmetry that undoes another.
 
-    Parameters
-    ----------
-    s : int or int array
-        Symmetries.
-
-    Returns
-    -------
-    uint8 of the same shape
-        Their inverses.
+    Returns: their inverses.
     """
     undoing: NDArray[np.uint8] = _INVERSE[_symmetries(s)]
     return undoing[()]
@@ -154,15 +101,7 @@ def inverse(s: ArrayLike) -> NDArray[np.uint8]:
 def compose(first: ArrayLike, then: ArrayLike) -> NDArray[np.uint8]:
     """Return the symmetry that equals two, one after the other.
 
-    Parameters
-    ----------
-    first, then : int or int arrays, which broadcast
-        Symmetries in the order in which they are applied.
-
-    Returns
-    -------
-    uint8 of the broadcast shape
-        The symmetries that do both.
+    Returns: the symmetries that do both.
     """
     both: NDArray[np.uint8] = _COMPOSED[_symmetries(first), _symmetries(then)]
     return both[()]
@@ -173,17 +112,9 @@ def canonical(
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint8]]:
     """Return the representative of each position among its eight turnings.
 
-    Parameters
-    ----------
-    own, opponent : uint64 of shape (N,)
-        Discs of the side to move and of the other side.
-
-    Returns
-    -------
-    own, opponent : uint64 of shape (N,)
-        The smallest of the eight pairs, compared by ``own`` first.
-    s : uint8 of shape (N,)
-        The lowest symmetry that turns the position into it.
+    Shapes: `own, opponent` (N,). Returns `own, opponent` (N,): the smallest of the
+    eight pairs, compared by ``own`` first; `s` (N,): the lowest symmetry that turns the
+    position into it.
     """
     mine, theirs = (np.asarray(side, np.uint64) for side in (own, opponent))
     mine, theirs = np.broadcast_arrays(mine, theirs)

@@ -76,15 +76,7 @@ def read_transcripts(path: str | Path, *, size: int = 8) -> GameFile:
 def transcripts_text(games: Games) -> str:
     """Return games as lines of black, white, year and transcript.
 
-    Parameters
-    ----------
-    games : Games
-        The games; their results are not written, since the moves give them.
-
-    Returns
-    -------
-    str
-        What `read_transcripts` reads, tabs between the columns.
+    Returns: what `read_transcripts` reads, tabs between the columns.
     """
     lines = []
     for moves, black, white, year in zip(

@@ -102,20 +102,7 @@ def read_wthor(
 def read_names(path: str | Path) -> tuple[str, ...]:
     """Read the names of players (WTHOR.JOU) or tournaments (WTHOR.TRN).
 
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    tuple of str
-        Games refer to a name by its place, the first being 0.
-
-    Raises
-    ------
-    GameFileError
-        The file is damaged, or no file of names.
+    Returns: Games refer to a name by its place, the first being 0.
     """
     path = Path(path)
     content = read_bytes(path)

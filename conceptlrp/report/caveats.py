@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from conceptlrp.evaluation import UNNAMED, ScoredLabels
+from conceptlrp.labelling import ScoredLabels
+from conceptlrp.labelling.results import UNNAMED
 from conceptlrp.report.sources import LayerSources, Verdict
 from conceptlrp.report.statistics import ChannelStatistics
 from conceptlrp.report.wording import percent, plural
@@ -21,19 +22,7 @@ def channel_warnings(
 ) -> tuple[str, ...]:
     """Collect what limits what a report says.
 
-    Parameters
-    ----------
-    sources : LayerSources
-        What is known of the layer.
-    channel : int
-        The channel.
-    statistics : ChannelStatistics
-        Its statistics.
-
-    Returns
-    -------
-    tuple of str
-        Sentences; those about the channel first.
+    Returns: Sentences; those about the channel first.
     """
     found = [*_of_channel(sources, channel, statistics), *_of_store(sources)]
     return tuple(found)
@@ -109,15 +98,7 @@ def _labelled_at_random(sources: LayerSources) -> Iterator[str]:
 def missing_parts(sources: LayerSources) -> tuple[str, ...]:
     """Say what the store does not hold, and which command adds it.
 
-    Parameters
-    ----------
-    sources : LayerSources
-        What is known of the layer.
-
-    Returns
-    -------
-    tuple of str
-        A sentence each.
+    Returns: a sentence each.
     """
     return tuple(_missing(sources))
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import LayerError
 from conceptlrp.report.caveats import channel_warnings, missing_parts
-from conceptlrp.report.channel_report import ChannelReport
+from conceptlrp.report.channel import ChannelReport
 from conceptlrp.report.columns import Column, channel_statistics, read_columns
 from conceptlrp.report.note import Note
 from conceptlrp.report.parts import (

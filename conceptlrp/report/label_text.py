@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from conceptlrp.evaluation import UNNAMED, ChannelCause, NamedLabel
+from conceptlrp.labelling import ChannelCause, NamedLabel
+from conceptlrp.labelling.results import UNNAMED
 from conceptlrp.labels import CONCEPTS
-from conceptlrp.report.channel_report import ChannelReport
+from conceptlrp.report.channel import ChannelReport
 from conceptlrp.report.label_wording import mapped_quantity, when
 from conceptlrp.report.runner_up import RunnerUp
 from conceptlrp.report.wording import compact, effect, percent
@@ -15,15 +16,7 @@ __all__ = ["label_lines"]
 def label_lines(report: ChannelReport) -> Iterator[str]:
     """Say which labels a channel has, and why others failed.
 
-    Parameters
-    ----------
-    report : ChannelReport
-        What is known of the channel.
-
-    Yields
-    ------
-    str
-        Sentences.
+    Yields: Sentences.
     """
     if report.labels is None:
         return

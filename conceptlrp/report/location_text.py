@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.labels import LOCATION_CLASSES, location_classes
-from conceptlrp.report.channel_report import ChannelReport
+from conceptlrp.report.channel import ChannelReport
 from conceptlrp.report.mean_maps import crop
 from conceptlrp.report.wording import percent
 
@@ -25,15 +25,7 @@ _PLACES_NAMED, _SQUARES_NAMED = 3, 4
 def location_lines(report: ChannelReport) -> Iterator[str]:
     """Say where the relevance of a channel lies, if there are heatmaps.
 
-    Parameters
-    ----------
-    report : ChannelReport
-        What is known of the channel.
-
-    Yields
-    ------
-    str
-        A sentence or two.
+    Yields: a sentence or two.
     """
     maps = report.mean_positive, report.mean_negative
     if maps[0] is None or maps[1] is None or report.regions is None:

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello import count, legal_moves, to_boards
-from conceptlrp.store import REGIONS, ReferenceTable, Store
+from conceptlrp.othello import legal_moves
+from conceptlrp.othello.board import count, to_boards
+from conceptlrp.store import ReferenceTable, Store
+from conceptlrp.store.board_statistics import REGIONS
 
 __all__ = ["MeanMaps", "Region", "crop", "mean_maps"]
 
@@ -43,7 +45,7 @@ class MeanMaps:
     positive, negative : float arrays of shape (C, n, n)
         Mean of the positive and of the negative part.
     regions : float array of shape (C, 4)
-        Share of the magnitude on each of `conceptlrp.store.REGIONS`.
+        Share of the magnitude on each of `conceptlrp.store.board_statistics.REGIONS`.
     squares : float array of shape (C, 4)
         Share of the squares that each of them has on the same boards.
     """
@@ -70,21 +72,7 @@ def mean_maps(
 ) -> MeanMaps | None:
     """Average the heatmaps of every channel of a layer.
 
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    layer : str
-        Name of the layer.
-    references : ReferenceTable or None
-        The most relevant boards, which count where the store has no statistics.
-    target : int or str
-        Explained output.
-
-    Returns
-    -------
-    MeanMaps or None
-        None where the store has no heatmaps.
+    Returns: none where the store has no heatmaps.
     """
     size = store.manifest.board_size
     found = store.statistics(layer, target=target)
@@ -103,17 +91,7 @@ def mean_maps(
 def crop(maps: NDArray[Any], size: int) -> NDArray[np.float64]:
     """Cut the middle of the board out of maps.
 
-    Parameters
-    ----------
-    maps : array of shape (..., m, m)
-        Maps of an m x m board.
-    size : int
-        Side n of the board that lies in its middle.
-
-    Returns
-    -------
-    float64 array of shape (..., n, n)
-        The squares of the board.
+    Shapes: `maps` (..., m, m). Returns (..., n, n): the squares of the board.
     """
     edge = (maps.shape[-1] - size) // 2
     inner = slice(edge, edge + size)

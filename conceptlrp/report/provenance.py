@@ -27,17 +27,7 @@ def unit_of(target: str) -> str:
 def provenance(store: Store, target: str) -> tuple[tuple[str, str], ...]:
     """Say what was explained, with what, and how.
 
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    target : str
-        Explained output.
-
-    Returns
-    -------
-    tuple of pairs of str
-        Names with values.
+    Returns: names with values.
     """
     made = store.manifest
     games = plural(int(made.corpus.get("games", 0)), "game")

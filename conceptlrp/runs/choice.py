@@ -15,22 +15,7 @@ def choose_executor(
     scheduler: "str | Client | None",
     stripe: tuple[int, int] | None = None,
 ) -> Executor:
-    """Return an executor.
-
-    Parameters
-    ----------
-    workers : int, optional
-        So many processes of their own.
-    scheduler : str or distributed.Client, optional
-        The workers of a Dask cluster.
-    stripe : (int, int), optional
-        Part of a job array, which computes in this process.
-
-    Raises
-    ------
-    ValueError
-        When more than one of them is given.
-    """
+    """Return an executor."""
     if sum(choice is not None for choice in (workers, scheduler, stripe)) > 1:
         msg = "positions are explained by workers, a scheduler or stripes; choose one"
         raise ValueError(msg)

@@ -28,23 +28,8 @@ def conditional_heatmaps(
 
     Positions are explained once each, those with equally many channels together.
 
-    Parameters
-    ----------
-    explainer, corpus, target
-        What is explained.
-    pairs : ndarray of shape (M, 3)
-        Row of the corpus, number of the layer, channel; sorted by row.
-    layers : sequence of str
-        All layers in order.
-    batch_size : int
-        Boards at a time.
-
-    Yields
-    ------
-    ndarray of shape (m,)
-        Which of the pairs come next.
-    ndarray of shape (m, n, n)
-        Their conditional heatmaps.
+    Shapes: `pairs` (M, 3). Yields (m,): which of the pairs come next; (m, n, n): their
+    conditional heatmaps.
     """
     rows, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
@@ -74,12 +59,8 @@ def _by_layer(
 ) -> tuple[dict[str, Index], Index]:
     """Lay channels out as rows of each layer, (n, K); shorter rows repeat channel 0.
 
-    Returns
-    -------
-    dict of str to ndarray of shape (n, K)
-        Channels wanted of each position, by layer.
-    ndarray of shape (m,)
-        In which column of its layer each pair stands.
+    Returns (n, K): channels wanted of each position, by layer; (m,): in which column of
+    its layer each pair stands.
     """
     slots = np.zeros(len(pairs), np.int64)
     channels: dict[str, Index] = {}

@@ -20,7 +20,7 @@ from conceptlrp.errors import RunError
 from conceptlrp.runs.executors import PartSpec, compute_part, part_name
 from conceptlrp.runs.job import Job, Recipe, torch_threads
 from conceptlrp.runs.watch import Watch
-from conceptlrp.store import Receipt
+from conceptlrp.store.receipts import Receipt
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -226,15 +226,7 @@ _LOCK = threading.Lock()
 
 
 def compute_on_worker(plugin: str, spec: PartSpec) -> Receipt:
-    """Compute a part on the worker that this runs on.
-
-    Parameters
-    ----------
-    plugin : str
-        Name of the plugin that holds the run.
-    spec : ShardSpec or BlockSpec
-        What is to be computed.
-    """
+    """Compute a part on the worker that this runs on."""
     from distributed import get_worker
 
     work: _Work = get_worker().plugins[plugin].work

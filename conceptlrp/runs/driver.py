@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import nn
-from zennit.core import Composite
 
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.lrp import Target
+from conceptlrp.lrp._zennit import Composite
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.choice import choose_executor
 from conceptlrp.runs.job import Job, make_recipe
@@ -24,17 +24,10 @@ from conceptlrp.runs.planning import Detail, check_positions, make_plan, same_sa
 from conceptlrp.runs.stages import complete_run, stoppable
 from conceptlrp.runs.stripes import compute_stripe
 from conceptlrp.runs.watch import OnProgress, Watch
-from conceptlrp.store import (
-    Plan,
-    Store,
-    append_run,
-    create_run,
-    open_store,
-    read_plan,
-    resume_run,
-    run_lock,
-)
+from conceptlrp.store import Plan, Store, open_store
+from conceptlrp.store.lock import run_lock
 from conceptlrp.store.manifest import is_store
+from conceptlrp.store.writer import append_run, create_run, read_plan, resume_run
 
 if TYPE_CHECKING:
     from distributed import Client

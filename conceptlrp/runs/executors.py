@@ -17,7 +17,8 @@ from conceptlrp.runs.job import Job, torch_threads
 from conceptlrp.runs.references import BlockSpec, compute_block
 from conceptlrp.runs.shard import OnRows, compute_shard
 from conceptlrp.runs.watch import Watch
-from conceptlrp.store import Receipt, ShardSpec
+from conceptlrp.store.manifest import ShardSpec
+from conceptlrp.store.receipts import Receipt
 
 PartSpec = ShardSpec | BlockSpec
 _MOST_THREADS = 4
@@ -29,24 +30,7 @@ class Executor(Protocol):
     def run(
         self, job: Job, specs: Sequence[PartSpec], watch: Watch
     ) -> Iterator[Receipt]:
-        """Compute parts and return their receipts as they come.
-
-        Parameters
-        ----------
-        job : Job
-            The run, made ready in this process.
-        specs : sequence of ShardSpec or BlockSpec
-            What is to be computed.
-        watch : Watch
-            Told what is done; asked whether to stop.
-
-        Raises
-        ------
-        RunInterrupted
-            When the watch says so; finished parts are kept.
-        RunError
-            Naming the parts that could not be computed, after all others were.
-        """
+        """Compute parts and return their receipts as they come."""
 
 
 def compute_part(job: Job, spec: PartSpec, on_rows: OnRows) -> Receipt:

@@ -11,7 +11,8 @@ from types import FunctionType
 from typing import Any
 
 import torch
-from zennit.core import Hook
+
+from conceptlrp.lrp._zennit import Hook
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 # What a rule remembers of the module that it is registered with.
@@ -19,13 +20,7 @@ _PASSING = {"stored_tensors", "active", "tensor_handles"}
 
 
 def rules_digest(rules: Mapping[str, Hook]) -> str:
-    """Return the SHA-256 of what the rules of all modules are made of.
-
-    Parameters
-    ----------
-    rules : mapping of str to Hook
-        Rule of every module that has one.
-    """
+    """Return the SHA-256 of what the rules of all modules are made of."""
     digest = hashlib.sha256()
     for name, rule in sorted(rules.items()):
         digest.update("\n".join([name, *_parts(rule, ())]).encode())

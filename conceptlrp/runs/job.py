@@ -17,14 +17,15 @@ from pathlib import Path
 import cloudpickle
 import torch
 from torch import nn
-from zennit.core import Composite
 
 from conceptlrp.errors import RunError
 from conceptlrp.lrp import Explainer, Target, parse_target
-from conceptlrp.lrp.engine import NativePropagation
+from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.engine.propagation import NativePropagation
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.versions import package_versions
-from conceptlrp.store import Plan, read_corpus, read_plan
+from conceptlrp.store import Plan
+from conceptlrp.store.writer import read_corpus, read_plan
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,7 @@ class Recipe:
     device: str
 
     def pack(self) -> bytes:
-        """Return the recipe as bytes that another process can unpack.
-
-        Raises
-        ------
-        RunError
-            Naming the part that cannot be sent.
-        """
+        """Return the recipe as bytes that another process can unpack."""
         for name in ("network", "composite", "targets"):
             try:
                 # Composites hold functions, which the standard pickle refuses.
@@ -94,23 +89,7 @@ class Recipe:
 
 
 class Job:
-    """A run's explainer, plan and positions, made ready once a process.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        How positions are explained.
-    explainer : Explainer, optional
-        Where it has been made already.
-    corpus : Corpus, optional
-        The run's positions, where they are at hand.
-
-    Raises
-    ------
-    RunError
-        When the folder is not there, or another version of a package is at work
-        here than where the run began.
-    """
+    """A run's explainer, plan and positions, made ready once a process."""
 
     def __init__(
         self,
@@ -181,15 +160,7 @@ def make_recipe(
     dtype: str,
     device: str,
 ) -> tuple[Recipe, Explainer]:
-    """Return a recipe and the explainer that it makes.
-
-    Parameters
-    ----------
-    path : path-like
-        Folder of the run, which need not be there yet.
-    network, composite, layers, targets, dtype, device
-        As for `attribute`.
-    """
+    """Return a recipe and the explainer that it makes."""
     explainer = Explainer(
         network, composite=composite, layers=layers, dtype=dtype, device=device
     )

@@ -86,17 +86,7 @@ def check_at_least(least: int, name: str, number: int) -> None:
 def check_positions(
     explainer: Explainer, corpus: Corpus, targets: Sequence[Target]
 ) -> None:
-    """Raise before anything is computed for positions that cannot be explained.
-
-    Raises
-    ------
-    ValueError
-        When there are none.
-    NetworkError
-        When they are of another board than the network.
-    TargetError
-        For no target, or a move that is illegal somewhere.
-    """
+    """Raise before anything is computed for positions that cannot be explained."""
     explainer.check(corpus)
     if not targets:
         msg = "no target is given, expected one or more, such as 'played'"
@@ -119,25 +109,7 @@ def make_plan(
     name: str,
     command: str,
 ) -> Plan:
-    """Write down what a run computes.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        How positions are explained.
-    explainer : Explainer
-        Made of it.
-    corpus : Corpus
-        N positions.
-    detail : Detail
-        Which maps are kept.
-    dtype : str
-        What is stored.
-    batch_size, shard_size : int
-        Positions at a time, and a file; None for a size that fits the memory.
-    name, command : str
-        Name of the network, and what was run.
-    """
+    """Write down what a run computes."""
     check_at_least(1, "batch_size", batch_size)
     check_at_least(1, "shard_size", 1 if shard_size is None else shard_size)
     plan = Plan(

@@ -20,7 +20,7 @@ from conceptlrp.errors import RunError
 from conceptlrp.runs.executors import PartSpec, compute_part, part_name
 from conceptlrp.runs.job import Job, Recipe, torch_threads
 from conceptlrp.runs.watch import Watch
-from conceptlrp.store import Receipt
+from conceptlrp.store.receipts import Receipt
 
 #: Processes that a part may end before it is left out.
 ATTEMPTS = 3
@@ -179,15 +179,7 @@ def start_context() -> Any:
 
 
 def serve(connection: Connection, packed: bytes) -> None:
-    """Compute parts that come through a connection until it is closed.
-
-    Parameters
-    ----------
-    connection : Connection
-        Where parts come from and receipts go.
-    packed : bytes
-        A `Recipe`.
-    """
+    """Compute parts that come through a connection until it is closed."""
     # Ctrl-C in a terminal reaches all processes; the first one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

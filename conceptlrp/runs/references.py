@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 from conceptlrp.runs.conditional_maps import conditional_heatmaps
 from conceptlrp.runs.job import Job
 from conceptlrp.runs.rounding import check_finite
-from conceptlrp.store import (
-    REFERENCE_KINDS,
-    Receipt,
-    Store,
-    write_block,
-)
+from conceptlrp.store import Store
+from conceptlrp.store.receipts import Receipt
+from conceptlrp.store.schema import REFERENCE_KINDS
+from conceptlrp.store.shard_writer import write_block
 
 Arrays = dict[str, NDArray[Any]]
 Index = NDArray[np.int64]
@@ -60,20 +58,8 @@ def rank_references(
 ) -> Rankings:
     """Rank the positions of every channel.
 
-    Parameters
-    ----------
-    store : Store
-        Sums over all positions.
-    k : int
-        Reference boards a channel, one a game.
-    on_ranked : callable
-        Told 1 after every table; may raise.
-
-    Returns
-    -------
-    dict
-        By target index, kind and layer: rows (C, k), -1 where there are fewer,
-        and scores (C, k).
+    Returns: by target index, kind and layer: rows (C, k), -1 where there are fewer, and
+    scores (C, k).
     """
     rankings: Rankings = {}
     for index in range(len(store.targets)):
@@ -91,19 +77,7 @@ def reference_blocks(
 ) -> list[BlockSpec]:
     """Cut the maps of all reference boards into blocks of whole positions.
 
-    Parameters
-    ----------
-    rankings : dict
-        What `rank_references` returns.
-    layers : sequence of str
-        All layers in order.
-    batch_size : int
-        Positions at a time.
-
-    Returns
-    -------
-    list of BlockSpec
-        Every map once, even where several rankings want it.
+    Returns: every map once, even where several rankings want it.
     """
     blocks: list[BlockSpec] = []
     for target in sorted({index for index, _, _ in rankings}):
@@ -134,17 +108,7 @@ def _cut(pairs: Index, n_positions: int) -> Iterator[Index]:
 
 
 def compute_block(job: Job, spec: BlockSpec, on_maps: Callable[[int], None]) -> Receipt:
-    """Compute the maps of a block and write them.
-
-    Parameters
-    ----------
-    job : Job
-        The run.
-    spec : BlockSpec
-        Which maps.
-    on_maps : callable
-        Told the number of maps after every batch; may raise.
-    """
+    """Compute the maps of a block and write them."""
     maps = np.zeros((len(spec), job.corpus.size, job.corpus.size), np.float32)
     target = job.recipe.targets[spec.target]
     for chosen, found in conditional_heatmaps(
@@ -171,21 +135,7 @@ def reference_tables(
 ) -> Arrays:
     """Lay maps out by target, kind, layer, channel and place.
 
-    Parameters
-    ----------
-    rankings : dict
-        What `rank_references` returns.
-    layers : sequence of str
-        All layers in order.
-    maps : mapping
-        Every map that the rankings want.
-    size : int
-        Side of the board.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Contents of `references.h5` by dataset name.
+    Returns: Contents of `references.h5` by dataset name.
     """
     arrays: Arrays = {}
     for (target, kind, layer), (rows, scores) in rankings.items():

@@ -17,18 +17,7 @@ Rows = NDArray[np.int64]
 def mapped_rows(plan: Plan, start: int, stop: int) -> Rows:
     """Return the positions of a range whose maps are kept, in order.
 
-    Parameters
-    ----------
-    plan : Plan
-        Its `sample` says how many of the first ``of`` positions are drawn; behind
-        those each position is drawn with the same probability.
-    start, stop : int
-        The positions, from `start` to before `stop`.
-
-    Returns
-    -------
-    ndarray of shape (m,)
-        Rows of the store.
+    Returns (m,): rows of the store.
     """
     if plan.detail == "all":
         return np.arange(start, stop)

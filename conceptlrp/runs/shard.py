@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.lrp import Summary
-from conceptlrp.lrp.summary import as_array
+from conceptlrp.lrp.summary import Summary, as_array
 from conceptlrp.lrp.targets import take_rows
 from conceptlrp.runs.job import Job
 from conceptlrp.runs.rounding import Rounding, check_finite
 from conceptlrp.runs.sampling import mapped_rows
 from conceptlrp.runs.statistics import Integers, add_statistics, batch_statistics
-from conceptlrp.store import Receipt, ShardSpec, write_shard
+from conceptlrp.store.manifest import ShardSpec
+from conceptlrp.store.receipts import Receipt
+from conceptlrp.store.shard_writer import write_shard
 
 Arrays = dict[str, NDArray[Any]]
 OnRows = Callable[[int], None]
@@ -30,27 +31,7 @@ OnRows = Callable[[int], None]
 def compute_shard(job: Job, spec: ShardSpec, on_rows: OnRows) -> Receipt:
     """Explain the positions of a shard and write it.
 
-    Parameters
-    ----------
-    job : Job
-        The run.
-    spec : ShardSpec
-        Which positions.
-    on_rows : callable
-        Told the number of positions after every batch; may raise, and nothing is
-        written then.
-
-    Returns
-    -------
-    Receipt
-        What was written.
-
-    Raises
-    ------
-    NetworkError, RunError
-        For numbers that are not finite, or too large for how they are stored.
-    TargetError
-        For a target that a position does not have.
+    Returns: what was written.
     """
     shard = _Shard(job, spec)
     for first in range(spec.start, spec.stop, job.batch_size):

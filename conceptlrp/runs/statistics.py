@@ -23,8 +23,9 @@ from torch import Tensor
 
 from conceptlrp.errors import RunError
 from conceptlrp.networks.planes import bits, crop
-from conceptlrp.othello import PHASES, Corpus, board_phases
-from conceptlrp.store import REGIONS, WORD_BITS
+from conceptlrp.othello import Corpus
+from conceptlrp.othello.phases import PHASES, board_phases
+from conceptlrp.store.board_statistics import REGIONS, WORD_BITS
 
 Integers = dict[str, NDArray[np.int64]]
 _COARSE, _FINE = WORD_BITS
@@ -34,15 +35,7 @@ _LARGEST = float(1 << 62)
 def game_phases(positions: Corpus) -> NDArray[np.int64]:
     """Return the phase of each position.
 
-    Parameters
-    ----------
-    positions : Corpus
-        N positions.
-
-    Returns
-    -------
-    ndarray of shape (N,)
-        Indices into `PHASES`.
+    Returns (N,): indices into `PHASES`.
     """
     return board_phases(positions.own, positions.opponent, size=positions.size)
 
@@ -63,25 +56,7 @@ def region_masks(positions: Corpus) -> NDArray[np.float64]:
 def batch_statistics(maps: Mapping[str, Tensor], positions: Corpus) -> Integers:
     """Sum the conditional heatmaps of one batch, phase by phase.
 
-    Parameters
-    ----------
-    maps : mapping of str to Tensor of shape (N, T, C, n, n)
-        Conditional heatmaps of every layer.
-    positions : Corpus
-        The N positions.
-
-    Returns
-    -------
-    dict of str to ndarray
-        ``statistics/positions`` (P,), and for every layer ``positive``,
-        ``negative`` and ``squared`` (P, T, C, n, n, 2): sums of max(map, 0), of
-        min(map, 0) and of map squared; ``magnitude`` (P, T, C, 4, 2): sums of
-        |map| over each of `REGIONS`.
-
-    Raises
-    ------
-    RunError
-        For relevance that is too large to be summed.
+    Shapes: `maps` (N, T, C, n, n).
     """
     phases = game_phases(positions)
     regions = region_masks(positions)
@@ -125,20 +100,7 @@ def as_words(values: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def add_statistics(total: Integers, part: Mapping[str, NDArray[np.int64]]) -> None:
-    """Add statistics to a total, exactly.
-
-    Parameters
-    ----------
-    total : dict of str to ndarray
-        Changed in place; empty at first.
-    part : mapping of str to ndarray
-        What `batch_statistics` returns.
-
-    Raises
-    ------
-    RunError
-        When a sum becomes too large for its words.
-    """
+    """Add statistics to a total, exactly."""
     for name, words in part.items():
         if name not in total:
             total[name] = words.copy()

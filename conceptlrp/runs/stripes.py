@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import nn
-from zennit.core import Composite
 
 from conceptlrp.errors import RunError, StoreError
 from conceptlrp.lrp import Explainer, Target
+from conceptlrp.lrp._zennit import Composite
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.choice import choose_executor
@@ -24,20 +24,13 @@ from conceptlrp.runs.job import Job, Recipe, make_recipe
 from conceptlrp.runs.planning import composite_provenance, same_sample
 from conceptlrp.runs.stages import complete_run, stoppable
 from conceptlrp.runs.watch import OnProgress, Watch
-from conceptlrp.store import (
-    Plan,
-    Store,
-    create_run,
-    finish_run,
-    has_references,
-    open_store,
-    pending,
-    read_plan,
-    run_lock,
-    shards_of,
-)
+from conceptlrp.store import Plan, Store, open_store
+from conceptlrp.store.finish import finish_run, has_references
+from conceptlrp.store.lock import run_lock
 from conceptlrp.store.manifest import is_store
 from conceptlrp.store.plan import refuse_other
+from conceptlrp.store.shard_writer import pending, shards_of
+from conceptlrp.store.writer import create_run, read_plan
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -53,17 +46,7 @@ def compute_stripe(
     stripe: tuple[int, int],
     watch: Watch,
 ) -> None:
-    """Compute every N-th shard that is missing, from the I-th on.
-
-    Parameters
-    ----------
-    recipe, explainer, plan, corpus
-        The run.
-    stripe : (int, int)
-        I and N, I being 1 to N.
-    watch : Watch
-        Told what is done; asked whether to stop.
-    """
+    """Compute every N-th shard that is missing, from the I-th on."""
     number, count = stripe
     if not 1 <= number <= count:
         msg = f"stripe is {number}/{count}, expected 1/N to N/N"

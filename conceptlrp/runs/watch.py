@@ -38,13 +38,7 @@ class RunInterrupted(KeyboardInterrupt):
 
 
 class Watch:
-    """Counts what is done and stops whoever computes when that is asked for.
-
-    Parameters
-    ----------
-    report : callable, optional
-        Told every step, from whichever thread made it.
-    """
+    """Counts what is done and stops whoever computes when that is asked for."""
 
     def __init__(self, report: OnProgress | None = None) -> None:
         self._report = report

@@ -20,8 +20,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from conceptlrp.networks import actions_of_squares, squares_of_actions
-from conceptlrp.othello import turn_squares
+from conceptlrp.networks.planes import actions_of_squares, squares_of_actions
+from conceptlrp.othello.symmetry import turn_squares
 from conceptlrp.selfplay.training_set import TrainingSet
 
 

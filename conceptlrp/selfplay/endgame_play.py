@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conceptlrp.othello import Corpus, count, play
+from conceptlrp.othello import Corpus, play
+from conceptlrp.othello.board import count
 from conceptlrp.selfplay.endgame import EndgameSolver
 from conceptlrp.selfplay.players import Player
 

@@ -7,7 +7,8 @@ cannot move is passed over.
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello import BLACK, NO_MOVE, Games, legal_moves, play, start
+from conceptlrp.othello import BLACK, NO_MOVE, Games, legal_moves, play
+from conceptlrp.othello.board import start
 from conceptlrp.selfplay.players import HistoryPlayer, Player
 
 

@@ -4,7 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.networks import BoardNetwork
-from conceptlrp.othello import Games, start, turn, turn_squares
+from conceptlrp.othello import Games
+from conceptlrp.othello.board import start
+from conceptlrp.othello.symmetry import turn, turn_squares
 from conceptlrp.selfplay.arena import play_games, random_openings
 from conceptlrp.selfplay.players import NetworkPlayer
 

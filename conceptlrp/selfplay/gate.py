@@ -5,7 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
-from conceptlrp.networks import BoardNetwork, squares_of_actions
+from conceptlrp.networks import BoardNetwork
+from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.selfplay.arena import match
 from conceptlrp.selfplay.evaluators import NetworkEvaluator
 from conceptlrp.selfplay.players import Boards, NetworkPlayer, Player, Squares

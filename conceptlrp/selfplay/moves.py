@@ -7,9 +7,9 @@ pass, which is legal where there is no move and the game is not over.
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.networks import squares_of_actions
-from conceptlrp.othello import count, flips, legal_moves
-from conceptlrp.othello.board import square_bits
+from conceptlrp.networks.planes import squares_of_actions
+from conceptlrp.othello import flips, legal_moves
+from conceptlrp.othello.board import count, square_bits
 
 Boards = NDArray[np.uint64]
 

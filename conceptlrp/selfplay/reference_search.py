@@ -8,7 +8,7 @@ from math import sqrt
 
 import numpy as np
 
-from conceptlrp.networks import legal_actions
+from conceptlrp.networks.planes import legal_actions
 from conceptlrp.selfplay.evaluators import Evaluator, Float32Array
 from conceptlrp.selfplay.moves import after, outcomes
 from conceptlrp.selfplay.search_options import SearchOptions, SearchResult

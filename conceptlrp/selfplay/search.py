@@ -9,7 +9,7 @@ Shapes use N positions, one tree each, and A = n * n + 1 actions.
 
 import numpy as np
 
-from conceptlrp.networks import legal_actions
+from conceptlrp.networks.planes import legal_actions
 from conceptlrp.selfplay.evaluators import Boards, Evaluator, Float32Array
 from conceptlrp.selfplay.moves import outcomes
 from conceptlrp.selfplay.search_options import SearchOptions, SearchResult

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.networks import actions_of_squares
+from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import Corpus
 from conceptlrp.selfplay.self_play import SelfPlayGames
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.networks import legal_actions
+from conceptlrp.networks.planes import legal_actions
 from conceptlrp.selfplay.evaluators import Boards, Float32Array
 from conceptlrp.selfplay.moves import after, outcomes
 from conceptlrp.selfplay.search_options import SearchOptions

@@ -4,15 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from conceptlrp.evaluation import CausalCheck, ChannelCause, ChannelLabels, NamedLabel
-from conceptlrp.report import (
-    ChannelEffect,
-    ChannelReport,
-    Edge,
-    MarkedCluster,
-    Note,
-    RunnerUp,
-)
+from conceptlrp.labelling import CausalCheck, ChannelCause, ChannelLabels, NamedLabel
+from conceptlrp.report import ChannelReport, Note
+from conceptlrp.report.channel_effect import ChannelEffect
+from conceptlrp.report.runner_up import RunnerUp
+from conceptlrp.report.surroundings import Edge, MarkedCluster
 
 HOSTILE = "<script>alert('x')</script>"
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from conceptlrp.atlas import build_atlas
-from conceptlrp.atlas.board_cards import BoardShelf
-from conceptlrp.atlas.concept_pages import channel_names, write_concept_page
+from conceptlrp.atlas.pages.concept_pages import channel_names, write_concept_page
+from conceptlrp.atlas.pictures.board_cards import BoardShelf
 from conceptlrp.atlas.site import Site, concept_data, concept_page
-from conceptlrp.clustering import clustered_layers, load_clustering
-from conceptlrp.evaluation import ChannelLabels
+from conceptlrp.clustering import load_clustering
+from conceptlrp.clustering.clustering_file import clustered_layers
+from conceptlrp.labelling import ChannelLabels
 from conceptlrp.report import channel_report
 from tests.atlas.conftest import DEAD, KEPT, write_store
 from tests.atlas.full_report import HOSTILE, full_report, named_label

@@ -6,7 +6,7 @@ import pytest
 from conceptlrp.atlas.channel_facts import ChannelFact, label_counts
 from conceptlrp.atlas.channel_map import SIDE, channel_places
 from conceptlrp.atlas.index_script import index_script
-from conceptlrp.atlas.layer_work import LayerPart
+from conceptlrp.atlas.pages.layer_work import LayerPart
 
 
 def fact(channel, **changes):

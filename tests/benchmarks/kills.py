@@ -11,9 +11,11 @@ from typing import Any
 from conceptlrp.errors import ConceptLRPError
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import Progress, attribute_corpus
+from conceptlrp.runs import attribute_corpus
 from conceptlrp.runs.processes import start_context
-from conceptlrp.store import open_store, pending, shards_of
+from conceptlrp.runs.watch import Progress
+from conceptlrp.store import open_store
+from conceptlrp.store.shard_writer import pending, shards_of
 from tests.runs.conftest import contents
 
 OPTIONS: dict[str, Any] = {"batch_size": 16, "shard_size": 32, "references": 2}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import conceptlrp as cl
-from conceptlrp.drawing import html_boards, html_table
+from conceptlrp.drawing.notebook import html_boards, html_table
 from tests.atlas.conftest import HOSTILE, write_store
 from tests.figures.conftest import (
     label_scores,

@@ -5,15 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.evaluation import channel_effects, load_effects
+from conceptlrp.ablation import channel_effects, load_effects
 from conceptlrp.networks import load_network
-from conceptlrp.store import (
-    check_store,
-    create_run,
-    open_store,
-    read_corpus,
-    read_plan,
-)
+from conceptlrp.store import check_store, open_store
+from conceptlrp.store.writer import create_run, read_corpus, read_plan
 from tests.command_line import Result, assert_one_line, run
 
 

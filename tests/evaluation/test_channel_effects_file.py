@@ -11,20 +11,19 @@ import numpy as np
 import pytest
 
 import conceptlrp as cl
+from conceptlrp.ablation import ChannelEffects, LayerEffects, load_effects, save_effects
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.evaluation import (
-    ChannelEffects,
     CompositeEvaluation,
-    LayerEffects,
     evaluate_composites,
-    load_effects,
     load_evaluation,
-    save_effects,
     save_evaluation,
 )
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.store import Store, check_store, finish_run, repack_store, save_derived
+from conceptlrp.store import Store, check_store, repack_store
+from conceptlrp.store.derived import save_derived
+from conceptlrp.store.finish import finish_run
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conceptlrp.evaluation import store_explainer
+from conceptlrp.ablation.store_explainer import store_explainer
 from conceptlrp.explorer import ExplorerEngine, explorer_app
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus

@@ -1,14 +1,10 @@
 import numpy as np
 import pytest
 
-from conceptlrp.labels import (
-    Labels,
-    control_labels,
-    location_classes,
-    phases,
-    random_twins,
-)
-from conceptlrp.othello import BLACK, NO_MOVE, Corpus, corpus_of_boards, count, squares
+from conceptlrp.labels import Labels, control_labels, location_classes, phases
+from conceptlrp.labels.controls import random_twins
+from conceptlrp.othello import BLACK, NO_MOVE, Corpus, corpus_of_boards
+from conceptlrp.othello.board import count, squares
 
 NAMES = ("own corners", "own frontier", "quiet moves", "corner moves")
 

@@ -25,8 +25,9 @@ from zennit.rules import (
 )
 from zennit.types import Activation, AvgPool, Convolution, Linear
 
-from conceptlrp.lrp import COMPOSITES, Attribution, Explainer, Moves, Neuron, hooks
-from conceptlrp.lrp.hooks import HookPropagation
+from conceptlrp.lrp import COMPOSITES, Attribution, Explainer, Moves, Neuron
+from conceptlrp.lrp.engine import hooks
+from conceptlrp.lrp.engine.hooks import HookPropagation
 from conceptlrp.networks import (
     OthelloNet,
     ResidualTower,

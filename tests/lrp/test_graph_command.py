@@ -7,7 +7,7 @@ import sys
 import networkx as nx
 import pytest
 
-from conceptlrp.lrp import load_graph
+from conceptlrp.concept_graph import load_graph
 from conceptlrp.othello import square_name
 from conceptlrp.store import check_store, open_store
 from tests.command_line import assert_one_line, run, succeed

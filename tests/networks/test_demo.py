@@ -14,9 +14,9 @@ from conceptlrp.networks import (
     demo_snapshots,
     demo_tower,
     network_digest,
-    read_header,
     save_network,
 )
+from conceptlrp.networks.checkpoint import read_header
 from conceptlrp.networks.demo import GAMES, NETWORK
 
 

@@ -10,12 +10,10 @@ from conceptlrp.othello import (
     Corpus,
     Games,
     Position,
-    canonical,
-    transcripts_text,
-    turn,
-    turn_squares,
     write_transcripts,
 )
+from conceptlrp.othello.symmetry import canonical, turn, turn_squares
+from conceptlrp.othello.transcripts import transcripts_text
 from tests.othello.playouts import random_games
 from tests.othello.wthor_writer import write_wthor, wthor_record
 

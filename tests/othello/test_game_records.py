@@ -4,14 +4,8 @@ import numpy as np
 import pytest
 
 from conceptlrp.errors import GameFileError
-from conceptlrp.othello import (
-    Corpus,
-    Games,
-    read_ggf,
-    read_logistello,
-    replay,
-    square_name,
-)
+from conceptlrp.othello import Corpus, Games, read_ggf, read_logistello, square_name
+from conceptlrp.othello.replay import replay
 from conceptlrp.selfplay import RandomPlayer, play_games
 
 START = "8 -------- -------- -------- ---O*--- ---*O--- -------- -------- -------- *"

@@ -8,12 +8,12 @@ from conceptlrp.othello import (
     WHITE,
     Games,
     Position,
-    count,
-    judge,
     legal_moves,
     parse_transcript,
-    replay,
 )
+from conceptlrp.othello.board import count
+from conceptlrp.othello.games import judge
+from conceptlrp.othello.replay import replay
 
 # Black takes every white disc with move 9, the earliest end there is.
 WIPE_OUT = "f5d6c5f4e7f6g5e6e3"

@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from conceptlrp.ablation import ChannelEffects, save_effects
+from conceptlrp.ablation.result import LayerEffects
 from conceptlrp.clustering import Clustering, save_clustering
-from conceptlrp.evaluation import ChannelEffects, save_effects, save_label_scores
-from conceptlrp.evaluation.channel_effects_result import LayerEffects
-from conceptlrp.lrp import MeanConceptGraph, save_graph
-from conceptlrp.lrp.mean_graph import Flow
-from conceptlrp.store import Store, open_store, save_derived
+from conceptlrp.concept_graph import MeanConceptGraph, save_graph
+from conceptlrp.concept_graph.mean_graph import Flow
+from conceptlrp.labelling import save_label_scores
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.derived import save_derived
 from tests.atlas.conftest import LAYERS, write_store
 from tests.report.planted_labels import planted_labels
 

@@ -8,7 +8,8 @@ import conceptlrp as cl
 from conceptlrp.errors import LayerError, StoreError, TargetError
 from conceptlrp.othello import square_name
 from conceptlrp.report import ChannelReport, layer_reports, sources
-from conceptlrp.store import open_store, save_derived
+from conceptlrp.store import open_store
+from conceptlrp.store.derived import save_derived
 from tests.atlas.conftest import DEAD, LAYERS, write_store
 from tests.report.conftest import UPPER, evaluation, planted_clustering, planted_effects
 from tests.report.planted_labels import planted_labels

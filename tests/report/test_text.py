@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation import CausalCheck, ChannelCause, ChannelLabels
+from conceptlrp.labelling import CausalCheck, ChannelCause, ChannelLabels
 from conceptlrp.report import Note, channel_report, layer_reports
 from conceptlrp.report.channel_effect import ChannelEffect
 from conceptlrp.report.label_findings import runners_up

@@ -12,7 +12,8 @@ from conceptlrp.othello import Corpus
 from conceptlrp.runs import attribute_corpus
 from conceptlrp.runs.rounding import Rounding
 from conceptlrp.runs.sampling import mapped_rows
-from conceptlrp.store import Store, open_store, read_plan
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.writer import read_plan
 from tests.runs.conftest import OPTIONS, assert_same_bytes
 from tests.runs.reading import Arrays, read_arrays
 

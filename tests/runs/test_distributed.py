@@ -11,8 +11,10 @@ import pytest
 from conceptlrp.errors import RunError
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import Progress, attribute_corpus
-from conceptlrp.store import Store, pending
+from conceptlrp.runs import attribute_corpus
+from conceptlrp.runs.watch import Progress
+from conceptlrp.store import Store
+from conceptlrp.store.shard_writer import pending
 from tests.runs.cluster import cluster, free_port
 from tests.runs.conftest import OPTIONS, assert_same_bytes
 from tests.runs.poison import poisoned_composite

@@ -9,8 +9,11 @@ from conceptlrp.errors import NetworkError, OutputExistsError, TargetError
 from conceptlrp.lrp import Neuron, attribute
 from conceptlrp.networks import OthelloNet, network_digest
 from conceptlrp.othello import NO_MOVE, Corpus
-from conceptlrp.runs import Progress, attribute_corpus
-from conceptlrp.store import REFERENCE_KINDS, Store, open_store, pending
+from conceptlrp.runs import attribute_corpus
+from conceptlrp.runs.watch import Progress
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.schema import REFERENCE_KINDS
+from conceptlrp.store.shard_writer import pending
 from tests.lrp.conftest import random_corpus
 
 TARGETS = ["played", "value", Neuron("conv4", 2)]

@@ -16,17 +16,12 @@ from conceptlrp.errors import RunError, TargetError
 from conceptlrp.lrp import Move
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import (
-    InProcess,
-    Processes,
-    Progress,
-    RunInterrupted,
-    attribute_corpus,
-)
+from conceptlrp.runs import InProcess, Processes, RunInterrupted, attribute_corpus
 from conceptlrp.runs.executors import Executor
 from conceptlrp.runs.job import Job, make_recipe
-from conceptlrp.runs.watch import Watch
-from conceptlrp.store import Store, open_store, pending
+from conceptlrp.runs.watch import Progress, Watch
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.shard_writer import pending
 from tests.runs.conftest import OPTIONS, assert_same_bytes
 from tests.runs.poison import poisoned_composite
 

@@ -15,9 +15,12 @@ from conceptlrp.errors import NetworkError, OutputExistsError, StoreError
 from conceptlrp.lrp import Moves
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import Progress, RunInterrupted, attribute_corpus, planning
+from conceptlrp.runs import RunInterrupted, attribute_corpus, planning
 from conceptlrp.runs.rounding import check_finite
-from conceptlrp.store import Store, pending, run_lock
+from conceptlrp.runs.watch import Progress
+from conceptlrp.store import Store
+from conceptlrp.store.lock import run_lock
+from conceptlrp.store.shard_writer import pending
 from tests.lrp.conftest import randomize
 from tests.runs.conftest import OPTIONS, assert_same_bytes, contents
 

@@ -7,16 +7,20 @@ import pytest
 import torch
 
 from conceptlrp.errors import RunError
-from conceptlrp.networks import OthelloNet, board_planes
-from conceptlrp.othello import PHASES, Corpus
-from conceptlrp.runs import attribute_corpus, game_phases
+from conceptlrp.networks import OthelloNet
+from conceptlrp.networks.planes import board_planes
+from conceptlrp.othello import Corpus
+from conceptlrp.othello.phases import PHASES
+from conceptlrp.runs import attribute_corpus
 from conceptlrp.runs.statistics import (
     add_statistics,
     as_words,
     batch_statistics,
+    game_phases,
     region_masks,
 )
-from conceptlrp.store import REGIONS, from_words, open_store
+from conceptlrp.store import open_store
+from conceptlrp.store.board_statistics import REGIONS, from_words
 from tests.lrp.conftest import random_corpus
 from tests.runs.reading import Arrays, read_arrays
 

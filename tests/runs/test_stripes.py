@@ -9,7 +9,9 @@ from conceptlrp.errors import RunError, StoreError
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import attribute_corpus, merge_run
-from conceptlrp.store import Store, pending, run_lock
+from conceptlrp.store import Store
+from conceptlrp.store.lock import run_lock
+from conceptlrp.store.shard_writer import pending
 from tests.lrp.conftest import randomize
 from tests.runs.conftest import OPTIONS, assert_same_bytes
 from tests.runs.killing import start_run

@@ -3,7 +3,9 @@ import pytest
 
 from conceptlrp.errors import IllegalMoveError
 from conceptlrp.networks import OthelloNet
-from conceptlrp.othello import Replay, count, flips, replay
+from conceptlrp.othello import flips
+from conceptlrp.othello.board import count
+from conceptlrp.othello.replay import Replay, replay
 from conceptlrp.selfplay import (
     GreedyPlayer,
     MatchResult,

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from conceptlrp.othello import Corpus, count
+from conceptlrp.othello import Corpus
+from conceptlrp.othello.board import count
 from conceptlrp.selfplay import (
     EndgameSolver,
     RandomPlayer,

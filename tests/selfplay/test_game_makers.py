@@ -2,12 +2,7 @@ import numpy as np
 import torch
 
 from conceptlrp.networks import ResidualTower
-from conceptlrp.selfplay import (
-    PolicyGames,
-    SearchGames,
-    SearchOptions,
-    SelfPlayOptions,
-)
+from conceptlrp.selfplay import PolicyGames, SearchGames, SearchOptions, SelfPlayOptions
 
 
 def new_network(seed: int = 0) -> ResidualTower:

@@ -5,7 +5,8 @@ import pytest
 
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.networks import OthelloNet
-from conceptlrp.othello import count, legal_moves, play, read_transcripts
+from conceptlrp.othello import legal_moves, play, read_transcripts
+from conceptlrp.othello.board import count
 from conceptlrp.selfplay import (
     GreedyPlayer,
     MobilityPlayer,

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from conceptlrp.networks import OthelloNet, predict
-from conceptlrp.othello import Corpus, Position, count, flips, legal_moves, start
+from conceptlrp.othello import Corpus, Position, flips, legal_moves
+from conceptlrp.othello.board import count, start
 from conceptlrp.selfplay import GreedyPlayer, NetworkPlayer, Player, RandomPlayer
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from conceptlrp.networks import OthelloNet
-from conceptlrp.othello import Position, legal_moves, start
+from conceptlrp.othello import Position, legal_moves
+from conceptlrp.othello.board import start
 from conceptlrp.selfplay import (
     NetworkEvaluator,
     ReferenceSearch,

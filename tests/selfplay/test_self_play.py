@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from conceptlrp.networks import OthelloNet, actions_of_squares, legal_actions
+from conceptlrp.networks import OthelloNet
+from conceptlrp.networks.planes import actions_of_squares, legal_actions
 from conceptlrp.selfplay import (
     NetworkEvaluator,
     SearchOptions,

@@ -13,8 +13,8 @@ import pytest
 
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.othello import Corpus
-from conceptlrp.store import create_run, run_lock
-from conceptlrp.store.lock import lock_holder
+from conceptlrp.store.lock import lock_holder, run_lock
+from conceptlrp.store.writer import create_run
 from tests.store.conftest import planted_plan
 
 HOLD = """
