@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from conceptlrp.ablation.channel_deletion import ABLATIONS
 from conceptlrp.ablation.probing import forward
-from conceptlrp.ablation.result import ChannelEffects
+from conceptlrp.ablation.result import Ablation
 from conceptlrp.ablation.sample import FollowedSample, follow_sample
 from conceptlrp.ablation.sampling import same_ply_donors
 from conceptlrp.ablation.store_explainer import check_network
@@ -44,7 +44,7 @@ def channel_effects(
     n_positions: int = 500,
     seed: int = 0,
     on_progress: OnProgress | None = None,
-) -> ChannelEffects:
+) -> Ablation:
     """Ablate every channel alone and measure what the outputs lose.
 
     Each channel has a control: at every position other channels of the layer are
@@ -82,7 +82,7 @@ def channel_effects(
 
     Returns
     -------
-    ChannelEffects
+    Ablation
         Means with 95 % intervals, games being drawn anew 1,000 times. A channel
         that ablation leaves as it is has no effect at all, and neither has its
         control. Memory grows with N C numbers, not with maps.
@@ -120,7 +120,7 @@ def channel_effects(
     tallies = tally_effects(
         explainer, sample, ablation=ablation, seed=seed, on_progress=on_progress
     )
-    return ChannelEffects(
+    return Ablation(
         target=store.targets[store.target_index(target)],
         ablation=ablation,
         positions=len(sample),

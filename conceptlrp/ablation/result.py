@@ -7,15 +7,17 @@ positions, and intervals hold 95 % of the means of games drawn anew.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.store.results.codec import Shape
+
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
+Array = Annotated[NDArray[np.float64], Shape("C")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ class LayerEffects:
     value_low: Array
     value_high: Array
     moves_changed: Array
-    policy: Array
+    policy: Annotated[NDArray[np.float64], Shape("C S S")]
     control: Array
     control_low: Array
     control_high: Array
@@ -75,7 +77,7 @@ class LayerEffects:
 
 
 @dataclass(frozen=True, eq=False)
-class ChannelEffects:
+class Ablation:
     """Effects of ablating every channel of a network alone.
 
     Attributes

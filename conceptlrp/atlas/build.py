@@ -40,7 +40,7 @@ from conceptlrp.atlas.strength_table import strength_rows
 from conceptlrp.atlas.updating import updated_folder
 from conceptlrp.clustering import Clustering
 from conceptlrp.errors import FileFormatError
-from conceptlrp.evaluation import load_evaluation
+from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.files import write_whole
 from conceptlrp.lrp import Explainer
 from conceptlrp.report import Note
@@ -279,11 +279,11 @@ def _parts(
 
 def _composite_warnings(store: Store) -> tuple[str, ...] | None:
     """Sentences about the composite's failures; None where it was not evaluated."""
-    evaluation = load_evaluation(store)
+    evaluation = store.results.get(CompositeEvaluation)
     composite = str(store.manifest.composite.get("name", ""))
-    if evaluation is None or composite not in evaluation.get("warnings", {}):
+    if evaluation is None or composite not in evaluation.composites:
         return None
     return tuple(
         f"{each[:1].upper()}{each[1:].rstrip('.')}."
-        for each in evaluation["warnings"][composite]
+        for each in evaluation.warnings(composite)
     )

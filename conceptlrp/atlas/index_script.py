@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.atlas.channel_facts import ChannelFact
 from conceptlrp.atlas.pages.layer_work import LayerPart
-from conceptlrp.clustering.clustering_file import file_stem
+from conceptlrp.files import file_stem
 from conceptlrp.report.wording import visible
 
 __all__ = ["index_script"]

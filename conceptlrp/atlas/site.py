@@ -19,8 +19,8 @@ from conceptlrp.atlas.pictures.board_cards import FRAME
 from conceptlrp.atlas.strength_table import StrengthRow
 from conceptlrp.atlas.updating import MARKER, Draft
 from conceptlrp.clustering import Clustering
-from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.drawing.board import board_frame
+from conceptlrp.files import file_stem
 from conceptlrp.report import Note
 from conceptlrp.report.wording import (
     compact,

@@ -1,6 +1,7 @@
 """Verbs that end in clusters and pages: cluster and atlas."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,6 @@ from conceptlrp.cli.options import (
     check_choice,
     check_place,
 )
-from conceptlrp.errors import OutputExistsError
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -53,18 +53,17 @@ def cluster(
 ) -> None:
     """Group the positions of a store by their channel relevance."""
     from conceptlrp.atlas import cluster_table
-    from conceptlrp.clustering import ESTIMATORS, FEATURES
-    from conceptlrp.clustering.clustering_file import clustered_layers
+    from conceptlrp.clustering import ESTIMATORS, FEATURES, Clustering
     from conceptlrp.store import open_store
 
     check_choice("--estimator", estimator, ESTIMATORS)
     check_choice("--feature", feature, FEATURES)
     opened = open_store(store)
     layers = layer or opened.layers
-    for name in set(clustered_layers(opened)).intersection(layers):
-        if not overwrite:
-            msg = f"{store}: layer '{name}' is clustered already; pass --overwrite"
-            raise OutputExistsError(msg)
+    for name in layers:
+        opened.results.check_free(
+            Clustering, target=target or 0, layer=name, overwrite=overwrite
+        )
     for name in layers:
         found = cluster_layer(
             opened,
@@ -109,15 +108,18 @@ def atlas(
     overwrite: Overwrite = False,
 ) -> None:
     """Write the concept atlas of a store: a folder that opens from disk."""
-    from conceptlrp.clustering import load_clustering
-    from conceptlrp.clustering.clustering_file import clustered_layers
+    from conceptlrp.clustering import Clustering
     from conceptlrp.report import read_notes
     from conceptlrp.store import open_store
 
     check_place(out, overwrite=overwrite)
     opened = open_store(store)
     channels = {name: opened.channels(name) for name in opened.layers}
-    clusterings = [load_clustering(opened, name) for name in clustered_layers(opened)]
+    clusterings = [
+        found
+        for name in opened.layers
+        if (found := opened.results.get(Clustering, target=target or 0, layer=name))
+    ]
     write_atlas(
         opened,
         out,
@@ -136,15 +138,15 @@ def atlas(
 
 def cluster_layer(store: "Store", layer: str, **options: Any) -> "Clustering":
     """Cluster the positions of a store by a layer, and keep the clusters in it."""
-    from conceptlrp.clustering import cluster_positions, save_clustering
+    from conceptlrp.clustering import cluster_positions
 
     found = cluster_positions(store, layer=layer, **options)
-    save_clustering(found, store, overwrite=True)
+    store.results.save(found, overwrite=True)
     return found
 
 
 def _measure_stability(store: "Store", found: "Clustering", estimator: str) -> None:
-    from conceptlrp.clustering import cluster_stability, save_stability
+    from conceptlrp.clustering import cluster_stability
     from conceptlrp.clustering.estimators import make_estimator
     from conceptlrp.clustering.positions import position_features
 
@@ -155,7 +157,7 @@ def _measure_stability(store: "Store", found: "Clustering", estimator: str) -> N
     measured = cluster_stability(
         model, features, found.games, labels=found.labels, seed=found.seed
     )
-    save_stability(measured, found, store, overwrite=True)
+    store.results.save(replace(found, stability=measured), overwrite=True)
     stable = int((measured.jaccard >= 0.75).sum())
     typer.echo(
         f"agreement {measured.agreement:.2f} \N{PLUS-MINUS SIGN} {measured.error:.2f}, "

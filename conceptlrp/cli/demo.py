@@ -72,11 +72,7 @@ def examine(
 def _label(
     store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
 ) -> None:
-    from conceptlrp.labelling import (
-        label_positions,
-        save_label_scores,
-        score_store_labels,
-    )
+    from conceptlrp.labelling import label_positions, score_store_labels
 
     label_positions(store, overwrite=True)
     scores = score_store_labels(
@@ -88,32 +84,32 @@ def _label(
         seed=seed,
         on_progress=report,
     )
-    save_label_scores(scores, store, overwrite=True)
+    store.results.save(scores, overwrite=True)
 
 
 def _ablate(
     store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
 ) -> None:
-    from conceptlrp.ablation import channel_effects, save_effects
-    from conceptlrp.concept_graph import mean_concept_graph, save_graph
+    from conceptlrp.ablation import channel_effects
+    from conceptlrp.concept_graph import mean_concept_graph
     from conceptlrp.lrp import Explainer
 
     effects = channel_effects(
         store, network, n_positions=_ABLATED, seed=seed, on_progress=report
     )
-    save_effects(effects, store, overwrite=True)
+    store.results.save(effects, overwrite=True)
     graph = mean_concept_graph(
         Explainer(network, layers=store.layers),
         store.positions.sample(min(_AVERAGED, len(store)), seed=seed),
         targets=store.targets,
     )
-    save_graph(graph, store, overwrite=True)
+    store.results.save(graph, overwrite=True)
 
 
 def _judge(
     store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
 ) -> None:
-    from conceptlrp.evaluation import evaluate_composites, save_evaluation
+    from conceptlrp.evaluation import evaluate_composites
 
     own = str(store.manifest.composite["name"])
     found = evaluate_composites(
@@ -126,4 +122,4 @@ def _judge(
         seed=seed,
         on_progress=lambda _, done, total: report("evaluation", done, total),
     )
-    save_evaluation(found, store, overwrite=True)
+    store.results.save(found, overwrite=True)

@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from conceptlrp.cli.inputs import check_addition, store_network
+from conceptlrp.cli.inputs import store_network
 from conceptlrp.cli.options import Overwrite, Seed, StorePath, Target, check_choice
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
-    from conceptlrp.ablation import ChannelEffects, LayerEffects
+    from conceptlrp.ablation import Ablation, LayerEffects
 
 _INTERVALS = {"change": "size", "control": "control", "fall": "fall"}
 _WIDTH = 110
@@ -41,9 +41,8 @@ def ablate(
     overwrite: Overwrite = False,
 ) -> None:
     """Ablate each channel alone, and say what policy and value lose."""
-    from conceptlrp.ablation import channel_effects, save_effects
+    from conceptlrp.ablation import Ablation, channel_effects
     from conceptlrp.ablation.channel_deletion import ABLATIONS
-    from conceptlrp.ablation.file import effects_name
     from conceptlrp.store import open_store
 
     check_choice("--ablation", ablation, ABLATIONS)
@@ -51,7 +50,7 @@ def ablate(
     for name in layer or ():
         opened.channels(name)
     explained = opened.targets[opened.target_index(target or 0)]
-    path = check_addition(opened, effects_name(explained), overwrite=overwrite)
+    opened.results.check_free(Ablation, target=explained, overwrite=overwrite)
     net = store_network(opened, network)
     with progress_bars() as report:
         found = channel_effects(
@@ -64,12 +63,12 @@ def ablate(
             seed=seed,
             on_progress=report,
         )
-    save_effects(found, opened, overwrite=overwrite)
+    path = opened.results.save(found, overwrite=overwrite)
     show_effects(found, show)
     typer.echo(f"{path}: {found.positions} positions, ablation '{ablation}'")
 
 
-def show_effects(found: "ChannelEffects", most: int) -> None:
+def show_effects(found: "Ablation", most: int) -> None:
     """Print the channels of each layer that change the explained output most."""
     console = Console()
     # A broken line is harder to read than one that the terminal breaks.

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from conceptlrp.cli.figures import write_evaluation_figures
-from conceptlrp.cli.inputs import check_addition, store_network
+from conceptlrp.cli.inputs import store_network
 from conceptlrp.cli.options import Overwrite, Seed, StorePath, check_choice, check_place
 from conceptlrp.progress import progress_bars
 
@@ -38,8 +38,7 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """Judge composites on a store's network, and keep the verdict in the store."""
-    from conceptlrp.evaluation import evaluate_composites, save_evaluation
-    from conceptlrp.evaluation.evaluation_file import EVALUATION
+    from conceptlrp.evaluation import CompositeEvaluation, evaluate_composites
     from conceptlrp.lrp import COMPOSITES
     from conceptlrp.store import open_store
 
@@ -48,7 +47,7 @@ def evaluate(
     for name in composite or ():
         check_choice("--composite", name, COMPOSITES)
     opened = open_store(store)
-    kept = check_addition(opened, EVALUATION, overwrite=overwrite)
+    opened.results.check_free(CompositeEvaluation, overwrite=overwrite)
     net = store_network(opened, network)
     with progress_bars() as report:
         found = evaluate_composites(
@@ -61,7 +60,7 @@ def evaluate(
             seed=seed,
             on_progress=lambda _, done, total: report("evaluate", done, total),
         )
-    save_evaluation(found, opened, overwrite=overwrite)
+    kept = opened.results.save(found, overwrite=overwrite)
     if out is not None:
         write_evaluation(found, out)
         write_evaluation_figures(found, out)

@@ -160,13 +160,15 @@ def _means(asked: _Asked) -> "Figure":
 
 
 def _embedding(asked: _Asked) -> "Figure":
-    from conceptlrp.clustering import load_clustering
+    from conceptlrp.clustering import Clustering
     from conceptlrp.figures import embedding_figure
 
-    asked.store.channels(asked.needed("layer"))
-    return embedding_figure(
-        load_clustering(asked.store, asked.needed("layer")), **asked.style
-    )
+    store, layer = asked.store, asked.needed("layer")
+    found = store.results.get(Clustering, target=asked.target, layer=layer)
+    if found is None:
+        msg = f"{store.path}: has no clusters of '{layer}'; run 'conceptlrp cluster'"
+        raise StoreError(msg)
+    return embedding_figure(found, **asked.style)
 
 
 def _channels(asked: _Asked) -> "Figure":
@@ -186,10 +188,10 @@ def _channels(asked: _Asked) -> "Figure":
 
 def _labels(asked: _Asked) -> "Figure":
     from conceptlrp.figures import label_matrix_figure
-    from conceptlrp.labelling import load_label_scores
+    from conceptlrp.labelling import ScoredLabels
 
     layer = asked.needed("layer")
-    found = load_label_scores(asked.store, target=asked.target)
+    found = asked.store.results.get(ScoredLabels, target=asked.target)
     if found is None or layer not in found.layers:
         msg = f"{asked.store.path}: has no labels of '{layer}'; run 'conceptlrp label'"
         raise StoreError(msg)
@@ -202,10 +204,10 @@ def _labels(asked: _Asked) -> "Figure":
 
 
 def _graph(asked: _Asked) -> "Figure":
-    from conceptlrp.concept_graph import load_graph
+    from conceptlrp.concept_graph import MeanConceptGraph
     from conceptlrp.figures import concept_graph_figure
 
-    found = load_graph(asked.store)
+    found = asked.store.results.get(MeanConceptGraph)
     if found is None:
         msg = f"{asked.store.path}: has no concept graph; run 'conceptlrp graph'"
         raise StoreError(msg)
@@ -213,13 +215,13 @@ def _graph(asked: _Asked) -> "Figure":
     return concept_graph_figure(found, asked.target, paths=paths, **asked.style)
 
 
-def _evaluated(asked: _Asked) -> dict[str, Any]:
-    from conceptlrp.evaluation import load_evaluation
+def _evaluated(asked: _Asked) -> "CompositeEvaluation":
+    from conceptlrp.evaluation import CompositeEvaluation
 
     if "title" in asked.style:
         msg = "this figure has a title for each of its panels and takes no --title"
         raise typer.BadParameter(msg)
-    found = load_evaluation(asked.store)
+    found = asked.store.results.get(CompositeEvaluation)
     if found is None:
         msg = f"{asked.store.path}: has no evaluation; run 'conceptlrp evaluate'"
         raise StoreError(msg)

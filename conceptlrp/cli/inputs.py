@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from conceptlrp.cli.options import check_choice
-from conceptlrp.errors import OutputExistsError, StoreError
 
 if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
@@ -28,18 +27,6 @@ def store_network(store: "Store", path: str) -> "BoardNetwork":
     network = open_network(path)
     check_network(store, network, subject=f"{path}: is network")
     return network
-
-
-def check_addition(store: "Store", name: str, *, overwrite: bool) -> Path:
-    """Refuse a file that a store cannot be given before anything is computed."""
-    path = store.path / name
-    if not store.manifest.is_complete:
-        msg = f"{store.path}: the run is not complete; resume it before {name} is added"
-        raise StoreError(msg)
-    if path.exists() and not overwrite:
-        msg = f"{path}: exists already; pass --overwrite to replace it"
-        raise OutputExistsError(msg)
-    return path
 
 
 def read_game_files(files: list[Path], size: int) -> "Corpus":

@@ -17,7 +17,6 @@ from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.labelling import ChannelLabels, NamedLabel, ScoredLabels
-    from conceptlrp.store import Store
 
 _SHOWN = 10
 _LEGEND = (
@@ -59,8 +58,8 @@ def label(
 ) -> None:
     """Label the positions of a store, and its channels by what they follow."""
     from conceptlrp.labelling import (
+        ScoredLabels,
         label_positions,
-        save_label_scores,
         score_store_labels,
     )
     from conceptlrp.labels import CONCEPTS
@@ -79,7 +78,7 @@ def label(
         names = label_positions(opened, missing, overwrite=overwrite)
         typer.echo(f"{store}: {len(names)} labels of {len(opened)} positions")
         return
-    _check_free(opened, target or 0, overwrite=overwrite)
+    opened.results.check_free(ScoredLabels, target=target or 0, overwrite=overwrite)
     net = store_network(opened, network)
     with progress_bars() as report:
         found = score_store_labels(
@@ -96,18 +95,8 @@ def label(
         )
     if missing:
         label_positions(opened, missing, overwrite=overwrite)
-    path = save_label_scores(found, opened, overwrite=overwrite)
+    path = opened.results.save(found, overwrite=overwrite)
     _show(found, path)
-
-
-def _check_free(store: "Store", target: int | str, *, overwrite: bool) -> None:
-    """Refuse scores that are there already before anything is computed."""
-    from conceptlrp.labelling.file import label_scores_name
-
-    path = store.path / label_scores_name(store.targets[store.target_index(target)])
-    if path.exists() and not overwrite:
-        msg = f"{path}: exists already; pass --overwrite"
-        raise OutputExistsError(msg)
 
 
 def _show(found: "ScoredLabels", path: Path) -> None:

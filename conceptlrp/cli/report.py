@@ -113,7 +113,7 @@ def _show(found: "Iterator[ChannelReport]", *, as_json: bool, every: bool) -> No
 def _write(
     found: "Iterator[ChannelReport]", out: Path, *, total: int, overwrite: bool
 ) -> None:
-    from conceptlrp.clustering.clustering_file import file_stem
+    from conceptlrp.files import file_stem
     from conceptlrp.staging import staged_folder
 
     names: list[dict[str, Any]] = []

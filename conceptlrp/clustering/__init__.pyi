@@ -9,10 +9,6 @@ from .choice import (
 from .clustering import (
     Clustering as Clustering,
 )
-from .clustering_file import (
-    load_clustering as load_clustering,
-    save_clustering as save_clustering,
-)
 from .description import (
     ClusterDescription as ClusterDescription,
     describe_clusters as describe_clusters,
@@ -42,10 +38,6 @@ from .stability import (
     Stability as Stability,
     cluster_stability as cluster_stability,
 )
-from .stability_file import (
-    load_stability as load_stability,
-    save_stability as save_stability,
-)
 
 __all__ = [
     "ESTIMATORS",
@@ -66,8 +58,4 @@ __all__ = [
     "describe_clusters",
     "fit_prototypes",
     "label_enrichment",
-    "load_clustering",
-    "load_stability",
-    "save_clustering",
-    "save_stability",
 ]

@@ -11,7 +11,7 @@ Shapes use T targets, C channels above and D channels below.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from conceptlrp.errors import TargetError
 from conceptlrp.lrp.explainer import Explainer
 from conceptlrp.lrp.inputs import Positions, as_corpus
 from conceptlrp.lrp.targets import Target, parse_target, take_rows
+from conceptlrp.store.results.codec import Shape
 
 Array = NDArray[np.float64]
 Pair = tuple[str, str]
@@ -37,13 +38,16 @@ class Flow:
         Mean of its magnitude.
     """
 
-    signed: Array
-    absolute: Array
+    signed: Annotated[Array, Shape("T C D?", np.float32)]
+    absolute: Annotated[Array, Shape("T C D?", np.float32)]
 
 
 @dataclass(frozen=True, eq=False)
 class MeanConceptGraph:
     """Relevance between channels of adjacent layers, averaged over positions.
+
+    A store keeps means as float32: their error from the choice of positions is far
+    larger.
 
     Attributes
     ----------

@@ -4,10 +4,6 @@ from .composite_evaluation import (
 from .evaluate import (
     evaluate_composites as evaluate_composites,
 )
-from .evaluation_file import (
-    load_evaluation as load_evaluation,
-    save_evaluation as save_evaluation,
-)
 from .gates import (
     Gate as Gate,
 )
@@ -25,7 +21,5 @@ __all__ = [
     "PlantedScore",
     "Recommendation",
     "evaluate_composites",
-    "load_evaluation",
     "planted_scores",
-    "save_evaluation",
 ]

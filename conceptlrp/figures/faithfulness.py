@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.figures.records import (
     Record,
-    as_record,
     chosen_composite,
     found,
     number,
@@ -64,7 +63,7 @@ _ORDERS: Final[dict[str, dict[str, Any]]] = {
 
 @styled
 def faithfulness_figure(
-    evaluation: CompositeEvaluation | Record,
+    evaluation: CompositeEvaluation,
     *,
     composite: str | None = None,
     target: str = "best",
@@ -75,8 +74,8 @@ def faithfulness_figure(
 
     Parameters
     ----------
-    evaluation : CompositeEvaluation or mapping
-        The result, or its `to_dict` form.
+    evaluation : CompositeEvaluation
+        The result.
     composite : str, optional
         Whose relevance is drawn; by default the composite that is recommended.
     target : str
@@ -99,7 +98,7 @@ def faithfulness_figure(
     ValueError
         If the composite, target or ablation was not evaluated.
     """
-    record = as_record(evaluation)
+    record = evaluation.to_dict()
     composite = chosen_composite(record, composite)
     panels = _square_panels(record, composite, target)
     channels = _channel_panels(record, composite, ablation)

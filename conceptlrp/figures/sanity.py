@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.evaluation.gates import CHANNEL_LIMIT, RANDOM_LOGIT_LIMIT
-from conceptlrp.figures.records import Record, as_record, found, number
+from conceptlrp.figures.records import Record, found, number
 from conceptlrp.figures.style import (
     AGAINST,
     FAINT,
@@ -42,14 +42,14 @@ _CASCADES: Final = {
 
 @styled
 def sanity_figure(
-    evaluation: CompositeEvaluation | Record, *, width: float = TWO_COLUMNS
+    evaluation: CompositeEvaluation, *, width: float = TWO_COLUMNS
 ) -> Figure:
     """Draw which gates composites pass, and how much their heatmaps say.
 
     Parameters
     ----------
-    evaluation : CompositeEvaluation or mapping
-        The result, or its `to_dict` form.
+    evaluation : CompositeEvaluation
+        The result.
     width : float
         Inches.
 
@@ -61,7 +61,7 @@ def sanity_figure(
         is left of the heatmaps' rank correlation, beyond chance, as layers lose
         their weights.
     """
-    record = as_record(evaluation)
+    record = evaluation.to_dict()
     rows = len(record["composites"])
     is_wide = width > 5
     panels = ["gates", "moves", "channels", "empty", *_CASCADES]

@@ -1,10 +1,6 @@
 from .causality import (
     CausalCheck as CausalCheck,
 )
-from .file import (
-    load_label_scores as load_label_scores,
-    save_label_scores as save_label_scores,
-)
 from .label import (
     label_positions as label_positions,
     score_store_labels as score_store_labels,
@@ -32,8 +28,6 @@ __all__ = [
     "NamedLabel",
     "ScoredLabels",
     "label_positions",
-    "load_label_scores",
-    "save_label_scores",
     "score_channels",
     "score_store_labels",
 ]

@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from conceptlrp.ablation import ChannelEffects, load_effects
-from conceptlrp.clustering import Clustering, load_clustering
-from conceptlrp.clustering.clustering_file import clustered_layers
+from conceptlrp.ablation import Ablation
+from conceptlrp.clustering import Clustering
 from conceptlrp.clustering.markers import Markers
-from conceptlrp.concept_graph import load_graph
-from conceptlrp.errors import StoreError
-from conceptlrp.evaluation import load_evaluation
-from conceptlrp.labelling import ScoredLabels, load_label_scores
+from conceptlrp.concept_graph import MeanConceptGraph
+from conceptlrp.evaluation import CompositeEvaluation
+from conceptlrp.labelling import ScoredLabels
 from conceptlrp.report.layer_statistics import LayerStatistics, layer_statistics
 from conceptlrp.report.mean_maps import MeanMaps, mean_maps
 from conceptlrp.report.note import Note
@@ -60,7 +58,7 @@ class LayerSources:
         Clusters of positions by this layer and target.
     labels : ScoredLabels or None
         Scores of labels.
-    effects : ChannelEffects or None
+    effects : Ablation or None
         Effects of ablation.
     wiring : LayerWiring or None
         Edges of the concept graph.
@@ -78,7 +76,7 @@ class LayerSources:
     maps: MeanMaps | None
     clustering: Clustering | None
     labels: ScoredLabels | None
-    effects: ChannelEffects | None
+    effects: Ablation | None
     wiring: LayerWiring | None
     verdict: Verdict | None
     notes: Mapping[tuple[str, int], Note]
@@ -112,24 +110,17 @@ def read_sources(
         statistics=layer_statistics(store, layer, target=name),
         references=references,
         maps=mean_maps(store, layer, references["share-top"], target=name),
-        clustering=_clustering(store, layer, name),
-        labels=load_label_scores(store, target=name),
-        effects=load_effects(store, target=name),
+        clustering=store.results.get(Clustering, target=name, layer=layer),
+        labels=store.results.get(ScoredLabels, target=name),
+        effects=store.results.get(Ablation, target=name),
         wiring=_wiring(store, layer, name),
         verdict=_verdict(store),
         notes=notes or {},
     )
 
 
-def _clustering(store: Store, layer: str, target: str) -> Clustering | None:
-    if layer not in clustered_layers(store):
-        return None
-    found = load_clustering(store, layer)
-    return found if found.target == target else None
-
-
 def _wiring(store: Store, layer: str, target: str) -> LayerWiring | None:
-    graph = load_graph(store)
+    graph = store.results.get(MeanConceptGraph)
     if graph is None or target not in graph.targets or layer not in graph.layers:
         return None
     return layer_wiring(graph, layer, target=target)
@@ -137,20 +128,12 @@ def _wiring(store: Store, layer: str, target: str) -> LayerWiring | None:
 
 def _verdict(store: Store) -> Verdict | None:
     """Read the evaluation, if it has the composite of the store."""
-    found, composite = load_evaluation(store), store.manifest.composite.get("name")
-    if found is None:
+    found = store.results.get(CompositeEvaluation)
+    composite = str(store.manifest.composite.get("name", ""))
+    if found is None or composite not in found.composites:
         return None
-    try:
-        if composite not in found["composites"]:
-            return None
-        conservation = found["details"][composite]["conservation"]
-        return Verdict(
-            warnings=tuple(str(each) for each in found["warnings"][composite]),
-            arrived=None if conservation is None else float(conservation["arrived"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        msg = (
-            f"{store.path}: the evaluation is damaged; run 'conceptlrp evaluate "
-            "--overwrite'"
-        )
-        raise StoreError(msg) from error
+    conservation = found.details[composite]["conservation"]
+    return Verdict(
+        warnings=found.warnings(composite),
+        arrived=None if conservation is None else float(conservation["arrived"]),
+    )

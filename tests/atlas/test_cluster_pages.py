@@ -1,6 +1,7 @@
 import itertools
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from conceptlrp.clustering import (
     Stability,
     cluster_positions,
     describe_clusters,
-    save_stability,
 )
 from conceptlrp.clustering.positions import position_features
 from tests.atlas.conftest import write_store
@@ -30,8 +30,7 @@ def labelled(tmp_path_factory):
     )
     clustering = cluster_positions(store, layer="conv1", n_clusters=3)
     stability = Stability(0.8125, 0.0125, np.array([0.9, 0.625, 0.25]))
-    save_stability(stability, clustering, store)
-    return store, clustering
+    return store, replace(clustering, stability=stability)
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,7 @@ from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.pages.concept_pages import channel_names, write_concept_page
 from conceptlrp.atlas.pictures.board_cards import BoardShelf
 from conceptlrp.atlas.site import Site, concept_data, concept_page
-from conceptlrp.clustering import load_clustering
-from conceptlrp.clustering.clustering_file import clustered_layers
+from conceptlrp.clustering import Clustering
 from conceptlrp.labelling import ChannelLabels
 from conceptlrp.report import channel_report
 from tests.atlas.conftest import DEAD, KEPT, write_store
@@ -331,7 +330,11 @@ def test_an_atlas_has_the_data_of_every_channel(store, tmp_path):
 
 def test_all_that_was_added_to_a_store_is_on_the_pages(tmp_path):
     full = fill(write_store(tmp_path / "run.crp"))
-    clusterings = [load_clustering(full, layer) for layer in clustered_layers(full)]
+    clusterings = [
+        found
+        for layer in full.layers
+        if (found := full.results.get(Clustering, layer=layer)) is not None
+    ]
 
     out = build_atlas(full, tmp_path / "out", clusterings=clusterings, k=2)
 

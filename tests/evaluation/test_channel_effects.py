@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import conceptlrp as cl
-from conceptlrp.ablation import ChannelEffects, LayerEffects, channel_effects
+from conceptlrp.ablation import Ablation, LayerEffects, channel_effects
 from conceptlrp.ablation.ablate import tally_effects
 from conceptlrp.ablation.channel_deletion import ABLATIONS
 from conceptlrp.ablation.probing import planes_of
@@ -346,7 +346,7 @@ def test_effects_name_what_they_were_made_from(
 ) -> None:
     found = channel_effects(store, network, target="value", n_positions=3)
 
-    assert isinstance(found, ChannelEffects)
+    assert isinstance(found, Ablation)
     assert (found.target, found.ablation, found.positions) == ("value", "mean", 3)
     assert found.network == store.manifest.network["digest"]
     assert found.corpus == store.positions.digest

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from conceptlrp.clustering import cluster_positions, save_clustering
-from conceptlrp.concept_graph import MeanConceptGraph, save_graph
+from conceptlrp.clustering import cluster_positions
+from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.concept_graph.mean_graph import Flow
 from conceptlrp.store import open_store
 from tests.atlas.conftest import write_store
@@ -30,8 +30,8 @@ def dress(store):
         found = cluster_positions(
             store, layer=layer, estimator="kmeans", n_clusters=3, target="played"
         )
-        save_clustering(found, store)
-    save_graph(planted_graph(store), store)
+        store.results.save(found)
+    store.results.save(planted_graph(store))
     return open_store(store.path)
 
 

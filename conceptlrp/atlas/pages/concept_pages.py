@@ -25,7 +25,7 @@ from conceptlrp.atlas.pictures.charts import histogram_svg, intervals_svg, scale
 from conceptlrp.atlas.pictures.page_boards import board_kit, page_board
 from conceptlrp.atlas.site import Site, concept_data, concept_page
 from conceptlrp.drawing.colors import symmetric_limit
-from conceptlrp.labelling import load_label_scores
+from conceptlrp.labelling import ScoredLabels
 from conceptlrp.labelling.results import UNNAMED
 from conceptlrp.othello import square_name
 from conceptlrp.reference import ReferenceBoards
@@ -128,7 +128,7 @@ def channel_names(store: Store, *, target: int | str = 0) -> dict[tuple[str, int
 
     Returns: names by layer and channel; empty where no labels were tried.
     """
-    scored = load_label_scores(store, target=target)
+    scored = store.results.get(ScoredLabels, target=target)
     return {
         (layer, channel): name
         for layer, found in (scored.layers if scored else {}).items()

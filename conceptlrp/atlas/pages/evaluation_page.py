@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from conceptlrp.atlas.pictures.curve_chart import Line, curves_svg
 from conceptlrp.atlas.site import Site
+from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.report.wording import percent
 
 __all__ = ["EVALUATION_PAGE", "write_evaluation_page"]
@@ -70,9 +71,10 @@ class _Chart:
     verdict: str
 
 
-def write_evaluation_page(site: Site, evaluation: Mapping[str, Any] | None) -> None:
+def write_evaluation_page(site: Site, found: CompositeEvaluation | None) -> None:
     """Write the page, also where nothing was evaluated: that must be said too."""
     own = str(site.store.manifest.composite.get("name", ""))
+    evaluation = None if found is None else found.to_dict()
     content: dict[str, Any] = {"own": own, "evaluation": evaluation}
     if evaluation is not None:
         content |= _content(evaluation, own)

@@ -15,7 +15,7 @@ from conceptlrp.atlas.pages.cluster_pages import MarkerRow, cluster_map, marker_
 from conceptlrp.atlas.site import Site, layer_page
 from conceptlrp.clustering import Clustering, cluster_channels
 from conceptlrp.clustering.positions import position_features
-from conceptlrp.concept_graph import load_graph
+from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.store import Store
 
 __all__ = ["ClusterRows", "Link", "PhaseRow", "strongest_links", "write_layer_page"]
@@ -139,7 +139,7 @@ def strongest_links(
 
     Returns: Strongest first; None where the store has no graph of the target.
     """
-    graph = load_graph(store)
+    graph = store.results.get(MeanConceptGraph)
     if graph is None or target not in graph.targets or layer not in graph.layers:
         return None
     index, found = graph.target_index(target), []

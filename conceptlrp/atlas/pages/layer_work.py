@@ -22,7 +22,6 @@ from conceptlrp.atlas.pictures.board_cards import BoardShelf
 from conceptlrp.atlas.pictures.charts import scale_svg
 from conceptlrp.atlas.pictures.sprites import png, sprite
 from conceptlrp.atlas.site import Site, sprite_file
-from conceptlrp.clustering import load_stability
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.report import ChannelReport, layer_reports
 from conceptlrp.store import open_store
@@ -131,8 +130,9 @@ def write_layer(
         sizes = np.array([phase.positions for phase in report.phases])
     if layer in site.clusterings:
         clustering = site.clusterings[layer]
-        stability = load_stability(store, clustering)
-        write_cluster_pages(site, clustering, shelf, stability=stability, names=names)
+        write_cluster_pages(
+            site, clustering, shelf, stability=clustering.stability, names=names
+        )
     if found.maps:
         maps = np.stack(found.maps)
         tiles = sprite(maps, columns=min(COLUMNS, len(maps)))

@@ -12,8 +12,8 @@ from conceptlrp.atlas.pages.graph_page import GRAPH_PAGE, write_graph_page
 from conceptlrp.atlas.pages.position_pages import write_position_pages
 from conceptlrp.atlas.position_choice import choose_positions
 from conceptlrp.atlas.site import Site
-from conceptlrp.concept_graph import load_graph
-from conceptlrp.evaluation import load_evaluation
+from conceptlrp.concept_graph import MeanConceptGraph
+from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.lrp import Explainer
 from conceptlrp.report.wording import plural
 from conceptlrp.store import Store
@@ -42,9 +42,9 @@ def write_whole_pages(
 
     Returns: the pages, in the order in which they are worth reading.
     """
-    write_evaluation_page(site, load_evaluation(site.store))
+    write_evaluation_page(site, site.store.results.get(CompositeEvaluation))
     found = [PageLink(EVALUATION_PAGE, "How far to believe it")]
-    graph = load_graph(site.store)
+    graph = site.store.results.get(MeanConceptGraph)
     if graph is not None and site.target in graph.targets:
         write_graph_page(site, graph)
         found.append(PageLink(GRAPH_PAGE, "Concept graph"))
