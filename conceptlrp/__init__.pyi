@@ -1,5 +1,6 @@
 from .ablation import (
-    channel_effects as channel_effects,
+    Ablation as Ablation,
+    ablate as ablate,
 )
 from .atlas import (
     build_atlas as build_atlas,
@@ -15,11 +16,10 @@ from .errors import (
     ConceptLRPError as ConceptLRPError,
 )
 from .evaluation import (
-    evaluate_composites as evaluate_composites,
+    evaluate as evaluate,
 )
 from .labelling import (
-    label_positions as label_positions,
-    score_store_labels as score_store_labels,
+    label as label,
 )
 from .lrp import (
     Attribution as Attribution,
@@ -58,6 +58,7 @@ from .store import (
 
 __version__: str
 __all__ = [
+    "Ablation",
     "Attribution",
     "ChannelReport",
     "Clustering",
@@ -68,23 +69,22 @@ __all__ = [
     "Position",
     "ReferenceBoards",
     "Store",
+    "ablate",
     "attribute",
     "attribute_corpus",
     "board_svg",
     "build_atlas",
-    "channel_effects",
     "channel_report",
     "cluster_positions",
     "compare_stores",
     "demo_corpus",
     "demo_network",
-    "evaluate_composites",
-    "label_positions",
+    "evaluate",
+    "label",
     "layer_reports",
     "load_network",
     "open_store",
     "position_report",
     "reference_boards",
     "save_network",
-    "score_store_labels",
 ]

@@ -28,7 +28,6 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from conceptlrp.ablation.store_explainer import store_explainer
 from conceptlrp.atlas.channel_map import channel_places
 from conceptlrp.atlas.index_script import index_script
 from conceptlrp.atlas.pages.concept_pages import channel_names
@@ -43,6 +42,7 @@ from conceptlrp.errors import FileFormatError
 from conceptlrp.evaluation import load_evaluation
 from conceptlrp.files import write_whole
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.store_explainer import store_explainer
 from conceptlrp.report import Note
 from conceptlrp.runs.processes import start_context
 from conceptlrp.store import Store

@@ -13,7 +13,7 @@ from conceptlrp.cli.options import Overwrite, Seed, StorePath, Target, check_cho
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
-    from conceptlrp.ablation import ChannelEffects, LayerEffects
+    from conceptlrp.ablation import Ablation, LayerEffects
 
 _INTERVALS = {"change": "size", "control": "control", "fall": "fall"}
 _WIDTH = 110
@@ -41,8 +41,8 @@ def ablate(
     overwrite: Overwrite = False,
 ) -> None:
     """Ablate each channel alone, and say what policy and value lose."""
-    from conceptlrp.ablation import channel_effects, save_effects
-    from conceptlrp.ablation.channel_deletion import ABLATIONS
+    from conceptlrp.ablation import ablate as ablate_channels
+    from conceptlrp.ablation.feature_maps import ABLATIONS
     from conceptlrp.ablation.file import effects_name
     from conceptlrp.store import open_store
 
@@ -54,7 +54,7 @@ def ablate(
     path = check_addition(opened, effects_name(explained), overwrite=overwrite)
     net = store_network(opened, network)
     with progress_bars() as report:
-        found = channel_effects(
+        found = ablate_channels(
             opened,
             net,
             layers=layer,
@@ -62,14 +62,14 @@ def ablate(
             ablation=ablation,
             n_positions=positions,
             seed=seed,
+            overwrite=overwrite,
             on_progress=report,
         )
-    save_effects(found, opened, overwrite=overwrite)
     show_effects(found, show)
     typer.echo(f"{path}: {found.positions} positions, ablation '{ablation}'")
 
 
-def show_effects(found: "ChannelEffects", most: int) -> None:
+def show_effects(found: "Ablation", most: int) -> None:
     """Print the channels of each layer that change the explained output most."""
     console = Console()
     # A broken line is harder to read than one that the terminal breaks.

@@ -23,7 +23,7 @@ def open_network(path: str) -> "BoardNetwork":
 
 def store_network(store: "Store", path: str) -> "BoardNetwork":
     """Read a network and refuse another than the one that a store explains."""
-    from conceptlrp.ablation.store_explainer import check_network
+    from conceptlrp.lrp.store_explainer import check_network
 
     network = open_network(path)
     check_network(store, network, subject=f"{path}: is network")

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 _SHOWN = 10
 _LEGEND = (
-    "In brackets: labels that others come too near to for a name. Effect: AUROC, or "
-    "correlation r with a number, within phases of games held out; random: the "
-    "largest of networks with random weights. Causal: how many times more ablating "
-    "the channel changes the output where the label holds, and whether that is twice "
-    "or more, certainly above once."
+    "In brackets: not a name, since several labels fit about equally well. Effect: "
+    "AUROC, or correlation r with a number, within phases of games held out; random: "
+    "the largest effect in networks with random weights. Causal: how many times more "
+    "ablating the channel changes the output where the label holds, and whether that "
+    "is at least twice, with an interval above once."
 )
 
 
@@ -59,11 +59,12 @@ def label(
 ) -> None:
     """Label the positions of a store, and its channels by what they follow."""
     from conceptlrp.labelling import (
+        LabelOptions,
+        label as label_channels,
         label_positions,
-        save_label_scores,
-        score_store_labels,
     )
-    from conceptlrp.labels import CONCEPTS
+    from conceptlrp.labelling.file import label_scores_name
+    from conceptlrp.labels import LABELS
     from conceptlrp.store import open_store
 
     if network is None and not no_scores:
@@ -71,7 +72,7 @@ def label(
         raise typer.BadParameter(msg)
     opened = open_store(store)
     known = () if overwrite else opened.label_names
-    missing = [name for name in CONCEPTS if name not in known]
+    missing = [name for name in LABELS if name not in known]
     if no_scores and not missing:
         msg = f"{store}: has all labels already; pass --overwrite"
         raise OutputExistsError(msg)
@@ -82,22 +83,22 @@ def label(
     _check_free(opened, target or 0, overwrite=overwrite)
     net = store_network(opened, network)
     with progress_bars() as report:
-        found = score_store_labels(
+        found = label_channels(
             opened,
             net,
             layers=layer,
             target=target or 0,
             n_positions=positions,
-            n_maps=maps,
-            n_random=random_networks,
-            columns=column or (),
+            options=LabelOptions(
+                n_maps=maps, n_random=random_networks, columns=tuple(column or ())
+            ),
             seed=seed,
+            overwrite=overwrite,
             on_progress=report,
         )
     if missing:
         label_positions(opened, missing, overwrite=overwrite)
-    path = save_label_scores(found, opened, overwrite=overwrite)
-    _show(found, path)
+    _show(found, opened.path / label_scores_name(found.target))
 
 
 def _check_free(store: "Store", target: int | str, *, overwrite: bool) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from conceptlrp.labelling import ChannelCause, NamedLabel
-from conceptlrp.labelling.results import UNNAMED
-from conceptlrp.labels import CONCEPTS
+from conceptlrp.labelling.channel_labels import UNNAMED
+from conceptlrp.labels import LABELS
 from conceptlrp.report.channel import ChannelReport
 from conceptlrp.report.label_wording import mapped_quantity, when
 from conceptlrp.report.runner_up import RunnerUp
@@ -37,7 +37,7 @@ def label_lines(report: ChannelReport) -> Iterator[str]:
 
 
 def _named(label: NamedLabel, report: ChannelReport) -> Iterator[str]:
-    sentence = CONCEPTS[label.label].sentence if label.label in CONCEPTS else ""
+    sentence = LABELS[label.label].sentence if label.label in LABELS else ""
     meaning = f" ({sentence})" if sentence else ""
     lower = f", being lower where it {when(label)}" if label.effect < 0 else ""
     how = f"by its {label.measure}{lower}"

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from conceptlrp.labelling.results import UNNAMED
+from conceptlrp.labelling.channel_labels import UNNAMED
 from conceptlrp.othello import square_name
 from conceptlrp.report.channel_effect import ChannelEffect
 from conceptlrp.report.label_findings import runners_up

@@ -26,7 +26,7 @@ from conceptlrp.atlas.pictures.page_boards import board_kit, page_board
 from conceptlrp.atlas.site import Site, concept_data, concept_page
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.labelling import load_label_scores
-from conceptlrp.labelling.results import UNNAMED
+from conceptlrp.labelling.channel_labels import UNNAMED
 from conceptlrp.othello import square_name
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import ChannelReport
