@@ -50,8 +50,8 @@ def square_name(square: int, size: int = 8) -> str:
     if square == PASS:
         return "pa"
     if not 0 <= square < PASS or not region_of(size) >> int(square) & 1:
-        message = f"{square!r} is no square of the {size} x {size} board, nor a pass"
-        raise NotationError(message)
+        msg = f"{square!r} is no square of the {size} x {size} board, nor a pass"
+        raise NotationError(msg)
     rank, file = divmod(int(square), 8)
     margin = (8 - size) // 2
     return f"{_FILES[file - margin]}{rank - margin + 1}"
@@ -82,7 +82,7 @@ def parse_square(text: str, size: int = 8) -> int:
     >>> parse_square("D3"), parse_square("a1", size=6), parse_square("pa")
     (19, 9, 64)
     """
-    name = text.strip().lower()
+    name = checked_text(text, "square").strip().lower()
     if name in _PASSES:
         return PASS
     square = _square_of(name, size) if _SQUARE.fullmatch(name) else None
@@ -146,16 +146,24 @@ def parse_transcript(
     [37, 43, 18]
     """
     moves = []
-    for token in _TOKEN.finditer(text):
+    for token in _TOKEN.finditer(checked_text(text, "transcript")):
         if token["skip"]:
             continue
         square = _square_of(token["square"].lower(), size) if token["square"] else None
         if square is None:
             place = _place(text[: token.start()], line, column)
-            message = f"{place}: {_no_square(token.group(), size)}"
-            raise NotationError(message)
+            msg = f"{place}: {_no_square(token.group(), size)}"
+            raise NotationError(msg)
         moves.append(square)
     return moves
+
+
+def checked_text(text: str, what: str) -> str:
+    """Return a text, or refuse what is none."""
+    if not isinstance(text, str):
+        msg = f"{what} is {text!r}, expected text"
+        raise TypeError(msg)
+    return text
 
 
 def _square_of(name: str, size: int) -> int | None:

@@ -65,10 +65,9 @@ class Replay:
 
 
 def replay(moves: ArrayLike, *, size: int = 8) -> Replay:
-    """Play games move by move, passing over a side that cannot move.
+    """Play games (G, M) move by move, passing over a side that cannot move.
 
-    Shapes: `moves` (G, M). Returns: a move that turns no disc over, or that follows a
-    gap, is illegal.
+    A move that turns no disc over, or that follows a gap, is illegal.
 
     Examples
     --------
@@ -97,14 +96,14 @@ def move_table(moves: ArrayLike) -> NDArray[np.int8]:
     """Return moves as a table of int8, or refuse what is none."""
     table = np.asarray(moves)
     if table.ndim != 2 or (table.size and table.dtype.kind not in "ui"):
-        message = (
+        msg = (
             f"moves are {table.dtype} of shape {table.shape}, "
             "expected whole numbers of shape (G, M)"
         )
-        raise ValueError(message)
+        raise ValueError(msg)
     if table.size and not NO_MOVE <= table.min() <= table.max() < PASS:
-        message = f"moves run from {table.min()} to {table.max()}, expected -1 to 63"
-        raise ValueError(message)
+        msg = f"moves run from {table.min()} to {table.max()}, expected -1 to 63"
+        raise ValueError(msg)
     return table.astype(np.int8)
 
 
