@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.errors import GameFileError
+from conceptlrp.errors import GameFileError, check_type
 from conceptlrp.othello.board import BLACK, NO_MOVE, REGION, count, from_boards
 from conceptlrp.othello.position import Position
 
@@ -21,9 +21,7 @@ PathLike: TypeAlias = str | os.PathLike[str]
 
 def checked_path(path: PathLike) -> Path:
     """Return a path, or refuse what is none."""
-    if not isinstance(path, str | os.PathLike):
-        msg = f"path is {type(path).__name__}, expected a str or Path"
-        raise TypeError(msg)
+    check_type(path, str | os.PathLike, "path", "a str or Path")
     return Path(path)
 
 
@@ -78,14 +76,10 @@ def _columns(
 def _positions(positions: Position | Iterable[Position]) -> list[Position]:
     if isinstance(positions, Position):
         return [positions]
-    if not isinstance(positions, Iterable):
-        msg = f"positions are {type(positions).__name__}, expected a list of Position"
-        raise TypeError(msg)
+    check_type(positions, Iterable, "positions", "a list of Position")
     listed = list(positions)
     for i, found in enumerate(listed):
-        if not isinstance(found, Position):
-            msg = f"position {i} is {type(found).__name__}, expected a Position"
-            raise TypeError(msg)
+        check_type(found, Position, f"position {i}", "a Position")
     return listed
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.errors import CorpusFileError, GameFileError
+from conceptlrp.errors import CorpusFileError, GameFileError, check_type
 from conceptlrp.files import write_whole
 from conceptlrp.othello.arguments import (
     PathLike,
@@ -295,9 +295,7 @@ class Corpus:
         Corpora that share a table of games go on sharing it.
         """
         for i, part in enumerate(parts):
-            if not isinstance(part, Corpus):
-                msg = f"part {i} is {type(part).__name__}, expected a Corpus"
-                raise TypeError(msg)
+            check_type(part, Corpus, f"part {i}", "a Corpus")
         tables = list({id(part.games): part.games for part in parts}.values())
         games = Games.concatenate(tables) if len(tables) != 1 else tables[0]
         firsts = np.cumsum([0, *(len(table) for table in tables)])
@@ -491,6 +489,6 @@ def demo_games() -> Corpus:
     return Corpus.read(demo_path(GAMES))
 
 
-def _without_games(columns: dict[str, NDArray[Any]], size: int) -> Corpus:
+def _without_games(columns: dict[str, Any], size: int) -> Corpus:
     games = Games.from_moves(np.full((1, size * size - 4), NO_MOVE, np.int8), size=size)
     return Corpus(**columns, games=games)

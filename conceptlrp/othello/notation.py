@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from conceptlrp.errors import NotationError
+from conceptlrp.errors import NotationError, check_type
 from conceptlrp.othello.board import PASS, region_of
 
 _FILES: Final = "abcdefgh"
@@ -82,7 +82,8 @@ def parse_square(text: str, size: int = 8) -> int:
     >>> parse_square("D3"), parse_square("a1", size=6), parse_square("pa")
     (19, 9, 64)
     """
-    name = checked_text(text, "square").strip().lower()
+    check_type(text, str, "square", "text")
+    name = text.strip().lower()
     if name in _PASSES:
         return PASS
     square = _square_of(name, size) if _SQUARE.fullmatch(name) else None
@@ -146,7 +147,8 @@ def parse_transcript(
     [37, 43, 18]
     """
     moves = []
-    for token in _TOKEN.finditer(checked_text(text, "transcript")):
+    check_type(text, str, "transcript", "text")
+    for token in _TOKEN.finditer(text):
         if token["skip"]:
             continue
         square = _square_of(token["square"].lower(), size) if token["square"] else None
@@ -156,14 +158,6 @@ def parse_transcript(
             raise NotationError(msg)
         moves.append(square)
     return moves
-
-
-def checked_text(text: str, what: str) -> str:
-    """Return a text, or refuse what is none."""
-    if not isinstance(text, str):
-        msg = f"{what} is {text!r}, expected text"
-        raise TypeError(msg)
-    return text
 
 
 def _square_of(name: str, size: int) -> int | None:

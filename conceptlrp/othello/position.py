@@ -7,11 +7,10 @@ from typing import Final
 import numpy as np
 
 from conceptlrp.drawing import board_svg
-from conceptlrp.errors import IllegalMoveError, NotationError
+from conceptlrp.errors import IllegalMoveError, NotationError, check_type
 from conceptlrp.othello import board
 from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, WHITE
 from conceptlrp.othello.notation import (
-    checked_text,
     parse_square,
     parse_transcript,
     square_name,
@@ -131,7 +130,8 @@ class Position:
         NotationError
             The text is no such line.
         """
-        text = checked_text(line, "position").split(";")[0].strip()
+        check_type(line, str, "position", "text")
+        text = line.split(";")[0].strip()
         found = _OBF.fullmatch(text)
         if found is None or len(found["board"]) not in _BOARD_SIZES:
             msg = (
@@ -205,13 +205,8 @@ class Position:
         >>> Position.start().play("f5").mover
         1
         """
-        if isinstance(move, str):
-            square = parse_square(move, self.size)
-        elif isinstance(move, int | np.integer):
-            square = int(move)
-        else:
-            msg = f"move is {move!r}, expected a square's name or number"
-            raise TypeError(msg)
+        check_type(move, str | int | np.integer, "move", "a square's name or number")
+        square = parse_square(move, self.size) if isinstance(move, str) else int(move)
         if square == PASS and self.must_pass:
             return Position(
                 self.opponent, self.own, 1 - self.mover, self.size, self.last

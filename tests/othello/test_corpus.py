@@ -350,7 +350,7 @@ def test_a_single_position_is_a_corpus_of_one():
 @pytest.mark.parametrize(
     ("positions", "reason"),
     [
-        (3, "positions are int, expected a list of Position"),
+        (3, "positions is int, expected a list of Position"),
         ([Position.start(), "f5"], "position 1 is str, expected a Position"),
         (np.zeros((1, 8, 8)), "position 0 is ndarray"),
     ],
