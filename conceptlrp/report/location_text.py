@@ -37,9 +37,9 @@ def location_lines(report: ChannelReport) -> Iterator[str]:
     even = {name: percent(each.squares) for name, each in report.regions.items()}
     yield (
         f"In the heatmaps of {MAPS_OF[report.maps_of]}, {part['own']} of its "
-        f"relevance lies on own discs ({even['own']} of the squares), {part['opponent']} "
-        f"on opponent discs ({even['opponent']}) and {part['empty']} on empty squares "
-        f"({even['empty']}), legal moves having {part['legal']} ({even['legal']})."
+        f"relevance lies on own discs ({even['own']} of the squares), "
+        f"{part['opponent']} on opponent discs ({even['opponent']}) and "
+        f"{part['empty']} on empty squares ({even['empty']}), legal moves having {part['legal']} ({even['legal']})."
     )
     share = magnitude / total
     yield f"{_densest(share)} Strongest squares: {_squares(share)}."
