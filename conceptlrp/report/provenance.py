@@ -17,11 +17,11 @@ def unit_of(target: str) -> str:
     Examples
     --------
     >>> unit_of("played"), unit_of("value"), unit_of("conv3:17")
-    ('logits', 'value before tanh', 'activation of conv3:17')
+    ('logits', 'value before tanh', 'activation')
     """
     if target == "value":
         return "value before tanh"
-    return f"activation of {target}" if ":" in target else "logits"
+    return "activation" if ":" in target else "logits"
 
 
 def provenance(store: Store, target: str) -> tuple[tuple[str, str], ...]:
