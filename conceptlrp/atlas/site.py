@@ -21,6 +21,7 @@ from conceptlrp.atlas.updating import MARKER, Draft
 from conceptlrp.clustering import Clustering
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.drawing.board import board_frame
+from conceptlrp.lrp import Target
 from conceptlrp.report import Note
 from conceptlrp.report.wording import (
     compact,
@@ -91,9 +92,7 @@ class Site:
     @property
     def unit(self) -> str:
         """Unit of the relevance."""
-        if self.target == "value":
-            return "of the value before tanh"
-        return "of its activation" if ":" in self.target else "logits"
+        return Target.parse(self.target).unit
 
     @cached_property
     def frame(self) -> Markup:

@@ -138,7 +138,8 @@ def _means(asked: _Asked) -> "Figure":
     import numpy as np
 
     from conceptlrp.figures import mean_maps_figure
-    from conceptlrp.figures.references import mean_maps, unit_of
+    from conceptlrp.figures.references import mean_maps
+    from conceptlrp.lrp import Target
 
     layer = asked.needed("layer")
     positive, negative, text = mean_maps(asked.store, layer, target=asked.target)
@@ -154,7 +155,7 @@ def _means(asked: _Asked) -> "Figure":
         positive[channels],
         negative[channels],
         names=[str(channel) for channel in channels],
-        unit=unit_of(asked.target),
+        unit=Target.parse(asked.target).unit,
         **{"title": title, **asked.style},
     )
 

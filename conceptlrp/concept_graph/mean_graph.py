@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from conceptlrp.errors import TargetError
 from conceptlrp.lrp.explainer import Explainer
 from conceptlrp.lrp.inputs import Positions, as_corpus
-from conceptlrp.lrp.targets import Target, parse_target, take_rows
+from conceptlrp.lrp.targets import Target, parse_targets
 
 Array = NDArray[np.float64]
 Pair = tuple[str, str]
@@ -156,12 +156,12 @@ def mean_concept_graph(
         Summed in float64, so that batches change nothing beyond rounding.
     """
     corpus = as_corpus(positions)
-    parsed = [parse_target(target, size=explainer.size) for target in targets]
+    parsed = parse_targets(targets, explainer.size)
     nodes: dict[str, Flow] = {}
     edges: dict[Pair, Flow] = {}
     for first in range(0, len(corpus), batch_size):
         rows = slice(first, first + batch_size)
-        chosen = [take_rows(target, rows) for target in parsed]
+        chosen = [target.take(rows) for target in parsed]
         batch = corpus[rows]
         summary = explainer.summarize(batch, targets=chosen)
         graph = explainer.concept_graph(
