@@ -27,7 +27,6 @@ from conceptlrp.lrp import Best, Played, Target
 from conceptlrp.othello import NO_MOVE, parse_square
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.reference.boards import ReferenceBoard
-from conceptlrp.store import Store
 
 
 @styled
@@ -112,7 +111,7 @@ def mean_maps_figure(
     ----------
     positive, negative : float arrays of shape (C, n, n)
         Means of the positive and of the negative part of conditional heatmaps, as
-        `mean_maps` returns them.
+        `conceptlrp.report.mean_maps` finds them.
     names : sequence of C str
         Printed above the maps of each channel.
     unit : str
@@ -159,36 +158,6 @@ def mean_maps_figure(
                 )
     draw_scale(figure, 1.0, f"{unit}, limits below maps", ends="limit")
     return figure
-
-
-def mean_maps(
-    store: Store, layer: str, *, target: int | str = 0
-) -> tuple[NDArray[np.floating], NDArray[np.floating], str]:
-    """Average the positive and the negative part of conditional heatmaps.
-
-    Returns `positive, negative` (C, n, n): of all positions where the store has their
-    statistics, or else of the reference boards with most relevance; `positions`: which
-    of both, in words.
-    """
-    statistics = store.statistics(layer, target=target)
-    if statistics is not None:
-        pooled = statistics.pooled()
-        text = f"all {int(pooled.positions[0]):,} positions"
-        return pooled.positive[0], pooled.negative[0], text
-    kept = store.references(layer, "share-top", target=target)
-    if kept is None:
-        msg = (
-            f"{store.path}: has no heatmaps of channels; run 'conceptlrp attribute' "
-            "with --detail references or --statistics"
-        )
-        raise ValueError(msg)
-    there = (kept.rows >= 0).astype(np.float32)
-    count = np.maximum(there.sum(axis=1), 1)[:, None, None]
-    parts = [
-        np.einsum("ck,ckyx->cyx", there, np.maximum(sign * kept.maps, 0)) / count
-        for sign in (1, -1)
-    ]
-    return parts[0], -parts[1], f"the {kept.rows.shape[1]} most relevant boards"
 
 
 def _title_of(boards: ReferenceBoards) -> str:

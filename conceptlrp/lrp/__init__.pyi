@@ -1,10 +1,6 @@
 from .attribution import (
     Attribution as Attribution,
 )
-from .composites import (
-    COMPOSITES as COMPOSITES,
-    DEFAULT_COMPOSITE as DEFAULT_COMPOSITE,
-)
 from .engine.absorption import (
     Conservation as Conservation,
 )
@@ -18,6 +14,10 @@ from .explain import (
 )
 from .explainer import (
     Explainer as Explainer,
+)
+from .presets import (
+    COMPOSITES as COMPOSITES,
+    DEFAULT_COMPOSITE as DEFAULT_COMPOSITE,
 )
 from .targets import (
     Best as Best,

@@ -18,7 +18,7 @@ from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.attribution import Attribution, concatenate
 from conceptlrp.lrp.batch import begin, channel_rows, explain, summarize
 from conceptlrp.lrp.canonizers import fold_batch_norm
-from conceptlrp.lrp.composites import GRADIENT, module_rules, resolve_composite
+from conceptlrp.lrp.composites import module_rules, resolve_composite
 from conceptlrp.lrp.engine.absorption import Conservation, join_reports
 from conceptlrp.lrp.engine.edges import ConceptGraph
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
@@ -32,6 +32,7 @@ from conceptlrp.lrp.inputs import (
     probe_boards,
     products_in,
 )
+from conceptlrp.lrp.presets import GRADIENT
 from conceptlrp.lrp.propagation import Passed, make_propagation
 from conceptlrp.lrp.starts import check_channel
 from conceptlrp.lrp.summary import Summary, as_array
