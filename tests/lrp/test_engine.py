@@ -250,12 +250,12 @@ def test_a_trained_network_equals_zennits_hooks(path: str, name: str) -> None:
 
 def test_moves_may_differ_from_position_to_position(positions: Corpus) -> None:
     explainer = Explainer(randomize(OthelloNet(channels=5)).double(), dtype="float64")
-    moves = Moves(tuple(int(square) for square in positions.played), name="mine")
+    moves = Moves(tuple(int(square) for square in positions.played), label="mine")
 
     found = explainer.attribute(positions, targets=[moves], batch_size=2)
 
     played = explainer.attribute(positions, targets=["played"])
-    assert found.targets == ("mine",)
+    assert found.targets == ("moves (mine)",)
     assert_close(found.heatmap, played.heatmap)
 
 
