@@ -6,7 +6,7 @@ Shapes use N positions and boards of n x n squares.
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,17 @@ from numpy.typing import ArrayLike, NDArray
 from conceptlrp.errors import GameFileError, check_type
 from conceptlrp.othello.board import BLACK, NO_MOVE, REGION, count, from_boards
 from conceptlrp.othello.position import Position
+
+#: What is kept of each position.
+POSITION_COLUMNS: Final[dict[str, type[np.generic]]] = {
+    "own": np.uint64,
+    "opponent": np.uint64,
+    "mover": np.uint8,
+    "ply": np.uint8,
+    "played": np.int8,
+    "game": np.int32,
+    "symmetry": np.uint8,
+}
 
 Columns: TypeAlias = dict[str, NDArray[Any]]
 PathLike: TypeAlias = str | os.PathLike[str]

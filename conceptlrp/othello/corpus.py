@@ -9,7 +9,7 @@ import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,7 @@ from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import CorpusFileError, GameFileError, check_type
 from conceptlrp.files import write_whole
 from conceptlrp.othello.arguments import (
+    POSITION_COLUMNS,
     PathLike,
     checked_path,
     checked_paths,
@@ -49,16 +50,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Rows: TypeAlias = slice | Sequence[int] | NDArray[np.integer[Any]] | NDArray[np.bool_]
-
-_DTYPES: Final[dict[str, type[np.generic]]] = {
-    "own": np.uint64,
-    "opponent": np.uint64,
-    "mover": np.uint8,
-    "ply": np.uint8,
-    "played": np.int8,
-    "game": np.int32,
-    "symmetry": np.uint8,
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,7 +87,7 @@ class Corpus:
     problems: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, dtype in _DTYPES.items():
+        for name, dtype in POSITION_COLUMNS.items():
             column = np.asarray(getattr(self, name), dtype)
             if column.shape != (len(self.own),):
                 msg = f"{name} has shape {column.shape}, expected ({len(self)},)"
@@ -285,7 +276,7 @@ class Corpus:
         """Return every position before a recorded move, by game, then by ply."""
         found = replay(games.moves, size=games.size)
         unturned = np.zeros(len(found.own), np.uint8)
-        columns = {n: getattr(found, n) for n in _DTYPES if n != "symmetry"}
+        columns = {n: getattr(found, n) for n in POSITION_COLUMNS if n != "symmetry"}
         return Corpus(**columns, symmetry=unturned, games=games, problems=problems)
 
     @staticmethod
@@ -302,7 +293,7 @@ class Corpus:
         first = {id(table): firsts[i] for i, table in enumerate(tables)}
         columns = {
             name: np.concatenate([part.columns()[name] for part in parts])
-            for name in _DTYPES
+            for name in POSITION_COLUMNS
         }
         columns["game"] = np.concatenate([p.game + first[id(p.games)] for p in parts])
         problems = tuple(dict.fromkeys(line for p in parts for line in p.problems))
@@ -355,7 +346,7 @@ class Corpus:
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that have one entry a position, by name."""
-        return {name: getattr(self, name) for name in _DTYPES}
+        return {name: getattr(self, name) for name in POSITION_COLUMNS}
 
     def compact(self) -> "Corpus":
         """Leave out the games that no position comes from."""

@@ -17,7 +17,8 @@ from conceptlrp.errors import IllegalMoveError
 from conceptlrp.othello.board import NO_MOVE
 from conceptlrp.othello.replay import move_table, moves_per_game, replay
 
-_DTYPES: Final[dict[str, type[np.generic]]] = {
+#: What is kept of each game beside its moves.
+GAME_COLUMNS: Final[dict[str, type[np.generic]]] = {
     "black": np.str_,
     "white": np.str_,
     "tournament": np.str_,
@@ -41,7 +42,7 @@ _UNKNOWN: Final[dict[str, ArrayLike]] = {
 _GIVEN: Final = {*_UNKNOWN, "index"}
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Games:
     """Games with what is known about them, one entry a game.
 
@@ -94,6 +95,9 @@ class Games:
     def __len__(self) -> int:
         return len(self.moves)
 
+    def __repr__(self) -> str:
+        return f"Games({len(self):,} games, {self.size} x {self.size})"
+
     @classmethod
     def from_moves(
         cls, moves: ArrayLike, *, size: int = 8, **known: ArrayLike
@@ -132,41 +136,14 @@ class Games:
         return {name: getattr(self, name) for name in names}
 
     def take(self, indices: ArrayLike) -> "Games":
-        """Choose games.
-
-        Parameters
-        ----------
-        indices : int or bool array
-            Rows, or a mask of shape (G,).
-
-        Returns
-        -------
-        Games
-            The chosen ones, with all columns.
-        """
+        """Choose games by rows or by a mask of shape (G,), with all columns."""
         chosen = np.asarray(indices)
         columns = {name: column[chosen] for name, column in self.columns().items()}
         return Games(**columns, size=self.size)
 
     @staticmethod
     def concatenate(parts: Sequence["Games"]) -> "Games":
-        """Join the games of several files.
-
-        Parameters
-        ----------
-        parts : sequence of Games
-            Tables of games, of one board size.
-
-        Returns
-        -------
-        Games
-            One table after the other.
-
-        Raises
-        ------
-        ValueError
-            There are none, or their boards differ in size.
-        """
+        """Join tables of games of one board size, one after the other."""
         sizes = {part.size for part in parts}
         if len(sizes) != 1:
             msg = f"games are of board sizes {sorted(sizes)}, expected exactly one"
@@ -200,7 +177,7 @@ def judge(
     }
     columns |= {"score": found.score, "finished": found.finished}
     full = {
-        name: np.broadcast_to(np.asarray(value, _DTYPES[name]), len(table))[legal]
+        name: np.broadcast_to(np.asarray(value, GAME_COLUMNS[name]), len(table))[legal]
         for name, value in columns.items()
     }
     return Games(moves=_widened(table[legal], size), **full, size=size), found.illegal

@@ -30,27 +30,12 @@ _BLOCK: Final = 4096
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Replay:
-    """The decision positions of games, ordered by game, then by ply.
+    """The decision positions of games (P,), ordered by game, then by ply.
 
-    Attributes
-    ----------
-    own, opponent : uint64 of shape (P,)
-        Discs of the side to move and of the other side.
-    mover : uint8 of shape (P,)
-        `BLACK` or `WHITE`.
-    ply : uint8 of shape (P,)
-        Moves played before, which is also the place of ``played`` in the game.
-    played : int8 of shape (P,)
-        The move that was played.
-    game : int32 of shape (P,)
-        Row of the game.
-    illegal : int16 of shape (G,)
-        Place of the first illegal move, -1 when there is none. Positions from
-        there on are left out.
-    finished : bool of shape (G,)
-        Whether neither side can move after the last move.
-    score : int8 of shape (G,)
-        Black discs, empties to the winner; -1 when the game is unfinished.
+    ``ply`` is also the place of ``played`` in its game. Of each game (G,): ``illegal``
+    is the place of the first illegal move, -1 when there is none; positions from there
+    on are left out. ``score`` counts black discs, empties to the winner, -1 when the
+    game is not ``finished``.
     """
 
     own: NDArray[np.uint64]

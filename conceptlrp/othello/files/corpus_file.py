@@ -9,7 +9,7 @@ the file is; a file that does not agree with its digest is damaged.
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import h5py
 import numpy as np
@@ -24,37 +24,20 @@ from conceptlrp.hdf5 import (
     set_text_attributes,
     text_attribute,
 )
+from conceptlrp.othello.arguments import POSITION_COLUMNS, Columns
 from conceptlrp.othello.board import NO_MOVE, PASS, REGION
-from conceptlrp.othello.games import Games
+from conceptlrp.othello.games import GAME_COLUMNS, Games
 from conceptlrp.othello.symmetry import SYMMETRIES
 
 _TYPE: Final = "conceptlrp-corpus"
 _VERSION: Final = 1
 _TEXT: Final = "text"
-_POSITIONS: Final = {
-    "own": "uint64",
-    "opponent": "uint64",
-    "mover": "uint8",
-    "ply": "uint8",
-    "played": "int8",
-    "game": "int32",
-    "symmetry": "uint8",
-}
+_POSITIONS: Final = {n: np.dtype(kind).name for n, kind in POSITION_COLUMNS.items()}
 _GAMES: Final = {
-    "black": _TEXT,
-    "white": _TEXT,
-    "tournament": _TEXT,
-    "year": "int16",
-    "score": "int8",
-    "recorded_score": "int8",
-    "theoretical_score": "int8",
-    "finished": "bool",
-    "source": _TEXT,
-    "index": "int32",
+    name: _TEXT if kind is np.str_ else np.dtype(kind).name
+    for name, kind in GAME_COLUMNS.items()
 }
 _CHUNK_BYTES: Final = 1 << 19
-
-Columns: TypeAlias = dict[str, NDArray[Any]]
 
 
 class StoredCorpus(NamedTuple):
