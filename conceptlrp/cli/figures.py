@@ -138,10 +138,18 @@ def _means(asked: _Asked) -> "Figure":
     import numpy as np
 
     from conceptlrp.figures import mean_maps_figure
-    from conceptlrp.figures.references import mean_maps, unit_of
+    from conceptlrp.lrp import Target
+    from conceptlrp.report.mean_maps import mean_maps
 
     layer = asked.needed("layer")
-    positive, negative, text = mean_maps(asked.store, layer, target=asked.target)
+    maps = mean_maps(asked.store, layer, target=asked.target)
+    if maps is None:
+        msg = (
+            f"{asked.store.path}: has no heatmaps of channels; run 'conceptlrp "
+            "attribute' with --detail references or --statistics"
+        )
+        raise StoreError(msg)
+    positive, negative, text = maps.positive, maps.negative, maps.words
     size = (positive - negative).sum(axis=(1, 2))
     strongest = np.argsort(-size, kind="stable")[: asked.count or _MEANS].tolist()
     channels = asked.channels or strongest
@@ -154,7 +162,7 @@ def _means(asked: _Asked) -> "Figure":
         positive[channels],
         negative[channels],
         names=[str(channel) for channel in channels],
-        unit=unit_of(asked.target),
+        unit=Target.parse(asked.target).unit,
         **{"title": title, **asked.style},
     )
 
@@ -171,14 +179,19 @@ def _embedding(asked: _Asked) -> "Figure":
 
 def _channels(asked: _Asked) -> "Figure":
     from conceptlrp.figures import channel_map_figure
-    from conceptlrp.figures.channel_map import channel_places
+    from conceptlrp.report.channel_places import layer_places
+    from conceptlrp.report.layer_statistics import layer_statistics
 
     layer = asked.needed("layer")
-    places, sizes = channel_places(asked.store, layer, target=asked.target)
-    title = f"{layer}: {len(sizes)} channels (target: {asked.target})"
+    asked.store.channels(layer)
+    places = layer_places(asked.store, target=asked.target)[layer]
+    sizes = layer_statistics(asked.store, layer, target=asked.target).magnitude
+    placed = (places[:, 0] >= 0).nonzero()[0]
+    title = f"{layer}: {len(placed)} channels (target: {asked.target})"
     return channel_map_figure(
-        places,
-        sizes,
+        places[placed],
+        sizes[placed],
+        numbers=placed.tolist(),
         name="mean |share| of relevance",
         **{"title": title, **asked.style},
     )

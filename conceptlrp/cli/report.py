@@ -126,8 +126,8 @@ def _write(
             (folder / file).parent.mkdir(exist_ok=True)
             _put(folder / f"{file}.txt", each.text())
             _put(folder / f"{file}.json", f"{_json(each)}\n")
-            entry = {"layer": each.layer, "channel": each.channel, "name": each.name}
-            names.append({**entry, "file": file})
+            place = {"layer": each.layer, "channel": each.channel}
+            names.append({**place, "name": each.name.text, "file": file})
             progress("reports", len(names), total)
         index = json.dumps({**_HEADER, "reports": names}, indent=1, ensure_ascii=False)
         _put(folder / _MARKER, f"{index}\n")

@@ -8,8 +8,8 @@ import torch
 from torch import fx, nn
 
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.lrp.engine.trace import linear_nodes
+from conceptlrp.lrp.presets import GRADIENT
 from conceptlrp.lrp.probing import planes_of
 from conceptlrp.lrp.propagation import make_propagation
 

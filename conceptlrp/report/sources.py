@@ -111,7 +111,7 @@ def read_sources(
         target=name,
         statistics=layer_statistics(store, layer, target=name),
         references=references,
-        maps=mean_maps(store, layer, references["share-top"], target=name),
+        maps=mean_maps(store, layer, target=name),
         clustering=_clustering(store, layer, name),
         labels=load_label_scores(store, target=name),
         effects=load_effects(store, target=name),

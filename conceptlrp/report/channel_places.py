@@ -1,6 +1,7 @@
-"""The map of all channels: those that matter on the same positions lie together.
+"""Places of all channels in the plane: used on the same positions, near each other.
 
-Shapes use S sampled positions and C channels of all layers.
+Shapes use S sampled positions and C channels. Channels of all layers are laid out
+together, so that a picture of one layer and the map of all show the same neighbours.
 """
 
 import numpy as np
@@ -10,9 +11,9 @@ from conceptlrp.clustering.blocks import sample_rows
 from conceptlrp.clustering.embeddings import plane_embedding
 from conceptlrp.store import Store
 
-__all__ = ["SIDE", "channel_columns", "channel_places"]
+__all__ = ["SIDE", "channel_columns", "layer_places", "places_of_columns"]
 
-#: Places on the map run from 0 to this.
+#: Places run from 0 to this.
 SIDE = 999
 _POSITIONS = 2000
 # Fewer channels than this t-SNE tears apart.
@@ -23,19 +24,31 @@ _COMPONENTS = 50
 def channel_columns(
     store: Store, layer: str, *, target: int | str = 0
 ) -> NDArray[np.float32]:
-    """Read what the map compares the channels of a layer by.
+    """Read what channels are compared by: shares at the same positions for all layers.
 
-    Returns (S, C): shares at the same sample of at most 2,000 positions for every
-    layer.
+    Returns (S, C) of at most 2,000 sampled positions.
     """
     rows = sample_rows(len(store), _POSITIONS, 0)
     return store.share(layer, rows=rows, target=target)
 
 
-def channel_places(columns: NDArray[np.float32]) -> NDArray[np.int64]:
+def layer_places(
+    store: Store, *, target: int | str = 0
+) -> dict[str, NDArray[np.int64]]:
+    """Lay the channels of a store out in the plane, and return the places by layer.
+
+    Returns (C, 2) for each layer; -1 for channels whose share never changes.
+    """
+    columns = [channel_columns(store, each, target=target) for each in store.layers]
+    places = places_of_columns(np.concatenate(columns, axis=1))
+    ends = np.cumsum([store.channels(layer) for layer in store.layers])
+    return dict(zip(store.layers, np.split(places, ends[:-1]), strict=True))
+
+
+def places_of_columns(columns: NDArray[np.float32]) -> NDArray[np.int64]:
     """Lay channels out in the plane by the correlation of their shares.
 
-    Shapes: `columns` (S, C). Returns (C, 2).
+    Shapes: `columns` (S, C). Returns (C, 2); -1 for columns that do not vary.
     """
     found = np.full((columns.shape[1], 2), -1, np.int64)
     centered = columns - columns.mean(axis=0)
