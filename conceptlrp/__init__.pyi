@@ -49,6 +49,7 @@ from .report import (
     position_report as position_report,
 )
 from .runs import (
+    RunOptions as RunOptions,
     attribute_corpus as attribute_corpus,
 )
 from .store import (
@@ -67,6 +68,7 @@ __all__ = [
     "OthelloNet",
     "Position",
     "ReferenceBoards",
+    "RunOptions",
     "Store",
     "attribute",
     "attribute_corpus",

@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -135,7 +136,7 @@ def merge(
     scheduler: Scheduler = None,
 ) -> None:
     """Finish a store whose shards were computed by several jobs (--shard I/N)."""
-    from conceptlrp.runs import merge_run
+    from conceptlrp.runs import RunOptions, merge_run
 
     check_device(device)
     path = network or _network_of(store)
@@ -143,10 +144,8 @@ def merge(
         merged = merge_run(
             store,
             None if path is None else open_network(path),
-            device=device,
-            workers=workers,
-            scheduler=scheduler,
-            on_progress=lambda step: report(step.stage, step.done, step.total),
+            run=RunOptions(device=device, workers=workers, scheduler=scheduler),
+            on_progress=report,
         )
     typer.echo(f"{store}: {len(merged):,} positions, {', '.join(merged.layers)}")
 
@@ -155,18 +154,36 @@ def explain(
     network: "BoardNetwork", positions: "Corpus", out: Path, **options: Any
 ) -> "Store":
     """Explain positions into a store, with bars and the command in its manifest."""
-    from conceptlrp.runs import attribute_corpus
+    from conceptlrp.runs import KeepOptions, RunOptions, attribute_corpus
 
     command = shlex.join(["conceptlrp", *sys.argv[1:]])
+    mode = _mode(options)
+    keep = KeepOptions(**_fields(KeepOptions, options))
+    run = RunOptions(mode=mode, command=command, **_fields(RunOptions, options))
     with _telling_what_is_kept(), progress_bars() as report:
         return attribute_corpus(
             network,
             positions,
             out,
-            command=command,
-            on_progress=lambda step: report(step.stage, step.done, step.total),
+            keep=keep,
+            run=run,
+            on_progress=report,
             **options,
         )
+
+
+def _mode(options: dict[str, Any]) -> Any:
+    """Take out of the options what is to happen to a store that is there."""
+    modes = [m for m in ("resume", "append", "overwrite") if options.pop(m, False)]
+    if len(modes) > 1:
+        msg = "a store is overwritten, resumed or appended to; choose one of them"
+        raise typer.BadParameter(msg)
+    return modes[0] if modes else "create"
+
+
+def _fields(kind: type[Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Take the fields of a dataclass out of the options."""
+    return {f.name: options.pop(f.name) for f in fields(kind) if f.name in options}
 
 
 @contextmanager
