@@ -5,7 +5,6 @@ well they play stands in their SOURCE.txt and in `read_header`.
 """
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from conceptlrp.networks.board_network import BoardNetwork
@@ -13,11 +12,12 @@ from conceptlrp.networks.checkpoint import load_network, read_header
 from conceptlrp.networks.othello_net import OthelloNet
 from conceptlrp.networks.residual_tower import ResidualTower
 from conceptlrp.othello import Corpus
+from conceptlrp.othello.corpus import demo_games
+from conceptlrp.shipped import demo_path
 
 NETWORK = "network/othello-8x8-64.safetensors"
 CARD = "network/strength.json"
 TOWER = "network/tower-8x8-32x3.safetensors"
-GAMES = "games/selfplay-5200.txt"
 _SNAPSHOTS = "network/snapshots/*.safetensors"
 _TOWERS = "network/tower-8x8-*.safetensors"
 
@@ -36,37 +36,6 @@ class Snapshot:
 
     positions: int
     network: BoardNetwork
-
-
-def demo_path(name: str = "") -> Path:
-    """Find a file of the folder ``data``, installed or in a working copy.
-
-    Parameters
-    ----------
-    name : str
-        Path inside ``data``, with slashes; empty for the folder itself.
-
-    Returns
-    -------
-    Path
-        An existing file or folder.
-
-    Raises
-    ------
-    FileNotFoundError
-        If nothing of that name ships.
-
-    Examples
-    --------
-    >>> demo_path("network/othello-8x8-64.safetensors").name
-    'othello-8x8-64.safetensors'
-    """
-    package = Path(__file__).resolve().parents[1]
-    for data in (package / "data", package.parent / "data"):
-        if (data / name).exists() and (data / NETWORK).exists():
-            return data / name
-    message = f"'{name}' is not among the data that ship with conceptlrp"
-    raise FileNotFoundError(message)
 
 
 def demo_network() -> OthelloNet:
@@ -140,9 +109,4 @@ def demo_corpus(*, seed: int = 0) -> Corpus:
     Corpus
         Positions of 5,200 games that the shipped network played against itself.
     """
-    return _games().turn(seed=seed)
-
-
-@cache
-def _games() -> Corpus:
-    return Corpus.read([demo_path(GAMES)])
+    return demo_games().turn(seed=seed)

@@ -28,15 +28,10 @@ from zennit.types import Activation, AvgPool, Convolution, Linear
 from conceptlrp.lrp import COMPOSITES, Attribution, Explainer, Moves, Neuron
 from conceptlrp.lrp.engine import hooks
 from conceptlrp.lrp.engine.hooks import HookPropagation
-from conceptlrp.networks import (
-    OthelloNet,
-    ResidualTower,
-    demo_corpus,
-    demo_path,
-    load_network,
-)
+from conceptlrp.networks import OthelloNet, ResidualTower, demo_corpus, load_network
 from conceptlrp.networks.demo import NETWORK, TOWER
 from conceptlrp.othello import Corpus
+from conceptlrp.shipped import demo_path
 from tests.lrp.conftest import random_corpus, randomize
 
 

@@ -10,14 +10,14 @@ from conceptlrp.networks import (
     demo,
     demo_corpus,
     demo_network,
-    demo_path,
     demo_snapshots,
     demo_tower,
     network_digest,
     save_network,
 )
 from conceptlrp.networks.checkpoint import read_header
-from conceptlrp.networks.demo import GAMES, NETWORK
+from conceptlrp.networks.demo import NETWORK
+from conceptlrp.shipped import GAMES, demo_path
 
 
 def test_the_network_that_ships_is_what_its_header_says() -> None:
