@@ -5,6 +5,7 @@
 
 from pathlib import Path
 
+NETWORK = "network/othello-8x8-64.safetensors"
 GAMES = "games/selfplay-5200.txt"
 
 

@@ -15,7 +15,6 @@ from conceptlrp.othello import Corpus
 from conceptlrp.othello.corpus import demo_games
 from conceptlrp.shipped import demo_path
 
-NETWORK = "network/othello-8x8-64.safetensors"
 CARD = "network/strength.json"
 TOWER = "network/tower-8x8-32x3.safetensors"
 _SNAPSHOTS = "network/snapshots/*.safetensors"
@@ -51,7 +50,7 @@ def demo_network() -> OthelloNet:
     >>> demo_network().channels
     64
     """
-    network = load_network(demo_path(NETWORK))
+    network = load_network("demo")
     assert isinstance(network, OthelloNet)
     return network
 
@@ -71,8 +70,8 @@ def demo_tower() -> ResidualTower:
     """
     files = sorted(demo_path().glob(_TOWERS))
     if not files:
-        message = f"'{_TOWERS}' is not among the data that ship with conceptlrp"
-        raise FileNotFoundError(message)
+        msg = f"'{_TOWERS}' is not among the data that ship with conceptlrp"
+        raise FileNotFoundError(msg)
     network = load_network(files[0])
     assert isinstance(network, ResidualTower)
     return network

@@ -29,9 +29,9 @@ from conceptlrp.lrp import COMPOSITES, Attribution, Explainer, Moves, Neuron
 from conceptlrp.lrp.engine import hooks
 from conceptlrp.lrp.engine.hooks import HookPropagation
 from conceptlrp.networks import OthelloNet, ResidualTower, demo_corpus, load_network
-from conceptlrp.networks.demo import NETWORK, TOWER
+from conceptlrp.networks.demo import TOWER
 from conceptlrp.othello import Corpus
-from conceptlrp.shipped import demo_path
+from conceptlrp.shipped import NETWORK, demo_path
 from tests.lrp.conftest import random_corpus, randomize
 
 
