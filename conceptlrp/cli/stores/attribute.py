@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -137,7 +138,7 @@ def merge(
     as_json: Json = False,
 ) -> None:
     """Finish a store whose shards were computed by several jobs (--shard I/N)."""
-    from conceptlrp.runs import merge_run
+    from conceptlrp.runs import RunOptions, merge_run
 
     check_device(device)
     path = network or _network_of(store)
@@ -145,10 +146,8 @@ def merge(
         merged = merge_run(
             store,
             None if path is None else open_network(path),
-            device=device,
-            workers=workers,
-            scheduler=scheduler,
-            on_progress=lambda step: report(step.stage, step.done, step.total),
+            run=RunOptions(device=device, workers=workers, scheduler=scheduler),
+            on_progress=report,
         )
     _show(merged, as_json=as_json)
 
@@ -157,19 +156,33 @@ def fill_store(
     network: "BoardNetwork", positions: "Corpus", out: Path, **options: Any
 ) -> "Store":
     """Explain positions into a store, with bars and the command in its manifest."""
-    from conceptlrp.runs import attribute_corpus
+    from conceptlrp.runs import KeepOptions, RunOptions, attribute_corpus
 
+<<<<<<< HEAD:conceptlrp/cli/stores/attribute.py
+=======
+    command = shlex.join(["conceptlrp", *sys.argv[1:]])
+    mode = _mode(options)
+    keep = KeepOptions(**_fields(KeepOptions, options))
+    run = RunOptions(mode=mode, command=command, **_fields(RunOptions, options))
+>>>>>>> main:conceptlrp/cli/relevance.py
     with _telling_what_is_kept(), progress_bars() as report:
         return attribute_corpus(
             network,
             positions,
             out,
+<<<<<<< HEAD:conceptlrp/cli/stores/attribute.py
             command=command_line(),
             on_progress=lambda step: report(step.stage, step.done, step.total),
+=======
+            keep=keep,
+            run=run,
+            on_progress=report,
+>>>>>>> main:conceptlrp/cli/relevance.py
             **options,
         )
 
 
+<<<<<<< HEAD:conceptlrp/cli/stores/attribute.py
 def _show(store: "Store", *, as_json: bool) -> None:
     from conceptlrp.store import store_info
 
@@ -178,6 +191,20 @@ def _show(store: "Store", *, as_json: bool) -> None:
     else:
         layers = ", ".join(store.layers)
         typer.echo(f"{store.path}: {len(store):,} positions, {layers}")
+=======
+def _mode(options: dict[str, Any]) -> Any:
+    """Take out of the options what is to happen to a store that is there."""
+    modes = [m for m in ("resume", "append", "overwrite") if options.pop(m, False)]
+    if len(modes) > 1:
+        msg = "a store is overwritten, resumed or appended to; choose one of them"
+        raise typer.BadParameter(msg)
+    return modes[0] if modes else "create"
+
+
+def _fields(kind: type[Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Take the fields of a dataclass out of the options."""
+    return {f.name: options.pop(f.name) for f in fields(kind) if f.name in options}
+>>>>>>> main:conceptlrp/cli/relevance.py
 
 
 @contextmanager
