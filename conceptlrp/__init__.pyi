@@ -9,9 +9,6 @@ from .clustering import (
     Clustering as Clustering,
     cluster_positions as cluster_positions,
 )
-from .drawing import (
-    board_svg as board_svg,
-)
 from .errors import (
     ConceptLRPError as ConceptLRPError,
 )
@@ -23,15 +20,10 @@ from .labelling import (
 )
 from .lrp import (
     Attribution as Attribution,
-    Explainer as Explainer,
     attribute as attribute,
 )
 from .networks import (
-    OthelloNet as OthelloNet,
-    demo_corpus as demo_corpus,
-    demo_network as demo_network,
     load_network as load_network,
-    save_network as save_network,
 )
 from .othello import (
     Corpus as Corpus,
@@ -49,6 +41,7 @@ from .report import (
     position_report as position_report,
 )
 from .runs import (
+    RunOptions as RunOptions,
     attribute_corpus as attribute_corpus,
 )
 from .store import (
@@ -64,21 +57,17 @@ __all__ = [
     "Clustering",
     "ConceptLRPError",
     "Corpus",
-    "Explainer",
-    "OthelloNet",
     "Position",
     "ReferenceBoards",
+    "RunOptions",
     "Store",
     "ablate",
     "attribute",
     "attribute_corpus",
-    "board_svg",
     "build_atlas",
     "channel_report",
     "cluster_positions",
     "compare_stores",
-    "demo_corpus",
-    "demo_network",
     "evaluate",
     "label",
     "layer_reports",
@@ -86,5 +75,4 @@ __all__ = [
     "open_store",
     "position_report",
     "reference_boards",
-    "save_network",
 ]
