@@ -1,4 +1,4 @@
-"""The verb that runs all stages on what ships."""
+"""The verb that runs all stages on the network and games that ship."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conceptlrp.cli.concepts import cluster_layer, write_atlas
+from conceptlrp.cli.channels.cluster import cluster_layer
 from conceptlrp.cli.inputs import open_network, read_positions
 from conceptlrp.cli.options import Overwrite, Seed, check_place
-from conceptlrp.cli.relevance import explain
+from conceptlrp.cli.outputs.atlas import write_atlas
+from conceptlrp.cli.stores.attribute import fill_store
 from conceptlrp.progress import OnProgress, progress_bars
 
 if TYPE_CHECKING:
@@ -43,18 +44,18 @@ def demo(
     sampled = sampled.sample(positions, seed=seed)
     path = out / "demo.crp"
     try:
-        store = explain(network, sampled, path, overwrite=overwrite, name="demo")
+        store = fill_store(network, sampled, path, overwrite=overwrite, name="demo")
     finally:
         # The folder stays only with something in it.
         with suppress(OSError):
             out.rmdir()
-    clusterings = [cluster_layer(store, layer, seed=seed) for layer in store.layers]
+    for layer in store.layers:
+        cluster_layer(store, layer, seed=seed)
     with progress_bars() as report:
         examine(store, network, seed=seed, report=report)
     write_atlas(
         store,
         out / "atlas",
-        clusterings,
         strength=demo_path(CARD),
         network=network,
         overwrite=overwrite,
