@@ -6,7 +6,7 @@ from .atlas import (
 )
 from .clustering import (
     Clustering as Clustering,
-    cluster_positions as cluster_positions,
+    cluster as cluster,
 )
 from .drawing import (
     board_svg as board_svg,
@@ -74,7 +74,7 @@ __all__ = [
     "build_atlas",
     "channel_effects",
     "channel_report",
-    "cluster_positions",
+    "cluster",
     "compare_stores",
     "demo_corpus",
     "demo_network",

@@ -23,7 +23,7 @@ def main(out: str, network: str | None = None, *games: str, n: int = 2000) -> Pa
     store = cl.attribute_corpus(
         net, corpus, Path(out) / "run.crp", targets=["played", "value"], references=8
     )
-    clusterings = [cl.cluster_positions(store, layer=layer) for layer in store.layers]
+    clusterings = [cl.cluster(store, layer) for layer in store.layers]
     return cl.build_atlas(store, Path(out) / "pages", clusterings=clusterings)
 
 

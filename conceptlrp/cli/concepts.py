@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -52,8 +52,9 @@ def cluster(
     overwrite: Overwrite = False,
 ) -> None:
     """Group the positions of a store by their channel relevance."""
+    from conceptlrp import clustering
     from conceptlrp.atlas import cluster_table
-    from conceptlrp.clustering import ESTIMATORS, FEATURES
+    from conceptlrp.clustering import ESTIMATORS, FEATURES, ClusterOptions
     from conceptlrp.clustering.clustering_file import clustered_layers
     from conceptlrp.store import open_store
 
@@ -66,18 +67,20 @@ def cluster(
             msg = f"{store}: layer '{name}' is clustered already; pass --overwrite"
             raise OutputExistsError(msg)
     for name in layers:
-        found = cluster_layer(
+        found = clustering.cluster(
             opened,
             name,
             estimator=estimator,
             n_clusters=clusters,
-            feature=feature,
+            options=ClusterOptions(feature=feature),
+            stability=stability,
             target=target or 0,
             seed=seed,
+            overwrite=overwrite,
         )
         Console().print(cluster_table(found))
-        if stability:
-            _measure_stability(opened, found, estimator)
+        if found.stability is not None:
+            typer.echo(found.stability.text())
 
 
 def atlas(
@@ -131,35 +134,6 @@ def atlas(
         single_file=single_file,
         workers=workers or _processes(sum(channels.values())),
         overwrite=overwrite,
-    )
-
-
-def cluster_layer(store: "Store", layer: str, **options: Any) -> "Clustering":
-    """Cluster the positions of a store by a layer, and keep the clusters in it."""
-    from conceptlrp.clustering import cluster_positions, save_clustering
-
-    found = cluster_positions(store, layer=layer, **options)
-    save_clustering(found, store, overwrite=True)
-    return found
-
-
-def _measure_stability(store: "Store", found: "Clustering", estimator: str) -> None:
-    from conceptlrp.clustering import cluster_stability, save_stability
-    from conceptlrp.clustering.estimators import make_estimator
-    from conceptlrp.clustering.positions import position_features
-
-    features = position_features(
-        store, layer=found.layer, target=found.target, feature=found.feature
-    )
-    model = make_estimator(estimator, n_clusters=found.n_clusters, seed=found.seed)
-    measured = cluster_stability(
-        model, features, found.games, labels=found.labels, seed=found.seed
-    )
-    save_stability(measured, found, store, overwrite=True)
-    stable = int((measured.jaccard >= 0.75).sum())
-    typer.echo(
-        f"agreement {measured.agreement:.2f} \N{PLUS-MINUS SIGN} {measured.error:.2f}, "
-        f"{stable} of {found.n_clusters} clusters stable"
     )
 
 

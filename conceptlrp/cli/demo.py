@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conceptlrp.cli.concepts import cluster_layer, write_atlas
+from conceptlrp.cli.concepts import write_atlas
 from conceptlrp.cli.inputs import open_network, read_positions
 from conceptlrp.cli.options import Overwrite, Seed, check_place
 from conceptlrp.cli.relevance import explain
@@ -34,6 +34,7 @@ def demo(
     overwrite: Overwrite = False,
 ) -> None:
     """Run all stages on the network and games that ship, and write an atlas."""
+    from conceptlrp.clustering import cluster
     from conceptlrp.networks.demo import CARD, demo_path
 
     check_place(out, overwrite=overwrite)
@@ -47,8 +48,11 @@ def demo(
         # The folder stays only with something in it.
         with suppress(OSError):
             out.rmdir()
-    clusterings = [cluster_layer(store, layer, seed=seed) for layer in store.layers]
     with progress_bars() as report:
+        clusterings = [
+            cluster(store, layer, seed=seed, overwrite=True, on_progress=report)
+            for layer in store.layers
+        ]
         examine(store, network, seed=seed, report=report)
     write_atlas(
         store,
