@@ -12,10 +12,10 @@ from pathlib import Path
 import conceptlrp as cl
 
 
-def main(out: str, network: str | None = None, *games: str, n: int = 2000) -> Path:
+def main(out: str, network: str = "demo", *games: str, n: int = 2000) -> Path:
     """Explain n positions, cluster them by every layer, and write the atlas."""
-    net = cl.load_network(network) if network else cl.demo_network()
-    corpus = cl.Corpus.read(games) if games else cl.demo_corpus()
+    net = cl.load_network(network)
+    corpus = cl.Corpus.read(games or "demo")
 
     # Transpositions and mirror images would fill a channel's reference boards.
     corpus = corpus.unique(symmetry=True).sample(n, seed=0).turn(seed=0)

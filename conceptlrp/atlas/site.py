@@ -21,8 +21,9 @@ from conceptlrp.atlas.updating import MARKER, Draft
 from conceptlrp.clustering import Clustering
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.drawing.board import board_frame
+from conceptlrp.lrp import Target
 from conceptlrp.report import Note
-from conceptlrp.report.provenance import provenance, unit_of
+from conceptlrp.report.provenance import provenance
 from conceptlrp.report.wording import (
     compact,
     count,
@@ -92,7 +93,7 @@ class Site:
     @property
     def unit(self) -> str:
         """Unit of the relevance."""
-        return unit_of(self.target)
+        return Target.parse(self.target).unit
 
     @cached_property
     def frame(self) -> Markup:

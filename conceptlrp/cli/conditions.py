@@ -36,7 +36,7 @@ def conditions(
     **others: Any,
 ) -> "Where | None":
     """Put options into conditions, None where there are none."""
-    from conceptlrp.othello.phases import PHASES
+    from conceptlrp.othello.board import PHASES
     from conceptlrp.store import Where
 
     check_choice("--phase", phase, (None, *PHASES))

@@ -35,7 +35,8 @@ def demo(
 ) -> None:
     """Run all stages on the network and games that ship, and write an atlas."""
     from conceptlrp.clustering import cluster
-    from conceptlrp.networks.demo import CARD, demo_path
+    from conceptlrp.networks.demo import CARD
+    from conceptlrp.shipped import demo_path
 
     check_place(out, overwrite=overwrite)
     network = open_network("demo")

@@ -138,8 +138,8 @@ def _means(asked: _Asked) -> "Figure":
     import numpy as np
 
     from conceptlrp.figures import mean_maps_figure
+    from conceptlrp.lrp import Target
     from conceptlrp.report.mean_maps import mean_maps
-    from conceptlrp.report.provenance import unit_of
 
     layer = asked.needed("layer")
     maps = mean_maps(asked.store, layer, target=asked.target)
@@ -162,7 +162,7 @@ def _means(asked: _Asked) -> "Figure":
         positive[channels],
         negative[channels],
         names=[str(channel) for channel in channels],
-        unit=unit_of(asked.target),
+        unit=Target.parse(asked.target).unit,
         **{"title": title, **asked.style},
     )
 

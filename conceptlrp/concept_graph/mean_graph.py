@@ -159,15 +159,15 @@ def mean_concept_graph(
     """
     # A saved graph is read without torch.
     from conceptlrp.lrp.inputs import as_corpus
-    from conceptlrp.lrp.targets import parse_target, take_rows
+    from conceptlrp.lrp.targets import parse_targets
 
     corpus = as_corpus(positions)
-    parsed = [parse_target(target, size=explainer.size) for target in targets]
+    parsed = parse_targets(targets, explainer.size)
     nodes: dict[str, Flow] = {}
     edges: dict[Pair, Flow] = {}
     for first in range(0, len(corpus), batch_size):
         rows = slice(first, first + batch_size)
-        chosen = [take_rows(target, rows) for target in parsed]
+        chosen = [target.take(rows) for target in parsed]
         batch = corpus[rows]
         summary = explainer.summarize(batch, targets=chosen)
         graph = explainer.concept_graph(

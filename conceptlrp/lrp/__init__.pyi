@@ -28,7 +28,6 @@ from .targets import (
     Played as Played,
     Target as Target,
     Value as Value,
-    parse_target as parse_target,
 )
 
 __all__ = [
@@ -49,5 +48,4 @@ __all__ = [
     "attribute",
     "concept_graph",
     "conservation",
-    "parse_target",
 ]

@@ -36,7 +36,7 @@ from conceptlrp.lrp.presets import GRADIENT
 from conceptlrp.lrp.propagation import Passed, make_propagation
 from conceptlrp.lrp.starts import check_channel
 from conceptlrp.lrp.summary import Summary, as_array
-from conceptlrp.lrp.targets import Target, parse_target, take_rows
+from conceptlrp.lrp.targets import Target, parse_targets
 from conceptlrp.networks.planes import board_planes
 from conceptlrp.othello import Corpus
 
@@ -125,13 +125,13 @@ class Explainer:
         if batch_size < 1:
             msg = f"batch_size is {batch_size}, expected at least 1"
             raise ValueError(msg)
-        parsed = [parse_target(t, size=self.size) for t in targets]
+        parsed = parse_targets(targets, self.size)
         parts = []
         for start in range(0, len(corpus), batch_size):
             rows = slice(start, start + batch_size)
             batch = corpus[rows]
             conditions = self._conditions(conditional, len(corpus), rows)
-            chosen = [take_rows(target, rows) for target in parsed]
+            chosen = [target.take(rows) for target in parsed]
             parts.append(self._batch(batch, chosen, conditions))
         return concatenate(parts)
 
@@ -154,7 +154,7 @@ class Explainer:
             Keep the conditional heatmaps of all channels too, on the device.
         """
         corpus = self._corpus(positions)
-        parsed = [parse_target(t, size=self.size) for t in targets]
+        parsed = parse_targets(targets, self.size)
         with self._forward(corpus) as passed:
             features = passed.features if conditional else {}
             every = {n: channel_rows(n, None, f) for n, f in features.items()}
@@ -198,7 +198,7 @@ class Explainer:
             Positions at a time.
         """
         self._check_rules("a concept graph")
-        parsed = [parse_target(t, size=self.size) for t in targets]
+        parsed = parse_targets(targets, self.size)
         parts: list[dict[tuple[str, str], NDArray[Any]]] = []
         for passed, starts in self._passes(positions, parsed, batch_size):
             _, layers = passed.relevance(starts)
@@ -218,7 +218,7 @@ class Explainer:
     ) -> Conservation:
         """Report where relevance is absorbed between the targets and the input."""
         self._check_rules("a report on conservation")
-        parsed = [parse_target(t, size=self.size) for t in targets]
+        parsed = parse_targets(targets, self.size)
         parts = [
             passed.conservation(starts)
             for passed, starts in self._passes(positions, parsed, batch_size)
@@ -253,7 +253,7 @@ class Explainer:
             For each square of the feature map a heatmap; their sum is the
             channel's conditional heatmap.
         """
-        parsed = [parse_target(t, size=self.size) for t in targets]
+        parsed = parse_targets(targets, self.size)
         parts = []
         for passed, starts in self._passes(positions, parsed, batch_size):
             if layer not in passed.features:
@@ -293,7 +293,7 @@ class Explainer:
         ndarray of shape (N, T, n, n)
             Heatmaps, planes summed.
         """
-        parsed = [parse_target(t, size=self.size) for t in targets]
+        parsed = parse_targets(targets, self.size)
         parts = []
         for passed, starts in self._passes(positions, parsed, batch_size):
             for layer, channels in path.items():
@@ -317,7 +317,7 @@ class Explainer:
         for first in range(0, len(positions), batch_size):
             rows = slice(first, first + batch_size)
             batch = positions[rows]
-            chosen = [take_rows(target, rows) for target in targets]
+            chosen = [target.take(rows) for target in targets]
             with (
                 products_in(tf32=self.tf32),
                 propagation.forward(self._planes(batch)) as passed,

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.lrp import Explainer, Target
-from conceptlrp.lrp.targets import take_rows
 from conceptlrp.othello import Corpus
 
 Index = NDArray[np.int64]
@@ -42,7 +41,7 @@ def conditional_heatmaps(
         channels, slots = _by_layer(pairs[chosen], member, len(batch), layers)
         found = explainer.attribute(
             corpus[rows[batch]],
-            targets=[take_rows(target, rows[batch])],
+            targets=[target.take(rows[batch])],
             conditional=channels,
             batch_size=batch_size,
         )

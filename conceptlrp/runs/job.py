@@ -19,9 +19,10 @@ import torch
 from torch import nn
 
 from conceptlrp.errors import RunError
-from conceptlrp.lrp import Explainer, Target, parse_target
+from conceptlrp.lrp import Explainer, Target
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.engine.propagation import NativePropagation
+from conceptlrp.lrp.targets import parse_targets
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.versions import package_versions
 from conceptlrp.store import Plan
@@ -169,7 +170,7 @@ def make_recipe(
         network=network,
         composite=composite,
         layers=explainer.layers,
-        targets=tuple(parse_target(t, size=explainer.size) for t in targets),
+        targets=tuple(parse_targets(targets, explainer.size)),
         dtype=dtype,
         device=device,
     )

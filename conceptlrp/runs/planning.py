@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from conceptlrp.errors import TargetError
 from conceptlrp.lrp import Explainer, Move, Moves, Played, Target
 from conceptlrp.lrp.composites import module_rules
-from conceptlrp.lrp.targets import target_squares
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.fingerprint import rules_digest
@@ -88,13 +86,10 @@ def check_positions(
 ) -> None:
     """Raise before anything is computed for positions that cannot be explained."""
     explainer.check(corpus)
-    if not targets:
-        msg = "no target is given, expected one or more, such as 'played'"
-        raise TargetError(msg)
     no_logits = np.empty((0, 0))
     for target in targets:
         if isinstance(target, Move | Moves | Played):
-            target_squares(target, corpus, no_logits)
+            target.squares_at(corpus, no_logits)
 
 
 def make_plan(

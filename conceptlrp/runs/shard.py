@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.lrp.summary import Summary, as_array
-from conceptlrp.lrp.targets import take_rows
 from conceptlrp.runs.job import Job
 from conceptlrp.runs.rounding import Rounding, check_finite
 from conceptlrp.runs.sampling import mapped_rows
@@ -76,7 +75,7 @@ class _Shard:
         return contents
 
     def _summarize(self, rows: NDArray[np.int64], *, conditional: bool) -> Summary:
-        targets = [take_rows(target, rows) for target in self.job.recipe.targets]
+        targets = [target.take(rows) for target in self.job.recipe.targets]
         return self.job.explainer.summarize(
             self.job.corpus[rows], targets=targets, conditional=conditional
         )

@@ -24,7 +24,7 @@ from torch import Tensor
 from conceptlrp.errors import RunError
 from conceptlrp.networks.planes import bits, crop
 from conceptlrp.othello import Corpus
-from conceptlrp.othello.phases import PHASES, board_phases
+from conceptlrp.othello.board import PHASES, board_phases
 from conceptlrp.store.board_statistics import REGIONS, WORD_BITS
 
 Integers = dict[str, NDArray[np.int64]]

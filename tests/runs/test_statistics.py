@@ -10,7 +10,7 @@ from conceptlrp.errors import RunError
 from conceptlrp.networks import OthelloNet
 from conceptlrp.networks.planes import board_planes
 from conceptlrp.othello import Corpus
-from conceptlrp.othello.phases import PHASES
+from conceptlrp.othello.board import PHASES
 from conceptlrp.runs import attribute_corpus
 from conceptlrp.runs.statistics import (
     add_statistics,

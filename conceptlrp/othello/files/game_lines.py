@@ -22,37 +22,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from conceptlrp.errors import GameFileError, NotationError
-from conceptlrp.othello.board import NO_MOVE
-from conceptlrp.othello.game_file import GameFile, keep_legal, read_bytes
+from conceptlrp.othello.files.game_file import GameFile, keep_legal, padded, read_bytes
 from conceptlrp.othello.notation import parse_transcript
-from conceptlrp.othello.replay import moves_per_game
 
 FORMAT: Final = "conceptlrp-selfplay"
 VERSION: Final = 1
 
 
 def read_game_lines(path: str | Path, *, size: int = 8) -> GameFile:
-    """Read the games of a file of self-play.
-
-    Returns: the games, those of a round that was not closed included.
-    """
+    """Read the games of a file of self-play, unfinished rounds included."""
     path = Path(path)
     lines = list(json_lines(path))
     header = checked_header(lines, path.name)
     if header["size"] != size:
         side = header["size"]
-        message = f"{path.name}: games are {side} x {side}, expected {size} x {size}"
-        raise GameFileError(message)
+        msg = f"{path.name}: games are {side} x {side}, expected {size} x {size}"
+        raise GameFileError(msg)
     name = str(header.get("name", ""))
     games = [(number, line) for number, line in lines[1:] if "moves" in line]
-    table = np.full((len(games), moves_per_game(size) + 1), NO_MOVE, np.int8)
-    for row, (number, line) in zip(table, games, strict=True):
-        moves = _moves(line["moves"], size, f"{path.name}: line {number}")
-        row[: len(moves)] = moves[: len(row)]
     places = [f"line {number}" for number, _ in games]
+    moves = [
+        _moves(line["moves"], size, f"{path.name}: {place}")
+        for place, (_, line) in zip(places, games, strict=True)
+    ]
+    table = padded(moves, size)
     return keep_legal(
         table, places, source=path.name, size=size, black=name, white=name
     )
@@ -66,11 +60,11 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             found = json.loads(line)
         except ValueError as error:
-            message = f"{path.name}: line {number} is no JSON: {error}"
-            raise GameFileError(message) from error
+            msg = f"{path.name}: line {number} is no JSON: {error}"
+            raise GameFileError(msg) from error
         if not isinstance(found, dict):
-            message = f"{path.name}: line {number} is no JSON object"
-            raise GameFileError(message)
+            msg = f"{path.name}: line {number} is no JSON object"
+            raise GameFileError(msg)
         yield number, found
 
 
@@ -80,14 +74,14 @@ def checked_header(
     """Return the header of a file of self-play."""
     header = lines[0][1] if lines else {}
     if header.get("format") != FORMAT or header.get("size") not in (6, 8):
-        message = f"{name}: is no file of self-play, whose first line is its header"
-        raise GameFileError(message)
+        msg = f"{name}: is no file of self-play, whose first line is its header"
+        raise GameFileError(msg)
     if header.get("version") != VERSION:
-        message = (
+        msg = (
             f"{name}: is of version {header.get('version')}, this conceptlrp reads "
             f"version {VERSION}; install a newer conceptlrp"
         )
-        raise GameFileError(message)
+        raise GameFileError(msg)
     return header
 
 
@@ -95,5 +89,5 @@ def _moves(text: object, size: int, place: str) -> list[int]:
     try:
         return parse_transcript(str(text), size)
     except NotationError as error:
-        message = f"{place}: {error}"
-        raise GameFileError(message) from error
+        msg = f"{place}: {error}"
+        raise GameFileError(msg) from error

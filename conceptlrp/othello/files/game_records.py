@@ -12,14 +12,11 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from conceptlrp.errors import GameFileError, NotationError
-from conceptlrp.othello.board import NO_MOVE, PASS
-from conceptlrp.othello.game_file import GameFile, keep_legal, read_bytes
+from conceptlrp.othello.board import PASS
+from conceptlrp.othello.files.game_file import GameFile, keep_legal, padded, read_bytes
 from conceptlrp.othello.notation import parse_square
 from conceptlrp.othello.position import Position
-from conceptlrp.othello.replay import moves_per_game
 
 _GAME: Final = re.compile(r"\(;(.*?);\)", re.DOTALL)
 _PROPERTY: Final = re.compile(r"([A-Z]+)\[([^\]]*)\]")
@@ -40,31 +37,16 @@ class _Record(NamedTuple):
 def read_ggf(path: str | Path, *, size: int = 8) -> GameFile:
     """Read a GGF file.
 
-    Parameters
-    ----------
-    path : str or Path
-        The file. Games of other boards, and those that do not begin from the usual
-        start (as games of type ``8r`` do), are left out with a line each.
-    size : int
-        Side of the board, 8 or 6.
-
-    Returns
-    -------
-    GameFile
-        A recorded score is kept where the game was played to its end; games that
-        ended by resignation, time or agreement have none.
-
-    Raises
-    ------
-    GameFileError
-        There is no game in the file, or a move is no square.
+    Games on other boards or from another start (type ``8r``) are left out with a line
+    each. A recorded score is kept where the game was played to its end; games that
+    ended by resignation, time or agreement have none.
     """
     path = Path(path)
     text = read_bytes(path).decode("iso-8859-1")
     games = [_PROPERTY.findall(game) for game in _GAME.findall(text)]
     if not games:
-        message = f"{path.name}: has no game in GGF, such as (;GM[Othello]...;)"
-        raise GameFileError(message)
+        msg = f"{path.name}: has no game in GGF, such as (;GM[Othello]...;)"
+        raise GameFileError(msg)
     records, problems = [], []
     for number, properties in enumerate(games, start=1):
         place = f"game {number}"
@@ -77,23 +59,7 @@ def read_ggf(path: str | Path, *, size: int = 8) -> GameFile:
 
 
 def read_logistello(path: str | Path) -> GameFile:
-    """Read a game book of Logistello.
-
-    Parameters
-    ----------
-    path : str or Path
-        Text, one 8 x 8 game a line; blank lines are skipped.
-
-    Returns
-    -------
-    GameFile
-        Without names; results are those of the moves.
-
-    Raises
-    ------
-    GameFileError
-        A line is no such game.
-    """
+    """Read a game book of Logistello: text, an 8 x 8 game a line, without names."""
     path = Path(path)
     lines = read_bytes(path).decode("iso-8859-1").splitlines()
     records = []
@@ -102,11 +68,11 @@ def read_logistello(path: str | Path) -> GameFile:
             continue
         found = _BOOK_LINE.fullmatch(line.strip())
         if found is None:
-            message = (
+            msg = (
                 f"{path.name}: line {number}: is no game of Logistello's book, "
                 "expected '+d3-c3+c4...: +04'"
             )
-            raise GameFileError(message)
+            raise GameFileError(msg)
         names = re.findall(r"[a-h][1-8]", found[1], re.IGNORECASE)
         moves = [parse_square(name) for name in names]
         records.append(_Record(f"line {number}", moves))
@@ -125,8 +91,8 @@ def _ggf_record(
         try:
             moves.append(parse_square(square, size))
         except NotationError as error:
-            message = f"{name}: {place}, move {len(moves) + 1}: {error}"
-            raise GameFileError(message) from error
+            msg = f"{name}: {place}, move {len(moves) + 1}: {error}"
+            raise GameFileError(msg) from error
     year = _YEAR.match(known.get("DT", ""))
     return _Record(
         place,
@@ -139,7 +105,7 @@ def _ggf_record(
 
 
 def _other_start(known: dict[str, str], size: int) -> str:
-    """Say why a game is none from the usual start, with an empty text if it is."""
+    """Say why a game does not begin from the usual start; empty if it does."""
     if known.get("GM", "Othello").lower() != "othello":
         return f"is of {known['GM']}, not of Othello"
     side, _, board = known.get("BO", "").strip().partition(" ")
@@ -154,7 +120,7 @@ def _other_start(known: dict[str, str], size: int) -> str:
 
 
 def _score(result: str, size: int) -> int:
-    """Black discs of a margin such as +4.000; -1 for a game that was not played out."""
+    """Return the black discs of a margin such as +4.000; -1 if not played out."""
     if not _RESULT.fullmatch(result.strip()):
         return -1
     score = (size * size + int(float(result))) // 2
@@ -162,13 +128,8 @@ def _score(result: str, size: int) -> int:
 
 
 def _keep(records: list[_Record], name: str, size: int) -> GameFile:
-    # One more move than a game can have is enough to show that it is not legal.
-    width = moves_per_game(size) + 1
-    table = np.full((len(records), width), NO_MOVE, np.int8)
-    for row, record in zip(table, records, strict=True):
-        row[: len(record.moves)] = record.moves[:width]
     return keep_legal(
-        table,
+        padded([record.moves for record in records], size),
         [record.place for record in records],
         source=name,
         size=size,

@@ -5,25 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import GameFileError
-from conceptlrp.othello.board import PASS
+from conceptlrp.othello.board import NO_MOVE, PASS
 from conceptlrp.othello.games import Games, judge
 from conceptlrp.othello.notation import square_name
+from conceptlrp.othello.replay import moves_per_game
 
 
 @dataclass(frozen=True, eq=False)
 class GameFile:
-    """The games of a file.
-
-    Attributes
-    ----------
-    games : Games
-        The legal ones, in order.
-    problems : tuple of str
-        One line for each game that was left out, with the place and the reason.
-    """
+    """The legal games of a file, and a line for each game that was left out."""
 
     games: Games
     problems: tuple[str, ...] = ()
@@ -39,8 +32,8 @@ def keep_legal(
 ) -> GameFile:
     """Keep the games of a file that are legal, and tell of the others.
 
-    Shapes: `moves` (G, M), `**known` (G,). Returns: Unfinished games are kept; their
-    score is -1.
+    Shapes: `moves` (G, M), `**known` (G,). Unfinished games are kept, with a score
+    of -1.
     """
     table = np.asarray(moves)
     games, illegal = judge(table, size=size, source=source, **known)
@@ -55,19 +48,29 @@ def keep_legal(
     return GameFile(games, tuple(problems))
 
 
+def padded(games: Sequence[Sequence[int]], size: int) -> NDArray[np.int8]:
+    """Return lists of moves as a table of shape (G, M), filled up with `NO_MOVE`."""
+    # One more move than a game can have is enough to show that it is not legal.
+    width = moves_per_game(size) + 1
+    table = np.full((len(games), width), NO_MOVE, np.int8)
+    for row, moves in zip(table, games, strict=True):
+        row[: len(moves)] = moves[:width]
+    return table
+
+
 def read_bytes(path: str | Path) -> bytes:
     """Return what is in a game file."""
     try:
         return Path(path).read_bytes()
     except IsADirectoryError as error:
-        message = f"{path}: is a folder, expected a game file; name the files in it"
-        raise GameFileError(message) from error
+        msg = f"{path}: is a folder, expected a game file; name the files in it"
+        raise GameFileError(msg) from error
     except FileNotFoundError as error:
-        message = f"{path}: no such file"
-        raise GameFileError(message) from error
+        msg = f"{path}: no such file"
+        raise GameFileError(msg) from error
     except (OSError, ValueError) as error:
-        message = f"{path}: cannot be read: {error}"
-        raise GameFileError(message) from error
+        msg = f"{path}: cannot be read: {error}"
+        raise GameFileError(msg) from error
 
 
 def _name(square: int, size: int) -> str:

@@ -9,16 +9,11 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from conceptlrp.errors import GameFileError, NotationError
 from conceptlrp.files import write_whole
-from conceptlrp.othello.board import NO_MOVE
-from conceptlrp.othello.game_file import GameFile, keep_legal, read_bytes
+from conceptlrp.othello.files.game_file import GameFile, keep_legal, padded, read_bytes
 from conceptlrp.othello.games import Games
 from conceptlrp.othello.notation import parse_transcript, transcript_text
-from conceptlrp.othello.replay import moves_per_game
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _COLUMNS: Final = 4
@@ -34,27 +29,7 @@ class _Line(NamedTuple):
 
 
 def read_transcripts(path: str | Path, *, size: int = 8) -> GameFile:
-    """Read a file of transcripts, one game a line.
-
-    Parameters
-    ----------
-    path : str or Path
-        UTF-8 text. Passes may be written or left out.
-    size : int
-        Side of the board, 8 or 6.
-
-    Returns
-    -------
-    GameFile
-        Games that nobody finished are kept without a score. Games with an illegal
-        move are left out, each with a line in ``problems``.
-
-    Raises
-    ------
-    GameFileError
-        The file is no text, or has something that is no square; the message has
-        its line and column.
-    """
+    """Read a file of transcripts: UTF-8 text, passes written or left out."""
     path = Path(path)
     lines = _LINE_END.split(_text(read_bytes(path), path.name))
     games = [
@@ -63,7 +38,7 @@ def read_transcripts(path: str | Path, *, size: int = 8) -> GameFile:
         if line.strip(" ") and not line.startswith("#")
     ]
     return keep_legal(
-        _table([game.moves for game in games], size),
+        padded([game.moves for game in games], size),
         [f"line {game.number}" for game in games],
         source=path.name,
         size=size,
@@ -74,10 +49,7 @@ def read_transcripts(path: str | Path, *, size: int = 8) -> GameFile:
 
 
 def transcripts_text(games: Games) -> str:
-    """Return games as lines of black, white, year and transcript.
-
-    Returns: what `read_transcripts` reads, tabs between the columns.
-    """
+    """Return games as lines of black, white, year and transcript, between tabs."""
     lines = []
     for moves, black, white, year in zip(
         games.moves, games.black, games.white, games.year, strict=True
@@ -118,38 +90,29 @@ def write_transcripts(
 def _read_line(line: str, number: int, name: str, size: int) -> _Line:
     *known, transcript = line.split("\t")
     if known and len(known) != _COLUMNS - 1:
-        message = (
+        msg = (
             f"{name}: line {number}: {len(known) + 1} columns, expected a transcript, "
             "or black, white, year and transcript with tabs between them"
         )
-        raise GameFileError(message)
+        raise GameFileError(msg)
     column = len(line) - len(transcript) + 1
     try:
         moves = parse_transcript(transcript, size, line=number, column=column)
     except NotationError as error:
-        message = f"{name}: {error}"
-        raise GameFileError(message) from error
+        msg = f"{name}: {error}"
+        raise GameFileError(msg) from error
     if not known:
         return _Line(number, moves)
     black, white, year = (cell.strip() for cell in known)
     return _Line(number, moves, black, white, _year(year, f"{name}: line {number}"))
 
 
-def _table(games: list[list[int]], size: int) -> NDArray[np.int8]:
-    # One more move than a game can have is enough to show that it is not legal.
-    width = moves_per_game(size) + 1
-    table = np.full((len(games), width), NO_MOVE, np.int8)
-    for row, moves in zip(table, games, strict=True):
-        row[: len(moves)] = moves[:width]
-    return table
-
-
 def _year(text: str, place: str) -> int:
     if not text:
         return 0
     if not (text.isascii() and text.isdigit() and int(text) <= _LATEST_YEAR):
-        message = f"{place}: {text!r} is not a year; leave the column empty if unknown"
-        raise GameFileError(message)
+        msg = f"{place}: {text!r} is not a year; leave the column empty if unknown"
+        raise GameFileError(msg)
     return int(text)
 
 
@@ -158,11 +121,11 @@ def _text(content: bytes, name: str) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        message = f"{name}: line {line}: byte {error.start} is not UTF-8 text"
-        raise GameFileError(message) from error
+        msg = f"{name}: line {line}: byte {error.start} is not UTF-8 text"
+        raise GameFileError(msg) from error
     if "\0" in text:
-        message = f"{name}: is binary, expected transcripts as text"
-        raise GameFileError(message)
+        msg = f"{name}: is binary, expected transcripts as text"
+        raise GameFileError(msg)
     return text
 
 

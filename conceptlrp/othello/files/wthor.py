@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.board import NO_MOVE
-from conceptlrp.othello.game_file import GameFile, keep_legal, read_bytes
+from conceptlrp.othello.files.game_file import GameFile, keep_legal, read_bytes
 
 NameTable: TypeAlias = str | Path | Sequence[str]
 
@@ -54,31 +54,12 @@ def read_wthor(
     players: NameTable | None = None,
     tournaments: NameTable | None = None,
 ) -> GameFile:
-    """Read the games of a WTHOR file.
+    """Read the games of a WTHOR file of 8 x 8 games.
 
-    Parameters
-    ----------
-    path : str or Path
-        A file of 8 x 8 games, ``.wtb``.
-    players, tournaments : path or sequence of str
-        The names, or the file that has them. Without, WTHOR.JOU and WTHOR.TRN
-        beside the file are used, in any case of letters; where there is no name,
-        a number such as ``#123`` stands for it.
-
-    Returns
-    -------
-    GameFile
-        Games that nobody finished are kept without a score. Games with an illegal
-        move are left out, each with a line in ``problems``.
-
-    Raises
-    ------
-    GameFileError
-        The file is damaged, or no file of 8 x 8 games.
-
-    References
-    ----------
-    Fédération Française d'Othello, "Format de la base WTHOR".
+    Names come from the tables given, or the files that hold them; by default from
+    WTHOR.JOU and WTHOR.TRN beside the file, in any case of letters. Without a name, a
+    number such as ``#123`` stands for it. Source: Fédération Française d'Othello,
+    "Format de la base WTHOR".
     """
     path = Path(path)
     records, year = _records(read_bytes(path), path.name)
@@ -102,7 +83,7 @@ def read_wthor(
 def read_names(path: str | Path) -> tuple[str, ...]:
     """Read the names of players (WTHOR.JOU) or tournaments (WTHOR.TRN).
 
-    Returns: Games refer to a name by its place, the first being 0.
+    Games refer to a name by its place, the first being 0.
     """
     path = Path(path)
     content = read_bytes(path)
@@ -110,27 +91,27 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     body, count = content[_HEADER.itemsize :], int(header["names"])
     widths = [width for width in _NAME_WIDTHS if len(body) == width * count]
     if header["games"] or not (widths or (not body and not count)):
-        message = (
+        msg = (
             f"{path.name}: {len(body)} bytes of names, but the header tells of "
             f"{count} names of 20 bytes (players) or 26 (tournaments)"
         )
-        raise GameFileError(message)
+        raise GameFileError(msg)
     width = widths[0] if widths else 1
     return tuple(_text(body[i : i + width]) for i in range(0, len(body), width))
 
 
 def _header(content: bytes, name: str) -> np.void:
     if len(content) < _HEADER.itemsize:
-        message = f"{name}: {len(content)} bytes, expected a WTHOR header of 16 bytes"
-        raise GameFileError(message)
+        msg = f"{name}: {len(content)} bytes, expected a WTHOR header of 16 bytes"
+        raise GameFileError(msg)
     first = content[: _HEADER.itemsize]
     if all(byte >= 32 or byte in b"\t\r\n" for byte in first):
         begin = _text(first)
-        message = (
+        msg = (
             f"{name}: is text that begins with {begin!r}, expected a binary WTHOR "
             "file; transcripts are read from files named .txt"
         )
-        raise GameFileError(message)
+        raise GameFileError(msg)
     header: np.void = np.frombuffer(first, _HEADER)[0]
     return header
 
@@ -143,15 +124,15 @@ def _records(content: bytes, name: str) -> tuple[NDArray[Any], int]:
     expected, found = _HEADER.itemsize + _RECORD.itemsize * count, len(content)
     if found != expected:
         what = "is truncated" if found < expected else "has bytes too many"
-        message = (
+        msg = (
             f"{name}: {what}: the header tells of {count} games, "
             f"expected {expected} bytes, found {found}"
         )
-        raise GameFileError(message)
+        raise GameFileError(msg)
     year = int(header["year"])
     if year > _LATEST_YEAR:
-        message = f"{name}: the header (byte 10) has year {year}"
-        raise GameFileError(message)
+        msg = f"{name}: the header (byte 10) has year {year}"
+        raise GameFileError(msg)
     return np.frombuffer(content, _RECORD, offset=_HEADER.itemsize), year
 
 
@@ -166,8 +147,8 @@ def _refuse_other_games(header: np.void, name: str) -> None:
         reason = "holds names, not games; pass the .wtb files"
     else:
         return
-    message = f"{name}: {reason}"
-    raise GameFileError(message)
+    msg = f"{name}: {reason}"
+    raise GameFileError(msg)
 
 
 def _squares(moves: NDArray[np.uint8], name: str) -> NDArray[np.int8]:
@@ -192,11 +173,11 @@ def _refuse_move(moves: NDArray[np.uint8], game: int, move: int, name: str) -> N
     value = int(moves[game, move])
     after_gap = move and not moves[game, move - 1]
     reason = "follows a zero, which ends a game" if after_gap else "is no square"
-    message = (
+    msg = (
         f"{name}: game {game + 1}, move {move + 1}: byte {offset} has value {value}, "
         f"which {reason}"
     )
-    raise GameFileError(message)
+    raise GameFileError(msg)
 
 
 def _scores(scores: NDArray[np.uint8]) -> NDArray[np.int8]:

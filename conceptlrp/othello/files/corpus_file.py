@@ -9,14 +9,13 @@ the file is; a file that does not agree with its digest is damaged.
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import CorpusFileError
-from conceptlrp.files import write_whole
 from conceptlrp.hdf5 import (
     HDF5_FORMAT,
     dataset,
@@ -25,89 +24,65 @@ from conceptlrp.hdf5 import (
     set_text_attributes,
     text_attribute,
 )
+from conceptlrp.othello.arguments import POSITION_COLUMNS, Columns
 from conceptlrp.othello.board import NO_MOVE, PASS, REGION
-from conceptlrp.othello.corpus import Corpus
-from conceptlrp.othello.games import Games
+from conceptlrp.othello.games import GAME_COLUMNS, Games
 from conceptlrp.othello.symmetry import SYMMETRIES
 
 _TYPE: Final = "conceptlrp-corpus"
 _VERSION: Final = 1
 _TEXT: Final = "text"
-_POSITIONS: Final = {
-    "own": "uint64",
-    "opponent": "uint64",
-    "mover": "uint8",
-    "ply": "uint8",
-    "played": "int8",
-    "game": "int32",
-    "symmetry": "uint8",
-}
+_POSITIONS: Final = {n: np.dtype(kind).name for n, kind in POSITION_COLUMNS.items()}
 _GAMES: Final = {
-    "black": _TEXT,
-    "white": _TEXT,
-    "tournament": _TEXT,
-    "year": "int16",
-    "score": "int8",
-    "recorded_score": "int8",
-    "theoretical_score": "int8",
-    "finished": "bool",
-    "source": _TEXT,
-    "index": "int32",
+    name: _TEXT if kind is np.str_ else np.dtype(kind).name
+    for name, kind in GAME_COLUMNS.items()
 }
 _CHUNK_BYTES: Final = 1 << 19
 
-Columns: TypeAlias = dict[str, NDArray[Any]]
+
+class StoredCorpus(NamedTuple):
+    """What a file holds of a corpus: columns by name, games, and its digest."""
+
+    positions: Columns
+    games: Games
+    problems: tuple[str, ...]
+    digest: str
 
 
-def save_corpus(corpus: Corpus, path: str | Path, *, overwrite: bool = False) -> None:
-    """Write a corpus with the games that its positions come from."""
-    content = corpus_content(corpus)
-    write_whole(path, content, overwrite=overwrite, error=CorpusFileError)
-
-
-def corpus_content(corpus: Corpus) -> memoryview:
-    """Return the bytes of the file that `save_corpus` writes."""
+def corpus_bytes(corpus: StoredCorpus) -> memoryview:
+    """Return the bytes of the file of a corpus."""
     # HDF5 crashes when the disk is full, so it only ever writes to memory.
     content = BytesIO()
     with h5py.File(content, "w", libver=HDF5_FORMAT) as file:
-        _write(file, corpus.compact(), corpus.digest)
+        _write(file, corpus)
     return content.getbuffer()
 
 
-def load_corpus(path: str | Path) -> Corpus:
-    """Read a corpus.
-
-    Returns: equal to what was saved, without games that no position came from.
-    """
-    path = Path(path)
+def read_corpus(path: Path) -> StoredCorpus:
+    """Read the file of a corpus; its digest is not yet compared with its content."""
     if not path.is_file():
-        message = f"{path}: is no file" if path.exists() else f"{path}: no such file"
-        raise CorpusFileError(message)
+        msg = f"{path}: is no file" if path.exists() else f"{path}: no such file"
+        raise CorpusFileError(msg)
     with opened(path, CorpusFileError) as file:
         size, digest = _read_header(file)
-        corpus = Corpus(
-            **_read_columns(member(file, "positions", h5py.Group), _POSITIONS),
-            games=_read_games(member(file, "games", h5py.Group), size),
-            problems=tuple(_text(_column(file, "problems", _TEXT)).tolist()),
+        found = StoredCorpus(
+            _read_columns(member(file, "positions", h5py.Group), _POSITIONS),
+            _read_games(member(file, "games", h5py.Group), size),
+            tuple(_text(_column(file, "problems", _TEXT)).tolist()),
+            digest,
         )
-        _check_values(corpus)
-        if corpus.digest != digest:
-            message = "is damaged: its content does not agree with its digest"
-            raise CorpusFileError(message)
-    return corpus
+        _check_values(found.positions, found.games)
+    return found
 
 
 def load_columns(path: str | Path, names: Iterable[str], *, digest: str) -> Columns:
-    """Read some columns of a corpus, and nothing else of it.
-
-    Returns (N,): by name; text as text.
-    """
+    """Read some columns of a corpus by name, and nothing else of it."""
     path = Path(path)
     with opened(path, CorpusFileError) as file:
         _, found = _read_header(file)
         if found != digest:
-            message = f"is of the corpus {found[:8]}, expected {digest[:8]}"
-            raise CorpusFileError(message)
+            msg = f"is of the corpus {found[:8]}, expected {digest[:8]}"
+            raise CorpusFileError(msg)
         return {name: _named_column(file, name) for name in names}
 
 
@@ -117,15 +92,15 @@ def _named_column(file: h5py.File, name: str) -> NDArray[Any]:
     return _text(column) if kinds[name] == _TEXT else column
 
 
-def _write(file: h5py.File, corpus: Corpus, digest: str) -> None:
+def _write(file: h5py.File, corpus: StoredCorpus) -> None:
     header = {
         "encoding-type": _TYPE,
         "encoding-version": str(_VERSION),
-        "board-size": str(corpus.size),
-        "digest": digest,
+        "board-size": str(corpus.games.size),
+        "digest": corpus.digest,
     }
     set_text_attributes(file, header)
-    for name, column in corpus.columns().items():
+    for name, column in corpus.positions.items():
         _write_column(file, f"positions/{name}", column)
     for name, column in corpus.games.columns().items():
         _write_column(file, f"games/{name}", column)
@@ -156,21 +131,21 @@ def _write_column(file: h5py.File, name: str, column: NDArray[Any]) -> None:
 def _read_header(file: h5py.File) -> tuple[int, str]:
     kind, version = text_attribute(file, "encoding-type"), 0
     if kind != _TYPE:
-        message = f"is no corpus, expected encoding-type {_TYPE!r}, found {kind!r}"
-        raise CorpusFileError(message)
+        msg = f"is no corpus, expected encoding-type {_TYPE!r}, found {kind!r}"
+        raise CorpusFileError(msg)
     text = text_attribute(file, "encoding-version")
     if text.isdecimal() and len(text) < 10:
         version = int(text)
     if version > _VERSION:
-        message = (
+        msg = (
             f"is a corpus of version {version}, this conceptlrp reads up to "
             f"{_VERSION}; install a newer conceptlrp"
         )
-        raise CorpusFileError(message)
+        raise CorpusFileError(msg)
     size, digest = text_attribute(file, "board-size"), text_attribute(file, "digest")
     if version < 1 or size not in map(str, REGION):
-        message = f"is damaged: encoding-version {text!r}, board-size {size!r}"
-        raise CorpusFileError(message)
+        msg = f"is damaged: encoding-version {text!r}, board-size {size!r}"
+        raise CorpusFileError(msg)
     return int(size), digest
 
 
@@ -186,8 +161,8 @@ def _read_columns(group: h5py.Group, kinds: dict[str, str]) -> dict[str, NDArray
         columns[name] = _text(column) if kind == _TEXT else column
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
-        message = f"is damaged: columns of {group.name} have lengths {lengths}"
-        raise CorpusFileError(message)
+        msg = f"is damaged: columns of {group.name} have lengths {lengths}"
+        raise CorpusFileError(msg)
     return columns
 
 
@@ -196,32 +171,34 @@ def _column(group: h5py.Group, name: str, kind: str, *, ndim: int = 1) -> NDArra
     found = dataset(group, name)
     fits = found.dtype.kind == "S" if kind == _TEXT else found.dtype == kind
     if not fits or found.ndim != ndim:
-        message = (
+        msg = (
             f"is damaged: {found.name} is {found.dtype} of shape {found.shape}, "
             f"expected {kind} of {ndim} dimension{'s' * (ndim > 1)}"
         )
-        raise CorpusFileError(message)
+        raise CorpusFileError(msg)
     column: NDArray[Any] = found[()]
     return column
 
 
-def _check_values(corpus: Corpus) -> None:
+def _check_values(positions: Columns, games: Games) -> None:
     """Refuse values that would make later stages fail in unclear ways."""
-    games, outside = corpus.games, ~np.uint64(REGION[corpus.size])
+    own, opponent = positions["own"], positions["opponent"]
+    outside = ~np.uint64(REGION[games.size])
     in_order = {
-        "own, opponent": not (corpus.own & corpus.opponent).any()
-        and not ((corpus.own | corpus.opponent) & outside).any(),
-        "mover": _between(corpus.mover, 0, 1),
-        "ply": _between(corpus.ply, 0, games.moves.shape[1]),
-        "played": _between(corpus.played, NO_MOVE, PASS),
-        "symmetry": _between(corpus.symmetry, 0, SYMMETRIES - 1),
+        "own, opponent": not (own & opponent).any()
+        and not ((own | opponent) & outside).any(),
+        "mover": _between(positions["mover"], 0, 1),
+        "ply": _between(positions["ply"], 0, games.moves.shape[1]),
+        "played": _between(positions["played"], NO_MOVE, PASS),
+        "game": _between(positions["game"], 0, len(games) - 1),
+        "symmetry": _between(positions["symmetry"], 0, SYMMETRIES - 1),
         "moves": _between(games.moves, NO_MOVE, PASS - 1),
-        "score": _between(games.score, -1, corpus.size**2),
+        "score": _between(games.score, -1, games.size**2),
     }
     wrong = [name for name, fine in in_order.items() if not fine]
     if wrong:
-        message = f"is damaged: values out of range in {', '.join(wrong)}"
-        raise CorpusFileError(message)
+        msg = f"is damaged: values out of range in {', '.join(wrong)}"
+        raise CorpusFileError(msg)
 
 
 def _between(column: NDArray[Any], low: int, high: int) -> bool:
