@@ -8,9 +8,6 @@ from .clustering import (
     Clustering as Clustering,
     cluster as cluster,
 )
-from .drawing import (
-    board_svg as board_svg,
-)
 from .errors import (
     ConceptLRPError as ConceptLRPError,
 )
@@ -18,20 +15,14 @@ from .evaluation import (
     evaluate_composites as evaluate_composites,
 )
 from .labelling import (
-    label_positions as label_positions,
     score_store_labels as score_store_labels,
 )
 from .lrp import (
     Attribution as Attribution,
-    Explainer as Explainer,
     attribute as attribute,
 )
 from .networks import (
-    OthelloNet as OthelloNet,
-    demo_corpus as demo_corpus,
-    demo_network as demo_network,
     load_network as load_network,
-    save_network as save_network,
 )
 from .othello import (
     Corpus as Corpus,
@@ -63,28 +54,21 @@ __all__ = [
     "Clustering",
     "ConceptLRPError",
     "Corpus",
-    "Explainer",
-    "OthelloNet",
     "Position",
     "ReferenceBoards",
     "Store",
     "attribute",
     "attribute_corpus",
-    "board_svg",
     "build_atlas",
     "channel_effects",
     "channel_report",
     "cluster",
     "compare_stores",
-    "demo_corpus",
-    "demo_network",
     "evaluate_composites",
-    "label_positions",
     "layer_reports",
     "load_network",
     "open_store",
     "position_report",
     "reference_boards",
-    "save_network",
     "score_store_labels",
 ]
