@@ -40,6 +40,7 @@ from .report import (
     position_report as position_report,
 )
 from .runs import (
+    RunOptions as RunOptions,
     attribute_corpus as attribute_corpus,
 )
 from .store import (
@@ -56,6 +57,7 @@ __all__ = [
     "Corpus",
     "Position",
     "ReferenceBoards",
+    "RunOptions",
     "Store",
     "attribute",
     "attribute_corpus",

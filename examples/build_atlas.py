@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import conceptlrp as cl
+from conceptlrp.runs import KeepOptions
 
 
 def main(out: str, network: str = "demo", *games: str, n: int = 2000) -> Path:
@@ -21,7 +22,11 @@ def main(out: str, network: str = "demo", *games: str, n: int = 2000) -> Path:
     corpus = corpus.unique(symmetry=True).sample(n, seed=0).turn(seed=0)
 
     store = cl.attribute_corpus(
-        net, corpus, Path(out) / "run.crp", targets=["played", "value"], references=8
+        net,
+        corpus,
+        Path(out) / "run.crp",
+        targets=["played", "value"],
+        keep=KeepOptions(references=8),
     )
     clusterings = [cl.cluster(store, layer) for layer in store.layers]
     return cl.build_atlas(store, Path(out) / "pages", clusterings=clusterings)

@@ -78,7 +78,7 @@ class Explainer:
         network: nn.Module,
         *,
         composite: str | Composite | None = None,
-        layers: Sequence[str] | None = None,
+        layers: str | Sequence[str] | None = None,
         dtype: str = "float32",
         device: str = "cpu",
         memory_budget: int = 1 << 29,

@@ -16,7 +16,7 @@ from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
 from conceptlrp.report import position_report
 from conceptlrp.report.wording import percent
-from conceptlrp.runs import attribute_corpus
+from conceptlrp.runs import KeepOptions, attribute_corpus
 from tests.atlas.browser import browser as browser, chromium as chromium, violations
 from tests.othello.playouts import random_games
 
@@ -32,7 +32,7 @@ def explained(tmp_path_factory):
         corpus,
         tmp_path_factory.mktemp("positions") / "run.crp",
         layers=LAYERS,
-        references=8,
+        keep=KeepOptions(references=8),
     )
 
 

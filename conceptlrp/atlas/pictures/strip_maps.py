@@ -15,7 +15,7 @@ from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.targets import Target
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import ChannelReport
-from conceptlrp.runs.conditional_maps import conditional_heatmaps
+from conceptlrp.runs.references import conditional_heatmaps
 from conceptlrp.store import Store
 
 __all__ = ["mapped_reports"]

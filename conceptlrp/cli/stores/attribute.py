@@ -2,27 +2,39 @@
 
 import re
 import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conceptlrp.cli.inputs import open_network, read_positions
+from conceptlrp.cli.inputs import (
+    command_line,
+    network_name,
+    open_network,
+    read_positions,
+)
 from conceptlrp.cli.options import (
     BatchSize,
+    Composite,
     CorpusPaths,
+    Device,
+    Json,
+    Layers,
     NetworkPath,
     Overwrite,
     Sample,
+    Scheduler,
     Seed,
     StorePath,
     Targets,
+    Workers,
     check_device,
     check_place,
 )
+from conceptlrp.cli.tables import print_json, remark
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -30,31 +42,20 @@ if TYPE_CHECKING:
     from conceptlrp.othello import Corpus
     from conceptlrp.store import Store
 
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Compute in so many processes.")
-]
-Scheduler = Annotated[
-    str | None, typer.Option(help="Compute on a Dask cluster: its address.")
-]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")]
-
 
 def attribute(
     network: NetworkPath,
     games: CorpusPaths,
     out: Annotated[Path, typer.Option(help="The store to write (NAME.crp).")],
     target: Targets = ["played"],  # noqa: B006
-    composite: Annotated[
-        str | None, typer.Option(help="Preset of LRP rules; default epsilon-gamma.")
-    ] = None,
-    layer: Annotated[
-        list[str] | None, typer.Option(help="Layer to report; all convolutions.")
-    ] = None,
+    composite: Composite = None,
+    layer: Layers = None,
     detail: Annotated[
-        str, typer.Option(help="Heatmaps kept: sums (none), references, sample, all.")
+        str,
+        typer.Option(help="Heatmaps kept: sums (none), references, sample, all."),
     ] = "references",
     references: Annotated[
-        int, typer.Option(min=0, help="Reference heatmaps a channel; 0 for none.")
+        int, typer.Option(min=0, help="Reference heatmaps of a channel; 0 for none.")
     ] = 16,
     sample_maps: Annotated[
         int, typer.Option(min=0, help="Positions with heatmaps for --detail sample.")
@@ -73,20 +74,21 @@ def attribute(
     device: Device = "cpu",
     batch_size: BatchSize = 64,
     shard_size: Annotated[
-        int | None, typer.Option(min=1, help="Positions a file: whole batches.")
+        int | None, typer.Option(min=1, help="Positions of a file: whole batches.")
     ] = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
     shard: Annotated[
         str | None,
-        typer.Option(help="I/N: only each N-th shard from the I-th; then merge."),
+        typer.Option(help="I/N: only every N-th shard from the I-th; then merge."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the store, or repair it.")
     ] = False,
     append: Annotated[
-        bool, typer.Option("--append", help="Add what is behind the store's positions.")
+        bool, typer.Option("--append", help="Add the positions that the store lacks.")
     ] = False,
+    as_json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Explain every position of a corpus and keep the relevance in a store."""
@@ -96,7 +98,7 @@ def attribute(
     check_device(device)
     net = open_network(network)
     positions = read_positions(games, net.size, sample, seed)
-    store = explain(
+    store = fill_store(
         net,
         positions,
         out,
@@ -119,23 +121,24 @@ def attribute(
         resume=resume,
         append=append,
         overwrite=overwrite,
-        name=network if network == "demo" else Path(network).name,
+        name=network_name(network),
     )
-    typer.echo(f"{out}: {len(store):,} positions, {', '.join(store.layers)}")
+    _show(store, as_json=as_json)
 
 
 def merge(
     store: StorePath,
     network: Annotated[
         str | None,
-        typer.Option(help="The network, where it is not where the jobs found it."),
+        typer.Option(help="The network, if it is not where the jobs found it."),
     ] = None,
     device: Device = "cpu",
     workers: Workers = None,
     scheduler: Scheduler = None,
+    as_json: Json = False,
 ) -> None:
     """Finish a store whose shards were computed by several jobs (--shard I/N)."""
-    from conceptlrp.runs import merge_run
+    from conceptlrp.runs import RunOptions, merge_run
 
     check_device(device)
     path = network or _network_of(store)
@@ -143,30 +146,65 @@ def merge(
         merged = merge_run(
             store,
             None if path is None else open_network(path),
-            device=device,
-            workers=workers,
-            scheduler=scheduler,
-            on_progress=lambda step: report(step.stage, step.done, step.total),
+            run=RunOptions(device=device, workers=workers, scheduler=scheduler),
+            on_progress=report,
         )
-    typer.echo(f"{store}: {len(merged):,} positions, {', '.join(merged.layers)}")
+    _show(merged, as_json=as_json)
 
 
-def explain(
+def fill_store(
     network: "BoardNetwork", positions: "Corpus", out: Path, **options: Any
 ) -> "Store":
     """Explain positions into a store, with bars and the command in its manifest."""
-    from conceptlrp.runs import attribute_corpus
+    from conceptlrp.runs import KeepOptions, RunOptions, attribute_corpus
 
+<<<<<<< HEAD:conceptlrp/cli/stores/attribute.py
+=======
     command = shlex.join(["conceptlrp", *sys.argv[1:]])
+    mode = _mode(options)
+    keep = KeepOptions(**_fields(KeepOptions, options))
+    run = RunOptions(mode=mode, command=command, **_fields(RunOptions, options))
+>>>>>>> main:conceptlrp/cli/relevance.py
     with _telling_what_is_kept(), progress_bars() as report:
         return attribute_corpus(
             network,
             positions,
             out,
-            command=command,
+<<<<<<< HEAD:conceptlrp/cli/stores/attribute.py
+            command=command_line(),
             on_progress=lambda step: report(step.stage, step.done, step.total),
+=======
+            keep=keep,
+            run=run,
+            on_progress=report,
+>>>>>>> main:conceptlrp/cli/relevance.py
             **options,
         )
+
+
+<<<<<<< HEAD:conceptlrp/cli/stores/attribute.py
+def _show(store: "Store", *, as_json: bool) -> None:
+    from conceptlrp.store import store_info
+
+    if as_json:
+        print_json(store_info(store.path).to_dict())
+    else:
+        layers = ", ".join(store.layers)
+        typer.echo(f"{store.path}: {len(store):,} positions, {layers}")
+=======
+def _mode(options: dict[str, Any]) -> Any:
+    """Take out of the options what is to happen to a store that is there."""
+    modes = [m for m in ("resume", "append", "overwrite") if options.pop(m, False)]
+    if len(modes) > 1:
+        msg = "a store is overwritten, resumed or appended to; choose one of them"
+        raise typer.BadParameter(msg)
+    return modes[0] if modes else "create"
+
+
+def _fields(kind: type[Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Take the fields of a dataclass out of the options."""
+    return {f.name: options.pop(f.name) for f in fields(kind) if f.name in options}
+>>>>>>> main:conceptlrp/cli/relevance.py
 
 
 @contextmanager
@@ -177,7 +215,7 @@ def _telling_what_is_kept() -> Iterator[None]:
     try:
         yield
     except RunInterrupted as stopped:
-        typer.echo(f"conceptlrp: {stopped}", err=True)
+        remark(str(stopped))
         raise
 
 

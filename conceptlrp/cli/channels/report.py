@@ -1,12 +1,21 @@
 """The verb that reports everything known of channels."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conceptlrp.cli.options import Overwrite, StorePath, Target, check_place
+from conceptlrp import jsontext
+from conceptlrp.cli.options import (
+    Channel,
+    Json,
+    Notes,
+    Overwrite,
+    StorePath,
+    Target,
+    check_place,
+    how_many,
+)
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -23,34 +32,33 @@ _HEADER = {"encoding-type": "conceptlrp-reports", "encoding-version": "1"}
 def report(
     store: StorePath,
     layer: Annotated[
-        str | None, typer.Option(help="Layer; every layer for --all.")
+        str | None, typer.Option(help="Layer; with --all every layer by default.")
     ] = None,
-    channel: Annotated[int | None, typer.Option(help="Number of the channel.")] = None,
+    channel: Channel = None,
     every: Annotated[
         bool, typer.Option("--all", help="Every channel, of --layer or of all.")
     ] = False,
     target: Target = None,
-    k: Annotated[int, typer.Option("-k", "--k", min=1, help="Boards of a strip.")] = 8,
-    notes: Annotated[
-        Path | None, typer.Option(help="Notes on channels (.yaml).", readable=False)
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    count: Annotated[int, how_many("Boards of a strip.")] = 8,
+    notes: Notes = None,
     out: Annotated[
         Path | None, typer.Option(help="Write text and JSON into this folder.")
     ] = None,
+    as_json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Report everything known of a channel: boards, labels, effects, neighbours."""
     _check_question(layer, channel, every=every, as_json=as_json, out=out)
-    from conceptlrp.report import read_notes
     from conceptlrp.store import open_store
 
     if out is not None:
         check_place(out, overwrite=overwrite)
     opened = open_store(store)
     layers = {name: opened.channels(name) for name in opened.layers}
-    about: dict[str, Any] = {"target": target or 0, "k": k}
+    about: dict[str, Any] = {"target": target or 0, "k": count}
     if notes is not None:
+        from conceptlrp.report import read_notes
+
         about["notes"] = read_notes(notes, layers=layers)
     found = _found(opened, layer, channel, **about)
     if out is None:
@@ -59,7 +67,7 @@ def report(
     chosen = layers if layer is None else {layer: opened.channels(layer)}
     total = 1 if channel is not None else sum(chosen.values())
     _write(found, out, total=total, overwrite=overwrite)
-    typer.echo(f"{out}: {total} reports" if total > 1 else f"{out}: 1 report")
+    typer.echo(f"{out}: {total} report{'s' * (total > 1)}")
 
 
 def _check_question(
@@ -99,15 +107,12 @@ def _show(found: "Iterator[ChannelReport]", *, as_json: bool, every: bool) -> No
     if not as_json:
         for place, each in enumerate(found):
             typer.echo(("\n" if place else "") + each.text(), nl=False)
-        return
-    if not every:
-        typer.echo(_json(next(found)))
-        return
-    mark = "["
-    for each in found:
-        typer.echo(f"{mark}\n{_json(each)}", nl=False)
-        mark = ","
-    typer.echo("\n]")
+    elif not every:
+        typer.echo(_json(next(found)).decode())
+    else:
+        for place, each in enumerate(found):
+            typer.echo(f"{',' if place else '['}\n{_json(each).decode()}", nl=False)
+        typer.echo("\n]")
 
 
 def _write(
@@ -124,19 +129,16 @@ def _write(
         for each in found:
             file = f"{file_stem(each.layer)}/c{each.channel:04d}"
             (folder / file).parent.mkdir(exist_ok=True)
-            _put(folder / f"{file}.txt", each.text())
-            _put(folder / f"{file}.json", f"{_json(each)}\n")
-            place = {"layer": each.layer, "channel": each.channel}
-            names.append({**place, "name": each.name.text, "file": file})
+            # A lone surrogate in a name is no UTF-8.
+            text = each.text().encode("utf-8", "backslashreplace")
+            (folder / f"{file}.txt").write_bytes(text)
+            (folder / f"{file}.json").write_bytes(_json(each) + b"\n")
+            entry = {"layer": each.layer, "channel": each.channel, "name": each.name}
+            names.append({**entry, "file": file})
             progress("reports", len(names), total)
-        index = json.dumps({**_HEADER, "reports": names}, indent=1, ensure_ascii=False)
-        _put(folder / _MARKER, f"{index}\n")
+        index = jsontext.dumps({**_HEADER, "reports": names}, indent=True)
+        (folder / _MARKER).write_bytes(index + b"\n")
 
 
-def _put(path: Path, text: str) -> None:
-    # A lone surrogate in a name is no UTF-8.
-    path.write_bytes(text.encode("utf-8", "backslashreplace"))
-
-
-def _json(found: "ChannelReport") -> str:
-    return json.dumps(found.to_dict(), allow_nan=False)
+def _json(found: "ChannelReport") -> bytes:
+    return jsontext.dumps(found.to_dict())

@@ -1,4 +1,4 @@
-"""The verb that runs all stages on what ships."""
+"""The verb that runs all stages on the network and games that ship."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conceptlrp.cli.concepts import write_atlas
 from conceptlrp.cli.inputs import open_network, read_positions
 from conceptlrp.cli.options import Overwrite, Seed, check_place
-from conceptlrp.cli.relevance import explain
+from conceptlrp.cli.outputs.atlas import write_atlas
+from conceptlrp.cli.stores.attribute import fill_store
 from conceptlrp.progress import OnProgress, progress_bars
 
 if TYPE_CHECKING:
@@ -44,21 +44,18 @@ def demo(
     sampled = sampled.sample(positions, seed=seed)
     path = out / "demo.crp"
     try:
-        store = explain(network, sampled, path, overwrite=overwrite, name="demo")
+        store = fill_store(network, sampled, path, overwrite=overwrite, name="demo")
     finally:
         # The folder stays only with something in it.
         with suppress(OSError):
             out.rmdir()
     with progress_bars() as report:
-        clusterings = [
+        for layer in store.layers:
             cluster(store, layer, seed=seed, overwrite=True, on_progress=report)
-            for layer in store.layers
-        ]
         examine(store, network, seed=seed, report=report)
     write_atlas(
         store,
         out / "atlas",
-        clusterings,
         strength=demo_path(CARD),
         network=network,
         overwrite=overwrite,

@@ -9,18 +9,21 @@ import typer
 
 from conceptlrp.cli.inputs import store_network
 from conceptlrp.cli.options import (
+    Layer,
     Overwrite,
+    StoreNetworkIfAny,
     StorePath,
     Target,
     check_choice,
     check_place,
+    how_many,
 )
-from conceptlrp.errors import ConceptLRPError, LayerError, StoreError
+from conceptlrp.errors import LayerError, StoreError
+from conceptlrp.lrp.presets import COMPOSITES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from conceptlrp.evaluation import CompositeEvaluation
     from conceptlrp.store import Store
 
 _BOARDS, _MEANS, _PATHS = 8, 8, 24
@@ -59,30 +62,32 @@ def figure(
     ],
     store: StorePath,
     out: Annotated[Path, typer.Option(help="The file: .png, .svg or .pdf.")],
-    layer: Annotated[str | None, typer.Option(help="The layer.")] = None,
+    layer: Layer = None,
     channel: Annotated[
         list[int] | None,
         typer.Option(help="Channel of references; repeatable for means."),
     ] = None,
     target: Target = None,
-    network: Annotated[
-        str | None,
-        typer.Option(help="For empty-board: the network of the store, or 'demo'."),
-    ] = None,
+    network: StoreNetworkIfAny = None,
     composite: Annotated[
         list[str] | None,
-        typer.Option(help="For faithfulness; repeatable for empty-board."),
+        typer.Option(
+            help=f"For faithfulness, and repeatable for empty-board: "
+            f"{', '.join(COMPOSITES)}."
+        ),
     ] = None,
-    count: Annotated[
-        int | None, typer.Option(min=1, help="Boards, channels or paths to draw.")
-    ] = None,
+    count: Annotated[int | None, how_many("Boards, channels or paths to draw.")] = None,
     width: Annotated[
-        float | None, typer.Option(min=2, max=20, help="Inches: a column has 3.5.")
+        float | None,
+        typer.Option(min=2, max=20, help="Inches: a column of text has 3.5."),
     ] = None,
-    title: Annotated[str | None, typer.Option(help="Printed above.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title above the figure.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw a figure for a paper from what a store holds."""
+    """Draw a figure for a paper from what a store holds.
+
+    The kind empty-board needs the --network.
+    """
     check_choice("the kind", kind, tuple(_KINDS))
     from conceptlrp.figures import save_figure
     from conceptlrp.figures.saving import check_format
@@ -104,23 +109,6 @@ def figure(
     )
     save_figure(_KINDS[kind](asked), out, overwrite=overwrite)
     typer.echo(str(out))
-
-
-def write_evaluation_figures(found: "CompositeEvaluation", folder: Path) -> None:
-    """Write the figures of an evaluation, or say why there are none."""
-    try:
-        from conceptlrp.figures import faithfulness_figure, sanity_figure, save_figure
-    except ConceptLRPError as error:
-        typer.echo(f"without figures: {error}")
-        return
-    place = folder / "figures"
-    place.mkdir(exist_ok=True)
-    for name, drawn in (
-        ("faithfulness", faithfulness_figure(found)),
-        ("sanity", sanity_figure(found)),
-    ):
-        for suffix in ("png", "svg"):
-            save_figure(drawn, place / f"{name}.{suffix}", overwrite=True)
 
 
 def _references(asked: _Asked) -> "Figure":

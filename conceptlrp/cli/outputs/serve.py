@@ -5,23 +5,21 @@ from typing import Annotated
 import typer
 
 from conceptlrp.cli.inputs import store_network
-from conceptlrp.cli.options import StorePath
+from conceptlrp.cli.options import StoreNetwork, StorePath
 from conceptlrp.errors import ConceptLRPError
 
 
 def serve(
     store: StorePath,
-    network: Annotated[
-        str, typer.Option(help="The network that the store explains, or 'demo'.")
-    ],
+    network: StoreNetwork,
     host: Annotated[
-        str, typer.Option(help="Name or address to listen at; this machine only.")
+        str, typer.Option(help="Name or address to listen at.")
     ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port; 0 for any free one.")
     ] = 8000,
 ) -> None:
-    """Explain positions that are set up or played in a browser, until Ctrl-C."""
+    """Explain positions that you set up or play in a browser, until Ctrl-C."""
     try:
         from conceptlrp.explorer import ExplorerEngine, explorer_app, run_server
         from conceptlrp.explorer.server import bound_socket

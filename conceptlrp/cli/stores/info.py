@@ -1,32 +1,28 @@
 """Verbs that look after a store: what it holds, whether it is whole, another codec."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from conceptlrp.cli.options import StorePath, check_choice, check_place
+from conceptlrp.cli.options import Json, StorePath, check_choice, check_place
+from conceptlrp.cli.tables import print_facts, print_json, print_table
 from conceptlrp.errors import StoreError
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
-    from conceptlrp.store import StoreCheck, StoreInfo
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+    from conceptlrp.store import StoreInfo
 
 
 def info(store: StorePath, as_json: Json = False) -> None:
-    """Say what a store holds, while a run fills it too."""
+    """Say what a store holds, even while a run fills it."""
     from conceptlrp.store import store_info
 
     found = store_info(store)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2))
+        print_json(found.to_dict())
     else:
-        Console().print(_info_table(found))
+        print_facts(_facts(found), title=found.path)
 
 
 def check(store: StorePath, as_json: Json = False) -> None:
@@ -35,13 +31,18 @@ def check(store: StorePath, as_json: Json = False) -> None:
 
     found = check_store(store)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2))
+        print_json(found.to_dict())
     elif found.is_good:
         size = f"{found.files} files, {found.bytes / 1e6:,.1f} MB"
         shards = f"{found.finished} of {found.shards} shards finished"
         typer.echo(f"{store}: whole; {size}, {shards}")
     else:
-        Console().print(_problem_table(found))
+        columns = {
+            "file": [each.file for each in found.problems],
+            "what was found": [each.found for each in found.problems],
+            "what to do": [each.remedy for each in found.problems],
+        }
+        print_table(columns, title=found.path)
     if not found.is_good:
         first = found.problems[0]
         more = len(found.problems) - 1
@@ -57,7 +58,7 @@ def repack(
         str, typer.Option(help="gzip or none, which all readers know, or zstd.")
     ] = "gzip",
 ) -> None:
-    """Write a store again with its arrays packed by another codec."""
+    """Copy a store with its arrays packed by another codec."""
     from conceptlrp.store import repack_store
 
     check_choice("--codec", codec, ("gzip", "none", "zstd"))
@@ -72,16 +73,16 @@ def repack(
     typer.echo(f"{out}: packed with {codec}")
 
 
-def _info_table(found: "StoreInfo") -> Table:
+def _facts(found: "StoreInfo") -> dict[str, object]:
     plan = found.plan
-    table = Table(title=found.path, show_header=False, title_justify="left")
-    rows = {
+    network = plan.network
+    return {
         "state": f"{found.state}, {found.finished} of {found.shards} shards",
         "positions": f"{found.rows:,} of {found.positions:,}, "
         f"{plan.corpus.get('games', 0):,} games",
-        "network": f"{plan.network.get('name')} ({plan.network.get('architecture')}, "
-        f"{str(plan.network.get('digest'))[:12]})",
-        "composite": str(plan.composite.get("name")),
+        "network": f"{network.get('name')} ({network.get('architecture')}, "
+        f"{str(network.get('digest'))[:12]})",
+        "composite": plan.composite.get("name"),
         "targets": ", ".join(plan.targets),
         "layers": ", ".join(f"{n} ({s['channels']})" for n, s in plan.layers.items()),
         "heatmaps": _heatmaps(found),
@@ -91,9 +92,6 @@ def _info_table(found: "StoreInfo") -> Table:
         "versions": ", ".join(f"{n} {v}" for n, v in plan.versions.items()),
         "command": plan.command or "a call from Python",
     }
-    for name, value in rows.items():
-        table.add_row(name, value)
-    return table
 
 
 def _heatmaps(found: "StoreInfo") -> str:
@@ -104,7 +102,7 @@ def _heatmaps(found: "StoreInfo") -> str:
         "sample": f"a sample of {plan.sample.get('positions', 0):,} positions",
         "all": "all positions",
     }[plan.detail]
-    boards = f", {plan.references} boards a channel" if plan.references else ""
+    boards = f", {plan.references} boards per channel" if plan.references else ""
     return kept + boards + (", statistics of every channel" * plan.statistics)
 
 
@@ -117,12 +115,5 @@ def _rounding(errors: dict[str, float]) -> str:
 
 def _size(found: "StoreInfo") -> str:
     layers = ", ".join(f"{n} {size:,.0f}" for n, size in found.layer_bytes.items())
-    each = f"; bytes a position: {layers}" if layers else ""
+    each = f"; bytes per position: {layers}" if layers else ""
     return f"{found.bytes / 1e6:,.1f} MB{each}"
-
-
-def _problem_table(found: "StoreCheck") -> Table:
-    table = Table("file", "what was found", "what to do", title=found.path)
-    for problem in found.problems:
-        table.add_row(problem.file, problem.found, problem.remedy)
-    return table

@@ -1,32 +1,35 @@
 """The verb that ablates the channels of a store's network."""
 
+from math import floor, isnan, log10
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from conceptlrp.cli.inputs import check_addition, store_network
-from conceptlrp.cli.options import Overwrite, Seed, StorePath, Target, check_choice
+from conceptlrp.cli.options import (
+    Json,
+    Layers,
+    Overwrite,
+    Seed,
+    StoreNetwork,
+    StorePath,
+    Target,
+    check_choice,
+    how_many,
+)
+from conceptlrp.cli.tables import print_json, print_table
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.ablation import ChannelEffects, LayerEffects
 
 _INTERVALS = {"change": "size", "control": "control", "fall": "fall"}
-_WIDTH = 110
 
 
 def ablate(
     store: StorePath,
-    network: Annotated[
-        str, typer.Option(help="The network that the store explains, or 'demo'.")
-    ],
-    layer: Annotated[
-        list[str] | None, typer.Option(help="Layer to ablate; all by default.")
-    ] = None,
+    network: StoreNetwork,
+    layer: Layers = None,
     target: Target = None,
     positions: Annotated[
         int, typer.Option(min=2, help="Positions of the store to draw.")
@@ -34,10 +37,9 @@ def ablate(
     ablation: Annotated[
         str, typer.Option(help="What a channel becomes: zero, mean or resample.")
     ] = "mean",
-    show: Annotated[
-        int, typer.Option(min=1, help="Channels of each layer to print.")
-    ] = 8,
+    count: Annotated[int, how_many("Channels of each layer to show.")] = 8,
     seed: Seed = 0,
+    as_json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Ablate each channel alone, and say what policy and value lose."""
@@ -51,7 +53,7 @@ def ablate(
     for name in layer or ():
         opened.channels(name)
     explained = opened.targets[opened.target_index(target or 0)]
-    path = check_addition(opened, effects_name(explained), overwrite=overwrite)
+    check_addition(opened, effects_name(explained), overwrite=overwrite)
     net = store_network(opened, network)
     with progress_bars() as report:
         found = channel_effects(
@@ -65,47 +67,39 @@ def ablate(
             on_progress=report,
         )
     save_effects(found, opened, overwrite=overwrite)
-    show_effects(found, show)
-    typer.echo(f"{path}: {found.positions} positions, ablation '{ablation}'")
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _show(found, count)
 
 
-def show_effects(found: "ChannelEffects", most: int) -> None:
+def _show(found: "ChannelEffects", count: int) -> None:
     """Print the channels of each layer that change the explained output most."""
-    console = Console()
-    # A broken line is harder to read than one that the terminal breaks.
-    console.width = max(console.width, _WIDTH)
     for layer, effects in found.layers.items():
         beats = int(effects.beats_control.sum())
         title = (
             f"{layer}: '{found.target}' without one channel; {beats} of "
             f"{len(effects.size)} change it more than their control"
         )
-        # Without lines, four intervals fit 80 columns.
-        table = Table(
-            title=Text(title), title_justify="left", box=None, padding=(0, 1, 0, 0)
-        )
-        heads = [f"{name} (95 %)" for name in _INTERVALS]
-        for column in ("channel", *heads, "value", "new best"):
-            table.add_column(column, justify="right")
-        for channel in effects.order[:most].tolist():
-            table.add_row(*_cells(effects, channel))
-        console.print(table)
-        console.print()
+        print_table(_columns(effects, count), title=title)
+    typer.echo(f"{found.positions} positions, ablation '{found.ablation}'")
 
 
-def _cells(effects: "LayerEffects", channel: int) -> list[str]:
+def _columns(effects: "LayerEffects", count: int) -> dict[str, list[object]]:
     # Two digits of the largest change of the layer, and never fewer decimals.
     largest = max(float(effects.size.max()), 1e-9)
-    decimals = max(2, 1 - int(np.floor(np.log10(largest))))
+    form = f".{max(2, 1 - floor(log10(largest)))}f"
+    chosen = effects.order[:count].tolist()
     numbers = effects.numbers()
-    cells = [str(channel)]
-    for name in _INTERVALS.values():
-        form = f".{decimals}f"
-        sign = "+" if name == "fall" else ""
-        mean, low, high = (
-            numbers[f"{name}{e}"][channel] for e in ("", "_low", "_high")
-        )
-        cells.append(f"{mean:{sign}{form}} ({low:{form}}, {high:{form}})")
-    value = numbers["value"][channel]
-    cells.append(f"{value:+.{decimals}f}" if np.isfinite(value) else "-")
-    return [*cells, f"{effects.moves_changed[channel]:.0%}"]
+    columns: dict[str, list[object]] = {"channel": chosen}
+    for head, name in _INTERVALS.items():
+        mean, low, high = (numbers[f"{name}{end}"] for end in ("", "_low", "_high"))
+        sign = "+" * (name == "fall")
+        columns[f"{head} (95 %)"] = [
+            f"{mean[c]:{sign}{form}} ({low[c]:{form}}, {high[c]:{form}})"
+            for c in chosen
+        ]
+    values = numbers["value"][chosen].tolist()
+    columns["value"] = ["-" if isnan(each) else f"{each:+{form}}" for each in values]
+    columns["new best"] = [f"{effects.moves_changed[c]:.0%}" for c in chosen]
+    return columns

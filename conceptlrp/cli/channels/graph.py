@@ -1,25 +1,27 @@
 """The verb that averages the concept graph of a store."""
 
-import json
+from dataclasses import asdict
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from conceptlrp.cli.inputs import check_addition, store_network
+from conceptlrp import jsontext
+from conceptlrp.cli.inputs import check_addition, check_row, store_network
 from conceptlrp.cli.options import (
+    Json,
     Overwrite,
     Seed,
+    StoreNetworkIfAny,
     StorePath,
     Target,
     check_choice,
     check_place,
+    how_many,
 )
+from conceptlrp.cli.tables import print_json, print_table
 from conceptlrp.errors import (
     CompositeError,
     ConceptLRPError,
@@ -39,13 +41,7 @@ _FORMATS = (".json", ".graphml", ".gexf")
 
 def graph(
     store: StorePath,
-    network: Annotated[
-        str | None,
-        typer.Option(
-            help="The network that the store explains, or 'demo'; without one, the "
-            "graph that the store has is shown."
-        ),
-    ] = None,
+    network: StoreNetworkIfAny = None,
     positions: Annotated[
         int, typer.Option(min=1, help="Positions of the store to average over.")
     ] = 2000,
@@ -56,7 +52,7 @@ def graph(
     move: Annotated[
         str | None, typer.Option(help="Move to explain there, such as d3.")
     ] = None,
-    paths: Annotated[int, typer.Option(min=1, help="Paths to print.")] = 8,
+    count: Annotated[int, how_many("Paths to show.")] = 8,
     out: Annotated[
         Path | None, typer.Option(help="Export as .json, .graphml or .gexf.")
     ] = None,
@@ -64,9 +60,13 @@ def graph(
         int, typer.Option(min=1, help="Edges of each channel to export.")
     ] = 8,
     seed: Seed = 0,
+    as_json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Average relevance between channels, and show its strongest paths."""
+    """Average relevance between channels, and show its strongest paths.
+
+    Without --network the graph that the store already has is shown.
+    """
     from conceptlrp.concept_graph import load_graph
     from conceptlrp.store import open_store
 
@@ -88,7 +88,7 @@ def graph(
     if out is not None:
         content = _exported(found, name, strongest, out.suffix)
         write_whole(out, content, overwrite=overwrite, error=FileFormatError)
-    _show(found, name, paths)
+    _show(found, name, count, as_json=as_json)
 
 
 def _check_options(
@@ -139,10 +139,7 @@ def _of_position(
 ) -> "MeanConceptGraph":
     from conceptlrp.concept_graph import mean_concept_graph
 
-    if not 0 <= row < len(store):
-        msg = f"{store.path}: has no row {row}, expected 0 to {len(store) - 1}"
-        raise StoreError(msg)
-    corpus = store.positions[row : row + 1]
+    corpus = store.positions[check_row(store, row) : row + 1]
     return mean_concept_graph(_explainer(store, network), corpus, targets=[target])
 
 
@@ -174,7 +171,7 @@ def _exported(
 
     if suffix == ".json":
         found = node_link(graph, target=target, strongest=strongest)
-        return f"{json.dumps(found, indent=1, allow_nan=False)}\n".encode()
+        return jsontext.dumps(found, indent=True) + b"\n"
     exported = to_networkx(graph, target=target, strongest=strongest)
     import networkx as nx  # type: ignore[import-untyped]
 
@@ -184,20 +181,29 @@ def _exported(
     return content.getvalue()
 
 
-def _show(graph: "MeanConceptGraph", target: str, most: int) -> None:
+def _show(graph: "MeanConceptGraph", target: str, count: int, *, as_json: bool) -> None:
     from conceptlrp.concept_graph import strongest_paths
 
+    paths = strongest_paths(graph, count, target=target)
+    if as_json:
+        print_json(
+            {
+                "target": target,
+                "positions": graph.positions,
+                "layers": graph.layers,
+                "paths": [{"strength": p.strength, **asdict(p)} for p in paths],
+            }
+        )
+        return
+    columns = {
+        "share": [f"{path.strength:.2%}" for path in paths],
+        "channels from the top down, with relevance": [_steps(path) for path in paths],
+    }
     number = f"{graph.positions:,} position{'s' * (graph.positions != 1)}"
-    title = f"strongest paths of '{target}' over {number}"
-    table = Table(title=Text(title), title_justify="left")
-    table.add_column("share", justify="right")
-    table.add_column("channels, from the top, with relevance", overflow="fold")
-    for path in strongest_paths(graph, most, target=target):
-        table.add_row(f"{path.strength:.2%}", _steps(path))
-    Console().print(table)
+    print_table(columns, title=f"strongest paths of '{target}' over {number}")
 
 
-def _steps(path: "ConceptPath") -> Text:
+def _steps(path: "ConceptPath") -> str:
     """Write the channels of a path, each with the relevance that it gets."""
     steps = zip(path.nodes, path.relevance, strict=True)
-    return Text(" > ".join(f"{n}:{c} ({r:+.3g})" for (n, c), r in steps))
+    return " > ".join(f"{n}:{c} ({r:+.3g})" for (n, c), r in steps)

@@ -11,8 +11,7 @@ from conceptlrp.networks import OthelloNet
 from conceptlrp.networks.planes import board_planes
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import PHASES
-from conceptlrp.runs import attribute_corpus
-from conceptlrp.runs.statistics import (
+from conceptlrp.runs.map_statistics import (
     add_statistics,
     as_words,
     batch_statistics,
@@ -22,6 +21,7 @@ from conceptlrp.runs.statistics import (
 from conceptlrp.store import open_store
 from conceptlrp.store.board_statistics import REGIONS, from_words
 from tests.lrp.conftest import random_corpus
+from tests.runs.computing import explain_corpus
 from tests.runs.reading import Arrays, read_arrays
 
 LAYERS = ("conv1", "conv4")
@@ -35,7 +35,7 @@ def mapped(
 ) -> Path:
     """Return a store with all maps and with statistics."""
     path = tmp_path_factory.mktemp("mapped") / "run.crp"
-    attribute_corpus(
+    explain_corpus(
         small_network,
         random_positions,
         path,
@@ -121,7 +121,7 @@ def test_phases_without_positions_are_zero(
     small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
     early = random_positions[random_positions.ply < 15]
-    store = attribute_corpus(
+    store = explain_corpus(
         small_network,
         early,
         tmp_path / "run.crp",
@@ -141,7 +141,7 @@ def test_phases_without_positions_are_zero(
 def test_a_store_without_statistics_has_none(
     small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
-    store = attribute_corpus(
+    store = explain_corpus(
         small_network, random_positions[:3], tmp_path / "run.crp", detail="sums"
     )
 

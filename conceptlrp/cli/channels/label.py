@@ -1,17 +1,22 @@
 """The verb that labels the positions and channels of a store."""
 
 from math import isnan
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from conceptlrp.cli.inputs import store_network
-from conceptlrp.cli.options import Overwrite, Seed, StorePath, Target
+from conceptlrp.cli.options import (
+    Json,
+    Layers,
+    Overwrite,
+    Seed,
+    StoreNetworkIfAny,
+    StorePath,
+    Target,
+    how_many,
+)
+from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.progress import progress_bars
 
@@ -19,30 +24,25 @@ if TYPE_CHECKING:
     from conceptlrp.labelling import ChannelLabels, NamedLabel, ScoredLabels
     from conceptlrp.store import Store
 
-_SHOWN = 10
 _LEGEND = (
-    "In brackets: labels that others come too near to for a name. Effect: AUROC, or "
-    "correlation r with a number, within phases of games held out; random: the "
-    "largest of networks with random weights. Causal: how many times more ablating "
-    "the channel changes the output where the label holds, and whether that is twice "
-    "or more, certainly above once."
+    "In brackets: several labels fit about equally well, so the channel has no name. "
+    "Effect: AUROC, or correlation r with a number, within phases, on games held out; "
+    "random: the largest effect in networks with random weights. Causal: how many "
+    "times more ablating the channel changes the output where the label holds, and "
+    "whether that is at least twice and certainly more than once."
 )
 
 
 def label(
     store: StorePath,
-    network: Annotated[
-        str | None, typer.Option(help="The network that the store explains, or 'demo'.")
-    ] = None,
-    layer: Annotated[
-        list[str] | None, typer.Option(help="Layer; repeatable, all by default.")
-    ] = None,
+    network: StoreNetworkIfAny = None,
+    layer: Layers = None,
     target: Target = None,
     positions: Annotated[
         int, typer.Option(min=2, help="Positions to score at most.")
     ] = 20_000,
     maps: Annotated[
-        int, typer.Option(min=2, help="Of them, positions with conditional maps.")
+        int, typer.Option(min=2, help="How many of them get conditional maps.")
     ] = 1_000,
     random_networks: Annotated[
         int, typer.Option(min=1, help="Networks with random weights to compare with.")
@@ -52,9 +52,11 @@ def label(
         typer.Option(help="Column of the store to score as a label too; repeatable."),
     ] = None,
     no_scores: Annotated[
-        bool, typer.Option("--no-scores", help="Add columns of positions alone.")
+        bool, typer.Option("--no-scores", help="Label positions, not channels.")
     ] = False,
+    count: Annotated[int, how_many("Channels of each layer to show.")] = 10,
     seed: Seed = 0,
+    as_json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Label the positions of a store, and its channels by what they follow."""
@@ -77,7 +79,10 @@ def label(
         raise OutputExistsError(msg)
     if network is None or no_scores:
         names = label_positions(opened, missing, overwrite=overwrite)
-        typer.echo(f"{store}: {len(names)} labels of {len(opened)} positions")
+        if as_json:
+            print_json({"path": store, "positions": len(opened), "labels": names})
+        else:
+            typer.echo(f"{store}: {len(names)} labels of {len(opened)} positions")
         return
     _check_free(opened, target or 0, overwrite=overwrite)
     net = store_network(opened, network)
@@ -96,8 +101,11 @@ def label(
         )
     if missing:
         label_positions(opened, missing, overwrite=overwrite)
-    path = save_label_scores(found, opened, overwrite=overwrite)
-    _show(found, path)
+    save_label_scores(found, opened, overwrite=overwrite)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _show(found, count)
 
 
 def _check_free(store: "Store", target: int | str, *, overwrite: bool) -> None:
@@ -110,48 +118,48 @@ def _check_free(store: "Store", target: int | str, *, overwrite: bool) -> None:
         raise OutputExistsError(msg)
 
 
-def _show(found: "ScoredLabels", path: Path) -> None:
-    console = Console()
+def _show(found: "ScoredLabels", count: int) -> None:
     for name in found.layers:
-        console.print(_layer_table(found, name))
-    console.print(_LEGEND, style="dim")
+        _show_layer(found, name, count)
+    print_text(_LEGEND, style="dim")
     typer.echo(
-        f"{path}: {found.positions:,} positions, {found.maps:,} with maps, "
+        f"{found.positions:,} positions, {found.maps:,} with maps, "
         f"{found.random_networks} random networks"
     )
 
 
-def _layer_table(found: "ScoredLabels", layer: str) -> Table:
-    """Arrange the best-labelled channels of a layer for the terminal."""
+def _show_layer(found: "ScoredLabels", layer: str, count: int) -> None:
+    """Print the best-labelled channels of a layer."""
     scores = found.layers[layer]
-    title = Text(
+    title = (
         f"{layer} ({found.target}): {scores.labelled:.0%} of {len(scores.channels)} "
         f"channels have a label, {scores.named:.0%} a name; "
         f"{_part(found.random_labelled[layer])} of random networks' channels have a "
         f"label; {found.controlled(layer):.0%} are given a control"
     )
-    table = Table(title=title, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
-    for column in ("channel", "label", "by", "effect (95 %)", "random", "causal"):
-        table.add_column(column, no_wrap=column != "label")
     best = [each for each in scores.channels if each.labels]
     best.sort(key=lambda each: -abs(each.labels[0].held_out))
-    for channel in best[:_SHOWN]:
-        table.add_row(*_cells(channel), _cause(found, layer, channel.channel))
-    return table
+    best = best[:count]
+    columns: dict[str, list[object]] = {
+        "channel": [each.channel for each in best],
+        "label": [_name(each) for each in best],
+        "by": [each.labels[0].measure for each in best],
+        "effect (95 %)": [_effect(each.labels[0]) for each in best],
+        "random": [_number(each.labels[0], each.labels[0].random) for each in best],
+        "causal": [_cause(found, layer, each.channel) for each in best],
+    }
+    print_table(columns, title=title)
 
 
-def _cells(channel: "ChannelLabels") -> tuple[str | Text, ...]:
-    label = channel.labels[0]
-    alone = channel.name == label.label
+def _name(channel: "ChannelLabels") -> str:
+    label = channel.labels[0].label
+    return label if channel.name == label else f"({label})"
+
+
+def _effect(label: "NamedLabel") -> str:
     low, high = (_number(label, end) for end in (label.low, label.high))
     unit = "r " if label.auroc is None else ""
-    return (
-        str(channel.channel),
-        Text(label.label if alone else f"({label.label})"),
-        label.measure,
-        f"{unit}{_number(label, label.held_out)} ({low}, {high})",
-        _number(label, label.random),
-    )
+    return f"{unit}{_number(label, label.held_out)} ({low}, {high})"
 
 
 def _number(label: "NamedLabel", value: float) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from conceptlrp.cli.options import (
+    Layers,
     Overwrite,
     Seed,
     StorePath,
@@ -17,21 +18,12 @@ from conceptlrp.cli.options import (
 if TYPE_CHECKING:
     from conceptlrp.store import Store
 
-FORMATS = (
-    "virelay",
-    "h5ad",
-    "parquet",
-    "csv",
-    "json",
-    "graphml",
-    "node-link",
-    "npz",
-)
 QUANTITIES = ("relevance", "share", "activation")
 
 # These are about all positions.
 _OF_CHANNELS = ("json", "graphml", "node-link")
-_OPENED_BY = {
+# What is written, and how it is opened.
+_FORMATS = {
     "virelay": "virelay {0}/project.yaml",
     "h5ad": "anndata.read_h5ad('{0}')",
     "parquet": "pandas.read_parquet('{0}/positions.parquet')",
@@ -46,10 +38,8 @@ _OPENED_BY = {
 def export(
     store: StorePath,
     out: Annotated[Path, typer.Argument(help="File or folder to write.")],
-    kind: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}.")],
-    layer: Annotated[
-        list[str] | None, typer.Option(help="Layer to export; all by default.")
-    ] = None,
+    kind: Annotated[str, typer.Option("--format", help=f"{', '.join(_FORMATS)}.")],
+    layer: Layers = None,
     target: Target = None,
     quantity: Annotated[
         list[str] | None,
@@ -62,8 +52,7 @@ def export(
         int | None,
         typer.Option(
             min=1,
-            help="Draw so many positions at random; all by default, 10,000 for "
-            "virelay.",
+            help="Positions to draw at random; all by default, 10,000 for virelay.",
         ),
     ] = None,
     seed: Seed = 0,
@@ -72,7 +61,7 @@ def export(
     """Write what a store holds for another program."""
     from conceptlrp.store import open_store
 
-    check_choice("--format", kind, FORMATS)
+    check_choice("--format", kind, tuple(_FORMATS))
     quantities = quantity or ["relevance"]
     for each in quantities:
         check_choice("--quantity", each, QUANTITIES)
@@ -85,7 +74,7 @@ def export(
     if positions is not None:
         options["positions"] = positions
     _write(kind, open_store(store), out, layer, quantities, options)
-    typer.echo(f"open with {_OPENED_BY[kind].format(out)}")
+    typer.echo(f"open with {_FORMATS[kind].format(out)}")
 
 
 def _write(
@@ -119,7 +108,7 @@ def _write(
 
 
 def _refuse(kind: str, **options: Any) -> None:
-    """Refuse options that a format has no use for."""
+    """Refuse options that mean nothing to a format."""
     for name, value in options.items():
         if value is not None:
             msg = f"--{name} has no meaning for --format {kind}; leave it out"
@@ -127,7 +116,7 @@ def _refuse(kind: str, **options: Any) -> None:
 
 
 def _only(option: str, values: list[str]) -> str:
-    """Refuse several where a file holds one."""
+    """Refuse several values where a file holds one."""
     if len(values) > 1:
         names = ", ".join(values)
         msg = f"an .h5ad file holds one of {names}; name it with {option}"
