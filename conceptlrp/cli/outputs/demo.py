@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conceptlrp.cli.inputs import open_network, read_positions
+from conceptlrp.cli.inputs import command_line, open_network, read_positions
 from conceptlrp.cli.options import Overwrite, Seed, check_place
 from conceptlrp.cli.outputs.atlas import write_atlas
 from conceptlrp.cli.stores.attribute import fill_store
@@ -36,6 +36,7 @@ def demo(
     """Run all stages on the network and games that ship, and write an atlas."""
     from conceptlrp.clustering import cluster
     from conceptlrp.networks.demo import CARD
+    from conceptlrp.runs import RunOptions
     from conceptlrp.shipped import demo_path
 
     check_place(out, overwrite=overwrite)
@@ -44,7 +45,12 @@ def demo(
     sampled = sampled.sample(positions, seed=seed)
     path = out / "demo.crp"
     try:
-        store = fill_store(network, sampled, path, overwrite=overwrite, name="demo")
+        run = RunOptions(
+            mode="overwrite" if overwrite else "create",
+            name="demo",
+            command=command_line(),
+        )
+        store = fill_store(network, sampled, path, run=run)
     finally:
         # The folder stays only with something in it.
         with suppress(OSError):

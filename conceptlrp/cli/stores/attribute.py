@@ -4,7 +4,6 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -92,6 +91,8 @@ def attribute(
     overwrite: Overwrite = False,
 ) -> None:
     """Explain every position of a corpus and keep the relevance in a store."""
+    from conceptlrp.runs import KeepOptions, RunOptions
+
     stripe = _stripe(shard)
     goes_on = resume or append or stripe is not None
     check_place(out, overwrite=overwrite or goes_on)
@@ -105,23 +106,26 @@ def attribute(
         targets=target,
         composite=composite,
         layers=layer,
-        detail=detail,
-        references=references,
-        sample=sample_maps,
+        keep=KeepOptions(
+            detail=detail,
+            references=references,
+            sample=sample_maps,
+            statistics=statistics,
+            dtype=dtype,
+        ),
+        run=RunOptions(
+            mode=_mode(resume=resume, append=append, overwrite=overwrite),
+            workers=workers,
+            scheduler=scheduler,
+            stripe=stripe,
+            device=device,
+            compute_dtype=compute_dtype,
+            batch_size=batch_size,
+            shard_size=shard_size,
+            name=network_name(network),
+            command=command_line(),
+        ),
         seed=seed,
-        statistics=statistics,
-        dtype=dtype,
-        compute_dtype=compute_dtype,
-        device=device,
-        batch_size=batch_size,
-        shard_size=shard_size,
-        workers=workers,
-        scheduler=scheduler,
-        stripe=stripe,
-        resume=resume,
-        append=append,
-        overwrite=overwrite,
-        name=network_name(network),
     )
     _show(store, as_json=as_json)
 
@@ -155,34 +159,22 @@ def merge(
 def fill_store(
     network: "BoardNetwork", positions: "Corpus", out: Path, **options: Any
 ) -> "Store":
-    """Explain positions into a store, with bars and the command in its manifest."""
-    from conceptlrp.runs import KeepOptions, RunOptions, attribute_corpus
+    """Explain positions into a store, with bars."""
+    from conceptlrp.runs import attribute_corpus
 
-<<<<<<< HEAD:conceptlrp/cli/stores/attribute.py
-=======
-    command = shlex.join(["conceptlrp", *sys.argv[1:]])
-    mode = _mode(options)
-    keep = KeepOptions(**_fields(KeepOptions, options))
-    run = RunOptions(mode=mode, command=command, **_fields(RunOptions, options))
->>>>>>> main:conceptlrp/cli/relevance.py
     with _telling_what_is_kept(), progress_bars() as report:
-        return attribute_corpus(
-            network,
-            positions,
-            out,
-<<<<<<< HEAD:conceptlrp/cli/stores/attribute.py
-            command=command_line(),
-            on_progress=lambda step: report(step.stage, step.done, step.total),
-=======
-            keep=keep,
-            run=run,
-            on_progress=report,
->>>>>>> main:conceptlrp/cli/relevance.py
-            **options,
-        )
+        return attribute_corpus(network, positions, out, on_progress=report, **options)
 
 
-<<<<<<< HEAD:conceptlrp/cli/stores/attribute.py
+def _mode(**modes: bool) -> Any:
+    """Choose what is to happen to a store that is there already."""
+    chosen = [mode for mode, is_asked in modes.items() if is_asked]
+    if len(chosen) > 1:
+        msg = "give one of --resume, --append and --overwrite"
+        raise typer.BadParameter(msg)
+    return chosen[0] if chosen else "create"
+
+
 def _show(store: "Store", *, as_json: bool) -> None:
     from conceptlrp.store import store_info
 
@@ -191,20 +183,6 @@ def _show(store: "Store", *, as_json: bool) -> None:
     else:
         layers = ", ".join(store.layers)
         typer.echo(f"{store.path}: {len(store):,} positions, {layers}")
-=======
-def _mode(options: dict[str, Any]) -> Any:
-    """Take out of the options what is to happen to a store that is there."""
-    modes = [m for m in ("resume", "append", "overwrite") if options.pop(m, False)]
-    if len(modes) > 1:
-        msg = "a store is overwritten, resumed or appended to; choose one of them"
-        raise typer.BadParameter(msg)
-    return modes[0] if modes else "create"
-
-
-def _fields(kind: type[Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Take the fields of a dataclass out of the options."""
-    return {f.name: options.pop(f.name) for f in fields(kind) if f.name in options}
->>>>>>> main:conceptlrp/cli/relevance.py
 
 
 @contextmanager
