@@ -7,7 +7,7 @@ from .atlas import (
 )
 from .clustering import (
     Clustering as Clustering,
-    cluster_positions as cluster_positions,
+    cluster as cluster,
 )
 from .errors import (
     ConceptLRPError as ConceptLRPError,
@@ -66,7 +66,7 @@ __all__ = [
     "attribute_corpus",
     "build_atlas",
     "channel_report",
-    "cluster_positions",
+    "cluster",
     "compare_stores",
     "evaluate",
     "label",
