@@ -1,37 +1,29 @@
 from .ablation import (
-    channel_effects as channel_effects,
+    Ablation as Ablation,
+    ablate as ablate,
 )
 from .atlas import (
     build_atlas as build_atlas,
 )
 from .clustering import (
     Clustering as Clustering,
-    cluster_positions as cluster_positions,
-)
-from .drawing import (
-    board_svg as board_svg,
+    cluster as cluster,
 )
 from .errors import (
     ConceptLRPError as ConceptLRPError,
 )
 from .evaluation import (
-    evaluate_composites as evaluate_composites,
+    evaluate as evaluate,
 )
 from .labelling import (
-    label_positions as label_positions,
-    score_store_labels as score_store_labels,
+    label as label,
 )
 from .lrp import (
     Attribution as Attribution,
-    Explainer as Explainer,
     attribute as attribute,
 )
 from .networks import (
-    OthelloNet as OthelloNet,
-    demo_corpus as demo_corpus,
-    demo_network as demo_network,
     load_network as load_network,
-    save_network as save_network,
 )
 from .othello import (
     Corpus as Corpus,
@@ -49,6 +41,7 @@ from .report import (
     position_report as position_report,
 )
 from .runs import (
+    RunOptions as RunOptions,
     attribute_corpus as attribute_corpus,
 )
 from .store import (
@@ -58,33 +51,28 @@ from .store import (
 
 __version__: str
 __all__ = [
+    "Ablation",
     "Attribution",
     "ChannelReport",
     "Clustering",
     "ConceptLRPError",
     "Corpus",
-    "Explainer",
-    "OthelloNet",
     "Position",
     "ReferenceBoards",
+    "RunOptions",
     "Store",
+    "ablate",
     "attribute",
     "attribute_corpus",
-    "board_svg",
     "build_atlas",
-    "channel_effects",
     "channel_report",
-    "cluster_positions",
+    "cluster",
     "compare_stores",
-    "demo_corpus",
-    "demo_network",
-    "evaluate_composites",
-    "label_positions",
+    "evaluate",
+    "label",
     "layer_reports",
     "load_network",
     "open_store",
     "position_report",
     "reference_boards",
-    "save_network",
-    "score_store_labels",
 ]

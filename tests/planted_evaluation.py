@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from conceptlrp.evaluation import CompositeEvaluation, Gate, Recommendation
-from conceptlrp.evaluation.measurements import Curve, Findings, Measurement
+from conceptlrp.evaluation.result import Curve, Findings, Measurement
 from conceptlrp.statistics.estimates import Estimate
 from conceptlrp.store import Store
 

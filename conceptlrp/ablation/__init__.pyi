@@ -1,5 +1,5 @@
-from .ablate import (
-    channel_effects as channel_effects,
+from .channels import (
+    ablate as ablate,
 )
 from .result import (
     Ablation as Ablation,
@@ -9,5 +9,5 @@ from .result import (
 __all__ = [
     "Ablation",
     "LayerEffects",
-    "channel_effects",
+    "ablate",
 ]

@@ -11,11 +11,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from conceptlrp.ablation.probing import VALUE
-from conceptlrp.ablation.sampling import boards_of
 from conceptlrp.errors import TargetError
-from conceptlrp.lrp import Contrast, parse_target
-from conceptlrp.lrp.targets import opposed_squares
+from conceptlrp.lrp.probing import VALUE, boards_of
+from conceptlrp.lrp.targets import Contrast, Neuron, Target, Value
 from conceptlrp.networks.planes import actions_of_squares, legal_actions
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store
@@ -27,17 +25,9 @@ _NOTHING = -2
 class FollowedSample:
     """Positions of a store with the output that its target means at each.
 
-    Attributes
-    ----------
-    corpus : Corpus
-        N positions.
-    boards : int8 array of shape (N, n, n)
-        +1 for the side to move, -1 for the other side, 0 empty.
-    legal : bool Tensor of shape (N, A)
-        The legal actions.
-    plus, minus : int64 Tensor of shape (N,)
-        The action whose logit is followed, or `VALUE`; and the one whose logit a
-        contrast subtracts.
+    ``boards`` (N, n, n) and ``legal`` actions (N, A) are those of the corpus; ``plus``
+    (N,) is the action whose logit is followed, or `VALUE`, and ``minus`` (N,) the one
+    whose logit a contrast subtracts.
     """
 
     corpus: Corpus
@@ -50,10 +40,7 @@ class FollowedSample:
         return len(self.boards)
 
     def explained(self, logits: Tensor, value: Tensor, rows: Tensor) -> Tensor:
-        """Return the followed output (M,) of outputs that belong to positions.
-
-        Shapes: `logits` (M, A), `value` (M,), `rows` (M,).
-        """
+        """Return the followed output (M,) of outputs that belong to rows (M,)."""
 
         def output(action: Tensor) -> Tensor:
             logit = logits.gather(1, action.clamp(min=0)[:, None])[:, 0]
@@ -90,8 +77,8 @@ def follow_sample(
 def spread_rows(games: ArrayLike, n: int, *, seed: int = 0) -> NDArray[np.int64]:
     """Draw rows at random, a second one of a game only once all games have one.
 
-    Shapes: `games` (n,). Returns: Ascending. A game's rows are equally likely, so
-    phases of the game come up as often as games have positions of them.
+    They are ascending. A game's rows are equally likely, so phases of the game come
+    up as often as games have positions of them.
 
     Examples
     --------
@@ -119,9 +106,10 @@ def _actions(
     """Return the action (N,) that is followed and the one that is subtracted."""
     name = store.targets[store.target_index(target)]
     nothing = np.full(len(rows), _NOTHING, np.int64)
-    if name == "value":
+    asked = Target.parse(name, corpus.size)
+    if isinstance(asked, Value):
         return np.full(len(rows), VALUE, np.int64), nothing
-    if ":" in name:
+    if isinstance(asked, Neuron):
         msg = (
             f"target '{name}' is no output of the network; effects are of moves and "
             "the value"
@@ -129,9 +117,7 @@ def _actions(
         raise TargetError(msg)
     squares = store.explained_square(rows=rows, target=target)
     plus = actions_of_squares(squares, size=corpus.size).astype(np.int64)
-    if "-" not in name:
+    if not isinstance(asked, Contrast):
         return plus, nothing
-    contrast = parse_target(name, size=corpus.size)
-    assert isinstance(contrast, Contrast)
-    opposed = opposed_squares(contrast, corpus, logits)
+    opposed = asked.opposed_at(corpus, logits)
     return plus, actions_of_squares(opposed, size=corpus.size).astype(np.int64)

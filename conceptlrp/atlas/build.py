@@ -28,10 +28,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from conceptlrp.ablation.store_explainer import store_explainer
-from conceptlrp.atlas.channel_map import channel_places
 from conceptlrp.atlas.index_script import index_script
-from conceptlrp.atlas.pages.concept_pages import channel_names
 from conceptlrp.atlas.pages.layer_work import LayerPart, write_layer, write_layer_apart
 from conceptlrp.atlas.pages.whole_pages import write_whole_pages
 from conceptlrp.atlas.single_file import single_page
@@ -42,8 +39,12 @@ from conceptlrp.clustering import Clustering
 from conceptlrp.errors import FileFormatError
 from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.files import write_whole
+from conceptlrp.labelling import ScoredLabels
+from conceptlrp.labelling.channel_name import channel_names
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.store_explainer import store_explainer
 from conceptlrp.report import Note
+from conceptlrp.report.channel_places import places_of_columns
 from conceptlrp.runs.processes import start_context
 from conceptlrp.store import Store
 
@@ -230,7 +231,7 @@ def _write_pages(
         parts.append(part)
         site.digests.update(part.digests)
         report(sum(len(each.facts) for each in parts), total)
-    places = channel_places(np.concatenate([part.columns for part in parts], axis=1))
+    places = places_of_columns(np.concatenate([part.columns for part in parts], axis=1))
     site.write_bytes("index.js", index_script(parts, places, unit=site.unit))
     examples = [part.example for part in parts if part.example]
     site.write(
@@ -253,7 +254,7 @@ def _parts(
 ) -> Iterator[LayerPart]:
     """Write the layers, some at the same time, and return them in their order."""
     layers = site.store.layers
-    names = channel_names(site.store, target=site.target)
+    names = channel_names(site.store.results.get(ScoredLabels, target=site.target))
     if workers < 2 or len(layers) < 2:
         for layer in layers:
             yield write_layer(site, layer, names, explainer)

@@ -21,7 +21,9 @@ from conceptlrp.atlas.updating import MARKER, Draft
 from conceptlrp.clustering import Clustering
 from conceptlrp.drawing.board import board_frame
 from conceptlrp.files import file_stem
+from conceptlrp.lrp import Target
 from conceptlrp.report import Note
+from conceptlrp.report.provenance import provenance
 from conceptlrp.report.wording import (
     compact,
     count,
@@ -91,9 +93,7 @@ class Site:
     @property
     def unit(self) -> str:
         """Unit of the relevance."""
-        if self.target == "value":
-            return "of the value before tanh"
-        return "of its activation" if ":" in self.target else "logits"
+        return Target.parse(self.target).unit
 
     @cached_property
     def frame(self) -> Markup:
@@ -103,19 +103,7 @@ class Site:
     @cached_property
     def provenance(self) -> tuple[tuple[str, str], ...]:
         """Where the numbers come from, as names with values."""
-        made = self.store.manifest
-        versions = ", ".join(f"{name} {v}" for name, v in made.versions.items())
-        games = plural(int(made.corpus.get("games", 0)), "game")
-        positions = plural(len(self.store), "position")
-        found = [
-            ("network", f"{made.network.get('name', '')} ({_digest(made.network)})"),
-            ("corpus", f"{positions} of {games} ({_digest(made.corpus)})"),
-            ("composite", str(made.composite.get("name", ""))),
-            ("explained output", self.target),
-            ("versions", versions),
-            ("command", made.command),
-        ]
-        return tuple((name, value) for name, value in found if value)
+        return provenance(self.store, self.target)
 
     def write(self, address: str, template: str, **content: Any) -> None:
         """Write one page."""
@@ -222,10 +210,6 @@ def sprite_file(layer: str) -> str:
     'thumbnails/conv3.png'
     """
     return f"thumbnails/{file_stem(layer)}.png"
-
-
-def _digest(record: Mapping[str, Any]) -> str:
-    return str(record.get("digest", ""))[:12]
 
 
 def _shown(value: Any) -> Any:

@@ -2,20 +2,12 @@ from .channels import (
     ChannelClustering as ChannelClustering,
     cluster_channels as cluster_channels,
 )
-from .choice import (
-    ClusterChoice as ClusterChoice,
-    choose_clusters as choose_clusters,
-)
 from .clustering import (
     Clustering as Clustering,
 )
 from .description import (
     ClusterDescription as ClusterDescription,
     describe_clusters as describe_clusters,
-)
-from .directions import (
-    ConceptDirections as ConceptDirections,
-    concept_directions as concept_directions,
 )
 from .enrichment import (
     Enrichment as Enrichment,
@@ -28,11 +20,8 @@ from .features import (
     FEATURES as FEATURES,
 )
 from .positions import (
-    cluster_positions as cluster_positions,
-)
-from .prototypes import (
-    Prototypes as Prototypes,
-    fit_prototypes as fit_prototypes,
+    ClusterOptions as ClusterOptions,
+    cluster as cluster,
 )
 from .stability import (
     Stability as Stability,
@@ -43,19 +32,14 @@ __all__ = [
     "ESTIMATORS",
     "FEATURES",
     "ChannelClustering",
-    "ClusterChoice",
     "ClusterDescription",
+    "ClusterOptions",
     "Clustering",
-    "ConceptDirections",
     "Enrichment",
-    "Prototypes",
     "Stability",
-    "choose_clusters",
+    "cluster",
     "cluster_channels",
-    "cluster_positions",
     "cluster_stability",
-    "concept_directions",
     "describe_clusters",
-    "fit_prototypes",
     "label_enrichment",
 ]

@@ -1,17 +1,14 @@
-from .composite_evaluation import (
-    CompositeEvaluation as CompositeEvaluation,
-)
-from .evaluate import (
+from .composites import (
+    evaluate as evaluate,
     evaluate_composites as evaluate_composites,
-)
-from .gates import (
-    Gate as Gate,
 )
 from .planted_truth import (
     PlantedScore as PlantedScore,
     planted_scores as planted_scores,
 )
-from .recommendation import (
+from .result import (
+    CompositeEvaluation as CompositeEvaluation,
+    Gate as Gate,
     Recommendation as Recommendation,
 )
 
@@ -20,6 +17,7 @@ __all__ = [
     "Gate",
     "PlantedScore",
     "Recommendation",
+    "evaluate",
     "evaluate_composites",
     "planted_scores",
 ]

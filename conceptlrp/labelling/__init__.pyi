@@ -1,22 +1,21 @@
-from .causality import (
+from .channel_labels import (
     CausalCheck as CausalCheck,
-)
-from .label import (
-    label_positions as label_positions,
-    score_store_labels as score_store_labels,
-)
-from .results import (
+    ChannelCause as ChannelCause,
     ChannelLabels as ChannelLabels,
-    LabelCriteria as LabelCriteria,
-    LabelScores as LabelScores,
     NamedLabel as NamedLabel,
+)
+from .result import (
+    LabelCriteria as LabelCriteria,
+    LabelOptions as LabelOptions,
+    LabelScores as LabelScores,
+    ScoredLabels as ScoredLabels,
 )
 from .scores import (
     score_channels as score_channels,
 )
-from .stored import (
-    ChannelCause as ChannelCause,
-    ScoredLabels as ScoredLabels,
+from .store_labels import (
+    label as label,
+    label_positions as label_positions,
 )
 
 __all__ = [
@@ -24,10 +23,11 @@ __all__ = [
     "ChannelCause",
     "ChannelLabels",
     "LabelCriteria",
+    "LabelOptions",
     "LabelScores",
     "NamedLabel",
     "ScoredLabels",
+    "label",
     "label_positions",
     "score_channels",
-    "score_store_labels",
 ]

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from conceptlrp.labelling import ScoredLabels
-from conceptlrp.labelling.results import UNNAMED
+from conceptlrp.labelling.channel_labels import UNNAMED
+from conceptlrp.labelling.channel_name import channel_name
 from conceptlrp.report.sources import LayerSources, Verdict
 from conceptlrp.report.statistics import ChannelStatistics
 from conceptlrp.report.wording import percent, plural
@@ -48,8 +49,8 @@ def _of_labels(labels: ScoredLabels, layer: str, channel: int) -> Iterator[str]:
     found, cause = labels.channel(layer, channel), labels.cause(layer, channel)
     if found.name != UNNAMED and cause is not None and not cause.check.passed:
         yield (
-            f"The channel goes along with '{found.name}', but does not pass the causal "
-            "check: its name is one of association."
+            f"The channel goes with '{channel_name(found)}', but does not pass the "
+            "causal check: its name describes an association only."
         )
     controls = [x.label for x in found.labels if x.label in labels.controls]
     if controls:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.labelling import ChannelCause, ChannelLabels
+from conceptlrp.labelling.channel_name import ChannelName
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report.channel_effect import ChannelEffect
 from conceptlrp.report.mean_maps import Region
@@ -42,8 +43,8 @@ class ChannelReport:
         How many the layer has.
     target, unit : str
         The explained output, and the unit of relevance.
-    name : str
-        The label that the channel was found to have, or "unnamed".
+    name : ChannelName
+        The label that the channel was found to have, with its sign, or "unnamed".
     note : Note or None
         What somebody wrote about it; never a substitute for the name.
     statistics : ChannelStatistics
@@ -99,7 +100,7 @@ class ChannelReport:
     channels: int
     target: str
     unit: str
-    name: str
+    name: ChannelName
     note: Note | None
     statistics: ChannelStatistics
     phases: tuple[PhaseStatistics, ...]
@@ -132,7 +133,8 @@ class ChannelReport:
             Attributes by name; what is not a number is None.
         """
         found = {each.name: plain(getattr(self, each.name)) for each in fields(self)}
-        return {**_ENCODING, **found}
+        sign = {"name": self.name.text, "sign": self.name.sign}
+        return {**_ENCODING, **found, **sign}
 
     def text(self) -> str:
         """Return the report as one would read it out, in lines of 88 characters.

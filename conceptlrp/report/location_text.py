@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from conceptlrp.labels import LOCATION_CLASSES, location_classes
 from conceptlrp.report.channel import ChannelReport
-from conceptlrp.report.mean_maps import crop
+from conceptlrp.report.mean_maps import MAPS_OF, crop
 from conceptlrp.report.wording import percent
 
 __all__ = ["location_lines"]
 
-_OF = {"positions": "of all positions", "references": "of its most relevant boards"}
 _PLACES = {"corner": "corners", "center": "the four squares in the centre"}
 # How much more than if spread evenly, and how much of the whole, is worth a word.
 _CONCENTRATED, _SUBSTANTIAL = 1.5, 0.05
@@ -37,10 +36,10 @@ def location_lines(report: ChannelReport) -> Iterator[str]:
     part = {name: percent(each.relevance) for name, each in report.regions.items()}
     even = {name: percent(each.squares) for name, each in report.regions.items()}
     yield (
-        f"In the heatmaps {_OF[report.maps_of]}, {part['own']} of its relevance lies "
-        f"on own discs ({even['own']} of the squares), {part['opponent']} on opponent "
-        f"discs ({even['opponent']}) and {part['empty']} on empty squares "
-        f"({even['empty']}), legal moves having {part['legal']} ({even['legal']})."
+        f"In the heatmaps of {MAPS_OF[report.maps_of]}, {part['own']} of its "
+        f"relevance lies on own discs ({even['own']} of the squares), "
+        f"{part['opponent']} on opponent discs ({even['opponent']}) and "
+        f"{part['empty']} on empty squares ({even['empty']}), legal moves having {part['legal']} ({even['legal']})."
     )
     share = magnitude / total
     yield f"{_densest(share)} Strongest squares: {_squares(share)}."

@@ -14,7 +14,10 @@ from conceptlrp.othello.board import count, to_boards
 from conceptlrp.store import ReferenceTable, Store
 from conceptlrp.store.board_statistics import REGIONS
 
-__all__ = ["MeanMaps", "Region", "crop", "mean_maps"]
+__all__ = ["MAPS_OF", "MeanMaps", "Region", "crop", "mean_maps"]
+
+#: What mean maps are means of, in words.
+MAPS_OF = {"positions": "all positions", "references": "its most relevant boards"}
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,11 @@ class MeanMaps:
     regions: NDArray[np.float64]
     squares: NDArray[np.float64]
 
+    @property
+    def words(self) -> str:
+        """What the maps are means of, in words."""
+        return MAPS_OF[self.of]
+
     def regions_of(self, channel: int) -> dict[str, Region]:
         """Return what lies on each kind of squares, by name."""
         pairs = zip(self.regions[channel], self.squares[channel], strict=True)
@@ -66,13 +74,12 @@ class MeanMaps:
 def mean_maps(
     store: Store,
     layer: str,
-    references: ReferenceTable | None,
     *,
     target: int | str = 0,
 ) -> MeanMaps | None:
-    """Average the heatmaps of every channel of a layer.
+    """Average the heatmaps of every channel: of all positions, or of its best boards.
 
-    Returns: none where the store has no heatmaps.
+    Returns None where the store has no heatmaps.
     """
     size = store.manifest.board_size
     found = store.statistics(layer, target=target)
@@ -85,6 +92,7 @@ def mean_maps(
             regions=whole.region_share[0],
             squares=np.tile(_square_shares(store, size), (whole.mean.shape[1], 1)),
         )
+    references = store.references(layer, "share-top", target=target)
     return None if references is None else _of_references(store, references, size)
 
 

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from conceptlrp.errors import TargetError
-from conceptlrp.lrp import Attribution, Explainer
+from conceptlrp.lrp import Attribution, Explainer, Target
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import PASS, Position, parse_square, square_name
 from conceptlrp.reference.boards import move_probabilities
 from conceptlrp.report.explained_output import ExplainedOutput, LayerMaps
 from conceptlrp.report.plain import plain
-from conceptlrp.report.provenance import unit_of
 from conceptlrp.store import Store
 
 __all__ = ["MovePolicy", "PositionReport", "position_report"]
@@ -261,16 +260,12 @@ def _policy(position: Position, found: Attribution) -> tuple[MovePolicy, ...]:
 def _output(
     found: Attribution, place: int, policy: tuple[MovePolicy, ...], n_top: int
 ) -> ExplainedOutput:
-    target = found.targets[place]
-    if target == "best":
-        target = policy[0].move
-    target = target.replace("best-", f"{policy[0].move}-")
-    moves = [] if target == "value" else target.split("-")
-    known = {each.move: each.square for each in policy}
+    size = found.heatmap.shape[-1]
+    target = Target.parse(found.targets[place], size).with_best(policy[0].square, size)
     return ExplainedOutput(
-        target=target,
-        unit=unit_of(target),
-        squares=tuple(known[name] for name in moves),
+        target=target.name,
+        unit=target.unit,
+        squares=target.named_squares,
         explained=float(found.explained[0, place]),
         heatmap=found.heatmap[0, place],
         layers={

@@ -109,7 +109,7 @@ def read_sources(
         target=name,
         statistics=layer_statistics(store, layer, target=name),
         references=references,
-        maps=mean_maps(store, layer, references["share-top"], target=name),
+        maps=mean_maps(store, layer, target=name),
         clustering=store.results.get(Clustering, target=name, layer=layer),
         labels=store.results.get(ScoredLabels, target=name),
         effects=store.results.get(Ablation, target=name),

@@ -70,7 +70,7 @@ def test_a_full_store_lacks_nothing(full_store):
 def test_labels_come_with_name_cause_and_the_level_of_random_networks(full_store):
     found = list(layer_reports(full_store, "conv1"))
 
-    assert [report.name for report in found] == ["best", *["unnamed"] * 5]
+    assert [str(report.name) for report in found] == ["best", *["unnamed"] * 5]
     assert found[0].cause.check.ratio == 4
     assert found[1].cause is None
     assert {report.random_labelled for report in found} == {0.125}
@@ -117,7 +117,7 @@ def test_a_name_that_fails_the_causal_check_comes_with_a_warning(
 
     report = cl.channel_report(full_store, layer="conv1", channel=0)
 
-    assert "The channel goes along with 'best', but" in report.warnings[0]
+    assert "The channel goes with 'best', but" in report.warnings[0]
     assert "does not pass the causal check" in " ".join(report.text().split())
 
 

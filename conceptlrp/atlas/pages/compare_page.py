@@ -128,6 +128,5 @@ def _pictures(
 
 
 def _mean_maps(store: Store, layer: str, target: str) -> Maps:
-    best = store.references(layer, "share-top", target=target)
-    found = mean_maps(store, layer, best, target=target)
+    found = mean_maps(store, layer, target=target)
     return None if found is None else found.positive + found.negative

@@ -5,7 +5,7 @@ from the report, which says how to add it. Shapes use k boards and n x n squares
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,27 +25,22 @@ from conceptlrp.atlas.pictures.charts import histogram_svg, intervals_svg, scale
 from conceptlrp.atlas.pictures.page_boards import board_kit, page_board
 from conceptlrp.atlas.site import Site, concept_data, concept_page
 from conceptlrp.drawing.colors import symmetric_limit
-from conceptlrp.labelling import ScoredLabels
-from conceptlrp.labelling.results import UNNAMED
+from conceptlrp.labelling.channel_name import Names
 from conceptlrp.othello import square_name
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import ChannelReport
 from conceptlrp.report.channel_effect import ChannelEffect
 from conceptlrp.report.label_wording import mapped_quantity, when
 from conceptlrp.report.location_text import location_lines
+from conceptlrp.report.mean_maps import MAPS_OF
 from conceptlrp.report.statistics import Histogram
 from conceptlrp.report.wording import compact, percent, signed_percent
-from conceptlrp.store import Store
 
 __all__ = [
     "Picture",
     "Strip",
-    "channel_names",
     "write_concept_page",
 ]
-
-#: Names of channels that have one, by layer and channel.
-Names = Mapping[tuple[str, int], str]
 
 _STRIPS = {
     "relevant": (
@@ -123,20 +118,6 @@ class _Phase:
     active: float
 
 
-def channel_names(store: Store, *, target: int | str = 0) -> dict[tuple[str, int], str]:
-    """Find the channels of a store that have a name.
-
-    Returns: names by layer and channel; empty where no labels were tried.
-    """
-    scored = store.results.get(ScoredLabels, target=target)
-    return {
-        (layer, channel): name
-        for layer, found in (scored.layers if scored else {}).items()
-        for channel, name in enumerate(found.names)
-        if name != UNNAMED
-    }
-
-
 def write_concept_page(
     site: Site, report: ChannelReport, shelf: BoardShelf, *, names: Names
 ) -> None:
@@ -161,6 +142,7 @@ def write_concept_page(
         histograms=_histograms(report),
         phases=_phases(report),
         effect=None if report.effects is None else _effect(report, size),
+        maps_of=MAPS_OF,
         meaning=meaning,
         mapped_quantity=mapped_quantity,
         when=when,

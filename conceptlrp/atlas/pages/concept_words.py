@@ -6,8 +6,7 @@ Shapes use n x n squares.
 from collections.abc import Iterator
 
 from conceptlrp.labelling import NamedLabel
-from conceptlrp.labelling.results import UNNAMED
-from conceptlrp.labels import CONCEPTS
+from conceptlrp.labels import LABELS
 from conceptlrp.report import ChannelReport
 from conceptlrp.report.label_wording import mapped_quantity, when
 from conceptlrp.report.wording import compact, effect, percent, plural
@@ -29,19 +28,13 @@ _KINDS = {
 def heading(report: ChannelReport) -> str:
     """Title of the page: the name, "Unnamed" as a result, or the channel.
 
-    "Low" stands before the name of a channel that is lower where the label holds.
-
     Returns: a few words.
     """
     if report.statistics.dead:
         return "Dead channel"
     if report.labels is None:
         return f"Channel {report.channel}"
-    if report.name == UNNAMED:
-        return "Unnamed"
-    if report.labels.labels[0].effect < 0:
-        return f"Low: {report.name}"
-    return f"{report.name[:1].upper()}{report.name[1:]}"
+    return report.name.title
 
 
 def meaning(label: str) -> str:
@@ -52,7 +45,7 @@ def meaning(label: str) -> str:
     >>> meaning("mobility"), meaning("random: mobility")
     ('how many moves the side to move has', '')
     """
-    return CONCEPTS[label].sentence if label in CONCEPTS else ""
+    return LABELS[label].sentence if label in LABELS else ""
 
 
 def verdict(report: ChannelReport) -> str:
@@ -62,7 +55,7 @@ def verdict(report: ChannelReport) -> str:
     """
     if report.labels is None or report.statistics.dead:
         return ""
-    if report.name != UNNAMED:
+    if report.name.is_named:
         return f"{_named(report.labels.labels[0])}{_caused(report)}."
     if report.labels.labels:
         best = report.labels.labels[0].label

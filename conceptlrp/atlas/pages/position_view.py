@@ -14,6 +14,7 @@ from conceptlrp.atlas.pictures.charts import scale_svg
 from conceptlrp.atlas.pictures.page_boards import position_words
 from conceptlrp.atlas.pictures.position_pictures import map_picture
 from conceptlrp.drawing.colors import LEVELS, levels, symmetric_limit
+from conceptlrp.lrp import Target, Value
 from conceptlrp.othello import Position
 from conceptlrp.report import PositionReport
 from conceptlrp.report.explained_output import ExplainedOutput, LayerMaps
@@ -187,7 +188,7 @@ def policy_rows(report: PositionReport) -> tuple[PolicyRow, ...]:
 
 def output_title(output: ExplainedOutput) -> str:
     """Name an output for a heading."""
-    if output.target == "value":
+    if Target.parse(output.target) == Value():
         return "Value"
     names = ["pass" if move == "pa" else move for move in output.target.split("-")]
     if len(names) == 2:

@@ -12,7 +12,7 @@ from conceptlrp.clustering import Clustering, Stability
 from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.concept_graph.mean_graph import Flow
 from conceptlrp.evaluation import CompositeEvaluation, Gate, Recommendation
-from conceptlrp.evaluation.measurements import Curve, Findings, Measurement
+from conceptlrp.evaluation.result import Curve, Findings, Measurement
 from conceptlrp.labelling import (
     CausalCheck,
     ChannelCause,
