@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from conceptlrp.evaluation import CompositeEvaluation, Gate, Recommendation
-from conceptlrp.evaluation.result import Curve, Findings, Measurement
+from conceptlrp.evaluation.result import Curve, Findings, HeatmapAgreement, Measurement
 from conceptlrp.statistics.estimates import Estimate
 from conceptlrp.store import Store
 
@@ -38,7 +36,7 @@ def planted_evaluation(
         },
         recommendation=Recommendation(**({"reason": ""} | record["recommendation"])),
         details=dict(record["details"]),
-        agreement=pd.DataFrame(record.get("agreement", [])),
+        agreement=tuple(HeatmapAgreement(**e) for e in record.get("agreement", ())),
     )
 
 

@@ -352,16 +352,7 @@ def _converter() -> Any:
     """Return what turns dataclasses without arrays into JSON and back."""
     from cattrs import Converter
 
-    converter = Converter(detailed_validation=False, forbid_extra_keys=True)
-    converter.register_unstructure_hook_func(
-        _is_frame, lambda frame: frame.to_dict(orient="list")
-    )
-    converter.register_structure_hook_func(_is_frame, lambda plain, kind: kind(plain))
-    return converter
-
-
-def _is_frame(hint: Any) -> bool:
-    return getattr(hint, "__name__", "") == "DataFrame"
+    return Converter(detailed_validation=False, forbid_extra_keys=True)
 
 
 def _plain(value: Any) -> Any:

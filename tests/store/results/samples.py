@@ -5,14 +5,13 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from conceptlrp.ablation import Ablation, LayerEffects
 from conceptlrp.clustering import Clustering, Stability
 from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.concept_graph.mean_graph import Flow
 from conceptlrp.evaluation import CompositeEvaluation, Gate, Recommendation
-from conceptlrp.evaluation.result import Curve, Findings, Measurement
+from conceptlrp.evaluation.result import Curve, Findings, HeatmapAgreement, Measurement
 from conceptlrp.labelling import (
     CausalCheck,
     ChannelCause,
@@ -143,9 +142,7 @@ def evaluation(store: Store, seed: int = 0) -> CompositeEvaluation:
         gates={"epsilon": (Gate("moves differ", False, "cosine 0.9", "draws one"),)},
         recommendation=Recommendation("epsilon", "it is alone"),
         details={"epsilon": {"conservation": {"arrived": 0.5, "layers": {}}}},
-        agreement=pd.DataFrame(
-            [{"composite": "a", "other": "b", "cosine": 0.5, "rank_correlation": 1.0}]
-        ),
+        agreement=(HeatmapAgreement("epsilon", "gamma", 0.5, float("nan")),),
     )
 
 
@@ -173,8 +170,6 @@ def assert_same(found: Any, expected: Any) -> None:
         assert len(found) == len(expected)
         for one, other in zip(found, expected, strict=True):
             assert_same(one, other)
-    elif isinstance(expected, pd.DataFrame):
-        pd.testing.assert_frame_equal(found, expected)
     elif isinstance(expected, np.ndarray):
         assert found.dtype == expected.dtype
         np.testing.assert_array_equal(found, expected)
