@@ -20,6 +20,7 @@ from .labelling import (
 from .lrp import (
     Attribution as Attribution,
     attribute as attribute,
+    explain as explain,
 )
 from .networks import (
     load_network as load_network,
@@ -67,6 +68,7 @@ __all__ = [
     "cluster_positions",
     "compare_stores",
     "evaluate_composites",
+    "explain",
     "layer_reports",
     "load_network",
     "open_store",

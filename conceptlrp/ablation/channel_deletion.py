@@ -22,7 +22,7 @@ from conceptlrp.ablation.square_deletion import start_sign
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.engine.propagation import NativePassed
-from conceptlrp.lrp.summary import as_array
+from conceptlrp.lrp.batch import as_array
 
 #: What a channel becomes: nothing, its mean over the positions square by square, or
 #: its map at another position with as many discs.

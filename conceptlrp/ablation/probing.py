@@ -21,8 +21,8 @@ from torch import Tensor
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.batch import channel_rows
 from conceptlrp.lrp.inputs import products_in
-from conceptlrp.lrp.propagation import Passed
-from conceptlrp.lrp.summary import as_array
+from conceptlrp.lrp.backends import Passed
+from conceptlrp.lrp.batch import as_array
 
 VALUE = -1
 

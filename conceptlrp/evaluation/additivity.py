@@ -19,7 +19,7 @@ from conceptlrp.ablation.sampling import Sample
 from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.batch import channel_rows
-from conceptlrp.lrp.summary import as_array
+from conceptlrp.lrp.batch import as_array
 
 
 @dataclass(frozen=True)

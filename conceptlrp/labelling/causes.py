@@ -18,7 +18,7 @@ from conceptlrp.labelling.results import LabelScores
 from conceptlrp.labelling.stored import ChannelCause
 from conceptlrp.labels import Labels
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.summary import as_array
+from conceptlrp.lrp.batch import as_array
 
 # Positions of either kind that a channel is ablated on, and the fewest to judge by.
 _MOST: Final = 128
