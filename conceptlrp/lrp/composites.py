@@ -21,7 +21,7 @@ name                                  first layer    convolutions  linear
 Flat and WSquare give relevance to empty squares too, whose input is zero; the
 other rules cannot.
 
-The default is the preset that ``conceptlrp.evaluation.evaluate_composites`` ranks
+The default is the preset that ``conceptlrp.evaluate`` ranks
 first on the network that ships, over 1,000 positions of real games: what it calls
 relevant is what the output falls by, more so than under any other preset, it draws
 different pictures for different moves and channels, and turned boards give turned

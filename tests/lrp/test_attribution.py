@@ -392,9 +392,8 @@ def test_one_position_is_explained_and_drawn_by_one_call(
         float(found.channel_relevance["conv2"].sum()), rel=1e-5
     )
     assert found.to_dict()["targets"] == ["d3"]
-    drawn = found._repr_html_()
-    # The discs of the position stand below its heatmap.
-    assert drawn.count("<circle") >= 7
+    assert found.positions.position(0).obf() == Position.from_transcript("f5d6c3").obf()
+    assert "position 0, d3" in found._repr_html_()
 
 
 def test_boards_of_the_wrong_shape_or_values_are_refused(
