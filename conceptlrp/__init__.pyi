@@ -44,8 +44,8 @@ from .reference import (
 from .report import (
     ChannelReport as ChannelReport,
     channel_report as channel_report,
-    compare_stores as compare_stores,
-    layer_reports as layer_reports,
+    compare as compare,
+    layer_report as layer_report,
     position_report as position_report,
 )
 from .runs import (
@@ -75,12 +75,12 @@ __all__ = [
     "channel_effects",
     "channel_report",
     "cluster_positions",
-    "compare_stores",
+    "compare",
     "demo_corpus",
     "demo_network",
     "evaluate_composites",
     "label_positions",
-    "layer_reports",
+    "layer_report",
     "load_network",
     "open_store",
     "position_report",

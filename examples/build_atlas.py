@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import conceptlrp as cl
+from conceptlrp.clustering import save_clustering
 
 
 def main(out: str, network: str | None = None, *games: str, n: int = 2000) -> Path:
@@ -23,8 +24,9 @@ def main(out: str, network: str | None = None, *games: str, n: int = 2000) -> Pa
     store = cl.attribute_corpus(
         net, corpus, Path(out) / "run.crp", targets=["played", "value"], references=8
     )
-    clusterings = [cl.cluster_positions(store, layer=layer) for layer in store.layers]
-    return cl.build_atlas(store, Path(out) / "pages", clusterings=clusterings)
+    for layer in store.layers:
+        save_clustering(cl.cluster_positions(store, layer=layer), store)
+    return cl.build_atlas(store, Path(out) / "pages")
 
 
 if __name__ == "__main__":

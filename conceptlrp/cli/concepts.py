@@ -109,19 +109,15 @@ def atlas(
     overwrite: Overwrite = False,
 ) -> None:
     """Write the concept atlas of a store: a folder that opens from disk."""
-    from conceptlrp.clustering import load_clustering
-    from conceptlrp.clustering.clustering_file import clustered_layers
     from conceptlrp.report import read_notes
     from conceptlrp.store import open_store
 
     check_place(out, overwrite=overwrite)
     opened = open_store(store)
     channels = {name: opened.channels(name) for name in opened.layers}
-    clusterings = [load_clustering(opened, name) for name in clustered_layers(opened)]
     write_atlas(
         opened,
         out,
-        clusterings,
         target=target,
         title=title,
         strength=strength,
@@ -166,7 +162,6 @@ def _measure_stability(store: "Store", found: "Clustering", estimator: str) -> N
 def write_atlas(
     store: "Store",
     out: Path,
-    clusterings: "list[Clustering]",
     *,
     target: str | None = None,
     title: str | None = None,
@@ -186,7 +181,6 @@ def write_atlas(
         made = (build_single_file if single_file else build_atlas)(
             store,
             out,
-            clusterings=clusterings,
             target=target or 0,
             title=title,
             notes=notes,
@@ -195,7 +189,7 @@ def write_atlas(
             others=others,
             workers=workers,
             overwrite=overwrite,
-            on_page=lambda done, total: report("pages", done, total),
+            on_progress=report,
         )
     typer.echo(f"open {made if single_file else made / 'index.html'}")
 

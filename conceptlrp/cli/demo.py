@@ -47,13 +47,13 @@ def demo(
         # The folder stays only with something in it.
         with suppress(OSError):
             out.rmdir()
-    clusterings = [cluster_layer(store, layer, seed=seed) for layer in store.layers]
+    for layer in store.layers:
+        cluster_layer(store, layer, seed=seed)
     with progress_bars() as report:
         examine(store, network, seed=seed, report=report)
     write_atlas(
         store,
         out / "atlas",
-        clusterings,
         strength=demo_path(CARD),
         network=network,
         overwrite=overwrite,

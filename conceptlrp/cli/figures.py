@@ -139,7 +139,7 @@ def _means(asked: _Asked) -> "Figure":
 
     from conceptlrp.figures import mean_maps_figure
     from conceptlrp.report.mean_maps import mean_maps
-    from conceptlrp.report.provenance import unit_of
+    from conceptlrp.report.words.provenance import unit_of
 
     layer = asked.needed("layer")
     maps = mean_maps(asked.store, layer, target=asked.target)

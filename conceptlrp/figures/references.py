@@ -27,7 +27,7 @@ from conceptlrp.figures.style import (
 from conceptlrp.othello import NO_MOVE, parse_square
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.reference.boards import ReferenceBoard
-from conceptlrp.report.provenance import unit_of
+from conceptlrp.report.words.provenance import unit_of
 
 
 @styled

@@ -3,17 +3,6 @@
 import math
 import unicodedata
 
-__all__ = [
-    "compact",
-    "count",
-    "effect",
-    "percent",
-    "plural",
-    "signed_amount",
-    "signed_percent",
-    "visible",
-]
-
 # Controls, formats such as overrides of direction, surrogates, line separators.
 _STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _MINUS = "\N{MINUS SIGN}"

@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.atlas.channel_facts import ChannelFact
 from conceptlrp.atlas.pages.layer_work import LayerPart
 from conceptlrp.clustering.clustering_file import file_stem
-from conceptlrp.report.wording import visible
-
-__all__ = ["index_script"]
+from conceptlrp.report.channel import ChannelLine
+from conceptlrp.report.words.numbers import visible
 
 # Longer names and notes are on the page of the channel.
 _NAME, _NOTE = 120, 80
@@ -54,14 +52,14 @@ def index_script(
     return f"window.ATLAS={text};\n".encode("utf-8", "backslashreplace")
 
 
-def _facts(parts: Sequence[LayerPart]) -> Iterator[tuple[int, ChannelFact]]:
+def _facts(parts: Sequence[LayerPart]) -> Iterator[tuple[int, ChannelLine]]:
     for number, part in enumerate(parts):
         for fact in part.facts:
             yield number, fact
 
 
 def _columns(
-    facts: Sequence[tuple[int, ChannelFact]], names: Sequence[str]
+    facts: Sequence[tuple[int, ChannelLine]], names: Sequence[str]
 ) -> dict[str, list[Any]]:
     number = {name: place for place, name in enumerate(names)}
     return {

@@ -4,16 +4,17 @@ Shapes use n x n squares.
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.labels import LOCATION_CLASSES, location_classes
-from conceptlrp.report.channel import ChannelReport
 from conceptlrp.report.mean_maps import MAPS_OF, crop
-from conceptlrp.report.wording import percent
+from conceptlrp.report.words.numbers import percent
 
-__all__ = ["location_lines"]
+if TYPE_CHECKING:
+    from conceptlrp.report.channel import ChannelReport
 
 _PLACES = {"corner": "corners", "center": "the four squares in the centre"}
 # How much more than if spread evenly, and how much of the whole, is worth a word.
@@ -21,11 +22,8 @@ _CONCENTRATED, _SUBSTANTIAL = 1.5, 0.05
 _PLACES_NAMED, _SQUARES_NAMED = 3, 4
 
 
-def location_lines(report: ChannelReport) -> Iterator[str]:
-    """Say where the relevance of a channel lies, if there are heatmaps.
-
-    Yields: a sentence or two.
-    """
+def location_lines(report: "ChannelReport") -> Iterator[str]:
+    """Say where the relevance of a channel lies, if there are heatmaps."""
     maps = report.mean_positive, report.mean_negative
     if maps[0] is None or maps[1] is None or report.regions is None:
         return
@@ -39,13 +37,14 @@ def location_lines(report: ChannelReport) -> Iterator[str]:
         f"In the heatmaps of {MAPS_OF[report.maps_of]}, {part['own']} of its "
         f"relevance lies on own discs ({even['own']} of the squares), "
         f"{part['opponent']} on opponent discs ({even['opponent']}) and "
-        f"{part['empty']} on empty squares ({even['empty']}), legal moves having {part['legal']} ({even['legal']})."
+        f"{part['empty']} on empty squares ({even['empty']}); legal moves hold "
+        f"{part['legal']} ({even['legal']})."
     )
     share = magnitude / total
     yield f"{_densest(share)} Strongest squares: {_squares(share)}."
     places = _places(share)
     if places:
-        yield f"Kinds of squares that have more than their part: {places}."
+        yield f"Kinds of squares with more than their share: {places}."
 
 
 def _densest(share: NDArray[np.float64]) -> str:
@@ -64,7 +63,7 @@ def _densest(share: NDArray[np.float64]) -> str:
 
 
 def _places(share: NDArray[np.float64]) -> str:
-    """Name the location classes that have more than their part of a map."""
+    """Name the location classes that have more than their share of a map."""
     size = len(share)
     classes = crop(location_classes(size).reshape(8, 8), size)
     found = []

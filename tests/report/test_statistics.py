@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
-from conceptlrp.report import columns as module
-from conceptlrp.report.columns import channel_statistics, histogram, read_columns
+from conceptlrp.report import statistics as module
 from conceptlrp.report.layer_statistics import layer_statistics
+from conceptlrp.report.statistics import channel_statistics, histogram, read_columns
 from tests.atlas.conftest import DEAD
 
 VALUES = arrays(

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conceptlrp.report.label_findings import runners_up
+from conceptlrp.report.findings import runners_up
 from tests.report.planted_labels import LABELS, held, scored
 
 
@@ -17,10 +17,10 @@ def test_the_largest_effects_that_failed_come_first_each_with_its_reason(sign):
     assert list(reasons) == ["gone", "wide", "random too", "chance", "weak"]
     minus = "+" if sign == 1 else "−"
     assert reasons == {
-        "gone": f"games held out show {minus}0.1 of its {minus}0.8",
+        "gone": f"held-out games show {minus}0.1 of its {minus}0.8",
         "wide": "the interval of its effect reaches that of networks with random "
         "weights",
-        "random too": "networks with random weights show 0.55 too",
+        "random too": "networks with random weights also reach 0.55",
         "chance": "it may be chance (q 0.2)",
         "weak": f"its effect {minus}0.4 is below 0.5",
     }
@@ -61,7 +61,7 @@ def test_labels_of_a_channel_without_a_name_say_who_rivals_them():
 
     first, second, *_ = runners_up(scores, 0)
 
-    assert first.reason == "holds, but is not clearly ahead of 'mobility'"
+    assert first.reason == "holds, but does not clearly lead 'mobility'"
     assert second.reason == "holds, but 'best' comes before it"
 
 

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from conceptlrp.report.wording import count, plural
+from conceptlrp.report.words.numbers import count, plural
 from conceptlrp.store import Store
-
-__all__ = ["citation", "provenance", "unit_of"]
 
 _DIGITS = 12
 

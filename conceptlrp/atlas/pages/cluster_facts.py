@@ -20,8 +20,6 @@ from conceptlrp.clustering.blocks import FeatureTable, held_in_memory, sample_ro
 from conceptlrp.clustering.positions import position_features
 from conceptlrp.store import Store
 
-__all__ = ["ClusterFacts", "cluster_facts"]
-
 _SILHOUETTE_ROWS = 2000
 _NEAREST = 4
 # Positions whose density within the cluster is looked at.
@@ -76,12 +74,9 @@ def cluster_facts(
     clustering: Clustering,
     *,
     stability: Stability | None = None,
-    k: int = 8,
+    count: int = 8,
 ) -> ClusterFacts:
-    """Describe the clusters of a store.
-
-    Returns: the same for the same store and clustering.
-    """
+    """Describe the clusters of a store; the same again for the same clustering."""
     features = held_in_memory(
         position_features(
             store,
@@ -95,7 +90,7 @@ def cluster_facts(
     return ClusterFacts(
         clustering=clustering,
         descriptions=describe_clusters(
-            clustering, store.positions, columns=columns, stability=stability, k=k
+            clustering, store.positions, columns=columns, stability=stability, k=count
         ),
         labelled=len(columns),
         silhouette=_silhouette(clustering, features),
