@@ -6,10 +6,7 @@ from .atlas import (
 )
 from .clustering import (
     Clustering as Clustering,
-    cluster_positions as cluster_positions,
-)
-from .drawing import (
-    board_svg as board_svg,
+    cluster as cluster,
 )
 from .errors import (
     ConceptLRPError as ConceptLRPError,
@@ -18,20 +15,14 @@ from .evaluation import (
     evaluate_composites as evaluate_composites,
 )
 from .labelling import (
-    label_positions as label_positions,
     score_store_labels as score_store_labels,
 )
 from .lrp import (
     Attribution as Attribution,
-    Explainer as Explainer,
     attribute as attribute,
 )
 from .networks import (
-    OthelloNet as OthelloNet,
-    demo_corpus as demo_corpus,
-    demo_network as demo_network,
     load_network as load_network,
-    save_network as save_network,
 )
 from .othello import (
     Corpus as Corpus,
@@ -49,6 +40,7 @@ from .report import (
     position_report as position_report,
 )
 from .runs import (
+    RunOptions as RunOptions,
     attribute_corpus as attribute_corpus,
 )
 from .store import (
@@ -63,28 +55,22 @@ __all__ = [
     "Clustering",
     "ConceptLRPError",
     "Corpus",
-    "Explainer",
-    "OthelloNet",
     "Position",
     "ReferenceBoards",
+    "RunOptions",
     "Store",
     "attribute",
     "attribute_corpus",
-    "board_svg",
     "build_atlas",
     "channel_effects",
     "channel_report",
-    "cluster_positions",
+    "cluster",
     "compare",
-    "demo_corpus",
-    "demo_network",
     "evaluate_composites",
-    "label_positions",
     "layer_report",
     "load_network",
     "open_store",
     "position_report",
     "reference_boards",
-    "save_network",
     "score_store_labels",
 ]

@@ -133,7 +133,7 @@ def test_the_boards_of_a_channel_are_shown(folder: Path) -> None:
 
 
 def test_the_boards_of_a_channel_are_printed_as_json(folder: Path) -> None:
-    options = ["--target", "value", "--lowest", "--by", "relevance", "-k", 3]
+    options = ["--target", "value", "--lowest", "--by", "relevance", "-n", 3]
 
     text = succeed(
         *("top", folder / "run.crp", "--layer", "conv1", "--channel", 0),
@@ -152,7 +152,7 @@ def test_the_boards_of_a_channel_are_printed_as_json(folder: Path) -> None:
 
 
 def test_boards_are_kept_apart_when_that_is_asked_for(folder: Path) -> None:
-    options = ["--channel", 1, "-k", 3, "--by", "absolute", "--json"]
+    options = ["--channel", 1, "-n", 3, "--by", "absolute", "--json"]
     top = ("top", folder / "run.crp", "--layer", "conv1", *options)
 
     near, apart = (

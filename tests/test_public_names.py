@@ -71,7 +71,7 @@ def test_no_public_name_is_also_a_module_of_its_folder(name: str) -> None:
 def test_the_names_of_the_root_are_few_and_resolve() -> None:
     names = conceptlrp.__all__
 
-    assert len(names) <= 30
+    assert len(names) <= 25
     assert set(dir(conceptlrp)) == {*names, "__version__"}
     assert [n for n in names if not hasattr(conceptlrp, n)] == []
     assert set(names) & set(FOLDERS) == set()

@@ -14,8 +14,7 @@ from torch import Tensor
 from conceptlrp.ablation.probing import VALUE
 from conceptlrp.ablation.sampling import boards_of
 from conceptlrp.errors import TargetError
-from conceptlrp.lrp import Contrast, parse_target
-from conceptlrp.lrp.targets import opposed_squares
+from conceptlrp.lrp.targets import Contrast, Neuron, Target, Value
 from conceptlrp.networks.planes import actions_of_squares, legal_actions
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store
@@ -119,9 +118,10 @@ def _actions(
     """Return the action (N,) that is followed and the one that is subtracted."""
     name = store.targets[store.target_index(target)]
     nothing = np.full(len(rows), _NOTHING, np.int64)
-    if name == "value":
+    asked = Target.parse(name, corpus.size)
+    if isinstance(asked, Value):
         return np.full(len(rows), VALUE, np.int64), nothing
-    if ":" in name:
+    if isinstance(asked, Neuron):
         msg = (
             f"target '{name}' is no output of the network; effects are of moves and "
             "the value"
@@ -129,9 +129,7 @@ def _actions(
         raise TargetError(msg)
     squares = store.explained_square(rows=rows, target=target)
     plus = actions_of_squares(squares, size=corpus.size).astype(np.int64)
-    if "-" not in name:
+    if not isinstance(asked, Contrast):
         return plus, nothing
-    contrast = parse_target(name, size=corpus.size)
-    assert isinstance(contrast, Contrast)
-    opposed = opposed_squares(contrast, corpus, logits)
+    opposed = asked.opposed_at(corpus, logits)
     return plus, actions_of_squares(opposed, size=corpus.size).astype(np.int64)

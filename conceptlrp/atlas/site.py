@@ -19,6 +19,7 @@ from conceptlrp.clustering import Clustering
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.jsontext import dumps
 from conceptlrp.labelling.channel_name import Names, channel_names
+from conceptlrp.lrp import Target
 from conceptlrp.report import Note
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.numbers import (
@@ -31,7 +32,7 @@ from conceptlrp.report.words.numbers import (
     signed_percent,
     visible,
 )
-from conceptlrp.report.words.provenance import provenance, unit_of
+from conceptlrp.report.words.provenance import provenance
 from conceptlrp.store import Store
 
 _DIGITS = 16
@@ -91,7 +92,7 @@ class Site:
     @property
     def unit(self) -> str:
         """Unit of the relevance."""
-        return unit_of(self.target)
+        return Target.parse(self.target).unit
 
     @cached_property
     def provenance(self) -> tuple[tuple[str, str], ...]:

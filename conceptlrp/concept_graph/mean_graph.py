@@ -11,15 +11,17 @@ Shapes use T targets, C channels above and D channels below.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import TargetError
-from conceptlrp.lrp.explainer import Explainer
-from conceptlrp.lrp.inputs import Positions, as_corpus
-from conceptlrp.lrp.targets import Target, parse_target, take_rows
+
+if TYPE_CHECKING:
+    from conceptlrp.lrp.explainer import Explainer
+    from conceptlrp.lrp.inputs import Positions
+    from conceptlrp.lrp.targets import Target
 
 Array = NDArray[np.float64]
 Pair = tuple[str, str]
@@ -128,10 +130,10 @@ class MeanConceptGraph:
 
 
 def mean_concept_graph(
-    explainer: Explainer,
-    positions: Positions,
+    explainer: "Explainer",
+    positions: "Positions",
     *,
-    targets: Sequence[str | Target] = ("played",),
+    targets: "Sequence[str | Target]" = ("played",),
     batch_size: int = 16,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> MeanConceptGraph:
@@ -155,13 +157,17 @@ def mean_concept_graph(
     MeanConceptGraph
         Summed in float64, so that batches change nothing beyond rounding.
     """
+    # A saved graph is read without torch.
+    from conceptlrp.lrp.inputs import as_corpus
+    from conceptlrp.lrp.targets import parse_targets
+
     corpus = as_corpus(positions)
-    parsed = [parse_target(target, size=explainer.size) for target in targets]
+    parsed = parse_targets(targets, explainer.size)
     nodes: dict[str, Flow] = {}
     edges: dict[Pair, Flow] = {}
     for first in range(0, len(corpus), batch_size):
         rows = slice(first, first + batch_size)
-        chosen = [take_rows(target, rows) for target in parsed]
+        chosen = [target.take(rows) for target in parsed]
         batch = corpus[rows]
         summary = explainer.summarize(batch, targets=chosen)
         graph = explainer.concept_graph(

@@ -121,7 +121,7 @@ def board_svg(
 def board_frame(size: int, *, name: str) -> str:
     """Draw the lines and coordinates that all boards of a page share.
 
-    Returns: an invisible ``<svg>`` element, to stand once on the page.
+    The invisible ``<svg>`` element has to stand once on the page.
     """
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" width="0" height="0" '

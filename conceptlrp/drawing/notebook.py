@@ -26,9 +26,7 @@ def html_table(
     *,
     note: str = "",
 ) -> str:
-    """Write a table.
-
-    Returns: HTML that stands alone.
+    """Write a table as HTML that stands alone.
 
     Examples
     --------
@@ -55,10 +53,7 @@ def html_boards(
     width_px: int = 176,
     note: str = "",
 ) -> str:
-    """Write boards side by side with their captions.
-
-    Returns: HTML that stands alone.
-    """
+    """Write boards side by side with their captions, as HTML that stands alone."""
     cards = Markup("").join(
         _CARD.format(
             width_px,

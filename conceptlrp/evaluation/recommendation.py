@@ -12,7 +12,7 @@ import numpy as np
 
 from conceptlrp.evaluation.gates import Gate
 from conceptlrp.evaluation.measurements import Findings, Measurement
-from conceptlrp.lrp.composites import GRADIENT
+from conceptlrp.lrp.presets import GRADIENT
 
 _FAMILIES: Final = (
     ("square_gain", "best"),

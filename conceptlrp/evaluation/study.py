@@ -33,7 +33,7 @@ from conceptlrp.evaluation.measurements import (
 )
 from conceptlrp.labelling.randomization import CASCADES, cascade, random_network
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.composites import GRADIENT
+from conceptlrp.lrp.presets import GRADIENT
 from conceptlrp.othello import Corpus
 
 _BASE = "epsilon"

@@ -31,6 +31,7 @@ from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.explorer.board_squares import board_squares
 from conceptlrp.explorer.engine import ExplorerEngine
 from conceptlrp.explorer.state import CLICKS, DISCS, SHOWN, ExplorerState
+from conceptlrp.lrp import Target
 from conceptlrp.othello import PASS, Position
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards
 from conceptlrp.report import PositionReport
@@ -44,7 +45,6 @@ from conceptlrp.report.words.numbers import (
     signed_amount,
     signed_percent,
 )
-from conceptlrp.report.words.provenance import unit_of
 
 __all__ = ["explorer_page", "problem_page"]
 
@@ -164,7 +164,7 @@ def _strips(
     return {
         "strips": [(title, _cards(state, strip, limit)) for title, strip in titled],
         "target": strips[0].target,
-        "strip_scale": scale_svg(limit, unit=unit_of(strips[0].target))
+        "strip_scale": scale_svg(limit, unit=Target.parse(strips[0].target).unit)
         if limit
         else None,
     }

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from conceptlrp.clustering import Clustering, load_clustering
 from conceptlrp.clustering.clustering_file import clustered_layers
 from conceptlrp.errors import ConceptLRPError, StoreError
-from conceptlrp.runs.versions import package_versions
+from conceptlrp.runs.fingerprint import package_versions
 from conceptlrp.store import COLUMNS, Store
 
 if TYPE_CHECKING:

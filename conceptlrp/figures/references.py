@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.colors import symmetric_limit
-from conceptlrp.errors import NotationError
 from conceptlrp.figures.boards import SCALE_HEIGHT, draw_board, draw_ground, draw_scale
 from conceptlrp.figures.sheets import LINE, Sheet
 from conceptlrp.figures.style import (
@@ -24,10 +23,10 @@ from conceptlrp.figures.style import (
     signed,
     styled,
 )
+from conceptlrp.lrp import Best, Played, Target
 from conceptlrp.othello import NO_MOVE, parse_square
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.reference.boards import ReferenceBoard
-from conceptlrp.report.words.provenance import unit_of
 
 
 @styled
@@ -87,7 +86,7 @@ def reference_figure(
         lines = _caption(number, board, boards.by)
         _draw_caption(axes, lines, sheet.side, board.position.size)
     if boards.heatmaps is not None:
-        draw_scale(figure, limit, unit_of(boards.target))
+        draw_scale(figure, limit, Target.parse(boards.target).unit)
     else:
         text = "heatmaps of these boards are not in the store"
         high = figure.get_size_inches()[1]
@@ -169,13 +168,13 @@ def _title_of(boards: ReferenceBoards) -> str:
 
 def _explained(target: str, board: ReferenceBoard) -> int:
     """Return the square of the explained move of a board, or `NO_MOVE`."""
-    move = board.played if target == "played" else target
-    if target == "best":
-        move = next(iter(board.policy), "")
-    try:
-        return parse_square(move, board.position.size)
-    except NotationError:
-        return NO_MOVE
+    size = board.position.size
+    asked = Target.parse(target, size)
+    if asked == Played():
+        return parse_square(board.played, size) if board.played else NO_MOVE
+    if asked == Best():
+        return parse_square(next(iter(board.policy), "pass"), size)
+    return next(iter(asked.named_squares), NO_MOVE)
 
 
 def _caption(number: int, board: ReferenceBoard, by: str) -> tuple[str, str, str]:

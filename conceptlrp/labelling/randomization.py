@@ -23,8 +23,8 @@ from torch import fx, nn
 from conceptlrp.ablation.probing import VALUE, explain_boards, planes_of
 from conceptlrp.ablation.sampling import Sample
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.lrp.engine.trace import linear_nodes
+from conceptlrp.lrp.presets import GRADIENT
 from conceptlrp.lrp.propagation import make_propagation
 from conceptlrp.statistics.estimates import Estimate, estimate
 from conceptlrp.statistics.similarity import rank_correlation

@@ -1,10 +1,6 @@
 from .attribution import (
     Attribution as Attribution,
 )
-from .composites import (
-    COMPOSITES as COMPOSITES,
-    DEFAULT_COMPOSITE as DEFAULT_COMPOSITE,
-)
 from .engine.absorption import (
     Conservation as Conservation,
 )
@@ -19,6 +15,10 @@ from .explain import (
 from .explainer import (
     Explainer as Explainer,
 )
+from .presets import (
+    COMPOSITES as COMPOSITES,
+    DEFAULT_COMPOSITE as DEFAULT_COMPOSITE,
+)
 from .targets import (
     Best as Best,
     Contrast as Contrast,
@@ -28,7 +28,6 @@ from .targets import (
     Played as Played,
     Target as Target,
     Value as Value,
-    parse_target as parse_target,
 )
 
 __all__ = [
@@ -49,5 +48,4 @@ __all__ = [
     "attribute",
     "concept_graph",
     "conservation",
-    "parse_target",
 ]

@@ -49,8 +49,7 @@ from conceptlrp.lrp._zennit import (
     layer_map_base,
 )
 from conceptlrp.lrp.engine.trace import input_layers
-
-DEFAULT_COMPOSITE = "epsilon-gamma"
+from conceptlrp.lrp.presets import COMPOSITES, DEFAULT_COMPOSITE, GRADIENT
 
 _Rule = Callable[[], Hook]
 _PRESETS: dict[str, tuple[_Rule | None, _Rule]] = {
@@ -63,8 +62,6 @@ _PRESETS: dict[str, tuple[_Rule | None, _Rule]] = {
     "epsilon-alpha2-beta1-flat": (Flat, AlphaBeta),
     "epsilon-w-square": (WSquare, Epsilon),
 }
-GRADIENT = "gradient-x-input"
-COMPOSITES = tuple(sorted([*_PRESETS, GRADIENT]))
 
 
 def named_composite(name: str, traced: fx.GraphModule) -> Composite:

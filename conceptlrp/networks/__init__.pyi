@@ -10,7 +10,6 @@ from .demo import (
     Snapshot as Snapshot,
     demo_corpus as demo_corpus,
     demo_network as demo_network,
-    demo_path as demo_path,
     demo_snapshots as demo_snapshots,
     demo_tower as demo_tower,
 )
@@ -42,7 +41,6 @@ __all__ = [
     "Snapshot",
     "demo_corpus",
     "demo_network",
-    "demo_path",
     "demo_snapshots",
     "demo_tower",
     "load_network",

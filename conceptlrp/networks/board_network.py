@@ -58,9 +58,9 @@ def check_options(*, size: int, planes: int = 1, **counts: int) -> None:
     """Refuse options that no network can be built with."""
     for name, value, possible in (("size", size, SIZES), ("planes", planes, (1, 2))):
         if value not in possible:
-            message = f"{name} is {value}, expected {possible[0]} or {possible[1]}"
-            raise ValueError(message)
+            msg = f"{name} is {value}, expected {possible[0]} or {possible[1]}"
+            raise ValueError(msg)
     for name, value in counts.items():
         if value < 1:
-            message = f"{name} is {value}, expected at least 1"
-            raise ValueError(message)
+            msg = f"{name} is {value}, expected at least 1"
+            raise ValueError(msg)

@@ -84,7 +84,7 @@ _SPLIT = (
 
 
 @dataclass
-class Plan:
+class Wiring:
     """Channels of every convolution and hidden units, before they are written.
 
     Attributes

@@ -23,8 +23,8 @@ def board_planes(
 ) -> Float32Array:
     """Turn bitboards into the input of a network.
 
-    Returns: one plane: +1 for an own disc, -1 for one of the opponent. Two planes: 1
-    for an own disc, 1 for one of the opponent. Row 0 is rank 1.
+    One plane holds +1 for an own disc and -1 for one of the opponent; of two planes,
+    the first holds 1 for own discs, the second for the opponent's. Row 0 is rank 1.
 
     Examples
     --------
@@ -42,8 +42,8 @@ def as_planes(
 ) -> Float32Array:
     """Turn +1, -1 and 0 of shape (N, 64) into planes of shape (N, planes, n, n)."""
     if planes not in (1, 2):
-        message = f"planes is {planes}, expected 1 or 2"
-        raise ValueError(message)
+        msg = f"planes is {planes}, expected 1 or 2"
+        raise ValueError(msg)
     kinds = (discs,) if planes == 1 else (discs > 0, discs < 0)
     cropped = [crop(kind.astype(np.float32), size=size) for kind in kinds]
     return np.concatenate(cropped, axis=1)
@@ -69,9 +69,7 @@ def crop(boards: NDArray[Scalar], *, size: int) -> NDArray[Scalar]:
 
 
 def actions_of_squares(squares: ArrayLike, *, size: int = 8) -> NDArray[np.int64]:
-    """Return the actions of squares; NO_MOVE stays -1.
-
-    Returns 0 to ``size * size``, or -1.
+    """Return the actions 0 to ``size * size`` of squares; NO_MOVE stays -1.
 
     Examples
     --------
@@ -82,15 +80,13 @@ def actions_of_squares(squares: ArrayLike, *, size: int = 8) -> NDArray[np.int64
     known = (asked >= NO_MOVE) & (asked <= PASS)
     actions = _action_table(size)[np.where(known, asked, 0)]
     if not known.all() or (actions == _OUTSIDE).any():
-        message = f"a square lies outside the {size} x {size} board"
-        raise ValueError(message)
+        msg = f"a square lies outside the {size} x {size} board"
+        raise ValueError(msg)
     return actions
 
 
 def squares_of_actions(actions: ArrayLike, *, size: int = 8) -> NDArray[np.int64]:
-    """Return the squares of actions; the inverse of `actions_of_squares`.
-
-    Returns: Squares of the 8 x 8 word, or PASS.
+    """Return the squares of actions, or PASS; the inverse of `actions_of_squares`.
 
     Examples
     --------
@@ -99,18 +95,15 @@ def squares_of_actions(actions: ArrayLike, *, size: int = 8) -> NDArray[np.int64
     """
     asked = np.asarray(actions, dtype=np.int64)
     if ((asked < 0) | (asked > size * size)).any():
-        message = f"an action lies outside 0 to {size * size}"
-        raise ValueError(message)
+        msg = f"an action lies outside 0 to {size * size}"
+        raise ValueError(msg)
     return np.append(_region(size), PASS)[asked]
 
 
 def legal_actions(
     own: ArrayLike, opponent: ArrayLike, *, size: int = 8
 ) -> NDArray[np.bool_]:
-    """Tell the legal actions of positions; a pass is one iff there is no move.
-
-    Returns: the last column is the pass.
-    """
+    """Tell the legal actions (N, actions); the last, a pass, only without a move."""
     moves = np.atleast_1d(
         legal_moves(
             np.asarray(own, dtype=np.uint64),
@@ -141,6 +134,6 @@ def _action_table(size: int) -> NDArray[np.int64]:
 
 def _edge(size: int) -> int:
     if size not in (6, 8):
-        message = f"size is {size}, expected 6 or 8"
-        raise ValueError(message)
+        msg = f"size is {size}, expected 6 or 8"
+        raise ValueError(msg)
     return (8 - size) // 2

@@ -5,22 +5,13 @@ from .board import (
     WHITE as WHITE,
     flips as flips,
     legal_moves as legal_moves,
-    perft as perft,
     play as play,
-)
-from .boards import (
-    corpus_of_boards as corpus_of_boards,
-    corpus_of_positions as corpus_of_positions,
 )
 from .corpus import (
     Corpus as Corpus,
 )
-from .game_file import (
-    GameFile as GameFile,
-)
-from .game_records import (
-    read_ggf as read_ggf,
-    read_logistello as read_logistello,
+from .files.transcripts import (
+    write_transcripts as write_transcripts,
 )
 from .games import (
     Games as Games,
@@ -34,13 +25,6 @@ from .notation import (
 from .position import (
     Position as Position,
 )
-from .transcripts import (
-    read_transcripts as read_transcripts,
-    write_transcripts as write_transcripts,
-)
-from .wthor import (
-    read_wthor as read_wthor,
-)
 
 __all__ = [
     "BLACK",
@@ -48,21 +32,13 @@ __all__ = [
     "PASS",
     "WHITE",
     "Corpus",
-    "GameFile",
     "Games",
     "Position",
-    "corpus_of_boards",
-    "corpus_of_positions",
     "flips",
     "legal_moves",
     "parse_square",
     "parse_transcript",
-    "perft",
     "play",
-    "read_ggf",
-    "read_logistello",
-    "read_transcripts",
-    "read_wthor",
     "square_name",
     "transcript_text",
     "write_transcripts",

@@ -15,14 +15,13 @@ from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.drawing.notebook import html_boards
 from conceptlrp.errors import TargetError
 from conceptlrp.jsontext import plain
-from conceptlrp.lrp import Attribution, Explainer
+from conceptlrp.lrp import Attribution, Explainer, Target
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import PASS, Position, parse_square, square_name
 from conceptlrp.reference.boards import move_probabilities
 from conceptlrp.report.explained_output import ExplainedOutput, LayerMaps
 from conceptlrp.report.words.numbers import percent, signed_amount, signed_percent
-from conceptlrp.report.words.provenance import unit_of
 from conceptlrp.store import Store
 
 _ENCODING = {"encoding-type": "conceptlrp-position-report", "encoding-version": "1"}
@@ -303,16 +302,12 @@ def _policy(position: Position, found: Attribution) -> tuple[MovePolicy, ...]:
 def _output(
     found: Attribution, place: int, policy: tuple[MovePolicy, ...], n_top: int
 ) -> ExplainedOutput:
-    target = found.targets[place]
-    if target == "best":
-        target = policy[0].move
-    target = target.replace("best-", f"{policy[0].move}-")
-    moves = [] if target == "value" else target.split("-")
-    known = {each.move: each.square for each in policy}
+    size = found.heatmap.shape[-1]
+    target = Target.parse(found.targets[place], size).with_best(policy[0].square, size)
     return ExplainedOutput(
-        target=target,
-        unit=unit_of(target),
-        squares=tuple(known[name] for name in moves),
+        target=target.name,
+        unit=target.unit,
+        squares=target.named_squares,
         explained=float(found.explained[0, place]),
         heatmap=found.heatmap[0, place],
         layers={

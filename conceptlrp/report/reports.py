@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import LayerError
 from conceptlrp.labelling.channel_name import ChannelName, channel_name
+from conceptlrp.lrp import Target
 from conceptlrp.report.channel import ChannelLine, ChannelReport
 from conceptlrp.report.findings import (
     Neighbour,
@@ -30,7 +31,7 @@ from conceptlrp.report.stored_layer import StoredLayer, StoredResults, read_laye
 from conceptlrp.report.strips import BoardShelf, ChannelStrips, LayerStrips
 from conceptlrp.report.words.caveats import channel_warnings, missing_parts
 from conceptlrp.report.words.numbers import effect, percent
-from conceptlrp.report.words.provenance import citation, provenance, unit_of
+from conceptlrp.report.words.provenance import citation, provenance
 from conceptlrp.store import Store
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ def _report(
         channel=channel,
         channels=stored.statistics.channels,
         target=target,
-        unit=unit_of(target),
+        unit=Target.parse(target).unit,
         note=notes.get((layer, channel)),
         statistics=statistics,
         phases=phase_statistics(stored.statistics, channel),

@@ -1,4 +1,4 @@
-"""A corpus into a store: planned, computed by whoever is there, resumed, merged."""
+"""A corpus into a store: planned, computed anywhere, resumed, merged."""
 
 import lazy_loader
 

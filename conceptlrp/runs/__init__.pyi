@@ -1,27 +1,21 @@
-from .distributed import (
-    Distributed as Distributed,
-)
 from .driver import (
     attribute_corpus as attribute_corpus,
 )
 from .executors import (
-    InProcess as InProcess,
+    RunInterrupted as RunInterrupted,
 )
-from .processes import (
-    Processes as Processes,
+from .options import (
+    KeepOptions as KeepOptions,
+    RunOptions as RunOptions,
 )
 from .stripes import (
     merge_run as merge_run,
 )
-from .watch import (
-    RunInterrupted as RunInterrupted,
-)
 
 __all__ = [
-    "Distributed",
-    "InProcess",
-    "Processes",
+    "KeepOptions",
     "RunInterrupted",
+    "RunOptions",
     "attribute_corpus",
     "merge_run",
 ]

@@ -8,8 +8,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from conceptlrp.runs.executors import Executor
+from conceptlrp.runs.distributed import Distributed
+from conceptlrp.runs.executors import Executor, InProcess, RunInterrupted, Watch
 from conceptlrp.runs.job import Job
+from conceptlrp.runs.options import RunOptions
+from conceptlrp.runs.processes import Processes
 from conceptlrp.runs.references import (
     Rankings,
     maps_of_blocks,
@@ -17,7 +20,6 @@ from conceptlrp.runs.references import (
     reference_blocks,
     reference_tables,
 )
-from conceptlrp.runs.watch import RunInterrupted, Watch
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.finish import finish_run, has_references
 from conceptlrp.store.manifest import is_store
@@ -30,6 +32,13 @@ from conceptlrp.store.shard_writer import (
 )
 
 Arrays = dict[str, NDArray[Any]]
+
+
+def choose_executor(run: RunOptions) -> Executor:
+    """Return what computes the parts of a run."""
+    if run.scheduler is not None:
+        return Distributed(run.scheduler)
+    return InProcess() if run.workers is None else Processes(run.workers)
 
 
 @contextmanager

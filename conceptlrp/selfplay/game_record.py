@@ -1,8 +1,8 @@
 """Self-play on disk: games are kept round by round, and a run can be gone on with.
 
-The format is that of `conceptlrp.othello.game_lines`. A round that is not closed, since
-the program was killed, is played again; because a round depends on nothing but its
-number, the file comes out the same.
+The format is that of `conceptlrp.othello.files.game_lines`. A round that is not closed,
+since the program was killed, is played again; because a round depends on nothing but
+its number, the file comes out the same.
 """
 
 import json
@@ -19,7 +19,7 @@ from conceptlrp.errors import GameFileError, OutputExistsError
 from conceptlrp.networks import BoardNetwork, network_digest
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import square_name, transcript_text
-from conceptlrp.othello.game_lines import (
+from conceptlrp.othello.files.game_lines import (
     FORMAT,
     VERSION,
     checked_header,

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from conceptlrp.errors import OutputExistsError
-from conceptlrp.othello import Games, read_transcripts
-from conceptlrp.othello.transcripts import transcripts_text
+from conceptlrp.othello import Games
+from conceptlrp.othello.files.transcripts import read_transcripts, transcripts_text
 from conceptlrp.selfplay.arena import MatchResult, play_games, random_openings
 from conceptlrp.selfplay.players import HistoryPlayer, Player
 

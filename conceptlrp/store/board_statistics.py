@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello.phases import PHASES
+from conceptlrp.othello.board import PHASES
 
 #: Sets of squares whose share of |relevance| is known; legal ones are empty too.
 REGIONS = ("own", "opponent", "empty", "legal")

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import CorpusFileError, StoreError
 from conceptlrp.othello import BLACK, NO_MOVE, PASS, square_name
-from conceptlrp.othello.board import REGION
-from conceptlrp.othello.corpus_file import load_columns
-from conceptlrp.othello.phases import PHASES, board_phases
+from conceptlrp.othello.board import PHASES, REGION, board_phases
+from conceptlrp.othello.files.corpus_file import load_columns
 from conceptlrp.store.manifest import Manifest
 from conceptlrp.store.schema import REMEDY
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from conceptlrp.errors import CorpusFileError, OutputExistsError, StoreError
 from conceptlrp.files import clear_write_errors, remove_unfinished, write_whole
 from conceptlrp.othello import Corpus
-from conceptlrp.othello.corpus_file import corpus_content
 from conceptlrp.store.lock import refuse_foreign
 from conceptlrp.store.manifest import (
     RUNNING,
@@ -47,7 +46,7 @@ def create_run(
         msg = f"{folder}: already exists; choose another name or ask to overwrite it"
         raise OutputExistsError(msg)
     _make_empty(folder)
-    file, content = corpus_name(0), corpus_content(corpus)
+    file, content = corpus_name(0), corpus.to_bytes()
     manifest = Manifest(
         plan=plan,
         state=RUNNING,
@@ -72,7 +71,7 @@ def resume_run(path: str | os.PathLike[str], plan: Plan, corpus: Corpus) -> None
     file = manifest.corpus_file
     if is_intact(folder, file, manifest.files[file], verify=True):
         return
-    content = corpus_content(corpus)
+    content = corpus.to_bytes()
     if _entry(content) != manifest.files[file]:
         files = {**manifest.files, file: _entry(content)}
         write_manifest(folder, manifest.with_files(files))
@@ -91,7 +90,7 @@ def append_run(path: str | os.PathLike[str], plan: Plan, corpus: Corpus) -> None
     refuse_other(folder, manifest.plan, plan, but="corpus.")
     _check_beginning(folder, manifest, corpus)
     _remove_leftovers(folder)
-    file, content = _next_corpus(manifest), corpus_content(corpus)
+    file, content = _next_corpus(manifest), corpus.to_bytes()
     write_whole(folder / file, content, overwrite=True, error=StoreError)
     shards = {spec.file for spec in manifest.shards()}
     kept = {n: entry for n, entry in manifest.files.items() if n in shards}

@@ -7,7 +7,7 @@ from sklearn.cluster import DBSCAN
 
 from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.pages import concept_pages as concepts
-from conceptlrp.clustering import cluster_positions, load_clustering
+from conceptlrp.clustering import cluster, load_clustering
 from conceptlrp.errors import OutputExistsError, TargetError
 from conceptlrp.report import Note
 from tests.atlas.conftest import DEAD, HOSTILE, LAYERS, with_clusters, write_store
@@ -16,7 +16,7 @@ from tests.atlas.pages_read import Page
 
 @pytest.fixture(scope="module")
 def clustered(store, tmp_path_factory):
-    found = [cluster_positions(store, layer=layer, n_clusters=3) for layer in LAYERS]
+    found = [cluster(store, layer, n_clusters=3, save=False) for layer in LAYERS]
     return with_clusters(store, tmp_path_factory.mktemp("clustered"), *found)
 
 
@@ -236,7 +236,7 @@ def test_a_store_without_maps_has_an_atlas_too(store_without_maps, tmp_path):
 
 
 def test_a_6x6_store_has_an_atlas_too(small_board_store, tmp_path):
-    clustering = cluster_positions(small_board_store, layer="conv1", n_clusters=3)
+    clustering = cluster(small_board_store, "conv1", n_clusters=3, save=False)
     kept = with_clusters(small_board_store, tmp_path, clustering)
 
     out = build_atlas(kept, tmp_path / "out")
@@ -265,8 +265,8 @@ def test_clusters_of_another_target_have_no_pages_and_no_links(store, tmp_path):
 
 
 def test_noise_is_counted_and_is_no_cluster(store, tmp_path):
-    clustering = cluster_positions(
-        store, layer="conv1", estimator=DBSCAN(eps=1e-9, min_samples=9)
+    clustering = cluster(
+        store, "conv1", estimator=DBSCAN(eps=1e-9, min_samples=9), save=False
     )
 
     out = build_atlas(with_clusters(store, tmp_path, clustering), tmp_path / "out")

@@ -14,12 +14,12 @@ from conceptlrp.atlas.pages.position_pages import (
     write_position_pages,
 )
 from conceptlrp.atlas.site import Site, concept_page, position_page
-from conceptlrp.clustering import cluster_positions
+from conceptlrp.clustering import cluster
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
 from conceptlrp.report import position_report
 from conceptlrp.report.words.numbers import percent
-from conceptlrp.runs import attribute_corpus
+from conceptlrp.runs import KeepOptions, attribute_corpus
 from tests.atlas.browser import browser as browser, chromium as chromium, violations
 from tests.atlas.conftest import with_clusters
 from tests.othello.playouts import random_games
@@ -36,14 +36,14 @@ def explained(tmp_path_factory):
         corpus,
         tmp_path_factory.mktemp("positions") / "run.crp",
         layers=LAYERS,
-        references=8,
+        keep=KeepOptions(references=8),
     )
 
 
 @pytest.fixture(scope="module")
 def clusterings(explained):
-    found = cluster_positions(
-        explained, layer="conv4", estimator="kmeans", n_clusters=4, seed=0
+    found = cluster(
+        explained, "conv4", estimator="kmeans", n_clusters=4, seed=0, save=False
     )
     return {"conv4": found}
 

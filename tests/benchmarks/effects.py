@@ -35,7 +35,7 @@ from conceptlrp.ablation.sample import follow_sample
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import demo_corpus, demo_network
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import attribute_corpus
+from conceptlrp.runs import KeepOptions, attribute_corpus
 from conceptlrp.statistics.estimates import bootstrap_means, estimate
 from conceptlrp.store import Store
 
@@ -88,7 +88,7 @@ def explain(corpus: Corpus, folder: Path) -> dict[str, Store]:
             folder / f"{name}.crp",
             targets=TARGETS,
             composite=name,
-            detail="sums",
+            keep=KeepOptions(detail="sums"),
         )
         for name in COMPOSITES
     }

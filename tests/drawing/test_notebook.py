@@ -82,8 +82,10 @@ def test_reference_boards_without_heatmaps_are_drawn_too():
 
 
 def test_an_attribution_draws_its_first_positions():
-    positions = cl.demo_corpus()[:6]
-    result = cl.attribute(cl.demo_network(), positions, targets=["played", "value"])
+    positions = cl.Corpus.read("demo")[:6]
+    result = cl.attribute(
+        cl.load_network("demo"), positions, targets=["played", "value"]
+    )
 
     found = page(result)
 

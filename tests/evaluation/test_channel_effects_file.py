@@ -137,7 +137,9 @@ def test_effects_go_when_positions_are_appended(
     store = cl.attribute_corpus(network, games[:5], path, **options)
     saved = save_effects(effects_of(store), store)
 
-    grown = cl.attribute_corpus(network, games[:8], path, append=True, **options)
+    grown = cl.attribute_corpus(
+        network, games[:8], path, run=cl.RunOptions(mode="append"), **options
+    )
 
     assert not saved.exists()
     assert load_effects(grown) is None

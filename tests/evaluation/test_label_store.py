@@ -52,7 +52,6 @@ def store(planted: PlantedNetwork, tmp_path_factory: pytest.TempPathFactory) -> 
         tmp_path_factory.mktemp("planted") / "run.crp",
         targets=["best", "value"],
         layers=["conv2", "conv3"],
-        statistics=False,
     )
     found.add_labels(pattern_labels(corpus).position)
     return found

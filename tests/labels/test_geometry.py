@@ -5,8 +5,7 @@ import pytest
 
 from conceptlrp.labels import LOCATION_CLASSES, location_classes, phases
 from conceptlrp.othello import parse_square
-from conceptlrp.othello.board import REGION, squares
-from conceptlrp.othello.phases import PHASES
+from conceptlrp.othello.board import PHASES, REGION, squares
 from conceptlrp.othello.symmetry import turn_squares
 
 

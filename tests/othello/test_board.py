@@ -2,21 +2,13 @@ import numpy as np
 import pytest
 
 from conceptlrp.errors import IllegalMoveError
-from conceptlrp.othello import (
-    NO_MOVE,
-    PASS,
-    Corpus,
-    Position,
-    flips,
-    legal_moves,
-    perft,
-    play,
-)
+from conceptlrp.othello import NO_MOVE, PASS, Corpus, Position, flips, legal_moves, play
 from conceptlrp.othello.board import (
     REGION,
     count,
     final_score,
     is_over,
+    perft,
     squares,
     start,
     to_boards,

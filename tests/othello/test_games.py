@@ -186,3 +186,7 @@ def test_moves_of_another_width_are_refused(small_playouts: Games):
 def test_a_column_that_games_do_not_have_is_refused():
     with pytest.raises(TypeError, match="no column 'blak' to give"):
         Games.from_moves([[37]], blak="Ann")
+
+
+def test_games_are_shown_in_a_line(playouts: Games):
+    assert repr(playouts) == "Games(200 games, 8 x 8)"

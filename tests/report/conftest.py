@@ -137,7 +137,7 @@ def mapped_store(tmp_path_factory):
     """Of a tiny network, with the maps of every position and their statistics."""
     from conceptlrp.networks import OthelloNet
     from conceptlrp.othello import Corpus
-    from conceptlrp.runs import attribute_corpus
+    from conceptlrp.runs import KeepOptions, attribute_corpus
     from tests.lrp.conftest import randomize
     from tests.othello.playouts import random_games
 
@@ -145,5 +145,9 @@ def mapped_store(tmp_path_factory):
     path = tmp_path_factory.mktemp("mapped") / "run.crp"
     network = randomize(OthelloNet(channels=5))
     return attribute_corpus(
-        network, corpus, path, layers=["conv2"], detail="all", statistics=True
+        network,
+        corpus,
+        path,
+        layers=["conv2"],
+        keep=KeepOptions(detail="all", statistics=True),
     )

@@ -12,7 +12,7 @@ import pytest
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import RunInterrupted
-from conceptlrp.runs.watch import Watch
+from conceptlrp.runs.executors import Watch
 from conceptlrp.store import Store
 from conceptlrp.store.shard_writer import pending
 from tests.runs.conftest import assert_same_bytes

@@ -5,8 +5,9 @@ import pytest
 
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.networks import OthelloNet
-from conceptlrp.othello import legal_moves, play, read_transcripts
+from conceptlrp.othello import legal_moves, play
 from conceptlrp.othello.board import count
+from conceptlrp.othello.files.transcripts import read_transcripts
 from conceptlrp.selfplay import (
     GreedyPlayer,
     MobilityPlayer,

@@ -7,7 +7,7 @@ import pytest
 
 from conceptlrp.errors import StoreError
 from conceptlrp.othello import Corpus
-from conceptlrp.othello.phases import PHASES
+from conceptlrp.othello.board import PHASES
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.board_statistics import REGIONS, WORD_BITS
 from conceptlrp.store.finish import finish_run

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from conceptlrp.atlas.pictures.charts import scale_svg
 from conceptlrp.atlas.pictures.page_boards import map_picture, position_words
 from conceptlrp.drawing.colors import LEVELS, levels, symmetric_limit
+from conceptlrp.lrp import Target, Value
 from conceptlrp.othello import Position
 from conceptlrp.report import PositionReport
 from conceptlrp.report.explained_output import NO_CHANNEL, ExplainedOutput, LayerMaps
@@ -178,7 +179,7 @@ def policy_rows(report: PositionReport) -> tuple[PolicyRow, ...]:
 
 def output_title(output: ExplainedOutput) -> str:
     """Name an output for a heading."""
-    if output.target == "value":
+    if Target.parse(output.target) == Value():
         return "Value"
     names = ["pass" if move == "pa" else move for move in output.target.split("-")]
     if len(names) == 2:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.targets import parse_target
+from conceptlrp.lrp.targets import Target
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import ChannelReport
-from conceptlrp.runs.conditional_maps import conditional_heatmaps
+from conceptlrp.runs.references import conditional_heatmaps
 from conceptlrp.store import Store
 
 # Channels whose boards are explained together: most boards are of one channel only,
@@ -59,7 +59,7 @@ def _maps(
     # Rows that are not wanted are not read: a corpus can be large.
     rows, places = np.unique(pairs[:, 0], return_inverse=True)
     local = np.column_stack([places, pairs[:, 1:]])
-    target = parse_target(report.target, size=size)
+    target = Target.parse(report.target, size)
     for chosen, maps in conditional_heatmaps(
         explainer, store.positions[rows], target, local, [report.layer], _BATCH
     ):

@@ -167,16 +167,17 @@ def _is_head(traced: fx.GraphModule, node: fx.Node) -> bool:
 
 
 def select_layers(
-    traced: fx.GraphModule, layers: Sequence[str] | None
+    traced: fx.GraphModule, layers: str | Sequence[str] | None
 ) -> dict[str, str]:
     """Return the layers asked for as `feature_layers` does, maps by default."""
     taps = feature_layers(traced)
     if layers is None:
         return {n: t for n, t in taps.items() if not _is_linear(traced, n)}
-    for layer in layers:
+    wanted = [layers] if isinstance(layers, str) else list(layers)
+    for layer in wanted:
         if layer not in taps:
             raise unknown_layer(layer, taps)
-    return {n: t for n, t in taps.items() if n in layers}
+    return {n: t for n, t in taps.items() if n in wanted}
 
 
 def _is_linear(traced: fx.GraphModule, name: str) -> bool:

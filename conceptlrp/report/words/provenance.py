@@ -9,19 +9,6 @@ from conceptlrp.store import Store
 _DIGITS = 12
 
 
-def unit_of(target: str) -> str:
-    """Name the unit of the relevance towards a target.
-
-    Examples
-    --------
-    >>> unit_of("played"), unit_of("value"), unit_of("conv3:17")
-    ('logits', 'value before tanh', 'activation')
-    """
-    if target == "value":
-        return "value before tanh"
-    return "activation" if ":" in target else "logits"
-
-
 def provenance(store: Store, target: str) -> tuple[tuple[str, str], ...]:
     """Say what was explained, with what, and how.
 

@@ -1,0 +1,109 @@
+"""The verb that groups the positions of a store."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from conceptlrp.cli.options import (
+    Json,
+    Layers,
+    Overwrite,
+    Seed,
+    StorePath,
+    Target,
+    check_choice,
+)
+from conceptlrp.cli.tables import print_json, print_table
+from conceptlrp.errors import OutputExistsError
+
+if TYPE_CHECKING:
+    from conceptlrp.clustering import Clustering
+
+_MARKERS = 5
+
+
+def cluster(
+    store: StorePath,
+    layer: Layers = None,
+    estimator: Annotated[
+        str, typer.Option(help="spectral, kmeans, hdbscan, hierarchical or mixture.")
+    ] = "spectral",
+    clusters: Annotated[int, typer.Option(min=2, help="Number of clusters.")] = 12,
+    feature: Annotated[
+        str, typer.Option(help="share, raw or l2, or absolute- before one of them.")
+    ] = "share",
+    target: Target = None,
+    stability: Annotated[
+        bool,
+        typer.Option("--stability", help="Also cluster 20 times by games drawn again."),
+    ] = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Group the positions of a store by their channel relevance."""
+    from conceptlrp import clustering
+    from conceptlrp.clustering import ESTIMATORS, FEATURES, ClusterOptions
+    from conceptlrp.clustering.clustering_file import clustered_layers
+    from conceptlrp.store import open_store
+
+    check_choice("--estimator", estimator, ESTIMATORS)
+    check_choice("--feature", feature, FEATURES)
+    opened = open_store(store)
+    layers = layer or opened.layers
+    for name in set(clustered_layers(opened)).intersection(layers):
+        if not overwrite:
+            msg = f"{store}: layer '{name}' is clustered already; pass --overwrite"
+            raise OutputExistsError(msg)
+    found = []
+    for name in layers:
+        made = clustering.cluster(
+            opened,
+            name,
+            target=target or 0,
+            n_clusters=clusters,
+            estimator=estimator,
+            options=ClusterOptions(feature=feature),
+            stability=stability,
+            seed=seed,
+            overwrite=overwrite,
+        )
+        found.append(_facts(made))
+        if not as_json:
+            _show(made)
+    if as_json:
+        print_json(found)
+
+
+def _facts(found: "Clustering") -> dict[str, Any]:
+    return {
+        "layer": found.layer,
+        "target": found.target,
+        "method": found.method,
+        "feature": found.feature,
+        "sizes": found.sizes,
+        "markers": [
+            {"channels": marked.channels, "effects": marked.effects}
+            for marked in found.markers(_MARKERS)
+        ],
+        "stability": found.stability,
+    }
+
+
+def _show(found: "Clustering") -> None:
+    columns: dict[str, list[object]] = {
+        "cluster": list(range(found.n_clusters)),
+        "positions": found.sizes.tolist(),
+        "marker channels (effect size)": [
+            ", ".join(
+                f"{channel} ({effect:+.1f})"
+                for channel, effect in zip(marked.channels, marked.effects, strict=True)
+            )
+            for marked in found.markers(_MARKERS)
+        ],
+    }
+    if found.stability is not None:
+        columns["Jaccard"] = found.stability.jaccard.tolist()
+    print_table(columns, title=f"{found.layer}: {found.method}")
+    if found.stability is not None:
+        typer.echo(found.stability.text())
