@@ -171,7 +171,7 @@ def _write_pages(
     explainer = None
     if network is not None:
         # What computes needs torch, which takes seconds to import.
-        from conceptlrp.ablation.store_explainer import store_explainer
+        from conceptlrp.lrp.store_explainer import store_explainer
 
         explainer = store_explainer(site.store, network)
     for part in _parts(site, network, explainer, workers):

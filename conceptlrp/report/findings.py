@@ -15,7 +15,7 @@ from conceptlrp.labelling.channel_name import channel_name
 from conceptlrp.report.words.labels import why_it_failed, why_it_is_no_name
 
 if TYPE_CHECKING:
-    from conceptlrp.ablation import ChannelEffects
+    from conceptlrp.ablation import Ablation
     from conceptlrp.clustering import Clustering
     from conceptlrp.clustering.markers import Markers
     from conceptlrp.concept_graph import MeanConceptGraph
@@ -148,7 +148,7 @@ class MarkedCluster:
 
 
 def channel_effect(
-    effects: "ChannelEffects | None", layer: str, channel: int
+    effects: "Ablation | None", layer: str, channel: int
 ) -> ChannelEffect | None:
     """Return what ablating a channel does, if that is known."""
     if effects is None or layer not in effects.layers:

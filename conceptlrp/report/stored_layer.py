@@ -12,7 +12,7 @@ from conceptlrp.store import ReferenceTable, Store
 from conceptlrp.store.schema import REFERENCE_KINDS
 
 if TYPE_CHECKING:
-    from conceptlrp.ablation import ChannelEffects
+    from conceptlrp.ablation import Ablation
     from conceptlrp.clustering import Clustering, Stability
     from conceptlrp.clustering.markers import Markers
     from conceptlrp.concept_graph import MeanConceptGraph
@@ -52,7 +52,7 @@ class StoredResults:
         return load_label_scores(self.store, target=self.target)
 
     @cached_property
-    def effects(self) -> "ChannelEffects | None":
+    def effects(self) -> "Ablation | None":
         """Effects of ablation."""
         from conceptlrp.ablation import load_effects
 

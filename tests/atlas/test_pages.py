@@ -255,7 +255,7 @@ def test_the_target_decides_the_boards(store, tmp_path):
 
 
 def test_clusters_of_another_target_have_no_pages_and_no_links(store, tmp_path):
-    clustering = cluster_positions(store, layer="conv1", target="value", n_clusters=3)
+    clustering = cluster(store, "conv1", target="value", n_clusters=3, save=False)
     kept = with_clusters(store, tmp_path, clustering)
 
     out = build_atlas(kept, tmp_path / "out")

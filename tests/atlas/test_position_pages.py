@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.ablation.store_explainer import store_explainer
 from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.pages.position_pages import (
     ChosenPosition,
@@ -15,6 +14,7 @@ from conceptlrp.atlas.pages.position_pages import (
 )
 from conceptlrp.atlas.site import Site, concept_page, position_page
 from conceptlrp.clustering import cluster
+from conceptlrp.lrp.store_explainer import store_explainer
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
 from conceptlrp.report import position_report

@@ -133,7 +133,7 @@ def write_layer_apart(
     site = Site(**{**known, "store": open_store(known["store"])})
     explainer = None
     if network is not None:
-        from conceptlrp.ablation.store_explainer import store_explainer
+        from conceptlrp.lrp.store_explainer import store_explainer
 
         explainer = store_explainer(site.store, network)
     return write_layer(site, layer, explainer)

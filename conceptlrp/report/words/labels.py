@@ -14,9 +14,9 @@ from conceptlrp.labelling import (
     LabelCriteria,
     NamedLabel,
 )
+from conceptlrp.labelling.channel_labels import FEATURE_MAP
 from conceptlrp.labelling.channel_name import ChannelName
-from conceptlrp.labelling.tables import FEATURE_MAP
-from conceptlrp.labels import CONCEPTS
+from conceptlrp.labels import LABELS
 from conceptlrp.report.words.numbers import compact, effect, percent, signed_amount
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def meaning(label: str) -> str:
     >>> meaning("mobility"), meaning("random: mobility")
     ('how many moves the side to move has', '')
     """
-    return CONCEPTS[label].sentence if label in CONCEPTS else ""
+    return LABELS[label].sentence if label in LABELS else ""
 
 
 def when(label: NamedLabel) -> str:
