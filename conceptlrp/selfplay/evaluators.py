@@ -17,8 +17,8 @@ from conceptlrp.networks import (
     inference_network,
     legal_actions,
 )
+from conceptlrp.selfplay.trees import Boards
 
-Boards: TypeAlias = NDArray[np.uint64]
 Float32Array: TypeAlias = NDArray[np.float32]
 
 # The golden ratio's fraction: multiplying by it spreads a word over all 64 bits.
@@ -30,7 +30,7 @@ class Evaluator(Protocol):
 
     @property
     def size(self) -> int:
-        """Board of the positions, 6 or 8."""
+        """Side of the board, 6 or 8."""
         ...
 
     def __call__(
@@ -41,7 +41,7 @@ class Evaluator(Protocol):
 
 
 class NetworkEvaluator:
-    """Ask a network, each different position once.
+    """Ask a network for priors and values, once for each different position.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class NetworkEvaluator:
         return priors[place.ravel()], value[place.ravel()]
 
     def forget(self) -> None:
-        """Drop all remembered evaluations, so that what follows depends on no past."""
+        """Forget all evaluations, so that what follows depends on no past."""
         if self._memory is not None:
             self._memory.clear()
 
@@ -157,11 +157,7 @@ def _run(
 
 
 class _Memory:
-    """A table of evaluations in which each position has one place.
-
-    A newer evaluation takes the place of an older one, which keeps the positions of
-    the searches just made.
-    """
+    """A table in which each position has one place; newer evaluations replace older."""
 
     def __init__(self, entries: int, actions: int) -> None:
         self._shift = np.uint64(65 - int(entries).bit_length())

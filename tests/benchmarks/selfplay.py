@@ -26,8 +26,8 @@ from conceptlrp.selfplay import (
     NetworkEvaluator,
     SearchOptions,
     SelfPlayOptions,
-    self_play,
 )
+from conceptlrp.selfplay.rounds import play_round
 from tests.benchmarks.plain_search import play_game
 
 
@@ -64,7 +64,8 @@ class TimedEvaluator(NetworkEvaluator):
 def measure(simulations: int, games: int, plain_games: int, rounds: int) -> Table:
     network = demo_network()
     evaluate = TimedEvaluator(network)
-    options = SelfPlayOptions(search=SearchOptions(simulations=simulations))
+    search = SearchOptions(simulations=simulations)
+    options = SelfPlayOptions(search=search, together=games)
     plain, ours, ceiling = Clock(), Clock(), Clock()
     for seed in range(rounds):
         rng = np.random.default_rng(seed)
@@ -74,7 +75,7 @@ def measure(simulations: int, games: int, plain_games: int, rounds: int) -> Tabl
         plain.seconds += now() - started
         plain.units += plain_games
         before, started = evaluate.forwarded, now()
-        self_play(evaluate, games, options=options, seed=seed)
+        play_round(evaluate, options=options, seed=seed)
         ours.seconds += now() - started
         ours.units += games
         ours.forwarded += evaluate.forwarded - before

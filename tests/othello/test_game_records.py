@@ -21,7 +21,7 @@ RANDOM = "8 -------- -------- --*O---- ---O*--- ---*O--- -------- -------- -----
 @pytest.fixture(scope="module")
 def games() -> Games:
     """Games of which some have passes."""
-    return play_games(RandomPlayer(), RandomPlayer(), n=30, seed=0)
+    return play_games(RandomPlayer(), RandomPlayer(), count=30, seed=0)
 
 
 def ggf(games: Games, row: int, *, start: str = START, result: str = "") -> str:

@@ -22,5 +22,5 @@ def tiny_network() -> OthelloNet:
 
 @pytest.fixture(scope="session")
 def random_corpus() -> Corpus:
-    games = play_games(RandomPlayer(), RandomPlayer(), n=40, seed=3)
+    games = play_games(RandomPlayer(), RandomPlayer(), count=40, seed=3)
     return Corpus.from_games(games)

@@ -40,5 +40,5 @@ def noise(words: np.ndarray) -> np.ndarray:
 def positions(n: int, *, size: int = 8, seed: int = 0) -> Corpus:
     """Positions of random games, of all phases."""
     player = RandomPlayer(size)
-    games = play_games(player, player, n=n // 20 + 1, seed=seed)
+    games = play_games(player, player, count=n // 20 + 1, seed=seed)
     return Corpus.from_games(games).sample(n, seed=seed)

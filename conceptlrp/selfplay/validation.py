@@ -1,6 +1,7 @@
-"""How well a network foresees the moves and outcomes of games it has not seen.
+"""Games held out of training, and how well a network predicts their moves and results.
 
-N is the number of positions.
+Positions of one game resemble each other and share an outcome. They are therefore
+never divided: a game is learned from or tested on.
 """
 
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from conceptlrp.othello import Corpus
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """Agreement of a network with the games of a corpus.
+class Validation:
+    """How well a network predicts the moves and results of games.
 
     Attributes
     ----------
@@ -42,9 +43,9 @@ class Evaluation:
     value_loss: float
 
 
-def evaluate(
+def validate(
     network: BoardNetwork, corpus: Corpus, *, batch_size: int = 1024
-) -> Evaluation:
+) -> Validation:
     """Compare a network with the moves and outcomes of a corpus.
 
     Parameters
@@ -58,7 +59,7 @@ def evaluate(
 
     Returns
     -------
-    Evaluation
+    Validation
         Over all positions of the corpus; nan where none can tell.
     """
     said = predict(network, corpus.own, corpus.opponent, batch_size=batch_size)
@@ -68,7 +69,7 @@ def evaluate(
     masked = np.where(legal, said.logits, -np.inf)
     better = (masked > masked[rows, actions][:, None]).sum(axis=1)
     sign, error = _value_agreement(said.value, corpus.outcome)
-    return Evaluation(
+    return Validation(
         positions=len(corpus),
         top1=float((better < 1).mean()),
         top3=float((better < 3).mean()),
@@ -77,6 +78,80 @@ def evaluate(
         policy_loss=_cross_entropy(said.logits, actions),
         value_loss=error,
     )
+
+
+def hold_out_year(corpus: Corpus, year: int) -> tuple[Corpus, Corpus]:
+    """Split off the games of one year.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Positions from games of several years.
+    year : int
+        The year to hold out.
+
+    Returns
+    -------
+    rest, held_out : Corpus
+        To learn from, and to test on.
+
+    Raises
+    ------
+    ValueError
+        If one of the two is empty.
+    """
+    held_out = corpus.year == year
+    if not held_out.any():
+        msg = f"no position is from {year}, the year to hold out"
+        raise ValueError(msg)
+    if held_out.all():
+        msg = f"all games are from {year}, the year to hold out; give others too"
+        raise ValueError(msg)
+    return corpus[~held_out], corpus[held_out]
+
+
+def hold_out_games(
+    corpus: Corpus, share: float, *, seed: int = 0
+) -> tuple[Corpus, Corpus]:
+    """Split off a random share of the games.
+
+    Games with the same moves count as one, so that none of them is on both sides.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Positions from several games.
+    share : float
+        How many of the games to hold out, above 0 and below 1.
+    seed : int
+        Seed of the choice.
+
+    Returns
+    -------
+    rest, held_out : Corpus
+        To learn from, and to test on.
+
+    Raises
+    ------
+    ValueError
+        If the share is outside 0 to 1, or one of the two is empty.
+    """
+    if not 0 < share < 1:
+        msg = f"share is {share}, expected a number between 0 and 1"
+        raise ValueError(msg)
+    whole = corpus.compact()
+    kinds, kind = np.unique(whole.games.moves, axis=0, return_inverse=True)
+    n = round(share * len(kinds))
+    if not 0 < n < len(kinds):
+        msg = (
+            f"{share:g} of {len(kinds)} games are {n}, expected at least one to hold "
+            "out and one to learn from; give more games or another share"
+        )
+        raise ValueError(msg)
+    # Whatever comes first in a random order is held out.
+    place = np.random.default_rng(seed).permutation(len(kinds))
+    held_out = place[kind.ravel()][whole.game] < n
+    return whole[~held_out], whole[held_out]
 
 
 def _cross_entropy(logits: np.ndarray, actions: np.ndarray) -> float:
