@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -17,13 +17,6 @@ from conceptlrp.cli.options import (
 )
 from conceptlrp.progress import progress_bars
 
-if TYPE_CHECKING:
-    from conceptlrp.selfplay import SearchOptions
-
-Simulations = Annotated[
-    int, typer.Option(min=0, help="Of the search of a move; 0 plays from the policy.")
-]
-
 
 def selfplay(
     network: NetworkPath,
@@ -31,7 +24,9 @@ def selfplay(
     count: Annotated[
         int, typer.Option("--count", "-n", min=1, help="Games, all distinct.")
     ] = 1000,
-    simulations: Simulations = 100,
+    simulations: Annotated[
+        int, typer.Option(min=0, help="Of a move's search; 0 plays from the policy.")
+    ] = 100,
     c_puct: Annotated[
         float, typer.Option(help="Weight of priors against values.")
     ] = 1.0,
@@ -66,15 +61,21 @@ def selfplay(
 ) -> None:
     """Let a network play against itself, and go on where a run was stopped."""
     from conceptlrp.othello import write_transcripts
-    from conceptlrp.selfplay import SelfPlayOptions, self_play
+    from conceptlrp.selfplay import SearchOptions, SelfPlayOptions, self_play
 
     # A file that is there may be gone on with, so only its folder is looked at.
     check_place(out, overwrite=True)
     if transcripts is not None:
         check_place(transcripts, overwrite=overwrite)
     check_device(device)
+    search = SearchOptions(
+        simulations=max(1, simulations),
+        c_puct=c_puct,
+        noise=noise,
+        noise_alpha=noise_alpha,
+    )
     options = SelfPlayOptions(
-        search=_search(simulations, c_puct, noise, noise_alpha),
+        search=search if simulations else None,
         temperature=temperature,
         temperature_moves=temperature_moves,
         opening_plies=opening,
@@ -102,15 +103,3 @@ def selfplay(
         typer.echo(json.dumps(about, indent=2))
     else:
         typer.echo(f"{out}: {len(played.games):,} games, {seconds / 60:.1f} minutes")
-
-
-def _search(
-    simulations: int, c_puct: float, noise: float, noise_alpha: float
-) -> "SearchOptions | None":
-    from conceptlrp.selfplay import SearchOptions
-
-    if simulations == 0:
-        return None
-    return SearchOptions(
-        simulations=simulations, c_puct=c_puct, noise=noise, noise_alpha=noise_alpha
-    )

@@ -30,130 +30,100 @@ _play = partial(typer.Option, rich_help_panel="Self-play iterations")
 _output = partial(typer.Option, rich_help_panel="Output and resuming")
 _machine = partial(typer.Option, rich_help_panel="Machine")
 
-Games = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="A corpus (.h5), game files (.wtb, .txt, .jsonl) or 'demo'; not with "
-        "--iterations."
-    ),
-]
-Out = Annotated[
-    Path,
-    _output(
-        help="The network to write (NAME.safetensors); NAME.run beside it has "
-        "checkpoints, snapshots, curve and record."
-    ),
-]
-Architecture = Annotated[str, _network(help="othello or tower.")]
-Channels = Annotated[int, _network(min=1, help="Channels of a convolution.")]
-Blocks = Annotated[int, _network(min=1, help="Residual blocks of a tower.")]
-Dropout = Annotated[
-    float, _network(min=0, max=0.95, help="Of the hidden layers of an OthelloNet.")
-]
-Start = Annotated[
-    str | None,
-    _network(help="Begin from these weights, not from random ones of a new network."),
-]
-Size = Annotated[int, _network(help="Side of the board, 6 or 8.")]
-HeldOutYear = Annotated[
-    int | None, _held_out(help="Year whose games are only tested on.")
-]
-HeldOutShare = Annotated[
-    float | None, _held_out(help="Share of the games, drawn at random, only tested on.")
-]
-Patience = Annotated[
-    int | None,
-    _held_out(
-        min=1,
-        help="Stop after so many points of the curve (20 in all) without a lower "
-        "held-out loss; keep the best weights.",
-    ),
-]
-Epochs = Annotated[float, _schedule(help="Passes over the positions.")]
-Minutes = Annotated[
-    float | None, _schedule(help="Length of the training instead of --epochs.")
-]
-StepSize = Annotated[int, _schedule(min=1, help="Positions of a step.")]
-LearningRate = Annotated[
-    float, _schedule(help="Peak of the cycle: warm-up, then half a cosine to 0.")
-]
-WeightDecay = Annotated[float, _schedule(min=0, help="Of AdamW.")]
-Targets = Annotated[
-    str, _targets(help="moves played, or visits of the search of self-play (.jsonl).")
-]
-ValueShare = Annotated[
-    float, _targets(min=0, max=1, help="Share of the search's value in the outcome.")
-]
-LabelSmoothing = Annotated[
-    float, _targets(min=0, max=1, help="Share of the policy spread over all actions.")
-]
-Iterations = Annotated[
-    int | None,
-    _play(min=1, help="Play, learn and compare so often, without games to read."),
-]
-GamesPerIteration = Annotated[int, _play(min=1, help="Games to play.")]
-Simulations = Annotated[
-    int, _play(min=0, help="Of a move, also in the arena; 0 plays from the policy.")
-]
-Window = Annotated[int, _play(min=1, help="Iterations whose games are learned from.")]
-GateGames = Annotated[
-    int, _play(min=2, help="Games of candidate against champion, an even number.")
-]
-GateThreshold = Annotated[
-    float, _play(min=0, max=1, help="Score that makes the candidate champion.")
-]
-Half = Annotated[
-    bool, _output("--half", help="Keep weights as float16, half the size.")
-]
-Snapshots = Annotated[
-    int, _output(min=0, help="Networks to keep on the way, in NAME.run/snapshots.")
-]
-Resume = Annotated[
-    bool, _output("--resume", help="Go on where it was stopped, options unchanged.")
-]
-Overwrite = Annotated[
-    bool, _output("--overwrite", help="Replace what stands at the output.")
-]
-AsJson = Annotated[bool, _output("--json", help="Print JSON.")]
-Device = Annotated[str, _machine(help="cpu, cuda, cuda:1 ...")]
-Threads = Annotated[int | None, _machine(min=1, help="Of the processor.")]
-Seed = Annotated[int, _machine(min=0, help="Seed of everything random.")]
-
 
 def train(
-    out: Out,
-    games: Games = None,
-    architecture: Architecture = "othello",
-    channels: Channels = 64,
-    blocks: Blocks = 4,
-    dropout: Dropout = 0.0,
-    start: Start = None,
-    size: Size = 8,
-    held_out_year: HeldOutYear = None,
-    held_out_share: HeldOutShare = None,
-    patience: Patience = None,
-    epochs: Epochs = 1.0,
-    minutes: Minutes = None,
-    batch_size: StepSize = 256,
-    learning_rate: LearningRate = 2e-3,
-    weight_decay: WeightDecay = 1e-2,
-    targets: Targets = "moves",
-    value_share: ValueShare = 0.0,
-    label_smoothing: LabelSmoothing = 0.0,
-    iterations: Iterations = None,
-    games_per_iteration: GamesPerIteration = 500,
-    simulations: Simulations = 50,
-    window: Window = 5,
-    gate_games: GateGames = 100,
-    gate_threshold: GateThreshold = 0.55,
-    half: Half = False,
-    snapshots: Snapshots = 0,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-    device: Device = "cpu",
-    threads: Threads = None,
-    seed: Seed = 0,
+    out: Annotated[
+        Path,
+        _output(
+            help="The network to write (NAME.safetensors); NAME.run beside it has "
+            "checkpoints, snapshots, curve and record."
+        ),
+    ],
+    games: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="A corpus (.h5), game files (.wtb, .txt, .jsonl) or 'demo'; not with "
+            "--iterations."
+        ),
+    ] = None,
+    architecture: Annotated[str, _network(help="othello or tower.")] = "othello",
+    channels: Annotated[int, _network(min=1, help="Channels of a convolution.")] = 64,
+    blocks: Annotated[int, _network(min=1, help="Residual blocks of a tower.")] = 4,
+    dropout: Annotated[
+        float, _network(min=0, max=0.95, help="Of the hidden layers of an OthelloNet.")
+    ] = 0.0,
+    start: Annotated[
+        str | None,
+        _network(help="Begin from these weights, not from random ones."),
+    ] = None,
+    size: Annotated[int, _network(help="Side of the board, 6 or 8.")] = 8,
+    held_out_year: Annotated[
+        int | None, _held_out(help="Year whose games are only tested on.")
+    ] = None,
+    held_out_share: Annotated[
+        float | None,
+        _held_out(help="Share of the games, drawn at random, only tested on."),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        _held_out(
+            min=1,
+            help="Stop after so many points of the curve (20 in all) without a lower "
+            "held-out loss; keep the best weights.",
+        ),
+    ] = None,
+    epochs: Annotated[float, _schedule(help="Passes over the positions.")] = 1.0,
+    minutes: Annotated[
+        float | None, _schedule(help="Length of the training instead of --epochs.")
+    ] = None,
+    batch_size: Annotated[int, _schedule(min=1, help="Positions of a step.")] = 256,
+    learning_rate: Annotated[
+        float, _schedule(help="Peak of the cycle: warm-up, then half a cosine to 0.")
+    ] = 2e-3,
+    weight_decay: Annotated[float, _schedule(min=0, help="Of AdamW.")] = 1e-2,
+    targets: Annotated[
+        str, _targets(help="moves played, or visits of recorded self-play (.jsonl).")
+    ] = "moves",
+    value_share: Annotated[
+        float,
+        _targets(min=0, max=1, help="Share of the search's value in the outcome."),
+    ] = 0.0,
+    label_smoothing: Annotated[
+        float, _targets(min=0, max=1, help="Share of the policy spread over all moves.")
+    ] = 0.0,
+    iterations: Annotated[
+        int | None,
+        _play(min=1, help="Play, learn and compare so often, without games to read."),
+    ] = None,
+    games_per_iteration: Annotated[int, _play(min=1, help="Games to play.")] = 500,
+    simulations: Annotated[
+        int, _play(min=0, help="Of a move, also in the arena; 0 plays from the policy.")
+    ] = 50,
+    window: Annotated[
+        int, _play(min=1, help="Iterations whose games are learned from.")
+    ] = 5,
+    gate_games: Annotated[
+        int, _play(min=2, help="Games of candidate against champion, an even number.")
+    ] = 100,
+    gate_threshold: Annotated[
+        float, _play(min=0, max=1, help="Score that makes the candidate champion.")
+    ] = 0.55,
+    half: Annotated[
+        bool, _output("--half", help="Keep weights as float16, half the size.")
+    ] = False,
+    snapshots: Annotated[
+        int, _output(min=0, help="Networks to keep on the way, in NAME.run/snapshots.")
+    ] = 0,
+    resume: Annotated[
+        bool, _output("--resume", help="Go on where it was stopped, options unchanged.")
+    ] = False,
+    overwrite: Annotated[
+        bool, _output("--overwrite", help="Replace what stands at the output.")
+    ] = False,
+    as_json: Annotated[bool, _output("--json", help="Print JSON.")] = False,
+    device: Annotated[str, _machine(help="cpu, cuda, cuda:1 ...")] = "cpu",
+    threads: Annotated[int | None, _machine(min=1, help="Of the processor.")] = None,
+    seed: Annotated[int, _machine(min=0, help="Seed of everything random.")] = 0,
 ) -> None:
     """Train a network on the moves and results of games, or by self-play.
 
@@ -167,14 +137,15 @@ def train(
     check_choice("--architecture", architecture, ("othello", "tower"))
     check_choice("--size", size, (6, 8))
     check_choice("--targets", targets, ("moves", "visits"))
+    run_path = out.with_suffix(".run")
     # What a run that is resumed has written there is its own.
-    check_place(out, overwrite=overwrite or resume)
+    is_own = resume and (run_path / "run.json").is_file()
+    check_place(out, overwrite=overwrite or is_own)
     check_device(device)
     _check_sources(games, iterations, held_out_year, held_out_share)
     if dropout and architecture == "tower":
         msg = "--dropout is for an OthelloNet, a tower has none"
         raise typer.BadParameter(msg)
-    run_path = out.with_suffix(".run")
     if run_path == out:
         msg = f"--out is '{out}', which is the name of the run's folder"
         raise typer.BadParameter(msg)
@@ -201,9 +172,9 @@ def train(
     initial = partial(_initial, start, architecture, channels, blocks, dropout, seed)
     with _threads(threads), _told(run_path), folder, progress_bars() as report:
         if iterations is None:
-            held_out = held_out_share if held_out_year is None else held_out_year
+            held_out = held_out_year, held_out_share
             sources = games or [], targets, value_share, size, seed
-            learned, validation = _training_data(*sources, held_out)
+            learned, validation = _training_data(*sources, *held_out)
             network = initial(learned.size).to(device)
             record = selfplay.train(
                 network,
@@ -249,18 +220,27 @@ def _check_sources(
     share: float | None,
 ) -> None:
     """Refuse options that contradict each other."""
-    if not games and iterations is None:
-        msg = "no games to learn from; give game files, or --iterations"
-        raise typer.BadParameter(msg)
-    if games and iterations is not None:
-        msg = "games and --iterations are two ways to train; give one of them"
-        raise typer.BadParameter(msg)
-    if year is not None and share is not None:
-        msg = "--held-out-year and --held-out-share are two ways; give one of them"
-        raise typer.BadParameter(msg)
-    if iterations is not None and (year is not None or share is not None):
-        msg = "nothing is held out of --iterations: the arena compares the networks"
-        raise typer.BadParameter(msg)
+    held_out = year is not None or share is not None
+    for wrong, msg in (
+        (
+            not games and iterations is None,
+            "no games to learn from; give game files, or --iterations",
+        ),
+        (
+            games and iterations is not None,
+            "games and --iterations are two ways to train; give one of them",
+        ),
+        (
+            year is not None and share is not None,
+            "--held-out-year and --held-out-share are two ways; give one of them",
+        ),
+        (
+            iterations is not None and held_out,
+            "nothing is held out of --iterations: the arena compares the networks",
+        ),
+    ):
+        if wrong:
+            raise typer.BadParameter(msg)
 
 
 def _initial(
@@ -298,35 +278,31 @@ def _training_data(
     value_share: float,
     size: int,
     seed: int,
-    held_out: float | None,
+    year: int | None,
+    share: float | None,
 ) -> "tuple[TrainingSet, Corpus | None]":
     """Read what to learn, and the positions to test on if any are held out."""
-    from conceptlrp.selfplay import SelfPlayGames, TrainingSet, read_self_play
+    from conceptlrp.selfplay import (
+        SelfPlayGames,
+        TrainingSet,
+        hold_out,
+        read_self_play,
+    )
+
+    def split(corpus: "Corpus") -> "tuple[Corpus, Corpus | None]":
+        if year is None and share is None:
+            return corpus, None
+        return hold_out(corpus, year=year, share=share, seed=seed)
 
     if targets == "moves":
-        rest, validation = _split(
-            read_positions(files, size, None, seed), held_out, seed
-        )
+        rest, validation = split(read_positions(files, size, None, seed))
         return TrainingSet.from_corpus(rest), validation
     import numpy as np
 
     played = SelfPlayGames.concatenate([read_self_play(file) for file in files])
-    rest, validation = _split(played.corpus, held_out, seed)
+    rest, validation = split(played.corpus)
     learned = played.take(np.unique(rest.game))
     return TrainingSet.from_self_play(learned, value_share=value_share), validation
-
-
-def _split(
-    corpus: "Corpus", held_out: float | None, seed: int
-) -> "tuple[Corpus, Corpus | None]":
-    """Hold out a year where the number is whole, else a share of the games."""
-    from conceptlrp.selfplay import hold_out_games, hold_out_year
-
-    if held_out is None:
-        return corpus, None
-    if isinstance(held_out, int):
-        return hold_out_year(corpus, held_out)
-    return hold_out_games(corpus, held_out, seed=seed)
 
 
 def _self_play(simulations: int) -> "SelfPlayOptions":

@@ -134,31 +134,7 @@ def play_games(
     count: int = 1,
     seed: int = 0,
 ) -> Games:
-    """Play games to their end, all of them at once.
-
-    Parameters
-    ----------
-    black, white : Player
-        For boards of the same size.
-    openings : array_like of int, shape (G, plies), optional
-        Legal moves from which the games go on, one row a game.
-    count : int
-        Number of games where no openings are given.
-    seed : int
-        Seed of both players.
-
-    Returns
-    -------
-    Games
-        With the players' names.
-
-    Raises
-    ------
-    IllegalMoveError
-        If an opening has an illegal move.
-    ValueError
-        If the players play on boards of different size.
-    """
+    """Play games to their end, all at once, so many or from openings (G, plies)."""
     if black.size != white.size:
         msg = f"players are for boards of size {black.size} and {white.size}"
         raise ValueError(msg)

@@ -34,17 +34,7 @@ _QUADRANTS: Final = (
 
 @dataclass(frozen=True)
 class Solution:
-    """What perfect play gives in a position.
-
-    Attributes
-    ----------
-    score : int
-        Difference of discs at the end for the player to move.
-    scores : dict of int to int
-        That of every legal move by its square; empty where there is none.
-    nodes : int
-        Positions that were looked at.
-    """
+    """Score of a position and of every legal move in it, and the nodes that took."""
 
     score: int
     scores: dict[int, int]
@@ -217,17 +207,7 @@ def _odd_quadrants(empties: tuple[int, ...]) -> int:
 
 @dataclass(frozen=True)
 class EndgameResult:
-    """What was lost against perfect play.
-
-    Attributes
-    ----------
-    positions : int
-        Positions with more than one legal move.
-    best_moves : float
-        Share in which a move was played that loses nothing.
-    disc_loss : float
-        Mean difference of discs that the moves gave away.
-    """
+    """Share of moves that lose nothing against perfect play, and mean discs lost."""
 
     positions: int
     best_moves: float

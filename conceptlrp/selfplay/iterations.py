@@ -100,20 +100,12 @@ class Iteration:
 
     Attributes
     ----------
-    number : int
-        1 for the first.
-    examples : int
-        Positions of its games.
-    learned : int
-        Positions of the window.
-    samples : int
-        Positions shown since the start.
+    examples, learned, samples : int
+        Positions of its games, of the window, and shown since the start.
     policy_loss, value_loss : float
         Of the candidate at the end of its training.
     score : float
         Of the candidate against the champion.
-    accepted : bool
-        Whether the candidate became champion.
     seconds : float
         Duration of this iteration, since it was last taken up.
     """

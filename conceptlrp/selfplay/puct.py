@@ -90,10 +90,6 @@ class SearchResult:
     action_values: NDArray[np.float64]
     priors: NDArray[np.float32]
 
-    def __repr__(self) -> str:
-        n, simulations = len(self.visits), int(self.visits[:1].sum())
-        return f"SearchResult({n} positions, {simulations} simulations)"
-
     @property
     def value(self) -> NDArray[np.float64]:
         """Mean outcome of all simulations for the player to move, of shape (N,)."""
@@ -110,29 +106,7 @@ def search(
     options: SearchOptions | None = None,
     rng: np.random.Generator | None = None,
 ) -> SearchResult:
-    """Search positions that are not the end of a game.
-
-    Parameters
-    ----------
-    evaluate : NetworkEvaluator
-        Gives priors and values of positions.
-    own, opponent : ndarray of uint64, shape (N,)
-        Discs of the player to move and of the other one.
-    options : SearchOptions, optional
-        Simulations and so on.
-    rng : numpy.random.Generator, optional
-        Draws the noise of the root; needed where there is any.
-
-    Returns
-    -------
-    SearchResult
-        Visits, values and priors of the roots' actions.
-
-    Raises
-    ------
-    ValueError
-        If a game is over, or noise is asked for without a generator.
-    """
+    """Search positions (N,) that are not the end of a game; noise needs a generator."""
     chosen = options or SearchOptions()
     if not np.isnan(outcomes(own, opponent, size=evaluate.size, draw=0.0)).all():
         msg = "a position is the end of a game, where there is nothing to search"

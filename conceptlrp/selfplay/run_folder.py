@@ -35,7 +35,9 @@ from conceptlrp.selfplay.training_record import curve_svg
 STATE = "run.json"
 CHECKPOINT = "checkpoint.pt"
 SNAPSHOTS = "snapshots"
-_FORMAT, _VERSION = "conceptlrp-training", 2
+FORMAT = "conceptlrp-training"
+# To be raised where the same options would train another network than before.
+VERSION = 2
 _CHAMPION = "champion-{:04d}.safetensors"
 _GAMES = "games-{:04d}.jsonl"
 
@@ -153,7 +155,7 @@ class RunFolder:
             msg = f"{name} is not finite any more; lower the learning rate"
             raise TrainingError(msg)
         content = io.BytesIO()
-        torch.save({"format": _FORMAT, "version": _VERSION, **state}, content)
+        torch.save(state, content)
         self._write(CHECKPOINT, content.getbuffer())
         self._saved = time.monotonic()
 
@@ -163,8 +165,10 @@ class RunFolder:
         if not file.is_file():
             return None
         try:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-            said = state.pop("format"), state.pop("version")
+            state: dict[str, Any] = torch.load(
+                file, map_location="cpu", weights_only=True
+            )
+            _ = state["network"], state["optimizer"]
         except (
             *(RuntimeError, OSError, EOFError, ValueError, KeyError),
             *(AttributeError, TypeError, pickle.UnpicklingError),
@@ -172,14 +176,7 @@ class RunFolder:
             reason = str(error).partition("\n")[0]
             msg = f"{file}: is damaged or no training's checkpoint ({reason})"
             raise CheckpointError(msg) from error
-        if said != (_FORMAT, _VERSION):
-            msg = (
-                f"{file}: format {said[0]}, version {said[1]}; this release reads "
-                f"{_FORMAT}, version {_VERSION}"
-            )
-            raise CheckpointError(msg)
-        found: dict[str, Any] = state
-        return found
+        return state
 
     def discard_checkpoint(self) -> None:
         """Remove the checkpoint once its result is in a safe place."""
@@ -219,7 +216,7 @@ class RunFolder:
                 file.unlink()
 
     def _write_state(self, **changed: Any) -> None:
-        head = {"format": _FORMAT, "version": _VERSION}
+        head = {"format": FORMAT, "version": VERSION}
         self._state = head | self._state | changed
         self._write(STATE, (json.dumps(self._state, indent=1) + "\n").encode())
 
@@ -235,8 +232,8 @@ class RunFolder:
         except (OSError, ValueError, KeyError, TypeError) as error:
             msg = f"{file}: is damaged ({error}); begin anew with overwrite"
             raise CheckpointError(msg) from error
-        if said != (_FORMAT, _VERSION):
-            msg = f"{file}: is {said[0]}, version {said[1]}, not {_FORMAT}, {_VERSION}"
+        if said != (FORMAT, VERSION):
+            msg = f"{file}: is {said[0]}, version {said[1]}, not {FORMAT}, {VERSION}"
             raise CheckpointError(msg)
         return state
 

@@ -122,14 +122,15 @@ def strength_card(
     for number, (name, measure) in enumerate(rows.items(), start=1):
         if name not in card["rows"]:
             card["rows"][name] = _rounded(measure())
-            _write(card, Path(path))
+            content = (json.dumps(card, indent=1) + "\n").encode()
+            write_whole(path, content, overwrite=True, error=FileFormatError)
         if on_progress is not None:
             on_progress("rows", number, len(rows))
     return card
 
 
 def read_card(path: str | Path) -> dict[str, Any]:
-    """Read a strength card.
+    """Read a strength card: what it is about, and its rows by name.
 
     Parameters
     ----------
@@ -140,11 +141,6 @@ def read_card(path: str | Path) -> dict[str, Any]:
     -------
     dict
         ``about`` and ``rows``.
-
-    Raises
-    ------
-    FileFormatError
-        If the file is no strength card.
     """
     path = Path(path)
     try:
@@ -167,7 +163,8 @@ def _rows(
     """Yield the name of each row and how it is measured, the quick ones first."""
     alone = NetworkPlayer(network)
     players: list[NetworkPlayer | SearchPlayer] = [alone]
-    players += [_searcher(network, n) for n in options.simulations]
+    searches = [SearchOptions(simulations=n) for n in options.simulations]
+    players += [SearchPlayer(network, search) for search in searches]
     if games is not None:
         yield "moves of people", lambda: _moves_of_people(network, games)
         solved = endgame_positions(
@@ -186,10 +183,6 @@ def _rows(
             yield f"{player.name} v {alone.name}", _match(player, alone, options)
         for engine in engines:
             yield f"{player.name} v {engine.name}", _match(player, engine, options)
-
-
-def _searcher(network: BoardNetwork, simulations: int) -> SearchPlayer:
-    return SearchPlayer(network, SearchOptions(simulations=simulations))
 
 
 def _moves_of_people(network: BoardNetwork, games: Corpus) -> dict[str, Any]:
@@ -237,11 +230,6 @@ def _begin(path: Path, about: dict[str, Any], *, overwrite: bool) -> dict[str, A
         )
         raise OutputExistsError(msg)
     return card
-
-
-def _write(card: dict[str, Any], path: Path) -> None:
-    content = (json.dumps(card, indent=1) + "\n").encode()
-    write_whole(path, content, overwrite=True, error=FileFormatError)
 
 
 def _rounded(value: Any) -> Any:

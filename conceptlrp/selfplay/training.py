@@ -10,12 +10,11 @@ from typing import Any
 
 import torch
 
-from conceptlrp import __version__
 from conceptlrp.errors import TrainingError
 from conceptlrp.networks import BoardNetwork, network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.progress import OnProgress
-from conceptlrp.selfplay.run_folder import RunFolder
+from conceptlrp.selfplay.run_folder import VERSION, RunFolder
 from conceptlrp.selfplay.training_loop import Batches, TrainingLoop, training_mode
 from conceptlrp.selfplay.training_record import (
     TrainingOptions,
@@ -105,7 +104,7 @@ def network_identity(network: BoardNetwork) -> dict[str, Any]:
         "device": next(network.parameters()).device.type,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-        "conceptlrp": __version__,
+        "version of the training": VERSION,
     }
 
 

@@ -20,6 +20,7 @@ from conceptlrp.othello import Corpus
 from conceptlrp.selfplay.rounds import SelfPlayGames
 
 _TOLERANCE = 1e-3
+_COLUMNS = ("own", "opponent", "policy", "outcome")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -134,33 +135,19 @@ class TrainingSet:
 
     @staticmethod
     def concatenate(parts: Sequence["TrainingSet"]) -> "TrainingSet":
-        """Join training sets; where any has probabilities, the result has them."""
+        """Join training sets of one board size and one kind of policy."""
         sizes = {part.size for part in parts}
         if len(sizes) != 1:
             msg = f"positions are for boards of sizes {sorted(sizes)}, expected one"
             raise ValueError(msg)
-        dense = any(part.policy.ndim == 2 for part in parts)
-        policies = [part.probabilities if dense else part.policy for part in parts]
-        return TrainingSet(
-            np.concatenate([part.own for part in parts]),
-            np.concatenate([part.opponent for part in parts]),
-            np.concatenate(policies),
-            np.concatenate([part.outcome for part in parts]),
-            sizes.pop(),
-        )
+        columns = [part._columns() for part in parts]
+        joined = {name: np.concatenate([c[name] for c in columns]) for name in _COLUMNS}
+        return TrainingSet(**joined, size=sizes.pop())
 
     @property
     def actions(self) -> int:
         """Number of actions of the board, the pass included."""
         return self.size**2 + 1
-
-    @property
-    def probabilities(self) -> NDArray[Any]:
-        """Target policy as probabilities of shape (N, A)."""
-        if self.policy.ndim == 2:
-            return self.policy
-        certain: NDArray[Any] = np.eye(self.actions, dtype=np.float32)[self.policy]
-        return certain
 
     @cached_property
     def digest(self) -> str:
@@ -172,8 +159,7 @@ class TrainingSet:
         return digest.hexdigest()
 
     def _columns(self) -> dict[str, NDArray[Any]]:
-        names = ("own", "opponent", "policy", "outcome")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _COLUMNS}
 
     def _check_shapes(self) -> None:
         n = len(self.own)

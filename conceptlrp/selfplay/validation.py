@@ -46,22 +46,7 @@ class Validation:
 def validate(
     network: BoardNetwork, corpus: Corpus, *, batch_size: int = 1024
 ) -> Validation:
-    """Compare a network with the moves and outcomes of a corpus.
-
-    Parameters
-    ----------
-    network : BoardNetwork
-        A network for boards of the corpus's size.
-    corpus : Corpus
-        At least one position; best from games that were held out of training.
-    batch_size : int
-        Positions in one forward pass.
-
-    Returns
-    -------
-    Validation
-        Over all positions of the corpus; nan where none can tell.
-    """
+    """Compare a network with the moves and outcomes of a corpus of its board size."""
     said = predict(network, corpus.own, corpus.opponent, batch_size=batch_size)
     legal = legal_actions(corpus.own, corpus.opponent, size=network.size)
     actions = actions_of_squares(corpus.played, size=network.size)
@@ -80,62 +65,44 @@ def validate(
     )
 
 
-def hold_out_year(corpus: Corpus, year: int) -> tuple[Corpus, Corpus]:
-    """Split off the games of one year.
-
-    Parameters
-    ----------
-    corpus : Corpus
-        Positions from games of several years.
-    year : int
-        The year to hold out.
-
-    Returns
-    -------
-    rest, held_out : Corpus
-        To learn from, and to test on.
-
-    Raises
-    ------
-    ValueError
-        If one of the two is empty.
-    """
-    held_out = corpus.year == year
-    if not held_out.any():
-        msg = f"no position is from {year}, the year to hold out"
-        raise ValueError(msg)
-    if held_out.all():
-        msg = f"all games are from {year}, the year to hold out; give others too"
-        raise ValueError(msg)
-    return corpus[~held_out], corpus[held_out]
-
-
-def hold_out_games(
-    corpus: Corpus, share: float, *, seed: int = 0
+def hold_out(
+    corpus: Corpus,
+    *,
+    year: int | None = None,
+    share: float | None = None,
+    seed: int = 0,
 ) -> tuple[Corpus, Corpus]:
-    """Split off a random share of the games.
+    """Split off the games of a year, or a random share of the games.
 
-    Games with the same moves count as one, so that none of them is on both sides.
+    Games with the same moves count as one in a share, so none of them is on both sides.
 
     Parameters
     ----------
     corpus : Corpus
-        Positions from several games.
-    share : float
-        How many of the games to hold out, above 0 and below 1.
+        Positions of several games.
+    year : int, optional
+        The year to hold out.
+    share : float, optional
+        How many of the games to hold out instead, above 0 and below 1.
     seed : int
-        Seed of the choice.
+        Seed of the share.
 
     Returns
     -------
     rest, held_out : Corpus
-        To learn from, and to test on.
-
-    Raises
-    ------
-    ValueError
-        If the share is outside 0 to 1, or one of the two is empty.
+        To learn from, and to test on; it is a `ValueError` if one is empty.
     """
+    if (year is None) == (share is None):
+        msg = "give a year or a share to hold out, and not both"
+        raise ValueError(msg)
+    if year is not None:
+        held_out = corpus.year == year
+        if held_out.all() or not held_out.any():
+            which = "all positions are" if held_out.any() else "no position is"
+            msg = f"{which} from {year}, the year to hold out"
+            raise ValueError(msg)
+        return corpus[~held_out], corpus[held_out]
+    assert share is not None
     if not 0 < share < 1:
         msg = f"share is {share}, expected a number between 0 and 1"
         raise ValueError(msg)

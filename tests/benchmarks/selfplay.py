@@ -22,11 +22,8 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.networks import board_planes, demo_corpus, demo_network
-from conceptlrp.selfplay import (
-    NetworkEvaluator,
-    SearchOptions,
-    SelfPlayOptions,
-)
+from conceptlrp.selfplay import SearchOptions, SelfPlayOptions
+from conceptlrp.selfplay.evaluators import NetworkEvaluator
 from conceptlrp.selfplay.rounds import play_round
 from tests.benchmarks.plain_search import play_game
 

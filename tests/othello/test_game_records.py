@@ -12,7 +12,8 @@ from conceptlrp.othello import (
     replay,
     square_name,
 )
-from conceptlrp.selfplay import RandomPlayer, play_games
+from conceptlrp.selfplay import RandomPlayer
+from conceptlrp.selfplay.arena import play_games
 
 START = "8 -------- -------- -------- ---O*--- ---*O--- -------- -------- -------- *"
 RANDOM = "8 -------- -------- --*O---- ---O*--- ---*O--- -------- -------- -------- *"

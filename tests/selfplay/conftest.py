@@ -5,7 +5,8 @@ import torch
 
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.selfplay import RandomPlayer, play_games
+from conceptlrp.selfplay import RandomPlayer
+from conceptlrp.selfplay.arena import play_games
 
 
 @pytest.fixture(autouse=True, scope="session")

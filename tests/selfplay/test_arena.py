@@ -12,9 +12,8 @@ from conceptlrp.selfplay import (
     NetworkPlayer,
     RandomPlayer,
     match,
-    play_games,
 )
-from conceptlrp.selfplay.arena import random_openings
+from conceptlrp.selfplay.arena import play_games, random_openings
 
 
 @pytest.mark.parametrize("size", [6, 8])

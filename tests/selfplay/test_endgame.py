@@ -13,7 +13,8 @@ from conceptlrp.othello import (
     squares,
 )
 from conceptlrp.othello.board import PASS
-from conceptlrp.selfplay import EndgameSolver, RandomPlayer, play_games
+from conceptlrp.selfplay import EndgameSolver, RandomPlayer
+from conceptlrp.selfplay.arena import play_games
 from conceptlrp.selfplay.endgame import endgame_positions, play_endgames
 
 # The first two of the endgame suite of the French federation, 14 squares being empty.

@@ -3,8 +3,7 @@ import torch
 
 from conceptlrp.networks import OthelloNet, legal_actions, predict
 from conceptlrp.othello import Corpus, start
-from conceptlrp.selfplay import NetworkEvaluator
-from conceptlrp.selfplay.evaluators import legal_softmax
+from conceptlrp.selfplay.evaluators import NetworkEvaluator, legal_softmax
 from tests.selfplay.toys import positions
 
 

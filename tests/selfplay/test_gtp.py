@@ -11,14 +11,8 @@ import pytest
 
 from conceptlrp.errors import EngineError
 from conceptlrp.othello import Corpus, Games, read_transcripts, replay, squares
-from conceptlrp.selfplay import (
-    GtpEngine,
-    GtpPlayer,
-    RandomPlayer,
-    match,
-    play_games,
-)
-from conceptlrp.selfplay.arena import random_openings
+from conceptlrp.selfplay import GtpEngine, GtpPlayer, RandomPlayer, match
+from conceptlrp.selfplay.arena import play_games, random_openings
 
 FAKE = Path(__file__).with_name("fake_engine.py")
 RHINO = shutil.which("gtp-rhino") or shutil.which("/usr/games/gtp-rhino")

@@ -16,7 +16,6 @@ from conceptlrp.networks import (
 )
 from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay import (
-    Iteration,
     IterationOptions,
     MatchResult,
     RunFolder,
@@ -27,12 +26,15 @@ from conceptlrp.selfplay import (
     iterations,
     train_iterations,
 )
+from conceptlrp.selfplay.iterations import Iteration
 
-SELF_PLAY = SelfPlayOptions(search=SearchOptions(simulations=2, noise=0.25), together=4)
+SELF_PLAY = SelfPlayOptions(
+    search=SearchOptions(simulations=2, noise=0.25), opening_plies=16, together=4
+)
 OPTIONS = IterationOptions(
     iterations=3, games=4, window=2, self_play=SELF_PLAY, gate_threshold=0.5
 )
-TRAINING = TrainingOptions(epochs=1, batch_size=32, points=4)
+TRAINING = TrainingOptions(epochs=1, batch_size=16, points=4)
 
 
 class KilledError(Exception):
@@ -120,7 +122,7 @@ def test_the_window_holds_the_games_of_the_last_iterations(tmp_path: Path) -> No
     new = [each.examples for each in done]
     learned = [each.learned for each in done]
     assert learned == [new[0], new[0] + new[1], new[1] + new[2]]
-    shown = [n // 32 * 32 for n in learned]
+    shown = [n // 16 * 16 for n in learned]
     assert [each.samples for each in done] == np.cumsum(shown).tolist()
 
 
@@ -131,7 +133,7 @@ def test_every_stage_has_a_seed_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "units"), [("games", 1), ("training", 100), ("arena", 0)]
+    ("stage", "units"), [("games", 1), ("training", 48), ("arena", 0)]
 )
 def test_iterations_killed_in_any_stage_end_with_the_same_weights(
     stage: str, units: int, tmp_path: Path
@@ -159,7 +161,7 @@ def test_iterations_killed_in_any_stage_end_with_the_same_weights(
     assert ("iteration 2: games" in stages) == (stage == "games")
     assert ("iteration 2: training" in stages) == (stage != "arena")
     shown = [done for name, done in seen if name == "iteration 2: training"]
-    assert stage != "training" or shown[0] > 64
+    assert stage != "training" or shown[0] > 32
 
 
 def test_a_finished_run_goes_on_with_more_iterations(tmp_path: Path) -> None:

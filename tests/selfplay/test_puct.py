@@ -6,13 +6,9 @@ import torch
 
 from conceptlrp.networks import OthelloNet, legal_actions
 from conceptlrp.othello import Position, legal_moves, start
-from conceptlrp.selfplay import (
-    NetworkEvaluator,
-    SearchOptions,
-    SearchResult,
-    search,
-)
-from conceptlrp.selfplay.puct import choose_actions, mix_noise
+from conceptlrp.selfplay import SearchOptions
+from conceptlrp.selfplay.evaluators import NetworkEvaluator
+from conceptlrp.selfplay.puct import SearchResult, choose_actions, mix_noise, search
 from tests.selfplay.azg_search import AlphaZeroGeneral
 from tests.selfplay.reference_search import ReferenceSearch
 from tests.selfplay.toys import HashEvaluator, positions

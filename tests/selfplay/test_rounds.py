@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 
 from conceptlrp.networks import OthelloNet, actions_of_squares, legal_actions
-from conceptlrp.selfplay import (
-    NetworkEvaluator,
-    SearchOptions,
-    SelfPlayGames,
-    SelfPlayOptions,
-    search,
-)
+from conceptlrp.selfplay import SearchOptions, SelfPlayGames, SelfPlayOptions
+from conceptlrp.selfplay.evaluators import NetworkEvaluator
+from conceptlrp.selfplay.puct import search
 from conceptlrp.selfplay.rounds import play_round
 from tests.selfplay.toys import HashEvaluator
 

@@ -13,11 +13,11 @@ from conceptlrp.selfplay import (
     RandomPlayer,
     StrengthOptions,
     match,
-    play_games,
     read_card,
     strength_card,
-    validate,
 )
+from conceptlrp.selfplay.arena import play_games
+from conceptlrp.selfplay.validation import validate
 
 QUICK = StrengthOptions(
     simulations=(2,), games=2, endgames=4, most_empties=5, opening_plies=20

@@ -12,12 +12,11 @@ from conceptlrp.selfplay import (
     TrainingOptions,
     TrainingRecord,
     TrainingSet,
-    hold_out_games,
-    hold_out_year,
-    play_games,
+    hold_out,
     train,
-    validate,
 )
+from conceptlrp.selfplay.arena import play_games
+from conceptlrp.selfplay.validation import validate
 
 SHORT = TrainingOptions(epochs=0.1, batch_size=64, points=2)
 
@@ -106,7 +105,7 @@ def test_a_trained_network_is_in_evaluation_mode_and_contiguous(
 
 
 def test_points_before_the_last_use_a_sample(two_years: Corpus) -> None:
-    learned, tested = hold_out_year(two_years, 2012)
+    learned, tested = hold_out(two_years, year=2012)
     options = replace(SHORT, validation_positions=50)
 
     record = train(OthelloNet(2), learned, validation=tested, options=options)
@@ -160,7 +159,7 @@ def test_unfinished_games_teach_moves_but_no_outcome() -> None:
 def test_early_stopping_keeps_the_weights_with_the_lowest_held_out_loss(
     random_corpus: Corpus,
 ) -> None:
-    learned, tested = hold_out_games(random_corpus[:600], 0.3)
+    learned, tested = hold_out(random_corpus[:600], share=0.3)
     torch.manual_seed(0)
     network = ResidualTower(channels=8, blocks=1, value_units=8)
     # So many passes over so few games make any network worse on others.
@@ -196,7 +195,10 @@ def test_probabilities_of_one_action_teach_what_the_action_does(
 ) -> None:
     sparse = TrainingSet.from_corpus(random_corpus)
     dense = TrainingSet(
-        sparse.own, sparse.opponent, sparse.probabilities, sparse.outcome
+        sparse.own,
+        sparse.opponent,
+        np.eye(sparse.actions)[sparse.policy],
+        sparse.outcome,
     )
     weights = []
     for examples in (sparse, dense):

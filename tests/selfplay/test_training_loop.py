@@ -4,7 +4,8 @@ import torch
 
 from conceptlrp.networks import actions_of_squares, board_planes, legal_actions
 from conceptlrp.othello import Corpus, Games, turn, turn_maps, turn_squares
-from conceptlrp.selfplay import RandomPlayer, TrainingSet, play_games
+from conceptlrp.selfplay import RandomPlayer, TrainingSet
+from conceptlrp.selfplay.arena import play_games
 from conceptlrp.selfplay.training_loop import Batches
 
 
@@ -61,7 +62,11 @@ def test_probabilities_are_turned_as_actions_are(size: int) -> None:
     corpus = Corpus.from_games(play_games(player, player, count=2, seed=0))
     sparse = TrainingSet.from_corpus(corpus)
     dense = TrainingSet(
-        sparse.own, sparse.opponent, sparse.probabilities, sparse.outcome, size
+        sparse.own,
+        sparse.opponent,
+        np.eye(sparse.actions)[sparse.policy],
+        sparse.outcome,
+        size,
     )
     rows, symmetries = np.arange(40), np.arange(40) % 8
 

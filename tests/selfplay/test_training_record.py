@@ -4,8 +4,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from conceptlrp.selfplay import TrainingOptions, TrainingRecord, Validation
+from conceptlrp.selfplay import TrainingOptions, TrainingRecord
 from conceptlrp.selfplay.training_record import TrainingPoint, curve_svg
+from conceptlrp.selfplay.validation import Validation
 
 VALIDATION = Validation(
     positions=9,

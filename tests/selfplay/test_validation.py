@@ -4,7 +4,8 @@ import torch
 
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus, Games
-from conceptlrp.selfplay import hold_out_games, hold_out_year, validate
+from conceptlrp.selfplay import hold_out
+from conceptlrp.selfplay.validation import validate
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def lines(corpus: Corpus) -> set[bytes]:
 
 
 def test_no_game_is_on_both_sides(random_corpus: Corpus) -> None:
-    rest, held_out = hold_out_games(random_corpus, 0.25)
+    rest, held_out = hold_out(random_corpus, share=0.25)
 
     assert not lines(rest) & lines(held_out)
     assert lines(rest) | lines(held_out) == lines(random_corpus)
@@ -89,7 +90,7 @@ def test_no_game_is_on_both_sides(random_corpus: Corpus) -> None:
 def test_equal_games_stay_together(random_corpus: Corpus) -> None:
     twice = Corpus.from_games(Games.concatenate([random_corpus.games] * 2))
 
-    rest, held_out = hold_out_games(twice, 0.5)
+    rest, held_out = hold_out(twice, share=0.5)
 
     assert not lines(rest) & lines(held_out)
     assert len(np.unique(held_out.game)) == 2 * len(lines(held_out)) == 40
@@ -97,7 +98,7 @@ def test_equal_games_stay_together(random_corpus: Corpus) -> None:
 
 def test_the_seed_decides_which_games_are_held_out(random_corpus: Corpus) -> None:
     one, same, other = (
-        hold_out_games(random_corpus, 0.5, seed=seed)[1] for seed in (1, 1, 2)
+        hold_out(random_corpus, share=0.5, seed=seed)[1] for seed in (1, 1, 2)
     )
 
     assert one.digest == same.digest != other.digest
@@ -108,14 +109,14 @@ def test_a_thinned_corpus_is_split_by_the_games_it_has_left(
 ) -> None:
     few = random_corpus.sample(12)
 
-    rest, held_out = hold_out_games(few, 0.5)
+    rest, held_out = hold_out(few, share=0.5)
 
     assert len(rest) > 0
     assert len(held_out) > 0
 
 
 def test_a_year_is_split_from_the_others(two_years: Corpus) -> None:
-    rest, held_out = hold_out_year(two_years, 2012)
+    rest, held_out = hold_out(two_years, year=2012)
 
     assert set(rest.year) == {2011}
     assert set(held_out.year) == {2012}
@@ -123,22 +124,22 @@ def test_a_year_is_split_from_the_others(two_years: Corpus) -> None:
 
 def test_a_year_without_games_is_refused(two_years: Corpus) -> None:
     with pytest.raises(ValueError, match="no position is from 1999"):
-        hold_out_year(two_years, 1999)
+        hold_out(two_years, year=1999)
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.1, float("nan")])
 def test_a_share_of_none_or_all_is_refused(share: float, random_corpus: Corpus) -> None:
     with pytest.raises(ValueError, match="expected a number between 0 and 1"):
-        hold_out_games(random_corpus, share)
+        hold_out(random_corpus, share=share)
 
 
 def test_a_share_without_a_game_is_refused(random_corpus: Corpus) -> None:
     with pytest.raises(ValueError, match=r"0\.001 of 40 games are 0, expected at"):
-        hold_out_games(random_corpus, 0.001)
+        hold_out(random_corpus, share=0.001)
 
 
 def test_a_corpus_of_one_year_cannot_be_split_by_it(two_years: Corpus) -> None:
     only = two_years[two_years.year == 2012]
 
-    with pytest.raises(ValueError, match="all games are from 2012"):
-        hold_out_year(only, 2012)
+    with pytest.raises(ValueError, match="all positions are from 2012"):
+        hold_out(only, year=2012)

@@ -4,7 +4,8 @@ import numpy as np
 
 from conceptlrp.networks import legal_actions
 from conceptlrp.othello import Corpus
-from conceptlrp.selfplay import RandomPlayer, play_games
+from conceptlrp.selfplay import RandomPlayer
+from conceptlrp.selfplay.arena import play_games
 
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
 
