@@ -61,10 +61,8 @@ class RandomPlayer:
 
     Attributes
     ----------
-    size : int
-        Side of the board, 6 or 8.
-    name : str
-        Name in results.
+    size, name
+        Side of the board, 6 or 8, and name in results.
     """
 
     size: int = 8
@@ -85,10 +83,8 @@ class GreedyPlayer:
 
     Attributes
     ----------
-    size : int
-        Side of the board, 6 or 8.
-    name : str
-        Name in results.
+    size, name
+        Side of the board, 6 or 8, and name in results.
     """
 
     size: int = 8
@@ -113,10 +109,8 @@ class MobilityPlayer:
 
     Attributes
     ----------
-    size : int
-        Side of the board, 6 or 8.
-    name : str
-        Name in results.
+    size, name
+        Side of the board, 6 or 8, and name in results.
     """
 
     size: int = 8
@@ -165,7 +159,7 @@ class NetworkPlayer:
 
 
 class SearchPlayer:
-    """Plays the most visited move of a search with a network.
+    """Plays the most visited move of a search; ties are drawn at random.
 
     Parameters
     ----------
@@ -196,7 +190,7 @@ class SearchPlayer:
     def __call__(
         self, own: Boards, opponent: Boards, rng: np.random.Generator
     ) -> Squares:
-        """Choose a legal square in each of N positions; ties are drawn at random."""
+        """Choose a legal square in each of N positions."""
         found = search(self._evaluate, own, opponent, options=self.options, rng=rng)
         actions = choose_actions(found.visits, 0.0, rng)
         return squares_of_actions(actions, size=self.size)

@@ -68,6 +68,12 @@ class StrengthOptions:
     most_empties: int = 10
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("games", "engine_games"):
+            if getattr(self, name) < 2 or getattr(self, name) % 2:
+                msg = f"{name} is {getattr(self, name)}, expected an even number"
+                raise ValueError(msg)
+
 
 def strength_card(
     network: BoardNetwork,

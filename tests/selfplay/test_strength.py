@@ -113,6 +113,11 @@ def test_a_card_of_another_network_is_not_gone_on_with(
         strength_card(network, path, options=QUICK)
 
 
+def test_half_a_pair_of_games_is_refused() -> None:
+    with pytest.raises(ValueError, match="engine_games is 3, expected an even"):
+        StrengthOptions(engine_games=3)
+
+
 @pytest.mark.parametrize("content", ["nonsense", json.dumps({"about": 1}), "[]"])
 def test_what_is_no_card_is_refused(content: str, tmp_path: Path) -> None:
     path = tmp_path / "card.json"
