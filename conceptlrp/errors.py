@@ -22,6 +22,17 @@ Messages are lower case, without a full stop: what was found, what was
 expected, what to do. The command line prints one as a single line.
 """
 
+from types import UnionType
+
+
+def check_type(
+    value: object, kind: type | UnionType, subject: str, expected: str
+) -> None:
+    """Refuse an argument of another type by a sentence that says what it is."""
+    if not isinstance(value, kind):
+        msg = f"{subject} is {type(value).__name__}, expected {expected}"
+        raise TypeError(msg)
+
 
 class ConceptLRPError(Exception):
     """Base of every exception that conceptlrp raises on purpose."""

@@ -24,27 +24,7 @@ def write_whole(
     overwrite: bool,
     error: type[FileFormatError],
 ) -> None:
-    """Write a file that is there completely or not at all.
-
-    Parameters
-    ----------
-    path : path
-        Where the file is to appear.
-    content : bytes
-        What it is to hold.
-    overwrite : bool
-        Replace what stands there.
-    error : type
-        The exception for a file that cannot be written.
-
-    Raises
-    ------
-    OutputExistsError
-        Something stands at the path and is not to be overwritten.
-    FileFormatError
-        The file cannot be written; it is of the type `error` and what stood at
-        the path still stands there.
-    """
+    """Write a file that is there completely or not at all."""
     path = Path(path)
     if path.exists() and not overwrite:
         message = f"{path}: exists already; pass overwrite=True to replace it"
@@ -55,15 +35,7 @@ def write_whole(
 
 @contextmanager
 def clear_write_errors(path: Path, error: type[FileFormatError]) -> Iterator[None]:
-    """Turn what the system reports of a write into one clear error.
-
-    Parameters
-    ----------
-    path : Path
-        File or folder that is named.
-    error : type
-        What is raised.
-    """
+    """Turn what the system reports of a write into one clear error."""
     try:
         yield
     except OSError as failure:

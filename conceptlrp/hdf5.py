@@ -37,20 +37,7 @@ _KINDS: Final = frozenset("biufS")
 
 @contextmanager
 def opened(path: Path, error: type[FileFormatError]) -> Iterator[h5py.File]:
-    """Open a file for reading; every failure inside is one clear error.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    error : type
-        The exception for a file that is damaged, refused or no HDF5 at all.
-
-    Yields
-    ------
-    h5py.File
-        Whose datasets `dataset` finds.
-    """
+    """Open a file for reading; every failure inside is one clear error."""
     with clear_errors(path, error), open_file(path) as file:
         yield file
 
@@ -63,37 +50,29 @@ def open_file(path: Path) -> h5py.File:
     cannot open a file twice with other wishes, and plain h5py has this one.
     """
     if h5py.version.hdf5_version_tuple < _OLDEST_HDF5:
-        message = (
+        msg = (
             f"HDF5 {h5py.version.hdf5_version} is not safe with damaged files, "
             f"expected {'.'.join(map(str, _OLDEST_HDF5))} or later; upgrade h5py"
         )
-        raise FileFormatError(message)
+        raise FileFormatError(msg)
     return h5py.File(path, "r", locking="best-effort", rdcc_nbytes=0)
 
 
 @contextmanager
 def clear_errors(path: Path, error: type[FileFormatError]) -> Iterator[None]:
-    """Name the file in every error that reading it can raise.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    error : type
-        What is raised.
-    """
+    """Name the file in every error that reading it can raise."""
     try:
         yield
     except FileFormatError as failure:
-        message = str(failure)
-        named = message if message.startswith(str(path)) else f"{path}: {message}"
+        msg = str(failure)
+        named = msg if msg.startswith(str(path)) else f"{path}: {msg}"
         raise error(named) from failure
     except (OSError, LookupError, TypeError, ValueError, RuntimeError) as failure:
-        message = f"{path}: is damaged or no HDF5 file: {_first_line(failure)}"
-        raise error(message) from failure
+        msg = f"{path}: is damaged or no HDF5 file: {_first_line(failure)}"
+        raise error(msg) from failure
     except (ArithmeticError, MemoryError) as failure:
-        message = f"{path}: is damaged: {_first_line(failure)}"
-        raise error(message) from failure
+        msg = f"{path}: is damaged: {_first_line(failure)}"
+        raise error(msg) from failure
 
 
 def dataset(
@@ -101,56 +80,23 @@ def dataset(
 ) -> h5py.Dataset:
     """Return a dataset, once it is certain that it can be read.
 
-    Parameters
-    ----------
-    file : h5py.Group
-        File or group.
-    name : str
-        Name of the dataset in it, with ``/`` between groups.
-    best_ratio : int
-        How far the data can have shrunk when it is large.
-
-    Returns
-    -------
-    h5py.Dataset
-        Stored in this very file, with chunks of moderate size that are all there.
-
-    Raises
-    ------
-    FileFormatError
-        When it is missing, lies behind a link, or is not of that kind.
+    It is stored in this very file, in chunks of moderate size that are all there.
     """
     *groups, last = name.split("/")
     for group in groups:
         file = member(file, group, h5py.Group)
     found: h5py.Dataset = member(file, last, h5py.Dataset)
     if problem := _problem(found, best_ratio):
-        message = f"is refused: {found.name} {problem}"
-        raise FileFormatError(message)
+        msg = f"is refused: {found.name} {problem}"
+        raise FileFormatError(msg)
     if not _is_whole(found):
-        message = f"is damaged: {found.name} lacks some of its data"
-        raise FileFormatError(message)
+        msg = f"is damaged: {found.name} lacks some of its data"
+        raise FileFormatError(msg)
     return found
 
 
 def dataset_names(file: h5py.Group) -> list[str]:
-    """Return the names of all datasets in a file, without following links.
-
-    Parameters
-    ----------
-    file : h5py.Group
-        File or group.
-
-    Returns
-    -------
-    list of str
-        Full names in it, sorted.
-
-    Raises
-    ------
-    FileFormatError
-        When there are more than a file of ours can have.
-    """
+    """Return the full names of all datasets in a file, sorted; links are skipped."""
     found: list[str] = []
     groups, visited = [(file, "")], 0
     while groups:
@@ -158,8 +104,8 @@ def dataset_names(file: h5py.Group) -> list[str]:
         visited += 1 + len(group)
         # A group can hold itself.
         if visited > _MOST_MEMBERS:
-            message = f"is refused: it has more than {_MOST_MEMBERS} members"
-            raise FileFormatError(message)
+            msg = f"is refused: it has more than {_MOST_MEMBERS} members"
+            raise FileFormatError(msg)
         for name in group:
             kind = group.get(name, getclass=True, getlink=True)
             if kind is not h5py.HardLink:
@@ -172,31 +118,11 @@ def dataset_names(file: h5py.Group) -> list[str]:
 
 
 def member(group: h5py.Group, name: str, kind: type) -> Any:
-    """Return what lies in a group itself, not behind a link.
-
-    Parameters
-    ----------
-    group : h5py.Group
-        Where to look.
-    name : str
-        Name in the group.
-    kind : type
-        `h5py.Group` or `h5py.Dataset`.
-
-    Returns
-    -------
-    h5py.Group or h5py.Dataset
-        Of that kind.
-
-    Raises
-    ------
-    FileFormatError
-        When there is nothing of the kind.
-    """
+    """Return what lies in a group itself, not behind a link."""
     link = group.get(name, getlink=True)
     if not isinstance(link, h5py.HardLink) or not isinstance(group[name], kind):
-        message = f"is damaged: {group.name.rstrip('/')}/{name} is missing"
-        raise FileFormatError(message)
+        msg = f"is damaged: {group.name.rstrip('/')}/{name} is missing"
+        raise FileFormatError(msg)
     return group[name]
 
 

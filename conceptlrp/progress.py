@@ -40,15 +40,7 @@ def progress_bars(*, per_minute: bool = False) -> Iterator[OnProgress]:
 
     Where stderr is no terminal, nothing is shown.
 
-    Parameters
-    ----------
-    per_minute : bool
-        Tell rates by the minute, not by the second.
-
-    Yields
-    ------
-    callable
-        To be called with a stage, its units done and its units in all.
+    Yields: To be called with a stage, its units done and its units in all.
     """
     columns = (
         TextColumn("{task.description}"),

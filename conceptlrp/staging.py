@@ -31,24 +31,7 @@ def staged_folder(
 ) -> Iterator[Path]:
     """Write a folder beside its place and move it there when all is written.
 
-    Parameters
-    ----------
-    out : path
-        Where the folder shall stand; parent folders are made.
-    marker : str
-        Name of a file by which a folder of the same kind is recognised.
-    overwrite : bool
-        Replace such a folder; anything else is never replaced.
-
-    Yields
-    ------
-    Path
-        A hidden folder to write into. It is removed when the body fails.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands at `out` that must not be replaced.
+    Yields: a hidden folder to write into. It is removed when the body fails.
     """
     place = Path(out)
     check_place(place, marker, overwrite=overwrite)
@@ -83,25 +66,8 @@ def staged_file(
 ) -> Iterator[Path]:
     """Write a file beside its place and move it there when all is written.
 
-    Parameters
-    ----------
-    out : path
-        Where the file shall stand; parent folders are made.
-    is_kind : callable
-        Tells a file of the same kind by its content.
-    overwrite : bool
-        Replace such a file; anything else is never replaced.
-
-    Yields
-    ------
-    Path
-        A hidden file to write, which is not there yet. It is removed when the body
-        fails.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands at `out` that must not be replaced.
+    Yields: a hidden file to write, which is not there yet. It is removed when the body
+    fails.
     """
     place = Path(out)
     _check_file(place, is_kind, overwrite=overwrite)
@@ -126,18 +92,6 @@ def check_room(path: Path, size: int) -> None:
 
     HDF5 ends the whole program when a disk is full, so what is written by it is
     asked for beforehand.
-
-    Parameters
-    ----------
-    path : Path
-        File that is being written, or its folder.
-    size : int
-        Bytes to come.
-
-    Raises
-    ------
-    OSError
-        With ``errno.ENOSPC``, as a write would.
     """
     place = path if path.is_dir() else path.parent
     if shutil.disk_usage(place).free < size:
@@ -161,22 +115,7 @@ def _check_file(
 
 
 def check_place(place: Path, marker: str, *, overwrite: bool) -> None:
-    """Refuse a place where something stands that must not be replaced.
-
-    Parameters
-    ----------
-    place : Path
-        Where a folder shall stand.
-    marker : str
-        Name of a file by which a folder of the same kind is recognised.
-    overwrite : bool
-        Whether such a folder may be replaced.
-
-    Raises
-    ------
-    OutputExistsError
-        If it must not.
-    """
+    """Refuse a place where something stands that must not be replaced."""
     if not place.exists() and not place.is_symlink():
         return
     if not overwrite:
@@ -191,13 +130,7 @@ def check_place(place: Path, marker: str, *, overwrite: bool) -> None:
 
 
 def remove_leftovers(place: Path) -> None:
-    """Remove what processes that were killed have left beside a folder.
-
-    Parameters
-    ----------
-    place : Path
-        The folder that they wrote.
-    """
+    """Remove what processes that were killed have left beside a folder."""
     pattern = re.compile(rf"\.{re.escape(place.name)}\.([0-9]+)")
     for path in place.parent.iterdir():
         found = pattern.fullmatch(path.name)

@@ -10,18 +10,23 @@ import sys
 from pathlib import Path
 
 import conceptlrp as cl
+from conceptlrp.runs import KeepOptions
 
 
-def main(out: str, network: str | None = None, *games: str, n: int = 2000) -> Path:
+def main(out: str, network: str = "demo", *games: str, n: int = 2000) -> Path:
     """Explain n positions, cluster them by every layer, and write the atlas."""
-    net = cl.load_network(network) if network else cl.demo_network()
-    corpus = cl.Corpus.read(games) if games else cl.demo_corpus()
+    net = cl.load_network(network)
+    corpus = cl.Corpus.read(games or "demo")
 
     # Transpositions and mirror images would fill a channel's reference boards.
     corpus = corpus.unique(symmetry=True).sample(n, seed=0).turn(seed=0)
 
     store = cl.attribute_corpus(
-        net, corpus, Path(out) / "run.crp", targets=["played", "value"], references=8
+        net,
+        corpus,
+        Path(out) / "run.crp",
+        targets=["played", "value"],
+        keep=KeepOptions(references=8),
     )
     clusterings = [cl.cluster_positions(store, layer=layer) for layer in store.layers]
     return cl.build_atlas(store, Path(out) / "pages", clusterings=clusterings)

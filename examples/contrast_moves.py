@@ -19,12 +19,12 @@ def main(
     move: str,
     other: str,
     transcript: str = "f5d6c3d3c4",
-    network: str | None = None,
+    network: str = "demo",
     *,
     k: int = 3,
 ) -> cl.Attribution:
     """Explain the logit of a move minus that of another, channel by channel."""
-    net = cl.load_network(network) if network else cl.demo_network()
+    net = cl.load_network(network)
     position = cl.Position.from_transcript(transcript)
     contrast = f"{move}-{other}"
 

@@ -15,13 +15,13 @@ def main(path: str, layer: str) -> list[cl.ChannelReport]:
     # Named channels come first, then those that carry most of the relevance.
     reports = sorted(
         cl.layer_reports(store, layer),
-        key=lambda report: (report.name == "unnamed", report.statistics.rank),
+        key=lambda report: (not report.name.is_named, report.statistics.rank),
     )
 
     for report in reports:
         share = f"{report.statistics.magnitude:6.1%}"
         moves = ", ".join(each.move for each in report.moves[:3])
-        print(f"{layer}:{report.channel:<4}{share}  {report.name:<24}moves {moves}")
+        print(f"{layer}:{report.channel:<4}{share}  {report.name!s:<24}moves {moves}")
     print(f"\n{reports[0].text()}")
     return reports
 

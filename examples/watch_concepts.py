@@ -4,7 +4,7 @@
     python examples/watch_concepts.py conv3
 
 For random weights, every snapshot that ships and the network they lead to: how well the
-best channel of a layer tells each concept, on held-out games, within a phase.
+best channel of a layer follows each label, on held-out games, within a phase.
 """
 
 import sys
@@ -13,34 +13,33 @@ import numpy as np
 import torch
 
 import conceptlrp as cl
-from conceptlrp.evaluation import score_channels
+from conceptlrp.labelling import score_channels
 from conceptlrp.labels import label, phases
-from conceptlrp.networks import demo_snapshots
+from conceptlrp.lrp import Explainer
+from conceptlrp.networks import OthelloNet, demo_snapshots
 
-CONCEPTS = ["mobility", "own corners", "corner moves", "stable lead", "frontier lead"]
+LABELS = ["mobility", "own corners", "corner moves", "stable lead", "frontier lead"]
 
 
 def main(layer: str = "conv4", n: int = 3000) -> dict[str, dict[str, float]]:
-    """Print the largest held-out effect of each concept at each snapshot."""
-    corpus = cl.demo_corpus().unique(symmetry=True).sample(n, seed=0)
-    labels = label(corpus, CONCEPTS)
+    """Print the largest held-out effect of each label at each snapshot."""
+    corpus = cl.Corpus.read("demo").unique(symmetry=True).sample(n, seed=0)
+    labels = label(corpus, LABELS)
     sixths = phases(60 - corpus.ply, bins=6)
     torch.manual_seed(0)
-    random, trained = cl.OthelloNet(channels=64).eval(), cl.demo_network()
+    random, trained = OthelloNet(channels=64).eval(), cl.load_network("demo")
     stages = [(f"{each.positions:,}", each.network) for each in demo_snapshots()]
     stages = [("random", random), *stages, ("trained", trained)]
 
     found = {}
-    print(f"{'shown':>12}  " + "  ".join(f"{name:>13}" for name in CONCEPTS))
+    print(f"{'shown':>12}  " + "  ".join(f"{name:>13}" for name in LABELS))
     for shown, network in stages:
-        summary = cl.Explainer(network, layers=[layer]).summarize(
-            corpus, targets=["best"]
-        )
+        summary = Explainer(network, layers=[layer]).summarize(corpus, targets=["best"])
         tables = {"activation": summary.activation[layer]}
         scores = score_channels(tables, [], labels, corpus.game, sixths)
         best = np.nanmax(np.abs(scores.held_out["activation"]), axis=0)
         found[shown] = dict(zip(scores.labels, best.tolist(), strict=True))
-        row = "  ".join(f"{found[shown][name]:13.2f}" for name in CONCEPTS)
+        row = "  ".join(f"{found[shown][name]:13.2f}" for name in LABELS)
         print(f"{shown:>12}  {row}")
     return found
 

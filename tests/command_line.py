@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from conceptlrp.cli import main
+from conceptlrp.cli.program import main
 from conceptlrp.networks import load_network, save_network
 from conceptlrp.othello import Corpus, write_transcripts
 from tests.networks.azg_twin import used_twin

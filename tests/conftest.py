@@ -10,6 +10,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings
 
+# Tests import zennit themselves, which fails beside a torchvision for CUDA.
+import conceptlrp.lrp._zennit  # noqa: F401
+
 # The first call of a large library can take longer than any deadline.
 settings.register_profile("conceptlrp", deadline=None, derandomize=True)
 settings.load_profile("conceptlrp")

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.clustering import clustered_layers, load_clustering
-from conceptlrp.networks import load_network, read_header
+from conceptlrp.clustering import load_clustering
+from conceptlrp.clustering.clustering_file import clustered_layers
+from conceptlrp.networks import load_network
+from conceptlrp.networks.checkpoint import read_header
 from conceptlrp.othello import Corpus, Position
-from conceptlrp.store import open_store, pending
+from conceptlrp.store import open_store
+from conceptlrp.store.shard_writer import pending
 from tests.command_line import assert_one_line, listing, run, succeed
 
 
@@ -130,7 +133,7 @@ def test_the_boards_of_a_channel_are_shown(folder: Path) -> None:
 
 
 def test_the_boards_of_a_channel_are_printed_as_json(folder: Path) -> None:
-    options = ["--target", "value", "--lowest", "--by", "relevance", "-k", 3]
+    options = ["--target", "value", "--lowest", "--by", "relevance", "-n", 3]
 
     text = succeed(
         *("top", folder / "run.crp", "--layer", "conv1", "--channel", 0),
@@ -149,7 +152,7 @@ def test_the_boards_of_a_channel_are_printed_as_json(folder: Path) -> None:
 
 
 def test_boards_are_kept_apart_when_that_is_asked_for(folder: Path) -> None:
-    options = ["--channel", 1, "-k", 3, "--by", "absolute", "--json"]
+    options = ["--channel", 1, "-n", 3, "--by", "absolute", "--json"]
     top = ("top", folder / "run.crp", "--layer", "conv1", *options)
 
     near, apart = (

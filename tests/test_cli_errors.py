@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from conceptlrp.store import pending
+from conceptlrp.store.shard_writer import pending
 from tests.command_line import assert_one_line, listing, run, run_line
 
 ATTRIBUTE = "attribute {in}/net.safetensors {in}/corpus.h5 --out {new}/run.crp"
@@ -223,8 +223,8 @@ WRONG_USAGE = {
     "unknown option": (TOP + " --nope", "--nope.*; see 'conceptlrp top --help'"),
     "missing argument": ("corpus", "missing"),
     "missing option": ("corpus {in}/games.txt", "'--out'"),
-    "no number": (TOP + " -k many", "'-k'"),
-    "negative k": (TOP + " -k -1", "'-k'.*greater"),
+    "no number": (TOP + " -n many", "'-n'"),
+    "negative count": (TOP + " -n -1", "'-n'.*greater"),
     "unknown score": (TOP + " --by nonsense", "--by is 'nonsense', expected one of"),
     "unknown estimator": (CLUSTER + " --estimator x", "--estimator is 'x', expected"),
     "one cluster": (CLUSTER + " --clusters 1", "'--clusters'"),

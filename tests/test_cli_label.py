@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.evaluation import load_label_scores
+from conceptlrp.labelling import load_label_scores
 from conceptlrp.labels import CONCEPTS
 from conceptlrp.othello import Corpus, write_transcripts
 from conceptlrp.store import open_store
@@ -43,7 +43,7 @@ def test_a_store_is_labelled_and_its_channels_scored(folder: Path, store: Path) 
     assert list(scored.layers) == ["conv4"]
     assert succeed("check", store).startswith(f"{store}: whole")
     top = succeed(
-        *("top", store, "--layer", "conv4", "--channel", 0, "-k", 1),
+        *("top", store, "--layer", "conv4", "--channel", 0, "-n", 1),
         *("--label", "mobility=1:60", "--label", "own discs"),
     )
     assert "a b c d e f g h" in top

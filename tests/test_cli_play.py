@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.othello import Corpus, read_transcripts
+from conceptlrp.othello import Corpus
+from conceptlrp.othello.files.transcripts import read_transcripts
 from conceptlrp.selfplay import read_self_play
 from tests.command_line import assert_one_line, run, succeed
 

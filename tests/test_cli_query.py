@@ -45,7 +45,7 @@ CONDITIONS = [
 def test_positions_that_meet_conditions_are_listed(
     options: list[str], where: Where, store: Store
 ) -> None:
-    found = asked(store, "--layer", "conv4", "--channel", 1, "-k", 5, *options)
+    found = asked(store, "--layer", "conv4", "--channel", 1, "-n", 5, *options)
 
     best = store.top("conv4", 1, 5, where=where)
     rows = found["layers"]["conv4"]
@@ -75,7 +75,7 @@ def test_the_played_move_is_a_condition(store: Store) -> None:
 
 
 def test_the_channels_of_a_position_are_ranked(store: Store) -> None:
-    found = asked(store, "--position", 4, "--target", "value", "-k", 3)
+    found = asked(store, "--position", 4, "--target", "value", "-n", 3)
 
     assert list(found["layers"]) == ["conv1", "conv4"]
     frame = store.channels_frame("conv4", 4, target="value")
@@ -84,7 +84,7 @@ def test_the_channels_of_a_position_are_ranked(store: Store) -> None:
 
 
 def test_the_like_of_a_position_is_found(store: Store) -> None:
-    found = asked(store, "--near", 4, "--layer", "conv1", "--metric", "l2", "-k", 3)
+    found = asked(store, "--near", 4, "--layer", "conv1", "--metric", "l2", "-n", 3)
 
     best = store.nearest("conv1", 4, 3, metric="l2", by="share")
     assert [row["row"] for row in found["layers"]["conv1"]] == best.rows.tolist()
@@ -97,7 +97,7 @@ def test_answers_are_tables(question: list[object], store: Store) -> None:
     text = succeed("query", store.path, "--layer", "conv4", *question)
 
     assert text.startswith("conv4")
-    assert "┃" in text
+    assert "──" in text
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_answers_are_tables(question: list[object], store: Store) -> None:
         (["--channel", 1, "--near", 2], 2, "give one of --channel"),
         (["--channel", 1], 2, "--channel needs a --layer"),
         (["--near", 1], 2, "--near needs a --layer"),
-        (["--position", 1, "--ply", "3"], 2, "needs no conditions"),
+        (["--position", 1, "--ply", "3"], 2, "takes no conditions"),
         (["--position", 500], 1, "has no row 500, expected 0 to"),
         (["--near", -1, "--layer", "conv1"], 1, "has no row -1"),
         (["--channel", 99, "--layer", "conv1"], 1, "has no channel 99"),

@@ -11,13 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from conceptlrp.networks import (
-    OthelloNet,
-    ResidualTower,
-    load_network,
-    read_header,
-    save_network,
-)
+from conceptlrp.networks import OthelloNet, ResidualTower, load_network, save_network
+from conceptlrp.networks.checkpoint import read_header
 from conceptlrp.othello import Corpus
 from conceptlrp.selfplay import RunFolder
 from tests.command_line import assert_one_line, listing, run, run_line

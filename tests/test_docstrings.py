@@ -35,7 +35,7 @@ def public_objects() -> dict[str, Any]:
         if callable(each) and hasattr(each, "__qualname__")
     }
     for error in vars(conceptlrp.errors).values():
-        if inspect.isclass(error):
+        if inspect.isclass(error) and issubclass(error, Exception):
             found[f"{error.__module__}.{error.__qualname__}"] = error
     return found
 

@@ -1,12 +1,5 @@
 """What people read: pictures of boards, and the pages of a concept atlas."""
 
-from conceptlrp.atlas.pages import build_atlas, build_single_file
-from conceptlrp.atlas.terminal import board_text, cluster_table, reference_table
+import lazy_loader
 
-__all__ = [
-    "board_text",
-    "build_atlas",
-    "build_single_file",
-    "cluster_table",
-    "reference_table",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

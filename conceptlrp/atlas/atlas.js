@@ -50,6 +50,7 @@
     return n < 0.01 ? sign + "<0.01%" : sign + n.toFixed(n >= 9.95 ? 0 : n >= 0.995 ? 1 : 2) + "%";
   };
   const signed = (v) => (v > 0 ? "+" : "") + percent(v);
+  const effect = (v) => (v === null ? "" : (v < 0 ? "\u2212" : "+") + Math.abs(v).toFixed(2));
   const plain = (v) => (v === null ? "" : String(+v.toPrecision(3)).replace("-", "\u2212"));
   const moves = (p) => (p === null ? "" : `${10 * p + 1}\u2013${10 * p + 10}`);
 
@@ -90,7 +91,7 @@
       { key: "layer", name: "layer", text: (i) => data.layers[c.layer[i]], less: 1 },
       { key: "channel", name: "channel", text: (i) => String(c.channel[i]), link: true, less: 1 },
       { key: "name", name: "label", text: (i) => data.names[c.name[i]], soft: (i) => !c.named[i], less: 1, value: (i) => (c.named[i] ? data.names[c.name[i]] : "\uffff") },
-      { key: "score", name: "label effect", text: (i) => (c.score[i] === null ? "" : c.score[i].toFixed(2)), number: true, show: data.labels },
+      { key: "score", name: "label effect", text: (i) => effect(c.score[i]), value: (i) => (c.score[i] === null ? null : Math.abs(c.score[i])), number: true, show: data.labels },
       { key: "share", name: "share", text: (i) => percent(c.share[i]), number: true },
       { key: "signed", name: "signed", text: (i) => signed(c.signed[i]), number: true },
       { key: "active", name: "active", text: (i) => percent(c.active[i]), number: true },
@@ -106,7 +107,7 @@
       { key: "active", name: "active on", text: percent },
       { key: "relevant", name: "relevant on", text: percent },
       { key: "phase", name: "strongest in moves", text: moves },
-      { key: "score", name: "label effect", text: plain, show: data.labels && has("score") },
+      { key: "score", name: "label effect", text: effect, show: data.labels && has("score") },
       { key: "effect", name: "effect of ablation (" + data.unit + ")", log: true, text: plain, show: has("effect") },
     ].filter((each) => each.show !== false);
 
@@ -157,7 +158,7 @@
       return every.filter((i) =>
         (layer === "" || c.layer[i] === +layer) && (phase === "" || c.phase[i] === +phase) &&
         (label === "" || (label === "+" ? c.named[i] : label === "-" ? !c.named[i] : data.names[c.name[i]] === label)) &&
-        (score === null || (c.score[i] !== null && c.score[i] >= score)) && c.active[i] >= least && c.active[i] <= most &&
+        (score === null || (c.score[i] !== null && Math.abs(c.score[i]) >= score)) && c.active[i] >= least && c.active[i] <= most &&
         tokens.every((t) => (/^\d+$/.test(t) ? c.channel[i] === +t : /^c\d+$/.test(t) ? c.channel[i] === +t.slice(1) : words[i].includes(t))));
     }
     function sorted(rows) {

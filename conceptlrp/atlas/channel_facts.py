@@ -9,7 +9,7 @@ from math import isfinite
 
 import numpy as np
 
-from conceptlrp.evaluation import UNNAMED
+from conceptlrp.labelling.results import UNNAMED
 from conceptlrp.report import ChannelReport
 
 __all__ = ["ChannelFact", "LabelCount", "channel_fact", "label_counts"]
@@ -24,9 +24,9 @@ class ChannelFact:
     channel : int
         Its number.
     name : str
-        Its label, or "unnamed".
+        Its label with its sign, or "unnamed".
     score : float or None
-        Size of the held-out effect of that label, from 0 to 1.
+        Held-out effect of that label, from -1 to 1.
     magnitude, mean_share : float
         Mean magnitude of the share of the layer's relevance, and mean share.
     rank : int
@@ -76,7 +76,7 @@ class LabelCount:
     channels : tuple of int
         The channels, best score first.
     best : float
-        The largest score.
+        The score of the first.
     """
 
     name: str
@@ -87,20 +87,12 @@ class LabelCount:
 def channel_fact(report: ChannelReport) -> ChannelFact:
     """Sum up what is known of a channel.
 
-    Parameters
-    ----------
-    report : ChannelReport
-        All that is known.
-
-    Returns
-    -------
-    ChannelFact
-        What fits a line.
+    Returns: what fits a line.
     """
     known, effects = report.statistics, report.effects
     return ChannelFact(
         channel=report.channel,
-        name=report.name,
+        name=report.name.text,
         score=_score(report),
         magnitude=known.magnitude,
         mean_share=known.mean_share,
@@ -118,15 +110,7 @@ def channel_fact(report: ChannelReport) -> ChannelFact:
 def label_counts(facts: Sequence[ChannelFact]) -> tuple[LabelCount, ...]:
     """Count the channels of each name.
 
-    Parameters
-    ----------
-    facts : sequence of C ChannelFact
-        The channels of a layer.
-
-    Returns
-    -------
-    tuple of LabelCount
-        The most frequent first.
+    Returns: the most frequent first.
     """
     by_name: dict[str, list[ChannelFact]] = {}
     for fact in facts:
@@ -134,7 +118,7 @@ def label_counts(facts: Sequence[ChannelFact]) -> tuple[LabelCount, ...]:
             by_name.setdefault(fact.name, []).append(fact)
     counts = []
     for name, found in by_name.items():
-        found.sort(key=lambda each: -(each.score or 0))
+        found.sort(key=lambda each: -abs(each.score or 0))
         channels = tuple(each.channel for each in found)
         counts.append(LabelCount(name, channels, found[0].score or 0.0))
     return tuple(sorted(counts, key=lambda each: (-len(each.channels), each.name)))
@@ -144,8 +128,8 @@ def _score(report: ChannelReport) -> float | None:
     if report.labels is None:
         return None
     for label in report.labels.labels:
-        if label.label == report.name and isfinite(label.held_out):
-            return abs(label.held_out)
+        if label.label == report.name.label and isfinite(label.held_out):
+            return label.held_out
     return None
 
 

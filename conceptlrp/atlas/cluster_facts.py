@@ -62,17 +62,7 @@ class ClusterFacts:
     def atypical(self, cluster: int, k: int) -> NDArray[np.int64]:
         """Find the least likely positions of a cluster, at most one of a game.
 
-        Parameters
-        ----------
-        cluster : int
-            Number of the cluster.
-        k : int
-            Positions wanted.
-
-        Returns
-        -------
-        int64 array of shape (<= k,)
-            Indices into the clustered positions, least likely first.
+        Returns (<= k,): indices into the clustered positions, least likely first.
         """
         members = np.flatnonzero(self.clustering.labels == cluster)
         members = members[np.isfinite(self.likelihood[members])]
@@ -90,21 +80,7 @@ def cluster_facts(
 ) -> ClusterFacts:
     """Describe the clusters of a store.
 
-    Parameters
-    ----------
-    store : Store
-        The store.
-    clustering : Clustering
-        Clusters of its positions.
-    stability : Stability, optional
-        Measured with the labels of this clustering.
-    k : int
-        Boards and markers of each cluster.
-
-    Returns
-    -------
-    ClusterFacts
-        The same for the same store and clustering.
+    Returns: the same for the same store and clustering.
     """
     features = held_in_memory(
         position_features(

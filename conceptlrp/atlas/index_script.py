@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.atlas.channel_facts import ChannelFact
-from conceptlrp.atlas.layer_work import LayerPart
+from conceptlrp.atlas.pages.layer_work import LayerPart
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.report.wording import visible
 
@@ -27,20 +27,8 @@ def index_script(
 ) -> bytes:
     """Write the data of the search and of the map as a classic script.
 
-    Parameters
-    ----------
-    parts : sequence of LayerPart
-        The layers, with C channels altogether.
-    places : int array of shape (C, 2)
-        Where each is on the map.
-    unit : str
-        Unit of the explained output.
-
-    Returns
-    -------
-    bytes
-        An assignment to ``window.ATLAS``, without any text that a page could take
-        for markup.
+    Shapes: `places` (C, 2). Returns: an assignment to ``window.ATLAS``, without any
+    text that a page could take for markup.
     """
     facts = list(_facts(parts))
     names = sorted({fact.name for _, fact in facts})

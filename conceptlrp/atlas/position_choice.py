@@ -43,21 +43,7 @@ def choose_positions(
 ) -> tuple[ChosenPosition, ...]:
     """Choose the middle of every cluster and the boards that most channels share.
 
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    clusterings : mapping of str to Clustering
-        Clusters by layer.
-    target : int or str
-        Explained output.
-    limit : int
-        Positions at most.
-
-    Returns
-    -------
-    tuple of ChosenPosition
-        By ascending row.
+    Returns: by ascending row.
     """
     reasons: dict[int, list[tuple[str, str | None]]] = {}
     for row, text, href in (*_medoids(clusterings), *_shared(store, target)):

@@ -33,22 +33,7 @@ _POLICY: Final = re.compile(r'(Content-Security-Policy" content=")[^"]*')
 def single_page(folder: Path, *, name: str) -> bytes:
     """Put the pages of an atlas into one.
 
-    Parameters
-    ----------
-    folder : Path
-        The atlas.
-    name : str
-        How the page is called where it turns out too large.
-
-    Returns
-    -------
-    bytes
-        A page that needs no other file.
-
-    Raises
-    ------
-    ConceptLRPError
-        If it would be larger than 25 MB.
+    Returns: a page that needs no other file.
     """
     first = (folder / "index.html").read_text("utf-8")
     scripts = [

@@ -15,13 +15,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from conceptlrp.atlas.board_cards import FRAME
+from conceptlrp.atlas.pictures.board_cards import FRAME
 from conceptlrp.atlas.strength_table import StrengthRow
 from conceptlrp.atlas.updating import MARKER, Draft
 from conceptlrp.clustering import Clustering
 from conceptlrp.clustering.clustering_file import file_stem
-from conceptlrp.drawing.board_svg import board_frame
+from conceptlrp.drawing.board import board_frame
+from conceptlrp.lrp import Target
 from conceptlrp.report import Note
+from conceptlrp.report.provenance import provenance
 from conceptlrp.report.wording import (
     compact,
     count,
@@ -91,9 +93,7 @@ class Site:
     @property
     def unit(self) -> str:
         """Unit of the relevance."""
-        if self.target == "value":
-            return "of the value before tanh"
-        return "of its activation" if ":" in self.target else "logits"
+        return Target.parse(self.target).unit
 
     @cached_property
     def frame(self) -> Markup:
@@ -103,46 +103,16 @@ class Site:
     @cached_property
     def provenance(self) -> tuple[tuple[str, str], ...]:
         """Where the numbers come from, as names with values."""
-        made = self.store.manifest
-        versions = ", ".join(f"{name} {v}" for name, v in made.versions.items())
-        games = plural(int(made.corpus.get("games", 0)), "game")
-        positions = plural(len(self.store), "position")
-        found = [
-            ("network", f"{made.network.get('name', '')} ({_digest(made.network)})"),
-            ("corpus", f"{positions} of {games} ({_digest(made.corpus)})"),
-            ("composite", str(made.composite.get("name", ""))),
-            ("explained output", self.target),
-            ("versions", versions),
-            ("command", made.command),
-        ]
-        return tuple((name, value) for name, value in found if value)
+        return provenance(self.store, self.target)
 
     def write(self, address: str, template: str, **content: Any) -> None:
-        """Write one page.
-
-        Parameters
-        ----------
-        address : str
-            Address within the atlas.
-        template : str
-            Name of the template.
-        **content : Any
-            What the template shows.
-        """
+        """Write one page."""
         root = "../" * address.count("/")
         page = _TEMPLATES.get_template(template).render(site=self, root=root, **content)
         self.write_bytes(address, page.encode("utf-8", "backslashreplace"))
 
     def write_bytes(self, address: str, content: bytes) -> None:
-        """Write one file, with the folders above it.
-
-        Parameters
-        ----------
-        address : str
-            Address within the atlas.
-        content : bytes
-            What to write.
-        """
+        """Write one file, with the folders above it."""
         self.digests[address] = sha256(content).hexdigest()[:_DIGITS]
         Draft(self.folder, self.former).write(address, content)
 
@@ -240,10 +210,6 @@ def sprite_file(layer: str) -> str:
     'thumbnails/conv3.png'
     """
     return f"thumbnails/{file_stem(layer)}.png"
-
-
-def _digest(record: Mapping[str, Any]) -> str:
-    return str(record.get("digest", ""))[:12]
 
 
 def _shown(value: Any) -> Any:

@@ -31,22 +31,7 @@ def strength_rows(
 ) -> tuple[StrengthRow, ...]:
     """Put a strength card in words.
 
-    Parameters
-    ----------
-    card : mapping or None
-        As `conceptlrp.selfplay.read_card` returns it.
-    store : Store
-        What the atlas shows.
-
-    Returns
-    -------
-    tuple of StrengthRow
-        In the order of the card; empty without a card.
-
-    Raises
-    ------
-    ValueError
-        If the card is of another network than the store.
+    Returns: in the order of the card; empty without a card.
     """
     if card is None:
         return ()

@@ -42,15 +42,7 @@ class Draft:
     former: Path | None = None
 
     def write(self, address: str, content: bytes) -> None:
-        """Write a file unless the former atlas has the same.
-
-        Parameters
-        ----------
-        address : str
-            Address within the atlas.
-        content : bytes
-            What it is to hold.
-        """
+        """Write a file unless the former atlas has the same."""
         if self.former is not None and _holds(self.former / address, content):
             return
         path = self.folder / address
@@ -64,23 +56,8 @@ def updated_folder(
 ) -> Iterator[Draft]:
     """Make an atlas, or bring one up to date.
 
-    Parameters
-    ----------
-    out : path
-        Where the atlas shall stand; parent folders are made.
-    overwrite : bool
-        Bring an atlas that is there up to date; anything else is left alone.
-
-    Yields
-    ------
-    Draft
-        To write into, the marker with the list of files last. It is removed when
-        the body fails, and the atlas that was there stays as it was.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands in the way that is not of an atlas.
+    Yields: To write into, the marker with the list of files last. It is removed when
+    the body fails, and the atlas that was there stays as it was.
     """
     place = Path(out)
     if not place.exists() and not place.is_symlink():

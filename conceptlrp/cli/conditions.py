@@ -1,4 +1,4 @@
-"""Options that say which positions of a store are asked about."""
+"""Options that say which positions of a store are meant."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +13,9 @@ Ply = Annotated[str | None, typer.Option(help="Moves played before: A:B or a num
 Year = Annotated[str | None, typer.Option(help="Year of the game: A:B or a number.")]
 Phase = Annotated[str | None, typer.Option(help="opening, midgame or endgame.")]
 Mover = Annotated[str | None, typer.Option(help="Side to move: black or white.")]
-Player = Annotated[str | None, typer.Option(help="Who played, with either colour.")]
+Player = Annotated[str | None, typer.Option(help="A player of the game, either side.")]
 Tournament = Annotated[str | None, typer.Option(help="Where the game was played.")]
-Move = Annotated[str | None, typer.Option(help="The move that was played, as d3.")]
+Move = Annotated[str | None, typer.Option(help="The move that was played, such as d3.")]
 Outcome = Annotated[
     str | None, typer.Option(help="For the side to move: win, draw or loss.")
 ]
@@ -35,14 +35,8 @@ def conditions(
     label: list[str] | None,
     **others: Any,
 ) -> "Where | None":
-    """Put options into conditions, None where there are none.
-
-    Raises
-    ------
-    typer.BadParameter
-        For text that is no condition.
-    """
-    from conceptlrp.othello import PHASES
+    """Put options into conditions, None where there are none."""
+    from conceptlrp.othello.board import PHASES
     from conceptlrp.store import Where
 
     check_choice("--phase", phase, (None, *PHASES))

@@ -1,11 +1,12 @@
 """Networks, games and corpora, named on the command line."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from conceptlrp.cli.options import check_choice
+from conceptlrp.cli.tables import remark
 from conceptlrp.errors import OutputExistsError, StoreError
 
 if TYPE_CHECKING:
@@ -14,16 +15,26 @@ if TYPE_CHECKING:
     from conceptlrp.store import Store
 
 
+def command_line() -> str:
+    """Return the command that is running, for the record of what it makes."""
+    return shlex.join(["conceptlrp", *sys.argv[1:]])
+
+
+def network_name(path: str) -> str:
+    """Return the name of a network for the record of what it makes."""
+    return path if path == "demo" else Path(path).name
+
+
 def open_network(path: str) -> "BoardNetwork":
-    """Read a network; "demo" stands for what ships."""
+    """Read a network; "demo" stands for the one that ships."""
     from conceptlrp.networks import demo_network, load_network
 
     return demo_network() if path == "demo" else load_network(Path(path))
 
 
 def store_network(store: "Store", path: str) -> "BoardNetwork":
-    """Read a network and refuse another than the one that a store explains."""
-    from conceptlrp.evaluation import check_network
+    """Read a network and refuse one that the store does not explain."""
+    from conceptlrp.ablation.store_explainer import check_network
 
     network = open_network(path)
     check_network(store, network, subject=f"{path}: is network")
@@ -31,7 +42,7 @@ def store_network(store: "Store", path: str) -> "BoardNetwork":
 
 
 def check_addition(store: "Store", name: str, *, overwrite: bool) -> Path:
-    """Refuse a file that a store cannot be given before anything is computed."""
+    """Refuse a file that cannot be added to a store before anything is computed."""
     path = store.path / name
     if not store.manifest.is_complete:
         msg = f"{store.path}: the run is not complete; resume it before {name} is added"
@@ -42,14 +53,23 @@ def check_addition(store: "Store", name: str, *, overwrite: bool) -> Path:
     return path
 
 
+def check_row(store: "Store", row: int) -> int:
+    """Return a row, once it is certain that the store has it."""
+    if not 0 <= row < len(store):
+        msg = f"{store.path}: has no row {row}, expected 0 to {len(store) - 1}"
+        raise StoreError(msg)
+    return row
+
+
 def read_game_files(files: list[Path], size: int) -> "Corpus":
     """Read game files and say on stderr which games are left out."""
-    from conceptlrp.othello import REGION, Corpus
+    from conceptlrp.othello import Corpus
+    from conceptlrp.othello.board import REGION
 
     check_choice("--size", size, tuple(REGION))
     found = Corpus.read(files, size=size)
     for problem in found.problems:
-        typer.echo(f"conceptlrp: {problem}", err=True)
+        remark(problem)
     if len(found) == 0:
         names = ", ".join(str(file) for file in files)
         msg = f"{names}: no positions, expected at least one game with a move"
@@ -60,12 +80,18 @@ def read_game_files(files: list[Path], size: int) -> "Corpus":
 def read_positions(
     paths: list[str], size: int, sample: int | None, seed: int
 ) -> "Corpus":
-    """Read a corpus or game files; "demo" stands for what ships."""
+    """Read a corpus or game files; "demo" stands for the games that ship."""
     from conceptlrp.networks import demo_corpus
     from conceptlrp.othello import Corpus
 
     if paths == ["demo"]:
         found = demo_corpus()
+        if found.size != size:
+            msg = (
+                f"the demo games are played on {found.size} x {found.size}, the "
+                f"network plays on {size} x {size}; give it games of its own size"
+            )
+            raise ValueError(msg)
     elif len(paths) == 1 and Path(paths[0]).suffix in (".h5", ".hdf5"):
         found = Corpus.load(Path(paths[0]))
     else:

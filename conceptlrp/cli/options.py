@@ -1,4 +1,4 @@
-"""Options and checks that several verbs share."""
+"""Options and checks that several verbs share; one name means one thing."""
 
 import errno
 import os
@@ -8,39 +8,81 @@ from typing import Annotated, Any
 import typer
 
 from conceptlrp.errors import OutputExistsError
+from conceptlrp.lrp.presets import COMPOSITES, DEFAULT_COMPOSITE
 
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace what stands at the output.")
+PRESETS = f"{', '.join(COMPOSITES)} (default {DEFAULT_COMPOSITE})"
+
+StorePath = Annotated[
+    Path, typer.Argument(help="A relevance store (NAME.crp).", readable=False)
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
-Sample = Annotated[
-    int | None, typer.Option(min=1, help="Keep so many positions, drawn at random.")
+NetworkPath = Annotated[
+    str, typer.Argument(help="Weights (.safetensors, .pth.tar) or 'demo'.")
 ]
-BatchSize = Annotated[int, typer.Option(min=1, help="Positions at a time.")]
-Targets = Annotated[
-    list[str],
-    typer.Option(
-        "--target",
-        help="What is explained: played, best, value, pass or a square; repeatable.",
-    ),
-]
-Target = Annotated[
-    str | None, typer.Option(help="Explained output; the store's first by default.")
+CorpusPaths = Annotated[
+    list[str], typer.Argument(help="A corpus (.h5), game files, or 'demo'.")
 ]
 GamePaths = Annotated[
     list[Path],
     typer.Argument(help="Game files: .wtb, .txt, .ggf, .gam, .jsonl.", readable=False),
 ]
+StoreNetwork = Annotated[
+    str,
+    typer.Option("--network", help="The network that the store explains, or 'demo'."),
+]
+StoreNetworkIfAny = Annotated[
+    str | None,
+    typer.Option("--network", help="The network that the store explains, or 'demo'."),
+]
+Layer = Annotated[str | None, typer.Option(help="Name of the layer.")]
+Layers = Annotated[
+    list[str] | None,
+    typer.Option("--layer", help="Layer; repeatable, all by default."),
+]
+Channel = Annotated[int | None, typer.Option(help="Number of the channel.")]
+Target = Annotated[
+    str | None,
+    typer.Option(help="Explained output; the first of the store by default."),
+]
+Targets = Annotated[
+    list[str],
+    typer.Option(
+        "--target",
+        help="Output to explain: played, best, value, pass or a square; repeatable.",
+    ),
+]
+Composite = Annotated[str | None, typer.Option(help=f"LRP rules: {PRESETS}.")]
+Composites = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--composite", help=f"Repeatable, all by default: {', '.join(COMPOSITES)}."
+    ),
+]
+Sample = Annotated[
+    int | None,
+    typer.Option(min=1, help="Keep this many positions, drawn at random."),
+]
 BoardSize = Annotated[int, typer.Option(help="Side of the board, 6 or 8.")]
-StorePath = Annotated[
-    Path, typer.Argument(help="A relevance store (NAME.crp).", readable=False)
+BatchSize = Annotated[int, typer.Option(min=1, help="Positions at a time.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Number of processes to compute in.")
 ]
-NetworkPath = Annotated[
-    str, typer.Argument(help="Weights: .safetensors, .pth.tar, or 'demo'.")
+Scheduler = Annotated[
+    str | None, typer.Option(help="Address of a Dask cluster to compute on.")
 ]
-CorpusPaths = Annotated[
-    list[str], typer.Argument(help="A corpus (.h5), game files, or 'demo'.")
+Notes = Annotated[
+    Path | None, typer.Option(help="Notes on channels (.yaml).", readable=False)
 ]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what is already there.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def how_many(text: str) -> Any:
+    """Make the option that says how many, the same for every verb."""
+    return typer.Option("-n", "--count", min=1, help=text)
 
 
 def check_choice(option: str, found: Any, known: tuple[Any, ...]) -> None:
@@ -49,6 +91,16 @@ def check_choice(option: str, found: Any, known: tuple[Any, ...]) -> None:
         names = ", ".join(str(name) for name in known if name is not None)
         msg = f"{option} is '{found}', expected one of {names}"
         raise typer.BadParameter(msg)
+
+
+def check_exclusive(**given: object) -> str:
+    """Return the one option that is given; refuse none and several."""
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) != 1:
+        names = [f"--{name}" for name in given]
+        msg = f"give one of {', '.join(names[:-1])} and {names[-1]}"
+        raise typer.BadParameter(msg)
+    return named[0]
 
 
 def check_place(path: Path, *, overwrite: bool) -> None:

@@ -8,24 +8,27 @@ import typer
 
 from conceptlrp import __version__
 from conceptlrp.cli.arena import arena
-from conceptlrp.cli.comparison import compare
-from conceptlrp.cli.concepts import atlas, cluster
-from conceptlrp.cli.demo import demo
-from conceptlrp.cli.effects import ablate
-from conceptlrp.cli.evaluation import evaluate
-from conceptlrp.cli.explorer import serve
-from conceptlrp.cli.exports import export
-from conceptlrp.cli.figures import figure
-from conceptlrp.cli.games import corpus
-from conceptlrp.cli.graph import graph
-from conceptlrp.cli.labels import label
-from conceptlrp.cli.relevance import attribute, merge
-from conceptlrp.cli.report import report
+from conceptlrp.cli.channels.ablate import ablate
+from conceptlrp.cli.channels.cluster import cluster
+from conceptlrp.cli.channels.compare import compare
+from conceptlrp.cli.channels.evaluate import evaluate
+from conceptlrp.cli.channels.explain import explain
+from conceptlrp.cli.channels.graph import graph
+from conceptlrp.cli.channels.label import label
+from conceptlrp.cli.channels.report import report
+from conceptlrp.cli.games.corpus import corpus
+from conceptlrp.cli.outputs.atlas import atlas
+from conceptlrp.cli.outputs.demo import demo
+from conceptlrp.cli.outputs.export import export
+from conceptlrp.cli.outputs.figure import figure
+from conceptlrp.cli.outputs.serve import serve
 from conceptlrp.cli.selfplay import selfplay
-from conceptlrp.cli.stores import query, top
+from conceptlrp.cli.stores.attribute import attribute, merge
+from conceptlrp.cli.stores.info import check, info, repack
+from conceptlrp.cli.stores.query import query
+from conceptlrp.cli.stores.top import top
 from conceptlrp.cli.strength import strength
 from conceptlrp.cli.train import train
-from conceptlrp.cli.upkeep import check, info, repack
 from conceptlrp.errors import ConceptLRPError
 
 app = typer.Typer(
@@ -86,9 +89,14 @@ def _root(
         typer.echo(f"conceptlrp {__version__}")
 
 
-_GAMES = (corpus, train, selfplay, arena, strength)
-_STORES = (attribute, merge, info, check, repack, top, query)
-_CONCEPTS = (cluster, compare, label, ablate, graph, evaluate)
-_OUTPUTS = (report, figure, atlas, serve, export, demo)
-for _verb in (*_GAMES, *_STORES, *_CONCEPTS, *_OUTPUTS):
-    app.command()(_verb)
+_VERBS = {
+    "Games and networks": (corpus, train, selfplay, arena, strength),
+    "Stores of relevance": (attribute, merge, info, check, repack, top, query),
+    "What channels do": (
+        *(explain, cluster, label, ablate, graph, evaluate, report, compare),
+    ),
+    "Pages, figures and files": (demo, atlas, serve, figure, export),
+}
+for _panel, _verbs in _VERBS.items():
+    for _verb in _verbs:
+        app.command(rich_help_panel=_panel)(_verb)

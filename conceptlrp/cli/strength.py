@@ -54,12 +54,7 @@ def strength(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure how well a network plays, and go on where a run was stopped."""
-    from conceptlrp.selfplay import (
-        GtpEngine,
-        GtpPlayer,
-        StrengthOptions,
-        strength_card,
-    )
+    from conceptlrp.selfplay import GtpEngine, GtpPlayer, StrengthOptions, strength_card
 
     check_place(out, overwrite=True)
     check_device(device)

@@ -19,18 +19,8 @@ _DENSE = 100
 def neighbour_affinity(landmarks: NDArray[Any], *, n_neighbors: int) -> Any:
     """Join each landmark to its nearest neighbours.
 
-    Parameters
-    ----------
-    landmarks : array of shape (m, C)
-        Distinct points.
-    n_neighbors : int
-        Neighbours of each; fewer when there are not as many landmarks.
-
-    Returns
-    -------
-    sparse matrix of shape (m, m)
-        1 where two landmarks are neighbours of each other, 0.5 where only one
-        is the other's, 0 elsewhere and on the diagonal.
+    Shapes: `landmarks` (m, C). Returns (m, m): 1 where two landmarks are neighbours of
+    each other, 0.5 where only one is the other's, 0 elsewhere and on the diagonal.
     """
     from scipy.sparse import csr_array  # type: ignore[import-untyped]
     from sklearn.neighbors import NearestNeighbors
@@ -50,17 +40,8 @@ def bridge_components(affinity: Any, landmarks: NDArray[Any]) -> Any:
     length d has the weight ``0.5 min(1, s / d)``, where s is the median length
     of the graph's own edges.
 
-    Parameters
-    ----------
-    affinity : sparse matrix of shape (m, m)
-        Symmetric affinity, perhaps in several pieces.
-    landmarks : array of shape (m, C)
-        The points of the graph.
-
-    Returns
-    -------
-    sparse matrix of shape (m, m)
-        Symmetric and in one piece.
+    Shapes: `affinity` (m, m), `landmarks` (m, C). Returns (m, m): symmetric and in one
+    piece.
     """
     from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
 
@@ -81,21 +62,9 @@ def laplacian_eigenvectors(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Smallest eigenvalues of the symmetric normalised Laplacian.
 
-    Parameters
-    ----------
-    affinity : sparse matrix of shape (m, m)
-        Symmetric affinity in one piece.
-    count : int
-        How many eigenvectors, at most m.
-    random : RandomState
-        Where the start vector of the iteration comes from.
-
-    Returns
-    -------
-    eigenvalues : float array of shape (count,)
-        Ascending, from 0; rounding below zero is cut off.
-    eigenvectors : float array of shape (m, count)
-        Columns; the entry of largest magnitude is positive.
+    Shapes: `affinity` (m, m). Returns `eigenvalues` (count,): Ascending, from 0;
+    rounding below zero is cut off; `eigenvectors` (m, count): Columns; the entry of
+    largest magnitude is positive.
     """
     from scipy.sparse import diags_array
 

@@ -47,18 +47,7 @@ class FeatureTable(Protocol):
 class StoreFeatures:
     """Channel relevance of a store as a table of features.
 
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    layers : sequence of str
-        Layers whose channels stand side by side, each scaled by itself.
-    target : int or str
-        Explained output.
-    feature : str
-        How relevance is scaled, see `relevance_features`.
-    rows : int64 array of shape (n,), optional
-        Rows of the store, all by default.
+    Shapes: `rows` (n,).
     """
 
     def __init__(
@@ -106,17 +95,7 @@ def feature_blocks(
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """Go through a table in blocks of rows.
 
-    Parameters
-    ----------
-    features : table of shape (n, C)
-        An array, or something that is read like one.
-
-    Yields
-    ------
-    slice
-        Which rows come next.
-    float32 array of shape (m, C)
-        Their features.
+    Shapes: `features` (n, C). Yields: which rows come next; (m, C): their features.
     """
     for start in range(0, len(features), BLOCK):
         rows = slice(start, min(start + BLOCK, len(features)))
@@ -126,15 +105,8 @@ def feature_blocks(
 def held_in_memory(features: FeatureTable) -> FeatureTable:
     """Read a table into memory if it is small enough to be held there.
 
-    Parameters
-    ----------
-    features : table of shape (n, C)
-        The table.
-
-    Returns
-    -------
-    table of shape (n, C)
-        An array if it takes at most 256 MiB, else the table itself.
+    Shapes: `features` (n, C). Returns (n, C): an array if it takes at most 256 MiB,
+    else the table itself.
     """
     if isinstance(features, np.ndarray) or 4 * np.prod(features.shape) > _HELD_BYTES:
         return features
@@ -147,19 +119,7 @@ def held_in_memory(features: FeatureTable) -> FeatureTable:
 def sample_rows(n: int, size: int, seed: int) -> NDArray[np.int64]:
     """Draw rows at random without replacement.
 
-    Parameters
-    ----------
-    n : int
-        Rows to draw from.
-    size : int
-        Rows wanted; if there are no more, all are taken.
-    seed : int
-        The same seed draws the same rows.
-
-    Returns
-    -------
-    int64 array of shape (min(n, size),)
-        Ascending rows.
+    Returns (min(n, size),): ascending rows.
     """
     if size >= n:
         return np.arange(n)

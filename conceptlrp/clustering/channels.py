@@ -48,22 +48,8 @@ def channel_similarity(
 ) -> NDArray[np.float64]:
     """Compare every pair of channels over positions.
 
-    Parameters
-    ----------
-    moments : Moments
-        Of the positions' features.
-    kind : {"correlation", "cosine"}
-        Correlation of two columns, or the cosine between them.
-
-    Returns
-    -------
-    float64 array of shape (C, C)
-        Between -1 and 1; zero for a channel that is the same everywhere, or zero.
-
-    Raises
-    ------
-    ValueError
-        If the kind is unknown.
+    Returns (C, C): between -1 and 1; zero for a channel that is the same everywhere, or
+    zero.
     """
     if kind not in SIMILARITIES:
         known = ", ".join(SIMILARITIES)

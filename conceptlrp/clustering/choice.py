@@ -121,18 +121,8 @@ def largest_stable(
 ) -> int:
     """Take the largest number whose agreement is near the best.
 
-    Parameters
-    ----------
-    numbers : sequence of M int
-        Numbers of clusters, ascending.
-    agreement, errors : sequence of M float
-        Agreement of each and its standard error.
-
-    Returns
-    -------
-    int
-        Largest number within one standard error of the best, taken as 0.005 at
-        least.
+    Returns: Largest number within one standard error of the best, taken as 0.005 at
+    least.
 
     Examples
     --------

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.clustering.markers import Markers, strongest_markers, typical_rows
-from conceptlrp.drawing import html_table
+from conceptlrp.drawing.notebook import html_table
 
 _MARKERS = 5
 

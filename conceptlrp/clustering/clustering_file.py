@@ -23,7 +23,8 @@ from conceptlrp.hdf5 import (
     set_text_attributes,
     text_attribute,
 )
-from conceptlrp.store import Store, save_derived
+from conceptlrp.store import Store
+from conceptlrp.store.derived import save_derived
 
 __all__ = [
     "clustered_layers",
@@ -49,18 +50,6 @@ _ARRAYS = {
 def file_stem(name: str) -> str:
     """Make a name that is safe in every file system and unlike any other's.
 
-    Parameters
-    ----------
-    name : str
-        Name of a layer, any text.
-
-    Returns
-    -------
-    str
-        The name itself where it is made of small ASCII letters, digits, dots,
-        hyphens and underscores, starts with a letter or digit and is short;
-        otherwise what of it is safe, and eight digits of its SHA-256.
-
     Examples
     --------
     >>> file_stem("conv3"), file_stem("trunk/3")
@@ -75,17 +64,7 @@ def file_stem(name: str) -> str:
 def clustering_path(store_path: str | os.PathLike[str], layer: str) -> Path:
     """Where the clustering of a layer lies in the folder of a store.
 
-    Parameters
-    ----------
-    store_path : path
-        Folder of the store.
-    layer : str
-        Name of the layer.
-
-    Returns
-    -------
-    Path
-        ``clusters-<layer>.h5`` in that folder.
+    Returns ``clusters-<layer>.h5`` in that folder.
     """
     return Path(store_path) / f"clusters-{file_stem(layer)}.h5"
 
@@ -93,15 +72,7 @@ def clustering_path(store_path: str | os.PathLike[str], layer: str) -> Path:
 def clustered_layers(store: Store) -> tuple[str, ...]:
     """Name the layers of a store whose clustering has been saved.
 
-    Parameters
-    ----------
-    store : Store
-        The store.
-
-    Returns
-    -------
-    tuple of str
-        In the order of the layers.
+    Returns: in the order of the layers.
     """
     return tuple(
         layer for layer in store.layers if clustering_path(store.path, layer).exists()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.clustering.blocks import FeatureTable, feature_blocks, sample_rows
-from conceptlrp.store import top_rows
+from conceptlrp.store.ranking import top_rows
 
 __all__ = ["ConceptDirections", "concept_directions"]
 

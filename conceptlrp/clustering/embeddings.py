@@ -29,29 +29,8 @@ def plane_embedding(
 ) -> NDArray[np.float32]:
     """Lay positions out in the plane.
 
-    Parameters
-    ----------
-    features : table of shape (n, C)
-        Features of the positions.
-    kind : {"pca", "tsne", "umap"}
-        Principal components of all positions, t-SNE, or UMAP, which is an extra.
-        The latter two lay out a seeded sample of 5,000 positions and put every
-        other one at the mean of its five nearest in the sample, weighted by inverse
-        distance.
-    seed : int
-        Seed of the layout and of the sample.
-
-    Returns
-    -------
-    float32 array of shape (n, 2)
-        Coordinates; a second component that does not exist is zero.
-
-    Raises
-    ------
-    ClusteringError
-        If UMAP is not installed.
-    ValueError
-        If the kind is unknown.
+    Shapes: `features` (n, C). Returns (n, 2): Coordinates; a second component that does
+    not exist is zero.
     """
     if kind not in EMBEDDINGS:
         known = ", ".join(EMBEDDINGS)

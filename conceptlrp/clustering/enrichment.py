@@ -165,15 +165,7 @@ def label_enrichment(
 def adjusted_p_values(p: Array) -> Array:
     """Correct p-values for their number (Benjamini and Hochberg).
 
-    Parameters
-    ----------
-    p : float64 array of any shape
-        All p-values that are looked at.
-
-    Returns
-    -------
-    float64 array of the same shape
-        Smallest rate of false discoveries at which each would be reported.
+    Returns: Smallest rate of false discoveries at which each would be reported.
 
     Examples
     --------

@@ -44,28 +44,7 @@ def make_estimator(
     mixture        `sklearn.mixture.GaussianMixture`, diagonal covariances
     ============== ==========================================================
 
-    Parameters
-    ----------
-    estimator : str or scikit-learn estimator
-        One of `ESTIMATORS`. An estimator is cloned, and every ``random_state``
-        that is None gets the seed.
-    n_clusters : int or None
-        Number of clusters for the names, but "hdbscan", which finds its own; an
-        estimator keeps its own.
-    seed : int
-        Seed of the estimator.
-
-    Returns
-    -------
-    scikit-learn estimator
-        Not fitted.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown, or one that needs a number of clusters has none.
-    TypeError
-        If the object is no estimator.
+    Returns: Not fitted.
     """
     if not isinstance(estimator, str):
         return _seeded_clone(estimator, seed)
@@ -157,24 +136,8 @@ def fit_labels(
     by block, get the cluster that the estimator predicts, or that with the nearest
     mean where it predicts none.
 
-    Parameters
-    ----------
-    model : scikit-learn estimator
-        Has ``fit_predict``, or ``fit`` and then ``labels_`` or ``predict``.
-    features : table of shape (n, C)
-        Features of the positions.
-    fit_rows : int
-        Positions that are fitted at most.
-    seed : int
-        Seed of the sample.
-    threads : int or None
-        Limit of OpenMP threads. One makes k-means exactly reproducible: several
-        add up its means in the order in which they finish.
-
-    Returns
-    -------
-    int64 array of shape (n,)
-        The estimator's own numbers, negative for noise.
+    Shapes: `features` (n, C). Returns (n,): the estimator's own numbers, negative for
+    noise.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -192,19 +155,8 @@ def label_from_sample(
 ) -> NDArray[np.int64]:
     """Fit a copy of an estimator on some positions and label others.
 
-    Parameters
-    ----------
-    model : scikit-learn estimator
-        Stays as it is.
-    sample : float32 array of shape (m, C)
-        Features that are fitted.
-    features : table of shape (n, C)
-        Features that are labelled, as `fit_labels` does.
-
-    Returns
-    -------
-    int64 array of shape (n,)
-        The estimator's own numbers, negative for noise.
+    Shapes: `sample` (m, C), `features` (n, C). Returns (n,): the estimator's own
+    numbers, negative for noise.
     """
     from sklearn.base import clone
     from threadpoolctl import threadpool_limits

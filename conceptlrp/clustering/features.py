@@ -29,22 +29,8 @@ def relevance_features(
     ``absolute-`` before it, the magnitude is taken: how much a channel has to say,
     for or against.
 
-    Parameters
-    ----------
-    relevance : array of shape (n, C)
-        Signed relevance of each channel, summed over the squares.
-    kind : str
-        One of `FEATURES`: how the scale of a position is taken out.
-
-    Returns
-    -------
-    float32 array of shape (n, C)
-        A position without any relevance stays zero.
-
-    Raises
-    ------
-    ValueError
-        If the array is not two-dimensional or the kind is unknown.
+    Shapes: `relevance` (n, C). Returns (n, C): A position without any relevance stays
+    zero.
 
     References
     ----------

@@ -22,23 +22,6 @@ _BLOCK = 2048
 class LandmarkClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     """Cluster a sample by a given estimator and assign all other points.
 
-    Parameters
-    ----------
-    estimator : scikit-learn estimator
-        Has ``fit_predict``; the label -1 is noise.
-    n_landmarks : int
-        Size of the sample. Repeated points are drawn once.
-    assign : {"center", "landmark"}
-        "center" gives every point the cluster with the nearest mean, and noise to
-        none. "landmark" gives it the label of the nearest landmark, noise included,
-        and makes it noise where that landmark is farther than its own cluster is
-        wide: than the largest distance there from a landmark to its `reach`-th
-        neighbour of the cluster.
-    reach : int
-        Which neighbour, see `assign`.
-    random_state : int, RandomState or None
-        Seed of the sample.
-
     Attributes
     ----------
     labels_ : int32 array of shape (n,)
@@ -73,22 +56,7 @@ class LandmarkClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: N803, ARG002
         """Find the clusters of the points.
 
-        Parameters
-        ----------
-        X : array of shape (n, C)
-            Points; float32 is kept.
-        y : ignored
-            Present because scikit-learn's pipelines pass it.
-
-        Returns
-        -------
-        LandmarkClustering
-            The fitted estimator itself.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is out of range.
+        Shapes: `X` (n, C). Returns: the fitted estimator itself.
         """
         from sklearn.utils import check_random_state
         from sklearn.utils.validation import validate_data
@@ -115,15 +83,7 @@ class LandmarkClustering(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: ArrayLike) -> NDArray[np.int32]:  # noqa: N803
         """Give each point a cluster, or none.
 
-        Parameters
-        ----------
-        X : array of shape (n, C)
-            Points, with the features that the estimator was fitted on.
-
-        Returns
-        -------
-        int32 array of shape (n,)
-            Clusters 0 to K - 1, -1 for noise.
+        Shapes: `X` (n, C). Returns (n,): clusters 0 to K - 1, -1 for noise.
         """
         from sklearn.utils.validation import check_is_fitted, validate_data
 

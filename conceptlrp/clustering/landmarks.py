@@ -34,21 +34,6 @@ class LandmarkSpectral(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     mean in the original features, landmarks included, so that ``labels_`` and
     ``predict`` agree and equal points have equal labels.
 
-    Parameters
-    ----------
-    n_clusters : int or None
-        Number of clusters K; None takes the largest gap between consecutive
-        eigenvalues of the Laplacian.
-    n_landmarks : int
-        Size of the sample that is clustered spectrally. Repeated points are
-        drawn once, so that a common position is not a cluster of its own.
-    n_neighbors : int
-        Neighbours of a landmark in the graph.
-    max_clusters : int
-        Largest K that the eigengap may choose.
-    random_state : int, RandomState or None
-        Seed of the sample, the eigensolver's start and k-means.
-
     Attributes
     ----------
     labels_ : int32 array of shape (n,)
@@ -96,23 +81,7 @@ class LandmarkSpectral(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: N803, ARG002
         """Find the clusters of the points.
 
-        Parameters
-        ----------
-        X : array of shape (n, C)
-            Points; float32 is kept.
-        y : ignored
-            Present because scikit-learn's pipelines pass it.
-
-        Returns
-        -------
-        LandmarkSpectral
-            The fitted estimator itself.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer distinct points than clusters, or a parameter is
-            out of range.
+        Shapes: `X` (n, C). Returns: the fitted estimator itself.
         """
         from sklearn.utils import check_random_state
         from sklearn.utils.validation import validate_data
@@ -142,15 +111,7 @@ class LandmarkSpectral(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: ArrayLike) -> NDArray[np.int32]:  # noqa: N803
         """Give each point the cluster with the nearest mean.
 
-        Parameters
-        ----------
-        X : array of shape (n, C)
-            Points, with the features that the estimator was fitted on.
-
-        Returns
-        -------
-        int32 array of shape (n,)
-            Clusters 0 to K - 1.
+        Shapes: `X` (n, C). Returns (n,): clusters 0 to K - 1.
         """
         from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -188,19 +149,7 @@ def distinct_sample(
 ) -> NDArray[np.int64]:
     """Draw rows that differ from one another, without replacement.
 
-    Parameters
-    ----------
-    points : array of shape (n, C)
-        Points to draw from.
-    size : int
-        Rows wanted; four times as many are looked at.
-    random : RandomState
-        Where the order comes from.
-
-    Returns
-    -------
-    int64 array of shape (m,)
-        Ascending rows, m <= size.
+    Shapes: `points` (n, C). Returns (m,): ascending rows, m <= size.
     """
     candidates = random.permutation(len(points))[: 4 * size]
     first = np.unique(points[candidates], axis=0, return_index=True)[1]
@@ -211,15 +160,8 @@ def distinct_sample(
 def eigengap(eigenvalues: NDArray[np.float64]) -> int:
     """Choose the number of clusters before the largest gap, at least two.
 
-    Parameters
-    ----------
-    eigenvalues : float array of shape (L,)
-        Smallest eigenvalues of the Laplacian, ascending.
-
-    Returns
-    -------
-    int
-        K, with ``eigenvalues[K] - eigenvalues[K - 1]`` largest.
+    Shapes: `eigenvalues` (L,). Returns: K, with ``eigenvalues[K] - eigenvalues[K - 1]``
+    largest.
 
     Examples
     --------
@@ -233,17 +175,7 @@ def eigengap(eigenvalues: NDArray[np.float64]) -> int:
 def nearest_center(points: NDArray[Any], centers: NDArray[Any]) -> NDArray[np.int32]:
     """Find the nearest centre of each point in bounded memory.
 
-    Parameters
-    ----------
-    points : array of shape (n, C)
-        Points, read in blocks.
-    centers : array of shape (K, C)
-        Cluster means.
-
-    Returns
-    -------
-    int32 array of shape (n,)
-        The lower index wins a tie.
+    Shapes: `points` (n, C), `centers` (K, C). Returns (n,): the lower index wins a tie.
     """
     targets = np.asarray(centers, dtype=np.float64)
     squared = np.square(targets).sum(axis=1)

@@ -48,19 +48,8 @@ def cluster_centers(
 ) -> NDArray[np.float32]:
     """Mean feature vector of each cluster.
 
-    Parameters
-    ----------
-    features : table of shape (n, C)
-        Features of the positions.
-    labels : int32 array of shape (n,)
-        Cluster of each, -1 for noise.
-    n_clusters : int
-        Number of clusters K.
-
-    Returns
-    -------
-    float32 array of shape (K, C)
-        Zero for a cluster without positions.
+    Shapes: `features` (n, C), `labels` (n,). Returns (K, C): zero for a cluster without
+    positions.
     """
     count, total, _ = _moments(features, labels, n_clusters, np.zeros(1))
     centers = total[:n_clusters] / np.maximum(count[:n_clusters, None], 1)
@@ -74,19 +63,8 @@ def center_distances(
 ) -> NDArray[np.float32]:
     """Euclidean distance of each position to the centre of its cluster.
 
-    Parameters
-    ----------
-    features : table of shape (n, C)
-        Features of the positions.
-    labels : int32 array of shape (n,)
-        Cluster of each, -1 for noise.
-    centers : float32 array of shape (K, C)
-        Cluster centres.
-
-    Returns
-    -------
-    float32 array of shape (n,)
-        Infinite for noise.
+    Shapes: `features` (n, C), `labels` (n,), `centers` (K, C). Returns (n,): infinite
+    for noise.
     """
     distances = np.full(len(features), np.inf, dtype=np.float32)
     for rows, block in feature_blocks(features):
@@ -107,21 +85,7 @@ def marker_effects(
     included, the effect is ``(a - b) / sqrt((p u + q v) / (p + q - 2))`` with
     variances around their own mean (Cohen's d).
 
-    Parameters
-    ----------
-    features : table of shape (n, C)
-        Features of the positions.
-    labels : int32 array of shape (n,)
-        Cluster of each, -1 for noise.
-    n_clusters : int
-        Number of clusters K.
-
-    Returns
-    -------
-    float32 array of shape (K, C)
-        Zero where the means agree or the cluster or the rest is empty. The
-        divisor is at least 1 % of the channel's spread over all positions, so
-        that the effect stays finite.
+    Shapes: `features` (n, C), `labels` (n,). Returns (K, C).
 
     References
     ----------
@@ -155,17 +119,8 @@ def marker_effects(
 def strongest_markers(effects: NDArray[np.float32], k: int) -> tuple[Markers, ...]:
     """Pick the k channels of each cluster with the largest effect.
 
-    Parameters
-    ----------
-    effects : float32 array of shape (K, C)
-        Effects from `marker_effects`.
-    k : int
-        Channels of each cluster, at most C.
-
-    Returns
-    -------
-    tuple of K Markers
-        By magnitude; the lower channel first where two are equal.
+    Shapes: `effects` (K, C). Returns: by magnitude; the lower channel first where two
+    are equal.
     """
     order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :k]
     picked = np.take_along_axis(effects, order, axis=1)
@@ -185,23 +140,8 @@ def typical_rows(
 ) -> tuple[NDArray[np.int64], ...]:
     """Find the positions nearest to each centre, at most one of a game.
 
-    Parameters
-    ----------
-    labels : int32 array of shape (n,)
-        Cluster of each position.
-    distances : float32 array of shape (n,)
-        Distance of each to the centre of its cluster.
-    games : int32 array of shape (n,)
-        Game of each.
-    n_clusters : int
-        Number of clusters K.
-    k : int
-        Positions wanted of each cluster.
-
-    Returns
-    -------
-    tuple of K int64 arrays of shape (<= k,)
-        Indices into `labels`, nearest first.
+    Shapes: `labels` (n,), `distances` (n,), `games` (n,). Returns (<= k,): indices into
+    `labels`, nearest first.
     """
     order = np.lexsort((distances, labels))
     bounds = np.searchsorted(labels[order], np.arange(n_clusters + 1))

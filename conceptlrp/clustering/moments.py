@@ -59,17 +59,8 @@ class Moments:
     def principal_axes(self, k: int) -> tuple[Matrix, Matrix]:
         """Find the directions of largest variance.
 
-        Parameters
-        ----------
-        k : int
-            How many, at most C.
-
-        Returns
-        -------
-        axes : float64 array of shape (k, C)
-            Of length one, the largest entry positive.
-        variances : float64 array of shape (k,)
-            Variance along each, descending.
+        Returns `axes` (k, C): of length one, the largest entry positive; `variances`
+        (k,): variance along each, descending.
         """
         values, vectors = np.linalg.eigh(self.scatter / max(self.count, 1))
         axes = vectors[:, ::-1][:, :k].T
@@ -81,15 +72,7 @@ class Moments:
 def feature_moments(features: FeatureTable) -> Moments:
     """Gather the moments of a table.
 
-    Parameters
-    ----------
-    features : table of shape (n, C)
-        Features of positions.
-
-    Returns
-    -------
-    Moments
-        In float64, whatever the features are.
+    Shapes: `features` (n, C). Returns: in float64, whatever the features are.
     """
     columns = features.shape[1]
     total = Moments(0, np.zeros(columns), np.zeros((columns, columns)))

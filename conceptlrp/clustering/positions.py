@@ -130,22 +130,7 @@ def position_features(
 ) -> StoreFeatures:
     """Make the table of features that `cluster_positions` compares.
 
-    Parameters
-    ----------
-    store, layer, target, feature, rows
-        As for `cluster_positions`.
-
-    Returns
-    -------
-    StoreFeatures
-        Read from the store whenever rows of it are asked for.
-
-    Raises
-    ------
-    ClusteringError
-        If the store or the list of layers is empty.
-    ValueError
-        If a row is not in the store.
+    Returns: Read from the store whenever rows of it are asked for.
     """
     layers = (layer,) if isinstance(layer, str) else tuple(layer)
     if not layers:

@@ -106,28 +106,7 @@ def bootstrap_labels(
 ) -> list[NDArray[np.int64]]:
     """Cluster games drawn with replacement and label all positions, B times.
 
-    Parameters
-    ----------
-    model : scikit-learn estimator
-        What clusters.
-    sample : float32 array of shape (n, C)
-        Features of positions.
-    games : int array of shape (n,)
-        Game of each position.
-    repeats : int
-        Repetitions B.
-    seed : int
-        Seed of the games that are drawn.
-
-    Returns
-    -------
-    list of B int64 arrays of shape (n,)
-        Clusters of all positions.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than three repetitions or two games.
+    Shapes: `sample` (n, C), `games` (n,). Returns (n,): clusters of all positions.
     """
     names, inverse = np.unique(games, return_inverse=True)
     if repeats < 3 or len(names) < 2:
@@ -147,19 +126,7 @@ def bootstrap_labels(
 def sample_games(games: NDArray[np.integer], size: int, seed: int) -> NDArray[np.int64]:
     """Draw whole games until they have as many positions as are wanted.
 
-    Parameters
-    ----------
-    games : int array of shape (n,)
-        Game of each position.
-    size : int
-        Positions wanted; the last game may exceed it.
-    seed : int
-        The same seed draws the same games.
-
-    Returns
-    -------
-    int64 array of shape (m,)
-        Ascending rows.
+    Shapes: `games` (n,). Returns (m,): ascending rows.
     """
     if size >= len(games):
         return np.arange(len(games))

@@ -12,14 +12,9 @@ from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.clustering.stability import Stability
 from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import clear_errors
-from conceptlrp.store import (
-    Store,
-    Table,
-    derived_file,
-    encode_tables,
-    read_tables,
-    save_derived,
-)
+from conceptlrp.store import Store
+from conceptlrp.store.derived import derived_file, save_derived
+from conceptlrp.store.tables import Table, encode_tables, read_tables
 
 __all__ = ["load_stability", "save_stability"]
 

@@ -26,17 +26,9 @@ _ANCHORS = np.array(
 
 
 def symmetric_limit(values: ArrayLike) -> float:
-    """Choose the limit of a scale: the largest magnitude, rounded up.
+    """Choose the limit of a scale: the largest magnitude, rounded up to two digits.
 
-    Parameters
-    ----------
-    values : array of any shape
-        Relevance; nan counts as nothing.
-
-    Returns
-    -------
-    float
-        Two significant digits; 0 when all values are zero or there are none.
+    It is 0 when all values are zero or there are none.
 
     Examples
     --------
@@ -53,19 +45,9 @@ def symmetric_limit(values: ArrayLike) -> float:
 
 
 def to_rgb(values: ArrayLike, limit: float) -> NDArray[np.uint8]:
-    """Colour signed values; those beyond the limits get the colour of the limit.
+    """Colour signed values (*S) as (*S, 3): red, green and blue.
 
-    Parameters
-    ----------
-    values : array of shape S
-        Relevance; nan is drawn as zero.
-    limit : float
-        Magnitude of the outermost colours; 0 makes everything white.
-
-    Returns
-    -------
-    uint8 array of shape (*S, 3)
-        Red, green and blue.
+    Values beyond the limit get the colour of the limit.
 
     Examples
     --------
@@ -80,32 +62,13 @@ def to_rgb(values: ArrayLike, limit: float) -> NDArray[np.uint8]:
 
 
 def levels(values: ArrayLike, limit: float) -> NDArray[np.int8]:
-    """Round signed values to steps of 1/12 of the limit.
-
-    Parameters
-    ----------
-    values : array of shape S
-        Relevance; nan is drawn as zero.
-    limit : float
-        Magnitude of the outermost step; 0 makes everything zero.
-
-    Returns
-    -------
-    int8 array of shape S
-        Steps from -12 to 12.
-    """
+    """Round signed values to steps of 1/12 of the limit, from -12 to 12."""
     steps: NDArray[np.int8] = np.rint(_relative(values, limit) * LEVELS).astype(np.int8)
     return steps
 
 
 def level_colors() -> tuple[str, ...]:
-    """Colours of the steps, from -12 to 12.
-
-    Returns
-    -------
-    tuple of 25 str
-        As in ``#ffffff``; the step ``s`` is at index ``s + 12``.
-    """
+    """Return the colours of the steps as ``#ffffff``; step ``s`` at ``s + 12``."""
     steps = np.linspace(-1, 1, 2 * LEVELS + 1)
     return tuple(f"#{bytes(rgb).hex()}" for rgb in to_rgb(steps, 1.0).tolist())
 

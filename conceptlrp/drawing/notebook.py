@@ -26,23 +26,7 @@ def html_table(
     *,
     note: str = "",
 ) -> str:
-    """Write a table.
-
-    Parameters
-    ----------
-    title : str
-        Written above.
-    columns : sequence of str
-        Heads of the columns, none for a table of facts.
-    rows : iterable of sequence of object
-        Cells; long ones are cut off.
-    note : str
-        Written below.
-
-    Returns
-    -------
-    str
-        HTML that stands alone.
+    """Write a table as HTML that stands alone.
 
     Examples
     --------
@@ -69,24 +53,7 @@ def html_boards(
     width_px: int = 176,
     note: str = "",
 ) -> str:
-    """Write boards side by side with their captions.
-
-    Parameters
-    ----------
-    title : str
-        Written above.
-    boards : iterable of (str, sequence of str)
-        Pictures as `board_svg` draws them, which are trusted, and lines of text.
-    width_px : int
-        Width of a board.
-    note : str
-        Written below.
-
-    Returns
-    -------
-    str
-        HTML that stands alone.
-    """
+    """Write boards side by side with their captions, as HTML that stands alone."""
     cards = Markup("").join(
         _CARD.format(
             width_px,

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from conceptlrp.ablation.probing import forward, starts_of
+from conceptlrp.ablation.sampling import Sample
 from conceptlrp.errors import CompositeError, NetworkError
-from conceptlrp.evaluation.probing import forward, starts_of
-from conceptlrp.evaluation.sampling import Sample
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.batch import channel_rows
 from conceptlrp.lrp.summary import as_array
@@ -56,19 +56,7 @@ def conservation_of(
 ) -> ConservationReport | None:
     """Follow relevance from the outputs to the input.
 
-    Parameters
-    ----------
-    explainer : Explainer
-        Network and composite.
-    sample : Sample
-        N positions; those whose target is 0 are left out.
-    target : str
-        "best" or "value".
-
-    Returns
-    -------
-    ConservationReport or None
-        None for a composite without rules, or one that needs zennit's hooks.
+    Returns: none for a composite without rules, or one that needs zennit's hooks.
     """
     try:
         found = explainer.conservation(sample.corpus, targets=[target])
@@ -88,20 +76,8 @@ def additivity_errors(
 ) -> dict[str, NDArray[Any]]:
     """Compare the sum of a layer's conditional heatmaps with the layer's heatmap.
 
-    Parameters
-    ----------
-    explainer : Explainer
-        Network, composite and layers.
-    sample : Sample
-        N positions, whose best moves are explained.
-    batch_size : int
-        Positions at a time.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (N,)
-        For every layer the largest difference at a square, by the largest value of
-        the layer's heatmap; 0 where both are zero.
+    Returns (N,): for every layer the largest difference at a square, by the largest
+    value of the layer's heatmap; 0 where both are zero.
     """
     parts: dict[str, list[NDArray[Any]]] = {layer: [] for layer in explainer.layers}
     for first in range(0, len(sample), batch_size):

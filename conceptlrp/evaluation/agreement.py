@@ -14,12 +14,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from conceptlrp.evaluation.probing import Relevance, ask, explain_boards
-from conceptlrp.evaluation.sampling import Sample, best_actions
-from conceptlrp.evaluation.similarity import cosine, rank_correlation
+from conceptlrp.ablation.probing import Relevance, ask, explain_boards
+from conceptlrp.ablation.sampling import Sample, best_actions
 from conceptlrp.lrp import Explainer
-from conceptlrp.networks import actions_of_squares, legal_actions, squares_of_actions
-from conceptlrp.othello import inverse, turn_maps, turn_squares
+from conceptlrp.networks.planes import (
+    actions_of_squares,
+    legal_actions,
+    squares_of_actions,
+)
+from conceptlrp.othello.symmetry import inverse, turn_maps, turn_squares
+from conceptlrp.statistics.similarity import cosine, rank_correlation
 
 Array = NDArray[Any]
 
@@ -46,17 +50,7 @@ class SymmetryConsistency:
 def symmetry_consistency(
     explainer: Explainer, sample: Sample, relevance: Relevance
 ) -> SymmetryConsistency:
-    """Explain each board as it stands and turned.
-
-    Parameters
-    ----------
-    explainer : Explainer
-        Network and composite.
-    sample : Sample
-        N positions.
-    relevance : Relevance
-        Of the best move of each, first.
-    """
+    """Explain each board as it stands and turned."""
     cosines, moves, changes = [], [], []
     original = relevance.one_hot[:, 0]
     start = sample.outputs.of(sample.best)
@@ -78,17 +72,7 @@ def symmetry_consistency(
 def turned_sample(sample: Sample, s: int) -> Sample:
     """Turn positions and the moves that are explained by a symmetry.
 
-    Parameters
-    ----------
-    sample : Sample
-        N positions.
-    s : int
-        The symmetry.
-
-    Returns
-    -------
-    Sample
-        Its outputs are still those of the boards as they stood.
+    Returns: its outputs are still those of the boards as they stood.
     """
     corpus, size = sample.corpus.turned_by(s), sample.corpus.size
     best, other = (
@@ -113,18 +97,8 @@ def policy_against_value(
 ) -> dict[str, Array]:
     """Compare what the heads rest on: squares of the board and channels.
 
-    Parameters
-    ----------
-    relevance : Relevance
-        Of a move and of the value.
-    policy, value : int
-        Which of its actions they are.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (N,)
-        Cosine of the heatmaps ("input") and of the channel relevance of every layer,
-        each started as 1.
+    Returns (N,): cosine of the heatmaps ("input") and of the channel relevance of every
+    layer, each started as 1.
     """
     maps = relevance.one_hot
     found = {"input": cosine(maps[:, policy], maps[:, value])}
@@ -139,18 +113,9 @@ def composite_agreement(
 ) -> pd.DataFrame:
     """Compare the heatmaps of every two composites.
 
-    Parameters
-    ----------
-    heatmaps : mapping of str to ndarray of shape (N, S)
-        Heatmaps of the same moves by composite.
-    within : bool array of shape (N, S)
-        The discs, over which ranks are compared.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``composite``, ``other``, ``cosine`` and ``rank_correlation``, means
-        over positions; a row for each pair.
+    Shapes: `heatmaps` (N, S), `within` (N, S). Returns: Columns ``composite``,
+    ``other``, ``cosine`` and ``rank_correlation``, means over positions; a row for each
+    pair.
     """
     names = list(heatmaps)
     rows = [

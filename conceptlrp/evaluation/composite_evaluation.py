@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from conceptlrp.drawing import html_table
+from conceptlrp.drawing.notebook import html_table
 from conceptlrp.evaluation.gates import Gate
 from conceptlrp.evaluation.measurements import Findings, steps_frame
 from conceptlrp.evaluation.recommendation import Recommendation

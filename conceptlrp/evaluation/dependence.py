@@ -13,22 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.evaluation.probing import Relevance, explain_boards
-from conceptlrp.evaluation.sampling import Sample
-from conceptlrp.evaluation.similarity import cosine
+from conceptlrp.ablation.probing import Relevance, explain_boards
+from conceptlrp.ablation.sampling import Sample
 from conceptlrp.lrp import Explainer
+from conceptlrp.statistics.similarity import cosine
 
 Array = NDArray[Any]
 
 
 def random_logit_cosine(relevance: Relevance) -> Array:
-    """Return the cosine (N,) of the heatmaps of two legal moves of one board.
-
-    Parameters
-    ----------
-    relevance : Relevance
-        Of the best move and another one, in this order.
-    """
+    """Return the cosine (N,) of the heatmaps of two legal moves of one board."""
     maps = relevance.one_hot
     return cosine(maps[:, 0], maps[:, 1])
 
@@ -43,24 +37,7 @@ def channel_cosines(
 ) -> dict[str, Array]:
     """Compute how alike the conditional heatmaps of one board's channels are.
 
-    Parameters
-    ----------
-    explainer : Explainer
-        Network, composite and layers.
-    sample : Sample
-        N positions.
-    relevance : Relevance
-        Of the best move of each, first.
-    n_channels : int
-        Channels of each layer that are compared: those with most relevance.
-    batch_size : int
-        Positions at a time.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (N,)
-        For every layer the mean over pairs of channels of the size of the cosine of
-        their heatmaps; nan where fewer than two channels have any relevance.
+    Returns (N,).
     """
     chosen = {
         layer: np.argsort(-np.abs(r[:, 0]), axis=1, kind="stable")[:, :n_channels]
@@ -100,22 +77,9 @@ def empty_board_share(
     What the network draws for the same move on the empty board comes from its biases
     alone. Only rules that give relevance to empty squares draw anything there.
 
-    Parameters
-    ----------
-    explainer : Explainer
-        Network and composite.
-    sample : Sample
-        N positions.
-    relevance : Relevance
-        Of the best move of each, first.
-
-    Returns
-    -------
-    share : ndarray of shape (N,)
-        Part of the heatmap's squared norm along the empty board's heatmap: their
-        squared cosine, 0 where the empty board has none.
-    mass : ndarray of shape (N,)
-        Total size of the empty board's heatmap by that of the board's.
+    Returns `share` (N,): part of the heatmap's squared norm along the empty board's
+    heatmap: their squared cosine, 0 where the empty board has none; `mass` (N,): total
+    size of the empty board's heatmap by that of the board's.
     """
     actions, row = np.unique(sample.best, return_inverse=True)
     empty = np.zeros((len(actions), *sample.boards.shape[1:]), np.int8)

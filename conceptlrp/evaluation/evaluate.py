@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from torch import nn
-from zennit.core import Composite
 
 from conceptlrp.errors import CompositeError
 from conceptlrp.evaluation.agreement import composite_agreement
@@ -16,6 +15,7 @@ from conceptlrp.evaluation.study import (
     prepare_study,
 )
 from conceptlrp.lrp import COMPOSITES, Explainer
+from conceptlrp.lrp._zennit import Composite
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from conceptlrp.errors import StoreError
 from conceptlrp.evaluation.composite_evaluation import CompositeEvaluation
-from conceptlrp.store import Store, check_origin, derived_file, save_derived
+from conceptlrp.store import Store
+from conceptlrp.store.derived import check_origin, derived_file, save_derived
 
 #: Name of the file.
 EVALUATION: Final = "evaluation.json"

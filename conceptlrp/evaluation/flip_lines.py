@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.evaluation.orders import places
-from conceptlrp.networks import squares_of_actions
+from conceptlrp.ablation.orders import places
 from conceptlrp.networks.patterns import shift
-from conceptlrp.networks.planes import bits, crop
+from conceptlrp.networks.planes import bits, crop, squares_of_actions
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import square_bits
 
@@ -54,21 +53,12 @@ def flip_lines(
 ) -> NDArray[np.uint64]:
     """Return the discs that a move turns over and those that bracket them.
 
-    Parameters
-    ----------
-    own, opponent : uint64 arrays of shape (N,)
-        Discs of the side to move and of the other side.
-    squares : int array of shape (N,)
-        The moves, as squares of the 8 x 8 word.
-
-    Returns
-    -------
-    uint64 of shape (N,)
-        0 where the move is not legal.
+    Shapes: `own, opponent` (N,), `squares` (N,). Returns (N,): 0 where the move is not
+    legal.
 
     Examples
     --------
-    >>> from conceptlrp.othello import squares, start
+    >>> from conceptlrp.othello.board import squares, start
     >>> own, opponent = start()
     >>> squares(flip_lines([own], [opponent], [19])[0])
     [27, 35]
@@ -90,14 +80,7 @@ def score_flip_lines(
 ) -> FlipLineScores:
     """Score heatmaps of moves by the flip lines.
 
-    Parameters
-    ----------
-    corpus : Corpus
-        N positions.
-    actions : int array of shape (N,)
-        The moves, as actions.
-    heatmaps : float array of shape (N, S)
-        Relevance of each square for the move's logit.
+    Shapes: `actions` (N,), `heatmaps` (N, S).
     """
     squares = squares_of_actions(actions, size=corpus.size)
     lines, discs = (

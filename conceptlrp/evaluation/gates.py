@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from conceptlrp.evaluation.estimates import Estimate
 from conceptlrp.evaluation.measurements import Findings
+from conceptlrp.statistics.estimates import Estimate
 
 #: Above these a heatmap shows the board rather than the network.
 RANDOM_LOGIT_LIMIT: Final = 0.5
@@ -47,17 +47,7 @@ class Gate:
 def gates_of(findings: Findings, composite: str) -> tuple[Gate, ...]:
     """Judge one composite.
 
-    Parameters
-    ----------
-    findings : Findings
-        Measurements of the composite and of the baselines.
-    composite : str
-        Its name.
-
-    Returns
-    -------
-    tuple of Gate
-        Two of model dependence, three of faithfulness.
+    Returns: Two of model dependence, three of faithfulness.
     """
     return (
         _moves_gate(findings, composite),

@@ -12,16 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.evaluation.channel_deletion import (
-    ABLATIONS,
-    FeatureMaps,
-    delete_channels,
-)
-from conceptlrp.evaluation.curves import DeletionCurves
-from conceptlrp.evaluation.estimates import Estimate, estimate
-from conceptlrp.evaluation.sampling import Sample
-from conceptlrp.evaluation.square_deletion import PERTURBATIONS, delete_squares
+from conceptlrp.ablation.channel_deletion import ABLATIONS, FeatureMaps, delete_channels
+from conceptlrp.ablation.curves import DeletionCurves
+from conceptlrp.ablation.sampling import Sample
+from conceptlrp.ablation.square_deletion import PERTURBATIONS, delete_squares
 from conceptlrp.lrp import Explainer
+from conceptlrp.statistics.estimates import Estimate, estimate
 
 
 @dataclass(frozen=True)
@@ -127,14 +123,7 @@ def measured(
 ) -> Findings:
     """Estimate the mean of values (N,), one for each part.
 
-    Parameters
-    ----------
-    method, metric, target : str
-        What the measurements are called.
-    parts : mapping of str to float array of shape (N,)
-        Values, one a position.
-    games : int array of shape (N,)
-        The game of each position.
+    Shapes: `parts` (N,), `games` (N,).
     """
     return Findings(
         tuple(
@@ -154,19 +143,7 @@ def measure_squares(
     metric: str = "square_gain",
     seed: int = 0,
 ) -> Findings:
-    """Take discs away in the order of scores (N, S), in every way there is.
-
-    Parameters
-    ----------
-    explainer : Explainer
-        Holds the network.
-    sample : Sample
-        N positions.
-    method, metric : str
-        What the measurements are called.
-    scores, target, seed
-        As for `delete_squares`.
-    """
+    """Take discs away in the order of scores (N, S), in every way there is."""
     found = Findings()
     for perturbation in PERTURBATIONS:
         curves = delete_squares(
@@ -193,20 +170,7 @@ def measure_channels(
 ) -> Findings:
     """Ablate channels in the order of scores (N, C) of each layer, in every way.
 
-    Parameters
-    ----------
-    explainer : Explainer
-        Holds the network.
-    sample : Sample
-        N positions.
-    method : str
-        What the measurements are called.
-    features : mapping of str to FeatureMaps
-        Feature maps of every layer.
-    scores : mapping of str to float array of shape (N, C)
-        The order in each layer.
-    target : str
-        As for `delete_channels`.
+    Shapes: `scores` (N, C).
     """
     found = Findings()
     for layer, order in scores.items():

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.evaluation.probing import VALUE, explain_boards
-from conceptlrp.evaluation.sampling import Sample
+from conceptlrp.ablation.probing import VALUE, explain_boards
+from conceptlrp.ablation.sampling import Sample
 from conceptlrp.lrp import Explainer
-from conceptlrp.networks import Detector, PlantedNetwork, actions_of_squares
-from conceptlrp.networks.planes import bits
+from conceptlrp.networks import PlantedNetwork
+from conceptlrp.networks.detectors import Detector
+from conceptlrp.networks.planes import actions_of_squares, bits
 from conceptlrp.othello import NO_MOVE
 
 
@@ -85,19 +86,8 @@ def reference_precision(
 ) -> float:
     """Return the share of the k highest scores (N,) whose position shows a pattern.
 
-    Parameters
-    ----------
-    scores : float array of shape (N,)
-        Relevance of the channel at each position.
-    shown : bool array of shape (N,)
-        Whether the pattern is there.
-    k : int
-        Number of references, or of positions that show it if they are fewer.
-
-    Returns
-    -------
-    float
-        nan where no position shows the pattern.
+    Shapes: `scores` (N,), `shown` (N,). Returns nan where no position shows the
+    pattern.
 
     Examples
     --------

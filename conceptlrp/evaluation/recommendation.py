@@ -12,7 +12,7 @@ import numpy as np
 
 from conceptlrp.evaluation.gates import Gate
 from conceptlrp.evaluation.measurements import Findings, Measurement
-from conceptlrp.lrp.composites import GRADIENT
+from conceptlrp.lrp.presets import GRADIENT
 
 _FAMILIES: Final = (
     ("square_gain", "best"),
@@ -56,13 +56,6 @@ def recommend(findings: Findings, gates: dict[str, tuple[Gate, ...]]) -> Recomme
     for equal; of these, the one whose heatmaps depend most on the network is chosen.
     Gradient times input comes behind a composite that equals it, as it has no rules
     that reports could name.
-
-    Parameters
-    ----------
-    findings : Findings
-        Measurements of all composites.
-    gates : dict of str to tuple of Gate
-        The gates of each.
     """
     failed = {name: sum(not g.passed for g in found) for name, found in gates.items()}
     fewest = min(failed.values())
@@ -82,13 +75,6 @@ def mean_ranks(findings: Findings, composites: Sequence[str]) -> dict[str, float
     interval wholly above. Ranks are averaged over perturbations, layers and
     ablations, then over four families: squares for the best move, squares for the
     value, channels, and mass on flip lines.
-
-    Parameters
-    ----------
-    findings : Findings
-        Measurements of all composites.
-    composites : sequence of str
-        Who is compared.
     """
     families = []
     for metric, target in _FAMILIES:
@@ -107,13 +93,6 @@ def likeness(findings: Findings, composite: str) -> float:
     The mean of four measurements: cosine of two moves, cosine of two channels, rank
     correlation in excess of chance with every layer random, and the empty board's
     share.
-
-    Parameters
-    ----------
-    findings : Findings
-        Measurements of the composite.
-    composite : str
-        Its name.
     """
     means = [
         np.mean([m.estimate.mean for m in found])

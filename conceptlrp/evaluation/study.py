@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from conceptlrp.ablation.channel_deletion import FeatureMaps, feature_maps
+from conceptlrp.ablation.orders import center_prior
+from conceptlrp.ablation.probing import Relevance, explain_boards
+from conceptlrp.ablation.sampling import Sample, draw_sample
+from conceptlrp.ablation.square_deletion import occlusion, same_class_scores, start_sign
 from conceptlrp.evaluation.additivity import additivity_errors, conservation_of
-from conceptlrp.evaluation.agreement import (
-    policy_against_value,
-    symmetry_consistency,
-)
-from conceptlrp.evaluation.channel_deletion import FeatureMaps, feature_maps
+from conceptlrp.evaluation.agreement import policy_against_value, symmetry_consistency
 from conceptlrp.evaluation.dependence import (
     channel_cosines,
     empty_board_share,
@@ -30,17 +31,9 @@ from conceptlrp.evaluation.measurements import (
     measure_squares,
     measured,
 )
-from conceptlrp.evaluation.orders import center_prior
-from conceptlrp.evaluation.probing import Relevance, explain_boards
-from conceptlrp.evaluation.randomization import CASCADES, cascade, random_network
-from conceptlrp.evaluation.sampling import Sample, draw_sample
-from conceptlrp.evaluation.square_deletion import (
-    occlusion,
-    same_class_scores,
-    start_sign,
-)
+from conceptlrp.labelling.randomization import CASCADES, cascade, random_network
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.composites import GRADIENT
+from conceptlrp.lrp.presets import GRADIENT
 from conceptlrp.othello import Corpus
 
 _BASE = "epsilon"

@@ -3,14 +3,6 @@
 Needs the extra ``explorer``.
 """
 
-from conceptlrp.explorer.app import explorer_app
-from conceptlrp.explorer.engine import ExplorerEngine
-from conceptlrp.explorer.server import bound_socket, check_host, run_server
+import lazy_loader
 
-__all__ = [
-    "ExplorerEngine",
-    "bound_socket",
-    "check_host",
-    "explorer_app",
-    "run_server",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -53,17 +53,7 @@ def board_squares(
 ) -> tuple[BoardSquare, ...]:
     """List the squares that can be clicked, row by row.
 
-    Parameters
-    ----------
-    state : ExplorerState
-        What is shown, and what a click does.
-    report : PositionReport
-        The legal moves.
-
-    Returns
-    -------
-    tuple of BoardSquare
-        All squares while discs are set, the legal moves otherwise.
+    Returns: all squares while discs are set, the legal moves otherwise.
     """
     position = report.position
     if state.click == "set":
@@ -84,19 +74,7 @@ def board_squares(
 def with_disc(position: Position, square: int, disc: str) -> Position:
     """Return a position with a disc, or nothing, on one square.
 
-    Parameters
-    ----------
-    position : Position
-        The board.
-    square : int
-        The square.
-    disc : str
-        "x" for black, "o" for white, "-" for nothing.
-
-    Returns
-    -------
-    Position
-        With the same side to move.
+    Returns: with the same side to move.
     """
     bit = 1 << square
     black, white = position.black & ~bit, position.white & ~bit

@@ -8,7 +8,7 @@ from functools import lru_cache
 from threading import Lock
 
 from conceptlrp.errors import LayerError
-from conceptlrp.lrp import Explainer
+from conceptlrp.lrp import Explainer, Target
 from conceptlrp.othello import Position
 from conceptlrp.reference import ReferenceBoards, reference_boards
 from conceptlrp.report import PositionReport, position_report
@@ -100,7 +100,8 @@ class ExplorerEngine:
         """
         self.check_channel(layer, channel)
         targets = self.store.targets
-        fitting = [t for t in targets if (t == "value") == (output == "value")]
+        unit = Target.parse(output).unit
+        fitting = [t for t in targets if Target.parse(t).unit == unit]
         target = (fitting or targets)[0]
         with self._lock:
             return (

@@ -39,15 +39,7 @@ _HEADERS = {
 
 
 class Guard:
-    """Refuses what is not a short request to read, to a host of the right name.
-
-    Parameters
-    ----------
-    app : ASGI application
-        What answers the requests that pass.
-    hosts : iterable of str
-        Names that the Host header may have besides the loopback ones.
-    """
+    """Refuses what is not a short request to read, to a host of the right name."""
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str] = ()) -> None:
         self.app = app

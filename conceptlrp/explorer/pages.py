@@ -16,23 +16,28 @@ from jinja2 import (
 )
 from markupsafe import Markup
 
-from conceptlrp.atlas.charts import scale_svg
-from conceptlrp.atlas.page_boards import page_board, position_marks, position_words
-from conceptlrp.atlas.position_pictures import (
+from conceptlrp.atlas.pages.position_view import output_title, output_view, policy_rows
+from conceptlrp.atlas.pictures.charts import scale_svg
+from conceptlrp.atlas.pictures.page_boards import (
+    page_board,
+    position_marks,
+    position_words,
+)
+from conceptlrp.atlas.pictures.position_pictures import (
     explained_square,
     level_style,
     map_picture,
     position_kit,
 )
-from conceptlrp.atlas.position_view import output_title, output_view, policy_rows
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.explorer.board_squares import board_squares
 from conceptlrp.explorer.engine import ExplorerEngine
 from conceptlrp.explorer.state import CLICKS, DISCS, SHOWN, ExplorerState
+from conceptlrp.lrp import Target
 from conceptlrp.othello import PASS, Position
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards
-from conceptlrp.report import ExplainedOutput, PositionReport
-from conceptlrp.report.provenance import unit_of
+from conceptlrp.report import PositionReport
+from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.wording import (
     compact,
     effect,
@@ -85,22 +90,7 @@ class ReferenceCard:
 def explorer_page(engine: ExplorerEngine, state: ExplorerState) -> str:
     """Write the page of a state.
 
-    Parameters
-    ----------
-    engine : ExplorerEngine
-        The network and the store.
-    state : ExplorerState
-        What is shown.
-
-    Returns
-    -------
-    str
-        HTML.
-
-    Raises
-    ------
-    ConceptLRPError
-        When a move is not legal, or the network has no such channel.
+    Returns: HTML.
     """
     report = engine.report(state.position, state.move, state.against)
     output = _shown(state, report)
@@ -174,7 +164,7 @@ def _strips(
     return {
         "strips": [(title, _cards(state, strip, limit)) for title, strip in titled],
         "target": strips[0].target,
-        "strip_scale": scale_svg(limit, unit=unit_of(strips[0].target))
+        "strip_scale": scale_svg(limit, unit=Target.parse(strips[0].target).unit)
         if limit
         else None,
     }

@@ -17,18 +17,7 @@ _IDLE_S, _SHUTDOWN_S = 5, 2
 
 
 def check_host(host: str) -> None:
-    """Refuse an address that stands for all of a machine's.
-
-    Parameters
-    ----------
-    host : str
-        Name or address.
-
-    Raises
-    ------
-    ValueError
-        For a wildcard: requests are checked by the name that they are sent to.
-    """
+    """Refuse an address that stands for all of a machine's."""
     try:
         everywhere = ipaddress.ip_address(host).is_unspecified
     except ValueError:
@@ -45,22 +34,7 @@ def check_host(host: str) -> None:
 def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
     """Open a socket that listens, so that a port in use is known at once.
 
-    Parameters
-    ----------
-    host : str
-        Name or address.
-    port : int
-        Port; 0 for any free one.
-
-    Yields
-    ------
-    socket
-        Closed at the end.
-
-    Raises
-    ------
-    ValueError
-        When the port is in use or the address is not of this machine.
+    Yields: Closed at the end.
     """
     check_host(host)
     try:
@@ -78,13 +52,7 @@ def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def server_config(app: ASGIApp) -> uvicorn.Config:
-    """Return the limits under which requests are answered.
-
-    Parameters
-    ----------
-    app : ASGI application
-        What answers.
-    """
+    """Return the limits under which requests are answered."""
     return uvicorn.Config(
         app,
         http="h11",

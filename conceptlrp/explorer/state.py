@@ -73,13 +73,7 @@ class ExplorerState:
 
     @property
     def position(self) -> Position:
-        """The position after the moves; sides that cannot move are passed over.
-
-        Raises
-        ------
-        IllegalMoveError
-            When a move is not legal.
-        """
+        """The position after the moves; sides that cannot move are passed over."""
         position, size = self.start, self.start.size
         for square in self.moves:
             # By name, which is how an error calls it.
@@ -137,22 +131,7 @@ class ExplorerState:
 def parse_state(items: Iterable[tuple[str, str]], *, size: int) -> ExplorerState:
     """Read the parameters of an address.
 
-    Parameters
-    ----------
-    items : iterable of (str, str)
-        Names and values; an empty value is as good as none.
-    size : int
-        Side of the network's board.
-
-    Returns
-    -------
-    ExplorerState
-        With moves that are squares, not checked against the rules.
-
-    Raises
-    ------
-    ValueError
-        For anything that is not as it should be, which the message names.
+    Returns: with moves that are squares, not checked against the rules.
     """
     given = _single(items)
     channel = _channel(given)
@@ -172,22 +151,7 @@ def parse_state(items: Iterable[tuple[str, str]], *, size: int) -> ExplorerState
 def parse_pasted(text: str, state: ExplorerState) -> ExplorerState:
     """Read a transcript or a position that somebody pasted.
 
-    Parameters
-    ----------
-    text : str
-        Moves from the start position, or a line of OBF.
-    state : ExplorerState
-        What is shown now.
-
-    Returns
-    -------
-    ExplorerState
-        The same at the pasted position.
-
-    Raises
-    ------
-    NotationError, IllegalMoveError
-        When it is neither.
+    Returns: the same at the pasted position.
     """
     if len(text) > _MAX_TEXT:
         msg = f"the text has {len(text)} letters, expected at most {_MAX_TEXT}"

@@ -29,15 +29,7 @@ _FINE = 8
 def board_pictures(positions: Corpus) -> NDArray[np.uint8]:
     """Draw positions: black and white discs on felt, the last move dotted.
 
-    Parameters
-    ----------
-    positions : Corpus
-        N positions.
-
-    Returns
-    -------
-    uint8 array of shape (N, 3, P, P)
-        Red, green and blue; the first rank on top.
+    Returns (N, 3, P, P): Red, green and blue; the first rank on top.
     """
     n, size = len(positions), positions.size
     tiles = _tiles(PIXELS // size)[_tile_numbers(positions)]
@@ -51,15 +43,7 @@ def board_pictures(positions: Corpus) -> NDArray[np.uint8]:
 def enlarged(maps: ArrayLike) -> NDArray[np.float32]:
     """Give every square of maps the pixels that `board_pictures` gives it.
 
-    Parameters
-    ----------
-    maps : array of shape (N, n, n)
-        Relevance of the squares.
-
-    Returns
-    -------
-    float32 array of shape (N, P, P)
-        Zero beside the board.
+    Shapes: `maps` (N, n, n). Returns (N, P, P): zero beside the board.
     """
     values = np.asarray(maps, np.float32)
     side = PIXELS // values.shape[-1]

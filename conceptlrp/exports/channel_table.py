@@ -17,23 +17,7 @@ _LEAST = np.float32(-np.inf)
 
 
 def channel_table(chosen: Extract, layer: str) -> "pd.DataFrame":
-    """Sum up every channel of a layer over the exported positions.
-
-    Parameters
-    ----------
-    chosen : Extract
-        What is exported.
-    layer : str
-        Name of the layer.
-
-    Returns
-    -------
-    DataFrame of C rows
-        Indexed by channel, with "magnitude" (mean magnitude of the share), "rank" by
-        it (1 being the largest), "mean_share" (signed), "mean_relevance", "relevant"
-        and "active" (part of the positions where relevance and activation are not
-        zero), "dead" (active nowhere), "mean_activation" and "max_activation".
-    """
+    """Sum up every channel of a layer over the exported positions."""
     import pandas as pd
 
     channels = chosen.store.channels(layer)

@@ -4,9 +4,9 @@ import json
 import os
 from pathlib import Path
 
+from conceptlrp.concept_graph import load_graph, node_link
 from conceptlrp.errors import StoreError
 from conceptlrp.exports.extract import extract, optional
-from conceptlrp.lrp import load_graph, node_link
 from conceptlrp.staging import staged_file
 from conceptlrp.store import Store
 

@@ -16,11 +16,12 @@ import numpy as np
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.exports.extract import extract
 from conceptlrp.exports.folder import export_folder
-from conceptlrp.networks import squares_of_actions
+from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import square_name
 from conceptlrp.reference import ReferenceBoards
-from conceptlrp.report import ChannelReport, Histogram, Note, layer_reports
+from conceptlrp.report import ChannelReport, Note, layer_reports
 from conceptlrp.report.plain import plain
+from conceptlrp.report.statistics import Histogram
 from conceptlrp.store import Store
 
 __all__ = ["export_json"]
@@ -94,18 +95,8 @@ def export_json(
 def feature_record(report: ChannelReport, network: str) -> dict[str, Any]:
     """Put a report in the words of Neuronpedia.
 
-    Parameters
-    ----------
-    report : ChannelReport
-        Everything known of a channel.
-    network : str
-        Name of the network.
-
-    Returns
-    -------
-    dict
-        Without what the store does not hold; "activations" are the reference boards
-        that have heatmaps, the board in the order of its squares.
+    Returns: without what the store does not hold; "activations" are the reference
+    boards that have heatmaps, the board in the order of its squares.
     """
     statistics = report.statistics
     place = {"modelId": network, "layer": report.layer, "index": str(report.channel)}

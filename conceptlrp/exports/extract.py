@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.clustering import Clustering, clustered_layers, load_clustering
+from conceptlrp.clustering import Clustering, load_clustering
+from conceptlrp.clustering.clustering_file import clustered_layers
 from conceptlrp.errors import ConceptLRPError, StoreError
-from conceptlrp.runs.versions import package_versions
+from conceptlrp.runs.fingerprint import package_versions
 from conceptlrp.store import COLUMNS, Store
 
 if TYPE_CHECKING:
@@ -123,32 +124,7 @@ def extract(
 ) -> Extract:
     """Choose what of a store is exported.
 
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    layers : sequence of str, optional
-        Names of layers; all by default.
-    target : int or str
-        Index or name of the explained output.
-    positions : int, optional
-        Draw so many positions at random; all by default.
-    seed : int
-        The same seed draws the same positions.
-
-    Returns
-    -------
-    Extract
-        Layers in the order of the store, rows ascending.
-
-    Raises
-    ------
-    LayerError, TargetError
-        If the store has no such layer or output.
-    StoreError
-        If the store holds no positions yet.
-    ValueError
-        If no layer, or not at least one position is asked for.
+    Returns: Layers in the order of the store, rows ascending.
     """
     asked = store.layers if layers is None else tuple(layers)
     for layer in asked:
@@ -174,22 +150,7 @@ def extract(
 def optional(module: str, what: str) -> Any:
     """Import a library that only exports need.
 
-    Parameters
-    ----------
-    module : str
-        Its name.
-    what : str
-        What needs it, to say so.
-
-    Returns
-    -------
-    module
-        The library.
-
-    Raises
-    ------
-    ConceptLRPError
-        If it is not installed.
+    Returns: the library.
     """
     try:
         return import_module(module)

@@ -21,26 +21,7 @@ def export_folder(
 ) -> Iterator[Path]:
     """Write a folder that appears complete or not at all, with its marker.
 
-    Parameters
-    ----------
-    out : path-like
-        Where the folder shall stand.
-    chosen : Extract
-        What is exported.
-    kind : str
-        Format of the files.
-    overwrite : bool
-        Replace an earlier export, and nothing else.
-
-    Yields
-    ------
-    Path
-        A folder to write into.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands there that must not be replaced.
+    Yields: a folder to write into.
     """
     with staged_folder(out, marker=MARKER, overwrite=overwrite) as folder:
         yield folder

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.exports.extract import QUANTITIES, Extract, extract
 from conceptlrp.networks.planes import crop
-from conceptlrp.othello import to_boards
+from conceptlrp.othello.board import to_boards
 from conceptlrp.staging import staged_file
 from conceptlrp.store import Store
 

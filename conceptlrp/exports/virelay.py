@@ -23,7 +23,7 @@ from conceptlrp.exports.board_pictures import PIXELS, board_pictures, enlarged
 from conceptlrp.exports.extract import Extract, extract
 from conceptlrp.exports.folder import export_folder
 from conceptlrp.exports.virelay_analyses import write_clusters, write_positions
-from conceptlrp.networks import actions_of_squares, squares_of_actions
+from conceptlrp.networks.planes import actions_of_squares, squares_of_actions
 from conceptlrp.staging import check_room
 from conceptlrp.store import Store
 

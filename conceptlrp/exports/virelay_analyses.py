@@ -12,9 +12,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.clustering import position_features
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.clustering.embeddings import plane_embedding
+from conceptlrp.clustering.positions import position_features
 from conceptlrp.exports.extract import Extract
 
 __all__ = ["write_clusters", "write_positions"]
@@ -28,17 +28,7 @@ Arrays = Mapping[str, NDArray[Any]]
 def write_clusters(folder: Path, chosen: Extract) -> str:
     """Write the clusterings of the store.
 
-    Parameters
-    ----------
-    folder : Path
-        Where the file is to stand.
-    chosen : Extract
-        What is exported, with at least one clustered layer.
-
-    Returns
-    -------
-    str
-        Name of the file.
+    Returns: Name of the file.
     """
     found = {n: c for n, c in chosen.clusterings().items() if n in chosen.layers}
     is_laid_out = all(each.embedding is not None for each in found.values())
@@ -58,17 +48,7 @@ def write_clusters(folder: Path, chosen: Extract) -> str:
 def write_positions(folder: Path, chosen: Extract) -> str:
     """Write what is known of the positions as if it were clusterings.
 
-    Parameters
-    ----------
-    folder : Path
-        Where the file is to stand.
-    chosen : Extract
-        What is exported.
-
-    Returns
-    -------
-    str
-        Name of the file.
+    Returns: Name of the file.
     """
     store, rows = chosen.store, chosen.rows
     clusters: dict[str, NDArray[Any]] = {

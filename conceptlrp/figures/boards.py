@@ -11,7 +11,7 @@ from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.drawing import symmetric_limit
+from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.figures.sheets import Sheet, color_bar
 from conceptlrp.figures.style import (
     INK,
@@ -25,7 +25,8 @@ from conceptlrp.figures.style import (
     symmetric_norm,
     text_width,
 )
-from conceptlrp.othello import NO_MOVE, Position, parse_square, squares
+from conceptlrp.othello import NO_MOVE, Position, parse_square
+from conceptlrp.othello.board import squares
 
 _FELT: Final = "#c9d8cc"
 _MARGIN: Final = 0.7
@@ -105,22 +106,7 @@ def draw_board(
 ) -> None:
     """Draw one board on axes that it fills; a text size of 0 leaves letters out.
 
-    Parameters
-    ----------
-    axes : Axes
-        Square, and empty.
-    position : Position
-        The board and the side to move.
-    heatmap : array of shape (n, n), optional
-        Signed relevance of each square.
-    limit : float
-        Magnitude of the outermost colours.
-    mark : int
-        Square to cross, or `NO_MOVE`.
-    legal : bool
-        Mark legal moves by dots.
-    text : float
-        Size of the coordinates, in points.
+    Shapes: `heatmap` (n, n).
     """
     n = position.size
     draw_ground(axes, n, heatmap, limit=limit, text=text)
@@ -146,18 +132,7 @@ def draw_ground(
 ) -> None:
     """Draw an empty board: its colours, lines and coordinates.
 
-    Parameters
-    ----------
-    axes : Axes
-        Square, and empty.
-    n : int
-        Side of the board.
-    heatmap : array of shape (n, n) or None
-        Signed relevance of each square.
-    limit : float
-        Magnitude of the outermost colours.
-    text : float
-        Size of the coordinates in points, 0 for none.
+    Shapes: `heatmap` (n, n).
     """
     axes.set_axis_off()
     edge = _MARGIN if text else 0.1
@@ -187,19 +162,7 @@ def draw_ground(
 def draw_scale(
     figure: Figure, limit: float, unit: str, *, ends: str | None = None
 ) -> None:
-    """Draw the scale of the colours in the middle of the lower edge.
-
-    Parameters
-    ----------
-    figure : Figure
-        Where there is room for it.
-    limit : float
-        Magnitude of the outermost colours; without any there is only a sentence.
-    unit : str
-        Unit of the relevance.
-    ends : str, optional
-        What stands at the ends instead of the limits.
-    """
+    """Draw the scale of the colours in the middle of the lower edge."""
     width, height = figure.get_size_inches()
     at, beside = 0.24, max(text_width(unit, SMALL), text_width("relevance", SMALL))
     long = max(0.7, min(0.5 * width, 2.0, width - 2 * beside - 0.3))

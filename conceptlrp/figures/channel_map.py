@@ -11,11 +11,6 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.clustering import position_features
-from conceptlrp.clustering.blocks import feature_blocks
-from conceptlrp.clustering.channels import channel_similarity
-from conceptlrp.clustering.embeddings import plane_embedding
-from conceptlrp.clustering.moments import feature_moments
 from conceptlrp.figures.planes import MARGIN, apart, plane, write
 from conceptlrp.figures.sheets import color_bar
 from conceptlrp.figures.style import (
@@ -30,7 +25,6 @@ from conceptlrp.figures.style import (
     styled,
     symmetric_norm,
 )
-from conceptlrp.store import Store
 
 
 @styled
@@ -49,7 +43,7 @@ def channel_map_figure(
     Parameters
     ----------
     coordinates : array of shape (n, 2)
-        Places, such as `plane_embedding` gives of channel similarities.
+        Places, such as `conceptlrp.report.channel_places` finds.
     values : array of shape (n,)
         The statistic; channels for which it is nan are hollow.
     name : str
@@ -94,36 +88,6 @@ def channel_map_figure(
         write(axes, x, y, text, TINY, color="white" if dark[place] else INK)
     _draw_values(figure, norm, colors, name)
     return figure
-
-
-def channel_places(
-    store: Store, layer: str, *, target: int | str = 0
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Lay the channels of a layer out by the positions on which they are relevant.
-
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    layer : str
-        Name of the layer.
-    target : int or str
-        The explained output.
-
-    Returns
-    -------
-    places : float32 array of shape (C, 2)
-        By t-SNE of the rows of the channels' correlations.
-    sizes : float64 array of shape (C,)
-        Mean magnitude of each channel's share, for `channel_map_figure`.
-    """
-    features = position_features(store, layer=layer, target=target)
-    alike = channel_similarity(feature_moments(features))
-    places = plane_embedding(alike.astype(np.float32), kind="tsne")
-    total = np.zeros(len(alike))
-    for _, block in feature_blocks(features):
-        total += np.abs(block).sum(axis=0, dtype=np.float64)
-    return places, total / max(len(features), 1)
 
 
 def _norm(values: NDArray[np.float64], *, signed: bool) -> Normalize:

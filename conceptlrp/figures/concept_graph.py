@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path
 
+from conceptlrp.concept_graph import MeanConceptGraph, strongest_paths
 from conceptlrp.figures.sheets import axes_at
 from conceptlrp.figures.style import (
     AGAINST,
@@ -25,7 +26,6 @@ from conceptlrp.figures.style import (
     styled,
     write_title,
 )
-from conceptlrp.lrp import MeanConceptGraph, strongest_paths
 
 Node = tuple[str, int]
 Point = tuple[float, float]

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import nn
 
-from conceptlrp.drawing import symmetric_limit
-from conceptlrp.evaluation.probing import VALUE, Relevance, explain_boards
+from conceptlrp.ablation.probing import VALUE, Relevance, explain_boards
+from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.figures.boards import SCALE_HEIGHT, draw_board, draw_scale
 from conceptlrp.figures.sheets import LINE, Sheet
 from conceptlrp.figures.style import (

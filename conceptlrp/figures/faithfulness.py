@@ -32,6 +32,7 @@ from conceptlrp.figures.style import (
     settle,
     styled,
 )
+from conceptlrp.lrp import Target, Value
 
 _PERTURBATIONS: Final = {
     "empty": "Discs removed",
@@ -115,7 +116,7 @@ def faithfulness_figure(
             _draw(axes, panel)
     _draw_legend(grid[len(panels)], composite, [*panels, *channels])
     for place in range(0, len(grid), columns):
-        is_value = target == "value" and place < len(panels)
+        is_value = Target.parse(target) == Value() and place < len(panels)
         grid[place].set_ylabel("fall of the value" if is_value else "fall of the logit")
     settle(figure)
     return figure

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from conceptlrp.evaluation import LabelScores
 from conceptlrp.figures.sheets import axes_at, color_bar
 from conceptlrp.figures.style import (
     INK,
@@ -25,6 +24,7 @@ from conceptlrp.figures.style import (
     symmetric_norm,
     write_title,
 )
+from conceptlrp.labelling import LabelScores
 
 _LEFT: Final = 1.65
 _ROW: Final = 0.115

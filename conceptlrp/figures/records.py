@@ -17,13 +17,7 @@ def as_record(evaluation: CompositeEvaluation | Record) -> Record:
 
 
 def chosen_composite(record: Record, composite: str | None) -> str:
-    """Return a composite's name, by default the one that is recommended.
-
-    Raises
-    ------
-    ValueError
-        If the composite was not evaluated.
-    """
+    """Return a composite's name, by default the one that is recommended."""
     if composite is None:
         return str(record["recommendation"]["composite"])
     if composite not in record["composites"]:

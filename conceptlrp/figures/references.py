@@ -10,14 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from conceptlrp.drawing import symmetric_limit
-from conceptlrp.errors import NotationError
-from conceptlrp.figures.boards import (
-    SCALE_HEIGHT,
-    draw_board,
-    draw_ground,
-    draw_scale,
-)
+from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.figures.boards import SCALE_HEIGHT, draw_board, draw_ground, draw_scale
 from conceptlrp.figures.sheets import LINE, Sheet
 from conceptlrp.figures.style import (
     INK,
@@ -29,10 +23,10 @@ from conceptlrp.figures.style import (
     signed,
     styled,
 )
+from conceptlrp.lrp import Best, Played, Target
 from conceptlrp.othello import NO_MOVE, parse_square
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.reference.boards import ReferenceBoard
-from conceptlrp.store import Store
 
 
 @styled
@@ -92,7 +86,7 @@ def reference_figure(
         lines = _caption(number, board, boards.by)
         _draw_caption(axes, lines, sheet.side, board.position.size)
     if boards.heatmaps is not None:
-        draw_scale(figure, limit, unit_of(boards.target))
+        draw_scale(figure, limit, Target.parse(boards.target).unit)
     else:
         text = "heatmaps of these boards are not in the store"
         high = figure.get_size_inches()[1]
@@ -117,7 +111,7 @@ def mean_maps_figure(
     ----------
     positive, negative : float arrays of shape (C, n, n)
         Means of the positive and of the negative part of conditional heatmaps, as
-        `mean_maps` returns them.
+        `conceptlrp.report.mean_maps` finds them.
     names : sequence of C str
         Printed above the maps of each channel.
     unit : str
@@ -166,67 +160,6 @@ def mean_maps_figure(
     return figure
 
 
-def mean_maps(
-    store: Store, layer: str, *, target: int | str = 0
-) -> tuple[NDArray[np.floating], NDArray[np.floating], str]:
-    """Average the positive and the negative part of conditional heatmaps.
-
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    layer : str
-        Name of the layer.
-    target : int or str
-        The explained output.
-
-    Returns
-    -------
-    positive, negative : float arrays of shape (C, n, n)
-        Of all positions where the store has their statistics, or else of the
-        reference boards with most relevance.
-    positions : str
-        Which of both, in words.
-
-    Raises
-    ------
-    ValueError
-        If the store has neither.
-    """
-    statistics = store.statistics(layer, target=target)
-    if statistics is not None:
-        pooled = statistics.pooled()
-        text = f"all {int(pooled.positions[0]):,} positions"
-        return pooled.positive[0], pooled.negative[0], text
-    kept = store.references(layer, "share-top", target=target)
-    if kept is None:
-        msg = (
-            f"{store.path}: has no heatmaps of channels; run 'conceptlrp attribute' "
-            "with --detail references or --statistics"
-        )
-        raise ValueError(msg)
-    there = (kept.rows >= 0).astype(np.float32)
-    count = np.maximum(there.sum(axis=1), 1)[:, None, None]
-    parts = [
-        np.einsum("ck,ckyx->cyx", there, np.maximum(sign * kept.maps, 0)) / count
-        for sign in (1, -1)
-    ]
-    return parts[0], -parts[1], f"the {kept.rows.shape[1]} most relevant boards"
-
-
-def unit_of(target: str) -> str:
-    """Return the unit of the relevance of a target.
-
-    Examples
-    --------
-    >>> unit_of("played"), unit_of("value")
-    ('logits', 'value before tanh')
-    """
-    if target == "value":
-        return "value before tanh"
-    return "activation" if ":" in target else "logits"
-
-
 def _title_of(boards: ReferenceBoards) -> str:
     words = {"top": "highest", "bottom": "lowest"}
     how = f"{words.get(boards.strip, boards.strip)} {boards.by}"
@@ -235,13 +168,13 @@ def _title_of(boards: ReferenceBoards) -> str:
 
 def _explained(target: str, board: ReferenceBoard) -> int:
     """Return the square of the explained move of a board, or `NO_MOVE`."""
-    move = board.played if target == "played" else target
-    if target == "best":
-        move = next(iter(board.policy), "")
-    try:
-        return parse_square(move, board.position.size)
-    except NotationError:
-        return NO_MOVE
+    size = board.position.size
+    asked = Target.parse(target, size)
+    if asked == Played():
+        return parse_square(board.played, size) if board.played else NO_MOVE
+    if asked == Best():
+        return parse_square(next(iter(board.policy), "pass"), size)
+    return next(iter(asked.named_squares), NO_MOVE)
 
 
 def _caption(number: int, board: ReferenceBoard, by: str) -> tuple[str, str, str]:

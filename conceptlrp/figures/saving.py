@@ -72,18 +72,7 @@ def figure_bytes(figure: Figure, suffix: str) -> bytes:
 
 
 def check_format(path: Path) -> None:
-    """Refuse a file whose suffix stands for no format.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Raises
-    ------
-    FileFormatError
-        The suffix is unknown.
-    """
+    """Refuse a file whose suffix stands for no format."""
     if path.suffix.lower() not in _FORMATS:
         known = ", ".join(_FORMATS)
         msg = f"{path}: suffix is '{path.suffix}', expected one of {known}"

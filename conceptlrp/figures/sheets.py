@@ -101,21 +101,7 @@ def color_bar(
     colors: Colormap,
     ends: Mapping[float, str],
 ) -> None:
-    """Draw the scale of colours, what stands below it being given by value.
-
-    Parameters
-    ----------
-    figure : Figure
-        Where there is room for it.
-    place : tuple of float
-        Lower left corner and length, in inches.
-    norm : Normalize
-        Limits of the values.
-    colors : Colormap
-        Colours of the values.
-    ends : mapping of float to str
-        Texts below the scale.
-    """
+    """Draw the scale of colours, what stands below it being given by value."""
     axes = axes_at(figure, *place, 0.08)
     bar = figure.colorbar(
         ScalarMappable(norm, colors),

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
-from conceptlrp.drawing import to_rgb
+from conceptlrp.drawing.colors import to_rgb
 
 _Options = ParamSpec("_Options")
 _Result = TypeVar("_Result")

@@ -1,22 +1,5 @@
 """Concept labels: Othello theory as predicates of positions, squares and moves."""
 
-from conceptlrp.labels.concept import Concept
-from conceptlrp.labels.controls import control_labels, random_twins
-from conceptlrp.labels.geometry import (
-    LOCATION_CLASSES,
-    location_classes,
-    phases,
-)
-from conceptlrp.labels.labels import CONCEPTS, Labels, label
+import lazy_loader
 
-__all__ = [
-    "CONCEPTS",
-    "LOCATION_CLASSES",
-    "Concept",
-    "Labels",
-    "control_labels",
-    "label",
-    "location_classes",
-    "phases",
-    "random_twins",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

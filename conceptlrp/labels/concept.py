@@ -59,13 +59,7 @@ class Register:
     def add(
         self, name: str, kind: Kind, sentence: str
     ) -> Callable[[Definition], Definition]:
-        """Return a decorator that adds a definition, its docstring being the formula.
-
-        Parameters
-        ----------
-        name, kind, sentence : str
-            As those of a `Concept`.
-        """
+        """Return a decorator that adds a definition with its formula."""
 
         def added(compute: Definition) -> Definition:
             formula = getdoc(compute) or ""
@@ -75,15 +69,7 @@ class Register:
         return added
 
     def mirror(self, name: str, definition: Definition, sentence: str) -> None:
-        """Add the label that a definition gives with the sides changed over.
-
-        Parameters
-        ----------
-        name, sentence : str
-            Of the new label.
-        definition : callable
-            A definition that was added before.
-        """
+        """Add the label that a definition gives with the sides changed over."""
         given = next(c for c in self.concepts if c.compute is definition)
         formula = f"With P and O changed over: {given.formula}"
         # Moves of the side that is not to move are squares like others.

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.labels.labels import Labels, Words
-from conceptlrp.othello import BLACK, Corpus, turn, turn_squares
-from conceptlrp.othello.symmetry import SYMMETRIES
+from conceptlrp.othello import BLACK, Corpus
+from conceptlrp.othello.symmetry import SYMMETRIES, turn, turn_squares
 
 #: What the name of a random twin begins with.
 RANDOM: Final = "random: "
@@ -50,19 +50,7 @@ def random_twins(labels: Labels, strata: ArrayLike, *, seed: int = 0) -> Labels:
     turned by a random symmetry as well. A twin so has its label's prevalence in every
     stratum and, since a symmetry keeps them, in every location class.
 
-    Parameters
-    ----------
-    labels : Labels
-        Labels of N positions.
-    strata : int of shape (N,)
-        Such as the phase.
-    seed : int
-        The same seed makes the same twins.
-
-    Returns
-    -------
-    Labels
-        Named "random: " and the name of the label.
+    Shapes: `strata` (N,). Returns: Named "random: " and the name of the label.
     """
     generator = np.random.default_rng(seed)
     stratum = np.asarray(strata)

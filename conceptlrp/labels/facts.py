@@ -13,7 +13,8 @@ from conceptlrp.labels import lines
 from conceptlrp.labels.geometry import Geometry, Words, dilate, geometry
 from conceptlrp.labels.regions import Regions, find_regions
 from conceptlrp.labels.stability import safe_axes, stable_discs
-from conceptlrp.othello import count, flips, legal_moves
+from conceptlrp.othello import flips, legal_moves
+from conceptlrp.othello.board import count
 
 Entry = TypeVar("Entry", bound=np.generic)
 
@@ -21,12 +22,7 @@ Entry = TypeVar("Entry", bound=np.generic)
 class Facts:
     """A block of positions as one side sees it.
 
-    Parameters
-    ----------
-    own, opponent : uint64 of shape (N,)
-        Discs of that side and of the other one.
-    size : int
-        Side of the board, 8 or 6.
+    Shapes: `own, opponent` (N,).
     """
 
     def __init__(self, own: Words, opponent: Words, size: int) -> None:
@@ -104,13 +100,7 @@ class Facts:
 
 
 class MoveFacts:
-    """Every legal move of a block of positions, position by position.
-
-    Parameters
-    ----------
-    facts : Facts
-        The positions, seen by the side to move.
-    """
+    """Every legal move of a block of positions, position by position."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts

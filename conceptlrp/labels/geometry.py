@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.othello import REGION
+from conceptlrp.othello.board import REGION
 
 # What kernels compute with: uint64 arrays, which numpy types too narrowly for the
 # masks and steps that are Python integers.

@@ -16,7 +16,8 @@ from conceptlrp.labels.geometry import geometry
 from conceptlrp.labels.move_concepts import MOVE
 from conceptlrp.labels.position_concepts import POSITION
 from conceptlrp.labels.square_concepts import SQUARE
-from conceptlrp.othello import PASS, Corpus, count
+from conceptlrp.othello import PASS, Corpus
+from conceptlrp.othello.board import count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,7 +176,7 @@ def label(
 
     Examples
     --------
-    >>> from conceptlrp.othello import start
+    >>> from conceptlrp.othello.board import start
     >>> labels = label(tuple([side] for side in start()), ["mobility", "own frontier"])
     >>> labels.position["mobility"].tolist()
     [4]

@@ -14,7 +14,8 @@ from conceptlrp.labels.concept import Register
 from conceptlrp.labels.facts import Facts
 from conceptlrp.labels.geometry import Words, dilate
 from conceptlrp.labels.lines import ends_of_long_lines
-from conceptlrp.othello import count, legal_moves
+from conceptlrp.othello import legal_moves
+from conceptlrp.othello.board import count
 
 MOVE: Final = Register()
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from conceptlrp.labels.concept import Register
 from conceptlrp.labels.facts import Facts
 from conceptlrp.labels.geometry import Words, phases
-from conceptlrp.othello import count
+from conceptlrp.othello.board import count
 
 # Of shape (N,): bool, and integers. numpy types comparisons of arrays as Any.
 Flags: TypeAlias = Any

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.labels.geometry import Words, dilate
-from conceptlrp.othello import count
+from conceptlrp.othello.board import count
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,7 @@ class Regions:
 def find_regions(empty: Words, legal: Words, theirs: Words, board: int) -> Regions:
     """Find the regions of empty squares.
 
-    Parameters
-    ----------
-    empty, legal, theirs : uint64 of shape (N,)
-        Empty squares, and the moves of the side to move and of the other side.
-    board : int
-        All squares.
+    Shapes: `empty, legal, theirs` (N,).
     """
     numbers = [np.zeros(len(empty), np.int16) for _ in range(2)]
     found = Regions(*numbers, *(np.zeros_like(empty) for _ in range(3)))

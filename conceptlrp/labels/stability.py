@@ -34,17 +34,7 @@ def stable_discs(own: Words, safe: list[Words]) -> Words:
     is full, or a neighbour on that axis is off the board or in S. A disc that is
     stable for other reasons is not found, so this is a lower bound.
 
-    Parameters
-    ----------
-    own : uint64 of shape (N,)
-        Discs of one side.
-    safe : list of four uint64 arrays of shape (N,)
-        What `safe_axes` gives.
-
-    Returns
-    -------
-    uint64 of shape (N,)
-        The stable discs of that side.
+    Shapes: `own` (N,), `safe` (N,). Returns (N,): the stable discs of that side.
     """
     stable = own & safe[0] & safe[1] & safe[2] & safe[3]
     while True:

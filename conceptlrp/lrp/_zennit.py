@@ -18,10 +18,7 @@ _BLOCKS_MODULE = "torchvision.models.resnet"
 def import_zennit() -> types.ModuleType:
     """Import zennit, with placeholders for torchvision where it is unusable.
 
-    Returns
-    -------
-    module
-        The package ``zennit``.
+    Returns: the package ``zennit``.
     """
     if "zennit" in sys.modules:
         return sys.modules["zennit"]
@@ -51,3 +48,34 @@ def _forget(package: str) -> None:
     """Drop a package and its submodules from the modules that are loaded."""
     for name in [n for n in sys.modules if n.split(".")[0] == package]:
         del sys.modules[name]
+
+
+import_zennit()
+
+from zennit.composites import (  # noqa: E402
+    LayerMapComposite as LayerMapComposite,
+    NameLayerMapComposite as NameLayerMapComposite,
+    layer_map_base as layer_map_base,
+)
+from zennit.core import (  # noqa: E402
+    BasicHook as BasicHook,
+    Composite as Composite,
+    Hook as Hook,
+    ParamMod as ParamMod,
+)
+from zennit.layer import Sum as Sum  # noqa: E402
+from zennit.rules import (  # noqa: E402
+    AlphaBeta as AlphaBeta,
+    Epsilon as Epsilon,
+    Flat as Flat,
+    Gamma as Gamma,
+    Norm as Norm,
+    Pass as Pass,
+    WSquare as WSquare,
+    ZPlus as ZPlus,
+)
+from zennit.types import (  # noqa: E402
+    Activation as Activation,
+    Convolution as Convolution,
+    Linear as Linear,
+)

@@ -11,7 +11,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.drawing import board_svg, html_boards, symmetric_limit
+from conceptlrp.drawing import board_svg
+from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.drawing.notebook import html_boards
 from conceptlrp.othello import Position
 
 Array = NDArray[np.floating]

@@ -15,7 +15,7 @@ from conceptlrp.lrp.attribution import Attribution
 from conceptlrp.lrp.propagation import Passed
 from conceptlrp.lrp.starts import check_channel, starts_of
 from conceptlrp.lrp.summary import Summary, as_array, summarize_layers
-from conceptlrp.lrp.targets import Target, opposed_squares, target_squares
+from conceptlrp.lrp.targets import Target
 from conceptlrp.othello import Corpus
 
 
@@ -24,8 +24,8 @@ def begin(
 ) -> tuple[dict[str, Tensor], NDArray[np.int8]]:
     """Return where relevance starts, and the moves (N, T) that the targets mean."""
     logits = as_array(passed.outputs["policy"])
-    squares = np.stack([target_squares(t, positions, logits) for t in targets], 1)
-    opposed = np.stack([opposed_squares(t, positions, logits) for t in targets], 1)
+    squares = np.stack([t.squares_at(positions, logits) for t in targets], 1)
+    opposed = np.stack([t.opposed_at(positions, logits) for t in targets], 1)
     tensors = {**passed.outputs, **passed.features}
     return starts_of(tensors, targets, squares, opposed, positions.size), squares
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from conceptlrp.errors import NetworkError
-from conceptlrp.lrp.graph import BATCH_NORM, LINEAR, module_of, trace
+from conceptlrp.lrp.engine.trace import BATCH_NORM, LINEAR, module_of, trace
 
 _TOLERANCE = 1e-9
 
@@ -24,25 +24,8 @@ def fold_batch_norm(network: nn.Module, *, planes: Tensor) -> fx.GraphModule:
     Folding is done in float64 and its output compared with the network's own
     on a probe, then the copy gets the network's dtype back.
 
-    Parameters
-    ----------
-    network : Module
-        In evaluation mode.
-    planes : Tensor of shape (N, P, 8, 8)
-        Positions on which the outputs must agree to 1e-9 of their largest
-        magnitude.
-
-    Returns
-    -------
-    GraphModule
-        Batch norms have become identities; every other name is unchanged. The
-        network itself is left as it was.
-
-    Raises
-    ------
-    NetworkError
-        For a network in training mode, a batch norm that follows no linear
-        module, weights that are not finite, or outputs that differ.
+    Shapes: `planes` (N, P, 8, 8). Returns: Batch norms have become identities; every
+    other name is unchanged. The network itself is left as it was.
     """
     _check_evaluation_mode(network)
     reference = copy.deepcopy(network).double()
@@ -56,14 +39,7 @@ def fold_batch_norm(network: nn.Module, *, planes: Tensor) -> fx.GraphModule:
 
 
 def batch_norm_pairs(traced: fx.GraphModule) -> dict[str, str]:
-    """Map each convolution or linear module to the batch norm that reads it.
-
-    Raises
-    ------
-    NetworkError
-        For a batch norm whose input is not the output of one linear module, or
-        is read elsewhere too.
-    """
+    """Map each convolution or linear module to the batch norm that reads it."""
     pairs = {}
     for node in traced.graph.nodes:
         if not isinstance(module_of(traced, node), BATCH_NORM):

@@ -33,21 +33,23 @@ from collections.abc import Callable
 from torch import fx
 
 from conceptlrp.errors import CompositeError
-from conceptlrp.lrp._zennit import import_zennit
-from conceptlrp.lrp.graph import input_layers
-
-import_zennit()
-
-from zennit.composites import (  # noqa: E402
+from conceptlrp.lrp._zennit import (
+    AlphaBeta,
+    Composite,
+    Convolution,
+    Epsilon,
+    Flat,
+    Gamma,
+    Hook,
     LayerMapComposite,
+    Linear,
     NameLayerMapComposite,
+    WSquare,
+    ZPlus,
     layer_map_base,
 )
-from zennit.core import Composite, Hook  # noqa: E402
-from zennit.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZPlus  # noqa: E402
-from zennit.types import Convolution, Linear  # noqa: E402
-
-DEFAULT_COMPOSITE = "epsilon-gamma"
+from conceptlrp.lrp.engine.trace import input_layers
+from conceptlrp.lrp.presets import COMPOSITES, DEFAULT_COMPOSITE, GRADIENT
 
 _Rule = Callable[[], Hook]
 _PRESETS: dict[str, tuple[_Rule | None, _Rule]] = {
@@ -60,25 +62,10 @@ _PRESETS: dict[str, tuple[_Rule | None, _Rule]] = {
     "epsilon-alpha2-beta1-flat": (Flat, AlphaBeta),
     "epsilon-w-square": (WSquare, Epsilon),
 }
-GRADIENT = "gradient-x-input"
-COMPOSITES = tuple(sorted([*_PRESETS, GRADIENT]))
 
 
 def named_composite(name: str, traced: fx.GraphModule) -> Composite:
-    """Build the zennit composite of a preset for a network.
-
-    Parameters
-    ----------
-    name : str
-        One of `COMPOSITES`.
-    traced : GraphModule
-        The network, whose input layers get the first-layer rule.
-
-    Raises
-    ------
-    CompositeError
-        For a name that is no preset.
-    """
+    """Build the zennit composite of a preset for a network."""
     if name == GRADIENT:
         return LayerMapComposite([])
     if name not in _PRESETS:
@@ -99,15 +86,7 @@ def named_composite(name: str, traced: fx.GraphModule) -> Composite:
 def resolve_composite(
     composite: str | Composite | None, traced: fx.GraphModule
 ) -> tuple[Composite, str]:
-    """Return the composite and the name under which results mention it.
-
-    Parameters
-    ----------
-    composite : str, Composite or None
-        A preset, a zennit composite, or None for `DEFAULT_COMPOSITE`.
-    traced : GraphModule
-        The network.
-    """
+    """Return the composite and the name under which results mention it."""
     if isinstance(composite, Composite):
         return composite, f"zennit {type(composite).__name__}"
     if composite is None or isinstance(composite, str):

@@ -7,11 +7,11 @@ one keeps the explainer.
 from collections.abc import Sequence
 
 from torch import nn
-from zennit.core import Composite
 
-from conceptlrp.lrp.absorption import Conservation
+from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.attribution import Attribution
-from conceptlrp.lrp.edges import ConceptGraph
+from conceptlrp.lrp.engine.absorption import Conservation
+from conceptlrp.lrp.engine.edges import ConceptGraph
 from conceptlrp.lrp.explainer import Conditions, Explainer
 from conceptlrp.lrp.inputs import Positions
 from conceptlrp.lrp.targets import Target

@@ -12,17 +12,17 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
-from zennit.core import Composite
 
 from conceptlrp.errors import CompositeError, NetworkError
-from conceptlrp.lrp.absorption import Conservation, join_reports
+from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.attribution import Attribution, concatenate
 from conceptlrp.lrp.batch import begin, channel_rows, explain, summarize
 from conceptlrp.lrp.canonizers import fold_batch_norm
-from conceptlrp.lrp.composites import GRADIENT, module_rules, resolve_composite
-from conceptlrp.lrp.edges import ConceptGraph
-from conceptlrp.lrp.engine import NativePassed, NativePropagation
-from conceptlrp.lrp.graph import select_layers, unknown_layer
+from conceptlrp.lrp.composites import module_rules, resolve_composite
+from conceptlrp.lrp.engine.absorption import Conservation, join_reports
+from conceptlrp.lrp.engine.edges import ConceptGraph
+from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
+from conceptlrp.lrp.engine.trace import select_layers, unknown_layer
 from conceptlrp.lrp.inputs import (
     Positions,
     as_corpus,
@@ -32,11 +32,12 @@ from conceptlrp.lrp.inputs import (
     probe_boards,
     products_in,
 )
+from conceptlrp.lrp.presets import GRADIENT
 from conceptlrp.lrp.propagation import Passed, make_propagation
 from conceptlrp.lrp.starts import check_channel
 from conceptlrp.lrp.summary import Summary, as_array
-from conceptlrp.lrp.targets import Target, parse_target, take_rows
-from conceptlrp.networks import board_planes
+from conceptlrp.lrp.targets import Target, parse_targets
+from conceptlrp.networks.planes import board_planes
 from conceptlrp.othello import Corpus
 
 Conditions = bool | Mapping[str, ArrayLike]
@@ -77,7 +78,7 @@ class Explainer:
         network: nn.Module,
         *,
         composite: str | Composite | None = None,
-        layers: Sequence[str] | None = None,
+        layers: str | Sequence[str] | None = None,
         dtype: str = "float32",
         device: str = "cpu",
         memory_budget: int = 1 << 29,
@@ -124,13 +125,13 @@ class Explainer:
         if batch_size < 1:
             msg = f"batch_size is {batch_size}, expected at least 1"
             raise ValueError(msg)
-        parsed = [parse_target(t, size=self.size) for t in targets]
+        parsed = parse_targets(targets, self.size)
         parts = []
         for start in range(0, len(corpus), batch_size):
             rows = slice(start, start + batch_size)
             batch = corpus[rows]
             conditions = self._conditions(conditional, len(corpus), rows)
-            chosen = [take_rows(target, rows) for target in parsed]
+            chosen = [target.take(rows) for target in parsed]
             parts.append(self._batch(batch, chosen, conditions))
         return concatenate(parts)
 
@@ -153,7 +154,7 @@ class Explainer:
             Keep the conditional heatmaps of all channels too, on the device.
         """
         corpus = self._corpus(positions)
-        parsed = [parse_target(t, size=self.size) for t in targets]
+        parsed = parse_targets(targets, self.size)
         with self._forward(corpus) as passed:
             features = passed.features if conditional else {}
             every = {n: channel_rows(n, None, f) for n, f in features.items()}
@@ -197,7 +198,7 @@ class Explainer:
             Positions at a time.
         """
         self._check_rules("a concept graph")
-        parsed = [parse_target(t, size=self.size) for t in targets]
+        parsed = parse_targets(targets, self.size)
         parts: list[dict[tuple[str, str], NDArray[Any]]] = []
         for passed, starts in self._passes(positions, parsed, batch_size):
             _, layers = passed.relevance(starts)
@@ -217,7 +218,7 @@ class Explainer:
     ) -> Conservation:
         """Report where relevance is absorbed between the targets and the input."""
         self._check_rules("a report on conservation")
-        parsed = [parse_target(t, size=self.size) for t in targets]
+        parsed = parse_targets(targets, self.size)
         parts = [
             passed.conservation(starts)
             for passed, starts in self._passes(positions, parsed, batch_size)
@@ -252,7 +253,7 @@ class Explainer:
             For each square of the feature map a heatmap; their sum is the
             channel's conditional heatmap.
         """
-        parsed = [parse_target(t, size=self.size) for t in targets]
+        parsed = parse_targets(targets, self.size)
         parts = []
         for passed, starts in self._passes(positions, parsed, batch_size):
             if layer not in passed.features:
@@ -292,7 +293,7 @@ class Explainer:
         ndarray of shape (N, T, n, n)
             Heatmaps, planes summed.
         """
-        parsed = [parse_target(t, size=self.size) for t in targets]
+        parsed = parse_targets(targets, self.size)
         parts = []
         for passed, starts in self._passes(positions, parsed, batch_size):
             for layer, channels in path.items():
@@ -316,7 +317,7 @@ class Explainer:
         for first in range(0, len(positions), batch_size):
             rows = slice(first, first + batch_size)
             batch = positions[rows]
-            chosen = [take_rows(target, rows) for target in targets]
+            chosen = [target.take(rows) for target in targets]
             with (
                 products_in(tf32=self.tf32),
                 propagation.forward(self._planes(batch)) as passed,

@@ -10,12 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from conceptlrp.errors import NetworkError
-from conceptlrp.othello import (
-    Corpus,
-    Position,
-    corpus_of_boards,
-    corpus_of_positions,
-)
+from conceptlrp.othello import Corpus, Position
 
 Positions = Corpus | Position | Sequence[Position] | NDArray[Any]
 
@@ -32,20 +27,14 @@ def as_corpus(positions: Positions) -> Corpus:
     if isinstance(positions, Corpus):
         return positions
     if isinstance(positions, Position):
-        return corpus_of_positions([positions])
+        return Corpus.from_positions([positions])
     if isinstance(positions, np.ndarray):
-        return corpus_of_boards(positions)
-    return corpus_of_positions(positions)
+        return Corpus.from_boards(positions)
+    return Corpus.from_positions(positions)
 
 
 def checked_device(name: str) -> torch.device:
-    """Return a device by name.
-
-    Raises
-    ------
-    ValueError
-        For a device that is unknown or not there.
-    """
+    """Return a device by name."""
     try:
         torch.empty(0, device=name).cpu()
     # Each kind of device has its own error for not being there.

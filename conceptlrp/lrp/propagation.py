@@ -13,14 +13,15 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from torch import Tensor, fx
-from zennit.core import Composite
 
 from conceptlrp.errors import CompositeError
-from conceptlrp.lrp.composites import GRADIENT, module_rules
-from conceptlrp.lrp.engine import NativePropagation
-from conceptlrp.lrp.gradient import GradientPropagation
-from conceptlrp.lrp.hooks import HookPropagation
-from conceptlrp.lrp.program import UnknownOperationError, read_program
+from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.composites import module_rules
+from conceptlrp.lrp.engine.gradient import GradientPropagation
+from conceptlrp.lrp.engine.hooks import HookPropagation
+from conceptlrp.lrp.engine.program import UnknownOperationError, read_program
+from conceptlrp.lrp.engine.propagation import NativePropagation
+from conceptlrp.lrp.presets import GRADIENT
 
 
 class Passed(Protocol):
@@ -45,17 +46,8 @@ class Passed(Protocol):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Send relevance from outputs or layers down to the input.
 
-        Parameters
-        ----------
-        starts : mapping of str to Tensor of shape (N, T, ...)
-            Where relevance starts, by the name of an output or a layer.
-
-        Returns
-        -------
-        Tensor of shape (N, T, P, n, n)
-            Relevance of the input.
-        dict of str to Tensor of shape (N, T, C, H, W)
-            Relevance of every layer.
+        Shapes: `starts` (N, T, ...). Returns (N, T, P, n, n): relevance of the input;
+        (N, T, C, H, W): relevance of every layer.
         """
 
     def conditional(
@@ -63,19 +55,9 @@ class Passed(Protocol):
     ) -> tuple[dict[str, Tensor], str]:
         """Send the relevance of single channels to the input.
 
-        Parameters
-        ----------
-        relevance : mapping of str to Tensor of shape (N, T, C, H, W)
-            Relevance of layers.
-        channels : mapping of str to Tensor of shape (N, K)
-            For some of the layers the channels, position by position.
-
-        Returns
-        -------
-        dict of str to Tensor of shape (N, T, K, n, n)
-            Input relevance through each channel alone, planes summed.
-        str
-            How it was computed: "forward", "reverse" or "hooks".
+        Shapes: `relevance` (N, T, C, H, W), `channels` (N, K). Returns (N, T, K, n, n):
+        input relevance through each channel alone, planes summed; How it was computed:
+        "forward", "reverse" or "hooks".
         """
 
 
@@ -97,30 +79,7 @@ def make_propagation(
 ) -> Propagation:
     """Prepare the native engine, or hooks for what it does not know.
 
-    Parameters
-    ----------
-    network : GraphModule
-        Network without batch norms.
-    composite : Composite
-        Rules of its modules.
-    taps : mapping of str to str
-        For every layer the module whose output is its feature map.
-    planes : Tensor of shape (1, P, n, n)
-        An input, for shapes, dtype and device.
-    memory_budget : int
-        Bytes that tangents may take at a time.
-    gradient : bool
-        Multiply values with derivatives; the composite has no rules then.
-
-    Raises
-    ------
-    CompositeError
-        For the gradient of a network that only hooks could explain.
-
-    Warns
-    -----
-    UserWarning
-        Once, naming the module and rule, when hooks are needed.
+    Shapes: `planes` (1, P, n, n).
     """
     try:
         program = read_program(network, module_rules(composite, network))

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from conceptlrp.errors import LayerError, TargetError
-from conceptlrp.lrp.graph import unknown_layer
+from conceptlrp.lrp.engine.trace import unknown_layer
 from conceptlrp.lrp.targets import Contrast, Neuron, Target, Value
-from conceptlrp.networks import actions_of_squares
+from conceptlrp.networks.planes import actions_of_squares
 
 
 def starts_of(
@@ -25,28 +25,8 @@ def starts_of(
 ) -> dict[str, Tensor]:
     """Return the relevance that starts at each output or layer.
 
-    Parameters
-    ----------
-    tensors : mapping of str to Tensor of shape (N, ...)
-        Outputs "policy" and "value", and the feature map of every layer.
-    targets : sequence of Target
-        T targets.
-    squares : ndarray of shape (N, T)
-        The move that each target means at each position.
-    opposed : ndarray of shape (N, T)
-        The move that a contrast subtracts, `NO_MOVE` elsewhere.
-    size : int
-        Side of the board.
-
-    Returns
-    -------
-    dict of str to Tensor of shape (N, T, ...)
-        The target's own value where the target is, zero elsewhere.
-
-    Raises
-    ------
-    TargetError, LayerError
-        For a value that the network does not have, or a neuron outside it.
+    Shapes: `tensors` (N, ...), `squares` (N, T), `opposed` (N, T). Returns (N, T, ...):
+    the target's own value where the target is, zero elsewhere.
     """
     starts: dict[str, Tensor] = {}
     for t, target in enumerate(targets):

@@ -82,17 +82,8 @@ def summarize_layers(
 ) -> dict[str, dict[str, Array]]:
     """Sum maps over the board, where they were computed.
 
-    Parameters
-    ----------
-    relevance : mapping of str to Tensor of shape (N, T, C, H, W)
-        Relevance of every layer.
-    features : mapping of str to Tensor of shape (N, C, H, W)
-        Feature map of every layer.
-
-    Returns
-    -------
-    dict of str to dict
-        The fields of a `Summary` that have an entry a layer.
+    Shapes: `relevance` (N, T, C, H, W), `features` (N, C, H, W). Returns: the fields of
+    a `Summary` that have an entry a layer.
     """
     flat = {layer: feature.detach().flatten(2) for layer, feature in features.items()}
     peaks = {layer: maps.max(2) for layer, maps in flat.items()}

@@ -5,21 +5,144 @@ square), the value before tanh, or an intermediate neuron. Relevance starts as
 the target's own value, so it is in the target's unit and sums to it up to what
 biases and stabilizers absorb.
 
+Every target has a name, under which stores and reports mention it, and
+`Target.parse` makes the target of the name again:
+
+=============== ==========================================================
+name            target
+=============== ==========================================================
+``d3``, ``pa``  `Move`: a square or the pass (also written ``pass``)
+``played``      `Played`
+``best``        `Best`
+``d3-c4``       `Contrast` of two of the above
+``value``       `Value`
+``conv3:17``    `Neuron`: a channel, or with ``@2,4`` one unit of its map
+``moves``       `Moves`: a list, of which a name cannot hold the squares
+=============== ==========================================================
+
 Shapes use N positions and A actions (one a square, then the pass).
 """
 
-from dataclasses import dataclass, field
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import NotationError, TargetError
-from conceptlrp.networks import actions_of_squares, legal_actions, squares_of_actions
+from conceptlrp.networks.planes import (
+    actions_of_squares,
+    legal_actions,
+    squares_of_actions,
+)
 from conceptlrp.othello import NO_MOVE, PASS, Corpus, parse_square, square_name
+
+Rows = slice | NDArray[np.int64]
+Squares = NDArray[np.int8]
+Logits = NDArray[np.floating]
+
+# The layer takes all up to the last colon behind which a channel can be read, so
+# that any layer's name is understood: "trunk.3", "a-b", "odd:1@2,3".
+_NEURON = re.compile(r"(.+):(-?[0-9]+)(?:@(-?[0-9]+),(-?[0-9]+))?", re.DOTALL)
+_MOVES = re.compile(r"moves(?: \((.*)\))?", re.DOTALL)
+
+
+class Target:
+    """What is explained at a position: a move, the value or a neuron."""
+
+    #: Unit of relevance towards the target.
+    unit: ClassVar[str] = "logits"
+    #: Whether it is the logit of one move.
+    is_move: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        """Name under which stores and reports mention the target."""
+        raise NotImplementedError
+
+    @staticmethod
+    def parse(target: object, size: int = 8) -> "Target":
+        """Return the target that a name stands for; the inverse of `name`.
+
+        Parameters
+        ----------
+        target : str or Target
+            "played", "best", "value", a square ("d3"), "pass", two moves with a minus
+            between them ("d3-c4"), a neuron ("conv3:17", "conv3:17@2,4"), or a target
+            object, which is returned as it is.
+        size : int
+            Side of the board.
+
+        Returns
+        -------
+        Target
+            What `attribute` explains. `Moves` of a name have no squares: they tell
+            unit and kind, but cannot be explained.
+
+        Raises
+        ------
+        TargetError
+            For anything else.
+
+        Examples
+        --------
+        >>> Target.parse("d3")
+        Move(square=19, size=8)
+        >>> Target.parse("trunk.3:17@2,4").name
+        'trunk.3:17@2,4'
+        >>> Target.parse("d3-best").unit
+        'logits'
+        """
+        if isinstance(target, Target):
+            return target
+        if not isinstance(target, str):
+            msg = (
+                f"target is a {type(target).__name__}, expected text such as 'd3' or "
+                "a target object"
+            )
+            raise TargetError(msg)
+        if target in _NAMED:
+            return _NAMED[target]
+        if found := _NEURON.fullmatch(target):
+            layer, channel, row, column = found.groups()
+            square = None if row is None else (int(row), int(column))
+            return Neuron(layer, int(channel), square)
+        if found := _MOVES.fullmatch(target):
+            return Moves((), found[1] or "")
+        if "-" in target:
+            return _parse_contrast(target, size)
+        return _parse_move(target, size)
+
+    def take(self, rows: Rows) -> "Target":  # noqa: ARG002
+        """Return the target of some of the positions only."""
+        return self
+
+    def squares_at(self, positions: Corpus, logits: Logits) -> Squares:  # noqa: ARG002
+        """Return the move whose logit is meant at each position.
+
+        Shapes: `logits` (N, A). Returns (N,): squares, `PASS` or, for a target that is
+        no move, `NO_MOVE`; of a contrast the first move.
+        """
+        return np.full(len(positions), NO_MOVE, np.int8)
+
+    def opposed_at(self, positions: Corpus, logits: Logits) -> Squares:  # noqa: ARG002
+        """Return the move (N,) that a contrast subtracts, else `NO_MOVE`."""
+        return np.full(len(positions), NO_MOVE, np.int8)
+
+    def with_best(self, square: int, size: int = 8) -> "Target":  # noqa: ARG002
+        """Return the target with a square in place of "best"."""
+        return self
+
+    @property
+    def named_squares(self) -> tuple[int, ...]:
+        """Squares that the name tells: one of a move, up to two of a contrast."""
+        return ()
 
 
 @dataclass(frozen=True)
-class Move:
+class Move(Target):
     """The policy logit of one move, which must be legal in every position.
 
     Attributes
@@ -32,36 +155,76 @@ class Move:
 
     square: int
     size: int = 8
+    is_move: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
         """Name of the square, "pa" for the pass."""
         return square_name(self.square, self.size)
 
+    @property
+    def named_squares(self) -> tuple[int, ...]:
+        """The square."""
+        return (self.square,)
+
+    def squares_at(self, positions: Corpus, logits: Logits) -> Squares:  # noqa: ARG002
+        """Return the square for each position, which must be legal there."""
+        squares = np.full(len(positions), self.square, np.int8)
+        return _legal_squares(self, squares, positions)
+
 
 @dataclass(frozen=True)
-class Played:
+class Played(Target):
     """The policy logit of the move that was played in the game."""
 
-    name: str = field(default="played", init=False)
+    is_move: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """The word "played"."""
+        return "played"
+
+    def squares_at(self, positions: Corpus, logits: Logits) -> Squares:  # noqa: ARG002
+        """Return the move played at each position."""
+        return _legal_squares(self, positions.played, positions)
 
 
 @dataclass(frozen=True)
-class Best:
+class Best(Target):
     """The policy logit of the legal move with the highest logit."""
 
-    name: str = field(default="best", init=False)
+    is_move: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """The word "best"."""
+        return "best"
+
+    def squares_at(self, positions: Corpus, logits: Logits) -> Squares:
+        """Return the best legal move at each position, `PASS` where there is none."""
+        legal = _legal(positions, logits.shape[1])
+        actions = np.where(legal, logits, -np.inf).argmax(axis=1)
+        return squares_of_actions(actions, size=positions.size).astype(np.int8)
+
+    def with_best(self, square: int, size: int = 8) -> Target:
+        """Return the move to a square."""
+        return Move(square, size)
 
 
 @dataclass(frozen=True)
-class Value:
+class Value(Target):
     """The output of the value head before tanh."""
 
-    name: str = field(default="value", init=False)
+    unit: ClassVar[str] = "value before tanh"
+
+    @property
+    def name(self) -> str:
+        """The word "value"."""
+        return "value"
 
 
 @dataclass(frozen=True)
-class Neuron:
+class Neuron(Target):
     """A channel of an intermediate layer, over the board or at one square.
 
     Attributes
@@ -77,6 +240,7 @@ class Neuron:
     layer: str
     channel: int
     square: tuple[int, int] | None = None
+    unit: ClassVar[str] = "activation"
 
     @property
     def name(self) -> str:
@@ -86,28 +250,55 @@ class Neuron:
 
 
 @dataclass(frozen=True)
-class Moves:
+class Moves(Target):
     """The policy logit of a move of its own at every position.
 
     Attributes
     ----------
     squares : tuple of int
         A square or `PASS` for each position that is explained, in their order.
-    name : str
-        Name of the target.
+    label : str
+        What the moves are, for the name.
     """
 
     squares: tuple[int, ...]
-    name: str = "moves"
+    label: str = ""
+    is_move: ClassVar[bool] = True
 
-    def take(self, rows: slice | NDArray[np.int64]) -> "Moves":
+    @property
+    def name(self) -> str:
+        """The word "moves", with the label in brackets: "moves (of a teacher)".
+
+        One square a position would make a name as long as the corpus, so a name
+        tells the kind of target but not which moves they are.
+        """
+        return f"moves ({self.label})" if self.label else "moves"
+
+    def take(self, rows: Rows) -> "Moves":
         """Return the moves of some of the positions."""
+        if not self.squares:
+            raise self._without_squares()
         chosen = np.array(self.squares, np.int64)[rows]
-        return Moves(tuple(chosen.tolist()), self.name)
+        return Moves(tuple(chosen.tolist()), self.label)
+
+    def squares_at(self, positions: Corpus, logits: Logits) -> Squares:  # noqa: ARG002
+        """Return the squares, which must be legal moves."""
+        if not self.squares:
+            raise self._without_squares()
+        if len(self.squares) != len(positions):
+            msg = f"{len(self.squares)} moves for {len(positions)} positions"
+            raise TargetError(msg)
+        return _legal_squares(self, np.array(self.squares, np.int8), positions)
+
+    def _without_squares(self) -> TargetError:
+        return TargetError(
+            f"target '{self.name}' says nothing of its squares; pass Moves(squares), "
+            "one for each position"
+        )
 
 
 @dataclass(frozen=True)
-class Contrast:
+class Contrast(Target):
     """The logit of one move less that of another: why this and not that.
 
     Attributes
@@ -116,67 +307,49 @@ class Contrast:
         Both must be legal.
     """
 
-    move: "Move | Played | Best"
-    other: "Move | Played | Best"
+    move: Move | Played | Best
+    other: Move | Played | Best
 
     @property
     def name(self) -> str:
         """Both names with a minus between them: "d3-c4"."""
         return f"{self.move.name}-{self.other.name}"
 
+    @property
+    def named_squares(self) -> tuple[int, ...]:
+        """Those of the two moves that are squares."""
+        return (*self.move.named_squares, *self.other.named_squares)
 
-Target = Move | Moves | Played | Best | Value | Neuron | Contrast
-_NAMED: dict[str, Target] = {"played": Played(), "best": Best(), "value": Value()}
+    def squares_at(self, positions: Corpus, logits: Logits) -> Squares:
+        """Return the first move."""
+        return self.move.squares_at(positions, logits)
+
+    def opposed_at(self, positions: Corpus, logits: Logits) -> Squares:
+        """Return the second move."""
+        return self.other.squares_at(positions, logits)
+
+    def with_best(self, square: int, size: int = 8) -> "Contrast":
+        """Return the contrast with a square in place of "best"."""
+        parts = [each.with_best(square, size) for each in (self.move, self.other)]
+        return Contrast(*parts)  # type: ignore[arg-type]
 
 
-def parse_target(target: str | Target, *, size: int = 8) -> Target:
-    """Return the target that a name stands for.
+_NAMED: dict[str, Target] = {each.name: each for each in (Played(), Best(), Value())}
 
-    Parameters
-    ----------
-    target : str or Target
-        "played", "best", "value", a square ("d3"), "pass", two moves with a minus
-        between them ("d3-c4"), or a target object, which is returned as it is.
-    size : int
-        Side of the board.
 
-    Returns
-    -------
-    Target
-        What `attribute` explains.
-
-    Raises
-    ------
-    TargetError
-        For a name that is none of these.
-
-    Examples
-    --------
-    >>> parse_target("d3")
-    Move(square=19, size=8)
-    >>> parse_target("value")
-    Value(name='value')
-    """
-    if not isinstance(target, str):
-        return target
-    if target in _NAMED:
-        return _NAMED[target]
-    if target == "pass":
-        return Move(PASS, size)
-    if "-" in target:
-        return _parse_contrast(target, size)
-    try:
-        return Move(parse_square(target, size), size)
-    except NotationError:
-        msg = (
-            f"unknown target '{target}', expected 'played', 'best', 'value', 'pass', "
-            "a square (a1 to h8) or a target object"
-        )
-        raise TargetError(msg) from None
+def parse_targets(
+    targets: str | Target | Sequence[str | Target], size: int
+) -> list[Target]:
+    """Return the targets that are asked for, by one name or object or several."""
+    several = [targets] if isinstance(targets, str | Target) else list(targets)
+    if not several:
+        msg = "no target is given, expected one or more, such as 'played'"
+        raise TargetError(msg)
+    return [Target.parse(target, size) for target in several]
 
 
 def _parse_contrast(target: str, size: int) -> Contrast:
-    move, other = (parse_target(part, size=size) for part in target.split("-", 1))
+    move, other = (Target.parse(part, size) for part in target.split("-", 1))
     if isinstance(move, Move | Played | Best) and isinstance(
         other, Move | Played | Best
     ):
@@ -185,90 +358,16 @@ def _parse_contrast(target: str, size: int) -> Contrast:
     raise TargetError(msg)
 
 
-def opposed_squares(
-    target: Target, positions: Corpus, logits: NDArray[np.floating]
-) -> NDArray[np.int8]:
-    """Return the move that a contrast subtracts, `NO_MOVE` for other targets.
-
-    Parameters
-    ----------
-    target, positions, logits
-        As for `target_squares`.
-
-    Returns
-    -------
-    ndarray of shape (N,)
-        Squares.
-    """
-    if isinstance(target, Contrast):
-        return target_squares(target.other, positions, logits)
-    return np.full(len(positions), NO_MOVE, np.int8)
-
-
-def target_squares(
-    target: Target, positions: Corpus, logits: NDArray[np.floating]
-) -> NDArray[np.int8]:
-    """Return the move whose logit the target means at each position.
-
-    Parameters
-    ----------
-    target : Target
-        What is explained.
-    positions : Corpus
-        N positions.
-    logits : ndarray of shape (N, A)
-        Policy logits, which decide the best legal move.
-
-    Returns
-    -------
-    ndarray of shape (N,)
-        Squares, `PASS` or, for a target that is no move, `NO_MOVE`.
-
-    Raises
-    ------
-    TargetError
-        For a move that is not legal, or a position without a played move.
-    """
-    if isinstance(target, Contrast):
-        return target_squares(target.move, positions, logits)
-    if isinstance(target, Value | Neuron):
-        return np.full(len(positions), NO_MOVE, np.int8)
-    if isinstance(target, Best):
-        return best_squares(positions, logits)
-    squares = _named_squares(target, positions)
-    _check_legal(target, squares, positions)
-    return squares
-
-
-def _named_squares(
-    target: Move | Moves | Played, positions: Corpus
-) -> NDArray[np.int8]:
-    if isinstance(target, Move):
-        return np.full(len(positions), target.square, np.int8)
-    if isinstance(target, Played):
-        return positions.played
-    if len(target.squares) != len(positions):
-        msg = f"{len(target.squares)} moves for {len(positions)} positions"
-        raise TargetError(msg)
-    return np.array(target.squares, np.int8)
-
-
-def take_rows(target: Target, rows: slice | NDArray[np.int64]) -> Target:
-    """Return a target for some of the positions only."""
-    return target.take(rows) if isinstance(target, Moves) else target
-
-
-def best_squares(positions: Corpus, logits: NDArray[np.floating]) -> NDArray[np.int8]:
-    """Return the legal move with the highest logit at each position.
-
-    Returns
-    -------
-    ndarray of shape (N,)
-        `PASS` where the mover has no move.
-    """
-    legal = _legal(positions, logits.shape[1])
-    actions = np.where(legal, logits, -np.inf).argmax(axis=1)
-    return squares_of_actions(actions, size=positions.size).astype(np.int8)
+def _parse_move(target: str, size: int) -> Move:
+    try:
+        return Move(PASS if target == "pass" else parse_square(target, size), size)
+    except NotationError:
+        msg = (
+            f"unknown target '{target}', expected 'played', 'best', 'value', 'pass', "
+            "a square (a1 to h8), two moves ('d3-c4'), a neuron ('conv3:17') or a "
+            "target object"
+        )
+        raise TargetError(msg) from None
 
 
 def _legal(positions: Corpus, n_actions: int) -> NDArray[np.bool_]:
@@ -276,13 +375,14 @@ def _legal(positions: Corpus, n_actions: int) -> NDArray[np.bool_]:
     return legal[:, :n_actions]
 
 
-def _check_legal(target: Target, squares: NDArray[np.int8], positions: Corpus) -> None:
+def _legal_squares(target: Target, squares: Squares, positions: Corpus) -> Squares:
+    """Return the squares, or say at which position one is no legal move."""
     legal = _legal(positions, positions.size**2 + 1)
     actions = actions_of_squares(squares, size=positions.size)
     known = squares != NO_MOVE
     valid = known & legal[np.arange(len(positions)), np.where(known, actions, 0)]
     if valid.all():
-        return
+        return squares
     row = int(np.flatnonzero(~valid)[0])
     position = positions.position(row)
     if not known[row]:

@@ -48,25 +48,7 @@ def is_pickle(file: Path) -> bool:
 
 
 def read_azg(file: Path) -> Mapping[str, Tensor]:
-    """Read the weights of a checkpoint that alpha-zero-general wrote.
-
-    Parameters
-    ----------
-    file : path
-        A file of `torch.save`, zip archive or older, holding a dict with the key
-        ``state_dict`` or the weights themselves.
-
-    Returns
-    -------
-    mapping of str to Tensor
-        On the CPU; not yet compared with any architecture.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is damaged, holds anything but tensors, or would unpack to more
-        than it is.
-    """
+    """Read the weights of a checkpoint that alpha-zero-general wrote, on the CPU."""
     try:
         _look_through(file)
         content = torch.load(file, map_location="cpu", weights_only=True)
@@ -74,23 +56,23 @@ def read_azg(file: Path) -> Mapping[str, Tensor]:
         raise
     # Whatever a damaged pickle or archive makes torch raise, the remedy is the same.
     except Exception as error:
-        message = f"{file}: damaged, or not written by torch.save ({error})"
-        raise CheckpointError(message.splitlines()[0]) from error
+        msg = f"{file}: damaged, or not written by torch.save ({error})"
+        raise CheckpointError(msg.splitlines()[0]) from error
     return _state_dict(content, file)
 
 
 def _state_dict(content: object, file: Path) -> Mapping[str, Tensor]:
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not state:
-        message = f"{file}: expected a dict with the key 'state_dict'"
-        raise CheckpointError(message)
+        msg = f"{file}: expected a dict with the key 'state_dict'"
+        raise CheckpointError(msg)
     for name, tensor in state.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            message = (
+            msg = (
                 f"{file}: {name!r} is no tensor; expected a dict with the key "
                 "'state_dict' that holds tensors"
             )
-            raise CheckpointError(message)
+            raise CheckpointError(msg)
     return state
 
 
@@ -123,11 +105,11 @@ class _Inventory(pickle.Unpickler):
             return _Storage(_ITEM_BYTES[name])
         if module == "torch._utils" and name in _REBUILDERS:
             return _Inert
-        message = (
+        msg = (
             f"{self.file}: asks for {module}.{name}, which is no part of a network's "
             "weights and could run code; nothing was loaded"
         )
-        raise CheckpointError(message)
+        raise CheckpointError(msg)
 
     def persistent_load(self, pid: Any) -> _Inert:
         _, storage, key, _, count = pid[:5]
@@ -149,15 +131,15 @@ def _look_through_archive(file: Path) -> None:
         sizes = {member.filename: member.file_size for member in archive.infolist()}
         content = sum(sizes.values())
         if content > _LARGEST_RATIO * file.stat().st_size:
-            message = (
+            msg = (
                 f"{file}: {file.stat().st_size} bytes that unpack to {content}; "
                 "torch.save does not compress, so this is no checkpoint"
             )
-            raise CheckpointError(message)
+            raise CheckpointError(msg)
         names = [name for name in sizes if name.endswith("/data.pkl")]
         if len(names) != 1 or sizes[names[0]] > _LARGEST_PICKLE:
-            message = f"{file}: a zip archive, but not one of torch.save"
-            raise CheckpointError(message)
+            msg = f"{file}: a zip archive, but not one of torch.save"
+            raise CheckpointError(msg)
         inventory = _Inventory(io.BytesIO(archive.read(names[0])), file)
     inventory.load()
     folder = names[0].removesuffix(".pkl")
@@ -180,5 +162,5 @@ def _look_through_pickles(file: Path) -> None:
 
 
 def _refuse_claim(file: Path, claimed: int, stored: int) -> None:
-    message = f"{file}: claims {claimed} bytes of numbers where {stored} are stored"
-    raise CheckpointError(message)
+    msg = f"{file}: claims {claimed} bytes of numbers where {stored} are stored"
+    raise CheckpointError(msg)

@@ -55,25 +55,12 @@ class BoardNetwork(nn.Module):
 
 
 def check_options(*, size: int, planes: int = 1, **counts: int) -> None:
-    """Refuse options that no network can be built with.
-
-    Parameters
-    ----------
-    size, planes : int
-        Squares along one side of the board, and input planes.
-    **counts : int
-        Whatever there must be one of: channels, blocks, units.
-
-    Raises
-    ------
-    ValueError
-        Naming the first option that is not possible.
-    """
+    """Refuse options that no network can be built with."""
     for name, value, possible in (("size", size, SIZES), ("planes", planes, (1, 2))):
         if value not in possible:
-            message = f"{name} is {value}, expected {possible[0]} or {possible[1]}"
-            raise ValueError(message)
+            msg = f"{name} is {value}, expected {possible[0]} or {possible[1]}"
+            raise ValueError(msg)
     for name, value in counts.items():
         if value < 1:
-            message = f"{name} is {value}, expected at least 1"
-            raise ValueError(message)
+            msg = f"{name} is {value}, expected at least 1"
+            raise ValueError(msg)

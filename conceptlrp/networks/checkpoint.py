@@ -26,11 +26,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from conceptlrp.errors import CheckpointError
+from conceptlrp.errors import CheckpointError, check_type
 from conceptlrp.files import write_whole
 from conceptlrp.networks.azg import is_pickle, read_azg
 from conceptlrp.networks.board_network import BoardNetwork
 from conceptlrp.networks.weights import check_architecture, load_weights
+from conceptlrp.shipped import NETWORK, demo_path
 
 FORMAT = "conceptlrp-network"
 ENCODING_VERSION = "1"
@@ -43,7 +44,8 @@ def load_network(path: str | os.PathLike[str]) -> BoardNetwork:
     Parameters
     ----------
     path : path
-        What the file is follows from its content, not from its name.
+        What the file is follows from its content, not from its name; or "demo" for
+        the network that ships, an `OthelloNet` of 64 channels.
 
     Returns
     -------
@@ -57,18 +59,19 @@ def load_network(path: str | os.PathLike[str]) -> BoardNetwork:
         numbers that are not finite, or is neither network; the message names the
         first tensor that does not fit.
     """
-    file = Path(path)
+    check_type(path, str | os.PathLike, "path", "a str or Path")
+    file = demo_path(NETWORK) if path == "demo" else Path(path)
     if not file.is_file():
-        message = f"{file}: no such file"
-        raise CheckpointError(message)
+        msg = f"{file}: no such file"
+        raise CheckpointError(msg)
     if is_pickle(file):
         return load_weights(read_azg(file), file)
     header = read_header(file)
     network = load_weights(_read_tensors(file), file)
     said, found = header["architecture"], network.architecture
     if said != found:
-        message = f"{file}: the header says {said}, the weights are {found}"
-        raise CheckpointError(message)
+        msg = f"{file}: the header says {said}, the weights are {found}"
+        raise CheckpointError(msg)
     _check_digest(network, header["digest"], file)
     return network
 
@@ -123,41 +126,25 @@ def save_network(
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read what a file of ours says about itself, without its weights.
-
-    Parameters
-    ----------
-    path : path
-        A file that `save_network` wrote.
-
-    Returns
-    -------
-    dict
-        Format, encoding-version, architecture (dict), digest and training (dict).
-
-    Raises
-    ------
-    CheckpointError
-        If the file is not ours, damaged, or of another encoding version.
-    """
+    """Read the header of a file of ours, ``architecture`` and ``training`` as dicts."""
     file = Path(path)
     _check_header_size(file)
     try:
         with safe_open(file, framework="pt") as opened:
             header = dict(opened.metadata() or {})
     except (SafetensorError, OSError) as error:
-        message = (
+        msg = (
             f"{file}: neither a safetensors file nor a checkpoint of "
             f"alpha-zero-general ({error})"
         )
-        raise CheckpointError(message) from error
+        raise CheckpointError(msg) from error
     _check_header(header, file)
     try:
         for key in ("architecture", "training"):
             header[key] = json.loads(header[key])
     except json.JSONDecodeError as error:
-        message = f"{file}: the header's {key} is not JSON ({error})"
-        raise CheckpointError(message) from error
+        msg = f"{file}: the header's {key} is not JSON ({error})"
+        raise CheckpointError(msg) from error
     return header
 
 
@@ -186,28 +173,28 @@ def _check_header_size(file: Path) -> None:
         with file.open("rb") as opened:
             size = int.from_bytes(opened.read(8), "little")
     except OSError as error:
-        message = f"{file}: cannot be read: {(error.strerror or str(error)).lower()}"
-        raise CheckpointError(message) from error
+        msg = f"{file}: cannot be read: {(error.strerror or str(error)).lower()}"
+        raise CheckpointError(msg) from error
     if _LARGEST_HEADER < size <= file.stat().st_size:
-        message = f"{file}: header of {size} bytes, expected {_LARGEST_HEADER} at most"
-        raise CheckpointError(message)
+        msg = f"{file}: header of {size} bytes, expected {_LARGEST_HEADER} at most"
+        raise CheckpointError(msg)
 
 
 def _check_header(header: dict[str, Any], file: Path) -> None:
     if header.get("format") != FORMAT:
-        message = f"{file}: a safetensors file, but not one of a conceptlrp network"
-        raise CheckpointError(message)
+        msg = f"{file}: a safetensors file, but not one of a conceptlrp network"
+        raise CheckpointError(msg)
     version = header.get("encoding-version")
     if version != ENCODING_VERSION:
-        message = (
+        msg = (
             f"{file}: encoding version {version}, this release reads version "
             f"{ENCODING_VERSION}; upgrade conceptlrp"
         )
-        raise CheckpointError(message)
+        raise CheckpointError(msg)
     missing = {"architecture", "digest", "training"} - header.keys()
     if missing:
-        message = f"{file}: the header lacks {', '.join(sorted(missing))}"
-        raise CheckpointError(message)
+        msg = f"{file}: the header lacks {', '.join(sorted(missing))}"
+        raise CheckpointError(msg)
 
 
 def _read_tensors(file: Path) -> dict[str, Tensor]:
@@ -218,18 +205,18 @@ def _read_tensors(file: Path) -> dict[str, Tensor]:
 def _check_digest(network: BoardNetwork, digest: str, file: Path) -> None:
     found = network_digest(network)
     if found != digest:
-        message = (
+        msg = (
             f"{file}: the weights have digest {found[:12]}, the header says "
             f"{str(digest)[:12]}; the file was changed, get it again"
         )
-        raise CheckpointError(message)
+        raise CheckpointError(msg)
 
 
 def _rounded(network: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
     """Weights of a network as contiguous tensors of `dtype`, without counters."""
     if dtype not in (torch.float32, torch.float16):
-        message = f"dtype is {dtype}, expected torch.float32 or torch.float16"
-        raise ValueError(message)
+        msg = f"dtype is {dtype}, expected torch.float32 or torch.float16"
+        raise ValueError(msg)
     state = {
         name: tensor.detach().cpu().to(dtype, memory_format=torch.contiguous_format)
         for name, tensor in network.state_dict().items()
@@ -237,8 +224,8 @@ def _rounded(network: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
     }
     for name, tensor in state.items():
         if not torch.isfinite(tensor).all():
-            message = f"{name} holds numbers that are not finite in {dtype}"
-            raise ValueError(message)
+            msg = f"{name} holds numbers that are not finite in {dtype}"
+            raise ValueError(msg)
     return state
 
 

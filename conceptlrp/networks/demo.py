@@ -5,7 +5,6 @@ well they play stands in their SOURCE.txt and in `read_header`.
 """
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from conceptlrp.networks.board_network import BoardNetwork
@@ -13,11 +12,11 @@ from conceptlrp.networks.checkpoint import load_network, read_header
 from conceptlrp.networks.othello_net import OthelloNet
 from conceptlrp.networks.residual_tower import ResidualTower
 from conceptlrp.othello import Corpus
+from conceptlrp.othello.corpus import demo_games
+from conceptlrp.shipped import demo_path
 
-NETWORK = "network/othello-8x8-64.safetensors"
 CARD = "network/strength.json"
 TOWER = "network/tower-8x8-32x3.safetensors"
-GAMES = "games/selfplay-5200.txt"
 _SNAPSHOTS = "network/snapshots/*.safetensors"
 _TOWERS = "network/tower-8x8-*.safetensors"
 
@@ -38,37 +37,6 @@ class Snapshot:
     network: BoardNetwork
 
 
-def demo_path(name: str = "") -> Path:
-    """Find a file of the folder ``data``, installed or in a working copy.
-
-    Parameters
-    ----------
-    name : str
-        Path inside ``data``, with slashes; empty for the folder itself.
-
-    Returns
-    -------
-    Path
-        An existing file or folder.
-
-    Raises
-    ------
-    FileNotFoundError
-        If nothing of that name ships.
-
-    Examples
-    --------
-    >>> demo_path("network/othello-8x8-64.safetensors").name
-    'othello-8x8-64.safetensors'
-    """
-    package = Path(__file__).resolve().parents[1]
-    for data in (package / "data", package.parent / "data"):
-        if (data / name).exists() and (data / NETWORK).exists():
-            return data / name
-    message = f"'{name}' is not among the data that ship with conceptlrp"
-    raise FileNotFoundError(message)
-
-
 def demo_network() -> OthelloNet:
     """Load the network that ships: `OthelloNet`, 8 x 8, 64 channels.
 
@@ -82,7 +50,7 @@ def demo_network() -> OthelloNet:
     >>> demo_network().channels
     64
     """
-    network = load_network(demo_path(NETWORK))
+    network = load_network("demo")
     assert isinstance(network, OthelloNet)
     return network
 
@@ -102,8 +70,8 @@ def demo_tower() -> ResidualTower:
     """
     files = sorted(demo_path().glob(_TOWERS))
     if not files:
-        message = f"'{_TOWERS}' is not among the data that ship with conceptlrp"
-        raise FileNotFoundError(message)
+        msg = f"'{_TOWERS}' is not among the data that ship with conceptlrp"
+        raise FileNotFoundError(msg)
     network = load_network(files[0])
     assert isinstance(network, ResidualTower)
     return network
@@ -140,9 +108,4 @@ def demo_corpus(*, seed: int = 0) -> Corpus:
     Corpus
         Positions of 5,200 games that the shipped network played against itself.
     """
-    return _games().turn(seed=seed)
-
-
-@cache
-def _games() -> Corpus:
-    return Corpus.read([demo_path(GAMES)])
+    return demo_games().turn(seed=seed)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from conceptlrp.networks.othello_net import OthelloNet
 from conceptlrp.networks.patterns import Offset, Pattern
-from conceptlrp.othello import squares
+from conceptlrp.othello.board import squares
 
 _OWN, _OPPONENT, _BOARD = range(3)
 _VALUE = -1
@@ -84,7 +84,7 @@ _SPLIT = (
 
 
 @dataclass
-class Plan:
+class Wiring:
     """Channels of every convolution and hidden units, before they are written.
 
     Attributes

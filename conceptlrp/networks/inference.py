@@ -15,15 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 def inference_network(network: nn.Module) -> nn.Module:
     """Copy a network with its batch norms folded and its weights channels last.
 
-    Parameters
-    ----------
-    network : Module
-        Any module that `torch.fx` can trace; it is not changed.
-
-    Returns
-    -------
-    Module
-        In evaluation mode, on the device of the network.
+    The copy is in evaluation mode, on the device of the network.
 
     Examples
     --------

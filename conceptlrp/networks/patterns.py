@@ -55,7 +55,7 @@ class Pattern:
 
     Examples
     --------
-    >>> from conceptlrp.othello import start
+    >>> from conceptlrp.othello.board import start
     >>> line = Pattern("line", ("...", "XO*", "..."), "a move along a rank")
     >>> line.moves(*start()).tolist()
     [37]
@@ -69,18 +69,18 @@ class Pattern:
     def __post_init__(self) -> None:
         side, text = len(self.stencil), "".join(self.stencil)
         if side not in (3, 5, 7) or any(len(row) != side for row in self.stencil):
-            message = f"pattern {self.name}: the stencil is not 3 x 3, 5 x 5 or 7 x 7"
-            raise ValueError(message)
+            msg = f"pattern {self.name}: the stencil is not 3 x 3, 5 x 5 or 7 x 7"
+            raise ValueError(msg)
         if unknown := set(text) - set(_SYMBOLS):
             symbol = min(unknown)
-            message = f"pattern {self.name}: symbol '{symbol}', expected one of XO-*#."
-            raise ValueError(message)
+            msg = f"pattern {self.name}: symbol '{symbol}', expected one of XO-*#."
+            raise ValueError(msg)
         if text.count("*") > 1 or not {"X", "O"} & set(text):
-            message = f"pattern {self.name}: expected a disc and at most one '*'"
-            raise ValueError(message)
+            msg = f"pattern {self.name}: expected a disc and at most one '*'"
+            raise ValueError(msg)
         if not self.anchors:
-            message = f"pattern {self.name}: the stencil fits nowhere on the board"
-            raise ValueError(message)
+            msg = f"pattern {self.name}: the stencil fits nowhere on the board"
+            raise ValueError(msg)
 
     @cached_property
     def radius(self) -> int:
@@ -202,20 +202,7 @@ class Pattern:
 
 
 def shift(bitboards: Words, rows: int, columns: int) -> Words:
-    """Move bitboards down the ranks and to the right; what leaves the board is lost.
-
-    Parameters
-    ----------
-    bitboards : ndarray of uint64
-        Any shape.
-    rows, columns : int
-        How far; negative for up and left.
-
-    Returns
-    -------
-    ndarray of uint64
-        Of the same shape.
-    """
+    """Move bitboards down the ranks and to the right; what leaves the board is lost."""
     kept = sum(_COLUMN << c for c in range(8) if 0 <= c + columns < 8)
     steps = np.uint64(abs(8 * rows + columns))
     inside = bitboards & np.uint64(kept)

@@ -23,24 +23,12 @@ def board_planes(
 ) -> Float32Array:
     """Turn bitboards into the input of a network.
 
-    Parameters
-    ----------
-    own, opponent : array_like of uint64, shape (N,)
-        Discs of the player to move and of the other one.
-    size : int
-        Squares along one side of the board, 6 or 8.
-    planes : int
-        1 for own minus opponent, 2 for own and opponent apart.
-
-    Returns
-    -------
-    ndarray of float32, shape (N, planes, n, n)
-        One plane: +1 for an own disc, -1 for one of the opponent. Two planes: 1 for
-        an own disc, 1 for one of the opponent. Row 0 is rank 1.
+    One plane holds +1 for an own disc and -1 for one of the opponent; of two planes,
+    the first holds 1 for own discs, the second for the opponent's. Row 0 is rank 1.
 
     Examples
     --------
-    >>> from conceptlrp.othello import start
+    >>> from conceptlrp.othello.board import start
     >>> own, opponent = start()
     >>> board_planes([own], [opponent])[0, 0, 3:5, 3:5]
     array([[-1.,  1.],
@@ -54,8 +42,8 @@ def as_planes(
 ) -> Float32Array:
     """Turn +1, -1 and 0 of shape (N, 64) into planes of shape (N, planes, n, n)."""
     if planes not in (1, 2):
-        message = f"planes is {planes}, expected 1 or 2"
-        raise ValueError(message)
+        msg = f"planes is {planes}, expected 1 or 2"
+        raise ValueError(msg)
     kinds = (discs,) if planes == 1 else (discs > 0, discs < 0)
     cropped = [crop(kind.astype(np.float32), size=size) for kind in kinds]
     return np.concatenate(cropped, axis=1)
@@ -81,24 +69,7 @@ def crop(boards: NDArray[Scalar], *, size: int) -> NDArray[Scalar]:
 
 
 def actions_of_squares(squares: ArrayLike, *, size: int = 8) -> NDArray[np.int64]:
-    """Return the actions of squares; NO_MOVE stays -1.
-
-    Parameters
-    ----------
-    squares : array_like of int
-        Squares 0 to 63 of the 8 x 8 word, PASS or NO_MOVE.
-    size : int
-        Squares along one side of the board, 6 or 8.
-
-    Returns
-    -------
-    ndarray of int64, of the shape of `squares`
-        0 to ``size * size``, or -1.
-
-    Raises
-    ------
-    ValueError
-        If a square lies outside the board.
+    """Return the actions 0 to ``size * size`` of squares; NO_MOVE stays -1.
 
     Examples
     --------
@@ -109,30 +80,13 @@ def actions_of_squares(squares: ArrayLike, *, size: int = 8) -> NDArray[np.int64
     known = (asked >= NO_MOVE) & (asked <= PASS)
     actions = _action_table(size)[np.where(known, asked, 0)]
     if not known.all() or (actions == _OUTSIDE).any():
-        message = f"a square lies outside the {size} x {size} board"
-        raise ValueError(message)
+        msg = f"a square lies outside the {size} x {size} board"
+        raise ValueError(msg)
     return actions
 
 
 def squares_of_actions(actions: ArrayLike, *, size: int = 8) -> NDArray[np.int64]:
-    """Return the squares of actions; the inverse of `actions_of_squares`.
-
-    Parameters
-    ----------
-    actions : array_like of int
-        0 to ``size * size``.
-    size : int
-        Squares along one side of the board, 6 or 8.
-
-    Returns
-    -------
-    ndarray of int64, of the shape of `actions`
-        Squares of the 8 x 8 word, or PASS.
-
-    Raises
-    ------
-    ValueError
-        If an action is below 0 or above ``size * size``.
+    """Return the squares of actions, or PASS; the inverse of `actions_of_squares`.
 
     Examples
     --------
@@ -141,28 +95,15 @@ def squares_of_actions(actions: ArrayLike, *, size: int = 8) -> NDArray[np.int64
     """
     asked = np.asarray(actions, dtype=np.int64)
     if ((asked < 0) | (asked > size * size)).any():
-        message = f"an action lies outside 0 to {size * size}"
-        raise ValueError(message)
+        msg = f"an action lies outside 0 to {size * size}"
+        raise ValueError(msg)
     return np.append(_region(size), PASS)[asked]
 
 
 def legal_actions(
     own: ArrayLike, opponent: ArrayLike, *, size: int = 8
 ) -> NDArray[np.bool_]:
-    """Tell the legal actions of positions; a pass is one iff there is no move.
-
-    Parameters
-    ----------
-    own, opponent : array_like of uint64, shape (N,)
-        Discs of the player to move and of the other one.
-    size : int
-        Squares along one side of the board, 6 or 8.
-
-    Returns
-    -------
-    ndarray of bool, shape (N, n * n + 1)
-        The last column is the pass.
-    """
+    """Tell the legal actions (N, actions); the last, a pass, only without a move."""
     moves = np.atleast_1d(
         legal_moves(
             np.asarray(own, dtype=np.uint64),
@@ -193,6 +134,6 @@ def _action_table(size: int) -> NDArray[np.int64]:
 
 def _edge(size: int) -> int:
     if size not in (6, 8):
-        message = f"size is {size}, expected 6 or 8"
-        raise ValueError(message)
+        msg = f"size is {size}, expected 6 or 8"
+        raise ValueError(msg)
     return (8 - size) // 2

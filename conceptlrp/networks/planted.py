@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from conceptlrp.networks.detectors import Detector, Plan
+from conceptlrp.networks.detectors import Detector, Wiring
 from conceptlrp.networks.othello_net import OthelloNet
 from conceptlrp.networks.patterns import Pattern
 
@@ -106,18 +106,18 @@ def planted_network(
     >>> [(d.pattern.name, d.layer, d.channel) for d in planted.detectors][:2]
     [('own corner', 'conv2', 0), ('rank line', 'conv2', 1)]
     """
-    plan = Plan()
-    detectors = tuple(plan.plant(pattern) for pattern in patterns)
-    if len(plan.units) + distractors > _UNITS:
-        message = (
-            f"{len(plan.units)} units for patterns and {distractors} distractors, "
+    wiring = Wiring()
+    detectors = tuple(wiring.plant(pattern) for pattern in patterns)
+    if len(wiring.units) + distractors > _UNITS:
+        msg = (
+            f"{len(wiring.units)} units for patterns and {distractors} distractors, "
             f"expected at most {_UNITS}; plant fewer patterns"
         )
-        raise ValueError(message)
-    widths = {f"conv{i}": len(layer) for i, layer in plan.layers.items()}
+        raise ValueError(msg)
+    widths = {f"conv{i}": len(layer) for i, layer in wiring.layers.items()}
     network = _silent_network(max(widths.values()) + distractors)
     with torch.no_grad():
-        plan.write(network)
+        wiring.write(network)
         _add_distractors(network, distractors, seed)
     return PlantedNetwork(network, detectors, widths)
 

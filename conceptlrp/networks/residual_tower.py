@@ -14,13 +14,7 @@ from conceptlrp.networks.board_network import BoardNetwork, check_options
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions whose result is added to what went in.
-
-    Parameters
-    ----------
-    channels : int
-        Feature maps of the input, of both convolutions and of the output.
-    """
+    """Two convolutions whose result is added to what went in."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -54,15 +48,7 @@ class _Stage(nn.Module):
 
 
 class PolicyHead(_Stage):
-    """Two feature maps of single squares, read by one linear module.
-
-    Parameters
-    ----------
-    channels : int
-        Feature maps of the tower.
-    size : int
-        Squares along one side of the board.
-    """
+    """Two feature maps of single squares, read by one linear module."""
 
     def __init__(self, channels: int, size: int) -> None:
         super().__init__(channels, 2, kernel_size=1)
@@ -76,17 +62,7 @@ class PolicyHead(_Stage):
 
 
 class ValueHead(_Stage):
-    """One feature map of single squares, a hidden layer, and one number.
-
-    Parameters
-    ----------
-    channels : int
-        Feature maps of the tower.
-    size : int
-        Squares along one side of the board.
-    units : int
-        Units of the hidden layer.
-    """
+    """One feature map of single squares, a hidden layer, and one number."""
 
     def __init__(self, channels: int, size: int, units: int) -> None:
         super().__init__(channels, 1, kernel_size=1)

@@ -25,29 +25,9 @@ _Builder = Callable[[], BoardNetwork]
 
 
 def load_weights(state: Mapping[str, Tensor], file: Path) -> BoardNetwork:
-    """Build the network that the weights belong to and give them to it.
+    """Build the network that the weights belong to, in float32 and evaluation mode.
 
     Every tensor is compared with what a network of that shape has.
-
-    Parameters
-    ----------
-    state : mapping of str to Tensor
-        Weights by the names of `OthelloNet` (those of alpha-zero-general) or of
-        `ResidualTower`. Batch counters may be missing, as they are in files of
-        torch before 0.4.1.
-    file : path
-        Named in messages.
-
-    Returns
-    -------
-    BoardNetwork
-        In float32 and in evaluation mode.
-
-    Raises
-    ------
-    CheckpointError
-        If a tensor is missing, unknown, of another shape, not of numbers, not
-        finite, or claims more numbers than it stores.
     """
     is_tower = "stem.conv.weight" in state
     build = _residual_tower(state, file) if is_tower else _othello_net(state, file)
@@ -69,17 +49,11 @@ def load_weights(state: Mapping[str, Tensor], file: Path) -> BoardNetwork:
 
 
 def check_architecture(network: BoardNetwork) -> None:
-    """Refuse a network of a class that could not be loaded again.
-
-    Raises
-    ------
-    ValueError
-        Naming the classes that can.
-    """
+    """Refuse a network of a class that could not be loaded again."""
     if type(network) not in ARCHITECTURES:
         names = " or ".join(known.__name__ for known in ARCHITECTURES)
-        message = f"the network is of class {type(network).__name__}, expected {names}"
-        raise ValueError(message)
+        msg = f"the network is of class {type(network).__name__}, expected {names}"
+        raise ValueError(msg)
 
 
 def _othello_net(state: _Weights, file: Path) -> _Builder:
@@ -97,8 +71,8 @@ def _residual_tower(state: _Weights, file: Path) -> _Builder:
     counts = {"channels": channels, "blocks": blocks, "value units": units}
     size = _board_size(actions, file, **counts)
     if planes not in (1, 2):
-        message = f"{file}: {planes} input planes, expected 1 or 2"
-        raise CheckpointError(message)
+        msg = f"{file}: {planes} input planes, expected 1 or 2"
+        raise CheckpointError(msg)
     return partial(
         ResidualTower, channels, blocks, size, planes=planes, value_units=units
     )
@@ -108,11 +82,11 @@ def _shape(state: _Weights, name: str, dimensions: int, file: Path) -> tuple[int
     """Return the shape of a tensor that an architecture is recognised by."""
     if name not in state or state[name].dim() != dimensions:
         found = tuple(state[name].shape) if name in state else "no such tensor"
-        message = (
+        msg = (
             f"{file}: {name}: {found}, expected {dimensions} dimensions; the file "
             "holds neither an OthelloNet nor a ResidualTower"
         )
-        raise CheckpointError(message)
+        raise CheckpointError(msg)
     return tuple(state[name].shape)
 
 
@@ -120,14 +94,12 @@ def _board_size(actions: int, file: Path, **counts: int) -> int:
     """Return the size of the board that has so many actions."""
     for name, count in counts.items():
         if count < 1:
-            message = f"{file}: {count} {name}, expected at least 1"
-            raise CheckpointError(message)
+            msg = f"{file}: {count} {name}, expected at least 1"
+            raise CheckpointError(msg)
     size = isqrt(max(actions - 1, 0))
     if size not in SIZES or size * size + 1 != actions:
-        message = (
-            f"{file}: {actions} actions, expected 37 (a 6 x 6 board) or 65 (8 x 8)"
-        )
-        raise CheckpointError(message)
+        msg = f"{file}: {actions} actions, expected 37 (a 6 x 6 board) or 65 (8 x 8)"
+        raise CheckpointError(msg)
     return size
 
 
@@ -140,27 +112,27 @@ def _check_names(state: _Weights, network: BoardNetwork, file: Path) -> None:
         if names:
             more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             kind = type(network).__name__
-            message = f"{file}: {what} {names[0]}{more}; expected those of {kind}"
-            raise CheckpointError(message)
+            msg = f"{file}: {what} {names[0]}{more}; expected those of {kind}"
+            raise CheckpointError(msg)
 
 
 def _check_tensor(name: str, found: Tensor, expected: Tensor, file: Path) -> None:
     if found.shape != expected.shape:
-        message = (
+        msg = (
             f"{file}: {name} has shape {tuple(found.shape)}, "
             f"expected {tuple(expected.shape)}"
         )
-        raise CheckpointError(message)
+        raise CheckpointError(msg)
     if found.is_floating_point() != expected.is_floating_point():
-        message = f"{file}: {name} holds {found.dtype}, expected {expected.dtype}"
-        raise CheckpointError(message)
+        msg = f"{file}: {name} holds {found.dtype}, expected {expected.dtype}"
+        raise CheckpointError(msg)
     # An expanded tensor repeats one number through a stride of 0.
     if found.untyped_storage().nbytes() < found.numel() * found.element_size():
-        message = f"{file}: {name} stores fewer numbers than its shape needs"
-        raise CheckpointError(message)
+        msg = f"{file}: {name} stores fewer numbers than its shape needs"
+        raise CheckpointError(msg)
     if not torch.isfinite(found).all():
-        message = f"{file}: {name} holds nan or infinity; the network is unusable"
-        raise CheckpointError(message)
+        msg = f"{file}: {name} holds nan or infinity; the network is unusable"
+        raise CheckpointError(msg)
     if name.endswith("running_var") and (found < 0).any():
-        message = f"{file}: {name} holds a negative variance"
-        raise CheckpointError(message)
+        msg = f"{file}: {name} holds a negative variance"
+        raise CheckpointError(msg)

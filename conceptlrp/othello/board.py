@@ -21,6 +21,9 @@ NO_MOVE: Final = -1
 BLACK: Final = 0
 WHITE: Final = 1
 
+#: Thirds of the game, by the discs that have been added to the first four.
+PHASES: Final = ("opening", "midgame", "endgame")
+
 REGION: Final = {6: 0x007E7E7E7E7E7E00, 8: 0xFFFFFFFFFFFFFFFF}
 
 # Discs on files a and h end every line that is not vertical, so leaving them out
@@ -135,24 +138,14 @@ def play(
     if illegal.any():
         moves = np.broadcast_to(np.asarray(square), illegal.shape)
         where = int(np.argmax(illegal))
-        message = f"move {moves.flat[where]} at index {where} turns no disc over"
-        raise IllegalMoveError(message)
+        msg = f"move {moves.flat[where]} at index {where} turns no disc over"
+        raise IllegalMoveError(msg)
     mine, theirs = _words(own), _words(opponent)
     return theirs & ~turned, mine | turned | square_bits(square)
 
 
 def start(size: int = 8) -> tuple[int, int]:
-    """Return the start position.
-
-    Parameters
-    ----------
-    size : int
-        Side of the board, 8 or 6.
-
-    Returns
-    -------
-    own, opponent : int
-        The discs of black, who moves first, and of white.
+    """Return the start position: the discs of black, who moves first, and of white.
 
     Examples
     --------
@@ -164,36 +157,12 @@ def start(size: int = 8) -> tuple[int, int]:
 
 
 def count(bitboards: Bitboards) -> NDArray[np.uint8]:
-    """Count discs.
-
-    Parameters
-    ----------
-    bitboards : uint64 of any shape
-        The bitboards.
-
-    Returns
-    -------
-    uint8 of the same shape
-        The number of discs of each.
-    """
+    """Count the discs of each bitboard."""
     return np.bitwise_count(_words(bitboards))
 
 
 def is_over(own: Bitboards, opponent: Bitboards, *, size: int = 8) -> NDArray[np.bool_]:
-    """Tell whether neither side can move.
-
-    Parameters
-    ----------
-    own, opponent : uint64 of shape (N,), or any shapes that broadcast
-        Discs of the side to move and of the other side.
-    size : int
-        Side of the board, 8 or 6.
-
-    Returns
-    -------
-    bool of the broadcast shape
-        Whether the game is over.
-    """
+    """Tell whether the game is over, since neither side can move."""
     moves = legal_moves(own, opponent, size=size)
     moves = moves | legal_moves(opponent, own, size=size)
     return np.equal(moves, 0)
@@ -202,17 +171,7 @@ def is_over(own: Bitboards, opponent: Bitboards, *, size: int = 8) -> NDArray[np
 def final_score(own: Bitboards, opponent: Bitboards, size: int) -> NDArray[np.int8]:
     """Return the discs of ``own``, the winner being given the empty squares.
 
-    Parameters
-    ----------
-    own, opponent : uint64 of shape (N,), or any shapes that broadcast
-        The board at the end of the game.
-    size : int
-        Side of the board, 8 or 6.
-
-    Returns
-    -------
-    int8 of the broadcast shape
-        Half the squares for a draw, whoever has how many discs.
+    A draw is half the squares, however many discs each side has.
     """
     squares_in_all = int(region_of(size)).bit_count()
     mine, theirs = count(own).astype(np.int8), count(opponent).astype(np.int8)
@@ -224,23 +183,8 @@ def final_score(own: Bitboards, opponent: Bitboards, size: int) -> NDArray[np.in
 def perft(depth: int, *, size: int = 8) -> int:
     """Count the lines of play of ``depth`` plies from the start position.
 
-    A pass is one ply, and a game that ends earlier counts as one line.
-
-    Parameters
-    ----------
-    depth : int
-        Plies to look ahead; each takes about ten times as long as the one before.
-    size : int
-        Side of the board, 8 or 6.
-
-    Returns
-    -------
-    int
-        The number of lines.
-
-    References
-    ----------
-    Aart Bik, "Computing deep perft and divide numbers for Reversi".
+    A pass is one ply, and a game that ends earlier counts as one line. Source: Aart
+    Bik, "Computing deep perft and divide numbers for Reversi".
 
     Examples
     --------
@@ -252,44 +196,49 @@ def perft(depth: int, *, size: int = 8) -> int:
 
 
 def squares(bitboard: int | np.uint64 | NDArray[np.uint64]) -> list[int]:
-    """List the squares of one bitboard.
-
-    Parameters
-    ----------
-    bitboard : int
-        The bitboard.
-
-    Returns
-    -------
-    list of int
-        Squares in ascending order.
-    """
+    """List the squares of one bitboard in ascending order."""
     word = int(bitboard)
     return [square for square in range(64) if word >> square & 1]
 
 
 def to_boards(own: Bitboards, opponent: Bitboards) -> NDArray[np.int8]:
-    """Return boards of +1 for ``own``, -1 for ``opponent`` and 0 for empty.
+    """Return boards (N, 8, 8) of +1 for ``own``, -1 for ``opponent``, 0 for empty.
 
-    Parameters
-    ----------
-    own, opponent : uint64 of shape (N,)
-        Discs of the side to move and of the other side.
-
-    Returns
-    -------
-    int8 of shape (N, 8, 8)
-        Row 0 is rank 1, column 0 is file a.
+    Row 0 is rank 1, column 0 is file a.
     """
     mine, theirs = np.broadcast_arrays(_words(own), _words(opponent))
     return _bits(mine) - _bits(theirs)
 
 
+def from_boards(discs: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    """Return boards (N, n, n) as bitboards (N,), a smaller one in the middle."""
+    size = discs.shape[1]
+    margin = (8 - size) // 2
+    padded = np.zeros((len(discs), 8, 8), np.bool_)
+    padded[:, margin : margin + size, margin : margin + size] = discs
+    packed = np.packbits(padded.reshape(len(discs), 64), axis=1, bitorder="little")
+    return packed.view("<u8")[:, 0].astype(np.uint64)
+
+
+def board_phases(
+    own: NDArray[np.uint64], opponent: NDArray[np.uint64], *, size: int = 8
+) -> NDArray[np.int64]:
+    """Return the phase of each board (N,), as indices into `PHASES`.
+
+    Examples
+    --------
+    >>> board_phases(np.array([3, 2**24 - 1], np.uint64), np.array([12, 0], np.uint64))
+    array([0, 1])
+    """
+    added = count(own | opponent).astype(np.int64) - 4
+    return np.clip(added * len(PHASES) // (size**2 - 4), 0, len(PHASES) - 1)
+
+
 def region_of(size: int) -> int:
     """Return the squares of a board as a bitboard, or refuse its size."""
     if size not in REGION:
-        message = f"board size is {size!r}, expected 8 or 6"
-        raise ValueError(message)
+        msg = f"board size is {size!r}, expected 8 or 6"
+        raise ValueError(msg)
     return REGION[size]
 
 
@@ -392,8 +341,8 @@ def _after(
 
 def _words(bitboards: Bitboards) -> NDArray[np.uint64]:
     if isinstance(bitboards, np.ndarray) and bitboards.dtype.kind not in "ui":
-        message = f"bitboards are {bitboards.dtype}, expected uint64"
-        raise TypeError(message)
+        msg = f"bitboards are {bitboards.dtype}, expected uint64"
+        raise TypeError(msg)
     return np.asarray(bitboards, np.uint64)
 
 

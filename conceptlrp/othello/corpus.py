@@ -5,43 +5,54 @@ each may be turned by a symmetry of the board: ``own``, ``opponent`` and ``playe
 are as turned, while the games keep their moves as recorded.
 """
 
-import hashlib
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.errors import GameFileError
-from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, REGION, legal_moves
-from conceptlrp.othello.equality import first_of_equal
-from conceptlrp.othello.formats import read_games
-from conceptlrp.othello.games import Games
+from conceptlrp.drawing.notebook import html_table
+from conceptlrp.errors import CorpusFileError, GameFileError, check_type
+from conceptlrp.files import write_whole
+from conceptlrp.othello.arguments import (
+    POSITION_COLUMNS,
+    PathLike,
+    checked_path,
+    checked_paths,
+    columns_of_boards,
+    columns_of_positions,
+)
+from conceptlrp.othello.board import (
+    BLACK,
+    NO_MOVE,
+    PASS,
+    REGION,
+    legal_moves,
+)
+from conceptlrp.othello.files.formats import read_games
+from conceptlrp.othello.games import Games, columns_digest
 from conceptlrp.othello.notation import square_name, transcript_text
 from conceptlrp.othello.position import Position
 from conceptlrp.othello.replay import replay
-from conceptlrp.othello.symmetry import canonical, compose, turn, turn_squares
+from conceptlrp.othello.symmetry import (
+    canonical,
+    compose,
+    first_of_equal,
+    turn,
+    turn_squares,
+)
+from conceptlrp.shipped import GAMES, demo_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Rows: TypeAlias = slice | Sequence[int] | NDArray[np.integer[Any]] | NDArray[np.bool_]
 
-_DTYPES: Final[dict[str, type[np.generic]]] = {
-    "own": np.uint64,
-    "opponent": np.uint64,
-    "mover": np.uint8,
-    "ply": np.uint8,
-    "played": np.int8,
-    "game": np.int32,
-    "symmetry": np.uint8,
-}
 
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Corpus:
     """Positions in which a move was chosen, and the games they come from.
 
@@ -76,23 +87,38 @@ class Corpus:
     problems: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, dtype in _DTYPES.items():
+        for name, dtype in POSITION_COLUMNS.items():
             column = np.asarray(getattr(self, name), dtype)
             if column.shape != (len(self.own),):
-                message = f"{name} has shape {column.shape}, expected ({len(self)},)"
-                raise ValueError(message)
+                msg = f"{name} has shape {column.shape}, expected ({len(self)},)"
+                raise ValueError(msg)
             object.__setattr__(self, name, column)
         if len(self) and not 0 <= self.game.min() <= self.game.max() < len(self.games):
-            message = f"positions are of games beyond the {len(self.games)} given"
-            raise ValueError(message)
+            msg = f"positions are of games beyond the {len(self.games)} given"
+            raise ValueError(msg)
 
     def __len__(self) -> int:
         return len(self.own)
 
+    def __repr__(self) -> str:
+        n, games = f"{len(self):,}", f"{len(self.games):,}"
+        return f"Corpus({n} positions, {games} games, {self.size} x {self.size})"
+
+    def _repr_html_(self) -> str:
+        years = self.games.year[self.games.year > 0]
+        facts = [
+            ("positions", f"{len(self):,}"),
+            ("games", f"{len(self.games):,}"),
+            ("years", f"{years.min()} to {years.max()}" if years.size else "unknown"),
+            ("board", f"{self.size} x {self.size}"),
+            ("games left out", f"{len(self.problems):,}"),
+        ]
+        return html_table("Corpus", (), facts)
+
     def __getitem__(self, rows: Rows) -> "Corpus":
         if isinstance(rows, int | np.integer):
-            message = f"corpus[{rows}] is one position; call corpus.position({rows})"
-            raise TypeError(message)
+            msg = f"corpus[{rows}] is one position; call corpus.position({rows})"
+            raise TypeError(msg)
         chosen = rows if isinstance(rows, slice) else np.asarray(rows)
         if not isinstance(chosen, slice) and not chosen.size:
             chosen = chosen.astype(np.intp)
@@ -100,14 +126,16 @@ class Corpus:
         return replace(self, **taken)
 
     @staticmethod
-    def read(paths: str | Path | Iterable[str | Path], *, size: int = 8) -> "Corpus":
+    def read(paths: PathLike | Iterable[PathLike], *, size: int = 8) -> "Corpus":
         """Read the positions of game files.
 
         Parameters
         ----------
         paths : path or paths
             WTHOR files (``.wtb``), transcripts (``.txt``), GGF (``.ggf``), game books
-            of Logistello (``.gam``) and self-play (``.jsonl``).
+            of Logistello (``.gam``) and self-play (``.jsonl``); or "demo" for the
+            5,200 self-played games that ship, each of whose positions is turned by a
+            random symmetry of its own, the same at every call.
         size : int
             Side of the board, 8 or 6.
 
@@ -120,24 +148,22 @@ class Corpus:
         ------
         GameFileError
             A file cannot be read, or is of another kind.
+        TypeError
+            What is given is no path.
         """
-        listed = [paths] if isinstance(paths, str | Path) else list(paths)
-        if not listed:
-            message = "no game files given, expected .wtb, .txt or .jsonl files"
-            raise GameFileError(message)
-        files = [read_games(path, size=size) for path in listed]
+        if isinstance(paths, str) and paths == "demo":
+            if size != 8:
+                msg = f"the games that ship are 8 x 8, not {size} x {size}"
+                raise GameFileError(msg)
+            return demo_games().turn()
+        files = [read_games(path, size=size) for path in checked_paths(paths)]
         games = Games.concatenate([file.games for file in files])
         problems = tuple(line for file in files for line in file.problems)
         return Corpus.from_games(games, problems=problems)
 
     @staticmethod
-    def load(path: str | Path) -> "Corpus":
+    def load(path: PathLike) -> "Corpus":
         """Read a corpus that `save` wrote.
-
-        Parameters
-        ----------
-        path : str or Path
-            The file.
 
         Returns
         -------
@@ -149,11 +175,18 @@ class Corpus:
         CorpusFileError
             The file is missing, damaged, of a newer version, or no corpus.
         """
-        from conceptlrp.othello.corpus_file import load_corpus
+        from conceptlrp.othello.files.corpus_file import read_corpus
 
-        return load_corpus(path)
+        stored = read_corpus(checked_path(path))
+        corpus = Corpus(
+            **stored.positions, games=stored.games, problems=stored.problems
+        )
+        if corpus.digest != stored.digest:
+            msg = f"{path}: is damaged: its content does not agree with its digest"
+            raise CorpusFileError(msg)
+        return corpus
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+    def save(self, path: PathLike, *, overwrite: bool = False) -> None:
         """Write the corpus as HDF5, with the games that its positions come from.
 
         Parameters
@@ -170,57 +203,97 @@ class Corpus:
         CorpusFileError
             The file cannot be written.
         """
-        from conceptlrp.othello.corpus_file import save_corpus
+        write_whole(
+            checked_path(path),
+            self.to_bytes(),
+            overwrite=overwrite,
+            error=CorpusFileError,
+        )
 
-        save_corpus(self, path, overwrite=overwrite)
+    def to_bytes(self) -> memoryview:
+        """Return the bytes of the file that `save` writes."""
+        from conceptlrp.othello.files.corpus_file import StoredCorpus, corpus_bytes
+
+        used = self.compact()
+        return corpus_bytes(
+            StoredCorpus(used.columns(), used.games, used.problems, self.digest)
+        )
 
     @staticmethod
-    def from_games(games: Games, *, problems: tuple[str, ...] = ()) -> "Corpus":
-        """Return every position of some games before a recorded move.
+    def from_boards(boards: ArrayLike) -> "Corpus":
+        """Make a corpus of boards that no game is known of.
 
         Parameters
         ----------
-        games : Games
-            The games.
-        problems : tuple of str
-            One line for each game that was left out before.
+        boards : array_like of shape (N, n, n), or (n, n) for one board
+            +1 for a disc of the side to move, -1 for one of the other side, 0 empty;
+            n is 6 or 8 and row 0 is rank 1.
 
         Returns
         -------
         Corpus
-            Positions ordered by game, then by ply, none of them turned.
-        """
-        found = replay(games.moves, size=games.size)
-        unturned = np.zeros(len(found.own), np.uint8)
-        columns = {n: getattr(found, n) for n in _DTYPES if n != "symmetry"}
-        return Corpus(**columns, symmetry=unturned, games=games, problems=problems)
-
-    @staticmethod
-    def concatenate(parts: Sequence["Corpus"]) -> "Corpus":
-        """Join corpora; those that share a table of games go on sharing it.
-
-        Parameters
-        ----------
-        parts : sequence of Corpus
-            The corpora, of one board size.
-
-        Returns
-        -------
-        Corpus
-            Their positions, one corpus after the other.
+            With black to move and no played move.
 
         Raises
         ------
         ValueError
-            There are none, or their boards differ in size.
+            For another shape or other values.
+
+        Examples
+        --------
+        >>> boards = np.zeros((1, 8, 8), int)
+        >>> boards[0, 0, 0] = 1
+        >>> Corpus.from_boards(boards).position(0).obf()[:4]
+        'X---'
         """
+        return _without_games(*columns_of_boards(boards))
+
+    @staticmethod
+    def from_positions(positions: Position | Iterable[Position]) -> "Corpus":
+        """Make a corpus of single positions.
+
+        Parameters
+        ----------
+        positions : Position or iterable of Position
+            All of one size.
+
+        Returns
+        -------
+        Corpus
+            Without played moves.
+
+        Raises
+        ------
+        TypeError
+            Something else than a position is among them.
+        ValueError
+            For no position, or positions of several sizes.
+        """
+        return _without_games(*columns_of_positions(positions))
+
+    @staticmethod
+    def from_games(games: Games, *, problems: tuple[str, ...] = ()) -> "Corpus":
+        """Return every position before a recorded move, by game, then by ply."""
+        found = replay(games.moves, size=games.size)
+        unturned = np.zeros(len(found.own), np.uint8)
+        columns = {n: getattr(found, n) for n in POSITION_COLUMNS if n != "symmetry"}
+        return Corpus(**columns, symmetry=unturned, games=games, problems=problems)
+
+    @staticmethod
+    def concatenate(parts: Sequence["Corpus"]) -> "Corpus":
+        """Join corpora of one board size, one after the other.
+
+        Corpora that share a table of games go on sharing it.
+        """
+        for i, part in enumerate(parts):
+            check_type(part, Corpus, f"part {i}", "a Corpus")
         tables = list({id(part.games): part.games for part in parts}.values())
         games = Games.concatenate(tables) if len(tables) != 1 else tables[0]
         firsts = np.cumsum([0, *(len(table) for table in tables)])
         first = {id(table): firsts[i] for i, table in enumerate(tables)}
         columns = {
             name: np.concatenate([part.columns()[name] for part in parts])
-            for name in _DTYPES
+            for name in POSITION_COLUMNS
         }
         columns["game"] = np.concatenate([p.game + first[id(p.games)] for p in parts])
         problems = tuple(dict.fromkeys(line for p in parts for line in p.problems))
@@ -253,10 +326,7 @@ class Corpus:
 
     @property
     def margin(self) -> NDArray[np.float32]:
-        """By how many discs the side to move won, of shape (N,).
-
-        The winner is given the empty squares. NaN when the game is unfinished.
-        """
+        """Discs by which the side to move won, empties to the winner; else NaN."""
         score = self.games.score.astype(np.float32)
         score[~self.games.finished] = np.nan
         black = (2 * score - np.float32(self.size**2))[self.game]
@@ -271,15 +341,12 @@ class Corpus:
     def digest(self) -> str:
         """SHA-256 of the positions and of what is known about their games."""
         compact = self.compact()
-        digest = hashlib.sha256(f"conceptlrp corpus 1, size {self.size}".encode())
-        for name, column in {**compact.columns(), **compact.games.columns()}.items():
-            digest.update(f"\n{name} {column.shape}\n".encode())
-            digest.update(_plain_bytes(column))
-        return digest.hexdigest()
+        columns = {**compact.columns(), **compact.games.columns()}
+        return columns_digest(columns, size=self.size)
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that have one entry a position, by name."""
-        return {name: getattr(self, name) for name in _DTYPES}
+        return {name: getattr(self, name) for name in POSITION_COLUMNS}
 
     def compact(self) -> "Corpus":
         """Leave out the games that no position comes from."""
@@ -290,83 +357,39 @@ class Corpus:
         return replace(self, game=rows, games=self.games.take(used))
 
     def unique(self, *, symmetry: bool = False) -> "Corpus":
-        """Keep the first of positions with the same discs.
+        """Keep the first of positions with the same discs, in the order of this corpus.
 
-        Parameters
-        ----------
-        symmetry : bool
-            Take positions that are turnings of each other for the same.
-
-        Returns
-        -------
-        Corpus
-            In the order of this one. Who is to move, black or white, is no
-            difference, since a network does not see it.
+        Who is to move, black or white, is no difference, since a network does not see
+        it; with ``symmetry``, nor is how a position is turned.
         """
         own, opponent = self.own, self.opponent
         if symmetry:
             own, opponent, _ = canonical(own, opponent)
         return self[first_of_equal(own, opponent)]
 
-    def sample(self, n: int, *, seed: int = 0) -> "Corpus":
-        """Draw positions at random without replacement.
+    def sample(self, count: int, *, seed: int = 0) -> "Corpus":
+        """Draw some positions, or all if there are no more, in their order here.
 
-        Parameters
-        ----------
-        n : int
-            How many; if there are no more, all are kept.
-        seed : int
-            The same seed draws the same positions.
-
-        Returns
-        -------
-        Corpus
-            The positions in the order of this corpus.
-
-        Raises
-        ------
-        ValueError
-            The number is negative.
+        The same seed draws the same positions.
         """
-        if n < 0:
-            message = f"sample of {n} positions, expected 0 or more"
-            raise ValueError(message)
-        if n >= len(self):
+        if count < 0:
+            msg = f"sample of {count} positions, expected 0 or more"
+            raise ValueError(msg)
+        if count >= len(self):
             return self
-        rows = np.random.default_rng(seed).choice(len(self), n, replace=False)
+        rows = np.random.default_rng(seed).choice(len(self), count, replace=False)
         return self[np.sort(rows)]
 
     def turn(self, *, seed: int = 0) -> "Corpus":
-        """Turn each position by a random symmetry of its own.
+        """Turn each position by a random symmetry of its own; a seed repeats them.
 
         Game files record every game with the same first move, so that without
         this a corpus shows each opening in one orientation only.
-
-        Parameters
-        ----------
-        seed : int
-            The same seed gives the same symmetries.
-
-        Returns
-        -------
-        Corpus
-            As many positions, in the same order.
         """
         return self.turned_by(np.random.default_rng(seed).integers(0, 8, len(self)))
 
     def turned_by(self, s: ArrayLike) -> "Corpus":
-        """Turn positions by given symmetries.
-
-        Parameters
-        ----------
-        s : int or int array of shape (N,)
-            One symmetry for all positions, or one for each.
-
-        Returns
-        -------
-        Corpus
-            ``symmetry`` tells how the positions are turned in all.
-        """
+        """Turn positions by given symmetries 0 to 7, one for all or one for each."""
         return replace(
             self,
             own=turn(self.own, s),
@@ -376,18 +399,8 @@ class Corpus:
         )
 
     def position(self, i: int) -> Position:
-        """Return one position.
-
-        Parameters
-        ----------
-        i : int
-            Row of the corpus.
-
-        Returns
-        -------
-        Position
-            As it is turned here, with the move that led to it as its last.
-        """
+        """Return the position of a row, as turned here, with its last move."""
+        i = self._row(i)
         before = self._moves_before(i)
         return Position(
             int(self.own[i]),
@@ -398,34 +411,16 @@ class Corpus:
         )
 
     def transcript(self, i: int) -> str:
-        """Return the moves that led to a position.
-
-        Parameters
-        ----------
-        i : int
-            Row of the corpus.
-
-        Returns
-        -------
-        str
-            A transcript, turned as the position is.
-        """
-        return transcript_text(self._moves_before(i), self.size)
+        """Return the moves that led to a row's position, turned as it is."""
+        return transcript_text(self._moves_before(self._row(i)), self.size)
 
     def describe(self, i: int) -> str:
-        """Say which game a position is from, and which move comes next.
+        """Say which game a row's position is from, and which move comes next.
 
-        Parameters
-        ----------
-        i : int
-            Row of the corpus.
-
-        Returns
-        -------
-        str
-            Such as ``Tamenori - Shaman, 1995, move 23``; where nobody is named,
-            the file and the number of the game in it.
+        Such as ``Tamenori - Shaman, 1995, move 23``; where nobody is named, the file
+        and the number of the game in it.
         """
+        i = self._row(i)
         game = int(self.game[i])
         black, white = str(self.games.black[game]), str(self.games.white[game])
         source, number = str(self.games.source[game]), int(self.games.index[game]) + 1
@@ -462,14 +457,29 @@ class Corpus:
             }
         )
 
+    def _row(self, i: int) -> int:
+        try:
+            row = operator.index(i)
+        except TypeError:
+            msg = f"row is {i!r}, expected a whole number below {len(self)}"
+            raise TypeError(msg) from None
+        if not -len(self) <= row < len(self):
+            msg = f"row is {row}, but the corpus has {len(self)} positions"
+            raise IndexError(msg)
+        return row
+
     def _moves_before(self, i: int) -> list[int]:
         recorded = self.games.moves[self.game[i], : self.ply[i]]
         turned: list[int] = turn_squares(recorded, int(self.symmetry[i])).tolist()
         return [move for move in turned if move != NO_MOVE]
 
 
-def _plain_bytes(column: NDArray[Any]) -> bytes:
-    """Return the content of a column, whatever the width of its strings."""
-    if column.dtype.kind == "U":
-        return "\0".join(column.tolist()).encode()
-    return np.ascontiguousarray(column, column.dtype.newbyteorder("<")).tobytes()
+@cache
+def demo_games() -> Corpus:
+    """Return the games that ship as they were recorded, read once in a process."""
+    return Corpus.read(demo_path(GAMES))
+
+
+def _without_games(columns: dict[str, Any], size: int) -> Corpus:
+    games = Games.from_moves(np.full((1, size * size - 4), NO_MOVE, np.int8), size=size)
+    return Corpus(**columns, games=games)

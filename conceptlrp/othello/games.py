@@ -5,7 +5,8 @@ recorded. A score is the number of black discs at the end, the empty squares
 being given to the winner.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -16,7 +17,8 @@ from conceptlrp.errors import IllegalMoveError
 from conceptlrp.othello.board import NO_MOVE
 from conceptlrp.othello.replay import move_table, moves_per_game, replay
 
-_DTYPES: Final[dict[str, type[np.generic]]] = {
+#: What is kept of each game beside its moves.
+GAME_COLUMNS: Final[dict[str, type[np.generic]]] = {
     "black": np.str_,
     "white": np.str_,
     "tournament": np.str_,
@@ -40,7 +42,7 @@ _UNKNOWN: Final[dict[str, ArrayLike]] = {
 _GIVEN: Final = {*_UNKNOWN, "index"}
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Games:
     """Games with what is known about them, one entry a game.
 
@@ -83,15 +85,18 @@ class Games:
     def __post_init__(self) -> None:
         width = moves_per_game(self.size)
         if self.moves.ndim != 2 or self.moves.shape[1] != width:
-            message = f"moves have shape {self.moves.shape}, expected (G, {width})"
-            raise ValueError(message)
+            msg = f"moves have shape {self.moves.shape}, expected (G, {width})"
+            raise ValueError(msg)
         for name, column in self.columns().items():
             if len(column) != len(self.moves):
-                message = f"{name} has {len(column)} entries, expected {len(self)}"
-                raise ValueError(message)
+                msg = f"{name} has {len(column)} entries, expected {len(self)}"
+                raise ValueError(msg)
 
     def __len__(self) -> int:
         return len(self.moves)
+
+    def __repr__(self) -> str:
+        return f"Games({len(self):,} games, {self.size} x {self.size})"
 
     @classmethod
     def from_moves(
@@ -121,8 +126,8 @@ class Games:
         games, illegal = judge(moves, size=size, **known)
         if (illegal >= 0).any():
             game = int(np.argmax(illegal >= 0))
-            message = f"game {game + 1}, move {illegal[game] + 1} is not legal"
-            raise IllegalMoveError(message)
+            msg = f"game {game + 1}, move {illegal[game] + 1} is not legal"
+            raise IllegalMoveError(msg)
         return games
 
     def columns(self) -> dict[str, NDArray[Any]]:
@@ -131,45 +136,18 @@ class Games:
         return {name: getattr(self, name) for name in names}
 
     def take(self, indices: ArrayLike) -> "Games":
-        """Choose games.
-
-        Parameters
-        ----------
-        indices : int or bool array
-            Rows, or a mask of shape (G,).
-
-        Returns
-        -------
-        Games
-            The chosen ones, with all columns.
-        """
+        """Choose games by rows or by a mask of shape (G,), with all columns."""
         chosen = np.asarray(indices)
         columns = {name: column[chosen] for name, column in self.columns().items()}
         return Games(**columns, size=self.size)
 
     @staticmethod
     def concatenate(parts: Sequence["Games"]) -> "Games":
-        """Join the games of several files.
-
-        Parameters
-        ----------
-        parts : sequence of Games
-            Tables of games, of one board size.
-
-        Returns
-        -------
-        Games
-            One table after the other.
-
-        Raises
-        ------
-        ValueError
-            There are none, or their boards differ in size.
-        """
+        """Join tables of games of one board size, one after the other."""
         sizes = {part.size for part in parts}
         if len(sizes) != 1:
-            message = f"games are of board sizes {sorted(sizes)}, expected exactly one"
-            raise ValueError(message)
+            msg = f"games are of board sizes {sorted(sizes)}, expected exactly one"
+            raise ValueError(msg)
         columns = [part.columns() for part in parts]
         joined = {
             name: np.concatenate([part[name] for part in columns])
@@ -181,27 +159,14 @@ class Games:
 def judge(
     moves: ArrayLike, *, size: int = 8, **known: ArrayLike
 ) -> tuple[Games, NDArray[np.int16]]:
-    """Make games of those rows of moves that are legal throughout.
+    """Make games of those rows of moves (G, M) that are legal throughout.
 
-    Parameters
-    ----------
-    moves : int of shape (G, M), M being any width
-        Squares in order of play without passes, `NO_MOVE` after the last.
-    size : int
-        Side of the board, 8 or 6.
-    **known : arrays of shape (G,), or one value for all games
-        Any of the other columns of `Games` but the results.
-
-    Returns
-    -------
-    games : Games
-        The legal games, in order.
-    illegal : int16 of shape (G,)
-        Place of the first illegal move of each row, -1 when there is none.
+    Returns the legal games, and of each row the place of its first illegal move, -1
+    when there is none.
     """
     if unknown := sorted(known.keys() - _GIVEN):
-        message = f"games have no column {unknown[0]!r} to give, only {sorted(_GIVEN)}"
-        raise TypeError(message)
+        msg = f"games have no column {unknown[0]!r} to give, only {sorted(_GIVEN)}"
+        raise TypeError(msg)
     table = move_table(moves)
     found = replay(table, size=size)
     legal = found.illegal < 0
@@ -212,7 +177,7 @@ def judge(
     }
     columns |= {"score": found.score, "finished": found.finished}
     full = {
-        name: np.broadcast_to(np.asarray(value, _DTYPES[name]), len(table))[legal]
+        name: np.broadcast_to(np.asarray(value, GAME_COLUMNS[name]), len(table))[legal]
         for name, value in columns.items()
     }
     return Games(moves=_widened(table[legal], size), **full, size=size), found.illegal
@@ -224,3 +189,19 @@ def _widened(moves: NDArray[np.int8], size: int) -> NDArray[np.int8]:
     filled = np.full((len(moves), width), NO_MOVE, np.int8)
     filled[:, : moves.shape[1]] = moves[:, :width]
     return filled
+
+
+def columns_digest(columns: Mapping[str, NDArray[Any]], *, size: int) -> str:
+    """Return the SHA-256 of the columns of a corpus in hexadecimal."""
+    digest = hashlib.sha256(f"conceptlrp corpus 1, size {size}".encode())
+    for name, column in columns.items():
+        digest.update(f"\n{name} {column.shape}\n".encode())
+        digest.update(_plain_bytes(column))
+    return digest.hexdigest()
+
+
+def _plain_bytes(column: NDArray[Any]) -> bytes:
+    """Return the content of a column, whatever the width of its strings."""
+    if column.dtype.kind == "U":
+        return "\0".join(column.tolist()).encode()
+    return np.ascontiguousarray(column, column.dtype.newbyteorder("<")).tobytes()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from conceptlrp.errors import NotationError
+from conceptlrp.errors import NotationError, check_type
 from conceptlrp.othello.board import PASS, region_of
 
 _FILES: Final = "abcdefgh"
@@ -50,8 +50,8 @@ def square_name(square: int, size: int = 8) -> str:
     if square == PASS:
         return "pa"
     if not 0 <= square < PASS or not region_of(size) >> int(square) & 1:
-        message = f"{square!r} is no square of the {size} x {size} board, nor a pass"
-        raise NotationError(message)
+        msg = f"{square!r} is no square of the {size} x {size} board, nor a pass"
+        raise NotationError(msg)
     rank, file = divmod(int(square), 8)
     margin = (8 - size) // 2
     return f"{_FILES[file - margin]}{rank - margin + 1}"
@@ -82,6 +82,7 @@ def parse_square(text: str, size: int = 8) -> int:
     >>> parse_square("D3"), parse_square("a1", size=6), parse_square("pa")
     (19, 9, 64)
     """
+    check_type(text, str, "square", "text")
     name = text.strip().lower()
     if name in _PASSES:
         return PASS
@@ -146,14 +147,15 @@ def parse_transcript(
     [37, 43, 18]
     """
     moves = []
+    check_type(text, str, "transcript", "text")
     for token in _TOKEN.finditer(text):
         if token["skip"]:
             continue
         square = _square_of(token["square"].lower(), size) if token["square"] else None
         if square is None:
             place = _place(text[: token.start()], line, column)
-            message = f"{place}: {_no_square(token.group(), size)}"
-            raise NotationError(message)
+            msg = f"{place}: {_no_square(token.group(), size)}"
+            raise NotationError(msg)
         moves.append(square)
     return moves
 

@@ -4,17 +4,23 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from conceptlrp.drawing import board_svg
-from conceptlrp.errors import IllegalMoveError, NotationError
+from conceptlrp.errors import IllegalMoveError, NotationError, check_type
 from conceptlrp.othello import board
 from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, WHITE
-from conceptlrp.othello.notation import parse_square, parse_transcript, square_name
+from conceptlrp.othello.notation import (
+    parse_square,
+    parse_transcript,
+    square_name,
+)
 
 _OBF: Final = re.compile(r"(?P<board>[xo*.-]+)\s+(?P<mover>[xo*])", re.IGNORECASE)
 _BOARD_SIZES: Final = {36: 6, 64: 8}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Position:
     """A board with the side to move.
 
@@ -42,14 +48,14 @@ class Position:
             object.__setattr__(self, name, int(getattr(self, name)))
         outside = (self.own | self.opponent) & ~board.region_of(self.size)
         if self.own & self.opponent or outside:
-            message = "discs overlap" if not outside else "discs lie outside the board"
-            raise ValueError(message)
+            msg = "discs overlap" if not outside else "discs lie outside the board"
+            raise ValueError(msg)
         if self.mover not in (BLACK, WHITE):
-            message = f"mover is {self.mover}, expected 0 (black) or 1 (white)"
-            raise ValueError(message)
+            msg = f"mover is {self.mover}, expected 0 (black) or 1 (white)"
+            raise ValueError(msg)
         if not NO_MOVE <= self.last < PASS:
-            message = f"last move is {self.last}, expected a square 0..63 or -1"
-            raise ValueError(message)
+            msg = f"last move is {self.last}, expected a square 0..63 or -1"
+            raise ValueError(msg)
 
     @classmethod
     def start(cls, size: int = 8) -> "Position":
@@ -101,8 +107,8 @@ class Position:
         for number, move in enumerate(parse_transcript(text, size), start=1):
             if not position.legal_word >> move & 1:
                 name = square_name(move, size)
-                message = f"move {number} of the transcript: {name!r} is not legal"
-                raise IllegalMoveError(message)
+                msg = f"move {number} of the transcript: {name!r} is not legal"
+                raise IllegalMoveError(msg)
             position = position.play(move)
             if position.must_pass:
                 position = position.play(PASS)
@@ -124,14 +130,15 @@ class Position:
         NotationError
             The text is no such line.
         """
+        check_type(line, str, "position", "text")
         text = line.split(";")[0].strip()
         found = _OBF.fullmatch(text)
         if found is None or len(found["board"]) not in _BOARD_SIZES:
-            message = (
+            msg = (
                 f"{text!r} is not a position: expected 64 (or 36) of 'X', 'O' and "
                 "'-', a blank, and 'X' or 'O' for the side to move"
             )
-            raise NotationError(message)
+            raise NotationError(msg)
         size = _BOARD_SIZES[len(found["board"])]
         discs = _read_discs(found["board"].upper().replace("*", "X"), size)
         if found["mover"].upper() == "O":
@@ -198,6 +205,7 @@ class Position:
         >>> Position.start().play("f5").mover
         1
         """
+        check_type(move, str | int | np.integer, "move", "a square's name or number")
         square = parse_square(move, self.size) if isinstance(move, str) else int(move)
         if square == PASS and self.must_pass:
             return Position(
@@ -205,8 +213,8 @@ class Position:
             )
         if not 0 <= square < PASS or not self.legal_word >> square & 1:
             legal = " ".join(square_name(s, self.size) for s in self.legal_moves)
-            message = f"move {move!r} is not legal, expected one of: {legal or 'pa'}"
-            raise IllegalMoveError(message)
+            msg = f"move {move!r} is not legal, expected one of: {legal or 'pa'}"
+            raise IllegalMoveError(msg)
         own, opponent = board.play(self.own, self.opponent, square, size=self.size)
         return Position(int(own), int(opponent), 1 - self.mover, self.size, square)
 
@@ -233,6 +241,9 @@ class Position:
         files = " ".join("abcdefgh"[: self.size])
         rows = [f"{n} {' '.join(r)}" for n, r in enumerate(self._rows("."), start=1)]
         return "\n".join([f"  {files}", *rows, f"{'XO'[self.mover]} to move"])
+
+    def __repr__(self) -> str:
+        return f"Position.from_obf({self.obf()!r})"
 
     def __str__(self) -> str:
         return self.diagram()

@@ -30,27 +30,12 @@ _BLOCK: Final = 4096
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Replay:
-    """The decision positions of games, ordered by game, then by ply.
+    """The decision positions of games (P,), ordered by game, then by ply.
 
-    Attributes
-    ----------
-    own, opponent : uint64 of shape (P,)
-        Discs of the side to move and of the other side.
-    mover : uint8 of shape (P,)
-        `BLACK` or `WHITE`.
-    ply : uint8 of shape (P,)
-        Moves played before, which is also the place of ``played`` in the game.
-    played : int8 of shape (P,)
-        The move that was played.
-    game : int32 of shape (P,)
-        Row of the game.
-    illegal : int16 of shape (G,)
-        Place of the first illegal move, -1 when there is none. Positions from
-        there on are left out.
-    finished : bool of shape (G,)
-        Whether neither side can move after the last move.
-    score : int8 of shape (G,)
-        Black discs, empties to the winner; -1 when the game is unfinished.
+    ``ply`` is also the place of ``played`` in its game. Of each game (G,): ``illegal``
+    is the place of the first illegal move, -1 when there is none; positions from there
+    on are left out. ``score`` counts black discs, empties to the winner, -1 when the
+    game is not ``finished``.
     """
 
     own: NDArray[np.uint64]
@@ -65,24 +50,9 @@ class Replay:
 
 
 def replay(moves: ArrayLike, *, size: int = 8) -> Replay:
-    """Play games move by move, passing over a side that cannot move.
+    """Play games (G, M) move by move, passing over a side that cannot move.
 
-    Parameters
-    ----------
-    moves : int of shape (G, M), M being any width
-        Squares in order of play without passes, `NO_MOVE` after the last.
-    size : int
-        Side of the board, 8 or 6.
-
-    Returns
-    -------
-    Replay
-        A move that turns no disc over, or that follows a gap, is illegal.
-
-    Raises
-    ------
-    ValueError
-        The moves are not a table of whole numbers, or the size is not 6 or 8.
+    A move that turns no disc over, or that follows a gap, is illegal.
 
     Examples
     --------
@@ -111,14 +81,14 @@ def move_table(moves: ArrayLike) -> NDArray[np.int8]:
     """Return moves as a table of int8, or refuse what is none."""
     table = np.asarray(moves)
     if table.ndim != 2 or (table.size and table.dtype.kind not in "ui"):
-        message = (
+        msg = (
             f"moves are {table.dtype} of shape {table.shape}, "
             "expected whole numbers of shape (G, M)"
         )
-        raise ValueError(message)
+        raise ValueError(msg)
     if table.size and not NO_MOVE <= table.min() <= table.max() < PASS:
-        message = f"moves run from {table.min()} to {table.max()}, expected -1 to 63"
-        raise ValueError(message)
+        msg = f"moves run from {table.min()} to {table.max()}, expected -1 to 63"
+        raise ValueError(msg)
     return table.astype(np.int8)
 
 

@@ -1,4 +1,4 @@
-"""The eight symmetries of the board, applied to positions, moves and maps.
+"""The eight symmetries of the board, and which positions are equal.
 
 Symmetry ``s`` is a number 0..7. If bit 2 of ``s`` is set, rows and columns change
 places (a8 goes to h1); then, if bit 0 is set, the files are mirrored (a1 goes to
@@ -17,6 +17,8 @@ Entry = TypeVar("Entry", bound=np.generic)
 
 SYMMETRIES: Final = 8
 _BLOCK: Final = 8192
+# The golden ratio's fraction: multiplying by it spreads a word over all 64 bits.
+_MIXER: Final = np.uint64(0x9E3779B97F4A7C15)
 
 # Delta swaps: bits under the mask change places with those `step` squares further.
 _FILE_SWAPS: Final = (
@@ -32,24 +34,7 @@ _TRANSPOSE_SWAPS: Final = (
 
 
 def turn(bitboards: ArrayLike, s: ArrayLike) -> NDArray[np.uint64]:
-    """Turn bitboards by a symmetry.
-
-    Parameters
-    ----------
-    bitboards : uint64 of shape (N,), or any shape that broadcasts with ``s``
-        The boards.
-    s : int or int array
-        One symmetry for all boards or one for each.
-
-    Returns
-    -------
-    uint64 of the broadcast shape
-        The turned boards.
-
-    Raises
-    ------
-    ValueError
-        A symmetry is not in 0..7.
+    """Turn bitboards by a symmetry, one for all or one for each.
 
     Examples
     --------
@@ -66,24 +51,7 @@ def turn(bitboards: ArrayLike, s: ArrayLike) -> NDArray[np.uint64]:
 
 
 def turn_squares(squares: ArrayLike, s: ArrayLike) -> NDArray[np.int8]:
-    """Turn moves by a symmetry.
-
-    Parameters
-    ----------
-    squares : int of shape (N,), or any shape that broadcasts with ``s``
-        Squares; `PASS` and `NO_MOVE` stay what they are.
-    s : int or int array
-        One symmetry for all moves or one for each.
-
-    Returns
-    -------
-    int8 of the broadcast shape
-        The turned moves.
-
-    Raises
-    ------
-    ValueError
-        A symmetry is not in 0..7, or a move is no square.
+    """Turn moves by a symmetry; `PASS` and `NO_MOVE` stay what they are.
 
     Examples
     --------
@@ -92,42 +60,27 @@ def turn_squares(squares: ArrayLike, s: ArrayLike) -> NDArray[np.int8]:
     """
     moves = np.asarray(squares)
     if moves.size and not (moves.min() >= NO_MOVE and moves.max() <= PASS):
-        message = f"moves run from {moves.min()} to {moves.max()}, expected -1 to 64"
-        raise ValueError(message)
+        msg = f"moves run from {moves.min()} to {moves.max()}, expected -1 to 64"
+        raise ValueError(msg)
     # Row s of the table ends with a pass and, reached by index -1, with no move.
     turned: NDArray[np.int8] = _SQUARE_TABLE[_symmetries(s), moves]
     return turned[()]
 
 
 def turn_maps(maps: NDArray[Entry], s: ArrayLike) -> NDArray[Entry]:
-    """Turn maps over the board, such as heatmaps, by a symmetry.
+    """Turn maps (..., 8, 8), such as heatmaps, by a symmetry into a new array.
 
-    Parameters
-    ----------
-    maps : array of shape (..., 8, 8) or (..., 6, 6)
-        The maps, row 0 being rank 1.
-    s : int, or int array of shape (N,)
-        One symmetry for all maps, or one for each entry of the first axis.
-
-    Returns
-    -------
-    array of the shape of ``maps``
-        The turned maps, a new array.
-
-    Raises
-    ------
-    ValueError
-        The maps are not square or do not fit the symmetries.
+    With `s` of shape (N,), `maps` are (N, ..., 8, 8).
     """
     source, which = np.asarray(maps), _symmetries(s)
     if source.ndim < 2 or source.shape[-1] != source.shape[-2]:
-        message = f"maps have shape {source.shape}, expected (..., 8, 8) or (..., 6, 6)"
-        raise ValueError(message)
+        msg = f"maps have shape {source.shape}, expected (..., 8, 8) or (..., 6, 6)"
+        raise ValueError(msg)
     if which.ndim == 0:
         return _turned_map(source, int(which)).copy()
     if source.ndim < 3 or which.shape != source.shape[:1]:
-        message = f"{which.shape} symmetries do not fit maps of shape {source.shape}"
-        raise ValueError(message)
+        msg = f"{which.shape} symmetries do not fit maps of shape {source.shape}"
+        raise ValueError(msg)
     result = np.empty_like(source)
     for number in np.unique(which):
         result[which == number] = _turned_map(source[which == number], int(number))
@@ -135,35 +88,13 @@ def turn_maps(maps: NDArray[Entry], s: ArrayLike) -> NDArray[Entry]:
 
 
 def inverse(s: ArrayLike) -> NDArray[np.uint8]:
-    """Return the symmetry that undoes another.
-
-    Parameters
-    ----------
-    s : int or int array
-        Symmetries.
-
-    Returns
-    -------
-    uint8 of the same shape
-        Their inverses.
-    """
+    """Return the symmetry that undoes another."""
     undoing: NDArray[np.uint8] = _INVERSE[_symmetries(s)]
     return undoing[()]
 
 
 def compose(first: ArrayLike, then: ArrayLike) -> NDArray[np.uint8]:
-    """Return the symmetry that equals two, one after the other.
-
-    Parameters
-    ----------
-    first, then : int or int arrays, which broadcast
-        Symmetries in the order in which they are applied.
-
-    Returns
-    -------
-    uint8 of the broadcast shape
-        The symmetries that do both.
-    """
+    """Return the symmetry that equals two, one after the other."""
     both: NDArray[np.uint8] = _COMPOSED[_symmetries(first), _symmetries(then)]
     return both[()]
 
@@ -173,17 +104,8 @@ def canonical(
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint8]]:
     """Return the representative of each position among its eight turnings.
 
-    Parameters
-    ----------
-    own, opponent : uint64 of shape (N,)
-        Discs of the side to move and of the other side.
-
-    Returns
-    -------
-    own, opponent : uint64 of shape (N,)
-        The smallest of the eight pairs, compared by ``own`` first.
-    s : uint8 of shape (N,)
-        The lowest symmetry that turns the position into it.
+    Returns `own, opponent`, the smallest of the eight pairs, compared by ``own`` first,
+    and `s`, the lowest symmetry that turns the position into it; all of shape (N,).
     """
     mine, theirs = (np.asarray(side, np.uint64) for side in (own, opponent))
     mine, theirs = np.broadcast_arrays(mine, theirs)
@@ -194,6 +116,34 @@ def canonical(
         _minimize(one[block], two[block], which[block])
     shape = mine.shape
     return one.reshape(shape)[()], two.reshape(shape)[()], which.reshape(shape)[()]
+
+
+def first_of_equal(
+    own: NDArray[np.uint64], opponent: NDArray[np.uint64]
+) -> NDArray[np.intp]:
+    """Return, in ascending order, the rows whose pair stands in no row before."""
+    # Sorting by one mixed word takes a third of the time that two words take. The
+    # sort is stable, so the first of equal rows stays first.
+    order = np.argsort(_mixed(own, opponent), kind="stable")
+    mine, theirs = own[order], opponent[order]
+    new = _differs_from_previous(mine, theirs)
+    if (new & ~_differs_from_previous(_mixed(mine, theirs))).any():
+        # Two different pairs were mixed into the same word.
+        order = np.lexsort((opponent, own))
+        new = _differs_from_previous(own[order], opponent[order])
+    return np.sort(order[new])
+
+
+def _mixed(own: NDArray[np.uint64], opponent: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    return own * _MIXER ^ opponent
+
+
+def _differs_from_previous(*columns: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    new = np.zeros(len(columns[0]), np.bool_)
+    new[:1] = True
+    for column in columns:
+        new[1:] |= column[1:] != column[:-1]
+    return new
 
 
 def _minimize(
@@ -248,8 +198,8 @@ def _symmetries(s: ArrayLike) -> NDArray[np.intp]:
     which = np.asarray(s)
     whole = which.dtype.kind in "ui"
     if not whole or (which.size and not 0 <= which.min() <= which.max() < SYMMETRIES):
-        message = f"symmetry is {s!r}, expected whole numbers from 0 to 7"
-        raise ValueError(message)
+        msg = f"symmetry is {s!r}, expected whole numbers from 0 to 7"
+        raise ValueError(msg)
     return which.astype(np.intp)
 
 

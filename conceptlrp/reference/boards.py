@@ -11,15 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.drawing import board_svg, html_boards, symmetric_limit
-from conceptlrp.othello import (
-    PASS,
-    Corpus,
-    Position,
-    compose,
-    square_name,
-    turn_maps,
-)
+from conceptlrp.drawing import board_svg
+from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.drawing.notebook import html_boards
+from conceptlrp.othello import PASS, Corpus, Position, square_name
+from conceptlrp.othello.symmetry import compose, turn_maps
 from conceptlrp.reference.folding import (
     fold_orientations,
     turned_move,
@@ -221,17 +217,7 @@ class ReferenceBoards:
 def describe_boards(store: Store, ranking: Ranking) -> tuple[ReferenceBoard, ...]:
     """Collect what a store knows about some of its positions.
 
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    ranking : Ranking
-        k rows and their scores.
-
-    Returns
-    -------
-    tuple of k ReferenceBoard
-        In the order of the ranking.
+    Returns: in the order of the ranking.
     """
     logits, values = store.logits(rows=ranking.rows), store.value(rows=ranking.rows)
     outputs = zip(logits, values.tolist(), strict=True)
@@ -252,23 +238,8 @@ def describe_board(
 ) -> ReferenceBoard:
     """Collect what is known about a position.
 
-    Parameters
-    ----------
-    corpus : Corpus
-        The positions of a store.
-    row : int
-        Row of the store.
-    score : float
-        Score of the channel.
-    logits : float array of shape (n * n + 1,)
-        Policy logits.
-    value : float
-        Value before tanh.
-
-    Returns
-    -------
-    ReferenceBoard
-        With its game and what the network makes of it.
+    Shapes: `logits` (n * n + 1,). Returns: with its game and what the network makes of
+    it.
     """
     position, game = corpus.position(row), int(corpus.game[row])
     square = int(corpus.played[row])
@@ -294,17 +265,8 @@ def move_probabilities(
 ) -> dict[str, float]:
     """Turn policy logits into probabilities of the legal moves.
 
-    Parameters
-    ----------
-    position : Position
-        Where the moves are legal.
-    logits : float array of shape (n * n + 1,)
-        Logits of the squares row by row, and of a pass.
-
-    Returns
-    -------
-    dict of str to float
-        By move, the likeliest first; they add up to one.
+    Shapes: `logits` (n * n + 1,). Returns: by move, the likeliest first; they add up to
+    one.
     """
     size = position.size
     names = [square_name(s, size) for s in position.legal_moves]

@@ -17,10 +17,8 @@ from conceptlrp.othello import (
     parse_transcript,
     square_name,
     transcript_text,
-    turn,
-    turn_maps,
-    turn_squares,
 )
+from conceptlrp.othello.symmetry import turn, turn_maps, turn_squares
 
 
 def fold_orientations(heatmaps: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -29,15 +27,8 @@ def fold_orientations(heatmaps: NDArray[np.floating]) -> NDArray[np.uint8]:
     Two maps agree by their scalar product, which among the turnings of one map
     orders as their cosine does.
 
-    Parameters
-    ----------
-    heatmaps : float array of shape (k, n, n)
-        Conditional heatmaps of one channel.
-
-    Returns
-    -------
-    uint8 array of shape (k,)
-        Symmetry of each, 0 for the first; the lowest where several agree as well.
+    Shapes: `heatmaps` (k, n, n). Returns (k,): symmetry of each, 0 for the first; the
+    lowest where several agree as well.
 
     Examples
     --------
@@ -63,17 +54,7 @@ def fold_orientations(heatmaps: NDArray[np.floating]) -> NDArray[np.uint8]:
 def turned_position(position: Position, s: int) -> Position:
     """Turn a position, its last move included.
 
-    Parameters
-    ----------
-    position : Position
-        A board with the side to move.
-    s : int
-        A symmetry, 0 to 7.
-
-    Returns
-    -------
-    Position
-        The turned one.
+    Returns: the turned one.
     """
     return replace(
         position,
@@ -86,19 +67,7 @@ def turned_position(position: Position, s: int) -> Position:
 def turned_transcript(text: str, s: int, size: int) -> str:
     """Turn the moves of a transcript.
 
-    Parameters
-    ----------
-    text : str
-        A transcript.
-    s : int
-        A symmetry, 0 to 7.
-    size : int
-        Side of the board.
-
-    Returns
-    -------
-    str
-        The turned moves.
+    Returns: the turned moves.
     """
     moves = np.array(parse_transcript(text, size), dtype=np.int8)
     return transcript_text(turn_squares(moves, s).tolist(), size)
@@ -107,19 +76,7 @@ def turned_transcript(text: str, s: int, size: int) -> str:
 def turned_move(name: str, s: int, size: int) -> str:
     """Turn a move by name; a pass and no move stay what they are.
 
-    Parameters
-    ----------
-    name : str
-        Square, "pa" or "".
-    s : int
-        A symmetry, 0 to 7.
-    size : int
-        Side of the board.
-
-    Returns
-    -------
-    str
-        The turned move.
+    Returns: the turned move.
     """
     square = parse_square(name, size) if name else NO_MOVE
     return square_name(int(turn_squares(square, s)), size) if name else ""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import LayerError, NetworkError
 from conceptlrp.lrp import Explainer, Target
-from conceptlrp.lrp.engine import NativePassed
-from conceptlrp.networks import board_planes
+from conceptlrp.lrp.engine.propagation import NativePassed
+from conceptlrp.networks.planes import board_planes
 from conceptlrp.othello import Corpus
 
 #: Where relevance can start: see `conditional_maps`.

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import LayerError, NetworkError
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.engine import NativePropagation
-from conceptlrp.lrp.native import NativeEngine
-from conceptlrp.lrp.program import Operation
-from conceptlrp.lrp.tangents import tap_sites
+from conceptlrp.lrp.engine.native import NativeEngine
+from conceptlrp.lrp.engine.program import Operation
+from conceptlrp.lrp.engine.propagation import NativePropagation
+from conceptlrp.lrp.engine.tangents import tap_sites
 
 Reach = NDArray[np.bool_]
 
@@ -58,22 +58,7 @@ def receptive_field(
 def receptive_fields(explainer: Explainer, layer: str) -> NDArray[np.bool_]:
     """Find the squares of the board that each square of a layer reads.
 
-    Parameters
-    ----------
-    explainer : Explainer
-        The network, traced.
-    layer : str
-        A layer of the explainer.
-
-    Returns
-    -------
-    bool array of shape (H, W, n, n)
-        See `receptive_field`.
-
-    Raises
-    ------
-    LayerError, NetworkError
-        As for `receptive_field`.
+    Returns (H, W, n, n): see `receptive_field`.
     """
     if layer not in explainer.layers:
         known = ", ".join(explainer.layers)

@@ -16,7 +16,8 @@ peak       largest activation in the feature map (ActMax by maximum)
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.store import CHANNEL_SCORES, Store
+from conceptlrp.store import Store
+from conceptlrp.store.ranking import CHANNEL_SCORES
 
 #: Scores by which reference boards can be ranked.
 REFERENCE_SCORES = (*CHANNEL_SCORES, "positive", "absolute")
@@ -27,26 +28,7 @@ def reference_scores(
 ) -> NDArray[np.float32]:
     """Return one channel's score at every position.
 
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    layer, channel : str, int
-        The channel.
-    by : str
-        One of `REFERENCE_SCORES`.
-    target : int or str
-        The explained output.
-
-    Returns
-    -------
-    float32 array of shape (N,)
-        The scores, row by row.
-
-    Raises
-    ------
-    ValueError
-        If the score is unknown.
+    Returns (N,): the scores, row by row.
     """
     if by not in REFERENCE_SCORES:
         known = ", ".join(REFERENCE_SCORES)

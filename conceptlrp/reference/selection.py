@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.othello import turn
-from conceptlrp.store import Ranking, top_rows
+from conceptlrp.othello.symmetry import turn
+from conceptlrp.store import Ranking
+from conceptlrp.store.ranking import top_rows
 
 Bitboards = NDArray[np.uint64]
 Index = NDArray[np.int64]
@@ -34,32 +35,9 @@ def diverse_rows(
     position taken before is of the same game, or stands on a board from which it
     differs, however turned, on fewer than `min_distance` squares.
 
-    Parameters
-    ----------
-    scores : ndarray of shape (N,)
-        Scores without nan.
-    k : int
-        How many to take; fewer come back where there are fewer.
-    lowest : bool
-        Begin with the lowest score.
-    games : ndarray of shape (N,), optional
-        Game of each position; without it a game may give several.
-    boards : pair of uint64 arrays of shape (N,), optional
-        Discs of the side to move and of the other side; `min_distance` needs them.
-    min_distance : int
-        Squares on which two boards must differ in the best of the eight turnings;
-        1 leaves out boards that are equal up to symmetry, 0 nothing.
-
-    Returns
-    -------
-    Ranking
-        At most k rows with their scores. Only as many positions are sorted and
-        compared as it takes to find them.
-
-    Raises
-    ------
-    ValueError
-        If a number is negative, or there are no boards to measure distance on.
+    Shapes: `scores` (N,), `games` (N,), `boards` (N,). Returns: at most k rows with
+    their scores. Only as many positions are sorted and compared as it takes to find
+    them.
 
     Examples
     --------
@@ -92,22 +70,8 @@ def quantile_rows(scores: NDArray[np.floating], quantiles: ArrayLike) -> Ranking
     quantile q is the one at place ``q (N - 1)``, rounded to the nearest, the even
     one where two are as near.
 
-    Parameters
-    ----------
-    scores : ndarray of shape (N,)
-        Scores without nan.
-    quantiles : float array of shape (k,)
-        From 0, the lowest score, to 1, the highest.
-
-    Returns
-    -------
-    Ranking
-        One row a quantile, in their order; none where there are no positions.
-
-    Raises
-    ------
-    ValueError
-        If a quantile lies outside 0 to 1.
+    Shapes: `scores` (N,), `quantiles` (k,). Returns: one row a quantile, in their
+    order; none where there are no positions.
 
     Examples
     --------
@@ -139,17 +103,8 @@ def board_distances(
 ) -> NDArray[np.int64]:
     """Count the squares on which boards differ from one, in its best turning.
 
-    Parameters
-    ----------
-    one : pair of int
-        Discs of the side to move and of the other side of one board.
-    boards : pair of uint64 arrays of shape (N,)
-        The same of N boards.
-
-    Returns
-    -------
-    int64 array of shape (N,)
-        Smallest of the eight numbers of squares that hold something else.
+    Shapes: `boards` (N,). Returns (N,): smallest of the eight numbers of squares that
+    hold something else.
     """
     own, opponent = (turn(np.uint64(side), _SYMMETRIES) for side in one)
     differing = (own ^ boards[0]) | (opponent ^ boards[1])

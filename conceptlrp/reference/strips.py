@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from conceptlrp.reference.boards import ReferenceBoards, describe_boards
 from conceptlrp.reference.scores import reference_scores
 from conceptlrp.reference.selection import diverse_rows, quantile_rows
-from conceptlrp.store import CHANNEL_SCORES, REFERENCE_KINDS, Ranking, Store, Where
+from conceptlrp.store import Ranking, Store, Where
+from conceptlrp.store.ranking import CHANNEL_SCORES
+from conceptlrp.store.schema import REFERENCE_KINDS
 
 
 def reference_boards(

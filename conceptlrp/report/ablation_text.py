@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from conceptlrp.report.channel import ChannelReport
 from conceptlrp.report.channel_effect import ChannelEffect
-from conceptlrp.report.channel_report import ChannelReport
 from conceptlrp.report.wording import compact, percent, plural, signed_amount
 
 __all__ = ["ablation_lines"]
@@ -12,15 +12,7 @@ __all__ = ["ablation_lines"]
 def ablation_lines(report: ChannelReport) -> Iterator[str]:
     """Say what ablating the channel does, beside its control.
 
-    Parameters
-    ----------
-    report : ChannelReport
-        What is known of the channel.
-
-    Yields
-    ------
-    str
-        Sentences, none where nothing was ablated.
+    Yields: Sentences, none where nothing was ablated.
     """
     found = report.effects
     if found is None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from conceptlrp.evaluation import UNNAMED, ScoredLabels
+from conceptlrp.labelling import ScoredLabels
+from conceptlrp.labelling.channel_name import channel_name
+from conceptlrp.labelling.results import UNNAMED
 from conceptlrp.report.sources import LayerSources, Verdict
 from conceptlrp.report.statistics import ChannelStatistics
 from conceptlrp.report.wording import percent, plural
@@ -21,19 +23,7 @@ def channel_warnings(
 ) -> tuple[str, ...]:
     """Collect what limits what a report says.
 
-    Parameters
-    ----------
-    sources : LayerSources
-        What is known of the layer.
-    channel : int
-        The channel.
-    statistics : ChannelStatistics
-        Its statistics.
-
-    Returns
-    -------
-    tuple of str
-        Sentences; those about the channel first.
+    Returns: Sentences; those about the channel first.
     """
     found = [*_of_channel(sources, channel, statistics), *_of_store(sources)]
     return tuple(found)
@@ -59,8 +49,8 @@ def _of_labels(labels: ScoredLabels, layer: str, channel: int) -> Iterator[str]:
     found, cause = labels.channel(layer, channel), labels.cause(layer, channel)
     if found.name != UNNAMED and cause is not None and not cause.check.passed:
         yield (
-            f"The channel goes along with '{found.name}', but does not pass the causal "
-            "check: its name is one of association."
+            f"The channel goes with '{channel_name(found)}', but does not pass the "
+            "causal check: its name describes an association only."
         )
     controls = [x.label for x in found.labels if x.label in labels.controls]
     if controls:
@@ -109,15 +99,7 @@ def _labelled_at_random(sources: LayerSources) -> Iterator[str]:
 def missing_parts(sources: LayerSources) -> tuple[str, ...]:
     """Say what the store does not hold, and which command adds it.
 
-    Parameters
-    ----------
-    sources : LayerSources
-        What is known of the layer.
-
-    Returns
-    -------
-    tuple of str
-        A sentence each.
+    Returns: a sentence each.
     """
     return tuple(_missing(sources))
 

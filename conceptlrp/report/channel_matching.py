@@ -67,16 +67,7 @@ def match_layer(
 ) -> LayerMatch:
     """Match the channels of two layers one to one.
 
-    Parameters
-    ----------
-    names : (str, str)
-        Names of the layers.
-    tables : float arrays of shapes (N, C) and (N, D)
-        What their channels do at the same positions.
-    groups : int array of shape (N,)
-        Group of each position, such as its ply, within which they are compared.
-    seed : int
-        Of the exchange of positions that chance is measured by.
+    Shapes: `groups` (N,).
     """
     exchanged = _exchanged(groups, seed)
     correlation = correlation_within(*tables, groups)
@@ -96,15 +87,8 @@ def match_layer(
 def match_channels(correlation: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Pair rows with columns so that the sum of correlations is largest.
 
-    Parameters
-    ----------
-    correlation : float array of shape (C, D)
-        Correlation of every pair.
-
-    Returns
-    -------
-    rows, columns : int arrays of shape (min(C, D),)
-        The pairs, those of the largest correlation first.
+    Shapes: `correlation` (C, D). Returns `rows, columns` (min(C, D),): the pairs, those
+    of the largest correlation first.
 
     Examples
     --------
@@ -122,17 +106,8 @@ def match_channels(correlation: Floats) -> tuple[NDArray[np.intp], NDArray[np.in
 def correlation_within(one: Floats, other: Floats, groups: NDArray[Any]) -> Floats:
     """Correlate columns among rows of the same group.
 
-    Parameters
-    ----------
-    one, other : float arrays of shapes (N, C) and (N, D)
-        Values.
-    groups : int array of shape (N,)
-        Group of each row.
-
-    Returns
-    -------
-    float array of shape (C, D)
-        0 for a column that is constant in every group.
+    Shapes: `groups` (N,). Returns (C, D): 0 for a column that is constant in every
+    group.
     """
     left, right = (_unit(_centered(table, groups)) for table in (one, other))
     found: Floats = left.T @ right

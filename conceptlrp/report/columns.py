@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.reference import quantile_rows
+from conceptlrp.reference.selection import quantile_rows
 from conceptlrp.report.layer_statistics import LayerStatistics
 from conceptlrp.report.statistics import ChannelStatistics, Histogram
 from conceptlrp.store import Store
@@ -49,21 +49,7 @@ def read_columns(
 ) -> Iterator[list[Column]]:
     """Read columns, as many at a time as fit in 100 MB.
 
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    layer : str
-        Name of the layer.
-    channels : sequence of int
-        Consecutive channels.
-    target : int or str
-        Explained output.
-
-    Yields
-    ------
-    list of Column
-        In the order of the channels.
+    Yields: in the order of the channels.
     """
     width = max(_CHUNK, _GROUP // max(len(store), 1) // _CHUNK * _CHUNK)
     for start in range(0, len(channels), width):
@@ -80,17 +66,7 @@ def read_columns(
 def channel_statistics(column: Column, layer: LayerStatistics) -> ChannelStatistics:
     """Sum a channel up.
 
-    Parameters
-    ----------
-    column : Column
-        The channel.
-    layer : LayerStatistics
-        Statistics of its layer.
-
-    Returns
-    -------
-    ChannelStatistics
-        Exact but for the rounding of means.
+    Returns: Exact but for the rounding of means.
     """
     channel = column.channel
     levels = quantile_rows(column.share, _QUANTILES).scores.tolist()
@@ -111,15 +87,8 @@ def channel_statistics(column: Column, layer: LayerStatistics) -> ChannelStatist
 def histogram(values: NDArray[np.floating]) -> Histogram:
     """Count numbers in bins of one width, zeros apart.
 
-    Parameters
-    ----------
-    values : float array of shape (N,)
-        Finite numbers.
-
-    Returns
-    -------
-    Histogram
-        Of 48 bins from the smallest to the largest number that is not zero.
+    Shapes: `values` (N,). Returns: of 48 bins from the smallest to the largest number
+    that is not zero.
 
     Examples
     --------

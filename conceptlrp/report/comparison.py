@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
-from conceptlrp.evaluation import Estimate
-from conceptlrp.evaluation.estimates import estimate
-from conceptlrp.evaluation.similarity import cosine
 from conceptlrp.report.channel_matching import (
     Floats,
     LayerMatch,
     correlation_within,
     match_layer,
 )
+from conceptlrp.statistics import Estimate
+from conceptlrp.statistics.estimates import estimate
+from conceptlrp.statistics.similarity import cosine
 from conceptlrp.store import Store
 
 if TYPE_CHECKING:

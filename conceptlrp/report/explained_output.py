@@ -94,18 +94,7 @@ class LayerMaps:
         return tuple(self.channel(int(c)) for c in chosen if self.relevance[c])
 
     def channel(self, channel: int) -> ChannelMap:
-        """Return what one channel has in the output.
-
-        Parameters
-        ----------
-        channel : int
-            Number of the channel.
-
-        Raises
-        ------
-        IndexError
-            When the layer has no such channel.
-        """
+        """Return what one channel has in the output."""
         if not 0 <= channel < len(self):
             msg = (
                 f"layer '{self.layer}' has channels 0 to {len(self) - 1}, not {channel}"
@@ -153,10 +142,7 @@ class ExplainedOutput:
     def to_dict(self) -> dict[str, Any]:
         """Return heatmap, top channels and local atlas as plain values for JSON.
 
-        Returns
-        -------
-        dict
-            What is not finite is None.
+        Returns: what is not finite is None.
         """
         return {
             "target": self.target,

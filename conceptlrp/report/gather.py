@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import LayerError
+from conceptlrp.lrp import Target
 from conceptlrp.report.caveats import channel_warnings, missing_parts
-from conceptlrp.report.channel_report import ChannelReport
+from conceptlrp.report.channel import ChannelReport
 from conceptlrp.report.columns import Column, channel_statistics, read_columns
 from conceptlrp.report.note import Note
 from conceptlrp.report.parts import (
@@ -21,7 +22,7 @@ from conceptlrp.report.parts import (
     nearest_of,
     phases_of,
 )
-from conceptlrp.report.provenance import citation, provenance, unit_of
+from conceptlrp.report.provenance import citation, provenance
 from conceptlrp.report.sources import LayerSources, read_sources
 from conceptlrp.report.strips import BoardShelf, ChannelStrips, LayerStrips
 from conceptlrp.store import Store
@@ -150,7 +151,7 @@ def _report(
         channel=channel,
         channels=sources.statistics.channels,
         target=target,
-        unit=unit_of(target),
+        unit=Target.parse(target).unit,
         note=sources.notes.get((layer, channel)),
         statistics=statistics,
         phases=phases_of(sources, channel),

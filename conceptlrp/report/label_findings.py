@@ -7,13 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from conceptlrp.evaluation import (
-    UNNAMED,
-    ChannelLabels,
-    LabelCriteria,
-    LabelScores,
-    NamedLabel,
-)
+from conceptlrp.labelling import ChannelLabels, LabelCriteria, LabelScores, NamedLabel
+from conceptlrp.labelling.results import UNNAMED
 from conceptlrp.report.runner_up import RunnerUp
 from conceptlrp.report.wording import compact, signed_amount
 
@@ -30,19 +25,7 @@ def runners_up(
     Labels that fulfil every criterion come first, then the others by the size of
     their effect; of several measures of one label the best counts.
 
-    Parameters
-    ----------
-    scores : LabelScores
-        Scores of a layer.
-    channel : int
-        The channel.
-    controls : sequence of str
-        Labels that mean nothing, which are left out.
-
-    Returns
-    -------
-    tuple of RunnerUp
-        Five at most.
+    Returns: Five at most.
     """
     found = scores.channels[channel]
     left_out = {*controls, found.name}

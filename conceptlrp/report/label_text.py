@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from conceptlrp.evaluation import UNNAMED, ChannelCause, NamedLabel
+from conceptlrp.labelling import ChannelCause, NamedLabel
 from conceptlrp.labels import CONCEPTS
-from conceptlrp.report.channel_report import ChannelReport
+from conceptlrp.report.channel import ChannelReport
 from conceptlrp.report.label_wording import mapped_quantity, when
 from conceptlrp.report.runner_up import RunnerUp
 from conceptlrp.report.wording import compact, effect, percent
@@ -15,26 +15,18 @@ __all__ = ["label_lines"]
 def label_lines(report: ChannelReport) -> Iterator[str]:
     """Say which labels a channel has, and why others failed.
 
-    Parameters
-    ----------
-    report : ChannelReport
-        What is known of the channel.
-
-    Yields
-    ------
-    str
-        Sentences.
+    Yields: Sentences.
     """
     if report.labels is None:
         return
-    if report.name == UNNAMED and not report.labels.labels:
+    if not report.name.is_named and not report.labels.labels:
         yield "Unnamed: no label fulfils all criteria."
-    elif report.name == UNNAMED:
+    elif not report.name.is_named:
         yield "Unnamed: no label that holds leads the others clearly."
     else:
         yield from _named(report.labels.labels[0], report)
     if report.runners_up:
-        yield "Labels that failed:" if report.name == UNNAMED else "Runners-up:"
+        yield "Labels that failed:" if not report.name.is_named else "Runners-up:"
         yield from (_runner_up(each) for each in report.runners_up)
     if report.random_labelled is not None:
         yield (
@@ -48,7 +40,7 @@ def _named(label: NamedLabel, report: ChannelReport) -> Iterator[str]:
     meaning = f" ({sentence})" if sentence else ""
     lower = f", being lower where it {when(label)}" if label.effect < 0 else ""
     how = f"by its {label.measure}{lower}"
-    yield f"Named '{label.label}'{meaning} {how}: {_size(label)}."
+    yield f"Named '{report.name}'{meaning} {how}: {_size(label)}."
     if label.share is not None:
         yield (
             f"{percent(label.share)} of its {mapped_quantity(label)} lies on the "

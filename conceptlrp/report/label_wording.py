@@ -1,6 +1,7 @@
 """Words that depend on the kind of a label and on what of a channel shows it."""
 
-from conceptlrp.evaluation import FEATURE_MAP, NamedLabel
+from conceptlrp.labelling import NamedLabel
+from conceptlrp.labelling.tables import FEATURE_MAP
 
 __all__ = ["mapped_quantity", "when"]
 
@@ -8,15 +9,7 @@ __all__ = ["mapped_quantity", "when"]
 def when(label: NamedLabel) -> str:
     """Say when a label counts: numbers are high, above the median of their phase.
 
-    Parameters
-    ----------
-    label : NamedLabel
-        A label of a channel.
-
-    Returns
-    -------
-    str
-        "holds", or "is high" for a number.
+    Returns "holds", or "is high" for a number.
     """
     return "is high" if label.auroc is None else "holds"
 
@@ -24,14 +17,6 @@ def when(label: NamedLabel) -> str:
 def mapped_quantity(label: NamedLabel) -> str:
     """Say what lies on the squares of a label that was scored by maps.
 
-    Parameters
-    ----------
-    label : NamedLabel
-        A label with a share.
-
-    Returns
-    -------
-    str
-        "activation" for feature maps, else "relevance".
+    Returns "activation" for feature maps, else "relevance".
     """
     return "activation" if label.measure == FEATURE_MAP else "relevance"

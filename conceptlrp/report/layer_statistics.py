@@ -90,19 +90,7 @@ def layer_statistics(
 ) -> LayerStatistics:
     """Compute the statistics of a layer in one pass over a store.
 
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    layer : str
-        Name of the layer.
-    target : int or str
-        Explained output.
-
-    Returns
-    -------
-    LayerStatistics
-        Sums in double precision, products of channels in blocks of single.
+    Returns: Sums in double precision, products of channels in blocks of single.
     """
     phase = store.metadata.of_positions("ply").astype(np.int64) // PHASE_PLIES
     moves = store.explained_square(target=target)

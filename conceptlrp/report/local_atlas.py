@@ -88,15 +88,7 @@ def board_regions(size: int) -> dict[str, tuple[slice, slice]]:
     A corner is its own square with the two C squares and the X square beside it, an
     edge what lies between two corners, two squares deep.
 
-    Parameters
-    ----------
-    size : int
-        Side of the board.
-
-    Returns
-    -------
-    dict of str to (slice, slice)
-        Rows and columns of each region, by name, row by row.
+    Returns: rows and columns of each region, by name, row by row.
 
     Examples
     --------
@@ -114,15 +106,7 @@ def board_regions(size: int) -> dict[str, tuple[slice, slice]]:
 def local_atlas(maps: NDArray[np.floating]) -> LocalAtlas:
     """Find the channel that matters most on each square and in each region.
 
-    Parameters
-    ----------
-    maps : float array of shape (C, n, n)
-        Conditional heatmaps of all channels of a layer at one position.
-
-    Returns
-    -------
-    LocalAtlas
-        By the magnitude of conditional relevance.
+    Shapes: `maps` (C, n, n). Returns: by the magnitude of conditional relevance.
     """
     magnitude = np.abs(maps)
     total = magnitude.sum(axis=0)

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.labels import LOCATION_CLASSES, location_classes
-from conceptlrp.report.channel_report import ChannelReport
-from conceptlrp.report.mean_maps import crop
+from conceptlrp.report.channel import ChannelReport
+from conceptlrp.report.mean_maps import MAPS_OF, crop
 from conceptlrp.report.wording import percent
 
 __all__ = ["location_lines"]
 
-_OF = {"positions": "of all positions", "references": "of its most relevant boards"}
 _PLACES = {"corner": "corners", "center": "the four squares in the centre"}
 # How much more than if spread evenly, and how much of the whole, is worth a word.
 _CONCENTRATED, _SUBSTANTIAL = 1.5, 0.05
@@ -25,15 +24,7 @@ _PLACES_NAMED, _SQUARES_NAMED = 3, 4
 def location_lines(report: ChannelReport) -> Iterator[str]:
     """Say where the relevance of a channel lies, if there are heatmaps.
 
-    Parameters
-    ----------
-    report : ChannelReport
-        What is known of the channel.
-
-    Yields
-    ------
-    str
-        A sentence or two.
+    Yields: a sentence or two.
     """
     maps = report.mean_positive, report.mean_negative
     if maps[0] is None or maps[1] is None or report.regions is None:
@@ -45,10 +36,10 @@ def location_lines(report: ChannelReport) -> Iterator[str]:
     part = {name: percent(each.relevance) for name, each in report.regions.items()}
     even = {name: percent(each.squares) for name, each in report.regions.items()}
     yield (
-        f"In the heatmaps {_OF[report.maps_of]}, {part['own']} of its relevance lies "
-        f"on own discs ({even['own']} of the squares), {part['opponent']} on opponent "
-        f"discs ({even['opponent']}) and {part['empty']} on empty squares "
-        f"({even['empty']}), legal moves having {part['legal']} ({even['legal']})."
+        f"In the heatmaps of {MAPS_OF[report.maps_of]}, {part['own']} of its "
+        f"relevance lies on own discs ({even['own']} of the squares), "
+        f"{part['opponent']} on opponent discs ({even['opponent']}) and "
+        f"{part['empty']} on empty squares ({even['empty']}), legal moves having {part['legal']} ({even['legal']})."
     )
     share = magnitude / total
     yield f"{_densest(share)} Strongest squares: {_squares(share)}."

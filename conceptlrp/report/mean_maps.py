@@ -9,10 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello import count, legal_moves, to_boards
-from conceptlrp.store import REGIONS, ReferenceTable, Store
+from conceptlrp.othello import legal_moves
+from conceptlrp.othello.board import count, to_boards
+from conceptlrp.store import ReferenceTable, Store
+from conceptlrp.store.board_statistics import REGIONS
 
-__all__ = ["MeanMaps", "Region", "crop", "mean_maps"]
+__all__ = ["MAPS_OF", "MeanMaps", "Region", "crop", "mean_maps"]
+
+#: What mean maps are means of, in words.
+MAPS_OF = {"positions": "all positions", "references": "its most relevant boards"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class MeanMaps:
     positive, negative : float arrays of shape (C, n, n)
         Mean of the positive and of the negative part.
     regions : float array of shape (C, 4)
-        Share of the magnitude on each of `conceptlrp.store.REGIONS`.
+        Share of the magnitude on each of `conceptlrp.store.board_statistics.REGIONS`.
     squares : float array of shape (C, 4)
         Share of the squares that each of them has on the same boards.
     """
@@ -53,6 +58,11 @@ class MeanMaps:
     negative: NDArray[np.float64]
     regions: NDArray[np.float64]
     squares: NDArray[np.float64]
+
+    @property
+    def words(self) -> str:
+        """What the maps are means of, in words."""
+        return MAPS_OF[self.of]
 
     def regions_of(self, channel: int) -> dict[str, Region]:
         """Return what lies on each kind of squares, by name."""
@@ -64,27 +74,12 @@ class MeanMaps:
 def mean_maps(
     store: Store,
     layer: str,
-    references: ReferenceTable | None,
     *,
     target: int | str = 0,
 ) -> MeanMaps | None:
-    """Average the heatmaps of every channel of a layer.
+    """Average the heatmaps of every channel: of all positions, or of its best boards.
 
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    layer : str
-        Name of the layer.
-    references : ReferenceTable or None
-        The most relevant boards, which count where the store has no statistics.
-    target : int or str
-        Explained output.
-
-    Returns
-    -------
-    MeanMaps or None
-        None where the store has no heatmaps.
+    Returns None where the store has no heatmaps.
     """
     size = store.manifest.board_size
     found = store.statistics(layer, target=target)
@@ -97,23 +92,14 @@ def mean_maps(
             regions=whole.region_share[0],
             squares=np.tile(_square_shares(store, size), (whole.mean.shape[1], 1)),
         )
+    references = store.references(layer, "share-top", target=target)
     return None if references is None else _of_references(store, references, size)
 
 
 def crop(maps: NDArray[Any], size: int) -> NDArray[np.float64]:
     """Cut the middle of the board out of maps.
 
-    Parameters
-    ----------
-    maps : array of shape (..., m, m)
-        Maps of an m x m board.
-    size : int
-        Side n of the board that lies in its middle.
-
-    Returns
-    -------
-    float64 array of shape (..., n, n)
-        The squares of the board.
+    Shapes: `maps` (..., m, m). Returns (..., n, n): the squares of the board.
     """
     edge = (maps.shape[-1] - size) // 2
     inner = slice(edge, edge + size)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from conceptlrp.evaluation import UNNAMED
+from conceptlrp.labelling.channel_name import ChannelName, channel_name
 from conceptlrp.othello import square_name
 from conceptlrp.report.channel_effect import ChannelEffect
 from conceptlrp.report.label_findings import runners_up
@@ -69,11 +69,11 @@ def labels_of(sources: LayerSources, channel: int) -> dict[str, Any]:
     labels, layer = sources.labels, sources.layer
     if labels is None or layer not in labels.layers:
         nothing = dict.fromkeys(("labels", "cause", "random_labelled"))
-        return {**nothing, "name": UNNAMED, "runners_up": ()}
+        return {**nothing, "name": ChannelName(), "runners_up": ()}
     found = labels.channel(layer, channel)
     random = labels.random_labelled.get(layer, np.nan)
     return {
-        "name": found.name,
+        "name": channel_name(found),
         "labels": found,
         "cause": labels.cause(layer, channel),
         "runners_up": runners_up(

@@ -13,15 +13,7 @@ __all__ = ["plain"]
 def plain(value: Any) -> Any:
     """Turn results into dicts, lists, text and numbers.
 
-    Parameters
-    ----------
-    value : any
-        Results, arrays, mappings and sequences of them, in any depth.
-
-    Returns
-    -------
-    any
-        What is not a finite number is None.
+    Returns: what is not a finite number is None.
 
     Examples
     --------

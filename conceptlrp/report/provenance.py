@@ -6,38 +6,15 @@ from typing import Any
 from conceptlrp.report.wording import count, plural
 from conceptlrp.store import Store
 
-__all__ = ["citation", "provenance", "unit_of"]
+__all__ = ["citation", "provenance"]
 
 _DIGITS = 12
-
-
-def unit_of(target: str) -> str:
-    """Name the unit of the relevance towards a target.
-
-    Examples
-    --------
-    >>> unit_of("played"), unit_of("value"), unit_of("conv3:17")
-    ('logits', 'value before tanh', 'activation of conv3:17')
-    """
-    if target == "value":
-        return "value before tanh"
-    return f"activation of {target}" if ":" in target else "logits"
 
 
 def provenance(store: Store, target: str) -> tuple[tuple[str, str], ...]:
     """Say what was explained, with what, and how.
 
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    target : str
-        Explained output.
-
-    Returns
-    -------
-    tuple of pairs of str
-        Names with values.
+    Returns: names with values.
     """
     made = store.manifest
     games = plural(int(made.corpus.get("games", 0)), "game")

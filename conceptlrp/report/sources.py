@@ -4,26 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from conceptlrp.clustering import (
-    Clustering,
-    Markers,
-    clustered_layers,
-    load_clustering,
-)
+from conceptlrp.ablation import ChannelEffects, load_effects
+from conceptlrp.clustering import Clustering, load_clustering
+from conceptlrp.clustering.clustering_file import clustered_layers
+from conceptlrp.clustering.markers import Markers
+from conceptlrp.concept_graph import load_graph
 from conceptlrp.errors import StoreError
-from conceptlrp.evaluation import (
-    ChannelEffects,
-    ScoredLabels,
-    load_effects,
-    load_evaluation,
-    load_label_scores,
-)
-from conceptlrp.lrp import load_graph
+from conceptlrp.evaluation import load_evaluation
+from conceptlrp.labelling import ScoredLabels, load_label_scores
 from conceptlrp.report.layer_statistics import LayerStatistics, layer_statistics
 from conceptlrp.report.mean_maps import MeanMaps, mean_maps
 from conceptlrp.report.note import Note
 from conceptlrp.report.wiring import LayerWiring, layer_wiring
-from conceptlrp.store import REFERENCE_KINDS, ReferenceTable, Store
+from conceptlrp.store import ReferenceTable, Store
+from conceptlrp.store.schema import REFERENCE_KINDS
 
 __all__ = ["LayerSources", "read_sources"]
 
@@ -104,26 +98,7 @@ def read_sources(
 ) -> LayerSources:
     """Read what a store holds about a layer.
 
-    Parameters
-    ----------
-    store : Store
-        Relevance of a corpus.
-    layer : str
-        Name of the layer.
-    target : int or str
-        Explained output.
-    notes : mapping of (str, int) to Note, optional
-        Remarks by layer and channel.
-
-    Returns
-    -------
-    LayerSources
-        With None for what has not been added to the store.
-
-    Raises
-    ------
-    StoreError
-        When a part of the store is damaged, or made for another one.
+    Returns: with None for what has not been added to the store.
     """
     name = store.targets[store.target_index(target)]
     store.channels(layer)
@@ -136,7 +111,7 @@ def read_sources(
         target=name,
         statistics=layer_statistics(store, layer, target=name),
         references=references,
-        maps=mean_maps(store, layer, references["share-top"], target=name),
+        maps=mean_maps(store, layer, target=name),
         clustering=_clustering(store, layer, name),
         labels=load_label_scores(store, target=name),
         effects=load_effects(store, target=name),

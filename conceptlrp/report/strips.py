@@ -12,15 +12,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.reference import (
-    ReferenceBoard,
-    ReferenceBoards,
-    diverse_rows,
-    quantile_rows,
-)
+from conceptlrp.reference import ReferenceBoard, ReferenceBoards
 from conceptlrp.reference.boards import describe_board
+from conceptlrp.reference.selection import diverse_rows, quantile_rows
 from conceptlrp.report.columns import Column
-from conceptlrp.store import REFERENCE_KINDS, Ranking, ReferenceTable, Store, top_rows
+from conceptlrp.store import Ranking, ReferenceTable, Store
+from conceptlrp.store.ranking import top_rows
+from conceptlrp.store.schema import REFERENCE_KINDS
 
 __all__ = ["QUANTILES", "BoardShelf", "ChannelStrips", "LayerStrips", "StripPlan"]
 
@@ -56,15 +54,7 @@ class StripPlan:
 
 
 class BoardShelf:
-    """Describes boards, each once, with one look at the outputs of the network.
-
-    Parameters
-    ----------
-    store : Store
-        Where the boards come from.
-    rows : int64 array
-        All rows that may be asked for, in any order and as often.
-    """
+    """Describes boards, each once, with one look at the outputs of the network."""
 
     def __init__(self, store: Store, rows: NDArray[np.int64]) -> None:
         self._store, self._rows = store, np.unique(rows)
@@ -90,13 +80,7 @@ class BoardShelf:
 
 
 class ChannelStrips(Mapping[str, ReferenceBoards]):
-    """The strips of a channel by name, described when first asked for.
-
-    Parameters
-    ----------
-    makers : mapping of str to callable
-        Makes each strip.
-    """
+    """The strips of a channel by name, described when first asked for."""
 
     def __init__(self, makers: Mapping[str, Callable[[], ReferenceBoards]]) -> None:
         self._makers = makers

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from conceptlrp.othello import BLACK
 from conceptlrp.reference import ReferenceBoard
 from conceptlrp.report.ablation_text import ablation_lines
-from conceptlrp.report.channel_report import ChannelReport
+from conceptlrp.report.channel import ChannelReport
 from conceptlrp.report.label_text import label_lines
 from conceptlrp.report.location_text import location_lines
 from conceptlrp.report.surroundings import Edge
@@ -37,15 +37,7 @@ _STANDING_OUT = 1.5
 def report_text(report: ChannelReport) -> str:
     """Write a report for a terminal.
 
-    Parameters
-    ----------
-    report : ChannelReport
-        What is known of a channel.
-
-    Returns
-    -------
-    str
-        Sections of lines of 88 characters at most, with a line break at the end.
+    Returns: Sections of lines of 88 characters at most, with a line break at the end.
     """
     title = f"{report.layer}, channel {report.channel}: {report.name}"
     parts = ["\n".join(textwrap.wrap(visible(title), _WIDTH)), ""]

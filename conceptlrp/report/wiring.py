@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.lrp import MeanConceptGraph
+from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.report.surroundings import Edge
 
 __all__ = ["LayerWiring", "layer_wiring"]
@@ -73,19 +73,7 @@ def layer_wiring(
 ) -> LayerWiring:
     """Lay out the edges of a layer by channel.
 
-    Parameters
-    ----------
-    graph : MeanConceptGraph
-        The graph of a corpus.
-    layer : str
-        Name of the layer.
-    target : int or str
-        Explained output.
-
-    Returns
-    -------
-    LayerWiring
-        Without edges on a side where the graph has none.
+    Returns: without edges on a side where the graph has none.
     """
     index = graph.target_index(target)
     channels = graph.nodes[layer].absolute.shape[1]

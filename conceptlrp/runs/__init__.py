@@ -1,22 +1,5 @@
-"""A corpus into a store: planned, computed by whoever is there, resumed, merged."""
+"""A corpus into a store: planned, computed anywhere, resumed, merged."""
 
-from conceptlrp.runs.distributed import Distributed
-from conceptlrp.runs.driver import attribute_corpus
-from conceptlrp.runs.executors import Executor, InProcess
-from conceptlrp.runs.processes import Processes
-from conceptlrp.runs.statistics import game_phases
-from conceptlrp.runs.stripes import merge_run
-from conceptlrp.runs.watch import Progress, RunInterrupted, Watch
+import lazy_loader
 
-__all__ = [
-    "Distributed",
-    "Executor",
-    "InProcess",
-    "Processes",
-    "Progress",
-    "RunInterrupted",
-    "Watch",
-    "attribute_corpus",
-    "game_phases",
-    "merge_run",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -17,10 +17,9 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from conceptlrp.errors import RunError
-from conceptlrp.runs.executors import PartSpec, compute_part, part_name
-from conceptlrp.runs.job import Job, Recipe, torch_threads
-from conceptlrp.runs.watch import Watch
-from conceptlrp.store import Receipt
+from conceptlrp.runs.executors import PartSpec, Watch, compute_part, part_name
+from conceptlrp.runs.job import Job, JobSpec, torch_threads
+from conceptlrp.store.receipts import Receipt
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -49,7 +48,7 @@ class Distributed:
         self, job: Job, specs: Sequence[PartSpec], watch: Watch
     ) -> Iterator[Receipt]:
         """Compute parts; see `Executor`."""
-        packed = job.recipe.pack()
+        packed = job.spec.pack()
         with (
             _connected(self.scheduler) as client,
             _scheduler_at_hand(client),
@@ -217,7 +216,7 @@ class _Work:
         """Compute a part, one at a time whatever threads the worker has."""
         with _LOCK:
             if self.job is None:
-                self.job = Job(Recipe.unpack(self.packed))
+                self.job = Job(JobSpec.unpack(self.packed))
             with torch_threads(self.job.threads):
                 return compute_part(self.job, spec, lambda _: None)
 
@@ -226,15 +225,7 @@ _LOCK = threading.Lock()
 
 
 def compute_on_worker(plugin: str, spec: PartSpec) -> Receipt:
-    """Compute a part on the worker that this runs on.
-
-    Parameters
-    ----------
-    plugin : str
-        Name of the plugin that holds the run.
-    spec : ShardSpec or BlockSpec
-        What is to be computed.
-    """
+    """Compute a part on the worker that this runs on."""
     from distributed import get_worker
 
     work: _Work = get_worker().plugins[plugin].work

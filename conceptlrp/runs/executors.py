@@ -1,14 +1,22 @@
-"""Who computes the parts of a run: the protocol of executors, and the plainest.
+"""Computing the parts of a run, in this process or wherever an executor does it.
 
 Parts are shards and blocks of reference heatmaps. An executor may compute them
 in any order, anywhere and more than once; the bytes are the same.
+
+Ctrl-C and SIGTERM set a flag that is looked at between batches. An exception
+raised from a signal handler could come up anywhere: inside of HDF5 it is lost,
+and between two steps of a write it leaves half of them.
 """
 
 import os
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from queue import SimpleQueue
-from typing import Protocol
+from types import FrameType
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
@@ -16,11 +24,79 @@ from conceptlrp.lrp.inputs import products_in
 from conceptlrp.runs.job import Job, torch_threads
 from conceptlrp.runs.references import BlockSpec, compute_block
 from conceptlrp.runs.shard import OnRows, compute_shard
-from conceptlrp.runs.watch import Watch
-from conceptlrp.store import Receipt, ShardSpec
+from conceptlrp.store.manifest import ShardSpec
+from conceptlrp.store.receipts import Receipt
+
+if TYPE_CHECKING:
+    from conceptlrp.progress import OnProgress
 
 PartSpec = ShardSpec | BlockSpec
 _MOST_THREADS = 4
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM came; what was finished is kept, and the message says how."""
+
+
+class Watch:
+    """Counts what is done of a run, and stops it when that is asked for."""
+
+    def __init__(self, on_progress: "OnProgress | None" = None) -> None:
+        self._on_progress = on_progress
+        self._lock = threading.Lock()
+        self._stage, self._done, self._total = "", 0, 0
+        self._stopping = threading.Event()
+
+    def begin(self, stage: str, total: int, *, done: int = 0) -> None:
+        """Begin a stage of so many units, some of which may be done already."""
+        self._stage, self._done, self._total = stage, done, total
+
+    def advance(self, units: int) -> None:
+        """Count units that are done; raise if the run is to stop."""
+        self.check()
+        with self._lock:
+            self._done += units
+            if self._on_progress is not None:
+                self._on_progress(self._stage, self._done, self._total)
+
+    def check(self) -> None:
+        """Raise `RunInterrupted` if the run is to stop."""
+        if self._stopping.is_set():
+            raise RunInterrupted
+
+    def stop(self) -> None:
+        """Let every thread that computes stop at its next step."""
+        self._stopping.set()
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """Let Ctrl-C and SIGTERM stop the run meanwhile; a second one is at once.
+
+        Outside of the main thread, or where a program handles a signal in its own
+        way, everything stays as it is.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        usual = {signal.SIG_DFL, signal.default_int_handler}
+        before = {
+            number: signal.getsignal(number)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            for number, handler in before.items():
+                if handler in usual:
+                    signal.signal(number, self._on_signal)
+            yield
+        finally:
+            for number, handler in before.items():
+                if handler in usual:
+                    signal.signal(number, handler)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self._stopping.is_set():
+            raise RunInterrupted
+        self.stop()
 
 
 class Executor(Protocol):
@@ -29,24 +105,7 @@ class Executor(Protocol):
     def run(
         self, job: Job, specs: Sequence[PartSpec], watch: Watch
     ) -> Iterator[Receipt]:
-        """Compute parts and return their receipts as they come.
-
-        Parameters
-        ----------
-        job : Job
-            The run, made ready in this process.
-        specs : sequence of ShardSpec or BlockSpec
-            What is to be computed.
-        watch : Watch
-            Told what is done; asked whether to stop.
-
-        Raises
-        ------
-        RunInterrupted
-            When the watch says so; finished parts are kept.
-        RunError
-            Naming the parts that could not be computed, after all others were.
-        """
+        """Compute parts and return their receipts as they come."""
 
 
 def compute_part(job: Job, spec: PartSpec, on_rows: OnRows) -> Receipt:

@@ -1,4 +1,4 @@
-"""Fingerprint of a composite, by which the same rules are known again.
+"""What a run is computed with, in words and digests that tell two runs apart.
 
 A preset is known by its name, but a composite that a user builds is an object of
 functions. Two of them are alike when the rules of all modules are: classes,
@@ -6,26 +6,69 @@ numbers and functions by name, constants and whatever they close over.
 """
 
 import hashlib
+import platform
 from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from zennit.core import Hook
+from torch import nn
 
+from conceptlrp.lrp import Explainer
+from conceptlrp.lrp._zennit import Hook
+from conceptlrp.lrp.composites import module_rules
+from conceptlrp.networks import network_digest
+
+if TYPE_CHECKING:
+    from conceptlrp.othello import Corpus
+
+_PACKAGES = ("conceptlrp", "h5py", "numpy", "torch", "zennit")
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 # What a rule remembers of the module that it is registered with.
 _PASSING = {"stored_tensors", "active", "tensor_handles"}
 
 
-def rules_digest(rules: Mapping[str, Hook]) -> str:
-    """Return the SHA-256 of what the rules of all modules are made of.
+def package_versions() -> dict[str, str]:
+    """Return the version of Python and of every package that computes."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
 
-    Parameters
-    ----------
-    rules : mapping of str to Hook
-        Rule of every module that has one.
-    """
+
+def network_provenance(network: nn.Module, name: str) -> dict[str, Any]:
+    """Return name, kind, size and digest of a network."""
+    parameters = sum(p.numel() for p in network.parameters())
+    return {
+        "name": name or type(network).__name__,
+        "architecture": type(network).__name__,
+        "parameters": parameters,
+        "digest": network_digest(network),
+    }
+
+
+def corpus_provenance(corpus: "Corpus") -> dict[str, Any]:
+    """Return digest and size of a corpus."""
+    games = len(set(corpus.game.tolist()))
+    return {"digest": corpus.digest, "positions": len(corpus), "games": games}
+
+
+def composite_provenance(explainer: Explainer) -> dict[str, Any]:
+    """Return name, rules and fingerprint of an explainer's composite."""
+    rules = module_rules(explainer.composite, explainer.network)
+    return {
+        "name": explainer.composite_name,
+        "rules": explainer.rules,
+        "digest": rules_digest(rules),
+    }
+
+
+def rules_digest(rules: Mapping[str, Hook]) -> str:
+    """Return the SHA-256 of what the rules of all modules are made of."""
     digest = hashlib.sha256()
     for name, rule in sorted(rules.items()):
         digest.update("\n".join([name, *_parts(rule, ())]).encode())

@@ -1,6 +1,6 @@
 """What a process needs to compute parts of a run, and what it makes of it.
 
-A `Recipe` can be sent to another process. A `Job` is made of it once a process:
+A `JobSpec` can be sent to another process. A `Job` is made of it once a process:
 the explainer, the plan and the positions of the run's folder. What it computes
 depends on the plan and the rows alone, so any process may compute any part.
 """
@@ -17,18 +17,21 @@ from pathlib import Path
 import cloudpickle
 import torch
 from torch import nn
-from zennit.core import Composite
 
 from conceptlrp.errors import RunError
-from conceptlrp.lrp import Explainer, Target, parse_target
-from conceptlrp.lrp.engine import NativePropagation
+from conceptlrp.lrp import Explainer, Target
+from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.engine.propagation import NativePropagation
+from conceptlrp.lrp.targets import parse_targets
 from conceptlrp.othello import Corpus
-from conceptlrp.runs.versions import package_versions
-from conceptlrp.store import Plan, read_corpus, read_plan
+from conceptlrp.runs.fingerprint import package_versions
+from conceptlrp.runs.options import RunOptions
+from conceptlrp.store import Plan
+from conceptlrp.store.writer import read_corpus, read_plan
 
 
 @dataclass(frozen=True)
-class Recipe:
+class JobSpec:
     """How the positions of a folder are explained.
 
     Attributes
@@ -56,13 +59,7 @@ class Recipe:
     device: str
 
     def pack(self) -> bytes:
-        """Return the recipe as bytes that another process can unpack.
-
-        Raises
-        ------
-        RunError
-            Naming the part that cannot be sent.
-        """
+        """Return the specification as bytes that another process can unpack."""
         for name in ("network", "composite", "targets"):
             try:
                 # Composites hold functions, which the standard pickle refuses.
@@ -77,10 +74,10 @@ class Recipe:
         return packed
 
     @staticmethod
-    def unpack(packed: bytes) -> "Recipe":
-        """Return the recipe that `pack` made bytes of."""
-        recipe: Recipe = cloudpickle.loads(packed)
-        return recipe
+    def unpack(packed: bytes) -> "JobSpec":
+        """Return what `pack` made bytes of."""
+        spec: JobSpec = cloudpickle.loads(packed)
+        return spec
 
     def explainer(self) -> Explainer:
         """Make the network ready to be explained."""
@@ -94,32 +91,16 @@ class Recipe:
 
 
 class Job:
-    """A run's explainer, plan and positions, made ready once a process.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        How positions are explained.
-    explainer : Explainer, optional
-        Where it has been made already.
-    corpus : Corpus, optional
-        The run's positions, where they are at hand.
-
-    Raises
-    ------
-    RunError
-        When the folder is not there, or another version of a package is at work
-        here than where the run began.
-    """
+    """A run's explainer, plan and positions, made ready once a process."""
 
     def __init__(
         self,
-        recipe: Recipe,
+        spec: JobSpec,
         explainer: Explainer | None = None,
         corpus: Corpus | None = None,
     ) -> None:
-        self.recipe = recipe
-        self.path = Path(recipe.path)
+        self.spec = spec
+        self.path = Path(spec.path)
         if not self.path.is_dir():
             msg = (
                 f"{self.path}: no such folder where the work is done; all processes "
@@ -128,7 +109,7 @@ class Job:
             raise RunError(msg)
         self.plan: Plan = read_plan(self.path)
         _check_versions(self.plan)
-        self.explainer = explainer or _again(recipe)
+        self.explainer = explainer or _quiet_explainer(spec)
         self._corpus = corpus
 
     @cached_property
@@ -168,48 +149,42 @@ class Job:
 
     def copy(self) -> "Job":
         """Return a job for another thread, which shares the positions."""
-        return Job(self.recipe, _again(self.recipe), self.corpus)
+        return Job(self.spec, _quiet_explainer(self.spec), self.corpus)
 
 
-def make_recipe(
+def make_spec(
     path: str | os.PathLike[str],
     network: nn.Module,
     composite: str | Composite | None,
-    layers: Sequence[str] | None,
-    targets: Sequence[str | Target],
-    *,
-    dtype: str,
-    device: str,
-) -> tuple[Recipe, Explainer]:
-    """Return a recipe and the explainer that it makes.
-
-    Parameters
-    ----------
-    path : path-like
-        Folder of the run, which need not be there yet.
-    network, composite, layers, targets, dtype, device
-        As for `attribute`.
-    """
+    layers: str | Sequence[str] | None,
+    targets: str | Target | Sequence[str | Target],
+    run: RunOptions,
+) -> tuple[JobSpec, Explainer]:
+    """Return what a job is made of, and the explainer that it makes."""
     explainer = Explainer(
-        network, composite=composite, layers=layers, dtype=dtype, device=device
+        network,
+        composite=composite,
+        layers=layers,
+        dtype=run.compute_dtype,
+        device=run.device,
     )
-    recipe = Recipe(
+    spec = JobSpec(
         path=str(Path(path).absolute()),
         network=network,
         composite=composite,
         layers=explainer.layers,
-        targets=tuple(parse_target(t, size=explainer.size) for t in targets),
-        dtype=dtype,
-        device=device,
+        targets=tuple(parse_targets(targets, explainer.size)),
+        dtype=run.compute_dtype,
+        device=run.device,
     )
-    return recipe, explainer
+    return spec, explainer
 
 
-def _again(recipe: Recipe) -> Explainer:
+def _quiet_explainer(spec: JobSpec) -> Explainer:
     """Make an explainer without the warnings that the first one gave."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return recipe.explainer()
+        return spec.explainer()
 
 
 def _check_versions(plan: Plan) -> None:

@@ -2,21 +2,21 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from torch import nn
 
-from conceptlrp.errors import TargetError
 from conceptlrp.lrp import Explainer, Move, Moves, Played, Target
-from conceptlrp.lrp.composites import module_rules
-from conceptlrp.lrp.targets import target_squares
-from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
-from conceptlrp.runs.fingerprint import rules_digest
-from conceptlrp.runs.job import Recipe
-from conceptlrp.runs.versions import package_versions
+from conceptlrp.runs.fingerprint import (
+    composite_provenance,
+    corpus_provenance,
+    network_provenance,
+    package_versions,
+)
+from conceptlrp.runs.job import JobSpec
+from conceptlrp.runs.options import KeepOptions, RunOptions
 from conceptlrp.store import Plan
 
 #: Torch threads of everyone who computes: sums of floats may depend on it.
@@ -25,140 +25,44 @@ _MOST_ROWS = 4096
 _SHARD_BYTES = 1 << 27
 
 
-@dataclass(frozen=True)
-class Detail:
-    """How much of the conditional maps a run keeps.
-
-    Attributes
-    ----------
-    level : str
-        "sums", "references", "sample" or "all".
-    references : int
-        Reference boards a channel and kind.
-    sample : int
-        Positions whose maps are kept, for "sample".
-    seed : int
-        Seed of the sample.
-    statistics : bool
-        Sum up board statistics of every channel.
-    """
-
-    level: str
-    references: int
-    sample: int
-    seed: int
-    statistics: bool
-
-    def __post_init__(self) -> None:
-        levels = ("sums", "references", "sample", "all")
-        if self.level not in levels:
-            msg = f"detail is '{self.level}', expected one of {', '.join(levels)}"
-            raise ValueError(msg)
-        check_at_least(0, "references", self.references)
-        check_at_least(0, "seed", self.seed)
-        if (self.level == "sample") != (self.sample > 0):
-            msg = (
-                f"detail is '{self.level}' and sample is {self.sample}, expected "
-                "'sample' and how many positions, or neither"
-            )
-            raise ValueError(msg)
-
-    def fields(self, n_positions: int) -> dict[str, Any]:
-        """Return the fields of a plan for so many positions."""
-        sampled = {"positions": self.sample, "seed": self.seed, "of": n_positions}
-        kept = 0 if self.level == "sums" else self.references
-        without = self.level == "references" and kept == 0
-        return {
-            "detail": "sums" if without else self.level,
-            "references": kept,
-            "sample": sampled if self.level == "sample" else {},
-            "statistics": self.statistics,
-        }
-
-
-def check_at_least(least: int, name: str, number: int) -> None:
-    """Refuse a number that makes no sense."""
-    if number < least:
-        msg = f"{name} is {number}, expected {least} or more"
-        raise ValueError(msg)
-
-
 def check_positions(
     explainer: Explainer, corpus: Corpus, targets: Sequence[Target]
 ) -> None:
-    """Raise before anything is computed for positions that cannot be explained.
-
-    Raises
-    ------
-    ValueError
-        When there are none.
-    NetworkError
-        When they are of another board than the network.
-    TargetError
-        For no target, or a move that is illegal somewhere.
-    """
+    """Raise before anything is computed for positions that cannot be explained."""
     explainer.check(corpus)
-    if not targets:
-        msg = "no target is given, expected one or more, such as 'played'"
-        raise TargetError(msg)
     no_logits = np.empty((0, 0))
     for target in targets:
         if isinstance(target, Move | Moves | Played):
-            target_squares(target, corpus, no_logits)
+            target.squares_at(corpus, no_logits)
 
 
 def make_plan(
-    recipe: Recipe,
+    spec: JobSpec,
     explainer: Explainer,
     corpus: Corpus,
-    detail: Detail,
-    *,
-    dtype: str,
-    batch_size: int,
-    shard_size: int | None,
-    name: str,
-    command: str,
+    keep: KeepOptions,
+    run: RunOptions,
+    seed: int,
 ) -> Plan:
-    """Write down what a run computes.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        How positions are explained.
-    explainer : Explainer
-        Made of it.
-    corpus : Corpus
-        N positions.
-    detail : Detail
-        Which maps are kept.
-    dtype : str
-        What is stored.
-    batch_size, shard_size : int
-        Positions at a time, and a file; None for a size that fits the memory.
-    name, command : str
-        Name of the network, and what was run.
-    """
-    check_at_least(1, "batch_size", batch_size)
-    check_at_least(1, "shard_size", 1 if shard_size is None else shard_size)
+    """Write down what a run computes."""
     plan = Plan(
-        network=_network_provenance(recipe.network, name),
-        corpus=_corpus_provenance(corpus),
+        network=network_provenance(spec.network, run.name),
+        corpus=corpus_provenance(corpus),
         composite=composite_provenance(explainer),
-        targets=tuple(target.name for target in recipe.targets),
+        targets=tuple(target.name for target in spec.targets),
         layers=explainer.shapes,
-        dtype=dtype,
         compute={
-            "dtype": recipe.dtype,
-            "batch_size": batch_size,
+            "dtype": spec.dtype,
+            "batch_size": run.batch_size,
             "threads": THREADS,
-            **_moves(recipe.targets),
+            **_moves(spec.targets),
         },
-        shard_size=shard_size or batch_size,
+        shard_size=run.shard_size or run.batch_size,
         versions=package_versions(),
-        command=command,
-        **detail.fields(len(corpus)),
+        command=run.command,
+        **keep.plan_fields(len(corpus), seed),
     )
-    if shard_size is None:
+    if run.shard_size is None:
         return replace(plan, shard_size=_fitting_size(plan, explainer.size))
     return plan
 
@@ -169,16 +73,6 @@ def same_sample(plan: Plan, stored: Plan) -> Plan:
     if not now or not then:
         return plan
     return replace(plan, sample={**now, "of": then["of"]})
-
-
-def composite_provenance(explainer: Explainer) -> dict[str, Any]:
-    """Return name, rules and fingerprint of an explainer's composite."""
-    rules = module_rules(explainer.composite, explainer.network)
-    return {
-        "name": explainer.composite_name,
-        "rules": explainer.rules,
-        "digest": rules_digest(rules),
-    }
 
 
 def _fitting_size(plan: Plan, size: int) -> int:
@@ -203,18 +97,3 @@ def _moves(targets: Sequence[Target]) -> dict[str, Any]:
 
 def _hash(squares: tuple[int, ...]) -> str:
     return hashlib.sha256(np.array(squares, np.int8).tobytes()).hexdigest()
-
-
-def _network_provenance(network: nn.Module, name: str) -> dict[str, Any]:
-    parameters = sum(p.numel() for p in network.parameters())
-    return {
-        "name": name or type(network).__name__,
-        "architecture": type(network).__name__,
-        "parameters": parameters,
-        "digest": network_digest(network),
-    }
-
-
-def _corpus_provenance(corpus: Corpus) -> dict[str, Any]:
-    games = len(set(corpus.game.tolist()))
-    return {"digest": corpus.digest, "positions": len(corpus), "games": games}

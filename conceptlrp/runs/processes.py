@@ -17,10 +17,9 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from conceptlrp.errors import RunError
-from conceptlrp.runs.executors import PartSpec, compute_part, part_name
-from conceptlrp.runs.job import Job, Recipe, torch_threads
-from conceptlrp.runs.watch import Watch
-from conceptlrp.store import Receipt
+from conceptlrp.runs.executors import PartSpec, Watch, compute_part, part_name
+from conceptlrp.runs.job import Job, JobSpec, torch_threads
+from conceptlrp.store.receipts import Receipt
 
 #: Processes that a part may end before it is left out.
 ATTEMPTS = 3
@@ -50,7 +49,7 @@ class Processes:
         self, job: Job, specs: Sequence[PartSpec], watch: Watch
     ) -> Iterator[Receipt]:
         """Compute parts; see `Executor`."""
-        pool = _Pool(job.recipe.pack(), specs, self.attempts)
+        pool = _Pool(job.spec.pack(), specs, self.attempts)
         try:
             for _ in range(min(self.workers, len(specs))):
                 pool.hire()
@@ -179,19 +178,11 @@ def start_context() -> Any:
 
 
 def serve(connection: Connection, packed: bytes) -> None:
-    """Compute parts that come through a connection until it is closed.
-
-    Parameters
-    ----------
-    connection : Connection
-        Where parts come from and receipts go.
-    packed : bytes
-        A `Recipe`.
-    """
+    """Compute parts that come through a connection until it is closed."""
     # Ctrl-C in a terminal reaches all processes; the first one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        job = Job(Recipe.unpack(packed))
+        job = Job(JobSpec.unpack(packed))
         with torch_threads(job.threads):
             while True:
                 spec = connection.recv()

@@ -4,7 +4,8 @@ The positions of every channel are ranked by the sums of all shards; the maps of
 the best are computed in blocks of positions, which any process may compute and
 which are kept one by one, and then laid out as tables.
 
-Shapes use C channels of a layer, k reference boards a channel and n x n squares.
+Shapes use C channels of a layer, k reference boards a channel, M pairs of position
+and channel, and n x n squares.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,15 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.runs.conditional_maps import conditional_heatmaps
+from conceptlrp.lrp import Explainer, Target
+from conceptlrp.othello import Corpus
 from conceptlrp.runs.job import Job
 from conceptlrp.runs.rounding import check_finite
-from conceptlrp.store import (
-    REFERENCE_KINDS,
-    Receipt,
-    Store,
-    write_block,
-)
+from conceptlrp.store import Store
+from conceptlrp.store.receipts import Receipt
+from conceptlrp.store.schema import REFERENCE_KINDS
+from conceptlrp.store.shard_writer import write_block
 
 Arrays = dict[str, NDArray[Any]]
 Index = NDArray[np.int64]
@@ -60,20 +60,8 @@ def rank_references(
 ) -> Rankings:
     """Rank the positions of every channel.
 
-    Parameters
-    ----------
-    store : Store
-        Sums over all positions.
-    k : int
-        Reference boards a channel, one a game.
-    on_ranked : callable
-        Told 1 after every table; may raise.
-
-    Returns
-    -------
-    dict
-        By target index, kind and layer: rows (C, k), -1 where there are fewer,
-        and scores (C, k).
+    Returns: by target index, kind and layer: rows (C, k), -1 where there are fewer, and
+    scores (C, k).
     """
     rankings: Rankings = {}
     for index in range(len(store.targets)):
@@ -91,19 +79,7 @@ def reference_blocks(
 ) -> list[BlockSpec]:
     """Cut the maps of all reference boards into blocks of whole positions.
 
-    Parameters
-    ----------
-    rankings : dict
-        What `rank_references` returns.
-    layers : sequence of str
-        All layers in order.
-    batch_size : int
-        Positions at a time.
-
-    Returns
-    -------
-    list of BlockSpec
-        Every map once, even where several rankings want it.
+    Returns: every map once, even where several rankings want it.
     """
     blocks: list[BlockSpec] = []
     for target in sorted({index for index, _, _ in rankings}):
@@ -134,19 +110,9 @@ def _cut(pairs: Index, n_positions: int) -> Iterator[Index]:
 
 
 def compute_block(job: Job, spec: BlockSpec, on_maps: Callable[[int], None]) -> Receipt:
-    """Compute the maps of a block and write them.
-
-    Parameters
-    ----------
-    job : Job
-        The run.
-    spec : BlockSpec
-        Which maps.
-    on_maps : callable
-        Told the number of maps after every batch; may raise.
-    """
+    """Compute the maps of a block and write them."""
     maps = np.zeros((len(spec), job.corpus.size, job.corpus.size), np.float32)
-    target = job.recipe.targets[spec.target]
+    target = job.spec.targets[spec.target]
     for chosen, found in conditional_heatmaps(
         job.explainer, job.corpus, target, spec.pairs, job.layers, job.batch_size
     ):
@@ -155,6 +121,67 @@ def compute_block(job: Job, spec: BlockSpec, on_maps: Callable[[int], None]) -> 
         on_maps(len(chosen))
     pairs = {"pairs": spec.pairs, "target": np.array(spec.target)}
     return write_block(job.path, spec.index, {**pairs, "heatmaps": maps})
+
+
+def conditional_heatmaps(
+    explainer: Explainer,
+    corpus: Corpus,
+    target: Target,
+    pairs: Index,
+    layers: Sequence[str],
+    batch_size: int,
+) -> Iterator[tuple[Index, Maps]]:
+    """Compute the conditional heatmaps of chosen channels at chosen positions.
+
+    Positions are explained once each, those with equally many channels together.
+
+    Shapes: `pairs` (M, 3). Yields (m,): which of the pairs come next; (m, n, n): their
+    conditional heatmaps.
+    """
+    rows, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    for start in range(0, len(rows), batch_size):
+        batch = order[start : start + batch_size]
+        chosen = np.concatenate(
+            [np.arange(first[i], first[i] + counts[i]) for i in batch]
+        )
+        member = np.repeat(np.arange(len(batch)), counts[batch])
+        channels, slots = _by_layer(pairs[chosen], member, len(batch), layers)
+        found = explainer.attribute(
+            corpus[rows[batch]],
+            targets=[target.take(rows[batch])],
+            conditional=channels,
+            batch_size=batch_size,
+        )
+        maps = np.zeros((len(chosen), corpus.size, corpus.size), np.float32)
+        for number, layer in enumerate(layers):
+            here = pairs[chosen, 1] == number
+            if layer in channels:
+                maps[here] = found.conditional[layer][member[here], 0, slots[here]]
+        yield chosen, maps
+
+
+def _by_layer(
+    pairs: Index, member: Index, n_positions: int, layers: Sequence[str]
+) -> tuple[dict[str, Index], Index]:
+    """Lay channels out as rows of each layer, (n, K); shorter rows repeat channel 0.
+
+    Returns (n, K): channels wanted of each position, by layer; (m,): in which column of
+    its layer each pair stands.
+    """
+    slots = np.zeros(len(pairs), np.int64)
+    channels: dict[str, Index] = {}
+    for number, layer in enumerate(layers):
+        here = np.flatnonzero(pairs[:, 1] == number)
+        if len(here) == 0:
+            continue
+        counts = np.bincount(member[here], minlength=n_positions)
+        begins = np.cumsum(counts) - counts
+        slots[here] = np.arange(len(here)) - begins[member[here]]
+        table = np.zeros((n_positions, counts.max()), np.int64)
+        table[member[here], slots[here]] = pairs[here, 2]
+        channels[layer] = table
+    return channels, slots
 
 
 def maps_of_blocks(blocks: Mapping[int, Arrays]) -> dict[tuple[int, ...], Maps]:
@@ -171,21 +198,7 @@ def reference_tables(
 ) -> Arrays:
     """Lay maps out by target, kind, layer, channel and place.
 
-    Parameters
-    ----------
-    rankings : dict
-        What `rank_references` returns.
-    layers : sequence of str
-        All layers in order.
-    maps : mapping
-        Every map that the rankings want.
-    size : int
-        Side of the board.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Contents of `references.h5` by dataset name.
+    Returns: Contents of `references.h5` by dataset name.
     """
     arrays: Arrays = {}
     for (target, kind, layer), (rows, scores) in rankings.items():

@@ -21,11 +21,6 @@ class Rounding:
 
     An error counts relative to the largest value of the same position in the same
     dataset: channels whose values are that small are known that much worse.
-
-    Parameters
-    ----------
-    dtype : str
-        What is stored: "float32" or "float16".
     """
 
     def __init__(self, dtype: str) -> None:
@@ -35,19 +30,7 @@ class Rounding:
     def store(self, name: str, values: Array, first: int) -> Array:
         """Return values as they are stored.
 
-        Parameters
-        ----------
-        name : str
-            Name of the dataset, such as "layers/conv3/relevance".
-        values : ndarray of shape (N, ...)
-            As computed.
-        first : int
-            Row of the first position, for messages.
-
-        Raises
-        ------
-        RunError
-            For a value that the dtype cannot hold.
+        Shapes: `values` (N, ...).
         """
         quantity = name.rpartition("/")[2]
         wanted = self.dtype if quantity in ROUNDED else np.dtype(np.float32)
@@ -61,17 +44,9 @@ class Rounding:
     def store_maps(self, maps: Array) -> tuple[Array, Array | None]:
         """Return conditional heatmaps as they are stored, and their scale.
 
-        Parameters
-        ----------
-        maps : ndarray of shape (N, T, C, n, n)
-            As computed.
-
-        Returns
-        -------
-        ndarray of shape (N, T, C, n, n)
-            Divided by their scale where they are stored as float16.
-        ndarray of shape (N, T) or None
-            The largest |value| of a position's maps, 1 where all are zero.
+        Shapes: `maps` (N, T, C, n, n). Returns (N, T, C, n, n): divided by their scale
+        where they are stored as float16; (N, T): the largest |value| of a position's
+        maps, 1 where all are zero.
         """
         if self.dtype != np.float16:
             stored = maps.astype(self.dtype, copy=False)
@@ -113,19 +88,7 @@ def _check_range(name: str, values: Array, dtype: np.dtype[Any], first: int) -> 
 def check_finite(name: str, values: Array, first: int) -> None:
     """Refuse numbers that are not finite before they reach a sum or a file.
 
-    Parameters
-    ----------
-    name : str
-        Name of the dataset.
-    values : ndarray of shape (N, ...)
-        As computed.
-    first : int
-        Row of the first position, for the message.
-
-    Raises
-    ------
-    NetworkError
-        Naming the dataset and the first position that is wrong.
+    Shapes: `values` (N, ...).
     """
     if not np.issubdtype(values.dtype, np.floating):
         return

@@ -9,19 +9,20 @@ Shapes use N positions, T targets, C channels and n x n squares.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.lrp import Summary
-from conceptlrp.lrp.summary import as_array
-from conceptlrp.lrp.targets import take_rows
+from conceptlrp.lrp.summary import Summary, as_array
 from conceptlrp.runs.job import Job
+from conceptlrp.runs.map_statistics import Integers, add_statistics, batch_statistics
 from conceptlrp.runs.rounding import Rounding, check_finite
-from conceptlrp.runs.sampling import mapped_rows
-from conceptlrp.runs.statistics import Integers, add_statistics, batch_statistics
-from conceptlrp.store import Receipt, ShardSpec, write_shard
+from conceptlrp.store import Plan
+from conceptlrp.store.manifest import ShardSpec
+from conceptlrp.store.receipts import Receipt
+from conceptlrp.store.shard_writer import write_shard
 
 Arrays = dict[str, NDArray[Any]]
 OnRows = Callable[[int], None]
@@ -30,27 +31,7 @@ OnRows = Callable[[int], None]
 def compute_shard(job: Job, spec: ShardSpec, on_rows: OnRows) -> Receipt:
     """Explain the positions of a shard and write it.
 
-    Parameters
-    ----------
-    job : Job
-        The run.
-    spec : ShardSpec
-        Which positions.
-    on_rows : callable
-        Told the number of positions after every batch; may raise, and nothing is
-        written then.
-
-    Returns
-    -------
-    Receipt
-        What was written.
-
-    Raises
-    ------
-    NetworkError, RunError
-        For numbers that are not finite, or too large for how they are stored.
-    TargetError
-        For a target that a position does not have.
+    Returns: what was written.
     """
     shard = _Shard(job, spec)
     for first in range(spec.start, spec.stop, job.batch_size):
@@ -95,7 +76,7 @@ class _Shard:
         return contents
 
     def _summarize(self, rows: NDArray[np.int64], *, conditional: bool) -> Summary:
-        targets = [take_rows(target, rows) for target in self.job.recipe.targets]
+        targets = [target.take(rows) for target in self.job.spec.targets]
         return self.job.explainer.summarize(
             self.job.corpus[rows], targets=targets, conditional=conditional
         )
@@ -145,3 +126,38 @@ def _empty_maps(job: Job, n_mapped: int) -> Arrays:
         if plan.dtype == "float16":
             maps[f"layers/{layer}/map_scale"] = np.empty(board[:2], np.float32)
     return maps
+
+
+def mapped_rows(plan: Plan, start: int, stop: int) -> NDArray[np.int64]:
+    """Return the positions (m,) of a range whose conditional maps are kept, in order.
+
+    The rule depends on the row and the plan alone, so that shards agree without
+    talking, and appended games never change which of the old positions have maps.
+    """
+    if plan.detail == "all":
+        return np.arange(start, stop)
+    if plan.detail != "sample":
+        return np.empty(0, np.int64)
+    sample = plan.sample
+    n_drawn, seed, of = sample["positions"], sample["seed"], sample["of"]
+    rows = _drawn(n_drawn, seed, of)
+    first, last = np.searchsorted(rows, (start, stop))
+    behind = np.arange(max(start, of), max(stop, of))
+    chance = min(1.0, n_drawn / of)
+    return np.concatenate([rows[first:last], behind[_uniform(behind, seed) < chance]])
+
+
+@lru_cache(maxsize=4)
+def _drawn(n_drawn: int, seed: int, of: int) -> NDArray[np.int64]:
+    """Draw rows without replacement, in order."""
+    generator = np.random.default_rng(seed)
+    return np.sort(generator.choice(of, min(n_drawn, of), replace=False))
+
+
+def _uniform(rows: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
+    """Return a number between 0 and 1 for every row, by the mixer of SplitMix64."""
+    step = np.uint64(0x9E3779B97F4A7C15)
+    words = (rows.astype(np.uint64) + np.uint64(seed) * np.uint64(1 << 32)) * step
+    words = (words ^ words >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ words >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    return (words ^ words >> np.uint64(31)) / float(1 << 64)

@@ -8,8 +8,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from conceptlrp.runs.executors import Executor
+from conceptlrp.runs.distributed import Distributed
+from conceptlrp.runs.executors import Executor, InProcess, RunInterrupted, Watch
 from conceptlrp.runs.job import Job
+from conceptlrp.runs.options import RunOptions
+from conceptlrp.runs.processes import Processes
 from conceptlrp.runs.references import (
     Rankings,
     maps_of_blocks,
@@ -17,34 +20,30 @@ from conceptlrp.runs.references import (
     reference_blocks,
     reference_tables,
 )
-from conceptlrp.runs.watch import RunInterrupted, Watch
-from conceptlrp.store import (
-    REFERENCE_KINDS,
-    Store,
-    finish_run,
-    has_references,
-    open_store,
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.finish import finish_run, has_references
+from conceptlrp.store.manifest import is_store
+from conceptlrp.store.schema import REFERENCE_KINDS
+from conceptlrp.store.shard_writer import (
     pending,
     pending_blocks,
     read_blocks,
     shards_of,
 )
-from conceptlrp.store.manifest import is_store
 
 Arrays = dict[str, NDArray[Any]]
 
 
+def choose_executor(run: RunOptions) -> Executor:
+    """Return what computes the parts of a run."""
+    if run.scheduler is not None:
+        return Distributed(run.scheduler)
+    return InProcess() if run.workers is None else Processes(run.workers)
+
+
 @contextmanager
 def stoppable(path: str, watch: Watch) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end a run in order, and say what it leaves.
-
-    Parameters
-    ----------
-    path : str
-        Folder of the run.
-    watch : Watch
-        Told of the signal.
-    """
+    """Let Ctrl-C and SIGTERM end a run in order, and say what it leaves."""
     with watch.signals():
         try:
             yield
@@ -64,19 +63,7 @@ def _what_is_kept(path: str) -> str:
 
 
 def complete_run(job: Job, executor: Executor, watch: Watch, *, verify: bool) -> None:
-    """Compute what is missing of a run and make the store of it.
-
-    Parameters
-    ----------
-    job : Job
-        The run, whose lock this process has.
-    executor : Executor
-        Who computes.
-    watch : Watch
-        Told what is done; asked whether to stop.
-    verify : bool
-        Compare the hashes of shards that are there already.
-    """
+    """Compute what is missing of a run and make the store of it."""
     specs = pending(job.path, verify=verify)
     n_positions = len(job.corpus)
     missing = sum(len(spec) for spec in specs)

@@ -1,85 +1,66 @@
 """A run as a job array: N jobs that know nothing of each other, then a merge.
 
-Every job computes each N-th shard. The first that comes makes the folder, the
-others find it; none needs the lock, since a shard is written whole and the same
-by whoever writes it.
+Every job computes each N-th shard. The first to start makes the folder, the others
+find it; none needs the lock, since a shard is written whole, and any job would write
+the same.
 """
 
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import nn
-from zennit.core import Composite
 
 from conceptlrp.errors import RunError, StoreError
 from conceptlrp.lrp import Explainer, Target
+from conceptlrp.lrp._zennit import Composite
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
-from conceptlrp.runs.choice import choose_executor
-from conceptlrp.runs.executors import InProcess
-from conceptlrp.runs.job import Job, Recipe, make_recipe
-from conceptlrp.runs.planning import composite_provenance, same_sample
-from conceptlrp.runs.stages import complete_run, stoppable
-from conceptlrp.runs.watch import OnProgress, Watch
-from conceptlrp.store import (
-    Plan,
-    Store,
-    create_run,
-    finish_run,
-    has_references,
-    open_store,
-    pending,
-    read_plan,
-    run_lock,
-    shards_of,
-)
+from conceptlrp.runs.executors import InProcess, Watch
+from conceptlrp.runs.fingerprint import composite_provenance
+from conceptlrp.runs.job import Job, JobSpec, make_spec
+from conceptlrp.runs.options import RunOptions
+from conceptlrp.runs.planning import same_sample
+from conceptlrp.runs.stages import choose_executor, complete_run, stoppable
+from conceptlrp.store import Plan, Store, open_store
+from conceptlrp.store.finish import finish_run, has_references
+from conceptlrp.store.lock import run_lock
 from conceptlrp.store.manifest import is_store
 from conceptlrp.store.plan import refuse_other
+from conceptlrp.store.shard_writer import pending, shards_of
+from conceptlrp.store.writer import create_run, read_plan
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from conceptlrp.progress import OnProgress
 
 _PATIENCE = 60.0
 
 
 def compute_stripe(
-    recipe: Recipe,
+    job_spec: JobSpec,
     explainer: Explainer,
     plan: Plan,
     corpus: Corpus,
     stripe: tuple[int, int],
     watch: Watch,
 ) -> None:
-    """Compute every N-th shard that is missing, from the I-th on.
-
-    Parameters
-    ----------
-    recipe, explainer, plan, corpus
-        The run.
-    stripe : (int, int)
-        I and N, I being 1 to N.
-    watch : Watch
-        Told what is done; asked whether to stop.
-    """
+    """Compute every N-th shard that is missing, from the I-th on."""
     number, count = stripe
-    if not 1 <= number <= count:
-        msg = f"stripe is {number}/{count}, expected 1/N to N/N"
-        raise ValueError(msg)
-    _join(recipe.path, plan, corpus, watch)
-    mine = shards_of(recipe.path)[number - 1 :: count]
-    missing = set(pending(recipe.path))
+    _join(job_spec.path, plan, corpus, watch)
+    mine = shards_of(job_spec.path)[number - 1 :: count]
+    missing = set(pending(job_spec.path))
     specs = [spec for spec in mine if spec in missing]
     total = sum(len(spec) for spec in mine)
     watch.begin("positions", total, done=total - sum(len(spec) for spec in specs))
-    for _ in InProcess().run(Job(recipe, explainer, corpus), specs, watch):
+    for _ in InProcess().run(Job(job_spec, explainer, corpus), specs, watch):
         watch.check()
 
 
 def _join(path: str, plan: Plan, corpus: Corpus, watch: Watch) -> None:
-    """Find the folder of a run or make it, whoever of several comes first."""
+    """Find the folder of a run, or make it if no other job has."""
     deadline = time.monotonic() + _PATIENCE
     while not is_store(Path(path)):
         try:
@@ -102,10 +83,8 @@ def merge_run(
     *,
     composite: str | Composite | None = None,
     targets: Sequence[str | Target] | None = None,
-    device: str = "cpu",
-    workers: int | None = None,
-    scheduler: "str | Client | None" = None,
-    on_progress: OnProgress | None = None,
+    run: RunOptions | None = None,
+    on_progress: "OnProgress | None" = None,
 ) -> Store:
     """Finish a run whose shards the jobs of an array have computed.
 
@@ -118,7 +97,10 @@ def merge_run(
         none does without.
     composite, targets
         Where the run was not made by names alone.
-    device, workers, scheduler, on_progress
+    run : RunOptions, optional
+        Device, and workers or scheduler, for the heatmaps; the rest stands in the
+        run's plan.
+    on_progress : callable, optional
         As for `attribute_corpus`.
 
     Returns
@@ -140,9 +122,9 @@ def merge_run(
         with run_lock(place):
             _check_whole(place)
             if not has_references(place):
-                job = _job(place, plan, network, composite, targets, device)
-                executor = choose_executor(workers, scheduler)
-                complete_run(job, executor, watch, verify=False)
+                run = replace(run or RunOptions(), compute_dtype=plan.compute["dtype"])
+                job = _job(place, plan, network, composite, targets, run)
+                complete_run(job, choose_executor(run), watch, verify=False)
             else:
                 finish_run(place)
         watch.check()
@@ -167,20 +149,19 @@ def _job(
     network: nn.Module | None,
     composite: str | Composite | None,
     targets: Sequence[str | Target] | None,
-    device: str,
+    run: RunOptions,
 ) -> Job:
     """Make ready what the reference heatmaps need, if it is what the shards had."""
     if network is None:
         msg = f"{path}: reference heatmaps are missing; pass the network (--network)"
         raise RunError(msg)
-    recipe, explainer = make_recipe(
+    job_spec, explainer = make_spec(
         path,
         network,
         composite or plan.composite["name"],
         list(plan.layers),
         targets or plan.targets,
-        dtype=plan.compute["dtype"],
-        device=device,
+        run,
     )
     found = {
         "network": network_digest(network),
@@ -194,4 +175,4 @@ def _job(
         if found[what] != digest:
             msg = f"{path}: the shards were computed with another {what}"
             raise RunError(msg)
-    return Job(recipe, explainer)
+    return Job(job_spec, explainer)

@@ -19,16 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import GameFileError, OutputExistsError
 from conceptlrp.files import write_whole
-from conceptlrp.othello import (
-    BLACK,
-    NO_MOVE,
-    Games,
-    legal_moves,
-    play,
-    read_transcripts,
-    start,
-    transcripts_text,
-)
+from conceptlrp.othello import BLACK, NO_MOVE, Games, legal_moves, play
+from conceptlrp.othello.board import start
+from conceptlrp.othello.files.transcripts import read_transcripts, transcripts_text
 from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.players import HistoryPlayer, Player, RandomPlayer
 

@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from conceptlrp.othello import Corpus, count, play
-from conceptlrp.othello.board import flip_words, region_of, squares
+from conceptlrp.othello import Corpus, play
+from conceptlrp.othello.board import count, flip_words, region_of, squares
 from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.players import BoardPlayer
 

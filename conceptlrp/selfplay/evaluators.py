@@ -11,12 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from conceptlrp.networks import (
-    BoardNetwork,
-    board_planes,
-    inference_network,
-    legal_actions,
-)
+from conceptlrp.networks import BoardNetwork
+from conceptlrp.networks.inference import inference_network
+from conceptlrp.networks.planes import board_planes, legal_actions
 from conceptlrp.selfplay.trees import Boards
 
 Float32Array: TypeAlias = NDArray[np.float32]

@@ -11,9 +11,10 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.networks import BoardNetwork, legal_actions, predict, squares_of_actions
-from conceptlrp.othello import count, flips, legal_moves
-from conceptlrp.othello.board import square_bits
+from conceptlrp.networks import BoardNetwork, predict
+from conceptlrp.networks.planes import legal_actions, squares_of_actions
+from conceptlrp.othello import flips, legal_moves
+from conceptlrp.othello.board import count, square_bits
 from conceptlrp.selfplay.evaluators import NetworkEvaluator
 from conceptlrp.selfplay.puct import SearchOptions, choose_actions, search
 from conceptlrp.selfplay.trees import Boards

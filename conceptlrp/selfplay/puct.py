@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.networks import legal_actions
+from conceptlrp.networks.planes import legal_actions
 from conceptlrp.selfplay.evaluators import Evaluator
 from conceptlrp.selfplay.trees import Boards, Trees, back_up, descend, outcomes
 

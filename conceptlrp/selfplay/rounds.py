@@ -12,12 +12,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.networks import (
+from conceptlrp.networks.planes import (
     actions_of_squares,
     legal_actions,
     squares_of_actions,
 )
-from conceptlrp.othello import Corpus, Games, start, turn, turn_squares
+from conceptlrp.othello import Corpus, Games
+from conceptlrp.othello.board import start
+from conceptlrp.othello.symmetry import turn, turn_squares
 from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.arena import GameTable, random_openings
 from conceptlrp.selfplay.evaluators import Evaluator, NetworkEvaluator

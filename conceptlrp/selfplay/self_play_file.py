@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import GameFileError, OutputExistsError
 from conceptlrp.files import write_whole
-from conceptlrp.networks import BoardNetwork, network_digest, squares_of_actions
+from conceptlrp.networks import BoardNetwork, network_digest
+from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import square_name, transcript_text
-from conceptlrp.othello.game_lines import (
+from conceptlrp.othello.files.game_lines import (
     FORMAT,
     VERSION,
     checked_header,

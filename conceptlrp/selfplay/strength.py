@@ -16,7 +16,8 @@ import numpy as np
 from conceptlrp.errors import FileFormatError, OutputExistsError
 from conceptlrp.files import write_whole
 from conceptlrp.networks import BoardNetwork, network_digest
-from conceptlrp.othello import Corpus, count
+from conceptlrp.othello import Corpus
+from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.arena import match
 from conceptlrp.selfplay.endgame import endgame_positions, play_endgames

@@ -29,7 +29,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from conceptlrp.errors import TrainingError
-from conceptlrp.networks import BoardNetwork, squares_of_actions
+from conceptlrp.networks import BoardNetwork
+from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.selfplay.rounds import turned_actions
 from conceptlrp.selfplay.training_record import TrainingOptions, TrainingPoint
 from conceptlrp.selfplay.training_set import TrainingSet

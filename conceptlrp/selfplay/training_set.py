@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.networks import actions_of_squares
+from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import Corpus
 from conceptlrp.selfplay.rounds import SelfPlayGames
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.networks import legal_actions, squares_of_actions
-from conceptlrp.othello import count, flips, legal_moves
-from conceptlrp.othello.board import square_bits
+from conceptlrp.networks.planes import legal_actions, squares_of_actions
+from conceptlrp.othello import flips, legal_moves
+from conceptlrp.othello.board import count, square_bits
 
 if TYPE_CHECKING:
     from conceptlrp.selfplay.puct import SearchOptions

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conceptlrp.networks import BoardNetwork, actions_of_squares, legal_actions, predict
+from conceptlrp.networks import BoardNetwork, predict
+from conceptlrp.networks.planes import actions_of_squares, legal_actions
 from conceptlrp.othello import Corpus
 
 

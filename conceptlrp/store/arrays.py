@@ -24,21 +24,7 @@ def encode_arrays(
 ) -> memoryview:
     """Return the content of an HDF5 file that holds arrays.
 
-    Parameters
-    ----------
-    arrays : mapping of str to ndarray
-        Contents by dataset name.
-    kind : str
-        What the file is, for its attribute ``encoding-type``.
-    codec : str
-        How they are packed.
-    dtype : str
-        Type of sums and maps.
-
-    Returns
-    -------
-    memoryview
-        The same arrays give the same bytes.
+    Returns: the same arrays give the same bytes.
     """
     # HDF5 crashes when the disk is full, so it only ever writes to memory.
     content = BytesIO()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello import PHASES
+from conceptlrp.othello.board import PHASES
 
 #: Sets of squares whose share of |relevance| is known; legal ones are empty too.
 REGIONS = ("own", "opponent", "empty", "legal")
@@ -85,17 +85,7 @@ class BoardStatistics:
 def read_statistics(read: Callable[..., NDArray[Any]], target: int) -> BoardStatistics:
     """Turn the sums of a layer into means.
 
-    Parameters
-    ----------
-    read : callable
-        Gives the dataset of a name at an index.
-    target : int
-        Index of the target.
-
-    Returns
-    -------
-    BoardStatistics
-        Of one layer and target.
+    Returns: of one layer and target.
     """
     positions = read("positions", ())
     counts = np.maximum(positions, 1)
@@ -118,15 +108,7 @@ def read_statistics(read: Callable[..., NDArray[Any]], target: int) -> BoardStat
 def from_words(words: NDArray[np.int64]) -> Numbers:
     """Return the sums that pairs of words along the last axis stand for.
 
-    Parameters
-    ----------
-    words : int64 of shape (..., 2)
-        Numbers with `WORD_BITS` bits behind the binary point.
-
-    Returns
-    -------
-    ndarray of shape (...)
-        The sum of both words.
+    Shapes: `words` (..., 2). Returns (...): the sum of both words.
 
     Examples
     --------

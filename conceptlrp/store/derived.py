@@ -23,28 +23,7 @@ def save_derived(
 ) -> Manifest:
     """Add a file to a complete store and to the table of its manifest.
 
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store.
-    name : str
-        Name of the file in it.
-    content : bytes
-        What it is to hold.
-    overwrite : bool
-        Replace the file of the same name.
-
-    Returns
-    -------
-    Manifest
-        The new one.
-
-    Raises
-    ------
-    OutputExistsError
-        When the file is there and must not be replaced.
-    StoreError
-        When the store is not complete, in use, or cannot be written.
+    Returns: the new one.
     """
     folder = Path(path)
     with run_lock(folder):
@@ -61,22 +40,7 @@ def save_derived(
 def derived_file(path: str | os.PathLike[str], name: str) -> Path | None:
     """Find a file that may have been added to a store.
 
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store.
-    name : str
-        Name of the file in it.
-
-    Returns
-    -------
-    Path or None
-        None where the store has none of this name.
-
-    Raises
-    ------
-    StoreError
-        When it is not the file that the manifest lists, byte by byte.
+    Returns: none where the store has none of this name.
     """
     folder = Path(path)
     place, entry = folder / name, read_manifest(folder).files.get(name)
@@ -94,24 +58,7 @@ def derived_file(path: str | os.PathLike[str], name: str) -> Path | None:
 def check_origin(
     path: Path, origin: Mapping[str, str], manifest: Manifest, *, remedy: str
 ) -> None:
-    """Refuse what was made from another network or corpus than a store's.
-
-    Parameters
-    ----------
-    path : Path
-        The file, for the message.
-    origin : mapping of str to str
-        Digests under "network" and "corpus".
-    manifest : Manifest
-        Of the store.
-    remedy : str
-        The command that makes the file.
-
-    Raises
-    ------
-    StoreError
-        When a digest is another one, or missing.
-    """
+    """Refuse what was made from another network or corpus than a store's."""
     for kind in ("network", "corpus"):
         found = origin.get(kind, "")
         expected = str(getattr(manifest, kind).get("digest", ""))

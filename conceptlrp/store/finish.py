@@ -44,23 +44,7 @@ def finish_run(
 
     It can be called again at any time: the same shards give the same bytes.
 
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store, all shards of which are written.
-    references : mapping of str to ndarray, optional
-        Tables and maps of the reference boards; those that the store has are kept
-        where none are given.
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    StoreError
-        When a shard or the reference boards are missing, or the disk is full.
+    Returns: the folder.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -79,20 +63,7 @@ def finish_run(
 def has_references(path: str | os.PathLike[str]) -> bool:
     """Tell whether the reference boards that a plan asks for are there, intact.
 
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store.
-
-    Returns
-    -------
-    bool
-        True also where the plan asks for none.
-
-    Raises
-    ------
-    StoreError
-        When there is no store.
+    Returns: True also where the plan asks for none.
     """
     folder = Path(path)
     manifest = read_manifest(folder)

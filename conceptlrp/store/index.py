@@ -56,19 +56,7 @@ def top_number(*, lowest: bool, one_per_game: bool) -> int:
 def encode_index(manifest: Manifest, shards: Shards, corpus: Corpus) -> memoryview:
     """Return the content of the index of a store.
 
-    Parameters
-    ----------
-    manifest : Manifest
-        What the store holds.
-    shards : Shards
-        All of its shards.
-    corpus : Corpus
-        Its positions.
-
-    Returns
-    -------
-    memoryview
-        The same whatever the shards were computed by.
+    Returns: the same whatever the shards were computed by.
     """
     content = BytesIO()
     with h5py.File(content, "w", libver=HDF5_FORMAT) as file:

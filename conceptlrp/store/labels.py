@@ -31,28 +31,7 @@ def save_labels(
 ) -> Manifest:
     """Add columns to those of a complete store.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the store.
-    columns : mapping of str to array of bool, int or float of shape (N,)
-        By name. Floats are stored as float32.
-    overwrite : bool
-        Replace columns of the same names.
-
-    Returns
-    -------
-    Manifest
-        With the file of the columns in its table.
-
-    Raises
-    ------
-    OutputExistsError
-        When there is a column of a name and it must not be replaced.
-    StoreError
-        When the store is not complete or cannot be written.
-    ValueError
-        For a name, a length or numbers that no column can have.
+    Shapes: `columns` (N,). Returns: with the file of the columns in its table.
     """
     with run_lock(folder):
         manifest = read_manifest(folder)
@@ -78,24 +57,7 @@ def label_names(file: OpenFile) -> list[str]:
 def read_label(file: OpenFile, name: str, n: int) -> NDArray[Any]:
     """Read one column.
 
-    Parameters
-    ----------
-    file : OpenFile
-        A file of labels.
-    name : str
-        Name of the column.
-    n : int
-        Positions that it has to have.
-
-    Returns
-    -------
-    ndarray of bool, int or float of shape (n,)
-        As it was added.
-
-    Raises
-    ------
-    StoreError
-        When it has another length, or is no column of numbers.
+    Returns (n,): as it was added.
     """
     found = file.dataset(f"{name}{_END}")
     if found.shape != (n,) or found.dtype.kind not in "biuf":

@@ -31,23 +31,7 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 def run_lock(path: str | os.PathLike[str]) -> Iterator[None]:
     """Keep other runs out of a store, from its first file to its last.
 
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store; it is made when nothing stands there, and goes again
-        when nothing has come into it.
-
-    Yields
-    ------
-    None
-        While no other process can have the lock.
-
-    Raises
-    ------
-    OutputExistsError
-        When something else than a store stands at `path`.
-    StoreError
-        When another run has the lock; the message says which.
+    Yields: While no other process can have the lock.
     """
     folder = Path(path)
     refuse_foreign(folder)

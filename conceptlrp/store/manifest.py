@@ -8,12 +8,7 @@ from typing import Any
 from conceptlrp.errors import StoreError
 from conceptlrp.files import write_whole
 from conceptlrp.store.plan import Plan
-from conceptlrp.store.schema import (
-    CODECS,
-    ENCODING_TYPE,
-    ENCODING_VERSION,
-    MANIFEST,
-)
+from conceptlrp.store.schema import CODECS, ENCODING_TYPE, ENCODING_VERSION, MANIFEST
 from conceptlrp.store.sealed import read_sealed, seal
 
 RUNNING, COMPLETE = "running", "complete"
@@ -207,14 +202,7 @@ def is_store(folder: Path) -> bool:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check the manifest of a store.
-
-    Raises
-    ------
-    StoreError
-        When the folder is no store, one of another version, or its manifest is
-        damaged.
-    """
+    """Read and check the manifest of a store."""
     path = folder / MANIFEST
     if not path.is_file():
         msg = f"{folder}: no relevance store here, expected a folder with {MANIFEST}"

@@ -10,16 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import CorpusFileError, StoreError
-from conceptlrp.othello import (
-    BLACK,
-    NO_MOVE,
-    PASS,
-    PHASES,
-    REGION,
-    board_phases,
-    square_name,
-)
-from conceptlrp.othello.corpus_file import load_columns
+from conceptlrp.othello import BLACK, NO_MOVE, PASS, square_name
+from conceptlrp.othello.board import PHASES, REGION, board_phases
+from conceptlrp.othello.files.corpus_file import load_columns
 from conceptlrp.store.manifest import Manifest
 from conceptlrp.store.schema import REMEDY
 
@@ -43,14 +36,7 @@ COLUMNS = (
 class Metadata:
     """Columns of the positions, each read when it is first asked for.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the store.
-    manifest : Manifest
-        What it holds.
-    ids : ndarray of shape (N,), optional
-        Place of each row in the corpus, where the store has only some of it.
+    Shapes: `ids` (N,).
     """
 
     def __init__(
@@ -118,17 +104,7 @@ class Metadata:
     def column(self, name: str, rows: NDArray[np.int64] | None = None) -> Column:
         """Return one of `COLUMNS` in the words of a table.
 
-        Parameters
-        ----------
-        name : str
-            Which.
-        rows : ndarray of shape (n,), optional
-            Rows of the store; all by default.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            Text, integers or float32.
+        Shapes: `rows` (n,). Returns (n,): Text, integers or float32.
         """
         values = self._plain(name)
         values = values if rows is None else values[rows]

@@ -23,20 +23,9 @@ def likeness(
 ) -> Iterator[Numbers]:
     """Compare every row of some blocks with a vector.
 
-    Parameters
-    ----------
-    blocks : iterator of (int, ndarray of shape (B, C))
-        First row of a block, and its numbers.
-    vector : ndarray of shape (C,)
-        What they are compared with.
-    metric : str
-        One of `METRICS`.
-
-    Yields
-    ------
-    ndarray of shape (B,)
-        Cosine of the angle, 0 where a vector is all zero; or the distance. A row
-        gives the same number whatever block it is in.
+    Shapes: `blocks` (B, C), `vector` (C,). Yields (B,): cosine of the angle, 0 where a
+    vector is all zero; or the distance. A row gives the same number whatever block it
+    is in.
     """
     compare = _cosine if metric == "cosine" else _distance
     for _, block in blocks:

@@ -51,15 +51,7 @@ class OpenFile:
 
 
 class OpenFiles:
-    """Files of one folder; beyond a number of them the one used longest ago closes.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the files lie.
-    most : int
-        How many stay open; HDF5 takes about a MiB for each.
-    """
+    """Files of one folder; beyond a number of them the one used longest ago closes."""
 
     def __init__(self, folder: Path, most: int = _MOST) -> None:
         self.folder = folder

@@ -186,17 +186,7 @@ def _is_number(value: Any, least: int) -> bool:
 
 
 def refuse_other(path: Any, stored: Plan, now: Plan, *, but: str = "") -> None:
-    """Raise `StoreError` with the first way in which two plans differ.
-
-    Parameters
-    ----------
-    path : path
-        The store, for the message.
-    stored, now : Plan
-        What is compared.
-    but : str
-        Name of a field that may differ.
-    """
+    """Raise `StoreError` with the first way in which two plans differ."""
     found = [d for d in stored.differences(now) if not (but and d.startswith(but))]
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""

@@ -46,26 +46,7 @@ def top_rows(
     Only as many positions are sorted as are needed, yet the result is that of
     sorting them all: equal scores come in the order of their rows.
 
-    Parameters
-    ----------
-    scores : ndarray of shape (N,)
-        Scores without nan.
-    k : int
-        How many to return; fewer come back where there are fewer.
-    lowest : bool
-        Rank the lowest first.
-    groups : ndarray of shape (N,), optional
-        Group of each position, say its game; only the best of a group counts.
-
-    Returns
-    -------
-    Ranking
-        At most k rows with their scores.
-
-    Raises
-    ------
-    ValueError
-        If k is negative.
+    Shapes: `scores` (N,), `groups` (N,). Returns: at most k rows with their scores.
 
     Examples
     --------

@@ -78,21 +78,7 @@ def read_receipt(folder: Path, file: str, plan: str) -> Receipt | None:
 def is_intact(folder: Path, file: str, entry: FileEntry, *, verify: bool) -> bool:
     """Tell whether a file is there with its size and, if asked for, its hash.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder of the store.
-    file : str
-        Name in it.
-    entry : FileEntry
-        What it should be.
-    verify : bool
-        Compare the hash too, which reads all of the file.
-
-    Returns
-    -------
-    bool
-        False for a link or a folder in its place.
+    Returns: False for a link or a folder in its place.
     """
     path = folder / file
     if path.is_symlink() or not path.is_file():

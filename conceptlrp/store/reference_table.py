@@ -35,20 +35,7 @@ class ReferenceTable:
 
 
 def read_reference_table(path: Path, group: str) -> ReferenceTable:
-    """Read the reference boards of one layer.
-
-    Parameters
-    ----------
-    path : Path
-        File of the reference boards.
-    group : str
-        ``<target>/<kind>/<layer>`` in it.
-
-    Raises
-    ------
-    StoreError
-        When the file is damaged.
-    """
+    """Read the reference boards of one layer."""
     try:
         with opened(path, StoreError) as file:
             check_kind(file, REFERENCE_TABLE)

@@ -23,21 +23,9 @@ from conceptlrp.hdf5 import (
     text_attribute,
 )
 from conceptlrp.store.finish import write_index
-from conceptlrp.store.manifest import (
-    FileEntry,
-    Manifest,
-    read_manifest,
-    write_manifest,
-)
+from conceptlrp.store.manifest import FileEntry, Manifest, read_manifest, write_manifest
 from conceptlrp.store.receipts import is_intact
-from conceptlrp.store.schema import (
-    CODECS,
-    INDEX,
-    LABELS,
-    REMEDY,
-    RUN_FILE,
-    packing,
-)
+from conceptlrp.store.schema import CODECS, INDEX, LABELS, REMEDY, RUN_FILE, packing
 
 _BEST_RATIO = 4096
 

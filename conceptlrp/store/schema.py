@@ -90,7 +90,7 @@ Files that are added to a complete store stay when it is repaired and go when
 positions are appended. `effects-<target>.h5` and `concept-graph.h5` hold groups 0, 1
 ... whose attributes say which layer or layers they are about; network and corpus that
 they were made from are attributes of the root. Effects are float64 arrays (C,) and,
-for the policy, (C, n, n), see `conceptlrp.evaluation.LayerEffects`. A graph has
+for the policy, (C, n, n), see `conceptlrp.ablation.LayerEffects`. A graph has
 "signed" and "absolute" means in float32, (T, C) for a "layer" and (T, C, D) for an
 "upper" and a "lower" one.
 """
@@ -158,21 +158,7 @@ def expected_shapes(
 ) -> dict[str, tuple[int | None, ...]]:
     """Return the shape of every dataset that a shard must have.
 
-    Parameters
-    ----------
-    plan : Plan
-        What the store holds.
-    board_size : int
-        Side of the board.
-    n : int
-        Positions of the shard.
-    m : int or None
-        How many of them have maps, None where the plan keeps none.
-
-    Returns
-    -------
-    dict of str to tuple
-        By name; None stands for any length.
+    Returns: by name; None stands for any length.
     """
     targets, board = len(plan.targets), (board_size, board_size)
     shapes: dict[str, tuple[int | None, ...]] = {
@@ -222,17 +208,7 @@ def chunk_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def stored_type(name: str, dtype: np.dtype[Any], plan_dtype: str) -> np.dtype[Any]:
-    """Return the type in which an array is stored.
-
-    Parameters
-    ----------
-    name : str
-        Name of the dataset.
-    dtype : dtype
-        Type of the array.
-    plan_dtype : str
-        The plan's type of sums and maps.
-    """
+    """Return the type in which an array is stored."""
     if dtype.kind != "f":
         return dtype
     group, _, quantity = name.partition("/")[2].rpartition("/")

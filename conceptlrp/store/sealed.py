@@ -20,22 +20,7 @@ def seal(content: dict[str, Any]) -> bytes:
 def read_sealed(path: Path, what: str) -> dict[str, Any]:
     """Read what `seal` wrote.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    what : str
-        What it should be, for messages, such as "the manifest of a store".
-
-    Returns
-    -------
-    dict
-        Without the digest.
-
-    Raises
-    ------
-    StoreError
-        When it is no such text, or any of its bytes has changed.
+    Returns: without the digest.
     """
     try:
         if path.stat().st_size > _LARGEST:

@@ -33,15 +33,7 @@ _BLOCK = re.compile(r"maps-(\d{5,})\.h5")
 def shards_of(path: str | os.PathLike[str]) -> list[ShardSpec]:
     """Return which positions every shard of a store holds.
 
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store.
-
-    Returns
-    -------
-    list of ShardSpec
-        All of them in order, finished or not.
+    Returns: all of them in order, finished or not.
     """
     return read_manifest(Path(path)).shards()
 
@@ -49,17 +41,7 @@ def shards_of(path: str | os.PathLike[str]) -> list[ShardSpec]:
 def pending(path: str | os.PathLike[str], *, verify: bool = False) -> list[ShardSpec]:
     """Return the shards that are still to be computed, or again.
 
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store.
-    verify : bool
-        Compare the hash of every finished shard too, which reads all of it.
-
-    Returns
-    -------
-    list of ShardSpec
-        Those without a receipt, missing, of another size or with another hash.
+    Returns: those without a receipt, missing, of another size or with another hash.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -88,29 +70,8 @@ def write_shard(
 ) -> Receipt:
     """Write a shard and then its receipt.
 
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store.
-    spec : ShardSpec
-        Which positions it holds.
-    arrays : mapping of str to ndarray of shape (n, ...)
-        Contents by dataset name, as the layout says.
-    rounding : mapping of str to float, optional
-        The largest rounding error of each quantity; see `FileEntry`.
-
-    Returns
-    -------
-    Receipt
-        Size and hash. The same arrays give the same bytes, so it does no harm to
-        write a shard twice.
-
-    Raises
-    ------
-    ValueError
-        When an array is missing, of another shape, or not finite.
-    StoreError
-        When the shard cannot be written.
+    Shapes: `arrays` (n, ...). Returns: Size and hash. The same arrays give the same
+    bytes, so it does no harm to write a shard twice.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -123,24 +84,7 @@ def write_block(
 ) -> Receipt:
     """Write a block of maps of reference boards and then its receipt.
 
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store.
-    number : int
-        Number of the block, from 0.
-    arrays : mapping of str to ndarray
-        Contents by dataset name.
-
-    Returns
-    -------
-    Receipt
-        Size and hash.
-
-    Raises
-    ------
-    StoreError
-        When the block cannot be written.
+    Returns: Size and hash.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -150,17 +94,7 @@ def write_block(
 def pending_blocks(path: str | os.PathLike[str], n: int) -> list[int]:
     """Return which of n blocks of maps are still to be computed, or again.
 
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store.
-    n : int
-        How many blocks there are in all.
-
-    Returns
-    -------
-    list of int
-        Their numbers; the hash of every finished block was compared.
+    Returns: their numbers; the hash of every finished block was compared.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -176,22 +110,7 @@ def read_blocks(
 ) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
     """Read the blocks of maps one after the other.
 
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store.
-
-    Yields
-    ------
-    int
-        Number of the block.
-    dict of str to ndarray
-        Its contents by dataset name.
-
-    Raises
-    ------
-    StoreError
-        When a block is damaged.
+    Yields: Number of the block; Its contents by dataset name.
     """
     for file in block_files(Path(path)):
         with opened(Path(path) / file, StoreError) as opened_file:

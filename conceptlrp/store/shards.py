@@ -57,21 +57,8 @@ class Shards:
     ) -> Array:
         """Read rows of a dataset that every shard has a part of.
 
-        Parameters
-        ----------
-        name : str
-            Name of the dataset.
-        rows : slice, sequence of int or ndarray of int or bool, optional
-            Rows of the store in any order, repeated ones included.
-        index : tuple of int
-            Where along the axes behind the rows.
-        columns : ndarray of shape (c,), optional
-            What to take along the next axis, in any order; all by default.
-
-        Returns
-        -------
-        ndarray of shape (n, c, ...)
-            Held once in memory, besides one chunk of rows.
+        Shapes: `columns` (c,). Returns (n, c, ...): held once in memory, besides one
+        chunk of rows.
         """
         across = None if columns is None else _across(columns)
         if rows is None:
@@ -84,19 +71,7 @@ class Shards:
     ) -> Iterator[tuple[int, Array]]:
         """Read a dataset shard by shard.
 
-        Parameters
-        ----------
-        name : str
-            Name of the dataset.
-        index : tuple of int
-            Where along the axes behind the rows.
-
-        Yields
-        ------
-        int
-            First row of the block.
-        ndarray of shape (rows, ...)
-            The block.
+        Yields: First row of the block; (rows, ...): the block.
         """
         first = 0
         for spec in self.specs:
@@ -109,15 +84,7 @@ class Shards:
     def opened(self, name: str) -> Iterator[OpenFile]:
         """Open a file; whatever is wrong with it is a `StoreError` that names it.
 
-        Parameters
-        ----------
-        name : str
-            A shard, or the index.
-
-        Yields
-        ------
-        OpenFile
-            Whose datasets can be read.
+        Yields: Whose datasets can be read.
         """
         try:
             with clear_errors(self.files.folder / name, StoreError):
@@ -229,18 +196,6 @@ def _between(numbers: NDArray[np.int64]) -> slice:
 
 def selected(selection: Selection, length: int) -> NDArray[np.int64]:
     """Return the numbers that a selection of `length` entries stands for.
-
-    Parameters
-    ----------
-    selection : slice, sequence of int, ndarray of int or bool, or None
-        What numpy accepts to index one axis; None takes all.
-    length : int
-        Entries to choose from.
-
-    Raises
-    ------
-    IndexError
-        For a number outside, or a mask of another length.
 
     Examples
     --------

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.drawing import html_table
+from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import LayerError, StoreError, TargetError
 from conceptlrp.files import is_unfinished
 from conceptlrp.othello import Corpus
@@ -35,25 +35,12 @@ class StoredArrays:
     those of the shards that were finished when the store was opened, and `ids` says
     which positions of the corpus they are.
 
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store.
-    damaged : str
-        What to do about missing or damaged shards: "refuse" them, or "skip" their
-        rows with a warning.
-
     Attributes
     ----------
     path : Path
         Folder of the store.
     manifest : Manifest
         What it holds and where it came from.
-
-    Raises
-    ------
-    StoreError
-        When the folder is no store, or a part of it is missing or damaged.
     """
 
     def __init__(
@@ -141,19 +128,7 @@ class StoredArrays:
     ) -> NDArray[np.float32]:
         """Read channel relevance.
 
-        Parameters
-        ----------
-        layer : str
-            Name of the layer.
-        rows, channels : slice, sequence of int or ndarray of int or bool, optional
-            What to read, in this order and as often; all by default.
-        target : int or str
-            Index or name of the target.
-
-        Returns
-        -------
-        ndarray of shape (rows, channels)
-            Relevance summed over each feature map.
+        Returns (rows, channels): relevance summed over each feature map.
         """
         index = (self.target_index(target),)
         return self._read_channels("relevance", layer, rows, channels, index)
@@ -171,15 +146,7 @@ class StoredArrays:
         The share is relevance over the sum of its magnitudes over the layer's
         channels (plus 1e-10): the score by which RelMax ranks.
 
-        Parameters
-        ----------
-        layer, rows, channels, target
-            As for `relevance`.
-
-        Returns
-        -------
-        ndarray of shape (rows, channels)
-            Between -1 and 1.
+        Returns (rows, channels): between -1 and 1.
         """
         relevance = self.relevance(layer, rows=rows, channels=channels, target=target)
         return share_of(relevance, self._norm(layer, rows, target))
@@ -233,19 +200,7 @@ class StoredArrays:
     ) -> ReferenceTable | None:
         """Read the reference boards that were kept for every channel of a layer.
 
-        Parameters
-        ----------
-        layer : str
-            Name of the layer.
-        kind : str
-            One of `REFERENCE_KINDS`.
-        target : int or str
-            Index or name of the target.
-
-        Returns
-        -------
-        ReferenceTable or None
-            None where the store keeps no reference boards.
+        Returns: none where the store keeps no reference boards.
         """
         self.channels(layer)
         group = f"{self.target_index(target)}/{kind}/{layer}"

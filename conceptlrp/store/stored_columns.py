@@ -47,20 +47,7 @@ class StoredColumns(StoredArrays):
     def label(self, name: str) -> NDArray[Any]:
         """Read a column that was added to the positions.
 
-        Parameters
-        ----------
-        name : str
-            Its name.
-
-        Returns
-        -------
-        ndarray of bool, int or float of shape (N,)
-            One value a row.
-
-        Raises
-        ------
-        ValueError
-            When there is none of this name.
+        Returns (N,): one value a row.
         """
         if name not in self.label_names:
             known = ", ".join(self.label_names) or "none"
@@ -78,21 +65,7 @@ class StoredColumns(StoredArrays):
         They are kept in ``labels.h5`` in the folder of the store, until positions
         are appended.
 
-        Parameters
-        ----------
-        columns : mapping of str to array of bool, int or float of shape (N,)
-            By name. Floats are stored as float32, nan being unknown.
-        overwrite : bool
-            Replace columns of the same names.
-
-        Raises
-        ------
-        OutputExistsError
-            When there is a column of a name and it must not be replaced.
-        StoreError
-            When the store is not complete or cannot be written.
-        ValueError
-            For a name, a length or values that no column can have.
+        Shapes: `columns` (N,).
         """
         self.manifest = save_labels(self.path, columns, overwrite=overwrite)
         self._shards.files.forget(LABELS)
@@ -100,20 +73,7 @@ class StoredColumns(StoredArrays):
     def mask(self, where: Condition) -> Mask:
         """Tell which rows meet a condition.
 
-        Parameters
-        ----------
-        where : Where, ndarray of bool of shape (N,), or None
-            What is asked; None takes all.
-
-        Returns
-        -------
-        ndarray of bool of shape (N,)
-            True where it is met.
-
-        Raises
-        ------
-        ValueError
-            For a mask of another shape or type, or a label that is not there.
+        Shapes: `where` (N,). Returns (N,): true where it is met.
         """
         if where is None:
             return np.ones(len(self), np.bool_)
@@ -137,27 +97,7 @@ class StoredColumns(StoredArrays):
     ) -> "pd.DataFrame":
         """Return what is known about positions as a table, one row each.
 
-        Parameters
-        ----------
-        columns : sequence of str, optional
-            What to read, in this order: "id", the columns of
-            `conceptlrp.store.COLUMNS`, "explained" and "square" (value and move of
-            the target), "value" (the network's) and labels. By default id, game,
-            ply, mover, players, year, move, outcome, explained and all labels.
-        rows : slice, sequence of int or ndarray of int or bool, optional
-            Rows of the store; all by default.
-        target : int or str
-            Index or name of the target of "explained" and "square".
-
-        Returns
-        -------
-        DataFrame
-            Indexed by the row of the store.
-
-        Raises
-        ------
-        ValueError
-            When there is no column of a name; nothing was read then.
+        Returns: Indexed by the row of the store.
         """
         import pandas as pd
 

@@ -37,27 +37,8 @@ class StoredMaps(StoredColumns):
     ) -> NDArray[np.float32]:
         """Read conditional maps: input relevance that flows through one channel.
 
-        Parameters
-        ----------
-        layer : str
-            Name of the layer.
-        rows : slice, sequence of int or ndarray of int or bool, optional
-            Rows of the store, each one of `mapped_rows`; all of these by default.
-        channels : slice, sequence of int or ndarray of int or bool, optional
-            Channels in any order; all by default.
-        target : int or str
-            Index or name of the target.
-
-        Returns
-        -------
-        ndarray of shape (rows, channels, n, n)
-            In the unit of the target's output, also where they are stored as
-            float16.
-
-        Raises
-        ------
-        StoreError
-            When the store keeps no maps, or none of a row.
+        Returns (rows, channels, n, n): in the unit of the target's output, also where
+        they are stored as float16.
         """
         index = (self.target_index(target),)
         n_channels = self.channels(layer)
@@ -78,18 +59,8 @@ class StoredMaps(StoredColumns):
     ) -> BoardStatistics | None:
         """Read the statistics of the conditional maps of every channel.
 
-        Parameters
-        ----------
-        layer : str
-            Name of the layer.
-        target : int or str
-            Index or name of the target.
-
-        Returns
-        -------
-        BoardStatistics or None
-            Over all positions, by phase of the game; None where the store keeps
-            none, or its run is not complete.
+        Returns: Over all positions, by phase of the game; None where the store keeps
+        none, or its run is not complete.
         """
         self.channels(layer)
         number = self.target_index(target)

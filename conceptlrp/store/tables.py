@@ -53,19 +53,7 @@ def encode_tables(
 ) -> bytes:
     """Return the content of a file of tables.
 
-    Parameters
-    ----------
-    kind : str
-        What the file is, for its attribute ``encoding-type``.
-    texts : mapping of str to str
-        What all tables are about.
-    tables : sequence of Table
-        The tables.
-
-    Returns
-    -------
-    bytes
-        The same tables give the same bytes.
+    Returns: the same tables give the same bytes.
     """
     # HDF5 crashes when the disk is full, so it only ever writes to memory.
     content = BytesIO()
@@ -87,24 +75,7 @@ def encode_tables(
 def read_tables(path: Path, kind: str) -> tuple[dict[str, str], list[Table]]:
     """Read a file of tables, which may be of any origin.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    kind : str
-        What it has to be.
-
-    Returns
-    -------
-    texts : dict of str to str
-        What all tables are about.
-    tables : list of Table
-        The tables, in their order.
-
-    Raises
-    ------
-    StoreError
-        When the file is damaged, of another kind, or not ours.
+    Returns `texts`: what all tables are about; `tables`: the tables, in their order.
     """
     with opened(path, StoreError) as file:
         check_kind(file, kind)

@@ -41,14 +41,7 @@ class ChannelRanking:
 class RunningTop:
     """The k best rows of every channel, so far.
 
-    Parameters
-    ----------
-    n_channels, k : int
-        C and k.
-    lowest : bool
-        Whether low scores are the best.
-    games : ndarray of shape (N,), optional
-        Game of every row, where only the best row of a game counts.
+    Shapes: `games` (N,).
     """
 
     def __init__(
@@ -67,12 +60,7 @@ class RunningTop:
     def add(self, first: int, scores: Scores) -> None:
         """Take in a block; blocks come in the order of their rows.
 
-        Parameters
-        ----------
-        first : int
-            Row of the first score.
-        scores : ndarray of shape (B, C)
-            Finite numbers.
+        Shapes: `scores` (B, C).
         """
         signed = -scores if self.lowest else scores
         # An equal score comes later, so it is no better.
@@ -111,23 +99,7 @@ def score_blocks(
 ) -> Iterator[tuple[int, Scores]]:
     """Read one score of all channels, some shards at a time.
 
-    Parameters
-    ----------
-    shards : Shards
-        What is read.
-    layer : str
-        Name of the layer.
-    by : str
-        One of `CHANNEL_SCORES`.
-    target : int
-        Index of the target.
-
-    Yields
-    ------
-    int
-        First row of the block.
-    ndarray of shape (B, C)
-        The scores.
+    Yields: First row of the block; (B, C): the scores.
     """
     quantity = "relevance" if by in ("share", "relevance") else by
     index = (target,) if quantity == "relevance" else ()

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello import BLACK, PHASES, WHITE, parse_square
+from conceptlrp.othello import BLACK, WHITE, parse_square
+from conceptlrp.othello.board import PHASES
 from conceptlrp.store.metadata import Metadata
 
 #: A number, or the first and the last of a range, None leaving an end open.
@@ -30,7 +31,7 @@ class Where:
         Moves played before: a number, or the first and last of a range, None
         leaving an end open.
     phase : str
-        One of `conceptlrp.othello.PHASES`.
+        One of `conceptlrp.othello.board.PHASES`.
     mover : str
         Side to move, "black" or "white".
     player, black, white : str

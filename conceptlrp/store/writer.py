@@ -12,7 +12,6 @@ from pathlib import Path
 from conceptlrp.errors import CorpusFileError, OutputExistsError, StoreError
 from conceptlrp.files import clear_write_errors, remove_unfinished, write_whole
 from conceptlrp.othello import Corpus
-from conceptlrp.othello.corpus_file import corpus_content
 from conceptlrp.store.lock import refuse_foreign
 from conceptlrp.store.manifest import (
     RUNNING,
@@ -36,30 +35,7 @@ def create_run(
     overwrite: bool = False,
     codec: str = "zstd",
 ) -> None:
-    """Start a store: its plan and its positions, without any shard.
-
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store, by habit ``NAME.crp``.
-    plan : Plan
-        What is to be computed.
-    corpus : Corpus
-        The positions.
-    overwrite : bool
-        Remove a store that stands there first.
-    codec : str
-        How arrays are packed: "zstd", "gzip" or "none".
-
-    Raises
-    ------
-    OutputExistsError
-        When something stands at `path` and must not be replaced.
-    StoreError
-        When the folder cannot be written.
-    ValueError
-        When the plan is of another corpus.
-    """
+    """Start a store: its plan and its positions, without any shard."""
     folder = Path(path)
     _check_corpus(plan, corpus)
     if codec not in CODECS:
@@ -70,7 +46,7 @@ def create_run(
         msg = f"{folder}: already exists; choose another name or ask to overwrite it"
         raise OutputExistsError(msg)
     _make_empty(folder)
-    file, content = corpus_name(0), corpus_content(corpus)
+    file, content = corpus_name(0), corpus.to_bytes()
     manifest = Manifest(
         plan=plan,
         state=RUNNING,
@@ -86,25 +62,7 @@ def create_run(
 
 
 def resume_run(path: str | os.PathLike[str], plan: Plan, corpus: Corpus) -> None:
-    """Go on with a store, or repair one that is complete.
-
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store.
-    plan : Plan
-        What is to be computed; its numbers must be those of the store's plan.
-    corpus : Corpus
-        The positions.
-
-    Raises
-    ------
-    StoreError
-        When there is no store, or it is of another plan; the message names the
-        first field that differs.
-    ValueError
-        When the plan is of another corpus.
-    """
+    """Go on with a store, or repair one that is complete."""
     folder = Path(path)
     _check_corpus(plan, corpus)
     manifest = read_manifest(folder)
@@ -113,7 +71,7 @@ def resume_run(path: str | os.PathLike[str], plan: Plan, corpus: Corpus) -> None
     file = manifest.corpus_file
     if is_intact(folder, file, manifest.files[file], verify=True):
         return
-    content = corpus_content(corpus)
+    content = corpus.to_bytes()
     if _entry(content) != manifest.files[file]:
         files = {**manifest.files, file: _entry(content)}
         write_manifest(folder, manifest.with_files(files))
@@ -125,23 +83,6 @@ def append_run(path: str | os.PathLike[str], plan: Plan, corpus: Corpus) -> None
 
     What was derived from the former positions, clusterings and labels included,
     goes.
-
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store.
-    plan : Plan
-        The store's plan, but for the corpus.
-    corpus : Corpus
-        The positions of the store, and then others.
-
-    Raises
-    ------
-    StoreError
-        When there is no complete store, the plan differs in more than the corpus,
-        or the corpus does not begin with the store's.
-    ValueError
-        When the plan is of another corpus.
     """
     folder = Path(path)
     _check_corpus(plan, corpus)
@@ -149,7 +90,7 @@ def append_run(path: str | os.PathLike[str], plan: Plan, corpus: Corpus) -> None
     refuse_other(folder, manifest.plan, plan, but="corpus.")
     _check_beginning(folder, manifest, corpus)
     _remove_leftovers(folder)
-    file, content = _next_corpus(manifest), corpus_content(corpus)
+    file, content = _next_corpus(manifest), corpus.to_bytes()
     write_whole(folder / file, content, overwrite=True, error=StoreError)
     shards = {spec.file for spec in manifest.shards()}
     kept = {n: entry for n, entry in manifest.files.items() if n in shards}
@@ -168,20 +109,7 @@ def append_run(path: str | os.PathLike[str], plan: Plan, corpus: Corpus) -> None
 def read_plan(path: str | os.PathLike[str]) -> Plan:
     """Return the plan of a store.
 
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store.
-
-    Returns
-    -------
-    Plan
-        What it holds, or is to hold.
-
-    Raises
-    ------
-    StoreError
-        When there is no store.
+    Returns: what it holds, or is to hold.
     """
     return read_manifest(Path(path)).plan
 
@@ -189,20 +117,7 @@ def read_plan(path: str | os.PathLike[str]) -> Plan:
 def read_corpus(path: str | os.PathLike[str]) -> Corpus:
     """Return the positions of a store, those of unfinished shards included.
 
-    Parameters
-    ----------
-    path : path-like
-        Folder of the store.
-
-    Returns
-    -------
-    Corpus
-        In the order of the store.
-
-    Raises
-    ------
-    StoreError
-        When there is no store, or its corpus is missing, damaged or another's.
+    Returns: in the order of the store.
     """
     return load_positions(Path(path), read_manifest(Path(path)))
 

@@ -6,16 +6,12 @@ import numpy as np
 import pytest
 
 from conceptlrp.othello import Corpus
-from conceptlrp.store import (
-    REFERENCE_KINDS,
-    Plan,
-    Store,
-    create_run,
-    finish_run,
-    shards_of,
-    top_rows,
-    write_shard,
-)
+from conceptlrp.store import Plan, Store
+from conceptlrp.store.finish import finish_run
+from conceptlrp.store.ranking import top_rows
+from conceptlrp.store.schema import REFERENCE_KINDS
+from conceptlrp.store.shard_writer import shards_of, write_shard
+from conceptlrp.store.writer import create_run
 from tests.othello.playouts import random_games
 
 HOSTILE = [

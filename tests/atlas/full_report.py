@@ -4,15 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from conceptlrp.evaluation import CausalCheck, ChannelCause, ChannelLabels, NamedLabel
-from conceptlrp.report import (
-    ChannelEffect,
-    ChannelReport,
-    Edge,
-    MarkedCluster,
-    Note,
-    RunnerUp,
-)
+from conceptlrp.labelling import CausalCheck, ChannelCause, ChannelLabels, NamedLabel
+from conceptlrp.labelling.channel_name import ChannelName
+from conceptlrp.report import ChannelReport, Note
+from conceptlrp.report.channel_effect import ChannelEffect
+from conceptlrp.report.runner_up import RunnerUp
+from conceptlrp.report.surroundings import Edge, MarkedCluster
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -77,7 +74,7 @@ def full_report(report: ChannelReport, *, size: int = 8) -> ChannelReport:
     labels = (named_label(name), named_label("own corners", auroc=None, share=0.66))
     return replace(
         report,
-        name=name,
+        name=ChannelName(name, 1),
         note=Note(f"Corners {HOSTILE}", f"Ada {HOSTILE}", "2026-03-01", HOSTILE),
         labels=ChannelLabels(channel, name, labels, ("edge lead",)),
         cause=ChannelCause(name, CausalCheck(0.5, 0.125, 4.0, 3.25, 4.75, passed=True)),

@@ -1,6 +1,6 @@
 import numpy as np
 
-from conceptlrp.atlas.board_cards import BoardShelf
+from conceptlrp.atlas.pictures.board_cards import BoardShelf
 from conceptlrp.othello import square_name
 from conceptlrp.report.wording import compact
 

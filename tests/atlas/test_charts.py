@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from conceptlrp.atlas.charts import (
+from conceptlrp.atlas.pictures.charts import (
     histogram_svg,
     intervals_svg,
     plies_svg,

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from conceptlrp.atlas import build_atlas
-from conceptlrp.atlas.board_cards import BoardShelf
-from conceptlrp.atlas.concept_pages import channel_names, write_concept_page
+from conceptlrp.atlas.pages.concept_pages import write_concept_page
+from conceptlrp.atlas.pictures.board_cards import BoardShelf
 from conceptlrp.atlas.site import Site, concept_data, concept_page
-from conceptlrp.clustering import clustered_layers, load_clustering
-from conceptlrp.evaluation import ChannelLabels
+from conceptlrp.clustering import load_clustering
+from conceptlrp.clustering.clustering_file import clustered_layers
+from conceptlrp.labelling import ChannelLabels, load_label_scores
+from conceptlrp.labelling.channel_name import ChannelName, channel_names
 from conceptlrp.report import channel_report
 from tests.atlas.conftest import DEAD, KEPT, write_store
 from tests.atlas.full_report import HOSTILE, full_report, named_label
@@ -197,7 +199,7 @@ def test_a_channel_without_label_is_unnamed_and_that_is_a_result(
     labels = ChannelLabels(1, "unnamed", (), ())
 
     page, _ = written(
-        tmp_path, store, replace(report, name="unnamed", labels=labels, cause=None)
+        tmp_path, store, replace(report, name=ChannelName(), labels=labels, cause=None)
     )
 
     assert page.headings[0][1].strip() == "Unnamed"
@@ -223,7 +225,9 @@ def test_a_channel_whose_labels_are_tied_says_so(store, report, tmp_path):
     labels = (named_label("edge lead"), named_label("corner lead"))
     found = ChannelLabels(1, "unnamed", labels, ("corner lead",))
 
-    page, _ = written(tmp_path, store, replace(report, name="unnamed", labels=found))
+    page, _ = written(
+        tmp_path, store, replace(report, name=ChannelName(), labels=found)
+    )
 
     said = "'edge lead' holds, but is not clearly ahead of 'corner lead'"
     assert said in page.words
@@ -334,12 +338,12 @@ def test_all_that_was_added_to_a_store_is_on_the_pages(tmp_path):
 
     out = build_atlas(full, tmp_path / "out", clusterings=clusterings, k=2)
 
-    names = channel_names(full)
+    names = channel_names(load_label_scores(full))
     assert names
     for (layer, channel), name in names.items():
         page = Page(out / concept_page(layer, channel))
         title = page.headings[0][1].strip()
-        assert title.removeprefix("Low: ").lower() == name.lower()
+        assert title.lower() == name.lower()
         for missing in ("No labels", "was not ablated", "has no concept graph"):
             assert missing not in page.words
         for link in page.links:

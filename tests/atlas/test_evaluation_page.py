@@ -2,7 +2,10 @@
 
 import pytest
 
-from conceptlrp.atlas.evaluation_page import EVALUATION_PAGE, write_evaluation_page
+from conceptlrp.atlas.pages.evaluation_page import (
+    EVALUATION_PAGE,
+    write_evaluation_page,
+)
 from conceptlrp.atlas.site import Site
 from tests.atlas.test_pages import Page
 

@@ -5,10 +5,10 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from conceptlrp.atlas.graph_page import GRAPH_PAGE, graph_svg, write_graph_page
+from conceptlrp.atlas.pages.graph_page import GRAPH_PAGE, graph_svg, write_graph_page
 from conceptlrp.atlas.site import Site
-from conceptlrp.lrp import ConceptPath, MeanConceptGraph
-from conceptlrp.lrp.mean_graph import Flow
+from conceptlrp.concept_graph import ConceptPath, MeanConceptGraph
+from conceptlrp.concept_graph.mean_graph import Flow
 from tests.atlas.conftest import LAYERS
 from tests.atlas.test_pages import Page
 

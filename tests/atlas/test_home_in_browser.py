@@ -3,7 +3,8 @@
 import pytest
 
 from conceptlrp.atlas import build_atlas, build_single_file
-from conceptlrp.clustering import clustered_layers, load_clustering
+from conceptlrp.clustering import load_clustering
+from conceptlrp.clustering.clustering_file import clustered_layers
 from tests.atlas.browser import browser, chromium, violations
 from tests.atlas.conftest import write_store
 from tests.report.conftest import fill

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from conceptlrp.atlas.channel_facts import ChannelFact, label_counts
-from conceptlrp.atlas.channel_map import SIDE, channel_places
 from conceptlrp.atlas.index_script import index_script
-from conceptlrp.atlas.layer_work import LayerPart
+from conceptlrp.atlas.pages.layer_work import LayerPart
+from conceptlrp.report.channel_places import SIDE, places_of_columns
 
 
 def fact(channel, **changes):
@@ -133,7 +133,7 @@ def test_channels_that_go_along_lie_together(channels):
     which = np.arange(channels) % 2
     columns = sources[:, which] + 0.2 * random.normal(size=(300, channels))
 
-    places = channel_places(columns.astype(np.float32))
+    places = places_of_columns(columns.astype(np.float32))
 
     assert places.min() >= 0
     assert places.max() == SIDE
@@ -146,17 +146,17 @@ def test_a_channel_that_never_changes_is_not_on_the_map():
     columns = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
     columns[:, 3] = 0
 
-    places = channel_places(columns)
+    places = places_of_columns(columns)
 
     assert (places[3] == -1).all()
     assert (np.delete(places, 3, axis=0) >= 0).all()
 
 
 def test_one_channel_has_no_map():
-    assert (channel_places(np.ones((5, 1), np.float32)) == -1).all()
+    assert (places_of_columns(np.ones((5, 1), np.float32)) == -1).all()
 
 
 def test_the_map_is_the_same_every_time():
     columns = np.random.default_rng(0).normal(size=(200, 40)).astype(np.float32)
 
-    assert (channel_places(columns) == channel_places(columns)).all()
+    assert (places_of_columns(columns) == places_of_columns(columns)).all()

@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from conceptlrp.atlas.page_boards import (
+from conceptlrp.atlas.pictures.page_boards import (
     board_kit,
     page_board,
     position_marks,

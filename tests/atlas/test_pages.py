@@ -6,7 +6,7 @@ import pytest
 from sklearn.cluster import DBSCAN
 
 from conceptlrp.atlas import build_atlas
-from conceptlrp.atlas import concept_pages as concepts
+from conceptlrp.atlas.pages import concept_pages as concepts
 from conceptlrp.clustering import cluster_positions
 from conceptlrp.errors import OutputExistsError, TargetError
 from conceptlrp.report import Note

@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 from conceptlrp.atlas import build_atlas
-from conceptlrp.clustering import clustered_layers, load_clustering
+from conceptlrp.clustering import load_clustering
+from conceptlrp.clustering.clustering_file import clustered_layers
 from tests.atlas.conftest import write_store
 from tests.report.conftest import fill
 

@@ -6,20 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from conceptlrp.ablation.store_explainer import store_explainer
 from conceptlrp.atlas import build_atlas
+from conceptlrp.atlas.pages.position_pages import write_position_pages
 from conceptlrp.atlas.position_choice import ChosenPosition, choose_positions
-from conceptlrp.atlas.position_pages import write_position_pages
 from conceptlrp.atlas.site import Site, concept_page, position_page
 from conceptlrp.clustering import cluster_positions
-from conceptlrp.evaluation import store_explainer
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
 from conceptlrp.report import position_report
 from conceptlrp.report.wording import percent
-from conceptlrp.runs import attribute_corpus
-from tests.atlas.browser import browser as browser
-from tests.atlas.browser import chromium as chromium
-from tests.atlas.browser import violations
+from conceptlrp.runs import KeepOptions, attribute_corpus
+from tests.atlas.browser import browser as browser, chromium as chromium, violations
 from tests.othello.playouts import random_games
 
 LAYERS = ("conv2", "conv4")
@@ -34,7 +32,7 @@ def explained(tmp_path_factory):
         corpus,
         tmp_path_factory.mktemp("positions") / "run.crp",
         layers=LAYERS,
-        references=8,
+        keep=KeepOptions(references=8),
     )
 
 

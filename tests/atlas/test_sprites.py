@@ -3,8 +3,8 @@ import zlib
 
 import numpy as np
 
-from conceptlrp.atlas.sprites import png, sprite
-from conceptlrp.drawing import to_rgb
+from conceptlrp.atlas.pictures.sprites import png, sprite
+from conceptlrp.drawing.colors import to_rgb
 
 
 def read_png(content):

@@ -6,8 +6,9 @@ import pytest
 
 from conceptlrp.atlas.strength_table import strength_rows
 from conceptlrp.networks import network_digest
-from conceptlrp.networks.demo import CARD, demo_network, demo_path
+from conceptlrp.networks.demo import CARD, demo_network
 from conceptlrp.selfplay import read_card
+from conceptlrp.shipped import demo_path
 
 
 def store_of(digest):

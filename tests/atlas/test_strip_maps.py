@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from conceptlrp.atlas import build_atlas
-from conceptlrp.atlas.strip_maps import mapped_reports
+from conceptlrp.atlas.pictures.strip_maps import mapped_reports
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.report import layer_reports
-from conceptlrp.runs import attribute_corpus
+from conceptlrp.runs import KeepOptions, attribute_corpus
 from tests.lrp.conftest import randomize
 from tests.othello.playouts import random_games
 
@@ -27,7 +27,11 @@ def stores(explainer, tmp_path_factory):
     network = randomize(OthelloNet(channels=5))
     return [
         attribute_corpus(
-            network, corpus, folder / f"{detail}.crp", layers=[LAYER], detail=detail
+            network,
+            corpus,
+            folder / f"{detail}.crp",
+            layers=[LAYER],
+            keep=KeepOptions(detail=detail),
         )
         for detail in ("references", "all")
     ]

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from conceptlrp.atlas import board_text, reference_table
-from conceptlrp.drawing import to_rgb
+from conceptlrp.drawing.colors import to_rgb
 from conceptlrp.othello import Position
 from conceptlrp.reference import reference_boards
 

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from conceptlrp.clustering import load_clustering, save_clustering
-from conceptlrp.evaluation import save_label_scores
-from conceptlrp.lrp import MeanConceptGraph, save_graph
-from conceptlrp.lrp.mean_graph import Flow
+from conceptlrp.concept_graph import MeanConceptGraph, save_graph
+from conceptlrp.concept_graph.mean_graph import Flow
+from conceptlrp.labelling import save_label_scores
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.report import Note
-from conceptlrp.runs import attribute_corpus
-from conceptlrp.store import Store, open_store, save_derived
+from conceptlrp.runs import KeepOptions, RunOptions, attribute_corpus
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.derived import save_derived
 from tests.atlas.test_evaluation_page import evaluation
 from tests.lrp.conftest import randomize
 from tests.othello.playouts import random_games
@@ -63,8 +64,8 @@ def write_whole_store(path: Path) -> Store:
         path,
         targets=["played", "value"],
         layers=tuple(SIZES),
-        references=4,
-        name=SCRIPT,
+        keep=KeepOptions(references=4),
+        run=RunOptions(name=SCRIPT),
     )
     save_label_scores(planted_labels(SIZES, LABEL), store)
     save_graph(_graph(), store)

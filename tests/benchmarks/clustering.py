@@ -31,8 +31,8 @@ from conceptlrp.clustering import (
     cluster_positions,
     concept_directions,
     fit_prototypes,
-    position_features,
 )
+from conceptlrp.clustering.positions import position_features
 from tests.benchmarks.report import machine
 
 CLUSTERS = 32

@@ -29,14 +29,14 @@ from scipy.stats import rankdata
 # As a script this file sees its own folder alone, not the package beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from conceptlrp.evaluation.channel_deletion import ABLATIONS
-from conceptlrp.evaluation.channel_effects import tally_effects
-from conceptlrp.evaluation.channel_effects_sample import follow_sample
-from conceptlrp.evaluation.estimates import bootstrap_means, estimate
+from conceptlrp.ablation.ablate import tally_effects
+from conceptlrp.ablation.channel_deletion import ABLATIONS
+from conceptlrp.ablation.sample import follow_sample
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import demo_corpus, demo_network
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import attribute_corpus
+from conceptlrp.runs import KeepOptions, attribute_corpus
+from conceptlrp.statistics.estimates import bootstrap_means, estimate
 from conceptlrp.store import Store
 
 COMPOSITES = ("epsilon-gamma", "epsilon", "epsilon-plus-flat", "gradient-x-input")
@@ -88,7 +88,7 @@ def explain(corpus: Corpus, folder: Path) -> dict[str, Store]:
             folder / f"{name}.crp",
             targets=TARGETS,
             composite=name,
-            detail="sums",
+            keep=KeepOptions(detail="sums"),
         )
         for name in COMPOSITES
     }

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.networks import demo_corpus, demo_network
 from conceptlrp.othello import Corpus, Position
-from conceptlrp.runs import attribute_corpus
+from conceptlrp.runs import RunOptions, attribute_corpus
 from tests.benchmarks.report import machine
 
 #: Median of the page of a position on a quiet machine, in milliseconds.
@@ -130,7 +130,7 @@ def main() -> None:
     table = Table("request", "median ms", "95th percentile ms", "processor ms", "KB")
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "run.crp"
-        attribute_corpus(demo_network(), corpus, store, name="demo")
+        attribute_corpus(demo_network(), corpus, store, run=RunOptions(name="demo"))
         with serving(store) as server:
             server.client.get("/")
             for name, address in requests_of(corpus).items():

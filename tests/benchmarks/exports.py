@@ -31,7 +31,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp import exports
 from conceptlrp.clustering import cluster_positions, save_clustering
-from conceptlrp.lrp import Explainer, mean_concept_graph, save_graph
+from conceptlrp.concept_graph import mean_concept_graph, save_graph
+from conceptlrp.lrp import Explainer
 from conceptlrp.networks import demo_corpus, demo_network
 from conceptlrp.runs import attribute_corpus
 from conceptlrp.store import Store, open_store

@@ -11,9 +11,10 @@ from typing import Any
 from conceptlrp.errors import ConceptLRPError
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import Progress, attribute_corpus
 from conceptlrp.runs.processes import start_context
-from conceptlrp.store import open_store, pending, shards_of
+from conceptlrp.store import open_store
+from conceptlrp.store.shard_writer import pending, shards_of
+from tests.runs.computing import explain_corpus
 from tests.runs.conftest import contents
 
 OPTIONS: dict[str, Any] = {"batch_size": 16, "shard_size": 32, "references": 2}
@@ -44,7 +45,7 @@ class Outcome:
 def killed_run(corpus: Corpus, folder: Path, kills: int) -> Outcome:
     """Kill the process of a run again and again; it starts anew as often as needed."""
     whole, path = folder / "whole.crp", folder / "killed.crp"
-    attribute_corpus(demo_network(), corpus, whole, **OPTIONS)
+    explain_corpus(demo_network(), corpus, whole, **OPTIONS)
     moments, begun = random.Random(0), time.monotonic()
     kept: dict[str, bytes] = {}
     n_kills = lost = 0
@@ -70,7 +71,7 @@ def killed_run(corpus: Corpus, folder: Path, kills: int) -> Outcome:
 def contested_starts(corpus: Corpus, folder: Path, rounds: int) -> Outcome:
     """Start two runs into one new store at once, again and again."""
     whole, begun, right = folder / "whole.crp", time.monotonic(), 0
-    attribute_corpus(demo_network(), corpus, whole, **OPTIONS)
+    explain_corpus(demo_network(), corpus, whole, **OPTIONS)
     for number in range(rounds):
         path = folder / f"contested-{number}.crp"
         runs = [_start(corpus, path, resume=False) for _ in range(2)]
@@ -98,7 +99,13 @@ def _end(corpus: Corpus, path: Path) -> None:
 
 def _attribute(corpus: Corpus, path: Path, resume: bool) -> None:
     try:
-        attribute_corpus(demo_network(), corpus, path, resume=resume, **OPTIONS)
+        explain_corpus(
+            demo_network(),
+            corpus,
+            path,
+            mode="resume" if resume else "create",
+            **OPTIONS,
+        )
     except ConceptLRPError as error:
         raise SystemExit(1) from error
 
@@ -122,7 +129,7 @@ def killed_workers(corpus: Corpus, folder: Path, kills: int) -> Outcome:
     from tests.runs.cluster import cluster
 
     whole = folder / "whole.crp"
-    attribute_corpus(demo_network(), corpus, whole, **OPTIONS)
+    explain_corpus(demo_network(), corpus, whole, **OPTIONS)
     chance, begun = random.Random(1), time.monotonic()
     n_kills, lost, same = 0, 0, True
     with (
@@ -132,7 +139,7 @@ def killed_workers(corpus: Corpus, folder: Path, kills: int) -> Outcome:
         while n_kills < kills:
             path = folder / f"killed-{n_kills}.crp"
             killer = _Killer(watcher, path, kills - n_kills, chance)
-            attribute_corpus(
+            explain_corpus(
                 demo_network(),
                 corpus,
                 path,
@@ -160,7 +167,7 @@ class _Killer:
         self.kills = 0
         self.kept: dict[str, bytes] = {}
 
-    def __call__(self, _step: Progress) -> None:
+    def __call__(self, *_step: object) -> None:
         if self.kills == self.most or self.chance.random() > 0.2:
             return
         workers = list(self.client.run(os.getpid, on_error="ignore").values())

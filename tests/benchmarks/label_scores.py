@@ -17,9 +17,10 @@ from rich.table import Table
 # As a script this file sees its own folder alone, not the tests beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from conceptlrp.evaluation import LabelCriteria, score_channels, stratified_auroc
+from conceptlrp.labelling import LabelCriteria, score_channels
 from conceptlrp.labels import Labels, label, phases
 from conceptlrp.othello import Corpus
+from conceptlrp.statistics import stratified_auroc
 from tests.othello.playouts import random_games
 
 

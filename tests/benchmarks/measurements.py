@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from conceptlrp.lrp import parse_target
+from conceptlrp.lrp import Target
 from conceptlrp.othello import Corpus, square_name
 from tests.benchmarks.case import COMPOSITE, GENERATE, LAYERS, Case
 from tests.benchmarks.operations import heatmap_flops, sweep_flops
@@ -270,7 +270,7 @@ def graph_rows(case: Case) -> list[Row]:
 
 def _edges(case: Case) -> Callable[[], object]:
     """Return what computes the graph alone, its relevance being known."""
-    targets = [parse_target("played")]
+    targets = [Target.parse("played")]
     passes = case.explainer._passes(case.positions, targets, len(case.positions))
     passed, starts = next(passes)
     _, layers = passed.relevance(starts)

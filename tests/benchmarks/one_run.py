@@ -17,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import attribute_corpus, shard, stages
+from conceptlrp.runs import shard, stages
+from tests.runs.computing import explain_corpus
 
 GAMES = Path(__file__).parents[3] / "shared" / "games"
 
@@ -65,11 +66,11 @@ def measured_run(out: Path, n: int, options: dict[str, Any]) -> dict[str, float]
         each.start()
     steps: list[tuple[float, int]] = []
     begun = time.perf_counter()
-    store = attribute_corpus(
+    store = explain_corpus(
         network,
         corpus,
         out,
-        on_progress=lambda step: steps.append((time.perf_counter(), step.done)),
+        on_progress=lambda _, done, __: steps.append((time.perf_counter(), done)),
         **options,
     )
     seconds = time.perf_counter() - begun

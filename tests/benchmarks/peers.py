@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 from zennit.composites import EpsilonPlusFlat
 
-from conceptlrp.networks import actions_of_squares, board_planes
+from conceptlrp.networks.planes import actions_of_squares, board_planes
 from conceptlrp.othello import Corpus
 from tests.benchmarks.operations import convolution_flops
 from tests.benchmarks.timing import Contestant, timed

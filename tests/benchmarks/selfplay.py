@@ -21,7 +21,8 @@ from rich.table import Table
 # As a script this file sees its own folder alone, not the tests beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from conceptlrp.networks import board_planes, demo_corpus, demo_network
+from conceptlrp.networks import demo_corpus, demo_network
+from conceptlrp.networks.planes import board_planes
 from conceptlrp.selfplay import SearchOptions, SelfPlayOptions
 from conceptlrp.selfplay.evaluators import NetworkEvaluator
 from conceptlrp.selfplay.rounds import play_round

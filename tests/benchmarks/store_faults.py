@@ -20,8 +20,8 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.networks import demo_corpus, demo_network
-from conceptlrp.runs import attribute_corpus
 from conceptlrp.store import check_store
+from tests.runs.computing import explain_corpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ class Outcome:
 
 def make_store(path: Path) -> Path:
     """Compute a store with every kind of file in it."""
-    attribute_corpus(
+    explain_corpus(
         demo_network(),
         demo_corpus().sample(192, seed=0),
         path,
@@ -108,14 +108,14 @@ def repaired(path: Path) -> Outcome:
     for file in files:
         copy = Path(shutil.copytree(path, path.with_name("copy.crp")))
         (copy / file.name).write_bytes(file.read_bytes()[:-50])
-        attribute_corpus(
+        explain_corpus(
             demo_network(),
             demo_corpus().sample(192, seed=0),
             copy,
             references=2,
             statistics=True,
             shard_size=64,
-            resume=True,
+            mode="resume",
         )
         equal += all(
             (copy / each.name).read_bytes() == each.read_bytes()

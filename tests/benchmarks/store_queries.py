@@ -27,17 +27,11 @@ from rich.console import Console
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.othello import Corpus, Games
-from conceptlrp.store import (
-    Plan,
-    ShardSpec,
-    Store,
-    Where,
-    create_run,
-    finish_run,
-    open_store,
-    pending,
-    write_shard,
-)
+from conceptlrp.store import Plan, Store, Where, open_store
+from conceptlrp.store.finish import finish_run
+from conceptlrp.store.manifest import ShardSpec
+from conceptlrp.store.shard_writer import pending, write_shard
+from conceptlrp.store.writer import create_run
 from tests.benchmarks.report import Row, as_table, machine, write_json
 from tests.othello.playouts import random_games
 

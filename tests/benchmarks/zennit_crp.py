@@ -20,8 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch import fx, nn
 
-from conceptlrp.lrp import fold_batch_norm
-from conceptlrp.networks import OthelloNet, actions_of_squares, board_planes
+from conceptlrp.lrp.canonizers import fold_batch_norm
+from conceptlrp.networks import OthelloNet
+from conceptlrp.networks.planes import actions_of_squares, board_planes
 from conceptlrp.othello import Corpus
 
 _WORKER = Path(__file__).with_name("zennit_crp_worker.py")

@@ -3,11 +3,7 @@
 import numpy as np
 import pytest
 
-from conceptlrp.clustering import (
-    cluster_channels,
-    concept_directions,
-    fit_prototypes,
-)
+from conceptlrp.clustering import cluster_channels, concept_directions, fit_prototypes
 from conceptlrp.clustering.blocks import BLOCK, held_in_memory, sample_rows
 from conceptlrp.clustering.embeddings import plane_embedding
 from conceptlrp.clustering.estimators import fit_labels, make_estimator

@@ -9,13 +9,18 @@ import pytest
 from conceptlrp.clustering import (
     Clustering,
     cluster_positions,
-    clustered_layers,
     load_clustering,
     save_clustering,
 )
-from conceptlrp.clustering.clustering_file import clustering_path, file_stem
+from conceptlrp.clustering.clustering_file import (
+    clustered_layers,
+    clustering_path,
+    file_stem,
+)
 from conceptlrp.errors import OutputExistsError, StoreError
-from conceptlrp.store import check_store, create_run, finish_run
+from conceptlrp.store import check_store
+from conceptlrp.store.finish import finish_run
+from conceptlrp.store.writer import create_run
 from tests.store.conftest import (
     fill,
     planted_arrays,

@@ -8,9 +8,9 @@ from conceptlrp.clustering import (
     cluster_positions,
     cluster_stability,
     describe_clusters,
-    position_features,
 )
 from conceptlrp.clustering.estimators import make_estimator
+from conceptlrp.clustering.positions import position_features
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from conceptlrp.clustering import relevance_features
+from conceptlrp.clustering.features import relevance_features
 
 
 def test_shares_keep_the_sign_and_add_up_to_one_in_magnitude():

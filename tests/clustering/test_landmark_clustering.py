@@ -5,8 +5,8 @@ from sklearn.datasets import make_moons
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from conceptlrp.clustering import LandmarkClustering
 from conceptlrp.clustering.estimators import make_estimator
+from conceptlrp.clustering.landmark_clustering import LandmarkClustering
 from tests.clustering.conftest import planted
 
 

@@ -9,8 +9,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from conceptlrp.clustering import LandmarkSpectral
-from conceptlrp.clustering.landmarks import distinct_sample, eigengap, nearest_center
+from conceptlrp.clustering.landmarks import (
+    LandmarkSpectral,
+    distinct_sample,
+    eigengap,
+    nearest_center,
+)
 from tests.clustering.conftest import planted
 
 

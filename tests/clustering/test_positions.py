@@ -9,8 +9,9 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 
-from conceptlrp.clustering import blocks, cluster_positions, position_features
+from conceptlrp.clustering import blocks, cluster_positions
 from conceptlrp.clustering.estimators import ESTIMATORS
+from conceptlrp.clustering.positions import position_features
 from conceptlrp.errors import ClusteringError
 from tests.clustering.conftest import planted
 

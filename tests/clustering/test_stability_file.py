@@ -10,7 +10,9 @@ from conceptlrp.clustering import (
     save_stability,
 )
 from conceptlrp.errors import OutputExistsError, StoreError
-from conceptlrp.store import check_store, create_run, finish_run
+from conceptlrp.store import check_store
+from conceptlrp.store.finish import finish_run
+from conceptlrp.store.writer import create_run
 from tests.store.conftest import (
     fill,
     planted_arrays,

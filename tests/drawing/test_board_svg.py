@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.drawing import board_svg
-from conceptlrp.drawing.board_svg import board_frame
+from conceptlrp.drawing.board import board_frame
 from conceptlrp.drawing.colors import LEVELS, level_colors, levels
 from conceptlrp.othello import Position, parse_square
 from tests.othello.playouts import random_moves

@@ -1,8 +1,13 @@
 import numpy as np
 import pytest
 
-from conceptlrp.drawing import symmetric_limit, to_rgb
-from conceptlrp.drawing.colors import LEVELS, level_colors, levels
+from conceptlrp.drawing.colors import (
+    LEVELS,
+    level_colors,
+    levels,
+    symmetric_limit,
+    to_rgb,
+)
 
 STEPS = np.linspace(0.02, 1, 50)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import conceptlrp as cl
-from conceptlrp.drawing import html_boards, html_table
+from conceptlrp.drawing.notebook import html_boards, html_table
 from tests.atlas.conftest import HOSTILE, write_store
 from tests.figures.conftest import (
     label_scores,
@@ -82,8 +82,10 @@ def test_reference_boards_without_heatmaps_are_drawn_too():
 
 
 def test_an_attribution_draws_its_first_positions():
-    positions = cl.demo_corpus()[:6]
-    result = cl.attribute(cl.demo_network(), positions, targets=["played", "value"])
+    positions = cl.Corpus.read("demo")[:6]
+    result = cl.attribute(
+        cl.load_network("demo"), positions, targets=["played", "value"]
+    )
 
     found = page(result)
 

@@ -9,14 +9,9 @@ from numpy.typing import NDArray
 
 from conceptlrp.labels import Labels, label, phases
 from conceptlrp.lrp import Explainer
-from conceptlrp.networks import (
-    DEFAULT_PATTERNS,
-    OthelloNet,
-    Pattern,
-    PlantedNetwork,
-    board_planes,
-    planted_network,
-)
+from conceptlrp.networks import OthelloNet, Pattern, PlantedNetwork, planted_network
+from conceptlrp.networks.planes import board_planes
+from conceptlrp.networks.planted import DEFAULT_PATTERNS
 from conceptlrp.othello import Corpus
 from tests.othello.playouts import random_games
 

@@ -5,15 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.evaluation import channel_effects, load_effects
+from conceptlrp.ablation import channel_effects, load_effects
 from conceptlrp.networks import load_network
-from conceptlrp.store import (
-    check_store,
-    create_run,
-    open_store,
-    read_corpus,
-    read_plan,
-)
+from conceptlrp.store import check_store, open_store
+from conceptlrp.store.writer import create_run, read_corpus, read_plan
 from tests.command_line import Result, assert_one_line, run
 
 
@@ -28,7 +23,7 @@ def ablate(folder: Path, store: Path, *options: object) -> Result:
 
 
 def test_effects_are_kept_in_the_store_and_shown(folder: Path, store: Path) -> None:
-    options = ("--positions", 5, "--ablation", "zero", "--seed", 4, "--show", 2)
+    options = ("--positions", 5, "--ablation", "zero", "--seed", 4, "--count", 2)
 
     result = ablate(folder, store, "--target", "value", *options)
 
@@ -42,11 +37,11 @@ def test_effects_are_kept_in_the_store_and_shown(folder: Path, store: Path) -> N
     )
     assert found.to_dict() == expected.to_dict()
     assert result.out.count("'value' without one channel") == 2
-    assert result.out.endswith("effects-value.h5: 5 positions, ablation 'zero'\n")
+    assert result.out.endswith("5 positions, ablation 'zero'\n")
     lines = result.out.splitlines()
     heads = [i for i, line in enumerate(lines) if line.startswith("channel")]
     for head, layer in zip(heads, ("conv1", "conv4"), strict=True):
-        shown = [int(line.split()[0]) for line in lines[head + 1 : head + 3]]
+        shown = [int(line.split()[0]) for line in lines[head + 2 : head + 4]]
         assert shown == found.layers[layer].order[:2].tolist()
     assert check_store(store).is_good
 

@@ -3,14 +3,14 @@
 import numpy as np
 import torch
 
+from conceptlrp.ablation.probing import ask, explain_boards
+from conceptlrp.ablation.sampling import Sample, boards_of
 from conceptlrp.evaluation.agreement import (
     composite_agreement,
     policy_against_value,
     symmetry_consistency,
     turned_sample,
 )
-from conceptlrp.evaluation.probing import ask, explain_boards
-from conceptlrp.evaluation.sampling import Sample, boards_of
 from conceptlrp.lrp import Explainer
 from conceptlrp.othello import legal_moves
 from tests.evaluation.conftest import AddingNetwork

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation import causal_check, phase_matched
+from conceptlrp.labelling.causality import causal_check, phase_matched
 
 
 def test_a_channel_that_matters_only_with_its_label_passes():

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from conceptlrp.evaluation.channel_deletion import (
+from conceptlrp.ablation.channel_deletion import (
     ABLATIONS,
     delete_channels,
     feature_maps,
     run_from,
     step_counts,
 )
-from conceptlrp.evaluation.probing import ask, explain_boards, planes_of
-from conceptlrp.evaluation.sampling import Sample, best_actions
+from conceptlrp.ablation.probing import ask, explain_boards, planes_of
+from conceptlrp.ablation.sampling import Sample, best_actions
 from conceptlrp.lrp import Explainer
 from tests.evaluation.conftest import AddingNetwork, added
 

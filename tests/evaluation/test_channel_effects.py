@@ -9,16 +9,13 @@ import pytest
 import torch
 
 import conceptlrp as cl
+from conceptlrp.ablation import ChannelEffects, LayerEffects, channel_effects
+from conceptlrp.ablation.ablate import tally_effects
+from conceptlrp.ablation.channel_deletion import ABLATIONS
+from conceptlrp.ablation.probing import planes_of
+from conceptlrp.ablation.sample import FollowedSample, follow_sample
+from conceptlrp.ablation.sampling import best_actions, same_ply_donors
 from conceptlrp.errors import LayerError, NetworkError, TargetError
-from conceptlrp.evaluation import ChannelEffects, LayerEffects, channel_effects
-from conceptlrp.evaluation.channel_deletion import ABLATIONS
-from conceptlrp.evaluation.channel_effects import tally_effects
-from conceptlrp.evaluation.channel_effects_sample import (
-    FollowedSample,
-    follow_sample,
-)
-from conceptlrp.evaluation.probing import planes_of
-from conceptlrp.evaluation.sampling import best_actions, same_ply_donors
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import (
     OthelloNet,

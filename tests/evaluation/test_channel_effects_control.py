@@ -3,11 +3,8 @@
 import numpy as np
 import torch
 
-from conceptlrp.evaluation.channel_effects_control import (
-    control_weights,
-    random_orders,
-)
-from conceptlrp.evaluation.channel_effects_sample import spread_rows
+from conceptlrp.ablation.control import control_weights, random_orders
+from conceptlrp.ablation.sample import spread_rows
 
 
 def test_the_control_changes_others_by_exactly_as_much() -> None:

@@ -11,20 +11,19 @@ import numpy as np
 import pytest
 
 import conceptlrp as cl
+from conceptlrp.ablation import ChannelEffects, LayerEffects, load_effects, save_effects
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.evaluation import (
-    ChannelEffects,
     CompositeEvaluation,
-    LayerEffects,
     evaluate_composites,
-    load_effects,
     load_evaluation,
-    save_effects,
     save_evaluation,
 )
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.store import Store, check_store, finish_run, repack_store, save_derived
+from conceptlrp.store import Store, check_store, repack_store
+from conceptlrp.store.derived import save_derived
+from conceptlrp.store.finish import finish_run
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +137,9 @@ def test_effects_go_when_positions_are_appended(
     store = cl.attribute_corpus(network, games[:5], path, **options)
     saved = save_effects(effects_of(store), store)
 
-    grown = cl.attribute_corpus(network, games[:8], path, append=True, **options)
+    grown = cl.attribute_corpus(
+        network, games[:8], path, run=cl.RunOptions(mode="append"), **options
+    )
 
     assert not saved.exists()
     assert load_effects(grown) is None

@@ -9,7 +9,8 @@ import pytest
 
 from conceptlrp.evaluation import evaluate_composites, load_evaluation
 from conceptlrp.networks import load_network
-from conceptlrp.store import check_store, open_store, save_derived
+from conceptlrp.store import check_store, open_store
+from conceptlrp.store.derived import save_derived
 from tests.command_line import Result, assert_one_line, run
 
 OPTIONS = ("--positions", 4, "--cascade", 1, "--seed", 3)

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from conceptlrp.ablation.probing import explain_boards
+from conceptlrp.ablation.sampling import Sample
 from conceptlrp.evaluation.dependence import (
     channel_cosines,
     empty_board_share,
@@ -13,11 +15,9 @@ from conceptlrp.evaluation.dependence import (
     mean_pair_cosine,
     random_logit_cosine,
 )
-from conceptlrp.evaluation.probing import explain_boards
-from conceptlrp.evaluation.sampling import Sample
-from conceptlrp.evaluation.similarity import cosine
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import OthelloNet
+from conceptlrp.statistics.similarity import cosine
 from tests.evaluation.conftest import AddingNetwork, added
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation.estimates import bootstrap_means, estimate, estimates
+from conceptlrp.statistics.estimates import bootstrap_means, estimate, estimates
 
 VALUES = np.random.default_rng(0).normal(size=(40, 3))
 GAMES = np.arange(40) // 4

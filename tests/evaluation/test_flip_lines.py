@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from conceptlrp.ablation.sampling import Sample
 from conceptlrp.evaluation.flip_lines import flip_lines, score_flip_lines
-from conceptlrp.evaluation.sampling import Sample
-from conceptlrp.networks import squares_of_actions
-from conceptlrp.othello import Corpus, flips, squares
+from conceptlrp.networks.planes import squares_of_actions
+from conceptlrp.othello import Corpus, flips
+from conceptlrp.othello.board import squares
 from tests.lrp.conftest import random_corpus
 
 

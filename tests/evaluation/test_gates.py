@@ -2,10 +2,10 @@
 
 import pytest
 
-from conceptlrp.evaluation.estimates import Estimate
 from conceptlrp.evaluation.gates import gates_of
 from conceptlrp.evaluation.measurements import Findings, Measurement
 from conceptlrp.evaluation.recommendation import likeness, mean_ranks, recommend
+from conceptlrp.statistics.estimates import Estimate
 
 
 def measurement(

@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation.label_columns import (
+from conceptlrp.labelling.columns import (
     Columns,
     nested_labels,
     position_columns,
     square_columns,
 )
 from conceptlrp.labels import Labels, label, location_classes, phases
-from conceptlrp.othello import Corpus, to_boards
+from conceptlrp.othello import Corpus
+from conceptlrp.othello.board import to_boards
 from tests.othello.playouts import random_games
 
 

@@ -4,17 +4,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation import UNNAMED, LabelCriteria, LabelScores, score_channels
-from conceptlrp.evaluation.masks import mask_bits
-from conceptlrp.labels import (
-    CONCEPTS,
-    Labels,
-    control_labels,
-    label,
-    phases,
-    random_twins,
-)
-from conceptlrp.othello import Corpus, to_boards
+from conceptlrp.labelling import LabelCriteria, LabelScores, score_channels
+from conceptlrp.labelling.masks import mask_bits
+from conceptlrp.labelling.results import UNNAMED
+from conceptlrp.labels import CONCEPTS, Labels, control_labels, label, phases
+from conceptlrp.labels.controls import random_twins
+from conceptlrp.othello import Corpus
+from conceptlrp.othello.board import to_boards
 from tests.othello.playouts import random_games
 
 QUICK = LabelCriteria(permutations=60, replicates=100)

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conceptlrp.ablation.sample import spread_rows
 from conceptlrp.errors import (
     CompositeError,
     LayerError,
     NetworkError,
     OutputExistsError,
 )
-from conceptlrp.evaluation import (
+from conceptlrp.labelling import (
     LabelCriteria,
     ScoredLabels,
     label_positions,
@@ -20,14 +21,13 @@ from conceptlrp.evaluation import (
     save_label_scores,
     score_store_labels,
 )
-from conceptlrp.evaluation.channel_effects_sample import spread_rows
-from conceptlrp.evaluation.label_comparison import Comparison
-from conceptlrp.evaluation.label_store_tables import on_board
-from conceptlrp.evaluation.resampling import held_out_games
+from conceptlrp.labelling.comparison import Comparison
+from conceptlrp.labelling.tables import on_board
 from conceptlrp.labels import CONCEPTS, Labels, label
 from conceptlrp.networks import OthelloNet, PlantedNetwork, planted_network
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import attribute_corpus
+from conceptlrp.statistics.resampling import held_out_games
 from conceptlrp.store import Store, Where, open_store
 from tests.evaluation.planted import PATTERNS, pattern_labels
 from tests.lrp.conftest import randomize
@@ -52,7 +52,6 @@ def store(planted: PlantedNetwork, tmp_path_factory: pytest.TempPathFactory) -> 
         tmp_path_factory.mktemp("planted") / "run.crp",
         targets=["best", "value"],
         layers=["conv2", "conv3"],
-        statistics=False,
     )
     found.add_labels(pattern_labels(corpus).position)
     return found
@@ -179,7 +178,7 @@ def test_layers_may_be_mapped_one_after_the_other(
         )
 
     together = scored_again()
-    monkeypatch.setattr("conceptlrp.evaluation.label_store_tables._MAP_BYTES", 1)
+    monkeypatch.setattr("conceptlrp.labelling.tables._MAP_BYTES", 1)
     apart = scored_again()
 
     maps = {stage for stage, _, _ in stages if stage.startswith("maps")}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.errors import StoreError
-from conceptlrp.evaluation import (
+from conceptlrp.labelling import (
     CausalCheck,
     ChannelCause,
     ChannelLabels,
@@ -18,7 +18,10 @@ from conceptlrp.evaluation import (
     load_label_scores,
     save_label_scores,
 )
-from conceptlrp.store import Store, create_run, finish_run, open_store, save_derived
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.derived import save_derived
+from conceptlrp.store.finish import finish_run
+from conceptlrp.store.writer import create_run
 from tests.store.conftest import fill, planted_arrays, planted_corpus, planted_plan
 
 LABELS = ("mobility", "own corners", "black to move")

@@ -3,13 +3,9 @@
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation import (
-    bootstrap_effects,
-    stratified_auroc,
-    stratified_correlation,
-)
-from conceptlrp.evaluation.linear_bootstrap import linear_replicates
-from conceptlrp.evaluation.resampling import interval
+from conceptlrp.statistics import stratified_auroc, stratified_correlation
+from conceptlrp.statistics.linear_bootstrap import linear_replicates
+from conceptlrp.statistics.resampling import bootstrap_effects, interval
 
 
 @pytest.mark.parametrize("strength", [0.5, 2.0, 6.0])

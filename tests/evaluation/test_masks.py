@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation import (
+from conceptlrp.labelling.masks import (
     relevance_iou,
     relevance_share,
-    stratified_auroc,
     within_board_auroc,
 )
+from conceptlrp.statistics import stratified_auroc
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from conceptlrp.evaluation.orders import center_prior, places, shuffled_within
-from conceptlrp.evaluation.sampling import square_classes
+from conceptlrp.ablation.orders import center_prior, places, shuffled_within
+from conceptlrp.ablation.sampling import square_classes
 
 RNG = np.random.default_rng(0)
 

@@ -3,14 +3,9 @@
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation import (
-    UNNAMED,
-    LabelCriteria,
-    LabelScores,
-    causal_check,
-    phase_matched,
-    score_channels,
-)
+from conceptlrp.labelling import LabelCriteria, LabelScores, score_channels
+from conceptlrp.labelling.causality import causal_check, phase_matched
+from conceptlrp.labelling.results import UNNAMED
 from tests.evaluation.planted import Planted, ablation_effects, make_planted
 
 LAYERS = ("conv2", "conv3")

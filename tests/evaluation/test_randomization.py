@@ -8,17 +8,17 @@ from zennit.composites import LayerMapComposite
 from zennit.rules import Flat, ZPlus
 from zennit.types import Convolution, Linear
 
-from conceptlrp.evaluation.probing import ask, explain_boards, planes_of
-from conceptlrp.evaluation.randomization import (
+from conceptlrp.ablation.probing import ask, explain_boards, planes_of
+from conceptlrp.ablation.sampling import Sample
+from conceptlrp.labelling.randomization import (
     cascade,
     path_to_output,
     random_network,
     randomize,
 )
-from conceptlrp.evaluation.sampling import Sample
-from conceptlrp.evaluation.similarity import rank_correlation
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import ResidualTower
+from conceptlrp.statistics.similarity import rank_correlation
 from tests.evaluation.conftest import AddingNetwork
 from tests.lrp.conftest import randomize as used
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from conceptlrp.evaluation import stratified_auroc, stratified_correlation
+from conceptlrp.statistics import stratified_auroc, stratified_correlation
 
 
 def slow_auroc(values: np.ndarray, flags: np.ndarray, strata: np.ndarray) -> float:

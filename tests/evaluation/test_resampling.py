@@ -1,14 +1,13 @@
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation import (
+from conceptlrp.statistics import stratified_auroc, stratified_correlation
+from conceptlrp.statistics.resampling import (
     bootstrap_effects,
     exchanged_games,
     held_out_games,
-    stratified_auroc,
-    stratified_correlation,
+    interval,
 )
-from conceptlrp.evaluation.resampling import interval
 
 
 def test_games_are_held_out_whole():

@@ -5,15 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation.sampling import (
-    Sample,
-    boards_of,
-    draw_sample,
-    same_ply_donors,
-)
+from conceptlrp.ablation.sampling import Sample, boards_of, draw_sample, same_ply_donors
 from conceptlrp.lrp import Explainer
-from conceptlrp.networks import predict, squares_of_actions
+from conceptlrp.networks import predict
 from conceptlrp.networks.othello_net import OthelloNet
+from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import Corpus
 from tests.lrp.conftest import random_corpus
 

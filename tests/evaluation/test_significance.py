@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation import benjamini_hochberg, exchanged_games, permutation_p
-from conceptlrp.evaluation.null import null_effects
-from conceptlrp.evaluation.ranks import centered_ranks, codes, effects, label_matrix
+from conceptlrp.statistics.null import null_effects
+from conceptlrp.statistics.ranks import centered_ranks, codes, effects, label_matrix
+from conceptlrp.statistics.resampling import exchanged_games
+from conceptlrp.statistics.significance import benjamini_hochberg, permutation_p
 
 
 def p_values(values, columns, strata, games, exchanges=40):

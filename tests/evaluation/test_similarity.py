@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import spearmanr
 
-from conceptlrp.evaluation.similarity import cosine, rank_correlation
+from conceptlrp.statistics.similarity import cosine, rank_correlation
 
 RNG = np.random.default_rng(0)
 

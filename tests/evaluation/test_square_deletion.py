@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation.orders import places
-from conceptlrp.evaluation.probing import ask, explain_boards
-from conceptlrp.evaluation.sampling import Sample, best_actions, same_ply_donors
-from conceptlrp.evaluation.square_deletion import (
+from conceptlrp.ablation.orders import places
+from conceptlrp.ablation.probing import ask, explain_boards
+from conceptlrp.ablation.sampling import Sample, best_actions, same_ply_donors
+from conceptlrp.ablation.square_deletion import (
     PERTURBATIONS,
     delete_squares,
     occlusion,

@@ -2,11 +2,11 @@
 
 import pytest
 
-from conceptlrp.evaluation import store_explainer
+from conceptlrp.ablation.store_explainer import store_explainer
 from conceptlrp.explorer import ExplorerEngine, explorer_app
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import attribute_corpus
+from conceptlrp.runs import KeepOptions, RunOptions, attribute_corpus
 from conceptlrp.store import Store
 from tests.explorer.client import Client
 from tests.othello.playouts import random_games
@@ -23,8 +23,8 @@ def explained_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         tmp_path_factory.mktemp("explorer") / "run.crp",
         targets=["played", "value"],
         layers=LAYERS,
-        references=6,
-        name="demo",
+        keep=KeepOptions(references=6),
+        run=RunOptions(name="demo"),
     )
 
 

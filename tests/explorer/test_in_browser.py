@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.atlas.browser import chromium as chromium
-from tests.atlas.browser import violations
+from tests.atlas.browser import chromium as chromium, violations
 from tests.explorer.running import running
 
 pytestmark = pytest.mark.slow

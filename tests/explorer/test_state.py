@@ -4,8 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from conceptlrp.errors import IllegalMoveError, NotationError
 from conceptlrp.explorer.board_squares import with_disc

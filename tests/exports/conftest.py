@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from conceptlrp.clustering import cluster_positions, save_clustering
-from conceptlrp.lrp import MeanConceptGraph, save_graph
-from conceptlrp.lrp.mean_graph import Flow
+from conceptlrp.concept_graph import MeanConceptGraph, save_graph
+from conceptlrp.concept_graph.mean_graph import Flow
 from conceptlrp.store import open_store
 from tests.atlas.conftest import write_store
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.exports.board_pictures import board_pictures, enlarged
-from conceptlrp.othello import BLACK, Corpus, corpus_of_boards
+from conceptlrp.othello import BLACK, Corpus
 from tests.othello.playouts import random_games
 
 FELT = (0xC9, 0xD8, 0xCC)
@@ -48,7 +48,7 @@ def test_the_last_move_has_a_dot_of_the_other_colour():
 def test_a_board_of_no_game_has_no_dot():
     boards = np.zeros((1, 8, 8), int)
     boards[0, 0, 0] = 1
-    corpus = corpus_of_boards(boards)
+    corpus = Corpus.from_boards(boards)
 
     assert corpus.mover[0] == BLACK
     assert (board_pictures(corpus)[0, :, 8, 8] == 0).all()

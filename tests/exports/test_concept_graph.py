@@ -4,9 +4,9 @@ import sys
 import networkx as nx
 import pytest
 
+from conceptlrp.concept_graph import load_graph, to_networkx
 from conceptlrp.errors import ConceptLRPError, OutputExistsError, StoreError
 from conceptlrp.exports import export_graph
-from conceptlrp.lrp import load_graph, to_networkx
 from tests.exports.conftest import HOSTILE_LAYER, PLAIN
 
 

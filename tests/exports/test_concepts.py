@@ -9,7 +9,8 @@ from conceptlrp.errors import OutputExistsError
 from conceptlrp.exports import export_json
 from conceptlrp.exports.concepts import feature_record
 from conceptlrp.othello import Position
-from conceptlrp.report import ChannelEffect, Note, channel_report
+from conceptlrp.report import Note, channel_report
+from conceptlrp.report.channel_effect import ChannelEffect
 from tests.exports.conftest import HOSTILE_LAYER, PLAIN
 
 

@@ -6,14 +6,10 @@ import numpy as np
 import pytest
 
 from conceptlrp.clustering import Clustering
-from conceptlrp.evaluation import LabelScores
-from conceptlrp.evaluation.label_results import (
-    ChannelLabels,
-    LabelCriteria,
-    NamedLabel,
-)
-from conceptlrp.lrp import MeanConceptGraph
-from conceptlrp.lrp.mean_graph import Flow
+from conceptlrp.concept_graph import MeanConceptGraph
+from conceptlrp.concept_graph.mean_graph import Flow
+from conceptlrp.labelling import LabelScores
+from conceptlrp.labelling.results import ChannelLabels, LabelCriteria, NamedLabel
 from conceptlrp.othello import Position
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.reference.boards import ReferenceBoard

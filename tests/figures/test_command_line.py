@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.lrp import Explainer, mean_concept_graph, save_graph
+from conceptlrp.concept_graph import mean_concept_graph, save_graph
+from conceptlrp.lrp import Explainer
 from conceptlrp.networks import load_network
 from conceptlrp.store import open_store
 from tests.command_line import Result, assert_one_line, run

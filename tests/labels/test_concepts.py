@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from conceptlrp.labels import CONCEPTS, Labels, label
-from conceptlrp.othello import REGION, Corpus, squares, start, turn
+from conceptlrp.othello import Corpus
+from conceptlrp.othello.board import REGION, squares, start
+from conceptlrp.othello.symmetry import turn
 from tests.labels.cases import CASES, Case, squares_of
 
 

@@ -1,14 +1,10 @@
 import numpy as np
 import pytest
 
-from conceptlrp.labels import (
-    Labels,
-    control_labels,
-    location_classes,
-    phases,
-    random_twins,
-)
-from conceptlrp.othello import BLACK, NO_MOVE, Corpus, corpus_of_boards, count, squares
+from conceptlrp.labels import Labels, control_labels, location_classes, phases
+from conceptlrp.labels.controls import random_twins
+from conceptlrp.othello import BLACK, NO_MOVE, Corpus
+from conceptlrp.othello.board import count, squares
 
 NAMES = ("own corners", "own frontier", "quiet moves", "corner moves")
 
@@ -35,7 +31,7 @@ def test_positions_of_no_game_have_no_last_move():
     boards = np.zeros((2, 8, 8), int)
     boards[:, 3, 3:5] = 1, -1
 
-    assert control_labels(corpus_of_boards(boards)).square["last move"].tolist() == [
+    assert control_labels(Corpus.from_boards(boards)).square["last move"].tolist() == [
         0,
         0,
     ]

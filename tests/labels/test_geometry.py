@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from conceptlrp.labels import LOCATION_CLASSES, location_classes, phases
-from conceptlrp.othello import PHASES, REGION, parse_square, squares, turn_squares
+from conceptlrp.othello import parse_square
+from conceptlrp.othello.board import PHASES, REGION, squares
+from conceptlrp.othello.symmetry import turn_squares
 
 
 def class_of(name: str, size: int = 8) -> str:

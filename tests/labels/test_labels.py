@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from conceptlrp.labels import CONCEPTS, Labels, label
-from conceptlrp.labels import labels as module
-from conceptlrp.othello import NO_MOVE, PASS, Corpus, start
+from conceptlrp.labels import CONCEPTS, Labels, label, labels as module
+from conceptlrp.othello import NO_MOVE, PASS, Corpus
+from conceptlrp.othello.board import start
 
 
 def test_labels_come_in_the_order_of_the_concepts(labels: Labels):

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from conceptlrp.lrp import Explainer  # noqa: F401  makes zennit importable
 from conceptlrp.networks import OthelloNet
-from conceptlrp.othello import NO_MOVE, Corpus, Games, legal_moves, play, start
+from conceptlrp.othello import NO_MOVE, Corpus, Games, legal_moves, play
+from conceptlrp.othello.board import start
 
 
 def randomize(network: nn.Module, seed: int = 0) -> nn.Module:

@@ -15,8 +15,10 @@ from zennit.types import Activation, Convolution, Linear
 from conceptlrp.errors import CompositeError, LayerError, NetworkError, TargetError
 from conceptlrp.lrp import COMPOSITES, Explainer, Neuron, attribute, inputs
 from conceptlrp.lrp.inputs import products_in
-from conceptlrp.networks import OthelloNet, actions_of_squares, board_planes
-from conceptlrp.othello import Corpus, Position, to_boards
+from conceptlrp.networks import OthelloNet
+from conceptlrp.networks.planes import actions_of_squares, board_planes
+from conceptlrp.othello import Corpus, Position
+from conceptlrp.othello.board import to_boards
 from tests.lrp.conftest import random_corpus, randomize
 
 BATCH_NORMS = [([f"conv{i}"], f"bn{i}") for i in range(1, 5)] + [

@@ -25,17 +25,13 @@ from zennit.rules import (
 )
 from zennit.types import Activation, AvgPool, Convolution, Linear
 
-from conceptlrp.lrp import COMPOSITES, Attribution, Explainer, Moves, Neuron, hooks
-from conceptlrp.lrp.hooks import HookPropagation
-from conceptlrp.networks import (
-    OthelloNet,
-    ResidualTower,
-    demo_corpus,
-    demo_path,
-    load_network,
-)
-from conceptlrp.networks.demo import NETWORK, TOWER
+from conceptlrp.lrp import COMPOSITES, Attribution, Explainer, Moves, Neuron
+from conceptlrp.lrp.engine import hooks
+from conceptlrp.lrp.engine.hooks import HookPropagation
+from conceptlrp.networks import OthelloNet, ResidualTower, demo_corpus, load_network
+from conceptlrp.networks.demo import TOWER
 from conceptlrp.othello import Corpus
+from conceptlrp.shipped import NETWORK, demo_path
 from tests.lrp.conftest import random_corpus, randomize
 
 
@@ -254,12 +250,12 @@ def test_a_trained_network_equals_zennits_hooks(path: str, name: str) -> None:
 
 def test_moves_may_differ_from_position_to_position(positions: Corpus) -> None:
     explainer = Explainer(randomize(OthelloNet(channels=5)).double(), dtype="float64")
-    moves = Moves(tuple(int(square) for square in positions.played), name="mine")
+    moves = Moves(tuple(int(square) for square in positions.played), label="mine")
 
     found = explainer.attribute(positions, targets=[moves], batch_size=2)
 
     played = explainer.attribute(positions, targets=["played"])
-    assert found.targets == ("mine",)
+    assert found.targets == ("moves (mine)",)
     assert_close(found.heatmap, played.heatmap)
 
 

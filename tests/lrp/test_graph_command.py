@@ -7,7 +7,7 @@ import sys
 import networkx as nx
 import pytest
 
-from conceptlrp.lrp import load_graph
+from conceptlrp.concept_graph import load_graph
 from conceptlrp.othello import square_name
 from conceptlrp.store import check_store, open_store
 from tests.command_line import assert_one_line, run, succeed
@@ -25,7 +25,7 @@ def network(folder):
 
 
 def test_a_graph_is_kept_in_the_store_and_its_paths_are_shown(store, network):
-    text = succeed("graph", store, *network, "--positions", 6, "--paths", 3)
+    text = succeed("graph", store, *network, "--positions", 6, "--count", 3)
 
     found = load_graph(open_store(store))
     assert found.targets == ("played", "value")
@@ -40,7 +40,7 @@ def test_a_graph_is_kept_in_the_store_and_its_paths_are_shown(store, network):
 def test_a_kept_graph_is_shown_without_a_network(store, network):
     succeed("graph", store, *network, "--positions", 6)
 
-    text = succeed("graph", store, "--target", "value", "--paths", 1)
+    text = succeed("graph", store, "--target", "value", "--count", 1)
 
     assert "strongest paths of 'value' over 6 positions" in text
 
@@ -68,7 +68,7 @@ def test_the_paths_of_one_move_are_shown_and_not_kept(store, network):
 
     text = succeed("graph", store, *network, "--position", 3, "--move", name)
 
-    assert f"strongest paths of '{name}' over 1 position " in text
+    assert f"strongest paths of '{name}' over 1 position\n" in text
     assert load_graph(open_store(store)) is None
 
 

@@ -9,18 +9,20 @@ import numpy as np
 import pytest
 
 import conceptlrp as cl
-from conceptlrp.errors import OutputExistsError, StoreError
-from conceptlrp.lrp import (
-    Explainer,
+from conceptlrp.concept_graph import (
     load_graph,
     mean_concept_graph,
     node_link,
     save_graph,
     strongest_paths,
 )
-from conceptlrp.lrp.graph_file import GRAPH
-from conceptlrp.lrp.mean_graph import Flow
-from conceptlrp.store import check_store, finish_run, save_derived
+from conceptlrp.concept_graph.file import GRAPH
+from conceptlrp.concept_graph.mean_graph import Flow
+from conceptlrp.errors import OutputExistsError, StoreError
+from conceptlrp.lrp import Explainer
+from conceptlrp.store import check_store
+from conceptlrp.store.derived import save_derived
+from conceptlrp.store.finish import finish_run
 from tests.lrp.conftest import random_corpus
 
 TARGETS = ["best", "value"]

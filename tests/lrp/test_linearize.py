@@ -5,7 +5,7 @@ import torch
 from zennit.core import BasicHook, Stabilizer
 from zennit.rules import AlphaBeta, Epsilon, Flat, Gamma, WSquare, ZPlus
 
-from conceptlrp.lrp.linearize import inverse, stabilizer_of
+from conceptlrp.lrp.engine.linearize import inverse, stabilizer_of
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -8,16 +8,16 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from conceptlrp.errors import ConceptLRPError, TargetError
-from conceptlrp.lrp import (
-    Explainer,
+from conceptlrp.concept_graph import (
     MeanConceptGraph,
     mean_concept_graph,
     node_link,
     strongest_paths,
     to_networkx,
 )
-from conceptlrp.lrp.mean_graph import Flow
+from conceptlrp.concept_graph.mean_graph import Flow
+from conceptlrp.errors import ConceptLRPError, TargetError
+from conceptlrp.lrp import Explainer
 from conceptlrp.networks import ResidualTower
 from tests.lrp.conftest import random_corpus, randomize
 

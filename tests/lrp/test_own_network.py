@@ -9,8 +9,9 @@ from torch import nn
 
 from conceptlrp.errors import NetworkError, TargetError
 from conceptlrp.lrp import attribute
-from conceptlrp.networks import legal_actions
-from conceptlrp.othello import Corpus, read_wthor
+from conceptlrp.networks.planes import legal_actions
+from conceptlrp.othello import Corpus
+from conceptlrp.othello.files.wthor import read_wthor
 
 NETWORKS = Path(__file__).parents[3] / "shared" / "networks"
 

@@ -7,14 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from conceptlrp.lrp import Attribution, Explainer
-from conceptlrp.networks import (
-    DEFAULT_PATTERNS,
-    Detector,
-    Pattern,
-    PlantedNetwork,
-    planted_network,
-)
+from conceptlrp.networks import Pattern, PlantedNetwork, planted_network
+from conceptlrp.networks.detectors import Detector
 from conceptlrp.networks.planes import bits
+from conceptlrp.networks.planted import DEFAULT_PATTERNS
 from conceptlrp.othello import Corpus
 from tests.lrp.conftest import random_corpus
 from tests.networks.boards import boards_with

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.engine import NativePassed
+from conceptlrp.lrp.engine.propagation import NativePassed
 from conceptlrp.networks import OthelloNet, ResidualTower
 from tests.lrp.conftest import randomize
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from conceptlrp.errors import CompositeError
 from conceptlrp.lrp import Attribution, Explainer, Neuron
-from conceptlrp.lrp import engine as engine_module
-from conceptlrp.lrp.sweep import Sweep, Tangents
+from conceptlrp.lrp.engine import propagation as engine_module
+from conceptlrp.lrp.engine.sweep import Sweep, Tangents
 from conceptlrp.networks import OthelloNet, ResidualTower
 from conceptlrp.othello import Corpus
 from tests.lrp.conftest import random_corpus, randomize

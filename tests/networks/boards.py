@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.networks import Pattern
 from conceptlrp.networks.patterns import shift
-from conceptlrp.othello import squares
+from conceptlrp.othello.board import squares
 
 Boards = NDArray[np.uint64]
 

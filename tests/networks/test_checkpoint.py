@@ -11,13 +11,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from conceptlrp.errors import CheckpointError, OutputExistsError
-from conceptlrp.networks import (
-    OthelloNet,
-    load_network,
-    network_digest,
-    read_header,
-    save_network,
-)
+from conceptlrp.networks import OthelloNet, load_network, network_digest, save_network
+from conceptlrp.networks.checkpoint import read_header
 from tests.networks.azg_twin import OthelloNNet, used_twin
 
 

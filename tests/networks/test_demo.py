@@ -10,14 +10,14 @@ from conceptlrp.networks import (
     demo,
     demo_corpus,
     demo_network,
-    demo_path,
     demo_snapshots,
     demo_tower,
+    load_network,
     network_digest,
-    read_header,
     save_network,
 )
-from conceptlrp.networks.demo import GAMES, NETWORK
+from conceptlrp.networks.checkpoint import read_header
+from conceptlrp.shipped import GAMES, NETWORK, demo_path
 
 
 def test_the_network_that_ships_is_what_its_header_says() -> None:
@@ -28,6 +28,15 @@ def test_the_network_that_ships_is_what_its_header_says() -> None:
     assert (network.channels, network.size) == (64, 8)
     assert header["digest"] == network_digest(network)
     assert not network.training
+
+
+def test_the_network_that_ships_is_loaded_by_name() -> None:
+    assert network_digest(load_network("demo")) == network_digest(demo_network())
+
+
+def test_a_network_is_not_loaded_from_what_is_no_path() -> None:
+    with pytest.raises(TypeError, match="path is int, expected a str or Path"):
+        load_network(3)  # type: ignore[arg-type]
 
 
 def test_the_network_that_ships_fits_in_4_megabytes() -> None:

@@ -4,12 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from conceptlrp.networks import (
-    BoardNetwork,
-    OthelloNet,
-    ResidualTower,
-    inference_network,
-)
+from conceptlrp.networks import BoardNetwork, OthelloNet, ResidualTower
+from conceptlrp.networks.inference import inference_network
 
 
 @pytest.fixture(params=["othello-net", "tower"])

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from conceptlrp.networks import DEFAULT_PATTERNS, Pattern
+from conceptlrp.networks import Pattern
+from conceptlrp.networks.planted import DEFAULT_PATTERNS
 from conceptlrp.othello import NO_MOVE, Position, flips, legal_moves, parse_square
 from tests.networks.boards import random_boards
 

@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from conceptlrp.networks import (
+from conceptlrp.networks.planes import (
     actions_of_squares,
     board_planes,
     legal_actions,
     squares_of_actions,
 )
-from conceptlrp.othello import PASS, Position, legal_moves, start, to_boards
+from conceptlrp.othello import PASS, Position, legal_moves
+from conceptlrp.othello.board import start, to_boards
 
 
 @pytest.mark.parametrize("size", [6, 8])

@@ -6,17 +6,16 @@ import torch
 from numpy.typing import NDArray
 
 from conceptlrp.networks import (
-    DEFAULT_PATTERNS,
     Pattern,
     PlantedNetwork,
-    board_planes,
     load_network,
     network_digest,
     planted_network,
     predict,
     save_network,
 )
-from conceptlrp.networks.planes import bits
+from conceptlrp.networks.planes import bits, board_planes
+from conceptlrp.networks.planted import DEFAULT_PATTERNS
 from conceptlrp.othello import NO_MOVE, Corpus
 from tests.networks.boards import Boards, boards_with, random_boards
 

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from conceptlrp.networks import OthelloNet, board_planes, legal_actions, predict
-from conceptlrp.othello import PASS, parse_transcript, replay
+from conceptlrp.networks import OthelloNet, predict
+from conceptlrp.networks.planes import board_planes, legal_actions
+from conceptlrp.othello import PASS, parse_transcript
+from conceptlrp.othello.replay import replay
 
 
 @pytest.fixture

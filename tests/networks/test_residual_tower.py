@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from conceptlrp.networks import ResidualTower, board_planes, predict
-from conceptlrp.othello import start
+from conceptlrp.networks import ResidualTower, predict
+from conceptlrp.networks.planes import board_planes
+from conceptlrp.othello.board import start
 from tests.networks.boards import random_boards
 
 

@@ -15,9 +15,9 @@ from conceptlrp.networks import (
     ResidualTower,
     load_network,
     network_digest,
-    read_header,
     save_network,
 )
+from conceptlrp.networks.checkpoint import read_header
 
 
 @pytest.fixture

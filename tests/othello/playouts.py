@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello import NO_MOVE, Games, legal_moves, play, start
+from conceptlrp.othello import NO_MOVE, Games, legal_moves, play
+from conceptlrp.othello.board import start
 
 MOVES = {6: 32, 8: 60}
 

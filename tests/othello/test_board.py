@@ -2,24 +2,18 @@ import numpy as np
 import pytest
 
 from conceptlrp.errors import IllegalMoveError
-from conceptlrp.othello import (
-    NO_MOVE,
-    PASS,
+from conceptlrp.othello import NO_MOVE, PASS, Corpus, Position, flips, legal_moves, play
+from conceptlrp.othello.board import (
     REGION,
-    Corpus,
-    Position,
     count,
     final_score,
-    flips,
     is_over,
-    legal_moves,
     perft,
-    play,
-    replay,
     squares,
     start,
     to_boards,
 )
+from conceptlrp.othello.replay import replay
 from tests.othello.playouts import random_moves
 
 PERFT_8 = [1, 4, 12, 56, 244, 1396, 8200, 55092, 390216, 3005288]

@@ -10,12 +10,10 @@ from conceptlrp.othello import (
     Corpus,
     Games,
     Position,
-    canonical,
-    transcripts_text,
-    turn,
-    turn_squares,
     write_transcripts,
 )
+from conceptlrp.othello.files.transcripts import transcripts_text
+from conceptlrp.othello.symmetry import canonical, turn, turn_squares
 from tests.othello.playouts import random_games
 from tests.othello.wthor_writer import write_wthor, wthor_record
 
@@ -278,3 +276,115 @@ def test_a_corpus_knows_the_size_of_its_board(corpus, small_corpus):
     assert (corpus.size, small_corpus.size) == (8, 6)
     assert small_corpus.position(0) == Position.start(6)
     assert transcripts_text(small_corpus.games).count("\n") == 100
+
+
+def test_the_games_that_ship_are_read_by_name():
+    corpus = Corpus.read("demo")
+
+    assert len(corpus.games) == 5200
+    assert set(corpus.symmetry.tolist()) == set(range(8))
+    assert corpus.digest == Corpus.read("demo").digest
+    with pytest.raises(GameFileError, match="are 8 x 8, not 6 x 6"):
+        Corpus.read("demo", size=6)
+
+
+def test_one_path_is_read_like_a_list_of_it(tmp_path: Path, playouts: Games):
+    path = tmp_path / "a.txt"
+    write_transcripts(playouts.take([0, 1]), path)
+
+    digests = {Corpus.read(paths).digest for paths in (path, str(path), [path])}
+
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("paths", [3, None, [3], np.zeros(2)])
+def test_what_is_no_path_is_refused(paths):
+    with pytest.raises(TypeError, match="expected a str or Path"):
+        Corpus.read(paths)
+
+
+def test_what_is_no_path_is_neither_loaded_nor_saved(corpus: Corpus):
+    with pytest.raises(TypeError, match="path is int, expected a str or Path"):
+        Corpus.load(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="path is NoneType"):
+        corpus.save(None)  # type: ignore[arg-type]
+
+
+def test_a_single_board_is_a_corpus_of_one():
+    board = np.zeros((6, 6), int)
+    board[0, 0], board[5, 4] = 1, -1
+
+    found = Corpus.from_boards(board)
+
+    assert (len(found), found.size) == (1, 6)
+    assert found.position(0).obf() == f"X{'-' * 33}O- X"
+    assert Corpus.from_boards([board.tolist()]).digest == found.digest
+
+
+@pytest.mark.parametrize(
+    ("boards", "reason"),
+    [
+        (np.zeros(64), r"shape \(64,\), expected \(N, 8, 8\)"),
+        (np.zeros((2, 8, 7)), r"shape \(2, 8, 7\)"),
+        (np.full((8, 8), 2), "board 0 holds 2 in row 0, column 0"),
+        (np.full((1, 8, 8), np.nan), "board 0 holds nan"),
+        ([[1, 0], [1]], "boards are no array"),
+        ("board", r"shape \(\)"),
+        (None, r"shape \(\)"),
+    ],
+)
+def test_what_is_no_board_is_refused(boards, reason):
+    with pytest.raises(ValueError, match=reason):
+        Corpus.from_boards(boards)
+
+
+def test_a_single_position_is_a_corpus_of_one():
+    position = Position.from_transcript("f5d6c3")
+
+    found = Corpus.from_positions(position)
+
+    assert found.position(0) == Position.from_obf(position.obf())
+    assert found.digest == Corpus.from_positions([position]).digest
+
+
+@pytest.mark.parametrize(
+    ("positions", "reason"),
+    [
+        (3, "positions is int, expected a list of Position"),
+        ([Position.start(), "f5"], "position 1 is str, expected a Position"),
+        (np.zeros((1, 8, 8)), "position 0 is ndarray"),
+    ],
+)
+def test_what_is_no_position_is_refused(positions, reason):
+    with pytest.raises(TypeError, match=reason):
+        Corpus.from_positions(positions)
+
+
+def test_positions_of_two_sizes_or_none_are_refused():
+    with pytest.raises(ValueError, match=r"sizes \[6, 8\], expected one size"):
+        Corpus.from_positions([Position.start(), Position.start(6)])
+    with pytest.raises(ValueError, match="expected one size"):
+        Corpus.from_positions([])
+
+
+def test_rows_are_whole_numbers_of_any_kind(corpus: Corpus):
+    assert corpus.position(np.int32(7)) == corpus.position(7)
+    assert corpus.describe(-1) == corpus.describe(len(corpus) - 1)
+    with pytest.raises(IndexError, match=rf"but the corpus has {len(corpus)} pos"):
+        corpus.position(len(corpus))
+    with pytest.raises(TypeError, match="row is 'f5', expected a whole number"):
+        corpus.transcript("f5")  # type: ignore[arg-type]
+
+
+def test_only_corpora_are_joined(corpus: Corpus):
+    with pytest.raises(TypeError, match="part 1 is list, expected a Corpus"):
+        Corpus.concatenate([corpus, []])  # type: ignore[list-item]
+
+
+def test_a_corpus_is_shown_in_a_line_and_as_a_table(corpus: Corpus):
+    n = len(corpus)
+
+    assert repr(corpus) == f"Corpus({n:,} positions, 200 games, 8 x 8)"
+    assert f"{n:,}" in corpus._repr_html_()
+    assert "1990 to 1999" in corpus._repr_html_()
+    assert "unknown" in Corpus.from_boards(np.zeros((8, 8)))._repr_html_()

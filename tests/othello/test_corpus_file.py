@@ -231,8 +231,8 @@ def test_a_changed_value_is_refused(saved: Path):
         ("positions/ply", 61, "out of range in ply"),
         ("positions/own", 2**64 - 1, "out of range in own, opponent"),
         ("games/moves", 64, "out of range in moves"),
-        ("positions/game", 10**6, "positions are of games beyond"),
-        ("positions/game", -1, "positions are of games beyond"),
+        ("positions/game", 10**6, "out of range in game"),
+        ("positions/game", -1, "out of range in game"),
     ],
 )
 def test_values_out_of_range_are_refused(saved: Path, name, value, reason):

@@ -4,14 +4,9 @@ import numpy as np
 import pytest
 
 from conceptlrp.errors import GameFileError
-from conceptlrp.othello import (
-    Corpus,
-    Games,
-    read_ggf,
-    read_logistello,
-    replay,
-    square_name,
-)
+from conceptlrp.othello import Corpus, Games, square_name
+from conceptlrp.othello.files.game_records import read_ggf, read_logistello
+from conceptlrp.othello.replay import replay
 from conceptlrp.selfplay import RandomPlayer
 from conceptlrp.selfplay.arena import play_games
 

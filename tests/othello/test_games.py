@@ -8,12 +8,12 @@ from conceptlrp.othello import (
     WHITE,
     Games,
     Position,
-    count,
-    judge,
     legal_moves,
     parse_transcript,
-    replay,
 )
+from conceptlrp.othello.board import count
+from conceptlrp.othello.games import judge
+from conceptlrp.othello.replay import replay
 
 # Black takes every white disc with move 9, the earliest end there is.
 WIPE_OUT = "f5d6c5f4e7f6g5e6e3"
@@ -186,3 +186,7 @@ def test_moves_of_another_width_are_refused(small_playouts: Games):
 def test_a_column_that_games_do_not_have_is_refused():
     with pytest.raises(TypeError, match="no column 'blak' to give"):
         Games.from_moves([[37]], blak="Ann")
+
+
+def test_games_are_shown_in_a_line(playouts: Games):
+    assert repr(playouts) == "Games(200 games, 8 x 8)"

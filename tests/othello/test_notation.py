@@ -1,20 +1,18 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from conceptlrp.errors import NotationError
 from conceptlrp.othello import (
     NO_MOVE,
     PASS,
-    REGION,
     parse_square,
     parse_transcript,
     square_name,
-    squares,
     transcript_text,
 )
+from conceptlrp.othello.board import REGION, squares
 
 SQUARES = st.integers(0, 63)
 SMALL_SQUARES = st.sampled_from(squares(REGION[6]))

@@ -1,6 +1,6 @@
+import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from conceptlrp.errors import IllegalMoveError, NotationError
 from conceptlrp.othello import (
@@ -164,3 +164,23 @@ def test_a_diagram_marks_the_legal_moves():
         "4 - - . O X - - -",
         "5 - - - X O . - -",
     ]
+
+
+def test_a_position_is_shown_as_what_makes_it():
+    position = Position.from_transcript("f5d6c3")
+
+    assert eval(repr(position)) == Position.from_obf(position.obf())
+
+
+@pytest.mark.parametrize("call", [Position.from_obf, Position.from_transcript])
+def test_what_is_no_text_is_refused(call):
+    with pytest.raises(TypeError, match=r"(position|transcript) is int, expected text"):
+        call(5)
+
+
+def test_a_move_is_a_name_or_a_whole_number_of_any_kind():
+    start = Position.start()
+
+    assert start.play(np.int8(19)) == start.play("d3") == start.play(19)
+    with pytest.raises(TypeError, match="move is NoneType, expected a square's name"):
+        start.play(None)

@@ -1,17 +1,13 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from conceptlrp.othello import (
-    NO_MOVE,
-    PASS,
-    Corpus,
+from conceptlrp.othello import NO_MOVE, PASS, Corpus, legal_moves
+from conceptlrp.othello.board import to_boards
+from conceptlrp.othello.symmetry import (
     canonical,
     compose,
     inverse,
-    legal_moves,
-    to_boards,
     turn,
     turn_maps,
     turn_squares,

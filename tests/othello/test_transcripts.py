@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 
 from conceptlrp.errors import GameFileError, OutputExistsError
-from conceptlrp.othello import (
-    Corpus,
-    Games,
-    read_transcripts,
-    transcripts_text,
-    write_transcripts,
-)
+from conceptlrp.othello import Corpus, Games, write_transcripts
+from conceptlrp.othello.files.transcripts import read_transcripts, transcripts_text
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from conceptlrp.errors import GameFileError
-from conceptlrp.othello import NO_MOVE, Corpus, read_names, read_wthor
+from conceptlrp.othello import NO_MOVE, Corpus
+from conceptlrp.othello.files.wthor import read_names, read_wthor
 from tests.othello.playouts import random_games
 from tests.othello.wthor_writer import (
     raw_record,

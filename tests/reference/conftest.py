@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.othello import Corpus
-from conceptlrp.store import top_rows
+from conceptlrp.store.ranking import top_rows
 from tests.othello.playouts import random_games
 
 

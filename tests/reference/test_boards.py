@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from conceptlrp.errors import LayerError, TargetError
-from conceptlrp.othello import Corpus, Position, parse_square, turn_squares
+from conceptlrp.othello import Corpus, Position, parse_square
+from conceptlrp.othello.symmetry import turn_squares
 from conceptlrp.reference import reference_boards
-from conceptlrp.store import REFERENCE_KINDS, Store, create_run, finish_run
+from conceptlrp.store import Store
+from conceptlrp.store.finish import finish_run
+from conceptlrp.store.schema import REFERENCE_KINDS
+from conceptlrp.store.writer import create_run
 from tests.othello.playouts import random_games
 from tests.store.conftest import LAYERS, fill, planted_arrays, planted_plan
 

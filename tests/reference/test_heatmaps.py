@@ -6,7 +6,8 @@ import torch
 
 from conceptlrp.errors import LayerError, NetworkError
 from conceptlrp.lrp import Explainer
-from conceptlrp.networks import ResidualTower, board_planes
+from conceptlrp.networks import ResidualTower
+from conceptlrp.networks.planes import board_planes
 from conceptlrp.reference import conditional_maps, receptive_field
 from tests.lrp.conftest import random_corpus, randomize, small_network  # noqa: F401
 

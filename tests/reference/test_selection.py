@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from conceptlrp.othello import Corpus, turn
-from conceptlrp.reference import diverse_rows, quantile_rows, selection
-from conceptlrp.reference.selection import board_distances
+from conceptlrp.othello import Corpus
+from conceptlrp.othello.symmetry import turn
+from conceptlrp.reference import selection
+from conceptlrp.reference.selection import board_distances, diverse_rows, quantile_rows
 from tests.othello.playouts import random_games
 
 

@@ -6,15 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conceptlrp.othello import Position, parse_square, turn_maps
+from conceptlrp.othello import Position, parse_square
+from conceptlrp.othello.symmetry import turn_maps
 from conceptlrp.reference import (
     REFERENCE_SCORES,
-    fold_orientations,
     quantile_boards,
     random_boards,
     reference_boards,
-    reference_scores,
 )
+from conceptlrp.reference.folding import fold_orientations
+from conceptlrp.reference.scores import reference_scores
 from conceptlrp.reference.selection import board_distances
 
 

@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from conceptlrp.ablation import ChannelEffects, save_effects
+from conceptlrp.ablation.result import LayerEffects
 from conceptlrp.clustering import Clustering, save_clustering
-from conceptlrp.evaluation import ChannelEffects, save_effects, save_label_scores
-from conceptlrp.evaluation.channel_effects_result import LayerEffects
-from conceptlrp.lrp import MeanConceptGraph, save_graph
-from conceptlrp.lrp.mean_graph import Flow
-from conceptlrp.store import Store, open_store, save_derived
+from conceptlrp.concept_graph import MeanConceptGraph, save_graph
+from conceptlrp.concept_graph.mean_graph import Flow
+from conceptlrp.labelling import save_label_scores
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.derived import save_derived
 from tests.atlas.conftest import LAYERS, write_store
 from tests.report.planted_labels import planted_labels
 
@@ -135,7 +137,7 @@ def mapped_store(tmp_path_factory):
     """Of a tiny network, with the maps of every position and their statistics."""
     from conceptlrp.networks import OthelloNet
     from conceptlrp.othello import Corpus
-    from conceptlrp.runs import attribute_corpus
+    from conceptlrp.runs import KeepOptions, attribute_corpus
     from tests.lrp.conftest import randomize
     from tests.othello.playouts import random_games
 
@@ -143,5 +145,9 @@ def mapped_store(tmp_path_factory):
     path = tmp_path_factory.mktemp("mapped") / "run.crp"
     network = randomize(OthelloNet(channels=5))
     return attribute_corpus(
-        network, corpus, path, layers=["conv2"], detail="all", statistics=True
+        network,
+        corpus,
+        path,
+        layers=["conv2"],
+        keep=KeepOptions(detail="all", statistics=True),
     )

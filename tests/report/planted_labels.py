@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from conceptlrp.evaluation import (
+from conceptlrp.labelling import (
     CausalCheck,
     ChannelCause,
     ChannelLabels,

@@ -8,7 +8,8 @@ import conceptlrp as cl
 from conceptlrp.errors import LayerError, StoreError, TargetError
 from conceptlrp.othello import square_name
 from conceptlrp.report import ChannelReport, layer_reports, sources
-from conceptlrp.store import open_store, save_derived
+from conceptlrp.store import open_store
+from conceptlrp.store.derived import save_derived
 from tests.atlas.conftest import DEAD, LAYERS, write_store
 from tests.report.conftest import UPPER, evaluation, planted_clustering, planted_effects
 from tests.report.planted_labels import planted_labels
@@ -69,7 +70,7 @@ def test_a_full_store_lacks_nothing(full_store):
 def test_labels_come_with_name_cause_and_the_level_of_random_networks(full_store):
     found = list(layer_reports(full_store, "conv1"))
 
-    assert [report.name for report in found] == ["best", *["unnamed"] * 5]
+    assert [str(report.name) for report in found] == ["best", *["unnamed"] * 5]
     assert found[0].cause.check.ratio == 4
     assert found[1].cause is None
     assert {report.random_labelled for report in found} == {0.125}
@@ -111,7 +112,7 @@ def test_a_name_that_fails_the_causal_check_comes_with_a_warning(
 
     report = cl.channel_report(full_store, layer="conv1", channel=0)
 
-    assert "The channel goes along with 'best', but" in report.warnings[0]
+    assert "The channel goes with 'best', but" in report.warnings[0]
     assert "does not pass the causal check" in " ".join(report.text().split())
 
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from conceptlrp.report import layer_statistics as module
 from conceptlrp.report.layer_statistics import layer_statistics

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from conceptlrp.report import NO_CHANNEL, board_regions, local_atlas
+from conceptlrp.report.local_atlas import NO_CHANNEL, board_regions, local_atlas
 
 
 def random_maps(seed: int, channels: int = 5, size: int = 8) -> np.ndarray:

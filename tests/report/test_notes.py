@@ -104,7 +104,7 @@ def test_a_note_stands_beside_the_name_and_never_for_it(bare_store):
     )
 
     assert report.note == note
-    assert report.name == "unnamed"
+    assert not report.name.is_named
     assert report.text().startswith("conv1, channel 1: unnamed\n")
     assert "note        a corner detector\n            (Ada)\n" in report.text()
     assert report.to_dict()["note"]["author"] == "Ada"

@@ -8,7 +8,7 @@ import pytest
 from conceptlrp.errors import LayerError, NetworkError, TargetError
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import OthelloNet, demo_network, predict
-from conceptlrp.othello import PASS, Corpus, Position, corpus_of_positions
+from conceptlrp.othello import PASS, Corpus, Position
 from conceptlrp.report import position_report
 from tests.othello.playouts import random_games
 
@@ -182,7 +182,7 @@ def test_a_board_of_another_size_is_refused(exact) -> None:
 
 def test_the_order_of_a_corpus_does_not_matter(exact) -> None:
     together = exact.attribute(
-        corpus_of_positions(POSITIONS), targets=["best"], conditional=True
+        Corpus.from_positions(POSITIONS), targets=["best"], conditional=True
     )
 
     for place, position in enumerate(POSITIONS):

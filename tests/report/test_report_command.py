@@ -13,7 +13,7 @@ from tests.report.conftest import UPPER
 
 def test_a_channel_is_printed_as_text(kept_store):
     printed = succeed(
-        *("report", kept_store.path, "--layer", "conv1", "--channel", 1, "-k", 2)
+        *("report", kept_store.path, "--layer", "conv1", "--channel", 1, "-n", 2)
     )
 
     assert printed == channel_report(kept_store, layer="conv1", channel=1, k=2).text()
@@ -77,7 +77,7 @@ USAGE = [
     (["--layer", "conv1", "--channel", 1, "--all"], "give one of --channel and --all"),
     (["--channel", 1], "--channel needs a --layer"),
     (["--all", "--json", "--out", "x"], "give one of them"),
-    (["--all", "--k", 0], "-k"),
+    (["--all", "--count", 0], "-n"),
     (["--layer", "conv1", "--channel", "one"], "--channel"),
 ]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from conceptlrp.reference import quantile_boards, random_boards, reference_boards
-from conceptlrp.report import STRIPS, channel_report, layer_reports
-from conceptlrp.report import strips as module
+from conceptlrp.report import channel_report, layer_reports, strips as module
+from conceptlrp.report.channel import STRIPS
 from tests.atlas.conftest import DEAD, KEPT
 
 EXTREMES = {

@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation import CausalCheck, ChannelCause, ChannelLabels
+from conceptlrp.labelling import CausalCheck, ChannelCause, ChannelLabels
+from conceptlrp.labelling.channel_name import channel_name
 from conceptlrp.report import Note, channel_report, layer_reports
 from conceptlrp.report.channel_effect import ChannelEffect
 from conceptlrp.report.label_findings import runners_up
@@ -185,11 +186,12 @@ def test_a_network_without_a_value_is_told_nothing_of_it(report):
 
 def named(report, **changes):
     label = replace(held("own corners"), **changes)
+    found = ChannelLabels(0, "own corners", (label,), ())
     check = CausalCheck(0.4, 0.1, 4.0, 3.0, 5.0, passed=True)
     return replace(
         report,
-        name="own corners",
-        labels=ChannelLabels(0, "own corners", (label,), ()),
+        name=channel_name(found),
+        labels=found,
         cause=ChannelCause("own corners", check),
         runners_up=runners_up(scored(held("best"), name="best"), 0)[:1],
         random_labelled=0.02,

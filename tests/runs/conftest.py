@@ -7,9 +7,9 @@ import pytest
 
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import attribute_corpus
 from conceptlrp.store import Store
 from tests.lrp.conftest import random_positions, small_network  # noqa: F401
+from tests.runs.computing import explain_corpus
 
 #: A run with everything in it: maps, statistics, reference boards, two targets.
 OPTIONS: dict[str, Any] = {
@@ -45,4 +45,4 @@ def whole(
 ) -> Store:
     """Return a run that nothing interrupted, in four shards."""
     path = tmp_path_factory.mktemp("whole") / "run.crp"
-    return attribute_corpus(small_network, random_positions, path, **OPTIONS)
+    return explain_corpus(small_network, random_positions, path, **OPTIONS)

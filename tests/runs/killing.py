@@ -8,8 +8,9 @@ from typing import Any
 
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import RunInterrupted, attribute_corpus
+from conceptlrp.runs import RunInterrupted
 from conceptlrp.runs.processes import start_context
+from tests.runs.computing import explain_corpus
 from tests.runs.conftest import OPTIONS
 
 
@@ -17,7 +18,7 @@ def start_run(
     network: OthelloNet, corpus: Corpus, path: Path, **options: Any
 ) -> BaseProcess:
     """Start a run that can be killed; it goes on with what is there."""
-    every = {**OPTIONS, "resume": True, **options}
+    every = {**OPTIONS, "mode": "resume", **options}
     process: BaseProcess = start_context().Process(
         target=_attribute, args=(network, corpus, path, every)
     )
@@ -30,11 +31,11 @@ def _attribute(
 ) -> None:
     pause = options.pop("pause", 0.0)
 
-    def slowly(_step: object) -> None:
+    def slowly(*_step: object) -> None:
         time.sleep(pause)
 
     try:
-        attribute_corpus(network, corpus, path, on_progress=slowly, **options)
+        explain_corpus(network, corpus, path, on_progress=slowly, **options)
     except RunInterrupted as stopped:
         (path.parent / "message").write_text(str(stopped))
         raise SystemExit(130) from None

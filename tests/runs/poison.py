@@ -10,7 +10,7 @@ from zennit.composites import NameLayerMapComposite, layer_map_base
 from zennit.rules import Epsilon
 from zennit.types import Convolution, Linear
 
-from conceptlrp.networks import board_planes
+from conceptlrp.networks.planes import board_planes
 from conceptlrp.othello import Corpus
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.store import open_store, pending, read_plan
+from conceptlrp.store import open_store
+from conceptlrp.store.shard_writer import pending
+from conceptlrp.store.writer import read_plan
 from tests.command_line import assert_one_line, run, succeed
 from tests.runs.conftest import contents
 
@@ -136,7 +138,7 @@ def test_one_may_compute_in_more_digits_than_one_keeps(
         (("--shard-size", 6), 1, "shard_size is 6, expected a multiple"),
         (("--detail", "most"), 1, "detail is 'most', expected one of"),
         (("--dtype", "int8"), 1, "dtype is 'int8', expected one of"),
-        (("--resume", "--overwrite"), 1, "choose one of them"),
+        (("--resume", "--overwrite"), 2, "choose one of them"),
         (("--workers", 2, "--shard", "1/2"), 1, "choose one"),
         (("--workers", 0), 2, "--workers"),
     ],

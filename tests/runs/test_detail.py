@@ -9,10 +9,11 @@ from conceptlrp.errors import RunError
 from conceptlrp.lrp import Neuron, attribute
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import attribute_corpus
 from conceptlrp.runs.rounding import Rounding
-from conceptlrp.runs.sampling import mapped_rows
-from conceptlrp.store import Store, open_store, read_plan
+from conceptlrp.runs.shard import mapped_rows
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.writer import read_plan
+from tests.runs.computing import explain_corpus
 from tests.runs.conftest import OPTIONS, assert_same_bytes
 from tests.runs.reading import Arrays, read_arrays
 
@@ -54,9 +55,7 @@ def test_all_maps_are_kept_when_that_is_asked_for(
 ) -> None:
     options = {**OPTIONS, "detail": "all", "sample": 0, "references": 0}
 
-    attribute_corpus(
-        small_network, random_positions[:9], tmp_path / "run.crp", **options
-    )
+    explain_corpus(small_network, random_positions[:9], tmp_path / "run.crp", **options)
 
     assert joined(tmp_path / "run.crp", "maps/rows").tolist() == list(range(9))
     found = joined(tmp_path / "run.crp", "layers/conv1/maps")
@@ -74,7 +73,7 @@ def test_other_levels_keep_no_maps_of_positions(
 ) -> None:
     path = tmp_path / "run.crp"
 
-    attribute_corpus(
+    explain_corpus(
         small_network, random_positions[:6], path, detail=detail, layers=["conv1"]
     )
 
@@ -93,9 +92,7 @@ def test_a_level_that_makes_no_sense_is_refused(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(ValueError, match="detail is '"):
-        attribute_corpus(
-            small_network, random_positions, tmp_path / "run.crp", **options
-        )
+        explain_corpus(small_network, random_positions, tmp_path / "run.crp", **options)
 
 
 def test_a_sample_does_not_change_when_positions_are_appended(whole: Store) -> None:
@@ -115,7 +112,7 @@ def test_float16_is_as_exact_as_its_manifest_says(
     whole: Store, small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
     path = tmp_path / "half.crp"
-    half = attribute_corpus(
+    half = explain_corpus(
         small_network, random_positions, path, dtype="float16", **OPTIONS
     )
 
@@ -145,7 +142,7 @@ def test_float16_maps_times_their_scale_are_the_maps(
     whole: Store, small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
     path = tmp_path / "half.crp"
-    attribute_corpus(small_network, random_positions, path, dtype="float16", **OPTIONS)
+    explain_corpus(small_network, random_positions, path, dtype="float16", **OPTIONS)
     maps, scale = (
         joined(path, f"layers/conv4/{name}") for name in ("maps", "map_scale")
     )
@@ -166,7 +163,7 @@ def test_a_number_beyond_float16_is_an_error_that_names_it(
     large.bn1.weight.data *= 1e6
 
     with pytest.raises(RunError, match=r"layers/conv\d/.* at position \d+ reaches"):
-        attribute_corpus(
+        explain_corpus(
             large, random_positions, tmp_path / "run.crp", dtype="float16", references=0
         )
 
@@ -185,7 +182,7 @@ def test_a_value_of_zero_has_no_rounding_error() -> None:
 def test_double_precision_is_stored_as_float32(
     small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
-    store = attribute_corpus(
+    store = explain_corpus(
         small_network,
         random_positions[:5],
         tmp_path / "run.crp",
@@ -203,7 +200,7 @@ def test_double_precision_is_stored_as_float32(
 def test_the_same_options_give_the_same_bytes(
     whole: Store, small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
-    attribute_corpus(small_network, random_positions, tmp_path / "run.crp", **OPTIONS)
+    explain_corpus(small_network, random_positions, tmp_path / "run.crp", **OPTIONS)
 
     assert_same_bytes(tmp_path / "run.crp", whole.path)
     assert len(open_store(tmp_path / "run.crp")) == 24

@@ -11,9 +11,10 @@ import pytest
 from conceptlrp.errors import RunError
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import Progress, attribute_corpus
-from conceptlrp.store import Store, pending
+from conceptlrp.store import Store
+from conceptlrp.store.shard_writer import pending
 from tests.runs.cluster import cluster, free_port
+from tests.runs.computing import explain_corpus
 from tests.runs.conftest import OPTIONS, assert_same_bytes
 from tests.runs.poison import poisoned_composite
 
@@ -46,7 +47,7 @@ def test_a_cluster_gives_the_bytes_of_a_run_in_this_process(
     path = tmp_path / "run.crp"
 
     with distributed.Client(scheduler, timeout=30, set_as_default=False) as client:
-        attribute_corpus(
+        explain_corpus(
             small_network, random_positions, path, scheduler=client, **OPTIONS
         )
         assert client.status == "running"
@@ -64,12 +65,12 @@ def test_a_run_outlives_a_worker_that_is_killed(
 ) -> None:
     path, killed = tmp_path / "run.crp", []
 
-    def kill(step: Progress) -> None:
-        if not killed and step.done >= 6:
+    def kill(_stage: str, done: int, _total: int) -> None:
+        if not killed and done >= 6:
             killed.append(workers_of(scheduler)[0])
             os.kill(killed[0], signal.SIGKILL)
 
-    attribute_corpus(
+    explain_corpus(
         small_network,
         random_positions,
         path,
@@ -96,13 +97,13 @@ def test_a_part_that_ends_all_workers_is_left_out(
     path = tmp_path / "run.crp"
 
     with pytest.raises(RunError, match=r"shard 2 \(positions 12 to 17\) ended its wo"):
-        attribute_corpus(
+        explain_corpus(
             small_network, random_positions, path, scheduler=scheduler, **options
         )
 
     assert [spec.index for spec in pending(path)] == [2]
-    store = attribute_corpus(
-        small_network, random_positions, path, resume=True, **options
+    store = explain_corpus(
+        small_network, random_positions, path, mode="resume", **options
     )
     assert len(store) == 24
 
@@ -117,7 +118,7 @@ def test_an_error_of_a_worker_is_raised_here(
     large.bn1.weight.data *= 1e6
 
     with pytest.raises(RunError, match="too large for float16"):
-        attribute_corpus(
+        explain_corpus(
             large, random_positions, path, scheduler=scheduler, dtype="float16"
         )
 
@@ -132,12 +133,12 @@ def test_a_run_outlives_its_scheduler(
     path = tmp_path / "run.crp"
     with cluster(tmp_path) as found:
 
-        def kill(step: Progress) -> None:
-            if step.done >= 12:
+        def kill(_stage: str, done: int, _total: int) -> None:
+            if done >= 12:
                 found.scheduler.kill()
 
         with pytest.raises(RunError, match="the Dask scheduler is gone"):
-            attribute_corpus(
+            explain_corpus(
                 small_network,
                 random_positions,
                 path,
@@ -146,7 +147,7 @@ def test_a_run_outlives_its_scheduler(
                 **OPTIONS,
             )
 
-    attribute_corpus(small_network, random_positions, path, resume=True, **OPTIONS)
+    explain_corpus(small_network, random_positions, path, mode="resume", **OPTIONS)
     assert_same_bytes(path, whole.path)
 
 
@@ -160,6 +161,6 @@ def test_a_scheduler_that_does_not_answer_is_named(
     address = f"tcp://127.0.0.1:{free_port()}"
 
     with pytest.raises(RunError, match=f"{address}: no Dask scheduler answers there"):
-        attribute_corpus(
+        explain_corpus(
             small_network, random_positions, tmp_path / "run.crp", scheduler=address
         )

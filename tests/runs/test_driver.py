@@ -9,9 +9,11 @@ from conceptlrp.errors import NetworkError, OutputExistsError, TargetError
 from conceptlrp.lrp import Neuron, attribute
 from conceptlrp.networks import OthelloNet, network_digest
 from conceptlrp.othello import NO_MOVE, Corpus
-from conceptlrp.runs import Progress, attribute_corpus
-from conceptlrp.store import REFERENCE_KINDS, Store, open_store, pending
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.schema import REFERENCE_KINDS
+from conceptlrp.store.shard_writer import pending
 from tests.lrp.conftest import random_corpus
+from tests.runs.computing import Steps, explain_corpus
 
 TARGETS = ["played", "value", Neuron("conv4", 2)]
 
@@ -23,7 +25,7 @@ def store(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Store:
     """Return 24 positions in shards of 10, three reference boards a channel."""
-    return attribute_corpus(
+    return explain_corpus(
         small_network,
         random_positions,
         tmp_path_factory.mktemp("attributed") / "run.crp",
@@ -81,7 +83,7 @@ def test_sizes_of_batches_and_shards_change_nothing_beyond_rounding(
     random_positions: Corpus,
     tmp_path: Path,
 ) -> None:
-    found = attribute_corpus(
+    found = explain_corpus(
         small_network,
         random_positions,
         tmp_path / "run.crp",
@@ -102,7 +104,7 @@ def test_a_second_run_gives_the_same_bytes(
     small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
     first, second = (
-        attribute_corpus(
+        explain_corpus(
             small_network, random_positions[:6], tmp_path / name, references=2
         )
         for name in ("first.crp", "second.crp")
@@ -163,7 +165,7 @@ def test_the_reference_heatmap_of_a_channel_sums_to_its_relevance(
     # The Flat rule of the first layer loses nothing to biases.
     options = {"composite": "epsilon-flat", "layers": ["conv1"], "references": 3}
     path = tmp_path / "run.crp"
-    store = attribute_corpus(small_network, random_positions, path, **options)
+    store = explain_corpus(small_network, random_positions, path, **options)
 
     table = store.references("conv1", "share-top", target="played")
 
@@ -176,7 +178,7 @@ def test_the_reference_heatmap_of_a_channel_sums_to_its_relevance(
 def test_places_without_a_reference_board_are_marked(
     small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
-    store = attribute_corpus(
+    store = explain_corpus(
         small_network,
         random_positions,
         tmp_path / "run.crp",
@@ -196,7 +198,7 @@ def test_places_without_a_reference_board_are_marked(
 def test_no_reference_boards_are_kept_when_none_are_asked_for(
     small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
-    store = attribute_corpus(
+    store = explain_corpus(
         small_network, random_positions[:4], tmp_path / "run.crp", references=0
     )
 
@@ -225,16 +227,16 @@ def test_the_manifest_says_where_the_numbers_come_from(
 def test_progress_counts_positions_and_then_heatmaps(
     small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
-    steps: list[Progress] = []
+    steps = Steps()
 
-    attribute_corpus(
+    explain_corpus(
         small_network,
         random_positions,
         tmp_path / "run.crp",
         layers=["conv1"],
         references=2,
         batch_size=10,
-        on_progress=steps.append,
+        on_progress=steps,
     )
 
     assert [(s.stage, s.done, s.total) for s in steps[:3]] == [
@@ -258,7 +260,7 @@ def test_a_target_that_is_illegal_in_the_middle_leaves_nothing(
     )
 
     with pytest.raises(TargetError, match="at position 17: 'd4' is not legal"):
-        attribute_corpus(
+        explain_corpus(
             small_network, broken, tmp_path / "run.crp", batch_size=4, shard_size=4
         )
 
@@ -268,12 +270,12 @@ def test_a_target_that_is_illegal_in_the_middle_leaves_nothing(
 def test_an_error_while_computing_leaves_the_finished_shards(
     small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
-    def stop(step: Progress) -> None:
-        if step.done >= 12:
+    def stop(_stage: str, done: int, _total: int) -> None:
+        if done >= 12:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        attribute_corpus(
+        explain_corpus(
             small_network,
             random_positions,
             tmp_path / "run.crp",
@@ -290,11 +292,15 @@ def test_an_existing_store_is_replaced_only_when_that_is_asked_for(
 ) -> None:
     path = tmp_path / "run.crp"
     for n in (2, 3):
-        with_n = {"references": 0, "layers": ["conv1"], "overwrite": n == 3}
-        attribute_corpus(small_network, random_positions[:n], path, **with_n)
+        with_n = {
+            "references": 0,
+            "layers": ["conv1"],
+            "mode": "overwrite" if n == 3 else "create",
+        }
+        explain_corpus(small_network, random_positions[:n], path, **with_n)
 
     with pytest.raises(OutputExistsError, match="already exists"):
-        attribute_corpus(small_network, random_positions[:5], path)
+        explain_corpus(small_network, random_positions[:5], path)
 
     assert len(open_store(path)) == 3
 
@@ -316,9 +322,7 @@ def test_numbers_that_make_no_sense_are_refused(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        attribute_corpus(
-            small_network, random_positions, tmp_path / "run.crp", **options
-        )
+        explain_corpus(small_network, random_positions, tmp_path / "run.crp", **options)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -327,7 +331,7 @@ def test_a_corpus_without_positions_is_refused(
     small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match="no positions to explain"):
-        attribute_corpus(small_network, random_positions[:0], tmp_path / "run.crp")
+        explain_corpus(small_network, random_positions[:0], tmp_path / "run.crp")
 
 
 def test_positions_of_another_board_are_refused(
@@ -336,6 +340,6 @@ def test_positions_of_another_board_are_refused(
     corpus = random_corpus(1, size=6)
 
     with pytest.raises(NetworkError, match="plays on 8x8, the positions are of 6x6"):
-        attribute_corpus(small_network, corpus, tmp_path / "run.crp")
+        explain_corpus(small_network, corpus, tmp_path / "run.crp")
 
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Whoever computes a run, and however it is cut: the same bytes."""
+"""The bytes of a run do not depend on what computes it, nor on how it is cut."""
 
 import os
 import signal
@@ -16,17 +16,13 @@ from conceptlrp.errors import RunError, TargetError
 from conceptlrp.lrp import Move
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import (
-    InProcess,
-    Processes,
-    Progress,
-    RunInterrupted,
-    attribute_corpus,
-)
-from conceptlrp.runs.executors import Executor
-from conceptlrp.runs.job import Job, make_recipe
-from conceptlrp.runs.watch import Watch
-from conceptlrp.store import Store, open_store, pending
+from conceptlrp.runs import RunInterrupted, RunOptions
+from conceptlrp.runs.executors import Executor, InProcess, Watch
+from conceptlrp.runs.job import Job, make_spec
+from conceptlrp.runs.processes import Processes
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.shard_writer import pending
+from tests.runs.computing import Steps, explain_corpus
 from tests.runs.conftest import OPTIONS, assert_same_bytes
 from tests.runs.poison import poisoned_composite
 
@@ -41,7 +37,7 @@ def run(
 
     def attribute(**changes: Any) -> Store:
         options = {**OPTIONS, **changes}
-        return attribute_corpus(
+        return explain_corpus(
             small_network, random_positions, tmp_path / "run.crp", **options
         )
 
@@ -66,7 +62,7 @@ def test_the_number_of_threads_changes_no_byte(
     threads: int, run: Run, whole: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "conceptlrp.runs.choice.InProcess", lambda: InProcess(threads=threads)
+        "conceptlrp.runs.stages.InProcess", lambda: InProcess(threads=threads)
     )
     before = torch.get_num_threads()
 
@@ -111,15 +107,15 @@ def test_a_process_that_dies_is_replaced(
 ) -> None:
     (tmp_path / "graves").mkdir()
     composite = poisoned_composite(random_positions, 13, tmp_path / "graves", deaths=2)
-    steps: list[Progress] = []
+    steps = Steps()
 
-    store = attribute_corpus(
+    store = explain_corpus(
         small_network,
         random_positions,
         tmp_path / "run.crp",
         composite=composite,
         workers=2,
-        on_progress=steps.append,
+        on_progress=steps,
         **OPTIONS,
     )
 
@@ -136,7 +132,7 @@ def test_a_part_that_ends_every_process_is_named_and_the_rest_is_kept(
     composite = poisoned_composite(random_positions, 13, tmp_path / "graves", deaths=3)
 
     def attribute(**changes: Any) -> Store:
-        return attribute_corpus(
+        return explain_corpus(
             small_network,
             random_positions,
             tmp_path / "run.crp",
@@ -150,7 +146,7 @@ def test_a_part_that_ends_every_process_is_named_and_the_rest_is_kept(
         attribute(workers=2)
 
     assert [spec.index for spec in pending(tmp_path / "run.crp")] == [2]
-    assert len(attribute(resume=True)) == 24
+    assert len(attribute(mode="resume")) == 24
 
 
 def test_what_cannot_be_pickled_is_named(
@@ -161,7 +157,7 @@ def test_what_cannot_be_pickled_is_named(
     rule.held = threading.Lock()
 
     with pytest.raises(RunError, match="the composite cannot be sent to another proc"):
-        attribute_corpus(
+        explain_corpus(
             small_network,
             random_positions,
             tmp_path / "run.crp",
@@ -179,7 +175,7 @@ def test_an_error_in_a_process_is_raised_here(
 
     for workers in (None, 1):
         with pytest.raises(ValueError, match=r"not finite|differ"):
-            attribute_corpus(
+            explain_corpus(
                 nan,
                 random_positions,
                 tmp_path / f"{workers}.crp",
@@ -201,16 +197,10 @@ def test_a_stopped_watch_ends_an_executor_at_once(
     random_positions: Corpus,
     whole: Store,
 ) -> None:
-    recipe, explainer = make_recipe(
-        whole.path,
-        small_network,
-        None,
-        whole.layers,
-        whole.targets,
-        dtype="float32",
-        device="cpu",
+    spec, explainer = make_spec(
+        whole.path, small_network, None, whole.layers, whole.targets, RunOptions()
     )
-    job = Job(recipe, explainer, random_positions)
+    job = Job(spec, explainer, random_positions)
     watch = Watch()
     watch.stop()
 

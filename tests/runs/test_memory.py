@@ -12,13 +12,13 @@ PROGRAM = """
 import json, resource, sys
 import numpy as np
 from conceptlrp.networks import OthelloNet, demo_corpus
-from conceptlrp.runs import attribute_corpus
+from conceptlrp.runs import KeepOptions, RunOptions, attribute_corpus
 
 corpus = demo_corpus()
 n = int(sys.argv[1])
 attribute_corpus(
-    OthelloNet(channels=4).eval(), corpus[:n], sys.argv[2], detail="sums",
-    shard_size=1024,
+    OthelloNet(channels=4).eval(), corpus[:n], sys.argv[2],
+    keep=KeepOptions(detail="sums"), run=RunOptions(shard_size=1024),
 )
 print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
 """

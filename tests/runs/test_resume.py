@@ -15,10 +15,13 @@ from conceptlrp.errors import NetworkError, OutputExistsError, StoreError
 from conceptlrp.lrp import Moves
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import Progress, RunInterrupted, attribute_corpus, planning
+from conceptlrp.runs import RunInterrupted, planning
 from conceptlrp.runs.rounding import check_finite
-from conceptlrp.store import Store, pending, run_lock
+from conceptlrp.store import Store
+from conceptlrp.store.lock import run_lock
+from conceptlrp.store.shard_writer import pending
 from tests.lrp.conftest import randomize
+from tests.runs.computing import Steps, explain_corpus
 from tests.runs.conftest import OPTIONS, assert_same_bytes, contents
 
 
@@ -28,11 +31,11 @@ class Interrupt:
     def __init__(self, stage: str, done: int) -> None:
         self.stage = stage
         self.done = done
-        self.steps: list[Progress] = []
+        self.steps = Steps()
 
-    def __call__(self, step: Progress) -> None:
-        self.steps.append(step)
-        if step.stage == self.stage and step.done >= self.done:
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        self.steps(stage, done, total)
+        if stage == self.stage and done >= self.done:
             raise KeyboardInterrupt
 
 
@@ -58,10 +61,10 @@ def test_an_interrupted_run_is_resumed_to_the_same_bytes(
     interrupt = Interrupt(stage, done)
 
     with pytest.raises(RunInterrupted, match=r"shards finished.*--resume"):
-        attribute_corpus(
+        explain_corpus(
             small_network, random_positions, path, on_progress=interrupt, **OPTIONS
         )
-    attribute_corpus(small_network, random_positions, path, resume=True, **OPTIONS)
+    explain_corpus(small_network, random_positions, path, mode="resume", **OPTIONS)
 
     assert interrupt.steps[-1].stage == stage
     assert_same_bytes(path, whole.path)
@@ -74,14 +77,14 @@ def test_only_what_is_missing_is_computed(
     (path / "shard-00001.h5").unlink()
     damaged = path / "shard-00003.h5"
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
-    steps: list[Progress] = []
+    steps = Steps()
 
-    attribute_corpus(
+    explain_corpus(
         small_network,
         random_positions,
         path,
-        resume=True,
-        on_progress=steps.append,
+        mode="resume",
+        on_progress=steps,
         **OPTIONS,
     )
 
@@ -102,7 +105,7 @@ def test_what_is_derived_is_repaired(
     path = copied(whole, tmp_path)
     (path / name).write_bytes(b"damaged")
 
-    attribute_corpus(small_network, random_positions, path, resume=True, **OPTIONS)
+    explain_corpus(small_network, random_positions, path, mode="resume", **OPTIONS)
 
     assert_same_bytes(path, whole.path)
 
@@ -113,7 +116,7 @@ def test_a_resumed_run_may_be_computed_by_others(
 ) -> None:
     path = tmp_path / "run.crp"
     with pytest.raises(RunInterrupted):
-        attribute_corpus(
+        explain_corpus(
             small_network,
             random_positions,
             path,
@@ -121,8 +124,8 @@ def test_a_resumed_run_may_be_computed_by_others(
             **OPTIONS,
         )
 
-    attribute_corpus(
-        small_network, random_positions, path, resume=True, workers=2, **OPTIONS
+    explain_corpus(
+        small_network, random_positions, path, mode="resume", workers=2, **OPTIONS
     )
 
     assert_same_bytes(path, whole.path)
@@ -133,7 +136,7 @@ def test_nothing_to_resume_is_a_new_run(
 ) -> None:
     path = tmp_path / "run.crp"
 
-    attribute_corpus(small_network, random_positions, path, resume=True, **OPTIONS)
+    explain_corpus(small_network, random_positions, path, mode="resume", **OPTIONS)
 
     assert_same_bytes(path, whole.path)
 
@@ -175,7 +178,7 @@ def test_another_computation_is_refused_with_what_differs(
     options |= OTHER[field](random_positions)
 
     with pytest.raises(StoreError, match=f"run.crp: {field}.* in the store, .* now"):
-        attribute_corpus(path=path, resume=True, **options)
+        explain_corpus(path=path, mode="resume", **options)
 
     assert_same_bytes(path, whole.path)
 
@@ -194,7 +197,7 @@ def test_another_version_is_refused(
     monkeypatch.setattr(planning, "package_versions", lambda: now)
 
     with pytest.raises(StoreError, match=f"versions.{package} is .* 99.0 now"):
-        attribute_corpus(small_network, random_positions, path, resume=True, **OPTIONS)
+        explain_corpus(small_network, random_positions, path, mode="resume", **OPTIONS)
 
 
 def test_a_composite_with_another_parameter_is_refused(
@@ -202,15 +205,15 @@ def test_a_composite_with_another_parameter_is_refused(
 ) -> None:
     options: dict[str, Any] = {"references": 0, "layers": ["conv1"]}
     few, path = random_positions[:2], tmp_path / "run.crp"
-    attribute_corpus(small_network, few, path, composite=gamma(0.25), **options)
+    explain_corpus(small_network, few, path, composite=gamma(0.25), **options)
     before = contents(path)
 
-    attribute_corpus(
-        small_network, few, path, composite=gamma(0.25), resume=True, **options
+    explain_corpus(
+        small_network, few, path, composite=gamma(0.25), mode="resume", **options
     )
     with pytest.raises(StoreError, match=r"composite\.digest is"):
-        attribute_corpus(
-            small_network, few, path, composite=gamma(0.3), resume=True, **options
+        explain_corpus(
+            small_network, few, path, composite=gamma(0.3), mode="resume", **options
         )
 
     assert contents(path) == before
@@ -222,14 +225,14 @@ def test_other_moves_under_the_same_name_are_refused(
     few, path = random_positions[:2], tmp_path / "run.crp"
     played = tuple(few.played.tolist())
     options: dict[str, Any] = {"references": 0, "layers": ["conv1"]}
-    attribute_corpus(small_network, few, path, targets=[Moves(played)], **options)
+    explain_corpus(small_network, few, path, targets=[Moves(played)], **options)
     others = tuple(
         next(s for s in few.position(i).legal_moves if s != played[i]) for i in (0, 1)
     )
 
     with pytest.raises(StoreError, match=r"compute\.moves\.moves is"):
-        attribute_corpus(
-            small_network, few, path, targets=[Moves(others)], resume=True, **options
+        explain_corpus(
+            small_network, few, path, targets=[Moves(others)], mode="resume", **options
         )
 
 
@@ -237,16 +240,16 @@ def test_appended_positions_are_the_only_ones_that_are_explained(
     small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
     path = tmp_path / "run.crp"
-    attribute_corpus(small_network, random_positions[:10], path, **OPTIONS)
+    explain_corpus(small_network, random_positions[:10], path, **OPTIONS)
     old = {name: text for name, text in contents(path).items() if "shard" in name}
-    steps: list[Progress] = []
+    steps = Steps()
 
-    store = attribute_corpus(
+    store = explain_corpus(
         small_network,
         random_positions,
         path,
-        append=True,
-        on_progress=steps.append,
+        mode="append",
+        on_progress=steps,
         **OPTIONS,
     )
 
@@ -261,10 +264,10 @@ def test_appending_gives_what_one_run_gives(
     whole: Store, small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
     path = tmp_path / "run.crp"
-    attribute_corpus(small_network, random_positions[:10], path, **OPTIONS)
+    explain_corpus(small_network, random_positions[:10], path, **OPTIONS)
 
-    store = attribute_corpus(
-        small_network, random_positions, path, append=True, **OPTIONS
+    store = explain_corpus(
+        small_network, random_positions, path, mode="append", **OPTIONS
     )
 
     for layer in whole.layers:
@@ -290,20 +293,20 @@ def test_an_interrupted_append_is_completed(
 ) -> None:
     paths = [tmp_path / name for name in ("once.crp", "twice.crp")]
     for path in paths:
-        attribute_corpus(small_network, random_positions[:10], path, **OPTIONS)
-    attribute_corpus(small_network, random_positions, paths[0], append=True, **OPTIONS)
+        explain_corpus(small_network, random_positions[:10], path, **OPTIONS)
+    explain_corpus(small_network, random_positions, paths[0], mode="append", **OPTIONS)
 
     with pytest.raises(RunInterrupted):
-        attribute_corpus(
+        explain_corpus(
             small_network,
             random_positions,
             paths[1],
-            append=True,
+            mode="append",
             on_progress=Interrupt("positions", 19),
             **OPTIONS,
         )
-    options = {**OPTIONS, goes_on: True}
-    attribute_corpus(small_network, random_positions, paths[1], **options)
+    options = {**OPTIONS, "mode": goes_on}
+    explain_corpus(small_network, random_positions, paths[1], **options)
 
     assert_same_bytes(paths[1], paths[0])
 
@@ -315,7 +318,7 @@ def test_other_positions_are_not_appended(
     other = Corpus.concatenate([random_positions[::-1], random_positions])
 
     with pytest.raises(StoreError, match="the first 24 of the 48 positions are not"):
-        attribute_corpus(small_network, other, path, append=True, **OPTIONS)
+        explain_corpus(small_network, other, path, mode="append", **OPTIONS)
 
     assert_same_bytes(path, whole.path)
 
@@ -326,16 +329,9 @@ def test_a_store_is_not_touched_unless_that_is_asked_for(
     path = copied(whole, tmp_path)
 
     with pytest.raises(OutputExistsError, match="already exists; choose another name"):
-        attribute_corpus(small_network, random_positions, path, **OPTIONS)
-    with pytest.raises(ValueError, match="choose one of them"):
-        attribute_corpus(
-            small_network,
-            random_positions,
-            path,
-            resume=True,
-            overwrite=True,
-            **OPTIONS,
-        )
+        explain_corpus(small_network, random_positions, path, **OPTIONS)
+    with pytest.raises(ValueError, match="mode is 'replace', expected one of create"):
+        explain_corpus(small_network, random_positions, path, mode="replace", **OPTIONS)
 
     assert_same_bytes(path, whole.path)
 
@@ -349,7 +345,7 @@ def test_a_second_run_is_refused_with_the_name_of_the_first(
         run_lock(path),
         pytest.raises(StoreError, match=r"another run fills it \(process \d+ on "),
     ):
-        attribute_corpus(small_network, random_positions, path, resume=True, **OPTIONS)
+        explain_corpus(small_network, random_positions, path, mode="resume", **OPTIONS)
 
     assert pending(path) == []
 
@@ -374,7 +370,7 @@ def test_a_weight_that_is_nan_is_an_error_and_leaves_no_shard(
     nan.fc4.weight.data[0, 0] = float("nan")
 
     with pytest.raises(NetworkError, match="not finite"):
-        attribute_corpus(nan, random_positions, tmp_path / "run.crp", **OPTIONS)
+        explain_corpus(nan, random_positions, tmp_path / "run.crp", **OPTIONS)
 
     assert list(tmp_path.glob("run.crp/shard*")) == []
 
@@ -386,7 +382,7 @@ def test_positions_with_a_pass_alone_are_explained(
     own = np.zeros(4, np.uint64)
     passing = replace(random_positions[:4], own=own, played=np.full(4, 64, np.int8))
 
-    store = attribute_corpus(small_network, passing, tmp_path / "run.crp", **OPTIONS)
+    store = explain_corpus(small_network, passing, tmp_path / "run.crp", **OPTIONS)
 
     assert np.isfinite(store.relevance("conv4")).all()
     assert (store.explained_square(target="played") == 64).all()

@@ -8,9 +8,12 @@ import pytest
 from conceptlrp.errors import RunError, StoreError
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import attribute_corpus, merge_run
-from conceptlrp.store import Store, pending, run_lock
+from conceptlrp.runs import RunOptions, merge_run
+from conceptlrp.store import Store
+from conceptlrp.store.lock import run_lock
+from conceptlrp.store.shard_writer import pending
 from tests.lrp.conftest import randomize
+from tests.runs.computing import explain_corpus
 from tests.runs.conftest import OPTIONS, assert_same_bytes
 from tests.runs.killing import start_run
 
@@ -19,7 +22,7 @@ def job(
     network: OthelloNet, corpus: Corpus, path: Path, number: int, **changes: Any
 ) -> Store:
     options = {**OPTIONS, **changes}
-    return attribute_corpus(network, corpus, path, stripe=(number, 3), **options)
+    return explain_corpus(network, corpus, path, stripe=(number, 3), **options)
 
 
 def test_jobs_in_any_order_and_a_merge_give_the_bytes_of_one_run(
@@ -51,7 +54,7 @@ def test_jobs_that_start_at_once_share_one_run(
 
     jobs = [
         start_run(
-            small_network, random_positions, path, stripe=(number, 4), resume=False
+            small_network, random_positions, path, stripe=(number, 4), mode="create"
         )
         for number in (1, 2, 3, 4)
     ]
@@ -59,7 +62,7 @@ def test_jobs_that_start_at_once_share_one_run(
         process.join()
 
     assert [process.exitcode for process in jobs] == [0, 0, 0, 0]
-    merge_run(path, small_network, workers=2)
+    merge_run(path, small_network, run=RunOptions(workers=2))
     assert_same_bytes(path, whole.path)
 
 
@@ -125,7 +128,7 @@ def test_a_job_does_not_replace_what_others_write(
     option: str, small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match="joins the run that is there"):
-        job(small_network, random_positions, tmp_path / "run.crp", 1, **{option: True})
+        job(small_network, random_positions, tmp_path / "run.crp", 1, mode=option)
 
 
 @pytest.mark.parametrize("stripe", [(0, 3), (4, 3), (1, 0)])
@@ -136,7 +139,7 @@ def test_a_stripe_that_makes_no_sense_is_refused(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(ValueError, match=r"stripe is \d/\d, expected 1/N to N/N"):
-        attribute_corpus(
+        explain_corpus(
             small_network, random_positions, tmp_path / "run.crp", stripe=stripe
         )
 

@@ -8,8 +8,9 @@ import math
 
 import numpy as np
 
-from conceptlrp.networks import legal_actions
-from conceptlrp.othello import PASS, count, is_over, play
+from conceptlrp.networks.planes import legal_actions
+from conceptlrp.othello import PASS, play
+from conceptlrp.othello.board import count, is_over
 from tests.selfplay.toys import HashEvaluator
 
 

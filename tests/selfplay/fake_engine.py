@@ -7,7 +7,8 @@ dies, hangs, plays an illegal move, passes, says it failed, or talks nonsense.
 import sys
 import time
 
-from conceptlrp.othello import PASS, Position, parse_square, square_name, squares
+from conceptlrp.othello import PASS, Position, parse_square, square_name
+from conceptlrp.othello.board import squares
 
 
 def main() -> None:

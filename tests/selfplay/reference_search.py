@@ -8,7 +8,7 @@ from math import sqrt
 
 import numpy as np
 
-from conceptlrp.networks import legal_actions
+from conceptlrp.networks.planes import legal_actions
 from conceptlrp.selfplay.evaluators import Evaluator, Float32Array
 from conceptlrp.selfplay.puct import SearchOptions, SearchResult
 from conceptlrp.selfplay.trees import EPSILON, after, outcomes

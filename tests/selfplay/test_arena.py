@@ -5,7 +5,10 @@ import pytest
 
 from conceptlrp.errors import IllegalMoveError, OutputExistsError
 from conceptlrp.networks import OthelloNet
-from conceptlrp.othello import Replay, count, flips, read_transcripts, replay
+from conceptlrp.othello import flips
+from conceptlrp.othello.board import count
+from conceptlrp.othello.files.transcripts import read_transcripts
+from conceptlrp.othello.replay import Replay, replay
 from conceptlrp.selfplay import (
     GreedyPlayer,
     MatchResult,

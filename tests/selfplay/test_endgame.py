@@ -1,18 +1,8 @@
 import numpy as np
 import pytest
 
-from conceptlrp.othello import (
-    Corpus,
-    Position,
-    count,
-    final_score,
-    is_over,
-    legal_moves,
-    play,
-    square_name,
-    squares,
-)
-from conceptlrp.othello.board import PASS
+from conceptlrp.othello import Corpus, Position, legal_moves, play, square_name
+from conceptlrp.othello.board import PASS, count, final_score, is_over, squares
 from conceptlrp.selfplay import EndgameSolver, RandomPlayer
 from conceptlrp.selfplay.arena import play_games
 from conceptlrp.selfplay.endgame import endgame_positions, play_endgames

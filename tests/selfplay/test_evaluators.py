@@ -1,8 +1,10 @@
 import numpy as np
 import torch
 
-from conceptlrp.networks import OthelloNet, legal_actions, predict
-from conceptlrp.othello import Corpus, start
+from conceptlrp.networks import OthelloNet, predict
+from conceptlrp.networks.planes import legal_actions
+from conceptlrp.othello import Corpus
+from conceptlrp.othello.board import start
 from conceptlrp.selfplay.evaluators import NetworkEvaluator, legal_softmax
 from tests.selfplay.toys import positions
 

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from conceptlrp.errors import EngineError
-from conceptlrp.othello import Corpus, Games, read_transcripts, replay, squares
+from conceptlrp.othello import Corpus, Games
+from conceptlrp.othello.board import squares
+from conceptlrp.othello.files.transcripts import read_transcripts
+from conceptlrp.othello.replay import replay
 from conceptlrp.selfplay import GtpEngine, GtpPlayer, RandomPlayer, match
 from conceptlrp.selfplay.arena import play_games, random_openings
 

@@ -8,12 +8,8 @@ import pytest
 import torch
 
 from conceptlrp.errors import CheckpointError, OutputExistsError, TrainingError
-from conceptlrp.networks import (
-    BoardNetwork,
-    ResidualTower,
-    network_digest,
-    read_header,
-)
+from conceptlrp.networks import BoardNetwork, ResidualTower, network_digest
+from conceptlrp.networks.checkpoint import read_header
 from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay import (
     IterationOptions,

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from conceptlrp.networks import OthelloNet, predict
-from conceptlrp.othello import Corpus, count, flips, legal_moves, play, start
+from conceptlrp.othello import Corpus, flips, legal_moves, play
+from conceptlrp.othello.board import count, start
 from conceptlrp.selfplay import (
     GreedyPlayer,
     MobilityPlayer,

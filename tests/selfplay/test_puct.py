@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from conceptlrp.networks import OthelloNet, legal_actions
-from conceptlrp.othello import Position, legal_moves, start
+from conceptlrp.networks import OthelloNet
+from conceptlrp.networks.planes import legal_actions
+from conceptlrp.othello import Position, legal_moves
+from conceptlrp.othello.board import start
 from conceptlrp.selfplay import SearchOptions
 from conceptlrp.selfplay.evaluators import NetworkEvaluator
 from conceptlrp.selfplay.puct import SearchResult, choose_actions, mix_noise, search

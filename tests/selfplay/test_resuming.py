@@ -9,13 +9,8 @@ import pytest
 import torch
 
 from conceptlrp.errors import CheckpointError, OutputExistsError, TrainingError
-from conceptlrp.networks import (
-    BoardNetwork,
-    OthelloNet,
-    ResidualTower,
-    network_digest,
-    read_header,
-)
+from conceptlrp.networks import BoardNetwork, OthelloNet, ResidualTower, network_digest
+from conceptlrp.networks.checkpoint import read_header
 from conceptlrp.othello import Corpus
 from conceptlrp.selfplay import (
     RunFolder,

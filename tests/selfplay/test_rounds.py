@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conceptlrp.networks import OthelloNet, actions_of_squares, legal_actions
+from conceptlrp.networks import OthelloNet
+from conceptlrp.networks.planes import actions_of_squares, legal_actions
 from conceptlrp.selfplay import SearchOptions, SelfPlayGames, SelfPlayOptions
 from conceptlrp.selfplay.evaluators import NetworkEvaluator
 from conceptlrp.selfplay.puct import search

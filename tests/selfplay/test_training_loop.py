@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from conceptlrp.networks import actions_of_squares, board_planes, legal_actions
-from conceptlrp.othello import Corpus, Games, turn, turn_maps, turn_squares
+from conceptlrp.networks.planes import actions_of_squares, board_planes, legal_actions
+from conceptlrp.othello import Corpus, Games
+from conceptlrp.othello.symmetry import turn, turn_maps, turn_squares
 from conceptlrp.selfplay import RandomPlayer, TrainingSet
 from conceptlrp.selfplay.arena import play_games
 from conceptlrp.selfplay.training_loop import Batches

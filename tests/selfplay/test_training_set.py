@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from conceptlrp.networks import ResidualTower, actions_of_squares
+from conceptlrp.networks import ResidualTower
+from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import NO_MOVE, Corpus, Games
 from conceptlrp.selfplay import (
     RandomPlayer,

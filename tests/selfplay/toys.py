@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from conceptlrp.networks import legal_actions
+from conceptlrp.networks.planes import legal_actions
 from conceptlrp.othello import Corpus
 from conceptlrp.selfplay import RandomPlayer
 from conceptlrp.selfplay.arena import play_games

@@ -19,18 +19,12 @@ import pytest
 
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.othello import Corpus
-from conceptlrp.store import (
-    Plan,
-    append_run,
-    create_run,
-    finish_run,
-    pending,
-    read_plan,
-    resume_run,
-    run_lock,
-    write_shard,
-)
+from conceptlrp.store import Plan
+from conceptlrp.store.finish import finish_run
+from conceptlrp.store.lock import run_lock
 from conceptlrp.store.manifest import is_store
+from conceptlrp.store.shard_writer import pending, write_shard
+from conceptlrp.store.writer import append_run, create_run, read_plan, resume_run
 from tests.store.conftest import planted_corpus
 
 #: What changes a folder, in the module `os` that pathlib calls too.

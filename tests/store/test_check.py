@@ -8,8 +8,11 @@ import pytest
 
 from conceptlrp.errors import StoreError
 from conceptlrp.othello import Corpus
-from conceptlrp.store import check_store, create_run, finish_run, pending
+from conceptlrp.store import check_store
+from conceptlrp.store.finish import finish_run
 from conceptlrp.store.schema import INDEX, MANIFEST
+from conceptlrp.store.shard_writer import pending
+from conceptlrp.store.writer import create_run
 from tests.store.conftest import Arrays, MakeStore, fill, planted_plan
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from conceptlrp.errors import StoreError
 from conceptlrp.othello import Corpus, square_name
-from conceptlrp.store import COLUMNS, Store, create_run, open_store, shards_of
+from conceptlrp.store import COLUMNS, Store, open_store
+from conceptlrp.store.shard_writer import shards_of
+from conceptlrp.store.writer import create_run
 from tests.store.conftest import Arrays, fill, planted_plan
 
 

@@ -8,14 +8,10 @@ import pytest
 
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.othello import Corpus
-from conceptlrp.store import (
-    Store,
-    append_run,
-    create_run,
-    finish_run,
-    open_store,
-    run_lock,
-)
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.finish import finish_run
+from conceptlrp.store.lock import run_lock
+from conceptlrp.store.writer import append_run, create_run
 from tests.store.conftest import MakeStore, planted_plan
 
 

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from conceptlrp.store import top_rows
+from conceptlrp.store.ranking import top_rows
 
 scores = st.lists(st.integers(-3, 3), max_size=120)
 

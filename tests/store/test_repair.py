@@ -8,9 +8,9 @@ import pytest
 from conceptlrp.errors import StoreError
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import attribute_corpus
 from conceptlrp.store import Store, check_store, open_store
 from tests.lrp.conftest import random_corpus, randomize
+from tests.runs.computing import explain_corpus
 
 OPTIONS = {
     "detail": "references",
@@ -40,7 +40,7 @@ def whole(
 
 
 def attribute(network: OthelloNet, corpus: Corpus, path: Path, **more: bool) -> Store:
-    return attribute_corpus(network, corpus, path, **OPTIONS, **more)  # type: ignore[arg-type]
+    return explain_corpus(network, corpus, path, **OPTIONS, **more)  # type: ignore[arg-type]
 
 
 def flip(path: Path) -> None:
@@ -70,7 +70,7 @@ def test_resuming_repairs_any_file(
     harm(path / name)  # type: ignore[operator]
     assert [problem.file for problem in check_store(path).problems] == [name]
 
-    attribute(network, corpus, path, resume=True)
+    attribute(network, corpus, path, mode="resume")
 
     assert check_store(path).is_good
     for file in whole.iterdir():
@@ -101,4 +101,4 @@ def test_a_damaged_manifest_is_a_clear_error(
     flip(path / "manifest.json")
 
     with pytest.raises(StoreError, match=r"manifest\.json"):
-        attribute(network, corpus, path, resume=True)
+        attribute(network, corpus, path, mode="resume")

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from conceptlrp.store import ShardSpec, Store
+from conceptlrp.store import Store
 from conceptlrp.store.arrays import encode_arrays
+from conceptlrp.store.manifest import ShardSpec
 from conceptlrp.store.open_files import OpenFiles
 from conceptlrp.store.schema import SHARD
 from conceptlrp.store.shards import Shards, selected

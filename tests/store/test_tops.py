@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays as random_arrays
 
-from conceptlrp.store import Store, top_rows
+from conceptlrp.store import Store
+from conceptlrp.store.ranking import top_rows
 from conceptlrp.store.tops import RunningTop
 from tests.store.conftest import MakeStore
 

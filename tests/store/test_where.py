@@ -9,7 +9,8 @@ import pytest
 
 from conceptlrp.errors import NotationError
 from conceptlrp.othello import Corpus
-from conceptlrp.store import Store, Where, top_rows
+from conceptlrp.store import Store, Where
+from conceptlrp.store.ranking import top_rows
 from tests.store.conftest import MakeStore
 
 if TYPE_CHECKING:

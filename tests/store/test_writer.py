@@ -9,19 +9,16 @@ import pytest
 
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.othello import Corpus
-from conceptlrp.store import (
-    ShardSpec,
-    Store,
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.finish import finish_run
+from conceptlrp.store.manifest import ShardSpec
+from conceptlrp.store.shard_writer import pending, shards_of, write_shard
+from conceptlrp.store.writer import (
     append_run,
     create_run,
-    finish_run,
-    open_store,
-    pending,
     read_corpus,
     read_plan,
     resume_run,
-    shards_of,
-    write_shard,
 )
 from tests.store.conftest import Arrays, MakeStore, fill, planted_plan
 

@@ -1,0 +1,17 @@
+from .build import (
+    build_atlas as build_atlas,
+    build_single_file as build_single_file,
+)
+from .terminal import (
+    board_text as board_text,
+    cluster_table as cluster_table,
+    reference_table as reference_table,
+)
+
+__all__ = [
+    "board_text",
+    "build_atlas",
+    "build_single_file",
+    "cluster_table",
+    "reference_table",
+]

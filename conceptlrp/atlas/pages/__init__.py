@@ -1,0 +1,1 @@
+"""The kinds of pages of an atlas, a module each."""

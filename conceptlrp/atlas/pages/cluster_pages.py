@@ -1,0 +1,264 @@
+"""A page for every cluster of positions, and one for the noise.
+
+Shapes use N positions, n of them clustered, K clusters and C channels.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from conceptlrp.atlas.cluster_facts import ClusterFacts, cluster_facts
+from conceptlrp.atlas.pictures.board_cards import BoardCard, BoardShelf
+from conceptlrp.atlas.pictures.charts import plies_svg, scale_svg, scatter_svg
+from conceptlrp.atlas.pictures.page_boards import board_kit
+from conceptlrp.atlas.site import Site, cluster_data, cluster_page
+from conceptlrp.clustering import Clustering, Stability
+from conceptlrp.clustering.markers import typical_rows
+from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.report.plain import plain
+from conceptlrp.report.wording import compact, signed_percent
+
+__all__ = [
+    "ClusterStrip",
+    "MarkerRow",
+    "cluster_map",
+    "marker_rows",
+    "write_cluster_pages",
+]
+
+#: The number by which noise goes.
+NOISE = -1
+_MARKERS = 8
+
+_STRIPS = {
+    "typical": (
+        "Typical boards",
+        "Nearest to the mean of the cluster, the medoid first, with their distance.",
+    ),
+    "atypical": (
+        "Atypical boards",
+        "Least likely under a Gaussian around the mean, with their log-density.",
+    ),
+    "random": ("Boards at random", "Drawn from the cluster, with their distance."),
+}
+
+
+@dataclass(frozen=True)
+class MarkerRow:
+    """A marker channel of a cluster.
+
+    Attributes
+    ----------
+    channel : int
+        Number of the channel.
+    effect : float
+        Standardised mean difference.
+    inside, rest : str
+        Mean feature in the cluster and in all clusters but this.
+    width : float
+        Magnitude of the effect relative to the largest of the cluster.
+    """
+
+    channel: int
+    effect: float
+    inside: str
+    rest: str
+    width: float
+
+
+@dataclass(frozen=True)
+class ClusterStrip:
+    """Boards of a cluster in one order.
+
+    Attributes
+    ----------
+    name, title, text : str
+        What the order is.
+    cards : tuple of BoardCard
+        The boards.
+    """
+
+    name: str
+    title: str
+    text: str
+    cards: tuple[BoardCard, ...]
+
+
+def write_cluster_pages(
+    site: Site,
+    clustering: Clustering,
+    shelf: BoardShelf,
+    *,
+    stability: Stability | None = None,
+    names: Mapping[tuple[str, int], str] | None = None,
+) -> None:
+    """Write the pages of all clusters of a layer, and of its noise if it has any."""
+    facts = cluster_facts(site.store, clustering, stability=stability, k=_MARKERS)
+    numbers = [*range(clustering.n_clusters), *([NOISE] if clustering.noise else [])]
+    for number in numbers:
+        _write_page(site, facts, shelf, number, names or {})
+
+
+def _write_page(
+    site: Site,
+    facts: ClusterFacts,
+    shelf: BoardShelf,
+    number: int,
+    names: Mapping[tuple[str, int], str],
+) -> None:
+    clustering = facts.clustering
+    inside = clustering.labels == number
+    plies = np.asarray(site.store.positions.ply)[clustering.rows]
+    strips, limit = _strips(site, facts, shelf, number)
+    name = "noise" if number == NOISE else f"cluster {number}"
+    site.write(
+        cluster_page(clustering.layer, number),
+        "cluster.html",
+        clustering=clustering,
+        facts=facts,
+        number=number,
+        name=name,
+        names=names,
+        kit=board_kit(site.store.manifest.board_size),
+        size=int(inside.sum()),
+        described=None if number == NOISE else facts.descriptions[number],
+        plies=plies_svg(plies[inside], plies, name=name),
+        middle=int(np.median(plies[inside])) + 1,
+        phases=_phases(plies, inside),
+        map=cluster_map(clustering, root="../../", highlight=number),
+        markers=() if number == NOISE else marker_rows(clustering, number, _MARKERS),
+        strips=strips,
+        scale=scale_svg(limit, unit=site.unit) if limit else None,
+    )
+    if number != NOISE:
+        text = json.dumps(_data(facts, number), allow_nan=False, separators=(",", ":"))
+        site.write_bytes(cluster_data(clustering.layer, number), text.encode())
+
+
+def _strips(
+    site: Site, facts: ClusterFacts, shelf: BoardShelf, number: int
+) -> tuple[tuple[ClusterStrip, ...], float]:
+    """Collect the strips, all on one scale of colours, and its limit."""
+    chosen = _chosen(facts, number, site.k)
+    rows = {name: facts.clustering.rows[places] for name, (places, _) in chosen.items()}
+    maps = {
+        name: site.store.heatmap(rows=each, target=site.target)
+        for name, each in rows.items()
+    }
+    limit = max(symmetric_limit(each) for each in maps.values())
+    strips = []
+    for name, (_, scores) in chosen.items():
+        boards = shelf.boards(rows[name], scores)
+        cards = shelf.cards(boards, write=_score, heatmaps=maps[name], limit=limit)
+        strips.append(ClusterStrip(name, *_STRIPS[name], cards))
+    return tuple(strips), limit
+
+
+def _chosen(
+    facts: ClusterFacts, number: int, k: int
+) -> dict[str, tuple[NDArray[np.int64], NDArray[np.floating]]]:
+    """Choose positions by strip, as indices into those clustered, with scores."""
+    clustering = facts.clustering
+    random = np.random.default_rng(clustering.seed)
+    drawn = random.permutation(np.flatnonzero(clustering.labels == number))[:k]
+    if number == NOISE:
+        return {"random": (drawn, np.full(len(drawn), np.nan))}
+    typical = typical_rows(
+        clustering.labels,
+        clustering.distances,
+        clustering.games,
+        n_clusters=clustering.n_clusters,
+        k=k,
+    )[number]
+    atypical = facts.atypical(number, k)
+    return {
+        "typical": (typical, clustering.distances[typical]),
+        "atypical": (atypical, facts.likelihood[atypical]),
+        "random": (drawn, clustering.distances[drawn]),
+    }
+
+
+def _score(value: float) -> str:
+    return compact(value) if np.isfinite(value) else ""
+
+
+def _phases(
+    plies: NDArray[np.integer], inside: NDArray[np.bool_]
+) -> tuple[tuple[str, int, float, float], ...]:
+    """Count positions by ten moves: here, as a part of the cluster, and of all."""
+    here, everywhere = (
+        np.bincount(p // 10, minlength=6) for p in (plies[inside], plies)
+    )
+    rows = zip(here.tolist(), everywhere.tolist(), strict=False)
+    return tuple(
+        (f"{10 * n + 1}\N{EN DASH}{10 * n + 10}", a, a / inside.sum(), b / len(plies))
+        for n, (a, b) in enumerate(rows)
+    )
+
+
+def _data(facts: ClusterFacts, number: int) -> dict[str, Any]:
+    """Everything on the page as plain values, what is not known as None."""
+    clustering, silhouette = facts.clustering, float(facts.silhouette[number])
+    return {
+        "encoding-type": "conceptlrp-cluster",
+        "encoding-version": "1",
+        "layer": clustering.layer,
+        "target": clustering.target,
+        "feature": clustering.feature,
+        "method": clustering.method,
+        "seed": clustering.seed,
+        "silhouette": silhouette if np.isfinite(silhouette) else None,
+        "nearest": [list(each) for each in facts.nearest[number]],
+        "rows": clustering.members(number).tolist(),
+        **plain(facts.descriptions[number].to_dict()),
+    }
+
+
+def cluster_map(
+    clustering: Clustering, *, root: str, highlight: int | None = None
+) -> Markup | None:
+    """Draw the positions in the plane, if the clustering has coordinates.
+
+    Returns: an ``<svg>`` element.
+    """
+    if clustering.embedding is None:
+        return None
+    pages = range(clustering.n_clusters)
+    return scatter_svg(
+        clustering.embedding,
+        clustering.labels,
+        hrefs=[root + cluster_page(clustering.layer, number) for number in pages],
+        highlight=highlight,
+    )
+
+
+def marker_rows(clustering: Clustering, number: int, k: int) -> tuple[MarkerRow, ...]:
+    """List the marker channels of a cluster.
+
+    Returns: Strongest first.
+    """
+    markers = clustering.markers(k)[number]
+    sizes = clustering.sizes.astype(float)
+    others = np.arange(len(sizes)) != number
+    rest = (
+        np.average(clustering.centers[others], axis=0, weights=sizes[others])
+        if others.any()
+        else np.zeros(clustering.centers.shape[1])
+    )
+    write = signed_percent if clustering.feature == "share" else compact
+    largest = float(np.abs(markers.effects).max(initial=0)) or 1.0
+    return tuple(
+        MarkerRow(
+            channel=int(channel),
+            effect=float(effect),
+            inside=write(float(clustering.centers[number, channel])),
+            rest=write(float(rest[channel])),
+            width=abs(float(effect)) / largest,
+        )
+        for channel, effect in zip(markers.channels, markers.effects, strict=True)
+    )

@@ -1,0 +1,132 @@
+"""The pages that put another store beside the one of the atlas.
+
+Another network, a snapshot of its training, or another composite on the same
+positions: channels are matched by what they do, and drawn side by side.
+
+Shapes use C channels and n x n squares.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from conceptlrp.atlas.site import Site, concept_page
+from conceptlrp.drawing import board_svg
+from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.othello import Position
+from conceptlrp.report import StoreComparison, compare_stores
+from conceptlrp.report.channel_matching import LayerMatch
+from conceptlrp.report.mean_maps import mean_maps
+from conceptlrp.store import Store
+
+__all__ = ["compare_page", "write_compare_page"]
+
+_SHOWN = 6
+Maps = NDArray[np.float64] | None
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two channels that were matched."""
+
+    channel: int
+    other: int
+    href: str
+    correlation: float
+    pictures: tuple[Markup, Markup] | None
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """The pairs of a layer, and its best and worst ones as pictures."""
+
+    match: LayerMatch
+    mean: float
+    strong: float
+    best: tuple[_Pair, ...]
+    worst: tuple[_Pair, ...]
+    rows: tuple[_Pair, ...]
+
+
+def compare_page(number: int) -> str:
+    """Address of the page of a comparison.
+
+    Examples
+    --------
+    >>> compare_page(0), compare_page(1)
+    ('compare.html', 'compare-2.html')
+    """
+    return f"compare-{number + 1}.html" if number else "compare.html"
+
+
+def write_compare_page(site: Site, other: Store, number: int = 0) -> StoreComparison:
+    """Match the channels of another store with those of the atlas and draw them.
+
+    Returns: what was found.
+    """
+    found = compare_stores(site.store, other, target=site.target)
+    layers = [_layer(site, other, match) for match in found.layers]
+    site.write(compare_page(number), "compare.html", found=found, layers=layers)
+    return found
+
+
+def _layer(site: Site, other: Store, match: LayerMatch) -> _Layer:
+    maps = _mean_maps(site.store, match.layer, site.target)
+    others = _mean_maps(other, match.other_layer, site.target)
+    pictured = min(_SHOWN, len(match.first) // 2)
+    number = len(match.first)
+    pairs = tuple(
+        _pair(
+            match,
+            place,
+            _pictures(site, maps, others, match, place)
+            if place < pictured or place >= number - pictured
+            else None,
+        )
+        for place in range(number)
+    )
+    return _Layer(
+        match=match,
+        mean=float(match.correlation.mean()),
+        strong=float((match.correlation > 0.7).mean()),
+        best=pairs[:pictured],
+        worst=pairs[number - pictured :][::-1],
+        rows=pairs,
+    )
+
+
+def _pair(
+    match: LayerMatch, place: int, pictures: tuple[Markup, Markup] | None
+) -> _Pair:
+    channel = int(match.first[place])
+    return _Pair(
+        channel=channel,
+        other=int(match.second[place]),
+        href=concept_page(match.layer, channel),
+        correlation=float(match.correlation[place]),
+        pictures=pictures,
+    )
+
+
+def _pictures(
+    site: Site, maps: Maps, others: Maps, match: LayerMatch, place: int
+) -> tuple[Markup, Markup] | None:
+    """Draw the mean heatmaps of a pair, each on a scale of its own."""
+    if maps is None or others is None:
+        return None
+    empty = Position(0, 0, size=site.store.positions.size)
+    draw = partial(board_svg, empty, legal=False, size_px=112, coordinates=False)
+    drawn = []
+    for heat in (maps[match.first[place]], others[match.second[place]]):
+        limit = symmetric_limit(heat)
+        title = "Mean conditional heatmap"
+        drawn.append(Markup(draw(heatmap=heat, limit=limit, title=title)))
+    return drawn[0], drawn[1]
+
+
+def _mean_maps(store: Store, layer: str, target: str) -> Maps:
+    found = mean_maps(store, layer, target=target)
+    return None if found is None else found.positive + found.negative

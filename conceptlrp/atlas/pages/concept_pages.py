@@ -1,0 +1,277 @@
+"""A page for every channel of a layer, with its data beside it.
+
+A page is made from a `ChannelReport` alone: what the store does not hold is missing
+from the report, which says how to add it. Shapes use k boards and n x n squares.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from conceptlrp.atlas.pages.concept_words import (
+    heading,
+    label_size,
+    meaning,
+    role,
+    verdict,
+)
+from conceptlrp.atlas.pictures.board_cards import BoardCard, BoardShelf
+from conceptlrp.atlas.pictures.charts import histogram_svg, intervals_svg, scale_svg
+from conceptlrp.atlas.pictures.page_boards import board_kit, page_board
+from conceptlrp.atlas.site import Site, concept_data, concept_page
+from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.labelling.channel_name import Names
+from conceptlrp.othello import square_name
+from conceptlrp.reference import ReferenceBoards
+from conceptlrp.report import ChannelReport
+from conceptlrp.report.channel_effect import ChannelEffect
+from conceptlrp.report.label_wording import mapped_quantity, when
+from conceptlrp.report.location_text import location_lines
+from conceptlrp.report.mean_maps import MAPS_OF
+from conceptlrp.report.statistics import Histogram
+from conceptlrp.report.wording import compact, percent, signed_percent
+
+__all__ = [
+    "Picture",
+    "Strip",
+    "write_concept_page",
+]
+
+_STRIPS = {
+    "relevant": (
+        "Most relevant",
+        "Largest positive share of the layer's relevance: it speaks for the output.",
+    ),
+    "opposed": (
+        "Most opposed",
+        "Largest negative share of the layer's relevance: it speaks against it.",
+    ),
+    "active": (
+        "Most active",
+        "Largest activation, whether or not the explained output uses it.",
+    ),
+    "quantiles": (
+        "From most to least",
+        "Even steps of rank by share: what the channel does besides its extremes.",
+    ),
+    "random": (
+        "At random",
+        "The same positions for every channel, whatever it does there.",
+    ),
+}
+_MOVES_NAMED = 4
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Boards in one order.
+
+    Attributes
+    ----------
+    name, title, text : str
+        What the order is.
+    cards : tuple of BoardCard
+        The boards, in order.
+    mapped : bool
+        Whether they have heatmaps.
+    """
+
+    name: str
+    title: str
+    text: str
+    cards: tuple[BoardCard, ...]
+    mapped: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A board or a chart with words below.
+
+    Attributes
+    ----------
+    title : str
+        What it is.
+    svg : Markup
+        The picture.
+    text : str
+        What to know of it.
+    """
+
+    title: str
+    svg: Markup
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """A row of the table by phase."""
+
+    moves: str
+    positions: int
+    magnitude: float
+    width: float
+    active: float
+
+
+def write_concept_page(
+    site: Site, report: ChannelReport, shelf: BoardShelf, *, names: Names
+) -> None:
+    """Write the page of one channel, and its report as JSON."""
+    layer, channel = report.layer, report.channel
+    strips, limit = _strips(report, shelf)
+    size = site.store.manifest.board_size
+    site.write(
+        concept_page(layer, channel),
+        "concept.html",
+        report=report,
+        names=names,
+        kit=board_kit(size),
+        heading=heading(report),
+        verdict=verdict(report),
+        role=role(report),
+        places=list(location_lines(report)),
+        facts=_facts(report),
+        means=_mean_maps(report, size),
+        strips=strips,
+        scale=scale_svg(limit, unit=report.unit) if limit else None,
+        histograms=_histograms(report),
+        phases=_phases(report),
+        effect=None if report.effects is None else _effect(report, size),
+        maps_of=MAPS_OF,
+        meaning=meaning,
+        mapped_quantity=mapped_quantity,
+        when=when,
+        label_size=label_size,
+    )
+    text = json.dumps(report.to_dict(), allow_nan=False, separators=(",", ":"))
+    site.write_bytes(concept_data(layer, channel), text.encode())
+
+
+def _strips(
+    report: ChannelReport, shelf: BoardShelf
+) -> tuple[tuple[Strip, ...], float]:
+    """Collect the strips, all on one scale of colours, and its limit."""
+    found = {name: report.strips[name] for name in _STRIPS}
+    maps = [each.heatmaps for each in found.values() if each.heatmaps is not None]
+    limit = max((symmetric_limit(each) for each in maps if len(each)), default=0.0)
+    strips = [_strip(name, found[name], shelf, limit) for name in _STRIPS]
+    return tuple(strips), limit
+
+
+def _strip(
+    name: str, boards: ReferenceBoards, shelf: BoardShelf, limit: float
+) -> Strip:
+    write: Callable[[float], str] = compact if name == "active" else signed_percent
+    cards = shelf.cards(
+        boards.boards, write=write, heatmaps=boards.heatmaps, limit=limit
+    )
+    return Strip(name, *_STRIPS[name], cards, boards.heatmaps is not None)
+
+
+def _facts(report: ChannelReport) -> tuple[tuple[str, str, str], ...]:
+    found = report.statistics
+    place = f"rank {found.rank} of {report.channels}"
+    at = {level: signed_percent(share) for level, share in found.share_quantiles}
+    return (
+        ("share of relevance", percent(found.magnitude), f"mean magnitude, {place}"),
+        ("signed", signed_percent(found.mean_share), "mean share, for or against"),
+        ("middle half", f"{at[0.25]} to {at[0.75]}", f"all: {at[0.0]} to {at[1.0]}"),
+        ("active", percent(found.active), "of the positions"),
+        ("relevant", percent(found.relevant), "of the positions"),
+    )
+
+
+def _mean_maps(report: ChannelReport, size: int) -> tuple[tuple[Picture, ...], float]:
+    """Draw the mean maps of either sign on one scale, and return its limit."""
+    maps = {"for": report.mean_positive, "against": report.mean_negative}
+    known = {side: heat for side, heat in maps.items() if heat is not None}
+    limit = max((symmetric_limit(heat) for heat in known.values()), default=0.0)
+    if not limit:
+        return (), 0.0
+    pictures = tuple(
+        Picture(f"Where it speaks {side}", _flat(f"Mean map {side}", heat, size, limit))
+        for side, heat in known.items()
+    )
+    return pictures, limit
+
+
+def _flat(title: str, heat: NDArray[np.floating], size: int, limit: float) -> Markup:
+    """Draw a map without discs; its strongest squares are told in words."""
+    order = np.argsort(-np.abs(np.nan_to_num(heat)), axis=None, kind="stable")
+    strongest = ", ".join(
+        f"{_square(i, size)} {compact(float(heat.flat[i]))}" for i in order[:4].tolist()
+    )
+    return page_board(
+        size, f"{title}, strongest at {strongest}", "", heatmap=heat, limit=limit
+    )
+
+
+def _square(index: int, size: int) -> str:
+    edge = (8 - size) // 2
+    return square_name(8 * (index // size + edge) + index % size + edge, size)
+
+
+def _histograms(report: ChannelReport) -> tuple[Picture, ...]:
+    found = report.statistics
+    return (
+        _histogram(f"Relevance ({report.unit})", found.relevance, "relevance"),
+        _histogram("Activation (sum over the board)", found.activation, "activation"),
+    )
+
+
+def _histogram(title: str, found: Histogram, name: str) -> Picture:
+    total = found.zeros + sum(found.counts)
+    zeros = percent(found.zeros / total) if total else "–"
+    text = f"Zero at {zeros} of the positions, left out here; heights are logarithmic"
+    return Picture(title, histogram_svg(found.counts, found.edges, name=name), text)
+
+
+def _phases(report: ChannelReport) -> tuple[_Phase, ...]:
+    largest = max((each.magnitude or 0.0 for each in report.phases), default=0.0) or 1.0
+    return tuple(
+        _Phase(
+            moves=f"{each.first + 1}\N{EN DASH}{each.last + 1}",
+            positions=each.positions,
+            magnitude=np.nan if each.magnitude is None else each.magnitude,
+            width=(each.magnitude or 0.0) / largest,
+            active=np.nan if each.active is None else each.active,
+        )
+        for each in report.phases
+    )
+
+
+def _effect(report: ChannelReport, size: int) -> dict[str, Any]:
+    """Draw what ablation does to moves and to the output, beside its control."""
+    found = report.effects
+    assert found is not None
+    limit = symmetric_limit(found.policy)
+    rows = [
+        ("this channel", found.size, found.size_low, found.size_high),
+        ("control", found.control, found.control_low, found.control_high),
+    ]
+    return {
+        "policy": _flat("Fall of each square's logit", found.policy, size, limit),
+        "limit": limit,
+        "moves": tuple(_moves(found, size)),
+        "chart": intervals_svg(rows, unit=report.unit),
+    }
+
+
+def _moves(found: ChannelEffect, size: int) -> Iterator[tuple[str, str]]:
+    """Name the squares whose logits the channel raises and lowers most."""
+    known = np.nan_to_num(found.policy).ravel()
+    order = np.argsort(-known, kind="stable")
+    for title, chosen in (("raises", order), ("lowers", order[::-1])):
+        sign = 1 if title == "raises" else -1
+        named = [
+            f"{_square(int(i), size)} {compact(abs(float(known[i])))}"
+            for i in chosen[:_MOVES_NAMED]
+            if sign * known[i] > 0
+        ]
+        if named:
+            yield title, ", ".join(named)

@@ -1,0 +1,260 @@
+"""The page of the concept graph: which channels send relevance to which.
+
+Shapes use T targets and C channels of a layer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup, escape
+
+from conceptlrp.atlas.site import Site, concept_page
+from conceptlrp.concept_graph import ConceptPath, MeanConceptGraph, strongest_paths
+from conceptlrp.report.wording import compact, percent
+
+__all__ = ["GRAPH_PAGE", "graph_svg", "write_graph_page"]
+
+GRAPH_PAGE = "graph.html"
+
+_PATHS = 40
+_LISTED = 20
+_SENDERS = 6
+_WIDTH, _ROW, _MARGIN = 960, 120, 36
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A channel on the way of a path."""
+
+    layer: str
+    name: str
+    href: str
+    share: str
+    speaks: str
+
+
+@dataclass(frozen=True)
+class _PathRow:
+    """A path as a row of the table."""
+
+    strength: str
+    width: float
+    steps: tuple[_Step, ...]
+
+
+@dataclass(frozen=True)
+class _Links:
+    """What the strongest channels of a layer send to the layers below."""
+
+    layer: str
+    rows: tuple[tuple[_Step, tuple[_Step, ...]], ...]
+
+
+def write_graph_page(site: Site, graph: MeanConceptGraph) -> None:
+    """Write the page of the explained output's concept graph."""
+    paths = strongest_paths(graph, _PATHS, target=site.target)
+    strongest = paths[0].strength if paths else 1.0
+    site.write(
+        GRAPH_PAGE,
+        "graph.html",
+        graph=graph,
+        picture=graph_svg(paths, graph.layers, linked=site.store.layers),
+        drawn=len(paths),
+        carried=float(sum(path.strength for path in paths)),
+        paths=[_path_row(path, strongest) for path in paths[:_LISTED]],
+        links=_links(graph, site.target),
+        linked=site.store.layers,
+    )
+
+
+def graph_svg(
+    paths: Sequence[ConceptPath],
+    layers: Sequence[str],
+    *,
+    linked: Sequence[str] | None = None,
+) -> Markup:
+    """Draw paths as lines from the target at the top down to the first layer.
+
+    A line is as wide as the share of the target's relevance that goes along it on the
+    drawn paths, orange where its mean relevance speaks for the target, blue and dashed
+    where against.
+
+    Returns: an ``<svg>`` element whose channels are links to their pages.
+    """
+    carried, signed = _edges(paths)
+    rows = {layer: place for place, layer in enumerate(reversed(layers), 1)}
+    places = _places(carried, rows)
+    largest = max(carried.values(), default=1.0)
+    lines = [
+        _line(places[start], places[end], share / largest, signed[start, end])
+        for (start, end), share in sorted(carried.items(), key=lambda item: item[1])
+    ]
+    pages = layers if linked is None else linked
+    nodes = [
+        _node(node, place, linked=node[0] in pages)
+        for node, place in places.items()
+        if node is not None
+    ]
+    names = [
+        f'<text class="row" x="0" y="{_y(row) + 4}">{escape(layer)}</text>'
+        for layer, row in rows.items()
+    ]
+    x, y = _WIDTH / 2, _y(0)
+    top = f'<text class="top" x="{x:g}" y="{y + 4}">{escape(_target(paths))}</text>'
+    height = _y(len(rows)) + _MARGIN
+    return Markup(
+        f'<svg class="graph" viewBox="0 0 {_WIDTH} {height}" role="group" '
+        f'aria-label="Strongest paths of relevance; the table below lists them">'
+        f"{''.join(names)}{''.join(lines)}{top}{''.join(nodes)}</svg>"
+    )
+
+
+_Node = tuple[str, int] | None
+_Edge = tuple[_Node, _Node]
+
+
+def _edges(
+    paths: Sequence[ConceptPath],
+) -> tuple[dict[_Edge, float], dict[_Edge, float]]:
+    """Add up, edge by edge, what the paths carry; and say which sign it has."""
+    carried: dict[_Edge, float] = {}
+    signed: dict[_Edge, float] = {}
+    for path in paths:
+        starts: tuple[_Node, ...] = (None, *path.nodes[:-1])
+        for start, end, sign in zip(starts, path.nodes, path.relevance, strict=True):
+            edge = (start, end)
+            carried[edge] = carried.get(edge, 0.0) + path.strength
+            signed[edge] = sign
+    return carried, signed
+
+
+def _places(
+    carried: dict[_Edge, float], rows: dict[str, int]
+) -> dict[_Node, tuple[float, float]]:
+    """Place channels in rows, each near those that send to it."""
+    places: dict[_Node, tuple[float, float]] = {None: (_WIDTH / 2, _y(0))}
+    for layer, row in rows.items():
+        senders = _senders(carried, layer, places)
+        ordered = sorted(senders, key=lambda node: (senders[node], node))
+        step = (_WIDTH - 110) / (len(ordered) + 1)
+        for place, node in enumerate(ordered, 1):
+            places[node] = (90 + step * place, _y(row))
+    return places
+
+
+def _senders(
+    carried: dict[_Edge, float], layer: str, places: dict[_Node, tuple[float, float]]
+) -> dict[tuple[str, int], float]:
+    """Return for each channel of a layer the mean place of what sends to it."""
+    found: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for (start, end), share in carried.items():
+        if end is not None and end[0] == layer and start in places:
+            found.setdefault(end, []).append((places[start][0], share))
+    return {
+        node: sum(x * share for x, share in pulls) / sum(share for _, share in pulls)
+        for node, pulls in found.items()
+    }
+
+
+def _y(row: int) -> int:
+    return _MARGIN + _ROW * row
+
+
+def _target(paths: Sequence[ConceptPath]) -> str:
+    return paths[0].target if paths else "no relevance"
+
+
+def _line(
+    start: tuple[float, float], end: tuple[float, float], part: float, sign: float
+) -> str:
+    (x0, y0), (x1, y1) = start, end
+    y0, y1 = y0 + 12, y1 - 14
+    middle = (y0 + y1) / 2
+    side = "for" if sign > 0 else "against"
+    return (
+        f'<path class="{side}" stroke-width="{0.6 + 9 * part:.2f}" '
+        f'd="M{x0:.0f} {y0:.0f}C{x0:.0f} {middle:.0f} {x1:.0f} {middle:.0f} '
+        f'{x1:.0f} {y1:.0f}"/>'
+    )
+
+
+def _node(node: tuple[str, int], place: tuple[float, float], *, linked: bool) -> str:
+    (layer, channel), (x, y) = node, place
+    drawn = (
+        f'<circle cx="{x:.0f}" cy="{y:.0f}" r="13"/>'
+        f'<text x="{x:.0f}" y="{y + 4:.0f}">{channel}</text>'
+    )
+    if not linked:
+        return drawn
+    name = f"{escape(layer)}, channel {channel}"
+    href = escape(concept_page(layer, channel))
+    return f'<a href="{href}" aria-label="{name}">{drawn}</a>'
+
+
+def _path_row(path: ConceptPath, strongest: float) -> _PathRow:
+    steps = tuple(
+        _step(node, share, sign)
+        for node, share, sign in zip(
+            path.nodes, path.shares, path.relevance, strict=True
+        )
+    )
+    # Products of small shares need more digits than other percentages.
+    strength = f"{compact(float(f'{100 * path.strength:.2g}'))}%"
+    return _PathRow(strength, path.strength / strongest, steps)
+
+
+def _step(node: tuple[str, int], share: float, sign: float) -> _Step:
+    layer, channel = node
+    return _Step(
+        layer=layer,
+        name=f"{layer}:{channel}",
+        href=concept_page(layer, channel),
+        share=percent(share),
+        speaks=f"{'for' if sign > 0 else 'against'}, {compact(sign)}",
+    )
+
+
+def _links(graph: MeanConceptGraph, target: str) -> list[_Links]:
+    """List for every layer its strongest channels and what they send on."""
+    index = graph.target_index(target)
+    found = []
+    for layer in reversed(graph.layers):
+        below = graph.below(layer)
+        if not below:
+            continue
+        shares = graph.shares(layer, target)
+        order = np.argsort(-graph.nodes[layer].absolute[index], kind="stable")
+        total = graph.nodes[layer].absolute[index].sum() or 1.0
+        rows = []
+        for channel in order[:_SENDERS].tolist():
+            flow = graph.nodes[layer]
+            part = float(flow.absolute[index, channel] / total)
+            sender = _step((layer, channel), part, float(flow.signed[index, channel]))
+            sent = [
+                (float(shares[low][channel, d]), (low, int(d)))
+                for low in below
+                for d in np.argsort(-shares[low][channel], kind="stable")[:_SENDERS]
+            ]
+            sent.sort(key=lambda each: -each[0])
+            rows.append((sender, _receivers(graph, index, (layer, channel), sent)))
+        found.append(_Links(layer, tuple(rows)))
+    return found
+
+
+def _receivers(
+    graph: MeanConceptGraph,
+    index: int,
+    sender: tuple[str, int],
+    sent: Sequence[tuple[float, tuple[str, int]]],
+) -> tuple[_Step, ...]:
+    layer, channel = sender
+    return tuple(
+        _step(
+            (low, d),
+            share,
+            float(graph.edges[layer, low].signed[index, channel, d]),
+        )
+        for share, (low, d) in sent[:_SENDERS]
+        if share > 0
+    )

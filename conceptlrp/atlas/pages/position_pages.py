@@ -1,0 +1,114 @@
+"""A page for some of a store's positions: policy, value, channels, local atlas.
+
+positions/index.html        the positions that have a page
+positions/p0000123.html     one of them
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from conceptlrp.atlas.pages.position_view import OutputView, output_view, policy_rows
+from conceptlrp.atlas.pictures.page_boards import (
+    board_kit,
+    page_board,
+    position_marks,
+    position_words,
+)
+from conceptlrp.atlas.pictures.position_pictures import (
+    explained_square,
+    level_style,
+    position_kit,
+)
+from conceptlrp.atlas.position_choice import ChosenPosition
+from conceptlrp.atlas.site import Site, concept_page, position_page
+from conceptlrp.lrp import Explainer
+from conceptlrp.othello import BLACK, square_name
+from conceptlrp.report import PositionReport, position_report
+from conceptlrp.report.wording import effect
+
+__all__ = ["write_position_pages"]
+
+# A page stays below 100 KB with so many maps of each layer and output.
+_CHANNELS = 4
+_SIDES = ("black", "white")
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A position on the list of those that have a page."""
+
+    row: int
+    svg: Markup
+    move: str
+    description: str
+    reasons: tuple[str, ...]
+
+
+def write_position_pages(
+    site: Site, explainer: Explainer, chosen: Sequence[ChosenPosition]
+) -> None:
+    """Write the pages of some positions and the list of them."""
+    rows = [None, *(each.row for each in chosen), None]
+    for place, each in enumerate(chosen):
+        position = site.store.positions.position(each.row)
+        report = position_report(explainer, position, n_channels=_CHANNELS)
+        site.write(
+            position_page(each.row),
+            "position.html",
+            row=each.row,
+            previous=rows[place],
+            next=rows[place + 2],
+            reasons=each.reasons,
+            level_style=level_style(),
+            **_content(site, report, each.row),
+        )
+    site.write(
+        "positions/index.html",
+        "positions.html",
+        kit=board_kit(site.store.positions.size),
+        positions=[_listed(site, each) for each in chosen],
+    )
+
+
+def _content(site: Site, report: PositionReport, row: int) -> dict[str, object]:
+    corpus = site.store.positions
+    return {
+        "kit": position_kit(report.position, mark=explained_square(report.move)),
+        "side": _SIDES[report.position.mover],
+        "description": corpus.describe(row),
+        "outputs": [_output(report, each) for each in range(len(report.outputs))],
+        "policy": policy_rows(report),
+        "value": None if math.isnan(report.value) else effect(report.value),
+        "played": _played(site, row),
+        "transcript": corpus.transcript(row),
+        "obf": report.position.obf(),
+    }
+
+
+def _output(report: PositionReport, place: int) -> OutputView:
+    return output_view(
+        report.position,
+        report.outputs[place],
+        channel_href=lambda layer, channel: f"../{concept_page(layer, channel)}",
+    )
+
+
+def _played(site: Site, row: int) -> str:
+    square = int(site.store.positions.played[row])
+    return square_name(square, site.store.positions.size) if square >= 0 else ""
+
+
+def _listed(site: Site, chosen: ChosenPosition) -> _Listed:
+    position = site.store.positions.position(chosen.row)
+    return _Listed(
+        row=chosen.row,
+        svg=page_board(
+            position.size, position_words(position), position_marks(position)
+        ),
+        move=f"{'Black' if position.mover == BLACK else 'White'} to move",
+        description=site.store.positions.describe(chosen.row),
+        reasons=tuple(text for text, _ in chosen.reasons),
+    )

@@ -1,0 +1,298 @@
+"""A position as the pages show it: moves, explained outputs, layers, local atlas.
+
+The pages of an atlas and the explorer draw the same things; where a move or a
+channel leads is up to them. Shapes use n x n squares.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from markupsafe import Markup
+
+from conceptlrp.atlas.pictures.charts import scale_svg
+from conceptlrp.atlas.pictures.page_boards import position_words
+from conceptlrp.atlas.pictures.position_pictures import map_picture
+from conceptlrp.drawing.colors import LEVELS, levels, symmetric_limit
+from conceptlrp.lrp import Target, Value
+from conceptlrp.othello import Position
+from conceptlrp.report import PositionReport
+from conceptlrp.report.explained_output import ExplainedOutput, LayerMaps
+from conceptlrp.report.local_atlas import NO_CHANNEL
+from conceptlrp.report.wording import compact, percent, signed_amount, signed_percent
+
+__all__ = [
+    "AtlasCell",
+    "ChannelCard",
+    "LayerView",
+    "OutputView",
+    "PolicyRow",
+    "RegionRow",
+    "output_title",
+    "output_view",
+    "policy_rows",
+]
+
+ChannelHref = Callable[[str, int], str | None]
+
+
+@dataclass(frozen=True)
+class PolicyRow:
+    """A legal move in the table of moves.
+
+    Attributes
+    ----------
+    move : str
+        Name of the square, "pa" for a pass.
+    square : int
+        The square, or `PASS`.
+    probability, logit : str
+        What the network gives it.
+    width : float
+        Length of the bar, 0 to 100.
+    """
+
+    move: str
+    square: int
+    probability: str
+    logit: str
+    width: float
+
+
+@dataclass(frozen=True)
+class ChannelCard:
+    """One channel's conditional map on a page.
+
+    Attributes
+    ----------
+    layer, channel : str, int
+        The channel.
+    svg : Markup
+        The board with the map.
+    relevance, share : str
+        What the channel has in the output.
+    href : str or None
+        Where a click leads.
+    """
+
+    layer: str
+    channel: int
+    svg: Markup
+    relevance: str
+    share: str
+    href: str | None
+
+
+@dataclass(frozen=True)
+class AtlasCell:
+    """A square of the local atlas.
+
+    Attributes
+    ----------
+    square : str
+        Its name.
+    channel : int or None
+        The channel that matters most there, None where none does.
+    step : int
+        Which of the colours of `level_style` it has.
+    href : str or None
+        Where a click leads.
+    """
+
+    square: str
+    channel: int | None
+    step: int
+    href: str | None
+
+
+@dataclass(frozen=True)
+class RegionRow:
+    """A region of the local atlas: its name, channel, figures and link."""
+
+    region: str
+    channel: int | None
+    relevance: str
+    part: str
+    href: str | None
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """The channels of a layer for one output.
+
+    Attributes
+    ----------
+    name : str
+        Name of the layer.
+    channels : int
+        How many it has.
+    cards : tuple of ChannelCard
+        The top channels.
+    limit : str
+        Magnitude of the outermost colours.
+    cells : tuple of tuples of AtlasCell
+        The local atlas, row by row.
+    regions : tuple of RegionRow
+        The nine regions of the board.
+    """
+
+    name: str
+    channels: int
+    cards: tuple[ChannelCard, ...]
+    limit: str
+    cells: tuple[tuple[AtlasCell, ...], ...]
+    regions: tuple[RegionRow, ...]
+
+
+@dataclass(frozen=True)
+class OutputView:
+    """One explained output.
+
+    Attributes
+    ----------
+    target, title : str
+        The output, and how a heading names it.
+    explained, summed : str
+        The output, and what of it reaches the board.
+    unit : str
+        Unit of both.
+    svg, scale : Markup
+        The heatmap and its colours.
+    layers : tuple of LayerView
+        In execution order.
+    """
+
+    target: str
+    title: str
+    explained: str
+    summed: str
+    unit: str
+    svg: Markup
+    scale: Markup
+    layers: tuple[LayerView, ...]
+
+
+def policy_rows(report: PositionReport) -> tuple[PolicyRow, ...]:
+    """Put the policy into rows, likeliest move first."""
+    return tuple(
+        PolicyRow(
+            move=each.move,
+            square=each.square,
+            probability=percent(each.probability),
+            logit=signed_amount(each.logit),
+            width=100 * each.probability / report.best.probability,
+        )
+        for each in report.policy
+    )
+
+
+def output_title(output: ExplainedOutput) -> str:
+    """Name an output for a heading."""
+    if Target.parse(output.target) == Value():
+        return "Value"
+    names = ["pass" if move == "pa" else move for move in output.target.split("-")]
+    if len(names) == 2:
+        return f"Move {names[0]} rather than {names[1]}"
+    return "Pass" if names[0] == "pass" else f"Move {names[0]}"
+
+
+def output_view(
+    position: Position,
+    output: ExplainedOutput,
+    *,
+    channel_href: ChannelHref,
+    cell_href: ChannelHref | None = None,
+) -> OutputView:
+    """Draw one output with the channels that speak for it and against it.
+
+    Returns: its boards need the `position_kit` of the page.
+    """
+    limit = symmetric_limit(output.heatmap)
+    title = f"Relevance for {output_title(output).lower()}"
+    return OutputView(
+        target=output.target,
+        title=output_title(output),
+        explained=signed_amount(output.explained),
+        summed=signed_amount(float(output.heatmap.sum())),
+        unit=output.unit,
+        svg=map_picture(
+            position, output.heatmap, limit, f"{title}; {position_words(position)}"
+        ),
+        scale=scale_svg(limit, unit=output.unit),
+        layers=tuple(
+            _layer_view(position, output, layer, channel_href, cell_href or _nowhere)
+            for layer in output.layers.values()
+        ),
+    )
+
+
+def _nowhere(_layer: str, _channel: int) -> None:
+    """Lead nowhere."""
+
+
+def _layer_view(
+    position: Position,
+    output: ExplainedOutput,
+    layer: LayerMaps,
+    channel_href: ChannelHref,
+    cell_href: ChannelHref,
+) -> LayerView:
+    top, held = layer.top, layer.atlas.relevance
+    limit = symmetric_limit([*(each.heatmap for each in top), held])
+    return LayerView(
+        name=layer.layer,
+        channels=len(layer),
+        cards=tuple(
+            ChannelCard(
+                layer=layer.layer,
+                channel=each.channel,
+                svg=map_picture(
+                    position,
+                    each.heatmap,
+                    limit,
+                    f"Conditional heatmap of channel {each.channel} of {layer.layer}",
+                ),
+                relevance=signed_amount(each.relevance),
+                share=signed_percent(each.share),
+                href=channel_href(layer.layer, each.channel),
+            )
+            for each in top
+        ),
+        limit=f"\N{PLUS-MINUS SIGN}{compact(limit)} {output.unit}",
+        cells=_cells(position.size, layer, limit, partial(cell_href, layer.layer)),
+        regions=_regions(layer, channel_href),
+    )
+
+
+def _cells(
+    size: int, layer: LayerMaps, limit: float, href: Callable[[int], str | None]
+) -> tuple[tuple[AtlasCell, ...], ...]:
+    channels = layer.atlas.channel.tolist()
+    steps = (levels(layer.atlas.relevance, limit) + LEVELS).tolist()
+    return tuple(
+        tuple(
+            AtlasCell(
+                square=f"{'abcdefgh'[column]}{row + 1}",
+                channel=None if channel == NO_CHANNEL else channel,
+                step=steps[row][column],
+                href=None if channel == NO_CHANNEL else href(channel),
+            )
+            for column, channel in enumerate(channels[row])
+        )
+        for row in range(size)
+    )
+
+
+def _regions(layer: LayerMaps, channel_href: ChannelHref) -> tuple[RegionRow, ...]:
+    return tuple(
+        RegionRow(
+            region=each.region,
+            channel=None if each.channel == NO_CHANNEL else each.channel,
+            relevance=signed_amount(each.relevance),
+            part=percent(each.part),
+            href=None
+            if each.channel == NO_CHANNEL
+            else channel_href(layer.layer, each.channel),
+        )
+        for each in layer.atlas.regions
+    )

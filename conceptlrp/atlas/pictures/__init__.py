@@ -1,0 +1,1 @@
+"""Pictures and charts that stand on the pages of an atlas."""

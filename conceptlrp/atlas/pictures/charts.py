@@ -1,0 +1,206 @@
+"""Charts of the pages as inline SVG: histograms, scales and maps.
+
+Colours come from the style sheet by class, so that the charts follow the light
+and the dark mode. Every chart says in words, for who cannot see it, what it
+shows. Shapes use n values and K clusters.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from markupsafe import Markup, escape
+from numpy.typing import NDArray
+
+from conceptlrp.drawing.colors import LEVELS, level_colors
+from conceptlrp.report.wording import compact, count
+
+__all__ = [
+    "histogram_svg",
+    "intervals_svg",
+    "plies_svg",
+    "scale_svg",
+    "scatter_svg",
+]
+
+_WIDTH, _HEIGHT = 360, 96
+
+
+def histogram_svg(
+    counts: Sequence[int], edges: Sequence[float], *, name: str
+) -> Markup:
+    """Draw how often values occur, on a logarithmic scale.
+
+    Returns: an ``<svg>`` element of class ``chart``.
+    """
+    if not len(counts):
+        return _chart("", f"Histogram of {name}: all values are zero")
+    numbers, low, high = np.asarray(counts), edges[0], edges[-1]
+    heights = np.log1p(numbers) / np.log1p(numbers.max())
+    parts = [_bars(heights), _axis(), _ticks(low, high)]
+    parts.append(f'<text x="0" y="9">{count(numbers.max())}</text>')
+    middle = int(np.searchsorted(np.cumsum(numbers), numbers.sum() / 2))
+    described = (
+        f"Histogram of {name}: {count(numbers.sum())} values other than zero, from "
+        f"{compact(low)} to {compact(high)}, half of them below "
+        f"{compact(edges[middle + 1])}"
+    )
+    return _chart("".join(parts), described)
+
+
+def intervals_svg(
+    rows: Sequence[tuple[str, float, float, float]], *, unit: str
+) -> Markup:
+    """Draw estimates with their intervals below each other, on one scale with zero.
+
+    Returns: an ``<svg>`` element of class ``chart``.
+    """
+    ends = [0.0, *(end for row in rows for end in row[1:])]
+    low, high = min(ends), max(ends)
+    width = (high - low) or 1.0
+    step, left = 34, 4
+    height = step * len(rows)
+
+    def x(value: float) -> str:
+        return f"{left + (value - low) / width * (_WIDTH - 2 * left):.4g}"
+
+    zero = f'<path class="zero" d="M{x(0)} 0V{height}"/>'
+    parts = [zero, f'<text x="{x(0)}" y="{height + 12}" text-anchor="middle">0</text>']
+    for place, (name, value, start, end) in enumerate(rows):
+        y = step * place + 25
+        parts.append(
+            f'<text class="row" x="{left + 6}" y="{y - 11}">{escape(name)}</text>'
+            f'<path class="line" d="M{x(start)} {y}H{x(end)}"/>'
+            f'<circle class="dot" cx="{x(value)}" cy="{y}" r="4"/>'
+        )
+    told = "; ".join(
+        f"{name} {compact(value)}, {compact(start)} to {compact(end)}"
+        for name, value, start, end in rows
+    )
+    return Markup(
+        f'<svg class="chart" viewBox="0 0 {_WIDTH} {height + 16}" role="img" '
+        f'aria-label="{escape(told)} {escape(unit)}">{"".join(parts)}</svg>'
+    )
+
+
+def plies_svg(
+    part: NDArray[np.integer], whole: NDArray[np.integer], *, name: str
+) -> Markup:
+    """Draw at which plies positions lie, against all positions.
+
+    Shapes: `part` (n,), `whole` (N,). Returns: an ``<svg>`` element of class ``chart``.
+    """
+    n_plies = int(whole.max()) + 1
+    bars = np.bincount(part, minlength=n_plies) / max(1, len(part))
+    line = np.bincount(whole, minlength=n_plies) / len(whole)
+    top = max(bars.max(), line.max())
+    points = " ".join(
+        f"{(i + 0.5) * _WIDTH / n_plies:.0f},{_HEIGHT * (1 - value / top):.0f}"
+        for i, value in enumerate(line)
+    )
+    parts = [_bars(bars / top), f'<polyline class="line" points="{points}"/>', _axis()]
+    parts.append(_ticks(1, n_plies))
+    middle = count(float(np.median(part)) + 1) if len(part) else "–"
+    return _chart("".join(parts), f"Moves at which {name} lie: median move {middle}")
+
+
+def scale_svg(limit: float, *, unit: str) -> Markup:
+    """Draw the colour scale of a heatmap with its symmetric limits.
+
+    Returns: an ``<svg>`` element of class ``scale``.
+    """
+    side = 6
+    steps = "".join(
+        f'<path stroke="{color}" d="M{side * i} 6h{side + 0.5}"/>'
+        for i, color in enumerate(level_colors())
+    )
+    width = side * (2 * LEVELS + 1)
+    ends = (
+        f'<text x="0" y="24">{compact(-limit)}</text>'
+        f'<text x="{width / 2:g}" y="24" text-anchor="middle">0</text>'
+        f'<text x="{width}" y="24" text-anchor="end">+{compact(limit)}</text>'
+    )
+    label = f"Colours from {compact(-limit)} to +{compact(limit)} {unit}"
+    return Markup(
+        f'<svg class="scale" viewBox="0 0 {width} 28" width="{width}" height="28" '
+        f'role="img" aria-label="{escape(label)}"><g stroke-width="12">{steps}</g>'
+        f'<path class="rim" d="M0 0h{width}v12H0z"/>{ends}</svg>'
+    )
+
+
+def scatter_svg(
+    embedding: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    *,
+    hrefs: Sequence[str],
+    highlight: int | None = None,
+    max_points: int = 3000,
+) -> Markup:
+    """Draw positions as points in the plane, coloured and numbered by cluster.
+
+    Shapes: `embedding` (n, 2), `labels` (n,). Returns: an ``<svg>`` element of class
+    ``map``.
+    """
+    width, height, margin = 480, 360, 14
+    chosen = np.random.default_rng(0).permutation(len(labels))[:max_points]
+    low, high = np.quantile(embedding, [0.002, 0.998], axis=0)
+    relative = np.clip((embedding - low) / np.where(high > low, high - low, 1), 0, 1)
+    room = np.array([width, height]) - 2 * margin
+    places = np.rint(margin + relative * room).astype(int)
+    parts: list[str] = []
+    for label in np.unique(labels):
+        inside = chosen[labels[chosen] == label]
+        d = "".join(f"M{x} {y}h0" for x, y in np.unique(places[inside], axis=0))
+        plain = label < 0 or (highlight is not None and label != highlight)
+        shade = "rest" if plain else f"c{label % 12}"
+        if d:
+            # The highlighted cluster must lie on top of the rest.
+            parts.insert(
+                len(parts) if not plain else 0, f'<path class="{shade}" d="{d}"/>'
+            )
+    for label, href in enumerate(hrefs):
+        if (labels == label).any():
+            x, y = np.median(places[labels == label], axis=0)
+            parts.append(
+                f'<a href="{escape(href)}" aria-label="Cluster {label}">'
+                f'<text x="{x:.0f}" y="{y:.0f}">{label}</text></a>'
+            )
+    described = f"Map of {count(len(labels))} positions in {len(hrefs)} clusters"
+    return Markup(
+        f'<svg class="map" viewBox="0 0 {width} {height}" role="group" '
+        f'aria-label="{described}">{"".join(parts)}</svg>'
+    )
+
+
+def _chart(content: str, description: str) -> Markup:
+    return Markup(
+        f'<svg class="chart" viewBox="0 -2 {_WIDTH} {_HEIGHT + 18}" role="img" '
+        f'aria-label="{escape(description)}">{content}</svg>'
+    )
+
+
+def _bars(heights: NDArray[np.floating]) -> str:
+    step = _WIDTH / len(heights)
+    width = f"{0.86 * step:.3g}"
+    # A bar that is not empty must be seen.
+    tall = np.maximum(1.5, _HEIGHT * heights)
+    d = "".join(
+        f"M{i * step:.4g} {_HEIGHT}v-{tall[i]:.3g}h{width}V{_HEIGHT}z"
+        for i in np.flatnonzero(heights)
+    )
+    return f'<path class="bar" d="{d}"/>'
+
+
+def _axis() -> str:
+    return f'<path class="axis" d="M0 {_HEIGHT}h{_WIDTH}"/>'
+
+
+def _ticks(low: float, high: float) -> str:
+    y = _HEIGHT + 13
+    ends = f'<text x="0" y="{y}">{compact(low)}</text>'
+    ends += f'<text x="{_WIDTH}" y="{y}" text-anchor="end">{compact(high)}</text>'
+    zero = -low / (high - low) if high > low else -1
+    if 0.12 < zero < 0.88:
+        x = f"{zero * _WIDTH:.4g}"
+        ends += f'<path class="zero" d="M{x} 0v{_HEIGHT}"/>'
+        ends += f'<text x="{x}" y="{y}" text-anchor="middle">0</text>'
+    return ends

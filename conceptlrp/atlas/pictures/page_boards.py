@@ -1,0 +1,181 @@
+"""Boards as they stand on a page by the dozen: small, and told in words.
+
+The lines, the marks and the looks that all boards of a page share stand on it once,
+as `board_kit`. A run of discs or of equal colours is one stroke: dashes of no
+length with round ends are discs. A board so takes half of what
+`conceptlrp.drawing.board` takes for one that stands alone.
+
+Shapes use n x n squares, row 0 being rank 1, which is drawn on top.
+"""
+
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from conceptlrp.drawing.colors import LEVELS, level_colors, levels
+from conceptlrp.othello import BLACK, Position, square_name
+from conceptlrp.othello.board import squares
+
+__all__ = ["board_kit", "page_board", "position_marks", "position_words"]
+
+_COLORS = level_colors()
+_LOOKS = (
+    ".b{fill:none}"
+    ".b .k,.b .w,.b .h,.b .l{stroke-dasharray:0 1;stroke-linecap:round}"
+    ".b .k{stroke:#000;stroke-width:.74}.b .w{stroke:#fff;stroke-width:.66}"
+    ".b .h{stroke:#fff;stroke-opacity:.75;stroke-width:.26}"
+    ".b .l{stroke:#333;stroke-width:.16}"
+)
+
+
+def board_kit(size: int) -> Markup:
+    """Draw what the boards of a page share, to stand on it once.
+
+    Returns: an ``<svg>`` element without extent.
+    """
+    n = size
+    inner = "".join(f"M{i} 0v{n}M0 {i}h{n}" for i in range(1, n))
+    far = n - 2
+    stars = f"M2 2h0M{far} 2h0M2 {far}h0M{far} {far}h0"
+    places = " ".join(str(i) for i in range(n))
+    left = " ".join(["-.85"] * n)
+    cross = "M-.2-.2l.4.4m0-.4l-.4.4"
+    return Markup(
+        '<svg width="0" height="0" style="position:absolute" aria-hidden="true">'
+        f"<style>{_LOOKS}</style>"
+        f'<path id="white" fill="#fff" d="M0 0h{n}v{n}H0z"/>'
+        f'<path id="felt" fill="#c9d8cc" d="M0 0h{n}v{n}H0z"/>'
+        '<g id="lines"><g stroke="#000" stroke-linecap="round">'
+        f'<path stroke-opacity=".28" stroke-width=".03" d="{inner}"/>'
+        f'<path stroke-opacity=".6" stroke-width=".12" d="{stars}"/>'
+        f'<path stroke-width=".05" d="M0 0h{n}v{n}H0z"/></g>'
+        '<g fill="currentColor" fill-opacity=".7" font-size=".42" '
+        'text-anchor="middle" font-family="sans-serif" '
+        f'transform="translate(.5 .64)"><text x="{places}" y="-.84">'
+        f'{"abcdefgh"[:n]}</text><text x="{left}" y="{places}">'
+        f"{'12345678'[:n]}</text></g></g>"
+        f'<g id="cross"><path stroke="#fff" stroke-width=".24" d="{cross}"/>'
+        f'<path stroke="#111" stroke-width=".11" d="{cross}"/></g>'
+        '<circle id="last-b" fill="#fff" r=".1"/>'
+        '<circle id="last-w" fill="#000" r=".1"/></svg>'
+    )
+
+
+def page_board(
+    size: int,
+    words: str,
+    marks: str,
+    *,
+    heatmap: NDArray[np.floating] | None = None,
+    limit: float = 0.0,
+) -> Markup:
+    """Draw a board over the relevance of its squares if there is any.
+
+    Shapes: `heatmap` (n, n). Returns: an ``<svg>`` element of class ``b`` that needs
+    the `board_kit` of the page.
+    """
+    ground = "felt" if heatmap is None else "white"
+    heat = "" if heatmap is None else _heat(_middle(heatmap, size), limit)
+    return Markup(
+        f'<svg class="b" viewBox="-.75 -.75 {size + 0.8:g} {size + 0.8:g}" '
+        f'role="img" aria-label={_quote(words)}><use href="#{ground}"/>{heat}'
+        f'<use href="#lines"/><g transform="translate(.5 .5)">{marks}</g></svg>'
+    )
+
+
+def position_marks(position: Position, *, mark: int = -1) -> str:
+    """Draw the discs, legal moves, last move and explained move of a position.
+
+    Returns: SVG elements for `page_board`.
+    """
+    n = position.size
+    edge = (8 - n) // 2
+    legal = _runs([s for s in position.legal_moves if s != mark and s < 64], n)
+    parts = [
+        _path("k", _runs(squares(position.black | position.white), n)),
+        _path("w", _runs(squares(position.white), n)),
+        _path("h", legal) + _path("l", legal),
+    ]
+    if position.last >= 0:
+        name = "last-b" if position.black >> position.last & 1 else "last-w"
+        parts.append(_use(name, position.last, edge))
+    if 0 <= mark < 64:
+        parts.append(_use("cross", mark, edge))
+    return "".join(parts)
+
+
+def position_words(position: Position, *, mark: int = -1) -> str:
+    """Say what a board shows: side to move, moves and number of discs.
+
+    Returns: one line; the discs themselves stand in the OBF line beside the board.
+
+    Examples
+    --------
+    >>> position_words(Position.start(), mark=19)
+    'Black to move, explained move d3, 2 black and 2 white discs'
+    """
+    n = position.size
+    words = "Black to move" if position.mover == BLACK else "White to move"
+    if 0 <= mark < 64:
+        words += f", explained move {square_name(mark, n)}"
+    if position.last >= 0:
+        words += f", last move {square_name(position.last, n)}"
+    black, white = position.black.bit_count(), position.white.bit_count()
+    return f"{words}, {black} black and {white} white discs"
+
+
+def _heat(heatmap: NDArray[np.floating], limit: float) -> str:
+    """Draw runs of one colour as one line, all of a colour as one path."""
+    strokes: dict[int, list[str]] = {}
+    for row, line in enumerate(levels(heatmap, limit).tolist()):
+        start = 0
+        for column in range(1, len(line) + 1):
+            if column == len(line) or line[column] != line[start]:
+                stroke = f"M{start} {row}h{column - start}"
+                strokes.setdefault(line[start], []).append(stroke)
+                start = column
+    paths = "".join(
+        f'<path stroke="{_COLORS[step + LEVELS]}" d="{"".join(strokes[step])}"/>'
+        for step in sorted(strokes)
+        if step
+    )
+    return f'<g transform="translate(0 .5)">{paths}</g>' if paths else ""
+
+
+def _middle(heatmap: NDArray[np.floating], n: int) -> NDArray[np.floating]:
+    edge = (len(heatmap) - n) // 2
+    return heatmap[edge : edge + n, edge : edge + n]
+
+
+def _runs(found: list[int], n: int) -> str:
+    """Write squares as strokes, those that are neighbours in a row as one."""
+    # A tenth more than its length makes sure that the last dash of a run is drawn.
+    edge = (8 - n) // 2
+    runs: list[list[int]] = []
+    for square in sorted(found):
+        if runs and square == runs[-1][1] + 1 and square % 8:
+            runs[-1][1] = square
+        else:
+            runs.append([square, square])
+    return "".join(
+        f"M{a % 8 - edge} {a // 8 - edge}h{f'{b - a}.1' if b > a else '.1'}"
+        for a, b in runs
+    )
+
+
+def _path(name: str, d: str) -> str:
+    return f'<path class="{name}" d="{d}"/>' if d else ""
+
+
+def _use(name: str, square: int, edge: int) -> str:
+    x, y = square % 8 - edge, square // 8 - edge
+    return f'<use href="#{name}" x="{x}" y="{y}"/>'
+
+
+def _quote(text: str) -> str:
+    """Quote for an attribute; control characters have no place in a page."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return quoteattr(text, {'"': "&quot;"})

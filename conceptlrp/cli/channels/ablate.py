@@ -1,0 +1,105 @@
+"""The verb that ablates the channels of a store's network."""
+
+from math import floor, isnan, log10
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from conceptlrp.cli.inputs import check_addition, store_network
+from conceptlrp.cli.options import (
+    Json,
+    Layers,
+    Overwrite,
+    Seed,
+    StoreNetwork,
+    StorePath,
+    Target,
+    check_choice,
+    how_many,
+)
+from conceptlrp.cli.tables import print_json, print_table
+from conceptlrp.progress import progress_bars
+
+if TYPE_CHECKING:
+    from conceptlrp.ablation import ChannelEffects, LayerEffects
+
+_INTERVALS = {"change": "size", "control": "control", "fall": "fall"}
+
+
+def ablate(
+    store: StorePath,
+    network: StoreNetwork,
+    layer: Layers = None,
+    target: Target = None,
+    positions: Annotated[
+        int, typer.Option(min=2, help="Positions of the store to draw.")
+    ] = 500,
+    ablation: Annotated[
+        str, typer.Option(help="What a channel becomes: zero, mean or resample.")
+    ] = "mean",
+    count: Annotated[int, how_many("Channels of each layer to show.")] = 8,
+    seed: Seed = 0,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Ablate each channel alone, and say what policy and value lose."""
+    from conceptlrp.ablation import channel_effects, save_effects
+    from conceptlrp.ablation.channel_deletion import ABLATIONS
+    from conceptlrp.ablation.file import effects_name
+    from conceptlrp.store import open_store
+
+    check_choice("--ablation", ablation, ABLATIONS)
+    opened = open_store(store)
+    for name in layer or ():
+        opened.channels(name)
+    explained = opened.targets[opened.target_index(target or 0)]
+    check_addition(opened, effects_name(explained), overwrite=overwrite)
+    net = store_network(opened, network)
+    with progress_bars() as report:
+        found = channel_effects(
+            opened,
+            net,
+            layers=layer,
+            target=explained,
+            ablation=ablation,
+            n_positions=positions,
+            seed=seed,
+            on_progress=report,
+        )
+    save_effects(found, opened, overwrite=overwrite)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _show(found, count)
+
+
+def _show(found: "ChannelEffects", count: int) -> None:
+    """Print the channels of each layer that change the explained output most."""
+    for layer, effects in found.layers.items():
+        beats = int(effects.beats_control.sum())
+        title = (
+            f"{layer}: '{found.target}' without one channel; {beats} of "
+            f"{len(effects.size)} change it more than their control"
+        )
+        print_table(_columns(effects, count), title=title)
+    typer.echo(f"{found.positions} positions, ablation '{found.ablation}'")
+
+
+def _columns(effects: "LayerEffects", count: int) -> dict[str, list[object]]:
+    # Two digits of the largest change of the layer, and never fewer decimals.
+    largest = max(float(effects.size.max()), 1e-9)
+    form = f".{max(2, 1 - floor(log10(largest)))}f"
+    chosen = effects.order[:count].tolist()
+    numbers = effects.numbers()
+    columns: dict[str, list[object]] = {"channel": chosen}
+    for head, name in _INTERVALS.items():
+        mean, low, high = (numbers[f"{name}{end}"] for end in ("", "_low", "_high"))
+        sign = "+" * (name == "fall")
+        columns[f"{head} (95 %)"] = [
+            f"{mean[c]:{sign}{form}} ({low[c]:{form}}, {high[c]:{form}})"
+            for c in chosen
+        ]
+    values = numbers["value"][chosen].tolist()
+    columns["value"] = ["-" if isnan(each) else f"{each:+{form}}" for each in values]
+    columns["new best"] = [f"{effects.moves_changed[c]:.0%}" for c in chosen]
+    return columns

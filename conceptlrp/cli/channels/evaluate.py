@@ -1,0 +1,112 @@
+"""The verb that judges composites on the network and positions of a store."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from conceptlrp import jsontext
+from conceptlrp.cli.inputs import check_addition, store_network
+from conceptlrp.cli.options import (
+    Composites,
+    Json,
+    Overwrite,
+    Seed,
+    StoreNetwork,
+    StorePath,
+    check_choice,
+    check_place,
+)
+from conceptlrp.cli.tables import print_json, print_text, remark
+from conceptlrp.errors import ConceptLRPError
+from conceptlrp.lrp.presets import COMPOSITES
+from conceptlrp.progress import progress_bars
+
+if TYPE_CHECKING:
+    from conceptlrp.evaluation import CompositeEvaluation
+    from conceptlrp.store import Store
+
+
+def evaluate(
+    store: StorePath,
+    network: StoreNetwork,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for JSON, tables and figures as well.")
+    ] = None,
+    composite: Composites = None,
+    positions: Annotated[
+        int, typer.Option(min=2, help="Positions of the store to draw.")
+    ] = 300,
+    cascade: Annotated[
+        int, typer.Option(min=1, help="Positions to explain with random weights.")
+    ] = 100,
+    seed: Seed = 0,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Judge composites on a store's network, and keep the verdict in the store."""
+    from conceptlrp.evaluation import evaluate_composites, save_evaluation
+    from conceptlrp.evaluation.evaluation_file import EVALUATION
+    from conceptlrp.store import open_store
+
+    if out is not None:
+        check_place(out, overwrite=overwrite)
+    for name in composite or ():
+        check_choice("--composite", name, COMPOSITES)
+    opened = open_store(store)
+    kept = check_addition(opened, EVALUATION, overwrite=overwrite)
+    net = store_network(opened, network)
+    with progress_bars() as report:
+        found = evaluate_composites(
+            net,
+            opened.positions,
+            composites=composite or COMPOSITES,
+            n_positions=positions,
+            n_cascade=cascade,
+            layers=opened.layers,
+            seed=seed,
+            on_progress=lambda _, done, total: report("evaluate", done, total),
+        )
+    save_evaluation(found, opened, overwrite=overwrite)
+    if out is not None:
+        _write(found, out)
+    if as_json:
+        print_json(found.to_dict())
+        return
+    _show(found, opened)
+    typer.echo(
+        f"{out or kept}: {found.positions} positions, "
+        f"{len(found.composites)} composites"
+    )
+
+
+def _write(found: "CompositeEvaluation", folder: Path) -> None:
+    """Write an evaluation as JSON, its tables as CSV, and its figures."""
+    folder.mkdir(exist_ok=True)
+    text = jsontext.dumps(found.to_dict(), indent=True)
+    (folder / "evaluation.json").write_bytes(text + b"\n")
+    for name, table in found.tables().items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    try:
+        from conceptlrp.figures import faithfulness_figure, sanity_figure, save_figure
+    except ConceptLRPError as error:
+        remark(f"without figures: {error}")
+        return
+    place = folder / "figures"
+    place.mkdir(exist_ok=True)
+    for name, draw in (
+        ("faithfulness", faithfulness_figure),
+        ("sanity", sanity_figure),
+    ):
+        for suffix in ("png", "svg"):
+            save_figure(draw(found), place / f"{name}.{suffix}", overwrite=True)
+
+
+def _show(found: "CompositeEvaluation", store: "Store") -> None:
+    """Print the recommendation, and what is wrong with the store's own composite."""
+    chosen = found.recommendation
+    print_text(f"recommended: {chosen.composite} ({chosen.reason})")
+    own = store.manifest.composite.get("name")
+    if own in found.composites:
+        for warning in found.warnings(str(own)):
+            print_text(f"warning: {warning}")

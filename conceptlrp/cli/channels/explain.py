@@ -1,0 +1,83 @@
+"""The verb that explains one position."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from conceptlrp.cli.inputs import open_network
+from conceptlrp.cli.options import Composite, Json, Layers, NetworkPath, how_many
+from conceptlrp.cli.tables import print_json, print_table, print_text
+
+if TYPE_CHECKING:
+    from conceptlrp.report import PositionReport
+
+
+def explain(
+    network: NetworkPath,
+    transcript: Annotated[
+        str, typer.Argument(help="Moves that lead to the position, such as f5d6c3.")
+    ],
+    move: Annotated[
+        str | None, typer.Option(help="Move to explain, such as f4; the best.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Explain why that move and not this one.")
+    ] = None,
+    value: Annotated[
+        bool, typer.Option("--value", help="Explain the value, not a move.")
+    ] = False,
+    composite: Composite = None,
+    layer: Layers = None,
+    count: Annotated[int, how_many("Channels of each layer to show.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Explain a move or the value at one position, by squares and by channels."""
+    from conceptlrp.lrp import Explainer
+    from conceptlrp.othello import Position
+    from conceptlrp.report import position_report
+
+    if value and (move is not None or against is not None):
+        msg = "give one of --move and --value; --against goes with a move"
+        raise typer.BadParameter(msg)
+    net = open_network(network)
+    found = position_report(
+        Explainer(net, composite=composite),
+        Position.from_transcript(transcript, net.size),
+        layers=layer,
+        n_channels=count,
+        move=move,
+        against=against,
+    )
+    if value and found.value_output is None:
+        msg = f"{network}: has no value head to explain"
+        raise ValueError(msg)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _show(found, value=value)
+
+
+def _show(found: "PositionReport", *, value: bool) -> None:
+    from conceptlrp.atlas import board_text
+
+    output = (found.value_output if value else found.contrast) or found.move
+    mark = output.squares[0] if output.squares else -1
+    Console().print(board_text(found.position, heatmap=output.heatmap, mark=mark))
+    moves = ", ".join(
+        f"{each.move} {each.probability:.1%}" for each in found.policy[:5]
+    )
+    print_text(f"policy: {moves}; value {found.value:+.2f}")
+    print_text(
+        f"explained: {output.target}, {output.explained:+.3g} {output.unit}, "
+        f"by {found.composite}"
+    )
+    tops = [each for layer in output.layers.values() for each in layer.top]
+    columns: dict[str, list[object]] = {
+        "layer": [each.layer for each in tops],
+        "channel": [each.channel for each in tops],
+        "relevance": [each.relevance for each in tops],
+        "share": [f"{each.share:+.1%}" for each in tops],
+        "activation": [each.activation for each in tops],
+    }
+    print_table(columns)

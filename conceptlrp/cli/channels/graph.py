@@ -1,0 +1,209 @@
+"""The verb that averages the concept graph of a store."""
+
+from dataclasses import asdict
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from conceptlrp import jsontext
+from conceptlrp.cli.inputs import check_addition, check_row, store_network
+from conceptlrp.cli.options import (
+    Json,
+    Overwrite,
+    Seed,
+    StoreNetworkIfAny,
+    StorePath,
+    Target,
+    check_choice,
+    check_place,
+    how_many,
+)
+from conceptlrp.cli.tables import print_json, print_table
+from conceptlrp.errors import (
+    CompositeError,
+    ConceptLRPError,
+    FileFormatError,
+    StoreError,
+)
+from conceptlrp.files import write_whole
+from conceptlrp.progress import progress_bars
+
+if TYPE_CHECKING:
+    from conceptlrp.concept_graph import ConceptPath, MeanConceptGraph
+    from conceptlrp.lrp import Explainer
+    from conceptlrp.store import Store
+
+_FORMATS = (".json", ".graphml", ".gexf")
+
+
+def graph(
+    store: StorePath,
+    network: StoreNetworkIfAny = None,
+    positions: Annotated[
+        int, typer.Option(min=1, help="Positions of the store to average over.")
+    ] = 2000,
+    target: Target = None,
+    position: Annotated[
+        int | None, typer.Option(help="Look at this row of the store alone.")
+    ] = None,
+    move: Annotated[
+        str | None, typer.Option(help="Move to explain there, such as d3.")
+    ] = None,
+    count: Annotated[int, how_many("Paths to show.")] = 8,
+    out: Annotated[
+        Path | None, typer.Option(help="Export as .json, .graphml or .gexf.")
+    ] = None,
+    strongest: Annotated[
+        int, typer.Option(min=1, help="Edges of each channel to export.")
+    ] = 8,
+    seed: Seed = 0,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Average relevance between channels, and show its strongest paths.
+
+    Without --network the graph that the store already has is shown.
+    """
+    from conceptlrp.concept_graph import load_graph
+    from conceptlrp.store import open_store
+
+    _check_options(network, position, move, target)
+    if out is not None:
+        _check_export(out, overwrite=overwrite)
+    opened = open_store(store)
+    name = opened.targets[opened.target_index(target or 0)]
+    if network is None:
+        found = load_graph(opened)
+        if found is None:
+            msg = f"{store}: has no concept graph; pass --network to make it"
+            raise StoreError(msg)
+    elif position is None:
+        found = _averaged(opened, network, positions, seed, overwrite=overwrite)
+    else:
+        found = _of_position(opened, network, position, move or name)
+        name = found.targets[0]
+    if out is not None:
+        content = _exported(found, name, strongest, out.suffix)
+        write_whole(out, content, overwrite=overwrite, error=FileFormatError)
+    _show(found, name, count, as_json=as_json)
+
+
+def _check_options(
+    network: str | None, position: int | None, move: str | None, target: str | None
+) -> None:
+    if network is None and position is not None:
+        msg = "--position needs a --network"
+        raise typer.BadParameter(msg)
+    if move is not None and position is None:
+        msg = "--move needs a --position"
+        raise typer.BadParameter(msg)
+    if move is not None and target is not None:
+        msg = "give one of --move and --target"
+        raise typer.BadParameter(msg)
+
+
+def _check_export(out: Path, *, overwrite: bool) -> None:
+    """Refuse an export that cannot be written before anything is computed."""
+    check_choice("--out", out.suffix, _FORMATS)
+    check_place(out, overwrite=overwrite)
+    if out.suffix != ".json" and find_spec("networkx") is None:
+        msg = f"{out}: needs networkx; pip install 'conceptlrp[export]', or take .json"
+        raise ConceptLRPError(msg)
+
+
+def _averaged(
+    store: "Store", network: str, n_positions: int, seed: int, *, overwrite: bool
+) -> "MeanConceptGraph":
+    """Average over positions of a store, and keep the graph in it."""
+    from conceptlrp.concept_graph import mean_concept_graph, save_graph
+    from conceptlrp.concept_graph.file import GRAPH
+
+    check_addition(store, GRAPH, overwrite=overwrite)
+    explainer = _explainer(store, network)
+    corpus = store.positions
+    if len(corpus) > n_positions:
+        corpus = corpus.sample(n_positions, seed=seed)
+    with progress_bars() as report:
+        found = mean_concept_graph(
+            explainer, corpus, targets=store.targets, on_progress=report
+        )
+    save_graph(found, store, overwrite=overwrite)
+    return found
+
+
+def _of_position(
+    store: "Store", network: str, row: int, target: str
+) -> "MeanConceptGraph":
+    from conceptlrp.concept_graph import mean_concept_graph
+
+    corpus = store.positions[check_row(store, row) : row + 1]
+    return mean_concept_graph(_explainer(store, network), corpus, targets=[target])
+
+
+def _explainer(store: "Store", network: str) -> "Explainer":
+    """Make ready what explained the store, with the layers in between."""
+    from conceptlrp.lrp import COMPOSITES, Explainer
+
+    name = store.manifest.composite.get("name")
+    if name not in COMPOSITES:
+        msg = (
+            f"{store.path}: made with the composite '{name}', which is no preset; use "
+            "mean_concept_graph and save_graph from Python"
+        )
+        raise CompositeError(msg)
+    net = store_network(store, network)
+    every = Explainer(net, composite=str(name))
+    # Relevance between layers is known where one reads the other.
+    missing = [layer for layer in store.layers if layer not in every.layers]
+    if not missing:
+        return every
+    return Explainer(net, composite=str(name), layers=[*every.layers, *missing])
+
+
+def _exported(
+    graph: "MeanConceptGraph", target: str, strongest: int, suffix: str
+) -> bytes:
+    """Return a graph as the content of a file."""
+    from conceptlrp.concept_graph import node_link, to_networkx
+
+    if suffix == ".json":
+        found = node_link(graph, target=target, strongest=strongest)
+        return jsontext.dumps(found, indent=True) + b"\n"
+    exported = to_networkx(graph, target=target, strongest=strongest)
+    import networkx as nx  # type: ignore[import-untyped]
+
+    content = BytesIO()
+    write = nx.write_gexf if suffix == ".gexf" else nx.write_graphml
+    write(exported, content)
+    return content.getvalue()
+
+
+def _show(graph: "MeanConceptGraph", target: str, count: int, *, as_json: bool) -> None:
+    from conceptlrp.concept_graph import strongest_paths
+
+    paths = strongest_paths(graph, count, target=target)
+    if as_json:
+        print_json(
+            {
+                "target": target,
+                "positions": graph.positions,
+                "layers": graph.layers,
+                "paths": [{"strength": p.strength, **asdict(p)} for p in paths],
+            }
+        )
+        return
+    columns = {
+        "share": [f"{path.strength:.2%}" for path in paths],
+        "channels from the top down, with relevance": [_steps(path) for path in paths],
+    }
+    number = f"{graph.positions:,} position{'s' * (graph.positions != 1)}"
+    print_table(columns, title=f"strongest paths of '{target}' over {number}")
+
+
+def _steps(path: "ConceptPath") -> str:
+    """Write the channels of a path, each with the relevance that it gets."""
+    steps = zip(path.nodes, path.relevance, strict=True)
+    return " > ".join(f"{n}:{c} ({r:+.3g})" for (n, c), r in steps)

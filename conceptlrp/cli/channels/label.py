@@ -1,0 +1,178 @@
+"""The verb that labels the positions and channels of a store."""
+
+from math import isnan
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.options import (
+    Json,
+    Layers,
+    Overwrite,
+    Seed,
+    StoreNetworkIfAny,
+    StorePath,
+    Target,
+    how_many,
+)
+from conceptlrp.cli.tables import print_json, print_table, print_text
+from conceptlrp.errors import OutputExistsError
+from conceptlrp.progress import progress_bars
+
+if TYPE_CHECKING:
+    from conceptlrp.labelling import ChannelLabels, NamedLabel, ScoredLabels
+    from conceptlrp.store import Store
+
+_LEGEND = (
+    "In brackets: several labels fit about equally well, so the channel has no name. "
+    "Effect: AUROC, or correlation r with a number, within phases, on games held out; "
+    "random: the largest effect in networks with random weights. Causal: how many "
+    "times more ablating the channel changes the output where the label holds, and "
+    "whether that is at least twice and certainly more than once."
+)
+
+
+def label(
+    store: StorePath,
+    network: StoreNetworkIfAny = None,
+    layer: Layers = None,
+    target: Target = None,
+    positions: Annotated[
+        int, typer.Option(min=2, help="Positions to score at most.")
+    ] = 20_000,
+    maps: Annotated[
+        int, typer.Option(min=2, help="How many of them get conditional maps.")
+    ] = 1_000,
+    random_networks: Annotated[
+        int, typer.Option(min=1, help="Networks with random weights to compare with.")
+    ] = 5,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="Column of the store to score as a label too; repeatable."),
+    ] = None,
+    no_scores: Annotated[
+        bool, typer.Option("--no-scores", help="Label positions, not channels.")
+    ] = False,
+    count: Annotated[int, how_many("Channels of each layer to show.")] = 10,
+    seed: Seed = 0,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Label the positions of a store, and its channels by what they follow."""
+    from conceptlrp.labelling import (
+        label_positions,
+        save_label_scores,
+        score_store_labels,
+    )
+    from conceptlrp.labels import CONCEPTS
+    from conceptlrp.store import open_store
+
+    if network is None and not no_scores:
+        msg = "give --network to score channels, or --no-scores"
+        raise typer.BadParameter(msg)
+    opened = open_store(store)
+    known = () if overwrite else opened.label_names
+    missing = [name for name in CONCEPTS if name not in known]
+    if no_scores and not missing:
+        msg = f"{store}: has all labels already; pass --overwrite"
+        raise OutputExistsError(msg)
+    if network is None or no_scores:
+        names = label_positions(opened, missing, overwrite=overwrite)
+        if as_json:
+            print_json({"path": store, "positions": len(opened), "labels": names})
+        else:
+            typer.echo(f"{store}: {len(names)} labels of {len(opened)} positions")
+        return
+    _check_free(opened, target or 0, overwrite=overwrite)
+    net = store_network(opened, network)
+    with progress_bars() as report:
+        found = score_store_labels(
+            opened,
+            net,
+            layers=layer,
+            target=target or 0,
+            n_positions=positions,
+            n_maps=maps,
+            n_random=random_networks,
+            columns=column or (),
+            seed=seed,
+            on_progress=report,
+        )
+    if missing:
+        label_positions(opened, missing, overwrite=overwrite)
+    save_label_scores(found, opened, overwrite=overwrite)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _show(found, count)
+
+
+def _check_free(store: "Store", target: int | str, *, overwrite: bool) -> None:
+    """Refuse scores that are there already before anything is computed."""
+    from conceptlrp.labelling.file import label_scores_name
+
+    path = store.path / label_scores_name(store.targets[store.target_index(target)])
+    if path.exists() and not overwrite:
+        msg = f"{path}: exists already; pass --overwrite"
+        raise OutputExistsError(msg)
+
+
+def _show(found: "ScoredLabels", count: int) -> None:
+    for name in found.layers:
+        _show_layer(found, name, count)
+    print_text(_LEGEND, style="dim")
+    typer.echo(
+        f"{found.positions:,} positions, {found.maps:,} with maps, "
+        f"{found.random_networks} random networks"
+    )
+
+
+def _show_layer(found: "ScoredLabels", layer: str, count: int) -> None:
+    """Print the best-labelled channels of a layer."""
+    scores = found.layers[layer]
+    title = (
+        f"{layer} ({found.target}): {scores.labelled:.0%} of {len(scores.channels)} "
+        f"channels have a label, {scores.named:.0%} a name; "
+        f"{_part(found.random_labelled[layer])} of random networks' channels have a "
+        f"label; {found.controlled(layer):.0%} are given a control"
+    )
+    best = [each for each in scores.channels if each.labels]
+    best.sort(key=lambda each: -abs(each.labels[0].held_out))
+    best = best[:count]
+    columns: dict[str, list[object]] = {
+        "channel": [each.channel for each in best],
+        "label": [_name(each) for each in best],
+        "by": [each.labels[0].measure for each in best],
+        "effect (95 %)": [_effect(each.labels[0]) for each in best],
+        "random": [_number(each.labels[0], each.labels[0].random) for each in best],
+        "causal": [_cause(found, layer, each.channel) for each in best],
+    }
+    print_table(columns, title=title)
+
+
+def _name(channel: "ChannelLabels") -> str:
+    label = channel.labels[0].label
+    return label if channel.name == label else f"({label})"
+
+
+def _effect(label: "NamedLabel") -> str:
+    low, high = (_number(label, end) for end in (label.low, label.high))
+    unit = "r " if label.auroc is None else ""
+    return f"{unit}{_number(label, label.held_out)} ({low}, {high})"
+
+
+def _number(label: "NamedLabel", value: float) -> str:
+    """Write an effect as AUROC or, of a number, as correlation."""
+    return f"{value:+.2f}" if label.auroc is None else f"{(value + 1) / 2:.3f}"
+
+
+def _cause(found: "ScoredLabels", layer: str, channel: int) -> str:
+    cause = found.cause(layer, channel)
+    if cause is None:
+        return "untested"
+    return f"{cause.check.ratio:.2f} {'yes' if cause.check.passed else 'no'}"
+
+
+def _part(value: float) -> str:
+    return "an unknown part" if isnan(value) else f"{value:.1%}"

@@ -1,0 +1,1 @@
+"""Verbs about games and the networks that play them."""

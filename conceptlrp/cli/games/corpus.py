@@ -1,0 +1,62 @@
+"""The verb that reads games: a corpus of positions."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from conceptlrp.cli.inputs import read_game_files
+from conceptlrp.cli.options import (
+    BoardSize,
+    GamePaths,
+    Json,
+    Overwrite,
+    Sample,
+    Seed,
+    check_choice,
+    check_place,
+)
+from conceptlrp.cli.tables import print_json
+
+
+def corpus(
+    files: GamePaths,
+    out: Annotated[Path, typer.Option(help="The corpus to write (.h5).")],
+    sample: Sample = None,
+    unique: Annotated[
+        str | None, typer.Option(help="Keep one of equal positions: exact or symmetry.")
+    ] = None,
+    turn: Annotated[
+        bool, typer.Option("--turn", help="Turn each position by a random symmetry.")
+    ] = False,
+    size: BoardSize = 8,
+    seed: Seed = 0,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Read game files into a corpus of positions."""
+    check_choice("--unique", unique, (None, "exact", "symmetry"))
+    check_place(out, overwrite=overwrite)
+    positions = read_game_files(files, size)
+    read, problems = len(positions), positions.problems
+    if unique is not None:
+        positions = positions.unique(symmetry=unique == "symmetry")
+    if sample is not None:
+        positions = positions.sample(sample, seed=seed)
+    if turn:
+        positions = positions.turn(seed=seed)
+    positions.save(out, overwrite=overwrite)
+    found = {
+        "path": out,
+        "positions": len(positions),
+        "read": read,
+        "games": len(positions.compact().games),
+        "problems": problems,
+    }
+    if as_json:
+        print_json(found)
+    else:
+        typer.echo(
+            f"{out}: {len(positions):,} positions of {read:,} read, "
+            f"{found['games']:,} games"
+        )

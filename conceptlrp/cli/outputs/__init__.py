@@ -1,0 +1,1 @@
+"""Verbs that make pages, figures and files of what a store holds."""

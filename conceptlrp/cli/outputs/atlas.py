@@ -1,0 +1,103 @@
+"""The verb that writes pages of what a store holds."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.options import (
+    Notes,
+    Overwrite,
+    StoreNetworkIfAny,
+    StorePath,
+    Target,
+    check_place,
+)
+from conceptlrp.progress import progress_bars
+
+if TYPE_CHECKING:
+    from conceptlrp.store import Store
+
+# With this many channels a process for every core is worth its start.
+_MANY = 512
+
+
+def atlas(
+    store: StorePath,
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    target: Target = None,
+    title: Annotated[str | None, typer.Option(help="Title of the atlas.")] = None,
+    strength: Annotated[
+        Path | None, typer.Option(help="Strength card of the network (.json).")
+    ] = None,
+    notes: Notes = None,
+    network: StoreNetworkIfAny = None,
+    compare: Annotated[
+        list[Path] | None,
+        typer.Option(help="Another store of the same positions; repeatable."),
+    ] = None,
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="Write one page, to send to someone.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes; for many channels one a core by default."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write the concept atlas of a store: a folder that opens from disk.
+
+    With --network it has pages of positions too.
+    """
+    from conceptlrp.report import read_notes
+    from conceptlrp.store import open_store
+
+    check_place(out, overwrite=overwrite)
+    opened = open_store(store)
+    channels = {name: opened.channels(name) for name in opened.layers}
+    write_atlas(
+        opened,
+        out,
+        single_file=single_file,
+        strength=strength,
+        target=target or 0,
+        title=title,
+        notes=None if notes is None else read_notes(notes, layers=channels),
+        network=None if network is None else store_network(opened, network),
+        others=[open_store(each) for each in compare or ()],
+        workers=workers or _processes(sum(channels.values())),
+        overwrite=overwrite,
+    )
+
+
+def write_atlas(
+    store: "Store",
+    out: Path,
+    *,
+    single_file: bool = False,
+    strength: Path | None = None,
+    **options: Any,
+) -> None:
+    """Write an atlas and say where it is."""
+    from conceptlrp.atlas import build_atlas, build_single_file
+    from conceptlrp.clustering import load_clustering
+    from conceptlrp.clustering.clustering_file import clustered_layers
+    from conceptlrp.selfplay import read_card
+
+    with progress_bars() as report:
+        made = (build_single_file if single_file else build_atlas)(
+            store,
+            out,
+            clusterings=[load_clustering(store, n) for n in clustered_layers(store)],
+            strength=None if strength is None else read_card(strength),
+            on_page=lambda done, total: report("pages", done, total),
+            **options,
+        )
+    typer.echo(f"open {made if single_file else made / 'index.html'}")
+
+
+def _processes(channels: int) -> int:
+    """Choose how many processes write pages: starting one takes some seconds."""
+    return 1 if channels < _MANY else os.cpu_count() or 1

@@ -1,0 +1,137 @@
+"""The verb that runs all stages on the network and games that ship."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from conceptlrp.cli.channels.cluster import cluster_layer
+from conceptlrp.cli.inputs import command_line, open_network, read_positions
+from conceptlrp.cli.options import Overwrite, Seed, check_place
+from conceptlrp.cli.outputs.atlas import write_atlas
+from conceptlrp.cli.stores.attribute import fill_store
+from conceptlrp.progress import OnProgress, progress_bars
+
+if TYPE_CHECKING:
+    from conceptlrp.networks import BoardNetwork
+    from conceptlrp.store import Store
+
+# Enough to try everything in a minute or two; the verbs' own defaults are larger.
+_LABELLED, _MAPPED, _RANDOM = 4000, 300, 2
+_ABLATED, _AVERAGED = 100, 300
+_JUDGED, _CASCADE = 60, 10
+_RIVALS = ("epsilon", "epsilon-flat")
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path(
+        "conceptlrp-demo"
+    ),
+    positions: Annotated[
+        int, typer.Option(min=24, help="Positions to explain.")
+    ] = 4000,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Run all stages on the network and games that ship, and write an atlas."""
+    from conceptlrp.networks.demo import CARD
+    from conceptlrp.runs import RunOptions
+    from conceptlrp.shipped import demo_path
+
+    check_place(out, overwrite=overwrite)
+    network = open_network("demo")
+    sampled = read_positions(["demo"], 8, None, seed).unique(symmetry=True)
+    sampled = sampled.sample(positions, seed=seed)
+    path = out / "demo.crp"
+    try:
+        run = RunOptions(
+            mode="overwrite" if overwrite else "create",
+            name="demo",
+            command=command_line(),
+        )
+        store = fill_store(network, sampled, path, run=run)
+    finally:
+        # The folder stays only with something in it.
+        with suppress(OSError):
+            out.rmdir()
+    for layer in store.layers:
+        cluster_layer(store, layer, seed=seed)
+    with progress_bars() as report:
+        examine(store, network, seed=seed, report=report)
+    write_atlas(
+        store,
+        out / "atlas",
+        strength=demo_path(CARD),
+        network=network,
+        overwrite=overwrite,
+    )
+
+
+def examine(
+    store: "Store", network: "BoardNetwork", *, seed: int, report: OnProgress
+) -> None:
+    """Ask of a small store what channels follow, do and send, and how sure that is."""
+    _label(store, network, seed, report)
+    _ablate(store, network, seed, report)
+    _judge(store, network, seed, report)
+
+
+def _label(
+    store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
+) -> None:
+    from conceptlrp.labelling import (
+        label_positions,
+        save_label_scores,
+        score_store_labels,
+    )
+
+    label_positions(store, overwrite=True)
+    scores = score_store_labels(
+        store,
+        network,
+        n_positions=_LABELLED,
+        n_maps=_MAPPED,
+        n_random=_RANDOM,
+        seed=seed,
+        on_progress=report,
+    )
+    save_label_scores(scores, store, overwrite=True)
+
+
+def _ablate(
+    store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
+) -> None:
+    from conceptlrp.ablation import channel_effects, save_effects
+    from conceptlrp.concept_graph import mean_concept_graph, save_graph
+    from conceptlrp.lrp import Explainer
+
+    effects = channel_effects(
+        store, network, n_positions=_ABLATED, seed=seed, on_progress=report
+    )
+    save_effects(effects, store, overwrite=True)
+    graph = mean_concept_graph(
+        Explainer(network, layers=store.layers),
+        store.positions.sample(min(_AVERAGED, len(store)), seed=seed),
+        targets=store.targets,
+    )
+    save_graph(graph, store, overwrite=True)
+
+
+def _judge(
+    store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
+) -> None:
+    from conceptlrp.evaluation import evaluate_composites, save_evaluation
+
+    own = str(store.manifest.composite["name"])
+    found = evaluate_composites(
+        network,
+        store.positions,
+        composites=(own, *_RIVALS),
+        n_positions=min(_JUDGED, len(store)),
+        n_cascade=_CASCADE,
+        layers=store.layers,
+        seed=seed,
+        on_progress=lambda _, done, total: report("evaluation", done, total),
+    )
+    save_evaluation(found, store, overwrite=True)

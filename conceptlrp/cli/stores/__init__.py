@@ -1,0 +1,1 @@
+"""Verbs that fill, look after and ask a store."""

@@ -1,0 +1,219 @@
+"""The verbs that explain a corpus into a store, in one go or in parts."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from conceptlrp.cli.inputs import (
+    command_line,
+    network_name,
+    open_network,
+    read_positions,
+)
+from conceptlrp.cli.options import (
+    BatchSize,
+    Composite,
+    CorpusPaths,
+    Device,
+    Json,
+    Layers,
+    NetworkPath,
+    Overwrite,
+    Sample,
+    Scheduler,
+    Seed,
+    StorePath,
+    Targets,
+    Workers,
+    check_device,
+    check_place,
+)
+from conceptlrp.cli.tables import print_json, remark
+from conceptlrp.progress import progress_bars
+
+if TYPE_CHECKING:
+    from conceptlrp.networks import BoardNetwork
+    from conceptlrp.othello import Corpus
+    from conceptlrp.store import Store
+
+
+def attribute(
+    network: NetworkPath,
+    games: CorpusPaths,
+    out: Annotated[Path, typer.Option(help="The store to write (NAME.crp).")],
+    target: Targets = ["played"],  # noqa: B006
+    composite: Composite = None,
+    layer: Layers = None,
+    detail: Annotated[
+        str,
+        typer.Option(help="Heatmaps kept: sums (none), references, sample, all."),
+    ] = "references",
+    references: Annotated[
+        int, typer.Option(min=0, help="Reference heatmaps of a channel; 0 for none.")
+    ] = 16,
+    sample_maps: Annotated[
+        int, typer.Option(min=0, help="Positions with heatmaps for --detail sample.")
+    ] = 0,
+    statistics: Annotated[
+        bool, typer.Option("--statistics", help="Sum up the maps of every channel.")
+    ] = False,
+    sample: Sample = None,
+    seed: Seed = 0,
+    dtype: Annotated[
+        str, typer.Option(help="What is stored: float32 or float16.")
+    ] = "float32",
+    compute_dtype: Annotated[
+        str, typer.Option(help="float32, float64, bfloat16 or tf32.")
+    ] = "float32",
+    device: Device = "cpu",
+    batch_size: BatchSize = 64,
+    shard_size: Annotated[
+        int | None, typer.Option(min=1, help="Positions of a file: whole batches.")
+    ] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(help="I/N: only every N-th shard from the I-th; then merge."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the store, or repair it.")
+    ] = False,
+    append: Annotated[
+        bool, typer.Option("--append", help="Add the positions that the store lacks.")
+    ] = False,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Explain every position of a corpus and keep the relevance in a store."""
+    from conceptlrp.runs import KeepOptions, RunOptions
+
+    stripe = _stripe(shard)
+    goes_on = resume or append or stripe is not None
+    check_place(out, overwrite=overwrite or goes_on)
+    check_device(device)
+    net = open_network(network)
+    positions = read_positions(games, net.size, sample, seed)
+    store = fill_store(
+        net,
+        positions,
+        out,
+        targets=target,
+        composite=composite,
+        layers=layer,
+        keep=KeepOptions(
+            detail=detail,
+            references=references,
+            sample=sample_maps,
+            statistics=statistics,
+            dtype=dtype,
+        ),
+        run=RunOptions(
+            mode=_mode(resume=resume, append=append, overwrite=overwrite),
+            workers=workers,
+            scheduler=scheduler,
+            stripe=stripe,
+            device=device,
+            compute_dtype=compute_dtype,
+            batch_size=batch_size,
+            shard_size=shard_size,
+            name=network_name(network),
+            command=command_line(),
+        ),
+        seed=seed,
+    )
+    _show(store, as_json=as_json)
+
+
+def merge(
+    store: StorePath,
+    network: Annotated[
+        str | None,
+        typer.Option(help="The network, if it is not where the jobs found it."),
+    ] = None,
+    device: Device = "cpu",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    as_json: Json = False,
+) -> None:
+    """Finish a store whose shards were computed by several jobs (--shard I/N)."""
+    from conceptlrp.runs import RunOptions, merge_run
+
+    check_device(device)
+    path = network or _network_of(store)
+    with _telling_what_is_kept(), progress_bars() as report:
+        merged = merge_run(
+            store,
+            None if path is None else open_network(path),
+            run=RunOptions(device=device, workers=workers, scheduler=scheduler),
+            on_progress=report,
+        )
+    _show(merged, as_json=as_json)
+
+
+def fill_store(
+    network: "BoardNetwork", positions: "Corpus", out: Path, **options: Any
+) -> "Store":
+    """Explain positions into a store, with bars."""
+    from conceptlrp.runs import attribute_corpus
+
+    with _telling_what_is_kept(), progress_bars() as report:
+        return attribute_corpus(network, positions, out, on_progress=report, **options)
+
+
+def _mode(**modes: bool) -> Any:
+    """Choose what is to happen to a store that is there already."""
+    chosen = [mode for mode, is_asked in modes.items() if is_asked]
+    if len(chosen) > 1:
+        msg = "give one of --resume, --append and --overwrite"
+        raise typer.BadParameter(msg)
+    return chosen[0] if chosen else "create"
+
+
+def _show(store: "Store", *, as_json: bool) -> None:
+    from conceptlrp.store import store_info
+
+    if as_json:
+        print_json(store_info(store.path).to_dict())
+    else:
+        layers = ", ".join(store.layers)
+        typer.echo(f"{store.path}: {len(store):,} positions, {layers}")
+
+
+@contextmanager
+def _telling_what_is_kept() -> Iterator[None]:
+    """Say what an interrupted run leaves, which typer would keep to itself."""
+    from conceptlrp.runs import RunInterrupted
+
+    try:
+        yield
+    except RunInterrupted as stopped:
+        remark(str(stopped))
+        raise
+
+
+def _stripe(text: str | None) -> tuple[int, int] | None:
+    """Read "I/N"."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        msg = f"--shard is '{text}', expected I/N with I from 1 to N"
+        raise typer.BadParameter(msg)
+    return int(found[1]), int(found[2])
+
+
+def _network_of(store: Path) -> str | None:
+    """Return the network that the jobs of an array named first in their command."""
+    from conceptlrp.store.writer import read_plan
+
+    words = shlex.split(read_plan(store).command)
+    if words[:2] != ["conceptlrp", "attribute"]:
+        return None
+    named = [word for word in words[2:3] if word == "demo" or Path(word).is_file()]
+    return named[0] if named else None

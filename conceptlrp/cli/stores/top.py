@@ -1,0 +1,90 @@
+"""The verb that shows the reference boards of a channel."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from conceptlrp.cli.conditions import (
+    Label,
+    Move,
+    Mover,
+    Outcome,
+    Phase,
+    Player,
+    Ply,
+    Tournament,
+    Year,
+    conditions,
+)
+from conceptlrp.cli.options import Json, StorePath, Target, check_choice, how_many
+from conceptlrp.cli.tables import print_json
+
+Lowest = Annotated[bool, typer.Option("--lowest", help="Lowest first.")]
+AllGames = Annotated[
+    bool, typer.Option("--all-games", help="Allow several boards of one game.")
+]
+
+
+def top(
+    store: StorePath,
+    layer: Annotated[str, typer.Option(help="Layer of the channel.")],
+    channel: Annotated[int, typer.Option(help="Number of the channel.")],
+    count: Annotated[int, how_many("Boards to show.")] = 8,
+    by: Annotated[
+        str,
+        typer.Option(help="share, relevance, positive, absolute, activation or peak."),
+    ] = "share",
+    target: Target = None,
+    lowest: Lowest = False,
+    all_games: AllGames = False,
+    apart: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Squares on which any two boards differ, however turned."
+        ),
+    ] = 0,
+    ply: Ply = None,
+    phase: Phase = None,
+    mover: Mover = None,
+    player: Player = None,
+    year: Year = None,
+    tournament: Tournament = None,
+    move: Move = None,
+    outcome: Outcome = None,
+    label: Label = None,
+    as_json: Json = False,
+) -> None:
+    """Show the reference boards of a channel."""
+    from conceptlrp.atlas import reference_table
+    from conceptlrp.reference import REFERENCE_SCORES, reference_boards
+    from conceptlrp.store import open_store
+
+    check_choice("--by", by, REFERENCE_SCORES)
+    where = conditions(
+        ply=ply,
+        phase=phase,
+        mover=mover,
+        player=player,
+        year=year,
+        tournament=tournament,
+        played=move,
+        outcome=outcome,
+        label=label,
+    )
+    boards = reference_boards(
+        open_store(store),
+        layer,
+        channel,
+        count,
+        by=by,
+        lowest=lowest,
+        one_per_game=not all_games,
+        min_distance=apart,
+        target=target or 0,
+        where=where,
+    )
+    if as_json:
+        print_json(boards.to_dict())
+    else:
+        Console().print(reference_table(boards))

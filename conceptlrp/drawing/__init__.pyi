@@ -1,0 +1,7 @@
+from .board import (
+    board_svg as board_svg,
+)
+
+__all__ = [
+    "board_svg",
+]

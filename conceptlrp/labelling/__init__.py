@@ -1,0 +1,5 @@
+"""Which label a channel follows, and what is a name."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,231 @@
+"""One measure of the channels, such as their relevance, against all labels.
+
+Shapes use N positions, n rows (positions, or their squares), C channels and K labels.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.labelling.columns import (
+    Columns,
+    flat_table,
+    nested_labels,
+    testable_labels,
+)
+from conceptlrp.labelling.results import LabelCriteria
+from conceptlrp.labels import Labels
+from conceptlrp.statistics.null import Null, null_moments
+from conceptlrp.statistics.ranks import (
+    Floats,
+    LabelMatrix,
+    centered_ranks,
+    effects,
+    label_matrix,
+)
+from conceptlrp.statistics.resampling import exchanged_games
+from conceptlrp.statistics.significance import permutation_p
+
+
+@dataclass(frozen=True, eq=False)
+class Half:
+    """Positions that labels are found on, or confirmed on.
+
+    Attributes
+    ----------
+    positions : int array
+        Which of the N positions.
+    columns : Columns
+        Their labels.
+    matrix : LabelMatrix
+        The same, ready to be compared.
+    """
+
+    positions: NDArray[np.intp]
+    columns: Columns
+    matrix: LabelMatrix
+
+    def ranks(self, table: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the ranks of a table's rows, (n, C), within strata."""
+        rows = flat_table(table[self.positions])
+        return centered_ranks(rows, self.columns.strata)
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Labels made ready for one kind of measure, values or maps.
+
+    Attributes
+    ----------
+    labels : Labels
+        Labels of the positions.
+    halves : pair of Half
+        The positions to find labels on, and those held out.
+    good : bool of shape (K,)
+        Which labels can be tested.
+    numbers : LabelMatrix
+        For correlations of ranks where labels are found, flags being numbers.
+    nested : bool of shape (K, K)
+        Labels that are no rivals of each other.
+    exchanges : int array of shape (B, n)
+        Rows whose labels each row is given in B permutations.
+    """
+
+    labels: Labels
+    halves: tuple[Half, Half]
+    good: NDArray[np.bool_]
+    numbers: LabelMatrix
+    nested: NDArray[np.bool_]
+    exchanges: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class MeasureScore:
+    """What one measure says of every channel and label.
+
+    Attributes
+    ----------
+    table : array of shape (N, C) or (N, C, n, n)
+        The measure.
+    labels : Labels
+        Labels of the N positions.
+    confirming : Half
+        The half that was held out.
+    effect, held_out, p : float64 of shape (C, K)
+        Effects in both halves, and p-values; NaN for what cannot be tested.
+    correlation : float64 of shape (C, K)
+        Correlation of ranks with every label, flags being 0 and 1.
+    random : float64 of shape (K,)
+        Largest size of an effect in networks with random weights.
+    nested : bool of shape (K, K)
+        Labels that are no rivals of each other.
+    """
+
+    table: NDArray[Any]
+    labels: Labels
+    confirming: Half
+    effect: Floats
+    held_out: Floats
+    p: Floats
+    correlation: Floats
+    random: Floats
+    nested: NDArray[np.bool_]
+
+
+def make_halves(
+    columns: Columns, held_out: NDArray[np.bool_], asked: LabelCriteria
+) -> tuple[Half, Half]:
+    """Divide labels into those of the games to find on and of those held out."""
+    halves = []
+    for chosen in (~held_out, held_out):
+        positions = np.flatnonzero(chosen)
+        part = columns.take(positions)
+        matrix = label_matrix(part.columns, part.strata, prevalence=asked.prevalence)
+        halves.append(Half(positions, part, matrix))
+    return halves[0], halves[1]
+
+
+def compare_labels(
+    labels: Labels,
+    columns: Columns,
+    held_out: NDArray[np.bool_],
+    asked: LabelCriteria,
+) -> Compared:
+    """Make labels ready to be compared with any channels of their positions.
+
+    Shapes: `held_out` (N,).
+    """
+    halves = make_halves(columns, held_out, asked)
+    good = [testable_labels(h.columns, h.matrix, asked.games) for h in halves]
+    games, strata = halves[0].columns.games, halves[0].columns.strata
+    exchanges = np.empty((asked.permutations, len(games)), np.int32)
+    for b, row in enumerate(exchanges):
+        row[:] = exchanged_games(games, strata, seed=asked.seed + 1 + b)
+    return Compared(
+        labels=labels,
+        halves=halves,
+        good=good[0] & good[1],
+        numbers=number_matrix(halves[0].columns),
+        nested=nested_labels(columns),
+        exchanges=exchanges,
+    )
+
+
+def score_measure(
+    tables: list[NDArray[Any]],
+    compared: Compared,
+    *,
+    scored: int = 1,
+) -> list[MeasureScore]:
+    """Score one measure of networks, each held against the others but the first.
+
+    Returns: one a network that is scored.
+    """
+    halves, good = compared.halves, compared.good
+    ranks: list[NDArray[np.float32]] = []
+    found, correlation, sizes = [], [], []
+    for place, table in enumerate(tables):
+        finding = halves[0].ranks(table)
+        both = [
+            effects(finding, halves[0].matrix),
+            effects(halves[1].ranks(table), halves[1].matrix),
+        ]
+        sizes.append(np.max([_largest(each) for each in both], axis=0))
+        if place < scored:
+            ranks.append(finding)
+            found.append([np.where(good, each, np.nan) for each in both])
+            correlation.append(effects(finding, compared.numbers))
+    nulls = _nulls(ranks, compared)
+    return [
+        MeasureScore(
+            table=tables[i],
+            labels=compared.labels,
+            confirming=halves[1],
+            effect=found[i][0],
+            held_out=found[i][1],
+            p=_p(found[i][0], nulls[i], good),
+            correlation=correlation[i],
+            random=np.where(good, _others(sizes, i), np.nan),
+            nested=compared.nested,
+        )
+        for i in range(len(ranks))
+    ]
+
+
+def number_matrix(columns: Columns) -> LabelMatrix:
+    """Return labels made ready for correlations of ranks, flags being numbers."""
+    numbers = [
+        column.astype(np.int8) if column.dtype == np.bool_ else column
+        for column in columns.columns
+    ]
+    return label_matrix(numbers, columns.strata)
+
+
+def _largest(found: Floats) -> Floats:
+    """Return the largest size of each label's effect, at least 0."""
+    largest: Floats = np.nanmax(np.abs(found), axis=0, initial=0)
+    return largest
+
+
+def _others(sizes: list[Floats], scored: int) -> Floats:
+    """Return the largest sizes in the random networks but the one that is scored."""
+    others = [size for i, size in enumerate(sizes) if i not in (0, scored)]
+    largest: Floats = np.max([np.zeros_like(sizes[0]), *others], axis=0)
+    return largest
+
+
+def _nulls(ranks: list[NDArray[np.float32]], compared: Compared) -> list[Null]:
+    """Return null distributions of the labels that can be tested."""
+    half, good = compared.halves[0], compared.good
+    return null_moments(
+        ranks, half.matrix.take(good), half.columns.games, compared.exchanges
+    )
+
+
+def _p(effect: Floats, null: Null, good: NDArray[np.bool_]) -> Floats:
+    p = np.full(effect.shape, np.nan)
+    tested = effect[:, good]
+    p[:, good] = permutation_p(tested, null.mean, null.deviation, null.freedom)
+    return p

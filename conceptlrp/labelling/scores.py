@@ -1,0 +1,154 @@
+"""Scoring channels against labels: effects, nulls, and the labels that remain.
+
+A plain AUROC gives labels to the channels of any network, since most of what labels
+and channels share is the phase of the game. A channel is therefore given a label
+only if its effect
+
+1. is one of rows of the same phase (and, for maps, location class),
+2. is significant against labels exchanged by whole games, corrected for all pairs,
+3. is large enough, and larger than in networks with random weights,
+4. is all of that on games that were held out, by the lower end of its interval.
+
+The best label is the channel's name if it leads all others that it is not nested
+with. "unnamed" is a result.
+
+Shapes use N positions, C channels, K labels and n x n squares of the board.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from conceptlrp.labelling.comparison import Comparison
+from conceptlrp.labelling.results import LabelCriteria, LabelScores
+from conceptlrp.labels import Labels
+from conceptlrp.statistics.ranks import codes
+
+Tables = Mapping[str, ArrayLike]
+
+
+def score_channels(
+    trained: Tables,
+    random: Sequence[Tables],
+    labels: Labels,
+    games: ArrayLike,
+    phases: ArrayLike,
+    *,
+    within: ArrayLike | None = None,
+    criteria: LabelCriteria | None = None,
+) -> LabelScores:
+    """Score every channel of a layer against every label, and name those that can be.
+
+    Parameters
+    ----------
+    trained : mapping of str to array
+        By measure, what is known of the network's channels: values of shape (N, C),
+        such as "activation" or "relevance", or maps of shape (N, C, n, n), such as
+        conditional relevance: its magnitude asks where a channel looks, its sign
+        what speaks for the target there.
+    random : sequence of such mappings
+        The same of networks of the same shape with random weights, best five or
+        more. Without, nothing guards against labels that any network earns.
+    labels : Labels
+        Labels of the N positions; controls may be among them.
+    games : int array of shape (N,)
+        Game of each position.
+    phases : int array of shape (N,)
+        Strata within which positions are compared, such as ``phases(empties,
+        bins=6)``; more bins, where there are positions enough, leave less of the
+        phase in what is compared.
+    within : array of shape (N, n, n), optional
+        For maps: squares are compared with those of the same value alone. With
+        ``to_boards(own, opponent)`` the frontier is told from other own discs, and
+        not from empty squares, where relevance may be 0 in any network.
+    criteria : LabelCriteria, optional
+        What a label must fulfil.
+
+    Returns
+    -------
+    LabelScores
+        Labels of positions and sets of squares, which count as present or by size,
+        are scored with values; sets of squares are scored with maps.
+
+    Raises
+    ------
+    ValueError
+        Arrays do not fit each other, a value is not finite, or there are too few
+        games to hold some out.
+
+    Examples
+    --------
+    A channel that is active where the side to move has a corner:
+
+    >>> from conceptlrp.labels import label, phases
+    >>> from conceptlrp.networks import demo_corpus
+    >>> positions = demo_corpus().sample(2000)
+    >>> labels = label(positions, ["own corners", "own X-squares", "mobility"])
+    >>> active = (labels.square["own corners"] != 0).astype(float)
+    >>> sixths = phases(60 - positions.ply, bins=6)
+    >>> tables = {"activation": active[:, None]}
+    >>> score_channels(tables, [], labels, positions.game, sixths).names
+    ('own corners',)
+    """
+    _check_tables([trained, *random], labels)
+    comparison = Comparison(
+        labels=labels,
+        games=_numbered("games", games, len(labels)),
+        phases=_numbered("phases", phases, len(labels)),
+        criteria=criteria or LabelCriteria(),
+        size=_board_size(trained),
+        within=None if within is None else np.asarray(within),
+    )
+    _check_within(comparison)
+    return comparison.score([trained, *random], scored=1)[0]
+
+
+def _check_tables(networks: Sequence[Tables], labels: Labels) -> None:
+    """Say what is wrong with the tables, if anything."""
+    if not networks[0] or not labels.names:
+        what = "label" if networks[0] else "measure"
+        message = f"no {what} given, expected at least one"
+        raise ValueError(message)
+    for network in networks:
+        if set(network) != set(networks[0]):
+            measures = sorted(networks[0])
+            message = f"a random network has {sorted(network)}, not {measures}"
+            raise ValueError(message)
+        for measure, table in network.items():
+            _check_table(measure, np.asarray(table), len(labels))
+    channels = {m: np.shape(table)[1] for m, table in networks[0].items()}
+    if len(set(channels.values())) > 1:
+        message = f"measures are of different numbers of channels: {channels}"
+        raise ValueError(message)
+
+
+def _board_size(tables: Tables) -> int:
+    """Return the side of the board of maps; 8 where there are none."""
+    shapes = [np.shape(table) for table in tables.values()]
+    return next((shape[2] for shape in shapes if len(shape) == 4), 8)
+
+
+def _check_within(comparison: Comparison) -> None:
+    size, kinds = comparison.size, comparison.within
+    squares = (len(comparison.labels), size, size)
+    if kinds is not None and kinds.shape != squares:
+        message = f"within has shape {kinds.shape}, expected {squares}"
+        raise ValueError(message)
+
+
+def _check_table(measure: str, table: NDArray[Any], n: int) -> None:
+    if table.ndim not in (2, 4) or len(table) != n:
+        message = (
+            f"{measure} has shape {table.shape}, expected ({n}, C) or ({n}, C, n, n)"
+        )
+        raise ValueError(message)
+
+
+def _numbered(name: str, given: ArrayLike, n: int) -> NDArray[np.intp]:
+    """Return games or phases numbered from 0, one a position."""
+    if np.shape(given) != (n,):
+        message = f"{name} have shape {np.shape(given)}, expected ({n},)"
+        raise ValueError(message)
+    return codes(given)

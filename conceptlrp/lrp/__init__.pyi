@@ -1,0 +1,51 @@
+from .attribution import (
+    Attribution as Attribution,
+)
+from .engine.absorption import (
+    Conservation as Conservation,
+)
+from .engine.edges import (
+    ConceptGraph as ConceptGraph,
+)
+from .explain import (
+    attribute as attribute,
+    concept_graph as concept_graph,
+    conservation as conservation,
+)
+from .explainer import (
+    Explainer as Explainer,
+)
+from .presets import (
+    COMPOSITES as COMPOSITES,
+    DEFAULT_COMPOSITE as DEFAULT_COMPOSITE,
+)
+from .targets import (
+    Best as Best,
+    Contrast as Contrast,
+    Move as Move,
+    Moves as Moves,
+    Neuron as Neuron,
+    Played as Played,
+    Target as Target,
+    Value as Value,
+)
+
+__all__ = [
+    "COMPOSITES",
+    "DEFAULT_COMPOSITE",
+    "Attribution",
+    "Best",
+    "ConceptGraph",
+    "Conservation",
+    "Contrast",
+    "Explainer",
+    "Move",
+    "Moves",
+    "Neuron",
+    "Played",
+    "Target",
+    "Value",
+    "attribute",
+    "concept_graph",
+    "conservation",
+]

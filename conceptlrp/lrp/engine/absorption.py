@@ -1,0 +1,118 @@
+"""Where relevance is lost: what every operation takes, passes on and absorbs.
+
+Biases stand in the denominator of most rules and get no relevance, stabilizers
+likewise, so less may arrive at the input than started at the target. The report
+says how much, operation by operation, in the unit of the target.
+
+Shapes use N positions and T targets.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from conceptlrp.lrp.engine.native import NativeForward
+from conceptlrp.lrp.engine.program import Operation
+
+_REDISTRIBUTING = ("conv", "pool", "add")
+
+
+@dataclass(frozen=True)
+class Conservation:
+    """Relevance that arrives at each operation, and what becomes of it.
+
+    Attributes
+    ----------
+    operations : tuple of str
+        Modules that redistribute relevance, from the input upwards.
+    arrived : ndarray of shape (L, N, T)
+        Relevance at the output of each.
+    sent : ndarray of shape (L, N, T)
+        Relevance that it sends to its inputs.
+    bias : ndarray of shape (L, N, T)
+        Relevance that its bias absorbs.
+    """
+
+    operations: tuple[str, ...]
+    arrived: NDArray[np.floating]
+    sent: NDArray[np.floating]
+    bias: NDArray[np.floating]
+
+    @property
+    def stabilizer(self) -> NDArray[np.floating]:
+        """Relevance (L, N, T) that neither goes on nor is taken by the bias.
+
+        The stabilizers absorb it. Under AlphaBeta it also holds what the rule makes
+        or loses where one of its parts is empty: nothing negative comes in, and
+        alpha times the relevance goes on.
+        """
+        rest: NDArray[np.floating] = self.arrived - self.sent - self.bias
+        return rest
+
+    def frame(self) -> pd.DataFrame:
+        """Return sums over positions and targets, a row an operation."""
+        columns = {
+            name: getattr(self, name).sum(axis=(1, 2))
+            for name in ("arrived", "sent", "bias", "stabilizer")
+        }
+        return pd.DataFrame(columns, index=pd.Index(self.operations, name="module"))
+
+
+def conservation_report(
+    passed: NativeForward, relevance: dict[str, Tensor]
+) -> Conservation:
+    """Follow relevance through every operation of a forward pass.
+
+    Shapes: `relevance` (N, T, C, H, W).
+    """
+    operations = [
+        operation
+        for operation in passed.engine.program.operations.values()
+        if operation.kind in _REDISTRIBUTING
+    ]
+    rows = [_follow(passed, op, relevance[op.name]) for op in operations]
+    arrived, sent, bias = (
+        torch.stack(list(column)).cpu().numpy() for column in zip(*rows, strict=True)
+    )
+    labels = tuple(operation.label for operation in operations)
+    return Conservation(labels, arrived, sent, bias)
+
+
+def _follow(
+    passed: NativeForward, operation: Operation, relevance: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    arrived = _total(relevance)
+    if operation.kind == "add":
+        share = passed.values[operation.name] * passed.sum_scale(operation)
+        return arrived, _total(relevance * share[:, None]), torch.zeros_like(arrived)
+    rule = passed.engine.rules[operation.name]
+    source = passed.values[operation.inputs[0]]
+    sent, bias = torch.zeros_like(arrived), torch.zeros_like(arrived)
+    for branch in passed.branches(operation.name):
+        inputs = branch.multiplier
+        if isinstance(inputs, float):
+            inputs = torch.full_like(source, inputs)
+        passed_on = rule.convolve(inputs, branch.weight) * branch.scale
+        sent += _total(relevance * passed_on[:, None])
+        if branch.bias is not None:
+            absorbed = branch.scale * branch.bias[:, None, None]
+            bias += _total(relevance * absorbed[:, None])
+    return arrived, sent, bias
+
+
+def _total(relevance: Tensor) -> Tensor:
+    return relevance.flatten(2).sum(2)
+
+
+def join_reports(parts: Sequence[Conservation]) -> Conservation:
+    """Join the reports of consecutive batches of positions."""
+    arrived, sent, bias = (
+        np.concatenate([getattr(part, name) for part in parts], axis=1)
+        for name in ("arrived", "sent", "bias")
+    )
+    return Conservation(parts[0].operations, arrived, sent, bias)

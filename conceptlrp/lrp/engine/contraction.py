@@ -1,0 +1,107 @@
+"""Contract tangents with relevance: from one sweep to the heatmaps of all targets.
+
+The heatmap of channel c for target t is H[t, c, p] = sum_s T[p, c, s] R[t, c, s].
+No channel mixes with another, so this is bound by memory and not by
+multiplications: tangents are read once, a block at a time, and meet the relevance
+of all targets while they are in the cache.
+
+Shapes use N positions, T targets, C channels, S sites of a feature map, P input
+squares and R rows of tangents.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from conceptlrp.lrp.engine.sweep import Tangents, as_sites
+
+_BLOCK_BYTES = 1 << 21
+
+
+def conditional_heatmaps(tangents: Tangents, relevance: Tensor) -> Tensor:
+    """Contract the tangents at a layer with its relevance.
+
+    Shapes: `relevance` (N, T, C, H, W). Returns (N, T, C, P): input relevance that
+    flows through each channel alone.
+    """
+    if tangents.data.shape[1] == 1:
+        return _alike_heatmaps(tangents, relevance)
+    n_positions, n_targets, n_channels = relevance.shape[:3]
+    maps = relevance.new_empty(
+        n_targets, n_positions, tangents.rows.shape[1], n_channels
+    )
+    sites = [_weighted(tangents, relevance[:, t]) for t in range(n_targets)]
+    order, offsets = (index.to(relevance.device) for index in tangents.rows.by_square)
+    places = tangents.rows.places.to(relevance.device).index_select(0, order)
+    for block in _blocks(tangents, n_positions):
+        _contract(tangents.data, sites, (order, places, offsets), block, maps)
+    return maps.permute(1, 0, 3, 2)
+
+
+def _weighted(tangents: Tangents, relevance: Tensor) -> Tensor:
+    """Return relevance (N, C, H, W) as rows a site, the tangents' scale included."""
+    sites = as_sites(relevance)
+    return sites if tangents.scale is None else sites * tangents.scale
+
+
+def _blocks(tangents: Tangents, n_positions: int) -> list[slice]:
+    """Divide positions so that the rows of a block stay in the cache."""
+    row_bytes = tangents.data.shape[1] * tangents.data.element_size()
+    rows_each = max(1, tangents.rows.n_rows // n_positions)
+    step = max(1, _BLOCK_BYTES // (row_bytes * rows_each))
+    starts = range(0, n_positions, step)
+    return [slice(first, min(first + step, n_positions)) for first in starts]
+
+
+def _contract(
+    data: Tensor,
+    sites: list[Tensor],
+    index: tuple[Tensor, Tensor, Tensor],
+    block: slice,
+    maps: Tensor,
+) -> None:
+    """Fill the maps (T, N, P, C) of a block of positions."""
+    order, places, offsets = index
+    n_squares = maps.shape[2]
+    first, last = offsets[block.start * n_squares], offsets[block.stop * n_squares]
+    begins = offsets[block.start * n_squares : block.stop * n_squares] - first
+    values = data.index_select(0, order[first:last])
+    product = torch.empty_like(values)
+    bag = torch.arange(len(values), device=data.device)
+    for target, relevance in enumerate(sites):
+        torch.index_select(relevance, 0, places[first:last], out=product)
+        product.mul_(values)
+        summed = functional.embedding_bag(bag, product, begins, mode="sum")
+        maps[target, block] = summed.view(-1, *maps.shape[2:])
+
+
+def _alike_heatmaps(tangents: Tangents, relevance: Tensor) -> Tensor:
+    """Contract tangents that are alike in all channels: one matrix a position."""
+    rows = tangents.rows
+    if tangents.scale is not None:
+        scale = tangents.scale.view(rows.shape[0], 1, *relevance.shape[3:], -1)
+        relevance = relevance * scale.permute(0, 1, 4, 2, 3)
+    matrices = dense(tangents, tangents.data[:, 0])
+    found = relevance.flatten(3).flatten(1, 2) @ matrices
+    return found.view(*relevance.shape[:3], rows.shape[1])
+
+
+def neuron_heatmaps(tangents: Tangents, relevance: Tensor, channel: int) -> Tensor:
+    """Contract the tangents of one channel with its relevance, square by square.
+
+    Shapes: `relevance` (N, T, C, H, W). Returns (N, T, S, P): input relevance that
+    flows through each neuron of the channel alone.
+    """
+    values = tangents.times(None).expand(-1, relevance.shape[2])[:, channel]
+    chosen = relevance[:, :, channel].flatten(2)[..., None]
+    return dense(tangents, values)[:, None] * chosen
+
+
+def dense(tangents: Tangents, values: Tensor) -> Tensor:
+    """Lay one number a row out as matrices (N, S, P), zero where there is no row."""
+    rows = tangents.rows
+    n_positions, n_squares, n_sites = rows.shape
+    index = (rows.position, rows.site, rows.square)
+    matrices = values.new_zeros(n_positions, n_sites, n_squares)
+    matrices[tuple(torch.from_numpy(part) for part in index)] = values
+    return matrices

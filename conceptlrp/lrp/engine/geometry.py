@@ -1,0 +1,106 @@
+"""Linear modules and poolings seen as convolutions of a feature map.
+
+Shapes use C input channels, O output channels and an H x W feature map.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from conceptlrp.lrp.engine.program import Operation, UnknownOperationError
+
+Shape = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a convolution moves over a feature map.
+
+    Attributes
+    ----------
+    kernel, stride, padding, dilation : pair of int
+        As in `torch.nn.Conv2d`.
+    groups : int
+        1, or the number of channels for pooling.
+    """
+
+    kernel: Shape
+    stride: Shape = (1, 1)
+    padding: Shape = (0, 0)
+    dilation: Shape = (1, 1)
+    groups: int = 1
+
+    def output(self, height: int, width: int) -> Shape:
+        """Return the size of the output for an input of a size."""
+        sizes = []
+        for i, side in enumerate((height, width)):
+            reach = self.dilation[i] * (self.kernel[i] - 1) + 1
+            sizes.append((side + 2 * self.padding[i] - reach) // self.stride[i] + 1)
+        return sizes[0], sizes[1]
+
+
+def as_convolution(
+    operation: Operation, shape: tuple[int, ...]
+) -> tuple[Geometry, Tensor, Tensor | None]:
+    """See an operation as a convolution of an input of shape (C, H, W).
+
+    Returns: How it moves; (O, C, h, w): its weights; for a pooling (C, 1, h, w), one
+    group a channel; (O,): its bias.
+    """
+    module = operation.module
+    channels, height, width = shape
+    if isinstance(module, nn.Conv2d):
+        geometry = Geometry(
+            _pair(module.kernel_size),
+            _pair(module.stride),
+            _padding(module),
+            _pair(module.dilation),
+        )
+        bias = None if module.bias is None else module.bias.detach()
+        return geometry, module.weight.detach(), bias
+    if isinstance(module, nn.Linear):
+        weight = module.weight.detach().reshape(-1, channels, height, width)
+        bias = None if module.bias is None else module.bias.detach()
+        return Geometry((height, width)), weight, bias
+    geometry = _pooling(operation, height, width, channels)
+    value = 1.0 / (geometry.kernel[0] * geometry.kernel[1])
+    return geometry, torch.full((channels, 1, *geometry.kernel), value), None
+
+
+def _pair(value: Any) -> Shape:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def _padding(module: nn.Conv2d) -> Shape:
+    if isinstance(module.padding, str):
+        if module.padding == "valid":
+            return 0, 0
+        kernel, dilation = _pair(module.kernel_size), _pair(module.dilation)
+        totals = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+        if totals[0] % 2 or totals[1] % 2:
+            msg = "padding 'same' of an even kernel is not known"
+            raise UnknownOperationError(msg)
+        return totals[0] // 2, totals[1] // 2
+    return _pair(module.padding)
+
+
+def _pooling(operation: Operation, height: int, width: int, channels: int) -> Geometry:
+    module = operation.module
+    if isinstance(module, nn.AvgPool2d):
+        plain = module.count_include_pad or _pair(module.padding) == (0, 0)
+        if plain and not module.ceil_mode and module.divisor_override is None:
+            return Geometry(
+                _pair(module.kernel_size),
+                _pair(module.stride),
+                _pair(module.padding),
+                groups=channels,
+            )
+    elif isinstance(module, nn.AdaptiveAvgPool2d):
+        rows, columns = _pair(module.output_size)
+        if height % rows == 0 and width % columns == 0:
+            kernel = (height // rows, width // columns)
+            return Geometry(kernel, kernel, groups=channels)
+    msg = f"this form of pooling in '{operation.label}' is not known"
+    raise UnknownOperationError(msg)

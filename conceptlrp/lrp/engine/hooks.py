@@ -1,0 +1,166 @@
+"""Relevance by zennit's hooks: slow, and right for any module and rule.
+
+The native engine falls back to this, and is tested against it. Every start
+costs a reverse pass of its own, in which each rule runs its module again.
+
+Shapes use N positions, T targets, P planes, C channels of an H x W feature map
+(1 x 1 behind a linear module), K channels asked for and n x n squares.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, fx, nn
+
+from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.canonizers import as_outputs
+
+_FEW_PASSES = 128
+
+
+@dataclass(frozen=True)
+class HookPropagation:
+    """A network with a composite, whose hooks are there during a pass only.
+
+    Attributes
+    ----------
+    network : GraphModule
+        Network without batch norms, whose parameters need no gradient.
+    composite : Composite
+        Rules of its modules.
+    taps : mapping of str to str
+        For every layer the module whose output is its feature map.
+    """
+
+    network: fx.GraphModule
+    composite: Composite
+    taps: Mapping[str, str]
+
+    @contextmanager
+    def forward(self, planes: Tensor) -> Iterator["HookPassed"]:
+        """Run the network on planes (N, P, n, n); see `propagation.Passed`."""
+        kept: dict[str, Tensor] = {}
+        planes = planes.detach().requires_grad_()
+        with self.composite.context(self.network) as hooked:
+            handles = [
+                self.network.get_submodule(tap).register_forward_hook(
+                    _keep(kept, layer)
+                )
+                for layer, tap in self.taps.items()
+            ]
+            try:
+                with torch.enable_grad():
+                    outputs = as_outputs(hooked(planes))
+                named = dict(zip(("policy", "value"), outputs, strict=False))
+                tensors = {layer: kept[layer] for layer in self.taps}
+                yield HookPassed(planes, named, tensors, self.composite)
+            finally:
+                for handle in handles:
+                    handle.remove()
+
+
+def _keep(
+    kept: dict[str, Tensor], layer: str
+) -> Callable[[nn.Module, object, Tensor], None]:
+    def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+        kept[layer] = output
+
+    return hook
+
+
+@dataclass(frozen=True)
+class HookPassed:
+    """One forward pass whose graph is kept; see `propagation.Passed`."""
+
+    planes: Tensor
+    outputs: Mapping[str, Tensor]
+    tensors: Mapping[str, Tensor]
+    composite: Composite
+
+    @property
+    def features(self) -> dict[str, Tensor]:
+        """Feature map (N, C, H, W) of every layer."""
+        return {layer: _as_map(t.detach()) for layer, t in self.tensors.items()}
+
+    def relevance(
+        self, starts: Mapping[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Send relevance down to the input, one reverse pass for every target."""
+        n_targets = next(iter(starts.values())).shape[1]
+        found = [
+            self._send({name: start[:, t] for name, start in starts.items()})
+            for t in range(n_targets)
+        ]
+        layers = {
+            layer: torch.stack([_as_map(f[layer]) for _, f in found], 1)
+            for layer in self.tensors
+        }
+        return torch.stack([planes for planes, _ in found], 1), layers
+
+    def _send(self, starts: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Send one relevance down, from any outputs and layers at once."""
+        every = {**self.tensors, **self.outputs}
+        sources = [every[name] for name in starts]
+        begun = [
+            s.reshape(t.shape) for s, t in zip(starts.values(), sources, strict=True)
+        ]
+        tensors = [self.planes, *self.tensors.values()]
+        gradients = torch.autograd.grad(
+            sources, tensors, begun, retain_graph=True, allow_unused=True
+        )
+        filled = [
+            torch.zeros_like(t) if g is None else g.detach()
+            for g, t in zip(gradients, tensors, strict=True)
+        ]
+        return filled[0], dict(zip(self.tensors, filled[1:], strict=True))
+
+    def conditional(
+        self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], str]:
+        """Send single channels down, or differentiate twice where they are many."""
+        found = {}
+        for layer, rows in channels.items():
+            few = rows.shape[1] * relevance[layer].shape[1] <= _FEW_PASSES
+            send = self._send_channels if few else self._differentiate
+            found[layer] = send(layer, relevance[layer], rows)
+        return found, "hooks"
+
+    def _differentiate(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
+        """Take the derivative of every input square's relevance by the layer's.
+
+        Relevance of the input is linear in that of the layer, so one derivative a
+        square holds for all channels and targets.
+        """
+        feature = self.tensors[layer]
+        start = relevance[:, 0].detach().clone().requires_grad_()
+        (arrived,) = torch.autograd.grad(
+            feature, self.planes, start.reshape(feature.shape), create_graph=True
+        )
+        squares = arrived.sum(1).flatten(1)
+        maps = []
+        with self.composite.inactive():
+            for square in squares.unbind(1):
+                (slope,) = torch.autograd.grad(square.sum(), start, retain_graph=True)
+                maps.append((slope[:, None] * relevance).sum((3, 4)))
+        every = torch.unflatten(torch.stack(maps, 3), 3, self.planes.shape[2:])
+        rows = channels[:, None, :, None, None]
+        index = rows.expand(-1, every.shape[1], -1, *every.shape[3:])
+        return every.gather(2, index)
+
+    def _send_channels(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
+        rows = torch.arange(len(relevance), device=relevance.device)
+        maps = []
+        for target in range(relevance.shape[1]):
+            for k in range(channels.shape[1]):
+                chosen = torch.zeros_like(relevance[:, target])
+                at = (rows, channels[:, k])
+                chosen[at] = relevance[:, target][at]
+                maps.append(self._send({layer: chosen})[0].sum(1))
+        return torch.unflatten(torch.stack(maps, 1), 1, (-1, channels.shape[1]))
+
+
+def _as_map(feature: Tensor) -> Tensor:
+    """See the output of a linear module as a map of one square a channel."""
+    return feature if feature.dim() == 4 else feature[:, :, None, None]

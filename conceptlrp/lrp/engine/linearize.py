@@ -1,0 +1,352 @@
+"""LRP rules as linear maps: what a rule does to relevance at one forward pass.
+
+For a fixed input every rule is linear in the relevance R that arrives. zennit
+builds its rules from modified inputs x_i, modified weights w_i, a mapper that
+divides R by a denominator, and a reducer that multiplies by the inputs. Hence
+
+    R_in = sum_i  a_i * conv^T(m_i * R, w_i)
+
+with a multiplier a_i at the input, weights w_i and a scale m_i at the output,
+all three read from the rule's own functions: the multiplier is what the reducer
+makes of a gradient of one, the scale what the mapper makes of a relevance of
+one. So any rule made of such parts is understood, not only those with a name.
+
+The same three give the map in the other direction, which carries tangents
+upwards: T_out = sum_i m_i * conv(a_i * T, w_i).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from conceptlrp.lrp._zennit import BasicHook, ParamMod
+from conceptlrp.lrp.engine.geometry import Shape, as_convolution
+from conceptlrp.lrp.engine.program import Operation, UnknownOperationError
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One term of a rule at one forward pass.
+
+    Attributes
+    ----------
+    multiplier : Tensor of shape (N, C, H, W) or float
+        What relevance is multiplied with at the input.
+    weight : Tensor of shape (O, C, h, w)
+        Modified weights.
+    scale : Tensor of shape (N, O, H', W')
+        What relevance is multiplied with at the output.
+    bias : Tensor of shape (O,) or None
+        What absorbs relevance in the denominator, by the same scale.
+    """
+
+    multiplier: Tensor | float
+    weight: Tensor
+    scale: Tensor
+    bias: Tensor | None = None
+
+    def take(self, rows: slice) -> "Branch":
+        """Return the same of some of the positions."""
+        multiplier = self.multiplier
+        if not isinstance(multiplier, float):
+            multiplier = multiplier[rows]
+        return replace(self, multiplier=multiplier, scale=self.scale[rows])
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One modified input and weight of a rule, read once."""
+
+    modify_input: Callable[[Tensor], Tensor]
+    modify_output: Callable[[Tensor], Tensor]
+    weight: Tensor
+    bias: Tensor | None
+    is_plain: bool
+    keeps_positive: bool
+    vanishes: bool
+    factor: float | None
+    takes_input: bool
+
+    @property
+    def absorbing(self) -> Tensor | None:
+        """The bias as the reducer counts it, None where there is none."""
+        if self.bias is None or self.factor is None:
+            return None
+        return self.bias * self.factor
+
+
+class LinearRule:
+    """A rule of a convolution, linear module or pooling, ready for any input."""
+
+    def __init__(
+        self,
+        operation: Operation,
+        shape: tuple[int, ...],
+        *,
+        nonnegative: bool,
+        like: Tensor,
+    ) -> None:
+        self.operation = operation
+        self.geometry, weight, self.bias = as_convolution(operation, shape)
+        self.is_dense = isinstance(operation.module, nn.Linear)
+        self.weight = self._in_order(weight.to(like))
+        self._matrices: dict[int, Tensor] = {}
+        self.nonnegative = nonnegative
+        rule = operation.rule
+        if rule is not None and not isinstance(rule, BasicHook):
+            msg = f"rule {type(rule).__name__} of '{operation.label}' is not known"
+            raise UnknownOperationError(msg)
+        self.rule: BasicHook | None = rule
+        self.parts = [] if rule is None else self._read_parts(rule)
+        self.guards = rule is not None and self._divides_by_zero(rule)
+        self.stabilizer = None if rule is None else stabilizer_of(rule, weight.dtype)
+
+    def _in_order(self, weight: Tensor) -> Tensor:
+        """Lay weights out as the fastest kernel wants them."""
+        if self.is_dense:
+            return weight.contiguous()
+        return weight.contiguous(memory_format=torch.channels_last)
+
+    @property
+    def n_terms(self) -> int:
+        """Number of terms that the rule has on this input."""
+        if self.rule is None:
+            return 1
+        return len([part for part in self.parts if not self._is_dead(part)])
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether it treats all output channels alike, as the Flat rule does."""
+        return self.rule is not None and all(
+            not part.takes_input and bool((part.weight == part.weight[:1]).all())
+            for part in self.parts
+        )
+
+    def _is_dead(self, part: "_Part") -> bool:
+        return (part.vanishes and self.nonnegative) or part.factor == 0.0
+
+    def apply(self, features: Tensor) -> Tensor:
+        """Compute the operation itself, of shape (N, O, H', W')."""
+        return self.convolve(features, self.weight, self.bias)
+
+    def convolve(
+        self, features: Tensor, weight: Tensor, bias: Tensor | None = None
+    ) -> Tensor:
+        """Convolve with given weights."""
+        g = self.geometry
+        if self.is_dense:
+            vectors = functional.linear(features.flatten(1), weight.flatten(1), bias)
+            return vectors[:, :, None, None]
+        return functional.conv2d(
+            features, weight, bias, g.stride, g.padding, g.dilation, g.groups
+        )
+
+    def matrix(self, weight: Tensor) -> Tensor:
+        """Return weights (O, C, h, w) as a matrix (h * w * C, O), made once."""
+        known = self._matrices.get(id(weight))
+        if known is None:
+            known = weight.permute(2, 3, 1, 0).reshape(-1, len(weight))
+            if any(weight is part.weight for part in self.parts):
+                self._matrices[id(weight)] = known
+        return known
+
+    def transpose(self, relevance: Tensor, weight: Tensor, size: Shape) -> Tensor:
+        """Apply the transposed convolution, to an input of height and width size."""
+        g = self.geometry
+        if self.is_dense:
+            return (relevance.flatten(1) @ weight.flatten(1)).view(
+                -1, weight.shape[1], *size
+            )
+        rest = [
+            size[i]
+            - (
+                (relevance.shape[2 + i] - 1) * g.stride[i]
+                - 2 * g.padding[i]
+                + g.dilation[i] * (g.kernel[i] - 1)
+                + 1
+            )
+            for i in (0, 1)
+        ]
+        return functional.conv_transpose2d(
+            relevance, weight, None, g.stride, g.padding, rest, g.groups, g.dilation
+        )
+
+    def branches(self, features: Tensor, output: Tensor) -> list[Branch]:
+        """Return the terms of the rule at one forward pass.
+
+        Shapes: `features` (N, C, H, W), `output` (N, O, H', W').
+        """
+        if self.rule is None:
+            return [Branch(1.0, self.weight, torch.ones_like(output))]
+        inputs = [self._input(part, features) for part in self.parts]
+        outputs = [
+            self._output(part, features, modified, output)
+            for part, modified in zip(self.parts, inputs, strict=True)
+        ]
+        if self.stabilizer is None:
+            scales = scales_of(self.rule, torch.ones_like(output), outputs)
+        else:
+            scales = [inverse(outputs, self.stabilizer)] * len(outputs)
+        found = []
+        for i, (part, scale) in enumerate(zip(self.parts, scales, strict=True)):
+            if self._is_dead(part):
+                continue
+            if self.guards:
+                scale = scale.masked_fill(~scale.isfinite(), 0.0)
+            multiplier = self._multiplier(i, inputs)
+            found.append(Branch(multiplier, part.weight, scale, part.absorbing))
+        return found
+
+    def _input(self, part: _Part, features: Tensor) -> Tensor:
+        """Modify the input, unless the modifier leaves it as it is or zero."""
+        unchanged = part.keeps_positive or self._is_dead(part)
+        if self.nonnegative and unchanged and part.factor is not None:
+            return features
+        return part.modify_input(features)
+
+    def _output(
+        self, part: _Part, features: Tensor, modified: Tensor, output: Tensor
+    ) -> Tensor:
+        if part.is_plain and modified is features:
+            return part.modify_output(output)
+        if part.vanishes and self.nonnegative:
+            flat = output.new_zeros(1, output.shape[1], 1, 1)
+            return flat if part.bias is None else flat + part.bias[:, None, None]
+        return part.modify_output(self.convolve(modified, part.weight, part.bias))
+
+    def _multiplier(self, i: int, inputs: Sequence[Tensor]) -> Tensor | float:
+        part = self.parts[i]
+        if part.factor is None:
+            assert self.rule is not None
+            return _reduce_one(self.rule, inputs, i)
+        if not part.takes_input:
+            return part.factor
+        return inputs[i] if part.factor == 1.0 else inputs[i] * part.factor
+
+    def _read_parts(self, rule: BasicHook) -> list[_Part]:
+        """Read modified weights, and what the rule does to probing inputs."""
+        size = self.geometry.kernel
+        generator = torch.Generator().manual_seed(0)
+        channels = self.weight.shape[1] * self.geometry.groups
+        probe = torch.rand(2, channels, *size, generator=generator) + 0.5
+        probe = probe.to(self.weight)
+        positive = [modify(probe) for modify in rule.input_modifiers]
+        signed = [modify(probe - 1.0) for modify in rule.input_modifiers]
+        parts = []
+        mods = zip(
+            rule.input_modifiers,
+            rule.param_modifiers,
+            rule.output_modifiers,
+            strict=True,
+        )
+        for i, (input_mod, param_mod, output_mod) in enumerate(mods):
+            weight, bias = self._modified(param_mod)
+            factor, takes_input = _form(rule, signed, i)
+            parts.append(
+                _Part(
+                    modify_input=input_mod,
+                    modify_output=output_mod,
+                    weight=weight,
+                    bias=bias,
+                    is_plain=weight is self.weight and bias is self.bias,
+                    keeps_positive=torch.equal(positive[i], probe),
+                    vanishes=takes_input and not bool(positive[i].any()),
+                    factor=factor,
+                    takes_input=takes_input,
+                )
+            )
+        return parts
+
+    def _modified(self, param_mod: Any) -> tuple[Tensor, Tensor | None]:
+        """Return weight and bias as a rule's modifier leaves them."""
+        module = self.operation.module
+        assert module is not None
+        if not isinstance(module, nn.Conv2d | nn.Linear):
+            return self.weight, None
+        with ParamMod.ensure(param_mod)(module) as modified:
+            weight = modified.weight.detach().reshape(self.weight.shape)
+            weight = self._in_order(weight)
+            bias = None if modified.bias is None else modified.bias.detach()
+        if torch.equal(weight, self.weight):
+            weight = self.weight
+        if bias is not None and self.bias is not None and torch.equal(bias, self.bias):
+            bias = self.bias
+        return weight, bias
+
+    def _divides_by_zero(self, rule: BasicHook) -> bool:
+        outputs = [self.weight.new_zeros(1, 1, 1, 1)] * len(self.parts)
+        scales = scales_of(rule, self.weight.new_ones(1, 1, 1, 1), outputs)
+        return not all(bool(scale.isfinite().all()) for scale in scales)
+
+
+def scales_of(
+    rule: BasicHook, relevance: Tensor, outputs: Sequence[Tensor]
+) -> Sequence[Tensor]:
+    """Divide relevance by the outputs of a rule's parts, as its mapper does."""
+    scales = rule.gradient_mapper(relevance, outputs)
+    return (scales,) if isinstance(scales, Tensor) else tuple(scales)
+
+
+def stabilizer_of(rule: BasicHook, dtype: torch.dtype) -> float | None:
+    """Find the epsilon by which a rule divides by the stabilized sum of its parts.
+
+    What most rules do takes zennit seven passes over the outputs and `inverse` three;
+    whether a rule is one of them is found by trying.
+
+    Returns: none for a rule that does anything else with its outputs.
+    """
+    generator = torch.Generator().manual_seed(1)
+    shape = (len(rule.input_modifiers), 2, 64)
+    values = torch.randn(shape, generator=generator, dtype=dtype)
+    values *= 10.0 ** torch.arange(-8, 8, 0.25).to(dtype)
+    values[:, :, ::9] = 0.0
+    parts = list(values)
+    zero = [torch.zeros(1, 1, dtype=dtype)] * len(parts)
+    largest = float(scales_of(rule, torch.ones(1, 1, dtype=dtype), zero)[0])
+    if not 0 < largest < math.inf:
+        return None
+    epsilon = 1.0 / largest
+    found = scales_of(rule, torch.ones_like(parts[0]), parts)
+    expected = inverse(parts, epsilon)
+    same = [torch.allclose(f, expected, rtol=1e-6, atol=0.0) for f in found]
+    return epsilon if all(same) else None
+
+
+def inverse(parts: Sequence[Tensor], epsilon: float) -> Tensor:
+    """Return one over the stabilized sum of outputs, as zennit's Stabilizer does."""
+    total = parts[0] + 0.0 if len(parts) == 1 else parts[0] + parts[1]
+    for part in parts[2:]:
+        total = total + part
+    # Adding 0 makes a zero positive, for which the stabilizer's sign is +1.
+    shift = torch.copysign(total.new_tensor(epsilon), total + 0.0)
+    return shift.add_(total).reciprocal_()
+
+
+def _reduce_one(rule: BasicHook, inputs: Sequence[Tensor], i: int) -> Tensor:
+    """Return what the reducer makes of a gradient of one in one input."""
+    ones = [torch.zeros_like(x) for x in inputs]
+    ones[i] = torch.ones_like(inputs[i])
+    reduced: Tensor = rule.reducer(inputs, ones)
+    return reduced
+
+
+def _form(
+    rule: BasicHook, inputs: Sequence[Tensor], i: int
+) -> tuple[float | None, bool]:
+    """Find the factor by which a reducer multiplies, and whether by the input."""
+    reduced = _reduce_one(rule, inputs, i)
+    first = float(reduced.flatten()[0])
+    if bool((reduced == first).all()):
+        return first, False
+    nonzero = inputs[i] != 0
+    if not bool(nonzero.any()):
+        return None, True
+    ratio = float((reduced[nonzero] / inputs[i][nonzero])[0])
+    if torch.allclose(reduced, inputs[i] * ratio):
+        return round(ratio, 12), True
+    return None, True

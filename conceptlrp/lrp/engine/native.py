@@ -1,0 +1,241 @@
+"""Relevance without hooks: every rule as a linear map that is known in advance.
+
+One forward pass keeps the input and output of every operation. Relevance of
+any number of targets then goes down in one sweep: an ordinary transposed
+convolution a term of a rule, with no module run again where the rule divides
+by what the forward pass has already computed.
+
+Shapes use N positions, T targets, P planes and C channels of an H x W map.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from conceptlrp.lrp._zennit import Activation, Epsilon, Norm, Pass
+from conceptlrp.lrp.engine.linearize import Branch, LinearRule, scales_of
+from conceptlrp.lrp.engine.program import Operation, Program, UnknownOperationError
+
+_NONNEGATIVE = (nn.ReLU, nn.ReLU6, nn.Sigmoid, nn.Softplus)
+_LINEAR = ("conv", "pool")
+_PROPORTIONAL = Norm()
+
+
+class NativeEngine:
+    """A program with its rules, ready for forward passes.
+
+    Shapes: `planes` (1, P, 8, 8).
+    """
+
+    def __init__(
+        self, program: Program, planes: Tensor, *, plain_sums: bool = False
+    ) -> None:
+        self.program = program
+        self.plain_sums = plain_sums
+        self.readers = program.readers()
+        self.rules: dict[str, LinearRule] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.nonnegative: dict[str, bool] = {}
+        values: dict[str, Tensor] = {}
+        for operation in program.operations.values():
+            self._prepare(operation, values, planes)
+
+    def _prepare(
+        self, operation: Operation, values: dict[str, Tensor], planes: Tensor
+    ) -> None:
+        name = operation.name
+        sources = [values[source] for source in operation.inputs]
+        if operation.kind in _LINEAR:
+            self.rules[name] = LinearRule(
+                operation,
+                tuple(sources[0].shape[1:]),
+                nonnegative=self.nonnegative[operation.inputs[0]],
+                like=planes,
+            )
+        _check_rule(operation)
+        values[name] = self.compute(operation, sources, planes)
+        self.shapes[name] = tuple(values[name].shape[1:])
+        self.nonnegative[name] = _is_nonnegative(operation, self.nonnegative)
+
+    def compute(
+        self, operation: Operation, sources: list[Tensor], planes: Tensor
+    ) -> Tensor:
+        """Compute an operation; every value is a map, a vector one of one square."""
+        if operation.kind == "input":
+            return planes
+        if operation.kind in _LINEAR:
+            return self.rules[operation.name].apply(sources[0])
+        if operation.kind == "add":
+            return sources[0] + sources[1]
+        if operation.kind == "cat":
+            return torch.cat(sources, 1)
+        if operation.kind == "pass" and operation.module is not None:
+            result: Tensor = operation.module(sources[0])
+            return result
+        return sources[0]
+
+    def forward(self, planes: Tensor) -> "NativeForward":
+        """Run the network on planes (N, P, 8, 8) and keep what relevance needs."""
+        values: dict[str, Tensor] = {}
+        with torch.no_grad():
+            for operation in self.program.operations.values():
+                sources = [values[source] for source in operation.inputs]
+                values[operation.name] = self.compute(operation, sources, planes)
+        return NativeForward(self, values)
+
+
+def _check_rule(operation: Operation) -> None:
+    """Refuse a rule that an elementwise operation or sum does not evaluate."""
+    known: dict[str, tuple[type, ...]] = {"pass": (Pass,), "add": (Norm, Epsilon)}
+    allowed = known.get(operation.kind)
+    if operation.rule is None or allowed is None:
+        plain = not isinstance(operation.module, Activation) or isinstance(
+            operation.module, nn.ReLU
+        )
+        if plain or operation.rule is not None:
+            return
+    elif isinstance(operation.rule, allowed):
+        return
+    rule = "no rule" if operation.rule is None else type(operation.rule).__name__
+    kind = type(operation.module).__name__
+    msg = f"{rule} of '{operation.label}' ({kind}) is not known"
+    raise UnknownOperationError(msg)
+
+
+def _is_nonnegative(operation: Operation, known: Mapping[str, bool]) -> bool:
+    if isinstance(operation.module, _NONNEGATIVE):
+        return True
+    if operation.kind in ("flatten", "pool", "add", "cat", "pass"):
+        keeps = operation.kind != "pass" or isinstance(
+            operation.module, nn.Identity | nn.Dropout | nn.Dropout2d
+        )
+        return keeps and all(known[source] for source in operation.inputs)
+    return False
+
+
+@dataclass(frozen=True)
+class NativeForward:
+    """One forward pass, ready for relevance to flow.
+
+    Attributes
+    ----------
+    engine : NativeEngine
+        What computed it.
+    values : dict of str to Tensor
+        Output of every operation by its name: maps (N, C, H, W).
+    """
+
+    engine: NativeEngine
+    values: dict[str, Tensor]
+    _branches: dict[str, list[Branch]] = field(default_factory=dict)
+
+    def take(self, rows: slice) -> "NativeForward":
+        """Return the same of some of the positions."""
+        values = {name: value[rows] for name, value in self.values.items()}
+        known = {
+            name: [branch.take(rows) for branch in branches]
+            for name, branches in self._branches.items()
+        }
+        return NativeForward(self.engine, values, known)
+
+    def branches(self, name: str) -> list[Branch]:
+        """Return the terms of the rule of a convolution or pooling, made once."""
+        if name not in self._branches:
+            operation = self.engine.program.operations[name]
+            source, output = self.values[operation.inputs[0]], self.values[name]
+            rule = self.engine.rules[name]
+            self._branches[name] = rule.branches(source, output)
+        return self._branches[name]
+
+    def relevance(
+        self,
+        starts: Mapping[str, Tensor],
+        wanted: tuple[str, ...],
+        masks: Mapping[str, Tensor] | None = None,
+    ) -> dict[str, Tensor]:
+        """Send relevance from operations down to the input.
+
+        Shapes: `starts` (N, T, C, H, W), `masks` (N or 1, T or 1, C, 1, 1). Returns (N,
+        T, C, H, W): relevance of the outputs of the wanted operations.
+        """
+        arrived = dict(starts)
+        found: dict[str, Tensor] = {}
+        for operation in reversed(self.engine.program.operations.values()):
+            relevance = arrived.pop(operation.name, None)
+            if operation.name in wanted and relevance is not None:
+                found[operation.name] = relevance
+            if relevance is None or operation.kind == "input":
+                continue
+            if masks is not None and operation.name in masks:
+                relevance = relevance * masks[operation.name]
+            for source, part in self._send(operation, relevance):
+                total = arrived.get(source)
+                arrived[source] = part if total is None else total + part
+        n_targets = next(iter(starts.values())).shape[1]
+        return {name: found.get(name, self._zeros(name, n_targets)) for name in wanted}
+
+    def _zeros(self, name: str, n_targets: int) -> Tensor:
+        value = self.values[name]
+        return value.new_zeros(len(value), n_targets, *value.shape[1:])
+
+    def _send(
+        self, operation: Operation, relevance: Tensor
+    ) -> list[tuple[str, Tensor]]:
+        """Redistribute relevance (N, T, C, H, W) of an operation to its inputs."""
+        sources = operation.inputs
+        if operation.kind in _LINEAR:
+            return [(sources[0], self._send_linear(operation, relevance))]
+        if operation.kind == "add":
+            return list(zip(sources, self._send_sum(operation, relevance), strict=True))
+        if operation.kind == "cat":
+            widths = [self.values[source].shape[1] for source in sources]
+            parts = torch.split(relevance, widths, 2)
+            return list(zip(sources, parts, strict=True))
+        gate = self.gate(operation)
+        passed = relevance if isinstance(gate, float) else relevance * gate
+        return [(sources[0], passed)]
+
+    def _send_linear(self, operation: Operation, relevance: Tensor) -> Tensor:
+        rule = self.engine.rules[operation.name]
+        source = self.values[operation.inputs[0]]
+        sent: Tensor | None = None
+        for branch in self.branches(operation.name):
+            scaled = (relevance * branch.scale[:, None]).flatten(0, 1)
+            size = (source.shape[2], source.shape[3])
+            back = rule.transpose(scaled, branch.weight, size)
+            part = torch.unflatten(back, 0, relevance.shape[:2])
+            if isinstance(branch.multiplier, Tensor) or branch.multiplier != 1.0:
+                part.mul_(expand(branch.multiplier))
+            sent = part if sent is None else sent.add_(part)
+        assert sent is not None
+        return sent
+
+    def _send_sum(self, operation: Operation, relevance: Tensor) -> list[Tensor]:
+        if self.engine.plain_sums:
+            return [relevance] * len(operation.inputs)
+        scaled = relevance * self.sum_scale(operation)[:, None]
+        return [scaled * self.values[source][:, None] for source in operation.inputs]
+
+    def sum_scale(self, operation: Operation) -> Tensor:
+        """Return what relevance of a sum is divided by, inverted: (N, C, H, W)."""
+        rule = operation.rule
+        if rule is None:
+            rule = _PROPORTIONAL
+        total = self.values[operation.name]
+        return scales_of(rule, torch.ones_like(total), [total])[0]
+
+    def gate(self, operation: Operation) -> Tensor | float:
+        """Return what an elementwise operation multiplies relevance with."""
+        if isinstance(operation.rule, Pass) or not isinstance(
+            operation.module, Activation
+        ):
+            return 1.0
+        gate = (self.values[operation.inputs[0]] > 0)[:, None]
+        return gate.to(self.values[operation.name].dtype)
+
+
+def expand(multiplier: Tensor | float) -> Tensor | float:
+    """Add the axis of targets to a multiplier (N, C, H, W)."""
+    return multiplier if isinstance(multiplier, float) else multiplier[:, None]

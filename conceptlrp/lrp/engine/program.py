@@ -1,0 +1,166 @@
+"""A network as a program: the operations that relevance flows through, in order.
+
+The program is read from the traced graph. Every operation that LRP treats
+alike has one kind:
+
+========== =============================================================
+kind       operation
+========== =============================================================
+input      the planes
+conv       convolution or linear module (a linear module is a
+           convolution over all of a feature map, or over one square)
+pool       average pooling
+add        sum of feature maps, as behind a residual block
+cat        concatenation of feature maps along the channels
+pass       activation, dropout, identity: relevance goes through as it is
+flatten    feature map to vector
+========== =============================================================
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import fx, nn
+
+from conceptlrp.errors import NetworkError
+from conceptlrp.lrp._zennit import Activation, Hook, Sum
+from conceptlrp.lrp.engine.trace import LINEAR, module_of
+
+_PASS = (nn.Identity, nn.Dropout, nn.Dropout2d)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One step of a program.
+
+    Attributes
+    ----------
+    name : str
+        Name of the node; for a module its name with dots replaced.
+    kind : str
+        What it does, see the table above.
+    inputs : tuple of str
+        Names of the operations it reads.
+    module : Module or None
+        The module that computes it.
+    rule : Hook or None
+        The zennit rule of the module, None for the gradient.
+    label : str
+        The module's own name, for messages and layers.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...] = ()
+    module: nn.Module | None = None
+    rule: Hook | None = None
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Program:
+    """Operations in order of execution.
+
+    Attributes
+    ----------
+    operations : dict of str to Operation
+        By name, every operation behind those it reads.
+    outputs : tuple of str
+        Names of the operations that are the network's outputs.
+    by_module : dict of str to str
+        Name of the operation that a module computes.
+    """
+
+    operations: dict[str, Operation]
+    outputs: tuple[str, ...]
+    by_module: dict[str, str] = field(default_factory=dict)
+
+    def readers(self) -> dict[str, list[Operation]]:
+        """Return the operations that read each operation."""
+        readers: dict[str, list[Operation]] = {name: [] for name in self.operations}
+        for operation in self.operations.values():
+            for source in operation.inputs:
+                readers[source].append(operation)
+        return readers
+
+
+class UnknownOperationError(NetworkError):
+    """An operation or rule that the native engine does not know."""
+
+
+def read_program(traced: fx.GraphModule, rules: Mapping[str, Hook]) -> Program:
+    """Read the operations of a traced network and the rule of each."""
+    operations: dict[str, Operation] = {}
+    outputs: tuple[str, ...] = ()
+    for node in traced.graph.nodes:
+        inputs = tuple(n.name for n in node.all_input_nodes)
+        if node.op == "output":
+            outputs = inputs
+            continue
+        if node.target is torch.stack:
+            continue
+        module = module_of(traced, node)
+        if isinstance(module, Sum):
+            inputs = _summands(node, module)
+        label = str(node.target) if module is not None else node.name
+        kind = _kind(node, module)
+        rule = rules.get(label) if module is not None else None
+        operations[node.name] = Operation(node.name, kind, inputs, module, rule, label)
+    by_module = {op.label: op.name for op in operations.values() if op.module}
+    return Program(operations, outputs, by_module)
+
+
+def _kind(node: fx.Node, module: nn.Module | None) -> str:
+    if node.op == "placeholder":
+        return "input"
+    if module is not None:
+        return _module_kind(node, module)
+    if node.target in (torch.cat, torch.concat) and _along_channels(node):
+        return "cat"
+    if _flattens(node):
+        return "flatten"
+    raise _unknown(node, "operation")
+
+
+def _module_kind(node: fx.Node, module: nn.Module) -> str:
+    if isinstance(module, LINEAR):
+        if getattr(module, "groups", 1) != 1:
+            raise _unknown(node, "grouped convolution")
+        if getattr(module, "padding_mode", "zeros") != "zeros":
+            raise _unknown(node, "padding mode")
+        return "conv"
+    if isinstance(module, Sum):
+        return "add"
+    if isinstance(module, nn.AvgPool2d | nn.AdaptiveAvgPool2d):
+        return "pool"
+    if isinstance(module, nn.Flatten):
+        return "flatten"
+    if isinstance(module, (*_PASS, Activation)):
+        return "pass"
+    raise _unknown(node, f"module {type(module).__name__}")
+
+
+def _summands(node: fx.Node, module: Sum) -> tuple[str, ...]:
+    """Return the names of what a zennit `Sum` adds up, stacked before it."""
+    stack = node.all_input_nodes[0]
+    dim = stack.kwargs.get("dim", stack.args[1] if len(stack.args) > 1 else 0)
+    if stack.target is not torch.stack or dim != module.dim or len(stack.users) > 1:
+        raise _unknown(node, "sum of something that is not stacked for it")
+    return tuple(source.name for source in stack.all_input_nodes)
+
+
+def _along_channels(node: fx.Node) -> bool:
+    dim = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
+    return dim in (1, -3)
+
+
+def _flattens(node: fx.Node) -> bool:
+    if node.target in (torch.flatten, "flatten"):
+        start = node.kwargs.get("start_dim", node.args[1] if len(node.args) > 1 else 0)
+        return bool(start == 1)
+    return False
+
+
+def _unknown(node: fx.Node, what: str) -> UnknownOperationError:
+    return UnknownOperationError(f"{what} of '{node.target}' is not known")

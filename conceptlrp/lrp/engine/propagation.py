@@ -1,0 +1,331 @@
+"""The native engine behind `attribute`: sweeps down and up a program.
+
+Conditional heatmaps are computed in forward mode (one sweep upwards for all
+channels, layers and targets) or in reverse mode (one pass down for every
+channel and target), whichever takes fewer multiplications.
+
+Shapes use N positions, T targets, P planes, C channels of an H x W feature map,
+K channels asked for and n x n squares.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from conceptlrp.lrp.engine.absorption import Conservation, conservation_report
+from conceptlrp.lrp.engine.contraction import conditional_heatmaps, neuron_heatmaps
+from conceptlrp.lrp.engine.counting import SweepCosts, draw_blueprint
+from conceptlrp.lrp.engine.edges import (
+    adjacent_layers,
+    edge_relevance,
+    sum_relevance,
+    summed_layers,
+)
+from conceptlrp.lrp.engine.native import NativeEngine, NativeForward
+from conceptlrp.lrp.engine.program import Program
+from conceptlrp.lrp.engine.rerun import rerun
+from conceptlrp.lrp.engine.sweep import Sweep, Tangents, active_squares
+from conceptlrp.lrp.engine.tangents import Plans
+
+_OUTPUTS = ("policy", "value")
+_REVERSE_ROWS = 256
+_KEPT_PLANS = 4
+
+
+class NativePropagation:
+    """A program ready for forward passes.
+
+    Shapes: `planes` (1, P, n, n).
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        taps: Mapping[str, str],
+        planes: Tensor,
+        memory_budget: int,
+        *,
+        plain_sums: bool = False,
+    ) -> None:
+        self.engine = NativeEngine(program, planes, plain_sums=plain_sums)
+        self.nodes = {layer: program.by_module[tap] for layer, tap in taps.items()}
+        self.nodes.update(zip(_OUTPUTS, program.outputs, strict=False))
+        self.layers = tuple(taps)
+        self.input = next(n for n, o in program.operations.items() if o.kind == "input")
+        self.memory_budget = memory_budget
+        self.blueprint = draw_blueprint(self.engine)
+        self.costs = SweepCosts(self.engine, self.blueprint)
+        self._plans: dict[tuple[int, ...], Plans] = {}
+
+    @contextmanager
+    def forward(self, planes: Tensor) -> Iterator["NativePassed"]:
+        """Run the network on planes (N, P, n, n)."""
+        yield NativePassed(self, self.engine.forward(planes))
+
+    def plans(self, active: NDArray[np.bool_]) -> Plans:
+        """Return the plans of a sweep over active squares (N, P).
+
+        Those of the same squares at every position are kept for the next sweep.
+        """
+        if not (active == active[:1]).all():
+            return Plans(self.blueprint, active)
+        key = (len(active), *np.flatnonzero(active[0]).tolist())
+        if key not in self._plans:
+            if len(self._plans) == _KEPT_PLANS:
+                self._plans.pop(next(iter(self._plans)))
+            self._plans[key] = Plans(self.blueprint, active)
+        return self._plans[key]
+
+
+class NativePassed:
+    """A forward pass of the native engine; see `propagation.Passed`."""
+
+    def __init__(self, owner: NativePropagation, passed: NativeForward) -> None:
+        self.owner = owner
+        self.passed = passed
+        #: What arriving relevance (N, P, n, n) is multiplied with, None for one.
+        self.input_weight: Tensor | None = None
+
+    @cached_property
+    def outputs(self) -> dict[str, Tensor]:
+        """Policy logits (N, A) and, where there is one, value (N, 1)."""
+        nodes = self.owner.nodes
+        return {
+            name: self.passed.values[nodes[name]].flatten(1)
+            for name in _OUTPUTS
+            if name in nodes
+        }
+
+    @cached_property
+    def features(self) -> dict[str, Tensor]:
+        """Feature map (N, C, H, W) of every layer."""
+        nodes = self.owner.nodes
+        return {layer: self.passed.values[nodes[layer]] for layer in self.owner.layers}
+
+    def relevance(
+        self, starts: Mapping[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Send relevance down to the input, for all targets in one sweep."""
+        owner = self.owner
+        layers = {layer: owner.nodes[layer] for layer in owner.layers}
+        wanted = (owner.input, *layers.values())
+        with torch.no_grad():
+            found = self.passed.relevance(self._begin(starts), wanted)
+        return found[owner.input], {n: found[node] for n, node in layers.items()}
+
+    def edges(
+        self, relevance: Mapping[str, Tensor], *, accumulate: bool
+    ) -> dict[tuple[str, str], Tensor]:
+        """Return relevance between channels of adjacent layers; see `edge_relevance`.
+
+        Shapes: `relevance` (N, T, C, H, W).
+        """
+        program = self.owner.engine.program
+        nodes = {layer: self.owner.nodes[layer] for layer in self.owner.layers}
+        with torch.no_grad():
+            found = {
+                pair: edge_relevance(
+                    self.passed, name, relevance[pair[0]], accumulate=accumulate
+                )
+                for pair, name in adjacent_layers(program, nodes).items()
+            }
+            for pair, (name, place) in summed_layers(program, nodes).items():
+                found[pair] = sum_relevance(
+                    self.passed, name, place, relevance[pair[0]], accumulate=accumulate
+                )
+        return found
+
+    def conservation(self, starts: Mapping[str, Tensor]) -> Conservation:
+        """Follow relevance through every operation; see `conservation_report`."""
+        every = tuple(self.owner.engine.program.operations)
+        with torch.no_grad():
+            found = self.passed.relevance(self._begin(starts), every)
+            return conservation_report(self.passed, found)
+
+    def run_from(self, layer: str, features: Tensor, rows: Tensor) -> dict[str, Tensor]:
+        """Run the rest of the network from feature maps of a layer.
+
+        Shapes: `features` (M, C, H, W), `rows` (M,). Returns (M, A): the outputs.
+        """
+        nodes = self.owner.nodes
+        names = {name: nodes[name] for name in _OUTPUTS if name in nodes}
+        found = rerun(self.passed, nodes[layer], features, rows, tuple(names.values()))
+        return {name: found[node].flatten(1) for name, node in names.items()}
+
+    def path(
+        self,
+        starts: Mapping[str, Tensor],
+        path: Mapping[str, Sequence[int]],
+        *,
+        exclude_parallel: bool,
+    ) -> Tensor:
+        """Return input relevance (N, T, n, n) through channels of several layers.
+
+        Shapes: `starts` (N, T, ...).
+        """
+        masks = {
+            self.owner.nodes[layer]: _channel_mask(self.features[layer], channels)
+            for layer, channels in path.items()
+        }
+        end = self.owner.input
+        flowing = {name: self._flowing(name, start) for name, start in starts.items()}
+        with torch.no_grad():
+            begun = self._begin(flowing)
+            if not exclude_parallel:
+                found = self.passed.relevance(begun, (end,), masks)[end]
+                return self._arrived(found)
+            operations = self.owner.engine.program.operations
+            for name in reversed([n for n in operations if n in masks]):
+                arrived = self.passed.relevance(begun, (name,))[name]
+                begun = {name: arrived * masks[name]}
+            return self._arrived(self.passed.relevance(begun, (end,))[end])
+
+    def _arrived(self, flowing: Tensor) -> Tensor:
+        """Return relevance (N, T, n, n) of what arrives at the planes, summed."""
+        if self.input_weight is not None:
+            flowing = flowing * self.input_weight[:, None]
+        return flowing.sum(2)
+
+    def _begin(self, starts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Name starts by operation, in the shape of the operation's output."""
+        begun: dict[str, Tensor] = {}
+        for name, start in starts.items():
+            node = self.owner.nodes[name]
+            shape = self.passed.values[node].shape[1:]
+            begun[node] = start.reshape(*start.shape[:2], *shape)
+        return begun
+
+    def conditional(
+        self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
+    ) -> tuple[dict[str, Tensor], str]:
+        """Send the relevance of single channels to the input."""
+        owner = self.owner
+        n_positions, n_targets = next(iter(relevance.values())).shape[:2]
+        wanted = {
+            owner.nodes[layer]: n_positions * rows.shape[1] * n_targets
+            for layer, rows in channels.items()
+        }
+        with torch.no_grad():
+            flowing = {n: self._flowing(n, relevance[n]) for n in channels}
+            upwards = owner.costs.forward(tuple(wanted), self.active)
+            if upwards <= owner.costs.reverse(wanted):
+                return self._sweep(flowing, channels), "forward"
+            found = {
+                layer: self._send_channels(layer, flowing[layer], rows)
+                for layer, rows in channels.items()
+            }
+            return found, "reverse"
+
+    def _flowing(self, name: str, relevance: Tensor) -> Tensor:  # noqa: ARG002
+        """Return what flows down where a layer or output has relevance."""
+        return relevance
+
+    @cached_property
+    def active(self) -> NDArray[np.bool_]:
+        """Squares (N, P) that relevance can reach, the others being zero for sure."""
+        return active_squares(self.passed, self.owner.input, self.input_weight)
+
+    def _sweep(
+        self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Compute heatmaps upwards."""
+        nodes = {self.owner.nodes[layer]: layer for layer in channels}
+        side = self.passed.values[self.owner.input].shape[2:]
+        found: dict[str, Tensor] = {}
+        for layer, chosen in channels.items():
+            shape = (*relevance[layer].shape[:2], chosen.shape[1], side.numel())
+            found[layer] = relevance[layer].new_zeros(shape)
+        for node, rows, squares, tangents in self._tangents(tuple(nodes)):
+            layer = nodes[node]
+            maps = conditional_heatmaps(tangents, relevance[layer][rows])
+            maps = _pick(maps, channels[layer][rows])
+            found[layer][rows, :, :, squares] = maps[..., squares]
+        return {layer: torch.unflatten(maps, 3, side) for layer, maps in found.items()}
+
+    def _tangents(
+        self, nodes: tuple[str, ...]
+    ) -> Iterator[tuple[str, slice, slice, Tangents]]:
+        """Yield tangents at operations, as many at a time as memory allows.
+
+        Yields: the operation; Positions and squares that the tangents are of; Theirs;
+        other squares have none.
+        """
+        active = self.active
+        step, width = self.owner.costs.block(nodes, self.owner.memory_budget)
+        for first in range(0, len(active), step):
+            rows = slice(first, min(first + step, len(active)))
+            part = self.passed.take(rows)
+            weight = None if self.input_weight is None else self.input_weight[rows]
+            for left in range(0, active.shape[1], width):
+                squares = slice(left, min(left + width, active.shape[1]))
+                chosen = np.zeros_like(active[rows])
+                chosen[:, squares] = active[rows, squares]
+                if not chosen.any():
+                    continue
+                sweep = Sweep(part, self.owner.plans(chosen), weight)
+                for node, tangents in sweep.tangents(nodes):
+                    yield node, rows, squares, tangents
+
+    def neurons(self, layer: str, relevance: Tensor, channel: int) -> Tensor:
+        """Return input relevance through every neuron of one channel.
+
+        Shapes: `relevance` (N, T, C, H, W). Returns (N, T, H, W, n, n): Heatmaps,
+        planes summed.
+        """
+        side = self.passed.values[self.owner.input].shape[2:]
+        sites = relevance.shape[3:]
+        with torch.no_grad():
+            flowing = self._flowing(layer, relevance)
+            shape = (*relevance.shape[:2], sites.numel(), side.numel())
+            found = relevance.new_zeros(shape)
+            for _, rows, squares, tangents in self._tangents(
+                (self.owner.nodes[layer],)
+            ):
+                maps = neuron_heatmaps(tangents, flowing[rows], channel)
+                found[rows, :, :, squares] = maps[..., squares]
+        return torch.unflatten(torch.unflatten(found, 3, side), 2, sites)
+
+    def _send_channels(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
+        """Send each channel's relevance down by itself, several at a time."""
+        n_channels = channels.shape[1]
+        step = max(1, _REVERSE_ROWS // (len(channels) * relevance.shape[1]))
+        node, end = self.owner.nodes[layer], self.owner.input
+        parts = []
+        for first in range(0, n_channels, step):
+            chosen = _only(relevance, channels[:, first : first + step])
+            sent = self.passed.relevance({node: chosen.flatten(1, 2)}, (end,))[end]
+            maps = self._arrived(sent)
+            parts.append(torch.unflatten(maps, 1, chosen.shape[1:3]))
+        return torch.cat(parts, 2)
+
+
+def _channel_mask(feature: Tensor, channels: Sequence[int]) -> Tensor:
+    mask = feature.new_zeros(1, 1, feature.shape[1], 1, 1)
+    mask[:, :, list(channels)] = 1.0
+    return mask
+
+
+def _pick(maps: Tensor, channels: Tensor) -> Tensor:
+    """Pick channels (N, K) from the maps of all, (N, T, C, P)."""
+    n_channels = maps.shape[2]
+    if channels.shape[1] == n_channels and bool(
+        (channels == torch.arange(n_channels, device=channels.device)).all()
+    ):
+        return maps
+    index = channels[:, None, :, None].expand(-1, maps.shape[1], -1, maps.shape[3])
+    return maps.gather(2, index)
+
+
+def _only(relevance: Tensor, channels: Tensor) -> Tensor:
+    """Keep one channel each of relevance (N, T, C, H, W): (N, T, K, C, H, W)."""
+    n, t, c, h, w = relevance.shape
+    k = channels.shape[1]
+    chosen = relevance.new_zeros(n, t, k, c, h, w)
+    index = channels[:, None, :, None, None, None].expand(n, t, k, 1, h, w)
+    source = relevance.gather(2, index[:, :, :, 0])[:, :, :, None]
+    return chosen.scatter_(3, index, source)

@@ -1,0 +1,352 @@
+"""Which tangents there are, and where each convolution takes them from.
+
+A tangent belongs to a position n and an input square p. At a layer it has a row
+for every site s of the feature map that p can reach: outside its receptive
+field a tangent is zero and has no row. Rows are grouped by which taps of the
+kernel find a row below, so that each group is one plain matrix product.
+
+What one position needs depends on the network alone, so it is worked out once (a
+`Blueprint`) and then laid out for the positions and squares of a sweep (`Plans`).
+
+Shapes use N positions, P input squares, S sites of a feature map, R rows of a
+sweep and B rows of one position with all of its squares.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from conceptlrp.lrp.engine.geometry import Geometry
+
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of all tangents at one operation.
+
+    Attributes
+    ----------
+    position, square, site : ndarray of shape (R,)
+        What each row is about.
+    number : ndarray of shape (N, B)
+        Row of each row of the blueprint, -1 for none.
+    shape : tuple of int
+        N positions, P squares and S sites.
+    """
+
+    position: Index
+    square: Index
+    site: Index
+    number: Index
+    shape: tuple[int, int, int]
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows, R."""
+        return len(self.position)
+
+    @cached_property
+    def places(self) -> Tensor:
+        """Index (R,) of each row's site in a map of shape (N * S, C)."""
+        return torch.from_numpy(self.position * self.shape[2] + self.site)
+
+    @cached_property
+    def by_square(self) -> tuple[Tensor, Tensor]:
+        """Rows in the order of position and square, and where each pair begins.
+
+        Behind the last of the N * P pairs stands the number of rows.
+        """
+        n_positions, n_squares, _ = self.shape
+        pair = self.position * n_squares + self.square
+        order = np.argsort(pair, kind="stable")
+        counts = np.bincount(pair, minlength=n_positions * n_squares)
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        return torch.from_numpy(order), torch.from_numpy(offsets)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of a convolution whose kernel finds rows below at the same taps.
+
+    Attributes
+    ----------
+    taps : ndarray of shape (m,)
+        Which taps of the kernel, row by row.
+    start, stop : int
+        The rows, consecutive.
+    sources : Tensor of shape ((stop - start) * m,)
+        Rows below, tap by tap for each row.
+    """
+
+    taps: Index
+    start: int
+    stop: int
+    sources: Tensor
+
+
+def tap_sites(geometry: Geometry, height: int, width: int) -> Index:
+    """Return which site each tap of each output site reads.
+
+    Returns (S', K): site of the input, -1 in the padding, for S' output sites and K
+    taps.
+    """
+    out_height, out_width = geometry.output(height, width)
+    axes = [
+        _axis(geometry, 0, out_height, height),
+        _axis(geometry, 1, out_width, width),
+    ]
+    rows, columns = axes[0][:, None, :, None], axes[1][None, :, None, :]
+    inside = (rows >= 0) & (columns >= 0)
+    sites = np.where(inside, rows * width + columns, -1)
+    return sites.reshape(out_height * out_width, -1)
+
+
+def _axis(geometry: Geometry, axis: int, n_out: int, n_in: int) -> Index:
+    start = np.arange(n_out) * geometry.stride[axis] - geometry.padding[axis]
+    taps = np.arange(geometry.kernel[axis]) * geometry.dilation[axis]
+    at = start[:, None] + taps[None, :]
+    return np.where((at >= 0) & (at < n_in), at, -1)
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Rows of one position at one operation, all of its squares.
+
+    Attributes
+    ----------
+    square, site : ndarray of shape (B,)
+        What each row is about.
+    lookup : ndarray of shape (P, S)
+        Row of each, -1 for none.
+    bounds : tuple of int
+        Where each group of a convolution begins; behind it the number of rows.
+    taps : tuple of ndarray
+        Taps of each group.
+    sources : tuple of ndarray of shape (rows of the group, taps of the group)
+        Rows below that each group reads.
+    """
+
+    square: Index
+    site: Index
+    lookup: Index
+    bounds: tuple[int, ...]
+    taps: tuple[Index, ...] = ()
+    sources: tuple[Index, ...] = ()
+
+    @cached_property
+    def products(self) -> Index:
+        """Pairs of a row and a tap that it reads, by square (P,)."""
+        counts = np.zeros(len(self.lookup), np.int64)
+        for start, read in zip(self.bounds, self.sources, strict=False):
+            squares = self.square[start : start + len(read)]
+            counts += read.shape[1] * np.bincount(squares, minlength=len(counts))
+        return counts
+
+
+def input_sites(n_squares: int) -> Sites:
+    """Return the rows at the input: one for each square."""
+    squares = np.arange(n_squares)
+    lookup = np.full((n_squares, n_squares), -1, np.int64)
+    lookup[squares, squares] = squares
+    return Sites(squares, squares, lookup, (0, n_squares))
+
+
+def convolution_sites(below: Sites, sites: Index) -> Sites:
+    """Return the rows behind a convolution and where they come from.
+
+    Shapes: `sites` (S', K).
+    """
+    n_squares, n_sites = below.lookup.shape
+    padded = np.concatenate([below.lookup, np.full((n_squares, 1), -1)], axis=1)
+    found = padded[:, np.where(sites < 0, n_sites, sites)]  # (P, S', K)
+    present = found >= 0
+    code = _codes(present)
+    square, site = np.nonzero(code)
+    codes = code[square, site]
+    order = np.argsort(codes, kind="stable")
+    square, site = square[order], site[order]
+    lookup = np.full((n_squares, len(sites)), -1, np.int64)
+    lookup[square, site] = np.arange(len(square))
+    _, starts = np.unique(codes[order], return_index=True)
+    bounds = (*starts.tolist(), len(square))
+    taps = [np.flatnonzero(present[square[at], site[at]]) for at in starts]
+    sources = [
+        found[square[start:stop], site[start:stop]][:, chosen]
+        for start, stop, chosen in zip(bounds, bounds[1:], taps, strict=False)
+    ]
+    return Sites(square, site, lookup, bounds, tuple(taps), tuple(sources))
+
+
+def _codes(present: NDArray[np.bool_]) -> Index:
+    """Return a number for each set of taps, 0 for none."""
+    n_taps = present.shape[-1]
+    if n_taps <= 62:
+        return present @ (np.int64(1) << np.arange(n_taps, dtype=np.int64))
+    flat = np.packbits(present.reshape(-1, n_taps), axis=1)
+    _, code = np.unique(flat, axis=0, return_inverse=True)
+    code = code.reshape(present.shape[:-1]) + 1
+    return np.where(present.any(axis=-1), code, 0)
+
+
+def union_sites(parts: Sequence[Sites]) -> Sites:
+    """Return the rows of a sum or concatenation of operations."""
+    present = np.any([sites.lookup >= 0 for sites in parts], axis=0)
+    square, site = np.nonzero(present)
+    lookup = np.full(present.shape, -1, np.int64)
+    lookup[square, site] = np.arange(len(square))
+    return Sites(square, site, lookup, (0, len(square)))
+
+
+class Blueprint:
+    """What the sweep of one position needs at every operation, worked out once."""
+
+    def __init__(self) -> None:
+        self._sites: dict[str, Sites] = {}
+
+    def __getitem__(self, name: str) -> Sites:
+        return self._sites[name]
+
+    def input(self, name: str, n_squares: int) -> Sites:
+        """Return the rows at the input."""
+        if name not in self._sites:
+            self._sites[name] = input_sites(n_squares)
+        return self._sites[name]
+
+    def convolution(
+        self, name: str, below: str, geometry: Geometry, size: tuple[int, int]
+    ) -> Sites:
+        """Return the rows behind a convolution of a map of height and width size."""
+        if name not in self._sites:
+            sites = tap_sites(geometry, *size)
+            self._sites[name] = convolution_sites(self._sites[below], sites)
+        return self._sites[name]
+
+    def union(self, name: str, parts: Sequence[str]) -> Sites:
+        """Return the rows of a sum or concatenation."""
+        if name not in self._sites:
+            self._sites[name] = union_sites([self._sites[part] for part in parts])
+        return self._sites[name]
+
+    def same(self, name: str, below: str) -> Sites:
+        """Return the rows behind an operation that leaves every site where it is."""
+        return self._sites.setdefault(name, self._sites[below])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Rows behind a convolution, and where each finds what it reads.
+
+    Attributes
+    ----------
+    rows, below : Rows
+        Behind the convolution and at its input.
+    groups : list of Group
+        Rows that read the same taps.
+    """
+
+    rows: Rows
+    below: Rows
+    groups: list[Group]
+
+    @cached_property
+    def tap_rows(self) -> Tensor:
+        """Rows below, all taps of all rows in order."""
+        return torch.cat([group.sources for group in self.groups])
+
+    @cached_property
+    def tap_offsets(self) -> Tensor:
+        """Where the taps of each row begin in `tap_rows`."""
+        counts = [np.full(g.stop - g.start, len(g.taps)) for g in self.groups]
+        ends = np.cumsum(np.concatenate(counts))
+        return torch.from_numpy(np.concatenate([[0], ends[:-1]]).astype(np.int64))
+
+    @cached_property
+    def taps(self) -> Tensor:
+        """Tap of every entry of `tap_rows`."""
+        tiled = [np.tile(g.taps, g.stop - g.start) for g in self.groups]
+        return torch.from_numpy(np.concatenate(tiled))
+
+    def spread(self, data: Tensor, n_taps: int) -> tuple[Tensor, Tensor]:
+        """Return entry (site, tap) and weight (R,) of every tap of every row."""
+        entries = self.below.places[self.tap_rows] * n_taps + self.taps
+        return entries, data[self.tap_rows.to(data.device)]
+
+
+class Plans:
+    """A blueprint laid out for the positions and squares of a sweep.
+
+    Shapes: `active` (N, P).
+    """
+
+    def __init__(self, blueprint: Blueprint, active: NDArray[np.bool_]) -> None:
+        self.blueprint = blueprint
+        self.active = active
+        self._rows: dict[int, Rows] = {}
+        self._plans: dict[str, Plan] = {}
+
+    def rows(self, name: str) -> Rows:
+        """Return the rows at an operation, the same object where they are the same."""
+        sites = self.blueprint[name]
+        if id(sites) not in self._rows:
+            self._rows[id(sites)] = self._lay_out(sites)
+        return self._rows[id(sites)]
+
+    def convolution(self, name: str, below: str) -> Plan:
+        """Return the plan of a convolution."""
+        if name not in self._plans:
+            source = self.rows(below)
+            plan = Plan(self.rows(name), source, self._groups(name, source))
+            self._plans[name] = plan
+        return self._plans[name]
+
+    def places(self, name: str, below: str) -> Tensor:
+        """Return which rows of an operation those of one that it reads become."""
+        sites, source = self.blueprint[name], self.rows(below)
+        at = self.blueprint[below]
+        target = sites.lookup[at.square, at.site]
+        position, row = np.nonzero(source.number >= 0)
+        places = np.empty(source.n_rows, np.int64)
+        places[source.number[position, row]] = self.rows(name).number[
+            position, target[row]
+        ]
+        return torch.from_numpy(places)
+
+    def _lay_out(self, sites: Sites) -> Rows:
+        """Give the rows of all positions numbers, those of a group together."""
+        found = self.active[:, sites.square]
+        number = np.full(found.shape, -1, np.int64)
+        parts = []
+        n_rows = 0
+        for start, stop in zip(sites.bounds, sites.bounds[1:], strict=False):
+            position, row = np.nonzero(found[:, start:stop])
+            row += start
+            number[position, row] = np.arange(n_rows, n_rows + len(row))
+            n_rows += len(row)
+            parts.append((position, row))
+        position, row = (np.concatenate(part) for part in zip(*parts, strict=True))
+        shape = (*self.active.shape, sites.lookup.shape[1])
+        return Rows(position, sites.square[row], sites.site[row], number, shape)
+
+    def _groups(self, name: str, below: Rows) -> list[Group]:
+        sites, rows = self.blueprint[name], self.rows(name)
+        groups = []
+        first = 0
+        for start, taps, sources in zip(
+            sites.bounds, sites.taps, sites.sources, strict=False
+        ):
+            member = rows.number[:, start : start + len(sources)] >= 0
+            position, row = np.nonzero(member)
+            read = below.number[position[:, None], sources[row]]
+            last = first + len(row)
+            if len(row):
+                read_rows = torch.from_numpy(read.reshape(-1))
+                groups.append(Group(taps, first, last, read_rows))
+            first = last
+        assert first == rows.n_rows
+        return groups

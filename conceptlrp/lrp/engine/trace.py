@@ -1,0 +1,189 @@
+"""The network as a graph of operations, traced so that data flow is known.
+
+Registration order says nothing about execution order (alpha-zero-general
+registers its convolutions before its batch norms), so whatever depends on
+order is read from the graph: which layer comes first, which batch norm follows
+which convolution, and where a layer's feature map leaves its activation.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import fx, nn
+
+from conceptlrp.errors import LayerError, NetworkError
+from conceptlrp.lrp._zennit import Activation, Sum
+from conceptlrp.lrp.engine.normalize import normalize
+
+LINEAR = (nn.Conv2d, nn.Linear)
+BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
+ELEMENTWISE = (nn.Identity, nn.Dropout, nn.Dropout2d)
+_SQUASHING = {
+    nn.LogSoftmax: "log_softmax",
+    nn.Sigmoid: "sigmoid",
+    nn.Softmax: "softmax",
+    nn.Tanh: "tanh",
+}
+
+
+class _Tracer(fx.Tracer):
+    """A tracer that keeps zennit's layers whole, as it does torch's own."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, Sum) or super().is_leaf_module(m, module_qualified_name)
+
+
+def trace(network: nn.Module) -> fx.GraphModule:
+    """Trace a network into a graph whose modules are the network's own."""
+    try:
+        traced = fx.GraphModule(network, _Tracer().trace(network))
+    except Exception as error:
+        msg = (
+            f"{type(network).__name__} cannot be traced ({error}); its flow must "
+            "not depend on the values of its input"
+        )
+        raise NetworkError(msg) from error
+    _refuse_reuse(traced)
+    _refuse_squashing(traced)
+    return normalize(traced)
+
+
+def _refuse_reuse(traced: fx.GraphModule) -> None:
+    calls = Counter(str(n.target) for n in traced.graph.nodes if n.op == "call_module")
+    for name, count in calls.items():
+        if count > 1:
+            kind = type(traced.get_submodule(name)).__name__
+            msg = (
+                f"module '{name}' ({kind}) is used {count} times; give each use a "
+                "module of its own, as relevance is kept for one use only"
+            )
+            raise NetworkError(msg)
+
+
+def _refuse_squashing(traced: fx.GraphModule) -> None:
+    """Refuse a head that ends in a function that hides the logits."""
+    output = next(n for n in traced.graph.nodes if n.op == "output")
+    pending = list(output.all_input_nodes)
+    while pending:
+        node = pending.pop()
+        if isinstance(module_of(traced, node), LINEAR):
+            continue
+        if _operation(traced, node) in _SQUASHING.values():
+            msg = (
+                f"the network ends in {_operation(traced, node)} ('{node.name}'); "
+                "leave it out of forward: logits and value before tanh are explained"
+            )
+            raise NetworkError(msg)
+        pending.extend(node.all_input_nodes)
+
+
+def _operation(traced: fx.GraphModule, node: fx.Node) -> str:
+    """Name the operation of a node as torch.nn.functional does."""
+    module = module_of(traced, node)
+    if module is not None:
+        return _SQUASHING.get(type(module), type(module).__name__)
+    return str(getattr(node.target, "__name__", node.target))
+
+
+def module_of(traced: fx.GraphModule, node: fx.Node) -> nn.Module | None:
+    """Return the module that a node calls, None for any other node."""
+    if node.op != "call_module":
+        return None
+    return traced.get_submodule(str(node.target))
+
+
+def linear_nodes(traced: fx.GraphModule) -> list[fx.Node]:
+    """Return the nodes of convolutions and linear modules, in execution order."""
+    nodes = traced.graph.nodes
+    return [n for n in nodes if isinstance(module_of(traced, n), LINEAR)]
+
+
+def input_layers(traced: fx.GraphModule) -> list[str]:
+    """Return the names of the linear modules that read the input directly."""
+    reached = {n for n in traced.graph.nodes if n.op == "placeholder"}
+    first = []
+    for node in traced.graph.nodes:
+        if not reached.intersection(node.all_input_nodes):
+            continue
+        if isinstance(module_of(traced, node), LINEAR):
+            first.append(str(node.target))
+        else:
+            reached.add(node)
+    return first
+
+
+def feature_layers(traced: fx.GraphModule) -> dict[str, str]:
+    """Map every intermediate layer to the module that puts out its feature map.
+
+    A layer is a convolution or linear module whose output is read by more of the
+    network; its feature map leaves the activation that follows it, possibly
+    behind a batch norm, or, where it goes into a sum instead, the module itself.
+    The activation behind a sum is a layer too, under its own name. Heads are
+    outputs and no layers.
+
+    Returns: Name of the layer to name of the module, in execution order.
+    """
+    layers = {}
+    for node in traced.graph.nodes:
+        module = module_of(traced, node)
+        if isinstance(module, LINEAR):
+            tap = _tap(traced, node)
+            if tap is not None:
+                layers[str(node.target)] = tap
+        elif isinstance(module, Sum):
+            tap = _tap(traced, node)
+            if tap is not None:
+                layers[tap] = tap
+    return layers
+
+
+def _tap(traced: fx.GraphModule, node: fx.Node) -> str | None:
+    """Follow a node to its activation, or to the last module before a function."""
+    while True:
+        module = module_of(traced, node)
+        if isinstance(module, Activation):
+            return str(node.target)
+        users = list(node.users)
+        if _is_head(traced, node):
+            return None
+        if len(users) > 1 or not isinstance(
+            module_of(traced, users[0]), (*ELEMENTWISE, *BATCH_NORM, Activation)
+        ):
+            return str(node.target)
+        node = users[0]
+
+
+def _is_head(traced: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a node is an output, flattened or not."""
+    for user in node.users:
+        flattens = isinstance(module_of(traced, user), nn.Flatten) or user.target in (
+            torch.flatten,
+            "flatten",
+        )
+        if user.op == "output" or (flattens and _is_head(traced, user)):
+            return True
+    return False
+
+
+def select_layers(
+    traced: fx.GraphModule, layers: str | Sequence[str] | None
+) -> dict[str, str]:
+    """Return the layers asked for as `feature_layers` does, maps by default."""
+    taps = feature_layers(traced)
+    if layers is None:
+        return {n: t for n, t in taps.items() if not _is_linear(traced, n)}
+    wanted = [layers] if isinstance(layers, str) else list(layers)
+    for layer in wanted:
+        if layer not in taps:
+            raise unknown_layer(layer, taps)
+    return {n: t for n, t in taps.items() if n in wanted}
+
+
+def _is_linear(traced: fx.GraphModule, name: str) -> bool:
+    return isinstance(traced.get_submodule(name), nn.Linear)
+
+
+def unknown_layer(layer: str, known: Iterable[str]) -> LayerError:
+    """Return the error for a layer that the network does not have."""
+    return LayerError(f"no layer '{layer}', expected one of {', '.join(known)}")

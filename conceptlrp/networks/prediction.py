@@ -1,0 +1,105 @@
+"""What a network says about positions: logits, legal probabilities, value, move.
+
+Shapes use N positions and A = n * n + 1 actions of a board of n x n squares.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from conceptlrp.networks.board_network import BoardNetwork
+from conceptlrp.networks.planes import board_planes, legal_actions, squares_of_actions
+
+Float32Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Outputs of a network for N positions.
+
+    Attributes
+    ----------
+    logits : ndarray of float32, shape (N, A)
+        The policy as the network gives it, illegal actions included.
+    probabilities : ndarray of float32, shape (N, A)
+        Softmax over the legal actions; 0 for every other.
+    value : ndarray of float32, shape (N,)
+        Expected outcome for the player to move, -1 to 1 (after tanh).
+    best : ndarray of int64, shape (N,)
+        Square of the legal action with the highest logit; PASS where no move is.
+    """
+
+    logits: Float32Array
+    probabilities: Float32Array
+    value: Float32Array
+    best: NDArray[np.int64]
+
+
+def predict(
+    network: BoardNetwork,
+    own: ArrayLike,
+    opponent: ArrayLike,
+    *,
+    batch_size: int = 256,
+) -> Prediction:
+    """Ask a network about positions, in evaluation mode and without gradients.
+
+    Parameters
+    ----------
+    network : BoardNetwork
+        It is left in the mode in which it was.
+    own, opponent : array_like of uint64, shape (N,)
+        Discs of the player to move and of the other one.
+    batch_size : int
+        Positions in one forward pass.
+
+    Returns
+    -------
+    Prediction
+        One row a position.
+
+    Examples
+    --------
+    >>> from conceptlrp.networks import OthelloNet
+    >>> from conceptlrp.othello.board import start
+    >>> own, opponent = start()
+    >>> prediction = predict(OthelloNet(channels=2), [own], [opponent])
+    >>> prediction.probabilities.nonzero()[1].tolist()
+    [19, 26, 37, 44]
+    """
+    planes = board_planes(own, opponent, size=network.size, planes=network.planes)
+    legal = legal_actions(own, opponent, size=network.size)
+    logits, value = _forward(network, planes, batch_size)
+    masked = np.where(legal, logits, -np.inf)
+    return Prediction(
+        logits=logits,
+        probabilities=_softmax(masked),
+        value=np.tanh(value),
+        best=squares_of_actions(masked.argmax(axis=1), size=network.size),
+    )
+
+
+def _forward(
+    network: BoardNetwork, planes: Float32Array, batch_size: int
+) -> tuple[Float32Array, Float32Array]:
+    """Run the planes in batches; logits (N, A) and value before tanh (N,)."""
+    device = next(network.parameters()).device
+    training = network.training
+    network.eval()
+    batches = torch.split(torch.from_numpy(planes), batch_size)
+    try:
+        with torch.inference_mode():
+            outputs = [network(batch.to(device)) for batch in batches]
+    finally:
+        network.train(training)
+    logits, value = (torch.cat(parts) for parts in zip(*outputs, strict=True))
+    return logits.cpu().numpy(), value[:, 0].cpu().numpy()
+
+
+def _softmax(logits: Float32Array) -> Float32Array:
+    """Softmax of each row; minus infinity becomes exactly 0."""
+    weights: Float32Array = np.exp(logits - logits.max(axis=1, keepdims=True))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights

@@ -1,0 +1,45 @@
+from .board import (
+    BLACK as BLACK,
+    NO_MOVE as NO_MOVE,
+    PASS as PASS,
+    WHITE as WHITE,
+    flips as flips,
+    legal_moves as legal_moves,
+    play as play,
+)
+from .corpus import (
+    Corpus as Corpus,
+)
+from .files.transcripts import (
+    write_transcripts as write_transcripts,
+)
+from .games import (
+    Games as Games,
+)
+from .notation import (
+    parse_square as parse_square,
+    parse_transcript as parse_transcript,
+    square_name as square_name,
+    transcript_text as transcript_text,
+)
+from .position import (
+    Position as Position,
+)
+
+__all__ = [
+    "BLACK",
+    "NO_MOVE",
+    "PASS",
+    "WHITE",
+    "Corpus",
+    "Games",
+    "Position",
+    "flips",
+    "legal_moves",
+    "parse_square",
+    "parse_transcript",
+    "play",
+    "square_name",
+    "transcript_text",
+    "write_transcripts",
+]

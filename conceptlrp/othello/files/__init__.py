@@ -1,0 +1,1 @@
+"""Files of games and corpora: what Corpus reads and writes, a module each format."""

@@ -1,0 +1,209 @@
+"""Corpora on disk, as HDF5: ``positions/`` and ``games/``, one dataset a column.
+
+Every dataset has one dimension but ``games/moves``, which is (G, M). Text is UTF-8
+of fixed length. Only filters that come with HDF5 are used. The root attributes
+``encoding-type``, ``encoding-version``, ``board-size`` and ``digest`` tell what
+the file is; a file that does not agree with its digest is damaged.
+"""
+
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.errors import CorpusFileError
+from conceptlrp.hdf5 import (
+    HDF5_FORMAT,
+    dataset,
+    member,
+    opened,
+    set_text_attributes,
+    text_attribute,
+)
+from conceptlrp.othello.arguments import POSITION_COLUMNS, Columns
+from conceptlrp.othello.board import NO_MOVE, PASS, REGION
+from conceptlrp.othello.games import GAME_COLUMNS, Games
+from conceptlrp.othello.symmetry import SYMMETRIES
+
+_TYPE: Final = "conceptlrp-corpus"
+_VERSION: Final = 1
+_TEXT: Final = "text"
+_POSITIONS: Final = {n: np.dtype(kind).name for n, kind in POSITION_COLUMNS.items()}
+_GAMES: Final = {
+    name: _TEXT if kind is np.str_ else np.dtype(kind).name
+    for name, kind in GAME_COLUMNS.items()
+}
+_CHUNK_BYTES: Final = 1 << 19
+
+
+class StoredCorpus(NamedTuple):
+    """What a file holds of a corpus: columns by name, games, and its digest."""
+
+    positions: Columns
+    games: Games
+    problems: tuple[str, ...]
+    digest: str
+
+
+def corpus_bytes(corpus: StoredCorpus) -> memoryview:
+    """Return the bytes of the file of a corpus."""
+    # HDF5 crashes when the disk is full, so it only ever writes to memory.
+    content = BytesIO()
+    with h5py.File(content, "w", libver=HDF5_FORMAT) as file:
+        _write(file, corpus)
+    return content.getbuffer()
+
+
+def read_corpus(path: Path) -> StoredCorpus:
+    """Read the file of a corpus; its digest is not yet compared with its content."""
+    if not path.is_file():
+        msg = f"{path}: is no file" if path.exists() else f"{path}: no such file"
+        raise CorpusFileError(msg)
+    with opened(path, CorpusFileError) as file:
+        size, digest = _read_header(file)
+        found = StoredCorpus(
+            _read_columns(member(file, "positions", h5py.Group), _POSITIONS),
+            _read_games(member(file, "games", h5py.Group), size),
+            tuple(_text(_column(file, "problems", _TEXT)).tolist()),
+            digest,
+        )
+        _check_values(found.positions, found.games)
+    return found
+
+
+def load_columns(path: str | Path, names: Iterable[str], *, digest: str) -> Columns:
+    """Read some columns of a corpus by name, and nothing else of it."""
+    path = Path(path)
+    with opened(path, CorpusFileError) as file:
+        _, found = _read_header(file)
+        if found != digest:
+            msg = f"is of the corpus {found[:8]}, expected {digest[:8]}"
+            raise CorpusFileError(msg)
+        return {name: _named_column(file, name) for name in names}
+
+
+def _named_column(file: h5py.File, name: str) -> NDArray[Any]:
+    place, kinds = ("games", _GAMES) if name in _GAMES else ("positions", _POSITIONS)
+    column = _column(member(file, place, h5py.Group), name, kinds[name])
+    return _text(column) if kinds[name] == _TEXT else column
+
+
+def _write(file: h5py.File, corpus: StoredCorpus) -> None:
+    header = {
+        "encoding-type": _TYPE,
+        "encoding-version": str(_VERSION),
+        "board-size": str(corpus.games.size),
+        "digest": corpus.digest,
+    }
+    set_text_attributes(file, header)
+    for name, column in corpus.positions.items():
+        _write_column(file, f"positions/{name}", column)
+    for name, column in corpus.games.columns().items():
+        _write_column(file, f"games/{name}", column)
+    _write_column(file, "problems", np.array(corpus.problems, np.str_))
+
+
+def _write_column(file: h5py.File, name: str, column: NDArray[Any]) -> None:
+    dtype: Any = column.dtype
+    if column.dtype.kind == "U":
+        encoded = np.char.encode(column, "utf-8")
+        dtype = h5py.string_dtype("utf-8", max(encoded.itemsize, 1))
+        column = encoded.astype(dtype)
+    if not column.size:
+        file.create_dataset(name, shape=column.shape, dtype=dtype)
+        return
+    rows = max(1, _CHUNK_BYTES * len(column) // max(column.nbytes, 1))
+    file.create_dataset(
+        name,
+        data=column,
+        dtype=dtype,
+        chunks=(min(rows, len(column)), *column.shape[1:]),
+        compression="gzip",
+        compression_opts=4,
+        shuffle=True,
+    )
+
+
+def _read_header(file: h5py.File) -> tuple[int, str]:
+    kind, version = text_attribute(file, "encoding-type"), 0
+    if kind != _TYPE:
+        msg = f"is no corpus, expected encoding-type {_TYPE!r}, found {kind!r}"
+        raise CorpusFileError(msg)
+    text = text_attribute(file, "encoding-version")
+    if text.isdecimal() and len(text) < 10:
+        version = int(text)
+    if version > _VERSION:
+        msg = (
+            f"is a corpus of version {version}, this conceptlrp reads up to "
+            f"{_VERSION}; install a newer conceptlrp"
+        )
+        raise CorpusFileError(msg)
+    size, digest = text_attribute(file, "board-size"), text_attribute(file, "digest")
+    if version < 1 or size not in map(str, REGION):
+        msg = f"is damaged: encoding-version {text!r}, board-size {size!r}"
+        raise CorpusFileError(msg)
+    return int(size), digest
+
+
+def _read_games(group: h5py.Group, size: int) -> Games:
+    columns = _read_columns(group, _GAMES)
+    return Games(moves=_column(group, "moves", "int8", ndim=2), **columns, size=size)
+
+
+def _read_columns(group: h5py.Group, kinds: dict[str, str]) -> dict[str, NDArray[Any]]:
+    columns = {}
+    for name, kind in kinds.items():
+        column = _column(group, name, kind)
+        columns[name] = _text(column) if kind == _TEXT else column
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        msg = f"is damaged: columns of {group.name} have lengths {lengths}"
+        raise CorpusFileError(msg)
+    return columns
+
+
+def _column(group: h5py.Group, name: str, kind: str, *, ndim: int = 1) -> NDArray[Any]:
+    """Read a dataset, once it is certain that it is what the format says."""
+    found = dataset(group, name)
+    fits = found.dtype.kind == "S" if kind == _TEXT else found.dtype == kind
+    if not fits or found.ndim != ndim:
+        msg = (
+            f"is damaged: {found.name} is {found.dtype} of shape {found.shape}, "
+            f"expected {kind} of {ndim} dimension{'s' * (ndim > 1)}"
+        )
+        raise CorpusFileError(msg)
+    column: NDArray[Any] = found[()]
+    return column
+
+
+def _check_values(positions: Columns, games: Games) -> None:
+    """Refuse values that would make later stages fail in unclear ways."""
+    own, opponent = positions["own"], positions["opponent"]
+    outside = ~np.uint64(REGION[games.size])
+    in_order = {
+        "own, opponent": not (own & opponent).any()
+        and not ((own | opponent) & outside).any(),
+        "mover": _between(positions["mover"], 0, 1),
+        "ply": _between(positions["ply"], 0, games.moves.shape[1]),
+        "played": _between(positions["played"], NO_MOVE, PASS),
+        "game": _between(positions["game"], 0, len(games) - 1),
+        "symmetry": _between(positions["symmetry"], 0, SYMMETRIES - 1),
+        "moves": _between(games.moves, NO_MOVE, PASS - 1),
+        "score": _between(games.score, -1, games.size**2),
+    }
+    wrong = [name for name, fine in in_order.items() if not fine]
+    if wrong:
+        msg = f"is damaged: values out of range in {', '.join(wrong)}"
+        raise CorpusFileError(msg)
+
+
+def _between(column: NDArray[Any], low: int, high: int) -> bool:
+    return not column.size or bool(low <= column.min() and column.max() <= high)
+
+
+def _text(column: NDArray[Any]) -> NDArray[np.str_]:
+    return np.char.decode(column, "utf-8").astype(np.str_)

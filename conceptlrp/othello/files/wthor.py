@@ -1,0 +1,212 @@
+"""WTHOR files: the game database of the French Othello federation.
+
+A file ``WTH_2004.wtb`` holds the games of a year: a header of 16 bytes, then 68
+bytes a game (tournament, black, white, score, theoretical score, 60 moves). The
+names stand in WTHOR.JOU (players) and WTHOR.TRN (tournaments) beside it. All
+numbers are little endian, all text is ISO-8859-1. Passes are not recorded, and a
+score gives the empty squares to the winner. Messages count games and moves from 1.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.errors import GameFileError
+from conceptlrp.othello.board import NO_MOVE
+from conceptlrp.othello.files.game_file import GameFile, keep_legal, read_bytes
+
+NameTable: TypeAlias = str | Path | Sequence[str]
+
+_HEADER: Final = np.dtype(
+    [
+        ("date", "u1", 4),
+        ("games", "<u4"),
+        ("names", "<u2"),
+        ("year", "<u2"),
+        ("board", "u1"),
+        ("kind", "u1"),
+        ("depth", "u1"),
+        ("reserved", "u1"),
+    ]
+)
+_RECORD: Final = np.dtype(
+    [
+        ("tournament", "<u2"),
+        ("black", "<u2"),
+        ("white", "<u2"),
+        ("score", "u1"),
+        ("theoretical", "u1"),
+        ("moves", "u1", 60),
+    ]
+)
+_MOVES_OFFSET: Final = _RECORD.fields["moves"][1] if _RECORD.fields else 8
+_NAME_WIDTHS: Final = (20, 26)
+_LATEST_YEAR: Final = 2999
+_WRONG: Final = -2
+
+
+def read_wthor(
+    path: str | Path,
+    *,
+    players: NameTable | None = None,
+    tournaments: NameTable | None = None,
+) -> GameFile:
+    """Read the games of a WTHOR file of 8 x 8 games.
+
+    Names come from the tables given, or the files that hold them; by default from
+    WTHOR.JOU and WTHOR.TRN beside the file, in any case of letters. Without a name, a
+    number such as ``#123`` stands for it. Source: Fédération Française d'Othello,
+    "Format de la base WTHOR".
+    """
+    path = Path(path)
+    records, year = _records(read_bytes(path), path.name)
+    moves = _squares(records["moves"], path.name)
+    people = _name_table(players, path, "WTHOR.JOU")
+    return keep_legal(
+        moves,
+        [f"game {number}" for number in range(1, len(records) + 1)],
+        source=path.name,
+        black=_names_of(records["black"], people),
+        white=_names_of(records["white"], people),
+        tournament=_names_of(
+            records["tournament"], _name_table(tournaments, path, "WTHOR.TRN")
+        ),
+        year=year,
+        recorded_score=_scores(records["score"]),
+        theoretical_score=_scores(records["theoretical"]),
+    )
+
+
+def read_names(path: str | Path) -> tuple[str, ...]:
+    """Read the names of players (WTHOR.JOU) or tournaments (WTHOR.TRN).
+
+    Games refer to a name by its place, the first being 0.
+    """
+    path = Path(path)
+    content = read_bytes(path)
+    header = _header(content, path.name)
+    body, count = content[_HEADER.itemsize :], int(header["names"])
+    widths = [width for width in _NAME_WIDTHS if len(body) == width * count]
+    if header["games"] or not (widths or (not body and not count)):
+        msg = (
+            f"{path.name}: {len(body)} bytes of names, but the header tells of "
+            f"{count} names of 20 bytes (players) or 26 (tournaments)"
+        )
+        raise GameFileError(msg)
+    width = widths[0] if widths else 1
+    return tuple(_text(body[i : i + width]) for i in range(0, len(body), width))
+
+
+def _header(content: bytes, name: str) -> np.void:
+    if len(content) < _HEADER.itemsize:
+        msg = f"{name}: {len(content)} bytes, expected a WTHOR header of 16 bytes"
+        raise GameFileError(msg)
+    first = content[: _HEADER.itemsize]
+    if all(byte >= 32 or byte in b"\t\r\n" for byte in first):
+        begin = _text(first)
+        msg = (
+            f"{name}: is text that begins with {begin!r}, expected a binary WTHOR "
+            "file; transcripts are read from files named .txt"
+        )
+        raise GameFileError(msg)
+    header: np.void = np.frombuffer(first, _HEADER)[0]
+    return header
+
+
+def _records(content: bytes, name: str) -> tuple[NDArray[Any], int]:
+    """Return the records of a file of games and the year they were played in."""
+    header = _header(content, name)
+    _refuse_other_games(header, name)
+    count = int(header["games"])
+    expected, found = _HEADER.itemsize + _RECORD.itemsize * count, len(content)
+    if found != expected:
+        what = "is truncated" if found < expected else "has bytes too many"
+        msg = (
+            f"{name}: {what}: the header tells of {count} games, "
+            f"expected {expected} bytes, found {found}"
+        )
+        raise GameFileError(msg)
+    year = int(header["year"])
+    if year > _LATEST_YEAR:
+        msg = f"{name}: the header (byte 10) has year {year}"
+        raise GameFileError(msg)
+    return np.frombuffer(content, _RECORD, offset=_HEADER.itemsize), year
+
+
+def _refuse_other_games(header: np.void, name: str) -> None:
+    if header["kind"] == 1 or name.lower().endswith(".pzz"):
+        reason = "holds solitaires (puzzles), not games"
+    elif header["board"] == 10 or name.lower().endswith(".wtd"):
+        reason = "holds games on the 10 x 10 board, expected 8 x 8"
+    elif header["board"] not in (0, 8):
+        reason = f"the header (byte 12) has board size {header['board']}, expected 8"
+    elif not header["games"] and header["names"]:
+        reason = "holds names, not games; pass the .wtb files"
+    else:
+        return
+    msg = f"{name}: {reason}"
+    raise GameFileError(msg)
+
+
+def _squares(moves: NDArray[np.uint8], name: str) -> NDArray[np.int8]:
+    """Turn move bytes, 10 * rank + file, into squares."""
+    table = np.full(256, _WRONG, np.int8)
+    table[0] = NO_MOVE
+    ranks, files = np.mgrid[1:9, 1:9]
+    table[10 * ranks + files] = np.arange(64).reshape(8, 8)
+    squares: NDArray[np.int8] = table[moves]
+    wrong = squares == _WRONG
+    # A move must not follow a gap.
+    gap = (squares[:, 1:] != NO_MOVE) & (squares[:, :-1] == NO_MOVE)
+    if wrong.any() or gap.any():
+        wrong[:, 1:] |= gap
+        game, move = (int(place[0]) for place in np.nonzero(wrong))
+        _refuse_move(moves, game, move, name)
+    return squares
+
+
+def _refuse_move(moves: NDArray[np.uint8], game: int, move: int, name: str) -> None:
+    offset = _HEADER.itemsize + game * _RECORD.itemsize + _MOVES_OFFSET + move
+    value = int(moves[game, move])
+    after_gap = move and not moves[game, move - 1]
+    reason = "follows a zero, which ends a game" if after_gap else "is no square"
+    msg = (
+        f"{name}: game {game + 1}, move {move + 1}: byte {offset} has value {value}, "
+        f"which {reason}"
+    )
+    raise GameFileError(msg)
+
+
+def _scores(scores: NDArray[np.uint8]) -> NDArray[np.int8]:
+    return np.where(scores <= 64, scores, 255).astype(np.uint8).view(np.int8)
+
+
+def _name_table(names: NameTable | None, beside: Path, file: str) -> Sequence[str]:
+    if isinstance(names, str | Path):
+        return read_names(names)
+    if names is not None:
+        return names
+    found = sorted(p for p in _neighbours(beside) if p.name.upper() == file)
+    return read_names(found[0]) if found else ()
+
+
+def _neighbours(path: Path) -> list[Path]:
+    try:
+        return list(path.parent.iterdir())
+    except OSError:
+        # A file can be read in a folder that cannot be listed.
+        return []
+
+
+def _names_of(numbers: NDArray[np.uint16], names: Sequence[str]) -> NDArray[np.str_]:
+    unique, place = np.unique(numbers, return_inverse=True)
+    known = [names[n] if n < len(names) else f"#{n}" for n in unique]
+    return np.array(known, np.str_)[place] if known else np.empty(0, np.str_)
+
+
+def _text(content: bytes) -> str:
+    text = content.split(b"\0")[0].decode("iso-8859-1")
+    return "".join(c if c.isprintable() else " " for c in text).strip()

@@ -1,0 +1,29 @@
+from .boards import (
+    ReferenceBoard as ReferenceBoard,
+    ReferenceBoards as ReferenceBoards,
+)
+from .heatmaps import (
+    conditional_maps as conditional_maps,
+)
+from .receptive_fields import (
+    receptive_field as receptive_field,
+)
+from .scores import (
+    REFERENCE_SCORES as REFERENCE_SCORES,
+)
+from .strips import (
+    quantile_boards as quantile_boards,
+    random_boards as random_boards,
+    reference_boards as reference_boards,
+)
+
+__all__ = [
+    "REFERENCE_SCORES",
+    "ReferenceBoard",
+    "ReferenceBoards",
+    "conditional_maps",
+    "quantile_boards",
+    "random_boards",
+    "receptive_field",
+    "reference_boards",
+]

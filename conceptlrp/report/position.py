@@ -1,0 +1,281 @@
+"""The report of a position: what the network plays there, and what speaks for it.
+
+Shapes use C channels of a layer and n x n squares of the board.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from conceptlrp.errors import TargetError
+from conceptlrp.lrp import Attribution, Explainer, Target
+from conceptlrp.networks.planes import actions_of_squares
+from conceptlrp.othello import PASS, Position, parse_square, square_name
+from conceptlrp.reference.boards import move_probabilities
+from conceptlrp.report.explained_output import ExplainedOutput, LayerMaps
+from conceptlrp.report.plain import plain
+from conceptlrp.store import Store
+
+__all__ = ["MovePolicy", "PositionReport", "position_report"]
+
+_ENCODING = {"encoding-type": "conceptlrp-position-report", "encoding-version": "1"}
+
+
+@dataclass(frozen=True)
+class MovePolicy:
+    """What the network thinks of one legal move.
+
+    Attributes
+    ----------
+    move : str
+        Name of the square, "pa" for a pass.
+    square : int
+        The square, or `PASS`.
+    logit : float
+        Policy logit.
+    probability : float
+        Softmax over the legal moves.
+    """
+
+    move: str
+    square: int
+    logit: float
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class PositionReport:
+    """What a network plays at a position, and which channels speak for it.
+
+    Attributes
+    ----------
+    position : Position
+        The board.
+    row : int or None
+        Where the position stands in the store, if there is one and it is there.
+    policy : tuple of MovePolicy
+        The legal moves, likeliest first; the pass alone where there is none.
+    value : float
+        Expected outcome for the side to move, -1 to 1 (after tanh); nan for a
+        network without a value head.
+    move : ExplainedOutput
+        The chosen move, by default the best.
+    value_output : ExplainedOutput or None
+        The value before tanh; None without a value head.
+    contrast : ExplainedOutput or None
+        The chosen move less another one, where that was asked for.
+    composite : str
+        Rules by which relevance was propagated.
+    """
+
+    position: Position
+    row: int | None
+    policy: tuple[MovePolicy, ...]
+    value: float
+    move: ExplainedOutput
+    value_output: ExplainedOutput | None
+    contrast: ExplainedOutput | None
+    composite: str
+
+    @property
+    def best(self) -> MovePolicy:
+        """The legal move with the highest logit."""
+        return self.policy[0]
+
+    @property
+    def outputs(self) -> tuple[ExplainedOutput, ...]:
+        """What is explained: the move, the value, the contrast, as far as there."""
+        every = (self.move, self.value_output, self.contrast)
+        return tuple(output for output in every if output is not None)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers, in execution order."""
+        return tuple(self.move.layers)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, ready for strict JSON.
+
+        Returns
+        -------
+        dict
+            With the top channels' conditional maps only; what is not finite is None.
+        """
+        return {
+            **_ENCODING,
+            "position": {
+                "obf": self.position.obf(),
+                "size": self.position.size,
+                "last": self.position.last,
+            },
+            "row": self.row,
+            "policy": plain(self.policy),
+            "value": plain(self.value),
+            "composite": self.composite,
+            "move": self.move.to_dict(),
+            "value_output": self.value_output and self.value_output.to_dict(),
+            "contrast": self.contrast and self.contrast.to_dict(),
+        }
+
+
+def position_report(
+    explainer: Explainer,
+    position: Position,
+    *,
+    store: Store | None = None,
+    layers: Sequence[str] | None = None,
+    n_channels: int = 8,
+    move: str | None = None,
+    against: str | None = None,
+) -> PositionReport:
+    """Explain a network's policy and value at one position.
+
+    Parameters
+    ----------
+    explainer : Explainer
+        The network with a composite.
+    position : Position
+        The board; the side to move passes where it has no move.
+    store : Store, optional
+        Where to look the position up.
+    layers : sequence of str, optional
+        Layers to report among those of the explainer; all by default.
+    n_channels : int
+        How many channels of each layer count as its top ones.
+    move : str, optional
+        Move to explain, "pa" for the pass; the best one by default.
+    against : str, optional
+        Move to contrast it with.
+
+    Returns
+    -------
+    PositionReport
+        With the conditional heatmaps of all channels.
+
+    Raises
+    ------
+    TargetError
+        For a move that is not legal, or that is contrasted with itself.
+    NetworkError
+        When the network plays on another board.
+    LayerError
+        For a layer that the explainer does not report.
+
+    Examples
+    --------
+    >>> from conceptlrp.networks import demo_network
+    >>> report = position_report(Explainer(demo_network()), Position.start())
+    >>> len(report.policy), report.move.heatmap.shape
+    (4, (8, 8))
+    """
+    if n_channels < 1:
+        msg = f"n_channels is {n_channels}, expected at least 1"
+        raise ValueError(msg)
+    chosen = "best" if move is None else _named(move, position)
+    targets = [chosen, *(["value"] if explainer.has_value else [])]
+    if against is not None:
+        targets.append(f"{chosen}-{_named(against, position)}")
+    found = explainer.attribute(
+        position, targets=targets, conditional=_conditions(explainer, layers)
+    )
+    policy = _policy(position, found)
+    if against is not None:
+        # Only now it is known which move is the best.
+        _check_contrast(
+            _named(move or policy[0].move, position), _named(against, position)
+        )
+    outputs = [
+        _output(found, place, policy, n_channels) for place in range(len(targets))
+    ]
+    return PositionReport(
+        position=position,
+        row=None if store is None else store_row(store, position),
+        policy=policy,
+        value=float(np.tanh(found.value[0])),
+        move=outputs[0],
+        value_output=outputs[1] if explainer.has_value else None,
+        contrast=None if against is None else outputs[-1],
+        composite=explainer.composite_name,
+    )
+
+
+def store_row(store: Store, position: Position) -> int | None:
+    """Find the first row of a store that has a position, with the same mover."""
+    corpus = store.positions
+    if corpus.size != position.size:
+        return None
+    same = (corpus.own == np.uint64(position.own)) & (
+        corpus.opponent == np.uint64(position.opponent)
+    )
+    for row in np.flatnonzero(same).tolist():
+        if corpus.position(row).mover == position.mover:
+            return int(row)
+    return None
+
+
+def _named(move: str, position: Position) -> str:
+    square = parse_square(move, position.size)
+    return "pass" if square == PASS else square_name(square, position.size)
+
+
+def _check_contrast(move: str, against: str) -> None:
+    if move == against:
+        msg = f"move '{move}' is contrasted with itself, expected another legal move"
+        raise TargetError(msg)
+
+
+def _conditions(explainer: Explainer, layers: Sequence[str] | None) -> Any:
+    """Ask for the conditional maps of all channels of the layers."""
+    if layers is None:
+        return True
+    shapes = explainer.shapes
+    # An unknown layer is refused, with the known ones, where maps are asked for.
+    return {
+        name: np.arange(shapes.get(name, {"channels": 0})["channels"])
+        for name in layers
+    }
+
+
+def _policy(position: Position, found: Attribution) -> tuple[MovePolicy, ...]:
+    logits = found.logits[0]
+    if len(logits) == position.size**2:
+        # A network without an output for the pass gives it no logit.
+        logits = np.append(logits, np.nan)
+    squares = position.legal_moves or (PASS,)
+    names = {square_name(square, position.size): square for square in squares}
+    probabilities = move_probabilities(position, logits) if len(names) > 1 else None
+    return tuple(
+        MovePolicy(
+            move=name,
+            square=names[name],
+            logit=float(logits[actions_of_squares(names[name], size=position.size)]),
+            probability=1.0 if probabilities is None else probabilities[name],
+        )
+        for name in probabilities or names
+    )
+
+
+def _output(
+    found: Attribution, place: int, policy: tuple[MovePolicy, ...], n_top: int
+) -> ExplainedOutput:
+    size = found.heatmap.shape[-1]
+    target = Target.parse(found.targets[place], size).with_best(policy[0].square, size)
+    return ExplainedOutput(
+        target=target.name,
+        unit=target.unit,
+        squares=target.named_squares,
+        explained=float(found.explained[0, place]),
+        heatmap=found.heatmap[0, place],
+        layers={
+            name: LayerMaps(
+                layer=name,
+                relevance=found.channel_relevance[name][0, place],
+                activation=found.activation[name][0].sum(axis=(1, 2)),
+                maps=maps[0, place],
+                n_top=n_top,
+            )
+            for name, maps in found.conditional.items()
+        },
+    )

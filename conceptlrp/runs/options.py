@@ -1,0 +1,159 @@
+"""What the user of a run decides: what it keeps, and how it is computed."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_MODES = ("create", "resume", "append", "overwrite")
+_DETAILS = ("sums", "references", "sample", "all")
+
+
+@dataclass(frozen=True)
+class KeepOptions:
+    """How much of what a run computes is kept.
+
+    Attributes
+    ----------
+    detail : str
+        Conditional heatmaps that are kept: "sums" for none, "references" for those
+        of the reference boards, "sample" for those of some positions too, "all"
+        for those of every position.
+    references : int
+        Reference boards whose conditional heatmaps are kept for every channel,
+        target and kind of `REFERENCE_KINDS`; 0 keeps none.
+    sample : int
+        Positions that keep their maps with detail "sample".
+    statistics : bool
+        Sum up what the maps of every channel look like, by phase of the game and
+        kind of square.
+    dtype : str
+        What is stored: "float32", or "float16" in half the space. The largest
+        rounding error of every shard stands in its receipt.
+
+    Raises
+    ------
+    ValueError
+        For a detail or number that makes no sense.
+    """
+
+    detail: str = "references"
+    references: int = 16
+    sample: int = 0
+    statistics: bool = False
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        _check_choice("detail", self.detail, _DETAILS)
+        check_at_least(0, "references", self.references)
+        if (self.detail == "sample") != (self.sample > 0):
+            msg = (
+                f"detail is '{self.detail}' and sample is {self.sample}, expected "
+                "'sample' and how many positions, or neither"
+            )
+            raise ValueError(msg)
+
+    def plan_fields(self, n_positions: int, seed: int) -> dict[str, Any]:
+        """Return the fields of a plan for so many positions."""
+        check_at_least(0, "seed", seed)
+        kept = 0 if self.detail == "sums" else self.references
+        without = self.detail == "references" and kept == 0
+        sampled = {"positions": self.sample, "seed": seed, "of": n_positions}
+        return {
+            "detail": "sums" if without else self.detail,
+            "references": kept,
+            "sample": sampled if self.detail == "sample" else {},
+            "statistics": self.statistics,
+            "dtype": self.dtype,
+        }
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is computed: by whom, where, and in which portions.
+
+    Attributes
+    ----------
+    mode : str
+        What happens where a store stands already: "create" refuses, "resume"
+        computes only what is missing or damaged, "append" adds the positions behind
+        those of the store, which must be the first of the corpus, and "overwrite"
+        replaces it.
+    workers : int, optional
+        Compute in so many processes of their own; in this one by default, with as
+        many threads as there are cores, up to 4. As always with processes, a script
+        must start its work under ``if __name__ == "__main__":``.
+    scheduler : str or distributed.Client, optional
+        Compute on the workers of a Dask cluster, which must see the store's folder.
+    stripe : (int, int), optional
+        (I, N): compute only every N-th shard from the I-th on, I being 1 to N, as
+        one of N jobs that need not know of each other, joining the run that is
+        there. `merge_run` finishes.
+    device, compute_dtype : str
+        What it is computed with: ``device`` and ``dtype`` of `attribute`.
+    batch_size : int
+        Positions at a time; part of the plan, since it can change the last digit.
+    shard_size : int, optional
+        Positions a file, a multiple of `batch_size`; by default 4,096 or what
+        takes about 128 MiB.
+    name, command : str
+        Name of the network and the command that was run, for the provenance.
+
+    Raises
+    ------
+    ValueError
+        For a mode or number that makes no sense, or more than one of workers,
+        scheduler and stripe.
+    """
+
+    mode: Literal["create", "resume", "append", "overwrite"] = "create"
+    workers: int | None = None
+    scheduler: "str | Client | None" = None
+    stripe: tuple[int, int] | None = None
+    device: str = "cpu"
+    compute_dtype: str = "float32"
+    batch_size: int = 64
+    shard_size: int | None = None
+    name: str = ""
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        _check_choice("mode", self.mode, _MODES)
+        for name, number in (
+            ("batch_size", self.batch_size),
+            ("shard_size", self.shard_size),
+            ("workers", self.workers),
+        ):
+            check_at_least(1, name, 1 if number is None else number)
+        if sum(x is not None for x in (self.workers, self.scheduler, self.stripe)) > 1:
+            msg = (
+                "positions are explained by workers, a scheduler or stripes; choose one"
+            )
+            raise ValueError(msg)
+        if self.stripe is not None:
+            self._check_stripe(*self.stripe)
+
+    def _check_stripe(self, number: int, count: int) -> None:
+        if not 1 <= number <= count:
+            msg = f"stripe is {number}/{count}, expected 1/N to N/N"
+            raise ValueError(msg)
+        if self.mode in ("append", "overwrite"):
+            msg = (
+                "a job of an array joins the run that is there; append or overwrite "
+                "first"
+            )
+            raise ValueError(msg)
+
+
+def check_at_least(least: int, name: str, number: int) -> None:
+    """Refuse a number that makes no sense."""
+    if number < least:
+        msg = f"{name} is {number}, expected {least} or more"
+        raise ValueError(msg)
+
+
+def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        msg = f"{name} is '{value}', expected one of {', '.join(known)}"
+        raise ValueError(msg)

@@ -1,0 +1,146 @@
+"""Means over positions with bootstrap intervals, whole games being drawn.
+
+Positions of one game resemble each other, so a game is one block. Shapes use N
+positions, G blocks and B replicates.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+REPLICATES = 1000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over positions and its 95 % interval.
+
+    Attributes
+    ----------
+    mean, low, high : float
+        Mean, and ends of the percentile interval; nan where nothing was measured.
+    n : int
+        Positions that count.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    def above(self, other: "Estimate") -> bool:
+        """Tell whether this interval lies wholly above another."""
+        return self.low > other.high
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields, ready for JSON: what is not finite is None."""
+        fields = asdict(self)
+        return {
+            name: value if np.isfinite(value) else None
+            for name, value in fields.items()
+        }
+
+
+def bootstrap_means(
+    values: ArrayLike,
+    games: ArrayLike | None = None,
+    *,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> Floats:
+    """Draw blocks with replacement and take the mean of each draw.
+
+    Shapes: `values` (N, ...), `games` (N,). Returns (B, ...): Means; nan where a draw
+    holds no value.
+
+    References
+    ----------
+    Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 8.
+    """
+    array = np.asarray(values, np.float64)
+    flat = array.reshape(len(array), -1)
+    blocks = np.arange(len(array)) if games is None else np.asarray(games)
+    _, block = np.unique(blocks, return_inverse=True)
+    number = int(block.max(initial=-1)) + 1
+    known = np.isfinite(flat)
+    sums, counts = (
+        _block_sums(part, block, number) for part in (np.where(known, flat, 0), known)
+    )
+    generator = np.random.default_rng(seed)
+    draws = generator.multinomial(number, np.full(number, 1 / number), replicates)
+    weights = draws.astype(np.float64)
+    means = _ratio(weights @ sums, weights @ counts)
+    return means.reshape(replicates, *array.shape[1:])
+
+
+def estimate(
+    values: ArrayLike,
+    games: ArrayLike | None = None,
+    *,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> Estimate:
+    """Return the mean of one value a position with its 95 % interval.
+
+    Shapes: `values` (N,).
+
+    Examples
+    --------
+    >>> estimate([1.0, 1.0, float("nan")])
+    Estimate(mean=1.0, low=1.0, high=1.0, n=2)
+    """
+    return estimates(
+        np.asarray(values, np.float64)[:, None],
+        games,
+        replicates=replicates,
+        seed=seed,
+    )[0]
+
+
+def estimates(
+    values: ArrayLike,
+    games: ArrayLike | None = None,
+    *,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> list[Estimate]:
+    """Return an `Estimate` of every column of values (N, K).
+
+    Shapes: `values` (N, K).
+    """
+    array = np.asarray(values, np.float64)
+    known = np.isfinite(array)
+    counts = known.sum(axis=0)
+    means = _ratio(np.where(known, array, 0).sum(axis=0), counts.astype(np.float64))
+    if len(array) == 0 or not known.any():
+        ends = np.full((2, array.shape[1]), np.nan)
+    else:
+        drawn = bootstrap_means(array, games, replicates=replicates, seed=seed)
+        ends = _percentiles(drawn)
+    return [
+        Estimate(float(mean), float(low), float(high), int(n))
+        for mean, low, high, n in zip(means, *ends, counts, strict=True)
+    ]
+
+
+def _percentiles(drawn: Floats) -> Floats:
+    """Return the ends (2, K) of the intervals of replicates (B, K)."""
+    ends = np.full((2, drawn.shape[1]), np.nan)
+    some = np.isfinite(drawn).any(axis=0)
+    ends[:, some] = np.nanpercentile(drawn[:, some], (2.5, 97.5), axis=0)
+    return ends
+
+
+def _block_sums(values: NDArray[Any], block: NDArray[np.intp], number: int) -> Floats:
+    sums = np.zeros((number, values.shape[1]))
+    np.add.at(sums, block, values)
+    return sums
+
+
+def _ratio(top: Floats, bottom: Floats) -> Floats:
+    known = bottom > 0
+    ratio: Floats = np.where(known, top / np.where(known, bottom, 1), np.nan)
+    return ratio

@@ -1,0 +1,57 @@
+from .board_statistics import (
+    BoardStatistics as BoardStatistics,
+)
+from .check import (
+    StoreCheck as StoreCheck,
+    check_store as check_store,
+)
+from .info import (
+    StoreInfo as StoreInfo,
+    store_info as store_info,
+)
+from .manifest import (
+    Manifest as Manifest,
+)
+from .metadata import (
+    COLUMNS as COLUMNS,
+)
+from .plan import (
+    Plan as Plan,
+)
+from .ranking import (
+    Ranking as Ranking,
+)
+from .reader import (
+    Store as Store,
+    open_store as open_store,
+)
+from .reference_table import (
+    ReferenceTable as ReferenceTable,
+)
+from .repack import (
+    repack_store as repack_store,
+)
+from .tops import (
+    ChannelRanking as ChannelRanking,
+)
+from .where import (
+    Where as Where,
+)
+
+__all__ = [
+    "COLUMNS",
+    "BoardStatistics",
+    "ChannelRanking",
+    "Manifest",
+    "Plan",
+    "Ranking",
+    "ReferenceTable",
+    "Store",
+    "StoreCheck",
+    "StoreInfo",
+    "Where",
+    "check_store",
+    "open_store",
+    "repack_store",
+    "store_info",
+]
