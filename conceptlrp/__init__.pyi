@@ -1,21 +1,22 @@
 from .ablation import (
-    channel_effects as channel_effects,
+    Ablation as Ablation,
+    ablate as ablate,
 )
 from .atlas import (
     build_atlas as build_atlas,
 )
 from .clustering import (
     Clustering as Clustering,
-    cluster_positions as cluster_positions,
+    cluster as cluster,
 )
 from .errors import (
     ConceptLRPError as ConceptLRPError,
 )
 from .evaluation import (
-    evaluate_composites as evaluate_composites,
+    evaluate as evaluate,
 )
 from .labelling import (
-    score_store_labels as score_store_labels,
+    label as label,
 )
 from .lrp import (
     Attribution as Attribution,
@@ -50,6 +51,7 @@ from .store import (
 
 __version__: str
 __all__ = [
+    "Ablation",
     "Attribution",
     "ChannelReport",
     "Clustering",
@@ -59,18 +61,18 @@ __all__ = [
     "ReferenceBoards",
     "RunOptions",
     "Store",
+    "ablate",
     "attribute",
     "attribute_corpus",
     "build_atlas",
-    "channel_effects",
     "channel_report",
-    "cluster_positions",
+    "cluster",
     "compare_stores",
-    "evaluate_composites",
+    "evaluate",
+    "label",
     "layer_reports",
     "load_network",
     "open_store",
     "position_report",
     "reference_boards",
-    "score_store_labels",
 ]

@@ -28,7 +28,6 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from conceptlrp.ablation.store_explainer import store_explainer
 from conceptlrp.atlas.index_script import index_script
 from conceptlrp.atlas.pages.layer_work import LayerPart, write_layer, write_layer_apart
 from conceptlrp.atlas.pages.whole_pages import write_whole_pages
@@ -43,6 +42,7 @@ from conceptlrp.files import write_whole
 from conceptlrp.labelling import load_label_scores
 from conceptlrp.labelling.channel_name import channel_names
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.store_explainer import store_explainer
 from conceptlrp.report import Note
 from conceptlrp.report.channel_places import places_of_columns
 from conceptlrp.runs.processes import start_context

@@ -9,7 +9,7 @@ from math import isfinite
 
 import numpy as np
 
-from conceptlrp.labelling.results import UNNAMED
+from conceptlrp.labelling.channel_labels import UNNAMED
 from conceptlrp.report import ChannelReport
 
 __all__ = ["ChannelFact", "LabelCount", "channel_fact", "label_counts"]

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from conceptlrp.labelling import ScoredLabels
+from conceptlrp.labelling.channel_labels import UNNAMED
 from conceptlrp.labelling.channel_name import channel_name
-from conceptlrp.labelling.results import UNNAMED
 from conceptlrp.report.sources import LayerSources, Verdict
 from conceptlrp.report.statistics import ChannelStatistics
 from conceptlrp.report.wording import percent, plural

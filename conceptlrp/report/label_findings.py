@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from conceptlrp.labelling import ChannelLabels, LabelCriteria, LabelScores, NamedLabel
-from conceptlrp.labelling.results import UNNAMED
+from conceptlrp.labelling.channel_labels import UNNAMED
 from conceptlrp.report.runner_up import RunnerUp
 from conceptlrp.report.wording import compact, signed_amount
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from conceptlrp.labelling import ChannelCause, NamedLabel
-from conceptlrp.labels import CONCEPTS
+from conceptlrp.labels import LABELS
 from conceptlrp.report.channel import ChannelReport
 from conceptlrp.report.label_wording import mapped_quantity, when
 from conceptlrp.report.runner_up import RunnerUp
@@ -36,7 +36,7 @@ def label_lines(report: ChannelReport) -> Iterator[str]:
 
 
 def _named(label: NamedLabel, report: ChannelReport) -> Iterator[str]:
-    sentence = CONCEPTS[label.label].sentence if label.label in CONCEPTS else ""
+    sentence = LABELS[label.label].sentence if label.label in LABELS else ""
     meaning = f" ({sentence})" if sentence else ""
     lower = f", being lower where it {when(label)}" if label.effect < 0 else ""
     how = f"by its {label.measure}{lower}"

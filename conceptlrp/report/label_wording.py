@@ -1,7 +1,7 @@
 """Words that depend on the kind of a label and on what of a channel shows it."""
 
 from conceptlrp.labelling import NamedLabel
-from conceptlrp.labelling.tables import FEATURE_MAP
+from conceptlrp.labelling.channel_labels import FEATURE_MAP
 
 __all__ = ["mapped_quantity", "when"]
 

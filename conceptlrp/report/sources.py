@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from conceptlrp.ablation import ChannelEffects, load_effects
+from conceptlrp.ablation import Ablation, load_effects
 from conceptlrp.clustering import Clustering, load_clustering
 from conceptlrp.clustering.clustering_file import clustered_layers
 from conceptlrp.clustering.markers import Markers
@@ -60,7 +60,7 @@ class LayerSources:
         Clusters of positions by this layer and target.
     labels : ScoredLabels or None
         Scores of labels.
-    effects : ChannelEffects or None
+    effects : Ablation or None
         Effects of ablation.
     wiring : LayerWiring or None
         Edges of the concept graph.
@@ -78,7 +78,7 @@ class LayerSources:
     maps: MeanMaps | None
     clustering: Clustering | None
     labels: ScoredLabels | None
-    effects: ChannelEffects | None
+    effects: Ablation | None
     wiring: LayerWiring | None
     verdict: Verdict | None
     notes: Mapping[tuple[str, int], Note]

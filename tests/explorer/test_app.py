@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 
-from conceptlrp.ablation.store_explainer import store_explainer
 from conceptlrp.errors import StoreError
 from conceptlrp.explorer import ExplorerEngine, explorer_app
+from conceptlrp.lrp.store_explainer import store_explainer
 from conceptlrp.networks import OthelloNet, demo_network
 from conceptlrp.othello import Corpus, Position
 from conceptlrp.report import position_report

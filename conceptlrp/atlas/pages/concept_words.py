@@ -6,7 +6,7 @@ Shapes use n x n squares.
 from collections.abc import Iterator
 
 from conceptlrp.labelling import NamedLabel
-from conceptlrp.labels import CONCEPTS
+from conceptlrp.labels import LABELS
 from conceptlrp.report import ChannelReport
 from conceptlrp.report.label_wording import mapped_quantity, when
 from conceptlrp.report.wording import compact, effect, percent, plural
@@ -45,7 +45,7 @@ def meaning(label: str) -> str:
     >>> meaning("mobility"), meaning("random: mobility")
     ('how many moves the side to move has', '')
     """
-    return CONCEPTS[label].sentence if label in CONCEPTS else ""
+    return LABELS[label].sentence if label in LABELS else ""
 
 
 def verdict(report: ChannelReport) -> str:

@@ -12,7 +12,6 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.ablation.store_explainer import store_explainer
 from conceptlrp.atlas.channel_facts import ChannelFact, channel_fact
 from conceptlrp.atlas.pages.cluster_pages import write_cluster_pages
 from conceptlrp.atlas.pages.concept_pages import write_concept_page
@@ -23,6 +22,7 @@ from conceptlrp.atlas.pictures.sprites import png, sprite
 from conceptlrp.atlas.site import Site, sprite_file
 from conceptlrp.clustering import load_stability
 from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.lrp.store_explainer import store_explainer
 from conceptlrp.report import ChannelReport, layer_reports
 from conceptlrp.report.channel_places import channel_columns
 from conceptlrp.store import open_store
