@@ -1,18 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from conceptlrp.networks import OthelloNet
 from conceptlrp.networks.planes import actions_of_squares, legal_actions
-from conceptlrp.selfplay import (
-    NetworkEvaluator,
-    SearchOptions,
-    SelfPlayOptions,
-    search,
-    self_play,
-)
+from conceptlrp.selfplay import SearchOptions, SelfPlayGames, SelfPlayOptions
+from conceptlrp.selfplay.evaluators import NetworkEvaluator
+from conceptlrp.selfplay.puct import search
+from conceptlrp.selfplay.rounds import play_round
 from tests.selfplay.toys import HashEvaluator
 
-QUICK = SelfPlayOptions(search=SearchOptions(simulations=6, noise=0.25))
+QUICK = SelfPlayOptions(search=SearchOptions(simulations=6, noise=0.25), together=10)
 
 
 @pytest.mark.parametrize("size", [6, 8])
@@ -21,10 +20,10 @@ def test_every_position_after_the_opening_is_looked_at(
     size: int, searched: bool
 ) -> None:
     options = SelfPlayOptions(
-        search=QUICK.search if searched else None, opening_plies=4
+        search=QUICK.search if searched else None, opening_plies=4, together=12
     )
 
-    played = self_play(HashEvaluator(size), 12, options=options)
+    played = play_round(HashEvaluator(size), options=options)
 
     corpus = played.corpus
     opening = corpus.ply < 4
@@ -39,20 +38,20 @@ def test_every_position_after_the_opening_is_looked_at(
 def test_visits_and_values_are_those_of_the_search_in_that_position() -> None:
     plain = SearchOptions(simulations=6)
     evaluate = HashEvaluator()
-    options = SelfPlayOptions(search=plain, symmetries=False)
+    options = SelfPlayOptions(search=plain, symmetries=False, together=3)
 
-    played = self_play(evaluate, 3, options=options)
+    played = play_round(evaluate, options=options)
 
     corpus = played.corpus
     late = np.flatnonzero(corpus.ply >= 6)
-    found = search(evaluate, corpus.own[late], corpus.opponent[late], plain)
+    found = search(evaluate, corpus.own[late], corpus.opponent[late], options=plain)
     np.testing.assert_array_equal(played.visits[late], found.visits)
     np.testing.assert_allclose(played.value[late], found.value, atol=1e-6)
 
 
 def test_a_turned_game_carries_turned_visits() -> None:
     for seed in range(3):
-        played = self_play(HashEvaluator(), 20, options=QUICK, seed=seed)
+        played = play_round(HashEvaluator(), options=QUICK, seed=seed)
 
         corpus = played.corpus
         searched = corpus.ply >= 6
@@ -63,9 +62,9 @@ def test_a_turned_game_carries_turned_visits() -> None:
 
 
 def test_after_the_warm_moves_the_most_visited_is_played() -> None:
-    options = SelfPlayOptions(search=QUICK.search, temperature_moves=10)
+    options = replace(QUICK, temperature_moves=10)
 
-    played = self_play(HashEvaluator(), 10, options=options)
+    played = play_round(HashEvaluator(), options=options)
 
     corpus = played.corpus
     cold = corpus.ply >= 10
@@ -80,7 +79,7 @@ def test_equal_seeds_give_equal_games() -> None:
     evaluate = NetworkEvaluator(OthelloNet(channels=1, size=6))
 
     one, same, other = (
-        self_play(evaluate, 4, options=QUICK, seed=seed) for seed in (1, 1, 2)
+        play_round(evaluate, options=QUICK, seed=seed) for seed in (1, 1, 2)
     )
 
     np.testing.assert_array_equal(one.games.moves, same.games.moves)
@@ -90,21 +89,20 @@ def test_equal_seeds_give_equal_games() -> None:
 
 
 def test_progress_is_told_move_by_move() -> None:
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, int, int]] = []
 
-    self_play(
+    play_round(
         HashEvaluator(6),
-        2,
-        options=SelfPlayOptions(search=None, opening_plies=2),
-        on_moves=lambda *found: told.append(found),
+        options=SelfPlayOptions(search=None, opening_plies=2, together=2),
+        on_progress=lambda *found: told.append(found),
     )
 
-    assert told[0] == (3, 32)
-    assert [ply for ply, _ in told] == list(range(3, 3 + len(told)))
+    assert told[0] == ("moves", 3, 32)
+    assert [ply for _, ply, _ in told] == list(range(3, 3 + len(told)))
 
 
 def test_games_are_taken_with_their_positions() -> None:
-    played = self_play(HashEvaluator(), 5, options=QUICK)
+    played = play_round(HashEvaluator(), options=QUICK)
 
     taken = played.take(np.array([3, 1]))
 
@@ -113,6 +111,17 @@ def test_games_are_taken_with_their_positions() -> None:
     np.testing.assert_array_equal(taken.games.moves, played.games.moves[[3, 1]])
     np.testing.assert_array_equal(taken.visits, played.visits[rows])
     np.testing.assert_array_equal(taken.value, played.value[rows])
+
+
+def test_joined_games_keep_their_positions() -> None:
+    played = play_round(HashEvaluator(), options=QUICK)
+    halves = [played.take(np.arange(5)), played.take(np.arange(5, 10))]
+
+    joined = SelfPlayGames.concatenate(halves)
+
+    np.testing.assert_array_equal(joined.games.moves, played.games.moves)
+    np.testing.assert_array_equal(joined.visits, played.visits)
+    np.testing.assert_array_equal(joined.value, played.value)
 
 
 def test_impossible_options_are_refused() -> None:

@@ -10,9 +10,8 @@ import numpy as np
 
 from conceptlrp.networks.planes import legal_actions
 from conceptlrp.selfplay.evaluators import Evaluator, Float32Array
-from conceptlrp.selfplay.moves import after, outcomes
-from conceptlrp.selfplay.search_options import SearchOptions, SearchResult
-from conceptlrp.selfplay.trees import EPSILON
+from conceptlrp.selfplay.puct import SearchOptions, SearchResult
+from conceptlrp.selfplay.trees import EPSILON, after, outcomes
 
 
 @dataclass

@@ -13,7 +13,7 @@ from conceptlrp.selfplay import (
     SearchOptions,
     SelfPlayOptions,
     read_self_play,
-    record_self_play,
+    self_play,
 )
 
 QUICK = SelfPlayOptions(
@@ -25,8 +25,8 @@ class KilledError(Exception):
     """Stands for the end of a program in the middle of its work."""
 
 
-def kill_at(games: int) -> Callable[[int, int], None]:
-    def told(done: int, _n: int) -> None:
+def kill_at(games: int) -> Callable[[str, int, int], None]:
+    def told(_stage: str, done: int, _n: int) -> None:
         if done >= games:
             raise KilledError
 
@@ -44,7 +44,7 @@ def content(
     small_network: OthelloNet, tmp_path_factory: pytest.TempPathFactory
 ) -> bytes:
     path = tmp_path_factory.mktemp("record") / "whole.jsonl"
-    record_self_play(small_network, path, 8, options=QUICK, seed=5)
+    self_play(small_network, path, count=8, options=QUICK, seed=5)
     return path.read_bytes()
 
 
@@ -81,9 +81,9 @@ def test_a_killed_run_goes_on_to_the_same_file(
     options = {"options": QUICK, "seed": 5}
 
     with pytest.raises(KilledError):
-        record_self_play(small_network, path, 8, on_games=kill_at(games), **options)
+        self_play(small_network, path, count=8, on_progress=kill_at(games), **options)
     kept = path.read_bytes()
-    record_self_play(small_network, path, 8, **options)
+    self_play(small_network, path, count=8, **options)
 
     assert kept.count(b'"moves"') == games // 3 * 3
     assert path.read_bytes() == whole.read_bytes()
@@ -95,7 +95,7 @@ def test_a_line_that_was_being_written_is_played_again(
     content = whole.read_bytes()
     whole.write_bytes(content[: content.rindex(b'"visits"')])
 
-    record_self_play(small_network, whole, 8, options=QUICK, seed=5)
+    self_play(small_network, whole, count=8, options=QUICK, seed=5)
 
     assert whole.read_bytes() == content
 
@@ -105,8 +105,8 @@ def test_a_finished_file_is_left_as_it_is(
 ) -> None:
     before = whole.stat().st_mtime_ns, whole.read_bytes()
 
-    record_self_play(
-        small_network, whole, 8, options=QUICK, seed=5, on_games=kill_at(0)
+    self_play(
+        small_network, whole, count=8, options=QUICK, seed=5, on_progress=kill_at(0)
     )
 
     assert whole.read_bytes() == before[1]
@@ -115,7 +115,7 @@ def test_a_finished_file_is_left_as_it_is(
 def test_games_can_be_added(whole: Path, small_network: OthelloNet) -> None:
     first = read_self_play(whole).games.moves
 
-    more = record_self_play(small_network, whole, 10, options=QUICK, seed=5)
+    more = self_play(small_network, whole, count=10, options=QUICK, seed=5)
 
     np.testing.assert_array_equal(more.games.moves[:8], first)
     assert len(more.games) == 10
@@ -125,17 +125,17 @@ def test_a_file_made_in_another_way_is_not_gone_on_with(
     whole: Path, small_network: OthelloNet
 ) -> None:
     with pytest.raises(OutputExistsError, match="was made with another seed"):
-        record_self_play(small_network, whole, 8, options=QUICK, seed=6)
+        self_play(small_network, whole, count=8, options=QUICK, seed=6)
     with pytest.raises(OutputExistsError, match="was made with another options"):
-        record_self_play(small_network, whole, 8, seed=5)
+        self_play(small_network, whole, count=8, seed=5)
     other = OthelloNet(channels=2, size=6).eval()
     with pytest.raises(OutputExistsError, match="was made with another network"):
-        record_self_play(other, whole, 8, options=QUICK, seed=5)
+        self_play(other, whole, count=8, options=QUICK, seed=5)
 
 
 def test_it_can_be_overwritten(whole: Path, small_network: OthelloNet) -> None:
-    played = record_self_play(
-        small_network, whole, 2, options=QUICK, seed=6, overwrite=True
+    played = self_play(
+        small_network, whole, count=2, options=QUICK, seed=6, overwrite=True
     )
 
     assert len(played.games) == 2
@@ -147,7 +147,7 @@ def test_too_little_chance_for_so_many_games_is_refused(
     options = SelfPlayOptions(search=None, temperature=0, opening_plies=0, together=8)
 
     with pytest.raises(ValueError, match="only 4 of 40 distinct games came up"):
-        record_self_play(small_network, tmp_path / "few.jsonl", 40, options=options)
+        self_play(small_network, tmp_path / "few.jsonl", count=40, options=options)
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ that rounds can be played anywhere, again, and in any order.
 Shapes use G games, P positions (in the order of `Corpus.from_games`) and A actions.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,13 +20,10 @@ from conceptlrp.networks.planes import (
 from conceptlrp.othello import Corpus, Games
 from conceptlrp.othello.board import start
 from conceptlrp.othello.symmetry import turn, turn_squares
-from conceptlrp.selfplay.arena import random_openings
+from conceptlrp.progress import OnProgress
+from conceptlrp.selfplay.arena import GameTable, random_openings
 from conceptlrp.selfplay.evaluators import Evaluator, NetworkEvaluator
-from conceptlrp.selfplay.game_table import GameTable
-from conceptlrp.selfplay.search import search
-from conceptlrp.selfplay.search_options import SearchOptions, choose_actions
-
-OnMoves = Callable[[int, int], None]
+from conceptlrp.selfplay.puct import SearchOptions, choose_actions, search
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +33,12 @@ class SelfPlayOptions:
     Attributes
     ----------
     search : SearchOptions or None
-        None draws moves from the policy alone.
+        By default with a quarter of noise at the root; None draws moves from the
+        policy alone.
     temperature : float
-        See `choose_actions`; of visits, or of the policy without a search.
+        A move is drawn with a probability proportional to
+        ``visits ** (1 / temperature)``, or so from the policy without a search; at 0
+        the most visited one is played.
     temperature_moves : int or None
         Moves from the start of the game after which the most visited one is played;
         None keeps the temperature throughout.
@@ -51,7 +51,9 @@ class SelfPlayOptions:
         Games of a round.
     """
 
-    search: SearchOptions | None = field(default_factory=SearchOptions)
+    search: SearchOptions | None = field(
+        default_factory=lambda: SearchOptions(noise=0.25)
+    )
     temperature: float = 1.0
     temperature_moves: int | None = 20
     opening_plies: int = 6
@@ -60,12 +62,12 @@ class SelfPlayOptions:
 
     def __post_init__(self) -> None:
         if self.temperature < 0 or self.opening_plies < 0 or self.together < 1:
-            message = (
+            msg = (
                 f"temperature is {self.temperature}, opening_plies "
                 f"{self.opening_plies} and together {self.together}, expected 0 or "
                 "more, 0 or more, and 1 or more"
             )
-            raise ValueError(message)
+            raise ValueError(msg)
 
     def temperature_at(self, ply: int) -> float:
         """Return the temperature of a move."""
@@ -73,7 +75,7 @@ class SelfPlayOptions:
         return 0.0 if cold else self.temperature
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SelfPlayGames:
     """Games, and what was found in each of their positions.
 
@@ -91,10 +93,22 @@ class SelfPlayGames:
     visits: NDArray[np.int32]
     value: NDArray[np.float32]
 
+    def __repr__(self) -> str:
+        return f"SelfPlayGames({len(self.games)} games, {len(self.value)} positions)"
+
     @property
     def corpus(self) -> Corpus:
         """The positions, to which the rows of ``visits`` and ``value`` belong."""
         return Corpus.from_games(self.games)
+
+    @staticmethod
+    def concatenate(parts: Sequence["SelfPlayGames"]) -> "SelfPlayGames":
+        """Join games of one board size."""
+        return SelfPlayGames(
+            Games.concatenate([part.games for part in parts]),
+            np.concatenate([part.visits for part in parts]),
+            np.concatenate([part.value for part in parts]),
+        )
 
     def take(self, games: NDArray[np.integer]) -> "SelfPlayGames":
         """Choose games by their rows, with all of their positions."""
@@ -107,46 +121,28 @@ class SelfPlayGames:
         )
 
 
-def self_play(
+def play_round(
     evaluate: Evaluator,
-    n: int,
     *,
     options: SelfPlayOptions | None = None,
     seed: int | list[int] = 0,
     name: str = "network",
-    on_moves: OnMoves | None = None,
+    on_progress: OnProgress | None = None,
 ) -> SelfPlayGames:
-    """Play one round of games.
+    """Play ``options.together`` games at once, of which some may be equal.
 
-    Parameters
-    ----------
-    evaluate : Evaluator
-        Such as a `NetworkEvaluator`, which forgets what it remembers first.
-    n : int
-        Number of games; all of them are played at once.
-    options : SelfPlayOptions, optional
-        Search, temperature and so on.
-    seed : int or list of int
-        Seed of openings, noise, moves and symmetries.
-    name : str
-        Name of both players.
-    on_moves : callable, optional
-        Called with the moves made so far in each game and the most there can be.
-
-    Returns
-    -------
-    SelfPlayGames
-        Finished games, of which some may be equal.
+    A `NetworkEvaluator` forgets what it remembers first; progress is called with
+    "moves", the moves made so far in each game and the most there can be.
     """
     chosen = options or SelfPlayOptions()
     if isinstance(evaluate, NetworkEvaluator):
         evaluate.forget()
     rng = np.random.default_rng(seed)
-    round_ = _Round(evaluate, n, chosen, rng)
+    round_ = _Round(evaluate, chosen, rng)
     while round_.table.live.any():
         round_.move()
-        if on_moves is not None:
-            on_moves(round_.table.ply, evaluate.size**2 - 4)
+        if on_progress is not None:
+            on_progress("moves", round_.table.ply, evaluate.size**2 - 4)
     played = round_.result(name)
     return _turned(played, rng) if chosen.symmetries else played
 
@@ -155,15 +151,14 @@ class _Round:
     """Games of one round in progress, and what was found in them so far."""
 
     def __init__(
-        self,
-        evaluate: Evaluator,
-        n: int,
-        options: SelfPlayOptions,
-        rng: np.random.Generator,
+        self, evaluate: Evaluator, options: SelfPlayOptions, rng: np.random.Generator
     ) -> None:
         size = evaluate.size
         openings = random_openings(
-            n, options.opening_plies, seed=int(rng.integers(1 << 62)), size=size
+            options.together,
+            options.opening_plies,
+            seed=int(rng.integers(1 << 62)),
+            size=size,
         )
         self.table = GameTable.after(openings, size)
         self.evaluate, self.options, self.rng = evaluate, options, rng
@@ -197,7 +192,9 @@ class _Round:
             # A prior that rounds to 0 must not leave a position without a move.
             legal = legal_actions(*boards, size=self.table.size)
             return np.maximum(priors, legal * np.finfo(np.float32).tiny), value
-        found = search(self.evaluate, *boards, self.options.search, rng=self.rng)
+        found = search(
+            self.evaluate, *boards, options=self.options.search, rng=self.rng
+        )
         self.visits[rows, self.table.ply] = found.visits
         return found.visits, found.value
 
@@ -205,23 +202,18 @@ class _Round:
 def _turned(played: SelfPlayGames, rng: np.random.Generator) -> SelfPlayGames:
     """Turn each game by a random symmetry that keeps the start."""
     games = played.games
-    drawn = rng.choice(_symmetries(games.size), size=len(games))
+    discs = start(games.size)
+    kept = [s for s in range(8) if tuple(map(int, turn(discs, s))) == discs]
+    drawn = rng.choice(kept, size=len(games))
     moves = turn_squares(games.moves, drawn[:, None])
     of_position = np.repeat(drawn, (games.moves >= 0).sum(axis=1))
     visits = np.empty_like(played.visits)
-    np.put_along_axis(
-        visits, _turned_actions(games.size)[of_position], played.visits, axis=1
-    )
+    places = turned_actions(games.size)[of_position]
+    np.put_along_axis(visits, places, played.visits, axis=1)
     return SelfPlayGames(replace(games, moves=moves), visits, played.value)
 
 
-def _symmetries(size: int) -> list[int]:
-    """List the symmetries that keep the start."""
-    discs = start(size)
-    return [s for s in range(8) if tuple(map(int, turn(discs, s))) == discs]
-
-
-def _turned_actions(size: int) -> NDArray[np.int64]:
+def turned_actions(size: int) -> NDArray[np.int64]:
     """Return where each symmetry takes each action, of shape (8, A)."""
     squares = squares_of_actions(np.arange(size * size + 1), size=size)
     turned = turn_squares(squares, np.arange(8)[:, None])

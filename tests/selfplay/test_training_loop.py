@@ -5,8 +5,9 @@ import torch
 from conceptlrp.networks.planes import actions_of_squares, board_planes, legal_actions
 from conceptlrp.othello import Corpus, Games
 from conceptlrp.othello.symmetry import turn, turn_maps, turn_squares
-from conceptlrp.selfplay import RandomPlayer, TrainingSet, play_games
-from conceptlrp.selfplay.batches import Batches
+from conceptlrp.selfplay import RandomPlayer, TrainingSet
+from conceptlrp.selfplay.arena import play_games
+from conceptlrp.selfplay.training_loop import Batches
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def examples(random_corpus: Corpus) -> TrainingSet:
 @pytest.mark.parametrize("size", [6, 8])
 def test_planes_and_moves_are_turned_alike(size: int) -> None:
     player = RandomPlayer(size)
-    corpus = Corpus.from_games(play_games(player, player, n=8, seed=0))
+    corpus = Corpus.from_games(play_games(player, player, count=8, seed=0))
     symmetries = np.arange(64) % 8
     rows = np.arange(64)
 
@@ -59,10 +60,14 @@ def test_planes_are_turned_as_maps_are(
 @pytest.mark.parametrize("size", [6, 8])
 def test_probabilities_are_turned_as_actions_are(size: int) -> None:
     player = RandomPlayer(size)
-    corpus = Corpus.from_games(play_games(player, player, n=2, seed=0))
+    corpus = Corpus.from_games(play_games(player, player, count=2, seed=0))
     sparse = TrainingSet.from_corpus(corpus)
     dense = TrainingSet(
-        sparse.own, sparse.opponent, sparse.probabilities, sparse.outcome, size
+        sparse.own,
+        sparse.opponent,
+        np.eye(sparse.actions)[sparse.policy],
+        sparse.outcome,
+        size,
     )
     rows, symmetries = np.arange(40), np.arange(40) % 8
 
@@ -114,7 +119,7 @@ def test_a_batch_follows_from_its_number_and_the_seed(
 
 
 def test_an_unfinished_game_has_no_weight() -> None:
-    whole = play_games(RandomPlayer(), RandomPlayer(), n=1, seed=0).moves
+    whole = play_games(RandomPlayer(), RandomPlayer(), count=1, seed=0).moves
     cut = whole.copy()
     cut[:, 20:] = -1
     games = [Games.from_moves(moves) for moves in (whole, cut)]

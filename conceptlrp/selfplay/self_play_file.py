@@ -1,13 +1,12 @@
 """Self-play on disk: games are kept round by round, and a run can be gone on with.
 
-The format is that of `conceptlrp.othello.files.game_lines`. A round that is not closed,
-since the program was killed, is played again; because a round depends on nothing but
-its number, the file comes out the same.
+The format is that of `conceptlrp.othello.game_lines`. A round that is not closed, since
+the program was killed, is played again; because a round depends on nothing but its
+number, the file comes out the same.
 """
 
 import json
 import os
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import GameFileError, OutputExistsError
+from conceptlrp.files import write_whole
 from conceptlrp.networks import BoardNetwork, network_digest
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import square_name, transcript_text
@@ -27,26 +27,29 @@ from conceptlrp.othello.files.game_lines import (
     read_game_lines,
 )
 from conceptlrp.othello.notation import parse_square
+from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.evaluators import NetworkEvaluator
-from conceptlrp.selfplay.self_play import SelfPlayGames, SelfPlayOptions, self_play
-
-OnGames = Callable[[int, int], None]
+from conceptlrp.selfplay.rounds import (
+    SelfPlayGames,
+    SelfPlayOptions,
+    play_round,
+)
 
 # Rounds without a new game after which there seems to be none left.
 _IDLE_ROUNDS = 5
 _MOST_REMEMBERED = 1 << 18
 
 
-def record_self_play(
+def self_play(
     network: BoardNetwork,
-    path: str | Path,
-    n: int,
+    path: str | os.PathLike[str],
     *,
+    count: int = 1000,
     options: SelfPlayOptions | None = None,
     seed: int = 0,
     name: str = "network",
     overwrite: bool = False,
-    on_games: OnGames | None = None,
+    on_progress: OnProgress | None = None,
 ) -> SelfPlayGames:
     """Play distinct games into a file, or go on with a file that was begun.
 
@@ -54,10 +57,10 @@ def record_self_play(
     ----------
     network : BoardNetwork
         Plays both colours, on the device it is on.
-    path : str or Path
+    path : path
         The file, usually ``.jsonl``. If it is there and was made with the same
         network, options and seed, its games are kept and the rest is played.
-    n : int
+    count : int
         Number of games, no two of which have the same moves.
     options : SelfPlayOptions, optional
         Search, temperature and so on.
@@ -67,9 +70,9 @@ def record_self_play(
         Name of both players.
     overwrite : bool
         Begin anew where a file is there.
-    on_games : callable, optional
-        Called with the games played so far, those in progress counted by their
-        moves, and the games in all.
+    on_progress : callable, optional
+        Called with "games", the games played so far, those in progress counted by
+        their moves, and the games in all.
 
     Returns
     -------
@@ -79,48 +82,48 @@ def record_self_play(
     Raises
     ------
     OutputExistsError
-        The file was made in another way.
+        If the file was made in another way.
     ValueError
-        So many distinct games do not come up, because too little is left to chance.
+        If too little is left to chance for so many distinct games.
     """
     chosen = options or SelfPlayOptions()
     header = _header(network, chosen, seed, name)
     file = _GameRecord(Path(path), header, overwrite=overwrite)
     evaluate = NetworkEvaluator(network, remembered=_remembered(chosen))
     idle = 0
-    while file.games < n and idle < _IDLE_ROUNDS:
+    while file.games < count and idle < _IDLE_ROUNDS:
         known = file.games
 
-        def moved(ply: int, plies: int, known: int = known) -> None:
-            if on_games is not None:
-                on_games(min(n, known + ply * chosen.together // plies), n)
+        def moved(_stage: str, ply: int, plies: int, known: int = known) -> None:
+            if on_progress is not None:
+                done = min(count, known + ply * chosen.together // plies)
+                on_progress("games", done, count)
 
-        played = self_play(
+        played = play_round(
             evaluate,
-            chosen.together,
             options=chosen,
             seed=[seed, file.rounds],
             name=name,
-            on_moves=moved,
+            on_progress=moved,
         )
-        file.append(played, most=n - known)
+        file.append(played, most=count - known)
         idle = idle + 1 if file.games == known else 0
-    if file.games < n:
-        message = (
-            f"only {file.games} of {n} distinct games came up; "
+    if file.games < count:
+        msg = (
+            f"only {file.games} of {count} distinct games came up; "
             "raise the temperature or the opening plies"
         )
-        raise ValueError(message)
+        raise ValueError(msg)
     return read_self_play(path)
 
 
-def read_self_play(path: str | Path) -> SelfPlayGames:
+def read_self_play(path: str | os.PathLike[str]) -> SelfPlayGames:
     """Read games with the visits and values of their search.
 
     Parameters
     ----------
-    path : str or Path
-        A file that `record_self_play` wrote.
+    path : path
+        A file that `self_play` wrote.
 
     Returns
     -------
@@ -130,7 +133,7 @@ def read_self_play(path: str | Path) -> SelfPlayGames:
     Raises
     ------
     GameFileError
-        The file is of another kind, or damaged.
+        If the file is of another kind, or damaged.
     """
     path = Path(path)
     lines = list(json_lines(path))
@@ -143,8 +146,8 @@ def read_self_play(path: str | Path) -> SelfPlayGames:
     length = (read.games.moves >= 0).sum(axis=1)
     for (number, line), moves in zip(games, length.tolist(), strict=True):
         if not len(line.get("values", ())) == len(line.get("visits", ())) == moves:
-            message = f"{path.name}: line {number}: expected {moves} values and visits"
-            raise GameFileError(message)
+            msg = f"{path.name}: line {number}: expected {moves} values and visits"
+            raise GameFileError(msg)
     values = [value for _, line in games for value in line["values"]]
     counts = [count for _, line in games for count in line["visits"]]
     return SelfPlayGames(
@@ -170,7 +173,8 @@ class _GameRecord:
         if path.exists() and not overwrite:
             self._go_on(header)
         else:
-            path.write_text(json.dumps(header) + "\n", encoding="utf-8")
+            line = (json.dumps(header) + "\n").encode()
+            write_whole(path, line, overwrite=True, error=GameFileError)
 
     @property
     def games(self) -> int:
@@ -200,11 +204,11 @@ class _GameRecord:
         lines = list(json_lines(self.path))
         found = checked_header(lines, self.path.name)
         if differing := [key for key in header if header[key] != found.get(key)]:
-            message = (
+            msg = (
                 f"{self.path}: was made with another {differing[0]}; choose another "
                 "name or overwrite it"
             )
-            raise OutputExistsError(message)
+            raise OutputExistsError(msg)
         closed = [row for row, (_, line) in enumerate(lines) if "round" in line]
         kept = lines[: closed[-1] + 1] if closed else lines[:1]
         self.rounds = len(closed)

@@ -1,6 +1,7 @@
-"""How well a network foresees the moves and outcomes of games it has not seen.
+"""Games held out of training, and how well a network predicts their moves and results.
 
-N is the number of positions.
+Positions of one game resemble each other and share an outcome. They are therefore
+never divided: a game is learned from or tested on.
 """
 
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from conceptlrp.othello import Corpus
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """Agreement of a network with the games of a corpus.
+class Validation:
+    """How well a network predicts the moves and results of games.
 
     Attributes
     ----------
@@ -43,25 +44,10 @@ class Evaluation:
     value_loss: float
 
 
-def evaluate(
+def validate(
     network: BoardNetwork, corpus: Corpus, *, batch_size: int = 1024
-) -> Evaluation:
-    """Compare a network with the moves and outcomes of a corpus.
-
-    Parameters
-    ----------
-    network : BoardNetwork
-        A network for boards of the corpus's size.
-    corpus : Corpus
-        At least one position; best from games that were held out of training.
-    batch_size : int
-        Positions in one forward pass.
-
-    Returns
-    -------
-    Evaluation
-        Over all positions of the corpus; nan where none can tell.
-    """
+) -> Validation:
+    """Compare a network with the moves and outcomes of a corpus of its board size."""
     said = predict(network, corpus.own, corpus.opponent, batch_size=batch_size)
     legal = legal_actions(corpus.own, corpus.opponent, size=network.size)
     actions = actions_of_squares(corpus.played, size=network.size)
@@ -69,7 +55,7 @@ def evaluate(
     masked = np.where(legal, said.logits, -np.inf)
     better = (masked > masked[rows, actions][:, None]).sum(axis=1)
     sign, error = _value_agreement(said.value, corpus.outcome)
-    return Evaluation(
+    return Validation(
         positions=len(corpus),
         top1=float((better < 1).mean()),
         top3=float((better < 3).mean()),
@@ -78,6 +64,62 @@ def evaluate(
         policy_loss=_cross_entropy(said.logits, actions),
         value_loss=error,
     )
+
+
+def hold_out(
+    corpus: Corpus,
+    *,
+    year: int | None = None,
+    share: float | None = None,
+    seed: int = 0,
+) -> tuple[Corpus, Corpus]:
+    """Split off the games of a year, or a random share of the games.
+
+    Games with the same moves count as one in a share, so none of them is on both sides.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Positions of several games.
+    year : int, optional
+        The year to hold out.
+    share : float, optional
+        How many of the games to hold out instead, above 0 and below 1.
+    seed : int
+        Seed of the share.
+
+    Returns
+    -------
+    rest, held_out : Corpus
+        To learn from, and to test on; it is a `ValueError` if one is empty.
+    """
+    if (year is None) == (share is None):
+        msg = "give a year or a share to hold out, and not both"
+        raise ValueError(msg)
+    if year is not None:
+        held_out = corpus.year == year
+        if held_out.all() or not held_out.any():
+            which = "all positions are" if held_out.any() else "no position is"
+            msg = f"{which} from {year}, the year to hold out"
+            raise ValueError(msg)
+        return corpus[~held_out], corpus[held_out]
+    assert share is not None
+    if not 0 < share < 1:
+        msg = f"share is {share}, expected a number between 0 and 1"
+        raise ValueError(msg)
+    whole = corpus.compact()
+    kinds, kind = np.unique(whole.games.moves, axis=0, return_inverse=True)
+    n = round(share * len(kinds))
+    if not 0 < n < len(kinds):
+        msg = (
+            f"{share:g} of {len(kinds)} games are {n}, expected at least one to hold "
+            "out and one to learn from; give more games or another share"
+        )
+        raise ValueError(msg)
+    # Whatever comes first in a random order is held out.
+    place = np.random.default_rng(seed).permutation(len(kinds))
+    held_out = place[kind.ravel()][whole.game] < n
+    return whole[~held_out], whole[held_out]
 
 
 def _cross_entropy(logits: np.ndarray, actions: np.ndarray) -> float:

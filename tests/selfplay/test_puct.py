@@ -5,18 +5,14 @@ import pytest
 import torch
 
 from conceptlrp.networks import OthelloNet
+from conceptlrp.networks.planes import legal_actions
 from conceptlrp.othello import Position, legal_moves
 from conceptlrp.othello.board import start
-from conceptlrp.selfplay import (
-    NetworkEvaluator,
-    ReferenceSearch,
-    SearchOptions,
-    SearchResult,
-    choose_actions,
-    search,
-)
-from conceptlrp.selfplay.search import mix_noise
+from conceptlrp.selfplay import SearchOptions
+from conceptlrp.selfplay.evaluators import NetworkEvaluator
+from conceptlrp.selfplay.puct import SearchResult, choose_actions, mix_noise, search
 from tests.selfplay.azg_search import AlphaZeroGeneral
+from tests.selfplay.reference_search import ReferenceSearch
 from tests.selfplay.toys import HashEvaluator, positions
 
 ENDED = ("X" * 40 + "O" * 24 + " X", "X" * 32 + "O" * 32 + " X")
@@ -39,7 +35,7 @@ def test_many_trees_grow_as_each_would_alone(size: int, transpositions: bool) ->
     evaluate = HashEvaluator(size)
     corpus = positions(20, size=size)
 
-    found = search(evaluate, corpus.own, corpus.opponent, options)
+    found = search(evaluate, corpus.own, corpus.opponent, options=options)
 
     for row in range(len(corpus)):
         own, opponent = int(corpus.own[row]), int(corpus.opponent[row])
@@ -57,12 +53,14 @@ def test_a_game_is_played_move_by_move_as_by_the_reference() -> None:
         rng = np.random.default_rng(ply)
         priors = mix_noise(
             evaluate(own, opponent)[0],
-            *(own, opponent, options, 8, np.random.default_rng(ply)),
+            legal_actions(own, opponent),
+            options,
+            np.random.default_rng(ply),
         )
         alone = ReferenceSearch(
             evaluate, int(own[0]), int(opponent[0]), options, priors[0]
         )
-        found = search(evaluate, own, opponent, options, rng=rng)
+        found = search(evaluate, own, opponent, options=options, rng=rng)
 
         np.testing.assert_array_equal(found.visits, alone.run().visits)
         position = Position(int(own[0]), int(opponent[0]))
@@ -76,9 +74,10 @@ def test_a_game_is_played_move_by_move_as_by_the_reference() -> None:
 def test_visits_are_those_of_alpha_zero_general(simulations: int, n: int) -> None:
     evaluate = HashEvaluator(values=0.9)
     corpus = positions(n, seed=3)
-    options = SearchOptions.alpha_zero_general(simulations)
+    # There, the first simulation only looks at the root.
+    options = SearchOptions(simulations=simulations - 1, draw=-1.0, transpositions=True)
 
-    found = search(evaluate, corpus.own, corpus.opponent, options)
+    found = search(evaluate, corpus.own, corpus.opponent, options=options)
 
     for row in range(len(corpus)):
         theirs = AlphaZeroGeneral(evaluate, simulations)
@@ -93,7 +92,7 @@ def test_ways_to_one_position_meet_where_that_is_asked_for() -> None:
             HashEvaluator(),
             corpus.own,
             corpus.opponent,
-            SearchOptions(simulations=200, transpositions=which),
+            options=SearchOptions(simulations=200, transpositions=which),
         )
         for which in (False, True)
     )
@@ -105,7 +104,10 @@ def test_every_simulation_is_a_visit_of_a_legal_action() -> None:
     corpus = positions(50)
 
     found = search(
-        HashEvaluator(), corpus.own, corpus.opponent, SearchOptions(simulations=17)
+        HashEvaluator(),
+        corpus.own,
+        corpus.opponent,
+        options=SearchOptions(simulations=17),
     )
 
     legal = legal_moves(corpus.own, corpus.opponent)
@@ -121,7 +123,7 @@ def test_a_pass_is_a_move_of_its_own() -> None:
     own, opponent = boards("-OXXXXXX" + "-" * 56 + " O")
 
     found = search(
-        HashEvaluator(values=0.0), own, opponent, SearchOptions(simulations=4)
+        HashEvaluator(values=0.0), own, opponent, options=SearchOptions(simulations=4)
     )
 
     assert found.visits[0].nonzero()[0].tolist() == [64]
@@ -133,7 +135,7 @@ def test_a_won_end_is_worth_1_whatever_the_network_says() -> None:
     # a1 turns the last disc of White over.
     own, opponent = boards("-OXXXXXX" + "-" * 56 + " X")
 
-    found = search(HashEvaluator(), own, opponent, SearchOptions(simulations=5))
+    found = search(HashEvaluator(), own, opponent, options=SearchOptions(simulations=5))
 
     assert found.visits[0].nonzero()[0].tolist() == [0]
     assert found.value.tolist() == [1.0]
@@ -145,7 +147,7 @@ def test_a_draw_counts_as_told_for_the_player_after_it(draw: float) -> None:
     own, opponent = boards("-OX" + "X" * 29 + "O" * 32 + " X")
 
     found = search(
-        HashEvaluator(), own, opponent, SearchOptions(simulations=1, draw=draw)
+        HashEvaluator(), own, opponent, options=SearchOptions(simulations=1, draw=draw)
     )
 
     assert found.action_values[0, 0] == -draw
@@ -161,7 +163,9 @@ def test_the_move_that_wipes_out_is_found() -> None:
     # a1 turns both white discs over, a2 and a3 one of them.
     own, opponent = boards("-OX-----" * 2 + "--X-----" + "-" * 40 + " X")
 
-    found = search(HashEvaluator(), own, opponent, SearchOptions(simulations=50))
+    found = search(
+        HashEvaluator(), own, opponent, options=SearchOptions(simulations=50)
+    )
 
     assert found.visits[0].argmax() == 0
     assert found.visits[0, 0] > 40
@@ -171,8 +175,9 @@ def test_noise_keeps_to_legal_moves_and_its_share() -> None:
     corpus = positions(30)
     priors, _ = HashEvaluator()(corpus.own, corpus.opponent)
     options = SearchOptions(noise=0.25)
+    legal = legal_actions(corpus.own, corpus.opponent)
 
-    mixed = mix_noise(priors, corpus.own, corpus.opponent, options, 8, generator())
+    mixed = mix_noise(priors, legal, options, generator())
 
     assert not mixed[priors == 0].any()
     np.testing.assert_allclose(mixed.sum(axis=1), 1, atol=1e-5)
@@ -186,7 +191,8 @@ def test_equal_seeds_give_equal_noise_and_visits() -> None:
 
     one, same, other = (
         search(
-            *(HashEvaluator(), corpus.own, corpus.opponent, options),
+            *(HashEvaluator(), corpus.own, corpus.opponent),
+            options=options,
             rng=np.random.default_rng(seed),
         ).visits
         for seed in (1, 1, 2)
@@ -200,7 +206,12 @@ def test_noise_without_a_generator_is_refused() -> None:
     corpus = positions(2)
 
     with pytest.raises(ValueError, match="needs a random generator"):
-        search(HashEvaluator(), corpus.own, corpus.opponent, SearchOptions(noise=0.25))
+        search(
+            HashEvaluator(),
+            corpus.own,
+            corpus.opponent,
+            options=SearchOptions(noise=0.25),
+        )
 
 
 @pytest.mark.parametrize(
@@ -218,11 +229,11 @@ def test_a_network_is_searched_alike_alone_and_among_others(
     options = SearchOptions(simulations=20)
 
     together = search(
-        NetworkEvaluator(tiny_network), corpus.own, corpus.opponent, options
+        NetworkEvaluator(tiny_network), corpus.own, corpus.opponent, options=options
     )
 
     alone = [
-        search(NetworkEvaluator(tiny_network), *pair, options)
+        search(NetworkEvaluator(tiny_network), *pair, options=options)
         for pair in zip(corpus.own[:, None], corpus.opponent[:, None], strict=True)
     ]
     np.testing.assert_array_equal(
@@ -235,7 +246,7 @@ def test_a_network_can_be_searched_on_6x6() -> None:
     evaluate = NetworkEvaluator(OthelloNet(channels=2, size=6))
     own, opponent = (np.array([word], np.uint64) for word in start(6))
 
-    found = search(evaluate, own, opponent, SearchOptions(simulations=8))
+    found = search(evaluate, own, opponent, options=SearchOptions(simulations=8))
 
     assert found.visits.shape == (1, 37)
     assert found.visits.sum() == 8
