@@ -21,6 +21,7 @@ from .labelling import (
 from .lrp import (
     Attribution as Attribution,
     attribute as attribute,
+    explain as explain,
 )
 from .networks import (
     load_network as load_network,
@@ -36,8 +37,8 @@ from .reference import (
 from .report import (
     ChannelReport as ChannelReport,
     channel_report as channel_report,
-    compare_stores as compare_stores,
-    layer_reports as layer_reports,
+    compare as compare,
+    layer_report as layer_report,
     position_report as position_report,
 )
 from .runs import (
@@ -67,10 +68,11 @@ __all__ = [
     "build_atlas",
     "channel_report",
     "cluster",
-    "compare_stores",
+    "compare",
     "evaluate",
+    "explain",
     "label",
-    "layer_reports",
+    "layer_report",
     "load_network",
     "open_store",
     "position_report",

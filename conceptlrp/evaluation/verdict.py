@@ -19,7 +19,7 @@ from conceptlrp.evaluation.result import (
     Measurement,
     Recommendation,
 )
-from conceptlrp.lrp.presets import GRADIENT
+from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.statistics.estimates import Estimate
 
 _SQUARE_BASELINES: Final = ("random", "center")

@@ -18,8 +18,8 @@ from conceptlrp.labelling.result import LabelScores
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import Labels
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.batch import as_array
 from conceptlrp.lrp.probing import Outputs, forward
-from conceptlrp.lrp.summary import as_array
 from conceptlrp.statistics.resampling import interval
 
 # Positions of either kind that a channel is ablated on, and the fewest to judge by.

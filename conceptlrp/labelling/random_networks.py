@@ -8,10 +8,10 @@ import torch
 from torch import fx, nn
 
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.backends import make_propagation
+from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.lrp.engine.trace import linear_nodes
-from conceptlrp.lrp.presets import GRADIENT
 from conceptlrp.lrp.probing import planes_of
-from conceptlrp.lrp.propagation import make_propagation
 
 _MEMORY: Final = 1 << 29
 
