@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from math import floor, isfinite, isnan, log10
 from typing import Any
 
-import numpy as np
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -15,14 +14,14 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from conceptlrp import jsontext
-
 # Words are broken into lines of this length before columns move to another table.
 _NARROW = 16
 
 
 def print_json(value: object) -> None:
     """Print a result as one JSON value."""
+    from conceptlrp import jsontext
+
     typer.echo(jsontext.dumps(value, indent=True).decode())
 
 
@@ -101,11 +100,10 @@ def _table(columns: Mapping[str, Sequence[object]], names: list[str]) -> Table:
 
 def _cells(values: Sequence[Any]) -> list[str]:
     """Write the values of a column, its numbers with as many decimals as each other."""
-    plain = [v.item() if isinstance(v, np.generic) else v for v in values]
-    sizes = [abs(v) for v in plain if isinstance(v, float) and isfinite(v) and v]
+    sizes = [abs(v) for v in values if isinstance(v, float) and isfinite(v) and v]
     whole = all(size.is_integer() for size in sizes)
     digits = 0 if whole else 2 - floor(log10(max(sizes)))
-    return [_cell(value, max(0, digits)) for value in plain]
+    return [_cell(value, max(0, digits)) for value in values]
 
 
 def _cell(value: Any, decimals: int = 3) -> str:
