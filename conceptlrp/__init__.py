@@ -6,7 +6,7 @@ positions: on disk, ranked, clustered, and drawn as an atlas of concepts.
 
 import lazy_loader
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
 

@@ -6,7 +6,7 @@ from .atlas import (
 )
 from .clustering import (
     Clustering as Clustering,
-    cluster_positions as cluster_positions,
+    cluster as cluster,
 )
 from .errors import (
     ConceptLRPError as ConceptLRPError,
@@ -64,7 +64,7 @@ __all__ = [
     "build_atlas",
     "channel_effects",
     "channel_report",
-    "cluster_positions",
+    "cluster",
     "compare_stores",
     "evaluate_composites",
     "layer_reports",

@@ -28,7 +28,7 @@ def main(out: str, network: str = "demo", *games: str, n: int = 2000) -> Path:
         targets=["played", "value"],
         keep=KeepOptions(references=8),
     )
-    clusterings = [cl.cluster_positions(store, layer=layer) for layer in store.layers]
+    clusterings = [cl.cluster(store, layer) for layer in store.layers]
     return cl.build_atlas(store, Path(out) / "pages", clusterings=clusterings)
 
 

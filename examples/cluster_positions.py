@@ -18,7 +18,7 @@ def main(path: str, layer: str, n_clusters: int = 6) -> cl.Clustering:
 
     # Without an estimator, spectral clustering on landmarks is used.
     pipeline = make_pipeline(PCA(4), BisectingKMeans(n_clusters))
-    clustering = cl.cluster_positions(store, layer=layer, estimator=pipeline)
+    clustering = cl.cluster(store, layer, estimator=pipeline, overwrite=True)
 
     for number, markers in enumerate(clustering.markers(3)):
         channels = ", ".join(str(channel) for channel in markers.channels)

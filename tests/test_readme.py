@@ -14,17 +14,19 @@ from conceptlrp.cli.program import app
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+# What is said of former names stands in the first of two columns.
+TEXT = re.sub(r"^\|[^|]*\|([^|]*\|)$", r"\1", TEXT, flags=re.MULTILINE)
 VERBS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL))
 CODE = re.findall(
     r"`([^`\n]+(?:\n[^`\n]+)?)`", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)
 )
-COMMANDS = [
+COMMANDS = dict.fromkeys(
     line[line.index("conceptlrp ") :].split("#")[0].strip()
     for line in [*SHELL.splitlines(), *(" ".join(code.split()) for code in CODE)]
     if re.search(r"(^|&& )conceptlrp \w", line)
-]
+)
 FILES = {
     *re.findall(r"\]\(([\w./-]+)\)", TEXT),
     *re.findall(r"(?<![\w/.])((?:tests|examples)/[\w/]+\.py)", TEXT),

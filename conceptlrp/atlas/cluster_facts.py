@@ -4,7 +4,7 @@ Shapes use N positions in the store, n of them clustered, C channels and K clust
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,13 @@ from conceptlrp.clustering import (
     Clustering,
     Stability,
     describe_clusters,
-    fit_prototypes,
 )
-from conceptlrp.clustering.blocks import FeatureTable, held_in_memory, sample_rows
-from conceptlrp.clustering.positions import position_features
+from conceptlrp.clustering.features import (
+    FeatureTable,
+    held_in_memory,
+    position_features,
+    sample_rows,
+)
 from conceptlrp.store import Store
 
 __all__ = ["ClusterFacts", "cluster_facts"]
@@ -85,17 +88,18 @@ def cluster_facts(
     features = held_in_memory(
         position_features(
             store,
-            layer=clustering.layer,
+            clustering.layer,
             target=clustering.target,
             feature=clustering.feature,
             rows=clustering.rows,
         )
     )
     columns = _label_columns(store)
+    clustering = replace(clustering, stability=stability)
     return ClusterFacts(
         clustering=clustering,
         descriptions=describe_clusters(
-            clustering, store.positions, columns=columns, stability=stability, k=k
+            clustering, store.positions, columns=columns, count=k
         ),
         labelled=len(columns),
         silhouette=_silhouette(clustering, features),
@@ -132,9 +136,19 @@ def _likelihood(clustering: Clustering, features: FeatureTable) -> NDArray[np.fl
         members = members[sample_rows(len(members), _LIKELIHOOD_ROWS, 0)]
         if len(members) < 2:
             continue
-        inside = features[members]
-        found[members] = fit_prototypes(inside, 1).log_likelihood(inside)
+        found[members] = _log_density(features[members].astype(np.float64))
     return found
+
+
+def _log_density(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log-density of rows (n, C) in the Gaussian with their mean and variances."""
+    # A floor well below the features' own spread: a channel that hardly ever moves
+    # would make any other position an outlier.
+    variance = values.var(axis=0)
+    variance = variance + 1e-3 * variance.mean() + 1e-12
+    distance = np.square(values - values.mean(axis=0)) / variance
+    found: NDArray[np.float64] = (distance + np.log(2 * np.pi * variance)).sum(axis=1)
+    return -found / 2
 
 
 def _nearest(

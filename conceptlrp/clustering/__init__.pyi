@@ -2,10 +2,6 @@ from .channels import (
     ChannelClustering as ChannelClustering,
     cluster_channels as cluster_channels,
 )
-from .choice import (
-    ClusterChoice as ClusterChoice,
-    choose_clusters as choose_clusters,
-)
 from .clustering import (
     Clustering as Clustering,
 )
@@ -16,10 +12,6 @@ from .clustering_file import (
 from .description import (
     ClusterDescription as ClusterDescription,
     describe_clusters as describe_clusters,
-)
-from .directions import (
-    ConceptDirections as ConceptDirections,
-    concept_directions as concept_directions,
 )
 from .enrichment import (
     Enrichment as Enrichment,
@@ -32,11 +24,8 @@ from .features import (
     FEATURES as FEATURES,
 )
 from .positions import (
-    cluster_positions as cluster_positions,
-)
-from .prototypes import (
-    Prototypes as Prototypes,
-    fit_prototypes as fit_prototypes,
+    ClusterOptions as ClusterOptions,
+    cluster as cluster,
 )
 from .stability import (
     Stability as Stability,
@@ -51,20 +40,15 @@ __all__ = [
     "ESTIMATORS",
     "FEATURES",
     "ChannelClustering",
-    "ClusterChoice",
     "ClusterDescription",
+    "ClusterOptions",
     "Clustering",
-    "ConceptDirections",
     "Enrichment",
-    "Prototypes",
     "Stability",
-    "choose_clusters",
+    "cluster",
     "cluster_channels",
-    "cluster_positions",
     "cluster_stability",
-    "concept_directions",
     "describe_clusters",
-    "fit_prototypes",
     "label_enrichment",
     "load_clustering",
     "load_stability",

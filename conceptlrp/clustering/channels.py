@@ -1,6 +1,8 @@
 """Clusters of channels: which ones are used on the same positions.
 
-Shapes use n positions, C channels and K clusters.
+Shapes use n positions, C channels and K clusters. Channels are compared by their
+first and second moments, which merge exactly: a corpus of any size costs one C x C
+matrix.
 """
 
 from dataclasses import dataclass
@@ -9,13 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.clustering.blocks import FeatureTable
-from conceptlrp.clustering.moments import Moments, feature_moments
+from conceptlrp.clustering.features import FeatureTable, feature_blocks
 
-__all__ = ["ChannelClustering", "channel_similarity", "cluster_channels"]
+__all__ = ["ChannelClustering", "Moments", "channel_similarity", "cluster_channels"]
 
-#: Ways to compare two channels over positions.
-SIMILARITIES = ("correlation", "cosine")
+Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class ChannelClustering:
         Cluster of each channel, numbered by size, the largest first; -1 for a
         channel that is the same everywhere and so like no other.
     similarity : float64 array of shape (C, C)
-        Similarity of each pair, 1 on the diagonal.
+        Correlation of each pair, 1 on the diagonal.
     tree : float64 array of shape (A - 1, 4)
         Joints of the A channels that vary, as `scipy.cluster.hierarchy.linkage`
         gives them.
@@ -43,39 +43,69 @@ class ChannelClustering:
     order: NDArray[np.int64]
 
 
-def channel_similarity(
-    moments: Moments, *, kind: str = "correlation"
-) -> NDArray[np.float64]:
-    """Compare every pair of channels over positions.
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Number of rows n, mean (C,) and scatter (C, C) of features.
 
-    Returns (C, C): between -1 and 1; zero for a channel that is the same everywhere, or
-    zero.
+    The scatter sums the products of deviations from the mean over rows.
     """
-    if kind not in SIMILARITIES:
-        known = ", ".join(SIMILARITIES)
-        msg = f"similarity {kind!r} is not known, expected one of {known}"
-        raise ValueError(msg)
-    products = moments.scatter if kind == "correlation" else moments.products
-    length = np.sqrt(np.maximum(np.diag(products), 0))
+
+    count: int
+    mean: Matrix
+    scatter: Matrix
+
+    def merge(self, other: "Moments") -> "Moments":
+        """Return the moments of both tables together."""
+        # Chan, Golub and LeVeque: each table scatters about its own mean, and the
+        # two means about the common one, which stays exact where sums of squares
+        # would cancel.
+        count = self.count + other.count
+        step = other.mean - self.mean
+        weight = other.count / max(count, 1)
+        between = np.outer(step, step) * (self.count * weight)
+        return Moments(
+            count, self.mean + weight * step, self.scatter + other.scatter + between
+        )
+
+    def principal_axes(self, count: int) -> Matrix:
+        """Find the directions of largest variance, (count, C), each of length one."""
+        _, vectors = np.linalg.eigh(self.scatter / max(self.count, 1))
+        axes = vectors[:, ::-1][:, :count].T
+        # The sign of an eigenvector is arbitrary; its largest entry shall be positive.
+        peaks = np.abs(axes).argmax(axis=1)
+        signs = np.where(axes[np.arange(len(axes)), peaks] < 0, -1, 1)
+        found: Matrix = axes * signs[:, None]
+        return found
+
+
+def feature_moments(features: FeatureTable) -> Moments:
+    """Gather the moments of a table (n, C) in float64."""
+    columns = features.shape[1]
+    total = Moments(0, np.zeros(columns), np.zeros((columns, columns)))
+    for _, block in feature_blocks(features):
+        values = block.astype(np.float64)
+        mean = values.mean(axis=0)
+        values -= mean
+        total = total.merge(Moments(len(block), mean, values.T @ values))
+    return total
+
+
+def channel_similarity(moments: Moments) -> Matrix:
+    """Correlate every pair of channels, (C, C); zero for one that never changes."""
+    squares = np.diag(moments.scatter) + moments.count * np.square(moments.mean)
+    length = np.sqrt(np.maximum(np.diag(moments.scatter), 0))
     # Rounding leaves a constant channel a little scatter.
-    alive = length > 1e-7 * np.sqrt(np.diag(moments.products))
+    alive = length > 1e-7 * np.sqrt(squares)
     scale = np.where(alive, 1 / np.where(alive, length, 1), 0)
-    compared = products * np.outer(scale, scale)
-    similarity: NDArray[np.float64] = np.clip(compared, -1, 1)
+    similarity: Matrix = np.clip(moments.scatter * np.outer(scale, scale), -1, 1)
     similarity[alive, alive] = 1
     return similarity
 
 
-def cluster_channels(
-    features: FeatureTable,
-    n_clusters: int = 8,
-    *,
-    similarity: str = "correlation",
-    signed: bool = True,
-) -> ChannelClustering:
+def cluster_channels(features: FeatureTable, n_clusters: int = 8) -> ChannelClustering:
     """Group the channels that are used on the same positions.
 
-    The distance of two channels is one less their similarity; clusters are cut from
+    The distance of two channels is one less their correlation; clusters are cut from
     the tree of average linkage.
 
     Parameters
@@ -84,11 +114,6 @@ def cluster_channels(
         Features of positions.
     n_clusters : int
         Clusters wanted; fewer where fewer channels vary.
-    similarity : {"correlation", "cosine"}
-        How two channels are compared.
-    signed : bool
-        Hold channels that speak against each other for unlike; without it they are
-        as alike as those that agree.
 
     Returns
     -------
@@ -98,19 +123,18 @@ def cluster_channels(
     Raises
     ------
     ValueError
-        If the number of clusters or the similarity makes no sense.
+        If the number of clusters makes no sense.
     """
     if n_clusters < 1:
         msg = f"n_clusters is {n_clusters}, expected at least 1"
         raise ValueError(msg)
-    alike = channel_similarity(feature_moments(features), kind=similarity)
+    alike = channel_similarity(feature_moments(features))
     varying = np.flatnonzero(np.diag(alike) > 0)
     labels = np.full(len(alike), -1, dtype=np.int32)
     if len(varying) < 2:
         labels[varying] = 0
         return ChannelClustering(labels, alike, np.empty((0, 4)), varying)
-    close = alike[np.ix_(varying, varying)]
-    tree, found, leaves = _cut(1 - (close if signed else np.abs(close)), n_clusters)
+    tree, found, leaves = _cut(1 - alike[np.ix_(varying, varying)], n_clusters)
     names, inverse, counts = np.unique(found, return_inverse=True, return_counts=True)
     number = np.empty(len(names), dtype=np.int32)
     number[np.argsort(-counts, kind="stable")] = np.arange(len(names))
@@ -119,8 +143,8 @@ def cluster_channels(
 
 
 def _cut(
-    distances: NDArray[np.float64], n_clusters: int
-) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[np.int64]]:
+    distances: Matrix, n_clusters: int
+) -> tuple[Matrix, NDArray[Any], NDArray[np.int64]]:
     """Return the tree, the cluster of each leaf, and the leaves in order."""
     from scipy.cluster.hierarchy import (  # type: ignore[import-untyped]
         fcluster,

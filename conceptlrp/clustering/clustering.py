@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.clustering.markers import Markers, strongest_markers, typical_rows
+from conceptlrp.clustering.stability import Stability
 from conceptlrp.drawing.notebook import html_table
 
 _MARKERS = 5
@@ -28,7 +29,7 @@ class Clustering:
     target : str
         Explained output.
     feature : str
-        How the relevance of a position was scaled, see `relevance_features`.
+        How the relevance of a position was scaled, see `ClusterOptions`.
     method : str
         The estimator with its parameters.
     seed : int
@@ -51,6 +52,8 @@ class Clustering:
         Coordinates in the plane.
     network, corpus : str
         Digests of the network and the corpus of the store.
+    stability : Stability or None
+        How alike clusterings of games drawn again are, where it was measured.
     """
 
     layer: str
@@ -68,6 +71,7 @@ class Clustering:
     embedding: NDArray[np.float32] | None
     network: str
     corpus: str
+    stability: Stability | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -126,12 +130,12 @@ class Clustering:
         found: NDArray[np.int64] = self.rows[self.labels == cluster]
         return found
 
-    def markers(self, k: int = 8) -> tuple[Markers, ...]:
+    def markers(self, count: int = 8) -> tuple[Markers, ...]:
         """Find the channels that set each cluster apart from all other positions.
 
         Parameters
         ----------
-        k : int
+        count : int
             Channels of each cluster.
 
         Returns
@@ -139,22 +143,26 @@ class Clustering:
         tuple of K Markers
             Channels and effects, strongest first.
         """
-        return strongest_markers(self.effects, k)
+        return strongest_markers(self.effects, count)
 
-    def typical(self, k: int = 8) -> tuple[NDArray[np.int64], ...]:
+    def typical(self, count: int = 8) -> tuple[NDArray[np.int64], ...]:
         """Find the positions nearest to each centre, at most one of a game.
 
         Parameters
         ----------
-        k : int
+        count : int
             Positions of each cluster.
 
         Returns
         -------
-        tuple of K int64 arrays of shape (<= k,)
+        tuple of K int64 arrays of shape (<= count,)
             Rows of the store, nearest first.
         """
         found = typical_rows(
-            self.labels, self.distances, self.games, n_clusters=self.n_clusters, k=k
+            self.labels,
+            self.distances,
+            self.games,
+            n_clusters=self.n_clusters,
+            count=count,
         )
         return tuple(self.rows[each] for each in found)

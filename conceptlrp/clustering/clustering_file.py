@@ -152,7 +152,7 @@ def _encode(clustering: Clustering) -> bytes:
     content = BytesIO()
     texts = dict(_ENCODING)
     with h5py.File(content, "w", libver=HDF5_FORMAT) as file:
-        for field in fields(Clustering):
+        for field in _fields():
             value = getattr(clustering, field.name)
             if field.name not in _ARRAYS:
                 texts[field.name] = str(value)
@@ -168,7 +168,11 @@ def _encode(clustering: Clustering) -> bytes:
 def _read(path: Path) -> Clustering:
     with opened(path, StoreError) as file:
         _check_encoding(file)
-        return Clustering(**{f.name: _element(file, f) for f in fields(Clustering)})
+        return Clustering(**{f.name: _element(file, f) for f in _fields()})
+
+
+def _fields() -> list[Field[Any]]:
+    return [field for field in fields(Clustering) if field.name != "stability"]
 
 
 def _element(file: h5py.File, field: Field[Any]) -> Any:

@@ -4,7 +4,7 @@ Shapes use N positions in the store, n of them clustered, C channels and K
 clusters.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from conceptlrp.clustering.clustering import Clustering
 from conceptlrp.clustering.enrichment import LabelEnrichment, label_enrichment
-from conceptlrp.clustering.stability import Stability
 from conceptlrp.othello import Corpus
 
 __all__ = ["ClusterDescription", "MarkerChannel", "describe_clusters"]
@@ -24,15 +23,7 @@ _PHASES = 6
 
 @dataclass(frozen=True)
 class MarkerChannel:
-    """A channel that sets a cluster apart.
-
-    Attributes
-    ----------
-    channel : str
-        Layer and number, such as "conv3:17".
-    effect : float
-        Standardised mean difference from the other positions.
-    """
+    """A channel such as "conv3:17" and its standardised mean difference."""
 
     channel: str
     effect: float
@@ -87,12 +78,7 @@ def describe_clusters(
     corpus: Corpus,
     *,
     columns: Mapping[str, NDArray[np.bool_]] | None = None,
-    stability: Stability | None = None,
-    names: Sequence[str] | None = None,
-    k: int = 8,
-    level: float = 0.05,
-    test: str = "games",
-    seed: int = 0,
+    count: int = 8,
 ) -> tuple[ClusterDescription, ...]:
     """Describe every cluster.
 
@@ -104,18 +90,8 @@ def describe_clusters(
         The N positions of the store.
     columns : mapping of str to bool array of shape (N,), optional
         Labels of positions in which clusters may be rich.
-    stability : Stability, optional
-        Measured with the labels of this clustering.
-    names : sequence of C str, optional
-        Names of the channels; by default the layer and the number.
-    k : int
+    count : int
         Boards and markers of each cluster.
-    level : float
-        Largest corrected p-value of a label.
-    test : {"games", "fisher"}
-        See `label_enrichment`.
-    seed : int
-        Seed of the random boards.
 
     Returns
     -------
@@ -130,37 +106,35 @@ def describe_clusters(
         plies=plies,
         games=clustering.games,
         n_clusters=clustering.n_clusters,
-        test=test,
     )
-    markers, typical = clustering.markers(k), clustering.typical(k)
-    medoids = clustering.typical(1)
-    random = np.random.default_rng(seed)
+    markers, typical = clustering.markers(count), clustering.typical(count)
+    medoids, stability = clustering.typical(1), clustering.stability
+    random = np.random.default_rng(0)
     found = []
     for cluster, size in enumerate(clustering.sizes.tolist()):
         members = clustering.members(cluster)
-        drawn = np.sort(random.choice(members, min(k, size), replace=False))
+        drawn = np.sort(random.choice(members, min(count, size), replace=False))
         inside = plies[clustering.labels == cluster]
         phases = np.bincount(inside // _PLIES, minlength=_PHASES)
         description = ClusterDescription(
             cluster=cluster,
             size=size,
             part=size / len(clustering),
+            # The position nearest to the mean has the least squared distance to all.
             medoid=int(medoids[cluster][0]),
             typical=tuple(typical[cluster].tolist()),
             random=tuple(drawn.tolist()),
             phases=tuple(phases.tolist()),
-            markers=_markers(clustering, markers[cluster], names),
-            enriched=enrichment.of(cluster, level=level),
+            markers=tuple(
+                MarkerChannel(f"{clustering.layer}:{channel}", effect)
+                for channel, effect in zip(
+                    markers[cluster].channels.tolist(),
+                    markers[cluster].effects.tolist(),
+                    strict=True,
+                )
+            ),
+            enriched=enrichment.of(cluster),
             jaccard=None if stability is None else float(stability.jaccard[cluster]),
         )
         found.append(description)
     return tuple(found)
-
-
-def _markers(
-    clustering: Clustering, found: Any, names: Sequence[str] | None
-) -> tuple[MarkerChannel, ...]:
-    pairs = zip(found.channels.tolist(), found.effects.tolist(), strict=True)
-    if names is None:
-        return tuple(MarkerChannel(f"{clustering.layer}:{c}", e) for c, e in pairs)
-    return tuple(MarkerChannel(names[c], effect) for c, effect in pairs)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.clustering.blocks import FeatureTable, feature_blocks, sample_rows
-from conceptlrp.clustering.moments import feature_moments
+from conceptlrp.clustering.channels import feature_moments
+from conceptlrp.clustering.features import FeatureTable, feature_blocks, sample_rows
 from conceptlrp.errors import ClusteringError
 
 __all__ = ["EMBEDDINGS", "plane_embedding"]
@@ -27,11 +27,7 @@ _FEWEST = 4
 def plane_embedding(
     features: FeatureTable, *, kind: str = "pca", seed: int = 0
 ) -> NDArray[np.float32]:
-    """Lay positions out in the plane.
-
-    Shapes: `features` (n, C). Returns (n, 2): Coordinates; a second component that does
-    not exist is zero.
-    """
+    """Lay positions (n, C) out in the plane (n, 2); a missing component is zero."""
     if kind not in EMBEDDINGS:
         known = ", ".join(EMBEDDINGS)
         msg = f"embedding {kind!r} is not known, expected one of {known}"
@@ -50,7 +46,7 @@ def plane_embedding(
 
 def _principal_components(features: FeatureTable) -> NDArray[np.float32]:
     moments = feature_moments(features)
-    axes, _ = moments.principal_axes(2)
+    axes = moments.principal_axes(2)
     layout = np.zeros((len(features), 2), dtype=np.float32)
     for rows, block in feature_blocks(features):
         layout[rows, : len(axes)] = (block - moments.mean) @ axes.T

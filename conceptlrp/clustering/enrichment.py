@@ -12,32 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Enrichment", "LabelEnrichment", "adjusted_p_values", "label_enrichment"]
+__all__ = ["Enrichment", "LabelEnrichment", "label_enrichment"]
 
 Array = NDArray[np.float64]
-#: Tests of enrichment: see `label_enrichment`.
-TESTS = ("games", "fisher")
 
 _PLIES = 10
-# With a variance above this the exact distribution is normal to the eye.
-_EXACT_VARIANCE = 400.0
 
 
 @dataclass(frozen=True)
 class LabelEnrichment:
     """A label that a cluster has more or less often than positions of its phases.
 
-    Attributes
-    ----------
-    label : str
-        Name of the label.
-    inside, rest : float
-        Part of the positions with the label, in the cluster and in the other
-        positions, weighted to the cluster's phases.
-    odds_ratio : float
-        Of the cluster against the rest, common to all phases.
-    p, q : float
-        Two-sided p-value, and the same corrected over all clusters and labels.
+    `inside` and `rest` are the parts of positions with the label, in the cluster and in
+    the others, weighted to the cluster's phases; `p` is two-sided, `q` the same
+    corrected over all clusters and labels.
     """
 
     label: str
@@ -105,9 +93,13 @@ def label_enrichment(
     plies: NDArray[np.integer],
     games: NDArray[np.integer],
     n_clusters: int,
-    test: str = "games",
 ) -> Enrichment:
     """Compare how often a label holds in each cluster and in the rest.
+
+    Games are independent, positions of one are not: the score
+    ``sum_i (x_i - x_phase) (y_i - y_phase)`` of membership x and label y about their
+    means in the phase, over the root of the sum of its squares by game, is compared
+    with Student's t with one degree less than there are games.
 
     Parameters
     ----------
@@ -119,13 +111,6 @@ def label_enrichment(
         Moves played before, and game, of each position.
     n_clusters : int
         Number of clusters K.
-    test : {"games", "fisher"}
-        "games" takes games for independent, not positions: the score
-        ``sum_i (x_i - x_phase) (y_i - y_phase)`` of membership x and label y about
-        their means in the phase, over the root of the sum of its squares by game,
-        against Student's t with one degree less than there are games. "fisher"
-        takes positions for independent: the exact distribution of the number of
-        labels inside, given the margins of every phase, or its normal limit.
 
     Returns
     -------
@@ -135,15 +120,14 @@ def label_enrichment(
     Raises
     ------
     ValueError
-        If the test is unknown or a column has another length.
+        If a column has another length.
 
     References
     ----------
     Mantel and Haenszel, J. Natl. Cancer Inst. 22 (1959), doi:10.1093/jnci/22.4.719.
     """
-    if test not in TESTS:
-        msg = f"test {test!r} is not known, expected one of {', '.join(TESTS)}"
-        raise ValueError(msg)
+    from scipy.stats import false_discovery_control  # type: ignore[import-untyped]
+
     phases = np.asarray(plies, dtype=np.int64) // _PLIES
     found = np.empty((4, n_clusters, len(columns)))
     for place, (name, column) in enumerate(columns.items()):
@@ -153,37 +137,18 @@ def label_enrichment(
             raise ValueError(msg)
         values = np.asarray(column, dtype=np.bool_)
         tables = _tables(clusters, values, phases, n_clusters)
-        if test == "games":
-            p = _game_p_values(tables, (clusters, values, phases, games))
-        else:
-            p = np.array([_fisher_p_value(tables[:, k]) for k in range(n_clusters)])
+        p = _p_values(tables, (clusters, values, phases, games))
         found[:, :, place] = *_effects(tables), p
     inside, rest, ratio, p = found
-    return Enrichment(tuple(columns), inside, rest, ratio, p, adjusted_p_values(p))
-
-
-def adjusted_p_values(p: Array) -> Array:
-    """Correct p-values for their number (Benjamini and Hochberg).
-
-    Returns: Smallest rate of false discoveries at which each would be reported.
-
-    Examples
-    --------
-    >>> adjusted_p_values(np.array([0.01, 0.04, 0.03]))
-    array([0.03, 0.04, 0.04])
-    """
-    flat = p.ravel()
-    order = np.argsort(flat, kind="stable")[::-1]
-    scaled = flat[order] * len(flat) / np.arange(len(flat), 0, -1)
-    adjusted = np.empty_like(flat)
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled), 1)
-    return adjusted.reshape(p.shape)
+    q = false_discovery_control(p, axis=None) if p.size else p
+    return Enrichment(tuple(columns), inside, rest, ratio, p, q.reshape(p.shape))
 
 
 def _tables(clusters: Any, values: Any, phases: Any, n_clusters: int) -> Array:
     """Count (H, K, 2, 2): in the cluster or not, with the label or not."""
     count = int(phases.max(initial=0)) + 1
     found = np.zeros((count, n_clusters + 1, 2))
+    # Noise, cluster -1, is counted in the last row, which is no cluster.
     np.add.at(found, (phases, clusters, 1 - values.astype(np.int64)), 1)
     inside = found[:, :n_clusters]
     rest = found.sum(axis=1, keepdims=True) - inside
@@ -196,6 +161,7 @@ def _effects(tables: Array) -> tuple[Array, Array, Array]:
     with np.errstate(invalid="ignore", divide="ignore"):
         inside = tables[:, :, 0, 0].sum(axis=0) / sizes[:, :, 0].sum(axis=0)
         rate = tables[:, :, 1, 0] / sizes[:, :, 1]
+        # The rest as it would be with the phases of the cluster.
         weight = np.where(np.isnan(rate), 0, sizes[:, :, 0])
         rest = (weight * np.nan_to_num(rate)).sum(axis=0) / weight.sum(axis=0)
         ratio = _odds_ratio(tables)
@@ -207,6 +173,7 @@ def _effects(tables: Array) -> tuple[Array, Array, Array]:
 
 
 def _odds_ratio(tables: Array) -> Array:
+    """Mantel and Haenszel: sum_h a d / n over sum_h b c / n, (K,)."""
     size = tables.sum(axis=(2, 3))
     size = np.where(size > 0, size, 1)
     agree = (tables[:, :, 0, 0] * tables[:, :, 1, 1] / size).sum(axis=0)
@@ -214,8 +181,9 @@ def _odds_ratio(tables: Array) -> Array:
     return np.asarray(agree / differ, dtype=np.float64)
 
 
-def _game_p_values(tables: Array, positions: tuple[Any, Any, Any, Any]) -> Array:
-    from scipy.stats import t  # type: ignore[import-untyped]
+def _p_values(tables: Array, positions: tuple[Any, Any, Any, Any]) -> Array:
+    """Two-sided p-values of clusters (K,), games being independent."""
+    from scipy.stats import t
 
     clusters, values, phases, games = positions
     game = np.unique(games, return_inverse=True)[1]
@@ -223,6 +191,7 @@ def _game_p_values(tables: Array, positions: tuple[Any, Any, Any, Any]) -> Array
     size = np.maximum(np.bincount(phases), 1)
     residual = values - (np.bincount(phases, weights=values) / size)[phases]
     expected = tables[:, :, 0].sum(axis=2) / size[:, None]
+    # sum_i (x_i - x_phase) r_i by game: members less what their phases expect.
     score = np.zeros((n_games, n_clusters + 1))
     np.add.at(score, (game, clusters), residual)
     by_phase = np.zeros((n_games, len(size)))
@@ -232,39 +201,3 @@ def _game_p_values(tables: Array, positions: tuple[Any, Any, Any, Any]) -> Array
     known = spread > 1e-9
     statistic = np.where(known, scores.sum(axis=0) / np.where(known, spread, 1), 0)
     return np.asarray(2 * t.sf(np.abs(statistic), max(n_games - 1, 1)))
-
-
-def _fisher_p_value(tables: Array) -> float:
-    """Two-sided p-value of one cluster from its tables (H, 2, 2)."""
-    from scipy.stats import norm
-
-    total, labelled = tables.sum(axis=(1, 2)), tables[:, :, 0].sum(axis=1)
-    size = tables[:, 0].sum(axis=1)
-    kept = total > 1
-    total, labelled, size = total[kept], labelled[kept], size[kept]
-    observed = tables[kept, 0, 0].sum()
-    mean = (labelled * size / total).sum()
-    variance = (
-        labelled * size * (total - labelled) * (total - size) / total**2 / (total - 1)
-    ).sum()
-    if variance == 0:
-        return 1.0
-    if variance > _EXACT_VARIANCE:
-        return float(2 * norm.sf(abs(observed - mean) / np.sqrt(variance)))
-    return _exact_p_value(total, labelled, size, observed)
-
-
-def _exact_p_value(
-    total: Array, labelled: Array, size: Array, observed: float
-) -> float:
-    """Add up the probabilities of all numbers inside that are no likelier."""
-    from scipy.stats import hypergeom
-
-    distribution, lowest = np.ones(1), 0
-    for n, m, k in zip(total, labelled, size, strict=True):
-        first, last = int(max(0, m + k - n)), int(min(m, k))
-        numbers = np.arange(first, last + 1)
-        distribution = np.convolve(distribution, hypergeom.pmf(numbers, n, m, k))
-        lowest += first
-    own = distribution[int(observed) - lowest]
-    return min(1.0, float(distribution[distribution <= own * (1 + 1e-7)].sum()))

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.clustering.blocks import FeatureTable, feature_blocks, sample_rows
+from conceptlrp.clustering.features import FeatureTable, feature_blocks, sample_rows
 
 __all__ = [
     "ESTIMATORS",
@@ -43,8 +43,6 @@ def make_estimator(
                    landmarks, each other position to the nearest mean
     mixture        `sklearn.mixture.GaussianMixture`, diagonal covariances
     ============== ==========================================================
-
-    Returns: Not fitted.
     """
     if not isinstance(estimator, str):
         return _seeded_clone(estimator, seed)
@@ -73,7 +71,7 @@ def make_estimator(
 def _density_landmarks(seed: int, n_landmarks: int = 5000) -> Any:
     from sklearn.cluster import HDBSCAN
 
-    from conceptlrp.clustering.landmark_clustering import LandmarkClustering
+    from conceptlrp.clustering.landmarks import LandmarkClustering
 
     # "brute" holds the distances of the landmarks, 200 MB, and is six times as
     # quick as a tree in as many dimensions as there are channels.
@@ -101,7 +99,7 @@ def _with_clusters(name: str, n_clusters: int, seed: int) -> Any:
         return GaussianMixture(n_clusters, covariance_type="diag", random_state=seed)
     from sklearn.cluster import AgglomerativeClustering
 
-    from conceptlrp.clustering.landmark_clustering import LandmarkClustering
+    from conceptlrp.clustering.landmarks import LandmarkClustering
 
     return LandmarkClustering(AgglomerativeClustering(n_clusters), random_state=seed)
 
@@ -130,14 +128,11 @@ def fit_labels(
     seed: int = 0,
     threads: int | None = None,
 ) -> NDArray[np.int64]:
-    """Fit an estimator and return the cluster of each position.
+    """Fit an estimator and return its cluster of each position, negative for noise.
 
     Of more than `fit_rows` positions a seeded sample is fitted; the others, block
     by block, get the cluster that the estimator predicts, or that with the nearest
     mean where it predicts none.
-
-    Shapes: `features` (n, C). Returns (n,): the estimator's own numbers, negative for
-    noise.
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -153,11 +148,7 @@ def fit_labels(
 def label_from_sample(
     model: Any, sample: NDArray[np.float32], features: FeatureTable
 ) -> NDArray[np.int64]:
-    """Fit a copy of an estimator on some positions and label others.
-
-    Shapes: `sample` (m, C), `features` (n, C). Returns (n,): the estimator's own
-    numbers, negative for noise.
-    """
+    """Fit a copy of an estimator on some positions (m, C) and label others (n, C)."""
     from sklearn.base import clone
     from threadpoolctl import threadpool_limits
 

@@ -1,17 +1,19 @@
-"""Spectral clustering on landmarks: clusters of any shape, at any corpus size.
+"""Clusters found on landmarks and extended to all points, at any corpus size.
 
-Shapes use n points, m landmarks, C features and K clusters. Spectral
-clustering of all points needs their eigenvectors, which stops being feasible
-near 20,000. Here a seeded sample of landmarks is clustered spectrally, and
-every point goes to the nearest mean of a landmark cluster, block by block, so
-that memory does not grow with n beyond the labels.
+Shapes use n points, m landmarks, C features and K clusters. Eigenvectors, hierarchies
+and density clusters need all pairs of points, which stops being feasible near 20,000.
+Here a seeded sample of distinct landmarks is clustered, and every point goes where
+the landmarks near it are, block by block, so that memory grows with n by labels only.
 """
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import BaseEstimator, ClusterMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from conceptlrp.clustering.affinity import (
     bridge_components,
@@ -19,12 +21,61 @@ from conceptlrp.clustering.affinity import (
     neighbour_affinity,
 )
 
-__all__ = ["LandmarkSpectral"]
+__all__ = ["LandmarkClustering", "LandmarkSpectral", "nearest_center"]
 
 _BLOCK = 8192
+# Distances to all landmarks are held for so many points.
+_NEAR_BLOCK = 2048
 
 
-class LandmarkSpectral(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+class _Landmarks(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+    """What both estimators do: draw landmarks, cluster them, assign all points."""
+
+    _least: dict[str, int]
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: N803, ARG002
+        """Find the clusters of the points (n, C)."""
+        self._check_parameters()
+        points = validate_data(
+            self, X, dtype=[np.float64, np.float32], ensure_min_samples=2
+        )
+        random = check_random_state(self.random_state)
+        self.landmark_indices_ = distinct_sample(points, self.n_landmarks, random)
+        landmarks = np.asarray(points[self.landmark_indices_])
+        labels = self._cluster(landmarks, random)
+        self.cluster_centers_ = np.array(
+            [
+                landmarks[labels == cluster].mean(axis=0)
+                for cluster in range(int(labels.max(initial=-1)) + 1)
+            ],
+            dtype=points.dtype,
+        ).reshape(-1, points.shape[1])
+        self.labels_ = self._assigned(points)
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int32]:  # noqa: N803
+        """Give each point (n, C) a cluster 0 to K - 1, or -1 for noise."""
+        check_is_fitted(self)
+        points = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return self._assigned(points)
+
+    def _check_parameters(self) -> None:
+        for name, lowest in self._least.items():
+            value = getattr(self, name)
+            if value is not None and value < lowest:
+                msg = f"{name} is {value}, expected at least {lowest}"
+                raise ValueError(msg)
+
+    def _cluster(
+        self, landmarks: NDArray[Any], random: np.random.RandomState
+    ) -> NDArray[np.int32]:
+        raise NotImplementedError
+
+    def _assigned(self, points: NDArray[Any]) -> NDArray[np.int32]:
+        return nearest_center(points, self.cluster_centers_)
+
+
+class LandmarkSpectral(_Landmarks):
     """Cluster a sample spectrally and extend the clusters to all points.
 
     The steps are those of spectral relevance analysis (SpRAy): a symmetric
@@ -34,22 +85,9 @@ class LandmarkSpectral(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     mean in the original features, landmarks included, so that ``labels_`` and
     ``predict`` agree and equal points have equal labels.
 
-    Attributes
-    ----------
-    labels_ : int32 array of shape (n,)
-        Cluster of each point. A cluster can lose all its points to others
-        when it surrounds them.
-    cluster_centers_ : float array of shape (K, C)
-        Mean of the landmarks of each cluster.
-    landmark_indices_ : int64 array of shape (m,)
-        Rows of the landmarks.
-    eigenvalues_ : float array of shape (K,) or longer
-        Smallest eigenvalues of the Laplacian, ascending.
-    n_clusters_ : int
-        Number of clusters, chosen or given; fewer when k-means finds fewer
-        distinct rows.
-    n_features_in_ : int
-        Number of features C.
+    Fitted: ``labels_`` (n,), ``cluster_centers_`` (K, C), ``landmark_indices_`` (m,),
+    the smallest ``eigenvalues_`` of the Laplacian, ascending, and ``n_clusters_``,
+    fewer than asked for when k-means finds fewer distinct rows.
 
     References
     ----------
@@ -62,6 +100,8 @@ class LandmarkSpectral(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     >>> LandmarkSpectral(n_clusters=2, n_neighbors=1).fit_predict(points).tolist()
     [0, 0, 1, 1]
     """
+
+    _least = {"n_clusters": 1, "n_landmarks": 2, "n_neighbors": 1, "max_clusters": 2}  # noqa: RUF012
 
     def __init__(
         self,
@@ -78,58 +118,22 @@ class LandmarkSpectral(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.max_clusters = max_clusters
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: N803, ARG002
-        """Find the clusters of the points.
-
-        Shapes: `X` (n, C). Returns: the fitted estimator itself.
-        """
-        from sklearn.utils import check_random_state
-        from sklearn.utils.validation import validate_data
+    def _cluster(
+        self, landmarks: NDArray[Any], random: np.random.RandomState
+    ) -> NDArray[np.int32]:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-        self._check_parameters()
-        points = validate_data(
-            self, X, dtype=[np.float64, np.float32], ensure_min_samples=2
-        )
-        random = check_random_state(self.random_state)
-        chosen = distinct_sample(points, self.n_landmarks, random)
         # Several OpenMP threads add up means in the order in which they finish;
         # one thread makes the labels the same in every run.
         with threadpool_limits(limits=1, user_api="openmp"):
-            labels = _k_means(self._embed_landmarks(points[chosen], random), random)
+            labels = _k_means(self._embedded(landmarks, random), random)
         self.n_clusters_ = int(labels.max()) + 1
-        self.landmark_indices_ = chosen
-        self.cluster_centers_ = np.stack(
-            [
-                points[chosen[labels == cluster]].mean(axis=0)
-                for cluster in range(self.n_clusters_)
-            ]
-        )
-        self.labels_ = nearest_center(points, self.cluster_centers_)
-        return self
+        return labels
 
-    def predict(self, X: ArrayLike) -> NDArray[np.int32]:  # noqa: N803
-        """Give each point the cluster with the nearest mean.
-
-        Shapes: `X` (n, C). Returns (n,): clusters 0 to K - 1.
-        """
-        from sklearn.utils.validation import check_is_fitted, validate_data
-
-        check_is_fitted(self)
-        points = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        return nearest_center(points, self.cluster_centers_)
-
-    def _check_parameters(self) -> None:
-        for name in ("n_clusters", "n_landmarks", "n_neighbors", "max_clusters"):
-            value = getattr(self, name)
-            lowest = 2 if name in ("n_landmarks", "max_clusters") else 1
-            if value is not None and value < lowest:
-                msg = f"{name} is {value}, expected at least {lowest}"
-                raise ValueError(msg)
-
-    def _embed_landmarks(
-        self, landmarks: NDArray[np.floating[Any]], random: np.random.RandomState
+    def _embedded(
+        self, landmarks: NDArray[Any], random: np.random.RandomState
     ) -> NDArray[np.float64]:
+        """Place landmarks by the eigenvectors of their Laplacian, (m, K)."""
         needed = 2 if self.n_clusters is None else self.n_clusters
         if len(landmarks) < needed:
             msg = (
@@ -144,13 +148,84 @@ class LandmarkSpectral(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return vectors[:, : self.n_clusters or eigengap(self.eigenvalues_)]
 
 
+class LandmarkClustering(_Landmarks):
+    """Cluster a sample by a given estimator and assign all other points.
+
+    A point goes to the nearest mean of a cluster (``assign="center"``), or to the
+    cluster of the nearest landmark if that is no further than `reach` neighbours of
+    the cluster are from each other, and else to the noise (``assign="landmark"``).
+
+    Fitted: ``labels_`` (n,), ``landmark_indices_`` and ``landmark_labels_`` (m,),
+    ``cluster_centers_`` (K, C) and ``estimator_``, the copy that clustered.
+    """
+
+    _least = {"n_landmarks": 2, "reach": 1}  # noqa: RUF012
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        n_landmarks: int = 5000,
+        assign: str = "center",
+        reach: int = 5,
+        random_state: Any = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.n_landmarks = n_landmarks
+        self.assign = assign
+        self.reach = reach
+        self.random_state = random_state
+
+    def _check_parameters(self) -> None:
+        if self.assign not in ("center", "landmark"):
+            msg = f"assign is {self.assign!r}, expected 'center' or 'landmark'"
+            raise ValueError(msg)
+        super()._check_parameters()
+
+    def _cluster(
+        self, landmarks: NDArray[Any], random: np.random.RandomState
+    ) -> NDArray[np.int32]:
+        del random
+        self._landmarks = landmarks
+        self.estimator_ = clone(self.estimator)
+        found = np.asarray(self.estimator_.fit_predict(landmarks))
+        names = np.unique(found[found >= 0])
+        places = np.searchsorted(names, found)
+        self.landmark_labels_ = np.where(found >= 0, places, -1).astype(np.int32)
+        self._widths = np.array(
+            [
+                _width(landmarks[self.landmark_labels_ == k], self.reach)
+                for k in range(len(names))
+            ]
+        )
+        return self.landmark_labels_
+
+    def _assigned(self, points: NDArray[Any]) -> NDArray[np.int32]:
+        if len(self.cluster_centers_) == 0:
+            return np.full(len(points), -1, dtype=np.int32)
+        if self.assign == "center":
+            return super()._assigned(points)
+        labels = np.empty(len(points), dtype=np.int32)
+        for start in range(0, len(points), _NEAR_BLOCK):
+            rows = slice(start, start + _NEAR_BLOCK)
+            labels[rows] = self._near(points[rows])
+        return labels
+
+    def _near(self, points: NDArray[Any]) -> NDArray[np.int32]:
+        from sklearn.metrics import pairwise_distances_argmin_min
+
+        nearest, length = pairwise_distances_argmin_min(points, self._landmarks)
+        labels = self.landmark_labels_[nearest]
+        # Noise, label -1, has no width; any distance to it is noise as well.
+        limit = np.append(self._widths, np.inf)[labels]
+        return np.where(length <= limit * (1 + 1e-6), labels, -1).astype(np.int32)
+
+
 def distinct_sample(
     points: NDArray[Any], size: int, random: np.random.RandomState
 ) -> NDArray[np.int64]:
-    """Draw rows that differ from one another, without replacement.
-
-    Shapes: `points` (n, C). Returns (m,): ascending rows, m <= size.
-    """
+    """Draw at most `size` rows that differ from one another, ascending."""
+    # Equal points would be neighbours of each other only, pieces of their own.
     candidates = random.permutation(len(points))[: 4 * size]
     first = np.unique(points[candidates], axis=0, return_index=True)[1]
     chosen = candidates[np.sort(first)[:size]]
@@ -158,10 +233,7 @@ def distinct_sample(
 
 
 def eigengap(eigenvalues: NDArray[np.float64]) -> int:
-    """Choose the number of clusters before the largest gap, at least two.
-
-    Shapes: `eigenvalues` (L,). Returns: K, with ``eigenvalues[K] - eigenvalues[K - 1]``
-    largest.
+    """Choose K >= 2 with ``eigenvalues[K] - eigenvalues[K - 1]`` largest.
 
     Examples
     --------
@@ -173,11 +245,9 @@ def eigengap(eigenvalues: NDArray[np.float64]) -> int:
 
 
 def nearest_center(points: NDArray[Any], centers: NDArray[Any]) -> NDArray[np.int32]:
-    """Find the nearest centre of each point in bounded memory.
-
-    Shapes: `points` (n, C), `centers` (K, C). Returns (n,): the lower index wins a tie.
-    """
+    """Find the nearest of K centres of each point; the lower one wins a tie."""
     targets = np.asarray(centers, dtype=np.float64)
+    # |p - c|^2 = |p|^2 - 2 p c + |c|^2, and |p|^2 does not tell centres apart.
     squared = np.square(targets).sum(axis=1)
     labels = np.empty(len(points), dtype=np.int32)
     for start in range(0, len(points), _BLOCK):
@@ -188,10 +258,8 @@ def nearest_center(points: NDArray[Any], centers: NDArray[Any]) -> NDArray[np.in
 
 def _k_means(
     vectors: NDArray[np.float64], random: np.random.RandomState
-) -> NDArray[np.intp]:
+) -> NDArray[np.int32]:
     """Cluster the rows of K eigenvectors, each row scaled to length one."""
-    import warnings
-
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
@@ -199,6 +267,18 @@ def _k_means(
     rows = vectors / np.where(length > 0, length, 1)
     means = KMeans(rows.shape[1], n_init=10, random_state=random)
     with warnings.catch_warnings():
+        # Fewer distinct rows than clusters: fewer clusters are reported.
         warnings.simplefilter("ignore", ConvergenceWarning)
         labels = means.fit_predict(rows)
-    return np.unique(labels, return_inverse=True)[1]
+    return np.unique(labels, return_inverse=True)[1].astype(np.int32)
+
+
+def _width(members: NDArray[Any], reach: int) -> float:
+    """Largest distance from a member to its neighbour of a rank among the others."""
+    from sklearn.neighbors import NearestNeighbors
+
+    rank = min(reach, len(members) - 1)
+    if rank == 0:
+        return 0.0
+    found = NearestNeighbors(n_neighbors=rank).fit(members).kneighbors()
+    return float(found[0][:, -1].max())

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.clustering.blocks import FeatureTable, feature_blocks
+from conceptlrp.clustering.features import FeatureTable, feature_blocks
 
 __all__ = [
     "Markers",
@@ -30,13 +30,7 @@ _SPREAD_FLOOR = 0.01
 class Markers:
     """The channels that set one cluster apart, strongest first.
 
-    Attributes
-    ----------
-    channels : int32 array of shape (k,)
-        Channel numbers.
-    effects : float32 array of shape (k,)
-        Standardised mean difference of each; negative where the cluster has
-        less of the channel than the rest.
+    An effect is negative where the cluster has less of the channel than the rest.
     """
 
     channels: NDArray[np.int32]
@@ -46,11 +40,7 @@ class Markers:
 def cluster_centers(
     features: FeatureTable, labels: NDArray[np.int32], n_clusters: int
 ) -> NDArray[np.float32]:
-    """Mean feature vector of each cluster.
-
-    Shapes: `features` (n, C), `labels` (n,). Returns (K, C): zero for a cluster without
-    positions.
-    """
+    """Mean features of each cluster, (K, C); zero for one without positions."""
     count, total, _ = _moments(features, labels, n_clusters, np.zeros(1))
     centers = total[:n_clusters] / np.maximum(count[:n_clusters, None], 1)
     return centers.astype(np.float32)
@@ -61,11 +51,7 @@ def center_distances(
     labels: NDArray[np.int32],
     centers: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Euclidean distance of each position to the centre of its cluster.
-
-    Shapes: `features` (n, C), `labels` (n,), `centers` (K, C). Returns (n,): infinite
-    for noise.
-    """
+    """Distance of each position to the centre of its cluster; infinite for noise."""
     distances = np.full(len(features), np.inf, dtype=np.float32)
     for rows, block in feature_blocks(features):
         inside = np.flatnonzero(labels[rows] >= 0)
@@ -83,13 +69,7 @@ def marker_effects(
     With means ``a`` and ``b``, variances ``u`` and ``v`` and counts ``p`` and
     ``q`` of a channel in the cluster and in all other positions, noise
     included, the effect is ``(a - b) / sqrt((p u + q v) / (p + q - 2))`` with
-    variances around their own mean (Cohen's d).
-
-    Shapes: `features` (n, C), `labels` (n,). Returns (K, C).
-
-    References
-    ----------
-    Cohen, Statistical Power Analysis for the Behavioral Sciences (1988), ch. 2.
+    variances around their own mean (Cohen's d, 1988, ch. 2), of shape (K, C).
 
     Examples
     --------
@@ -116,13 +96,9 @@ def marker_effects(
     return np.where(known, difference / divisor, 0).astype(np.float32)
 
 
-def strongest_markers(effects: NDArray[np.float32], k: int) -> tuple[Markers, ...]:
-    """Pick the k channels of each cluster with the largest effect.
-
-    Shapes: `effects` (K, C). Returns: by magnitude; the lower channel first where two
-    are equal.
-    """
-    order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :k]
+def strongest_markers(effects: NDArray[np.float32], count: int) -> tuple[Markers, ...]:
+    """Pick the channels of each cluster with the largest |effect|, low ones first."""
+    order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :count]
     picked = np.take_along_axis(effects, order, axis=1)
     return tuple(
         Markers(channels, values)
@@ -136,12 +112,11 @@ def typical_rows(
     games: NDArray[np.int32],
     *,
     n_clusters: int,
-    k: int,
+    count: int,
 ) -> tuple[NDArray[np.int64], ...]:
     """Find the positions nearest to each centre, at most one of a game.
 
-    Shapes: `labels` (n,), `distances` (n,), `games` (n,). Returns (<= k,): indices into
-    `labels`, nearest first.
+    Returns indices into `labels` for each cluster, nearest first.
     """
     order = np.lexsort((distances, labels))
     bounds = np.searchsorted(labels[order], np.arange(n_clusters + 1))
@@ -149,7 +124,7 @@ def typical_rows(
     for start, stop in pairwise(bounds):
         members = order[start:stop]
         first = np.unique(games[members], return_index=True)[1]
-        found.append(members[np.sort(first)[:k]].astype(np.int64))
+        found.append(members[np.sort(first)[:count]].astype(np.int64))
     return tuple(found)
 
 

@@ -5,43 +5,75 @@ clusters.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.clustering.blocks import (
-    FeatureTable,
-    StoreFeatures,
-    feature_blocks,
-    held_in_memory,
-)
 from conceptlrp.clustering.clustering import Clustering
+from conceptlrp.clustering.clustering_file import clustering_path, save_clustering
 from conceptlrp.clustering.embeddings import plane_embedding
 from conceptlrp.clustering.estimators import Estimator, fit_labels, make_estimator
+from conceptlrp.clustering.features import (
+    FeatureTable,
+    feature_blocks,
+    held_in_memory,
+    position_features,
+)
 from conceptlrp.clustering.markers import (
     center_distances,
     cluster_centers,
     marker_effects,
 )
-from conceptlrp.errors import ClusteringError
+from conceptlrp.clustering.stability import cluster_stability
+from conceptlrp.errors import ClusteringError, OutputExistsError
+from conceptlrp.progress import OnProgress
 from conceptlrp.store import Store
 
-__all__ = ["cluster_positions", "position_features"]
+__all__ = ["ClusterOptions", "cluster"]
 
 
-def cluster_positions(
+@dataclass(frozen=True)
+class ClusterOptions:
+    """What is compared, on which positions, and how it is laid out.
+
+    Attributes
+    ----------
+    feature : str
+        How the relevance of a position is scaled: "share", "raw" or "l2", or
+        "absolute-" before one of them.
+    rows : int array of shape (n,) or bool array of shape (N,), optional
+        Positions to cluster; by default all. Repeated rows count once.
+    embedding : {"pca", "tsne", "umap"} or None
+        Layout in the plane.
+    fit_rows : int
+        Positions that the estimator is fitted on at most, a seeded sample. Beyond it
+        memory grows with n by labels and coordinates only.
+    repeats : int
+        Times that games are drawn again to measure the stability.
+    """
+
+    feature: str = "share"
+    rows: ArrayLike | None = None
+    embedding: str | None = "pca"
+    fit_rows: int = 100_000
+    repeats: int = 20
+
+
+def cluster(
     store: Store,
-    *,
     layer: str | Sequence[str],
-    estimator: str | Estimator = "spectral",
-    n_clusters: int | None = 12,
+    *,
     target: int | str = 0,
-    feature: str = "share",
-    rows: ArrayLike | None = None,
-    embedding: str | None = "pca",
-    fit_rows: int = 100_000,
+    n_clusters: int | None = 12,
+    estimator: str | Estimator = "spectral",
+    options: ClusterOptions | None = None,
+    stability: bool = False,
     seed: int = 0,
+    save: bool = True,
+    overwrite: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> Clustering:
     """Group positions on which the network uses the same channels.
 
@@ -52,27 +84,28 @@ def cluster_positions(
     layer : str or sequence of str
         Layer whose channels are compared; the channels of several stand side by
         side, each layer scaled by itself.
-    estimator : str or scikit-learn estimator
-        "spectral", "kmeans", "hdbscan", "hierarchical" or "mixture", see
-        `make_estimator`, or any estimator with ``fit_predict`` or ``labels_`` or
-        ``predict``, pipelines included. An estimator is cloned, and every
-        ``random_state`` that is None gets the seed.
-    n_clusters : int or None
-        Number of clusters for the names; None lets "spectral" choose by the
-        eigengap. An estimator keeps its own. See also `choose_clusters`.
     target : int or str
         Explained output.
-    feature : str
-        How the relevance of a position is scaled, see `relevance_features`.
-    rows : int array of shape (n,) or bool array of shape (N,), optional
-        Positions to cluster; by default all. Repeated rows count once.
-    embedding : {"pca", "tsne", "umap"} or None
-        Layout in the plane, see `plane_embedding`.
-    fit_rows : int
-        Positions that the estimator is fitted on at most, a seeded sample; see
-        `fit_labels`. Beyond it memory grows with n by labels and coordinates only.
+    n_clusters : int or None
+        Number of clusters for the names; None lets "spectral" choose by the
+        eigengap. An estimator keeps its own.
+    estimator : str or scikit-learn estimator
+        "spectral", "kmeans", "hdbscan", "hierarchical" or "mixture", or any
+        estimator with ``fit_predict`` or ``labels_`` or ``predict``, pipelines
+        included. An estimator is cloned, and every ``random_state`` that is None
+        gets the seed.
+    options : ClusterOptions, optional
+        What is compared, on which positions, and how it is laid out.
+    stability : bool
+        Measure how stable the clusters are when games are drawn again.
     seed : int
-        Seed of the estimator, the sample and the layout.
+        Seed of the estimator, the sample, the layout and the games drawn again.
+    save : bool
+        Save the clustering in the store.
+    overwrite : bool
+        Replace the clustering of the layer that the store has.
+    on_progress : callable, optional
+        Called with the stage, what is done and the total.
 
     Returns
     -------
@@ -84,27 +117,51 @@ def cluster_positions(
     ClusteringError
         If there is nothing to cluster: no positions, fewer than clusters, the
         same relevance at all of them, or relevance that is not finite.
+    OutputExistsError
+        If the layer is clustered already and must not be replaced.
     ValueError
         If the estimator, the feature or a row is unknown.
     """
+    chosen = options or ClusterOptions()
     table = position_features(
-        store, layer=layer, target=target, feature=feature, rows=rows
+        store, layer, target=target, feature=chosen.feature, rows=chosen.rows
     )
+    name = "+".join(table.layers)
+    if save and not overwrite and clustering_path(store.path, name).exists():
+        msg = f"{store.path}: layer '{name}' is clustered already; pass overwrite"
+        raise OutputExistsError(msg)
+    told = on_progress or (lambda *_: None)
+    steps = 3 + stability
+    told(f"cluster {name}", 0, steps)
     features = held_in_memory(table)
     model = make_estimator(estimator, n_clusters=n_clusters, seed=seed)
-    name = "+".join(table.layers)
     named = isinstance(estimator, str)
     _check_features(features, name, n_clusters if named else 1)
-    found = fit_labels(
-        model, features, fit_rows=fit_rows, seed=seed, threads=1 if named else None
+    labels, sizes = _by_size(
+        fit_labels(
+            model,
+            features,
+            fit_rows=chosen.fit_rows,
+            seed=seed,
+            threads=1 if named else None,
+        )
     )
-    labels, sizes = _by_size(found)
+    told(f"cluster {name}", 1, steps)
     centers = cluster_centers(features, labels, len(sizes))
-    layout = plane_embedding(features, kind=embedding, seed=seed) if embedding else None
-    return Clustering(
+    kind = chosen.embedding
+    layout = plane_embedding(features, kind=kind, seed=seed) if kind else None
+    told(f"cluster {name}", 2, steps)
+    measured = None
+    if stability:
+        games = store.positions.game[table.rows]
+        measured = cluster_stability(
+            model, features, games, labels=labels, repeats=chosen.repeats, seed=seed
+        )
+        told(f"cluster {name}", 3, steps)
+    found = Clustering(
         layer=name,
         target=target if isinstance(target, str) else store.targets[target],
-        feature=feature,
+        feature=chosen.feature,
         method=_describe(model),
         seed=seed,
         rows=table.rows,
@@ -117,27 +174,12 @@ def cluster_positions(
         embedding=layout,
         network=str(store.manifest.network.get("digest", "")),
         corpus=str(store.manifest.corpus.get("digest", "")),
+        stability=measured,
     )
-
-
-def position_features(
-    store: Store,
-    *,
-    layer: str | Sequence[str],
-    target: int | str = 0,
-    feature: str = "share",
-    rows: ArrayLike | None = None,
-) -> StoreFeatures:
-    """Make the table of features that `cluster_positions` compares.
-
-    Returns: Read from the store whenever rows of it are asked for.
-    """
-    layers = (layer,) if isinstance(layer, str) else tuple(layer)
-    if not layers:
-        msg = "no layer is given, expected one or more to compare channels of"
-        raise ClusteringError(msg)
-    chosen = _chosen_rows(rows, len(store))
-    return StoreFeatures(store, layers, target=target, feature=feature, rows=chosen)
+    if save:
+        save_clustering(found, store, overwrite=overwrite)
+    told(f"cluster {name}", steps, steps)
+    return found
 
 
 def _describe(model: Any) -> str:
@@ -146,26 +188,6 @@ def _describe(model: Any) -> str:
 
     with config_context(print_changed_only=False):
         return " ".join(repr(model).split())
-
-
-def _chosen_rows(rows: ArrayLike | None, total: int) -> NDArray[np.int64]:
-    if total == 0:
-        msg = "the store holds no positions, expected at least two to cluster"
-        raise ClusteringError(msg)
-    if rows is None:
-        return np.arange(total)
-    given = np.asarray(rows)
-    if given.dtype == bool:
-        if given.shape != (total,):
-            msg = f"rows is a mask of shape {given.shape}, expected ({total},)"
-            raise ValueError(msg)
-        return np.flatnonzero(given)
-    chosen = np.unique(given.astype(np.int64))
-    if len(chosen) and (chosen[0] < 0 or chosen[-1] >= total):
-        wrong = chosen[0] if chosen[0] < 0 else chosen[-1]
-        msg = f"row {wrong} is not in the store, expected 0 to {total - 1}"
-        raise ValueError(msg)
-    return chosen
 
 
 def _check_features(features: FeatureTable, name: str, n_clusters: int | None) -> None:

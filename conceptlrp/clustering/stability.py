@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.clustering.blocks import FeatureTable
 from conceptlrp.clustering.estimators import label_from_sample
+from conceptlrp.clustering.features import FeatureTable
 
 __all__ = ["Stability", "bootstrap_labels", "cluster_stability", "sample_games"]
 
 Labels = NDArray[np.integer[Any]]
+
+_STABLE = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,18 @@ class Stability:
     agreement: float
     error: float
     jaccard: NDArray[np.float64]
+
+    @property
+    def n_stable(self) -> int:
+        """Number of clusters whose overlap is 0.75 or more."""
+        return int((self.jaccard >= _STABLE).sum())
+
+    def text(self) -> str:
+        """Say in one line how stable the clusters are."""
+        return (
+            f"agreement {self.agreement:.2f} \N{PLUS-MINUS SIGN} {self.error:.2f}, "
+            f"{self.n_stable} of {len(self.jaccard)} clusters stable"
+        )
 
 
 def cluster_stability(
@@ -104,10 +118,7 @@ def bootstrap_labels(
     repeats: int,
     seed: int,
 ) -> list[NDArray[np.int64]]:
-    """Cluster games drawn with replacement and label all positions, B times.
-
-    Shapes: `sample` (n, C), `games` (n,). Returns (n,): clusters of all positions.
-    """
+    """Cluster games drawn with replacement and label all positions (n,), B times."""
     names, inverse = np.unique(games, return_inverse=True)
     if repeats < 3 or len(names) < 2:
         msg = f"{repeats} repetitions of {len(names)} games, expected 3 of 2 or more"
@@ -124,10 +135,7 @@ def bootstrap_labels(
 
 
 def sample_games(games: NDArray[np.integer], size: int, seed: int) -> NDArray[np.int64]:
-    """Draw whole games until they have as many positions as are wanted.
-
-    Shapes: `games` (n,). Returns (m,): ascending rows.
-    """
+    """Draw whole games until they have the positions wanted; ascending rows."""
     if size >= len(games):
         return np.arange(len(games))
     _, inverse, counts = np.unique(games, return_inverse=True, return_counts=True)
@@ -148,6 +156,7 @@ def _agreement(found: list[NDArray[np.int64]]) -> tuple[float, float]:
         for j in range(i):
             table[i, j] = table[j, i] = adjusted_rand_score(found[i], found[j])
     total = table.sum()
+    # The jackknife: the mean over pairs again, without each repetition in turn.
     left_out = (total - 2 * table.sum(axis=0)) / ((count - 1) * (count - 2))
     error = np.sqrt((count - 1) / count * np.square(left_out - left_out.mean()).sum())
     return float(total / (count * (count - 1))), float(error)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.clustering.embeddings import plane_embedding
-from conceptlrp.clustering.positions import position_features
+from conceptlrp.clustering.features import position_features
 from conceptlrp.exports.extract import Extract
 
 __all__ = ["write_clusters", "write_positions"]
@@ -72,9 +72,7 @@ def _components(
     chosen: Extract, layer: str, here: NDArray[np.intp]
 ) -> NDArray[np.float32]:
     rows = chosen.rows[here]
-    features = position_features(
-        chosen.store, layer=layer, target=chosen.target, rows=rows
-    )
+    features = position_features(chosen.store, layer, target=chosen.target, rows=rows)
     return plane_embedding(features, kind="pca")
 
 

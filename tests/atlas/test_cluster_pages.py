@@ -10,11 +10,11 @@ from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.cluster_facts import cluster_facts
 from conceptlrp.clustering import (
     Stability,
-    cluster_positions,
+    cluster,
     describe_clusters,
     save_stability,
 )
-from conceptlrp.clustering.positions import position_features
+from conceptlrp.clustering.features import position_features
 from tests.atlas.conftest import write_store
 from tests.atlas.pages_read import Page
 
@@ -28,7 +28,7 @@ def labelled(tmp_path_factory):
     store.add_labels(
         {LABEL: store.positions.game % 2 == 0, "number": store.positions.ply}
     )
-    clustering = cluster_positions(store, layer="conv1", n_clusters=3)
+    clustering = cluster(store, "conv1", n_clusters=3, save=False)
     stability = Stability(0.8125, 0.0125, np.array([0.9, 0.625, 0.25]))
     save_stability(stability, clustering, store)
     return store, clustering
@@ -67,7 +67,7 @@ def test_a_page_tells_how_stable_the_cluster_is(pages):
 
 
 def test_an_unmeasured_stability_is_said_to_be_missing(store, tmp_path):
-    clustering = cluster_positions(store, layer="conv1", n_clusters=3)
+    clustering = cluster(store, "conv1", n_clusters=3, save=False)
 
     out = build_atlas(store, tmp_path / "out", clusterings=[clustering], k=2)
 
@@ -118,7 +118,7 @@ def test_the_medoid_comes_first_and_the_least_likely_boards_apart(labelled, page
 def test_atypical_positions_are_the_least_likely_one_of_a_game(labelled):
     store, clustering = labelled
     facts = cluster_facts(store, clustering)
-    table = position_features(store, layer="conv1")[slice(None)]
+    table = position_features(store, "conv1")[slice(None)]
 
     for number in range(3):
         inside = np.flatnonzero(clustering.labels == number)
@@ -146,7 +146,7 @@ def test_silhouettes_are_those_of_scikit_learn(labelled):
     from sklearn.metrics import silhouette_samples
 
     store, clustering = labelled
-    table = position_features(store, layer="conv1")[slice(None)]
+    table = position_features(store, "conv1")[slice(None)]
 
     found = cluster_facts(store, clustering).silhouette
 
@@ -156,11 +156,11 @@ def test_silhouettes_are_those_of_scikit_learn(labelled):
 
 
 def test_noise_is_a_class_of_its_own_with_a_page(store, tmp_path):
-    table = position_features(store, layer="conv1")[slice(None)]
+    table = position_features(store, "conv1")[slice(None)]
     # Half of the positions have a neighbour this near.
     near = np.sort(np.linalg.norm(table[:, None] - table[None], axis=2), axis=1)[:, 3]
     estimator = DBSCAN(eps=float(np.median(near)), min_samples=4)
-    clustering = cluster_positions(store, layer="conv1", estimator=estimator)
+    clustering = cluster(store, "conv1", estimator=estimator, save=False)
     assert clustering.noise
     assert clustering.n_clusters
 

@@ -7,7 +7,7 @@ from sklearn.cluster import DBSCAN
 
 from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.pages import concept_pages as concepts
-from conceptlrp.clustering import cluster_positions
+from conceptlrp.clustering import cluster
 from conceptlrp.errors import OutputExistsError, TargetError
 from conceptlrp.report import Note
 from tests.atlas.conftest import DEAD, HOSTILE, LAYERS, write_store
@@ -16,7 +16,7 @@ from tests.atlas.pages_read import Page
 
 @pytest.fixture(scope="module")
 def clusterings(store):
-    return [cluster_positions(store, layer=layer, n_clusters=3) for layer in LAYERS]
+    return [cluster(store, layer, n_clusters=3, save=False) for layer in LAYERS]
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +239,7 @@ def test_a_store_without_maps_has_an_atlas_too(store_without_maps, tmp_path):
 
 
 def test_a_6x6_store_has_an_atlas_too(small_board_store, tmp_path):
-    clustering = cluster_positions(small_board_store, layer="conv1", n_clusters=3)
+    clustering = cluster(small_board_store, "conv1", n_clusters=3, save=False)
 
     out = build_atlas(small_board_store, tmp_path / "out", clusterings=[clustering])
 
@@ -271,8 +271,8 @@ def test_two_clusterings_of_one_layer_are_refused(store, clusterings, tmp_path):
 
 
 def test_noise_is_counted_and_is_no_cluster(store, tmp_path):
-    clustering = cluster_positions(
-        store, layer="conv1", estimator=DBSCAN(eps=1e-9, min_samples=9)
+    clustering = cluster(
+        store, "conv1", estimator=DBSCAN(eps=1e-9, min_samples=9), save=False
     )
 
     out = build_atlas(store, tmp_path / "out", clusterings=[clustering])

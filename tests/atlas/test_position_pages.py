@@ -11,7 +11,7 @@ from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.pages.position_pages import write_position_pages
 from conceptlrp.atlas.position_choice import ChosenPosition, choose_positions
 from conceptlrp.atlas.site import Site, concept_page, position_page
-from conceptlrp.clustering import cluster_positions
+from conceptlrp.clustering import cluster
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
 from conceptlrp.report import position_report
@@ -38,8 +38,8 @@ def explained(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def clusterings(explained):
-    found = cluster_positions(
-        explained, layer="conv4", estimator="kmeans", n_clusters=4, seed=0
+    found = cluster(
+        explained, "conv4", estimator="kmeans", n_clusters=4, seed=0, save=False
     )
     return {"conv4": found}
 

@@ -27,12 +27,10 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.clustering import (
+    cluster,
     cluster_channels,
-    cluster_positions,
-    concept_directions,
-    fit_prototypes,
 )
-from conceptlrp.clustering.positions import position_features
+from conceptlrp.clustering.features import position_features
 from tests.benchmarks.report import machine
 
 CLUSTERS = 32
@@ -89,33 +87,20 @@ class Result:
 def plain_k_means(store: FileStore) -> np.ndarray:
     from sklearn.cluster import KMeans
 
-    features = position_features(store, layer="layer")[slice(None)]
+    features = position_features(store, "layer")[slice(None)]
     return KMeans(CLUSTERS, n_init=1, random_state=0).fit_predict(features)
 
 
 def named(name: str) -> Callable[[FileStore], np.ndarray]:
     def contestant(store: FileStore) -> np.ndarray:
-        found = cluster_positions(
-            store, layer="layer", estimator=name, n_clusters=CLUSTERS
-        )
+        found = cluster(store, "layer", estimator=name, n_clusters=CLUSTERS, save=False)
         return found.labels
 
     return contestant
 
 
-def prototypes(store: FileStore) -> np.ndarray:
-    table = position_features(store, layer="layer")
-    found = fit_prototypes(table, CLUSTERS)
-    found.outliers(table)
-    return found.nearest(table)
-
-
-def directions(store: FileStore) -> None:
-    concept_directions(position_features(store, layer="layer"), 16)
-
-
 def channels(store: FileStore) -> None:
-    cluster_channels(position_features(store, layer="layer"), 16)
+    cluster_channels(position_features(store, "layer"), 16)
 
 
 CONTESTANTS: dict[str, Callable[[FileStore], np.ndarray | None]] = {
@@ -126,8 +111,6 @@ CONTESTANTS: dict[str, Callable[[FileStore], np.ndarray | None]] = {
     "hierarchical": named("hierarchical"),
     "hdbscan": named("hdbscan"),
     "mixture": named("mixture"),
-    "prototypes with outliers": prototypes,
-    "16 directions": directions,
     "16 channel groups": channels,
 }
 

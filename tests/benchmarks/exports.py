@@ -30,7 +30,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp import exports
-from conceptlrp.clustering import cluster_positions, save_clustering
+from conceptlrp.clustering import cluster
 from conceptlrp.concept_graph import mean_concept_graph, save_graph
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import demo_corpus, demo_network
@@ -72,7 +72,7 @@ def demo_store(folder: Path, n: int) -> Store:
     corpus = demo_corpus().unique(symmetry=True).sample(n, seed=0)
     store = attribute_corpus(network, corpus, folder / "run.crp", targets=["played"])
     for layer in store.layers:
-        save_clustering(cluster_positions(store, layer=layer), store)
+        cluster(store, layer)
     few = corpus.sample(min(n, 200), seed=0)
     explainer = Explainer(network, composite=store.manifest.composite["name"])
     save_graph(mean_concept_graph(explainer, few, targets=store.targets), store)

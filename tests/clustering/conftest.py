@@ -1,9 +1,11 @@
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+from conceptlrp.clustering import Clustering, ClusterOptions, cluster
 
 
 @dataclass
@@ -43,6 +45,13 @@ def planted(n, channels, clusters, *, seed=0, spread=0.05, scale=True):
     if scale:
         values *= random.lognormal(sigma=1.0, size=(n, 1))
     return values.astype(np.float32), labels
+
+
+def clustered(store, layer, **options) -> Clustering:
+    """Cluster without saving, options of both kinds side by side."""
+    names = {each.name for each in fields(ClusterOptions)} & set(options)
+    chosen = ClusterOptions(**{name: options.pop(name) for name in names})
+    return cluster(store, layer, options=chosen, save=False, **options)
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from conceptlrp.clustering import cluster_channels
-from conceptlrp.clustering.channels import channel_similarity
-from conceptlrp.clustering.moments import feature_moments
+from conceptlrp.clustering import cluster_channels, features as tables
+from conceptlrp.clustering.channels import channel_similarity, feature_moments
 
 
 def planted_groups(n=800, sizes=(6, 4, 3), seed=0, noise=0.4):
@@ -26,30 +25,22 @@ def test_planted_groups_of_channels_are_found_again():
     assert (np.diff(found.labels[found.order]) != 0).sum() == 2
 
 
-@pytest.mark.parametrize("kind", ["correlation", "cosine"])
-def test_similarity_is_that_of_whole_columns(kind):
+def test_similarity_is_the_correlation_of_whole_columns():
     features, _ = planted_groups()
 
-    found = channel_similarity(feature_moments(features), kind=kind)
+    found = channel_similarity(feature_moments(features))
 
-    exact = features.astype(np.float64)
-    if kind == "correlation":
-        expected = np.corrcoef(exact.T)
-    else:
-        unit = exact / np.linalg.norm(exact, axis=0)
-        expected = unit.T @ unit
+    expected = np.corrcoef(features.astype(np.float64).T)
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
-def test_opposed_channels_are_alike_only_without_their_sign():
+def test_opposed_channels_are_unlike():
     features, _ = planted_groups(sizes=(4, 4))
     features[:, 0] *= -1
 
-    signed = cluster_channels(features, 3)
-    unsigned = cluster_channels(features, 2, signed=False)
+    found = cluster_channels(features, 3)
 
-    assert (signed.labels == signed.labels[0]).sum() == 1
-    assert np.bincount(unsigned.labels).tolist() == [4, 4]
+    assert (found.labels == found.labels[0]).sum() == 1
 
 
 def test_a_channel_that_never_varies_is_like_no_other():
@@ -73,5 +64,41 @@ def test_channels_that_all_stand_still_make_no_tree():
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(ValueError, match="n_clusters is 0, expected at least 1"):
         cluster_channels(np.eye(3, dtype=np.float32), 0)
-    with pytest.raises(ValueError, match="similarity 'dot' is not known, expected one"):
-        cluster_channels(np.eye(3, dtype=np.float32), similarity="dot")
+
+
+@pytest.fixture
+def features():
+    random = np.random.default_rng(0)
+    mixed = random.normal(size=(400, 6)) @ random.normal(size=(6, 6))
+    return (mixed + 100).astype(np.float32)
+
+
+@pytest.mark.parametrize("block", [1, 7, 400, 8192])
+def test_moments_are_those_of_all_rows_at_once(features, block, monkeypatch):
+    monkeypatch.setattr(tables, "BLOCK", block)
+
+    found = feature_moments(features)
+
+    exact = features.astype(np.float64)
+    assert found.count == 400
+    np.testing.assert_allclose(found.mean, exact.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(
+        found.scatter, 400 * np.cov(exact.T, bias=True), rtol=1e-9, atol=1e-9
+    )
+
+
+def test_moments_of_parts_merge_into_those_of_the_whole(features):
+    parts = feature_moments(features[:150]).merge(feature_moments(features[150:]))
+
+    whole = feature_moments(features)
+    np.testing.assert_allclose(parts.mean, whole.mean, rtol=1e-12)
+    np.testing.assert_allclose(parts.scatter, whole.scatter, rtol=1e-9)
+
+
+def test_principal_axes_are_those_of_a_singular_value_decomposition(features):
+    axes = feature_moments(features).principal_axes(3)
+
+    centered = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
+    _, _, expected = np.linalg.svd(centered, full_matrices=False)
+    np.testing.assert_allclose(np.abs(axes), np.abs(expected[:3]), atol=1e-7)
+    assert (axes[np.arange(3), np.abs(axes).argmax(axis=1)] > 0).all()

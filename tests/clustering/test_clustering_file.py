@@ -8,7 +8,6 @@ import pytest
 
 from conceptlrp.clustering import (
     Clustering,
-    cluster_positions,
     load_clustering,
     save_clustering,
 )
@@ -21,6 +20,7 @@ from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.store import check_store
 from conceptlrp.store.finish import finish_run
 from conceptlrp.store.writer import create_run
+from tests.clustering.conftest import clustered
 from tests.store.conftest import (
     fill,
     planted_arrays,
@@ -42,12 +42,12 @@ def blob_store(blob_store, tmp_path):
 
 @pytest.fixture
 def clustering(blob_store):
-    return cluster_positions(blob_store, layer="conv2", n_clusters=6)
+    return clustered(blob_store, "conv2", n_clusters=6)
 
 
 @pytest.mark.parametrize("embedding", ["pca", None])
 def test_a_loaded_clustering_equals_the_saved_one(blob_store, embedding):
-    saved = cluster_positions(blob_store, layer="conv2", embedding=embedding)
+    saved = clustered(blob_store, "conv2", embedding=embedding)
     save_clustering(saved, blob_store)
 
     loaded = load_clustering(blob_store, "conv2")

@@ -5,31 +5,20 @@ import numpy as np
 import pytest
 
 from conceptlrp.clustering import (
-    cluster_positions,
-    cluster_stability,
     describe_clusters,
 )
-from conceptlrp.clustering.estimators import make_estimator
-from conceptlrp.clustering.positions import position_features
+from conceptlrp.clustering.features import position_features
+from tests.clustering.conftest import clustered
 
 
 @pytest.fixture
 def described(blob_store, blobs):
     """Six planted clusters, a label of one of them, and what is said of them."""
     plies = np.arange(900) * 7 % 60
-    found = cluster_positions(blob_store, layer="conv2", n_clusters=6)
+    found = clustered(blob_store, "conv2", n_clusters=6, stability=True, repeats=4)
     columns = {"planted": blobs[1] == blobs[1][0], "even": np.arange(900) % 2 == 0}
-    stability = cluster_stability(
-        make_estimator("spectral", n_clusters=6, seed=0),
-        position_features(blob_store, layer="conv2"),
-        found.games,
-        labels=found.labels,
-        repeats=4,
-    )
     corpus = SimpleNamespace(ply=plies)
-    records = describe_clusters(
-        found, corpus, columns=columns, stability=stability, k=4
-    )
+    records = describe_clusters(found, corpus, columns=columns, count=4)
     return found, records, plies
 
 
@@ -52,7 +41,7 @@ def test_the_medoid_has_the_least_squared_distance_to_its_cluster(
 ):
     found, records, _ = described
 
-    features = position_features(blob_store, layer="conv2")[slice(None)]
+    features = position_features(blob_store, "conv2")[slice(None)]
     for each in records:
         members = found.members(each.cluster)
         points = features[members].astype(float)
@@ -70,15 +59,11 @@ def test_the_planted_label_is_told_of_its_cluster(described, blobs):
         assert "even" not in [label.label for label in each.enriched]
 
 
-def test_markers_have_the_names_that_are_given(blob_store):
-    found = cluster_positions(blob_store, layer=["conv1", "conv2"], n_clusters=3)
-    names = position_features(blob_store, layer=["conv1", "conv2"]).names
+def test_a_stability_that_was_not_measured_is_none(blob_store):
+    found = clustered(blob_store, "conv1", n_clusters=3)
 
-    corpus = SimpleNamespace(ply=np.zeros(900, int))
-    record = describe_clusters(found, corpus, names=names, k=3)[0]
+    record = describe_clusters(found, SimpleNamespace(ply=np.zeros(900, int)))[0]
 
-    markers = found.markers(3)[0]
-    assert [m.channel for m in record.markers] == [names[c] for c in markers.channels]
     assert record.jaccard is None
 
 

@@ -1,14 +1,12 @@
-from math import comb
-
 import numpy as np
 import pytest
 from scipy.stats import fisher_exact
 from scipy.stats.contingency import odds_ratio
 
-from conceptlrp.clustering.enrichment import adjusted_p_values, label_enrichment
+from conceptlrp.clustering.enrichment import label_enrichment
 
 
-def one_cluster(inside, label, plies=None, games=None, test="fisher"):
+def one_cluster(inside, label, plies=None, games=None):
     n = len(inside)
     return label_enrichment(
         np.where(inside, 0, -1),
@@ -16,13 +14,11 @@ def one_cluster(inside, label, plies=None, games=None, test="fisher"):
         plies=np.zeros(n, int) if plies is None else plies,
         games=np.arange(n) if games is None else games,
         n_clusters=1,
-        test=test,
     )
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_one_phase_is_fishers_exact_test(seed):
-    random = np.random.default_rng(seed)
+def test_prevalence_and_odds_ratio_of_one_phase_are_those_of_its_table():
+    random = np.random.default_rng(0)
     inside = random.random(150) < 0.3
     label = random.random(150) < np.where(inside, 0.4, 0.2)
 
@@ -32,41 +28,24 @@ def test_one_phase_is_fishers_exact_test(seed):
         [(inside & label).sum(), (inside & ~label).sum()],
         [(~inside & label).sum(), (~inside & ~label).sum()],
     ]
-    assert found.p[0, 0] == pytest.approx(fisher_exact(table)[1], rel=1e-9)
     sample = odds_ratio(table, kind="sample").statistic
     assert found.odds_ratio[0, 0] == pytest.approx(sample)
     assert found.inside[0, 0] == label[inside].mean()
     assert found.rest[0, 0] == label[~inside].mean()
 
 
-def test_two_phases_have_the_exact_distribution_of_their_sum():
-    inside = np.array([1, 1, 0, 0, 0, 1, 0, 0, 0], bool)
-    label = np.array([1, 1, 0, 0, 1, 1, 0, 0, 1], bool)
-    plies = np.array([3, 3, 3, 3, 3, 14, 14, 14, 14])
+def test_games_of_one_position_are_tested_about_as_positions_are():
+    random = np.random.default_rng(1)
+    inside = random.random(4000) < 0.3
+    label = random.random(4000) < np.where(inside, 0.33, 0.30)
 
-    found = one_cluster(inside, label, plies)
+    found = one_cluster(inside, label)
 
-    def hyper(a, n, m, k):
-        return comb(m, a) * comb(n - m, k - a) / comb(n, k)
-
-    sums = np.zeros(4)
-    for a in range(3):
-        for b in range(2):
-            sums[a + b] += hyper(a, 5, 3, 2) * hyper(b, 4, 2, 1)
-    assert found.p[0, 0] == pytest.approx(sums[sums <= sums[3] * 1.0001].sum())
-
-
-def test_many_positions_take_the_normal_limit_smoothly(monkeypatch):
-    random = np.random.default_rng(0)
-    inside = random.random(5000) < 0.4
-    label = random.random(5000) < np.where(inside, 0.33, 0.30)
-    plies = random.integers(0, 60, 5000)
-    limit = one_cluster(inside, label, plies)
-    monkeypatch.setattr("conceptlrp.clustering.enrichment._EXACT_VARIANCE", 1e9)
-
-    exact = one_cluster(inside, label, plies)
-
-    assert limit.p[0, 0] == pytest.approx(exact.p[0, 0], rel=0.05)
+    table = [
+        [(inside & label).sum(), (inside & ~label).sum()],
+        [(~inside & label).sum(), (~inside & ~label).sum()],
+    ]
+    assert found.p[0, 0] == pytest.approx(fisher_exact(table)[1], rel=0.15)
 
 
 def test_what_the_phase_explains_is_no_enrichment():
@@ -87,17 +66,14 @@ def test_what_the_phase_explains_is_no_enrichment():
 def test_positions_of_a_game_do_not_count_as_independent():
     random = np.random.default_rng(1)
     games = np.repeat(np.arange(60), 30)
-    refused = {"games": 0, "fisher": 0}
+    refused = 0
     for _ in range(100):
         # Cluster and label hold for whole games, and have nothing to do with another.
         inside = np.repeat(random.random(60) < 0.4, 30)
         label = np.repeat(random.random(60) < 0.4, 30)
-        for test in refused:
-            found = one_cluster(inside, label, games=games, test=test)
-            refused[test] += bool(found.p[0, 0] < 0.05)
+        refused += bool(one_cluster(inside, label, games=games).p[0, 0] < 0.05)
 
-    assert refused["games"] <= 12
-    assert refused["fisher"] >= 60
+    assert refused <= 12
 
 
 def test_a_planted_label_is_found_in_its_cluster_alone():
@@ -129,7 +105,7 @@ def test_a_cluster_that_has_all_of_a_label_has_a_finite_odds_ratio():
     found = one_cluster(inside, inside.copy())
 
     assert 100 < found.odds_ratio[0, 0] < 5000
-    assert found.p[0, 0] == pytest.approx(1 / comb(40, 10))
+    assert found.p[0, 0] < 1e-3
 
 
 def test_phases_do_not_dilute_the_odds_ratio_of_a_label_that_is_absent():
@@ -147,8 +123,7 @@ def test_phases_do_not_dilute_the_odds_ratio_of_a_label_that_is_absent():
 def test_a_label_that_all_or_none_have_says_nothing():
     inside = np.arange(40) < 10
     for label in (np.ones(40, bool), np.zeros(40, bool)):
-        for test in ("games", "fisher"):
-            assert one_cluster(inside, label, test=test).p[0, 0] == 1
+        assert one_cluster(inside, label).p[0, 0] == 1
 
 
 def test_no_labels_and_no_clusters_make_empty_tables():
@@ -164,21 +139,6 @@ def test_no_labels_and_no_clusters_make_empty_tables():
     assert nothing.of(0) == ()
 
 
-def test_corrected_p_values_never_fall_below_their_own():
-    p = np.random.default_rng(0).random((4, 7)) ** 3
-
-    q = adjusted_p_values(p)
-
-    assert (q >= p).all()
-    ranked = np.sort(p.ravel())
-    for level in (0.05, 0.3):
-        reported = (ranked <= level * np.arange(1, 29) / 28).nonzero()[0]
-        count = reported[-1] + 1 if len(reported) else 0
-        assert (q <= level).sum() == count
-
-
 def test_a_column_of_another_length_is_refused():
     with pytest.raises(ValueError, match=r"label 'label' has shape \(3,\), expected"):
         one_cluster(np.ones(4, bool), np.ones(3, bool))
-    with pytest.raises(ValueError, match="test 'chi' is not known, expected one of ga"):
-        one_cluster(np.ones(4, bool), np.ones(4, bool), test="chi")

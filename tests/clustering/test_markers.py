@@ -78,7 +78,7 @@ def test_typical_positions_are_the_nearest_ones_of_different_games():
     labels = np.array([0, 0, 0, 1, -1], np.int32)
     games = np.array([0, 1, 1, 0, 2], np.int32)
 
-    found = typical_rows(labels, distances, games, n_clusters=2, k=2)
+    found = typical_rows(labels, distances, games, n_clusters=2, count=2)
 
     assert [each.tolist() for each in found] == [[1, 0], [3]]
 

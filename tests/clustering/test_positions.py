@@ -9,18 +9,16 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 
-from conceptlrp.clustering import blocks, cluster_positions
+from conceptlrp.clustering import features
 from conceptlrp.clustering.estimators import ESTIMATORS
-from conceptlrp.clustering.positions import position_features
+from conceptlrp.clustering.features import position_features
 from conceptlrp.errors import ClusteringError
-from tests.clustering.conftest import planted
+from tests.clustering.conftest import clustered, planted
 
 
 @pytest.mark.parametrize("estimator", ["spectral", "kmeans"])
 def test_planted_strategies_are_found_again(blob_store, blobs, estimator):
-    found = cluster_positions(
-        blob_store, layer="conv1", n_clusters=6, estimator=estimator
-    )
+    found = clustered(blob_store, "conv1", n_clusters=6, estimator=estimator)
 
     assert adjusted_rand_score(blobs[1], found.labels) >= 0.95
     assert found.sizes.sum() == len(blob_store)
@@ -37,8 +35,7 @@ def test_planted_strategies_are_found_again(blob_store, blobs, estimator):
 )
 def test_any_estimator_is_accepted_and_seeded(blob_store, blobs, estimator):
     found = [
-        cluster_positions(blob_store, layer="conv1", estimator=estimator, seed=3)
-        for _ in range(2)
+        clustered(blob_store, "conv1", estimator=estimator, seed=3) for _ in range(2)
     ]
 
     assert adjusted_rand_score(blobs[1], found[0].labels) >= 0.8
@@ -50,8 +47,7 @@ def test_any_estimator_is_accepted_and_seeded(blob_store, blobs, estimator):
 @pytest.mark.parametrize("estimator", ["spectral", "kmeans"])
 def test_the_same_seed_gives_the_same_clustering(blob_store, estimator):
     first, second = (
-        cluster_positions(blob_store, layer="conv1", estimator=estimator, seed=5)
-        for _ in range(2)
+        clustered(blob_store, "conv1", estimator=estimator, seed=5) for _ in range(2)
     )
 
     for name in ("labels", "centers", "effects", "distances", "embedding"):
@@ -59,7 +55,7 @@ def test_the_same_seed_gives_the_same_clustering(blob_store, estimator):
 
 
 def test_the_method_names_every_parameter(blob_store):
-    found = cluster_positions(blob_store, layer="conv1", n_clusters=6, seed=5)
+    found = clustered(blob_store, "conv1", n_clusters=6, seed=5)
 
     assert found.method == (
         "LandmarkSpectral(max_clusters=30, n_clusters=6, n_landmarks=2000, "
@@ -79,23 +75,23 @@ def test_the_package_is_imported_without_scikit_learn():
 def test_nothing_depends_on_whether_the_features_are_held(
     blob_store, monkeypatch, name
 ):
-    options = {"layer": "conv1", "n_clusters": 6, "estimator": name}
-    held = cluster_positions(blob_store, **options)
-    monkeypatch.setattr(blocks, "_HELD_BYTES", 0)
+    options = {"n_clusters": 6, "estimator": name}
+    held = clustered(blob_store, "conv1", **options)
+    monkeypatch.setattr(features, "_HELD_BYTES", 0)
 
-    read = cluster_positions(blob_store, **options)
+    read = clustered(blob_store, "conv1", **options)
 
     for array in ("labels", "centers", "effects", "distances", "embedding"):
         np.testing.assert_array_equal(getattr(held, array), getattr(read, array))
 
 
 def test_the_store_is_read_in_blocks(blob_store, monkeypatch):
-    whole = cluster_positions(blob_store, layer="conv1", n_clusters=6)
+    whole = clustered(blob_store, "conv1", n_clusters=6)
     blob_store.reads.clear()
-    monkeypatch.setattr(blocks, "BLOCK", 71)
-    monkeypatch.setattr(blocks, "_HELD_BYTES", 0)
+    monkeypatch.setattr(features, "BLOCK", 71)
+    monkeypatch.setattr(features, "_HELD_BYTES", 0)
 
-    found = cluster_positions(blob_store, layer="conv1", n_clusters=6, fit_rows=300)
+    found = clustered(blob_store, "conv1", n_clusters=6, fit_rows=300)
 
     assert sorted(set(blob_store.reads))[-2:] == [71, 300]
     assert adjusted_rand_score(whole.labels, found.labels) >= 0.95
@@ -109,9 +105,9 @@ def test_the_store_is_read_in_blocks(blob_store, monkeypatch):
 def test_a_fitted_sample_labels_all_positions(make_store, estimator):
     values, truth = planted(4000, 12, 6, spread=0.02)
 
-    found = cluster_positions(
+    found = clustered(
         make_store(values),
-        layer="conv1",
+        "conv1",
         estimator=estimator,
         n_clusters=6,
         fit_rows=1500,
@@ -126,22 +122,22 @@ def test_several_layers_stand_side_by_side(make_store):
     values, truth = planted(600, 5, 3)
     store = make_store(values)
 
-    found = cluster_positions(store, layer=["conv1", "conv2"], n_clusters=3)
+    found = clustered(store, ["conv1", "conv2"], n_clusters=3)
 
     assert found.layer == "conv1+conv2"
     assert found.centers.shape == (3, 10)
-    table = position_features(store, layer=["conv1", "conv2"])
+    table = position_features(store, ["conv1", "conv2"])
     assert table.names[4:6] == ("conv1:4", "conv2:0")
     assert adjusted_rand_score(truth, found.labels) >= 0.95
 
 
 def test_a_list_without_layers_is_refused(blob_store):
     with pytest.raises(ClusteringError, match="no layer is given"):
-        cluster_positions(blob_store, layer=[])
+        clustered(blob_store, [])
 
 
 def test_clusters_are_numbered_by_size(blob_store):
-    found = cluster_positions(blob_store, layer="conv1", n_clusters=6)
+    found = clustered(blob_store, "conv1", n_clusters=6)
 
     assert (np.diff(found.sizes) <= 0).all()
     assert np.bincount(found.labels).tolist() == found.sizes.tolist()
@@ -151,9 +147,7 @@ def test_noise_keeps_its_label_and_is_no_cluster(make_store):
     values, _ = planted(600, 8, 3, spread=0.02)
     values[:5] = np.random.default_rng(9).normal(size=(5, 8))
 
-    found = cluster_positions(
-        make_store(values), layer="conv1", estimator=DBSCAN(eps=0.05)
-    )
+    found = clustered(make_store(values), "conv1", estimator=DBSCAN(eps=0.05))
 
     assert found.noise == len(found.members(-1)) > 0
     assert found.n_clusters == len(found.sizes) == len(found.typical(2))
@@ -161,9 +155,7 @@ def test_noise_keeps_its_label_and_is_no_cluster(make_store):
 
 
 def test_noise_alone_makes_no_cluster(blob_store):
-    found = cluster_positions(
-        blob_store, layer="conv1", estimator=DBSCAN(eps=1e-9, min_samples=99)
-    )
+    found = clustered(blob_store, "conv1", estimator=DBSCAN(eps=1e-9, min_samples=99))
 
     assert found.n_clusters == 0
     assert found.noise == len(found) == len(blob_store)
@@ -173,9 +165,9 @@ def test_noise_alone_makes_no_cluster(blob_store):
 def test_chosen_rows_are_clustered_alone(blob_store):
     mask = np.arange(len(blob_store)) % 5 == 0
 
-    by_mask = cluster_positions(blob_store, layer="conv1", rows=mask, n_clusters=6)
-    by_index = cluster_positions(
-        blob_store, layer="conv1", rows=np.flatnonzero(mask)[::-1], n_clusters=6
+    by_mask = clustered(blob_store, "conv1", rows=mask, n_clusters=6)
+    by_index = clustered(
+        blob_store, "conv1", rows=np.flatnonzero(mask)[::-1], n_clusters=6
     )
 
     assert by_mask.rows.tolist() == list(range(0, 900, 5))
@@ -183,9 +175,7 @@ def test_chosen_rows_are_clustered_alone(blob_store):
 
 
 def test_typical_positions_are_rows_of_the_store_of_different_games(blob_store):
-    found = cluster_positions(
-        blob_store, layer="conv1", rows=np.arange(300, 900), n_clusters=6
-    )
+    found = clustered(blob_store, "conv1", rows=np.arange(300, 900), n_clusters=6)
 
     for cluster, rows in enumerate(found.typical(5)):
         assert len(set(blob_store.game[rows])) == 5
@@ -197,7 +187,7 @@ def test_the_marker_of_a_planted_cluster_is_its_channel(make_store):
     values = 0.1 * random.normal(size=(400, 6))
     values[np.arange(400), np.arange(400) % 3] += 1
 
-    found = cluster_positions(make_store(values), layer="conv1", n_clusters=3)
+    found = clustered(make_store(values), "conv1", n_clusters=3)
 
     assert sorted(each.channels[0] for each in found.markers(2)) == [0, 1, 2]
 
@@ -206,35 +196,31 @@ def test_the_marker_of_a_planted_cluster_is_its_channel(make_store):
 def test_the_layout_has_two_finite_coordinates(make_store, embedding):
     values, _ = planted(120, 5, 3)
 
-    found = cluster_positions(
-        make_store(values), layer="conv1", n_clusters=3, embedding=embedding
-    )
+    found = clustered(make_store(values), "conv1", n_clusters=3, embedding=embedding)
 
     assert found.embedding.shape == (120, 2)
     assert np.isfinite(found.embedding).all()
 
 
 def test_no_layout_is_made_when_none_is_wanted(blob_store):
-    assert (
-        cluster_positions(blob_store, layer="conv1", embedding=None).embedding is None
-    )
+    assert clustered(blob_store, "conv1", embedding=None).embedding is None
 
 
 def test_an_empty_store_is_refused(make_store):
     with pytest.raises(ClusteringError, match="the store holds no positions"):
-        cluster_positions(make_store(np.zeros((0, 4))), layer="conv1")
+        clustered(make_store(np.zeros((0, 4))), "conv1")
 
 
 def test_fewer_positions_than_clusters_are_refused_with_both_numbers(make_store):
     with pytest.raises(ClusteringError, match="5 positions, expected at least 12"):
-        cluster_positions(make_store(np.eye(5)), layer="conv1")
+        clustered(make_store(np.eye(5)), "conv1")
 
 
 def test_constant_relevance_is_refused_with_the_layer(make_store):
     store = make_store(np.ones((50, 4)))
 
     with pytest.raises(ClusteringError, match="layer 'conv1' has the same channel rel"):
-        cluster_positions(store, layer="conv1")
+        clustered(store, "conv1")
 
 
 def test_relevance_that_is_not_finite_is_refused_with_its_count(make_store):
@@ -242,16 +228,16 @@ def test_relevance_that_is_not_finite_is_refused_with_its_count(make_store):
     values[7, 2] = np.nan
 
     with pytest.raises(ClusteringError, match="not finite at 1 of 50 positions"):
-        cluster_positions(make_store(values), layer="conv1")
+        clustered(make_store(values), "conv1")
 
 
 def test_a_row_outside_the_store_is_refused(blob_store):
     with pytest.raises(ValueError, match="row 900 is not in the store, expected 0 to"):
-        cluster_positions(blob_store, layer="conv1", rows=[900])
+        clustered(blob_store, "conv1", rows=[900])
 
 
 def test_an_unknown_estimator_is_refused(blob_store):
     with pytest.raises(ValueError, match="estimator 'leiden' is not known"):
-        cluster_positions(blob_store, layer="conv1", estimator="leiden")
+        clustered(blob_store, "conv1", estimator="leiden")
     with pytest.raises(TypeError, match="estimator is a int, expected a scikit-learn"):
-        cluster_positions(blob_store, layer="conv1", estimator=7)
+        clustered(blob_store, "conv1", estimator=7)

@@ -3,8 +3,7 @@ import pytest
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from conceptlrp.clustering import choose_clusters, cluster_stability
-from conceptlrp.clustering.choice import largest_stable
+from conceptlrp.clustering import cluster_stability
 from conceptlrp.clustering.estimators import make_estimator
 from conceptlrp.clustering.stability import bootstrap_labels, sample_games
 from tests.clustering.conftest import planted
@@ -79,28 +78,3 @@ def test_too_few_games_or_repetitions_are_refused(blobs):
     points, _, _ = blobs
     with pytest.raises(ValueError, match="20 repetitions of 1 games, expected 3 of 2"):
         cluster_stability(KMeans(2), points, np.zeros(900, int))
-
-
-@pytest.mark.parametrize("estimator", ["spectral", KMeans(n_init=10)])
-def test_the_planted_number_of_clusters_is_chosen(blobs, estimator):
-    points, _, games = blobs
-
-    found = choose_clusters(
-        points, games, [3, 5, 8], estimator=estimator, repeats=5, fit_rows=700
-    )
-
-    assert found.chosen == found.eigengap == 5
-    assert found.numbers == (3, 5, 8)
-    assert found.silhouette.argmax() == 1
-    assert found.agreement[1] > 0.99 > found.agreement[2]
-
-
-def test_the_largest_number_within_one_error_is_taken():
-    assert largest_stable([2, 4, 6], [0.9, 0.8, 0.85], [0.06, 0.01, 0.01]) == 6
-    assert largest_stable([2, 4, 6], [1.0, 0.999, 0.9], [0.0, 0.0, 0.0]) == 4
-
-
-def test_numbers_that_are_no_clustering_are_refused(blobs):
-    points, _, games = blobs
-    with pytest.raises(ValueError, match=r"numbers are \[1, 2\], expected one or more"):
-        choose_clusters(points, games, [1, 2])

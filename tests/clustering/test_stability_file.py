@@ -5,7 +5,6 @@ import pytest
 
 from conceptlrp.clustering import (
     Stability,
-    cluster_positions,
     load_stability,
     save_stability,
 )
@@ -13,6 +12,7 @@ from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.store import check_store
 from conceptlrp.store.finish import finish_run
 from conceptlrp.store.writer import create_run
+from tests.clustering.conftest import clustered
 from tests.store.conftest import (
     fill,
     planted_arrays,
@@ -34,7 +34,7 @@ def blob_store(blob_store, tmp_path):
 
 @pytest.fixture
 def clustering(blob_store):
-    return cluster_positions(blob_store, layer="conv2", n_clusters=3)
+    return clustered(blob_store, "conv2", n_clusters=3)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from conceptlrp.clustering import cluster_positions, save_clustering
+from conceptlrp.clustering import cluster
 from conceptlrp.concept_graph import MeanConceptGraph, save_graph
 from conceptlrp.concept_graph.mean_graph import Flow
 from conceptlrp.store import open_store
@@ -27,10 +27,7 @@ def dress(store):
         }
     )
     for layer in store.layers:
-        found = cluster_positions(
-            store, layer=layer, estimator="kmeans", n_clusters=3, target="played"
-        )
-        save_clustering(found, store)
+        cluster(store, layer, estimator="kmeans", n_clusters=3, target="played")
     save_graph(planted_graph(store), store)
     return open_store(store.path)
 

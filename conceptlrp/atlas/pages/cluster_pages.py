@@ -173,7 +173,7 @@ def _chosen(
         clustering.distances,
         clustering.games,
         n_clusters=clustering.n_clusters,
-        k=k,
+        count=k,
     )[number]
     atypical = facts.atypical(number, k)
     return {

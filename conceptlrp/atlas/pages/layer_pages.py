@@ -14,7 +14,7 @@ from conceptlrp.atlas.channel_facts import ChannelFact, label_counts
 from conceptlrp.atlas.pages.cluster_pages import MarkerRow, cluster_map, marker_rows
 from conceptlrp.atlas.site import Site, layer_page
 from conceptlrp.clustering import Clustering, cluster_channels
-from conceptlrp.clustering.positions import position_features
+from conceptlrp.clustering.features import position_features
 from conceptlrp.concept_graph import load_graph
 from conceptlrp.store import Store
 
@@ -191,7 +191,7 @@ def _groups(store: Store, layer: str, target: str) -> tuple[tuple[int, ...], ...
     channels = store.channels(layer)
     if channels < _FEWEST:
         return ()
-    features = position_features(store, layer=layer, target=target)
+    features = position_features(store, layer, target=target)
     labels = cluster_channels(features, min(_GROUPS, channels // 4)).labels
     numbers = range(int(labels.max(initial=-1)) + 1)
     return tuple(tuple(np.flatnonzero(labels == each).tolist()) for each in numbers)

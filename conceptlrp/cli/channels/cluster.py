@@ -17,8 +17,7 @@ from conceptlrp.cli.tables import print_json, print_table
 from conceptlrp.errors import OutputExistsError
 
 if TYPE_CHECKING:
-    from conceptlrp.clustering import Clustering, Stability
-    from conceptlrp.store import Store
+    from conceptlrp.clustering import Clustering
 
 _MARKERS = 5
 
@@ -43,7 +42,8 @@ def cluster(
     overwrite: Overwrite = False,
 ) -> None:
     """Group the positions of a store by their channel relevance."""
-    from conceptlrp.clustering import ESTIMATORS, FEATURES
+    from conceptlrp import clustering
+    from conceptlrp.clustering import ESTIMATORS, FEATURES, ClusterOptions
     from conceptlrp.clustering.clustering_file import clustered_layers
     from conceptlrp.store import open_store
 
@@ -57,49 +57,25 @@ def cluster(
             raise OutputExistsError(msg)
     found = []
     for name in layers:
-        clustering = cluster_layer(
+        made = clustering.cluster(
             opened,
             name,
-            estimator=estimator,
-            n_clusters=clusters,
-            feature=feature,
             target=target or 0,
+            n_clusters=clusters,
+            estimator=estimator,
+            options=ClusterOptions(feature=feature),
+            stability=stability,
             seed=seed,
+            overwrite=overwrite,
         )
-        measured = _stability(opened, clustering, estimator) if stability else None
-        found.append(_facts(clustering, measured))
+        found.append(_facts(made))
         if not as_json:
-            _show(clustering, measured)
+            _show(made)
     if as_json:
         print_json(found)
 
 
-def cluster_layer(store: "Store", layer: str, **options: Any) -> "Clustering":
-    """Cluster the positions of a store by a layer, and keep the clusters in it."""
-    from conceptlrp.clustering import cluster_positions, save_clustering
-
-    found = cluster_positions(store, layer=layer, **options)
-    save_clustering(found, store, overwrite=True)
-    return found
-
-
-def _stability(store: "Store", found: "Clustering", estimator: str) -> "Stability":
-    from conceptlrp.clustering import cluster_stability, save_stability
-    from conceptlrp.clustering.estimators import make_estimator
-    from conceptlrp.clustering.positions import position_features
-
-    features = position_features(
-        store, layer=found.layer, target=found.target, feature=found.feature
-    )
-    model = make_estimator(estimator, n_clusters=found.n_clusters, seed=found.seed)
-    measured = cluster_stability(
-        model, features, found.games, labels=found.labels, seed=found.seed
-    )
-    save_stability(measured, found, store, overwrite=True)
-    return measured
-
-
-def _facts(found: "Clustering", stability: "Stability | None") -> dict[str, Any]:
+def _facts(found: "Clustering") -> dict[str, Any]:
     return {
         "layer": found.layer,
         "target": found.target,
@@ -110,16 +86,11 @@ def _facts(found: "Clustering", stability: "Stability | None") -> dict[str, Any]
             {"channels": marked.channels, "effects": marked.effects}
             for marked in found.markers(_MARKERS)
         ],
-        "stability": stability
-        and {
-            "agreement": stability.agreement,
-            "error": stability.error,
-            "jaccard": stability.jaccard,
-        },
+        "stability": found.stability,
     }
 
 
-def _show(found: "Clustering", stability: "Stability | None") -> None:
+def _show(found: "Clustering") -> None:
     columns: dict[str, list[object]] = {
         "cluster": list(range(found.n_clusters)),
         "positions": found.sizes.tolist(),
@@ -131,12 +102,8 @@ def _show(found: "Clustering", stability: "Stability | None") -> None:
             for marked in found.markers(_MARKERS)
         ],
     }
-    if stability is not None:
-        columns["Jaccard"] = stability.jaccard.tolist()
+    if found.stability is not None:
+        columns["Jaccard"] = found.stability.jaccard.tolist()
     print_table(columns, title=f"{found.layer}: {found.method}")
-    if stability is not None:
-        stable = int((stability.jaccard >= 0.75).sum())
-        typer.echo(
-            f"agreement {stability.agreement:.2f} \N{PLUS-MINUS SIGN} "
-            f"{stability.error:.2f}, {stable} of {found.n_clusters} clusters stable"
-        )
+    if found.stability is not None:
+        typer.echo(found.stability.text())

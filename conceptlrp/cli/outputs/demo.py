@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conceptlrp.cli.channels.cluster import cluster_layer
 from conceptlrp.cli.inputs import command_line, open_network, read_positions
 from conceptlrp.cli.options import Overwrite, Seed, check_place
 from conceptlrp.cli.outputs.atlas import write_atlas
@@ -35,6 +34,7 @@ def demo(
     overwrite: Overwrite = False,
 ) -> None:
     """Run all stages on what ships, and write an atlas."""
+    from conceptlrp.clustering import cluster
     from conceptlrp.networks.demo import CARD
     from conceptlrp.runs import RunOptions
     from conceptlrp.shipped import demo_path
@@ -55,9 +55,9 @@ def demo(
         # The folder stays only with something in it.
         with suppress(OSError):
             out.rmdir()
-    for layer in store.layers:
-        cluster_layer(store, layer, seed=seed)
     with progress_bars() as report:
+        for layer in store.layers:
+            cluster(store, layer, seed=seed, overwrite=True, on_progress=report)
         examine(store, network, seed=seed, report=report)
     write_atlas(
         store,
