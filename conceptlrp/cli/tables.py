@@ -82,15 +82,14 @@ def _table(columns: Mapping[str, Sequence[object]], names: list[str]) -> Table:
     )
     cells = {name: _cells(columns[name]) for name in names}
     for name in names:
-        is_number = not any(isinstance(value, str) for value in columns[name])
         width = max(len(text) for text in (name, *cells[name]))
         # Sentences and lists are broken, numbers and their intervals are not.
-        whole = not any(sign.isalpha() for sign in "".join(cells[name]))
+        is_number = not any(sign.isalpha() for sign in "".join(cells[name]))
         table.add_column(
             Text(name),
             justify="right" if is_number else "left",
-            no_wrap=whole,
-            min_width=width if whole else min(width, _NARROW),
+            no_wrap=is_number,
+            min_width=width if is_number else min(width, _NARROW),
             overflow="fold",
         )
     for row in zip(*cells.values(), strict=True):

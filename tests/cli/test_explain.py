@@ -30,7 +30,7 @@ def test_the_best_move_is_explained_where_none_is_named(folder: Path) -> None:
     found = json.loads(succeed("explain", network, GAME, "--json", "-n", 2))
 
     explainer = Explainer(load_network(network))
-    report = position_report(explainer, Position.from_transcript(GAME), n_channels=2)
+    report = position_report(explainer, Position.from_transcript(GAME), count=2)
     assert found["move"]["target"] == report.best.move
     assert len(found["move"]["layers"]["conv1"]["top"]) <= 2
     assert found["policy"][0]["move"] == report.best.move
