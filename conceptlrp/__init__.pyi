@@ -1,5 +1,6 @@
 from .ablation import (
-    channel_effects as channel_effects,
+    Ablation as Ablation,
+    ablate as ablate,
 )
 from .atlas import (
     build_atlas as build_atlas,
@@ -12,14 +13,15 @@ from .errors import (
     ConceptLRPError as ConceptLRPError,
 )
 from .evaluation import (
-    evaluate_composites as evaluate_composites,
+    evaluate as evaluate,
 )
 from .labelling import (
-    score_store_labels as score_store_labels,
+    label as label,
 )
 from .lrp import (
     Attribution as Attribution,
     attribute as attribute,
+    explain as explain,
 )
 from .networks import (
     load_network as load_network,
@@ -35,8 +37,8 @@ from .reference import (
 from .report import (
     ChannelReport as ChannelReport,
     channel_report as channel_report,
-    compare_stores as compare_stores,
-    layer_reports as layer_reports,
+    compare as compare,
+    layer_report as layer_report,
     position_report as position_report,
 )
 from .runs import (
@@ -50,6 +52,7 @@ from .store import (
 
 __version__: str
 __all__ = [
+    "Ablation",
     "Attribution",
     "ChannelReport",
     "Clustering",
@@ -59,18 +62,19 @@ __all__ = [
     "ReferenceBoards",
     "RunOptions",
     "Store",
+    "ablate",
     "attribute",
     "attribute_corpus",
     "build_atlas",
-    "channel_effects",
     "channel_report",
     "cluster",
-    "compare_stores",
-    "evaluate_composites",
-    "layer_reports",
+    "compare",
+    "evaluate",
+    "explain",
+    "label",
+    "layer_report",
     "load_network",
     "open_store",
     "position_report",
     "reference_boards",
-    "score_store_labels",
 ]

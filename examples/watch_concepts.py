@@ -14,17 +14,17 @@ import torch
 
 import conceptlrp as cl
 from conceptlrp.labelling import score_channels
-from conceptlrp.labels import label, phases
+from conceptlrp.labels import label_boards, phases
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import OthelloNet, demo_snapshots
 
-LABELS = ["mobility", "own corners", "corner moves", "stable lead", "frontier lead"]
+NAMES = ["mobility", "own corners", "corner moves", "stable lead", "frontier lead"]
 
 
 def main(layer: str = "conv4", n: int = 3000) -> dict[str, dict[str, float]]:
     """Print the largest held-out effect of each label at each snapshot."""
     corpus = cl.Corpus.read("demo").unique(symmetry=True).sample(n, seed=0)
-    labels = label(corpus, LABELS)
+    labels = label_boards(corpus, NAMES)
     sixths = phases(60 - corpus.ply, bins=6)
     torch.manual_seed(0)
     random, trained = OthelloNet(channels=64).eval(), cl.load_network("demo")
@@ -32,14 +32,14 @@ def main(layer: str = "conv4", n: int = 3000) -> dict[str, dict[str, float]]:
     stages = [("random", random), *stages, ("trained", trained)]
 
     found = {}
-    print(f"{'shown':>12}  " + "  ".join(f"{name:>13}" for name in LABELS))
+    print(f"{'shown':>12}  " + "  ".join(f"{name:>13}" for name in NAMES))
     for shown, network in stages:
         summary = Explainer(network, layers=[layer]).summarize(corpus, targets=["best"])
         tables = {"activation": summary.activation[layer]}
         scores = score_channels(tables, [], labels, corpus.game, sixths)
         best = np.nanmax(np.abs(scores.held_out["activation"]), axis=0)
         found[shown] = dict(zip(scores.labels, best.tolist(), strict=True))
-        row = "  ".join(f"{found[shown][name]:13.2f}" for name in LABELS)
+        row = "  ".join(f"{found[shown][name]:13.2f}" for name in NAMES)
         print(f"{shown:>12}  {row}")
     return found
 

@@ -365,7 +365,7 @@ OUTPUTS = {
     "corpus": "corpus {in}/games.txt --out {out}",
     "attribute": "attribute {in}/net.safetensors {in}/corpus.h5 --out {out}",
     "train": "train {in}/games.txt --out {out}",
-    "selfplay": "selfplay {in}/net.safetensors --games 1 --out {out}",
+    "selfplay": "selfplay {in}/net.safetensors --count 1 --out {out}",
     "atlas": "atlas {in}/run.crp {out}",
     "report": "report {in}/run.crp --layer conv1 --channel 0 --out {out}",
     "export": "export {in}/run.crp {out} --format npz",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from conceptlrp.labelling import load_label_scores
-from conceptlrp.labels import CONCEPTS
+from conceptlrp.labels import LABELS
 from conceptlrp.othello import Corpus, write_transcripts
 from conceptlrp.store import open_store
 from tests.command_line import assert_one_line, listing, run, succeed
@@ -37,7 +37,7 @@ def test_a_store_is_labelled_and_its_channels_scored(folder: Path, store: Path) 
     assert "of random networks' channels" in " ".join(out.split())
     assert "200 positions, 20 with maps, 2 random networks" in " ".join(out.split())
     opened = open_store(store)
-    assert set(opened.label_names) == set(CONCEPTS)
+    assert set(opened.label_names) == set(LABELS)
     scored = load_label_scores(opened)
     assert scored is not None
     assert list(scored.layers) == ["conv4"]
@@ -56,7 +56,7 @@ def test_a_store_is_labelled_and_its_channels_scored(folder: Path, store: Path) 
 def test_positions_alone_are_labelled_without_a_network(store: Path) -> None:
     out = succeed("label", store, "--no-scores")
 
-    assert out == f"{store}: {len(CONCEPTS)} labels of 200 positions\n"
+    assert out == f"{store}: {len(LABELS)} labels of 200 positions\n"
     assert load_label_scores(open_store(store)) is None
     again = run("label", store, "--no-scores")
     assert_one_line(again, 1, "has all labels already; pass --overwrite")

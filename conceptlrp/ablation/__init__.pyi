@@ -1,19 +1,19 @@
-from .ablate import (
-    channel_effects as channel_effects,
+from .channels import (
+    ablate as ablate,
 )
 from .file import (
     load_effects as load_effects,
     save_effects as save_effects,
 )
 from .result import (
-    ChannelEffects as ChannelEffects,
+    Ablation as Ablation,
     LayerEffects as LayerEffects,
 )
 
 __all__ = [
-    "ChannelEffects",
+    "Ablation",
     "LayerEffects",
-    "channel_effects",
+    "ablate",
     "load_effects",
     "save_effects",
 ]

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from conceptlrp.ablation.result import ChannelEffects, LayerEffects
+from conceptlrp.ablation.result import Ablation, LayerEffects
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import clear_errors
@@ -24,14 +24,12 @@ def effects_name(target: str) -> str:
     return f"effects-{file_stem(target)}.h5"
 
 
-def save_effects(
-    found: ChannelEffects, store: Store, *, overwrite: bool = False
-) -> Path:
+def save_effects(found: Ablation, store: Store, *, overwrite: bool = False) -> Path:
     """Save effects of ablation in the folder of their store.
 
     Parameters
     ----------
-    found : ChannelEffects
+    found : Ablation
         What to save.
     store : Store
         The store that the positions were drawn from.
@@ -62,7 +60,7 @@ def save_effects(
     return path
 
 
-def load_effects(store: Store, *, target: int | str = 0) -> ChannelEffects | None:
+def load_effects(store: Store, *, target: int | str = 0) -> Ablation | None:
     """Load the effects of ablation on a target of a store.
 
     Parameters
@@ -74,7 +72,7 @@ def load_effects(store: Store, *, target: int | str = 0) -> ChannelEffects | Non
 
     Returns
     -------
-    ChannelEffects or None
+    Ablation or None
         Equal to what was saved; None where nothing was.
 
     Raises
@@ -93,7 +91,7 @@ def load_effects(store: Store, *, target: int | str = 0) -> ChannelEffects | Non
             msg = f"has effects on target '{texts['target']}', expected '{name}'"
             raise StoreError(msg)
         layers = {table.texts["layer"]: _layer(table, store) for table in tables}
-        return ChannelEffects(
+        return Ablation(
             target=name,
             ablation=texts["ablation"],
             positions=int(texts["positions"]),

@@ -1,21 +1,26 @@
-"""What ablating single channels does to the outputs of a network, as a result.
+"""The result of an ablation: what outputs lose without each channel.
 
 Shapes use C channels of a layer and n x n squares. Effects on the explained output
 are in its unit (logits for a policy move, value before tanh); means are over
-positions, and intervals hold 95 % of the means of games drawn anew.
+positions, with 95 % intervals of a bootstrap over games.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from conceptlrp import jsontext
+from conceptlrp.drawing.notebook import html_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
+
+_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +43,7 @@ class LayerEffects:
         it is a legal move; nan for a square that never is.
     control, control_low, control_high : float64 array of shape (C,)
         What `size` is for a change as large that other channels are given, see
-        `channel_effects`.
+        `ablate`.
     """
 
     fall: Array
@@ -68,6 +73,10 @@ class LayerEffects:
         beats: NDArray[np.bool_] = self.size_low > self.control_high
         return beats
 
+    def __repr__(self) -> str:
+        beyond = int(self.beats_control.sum())
+        return f"<effects of {len(self.size)} channels, {beyond} beyond their control>"
+
     def numbers(self) -> dict[str, Array]:
         """Return every array of shape (C,) by its name."""
         found = {each.name: getattr(self, each.name) for each in fields(self)}
@@ -75,7 +84,7 @@ class LayerEffects:
 
 
 @dataclass(frozen=True, eq=False)
-class ChannelEffects:
+class Ablation:
     """Effects of ablating every channel of a network alone.
 
     Attributes
@@ -122,18 +131,27 @@ class ChannelEffects:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON: what is not a number is None."""
-        layers = {
-            layer: {
-                each.name: _plain(getattr(effects, each.name))
-                for each in fields(effects)
-            }
-            for layer, effects in self.layers.items()
-        }
-        about = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {**about, "layers": layers}
+        found: dict[str, Any] = jsontext.plain(self)
+        return found
 
+    def __repr__(self) -> str:
+        layers = ", ".join(self.layers)
+        return (
+            f"Ablation(target={self.target!r}, ablation={self.ablation!r}, "
+            f"positions={self.positions}, layers=[{layers}])"
+        )
 
-def _plain(array: Array) -> Any:
-    plain = array.astype(object)
-    plain[~np.isfinite(array)] = None
-    return plain.tolist()
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                layer,
+                len(each.size),
+                int(each.beats_control.sum()),
+                ", ".join(f"{c} ({each.size[c]:.3g})" for c in each.order[:_SHOWN]),
+            )
+            for layer, each in self.layers.items()
+        ]
+        columns = ("layer", "channels", "beyond their control", "largest effects")
+        title = f"'{self.target}' without one channel ({self.ablation})"
+        note = f"Means over {self.positions} positions; frame() has all channels."
+        return html_table(title, columns, rows, note=note)

@@ -11,9 +11,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from conceptlrp.ablation.probing import VALUE
-from conceptlrp.ablation.sampling import boards_of
 from conceptlrp.errors import TargetError
+from conceptlrp.lrp.probing import VALUE, boards_of
 from conceptlrp.lrp.targets import Contrast, Neuron, Target, Value
 from conceptlrp.networks.planes import actions_of_squares, legal_actions
 from conceptlrp.othello import Corpus
@@ -26,17 +25,9 @@ _NOTHING = -2
 class FollowedSample:
     """Positions of a store with the output that its target means at each.
 
-    Attributes
-    ----------
-    corpus : Corpus
-        N positions.
-    boards : int8 array of shape (N, n, n)
-        +1 for the side to move, -1 for the other side, 0 empty.
-    legal : bool Tensor of shape (N, A)
-        The legal actions.
-    plus, minus : int64 Tensor of shape (N,)
-        The action whose logit is followed, or `VALUE`; and the one whose logit a
-        contrast subtracts.
+    ``boards`` (N, n, n) and ``legal`` actions (N, A) are those of the corpus; ``plus``
+    (N,) is the action whose logit is followed, or `VALUE`, and ``minus`` (N,) the one
+    whose logit a contrast subtracts.
     """
 
     corpus: Corpus
@@ -49,10 +40,7 @@ class FollowedSample:
         return len(self.boards)
 
     def explained(self, logits: Tensor, value: Tensor, rows: Tensor) -> Tensor:
-        """Return the followed output (M,) of outputs that belong to positions.
-
-        Shapes: `logits` (M, A), `value` (M,), `rows` (M,).
-        """
+        """Return the followed output (M,) of outputs that belong to rows (M,)."""
 
         def output(action: Tensor) -> Tensor:
             logit = logits.gather(1, action.clamp(min=0)[:, None])[:, 0]
@@ -89,8 +77,8 @@ def follow_sample(
 def spread_rows(games: ArrayLike, n: int, *, seed: int = 0) -> NDArray[np.int64]:
     """Draw rows at random, a second one of a game only once all games have one.
 
-    Shapes: `games` (n,). Returns: Ascending. A game's rows are equally likely, so
-    phases of the game come up as often as games have positions of them.
+    They are ascending. A game's rows are equally likely, so phases of the game come
+    up as often as games have positions of them.
 
     Examples
     --------

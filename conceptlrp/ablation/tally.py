@@ -1,4 +1,4 @@
-"""Effects of ablation in one layer, gathered position by position.
+"""Effects of ablation in one layer and of its control, position by position.
 
 Shapes use N positions, n of them in a block, M pairs of a position of the block and
 a channel, C channels of an H x W map, and A actions.
@@ -12,25 +12,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from conceptlrp.ablation.control import control_weights, random_orders
 from conceptlrp.ablation.result import Array, LayerEffects
 from conceptlrp.ablation.sample import FollowedSample
 from conceptlrp.lrp.engine.propagation import NativePassed
-from conceptlrp.statistics.estimates import estimates
+from conceptlrp.statistics.estimates import estimates, ratio
 
 
 @dataclass(frozen=True)
 class Changes:
     """Outputs before a change of the maps less those after it.
 
-    Attributes
-    ----------
-    explained, value : Tensor of shape (M,)
-        Of the followed output and of the value, nan without a value head.
-    logits : Tensor of shape (M, A)
-        Of the policy, 0 for illegal moves.
-    best : bool Tensor of shape (M,)
-        Whether another legal move is the best one.
+    ``explained`` and ``value`` (M,) are nan without a value head, ``logits`` (M, A) are
+    0 for illegal moves, ``best`` (M,) says where another legal move becomes the best.
     """
 
     explained: Tensor
@@ -41,17 +34,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class Block:
-    """Positions of a sample whose forward pass is at hand.
-
-    Attributes
-    ----------
-    sample : FollowedSample
-        All N positions.
-    passed : NativePassed
-        The forward pass of the block.
-    numbers : range
-        Which positions it holds.
-    """
+    """Positions ``numbers`` of a sample, whose forward pass is kept."""
 
     sample: FollowedSample
     passed: NativePassed
@@ -79,15 +62,7 @@ class Block:
 
 
 class LayerTally:
-    """What ablating each channel of a layer does, for a result in the end.
-
-    Attributes
-    ----------
-    fall, value, control : float64 array of shape (N, C)
-        At every position what `LayerEffects` has the means of.
-    changed : bool array of shape (N, C)
-        Whether another legal move becomes the best.
-    """
+    """What ablating each channel of a layer does: arrays (N, C) that become means."""
 
     def __init__(
         self,
@@ -109,10 +84,7 @@ class LayerTally:
         )
 
     def add(self, block: Block, others: Tensor, step: int) -> None:
-        """Ablate all channels at a block of positions.
-
-        Shapes: `others` (n or 1, C, H, W).
-        """
+        """Ablate all channels at a block, putting `others` (n or 1, C, H, W) there."""
         maps = block.passed.features[self.layer]
         change = others - maps
         energy = change.double().square().sum((2, 3))
@@ -169,11 +141,41 @@ class LayerTally:
     def _policy_means(self) -> Array:
         size = self.sample.corpus.size
         counts = _numbers(self.sample.legal.sum(dim=0))
-        known = counts > 0
-        means = np.where(
-            known, _numbers(self._policy) / np.where(known, counts, 1), np.nan
-        )
+        means = ratio(_numbers(self._policy), counts)
         return means[:, : size * size].reshape(-1, size, size)
+
+
+def random_orders(
+    n_channels: int, rows: range, *, seed: int, layer: int
+) -> NDArray[np.int64]:
+    """Draw for each position an order of the channels of a layer, (N, C)."""
+    orders = [
+        np.random.default_rng((seed, layer, row)).permutation(n_channels)
+        for row in rows
+    ]
+    return np.array(orders, np.int64)
+
+
+def control_weights(energy: Tensor, pairs: Tensor, orders: Tensor) -> Tensor:
+    """Return how far other channels are ablated (M, C) as the control of a channel.
+
+    From a channel's place in its random order (N, C) on, others are ablated until
+    their change is as large as its own, and are then scaled down to be exactly as
+    large: ``sum_k w[k] ** 2 * energy[k] = energy[c]`` of weights ``w``. Only a channel
+    that changes more than all others together has weights above one; weights are nan
+    where ablation changes no other channel.
+    """
+    rows, channels = pairs.T
+    n_channels = energy.shape[1]
+    places = orders.argsort(dim=1)[rows, channels]
+    steps = torch.arange(1, n_channels, device=energy.device)
+    others = orders[rows].gather(1, (places[:, None] + steps) % n_channels)
+    sizes = energy[rows].gather(1, others)
+    needed = energy[rows, channels][:, None]
+    taken = sizes * (sizes.cumsum(1) - sizes < needed)
+    chosen = torch.zeros_like(energy[rows]).scatter_(1, others, (taken > 0).double())
+    # Where nothing was taken this is 0 by infinity, nan.
+    return chosen * (needed / taken.sum(1, keepdim=True)).sqrt()
 
 
 def _scaled(change: Tensor, rows: Tensor, weights: Tensor) -> Tensor:

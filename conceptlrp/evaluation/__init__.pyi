@@ -1,21 +1,18 @@
-from .composite_evaluation import (
-    CompositeEvaluation as CompositeEvaluation,
-)
-from .evaluate import (
+from .composites import (
+    evaluate as evaluate,
     evaluate_composites as evaluate_composites,
 )
-from .evaluation_file import (
+from .file import (
     load_evaluation as load_evaluation,
     save_evaluation as save_evaluation,
-)
-from .gates import (
-    Gate as Gate,
 )
 from .planted_truth import (
     PlantedScore as PlantedScore,
     planted_scores as planted_scores,
 )
-from .recommendation import (
+from .result import (
+    CompositeEvaluation as CompositeEvaluation,
+    Gate as Gate,
     Recommendation as Recommendation,
 )
 
@@ -24,6 +21,7 @@ __all__ = [
     "Gate",
     "PlantedScore",
     "Recommendation",
+    "evaluate",
     "evaluate_composites",
     "load_evaluation",
     "planted_scores",

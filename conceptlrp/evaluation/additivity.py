@@ -14,26 +14,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from conceptlrp.ablation.probing import forward, starts_of
-from conceptlrp.ablation.sampling import Sample
 from conceptlrp.errors import CompositeError, NetworkError
+from conceptlrp.evaluation.sample import Sample
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.batch import channel_rows
-from conceptlrp.lrp.summary import as_array
+from conceptlrp.lrp.batch import as_array, channel_rows
+from conceptlrp.lrp.probing import forward, starts_of
 
 
 @dataclass(frozen=True)
 class ConservationReport:
     """What becomes of relevance on its way down, as shares of the target.
 
-    Attributes
-    ----------
-    operations : tuple of str
-        Modules that redistribute relevance, from the input upwards.
-    bias, stabilizer : ndarray of shape (L, N)
-        What each absorbs, by what started.
-    arrived : ndarray of shape (N,)
-        What arrives at the input, by what started; nan for a target of 0.
+    ``operations`` redistribute it, from the input upwards; ``bias`` and ``stabilizer``
+    (L, N) are what each absorbs, ``arrived`` (N,) is what arrives at the input.
     """
 
     operations: tuple[str, ...]
@@ -56,7 +49,7 @@ def conservation_of(
 ) -> ConservationReport | None:
     """Follow relevance from the outputs to the input.
 
-    Returns: none for a composite without rules, or one that needs zennit's hooks.
+    None for a composite without rules, or one that needs zennit's hooks.
     """
     try:
         found = explainer.conservation(sample.corpus, targets=[target])
@@ -76,8 +69,8 @@ def additivity_errors(
 ) -> dict[str, NDArray[Any]]:
     """Compare the sum of a layer's conditional heatmaps with the layer's heatmap.
 
-    Returns (N,): for every layer the largest difference at a square, by the largest
-    value of the layer's heatmap; 0 where both are zero.
+    Of every layer it is the largest difference (N,) at a square, by the largest value
+    of the layer's heatmap; 0 where both are zero.
     """
     parts: dict[str, list[NDArray[Any]]] = {layer: [] for layer in explainer.layers}
     for first in range(0, len(sample), batch_size):

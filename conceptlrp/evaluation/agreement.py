@@ -8,21 +8,23 @@ Shapes use N positions, S squares in a row and C channels.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from conceptlrp.ablation.probing import Relevance, ask, explain_boards
-from conceptlrp.ablation.sampling import Sample, best_actions
+from conceptlrp.evaluation.result import HeatmapAgreement
+from conceptlrp.evaluation.sample import Sample
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.probing import Relevance, ask, best_actions, explain_boards
 from conceptlrp.networks.planes import (
     actions_of_squares,
     legal_actions,
     squares_of_actions,
 )
 from conceptlrp.othello.symmetry import inverse, turn_maps, turn_squares
+from conceptlrp.statistics.estimates import known_mean
 from conceptlrp.statistics.similarity import cosine, rank_correlation
 
 Array = NDArray[Any]
@@ -30,16 +32,11 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class SymmetryConsistency:
-    """How a board turned by the seven symmetries is explained.
+    """How a board turned by the seven symmetries is explained, means (N,) over them.
 
-    Attributes
-    ----------
-    heatmaps : ndarray of shape (N,)
-        Mean cosine of the heatmap with those of the turned boards, turned back.
-    moves : ndarray of shape (N,)
-        Share of the turned boards whose best move is the best one, turned.
-    outputs : ndarray of shape (N,)
-        Mean size of the change of the move's logit.
+    ``heatmaps`` is the cosine with those of the turned boards, turned back, ``moves``
+    how often the best move is the same one, turned, and ``outputs`` the size of the
+    change of its logit.
     """
 
     heatmaps: Array
@@ -65,15 +62,12 @@ def symmetry_consistency(
         moves.append(chosen == turned.best)
         changes.append(np.abs(outputs.of(turned.best) - start))
     return SymmetryConsistency(
-        *(np.mean(each, axis=0) for each in _lists(cosines, moves, changes))
+        *(np.array(each, np.float64).mean(0) for each in (cosines, moves, changes))
     )
 
 
 def turned_sample(sample: Sample, s: int) -> Sample:
-    """Turn positions and the moves that are explained by a symmetry.
-
-    Returns: its outputs are still those of the boards as they stood.
-    """
+    """Turn positions and the moves that are explained, but not their outputs."""
     corpus, size = sample.corpus.turned_by(s), sample.corpus.size
     best, other = (
         actions_of_squares(
@@ -97,8 +91,8 @@ def policy_against_value(
 ) -> dict[str, Array]:
     """Compare what the heads rest on: squares of the board and channels.
 
-    Returns (N,): cosine of the heatmaps ("input") and of the channel relevance of every
-    layer, each started as 1.
+    It is the cosine (N,) of the heatmaps ("input") and of the channel relevance of
+    every layer, each started as 1.
     """
     maps = relevance.one_hot
     found = {"input": cosine(maps[:, policy], maps[:, value])}
@@ -110,34 +104,16 @@ def policy_against_value(
 
 def composite_agreement(
     heatmaps: Mapping[str, Array], within: NDArray[np.bool_]
-) -> pd.DataFrame:
-    """Compare the heatmaps of every two composites.
-
-    Shapes: `heatmaps` (N, S), `within` (N, S). Returns: Columns ``composite``,
-    ``other``, ``cosine`` and ``rank_correlation``, means over positions; a row for each
-    pair.
-    """
-    names = list(heatmaps)
-    rows = [
-        {
-            "composite": one,
-            "other": other,
-            "cosine": _mean(cosine(heatmaps[one], heatmaps[other])),
-            "rank_correlation": _mean(
-                rank_correlation(heatmaps[one], heatmaps[other], within)
+) -> tuple[HeatmapAgreement, ...]:
+    """Compare the heatmaps (N, S) of every two composites."""
+    return tuple(
+        HeatmapAgreement(
+            composite=one,
+            other=other,
+            cosine=float(known_mean(cosine(heatmaps[one], heatmaps[other]))),
+            rank_correlation=float(
+                known_mean(rank_correlation(heatmaps[one], heatmaps[other], within))
             ),
-        }
-        for i, one in enumerate(names)
-        for other in names[i + 1 :]
-    ]
-    columns = ["composite", "other", "cosine", "rank_correlation"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _lists(*parts: list[Array]) -> tuple[Array, ...]:
-    return tuple(np.array(part, np.float64) for part in parts)
-
-
-def _mean(values: Array) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")
+        )
+        for one, other in combinations(heatmaps, 2)
+    )

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.ablation.probing import Relevance, explain_boards
-from conceptlrp.ablation.sampling import Sample
+from conceptlrp.evaluation.sample import Sample
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.probing import Relevance, explain_boards
+from conceptlrp.statistics.estimates import known_mean, ratio
 from conceptlrp.statistics.similarity import cosine
 
 Array = NDArray[Any]
@@ -35,10 +36,7 @@ def channel_cosines(
     n_channels: int = 4,
     batch_size: int = 32,
 ) -> dict[str, Array]:
-    """Compute how alike the conditional heatmaps of one board's channels are.
-
-    Returns (N,).
-    """
+    """Return how alike (N,) the conditional heatmaps of one board's channels are."""
     chosen = {
         layer: np.argsort(-np.abs(r[:, 0]), axis=1, kind="stable")[:, :n_channels]
         for layer, r in relevance.channels.items()
@@ -61,12 +59,7 @@ def mean_pair_cosine(maps: Array) -> Array:
     pairs = list(combinations(range(maps.shape[1]), 2))
     if not pairs:
         return np.full(len(maps), np.nan)
-    sizes = np.abs([cosine(maps[:, i], maps[:, j]) for i, j in pairs])
-    known = np.isfinite(sizes)
-    total = np.where(known, sizes, 0).sum(axis=0)
-    count = known.sum(axis=0)
-    mean: Array = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    return mean
+    return known_mean(np.abs([cosine(maps[:, i], maps[:, j]) for i, j in pairs]))
 
 
 def empty_board_share(
@@ -75,11 +68,9 @@ def empty_board_share(
     """Compute how much of each move's heatmap is there without a single disc.
 
     What the network draws for the same move on the empty board comes from its biases
-    alone. Only rules that give relevance to empty squares draw anything there.
-
-    Returns `share` (N,): part of the heatmap's squared norm along the empty board's
-    heatmap: their squared cosine, 0 where the empty board has none; `mass` (N,): total
-    size of the empty board's heatmap by that of the board's.
+    alone; only rules that give relevance to empty squares draw anything there. Returns
+    the squared cosine (N,) of both heatmaps, 0 where the empty board has none, and the
+    size (N,) of the empty board's heatmap by that of the board's.
     """
     actions, row = np.unique(sample.best, return_inverse=True)
     empty = np.zeros((len(actions), *sample.boards.shape[1:]), np.int8)
@@ -87,14 +78,10 @@ def empty_board_share(
     base = baseline.reshape(len(actions), -1)[row].astype(np.float64)
     maps = relevance.heatmap[:, 0].reshape(len(sample), -1).astype(np.float64)
     sizes = np.abs(base).sum(axis=1), np.abs(maps).sum(axis=1)
-    mass = np.where(sizes[1] > 0, sizes[0] / np.where(sizes[1] > 0, sizes[1], 1), 0)
-    return np.nan_to_num(cosine(base, maps)) ** 2, mass
+    return np.nan_to_num(cosine(base, maps)) ** 2, np.nan_to_num(ratio(*sizes))
 
 
 def empty_square_share(sample: Sample, heatmaps: Array) -> Array:
     """Return the share (N,) of the size of heatmaps (N, S) that is on empty squares."""
     size = np.abs(heatmaps)
-    total = size.sum(axis=1)
-    off = np.where(sample.occupied, 0, size).sum(axis=1)
-    share: Array = np.where(total > 0, off / np.where(total > 0, total, 1), np.nan)
-    return share
+    return ratio(np.where(sample.occupied, 0, size).sum(axis=1), size.sum(axis=1))

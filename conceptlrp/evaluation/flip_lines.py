@@ -15,32 +15,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.ablation.orders import places
+from conceptlrp.evaluation.orders import places
 from conceptlrp.networks.patterns import shift
 from conceptlrp.networks.planes import bits, crop, squares_of_actions
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import square_bits
+from conceptlrp.statistics.estimates import ratio
 
 _LONGEST = 6
 
 
 @dataclass(frozen=True)
 class FlipLineScores:
-    """How much of each heatmap lies on the flip lines of its move.
+    """How much of each heatmap lies on the flip lines of its move, each (N,).
 
-    Attributes
-    ----------
-    mass : ndarray of shape (N,)
-        Share of the positive relevance of all discs; nan where there is none.
-    rank_accuracy : ndarray of shape (N,)
-        Share of the flip lines among as many of the most relevant discs.
-    chance : ndarray of shape (N,)
-        Share of the discs that are in flip lines: both, for an order by chance.
-
-    References
-    ----------
-    Arras et al., Inf. Fusion 81 (2022), doi:10.1016/j.inffus.2021.11.008 (relevance
-    mass and rank accuracy).
+    ``mass`` is their share of the positive relevance of all discs, ``rank_accuracy``
+    their share among as many of the most relevant discs, and ``chance`` what both are
+    for an order by chance: their share of the discs. See Arras et al., Inf. Fusion 81
+    (2022), doi:10.1016/j.inffus.2021.11.008.
     """
 
     mass: NDArray[Any]
@@ -51,10 +43,9 @@ class FlipLineScores:
 def flip_lines(
     own: ArrayLike, opponent: ArrayLike, squares: ArrayLike
 ) -> NDArray[np.uint64]:
-    """Return the discs that a move turns over and those that bracket them.
+    """Return the discs (N,) that a move turns over and those that bracket them.
 
-    Shapes: `own, opponent` (N,), `squares` (N,). Returns (N,): 0 where the move is not
-    legal.
+    There are none where the move is not legal.
 
     Examples
     --------
@@ -78,10 +69,7 @@ def flip_lines(
 def score_flip_lines(
     corpus: Corpus, actions: ArrayLike, heatmaps: ArrayLike
 ) -> FlipLineScores:
-    """Score heatmaps of moves by the flip lines.
-
-    Shapes: `actions` (N,), `heatmaps` (N, S).
-    """
+    """Score heatmaps (N, S) of moves by the flip lines."""
     squares = squares_of_actions(actions, size=corpus.size)
     lines, discs = (
         crop(bits(words), size=corpus.size).reshape(len(corpus), -1) > 0
@@ -95,9 +83,9 @@ def score_flip_lines(
     length = lines.sum(axis=1)
     top = places(maps, discs) < length[:, None]
     return FlipLineScores(
-        mass=_share((positive * lines).sum(axis=1), positive.sum(axis=1)),
-        rank_accuracy=_share((top & lines).sum(axis=1), length),
-        chance=_share(length, discs.sum(axis=1)),
+        mass=ratio((positive * lines).sum(axis=1), positive.sum(axis=1)),
+        rank_accuracy=ratio((top & lines).sum(axis=1), length),
+        chance=ratio(length, discs.sum(axis=1)),
     )
 
 
@@ -106,9 +94,3 @@ def _directions() -> Iterator[tuple[int, int]]:
         for right in (-1, 0, 1):
             if down or right:
                 yield down, right
-
-
-def _share(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:
-    known = whole > 0
-    share: NDArray[Any] = np.where(known, part / np.where(known, whole, 1), np.nan)
-    return share

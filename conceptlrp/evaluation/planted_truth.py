@@ -3,15 +3,16 @@
 Shapes use N positions and S squares in a row.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.ablation.probing import VALUE, explain_boards
-from conceptlrp.ablation.sampling import Sample
+from conceptlrp import jsontext
+from conceptlrp.evaluation.sample import Sample
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.probing import VALUE, explain_boards
 from conceptlrp.networks import PlantedNetwork
 from conceptlrp.networks.detectors import Detector
 from conceptlrp.networks.planes import actions_of_squares, bits
@@ -47,11 +48,8 @@ class PlantedScore:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, ready for JSON: what is not finite is None."""
-        fields = asdict(self)
-        return {
-            name: None if isinstance(value, float) and not np.isfinite(value) else value
-            for name, value in fields.items()
-        }
+        fields: dict[str, Any] = jsontext.plain(self)
+        return fields
 
 
 def planted_scores(
@@ -86,8 +84,7 @@ def reference_precision(
 ) -> float:
     """Return the share of the k highest scores (N,) whose position shows a pattern.
 
-    Shapes: `scores` (N,), `shown` (N,). Returns nan where no position shows the
-    pattern.
+    It is nan where no position does.
 
     Examples
     --------

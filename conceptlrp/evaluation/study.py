@@ -11,11 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from conceptlrp.ablation.channel_deletion import FeatureMaps, feature_maps
-from conceptlrp.ablation.orders import center_prior
-from conceptlrp.ablation.probing import Relevance, explain_boards
-from conceptlrp.ablation.sampling import Sample, draw_sample
-from conceptlrp.ablation.square_deletion import occlusion, same_class_scores, start_sign
+from conceptlrp.ablation.feature_maps import FeatureMaps, feature_maps
 from conceptlrp.evaluation.additivity import additivity_errors, conservation_of
 from conceptlrp.evaluation.agreement import policy_against_value, symmetry_consistency
 from conceptlrp.evaluation.dependence import (
@@ -25,15 +21,24 @@ from conceptlrp.evaluation.dependence import (
     random_logit_cosine,
 )
 from conceptlrp.evaluation.flip_lines import score_flip_lines
-from conceptlrp.evaluation.measurements import (
-    Findings,
+from conceptlrp.evaluation.measuring import (
     measure_channels,
     measure_squares,
     measured,
 )
-from conceptlrp.labelling.randomization import CASCADES, cascade, random_network
+from conceptlrp.evaluation.orders import (
+    center_prior,
+    occlusion,
+    same_class_scores,
+    start_sign,
+)
+from conceptlrp.evaluation.randomization import CASCADES, cascade
+from conceptlrp.evaluation.result import Findings
+from conceptlrp.evaluation.sample import Sample, draw_sample
+from conceptlrp.labelling.random_networks import random_network
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.presets import GRADIENT
+from conceptlrp.lrp.composites import GRADIENT
+from conceptlrp.lrp.probing import Relevance, explain_boards
 from conceptlrp.othello import Corpus
 
 _BASE = "epsilon"
@@ -45,18 +50,8 @@ _ACTIONS = ("best", "other", "value")
 class Study:
     """What all composites of an evaluation have in common.
 
-    Attributes
-    ----------
-    base : Explainer
-        Holds the network; its composite does not matter.
-    sample, few : Sample
-        The positions, and those that take long.
-    features : dict of str to FeatureMaps
-        Feature maps of every layer.
-    targets : tuple of str
-        "best" and, where there is a value head, "value".
-    seed : int
-        Seed of everything random.
+    ``base`` holds the network, whatever its composite; ``few`` are the positions for
+    what takes long; ``targets`` are "best" and, where there is a value head, "value".
     """
 
     base: Explainer
@@ -94,7 +89,7 @@ def prepare_study(
         base=base,
         sample=sample,
         few=sample.take(n_cascade),
-        features=feature_maps(base, sample, seed=seed),
+        features=feature_maps(base, sample.corpus, seed=seed),
         targets=("best", "value") if has_value else ("best",),
         seed=seed,
     )

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 
 from conceptlrp.evaluation import CompositeEvaluation
-from conceptlrp.evaluation.gates import CHANNEL_LIMIT, RANDOM_LOGIT_LIMIT
+from conceptlrp.evaluation.result import CHANNEL_LIMIT, RANDOM_LOGIT_LIMIT
 from conceptlrp.figures.records import Record, as_record, found, number
 from conceptlrp.figures.style import (
     AGAINST,

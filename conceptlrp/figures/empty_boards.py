@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import nn
 
-from conceptlrp.ablation.probing import VALUE, Relevance, explain_boards
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.figures.boards import SCALE_HEIGHT, draw_board, draw_scale
 from conceptlrp.figures.sheets import LINE, Sheet
@@ -28,6 +27,7 @@ from conceptlrp.figures.style import (
     styled,
 )
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.probing import VALUE, Relevance, explain_boards
 from conceptlrp.othello import NO_MOVE, Position, parse_square, square_name
 
 

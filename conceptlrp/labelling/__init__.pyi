@@ -1,26 +1,25 @@
-from .causality import (
+from .channel_labels import (
     CausalCheck as CausalCheck,
+    ChannelCause as ChannelCause,
+    ChannelLabels as ChannelLabels,
+    NamedLabel as NamedLabel,
 )
 from .file import (
     load_label_scores as load_label_scores,
     save_label_scores as save_label_scores,
 )
-from .label import (
-    label_positions as label_positions,
-    score_store_labels as score_store_labels,
-)
-from .results import (
-    ChannelLabels as ChannelLabels,
+from .result import (
     LabelCriteria as LabelCriteria,
+    LabelOptions as LabelOptions,
     LabelScores as LabelScores,
-    NamedLabel as NamedLabel,
+    ScoredLabels as ScoredLabels,
 )
 from .scores import (
     score_channels as score_channels,
 )
-from .stored import (
-    ChannelCause as ChannelCause,
-    ScoredLabels as ScoredLabels,
+from .store_labels import (
+    label as label,
+    label_positions as label_positions,
 )
 
 __all__ = [
@@ -28,12 +27,13 @@ __all__ = [
     "ChannelCause",
     "ChannelLabels",
     "LabelCriteria",
+    "LabelOptions",
     "LabelScores",
     "NamedLabel",
     "ScoredLabels",
+    "label",
     "label_positions",
     "load_label_scores",
     "save_label_scores",
     "score_channels",
-    "score_store_labels",
 ]

@@ -1,4 +1,4 @@
-"""Causal checks of the labels of channels: ablation with the label and without.
+"""The causal check of a label: its channel must matter more where it holds.
 
 Shapes use N positions, n of them ablated, and C channels of an H x W map.
 """
@@ -8,24 +8,76 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.ablation.channel_deletion import run_from
-from conceptlrp.ablation.probing import Outputs, forward
+from conceptlrp.ablation.feature_maps import run_from
 from conceptlrp.ablation.sample import FollowedSample
-from conceptlrp.labelling.causality import causal_check, phase_matched
-from conceptlrp.labelling.results import LabelScores
-from conceptlrp.labelling.stored import ChannelCause
+from conceptlrp.labelling.channel_labels import CausalCheck, ChannelCause
+from conceptlrp.labelling.columns import presence
+from conceptlrp.labelling.result import LabelScores
 from conceptlrp.labels import Labels
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.summary import as_array
+from conceptlrp.lrp.batch import as_array
+from conceptlrp.lrp.probing import Outputs, forward
+from conceptlrp.statistics.resampling import interval
 
 # Positions of either kind that a channel is ablated on, and the fewest to judge by.
 _MOST: Final = 128
 _FEWEST: Final = 10
 _BATCH: Final = 256
-# Sets of squares that more positions than this have are told apart by size.
-_COMMON: Final = 0.9
+
+
+def causal_check(
+    with_label: ArrayLike,
+    without_label: ArrayLike,
+    *,
+    ratio: float = 2.0,
+    confidence: float = 0.95,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> CausalCheck:
+    """Compare effects of ablating a channel on positions with and without a label.
+
+    The check is not passed if the channel has no effect at all.
+
+    Examples
+    --------
+    >>> causal_check([3.0, -5.0, 4.0], [1.0, 1.0, -1.0]).ratio
+    4.0
+    """
+    sides = [np.abs(np.asarray(e, np.float64)) for e in (with_label, without_label)]
+    if not all(side.size for side in sides):
+        msg = f"{sides[0].size} positions with the label, {sides[1].size} without"
+        raise ValueError(msg)
+    generator = np.random.default_rng(seed)
+    drawn = [
+        side[generator.integers(0, side.size, (replicates, side.size))].mean(axis=1)
+        for side in sides
+    ]
+    mine, others = (float(side.mean()) for side in sides)
+    low, high = (float(end) for end in interval(_quotient(*drawn), confidence))
+    found = float(_quotient(np.array([mine]), np.array([others]))[0])
+    return CausalCheck(mine, others, found, low, high, found >= ratio and low > 1)
+
+
+def phase_matched(
+    flags: ArrayLike, phases: ArrayLike, *, seed: int = 0
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Choose rows with a label and as many without it of every phase.
+
+    Of the kind that a phase has more of, some are drawn.
+    """
+    having, phase = np.asarray(flags, np.bool_), np.asarray(phases)
+    generator = np.random.default_rng(seed)
+    chosen: tuple[list[NDArray[np.intp]], ...] = ([], [])
+    for each in np.unique(phase):
+        kinds = [np.flatnonzero((phase == each) & (having == kind)) for kind in (1, 0)]
+        number = min(rows.size for rows in kinds)
+        for rows, found in zip(kinds, chosen, strict=True):
+            found.append(np.sort(generator.choice(rows, number, replace=False)))
+    empty = [np.empty(0, np.intp)]
+    with_label, without_label = (np.concatenate(empty + rows) for rows in chosen)
+    return with_label, without_label
 
 
 def label_causes(
@@ -41,10 +93,8 @@ def label_causes(
     """Check the best label of every channel that has one.
 
     The channel's map becomes its mean over positions, square by square, and the
-    explained output must change more where the label holds.
-
-    Shapes: `phases` (N,). Returns: without channels whose label too few positions have,
-    or lack.
+    explained output must change more where the label holds. Channels whose label too
+    few positions have, or lack, are left out.
     """
     means = _mean_maps(explainer, sample, rows[: 2 * _BATCH])
     found: dict[str, dict[int, ChannelCause]] = {layer: {} for layer in scores}
@@ -70,17 +120,14 @@ def label_causes(
 
 
 def holds(labels: Labels, name: str, phases: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell at which positions a label holds, numbers being large for their phase.
+    """Tell at which positions (N,) a label holds.
 
-    Shapes: `phases` (N,). Returns (N,): for a number, whether it is above the median of
-    the position's phase.
+    A number holds where it is above the median of the position's phase.
     """
     if name in labels.position:
         column = labels.position[name]
     else:
-        column = labels.counts()[name]
-        if (column > 0).mean() <= _COMMON:
-            column = column > 0
+        column = presence(labels.masks[name])
     if column.dtype == np.bool_:
         return column
     found = np.zeros(len(column), np.bool_)
@@ -136,3 +183,10 @@ def _mean_maps(
     """Return the mean of every map, (C, H, W)."""
     with forward(explainer, sample.boards[rows]) as passed:
         return {n: as_array(f).mean(axis=0) for n, f in passed.features.items()}
+
+
+def _quotient(top: NDArray[Any], bottom: NDArray[Any]) -> NDArray[np.float64]:
+    """Divide, 0 by 0 being 1: as much with the label as without."""
+    safe = np.where(bottom > 0, bottom, 1)
+    large = np.where(top > 0, np.inf, 1.0)
+    return np.where(bottom > 0, top / safe, large)

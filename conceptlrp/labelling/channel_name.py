@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conceptlrp.labelling.results import UNNAMED, ChannelLabels
+from conceptlrp.labelling.channel_labels import UNNAMED, ChannelLabels
 
 if TYPE_CHECKING:
-    from conceptlrp.labelling.stored import ScoredLabels
+    from conceptlrp.labelling.result import ScoredLabels
 
 #: Names of the channels that have one, by layer and channel.
 Names = Mapping[tuple[str, int], str]

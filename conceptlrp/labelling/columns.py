@@ -4,7 +4,7 @@ Shapes use N positions, C channels, K labels, n rows of columns and a board of
 s squares.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.labelling.masks import flat_maps, mask_bits
 from conceptlrp.labels import LOCATION_CLASSES, Labels, location_classes
+from conceptlrp.labels.labels import Words
 from conceptlrp.othello.board import count
 from conceptlrp.statistics.ranks import (
     Floats,
@@ -33,19 +34,7 @@ _TOLD: Final = 0.8
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """Labels of rows, and which rows may be compared.
-
-    Attributes
-    ----------
-    names : tuple of str
-        Names of the K labels.
-    columns : list of K arrays of shape (n,)
-        Labels, bool or numbers.
-    strata, games : int arrays of shape (n,)
-        Stratum and game of each row.
-    squares : int
-        Rows that each position has.
-    """
+    """Labels of rows, their strata and games; each position has ``squares`` rows."""
 
     names: tuple[str, ...]
     columns: list[NDArray[Any]]
@@ -62,12 +51,8 @@ class Columns:
         """Return the columns of some positions."""
         rows = self.rows(positions)
         columns = [column[rows] for column in self.columns]
-        return Columns(
-            self.names,
-            columns,
-            self.strata[rows],
-            self.games[rows],
-            self.squares,
+        return replace(
+            self, columns=columns, strata=self.strata[rows], games=self.games[rows]
         )
 
 
@@ -77,11 +62,10 @@ def position_columns(
     """Return the labels that values of positions are scored against.
 
     Positions are compared within phases. A set of squares holds where it is not empty;
-    if it hardly ever is, in one of ten positions or fewer, its size is taken.
-
-    Shapes: `phases, games` (N,).
+    if it is empty in at most one of ten positions, its size is taken.
     """
-    columns = {**labels.position, **_presence(labels)}
+    sets = {name: presence(words) for name, words in labels.masks.items()}
+    columns = {**labels.position, **sets}
     ordered = [columns[name] for name in labels.names]
     return Columns(labels.names, ordered, phases, games, 1)
 
@@ -95,10 +79,8 @@ def square_columns(
 ) -> Columns:
     """Return the labels that maps are scored against: sets of squares.
 
-    Squares are compared within phases and location classes. Labels of whole positions
-    are left empty.
-
-    Shapes: `phases, games` (N,), `within` (N, size, size).
+    Squares are compared within phases and location classes, and with those of the
+    same value of `within` (N, n, n). Labels of whole positions are left empty.
     """
     classes = location_classes(size)
     on_board = classes[classes >= 0]
@@ -116,12 +98,11 @@ def square_columns(
     return Columns(labels.names, ordered, strata.ravel(), repeated, on_board.size)
 
 
-def _presence(labels: Labels) -> dict[str, NDArray[Any]]:
-    found = {}
-    for name, words in labels.masks.items():
-        present = words != 0
-        common = len(words) > 0 and present.mean() > _COMMON
-        found[name] = count(words).astype(np.int16) if common else present
+def presence(words: Words) -> NDArray[Any]:
+    """Tell where sets of squares (N,) are not empty; if hardly any is, their size."""
+    present = words != 0
+    common = len(words) > 0 and present.mean() > _COMMON
+    found: NDArray[Any] = count(words).astype(np.int16) if common else present
     return found
 
 
@@ -144,14 +125,12 @@ def testable_labels(
 
 
 def nested_labels(columns: Columns) -> NDArray[np.bool_]:
-    """Tell which pairs of labels say nearly the same, or one more than the other.
+    """Tell which pairs (K, K) say nearly the same, or one more than the other.
 
     Two labels say the same if their ranks correlate by 0.9 or more within strata. A
     flag a is nested in a flag b if ``P(not b | a) <= P(not b) / 10``, and in a number
     that tells with an AUROC of 0.9 or more where it holds, as mobility tells where a
     move is forced.
-
-    Returns (K, K): Symmetric.
     """
     table = np.stack(columns.columns, axis=1).astype(np.float32)
     ranks = centered_ranks(table, columns.strata)

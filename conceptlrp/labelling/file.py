@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import clear_errors
-from conceptlrp.labelling.causality import CausalCheck
-from conceptlrp.labelling.results import (
+from conceptlrp.labelling.channel_labels import (
+    CausalCheck,
+    ChannelCause,
     ChannelLabels,
-    LabelCriteria,
-    LabelScores,
     NamedLabel,
 )
-from conceptlrp.labelling.stored import ChannelCause, ScoredLabels
+from conceptlrp.labelling.result import LabelCriteria, LabelScores, ScoredLabels
 from conceptlrp.store import Store
 from conceptlrp.store.derived import check_origin, derived_file, save_derived
 from conceptlrp.store.tables import Table, encode_tables, read_tables

@@ -15,9 +15,8 @@ from conceptlrp.labelling.columns import (
     nested_labels,
     testable_labels,
 )
-from conceptlrp.labelling.results import LabelCriteria
+from conceptlrp.labelling.result import LabelCriteria
 from conceptlrp.labels import Labels
-from conceptlrp.statistics.null import Null, null_moments
 from conceptlrp.statistics.ranks import (
     Floats,
     LabelMatrix,
@@ -26,22 +25,12 @@ from conceptlrp.statistics.ranks import (
     label_matrix,
 )
 from conceptlrp.statistics.resampling import exchanged_games
-from conceptlrp.statistics.significance import permutation_p
+from conceptlrp.statistics.significance import Null, null_moments, permutation_p
 
 
 @dataclass(frozen=True, eq=False)
 class Half:
-    """Positions that labels are found on, or confirmed on.
-
-    Attributes
-    ----------
-    positions : int array
-        Which of the N positions.
-    columns : Columns
-        Their labels.
-    matrix : LabelMatrix
-        The same, ready to be compared.
-    """
+    """Positions that labels are found on, or confirmed on, with these labels."""
 
     positions: NDArray[np.intp]
     columns: Columns
@@ -57,20 +46,10 @@ class Half:
 class Compared:
     """Labels made ready for one kind of measure, values or maps.
 
-    Attributes
-    ----------
-    labels : Labels
-        Labels of the positions.
-    halves : pair of Half
-        The positions to find labels on, and those held out.
-    good : bool of shape (K,)
-        Which labels can be tested.
-    numbers : LabelMatrix
-        For correlations of ranks where labels are found, flags being numbers.
-    nested : bool of shape (K, K)
-        Labels that are no rivals of each other.
-    exchanges : int array of shape (B, n)
-        Rows whose labels each row is given in B permutations.
+    Of the halves the first is to find labels on, the other held out. ``good`` (K,)
+    labels can be tested, ``nested`` (K, K) ones are no rivals, ``numbers`` has flags
+    as numbers, and ``exchanges`` (B, n) has the rows whose labels each row is given in
+    B permutations.
     """
 
     labels: Labels
@@ -83,24 +62,11 @@ class Compared:
 
 @dataclass(frozen=True, eq=False)
 class MeasureScore:
-    """What one measure says of every channel and label.
+    """What one measure, a table (N, C) or (N, C, n, n), says of channels and labels.
 
-    Attributes
-    ----------
-    table : array of shape (N, C) or (N, C, n, n)
-        The measure.
-    labels : Labels
-        Labels of the N positions.
-    confirming : Half
-        The half that was held out.
-    effect, held_out, p : float64 of shape (C, K)
-        Effects in both halves, and p-values; NaN for what cannot be tested.
-    correlation : float64 of shape (C, K)
-        Correlation of ranks with every label, flags being 0 and 1.
-    random : float64 of shape (K,)
-        Largest size of an effect in networks with random weights.
-    nested : bool of shape (K, K)
-        Labels that are no rivals of each other.
+    ``effect``, ``held_out`` and ``p`` (C, K) are nan for what cannot be tested;
+    ``correlation`` (C, K) is that of ranks, flags being 0 and 1; ``random`` (K,) is the
+    largest size of an effect in networks with random weights.
     """
 
     table: NDArray[Any]
@@ -133,10 +99,7 @@ def compare_labels(
     held_out: NDArray[np.bool_],
     asked: LabelCriteria,
 ) -> Compared:
-    """Make labels ready to be compared with any channels of their positions.
-
-    Shapes: `held_out` (N,).
-    """
+    """Make labels ready to be compared with any channels of their positions."""
     halves = make_halves(columns, held_out, asked)
     good = [testable_labels(h.columns, h.matrix, asked.games) for h in halves]
     games, strata = halves[0].columns.games, halves[0].columns.strata
@@ -159,10 +122,7 @@ def score_measure(
     *,
     scored: int = 1,
 ) -> list[MeasureScore]:
-    """Score one measure of networks, each held against the others but the first.
-
-    Returns: one a network that is scored.
-    """
+    """Score one measure of networks, each held against the others but the first."""
     halves, good = compared.halves, compared.good
     ranks: list[NDArray[np.float32]] = []
     found, correlation, sizes = [], [], []

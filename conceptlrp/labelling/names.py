@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.labelling.channel_labels import UNNAMED, ChannelLabels, NamedLabel
 from conceptlrp.labelling.columns import flat_table
 from conceptlrp.labelling.masks import (
     relevance_iou,
@@ -18,12 +19,7 @@ from conceptlrp.labelling.masks import (
     within_board_auroc,
 )
 from conceptlrp.labelling.measures import MeasureScore
-from conceptlrp.labelling.results import (
-    UNNAMED,
-    ChannelLabels,
-    LabelCriteria,
-    NamedLabel,
-)
+from conceptlrp.labelling.result import LabelCriteria
 from conceptlrp.statistics.linear_bootstrap import linear_replicates
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.statistics.resampling import interval
@@ -34,10 +30,7 @@ def name_channels(
     q: Mapping[str, Floats],
     asked: LabelCriteria,
 ) -> tuple[ChannelLabels, ...]:
-    """Give every channel the labels that fulfil the criteria, and a name.
-
-    Shapes: `q` (C, K).
-    """
+    """Give every channel the labels that fulfil the criteria, and a name."""
     namings = {
         measure: _Naming(measure, score, q[measure], asked)
         for measure, score in scored.items()
@@ -99,8 +92,8 @@ class _Naming:
     def best(self, found: list[NamedLabel]) -> NamedLabel:
         """Return, of the first label and those nested with it, the closest one.
 
-        A number tells all its thresholds perfectly, so that of nested labels the one
-        is meant whose ranks the channel follows.
+        A number tells all its thresholds perfectly, so the label that is meant is the
+        one whose ranks the channel follows.
         """
         names = self.score.labels.names
         nested = self.score.nested[names.index(found[0].label)]
@@ -112,12 +105,12 @@ class _Naming:
         return max([found[0], *family], key=lambda label: abs(label.correlation))
 
     def rivals(self, channel: int, best: NamedLabel) -> tuple[str, ...]:
-        """Return labels that the best one does not lead, or is the shadow of.
+        """Return labels that the best one does not lead, or is only the extreme of.
 
-        A channel that follows mobility a little tells forced moves apart well, since
-        they are its extreme; a number nested with a flag is therefore a rival if the
+        A channel that follows mobility a little tells forced moves well, since they
+        are its extreme; a number nested with a flag is therefore a rival if the
         channel's ranks follow it more closely. What networks with random weights
-        show as well, such as relevance that is 0 on empty squares, is no rival.
+        show too, such as relevance that is 0 on empty squares, is no rival.
         """
         names, score, lead = self.score.labels.names, self.score, self.asked.lead
         k = names.index(best.label)

@@ -12,21 +12,115 @@ only if its effect
 The best label is the channel's name if it leads all others that it is not nested
 with. "unnamed" is a result.
 
-Shapes use N positions, C channels, K labels and n x n squares of the board.
+Shapes use N positions, M of them with maps, C channels, K labels and n x n squares of
+the board.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.labelling.comparison import Comparison
-from conceptlrp.labelling.results import LabelCriteria, LabelScores
+from conceptlrp.labelling.columns import position_columns, square_columns
+from conceptlrp.labelling.measures import (
+    Compared,
+    MeasureScore,
+    compare_labels,
+    score_measure,
+)
+from conceptlrp.labelling.names import name_channels
+from conceptlrp.labelling.result import LabelCriteria, LabelScores
 from conceptlrp.labels import Labels
-from conceptlrp.statistics.ranks import codes
+from conceptlrp.statistics.ranks import Floats, codes
+from conceptlrp.statistics.resampling import held_out_games
+from conceptlrp.statistics.significance import false_discovery_rates
 
 Tables = Mapping[str, ArrayLike]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Labels of N positions, and how channels are compared with them.
+
+    ``games`` and ``phases`` (N,) are numbered from 0; maps are of the ``mapped`` (M,)
+    of the positions, all by default, and their squares are compared with those of the
+    same value of ``within`` (M, n, n) alone.
+    """
+
+    labels: Labels
+    games: NDArray[np.intp]
+    phases: NDArray[np.intp]
+    criteria: LabelCriteria
+    size: int = 8
+    mapped: NDArray[np.int64] | None = None
+    within: NDArray[Any] | None = None
+
+    @cached_property
+    def held_out(self) -> NDArray[np.bool_]:
+        """Which positions are of games that labels are confirmed on, (N,)."""
+        asked = self.criteria
+        return held_out_games(self.games, share=asked.held_out, seed=asked.seed)
+
+    @cached_property
+    def of_values(self) -> Compared:
+        """Labels that values of positions are compared with."""
+        columns = position_columns(self.labels, self.phases, self.games)
+        return compare_labels(self.labels, columns, self.held_out, self.criteria)
+
+    @cached_property
+    def of_maps(self) -> Compared:
+        """Labels that maps are compared with."""
+        rows = slice(None) if self.mapped is None else self.mapped
+        labels, held_out = self.labels.take(rows), self.held_out[rows]
+        if held_out.all() or not held_out.any():
+            msg = (
+                f"all {len(held_out)} positions with maps are of games on one side of "
+                "the split, expected some on both; take more positions with maps"
+            )
+            raise ValueError(msg)
+        columns = square_columns(
+            labels, self.phases[rows], self.games[rows], self.size, self.within
+        )
+        return compare_labels(labels, columns, held_out, self.criteria)
+
+    def score(
+        self, networks: Sequence[Mapping[str, ArrayLike]], *, scored: int | None = None
+    ) -> list[LabelScores]:
+        """Score networks by the same rules, each held against the random ones.
+
+        A network with random weights is held against the others of its kind.
+        """
+        number = len(networks) if scored is None else scored
+        by_measure: dict[str, list[MeasureScore]] = {}
+        for measure in networks[0]:
+            tables = [np.asarray(network[measure]) for network in networks]
+            compared = self.of_values if tables[0].ndim == 2 else self.of_maps
+            by_measure[measure] = score_measure(tables, compared, scored=number)
+        return [
+            self._found({m: each[i] for m, each in by_measure.items()})
+            for i in range(number)
+        ]
+
+    def _found(self, scored: Mapping[str, MeasureScore]) -> LabelScores:
+        q = false_discovery_rates(np.stack([each.p for each in scored.values()]))
+        corrected = dict(zip(scored, q, strict=True))
+
+        def arrays(field: str) -> dict[str, Floats]:
+            return {m: getattr(score, field) for m, score in scored.items()}
+
+        return LabelScores(
+            labels=self.labels.names,
+            effect=arrays("effect"),
+            held_out=arrays("held_out"),
+            p=arrays("p"),
+            q=corrected,
+            random=arrays("random"),
+            channels=name_channels(scored, corrected, self.criteria),
+            criteria=self.criteria,
+        )
 
 
 def score_channels(
@@ -82,10 +176,10 @@ def score_channels(
     --------
     A channel that is active where the side to move has a corner:
 
-    >>> from conceptlrp.labels import label, phases
+    >>> from conceptlrp.labels import label_boards, phases
     >>> from conceptlrp.networks import demo_corpus
     >>> positions = demo_corpus().sample(2000)
-    >>> labels = label(positions, ["own corners", "own X-squares", "mobility"])
+    >>> labels = label_boards(positions, ["own corners", "own X-squares", "mobility"])
     >>> active = (labels.square["own corners"] != 0).astype(float)
     >>> sixths = phases(60 - positions.ply, bins=6)
     >>> tables = {"activation": active[:, None]}
@@ -109,19 +203,19 @@ def _check_tables(networks: Sequence[Tables], labels: Labels) -> None:
     """Say what is wrong with the tables, if anything."""
     if not networks[0] or not labels.names:
         what = "label" if networks[0] else "measure"
-        message = f"no {what} given, expected at least one"
-        raise ValueError(message)
+        msg = f"no {what} given, expected at least one"
+        raise ValueError(msg)
     for network in networks:
         if set(network) != set(networks[0]):
             measures = sorted(networks[0])
-            message = f"a random network has {sorted(network)}, not {measures}"
-            raise ValueError(message)
+            msg = f"a random network has {sorted(network)}, not {measures}"
+            raise ValueError(msg)
         for measure, table in network.items():
             _check_table(measure, np.asarray(table), len(labels))
     channels = {m: np.shape(table)[1] for m, table in networks[0].items()}
     if len(set(channels.values())) > 1:
-        message = f"measures are of different numbers of channels: {channels}"
-        raise ValueError(message)
+        msg = f"measures are of different numbers of channels: {channels}"
+        raise ValueError(msg)
 
 
 def _board_size(tables: Tables) -> int:
@@ -134,21 +228,19 @@ def _check_within(comparison: Comparison) -> None:
     size, kinds = comparison.size, comparison.within
     squares = (len(comparison.labels), size, size)
     if kinds is not None and kinds.shape != squares:
-        message = f"within has shape {kinds.shape}, expected {squares}"
-        raise ValueError(message)
+        msg = f"within has shape {kinds.shape}, expected {squares}"
+        raise ValueError(msg)
 
 
 def _check_table(measure: str, table: NDArray[Any], n: int) -> None:
     if table.ndim not in (2, 4) or len(table) != n:
-        message = (
-            f"{measure} has shape {table.shape}, expected ({n}, C) or ({n}, C, n, n)"
-        )
-        raise ValueError(message)
+        msg = f"{measure} has shape {table.shape}, expected ({n}, C) or ({n}, C, n, n)"
+        raise ValueError(msg)
 
 
 def _numbered(name: str, given: ArrayLike, n: int) -> NDArray[np.intp]:
     """Return games or phases numbered from 0, one a position."""
     if np.shape(given) != (n,):
-        message = f"{name} have shape {np.shape(given)}, expected ({n},)"
-        raise ValueError(message)
+        msg = f"{name} have shape {np.shape(given)}, expected ({n},)"
+        raise ValueError(msg)
     return codes(given)

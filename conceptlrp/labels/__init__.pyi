@@ -1,8 +1,8 @@
-from .concept import (
-    Concept as Concept,
-)
 from .controls import (
     control_labels as control_labels,
+)
+from .definitions import (
+    Label as Label,
 )
 from .geometry import (
     LOCATION_CLASSES as LOCATION_CLASSES,
@@ -10,18 +10,18 @@ from .geometry import (
     phases as phases,
 )
 from .labels import (
-    CONCEPTS as CONCEPTS,
+    LABELS as LABELS,
     Labels as Labels,
-    label as label,
+    label_boards as label_boards,
 )
 
 __all__ = [
-    "CONCEPTS",
+    "LABELS",
     "LOCATION_CLASSES",
-    "Concept",
+    "Label",
     "Labels",
     "control_labels",
-    "label",
+    "label_boards",
     "location_classes",
     "phases",
 ]

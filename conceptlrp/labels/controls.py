@@ -20,9 +20,9 @@ RANDOM: Final = "random: "
 def control_labels(corpus: Corpus) -> Labels:
     """Label positions with what the network does not see.
 
-    A network is given own and opponent's discs, so that it can know neither who is
-    black nor which disc was put down last. Without passes the number of discs tells
-    who is black all the same: "black to move" controls for parity no less.
+    A network is given own and opponent's discs, so it cannot know who is black or
+    which disc was played last. Without passes the number of discs still tells who is
+    black: "black to move" controls for parity too.
 
     Parameters
     ----------
@@ -46,11 +46,9 @@ def control_labels(corpus: Corpus) -> Labels:
 def random_twins(labels: Labels, strata: ArrayLike, *, seed: int = 0) -> Labels:
     """Make labels that are as frequent as others, but mean nothing.
 
-    Each position gets the label of another one of its stratum; a set of squares is
-    turned by a random symmetry as well. A twin so has its label's prevalence in every
-    stratum and, since a symmetry keeps them, in every location class.
-
-    Shapes: `strata` (N,). Returns: Named "random: " and the name of the label.
+    Each position gets the label of another one of its stratum (N,); a set of squares
+    is also turned by a random symmetry. A twin thus has its label's prevalence in
+    every stratum and, since symmetries keep them, in every location class.
     """
     generator = np.random.default_rng(seed)
     stratum = np.asarray(strata)

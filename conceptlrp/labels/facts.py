@@ -9,10 +9,14 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.labels import lines
-from conceptlrp.labels.geometry import Geometry, Words, dilate, geometry
-from conceptlrp.labels.regions import Regions, find_regions
-from conceptlrp.labels.stability import safe_axes, stable_discs
+from conceptlrp.labels.geometry import BoardParts, Words, board_parts, dilate
+from conceptlrp.labels.structures import (
+    Regions,
+    capturable,
+    find_regions,
+    safe_axes,
+    stable_discs,
+)
 from conceptlrp.othello import flips, legal_moves
 from conceptlrp.othello.board import count
 
@@ -20,14 +24,11 @@ Entry = TypeVar("Entry", bound=np.generic)
 
 
 class Facts:
-    """A block of positions as one side sees it.
-
-    Shapes: `own, opponent` (N,).
-    """
+    """A block of positions as one side sees it, its discs of shape (N,)."""
 
     def __init__(self, own: Words, opponent: Words, size: int) -> None:
         self.own, self.opponent, self.size = own, opponent, size
-        self.board: Geometry = geometry(size)
+        self.board: BoardParts = board_parts(size)
 
     @cached_property
     def other(self) -> "Facts":
@@ -80,7 +81,7 @@ class Facts:
     @cached_property
     def capturable(self) -> Words:
         """Discs of the other side that some legal move flips."""
-        return lines.capturable(self.own, self.opponent, self.empty)
+        return capturable(self.own, self.opponent, self.empty)
 
     @cached_property
     def regions(self) -> Regions:

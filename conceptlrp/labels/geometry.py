@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.othello.board import REGION
+from conceptlrp.othello.board import region_of
 
 # What kernels compute with: uint64 arrays, which numpy types too narrowly for the
 # masks and steps that are Python integers.
@@ -59,7 +59,7 @@ class Corner:
 
 
 @dataclass(frozen=True)
-class Edge:
+class Side:
     """A side of the board: its corners, the squares between, the C-squares."""
 
     corners: int
@@ -68,19 +68,12 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Geometry:
+class BoardParts:
     """Parts of a board of one size, as bitboards.
 
-    Attributes
-    ----------
-    region, edge, horizontal, vertical : int
-        All squares; those on an edge; those on the first and last rank, and file.
-    corners, x_squares, c_squares, middle : int
-        Squares by their name; ``middle`` is the 4 x 4 in the centre.
-    corner, edges, diagonals : tuple
-        The four corners, the four edges and the two long diagonals.
-    moves : int
-        Squares that are empty at the start of a game.
+    ``region`` is the whole board, ``horizontal`` the first and last rank, ``vertical``
+    the first and last file, ``middle`` the central 4 x 4; ``moves`` counts the squares
+    that are empty at the start of a game.
     """
 
     region: int
@@ -92,26 +85,23 @@ class Geometry:
     c_squares: int
     middle: int
     corner: tuple[Corner, ...]
-    edges: tuple[Edge, ...]
+    edges: tuple[Side, ...]
     diagonals: tuple[int, int]
     moves: int
 
 
 @cache
-def geometry(size: int) -> Geometry:
+def board_parts(size: int) -> BoardParts:
     """Return the parts of a board, or refuse its size."""
-    if size not in REGION:
-        message = f"board size is {size!r}, expected 8 or 6"
-        raise ValueError(message)
-    n = size - 1
+    region, n = region_of(size), size - 1
 
     def mask(chosen: Callable[[int, int], bool]) -> int:
         side = range(size)
         return _mask(((r, c) for r in side for c in side if chosen(r, c)), size)
 
     corner = tuple(_corner(r, c, size) for r in (0, n) for c in (0, n))
-    return Geometry(
-        region=REGION[size],
+    return BoardParts(
+        region=region,
         edge=mask(lambda r, c: r in (0, n) or c in (0, n)),
         horizontal=mask(lambda r, _: r in (0, n)),
         vertical=mask(lambda _, c: c in (0, n)),
@@ -145,7 +135,7 @@ def location_classes(size: int = 8) -> NDArray[np.int8]:
     >>> [LOCATION_CLASSES[i] for i in location_classes()[:4]]
     ['corner', 'C', 'A', 'B']
     """
-    geometry(size)
+    board_parts(size)
     classes = np.full(64, -1, np.int8)
     for row in range(size):
         for column in range(size):
@@ -183,9 +173,9 @@ def phases(empties: ArrayLike, *, bins: int = 3, size: int = 8) -> NDArray[np.in
     [0, 0, 1, 1, 2, 2]
     """
     if bins < 1:
-        message = f"bins is {bins}, expected at least 1"
-        raise ValueError(message)
-    moves = geometry(size).moves
+        msg = f"bins is {bins}, expected at least 1"
+        raise ValueError(msg)
+    moves = board_parts(size).moves
     played = np.clip(moves - np.asarray(empties, np.int64), 0, moves)
     return np.minimum(played * bins // moves, bins - 1).astype(np.int8)
 
@@ -212,12 +202,12 @@ def _corner(row: int, column: int, size: int) -> Corner:
     )
 
 
-def _edges(size: int) -> tuple[Edge, ...]:
+def _edges(size: int) -> tuple[Side, ...]:
     n = size - 1
     sides = [[(r, c) for c in range(size)] for r in (0, n)]
     sides += [[(r, c) for r in range(size)] for c in (0, n)]
     return tuple(
-        Edge(
+        Side(
             _mask([side[0], side[-1]], size),
             _mask(side[1:-1], size),
             (_mask([side[1]], size), _mask([side[-2]], size)),

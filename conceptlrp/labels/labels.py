@@ -1,4 +1,4 @@
-"""Labelling positions: every concept, or those named, for a corpus or bitboards.
+"""Labelling positions: every label, or those named, of a corpus or bitboards.
 
 Shapes use N positions.
 """
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.labels.concept import Concept
+from conceptlrp.labels.definitions import Label
 from conceptlrp.labels.facts import Facts
-from conceptlrp.labels.geometry import geometry
-from conceptlrp.labels.move_concepts import MOVE
-from conceptlrp.labels.position_concepts import POSITION
-from conceptlrp.labels.square_concepts import SQUARE
+from conceptlrp.labels.geometry import board_parts
+from conceptlrp.labels.move_labels import MOVE
+from conceptlrp.labels.position_labels import POSITION
+from conceptlrp.labels.square_labels import SQUARE
 from conceptlrp.othello import PASS, Corpus
 from conceptlrp.othello.board import count
 
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 Words: TypeAlias = NDArray[np.uint64]
 Boards: TypeAlias = Corpus | tuple[ArrayLike, ArrayLike]
 
-#: Every concept by its name: labels of positions, of squares, of moves.
-CONCEPTS: Final[Mapping[str, Concept]] = {
-    concept.name: concept
-    for concept in (*POSITION.concepts, *SQUARE.concepts, *MOVE.concepts)
+#: Every label by its name: labels of positions, of squares, of moves.
+LABELS: Final[Mapping[str, Label]] = {
+    each.name: each for each in (*POSITION.labels, *SQUARE.labels, *MOVE.labels)
 }
 
 # A block is small enough for the boards after each of its moves to stay in the cache.
@@ -112,11 +111,11 @@ class Labels:
             A name occurs in both, or the positions differ in number.
         """
         if shared := set(self.names) & set(other.names):
-            message = f"both have a label {min(shared)!r}, expected other names"
-            raise ValueError(message)
+            msg = f"both have a label {min(shared)!r}, expected other names"
+            raise ValueError(msg)
         if self.names and other.names and len(self) != len(other):
-            message = f"labels of {len(self)} and of {len(other)} positions"
-            raise ValueError(message)
+            msg = f"labels of {len(self)} and of {len(other)} positions"
+            raise ValueError(msg)
         return Labels(
             {**self.position, **other.position},
             {**self.square, **other.square},
@@ -150,24 +149,24 @@ class Labels:
         return pd.DataFrame({**self.position, **self.counts()})
 
 
-def label(
+def label_boards(
     positions: Boards, names: Iterable[str] | None = None, *, size: int = 8
 ) -> Labels:
-    """Label positions with concepts of Othello theory.
+    """Label positions by Othello theory.
 
     Parameters
     ----------
     positions : Corpus, or pair of uint64 arrays of shape (N,)
         The positions; a pair has the discs of the side to move and of the other.
     names : iterable of str, optional
-        Names from `CONCEPTS`, all by default.
+        Names from `LABELS`, all by default.
     size : int
         Side of the board of bitboards, 8 or 6; a corpus knows its own.
 
     Returns
     -------
     Labels
-        In the order of `CONCEPTS`.
+        In the order of `LABELS`.
 
     Raises
     ------
@@ -177,7 +176,9 @@ def label(
     Examples
     --------
     >>> from conceptlrp.othello.board import start
-    >>> labels = label(tuple([side] for side in start()), ["mobility", "own frontier"])
+    >>> labels = label_boards(
+    ...     tuple([side] for side in start()), ["mobility", "own frontier"]
+    ... )
     >>> labels.position["mobility"].tolist()
     [4]
     >>> [hex(word) for word in labels.square["own frontier"]]
@@ -189,9 +190,9 @@ def label(
     for first in range(0, max(len(own), 1), _BLOCK):
         block = slice(first, first + _BLOCK)
         facts = Facts(own[block], opponent[block], size)
-        for concept in chosen:
-            values = concept.compute(facts)
-            column = found.setdefault(concept.name, np.empty(len(own), values.dtype))
+        for each in chosen:
+            values = each.compute(facts)
+            column = found.setdefault(each.name, np.empty(len(own), values.dtype))
             column[block] = values
     kinds = {c.name: c.kind for c in chosen}
     return Labels(
@@ -201,14 +202,14 @@ def label(
     )
 
 
-def _chosen(names: Iterable[str] | None) -> list[Concept]:
+def _chosen(names: Iterable[str] | None) -> list[Label]:
     if names is None:
-        return list(CONCEPTS.values())
+        return list(LABELS.values())
     wanted = [names] if isinstance(names, str) else list(names)
-    if unknown := [name for name in wanted if name not in CONCEPTS]:
-        message = f"no label is named {unknown[0]!r}; see conceptlrp.labels.CONCEPTS"
-        raise ValueError(message)
-    return [concept for name, concept in CONCEPTS.items() if name in wanted]
+    if unknown := [name for name in wanted if name not in LABELS]:
+        msg = f"no label is named {unknown[0]!r}; conceptlrp.labels.LABELS has all"
+        raise ValueError(msg)
+    return [each for name, each in LABELS.items() if name in wanted]
 
 
 def _boards(positions: Boards, size: int) -> tuple[Words, Words, int]:
@@ -216,14 +217,12 @@ def _boards(positions: Boards, size: int) -> tuple[Words, Words, int]:
         return positions.own, positions.opponent, positions.size
     own, opponent = (np.atleast_1d(np.asarray(b, np.uint64)) for b in positions)
     if own.shape != opponent.shape or own.ndim != 1:
-        message = (
-            f"bitboards have shapes {own.shape} and {opponent.shape}, expected (N,)"
-        )
-        raise ValueError(message)
-    outside = (own | opponent) & ~np.uint64(geometry(size).region)
+        msg = f"bitboards have shapes {own.shape} and {opponent.shape}, expected (N,)"
+        raise ValueError(msg)
+    outside = (own | opponent) & ~np.uint64(board_parts(size).region)
     wrong = ((own & opponent) | outside) != 0
     if wrong.any():
         what = "overlap" if (own & opponent)[wrong][0] else "lie outside the board"
-        message = f"position {int(np.argmax(wrong))}: discs {what}"
-        raise ValueError(message)
+        msg = f"position {int(np.argmax(wrong))}: discs {what}"
+        raise ValueError(msg)
     return own, opponent, size

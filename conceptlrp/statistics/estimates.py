@@ -4,11 +4,13 @@ Positions of one game resemble each other, so a game is one block. Shapes use N
 positions, G blocks and B replicates.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from conceptlrp import jsontext
 
 Floats = NDArray[np.float64]
 REPLICATES = 1000
@@ -37,11 +39,8 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, ready for JSON: what is not finite is None."""
-        fields = asdict(self)
-        return {
-            name: value if np.isfinite(value) else None
-            for name, value in fields.items()
-        }
+        fields: dict[str, Any] = jsontext.plain(self)
+        return fields
 
 
 def bootstrap_means(
@@ -51,14 +50,10 @@ def bootstrap_means(
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> Floats:
-    """Draw blocks with replacement and take the mean of each draw.
+    """Draw games with replacement and return the mean (B, ...) of each draw.
 
-    Shapes: `values` (N, ...), `games` (N,). Returns (B, ...): Means; nan where a draw
-    holds no value.
-
-    References
-    ----------
-    Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 8.
+    Values (N, ...) that are nan do not count; a draw without any value is nan. See
+    Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 8.
     """
     array = np.asarray(values, np.float64)
     flat = array.reshape(len(array), -1)
@@ -66,13 +61,14 @@ def bootstrap_means(
     _, block = np.unique(blocks, return_inverse=True)
     number = int(block.max(initial=-1)) + 1
     known = np.isfinite(flat)
+    # A draw is how often each game counts, so sums of games suffice for its mean.
     sums, counts = (
         _block_sums(part, block, number) for part in (np.where(known, flat, 0), known)
     )
     generator = np.random.default_rng(seed)
     draws = generator.multinomial(number, np.full(number, 1 / number), replicates)
     weights = draws.astype(np.float64)
-    means = _ratio(weights @ sums, weights @ counts)
+    means = ratio(weights @ sums, weights @ counts)
     return means.reshape(replicates, *array.shape[1:])
 
 
@@ -83,9 +79,7 @@ def estimate(
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> Estimate:
-    """Return the mean of one value a position with its 95 % interval.
-
-    Shapes: `values` (N,).
+    """Return the mean of values (N,) with its 95 % interval.
 
     Examples
     --------
@@ -107,14 +101,11 @@ def estimates(
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> list[Estimate]:
-    """Return an `Estimate` of every column of values (N, K).
-
-    Shapes: `values` (N, K).
-    """
+    """Return an `Estimate` of every column of values (N, K)."""
     array = np.asarray(values, np.float64)
     known = np.isfinite(array)
     counts = known.sum(axis=0)
-    means = _ratio(np.where(known, array, 0).sum(axis=0), counts.astype(np.float64))
+    means = known_mean(array)
     if len(array) == 0 or not known.any():
         ends = np.full((2, array.shape[1]), np.nan)
     else:
@@ -140,7 +131,16 @@ def _block_sums(values: NDArray[Any], block: NDArray[np.intp], number: int) -> F
     return sums
 
 
-def _ratio(top: Floats, bottom: Floats) -> Floats:
-    known = bottom > 0
-    ratio: Floats = np.where(known, top / np.where(known, bottom, 1), np.nan)
-    return ratio
+def ratio(top: ArrayLike, bottom: ArrayLike) -> Floats:
+    """Divide, and return nan where the divisor is not above 0."""
+    over, under = np.asarray(top, np.float64), np.asarray(bottom, np.float64)
+    known = under > 0
+    found: Floats = np.where(known, over / np.where(known, under, 1), np.nan)
+    return found
+
+
+def known_mean(values: ArrayLike) -> Floats:
+    """Return the mean over the first axis of what is finite, nan where nothing is."""
+    array = np.asarray(values, np.float64)
+    known = np.isfinite(array)
+    return ratio(np.where(known, array, 0).sum(axis=0), known.sum(axis=0))

@@ -6,15 +6,13 @@ Shapes use N positions and S squares or channels.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from conceptlrp.statistics.estimates import Floats, ratio
 
 _BLOCK = 256
 
 
 def cosine(one: ArrayLike, other: ArrayLike) -> Floats:
-    """Compute the cosine of maps along the last axis.
-
-    Returns (...): nan where a map is zero.
+    """Return the cosine of maps along the last axis, nan where a map is zero.
 
     Examples
     --------
@@ -24,23 +22,22 @@ def cosine(one: ArrayLike, other: ArrayLike) -> Floats:
     left, right = (np.asarray(m, np.float64) for m in (one, other))
     product = (left * right).sum(axis=-1)
     size = np.sqrt((left**2).sum(axis=-1) * (right**2).sum(axis=-1))
-    return _ratio(product, size)
+    return ratio(product, size)
 
 
 def rank_correlation(
     one: ArrayLike, other: ArrayLike, within: ArrayLike | None = None
 ) -> Floats:
-    """Compute Spearman's rho of maps, over some of their squares.
+    """Return Spearman's rho (N,) of maps (N, S) over the squares that are `within`.
 
-    Shapes: `one, other` (N, S), `within` (N, S). Returns (N,): nan where a map is
-    constant on the squares that count.
+    It is nan where a map is constant on them.
     """
     left, right = (np.asarray(m, np.float64) for m in (one, other))
     counted = np.ones(left.shape, np.bool_) if within is None else np.asarray(within)
     ranks = [_centered_ranks(m, counted) for m in (left, right)]
     product = (ranks[0] * ranks[1]).sum(axis=1)
     size = np.sqrt((ranks[0] ** 2).sum(axis=1) * (ranks[1] ** 2).sum(axis=1))
-    return _ratio(product, size)
+    return ratio(product, size)
 
 
 def _centered_ranks(maps: Floats, counted: NDArray[np.bool_]) -> Floats:
@@ -54,9 +51,3 @@ def _centered_ranks(maps: Floats, counted: NDArray[np.bool_]) -> Floats:
         # Equal values share their mean rank: fewer above, more below, and halved.
         ranks[rows] = (less - more) / 2
     return np.where(counted, ranks, 0.0)
-
-
-def _ratio(top: Floats, bottom: Floats) -> Floats:
-    known = bottom > 0
-    ratio: Floats = np.where(known, top / np.where(known, bottom, 1), np.nan)
-    return ratio

@@ -3,8 +3,6 @@
 import pytest
 
 from conceptlrp.atlas import build_atlas, build_single_file
-from conceptlrp.clustering import load_clustering
-from conceptlrp.clustering.clustering_file import clustered_layers
 from tests.atlas.browser import browser, chromium, violations
 from tests.atlas.conftest import write_store
 from tests.report.conftest import fill
@@ -22,9 +20,8 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def atlas(store, tmp_path_factory):
-    clusterings = [load_clustering(store, layer) for layer in clustered_layers(store)]
     out = tmp_path_factory.mktemp("site") / "atlas"
-    return build_atlas(store, out, clusterings=clusterings)
+    return build_atlas(store, out)
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,6 @@ import shutil
 import pytest
 
 from conceptlrp.atlas import build_atlas
-from conceptlrp.clustering import load_clustering
-from conceptlrp.clustering.clustering_file import clustered_layers
 from tests.atlas.conftest import write_store
 from tests.report.conftest import fill
 
@@ -33,9 +31,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def atlas(tmp_path_factory):
     store = fill(write_store(tmp_path_factory.mktemp("browser") / "run.crp"))
-    clusterings = [load_clustering(store, layer) for layer in clustered_layers(store)]
     out = tmp_path_factory.mktemp("site") / "atlas"
-    return build_atlas(store, out, clusterings=clusterings)
+    return build_atlas(store, out)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from conceptlrp.clustering import load_clustering, save_clustering
+from conceptlrp.clustering import save_clustering
 from conceptlrp.concept_graph import MeanConceptGraph, save_graph
 from conceptlrp.concept_graph.mean_graph import Flow
 from conceptlrp.labelling import save_label_scores
@@ -88,7 +88,6 @@ def write_whole_store(path: Path) -> Store:
 def whole_options(store: Store) -> dict[str, Any]:
     """What an atlas with every kind of page is built with."""
     return {
-        "clusterings": [load_clustering(store, "conv1")],
         "notes": {("conv1", 0): NOTE},
         "title": TITLE,
         "network": network(),

@@ -29,8 +29,8 @@ from scipy.stats import rankdata
 # As a script this file sees its own folder alone, not the package beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from conceptlrp.ablation.ablate import tally_effects
-from conceptlrp.ablation.channel_deletion import ABLATIONS
+from conceptlrp.ablation.channels import tally_effects
+from conceptlrp.ablation.feature_maps import ABLATIONS
 from conceptlrp.ablation.sample import follow_sample
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import demo_corpus, demo_network

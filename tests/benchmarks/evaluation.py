@@ -28,7 +28,7 @@ QUICK_CASCADE = 5
 
 def as_table(found: CompositeEvaluation) -> Table:
     """Return a row for each number and a column for each method."""
-    numbers = found.table()
+    numbers = found.frame()
     table = Table("measured", *(str(name) for name in numbers.index))
     for column in numbers:
         cells = ["" if x != x else f"{x:.2f}" for x in numbers[column]]

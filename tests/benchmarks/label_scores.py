@@ -18,7 +18,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.labelling import LabelCriteria, score_channels
-from conceptlrp.labels import Labels, label, phases
+from conceptlrp.labels import Labels, label_boards, phases
 from conceptlrp.othello import Corpus
 from conceptlrp.statistics import stratified_auroc
 from tests.othello.playouts import random_games
@@ -57,7 +57,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     n, c, boards = (5_000, 50, 500) if quick else (50_000, 200, 2_000)
     corpus = Corpus.from_games(random_games(n // 40, seed=7)).sample(n, seed=0)
-    labels, game = label(corpus), corpus.game
+    labels, game = label_boards(corpus), corpus.game
     empties = labels.position["empty count"]
     strata = phases(empties, bins=6)
     networks = [{"relevance": channels(empties, c, seed)} for seed in range(6)]

@@ -16,7 +16,7 @@ from rich.table import Table
 # As a script this file sees its own folder alone, not the tests beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from conceptlrp.labels import CONCEPTS, label
+from conceptlrp.labels import LABELS, label_boards
 from conceptlrp.labels.facts import Facts
 from conceptlrp.othello import Corpus
 from tests.othello.playouts import random_games
@@ -30,7 +30,7 @@ def throughput(corpus: Corpus, rounds: int) -> tuple[float, float]:
     wall, processor = [], []
     for _ in range(rounds):
         start = time.perf_counter(), time.process_time()
-        label(corpus)
+        label_boards(corpus)
         wall.append(time.perf_counter() - start[0])
         processor.append(time.process_time() - start[1])
     return len(corpus) / min(wall), len(corpus) / min(processor)
@@ -38,12 +38,12 @@ def throughput(corpus: Corpus, rounds: int) -> tuple[float, float]:
 
 def shares(corpus: Corpus, rounds: int) -> dict[str, float]:
     """Return seconds of processor time that each label adds, over all rounds."""
-    spent = dict.fromkeys(CONCEPTS, 0.0)
+    spent = dict.fromkeys(LABELS, 0.0)
     for _ in range(rounds):
         for first in range(0, len(corpus), _BLOCK):
             block = slice(first, first + _BLOCK)
             facts = Facts(corpus.own[block], corpus.opponent[block], corpus.size)
-            for name, concept in CONCEPTS.items():
+            for name, concept in LABELS.items():
                 start = time.process_time()
                 concept.compute(facts)
                 spent[name] += time.process_time() - start
@@ -56,7 +56,7 @@ def as_table(spent: dict[str, float], *, rows: int = 15) -> Table:
     total = sum(spent.values())
     ranked = sorted(spent.items(), key=lambda item: -item[1])
     for name, seconds in ranked[:rows]:
-        table.add_row(name, CONCEPTS[name].kind, f"{seconds / total:.1%}")
+        table.add_row(name, LABELS[name].kind, f"{seconds / total:.1%}")
     rest = sum(seconds for _, seconds in ranked[rows:])
     table.add_row(f"{len(ranked) - rows} others", "", f"{rest / total:.1%}")
     return table
@@ -72,7 +72,7 @@ def main() -> None:
     wall, processor = throughput(corpus, 2 if options.quick else 5)
     console = Console()
     console.print(
-        f"{len(CONCEPTS)} labels of {len(corpus):,} positions: {wall:,.0f} positions/s "
+        f"{len(LABELS)} labels of {len(corpus):,} positions: {wall:,.0f} positions/s "
         f"of wall time, {processor:,.0f} of processor time, one core (goal {GOAL:,})"
     )
     console.print(as_table(shares(corpus, 1)))

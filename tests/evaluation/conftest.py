@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from conceptlrp.ablation.sampling import Sample, draw_sample
+from conceptlrp.evaluation.sample import Sample, draw_sample
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from conceptlrp.ablation.sampling import Sample, draw_sample
 from conceptlrp.evaluation.additivity import additivity_errors, conservation_of
+from conceptlrp.evaluation.sample import Sample, draw_sample
 from conceptlrp.lrp import COMPOSITES, Explainer
 from conceptlrp.networks import OthelloNet, ResidualTower
 from conceptlrp.othello import Corpus

@@ -4,16 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from conceptlrp.ablation.channel_deletion import (
-    ABLATIONS,
-    delete_channels,
-    feature_maps,
-    run_from,
-    step_counts,
-)
-from conceptlrp.ablation.probing import ask, explain_boards, planes_of
-from conceptlrp.ablation.sampling import Sample, best_actions
+from conceptlrp.ablation.feature_maps import ABLATIONS, feature_maps, run_from
+from conceptlrp.evaluation.deletion import delete_channels, step_counts
+from conceptlrp.evaluation.sample import Sample
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.probing import ask, best_actions, explain_boards, planes_of
 from tests.evaluation.conftest import AddingNetwork, added
 
 
@@ -22,7 +17,7 @@ from tests.evaluation.conftest import AddingNetwork, added
 def test_curves_are_those_of_hooks_that_ablate_one_position_at_a_time(
     explainer: Explainer, sample: Sample, layer: str, ablation: str
 ) -> None:
-    features = feature_maps(explainer, sample)[layer]
+    features = feature_maps(explainer, sample.corpus)[layer]
     scores = np.random.default_rng(0).normal(size=features.activation.shape)
 
     found = delete_channels(explainer, sample, features, scores, ablation=ablation)
@@ -65,7 +60,7 @@ def by_hook(
 def test_a_channel_of_an_adding_network_takes_its_relevance_along(
     adding: AddingNetwork, adding_explainer: Explainer, adding_sample: Sample
 ) -> None:
-    features = feature_maps(adding_explainer, adding_sample)["conv1"]
+    features = feature_maps(adding_explainer, adding_sample.corpus)["conv1"]
     relevance = explain_boards(
         adding_explainer, adding_sample.boards, adding_sample.best[:, None]
     ).channels["conv1"][:, 0]
@@ -86,7 +81,7 @@ def test_a_channel_of_an_adding_network_takes_its_relevance_along(
 def test_feature_maps_as_they_were_change_nothing(
     explainer: Explainer, sample: Sample
 ) -> None:
-    features = feature_maps(explainer, sample)["conv2"]
+    features = feature_maps(explainer, sample.corpus)["conv2"]
     twice = np.repeat(features.maps[:, None], 2, axis=1)
 
     found = run_from(explainer, sample.boards, "conv2", twice)
@@ -102,7 +97,7 @@ def test_steps_never_take_every_channel() -> None:
 
 
 def test_an_unknown_ablation_is_refused(explainer: Explainer, sample: Sample) -> None:
-    features = feature_maps(explainer, sample)["conv1"]
+    features = feature_maps(explainer, sample.corpus)["conv1"]
 
     with pytest.raises(ValueError, match="'noise', expected one of zero, mean"):
         delete_channels(

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from conceptlrp.ablation.probing import explain_boards
-from conceptlrp.ablation.sampling import Sample
 from conceptlrp.evaluation.dependence import (
     channel_cosines,
     empty_board_share,
@@ -15,7 +13,9 @@ from conceptlrp.evaluation.dependence import (
     mean_pair_cosine,
     random_logit_cosine,
 )
+from conceptlrp.evaluation.sample import Sample
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.probing import explain_boards
 from conceptlrp.networks import OthelloNet
 from conceptlrp.statistics.similarity import cosine
 from tests.evaluation.conftest import AddingNetwork, added

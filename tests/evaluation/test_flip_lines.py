@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from conceptlrp.ablation.sampling import Sample
 from conceptlrp.evaluation.flip_lines import flip_lines, score_flip_lines
+from conceptlrp.evaluation.sample import Sample
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import Corpus, flips
 from conceptlrp.othello.board import squares

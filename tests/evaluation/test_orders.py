@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from conceptlrp.ablation.orders import center_prior, places, shuffled_within
-from conceptlrp.ablation.sampling import square_classes
+from conceptlrp.evaluation.orders import center_prior, places, shuffled_within
+from conceptlrp.labels import location_classes
 
 RNG = np.random.default_rng(0)
 
@@ -44,6 +44,6 @@ def test_any_square_of_a_group_can_come_first() -> None:
 def test_the_prior_prefers_the_centre_and_ends_at_the_corners() -> None:
     prior = center_prior(8)
 
-    classes = square_classes(8)
+    classes = location_classes(8)
     assert set(classes[np.flatnonzero(prior == prior.max())]) == {classes[27]}
     assert np.flatnonzero(prior == prior.min()).tolist() == [0, 7, 56, 63]

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conceptlrp.ablation.sampling import Sample, draw_sample
 from conceptlrp.evaluation.planted_truth import planted_scores, reference_precision
+from conceptlrp.evaluation.sample import Sample, draw_sample
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import PlantedNetwork, planted_network
 from conceptlrp.othello import Corpus

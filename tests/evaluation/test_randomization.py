@@ -8,16 +8,13 @@ from zennit.composites import LayerMapComposite
 from zennit.rules import Flat, ZPlus
 from zennit.types import Convolution, Linear
 
-from conceptlrp.ablation.probing import ask, explain_boards, planes_of
-from conceptlrp.ablation.sampling import Sample
-from conceptlrp.labelling.randomization import (
-    cascade,
-    path_to_output,
-    random_network,
-    randomize,
-)
+from conceptlrp.evaluation.randomization import cascade, path_to_output
+from conceptlrp.evaluation.sample import Sample
+from conceptlrp.labelling.random_networks import random_network, randomize
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.probing import ask, explain_boards, planes_of
 from conceptlrp.networks import ResidualTower
+from conceptlrp.statistics.estimates import estimate
 from conceptlrp.statistics.similarity import rank_correlation
 from tests.evaluation.conftest import AddingNetwork
 from tests.lrp.conftest import randomize as used
@@ -87,9 +84,8 @@ def test_epsilon_keeps_nothing_of_a_network_without_its_weights(
 ) -> None:
     found = cascade(adding_explainer, adding_sample, seeds=range(6))
 
-    rho, excess = found.last(adding_sample.games)
-    assert abs(rho.mean) < 0.15
-    assert abs(excess.mean) < 0.1
+    assert abs(found.rho[-1].mean()) < 0.15
+    assert abs(found.excess[-1].mean()) < 0.1
 
 
 def test_what_positive_parts_alone_draw_survives_every_weight(
@@ -100,9 +96,8 @@ def test_what_positive_parts_alone_draw_survives_every_weight(
 
     found = cascade(blind, sample, seeds=(0, 1))
 
-    rho, excess = found.last(sample.games)
-    assert rho.low > 0.3
-    assert excess.low > 0.3
+    for part in (found.rho[-1], found.excess[-1]):
+        assert estimate(part, sample.games).low > 0.3
 
 
 def test_a_random_network_has_no_weight_of_the_trained_one(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from conceptlrp.ablation.store_explainer import store_explainer
 from conceptlrp.explorer import ExplorerEngine, explorer_app
+from conceptlrp.lrp.store_explainer import store_explainer
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import KeepOptions, RunOptions, attribute_corpus

@@ -8,8 +8,7 @@ import pytest
 from conceptlrp.clustering import Clustering
 from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.concept_graph.mean_graph import Flow
-from conceptlrp.labelling import LabelScores
-from conceptlrp.labelling.results import ChannelLabels, LabelCriteria, NamedLabel
+from conceptlrp.labelling import ChannelLabels, LabelCriteria, LabelScores, NamedLabel
 from conceptlrp.othello import Position
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.reference.boards import ReferenceBoard

@@ -1,6 +1,6 @@
 import pytest
 
-from conceptlrp.labels import Labels, label
+from conceptlrp.labels import Labels, label_boards
 from conceptlrp.othello import Corpus
 from tests.othello.playouts import random_games
 
@@ -18,9 +18,9 @@ def small_corpus() -> Corpus:
 
 @pytest.fixture(scope="session")
 def labels(corpus: Corpus) -> Labels:
-    return label(corpus)
+    return label_boards(corpus)
 
 
 @pytest.fixture(scope="session")
 def small_labels(small_corpus: Corpus) -> Labels:
-    return label(small_corpus)
+    return label_boards(small_corpus)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from conceptlrp.labels import CONCEPTS, Labels, label
+from conceptlrp.labels import LABELS, Labels, label_boards
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import REGION, squares, start
 from conceptlrp.othello.symmetry import turn
@@ -10,7 +10,7 @@ from tests.labels.cases import CASES, Case, squares_of
 
 def value_of(name: str, case: Case) -> object:
     own, opponent = squares_of(case.own), squares_of(case.opponent)
-    found = label(([own], [opponent]), [name])
+    found = label_boards(([own], [opponent]), [name])
     if name in found.position:
         return found.position[name][0].item()
     return squares(found.masks[name][0])
@@ -23,8 +23,8 @@ def expected_of(case: Case) -> object:
 
 
 def test_every_label_has_a_position_and_a_near_miss():
-    assert set(CASES) == set(CONCEPTS)
-    assert len(CONCEPTS) >= 30
+    assert set(CASES) == set(LABELS)
+    assert len(LABELS) >= 30
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -44,7 +44,7 @@ def test_a_label_is_not_taken_in_by_a_near_miss(name: str):
 
 
 def test_the_start_position_has_the_values_of_the_books():
-    found = label(tuple([side] for side in start()))
+    found = label_boards(tuple([side] for side in start()))
 
     numbers = {name: column[0] for name, column in found.position.items()}
     sizes = {name: column[0] for name, column in found.counts().items()}
@@ -69,7 +69,7 @@ def test_a_corner_filled_up_makes_a_stable_triangle_and_a_hole_in_it_none():
 def test_discs_in_full_lines_are_stable_without_any_corner():
     own, everything = squares_of("d4"), squares_of("a1-h8")
 
-    found = label(([own], [everything & ~own]), ["own stable discs"])
+    found = label_boards(([own], [everything & ~own]), ["own stable discs"])
 
     assert squares(found.square["own stable discs"][0]) == squares(own)
 
@@ -89,7 +89,7 @@ def test_labels_of_a_turned_small_board_are_the_labels_turned(
 
 
 def _check_turned(corpus: Corpus, labels: Labels, s: int) -> None:
-    turned = label(corpus.turned_by(s))
+    turned = label_boards(corpus.turned_by(s))
 
     for name, column in labels.position.items():
         np.testing.assert_array_equal(turned.position[name], column, err_msg=name)
@@ -100,11 +100,11 @@ def _check_turned(corpus: Corpus, labels: Labels, s: int) -> None:
 def test_labels_of_the_opponent_are_those_of_the_other_side(
     corpus: Corpus, labels: Labels
 ):
-    other = label((corpus.opponent, corpus.own))
+    other = label_boards((corpus.opponent, corpus.own))
 
-    for name in CONCEPTS:
+    for name in LABELS:
         twin = name.replace("own ", "opponent ")
-        if name.startswith("own ") and twin in CONCEPTS:
+        if name.startswith("own ") and twin in LABELS:
             np.testing.assert_array_equal(labels.masks[twin], other.masks[name])
 
 
@@ -123,10 +123,9 @@ def test_labels_stay_on_the_small_board(small_labels: Labels):
     assert beyond == set()
 
 
-def test_a_concept_says_what_it_means_and_how_it_is_defined():
-    for name, concept in CONCEPTS.items():
-        assert concept.name == name
-        assert concept.sentence
-        assert not concept.sentence.endswith(".")
-        assert concept.formula
-        assert concept.of_squares == (concept.kind in ("square", "move"))
+def test_a_label_says_what_it_means_and_how_it_is_defined():
+    for name, label in LABELS.items():
+        assert label.name == name
+        assert label.sentence
+        assert not label.sentence.endswith(".")
+        assert label.formula

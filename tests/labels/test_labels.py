@@ -1,23 +1,23 @@
 import numpy as np
 import pytest
 
-from conceptlrp.labels import CONCEPTS, Labels, label, labels as module
+from conceptlrp.labels import LABELS, Labels, label_boards, labels as module
 from conceptlrp.othello import NO_MOVE, PASS, Corpus
 from conceptlrp.othello.board import start
 
 
 def test_labels_come_in_the_order_of_the_concepts(labels: Labels):
-    assert set(labels.names) == set(CONCEPTS)
+    assert set(labels.names) == set(LABELS)
     names = [*labels.position, *labels.square, *labels.move]
     assert list(labels.names) == names
     for part in (labels.position, labels.square, labels.move):
-        assert list(part) == [name for name in CONCEPTS if name in part]
+        assert list(part) == [name for name in LABELS if name in part]
 
 
 def test_named_labels_equal_those_among_all(corpus: Corpus, labels: Labels):
     names = ["quiet moves", "mobility lead", "own stable discs"]
 
-    found = label(corpus, names)
+    found = label_boards(corpus, names)
 
     assert set(found.names) == set(names)
     for name in names:
@@ -30,9 +30,9 @@ def test_labels_do_not_depend_on_blocks(
 ):
     monkeypatch.setattr(module, "_BLOCK", 7)
 
-    found = label(corpus[:200])
+    found = label_boards(corpus[:200])
 
-    for name in CONCEPTS:
+    for name in LABELS:
         both = [
             {**each.position, **each.masks}[name]
             for each in (found, labels.take(slice(200)))
@@ -42,14 +42,14 @@ def test_labels_do_not_depend_on_blocks(
 
 
 def test_no_positions_have_no_labels(corpus: Corpus):
-    found = label(corpus[:0])
+    found = label_boards(corpus[:0])
 
     assert len(found) == 0
-    assert set(found.names) == set(CONCEPTS)
+    assert set(found.names) == set(LABELS)
 
 
 def test_positions_where_nobody_can_move_have_no_moves():
-    found = label(([1], [0]))
+    found = label_boards(([1], [0]))
 
     assert all(words[0] == 0 for words in found.move.values())
     assert found.position["largest flip"][0] == 0
@@ -57,7 +57,7 @@ def test_positions_where_nobody_can_move_have_no_moves():
 
 def test_flags_are_bool_and_sets_are_bitboards(labels: Labels):
     for name, column in labels.position.items():
-        assert (column.dtype == np.bool_) == (CONCEPTS[name].kind == "bool"), name
+        assert (column.dtype == np.bool_) == (LABELS[name].kind == "bool"), name
     assert {words.dtype for words in labels.masks.values()} == {np.dtype(np.uint64)}
 
 
@@ -113,24 +113,24 @@ def test_labels_of_other_positions_are_not_joined(labels: Labels):
 
 def test_an_unknown_label_is_refused_by_name(corpus: Corpus):
     with pytest.raises(ValueError, match="no label is named 'mobilty'"):
-        label(corpus, ["mobilty"])
+        label_boards(corpus, ["mobilty"])
 
 
 def test_boards_of_another_size_are_refused():
     with pytest.raises(ValueError, match="board size is 10, expected 8 or 6"):
-        label(tuple([side] for side in start()), size=10)
+        label_boards(tuple([side] for side in start()), size=10)
 
 
 def test_discs_beyond_the_board_are_refused():
     with pytest.raises(ValueError, match="position 1: discs lie outside the board"):
-        label(([1 << 28, 1], [1 << 27, 2]), size=6)
+        label_boards(([1 << 28, 1], [1 << 27, 2]), size=6)
 
 
 def test_discs_on_one_square_are_refused():
     with pytest.raises(ValueError, match="position 0: discs overlap"):
-        label(([3], [1]))
+        label_boards(([3], [1]))
 
 
 def test_bitboards_of_two_lengths_are_refused():
     with pytest.raises(ValueError, match=r"shapes \(2,\) and \(1,\)"):
-        label(([1, 2], [4]))
+        label_boards(([1, 2], [4]))

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from conceptlrp.ablation import ChannelEffects, save_effects
+from conceptlrp.ablation import Ablation, save_effects
 from conceptlrp.ablation.result import LayerEffects
 from conceptlrp.clustering import Clustering, save_clustering
 from conceptlrp.concept_graph import MeanConceptGraph, save_graph
@@ -19,7 +19,7 @@ from tests.report.planted_labels import planted_labels
 UPPER = "trunk/<b>3"
 
 
-def planted_effects(store: Store) -> ChannelEffects:
+def planted_effects(store: Store) -> Ablation:
     random = np.random.default_rng(5)
     layers = {}
     for layer, channels in LAYERS.items():
@@ -31,7 +31,7 @@ def planted_effects(store: Store) -> ChannelEffects:
         policy = random.normal(size=(channels, 8, 8))
         policy[:, 3, 3] = np.nan
         layers[layer] = LayerEffects(**arrays, policy=policy)
-    return ChannelEffects(
+    return Ablation(
         target="played",
         ablation="mean",
         positions=50,

@@ -21,7 +21,7 @@ from conceptlrp.cli.tables import print_json, print_table
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
-    from conceptlrp.ablation import ChannelEffects, LayerEffects
+    from conceptlrp.ablation import Ablation, LayerEffects
 
 _INTERVALS = {"change": "size", "control": "control", "fall": "fall"}
 
@@ -43,8 +43,8 @@ def ablate(
     overwrite: Overwrite = False,
 ) -> None:
     """Ablate each channel alone, and say what policy and value lose."""
-    from conceptlrp.ablation import channel_effects, save_effects
-    from conceptlrp.ablation.channel_deletion import ABLATIONS
+    from conceptlrp.ablation import ablate as ablate_channels
+    from conceptlrp.ablation.feature_maps import ABLATIONS
     from conceptlrp.ablation.file import effects_name
     from conceptlrp.store import open_store
 
@@ -56,7 +56,7 @@ def ablate(
     check_addition(opened, effects_name(explained), overwrite=overwrite)
     net = store_network(opened, network)
     with progress_bars() as report:
-        found = channel_effects(
+        found = ablate_channels(
             opened,
             net,
             layers=layer,
@@ -64,16 +64,16 @@ def ablate(
             ablation=ablation,
             n_positions=positions,
             seed=seed,
+            overwrite=overwrite,
             on_progress=report,
         )
-    save_effects(found, opened, overwrite=overwrite)
     if as_json:
         print_json(found.to_dict())
     else:
         _show(found, count)
 
 
-def _show(found: "ChannelEffects", count: int) -> None:
+def _show(found: "Ablation", count: int) -> None:
     """Print the channels of each layer that change the explained output most."""
     for layer, effects in found.layers.items():
         beats = int(effects.beats_control.sum())

@@ -19,7 +19,7 @@ from conceptlrp.cli.options import (
 )
 from conceptlrp.cli.tables import print_json, print_text, remark
 from conceptlrp.errors import ConceptLRPError
-from conceptlrp.lrp.presets import COMPOSITES
+from conceptlrp.lrp.composites import COMPOSITES
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """Judge composites on a store's network, and keep the verdict in the store."""
-    from conceptlrp.evaluation import evaluate_composites, save_evaluation
-    from conceptlrp.evaluation.evaluation_file import EVALUATION
+    from conceptlrp.evaluation import evaluate as evaluate_store
+    from conceptlrp.evaluation.file import EVALUATION
     from conceptlrp.store import open_store
 
     if out is not None:
@@ -57,17 +57,16 @@ def evaluate(
     kept = check_addition(opened, EVALUATION, overwrite=overwrite)
     net = store_network(opened, network)
     with progress_bars() as report:
-        found = evaluate_composites(
+        found = evaluate_store(
+            opened,
             net,
-            opened.positions,
             composites=composite or COMPOSITES,
             n_positions=positions,
             n_cascade=cascade,
-            layers=opened.layers,
             seed=seed,
-            on_progress=lambda _, done, total: report("evaluate", done, total),
+            overwrite=overwrite,
+            on_progress=report,
         )
-    save_evaluation(found, opened, overwrite=overwrite)
     if out is not None:
         _write(found, opened, out)
     if as_json:

@@ -45,7 +45,7 @@ def explain(
         Explainer(net, composite=composite),
         Position.from_transcript(transcript, net.size),
         layers=layer,
-        n_channels=count,
+        count=count,
         move=move,
         against=against,
     )

@@ -61,11 +61,11 @@ def label(
 ) -> None:
     """Label the positions of a store, and its channels by what they follow."""
     from conceptlrp.labelling import (
+        LabelOptions,
+        label as label_channels,
         label_positions,
-        save_label_scores,
-        score_store_labels,
     )
-    from conceptlrp.labels import CONCEPTS
+    from conceptlrp.labels import LABELS
     from conceptlrp.store import open_store
 
     if network is None and not no_scores:
@@ -73,7 +73,7 @@ def label(
         raise typer.BadParameter(msg)
     opened = open_store(store)
     known = () if overwrite else opened.label_names
-    missing = [name for name in CONCEPTS if name not in known]
+    missing = [name for name in LABELS if name not in known]
     if no_scores and not missing:
         msg = f"{store}: has all labels already; pass --overwrite"
         raise OutputExistsError(msg)
@@ -87,21 +87,21 @@ def label(
     _check_free(opened, target or 0, overwrite=overwrite)
     net = store_network(opened, network)
     with progress_bars() as report:
-        found = score_store_labels(
+        found = label_channels(
             opened,
             net,
             layers=layer,
             target=target or 0,
             n_positions=positions,
-            n_maps=maps,
-            n_random=random_networks,
-            columns=column or (),
+            options=LabelOptions(
+                n_maps=maps, n_random=random_networks, columns=tuple(column or ())
+            ),
             seed=seed,
+            overwrite=overwrite,
             on_progress=report,
         )
     if missing:
         label_positions(opened, missing, overwrite=overwrite)
-    save_label_scores(found, opened, overwrite=overwrite)
     if as_json:
         print_json(found.to_dict())
     else:

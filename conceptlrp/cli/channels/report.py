@@ -55,7 +55,7 @@ def report(
         check_place(out, overwrite=overwrite)
     opened = open_store(store)
     layers = {name: opened.channels(name) for name in opened.layers}
-    about: dict[str, Any] = {"target": target or 0, "k": count}
+    about: dict[str, Any] = {"target": target or 0, "count": count}
     if notes is not None:
         from conceptlrp.report import read_notes
 
@@ -93,13 +93,13 @@ def _check_question(
 def _found(
     store: "Store", layer: str | None, channel: int | None, **about: Any
 ) -> "Iterator[ChannelReport]":
-    from conceptlrp.report import channel_report, layer_reports
+    from conceptlrp.report import channel_report, layer_report
 
     if layer is not None and channel is not None:
-        yield channel_report(store, layer=layer, channel=channel, **about)
+        yield channel_report(store, layer, channel, **about)
         return
     for name in store.layers if layer is None else (layer,):
-        yield from layer_reports(store, name, **about)
+        yield from layer_report(store, name, **about)
 
 
 def _show(found: "Iterator[ChannelReport]", *, as_json: bool, every: bool) -> None:

@@ -82,17 +82,14 @@ def write_atlas(
 ) -> None:
     """Write an atlas and say where it is."""
     from conceptlrp.atlas import build_atlas, build_single_file
-    from conceptlrp.clustering import load_clustering
-    from conceptlrp.clustering.clustering_file import clustered_layers
     from conceptlrp.selfplay import read_card
 
     with progress_bars() as report:
         made = (build_single_file if single_file else build_atlas)(
             store,
             out,
-            clusterings=[load_clustering(store, n) for n in clustered_layers(store)],
             strength=None if strength is None else read_card(strength),
-            on_page=lambda done, total: report("pages", done, total),
+            on_progress=report,
             **options,
         )
     typer.echo(f"open {made if single_file else made / 'index.html'}")

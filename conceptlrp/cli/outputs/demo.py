@@ -80,36 +80,35 @@ def examine(
 def _label(
     store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
 ) -> None:
-    from conceptlrp.labelling import (
-        label_positions,
-        save_label_scores,
-        score_store_labels,
-    )
+    from conceptlrp.labelling import LabelOptions, label, label_positions
 
     label_positions(store, overwrite=True)
-    scores = score_store_labels(
+    label(
         store,
         network,
         n_positions=_LABELLED,
-        n_maps=_MAPPED,
-        n_random=_RANDOM,
+        options=LabelOptions(n_maps=_MAPPED, n_random=_RANDOM),
         seed=seed,
+        overwrite=True,
         on_progress=report,
     )
-    save_label_scores(scores, store, overwrite=True)
 
 
 def _ablate(
     store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
 ) -> None:
-    from conceptlrp.ablation import channel_effects, save_effects
+    from conceptlrp.ablation import ablate
     from conceptlrp.concept_graph import mean_concept_graph, save_graph
     from conceptlrp.lrp import Explainer
 
-    effects = channel_effects(
-        store, network, n_positions=_ABLATED, seed=seed, on_progress=report
+    ablate(
+        store,
+        network,
+        n_positions=_ABLATED,
+        seed=seed,
+        overwrite=True,
+        on_progress=report,
     )
-    save_effects(effects, store, overwrite=True)
     graph = mean_concept_graph(
         Explainer(network, layers=store.layers),
         store.positions.sample(min(_AVERAGED, len(store)), seed=seed),
@@ -121,17 +120,16 @@ def _ablate(
 def _judge(
     store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
 ) -> None:
-    from conceptlrp.evaluation import evaluate_composites, save_evaluation
+    from conceptlrp.evaluation import evaluate
 
     own = str(store.manifest.composite["name"])
-    found = evaluate_composites(
+    evaluate(
+        store,
         network,
-        store.positions,
         composites=(own, *_RIVALS),
         n_positions=min(_JUDGED, len(store)),
         n_cascade=_CASCADE,
-        layers=store.layers,
         seed=seed,
-        on_progress=lambda _, done, total: report("evaluation", done, total),
+        overwrite=True,
+        on_progress=report,
     )
-    save_evaluation(found, store, overwrite=True)

@@ -17,7 +17,7 @@ from conceptlrp.cli.options import (
     check_place,
     how_many,
 )
-from conceptlrp.lrp.presets import COMPOSITES
+from conceptlrp.lrp.composites import COMPOSITES
 
 _KINDS = (
     "references",

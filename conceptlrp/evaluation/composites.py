@@ -1,0 +1,180 @@
+"""Evaluate composites on a network: everything of this folder, in one call."""
+
+from collections.abc import Mapping, Sequence
+
+from torch import nn
+
+from conceptlrp.errors import CompositeError
+from conceptlrp.evaluation.agreement import composite_agreement
+from conceptlrp.evaluation.file import save_evaluation
+from conceptlrp.evaluation.result import CompositeEvaluation
+from conceptlrp.evaluation.study import (
+    measure_baselines,
+    measure_composite,
+    prepare_study,
+)
+from conceptlrp.evaluation.verdict import gates_of, recommend
+from conceptlrp.lrp import COMPOSITES, Explainer
+from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.store_explainer import check_network
+from conceptlrp.networks import network_digest
+from conceptlrp.othello import Corpus
+from conceptlrp.progress import OnProgress
+from conceptlrp.store import Store
+
+
+def evaluate(
+    store: Store,
+    network: nn.Module,
+    *,
+    composites: Sequence[str] | Mapping[str, Composite] = COMPOSITES,
+    layers: Sequence[str] | None = None,
+    n_positions: int = 300,
+    n_cascade: int = 100,
+    seed: int = 0,
+    save: bool = True,
+    overwrite: bool = False,
+    on_progress: OnProgress | None = None,
+) -> CompositeEvaluation:
+    """Measure how well composites explain a store's network on its positions.
+
+    Parameters
+    ----------
+    store : Store
+        Where positions come from.
+    network : Module
+        The network that the store explains, in evaluation mode.
+    composites : sequence of str, or mapping of str to Composite
+        Names of presets, or zennit composites by the name they are to have.
+    layers : sequence of str, optional
+        Layers whose channels are judged; those of the store by default.
+    n_positions : int
+        Positions at most.
+    n_cascade : int
+        How many of them are explained again with random weights, and turned.
+    seed : int
+        The same seed gives the same numbers.
+    save : bool
+        Keep the result in the store.
+    overwrite : bool
+        Replace the evaluation that the store has.
+    on_progress : callable, optional
+        Called with "evaluate", how many steps are done and how many there are.
+
+    Returns
+    -------
+    CompositeEvaluation
+        Numbers with intervals, gates and the recommendation.
+
+    Raises
+    ------
+    CompositeError
+        A composite is unknown, or none is given.
+    NetworkError
+        When it is another network than the store's.
+    OutputExistsError
+        When the store has an evaluation that must not be replaced.
+    ValueError
+        Fewer than two positions have two legal moves.
+    """
+    check_network(store, network)
+    found = evaluate_composites(
+        network,
+        store.positions,
+        composites=composites,
+        layers=layers or store.layers,
+        n_positions=n_positions,
+        n_cascade=n_cascade,
+        seed=seed,
+        on_progress=on_progress,
+    )
+    if save:
+        save_evaluation(found, store, overwrite=overwrite)
+    return found
+
+
+def evaluate_composites(
+    network: nn.Module,
+    corpus: Corpus,
+    *,
+    composites: Sequence[str] | Mapping[str, Composite] = COMPOSITES,
+    layers: Sequence[str] | None = None,
+    n_positions: int = 300,
+    n_cascade: int = 100,
+    seed: int = 0,
+    on_progress: OnProgress | None = None,
+) -> CompositeEvaluation:
+    """Measure how well composites explain a network, and recommend one.
+
+    Parameters
+    ----------
+    network : Module
+        In evaluation mode.
+    corpus : Corpus
+        Where positions are drawn from; best with every position once.
+    composites : sequence of str, or mapping of str to Composite
+        Names of presets, or zennit composites by the name they are to have.
+    layers : sequence of str, optional
+        Layers whose channels are judged, all convolutions by default.
+    n_positions : int
+        Positions at most.
+    n_cascade : int
+        How many of them are explained again with random weights, and turned.
+    seed : int
+        The same seed gives the same numbers.
+    on_progress : callable, optional
+        Called with "evaluate", how many steps are done and how many there are.
+
+    Returns
+    -------
+    CompositeEvaluation
+        Numbers with intervals, gates and the recommendation.
+
+    Raises
+    ------
+    CompositeError
+        A composite is unknown, or none is given.
+    ValueError
+        Fewer than two positions have two legal moves.
+    """
+    chosen = _checked(composites)
+    explainers = {
+        name: Explainer(network, composite=each, layers=layers)
+        for name, each in chosen.items()
+    }
+    names = tuple(chosen)
+    study = prepare_study(network, corpus, layers, n_positions, n_cascade, seed)
+    report, steps = on_progress or (lambda *_: None), len(names) + 1
+    report("evaluate", 0, steps)
+    findings = measure_baselines(study, network)
+    heatmaps, details = {}, {}
+    for done, (name, explainer) in enumerate(explainers.items(), 1):
+        report("evaluate", done, steps)
+        found, details[name], heatmaps[name] = measure_composite(study, name, explainer)
+        findings += found
+    report("evaluate", steps, steps)
+    gates = {name: gates_of(findings, name) for name in names}
+    return CompositeEvaluation(
+        network=network_digest(network),
+        corpus=corpus.digest,
+        positions=len(study.sample),
+        seed=seed,
+        composites=names,
+        findings=findings,
+        gates=gates,
+        recommendation=recommend(findings, gates),
+        details=details,
+        agreement=composite_agreement(heatmaps, study.sample.occupied),
+    )
+
+
+def _checked(
+    composites: Sequence[str] | Mapping[str, Composite],
+) -> dict[str, str | Composite]:
+    """Return composites by name."""
+    if not composites:
+        msg = f"no composite to evaluate, expected some of {', '.join(COMPOSITES)}"
+        raise CompositeError(msg)
+    if isinstance(composites, Mapping):
+        return dict(composites)
+    return {name: name for name in composites}

@@ -1,0 +1,305 @@
+"""The result of evaluating composites: numbers, gates, a recommendation.
+
+A method is a composite, or what composites are held against ("random", "center" ...).
+Reading a saved result imports nothing but this module, so that reports start without
+torch and pandas.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from conceptlrp import jsontext
+from conceptlrp.drawing.notebook import html_table
+from conceptlrp.statistics.estimates import Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Above these a heatmap shows the board rather than the network.
+RANDOM_LOGIT_LIMIT: Final = 0.5
+CHANNEL_LIMIT: Final = 0.8
+#: Columns of the summary: metric, target and part (None for the mean over parts).
+_SUMMARY: Final = (
+    ("random_logit_cosine", "best", ""),
+    ("channel_cosine", "best", None),
+    ("flip_line_mass", "best", ""),
+    ("flip_line_rank_accuracy", "best", ""),
+    ("square_gain", "best", "empty"),
+    ("square_gain", "best", "flip"),
+    ("square_gain", "best", "swap"),
+    ("square_gain", "value", "empty"),
+    ("channel_gain", "best", None),
+    ("empty_board_share", "best", ""),
+    ("empty_square_share", "best", ""),
+    ("symmetry_cosine", "best", ""),
+    ("cascade_excess", "best", "top-down"),
+)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number of a method, which is a composite or a baseline, with its interval.
+
+    The target is "best", "value", or empty where it is about no single output; the part
+    is a layer, a perturbation or another detail, or empty.
+    """
+
+    method: str
+    metric: str
+    target: str
+    part: str
+    estimate: Estimate
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return one flat record, ready for JSON."""
+        return _about(self) | self.estimate.to_dict()
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How an output falls as squares or channels are taken away.
+
+    For every step it has how many are gone, mean and interval of the fall in either
+    order, and how often the best move is another one.
+    """
+
+    method: str
+    metric: str
+    target: str
+    part: str
+    steps: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Measurements, and the curves behind some of them, in the order of making."""
+
+    measurements: tuple[Measurement, ...] = ()
+    curves: tuple[Curve, ...] = ()
+
+    def __add__(self, other: "Findings") -> "Findings":
+        return Findings(
+            self.measurements + other.measurements, self.curves + other.curves
+        )
+
+    def find(
+        self, metric: str, *, method: str | None = None, target: str | None = None
+    ) -> list[Measurement]:
+        """Return the measurements of a metric, of one method or target only."""
+        return [
+            m
+            for m in self.measurements
+            if m.metric == metric
+            and method in (None, m.method)
+            and target in (None, m.target)
+        ]
+
+    def frame(self) -> "pd.DataFrame":
+        """Return a row for each measurement."""
+        import pandas as pd
+
+        columns = ["method", "metric", "target", "part", "mean", "low", "high", "n"]
+        return pd.DataFrame([m.to_dict() for m in self.measurements], columns=columns)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Whether a composite does what a heatmap must do.
+
+    Attributes
+    ----------
+    name : str
+        What is asked for.
+    passed : bool
+        Whether it is so.
+    figures : str
+        The numbers behind it, the worst of several.
+    warning : str
+        What a report has to say where it is not so.
+    """
+
+    name: str
+    passed: bool
+    figures: str
+    warning: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields, ready for JSON."""
+        fields: dict[str, Any] = jsontext.plain(self)
+        return fields
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The composite that the evaluation supports.
+
+    Attributes
+    ----------
+    composite : str
+        Its name.
+    reason : str
+        Why, in a sentence.
+    """
+
+    composite: str
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields, ready for JSON."""
+        fields: dict[str, Any] = jsontext.plain(self)
+        return fields
+
+
+@dataclass(frozen=True)
+class HeatmapAgreement:
+    """Mean likeness of the heatmaps of two composites on the same positions."""
+
+    composite: str
+    other: str
+    cosine: float
+    rank_correlation: float
+
+
+@dataclass(frozen=True)
+class CompositeEvaluation:
+    """How well each composite explains a network.
+
+    Attributes
+    ----------
+    network, corpus : str
+        Digests of what was evaluated.
+    positions : int
+        Positions that were drawn.
+    seed : int
+        Seed of everything random.
+    composites : tuple of str
+        Names of the composites.
+    findings : Findings
+        Every measurement and curve, of composites and baselines.
+    gates : mapping of str to tuple of Gate
+        What each composite has to pass.
+    recommendation : Recommendation
+        The composite that the figures support.
+    details : mapping of str to mapping
+        For each composite its rules, conservation, additivity and cascades.
+    agreement : tuple of HeatmapAgreement
+        How alike the heatmaps of every two composites are.
+    """
+
+    network: str
+    corpus: str
+    positions: int
+    seed: int
+    composites: tuple[str, ...]
+    findings: Findings
+    gates: Mapping[str, tuple[Gate, ...]]
+    recommendation: Recommendation
+    details: Mapping[str, Any]
+    agreement: tuple[HeatmapAgreement, ...]
+
+    def warnings(self, composite: str) -> tuple[str, ...]:
+        """Return what reports made with a composite have to say.
+
+        Parameters
+        ----------
+        composite : str
+            One of those evaluated.
+
+        Returns
+        -------
+        tuple of str
+            A sentence for each gate that it fails.
+        """
+        return tuple(g.warning for g in self.gates[composite] if not g.passed)
+
+    def _repr_html_(self) -> str:
+        gates = next(iter(self.gates.values()), ())
+        rows = [
+            (name, *("✓" if gate.passed else "✗" for gate in self.gates[name]))
+            for name in self.composites
+        ]
+        columns = ("composite", *(gate.name for gate in gates))
+        chosen = self.recommendation
+        title = f"Recommended: {chosen.composite} ({self.positions} positions)"
+        return html_table(title, columns, rows, note=chosen.reason)
+
+    def frame(self) -> "pd.DataFrame":
+        """Return the chief numbers, a row for each composite and baseline.
+
+        Returns
+        -------
+        DataFrame
+            Means; a channel's metrics are averaged over layers and ablations.
+        """
+        import pandas as pd
+
+        frame = self.findings.frame()
+        columns = {}
+        for metric, target, part in _SUMMARY:
+            chosen = frame[(frame["metric"] == metric) & (frame["target"] == target)]
+            if part is not None:
+                chosen = chosen[chosen["part"] == part]
+            name = " ".join(filter(None, (metric, target, part)))
+            columns[name] = chosen.groupby("method", sort=False)["mean"].mean()
+        table = pd.DataFrame(columns)
+        rest = [name for name in table.index if name not in self.composites]
+        order = [*(c for c in self.composites if c in table.index), *rest]
+        return table.loc[order].rename_axis("method")
+
+    def tables(self) -> "dict[str, pd.DataFrame]":
+        """Return everything as tables: summary, measurements, curves, gates, agreement.
+
+        Returns
+        -------
+        dict of str to DataFrame
+            By name; all but the summary in long form.
+        """
+        import pandas as pd
+
+        gates = [
+            {"composite": name} | gate.to_dict()
+            for name, found in self.gates.items()
+            for gate in found
+        ]
+        steps = [_about(c) | step for c in self.findings.curves for step in c.steps]
+        return {
+            "summary": self.frame().reset_index(),
+            "measurements": self.findings.frame(),
+            "curves": pd.DataFrame(steps),
+            "gates": pd.DataFrame(gates),
+            "agreement": pd.DataFrame(self.agreement),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        found: dict[str, Any] = jsontext.plain(
+            {
+                "network": self.network,
+                "corpus": self.corpus,
+                "positions": self.positions,
+                "seed": self.seed,
+                "composites": self.composites,
+                "recommendation": self.recommendation,
+                "gates": self.gates,
+                "warnings": {name: self.warnings(name) for name in self.composites},
+                "measurements": [m.to_dict() for m in self.findings.measurements],
+                "curves": self.findings.curves,
+                "details": self.details,
+                "agreement": self.agreement,
+            }
+        )
+        return found
+
+    def __repr__(self) -> str:
+        passed = [n for n in self.composites if all(g.passed for g in self.gates[n])]
+        return (
+            f"CompositeEvaluation(recommended={self.recommendation.composite!r}, "
+            f"{len(passed)} of {len(self.composites)} composites pass every gate, "
+            f"positions={self.positions})"
+        )
+
+
+def _about(found: Measurement | Curve) -> dict[str, Any]:
+    """Return what a measurement or curve is of."""
+    return {n: getattr(found, n) for n in ("method", "metric", "target", "part")}

@@ -1,0 +1,159 @@
+"""What channels of a store are scored by: relevance, activation, conditional maps.
+
+Shapes use N positions, M of them with maps, C channels and n x n squares.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.labelling.channel_labels import FEATURE_MAP, MAP
+from conceptlrp.lrp import Explainer
+from conceptlrp.othello import Corpus
+from conceptlrp.progress import OnProgress
+from conceptlrp.store import Store
+
+Tables = dict[str, dict[str, NDArray[Any]]]
+
+_BATCH: Final = 64
+_MAP_BYTES: Final = 1 << 29
+# Where the largest value of the first maps lies, of the 65504 that float16 has.
+_SCALE: Final = 1000.0
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """The network of a store, and networks of its shape with random weights.
+
+    The store's explainer comes first. ``rows`` (N,) of the store are scored, which are
+    the positions of the corpus; the ``mapped`` (M,) of them have maps.
+    """
+
+    store: Store
+    explainers: tuple[Explainer, ...]
+    target: int
+    rows: NDArray[np.int64]
+    corpus: Corpus
+    mapped: NDArray[np.int64]
+
+    @property
+    def target_name(self) -> str:
+        """Name of the explained output."""
+        return self.store.targets[self.target]
+
+    def values(self, on_progress: OnProgress) -> list[Tables]:
+        """Return relevance and activation of every network and layer, (N, C) each.
+
+        Those of the store's network are read from the store.
+        """
+        found = [self._stored()]
+        for number, explainer in enumerate(self.explainers[1:], 1):
+            found.append(_summed(explainer, self.corpus, self.target_name))
+            on_progress("random networks", number, len(self.explainers) - 1)
+        return found
+
+    def groups(self) -> Iterator[tuple[str, ...]]:
+        """Yield layers whose maps fit into memory together."""
+        squares = self.corpus.size**2
+        # Two measures in float16.
+        each = 4 * len(self.explainers) * len(self.mapped) * squares
+        group: list[str] = []
+        room = _MAP_BYTES
+        for layer in self.explainers[0].layers:
+            needed = each * self.store.channels(layer)
+            if group and needed > room:
+                yield tuple(group)
+                group, room = [], _MAP_BYTES
+            group.append(layer)
+            room -= needed
+        yield tuple(group)
+
+    def maps(self, layers: tuple[str, ...], on_progress: OnProgress) -> list[Tables]:
+        """Return maps of every network and layer, (M, C, n, n) each, by measure."""
+        stage = f"maps of {', '.join(layers)}"
+        found = []
+        for number, explainer in enumerate(self.explainers, 1):
+            wanted = {n: np.arange(self.store.channels(n)) for n in layers}
+            corpus = self.corpus[self.mapped]
+            found.append(_maps(explainer, corpus, self.target_name, wanted))
+            on_progress(stage, number, len(self.explainers))
+        return found
+
+    def _stored(self) -> Tables:
+        store, rows = self.store, self.rows
+        return {
+            layer: {
+                "relevance": store.relevance(layer, rows=rows, target=self.target),
+                "activation": store.activation(layer, rows=rows),
+            }
+            for layer in self.explainers[0].layers
+        }
+
+
+def _summed(explainer: Explainer, corpus: Corpus, target: str) -> Tables:
+    parts = []
+    for first in range(0, len(corpus), _BATCH):
+        batch = corpus[first : first + _BATCH]
+        parts.append(explainer.summarize(batch, targets=[target]))
+    return {
+        layer: {
+            "relevance": np.concatenate([p.relevance[layer][:, 0] for p in parts]),
+            "activation": np.concatenate([p.activation[layer] for p in parts]),
+        }
+        for layer in explainer.layers
+    }
+
+
+def _maps(
+    explainer: Explainer,
+    corpus: Corpus,
+    target: str,
+    channels: dict[str, NDArray[np.int64]],
+) -> Tables:
+    """Return maps of all channels, each measure and layer in a unit of its own.
+
+    Only their order counts and what part of a map lies where, so that 11 bits do.
+    """
+    found: Tables = {}
+    scale: dict[tuple[str, str], float] = {}
+    for first in range(0, len(corpus), _BATCH):
+        rows = slice(first, first + _BATCH)
+        explained = explainer.attribute(
+            corpus[rows], targets=[target], conditional=channels
+        )
+        for layer, relevance in explained.conditional.items():
+            fired = on_board(explained.activation[layer], corpus.size)
+            parts = {MAP: np.abs(relevance[:, 0])}
+            parts |= {} if fired is None else {FEATURE_MAP: fired}
+            for name, part in parts.items():
+                largest = float(np.abs(part).max(initial=0)) or 1.0
+                unit = scale.setdefault((layer, name), _SCALE / largest)
+                _keep(found, (layer, name), part * unit, len(corpus), rows)
+    return found
+
+
+def on_board(maps: NDArray[Any], size: int) -> NDArray[Any] | None:
+    """Lay feature maps (N, C, H, W) on the board, each place on its central square.
+
+    Smaller maps leave a rim of 0. None for maps that are not square, have a single
+    place, or do not lie in the middle.
+    """
+    height, width = maps.shape[2:]
+    rim, odd = divmod(size - height, 2)
+    if height != width or height == 1 or rim < 0 or odd:
+        return None
+    return np.pad(maps, ((0, 0), (0, 0), (rim, rim), (rim, rim)))
+
+
+def _keep(
+    found: Tables, name: tuple[str, str], part: NDArray[Any], n: int, rows: slice
+) -> None:
+    layer, measure = name
+    tables = found.setdefault(layer, {})
+    if measure not in tables:
+        tables[measure] = np.empty((n, *part.shape[1:]), np.float16)
+    limit = float(np.finfo(np.float16).max)
+    tables[measure][rows] = np.clip(part, -limit, limit)

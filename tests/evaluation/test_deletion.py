@@ -1,0 +1,132 @@
+"""Discs are taken away in the order of scores."""
+
+import numpy as np
+import pytest
+
+from conceptlrp.ablation.feature_maps import same_ply_donors
+from conceptlrp.evaluation.deletion import PERTURBATIONS, delete_squares
+from conceptlrp.evaluation.orders import (
+    occlusion,
+    places,
+    same_class_scores,
+    start_sign,
+)
+from conceptlrp.evaluation.sample import Sample
+from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.probing import ask, best_actions, explain_boards
+from tests.evaluation.conftest import AddingNetwork, added
+
+
+@pytest.mark.parametrize("perturbation", PERTURBATIONS)
+def test_curves_are_those_of_one_board_after_the_other(
+    explainer: Explainer, sample: Sample, perturbation: str
+) -> None:
+    scores = np.random.default_rng(0).normal(size=sample.discs.shape)
+
+    found = delete_squares(
+        explainer, sample, scores, perturbation=perturbation, steps=3
+    )
+
+    donors = same_ply_donors(sample.corpus)
+    for n in range(len(sample)):
+        discs = np.flatnonzero(sample.occupied[n])
+        order = discs[np.argsort(-scores[n, discs])]
+        for curve, taken in (
+            (found.most_first, order),
+            (found.least_first, order[::-1]),
+        ):
+            board = sample.discs[n].copy()
+            for k in range(3):
+                square = taken[k]
+                board[square] = {
+                    "empty": 0,
+                    "flip": -board[square],
+                    "swap": sample.discs[donors[n], square],
+                }[perturbation]
+                logits = ask(explainer, board.reshape(1, 8, 8)).logits[0]
+                assert curve[n, k] == pytest.approx(logits[sample.best[n]], abs=1e-9)
+                if curve is found.most_first:
+                    best = best_actions(logits, sample.legal[n])
+                    assert found.changed[n, k] == (best != sample.best[n])
+
+
+@pytest.mark.parametrize("target", ["best", "value"])
+def test_relevance_of_an_adding_network_falls_as_fast_as_any_order(
+    adding: AddingNetwork,
+    adding_explainer: Explainer,
+    adding_sample: Sample,
+    target: str,
+) -> None:
+    actions = adding_sample.actions(target)[:, None]
+    relevance = explain_boards(adding_explainer, adding_sample.boards, actions)
+    sign = start_sign(adding_sample, target)[:, None]
+    scores = sign * relevance.heatmap[:, 0].reshape(len(actions), -1)
+
+    found = delete_squares(adding_explainer, adding_sample, scores, target=target)
+
+    truth = sign * added(adding, adding_sample, target)
+    np.testing.assert_allclose(scores, truth, atol=1e-4)
+    for n, discs in enumerate(adding_sample.occupied):
+        sums = np.cumsum(np.sort(truth[n, discs])[::-1])
+        sums = np.pad(sums, (0, 12), mode="edge")[:12]
+        np.testing.assert_allclose(found.fall[n], sums, atol=1e-4)
+    assert (found.start >= 0).all() or target == "best"
+
+
+def test_a_flipped_disc_counts_for_the_other_side(
+    adding: AddingNetwork, adding_explainer: Explainer, adding_sample: Sample
+) -> None:
+    scores = added(adding, adding_sample, "best")
+
+    found = delete_squares(
+        adding_explainer, adding_sample, scores, perturbation="flip", steps=1
+    )
+
+    first = places(scores, adding_sample.occupied).argmin(axis=1)
+    rows = np.arange(len(first))
+    weight = adding.policy.weight.detach().numpy().reshape(-1, 2, 64)
+    sides = (adding_sample.discs[rows, first] > 0).astype(int)
+    turned = weight[adding_sample.best, sides, first]
+    np.testing.assert_allclose(
+        found.fall[:, 0], scores[rows, first] - turned, atol=1e-5
+    )
+
+
+def test_occlusion_is_what_a_disc_adds(
+    adding: AddingNetwork, adding_explainer: Explainer, adding_sample: Sample
+) -> None:
+    found = occlusion(adding_explainer, adding_sample)
+
+    np.testing.assert_allclose(found, added(adding, adding_sample, "best"), atol=1e-5)
+
+
+def test_relevance_gains_more_than_the_same_classes_by_chance(
+    adding: AddingNetwork, adding_explainer: Explainer, adding_sample: Sample
+) -> None:
+    scores = added(adding, adding_sample, "best")
+    chance = same_class_scores(adding_sample, scores)
+
+    gains = [
+        delete_squares(adding_explainer, adding_sample, each).gain
+        for each in (scores, chance)
+    ]
+
+    assert (gains[0] >= gains[1] - 1e-6).all()
+    assert gains[0].mean() > 2 * gains[1].mean()
+
+
+def test_the_gain_of_a_reversed_order_is_the_negative(
+    explainer: Explainer, sample: Sample
+) -> None:
+    scores = np.random.default_rng(1).normal(size=sample.discs.shape)
+
+    gains = [delete_squares(explainer, sample, s * scores).gain for s in (1, -1)]
+
+    np.testing.assert_allclose(gains[0], -gains[1])
+
+
+def test_an_unknown_perturbation_is_refused(
+    explainer: Explainer, sample: Sample
+) -> None:
+    with pytest.raises(ValueError, match="'blur', expected one of empty, flip, swap"):
+        delete_squares(explainer, sample, sample.discs, perturbation="blur")

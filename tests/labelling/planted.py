@@ -1,0 +1,127 @@
+"""Networks whose channels are known, and tables of them for scoring."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from conceptlrp.labels import Labels, label_boards, phases
+from conceptlrp.lrp import Explainer
+from conceptlrp.networks import OthelloNet, Pattern, PlantedNetwork, planted_network
+from conceptlrp.networks.planes import board_planes
+from conceptlrp.networks.planted import DEFAULT_PATTERNS
+from conceptlrp.othello import Corpus
+from tests.othello.playouts import random_games
+
+Tables = dict[str, dict[str, NDArray]]
+
+#: Besides those that are planted by default, such that random games show them often.
+PATTERNS = (
+    *DEFAULT_PATTERNS[:4],
+    Pattern("file line", (".X.", ".O.", ".*."), "a move down a file"),
+    Pattern("diagonal", ("X..", ".O.", "..*"), "a move down a diagonal"),
+    Pattern("block", ("XX.", "XX.", "..."), "four own discs in a square"),
+    Pattern(
+        "long line",
+        (".....", ".....", "XOOO*", ".....", "....."),
+        "three opponent discs in a rank can be turned",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A planted network, positions of random games, and all there is to score.
+
+    Attributes
+    ----------
+    network : PlantedNetwork
+        With distractors.
+    corpus : Corpus
+        The positions.
+    labels : Labels
+        All concepts, and one label a pattern.
+    trained, random : dict of tables by layer, and a list of such
+        Activation and relevance of the planted network and of networks of its shape
+        with random weights.
+    """
+
+    network: PlantedNetwork
+    corpus: Corpus
+    labels: Labels
+    trained: Tables
+    random: list[Tables]
+
+    @property
+    def phases(self) -> NDArray:
+        return phases(self.labels.position["empty count"], bins=6)
+
+
+def make_planted(*, games: int, positions: int, distractors: int) -> Planted:
+    """Plant patterns and explain positions of random games by them."""
+    network = planted_network(PATTERNS, distractors=distractors, seed=1)
+    corpus = Corpus.from_games(random_games(games, seed=21)).sample(positions, seed=1)
+    channels = network.network.get_parameter("conv1.weight").shape[0]
+    return Planted(
+        network,
+        corpus,
+        label_boards(corpus).joined(pattern_labels(corpus)),
+        tables(network.network, corpus),
+        [tables(random_network(channels, seed), corpus) for seed in range(4)],
+    )
+
+
+def pattern_labels(corpus: Corpus) -> Labels:
+    flags = {
+        f"planted: {p.name}": p.fires(corpus.own, corpus.opponent) for p in PATTERNS
+    }
+    return Labels(flags, {}, {})
+
+
+def random_network(channels: int, seed: int) -> OthelloNet:
+    """Return a network as it is before training."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return OthelloNet(channels).eval()
+
+
+def tables(network: OthelloNet, corpus: Corpus) -> Tables:
+    """Return activation and relevance of every layer, summed over the board."""
+    explainer = Explainer(network, layers=["conv2", "conv3"])
+    parts = [explainer.summarize(batch, targets=["best"]) for batch in _batches(corpus)]
+    return {
+        layer: {
+            "activation": np.concatenate([p.activation[layer] for p in parts]),
+            "relevance": np.concatenate([p.relevance[layer][:, 0] for p in parts]),
+        }
+        for layer in explainer.layers
+    }
+
+
+def ablation_effects(network: OthelloNet, corpus: Corpus, channel: int) -> NDArray:
+    """Return how far the outputs move if a channel of conv2 is always 0, (N,)."""
+
+    def silence(_module: object, _inputs: object, output: torch.Tensor) -> torch.Tensor:
+        output = output.clone()
+        output[:, channel] = 0
+        return output
+
+    planes = torch.from_numpy(board_planes(corpus.own, corpus.opponent))
+    with torch.no_grad():
+        before = torch.cat([out.flatten(1) for out in _outputs(network, planes)], 1)
+        hook = network.get_submodule("relu2").register_forward_hook(silence)
+        after = torch.cat([out.flatten(1) for out in _outputs(network, planes)], 1)
+        hook.remove()
+    return (after - before).abs().sum(1).numpy()
+
+
+def _outputs(network: OthelloNet, planes: torch.Tensor) -> list[torch.Tensor]:
+    logits, value = network(planes)
+    return [logits, value.reshape(-1, 1)]
+
+
+def _batches(corpus: Corpus, size: int = 256) -> Iterator[Corpus]:
+    for first in range(0, len(corpus), size):
+        yield corpus[first : first + size]

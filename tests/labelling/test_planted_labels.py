@@ -1,0 +1,109 @@
+"""Planted labels are found again, and networks with random weights have none."""
+
+import numpy as np
+import pytest
+
+from conceptlrp.labelling import LabelCriteria, LabelScores, score_channels
+from conceptlrp.labelling.causes import causal_check, phase_matched
+from conceptlrp.labelling.channel_labels import UNNAMED
+from tests.labelling.planted import Planted, ablation_effects, make_planted
+
+LAYERS = ("conv2", "conv3")
+DISTRACTORS = 8
+
+
+@pytest.fixture(scope="module")
+def planted() -> Planted:
+    return make_planted(games=120, positions=1600, distractors=DISTRACTORS)
+
+
+@pytest.fixture(scope="module")
+def scores(planted: Planted) -> dict[str, LabelScores]:
+    return {
+        layer: scored(planted, planted.trained, planted.random, layer)
+        for layer in LAYERS
+    }
+
+
+def scored(planted, trained, random, layer) -> LabelScores:
+    return score_channels(
+        trained[layer],
+        [network[layer] for network in random],
+        planted.labels,
+        planted.corpus.game,
+        planted.phases,
+        criteria=LabelCriteria(permutations=100, replicates=200),
+    )
+
+
+def test_planted_labels_are_recalled(planted: Planted, scores: dict[str, LabelScores]):
+    expected = {
+        (d.layer, d.channel): f"planted: {d.pattern.name}"
+        for d in planted.network.detectors
+    }
+
+    found = {at: scores[at[0]].names[at[1]] for at in expected}
+
+    recalled = [at for at, name in expected.items() if found[at] == name]
+    assert len(recalled) / len(expected) >= 0.95
+
+
+def test_a_planted_label_comes_first_with_an_auroc_near_one(planted: Planted, scores):
+    for detector in planted.network.detectors:
+        best = scores[detector.layer].channels[detector.channel].labels[0]
+        assert best.label == f"planted: {detector.pattern.name}"
+        assert best.measure == "activation"
+        assert best.auroc >= 0.99
+
+
+def test_few_names_are_false(planted: Planted, scores: dict[str, LabelScores]):
+    """Distractors and silent channels have no name to be found."""
+    known = {(d.layer, d.channel): d.pattern.name for d in planted.network.detectors}
+    named = false = 0
+    for layer, found in scores.items():
+        for channel, name in enumerate(found.names):
+            true = known.get((layer, channel))
+            planted_here = channel < planted.network.planted[layer]
+            if name == UNNAMED or (planted_here and true is None):
+                # A piece or a carrier of a pattern may well be named after it.
+                continue
+            named += 1
+            false += name != f"planted: {true}"
+
+    assert named >= len(known)
+    assert false / named <= 0.05
+
+
+def test_a_carrier_is_named_after_the_pattern_that_it_carries(planted, scores):
+    for detector in planted.network.detectors:
+        for channel in detector.carriers.get("conv3", ()):
+            name = scores["conv3"].names[channel]
+            assert name in (UNNAMED, f"planted: {detector.pattern.name}")
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_channels_of_a_network_with_random_weights_are_hardly_ever_labelled(
+    planted: Planted, layer: str
+):
+    labelled = []
+    for left_out, network in enumerate(planted.random):
+        others = [n for i, n in enumerate(planted.random) if i != left_out]
+        labelled.append(scored(planted, network, others, layer).labelled)
+
+    assert np.mean(labelled) <= 0.05
+
+
+def test_ablating_a_detector_matters_where_its_label_holds(planted: Planted):
+    detector = planted.network.detectors[0]
+    flags = planted.labels.position[f"planted: {detector.pattern.name}"]
+    rows = phase_matched(flags, planted.phases, seed=1)
+
+    effects = ablation_effects(
+        planted.network.network, planted.corpus, detector.channel
+    )
+
+    assert detector.layer == "conv2"
+    assert causal_check(*(effects[each] for each in rows)).passed
+    control = np.random.default_rng(0).permutation(flags)
+    rows = phase_matched(control, planted.phases, seed=1)
+    assert not causal_check(*(effects[each] for each in rows)).passed

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+from conceptlrp.statistics.linear_bootstrap import linear_replicates
+from conceptlrp.statistics.resampling import (
+    exchanged_games,
+    held_out_games,
+    interval,
+)
+
+
+def test_games_are_held_out_whole():
+    games = np.repeat([8, 3, 5, 1, 9], 4)
+
+    held_out = held_out_games(games, share=0.4, seed=1)
+
+    assert len(set(games[held_out])) == 2
+    assert not set(games[held_out]) & set(games[~held_out])
+
+
+def test_one_game_cannot_be_divided():
+    with pytest.raises(ValueError, match=r"holding out 0.5 of 1 games"):
+        held_out_games([4, 4, 4])
+
+
+def test_an_exchange_keeps_strata_and_changes_games():
+    random = np.random.default_rng(0)
+    games, strata = random.integers(0, 9, 200), random.integers(0, 4, 200)
+
+    found = exchanged_games(games, strata, seed=5)
+
+    np.testing.assert_array_equal(strata[found], strata)
+    assert (games[found] != games).all()
+    for block in {(g, s) for g, s in zip(games, strata, strict=True)}:
+        rows = found[(games == block[0]) & (strata == block[1])]
+        assert len(set(games[rows])) == 1
+        assert (np.diff(rows) >= 0).all()
+
+
+def test_games_of_equal_length_change_places_as_a_whole():
+    games, strata = np.repeat(np.arange(6), 10), np.tile(np.repeat([0, 1], 5), 6)
+
+    found = exchanged_games(games, strata, seed=2).reshape(6, 10)
+
+    sources = found // 10
+    assert (sources == sources[:, :1]).all()
+    np.testing.assert_array_equal(found % 10, np.tile(np.arange(10), (6, 1)))
+    assert sorted(sources[:, 0]) == list(range(6))
+
+
+def test_a_longer_game_is_thinned_out_and_a_shorter_one_repeated():
+    games = np.array([0, 0, 1, 1, 1, 1])
+
+    found = exchanged_games(games, np.zeros(6, int))
+
+    assert found.tolist() == [2, 4, 0, 0, 1, 1]
+
+
+def test_an_interval_of_games_is_wider_than_one_of_positions():
+    random = np.random.default_rng(6)
+    games = np.repeat(np.arange(40), 20)
+    # Positions of a game are nearly copies of each other.
+    flags = np.repeat(random.random(40) < 0.5, 20)
+    values = (
+        np.repeat(random.normal(size=40), 20) + flags + 0.01 * random.normal(size=800)
+    )
+
+    widths = []
+    for blocks in (games, np.arange(800)):
+        found = linear_replicates(values, [flags], np.zeros(800, int), blocks)
+        low, high = interval(found)
+        widths.append(high[0] - low[0])
+
+    assert widths[0] > 3 * widths[1]
+
+
+def test_an_interval_covers_the_truth_about_as_often_as_it_says():
+    random = np.random.default_rng(7)
+    covered = 0
+    for trial in range(100):
+        games = np.repeat(np.arange(40), 5)
+        flags = random.random(200) < 0.4
+        # Two normal distributions one apart: AUROC 0.760.
+        values = random.normal(size=200) + flags
+        found = linear_replicates(
+            values, [flags], np.zeros(200, int), games, replicates=200, seed=trial
+        )
+        low, high = interval(found)
+        covered += low[0] <= 2 * 0.7602 - 1 <= high[0]
+
+    assert 88 <= covered <= 100
