@@ -114,7 +114,7 @@ def channel_map_figure(
     norm = Normalize(0.0, float(sizes.max(initial=0.0)) or 1.0)
     moved = np.array(apart(axes, places, 0.145)).reshape(-1, 2)
     rim: dict[str, Any] = {"s": 72, "edgecolors": QUIET, "linewidths": 0.5}
-    axes.scatter(*moved.T, c=sizes, cmap=SIZE_COLORS, norm=norm, **rim)
+    axes.scatter(moved[:, 0], moved[:, 1], c=sizes, cmap=SIZE_COLORS, norm=norm, **rim)
     for channel, size, (x, y) in zip(channels, sizes, moved.tolist(), strict=True):
         color = "white" if norm(size) > 0.6 else INK
         write(axes, x, y, str(channel), TINY, color=color)

@@ -5,12 +5,12 @@ only draw.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from torch import nn
 
+from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.errors import LayerError, StoreError
 from conceptlrp.figures.board_grids import mean_maps_figure, reference_figure
 from conceptlrp.figures.composite_matrix import sanity_figure
@@ -19,6 +19,7 @@ from conceptlrp.figures.deletion_curves import faithfulness_figure
 from conceptlrp.figures.empty_boards import empty_board_figure
 from conceptlrp.figures.label_matrix import label_matrix_figure
 from conceptlrp.figures.points import channel_map_figure, embedding_figure
+from conceptlrp.figures.records import Record
 from conceptlrp.figures.style import ONE_COLUMN, TWO_COLUMNS
 from conceptlrp.labelling.channel_name import channel_names
 from conceptlrp.lrp import Target
@@ -26,6 +27,7 @@ from conceptlrp.reference import reference_boards
 from conceptlrp.report.channel_places import layer_places
 from conceptlrp.report.layer_statistics import layer_statistics
 from conceptlrp.report.mean_maps import mean_maps
+from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.store import Store, Where
 
 _EMPTY_BOARDS = ("epsilon-flat", "epsilon-plus-flat", "epsilon-gamma", "epsilon")
@@ -78,7 +80,8 @@ def references(
     boards = reference_boards(
         store, layer, channel, count, by=by, target=target, where=where
     )
-    name = _names(store, boards.target).get((layer, channel), "")
+    names = channel_names(_results(store, target).labels)
+    name = names.get((layer, channel), "")
     return reference_figure(boards, name=name, title=title, width=width)
 
 
@@ -123,8 +126,8 @@ def means(
     StoreError
         If the store has no heatmaps.
     """
-    output = _target(store, target)
-    maps = mean_maps(store, layer, target=output)
+    results = _results(store, target)
+    maps = mean_maps(store, layer, target=target)
     if maps is None:
         msg = (
             f"{store.path}: has no heatmaps of channels; run 'conceptlrp attribute' "
@@ -138,13 +141,13 @@ def means(
         if not 0 <= channel < len(size):
             msg = f"layer '{layer}' has no channel {channel}, expected 0 to "
             raise LayerError(msg + str(len(size) - 1))
-    names = _names(store, output)
+    names = channel_names(results.labels)
     return mean_maps_figure(
         maps.positive[chosen],
         maps.negative[chosen],
         names=[f"{c} {names.get((layer, c), '')}".rstrip() for c in chosen],
-        unit=Target.parse(output).unit,
-        title=title or f"{layer}, mean over {maps.words} (target: {output})",
+        unit=Target.parse(results.target).unit,
+        title=title or f"{layer}, mean over {maps.words} (target: {results.target})",
         width=width,
     )
 
@@ -189,8 +192,12 @@ def embedding(
         If the clustering has no embedding.
     """
     store.channels(layer)
+    results = _results(store, target)
+    if layer not in results.clusterings:
+        msg = f"{store.path}: '{layer}' is not clustered for '{results.target}'; run "
+        raise StoreError(msg + "'conceptlrp cluster'")
     return embedding_figure(
-        _clustering(store, layer, _target(store, target)),
+        results.clusterings[layer],
         max_points=max_points,
         title=title,
         width=width,
@@ -227,9 +234,9 @@ def channels(
         at the place that the atlas shows it at.
     """
     store.channels(layer)
-    output = _target(store, target)
-    places = layer_places(store, target=output)[layer]
-    sizes = layer_statistics(store, layer, target=output).magnitude
+    places = layer_places(store, target=target)[layer]
+    sizes = layer_statistics(store, layer, target=target).magnitude
+    output = store.targets[store.target_index(target)]
     placed = np.flatnonzero(places[:, 0] >= 0)
     return channel_map_figure(
         places[placed].astype(float),
@@ -286,8 +293,8 @@ def labels(
     ValueError
         If the measure was not scored, or there is nothing to draw.
     """
-    output = _target(store, target)
-    scored = _scored(store, output)
+    results = _results(store, target)
+    scored = results.labels
     if scored is None or layer not in scored.layers:
         msg = f"{store.path}: has no labels of '{layer}'; run 'conceptlrp label'"
         raise StoreError(msg)
@@ -295,7 +302,7 @@ def labels(
         scored.layers[layer],
         measure=measure,
         channels=count,
-        title=title or f"{layer}: labels of channels (target: {output})",
+        title=title or f"{layer}: labels of channels (target: {results.target})",
         width=width,
     )
 
@@ -337,10 +344,14 @@ def graph(
     ValueError
         If no relevance leaves the target.
     """
-    output = _target(store, target)
-    names = _names(store, output)
+    results = _results(store, target)
     return concept_graph_figure(
-        _graph(store), output, paths=count, names=names, title=title, width=width
+        _graph(results),
+        results.target,
+        paths=count,
+        names=channel_names(results.labels),
+        title=title,
+        width=width,
     )
 
 
@@ -461,45 +472,23 @@ def empty_board(
     return empty_board_figure(network, names, move=move, title=title, width=width)
 
 
-def _target(store: Store, target: int | str) -> str:
-    return store.targets[store.target_index(target)]
+def _results(store: Store, target: int | str) -> StoredResults:
+    return StoredResults(store, store.targets[store.target_index(target)])
 
 
 def _composite(store: Store) -> str:
     return str(store.manifest.composite.get("name", ""))
 
 
-def _names(store: Store, target: str) -> dict[tuple[str, int], str]:
-    return channel_names(_scored(store, target))
-
-
-def _scored(store: Store, target: str) -> Any:
-    from conceptlrp.labelling import load_label_scores
-
-    return load_label_scores(store, target=target)
-
-
-def _clustering(store: Store, layer: str, target: str) -> Any:
-    from conceptlrp.clustering import load_clustering
-
-    del target
-    return load_clustering(store, layer)
-
-
-def _graph(store: Store) -> Any:
-    from conceptlrp.concept_graph import load_graph
-
-    found = load_graph(store)
-    if found is None:
-        msg = f"{store.path}: has no concept graph; run 'conceptlrp graph'"
+def _graph(results: StoredResults) -> MeanConceptGraph:
+    if results.graph is None:
+        msg = f"{results.store.path}: has no concept graph; run 'conceptlrp graph'"
         raise StoreError(msg)
-    return found
+    return results.graph
 
 
-def _evaluation(store: Store) -> Any:
-    from conceptlrp.evaluation import load_evaluation
-
-    found = load_evaluation(store)
+def _evaluation(store: Store) -> Record:
+    found = StoredResults(store, store.targets[0]).evaluation
     if found is None:
         msg = f"{store.path}: has no evaluation; run 'conceptlrp evaluate'"
         raise StoreError(msg)
