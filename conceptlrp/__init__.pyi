@@ -1,5 +1,4 @@
 from .ablation import (
-    Ablation as Ablation,
     ablate as ablate,
 )
 from .atlas import (
@@ -21,6 +20,7 @@ from .labelling import (
 from .lrp import (
     Attribution as Attribution,
     attribute as attribute,
+    explain as explain,
 )
 from .networks import (
     load_network as load_network,
@@ -36,8 +36,8 @@ from .reference import (
 from .report import (
     ChannelReport as ChannelReport,
     channel_report as channel_report,
-    compare_stores as compare_stores,
-    layer_reports as layer_reports,
+    compare as compare,
+    layer_report as layer_report,
     position_report as position_report,
 )
 from .runs import (
@@ -51,7 +51,6 @@ from .store import (
 
 __version__: str
 __all__ = [
-    "Ablation",
     "Attribution",
     "ChannelReport",
     "Clustering",
@@ -67,10 +66,11 @@ __all__ = [
     "build_atlas",
     "channel_report",
     "cluster",
-    "compare_stores",
+    "compare",
     "evaluate",
+    "explain",
     "label",
-    "layer_reports",
+    "layer_report",
     "load_network",
     "open_store",
     "position_report",

@@ -28,8 +28,9 @@ def main(out: str, network: str = "demo", *games: str, n: int = 2000) -> Path:
         targets=["played", "value"],
         keep=KeepOptions(references=8),
     )
-    clusterings = [cl.cluster(store, layer) for layer in store.layers]
-    return cl.build_atlas(store, Path(out) / "pages", clusterings=clusterings)
+    for layer in store.layers:
+        cl.cluster(store, layer)
+    return cl.build_atlas(store, Path(out) / "pages")
 
 
 if __name__ == "__main__":

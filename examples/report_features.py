@@ -14,7 +14,7 @@ def main(path: str, layer: str) -> list[cl.ChannelReport]:
 
     # Named channels come first, then those that carry most of the relevance.
     reports = sorted(
-        cl.layer_reports(store, layer),
+        cl.layer_report(store, layer),
         key=lambda report: (not report.name.is_named, report.statistics.rank),
     )
 

@@ -17,7 +17,7 @@ from conceptlrp.selfplay import read_self_play
 from tests.command_line import assert_one_line, run, succeed
 
 FAKE = Path(__file__).parent / "selfplay" / "fake_engine.py"
-QUICK = ("--opening", 40, "--together", 2, "--games", 3)
+QUICK = ("--opening", 40, "--together", 2, "--count", 3)
 
 
 @pytest.mark.parametrize("simulations", [0, 3])
@@ -55,7 +55,7 @@ def test_self_play_that_is_killed_goes_on_to_the_same_file(
     folder: Path, tmp_path: Path
 ) -> None:
     network = folder / "net.safetensors"
-    options = ["--games", 40, "--together", 4, "--opening", 30, "--simulations", 8]
+    options = ["--count", 40, "--together", 4, "--opening", 30, "--simulations", 8]
     whole, out = tmp_path / "whole.jsonl", tmp_path / "killed.jsonl"
     command = ["selfplay", network, *options, "--out", out]
     program = [sys.executable, "-m", "conceptlrp", *map(str, command)]
@@ -79,7 +79,7 @@ def test_players_meet(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "match.txt"
 
     text = succeed(
-        *("arena", f"{folder / 'net.safetensors'}@2", "mobility", "--games", 4),
+        *("arena", f"{folder / 'net.safetensors'}@2", "mobility", "--count", 4),
         *("--opening", 40, "--out", out),
     )
 
@@ -90,7 +90,7 @@ def test_players_meet(folder: Path, tmp_path: Path) -> None:
 def test_a_broken_engine_is_one_line(tmp_path: Path) -> None:
     engine = shlex.join(["gtp:" + sys.executable, str(FAKE), "die", "2"])
 
-    result = run("arena", engine, "random", "--games", 2)
+    result = run("arena", engine, "random", "--count", 2)
 
     assert_one_line(result, 1, r"'genmove \w+': ended \(exit code 3\)")
 
@@ -98,7 +98,7 @@ def test_a_broken_engine_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("arena", "random", "greedy", "--games", 3), "--games is 3, expected an even"),
+        (("arena", "random", "greedy", "-n", 3), "--count is 3, expected an even"),
         (("arena", "random", "nobody"), "nobody"),
         (("arena", "random", "gtp:no-such-program"), "cannot be started"),
         (("strength", "demo", "--out", "x.json", "--simulations", "a"), "numbers"),
@@ -109,6 +109,20 @@ def test_wrong_usage_is_one_line(options: tuple[object, ...], message: str) -> N
 
     assert result.code in (1, 2)
     assert_one_line(result, result.code, message)
+
+
+def test_what_is_found_can_be_read_by_programs(folder: Path, tmp_path: Path) -> None:
+    network = folder / "net.safetensors"
+    out = ("--out", tmp_path / "games.jsonl", "--simulations", 0, "--json")
+    card = ("--out", tmp_path / "card.json", "--match-games", 2, "--json")
+
+    played = json.loads(succeed("selfplay", network, *QUICK, *out))
+    result = json.loads(succeed("arena", "random", "greedy", "-n", 2, "--json"))
+    strength = json.loads(succeed("strength", network, "--simulations", 1, *card))
+
+    assert played["games"] == 3
+    assert result["wins"] + result["draws"] + result["losses"] == 2
+    assert strength == json.loads((tmp_path / "card.json").read_text())
 
 
 def test_a_strength_card_is_written_and_shown(folder: Path, tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ import torch
 from conceptlrp.networks import OthelloNet, ResidualTower, load_network, save_network
 from conceptlrp.networks.checkpoint import read_header
 from conceptlrp.othello import Corpus
+from conceptlrp.selfplay import RunFolder
 from tests.command_line import assert_one_line, listing, run, run_line
 
 SMALL = ["--architecture", "tower", "--channels", 2, "--blocks", 1]
-QUICK = [*SMALL, "--batch-size", 16, "--points", 3, "--threads", 1]
+QUICK = [*SMALL, "--batch-size", 16, "--threads", 1]
 
 
 def digest(path: Path) -> str:
@@ -57,10 +58,10 @@ def test_a_training_leaves_network_curve_record_and_snapshots(
     assert result.out == f"{out}: 2 channels, 1 block, {shown} positions\n"
     run_folder = tmp_path / "net.run"
     names = {path.name for path in run_folder.iterdir()}
-    assert names == {"curve.csv", "curve.svg", "training.json", "snapshots"}
+    assert names == {"curve.csv", "curve.svg", "run.json", "snapshots"}
     command = read_header(out)["training"]["command"]
     assert command.startswith(f"conceptlrp train {folder / 'corpus.h5'} --out ")
-    record = json.loads((run_folder / "training.json").read_text())
+    record = json.loads((run_folder / "run.json").read_text())["record"]
     assert record["samples"] == shown
     assert record["held_out"]["positions"] > 0
     for snapshot in (run_folder / "snapshots").iterdir():
@@ -111,7 +112,7 @@ def test_a_network_learns_the_visits_of_recorded_self_play(tmp_path: Path) -> No
     network, games = tmp_path / "first.safetensors", tmp_path / "games.jsonl"
     torch.manual_seed(0)
     save_network(ResidualTower(2, 1, 6, value_units=4), network)
-    options = ["--games", 6, "--together", 6, "--simulations", 3]
+    options = ["--count", 6, "--together", 6, "--simulations", 3]
     assert run("selfplay", network, "--out", games, *options).code == 0
 
     result = run(
@@ -128,14 +129,12 @@ def test_a_network_learns_the_visits_of_recorded_self_play(tmp_path: Path) -> No
     assert record["positions"] == searched
 
 
-@pytest.mark.parametrize(
-    ("snapshots", "spacing", "kept"), [(2, "log", [1, 2]), (5, "even", [1, 2])]
-)
+@pytest.mark.parametrize(("snapshots", "kept"), [(1, [1]), (2, [1, 2]), (5, [1, 2])])
 def test_champions_of_different_iterations_are_kept(
-    snapshots: int, spacing: str, kept: list[int], tmp_path: Path
+    snapshots: int, kept: list[int], tmp_path: Path
 ) -> None:
     options = ["--games-per-iteration", 2, "--gate-games", 2, "--simulations", 2]
-    options += ["--snapshots", snapshots, "--spacing", spacing]
+    options += ["--snapshots", snapshots]
 
     run(
         *("train", "--iterations", 3, "--size", 6, "--out", tmp_path / "net"),
@@ -148,7 +147,7 @@ def test_champions_of_different_iterations_are_kept(
     assert sorted(found) == kept
 
 
-STOPPED = [*QUICK, "--epochs", 12, "--checkpoint-steps", 40]
+STOPPED = [*QUICK, "--epochs", 12]
 
 
 @pytest.fixture(scope="module")
@@ -159,14 +158,25 @@ def never_stopped(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str
     return digest(out)
 
 
-@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("kind", "after"),
+    [
+        (signal.SIGKILL, "run.json"),
+        (signal.SIGKILL, "curve.csv"),
+        (signal.SIGINT, "curve.csv"),
+    ],
+)
 def test_a_stopped_training_ends_with_the_same_network(
-    kind: signal.Signals, folder: Path, tmp_path: Path, never_stopped: str
+    kind: signal.Signals,
+    after: str,
+    folder: Path,
+    tmp_path: Path,
+    never_stopped: str,
 ) -> None:
     data, out = [folder / "games.txt", *STOPPED], tmp_path / "net.safetensors"
     process = start("train", *data, "--out", out)
-    # The curve appears with its first point, after a third of the training.
-    wait_for(tmp_path / "net.run" / "curve.csv")
+    # The state appears before the first step, the curve with its first point.
+    wait_for(tmp_path / "net.run" / after)
     process.send_signal(kind)
     _, err = process.communicate(timeout=60)
     assert process.returncode == {2: 130, 9: -9}[kind], err
@@ -184,16 +194,10 @@ def test_a_stopped_training_ends_with_the_same_network(
 
 TRAIN = "train {in}/games.txt --out {new}/n.safetensors --batch-size 16"
 WRONG_INPUT = {
-    "nothing to resume": (TRAIN + " --resume", "n.run: no training to resume"),
-    "no iterations to resume": (
-        "train --iterations 1 --out {new}/n --resume",
-        "n.run: no iterations to resume",
-    ),
     "share of all": (TRAIN + " --held-out-share 1", "share is 1.0, expected a number"),
     "share of none": (TRAIN + " --held-out-share 0", "share is 0.0, expected a number"),
     "share too small": (TRAIN + " --held-out-share 0.01", "of 4 games are 0, expected"),
     "patience without games": (TRAIN + " --patience 2", "but nothing is held out"),
-    "unknown spacing": (TRAIN + " --spacing odd", "spacing is 'odd', expected log or"),
     "visits of games that have none": (
         TRAIN + " --targets visits",
         r"games\.txt",
@@ -205,11 +209,11 @@ WRONG_INPUT = {
     "no weights to start from": (TRAIN + " --start {in}/missing", "no such file"),
     "weights of another board": (
         TRAIN + " --start {in}/six.safetensors",
-        "the corpus is for boards of size 8, the network for size 6",
+        "the games are for boards of size 8, the network for size 6",
     ),
     "no time": (TRAIN + " --minutes 0", "minutes is 0.0, expected a number above 0"),
     "explosion": (
-        TRAIN + " --learning-rate 1e30 --channels 1 --epochs 2 --checkpoint-steps 1",
+        TRAIN + " --learning-rate 1e30 --channels 1 --epochs 2",
         "not finite.*lower the learning rate",
     ),
 }
@@ -223,7 +227,9 @@ def test_an_error_of_the_input_is_one_line(
 
     assert_one_line(result, 1, message)
     # A loss that explodes does so in a training that has begun.
-    left = {"n.run", "n.run/checkpoint.safetensors"} if "1e30" in line else set()
+    left = (
+        {"n.run", "n.run/checkpoint.pt", "n.run/run.json"} if "1e30" in line else set()
+    )
     assert set(listing(tmp_path)) == left
 
 
@@ -267,16 +273,46 @@ def test_wrong_usage_is_one_line_and_exits_with_2(
 def test_a_training_is_not_begun_over_an_unfinished_one(
     folder: Path, tmp_path: Path
 ) -> None:
-    explode = "--learning-rate 1e30 --channels 1 --epochs 2 --checkpoint-steps 1"
+    explode = "--learning-rate 1e30 --channels 1 --epochs 2"
     run_line(f"{TRAIN} {explode}", folder, tmp_path)
 
     refused = run_line(TRAIN, folder, tmp_path)
     other = run_line(f"{TRAIN} --channels 1 --epochs 2 --resume", folder, tmp_path)
     anew = run_line(f"{TRAIN} --channels 1 --overwrite", folder, tmp_path)
 
-    assert_one_line(refused, 1, "n.run: holds an unfinished training; resume it")
+    assert_one_line(refused, 1, "n.run: holds a training; resume it")
     assert_one_line(other, 1, "begun with learning_rate 1e.30, resumed with 0.002")
     assert anew.code == 0
+
+
+def test_a_network_that_was_written_just_before_a_kill_is_written_again(
+    folder: Path, tmp_path: Path
+) -> None:
+    out, command = tmp_path / "n", ("train", folder / "games.txt", *QUICK)
+
+    def killed(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunFolder, "discard_checkpoint", killed)
+        assert run(*command, "--out", out).code == 130
+    before = digest(out)
+
+    resumed = run(*command, "--out", out, "--resume")
+
+    assert resumed.code == 0, resumed.err
+    assert digest(out) == before
+    assert_one_line(run(*command, "--out", out, "--resume"), 1, "is finished")
+
+
+def test_what_is_found_can_be_read_by_programs(folder: Path, tmp_path: Path) -> None:
+    options = ["--out", tmp_path / "n", *QUICK, "--held-out-share", 0.25, "--json"]
+
+    read = json.loads(run("train", folder / "games.txt", *options).out)
+
+    assert read["network"] == str(tmp_path / "n")
+    assert read["samples"] > 0
+    assert 0 <= read["held_out"]["top1"] <= 1
 
 
 def test_threads_are_put_back(folder: Path, tmp_path: Path) -> None:

@@ -15,8 +15,6 @@ from typing import Final
 
 from conceptlrp.errors import ConceptLRPError
 
-__all__ = ["LARGEST", "single_page"]
-
 #: Bytes that a page may have: more than this, browsers and mail refuse.
 LARGEST: Final = 25_000_000
 

@@ -4,7 +4,6 @@ Addresses are relative to the folder of the atlas and stay the same whenever the
 same store is built again.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -15,16 +14,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from conceptlrp.atlas.pictures.board_cards import FRAME
-from conceptlrp.atlas.strength_table import StrengthRow
 from conceptlrp.atlas.updating import MARKER, Draft
 from conceptlrp.clustering import Clustering
-from conceptlrp.drawing.board import board_frame
 from conceptlrp.files import file_stem
+from conceptlrp.jsontext import dumps
+from conceptlrp.labelling.channel_name import Names, channel_names
 from conceptlrp.lrp import Target
 from conceptlrp.report import Note
-from conceptlrp.report.provenance import provenance
-from conceptlrp.report.wording import (
+from conceptlrp.report.stored_layer import StoredResults
+from conceptlrp.report.words.numbers import (
     compact,
     count,
     effect,
@@ -34,19 +32,8 @@ from conceptlrp.report.wording import (
     signed_percent,
     visible,
 )
+from conceptlrp.report.words.provenance import provenance
 from conceptlrp.store import Store
-
-__all__ = [
-    "MARKER",
-    "Site",
-    "cluster_data",
-    "cluster_page",
-    "concept_data",
-    "concept_page",
-    "layer_page",
-    "position_page",
-    "sprite_file",
-]
 
 _DIGITS = 16
 
@@ -65,10 +52,8 @@ class Site:
         Explained output.
     title : str
         Title of the atlas.
-    k : int
+    count : int
         Boards in a strip.
-    clusterings : dict of str to Clustering
-        Clusters by layer.
     notes : mapping of (str, int) to Note
         Remarks by layer and channel.
     strength : tuple of StrengthRow
@@ -83,22 +68,31 @@ class Site:
     store: Store
     target: str
     title: str
-    k: int
-    clusterings: Mapping[str, Clustering]
+    count: int
     notes: Mapping[tuple[str, int], Note]
-    strength: tuple[StrengthRow, ...] = ()
+    strength: tuple[Any, ...] = ()
     former: Path | None = None
     digests: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def results(self) -> StoredResults:
+        """What was derived from the store."""
+        return StoredResults(self.store, self.target)
+
+    @property
+    def clusterings(self) -> Mapping[str, Clustering]:
+        """Clusters of positions by layer."""
+        return self.results.clusterings
+
+    @cached_property
+    def names(self) -> Names:
+        """Names of the channels that have one, by layer and channel."""
+        return channel_names(self.results.labels)
 
     @property
     def unit(self) -> str:
         """Unit of the relevance."""
         return Target.parse(self.target).unit
-
-    @cached_property
-    def frame(self) -> Markup:
-        """Lines and coordinates of the boards, to stand once on a page."""
-        return Markup(board_frame(self.store.positions.size, name=FRAME))
 
     @cached_property
     def provenance(self) -> tuple[tuple[str, str], ...]:
@@ -130,8 +124,11 @@ class Site:
             },
             "files": dict(sorted(self.digests.items())),
         }
-        text = json.dumps(record, indent=1, default=str)
-        Draft(self.folder, self.former).write(MARKER, text.encode())
+        Draft(self.folder, self.former).write(MARKER, dumps(record, indent=True))
+
+    def write_data(self, address: str, content: Mapping[str, Any]) -> None:
+        """Write the data of a page as strict JSON."""
+        self.write_bytes(address, dumps(content))
 
 
 def concept_page(layer: str, channel: int) -> str:

@@ -15,9 +15,7 @@ from conceptlrp.clustering import Clustering
 from conceptlrp.drawing.colors import symmetric_limit, to_rgb
 from conceptlrp.othello import BLACK, Position, parse_square
 from conceptlrp.reference import ReferenceBoards
-from conceptlrp.report.wording import compact, signed_percent
-
-__all__ = ["board_text", "cluster_table", "reference_table"]
+from conceptlrp.report.words.numbers import compact, signed_percent
 
 _FELT = "#c9d8cc"
 

@@ -19,8 +19,6 @@ from typing import Any, Final
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.staging import check_place, remove_leftovers, staged_folder
 
-__all__ = ["MARKER", "Draft", "updated_folder"]
-
 #: The file by which a folder is known to be an atlas; it lists the others.
 MARKER: Final = "atlas.json"
 _ADDRESS: Final = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")

@@ -1,9 +1,9 @@
 """The verb for matches, and how players are named on the command line."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +13,7 @@ from conceptlrp.cli.options import BoardSize, Overwrite, Seed, check_place
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
-    from conceptlrp.selfplay import HistoryPlayer, Player
+    from conceptlrp.selfplay.players import BoardPlayer, Player
 
 PlayerName = Annotated[
     str,
@@ -28,7 +28,9 @@ Timeout = Annotated[float, typer.Option(help="Seconds for an answer of an engine
 def arena(
     first: PlayerName,
     second: PlayerName,
-    games: Annotated[int, typer.Option(min=2, help="How many, an even number.")] = 100,
+    count: Annotated[
+        int, typer.Option("--count", "-n", min=2, help="Games, an even number.")
+    ] = 100,
     out: Annotated[
         Path | None, typer.Option(help="Keep the games here (.txt), and go on.")
     ] = None,
@@ -39,12 +41,13 @@ def arena(
     size: BoardSize = 8,
     seed: Seed = 0,
     overwrite: Overwrite = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Let two players meet, twice from each opening with colours swapped."""
-    from conceptlrp.selfplay import record_match
+    from conceptlrp.selfplay import match
 
-    if games % 2:
-        msg = f"--games is {games}, expected an even number"
+    if count % 2:
+        msg = f"--count is {count}, expected an even number"
         raise typer.BadParameter(msg)
     if out is not None:
         check_place(out, overwrite=True)
@@ -52,26 +55,28 @@ def arena(
     with ExitStack() as stack:
         one = stack.enter_context(open_player(first, size, timeout))
         other = stack.enter_context(open_player(second, size, timeout))
-        folder = stack.enter_context(TemporaryDirectory())
         report = stack.enter_context(progress_bars(per_minute=True))
-        result = record_match(
+        result = match(
             one,
             other,
-            out or Path(folder) / "match.txt",
-            n_pairs=games // 2,
+            out,
+            count=count,
             opening_plies=opening,
-            together=1 if engines else 100,
+            # A pair at a time, so that an engine that fails costs little.
+            together=2 if engines else 200,
             seed=seed,
             overwrite=overwrite,
-            on_games=lambda done, total: report("games", done, total),
+            on_progress=report,
         )
-    typer.echo(f"{one.name} - {other.name}: {result}")
+    if as_json:
+        about = {"first": one.name, "second": other.name, **result.to_dict()}
+        typer.echo(json.dumps(about, indent=2))
+    else:
+        typer.echo(f"{one.name} - {other.name}: {result}")
 
 
 @contextmanager
-def open_player(
-    name: str, size: int = 8, timeout: float = 60.0
-) -> Iterator["Player | HistoryPlayer"]:
+def open_player(name: str, size: int = 8, timeout: float = 60.0) -> Iterator["Player"]:
     """Make the player of a name; an engine ends with the context."""
     from conceptlrp.selfplay import (
         GreedyPlayer,
@@ -84,7 +89,7 @@ def open_player(
         SearchPlayer,
     )
 
-    simple: dict[str, Callable[[int], Player]] = {
+    simple: dict[str, Callable[[int], BoardPlayer]] = {
         "random": RandomPlayer,
         "greedy": GreedyPlayer,
         "mobility": MobilityPlayer,

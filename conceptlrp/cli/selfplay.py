@@ -1,8 +1,9 @@
 """The verb for games that a network plays against itself."""
 
+import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,19 +17,16 @@ from conceptlrp.cli.options import (
 )
 from conceptlrp.progress import progress_bars
 
-if TYPE_CHECKING:
-    from conceptlrp.selfplay import SearchOptions
-
-Simulations = Annotated[
-    int, typer.Option(min=0, help="Of the search of a move; 0 plays from the policy.")
-]
-
 
 def selfplay(
     network: NetworkPath,
     out: Annotated[Path, typer.Option(help="The games to write (.jsonl).")],
-    games: Annotated[int, typer.Option(min=1, help="How many, all distinct.")] = 1000,
-    simulations: Simulations = 100,
+    count: Annotated[
+        int, typer.Option("--count", "-n", min=1, help="Games, all distinct.")
+    ] = 1000,
+    simulations: Annotated[
+        int, typer.Option(min=0, help="Of a move's search; 0 plays from the policy.")
+    ] = 100,
     c_puct: Annotated[
         float, typer.Option(help="Weight of priors against values.")
     ] = 1.0,
@@ -59,18 +57,25 @@ def selfplay(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")] = "cpu",
     seed: Seed = 0,
     overwrite: Overwrite = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Let a network play against itself, and go on where a run was stopped."""
     from conceptlrp.othello import write_transcripts
-    from conceptlrp.selfplay import SelfPlayOptions, record_self_play
+    from conceptlrp.selfplay import SearchOptions, SelfPlayOptions, self_play
 
     # A file that is there may be gone on with, so only its folder is looked at.
     check_place(out, overwrite=True)
     if transcripts is not None:
         check_place(transcripts, overwrite=overwrite)
     check_device(device)
+    search = SearchOptions(
+        simulations=max(1, simulations),
+        c_puct=c_puct,
+        noise=noise,
+        noise_alpha=noise_alpha,
+    )
     options = SelfPlayOptions(
-        search=_search(simulations, c_puct, noise, noise_alpha),
+        search=search if simulations else None,
         temperature=temperature,
         temperature_moves=temperature_moves,
         opening_plies=opening,
@@ -79,29 +84,22 @@ def selfplay(
     )
     started = time.perf_counter()
     with progress_bars(per_minute=True) as report:
-        played = record_self_play(
+        played = self_play(
             open_network(network).to(device),
             out,
-            games,
+            count=count,
             options=options,
             seed=seed,
             name=network if network == "demo" else Path(network).name,
             overwrite=overwrite,
-            on_games=lambda done, total: report("games", done, total),
+            on_progress=report,
         )
     if transcripts is not None:
         write_transcripts(played.games, transcripts, overwrite=overwrite)
-    minutes = (time.perf_counter() - started) / 60
-    typer.echo(f"{out}: {len(played.games):,} games, {minutes:.1f} minutes")
-
-
-def _search(
-    simulations: int, c_puct: float, noise: float, noise_alpha: float
-) -> "SearchOptions | None":
-    from conceptlrp.selfplay import SearchOptions
-
-    if simulations == 0:
-        return None
-    return SearchOptions(
-        simulations=simulations, c_puct=c_puct, noise=noise, noise_alpha=noise_alpha
-    )
+    seconds = time.perf_counter() - started
+    if as_json:
+        found = {"games": len(played.games), "positions": len(played.value)}
+        about = {"file": str(out), **found, "seconds": round(seconds, 1)}
+        typer.echo(json.dumps(about, indent=2))
+    else:
+        typer.echo(f"{out}: {len(played.games):,} games, {seconds / 60:.1f} minutes")

@@ -1,5 +1,6 @@
 """The verb that measures how well a network plays."""
 
+import json
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,6 +51,7 @@ def strength(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")] = "cpu",
     seed: Seed = 0,
     overwrite: Overwrite = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure how well a network plays, and go on where a run was stopped."""
     from conceptlrp.selfplay import GtpEngine, GtpPlayer, StrengthOptions, strength_card
@@ -81,13 +83,15 @@ def strength(
             engines=engines,
             options=options,
             overwrite=overwrite,
-            on_row=lambda number, total, _name: report("rows", number, total),
+            on_progress=report,
         )
-    Console().print(strength_table(card["rows"]))
+    if as_json:
+        typer.echo(json.dumps(card, indent=2))
+    else:
+        Console().print(_table(card["rows"]))
 
 
-def strength_table(rows: dict[str, dict[str, Any]]) -> Table:
-    """Return the rows of a card as a table to read."""
+def _table(rows: dict[str, dict[str, Any]]) -> Table:
     table = Table("what", "found")
     for name, row in rows.items():
         table.add_row(name, _words(row))

@@ -1,162 +1,129 @@
 """The verb that trains networks, from games or by iterations of self-play."""
 
+import json
+import logging
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conceptlrp.cli.inputs import open_network, read_positions
 from conceptlrp.cli.options import check_choice, check_device, check_place
-from conceptlrp.cli.training_inputs import Lessons, Place, Play, Start
-from conceptlrp.cli.training_runs import (
-    train_by_iterations,
-    train_from_games,
-    using_threads,
-)
+from conceptlrp.progress import progress_bars
+
+if TYPE_CHECKING:
+    from conceptlrp.networks import BoardNetwork
+    from conceptlrp.othello import Corpus
+    from conceptlrp.selfplay import SelfPlayOptions, TrainingSet
 
 _network = partial(typer.Option, rich_help_panel="Network")
-_test = partial(typer.Option, rich_help_panel="Held-out games")
+_held_out = partial(typer.Option, rich_help_panel="Held-out games")
 _schedule = partial(typer.Option, rich_help_panel="Schedule")
 _targets = partial(typer.Option, rich_help_panel="Targets")
 _play = partial(typer.Option, rich_help_panel="Self-play iterations")
 _output = partial(typer.Option, rich_help_panel="Output and resuming")
 _machine = partial(typer.Option, rich_help_panel="Machine")
 
-Games = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="A corpus (.h5), game files (.wtb, .txt, .jsonl) or 'demo'; not with "
-        "--iterations."
-    ),
-]
-Out = Annotated[
-    Path,
-    _output(
-        help="The network to write (NAME.safetensors); NAME.run beside it has "
-        "checkpoints, snapshots, curve and record."
-    ),
-]
-Architecture = Annotated[str, _network(help="othello or tower.")]
-Channels = Annotated[int, _network(min=1, help="Channels of a convolution.")]
-Blocks = Annotated[int, _network(min=1, help="Residual blocks of a tower.")]
-Dropout = Annotated[
-    float, _network(min=0, max=0.95, help="Of the hidden layers of an OthelloNet.")
-]
-StartFrom = Annotated[
-    str | None,
-    _network(
-        "--start",
-        help="Begin from these weights, not from random ones of a new network.",
-    ),
-]
-Size = Annotated[int, _network(help="Side of the board, 6 or 8.")]
-HeldOutYear = Annotated[int | None, _test(help="Year whose games are only tested on.")]
-HeldOutShare = Annotated[
-    float | None, _test(help="Share of the games, drawn at random, only tested on.")
-]
-HeldOutSample = Annotated[
-    int, _test(min=1, help="Positions tested at a point of the curve; at the end all.")
-]
-Patience = Annotated[
-    int | None,
-    _test(
-        min=1,
-        help="Stop after so many points without a lower held-out loss; keep the best "
-        "weights.",
-    ),
-]
-Epochs = Annotated[float, _schedule(help="Passes over the positions.")]
-Minutes = Annotated[
-    float | None, _schedule(help="Length of the training instead of --epochs.")
-]
-StepSize = Annotated[int, _schedule("--batch-size", min=1, help="Positions of a step.")]
-LearningRate = Annotated[
-    float, _schedule(help="Peak of the cycle: warm-up, then half a cosine to 0.")
-]
-WeightDecay = Annotated[float, _schedule(min=0, help="Of AdamW.")]
-Targets = Annotated[
-    str, _targets(help="moves played, or visits of the search of self-play (.jsonl).")
-]
-ValueShare = Annotated[
-    float, _targets(min=0, max=1, help="Share of the search's value in the outcome.")
-]
-LabelSmoothing = Annotated[
-    float, _targets(min=0, max=1, help="Share of the policy spread over all actions.")
-]
-Points = Annotated[int, _schedule(min=1, help="Points of the curve.")]
-Iterations = Annotated[
-    int | None,
-    _play(min=1, help="Play, learn and compare so often, without games to read."),
-]
-GamesPerIteration = Annotated[int, _play(min=1, help="Games to play.")]
-Simulations = Annotated[
-    int, _play(min=0, help="Of a move, also at the gate; 0 plays from the policy.")
-]
-Window = Annotated[int, _play(min=1, help="Iterations whose games are learned from.")]
-GateGames = Annotated[int, _play(min=2, help="Games of candidate against champion.")]
-GateThreshold = Annotated[
-    float, _play(min=0, max=1, help="Score that makes the candidate champion.")
-]
-Half = Annotated[
-    bool, _output("--half", help="Keep weights as float16, half the size.")
-]
-Snapshots = Annotated[
-    int, _output(min=0, help="Networks to keep on the way, in NAME.run/snapshots.")
-]
-Spacing = Annotated[str, _output(help="Of snapshots: log (from 1 % on) or even.")]
-CheckpointMinutes = Annotated[float, _output(min=0, help="Time between checkpoints.")]
-CheckpointSteps = Annotated[
-    int | None, _output(min=1, help="Steps between checkpoints, if that is sooner.")
-]
-Resume = Annotated[
-    bool, _output("--resume", help="Go on from the last checkpoint, options unchanged.")
-]
-Overwrite = Annotated[
-    bool, _output("--overwrite", help="Replace what stands at the output.")
-]
-Device = Annotated[str, _machine(help="cpu, cuda, cuda:1 ...")]
-Threads = Annotated[int | None, _machine(min=1, help="Of the processor.")]
-Seed = Annotated[int, _machine(min=0, help="Seed of everything random.")]
-
 
 def train(
-    out: Out,
-    games: Games = None,
-    architecture: Architecture = "othello",
-    channels: Channels = 64,
-    blocks: Blocks = 4,
-    dropout: Dropout = 0.0,
-    start: StartFrom = None,
-    size: Size = 8,
-    held_out_year: HeldOutYear = None,
-    held_out_share: HeldOutShare = None,
-    held_out_sample: HeldOutSample = 20_000,
-    patience: Patience = None,
-    epochs: Epochs = 1.0,
-    minutes: Minutes = None,
-    batch_size: StepSize = 256,
-    learning_rate: LearningRate = 2e-3,
-    weight_decay: WeightDecay = 1e-2,
-    points: Points = 20,
-    targets: Targets = "moves",
-    value_share: ValueShare = 0.0,
-    label_smoothing: LabelSmoothing = 0.0,
-    iterations: Iterations = None,
-    games_per_iteration: GamesPerIteration = 500,
-    simulations: Simulations = 50,
-    window: Window = 5,
-    gate_games: GateGames = 100,
-    gate_threshold: GateThreshold = 0.55,
-    half: Half = False,
-    snapshots: Snapshots = 0,
-    spacing: Spacing = "log",
-    checkpoint_minutes: CheckpointMinutes = 2.0,
-    checkpoint_steps: CheckpointSteps = None,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
-    device: Device = "cpu",
-    threads: Threads = None,
-    seed: Seed = 0,
+    out: Annotated[
+        Path,
+        _output(
+            help="The network to write (NAME.safetensors); NAME.run beside it has "
+            "checkpoints, snapshots, curve and record."
+        ),
+    ],
+    games: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="A corpus (.h5), game files (.wtb, .txt, .jsonl) or 'demo'; not with "
+            "--iterations."
+        ),
+    ] = None,
+    architecture: Annotated[str, _network(help="othello or tower.")] = "othello",
+    channels: Annotated[int, _network(min=1, help="Channels of a convolution.")] = 64,
+    blocks: Annotated[int, _network(min=1, help="Residual blocks of a tower.")] = 4,
+    dropout: Annotated[
+        float, _network(min=0, max=0.95, help="Of the hidden layers of an OthelloNet.")
+    ] = 0.0,
+    start: Annotated[
+        str | None,
+        _network(help="Begin from these weights, not from random ones."),
+    ] = None,
+    size: Annotated[int, _network(help="Side of the board, 6 or 8.")] = 8,
+    held_out_year: Annotated[
+        int | None, _held_out(help="Year whose games are only tested on.")
+    ] = None,
+    held_out_share: Annotated[
+        float | None,
+        _held_out(help="Share of the games, drawn at random, only tested on."),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        _held_out(
+            min=1,
+            help="Stop after so many points of the curve (20 in all) without a lower "
+            "held-out loss; keep the best weights.",
+        ),
+    ] = None,
+    epochs: Annotated[float, _schedule(help="Passes over the positions.")] = 1.0,
+    minutes: Annotated[
+        float | None, _schedule(help="Length of the training instead of --epochs.")
+    ] = None,
+    batch_size: Annotated[int, _schedule(min=1, help="Positions of a step.")] = 256,
+    learning_rate: Annotated[
+        float, _schedule(help="Peak of the cycle: warm-up, then half a cosine to 0.")
+    ] = 2e-3,
+    weight_decay: Annotated[float, _schedule(min=0, help="Of AdamW.")] = 1e-2,
+    targets: Annotated[
+        str, _targets(help="moves played, or visits of recorded self-play (.jsonl).")
+    ] = "moves",
+    value_share: Annotated[
+        float,
+        _targets(min=0, max=1, help="Share of the search's value in the outcome."),
+    ] = 0.0,
+    label_smoothing: Annotated[
+        float, _targets(min=0, max=1, help="Share of the policy spread over all moves.")
+    ] = 0.0,
+    iterations: Annotated[
+        int | None,
+        _play(min=1, help="Play, learn and compare so often, without games to read."),
+    ] = None,
+    games_per_iteration: Annotated[int, _play(min=1, help="Games to play.")] = 500,
+    simulations: Annotated[
+        int, _play(min=0, help="Of a move, also in the arena; 0 plays from the policy.")
+    ] = 50,
+    window: Annotated[
+        int, _play(min=1, help="Iterations whose games are learned from.")
+    ] = 5,
+    gate_games: Annotated[
+        int, _play(min=2, help="Games of candidate against champion, an even number.")
+    ] = 100,
+    gate_threshold: Annotated[
+        float, _play(min=0, max=1, help="Score that makes the candidate champion.")
+    ] = 0.55,
+    half: Annotated[
+        bool, _output("--half", help="Keep weights as float16, half the size.")
+    ] = False,
+    snapshots: Annotated[
+        int, _output(min=0, help="Networks to keep on the way, in NAME.run/snapshots.")
+    ] = 0,
+    resume: Annotated[
+        bool, _output("--resume", help="Go on where it was stopped, options unchanged.")
+    ] = False,
+    overwrite: Annotated[
+        bool, _output("--overwrite", help="Replace what stands at the output.")
+    ] = False,
+    as_json: Annotated[bool, _output("--json", help="Print JSON.")] = False,
+    device: Annotated[str, _machine(help="cpu, cuda, cuda:1 ...")] = "cpu",
+    threads: Annotated[int | None, _machine(min=1, help="Of the processor.")] = None,
+    seed: Annotated[int, _machine(min=0, help="Seed of everything random.")] = 0,
 ) -> None:
     """Train a network on the moves and results of games, or by self-play.
 
@@ -170,51 +137,80 @@ def train(
     check_choice("--architecture", architecture, ("othello", "tower"))
     check_choice("--size", size, (6, 8))
     check_choice("--targets", targets, ("moves", "visits"))
-    check_place(out, overwrite=overwrite)
+    run_path = out.with_suffix(".run")
+    # What a run that is resumed has written there is its own.
+    is_own = resume and (run_path / "run.json").is_file()
+    check_place(out, overwrite=overwrite or is_own)
     check_device(device)
     _check_sources(games, iterations, held_out_year, held_out_share)
     if dropout and architecture == "tower":
         msg = "--dropout is for an OthelloNet, a tower has none"
         raise typer.BadParameter(msg)
-    from conceptlrp.selfplay import IterationOptions, TrainingOptions
+    if run_path == out:
+        msg = f"--out is '{out}', which is the name of the run's folder"
+        raise typer.BadParameter(msg)
+    import torch
 
-    options = TrainingOptions(
+    from conceptlrp import selfplay
+    from conceptlrp.networks import save_network
+
+    options = selfplay.TrainingOptions(
         epochs=epochs,
         minutes=minutes,
         batch_size=batch_size,
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         label_smoothing=label_smoothing,
-        points=points,
         patience=patience,
         snapshots=snapshots,
-        spacing=spacing,
         seed=seed,
     )
-    place = Place(
-        out,
-        resume=resume,
-        overwrite=overwrite,
-        minutes=checkpoint_minutes,
-        steps=checkpoint_steps,
-        half=half,
+    dtype = torch.float16 if half else torch.float32
+    folder = selfplay.RunFolder(
+        run_path, resume=resume, overwrite=overwrite, dtype=dtype
     )
-    begin = Start(start, architecture, channels, blocks, dropout, size, seed, device)
-    with using_threads(threads):
+    initial = partial(_initial, start, architecture, channels, blocks, dropout, seed)
+    with _threads(threads), _told(run_path), folder, progress_bars() as report:
         if iterations is None:
-            held_out = held_out_share if held_out_year is None else held_out_year
-            lessons = Lessons(games or [], targets, value_share, held_out, seed)
-            train_from_games(lessons, begin, place, options, held_out_sample)
-            return
-        rounds = IterationOptions(
-            iterations=iterations,
-            games=games_per_iteration,
-            window=window,
-            threshold=gate_threshold,
-            seed=seed,
-        )
-        play = Play(simulations, value_share, gate_games)
-        train_by_iterations(begin, place, options, rounds, play)
+            held_out = held_out_year, held_out_share
+            sources = games or [], targets, value_share, size, seed
+            learned, validation = _training_data(*sources, *held_out)
+            network = initial(learned.size).to(device)
+            record = selfplay.train(
+                network,
+                learned,
+                validation=validation,
+                options=options,
+                folder=folder,
+                on_progress=report,
+            )
+            about, found = record.summary(), f"{record.samples:,} positions"
+        else:
+            network = initial(size).to(device)
+            rounds = selfplay.IterationOptions(
+                iterations=iterations,
+                games=games_per_iteration,
+                window=window,
+                self_play=_self_play(simulations),
+                value_share=value_share,
+                gate_games=gate_games,
+                gate_threshold=gate_threshold,
+                seed=seed,
+            )
+            done = selfplay.train_iterations(
+                network, folder, options=rounds, training=options, on_progress=report
+            )
+            rows = [asdict(each) for each in done]
+            about = {"samples": done[-1].samples, "iterations": rows}
+            accepted = sum(each.accepted for each in done)
+            found = f"{accepted} of {len(done)} iterations accepted"
+        about["command"] = shlex.join(["conceptlrp", *sys.argv[1:]])
+        save_network(network, out, training=about, dtype=dtype, overwrite=True)
+        folder.discard_checkpoint()
+    if as_json:
+        typer.echo(json.dumps({"network": str(out), **about}, indent=2))
+    else:
+        typer.echo(f"{out}: {_shape(network)}, {found}")
 
 
 def _check_sources(
@@ -224,15 +220,137 @@ def _check_sources(
     share: float | None,
 ) -> None:
     """Refuse options that contradict each other."""
-    if not games and iterations is None:
-        msg = "no games to learn from; give game files, or --iterations"
-        raise typer.BadParameter(msg)
-    if games and iterations is not None:
-        msg = "games and --iterations are two ways to train; give one of them"
-        raise typer.BadParameter(msg)
-    if year is not None and share is not None:
-        msg = "--held-out-year and --held-out-share are two ways; give one of them"
-        raise typer.BadParameter(msg)
-    if iterations is not None and (year is not None or share is not None):
-        msg = "nothing is held out of --iterations: the gate compares the networks"
-        raise typer.BadParameter(msg)
+    held_out = year is not None or share is not None
+    for wrong, msg in (
+        (
+            not games and iterations is None,
+            "no games to learn from; give game files, or --iterations",
+        ),
+        (
+            games and iterations is not None,
+            "games and --iterations are two ways to train; give one of them",
+        ),
+        (
+            year is not None and share is not None,
+            "--held-out-year and --held-out-share are two ways; give one of them",
+        ),
+        (
+            iterations is not None and held_out,
+            "nothing is held out of --iterations: the arena compares the networks",
+        ),
+    ):
+        if wrong:
+            raise typer.BadParameter(msg)
+
+
+def _initial(
+    start: str | None,
+    architecture: str,
+    channels: int,
+    blocks: int,
+    dropout: float,
+    seed: int,
+    size: int,
+) -> "BoardNetwork":
+    """Make a network with random weights, or read the one to start from."""
+    import torch
+
+    from conceptlrp.networks import OthelloNet, ResidualTower
+
+    network: BoardNetwork
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if start is not None:
+            network = open_network(start)
+        elif architecture == "tower":
+            network = ResidualTower(channels, blocks, size)
+        else:
+            network = OthelloNet(channels, size, dropout)
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = dropout
+    return network
+
+
+def _training_data(
+    files: list[str],
+    targets: str,
+    value_share: float,
+    size: int,
+    seed: int,
+    year: int | None,
+    share: float | None,
+) -> "tuple[TrainingSet, Corpus | None]":
+    """Read what to learn, and the positions to test on if any are held out."""
+    from conceptlrp.selfplay import (
+        SelfPlayGames,
+        TrainingSet,
+        hold_out,
+        read_self_play,
+    )
+
+    def split(corpus: "Corpus") -> "tuple[Corpus, Corpus | None]":
+        if year is None and share is None:
+            return corpus, None
+        return hold_out(corpus, year=year, share=share, seed=seed)
+
+    if targets == "moves":
+        rest, validation = split(read_positions(files, size, None, seed))
+        return TrainingSet.from_corpus(rest), validation
+    import numpy as np
+
+    played = SelfPlayGames.concatenate([read_self_play(file) for file in files])
+    rest, validation = split(played.corpus)
+    learned = played.take(np.unique(rest.game))
+    return TrainingSet.from_self_play(learned, value_share=value_share), validation
+
+
+def _self_play(simulations: int) -> "SelfPlayOptions":
+    from conceptlrp.selfplay import SearchOptions, SelfPlayOptions
+
+    if simulations == 0:
+        return SelfPlayOptions(search=None, temperature=0.5, temperature_moves=None)
+    return SelfPlayOptions(search=SearchOptions(simulations=simulations, noise=0.25))
+
+
+@contextmanager
+def _threads(threads: int | None) -> Iterator[None]:
+    """Let torch use so many threads, then as many as before."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class _Echo(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write what is logged on stderr."""
+        typer.echo(record.getMessage(), err=True)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Show points and iterations, and after Ctrl-C how to go on."""
+    log, echo = logging.getLogger("conceptlrp.selfplay"), _Echo()
+    before = log.level
+    log.addHandler(echo)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    except KeyboardInterrupt:
+        text = f"{folder}: stopped; the same command with --resume goes on"
+        typer.echo(f"conceptlrp: {text}", err=True)
+        raise
+    finally:
+        log.setLevel(before)
+        log.removeHandler(echo)
+
+
+def _shape(network: "BoardNetwork") -> str:
+    blocks: Any = getattr(network, "blocks", None)
+    depth = "" if blocks is None else f", {blocks} block{'s' * (blocks > 1)}"
+    return f"{network.channels} channels{depth}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from conceptlrp.explorer.state import ExplorerState
 from conceptlrp.othello import BLACK, Position, square_name
 from conceptlrp.report import PositionReport
-from conceptlrp.report.wording import percent
+from conceptlrp.report.words.numbers import percent
 
 __all__ = ["BoardSquare", "board_squares", "with_disc"]
 

@@ -129,7 +129,7 @@ class ExplorerEngine:
             self._explainer,
             position,
             store=self.store,
-            n_channels=self._n_channels,
+            count=self._n_channels,
             move=move,
             against=against,
         )

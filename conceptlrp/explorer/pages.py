@@ -19,15 +19,13 @@ from markupsafe import Markup
 from conceptlrp.atlas.pages.position_view import output_title, output_view, policy_rows
 from conceptlrp.atlas.pictures.charts import scale_svg
 from conceptlrp.atlas.pictures.page_boards import (
-    page_board,
-    position_marks,
-    position_words,
-)
-from conceptlrp.atlas.pictures.position_pictures import (
     explained_square,
     level_style,
     map_picture,
+    page_board,
     position_kit,
+    position_marks,
+    position_words,
 )
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.explorer.board_squares import board_squares
@@ -38,7 +36,8 @@ from conceptlrp.othello import PASS, Position
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards
 from conceptlrp.report import PositionReport
 from conceptlrp.report.explained_output import ExplainedOutput
-from conceptlrp.report.wording import (
+from conceptlrp.report.words.channel import STRIP_WORDS
+from conceptlrp.report.words.numbers import (
     compact,
     effect,
     percent,
@@ -160,7 +159,8 @@ def _strips(
     """Draw the reference boards, all on one scale of colours."""
     maps = [strip.heatmaps for strip in strips if strip.heatmaps is not None]
     limit = max((symmetric_limit(each) for each in maps), default=0.0)
-    titled = zip(("Most relevant", "Most opposed"), strips, strict=True)
+    titles = (STRIP_WORDS[name][0] for name in ("relevant", "opposed"))
+    titled = zip(titles, strips, strict=True)
     return {
         "strips": [(title, _cards(state, strip, limit)) for title, strip in titled],
         "target": strips[0].target,

@@ -5,7 +5,6 @@ Neuronpedia's records of features, so that what reads those finds its way here:
 a board stands for a text, its squares for tokens, its heatmap for activations.
 """
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,11 +15,11 @@ import numpy as np
 from conceptlrp.exports.extract import extract
 from conceptlrp.exports.folder import export_folder
 from conceptlrp.files import file_stem
+from conceptlrp.jsontext import dumps
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import square_name
 from conceptlrp.reference import ReferenceBoards
-from conceptlrp.report import ChannelReport, Note, layer_reports
-from conceptlrp.report.plain import plain
+from conceptlrp.report import ChannelReport, Note, layer_report
 from conceptlrp.report.statistics import Histogram
 from conceptlrp.store import Store
 
@@ -83,7 +82,9 @@ def export_json(
         for layer in chosen.layers:
             place = folder / "concepts" / file_stem(layer)
             place.mkdir(parents=True)
-            found = layer_reports(store, layer, target=chosen.target, k=k, notes=notes)
+            found = layer_report(
+                store, layer, target=chosen.target, count=k, notes=notes
+            )
             for report in found:
                 text = _json(report.to_dict())
                 path = place / f"c{report.channel:04d}.json"
@@ -177,4 +178,4 @@ def _boards(boards: ReferenceBoards) -> Iterator[dict[str, Any]]:
 
 def _json(content: Any) -> str:
     """Write strict JSON on one line; what is not finite is null."""
-    return f"{json.dumps(plain(content), ensure_ascii=False, allow_nan=False)}\n"
+    return f"{dumps(content).decode()}\n"

@@ -5,25 +5,33 @@ Shapes use n x n squares.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.drawing.notebook import html_table
+from conceptlrp.jsontext import plain
 from conceptlrp.labelling import ChannelCause, ChannelLabels
+from conceptlrp.labelling.channel_labels import UNNAMED
 from conceptlrp.labelling.channel_name import ChannelName
 from conceptlrp.reference import ReferenceBoards
-from conceptlrp.report.channel_effect import ChannelEffect
+from conceptlrp.report.findings import (
+    ChannelEffect,
+    MarkedCluster,
+    Neighbour,
+    RunnerUp,
+    WiredChannel,
+)
 from conceptlrp.report.mean_maps import Region
-from conceptlrp.report.note import Note
-from conceptlrp.report.plain import plain
-from conceptlrp.report.runner_up import RunnerUp
+from conceptlrp.report.notes import Note
 from conceptlrp.report.statistics import (
     ChannelStatistics,
     MoveStatistics,
     PhaseStatistics,
 )
-from conceptlrp.report.surroundings import Edge, MarkedCluster, Neighbour
+from conceptlrp.report.words.text import report_sections, report_text
 
 #: Strips of boards, in the order in which they are shown.
 STRIPS = ("relevant", "opposed", "active", "quantiles", "random")
@@ -77,12 +85,12 @@ class ChannelReport:
         Part of the channels of a network with random weights that get a label.
     effects : ChannelEffect or None
         What ablating the channel does.
-    upstream : tuple of Edge
+    upstream : tuple of WiredChannel
         Channels of the layers before that it draws on most.
-    downstream : tuple of Edge
+    downstream : tuple of WiredChannel
         Channels of the layers after that draw on it most.
     nearest : tuple of Neighbour
-        Channels of the layer whose share goes along most.
+        Channels of the layer whose shares are most alike over all positions.
     clusters : tuple of MarkedCluster
         Clusters of positions that it marks.
     warnings : tuple of str
@@ -115,8 +123,8 @@ class ChannelReport:
     runners_up: tuple[RunnerUp, ...]
     random_labelled: float | None
     effects: ChannelEffect | None
-    upstream: tuple[Edge, ...]
-    downstream: tuple[Edge, ...]
+    upstream: tuple[WiredChannel, ...]
+    downstream: tuple[WiredChannel, ...]
     nearest: tuple[Neighbour, ...]
     clusters: tuple[MarkedCluster, ...]
     warnings: tuple[str, ...]
@@ -132,18 +140,109 @@ class ChannelReport:
         dict
             Attributes by name; what is not a number is None.
         """
-        found = {each.name: plain(getattr(self, each.name)) for each in fields(self)}
-        sign = {"name": self.name.text, "sign": self.name.sign}
-        return {**_ENCODING, **found, **sign}
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        strips = {name: boards.to_dict() for name, boards in self.strips.items()}
+        name = {"name": self.name.text, "sign": self.name.sign}
+        content: dict[str, Any] = plain(
+            {**_ENCODING, **found, **name, "strips": strips}
+        )
+        return content
 
     def text(self) -> str:
-        """Return the report as one would read it out, in lines of 88 characters.
+        """Return the report as one would read it out, in lines of 80 characters.
 
         Returns
         -------
         str
             Whatever names and notes hold, without control characters.
         """
-        from conceptlrp.report.text import report_text
-
         return report_text(self)
+
+    @property
+    def line(self) -> "ChannelLine":
+        """What fits a line of a table."""
+        known, effects = self.statistics, self.effects
+        return ChannelLine(
+            channel=self.channel,
+            name=self.name.text,
+            score=self._score,
+            magnitude=known.magnitude,
+            mean_share=known.mean_share,
+            rank=known.rank,
+            active=known.active,
+            relevant=known.relevant,
+            phase=self._phase,
+            effect=None if effects is None else effects.size,
+            beats_control=effects is not None and effects.beats_control,
+            dead=known.dead,
+            note="" if self.note is None else self.note.text,
+        )
+
+    @property
+    def _score(self) -> float | None:
+        for label in () if self.labels is None else self.labels.labels:
+            if label.label == self.name.label and isfinite(label.held_out):
+                return label.held_out
+        return None
+
+    @property
+    def _phase(self) -> int | None:
+        magnitudes = [phase.magnitude or 0.0 for phase in self.phases]
+        return int(np.argmax(magnitudes)) if any(magnitudes) else None
+
+    def __repr__(self) -> str:
+        place = f"{self.layer}:{self.channel}"
+        return f"ChannelReport({place}, {self.name.text!r}, target={self.target!r})"
+
+    def _repr_html_(self) -> str:
+        title = f"{self.layer}, channel {self.channel}: {self.name}"
+        rows = [(name, " ".join(lines)) for name, lines in report_sections(self)]
+        pictures = "".join(
+            boards._repr_html_()
+            for name, boards in self.strips.items()
+            if name == "relevant" and len(boards)
+        )
+        return html_table(title, (), rows) + pictures
+
+
+@dataclass(frozen=True)
+class ChannelLine:
+    """A channel in one line, as the index, the page of the layer and tables have it.
+
+    Attributes
+    ----------
+    name : str
+        Its label with its sign, or "unnamed".
+    score : float or None
+        Held-out effect of that label, from -1 to 1.
+    magnitude, mean_share : float
+        Mean magnitude of the share of the layer's relevance, and mean share.
+    rank : int
+        Place by magnitude, 1 being the largest.
+    active, relevant : float
+        Part of the positions where it is active, where the output uses it.
+    phase : int or None
+        Ten plies in which its magnitude is largest, 0 being the first ten.
+    effect, beats_control : float or None, bool
+        Mean magnitude of the change of the explained output without it, and whether
+        that is more than an equal change elsewhere does.
+    """
+
+    channel: int
+    name: str
+    score: float | None
+    magnitude: float
+    mean_share: float
+    rank: int
+    active: float
+    relevant: float
+    phase: int | None
+    effect: float | None
+    beats_control: bool
+    dead: bool
+    note: str
+
+    @property
+    def named(self) -> bool:
+        """Whether a label describes it."""
+        return self.name != UNNAMED

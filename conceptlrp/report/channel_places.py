@@ -11,8 +11,6 @@ from conceptlrp.clustering.embeddings import plane_embedding
 from conceptlrp.clustering.features import sample_rows
 from conceptlrp.store import Store
 
-__all__ = ["SIDE", "channel_columns", "layer_places", "places_of_columns"]
-
 #: Places run from 0 to this.
 SIDE = 999
 _POSITIONS = 2000

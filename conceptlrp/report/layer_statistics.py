@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from conceptlrp.othello import PASS
 from conceptlrp.store import Store
 
-__all__ = ["PHASE_PLIES", "LayerStatistics", "layer_statistics"]
-
 #: Plies of a phase.
 PHASE_PLIES = 10
 _NEIGHBOURS = 6

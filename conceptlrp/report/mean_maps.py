@@ -14,8 +14,6 @@ from conceptlrp.othello.board import count, to_boards
 from conceptlrp.store import ReferenceTable, Store
 from conceptlrp.store.board_statistics import REGIONS
 
-__all__ = ["MAPS_OF", "MeanMaps", "Region", "crop", "mean_maps"]
-
 #: What mean maps are means of, in words.
 MAPS_OF = {"positions": "all positions", "references": "its most relevant boards"}
 

@@ -13,14 +13,12 @@ Either a list of entries with ``layer``, ``channel`` and ``text``, or a mapping 
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from conceptlrp.errors import FileFormatError
-from conceptlrp.report.note import Note
-
-__all__ = ["read_notes"]
 
 _PLACE = ("layer", "channel")
 _FIELDS = ("text", "author", "date", "evidence")
@@ -28,6 +26,24 @@ _FIELDS = ("text", "author", "date", "evidence")
 _LONGEST, _LARGEST = 10_000, 10_000_000
 
 Channel = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Note:
+    """A remark on a channel, which stands beside what was computed.
+
+    Attributes
+    ----------
+    text : str
+        The remark.
+    author, date, evidence : str
+        Who wrote it, when, and what it rests on; "" where that is not said.
+    """
+
+    text: str
+    author: str = ""
+    date: str = ""
+    evidence: str = ""
 
 
 def read_notes(

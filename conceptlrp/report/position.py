@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from torch import nn
 
+from conceptlrp.drawing import board_svg
+from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.drawing.notebook import html_boards
 from conceptlrp.errors import TargetError
+from conceptlrp.jsontext import plain
 from conceptlrp.lrp import Attribution, Explainer, Target
+from conceptlrp.lrp._zennit import Composite
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import PASS, Position, parse_square, square_name
 from conceptlrp.reference.boards import move_probabilities
 from conceptlrp.report.explained_output import ExplainedOutput, LayerMaps
-from conceptlrp.report.plain import plain
+from conceptlrp.report.words.numbers import percent, signed_amount, signed_percent
 from conceptlrp.store import Store
-
-__all__ = ["MovePolicy", "PositionReport", "position_report"]
 
 _ENCODING = {"encoding-type": "conceptlrp-position-report", "encoding-version": "1"}
 
@@ -119,35 +123,61 @@ class PositionReport:
             "contrast": self.contrast and self.contrast.to_dict(),
         }
 
+    def __repr__(self) -> str:
+        best = f"{self.best.move} {self.best.probability:.0%}"
+        return f"PositionReport({self.position.obf()!r}, best {best})"
+
+    def _repr_html_(self) -> str:
+        cards = [
+            (
+                board_svg(
+                    self.position,
+                    heatmap=each.heatmap,
+                    limit=symmetric_limit(each.heatmap),
+                ),
+                (
+                    f"{each.target}: {signed_amount(each.explained)} {each.unit}",
+                    *_top_words(each),
+                ),
+            )
+            for each in self.outputs
+        ]
+        value = "" if np.isnan(self.value) else f", expected outcome {self.value:+.2f}"
+        title = f"Best {self.best.move} ({percent(self.best.probability)}){value}"
+        return html_boards(title, cards)
+
 
 def position_report(
-    explainer: Explainer,
+    network: nn.Module | Explainer,
     position: Position,
     *,
-    store: Store | None = None,
+    composite: str | Composite | None = None,
     layers: Sequence[str] | None = None,
-    n_channels: int = 8,
+    store: Store | None = None,
     move: str | None = None,
     against: str | None = None,
+    count: int = 8,
 ) -> PositionReport:
     """Explain a network's policy and value at one position.
 
     Parameters
     ----------
-    explainer : Explainer
-        The network with a composite.
+    network : Module or Explainer
+        The network, or an explainer that was made of it once for many positions.
     position : Position
         The board; the side to move passes where it has no move.
+    composite : str or Composite, optional
+        Rules of propagation, as for `attribute`; an explainer has its own.
+    layers : sequence of str, optional
+        Layers to report; all by default.
     store : Store, optional
         Where to look the position up.
-    layers : sequence of str, optional
-        Layers to report among those of the explainer; all by default.
-    n_channels : int
-        How many channels of each layer count as its top ones.
     move : str, optional
         Move to explain, "pa" for the pass; the best one by default.
     against : str, optional
         Move to contrast it with.
+    count : int
+        How many channels of each layer count as its top ones.
 
     Returns
     -------
@@ -166,13 +196,18 @@ def position_report(
     Examples
     --------
     >>> from conceptlrp.networks import demo_network
-    >>> report = position_report(Explainer(demo_network()), Position.start())
+    >>> report = position_report(demo_network(), Position.start())
     >>> len(report.policy), report.move.heatmap.shape
     (4, (8, 8))
     """
-    if n_channels < 1:
-        msg = f"n_channels is {n_channels}, expected at least 1"
+    if count < 1:
+        msg = f"count is {count} channels a layer, expected at least 1"
         raise ValueError(msg)
+    explainer = (
+        network
+        if isinstance(network, Explainer)
+        else Explainer(network, composite=composite)
+    )
     chosen = "best" if move is None else _named(move, position)
     targets = [chosen, *(["value"] if explainer.has_value else [])]
     if against is not None:
@@ -186,9 +221,7 @@ def position_report(
         _check_contrast(
             _named(move or policy[0].move, position), _named(against, position)
         )
-    outputs = [
-        _output(found, place, policy, n_channels) for place in range(len(targets))
-    ]
+    outputs = [_output(found, place, policy, count) for place in range(len(targets))]
     return PositionReport(
         position=position,
         row=None if store is None else store_row(store, position),
@@ -199,6 +232,15 @@ def position_report(
         contrast=None if against is None else outputs[-1],
         composite=explainer.composite_name,
     )
+
+
+def _top_words(output: ExplainedOutput) -> list[str]:
+    """Name the top channels of each layer with their share."""
+    return [
+        f"{layer.layer}: "
+        + ", ".join(f"{c.channel} ({signed_percent(c.share)})" for c in layer.top[:3])
+        for layer in output.layers.values()
+    ]
 
 
 def store_row(store: Store, position: Position) -> int | None:

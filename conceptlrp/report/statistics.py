@@ -1,25 +1,35 @@
-"""Numbers that sum a channel up: how much, how often, when.
+"""A channel in numbers: how much, how often, when.
 
-Shapes use N positions. The share of a channel at a position is its relevance over
-the sum of the magnitudes over the layer's channels.
+Shapes use N positions and C channels. The share of a channel at a position is its
+relevance over the sum of the magnitudes over the layer's channels. Columns are read
+some channels at a time, so that memory does not grow with C.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.othello import square_name
+from conceptlrp.reference.selection import quantile_rows
+from conceptlrp.report.layer_statistics import PHASE_PLIES, LayerStatistics
+from conceptlrp.store import Store
+
+# Numbers of a group of columns, and columns that lie in one chunk of a store.
+_GROUP = 1 << 22
+_CHUNK = 4
+_BINS = 48
+_QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+# Moves that are named, and positions that make a mean worth naming.
+_MOVES, _FEW_POSITIONS = 5, 10
+
+Numbers = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """How often a number falls where; zeros are counted apart.
-
-    Attributes
-    ----------
-    counts : tuple of int
-        Numbers other than zero between two edges, the last bin with its upper edge.
-    edges : tuple of float
-        One more than counts, ascending; none where every number is zero.
-    zeros : int
-        How many numbers are exactly zero.
-    """
+    """How many numbers lie between ascending edges; exact zeros are counted apart."""
 
     counts: tuple[int, ...]
     edges: tuple[float, ...]
@@ -32,14 +42,10 @@ class ChannelStatistics:
 
     Attributes
     ----------
-    positions : int
-        How many, N.
-    magnitude : float
-        Mean magnitude of the share.
+    magnitude, mean_share : float
+        Mean magnitude of the share, and mean of the signed share.
     rank : int
         Place of the channel in its layer by magnitude, 1 being the largest.
-    mean_share : float
-        Mean of the signed share.
     active, relevant : float
         Part of the positions where the activation, the relevance is not zero.
     dead : bool
@@ -66,18 +72,7 @@ class ChannelStatistics:
 
 @dataclass(frozen=True)
 class PhaseStatistics:
-    """A channel on the positions of ten plies.
-
-    Attributes
-    ----------
-    first, last : int
-        Moves played before the position: from `first` to `last`.
-    positions : int
-        How many there are.
-    magnitude, active : float or None
-        Mean magnitude of the share, and part where the channel is active; None
-        where there are no positions.
-    """
+    """A channel on the positions after `first` to `last` moves; None without any."""
 
     first: int
     last: int
@@ -88,19 +83,119 @@ class PhaseStatistics:
 
 @dataclass(frozen=True)
 class MoveStatistics:
-    """A channel on the positions where one move is explained.
-
-    Attributes
-    ----------
-    move : str
-        The move, "pa" being a pass.
-    positions : int
-        How many there are.
-    magnitude, mean_share : float
-        Mean magnitude, and mean, of the share.
-    """
+    """A channel on the positions where one move, or "pa" for a pass, is explained."""
 
     move: str
     positions: int
     magnitude: float
     mean_share: float
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One channel at every position: sums over the board, and its share; (N,)."""
+
+    channel: int
+    relevance: Numbers
+    share: Numbers
+    activation: Numbers
+
+
+def read_columns(
+    store: Store, layer: str, channels: Sequence[int], *, target: int | str = 0
+) -> Iterator[list[Column]]:
+    """Read columns, as many at a time as fit in 100 MB.
+
+    Yields: in the order of the channels.
+    """
+    width = max(_CHUNK, _GROUP // max(len(store), 1) // _CHUNK * _CHUNK)
+    for start in range(0, len(channels), width):
+        chosen = np.asarray(channels[start : start + width])
+        relevance = store.relevance(layer, channels=chosen, target=target)
+        share = store.share(layer, channels=chosen, target=target)
+        activation = store.activation(layer, channels=chosen)
+        yield [
+            Column(channel, *(_column(t, i) for t in (relevance, share, activation)))
+            for i, channel in enumerate(chosen.tolist())
+        ]
+
+
+def channel_statistics(column: Column, layer: LayerStatistics) -> ChannelStatistics:
+    """Sum a channel up.
+
+    Returns: Exact but for the rounding of means.
+    """
+    channel = column.channel
+    levels = quantile_rows(column.share, _QUANTILES).scores.tolist()
+    return ChannelStatistics(
+        positions=layer.positions,
+        magnitude=float(layer.magnitude[channel]),
+        rank=int(layer.ranks[channel]) + 1,
+        mean_share=float(layer.mean_share[channel]),
+        active=float(layer.active[channel]),
+        relevant=float(layer.relevant[channel]),
+        dead=bool(layer.active[channel] == 0),
+        share_quantiles=tuple(zip(_QUANTILES, levels, strict=True)),
+        relevance=histogram(column.relevance),
+        activation=histogram(column.activation),
+    )
+
+
+def histogram(values: NDArray[np.floating]) -> Histogram:
+    """Count numbers in bins of one width, zeros apart.
+
+    Shapes: `values` (N,). Returns: of 48 bins from the smallest to the largest number
+    that is not zero.
+
+    Examples
+    --------
+    >>> found = histogram(np.array([0.0, 1.0, 1.0, 3.0]))
+    >>> found.zeros, found.counts[0], found.counts[-1], found.edges[-1]
+    (1, 2, 1, 3.0)
+    """
+    # In single precision, edges between numbers that hardly differ would coincide.
+    shown = values[values != 0].astype(np.float64)
+    zeros = len(values) - len(shown)
+    if not len(shown):
+        return Histogram((), (), zeros)
+    counts, edges = np.histogram(shown, bins=_BINS)
+    return Histogram(tuple(counts.tolist()), tuple(edges.tolist()), zeros)
+
+
+def _column(table: Numbers, place: int) -> Numbers:
+    return np.ascontiguousarray(table[:, place])
+
+
+def phase_statistics(
+    layer: LayerStatistics, channel: int
+) -> tuple[PhaseStatistics, ...]:
+    """Return the statistics of a channel for every ten plies."""
+    return tuple(
+        PhaseStatistics(
+            first=number * PHASE_PLIES,
+            last=(number + 1) * PHASE_PLIES - 1,
+            positions=size,
+            magnitude=float(layer.phase_magnitude[number, channel]) if size else None,
+            active=float(layer.phase_active[number, channel]) if size else None,
+        )
+        for number, size in enumerate(layer.phase_sizes.tolist())
+    )
+
+
+def move_statistics(
+    layer: LayerStatistics, channel: int, *, size: int
+) -> tuple[MoveStatistics, ...]:
+    """Return the explained moves where a channel has its largest part."""
+    enough = np.flatnonzero(layer.move_sizes >= _FEW_POSITIONS)
+    magnitude = layer.move_magnitude[enough, channel]
+    order = np.argsort(-magnitude, kind="stable")[:_MOVES]
+    return tuple(
+        MoveStatistics(
+            move=square_name(square, size),
+            positions=int(layer.move_sizes[square]),
+            magnitude=float(layer.move_magnitude[square, channel]),
+            mean_share=float(layer.move_share[square, channel]),
+        )
+        for square in enough[order].tolist()
+        if layer.move_magnitude[square, channel] > 0
+    )

@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards
 from conceptlrp.reference.boards import describe_board
 from conceptlrp.reference.selection import diverse_rows, quantile_rows
-from conceptlrp.report.columns import Column
+from conceptlrp.report.statistics import Column
 from conceptlrp.store import Ranking, ReferenceTable, Store
 from conceptlrp.store.ranking import top_rows
 from conceptlrp.store.schema import REFERENCE_KINDS
-
-__all__ = ["QUANTILES", "BoardShelf", "ChannelStrips", "LayerStrips", "StripPlan"]
 
 #: Boards of the strip from the highest to the lowest share.
 QUANTILES = 10

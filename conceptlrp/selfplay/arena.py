@@ -1,18 +1,145 @@
-"""The arena: many games at once, and matches with paired openings.
+"""The arena: many games at once, and matches of two players with paired openings.
 
-Shapes use G games. Passes are implicit, as in every table of games here: a side
-that cannot move is passed over.
+The games of a match come in pairs from one opening: the first player has Black, then
+White. A match that is kept in a file goes on where it was stopped; the file has
+transcripts, one game a line, under a line that says which match it is.
+
+Shapes use G games and M moves of a whole game. Passes are implicit: a side that cannot
+move is passed over.
 """
 
-from dataclasses import dataclass
+import os
+from dataclasses import asdict, dataclass
 from math import sqrt
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.othello import Games
-from conceptlrp.selfplay.game_table import GameTable
+from conceptlrp.errors import GameFileError, OutputExistsError
+from conceptlrp.files import write_whole
+from conceptlrp.othello import BLACK, NO_MOVE, Games, legal_moves, play
+from conceptlrp.othello.board import start
+from conceptlrp.othello.files.transcripts import read_transcripts, transcripts_text
+from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.players import HistoryPlayer, Player, RandomPlayer
+
+
+class GameTable:
+    """G games in progress, each at the same number of moves unless it is over.
+
+    Attributes
+    ----------
+    own, opponent : ndarray of uint64, shape (G,)
+        Boards as the side to move sees them.
+    mover : ndarray of int64, shape (G,)
+        `BLACK` or `WHITE`.
+    live : ndarray of bool, shape (G,)
+        Whether the game goes on.
+    moves : ndarray of int8, shape (G, M)
+        As in `Games`.
+    ply : int
+        Moves played so far in each live game.
+    """
+
+    def __init__(self, n: int, size: int) -> None:
+        own, opponent = start(size)
+        self.size = size
+        self.own = np.full(n, own, dtype=np.uint64)
+        self.opponent = np.full(n, opponent, dtype=np.uint64)
+        self.mover = np.full(n, BLACK)
+        self.live = np.ones(n, dtype=bool)
+        self.moves = np.full((n, size * size - 4), NO_MOVE, dtype=np.int8)
+        self.ply = 0
+        self._pass_over()
+
+    @classmethod
+    def after(cls, openings: NDArray[np.int8], size: int) -> "GameTable":
+        """Return games after openings of equal length; they must be legal."""
+        Games.from_moves(openings, size=size)
+        table = cls(len(openings), size)
+        for moves in openings.T:
+            table.put(np.flatnonzero(table.live), moves[table.live])
+        return table
+
+    def move(
+        self,
+        black: Player,
+        white: Player,
+        rng_black: np.random.Generator,
+        rng_white: np.random.Generator,
+    ) -> None:
+        """Let the side to move in each live game play one move."""
+        chosen = np.full(len(self.live), NO_MOVE)
+        for colour, player, rng in ((0, black, rng_black), (1, white, rng_white)):
+            rows = np.flatnonzero(self.live & (self.mover == colour))
+            if len(rows):
+                chosen[rows] = self._ask(player, rows, rng)
+        rows = np.flatnonzero(self.live)
+        self.put(rows, chosen[rows])
+
+    def put(self, rows: NDArray[np.int64], squares: NDArray[np.integer]) -> None:
+        """Play one move in each of these games, then pass over stuck sides."""
+        self.moves[rows, self.ply] = squares
+        own, opponent = play(self.own[rows], self.opponent[rows], squares)
+        self.own[rows], self.opponent[rows] = own, opponent
+        self.mover[rows] = 1 - self.mover[rows]
+        self.ply += 1
+        self._pass_over()
+
+    def _ask(
+        self, player: Player, rows: NDArray[np.int64], rng: np.random.Generator
+    ) -> NDArray[np.int64]:
+        if isinstance(player, HistoryPlayer):
+            return player.reply(self.moves[rows, : self.ply], rng)
+        return player(self.own[rows], self.opponent[rows], rng)
+
+    def _pass_over(self) -> None:
+        stuck = legal_moves(self.own, self.opponent, size=self.size) == 0
+        other = legal_moves(self.opponent, self.own, size=self.size) == 0
+        self.live &= ~(stuck & other)
+        swap = stuck & ~other
+        self.own, self.opponent = (
+            np.where(swap, self.opponent, self.own),
+            np.where(swap, self.own, self.opponent),
+        )
+        self.mover = np.where(swap, 1 - self.mover, self.mover)
+
+
+def random_openings(
+    n: int, plies: int, *, seed: int = 0, size: int = 8
+) -> NDArray[np.int8]:
+    """Draw openings of random moves (n, plies), `NO_MOVE` after an early end."""
+    rng = np.random.default_rng(seed)
+    table = GameTable(n, size)
+    player = RandomPlayer(size)
+    for _ in range(plies):
+        table.move(player, player, rng, rng)
+    return table.moves[:, :plies]
+
+
+def play_games(
+    black: Player,
+    white: Player,
+    *,
+    openings: ArrayLike | None = None,
+    count: int = 1,
+    seed: int = 0,
+) -> Games:
+    """Play games to their end, all at once, so many or from openings (G, plies)."""
+    if black.size != white.size:
+        msg = f"players are for boards of size {black.size} and {white.size}"
+        raise ValueError(msg)
+    size = black.size
+    rng_black, rng_white = np.random.default_rng(seed).spawn(2)
+    if openings is None:
+        table = GameTable(count, size)
+    else:
+        table = GameTable.after(np.asarray(openings, dtype=np.int8), size)
+    while table.live.any():
+        table.move(black, white, rng_black, rng_white)
+    return Games.from_moves(table.moves, size=size, black=black.name, white=white.name)
 
 
 @dataclass(frozen=True)
@@ -32,30 +159,6 @@ class MatchResult:
     draws: int
     losses: int
     wiped_out: int
-
-    @classmethod
-    def of_margins(cls, margins: NDArray[np.integer], squares: int) -> "MatchResult":
-        """Count games.
-
-        Parameters
-        ----------
-        margins : ndarray of int, shape (G,)
-            Discs of the first player minus those of the second, the empty squares
-            being given to the winner.
-        squares : int
-            Squares of the board.
-
-        Returns
-        -------
-        MatchResult
-            Seen by the first player.
-        """
-        return cls(
-            wins=int((margins > 0).sum()),
-            draws=int((margins == 0).sum()),
-            losses=int((margins < 0).sum()),
-            wiped_out=int((margins == -squares).sum()),
-        )
 
     @property
     def games(self) -> int:
@@ -86,6 +189,11 @@ class MatchResult:
         scale = 1 + z * z / n
         return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the counts, the score and its interval, ready for JSON."""
+        found = {"score": self.score, "interval": list(self.interval())}
+        return asdict(self) | found
+
     def __str__(self) -> str:
         low, high = self.interval()
         return (
@@ -96,12 +204,16 @@ class MatchResult:
 
 
 def match(
-    first: Player | HistoryPlayer,
-    second: Player | HistoryPlayer,
+    first: Player,
+    second: Player,
+    path: str | os.PathLike[str] | None = None,
     *,
-    n_pairs: int = 100,
+    count: int = 200,
     opening_plies: int = 8,
+    together: int = 200,
     seed: int = 0,
+    overwrite: bool = False,
+    on_progress: OnProgress | None = None,
 ) -> MatchResult:
     """Let two players meet, twice from each random opening with colours swapped.
 
@@ -109,97 +221,99 @@ def match(
     ----------
     first, second : Player
         For boards of the same size.
-    n_pairs : int
-        Openings; twice as many games are played.
+    path : path, optional
+        Keep the games in this file, usually ``.txt``, and go on with those in it. If
+        a player fails, the pairs that were finished are kept.
+    count : int
+        Number of games, even.
     opening_plies : int
         Random moves before the players take over.
+    together : int
+        Games that are played at once, even: more are quicker with a network, fewer
+        lose less when an engine fails.
     seed : int
         Seed of openings and players.
+    overwrite : bool
+        Begin anew where a file is there.
+    on_progress : callable, optional
+        Called with "games", the games played so far and the games in all.
 
     Returns
     -------
     MatchResult
         Seen by the first player.
-    """
-    openings = random_openings(n_pairs, opening_plies, seed=seed, size=first.size)
-    as_black = play_games(first, second, openings=openings, seed=seed + 1)
-    as_white = play_games(second, first, openings=openings, seed=seed + 2)
-    squares = first.size**2
-    # The margin in discs, which for White is that of Black with the sign changed.
-    white = squares - 2 * as_white.score.astype(int)
-    margins = np.concatenate([2 * as_black.score.astype(int) - squares, white])
-    return MatchResult.of_margins(margins, squares)
-
-
-def random_openings(
-    n: int, plies: int, *, seed: int = 0, size: int = 8
-) -> NDArray[np.int8]:
-    """Draw openings of random moves; where a game ends early, `NO_MOVE` follows.
-
-    Parameters
-    ----------
-    n, plies : int
-        Number of openings, and of moves in each.
-    seed : int
-        Seed of the moves.
-    size : int
-        Squares along one side of the board, 6 or 8.
-
-    Returns
-    -------
-    ndarray of int8, shape (n, plies)
-        Legal moves; openings may coincide.
-    """
-    rng = np.random.default_rng(seed)
-    table = GameTable(n, size)
-    player = RandomPlayer(size)
-    for _ in range(plies):
-        table.move(player, player, rng, rng)
-    return table.moves[:, :plies]
-
-
-def play_games(
-    black: Player | HistoryPlayer,
-    white: Player | HistoryPlayer,
-    *,
-    openings: ArrayLike | None = None,
-    n: int = 1,
-    seed: int = 0,
-) -> Games:
-    """Play games to their end, all of them at once.
-
-    Parameters
-    ----------
-    black, white : Player
-        For boards of the same size.
-    openings : array_like of int, shape (G, plies), optional
-        Legal moves from which the games go on, one row a game.
-    n : int
-        Number of games where no openings are given.
-    seed : int
-        Seed of both players.
-
-    Returns
-    -------
-    Games
-        With the players' names.
 
     Raises
     ------
-    IllegalMoveError
-        If an opening has an illegal move.
     ValueError
-        If the players play on boards of different size.
+        If a number of games is odd or below 2.
+    OutputExistsError
+        If the file is of another match.
+    EngineError
+        If an engine fails.
     """
-    if black.size != white.size:
-        message = f"players are for boards of size {black.size} and {white.size}"
-        raise ValueError(message)
-    size = black.size
-    rng_black, rng_white = np.random.default_rng(seed).spawn(2)
-    if openings is None:
-        table = GameTable(n, size)
-    else:
-        table = GameTable.after(np.asarray(openings, dtype=np.int8), size)
-    while table.live.any():
-        table.move(black, white, rng_black, rng_white)
-    return Games.from_moves(table.moves, size=size, black=black.name, white=white.name)
+    for name, asked in (("count", count), ("together", together)):
+        if asked < 2 or asked % 2:
+            msg = f"{name} is {asked}, expected an even number of games"
+            raise ValueError(msg)
+    title = f"# {first.name} - {second.name}, opening {opening_plies}, seed {seed}\n"
+    openings = random_openings(count // 2, opening_plies, seed=seed, size=first.size)
+    played = Games.from_moves(np.empty((0, first.size**2 - 4)), size=first.size)
+    file = None if path is None else Path(path)
+    if file is not None:
+        played = _begin(file, title, first.size, overwrite=overwrite)
+    while len(played) < count:
+        begun = len(played)
+        block = openings[begun // 2 :][: together // 2]
+        games = _play_pairs(first, second, block, seed + begun)
+        if file is not None:
+            _append(file, games)
+        played = Games.concatenate([played, games])
+        if on_progress is not None:
+            on_progress("games", len(played), count)
+    return _result(played.take(np.arange(count)))
+
+
+def _result(games: Games) -> MatchResult:
+    """Count games in pairs, the first player having Black, then White."""
+    squares = games.size**2
+    # The difference of discs, the empty squares being given to the winner.
+    margins = 2 * games.score.astype(int) - squares
+    margins[1::2] *= -1
+    return MatchResult(
+        wins=int((margins > 0).sum()),
+        draws=int((margins == 0).sum()),
+        losses=int((margins < 0).sum()),
+        wiped_out=int((margins == -squares).sum()),
+    )
+
+
+def _play_pairs(
+    first: Player, second: Player, openings: np.ndarray, seed: int
+) -> Games:
+    black = play_games(first, second, openings=openings, seed=seed + 1)
+    white = play_games(second, first, openings=openings, seed=seed + 2)
+    order = np.arange(2 * len(openings)).reshape(2, -1).T.ravel()
+    return Games.concatenate([black, white]).take(order)
+
+
+def _begin(path: Path, title: str, size: int, *, overwrite: bool) -> Games:
+    """Make the file, or return the games of its whole pairs."""
+    if not path.exists() or overwrite:
+        write_whole(path, title.encode(), overwrite=True, error=GameFileError)
+    content = path.read_text(encoding="utf-8")
+    if not content.startswith(title):
+        msg = f"{path}: is of another match; choose another name or overwrite it"
+        raise OutputExistsError(msg)
+    lines = content[len(title) :].split("\n")[:-1]
+    kept = title + "".join(f"{line}\n" for line in lines[: len(lines) // 2 * 2])
+    # Half a pair, or half a line, is what a killed program was writing.
+    os.truncate(path, len(kept.encode()))
+    return read_transcripts(path, size=size).games
+
+
+def _append(path: Path, games: Games) -> None:
+    with path.open("a", encoding="utf-8", newline="\n") as file:
+        file.write(transcripts_text(games))
+        file.flush()
+        os.fsync(file.fileno())

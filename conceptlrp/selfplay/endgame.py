@@ -9,7 +9,12 @@ its square only, and these take few forms in an endgame, so they are looked up.
 from dataclasses import dataclass
 from typing import Final
 
-from conceptlrp.othello.board import flip_words, region_of, squares
+import numpy as np
+
+from conceptlrp.othello import Corpus, play
+from conceptlrp.othello.board import count, flip_words, region_of, squares
+from conceptlrp.progress import OnProgress
+from conceptlrp.selfplay.players import BoardPlayer
 
 MOST_EMPTIES: Final = 12
 
@@ -29,17 +34,7 @@ _QUADRANTS: Final = (
 
 @dataclass(frozen=True)
 class Solution:
-    """What perfect play gives in a position.
-
-    Attributes
-    ----------
-    score : int
-        Difference of discs at the end for the player to move.
-    scores : dict of int to int
-        That of every legal move by its square; empty where there is none.
-    nodes : int
-        Positions that were looked at.
-    """
+    """Score of a position and of every legal move in it, and the nodes that took."""
 
     score: int
     scores: dict[int, int]
@@ -53,6 +48,8 @@ class Solution:
 
 class EndgameSolver:
     """Solves endgames, and remembers the lines that it has met.
+
+    A position is given as the discs of the player to move and of the other one.
 
     Parameters
     ----------
@@ -73,23 +70,7 @@ class EndgameSolver:
         self._known: dict[tuple[int, int], tuple[int, int]] = {}
 
     def solve(self, own: int, opponent: int) -> Solution:
-        """Score every legal move of a position.
-
-        Parameters
-        ----------
-        own, opponent : int
-            Discs of the player to move and of the other one.
-
-        Returns
-        -------
-        Solution
-            Exact for each move.
-
-        Raises
-        ------
-        ValueError
-            There are too many empty squares.
-        """
+        """Score every legal move of a position exactly."""
         empties = self._begin(own, opponent)
         scores = {
             square: -self._search(theirs, mine, -_INFINITY, _INFINITY, left)
@@ -100,34 +81,18 @@ class EndgameSolver:
         return Solution(score, scores, self.nodes)
 
     def score(self, own: int, opponent: int) -> int:
-        """Score a position, which is quicker than to score each of its moves.
-
-        Parameters
-        ----------
-        own, opponent : int
-            Discs of the player to move and of the other one.
-
-        Returns
-        -------
-        int
-            Difference of discs at the end for the player to move.
-
-        Raises
-        ------
-        ValueError
-            There are too many empty squares.
-        """
+        """Score a position, which is quicker than to score each of its moves."""
         return self._score(own, opponent, self._begin(own, opponent))
 
     def _begin(self, own: int, opponent: int) -> tuple[int, ...]:
         """Forget the position before, and list the empty squares."""
         empty = self.region & ~(own | opponent)
         if empty.bit_count() > self.most_empties:
-            message = (
+            msg = (
                 f"{empty.bit_count()} squares are empty, expected at most "
                 f"{self.most_empties}"
             )
-            raise ValueError(message)
+            raise ValueError(msg)
         self.nodes = 0
         self._known.clear()
         if len(self._flips) > _MOST_LINES:
@@ -238,3 +203,48 @@ def _odd_quadrants(empties: tuple[int, ...]) -> int:
     """Return the quadrants with an odd number of empty squares as a bitboard."""
     empty = sum(1 << square for square in empties)
     return sum(q for q in _QUADRANTS if (empty & q).bit_count() & 1)
+
+
+@dataclass(frozen=True)
+class EndgameResult:
+    """Share of moves that lose nothing against perfect play, and mean discs lost."""
+
+    positions: int
+    best_moves: float
+    disc_loss: float
+
+
+def endgame_positions(
+    corpus: Corpus, n: int, *, most_empties: int = 10, seed: int = 0
+) -> Corpus:
+    """Draw at most n positions with few empty squares and a choice of moves."""
+    empties = corpus.size**2 - count(corpus.own | corpus.opponent).astype(int)
+    fit = (empties <= most_empties) & (count(corpus.legal) > 1)
+    return corpus[fit].sample(n, seed=seed)
+
+
+def play_endgames(
+    player: BoardPlayer,
+    corpus: Corpus,
+    *,
+    seed: int = 0,
+    on_progress: OnProgress | None = None,
+) -> EndgameResult:
+    """Compare the moves of a player with perfect play; see `endgame_positions`."""
+    if not len(corpus):
+        msg = "no position has few enough empty squares and a choice of moves"
+        raise ValueError(msg)
+    chosen = player(corpus.own, corpus.opponent, np.random.default_rng(seed))
+    after = play(corpus.own, corpus.opponent, chosen, size=corpus.size)
+    solver = EndgameSolver(corpus.size)
+    losses = []
+    for row in range(len(corpus)):
+        best = solver.score(int(corpus.own[row]), int(corpus.opponent[row]))
+        got = -solver.score(int(after[0][row]), int(after[1][row]))
+        losses.append(best - got)
+        if on_progress is not None:
+            on_progress("endgames", row + 1, len(corpus))
+    lost = np.array(losses)
+    return EndgameResult(
+        len(corpus), float((lost == 0).mean()), round(float(lost.mean()), 4)
+    )

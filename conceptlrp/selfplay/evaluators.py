@@ -14,8 +14,8 @@ from torch import nn
 from conceptlrp.networks import BoardNetwork
 from conceptlrp.networks.inference import inference_network
 from conceptlrp.networks.planes import board_planes, legal_actions
+from conceptlrp.selfplay.trees import Boards
 
-Boards: TypeAlias = NDArray[np.uint64]
 Float32Array: TypeAlias = NDArray[np.float32]
 
 # The golden ratio's fraction: multiplying by it spreads a word over all 64 bits.
@@ -27,7 +27,7 @@ class Evaluator(Protocol):
 
     @property
     def size(self) -> int:
-        """Board of the positions, 6 or 8."""
+        """Side of the board, 6 or 8."""
         ...
 
     def __call__(
@@ -38,25 +38,12 @@ class Evaluator(Protocol):
 
 
 class NetworkEvaluator:
-    """Ask a network, each different position once.
+    """Ask a network for priors and values, once for each different position.
 
-    Parameters
-    ----------
-    network : BoardNetwork
-        It is copied with its batch norms folded, so later changes of its weights do
-        not count.
-    batch_size : int
-        Most positions of a forward pass.
-    remembered : int
-        Evaluations that are kept, rounded down to a power of two; 0 for none. A
-        search finds there what the search of the move before has asked.
-
-    Attributes
-    ----------
-    size : int
-        Board that the network plays on.
-    asked, forwarded : int
-        Positions that were asked about, and that went through the network.
+    The network is copied with its batch norms folded, so later changes of its weights
+    do not count. Up to ``remembered`` evaluations are kept, in which a search finds
+    what that of the move before has asked. The positions that were asked about, and
+    that went through the network, are counted as ``asked`` and ``forwarded``.
     """
 
     def __init__(
@@ -77,20 +64,7 @@ class NetworkEvaluator:
     def __call__(
         self, own: Boards, opponent: Boards
     ) -> tuple[Float32Array, Float32Array]:
-        """Give priors and values of N positions.
-
-        Parameters
-        ----------
-        own, opponent : ndarray of uint64, shape (N,)
-            Discs of the player to move and of the other one; a game that is not over.
-
-        Returns
-        -------
-        priors : ndarray of float32, shape (N, A)
-            Softmax over the legal actions; 0 for every other.
-        value : ndarray of float32, shape (N,)
-            Expected outcome for the player to move, -1 to 1.
-        """
+        """Give priors (N, A) over legal actions, and values (N,) from -1 to 1."""
         self.asked += len(own)
         pairs = np.column_stack([own, opponent])
         _, first, place = np.unique(
@@ -100,7 +74,7 @@ class NetworkEvaluator:
         return priors[place.ravel()], value[place.ravel()]
 
     def forget(self) -> None:
-        """Drop all remembered evaluations, so that what follows depends on no past."""
+        """Forget all evaluations, so that what follows depends on no past."""
         if self._memory is not None:
             self._memory.clear()
 
@@ -128,11 +102,9 @@ class NetworkEvaluator:
 
 
 def legal_softmax(logits: Float32Array, legal: NDArray[np.bool_]) -> Float32Array:
-    """Softmax over the legal actions (N, A), 0 elsewhere.
-
-    It equals what alpha-zero-general does, which masks a softmax over all actions
-    and divides by the sum, but stays exact where all of the mass is illegal.
-    """
+    """Softmax over the legal actions (N, A), 0 elsewhere."""
+    # alpha-zero-general masks a softmax over all actions and divides by the sum: the
+    # same, but inexact where nearly all of the mass is illegal.
     masked = np.where(legal, logits, -np.inf)
     weights: Float32Array = np.exp(masked - masked.max(axis=1, keepdims=True))
     weights /= weights.sum(axis=1, keepdims=True)
@@ -154,11 +126,7 @@ def _run(
 
 
 class _Memory:
-    """A table of evaluations in which each position has one place.
-
-    A newer evaluation takes the place of an older one, which keeps the positions of
-    the searches just made.
-    """
+    """A table in which each position has one place; newer evaluations replace older."""
 
     def __init__(self, entries: int, actions: int) -> None:
         self._shift = np.uint64(65 - int(entries).bit_length())

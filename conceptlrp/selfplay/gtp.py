@@ -59,8 +59,8 @@ class GtpEngine:
             )
         except (OSError, ValueError, IndexError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            message = f"engine '{command}': cannot be started: {reason.lower()}"
-            raise EngineError(message) from error
+            msg = f"engine '{command}': cannot be started: {reason.lower()}"
+            raise EngineError(msg) from error
 
     def __enter__(self) -> "GtpEngine":
         return self
@@ -74,23 +74,7 @@ class GtpEngine:
         self.close()
 
     def ask(self, text: str) -> str:
-        """Send a command and return what the engine answers to it.
-
-        Parameters
-        ----------
-        text : str
-            A command with its arguments.
-
-        Returns
-        -------
-        str
-            The answer without its sign of success.
-
-        Raises
-        ------
-        EngineError
-            The engine has ended, takes too long, or says that it failed.
-        """
+        """Send a command and return the answer without its sign of success."""
         answer = self._exchange(text)
         if not answer.startswith("="):
             reason = f"failed: {answer.lstrip('?').strip() or 'without a reason'}"
@@ -98,23 +82,7 @@ class GtpEngine:
         return answer[1:].strip()
 
     def offer(self, text: str) -> bool:
-        """Send a command that the engine may refuse.
-
-        Parameters
-        ----------
-        text : str
-            A command with its arguments.
-
-        Returns
-        -------
-        bool
-            Whether it was taken.
-
-        Raises
-        ------
-        EngineError
-            The engine has ended or takes too long.
-        """
+        """Send a command that the engine may refuse, and return whether it did not."""
         return self._exchange(text).startswith("=")
 
     def close(self) -> None:
@@ -124,7 +92,7 @@ class GtpEngine:
                 try:
                     pipe.close()
                 except OSError:
-                    # What was not sent is of no interest any more.
+                    # What was not sent is not needed any more.
                     continue
         self._process.kill()
         self._process.wait()
@@ -198,25 +166,8 @@ class GtpPlayer:
     def reply(
         self, moves: NDArray[np.int8], rng: np.random.Generator
     ) -> NDArray[np.int64]:
-        """Choose a legal square in each of G games.
-
-        Parameters
-        ----------
-        moves : ndarray of int8, shape (G, plies)
-            What was played so far.
-        rng : numpy.random.Generator
-            Is not used: an engine has a chance of its own.
-
-        Returns
-        -------
-        ndarray of int64, shape (G,)
-            Squares.
-
-        Raises
-        ------
-        EngineError
-            The engine fails, or plays what is not legal.
-        """
+        """Choose a legal square in each of G games, from their moves (G, plies)."""
+        # An engine draws its own random numbers.
         del rng
         return np.array([self._reply(game) for game in moves.tolist()], np.int64)
 
@@ -248,8 +199,8 @@ class GtpPlayer:
             return square
         color = _COLORS[position.mover]
         before = transcript_text(moves, self.size)
-        message = (
+        msg = (
             f"engine '{self.engine.command}': answers '{answer}' for {color} after "
             f"'{before}', which is no legal move"
         )
-        raise EngineError(message)
+        raise EngineError(msg)

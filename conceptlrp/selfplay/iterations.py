@@ -1,62 +1,159 @@
-"""AlphaZero's iterations: self-play, training on it, and a gate in the arena.
+"""AlphaZero's iterations: self-play, training on it, and an arena that decides.
 
-The champion plays games against itself. A copy of it learns from the games of the
-last iterations and becomes champion if it scores well enough against the old one.
-Who makes the games and who guards the gate can be exchanged.
+The champion plays games against itself. A copy of it, the candidate, learns from the
+games of the last iterations and becomes champion if it scores well enough against the
+old one in the arena.
 """
 
 import copy
+import logging
+import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from conceptlrp.networks import BoardNetwork
-from conceptlrp.selfplay.game_makers import GameMaker, SearchGames
-from conceptlrp.selfplay.gate import ArenaGate, Gate
-from conceptlrp.selfplay.identity import network_identity
-from conceptlrp.selfplay.iteration_folder import IterationFolder
-from conceptlrp.selfplay.iteration_record import Iteration, IterationOptions
-from conceptlrp.selfplay.progress import Progress, TrainingOptions
-from conceptlrp.selfplay.training import train
+from conceptlrp.progress import OnProgress
+from conceptlrp.selfplay.arena import match
+from conceptlrp.selfplay.players import NetworkPlayer, Player, SearchPlayer
+from conceptlrp.selfplay.puct import SearchOptions
+from conceptlrp.selfplay.rounds import SelfPlayGames, SelfPlayOptions
+from conceptlrp.selfplay.run_folder import RunFolder
+from conceptlrp.selfplay.self_play_file import read_self_play, self_play
+from conceptlrp.selfplay.training import TrainingRun, network_identity
+from conceptlrp.selfplay.training_record import TrainingOptions, TrainingPoint
 from conceptlrp.selfplay.training_set import TrainingSet
 
-_GAMES, _TRAINING, _GATE = range(3)
+_GAMES, _TRAINING, _ARENA = range(3)
+_LOG = logging.getLogger(__name__)
 
-OnIteration = Callable[[Iteration], None]
-OnStage = Callable[[str, int, int], None]
+
+@dataclass(frozen=True, kw_only=True)
+class IterationOptions:
+    """Options of `train_iterations`.
+
+    Attributes
+    ----------
+    iterations : int
+        How often to play, learn and compare.
+    games : int
+        Games of one iteration.
+    window : int
+        Iterations whose games are learned from, the current one included.
+    self_play : SelfPlayOptions
+        How the games are played, by default with 50 simulations and noise. The
+        visits of the search are learned, without a search the moves.
+    value_share : float
+        Share of the search's value in the value that is learned.
+    gate_games : int
+        Games of candidate against champion in the arena, even. Both search as in the
+        games, without noise.
+    gate_threshold : float
+        Score with which a candidate becomes champion, 0 to 1.
+    seed : int
+        Seed of games, training and matches.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+
+    iterations: int = 10
+    games: int = 500
+    window: int = 5
+    self_play: SelfPlayOptions = field(
+        default_factory=lambda: SelfPlayOptions(
+            search=SearchOptions(simulations=50, noise=0.25)
+        )
+    )
+    value_share: float = 0.0
+    gate_games: int = 100
+    gate_threshold: float = 0.55
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("iterations", "games", "window"):
+            if getattr(self, name) < 1:
+                msg = f"{name} is {getattr(self, name)}, expected at least 1"
+                raise ValueError(msg)
+        for name in ("value_share", "gate_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                msg = f"{name} is {getattr(self, name)}, expected a number from 0 to 1"
+                raise ValueError(msg)
+        if self.gate_games < 2 or self.gate_games % 2:
+            msg = f"gate_games is {self.gate_games}, expected an even number"
+            raise ValueError(msg)
+
+    def seed_of(self, number: int, stage: int) -> int:
+        """Return the seed of a stage of an iteration."""
+        drawn = np.random.SeedSequence([self.seed, number, stage]).generate_state(1)
+        return int(drawn[0])
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """What came of one iteration.
+
+    Attributes
+    ----------
+    examples, learned, samples : int
+        Positions of its games, of the window, and shown since the start.
+    policy_loss, value_loss : float
+        Of the candidate at the end of its training.
+    score : float
+        Of the candidate against the champion.
+    seconds : float
+        Duration of this iteration, since it was last taken up.
+    """
+
+    number: int
+    examples: int
+    learned: int
+    samples: int
+    policy_loss: float
+    value_loss: float
+    score: float
+    accepted: bool
+    seconds: float
+
+    def __str__(self) -> str:
+        losses = f"loss {self.policy_loss:.3f} policy, {self.value_loss:.3f} value"
+        verdict = "accepted" if self.accepted else "rejected"
+        return (
+            f"iteration {self.number}: {self.examples:,} positions, {losses}; "
+            f"{self.score:.1%} against the champion, {verdict} ({self.seconds:.0f} s)"
+        )
 
 
 def train_iterations(
     network: BoardNetwork,
-    folder: IterationFolder,
+    folder: RunFolder,
     *,
     options: IterationOptions | None = None,
     training: TrainingOptions | None = None,
-    games: GameMaker | None = None,
-    gate: Gate | None = None,
-    on_iteration: OnIteration | None = None,
-    on_stage: OnStage | None = None,
+    on_progress: OnProgress | None = None,
 ) -> tuple[Iteration, ...]:
     """Let a network learn from its own games, iteration after iteration.
+
+    Every iteration is logged as ``conceptlrp.selfplay``.
 
     Parameters
     ----------
     network : OthelloNet or ResidualTower
         The first champion; at the end it is the last one.
-    folder : IterationFolder
-        Where all is kept that the training goes on from after a kill.
+    folder : RunFolder
+        Where everything is kept that the training goes on from after a kill. More
+        iterations than before may be asked for when it is resumed.
     options : IterationOptions, optional
-        Iterations, games, window, threshold and seed.
+        Iterations, games, window, arena and seed.
     training : TrainingOptions, optional
-        How a candidate learns; each does under a cycle of its own.
-    games : callable, optional
-        What makes the games; `SearchGames` by default.
-    gate : callable, optional
-        What compares candidate and champion; `ArenaGate` by default.
-    on_iteration : callable, optional
-        Called with each iteration that is done.
-    on_stage : callable, optional
+        How a candidate learns; each does under a cycle of its own. Snapshots are
+        champions on the way.
+    on_progress : callable, optional
         Called with the name of a stage, its units done and its units in all.
 
     Returns
@@ -67,67 +164,70 @@ def train_iterations(
     Raises
     ------
     ValueError
-        If patience is asked for: nothing is held out, the gate decides.
+        If patience is asked for: nothing is held out, the arena decides.
     TrainingError
         If the loss becomes nan, or the folder holds another training.
     """
-    if training is not None and training.patience is not None:
-        message = "patience needs held-out games, iterations have a gate instead"
-        raise ValueError(message)
-    run = _Run(
+    run = _Iterations(
         network=network,
         folder=folder,
         options=options or IterationOptions(),
         training=training or TrainingOptions(),
-        games=games or SearchGames(),
-        gate=gate or ArenaGate(),
-        report=on_stage or (lambda _stage, _done, _total: None),
+        report=on_progress or (lambda _stage, _done, _total: None),
     )
-    done = [Iteration(**row) for row in folder.begin(run.identity)]
+    if run.training.patience is not None:
+        msg = "patience needs held-out games, iterations have the arena instead"
+        raise ValueError(msg)
+    folder.begin(run.identity)
+    done = [Iteration(**row) for row in folder.iterations]
     if done:
-        _copy(folder.champion(), network)
+        network.load_state_dict(folder.champion().state_dict())
+    snapshots = _snapshots(run.training.snapshot_marks, run.options.iterations)
     for number in range(len(done) + 1, run.options.iterations + 1):
         done.append(run.iterate(number, done[-1].samples if done else 0))
-        folder.commit(done, network, run.options.window)
-        if on_iteration is not None:
-            on_iteration(done[-1])
+        rows = [asdict(each) for each in done]
+        if number in snapshots:
+            about = {"samples": done[-1].samples, "iterations": rows}
+            folder.save_snapshot(network, about)
+        folder.commit(rows, network, window=run.options.window)
+        _LOG.info("%s", done[-1])
     network.eval()
     return tuple(done)
 
 
 @dataclass(frozen=True)
-class _Run:
-    """All that iterations have in common."""
+class _Iterations:
+    """What all iterations have in common."""
 
     network: BoardNetwork
-    folder: IterationFolder
+    folder: RunFolder
     options: IterationOptions
     training: TrainingOptions
-    games: GameMaker
-    gate: Gate
-    report: OnStage
+    report: OnProgress
 
     @property
     def identity(self) -> dict[str, Any]:
         """What the result depends on, by name."""
-        said = {**asdict(self.training), **asdict(self.options)}
+        said = asdict(self.training) | asdict(self.options)
         # More of the same is no other training.
-        said.pop("iterations")
-        said |= {"games from": _name(self.games), "gate": _name(self.gate)}
+        for name in ("iterations", "snapshots"):
+            said.pop(name)
         return said | network_identity(self.network)
 
     def iterate(self, number: int, samples: int) -> Iteration:
         """Play, learn and compare once; the network is champion before and after."""
         started = time.perf_counter()
-        own = self._own_games(number)
-        parts = [*self.folder.games_before(number, self.options.window), own]
-        learned = TrainingSet.concatenate(parts)
+        own = self._examples(self._play(number))
+        first = max(1, number - self.options.window + 1)
+        files = [self.folder.games(n) for n in range(first, number)]
+        before = [self._examples(read_self_play(file)) for file in files]
+        learned = TrainingSet.concatenate([*before, own])
         candidate = copy.deepcopy(self.network)
         point = self._learn(number, candidate, learned)
-        score = self._compare(number, candidate)
-        accepted = score >= self.options.threshold
+        score = self._score(number, candidate)
+        accepted = score >= self.options.gate_threshold
         if accepted:
-            _copy(candidate, self.network)
+            self.network.load_state_dict(candidate.state_dict())
         return Iteration(
             number=number,
             examples=len(own),
@@ -140,48 +240,64 @@ class _Run:
             seconds=time.perf_counter() - started,
         )
 
-    def _own_games(self, number: int) -> TrainingSet:
-        """Return the games of an iteration; after a kill they may be there already."""
-        kept = self.folder.games(number)
-        if kept is not None:
-            return kept
-        stage, n = f"iteration {number}: games", self.options.games
-        self.report(stage, 0, n)
-        seed = self.options.seed_of(number, _GAMES)
-        made = self.games(self.network, n, seed=seed)
-        self.folder.save_games(number, made)
-        self.report(stage, n, n)
-        return made
+    def _play(self, number: int) -> SelfPlayGames:
+        """Play the games of an iteration, some of which may be there after a kill."""
+        count, options = self.options.games, self.options.self_play
+        # Rounds of equal size, so that the last one plays hardly more than is needed.
+        rounds = math.ceil(count / options.together)
+        return self_play(
+            self.network,
+            self.folder.games(number),
+            count=count,
+            options=replace(options, together=math.ceil(count / rounds)),
+            seed=self.options.seed_of(number, _GAMES),
+            on_progress=self._reported(number, "games"),
+        )
+
+    def _examples(self, played: SelfPlayGames) -> TrainingSet:
+        """Take the visits of games as targets, or their moves if nothing searched."""
+        if self.options.self_play.search is None:
+            chosen = ~np.isnan(played.value)
+            return TrainingSet.from_corpus(played.corpus[chosen])
+        share = self.options.value_share
+        return TrainingSet.from_self_play(played, value_share=share)
 
     def _learn(
         self, number: int, candidate: BoardNetwork, learned: TrainingSet
-    ) -> Progress:
-        stage = f"iteration {number}: training"
+    ) -> TrainingPoint:
         seed = self.options.seed_of(number, _TRAINING)
-        with self.folder.training() as folder:
-            record = train(
-                candidate,
-                learned,
-                options=replace(self.training, seed=seed),
-                folder=folder,
-                on_step=lambda done, total: self.report(stage, done, total),
-            )
-        return record.curve[-1]
+        options = replace(self.training, seed=seed, snapshots=0)
+        run = TrainingRun(
+            candidate, learned, options, folder=self.folder, number=number
+        )
+        run.on_progress = self.report
+        return run.run().curve[-1]
 
-    def _compare(self, number: int, candidate: BoardNetwork) -> float:
-        stage = f"iteration {number}: gate"
-        self.report(stage, 0, 1)
-        seed = self.options.seed_of(number, _GATE)
-        score = self.gate(candidate, self.network, seed=seed)
-        self.report(stage, 1, 1)
-        return score
+    def _score(self, number: int, candidate: BoardNetwork) -> float:
+        """Return the candidate's share of the points against the champion."""
+        result = match(
+            self._player(candidate),
+            self._player(self.network),
+            count=self.options.gate_games,
+            seed=self.options.seed_of(number, _ARENA),
+            on_progress=self._reported(number, "arena"),
+        )
+        return result.score
+
+    def _player(self, network: BoardNetwork) -> Player:
+        search = self.options.self_play.search
+        if search is None:
+            return NetworkPlayer(network)
+        return SearchPlayer(network, replace(search, noise=0.0))
+
+    def _reported(self, number: int, stage: str) -> OnProgress:
+        name = f"iteration {number}: {stage}"
+        return lambda _stage, done, total: self.report(name, done, total)
 
 
-def _copy(source: BoardNetwork, target: BoardNetwork) -> None:
-    """Give a network the weights of another, wherever it is."""
-    target.load_state_dict(source.state_dict())
-
-
-def _name(part: object) -> str:
-    """Name a function, or an object with its options."""
-    return str(getattr(part, "__qualname__", part))
+def _snapshots(marks: Sequence[float], iterations: int) -> set[int]:
+    """Choose a different iteration for each mark, none of them the last."""
+    chosen: list[int] = []
+    for mark in marks:
+        chosen.append(max([math.ceil(mark * iterations), *(n + 1 for n in chosen)]))
+    return {number for number in chosen if number < iterations}

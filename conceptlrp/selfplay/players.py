@@ -6,7 +6,7 @@ generators of equal state play alike.
 """
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +16,13 @@ from conceptlrp.networks.planes import legal_actions, squares_of_actions
 from conceptlrp.othello import flips, legal_moves
 from conceptlrp.othello.board import count, square_bits
 from conceptlrp.selfplay.evaluators import NetworkEvaluator
-from conceptlrp.selfplay.search import search
-from conceptlrp.selfplay.search_options import SearchOptions, choose_actions
+from conceptlrp.selfplay.puct import SearchOptions, choose_actions, search
+from conceptlrp.selfplay.trees import Boards
 
-Boards = NDArray[np.uint64]
-Squares = NDArray[np.int64]
+Squares: TypeAlias = NDArray[np.int64]
 
 
-class Player(Protocol):
-    """What the arena asks of a player."""
-
+class _Named(Protocol):
     @property
     def name(self) -> str:
         """Name in results and game files."""
@@ -33,8 +30,12 @@ class Player(Protocol):
 
     @property
     def size(self) -> int:
-        """Board that the player plays on, 6 or 8."""
+        """Side of the board, 6 or 8."""
         ...
+
+
+class BoardPlayer(_Named, Protocol):
+    """A player that is shown boards."""
 
     def __call__(
         self, own: Boards, opponent: Boards, rng: np.random.Generator
@@ -44,22 +45,15 @@ class Player(Protocol):
 
 
 @runtime_checkable
-class HistoryPlayer(Protocol):
+class HistoryPlayer(_Named, Protocol):
     """A player that is told the moves of a game instead of its board."""
-
-    @property
-    def name(self) -> str:
-        """Name in results and game files."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Board that the player plays on, 6 or 8."""
-        ...
 
     def reply(self, moves: NDArray[np.int8], rng: np.random.Generator) -> Squares:
         """Choose a legal square in each of G games of equally many moves."""
         ...
+
+
+Player: TypeAlias = BoardPlayer | HistoryPlayer
 
 
 @dataclass(frozen=True)
@@ -68,10 +62,8 @@ class RandomPlayer:
 
     Attributes
     ----------
-    size : int
-        Board that it plays on.
-    name : str
-        Name in results.
+    size, name
+        Side of the board, 6 or 8, and name in results.
     """
 
     size: int = 8
@@ -92,10 +84,8 @@ class GreedyPlayer:
 
     Attributes
     ----------
-    size : int
-        Board that it plays on.
-    name : str
-        Name in results.
+    size, name
+        Side of the board, 6 or 8, and name in results.
     """
 
     size: int = 8
@@ -120,10 +110,8 @@ class MobilityPlayer:
 
     Attributes
     ----------
-    size : int
-        Board that it plays on.
-    name : str
-        Name in results.
+    size, name
+        Side of the board, 6 or 8, and name in results.
     """
 
     size: int = 8
@@ -145,49 +133,34 @@ class MobilityPlayer:
 
 @dataclass(frozen=True)
 class NetworkPlayer:
-    """Plays from a network's policy over the legal moves, without search.
+    """Plays the best legal move of a network's policy, without search.
 
     Attributes
     ----------
     network : BoardNetwork
         Its value is not used.
-    temperature : float
-        0 plays the best move; otherwise a move with logit z is drawn with a
-        probability proportional to ``exp(z / temperature)``.
     name : str
         Name in results and game files.
     """
 
     network: BoardNetwork
-    temperature: float = 0.0
     name: str = "network"
-
-    def __post_init__(self) -> None:
-        if self.temperature < 0:
-            message = f"temperature is {self.temperature}, expected 0 or more"
-            raise ValueError(message)
 
     @property
     def size(self) -> int:
-        """Board that the network plays on."""
+        """Side of the network's board."""
         return self.network.size
 
     def __call__(
         self, own: Boards, opponent: Boards, rng: np.random.Generator
     ) -> Squares:
         """Choose a legal square in each of N positions."""
-        said = predict(self.network, own, opponent, batch_size=512)
-        if self.temperature == 0:
-            return said.best
-        legal = legal_actions(own, opponent, size=self.size)
-        # The highest of logits with Gumbel noise is a draw from their softmax.
-        noisy = said.logits / self.temperature + rng.gumbel(size=legal.shape)
-        chosen = np.where(legal, noisy, -np.inf).argmax(axis=1)
-        return squares_of_actions(chosen, size=self.size)
+        del rng
+        return predict(self.network, own, opponent, batch_size=512).best
 
 
 class SearchPlayer:
-    """Plays the most visited move of a search with a network.
+    """Plays the most visited move of a search; ties are drawn at random.
 
     Parameters
     ----------
@@ -201,7 +174,7 @@ class SearchPlayer:
     Attributes
     ----------
     name, options, size
-        As given, and the board of the network.
+        As given, and the side of the network's board.
     """
 
     def __init__(
@@ -219,6 +192,6 @@ class SearchPlayer:
         self, own: Boards, opponent: Boards, rng: np.random.Generator
     ) -> Squares:
         """Choose a legal square in each of N positions."""
-        found = search(self._evaluate, own, opponent, self.options, rng=rng)
+        found = search(self._evaluate, own, opponent, options=self.options, rng=rng)
         actions = choose_actions(found.visits, 0.0, rng)
         return squares_of_actions(actions, size=self.size)

@@ -1,83 +1,70 @@
-"""The folder of a training: what it goes on from after a kill, and what it shows.
+"""The folder of a run: what a training goes on from after a kill, and what it shows.
 
-    checkpoint.safetensors   weights, optimizer, curve and what the run was begun with
+    run.json                    what the run was begun with, iterations done, the record
+    checkpoint.pt               weights, optimizer and curve of the training in progress
+    games-NNNN.jsonl            self-play of the iterations that are still learned from
+    champion-NNNN.safetensors   the champion after iteration NNNN
     snapshots/NNNNNNNNN.safetensors   networks on the way, by positions shown
-    curve.csv, curve.svg     the training curve so far
-    training.json            options, curve and evaluation at the end
+    curve.csv, curve.svg        the training curve so far, or a line an iteration
 
-Every file is complete or not there. A checkpoint holds numbers and JSON, so reading
-one runs no code.
+Every file is complete or not there, but games, which grow by whole rounds. ``run.json``
+is written first and replaced last, so whatever moment a run is killed at, its folder is
+empty, or says what was begun in it. A checkpoint is read without running code in it.
 """
 
+import io
 import json
 import os
+import pickle
 import shutil
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pandas as pd
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from conceptlrp.errors import CheckpointError, OutputExistsError, TrainingError
-from conceptlrp.files import write_whole
-from conceptlrp.networks import BoardNetwork, save_network
-from conceptlrp.selfplay.identity import check_same
+from conceptlrp.files import is_unfinished, remove_unfinished, write_whole
+from conceptlrp.networks import BoardNetwork, load_network, save_network
+from conceptlrp.selfplay.training_record import curve_svg
 
-FORMAT = "conceptlrp-training"
-ENCODING_VERSION = "1"
-CHECKPOINT = "checkpoint.safetensors"
-RECORD = "training.json"
+STATE = "run.json"
+CHECKPOINT = "checkpoint.pt"
 SNAPSHOTS = "snapshots"
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Where a training stood.
-
-    Attributes
-    ----------
-    tensors : dict of str to Tensor
-        Weights, what the optimizer keeps of them, running losses, best weights.
-    state : dict
-        Steps, seconds, curve and so on, as JSON.
-    """
-
-    tensors: dict[str, Tensor]
-    state: dict[str, Any]
+FORMAT = "conceptlrp-training"
+# To be raised where the same options would train another network than before.
+VERSION = 2
+_CHAMPION = "champion-{:04d}.safetensors"
+_GAMES = "games-{:04d}.jsonl"
 
 
 class RunFolder:
-    """The folder of one training, used as a context manager.
+    """The folder of a training or of iterations, used as a context manager.
 
-    Nothing is made or replaced before the training begins, and the folder goes with an
-    error unless it holds a checkpoint.
+    Nothing is made or replaced before the run begins, and an error removes a folder in
+    which there is nothing yet to go on from.
 
     Parameters
     ----------
     path : path
         Where the folder is or shall be.
     resume : bool
-        Go on from the checkpoint in it instead of beginning.
+        Go on with the run in it; where there is none, begin one.
     overwrite : bool
-        Begin anew where a training's folder stands.
-    minutes : float
-        Time between checkpoints.
-    steps : int, optional
-        Steps between checkpoints, if that is sooner.
+        Begin anew where a run's folder stands.
     dtype : torch.float32 or torch.float16
         Precision of the snapshots.
+    checkpoint_minutes : float
+        Longest time between two checkpoints; every point of the curve makes one too.
 
     Raises
     ------
     OutputExistsError
         If something stands at the path and is neither resumed nor to be replaced.
-    TrainingError
-        If there is no checkpoint to resume from.
     """
 
     def __init__(
@@ -86,20 +73,18 @@ class RunFolder:
         *,
         resume: bool = False,
         overwrite: bool = False,
-        minutes: float = 2.0,
-        steps: int | None = None,
         dtype: torch.dtype = torch.float32,
+        checkpoint_minutes: float = 2.0,
     ) -> None:
         self.path = Path(path)
-        self.resume = resume
-        self.minutes = minutes
-        self.steps = steps
         self.dtype = dtype
+        self._minutes = checkpoint_minutes
         self._saved = time.monotonic()
-        self._overwrite = overwrite
-        self._identity: dict[str, Any] = {}
         self._begun = False
-        self._check()
+        self._state: dict[str, Any] = {}
+        self._resume = resume and (self.path / STATE).is_file()
+        if not (self._resume or self._is_free()):
+            self._check_replaceable(overwrite=overwrite)
 
     def __enter__(self) -> Self:
         return self
@@ -110,67 +95,88 @@ class RunFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is not None and self._begun and not self.has_checkpoint:
+        if error is None or not self._begun:
+            return
+        kept = [CHECKPOINT, "champion-*"]
+        if isinstance(error, KeyboardInterrupt):
+            kept.append("games-*")
+        if not any(file for each in kept for file in self.path.glob(each)):
             shutil.rmtree(self.path, ignore_errors=True)
+
+    def begin(self, identity: dict[str, Any]) -> None:
+        """Make the folder, or check that the run in it was begun with this identity."""
+        identity = json.loads(json.dumps(identity))
+        if self._resume:
+            self._state = self._read_state()
+            _check_same(self._state["identity"], identity, self.path)
+            remove_unfinished(self.path)
+            return
+        self.path.mkdir(exist_ok=True)
+        # What is left of another run must be gone before this one can be resumed.
+        for entry in self.path.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name != STATE:
+                entry.unlink()
+        self._begun = True
+        self._write_state(identity=identity, iterations=[], champion=None, record=None)
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether a training can go on from here."""
+        """Whether a training in progress can go on from here."""
         return (self.path / CHECKPOINT).is_file()
 
-    def begin(self, identity: dict[str, Any]) -> Checkpoint | None:
-        """Make the folder, or return where the training to resume stood.
+    @property
+    def is_finished(self) -> bool:
+        """Whether the training has a record and nothing to go on from."""
+        return self._state.get("record") is not None and not self.has_checkpoint
 
-        Parameters
-        ----------
-        identity : dict
-            JSON-ready values on which the result depends, by the name that a message
-            shall give them.
+    @property
+    def iterations(self) -> list[dict[str, Any]]:
+        """The iterations that are done, as `commit` was given them."""
+        found: list[dict[str, Any]] = self._state["iterations"]
+        return found
 
-        Raises
-        ------
-        TrainingError
-            If the run to resume was begun with another identity.
-        CheckpointError
-            If the checkpoint is damaged.
-        """
-        self._identity = json.loads(json.dumps(identity))
-        if not self.resume:
-            self._make()
-            return None
-        begun, checkpoint = read_checkpoint(self.path / CHECKPOINT)
-        check_same(begun, self._identity, self.path)
-        return checkpoint
+    def champion(self) -> BoardNetwork:
+        """Read the champion after the last iteration that is done."""
+        return load_network(self.path / self._state["champion"])
 
-    def is_due(self, steps: int) -> bool:
-        """Tell whether it is time for a checkpoint after so many steps."""
-        if self.steps is not None and steps % self.steps == 0:
-            return True
-        return time.monotonic() - self._saved >= 60 * self.minutes
+    def games(self, number: int) -> Path:
+        """Return the file with the games of an iteration."""
+        return self.path / _GAMES.format(number)
 
-    def save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Replace the checkpoint, unless the new one has numbers that are not finite.
+    def is_due(self) -> bool:
+        """Tell whether it is time for a checkpoint."""
+        return time.monotonic() - self._saved >= 60 * self._minutes
 
-        Raises
-        ------
-        TrainingError
-            If it has.
-        CheckpointError
-            If it cannot be written.
-        """
-        for name, tensor in checkpoint.tensors.items():
-            if not torch.isfinite(tensor).all():
-                message = f"{name} is not finite any more; lower the learning rate"
-                raise TrainingError(message)
-        header = {
-            "format": FORMAT,
-            "encoding-version": ENCODING_VERSION,
-            "identity": json.dumps(self._identity),
-            "state": json.dumps(checkpoint.state),
-        }
-        content = save(checkpoint.tensors, metadata=header)
-        self._write(CHECKPOINT, content)
+    def save_checkpoint(self, state: dict[str, Any]) -> None:
+        """Replace the checkpoint, unless a number of the new one is not finite."""
+        if name := _not_finite(state):
+            msg = f"{name} is not finite any more; lower the learning rate"
+            raise TrainingError(msg)
+        content = io.BytesIO()
+        torch.save(state, content)
+        self._write(CHECKPOINT, content.getbuffer())
         self._saved = time.monotonic()
+
+    def load_checkpoint(self) -> dict[str, Any] | None:
+        """Read the checkpoint, on the processor; None where there is none."""
+        file = self.path / CHECKPOINT
+        if not file.is_file():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(
+                file, map_location="cpu", weights_only=True
+            )
+            _ = state["network"], state["optimizer"]
+        except (
+            *(RuntimeError, OSError, EOFError, ValueError, KeyError),
+            *(AttributeError, TypeError, pickle.UnpicklingError),
+        ) as error:
+            reason = str(error).partition("\n")[0]
+            msg = f"{file}: is damaged or no training's checkpoint ({reason})"
+            raise CheckpointError(msg) from error
+        return state
 
     def discard_checkpoint(self) -> None:
         """Remove the checkpoint once its result is in a safe place."""
@@ -178,87 +184,95 @@ class RunFolder:
 
     def save_snapshot(self, network: BoardNetwork, training: dict[str, Any]) -> None:
         """Keep the network as it is now; ``training`` tells the ``samples`` shown."""
-        save_snapshot(network, self.path / SNAPSHOTS, training, self.dtype)
+        folder = self.path / SNAPSHOTS
+        folder.mkdir(exist_ok=True)
+        file = folder / f"{training['samples']:09d}.safetensors"
+        save_network(network, file, training=training, dtype=self.dtype, overwrite=True)
 
-    def write_text(self, name: str, text: str) -> None:
-        """Write a text file of the folder, whole."""
-        self._write(name, text.encode())
+    def write_curve(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write the curve as CSV and SVG."""
+        text = pd.DataFrame(rows).to_csv(index=False, float_format="%.6g")
+        self._write("curve.csv", text.encode())
+        self._write("curve.svg", curve_svg(rows).encode())
 
-    def _make(self) -> None:
-        if self.path.exists():
-            shutil.rmtree(self.path)
-        self.path.mkdir()
-        self._begun = True
+    def write_record(self, record: dict[str, Any]) -> None:
+        """Keep the record of a training that has come to its end."""
+        self._write_state(record=record)
 
-    def _write(self, name: str, content: bytes) -> None:
+    def commit(
+        self, done: list[dict[str, Any]], champion: BoardNetwork, *, window: int
+    ) -> None:
+        """Say that an iteration is done, then remove what no later one needs."""
+        number = len(done)
+        name = _CHAMPION.format(number)
+        training = {"samples": done[-1]["samples"], "iterations": done}
+        save_network(champion, self.path / name, training=training, overwrite=True)
+        self.write_curve(done)
+        self._write_state(iterations=done, champion=name)
+        self.discard_checkpoint()
+        needed = {_GAMES.format(number - i) for i in range(window - 1)}
+        for file in (*self.path.glob("champion-*"), *self.path.glob("games-*")):
+            if file.name not in {name, *needed}:
+                file.unlink()
+
+    def _write_state(self, **changed: Any) -> None:
+        head = {"format": FORMAT, "version": VERSION}
+        self._state = head | self._state | changed
+        self._write(STATE, (json.dumps(self._state, indent=1) + "\n").encode())
+
+    def _write(self, name: str, content: bytes | memoryview) -> None:
         place = self.path / name
         write_whole(place, content, overwrite=True, error=CheckpointError)
 
-    def _check(self) -> None:
-        """Refuse a place where this training cannot be."""
-        if self.resume:
-            if not self.has_checkpoint:
-                message = f"{self.path}: no training to resume; begin one"
-                raise TrainingError(message)
+    def _read_state(self) -> dict[str, Any]:
+        file = self.path / STATE
+        try:
+            state: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            said = state["format"], state["version"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            msg = f"{file}: is damaged ({error}); begin anew with overwrite"
+            raise CheckpointError(msg) from error
+        if said != (FORMAT, VERSION):
+            msg = f"{file}: is {said[0]}, version {said[1]}, not {FORMAT}, {VERSION}"
+            raise CheckpointError(msg)
+        return state
+
+    def _is_free(self) -> bool:
+        """Tell whether nothing is there, or only what a run made before its kill."""
+        if not self.path.is_dir():
+            return not (self.path.exists() or self.path.is_symlink())
+        return all(is_unfinished(entry.name) for entry in self.path.iterdir())
+
+    def _check_replaceable(self, *, overwrite: bool) -> None:
+        if not (self.path / STATE).is_file():
+            reason = "is no training's folder and not replaced; choose another name"
+        elif overwrite:
             return
-        if not self.path.exists() and not self.path.is_symlink():
-            return
-        ours = self.has_checkpoint or (self.path / RECORD).is_file()
-        if self._overwrite and ours:
-            return
-        reason = "is no training's folder and not replaced; choose another name"
-        if not self._overwrite:
-            unfinished = "holds an unfinished training; resume it"
-            reason = unfinished if self.has_checkpoint else "already exists"
-            reason += ", choose another name or ask to overwrite it"
-        message = f"{self.path}: {reason}"
-        raise OutputExistsError(message)
+        else:
+            reason = "holds a training; resume it, choose another name or overwrite it"
+        msg = f"{self.path}: {reason}"
+        raise OutputExistsError(msg)
 
 
-def save_snapshot(
-    network: BoardNetwork,
-    folder: Path,
-    training: dict[str, Any],
-    dtype: torch.dtype = torch.float32,
-) -> None:
-    """Keep a network in a folder of snapshots.
-
-    Parameters
-    ----------
-    network : BoardNetwork
-        As it is now.
-    folder : Path
-        Made if it is not there.
-    training : dict
-        Tells the ``samples`` shown, which give the file its name.
-    dtype : torch.float32 or torch.float16
-        Precision in the file.
-    """
-    folder.mkdir(exist_ok=True)
-    file = folder / f"{training['samples']:09d}.safetensors"
-    save_network(network, file, training=training, dtype=dtype, overwrite=True)
+def _check_same(begun: dict[str, Any], resumed: dict[str, Any], path: Path) -> None:
+    """Refuse to resume a run as another one, naming the first value that differs."""
+    for name in begun | resumed:
+        was, now = begun.get(name), resumed.get(name)
+        if was != now:
+            msg = (
+                f"{path}: begun with {name} {was}, resumed with {now}; resume it as "
+                "it was begun, or begin anew"
+            )
+            raise TrainingError(msg)
 
 
-def read_checkpoint(file: Path) -> tuple[dict[str, Any], Checkpoint]:
-    """Read identity and checkpoint of a training."""
-    try:
-        with safe_open(file, framework="pt") as opened:
-            header = dict(opened.metadata() or {})
-            names = opened.keys()
-            tensors = {name: opened.get_tensor(name) for name in names}
-        _check_header(header, file)
-        identity, state = (json.loads(header[key]) for key in ("identity", "state"))
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
-        message = f"{file}: is damaged or no training's checkpoint ({error})"
-        raise CheckpointError(message) from error
-    return identity, Checkpoint(tensors, state)
-
-
-def _check_header(header: dict[str, str], file: Path) -> None:
-    said = header.get("format"), header.get("encoding-version")
-    if said != (FORMAT, ENCODING_VERSION):
-        message = (
-            f"{file}: format {said[0]}, version {said[1]}; this release reads "
-            f"{FORMAT}, version {ENCODING_VERSION}"
-        )
-        raise CheckpointError(message)
+def _not_finite(state: Any, name: str = "") -> str:
+    """Return the name of a tensor with a number that is not finite, or nothing."""
+    if isinstance(state, Tensor):
+        return "" if torch.isfinite(state).all() else name
+    if not isinstance(state, dict):
+        return ""
+    parts = (
+        _not_finite(part, f"{name}.{key}".strip(".")) for key, part in state.items()
+    )
+    return next(filter(None, parts), "")

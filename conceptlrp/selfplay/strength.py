@@ -6,7 +6,7 @@ card that took long can be gone on with. Every number is from 0 to 1 but disc lo
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from conceptlrp.files import write_whole
 from conceptlrp.networks import BoardNetwork, network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import count
+from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.arena import match
-from conceptlrp.selfplay.endgame_play import endgame_positions, play_endgames
-from conceptlrp.selfplay.evaluation import evaluate
+from conceptlrp.selfplay.endgame import endgame_positions, play_endgames
 from conceptlrp.selfplay.players import (
+    BoardPlayer,
     GreedyPlayer,
     HistoryPlayer,
     MobilityPlayer,
@@ -30,9 +31,9 @@ from conceptlrp.selfplay.players import (
     RandomPlayer,
     SearchPlayer,
 )
-from conceptlrp.selfplay.search_options import SearchOptions
+from conceptlrp.selfplay.puct import SearchOptions
+from conceptlrp.selfplay.validation import validate
 
-OnRow = Callable[[int, int, str], None]
 Measure = Callable[[], dict[str, Any]]
 
 _PHASES = {"opening": (41, 60), "midgame": (21, 40), "endgame": (1, 20)}
@@ -68,6 +69,12 @@ class StrengthOptions:
     most_empties: int = 10
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("games", "engine_games"):
+            if getattr(self, name) < 2 or getattr(self, name) % 2:
+                msg = f"{name} is {getattr(self, name)}, expected an even number"
+                raise ValueError(msg)
+
 
 def strength_card(
     network: BoardNetwork,
@@ -77,7 +84,7 @@ def strength_card(
     engines: Sequence[HistoryPlayer] = (),
     options: StrengthOptions | None = None,
     overwrite: bool = False,
-    on_row: OnRow | None = None,
+    on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Measure a network into a file, or go on with one that was begun.
 
@@ -89,14 +96,14 @@ def strength_card(
         The card, usually ``.json``; it is written anew after every row.
     games : Corpus, optional
         Games of people that the network has not learned from.
-    engines : sequence of HistoryPlayer
+    engines : sequence of GtpPlayer
         Met by the network alone and with each search.
     options : StrengthOptions, optional
         Searches, games and so on.
     overwrite : bool
         Begin anew where a file is there.
-    on_row : callable, optional
-        Called before a row with its number from 0, the rows in all and its name.
+    on_progress : callable, optional
+        Called with "rows", the rows measured so far and the rows in all.
 
     Returns
     -------
@@ -119,18 +126,18 @@ def strength_card(
     }
     card = _begin(Path(path), json.loads(json.dumps(about)), overwrite=overwrite)
     rows = dict(_rows(network, games, engines, chosen))
-    for number, (name, measure) in enumerate(rows.items()):
-        if name in card["rows"]:
-            continue
-        if on_row is not None:
-            on_row(number, len(rows), name)
-        card["rows"][name] = _plain(measure())
-        _write(card, Path(path))
+    for number, (name, measure) in enumerate(rows.items(), start=1):
+        if name not in card["rows"]:
+            card["rows"][name] = _rounded(measure())
+            content = (json.dumps(card, indent=1) + "\n").encode()
+            write_whole(path, content, overwrite=True, error=FileFormatError)
+        if on_progress is not None:
+            on_progress("rows", number, len(rows))
     return card
 
 
 def read_card(path: str | Path) -> dict[str, Any]:
-    """Read a strength card.
+    """Read a strength card: what it is about, and its rows by name.
 
     Parameters
     ----------
@@ -141,21 +148,16 @@ def read_card(path: str | Path) -> dict[str, Any]:
     -------
     dict
         ``about`` and ``rows``.
-
-    Raises
-    ------
-    FileFormatError
-        The file is no strength card.
     """
     path = Path(path)
     try:
         card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        message = f"{path}: cannot be read as a strength card: {error}"
-        raise FileFormatError(message) from error
+        msg = f"{path}: cannot be read as a strength card: {error}"
+        raise FileFormatError(msg) from error
     if not isinstance(card, dict) or not {"about", "rows"} <= card.keys():
-        message = f"{path}: is no strength card, expected 'about' and 'rows'"
-        raise FileFormatError(message)
+        msg = f"{path}: is no strength card, expected 'about' and 'rows'"
+        raise FileFormatError(msg)
     return card
 
 
@@ -168,7 +170,8 @@ def _rows(
     """Yield the name of each row and how it is measured, the quick ones first."""
     alone = NetworkPlayer(network)
     players: list[NetworkPlayer | SearchPlayer] = [alone]
-    players += [_searcher(network, n) for n in options.simulations]
+    searches = [SearchOptions(simulations=n) for n in options.simulations]
+    players += [SearchPlayer(network, search) for search in searches]
     if games is not None:
         yield "moves of people", lambda: _moves_of_people(network, games)
         solved = endgame_positions(
@@ -189,29 +192,23 @@ def _rows(
             yield f"{player.name} v {engine.name}", _match(player, engine, options)
 
 
-def _searcher(network: BoardNetwork, simulations: int) -> SearchPlayer:
-    return SearchPlayer(network, SearchOptions(simulations=simulations))
-
-
 def _moves_of_people(network: BoardNetwork, games: Corpus) -> dict[str, Any]:
     """Evaluate a network on games, and the sign of its value phase by phase."""
-    found: dict[str, Any] = asdict(evaluate(network, games))
+    found: dict[str, Any] = asdict(validate(network, games))
     empties = games.size**2 - count(games.own | games.opponent).astype(int)
     for phase, (least, most) in _PHASES.items():
         rows = np.flatnonzero((empties >= least) & (empties <= most))
         if len(rows):
-            found[f"value_sign_{phase}"] = evaluate(network, games[rows]).value_sign
+            found[f"value_sign_{phase}"] = validate(network, games[rows]).value_sign
     return found
 
 
-def _endgames(player: Player, solved: Corpus) -> Measure:
+def _endgames(player: BoardPlayer, solved: Corpus) -> Measure:
     return lambda: asdict(play_endgames(player, solved))
 
 
-def _match(
-    player: Player, other: Player | HistoryPlayer, options: StrengthOptions
-) -> Measure:
-    """Make a match of which an early wipe-out is told apart."""
+def _match(player: Player, other: Player, options: StrengthOptions) -> Measure:
+    """Return a match that tells losses by wipe-out apart."""
     engine = isinstance(other, HistoryPlayer)
     games = options.engine_games if engine else options.games
 
@@ -219,16 +216,11 @@ def _match(
         result = match(
             player,
             other,
-            n_pairs=max(1, games // 2),
+            count=games,
             opening_plies=options.opening_plies,
             seed=options.seed,
         )
-        low, high = result.interval()
-        return asdict(result) | {
-            "score": result.score,
-            "interval": [low, high],
-            "wipe_out_rate": result.wiped_out / result.games,
-        }
+        return result.to_dict() | {"wipe_out_rate": result.wiped_out / result.games}
 
     return measure
 
@@ -239,25 +231,18 @@ def _begin(path: Path, about: dict[str, Any], *, overwrite: bool) -> dict[str, A
     card = read_card(path)
     differing = [key for key, value in about.items() if card["about"].get(key) != value]
     if differing:
-        message = (
+        msg = (
             f"{path}: was made with another {differing[0]}; choose another name or "
             "overwrite it"
         )
-        raise OutputExistsError(message)
+        raise OutputExistsError(msg)
     return card
 
 
-def _write(card: dict[str, Any], path: Path) -> None:
-    content = (json.dumps(card, indent=1) + "\n").encode()
-    write_whole(path, content, overwrite=True, error=FileFormatError)
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Round numbers for reading, and write what is unknown as null."""
-    return {name: _rounded(value) for name, value in row.items()}
-
-
 def _rounded(value: Any) -> Any:
+    """Round numbers for reading, and write what is unknown as null."""
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_rounded(each) for each in value]
     if isinstance(value, float):

@@ -13,16 +13,17 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import Corpus
-from conceptlrp.selfplay.self_play import SelfPlayGames
+from conceptlrp.selfplay.rounds import SelfPlayGames
 
 _TOLERANCE = 1e-3
+_COLUMNS = ("own", "opponent", "policy", "outcome")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TrainingSet:
     """Positions, target policies and target values.
 
@@ -35,7 +36,7 @@ class TrainingSet:
     outcome : ndarray of float32, shape (N,)
         From -1 to 1 for the player to move; nan where it is unknown.
     size : int
-        Squares along one side of the board, 6 or 8.
+        Side of the board, 6 or 8.
 
     Raises
     ------
@@ -68,23 +69,13 @@ class TrainingSet:
     def __len__(self) -> int:
         return len(self.own)
 
-    def __getitem__(self, rows: Any) -> "TrainingSet":
-        chosen = {name: column[rows] for name, column in self.columns().items()}
-        return TrainingSet(**chosen, size=self.size)
+    def __repr__(self) -> str:
+        targets = "moves" if self.policy.ndim == 1 else "visits"
+        return f"TrainingSet({len(self):,} positions with {targets})"
 
     @staticmethod
     def from_corpus(corpus: Corpus) -> "TrainingSet":
-        """Take the moves and outcomes of games as targets.
-
-        Parameters
-        ----------
-        corpus : Corpus
-            Positions with the moves played in them.
-
-        Returns
-        -------
-        TrainingSet
-            In the order of the corpus.
+        """Take the moves and outcomes of games as targets, in the order of the corpus.
 
         Raises
         ------
@@ -94,60 +85,10 @@ class TrainingSet:
         actions = actions_of_squares(corpus.played, size=corpus.size)
         unknown = int((actions < 0).sum())
         if unknown:
-            message = f"{unknown:,} positions come without the move played in them"
-            raise ValueError(message)
+            msg = f"{unknown:,} positions come without the move played in them"
+            raise ValueError(msg)
         return TrainingSet(
-            corpus.own,
-            corpus.opponent,
-            actions.astype(np.int8),
-            corpus.outcome,
-            corpus.size,
-        )
-
-    @staticmethod
-    def from_visits(
-        own: ArrayLike,
-        opponent: ArrayLike,
-        visits: ArrayLike,
-        outcome: ArrayLike,
-        *,
-        size: int = 8,
-    ) -> "TrainingSet":
-        """Take the visit counts of a search as target policy.
-
-        Parameters
-        ----------
-        own, opponent : array_like of uint64, shape (N,)
-            Discs of the player to move and of the other one.
-        visits : array_like, shape (N, A)
-            How often the search went each way, or anything proportional to it.
-        outcome : array_like, shape (N,)
-            Of the game, or a mean of it and of the value that the search found.
-        size : int
-            Squares along one side of the board, 6 or 8.
-
-        Returns
-        -------
-        TrainingSet
-            With probabilities proportional to the visits.
-
-        Raises
-        ------
-        ValueError
-            If a position was never visited.
-        """
-        counts = np.asarray(visits, dtype=np.float64)
-        total = counts.sum(axis=1, keepdims=True)
-        if (total <= 0).any():
-            message = "a position has no visit, expected at least one in each"
-            raise ValueError(message)
-        policy = (counts / total).astype(np.float32)
-        return TrainingSet(
-            np.asarray(own, np.uint64),
-            np.asarray(opponent, np.uint64),
-            policy,
-            np.asarray(outcome, np.float32),
-            size,
+            *(corpus.own, corpus.opponent, actions, corpus.outcome), size=corpus.size
         )
 
     @staticmethod
@@ -176,94 +117,60 @@ class TrainingSet:
             If the share is outside 0 to 1, or nothing was searched.
         """
         if not 0 <= value_share <= 1:
-            message = f"value_share is {value_share}, expected a number from 0 to 1"
-            raise ValueError(message)
+            msg = f"value_share is {value_share}, expected a number from 0 to 1"
+            raise ValueError(msg)
         searched = played.visits.sum(axis=1) > 0
         if not searched.any():
-            message = "no position was searched, so there are no visits to learn"
-            raise ValueError(message)
-        corpus = played.corpus[searched]
-        value = played.value[searched]
-        return TrainingSet.from_visits(
+            msg = "no position was searched, so there are no visits to learn"
+            raise ValueError(msg)
+        corpus, visits = played.corpus[searched], played.visits[searched]
+        value = played.value[searched] * value_share
+        return TrainingSet(
             corpus.own,
             corpus.opponent,
-            played.visits[searched],
-            corpus.outcome * (1 - value_share) + value * value_share,
-            size=corpus.size,
+            visits / visits.sum(axis=1, keepdims=True),
+            corpus.outcome * (1 - value_share) + value,
+            corpus.size,
         )
 
     @staticmethod
     def concatenate(parts: Sequence["TrainingSet"]) -> "TrainingSet":
-        """Join examples for one size of board.
-
-        Parameters
-        ----------
-        parts : sequence of TrainingSet
-            At least one. Where any has probabilities, the result has them.
-
-        Returns
-        -------
-        TrainingSet
-            One part after the other.
-
-        Raises
-        ------
-        ValueError
-            If the boards differ in size.
-        """
+        """Join training sets of one board size and one kind of policy."""
         sizes = {part.size for part in parts}
         if len(sizes) != 1:
-            message = f"examples are for boards of sizes {sorted(sizes)}, expected one"
-            raise ValueError(message)
-        dense = any(part.policy.ndim == 2 for part in parts)
-        policies = [part.probabilities if dense else part.policy for part in parts]
-        return TrainingSet(
-            np.concatenate([part.own for part in parts]),
-            np.concatenate([part.opponent for part in parts]),
-            np.concatenate(policies),
-            np.concatenate([part.outcome for part in parts]),
-            sizes.pop(),
-        )
+            msg = f"positions are for boards of sizes {sorted(sizes)}, expected one"
+            raise ValueError(msg)
+        columns = [part._columns() for part in parts]
+        joined = {name: np.concatenate([c[name] for c in columns]) for name in _COLUMNS}
+        return TrainingSet(**joined, size=sizes.pop())
 
     @property
     def actions(self) -> int:
         """Number of actions of the board, the pass included."""
         return self.size**2 + 1
 
-    @property
-    def probabilities(self) -> NDArray[Any]:
-        """Target policy as probabilities of shape (N, A)."""
-        if self.policy.ndim == 2:
-            return self.policy
-        certain: NDArray[Any] = np.eye(self.actions, dtype=np.float32)[self.policy]
-        return certain
-
     @cached_property
     def digest(self) -> str:
         """SHA-256 of positions and targets."""
-        digest = hashlib.sha256(f"conceptlrp examples, size {self.size}".encode())
-        for column in self.columns().values():
+        digest = hashlib.sha256(f"conceptlrp training set, {self.size}".encode())
+        for column in self._columns().values():
             digest.update(f"{column.dtype.str} {column.shape}\n".encode())
             digest.update(np.ascontiguousarray(column).tobytes())
         return digest.hexdigest()
 
-    def columns(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays by their names."""
-        names = ("own", "opponent", "policy", "outcome")
-        return {name: getattr(self, name) for name in names}
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        return {name: getattr(self, name) for name in _COLUMNS}
 
     def _check_shapes(self) -> None:
         n = len(self.own)
-        for name, column in self.columns().items():
+        for name, column in self._columns().items():
             wide = name == "policy" and column.ndim == 2
             expected = (n, self.actions) if wide else (n,)
             if column.shape != expected:
-                message = f"{name} has shape {column.shape}, expected {expected}"
-                raise ValueError(message)
+                msg = f"{name} has shape {column.shape}, expected {expected}"
+                raise ValueError(msg)
 
     def _check_policy(self) -> None:
-        if not len(self):
-            return
         if self.policy.ndim == 1:
             wrong = (self.policy < 0) | (self.policy >= self.actions)
             expected = f"an action from 0 to {self.actions - 1}"
@@ -273,5 +180,5 @@ class TrainingSet:
             expected = "probabilities that add up to 1"
         if wrong.any():
             row = int(wrong.argmax())
-            message = f"policy of row {row} is {self.policy[row]}, expected {expected}"
-            raise ValueError(message)
+            msg = f"policy of row {row} is {self.policy[row]}, expected {expected}"
+            raise ValueError(msg)

@@ -1,22 +1,26 @@
 """Search trees of many games as arrays, and the steps of a simulation on them.
 
-Shapes use B trees, K nodes a tree and A actions. Node 0 is the root; a node is added
-by each simulation that leaves the tree. Values are seen by the player to move.
+Shapes use B trees, K nodes a tree, N positions and A = n * n + 1 actions of a board of
+n x n squares: ``n * row + column``, or ``n * n`` for a pass, which is legal where there
+is no move and the game is not over. Node 0 is the root; every simulation that leaves
+the tree adds a node. Values are seen by the player to move.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.networks.planes import legal_actions
-from conceptlrp.selfplay.evaluators import Boards, Float32Array
-from conceptlrp.selfplay.moves import after, outcomes
-from conceptlrp.selfplay.search_options import SearchOptions
+from conceptlrp.networks.planes import legal_actions, squares_of_actions
+from conceptlrp.othello import flips, legal_moves
+from conceptlrp.othello.board import count, square_bits
 
+if TYPE_CHECKING:
+    from conceptlrp.selfplay.puct import SearchOptions
+
+Boards: TypeAlias = NDArray[np.uint64]
 Rows: TypeAlias = NDArray[np.int64]
-Actions: TypeAlias = NDArray[np.bool_]
 
 # Raises actions without a visit above each other by their priors alone.
 EPSILON = 1e-8
@@ -48,12 +52,12 @@ class Trees:
 
     own: Boards
     opponent: Boards
-    priors: Float32Array
+    priors: NDArray[np.float32]
     visits: NDArray[np.int32]
     total: NDArray[np.float64]
     child: NDArray[np.int32]
     outcome: NDArray[np.float64]
-    nodes: NDArray[np.int64]
+    nodes: Rows
     size: int
 
     @classmethod
@@ -74,8 +78,10 @@ class Trees:
         trees.place(np.arange(games), np.zeros(games, np.int64), own, opponent)
         return trees
 
-    def place(self, rows: Rows, nodes: Rows, own: Boards, opponent: Boards) -> Actions:
-        """Put boards at nodes and tell their legal actions, of shape (N, A)."""
+    def place(
+        self, rows: Rows, nodes: Rows, own: Boards, opponent: Boards
+    ) -> NDArray[np.bool_]:
+        """Put boards at nodes and return their legal actions, of shape (N, A)."""
         legal = legal_actions(own, opponent, size=self.size)
         self.own[rows, nodes], self.opponent[rows, nodes] = own, opponent
         self.total[rows, nodes] = np.where(legal, 0.0, -np.inf)
@@ -99,25 +105,14 @@ class Descent:
     leaf: Rows
 
 
-def select(trees: Trees, rows: Rows, nodes: Rows, c_puct: float) -> Rows:
-    """Return the action of the highest score of each node; see `SearchOptions`."""
-    visits = trees.visits[rows, nodes]
-    spent = visits.sum(axis=1, keepdims=True)
-    root = np.sqrt(np.where(visits == 0, spent + EPSILON, spent))
-    explore = c_puct * root * trees.priors[rows, nodes] / (1 + visits)
-    score = trees.total[rows, nodes] / np.maximum(visits, 1) + explore
-    best: Rows = score.argmax(axis=1)
-    return best
-
-
-def descend(trees: Trees, options: SearchOptions) -> Descent:
+def descend(trees: Trees, options: "SearchOptions") -> Descent:
     """Follow the best actions from every root to a new node or the end of a game."""
     rows = np.arange(len(trees.nodes))
     nodes = np.zeros_like(rows)
     leaf = np.zeros_like(rows)
     steps = []
     while len(rows):
-        actions = select(trees, rows, nodes, options.c_puct)
+        actions = _select(trees, rows, nodes, options.c_puct)
         steps.append((rows, nodes, actions))
         children = trees.child[rows, nodes, actions].astype(np.int64)
         new = children < 0
@@ -135,18 +130,49 @@ def back_up(trees: Trees, descent: Descent, value: NDArray[np.float64]) -> None:
     """Count the ways, with the value (B,) of their leaves for the player there."""
     seen = value.copy()
     for rows, nodes, actions in reversed(descent.steps):
+        # The player to move changes with every action, and so does the sign.
         seen[rows] = -seen[rows]
         trees.visits[rows, nodes, actions] += 1
         trees.total[rows, nodes, actions] += seen[rows]
 
 
-def _grow(
-    trees: Trees, rows: Rows, nodes: Rows, actions: Rows, options: SearchOptions
-) -> tuple[Rows, NDArray[np.bool_]]:
-    """Link an action to a new node, or to a known one where ways may meet.
+def after(
+    own: Boards, opponent: Boards, actions: Rows, *, size: int
+) -> tuple[Boards, Boards]:
+    """Return the positions after legal actions, as the next player sees them."""
+    squares = squares_of_actions(actions, size=size)
+    turned = flips(own, opponent, squares, size=size)
+    return opponent & ~turned, own | turned | square_bits(squares)
 
-    Returns the node of each action and whether it is new.
-    """
+
+def outcomes(
+    own: Boards, opponent: Boards, *, size: int, draw: float
+) -> NDArray[np.float64]:
+    """Return 1, -1 or ``draw`` for the player to move, NaN while a game goes on."""
+    stuck = legal_moves(own, opponent, size=size) == 0
+    over = np.flatnonzero(stuck)
+    over = over[legal_moves(opponent[over], own[over], size=size) == 0]
+    found = np.full(len(own), np.nan)
+    margin = count(own[over]).astype(np.int64) - count(opponent[over])
+    found[over] = np.where(margin == 0, draw, np.sign(margin))
+    return found
+
+
+def _select(trees: Trees, rows: Rows, nodes: Rows, c_puct: float) -> Rows:
+    """Return the action of the highest score of each node; see `SearchOptions`."""
+    visits = trees.visits[rows, nodes]
+    spent = visits.sum(axis=1, keepdims=True)
+    root = np.sqrt(np.where(visits == 0, spent + EPSILON, spent))
+    explore = c_puct * root * trees.priors[rows, nodes] / (1 + visits)
+    score = trees.total[rows, nodes] / np.maximum(visits, 1) + explore
+    best: Rows = score.argmax(axis=1)
+    return best
+
+
+def _grow(
+    trees: Trees, rows: Rows, nodes: Rows, actions: Rows, options: "SearchOptions"
+) -> tuple[Rows, NDArray[np.bool_]]:
+    """Link actions to new nodes, or known ones; returns nodes and which are new."""
     own, opponent = after(
         trees.own[rows, nodes], trees.opponent[rows, nodes], actions, size=trees.size
     )
@@ -158,22 +184,17 @@ def _grow(
         added = ~same.any(axis=1)
         children = np.where(added, children, same.argmax(axis=1))
     trees.child[rows, nodes, actions] = children
-    _add(trees, rows[added], children[added], own[added], opponent[added], options)
+    _add(trees, rows[added], children[added], own[added], opponent[added], options.draw)
     return children, added
 
 
 def _add(
-    trees: Trees,
-    rows: Rows,
-    nodes: Rows,
-    own: Boards,
-    opponent: Boards,
-    options: SearchOptions,
+    trees: Trees, rows: Rows, nodes: Rows, own: Boards, opponent: Boards, draw: float
 ) -> None:
     legal = trees.place(rows, nodes, own, opponent)
-    # A game can only be over where there is no move.
+    # A pass is legal where there is no move, so only there can a game be over.
     stuck = np.flatnonzero(legal[:, -1])
     trees.outcome[rows[stuck], nodes[stuck]] = outcomes(
-        own[stuck], opponent[stuck], size=trees.size, draw=options.draw
+        own[stuck], opponent[stuck], size=trees.size, draw=draw
     )
     trees.nodes[rows] += 1

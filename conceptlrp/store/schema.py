@@ -7,12 +7,8 @@
       references.h5        conditional maps of the reference boards
       statistics.h5        statistics of the maps of every channel, summed
       index.h5             the shards as one array each, and tables of the best rows
-      labels.h5            columns that were added to the positions
-      clusters-<layer>.h5  a clustering of the positions
-      effects-<target>.h5  what ablating each channel does to a target
-      label-scores-<target>.h5  labels of channels, with their scores
-      concept-graph.h5     mean relevance between channels of adjacent layers
-      evaluation.json      how good composites are on this network
+      columns-<hash>.h5    columns that were added to the positions
+      <kind>-<target>-<layer>-<hash>.h5  a result that was derived from the store
 
       shard-00000.json     while a run goes on: the receipt of a shard
       maps-00000.h5, .json while a run goes on: maps of reference boards

@@ -45,7 +45,9 @@ def test_effects_are_kept_in_the_store_and_shown(folder: Path, store: Path) -> N
     assert result.out.count("'value' without one channel") == 2
     assert result.out.endswith("5 positions, ablation 'zero'\n")
     lines = result.out.splitlines()
-    heads = [i for i, line in enumerate(lines) if line.startswith("channel")]
+    heads = [
+        i for i, line in enumerate(lines) if line.split()[:2] == ["channel", "change"]
+    ]
     for head, layer in zip(heads, ("conv1", "conv4"), strict=True):
         shown = [int(line.split()[0]) for line in lines[head + 2 : head + 4]]
         assert shown == found.layers[layer].order[:2].tolist()

@@ -1,12 +1,15 @@
 """A small store with hostile names, planted statistics and reference boards."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from conceptlrp.clustering import Clustering
 from conceptlrp.othello import Corpus
-from conceptlrp.store import Plan, Store
+from conceptlrp.store import Plan, Store, open_store
 from conceptlrp.store.finish import finish_run
 from conceptlrp.store.ranking import top_rows
 from conceptlrp.store.schema import REFERENCE_KINDS
@@ -116,6 +119,14 @@ def write_store(
         write_shard(path, spec, {name: each[rows] for name, each in arrays.items()})
     found = reference_arrays(Store(path), 7, kept) if references else None
     return Store(finish_run(path, references=found))
+
+
+def with_clusters(store: Store, folder: Path, *clusterings: Clustering) -> Store:
+    """Copy a store into a folder and keep clusters in it."""
+    copy = open_store(shutil.copytree(store.path, folder / "clustered.crp"))
+    for each in clusterings:
+        copy.results.save(each)
+    return copy
 
 
 @pytest.fixture(scope="session")

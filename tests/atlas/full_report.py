@@ -7,9 +7,12 @@ import numpy as np
 from conceptlrp.labelling import CausalCheck, ChannelCause, ChannelLabels, NamedLabel
 from conceptlrp.labelling.channel_name import ChannelName
 from conceptlrp.report import ChannelReport, Note
-from conceptlrp.report.channel_effect import ChannelEffect
-from conceptlrp.report.runner_up import RunnerUp
-from conceptlrp.report.surroundings import Edge, MarkedCluster
+from conceptlrp.report.findings import (
+    ChannelEffect,
+    MarkedCluster,
+    RunnerUp,
+    WiredChannel,
+)
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -81,10 +84,10 @@ def full_report(report: ChannelReport, *, size: int = 8) -> ChannelReport:
         runners_up=(runner_up("edge lead"), runner_up(HOSTILE)),
         random_labelled=0.025,
         effects=channel_effect(size),
-        upstream=(Edge("conv1", 3, 0.05, 0.0625, 0.375),),
+        upstream=(WiredChannel("conv1", 3, 0.05, 0.0625, 0.375),),
         downstream=(
-            Edge("trunk/<b>3", 1, -0.04, 0.05, 0.225),
-            Edge("target", 0, 0.02, 0.03, 0.125),
+            WiredChannel("trunk/<b>3", 1, -0.04, 0.05, 0.225),
+            WiredChannel("target", 0, 0.02, 0.03, 0.125),
         ),
         clusters=(MarkedCluster(cluster=2, positions=345, effect=-1.25, place=3),),
         warnings=("The composite draws one picture for every channel.",),

@@ -1,13 +1,13 @@
 import numpy as np
 
-from conceptlrp.atlas.pictures.board_cards import BoardShelf
+from conceptlrp.atlas.pictures.board_cards import CardMaker
 from conceptlrp.othello import square_name
-from conceptlrp.report.wording import compact
+from conceptlrp.report.words.numbers import compact
 
 
 def cards(store, rows, scores, **options):
-    shelf = BoardShelf(store, **options)
-    return shelf.cards(shelf.boards(np.array(rows), np.array(scores)), write=compact)
+    maker = CardMaker(store, **options)
+    return maker.cards(maker.boards(np.array(rows), np.array(scores)), write=compact)
 
 
 def test_a_card_tells_the_game_and_the_text_to_copy(store):

@@ -8,14 +8,10 @@ import pytest
 from sklearn.cluster import DBSCAN
 
 from conceptlrp.atlas import build_atlas
-from conceptlrp.atlas.cluster_facts import cluster_facts
-from conceptlrp.clustering import (
-    Stability,
-    cluster,
-    describe_clusters,
-)
+from conceptlrp.atlas.pages.cluster_facts import cluster_facts
+from conceptlrp.clustering import Stability, cluster, describe_clusters
 from conceptlrp.clustering.features import position_features
-from tests.atlas.conftest import write_store
+from tests.atlas.conftest import with_clusters, write_store
 from tests.atlas.pages_read import Page
 
 LABEL = "even_game"
@@ -30,14 +26,15 @@ def labelled(tmp_path_factory):
     )
     clustering = cluster(store, "conv1", n_clusters=3, save=False)
     stability = Stability(0.8125, 0.0125, np.array([0.9, 0.625, 0.25]))
-    return store, replace(clustering, stability=stability)
+    clustering = replace(clustering, stability=stability)
+    store.results.save(clustering)
+    return store, clustering
 
 
 @pytest.fixture(scope="module")
 def folder(labelled, tmp_path_factory):
-    store, clustering = labelled
     out = tmp_path_factory.mktemp("site") / "atlas"
-    return build_atlas(store, out, clusterings=[clustering], k=4) / "clusters" / "conv1"
+    return build_atlas(labelled[0], out, count=4) / "clusters" / "conv1"
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +65,8 @@ def test_a_page_tells_how_stable_the_cluster_is(pages):
 def test_an_unmeasured_stability_is_said_to_be_missing(store, tmp_path):
     clustering = cluster(store, "conv1", n_clusters=3, save=False)
 
-    out = build_atlas(store, tmp_path / "out", clusterings=[clustering], k=2)
+    kept = with_clusters(store, tmp_path, clustering)
+    out = build_atlas(kept, tmp_path / "out", count=2)
 
     page = Page(out / "clusters/conv1/k00.html")
     assert "not measured: run ‘conceptlrp cluster’ with ‘--stability’" in page.words
@@ -103,7 +101,7 @@ def test_markers_are_linked_with_their_effect_sizes(labelled, pages):
 
 def test_the_medoid_comes_first_and_the_least_likely_boards_apart(labelled, pages):
     store, clustering = labelled
-    facts = cluster_facts(store, clustering, k=4)
+    facts = cluster_facts(store, clustering, count=4)
 
     for number, page in enumerate(pages):
         boards = [t for t in page.text if re.fullmatch(r"[-XO]{64} [XO]", t)]
@@ -163,7 +161,8 @@ def test_noise_is_a_class_of_its_own_with_a_page(store, tmp_path):
     assert clustering.noise
     assert clustering.n_clusters
 
-    out = build_atlas(store, tmp_path / "out", clusterings=[clustering], k=2)
+    kept = with_clusters(store, tmp_path, clustering)
+    out = build_atlas(kept, tmp_path / "out", count=2)
 
     noise = Page(out / "clusters/conv1/noise.html")
     assert noise.headings[0][1].strip() == "Noise"

@@ -9,9 +9,8 @@ import pytest
 
 from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.pages.concept_pages import write_concept_page
-from conceptlrp.atlas.pictures.board_cards import BoardShelf
+from conceptlrp.atlas.pictures.board_cards import CardMaker
 from conceptlrp.atlas.site import Site, concept_data, concept_page
-from conceptlrp.clustering import Clustering
 from conceptlrp.labelling import ChannelLabels, ScoredLabels
 from conceptlrp.labelling.channel_name import ChannelName, channel_names
 from conceptlrp.report import channel_report
@@ -34,18 +33,19 @@ def make_site(folder, store, **changes) -> Site:
         "store": store,
         "target": "played",
         "title": "Atlas",
-        "k": 4,
-        "clusterings": {},
+        "count": 4,
         "notes": {},
     }
     return Site(**(known | changes))
 
 
-def written(folder, store, report, **options):
+def written(folder, store, report, names=None):
     """Write the page of a report, and read it and its data."""
     site = make_site(folder, store)
-    shelf = BoardShelf(store, target=site.target)
-    write_concept_page(site, report, shelf, names=options.get("names", {}))
+    maker = CardMaker(store, target=site.target)
+    if names is not None:
+        vars(site)["names"] = names
+    write_concept_page(site, report, maker)
     place = report.layer, report.channel
     data = json.loads((folder / concept_data(*place)).read_text())
     return Page(folder / concept_page(*place)), data
@@ -53,12 +53,12 @@ def written(folder, store, report, **options):
 
 @pytest.fixture(scope="module")
 def bare_report(store_without_maps):
-    return channel_report(store_without_maps, layer=LAYER, channel=1, k=4)
+    return channel_report(store_without_maps, LAYER, 1, count=4)
 
 
 @pytest.fixture(scope="module")
 def report(store):
-    return full_report(channel_report(store, layer=LAYER, channel=1, k=4))
+    return full_report(channel_report(store, LAYER, 1, count=4))
 
 
 @pytest.fixture(scope="module")
@@ -228,17 +228,17 @@ def test_a_channel_whose_labels_are_tied_says_so(store, report, tmp_path):
         tmp_path, store, replace(report, name=ChannelName(), labels=found)
     )
 
-    said = "'edge lead' holds, but is not clearly ahead of 'corner lead'"
+    said = "'edge lead' and 'corner lead' fit about equally well, so the channel has"
     assert said in page.words
 
 
 def test_a_dead_channel_has_a_page_that_says_so(store, tmp_path):
-    dead = channel_report(store, layer=LAYER, channel=DEAD, k=4)
+    dead = channel_report(store, LAYER, DEAD, count=4)
 
     page, data = written(tmp_path, store, dead)
 
     assert page.headings[0][1].strip() == "Dead channel"
-    assert "Its activation is zero at all" in page.words
+    assert "its activation is zero on all" in page.words
     assert "None: it is active nowhere." in page.words
     assert data["statistics"]["dead"] is True
 
@@ -288,7 +288,7 @@ def test_every_picture_is_named(page):
 
 
 def test_a_full_page_takes_at_most_100_kilobytes(store, report, tmp_path):
-    largest = full_report(channel_report(store, layer=LAYER, channel=1, k=8))
+    largest = full_report(channel_report(store, LAYER, 1, count=8))
 
     written(tmp_path, store, largest)
 
@@ -308,7 +308,7 @@ def test_the_same_report_gives_the_same_bytes(store, report, tmp_path):
 
 
 def test_pages_of_a_6x6_board_name_its_own_squares(small_board_store, tmp_path):
-    report = channel_report(small_board_store, layer=LAYER, channel=1, k=4)
+    report = channel_report(small_board_store, LAYER, 1, count=4)
 
     page, _ = written(tmp_path, small_board_store, full_report(report, size=6))
 
@@ -318,7 +318,7 @@ def test_pages_of_a_6x6_board_name_its_own_squares(small_board_store, tmp_path):
 
 
 def test_an_atlas_has_the_data_of_every_channel(store, tmp_path):
-    out = build_atlas(store, tmp_path / "out", k=2)
+    out = build_atlas(store, tmp_path / "out", count=2)
 
     names = sorted(path.name for path in (out / "concepts" / LAYER).glob("*.json"))
     assert names == [f"c{channel:04d}.json" for channel in range(6)]
@@ -333,13 +333,8 @@ def test_an_atlas_has_the_data_of_every_channel(store, tmp_path):
 
 def test_all_that_was_added_to_a_store_is_on_the_pages(tmp_path):
     full = fill(write_store(tmp_path / "run.crp"))
-    clusterings = [
-        found
-        for layer in full.layers
-        if (found := full.results.get(Clustering, layer=layer)) is not None
-    ]
 
-    out = build_atlas(full, tmp_path / "out", clusterings=clusterings, k=2)
+    out = build_atlas(full, tmp_path / "out", count=2)
 
     names = channel_names(full.results.get(ScoredLabels))
     assert names

@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
-from conceptlrp.atlas.pictures.curve_chart import Line, curves_svg
+from conceptlrp.atlas.pictures.charts import Line, curves_svg
 
 RISING = Line("relevance", (1, 2), (1.0, 2.0), (0.5, 1.5), (1.5, 2.5))
 FLAT = Line("<random>", (1, 2), (0.0, -0.5), (-0.5, -1.0), (0.5, 0.0))

@@ -3,7 +3,6 @@
 import pytest
 
 from conceptlrp.atlas import build_atlas, build_single_file
-from conceptlrp.clustering import Clustering
 from tests.atlas.browser import browser, chromium, violations
 from tests.atlas.conftest import write_store
 from tests.report.conftest import fill
@@ -21,13 +20,8 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def atlas(store, tmp_path_factory):
-    clusterings = [
-        found
-        for layer in store.layers
-        if (found := store.results.get(Clustering, layer=layer)) is not None
-    ]
     out = tmp_path_factory.mktemp("site") / "atlas"
-    return build_atlas(store, out, clusterings=clusterings)
+    return build_atlas(store, out)
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import pytest
 
 from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.site import concept_page, layer_page
-from conceptlrp.report import Note, layer_reports
-from conceptlrp.report.wording import visible
+from conceptlrp.report import Note, layer_report
+from conceptlrp.report.words.numbers import visible
 from tests.atlas.conftest import KEPT, write_store
 from tests.atlas.pages_read import Page
 
@@ -123,7 +123,7 @@ def test_hostile_players_are_shown_as_text(tmp_path):
 
     atlas = build_atlas(store, tmp_path / "atlas")
 
-    for report in layer_reports(store, "conv1", k=KEPT):
+    for report in layer_report(store, "conv1", count=KEPT):
         page = Page(atlas / concept_page("conv1", report.channel))
         shown = squeezed("".join(page.text))
         for boards in report.strips.values():

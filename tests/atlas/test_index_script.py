@@ -3,9 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from conceptlrp.atlas.channel_facts import ChannelFact, label_counts
-from conceptlrp.atlas.index_script import index_script
+from conceptlrp.atlas.pages.index_script import index_script
+from conceptlrp.atlas.pages.layer_pages import label_counts
 from conceptlrp.atlas.pages.layer_work import LayerPart
+from conceptlrp.report.channel import ChannelLine
 from conceptlrp.report.channel_places import SIDE, places_of_columns
 
 
@@ -25,7 +26,7 @@ def fact(channel, **changes):
         "dead": False,
         "note": "",
     }
-    return ChannelFact(**(known | changes))
+    return ChannelLine(**(known | changes))
 
 
 def part(layer, facts):

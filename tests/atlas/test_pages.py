@@ -7,25 +7,24 @@ from sklearn.cluster import DBSCAN
 
 from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.pages import concept_pages as concepts
-from conceptlrp.clustering import cluster
+from conceptlrp.clustering import Clustering, cluster
 from conceptlrp.errors import OutputExistsError, TargetError
 from conceptlrp.report import Note
-from tests.atlas.conftest import DEAD, HOSTILE, LAYERS, write_store
+from tests.atlas.conftest import DEAD, HOSTILE, LAYERS, with_clusters, write_store
 from tests.atlas.pages_read import Page
 
 
 @pytest.fixture(scope="module")
-def clusterings(store):
-    return [cluster(store, layer, n_clusters=3, save=False) for layer in LAYERS]
+def clustered(store, tmp_path_factory):
+    found = [cluster(store, layer, n_clusters=3, save=False) for layer in LAYERS]
+    return with_clusters(store, tmp_path_factory.mktemp("clustered"), *found)
 
 
 @pytest.fixture(scope="module")
-def atlas(store, clusterings, tmp_path_factory):
+def atlas(clustered, tmp_path_factory):
     out = tmp_path_factory.mktemp("site") / "atlas"
     notes = {("conv1", 1): Note("Corner <img src=x onerror=alert(1)>")}
-    return build_atlas(
-        store, out, clusterings=clusterings, title="Atlas of <net>", notes=notes
-    )
+    return build_atlas(clustered, out, title="Atlas of <net>", notes=notes)
 
 
 @pytest.fixture(scope="module")
@@ -168,9 +167,9 @@ def test_notes_stand_on_the_page_of_their_channel(pages, atlas):
     assert marked not in texts["c0002.html"]
 
 
-def test_a_cluster_page_lists_its_markers_with_effects(pages, atlas, clusterings):
+def test_a_cluster_page_lists_its_markers_with_effects(pages, atlas, clustered):
     page = pages[atlas / "clusters/conv1/k00.html"]
-    markers = clusterings[0].markers(1)[0]
+    markers = clustered.results.get(Clustering, layer="conv1").markers(1)[0]
 
     assert f"../../concepts/conv1/c{markers.channels[0]:04d}.html" in page.links
     assert f"{markers.effects[0]:+.2f}".replace("-", "−") in page.text
@@ -188,11 +187,9 @@ def test_pages_are_light(atlas):
     assert max(path.stat().st_size for path in atlas.rglob("*.html")) <= 100_000
 
 
-def test_the_same_store_gives_the_same_bytes(store, clusterings, tmp_path):
+def test_the_same_store_gives_the_same_bytes(clustered, tmp_path):
     first, second = (
-        build_atlas(
-            store, tmp_path / str(workers), clusterings=clusterings, workers=workers
-        )
+        build_atlas(clustered, tmp_path / str(workers), workers=workers)
         for workers in (1, 2)
     )
 
@@ -230,7 +227,7 @@ def test_nothing_is_left_when_a_page_cannot_be_written(store, tmp_path, monkeypa
 
 
 def test_a_store_without_maps_has_an_atlas_too(store_without_maps, tmp_path):
-    out = build_atlas(store_without_maps, tmp_path / "out", k=3)
+    out = build_atlas(store_without_maps, tmp_path / "out", count=3)
 
     page = Page(out / "concepts" / "conv1" / "c0000.html")
     boards = 4 * 3 + 10
@@ -240,8 +237,9 @@ def test_a_store_without_maps_has_an_atlas_too(store_without_maps, tmp_path):
 
 def test_a_6x6_store_has_an_atlas_too(small_board_store, tmp_path):
     clustering = cluster(small_board_store, "conv1", n_clusters=3, save=False)
+    kept = with_clusters(small_board_store, tmp_path, clustering)
 
-    out = build_atlas(small_board_store, tmp_path / "out", clusterings=[clustering])
+    out = build_atlas(kept, tmp_path / "out")
 
     assert 'viewBox="-.75 -.75 6.8 6.8"' in (out / "index.html").read_text()
 
@@ -256,18 +254,14 @@ def test_the_target_decides_the_boards(store, tmp_path):
         build_atlas(store, tmp_path / "other", target="d3")
 
 
-def test_a_clustering_of_another_store_is_refused(
-    small_board_store, clusterings, tmp_path
-):
-    with pytest.raises(ValueError, match="is not of this store"):
-        build_atlas(small_board_store, tmp_path / "out", clusterings=clusterings)
+def test_clusters_of_another_target_have_no_pages_and_no_links(store, tmp_path):
+    clustering = cluster(store, "conv1", target="value", n_clusters=3, save=False)
+    kept = with_clusters(store, tmp_path, clustering)
 
-    assert not list(tmp_path.iterdir())
+    out = build_atlas(kept, tmp_path / "out")
 
-
-def test_two_clusterings_of_one_layer_are_refused(store, clusterings, tmp_path):
-    with pytest.raises(ValueError, match="two clusterings of layer 'conv1'"):
-        build_atlas(store, tmp_path / "out", clusterings=2 * clusterings[:1])
+    assert not (out / "clusters").exists()
+    assert "No clusters: run" in Page(out / "layers" / "conv1.html").words
 
 
 def test_noise_is_counted_and_is_no_cluster(store, tmp_path):
@@ -275,7 +269,7 @@ def test_noise_is_counted_and_is_no_cluster(store, tmp_path):
         store, "conv1", estimator=DBSCAN(eps=1e-9, min_samples=9), save=False
     )
 
-    out = build_atlas(store, tmp_path / "out", clusterings=[clustering])
+    out = build_atlas(with_clusters(store, tmp_path, clustering), tmp_path / "out")
 
     page = Page(out / "layers" / "conv1.html")
     assert f"{len(store)} positions belong to no cluster" in page.words
@@ -287,9 +281,9 @@ def test_noise_is_counted_and_is_no_cluster(store, tmp_path):
 def test_progress_is_told_after_every_layer(store, tmp_path):
     told = []
 
-    build_atlas(store, tmp_path / "out", on_page=lambda *step: told.append(step))
+    build_atlas(store, tmp_path / "out", on_progress=lambda *step: told.append(step))
 
-    assert told == [(6, 10), (10, 10)]
+    assert told == [("pages", 6, 10), ("pages", 10, 10)]
 
 
 @pytest.mark.slow

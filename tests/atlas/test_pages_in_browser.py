@@ -5,7 +5,6 @@ import shutil
 import pytest
 
 from conceptlrp.atlas import build_atlas
-from conceptlrp.clustering import Clustering
 from tests.atlas.conftest import write_store
 from tests.report.conftest import fill
 
@@ -32,13 +31,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def atlas(tmp_path_factory):
     store = fill(write_store(tmp_path_factory.mktemp("browser") / "run.crp"))
-    clusterings = [
-        found
-        for layer in store.layers
-        if (found := store.results.get(Clustering, layer=layer)) is not None
-    ]
     out = tmp_path_factory.mktemp("site") / "atlas"
-    return build_atlas(store, out, clusterings=clusterings)
+    return build_atlas(store, out)
 
 
 @pytest.fixture(scope="module")

@@ -7,17 +7,21 @@ from pathlib import Path
 import pytest
 
 from conceptlrp.atlas import build_atlas
-from conceptlrp.atlas.pages.position_pages import write_position_pages
-from conceptlrp.atlas.position_choice import ChosenPosition, choose_positions
+from conceptlrp.atlas.pages.position_pages import (
+    ChosenPosition,
+    choose_positions,
+    write_position_pages,
+)
 from conceptlrp.atlas.site import Site, concept_page, position_page
 from conceptlrp.clustering import cluster
 from conceptlrp.lrp.store_explainer import store_explainer
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
 from conceptlrp.report import position_report
-from conceptlrp.report.wording import percent
+from conceptlrp.report.words.numbers import percent
 from conceptlrp.runs import KeepOptions, attribute_corpus
 from tests.atlas.browser import browser as browser, chromium as chromium, violations
+from tests.atlas.conftest import with_clusters
 from tests.othello.playouts import random_games
 
 LAYERS = ("conv2", "conv4")
@@ -48,14 +52,13 @@ def rows_of(chosen) -> list[int]:
     return [each.row for each in chosen]
 
 
-def write(folder: Path, store, chosen, clusterings) -> dict[str, str]:
+def write(folder: Path, store, chosen) -> dict[str, str]:
     site = Site(
         folder=folder,
         store=store,
         target="played",
         title="<b>Atlas</b>",
-        k=8,
-        clusterings=clusterings,
+        count=8,
         notes={},
     )
     write_position_pages(site, store_explainer(store, demo_network()), chosen)
@@ -71,8 +74,8 @@ def chosen(explained, clusterings):
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory, explained, chosen, clusterings):
-    return write(tmp_path_factory.mktemp("site"), explained, chosen, clusterings)
+def pages(tmp_path_factory, explained, chosen):
+    return write(tmp_path_factory.mktemp("site"), explained, chosen)
 
 
 def test_the_middle_of_every_cluster_is_chosen(chosen, clusterings) -> None:
@@ -119,7 +122,7 @@ def test_a_page_says_what_the_report_says(pages, explained, chosen) -> None:
         text = pages[position_page(each.row)]
         position = explained.positions.position(each.row)
 
-        report = position_report(explainer, position, n_channels=4)
+        report = position_report(explainer, position, count=4)
 
         shown = re.findall(r'<tr><th scope="row">(\w\w)</th>.*?</span>([^<]+)<', text)
         expected = [(p.move, percent(p.probability)) for p in report.policy]
@@ -144,17 +147,15 @@ def test_previous_and_next_lead_through_all_positions(pages, chosen) -> None:
 
 
 def test_the_same_store_gives_the_same_pages(
-    tmp_path, explained, chosen, clusterings, pages
+    tmp_path, explained, chosen, pages
 ) -> None:
-    assert write(tmp_path, explained, chosen, clusterings) == pages
+    assert write(tmp_path, explained, chosen) == pages
 
 
-def test_hostile_text_is_shown_as_text(tmp_path, explained, clusterings) -> None:
+def test_hostile_text_is_shown_as_text(tmp_path, explained) -> None:
     hostile = "<script>alert(1)</script>"
 
-    pages = write(
-        tmp_path, explained, [ChosenPosition(3, ((hostile, None),))], clusterings
-    )
+    pages = write(tmp_path, explained, [ChosenPosition(3, ((hostile, None),))])
 
     for text in pages.values():
         assert "<script>alert" not in text
@@ -171,12 +172,9 @@ def test_every_chart_can_be_read_without_seeing_it(pages) -> None:
 
 @pytest.fixture(scope="module")
 def atlas(tmp_path_factory, explained, clusterings):
-    return build_atlas(
-        explained,
-        tmp_path_factory.mktemp("atlas") / "atlas",
-        clusterings=list(clusterings.values()),
-        network=demo_network(),
-    )
+    folder = tmp_path_factory.mktemp("atlas")
+    kept = with_clusters(explained, folder, *clusterings.values())
+    return build_atlas(kept, folder / "atlas", network=demo_network())
 
 
 @pytest.mark.slow

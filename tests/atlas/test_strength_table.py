@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from conceptlrp.atlas.strength_table import strength_rows
+from conceptlrp.atlas.pages.home_page import strength_rows
 from conceptlrp.networks import network_digest
 from conceptlrp.networks.demo import CARD, demo_network
 from conceptlrp.selfplay import read_card

@@ -6,7 +6,7 @@ from conceptlrp.atlas.pictures.strip_maps import mapped_reports
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.report import layer_reports
+from conceptlrp.report import layer_report
 from conceptlrp.runs import KeepOptions, attribute_corpus
 from tests.lrp.conftest import randomize
 from tests.othello.playouts import random_games
@@ -39,9 +39,11 @@ def stores(explainer, tmp_path_factory):
 
 def test_maps_that_a_store_lacks_are_those_of_one_that_keeps_all(stores, explainer):
     kept, whole = stores
-    reports = mapped_reports(layer_reports(kept, LAYER, k=3), kept, explainer)
+    reports = mapped_reports(layer_report(kept, LAYER, count=3), kept, explainer)
 
-    for report, expected in zip(reports, layer_reports(whole, LAYER, k=3), strict=True):
+    for report, expected in zip(
+        reports, layer_report(whole, LAYER, count=3), strict=True
+    ):
         for name, boards in report.strips.items():
             if not len(boards):
                 continue
@@ -53,7 +55,7 @@ def test_maps_that_a_store_lacks_are_those_of_one_that_keeps_all(stores, explain
 
 def test_maps_that_a_store_keeps_are_left_as_they_are(stores, explainer):
     kept, _ = stores
-    before = list(layer_reports(kept, LAYER, k=3))
+    before = list(layer_report(kept, LAYER, count=3))
     assert before[0].strips["random"].heatmaps is None
 
     after = list(mapped_reports(iter(before), kept, explainer))
@@ -71,7 +73,7 @@ def test_an_atlas_made_with_the_network_has_maps_on_all_boards(
     network = randomize(OthelloNet(channels=5))
     kept, _ = stores
 
-    out = build_atlas(kept, tmp_path / "out", network=network, k=3, workers=workers)
+    out = build_atlas(kept, tmp_path / "out", network=network, count=3, workers=workers)
 
     for place in out.glob("concepts/*/*.html"):
         assert "keeps no heatmaps" not in place.read_text()

@@ -3,7 +3,7 @@
 import pytest
 
 from conceptlrp.atlas import build_atlas, build_single_file
-from conceptlrp.report.wording import visible
+from conceptlrp.report.words.numbers import visible
 from tests.atlas.browser import browser, chromium, violations
 from tests.atlas.pages_read import Page
 from tests.atlas.whole_atlas import (

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from conceptlrp.clustering import Clustering
 from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.concept_graph.mean_graph import Flow
 from conceptlrp.evaluation import CompositeEvaluation
@@ -87,7 +86,6 @@ def write_whole_store(path: Path) -> Store:
 def whole_options(store: Store) -> dict[str, Any]:
     """What an atlas with every kind of page is built with."""
     return {
-        "clusterings": [store.results.get(Clustering, layer="conv1")],
         "notes": {("conv1", 0): NOTE},
         "title": TITLE,
         "network": network(),

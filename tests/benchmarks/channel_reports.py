@@ -24,7 +24,7 @@ from rich.console import Console
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.othello import Corpus, Games
-from conceptlrp.report import layer_reports
+from conceptlrp.report import layer_report
 from conceptlrp.store import Plan, Store, open_store
 from conceptlrp.store.finish import finish_run
 from conceptlrp.store.manifest import ShardSpec
@@ -112,7 +112,7 @@ def report_all(path: Path) -> dict[str, float]:
     store = open_store(path)
     for layer in store.layers:
         start = time.process_time()
-        reports = iter(layer_reports(store, layer))
+        reports = iter(layer_report(store, layer))
         for report in reports:
             took["reports"] += time.process_time() - start
             start = time.process_time()

@@ -23,12 +23,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.networks import demo_corpus, demo_network
 from conceptlrp.networks.planes import board_planes
-from conceptlrp.selfplay import (
-    NetworkEvaluator,
-    SearchOptions,
-    SelfPlayOptions,
-    self_play,
-)
+from conceptlrp.selfplay import SearchOptions, SelfPlayOptions
+from conceptlrp.selfplay.evaluators import NetworkEvaluator
+from conceptlrp.selfplay.rounds import play_round
 from tests.benchmarks.plain_search import play_game
 
 
@@ -65,7 +62,8 @@ class TimedEvaluator(NetworkEvaluator):
 def measure(simulations: int, games: int, plain_games: int, rounds: int) -> Table:
     network = demo_network()
     evaluate = TimedEvaluator(network)
-    options = SelfPlayOptions(search=SearchOptions(simulations=simulations))
+    search = SearchOptions(simulations=simulations)
+    options = SelfPlayOptions(search=search, together=games)
     plain, ours, ceiling = Clock(), Clock(), Clock()
     for seed in range(rounds):
         rng = np.random.default_rng(seed)
@@ -75,7 +73,7 @@ def measure(simulations: int, games: int, plain_games: int, rounds: int) -> Tabl
         plain.seconds += now() - started
         plain.units += plain_games
         before, started = evaluate.forwarded, now()
-        self_play(evaluate, games, options=options, seed=seed)
+        play_round(evaluate, options=options, seed=seed)
         ours.seconds += now() - started
         ours.units += games
         ours.forwarded += evaluate.forwarded - before

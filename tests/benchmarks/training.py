@@ -21,8 +21,12 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.networks import BoardNetwork, OthelloNet, ResidualTower, demo_corpus
 from conceptlrp.selfplay import TrainingOptions, TrainingSet
-from conceptlrp.selfplay.batches import Batch, Batches
-from conceptlrp.selfplay.loop import TrainingLoop, training_mode
+from conceptlrp.selfplay.training_loop import (
+    Batch,
+    Batches,
+    TrainingLoop,
+    training_mode,
+)
 from tests.benchmarks.report import Row, as_table, machine, write_json
 from tests.benchmarks.timing import Contestant, Timing, alternate, timed
 

@@ -14,7 +14,7 @@ from conceptlrp.lrp.store_explainer import store_explainer
 from conceptlrp.networks import OthelloNet, demo_network
 from conceptlrp.othello import Corpus, Position
 from conceptlrp.report import position_report
-from conceptlrp.report.wording import percent
+from conceptlrp.report.words.numbers import percent
 from conceptlrp.runs import attribute_corpus
 from conceptlrp.store import Store
 from tests.explorer.client import Client
@@ -151,8 +151,8 @@ def test_the_json_is_the_report_of_the_same_state(client, explained_store) -> No
     found = client.get(f"/position.json?moves={TRANSCRIPT}&against=c5").json()
 
     assert found == json.loads(json.dumps(report.to_dict(), allow_nan=False))
-    heatmap = np.array(found["contrast"]["heatmap"])
-    np.testing.assert_array_equal(heatmap, report.contrast.heatmap.astype(float))
+    heatmap = np.array(found["contrast"]["heatmap"], np.float32)
+    np.testing.assert_array_equal(heatmap, report.contrast.heatmap)
 
 
 def test_pasted_text_leads_to_its_page_and_keeps_the_channel(client) -> None:

@@ -10,7 +10,7 @@ from conceptlrp.exports.concepts import feature_record
 from conceptlrp.files import file_stem
 from conceptlrp.othello import Position
 from conceptlrp.report import Note, channel_report
-from conceptlrp.report.channel_effect import ChannelEffect
+from conceptlrp.report.findings import ChannelEffect
 from tests.exports.conftest import HOSTILE_LAYER, PLAIN
 
 
@@ -43,7 +43,7 @@ def test_a_file_holds_the_whole_report(store, folder):
 
     found = json.loads(path.read_text(encoding="utf-8"))
 
-    report = channel_report(store, layer=HOSTILE_LAYER, channel=3, k=3)
+    report = channel_report(store, HOSTILE_LAYER, 3, count=3)
     assert found == json.loads(json.dumps(report.to_dict()))
     board = found["strips"]["relevant"]["boards"][0]
     assert Position.from_obf(board["obf"]).obf() == board["obf"]
@@ -51,7 +51,7 @@ def test_a_file_holds_the_whole_report(store, folder):
 
 
 def test_a_board_stands_for_a_text_and_its_squares_for_tokens(store, features):
-    report = channel_report(store, layer=PLAIN, channel=0, k=3)
+    report = channel_report(store, PLAIN, 0, count=3)
     strip = report.strips["relevant"]
 
     shown = [a for a in features[0]["activations"] if a["dataSource"] == "relevant"]
@@ -85,7 +85,7 @@ def test_the_histogram_counts_every_activation_but_zeros(store, features):
 def with_effects(store, policy):
     numbers = [0.5] * 13
     effects = ChannelEffect("mean", 9, *numbers, rank=1, policy=policy)
-    return replace(channel_report(store, layer=PLAIN, channel=0), effects=effects)
+    return replace(channel_report(store, PLAIN, 0), effects=effects)
 
 
 def test_moves_are_listed_by_how_much_the_channel_raises_or_lowers_them(store):

@@ -7,7 +7,8 @@ from conceptlrp.errors import GameFileError
 from conceptlrp.othello import Corpus, Games, square_name
 from conceptlrp.othello.files.game_records import read_ggf, read_logistello
 from conceptlrp.othello.replay import replay
-from conceptlrp.selfplay import RandomPlayer, play_games
+from conceptlrp.selfplay import RandomPlayer
+from conceptlrp.selfplay.arena import play_games
 
 START = "8 -------- -------- -------- ---O*--- ---*O--- -------- -------- -------- *"
 RANDOM = "8 -------- -------- --*O---- ---O*--- ---*O--- -------- -------- -------- *"
@@ -16,7 +17,7 @@ RANDOM = "8 -------- -------- --*O---- ---O*--- ---*O--- -------- -------- -----
 @pytest.fixture(scope="module")
 def games() -> Games:
     """Games of which some have passes."""
-    return play_games(RandomPlayer(), RandomPlayer(), n=30, seed=0)
+    return play_games(RandomPlayer(), RandomPlayer(), count=30, seed=0)
 
 
 def ggf(games: Games, row: int, *, start: str = START, result: str = "") -> str:

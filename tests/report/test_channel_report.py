@@ -6,9 +6,9 @@ import pytest
 
 import conceptlrp as cl
 from conceptlrp.errors import LayerError, TargetError
-from conceptlrp.labelling import ScoredLabels
 from conceptlrp.othello import square_name
-from conceptlrp.report import ChannelReport, layer_reports
+from conceptlrp.report import ChannelReport, layer_report
+from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.store import open_store
 from tests.atlas.conftest import DEAD, LAYERS, write_store
 from tests.report.conftest import UPPER, evaluation, planted_clustering, planted_effects
@@ -25,7 +25,7 @@ def as_json(report: ChannelReport) -> str:
 def test_json_is_strict_has_every_attribute_and_stays_the_same(kind, request):
     store = request.getfixturevalue(kind)
     for layer in LAYERS:
-        report = cl.channel_report(store, layer=layer, channel=1)
+        report = cl.channel_report(store, layer, 1)
 
         text = as_json(report)
 
@@ -40,19 +40,19 @@ def test_json_is_strict_has_every_attribute_and_stays_the_same(kind, request):
 def test_reports_of_a_layer_are_those_of_its_channels(kind, request):
     store = request.getfixturevalue(kind)
     for layer, channels in LAYERS.items():
-        together = list(layer_reports(store, layer, target="value", k=3))
+        together = list(layer_report(store, layer, target="value", count=3))
 
         assert [report.channel for report in together] == list(range(channels))
         for report in together:
             alone = cl.channel_report(
-                store, layer=layer, channel=report.channel, target="value", k=3
+                store, layer=layer, channel=report.channel, target="value", count=3
             )
             assert as_json(alone) == as_json(report)
             assert alone.text() == report.text()
 
 
 def test_a_bare_store_says_what_it_lacks_and_which_command_adds_it(bare_store):
-    report = cl.channel_report(bare_store, layer="conv1", channel=0)
+    report = cl.channel_report(bare_store, "conv1", 0)
 
     verbs = ("attribute", "label", "ablate", "graph", "cluster", "evaluate")
     for verb, sentence in zip(verbs, report.missing, strict=True):
@@ -62,13 +62,13 @@ def test_a_bare_store_says_what_it_lacks_and_which_command_adds_it(bare_store):
 
 
 def test_a_full_store_lacks_nothing(full_store):
-    report = cl.channel_report(full_store, layer="conv1", channel=0)
+    report = cl.channel_report(full_store, "conv1", 0)
 
     assert report.missing == ()
 
 
 def test_labels_come_with_name_cause_and_the_level_of_random_networks(full_store):
-    found = list(layer_reports(full_store, "conv1"))
+    found = list(layer_report(full_store, "conv1"))
 
     assert [str(report.name) for report in found] == ["best", *["unnamed"] * 5]
     assert found[0].cause.check.ratio == 4
@@ -80,23 +80,21 @@ def test_labels_come_with_name_cause_and_the_level_of_random_networks(full_store
 
 
 def test_what_one_random_network_does_is_not_known(full_store):
-    report = cl.channel_report(full_store, layer=UPPER, channel=0)
+    report = cl.channel_report(full_store, UPPER, 0)
 
     assert report.random_labelled is None
 
 
 def test_labels_that_networks_with_random_weights_get_are_a_warning(full_store):
-    report = cl.channel_report(full_store, layer="conv1", channel=0)
+    report = cl.channel_report(full_store, "conv1", 0)
 
     assert any("random weights gets labels on 12%" in w for w in report.warnings)
 
 
 def test_a_control_that_fits_is_a_warning(full_store):
-    fits, other = (
-        cl.channel_report(full_store, layer="conv1", channel=c).warnings for c in (1, 3)
-    )
+    fits, other = (cl.channel_report(full_store, "conv1", c).warnings for c in (1, 3))
 
-    assert any("The control 'twin' fits the channel" in each for each in fits)
+    assert any("also fits the control 'twin'" in each for each in fits)
     assert not any("control" in each for each in other)
 
 
@@ -108,21 +106,16 @@ def test_a_name_that_fails_the_causal_check_comes_with_a_warning(
     check = replace(cause.check, passed=False)
     causes = {"conv1": {0: replace(cause, check=check)}}
     failing = replace(planted, causes=causes)
-    get = full_store.results.get
-    monkeypatch.setattr(
-        full_store.results,
-        "get",
-        lambda kind, **k: failing if kind is ScoredLabels else get(kind, **k),
-    )
+    monkeypatch.setattr(StoredResults, "labels", failing)
 
-    report = cl.channel_report(full_store, layer="conv1", channel=0)
+    report = cl.channel_report(full_store, "conv1", 0)
 
-    assert "The channel goes with 'best', but" in report.warnings[0]
-    assert "does not pass the causal check" in " ".join(report.text().split())
+    assert "The name 'best' fails the causal check" in report.warnings[0]
+    assert "Causal check failed." in " ".join(report.text().split())
 
 
 def test_another_target_is_named_in_the_commands(full_store):
-    report = cl.channel_report(full_store, layer="conv1", channel=0, target="value")
+    report = cl.channel_report(full_store, "conv1", 0, target="value")
 
     assert report.unit == "value before tanh"
     assert report.labels is None
@@ -132,20 +125,23 @@ def test_another_target_is_named_in_the_commands(full_store):
 
 
 def test_a_dead_channel_is_reported_as_one(kept_store):
-    report = cl.channel_report(kept_store, layer="conv1", channel=DEAD)
+    report = cl.channel_report(kept_store, "conv1", DEAD)
 
     assert report.statistics.dead
     assert report.statistics.rank == report.channels
     assert report.statistics.relevance.counts == ()
     assert report.warnings[0] == "The channel is dead: it is active on no position."
-    assert "how much    Dead: active on none of 480 positions.\n" in report.text()
+    assert (
+        "how much    It is dead: its activation is zero on all 480 positions"
+        in report.text()
+    )
     json.loads(as_json(report))
 
 
 def test_effects_are_the_row_of_the_channel(full_store):
     planted = planted_effects(full_store).layers[UPPER]
 
-    found = [report.effects for report in layer_reports(full_store, UPPER)]
+    found = [report.effects for report in layer_report(full_store, UPPER)]
 
     assert [each.size for each in found] == planted.size.tolist()
     assert [each.control_low for each in found] == planted.control_low.tolist()
@@ -164,7 +160,7 @@ def test_moves_are_those_where_the_channel_has_its_largest_part(kept_store):
         if move >= 0 and (explained == move).sum() >= 10
     }
 
-    moves = cl.channel_report(kept_store, layer="conv1", channel=3).moves
+    moves = cl.channel_report(kept_store, "conv1", 3).moves
 
     assert [each.move for each in moves] == sorted(means, key=lambda m: -means[m])[:5]
     for each in moves:
@@ -172,7 +168,7 @@ def test_moves_are_those_where_the_channel_has_its_largest_part(kept_store):
 
 
 def test_the_value_explains_no_move(kept_store):
-    report = cl.channel_report(kept_store, layer="conv1", channel=3, target="value")
+    report = cl.channel_report(kept_store, "conv1", 3, target="value")
 
     assert report.moves == ()
 
@@ -180,7 +176,7 @@ def test_the_value_explains_no_move(kept_store):
 def test_clusters_are_those_that_have_the_channel_among_their_markers(full_store):
     effects = planted_clustering(full_store).effects
 
-    for report in layer_reports(full_store, "conv1"):
+    for report in layer_report(full_store, "conv1"):
         column = effects[:, report.channel]
         order = np.argsort(-np.abs(column)).tolist()
         assert [each.cluster for each in report.clusters] == order
@@ -191,7 +187,7 @@ def test_clusters_are_those_that_have_the_channel_among_their_markers(full_store
 
 
 def test_nearest_channels_come_with_their_cosine(kept_store):
-    report = cl.channel_report(kept_store, layer="conv1", channel=0)
+    report = cl.channel_report(kept_store, "conv1", 0)
 
     share = kept_store.share("conv1").astype(float)
     for each in report.nearest:
@@ -203,12 +199,14 @@ def test_nearest_channels_come_with_their_cosine(kept_store):
 
 
 def test_what_the_composite_fails_and_what_is_absorbed_are_warnings(full_store):
-    report = cl.channel_report(full_store, layer="conv1", channel=0)
+    report = cl.channel_report(full_store, "conv1", 0)
 
     assert "Epsilon-flat draws one picture." in report.warnings
-    assert any("40% arrives at the board" in each for each in report.warnings)
-    assert any("480 positions are few" in each for each in report.warnings)
-    assert any("8 games are few" in each for each in report.warnings)
+    assert any(
+        "Only 40% of the explained output arrives" in each for each in report.warnings
+    )
+    assert any("only 480 positions" in each for each in report.warnings)
+    assert any("only 8 games" in each for each in report.warnings)
 
 
 def test_an_evaluation_of_other_composites_is_none(tmp_path):
@@ -227,7 +225,7 @@ def test_an_evaluation_of_other_composites_is_none(tmp_path):
         ({"layer": "conv1", "channel": -1}, LayerError, "no channel -1"),
         ({"layer": "conv9", "channel": 0}, LayerError, "no layer 'conv9'"),
         ({"layer": "conv1", "channel": 0, "target": "a1"}, TargetError, "no target"),
-        ({"layer": "conv1", "channel": 0, "k": 0}, ValueError, "0 boards are asked"),
+        ({"layer": "conv1", "channel": 0, "count": 0}, ValueError, "count is 0 boards"),
     ],
 )
 def test_what_cannot_be_reported_is_an_error(asked, error, message, bare_store):
@@ -237,13 +235,13 @@ def test_what_cannot_be_reported_is_an_error(asked, error, message, bare_store):
 
 def test_a_wrong_layer_is_refused_before_the_first_report(bare_store):
     with pytest.raises(LayerError):
-        layer_reports(bare_store, "conv9")
+        layer_report(bare_store, "conv9")
 
 
 def test_a_small_board_is_reported_too(tmp_path):
     store = write_store(tmp_path / "run.crp", size=6)
 
-    report = cl.channel_report(store, layer="conv1", channel=1)
+    report = cl.channel_report(store, "conv1", 1)
 
     assert report.mean_positive.shape == (6, 6)
     assert "Strongest squares" in report.text()
@@ -251,7 +249,7 @@ def test_a_small_board_is_reported_too(tmp_path):
 
 
 def test_a_citation_names_network_corpus_and_channel(bare_store):
-    found = cl.channel_report(bare_store, layer="conv1", channel=3).citation
+    found = cl.channel_report(bare_store, "conv1", 3).citation
 
     made = bare_store.manifest
     assert found.startswith("Channel 3 of conv1 of network ")

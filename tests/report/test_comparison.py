@@ -11,8 +11,8 @@ import torch
 from conceptlrp.errors import StoreError
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.report import compare_stores
-from conceptlrp.report.channel_matching import correlation_within, match_layer
+from conceptlrp.report import compare
+from conceptlrp.report.comparison import correlation_within, match_layer
 from conceptlrp.runs import attribute_corpus
 from conceptlrp.store import Store
 from tests.command_line import assert_one_line, run, succeed
@@ -68,7 +68,7 @@ def stores(
 def test_channels_in_another_order_are_found_again(
     stores: tuple[Store, Store],
 ) -> None:
-    found = compare_stores(*stores)
+    found = compare(*stores)
 
     conv3, conv4 = found.layers
     assert conv3.first.tolist() == conv3.second.tolist()
@@ -83,14 +83,13 @@ def test_channels_in_another_order_are_found_again(
 
 
 def test_a_comparison_is_strict_json_and_a_table(stores: tuple[Store, Store]) -> None:
-    found = compare_stores(*stores, by="activation", n_positions=50)
+    found = compare(*stores, by="activation", n_positions=50)
 
     record = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert record["positions"] == 50
     assert len(found.frame()) == 2 * CHANNELS
     assert (
-        found.to_dict()
-        == compare_stores(*stores, by="activation", n_positions=50).to_dict()
+        found.to_dict() == compare(*stores, by="activation", n_positions=50).to_dict()
     )
 
 
@@ -100,14 +99,14 @@ def test_stores_of_other_positions_are_refused(
     other = attribute_corpus(network, corpus[:40], tmp_path / "other.crp")
 
     with pytest.raises(StoreError, match="attribute the same positions"):
-        compare_stores(stores[0], other)
+        compare(stores[0], other)
 
 
 def test_what_channels_cannot_be_matched_by_is_refused(
     stores: tuple[Store, Store],
 ) -> None:
     with pytest.raises(ValueError, match="by is 'peak', expected one of relevance"):
-        compare_stores(*stores, by="peak")
+        compare(*stores, by="peak")
 
 
 def test_what_only_the_ply_explains_does_not_count() -> None:

@@ -19,7 +19,7 @@ def masks(position: Position) -> dict[str, np.ndarray]:
 
 
 def test_mean_maps_of_references_are_those_of_the_most_relevant_boards(kept_store):
-    report = channel_report(kept_store, layer="conv1", channel=1, k=KEPT)
+    report = channel_report(kept_store, "conv1", 1, count=KEPT)
 
     maps = report.strips["relevant"].heatmaps.astype(float)
     assert report.maps_of == "references"
@@ -28,7 +28,7 @@ def test_mean_maps_of_references_are_those_of_the_most_relevant_boards(kept_stor
 
 
 def test_regions_of_references_are_counted_square_by_square(kept_store):
-    report = channel_report(kept_store, layer="conv1", channel=4, k=KEPT)
+    report = channel_report(kept_store, "conv1", 4, count=KEPT)
     strip = report.strips["relevant"]
 
     sizes = np.abs(strip.heatmaps.astype(float))
@@ -40,7 +40,7 @@ def test_regions_of_references_are_counted_square_by_square(kept_store):
 
 
 def test_statistics_of_a_store_come_before_its_reference_boards(mapped_store):
-    report = channel_report(mapped_store, layer="conv2", channel=3)
+    report = channel_report(mapped_store, "conv2", 3)
 
     maps = mapped_store.maps("conv2", channels=[3])[:, 0].astype(float)
     assert report.maps_of == "positions"
@@ -60,7 +60,7 @@ def test_statistics_of_a_store_come_before_its_reference_boards(mapped_store):
 
 
 def test_a_dead_channel_looks_nowhere(kept_store):
-    report = channel_report(kept_store, layer="conv1", channel=DEAD)
+    report = channel_report(kept_store, "conv1", DEAD)
 
     assert not report.mean_positive.any()
     assert {each.relevance for each in report.regions.values()} == {0}

@@ -84,7 +84,7 @@ def test_policy_and_value_are_those_that_the_network_predicts(exact, position) -
 
 
 def test_top_channels_are_those_of_largest_relevance_whatever_the_sign(exact) -> None:
-    layer = position_report(exact, POSITIONS[2], n_channels=5).move.layers["conv3"]
+    layer = position_report(exact, POSITIONS[2], count=5).move.layers["conv3"]
 
     sizes = [abs(each.relevance) for each in layer.top]
     assert len(sizes) == 5
@@ -123,7 +123,7 @@ def test_a_report_finds_its_position_in_a_store(exact) -> None:
 
 
 def test_the_report_is_strict_json(exact) -> None:
-    report = position_report(exact, POSITIONS[1], n_channels=3)
+    report = position_report(exact, POSITIONS[1], count=3)
 
     found = json.loads(json.dumps(report.to_dict(), allow_nan=False))
 
@@ -160,7 +160,11 @@ def test_a_network_of_6_x_6_is_reported() -> None:
         ({"move": "d3", "against": "d3"}, TargetError, "contrasted with itself"),
         ({"move": "pa"}, TargetError, "'pa' is not legal"),
         ({"layers": ["conv9"]}, LayerError, "conv9"),
-        ({"n_channels": 0}, ValueError, "n_channels is 0, expected at least 1"),
+        (
+            {"count": 0},
+            ValueError,
+            "count is 0 channels a layer",
+        ),
     ],
 )
 def test_what_cannot_be_reported_is_refused(exact, options, error, message) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.report import channel_report, layer_reports
+from conceptlrp.report import channel_report, layer_report
 from tests.atlas.conftest import LAYERS
 from tests.command_line import assert_one_line, listing, run, succeed
 from tests.report.conftest import UPPER
@@ -16,7 +16,7 @@ def test_a_channel_is_printed_as_text(kept_store):
         *("report", kept_store.path, "--layer", "conv1", "--channel", 1, "-n", 2)
     )
 
-    assert printed == channel_report(kept_store, layer="conv1", channel=1, k=2).text()
+    assert printed == channel_report(kept_store, "conv1", 1, count=2).text()
 
 
 def test_a_channel_is_printed_as_json(full_store):
@@ -25,14 +25,14 @@ def test_a_channel_is_printed_as_json(full_store):
         *("--target", "value", "--json"),
     )
 
-    expected = channel_report(full_store, layer="conv1", channel=1, target="value")
+    expected = channel_report(full_store, "conv1", 1, target="value")
     assert json.loads(printed) == expected.to_dict()
 
 
 def test_all_channels_of_a_layer_are_printed_one_after_another(bare_store):
     printed = succeed("report", bare_store.path, "--layer", UPPER, "--all")
 
-    texts = [report.text() for report in layer_reports(bare_store, UPPER)]
+    texts = [report.text() for report in layer_report(bare_store, UPPER)]
     assert printed == "\n".join(texts)
 
 

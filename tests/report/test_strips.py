@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.reference import quantile_boards, random_boards, reference_boards
-from conceptlrp.report import channel_report, layer_reports, strips as module
+from conceptlrp.report import channel_report, layer_report, strips as module
 from conceptlrp.report.channel import STRIPS
 from tests.atlas.conftest import DEAD, KEPT
 
@@ -33,7 +33,7 @@ def best_by_hand(store, scores, k, *, lowest):
 @pytest.mark.parametrize("kind", ["bare_store", "kept_store"])
 def test_strips_are_those_that_a_search_by_hand_finds(kind, k, request):
     store = request.getfixturevalue(kind)
-    for report in layer_reports(store, "conv1", k=k):
+    for report in layer_report(store, "conv1", count=k):
         for name, (by, lowest) in EXTREMES.items():
             scores = store.scores("conv1", report.channel, by=by)
             expected = best_by_hand(store, scores, k, lowest=lowest)
@@ -46,7 +46,7 @@ def test_strips_are_those_that_a_search_by_hand_finds(kind, k, request):
 
 
 def test_strips_are_those_that_reference_boards_finds_one_by_one(kept_store):
-    report = channel_report(kept_store, layer="conv1", channel=1, k=4)
+    report = channel_report(kept_store, "conv1", 1, count=4)
     found = {
         "relevant": reference_boards(kept_store, "conv1", 1, 4),
         "opposed": reference_boards(kept_store, "conv1", 1, 4, lowest=True),
@@ -65,7 +65,7 @@ def test_strips_are_those_that_reference_boards_finds_one_by_one(kept_store):
 
 
 def test_quantiles_fall_from_the_highest_share_to_the_lowest(bare_store):
-    strip = channel_report(bare_store, layer="conv1", channel=3).strips["quantiles"]
+    strip = channel_report(bare_store, "conv1", 3).strips["quantiles"]
 
     share = np.sort(bare_store.scores("conv1", 3))[::-1]
     assert len(strip) == 10
@@ -75,7 +75,7 @@ def test_quantiles_fall_from_the_highest_share_to_the_lowest(bare_store):
 
 
 def test_random_boards_are_of_different_games_and_the_same_for_all_channels(bare_store):
-    strips = [r.strips["random"] for r in layer_reports(bare_store, "conv1", k=6)]
+    strips = [r.strips["random"] for r in layer_report(bare_store, "conv1", count=6)]
 
     games = [board.game for board in strips[0].boards]
     assert len(set(games)) == 6
@@ -83,7 +83,7 @@ def test_random_boards_are_of_different_games_and_the_same_for_all_channels(bare
 
 
 def test_a_dead_channel_stands_for_no_board(kept_store):
-    strips = channel_report(kept_store, layer="conv1", channel=DEAD).strips
+    strips = channel_report(kept_store, "conv1", DEAD).strips
 
     lengths = {name: len(strip) for name, strip in strips.items()}
     assert lengths.pop("random") == 8
@@ -102,7 +102,7 @@ def test_no_board_is_described_before_it_is_looked_at_and_none_twice(
             described.append(row) or original(corpus, row, *rest)
         ),
     )
-    reports = list(layer_reports(kept_store, "conv1"))
+    reports = list(layer_report(kept_store, "conv1"))
     before = len(described)
 
     for report in reports:
@@ -114,7 +114,7 @@ def test_no_board_is_described_before_it_is_looked_at_and_none_twice(
 
 
 def test_heatmaps_are_those_that_the_store_keeps_for_any_position(mapped_store):
-    report = channel_report(mapped_store, layer="conv2", channel=2, k=3)
+    report = channel_report(mapped_store, "conv2", 2, count=3)
 
     for name in STRIPS:
         strip = report.strips[name]
@@ -123,7 +123,7 @@ def test_heatmaps_are_those_that_the_store_keeps_for_any_position(mapped_store):
 
 
 def test_a_store_without_maps_has_strips_without_heatmaps(bare_store):
-    report = channel_report(bare_store, layer="conv1", channel=0)
+    report = channel_report(bare_store, "conv1", 0)
 
     assert [name for name in STRIPS if report.strips[name].heatmaps is not None] == []
     assert report.mean_positive is report.mean_negative is report.regions is None

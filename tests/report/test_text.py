@@ -5,9 +5,8 @@ import pytest
 
 from conceptlrp.labelling import CausalCheck, ChannelCause, ChannelLabels
 from conceptlrp.labelling.channel_name import channel_name
-from conceptlrp.report import Note, channel_report, layer_reports
-from conceptlrp.report.channel_effect import ChannelEffect
-from conceptlrp.report.label_findings import runners_up
+from conceptlrp.report import Note, channel_report, layer_report
+from conceptlrp.report.findings import ChannelEffect, runners_up
 from conceptlrp.report.statistics import MoveStatistics, PhaseStatistics
 from tests.atlas.conftest import LAYERS
 from tests.report.planted_labels import held, scored
@@ -21,7 +20,7 @@ def unwrapped(text: str) -> str:
 
 @pytest.fixture
 def report(kept_store):
-    return channel_report(kept_store, layer="conv1", channel=0)
+    return channel_report(kept_store, "conv1", 0)
 
 
 @pytest.mark.parametrize("kind", ["bare_store", "kept_store", "full_store"])
@@ -29,7 +28,7 @@ def test_lines_are_short_and_steer_no_terminal(kind, request):
     store = request.getfixturevalue(kind)
     for layer, channels in LAYERS.items():
         notes = {(layer, channel): HOSTILE for channel in range(channels)}
-        for report in layer_reports(store, layer, notes=notes):
+        for report in layer_report(store, layer, notes=notes):
             text = report.text()
 
             assert max(map(len, text.splitlines())) <= 88
@@ -49,8 +48,8 @@ def test_numbers_of_the_text_are_those_of_the_report(report):
     text = unwrapped(report.text())
     found = report.statistics
 
-    assert f"rank {found.rank} of 6." in text
-    assert f"It has {100 * found.magnitude:.0f}% of the layer's relevance" in text
+    assert f"(rank {found.rank} of 6)" in text
+    assert f"It carries {100 * found.magnitude:.0f}% of the relevance of conv1" in text
     best = report.strips["relevant"].boards[0]
     assert f"(row {best.row})" in text
     assert f"+{100 * best.score:.0f}% " in text
@@ -59,9 +58,9 @@ def test_numbers_of_the_text_are_those_of_the_report(report):
 @pytest.mark.parametrize(
     ("mean", "sentence"),
     [
-        (0.1, "On the whole it speaks for the output (mean share +10%)."),
-        (-0.1, "On the whole it speaks against the output (mean share −10%)."),
-        (0.001, "It speaks for the output about as much as against it"),
+        (0.1, "mostly for the output"),
+        (-0.1, "mostly against the output"),
+        (0.001, "for the output about as much as against it"),
     ],
 )
 def test_a_channel_leans_to_the_side_of_its_mean(mean, sentence, report):
@@ -92,9 +91,7 @@ def test_a_place_that_has_more_than_its_part_of_the_board_is_named(report):
     looking = replace(report, mean_positive=corners, mean_negative=np.zeros((8, 8)))
     text = unwrapped(looking.text())
 
-    assert (
-        "Kinds of squares that have more than their part: corners 91% (6.2%)." in text
-    )
+    assert "Kinds of squares with more than their share: corners 91% (6.2%)." in text
     assert "Strongest squares: h8 36%, a8 27%, h1 18%, a1 9.1%." in text
 
 
@@ -164,8 +161,14 @@ def effect_of(**changes: float) -> ChannelEffect:
             {"fall": -0.1, "fall_low": -0.4, "fall_high": 0.2},
             "rises by 0.1 [−0.2, 0.4]",
         ),
-        ({"size_low": 0.6}, "That is more than a change as large in other channels"),
-        ({"size_low": 0.4}, "That is not clearly more than a change as large"),
+        (
+            {"size_low": 0.6},
+            "That is more than a change of the same size elsewhere",
+        ),
+        (
+            {"size_low": 0.4},
+            "That is not clearly more than a change of the same size",
+        ),
         (
             {"value": 0.2, "value_low": 0.1, "value_high": 0.4},
             "The value before tanh changes by −0.2 [−0.4, −0.1] on average.",
@@ -203,15 +206,16 @@ def test_a_name_is_told_with_evidence_control_and_cause(report):
 
     assert text.startswith("conv1, channel 0: own corners ")
     assert (
-        "AUROC 0.95, effect +0.90 [+0.80, +1.00] on games held out, q 0.01; networks "
-        "with random weights reach +0.10." in text
+        "AUROC 0.95, effect +0.90 [+0.80, +1.00] on held-out games; random networks "
+        "reach 0.1; where it holds, ablation does 4 times as much. q 0.01." in text
     )
     assert (
-        "by 0.4 where 'own corners' holds and by 0.1 elsewhere: ratio 4 [3, 5], which "
-        "passes the causal check." in text
+        "Causal check passed. Ablating the channel changes the output by 0.4 where "
+        "'own corners' holds and by 0.1 elsewhere, on as many positions of every "
+        "phase: a ratio of 4 [3, 5]" in text
     )
     assert "Runners-up: - 'twin' (activation, effect +0.95)" in text
-    assert "random weights gets a label on 2.0% of the channels of conv1." in text
+    assert "random weights gets a label on 2.0% of the channels of conv1 by" in text
 
 
 def test_a_channel_that_is_lower_where_its_label_holds_is_told_so(report):
@@ -219,8 +223,8 @@ def test_a_channel_that_is_lower_where_its_label_holds_is_told_so(report):
 
     text = unwrapped(found.text())
     assert (
-        "by its activation, being lower where it is high: rank correlation −0.90"
-        in text
+        "Its activation is higher with less 'own corners' (corners that the side to "
+        "move has): rank correlation −0.90" in text
     )
 
 
@@ -239,17 +243,20 @@ def test_squares_of_a_feature_map_have_activation(report):
 def test_squares_of_a_label_are_told_for_maps(report):
     text = unwrapped(named(report, share=0.4, iou=0.25, within_board=0.8).text())
 
-    assert "40% of its relevance lies on the label's squares (overlap 0.25" in text
+    assert "40% of its relevance lies on the label's squares; overlap 0.25" in text
 
 
 @pytest.mark.parametrize(
     ("labels", "sentence"),
     [
-        ((), "Unnamed: no label fulfils all criteria."),
-        ((held("best"),), "Unnamed: no label that holds leads the others clearly."),
+        ((), "No label describes it."),
+        (
+            (held("best"),),
+            "'best' holds, but does not clearly lead, so the channel has",
+        ),
     ],
 )
 def test_a_channel_without_a_name_says_why(labels, sentence, report):
     found = replace(report, labels=ChannelLabels(0, "unnamed", labels, ()))
 
-    assert sentence in found.text()
+    assert sentence in unwrapped(found.text())

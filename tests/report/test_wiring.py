@@ -8,8 +8,8 @@ from tests.report.conftest import UPPER, planted_graph
 def test_edges_are_the_strongest_of_the_graph(full_store):
     flow = planted_graph().edges[UPPER, "conv1"]
 
-    upper = channel_report(full_store, layer=UPPER, channel=2)
-    lower = channel_report(full_store, layer="conv1", channel=4)
+    upper = channel_report(full_store, UPPER, 2)
+    lower = channel_report(full_store, "conv1", 4)
 
     for edges, signed, absolute in (
         (upper.upstream, flow.signed[0, 2], flow.absolute[0, 2]),
@@ -28,20 +28,20 @@ def test_edges_are_the_strongest_of_the_graph(full_store):
 def test_shares_of_what_a_channel_sends_are_those_of_the_graph(full_store):
     shares = planted_graph().shares(UPPER)["conv1"]
 
-    report = channel_report(full_store, layer=UPPER, channel=1)
+    report = channel_report(full_store, UPPER, 1)
 
     for edge in report.upstream:
         assert edge.share == pytest.approx(shares[1, edge.channel])
 
 
 def test_the_ends_of_the_graph_have_edges_on_one_side(full_store):
-    assert channel_report(full_store, layer=UPPER, channel=0).downstream == ()
-    assert channel_report(full_store, layer="conv1", channel=0).upstream == ()
+    assert channel_report(full_store, UPPER, 0).downstream == ()
+    assert channel_report(full_store, "conv1", 0).upstream == ()
 
 
 def test_edges_are_those_of_the_target(full_store):
     played, value = (
-        channel_report(full_store, layer=UPPER, channel=0, target=target).upstream
+        channel_report(full_store, UPPER, 0, target=target).upstream
         for target in ("played", "value")
     )
 

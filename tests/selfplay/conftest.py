@@ -5,7 +5,8 @@ import torch
 
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.selfplay import RandomPlayer, play_games
+from conceptlrp.selfplay import RandomPlayer
+from conceptlrp.selfplay.arena import play_games
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -22,5 +23,5 @@ def tiny_network() -> OthelloNet:
 
 @pytest.fixture(scope="session")
 def random_corpus() -> Corpus:
-    games = play_games(RandomPlayer(), RandomPlayer(), n=40, seed=3)
+    games = play_games(RandomPlayer(), RandomPlayer(), count=40, seed=3)
     return Corpus.from_games(games)

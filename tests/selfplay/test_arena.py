@@ -1,10 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from conceptlrp.errors import IllegalMoveError
+from conceptlrp.errors import IllegalMoveError, OutputExistsError
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import flips
 from conceptlrp.othello.board import count
+from conceptlrp.othello.files.transcripts import read_transcripts
 from conceptlrp.othello.replay import Replay, replay
 from conceptlrp.selfplay import (
     GreedyPlayer,
@@ -12,16 +15,15 @@ from conceptlrp.selfplay import (
     NetworkPlayer,
     RandomPlayer,
     match,
-    play_games,
-    random_openings,
 )
+from conceptlrp.selfplay.arena import play_games, random_openings
 
 
 @pytest.mark.parametrize("size", [6, 8])
 def test_games_are_legal_and_go_on_to_the_end(size: int) -> None:
     player = RandomPlayer(size)
 
-    games = play_games(player, player, n=60, seed=0)
+    games = play_games(player, player, count=60, seed=0)
 
     found = replay(games.moves, size=size)
     assert games.finished.all()
@@ -31,14 +33,14 @@ def test_games_are_legal_and_go_on_to_the_end(size: int) -> None:
 
 
 def test_games_carry_the_names_of_their_players() -> None:
-    games = play_games(RandomPlayer(), GreedyPlayer(), n=2)
+    games = play_games(RandomPlayer(), GreedyPlayer(), count=2)
 
     assert games.black.tolist() == ["random"] * 2
     assert games.white.tolist() == ["greedy"] * 2
 
 
 def test_each_colour_is_played_by_its_player() -> None:
-    games = play_games(GreedyPlayer(), RandomPlayer(), n=30, seed=1)
+    games = play_games(GreedyPlayer(), RandomPlayer(), count=30, seed=1)
 
     found = replay(games.moves)
     black = found.mover == 0
@@ -62,7 +64,7 @@ def test_games_begin_with_their_openings() -> None:
 
 
 def test_a_game_goes_on_from_an_opening_with_a_pass() -> None:
-    found = replay(play_games(RandomPlayer(), RandomPlayer(), n=200, seed=0).moves)
+    found = replay(play_games(RandomPlayer(), RandomPlayer(), count=200, seed=0).moves)
     same = found.mover[1:] == found.mover[:-1]
     inside = found.game[1:] == found.game[:-1]
     after = int(np.flatnonzero(same & inside)[0]) + 1
@@ -87,7 +89,7 @@ def test_players_of_different_boards_do_not_meet() -> None:
 
 def test_equal_seeds_give_equal_games() -> None:
     one, same, other = (
-        play_games(RandomPlayer(), GreedyPlayer(), n=5, seed=seed).moves
+        play_games(RandomPlayer(), GreedyPlayer(), count=5, seed=seed).moves
         for seed in (1, 1, 2)
     )
 
@@ -108,7 +110,7 @@ def test_a_player_scores_half_against_itself_move_for_move(
 ) -> None:
     player = NetworkPlayer(tiny_network)
 
-    result = match(player, player, n_pairs=10)
+    result = match(player, player, count=20)
 
     assert result.games == 20
     assert result.wins == result.losses
@@ -116,7 +118,7 @@ def test_a_player_scores_half_against_itself_move_for_move(
 
 
 def test_greedy_beats_random() -> None:
-    result = match(GreedyPlayer(), RandomPlayer(), n_pairs=60, seed=0)
+    result = match(GreedyPlayer(), RandomPlayer(), count=120, seed=0)
 
     assert result.interval()[0] > 0.5
 
@@ -125,7 +127,7 @@ def test_wins_of_one_player_are_losses_of_the_other() -> None:
     openings = random_openings(10, 8, seed=0)
     games = play_games(GreedyPlayer(), RandomPlayer(), openings=openings, seed=1)
 
-    result = match(GreedyPlayer(), RandomPlayer(), n_pairs=10, seed=0)
+    result = match(GreedyPlayer(), RandomPlayer(), count=20, seed=0)
 
     assert int((games.score > 32).sum()) <= result.wins
     assert result.wiped_out <= result.losses
@@ -148,3 +150,62 @@ def test_a_result_reads_as_a_line() -> None:
         "150 wins, 10 draws, 40 losses (5 by wipe-out) in 200 games: "
         "77.5% [71.2%, 82.7%]"
     )
+
+
+@pytest.mark.parametrize("wrong", [{"count": 3}, {"count": 0}, {"together": 1}])
+def test_half_a_pair_cannot_be_asked_for(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="expected an even number of games"):
+        match(RandomPlayer(), RandomPlayer(), **wrong)
+
+
+def test_a_file_changes_nothing_but_what_is_kept(tmp_path: Path) -> None:
+    players, options = (GreedyPlayer(), RandomPlayer()), {"count": 12, "seed": 3}
+
+    kept = match(*players, tmp_path / "match.txt", together=4, **options)
+
+    assert kept == match(*players, together=4, **options)
+
+
+def test_a_record_is_counted_from_the_first_players_side(tmp_path: Path) -> None:
+    path = tmp_path / "match.txt"
+
+    result = match(GreedyPlayer(), RandomPlayer(), path, count=60)
+
+    games = read_transcripts(path).games
+    assert games.black[:2].tolist() == ["greedy", "random"]
+    black, white = games.score[::2], games.score[1::2]
+    assert result.wins == int((black > 32).sum() + (white < 32).sum())
+    assert result.wiped_out == int((black == 0).sum() + (white == 64).sum())
+    assert result.games == 60
+
+
+def test_a_finished_match_is_not_played_again(tmp_path: Path) -> None:
+    path = tmp_path / "match.txt"
+    expected = match(GreedyPlayer(), RandomPlayer(), path, count=6)
+    content = path.read_bytes()
+
+    result = match(GreedyPlayer(), RandomPlayer(), path, count=6)
+
+    assert result == expected
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("cut", [10, 200])
+def test_half_a_pair_is_played_again(cut: int, tmp_path: Path) -> None:
+    path = tmp_path / "match.txt"
+    options = {"count": 6, "together": 2, "seed": 3}
+    match(GreedyPlayer(), RandomPlayer(), path, **options)
+    content = path.read_bytes()
+    path.write_bytes(content[:-cut])
+
+    match(GreedyPlayer(), RandomPlayer(), path, **options)
+
+    assert path.read_bytes() == content
+
+
+def test_another_match_is_not_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "match.txt"
+    match(GreedyPlayer(), RandomPlayer(), path, count=2)
+
+    with pytest.raises(OutputExistsError, match="is of another match"):
+        match(GreedyPlayer(), RandomPlayer(), path, count=2, seed=1)

@@ -14,14 +14,8 @@ from conceptlrp.othello import Corpus, Games
 from conceptlrp.othello.board import squares
 from conceptlrp.othello.files.transcripts import read_transcripts
 from conceptlrp.othello.replay import replay
-from conceptlrp.selfplay import (
-    GtpEngine,
-    GtpPlayer,
-    RandomPlayer,
-    play_games,
-    random_openings,
-    record_match,
-)
+from conceptlrp.selfplay import GtpEngine, GtpPlayer, RandomPlayer, match
+from conceptlrp.selfplay.arena import play_games, random_openings
 
 FAKE = Path(__file__).with_name("fake_engine.py")
 RHINO = shutil.which("gtp-rhino") or shutil.which("/usr/games/gtp-rhino")
@@ -38,7 +32,7 @@ def fake(
 
 def test_an_engine_plays_whole_games() -> None:
     with fake() as player:
-        games = play_games(player, RandomPlayer(), n=1, seed=1)
+        games = play_games(player, RandomPlayer(), count=1, seed=1)
 
     found = replay(games.moves)
     black = found.mover == 0
@@ -68,11 +62,11 @@ def test_a_fault_is_told_and_the_finished_games_are_kept(
     path = tmp_path / "match.txt"
     # The games of another player of this name stand for those finished before.
     before = RandomPlayer(name="fake")
-    record_match(before, RandomPlayer(), path, n_pairs=1, together=1)
+    match(before, RandomPlayer(), path, count=2, together=2)
     kept = path.read_text()
 
     with fake(fault, 1) as player, pytest.raises(EngineError, match=message):
-        record_match(player, RandomPlayer(), path, n_pairs=3, together=1)
+        match(player, RandomPlayer(), path, count=6, together=2)
 
     assert path.read_text() == kept
     assert len(read_transcripts(path).games) == 2
@@ -85,7 +79,7 @@ def test_an_engine_that_hangs_is_ended() -> None:
         fake("hang", 2, timeout=1.0) as player,
         pytest.raises(EngineError, match="gave no answer in 1 s and was ended"),
     ):
-        play_games(player, RandomPlayer(), n=1)
+        play_games(player, RandomPlayer(), count=1)
 
     assert time.monotonic() - started < 20
 
@@ -94,7 +88,7 @@ def test_a_dead_engine_is_told_again_when_asked_again() -> None:
     with fake("die") as player:
         for _ in range(2):
             with pytest.raises(EngineError, match="ended"):
-                play_games(player, RandomPlayer(), n=1)
+                play_games(player, RandomPlayer(), count=1)
 
 
 @pytest.mark.parametrize("command", ["no-such-program --fast", ""])
@@ -105,23 +99,23 @@ def test_what_cannot_be_started_is_told(command: str) -> None:
 
 def test_a_match_goes_on_after_a_fault(tmp_path: Path) -> None:
     whole, path = tmp_path / "whole.txt", tmp_path / "match.txt"
-    options = {"n_pairs": 3, "together": 1, "seed": 4, "opening_plies": 52}
+    options = {"count": 6, "together": 2, "seed": 4, "opening_plies": 52}
     with fake() as player:
-        expected = record_match(player, RandomPlayer(), whole, **options)
+        expected = match(player, RandomPlayer(), whole, **options)
 
     # Two pairs take about 16 answers, and the third does not end.
     with fake("die", 18) as player, pytest.raises(EngineError):
-        record_match(player, RandomPlayer(), path, **options)
+        match(player, RandomPlayer(), path, **options)
     assert len(read_transcripts(path).games) == 4
     with fake() as player:
-        result = record_match(player, RandomPlayer(), path, **options)
+        result = match(player, RandomPlayer(), path, **options)
 
     assert result == expected
     assert path.read_bytes() == whole.read_bytes()
 
 
 def test_passes_are_told_to_an_engine() -> None:
-    games = play_games(RandomPlayer(), RandomPlayer(), n=60, seed=0)
+    games = play_games(RandomPlayer(), RandomPlayer(), count=60, seed=0)
     found = replay(games.moves)
     same = (found.mover[1:] == found.mover[:-1]) & (found.game[1:] == found.game[:-1])
     row = int(np.flatnonzero(same)[0]) + 1
@@ -137,8 +131,8 @@ def test_passes_are_told_to_an_engine() -> None:
 def test_rhino_plays_by_the_rules_and_wins(tmp_path: Path) -> None:
     with GtpEngine(f"{RHINO} --level 1") as engine:
         player = GtpPlayer(engine)
-        result = record_match(
-            player, RandomPlayer(), tmp_path / "match.txt", n_pairs=2, together=1
+        result = match(
+            player, RandomPlayer(), tmp_path / "match.txt", count=4, together=2
         )
 
     assert player.name == "GTP GRhino"
@@ -148,7 +142,7 @@ def test_rhino_plays_by_the_rules_and_wins(tmp_path: Path) -> None:
 def test_openings_are_the_same_for_both_colours(tmp_path: Path) -> None:
     path = tmp_path / "match.txt"
 
-    record_match(RandomPlayer(), RandomPlayer(), path, n_pairs=4, together=3, seed=2)
+    match(RandomPlayer(), RandomPlayer(), path, count=8, together=4, seed=2)
 
     moves = read_transcripts(path).games.moves[:, :8]
     np.testing.assert_array_equal(moves[::2], random_openings(4, 8, seed=2))

@@ -10,21 +10,28 @@ import torch
 from conceptlrp.errors import CheckpointError, OutputExistsError, TrainingError
 from conceptlrp.networks import BoardNetwork, ResidualTower, network_digest
 from conceptlrp.networks.checkpoint import read_header
-from conceptlrp.othello import Corpus
+from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay import (
-    ArenaGate,
-    Iteration,
-    IterationFolder,
     IterationOptions,
-    RandomPlayer,
+    MatchResult,
+    RunFolder,
+    SearchOptions,
+    SearchPlayer,
+    SelfPlayOptions,
     TrainingOptions,
-    TrainingSet,
-    play_games,
+    iterations,
     train_iterations,
 )
+from conceptlrp.selfplay.iterations import Iteration
 
-OPTIONS = IterationOptions(iterations=3, games=4, window=2, threshold=0.5)
-TRAINING = TrainingOptions(epochs=1, batch_size=32, points=1)
+SELF_PLAY = SelfPlayOptions(
+    search=SearchOptions(simulations=2, noise=0.25), opening_plies=16, together=4
+)
+OPTIONS = IterationOptions(
+    iterations=3, games=4, window=2, self_play=SELF_PLAY, gate_threshold=0.5
+)
+ONE = replace(OPTIONS, iterations=1)
+TRAINING = TrainingOptions(epochs=1, batch_size=16, points=4)
 
 
 class KilledError(Exception):
@@ -32,50 +39,23 @@ class KilledError(Exception):
 
 
 @dataclass
-class Games:
-    """Random games as visit counts, without asking the network."""
-
-    played: list[int] = field(default_factory=list)
-    die_at: int = 0
-
-    def __call__(
-        self, network: BoardNetwork, n_games: int, *, seed: int
-    ) -> TrainingSet:
-        self.played.append(seed)
-        if len(self.played) == self.die_at:
-            raise KilledError
-        player = RandomPlayer(network.size)
-        games = play_games(player, player, n=n_games, seed=seed)
-        known = TrainingSet.from_corpus(Corpus.from_games(games))
-        visits = known.probabilities * 3 + 1
-        return TrainingSet.from_visits(
-            known.own, known.opponent, visits, known.outcome, size=known.size
-        )
-
-    def __str__(self) -> str:
-        return "random games"
-
-
-@dataclass
-class Scores:
-    """A gate that gives these scores one after the other, by the seeds it meets."""
+class Arena:
+    """Gives these scores one after the other, by the seeds it meets."""
 
     scores: tuple[float, ...]
+    killed_at: int = 0
     seen: list[int] = field(default_factory=list)
-    die_at: int = 0
 
     def __call__(
-        self, candidate: BoardNetwork, champion: BoardNetwork, *, seed: int
-    ) -> float:
-        assert network_digest(candidate) != network_digest(champion)
-        if self.die_at and len(self.seen) + 1 == self.die_at:
-            raise KilledError
-        self.seen.append(seed)
+        self, candidate: SearchPlayer, champion: SearchPlayer, **options: int
+    ) -> MatchResult:
+        assert candidate is not champion
         known = [OPTIONS.seed_of(number, 2) for number in range(1, 10)]
-        return self.scores[known.index(seed)]
-
-    def __str__(self) -> str:
-        return "given scores"
+        self.seen.append(options["seed"])
+        if len(self.seen) == self.killed_at:
+            raise KilledError
+        wins = round(100 * self.scores[known.index(options["seed"])])
+        return MatchResult(wins=wins, draws=0, losses=100 - wins, wiped_out=0)
 
 
 def new_network(size: int = 6) -> ResidualTower:
@@ -87,22 +67,32 @@ def run(
     path: Path,
     network: BoardNetwork,
     *,
-    scores: tuple[float, ...] = (1, 0, 1, 0, 1),
+    arena: Arena | None = None,
     resume: bool = False,
     options: IterationOptions = OPTIONS,
-    games: Games | None = None,
-    gate: Scores | None = None,
-    snapshots: tuple[int, ...] = (),
+    training: TrainingOptions = TRAINING,
+    on_progress: OnProgress | None = None,
 ) -> tuple[Iteration, ...]:
-    with IterationFolder(path, resume=resume, steps=3, snapshots=snapshots) as folder:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        RunFolder(path, resume=resume) as folder,
+    ):
+        patch.setattr(iterations, "match", arena or Arena((1, 0, 1, 0, 1)))
         return train_iterations(
             network,
             folder,
             options=options,
-            training=TRAINING,
-            games=games or Games(),
-            gate=gate or Scores(scores),
+            training=training,
+            on_progress=on_progress,
         )
+
+
+def killed_at(stage: str, units: int) -> OnProgress:
+    def on_progress(found: str, done: int, _total: int) -> None:
+        if found == stage and done >= units:
+            raise KilledError
+
+    return on_progress
 
 
 def told(iterations: tuple[Iteration, ...]) -> list[Iteration]:
@@ -115,11 +105,11 @@ def test_only_candidates_that_reach_the_threshold_become_champion(
     network, never = new_network(), new_network()
     before = network_digest(never)
 
-    done = run(tmp_path / "some", network, scores=(0.5, 0.49, 1))
-    none = run(tmp_path / "none", never, scores=(0.4, 0, 0.1))
+    done = run(tmp_path / "some", network, arena=Arena((0.5, 0.49, 1)))
+    none = run(tmp_path / "none", never, arena=Arena((0.4,)), options=ONE)
 
     assert [each.accepted for each in done] == [True, False, True]
-    assert [each.accepted for each in none] == [False] * 3
+    assert [each.accepted for each in none] == [False]
     assert network_digest(never) == before != network_digest(network)
 
 
@@ -129,7 +119,7 @@ def test_the_window_holds_the_games_of_the_last_iterations(tmp_path: Path) -> No
     new = [each.examples for each in done]
     learned = [each.learned for each in done]
     assert learned == [new[0], new[0] + new[1], new[1] + new[2]]
-    shown = [n // 32 * 32 for n in learned]
+    shown = [n // 16 * 16 for n in learned]
     assert [each.samples for each in done] == np.cumsum(shown).tolist()
 
 
@@ -139,79 +129,79 @@ def test_every_stage_has_a_seed_of_its_own() -> None:
     assert len(set(seeds)) == 12
 
 
-@pytest.mark.parametrize("stage", ["games", "training", "gate"])
+@pytest.fixture(scope="module")
+def never_killed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[str, list[Iteration]]:
+    """Digest and iterations of a run that is not killed."""
+    network = new_network()
+    done = run(tmp_path_factory.mktemp("whole") / "run", network)
+    return network_digest(network), told(done)
+
+
+@pytest.mark.parametrize(
+    ("stage", "units"), [("games", 1), ("training", 48), ("arena", 0)]
+)
 def test_iterations_killed_in_any_stage_end_with_the_same_weights(
-    stage: str, tmp_path: Path
+    stage: str, units: int, tmp_path: Path, never_killed: tuple[str, list[Iteration]]
 ) -> None:
-    whole, killed, resumed = new_network(), new_network(), new_network()
-    expected = run(tmp_path / "whole", whole)
-    games = Games(die_at=2 if stage == "games" else 0)
-    gate = Scores((1, 0, 1), die_at=2 if stage == "gate" else 0)
+    killed, resumed = new_network(), new_network()
+    arena = Arena((1, 0, 1), killed_at=2 if stage == "arena" else 0)
+    kill = killed_at(f"iteration 2: {stage}", units)
 
-    with pytest.MonkeyPatch.context() as patch:
-        if stage == "training":
-            patch.setattr("conceptlrp.selfplay.loop._seed_dropout", _dies_at(8))
-        with pytest.raises(KilledError):
-            run(tmp_path / "run", killed, games=games, gate=gate)
-    again = Games()
-    done = run(tmp_path / "run", resumed, resume=True, games=again)
+    with pytest.raises(KilledError):
+        run(tmp_path / "run", killed, arena=arena, on_progress=kill)
+    seen: list[tuple[str, int]] = []
+    done = run(
+        tmp_path / "run",
+        resumed,
+        resume=True,
+        on_progress=lambda stage, done, _total: seen.append((stage, done)),
+    )
 
-    assert network_digest(resumed) == network_digest(whole)
-    assert told(done) == told(expected)
-    # What was played before the kill is not played again.
-    assert len(again.played) == {"games": 2, "training": 1, "gate": 1}[stage]
-
-
-def _dies_at(calls: int) -> object:
-    count = iter(range(calls))
-
-    def seed_dropout(seed: int, step: int) -> None:
-        if next(count, None) is None:
-            raise KilledError
-        torch.manual_seed(seed + step)
-
-    return seed_dropout
+    assert (network_digest(resumed), told(done)) == never_killed
+    # What was done before the kill is not done again.
+    stages = [stage for stage, _ in seen]
+    assert "iteration 1: games" not in stages
+    assert ("iteration 2: games" in stages) == (stage == "games")
+    assert ("iteration 2: training" in stages) == (stage != "arena")
+    shown = [done for name, done in seen if name == "iteration 2: training"]
+    assert stage != "training" or shown[0] > 32
 
 
-def test_a_finished_run_goes_on_with_more_iterations(tmp_path: Path) -> None:
-    whole, more = new_network(), new_network()
-    expected = run(tmp_path / "whole", whole, options=replace(OPTIONS, iterations=4))
-    run(tmp_path / "run", new_network())
+def test_a_finished_run_goes_on_with_more_iterations(
+    tmp_path: Path, never_killed: tuple[str, list[Iteration]]
+) -> None:
+    more = new_network()
+    run(tmp_path / "run", new_network(), options=ONE)
 
-    options = replace(OPTIONS, iterations=4)
-    done = run(tmp_path / "run", more, options=options, resume=True)
+    done = run(tmp_path / "run", more, resume=True)
 
-    assert network_digest(more) == network_digest(whole)
-    assert told(done) == told(expected)
+    assert (network_digest(more), told(done)) == never_killed
 
 
-def test_resuming_with_other_options_or_parts_is_refused(tmp_path: Path) -> None:
-    run(tmp_path / "run", new_network())
+def test_resuming_with_other_options_is_refused(tmp_path: Path) -> None:
+    run(tmp_path / "run", new_network(), options=ONE)
 
-    with pytest.raises(TrainingError, match="begun with games 4, resumed with 5"):
-        run(
-            tmp_path / "run",
-            new_network(),
-            resume=True,
-            options=replace(OPTIONS, games=5),
-        )
-    with (
-        IterationFolder(tmp_path / "run", resume=True) as folder,
-        pytest.raises(TrainingError, match="begun with games from random games"),
+    for change, message in (
+        ({"games": 5}, "begun with games 4, resumed with 5"),
+        ({"self_play": replace(SELF_PLAY, search=None)}, "begun with self_play "),
     ):
-        train_iterations(new_network(), folder, options=OPTIONS, training=TRAINING)
+        options = replace(ONE, **change)
+        with pytest.raises(TrainingError, match=message):
+            run(tmp_path / "run", new_network(), resume=True, options=options)
 
 
 def test_only_what_later_iterations_need_is_kept(tmp_path: Path) -> None:
-    run(tmp_path / "run", new_network(), snapshots=(1, 2))
+    run(tmp_path / "run", new_network(), training=replace(TRAINING, snapshots=2))
 
     names = sorted(path.name for path in (tmp_path / "run").iterdir())
     assert names == [
         "champion-0003.safetensors",
+        "curve.csv",
         "curve.svg",
-        "games-0003.safetensors",
-        "iterations.csv",
-        "iterations.json",
+        "games-0003.jsonl",
+        "run.json",
         "snapshots",
     ]
     snapshots = sorted((tmp_path / "run" / "snapshots").iterdir())
@@ -221,23 +211,31 @@ def test_only_what_later_iterations_need_is_kept(tmp_path: Path) -> None:
 
 
 def test_the_csv_has_a_line_for_each_iteration(tmp_path: Path) -> None:
-    done = run(tmp_path / "run", new_network())
+    done = run(tmp_path / "run", new_network(), options=replace(OPTIONS, iterations=2))
 
-    lines = (tmp_path / "run" / "iterations.csv").read_text().splitlines()
+    lines = (tmp_path / "run" / "curve.csv").read_text().splitlines()
     assert lines[0].startswith("number,examples,learned,samples,policy_loss")
-    assert len(lines) == 4
+    assert len(lines) == 3
     assert lines[1].startswith(f"1,{done[0].examples},{done[0].learned},")
 
 
-def test_games_with_search_and_a_match_are_the_default(tmp_path: Path) -> None:
+@pytest.mark.parametrize("search", [None, SearchOptions(simulations=2)])
+def test_networks_meet_in_the_arena_as_they_play(
+    search: SearchOptions | None, tmp_path: Path
+) -> None:
     network = new_network()
-    with IterationFolder(tmp_path / "run") as folder:
+    options = IterationOptions(
+        iterations=1,
+        games=2,
+        self_play=SelfPlayOptions(search=search, temperature_moves=None),
+        gate_games=2,
+    )
+    with RunFolder(tmp_path / "run") as folder:
         done = train_iterations(
             network,
             folder,
-            options=replace(OPTIONS, iterations=1, games=2),
+            options=options,
             training=replace(TRAINING, batch_size=16),
-            gate=ArenaGate(games=2),
         )
 
     assert 0 <= done[0].score <= 1
@@ -246,58 +244,32 @@ def test_games_with_search_and_a_match_are_the_default(tmp_path: Path) -> None:
     assert not network.training
 
 
-def test_damaged_games_are_refused(tmp_path: Path) -> None:
-    run(tmp_path / "run", new_network())
-    file = tmp_path / "run" / "games-0003.safetensors"
-    file.write_bytes(file.read_bytes()[:-9])
-
-    with pytest.raises(CheckpointError, match="is damaged or holds no games"):
-        run(
-            tmp_path / "run",
-            new_network(),
-            resume=True,
-            options=replace(OPTIONS, iterations=4),
-        )
-
-
 def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
-    run(tmp_path / "run", new_network())
-    (tmp_path / "run" / "iterations.json").write_text("{")
+    run(tmp_path / "run", new_network(), options=ONE)
+    (tmp_path / "run" / "run.json").write_text("{")
 
-    with pytest.raises(CheckpointError, match=r"iterations\.json: is damaged"):
+    with pytest.raises(CheckpointError, match=r"run\.json: is damaged"):
         run(tmp_path / "run", new_network(), resume=True)
 
 
 def test_a_place_that_is_taken_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
-    run(tmp_path / "run", new_network(), options=replace(OPTIONS, iterations=1))
+    (tmp_path / "thesis" / "thesis.tex").write_text("text")
+    run(tmp_path / "run", new_network(), options=ONE)
 
-    with pytest.raises(OutputExistsError, match="already exists; resume it"):
-        IterationFolder(tmp_path / "run")
-    with pytest.raises(OutputExistsError, match="is no training's folder"):
-        IterationFolder(tmp_path / "thesis", overwrite=True)
-    with pytest.raises(TrainingError, match="no iterations to resume"):
-        IterationFolder(tmp_path / "thesis", resume=True)
-
-
-def test_an_error_before_the_first_games_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(KilledError):
-        run(tmp_path / "run", new_network(), games=Games(die_at=1))
-
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OutputExistsError, match="holds a training; resume it"):
+        RunFolder(tmp_path / "run")
+    for options in ({"overwrite": True}, {"resume": True}):
+        with pytest.raises(OutputExistsError, match="is no training's folder"):
+            RunFolder(tmp_path / "thesis", **options)
 
 
-def test_too_few_games_for_a_batch_leave_nothing(tmp_path: Path) -> None:
-    with (
-        pytest.raises(ValueError, match="fewer than one batch of 5000"),
-        IterationFolder(tmp_path / "run") as folder,
-    ):
-        train_iterations(
+def test_an_error_before_the_first_champion_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="fewer than one batch of 5000"):
+        run(
+            tmp_path / "run",
             new_network(),
-            folder,
-            options=OPTIONS,
             training=replace(TRAINING, batch_size=5000),
-            games=Games(),
         )
 
     assert list(tmp_path.iterdir()) == []
@@ -305,33 +277,29 @@ def test_too_few_games_for_a_batch_leave_nothing(tmp_path: Path) -> None:
 
 def test_ctrl_c_keeps_games_that_were_played(tmp_path: Path) -> None:
     def press(stage: str, done: int, total: int) -> None:
-        if stage == "iteration 1: games" and done == total:
+        if stage == "iteration 1: training":
             raise KeyboardInterrupt
 
-    with (
-        pytest.raises(KeyboardInterrupt),
-        IterationFolder(tmp_path / "run") as folder,
-    ):
-        train_iterations(
-            new_network(),
-            folder,
-            options=OPTIONS,
-            training=TRAINING,
-            games=Games(),
-            gate=Scores((0, 0, 0)),
-            on_stage=press,
-        )
-    again = Games()
-    run(tmp_path / "run", new_network(), resume=True, games=again)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "run", new_network(), on_progress=press)
+    seen: list[str] = []
+    run(
+        tmp_path / "run",
+        new_network(),
+        resume=True,
+        on_progress=lambda stage, _done, _total: seen.append(stage),
+    )
 
-    assert len(again.played) == 2
+    assert "iteration 1: games" not in seen
+    assert "iteration 2: games" in seen
 
 
 WRONG = {
     "iterations": (0, "iterations is 0, expected at least 1"),
     "games": (0, "games is 0, expected at least 1"),
     "window": (0, "window is 0, expected at least 1"),
-    "threshold": (1.1, "threshold is 1.1, expected a number from 0 to 1"),
+    "gate_games": (3, "gate_games is 3, expected an even number"),
+    "gate_threshold": (1.1, "gate_threshold is 1.1, expected a number from 0 to 1"),
 }
 
 
@@ -345,7 +313,7 @@ def test_an_option_that_makes_no_sense_is_refused(name: str) -> None:
 
 def test_patience_is_refused(tmp_path: Path) -> None:
     with (
-        IterationFolder(tmp_path / "run") as folder,
-        pytest.raises(ValueError, match="iterations have a gate instead"),
+        RunFolder(tmp_path / "run") as folder,
+        pytest.raises(ValueError, match="iterations have the arena instead"),
     ):
         train_iterations(new_network(), folder, training=TrainingOptions(patience=2))

@@ -2,24 +2,31 @@ import numpy as np
 import pytest
 
 from conceptlrp.networks import OthelloNet, predict
-from conceptlrp.othello import Corpus, Position, flips, legal_moves
+from conceptlrp.othello import Corpus, flips, legal_moves, play
 from conceptlrp.othello.board import count, start
-from conceptlrp.selfplay import GreedyPlayer, NetworkPlayer, Player, RandomPlayer
+from conceptlrp.selfplay import (
+    GreedyPlayer,
+    MobilityPlayer,
+    NetworkPlayer,
+    RandomPlayer,
+    SearchOptions,
+    SearchPlayer,
+)
+from tests.selfplay.toys import positions
 
 
 def generator() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("which", ["random", "greedy", "best", "drawn"])
+@pytest.mark.parametrize("which", ["random", "greedy", "best"])
 def test_every_player_plays_legal_moves(
     which: str, tiny_network: OthelloNet, random_corpus: Corpus
 ) -> None:
-    players: dict[str, Player] = {
+    players = {
         "random": RandomPlayer(),
         "greedy": GreedyPlayer(),
         "best": NetworkPlayer(tiny_network),
-        "drawn": NetworkPlayer(tiny_network, temperature=2.0),
     }
     corpus = random_corpus[:400]
 
@@ -69,23 +76,31 @@ def test_the_network_player_plays_the_best_legal_move(
     np.testing.assert_array_equal(squares, best)
 
 
-def test_moves_are_drawn_from_the_softmax_at_the_temperature(
-    tiny_network: OthelloNet,
-) -> None:
-    position = Position.start()
-    own, opponent = (
-        np.full(8000, word, dtype=np.uint64)
-        for word in (position.own, position.opponent)
+def test_the_mobility_player_leaves_the_fewest_replies() -> None:
+    corpus = positions(60)
+    rng = np.random.default_rng(0)
+
+    chosen = MobilityPlayer()(corpus.own, corpus.opponent, rng)
+
+    for row in range(len(corpus)):
+        own, opponent = int(corpus.own[row]), int(corpus.opponent[row])
+        replies = {}
+        for square in range(64):
+            if int(corpus.legal[row]) >> square & 1:
+                mine, theirs = play(own, opponent, square)
+                replies[square] = int(count(legal_moves(mine, theirs)))
+        assert replies[int(chosen[row])] == min(replies.values())
+
+
+def test_the_search_player_plays_legal_moves() -> None:
+    corpus = positions(10)
+    player = SearchPlayer(OthelloNet(channels=1), SearchOptions(simulations=9))
+    rng = np.random.default_rng(0)
+
+    squares = player(corpus.own, corpus.opponent, rng)
+
+    assert player.name == "network@9"
+    assert all(
+        int(word) >> int(square) & 1
+        for word, square in zip(corpus.legal, squares, strict=True)
     )
-    player = NetworkPlayer(tiny_network, temperature=0.5)
-
-    squares = player(own, opponent, generator())
-
-    weights = predict(tiny_network, own[:1], opponent[:1]).probabilities[0, :64] ** 2
-    shares = np.bincount(squares, minlength=64) / 8000
-    np.testing.assert_allclose(shares, weights / weights.sum(), atol=0.02)
-
-
-def test_a_negative_temperature_is_refused(tiny_network: OthelloNet) -> None:
-    with pytest.raises(ValueError, match="temperature is -1, expected 0 or more"):
-        NetworkPlayer(tiny_network, temperature=-1)

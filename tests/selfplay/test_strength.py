@@ -12,12 +12,12 @@ from conceptlrp.selfplay import (
     NetworkPlayer,
     RandomPlayer,
     StrengthOptions,
-    evaluate,
     match,
-    play_games,
     read_card,
     strength_card,
 )
+from conceptlrp.selfplay.arena import play_games
+from conceptlrp.selfplay.validation import validate
 
 QUICK = StrengthOptions(
     simulations=(2,), games=2, endgames=4, most_empties=5, opening_plies=20
@@ -37,7 +37,7 @@ def network() -> OthelloNet:
 @pytest.fixture(scope="module")
 def games() -> Corpus:
     player = RandomPlayer(6)
-    return Corpus.from_games(play_games(player, player, n=10, seed=1))
+    return Corpus.from_games(play_games(player, player, count=10, seed=1))
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +66,8 @@ def test_a_card_has_every_measure(card: dict[str, Any]) -> None:
 def test_rows_are_what_the_functions_measure(
     card: dict[str, Any], network: OthelloNet, games: Corpus
 ) -> None:
-    people = evaluate(network, games)
-    played = match(NetworkPlayer(network), RandomPlayer(6), n_pairs=1, opening_plies=20)
+    people = validate(network, games)
+    played = match(NetworkPlayer(network), RandomPlayer(6), count=2, opening_plies=20)
 
     row = card["rows"]["moves of people"]
     assert row["top1"] == pytest.approx(people.top1, abs=1e-4)
@@ -84,22 +84,22 @@ def test_a_stopped_card_goes_on_to_the_same(
     path = tmp_path / "card.json"
     measured = []
 
-    def stop(number: int, _total: int, _name: str) -> None:
-        if number == 5:
+    def stop(_stage: str, done: int, _total: int) -> None:
+        if done == 5:
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        strength_card(network, path, games=games, options=QUICK, on_row=stop)
+        strength_card(network, path, games=games, options=QUICK, on_progress=stop)
     assert len(read_card(path)["rows"]) == 5
     again = strength_card(
         *(network, path),
         games=games,
         options=QUICK,
-        on_row=lambda number, _total, _name: measured.append(number),
+        on_progress=lambda _stage, done, _total: measured.append(done),
     )
 
     assert again == card
-    assert measured == [5, 6, 7, 8, 9]
+    assert measured == list(range(1, 11))
     assert read_card(path) == card
 
 
@@ -111,6 +111,11 @@ def test_a_card_of_another_network_is_not_gone_on_with(
 
     with pytest.raises(OutputExistsError, match="was made with another network"):
         strength_card(network, path, options=QUICK)
+
+
+def test_half_a_pair_of_games_is_refused() -> None:
+    with pytest.raises(ValueError, match="engine_games is 3, expected an even"):
+        StrengthOptions(engine_games=3)
 
 
 @pytest.mark.parametrize("content", ["nonsense", json.dumps({"about": 1}), "[]"])

@@ -1,3 +1,4 @@
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -7,18 +8,26 @@ import torch
 from conceptlrp.networks import OthelloNet, ResidualTower, network_digest
 from conceptlrp.othello import Corpus, Games
 from conceptlrp.selfplay import (
-    Progress,
     RandomPlayer,
     TrainingOptions,
+    TrainingRecord,
     TrainingSet,
-    evaluate,
-    hold_out_games,
-    play_games,
+    hold_out,
     train,
-    train_supervised,
 )
+from conceptlrp.selfplay.arena import play_games
+from conceptlrp.selfplay.validation import validate
 
 SHORT = TrainingOptions(epochs=0.1, batch_size=64, points=2)
+
+
+def trained(
+    corpus: Corpus, options: TrainingOptions = SHORT, dropout: float = 0.0
+) -> tuple[OthelloNet, TrainingRecord]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = OthelloNet(channels=2, dropout=dropout)
+    return network, train(network, corpus, options=options)
 
 
 @pytest.fixture
@@ -29,13 +38,15 @@ def two_years(random_corpus: Corpus) -> Corpus:
 
 
 def test_training_lowers_the_loss_on_positions_not_shown() -> None:
-    corpus = Corpus.from_games(play_games(RandomPlayer(), RandomPlayer(), n=60, seed=0))
+    corpus = Corpus.from_games(
+        play_games(RandomPlayer(), RandomPlayer(), count=60, seed=0)
+    )
     held_out = Corpus.from_games(
-        play_games(RandomPlayer(), RandomPlayer(), n=10, seed=1)
+        play_games(RandomPlayer(), RandomPlayer(), count=10, seed=1)
     )
     torch.manual_seed(0)
     network = OthelloNet(channels=4, dropout=0.0)
-    before = evaluate(network, held_out)
+    before = validate(network, held_out)
 
     record = train(
         network,
@@ -44,7 +55,7 @@ def test_training_lowers_the_loss_on_positions_not_shown() -> None:
         options=TrainingOptions(epochs=2, batch_size=64, learning_rate=5e-3, points=1),
     )
 
-    after = record.evaluation
+    after = record.validation
     assert after is not None
     assert after.policy_loss < before.policy_loss - 0.2
     assert after.illegal < before.illegal - 0.15
@@ -54,7 +65,7 @@ def test_training_lowers_the_loss_on_positions_not_shown() -> None:
 def test_a_residual_tower_is_trained_too(planes: int, random_corpus: Corpus) -> None:
     torch.manual_seed(0)
     network = ResidualTower(channels=4, blocks=1, planes=planes)
-    before = evaluate(network, random_corpus)
+    before = validate(network, random_corpus)
 
     train(
         network,
@@ -62,16 +73,12 @@ def test_a_residual_tower_is_trained_too(planes: int, random_corpus: Corpus) -> 
         options=TrainingOptions(epochs=2, batch_size=64, learning_rate=5e-3, points=1),
     )
 
-    assert evaluate(network, random_corpus).policy_loss < before.policy_loss - 0.2
+    assert validate(network, random_corpus).policy_loss < before.policy_loss - 0.2
 
 
 def test_equal_seeds_train_equal_networks(random_corpus: Corpus) -> None:
     digests = [
-        network_digest(
-            train_supervised(
-                random_corpus, channels=2, options=replace(SHORT, seed=seed)
-            ).network
-        )
+        network_digest(trained(random_corpus, replace(SHORT, seed=seed))[0])
         for seed in (4, 4, 5)
     ]
 
@@ -83,7 +90,7 @@ def test_training_leaves_the_global_random_state_alone(random_corpus: Corpus) ->
     expected = torch.rand(3)
     torch.manual_seed(11)
 
-    train_supervised(random_corpus, channels=2, dropout=0.5, options=SHORT)
+    trained(random_corpus, dropout=0.5)
 
     assert torch.rand(3).equal(expected)
 
@@ -91,78 +98,59 @@ def test_training_leaves_the_global_random_state_alone(random_corpus: Corpus) ->
 def test_a_trained_network_is_in_evaluation_mode_and_contiguous(
     random_corpus: Corpus,
 ) -> None:
-    network = train_supervised(random_corpus, channels=2, options=SHORT).network
+    network, _ = trained(random_corpus)
 
     assert not network.training
     assert all(tensor.is_contiguous() for tensor in network.state_dict().values())
 
 
-def test_the_held_out_year_is_not_learned_from(two_years: Corpus) -> None:
-    trained = train_supervised(two_years, channels=2, held_out_year=2012, options=SHORT)
-
-    held_out = int((two_years.year == 2012).sum())
-    assert trained.record.positions == len(two_years) - held_out
-    assert trained.record.evaluation is not None
-    assert trained.record.evaluation.positions == held_out
-
-
 def test_points_before_the_last_use_a_sample(two_years: Corpus) -> None:
-    record = train_supervised(
-        two_years,
-        channels=2,
-        held_out_year=2012,
-        validation_positions=50,
-        options=SHORT,
-    ).record
+    learned, tested = hold_out(two_years, year=2012)
+    options = replace(SHORT, validation_positions=50)
 
-    counts = [p.evaluation.positions for p in record.curve if p.evaluation]
-    assert counts == [50, int((two_years.year == 2012).sum())]
+    record = train(OthelloNet(2), learned, validation=tested, options=options)
+
+    counts = [p.validation.positions for p in record.curve if p.validation]
+    assert counts == [50, len(tested)]
+    assert record.positions == len(learned)
 
 
-def test_the_curve_has_its_points_and_reports_each(random_corpus: Corpus) -> None:
-    seen: list[Progress] = []
+def test_the_curve_has_its_points_and_logs_each(
+    random_corpus: Corpus, caplog: pytest.LogCaptureFixture
+) -> None:
     options = TrainingOptions(epochs=0.5, batch_size=64, points=4)
 
-    record = train_supervised(
-        random_corpus,
-        channels=2,
-        options=options,
-        on_progress=lambda progress, _: seen.append(progress),
-    ).record
+    with caplog.at_level(logging.INFO, "conceptlrp.selfplay"):
+        _, record = trained(random_corpus, options)
 
     steps = round(0.5 * (len(random_corpus) // 64))
-    assert record.curve == tuple(seen)
-    assert len(seen) == 4
+    assert caplog.messages == [str(point) for point in record.curve]
+    assert len(record.curve) == 4
     assert record.samples == 64 * steps
-    assert seen[-1].learning_rate < 0.2 * options.learning_rate
+    assert record.curve[-1].learning_rate < 0.2 * options.learning_rate
 
 
 def test_a_schedule_in_minutes_ends_in_time(random_corpus: Corpus) -> None:
     options = TrainingOptions(minutes=0.01, batch_size=8, points=1)
 
-    record = train_supervised(random_corpus, channels=2, options=options).record
+    _, record = trained(random_corpus, options)
 
-    assert 0.6 <= record.seconds < 5
-
-
-def test_a_year_without_games_is_refused(two_years: Corpus) -> None:
-    with pytest.raises(ValueError, match="no position is from 1999"):
-        train_supervised(two_years, held_out_year=1999)
+    assert 0.6 <= record.curve[-1].seconds < 5
 
 
 def test_a_corpus_of_another_size_is_refused(random_corpus: Corpus) -> None:
-    with pytest.raises(ValueError, match="boards of size 8, the network for size 6"):
+    with pytest.raises(
+        ValueError, match="games are for boards of size 8, the network for size 6"
+    ):
         train(OthelloNet(2, size=6), random_corpus)
 
 
 def test_unfinished_games_teach_moves_but_no_outcome() -> None:
-    moves = play_games(RandomPlayer(), RandomPlayer(), n=8, seed=0).moves.copy()
+    moves = play_games(RandomPlayer(), RandomPlayer(), count=8, seed=0).moves.copy()
     moves[:, 20:] = -1
     corpus = Corpus.from_games(Games.from_moves(moves))
 
-    record = train_supervised(
-        corpus, channels=2, options=replace(SHORT, epochs=1.0)
-    ).record
+    _, record = trained(corpus, replace(SHORT, epochs=1.0))
 
     assert all(point.value_loss == 0 for point in record.curve)
     assert all(point.policy_loss > 0 for point in record.curve)
@@ -171,7 +159,7 @@ def test_unfinished_games_teach_moves_but_no_outcome() -> None:
 def test_early_stopping_keeps_the_weights_with_the_lowest_held_out_loss(
     random_corpus: Corpus,
 ) -> None:
-    learned, tested = hold_out_games(random_corpus[:600], 0.3)
+    learned, tested = hold_out(random_corpus[:600], share=0.3)
     torch.manual_seed(0)
     network = ResidualTower(channels=8, blocks=1, value_units=8)
     # So many passes over so few games make any network worse on others.
@@ -186,7 +174,7 @@ def test_early_stopping_keeps_the_weights_with_the_lowest_held_out_loss(
     assert len(losses) < 30
     assert record.kept == record.curve[best].steps
     assert len(losses) == best + 1 + 3
-    assert evaluate(network, tested) == record.evaluation
+    assert validate(network, tested) == record.validation
     assert losses[-1] == pytest.approx(losses[best])
 
 
@@ -207,7 +195,10 @@ def test_probabilities_of_one_action_teach_what_the_action_does(
 ) -> None:
     sparse = TrainingSet.from_corpus(random_corpus)
     dense = TrainingSet(
-        sparse.own, sparse.opponent, sparse.probabilities, sparse.outcome
+        sparse.own,
+        sparse.opponent,
+        np.eye(sparse.actions)[sparse.policy],
+        sparse.outcome,
     )
     weights = []
     for examples in (sparse, dense):
@@ -220,26 +211,26 @@ def test_probabilities_of_one_action_teach_what_the_action_does(
 
 
 def test_every_step_is_told_with_the_positions_shown(random_corpus: Corpus) -> None:
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[str, int, int]] = []
     network = ResidualTower(channels=2, blocks=1, value_units=4)
 
     record = train(
         network,
         random_corpus,
         options=SHORT,
-        on_step=lambda done, total: seen.append((done, total)),
+        on_progress=lambda *told: seen.append(told),
     )
 
     steps = record.curve[-1].steps
-    assert [done for done, _ in seen] == [64 * (i + 1) for i in range(steps)]
-    assert {total for _, total in seen} == {64 * steps}
+    assert [done for _, done, _ in seen] == [64 * (i + 1) for i in range(steps)]
+    assert {(stage, total) for stage, _, total in seen} == {("training", 64 * steps)}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a graphics card")
 def test_a_network_on_a_graphics_card_is_trained_there(random_corpus: Corpus) -> None:
     torch.manual_seed(0)
     network = ResidualTower(channels=4, blocks=1).to("cuda")
-    before = evaluate(network, random_corpus)
+    before = validate(network, random_corpus)
 
     train(
         network,
@@ -248,4 +239,4 @@ def test_a_network_on_a_graphics_card_is_trained_there(random_corpus: Corpus) ->
     )
 
     assert next(network.parameters()).device.type == "cuda"
-    assert evaluate(network, random_corpus).policy_loss < before.policy_loss - 0.2
+    assert validate(network, random_corpus).policy_loss < before.policy_loss - 0.2

@@ -8,15 +8,15 @@ from conceptlrp.networks import ResidualTower
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import NO_MOVE, Corpus, Games
 from conceptlrp.selfplay import (
-    NetworkEvaluator,
     RandomPlayer,
     SearchOptions,
     SelfPlayGames,
     SelfPlayOptions,
     TrainingSet,
-    play_games,
-    self_play,
 )
+from conceptlrp.selfplay.arena import play_games
+from conceptlrp.selfplay.evaluators import NetworkEvaluator
+from conceptlrp.selfplay.rounds import play_round
 
 BOARDS = np.array([3, 12], dtype=np.uint64)
 
@@ -30,23 +30,6 @@ def test_a_corpus_teaches_the_moves_played_and_the_outcomes(
     actions = actions_of_squares(random_corpus.played)
     np.testing.assert_array_equal(examples.policy, actions)
     np.testing.assert_array_equal(examples.outcome, random_corpus.outcome)
-
-
-def test_visits_become_probabilities() -> None:
-    visits = np.zeros((2, 65))
-    visits[0, [3, 5]] = 1, 3
-    visits[1, 64] = 8
-
-    examples = TrainingSet.from_visits(BOARDS, BOARDS << 8, visits, [1, -0.5])
-
-    np.testing.assert_array_equal(examples.policy[0, [3, 5]], [0.25, 0.75])
-    assert examples.policy[1, 64] == 1
-    assert examples.outcome.tolist() == [1, -0.5]
-
-
-def test_a_position_without_visits_is_refused() -> None:
-    with pytest.raises(ValueError, match="a position has no visit"):
-        TrainingSet.from_visits(BOARDS, BOARDS, np.zeros((2, 65)), [1, 1])
 
 
 def test_a_position_without_its_move_is_refused(random_corpus: Corpus) -> None:
@@ -74,15 +57,13 @@ def test_examples_that_cannot_be_are_refused(
         TrainingSet(BOARDS, BOARDS << 8, policy, outcome)
 
 
-def test_actions_joined_with_probabilities_become_probabilities() -> None:
-    certain = TrainingSet(BOARDS, BOARDS, [3, 64], [1, 1])
-    spread = TrainingSet(BOARDS, BOARDS, np.full((2, 65), 1 / 65), [0, 0])
+def test_joined_examples_follow_each_other(random_corpus: Corpus) -> None:
+    whole = TrainingSet.from_corpus(random_corpus)
+    parts = [random_corpus[:100], random_corpus[100:]]
 
-    joined = TrainingSet.concatenate([certain, spread])
+    joined = TrainingSet.concatenate([TrainingSet.from_corpus(each) for each in parts])
 
-    assert joined.policy.shape == (4, 65)
-    assert joined.policy.argmax(axis=1)[:2].tolist() == [3, 64]
-    assert TrainingSet.concatenate([certain, certain]).policy.ndim == 1
+    assert joined.digest == whole.digest
 
 
 def test_examples_of_two_sizes_do_not_join() -> None:
@@ -100,11 +81,11 @@ def test_the_digest_tells_targets_apart(random_corpus: Corpus) -> None:
     other = TrainingSet(examples.own, examples.opponent, examples.policy, outcome, 8)
 
     assert examples.digest == same.digest != other.digest
-    assert examples[:-1].digest != examples.digest
+    assert TrainingSet.from_corpus(random_corpus[:-1]).digest != examples.digest
 
 
 def test_unfinished_games_have_no_outcome() -> None:
-    moves = play_games(RandomPlayer(), RandomPlayer(), n=2, seed=0).moves.copy()
+    moves = play_games(RandomPlayer(), RandomPlayer(), count=2, seed=0).moves.copy()
     moves[:, 20:] = NO_MOVE
 
     examples = TrainingSet.from_corpus(Corpus.from_games(Games.from_moves(moves)))
@@ -116,8 +97,9 @@ def test_unfinished_games_have_no_outcome() -> None:
 def played() -> SelfPlayGames:
     torch.manual_seed(0)
     network = ResidualTower(channels=2, blocks=1, size=6, value_units=4)
-    options = SelfPlayOptions(search=SearchOptions(simulations=5), opening_plies=3)
-    return self_play(NetworkEvaluator(network), 4, options=options)
+    search = SearchOptions(simulations=5)
+    options = SelfPlayOptions(search=search, opening_plies=3, together=4)
+    return play_round(NetworkEvaluator(network), options=options)
 
 
 def test_self_play_teaches_what_was_searched(played: SelfPlayGames) -> None:

@@ -4,7 +4,8 @@ import numpy as np
 
 from conceptlrp.networks.planes import legal_actions
 from conceptlrp.othello import Corpus
-from conceptlrp.selfplay import RandomPlayer, play_games
+from conceptlrp.selfplay import RandomPlayer
+from conceptlrp.selfplay.arena import play_games
 
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
 
@@ -40,5 +41,5 @@ def noise(words: np.ndarray) -> np.ndarray:
 def positions(n: int, *, size: int = 8, seed: int = 0) -> Corpus:
     """Positions of random games, of all phases."""
     player = RandomPlayer(size)
-    games = play_games(player, player, n=n // 20 + 1, seed=seed)
+    games = play_games(player, player, count=n // 20 + 1, seed=seed)
     return Corpus.from_games(games).sample(n, seed=seed)

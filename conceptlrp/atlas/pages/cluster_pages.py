@@ -3,8 +3,6 @@
 Shapes use N positions, n of them clustered, K clusters and C channels.
 """
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,24 +10,15 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.atlas.cluster_facts import ClusterFacts, cluster_facts
-from conceptlrp.atlas.pictures.board_cards import BoardCard, BoardShelf
+from conceptlrp.atlas.pages.cluster_facts import ClusterFacts, cluster_facts
+from conceptlrp.atlas.pictures.board_cards import BoardCard, CardMaker
 from conceptlrp.atlas.pictures.charts import plies_svg, scale_svg, scatter_svg
 from conceptlrp.atlas.pictures.page_boards import board_kit
 from conceptlrp.atlas.site import Site, cluster_data, cluster_page
-from conceptlrp.clustering import Clustering, Stability
+from conceptlrp.clustering import Clustering
 from conceptlrp.clustering.markers import typical_rows
 from conceptlrp.drawing.colors import symmetric_limit
-from conceptlrp.report.plain import plain
-from conceptlrp.report.wording import compact, signed_percent
-
-__all__ = [
-    "ClusterStrip",
-    "MarkerRow",
-    "cluster_map",
-    "marker_rows",
-    "write_cluster_pages",
-]
+from conceptlrp.report.words.numbers import compact, signed_percent
 
 #: The number by which noise goes.
 NOISE = -1
@@ -50,19 +39,7 @@ _STRIPS = {
 
 @dataclass(frozen=True)
 class MarkerRow:
-    """A marker channel of a cluster.
-
-    Attributes
-    ----------
-    channel : int
-        Number of the channel.
-    effect : float
-        Standardised mean difference.
-    inside, rest : str
-        Mean feature in the cluster and in all clusters but this.
-    width : float
-        Magnitude of the effect relative to the largest of the cluster.
-    """
+    """A marker channel: effect size, mean in the cluster and in the others, and bar."""
 
     channel: int
     effect: float
@@ -73,15 +50,7 @@ class MarkerRow:
 
 @dataclass(frozen=True)
 class ClusterStrip:
-    """Boards of a cluster in one order.
-
-    Attributes
-    ----------
-    name, title, text : str
-        What the order is.
-    cards : tuple of BoardCard
-        The boards.
-    """
+    """Boards of a cluster in one order."""
 
     name: str
     title: str
@@ -89,32 +58,20 @@ class ClusterStrip:
     cards: tuple[BoardCard, ...]
 
 
-def write_cluster_pages(
-    site: Site,
-    clustering: Clustering,
-    shelf: BoardShelf,
-    *,
-    stability: Stability | None = None,
-    names: Mapping[tuple[str, int], str] | None = None,
-) -> None:
+def write_cluster_pages(site: Site, clustering: Clustering, maker: CardMaker) -> None:
     """Write the pages of all clusters of a layer, and of its noise if it has any."""
-    facts = cluster_facts(site.store, clustering, stability=stability, k=_MARKERS)
+    stability = clustering.stability
+    facts = cluster_facts(site.store, clustering, stability=stability, count=_MARKERS)
     numbers = [*range(clustering.n_clusters), *([NOISE] if clustering.noise else [])]
     for number in numbers:
-        _write_page(site, facts, shelf, number, names or {})
+        _write_page(site, facts, maker, number)
 
 
-def _write_page(
-    site: Site,
-    facts: ClusterFacts,
-    shelf: BoardShelf,
-    number: int,
-    names: Mapping[tuple[str, int], str],
-) -> None:
+def _write_page(site: Site, facts: ClusterFacts, maker: CardMaker, number: int) -> None:
     clustering = facts.clustering
     inside = clustering.labels == number
     plies = np.asarray(site.store.positions.ply)[clustering.rows]
-    strips, limit = _strips(site, facts, shelf, number)
+    strips, limit = _strips(site, facts, maker, number)
     name = "noise" if number == NOISE else f"cluster {number}"
     site.write(
         cluster_page(clustering.layer, number),
@@ -123,7 +80,7 @@ def _write_page(
         facts=facts,
         number=number,
         name=name,
-        names=names,
+        names=site.names,
         kit=board_kit(site.store.manifest.board_size),
         size=int(inside.sum()),
         described=None if number == NOISE else facts.descriptions[number],
@@ -136,15 +93,14 @@ def _write_page(
         scale=scale_svg(limit, unit=site.unit) if limit else None,
     )
     if number != NOISE:
-        text = json.dumps(_data(facts, number), allow_nan=False, separators=(",", ":"))
-        site.write_bytes(cluster_data(clustering.layer, number), text.encode())
+        site.write_data(cluster_data(clustering.layer, number), _data(facts, number))
 
 
 def _strips(
-    site: Site, facts: ClusterFacts, shelf: BoardShelf, number: int
+    site: Site, facts: ClusterFacts, maker: CardMaker, number: int
 ) -> tuple[tuple[ClusterStrip, ...], float]:
     """Collect the strips, all on one scale of colours, and its limit."""
-    chosen = _chosen(facts, number, site.k)
+    chosen = _chosen(facts, number, site.count)
     rows = {name: facts.clustering.rows[places] for name, (places, _) in chosen.items()}
     maps = {
         name: site.store.heatmap(rows=each, target=site.target)
@@ -153,8 +109,8 @@ def _strips(
     limit = max(symmetric_limit(each) for each in maps.values())
     strips = []
     for name, (_, scores) in chosen.items():
-        boards = shelf.boards(rows[name], scores)
-        cards = shelf.cards(boards, write=_score, heatmaps=maps[name], limit=limit)
+        boards = maker.boards(rows[name], scores)
+        cards = maker.cards(boards, write=_score, heatmaps=maps[name], limit=limit)
         strips.append(ClusterStrip(name, *_STRIPS[name], cards))
     return tuple(strips), limit
 
@@ -215,7 +171,7 @@ def _data(facts: ClusterFacts, number: int) -> dict[str, Any]:
         "silhouette": silhouette if np.isfinite(silhouette) else None,
         "nearest": [list(each) for each in facts.nearest[number]],
         "rows": clustering.members(number).tolist(),
-        **plain(facts.descriptions[number].to_dict()),
+        **facts.descriptions[number].to_dict(),
     }
 
 

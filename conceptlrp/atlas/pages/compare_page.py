@@ -17,12 +17,10 @@ from conceptlrp.atlas.site import Site, concept_page
 from conceptlrp.drawing import board_svg
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.othello import Position
-from conceptlrp.report import StoreComparison, compare_stores
-from conceptlrp.report.channel_matching import LayerMatch
+from conceptlrp.report import StoreComparison, compare
+from conceptlrp.report.comparison import LayerMatch
 from conceptlrp.report.mean_maps import mean_maps
 from conceptlrp.store import Store
-
-__all__ = ["compare_page", "write_compare_page"]
 
 _SHOWN = 6
 Maps = NDArray[np.float64] | None
@@ -67,7 +65,7 @@ def write_compare_page(site: Site, other: Store, number: int = 0) -> StoreCompar
 
     Returns: what was found.
     """
-    found = compare_stores(site.store, other, target=site.target)
+    found = compare(site.store, other, target=site.target)
     layers = [_layer(site, other, match) for match in found.layers]
     site.write(compare_page(number), "compare.html", found=found, layers=layers)
     return found

@@ -4,7 +4,6 @@ A page is made from a `ChannelReport` alone: what the store does not hold is mis
 from the report, which says how to add it. Shapes use k boards and n x n squares.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,73 +12,40 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.atlas.pages.concept_words import (
-    heading,
-    label_size,
-    meaning,
-    role,
-    verdict,
-)
-from conceptlrp.atlas.pictures.board_cards import BoardCard, BoardShelf
+from conceptlrp.atlas.pictures.board_cards import BoardCard, CardMaker
 from conceptlrp.atlas.pictures.charts import histogram_svg, intervals_svg, scale_svg
 from conceptlrp.atlas.pictures.page_boards import board_kit, page_board
 from conceptlrp.atlas.site import Site, concept_data, concept_page
 from conceptlrp.drawing.colors import symmetric_limit
-from conceptlrp.labelling.channel_name import Names
 from conceptlrp.othello import square_name
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import ChannelReport
-from conceptlrp.report.channel_effect import ChannelEffect
-from conceptlrp.report.label_wording import mapped_quantity, when
-from conceptlrp.report.location_text import location_lines
+from conceptlrp.report.findings import ChannelEffect
 from conceptlrp.report.mean_maps import MAPS_OF
 from conceptlrp.report.statistics import Histogram
-from conceptlrp.report.wording import compact, percent, signed_percent
+from conceptlrp.report.words.channel import (
+    STRIP_WORDS,
+    beats_words,
+    role,
+    shares,
+)
+from conceptlrp.report.words.labels import (
+    cause_lines,
+    heading,
+    meaning,
+    random_line,
+    squares_line,
+    verdict,
+)
+from conceptlrp.report.words.location import location_lines
+from conceptlrp.report.words.numbers import compact, percent, signed_percent
 
-__all__ = [
-    "Picture",
-    "Strip",
-    "write_concept_page",
-]
-
-_STRIPS = {
-    "relevant": (
-        "Most relevant",
-        "Largest positive share of the layer's relevance: it speaks for the output.",
-    ),
-    "opposed": (
-        "Most opposed",
-        "Largest negative share of the layer's relevance: it speaks against it.",
-    ),
-    "active": (
-        "Most active",
-        "Largest activation, whether or not the explained output uses it.",
-    ),
-    "quantiles": (
-        "From most to least",
-        "Even steps of rank by share: what the channel does besides its extremes.",
-    ),
-    "random": (
-        "At random",
-        "The same positions for every channel, whatever it does there.",
-    ),
-}
 _MOVES_NAMED = 4
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Boards in one order.
-
-    Attributes
-    ----------
-    name, title, text : str
-        What the order is.
-    cards : tuple of BoardCard
-        The boards, in order.
-    mapped : bool
-        Whether they have heatmaps.
-    """
+    """Boards in one order, and whether they have heatmaps."""
 
     name: str
     title: str
@@ -90,17 +56,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Picture:
-    """A board or a chart with words below.
-
-    Attributes
-    ----------
-    title : str
-        What it is.
-    svg : Markup
-        The picture.
-    text : str
-        What to know of it.
-    """
+    """A board or a chart with a title and what to know of it."""
 
     title: str
     svg: Markup
@@ -118,18 +74,16 @@ class _Phase:
     active: float
 
 
-def write_concept_page(
-    site: Site, report: ChannelReport, shelf: BoardShelf, *, names: Names
-) -> None:
+def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> None:
     """Write the page of one channel, and its report as JSON."""
     layer, channel = report.layer, report.channel
-    strips, limit = _strips(report, shelf)
+    strips, limit = _strips(report, maker)
     size = site.store.manifest.board_size
     site.write(
         concept_page(layer, channel),
         "concept.html",
         report=report,
-        names=names,
+        names=site.names,
         kit=board_kit(size),
         heading=heading(report),
         verdict=verdict(report),
@@ -144,43 +98,42 @@ def write_concept_page(
         effect=None if report.effects is None else _effect(report, size),
         maps_of=MAPS_OF,
         meaning=meaning,
-        mapped_quantity=mapped_quantity,
-        when=when,
-        label_size=label_size,
+        squares_line=squares_line,
+        cause=cause_lines(report),
+        control=random_line(report),
     )
-    text = json.dumps(report.to_dict(), allow_nan=False, separators=(",", ":"))
-    site.write_bytes(concept_data(layer, channel), text.encode())
+    site.write_data(concept_data(layer, channel), report.to_dict())
 
 
-def _strips(
-    report: ChannelReport, shelf: BoardShelf
-) -> tuple[tuple[Strip, ...], float]:
+def _strips(report: ChannelReport, maker: CardMaker) -> tuple[tuple[Strip, ...], float]:
     """Collect the strips, all on one scale of colours, and its limit."""
-    found = {name: report.strips[name] for name in _STRIPS}
+    found = {name: report.strips[name] for name in STRIP_WORDS}
     maps = [each.heatmaps for each in found.values() if each.heatmaps is not None]
     limit = max((symmetric_limit(each) for each in maps if len(each)), default=0.0)
-    strips = [_strip(name, found[name], shelf, limit) for name in _STRIPS]
+    strips = [_strip(name, found[name], maker, limit) for name in STRIP_WORDS]
     return tuple(strips), limit
 
 
-def _strip(
-    name: str, boards: ReferenceBoards, shelf: BoardShelf, limit: float
-) -> Strip:
+def _strip(name: str, boards: ReferenceBoards, maker: CardMaker, limit: float) -> Strip:
     write: Callable[[float], str] = compact if name == "active" else signed_percent
-    cards = shelf.cards(
+    cards = maker.cards(
         boards.boards, write=write, heatmaps=boards.heatmaps, limit=limit
     )
-    return Strip(name, *_STRIPS[name], cards, boards.heatmaps is not None)
+    return Strip(name, *STRIP_WORDS[name], cards, boards.heatmaps is not None)
 
 
 def _facts(report: ChannelReport) -> tuple[tuple[str, str, str], ...]:
     found = report.statistics
     place = f"rank {found.rank} of {report.channels}"
-    at = {level: signed_percent(share) for level, share in found.share_quantiles}
+    at = shares(report)
     return (
         ("share of relevance", percent(found.magnitude), f"mean magnitude, {place}"),
         ("signed", signed_percent(found.mean_share), "mean share, for or against"),
-        ("middle half", f"{at[0.25]} to {at[0.75]}", f"all: {at[0.0]} to {at[1.0]}"),
+        (
+            "usual share",
+            f"{at[0.25]} to {at[0.75]}",
+            f"on half of the positions; at most {at[0.0]} to {at[1.0]}",
+        ),
         ("active", percent(found.active), "of the positions"),
         ("relevant", percent(found.relevant), "of the positions"),
     )
@@ -259,6 +212,7 @@ def _effect(report: ChannelReport, size: int) -> dict[str, Any]:
         "limit": limit,
         "moves": tuple(_moves(found, size)),
         "chart": intervals_svg(rows, unit=report.unit),
+        "verdict": beats_words(found),
     }
 
 

@@ -10,12 +10,10 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from conceptlrp.atlas.pictures.curve_chart import Line, curves_svg
+from conceptlrp.atlas.pictures.charts import Line, curves_svg
 from conceptlrp.atlas.site import Site
 from conceptlrp.evaluation import CompositeEvaluation
-from conceptlrp.report.wording import percent
-
-__all__ = ["EVALUATION_PAGE", "write_evaluation_page"]
+from conceptlrp.report.words.numbers import percent
 
 EVALUATION_PAGE = "evaluation.html"
 

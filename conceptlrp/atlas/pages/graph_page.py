@@ -11,9 +11,7 @@ from markupsafe import Markup, escape
 
 from conceptlrp.atlas.site import Site, concept_page
 from conceptlrp.concept_graph import ConceptPath, MeanConceptGraph, strongest_paths
-from conceptlrp.report.wording import compact, percent
-
-__all__ = ["GRAPH_PAGE", "graph_svg", "write_graph_page"]
+from conceptlrp.report.words.numbers import compact, percent
 
 GRAPH_PAGE = "graph.html"
 
@@ -111,15 +109,15 @@ def graph_svg(
 
 
 _Node = tuple[str, int] | None
-_Edge = tuple[_Node, _Node]
+_Line = tuple[_Node, _Node]
 
 
 def _edges(
     paths: Sequence[ConceptPath],
-) -> tuple[dict[_Edge, float], dict[_Edge, float]]:
+) -> tuple[dict[_Line, float], dict[_Line, float]]:
     """Add up, edge by edge, what the paths carry; and say which sign it has."""
-    carried: dict[_Edge, float] = {}
-    signed: dict[_Edge, float] = {}
+    carried: dict[_Line, float] = {}
+    signed: dict[_Line, float] = {}
     for path in paths:
         starts: tuple[_Node, ...] = (None, *path.nodes[:-1])
         for start, end, sign in zip(starts, path.nodes, path.relevance, strict=True):
@@ -130,7 +128,7 @@ def _edges(
 
 
 def _places(
-    carried: dict[_Edge, float], rows: dict[str, int]
+    carried: dict[_Line, float], rows: dict[str, int]
 ) -> dict[_Node, tuple[float, float]]:
     """Place channels in rows, each near those that send to it."""
     places: dict[_Node, tuple[float, float]] = {None: (_WIDTH / 2, _y(0))}
@@ -144,7 +142,7 @@ def _places(
 
 
 def _senders(
-    carried: dict[_Edge, float], layer: str, places: dict[_Node, tuple[float, float]]
+    carried: dict[_Line, float], layer: str, places: dict[_Node, tuple[float, float]]
 ) -> dict[tuple[str, int], float]:
     """Return for each channel of a layer the mean place of what sends to it."""
     found: dict[tuple[str, int], list[tuple[float, float]]] = {}

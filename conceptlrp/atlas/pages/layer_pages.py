@@ -3,22 +3,20 @@
 Shapes use C channels, P phases of ten plies, and D channels of an adjacent layer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.atlas.channel_facts import ChannelFact, label_counts
 from conceptlrp.atlas.pages.cluster_pages import MarkerRow, cluster_map, marker_rows
 from conceptlrp.atlas.site import Site, layer_page
 from conceptlrp.clustering import Clustering, cluster_channels
 from conceptlrp.clustering.features import position_features
 from conceptlrp.concept_graph import MeanConceptGraph
+from conceptlrp.report.channel import ChannelLine
 from conceptlrp.store import Store
-
-__all__ = ["ClusterRows", "Link", "PhaseRow", "strongest_links", "write_layer_page"]
 
 _LINKS = 12
 _STRONGEST = 6
@@ -29,17 +27,7 @@ _FEWEST = 8
 
 @dataclass(frozen=True)
 class PhaseRow:
-    """Ten plies: how many positions, and which channels matter most in them.
-
-    Attributes
-    ----------
-    moves : str
-        First and last move.
-    positions : int
-        How many there are.
-    channels : tuple of (int, float)
-        Strongest channels with their mean magnitude there.
-    """
+    """Ten moves: how many positions, and the strongest channels with magnitudes."""
 
     moves: str
     positions: int
@@ -48,17 +36,7 @@ class PhaseRow:
 
 @dataclass(frozen=True)
 class ClusterRows:
-    """A clustering as the page shows it.
-
-    Attributes
-    ----------
-    clustering : Clustering
-        The clusters.
-    map : Markup or None
-        The positions in the plane.
-    markers : tuple of tuple of MarkerRow
-        Strongest marker channels of each cluster.
-    """
+    """A clustering with its map and the strongest marker channels of each cluster."""
 
     clustering: Clustering
     map: Markup | None
@@ -67,19 +45,7 @@ class ClusterRows:
 
 @dataclass(frozen=True)
 class Link:
-    """Mean relevance between a channel of the layer and one of a layer below.
-
-    Attributes
-    ----------
-    channel : int
-        Channel of the layer.
-    layer, other : str, int
-        The channel that it sends relevance to.
-    relevance, absolute : float
-        Mean over positions, with its sign and as a magnitude.
-    width : float
-        Magnitude relative to the largest.
-    """
+    """Mean relevance that a channel of the layer sends to one below, and its bar."""
 
     channel: int
     layer: str
@@ -89,12 +55,20 @@ class Link:
     width: float
 
 
+@dataclass(frozen=True)
+class LabelCount:
+    """The channels that have a label as their name, best first, and its best score."""
+
+    name: str
+    channels: tuple[int, ...]
+    best: float
+
+
 def write_layer_page(
     site: Site,
     layer: str,
-    facts: Sequence[ChannelFact],
+    facts: Sequence[ChannelLine],
     *,
-    names: Mapping[tuple[str, int], str],
     phases: NDArray[np.floating],
     phase_sizes: NDArray[np.integer],
     random_labelled: float | None,
@@ -120,27 +94,23 @@ def write_layer_page(
         by_rank=sorted(facts, key=lambda each: each.rank),
         largest=max((each.magnitude for each in facts), default=0.0) or 1.0,
         half=_half(facts),
-        names=names,
+        names=site.names,
         labels=label_counts(facts),
         random_labelled=random_labelled,
         phases=_phase_rows(phases, phase_sizes),
         clusters=None if clustering is None else _cluster_rows(clustering),
         groups=_groups(site.store, layer, site.target),
-        links=strongest_links(site.store, layer, target=site.target),
+        links=strongest_links(site.results.graph, layer, target=site.target),
         missing=missing,
         columns=columns,
     )
 
 
 def strongest_links(
-    store: Store, layer: str, *, target: str
+    graph: MeanConceptGraph | None, layer: str, *, target: str
 ) -> tuple[Link, ...] | None:
-    """List the strongest edges from a layer to those below it in the concept graph.
-
-    Returns: Strongest first; None where the store has no graph of the target.
-    """
-    graph = store.results.get(MeanConceptGraph)
-    if graph is None or target not in graph.targets or layer not in graph.layers:
+    """List the strongest edges from a layer to those below it, None without a graph."""
+    if graph is None or layer not in graph.layers:
         return None
     index, found = graph.target_index(target), []
     for below in graph.below(layer):
@@ -157,7 +127,7 @@ def strongest_links(
     )
 
 
-def _half(facts: Sequence[ChannelFact]) -> int:
+def _half(facts: Sequence[ChannelLine]) -> int:
     """Count the strongest channels that carry half of the relevance."""
     sizes = np.sort([each.magnitude for each in facts])[::-1]
     return int(np.searchsorted(np.cumsum(sizes), sizes.sum() / 2)) + 1
@@ -195,3 +165,17 @@ def _groups(store: Store, layer: str, target: str) -> tuple[tuple[int, ...], ...
     labels = cluster_channels(features, min(_GROUPS, channels // 4)).labels
     numbers = range(int(labels.max(initial=-1)) + 1)
     return tuple(tuple(np.flatnonzero(labels == each).tolist()) for each in numbers)
+
+
+def label_counts(facts: Sequence[ChannelLine]) -> tuple[LabelCount, ...]:
+    """Count the channels of each name, the most frequent first."""
+    by_name: dict[str, list[ChannelLine]] = {}
+    for fact in facts:
+        if fact.named:
+            by_name.setdefault(fact.name, []).append(fact)
+    counts = []
+    for name, found in by_name.items():
+        found.sort(key=lambda each: -abs(each.score or 0))
+        channels = tuple(each.channel for each in found)
+        counts.append(LabelCount(name, channels, found[0].score or 0.0))
+    return tuple(sorted(counts, key=lambda each: (-len(each.channels), each.name)))

@@ -12,17 +12,16 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.atlas.channel_facts import ChannelFact, channel_fact
 from conceptlrp.atlas.pages.cluster_pages import write_cluster_pages
 from conceptlrp.atlas.pages.concept_pages import write_concept_page
 from conceptlrp.atlas.pages.layer_pages import write_layer_page
-from conceptlrp.atlas.pictures.board_cards import BoardShelf
+from conceptlrp.atlas.pictures.board_cards import CardMaker
 from conceptlrp.atlas.pictures.charts import scale_svg
 from conceptlrp.atlas.pictures.sprites import png, sprite
 from conceptlrp.atlas.site import Site, sprite_file
 from conceptlrp.drawing.colors import symmetric_limit
-from conceptlrp.lrp.store_explainer import store_explainer
-from conceptlrp.report import ChannelReport, layer_reports
+from conceptlrp.report import ChannelReport, layer_report
+from conceptlrp.report.channel import ChannelLine
 from conceptlrp.report.channel_places import channel_columns
 from conceptlrp.store import open_store
 
@@ -31,25 +30,13 @@ if TYPE_CHECKING:
 
     from conceptlrp.lrp import Explainer
 
-__all__ = ["COLUMNS", "Example", "LayerPart", "write_layer", "write_layer_apart"]
-
 #: Thumbnails in a row of the picture of a layer.
 COLUMNS = 32
 
 
 @dataclass(frozen=True)
 class Example:
-    """The board by which the first page explains the colours.
-
-    Attributes
-    ----------
-    layer, channel : str, int
-        Whose board it is.
-    picture, scale : Markup
-        The board and its colours.
-    description : str
-        Players, year and move number.
-    """
+    """The board by which the first page explains the colours."""
 
     layer: str
     channel: int
@@ -62,26 +49,12 @@ class Example:
 class LayerPart:
     """What the pages that are about all layers need of one.
 
-    Attributes
-    ----------
-    layer : str
-        Name of the layer.
-    facts : tuple of C ChannelFact
-        Its channels.
-    columns : float32 array of shape (S, C)
-        What the map compares them by.
-    random_labelled : float or None
-        Part of the channels of a network with random weights that get a label.
-    example : Example or None
-        The most relevant board of the strongest channel.
-    has_thumbnails : bool
-        Whether there is a picture of its mean heatmaps.
-    digests : dict of str to str
-        The files that were written, as `Site.digests` has them.
+    `columns` (S, C) is what the map compares channels by; `digests` are the files
+    that were written, as `Site.digests` has them.
     """
 
     layer: str
-    facts: tuple[ChannelFact, ...]
+    facts: tuple[ChannelLine, ...]
     columns: NDArray[np.float32]
     random_labelled: float | None
     example: Example | None
@@ -93,7 +66,7 @@ class LayerPart:
 class _Gathered:
     """What is kept of each report once its page is written."""
 
-    facts: list[ChannelFact] = field(default_factory=list)
+    facts: list[ChannelLine] = field(default_factory=list)
     maps: list[NDArray[np.float64]] = field(default_factory=list)
     phases: list[list[float]] = field(default_factory=list)
     example: Example | None = None
@@ -101,7 +74,7 @@ class _Gathered:
     missing: tuple[str, ...] = ()
 
     def add(self, report: ChannelReport) -> None:
-        self.facts.append(channel_fact(report))
+        self.facts.append(report.line)
         positive, negative = report.mean_positive, report.mean_negative
         if positive is not None and negative is not None:
             self.maps.append(positive + negative)
@@ -112,27 +85,20 @@ class _Gathered:
 def write_layer(
     site: Site,
     layer: str,
-    names: Mapping[tuple[str, int], str],
     explainer: "Explainer | None" = None,
 ) -> LayerPart:
-    """Write all pages of a layer.
-
-    Returns: for the pages about all layers.
-    """
+    """Write all pages of a layer."""
     store, target = site.store, site.target
-    shelf = BoardShelf(store, target=target)
+    maker = CardMaker(store, target=target)
     found, sizes = _Gathered(), np.zeros(0, np.int64)
     for report in _reports(site, layer, explainer):
-        write_concept_page(site, report, shelf, names=names)
+        write_concept_page(site, report, maker)
         found.add(report)
         if report.statistics.rank == 1:
-            found.example = _example(site, report, shelf)
+            found.example = _example(site, report, maker)
         sizes = np.array([phase.positions for phase in report.phases])
     if layer in site.clusterings:
-        clustering = site.clusterings[layer]
-        write_cluster_pages(
-            site, clustering, shelf, stability=clustering.stability, names=names
-        )
+        write_cluster_pages(site, site.clusterings[layer], maker)
     if found.maps:
         maps = np.stack(found.maps)
         tiles = sprite(maps, columns=min(COLUMNS, len(maps)))
@@ -141,7 +107,6 @@ def write_layer(
         site,
         layer,
         found.facts,
-        names=names,
         phases=np.array(found.phases),
         phase_sizes=sizes,
         random_labelled=found.random_labelled,
@@ -160,26 +125,32 @@ def write_layer(
 
 
 def write_layer_apart(
-    path: str,
     known: Mapping[str, Any],
     layer: str,
-    names: Mapping[tuple[str, int], str],
     network: "nn.Module | None" = None,
 ) -> LayerPart:
-    """Write all pages of a layer in a process that has not opened the store yet.
+    """Write all pages of a layer in a process that has not opened the store yet."""
+    site = Site(**{**known, "store": open_store(known["store"])})
+    explainer = None
+    if network is not None:
+        from conceptlrp.lrp.store_explainer import store_explainer
 
-    Returns: as of `write_layer`.
-    """
-    site = Site(store=open_store(path), **known)
-    explainer = None if network is None else store_explainer(site.store, network)
-    return write_layer(site, layer, names, explainer)
+        explainer = store_explainer(site.store, network)
+    return write_layer(site, layer, explainer)
 
 
 def _reports(
     site: Site, layer: str, explainer: "Explainer | None"
 ) -> Iterator[ChannelReport]:
-    reports = layer_reports(
-        site.store, layer, target=site.target, k=site.k, notes=site.notes
+    reports = iter(
+        layer_report(
+            site.store,
+            layer,
+            target=site.target,
+            count=site.count,
+            notes=site.notes,
+            results=site.results,
+        )
     )
     if explainer is None:
         return reports
@@ -189,7 +160,7 @@ def _reports(
     return mapped_reports(reports, site.store, explainer)
 
 
-def _example(site: Site, report: ChannelReport, shelf: BoardShelf) -> Example | None:
+def _example(site: Site, report: ChannelReport, maker: CardMaker) -> Example | None:
     boards = report.strips["relevant"]
     if boards.heatmaps is None or not len(boards.heatmaps):
         return None
@@ -198,7 +169,7 @@ def _example(site: Site, report: ChannelReport, shelf: BoardShelf) -> Example | 
     return Example(
         layer=report.layer,
         channel=report.channel,
-        picture=shelf.picture(row, heatmap=heat, limit=limit, size_px=336),
+        picture=maker.picture(row, heatmap=heat, limit=limit, size_px=336),
         scale=scale_svg(limit, unit=site.unit),
         description=boards.boards[0].description,
     )

@@ -5,7 +5,8 @@ positions/p0000123.html     one of them
 """
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -13,27 +14,76 @@ from markupsafe import Markup
 from conceptlrp.atlas.pages.position_view import OutputView, output_view, policy_rows
 from conceptlrp.atlas.pictures.page_boards import (
     board_kit,
+    explained_square,
+    level_style,
     page_board,
+    position_kit,
     position_marks,
     position_words,
 )
-from conceptlrp.atlas.pictures.position_pictures import (
-    explained_square,
-    level_style,
-    position_kit,
-)
-from conceptlrp.atlas.position_choice import ChosenPosition
-from conceptlrp.atlas.site import Site, concept_page, position_page
+from conceptlrp.atlas.site import Site, cluster_page, concept_page, position_page
+from conceptlrp.clustering import Clustering
 from conceptlrp.lrp import Explainer
 from conceptlrp.othello import BLACK, square_name
 from conceptlrp.report import PositionReport, position_report
-from conceptlrp.report.wording import effect
-
-__all__ = ["write_position_pages"]
+from conceptlrp.report.words.numbers import effect, plural
+from conceptlrp.store import Store
 
 # A page stays below 100 KB with so many maps of each layer and output.
 _CHANNELS = 4
 _SIDES = ("black", "white")
+# Reference boards of every channel that are looked at.
+_REFERENCES = 8
+
+
+@dataclass(frozen=True)
+class ChosenPosition:
+    """A row of the store that gets a page; each reason with the address it names."""
+
+    row: int
+    reasons: tuple[tuple[str, str | None], ...]
+
+
+def choose_positions(
+    store: Store,
+    clusterings: Mapping[str, Clustering],
+    *,
+    target: int | str = 0,
+    limit: int = 100,
+) -> tuple[ChosenPosition, ...]:
+    """Choose the middle of every cluster and the boards that most channels share.
+
+    Returns: by ascending row.
+    """
+    reasons: dict[int, list[tuple[str, str | None]]] = {}
+    for row, text, href in (*_medoids(clusterings), *_shared(store, target)):
+        if row in reasons or len(reasons) < limit:
+            reasons.setdefault(row, []).append((text, href))
+    return tuple(ChosenPosition(row, tuple(reasons[row])) for row in sorted(reasons))
+
+
+def _medoids(
+    clusterings: Mapping[str, Clustering],
+) -> Iterator[tuple[int, str, str | None]]:
+    for layer, clustering in clusterings.items():
+        for number, rows in enumerate(clustering.typical(1)):
+            for row in rows.tolist():
+                text = f"nearest to the centre of cluster {number} of {layer}"
+                yield int(row), text, cluster_page(layer, number)
+
+
+def _shared(store: Store, target: int | str) -> Iterator[tuple[int, str, None]]:
+    """Yield the boards that several channels have as reference, most channels first."""
+    counts: Counter[int] = Counter()
+    for layer in store.layers:
+        table = store.references(layer, "share-top", target=target)
+        if table is not None:
+            best = table.rows[:, :_REFERENCES]
+            counts.update(best[best >= 0].tolist())
+    for row, channels in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
+        if channels > 1:
+            text = f"among the {_REFERENCES} most relevant boards of "
+            yield int(row), text + plural(channels, "channel"), None
 
 
 @dataclass(frozen=True)
@@ -54,7 +104,7 @@ def write_position_pages(
     rows = [None, *(each.row for each in chosen), None]
     for place, each in enumerate(chosen):
         position = site.store.positions.position(each.row)
-        report = position_report(explainer, position, n_channels=_CHANNELS)
+        report = position_report(explainer, position, count=_CHANNELS)
         site.write(
             position_page(each.row),
             "position.html",

@@ -11,27 +11,18 @@ from functools import partial
 from markupsafe import Markup
 
 from conceptlrp.atlas.pictures.charts import scale_svg
-from conceptlrp.atlas.pictures.page_boards import position_words
-from conceptlrp.atlas.pictures.position_pictures import map_picture
+from conceptlrp.atlas.pictures.page_boards import map_picture, position_words
 from conceptlrp.drawing.colors import LEVELS, levels, symmetric_limit
 from conceptlrp.lrp import Target, Value
 from conceptlrp.othello import Position
 from conceptlrp.report import PositionReport
-from conceptlrp.report.explained_output import ExplainedOutput, LayerMaps
-from conceptlrp.report.local_atlas import NO_CHANNEL
-from conceptlrp.report.wording import compact, percent, signed_amount, signed_percent
-
-__all__ = [
-    "AtlasCell",
-    "ChannelCard",
-    "LayerView",
-    "OutputView",
-    "PolicyRow",
-    "RegionRow",
-    "output_title",
-    "output_view",
-    "policy_rows",
-]
+from conceptlrp.report.explained_output import NO_CHANNEL, ExplainedOutput, LayerMaps
+from conceptlrp.report.words.numbers import (
+    compact,
+    percent,
+    signed_amount,
+    signed_percent,
+)
 
 ChannelHref = Callable[[str, int], str | None]
 

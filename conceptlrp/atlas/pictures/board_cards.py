@@ -21,13 +21,9 @@ from conceptlrp.drawing.board import board_svg
 from conceptlrp.othello import BLACK, Position, square_name
 from conceptlrp.reference import ReferenceBoard
 from conceptlrp.reference.boards import describe_boards
-from conceptlrp.report.wording import effect, percent
+from conceptlrp.report.words.numbers import effect, percent
 from conceptlrp.store import Ranking, Store
 
-__all__ = ["FRAME", "BoardCard", "BoardShelf"]
-
-#: Name of the frame that boards drawn by `BoardShelf.picture` may share.
-FRAME = "frame"
 # Boards drawn for all channels, such as those of the random strip, and no more.
 _REMEMBERED = 256
 
@@ -64,7 +60,7 @@ class BoardCard:
     row: int
 
 
-class BoardShelf:
+class CardMaker:
     """Makes the cards of a store's positions."""
 
     def __init__(self, store: Store, *, target: int | str = 0) -> None:
@@ -108,7 +104,6 @@ class BoardShelf:
         heatmap: NDArray[np.floating] | None = None,
         limit: float | None = None,
         size_px: int = 176,
-        frame: str | None = None,
     ) -> Markup:
         """Draw one position that stands alone, with a cross on the explained move.
 
@@ -122,7 +117,6 @@ class BoardShelf:
                 limit=limit,
                 mark=int(self._marks[row]),
                 size_px=size_px,
-                frame=frame,
             )
         )
 

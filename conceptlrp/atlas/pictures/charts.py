@@ -1,28 +1,22 @@
-"""Charts of the pages as inline SVG: histograms, scales and maps.
+"""Charts of the pages as inline SVG: histograms, scales, maps and curves.
 
 Colours come from the style sheet by class, so that the charts follow the light
-and the dark mode. Every chart says in words, for who cannot see it, what it
-shows. Shapes use n values and K clusters.
+and the dark mode. Every chart says in words what it shows, for readers who cannot see
+it; curves differ in colour and dashes. Shapes use n values, K clusters or steps.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.colors import LEVELS, level_colors
-from conceptlrp.report.wording import compact, count
-
-__all__ = [
-    "histogram_svg",
-    "intervals_svg",
-    "plies_svg",
-    "scale_svg",
-    "scatter_svg",
-]
+from conceptlrp.report.words.numbers import compact, count
 
 _WIDTH, _HEIGHT = 360, 96
+_CURVE_WIDTH, _CURVE_HEIGHT, _LEFT, _TOP = 380, 190, 34, 8
 
 
 def histogram_svg(
@@ -204,3 +198,93 @@ def _ticks(low: float, high: float) -> str:
         ends += f'<path class="zero" d="M{x} 0v{_HEIGHT}"/>'
         ends += f'<text x="{x}" y="{y}" text-anchor="middle">0</text>'
     return ends
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve of K steps: places, means and ends of their intervals."""
+
+    name: str
+    x: tuple[float, ...]
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+def curves_svg(lines: Sequence[Line]) -> Markup:
+    """Draw curves with bands of their intervals and a legend.
+
+    Returns: an ``<svg>`` element of class ``chart curves``, and its legend; nothing
+    without lines.
+    """
+    if not lines:
+        return Markup("")
+    box = _box(lines)
+    # The first line must lie on top.
+    drawn = [_curve(box, n, line) for n, line in reversed(list(enumerate(lines)))]
+    described = "; ".join(_ending(line) for line in lines)
+    width, height = _LEFT + _CURVE_WIDTH, _TOP + _CURVE_HEIGHT + 18
+    return Markup(
+        f'<svg class="chart curves" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{escape(described)}">{"".join(drawn)}{_curve_frame(box)}'
+        f"</svg>{_legend(lines)}"
+    )
+
+
+@dataclass(frozen=True)
+class _Box:
+    """What a chart spans."""
+
+    right: float
+    low: float
+    high: float
+
+    def y(self, value: float) -> float:
+        return _TOP + _CURVE_HEIGHT * (self.high - value) / (self.high - self.low)
+
+    def place(self, x: float, value: float) -> str:
+        return f"{_LEFT + _CURVE_WIDTH * x / self.right:.1f} {self.y(value):.1f}"
+
+
+def _box(lines: Sequence[Line]) -> _Box:
+    low = min(0.0, *(min(line.low) for line in lines))
+    high = max(0.0, *(max(line.high) for line in lines))
+    return _Box(max(max(line.x) for line in lines), low, high if high > low else 1.0)
+
+
+def _curve(box: _Box, number: int, line: Line) -> str:
+    above = [box.place(x, y) for x, y in zip(line.x, line.high, strict=True)]
+    below = [box.place(x, y) for x, y in zip(line.x, line.low, strict=True)]
+    middle = zip((0.0, *line.x), (0.0, *line.mean), strict=True)
+    points = "L".join(box.place(*point) for point in middle)
+    return (
+        f'<path class="band k{number}" d="M{"L".join(above + below[::-1])}z"/>'
+        f'<path class="curve k{number}" d="M{points}"/>'
+    )
+
+
+def _curve_frame(box: _Box) -> str:
+    zero = box.y(0)
+    return (
+        f'<path class="axis" d="M{_LEFT} {zero:.1f}h{_CURVE_WIDTH}'
+        f'M{_LEFT} {_TOP}v{_CURVE_HEIGHT}"/>'
+        f'<text x="{_LEFT - 5}" y="{_TOP + 8}" text-anchor="end">{compact(box.high)}'
+        f'</text><text x="{_LEFT - 5}" y="{zero + 4:.0f}" text-anchor="end">0</text>'
+        f'<text x="{_LEFT + _CURVE_WIDTH}" y="{_TOP + _CURVE_HEIGHT + 14}" '
+        f'text-anchor="end">{compact(box.right)} gone</text>'
+    )
+
+
+def _ending(line: Line) -> str:
+    ends = (compact(value[-1]) for value in (line.mean, line.low, line.high))
+    mean, low, high = ends
+    return f"{line.name} ends at {mean}, interval {low} to {high}"
+
+
+def _legend(lines: Sequence[Line]) -> str:
+    entries = "".join(
+        f'<li><svg viewBox="0 0 26 8" width="26" height="8" aria-hidden="true">'
+        f'<path class="curve k{number}" d="M0 4H26"/></svg> {escape(line.name)}</li>'
+        for number, line in enumerate(lines)
+    )
+    return f'<ul class="legend">{entries}</ul>'

@@ -15,12 +15,14 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.colors import LEVELS, level_colors, levels
-from conceptlrp.othello import BLACK, Position, square_name
+from conceptlrp.othello import BLACK, NO_MOVE, PASS, Position, square_name
 from conceptlrp.othello.board import squares
-
-__all__ = ["board_kit", "page_board", "position_marks", "position_words"]
+from conceptlrp.report.explained_output import ExplainedOutput
 
 _COLORS = level_colors()
+_POSITION = '<use href="#position"/>'
+# From this step on a colour is too dark for black letters.
+_DARK = 9
 _LOOKS = (
     ".b{fill:none}"
     ".b .k,.b .w,.b .h,.b .l{stroke-dasharray:0 1;stroke-linecap:round}"
@@ -124,6 +126,45 @@ def position_words(position: Position, *, mark: int = -1) -> str:
         words += f", last move {square_name(position.last, n)}"
     black, white = position.black.bit_count(), position.white.bit_count()
     return f"{words}, {black} black and {white} white discs"
+
+
+def level_style() -> Markup:
+    """Write the colours of the local atlas as rules of style, h0 to h24."""
+    return Markup(
+        "".join(
+            f".h{place}{{background:{color};color:"
+            f"{'#fff' if abs(place - LEVELS) >= _DARK else '#111'}}}"
+            for place, color in enumerate(level_colors())
+        )
+    )
+
+
+def position_kit(position: Position, *, mark: int = NO_MOVE) -> Markup:
+    """Draw what all boards of a page share, to stand once on it.
+
+    Returns: an invisible ``<svg>`` element beside the `board_kit`.
+    """
+    marks = position_marks(position, mark=mark)
+    return board_kit(position.size) + Markup(
+        '<svg style="position:absolute" width="0" height="0" aria-hidden="true">'
+        f'<defs><g id="position" class="b">{marks}</g></defs></svg>'
+    )
+
+
+def map_picture(
+    position: Position, heatmap: NDArray[np.floating], limit: float, title: str
+) -> Markup:
+    """Draw the position of the page over a heatmap.
+
+    Shapes: `heatmap` (n, n). Returns: an ``<svg>`` element.
+    """
+    return page_board(position.size, title, _POSITION, heatmap=heatmap, limit=limit)
+
+
+def explained_square(output: ExplainedOutput) -> int:
+    """Square to cross: the explained move, `NO_MOVE` where it is none or a pass."""
+    square = output.squares[0] if output.squares else NO_MOVE
+    return NO_MOVE if square == PASS else square
 
 
 def _heat(heatmap: NDArray[np.floating], limit: float) -> str:

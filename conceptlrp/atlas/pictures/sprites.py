@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from conceptlrp.drawing.colors import symmetric_limit, to_rgb
 
-__all__ = ["png", "sprite"]
-
 
 def sprite(maps: NDArray[np.floating], *, columns: int) -> NDArray[np.uint8]:
     """Lay the maps of channels out in rows, each coloured to its own limit.

@@ -18,8 +18,6 @@ from conceptlrp.report import ChannelReport
 from conceptlrp.runs.references import conditional_heatmaps
 from conceptlrp.store import Store
 
-__all__ = ["mapped_reports"]
-
 # Channels whose boards are explained together: most boards are of one channel only,
 # and reports hold what they describe.
 _TOGETHER = 64

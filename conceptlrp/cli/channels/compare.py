@@ -36,12 +36,12 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Match the channels of two networks, snapshots or composites."""
-    from conceptlrp.report import compare_stores
+    from conceptlrp.report import compare
     from conceptlrp.report.comparison import MATCHED_BY
     from conceptlrp.store import open_store
 
     check_choice("--by", by, MATCHED_BY)
-    found = compare_stores(
+    found = compare(
         open_store(store),
         open_store(other),
         layers=layer,

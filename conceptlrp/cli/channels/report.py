@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conceptlrp import jsontext
 from conceptlrp.cli.options import (
     Channel,
     Json,
@@ -47,7 +46,7 @@ def report(
     as_json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Report everything known of a channel: boards, labels, effects, neighbours."""
+    """Report everything known of a channel, or of every one."""
     _check_question(layer, channel, every=every, as_json=as_json, out=out)
     from conceptlrp.store import open_store
 
@@ -55,7 +54,7 @@ def report(
         check_place(out, overwrite=overwrite)
     opened = open_store(store)
     layers = {name: opened.channels(name) for name in opened.layers}
-    about: dict[str, Any] = {"target": target or 0, "k": count}
+    about: dict[str, Any] = {"target": target or 0, "count": count}
     if notes is not None:
         from conceptlrp.report import read_notes
 
@@ -93,13 +92,13 @@ def _check_question(
 def _found(
     store: "Store", layer: str | None, channel: int | None, **about: Any
 ) -> "Iterator[ChannelReport]":
-    from conceptlrp.report import channel_report, layer_reports
+    from conceptlrp.report import channel_report, layer_report
 
     if layer is not None and channel is not None:
-        yield channel_report(store, layer=layer, channel=channel, **about)
+        yield channel_report(store, layer, channel, **about)
         return
     for name in store.layers if layer is None else (layer,):
-        yield from layer_reports(store, name, **about)
+        yield from layer_report(store, name, **about)
 
 
 def _show(found: "Iterator[ChannelReport]", *, as_json: bool, every: bool) -> None:
@@ -118,6 +117,7 @@ def _show(found: "Iterator[ChannelReport]", *, as_json: bool, every: bool) -> No
 def _write(
     found: "Iterator[ChannelReport]", out: Path, *, total: int, overwrite: bool
 ) -> None:
+    from conceptlrp import jsontext
     from conceptlrp.files import file_stem
     from conceptlrp.staging import staged_folder
 
@@ -141,4 +141,6 @@ def _write(
 
 
 def _json(found: "ChannelReport") -> bytes:
+    from conceptlrp import jsontext
+
     return jsontext.dumps(found.to_dict())

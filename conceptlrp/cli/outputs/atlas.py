@@ -47,7 +47,7 @@ def atlas(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write the concept atlas of a store: a folder that opens from disk.
+    """Write the atlas of a store: pages that open from disk.
 
     With --network it has pages of positions too.
     """
@@ -82,20 +82,14 @@ def write_atlas(
 ) -> None:
     """Write an atlas and say where it is."""
     from conceptlrp.atlas import build_atlas, build_single_file
-    from conceptlrp.clustering import Clustering
     from conceptlrp.selfplay import read_card
 
-    clusterings = [
-        store.results.get(Clustering, target=options.get("target") or 0, layer=layer)
-        for layer in store.layers
-    ]
     with progress_bars() as report:
         made = (build_single_file if single_file else build_atlas)(
             store,
             out,
-            clusterings=[each for each in clusterings if each is not None],
             strength=None if strength is None else read_card(strength),
-            on_page=lambda done, total: report("pages", done, total),
+            on_progress=report,
             **options,
         )
     typer.echo(f"open {made if single_file else made / 'index.html'}")

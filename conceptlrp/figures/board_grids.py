@@ -1,0 +1,154 @@
+"""Reference boards of a channel, and the mean maps of channels, as grids.
+
+Shapes use k boards, C channels and n x n squares.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.figures.boards import SCALE_HEIGHT, draw_board, draw_ground, draw_scale
+from conceptlrp.figures.sheets import LINE, Sheet
+from conceptlrp.figures.style import (
+    INK,
+    QUIET,
+    SMALL,
+    TINY,
+    TWO_COLUMNS,
+    shortened,
+    signed,
+    styled,
+)
+from conceptlrp.lrp import Best, Played, Target
+from conceptlrp.othello import NO_MOVE, parse_square
+from conceptlrp.reference import ReferenceBoards
+from conceptlrp.reference.boards import ReferenceBoard
+
+
+@styled
+def reference_figure(
+    boards: ReferenceBoards,
+    *,
+    name: str = "",
+    title: str | None = None,
+    width: float = TWO_COLUMNS,
+) -> Figure:
+    """Draw boards with their heatmaps, scores and where they come from.
+
+    The move that was played has a cross where it is what is explained; all boards have
+    the same limits, the largest magnitude of their heatmaps.
+    """
+    if not len(boards):
+        msg = f"there are no boards of {boards.layer}:{boards.channel} to draw"
+        raise ValueError(msg)
+    limit = 0.0 if boards.heatmaps is None else symmetric_limit(boards.heatmaps)
+    sheet = Sheet(
+        width,
+        len(boards),
+        max(1, min(len(boards), int(width / 1.6))),
+        under=3 * LINE,
+        foot=SCALE_HEIGHT,
+        title=_title_of(boards, name) if title is None else title,
+    )
+    figure, places = sheet.draw()
+    for number, (axes, board) in enumerate(zip(places, boards.boards, strict=True)):
+        heatmap = None if boards.heatmaps is None else boards.heatmaps[number]
+        mark = _explained(boards.target, board)
+        draw_board(axes, board.position, heatmap, limit=limit, mark=mark, text=TINY)
+        lines = _caption(number, board, boards.by)
+        _draw_caption(axes, lines, sheet.side, board.position.size)
+    if boards.heatmaps is not None:
+        draw_scale(figure, limit, Target.parse(boards.target).unit)
+    else:
+        text = "heatmaps of these boards are not in the store"
+        high = figure.get_size_inches()[1]
+        figure.text(0.5, 0.2 / high, text, size=SMALL, ha="center", color=QUIET)
+    return figure
+
+
+@styled
+def mean_maps_figure(
+    positive: NDArray[np.floating],
+    negative: NDArray[np.floating],
+    *,
+    names: Sequence[str],
+    unit: str = "logits",
+    title: str,
+    width: float = TWO_COLUMNS,
+) -> Figure:
+    """Draw where channels find what speaks for the output, and against it.
+
+    Shapes: `positive`, `negative` (C, n, n). Each channel has limits of its own.
+    """
+    n = positive.shape[-1]
+    columns = max(1, min(len(names), int((width - 0.5) / 0.75)))
+    sheet = Sheet(
+        width,
+        len(names),
+        columns,
+        stack=2,
+        left=0.14,
+        over=LINE,
+        under=LINE,
+        foot=SCALE_HEIGHT,
+        title=title,
+    )
+    figure, places = sheet.draw()
+    for number, name in enumerate(names):
+        limit = symmetric_limit([positive[number], negative[number]])
+        above, below = places[2 * number], places[2 * number + 1]
+        for axes, values in ((above, positive), (below, negative)):
+            draw_ground(axes, n, values[number], limit=limit, text=0)
+        text = shortened(name, sheet.side, SMALL)
+        above.text(n / 2, -0.3, text, size=SMALL, ha="center", va="bottom")
+        text = f"±{limit:g}" if limit else "no relevance"
+        below.text(n / 2, n + 0.35, text, size=SMALL, ha="center", va="top")
+        if number % columns == 0:
+            for axes, word in ((above, "for"), (below, "against")):
+                axes.text(
+                    -0.3, n / 2, word, size=SMALL, rotation=90, ha="right", va="center"
+                )
+    draw_scale(figure, 1.0, f"{unit}, limits below maps", ends="limit")
+    return figure
+
+
+def _title_of(boards: ReferenceBoards, name: str) -> str:
+    words = {"top": "highest", "bottom": "lowest"}
+    how = f"{words.get(boards.strip, boards.strip)} {boards.by}"
+    named = f" ({name})" if name else ""
+    return f"{boards.layer}:{boards.channel}{named}, {how} (target: {boards.target})"
+
+
+def _explained(target: str, board: ReferenceBoard) -> int:
+    """Return the square of the explained move of a board, or `NO_MOVE`."""
+    size = board.position.size
+    asked = Target.parse(target, size)
+    if asked == Played():
+        return parse_square(board.played, size) if board.played else NO_MOVE
+    if asked == Best():
+        return parse_square(next(iter(board.policy), "pass"), size)
+    return next(iter(asked.named_squares), NO_MOVE)
+
+
+def _caption(number: int, board: ReferenceBoard, by: str) -> tuple[str, str, str]:
+    game, _, move = board.description.rpartition(", ")
+    played = f": {board.played}" if board.played else ""
+    return f"{number + 1}.  {by} {signed(board.score, 3)}", game, move + played
+
+
+def _draw_caption(axes: Axes, lines: Sequence[str], room: float, n: int) -> None:
+    """Write lines below a board, flush with its squares."""
+    below = (n + 0.8) / room
+    for number, line in enumerate(lines):
+        axes.text(
+            0,
+            n + 0.2 + (number * LINE + 0.03) * below,
+            shortened(line, 0.9 * room, SMALL),
+            size=SMALL,
+            va="top",
+            color=INK if number == 0 else QUIET,
+        )

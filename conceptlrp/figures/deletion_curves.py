@@ -1,0 +1,222 @@
+"""Faithfulness: how an output falls as discs or channels are taken away.
+
+Shapes use K steps.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from conceptlrp.evaluation import CompositeEvaluation
+from conceptlrp.figures.records import (
+    Record,
+    chosen_composite,
+    found,
+    number,
+)
+from conceptlrp.figures.style import (
+    FOR,
+    INK,
+    QUIET,
+    SMALL,
+    TWO_COLUMNS,
+    clean,
+    new_figure,
+    settle,
+    styled,
+)
+from conceptlrp.lrp import Target, Value
+
+_PERTURBATIONS: Final = {
+    "empty": "Discs removed",
+    "flip": "Discs turned over",
+    "swap": "Discs of another board",
+}
+_ABLATIONS: Final = {
+    "zero": "set to zero",
+    "mean": "set to their mean",
+    "resample": "of another board",
+}
+_RELEVANCE: Final = "relevance"
+#: Orders by how they are drawn: told apart by line and mark without colour too.
+_ORDERS: Final[dict[str, dict[str, Any]]] = {
+    _RELEVANCE: {"color": FOR, "marker": "o", "linewidth": 1.6},
+    "occlusion": {"color": INK, "linestyle": (0, (1, 1.2))},
+    "center": {"color": "#56b4e9", "marker": "x", "linestyle": (0, (4, 1.5))},
+    "activation": {"color": "#0072b2", "marker": "s", "linestyle": (0, (5, 1))},
+    "gradient x activation": {
+        "color": "#009e73",
+        # Open and large, as it equals relevance where rules are linear.
+        "marker": "^",
+        "markersize": 4.5,
+        "fillstyle": "none",
+        "linestyle": (0, (4, 1, 1, 1)),
+    },
+    "random": {"color": "#808080", "linestyle": (0, (3, 2))},
+}
+
+
+@styled
+def faithfulness_figure(
+    evaluation: CompositeEvaluation,
+    *,
+    composite: str | None = None,
+    target: str = "best",
+    ablation: str = "mean",
+    width: float = TWO_COLUMNS,
+) -> Figure:
+    """Draw deletion curves of discs and of channels, most relevant first.
+
+    A panel for each way of taking discs away and for each layer. Bands are 95 %
+    intervals over games; the bar at the foot of a panel stands where those of relevance
+    and of a random order are apart.
+    """
+    record = evaluation.to_dict()
+    composite = chosen_composite(record, composite)
+    panels = _square_panels(record, composite, target)
+    channels = _channel_panels(record, composite, ablation)
+    columns = 4 if width > 5 else 2
+    cells: list[_Panel | None] = [*panels, None, *channels]
+    rows = -(-len(cells) // columns)
+    figure = new_figure(width, 1.55 * rows + 0.1, layout="constrained")
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes, panel in zip(grid, [*cells, *[None] * columns], strict=False):
+        if panel is None:
+            axes.set_axis_off()
+        else:
+            _draw(axes, panel)
+    _draw_legend(grid[len(panels)], composite, [*panels, *channels])
+    for place in range(0, len(grid), columns):
+        is_value = Target.parse(target) == Value() and place < len(panels)
+        grid[place].set_ylabel("fall of the value" if is_value else "fall of the logit")
+    settle(figure)
+    return figure
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """Curves that are drawn on the same axes.
+
+    Attributes
+    ----------
+    title, label : str
+        Printed above, and below the steps.
+    curves : dict of str to list of Record
+        Steps by order.
+    """
+
+    title: str
+    label: str
+    curves: dict[str, list[Record]]
+
+
+def _square_panels(record: Record, composite: str, target: str) -> list[_Panel]:
+    known = found(record["curves"], metric="square_gain", target=target)
+    if not known:
+        msg = f"target '{target}' was not evaluated, expected 'best' or 'value'"
+        raise ValueError(msg)
+    return [
+        _Panel(title, "discs", _by_order(known, composite, part))
+        for part, title in _PERTURBATIONS.items()
+    ]
+
+
+def _channel_panels(record: Record, composite: str, ablation: str) -> list[_Panel]:
+    if ablation not in _ABLATIONS:
+        known = ", ".join(_ABLATIONS)
+        msg = f"unknown ablation '{ablation}', expected one of {known}"
+        raise ValueError(msg)
+    curves = found(record["curves"], metric="channel_gain")
+    ending = f" {ablation}"
+    parts = dict.fromkeys(c["part"] for c in curves if c["part"].endswith(ending))
+    return [
+        _Panel(
+            clean(part.removesuffix(ending))[:20],
+            f"channels {_ABLATIONS[ablation]}",
+            _by_order(curves, composite, part),
+        )
+        for part in parts
+    ]
+
+
+def _by_order(
+    curves: list[Record], composite: str, part: str
+) -> dict[str, list[Record]]:
+    """Return the curves of one panel, those drawn last being the last."""
+    steps = {c["method"]: c["steps"] for c in found(curves, part=part)}
+    orders = {name: composite if name == _RELEVANCE else name for name in _ORDERS}
+    return {n: steps[o] for n, o in reversed(orders.items()) if o in steps}
+
+
+def _draw(axes: Axes, panel: _Panel) -> None:
+    axes.set_title(panel.title)
+    axes.set_xlabel(panel.label)
+    for order, steps in panel.curves.items():
+        gone = [0, *(step["gone"] for step in steps)]
+        mean, low, high = (_column(steps, end) for end in ("mean", "low", "high"))
+        style = _ORDERS[order]
+        axes.fill_between(gone, low, high, color=style["color"], alpha=0.16, lw=0)
+        axes.plot(gone, mean, label=order, **({"markersize": 2.2} | style))
+    apart = _apart(panel.curves)
+    axes.axhline(0, color=QUIET, linewidth=0.5, zorder=0)
+    axes.margins(x=0.02, y=0.06)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 4, 5, 10]))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    for step in apart:
+        axes.axvspan(*step, 0, 0.03, color=FOR, lw=0)
+
+
+def _column(steps: list[Record], end: str) -> NDArray[np.float64]:
+    """Return the fall after each step; nothing has fallen before the first."""
+    return np.array([0.0, *(number(step[f"fall_{end}"]) for step in steps)])
+
+
+def _apart(curves: dict[str, list[Record]]) -> list[tuple[float, float]]:
+    """Return spans of steps where relevance is above random by whole intervals."""
+    if not {_RELEVANCE, "random"} <= set(curves):
+        return []
+    gone = np.array([step["gone"] for step in curves[_RELEVANCE]], float)
+    mine = _column(curves[_RELEVANCE], "low")[1:]
+    rival = _column(curves["random"], "high")[1:]
+    middles = (gone[1:] + gone[:-1]) / 2
+    starts = np.array([2 * gone[0] - middles[0], *middles]) if len(gone) > 1 else gone
+    ends = np.array([*middles, gone[-1]]) if len(gone) > 1 else gone
+    above = mine > rival
+    return list(zip(starts[above].tolist(), ends[above].tolist(), strict=True))
+
+
+def _draw_legend(axes: Axes, composite: str, panels: list[_Panel]) -> None:
+    used = {order for panel in panels for order in panel.curves}
+    lines = [
+        Line2D([], [], label=_name(order, composite), **({"markersize": 2.5} | style))
+        for order, style in _ORDERS.items()
+        if order in used
+    ]
+    bar = Line2D([], [], color=FOR, linewidth=3, label="relevance above chance,")
+    rest = Line2D([], [], alpha=0, label="95 % intervals apart")
+    axes.legend(
+        handles=[*lines, bar, rest],
+        loc="center left",
+        bbox_to_anchor=(-0.1, 0.5),
+        fontsize=SMALL,
+        handlelength=2.6,
+        title="taken away first by",
+        title_fontsize=SMALL,
+        alignment="left",
+    )
+
+
+def _name(order: str, composite: str) -> str:
+    names = {
+        _RELEVANCE: f"relevance ({composite})",
+        "center": "nearness to the centre",
+        "gradient x activation": "gradient × activation",
+        "random": "chance",
+    }
+    return clean(names.get(order, order))[:40]

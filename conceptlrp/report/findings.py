@@ -1,0 +1,283 @@
+"""What is found of single channels: ablation, near labels, wiring, likeness, clusters.
+
+Shapes use C channels of the layer, D channels of an adjacent one and n x n squares.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.labelling import LabelScores, NamedLabel
+from conceptlrp.labelling.channel_name import channel_name
+from conceptlrp.report.words.labels import why_it_failed, why_it_is_no_name
+
+if TYPE_CHECKING:
+    from conceptlrp.ablation import Ablation
+    from conceptlrp.clustering import Clustering
+    from conceptlrp.clustering.markers import Markers
+    from conceptlrp.concept_graph import MeanConceptGraph
+
+_RUNNERS_UP, _LINKS = 5, 5
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelEffect:
+    """What ablating a channel does to the outputs, in their units, with intervals.
+
+    Attributes
+    ----------
+    ablation, positions : str, int
+        What the channel is replaced by, such as "mean", and on how many positions.
+    fall, size : float
+        By how much the explained output falls, and the mean magnitude of its change.
+    value : float or None
+        By how much the value before tanh falls; None without a value head.
+    moves_changed : float
+        Part of the positions where another legal move becomes the best.
+    control : float
+        Mean magnitude by a change of the same size elsewhere in the layer.
+    rank : int
+        Place of the channel in its layer by `size`, 1 being the largest.
+    policy : float array of shape (n, n)
+        By how much the logit of each square falls, nan where it is never legal.
+    """
+
+    ablation: str
+    positions: int
+    fall: float
+    fall_low: float
+    fall_high: float
+    size: float
+    size_low: float
+    size_high: float
+    value: float | None
+    value_low: float | None
+    value_high: float | None
+    moves_changed: float
+    control: float
+    control_low: float
+    control_high: float
+    rank: int
+    policy: Array
+
+    @property
+    def beats_control(self) -> bool:
+        """Whether it changes the output more than its control, intervals apart."""
+        return self.size_low > self.control_high
+
+
+@dataclass(frozen=True)
+class RunnerUp:
+    """A label that came near to being a channel's, and why it is not its name.
+
+    Attributes
+    ----------
+    effect, held_out : float or None
+        Where labels were looked for, and on the games held out.
+    low, high : float or None
+        Interval of the held-out effect, where it was computed.
+    q : float or None
+        p-value of the permutation null, corrected for all pairs.
+    random : float or None
+        The largest effect of the label in the random networks.
+    reason : str
+        A clause.
+    """
+
+    label: str
+    measure: str
+    effect: float | None
+    held_out: float | None
+    low: float | None
+    high: float | None
+    q: float | None
+    random: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class WiredChannel:
+    """A channel of an adjacent layer with the mean relevance that passes between.
+
+    Attributes
+    ----------
+    relevance, absolute : float
+        Mean over positions, with its sign and as a magnitude.
+    share : float
+        Part of the magnitude of all that passes on this side of the channel.
+    """
+
+    layer: str
+    channel: int
+    relevance: float
+    absolute: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A channel of the same layer, by the cosine of both shares over all positions."""
+
+    channel: int
+    cosine: float
+
+
+@dataclass(frozen=True)
+class MarkedCluster:
+    """A cluster of positions that a channel is among the markers of.
+
+    Attributes
+    ----------
+    cluster, positions : int
+        Its number and size.
+    effect : float
+        Standardised mean difference of the channel; negative where it has less.
+    place : int
+        Place among the cluster's markers, 1 being the strongest.
+    """
+
+    cluster: int
+    positions: int
+    effect: float
+    place: int
+
+
+def channel_effect(
+    effects: "Ablation | None", layer: str, channel: int
+) -> ChannelEffect | None:
+    """Return what ablating a channel does, if that is known."""
+    if effects is None or layer not in effects.layers:
+        return None
+    found = effects.layers[layer]
+    numbers: dict[str, Any] = {
+        name: float(values[channel]) for name, values in found.numbers().items()
+    }
+    for name in ("value", "value_low", "value_high"):
+        numbers[name] = numbers[name] if np.isfinite(numbers[name]) else None
+    return ChannelEffect(
+        ablation=effects.ablation,
+        positions=effects.positions,
+        rank=int(np.flatnonzero(found.order == channel)[0]) + 1,
+        policy=found.policy[channel],
+        **numbers,
+    )
+
+
+def runners_up(
+    scores: LabelScores, channel: int, *, controls: Sequence[str] = ()
+) -> tuple[RunnerUp, ...]:
+    """Find the best five labels, at most, that a channel is not named by.
+
+    Labels that fulfil every criterion come first, then the others by the size of
+    their effect; of several measures of one label the best counts.
+    """
+    found = scores.channels[channel]
+    left_out = {*controls, found.name}
+    name = channel_name(found)
+    chosen = {
+        label.label: _held(label, why_it_is_no_name(label, found, name))
+        for label in found.labels
+        if label.label not in left_out
+    }
+    for size, measure, k in _by_size(scores, channel):
+        if len(chosen) >= _RUNNERS_UP or size == 0:
+            break
+        label = scores.labels[k]
+        if label not in left_out and label not in chosen:
+            chosen[label] = _failed(scores, channel, measure, k)
+    return tuple(chosen.values())[:_RUNNERS_UP]
+
+
+def _by_size(scores: LabelScores, channel: int) -> list[tuple[float, str, int]]:
+    """Return size, measure and label of what could be tested, largest first."""
+    tested = [
+        (abs(float(size)), measure, k)
+        for measure, effects in scores.effect.items()
+        for k, size in enumerate(effects[channel])
+        if np.isfinite(size)
+    ]
+    return sorted(tested, key=lambda each: -each[0])
+
+
+def _held(label: NamedLabel, reason: str) -> RunnerUp:
+    same = ("label", "measure", "effect", "held_out", "low", "high", "q", "random")
+    return RunnerUp(**{name: getattr(label, name) for name in same}, reason=reason)
+
+
+def _failed(scores: LabelScores, channel: int, measure: str, k: int) -> RunnerUp:
+    size, held_out, q = (
+        _number(table[measure][channel, k])
+        for table in (scores.effect, scores.held_out, scores.q)
+    )
+    random = _number(scores.random[measure][k])
+    reason = why_it_failed(size or 0.0, held_out, q, random, scores.criteria)
+    return RunnerUp(
+        scores.labels[k], measure, size, held_out, None, None, q, random, reason
+    )
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def wired_channels(
+    graph: "MeanConceptGraph | None", layer: str, channel: int, target: str
+) -> tuple[tuple[WiredChannel, ...], tuple[WiredChannel, ...]]:
+    """Return the strongest links of a channel: upstream of it, and downstream."""
+    if graph is None or target not in graph.targets or layer not in graph.layers:
+        return (), ()
+    index = graph.target_index(target)
+    lower, upper = [], []
+    for (above, below), flow in graph.edges.items():
+        signed, absolute = flow.signed[index], flow.absolute[index]
+        if above == layer:
+            lower.append((below, signed[channel], absolute[channel]))
+        elif below == layer:
+            upper.append((above, signed[:, channel], absolute[:, channel]))
+    return _strongest(lower), _strongest(upper)
+
+
+def _strongest(links: Sequence[tuple[str, Array, Array]]) -> tuple[WiredChannel, ...]:
+    """Shapes: signed and absolute of each layer (D,)."""
+    names = [(layer, d) for layer, signed, _ in links for d in range(len(signed))]
+    signed, absolute = (
+        np.concatenate([np.zeros(0), *(each[place] for each in links)])
+        for place in (1, 2)
+    )
+    total = float(absolute.sum()) or 1.0
+    order = np.argsort(-absolute, kind="stable")[:_LINKS].tolist()
+    return tuple(
+        WiredChannel(
+            layer=names[i][0],
+            channel=names[i][1],
+            relevance=float(signed[i]),
+            absolute=float(absolute[i]),
+            share=float(absolute[i]) / total,
+        )
+        for i in order
+        if absolute[i] > 0
+    )
+
+
+def marked_clusters(
+    clustering: "Clustering | None", markers: "Sequence[Markers]", channel: int
+) -> tuple[MarkedCluster, ...]:
+    """Return the clusters that have a channel among their markers, strongest first."""
+    if clustering is None:
+        return ()
+    found = _marked(clustering, markers, channel)
+    return tuple(sorted(found, key=lambda each: -abs(each.effect)))
+
+
+def _marked(
+    clustering: "Clustering", markers: "Sequence[Markers]", channel: int
+) -> Iterator[MarkedCluster]:
+    for number, marked in enumerate(markers):
+        for place in np.flatnonzero(marked.channels == channel).tolist():
+            size, value = int(clustering.sizes[number]), float(marked.effects[place])
+            yield MarkedCluster(number, size, value, place + 1)

@@ -1,0 +1,290 @@
+"""Reports of one channel or of all channels of a layer, from what a store holds."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.drawing.notebook import html_table
+from conceptlrp.errors import LayerError
+from conceptlrp.labelling.channel_name import ChannelName, channel_name
+from conceptlrp.lrp import Target
+from conceptlrp.report.channel import ChannelLine, ChannelReport
+from conceptlrp.report.findings import (
+    Neighbour,
+    channel_effect,
+    marked_clusters,
+    runners_up,
+    wired_channels,
+)
+from conceptlrp.report.notes import Note
+from conceptlrp.report.statistics import (
+    Column,
+    channel_statistics,
+    move_statistics,
+    phase_statistics,
+    read_columns,
+)
+from conceptlrp.report.stored_layer import StoredLayer, StoredResults, read_layer
+from conceptlrp.report.strips import BoardShelf, ChannelStrips, LayerStrips
+from conceptlrp.report.words.caveats import channel_warnings, missing_parts
+from conceptlrp.report.words.numbers import effect, percent
+from conceptlrp.report.words.provenance import citation, provenance
+from conceptlrp.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Notes = Mapping[tuple[str, int], Note]
+
+_ENCODING = {"encoding-type": "conceptlrp-layer-report", "encoding-version": "1"}
+
+
+@dataclass(frozen=True, eq=False)
+class LayerReport:
+    """The channels of a layer: reports one by one, and a line of each.
+
+    Reports are made while one iterates, so that memory does not grow with their
+    number.
+
+    Attributes
+    ----------
+    stored : StoredLayer
+        What the store holds about the layer.
+    count : int
+        Boards of a strip.
+    notes : mapping of (str, int) to Note
+        Remarks by layer and channel.
+    """
+
+    stored: StoredLayer
+    count: int
+    notes: Notes
+
+    @property
+    def layer(self) -> str:
+        """Name of the layer."""
+        return self.stored.layer
+
+    @property
+    def target(self) -> str:
+        """The explained output."""
+        return self.stored.target
+
+    def __len__(self) -> int:
+        return self.stored.statistics.channels
+
+    def __iter__(self) -> Iterator[ChannelReport]:
+        return self.reports(range(len(self)))
+
+    def reports(self, channels: Sequence[int]) -> Iterator[ChannelReport]:
+        """Report some channels, in their order."""
+        stored = self.stored
+        strips = LayerStrips(
+            stored.store, stored.layer, stored.target, self.count, stored.references
+        )
+        for columns in read_columns(
+            stored.store, stored.layer, channels, target=stored.target
+        ):
+            plans = [strips.plans(column) for column in columns]
+            shelf = BoardShelf(stored.store, _rows(plans))
+            for column, plan in zip(columns, plans, strict=True):
+                found = strips.describe(column.channel, plan, shelf)
+                yield _report(stored, column, found, self.notes)
+
+    def frame(self) -> "pd.DataFrame":
+        """Return a table, one row a channel."""
+        import pandas as pd
+
+        lines = [{"layer": self.layer, **asdict(each.line)} for each in self]
+        return pd.DataFrame(lines).set_index("channel", drop=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all reports as plain values, ready for strict JSON."""
+        head = {"layer": self.layer, "target": self.target}
+        return {**_ENCODING, **head, "channels": [each.to_dict() for each in self]}
+
+    def __repr__(self) -> str:
+        return f"LayerReport({self.layer!r}, {len(self)} channels, {self.target!r})"
+
+    def _repr_html_(self) -> str:
+        lines: list[ChannelLine] = sorted(
+            (report.line for report in self), key=lambda each: each.rank
+        )
+        rows = [
+            (
+                each.channel,
+                each.name,
+                "" if each.score is None else effect(each.score),
+                percent(each.magnitude),
+                percent(each.active),
+            )
+            for each in lines
+        ]
+        columns = ("channel", "name", "label effect", "share", "active")
+        return html_table(f"{self.layer}, towards '{self.target}'", columns, rows)
+
+
+def channel_report(
+    store: Store,
+    layer: str,
+    channel: int,
+    *,
+    target: int | str = 0,
+    count: int = 8,
+    notes: Notes | None = None,
+) -> ChannelReport:
+    """Gather everything that a store holds about a channel.
+
+    The network is not needed. What has not been computed yet is named, with the
+    command that does.
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus.
+    layer, channel : str, int
+        The channel.
+    target : int or str
+        Explained output.
+    count : int
+        Boards of a strip.
+    notes : mapping of (str, int) to Note, optional
+        Remarks by layer and channel, see `read_notes`.
+
+    Returns
+    -------
+    ChannelReport
+        For programs, as JSON and as text.
+
+    Raises
+    ------
+    LayerError
+        When there is no such channel.
+    StoreError
+        When a part of the store is damaged, or made for another one.
+    """
+    last = store.channels(layer) - 1
+    if not 0 <= channel <= last:
+        msg = f"layer '{layer}' has no channel {channel}, expected 0 to {last}"
+        raise LayerError(msg)
+    found = layer_report(store, layer, target=target, count=count, notes=notes)
+    return next(found.reports([int(channel)]))
+
+
+def layer_report(
+    store: Store,
+    layer: str,
+    *,
+    target: int | str = 0,
+    count: int = 8,
+    notes: Notes | None = None,
+    results: StoredResults | None = None,
+) -> LayerReport:
+    """Report all channels of a layer, reading the store once.
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus.
+    layer : str
+        Name of the layer.
+    target, count, notes
+        As for `channel_report`.
+    results : StoredResults, optional
+        What was derived from the store, where it has been read already.
+
+    Returns
+    -------
+    LayerReport
+        Iterate over it for the reports of its channels.
+
+    Raises
+    ------
+    LayerError
+        When there is no such layer.
+    StoreError
+        When a part of the store is damaged, or made for another one.
+    """
+    if count < 1:
+        msg = f"count is {count} boards a strip, expected at least 1"
+        raise ValueError(msg)
+    stored = read_layer(store, layer, target=target, results=results)
+    return LayerReport(stored, count, notes or {})
+
+
+def _rows(plans: list[dict[str, Any]]) -> NDArray[np.int64]:
+    rows = [plan.ranking.rows for each in plans for plan in each.values()]
+    return np.concatenate([np.empty(0, np.int64), *rows])
+
+
+def _report(
+    stored: StoredLayer, column: Column, strips: ChannelStrips, notes: Notes
+) -> ChannelReport:
+    layer, channel, target = stored.layer, column.channel, stored.target
+    results, statistics = stored.results, channel_statistics(column, stored.statistics)
+    size = stored.store.manifest.board_size
+    upstream, downstream = wired_channels(results.graph, layer, channel, target)
+    return ChannelReport(
+        layer=layer,
+        channel=channel,
+        channels=stored.statistics.channels,
+        target=target,
+        unit=Target.parse(target).unit,
+        note=notes.get((layer, channel)),
+        statistics=statistics,
+        phases=phase_statistics(stored.statistics, channel),
+        moves=move_statistics(stored.statistics, channel, size=size),
+        strips=strips,
+        **_maps(stored, channel),
+        **_labels(stored, channel),
+        effects=channel_effect(results.effects, layer, channel),
+        upstream=upstream,
+        downstream=downstream,
+        nearest=_nearest(stored, channel),
+        clusters=marked_clusters(stored.clustering, stored.markers, channel),
+        warnings=channel_warnings(stored, channel, statistics),
+        missing=missing_parts(stored),
+        provenance=provenance(stored.store, target),
+        citation=citation(stored.store, target, layer, channel),
+    )
+
+
+def _maps(stored: StoredLayer, channel: int) -> dict[str, Any]:
+    maps = stored.maps
+    if maps is None:
+        nothing = dict.fromkeys(("mean_positive", "mean_negative", "regions"))
+        return {**nothing, "maps_of": ""}
+    return {
+        "mean_positive": maps.positive[channel],
+        "mean_negative": maps.negative[channel],
+        "maps_of": maps.of,
+        "regions": maps.regions_of(channel),
+    }
+
+
+def _labels(stored: StoredLayer, channel: int) -> dict[str, Any]:
+    labels, layer = stored.labels, stored.layer
+    if labels is None:
+        nothing = dict.fromkeys(("labels", "cause", "random_labelled"))
+        return {**nothing, "name": ChannelName(), "runners_up": ()}
+    found = labels.channel(layer, channel)
+    random = labels.random_labelled.get(layer, np.nan)
+    return {
+        "name": channel_name(found),
+        "labels": found,
+        "cause": labels.cause(layer, channel),
+        "runners_up": runners_up(
+            labels.layers[layer], channel, controls=labels.controls
+        ),
+        # Not known with fewer than two networks with random weights.
+        "random_labelled": float(random) if np.isfinite(random) else None,
+    }
+
+
+def _nearest(stored: StoredLayer, channel: int) -> tuple[Neighbour, ...]:
+    layer = stored.statistics
+    pairs = zip(layer.neighbours[channel], layer.similarity[channel], strict=True)
+    return tuple(Neighbour(int(other), float(cosine)) for other, cosine in pairs)

@@ -1,0 +1,1 @@
+"""What reports say in words: the text, the pages and the explorer read these."""

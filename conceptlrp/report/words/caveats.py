@@ -1,0 +1,139 @@
+"""What to keep in mind with a report, and what it could say but does not."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from conceptlrp.labelling.channel_name import channel_name
+from conceptlrp.report.words.numbers import percent, plural
+
+if TYPE_CHECKING:
+    from conceptlrp.labelling import ScoredLabels
+    from conceptlrp.report.statistics import ChannelStatistics
+    from conceptlrp.report.stored_layer import StoredLayer, Verdict
+
+# Below these an interval is wide and a phase nearly empty.
+_FEW_POSITIONS, _FEW_GAMES = 1000, 50
+_RARE = 0.01
+# More than this part of the output, lost or made, never reaches the board.
+_ABSORBED = 0.25
+
+_NETWORK: Final = "run 'conceptlrp {verb} STORE --network NETWORK{target}'."
+#: What a store may lack, and the command that adds it.
+ADDED_BY: Final = {
+    "maps": (
+        "No heatmaps: run 'conceptlrp attribute' with '--detail references', and "
+        "'--statistics' for means over all positions."
+    ),
+    "labels": "No labels: " + _NETWORK.format(verb="label", target="{target}"),
+    "effects": (
+        "No effects of ablation: " + _NETWORK.format(verb="ablate", target="{target}")
+    ),
+    "graph": "No concept graph: " + _NETWORK.format(verb="graph", target=""),
+    "clusters": (
+        "No clusters: run 'conceptlrp cluster STORE --layer {layer}{target}'."
+    ),
+    "evaluation": (
+        "No evaluation of the composite: " + _NETWORK.format(verb="evaluate", target="")
+    ),
+}
+
+
+def missing_parts(stored: "StoredLayer") -> tuple[str, ...]:
+    """Say what the store does not hold of a layer, and which command adds it."""
+    results, layer = stored.results, stored.layer
+    effects, graph = results.effects, results.graph
+    there = {
+        "maps": stored.maps is not None,
+        "labels": stored.labels is not None,
+        "effects": effects is not None and layer in effects.layers,
+        "graph": graph is not None and layer in graph.layers,
+        "clusters": stored.clustering is not None,
+        "evaluation": results.verdict is not None,
+    }
+    is_first = stored.store.target_index(stored.target) == 0
+    target = "" if is_first else f" --target {stored.target}"
+    return tuple(
+        words.format(layer=layer, target=target)
+        for name, words in ADDED_BY.items()
+        if not there[name]
+    )
+
+
+def channel_warnings(
+    stored: "StoredLayer", channel: int, statistics: "ChannelStatistics"
+) -> tuple[str, ...]:
+    """Collect what limits what a report says, what is about the channel first."""
+    found = [*_of_channel(stored, channel, statistics), *_of_store(stored)]
+    return tuple(found)
+
+
+def _of_channel(
+    stored: "StoredLayer", channel: int, statistics: "ChannelStatistics"
+) -> Iterator[str]:
+    if statistics.dead:
+        yield "The channel is dead: it is active on no position."
+    elif statistics.relevant == 0:
+        yield "The channel is active, but the explained output never draws on it."
+    elif statistics.relevant < _RARE:
+        number = round(statistics.relevant * statistics.positions)
+        yield (
+            f"The channel is relevant on only {plural(number, 'position')}: hardly "
+            "more than the boards shown."
+        )
+    if stored.labels is not None:
+        yield from _of_labels(stored.labels, stored.layer, channel)
+
+
+def _of_labels(labels: "ScoredLabels", layer: str, channel: int) -> Iterator[str]:
+    found, cause = labels.channel(layer, channel), labels.cause(layer, channel)
+    name = channel_name(found)
+    if name.is_named and cause is not None and not cause.check.passed:
+        yield (
+            f"The name '{name}' fails the causal check: it describes an association "
+            "only."
+        )
+    controls = [x.label for x in found.labels if x.label in labels.controls]
+    if controls:
+        names = ", ".join(f"'{each}'" for each in controls)
+        yield (
+            f"The channel also fits the control {names}, which means nothing: do not "
+            "trust its other labels."
+        )
+
+
+def _of_store(stored: "StoredLayer") -> Iterator[str]:
+    store = stored.store
+    games = int(store.manifest.corpus.get("games", _FEW_GAMES))
+    if len(store) < _FEW_POSITIONS:
+        positions = plural(len(store), "position")
+        yield f"The store has only {positions}: rare concepts do not show."
+    if games < _FEW_GAMES:
+        yield (
+            f"The positions come from only {plural(games, 'game')}: the boards of a "
+            "strip resemble one another."
+        )
+    if stored.results.verdict is not None:
+        yield from _of_composite(stored.results.verdict)
+    if stored.labels is not None:
+        yield from _labelled_at_random(stored.labels, stored.layer)
+
+
+def _of_composite(verdict: "Verdict") -> Iterator[str]:
+    yield from verdict.warnings
+    if verdict.arrived is not None and abs(1 - verdict.arrived) > _ABSORBED:
+        yield (
+            f"Only {percent(verdict.arrived)} of the explained output arrives at the "
+            "board; biases and stabilizers absorb the rest."
+            if verdict.arrived < 1
+            else f"{percent(verdict.arrived)} of the explained output arrives at the "
+            "board: biases and stabilizers add to it."
+        )
+
+
+def _labelled_at_random(labels: "ScoredLabels", layer: str) -> Iterator[str]:
+    share = labels.random_labelled.get(layer)
+    if share is not None and share > labels.layers[layer].criteria.false_discoveries:
+        yield (
+            f"A network with random weights gets labels on {percent(share)} of the "
+            f"channels of {layer}: a label alone says little."
+        )

@@ -1,0 +1,286 @@
+"""How much a channel carries, for what, where and when, and what it is related to."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conceptlrp.othello import BLACK
+from conceptlrp.report.words.numbers import (
+    compact,
+    effect,
+    percent,
+    plural,
+    signed_amount,
+    signed_percent,
+)
+
+if TYPE_CHECKING:
+    from conceptlrp.reference import ReferenceBoard
+    from conceptlrp.report.channel import ChannelReport
+    from conceptlrp.report.findings import ChannelEffect, WiredChannel
+
+_BOARDS = 3
+# A mean share below this part of its magnitude leans to no side.
+_LEANING = 0.2
+# Relevance on one kind of squares, or in one phase, beyond its even part by this
+# factor is worth a word; phases of fewer positions say little.
+_CONCENTRATED, _FULL = 1.25, 30
+# How many times the usual magnitude a move has to have.
+_STANDING_OUT = 1.5
+_KINDS = {
+    "own": "discs of the side to move",
+    "opponent": "the opponent's discs",
+    "empty": "empty squares",
+}
+
+#: Strips of boards: title, and what the order is.
+STRIP_WORDS = {
+    "relevant": (
+        "Most relevant",
+        "Largest positive share of the layer's relevance: it speaks for the output.",
+    ),
+    "opposed": (
+        "Most opposed",
+        "Largest negative share of the layer's relevance: it speaks against it.",
+    ),
+    "active": (
+        "Most active",
+        "Largest activation, whether or not the explained output uses it.",
+    ),
+    "quantiles": (
+        "From most to least",
+        "Even steps of rank by share: what the channel does besides its extremes.",
+    ),
+    "random": (
+        "At random",
+        "The same positions for every channel, whatever it does there.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class PhaseRange:
+    """The ten plies in which a channel has its largest and its smallest magnitude."""
+
+    most: float
+    most_first: int
+    least: float
+    least_first: int
+
+    @property
+    def is_even(self) -> bool:
+        """Whether the phases hardly differ."""
+        return self.most < _CONCENTRATED * self.least
+
+
+def leaning(report: "ChannelReport") -> str:
+    """Say which way its mean share leans: "for", "against" or "both"."""
+    found = report.statistics
+    if abs(found.mean_share) < _LEANING * found.magnitude:
+        return "both"
+    return "for" if found.mean_share > 0 else "against"
+
+
+def phase_range(report: "ChannelReport") -> PhaseRange | None:
+    """Find the phases where a channel matters most and least, of those with boards."""
+    known = [
+        (each.magnitude, each.first)
+        for each in report.phases
+        if each.magnitude is not None and each.positions >= _FULL
+    ]
+    if len(known) < 2:
+        return None
+    (least, least_first), (most, most_first) = min(known), max(known)
+    return PhaseRange(most, most_first, least, least_first)
+
+
+def role(report: "ChannelReport") -> str:
+    """Say in a sentence how much the channel carries, for what, where and when."""
+    found = report.statistics
+    positions = plural(found.positions, "position")
+    if found.dead:
+        return (
+            f"It is dead: its activation is zero on all {positions}, so that nothing "
+            "passes through it."
+        )
+    if not found.relevant:
+        return (
+            f"It is active on {percent(found.active)} of {positions}, and the output "
+            "never draws on it."
+        )
+    sides = {"both": "for the output about as much as against it"}
+    side = sides.get(leaning(report), f"mostly {leaning(report)} the output")
+    carries = (
+        f"It carries {percent(found.magnitude)} of the relevance of {report.layer} "
+        f"(rank {found.rank} of {report.channels})"
+    )
+    return f"{', '.join([carries, side, *_where_and_when(report)])}."
+
+
+def _where_and_when(report: "ChannelReport") -> Iterator[str]:
+    kinds = [
+        (each.relevance / each.squares, each, _KINDS[name])
+        for name, each in (report.regions or {}).items()
+        if name in _KINDS and each.squares > 0
+    ]
+    factor, found, kind = max(kinds, default=(0.0, None, ""), key=lambda x: x[0])
+    if found is not None and factor >= _CONCENTRATED:
+        part, even = percent(found.relevance), percent(found.squares)
+        yield f"through {kind} more than elsewhere ({part} on {even} of the squares)"
+    phases = phase_range(report)
+    if phases is not None:
+        first = phases.most_first
+        above = f"above all in moves {first + 1} to {first + 10}"
+        yield "all through the game" if phases.is_even else above
+
+
+def shares(report: "ChannelReport") -> dict[float, str]:
+    """Write the quantiles of the share, by level."""
+    found = report.statistics.share_quantiles
+    return {level: signed_percent(share) for level, share in found}
+
+
+def amount_lines(report: "ChannelReport") -> Iterator[str]:
+    """Say how much the channel carries, and on how many positions."""
+    yield role(report)
+    found = report.statistics
+    if not found.relevant:
+        return
+    at = shares(report)
+    yield (
+        f"It is active on {percent(found.active)} of "
+        f"{plural(found.positions, 'position')} and relevant on "
+        f"{percent(found.relevant)}. Its mean share towards '{report.target}' is "
+        f"{signed_percent(found.mean_share)}; half of the positions lie between "
+        f"{at[0.25]} and {at[0.75]}, all between {at[0.0]} and {at[1.0]}."
+    )
+
+
+def phase_lines(report: "ChannelReport") -> Iterator[str]:
+    """Say in which ten moves the channel carries most and least."""
+    found = phase_range(report) if report.statistics.relevant else None
+    if found is None:
+        return
+    if found.is_even:
+        yield (
+            f"About equally through the game: {percent(found.least)} to "
+            f"{percent(found.most)} of the layer's relevance in every ten moves."
+        )
+        return
+    yield (
+        f"Most in moves {found.most_first + 1} to {found.most_first + 10} "
+        f"({percent(found.most)} of the layer's relevance), least in moves "
+        f"{found.least_first + 1} to {found.least_first + 10} "
+        f"({percent(found.least)})."
+    )
+
+
+def move_lines(report: "ChannelReport") -> Iterator[str]:
+    """Name the explained moves where the channel has far more than on average."""
+    usual = report.statistics.magnitude
+    found = [
+        f"{each.move} ({percent(each.magnitude)}, mean "
+        f"{signed_percent(each.mean_share)}, {plural(each.positions, 'position')})"
+        for each in report.moves
+        if each.magnitude >= _STANDING_OUT * usual
+    ]
+    if found:
+        moves = " or ".join(filter(None, [", ".join(found[:-1]), found[-1]]))
+        yield f"Far above its {percent(usual)} where the explained move is {moves}."
+    elif report.moves:
+        yield "No explained move stands out."
+
+
+def board_lines(report: "ChannelReport") -> Iterator[str]:
+    """Name the first boards of the strips of extremes."""
+    for name in ("relevant", "opposed", "active"):
+        boards = report.strips[name].boards[:_BOARDS]
+        write = compact if name == "active" else signed_percent
+        if boards:
+            yield f"{STRIP_WORDS[name][0]}:"
+            yield from (_board(board, write) for board in boards)
+
+
+def _board(board: "ReferenceBoard", write: Callable[[float], str]) -> str:
+    side = "black" if board.position.mover == BLACK else "white"
+    move = {"": "to move", "pa": "passes"}.get(board.played, f"plays {board.played}")
+    return (
+        f"- {write(board.score)} {board.description}: {side} {move} (row {board.row})"
+    )
+
+
+def ablation_lines(report: "ChannelReport") -> Iterator[str]:
+    """Say what ablating the channel does, beside its control."""
+    found = report.effects
+    if found is None:
+        return
+    yield (
+        f"With the channel replaced by its {found.ablation} on "
+        f"{plural(found.positions, 'position')}, the output {_fall(found)} on average "
+        f"({report.unit}). It changes by {compact(found.size)} "
+        f"{_interval(found.size_low, found.size_high)} in magnitude, rank "
+        f"{found.rank} of {report.channels}."
+    )
+    yield (
+        f"That is {beats_words(found).lower()} "
+        f"({compact(found.control)} "
+        f"{_interval(found.control_low, found.control_high)}). Another move becomes "
+        f"the best on {percent(found.moves_changed)} of the positions."
+    )
+    if found.value is not None:
+        ends = (found.value_high or 0.0, found.value, found.value_low or 0.0)
+        low, middle, high = (signed_amount(-each) for each in ends)
+        yield f"The value before tanh changes by {middle} [{low}, {high}] on average."
+
+
+def beats_words(found: "ChannelEffect") -> str:
+    """Compare an ablation with its control in words."""
+    more = "More" if found.beats_control else "Not clearly more"
+    return f"{more} than a change of the same size elsewhere in the layer"
+
+
+def _fall(found: "ChannelEffect") -> str:
+    if found.fall < 0:
+        rise = _interval(-found.fall_high, -found.fall_low)
+        return f"rises by {compact(-found.fall)} {rise}"
+    return (
+        f"falls by {compact(found.fall)} {_interval(found.fall_low, found.fall_high)}"
+    )
+
+
+def _interval(low: float, high: float) -> str:
+    return f"[{compact(low)}, {compact(high)}]"
+
+
+def wiring_lines(report: "ChannelReport") -> Iterator[str]:
+    """Name the channels of adjacent layers that the channel is wired to."""
+    if report.upstream:
+        yield f"It draws most on {_links(report.upstream)}."
+    if report.downstream:
+        yield f"Drawn on most by {_links(report.downstream)}."
+
+
+def _links(links: "tuple[WiredChannel, ...]") -> str:
+    return ", ".join(
+        f"{each.layer}:{each.channel} ({percent(each.share)})" for each in links
+    )
+
+
+def alike_lines(report: "ChannelReport") -> Iterator[str]:
+    """Name the channels that are used most alike."""
+    pairs = [f"{n.channel} ({effect(n.cosine)})" for n in report.nearest[:3]]
+    if pairs and report.statistics.relevant:
+        yield f"Used most like channels {', '.join(pairs)} (cosine of the shares)."
+
+
+def cluster_lines(report: "ChannelReport") -> Iterator[str]:
+    """Name the clusters that have more or less of the channel."""
+    for amount, sign in (("more", 1), ("less", -1)):
+        named = [
+            f"{each.cluster} ({plural(each.positions, 'position')}, effect size "
+            f"{effect(each.effect)})"
+            for each in report.clusters
+            if sign * each.effect > 0
+        ]
+        if named:
+            yield f"It marks clusters that have {amount} of it: {', '.join(named)}."

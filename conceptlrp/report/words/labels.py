@@ -1,0 +1,214 @@
+"""What a channel was found to be, in words, and what it was found not to be.
+
+Numbers count as labels where they are high, above the median of their phase.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from conceptlrp.labelling import (
+    ChannelCause,
+    ChannelLabels,
+    LabelCriteria,
+    NamedLabel,
+)
+from conceptlrp.labelling.channel_labels import FEATURE_MAP
+from conceptlrp.labelling.channel_name import ChannelName
+from conceptlrp.labels import LABELS
+from conceptlrp.report.words.numbers import compact, effect, percent, signed_amount
+
+if TYPE_CHECKING:
+    from conceptlrp.report.channel import ChannelReport
+    from conceptlrp.report.findings import RunnerUp
+
+
+def heading(report: "ChannelReport") -> str:
+    """Title of a channel: its name, "Unnamed" as a result, or its number."""
+    if report.statistics.dead:
+        return "Dead channel"
+    if report.labels is None:
+        return f"Channel {report.channel}"
+    return report.name.title
+
+
+def meaning(label: str) -> str:
+    """Say in players' words what a label means, or nothing.
+
+    Examples
+    --------
+    >>> meaning("mobility"), meaning("random: mobility")
+    ('how many moves the side to move has', '')
+    """
+    return LABELS[label].sentence if label in LABELS else ""
+
+
+def when(label: NamedLabel) -> str:
+    """Say when a label counts: it "holds", or "is high" for a number."""
+    return "is high" if label.auroc is None else "holds"
+
+
+def mapped_quantity(label: NamedLabel) -> str:
+    """Say what lies on the squares of a label scored by maps."""
+    return "activation" if label.measure == FEATURE_MAP else "relevance"
+
+
+def label_size(label: NamedLabel) -> str:
+    """Write the held-out effect with its interval.
+
+    Returns such as "AUROC 0.91, effect +0.82 [+0.78, +0.86] on held-out games".
+    """
+    auroc = "" if label.auroc is None else f"AUROC {label.auroc:.2f}, "
+    kind = "rank correlation" if label.auroc is None else "effect"
+    interval = f"[{effect(label.low)}, {effect(label.high)}]"
+    return f"{auroc}{kind} {effect(label.held_out)} {interval} on held-out games"
+
+
+def squares_line(label: NamedLabel) -> str:
+    """Say how much lies on the squares of a label that was scored by maps."""
+    return (
+        f"{percent(label.share or 0)} of its {mapped_quantity(label)} lies on the "
+        f"label's squares; overlap {compact(label.iou or 0)}, AUROC within boards "
+        f"{compact(label.within_board or 0)}."
+    )
+
+
+def verdict(report: "ChannelReport") -> str:
+    """Say in a sentence what the channel was found to be; "" without any labels."""
+    if report.labels is None or report.statistics.dead:
+        return ""
+    held = report.labels.labels
+    if report.name.is_named:
+        return f"{_named(held[0])}{_caused(report)}."
+    if held:
+        rivals = [f"'{each}'" for each in (held[0].label, *report.labels.rivals[:3])]
+        if len(rivals) > 1:
+            named = f"{', '.join(rivals[:-1])} and {rivals[-1]} fit about equally well"
+        else:
+            named = f"{rivals[0]} holds, but does not clearly lead"
+        return f"{named}, so the channel has no name."
+    if report.runners_up:
+        near = report.runners_up[0]
+        return f"No label describes it. The nearest is '{near.label}': {near.reason}."
+    return "No label describes it."
+
+
+def _named(label: NamedLabel) -> str:
+    sentence = meaning(label.label)
+    meant = f" ({sentence})" if sentence else ""
+    way = "lower" if label.effect < 0 else "higher"
+    if label.share is not None:
+        # The comparison is among squares alike, which may hold little of the whole.
+        part = percent(label.share)
+        quantity = mapped_quantity(label)
+        maps = "feature maps" if quantity == "activation" else "heatmaps"
+        where = (
+            f"Among squares of one kind, its {maps} are {way} on "
+            f"'{label.label}'{meant}, which have {part} of its {quantity}"
+        )
+    elif label.auroc is None:
+        more = "more" if label.effect >= 0 else "less"
+        where = f"Its {label.measure} is higher with {more} '{label.label}'{meant}"
+    else:
+        where = f"Its {label.measure} is {way} where '{label.label}' holds{meant}"
+    random = compact(round(label.random, 2))
+    return f"{where}: {label_size(label)}; random networks reach {random}"
+
+
+def _caused(report: "ChannelReport") -> str:
+    if report.cause is None or report.labels is None:
+        return ""
+    ratio, check = compact(report.cause.check.ratio), report.cause.check
+    state = when(report.labels.labels[0])
+    if check.passed:
+        return f"; where it {state}, ablation does {ratio} times as much"
+    return f"; but where it {state}, ablation does only {ratio} times as much"
+
+
+def cause_lines(report: "ChannelReport") -> tuple[str, str]:
+    """Return the result of the causal check and what it rests on; "" without labels."""
+    cause, labels = report.cause, report.labels
+    if cause is not None and labels is not None:
+        head = f"Causal check {'passed' if cause.check.passed else 'failed'}."
+        return head, _ratio(cause, when(labels.labels[0]))
+    if labels is not None and labels.labels:
+        return "No causal check:", "too few positions have the label, or lack it."
+    return "", ""
+
+
+def _ratio(cause: ChannelCause, state: str) -> str:
+    check = cause.check
+    return (
+        f"Ablating the channel changes the output by {compact(check.with_label)} where "
+        f"'{cause.label}' {state} and by {compact(check.without_label)} elsewhere, on "
+        f"as many positions of every phase: a ratio of {compact(check.ratio)} "
+        f"[{compact(check.low)}, {compact(check.high)}]; to pass, it must reach 2 and "
+        "its interval stay above 1."
+    )
+
+
+def random_line(report: "ChannelReport") -> str:
+    """Say how many channels of a random network get a label; "" where not known."""
+    if report.random_labelled is None:
+        return ""
+    return (
+        "Control: a network of the same shape with random weights gets a label on "
+        f"{percent(report.random_labelled)} of the channels of {report.layer} by the "
+        "same rules."
+    )
+
+
+def why_it_is_no_name(
+    label: NamedLabel, found: ChannelLabels, name: ChannelName
+) -> str:
+    """Say why a label that fulfils every criterion is not the name."""
+    if name.is_named:
+        return f"holds too, but '{name}' describes the channel better"
+    if label is not found.labels[0]:
+        return f"holds, but '{found.labels[0].label}' comes before it"
+    rivals = ", ".join(f"'{each}'" for each in found.rivals)
+    return f"holds, but does not clearly lead {rivals}"
+
+
+def why_it_failed(
+    size: float,
+    held_out: float | None,
+    q: float | None,
+    random: float | None,
+    criteria: LabelCriteria,
+) -> str:
+    """Return the first criterion that a label does not fulfil."""
+    least = max(criteria.effect, (random or 0.0) + criteria.over_random)
+    confirmed = None if held_out is None else held_out * np.sign(size)
+    if abs(size) < criteria.effect:
+        return f"its effect {signed_amount(size)} is below {compact(criteria.effect)}"
+    if abs(size) < least:
+        return f"networks with random weights also reach {compact(random or 0.0)}"
+    if q is None or not q <= criteria.false_discoveries:
+        value = "unknown" if q is None else compact(q)
+        return f"it may be chance (q {value})"
+    if confirmed is None or confirmed < least:
+        value = "nothing" if held_out is None else signed_amount(held_out)
+        return f"held-out games show {value} of its {signed_amount(size)}"
+    return "the interval of its effect reaches that of networks with random weights"
+
+
+def label_lines(report: "ChannelReport") -> Iterator[str]:
+    """Say which labels a channel has, and why others failed, line by line."""
+    if report.labels is None:
+        return
+    yield verdict(report)
+    for label in report.labels.labels[:1]:
+        if label.share is not None:
+            yield squares_line(label)
+        yield f"q {compact(label.q)}. {' '.join(cause_lines(report))}"
+    if report.runners_up:
+        yield "Runners-up:" if report.name.is_named else "Labels that failed:"
+        yield from (_runner_up(each) for each in report.runners_up)
+    yield from filter(None, [random_line(report)])
+
+
+def _runner_up(each: "RunnerUp") -> str:
+    size = "" if each.effect is None else f", effect {effect(each.effect)}"
+    return f"- '{each.label}' ({each.measure}{size}): {each.reason}."

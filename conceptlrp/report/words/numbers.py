@@ -1,0 +1,120 @@
+"""How numbers are written on the pages: short, aligned, with a true minus."""
+
+import math
+import unicodedata
+
+# Controls, formats such as overrides of direction, surrogates, line separators.
+_STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_MINUS = "\N{MINUS SIGN}"
+
+
+def count(value: float) -> str:
+    """Write a whole number with separated thousands.
+
+    Examples
+    --------
+    >>> count(20000)
+    '20,000'
+    """
+    return f"{round(value):,}"
+
+
+def plural(value: int, noun: str) -> str:
+    """Write a number with its noun.
+
+    Examples
+    --------
+    >>> plural(1, "game"), plural(1200, "position")
+    ('1 game', '1,200 positions')
+    """
+    return f"{count(value)} {noun}{'' if value == 1 else 's'}"
+
+
+def compact(value: float) -> str:
+    """Write a number with three significant digits.
+
+    Examples
+    --------
+    >>> compact(-0.012345), compact(1234.5), compact(0)
+    ('−0.0123', '1,234', '0')
+    """
+    if not math.isfinite(value):
+        return "–"
+    text = f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    if "e" in text and abs(value) >= 1e-6:
+        text = f"{value:.9f}".rstrip("0")
+    return text.replace("-", _MINUS)
+
+
+def percent(share: float) -> str:
+    """Write a share as a percentage with about two significant digits.
+
+    Examples
+    --------
+    >>> percent(0.1234), percent(0.00123), percent(1.0), percent(0.00001)
+    ('12%', '0.12%', '100%', '<0.01%')
+    """
+    if not math.isfinite(share):
+        return "–"
+    value = abs(100 * share)
+    sign = _MINUS if share < 0 else ""
+    if value == 0:
+        return "0%"
+    if value < 0.01:
+        return f"{sign}<0.01%"
+    digits = 0 if value >= 9.95 else 1 if value >= 0.995 else 2
+    return f"{sign}{value:.{digits}f}%"
+
+
+def signed_percent(share: float) -> str:
+    """Write a share as a percentage with its sign.
+
+    Examples
+    --------
+    >>> signed_percent(0.1234), signed_percent(-0.05)
+    ('+12%', '−5.0%')
+    """
+    return ("+" if share > 0 else "") + percent(share)
+
+
+def effect(value: float) -> str:
+    """Write an effect size: two decimals and the sign.
+
+    Examples
+    --------
+    >>> effect(1.234), effect(-0.5)
+    ('+1.23', '−0.50')
+    """
+    return f"{value:+.2f}".replace("-", _MINUS)
+
+
+def signed_amount(value: float) -> str:
+    """Write a number with three significant digits and its sign.
+
+    Examples
+    --------
+    >>> signed_amount(0.1234), signed_amount(-2.0)
+    ('+0.123', '−2')
+    """
+    return ("+" if value > 0 else "") + compact(value)
+
+
+def visible(text: str) -> str:
+    r"""Write characters that would steer a terminal, or hide, as escapes.
+
+    Examples
+    --------
+    >>> print(visible("Ada\x1b[31m\u202e"))
+    Ada\x1b[31m\u202e
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escaped(c) if _steers(c) else c for c in text)
+
+
+def _steers(character: str) -> bool:
+    return unicodedata.category(character) in _STEERING
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,83 @@
+from .arena import (
+    MatchResult as MatchResult,
+    match as match,
+)
+from .endgame import (
+    EndgameSolver as EndgameSolver,
+)
+from .gtp import (
+    GtpEngine as GtpEngine,
+    GtpPlayer as GtpPlayer,
+)
+from .iterations import (
+    IterationOptions as IterationOptions,
+    train_iterations as train_iterations,
+)
+from .players import (
+    GreedyPlayer as GreedyPlayer,
+    MobilityPlayer as MobilityPlayer,
+    NetworkPlayer as NetworkPlayer,
+    RandomPlayer as RandomPlayer,
+    SearchPlayer as SearchPlayer,
+)
+from .puct import (
+    SearchOptions as SearchOptions,
+)
+from .rounds import (
+    SelfPlayGames as SelfPlayGames,
+    SelfPlayOptions as SelfPlayOptions,
+)
+from .run_folder import (
+    RunFolder as RunFolder,
+)
+from .self_play_file import (
+    read_self_play as read_self_play,
+    self_play as self_play,
+)
+from .strength import (
+    StrengthOptions as StrengthOptions,
+    read_card as read_card,
+    strength_card as strength_card,
+)
+from .training import (
+    train as train,
+)
+from .training_record import (
+    TrainingOptions as TrainingOptions,
+    TrainingRecord as TrainingRecord,
+)
+from .training_set import (
+    TrainingSet as TrainingSet,
+)
+from .validation import (
+    hold_out as hold_out,
+)
+
+__all__ = [
+    "EndgameSolver",
+    "GreedyPlayer",
+    "GtpEngine",
+    "GtpPlayer",
+    "IterationOptions",
+    "MatchResult",
+    "MobilityPlayer",
+    "NetworkPlayer",
+    "RandomPlayer",
+    "RunFolder",
+    "SearchOptions",
+    "SearchPlayer",
+    "SelfPlayGames",
+    "SelfPlayOptions",
+    "StrengthOptions",
+    "TrainingOptions",
+    "TrainingRecord",
+    "TrainingSet",
+    "hold_out",
+    "match",
+    "read_card",
+    "read_self_play",
+    "self_play",
+    "strength_card",
+    "train",
+    "train_iterations",
+]

@@ -1,0 +1,306 @@
+"""How a network is trained and how that went: options, curve, record.
+
+The curve is written as CSV and as one SVG file that needs nothing else: a panel a
+quantity, positions shown along the horizontal axis.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any
+
+import pandas as pd
+
+from conceptlrp.selfplay.validation import Validation
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """Options of `train`.
+
+    Attributes
+    ----------
+    epochs : float
+        Length of the schedule in passes over the positions. The result is then a
+        function of positions, network, options and the number of threads.
+    minutes : float, optional
+        Length of the schedule in time instead; how far it gets depends on the machine.
+    batch_size : int
+        Positions of one step.
+    learning_rate, weight_decay : float
+        Peak learning rate, and AdamW's decay.
+    label_smoothing : float
+        Share of the policy target that is spread over all actions.
+    points : int
+        Points of the curve, the end included.
+    validation_positions : int
+        Held-out positions that a point of the curve uses; the last one uses all.
+    patience : int, optional
+        Stop after so many points without a lower held-out loss, and in any case keep
+        the weights of the point where it was lowest.
+    snapshots : int
+        Networks to keep on the way, the end not included: the first after 1 % of the
+        schedule, each a constant factor further than the one before.
+    seed : int
+        Seed of order, symmetries and dropout.
+
+    Raises
+    ------
+    ValueError
+        If a length, the batch size, the learning rate, the points or the patience
+        are not positive, or another number is below 0.
+    """
+
+    epochs: float = 1.0
+    minutes: float | None = None
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    label_smoothing: float = 0.0
+    points: int = 20
+    validation_positions: int = 20_000
+    patience: int | None = None
+    snapshots: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        at_least_0 = ("weight_decay", "label_smoothing", "snapshots", "seed")
+        for name, value in asdict(self).items():
+            # A comparison with nan is false.
+            if name in at_least_0 and not value >= 0:
+                msg = f"{name} is {value}, expected 0 or more"
+                raise ValueError(msg)
+            if name not in at_least_0 and value is not None and not value > 0:
+                msg = f"{name} is {value}, expected a number above 0"
+                raise ValueError(msg)
+        if self.label_smoothing > 1:
+            msg = f"label_smoothing is {self.label_smoothing}, expected at most 1"
+            raise ValueError(msg)
+
+    @property
+    def snapshot_marks(self) -> tuple[float, ...]:
+        """Shares of the schedule after which a snapshot is taken.
+
+        Examples
+        --------
+        >>> TrainingOptions(snapshots=2).snapshot_marks
+        (0.01, 0.1)
+        """
+        steps = range(self.snapshots)
+        return tuple(0.01 ** (1 - i / self.snapshots) for i in steps)
+
+
+@dataclass(frozen=True)
+class TrainingPoint:
+    """One point of the training curve.
+
+    Attributes
+    ----------
+    steps, samples : int
+        Batches and positions shown so far.
+    seconds : float
+        Time since the start, validation included.
+    learning_rate : float
+        At the last step.
+    policy_loss, value_loss : float
+        Means over the batches since the point before.
+    validation : Validation or None
+        On held-out positions, where there are any.
+    """
+
+    steps: int
+    samples: int
+    seconds: float
+    learning_rate: float
+    policy_loss: float
+    value_loss: float
+    validation: Validation | None
+
+    @property
+    def held_out_loss(self) -> float | None:
+        """Sum of policy and value loss on the held-out positions, if there are any."""
+        if self.validation is None:
+            return None
+        value = self.validation.value_loss
+        return self.validation.policy_loss + (value if isfinite(value) else 0.0)
+
+    def row(self) -> dict[str, float]:
+        """Return the point as one flat row, held-out figures as ``held_out_...``."""
+        own = {k: v for k, v in asdict(self).items() if k != "validation"}
+        if self.validation is None:
+            return own
+        held_out = asdict(self.validation).items()
+        return own | {f"held_out_{k}": v for k, v in held_out}
+
+    @staticmethod
+    def from_row(row: Mapping[str, Any]) -> "TrainingPoint":
+        """Return the point that a flat row was made of."""
+        start = "held_out_"
+        own = {k: v for k, v in row.items() if not k.startswith(start)}
+        said = {k.removeprefix(start): v for k, v in row.items() if k.startswith(start)}
+        return TrainingPoint(**own, validation=Validation(**said) if said else None)
+
+    def __str__(self) -> str:
+        losses = f"loss {self.policy_loss:.3f} policy, {self.value_loss:.3f} value"
+        text = f"{self.samples:,} positions in {self.seconds:.0f} s: {losses}"
+        if self.validation is None:
+            return text
+        return f"{text}; held out: {self.validation.top1:.1%} of the moves"
+
+
+@dataclass(frozen=True, repr=False)
+class TrainingRecord:
+    """How a network was trained and how well it did.
+
+    Attributes
+    ----------
+    options : TrainingOptions
+        What was asked for.
+    positions : int
+        Positions that were learned from.
+    curve : tuple of TrainingPoint
+        Points at equal distances of the schedule; the last one is the end, and its
+        validation is that of the weights that were kept.
+    kept : int, optional
+        Steps after which the weights were kept; all of them by default.
+    """
+
+    options: TrainingOptions
+    positions: int
+    curve: tuple[TrainingPoint, ...]
+    kept: int | None = None
+
+    def __repr__(self) -> str:
+        return f"TrainingRecord({self.curve[-1]})"
+
+    def _repr_html_(self) -> str:
+        return str(self.frame().to_html())
+
+    @property
+    def samples(self) -> int:
+        """Positions shown until the weights were kept."""
+        if self.kept is None:
+            return self.curve[-1].samples
+        return self.kept * self.options.batch_size
+
+    @property
+    def validation(self) -> Validation | None:
+        """Held-out figures at the end."""
+        return self.curve[-1].validation
+
+    def frame(self) -> pd.DataFrame:
+        """Return the curve as a table, one row a point."""
+        return pd.DataFrame([point.row() for point in self.curve])
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a network file says of its training, ready for JSON."""
+        validation = None if self.validation is None else asdict(self.validation)
+        said = {
+            "options": asdict(self.options),
+            "positions": self.positions,
+            "samples": self.samples,
+            "seconds": round(self.curve[-1].seconds, 1),
+            "held_out": validation,
+        }
+        return {name: without_nan(value) for name, value in said.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return summary and curve, ready for JSON; None stands for nan."""
+        rows = [point.row() for point in self.curve]
+        return self.summary() | {"curve": without_nan(rows)}
+
+
+def without_nan(said: Any) -> Any:
+    """Put None for every number that JSON cannot say."""
+    if isinstance(said, dict):
+        return {name: without_nan(value) for name, value in said.items()}
+    if isinstance(said, list | tuple):
+        return [without_nan(value) for value in said]
+    return None if isinstance(said, float) and not isfinite(said) else said
+
+
+_WIDTH, _HEIGHT = 260, 150
+_LEFT, _TOP, _GAP, _BOTTOM = 44, 34, 30, 40
+_STYLE = (
+    "text{font:11px system-ui,sans-serif;fill:#444}"
+    ".name{font-weight:600;fill:#111}"
+    ".frame{fill:none;stroke:#bbb}"
+    "polyline{fill:none;stroke-width:1.6}"
+    ".training{stroke:#8a8a8a}.held-out{stroke:#0b62a8}"
+    ".top3{stroke:#0b62a8;stroke-dasharray:4 3}"
+    ".background{fill:#fff}"
+    "@media(prefers-color-scheme:dark){text{fill:#bbb}.name{fill:#eee}"
+    ".frame{stroke:#555}.background{fill:#161616}"
+    ".held-out,.top3{stroke:#6db3ee}}"
+)
+# Panels: a name, and columns by the class of their line.
+_LOSSES = (
+    ("policy loss", {"training": "policy_loss", "held-out": "held_out_policy_loss"}),
+    ("value loss", {"training": "value_loss", "held-out": "held_out_value_loss"}),
+)
+_MOVES = (
+    "moves predicted (dashed: among 3)",
+    {"held-out": "held_out_top1", "top3": "held_out_top3"},
+)
+
+
+def curve_svg(rows: Sequence[Mapping[str, float]]) -> str:
+    """Draw the rows of a curve, at least one, as an SVG document."""
+    panels = (*_LOSSES, _MOVES) if "held_out_top1" in rows[-1] else _LOSSES
+    width = _LEFT + len(panels) * (_WIDTH + _GAP + _LEFT) - _LEFT
+    height = _TOP + _HEIGHT + _BOTTOM
+    drawn = "".join(
+        _panel(rows, name, lines, _LEFT + i * (_WIDTH + _GAP + _LEFT))
+        for i, (name, lines) in enumerate(panels)
+    )
+    label = f"Training curve over {rows[-1]['samples']:,} positions"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        f'width="{width}" height="{height}" role="img" aria-label="{label}">'
+        f"<style>{_STYLE}</style>"
+        f'<rect class="background" width="{width}" height="{height}"/>'
+        f"{drawn}</svg>\n"
+    )
+
+
+def _panel(
+    rows: Sequence[Mapping[str, float]], name: str, lines: dict[str, str], left: int
+) -> str:
+    """Draw a panel: its frame, its lines, and the limits of both axes."""
+    shown = {each: column for each, column in lines.items() if column in rows[-1]}
+    values = [row[c] for row in rows for c in shown.values() if isfinite(row[c])]
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    end = rows[-1]["samples"]
+    parts = [
+        f'<polyline class="{each}" points="{_points(rows, column, low, high)}"/>'
+        for each, column in shown.items()
+    ]
+    legend = "" if "top3" in shown or len(shown) < 2 else " (blue: held out)"
+    bottom = _TOP + _HEIGHT
+    under, right = bottom + 16, f'x="{_WIDTH}" text-anchor="end"'
+    parts += [
+        f'<rect class="frame" y="{_TOP}" width="{_WIDTH}" height="{_HEIGHT}"/>',
+        f'<text class="name" y="{_TOP - 12}">{name}{legend}</text>',
+        f'<text x="-6" y="{_TOP + 9}" text-anchor="end">{high:.3g}</text>',
+        f'<text x="-6" y="{bottom}" text-anchor="end">{low:.3g}</text>',
+        f'<text y="{under}">0</text>',
+        f'<text y="{under}" {right}>{end:,} positions</text>',
+    ]
+    return f'<g transform="translate({left})">{"".join(parts)}</g>'
+
+
+def _points(
+    rows: Sequence[Mapping[str, float]], column: str, low: float, high: float
+) -> str:
+    """Return the corners of a line; a single point is drawn as a short dash."""
+    corners = [
+        (
+            _WIDTH * row["samples"] / rows[-1]["samples"],
+            _TOP + _HEIGHT * (1 - (row[column] - low) / (high - low or 1.0)),
+        )
+        for row in rows
+        if isfinite(row[column])
+    ]
+    if len(corners) == 1:
+        corners.insert(0, (corners[0][0] - 6, corners[0][1]))
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
