@@ -21,6 +21,7 @@ from .labelling import (
 from .lrp import (
     Attribution as Attribution,
     attribute as attribute,
+    explain as explain,
 )
 from .networks import (
     load_network as load_network,
@@ -69,6 +70,7 @@ __all__ = [
     "cluster",
     "compare",
     "evaluate",
+    "explain",
     "label",
     "layer_report",
     "load_network",

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.batch import as_array
 from conceptlrp.lrp.engine.propagation import NativePassed
 from conceptlrp.lrp.probing import Outputs, boards_of, forward
-from conceptlrp.lrp.summary import as_array
 from conceptlrp.othello import Corpus
 
 #: What a channel becomes: nothing, its mean over the positions square by square, or

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from conceptlrp.errors import OutputExistsError
-from conceptlrp.lrp.presets import COMPOSITES, DEFAULT_COMPOSITE
+from conceptlrp.lrp.composites import COMPOSITES, DEFAULT_COMPOSITE
 
 PRESETS = f"{', '.join(COMPOSITES)} (default {DEFAULT_COMPOSITE})"
 

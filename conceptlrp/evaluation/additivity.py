@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.evaluation.sample import Sample
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.batch import channel_rows
+from conceptlrp.lrp.batch import as_array, channel_rows
 from conceptlrp.lrp.probing import forward, starts_of
-from conceptlrp.lrp.summary import as_array
 
 
 @dataclass(frozen=True)

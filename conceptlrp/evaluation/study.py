@@ -37,7 +37,7 @@ from conceptlrp.evaluation.result import Findings
 from conceptlrp.evaluation.sample import Sample, draw_sample
 from conceptlrp.labelling.random_networks import random_network
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.presets import GRADIENT
+from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.lrp.probing import Relevance, explain_boards
 from conceptlrp.othello import Corpus
 

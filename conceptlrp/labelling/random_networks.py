@@ -8,10 +8,10 @@ import torch
 from torch import fx, nn
 
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.backends import make_propagation
+from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.lrp.engine.trace import linear_nodes
-from conceptlrp.lrp.presets import GRADIENT
 from conceptlrp.lrp.probing import planes_of
-from conceptlrp.lrp.propagation import make_propagation
 
 _MEMORY: Final = 1 << 29
 
@@ -21,6 +21,7 @@ def randomize(network: nn.Module, layer: str, *, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for tensor in network.get_submodule(layer).parameters():
+            # As large as trained weights, so that activations stay in their range.
             noise = torch.randn(tensor.shape, generator=generator)
             tensor.copy_(noise * float(tensor.square().mean().sqrt()))
 

@@ -1,23 +1,22 @@
 from .attribution import (
     Attribution as Attribution,
 )
+from .composites import (
+    COMPOSITES as COMPOSITES,
+    DEFAULT_COMPOSITE as DEFAULT_COMPOSITE,
+)
 from .engine.absorption import (
     Conservation as Conservation,
 )
 from .engine.edges import (
     ConceptGraph as ConceptGraph,
 )
-from .explain import (
-    attribute as attribute,
-    concept_graph as concept_graph,
-    conservation as conservation,
-)
 from .explainer import (
     Explainer as Explainer,
 )
-from .presets import (
-    COMPOSITES as COMPOSITES,
-    DEFAULT_COMPOSITE as DEFAULT_COMPOSITE,
+from .one_call import (
+    attribute as attribute,
+    explain as explain,
 )
 from .targets import (
     Best as Best,
@@ -46,6 +45,5 @@ __all__ = [
     "Target",
     "Value",
     "attribute",
-    "concept_graph",
-    "conservation",
+    "explain",
 ]

@@ -7,6 +7,7 @@ move, value before tanh for the value head.
 """
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,18 @@ from numpy.typing import NDArray
 from conceptlrp.drawing import board_svg
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.drawing.notebook import html_boards
-from conceptlrp.othello import Position
+from conceptlrp.jsontext import plain
+from conceptlrp.othello import Corpus
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.floating]
 
 _SHOWN = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Attribution:
     """Relevance of a batch of positions for a list of targets.
 
@@ -48,6 +53,8 @@ class Attribution:
         Policy logits.
     value : ndarray of shape (N,)
         Value before tanh, nan for a network without a value head.
+    positions : Corpus
+        What was explained.
     mode : str
         How conditional heatmaps were computed: "forward" (one sweep for all
         channels and targets), "reverse" (a pass for each) or "hooks".
@@ -63,6 +70,7 @@ class Attribution:
     explained: Array
     logits: Array
     value: Array
+    positions: Corpus
     mode: str = ""
 
     @property
@@ -76,22 +84,49 @@ class Attribution:
         """Relevance of every channel, summed over its map: (N, T, C) a layer."""
         return {name: r.sum(axis=(3, 4)) for name, r in self.relevance.items()}
 
+    def frame(self) -> "pd.DataFrame":
+        """Return channel relevance as a table, a row a position, target and channel."""
+        import pandas as pd
+
+        names = ("position", "target", "channel")
+        tables = []
+        for layer, relevance in self.channel_relevance.items():
+            axes = (range(len(self)), self.targets, range(relevance.shape[2]))
+            index = pd.MultiIndex.from_product(axes, names=names)
+            table = pd.DataFrame({"relevance": relevance.ravel()}, index=index)
+            tables.append(table.reset_index().assign(layer=layer))
+        return pd.concat(tables)[
+            ["position", "target", "layer", "channel", "relevance"]
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return outputs, heatmaps and channel relevance, ready for strict JSON."""
+        names = ("targets", "squares", "explained", "value", "heatmap")
+        found = {name: getattr(self, name) for name in names}
+        return dict(plain({**found, "channel_relevance": self.channel_relevance}))
+
     def __len__(self) -> int:
         return len(self.logits)
 
+    def __repr__(self) -> str:
+        return f"Attribution({', '.join(self.targets)}; {self._size})"
+
+    @property
+    def _size(self) -> str:
+        layers = ", ".join(f"{n} ({r.shape[2]})" for n, r in self.relevance.items())
+        return f"{len(self):,} position{'s' * (len(self) != 1)}; layers {layers}"
+
     def _repr_html_(self) -> str:
-        """Draw the first positions, of which only the relevance is known here."""
+        """Draw the first positions with their heatmaps."""
         heatmaps = self.heatmap[:_SHOWN]
-        board = Position(0, 0, size=heatmaps.shape[-1])
         limits = [symmetric_limit(maps) for maps in heatmaps.swapaxes(0, 1)]
         cards = [
             (
                 board_svg(
-                    board,
+                    self.positions.position(row),
                     heatmap=heatmaps[row, place],
                     limit=limits[place],
                     mark=int(self.squares[row, place]),
-                    legal=False,
                 ),
                 (
                     f"position {row}, {target} {self.explained[row, place]:+.3g}",
@@ -101,22 +136,25 @@ class Attribution:
             for row in range(len(heatmaps))
             for place, target in enumerate(self.targets)
         ]
-        layers = ", ".join(f"{n} ({r.shape[2]})" for n, r in self.relevance.items())
-        note = f"{len(self):,} positions; layers {layers}"
-        return html_boards("Attribution", cards, note=note)
+        return html_boards("Attribution", cards, note=self._size)
 
 
-def concatenate(parts: list[Attribution]) -> Attribution:
+def concatenate(parts: list[Attribution], positions: Corpus) -> Attribution:
     """Join attributions of consecutive batches, made with the same arguments."""
     if len(parts) == 1:
         return parts[0]
     joined = {
         f.name: _join([getattr(part, f.name) for part in parts])
         for f in fields(Attribution)
-        if f.name not in ("targets", "mode")
+        if f.name not in ("targets", "mode", "positions")
     }
     first = parts[0]
-    return Attribution(targets=first.targets, mode=first.mode, **joined)  # type: ignore[arg-type]
+    return Attribution(
+        targets=first.targets,
+        mode=first.mode,
+        positions=positions,
+        **joined,  # type: ignore[arg-type]
+    )
 
 
 def _join(values: list[Array] | list[dict[str, Array]]) -> Array | dict[str, Array]:

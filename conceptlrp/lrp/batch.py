@@ -1,9 +1,11 @@
-"""One batch: where relevance starts, and everything that is known of it.
+"""One batch: where relevance starts, and what is kept of where it arrives.
 
-Shapes use N positions, T targets, K channels asked for and n x n squares.
+Shapes use N positions, T targets, K channels asked for, C channels of an H x W
+feature map, A actions and n x n squares of the board.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,76 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from conceptlrp.errors import LayerError, TargetError
 from conceptlrp.lrp.attribution import Attribution
-from conceptlrp.lrp.propagation import Passed
-from conceptlrp.lrp.starts import check_channel, starts_of
-from conceptlrp.lrp.summary import Summary, as_array, summarize_layers
-from conceptlrp.lrp.targets import Target
+from conceptlrp.lrp.backends import Passed
+from conceptlrp.lrp.engine.trace import unknown_layer
+from conceptlrp.lrp.targets import Contrast, Neuron, Target, Value
+from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import Corpus
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Relevance and activation of every channel, summed over the board.
+
+    Attributes
+    ----------
+    targets : tuple of str
+        Names of the T targets.
+    heatmap : ndarray of shape (N, T, n, n)
+        Relevance of the input, planes summed.
+    relevance : dict of str to ndarray of shape (N, T, C)
+        Relevance of every channel of every layer.
+    activation : dict of str to ndarray of shape (N, C)
+        Sum of every feature map.
+    peak : dict of str to ndarray of shape (N, C)
+        Largest activation of every feature map.
+    peak_square : dict of str to ndarray of shape (N, C)
+        Where it is, counted row by row.
+    squares : ndarray of shape (N, T)
+        The move each target means.
+    explained : ndarray of shape (N, T)
+        The targets' values.
+    logits : ndarray of shape (N, A)
+        Policy logits.
+    value : ndarray of shape (N,)
+        Value before tanh, nan for a network without a value head.
+    conditional : dict of str to Tensor of shape (N, T, C, n, n)
+        Conditional heatmaps of every channel, where they were computed; empty
+        unless they were asked for.
+    """
+
+    targets: tuple[str, ...]
+    heatmap: Array
+    relevance: dict[str, Array]
+    activation: dict[str, Array]
+    peak: dict[str, Array]
+    peak_square: dict[str, Array]
+    squares: Array
+    explained: Array
+    logits: Array
+    value: Array
+    conditional: dict[str, Tensor] = field(default_factory=dict)
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the datasets of a shard, as `conceptlrp.store` lays them out."""
+        arrays: dict[str, Array] = {
+            "outputs/logits": self.logits,
+            "outputs/value": self.value,
+            "targets/square": self.squares,
+            "targets/explained": self.explained,
+            "targets/heatmap": self.heatmap,
+        }
+        for layer, relevance in self.relevance.items():
+            arrays[f"layers/{layer}/relevance"] = relevance
+            arrays[f"layers/{layer}/norm"] = np.abs(relevance).sum(axis=2)
+            arrays[f"layers/{layer}/activation"] = self.activation[layer]
+            arrays[f"layers/{layer}/peak"] = self.peak[layer]
+            arrays[f"layers/{layer}/peak_square"] = self.peak_square[layer]
+        return arrays
 
 
 def begin(
@@ -30,7 +96,7 @@ def begin(
     return starts_of(tensors, targets, squares, opposed, positions.size), squares
 
 
-def explain(
+def explain_batch(
     passed: Passed,
     targets: Sequence[Target],
     positions: Corpus,
@@ -51,11 +117,12 @@ def explain(
         explained=_explained(starts),
         logits=as_array(passed.outputs["policy"]),
         value=_value(passed),
+        positions=positions,
         mode=mode,
     )
 
 
-def summarize(
+def summarize_batch(
     passed: Passed,
     targets: Sequence[Target],
     positions: Corpus,
@@ -102,3 +169,105 @@ def channel_rows(
     for channel in (int(wanted.min()), int(wanted.max())):
         check_channel(layer, channel, n_channels)
     return torch.from_numpy(np.ascontiguousarray(wanted)).to(feature.device)
+
+
+def starts_of(
+    tensors: Mapping[str, Tensor],
+    targets: Sequence[Target],
+    squares: NDArray[np.int8],
+    opposed: NDArray[np.int8],
+    size: int,
+) -> dict[str, Tensor]:
+    """Return the relevance that starts at each output or layer.
+
+    Shapes: `tensors` (N, ...), `squares` (N, T), `opposed` (N, T). Returns (N, T, ...):
+    the target's own value where the target is, zero elsewhere.
+    """
+    starts: dict[str, Tensor] = {}
+    for t, target in enumerate(targets):
+        name, mask = _mask(tensors, target, squares[:, t], size)
+        if isinstance(target, Contrast):
+            mask = mask - _move_mask(tensors["policy"], opposed[:, t], size)
+        tensor = tensors[name].detach()
+        if name not in starts:
+            shape = (len(tensor), len(targets), *tensor.shape[1:])
+            starts[name] = tensor.new_zeros(shape)
+        starts[name][:, t] = tensor * mask
+    return starts
+
+
+def _mask(
+    tensors: Mapping[str, Tensor], target: Target, squares: NDArray[np.int8], size: int
+) -> tuple[str, Tensor]:
+    """Return what holds a target, and ones where the target is in it."""
+    if isinstance(target, Neuron):
+        return target.layer, _neuron_mask(tensors, target)
+    if isinstance(target, Value):
+        if "value" not in tensors:
+            msg = "the network has no value head; choose a move as target"
+            raise TargetError(msg)
+        return "value", torch.ones_like(tensors["value"])
+    return "policy", _move_mask(tensors["policy"], squares, size)
+
+
+def _move_mask(logits: Tensor, squares: NDArray[np.int8], size: int) -> Tensor:
+    """Return ones (N, A) at the moves."""
+    actions = torch.from_numpy(actions_of_squares(squares, size=size).astype(np.int64))
+    mask = torch.zeros_like(logits)
+    return mask.scatter_(1, actions.to(logits.device)[:, None], 1.0)
+
+
+def _neuron_mask(tensors: Mapping[str, Tensor], target: Neuron) -> Tensor:
+    layers = [name for name in tensors if name not in ("policy", "value")]
+    if target.layer not in layers:
+        raise unknown_layer(target.layer, layers)
+    feature = tensors[target.layer]
+    check_channel(target.layer, target.channel, feature.shape[1])
+    mask = torch.zeros_like(feature)
+    if target.square is None:
+        mask[:, target.channel] = 1.0
+        return mask
+    row, column = target.square
+    height, width = feature.shape[2:]
+    if not (0 <= row < height and 0 <= column < width):
+        msg = f"target '{target.name}' lies outside the map ({height}, {width})"
+        raise TargetError(msg)
+    mask[:, target.channel, row, column] = 1.0
+    return mask
+
+
+def check_channel(layer: str, channel: int, n_channels: int) -> None:
+    """Raise `LayerError` unless the layer has the channel."""
+    if not 0 <= channel < n_channels:
+        msg = (
+            f"layer '{layer}' has no channel {channel}, expected 0 to {n_channels - 1}"
+        )
+        raise LayerError(msg)
+
+
+def summarize_layers(
+    relevance: Mapping[str, Tensor], features: Mapping[str, Tensor]
+) -> dict[str, dict[str, Array]]:
+    """Sum maps over the board, where they were computed.
+
+    Shapes: `relevance` (N, T, C, H, W), `features` (N, C, H, W). Returns: the fields of
+    a `Summary` that have an entry a layer.
+    """
+    flat = {layer: feature.detach().flatten(2) for layer, feature in features.items()}
+    peaks = {layer: maps.max(2) for layer, maps in flat.items()}
+    return {
+        "relevance": {n: as_array(r.sum((3, 4))) for n, r in relevance.items()},
+        "activation": {n: as_array(maps.sum(2)) for n, maps in flat.items()},
+        "peak": {n: as_array(peak.values) for n, peak in peaks.items()},
+        "peak_square": {
+            n: as_array(peak.indices.to(torch.int8)) for n, peak in peaks.items()
+        },
+    }
+
+
+def as_array(tensor: Tensor) -> Array:
+    """Return a tensor as an array, of float32 where numpy lacks its type."""
+    if tensor.dtype is torch.bfloat16:
+        tensor = tensor.float()
+    array: Array = tensor.detach().cpu().contiguous().numpy()
+    return array

@@ -13,7 +13,13 @@ import torch
 from torch import Tensor, fx, nn
 
 from conceptlrp.errors import NetworkError
-from conceptlrp.lrp.engine.trace import BATCH_NORM, LINEAR, module_of, trace
+from conceptlrp.lrp.engine.trace import (
+    BATCH_NORM,
+    LINEAR,
+    as_outputs,
+    module_of,
+    trace,
+)
 
 _TOLERANCE = 1e-9
 
@@ -101,8 +107,3 @@ def _compare(
                 f"(pairs: {names}); the network cannot be explained"
             )
             raise NetworkError(msg)
-
-
-def as_outputs(outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Return a network's outputs as a tuple, policy first."""
-    return (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)

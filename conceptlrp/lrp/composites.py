@@ -21,72 +21,68 @@ name                                  first layer    convolutions  linear
 Flat and WSquare give relevance to empty squares too, whose input is zero; the
 other rules cannot.
 
-The default is the preset that ``conceptlrp.evaluation.evaluate_composites`` ranks
+The default is the preset that ``conceptlrp.evaluate`` ranks
 first on the network that ships, over 1,000 positions of real games: what it calls
 relevant is what the output falls by, more so than under any other preset, it draws
 different pictures for different moves and channels, and turned boards give turned
 heatmaps. ``epsilon`` costs half the time and depends a little more on the network.
 """
 
-from collections.abc import Callable
-
-from torch import fx
+from typing import TYPE_CHECKING, Final
 
 from conceptlrp.errors import CompositeError
-from conceptlrp.lrp._zennit import (
-    AlphaBeta,
-    Composite,
-    Convolution,
-    Epsilon,
-    Flat,
-    Gamma,
-    Hook,
-    LayerMapComposite,
-    Linear,
-    NameLayerMapComposite,
-    WSquare,
-    ZPlus,
-    layer_map_base,
-)
-from conceptlrp.lrp.engine.trace import input_layers
-from conceptlrp.lrp.presets import COMPOSITES, DEFAULT_COMPOSITE, GRADIENT
 
-_Rule = Callable[[], Hook]
-_PRESETS: dict[str, tuple[_Rule | None, _Rule]] = {
-    "epsilon": (None, Epsilon),
-    "epsilon-flat": (Flat, Epsilon),
-    "epsilon-plus": (None, ZPlus),
-    "epsilon-plus-flat": (Flat, ZPlus),
-    "epsilon-gamma": (None, Gamma),
-    "epsilon-gamma-flat": (Flat, Gamma),
-    "epsilon-alpha2-beta1-flat": (Flat, AlphaBeta),
-    "epsilon-w-square": (WSquare, Epsilon),
+if TYPE_CHECKING:
+    from torch import fx
+
+    from conceptlrp.lrp._zennit import Composite, Hook
+
+DEFAULT_COMPOSITE: Final = "epsilon-gamma"
+#: No rule at all: the value times its derivative.
+GRADIENT: Final = "gradient-x-input"
+#: Rules of the first layer, where it has one of its own, and of convolutions: by name,
+#: since the presets are listed where zennit and torch are not needed.
+_PRESETS: Final[dict[str, tuple[str | None, str]]] = {
+    "epsilon": (None, "Epsilon"),
+    "epsilon-flat": ("Flat", "Epsilon"),
+    "epsilon-plus": (None, "ZPlus"),
+    "epsilon-plus-flat": ("Flat", "ZPlus"),
+    "epsilon-gamma": (None, "Gamma"),
+    "epsilon-gamma-flat": ("Flat", "Gamma"),
+    "epsilon-alpha2-beta1-flat": ("Flat", "AlphaBeta"),
+    "epsilon-w-square": ("WSquare", "Epsilon"),
 }
+COMPOSITES: Final = tuple(sorted([*_PRESETS, GRADIENT]))
 
 
-def named_composite(name: str, traced: fx.GraphModule) -> Composite:
+def named_composite(name: str, traced: "fx.GraphModule") -> "Composite":
     """Build the zennit composite of a preset for a network."""
+    from conceptlrp.lrp import _zennit as zennit
+    from conceptlrp.lrp.engine.trace import input_layers
+
     if name == GRADIENT:
-        return LayerMapComposite([])
+        return zennit.LayerMapComposite([])
     if name not in _PRESETS:
         msg = f"unknown composite '{name}', expected one of {', '.join(COMPOSITES)}"
         raise CompositeError(msg)
     first, convolution = _PRESETS[name]
     layer_map = [
-        *layer_map_base(),
-        (Convolution, convolution()),
-        (Linear, Epsilon()),
+        *zennit.layer_map_base(),
+        (zennit.Convolution, getattr(zennit, convolution)()),
+        (zennit.Linear, zennit.Epsilon()),
     ]
     if first is None:
-        return LayerMapComposite(layer_map)
-    name_map = [(tuple(input_layers(traced)), first())]
-    return NameLayerMapComposite(name_map=name_map, layer_map=layer_map)
+        return zennit.LayerMapComposite(layer_map)
+    name_map = [(tuple(input_layers(traced)), getattr(zennit, first)())]
+    return zennit.NameLayerMapComposite(name_map=name_map, layer_map=layer_map)
 
 
 def resolve_composite(
-    composite: str | Composite | None, traced: fx.GraphModule
-) -> tuple[Composite, str]:
+    composite: "str | Composite | None", traced: "fx.GraphModule"
+) -> "tuple[Composite, str]":
     """Return the composite and the name under which results mention it."""
+    from conceptlrp.lrp._zennit import Composite
+
     if isinstance(composite, Composite):
         return composite, f"zennit {type(composite).__name__}"
     if composite is None or isinstance(composite, str):
@@ -99,7 +95,7 @@ def resolve_composite(
     raise CompositeError(msg)
 
 
-def module_rules(composite: Composite, traced: fx.GraphModule) -> dict[str, Hook]:
+def module_rules(composite: "Composite", traced: "fx.GraphModule") -> "dict[str, Hook]":
     """Map the name of every module that gets a rule to the rule.
 
     The rules are the composite's own templates: read them, copy them before

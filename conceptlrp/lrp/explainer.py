@@ -13,12 +13,21 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from conceptlrp.errors import CompositeError, NetworkError
+from conceptlrp.errors import CompositeError, NetworkError, check_type
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.attribution import Attribution, concatenate
-from conceptlrp.lrp.batch import begin, channel_rows, explain, summarize
+from conceptlrp.lrp.backends import Passed, make_propagation
+from conceptlrp.lrp.batch import (
+    Summary,
+    as_array,
+    begin,
+    channel_rows,
+    check_channel,
+    explain_batch,
+    summarize_batch,
+)
 from conceptlrp.lrp.canonizers import fold_batch_norm
-from conceptlrp.lrp.composites import module_rules, resolve_composite
+from conceptlrp.lrp.composites import GRADIENT, module_rules, resolve_composite
 from conceptlrp.lrp.engine.absorption import Conservation, join_reports
 from conceptlrp.lrp.engine.edges import ConceptGraph
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
@@ -28,18 +37,16 @@ from conceptlrp.lrp.inputs import (
     as_corpus,
     checked_device,
     checked_dtype,
+    checked_network,
     input_planes,
     probe_boards,
     products_in,
 )
-from conceptlrp.lrp.presets import GRADIENT
-from conceptlrp.lrp.propagation import Passed, make_propagation
-from conceptlrp.lrp.starts import check_channel
-from conceptlrp.lrp.summary import Summary, as_array
 from conceptlrp.lrp.targets import Target, parse_targets
 from conceptlrp.networks.planes import board_planes
 from conceptlrp.othello import Corpus
 
+Targets = str | Target | Sequence[str | Target]
 Conditions = bool | Mapping[str, ArrayLike]
 
 
@@ -56,7 +63,7 @@ class Explainer:
         pair of policy logits and value before tanh.
     composite : str, Composite or None
         A preset's name, a zennit composite, or None for the default.
-    layers : sequence of str, optional
+    layers : str or sequence of str, optional
         Layers to report; all convolutions that an activation follows by
         default. Linear layers such as "fc1" may be named too.
     dtype : str
@@ -83,6 +90,7 @@ class Explainer:
         device: str = "cpu",
         memory_budget: int = 1 << 29,
     ) -> None:
+        network = checked_network(network)
         self.size = int(getattr(network, "size", 8))
         self.planes = input_planes(network)
         self.device = checked_device(device)
@@ -116,49 +124,43 @@ class Explainer:
         self,
         positions: Positions,
         *,
-        targets: Sequence[str | Target] = ("played",),
+        targets: Targets = ("played",),
         conditional: Conditions = False,
         batch_size: int = 64,
     ) -> Attribution:
         """Explain positions; see `attribute`."""
-        corpus = self._corpus(positions)
-        if batch_size < 1:
-            msg = f"batch_size is {batch_size}, expected at least 1"
-            raise ValueError(msg)
+        corpus = self.corpus(positions)
         parsed = parse_targets(targets, self.size)
         parts = []
-        for start in range(0, len(corpus), batch_size):
-            rows = slice(start, start + batch_size)
-            batch = corpus[rows]
-            conditions = self._conditions(conditional, len(corpus), rows)
+        for rows in _batches(len(corpus), batch_size):
+            wanted = self._conditions(conditional, len(corpus), rows)
             chosen = [target.take(rows) for target in parsed]
-            parts.append(self._batch(batch, chosen, conditions))
-        return concatenate(parts)
+            with self._forward(corpus[rows]) as passed:
+                channels = {
+                    layer: channel_rows(layer, every, passed.features[layer])
+                    for layer, every in wanted.items()
+                }
+                found = explain_batch(passed, chosen, corpus[rows], channels)
+            parts.append(found)
+        return concatenate(parts, corpus)
 
     def summarize(
         self,
         positions: Positions,
         *,
-        targets: Sequence[str | Target] = ("played",),
+        targets: Targets = ("played",),
         conditional: bool = False,
     ) -> Summary:
-        """Compute channel relevance alone: sums over the board, in one batch.
+        """Return channel relevance alone: sums over the board, in one batch.
 
-        Parameters
-        ----------
-        positions : Corpus, Position, sequence of Position, or array of boards
-            N positions, as many as fit a batch.
-        targets : sequence of str or Target
-            T targets.
-        conditional : bool
-            Keep the conditional heatmaps of all channels too, on the device.
+        With `conditional`, the conditional heatmaps of all channels stay on the device.
         """
-        corpus = self._corpus(positions)
+        corpus = self.corpus(positions)
         parsed = parse_targets(targets, self.size)
         with self._forward(corpus) as passed:
             features = passed.features if conditional else {}
             every = {n: channel_rows(n, None, f) for n, f in features.items()}
-            return summarize(passed, parsed, corpus, every)
+            return summarize_batch(passed, parsed, corpus, every)
 
     @property
     def has_value(self) -> bool:
@@ -180,22 +182,13 @@ class Explainer:
         self,
         positions: Positions,
         *,
-        targets: Sequence[str | Target] = ("played",),
+        targets: Targets = ("played",),
         per_position: bool = False,
         batch_size: int = 32,
     ) -> ConceptGraph:
-        """Compute relevance between channels of adjacent layers.
+        """Return the relevance that channels send to those of the layer below.
 
-        Parameters
-        ----------
-        positions : Corpus
-            N positions.
-        targets : sequence of str or Target
-            T targets.
-        per_position : bool
-            Keep every position apart, instead of their sum.
-        batch_size : int
-            Positions at a time.
+        It is summed over positions unless `per_position` keeps each of them apart.
         """
         self._check_rules("a concept graph")
         parsed = parse_targets(targets, self.size)
@@ -207,16 +200,16 @@ class Explainer:
         join = np.concatenate if per_position else _sum
         edges = {pair: join([part[pair] for part in parts]) for pair in parts[0]}
         names = tuple(target.name for target in parsed)
-        return ConceptGraph(names, edges, len(self._corpus(positions)))
+        return ConceptGraph(names, edges, len(self.corpus(positions)))
 
     def conservation(
         self,
         positions: Positions,
         *,
-        targets: Sequence[str | Target] = ("played",),
+        targets: Targets = ("played",),
         batch_size: int = 64,
     ) -> Conservation:
-        """Report where relevance is absorbed between the targets and the input."""
+        """Return where relevance is absorbed between the targets and the input."""
         self._check_rules("a report on conservation")
         parsed = parse_targets(targets, self.size)
         parts = [
@@ -231,34 +224,18 @@ class Explainer:
         layer: str,
         channel: int,
         *,
-        targets: Sequence[str | Target] = ("played",),
+        targets: Targets = ("played",),
         batch_size: int = 16,
     ) -> NDArray[Any]:
-        """Compute input relevance through every neuron of one channel.
+        """Return input relevance through every neuron of a channel.
 
-        Parameters
-        ----------
-        positions : Corpus, Position, sequence of Position, or array of boards
-            N positions.
-        layer, channel : str, int
-            The channel.
-        targets : sequence of str or Target
-            T targets.
-        batch_size : int
-            Positions at a time.
-
-        Returns
-        -------
-        ndarray of shape (N, T, H, W, n, n)
-            For each square of the feature map a heatmap; their sum is the
-            channel's conditional heatmap.
+        It has shape (N, T, H, W, n, n): for each square of the feature map a heatmap;
+        their sum is the channel's conditional heatmap.
         """
         parsed = parse_targets(targets, self.size)
         parts = []
         for passed, starts in self._passes(positions, parsed, batch_size):
-            if layer not in passed.features:
-                raise unknown_layer(layer, passed.features)
-            check_channel(layer, channel, passed.features[layer].shape[1])
+            _check_channels(passed, layer, [channel])
             _, layers = passed.relevance(starts)
             parts.append(as_array(passed.neurons(layer, layers[layer], channel)))
         return np.concatenate(parts)
@@ -268,92 +245,55 @@ class Explainer:
         positions: Positions,
         path: Mapping[str, Sequence[int]],
         *,
-        targets: Sequence[str | Target] = ("played",),
+        targets: Targets = ("played",),
         exclude_parallel: bool = True,
         batch_size: int = 64,
     ) -> NDArray[Any]:
-        """Compute input relevance through channels of several layers at once.
+        """Return input relevance (N, T, n, n) through channels of several layers.
 
-        Parameters
-        ----------
-        positions : Corpus
-            N positions.
-        path : mapping of str to sequence of int
-            Channels that relevance must go through, by layer.
-        targets : sequence of str or Target
-            T targets.
-        exclude_parallel : bool
-            Count only what goes through every layer of the path, not what passes
-            beside one along a skip connection.
-        batch_size : int
-            Positions at a time.
-
-        Returns
-        -------
-        ndarray of shape (N, T, n, n)
-            Heatmaps, planes summed.
+        `path` names the channels by layer. With `exclude_parallel`, only what goes
+        through every layer of it counts, not what passes beside one along a skip
+        connection.
         """
         parsed = parse_targets(targets, self.size)
         parts = []
         for passed, starts in self._passes(positions, parsed, batch_size):
             for layer, channels in path.items():
-                if layer not in passed.features:
-                    raise unknown_layer(layer, passed.features)
-                for channel in channels:
-                    check_channel(layer, channel, passed.features[layer].shape[1])
+                _check_channels(passed, layer, channels)
             maps = passed.path(starts, path, exclude_parallel=exclude_parallel)
             parts.append(as_array(maps))
         return np.concatenate(parts)
+
+    def corpus(self, positions: Positions) -> Corpus:
+        """Return positions in any form as a corpus that the network can be given."""
+        corpus = as_corpus(positions, self.size)
+        if len(corpus) == 0:
+            msg = "there are no positions to explain"
+            raise ValueError(msg)
+        if corpus.size != self.size:
+            msg = (
+                f"the network plays on {self.size}x{self.size}, the positions are "
+                f"of {corpus.size}x{corpus.size}"
+            )
+            raise NetworkError(msg)
+        return corpus
 
     def _passes(
         self, given: Positions, targets: list[Target], batch_size: int
     ) -> Iterator[tuple[NativePassed, dict[str, Tensor]]]:
         """Yield forward passes of the native engine with the targets' relevance."""
-        positions = self._corpus(given)
+        positions = self.corpus(given)
         propagation = self.propagation
         if not isinstance(propagation, NativePropagation):
             msg = "this needs the native engine, which does not know a module or rule"
             raise NetworkError(msg)
-        for first in range(0, len(positions), batch_size):
-            rows = slice(first, first + batch_size)
-            batch = positions[rows]
+        for rows in _batches(len(positions), batch_size):
             chosen = [target.take(rows) for target in targets]
             with (
                 products_in(tf32=self.tf32),
-                propagation.forward(self._planes(batch)) as passed,
+                propagation.forward(self._planes(positions[rows])) as passed,
             ):
-                yield passed, begin(passed, chosen, batch)[0]
-
-    def _corpus(self, positions: Positions) -> Corpus:
-        """Return positions in any form as a corpus that the network can read."""
-        corpus = as_corpus(positions)
-        self.check(corpus)
-        return corpus
-
-    def check(self, positions: Corpus) -> None:
-        """Refuse positions that the network cannot be given.
-
-        Parameters
-        ----------
-        positions : Corpus
-            What is to be explained.
-
-        Raises
-        ------
-        NetworkError
-            When the boards are of another size.
-        ValueError
-            When there are no positions.
-        """
-        if len(positions) == 0:
-            msg = "there are no positions to explain"
-            raise ValueError(msg)
-        if positions.size != self.size:
-            msg = (
-                f"the network plays on {self.size}x{self.size}, the positions are "
-                f"of {positions.size}x{positions.size}"
-            )
-            raise NetworkError(msg)
+                yield passed, begin(passed, chosen, positions[rows])[0]
 
     def _check_rules(self, what: str) -> None:
         if self.composite_name == GRADIENT:
@@ -388,6 +328,8 @@ class Explainer:
         """Return the channels (n, K) wanted at each layer, None for all of them."""
         if isinstance(conditional, bool):
             return dict.fromkeys(self.taps if conditional else ())
+        expected = "True, False or channels by layer, such as {'conv3': [17]}"
+        check_type(conditional, Mapping, "conditional", expected)
         wanted: dict[str, NDArray[np.int64] | None] = {}
         for layer, channels in conditional.items():
             if layer not in self.taps:
@@ -398,18 +340,20 @@ class Explainer:
             wanted[layer] = array[rows]
         return wanted
 
-    def _batch(
-        self,
-        positions: Corpus,
-        targets: list[Target],
-        conditions: dict[str, NDArray[np.int64] | None],
-    ) -> Attribution:
-        with self._forward(positions) as passed:
-            channels = {
-                layer: channel_rows(layer, wanted, passed.features[layer])
-                for layer, wanted in conditions.items()
-            }
-            return explain(passed, targets, positions, channels)
+
+def _batches(n_positions: int, batch_size: int) -> Iterator[slice]:
+    if batch_size < 1:
+        msg = f"batch_size is {batch_size}, expected at least 1"
+        raise ValueError(msg)
+    for first in range(0, n_positions, batch_size):
+        yield slice(first, first + batch_size)
+
+
+def _check_channels(passed: Passed, layer: str, channels: Sequence[int]) -> None:
+    if layer not in passed.features:
+        raise unknown_layer(layer, passed.features)
+    for channel in channels:
+        check_channel(layer, channel, passed.features[layer].shape[1])
 
 
 def _sum(parts: list[NDArray[Any]]) -> NDArray[Any]:

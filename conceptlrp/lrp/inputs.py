@@ -1,5 +1,6 @@
 """What goes into a network: positions in any form, planes, number types."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -9,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from conceptlrp.errors import NetworkError
+from conceptlrp.errors import NetworkError, check_type
 from conceptlrp.othello import Corpus, Position
 
-Positions = Corpus | Position | Sequence[Position] | NDArray[Any]
+Positions = Corpus | Position | Sequence[Position] | NDArray[Any] | Tensor | str
 
 _DTYPES = {
     "float32": torch.float32,
@@ -22,15 +23,37 @@ _DTYPES = {
 }
 
 
-def as_corpus(positions: Positions) -> Corpus:
-    """Return positions in any form as a corpus; boards are +1, -1 and 0."""
+def as_corpus(positions: Positions, size: int = 8) -> Corpus:
+    """Return positions in any form as a corpus; text is the moves that lead to one."""
     if isinstance(positions, Corpus):
         return positions
-    if isinstance(positions, Position):
-        return Corpus.from_positions([positions])
-    if isinstance(positions, np.ndarray):
+    if isinstance(positions, str):
+        return Corpus.from_positions(Position.from_transcript(positions, size))
+    if isinstance(positions, Tensor):
+        positions = positions.detach().cpu().numpy()
+    if isinstance(positions, Position) or _holds_positions(positions):
+        return Corpus.from_positions(positions)
+    if isinstance(positions, np.ndarray | list | tuple):
         return Corpus.from_boards(positions)
-    return Corpus.from_positions(positions)
+    msg = (
+        f"positions are a {type(positions).__name__}, expected a Corpus, Position, "
+        "list of Position, array of boards or text of moves"
+    )
+    raise TypeError(msg)
+
+
+def _holds_positions(positions: object) -> bool:
+    listed = isinstance(positions, list | tuple)
+    return listed and any(isinstance(each, Position) for each in positions)  # type: ignore[attr-defined]
+
+
+def checked_network(network: nn.Module) -> nn.Module:
+    """Return a network, or refuse what is none."""
+    if isinstance(network, str | os.PathLike):
+        msg = f"network is the path {network}; load it with load_network first"
+        raise TypeError(msg)
+    check_type(network, nn.Module, "network", "a torch module")
+    return network
 
 
 def checked_device(name: str) -> torch.device:

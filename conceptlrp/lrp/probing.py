@@ -19,10 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.batch import channel_rows
+from conceptlrp.lrp.backends import Passed
+from conceptlrp.lrp.batch import as_array, channel_rows
 from conceptlrp.lrp.inputs import products_in
-from conceptlrp.lrp.propagation import Passed
-from conceptlrp.lrp.summary import as_array
 from conceptlrp.networks.planes import crop
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import to_boards

@@ -6,8 +6,8 @@ from torch import nn
 
 from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.composites import COMPOSITES
 from conceptlrp.lrp.explainer import Explainer
-from conceptlrp.lrp.presets import COMPOSITES
 from conceptlrp.networks import network_digest
 from conceptlrp.store import Store
 

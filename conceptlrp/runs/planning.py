@@ -29,7 +29,7 @@ def check_positions(
     explainer: Explainer, corpus: Corpus, targets: Sequence[Target]
 ) -> None:
     """Raise before anything is computed for positions that cannot be explained."""
-    explainer.check(corpus)
+    explainer.corpus(corpus)
     no_logits = np.empty((0, 0))
     for target in targets:
         if isinstance(target, Move | Moves | Played):

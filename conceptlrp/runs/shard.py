@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.lrp.summary import Summary, as_array
+from conceptlrp.lrp.batch import Summary, as_array
 from conceptlrp.runs.job import Job
 from conceptlrp.runs.map_statistics import Integers, add_statistics, batch_statistics
 from conceptlrp.runs.rounding import Rounding, check_finite

@@ -1,6 +1,7 @@
 """Relevance of positions: zennit's own numbers, and what must hold of them."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from zennit.rules import Epsilon, Flat, Gamma, Pass, WSquare
 from zennit.types import Activation, Convolution, Linear
 
 from conceptlrp.errors import CompositeError, LayerError, NetworkError, TargetError
-from conceptlrp.lrp import COMPOSITES, Explainer, Neuron, attribute, inputs
+from conceptlrp.lrp import COMPOSITES, Explainer, Neuron, attribute, explain, inputs
 from conceptlrp.lrp.inputs import products_in
 from conceptlrp.networks import OthelloNet
 from conceptlrp.networks.planes import actions_of_squares, board_planes
@@ -320,16 +321,86 @@ def test_boards_and_positions_are_explained_like_a_corpus(
 
     expected = attribute(small_network, corpus, targets=["best"]).heatmap
 
-    for given in (boards, positions):
+    for given in (boards, positions, torch.from_numpy(boards), boards.tolist()):
         found = attribute(small_network, given, targets=["best"]).heatmap
         np.testing.assert_array_equal(found, expected)
+
+
+def test_one_position_is_taken_as_a_board_its_moves_or_an_object(
+    small_network: OthelloNet,
+) -> None:
+    moves = "f5d6c3"
+    position = Position.from_transcript(moves)
+    (board,) = to_boards([position.own], [position.opponent])
+    expected = attribute(small_network, [position], targets="best").heatmap
+
+    for given in (position, moves, board, torch.from_numpy(board)):
+        found = attribute(small_network, given, targets="best").heatmap
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_single_names_and_numpy_numbers_are_taken_like_lists_and_numbers(
+    small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    expected = attribute(
+        small_network,
+        random_positions,
+        layers=["conv3"],
+        conditional={"conv3": [4]},
+        batch_size=7,
+    )
+
+    found = attribute(
+        small_network,
+        random_positions,
+        layers="conv3",
+        conditional={"conv3": np.int64(4)},
+        batch_size=np.int64(7),
+    )
+
+    assert list(found.relevance) == ["conv3"]
+    np.testing.assert_array_equal(
+        found.conditional["conv3"], expected.conditional["conv3"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"network": "8x8.pth.tar"}, r"load it with load_network first"),
+        ({"network": 3}, "network is int, expected a torch module"),
+        ({"corpus": 3}, "positions are a int, expected a Corpus, Position"),
+        ({"conditional": "conv3"}, "conditional is str, expected True, False or"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused_with_a_sentence(
+    arguments: dict[str, Any], message: str, small_network: OthelloNet
+) -> None:
+    given = {"network": small_network, "corpus": Position.start(), "targets": "best"}
+
+    with pytest.raises(TypeError, match=message):
+        attribute(**{**given, **arguments})
+
+
+def test_one_position_is_explained_and_drawn_by_one_call(
+    small_network: OthelloNet,
+) -> None:
+    found = explain(small_network, "f5d6c3", "d3", layers="conv2")
+
+    assert repr(found) == "Attribution(d3; 1 position; layers conv2 (6))"
+    assert found.frame()["relevance"].sum() == pytest.approx(
+        float(found.channel_relevance["conv2"].sum()), rel=1e-5
+    )
+    assert found.to_dict()["targets"] == ["d3"]
+    assert found.positions.position(0).obf() == Position.from_transcript("f5d6c3").obf()
+    assert "position 0, d3" in found._repr_html_()
 
 
 def test_boards_of_the_wrong_shape_or_values_are_refused(
     small_network: OthelloNet,
 ) -> None:
-    with pytest.raises(ValueError, match=r"shape \(8, 8\), expected \(N, 8, 8\)"):
-        attribute(small_network, np.zeros((8, 8)), targets=["best"])
+    with pytest.raises(ValueError, match=r"shape \(64,\), expected \(N, 8, 8\)"):
+        attribute(small_network, np.zeros(64), targets=["best"])
     boards = np.zeros((2, 8, 8))
     boards[1, 2, 3] = 2
     with pytest.raises(ValueError, match=r"board 1 holds 2\.0 in row 2, column 3"):

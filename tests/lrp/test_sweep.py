@@ -28,7 +28,7 @@ class Measured(Sweep):
     squares: list[np.ndarray]
 
     def tangents(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, Tangents]]:
-        Measured.squares.append(self.plans.active)
+        Measured.squares.append(self.plan.active)
         for name, found in super().tangents(wanted):
             Measured.largest = max(Measured.largest, found.data.nbytes)
             yield name, found
@@ -205,7 +205,7 @@ def test_ten_targets_are_ten_times_one(positions: Corpus) -> None:
 def test_tangents_are_told_apart_by_their_scale() -> None:
     rows = (
         Explainer(randomize(OthelloNet(channels=4)))
-        .propagation.plans(np.ones((1, 64), np.bool_))
+        .propagation.sweep_plan(np.ones((1, 64), np.bool_))
         .rows("conv1")
     )
     data = torch.ones(rows.n_rows, 4)

@@ -19,7 +19,7 @@ from conceptlrp.cli.options import (
 )
 from conceptlrp.cli.tables import print_json, print_text, remark
 from conceptlrp.errors import ConceptLRPError
-from conceptlrp.lrp.presets import COMPOSITES
+from conceptlrp.lrp.composites import COMPOSITES
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from conceptlrp.cli.options import (
     how_many,
 )
 from conceptlrp.errors import LayerError, StoreError
-from conceptlrp.lrp.presets import COMPOSITES
+from conceptlrp.lrp.composites import COMPOSITES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

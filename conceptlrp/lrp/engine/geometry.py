@@ -15,7 +15,7 @@ Shape = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Geometry:
+class ConvolutionShape:
     """How a convolution moves over a feature map.
 
     Attributes
@@ -43,7 +43,7 @@ class Geometry:
 
 def as_convolution(
     operation: Operation, shape: tuple[int, ...]
-) -> tuple[Geometry, Tensor, Tensor | None]:
+) -> tuple[ConvolutionShape, Tensor, Tensor | None]:
     """See an operation as a convolution of an input of shape (C, H, W).
 
     Returns: How it moves; (O, C, h, w): its weights; for a pooling (C, 1, h, w), one
@@ -52,7 +52,7 @@ def as_convolution(
     module = operation.module
     channels, height, width = shape
     if isinstance(module, nn.Conv2d):
-        geometry = Geometry(
+        geometry = ConvolutionShape(
             _pair(module.kernel_size),
             _pair(module.stride),
             _padding(module),
@@ -63,7 +63,7 @@ def as_convolution(
     if isinstance(module, nn.Linear):
         weight = module.weight.detach().reshape(-1, channels, height, width)
         bias = None if module.bias is None else module.bias.detach()
-        return Geometry((height, width)), weight, bias
+        return ConvolutionShape((height, width)), weight, bias
     geometry = _pooling(operation, height, width, channels)
     value = 1.0 / (geometry.kernel[0] * geometry.kernel[1])
     return geometry, torch.full((channels, 1, *geometry.kernel), value), None
@@ -86,12 +86,14 @@ def _padding(module: nn.Conv2d) -> Shape:
     return _pair(module.padding)
 
 
-def _pooling(operation: Operation, height: int, width: int, channels: int) -> Geometry:
+def _pooling(
+    operation: Operation, height: int, width: int, channels: int
+) -> ConvolutionShape:
     module = operation.module
     if isinstance(module, nn.AvgPool2d):
         plain = module.count_include_pad or _pair(module.padding) == (0, 0)
         if plain and not module.ceil_mode and module.divisor_override is None:
-            return Geometry(
+            return ConvolutionShape(
                 _pair(module.kernel_size),
                 _pair(module.stride),
                 _pair(module.padding),
@@ -101,6 +103,6 @@ def _pooling(operation: Operation, height: int, width: int, channels: int) -> Ge
         rows, columns = _pair(module.output_size)
         if height % rows == 0 and width % columns == 0:
             kernel = (height // rows, width // columns)
-            return Geometry(kernel, kernel, groups=channels)
+            return ConvolutionShape(kernel, kernel, groups=channels)
     msg = f"this form of pooling in '{operation.label}' is not known"
     raise UnknownOperationError(msg)

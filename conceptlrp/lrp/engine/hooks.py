@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from conceptlrp.lrp._zennit import Composite
-from conceptlrp.lrp.canonizers import as_outputs
+from conceptlrp.lrp.engine.trace import as_outputs
 
 _FEW_PASSES = 128
 
@@ -40,7 +40,7 @@ class HookPropagation:
 
     @contextmanager
     def forward(self, planes: Tensor) -> Iterator["HookPassed"]:
-        """Run the network on planes (N, P, n, n); see `propagation.Passed`."""
+        """Run the network on planes (N, P, n, n); see `backends.Passed`."""
         kept: dict[str, Tensor] = {}
         planes = planes.detach().requires_grad_()
         with self.composite.context(self.network) as hooked:
@@ -72,7 +72,7 @@ def _keep(
 
 @dataclass(frozen=True)
 class HookPassed:
-    """One forward pass whose graph is kept; see `propagation.Passed`."""
+    """One forward pass whose graph is kept; see `backends.Passed`."""
 
     planes: Tensor
     outputs: Mapping[str, Tensor]

@@ -8,7 +8,7 @@ by what the forward pass has already computed.
 Shapes use N positions, T targets, P planes and C channels of an H x W map.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -239,3 +239,34 @@ class NativeForward:
 def expand(multiplier: Tensor | float) -> Tensor | float:
     """Add the axis of targets to a multiplier (N, C, H, W)."""
     return multiplier if isinstance(multiplier, float) else multiplier[:, None]
+
+
+def rerun(
+    passed: NativeForward,
+    changed: str,
+    value: Tensor,
+    rows: Tensor,
+    wanted: Collection[str],
+) -> dict[str, Tensor]:
+    """Compute operations again, one of them having another output.
+
+    What does not follow from the changed operation, such as a skip connection beside
+    it, keeps what the forward pass gave it.
+
+    Shapes: `value` (M, C, H, W), `rows` (M,). Returns (M, C, H, W): outputs of the
+    wanted operations.
+    """
+    values = {changed: value}
+    with torch.no_grad():
+        for operation in passed.engine.program.operations.values():
+            if operation.name == changed or values.keys().isdisjoint(operation.inputs):
+                continue
+            sources = [
+                values[source] if source in values else passed.values[source][rows]
+                for source in operation.inputs
+            ]
+            values[operation.name] = passed.engine.compute(operation, sources, value)
+    return {
+        name: values[name] if name in values else passed.values[name][rows]
+        for name in wanted
+    }

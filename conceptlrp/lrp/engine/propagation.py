@@ -26,11 +26,10 @@ from conceptlrp.lrp.engine.edges import (
     sum_relevance,
     summed_layers,
 )
-from conceptlrp.lrp.engine.native import NativeEngine, NativeForward
+from conceptlrp.lrp.engine.native import NativeEngine, NativeForward, rerun
 from conceptlrp.lrp.engine.program import Program
-from conceptlrp.lrp.engine.rerun import rerun
 from conceptlrp.lrp.engine.sweep import Sweep, Tangents, active_squares
-from conceptlrp.lrp.engine.tangents import Plans
+from conceptlrp.lrp.engine.tangents import SweepPlan
 
 _OUTPUTS = ("policy", "value")
 _REVERSE_ROWS = 256
@@ -60,30 +59,30 @@ class NativePropagation:
         self.memory_budget = memory_budget
         self.blueprint = draw_blueprint(self.engine)
         self.costs = SweepCosts(self.engine, self.blueprint)
-        self._plans: dict[tuple[int, ...], Plans] = {}
+        self._plans: dict[tuple[int, ...], SweepPlan] = {}
 
     @contextmanager
     def forward(self, planes: Tensor) -> Iterator["NativePassed"]:
         """Run the network on planes (N, P, n, n)."""
         yield NativePassed(self, self.engine.forward(planes))
 
-    def plans(self, active: NDArray[np.bool_]) -> Plans:
-        """Return the plans of a sweep over active squares (N, P).
+    def sweep_plan(self, active: NDArray[np.bool_]) -> SweepPlan:
+        """Return the plan of a sweep over active squares (N, P).
 
-        Those of the same squares at every position are kept for the next sweep.
+        That of the same squares at every position is kept for the next sweep.
         """
         if not (active == active[:1]).all():
-            return Plans(self.blueprint, active)
+            return SweepPlan(self.blueprint, active)
         key = (len(active), *np.flatnonzero(active[0]).tolist())
         if key not in self._plans:
             if len(self._plans) == _KEPT_PLANS:
                 self._plans.pop(next(iter(self._plans)))
-            self._plans[key] = Plans(self.blueprint, active)
+            self._plans[key] = SweepPlan(self.blueprint, active)
         return self._plans[key]
 
 
 class NativePassed:
-    """A forward pass of the native engine; see `propagation.Passed`."""
+    """A forward pass of the native engine; see `backends.Passed`."""
 
     def __init__(self, owner: NativePropagation, passed: NativeForward) -> None:
         self.owner = owner
@@ -267,7 +266,7 @@ class NativePassed:
                 chosen[:, squares] = active[rows, squares]
                 if not chosen.any():
                     continue
-                sweep = Sweep(part, self.owner.plans(chosen), weight)
+                sweep = Sweep(part, self.owner.sweep_plan(chosen), weight)
                 for node, tangents in sweep.tangents(nodes):
                     yield node, rows, squares, tangents
 

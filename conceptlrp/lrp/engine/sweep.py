@@ -21,7 +21,7 @@ from torch.nn import functional
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.native import NativeForward
 from conceptlrp.lrp.engine.program import Operation
-from conceptlrp.lrp.engine.tangents import Group, Plan, Plans, Rows
+from conceptlrp.lrp.engine.tangents import Group, Rows, SweepPlan, TapPlan
 
 _BLOCK_BYTES = 4 << 20
 
@@ -104,11 +104,11 @@ class Sweep:
     def __init__(
         self,
         passed: NativeForward,
-        plans: Plans,
+        plan: SweepPlan,
         weight: Tensor | None = None,
     ) -> None:
         self.passed = passed
-        self.plans = plans
+        self.plan = plan
         self.weight = weight
 
     def tangents(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, Tangents]]:
@@ -147,7 +147,7 @@ class Sweep:
         return replace(below[0], scale=_product(below[0].scale, as_sites(gate[:, 0])))
 
     def _begin(self, operation: Operation) -> Tangents:
-        rows = self.plans.rows(operation.name)
+        rows = self.plan.rows(operation.name)
         ones = self.passed.values[operation.name].new_ones(rows.n_rows, 1)
         if self.weight is None:
             return Tangents(rows, ones)
@@ -155,7 +155,7 @@ class Sweep:
 
     def _convolve(self, operation: Operation, below: Tangents) -> Tangents:
         rule = self.passed.engine.rules[operation.name]
-        plan = self.plans.convolution(operation.name, operation.inputs[0])
+        plan = self.plan.convolution(operation.name, operation.inputs[0])
         found = [
             (_carry_branch(branch, below, plan, rule), branch.scale)
             for branch in self.passed.branches(operation.name)
@@ -170,11 +170,11 @@ class Sweep:
         return Tangents(plan.rows, total)
 
     def _add(self, operation: Operation, below: list[Tangents]) -> Tangents:
-        rows = self.plans.rows(operation.name)
+        rows = self.plan.rows(operation.name)
         total = self._empty(operation, rows)
         plain = self.passed.engine.plain_sums
         for source, tangents in zip(operation.inputs, below, strict=True):
-            place = self.plans.places(operation.name, source)
+            place = self.plan.places(operation.name, source)
             factor = None if plain else as_sites(self.passed.values[source])
             values = tangents.times(factor).expand(-1, total.shape[1])
             total.index_add_(0, place.to(total.device), values)
@@ -183,11 +183,11 @@ class Sweep:
         return Tangents(rows, total, as_sites(self.passed.sum_scale(operation)))
 
     def _concatenate(self, operation: Operation, below: list[Tangents]) -> Tangents:
-        rows = self.plans.rows(operation.name)
+        rows = self.plan.rows(operation.name)
         total = self._empty(operation, rows)
         first = 0
         for source, tangents in zip(operation.inputs, below, strict=True):
-            place = self.plans.places(operation.name, source)
+            place = self.plan.places(operation.name, source)
             width = self.passed.values[source].shape[1]
             values = tangents.times(None).expand(-1, width)
             total[place.to(total.device), first : first + width] = values
@@ -200,7 +200,7 @@ class Sweep:
 
 
 def _carry_branch(
-    branch: Branch, below: Tangents, plan: Plan, rule: LinearRule
+    branch: Branch, below: Tangents, plan: TapPlan, rule: LinearRule
 ) -> Tensor:
     """Carry tangents through one term of a rule, its scale left out."""
     factor = _site_factor(branch, below)
@@ -249,7 +249,7 @@ def _site_factor(branch: Branch, below: Tangents) -> Tensor | None:
     return branch.weight.new_full((n_sites, branch.weight.shape[1]), branch.multiplier)
 
 
-def _multiply(values: Tensor, plan: Plan, matrix: Tensor, n_in: int) -> Tensor:
+def _multiply(values: Tensor, plan: TapPlan, matrix: Tensor, n_in: int) -> Tensor:
     """Convolve tangents: plain matrix products for each group of taps.
 
     The rows that a block of tangents reads are gathered side by side; taps that
@@ -296,7 +296,7 @@ def _blocks(group: Group, row_bytes: int) -> Iterator[tuple[slice, Tensor]]:
         yield slice(first, last), group.sources[at]
 
 
-def _average(values: Tensor, plan: Plan, branch: Branch) -> Tensor:
+def _average(values: Tensor, plan: TapPlan, branch: Branch) -> Tensor:
     """Sum tangents over the taps of a pooling, channel by channel."""
     summed = functional.embedding_bag(
         plan.tap_rows.to(values.device),
@@ -307,7 +307,7 @@ def _average(values: Tensor, plan: Plan, branch: Branch) -> Tensor:
     return summed * branch.weight.flatten()[0]
 
 
-def _spread(data: Tensor, factor: Tensor, plan: Plan, matrix: Tensor) -> Tensor:
+def _spread(data: Tensor, factor: Tensor, plan: TapPlan, matrix: Tensor) -> Tensor:
     """Convolve tangents that are alike in all channels.
 
     The convolution of the factor is kept apart by taps, U[site, tap, o], once a

@@ -6,7 +6,7 @@ field a tangent is zero and has no row. Rows are grouped by which taps of the
 kernel find a row below, so that each group is one plain matrix product.
 
 What one position needs depends on the network alone, so it is worked out once (a
-`Blueprint`) and then laid out for the positions and squares of a sweep (`Plans`).
+`Blueprint`) and then laid out for the positions and squares of a sweep (`SweepPlan`).
 
 Shapes use N positions, P input squares, S sites of a feature map, R rows of a
 sweep and B rows of one position with all of its squares.
@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from conceptlrp.lrp.engine.geometry import Geometry
+from conceptlrp.lrp.engine.geometry import ConvolutionShape
 
 Index = NDArray[np.int64]
 
@@ -90,7 +90,7 @@ class Group:
     sources: Tensor
 
 
-def tap_sites(geometry: Geometry, height: int, width: int) -> Index:
+def tap_sites(geometry: ConvolutionShape, height: int, width: int) -> Index:
     """Return which site each tap of each output site reads.
 
     Returns (S', K): site of the input, -1 in the padding, for S' output sites and K
@@ -107,7 +107,7 @@ def tap_sites(geometry: Geometry, height: int, width: int) -> Index:
     return sites.reshape(out_height * out_width, -1)
 
 
-def _axis(geometry: Geometry, axis: int, n_out: int, n_in: int) -> Index:
+def _axis(geometry: ConvolutionShape, axis: int, n_out: int, n_in: int) -> Index:
     start = np.arange(n_out) * geometry.stride[axis] - geometry.padding[axis]
     taps = np.arange(geometry.kernel[axis]) * geometry.dilation[axis]
     at = start[:, None] + taps[None, :]
@@ -219,7 +219,7 @@ class Blueprint:
         return self._sites[name]
 
     def convolution(
-        self, name: str, below: str, geometry: Geometry, size: tuple[int, int]
+        self, name: str, below: str, geometry: ConvolutionShape, size: tuple[int, int]
     ) -> Sites:
         """Return the rows behind a convolution of a map of height and width size."""
         if name not in self._sites:
@@ -239,7 +239,7 @@ class Blueprint:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TapPlan:
     """Rows behind a convolution, and where each finds what it reads.
 
     Attributes
@@ -278,7 +278,7 @@ class Plan:
         return entries, data[self.tap_rows.to(data.device)]
 
 
-class Plans:
+class SweepPlan:
     """A blueprint laid out for the positions and squares of a sweep.
 
     Shapes: `active` (N, P).
@@ -288,7 +288,7 @@ class Plans:
         self.blueprint = blueprint
         self.active = active
         self._rows: dict[int, Rows] = {}
-        self._plans: dict[str, Plan] = {}
+        self._plans: dict[str, TapPlan] = {}
 
     def rows(self, name: str) -> Rows:
         """Return the rows at an operation, the same object where they are the same."""
@@ -297,11 +297,11 @@ class Plans:
             self._rows[id(sites)] = self._lay_out(sites)
         return self._rows[id(sites)]
 
-    def convolution(self, name: str, below: str) -> Plan:
+    def convolution(self, name: str, below: str) -> TapPlan:
         """Return the plan of a convolution."""
         if name not in self._plans:
             source = self.rows(below)
-            plan = Plan(self.rows(name), source, self._groups(name, source))
+            plan = TapPlan(self.rows(name), source, self._groups(name, source))
             self._plans[name] = plan
         return self._plans[name]
 

@@ -4,17 +4,24 @@ Registration order says nothing about execution order (alpha-zero-general
 registers its convolutions before its batch norms), so whatever depends on
 order is read from the graph: which layer comes first, which batch norm follows
 which convolution, and where a layer's feature map leaves its activation.
+
+zennit's rules sit on modules, so a function in the graph (``relu``, ``+``) would be
+invisible to a composite. Activations and dropout become modules of their own, and a
+sum of two feature maps becomes zennit's `Sum` over a stack of them, which the
+composites give a proportional rule: without one, relevance doubles at every
+residual block.
 """
 
+import operator
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
+from torch.nn import functional
 
 from conceptlrp.errors import LayerError, NetworkError
 from conceptlrp.lrp._zennit import Activation, Sum
-from conceptlrp.lrp.engine.normalize import normalize
 
 LINEAR = (nn.Conv2d, nn.Linear)
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
@@ -25,6 +32,15 @@ _SQUASHING = {
     nn.Softmax: "softmax",
     nn.Tanh: "tanh",
 }
+
+_FUNCTIONS = {
+    torch.relu: nn.ReLU,
+    functional.relu: nn.ReLU,
+    functional.dropout: nn.Identity,
+    functional.dropout2d: nn.Identity,
+}
+_METHODS = {"relu": nn.ReLU, "contiguous": nn.Identity}
+_ADD = (operator.add, operator.iadd, torch.add)
 
 
 class _Tracer(fx.Tracer):
@@ -46,7 +62,36 @@ def trace(network: nn.Module) -> fx.GraphModule:
         raise NetworkError(msg) from error
     _refuse_reuse(traced)
     _refuse_squashing(traced)
-    return normalize(traced)
+    return _normalize(traced)
+
+
+def _normalize(traced: fx.GraphModule) -> fx.GraphModule:
+    """Replace functions by modules, in place, and return the same object."""
+    for node in list(traced.graph.nodes):
+        kind = _FUNCTIONS.get(node.target) if node.op == "call_function" else None
+        if node.op == "call_method":
+            kind = _METHODS.get(str(node.target))
+        if kind is not None:
+            _replace(traced, node, kind(), node.all_input_nodes[0])
+        elif node.target in _ADD and len(node.all_input_nodes) == 2:
+            with traced.graph.inserting_before(node):
+                pair = list(node.all_input_nodes)
+                stack = traced.graph.call_function(torch.stack, (pair, -1))
+            _replace(traced, node, Sum(), stack)
+    traced.graph.lint()
+    traced.recompile()
+    return traced
+
+
+def _replace(
+    traced: fx.GraphModule, node: fx.Node, module: nn.Module, source: fx.Node
+) -> None:
+    """Let a new module named after a node compute it."""
+    traced.add_submodule(node.name, module.eval())
+    with traced.graph.inserting_before(node):
+        call = traced.graph.call_module(node.name, (source,))
+    node.replace_all_uses_with(call)
+    traced.graph.erase_node(node)
 
 
 def _refuse_reuse(traced: fx.GraphModule) -> None:
@@ -187,3 +232,8 @@ def _is_linear(traced: fx.GraphModule, name: str) -> bool:
 def unknown_layer(layer: str, known: Iterable[str]) -> LayerError:
     """Return the error for a layer that the network does not have."""
     return LayerError(f"no layer '{layer}', expected one of {', '.join(known)}")
+
+
+def as_outputs(outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Return a network's outputs as a tuple, policy first."""
+    return (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)

@@ -16,12 +16,11 @@ from torch import Tensor, fx
 
 from conceptlrp.errors import CompositeError
 from conceptlrp.lrp._zennit import Composite
-from conceptlrp.lrp.composites import module_rules
+from conceptlrp.lrp.composites import GRADIENT, module_rules
 from conceptlrp.lrp.engine.gradient import GradientPropagation
 from conceptlrp.lrp.engine.hooks import HookPropagation
 from conceptlrp.lrp.engine.program import UnknownOperationError, read_program
 from conceptlrp.lrp.engine.propagation import NativePropagation
-from conceptlrp.lrp.presets import GRADIENT
 
 
 class Passed(Protocol):

@@ -1,0 +1,124 @@
+"""Explain positions by one call; to ask more than once, keep an `Explainer`."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.attribution import Attribution
+from conceptlrp.lrp.explainer import Conditions, Explainer
+from conceptlrp.lrp.inputs import Positions
+from conceptlrp.lrp.targets import Target
+from conceptlrp.othello import Position
+
+
+def attribute(
+    network: nn.Module,
+    corpus: Positions,
+    *,
+    targets: str | Target | Sequence[str | Target] = ("played",),
+    composite: str | Composite | None = None,
+    layers: str | Sequence[str] | None = None,
+    conditional: Conditions = False,
+    dtype: str = "float32",
+    device: str = "cpu",
+    batch_size: int = 64,
+) -> Attribution:
+    """Explain a network's outputs at positions by layer-wise relevance.
+
+    Parameters
+    ----------
+    network : Module
+        In evaluation mode; takes board planes, returns policy logits or the
+        pair of policy logits and value before tanh.
+    corpus : Corpus, Position, sequence of Position, or boards
+        N positions; boards are an array or tensor of shape (N, n, n), or (n, n) for
+        one, with +1 for the side to move, -1 for the other side and 0 for empty
+        squares. Text is read as the moves that lead to a position.
+    targets : str, Target or sequence of them
+        T targets: "played", "best", "value", a square such as "d3", "pass", two
+        moves ("d3-c4"), a neuron ("conv3:17"), or an object of
+        `conceptlrp.lrp.targets`.
+    composite : str, Composite or None
+        A preset's name, a zennit composite, or None for "epsilon-gamma".
+    layers : str or sequence of str, optional
+        Layers to report; all convolutions by default.
+    conditional : bool or mapping
+        True for the conditional heatmap of every channel of `layers`; or the
+        channels of each layer, as K numbers or, row by row, an (N, K) array.
+    dtype : str
+        "float32", "float64", "bfloat16" or "tf32"; see `Explainer`.
+    device : str
+        Where to compute, as torch names it.
+    batch_size : int
+        Positions at a time; it changes nothing but memory and time.
+
+    Returns
+    -------
+    Attribution
+        Relevance of input, layers and channels for every position and target.
+
+    Raises
+    ------
+    NetworkError, CompositeError, LayerError, TargetError
+        For a network, composite, layer or target that cannot be explained.
+
+    References
+    ----------
+    Bach et al., PLoS ONE 10 (2015), doi:10.1371/journal.pone.0130140.
+    Achtibat et al., Nat. Mach. Intell. 5 (2023), doi:10.1038/s42256-023-00711-8.
+    """
+    explainer = Explainer(
+        network, composite=composite, layers=layers, dtype=dtype, device=device
+    )
+    return explainer.attribute(
+        corpus, targets=targets, conditional=conditional, batch_size=batch_size
+    )
+
+
+def explain(
+    network: nn.Module,
+    position: Position | str,
+    target: str | Target = "best",
+    *,
+    composite: str | Composite | None = None,
+    layers: str | Sequence[str] | None = None,
+    conditional: Conditions = False,
+) -> Attribution:
+    """Explain one output of a network at one position, as a picture in a notebook.
+
+    Parameters
+    ----------
+    network : Module
+        In evaluation mode.
+    position : Position or str
+        A position, or the moves that lead to it ("f5d6c3").
+    target : str or Target
+        What is explained, by default the best move.
+    composite, layers, conditional
+        As for `attribute`.
+
+    Returns
+    -------
+    Attribution
+        Of one position and one target; it draws itself with the board.
+
+    Raises
+    ------
+    NetworkError, CompositeError, LayerError, TargetError
+        As for `attribute`.
+
+    Examples
+    --------
+    >>> from conceptlrp.networks import demo_network
+    >>> explain(demo_network(), "f5d6c3").targets
+    ('best',)
+    """
+    return attribute(
+        network,
+        position,
+        targets=[target],
+        composite=composite,
+        layers=layers,
+        conditional=conditional,
+    )
