@@ -9,7 +9,8 @@ divides R by a denominator, and a reducer that multiplies by the inputs. Hence
 with a multiplier a_i at the input, weights w_i and a scale m_i at the output,
 all three read from the rule's own functions: the multiplier is what the reducer
 makes of a gradient of one, the scale what the mapper makes of a relevance of
-one. So any rule made of such parts is understood, not only those with a name.
+one. So any rule made of such parts is understood, not only those with a name. In
+P = a~ w~ / stab(z~) they are, in this order, a~, w~ and 1 / stab(z~).
 
 The same three give the map in the other direction, which carries tangents
 upwards: T_out = sum_i m_i * conv(a_i * T, w_i).
@@ -122,12 +123,19 @@ class LinearRule:
     @property
     def is_flat(self) -> bool:
         """Whether it treats all output channels alike, as the Flat rule does."""
+        # Its tangents are then one column for all channels, which saves almost all
+        # of the work of the layer above (see `sweep._spread`).
         return self.rule is not None and all(
             not part.takes_input and bool((part.weight == part.weight[:1]).all())
             for part in self.parts
         )
 
     def _is_dead(self, part: "_Part") -> bool:
+        """Whether a part is zero for sure, on this input or on any.
+
+        Behind a ReLU no input is negative, so that the parts which Gamma and AlphaBeta
+        have for negative inputs take and give nothing.
+        """
         return (part.vanishes and self.nonnegative) or part.factor == 0.0
 
     def apply(self, features: Tensor) -> Tensor:
@@ -150,6 +158,8 @@ class LinearRule:
         """Return weights (O, C, h, w) as a matrix (h * w * C, O), made once."""
         known = self._matrices.get(id(weight))
         if known is None:
+            # Taps outermost: the rows that a kernel reads are gathered side by side,
+            # tap by tap, and a run of taps is then a slice of this matrix.
             known = weight.permute(2, 3, 1, 0).reshape(-1, len(weight))
             if any(weight is part.weight for part in self.parts):
                 self._matrices[id(weight)] = known
@@ -162,6 +172,8 @@ class LinearRule:
             return (relevance.flatten(1) @ weight.flatten(1)).view(
                 -1, weight.shape[1], *size
             )
+        # What a stride larger than one left unread at the far edge gets no relevance,
+        # but has to be there: torch's output padding.
         rest = [
             size[i]
             - (
@@ -182,12 +194,14 @@ class LinearRule:
         Shapes: `features` (N, C, H, W), `output` (N, O, H', W').
         """
         if self.rule is None:
+            # The gradient: P = w.
             return [Branch(1.0, self.weight, torch.ones_like(output))]
         inputs = [self._input(part, features) for part in self.parts]
         outputs = [
             self._output(part, features, modified, output)
             for part, modified in zip(self.parts, inputs, strict=True)
         ]
+        # Most rules divide all parts by the same stabilized sum of their outputs.
         if self.stabilizer is None:
             scales = scales_of(self.rule, torch.ones_like(output), outputs)
         else:
@@ -197,6 +211,8 @@ class LinearRule:
             if self._is_dead(part):
                 continue
             if self.guards:
+                # With an epsilon of 0, a neuron whose inputs are all zero divides 0
+                # by 0; it has nothing to hand on.
                 scale = scale.masked_fill(~scale.isfinite(), 0.0)
             multiplier = self._multiplier(i, inputs)
             found.append(Branch(multiplier, part.weight, scale, part.absorbing))
@@ -204,6 +220,7 @@ class LinearRule:
 
     def _input(self, part: _Part, features: Tensor) -> Tensor:
         """Modify the input, unless the modifier leaves it as it is or zero."""
+        # A dead part's input is never read, so that it need not be made.
         unchanged = part.keeps_positive or self._is_dead(part)
         if self.nonnegative and unchanged and part.factor is not None:
             return features
@@ -213,8 +230,10 @@ class LinearRule:
         self, part: _Part, features: Tensor, modified: Tensor, output: Tensor
     ) -> Tensor:
         if part.is_plain and modified is features:
+            # The forward pass has computed this convolution already.
             return part.modify_output(output)
         if part.vanishes and self.nonnegative:
+            # A convolution of zeros is the bias, the same at every square.
             flat = output.new_zeros(1, output.shape[1], 1, 1)
             return flat if part.bias is None else flat + part.bias[:, None, None]
         return part.modify_output(self.convolve(modified, part.weight, part.bias))
@@ -222,6 +241,7 @@ class LinearRule:
     def _multiplier(self, i: int, inputs: Sequence[Tensor]) -> Tensor | float:
         part = self.parts[i]
         if part.factor is None:
+            # A reducer of no form that `_form` knows is asked for every input.
             assert self.rule is not None
             return _reduce_one(self.rule, inputs, i)
         if not part.takes_input:
@@ -229,7 +249,11 @@ class LinearRule:
         return inputs[i] if part.factor == 1.0 else inputs[i] * part.factor
 
     def _read_parts(self, rule: BasicHook) -> list[_Part]:
-        """Read modified weights, and what the rule does to probing inputs."""
+        """Read modified weights, and what the rule does to probing inputs.
+
+        Positive inputs show what a modifier leaves of the output of a ReLU, inputs of
+        both signs what the reducer multiplies by.
+        """
         size = self.geometry.kernel
         generator = torch.Generator().manual_seed(0)
         channels = self.weight.shape[1] * self.geometry.groups
@@ -303,11 +327,13 @@ def stabilizer_of(rule: BasicHook, dtype: torch.dtype) -> float | None:
     generator = torch.Generator().manual_seed(1)
     shape = (len(rule.input_modifiers), 2, 64)
     values = torch.randn(shape, generator=generator, dtype=dtype)
+    # A stabilizer shows near zero and its sign at zero.
     values *= 10.0 ** torch.arange(-8, 8, 0.25).to(dtype)
     values[:, :, ::9] = 0.0
     parts = list(values)
     zero = [torch.zeros(1, 1, dtype=dtype)] * len(parts)
     largest = float(scales_of(rule, torch.ones(1, 1, dtype=dtype), zero)[0])
+    # At an output of zero, all that a relevance of one is divided by is epsilon.
     if not 0 < largest < math.inf:
         return None
     epsilon = 1.0 / largest
@@ -319,6 +345,7 @@ def stabilizer_of(rule: BasicHook, dtype: torch.dtype) -> float | None:
 
 def inverse(parts: Sequence[Tensor], epsilon: float) -> Tensor:
     """Return one over the stabilized sum of outputs, as zennit's Stabilizer does."""
+    # A copy in either case: what follows works in place.
     total = parts[0] + 0.0 if len(parts) == 1 else parts[0] + parts[1]
     for part in parts[2:]:
         total = total + part
