@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from conceptlrp.lrp._zennit import Activation, Epsilon, Norm, Pass
-from conceptlrp.lrp.engine.linearize import Branch, LinearRule, scales_of
+from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.program import Operation, Program, UnknownOperationError
+from conceptlrp.lrp.engine.rule_forms import scales_of
 
 _NONNEGATIVE = (nn.ReLU, nn.ReLU6, nn.Sigmoid, nn.Softplus)
 _LINEAR = ("conv", "pool")
