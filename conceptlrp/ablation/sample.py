@@ -23,13 +23,14 @@ _NOTHING = -2
 
 @dataclass(frozen=True)
 class FollowedSample:
-    """Positions of a store with the output that its target means at each.
+    """Rows of a store with the output that its target means at each position.
 
     ``boards`` (N, n, n) and ``legal`` actions (N, A) are those of the corpus; ``plus``
     (N,) is the action whose logit is followed, or `VALUE`, and ``minus`` (N,) the one
     whose logit a contrast subtracts.
     """
 
+    rows: NDArray[np.int64]
     corpus: Corpus
     boards: NDArray[np.int8]
     legal: Tensor
@@ -71,7 +72,7 @@ def follow_sample(
         torch.from_numpy(np.ascontiguousarray(array)).to(device)
         for array in (legal[:, : logits.shape[1]], plus, minus)
     )
-    return FollowedSample(corpus, boards_of(corpus), *tensors)
+    return FollowedSample(rows, corpus, boards_of(corpus), *tensors)
 
 
 def spread_rows(games: ArrayLike, n: int, *, seed: int = 0) -> NDArray[np.int64]:

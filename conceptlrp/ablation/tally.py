@@ -93,6 +93,7 @@ class LayerTally:
         )
         orders = torch.from_numpy(drawn).to(maps.device)
         for pairs in torch.split(energy.nonzero(), step):
+            # Each channel alone, then others that change the map exactly as much.
             rows = pairs[:, 0]
             alone = torch.nn.functional.one_hot(pairs[:, 1], self._channels)
             elsewhere = control_weights(energy, pairs, orders)

@@ -163,6 +163,7 @@ def _curves(
             best = best_actions(logits, sample.legal[rows, None])
             changed.append(best != sample.best[rows, None])
         found.append((np.concatenate(followed), np.concatenate(changed)))
+    # A losing position's value is negative: its sign makes every fall count alike.
     return DeletionCurves(
         steps=counts,
         start=sign * sample.outputs.of(actions),

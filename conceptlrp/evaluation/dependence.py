@@ -37,6 +37,7 @@ def channel_cosines(
     batch_size: int = 32,
 ) -> dict[str, Array]:
     """Return how alike (N,) the conditional heatmaps of one board's channels are."""
+    # The channels that matter most to a move should differ, if any do.
     chosen = {
         layer: np.argsort(-np.abs(r[:, 0]), axis=1, kind="stable")[:, :n_channels]
         for layer, r in relevance.channels.items()

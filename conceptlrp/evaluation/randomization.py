@@ -121,6 +121,7 @@ def _randomized_maps(
     """Yield one-hot heatmaps (N, S) after each layer that loses its weights."""
     network = copy.deepcopy(explainer.network)
     for number, layer in enumerate(layers):
+        # A seed of its own for each layer, or equal layers would get equal weights.
         randomize(network, layer, seed=1000 * seed + number)
         changed = with_weights_of(explainer, network)
         yield explain_boards(changed, sample.boards, actions).one_hot[:, 0]

@@ -133,6 +133,7 @@ def _compared(
     name: str, pairs: Sequence[tuple[Estimate, Estimate, str]], warning: str
 ) -> Gate:
     """Ask that every first estimate lies above the second, intervals apart."""
+    # The closest pair speaks for the gate.
     mine, rival, against = min(pairs, key=lambda p: p[0].low - p[1].high)
     figures = f"{_text(mine)} against {_text(rival)}"
     passed = all(one.above(other) for one, other, _ in pairs)
@@ -158,6 +159,7 @@ def recommend(
     failed = {name: sum(not g.passed for g in found) for name, found in gates.items()}
     fewest = min(failed.values())
     able = [name for name, number in failed.items() if number == fewest]
+    # Means alone would rank noise: only composites within half a rank are equal.
     ranks = mean_ranks(findings, tuple(gates))
     best = min(ranks[name] for name in able)
     equal = [name for name in able if ranks[name] <= best + _EQUAL_RANKS]

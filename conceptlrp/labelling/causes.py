@@ -15,6 +15,7 @@ from conceptlrp.ablation.sample import FollowedSample
 from conceptlrp.labelling.channel_labels import CausalCheck, ChannelCause
 from conceptlrp.labelling.columns import presence
 from conceptlrp.labelling.result import LabelScores
+from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import Labels
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.batch import as_array
@@ -50,6 +51,7 @@ def causal_check(
         msg = f"{sides[0].size} positions with the label, {sides[1].size} without"
         raise ValueError(msg)
     generator = np.random.default_rng(seed)
+    # The ratio has no simple error, so both sides are drawn again independently.
     drawn = [
         side[generator.integers(0, side.size, (replicates, side.size))].mean(axis=1)
         for side in sides
@@ -84,26 +86,22 @@ def label_causes(
     explainer: Explainer,
     sample: FollowedSample,
     scores: Mapping[str, LabelScores],
-    labels: Labels,
-    phases: NDArray[Any],
-    rows: NDArray[np.intp],
-    *,
-    seed: int = 0,
+    comparison: Comparison,
 ) -> dict[str, dict[int, ChannelCause]]:
-    """Check the best label of every channel that has one.
+    """Check the best label of every channel that has one, on positions held out.
 
     The channel's map becomes its mean over positions, square by square, and the
     explained output must change more where the label holds. Channels whose label too
     few positions have, or lack, are left out.
     """
+    rows, phases = np.flatnonzero(comparison.held_out), comparison.phases
+    seed = comparison.criteria.seed
     means = _mean_maps(explainer, sample, rows[: 2 * _BATCH])
     found: dict[str, dict[int, ChannelCause]] = {layer: {} for layer in scores}
     for layer, scored in scores.items():
-        for channel in scored.channels:
-            if not channel.labels:
-                continue
+        for channel in (each for each in scored.channels if each.labels):
             name = channel.labels[0].label
-            flags = holds(labels, name, phases)[rows]
+            flags = holds(comparison.labels, name, phases)[rows]
             sides = phase_matched(flags, phases[rows], seed=seed)
             if len(sides[0]) < _FEWEST:
                 continue

@@ -82,6 +82,7 @@ def square_columns(
     Squares are compared within phases and location classes, and with those of the
     same value of `within` (N, n, n). Labels of whole positions are left empty.
     """
+    # A channel that only knows corners from edges must not earn a label of squares.
     classes = location_classes(size)
     on_board = classes[classes >= 0]
     strata = phases[:, None] * len(LOCATION_CLASSES) + on_board
@@ -136,6 +137,7 @@ def nested_labels(columns: Columns) -> NDArray[np.bool_]:
     ranks = centered_ranks(table, columns.strata)
     size = np.sqrt(np.square(ranks).sum(axis=0, dtype=np.float64))
     size[size == 0] = 1
+    # Within strata: the phase alone would make most labels alike.
     alike = np.abs(ranks.T @ ranks / size / size[:, None]) >= _ALIKE
     matrix = label_matrix(columns.columns, columns.strata)
     flags, told = ~matrix.numeric, np.nan_to_num(np.abs(effects(ranks, matrix)))

@@ -103,6 +103,7 @@ def compare_labels(
     halves = make_halves(columns, held_out, asked)
     good = [testable_labels(h.columns, h.matrix, asked.games) for h in halves]
     games, strata = halves[0].columns.games, halves[0].columns.strata
+    # The same exchanges for all networks: their nulls differ by the channels alone.
     exchanges = np.empty((asked.permutations, len(games)), np.int32)
     for b, row in enumerate(exchanges):
         row[:] = exchanged_games(games, strata, seed=asked.seed + 1 + b)
@@ -132,6 +133,7 @@ def score_measure(
             effects(finding, halves[0].matrix),
             effects(halves[1].ranks(table), halves[1].matrix),
         ]
+        # What a random network reaches in either half is no finding in another.
         sizes.append(np.max([_largest(each) for each in both], axis=0))
         if place < scored:
             ranks.append(finding)

@@ -43,6 +43,7 @@ def _named(channel: int, namings: Mapping[str, "_Naming"]) -> ChannelLabels:
     found = [label for naming in namings.values() for label in naming.labels(channel)]
     if not found:
         return ChannelLabels(channel, UNNAMED, (), ())
+    # The largest effect first; of equal ones that which random networks show least.
     found.sort(key=lambda label: (-abs(label.effect), label.random))
     naming = namings[found[0].measure]
     best = naming.best(found)

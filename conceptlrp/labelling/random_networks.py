@@ -21,6 +21,7 @@ def randomize(network: nn.Module, layer: str, *, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for tensor in network.get_submodule(layer).parameters():
+            # As large as trained weights, so that activations stay in their range.
             noise = torch.randn(tensor.shape, generator=generator)
             tensor.copy_(noise * float(tensor.square().mean().sqrt()))
 

@@ -105,6 +105,7 @@ class Comparison:
         ]
 
     def _found(self, scored: Mapping[str, MeasureScore]) -> LabelScores:
+        # Corrected over all measures, since any of them may give the name.
         q = false_discovery_rates(np.stack([each.p for each in scored.values()]))
         corrected = dict(zip(scored, q, strict=True))
 

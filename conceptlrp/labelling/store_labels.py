@@ -144,10 +144,8 @@ def label(
         When there are too few games to hold some out, or a column of one's own does
         not exist, has the name of a label or has unknown values.
     """
-    report = on_progress or _silent
-    asked = options or LabelOptions()
+    report, asked = on_progress or _silent, options or LabelOptions()
     explainer = store_explainer(store, network, layers=layers)
-    games = store.metadata.of_positions("game")
     sample = follow_sample(
         store,
         target=target,
@@ -155,11 +153,6 @@ def label(
         seed=seed,
         device=explainer.device,
     )
-    corpus = sample.corpus
-    strata = phases(_empties(corpus), bins=_BINS, size=corpus.size)
-    rows = spread_rows(games, n_positions, seed=seed)
-    labels, controls = _labels(corpus, strata, seed)
-    labels = labels.joined(_added(store, asked.columns, rows))
     networks = Networks(
         store=store,
         explainers=(
@@ -167,36 +160,20 @@ def label(
             *random_explainers(explainer, asked.n_random, seed=seed),
         ),
         target=store.target_index(target),
-        rows=rows,
-        corpus=corpus,
+        rows=sample.rows,
+        corpus=sample.corpus,
         # Drawn apart from the games that are held out, which would all be drawn.
-        mapped=spread_rows(corpus.game, asked.n_maps, seed=seed + 1),
+        mapped=spread_rows(sample.corpus.game, asked.n_maps, seed=seed + 1),
     )
-    comparison = Comparison(
-        labels=labels,
-        games=codes(corpus.game),
-        phases=strata.astype(np.intp),
-        criteria=replace(asked.criteria, seed=seed),
-        size=corpus.size,
-        mapped=networks.mapped,
-        within=boards_of(corpus[networks.mapped]),
-    )
+    comparison, controls = _comparison(networks, asked, seed)
     scores = _score(networks, comparison, report)
     trained = {layer: each[0] for layer, each in scores.items()}
     report("causes", 0, 1)
-    causes = label_causes(
-        explainer,
-        sample,
-        trained,
-        labels,
-        strata,
-        np.flatnonzero(comparison.held_out),
-        seed=seed,
-    )
+    causes = label_causes(explainer, sample, trained, comparison)
     report("causes", 1, 1)
     found = ScoredLabels(
         target=networks.target_name,
-        positions=len(corpus),
+        positions=len(sample),
         maps=len(networks.mapped),
         random_networks=asked.n_random,
         seed=seed,
@@ -208,6 +185,25 @@ def label(
     if save:
         save_label_scores(found, store, overwrite=overwrite)
     return found
+
+
+def _comparison(
+    networks: Networks, asked: LabelOptions, seed: int
+) -> tuple[Comparison, tuple[str, ...]]:
+    """Make labels ready to compare channels with, and name the controls of them."""
+    corpus = networks.corpus
+    strata = phases(_empties(corpus), bins=_BINS, size=corpus.size)
+    labels, controls = _labels(corpus, strata, seed)
+    comparison = Comparison(
+        labels=labels.joined(_added(networks.store, asked.columns, networks.rows)),
+        games=codes(corpus.game),
+        phases=strata.astype(np.intp),
+        criteria=replace(asked.criteria, seed=seed),
+        size=corpus.size,
+        mapped=networks.mapped,
+        within=boards_of(corpus[networks.mapped]),
+    )
+    return comparison, controls
 
 
 def _score(

@@ -32,13 +32,9 @@ def linear_replicates(
     prevalence: float = 0.0,
     seed: int = 0,
 ) -> Floats:
-    """Draw games with replacement and compute the effects of one channel anew.
+    """Draw games with replacement and return the effects (B, K) of one channel anew.
 
-    Returns (B, K): within -1 and 1.
-
-    References
-    ----------
-    Efron, The Jackknife, the Bootstrap and Other Resampling Plans (1982), 6.3.
+    See Efron, The Jackknife, the Bootstrap and Other Resampling Plans (1982), 6.3.
     """
     groups, game = codes(strata), codes(games)
     matrix = label_matrix(columns, groups, prevalence=prevalence)
@@ -54,7 +50,9 @@ def linear_replicates(
             else _of_flag(channel, matrix, k)
         )
         by_game = np.bincount(game, influence, minlength=number)
+        # A game drawn once leaves the effect as it is.
         found[:, k] = effect + (drawn - 1) @ by_game
+    # To first order only: extreme draws may overshoot what an effect can be.
     return np.clip(found, -1, 1)
 
 
@@ -93,6 +91,7 @@ def _of_flag(channel: _Ranked, matrix: LabelMatrix, k: int) -> tuple[float, Floa
     if compared == 0:
         return np.nan, np.zeros(len(flag))
     effect = float(total / compared)
+    # The derivative of U / D by the weight of a row.
     return effect, (wins - effect * pairs) / compared
 
 
@@ -104,6 +103,7 @@ def _of_number(channel: _Ranked, label: _Ranked) -> tuple[float, Floats]:
     )
     if mine == 0 or others == 0:
         return (0.0 if others else np.nan), np.zeros(len(channel.size))
+    # The correlation is P / sqrt(A B); each sum has a gradient of the same form.
     scale = np.sqrt(mine * others)
     effect = product / scale
     terms = _gradient(channel, label) / scale

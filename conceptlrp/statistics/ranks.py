@@ -19,20 +19,10 @@ Floats = NDArray[np.float64]
 class LabelMatrix:
     """Labels made ready to be compared with ranks of channels.
 
-    An effect is ``W.T @ R / b`` of weights W and centred ranks R: for a bool label
-    ``2 AUROC - 1``, for a number the correlation of ranks.
-
-    Attributes
-    ----------
-    weights : float32 of shape (n, K)
-        What the rank of each row counts for.
-    bottom : float64 of shape (K,)
-        Pairs compared, or the spread of the label's own ranks; 0 where a label
-        cannot be tested.
-    numeric : bool of shape (K,)
-        Which labels are numbers.
-    strata : int of shape (n,)
-        Stratum of each row, numbered from 0 without gaps.
+    An effect is ``W.T @ R / b`` of weights W (n, K) and centred ranks R: for a bool
+    label ``2 AUROC - 1``, for a number the correlation of ranks. The bottom b (K,) is
+    pairs compared, or the spread of the label's own ranks; 0 where a label cannot be
+    tested. Strata are numbered from 0 without gaps.
     """
 
     weights: NDArray[np.float32]
@@ -120,19 +110,18 @@ def stratified_correlation(
 
 
 def centered_ranks(values: ArrayLike, strata: ArrayLike) -> NDArray[np.float32]:
-    """Rank rows within their strata, about a mean of 0.
+    """Rank rows (n, C) within their strata, about a mean of 0; ties share their rank.
 
-    Shapes: `values` (n, C), `strata` (n,). Returns (n, C): ties share their mean rank.
-    Ranks are halves of whole numbers, so that they are exact up to 8 million rows.
+    Ranks are halves of whole numbers, so float32 is exact up to 8 million rows.
     """
     columns, groups = np.asarray(values), codes(strata)
     if columns.ndim != 2 or len(columns) != len(groups):
-        message = f"values have shape {columns.shape}, expected ({len(groups)}, C)"
-        raise ValueError(message)
+        msg = f"values have shape {columns.shape}, expected ({len(groups)}, C)"
+        raise ValueError(msg)
     if not np.isfinite(columns).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(columns))[0])
-        message = f"row {row}, channel {column} is {columns[row, column]}"
-        raise ValueError(message)
+        msg = f"row {row}, channel {column} is {columns[row, column]}"
+        raise ValueError(msg)
     ranks = np.empty(columns.shape, np.float32)
     for channel in range(columns.shape[1]):
         sorting = sort_within(columns[:, channel], groups)
@@ -145,7 +134,7 @@ def label_matrix(
 ) -> LabelMatrix:
     """Make labels ready: flags by their rows, numbers by their ranks.
 
-    Shapes: `columns` (n,), `strata` (n,).
+    Flags that less than `prevalence` of a stratum has, or lacks, are left out there.
     """
     groups = codes(strata)
     size = np.bincount(groups)
@@ -167,11 +156,8 @@ def label_matrix(
 
 
 def effects(ranks: NDArray[np.float32], matrix: LabelMatrix) -> Floats:
-    """Compute the effect of every label on every channel, from -1 to 1.
-
-    Shapes: `ranks` (n, C). Returns (C, K): ``2 AUROC - 1``, or the correlation of
-    ranks.
-    """
+    """Return the effect (C, K) of every label on every channel, from -1 to 1."""
+    # Sums of ranks need float64; a few channels at a time bound the memory.
     wide, blocks = matrix.weights.astype(np.float64), range(0, ranks.shape[1], 32)
     top = [ranks[:, b : b + 32].T.astype(np.float64) @ wide for b in blocks]
     empty = np.empty((0, wide.shape[1]))
@@ -180,16 +166,10 @@ def effects(ranks: NDArray[np.float32], matrix: LabelMatrix) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Sorting:
-    """Rows sorted by stratum, then by value, with the groups of ties.
+    """Rows in the ``order`` of stratum and value, with the groups of ties.
 
-    Attributes
-    ----------
-    order : int of shape (n,)
-        Rows in that order.
-    ties : int of shape (g,)
-        Where each group of equal values begins in it.
-    strata : int of shape (s,)
-        Which group is the first of each stratum.
+    ``ties`` says where each group of equal values begins, ``strata`` which group is
+    the first of each stratum.
     """
 
     order: NDArray[np.intp]
@@ -197,10 +177,7 @@ class Sorting:
     strata: NDArray[np.intp]
 
     def centered_ranks(self, weights: Floats | None = None) -> Floats:
-        """Return centred ranks of the rows in order, rows counting by weights.
-
-        Shapes: `weights` (..., n).
-        """
+        """Return centred ranks of the rows in order, counting by weights (..., n)."""
         n = len(self.order)
         given = np.ones(n) if weights is None else weights
         tied = np.add.reduceat(given, self.ties, axis=-1)
@@ -235,10 +212,7 @@ def codes(strata: ArrayLike) -> NDArray[np.intp]:
 def effect_bottom(
     ranks: NDArray[np.float32], matrix: LabelMatrix, pairs: Floats
 ) -> Floats:
-    """Return what sums of ranks are divided by: NaN for labels without any pairs.
-
-    Shapes: `ranks` (n, C), `pairs` (K,).
-    """
+    """Return what sums of ranks are divided by: NaN for labels without any pairs."""
     inverse = (1 / np.bincount(matrix.strata))[matrix.strata].astype(np.float32)
     squares = np.einsum("nc,nc,n->c", ranks, ranks, np.square(inverse))
     spread = np.sqrt(squares).astype(np.float64)

@@ -51,6 +51,7 @@ def null_moments(
             found = np.nan_to_num((ranks.T @ weights) / (bottom * pairs))
             total += found
             square += np.square(found)
+    # No more can be known of a deviation than there are games or exchanges.
     freedom = max(min(number, len(np.unique(games))) - 1, 1)
     return [
         _null(ranks, matrix, games, total / number, square / number, freedom, number)
@@ -128,7 +129,7 @@ def permutation_p(
     of permutations this can tell p-values below 1 / B apart, which the correction
     for thousands of pairs needs.
 
-    Returns: NaN where the effect is; 1 where nothing varies and the effect is the mean.
+    It is nan where the effect is, and 1 where nothing varies about the effect.
     """
     from scipy.stats import t as student  # type: ignore[import-untyped]
 

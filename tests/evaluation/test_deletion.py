@@ -2,9 +2,19 @@
 
 import numpy as np
 import pytest
+import torch
 
-from conceptlrp.ablation.feature_maps import same_ply_donors
-from conceptlrp.evaluation.deletion import PERTURBATIONS, delete_squares
+from conceptlrp.ablation.feature_maps import (
+    ABLATIONS,
+    feature_maps,
+    same_ply_donors,
+)
+from conceptlrp.evaluation.deletion import (
+    PERTURBATIONS,
+    delete_channels,
+    delete_squares,
+    step_counts,
+)
 from conceptlrp.evaluation.orders import (
     occlusion,
     places,
@@ -13,7 +23,7 @@ from conceptlrp.evaluation.orders import (
 )
 from conceptlrp.evaluation.sample import Sample
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.probing import ask, best_actions, explain_boards
+from conceptlrp.lrp.probing import ask, best_actions, explain_boards, planes_of
 from tests.evaluation.conftest import AddingNetwork, added
 
 
@@ -130,3 +140,83 @@ def test_an_unknown_perturbation_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="'blur', expected one of empty, flip, swap"):
         delete_squares(explainer, sample, sample.discs, perturbation="blur")
+
+
+@pytest.mark.parametrize("ablation", ABLATIONS)
+@pytest.mark.parametrize("layer", ["conv1", "conv3"])
+def test_curves_of_channels_are_those_of_hooks_that_ablate_one_position_at_a_time(
+    explainer: Explainer, sample: Sample, layer: str, ablation: str
+) -> None:
+    features = feature_maps(explainer, sample.corpus)[layer]
+    scores = np.random.default_rng(0).normal(size=features.activation.shape)
+
+    found = delete_channels(explainer, sample, features, scores, ablation=ablation)
+
+    maps = features.maps
+    mean = maps.mean(axis=0)
+    assert found.steps == (1, 2, 3)
+    for n in range(len(sample)):
+        other = {"zero": 0 * mean, "mean": mean, "resample": maps[features.donors[n]]}
+        order = np.argsort(-scores[n])
+        for k in found.steps:
+            for curve, gone in (
+                (found.most_first, order[:k]),
+                (found.least_first, order[::-1][:k]),
+            ):
+                ablated = maps[n].copy()
+                ablated[gone] = other[ablation][gone]
+                logits = by_hook(explainer, sample, n, layer, ablated)
+                at = found.steps.index(k)
+                assert curve[n, at] == pytest.approx(logits[sample.best[n]], abs=1e-9)
+                if curve is found.most_first:
+                    best = best_actions(logits, sample.legal[n])
+                    assert found.changed[n, at] == (best != sample.best[n])
+
+
+def by_hook(
+    explainer: Explainer, sample: Sample, n: int, layer: str, ablated: np.ndarray
+) -> np.ndarray:
+    """Return the logits of a position, the feature map of a layer being replaced."""
+    module = explainer.network.get_submodule(explainer.taps[layer])
+    value = torch.from_numpy(ablated)[None]
+    handle = module.register_forward_hook(lambda *_: value)
+    try:
+        logits = explainer.network(planes_of(explainer, sample.boards[n : n + 1]))[0]
+    finally:
+        handle.remove()
+    return logits[0].numpy()
+
+
+def test_a_channel_of_an_adding_network_takes_its_relevance_along(
+    adding: AddingNetwork, adding_explainer: Explainer, adding_sample: Sample
+) -> None:
+    features = feature_maps(adding_explainer, adding_sample.corpus)["conv1"]
+    relevance = explain_boards(
+        adding_explainer, adding_sample.boards, adding_sample.best[:, None]
+    ).channels["conv1"][:, 0]
+
+    found = delete_channels(adding_explainer, adding_sample, features, relevance)
+
+    both = added(adding, adding_sample, "best")
+    sides = np.stack(
+        [(both * (adding_sample.discs == side)).sum(axis=1) for side in (1, -1)], axis=1
+    )
+    np.testing.assert_allclose(relevance, sides, atol=1e-4)
+    np.testing.assert_allclose(found.fall[:, 0], sides.max(axis=1), atol=1e-4)
+    np.testing.assert_allclose(
+        found.gain, sides.max(axis=1) - sides.min(axis=1), atol=1e-4
+    )
+
+
+def test_steps_never_take_every_channel() -> None:
+    assert step_counts(512, 12)[-1] == 473
+    assert step_counts(2, 12) == (1,)
+
+
+def test_an_unknown_ablation_is_refused(explainer: Explainer, sample: Sample) -> None:
+    features = feature_maps(explainer, sample.corpus)["conv1"]
+
+    with pytest.raises(ValueError, match="'noise', expected one of zero, mean"):
+        delete_channels(
+            explainer, sample, features, features.activation, ablation="noise"
+        )

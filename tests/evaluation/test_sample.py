@@ -5,15 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conceptlrp.ablation.feature_maps import same_ply_donors
 from conceptlrp.evaluation.sample import Sample, draw_sample
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.probing import boards_of
 from conceptlrp.networks import predict
 from conceptlrp.networks.othello_net import OthelloNet
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import Corpus
-from tests.lrp.conftest import random_corpus
 
 
 def test_moves_are_the_best_and_another_legal_one(
@@ -49,23 +46,3 @@ def test_positions_without_a_choice_are_refused(
 
     with pytest.raises(ValueError, match="0 of 3 positions have two legal moves"):
         draw_sample(explainer, full)
-
-
-def test_a_donor_is_another_position_of_the_same_ply(games: Corpus) -> None:
-    donors = same_ply_donors(games, seed=3)
-
-    discs = np.bitwise_count(games.own | games.opponent).astype(int)
-    alone = np.bincount(discs)[discs] == 1
-    assert (donors != np.arange(len(games))).all()
-    assert (discs[donors] == discs)[~alone].all()
-    assert (np.abs(discs[donors] - discs)[alone] <= 2).all()
-
-
-def test_boards_of_a_small_board_are_cut_out() -> None:
-    corpus = random_corpus(1, size=6)
-
-    boards = boards_of(corpus)
-
-    assert boards.shape == (len(corpus), 6, 6)
-    assert boards[0].sum() == 0
-    assert (boards[0, 2:4, 2:4] != 0).all()
