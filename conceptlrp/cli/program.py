@@ -82,7 +82,9 @@ def _usage(error: Any) -> str:
 
 @app.callback(invoke_without_command=True)
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Show it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.")
+    ] = False,
 ) -> None:
     """Tell what each channel of an AlphaZero-style Othello network has learned."""
     if version:

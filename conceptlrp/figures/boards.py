@@ -35,7 +35,7 @@ SCALE_HEIGHT: Final = 0.36
 
 
 @styled
-def board_figure(
+def board(
     position: Position,
     heatmap: ArrayLike | None = None,
     *,

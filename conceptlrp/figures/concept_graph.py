@@ -49,33 +49,10 @@ def concept_graph_figure(
     title: str | None = None,
     width: float = TWO_COLUMNS,
 ) -> Figure:
-    """Draw the strongest paths from a target down to the first layer.
+    """Draw the strongest paths from a target, on top, down to the first layer.
 
-    Parameters
-    ----------
-    graph : MeanConceptGraph
-        Of a corpus.
-    target : int or str
-        The explained output, which stands on top.
-    paths : int
-        How many paths; channels and edges on none of them are left out.
-    names : mapping of (str, int) to str, optional
-        Names of channels by layer and channel, written below their numbers.
-    title : str, optional
-        Printed above.
-    width : float
-        Inches.
-
-    Returns
-    -------
-    Figure
-        Edges are as wide as their share of what the node above sends, orange where
-        their mean relevance speaks for the target, blue and broken where against.
-
-    Raises
-    ------
-    ValueError
-        If no relevance leaves the target.
+    Edges are as wide as their share of what the node above sends, orange where their
+    mean relevance speaks for the target, blue and broken where against.
     """
     web = _web(graph, target, paths)
     if not web.edges:

@@ -42,36 +42,11 @@ def label_matrix_figure(
     title: str | None = None,
     width: float = TWO_COLUMNS,
 ) -> Figure:
-    """Draw the effect of every channel for every label.
+    """Draw the effect of every channel (columns) for every label (rows).
 
-    Parameters
-    ----------
-    scores : LabelScores
-        Of one layer.
-    measure : str, optional
-        What of the channels was scored, one of `scores.measures`; by default, for
-        each pair, the measure with the largest effect.
-    channels : int, optional
-        Channels at most, by default as many as fit; those with a name and then the
-        largest effects stay.
-    labels : int
-        Labels at most; those that some channel has and then the largest effects.
-    title : str, optional
-        Printed above.
-    width : float
-        Inches.
-
-    Returns
-    -------
-    Figure
-        A row for each label and a column for each channel, those with one name side
-        by side. A dark frame is a channel's name, a thin one another label that it
-        was found to have; a blank cell was not tested.
-
-    Raises
-    ------
-    ValueError
-        If the measure was not scored, or there is nothing to draw.
+    A dark frame is a channel's name, a thin one another label that it was found to
+    have; a blank cell was not tested. By default the measure with the largest effect is
+    drawn for each pair, and as many channels as fit, named ones first.
     """
     effects = _effects(scores, measure)
     wide = width - _LEFT - 0.08

@@ -79,8 +79,8 @@ class LabelOptions:
     columns : tuple of str
         Columns of the store to score as labels besides, such as labels of one's own.
     criteria : LabelCriteria
-        What a label must fulfil; its seed gives way to that of the call. There are
-        as many permutations as tell the p-values of all pairs apart.
+        What a label must fulfil; its seed gives way to that of the call. By default
+        100 permutations tell the p-values of all pairs apart.
     """
 
     n_maps: int = 1_000

@@ -11,19 +11,15 @@ from matplotlib.figure import Figure
 # As a script this file sees its own folder alone, not the tests beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from conceptlrp.figures import (
-    board_figure,
-    channel_map_figure,
-    concept_graph_figure,
-    embedding_figure,
-    empty_board_figure,
-    faithfulness_figure,
-    label_matrix_figure,
-    mean_maps_figure,
-    reference_figure,
-    sanity_figure,
-)
-from conceptlrp.figures.saving import figure_bytes
+from conceptlrp.figures.board_grids import mean_maps_figure, reference_figure
+from conceptlrp.figures.boards import board
+from conceptlrp.figures.composite_matrix import sanity_figure
+from conceptlrp.figures.concept_graph import concept_graph_figure
+from conceptlrp.figures.deletion_curves import faithfulness_figure
+from conceptlrp.figures.empty_boards import empty_board_figure
+from conceptlrp.figures.label_matrix import label_matrix_figure
+from conceptlrp.figures.points import channel_map_figure, embedding_figure
+from conceptlrp.figures.style import figure_bytes
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Position
 from tests.figures.conftest import (
@@ -39,10 +35,9 @@ from tests.figures.conftest import (
 
 def channel_map(width: float) -> Figure:
     random = np.random.default_rng(4)
-    places, values = random.normal(size=(20, 2)), random.normal(size=20)
-    values[3] = np.nan
+    places, values = random.normal(size=(20, 2)), random.random(size=20)
     return channel_map_figure(
-        places, values, name=HOSTILE, signed=True, title=HOSTILE, width=width
+        places, values, range(20), name=HOSTILE, title=HOSTILE, width=width
     )
 
 
@@ -54,7 +49,7 @@ def mean_maps_of_channels(width: float) -> Figure:
 
 
 EVERY: dict[str, Callable[[float], Figure]] = {
-    "board": lambda width: board_figure(
+    "board": lambda width: board(
         Position.from_transcript(MOVES),
         np.random.default_rng(0).normal(size=(8, 8)),
         mark="e3",

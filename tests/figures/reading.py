@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from conceptlrp.figures.saving import figure_bytes
+from conceptlrp.figures.style import figure_bytes
 
 SVG = "{http://www.w3.org/2000/svg}"
 

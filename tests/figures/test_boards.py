@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 from matplotlib.collections import EllipseCollection, LineCollection, QuadMesh
 
-from conceptlrp.figures import board_figure, reference_figure
+from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.figures.board_grids import reference_figure
+from conceptlrp.figures.boards import board
 from conceptlrp.othello import Position
 from tests.figures.conftest import reference_boards
 from tests.figures.reading import SVG, svg_of, texts
@@ -23,14 +25,14 @@ def squares(word):
 
 
 def test_discs_stand_where_the_position_has_them(midgame, heatmap):
-    axes = board_figure(midgame, heatmap).axes[0]
+    axes = board(midgame, heatmap).axes[0]
 
     assert places(axes, (0, 0, 0)) == squares(midgame.black)
     assert places(axes, (1, 1, 1)) == squares(midgame.white)
 
 
 def test_the_limits_are_symmetric_and_printed(midgame, heatmap):
-    figure = board_figure(midgame, 3 * heatmap / np.abs(heatmap).max(), unit="logits")
+    figure = board(midgame, 3 * heatmap / np.abs(heatmap).max(), unit="logits")
 
     (mesh,) = figure.axes[0].findobj(QuadMesh)
     assert mesh.get_clim() == (-3.0, 3.0)
@@ -41,7 +43,7 @@ def test_row_0_of_the_heatmap_is_rank_1_on_top(midgame):
     heatmap = np.zeros((8, 8))
     heatmap[0, 7] = 1
 
-    axes = board_figure(midgame, heatmap).axes[0]
+    axes = board(midgame, heatmap).axes[0]
 
     (mesh,) = axes.findobj(QuadMesh)
     assert mesh.get_array().reshape(8, 8)[0, 7] == 1
@@ -57,18 +59,18 @@ def test_the_explained_move_has_a_cross(midgame, heatmap):
             if len(each.get_segments()) == 2
         ]
 
-    assert crosses(board_figure(midgame, heatmap)) == []
-    assert crosses(board_figure(midgame, heatmap, mark="e3")) == [(4.5, 2.5)] * 2
+    assert crosses(board(midgame, heatmap)) == []
+    assert crosses(board(midgame, heatmap, mark="e3")) == [(4.5, 2.5)] * 2
 
 
 def test_letters_of_any_script_are_text_in_svg(midgame):
-    root = svg_of(board_figure(midgame, title="村上健"))
+    root = svg_of(board(midgame, title="村上健"))
 
     assert "村上健" in [text.text for text in root.iter(f"{SVG}text")]
 
 
 def test_without_a_heatmap_the_board_is_green_and_has_no_scale(midgame):
-    figure = board_figure(midgame)
+    figure = board(midgame)
 
     (mesh,) = figure.axes[0].findobj(QuadMesh)
     assert len(figure.axes) == 1
@@ -76,20 +78,20 @@ def test_without_a_heatmap_the_board_is_green_and_has_no_scale(midgame):
 
 
 def test_a_map_of_zeros_says_so(midgame):
-    figure = board_figure(midgame, np.zeros((8, 8)))
+    figure = board(midgame, np.zeros((8, 8)))
 
     assert "no relevance on any square" in texts(figure)
 
 
 def test_a_6x6_board_has_six_files():
-    written = texts(board_figure(Position.start(6)))
+    written = texts(board(Position.start(6)))
 
     assert [t for t in written if t in "abcdefgh"] == list("abcdef")
 
 
 def test_a_heatmap_of_another_shape_is_refused(midgame):
     with pytest.raises(ValueError, match=r"shape \(64,\), expected \(8, 8\)"):
-        board_figure(midgame, np.zeros(64))
+        board(midgame, np.zeros(64))
 
 
 def test_references_have_rank_score_game_and_move(references):
@@ -102,11 +104,13 @@ def test_references_have_rank_score_game_and_move(references):
 
 
 def test_all_references_share_one_symmetric_scale(references):
-    figure = reference_figure(references, limit=2.0)
+    limit = symmetric_limit(references.heatmaps)
+
+    figure = reference_figure(references)
 
     limits = {mesh.get_clim() for a in figure.axes[:3] for mesh in a.findobj(QuadMesh)}
-    assert limits == {(-2.0, 2.0)}
-    assert "+2.0" in texts(figure)
+    assert limits == {(-limit, limit)}
+    assert f"+{limit}" in texts(figure)
 
 
 def test_references_without_heatmaps_say_so():

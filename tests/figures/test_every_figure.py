@@ -9,7 +9,7 @@ import matplotlib as mpl
 import pytest
 from matplotlib.figure import Figure
 
-from conceptlrp.figures.saving import figure_bytes
+from conceptlrp.figures.style import figure_bytes
 from tests.figures.every import EVERY, digests
 from tests.figures.reading import SVG, clipped, overlapping, svg_of
 

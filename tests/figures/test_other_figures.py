@@ -3,14 +3,11 @@ import pytest
 from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.patches import PathPatch, Rectangle
 
-from conceptlrp.figures import (
-    channel_map_figure,
-    concept_graph_figure,
-    embedding_figure,
-    empty_board_figure,
-    label_matrix_figure,
-    mean_maps_figure,
-)
+from conceptlrp.figures.board_grids import mean_maps_figure
+from conceptlrp.figures.concept_graph import concept_graph_figure
+from conceptlrp.figures.empty_boards import empty_board_figure
+from conceptlrp.figures.label_matrix import label_matrix_figure
+from conceptlrp.figures.points import channel_map_figure, embedding_figure
 from conceptlrp.figures.style import AGAINST, FOR
 from conceptlrp.networks import demo_network
 from tests.figures.conftest import HOSTILE, made_clustering
@@ -75,12 +72,14 @@ def test_a_sample_is_drawn_of_many_positions(clustering):
 
 
 def test_a_clustering_without_an_embedding_is_refused():
-    with pytest.raises(ValueError, match="has no embedding; run 'conceptlrp cluster'"):
+    with pytest.raises(ValueError, match="has no embedding; cluster again"):
         embedding_figure(made_clustering(embedding=False))
 
 
 def test_channels_at_one_place_are_pushed_apart():
-    figure = channel_map_figure(np.zeros((6, 2)), np.arange(6.0), name="share")
+    figure = channel_map_figure(
+        np.zeros((6, 2)), np.arange(6.0), range(6), name="share", title=""
+    )
 
     axes = figure.axes[0]
     (points,) = [p for p in axes.findobj(PathCollection) if len(p.get_offsets())]
@@ -89,20 +88,15 @@ def test_channels_at_one_place_are_pushed_apart():
     assert np.hypot(steps[..., 0], steps[..., 1]).min() > 0.13
 
 
-def test_a_signed_statistic_has_symmetric_limits():
+def test_the_scale_of_sizes_begins_at_zero():
     places = np.random.default_rng(0).normal(size=(3, 2))
+    sizes = np.array([0.1, 0.4, 0.2])
 
-    figure = channel_map_figure(places, [0.1, -0.4, np.nan], name="share", signed=True)
+    figure = channel_map_figure(places, sizes, [4, 7, 9], name="share", title="")
 
-    points = figure.axes[0].findobj(PathCollection)
-    assert points[0].get_clim() == (-0.4, 0.4)
-    assert [len(p.get_offsets()) for p in points] == [2, 1]
-    assert {"−0.4", "0.4"} <= set(texts(figure))
-
-
-def test_values_without_places_are_refused():
-    with pytest.raises(ValueError, match=r"shape \(2, 2\), expected \(3, 2\)"):
-        channel_map_figure(np.zeros((2, 2)), np.zeros(3), name="share")
+    (points,) = figure.axes[0].findobj(PathCollection)
+    assert points.get_clim() == (0, 0.4)
+    assert {"0", "0.4", "4", "7", "9"} <= set(texts(figure))
 
 
 def test_edges_have_the_sign_and_the_share_of_what_flows(graph):
@@ -134,14 +128,14 @@ def test_colours_of_both_signs_are_in_the_legend(graph):
 def test_mean_maps_have_limits_of_their_own():
     maps = np.ones((3, 8, 8)) * np.array([0.1, 0.0, 2.0])[:, None, None]
 
-    figure = mean_maps_figure(maps, -maps, names=["0", "1", "2"])
+    figure = mean_maps_figure(maps, -maps, names=["0", "1", "2"], title="")
 
     limits = [m.get_clim() for a in figure.axes[:6] for m in a.findobj(QuadMesh)]
     assert limits == [(-0.1, 0.1)] * 2 + [(-1, 1)] * 2 + [(-2.0, 2.0)] * 2
     assert {"±0.1", "no relevance", "±2", "for", "against"} <= set(texts(figure))
 
 
-def test_only_rules_with_flat_draw_on_an_empty_board():
+def test_only_rules_with_flat_draw_on_an_empty_board_figure():
     figure = empty_board_figure(demo_network(), ["epsilon-flat", "epsilon"], move="c4")
 
     maps = [m.get_array() for a in figure.axes[:4] for m in a.findobj(QuadMesh)]

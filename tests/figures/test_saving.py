@@ -3,21 +3,21 @@ import re
 import pytest
 
 from conceptlrp.errors import FileFormatError, OutputExistsError
-from conceptlrp.figures import board_figure, save_figure
-from conceptlrp.figures.saving import figure_bytes
+from conceptlrp.figures.boards import board
+from conceptlrp.figures.style import figure_bytes, save
 from conceptlrp.othello import Position
 
 
 @pytest.fixture(scope="module")
 def figure():
-    return board_figure(Position.start(), title="Start")
+    return board(Position.start(), title="Start")
 
 
 @pytest.mark.parametrize(
     ("name", "magic"), [("a.png", b"\x89PNG"), ("a.SVG", b"<?xml"), ("a.pdf", b"%PDF")]
 )
 def test_the_suffix_decides_the_format(figure, tmp_path, name, magic):
-    path = save_figure(figure, tmp_path / name)
+    path = save(figure, tmp_path / name)
 
     assert path.read_bytes().startswith(magic)
     assert [each.name for each in tmp_path.iterdir()] == [name]
@@ -25,7 +25,7 @@ def test_the_suffix_decides_the_format(figure, tmp_path, name, magic):
 
 def test_an_unknown_suffix_is_refused_with_those_that_are_known(figure, tmp_path):
     with pytest.raises(FileFormatError, match=r"suffix is '\.gif', expected one of"):
-        save_figure(figure, tmp_path / "a.gif")
+        save(figure, tmp_path / "a.gif")
 
 
 def test_what_stands_there_is_kept_unless_it_may_be_replaced(figure, tmp_path):
@@ -33,16 +33,16 @@ def test_what_stands_there_is_kept_unless_it_may_be_replaced(figure, tmp_path):
     path.write_text("mine")
 
     with pytest.raises(OutputExistsError, match="exists already"):
-        save_figure(figure, path)
+        save(figure, path)
     assert path.read_text() == "mine"
 
-    save_figure(figure, path, overwrite=True)
+    save(figure, path, overwrite=True)
     assert path.read_bytes() == figure_bytes(figure, ".svg")
 
 
 def test_a_missing_folder_is_named(figure, tmp_path):
     with pytest.raises(FileFormatError, match=re.escape(f"{tmp_path / 'none'}: ")):
-        save_figure(figure, tmp_path / "none" / "a.svg")
+        save(figure, tmp_path / "none" / "a.svg")
 
 
 def test_no_file_has_the_time_it_was_written_at(figure):

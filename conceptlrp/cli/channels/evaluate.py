@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conceptlrp import jsontext
 from conceptlrp.cli.inputs import check_addition, store_network
 from conceptlrp.cli.options import (
     Composites,
@@ -44,7 +43,7 @@ def evaluate(
     as_json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Judge composites on a store's network, and keep the verdict in the store."""
+    """Judge composites on the network of a store."""
     from conceptlrp.evaluation import evaluate as evaluate_store
     from conceptlrp.evaluation.file import EVALUATION
     from conceptlrp.store import open_store
@@ -68,7 +67,7 @@ def evaluate(
             on_progress=report,
         )
     if out is not None:
-        _write(found, out)
+        _write(found, opened, out)
     if as_json:
         print_json(found.to_dict())
         return
@@ -79,26 +78,30 @@ def evaluate(
     )
 
 
-def _write(found: "CompositeEvaluation", folder: Path) -> None:
+def _write(found: "CompositeEvaluation", store: "Store", folder: Path) -> None:
     """Write an evaluation as JSON, its tables as CSV, and its figures."""
+    from conceptlrp import jsontext
+
     folder.mkdir(exist_ok=True)
     text = jsontext.dumps(found.to_dict(), indent=True)
     (folder / "evaluation.json").write_bytes(text + b"\n")
     for name, table in found.tables().items():
         table.to_csv(folder / f"{name}.csv", index=False)
     try:
-        from conceptlrp.figures import faithfulness_figure, sanity_figure, save_figure
+        from conceptlrp import figures
     except ConceptLRPError as error:
         remark(f"without figures: {error}")
         return
     place = folder / "figures"
     place.mkdir(exist_ok=True)
-    for name, draw in (
-        ("faithfulness", faithfulness_figure),
-        ("sanity", sanity_figure),
+    own = str(store.manifest.composite.get("name"))
+    drawn = own if own in found.composites else found.recommendation.composite
+    for name, each in (
+        ("faithfulness", figures.faithfulness(store, composite=drawn)),
+        ("sanity", figures.sanity(store)),
     ):
         for suffix in ("png", "svg"):
-            save_figure(draw(found), place / f"{name}.{suffix}", overwrite=True)
+            figures.save(each, place / f"{name}.{suffix}", overwrite=True)
 
 
 def _show(found: "CompositeEvaluation", store: "Store") -> None:

@@ -59,7 +59,7 @@ def label(
     as_json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Label the positions of a store, and its channels by what they follow."""
+    """Label positions, and channels by what they follow."""
     from conceptlrp.labelling import (
         LabelOptions,
         label as label_channels,

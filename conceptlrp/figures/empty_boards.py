@@ -6,7 +6,6 @@ picture to every board; rules that multiply by the input give an empty square no
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -31,45 +30,20 @@ from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.probing import VALUE, Relevance, explain_boards
 from conceptlrp.othello import NO_MOVE, Position, parse_square, square_name
 
-_COMPOSITES: Final = ("epsilon-flat", "epsilon-plus-flat", "epsilon-gamma", "epsilon")
-
 
 @styled
 def empty_board_figure(
     network: nn.Module,
-    composites: Sequence[str] = _COMPOSITES,
+    composites: Sequence[str],
     *,
     move: str | None = None,
     title: str | None = None,
     width: float = TWO_COLUMNS,
 ) -> Figure:
-    """Draw the heatmaps of an empty board, for a move and for the value.
+    """Draw the heatmaps of an empty board, by default for a first move, and the value.
 
-    Parameters
-    ----------
-    network : Module
-        In evaluation mode.
-    composites : sequence of str
-        Names of presets, a column for each.
-    move : str, optional
-        The square whose logit is explained; by default a first move.
-    title : str, optional
-        Printed above.
-    width : float
-        Inches.
-
-    Returns
-    -------
-    Figure
-        A row for the move and, where there is a value head, one for the value. Below
-        each board stand its own limit and what its squares add up to.
-
-    Raises
-    ------
-    CompositeError
-        A composite is unknown.
-    NotationError
-        The move is no square.
+    A column for each composite, a row for each output. Below each board stand its own
+    limit and what its squares add up to.
     """
     names = tuple(composites)
     explainers = [Explainer(network, composite=name) for name in names]

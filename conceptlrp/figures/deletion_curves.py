@@ -74,31 +74,9 @@ def faithfulness_figure(
 ) -> Figure:
     """Draw deletion curves of discs and of channels, most relevant first.
 
-    Parameters
-    ----------
-    evaluation : CompositeEvaluation or mapping
-        The result, or its `to_dict` form.
-    composite : str, optional
-        Whose relevance is drawn; by default the composite that is recommended.
-    target : str
-        Output that is followed as discs go, "best" or "value"; channels are
-        followed at the best move.
-    ablation : str
-        What becomes of channels: "zero", "mean" or "resample".
-    width : float
-        Inches.
-
-    Returns
-    -------
-    Figure
-        A panel for each way of taking discs away and for each layer. Bands are 95 %
-        intervals over games; the bar at the foot of a panel stands where those of
-        relevance and of a random order are apart.
-
-    Raises
-    ------
-    ValueError
-        If the composite, target or ablation was not evaluated.
+    A panel for each way of taking discs away and for each layer. Bands are 95 %
+    intervals over games; the bar at the foot of a panel stands where those of relevance
+    and of a random order are apart.
     """
     record = as_record(evaluation)
     composite = chosen_composite(record, composite)

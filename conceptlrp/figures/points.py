@@ -1,25 +1,30 @@
-"""Positions and channels in the plane: by cluster, or by a number.
+"""Positions by cluster and channels by a statistic, as points in the plane.
 
 Shapes use n points and K clusters. Distances in such a picture are distorted.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from conceptlrp.clustering import Clustering
-from conceptlrp.figures.planes import MARGIN, apart, plane, write
+from conceptlrp.figures.sheets import MARGIN, apart, color_bar, plane, write
 from conceptlrp.figures.style import (
     FAINT,
+    INK,
     KINDS,
     ONE_COLUMN,
     QUIET,
+    SIZE_COLORS,
     SMALL,
     TEXT,
+    TINY,
     shortened,
     styled,
 )
@@ -38,32 +43,12 @@ def embedding_figure(
 ) -> Figure:
     """Draw clustered positions in the plane, coloured and numbered by cluster.
 
-    Parameters
-    ----------
-    clustering : Clustering
-        With an embedding.
-    title : str, optional
-        Printed above.
-    max_points : int
-        Points at most; a fixed random sample where there are more.
-    width : float
-        Inches.
-
-    Returns
-    -------
-    Figure
-        Clusters differ in colour and mark, and have their number in their middle;
-        noise is grey.
-
-    Raises
-    ------
-    ValueError
-        If the clustering has no embedding.
+    Of more positions than `max_points` a fixed random sample is drawn; noise is grey.
     """
     if clustering.embedding is None:
         msg = (
-            f"the clustering of {clustering.layer} has no embedding; run "
-            "'conceptlrp cluster' again"
+            f"the clustering of {clustering.layer} has no embedding; cluster again "
+            "with one"
         )
         raise ValueError(msg)
     text = title or f"{clustering.layer}: {len(clustering):,} positions"
@@ -109,3 +94,38 @@ def _write_below(figure: Figure, text: str) -> None:
     text = shortened(text, width - 2 * MARGIN, SMALL)
     place = (MARGIN / width, 0.07 / height)
     figure.text(*place, text, size=SMALL, color=QUIET)
+
+
+@styled
+def channel_map_figure(
+    places: NDArray[np.floating],
+    sizes: NDArray[np.floating],
+    channels: Sequence[int],
+    *,
+    name: str,
+    title: str,
+    width: float = ONE_COLUMN,
+) -> Figure:
+    """Draw channels at places (n, 2), coloured by a size of zero or more.
+
+    A disc with its number is pushed aside where another lies.
+    """
+    figure, axes = plane(width, title, places, under=0.42)
+    norm = Normalize(0.0, float(sizes.max(initial=0.0)) or 1.0)
+    moved = np.array(apart(axes, places, 0.145)).reshape(-1, 2)
+    rim: dict[str, Any] = {"s": 72, "edgecolors": QUIET, "linewidths": 0.5}
+    axes.scatter(moved[:, 0], moved[:, 1], c=sizes, cmap=SIZE_COLORS, norm=norm, **rim)
+    for channel, size, (x, y) in zip(channels, sizes, moved.tolist(), strict=True):
+        color = "white" if norm(size) > 0.6 else INK
+        write(axes, x, y, str(channel), TINY, color=color)
+    _draw_sizes(figure, norm, name)
+    return figure
+
+
+def _draw_sizes(figure: Figure, norm: Normalize, name: str) -> None:
+    width, height = figure.get_size_inches()
+    ends = {0.0: "0", float(norm.vmax or 0.0): f"{norm.vmax:.2g}"}
+    color_bar(figure, (MARGIN + 0.25, 0.2, 1.2), norm, SIZE_COLORS, ends)
+    text = shortened(name, width - 1.75, SMALL)
+    place = ((MARGIN + 1.55) / width, 0.24 / height)
+    figure.text(*place, text, size=SMALL, va="center_baseline")

@@ -46,20 +46,9 @@ def sanity_figure(
 ) -> Figure:
     """Draw which gates composites pass, and how much their heatmaps say.
 
-    Parameters
-    ----------
-    evaluation : CompositeEvaluation or mapping
-        The result, or its `to_dict` form.
-    width : float
-        Inches.
-
-    Returns
-    -------
-    Figure
-        A row for each composite. Bars are 95 % intervals over games, dashed lines
-        the limits of the gates, small marks single layers; the matrices have what
-        is left of the heatmaps' rank correlation, beyond chance, as layers lose
-        their weights.
+    A row for each composite. Bars are 95 % intervals over games, dashed lines the
+    limits of the gates, small marks single layers; the matrices have what is left of
+    the heatmaps' rank correlation, beyond chance, as layers lose their weights.
     """
     record = as_record(evaluation)
     rows = len(record["composites"])

@@ -33,50 +33,26 @@ from conceptlrp.reference.boards import ReferenceBoard
 def reference_figure(
     boards: ReferenceBoards,
     *,
-    columns: int | None = None,
-    limit: float | None = None,
+    name: str = "",
     title: str | None = None,
     width: float = TWO_COLUMNS,
 ) -> Figure:
-    """Draw reference boards with their heatmaps and where they come from.
+    """Draw boards with their heatmaps, scores and where they come from.
 
-    Parameters
-    ----------
-    boards : ReferenceBoards
-        The k boards, in their order.
-    columns : int, optional
-        Boards in a row; by default as many as leave them readable.
-    limit : float, optional
-        Magnitude of the outermost colours, the same on all boards; by default the
-        largest of the heatmaps.
-    title : str, optional
-        Printed above; by default the channel and how the boards were chosen.
-    width : float
-        Inches.
-
-    Returns
-    -------
-    Figure
-        A board has its rank, score, game and move below; the move that was played
-        has a cross where it is what is explained.
-
-    Raises
-    ------
-    ValueError
-        If there are no boards.
+    The move that was played has a cross where it is what is explained; all boards have
+    the same limits, the largest magnitude of their heatmaps.
     """
     if not len(boards):
         msg = f"there are no boards of {boards.layer}:{boards.channel} to draw"
         raise ValueError(msg)
-    if limit is None:
-        limit = 0.0 if boards.heatmaps is None else symmetric_limit(boards.heatmaps)
+    limit = 0.0 if boards.heatmaps is None else symmetric_limit(boards.heatmaps)
     sheet = Sheet(
         width,
         len(boards),
-        columns or max(1, min(len(boards), int(width / 1.6))),
+        max(1, min(len(boards), int(width / 1.6))),
         under=3 * LINE,
         foot=SCALE_HEIGHT,
-        title=_title_of(boards) if title is None else title,
+        title=_title_of(boards, name) if title is None else title,
     )
     figure, places = sheet.draw()
     for number, (axes, board) in enumerate(zip(places, boards.boards, strict=True)):
@@ -101,35 +77,15 @@ def mean_maps_figure(
     *,
     names: Sequence[str],
     unit: str = "logits",
-    title: str | None = None,
-    columns: int | None = None,
+    title: str,
     width: float = TWO_COLUMNS,
 ) -> Figure:
     """Draw where channels find what speaks for the output, and against it.
 
-    Parameters
-    ----------
-    positive, negative : float arrays of shape (C, n, n)
-        Means of the positive and of the negative part of conditional heatmaps, as
-        `conceptlrp.report.mean_maps` finds them.
-    names : sequence of C str
-        Printed above the maps of each channel.
-    unit : str
-        Unit of the relevance.
-    title : str, optional
-        Printed above.
-    columns : int, optional
-        Channels in a row; by default as many as leave the maps readable.
-    width : float
-        Inches.
-
-    Returns
-    -------
-    Figure
-        Each channel has limits of its own, printed below its two maps.
+    Shapes: `positive`, `negative` (C, n, n). Each channel has limits of its own.
     """
     n = positive.shape[-1]
-    columns = columns or max(1, min(len(names), int((width - 0.5) / 0.75)))
+    columns = max(1, min(len(names), int((width - 0.5) / 0.75)))
     sheet = Sheet(
         width,
         len(names),
@@ -139,7 +95,7 @@ def mean_maps_figure(
         over=LINE,
         under=LINE,
         foot=SCALE_HEIGHT,
-        title="Mean conditional heatmaps" if title is None else title,
+        title=title,
     )
     figure, places = sheet.draw()
     for number, name in enumerate(names):
@@ -160,10 +116,11 @@ def mean_maps_figure(
     return figure
 
 
-def _title_of(boards: ReferenceBoards) -> str:
+def _title_of(boards: ReferenceBoards, name: str) -> str:
     words = {"top": "highest", "bottom": "lowest"}
     how = f"{words.get(boards.strip, boards.strip)} {boards.by}"
-    return f"{boards.layer}:{boards.channel}, {how} (target: {boards.target})"
+    named = f" ({name})" if name else ""
+    return f"{boards.layer}:{boards.channel}{named}, {how} (target: {boards.target})"
 
 
 def _explained(target: str, board: ReferenceBoard) -> int:
