@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.exports.extract import Extract
+from conceptlrp.labelling import load_label_scores
+from conceptlrp.labelling.channel_labels import UNNAMED
+from conceptlrp.labelling.channel_name import channel_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +24,7 @@ def channel_table(chosen: Extract, layer: str) -> "pd.DataFrame":
     import pandas as pd
 
     channels = chosen.store.channels(layer)
-    names = (
+    summed = (
         "magnitude",
         "mean_share",
         "mean_relevance",
@@ -29,7 +32,7 @@ def channel_table(chosen: Extract, layer: str) -> "pd.DataFrame":
         "active",
         "mean_activation",
     )
-    sums = {name: np.zeros(channels) for name in names}
+    sums = {name: np.zeros(channels) for name in summed}
     largest = np.full(channels, _LEAST)
     for block in chosen.blocks():
         for name, values in _terms(chosen, layer, block).items():
@@ -42,6 +45,8 @@ def channel_table(chosen: Extract, layer: str) -> "pd.DataFrame":
     table.insert(1, "rank", np.argsort(order, kind="stable") + 1)
     table.insert(6, "dead", means["active"] == 0)
     table["max_activation"] = largest
+    names = channel_names(load_label_scores(chosen.store, target=chosen.target))
+    table["name"] = [names.get((layer, c), UNNAMED) for c in range(channels)]
     return table
 
 
