@@ -106,7 +106,7 @@ def _tables(
 ) -> Iterator[tuple[str, Iterable["pd.DataFrame"]]]:
     """Name each table and give the blocks that it consists of."""
     yield "positions", (chosen.frame(b).reset_index() for b in chosen.blocks())
-    if chosen.store.label_names:
+    if chosen.store.columns.label_names:
         yield "labels", (chosen.labels(b).reset_index() for b in chosen.blocks())
     if chosen.clusterings():
         yield "clusters", _clusters(chosen)

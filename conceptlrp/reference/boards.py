@@ -219,7 +219,10 @@ def describe_boards(store: Store, ranking: Ranking) -> tuple[ReferenceBoard, ...
 
     Returns: in the order of the ranking.
     """
-    logits, values = store.logits(rows=ranking.rows), store.value(rows=ranking.rows)
+    logits, values = (
+        store.arrays.logits(rows=ranking.rows),
+        store.arrays.value(rows=ranking.rows),
+    )
     outputs = zip(logits, values.tolist(), strict=True)
     return tuple(
         describe_board(store.positions, row, score, *output)

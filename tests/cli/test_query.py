@@ -17,7 +17,7 @@ def store(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     path = tmp_path_factory.mktemp("query") / "run.crp"
     store = open_store(shutil.copytree(folder / "run.crp", path))
     rows = np.arange(len(store))
-    store.add_labels({"even": rows % 2 == 0, "third": rows % 3})
+    store.columns.add({"even": rows % 2 == 0, "third": rows % 3})
     return store
 
 
@@ -67,7 +67,7 @@ def test_boards_that_meet_conditions_are_shown(
 
 
 def test_the_played_move_is_a_condition(store: Store) -> None:
-    move = str(store.frame(["played"])["played"].iloc[3])
+    move = str(store.columns.frame(["played"])["played"].iloc[3])
 
     found = asked(store, "--layer", "conv1", "--channel", 0, "--move", move)
 

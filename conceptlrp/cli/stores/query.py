@@ -186,7 +186,9 @@ def _columns(
     """Read what is asked for of ranked positions, players as one column."""
     names = _COLUMNS if columns is None else [n.strip() for n in columns.split(",")]
     read = [name for name in names if name not in ("players", "row", "score")]
-    table = store.frame([*read, "black", "white"], rows=ranking.rows, target=target)
+    table = store.columns.frame(
+        [*read, "black", "white"], rows=ranking.rows, target=target
+    )
     found: dict[str, Sequence[Any]] = {
         "row": ranking.rows.tolist(),
         "score": ranking.scores.tolist(),
