@@ -48,7 +48,7 @@ class ClusterFacts:
     stability: Stability | None
 
     def atypical(self, cluster: int, k: int) -> NDArray[np.int64]:
-        """Find the least likely positions of a cluster, one per game: indices (<= k,)."""
+        """Find the least likely positions of a cluster, one per game, as indices."""
         members = np.flatnonzero(self.clustering.labels == cluster)
         members = members[np.isfinite(self.likelihood[members])]
         members = members[np.argsort(self.likelihood[members], kind="stable")]
