@@ -1,14 +1,13 @@
+from .averaging import (
+    graph as graph,
+    mean_concept_graph as mean_concept_graph,
+)
 from .export import (
     node_link as node_link,
     to_networkx as to_networkx,
 )
-from .file import (
-    load_graph as load_graph,
-    save_graph as save_graph,
-)
 from .mean_graph import (
     MeanConceptGraph as MeanConceptGraph,
-    mean_concept_graph as mean_concept_graph,
 )
 from .paths import (
     ConceptPath as ConceptPath,
@@ -18,10 +17,9 @@ from .paths import (
 __all__ = [
     "ConceptPath",
     "MeanConceptGraph",
-    "load_graph",
+    "graph",
     "mean_concept_graph",
     "node_link",
-    "save_graph",
     "strongest_paths",
     "to_networkx",
 ]

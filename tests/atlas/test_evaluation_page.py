@@ -8,6 +8,7 @@ from conceptlrp.atlas.pages.evaluation_page import (
 )
 from conceptlrp.atlas.site import Site
 from tests.atlas.test_pages import Page
+from tests.planted_evaluation import planted_evaluation
 
 OWN = "epsilon-flat"
 
@@ -41,7 +42,6 @@ def evaluation(*, passed: bool):
         "composites": [OWN, "epsilon"],
         "recommendation": {"composite": "epsilon", "reason": "it ranks first"},
         "gates": {OWN: [gate], "epsilon": [gate | {"passed": True}]},
-        "warnings": {OWN: [] if passed else ["discs do not matter"], "epsilon": []},
         "measurements": [
             measurement(OWN, "square_gain", 4.0),
             measurement("random", "square_gain", 0.25),
@@ -62,7 +62,9 @@ def evaluation(*, passed: bool):
 def write(store, tmp_path):
     def written(found) -> tuple[Page, str]:
         site = Site(tmp_path, store, "played", "Atlas", 4, {}, {})
-        write_evaluation_page(site, found)
+        write_evaluation_page(
+            site, None if found is None else planted_evaluation(found)
+        )
         page = Page(tmp_path / EVALUATION_PAGE)
         return page, " ".join("".join(page.text).split())
 

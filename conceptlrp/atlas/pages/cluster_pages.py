@@ -60,7 +60,7 @@ class ClusterStrip:
 
 def write_cluster_pages(site: Site, clustering: Clustering, maker: CardMaker) -> None:
     """Write the pages of all clusters of a layer, and of its noise if it has any."""
-    stability = site.results.stability(clustering.layer)
+    stability = clustering.stability
     facts = cluster_facts(site.store, clustering, stability=stability, count=_MARKERS)
     numbers = [*range(clustering.n_clusters), *([NOISE] if clustering.noise else [])]
     for number in numbers:

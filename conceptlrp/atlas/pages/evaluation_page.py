@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from conceptlrp.atlas.pictures.charts import Line, curves_svg
 from conceptlrp.atlas.site import Site
+from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.report.words.numbers import percent
 
 EVALUATION_PAGE = "evaluation.html"
@@ -68,9 +69,10 @@ class _Chart:
     verdict: str
 
 
-def write_evaluation_page(site: Site, evaluation: Mapping[str, Any] | None) -> None:
+def write_evaluation_page(site: Site, found: CompositeEvaluation | None) -> None:
     """Write the page, also where nothing was evaluated: that must be said too."""
     own = str(site.store.manifest.composite.get("name", ""))
+    evaluation = None if found is None else found.to_dict()
     content: dict[str, Any] = {"own": own, "evaluation": evaluation}
     if evaluation is not None:
         content |= _content(evaluation, own)
