@@ -17,7 +17,7 @@ flatten    feature map to vector
 ========== =============================================================
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -75,6 +75,19 @@ class Program:
     operations: dict[str, Operation]
     outputs: tuple[str, ...]
     by_module: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def input(self) -> str:
+        """Name of the operation that is the planes."""
+        return next(n for n, o in self.operations.items() if o.kind == "input")
+
+    def needed(self, wanted: Iterable[str]) -> set[str]:
+        """Return the operations that the wanted ones depend on, themselves included."""
+        needed = set(wanted)
+        for name, operation in reversed(self.operations.items()):
+            if name in needed:
+                needed.update(operation.inputs)
+        return needed
 
     def readers(self) -> dict[str, list[Operation]]:
         """Return the operations that read each operation."""
