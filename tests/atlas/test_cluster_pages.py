@@ -54,7 +54,7 @@ def test_a_page_tells_size_share_method_and_parameters(labelled, pages):
 
 def test_a_page_tells_how_stable_the_cluster_is(pages):
     said = ("0.9 overlap", "0.625 overlap", "0.25 overlap")
-    verdicts = ("stable", "a pattern, its members doubtful", "dissolves")
+    verdicts = ("stable", "a pattern with doubtful members", "dissolves")
 
     for page, value, verdict in zip(pages, said, verdicts, strict=True):
         assert value in page.words

@@ -100,7 +100,9 @@ def test_it_says_where_relevance_order_is_clearly_above_chance(write):
     _, text = write(evaluation(passed=True))
 
     # Intervals of +-1 about 2k and k/2: apart for k of 2 and 3.
-    assert "Relevance order above random at 2 of 3 steps, intervals apart." in text
+    assert (
+        "The order of relevance beats random at 2 of 3 steps, intervals apart." in text
+    )
     assert "arrives at the board25%" in text
 
 

@@ -27,13 +27,16 @@ _MARKERS = 8
 _STRIPS = {
     "typical": (
         "Typical boards",
-        "Nearest to the mean of the cluster, the medoid first, with their distance.",
+        "Nearest to the mean of the cluster, the medoid first; the number is the distance.",
     ),
     "atypical": (
         "Atypical boards",
-        "Least likely under a Gaussian around the mean, with their log-density.",
+        "Least likely under a Gaussian around the mean; the number is the log-density.",
     ),
-    "random": ("Boards at random", "Drawn from the cluster, with their distance."),
+    "random": (
+        "Boards at random",
+        "Drawn from the cluster; the number is the distance.",
+    ),
 }
 
 
