@@ -27,15 +27,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, eq=False)
 class Flow:
-    """Mean relevance that arrives somewhere.
-
-    Attributes
-    ----------
-    signed : float64 array
-        Mean of relevance.
-    absolute : float64 array of the same shape
-        Mean of its magnitude.
-    """
+    """Mean relevance that arrives somewhere, with its sign and in magnitude."""
 
     signed: Annotated[Array, Shape("T C D?", np.float32)]
     absolute: Annotated[Array, Shape("T C D?", np.float32)]

@@ -34,14 +34,8 @@ _BLOCK_BYTES = 4 << 20
 class Tangents:
     """Tangents at one operation: ``data`` times ``scale`` at each row's site.
 
-    Attributes
-    ----------
-    rows : Rows
-        What each row is about.
-    data : Tensor of shape (R, C) or (R, 1)
-        One column where all channels are alike.
-    scale : Tensor of shape (N * S, C) or None
-        Factor that is still to be multiplied with.
+    ``data`` is (R, C), or (R, 1) where all channels are alike; ``scale`` (N * S, C) is a
+    factor that is still to be multiplied with, if any.
     """
 
     rows: Rows
