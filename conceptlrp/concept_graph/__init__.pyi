@@ -2,12 +2,10 @@ from .averaging import (
     graph as graph,
     mean_concept_graph as mean_concept_graph,
 )
-from .export import (
-    node_link as node_link,
-    to_networkx as to_networkx,
-)
 from .mean_graph import (
     MeanConceptGraph as MeanConceptGraph,
+    node_link as node_link,
+    to_networkx as to_networkx,
 )
 from .paths import (
     ConceptPath as ConceptPath,

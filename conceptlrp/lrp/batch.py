@@ -29,10 +29,10 @@ class Summary:
     """Relevance and activation of every channel, summed over the board.
 
     By layer: ``relevance`` (N, T, C), ``activation`` (N, C), ``peak`` (N, C) and
-    ``peak_square`` (N, C), the largest activation and its square, counted row by row, and
-    ``conditional`` heatmaps (N, T, C, n, n) where they were asked for, still on the
-    device. Of every target: ``heatmap`` (N, T, n, n), ``squares`` and ``explained`` (N, T).
-    Of the network: ``logits`` (N, A) and ``value`` (N,), nan without a value head.
+    ``peak_square`` (N, C), the largest activation and its square, counted row by row,
+    and ``conditional`` heatmaps (N, T, C, n, n) where they were asked for, still on the
+    device. Of every target: ``heatmap`` (N, T, n, n), ``squares`` and ``explained`` (N,
+    T). Of the network: ``logits`` (N, A) and ``value`` (N,), nan without a value head.
     """
 
     targets: tuple[str, ...]

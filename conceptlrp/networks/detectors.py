@@ -78,8 +78,8 @@ _SPLIT = (
 class Wiring:
     """Channels of every convolution and hidden units, before they are written.
 
-    ``layers`` holds the channels by the number of the convolution; each of ``units`` is a
-    unit of fc1 and the same one of fc2.
+    ``layers`` holds the channels by the number of the convolution; each of ``units`` is
+    a unit of fc1 and the same one of fc2.
     """
 
     layers: dict[int, list[_Channel]] = field(

@@ -37,7 +37,7 @@ _RETRIES = 2
 
 
 class Distributed:
-    """Computes parts on the workers of a Dask cluster, given by its address or a client."""
+    """Computes parts on the workers of a Dask cluster: its address, or a client."""
 
     def __init__(self, scheduler: "str | Client") -> None:
         self.scheduler = scheduler

@@ -37,8 +37,8 @@ _BATCHES = 16
 class BlockSpec:
     """Maps of reference boards that are computed and kept together.
 
-    ``target`` is the index of the target; ``pairs`` (m, 3) are row of the store, number of
-    the layer and channel of each map.
+    ``target`` is the index of the target; ``pairs`` (m, 3) are row of the store, number
+    of the layer and channel of each map.
     """
 
     index: int

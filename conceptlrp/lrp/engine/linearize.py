@@ -40,10 +40,10 @@ from conceptlrp.lrp.engine.rule_forms import (
 class Branch:
     """One term of a rule at one forward pass.
 
-    ``multiplier`` (N, C, H, W) is what relevance is multiplied with at the input, a number
-    where it is the same everywhere; ``weight`` (O, C, h, w) the modified weights; ``scale``
-    (N, O, H', W') what it is multiplied with at the output; ``bias`` (O,) what absorbs
-    relevance in the denominator, by the same scale.
+    ``multiplier`` (N, C, H, W) is what relevance is multiplied with at the input, a
+    number where it is the same everywhere; ``weight`` (O, C, h, w) the modified
+    weights; ``scale`` (N, O, H', W') what it is multiplied with at the output; ``bias``
+    (O,) what absorbs relevance in the denominator, by the same scale.
     """
 
     multiplier: Tensor | float

@@ -34,9 +34,9 @@ _PASS = (nn.Identity, nn.Dropout, nn.Dropout2d)
 class Operation:
     """One step of a program, of a kind in the table above.
 
-    ``name`` is that of the node, for a module its name with dots replaced, ``label`` the
-    module's own; ``inputs`` names the operations it reads. A ``rule`` of None stands for
-    the gradient.
+    ``name`` is that of the node, for a module its name with dots replaced, ``label``
+    the module's own; ``inputs`` names the operations it reads. A ``rule`` of None
+    stands for the gradient.
     """
 
     name: str
@@ -51,8 +51,8 @@ class Operation:
 class Program:
     """Operations in order of execution, every one behind those it reads.
 
-    ``outputs`` names the operations that the network returns, ``by_module`` the operation
-    of each module.
+    ``outputs`` names the operations that the network returns, ``by_module`` the
+    operation of each module.
     """
 
     operations: dict[str, Operation]

@@ -34,8 +34,8 @@ _BLOCK_BYTES = 4 << 20
 class Tangents:
     """Tangents at one operation: ``data`` times ``scale`` at each row's site.
 
-    ``data`` is (R, C), or (R, 1) where all channels are alike; ``scale`` (N * S, C) is a
-    factor that is still to be multiplied with, if any.
+    ``data`` is (R, C), or (R, 1) where all channels are alike; ``scale`` (N * S, C) is
+    a factor that is still to be multiplied with, if any.
     """
 
     rows: Rows

@@ -68,8 +68,8 @@ class Rows:
 class Group:
     """Rows of a convolution whose kernel finds rows below at the same taps.
 
-    They are the rows from ``start`` to before ``stop``; ``sources`` are the rows that they
-    read, for each of them the m ``taps`` in order.
+    They are the rows from ``start`` to before ``stop``; ``sources`` are the rows that
+    they read, for each of them the m ``taps`` in order.
     """
 
     taps: Index
@@ -108,9 +108,10 @@ def _axis(geometry: ConvolutionShape, axis: int, n_out: int, n_in: int) -> Index
 class Sites:
     """Rows of one position at one operation, all of its squares.
 
-    ``square`` and ``site`` (B,) say what each row is about, ``lookup`` (P, S) is the row
-    of each, -1 for none. The groups of a convolution begin at ``bounds`` (behind the last
-    stands B); each has its ``taps`` and, a row by a tap, its ``sources`` below.
+    ``square`` and ``site`` (B,) say what each row is about, ``lookup`` (P, S) is the
+    row of each, -1 for none. The groups of a convolution begin at ``bounds`` (behind
+    the last stands B); each has its ``taps`` and, a row by a tap, its ``sources``
+    below.
     """
 
     square: Index
