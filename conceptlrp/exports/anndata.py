@@ -14,9 +14,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.exports.channel_table import channel_table
 from conceptlrp.exports.extract import QUANTITIES, Extract, extract, optional
+from conceptlrp.files import file_stem
 from conceptlrp.staging import check_room, staged_file
 from conceptlrp.store import Store
 

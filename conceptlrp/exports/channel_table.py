@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.exports.extract import Extract
-from conceptlrp.labelling import load_label_scores
+from conceptlrp.labelling import ScoredLabels
 from conceptlrp.labelling.channel_labels import UNNAMED
 from conceptlrp.labelling.channel_name import channel_names
 
@@ -45,7 +45,7 @@ def channel_table(chosen: Extract, layer: str) -> "pd.DataFrame":
     table.insert(1, "rank", np.argsort(order, kind="stable") + 1)
     table.insert(6, "dead", means["active"] == 0)
     table["max_activation"] = largest
-    names = channel_names(load_label_scores(chosen.store, target=chosen.target))
+    names = channel_names(chosen.store.results.get(ScoredLabels, target=chosen.target))
     table["name"] = [names.get((layer, c), UNNAMED) for c in range(channels)]
     return table
 

@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from conceptlrp.concept_graph import load_graph, node_link
+from conceptlrp.concept_graph import MeanConceptGraph, node_link
 from conceptlrp.errors import StoreError
 from conceptlrp.exports.extract import extract, optional
 from conceptlrp.staging import staged_file
@@ -66,7 +66,7 @@ def export_graph(
         msg = f"unknown format '{kind}', expected one of {', '.join(GRAPH_FORMATS)}"
         raise ValueError(msg)
     chosen = extract(store, target=target)
-    graph = load_graph(store)
+    graph = store.results.get(MeanConceptGraph)
     if graph is None:
         msg = (
             f"{store.path}: has no concept graph; run 'conceptlrp graph' with its "

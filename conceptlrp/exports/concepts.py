@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.exports.extract import extract
 from conceptlrp.exports.folder import export_folder
+from conceptlrp.files import file_stem
 from conceptlrp.jsontext import dumps
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import square_name

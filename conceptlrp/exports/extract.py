@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.clustering import Clustering, load_clustering
-from conceptlrp.clustering.clustering_file import clustered_layers
+from conceptlrp.clustering import Clustering
 from conceptlrp.errors import ConceptLRPError, StoreError
 from conceptlrp.runs.fingerprint import package_versions
 from conceptlrp.store import COLUMNS, Store
@@ -85,9 +84,12 @@ class Extract:
 
     def clusterings(self) -> dict[str, Clustering]:
         """Return the store's clusterings of this output, of all its layers."""
-        layers = clustered_layers(self.store)
-        found = {layer: load_clustering(self.store, layer) for layer in layers}
-        return {n: each for n, each in found.items() if each.target == self.target}
+        results, target = self.store.results, self.target
+        found = {
+            layer: results.get(Clustering, target=target, layer=layer)
+            for layer in self.store.layers
+        }
+        return {layer: each for layer, each in found.items() if each is not None}
 
     def placed(
         self, clustering: Clustering

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.exports.channel_table import channel_table
 from conceptlrp.exports.extract import QUANTITIES, Extract, extract, optional
 from conceptlrp.exports.folder import export_folder
+from conceptlrp.files import file_stem
 from conceptlrp.store import Store
 
 if TYPE_CHECKING:

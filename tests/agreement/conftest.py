@@ -7,17 +7,15 @@ import numpy as np
 import pytest
 
 from conceptlrp.atlas import build_atlas
-from conceptlrp.clustering import Stability, save_clustering, save_stability
-from conceptlrp.concept_graph import save_graph
+from conceptlrp.clustering import Stability, save_stability
 from conceptlrp.exports import export_h5ad, export_json, export_tables
-from conceptlrp.labelling import ChannelLabels, ScoredLabels, save_label_scores
+from conceptlrp.labelling import ChannelLabels, ScoredLabels
 from conceptlrp.labels import LABELS
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.report import layer_report
 from conceptlrp.runs import KeepOptions, attribute_corpus
 from conceptlrp.store import Store, open_store
-from conceptlrp.store.derived import save_derived
 from tests.atlas import whole_atlas
 from tests.lrp.conftest import randomize
 from tests.othello.playouts import random_games
@@ -49,10 +47,10 @@ def signed_labels() -> ScoredLabels:
 
 def fill(store: Store) -> Store:
     """Add everything that can be added to a store."""
-    save_label_scores(signed_labels(), store)
-    save_graph(whole_atlas._graph(), store)
+    store.results.save(signed_labels())
+    store.results.save(whole_atlas._graph())
     clustering = replace(planted_clustering(store), layer=LAYER)
-    save_clustering(clustering, store)
+    store.results.save(clustering)
     stability = Stability(0.8125, 0.0125, np.array([0.9, 0.625, 0.25]))
     save_stability(stability, clustering, store)
     save_derived(store.path, "evaluation.json", whole_atlas._evaluation(store))
