@@ -1,5 +1,4 @@
 from .ablation import (
-    Ablation as Ablation,
     ablate as ablate,
 )
 from .atlas import (
@@ -52,7 +51,6 @@ from .store import (
 
 __version__: str
 __all__ = [
-    "Ablation",
     "Attribution",
     "ChannelReport",
     "Clustering",

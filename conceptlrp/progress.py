@@ -1,8 +1,9 @@
-"""Progress bars for the command line."""
+"""Progress of long work: bars in a terminal, now and then a line elsewhere."""
 
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -11,13 +12,18 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
 
+#: Called with a stage, how many of its units are done, and how many there are.
 OnProgress = Callable[[str, int, int], None]
+
+# Seconds between lines where there is no terminal.
+_PAUSE = 10.0
 
 
 class _Rate(ProgressColumn):
@@ -36,12 +42,16 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def progress_bars(*, per_minute: bool = False) -> Iterator[OnProgress]:
-    """Show a bar with rate and time left for every stage, on stderr.
+    """Show progress on stderr: bars with rate and time left, or plain lines.
 
-    Where stderr is no terminal, nothing is shown.
+    Where stderr is no terminal, a stage has at most one line in ten seconds.
 
-    Yields: To be called with a stage, its units done and its units in all.
+    Yields: what long work calls with its progress.
     """
+    errors = Console(stderr=True)
+    if not errors.is_terminal:
+        yield _lines()
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -50,9 +60,8 @@ def progress_bars(*, per_minute: bool = False) -> Iterator[OnProgress]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    errors = Console(stderr=True)
-    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bars:
-        tasks: dict[str, Any] = {}
+    with Progress(*columns, console=errors) as bars:
+        tasks: dict[str, TaskID] = {}
 
         def report(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
@@ -60,3 +69,19 @@ def progress_bars(*, per_minute: bool = False) -> Iterator[OnProgress]:
             bars.update(tasks[stage], completed=done, total=total)
 
         yield report
+
+
+def _lines() -> OnProgress:
+    """Make what writes a line on stderr from time to time."""
+    started = time.monotonic()
+    said: dict[str, float] = {}
+
+    def report(stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - said.get(stage, started) < _PAUSE:
+            return
+        said[stage] = now
+        sys.stderr.write(f"{stage}: {done:,} of {total:,} in {now - started:,.0f} s\n")
+        sys.stderr.flush()
+
+    return report

@@ -37,6 +37,7 @@ def test_every_script_has_a_test() -> None:
         "build_atlas.py",
         "cluster_positions.py",
         "contrast_moves.py",
+        "notebook.py",
         "report_features.py",
         "top_boards.py",
         "watch_concepts.py",
@@ -109,3 +110,19 @@ def test_a_concept_is_told_better_after_training(
     assert len(found) == 6
     assert found["trained"]["own corners"] > found["random"]["own corners"]
     assert len(capsys.readouterr().out.splitlines()) == 7
+
+
+@pytest.mark.slow
+def test_the_cells_of_the_notebook_draw_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    found = runpy.run_path(str(EXAMPLES / "notebook.py"))
+
+    cells = (EXAMPLES / "notebook.py").read_text().split("\n# %%")[1:]
+    last = [cell.strip().splitlines()[-1] for cell in cells]
+    drawn = [eval(line, found) for line in last if line.isidentifier()]
+    assert len(last) == 8
+    assert len(drawn) == 4
+    assert all("<" in each._repr_html_() for each in drawn)

@@ -7,7 +7,6 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from conceptlrp import __version__
-from conceptlrp.cli.arena import arena
 from conceptlrp.cli.channels.ablate import ablate
 from conceptlrp.cli.channels.cluster import cluster
 from conceptlrp.cli.channels.compare import compare
@@ -16,19 +15,20 @@ from conceptlrp.cli.channels.explain import explain
 from conceptlrp.cli.channels.graph import graph
 from conceptlrp.cli.channels.label import label
 from conceptlrp.cli.channels.report import report
+from conceptlrp.cli.games.arena import arena
 from conceptlrp.cli.games.corpus import corpus
+from conceptlrp.cli.games.selfplay import selfplay
+from conceptlrp.cli.games.strength import strength
+from conceptlrp.cli.games.train import train
 from conceptlrp.cli.outputs.atlas import atlas
 from conceptlrp.cli.outputs.demo import demo
 from conceptlrp.cli.outputs.export import export
 from conceptlrp.cli.outputs.figure import figure
 from conceptlrp.cli.outputs.serve import serve
-from conceptlrp.cli.selfplay import selfplay
 from conceptlrp.cli.stores.attribute import attribute, merge
 from conceptlrp.cli.stores.info import check, info, repack
 from conceptlrp.cli.stores.query import query
 from conceptlrp.cli.stores.top import top
-from conceptlrp.cli.strength import strength
-from conceptlrp.cli.train import train
 from conceptlrp.errors import ConceptLRPError
 
 app = typer.Typer(
@@ -82,7 +82,9 @@ def _usage(error: Any) -> str:
 
 @app.callback(invoke_without_command=True)
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Show it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.")
+    ] = False,
 ) -> None:
     """Tell what each channel of an AlphaZero-style Othello network has learned."""
     if version:

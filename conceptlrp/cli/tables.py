@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from math import floor, isfinite, isnan, log10
 from typing import Any
 
-import numpy as np
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -15,14 +14,14 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from conceptlrp import jsontext
-
 # Words are broken into lines of this length before columns move to another table.
 _NARROW = 16
 
 
 def print_json(value: object) -> None:
     """Print a result as one JSON value."""
+    from conceptlrp import jsontext
+
     typer.echo(jsontext.dumps(value, indent=True).decode())
 
 
@@ -83,15 +82,14 @@ def _table(columns: Mapping[str, Sequence[object]], names: list[str]) -> Table:
     )
     cells = {name: _cells(columns[name]) for name in names}
     for name in names:
-        is_number = not any(isinstance(value, str) for value in columns[name])
         width = max(len(text) for text in (name, *cells[name]))
         # Sentences and lists are broken, numbers and their intervals are not.
-        whole = not any(sign.isalpha() for sign in "".join(cells[name]))
+        is_number = not any(sign.isalpha() for sign in "".join(cells[name]))
         table.add_column(
             Text(name),
             justify="right" if is_number else "left",
-            no_wrap=whole,
-            min_width=width if whole else min(width, _NARROW),
+            no_wrap=is_number,
+            min_width=width if is_number else min(width, _NARROW),
             overflow="fold",
         )
     for row in zip(*cells.values(), strict=True):
@@ -101,11 +99,10 @@ def _table(columns: Mapping[str, Sequence[object]], names: list[str]) -> Table:
 
 def _cells(values: Sequence[Any]) -> list[str]:
     """Write the values of a column, its numbers with as many decimals as each other."""
-    plain = [v.item() if isinstance(v, np.generic) else v for v in values]
-    sizes = [abs(v) for v in plain if isinstance(v, float) and isfinite(v) and v]
+    sizes = [abs(v) for v in values if isinstance(v, float) and isfinite(v) and v]
     whole = all(size.is_integer() for size in sizes)
     digits = 0 if whole else 2 - floor(log10(max(sizes)))
-    return [_cell(value, max(0, digits)) for value in plain]
+    return [_cell(value, max(0, digits)) for value in values]
 
 
 def _cell(value: Any, decimals: int = 3) -> str:

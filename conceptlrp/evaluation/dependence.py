@@ -1,8 +1,8 @@
 """Dependence on the network: whether heatmaps show more than the board itself.
 
-Rules that keep positive parts only draw nearly one picture a board, whatever is
-explained (Sixt et al., "When Explanations Lie", ICML 2020). Two measures show it: the
-cosine of the heatmaps of two moves, and that of the heatmaps of two channels.
+Rules that only keep positive parts draw nearly the same picture of a board, whatever
+is explained (Sixt et al., "When Explanations Lie", ICML 2020). Two measures show it:
+the cosine of the heatmaps of two moves, and that of the heatmaps of two channels.
 
 Shapes use N positions, S squares in a row, K channels and n x n squares.
 """

@@ -21,20 +21,22 @@ from conceptlrp.evaluation.sample import Sample
 from conceptlrp.lrp import Explainer
 from conceptlrp.statistics.estimates import Estimate, estimate, estimates
 
+Array = NDArray[Any]
+
 
 def measured(
-    method: str,
-    metric: str,
-    parts: Mapping[str, ArrayLike],
-    games: ArrayLike,
-    *,
-    target: str = "best",
+    method: str, games: ArrayLike, metrics: Mapping[str, Array | Mapping[str, Array]]
 ) -> Findings:
-    """Estimate the mean of values (N,) of each part."""
+    """Estimate the mean of values (N,) of each metric, or of each of its parts."""
+    parts = {
+        metric: values if isinstance(values, Mapping) else {"": values}
+        for metric, values in metrics.items()
+    }
     return Findings(
         tuple(
-            Measurement(method, metric, target, part, estimate(values, games))
-            for part, values in parts.items()
+            Measurement(method, metric, "best", part, estimate(values, games))
+            for metric, found in parts.items()
+            for part, values in found.items()
         )
     )
 

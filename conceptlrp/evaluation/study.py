@@ -41,6 +41,8 @@ from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.lrp.probing import Relevance, explain_boards
 from conceptlrp.othello import Corpus
 
+Array = NDArray[Any]
+
 _BASE = "epsilon"
 _ADDITIVITY_POSITIONS = 32
 _ACTIONS = ("best", "other", "value")
@@ -64,7 +66,7 @@ class Study:
 
 def measure_composite(
     study: Study, name: str, explainer: Explainer
-) -> tuple[Findings, dict[str, Any], NDArray[Any]]:
+) -> tuple[Findings, dict[str, Any], Array]:
     """Measure one composite; its details and heatmaps of the best moves too."""
     relevance = _explain(explainer, study.sample, study.targets)
     found = _faithfulness(study, name, relevance)
@@ -130,7 +132,7 @@ def measure_baselines(study: Study, network: nn.Module) -> Findings:
 
 def _channel_orders(
     study: Study, network: nn.Module, generator: np.random.Generator
-) -> dict[str, dict[str, NDArray[Any]]]:
+) -> dict[str, dict[str, Array]]:
     activation = {layer: f.activation for layer, f in study.features.items()}
     random = {layer: generator.random(a.shape) for layer, a in activation.items()}
     slopes = Explainer(network, composite=GRADIENT, layers=study.base.layers)
@@ -167,20 +169,18 @@ def _faithfulness(study: Study, name: str, relevance: Relevance) -> Findings:
             )
     order = {layer: r[:, 0] for layer, r in relevance.channels.items()}
     found += measure_channels(study.base, sample, name, study.features, order)
-    maps = relevance.heatmap[:, 0].reshape(len(sample), -1)
-    return found + _flip_lines(sample, name, maps)
+    return found + _flip_lines(sample, name, _best_maps(relevance))
 
 
-def _flip_lines(sample: Sample, method: str, scores: NDArray[Any]) -> Findings:
+def _flip_lines(sample: Sample, method: str, scores: Array) -> Findings:
     """Score heatmaps by the flip lines, and chance beside an order by chance."""
     lines, games = score_flip_lines(sample.corpus, sample.best, scores), sample.games
-    found = Findings()
-    if method != "center":
-        found += measured(method, "flip_line_mass", {"": lines.mass}, games)
-    accuracy = {"": lines.rank_accuracy}
-    found += measured(method, "flip_line_rank_accuracy", accuracy, games)
+    # The prior of the centre has no sign, so that its mass would mean nothing.
+    mass = {} if method == "center" else {"flip_line_mass": lines.mass}
+    accuracy = {"flip_line_rank_accuracy": lines.rank_accuracy}
+    found = measured(method, games, mass | accuracy)
     if method == "random":
-        found += measured("chance", "flip_line_mass", {"": lines.chance}, games)
+        found += measured("chance", games, {"flip_line_mass": lines.chance})
     return found
 
 
@@ -188,25 +188,20 @@ def _dependence(
     study: Study, name: str, explainer: Explainer, relevance: Relevance
 ) -> Findings:
     """Measure how much a composite's heatmaps depend on what is explained."""
-    sample, games = study.sample, study.sample.games
+    sample = study.sample
     cosines = random_logit_cosine(relevance)
-    channels = channel_cosines(explainer, sample, relevance)
     share, mass = empty_board_share(explainer, sample, relevance)
-    maps = relevance.heatmap[:, 0].reshape(len(sample), -1)
-    empty = empty_square_share(sample, maps)
-    found = measured(name, "channel_cosine", channels, games)
-    for metric, values in (
-        ("random_logit_cosine", np.abs(cosines)),
-        ("random_logit_cosine_signed", cosines),
-        ("empty_board_share", share),
-        ("empty_board_mass", mass),
-        ("empty_square_share", empty),
-    ):
-        found += measured(name, metric, {"": values}, games)
+    found: dict[str, Array | dict[str, Array]] = {
+        "channel_cosine": channel_cosines(explainer, sample, relevance),
+        "random_logit_cosine": np.abs(cosines),
+        "random_logit_cosine_signed": cosines,
+        "empty_board_share": share,
+        "empty_board_mass": mass,
+        "empty_square_share": empty_square_share(sample, _best_maps(relevance)),
+    }
     if "value" in study.targets:
-        heads = policy_against_value(relevance)
-        found += measured(name, "policy_value_cosine", heads, games)
-    return found
+        found["policy_value_cosine"] = policy_against_value(relevance)
+    return measured(name, sample.games, found)
 
 
 def _checks(
@@ -218,17 +213,16 @@ def _checks(
         relevance.explained[: len(few)], relevance.heatmap[: len(few)], {}, {}
     )
     symmetry = symmetry_consistency(explainer, few, part)
-    found = measured(name, "symmetry_cosine", {"": symmetry.heatmaps}, games)
-    found += measured(name, "symmetry_moves", {"": symmetry.moves}, games)
+    turned = {"symmetry_cosine": symmetry.heatmaps, "symmetry_moves": symmetry.moves}
+    found = measured(name, games, turned)
     cascades = [
         cascade(explainer, few, order=o, seeds=[study.seed + i for i in range(3)])
         for o in CASCADES
     ]
     for each in cascades:
-        last = {each.cascade: each.rho[-1]}
-        found += measured(name, "cascade_rho", last, games)
-        last = {each.cascade: each.excess[-1]}
-        found += measured(name, "cascade_excess", last, games)
+        last = {"cascade_rho": each.rho[-1], "cascade_excess": each.excess[-1]}
+        by_order = {metric: {each.cascade: rows} for metric, rows in last.items()}
+        found += measured(name, games, by_order)
     found += _random_network(study, name, explainer)
     errors = additivity_errors(explainer, few.take(_ADDITIVITY_POSITIONS))
     conservation = conservation_of(explainer, few)
@@ -242,13 +236,17 @@ def _checks(
 
 def _random_network(study: Study, name: str, explainer: Explainer) -> Findings:
     """Measure the same of a network without its weights: what needs no training."""
-    few, games = study.few, study.few.games
+    few = study.few
     untrained = random_network(explainer, seed=study.seed)
     relevance = _explain(untrained, few, study.targets)
-    maps = relevance.heatmap[:, 0].reshape(len(few), -1)
-    mass = score_flip_lines(few.corpus, few.best, maps).mass
-    cosines = np.abs(random_logit_cosine(relevance))
-    found = measured(name, "random_network_flip_line_mass", {"": mass}, games)
-    return found + measured(
-        name, "random_network_random_logit_cosine", {"": cosines}, games
-    )
+    lines = score_flip_lines(few.corpus, few.best, _best_maps(relevance))
+    found = {
+        "random_network_flip_line_mass": lines.mass,
+        "random_network_random_logit_cosine": np.abs(random_logit_cosine(relevance)),
+    }
+    return measured(name, few.games, found)
+
+
+def _best_maps(relevance: Relevance) -> Array:
+    """Return the heatmaps (N, S) of the best moves."""
+    return relevance.heatmap[:, 0].reshape(len(relevance.heatmap), -1)

@@ -55,8 +55,8 @@ def _moves_gate(findings: Findings, composite: str) -> Gate:
     return Gate(
         "heatmaps of two moves differ",
         mean <= RANDOM_LOGIT_LIMIT,
-        f"mean size of the cosine {_text(found.estimate)}, limit {RANDOM_LOGIT_LIMIT}",
-        f"{composite} draws nearly one picture a board whatever move is explained "
+        f"mean absolute cosine {_text(found.estimate)}, limit {RANDOM_LOGIT_LIMIT}",
+        f"{composite} draws nearly the same picture whatever move is explained "
         f"(cosine {mean:.2f}): its heatmaps say little about the network",
     )
 
@@ -68,32 +68,24 @@ def _channels_gate(findings: Findings, composite: str) -> Gate:
     return Gate(
         "heatmaps of two channels differ",
         mean <= CHANNEL_LIMIT,
-        f"mean size of the cosine {_text(worst.estimate)} at {worst.part}, limit "
+        f"mean absolute cosine {_text(worst.estimate)} at {worst.part}, limit "
         f"{CHANNEL_LIMIT}",
-        f"{composite} draws nearly one picture a board whatever channel of "
+        f"{composite} draws nearly the same picture whatever channel of "
         f"{worst.part} it is conditioned on (cosine {mean:.2f}): its conditional "
         "heatmaps say little about channels",
     )
 
 
 def _squares_gate(findings: Findings, composite: str) -> Gate:
+    mine = _by_part(findings, "square_gain", composite)
     rivals = {
-        name: {
-            m.part: m.estimate
-            for m in findings.find("square_gain", method=name, target="best")
-        }
-        for name in _SQUARE_BASELINES
+        name: _by_part(findings, "square_gain", name) for name in _SQUARE_BASELINES
     }
-    rivals["same class"] = {
-        m.part: m.estimate
-        for m in findings.find(
-            "square_gain_same_class", method=composite, target="best"
-        )
-    }
+    rivals["same class"] = _by_part(findings, "square_gain_same_class", composite)
     pairs = [
-        (m.estimate, rivals[name][m.part], f"{name} ({m.part})")
-        for m in findings.find("square_gain", method=composite, target="best")
-        for name in rivals
+        (found, rival[part], f"{name} ({part})")
+        for part, found in mine.items()
+        for name, rival in rivals.items()
     ]
     return _compared(
         "discs matter in the order of relevance",
@@ -103,13 +95,10 @@ def _squares_gate(findings: Findings, composite: str) -> Gate:
 
 
 def _ablation_gate(findings: Findings, composite: str) -> Gate:
-    random = {
-        m.part: m.estimate
-        for m in findings.find("channel_gain", method="random", target="best")
-    }
+    random = _by_part(findings, "channel_gain", "random")
     pairs = [
-        (m.estimate, random[m.part], f"random ({m.part})")
-        for m in findings.find("channel_gain", method=composite, target="best")
+        (found, random[part], f"random ({part})")
+        for part, found in _by_part(findings, "channel_gain", composite).items()
     ]
     return _compared(
         "channels matter in the order of relevance",
@@ -127,6 +116,11 @@ def _flip_line_gate(findings: Findings, composite: str) -> Gate:
         f"the share of relevance that {composite} puts on the discs that make a move "
         "legal is not clearly above",
     )
+
+
+def _by_part(findings: Findings, metric: str, method: str) -> dict[str, Estimate]:
+    found = findings.find(metric, method=method, target="best")
+    return {each.part: each.estimate for each in found}
 
 
 def _compared(
@@ -210,7 +204,7 @@ def _reason(
     alike: dict[str, float],
 ) -> str:
     if fewest:
-        passing = f"no composite passes every gate, the fewest that fail are {fewest}"
+        passing = f"no composite passes every gate; the best fail {fewest}"
     else:
         passing = f"{len(able)} of {len(gates)} composites pass every gate"
     order = sorted(able, key=lambda name: ranks[name])
@@ -218,7 +212,7 @@ def _reason(
     equal = ", ".join(f"{name} {value:.2f}" for name, value in alike.items())
     return (
         f"{passing}; mean rank by faithfulness: {listed}; likeness of heatmaps "
-        f"whatever the network, of those within {_EQUAL_RANKS} of the best: {equal}"
+        f"whatever the network, among those within {_EQUAL_RANKS} of the best: {equal}"
     )
 
 

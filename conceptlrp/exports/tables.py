@@ -23,6 +23,7 @@ from conceptlrp.exports.extract import (
     extract,
     optional,
 )
+from conceptlrp.labelling.channel_labels import UNNAMED
 from conceptlrp.labelling.channel_name import channel_names
 from conceptlrp.report.layer_statistics import layer_statistics
 from conceptlrp.store import Store
@@ -137,7 +138,7 @@ def channel_table(found: Extract, layer: str) -> "pd.DataFrame":
     known = layer_statistics(store, layer, target=target)
     names = channel_names(found.results.labels)
     table = {
-        "name": [names.get((layer, c), "") for c in range(known.channels)],
+        "name": [names.get((layer, c), UNNAMED) for c in range(known.channels)],
         "magnitude": known.magnitude,
         "rank": known.ranks + 1,
         "mean_share": known.mean_share,

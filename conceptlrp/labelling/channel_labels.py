@@ -92,7 +92,7 @@ class CausalCheck:
     with_label, without_label : float
         Mean size of the effect of ablation on positions of either kind.
     ratio : float
-        The former by the latter; infinite if the latter is 0.
+        The former divided by the latter; infinite if the latter is 0.
     low, high : float
         Bootstrap interval of the ratio.
     passed : bool

@@ -16,6 +16,7 @@ from conceptlrp.labelling.channel_labels import (
     ChannelLabels,
     NamedLabel,
 )
+from conceptlrp.labelling.channel_name import channel_name
 from conceptlrp.statistics.ranks import Floats
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ class LabelOptions:
     columns : tuple of str
         Columns of the store to score as labels besides, such as labels of one's own.
     criteria : LabelCriteria
-        What a label must fulfil; its seed gives way to that of the call. There are
-        as many permutations as tell the p-values of all pairs apart.
+        What a label must fulfil; its seed gives way to that of the call. By default
+        100 permutations tell the p-values of all pairs apart.
     """
 
     n_maps: int = 1_000
@@ -143,7 +144,7 @@ class LabelScores:
         rows = [
             (
                 each.channel,
-                each.name,
+                channel_name(each).text,
                 best.label,
                 best.measure,
                 f"{best.held_out:+.2f} [{best.low:+.2f}, {best.high:+.2f}]",
@@ -165,7 +166,11 @@ class LabelScores:
         import pandas as pd
 
         rows = [
-            {"channel": each.channel, "name": each.name, **asdict(label)}
+            {
+                "channel": each.channel,
+                "name": channel_name(each).text,
+                **asdict(label),
+            }
             for each in self.channels
             for label in each.labels
         ]
@@ -293,7 +298,11 @@ class ScoredLabels:
         import pandas as pd
 
         rows = [
-            {"layer": layer, "name": channel.name, **self._row(layer, channel, label)}
+            {
+                "layer": layer,
+                "name": channel_name(channel).text,
+                **self._row(layer, channel, label),
+            }
             for layer, scores in self.layers.items()
             for channel in scores.channels
             for label in channel.labels

@@ -68,7 +68,10 @@ def label_positions(
     # Empty, for names and types before anything is computed.
     for name, column in _columns(corpus[:0], wanted).items():
         if name in store.label_names and not overwrite:
-            msg = f"{store.path}: has a label '{name}' already; ask to overwrite it"
+            msg = (
+                f"{store.path}: has a label '{name}' already; pass overwrite=True to "
+                "replace it"
+            )
             raise OutputExistsError(msg)
         columns[name] = np.empty(len(corpus), column.dtype)
     for first in range(0, len(corpus), _BLOCK):

@@ -114,7 +114,7 @@ class Labels:
             msg = f"both have a label {min(shared)!r}, expected other names"
             raise ValueError(msg)
         if self.names and other.names and len(self) != len(other):
-            msg = f"labels of {len(self)} and of {len(other)} positions"
+            msg = f"labels are of {len(self)} and {len(other)} positions, expected the same"
             raise ValueError(msg)
         return Labels(
             {**self.position, **other.position},
@@ -207,7 +207,7 @@ def _chosen(names: Iterable[str] | None) -> list[Label]:
         return list(LABELS.values())
     wanted = [names] if isinstance(names, str) else list(names)
     if unknown := [name for name in wanted if name not in LABELS]:
-        msg = f"no label is named {unknown[0]!r}; conceptlrp.labels.LABELS has all"
+        msg = f"no label is named {unknown[0]!r}; conceptlrp.labels.LABELS lists them"
         raise ValueError(msg)
     return [each for name, each in LABELS.items() if name in wanted]
 

@@ -11,7 +11,7 @@ what the numbers are:
     training          JSON: whatever the training has to say for itself
 
 alpha-zero-general's ``.pth.tar`` is a pickle in spite of its name; it is read by
-`conceptlrp.networks.azg`, which runs no code from it.
+`conceptlrp.networks.weights`, which runs no code from it.
 """
 
 import hashlib
@@ -28,9 +28,13 @@ from torch import Tensor, nn
 
 from conceptlrp.errors import CheckpointError, check_type
 from conceptlrp.files import write_whole
-from conceptlrp.networks.azg import is_pickle, read_azg
 from conceptlrp.networks.board_network import BoardNetwork
-from conceptlrp.networks.weights import check_architecture, load_weights
+from conceptlrp.networks.weights import (
+    check_architecture,
+    is_pickle,
+    load_weights,
+    read_azg,
+)
 from conceptlrp.shipped import NETWORK, demo_path
 
 FORMAT = "conceptlrp-network"

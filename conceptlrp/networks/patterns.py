@@ -104,18 +104,7 @@ class Pattern:
         return next((o for o, symbol in self.cells.items() if symbol == "*"), None)
 
     def matches(self, own: ArrayLike, opponent: ArrayLike) -> Words:
-        """Find where the pattern holds.
-
-        Parameters
-        ----------
-        own, opponent : array_like of uint64, shape (N,)
-            Discs of the player to move and of the other one.
-
-        Returns
-        -------
-        ndarray of uint64, shape (N,)
-            Bitboards of the anchors.
-        """
+        """Return bitboards (N,) of the anchors at which the pattern holds."""
         mine, theirs = (
             np.atleast_1d(np.asarray(b, np.uint64)) for b in (own, opponent)
         )
@@ -138,37 +127,16 @@ class Pattern:
         return int(fits)
 
     def fires(self, own: ArrayLike, opponent: ArrayLike) -> NDArray[np.bool_]:
-        """Tell in which positions the pattern holds somewhere.
-
-        Parameters
-        ----------
-        own, opponent : array_like of uint64, shape (N,)
-            Discs of the player to move and of the other one.
-
-        Returns
-        -------
-        ndarray of bool, shape (N,)
-            True where `matches` is not 0.
-        """
+        """Return whether (N,) the pattern holds anywhere."""
         fires: NDArray[np.bool_] = self.matches(own, opponent) != 0
         return fires
 
     def squares(
         self, own: ArrayLike, opponent: ArrayLike, *, move: int | None = None
     ) -> Words:
-        """Find the squares that make up the pattern in each position.
+        """Return bitboards (N,) of the squares that make up the pattern.
 
-        Parameters
-        ----------
-        own, opponent : array_like of uint64, shape (N,)
-            Discs of the player to move and of the other one.
-        move : int, optional
-            Only where the pattern speaks for this square.
-
-        Returns
-        -------
-        ndarray of uint64, shape (N,)
-            Bitboards; 0 where the pattern does not hold.
+        With a move, only where the pattern speaks for that square.
         """
         anchors = self.matches(own, opponent)
         if move is not None and self.move is not None:
@@ -181,18 +149,7 @@ class Pattern:
         return squares
 
     def moves(self, own: ArrayLike, opponent: ArrayLike) -> NDArray[np.int8]:
-        """Give the first move that the pattern speaks for in each position.
-
-        Parameters
-        ----------
-        own, opponent : array_like of uint64, shape (N,)
-            Discs of the player to move and of the other one.
-
-        Returns
-        -------
-        ndarray of int8, shape (N,)
-            Squares; `NO_MOVE` where it speaks for none.
-        """
+        """Return the first move (N,) that the pattern speaks for, else `NO_MOVE`."""
         anchors = self.matches(own, opponent)
         if self.move is None:
             return np.full(len(anchors), NO_MOVE, np.int8)

@@ -149,7 +149,7 @@ class ChannelReport:
         return content
 
     def text(self) -> str:
-        """Return the report as one would read it out, in lines of 88 characters.
+        """Return the report as one would read it out, in lines of 80 characters.
 
         Returns
         -------

@@ -1,10 +1,10 @@
 """Parts of a run on a Dask cluster: a laptop's, SLURM's or Kubernetes'.
 
-Workers get the network once, by a plugin, and write parts themselves, so they
-must see the folder of the run. No more parts are out than there are workers:
-when one dies, a part that merely waited with it is not suspected. Dask tries the
-part of a dead worker again; one that went on to end all of those workers gets one
-more turn and is then left out.
+Workers get the network once, by a plugin, and write parts themselves, so they must
+see the folder of the run. No more parts are sent out than there are workers: when
+one dies, no part is blamed that merely waited with it. Dask tries the part of a dead
+worker again; a part that ends all of its workers gets one more turn, behind all
+others, and is then given up.
 """
 
 import asyncio
@@ -17,7 +17,12 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from conceptlrp.errors import RunError
-from conceptlrp.runs.executors import PartSpec, Watch, compute_part, part_name
+from conceptlrp.runs.executors import (
+    PartSpec,
+    Watch,
+    compute_part,
+    raise_for_failed,
+)
 from conceptlrp.runs.job import Job, JobSpec, torch_threads
 from conceptlrp.store.receipts import Receipt
 
@@ -26,7 +31,7 @@ if TYPE_CHECKING:
 
 #: Seconds in which a scheduler must answer.
 CONNECTING = 10.0
-_PATIENCE = 0.2
+_POLL_SECONDS = 0.2
 _TURNS = 2
 _RETRIES = 2
 
@@ -51,23 +56,23 @@ class Distributed:
         packed = job.spec.pack()
         with (
             _connected(self.scheduler) as client,
-            _scheduler_at_hand(client),
+            _scheduler_errors(client),
             _installed(client, packed) as name,
         ):
             window = _Window(client, name, specs)
             try:
-                while window.is_open:
+                while window.is_unfinished:
                     watch.check()
                     for receipt, spec in window.collect():
                         watch.advance(len(spec))
                         yield receipt
-                window.complain()
+                raise_for_failed(window.given_up)
             finally:
                 window.close()
 
 
 class _Window:
-    """The parts that are out, those that wait, and those that are given up."""
+    """The parts that are being computed, that wait, and that were given up."""
 
     def __init__(
         self, client: "Client", plugin: str, specs: Sequence[PartSpec]
@@ -77,11 +82,11 @@ class _Window:
         self.waiting = [(spec, 1) for spec in reversed(specs)]
         self.out: dict[Future, tuple[PartSpec, int]] = {}
         self.done: SimpleQueue[Future] = SimpleQueue()
-        self.left_out: list[tuple[PartSpec, str]] = []
+        self.given_up: list[tuple[PartSpec, str]] = []
 
     @property
-    def is_open(self) -> bool:
-        """Whether parts are out or wait."""
+    def is_unfinished(self) -> bool:
+        """Whether parts are being computed or wait."""
         return bool(self.out or self.waiting)
 
     def collect(self) -> Iterator[tuple[Receipt, PartSpec]]:
@@ -90,26 +95,19 @@ class _Window:
 
         self._submit()
         try:
-            future = self.done.get(timeout=_PATIENCE)
+            future = self.done.get(timeout=_POLL_SECONDS)
         except Empty:
             return
         spec, turn = self.out.pop(future)
         try:
             receipt = future.result()
         except KilledWorker as error:
-            self._suspect(spec, turn, error)
+            self._retry(spec, turn, error)
             return
         yield receipt, spec
 
-    def complain(self) -> None:
-        """Raise for parts that were left out."""
-        if self.left_out:
-            names = "; ".join(f"{part_name(s)} {reason}" for s, reason in self.left_out)
-            msg = f"{names}; everything else is kept, resume the run to try again"
-            raise RunError(msg)
-
     def close(self) -> None:
-        """Call back what is out."""
+        """Cancel what is being computed."""
         # Where the scheduler is gone, nothing is out any more.
         with suppress(Exception):
             self.client.cancel(list(self.out), force=True)
@@ -130,13 +128,13 @@ class _Window:
             self.out[future] = (spec, turn)
             future.add_done_callback(self.done.put)
 
-    def _suspect(self, spec: PartSpec, turn: int, error: Any) -> None:
+    def _retry(self, spec: PartSpec, turn: int, error: Any) -> None:
         if turn < _TURNS:
             # Behind all others, which it can then no longer hold up.
             self.waiting.insert(0, (spec, turn + 1))
         else:
             reason = f"ended its workers, the last at {error.last_worker.address}"
-            self.left_out.append((spec, reason))
+            self.given_up.append((spec, reason))
 
 
 @contextmanager
@@ -164,7 +162,7 @@ def _connected(scheduler: "str | Client") -> "Iterator[Client]":
 
 
 @contextmanager
-def _scheduler_at_hand(client: "Client") -> Iterator[None]:
+def _scheduler_errors(client: "Client") -> Iterator[None]:
     """Turn the loss of the scheduler into an error that says what to do."""
     from distributed.comm import CommClosedError
 
@@ -173,7 +171,7 @@ def _scheduler_at_hand(client: "Client") -> Iterator[None]:
     except (CommClosedError, CancelledError, asyncio.CancelledError) as error:
         msg = (
             f"{client.scheduler.address}: the Dask scheduler is gone; finished parts "
-            "are kept, resume the run once there is one again"
+            "are kept, resume the run once a scheduler answers"
         )
         raise RunError(msg) from error
 
@@ -199,13 +197,13 @@ def _plugin(packed: bytes) -> Any:
         """Makes the job of a worker when its first part comes."""
 
         def __init__(self) -> None:
-            self.work = _Work(packed)
+            self.work = _WorkerJob(packed)
 
     return JobPlugin()
 
 
-class _Work:
-    """What a worker keeps of a run."""
+class _WorkerJob:
+    """The job of a worker, made when its first part comes."""
 
     def __init__(self, packed: bytes) -> None:
         self.packed = packed
@@ -228,5 +226,5 @@ def compute_on_worker(plugin: str, spec: PartSpec) -> Receipt:
     """Compute a part on the worker that this runs on."""
     from distributed import get_worker
 
-    work: _Work = get_worker().plugins[plugin].work
+    work: _WorkerJob = get_worker().plugins[plugin].work
     return work.compute(spec)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
+from conceptlrp.errors import RunError
 from conceptlrp.lrp.inputs import products_in
 from conceptlrp.runs.job import Job, torch_threads
 from conceptlrp.runs.references import BlockSpec, compute_block
@@ -120,6 +121,14 @@ def part_name(spec: PartSpec) -> str:
     if isinstance(spec, BlockSpec):
         return f"block {spec.index} of the reference heatmaps"
     return f"shard {spec.index} (positions {spec.start} to {spec.stop - 1})"
+
+
+def raise_for_failed(given_up: Sequence[tuple[PartSpec, str]]) -> None:
+    """Raise for parts that were given up, each with the reason."""
+    if given_up:
+        names = "; ".join(f"{part_name(spec)} {reason}" for spec, reason in given_up)
+        msg = f"{names}; everything else is kept, resume the run to try again"
+        raise RunError(msg)
 
 
 class InProcess:

@@ -1,8 +1,8 @@
-"""Processes on this machine that compute parts of a run, looked after by this one.
+"""Processes on this machine that compute parts of a run, watched by this one.
 
 A process gets the network once. One that dies, killed for its memory or by a
 crash of a library, is replaced and its part tried again; a part that ends
-several processes is left out, so that it cannot hold up the others.
+several processes is given up, so that it cannot hold up the others.
 """
 
 import multiprocessing
@@ -17,14 +17,19 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from conceptlrp.errors import RunError
-from conceptlrp.runs.executors import PartSpec, Watch, compute_part, part_name
+from conceptlrp.runs.executors import (
+    PartSpec,
+    Watch,
+    compute_part,
+    raise_for_failed,
+)
 from conceptlrp.runs.job import Job, JobSpec, torch_threads
 from conceptlrp.store.receipts import Receipt
 
 #: Processes that a part may end before it is left out.
 ATTEMPTS = 3
-_PATIENCE = 0.2
-_IN_VAIN = 4
+_POLL_SECONDS = 0.2
+_MOST_FAILURES = 4
 
 
 class Processes:
@@ -52,15 +57,15 @@ class Processes:
         pool = _Pool(job.spec.pack(), specs, self.attempts)
         try:
             for _ in range(min(self.workers, len(specs))):
-                pool.hire()
+                pool.start_worker()
             while pool.workers:
                 watch.check()
                 for receipt, spec in pool.collect():
                     watch.advance(len(spec))
                     yield receipt
-            pool.complain()
+            raise_for_failed(pool.given_up)
         finally:
-            pool.dismiss()
+            pool.stop()
 
 
 @dataclass
@@ -73,19 +78,19 @@ class _Worker:
 
 
 class _Pool:
-    """The processes at work, what waits, and what has gone wrong."""
+    """The processes at work, the parts that wait, and those that failed."""
 
     def __init__(self, packed: bytes, specs: Sequence[PartSpec], attempts: int) -> None:
         self.packed = packed
         self.waiting = deque(specs)
         self.attempts = attempts
         self.workers: list[_Worker] = []
-        self.deaths: Counter[int] = Counter()
-        self.left_out: list[tuple[PartSpec, str]] = []
-        self.in_vain = 0
+        self.failures: Counter[int] = Counter()
+        self.given_up: list[tuple[PartSpec, str]] = []
+        self.in_a_row = 0
         self.context = start_context()
 
-    def hire(self) -> None:
+    def start_worker(self) -> None:
         """Start a process on the part that has waited longest."""
         if not self.waiting:
             return
@@ -98,19 +103,19 @@ class _Pool:
         self._assign(_Worker(process, ours, self.waiting.popleft()))
 
     def collect(self) -> Iterator[tuple[Receipt, PartSpec]]:
-        """Wait a moment for answers and deaths, and return what was finished."""
+        """Wait a moment for answers and failures, and return what was finished."""
         connections = [worker.connection for worker in self.workers]
-        ready = wait(connections, timeout=_PATIENCE)
+        ready = wait(connections, timeout=_POLL_SECONDS)
         for worker in [w for w in self.workers if w.connection in ready]:
             try:
                 answer = worker.connection.recv()
             except (EOFError, OSError):
-                self._bury(worker)
+                self._replace(worker)
                 continue
             if isinstance(answer, BaseException):
                 raise answer
             spec = worker.spec
-            self.in_vain = 0
+            self.in_a_row = 0
             self.workers.remove(worker)
             if self.waiting:
                 worker.spec = self.waiting.popleft()
@@ -119,15 +124,7 @@ class _Pool:
                 _end(worker)
             yield answer, spec
 
-    def complain(self) -> None:
-        """Raise for parts that were left out."""
-        if not self.left_out:
-            return
-        names = "; ".join(f"{part_name(s)} {reason}" for s, reason in self.left_out)
-        msg = f"{names}; everything else is kept, resume the run to try again"
-        raise RunError(msg)
-
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         """End all processes at once; a part is written whole or not at all."""
         for worker in self.workers:
             worker.process.kill()
@@ -143,23 +140,23 @@ class _Pool:
             # It died meanwhile, which `collect` finds out.
             return
 
-    def _bury(self, worker: _Worker) -> None:
+    def _replace(self, worker: _Worker) -> None:
         """Replace a process that died and give its part another try, or none."""
         self.workers.remove(worker)
         _end(worker)
         code = worker.process.exitcode or 0
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        self.in_vain += 1
-        if self.in_vain > _IN_VAIN * self.attempts:
-            msg = f"{self.in_vain} processes in a row ended with {how}; see why"
+        self.in_a_row += 1
+        if self.in_a_row > _MOST_FAILURES * self.attempts:
+            msg = f"{self.in_a_row} processes in a row ended with {how}; see why"
             raise RunError(msg)
-        self.deaths[worker.spec.index] += 1
-        if self.deaths[worker.spec.index] < self.attempts:
+        self.failures[worker.spec.index] += 1
+        if self.failures[worker.spec.index] < self.attempts:
             self.waiting.append(worker.spec)
         else:
             reason = f"ended {self.attempts} processes, the last with {how}"
-            self.left_out.append((worker.spec, reason))
-        self.hire()
+            self.given_up.append((worker.spec, reason))
+        self.start_worker()
 
 
 def _end(worker: _Worker) -> None:

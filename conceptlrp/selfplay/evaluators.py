@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from conceptlrp.networks import BoardNetwork
-from conceptlrp.networks.inference import inference_network
+from conceptlrp.networks.prediction import inference_network
 from conceptlrp.networks.planes import board_planes, legal_actions
 from conceptlrp.selfplay.trees import Boards
 

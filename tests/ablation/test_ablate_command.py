@@ -45,9 +45,11 @@ def test_effects_are_kept_in_the_store_and_shown(folder: Path, store: Path) -> N
     assert result.out.count("'value' without one channel") == 2
     assert result.out.endswith("5 positions, ablation 'zero'\n")
     lines = result.out.splitlines()
-    rules = [i for i, line in enumerate(lines) if set(line.strip()) == {"─"}]
-    for rule, layer in zip(rules, ("conv1", "conv1", "conv4", "conv4"), strict=True):
-        shown = [int(line.split()[0]) for line in lines[rule + 1 : rule + 3]]
+    heads = [
+        i for i, line in enumerate(lines) if line.split()[:2] == ["channel", "change"]
+    ]
+    for head, layer in zip(heads, ("conv1", "conv4"), strict=True):
+        shown = [int(line.split()[0]) for line in lines[head + 2 : head + 4]]
         assert shown == found.layers[layer].order[:2].tolist()
     assert check_store(store).is_good
 

@@ -138,7 +138,11 @@ def test_one_may_compute_in_more_digits_than_one_keeps(
         (("--shard-size", 6), 1, "shard_size is 6, expected a multiple"),
         (("--detail", "most"), 1, "detail is 'most', expected one of"),
         (("--dtype", "int8"), 1, "dtype is 'int8', expected one of"),
-        (("--resume", "--overwrite"), 2, "choose one of them"),
+        (
+            ("--resume", "--overwrite"),
+            2,
+            "give one of --resume, --append and --overwrite",
+        ),
         (("--workers", 2, "--shard", "1/2"), 1, "choose one"),
         (("--workers", 0), 2, "--workers"),
     ],

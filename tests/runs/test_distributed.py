@@ -85,7 +85,7 @@ def test_a_run_outlives_a_worker_that_is_killed(
 
 
 @pytest.mark.slow
-def test_a_part_that_ends_all_workers_is_left_out(
+def test_a_part_that_ends_all_workers_is_given_up(
     scheduler: str,
     small_network: OthelloNet,
     random_positions: Corpus,

@@ -17,12 +17,16 @@ from conceptlrp.cli.options import (
     check_choice,
     how_many,
 )
-from conceptlrp.cli.tables import print_json, print_table
+from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.ablation import Ablation, LayerEffects
 
+_LEGEND = (
+    "Change: of the explained output, by magnitude; fall: with its sign; control: of a "
+    "change as large in other channels; moves: how often another move becomes the best."
+)
 _INTERVALS = {"change": "size", "control": "control", "fall": "fall"}
 
 
@@ -82,6 +86,7 @@ def _show(found: "Ablation", count: int) -> None:
             f"{len(effects.size)} change it more than their control"
         )
         print_table(_columns(effects, count), title=title)
+    print_text(_LEGEND, style="dim")
     typer.echo(f"{found.positions} positions, ablation '{found.ablation}'")
 
 
@@ -101,5 +106,5 @@ def _columns(effects: "LayerEffects", count: int) -> dict[str, list[object]]:
         ]
     values = numbers["value"][chosen].tolist()
     columns["value"] = ["-" if isnan(each) else f"{each:+{form}}" for each in values]
-    columns["new best"] = [f"{effects.moves_changed[c]:.0%}" for c in chosen]
+    columns["moves"] = [f"{effects.moves_changed[c]:.0%}" for c in chosen]
     return columns

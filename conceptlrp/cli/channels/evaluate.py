@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conceptlrp import jsontext
 from conceptlrp.cli.inputs import check_addition, store_network
 from conceptlrp.cli.options import (
     Composites,
@@ -44,7 +43,7 @@ def evaluate(
     as_json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Judge composites on a store's network, and keep the verdict in the store."""
+    """Judge composites on the network of a store."""
     from conceptlrp.evaluation import evaluate as evaluate_store
     from conceptlrp.evaluation.file import EVALUATION
     from conceptlrp.store import open_store
@@ -81,6 +80,8 @@ def evaluate(
 
 def _write(found: "CompositeEvaluation", store: "Store", folder: Path) -> None:
     """Write an evaluation as JSON, its tables as CSV, and its figures."""
+    from conceptlrp import jsontext
+
     folder.mkdir(exist_ok=True)
     text = jsontext.dumps(found.to_dict(), indent=True)
     (folder / "evaluation.json").write_bytes(text + b"\n")

@@ -32,7 +32,7 @@ def explain(
     count: Annotated[int, how_many("Channels of each layer to show.")] = 5,
     as_json: Json = False,
 ) -> None:
-    """Explain a move or the value at one position, by squares and by channels."""
+    """Explain a move or the value at one position."""
     from conceptlrp.lrp import Explainer
     from conceptlrp.othello import Position
     from conceptlrp.report import position_report

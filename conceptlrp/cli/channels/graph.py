@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conceptlrp import jsontext
 from conceptlrp.cli.inputs import check_addition, check_row, store_network
 from conceptlrp.cli.options import (
     Json,
@@ -167,6 +166,7 @@ def _exported(
     graph: "MeanConceptGraph", target: str, strongest: int, suffix: str
 ) -> bytes:
     """Return a graph as the content of a file."""
+    from conceptlrp import jsontext
     from conceptlrp.concept_graph import node_link, to_networkx
 
     if suffix == ".json":

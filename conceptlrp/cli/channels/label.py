@@ -59,7 +59,7 @@ def label(
     as_json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Label the positions of a store, and its channels by what they follow."""
+    """Label positions, and channels by what they follow."""
     from conceptlrp.labelling import (
         LabelOptions,
         label as label_channels,
@@ -152,8 +152,10 @@ def _show_layer(found: "ScoredLabels", layer: str, count: int) -> None:
 
 
 def _name(channel: "ChannelLabels") -> str:
-    label = channel.labels[0].label
-    return label if channel.name == label else f"({label})"
+    from conceptlrp.labelling.channel_name import channel_name
+
+    name = channel_name(channel)
+    return name.text if name.is_named else f"({channel.labels[0].label})"
 
 
 def _effect(label: "NamedLabel") -> str:

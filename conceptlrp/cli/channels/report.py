@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conceptlrp import jsontext
 from conceptlrp.cli.options import (
     Channel,
     Json,
@@ -47,7 +46,7 @@ def report(
     as_json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Report everything known of a channel: boards, labels, effects, neighbours."""
+    """Report everything known of a channel, or of every one."""
     _check_question(layer, channel, every=every, as_json=as_json, out=out)
     from conceptlrp.store import open_store
 
@@ -118,6 +117,7 @@ def _show(found: "Iterator[ChannelReport]", *, as_json: bool, every: bool) -> No
 def _write(
     found: "Iterator[ChannelReport]", out: Path, *, total: int, overwrite: bool
 ) -> None:
+    from conceptlrp import jsontext
     from conceptlrp.clustering.clustering_file import file_stem
     from conceptlrp.staging import staged_folder
 
@@ -141,4 +141,6 @@ def _write(
 
 
 def _json(found: "ChannelReport") -> bytes:
+    from conceptlrp import jsontext
+
     return jsontext.dumps(found.to_dict())

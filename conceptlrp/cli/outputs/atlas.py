@@ -47,7 +47,7 @@ def atlas(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write the concept atlas of a store: a folder that opens from disk.
+    """Write the atlas of a store: pages that open from disk.
 
     With --network it has pages of positions too.
     """

@@ -33,7 +33,7 @@ def demo(
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Run all stages on the network and games that ship, and write an atlas."""
+    """Run all stages on what ships, and write an atlas."""
     from conceptlrp.clustering import cluster
     from conceptlrp.networks.demo import CARD
     from conceptlrp.runs import RunOptions

@@ -19,7 +19,7 @@ def serve(
         int, typer.Option(min=0, max=65535, help="Port; 0 for any free one.")
     ] = 8000,
 ) -> None:
-    """Explain positions that you set up or play in a browser, until Ctrl-C."""
+    """Explain positions that you play in a browser, until Ctrl-C."""
     try:
         from conceptlrp.explorer import ExplorerEngine, explorer_app, run_server
         from conceptlrp.explorer.server import bound_socket

@@ -90,7 +90,7 @@ def attribute(
     as_json: Json = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Explain every position of a corpus and keep the relevance in a store."""
+    """Explain every position of a corpus into a store."""
     from conceptlrp.runs import KeepOptions, RunOptions
 
     stripe = _stripe(shard)
@@ -141,7 +141,7 @@ def merge(
     scheduler: Scheduler = None,
     as_json: Json = False,
 ) -> None:
-    """Finish a store whose shards were computed by several jobs (--shard I/N)."""
+    """Finish a store that several jobs computed (--shard I/N)."""
     from conceptlrp.runs import RunOptions, merge_run
 
     check_device(device)

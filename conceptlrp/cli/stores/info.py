@@ -26,7 +26,10 @@ def info(store: StorePath, as_json: Json = False) -> None:
 
 
 def check(store: StorePath, as_json: Json = False) -> None:
-    """Compare every file of a store with its hash; exit with 1 if one is damaged."""
+    """Compare every file of a store with its hash.
+
+    Exits with 1 if one is damaged.
+    """
     from conceptlrp.store import check_store
 
     found = check_store(store)

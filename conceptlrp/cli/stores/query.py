@@ -56,7 +56,7 @@ def query(
         str | None,
         typer.Option(
             help=f"Columns to show, separated by commas, also labels; by default "
-            f"{','.join(_COLUMNS)}."
+            f"{', '.join(_COLUMNS)}."
         ),
     ] = None,
     by: Annotated[
@@ -79,7 +79,7 @@ def query(
     label: Label = None,
     as_json: Json = False,
 ) -> None:
-    """List the best positions of a channel, the channels of a position, or its like."""
+    """List positions of a channel, channels of a position, or its like."""
     from conceptlrp.store import open_store
     from conceptlrp.store.nearest import METRICS
     from conceptlrp.store.ranking import CHANNEL_SCORES

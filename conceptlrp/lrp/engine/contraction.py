@@ -24,12 +24,15 @@ def conditional_heatmaps(tangents: Tangents, relevance: Tensor) -> Tensor:
     Shapes: `relevance` (N, T, C, H, W). Returns (N, T, C, P): input relevance that
     flows through each channel alone.
     """
+    # One column for all channels: each heatmap is one product with the same matrix.
     if tangents.data.shape[1] == 1:
         return _alike_heatmaps(tangents, relevance)
     n_positions, n_targets, n_channels = relevance.shape[:3]
     maps = relevance.new_empty(
         n_targets, n_positions, tangents.rows.shape[1], n_channels
     )
+    # Targets outermost and channels innermost, as the rows of tangents lie in memory;
+    # the result is turned round at the end without being copied.
     sites = [_weighted(tangents, relevance[:, t]) for t in range(n_targets)]
     order, offsets = (index.to(relevance.device) for index in tangents.rows.by_square)
     places = tangents.rows.places.to(relevance.device).index_select(0, order)
@@ -67,6 +70,8 @@ def _contract(
     begins = offsets[block.start * n_squares : block.stop * n_squares] - first
     values = data.index_select(0, order[first:last])
     product = torch.empty_like(values)
+    # Rows are in the order of their squares: each square sums a run of them, which
+    # embedding_bag does without first making the runs equally long.
     bag = torch.arange(len(values), device=data.device)
     for target, relevance in enumerate(sites):
         torch.index_select(relevance, 0, places[first:last], out=product)

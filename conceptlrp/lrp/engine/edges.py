@@ -108,6 +108,7 @@ def edge_relevance(
     source = passed.values[operation.inputs[0]]
     sites = tap_sites(passed.engine.rules[name].geometry, *source.shape[2:])
     total: Tensor | None = None
+    # The terms of a rule add up, as they do for relevance itself.
     for branch in passed.branches(name):
         scaled = (relevance * branch.scale[:, None]).flatten(3)
         below = _multiplier_rows(branch, source)
@@ -128,6 +129,7 @@ def sum_relevance(
     """
     operation = passed.engine.program.operations[name]
     sent = relevance * passed.sum_scale(operation)[:, None]
+    # Channels of a sum do not mix: all that is sent lies on the diagonal.
     sent = (sent * passed.values[operation.inputs[place]][:, None]).sum((3, 4))
     return torch.diag_embed(sent.sum(0) if accumulate else sent)
 
@@ -150,7 +152,11 @@ def _weigh_taps(
     """Sum over taps the products of channels above and below, times the weight."""
     weights = weight.flatten(2)
     total: Tensor | None = None
+    # For one tap the sum over squares is a matrix product of what arrives above with
+    # what lies a tap away below. Its weight does not depend on the square and comes
+    # after the sum, so nothing of size C x D x squares is ever made.
     for tap in range(sites.shape[1]):
+        # Squares beyond the edge read the row of zeros at the end.
         index = np.where(sites[:, tap] < 0, below.shape[1] - 1, sites[:, tap])
         rows = below.index_select(1, torch.from_numpy(index).to(below.device))
         products = multiply(rows)

@@ -140,6 +140,8 @@ class HookPassed:
         )
         squares = arrived.sum(1).flatten(1)
         maps = []
+        # Rules are hooks of the first derivative; the second is the plain one, of a map
+        # that is linear in `start`.
         with self.composite.inactive():
             for square in squares.unbind(1):
                 (slope,) = torch.autograd.grad(square.sum(), start, retain_graph=True)

@@ -9,13 +9,13 @@ divides R by a denominator, and a reducer that multiplies by the inputs. Hence
 with a multiplier a_i at the input, weights w_i and a scale m_i at the output,
 all three read from the rule's own functions: the multiplier is what the reducer
 makes of a gradient of one, the scale what the mapper makes of a relevance of
-one. So any rule made of such parts is understood, not only those with a name.
+one. So any rule made of such parts is understood, not only those with a name. In
+P = a~ w~ / stab(z~) they are, in this order, a~, w~ and 1 / stab(z~).
 
 The same three give the map in the other direction, which carries tangents
 upwards: T_out = sum_i m_i * conv(a_i * T, w_i).
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +27,13 @@ from torch.nn import functional
 from conceptlrp.lrp._zennit import BasicHook, ParamMod
 from conceptlrp.lrp.engine.geometry import Shape, as_convolution
 from conceptlrp.lrp.engine.program import Operation, UnknownOperationError
+from conceptlrp.lrp.engine.rule_forms import (
+    form_of,
+    inverse,
+    reduce_one,
+    scales_of,
+    stabilizer_of,
+)
 
 
 @dataclass(frozen=True)
@@ -122,12 +129,19 @@ class LinearRule:
     @property
     def is_flat(self) -> bool:
         """Whether it treats all output channels alike, as the Flat rule does."""
+        # Its tangents are then one column for all channels, which saves almost all
+        # of the work of the layer above (see `sweep._spread`).
         return self.rule is not None and all(
             not part.takes_input and bool((part.weight == part.weight[:1]).all())
             for part in self.parts
         )
 
     def _is_dead(self, part: "_Part") -> bool:
+        """Whether a part is zero for sure, on this input or on any.
+
+        Behind a ReLU no input is negative, so that the parts which Gamma and AlphaBeta
+        have for negative inputs take and give nothing.
+        """
         return (part.vanishes and self.nonnegative) or part.factor == 0.0
 
     def apply(self, features: Tensor) -> Tensor:
@@ -150,6 +164,8 @@ class LinearRule:
         """Return weights (O, C, h, w) as a matrix (h * w * C, O), made once."""
         known = self._matrices.get(id(weight))
         if known is None:
+            # Taps outermost: the rows that a kernel reads are gathered side by side,
+            # tap by tap, and a run of taps is then a slice of this matrix.
             known = weight.permute(2, 3, 1, 0).reshape(-1, len(weight))
             if any(weight is part.weight for part in self.parts):
                 self._matrices[id(weight)] = known
@@ -162,6 +178,8 @@ class LinearRule:
             return (relevance.flatten(1) @ weight.flatten(1)).view(
                 -1, weight.shape[1], *size
             )
+        # What a stride larger than one left unread at the far edge gets no relevance,
+        # but has to be there: torch's output padding.
         rest = [
             size[i]
             - (
@@ -182,12 +200,14 @@ class LinearRule:
         Shapes: `features` (N, C, H, W), `output` (N, O, H', W').
         """
         if self.rule is None:
+            # The gradient: P = w.
             return [Branch(1.0, self.weight, torch.ones_like(output))]
         inputs = [self._input(part, features) for part in self.parts]
         outputs = [
             self._output(part, features, modified, output)
             for part, modified in zip(self.parts, inputs, strict=True)
         ]
+        # Most rules divide all parts by the same stabilized sum of their outputs.
         if self.stabilizer is None:
             scales = scales_of(self.rule, torch.ones_like(output), outputs)
         else:
@@ -197,6 +217,8 @@ class LinearRule:
             if self._is_dead(part):
                 continue
             if self.guards:
+                # With an epsilon of 0, a neuron whose inputs are all zero divides 0
+                # by 0; it has nothing to hand on.
                 scale = scale.masked_fill(~scale.isfinite(), 0.0)
             multiplier = self._multiplier(i, inputs)
             found.append(Branch(multiplier, part.weight, scale, part.absorbing))
@@ -204,6 +226,7 @@ class LinearRule:
 
     def _input(self, part: _Part, features: Tensor) -> Tensor:
         """Modify the input, unless the modifier leaves it as it is or zero."""
+        # A dead part's input is never read, so that it need not be made.
         unchanged = part.keeps_positive or self._is_dead(part)
         if self.nonnegative and unchanged and part.factor is not None:
             return features
@@ -213,8 +236,10 @@ class LinearRule:
         self, part: _Part, features: Tensor, modified: Tensor, output: Tensor
     ) -> Tensor:
         if part.is_plain and modified is features:
+            # The forward pass has computed this convolution already.
             return part.modify_output(output)
         if part.vanishes and self.nonnegative:
+            # A convolution of zeros is the bias, the same at every square.
             flat = output.new_zeros(1, output.shape[1], 1, 1)
             return flat if part.bias is None else flat + part.bias[:, None, None]
         return part.modify_output(self.convolve(modified, part.weight, part.bias))
@@ -222,14 +247,19 @@ class LinearRule:
     def _multiplier(self, i: int, inputs: Sequence[Tensor]) -> Tensor | float:
         part = self.parts[i]
         if part.factor is None:
+            # A reducer of no form that `form_of` knows is asked for every input.
             assert self.rule is not None
-            return _reduce_one(self.rule, inputs, i)
+            return reduce_one(self.rule, inputs, i)
         if not part.takes_input:
             return part.factor
         return inputs[i] if part.factor == 1.0 else inputs[i] * part.factor
 
     def _read_parts(self, rule: BasicHook) -> list[_Part]:
-        """Read modified weights, and what the rule does to probing inputs."""
+        """Read modified weights, and what the rule does to probing inputs.
+
+        Positive inputs show what a modifier leaves of the output of a ReLU, inputs of
+        both signs what the reducer multiplies by.
+        """
         size = self.geometry.kernel
         generator = torch.Generator().manual_seed(0)
         channels = self.weight.shape[1] * self.geometry.groups
@@ -246,7 +276,7 @@ class LinearRule:
         )
         for i, (input_mod, param_mod, output_mod) in enumerate(mods):
             weight, bias = self._modified(param_mod)
-            factor, takes_input = _form(rule, signed, i)
+            factor, takes_input = form_of(rule, signed, i)
             parts.append(
                 _Part(
                     modify_input=input_mod,
@@ -282,71 +312,3 @@ class LinearRule:
         outputs = [self.weight.new_zeros(1, 1, 1, 1)] * len(self.parts)
         scales = scales_of(rule, self.weight.new_ones(1, 1, 1, 1), outputs)
         return not all(bool(scale.isfinite().all()) for scale in scales)
-
-
-def scales_of(
-    rule: BasicHook, relevance: Tensor, outputs: Sequence[Tensor]
-) -> Sequence[Tensor]:
-    """Divide relevance by the outputs of a rule's parts, as its mapper does."""
-    scales = rule.gradient_mapper(relevance, outputs)
-    return (scales,) if isinstance(scales, Tensor) else tuple(scales)
-
-
-def stabilizer_of(rule: BasicHook, dtype: torch.dtype) -> float | None:
-    """Find the epsilon by which a rule divides by the stabilized sum of its parts.
-
-    What most rules do takes zennit seven passes over the outputs and `inverse` three;
-    whether a rule is one of them is found by trying.
-
-    Returns: none for a rule that does anything else with its outputs.
-    """
-    generator = torch.Generator().manual_seed(1)
-    shape = (len(rule.input_modifiers), 2, 64)
-    values = torch.randn(shape, generator=generator, dtype=dtype)
-    values *= 10.0 ** torch.arange(-8, 8, 0.25).to(dtype)
-    values[:, :, ::9] = 0.0
-    parts = list(values)
-    zero = [torch.zeros(1, 1, dtype=dtype)] * len(parts)
-    largest = float(scales_of(rule, torch.ones(1, 1, dtype=dtype), zero)[0])
-    if not 0 < largest < math.inf:
-        return None
-    epsilon = 1.0 / largest
-    found = scales_of(rule, torch.ones_like(parts[0]), parts)
-    expected = inverse(parts, epsilon)
-    same = [torch.allclose(f, expected, rtol=1e-6, atol=0.0) for f in found]
-    return epsilon if all(same) else None
-
-
-def inverse(parts: Sequence[Tensor], epsilon: float) -> Tensor:
-    """Return one over the stabilized sum of outputs, as zennit's Stabilizer does."""
-    total = parts[0] + 0.0 if len(parts) == 1 else parts[0] + parts[1]
-    for part in parts[2:]:
-        total = total + part
-    # Adding 0 makes a zero positive, for which the stabilizer's sign is +1.
-    shift = torch.copysign(total.new_tensor(epsilon), total + 0.0)
-    return shift.add_(total).reciprocal_()
-
-
-def _reduce_one(rule: BasicHook, inputs: Sequence[Tensor], i: int) -> Tensor:
-    """Return what the reducer makes of a gradient of one in one input."""
-    ones = [torch.zeros_like(x) for x in inputs]
-    ones[i] = torch.ones_like(inputs[i])
-    reduced: Tensor = rule.reducer(inputs, ones)
-    return reduced
-
-
-def _form(
-    rule: BasicHook, inputs: Sequence[Tensor], i: int
-) -> tuple[float | None, bool]:
-    """Find the factor by which a reducer multiplies, and whether by the input."""
-    reduced = _reduce_one(rule, inputs, i)
-    first = float(reduced.flatten()[0])
-    if bool((reduced == first).all()):
-        return first, False
-    nonzero = inputs[i] != 0
-    if not bool(nonzero.any()):
-        return None, True
-    ratio = float((reduced[nonzero] / inputs[i][nonzero])[0])
-    if torch.allclose(reduced, inputs[i] * ratio):
-        return round(ratio, 12), True
-    return None, True

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from conceptlrp.lrp._zennit import Activation, Epsilon, Norm, Pass
-from conceptlrp.lrp.engine.linearize import Branch, LinearRule, scales_of
+from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.program import Operation, Program, UnknownOperationError
+from conceptlrp.lrp.engine.rule_forms import scales_of
 
 _NONNEGATIVE = (nn.ReLU, nn.ReLU6, nn.Sigmoid, nn.Softplus)
 _LINEAR = ("conv", "pool")
@@ -39,6 +40,7 @@ class NativeEngine:
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.nonnegative: dict[str, bool] = {}
         values: dict[str, Tensor] = {}
+        # One board tells the shapes, and which values can never be negative.
         for operation in program.operations.values():
             self._prepare(operation, values, planes)
 
@@ -160,6 +162,8 @@ class NativeForward:
         Shapes: `starts` (N, T, C, H, W), `masks` (N or 1, T or 1, C, 1, 1). Returns (N,
         T, C, H, W): relevance of the outputs of the wanted operations.
         """
+        # In reverse order of execution, everything that reads an operation has sent its
+        # share before the operation hands on what arrived.
         arrived = dict(starts)
         found: dict[str, Tensor] = {}
         for operation in reversed(self.engine.program.operations.values()):
@@ -168,6 +172,7 @@ class NativeForward:
                 found[operation.name] = relevance
             if relevance is None or operation.kind == "input":
                 continue
+            # Masked behind what is reported: a layer's own relevance is the whole.
             if masks is not None and operation.name in masks:
                 relevance = relevance * masks[operation.name]
             for source, part in self._send(operation, relevance):
@@ -190,6 +195,7 @@ class NativeForward:
         if operation.kind == "add":
             return list(zip(sources, self._send_sum(operation, relevance), strict=True))
         if operation.kind == "cat":
+            # Each input of a concatenation gets back its own channels.
             widths = [self.values[source].shape[1] for source in sources]
             parts = torch.split(relevance, widths, 2)
             return list(zip(sources, parts, strict=True))
@@ -202,6 +208,8 @@ class NativeForward:
         source = self.values[operation.inputs[0]]
         sent: Tensor | None = None
         for branch in self.branches(operation.name):
+            # R_in = a~ * conv^T(R / stab(z~), w~), targets being more positions to the
+            # convolution, since scale and multiplier depend on the position alone.
             scaled = (relevance * branch.scale[:, None]).flatten(0, 1)
             size = (source.shape[2], source.shape[3])
             back = rule.transpose(scaled, branch.weight, size)
@@ -220,6 +228,7 @@ class NativeForward:
 
     def sum_scale(self, operation: Operation) -> Tensor:
         """Return what relevance of a sum is divided by, inverted: (N, C, H, W)."""
+        # Handed on whole, relevance would double at every residual block.
         rule = operation.rule
         if rule is None:
             rule = _PROPORTIONAL
@@ -232,6 +241,8 @@ class NativeForward:
             operation.module, Activation
         ):
             return 1.0
+        # Without a rule an activation passes relevance on by its derivative;
+        # `_check_rule` lets only ReLU come this far.
         gate = (self.values[operation.inputs[0]] > 0)[:, None]
         return gate.to(self.values[operation.name].dtype)
 

@@ -72,6 +72,7 @@ class NativePropagation:
         That of the same squares at every position is kept for the next sweep.
         """
         if not (active == active[:1]).all():
+            # Squares that are empty at some positions only: seldom the same twice.
             return SweepPlan(self.blueprint, active)
         key = (len(active), *np.flatnonzero(active[0]).tolist())
         if key not in self._plans:
@@ -179,6 +180,8 @@ class NativePassed:
                 found = self.passed.relevance(begun, (end,), masks)[end]
                 return self._arrived(found)
             operations = self.owner.engine.program.operations
+            # Starting afresh from each masked layer, the upper one first, drops what
+            # passed beside it; masks in one pass would leave a skip connection alone.
             for name in reversed([n for n in operations if n in masks]):
                 arrived = self.passed.relevance(begun, (name,))[name]
                 begun = {name: arrived * masks[name]}
@@ -211,6 +214,8 @@ class NativePassed:
         }
         with torch.no_grad():
             flowing = {n: self._flowing(n, relevance[n]) for n in channels}
+            # The sweep costs the same for any number of channels and targets, a pass
+            # down is due for each of them.
             upwards = owner.costs.forward(tuple(wanted), self.active)
             if upwards <= owner.costs.reverse(wanted):
                 return self._sweep(flowing, channels), "forward"
@@ -243,6 +248,7 @@ class NativePassed:
             layer = nodes[node]
             maps = conditional_heatmaps(tangents, relevance[layer][rows])
             maps = _pick(maps, channels[layer][rows])
+            # Other squares belong to other parts of the sweep, or stay zero.
             found[layer][rows, :, :, squares] = maps[..., squares]
         return {layer: torch.unflatten(maps, 3, side) for layer, maps in found.items()}
 
@@ -262,6 +268,7 @@ class NativePassed:
             weight = None if self.input_weight is None else self.input_weight[rows]
             for left in range(0, active.shape[1], width):
                 squares = slice(left, min(left + width, active.shape[1]))
+                # The squares keep their numbers, so that parts can be put together.
                 chosen = np.zeros_like(active[rows])
                 chosen[:, squares] = active[rows, squares]
                 if not chosen.any():
@@ -297,6 +304,8 @@ class NativePassed:
         parts = []
         for first in range(0, n_channels, step):
             chosen = _only(relevance, channels[:, first : first + step])
+            # P is linear and the same for all: to it, every channel of every target
+            # is one more target.
             sent = self.passed.relevance({node: chosen.flatten(1, 2)}, (end,))[end]
             maps = self._arrived(sent)
             parts.append(torch.unflatten(maps, 1, chosen.shape[1:3]))
@@ -312,6 +321,7 @@ def _channel_mask(feature: Tensor, channels: Sequence[int]) -> Tensor:
 def _pick(maps: Tensor, channels: Tensor) -> Tensor:
     """Pick channels (N, K) from the maps of all, (N, T, C, P)."""
     n_channels = maps.shape[2]
+    # All channels in their order, the usual case, need no copy.
     if channels.shape[1] == n_channels and bool(
         (channels == torch.arange(n_channels, device=channels.device)).all()
     ):
@@ -324,6 +334,9 @@ def _only(relevance: Tensor, channels: Tensor) -> Tensor:
     """Keep one channel each of relevance (N, T, C, H, W): (N, T, K, C, H, W)."""
     n, t, c, h, w = relevance.shape
     k = channels.shape[1]
+    # gather takes the K maps of each position, scatter puts each at its own channel
+    # of a copy that is zero elsewhere; both index a position's channels alike for all
+    # targets and squares.
     chosen = relevance.new_zeros(n, t, k, c, h, w)
     index = channels[:, None, :, None, None, None].expand(n, t, k, 1, h, w)
     source = relevance.gather(2, index[:, :, :, 0])[:, :, :, None]

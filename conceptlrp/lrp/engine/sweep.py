@@ -1,9 +1,13 @@
 """The forward-mode sweep: every conditional heatmap from one pass upwards.
 
 A tangent T[p] says how relevance of a neuron would reach the input square p.
-It starts as one at p, and each rule carries it up as a convolution. T does not
-depend on the target, so the heatmaps of all channels of all layers and targets
-follow from one sweep: H[t, c, p] = sum_s T[p, c, s] R_t[c, s].
+It starts as one at p, and each rule carries it up as a convolution:
+
+    T_l[p] = conv(a~ * T_{l-1}[p], w~) / stab(z~)
+
+which is the transposed map of what sends relevance down. T does not depend on the
+target, so the heatmaps of all channels of all layers and targets follow from one
+sweep: H[t, c, p] = sum_s T[p, c, s] R_t[c, s].
 
 Shapes use N positions, T targets, C channels, S sites of a feature map, P input
 squares and R rows of tangents.
@@ -126,6 +130,7 @@ class Sweep:
             held[name] = self._carry(operation, held)
             for source in operation.inputs:
                 pending[source] -= 1
+                # Tangents are the largest of all arrays; none is kept once read.
                 if not pending[source]:
                     del held[source]
             if name in wanted:
@@ -144,6 +149,7 @@ class Sweep:
         gate = self.passed.gate(operation)
         if isinstance(gate, float):
             return below[0]
+        # The gate is kept as a scale, to be multiplied with what comes next.
         return replace(below[0], scale=_product(below[0].scale, as_sites(gate[:, 0])))
 
     def _begin(self, operation: Operation) -> Tangents:
@@ -160,6 +166,8 @@ class Sweep:
             (_carry_branch(branch, below, plan, rule), branch.scale)
             for branch in self.passed.branches(operation.name)
         ]
+        # With one term, 1 / stab(z~) can wait for the relevance or multiplier that it
+        # meets next: those have one row a site, tangents one for every square too.
         if len(found) == 1:
             return _one_column(Tangents(plan.rows, found[0][0], as_sites(found[0][1])))
         total = None
@@ -172,6 +180,8 @@ class Sweep:
     def _add(self, operation: Operation, below: list[Tangents]) -> Tangents:
         rows = self.plan.rows(operation.name)
         total = self._empty(operation, rows)
+        # A sum hands relevance on in proportion to what its inputs contributed,
+        # a~ = the input and w~ = 1; the gradient hands it on whole.
         plain = self.passed.engine.plain_sums
         for source, tangents in zip(operation.inputs, below, strict=True):
             place = self.plan.places(operation.name, source)
@@ -204,12 +214,14 @@ def _carry_branch(
 ) -> Tensor:
     """Carry tangents through one term of a rule, its scale left out."""
     factor = _site_factor(branch, below)
+    # Only pooling has groups, one a channel.
     if rule.geometry.groups > 1:
         return _average(below.times(factor), plan, branch)
     matrix = rule.matrix(branch.weight)
     n_in = branch.weight.shape[1]
     if below.data.shape[1] == 1 and below.scale is None and factor is not None:
         return _spread(below.data, factor, plan, matrix)
+    # Output channels that are all alike are computed once.
     if _alike(branch.weight):
         matrix = matrix[:, :1]
     return _multiply(below.times(factor), plan, matrix, n_in)
@@ -243,6 +255,7 @@ def _alike(weight: Tensor) -> bool:
 def _site_factor(branch: Branch, below: Tangents) -> Tensor | None:
     if isinstance(branch.multiplier, Tensor):
         return as_sites(branch.multiplier)
+    # Tangents of one column are spread over the channels by a factor of ones.
     if branch.multiplier == 1.0 and below.data.shape[1] == branch.weight.shape[1]:
         return None
     n_sites = below.rows.shape[0] * below.rows.shape[2]
@@ -269,6 +282,7 @@ def _multiply(values: Tensor, plan: TapPlan, matrix: Tensor, n_in: int) -> Tenso
             for place, tap, length in runs:
                 part = columns[:, place * n_in : (place + length) * n_in]
                 weights = matrix[tap * n_in : (tap + length) * n_in]
+                # The first run of taps begins the sum, the others add to it.
                 if place:
                     result[block].addmm_(part, weights)
                 else:
@@ -317,6 +331,8 @@ def _spread(data: Tensor, factor: Tensor, plan: TapPlan, matrix: Tensor) -> Tens
     n_taps = len(matrix) // n_in
     taps = matrix.view(n_taps, n_in, n_out).transpose(0, 1).reshape(n_in, -1)
     apart = factor @ taps
+    # T_2[p, o, s] = sum over taps k of U[s + k, k, o] T_1[p, s + k], T_1 being the same
+    # for all channels: the convolution is done once, not for each of the 64 squares.
     entries, weights = plan.spread(data[:, 0], n_taps)
     return functional.embedding_bag(
         entries.to(data.device),

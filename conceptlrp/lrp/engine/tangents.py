@@ -102,6 +102,8 @@ def tap_sites(geometry: ConvolutionShape, height: int, width: int) -> Index:
         _axis(geometry, 1, out_width, width),
     ]
     rows, columns = axes[0][:, None, :, None], axes[1][None, :, None, :]
+    # Output rows and columns, then taps: the kernel is the inner pair of axes, in the
+    # order in which `LinearRule.matrix` lays out weights.
     inside = (rows >= 0) & (columns >= 0)
     sites = np.where(inside, rows * width + columns, -1)
     return sites.reshape(out_height * out_width, -1)
@@ -163,8 +165,11 @@ def convolution_sites(below: Sites, sites: Index) -> Sites:
     Shapes: `sites` (S', K).
     """
     n_squares, n_sites = below.lookup.shape
+    # A last site that no square reaches stands for the padding.
     padded = np.concatenate([below.lookup, np.full((n_squares, 1), -1)], axis=1)
     found = padded[:, np.where(sites < 0, n_sites, sites)]  # (P, S', K)
+    # Taps that find no row below read zeros and need not be multiplied; rows are
+    # sorted by which taps do find one, so that those of a group make one matrix.
     present = found >= 0
     code = _codes(present)
     square, site = np.nonzero(code)
@@ -186,6 +191,7 @@ def convolution_sites(below: Sites, sites: Index) -> Sites:
 def _codes(present: NDArray[np.bool_]) -> Index:
     """Return a number for each set of taps, 0 for none."""
     n_taps = present.shape[-1]
+    # As bits of a signed word; larger kernels are numbered by comparing whole rows.
     if n_taps <= 62:
         return present @ (np.int64(1) << np.arange(n_taps, dtype=np.int64))
     flat = np.packbits(present.reshape(-1, n_taps), axis=1)

@@ -21,11 +21,11 @@ from conceptlrp.report.words.numbers import visible
 if TYPE_CHECKING:
     from conceptlrp.report.channel import ChannelReport
 
-_WIDTH, _INDENT = 88, 12
+_WIDTH, _INDENT = 80, 12
 
 
 def report_text(report: "ChannelReport") -> str:
-    """Write a report for a terminal, in lines of 88 characters at most."""
+    """Write a report for a terminal, in lines of 80 characters at most."""
     title = f"{report.layer}, channel {report.channel}: {report.name}"
     parts = ["\n".join(textwrap.wrap(visible(title), _WIDTH)), ""]
     for heading, lines in report_sections(report):

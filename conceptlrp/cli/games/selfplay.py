@@ -1,31 +1,32 @@
 """The verb for games that a network plays against itself."""
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from conceptlrp.cli.inputs import open_network
+from conceptlrp.cli.inputs import network_name, open_network
 from conceptlrp.cli.options import (
+    Device,
+    Json,
     NetworkPath,
     Overwrite,
     Seed,
     check_device,
     check_place,
+    how_many,
 )
+from conceptlrp.cli.tables import print_json
 from conceptlrp.progress import progress_bars
 
 
 def selfplay(
     network: NetworkPath,
     out: Annotated[Path, typer.Option(help="The games to write (.jsonl).")],
-    count: Annotated[
-        int, typer.Option("--count", "-n", min=1, help="Games, all distinct.")
-    ] = 1000,
+    count: Annotated[int, how_many("Games, all distinct.")] = 1000,
     simulations: Annotated[
-        int, typer.Option(min=0, help="Of a move's search; 0 plays from the policy.")
+        int, typer.Option(min=0, help="Searches of a move; 0 plays from the policy.")
     ] = 100,
     c_puct: Annotated[
         float, typer.Option(help="Weight of priors against values.")
@@ -37,10 +38,11 @@ def selfplay(
         float, typer.Option(help="Concentration of that noise.")
     ] = 1.0,
     temperature: Annotated[
-        float, typer.Option(help="Of visits, or of the policy without search.")
+        float,
+        typer.Option(help="Of the visits; without search of the policy."),
     ] = 1.0,
     temperature_moves: Annotated[
-        int, typer.Option(help="Moves after which the best is played.")
+        int, typer.Option(help="Moves after which the best one is played.")
     ] = 20,
     opening: Annotated[
         int, typer.Option(min=0, help="Random moves at the start of a game.")
@@ -49,17 +51,20 @@ def selfplay(
         bool, typer.Option(help="Turn each game by a random symmetry.")
     ] = True,
     together: Annotated[
-        int, typer.Option(min=1, help="Games at a time, kept together.")
+        int, typer.Option(min=1, help="Games played at a time, and saved together.")
     ] = 256,
     transcripts: Annotated[
         Path | None, typer.Option(help="Also write plain transcripts (.txt).")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")] = "cpu",
+    device: Device = "cpu",
     seed: Seed = 0,
     overwrite: Overwrite = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Let a network play against itself, and go on where a run was stopped."""
+    """Let a network play against itself.
+
+    A run that was stopped goes on with the same command.
+    """
     from conceptlrp.othello import write_transcripts
     from conceptlrp.selfplay import SearchOptions, SelfPlayOptions, self_play
 
@@ -90,7 +95,7 @@ def selfplay(
             count=count,
             options=options,
             seed=seed,
-            name=network if network == "demo" else Path(network).name,
+            name=network_name(network),
             overwrite=overwrite,
             on_progress=report,
         )
@@ -100,6 +105,6 @@ def selfplay(
     if as_json:
         found = {"games": len(played.games), "positions": len(played.value)}
         about = {"file": str(out), **found, "seconds": round(seconds, 1)}
-        typer.echo(json.dumps(about, indent=2))
+        print_json(about)
     else:
         typer.echo(f"{out}: {len(played.games):,} games, {seconds / 60:.1f} minutes")

@@ -1,9 +1,6 @@
 """The verb that trains networks, from games or by iterations of self-play."""
 
-import json
 import logging
-import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conceptlrp.cli.inputs import open_network, read_positions
+from conceptlrp.cli.inputs import command_line, open_network, read_positions
 from conceptlrp.cli.options import check_choice, check_device, check_place
+from conceptlrp.cli.tables import print_json, remark
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -50,7 +48,10 @@ def train(
     channels: Annotated[int, _network(min=1, help="Channels of a convolution.")] = 64,
     blocks: Annotated[int, _network(min=1, help="Residual blocks of a tower.")] = 4,
     dropout: Annotated[
-        float, _network(min=0, max=0.95, help="Of the hidden layers of an OthelloNet.")
+        float,
+        _network(
+            min=0, max=0.95, help="Dropout in the hidden layers of an OthelloNet."
+        ),
     ] = 0.0,
     start: Annotated[
         str | None,
@@ -58,18 +59,18 @@ def train(
     ] = None,
     size: Annotated[int, _network(help="Side of the board, 6 or 8.")] = 8,
     held_out_year: Annotated[
-        int | None, _held_out(help="Year whose games are only tested on.")
+        int | None, _held_out(help="Year whose games are only used to test.")
     ] = None,
     held_out_share: Annotated[
         float | None,
-        _held_out(help="Share of the games, drawn at random, only tested on."),
+        _held_out(help="Share of the games, drawn at random, only used to test."),
     ] = None,
     patience: Annotated[
         int | None,
         _held_out(
             min=1,
-            help="Stop after so many points of the curve (20 in all) without a lower "
-            "held-out loss; keep the best weights.",
+            help="Stop after this many points of the curve (20 in all) without a "
+            "lower held-out loss, and keep the best weights.",
         ),
     ] = None,
     epochs: Annotated[float, _schedule(help="Passes over the positions.")] = 1.0,
@@ -80,7 +81,9 @@ def train(
     learning_rate: Annotated[
         float, _schedule(help="Peak of the cycle: warm-up, then half a cosine to 0.")
     ] = 2e-3,
-    weight_decay: Annotated[float, _schedule(min=0, help="Of AdamW.")] = 1e-2,
+    weight_decay: Annotated[
+        float, _schedule(min=0, help="Weight decay of AdamW.")
+    ] = 1e-2,
     targets: Annotated[
         str, _targets(help="moves played, or visits of recorded self-play (.jsonl).")
     ] = "moves",
@@ -93,11 +96,18 @@ def train(
     ] = 0.0,
     iterations: Annotated[
         int | None,
-        _play(min=1, help="Play, learn and compare so often, without games to read."),
+        _play(
+            min=1, help="How often to play, learn and compare, without games to read."
+        ),
     ] = None,
-    games_per_iteration: Annotated[int, _play(min=1, help="Games to play.")] = 500,
+    games_per_iteration: Annotated[
+        int, _play(min=1, help="Games of an iteration.")
+    ] = 500,
     simulations: Annotated[
-        int, _play(min=0, help="Of a move, also in the arena; 0 plays from the policy.")
+        int,
+        _play(
+            min=0, help="Searches of a move, in the arena too; 0 plays from the policy."
+        ),
     ] = 50,
     window: Annotated[
         int, _play(min=1, help="Iterations whose games are learned from.")
@@ -118,11 +128,13 @@ def train(
         bool, _output("--resume", help="Go on where it was stopped, options unchanged.")
     ] = False,
     overwrite: Annotated[
-        bool, _output("--overwrite", help="Replace what stands at the output.")
+        bool, _output("--overwrite", help="Replace what is already there.")
     ] = False,
     as_json: Annotated[bool, _output("--json", help="Print JSON.")] = False,
     device: Annotated[str, _machine(help="cpu, cuda, cuda:1 ...")] = "cpu",
-    threads: Annotated[int | None, _machine(min=1, help="Of the processor.")] = None,
+    threads: Annotated[
+        int | None, _machine(min=1, help="Threads of the processor.")
+    ] = None,
     seed: Annotated[int, _machine(min=0, help="Seed of everything random.")] = 0,
 ) -> None:
     """Train a network on the moves and results of games, or by self-play.
@@ -204,11 +216,11 @@ def train(
             about = {"samples": done[-1].samples, "iterations": rows}
             accepted = sum(each.accepted for each in done)
             found = f"{accepted} of {len(done)} iterations accepted"
-        about["command"] = shlex.join(["conceptlrp", *sys.argv[1:]])
+        about["command"] = command_line()
         save_network(network, out, training=about, dtype=dtype, overwrite=True)
         folder.discard_checkpoint()
     if as_json:
-        typer.echo(json.dumps({"network": str(out), **about}, indent=2))
+        print_json({"network": out, **about})
     else:
         typer.echo(f"{out}: {_shape(network)}, {found}")
 
@@ -315,7 +327,7 @@ def _self_play(simulations: int) -> "SelfPlayOptions":
 
 @contextmanager
 def _threads(threads: int | None) -> Iterator[None]:
-    """Let torch use so many threads, then as many as before."""
+    """Let torch use some threads, then as many as before."""
     import torch
 
     before = torch.get_num_threads()
@@ -342,8 +354,7 @@ def _told(folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        text = f"{folder}: stopped; the same command with --resume goes on"
-        typer.echo(f"conceptlrp: {text}", err=True)
+        remark(f"{folder}: stopped; the same command with --resume goes on")
         raise
     finally:
         log.setLevel(before)

@@ -1,16 +1,16 @@
 """The verb that measures how well a network plays."""
 
-import json
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from conceptlrp.cli.games.arena import Timeout
 from conceptlrp.cli.inputs import open_network, read_positions
 from conceptlrp.cli.options import (
+    Device,
+    Json,
     NetworkPath,
     Overwrite,
     Sample,
@@ -18,6 +18,7 @@ from conceptlrp.cli.options import (
     check_device,
     check_place,
 )
+from conceptlrp.cli.tables import print_json, print_table
 from conceptlrp.progress import progress_bars
 
 
@@ -30,7 +31,7 @@ def strength(
     ] = None,
     sample: Sample = None,
     simulations: Annotated[
-        str, typer.Option(help="Searches to measure, with commas between.")
+        str, typer.Option(help="Numbers of searches to measure, separated by commas.")
     ] = "25,100,400",
     match_games: Annotated[
         int, typer.Option(min=2, help="Games of a match, an even number.")
@@ -42,18 +43,19 @@ def strength(
     engine_games: Annotated[
         int, typer.Option(min=2, help="Games against an engine, an even number.")
     ] = 20,
-    timeout: Annotated[
-        float, typer.Option(help="Seconds for an answer of an engine.")
-    ] = 60.0,
+    timeout: Timeout = 60.0,
     endgames: Annotated[
         int, typer.Option(min=1, help="Endgame positions to solve.")
     ] = 500,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")] = "cpu",
+    device: Device = "cpu",
     seed: Seed = 0,
     overwrite: Overwrite = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Measure how well a network plays, and go on where a run was stopped."""
+    """Measure how well a network plays.
+
+    A run that was stopped goes on with the same command.
+    """
     from conceptlrp.selfplay import GtpEngine, GtpPlayer, StrengthOptions, strength_card
 
     check_place(out, overwrite=True)
@@ -86,16 +88,10 @@ def strength(
             on_progress=report,
         )
     if as_json:
-        typer.echo(json.dumps(card, indent=2))
+        print_json(card)
     else:
-        Console().print(_table(card["rows"]))
-
-
-def _table(rows: dict[str, dict[str, Any]]) -> Table:
-    table = Table("what", "found")
-    for name, row in rows.items():
-        table.add_row(name, _words(row))
-    return table
+        rows = card["rows"]
+        print_table({"what": list(rows), "found": [_words(rows[n]) for n in rows]})
 
 
 def _words(row: dict[str, Any]) -> str:
@@ -109,7 +105,7 @@ def _words(row: dict[str, Any]) -> str:
     if "best_moves" in row:
         return (
             f"{row['best_moves']:.1%} best moves, {row['disc_loss']:.2f} discs lost "
-            f"a move, {row['positions']:,} positions"
+            f"per move, {row['positions']:,} positions"
         )
     shares = {k: v for k, v in row.items() if k != "positions" and v is not None}
     found = [f"{name.replace('_', ' ')} {value:.3f}" for name, value in shares.items()]
@@ -119,6 +115,6 @@ def _words(row: dict[str, Any]) -> str:
 def _numbers(text: str) -> tuple[int, ...]:
     words = [word.strip() for word in text.split(",") if word.strip()]
     if not all(word.isdecimal() and int(word) > 0 for word in words):
-        msg = f"--simulations is '{text}', expected numbers with commas between"
+        msg = f"--simulations is '{text}', expected numbers separated by commas"
         raise typer.BadParameter(msg)
     return tuple(int(word) for word in words)

@@ -1,6 +1,5 @@
 """The verb for matches, and how players are named on the command line."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from conceptlrp.cli.inputs import open_network
-from conceptlrp.cli.options import BoardSize, Overwrite, Seed, check_place
+from conceptlrp.cli.options import (
+    BoardSize,
+    Json,
+    Overwrite,
+    Seed,
+    check_place,
+    how_many,
+)
+from conceptlrp.cli.tables import print_json
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -22,17 +29,18 @@ PlayerName = Annotated[
         "with search ('demo@100'), or an engine ('gtp:gtp-rhino --level 3')."
     ),
 ]
-Timeout = Annotated[float, typer.Option(help="Seconds for an answer of an engine.")]
+Timeout = Annotated[
+    float, typer.Option(help="Seconds to wait for an answer of an engine.")
+]
 
 
 def arena(
     first: PlayerName,
     second: PlayerName,
-    count: Annotated[
-        int, typer.Option("--count", "-n", min=2, help="Games, an even number.")
-    ] = 100,
+    count: Annotated[int, how_many("Games, an even number.")] = 100,
     out: Annotated[
-        Path | None, typer.Option(help="Keep the games here (.txt), and go on.")
+        Path | None,
+        typer.Option(help="Keep the games here (.txt) and go on."),
     ] = None,
     opening: Annotated[
         int, typer.Option(min=0, help="Random moves at the start of a pair.")
@@ -41,9 +49,12 @@ def arena(
     size: BoardSize = 8,
     seed: Seed = 0,
     overwrite: Overwrite = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Let two players meet, twice from each opening with colours swapped."""
+    """Let two players meet, twice from each opening.
+
+    The second game of an opening is played with colours swapped.
+    """
     from conceptlrp.selfplay import match
 
     if count % 2:
@@ -70,7 +81,7 @@ def arena(
         )
     if as_json:
         about = {"first": one.name, "second": other.name, **result.to_dict()}
-        typer.echo(json.dumps(about, indent=2))
+        print_json(about)
     else:
         typer.echo(f"{one.name} - {other.name}: {result}")
 

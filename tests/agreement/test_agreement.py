@@ -1,0 +1,298 @@
+"""Every view says the same of a channel: name, boards, maps, unit, clusters and more.
+
+Views are the API, text, JSON, pages, the search of the first page, figures, exports,
+the terminal and notebooks.
+"""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import conceptlrp as cl
+from conceptlrp.labelling import load_label_scores
+from conceptlrp.lrp import Target
+from conceptlrp.report import layer_report
+from conceptlrp.report.mean_maps import mean_maps
+from conceptlrp.report.words.numbers import compact, effect, percent
+from conceptlrp.store import open_store
+from tests.agreement import views
+from tests.agreement.conftest import COUNT, LAYER
+from tests.command_line import succeed
+
+NAMES = {0: "mobility", 3: "low on own corners"}
+
+
+def test_every_view_names_a_channel_the_same_with_its_sign(
+    store, reports, atlas, exported
+):
+    import anndata
+
+    lines = views.index(atlas)
+    table = pd.read_parquet(exported / "parquet" / "channels.parquet")
+    table = table[table["layer"] == LAYER].set_index("channel")
+    var = anndata.read_h5ad(exported / "conv2.h5ad").var
+    frame = layer_report(store, LAYER).frame()
+    notebook = layer_report(store, LAYER)._repr_html_()
+
+    for channel, report in enumerate(reports):
+        name = NAMES.get(channel, "unnamed")
+        assert report.name.text == name
+        assert views.text_of(report).startswith(f"conv2, channel {channel}: {name} ")
+        assert views.data(atlas, channel)["name"] == name
+        assert lines[channel]["name"] == name
+        assert views.exported_json(exported, channel)["name"] == name
+        assert frame["name"][channel] == name
+        assert table["name"][channel] == name
+        assert var["name"].iloc[channel] == name
+        assert f"channel {channel}: {name} " in views.terminal(store, channel)
+        assert name in report._repr_html_()
+        assert repr(name) in repr(report)
+        if not report.statistics.dead:
+            title = views.concept(atlas, channel).headings[0][1]
+            assert title.startswith(name.capitalize())
+    scored = load_label_scores(store).frame()
+    scored = scored[scored["layer"] == LAYER].set_index("channel")["name"]
+    assert {channel: scored[channel] for channel in NAMES} == NAMES
+    words = views.layer(atlas).words
+    assert all(name in words and name in notebook for name in NAMES.values())
+    assert not re.search(r"(?<!on )own corners", words.partition("All channels")[2])
+
+
+def test_the_effect_of_a_name_has_its_sign_everywhere(reports, atlas):
+    lines = views.index(atlas)
+
+    for channel, sign in ((0, 1), (3, -1)):
+        held_out = reports[channel].labels.labels[0].held_out
+        assert np.sign(held_out) == sign == reports[channel].name.sign
+        assert lines[channel]["score"] == pytest.approx(held_out, abs=0.01)
+        assert reports[channel].line.score == held_out
+        assert effect(held_out) in views.concept(atlas, channel).words
+        assert effect(held_out) in views.layer(atlas).words
+        assert views.data(atlas, channel)["sign"] == sign
+
+
+@pytest.mark.parametrize("channel", range(6))
+def test_every_view_shows_the_same_boards_in_the_same_order(
+    channel, store, reports, atlas, exported, monkeypatch, tmp_path
+):
+    boards = reports[channel].strips["relevant"]
+    rows, n = boards.rows.tolist(), len(boards)
+    if not n:
+        pytest.skip("a channel that speaks for the output nowhere has no boards")
+    place = ("--layer", LAYER, "--channel", channel)
+
+    found = cl.reference_boards(store, LAYER, channel, COUNT)
+    shown = json.loads(succeed("top", store.path, *place, "-n", COUNT, "--json"))
+    page = views.concept(atlas, channel)
+    drawn = views.figure(
+        monkeypatch, tmp_path, "references", store, *place, "--count", n
+    )
+
+    assert found.rows[:n].tolist() == rows
+    assert [each["row"] for each in shown["boards"]][:n] == rows
+    for content in (views.data(atlas, channel), views.exported_json(exported, channel)):
+        listed = content["strips"]["relevant"]["boards"]
+        assert [each["row"] for each in listed] == rows
+    text = views.text_of(reports[channel])
+    assert views.rows_of_text(text, "Most relevant:") == rows[:3]
+    assert (
+        views.rows_of_text(views.terminal(store, channel), "Most relevant:")
+        == (rows[:3])
+    )
+    obf = [each.position.obf() for each in boards.boards]
+    at = [page.words.index(each) for each in obf]
+    assert at == sorted(at)
+    captions = "\n".join(views.texts(drawn))
+    games = [each.description.rpartition(", ")[2] for each in boards.boards]
+    assert all(each in captions for each in games)
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"), [("store", "played"), ("kept_store", "value")]
+)
+def test_figure_report_and_page_show_the_same_mean_maps(
+    kind, target, request, monkeypatch, tmp_path
+):
+    store = request.getfixturevalue(kind)
+    maps = mean_maps(store, LAYER, target=target)
+    reports = list(layer_report(store, LAYER, target=target, count=COUNT))
+    # Boards of the wrong sign are what the two means of old differed by.
+    wrong = store.references(LAYER, "share-top", target=target).scores < 0
+    assert kind == "store" or wrong.any()
+
+    options = [part for c in range(6) for part in ("--channel", c)]
+    about = ("--target", target)
+    drawn = views.figure(
+        monkeypatch, tmp_path, "means", store, "--layer", LAYER, *about, *options
+    )
+    meshes = [
+        mesh.get_array().reshape(8, 8)
+        for axes in drawn.axes
+        for mesh in axes.collections
+        if mesh.get_array() is not None and mesh.get_array().size == 64
+    ]
+
+    assert any(maps.words in text for text in views.texts(drawn))
+    for channel, report in enumerate(reports):
+        np.testing.assert_array_equal(report.mean_positive, maps.positive[channel])
+        content = json.loads(views.terminal(store, channel, "--json", *about))
+        for sign, expected in (
+            ("positive", maps.positive[channel]),
+            ("negative", maps.negative[channel]),
+        ):
+            np.testing.assert_allclose(content[f"mean_{sign}"], expected, atol=1e-12)
+            assert any(np.allclose(mesh, expected, atol=1e-9) for mesh in meshes)
+        assert f"In the heatmaps of {maps.words}" in views.text_of(report) or not (
+            report.mean_positive.any() or report.mean_negative.any()
+        )
+
+
+@pytest.mark.parametrize("target", ["played", "value"])
+def test_every_view_words_the_unit_of_a_target_the_same(
+    target, store, atlas, value_atlas, monkeypatch, tmp_path
+):
+    pages = {"played": atlas, "value": value_atlas}[target]
+    unit = Target.parse(target).unit
+    other = {"played": "value before tanh", "value": "logits"}[target]
+
+    report = cl.channel_report(store, LAYER, 1, target=target, count=COUNT)
+    drawn = views.figure(
+        monkeypatch, tmp_path, "means", store, "--layer", LAYER, "--target", target
+    )
+
+    assert report.unit == unit == views.data(pages, 1)["unit"]
+    assert {each["unit"] for each in views.index(pages)} == {unit}
+    assert f"({unit})" in views.concept(pages, 1).words
+    figures = " ".join(views.texts(drawn))
+    assert unit in figures
+    assert other not in figures
+    home = (pages / "index.html").read_text()
+    assert f"{unit};" in home
+
+
+def test_pages_reports_and_files_know_the_same_clusters(
+    store, reports, atlas, exported
+):
+    import anndata
+
+    clustering = layer_report(store, LAYER).stored.clustering
+    markers = clustering.markers(8)
+    pages = sorted(path.name for path in (atlas / "clusters" / LAYER).glob("*.html"))
+
+    assert pages == ["k00.html", "k01.html", "k02.html"]
+    table = pd.read_parquet(exported / "parquet" / "clusters.parquet")
+    assert table["cluster"].tolist() == clustering.labels.tolist()
+    observed = anndata.read_h5ad(exported / "conv2.h5ad").obs[f"cluster_{LAYER}"]
+    assert observed.astype(int).tolist() == clustering.labels.tolist()
+    for channel, report in enumerate(reports):
+        marked = {each.cluster for each in report.clusters}
+        assert marked == {n for n, m in enumerate(markers) if channel in m.channels}
+        page = views.concept(atlas, channel)
+        linked = {link for link in page.links if "/clusters/" in link}
+        assert linked == {f"../../clusters/{LAYER}/k{n:02d}.html" for n in marked}
+        assert "No clusters" not in page.words
+        assert not any("No clusters" in each for each in report.missing)
+        found = views.data(atlas, channel)["clusters"]
+        assert {each["cluster"] for each in found} == marked
+    for number in range(3):
+        words = views.Page(atlas / "clusters" / LAYER / f"k{number:02d}.html").words
+        assert "not measured" not in words
+
+
+def test_no_page_links_to_a_page_that_is_not_there(atlas, value_atlas):
+    for folder in (atlas, value_atlas):
+        for path in folder.rglob("*.html"):
+            for link in views.Page(path).links:
+                target = (path.parent / link.partition("#")[0]).resolve()
+                assert target.exists(), (path.relative_to(folder), link)
+
+
+def test_every_view_gives_a_channel_the_same_share(store, reports, atlas, exported):
+    import anndata
+
+    lines = views.index(atlas)
+    table = pd.read_parquet(exported / "parquet" / "channels.parquet")
+    table = table[table["layer"] == LAYER].set_index("channel")
+    var = anndata.read_h5ad(exported / "conv2.h5ad").var
+    by_hand = np.abs(store.share(LAYER)).mean(axis=0)
+
+    for channel, report in enumerate(reports):
+        share = report.statistics.magnitude
+        assert share == pytest.approx(by_hand[channel], rel=1e-5)
+        assert lines[channel]["share"] == pytest.approx(share, rel=0.01)
+        assert table["magnitude"][channel] == pytest.approx(share, rel=1e-5)
+        assert table["rank"][channel] == report.statistics.rank
+        assert var["magnitude"].iloc[channel] == pytest.approx(share, rel=1e-5)
+        assert percent(share) in views.text_of(report)
+        assert percent(share) in views.concept(atlas, channel).words
+        assert percent(share) in views.layer(atlas).words
+        assert views.data(atlas, channel)["statistics"]["magnitude"] == share
+
+
+def test_every_view_lists_the_same_neighbours(reports, atlas, exported):
+    features = views.features(exported)
+
+    for channel, report in enumerate(reports):
+        near = [each.channel for each in report.nearest]
+        listed = views.data(atlas, channel)["nearest"]
+        assert [each["channel"] for each in listed] == near
+        assert features[channel]["topkCosSimIndices"] == near
+        table = views.concept(atlas, channel).words.partition("Channels used alike")[2]
+        shown = re.findall(r"channel (\d+) (?:[a-z ]+ )?[+−]\d\.\d\d", table)
+        assert [int(each) for each in shown[: len(near)]] == near
+
+
+def test_the_figure_and_the_first_page_lay_channels_out_the_same(
+    store, atlas, monkeypatch, tmp_path
+):
+    drawn = views.figure(
+        monkeypatch, tmp_path, "channels", store, "--layer", LAYER, "--width", 8
+    )
+
+    lines = [line for line in views.index(atlas) if line["x"] >= 0]
+    discs = np.concatenate([c.get_offsets() for c in drawn.axes[0].collections])
+    page = np.array([[line["x"], line["y"]] for line in lines], float)
+    assert len(discs) == len(page)
+    for axis in (0, 1):
+        correlation = np.corrcoef(discs[:, axis], page[:, axis])[0, 1]
+        assert correlation > 0.95
+
+
+def test_every_view_says_the_same_of_where_numbers_come_from(
+    store, reports, atlas, exported
+):
+    made = store.manifest
+    for report in reports:
+        for name, value in report.provenance:
+            assert " ".join(f"{name}: {value}".split()) in views.text_of(report)
+        assert views.data(atlas, report.channel)["citation"] == report.citation
+        assert views.features(exported)[report.channel]["source"] == report.citation
+    facts = dict(reports[0].provenance)
+    assert made.network["digest"][:12] in facts["network"]
+    for path in atlas.rglob("*.html"):
+        words = views.Page(path).words
+        for name, value in reports[0].provenance:
+            assert " ".join(f"{name} {value}".split()) in words, path.name
+    exported_by = json.loads((exported / "json" / "conceptlrp-export.json").read_text())
+    assert exported_by["network"]["digest"] == made.network["digest"]
+
+
+def test_the_ablation_and_the_evaluation_are_said_alike(store, reports, atlas):
+    opened = open_store(store.path)
+    verdict = layer_report(opened, LAYER).stored.results.verdict
+
+    home = views.Page(atlas / "index.html").words
+    for warning in verdict.warnings:
+        assert warning in home
+        assert all(warning in report.warnings for report in reports)
+        assert warning in views.concept(atlas, 0).words
+    missing = set(reports[0].missing)
+    assert all(set(report.missing) == missing for report in reports)
+    assert all(each in views.layer(atlas).words for each in missing)
+    limit = max(
+        abs(reports[0].mean_positive).max(), abs(reports[0].mean_negative).max()
+    )
+    assert compact(limit) != "–"

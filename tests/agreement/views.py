@@ -1,0 +1,84 @@
+"""Views of one channel, each read as its reader would read it."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import conceptlrp.figures
+from conceptlrp.atlas.site import concept_data, concept_page, layer_page
+from tests.agreement.conftest import LAYER
+from tests.atlas.pages_read import Page
+from tests.command_line import run, succeed
+
+
+def text_of(report) -> str:
+    """The text of a report on one line."""
+    return " ".join(report.text().split())
+
+
+def terminal(store, channel: int, *options: str) -> str:
+    line = ("report", store.path, "--layer", LAYER, "--channel", channel)
+    return " ".join(succeed(*line, *options).split())
+
+
+def concept(atlas: Path, channel: int) -> Page:
+    return Page(atlas / concept_page(LAYER, channel))
+
+
+def data(atlas: Path, channel: int) -> dict[str, Any]:
+    return json.loads((atlas / concept_data(LAYER, channel)).read_text())
+
+
+def layer(atlas: Path) -> Page:
+    return Page(atlas / layer_page(LAYER))
+
+
+def index(atlas: Path) -> list[dict[str, Any]]:
+    """The lines of the first page's search about the channels of the layer."""
+    script = (atlas / "index.js").read_text()
+    content = json.loads(script.removeprefix("window.ATLAS=").removesuffix(";\n"))
+    columns = content.pop("columns")
+    lines = [
+        dict(zip(columns, row, strict=True))
+        for row in zip(*columns.values(), strict=True)
+    ]
+    for line in lines:
+        line["name"] = content["names"][line["name"]]
+        line["unit"] = content["unit"]
+    return [each for each in lines if content["layers"][each["layer"]] == LAYER]
+
+
+def exported_json(exported: Path, channel: int) -> dict[str, Any]:
+    path = exported / "json" / "concepts" / LAYER / f"c{channel:04d}.json"
+    return json.loads(path.read_text())
+
+
+def features(exported: Path) -> list[dict[str, Any]]:
+    lines = (exported / "json" / "features.jsonl").read_text().splitlines()
+    return [each for each in map(json.loads, lines) if each["layer"] == LAYER]
+
+
+def figure(monkeypatch, tmp_path: Path, kind: str, store, *options: object):
+    """Draw a figure by its verb, and return it as matplotlib has it."""
+    drawn = []
+    monkeypatch.setattr(
+        conceptlrp.figures, "save_figure", lambda figure, *_, **__: drawn.append(figure)
+    )
+    out = ("--out", tmp_path / "a.svg")
+    result = run("figure", kind, store.path, *out, *options)
+    assert result.code == 0, result.err
+    return drawn[0]
+
+
+def texts(figure) -> list[str]:
+    """All text of a figure, also that of its axes."""
+    import matplotlib.text
+
+    return [each.get_text() for each in figure.findobj(matplotlib.text.Text)]
+
+
+def rows_of_text(text: str, title: str) -> list[int]:
+    """Rows of the boards that a text lists below a title."""
+    after = re.split(r"Most (?:relevant|opposed|active):", text.split(title, 1)[1])[0]
+    return [int(row) for row in re.findall(r"\(row (\d+)\)", after)]

@@ -1,0 +1,72 @@
+"""The verb explain."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conceptlrp.lrp import Explainer
+from conceptlrp.networks import load_network
+from conceptlrp.othello import Position
+from conceptlrp.report import position_report
+from tests.command_line import assert_one_line, run, succeed
+
+GAME = "f5d6c3d3c4"
+
+
+def test_a_move_is_explained_by_squares_and_channels(folder: Path) -> None:
+    text = succeed("explain", folder / "net.safetensors", GAME, "--move", "f4")
+
+    assert text.startswith("  a b c d e f g h\n")
+    assert "explained: f4, " in text
+    assert "policy: " in text
+    for layer in ("conv1", "conv4"):
+        assert f"\n{layer} " in text
+
+
+def test_the_best_move_is_explained_where_none_is_named(folder: Path) -> None:
+    network = folder / "net.safetensors"
+
+    found = json.loads(succeed("explain", network, GAME, "--json", "-n", 2))
+
+    explainer = Explainer(load_network(network))
+    report = position_report(explainer, Position.from_transcript(GAME), count=2)
+    assert found["move"]["target"] == report.best.move
+    assert len(found["move"]["layers"]["conv1"]["top"]) <= 2
+    assert found["policy"][0]["move"] == report.best.move
+
+
+def test_the_value_and_a_contrast_are_explained(folder: Path) -> None:
+    ask = ("explain", folder / "net.safetensors", GAME)
+
+    assert "explained: value, " in succeed(*ask, "--value")
+    assert "explained: f4-b3, " in succeed(*ask, "--move", "f4", "--against", "b3")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        ((GAME, "--move", "a1"), 1, "'a1' is not legal"),
+        ((GAME, "--move", "f4", "--against", "f4"), 1, "contrasted with itself"),
+        ((GAME, "--move", "f4", "--value"), 2, "give one of --move and --value"),
+        ((GAME, "--layer", "conv9"), 1, "no layer 'conv9'"),
+        ((GAME, "--composite", "beauty"), 1, "unknown composite 'beauty'"),
+        (("f5x9",), 1, "x9"),
+    ],
+)
+def test_what_cannot_be_explained_is_one_line(
+    options: tuple[str, ...], code: int, message: str, folder: Path
+) -> None:
+    result = run("explain", folder / "net.safetensors", *options)
+
+    assert_one_line(result, code, message)
+
+
+def test_games_of_another_size_are_refused_with_a_hint(
+    folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run.crp"
+
+    result = run("attribute", folder / "six.safetensors", "demo", "--out", out)
+
+    assert_one_line(result, 1, "played on 8 x 8, the network plays on 6 x 6; give it")
