@@ -124,7 +124,8 @@ def _node_link(
     )
     names = channel_names(chosen.results.labels)
     for node in found["nodes"]:
-        node["name"] = names.get((node["layer"], node["channel"]), "")
+        if name := names.get((node["layer"], node["channel"])):
+            node["name"] = name
     about = chosen.provenance() | {"positions": graph.positions}
     found["graph"] = {**found["graph"], _OURS: jsontext.dumps(about).decode()}
     return found

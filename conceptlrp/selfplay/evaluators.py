@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from conceptlrp.networks import BoardNetwork
-from conceptlrp.networks.prediction import inference_network
 from conceptlrp.networks.planes import board_planes, legal_actions
+from conceptlrp.networks.prediction import inference_network
 from conceptlrp.selfplay.trees import Boards
 
 Float32Array: TypeAlias = NDArray[np.float32]
