@@ -14,9 +14,10 @@ import torch
 
 import conceptlrp as cl
 from conceptlrp.labelling import score_channels
-from conceptlrp.labels import label_boards, phases
+from conceptlrp.labels import label_boards
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import OthelloNet, demo_snapshots
+from conceptlrp.othello import phases
 
 NAMES = ["mobility", "own corners", "corner moves", "stable lead", "frontier lead"]
 

@@ -177,8 +177,9 @@ def score_channels(
     --------
     A channel that is active where the side to move has a corner:
 
-    >>> from conceptlrp.labels import label_boards, phases
+    >>> from conceptlrp.labels import label_boards
     >>> from conceptlrp.networks import demo_corpus
+    >>> from conceptlrp.othello import phases
     >>> positions = demo_corpus().sample(2000)
     >>> labels = label_boards(positions, ["own corners", "own X-squares", "mobility"])
     >>> active = (labels.square["own corners"] != 0).astype(float)

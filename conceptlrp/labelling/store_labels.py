@@ -19,11 +19,11 @@ from conceptlrp.labelling.file import save_label_scores
 from conceptlrp.labelling.random_networks import random_explainers
 from conceptlrp.labelling.result import LabelOptions, LabelScores, ScoredLabels
 from conceptlrp.labelling.scores import Comparison
-from conceptlrp.labels import LABELS, Labels, control_labels, label_boards, phases
+from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
 from conceptlrp.labels.controls import random_twins
 from conceptlrp.lrp.probing import boards_of
 from conceptlrp.lrp.store_explainer import store_explainer
-from conceptlrp.othello import Corpus
+from conceptlrp.othello import Corpus, phases
 from conceptlrp.progress import OnProgress
 from conceptlrp.statistics.ranks import codes
 from conceptlrp.store import Store

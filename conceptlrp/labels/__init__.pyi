@@ -7,7 +7,6 @@ from .definitions import (
 from .geometry import (
     LOCATION_CLASSES as LOCATION_CLASSES,
     location_classes as location_classes,
-    phases as phases,
 )
 from .labels import (
     LABELS as LABELS,
@@ -23,5 +22,4 @@ __all__ = [
     "control_labels",
     "label_boards",
     "location_classes",
-    "phases",
 ]

@@ -1,4 +1,4 @@
-"""Where squares lie: corners, edges, diagonals, location classes; and phases.
+"""Where squares lie: corners, edges, diagonals, location classes.
 
 A square is a number 0..63 as in `conceptlrp.othello`; masks are bitboards. A 6 x 6
 board lies in the middle of the 8 x 8 word. Words are uint64 arrays of any shape.
@@ -7,10 +7,11 @@ board lies in the middle of the 8 x 8 word. Words are uint64 arrays of any shape
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations_with_replacement
 from typing import Any, Final, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from conceptlrp.othello.board import region_of
 
@@ -35,18 +36,10 @@ LOCATION_CLASSES: Final = (
 
 NOT_FILE_A: Final = 0xFEFEFEFEFEFEFEFE
 NOT_FILE_H: Final = 0x7F7F7F7F7F7F7F7F
-_CLASS_OF: Final = {
-    (0, 0): "corner",
-    (0, 1): "C",
-    (0, 2): "A",
-    (0, 3): "B",
-    (1, 1): "X",
-    (1, 2): "c2",
-    (1, 3): "d2",
-    (2, 2): "c3",
-    (2, 3): "d3",
-    (3, 3): "center",
-}
+# By the distances from the two nearer edges, the smaller one first.
+_CLASS_OF: Final = dict(
+    zip(combinations_with_replacement(range(4), 2), LOCATION_CLASSES, strict=True)
+)
 
 
 @dataclass(frozen=True)
@@ -145,39 +138,6 @@ def location_classes(size: int = 8) -> NDArray[np.int8]:
             square = _mask([(row, column)], size).bit_length() - 1
             classes[square] = LOCATION_CLASSES.index(name)
     return classes
-
-
-def phases(empties: ArrayLike, *, bins: int = 3, size: int = 8) -> NDArray[np.int8]:
-    """Divide positions by how many squares are empty.
-
-    With M moves in a full game (60, or 32 on the 6 x 6 board) and e empty squares,
-    a position is in bin ``b`` of B when ``(M - e) B / M`` lies in ``[b, b + 1)``.
-
-    Parameters
-    ----------
-    empties : int of shape (N,)
-        Empty squares.
-    bins : int
-        How many equally long parts a game has; 3 are those of `othello.PHASES`.
-    size : int
-        Side of the board, 8 or 6.
-
-    Returns
-    -------
-    int8 of shape (N,)
-        0 for the first moves of a game; a full board is in the last part.
-
-    Examples
-    --------
-    >>> phases([60, 41, 40, 21, 20, 0]).tolist()
-    [0, 0, 1, 1, 2, 2]
-    """
-    if bins < 1:
-        msg = f"bins is {bins}, expected at least 1"
-        raise ValueError(msg)
-    moves = board_parts(size).moves
-    played = np.clip(moves - np.asarray(empties, np.int64), 0, moves)
-    return np.minimum(played * bins // moves, bins - 1).astype(np.int8)
 
 
 def dilate(words: Words, region: int) -> Words:

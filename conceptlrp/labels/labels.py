@@ -114,7 +114,7 @@ class Labels:
             msg = f"both have a label {min(shared)!r}, expected other names"
             raise ValueError(msg)
         if self.names and other.names and len(self) != len(other):
-            msg = f"labels are of {len(self)} and {len(other)} positions, expected the same"
+            msg = f"labels of {len(self)} and {len(other)} positions, expected as many"
             raise ValueError(msg)
         return Labels(
             {**self.position, **other.position},

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.labels.definitions import Register
 from conceptlrp.labels.facts import Facts
-from conceptlrp.labels.geometry import Words, phases
+from conceptlrp.labels.geometry import Words
+from conceptlrp.othello import phases
 from conceptlrp.othello.board import count
 
 # Of shape (N,): bool, and integers. numpy types comparisons of arrays as Any.

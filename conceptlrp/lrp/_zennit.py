@@ -1,4 +1,4 @@
-"""Import zennit where torchvision is missing or does not fit the torch at hand.
+"""Import zennit where torchvision is missing or does not fit the installed torch.
 
 zennit 0.5.1 imports two ResNet block classes from torchvision when it is
 imported, and nothing else of it. Beside a CPU build of torch the torchvision

@@ -11,6 +11,7 @@ import copy
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp.engine.trace import (
@@ -80,16 +81,20 @@ def _fold(traced: fx.GraphModule, linear_name: str, norm_name: str) -> None:
     if norm.running_mean is None or norm.running_var is None:
         msg = f"batch norm '{norm_name}' has no running statistics to fold"
         raise NetworkError(msg)
-    scale = (norm.running_var + norm.eps).rsqrt()
-    if norm.weight is not None:
-        scale = scale * norm.weight
-    shift = -norm.running_mean * scale
-    if norm.bias is not None:
-        shift = shift + norm.bias
-    bias = shift if linear.bias is None else shift + linear.bias * scale
-    per_output = scale.reshape(-1, *[1] * (linear.weight.dim() - 1))
-    linear.weight = nn.Parameter((linear.weight * per_output).detach())
-    linear.bias = nn.Parameter(bias.detach())
+    fuse = (
+        fuse_linear_bn_weights
+        if isinstance(linear, nn.Linear)
+        else fuse_conv_bn_weights
+    )
+    linear.weight, linear.bias = fuse(
+        linear.weight,
+        linear.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.eps,
+        norm.weight,
+        norm.bias,
+    )
     traced.set_submodule(norm_name, nn.Identity())
 
 

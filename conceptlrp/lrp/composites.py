@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 DEFAULT_COMPOSITE: Final = "epsilon-gamma"
 #: No rule at all: the value times its derivative.
 GRADIENT: Final = "gradient-x-input"
-#: Rules of the first layer, where it has one of its own, and of convolutions: by name,
-#: since the presets are listed where zennit and torch are not needed.
+#: Rule of the first layer, if it is another one, and rule of convolutions: by name,
+#: so that the presets can be listed without importing zennit and torch.
 _PRESETS: Final[dict[str, tuple[str | None, str]]] = {
     "epsilon": (None, "Epsilon"),
     "epsilon-flat": ("Flat", "Epsilon"),

@@ -54,8 +54,6 @@ class Target:
 
     #: Unit of relevance towards the target.
     unit: ClassVar[str] = "logits"
-    #: Whether it is the logit of one move.
-    is_move: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
@@ -155,7 +153,6 @@ class Move(Target):
 
     square: int
     size: int = 8
-    is_move: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -177,8 +174,6 @@ class Move(Target):
 class Played(Target):
     """The policy logit of the move that was played in the game."""
 
-    is_move: ClassVar[bool] = True
-
     @property
     def name(self) -> str:
         """The word "played"."""
@@ -192,8 +187,6 @@ class Played(Target):
 @dataclass(frozen=True)
 class Best(Target):
     """The policy logit of the legal move with the highest logit."""
-
-    is_move: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -263,7 +256,6 @@ class Moves(Target):
 
     squares: tuple[int, ...]
     label: str = ""
-    is_move: ClassVar[bool] = True
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ what the numbers are:
     architecture      JSON: {"name": "OthelloNet", "channels": 64, "size": 8}; see
                       `BoardNetwork.architecture`
     digest            sha256 of the weights (see `network_digest`)
-    training          JSON: whatever the training has to say for itself
+    training          JSON: an account of the training
 
 alpha-zero-general's ``.pth.tar`` is a pickle in spite of its name; it is read by
 `conceptlrp.networks.weights`, which runs no code from it.

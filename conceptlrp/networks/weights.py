@@ -248,7 +248,7 @@ def _shape(state: _Weights, name: str, dimensions: int, file: Path) -> tuple[int
 
 
 def _board_size(actions: int, file: Path, **counts: int) -> int:
-    """Return the size of the board that has so many actions."""
+    """Return the size of the board from its number of actions."""
     for name, count in counts.items():
         if count < 1:
             msg = f"{file}: {count} {name}, expected at least 1"

@@ -5,6 +5,7 @@ from .board import (
     WHITE as WHITE,
     flips as flips,
     legal_moves as legal_moves,
+    phases as phases,
     play as play,
 )
 from .corpus import (
@@ -38,6 +39,7 @@ __all__ = [
     "legal_moves",
     "parse_square",
     "parse_transcript",
+    "phases",
     "play",
     "square_name",
     "transcript_text",

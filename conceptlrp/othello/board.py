@@ -220,6 +220,39 @@ def from_boards(discs: NDArray[np.bool_]) -> NDArray[np.uint64]:
     return packed.view("<u8")[:, 0].astype(np.uint64)
 
 
+def phases(empties: ArrayLike, *, bins: int = 3, size: int = 8) -> NDArray[np.int8]:
+    """Divide positions by how many squares are empty.
+
+    With M moves in a full game (60, or 32 on the 6 x 6 board) and e empty squares,
+    a position is in bin ``b`` of B when ``(M - e) B / M`` lies in ``[b, b + 1)``.
+
+    Parameters
+    ----------
+    empties : int of shape (N,)
+        Empty squares.
+    bins : int
+        How many equally long parts a game has; 3 are those of `PHASES`.
+    size : int
+        Side of the board, 8 or 6.
+
+    Returns
+    -------
+    int8 of shape (N,)
+        0 for the first moves of a game; a full board is in the last part.
+
+    Examples
+    --------
+    >>> phases([60, 41, 40, 21, 20, 0]).tolist()
+    [0, 0, 1, 1, 2, 2]
+    """
+    if bins < 1:
+        msg = f"bins is {bins}, expected at least 1"
+        raise ValueError(msg)
+    moves = region_of(size).bit_count() - 4
+    played = np.clip(moves - np.asarray(empties, np.int64), 0, moves)
+    return np.minimum(played * bins // moves, bins - 1).astype(np.int8)
+
+
 def board_phases(
     own: NDArray[np.uint64], opponent: NDArray[np.uint64], *, size: int = 8
 ) -> NDArray[np.int64]:
@@ -230,8 +263,8 @@ def board_phases(
     >>> board_phases(np.array([3, 2**24 - 1], np.uint64), np.array([12, 0], np.uint64))
     array([0, 1])
     """
-    added = count(own | opponent).astype(np.int64) - 4
-    return np.clip(added * len(PHASES) // (size**2 - 4), 0, len(PHASES) - 1)
+    empties = size**2 - count(own | opponent).astype(np.int64)
+    return phases(empties, size=size).astype(np.int64)
 
 
 def region_of(size: int) -> int:

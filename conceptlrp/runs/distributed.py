@@ -211,7 +211,7 @@ class _WorkerJob:
         self.lock: Any = None
 
     def compute(self, spec: PartSpec) -> Receipt:
-        """Compute a part, one at a time whatever threads the worker has."""
+        """Compute a part; a worker with several threads still takes one at a time."""
         with _LOCK:
             if self.job is None:
                 self.job = Job(JobSpec.unpack(self.packed))

@@ -57,7 +57,7 @@ def attribute_corpus(
     corpus : Corpus
         N positions.
     path : path-like
-        Folder of the store, by habit ``NAME.crp``.
+        Folder of the store, usually ``NAME.crp``.
     targets, composite, layers
         As for `attribute`.
     keep : KeepOptions, optional
@@ -84,7 +84,7 @@ def attribute_corpus(
         When something stands at `path`.
     StoreError
         When the store there is of another computation, naming what differs, or
-        another run is at work on it, or it cannot be written.
+        another run is writing to it, or it cannot be written.
     RunError
         When a part could not be computed; everything else is kept.
     RunInterrupted
@@ -92,7 +92,7 @@ def attribute_corpus(
     NetworkError, CompositeError, LayerError, TargetError
         As for `attribute`.
     ValueError
-        When there are no positions, or a size or number makes no sense.
+        When there are no positions, or a size or number is out of range.
     """
     keep, run = keep or KeepOptions(), run or RunOptions()
     executor = choose_executor(run)

@@ -49,7 +49,7 @@ class Watch:
         self._stopping = threading.Event()
 
     def begin(self, stage: str, total: int, *, done: int = 0) -> None:
-        """Begin a stage of so many units, some of which may be done already."""
+        """Begin a stage of `total` units, of which some may be done already."""
         self._stage, self._done, self._total = stage, done, total
 
     def advance(self, units: int) -> None:

@@ -193,7 +193,7 @@ def _check_versions(plan: Plan) -> None:
         expected = plan.versions.get(package)
         if expected != here[package]:
             msg = (
-                f"{package} {here[package]} is at work here, the run began with "
+                f"{package} {here[package]} is installed here, the run began with "
                 f"{expected}; use the same everywhere"
             )
             raise RunError(msg)
@@ -201,7 +201,7 @@ def _check_versions(plan: Plan) -> None:
 
 @contextmanager
 def torch_threads(threads: int) -> Iterator[None]:
-    """Let torch compute with so many threads meanwhile, in all of this process."""
+    """Set the number of torch's threads meanwhile, in all of this process."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -35,7 +35,7 @@ class KeepOptions:
     Raises
     ------
     ValueError
-        For a detail or number that makes no sense.
+        For an unknown detail, or a number that is out of range.
     """
 
     detail: str = "references"
@@ -55,7 +55,7 @@ class KeepOptions:
             raise ValueError(msg)
 
     def plan_fields(self, n_positions: int, seed: int) -> dict[str, Any]:
-        """Return the fields of a plan for so many positions."""
+        """Return the fields of a plan for a number of positions."""
         check_at_least(0, "seed", seed)
         kept = 0 if self.detail == "sums" else self.references
         without = self.detail == "references" and kept == 0
@@ -81,9 +81,9 @@ class RunOptions:
         those of the store, which must be the first of the corpus, and "overwrite"
         replaces it.
     workers : int, optional
-        Compute in so many processes of their own; in this one by default, with as
-        many threads as there are cores, up to 4. As always with processes, a script
-        must start its work under ``if __name__ == "__main__":``.
+        How many processes compute; by default this one does, with as many threads as
+        there are cores, up to 4. As always with processes, a script must start its
+        work under ``if __name__ == "__main__":``.
     scheduler : str or distributed.Client, optional
         Compute on the workers of a Dask cluster, which must see the store's folder.
     stripe : (int, int), optional
@@ -103,7 +103,7 @@ class RunOptions:
     Raises
     ------
     ValueError
-        For a mode or number that makes no sense, or more than one of workers,
+        For an unknown mode, a number that is out of range, or more than one of workers,
         scheduler and stripe.
     """
 
@@ -147,7 +147,7 @@ class RunOptions:
 
 
 def check_at_least(least: int, name: str, number: int) -> None:
-    """Refuse a number that makes no sense."""
+    """Refuse a number that is too small."""
     if number < least:
         msg = f"{name} is {number}, expected {least} or more"
         raise ValueError(msg)

@@ -70,7 +70,7 @@ class Processes:
 
 @dataclass
 class _Worker:
-    """A process, the way to it, and what it is at work on."""
+    """A process, the connection to it, and the part that it computes."""
 
     process: BaseProcess
     connection: Connection

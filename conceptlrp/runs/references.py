@@ -101,7 +101,7 @@ def _pairs(rankings: Rankings, layers: Sequence[str], target: int) -> Index:
 
 
 def _cut(pairs: Index, n_positions: int) -> Iterator[Index]:
-    """Put positions with about as many maps together, so many at a time."""
+    """Group positions that have about equally many maps, `n_positions` at a time."""
     rows, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     for start in range(0, len(rows), n_positions):

@@ -84,7 +84,7 @@ def _references(job: Job, executor: Executor, watch: Watch) -> Arrays:
 
 
 def _sums(job: Job) -> Store:
-    """Open the store whose shards are complete, whatever else of it is damaged."""
+    """Open the store, whose shards are complete, even if other parts are damaged."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return open_store(job.path, damaged="skip")

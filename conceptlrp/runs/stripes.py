@@ -113,7 +113,7 @@ def merge_run(
     RunError
         When shards are missing, or the network is missing or another one.
     StoreError
-        When the folder is no store, or another run is at work on it.
+        When the folder is no store, or another run is writing to it.
     """
     place = str(Path(path).absolute())
     watch = Watch(on_progress)

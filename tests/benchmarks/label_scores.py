@@ -18,8 +18,8 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.labelling import LabelCriteria, score_channels
-from conceptlrp.labels import Labels, label_boards, phases
-from conceptlrp.othello import Corpus
+from conceptlrp.labels import Labels, label_boards
+from conceptlrp.othello import Corpus, phases
 from conceptlrp.statistics import stratified_auroc
 from tests.othello.playouts import random_games
 

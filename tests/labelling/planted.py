@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from conceptlrp.labels import Labels, label_boards, phases
+from conceptlrp.labels import Labels, label_boards
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import OthelloNet, Pattern, PlantedNetwork, planted_network
 from conceptlrp.networks.planes import board_planes
 from conceptlrp.networks.planted import DEFAULT_PATTERNS
-from conceptlrp.othello import Corpus
+from conceptlrp.othello import Corpus, phases
 from tests.othello.playouts import random_games
 
 Tables = dict[str, dict[str, NDArray]]

@@ -7,8 +7,8 @@ from conceptlrp.labelling.columns import (
     position_columns,
     square_columns,
 )
-from conceptlrp.labels import Labels, label_boards, location_classes, phases
-from conceptlrp.othello import Corpus
+from conceptlrp.labels import Labels, label_boards, location_classes
+from conceptlrp.othello import Corpus, phases
 from conceptlrp.othello.board import to_boards
 from tests.othello.playouts import random_games
 

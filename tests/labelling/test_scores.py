@@ -7,9 +7,9 @@ import pytest
 from conceptlrp.labelling import LabelCriteria, LabelScores, score_channels
 from conceptlrp.labelling.channel_labels import UNNAMED
 from conceptlrp.labelling.masks import mask_bits
-from conceptlrp.labels import LABELS, Labels, control_labels, label_boards, phases
+from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
 from conceptlrp.labels.controls import random_twins
-from conceptlrp.othello import Corpus
+from conceptlrp.othello import Corpus, phases
 from conceptlrp.othello.board import to_boards
 from tests.othello.playouts import random_games
 

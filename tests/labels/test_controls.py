@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from conceptlrp.labels import Labels, control_labels, location_classes, phases
+from conceptlrp.labels import Labels, control_labels, location_classes
 from conceptlrp.labels.controls import random_twins
-from conceptlrp.othello import BLACK, NO_MOVE, Corpus
+from conceptlrp.othello import BLACK, NO_MOVE, Corpus, phases
 from conceptlrp.othello.board import count, squares
 
 NAMES = ("own corners", "own frontier", "quiet moves", "corner moves")

@@ -1,11 +1,10 @@
 from collections import Counter
 
-import numpy as np
 import pytest
 
-from conceptlrp.labels import LOCATION_CLASSES, location_classes, phases
+from conceptlrp.labels import LOCATION_CLASSES, location_classes
 from conceptlrp.othello import parse_square
-from conceptlrp.othello.board import PHASES, REGION, squares
+from conceptlrp.othello.board import REGION, squares
 from conceptlrp.othello.symmetry import turn_squares
 
 
@@ -43,25 +42,3 @@ def test_the_small_board_has_neither_b_squares_nor_a_second_ring():
 
     assert {square: class_of(square, 6) for square in names} == names
     assert Counter(location_classes(6).tolist())[-1] == 28
-
-
-def test_a_game_has_three_phases_of_twenty_moves():
-    found = Counter(PHASES[p] for p in phases(np.arange(1, 61)))
-
-    assert found == {"opening": 20, "midgame": 20, "endgame": 20}
-    assert phases([0]).tolist() == [2]
-
-
-def test_phases_of_the_small_board_are_a_third_of_its_moves():
-    assert phases([32, 22, 21, 11, 10, 0], size=6).tolist() == [0, 0, 1, 1, 2, 2]
-
-
-def test_six_parts_of_a_game_have_ten_moves_each():
-    assert Counter(phases(np.arange(1, 61), bins=6).tolist()) == dict.fromkeys(
-        range(6), 10
-    )
-
-
-def test_no_parts_of_a_game_are_refused():
-    with pytest.raises(ValueError, match="bins is 0, expected at least 1"):
-        phases([30], bins=0)

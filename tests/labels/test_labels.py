@@ -107,7 +107,7 @@ def test_labels_of_one_name_are_not_joined(labels: Labels):
 def test_labels_of_other_positions_are_not_joined(labels: Labels):
     other = Labels({"one": np.zeros(3)}, {}, {})
 
-    with pytest.raises(ValueError, match="of 1500 and 3 positions, expected the"):
+    with pytest.raises(ValueError, match="of 1500 and 3 positions, expected as"):
         labels.joined(other)
 
 

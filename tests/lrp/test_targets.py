@@ -97,7 +97,7 @@ def test_a_name_of_moves_tells_their_kind_and_not_their_squares() -> None:
     found = Target.parse(listed.name)
 
     assert isinstance(found, Moves)
-    assert (found.name, found.unit, found.is_move) == (listed.name, "logits", True)
+    assert (found.name, found.unit) == (listed.name, "logits")
     with pytest.raises(TargetError, match=r"says nothing of its squares; pass Moves"):
         found.take(slice(0, 2))
 

@@ -1,9 +1,21 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from conceptlrp.errors import IllegalMoveError
-from conceptlrp.othello import NO_MOVE, PASS, Corpus, Position, flips, legal_moves, play
+from conceptlrp.othello import (
+    NO_MOVE,
+    PASS,
+    Corpus,
+    Position,
+    flips,
+    legal_moves,
+    phases,
+    play,
+)
 from conceptlrp.othello.board import (
+    PHASES,
     REGION,
     count,
     final_score,
@@ -192,3 +204,25 @@ def test_other_board_sizes_are_refused(size):
 def test_bitboards_of_floats_are_refused():
     with pytest.raises(TypeError, match="expected uint64"):
         legal_moves(np.zeros(3), np.zeros(3))
+
+
+def test_a_game_has_three_phases_of_twenty_moves():
+    found = Counter(PHASES[p] for p in phases(np.arange(1, 61)))
+
+    assert found == {"opening": 20, "midgame": 20, "endgame": 20}
+    assert phases([0]).tolist() == [2]
+
+
+def test_phases_of_the_small_board_are_a_third_of_its_moves():
+    assert phases([32, 22, 21, 11, 10, 0], size=6).tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_six_parts_of_a_game_have_ten_moves_each():
+    assert Counter(phases(np.arange(1, 61), bins=6).tolist()) == dict.fromkeys(
+        range(6), 10
+    )
+
+
+def test_no_parts_of_a_game_are_refused():
+    with pytest.raises(ValueError, match="bins is 0, expected at least 1"):
+        phases([30], bins=0)
