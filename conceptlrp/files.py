@@ -7,6 +7,7 @@ loses nothing that was reported as written.
 
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,21 @@ from pathlib import Path
 from conceptlrp.errors import FileFormatError, OutputExistsError
 
 _SUFFIX = ".tmp"
+_UNFINISHED = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
+
+
+def file_stem(name: str) -> str:
+    """Make a name that is safe in every file system and unlike any other's.
+
+    Examples
+    --------
+    >>> file_stem("conv3"), file_stem("trunk/3")
+    ('conv3', 'trunk-3-f8651b34')
+    """
+    if re.fullmatch(r"[a-z0-9]([a-z0-9._-]{0,38}[a-z0-9_-])?", name):
+        return name
+    safe = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32]
+    return f"{safe or 'layer'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def write_whole(
@@ -53,6 +69,12 @@ def remove_unfinished(folder: Path) -> None:
 def is_unfinished(name: str) -> bool:
     """Tell the name of a file that is being written, or whose writer was killed."""
     return name.startswith(".") and name.endswith(_SUFFIX)
+
+
+def unfinished_name(name: str) -> str | None:
+    """Return which file a hidden one was to become, None for any other file."""
+    found = _UNFINISHED.fullmatch(name)
+    return None if found is None else found[1]
 
 
 def file_digest(path: Path) -> str:

@@ -1,10 +1,6 @@
 from .channels import (
     ablate as ablate,
 )
-from .file import (
-    load_effects as load_effects,
-    save_effects as save_effects,
-)
 from .result import (
     Ablation as Ablation,
     LayerEffects as LayerEffects,
@@ -14,6 +10,4 @@ __all__ = [
     "Ablation",
     "LayerEffects",
     "ablate",
-    "load_effects",
-    "save_effects",
 ]

@@ -20,7 +20,6 @@ from conceptlrp.ablation.feature_maps import (
     check_ablation,
     same_ply_donors,
 )
-from conceptlrp.ablation.file import save_effects
 from conceptlrp.ablation.result import Ablation
 from conceptlrp.ablation.sample import FollowedSample, follow_sample
 from conceptlrp.ablation.tally import Block, LayerTally
@@ -137,7 +136,7 @@ def ablate(
         corpus=str(store.manifest.corpus.get("digest", "")),
     )
     if save:
-        save_effects(found, store, overwrite=overwrite)
+        store.results.save(found, overwrite=overwrite)
     return found
 
 

@@ -7,18 +7,19 @@ positions, with 95 % intervals of a bootstrap over games.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp import jsontext
 from conceptlrp.drawing.notebook import html_table
+from conceptlrp.store.results.codec import Shape
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[np.float64]
+Array = Annotated[NDArray[np.float64], Shape("C")]
 
 _SHOWN: Final = 5
 
@@ -56,7 +57,7 @@ class LayerEffects:
     value_low: Array
     value_high: Array
     moves_changed: Array
-    policy: Array
+    policy: Annotated[NDArray[np.float64], Shape("C S S")]
     control: Array
     control_low: Array
     control_high: Array

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from conceptlrp.atlas.updating import MARKER, Draft
 from conceptlrp.clustering import Clustering
-from conceptlrp.clustering.clustering_file import file_stem
+from conceptlrp.files import file_stem
 from conceptlrp.jsontext import dumps
 from conceptlrp.labelling.channel_name import Names, channel_names
 from conceptlrp.lrp import Target

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conceptlrp.cli.options import check_choice
 from conceptlrp.cli.tables import remark
-from conceptlrp.errors import OutputExistsError, StoreError
+from conceptlrp.errors import StoreError
 
 if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
@@ -39,18 +39,6 @@ def store_network(store: "Store", path: str) -> "BoardNetwork":
     network = open_network(path)
     check_network(store, network, subject=f"{path}: is network")
     return network
-
-
-def check_addition(store: "Store", name: str, *, overwrite: bool) -> Path:
-    """Refuse a file that cannot be added to a store before anything is computed."""
-    path = store.path / name
-    if not store.manifest.is_complete:
-        msg = f"{store.path}: the run is not complete; resume it before {name} is added"
-        raise StoreError(msg)
-    if path.exists() and not overwrite:
-        msg = f"{path}: exists already; pass --overwrite to replace it"
-        raise OutputExistsError(msg)
-    return path
 
 
 def check_row(store: "Store", row: int) -> int:

@@ -5,10 +5,6 @@ from .channels import (
 from .clustering import (
     Clustering as Clustering,
 )
-from .clustering_file import (
-    load_clustering as load_clustering,
-    save_clustering as save_clustering,
-)
 from .description import (
     ClusterDescription as ClusterDescription,
     describe_clusters as describe_clusters,
@@ -31,10 +27,6 @@ from .stability import (
     Stability as Stability,
     cluster_stability as cluster_stability,
 )
-from .stability_file import (
-    load_stability as load_stability,
-    save_stability as save_stability,
-)
 
 __all__ = [
     "ESTIMATORS",
@@ -50,8 +42,4 @@ __all__ = [
     "cluster_stability",
     "describe_clusters",
     "label_enrichment",
-    "load_clustering",
-    "load_stability",
-    "save_clustering",
-    "save_stability",
 ]

@@ -6,6 +6,7 @@ the label -1 and is no cluster.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from conceptlrp.clustering.markers import Markers, strongest_markers, typical_rows
 from conceptlrp.clustering.stability import Stability
 from conceptlrp.drawing.notebook import html_table
+from conceptlrp.store.results.codec import Shape
 
 _MARKERS = 5
 
@@ -61,14 +63,14 @@ class Clustering:
     feature: str
     method: str
     seed: int
-    rows: NDArray[np.int64]
-    labels: NDArray[np.int32]
-    sizes: NDArray[np.int64]
-    centers: NDArray[np.float32]
-    effects: NDArray[np.float32]
-    distances: NDArray[np.float32]
-    games: NDArray[np.int32]
-    embedding: NDArray[np.float32] | None
+    rows: Annotated[NDArray[np.int64], Shape("n")]
+    labels: Annotated[NDArray[np.int32], Shape("n")]
+    sizes: Annotated[NDArray[np.int64], Shape("K")]
+    centers: Annotated[NDArray[np.float32], Shape("K C")]
+    effects: Annotated[NDArray[np.float32], Shape("K C")]
+    distances: Annotated[NDArray[np.float32], Shape("n")]
+    games: Annotated[NDArray[np.int32], Shape("n")]
+    embedding: Annotated[NDArray[np.float32] | None, Shape("n 2")]
     network: str
     corpus: str
     stability: Stability | None = None

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.clustering.clustering import Clustering
-from conceptlrp.clustering.clustering_file import clustering_path, save_clustering
 from conceptlrp.clustering.embeddings import plane_embedding
 from conceptlrp.clustering.estimators import Estimator, fit_labels, make_estimator
 from conceptlrp.clustering.features import (
@@ -27,7 +26,7 @@ from conceptlrp.clustering.markers import (
     marker_effects,
 )
 from conceptlrp.clustering.stability import cluster_stability
-from conceptlrp.errors import ClusteringError, OutputExistsError
+from conceptlrp.errors import ClusteringError
 from conceptlrp.progress import OnProgress
 from conceptlrp.store import Store
 
@@ -127,9 +126,10 @@ def cluster(
         store, layer, target=target, feature=chosen.feature, rows=chosen.rows
     )
     name = "+".join(table.layers)
-    if save and not overwrite and clustering_path(store.path, name).exists():
-        msg = f"{store.path}: layer '{name}' is clustered already; pass overwrite"
-        raise OutputExistsError(msg)
+    if save:
+        store.results.check_free(
+            Clustering, target=target, layer=name, overwrite=overwrite
+        )
     told = on_progress or (lambda *_: None)
     steps = 3 + stability
     told(f"cluster {name}", 0, steps)
@@ -177,7 +177,7 @@ def cluster(
         stability=measured,
     )
     if save:
-        save_clustering(found, store, overwrite=overwrite)
+        store.results.save(found, overwrite=overwrite)
     told(f"cluster {name}", steps, steps)
     return found
 

@@ -6,13 +6,14 @@ games drawn and labels all positions.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.clustering.estimators import label_from_sample
 from conceptlrp.clustering.features import FeatureTable
+from conceptlrp.store.results.codec import Shape
 
 __all__ = ["Stability", "bootstrap_labels", "cluster_stability", "sample_games"]
 
@@ -45,7 +46,7 @@ class Stability:
 
     agreement: float
     error: float
-    jaccard: NDArray[np.float64]
+    jaccard: Annotated[NDArray[np.float64], Shape("K")]
 
     @property
     def n_stable(self) -> int:

@@ -11,12 +11,13 @@ Shapes use T targets, C channels above and D channels below.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import TargetError
+from conceptlrp.store.results.codec import Shape
 
 if TYPE_CHECKING:
     from conceptlrp.lrp.explainer import Explainer
@@ -39,8 +40,8 @@ class Flow:
         Mean of its magnitude.
     """
 
-    signed: Array
-    absolute: Array
+    signed: Annotated[Array, Shape("T C D?", np.float32)]
+    absolute: Annotated[Array, Shape("T C D?", np.float32)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,10 +2,6 @@ from .composites import (
     evaluate as evaluate,
     evaluate_composites as evaluate_composites,
 )
-from .file import (
-    load_evaluation as load_evaluation,
-    save_evaluation as save_evaluation,
-)
 from .planted_truth import (
     PlantedScore as PlantedScore,
     planted_scores as planted_scores,
@@ -23,7 +19,5 @@ __all__ = [
     "Recommendation",
     "evaluate",
     "evaluate_composites",
-    "load_evaluation",
     "planted_scores",
-    "save_evaluation",
 ]

@@ -6,7 +6,6 @@ from torch import nn
 
 from conceptlrp.errors import CompositeError
 from conceptlrp.evaluation.agreement import composite_agreement
-from conceptlrp.evaluation.file import save_evaluation
 from conceptlrp.evaluation.result import CompositeEvaluation
 from conceptlrp.evaluation.study import (
     measure_baselines,
@@ -89,7 +88,7 @@ def evaluate(
         on_progress=on_progress,
     )
     if save:
-        save_evaluation(found, store, overwrite=overwrite)
+        store.results.save(found, overwrite=overwrite)
     return found
 
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp import jsontext
-from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.exports.extract import (
     Extract,
     Selection,
@@ -24,6 +23,7 @@ from conceptlrp.exports.extract import (
     optional,
 )
 from conceptlrp.exports.tables import channel_table
+from conceptlrp.files import file_stem
 from conceptlrp.staging import check_room, staged_file
 from conceptlrp.store import Store
 

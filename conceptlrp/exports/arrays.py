@@ -15,8 +15,8 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.exports.extract import QUANTITIES, Extract, Selection, extract
+from conceptlrp.files import file_stem
 from conceptlrp.networks.planes import crop
 from conceptlrp.othello.board import to_boards
 from conceptlrp.staging import staged_file

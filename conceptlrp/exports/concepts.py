@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.exports.extract import Selection, export_folder, extract
+from conceptlrp.files import file_stem
 from conceptlrp.jsontext import dumps
 from conceptlrp.labelling.channel_name import ChannelName
 from conceptlrp.networks.planes import squares_of_actions

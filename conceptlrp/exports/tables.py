@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from conceptlrp import jsontext
-from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.exports.extract import (
     Extract,
     Selection,
@@ -23,6 +22,7 @@ from conceptlrp.exports.extract import (
     extract,
     optional,
 )
+from conceptlrp.files import file_stem
 from conceptlrp.labelling.channel_labels import UNNAMED
 from conceptlrp.labelling.channel_name import channel_names
 from conceptlrp.report.layer_statistics import layer_statistics

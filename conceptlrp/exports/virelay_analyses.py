@@ -12,10 +12,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.clustering.embeddings import plane_embedding
 from conceptlrp.clustering.features import position_features
 from conceptlrp.exports.extract import Extract
+from conceptlrp.files import file_stem
 
 # A button each: more than this nobody can press.
 _MOST_VALUES = 64

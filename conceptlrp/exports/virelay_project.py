@@ -18,10 +18,10 @@ import yaml
 from numpy.typing import NDArray
 
 from conceptlrp import jsontext
-from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.exports.board_pictures import PIXELS, board_pictures, enlarged
 from conceptlrp.exports.extract import Extract, Selection, export_folder, extract
 from conceptlrp.exports.virelay_analyses import write_clusters, write_positions
+from conceptlrp.files import file_stem
 from conceptlrp.networks.planes import actions_of_squares, squares_of_actions
 from conceptlrp.staging import check_room
 from conceptlrp.store import Store

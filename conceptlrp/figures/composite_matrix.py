@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.evaluation.result import CHANNEL_LIMIT, RANDOM_LOGIT_LIMIT
-from conceptlrp.figures.records import Record, as_record, found, number
+from conceptlrp.figures.records import Record, found, number
 from conceptlrp.figures.style import (
     AGAINST,
     FAINT,
@@ -42,7 +42,7 @@ _CASCADES: Final = {
 
 @styled
 def sanity_figure(
-    evaluation: CompositeEvaluation | Record, *, width: float = TWO_COLUMNS
+    evaluation: CompositeEvaluation, *, width: float = TWO_COLUMNS
 ) -> Figure:
     """Draw which gates composites pass, and how much their heatmaps say.
 
@@ -50,7 +50,7 @@ def sanity_figure(
     limits of the gates, small marks single layers; the matrices have what is left of
     the heatmaps' rank correlation, beyond chance, as layers lose their weights.
     """
-    record = as_record(evaluation)
+    record = evaluation.to_dict()
     rows = len(record["composites"])
     is_wide = width > 5
     panels = ["gates", "moves", "channels", "empty", *_CASCADES]

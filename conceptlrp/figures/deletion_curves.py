@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.figures.records import (
     Record,
-    as_record,
     chosen_composite,
     found,
     number,
@@ -65,7 +64,7 @@ _ORDERS: Final[dict[str, dict[str, Any]]] = {
 
 @styled
 def faithfulness_figure(
-    evaluation: CompositeEvaluation | Record,
+    evaluation: CompositeEvaluation,
     *,
     composite: str | None = None,
     target: str = "best",
@@ -78,7 +77,7 @@ def faithfulness_figure(
     intervals over games; the bar at the foot of a panel stands where those of relevance
     and of a random order are apart.
     """
-    record = as_record(evaluation)
+    record = evaluation.to_dict()
     composite = chosen_composite(record, composite)
     panels = _square_panels(record, composite, target)
     channels = _channel_panels(record, composite, ablation)

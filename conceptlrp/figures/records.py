@@ -3,17 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from conceptlrp.evaluation import CompositeEvaluation
-
 #: What `CompositeEvaluation.to_dict` returns.
 Record = Mapping[str, Any]
-
-
-def as_record(evaluation: CompositeEvaluation | Record) -> Record:
-    """Return an evaluation in the form of its JSON."""
-    if isinstance(evaluation, CompositeEvaluation):
-        return evaluation.to_dict()
-    return evaluation
 
 
 def chosen_composite(record: Record, composite: str | None) -> str:

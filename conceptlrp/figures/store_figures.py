@@ -12,6 +12,7 @@ from torch import nn
 
 from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.errors import LayerError, StoreError
+from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.figures.board_grids import mean_maps_figure, reference_figure
 from conceptlrp.figures.composite_matrix import sanity_figure
 from conceptlrp.figures.concept_graph import concept_graph_figure
@@ -19,7 +20,6 @@ from conceptlrp.figures.deletion_curves import faithfulness_figure
 from conceptlrp.figures.empty_boards import empty_board_figure
 from conceptlrp.figures.label_matrix import label_matrix_figure
 from conceptlrp.figures.points import channel_map_figure, embedding_figure
-from conceptlrp.figures.records import Record
 from conceptlrp.figures.style import ONE_COLUMN, TWO_COLUMNS
 from conceptlrp.labelling.channel_name import channel_names
 from conceptlrp.lrp import Target
@@ -487,7 +487,7 @@ def _graph(results: StoredResults) -> MeanConceptGraph:
     return results.graph
 
 
-def _evaluation(store: Store) -> Record:
+def _evaluation(store: Store) -> CompositeEvaluation:
     found = StoredResults(store, store.targets[0]).evaluation
     if found is None:
         msg = f"{store.path}: has no evaluation; run 'conceptlrp evaluate'"

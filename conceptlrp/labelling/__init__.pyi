@@ -4,10 +4,6 @@ from .channel_labels import (
     ChannelLabels as ChannelLabels,
     NamedLabel as NamedLabel,
 )
-from .file import (
-    load_label_scores as load_label_scores,
-    save_label_scores as save_label_scores,
-)
 from .result import (
     LabelCriteria as LabelCriteria,
     LabelOptions as LabelOptions,
@@ -33,7 +29,5 @@ __all__ = [
     "ScoredLabels",
     "label",
     "label_positions",
-    "load_label_scores",
-    "save_label_scores",
     "score_channels",
 ]

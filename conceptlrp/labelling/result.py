@@ -6,7 +6,9 @@ pandas, so that reports start at once.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+
+import numpy as np
 
 from conceptlrp import jsontext
 from conceptlrp.drawing.notebook import html_table
@@ -18,9 +20,13 @@ from conceptlrp.labelling.channel_labels import (
 )
 from conceptlrp.labelling.channel_name import channel_name
 from conceptlrp.statistics.ranks import Floats
+from conceptlrp.store.results.codec import Shape
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: Numbers of C channels and K labels; a store keeps them as float32.
+Pairs: TypeAlias = Annotated[Floats, Shape("C K", np.float32)]
 
 _ROWS: Final = 40
 
@@ -111,13 +117,13 @@ class LabelScores:
         What was asked for.
     """
 
-    labels: tuple[str, ...]
-    effect: Mapping[str, Floats]
-    held_out: Mapping[str, Floats]
-    p: Mapping[str, Floats]
-    q: Mapping[str, Floats]
-    random: Mapping[str, Floats]
-    channels: tuple[ChannelLabels, ...]
+    labels: Annotated[tuple[str, ...], Shape("K")]
+    effect: Mapping[str, Pairs]
+    held_out: Mapping[str, Pairs]
+    p: Mapping[str, Pairs]
+    q: Mapping[str, Pairs]
+    random: Mapping[str, Annotated[Floats, Shape("K", np.float32)]]
+    channels: Annotated[tuple[ChannelLabels, ...], Shape("C")]
     criteria: LabelCriteria
 
     @property

@@ -15,7 +15,6 @@ from conceptlrp.ablation.sample import follow_sample, spread_rows
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.labelling.causes import label_causes
 from conceptlrp.labelling.channel_values import Networks
-from conceptlrp.labelling.file import save_label_scores
 from conceptlrp.labelling.random_networks import random_explainers
 from conceptlrp.labelling.result import LabelOptions, LabelScores, ScoredLabels
 from conceptlrp.labelling.scores import Comparison
@@ -186,7 +185,7 @@ def label(
         controls=controls,
     )
     if save:
-        save_label_scores(found, store, overwrite=overwrite)
+        store.results.save(found, overwrite=overwrite)
     return found
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from conceptlrp.errors import StoreError
 from conceptlrp.report.layer_statistics import LayerStatistics, layer_statistics
 from conceptlrp.report.mean_maps import MeanMaps, mean_maps
 from conceptlrp.store import ReferenceTable, Store
@@ -13,9 +12,10 @@ from conceptlrp.store.schema import REFERENCE_KINDS
 
 if TYPE_CHECKING:
     from conceptlrp.ablation import Ablation
-    from conceptlrp.clustering import Clustering, Stability
+    from conceptlrp.clustering import Clustering
     from conceptlrp.clustering.markers import Markers
     from conceptlrp.concept_graph import MeanConceptGraph
+    from conceptlrp.evaluation import CompositeEvaluation
     from conceptlrp.labelling import ScoredLabels
 
 _MARKERS = 8
@@ -47,70 +47,55 @@ class StoredResults:
     @cached_property
     def labels(self) -> "ScoredLabels | None":
         """Scores of labels."""
-        from conceptlrp.labelling import load_label_scores
+        from conceptlrp.labelling import ScoredLabels
 
-        return load_label_scores(self.store, target=self.target)
+        return self.store.results.get(ScoredLabels, target=self.target)
 
     @cached_property
     def effects(self) -> "Ablation | None":
         """Effects of ablation."""
-        from conceptlrp.ablation import load_effects
+        from conceptlrp.ablation import Ablation
 
-        return load_effects(self.store, target=self.target)
+        return self.store.results.get(Ablation, target=self.target)
 
     @cached_property
     def graph(self) -> "MeanConceptGraph | None":
         """The concept graph, if it has the target."""
-        from conceptlrp.concept_graph import load_graph
+        from conceptlrp.concept_graph import MeanConceptGraph
 
-        found = load_graph(self.store)
+        found = self.store.results.get(MeanConceptGraph)
         return found if found is not None and self.target in found.targets else None
 
     @cached_property
-    def evaluation(self) -> dict[str, Any] | None:
+    def evaluation(self) -> "CompositeEvaluation | None":
         """The evaluation of composites."""
-        from conceptlrp.evaluation import load_evaluation
+        from conceptlrp.evaluation import CompositeEvaluation
 
-        return load_evaluation(self.store)
+        return self.store.results.get(CompositeEvaluation)
 
     @cached_property
     def verdict(self) -> Verdict | None:
         """What the evaluation says of the composite of the store, if it has it."""
-        found, composite = self.evaluation, self.store.manifest.composite.get("name")
-        if found is None:
+        found = self.evaluation
+        composite = str(self.store.manifest.composite.get("name", ""))
+        if found is None or composite not in found.composites:
             return None
-        try:
-            if composite not in found["composites"]:
-                return None
-            conservation = found["details"][composite]["conservation"]
-            return Verdict(
-                tuple(_sentence(str(each)) for each in found["warnings"][composite]),
-                None if conservation is None else float(conservation["arrived"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            msg = (
-                f"{self.store.path}: the evaluation is damaged; run 'conceptlrp "
-                "evaluate --overwrite'"
-            )
-            raise StoreError(msg) from error
+        conservation = found.details[composite]["conservation"]
+        return Verdict(
+            tuple(_sentence(each) for each in found.warnings(composite)),
+            None if conservation is None else float(conservation["arrived"]),
+        )
 
     @cached_property
     def clusterings(self) -> "dict[str, Clustering]":
         """Clusters of positions by layer."""
-        from conceptlrp.clustering import load_clustering
-        from conceptlrp.clustering.clustering_file import clustered_layers
+        from conceptlrp.clustering import Clustering
 
         found = {
-            layer: load_clustering(self.store, layer)
-            for layer in clustered_layers(self.store)
+            layer: self.store.results.get(Clustering, target=self.target, layer=layer)
+            for layer in self.store.layers
         }
-        return {k: each for k, each in found.items() if each.target == self.target}
-
-    def stability(self, layer: str) -> "Stability | None":
-        """Return how stable the clusters of a layer are, if it was measured."""
-        from conceptlrp.clustering import load_stability
-
-        return load_stability(self.store, self.clusterings[layer])
+        return {layer: each for layer, each in found.items() if each is not None}
 
 
 @dataclass(frozen=True, eq=False)

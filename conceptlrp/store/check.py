@@ -14,10 +14,13 @@ from conceptlrp.files import file_digest, is_unfinished
 from conceptlrp.store.manifest import FileEntry, Manifest, read_manifest
 from conceptlrp.store.open_files import OpenFile
 from conceptlrp.store.receipts import read_receipt, receipt_path
+from conceptlrp.store.results.kinds import former_kind
+from conceptlrp.store.results.replacing import is_leftover, remedy
 from conceptlrp.store.schema import LOCK, MANIFEST, SHARD, expected_shapes
 from conceptlrp.store.shard_writer import block_files, fits
 
 _AGAIN = "'conceptlrp attribute --resume' computes it again"
+_FORMER = "was written by an earlier version, in a form that this one does not read"
 _REMOVE = "it is no part of the store; move it away"
 
 
@@ -172,8 +175,10 @@ class _Checking:
     def _compare(self, name: str, entry: FileEntry) -> Iterator[Problem]:
         problem = self._difference(name, entry)
         self.files += 1
+        if not entry.about and former_kind(name):
+            problem = _FORMER
         if problem is not None:
-            yield Problem(name, problem, _AGAIN)
+            yield Problem(name, problem, remedy(self.folder, name, entry))
         elif name in self.shards:
             self.finished += 1
 
@@ -219,7 +224,8 @@ class _Checking:
         for entry in sorted(os.scandir(self.folder), key=lambda found: found.name):
             if entry.name in self.known:
                 continue
-            if is_unfinished(entry.name) or entry.name in unfinished:
+            is_left = is_leftover(Path(entry.path), self.manifest)
+            if is_left or is_unfinished(entry.name) or entry.name in unfinished:
                 leftovers.append(entry.name)
             else:
                 kind = "folder" if entry.is_dir() else "file"

@@ -53,7 +53,9 @@ def finish_run(
     files |= _references(folder, manifest, references)
     files |= _statistics(folder, manifest)
     files |= write_index(folder, manifest)
-    files |= _added(folder, manifest)
+    # Labels, clusterings and so on stay, damaged or not: `check` says of what is
+    # damaged which verb makes it anew.
+    files |= {n: e for n, e in manifest.files.items() if not RUN_FILE.fullmatch(n)}
     done = manifest.with_files(files, state=COMPLETE)
     write_manifest(folder, done)
     remove_others(folder, done)
@@ -144,13 +146,6 @@ def write_index(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
     shards = Shards(OpenFiles(folder, _OPEN_FILES), tuple(manifest.shards()))
     content = encode_index(manifest, shards, corpus)
     return write_derived(folder, INDEX, content)
-
-
-def _added(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
-    """Keep labels, clusterings and so on, unless they are damaged."""
-    names = [name for name in manifest.files if not RUN_FILE.fullmatch(name)]
-    kept = [name for name in names if _is_listed(folder, manifest, name)]
-    return {name: manifest.files[name] for name in kept}
 
 
 def _exact_sum(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.int64]:

@@ -13,17 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.store.arrays import encode_arrays
-from conceptlrp.store.derived import list_derived
 from conceptlrp.store.lock import run_lock
 from conceptlrp.store.manifest import Manifest, read_manifest
 from conceptlrp.store.metadata import COLUMNS
 from conceptlrp.store.open_files import OpenFile
-from conceptlrp.store.schema import LABEL_TABLE, LABELS
+from conceptlrp.store.receipts import is_intact
+from conceptlrp.store.results.replacing import listed, replace_listed
+from conceptlrp.store.schema import COLUMNS_KIND, COLUMNS_TABLE, FORMER_COLUMNS
 
 Columns = dict[str, NDArray[Any]]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.:+-]{0,99}")
 _TAKEN = {*COLUMNS, "id", "explained", "square", "value"}
 _END = "/values"
+_ABOUT = {"kind": COLUMNS_KIND}
 
 
 def save_labels(
@@ -41,12 +43,18 @@ def save_labels(
         added = {
             name: _checked(name, column, manifest) for name, column in columns.items()
         }
-        kept = _kept(folder, manifest)
+        kept = _kept(folder, manifest, overwrite=overwrite)
         for name in added.keys() & kept.keys():
             if not overwrite:
                 msg = f"{folder}: has a label '{name}' already; ask to overwrite it"
                 raise OutputExistsError(msg)
         return _write(folder, manifest, {**kept, **added})
+
+
+def columns_file(manifest: Manifest) -> str | None:
+    """Return the name of the file of added columns, None where there is none."""
+    former = FORMER_COLUMNS if FORMER_COLUMNS in manifest.files else None
+    return listed(manifest, _ABOUT) or former
 
 
 def label_names(file: OpenFile) -> list[str]:
@@ -70,18 +78,25 @@ def read_label(file: OpenFile, name: str, n: int) -> NDArray[Any]:
     return column
 
 
-def _kept(folder: Path, manifest: Manifest) -> Columns:
-    if LABELS not in manifest.files:
+def _kept(folder: Path, manifest: Manifest, *, overwrite: bool) -> Columns:
+    """Read the columns that are there; damaged ones are given up to be overwritten."""
+    name = columns_file(manifest)
+    if name is None:
         return {}
-    file = OpenFile(folder / LABELS, LABEL_TABLE)
-    return {n: read_label(file, n, manifest.positions) for n in label_names(file)}
+    if is_intact(folder, name, manifest.files[name], verify=True):
+        file = OpenFile(folder / name, COLUMNS_TABLE)
+        return {n: read_label(file, n, manifest.positions) for n in label_names(file)}
+    if overwrite:
+        return {}
+    msg = f"{folder / name}: is missing or damaged; add all columns anew with overwrite"
+    raise StoreError(msg)
 
 
 def _write(folder: Path, manifest: Manifest, columns: Columns) -> Manifest:
     arrays = {f"{name}{_END}": column for name, column in columns.items()}
     codec, dtype = manifest.codec, manifest.plan.dtype
-    content = encode_arrays(arrays, LABEL_TABLE, codec=codec, dtype=dtype)
-    return list_derived(folder, manifest, LABELS, content)
+    content = encode_arrays(arrays, COLUMNS_TABLE, codec=codec, dtype=dtype)
+    return replace_listed(folder, manifest, _ABOUT, content)
 
 
 def _checked(name: str, column: ArrayLike, manifest: Manifest) -> NDArray[Any]:

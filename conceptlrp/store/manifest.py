@@ -13,7 +13,7 @@ from conceptlrp.store.sealed import read_sealed, seal
 
 RUNNING, COMPLETE = "running", "complete"
 # Names that stay in the folder, on every file system.
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
 _CORPUS = re.compile(r"corpus-\d{1,9}\.h5")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_ROWS = 1 << 32
@@ -34,11 +34,15 @@ class FileEntry:
         Of a shard: the largest rounding error of each quantity that is stored with
         fewer digits than it was computed with, relative to the largest value of
         the same position.
+    about : dict of str to str
+        Of a file that was added later: its "kind", and the "target" and "layer" that
+        it is about.
     """
 
     bytes: int
     sha256: str
     rounding: dict[str, float] = field(default_factory=dict)
+    about: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,9 @@ class Manifest:
 def manifest_bytes(manifest: Manifest) -> bytes:
     """Return the text of `manifest.json`."""
     content = asdict(manifest)
+    for entry in content["files"].values():
+        if not entry["about"]:
+            del entry["about"]
     content["parts"] = [[p.start, p.stop, p.shard_size] for p in manifest.parts]
     header = {"encoding-type": ENCODING_TYPE, "encoding-version": ENCODING_VERSION}
     return seal({**header, **content})
@@ -244,6 +251,9 @@ def _parse(content: dict[str, Any]) -> Manifest:
             raise ValueError(msg)
         if not all(isinstance(error, float) for error in entry.rounding.values()):
             msg = f"'{name}' has rounding errors {entry.rounding!r}"
+            raise ValueError(msg)
+        if not all(isinstance(word, str) for word in entry.about.values()):
+            msg = f"'{name}' is about {entry.about!r}"
             raise ValueError(msg)
     return manifest
 

@@ -10,10 +10,11 @@ from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import clear_errors, dataset, dataset_names, open_file
 from conceptlrp.store.arrays import check_kind
 from conceptlrp.store.schema import (
+    COLUMNS_KIND,
+    COLUMNS_TABLE,
+    FORMER_COLUMNS,
     INDEX,
     INDEX_TABLE,
-    LABEL_TABLE,
-    LABELS,
     SHARD,
     STATISTICS,
     STATISTICS_TABLE,
@@ -22,7 +23,7 @@ from conceptlrp.store.schema import (
 # A chunk of dead channels packs to next to nothing.
 _BEST_RATIO = 4096
 _MOST = 256
-_KINDS = {INDEX: INDEX_TABLE, LABELS: LABEL_TABLE, STATISTICS: STATISTICS_TABLE}
+_KINDS = {INDEX: INDEX_TABLE, STATISTICS: STATISTICS_TABLE}
 
 
 class OpenFile:
@@ -68,7 +69,9 @@ class OpenFiles:
         return found
 
     def _open(self, name: str) -> OpenFile:
-        return OpenFile(self.folder / name, _KINDS.get(name, SHARD))
+        is_columns = name.startswith(f"{COLUMNS_KIND}-") or name == FORMER_COLUMNS
+        kind = COLUMNS_TABLE if is_columns else _KINDS.get(name, SHARD)
+        return OpenFile(self.folder / name, kind)
 
     def forget(self, name: str) -> None:
         """Close a file that has been replaced."""

@@ -23,9 +23,16 @@ from conceptlrp.hdf5 import (
     text_attribute,
 )
 from conceptlrp.store.finish import write_index
-from conceptlrp.store.manifest import FileEntry, Manifest, read_manifest, write_manifest
+from conceptlrp.store.labels import columns_file
+from conceptlrp.store.manifest import (
+    FileEntry,
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
 from conceptlrp.store.receipts import is_intact
-from conceptlrp.store.schema import CODECS, INDEX, LABELS, REMEDY, RUN_FILE, packing
+from conceptlrp.store.results.replacing import added_name, remedy
+from conceptlrp.store.schema import CODECS, COLUMNS_KIND, INDEX, RUN_FILE, packing
 
 _BEST_RATIO = 4096
 
@@ -93,16 +100,21 @@ def _fill(
 ) -> None:
     staging.mkdir(parents=True)
     names = [name for name in manifest.files if name != INDEX]
-    files = {}
+    columns, files = columns_file(manifest), {}
     for done, name in enumerate(names, start=1):
         entry = manifest.files[name]
         if not is_intact(folder, name, entry, verify=True):
-            msg = f"{folder / name}: is missing or damaged; {REMEDY}"
+            msg = (
+                f"{folder / name}: is missing or damaged; {remedy(folder, name, entry)}"
+            )
             raise StoreError(msg)
-        content = _content(folder / name, manifest.codec)
-        write_whole(staging / name, content, overwrite=False, error=StoreError)
+        is_packed = RUN_FILE.fullmatch(name) is not None or name == columns
+        content = _content(folder / name, manifest.codec, is_packed=is_packed)
+        about = {"kind": COLUMNS_KIND} if name == columns else entry.about
+        place = added_name(about, content) if name == columns else name
+        write_whole(staging / place, content, overwrite=False, error=StoreError)
         digest = hashlib.sha256(content).hexdigest()
-        files[name] = FileEntry(len(content), digest, entry.rounding)
+        files[place] = FileEntry(len(content), digest, entry.rounding, about)
         if on_file is not None:
             on_file(done, len(names) + 1)
     files |= write_index(staging, manifest.with_files(files))
@@ -111,9 +123,12 @@ def _fill(
         on_file(len(names) + 1, len(names) + 1)
 
 
-def _content(path: Path, codec: str) -> bytes | memoryview:
-    """Return the new content of a file."""
-    if not _is_packed(path.name):
+def _content(path: Path, codec: str, *, is_packed: bool) -> bytes | memoryview:
+    """Return the new content of a file.
+
+    Corpus and results are read by other programs as they are.
+    """
+    if not is_packed or path.name.startswith("corpus-"):
         return path.read_bytes()
     content = BytesIO()
     with (
@@ -125,13 +140,6 @@ def _content(path: Path, codec: str) -> bytes | memoryview:
         for name in dataset_names(file):
             _copy(dataset(file, name, best_ratio=_BEST_RATIO), repacked, name, codec)
     return content.getbuffer()
-
-
-def _is_packed(name: str) -> bool:
-    """Tell whether other programs lack the codec; they read the rest anyway."""
-    if name.startswith("corpus-"):
-        return False
-    return name == LABELS or RUN_FILE.fullmatch(name) is not None
 
 
 def _copy(source: h5py.Dataset, file: h5py.File, name: str, codec: str) -> None:

@@ -7,12 +7,8 @@
       references.h5        conditional maps of the reference boards
       statistics.h5        statistics of the maps of every channel, summed
       index.h5             the shards as one array each, and tables of the best rows
-      labels.h5            columns that were added to the positions
-      clusters-<layer>.h5  a clustering of the positions
-      effects-<target>.h5  what ablating each channel does to a target
-      label-scores-<target>.h5  labels of channels, with their scores
-      concept-graph.h5     mean relevance between channels of adjacent layers
-      evaluation.json      how good composites are on this network
+      columns-<hash>.h5    columns that were added to the positions
+      <kind>-<target>-<layer>-<hash>.h5  a result that was derived from the store
 
       shard-00000.json     while a run goes on: the receipt of a shard
       maps-00000.h5, .json while a run goes on: maps of reference boards
@@ -78,7 +74,7 @@ channels, squares into 2048 rows of 16, maps into 16 rows of 16 channels, which 
 where the last axis has two words, and a number is word 0 * 2**-20 + word 1 *
 2**-60. Integers add up to the same whatever the order.
 
-`labels.h5` holds ``<name>/values`` (N,) for every column that was added: bool,
+`columns-<hash>.h5` holds ``<name>/values`` (N,) for every column that was added: bool,
 integers or float32, nan being unknown. It stays when a store is repaired and goes
 when positions are appended.
 
@@ -86,13 +82,9 @@ when positions are appended.
 ``<t>/<kind>/<layer>/`` rows (C, k) int64 with -1 where there are fewer than k,
 scores (C, k) float32 and maps (C, k, 8, 8) float32.
 
-Files that are added to a complete store stay when it is repaired and go when
-positions are appended. `effects-<target>.h5` and `concept-graph.h5` hold groups 0, 1
-... whose attributes say which layer or layers they are about; network and corpus that
-they were made from are attributes of the root. Effects are float64 arrays (C,) and,
-for the policy, (C, n, n), see `conceptlrp.ablation.LayerEffects`. A graph has
-"signed" and "absolute" means in float32, (T, C) for a "layer" and (T, C, D) for an
-"upper" and a "lower" one.
+Results that were derived from a complete store are files named after their kind, what
+they are about, and their hash. The manifest says of each which kind, target and layer
+it is of. They stay when the store is repaired and go when positions are appended.
 """
 
 import re
@@ -111,7 +103,9 @@ LOCK = "lock"
 REFERENCES = "references.h5"
 STATISTICS = "statistics.h5"
 INDEX = "index.h5"
-LABELS = "labels.h5"
+#: What the file of added columns is about, and its name before it bore its hash.
+COLUMNS_KIND = "columns"
+FORMER_COLUMNS = "labels.h5"
 
 #: What to do about a damaged file.
 REMEDY = "see 'conceptlrp check'; 'conceptlrp attribute --resume' repairs it"
@@ -122,14 +116,13 @@ BLOCK = "conceptlrp-map-block"
 REFERENCE_TABLE = "conceptlrp-references"
 STATISTICS_TABLE = "conceptlrp-statistics"
 INDEX_TABLE = "conceptlrp-index"
-LABEL_TABLE = "conceptlrp-labels"
+COLUMNS_TABLE = "conceptlrp-labels"
 
-#: Names of the files of a store but for manifest and lock.
+#: Names of the files of a run but for manifest and lock.
 OWN_FILE = re.compile(
-    r"(shard|maps)-\d{5,}\.(h5|json)|corpus-\d+\.h5|(clusters|effects|label-scores)-.+\.h5"
-    r"|(references|statistics|index|labels|concept-graph)\.h5|evaluation\.json"
+    r"(shard|maps)-\d{5,}\.(h5|json)|corpus-\d+\.h5|(references|statistics|index)\.h5"
 )
-#: Those that a run writes and finishing it writes again; others were added later.
+#: Those that finishing a run writes again; others were added later.
 RUN_FILE = re.compile(
     r"shard-\d{5,}\.h5|corpus-\d+\.h5|(references|statistics|index)\.h5"
 )

@@ -20,6 +20,8 @@ from conceptlrp.store.manifest import Manifest, ShardSpec, read_manifest
 from conceptlrp.store.open_files import OpenFiles
 from conceptlrp.store.receipts import receipt_path
 from conceptlrp.store.reference_table import ReferenceTable, read_reference_table
+from conceptlrp.store.results.replacing import is_added
+from conceptlrp.store.results.results import Results
 from conceptlrp.store.schema import REFERENCE_KINDS, REFERENCES, REMEDY
 from conceptlrp.store.shards import Selection, Shards, selected
 from conceptlrp.store.tops import share_of
@@ -109,6 +111,11 @@ class StoredArrays:
         """The positions, row by row."""
         corpus = load_positions(self.path, self.manifest)
         return corpus if self.is_whole else corpus[self.ids]
+
+    @cached_property
+    def results(self) -> Results:
+        """What was derived from the store: save, get, list and missing."""
+        return Results(self)
 
     def channels(self, layer: str) -> int:
         """Return the number of channels of a layer."""
@@ -260,7 +267,10 @@ class StoredArrays:
 
 
 def _readable(folder: Path, manifest: Manifest, *, skip: bool) -> tuple[ShardSpec, ...]:
-    """Return the finished shards, looking at sizes only."""
+    """Return the finished shards, looking at sizes only.
+
+    What was added later may be replaced at any time, and is looked at when it is read.
+    """
     sizes = {
         entry.name: entry.stat(follow_symlinks=False).st_size
         for entry in os.scandir(folder)
@@ -269,7 +279,7 @@ def _readable(folder: Path, manifest: Manifest, *, skip: bool) -> tuple[ShardSpe
     problems = {
         name: _problem(sizes.get(name), entry.bytes)
         for name, entry in manifest.files.items()
-        if sizes.get(name) != entry.bytes
+        if sizes.get(name) != entry.bytes and not is_added(name, entry)
     }
     shards = []
     for spec in manifest.shards():

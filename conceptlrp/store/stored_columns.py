@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.store.labels import label_names, read_label, save_labels
+from conceptlrp.store.labels import (
+    columns_file,
+    label_names,
+    read_label,
+    save_labels,
+)
 from conceptlrp.store.metadata import COLUMNS, Metadata
 from conceptlrp.store.open_files import OpenFile
-from conceptlrp.store.schema import LABELS
 from conceptlrp.store.shards import Selection, selected
 from conceptlrp.store.stored_arrays import StoredArrays
 from conceptlrp.store.where import Mask, Where
@@ -39,7 +43,7 @@ class StoredColumns(StoredArrays):
     @property
     def label_names(self) -> tuple[str, ...]:
         """Names of the columns that were added to the positions, sorted."""
-        if LABELS not in self.manifest.files:
+        if self._columns_file is None:
             return ()
         with self._labels() as file:
             return tuple(label_names(file))
@@ -62,13 +66,12 @@ class StoredColumns(StoredArrays):
     ) -> None:
         """Add columns to the positions, for conditions and tables.
 
-        They are kept in ``labels.h5`` in the folder of the store, until positions
+        They are kept in one file in the folder of the store, until positions
         are appended.
 
         Shapes: `columns` (N,).
         """
         self.manifest = save_labels(self.path, columns, overwrite=overwrite)
-        self._shards.files.forget(LABELS)
 
     def mask(self, where: Condition) -> Mask:
         """Tell which rows meet a condition.
@@ -131,7 +134,12 @@ class StoredColumns(StoredArrays):
             return self.metadata.column(name, rows)
         return self.label(name)[rows]
 
+    @property
+    def _columns_file(self) -> str | None:
+        """Name of the file of added columns as the folder has it now."""
+        return columns_file(self.results.manifest())
+
     @contextmanager
     def _labels(self) -> Iterator[OpenFile]:
-        with self._shards.opened(LABELS) as file:
+        with self._shards.opened(str(self._columns_file)) as file:
             yield file

@@ -24,6 +24,7 @@ from conceptlrp.store.manifest import (
 )
 from conceptlrp.store.plan import Plan, refuse_other
 from conceptlrp.store.receipts import is_intact
+from conceptlrp.store.results.replacing import is_leftover
 from conceptlrp.store.schema import CODECS, LOCK, MANIFEST, OWN_FILE
 
 
@@ -151,7 +152,10 @@ def remove_others(folder: Path, manifest: Manifest) -> None:
     """Remove files of a store that are not in the table of its manifest."""
     with clear_write_errors(folder, StoreError):
         for path in folder.iterdir():
-            if path.name not in manifest.files and OWN_FILE.fullmatch(path.name):
+            is_of_run = (
+                OWN_FILE.fullmatch(path.name) and path.name not in manifest.files
+            )
+            if is_of_run or is_leftover(path, manifest):
                 path.unlink()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.ablation import ablate as ablate_channels, load_effects
+from conceptlrp.ablation import Ablation, ablate as ablate_channels
 from conceptlrp.networks import load_network
 from conceptlrp.store import check_store, open_store
 from conceptlrp.store.writer import create_run, read_corpus, read_plan
@@ -29,7 +29,7 @@ def test_effects_are_kept_in_the_store_and_shown(folder: Path, store: Path) -> N
 
     assert (result.code, result.err) == (0, "")
     opened = open_store(store)
-    found = load_effects(opened, target="value")
+    found = opened.results.get(Ablation, target="value")
     assert found is not None
     network = load_network(folder / "net.safetensors")
     expected = ablate_channels(
@@ -57,7 +57,7 @@ def test_effects_are_kept_in_the_store_and_shown(folder: Path, store: Path) -> N
 def test_one_layer_can_be_ablated(folder: Path, store: Path) -> None:
     result = ablate(folder, store, "--layer", "conv4", "--positions", 3)
 
-    found = load_effects(open_store(store))
+    found = open_store(store).results.get(Ablation)
     assert result.code == 0
     assert found is not None
     assert list(found.layers) == ["conv4"]
@@ -70,9 +70,9 @@ def test_effects_that_are_there_are_kept(folder: Path, store: Path) -> None:
     again = ablate(folder, store, "--positions", 4)
     replaced = ablate(folder, store, "--positions", 4, "--overwrite")
 
-    assert_one_line(again, 1, "effects-played.h5: exists already; pass --overwrite")
+    assert_one_line(again, 1, r"ablation-played-\w+\.h5: exists already; pass")
     assert replaced.code == 0
-    found = load_effects(open_store(store))
+    found = open_store(store).results.get(Ablation)
     assert found is not None
     assert found.positions == 4
 
@@ -107,4 +107,4 @@ def test_a_run_that_goes_on_is_refused(
 
     result = ablate(folder, half)
 
-    assert_one_line(result, 1, "the run is not complete; resume it before effects-pl")
+    assert_one_line(result, 1, "the run is not complete; resume it before it gets")

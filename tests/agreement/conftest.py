@@ -8,16 +8,14 @@ import pytest
 
 from conceptlrp import exports
 from conceptlrp.atlas import build_atlas
-from conceptlrp.clustering import Stability, save_clustering, save_stability
-from conceptlrp.concept_graph import save_graph
-from conceptlrp.labelling import ChannelLabels, ScoredLabels, save_label_scores
+from conceptlrp.clustering import Stability
+from conceptlrp.labelling import ChannelLabels, ScoredLabels
 from conceptlrp.labels import LABELS
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.report import layer_report
 from conceptlrp.runs import KeepOptions, attribute_corpus
 from conceptlrp.store import Store, open_store
-from conceptlrp.store.derived import save_derived
 from tests.atlas import whole_atlas
 from tests.lrp.conftest import randomize
 from tests.othello.playouts import random_games
@@ -49,13 +47,12 @@ def signed_labels() -> ScoredLabels:
 
 def fill(store: Store) -> Store:
     """Add everything that can be added to a store."""
-    save_label_scores(signed_labels(), store)
-    save_graph(whole_atlas._graph(), store)
-    clustering = replace(planted_clustering(store), layer=LAYER)
-    save_clustering(clustering, store)
+    store.results.save(signed_labels())
+    store.results.save(whole_atlas._graph())
     stability = Stability(0.8125, 0.0125, np.array([0.9, 0.625, 0.25]))
-    save_stability(stability, clustering, store)
-    save_derived(store.path, "evaluation.json", whole_atlas._evaluation(store))
+    clustering = replace(planted_clustering(store), layer=LAYER, stability=stability)
+    store.results.save(clustering)
+    store.results.save(whole_atlas._evaluation(store))
     return open_store(store.path)
 
 

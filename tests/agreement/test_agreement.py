@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import conceptlrp as cl
-from conceptlrp.labelling import load_label_scores
+from conceptlrp.labelling import ScoredLabels
 from conceptlrp.lrp import Target
 from conceptlrp.report import layer_report
 from conceptlrp.report.mean_maps import mean_maps
@@ -53,7 +53,7 @@ def test_every_view_names_a_channel_the_same_with_its_sign(
         if not report.statistics.dead:
             title = views.concept(atlas, channel).headings[0][1]
             assert title.startswith(name.capitalize())
-    scored = load_label_scores(store).frame()
+    scored = store.results.get(ScoredLabels).frame()
     scored = scored[scored["layer"] == LAYER].set_index("channel")["name"]
     assert {channel: scored[channel] for channel in NAMES} == NAMES
     words = views.layer(atlas).words

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conceptlrp.clustering import Clustering, save_clustering
+from conceptlrp.clustering import Clustering
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Plan, Store, open_store
 from conceptlrp.store.finish import finish_run
@@ -125,7 +125,7 @@ def with_clusters(store: Store, folder: Path, *clusterings: Clustering) -> Store
     """Copy a store into a folder and keep clusters in it."""
     copy = open_store(shutil.copytree(store.path, folder / "clustered.crp"))
     for each in clusterings:
-        save_clustering(each, copy)
+        copy.results.save(each)
     return copy
 
 

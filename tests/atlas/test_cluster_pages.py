@@ -1,6 +1,7 @@
 import itertools
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,13 +9,7 @@ from sklearn.cluster import DBSCAN
 
 from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.pages.cluster_facts import cluster_facts
-from conceptlrp.clustering import (
-    Stability,
-    cluster,
-    describe_clusters,
-    save_clustering,
-    save_stability,
-)
+from conceptlrp.clustering import Stability, cluster, describe_clusters
 from conceptlrp.clustering.features import position_features
 from tests.atlas.conftest import with_clusters, write_store
 from tests.atlas.pages_read import Page
@@ -31,8 +26,8 @@ def labelled(tmp_path_factory):
     )
     clustering = cluster(store, "conv1", n_clusters=3, save=False)
     stability = Stability(0.8125, 0.0125, np.array([0.9, 0.625, 0.25]))
-    save_clustering(clustering, store)
-    save_stability(stability, clustering, store)
+    clustering = replace(clustering, stability=stability)
+    store.results.save(clustering)
     return store, clustering
 
 
@@ -59,7 +54,7 @@ def test_a_page_tells_size_share_method_and_parameters(labelled, pages):
 
 def test_a_page_tells_how_stable_the_cluster_is(pages):
     said = ("0.9 overlap", "0.625 overlap", "0.25 overlap")
-    verdicts = ("stable", "a pattern, its members doubtful", "dissolves")
+    verdicts = ("stable", "a pattern with doubtful members", "dissolves")
 
     for page, value, verdict in zip(pages, said, verdicts, strict=True):
         assert value in page.words

@@ -22,7 +22,7 @@ def test_a_store_beside_itself_matches_every_channel_with_itself(site, store):
     assert [match.layer for match in found.layers] == list(LAYERS)
     assert all((match.first == match.second).all() for match in found.layers)
     assert "same best move100%" in text
-    assert "0 is 0" in text
+    assert "0 here, 0 there" in text
     assert not any(tag == "b" for tag, _ in page.tags)
 
 

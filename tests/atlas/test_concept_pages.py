@@ -11,7 +11,7 @@ from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.pages.concept_pages import write_concept_page
 from conceptlrp.atlas.pictures.board_cards import CardMaker
 from conceptlrp.atlas.site import Site, concept_data, concept_page
-from conceptlrp.labelling import ChannelLabels, load_label_scores
+from conceptlrp.labelling import ChannelLabels, ScoredLabels
 from conceptlrp.labelling.channel_name import ChannelName, channel_names
 from conceptlrp.report import channel_report
 from tests.atlas.conftest import DEAD, KEPT, write_store
@@ -336,7 +336,7 @@ def test_all_that_was_added_to_a_store_is_on_the_pages(tmp_path):
 
     out = build_atlas(full, tmp_path / "out", count=2)
 
-    names = channel_names(load_label_scores(full))
+    names = channel_names(full.results.get(ScoredLabels))
     assert names
     for (layer, channel), name in names.items():
         page = Page(out / concept_page(layer, channel))

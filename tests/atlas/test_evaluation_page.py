@@ -8,6 +8,7 @@ from conceptlrp.atlas.pages.evaluation_page import (
 )
 from conceptlrp.atlas.site import Site
 from tests.atlas.test_pages import Page
+from tests.planted_evaluation import planted_evaluation
 
 OWN = "epsilon-flat"
 
@@ -41,7 +42,6 @@ def evaluation(*, passed: bool):
         "composites": [OWN, "epsilon"],
         "recommendation": {"composite": "epsilon", "reason": "it ranks first"},
         "gates": {OWN: [gate], "epsilon": [gate | {"passed": True}]},
-        "warnings": {OWN: [] if passed else ["discs do not matter"], "epsilon": []},
         "measurements": [
             measurement(OWN, "square_gain", 4.0),
             measurement("random", "square_gain", 0.25),
@@ -62,7 +62,9 @@ def evaluation(*, passed: bool):
 def write(store, tmp_path):
     def written(found) -> tuple[Page, str]:
         site = Site(tmp_path, store, "played", "Atlas", 4, {}, {})
-        write_evaluation_page(site, found)
+        write_evaluation_page(
+            site, None if found is None else planted_evaluation(found)
+        )
         page = Page(tmp_path / EVALUATION_PAGE)
         return page, " ".join("".join(page.text).split())
 
@@ -98,7 +100,9 @@ def test_it_says_where_relevance_order_is_clearly_above_chance(write):
     _, text = write(evaluation(passed=True))
 
     # Intervals of +-1 about 2k and k/2: apart for k of 2 and 3.
-    assert "Relevance order above random at 2 of 3 steps, intervals apart." in text
+    assert (
+        "The order of relevance beats random at 2 of 3 steps, intervals apart." in text
+    )
     assert "arrives at the board25%" in text
 
 

@@ -7,7 +7,7 @@ from sklearn.cluster import DBSCAN
 
 from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.pages import concept_pages as concepts
-from conceptlrp.clustering import cluster, load_clustering
+from conceptlrp.clustering import Clustering, cluster
 from conceptlrp.errors import OutputExistsError, TargetError
 from conceptlrp.report import Note
 from tests.atlas.conftest import DEAD, HOSTILE, LAYERS, with_clusters, write_store
@@ -169,7 +169,7 @@ def test_notes_stand_on_the_page_of_their_channel(pages, atlas):
 
 def test_a_cluster_page_lists_its_markers_with_effects(pages, atlas, clustered):
     page = pages[atlas / "clusters/conv1/k00.html"]
-    markers = load_clustering(clustered, "conv1").markers(1)[0]
+    markers = clustered.results.get(Clustering, layer="conv1").markers(1)[0]
 
     assert f"../../concepts/conv1/c{markers.channels[0]:04d}.html" in page.links
     assert f"{markers.effects[0]:+.2f}".replace("-", "−") in page.text

@@ -26,7 +26,7 @@ def test_the_card_that_ships_is_of_the_network_that_ships():
     assert by_name["network v greedy"].figure == f"{greedy['score']:.1%} of the points"
     assert "100 games" in by_name["network v greedy"].note
     assert by_name["moves of people"].figure.endswith("of the moves")
-    assert "discs lost a move" in by_name["endgames, network"].note
+    assert "discs lost per move" in by_name["endgames, network"].note
 
 
 def test_without_a_card_there_are_no_rows():

@@ -10,19 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from conceptlrp.clustering import save_clustering
-from conceptlrp.concept_graph import MeanConceptGraph, save_graph
+from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.concept_graph.mean_graph import Flow
-from conceptlrp.labelling import save_label_scores
+from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.report import Note
 from conceptlrp.runs import KeepOptions, RunOptions, attribute_corpus
 from conceptlrp.store import Store, open_store
-from conceptlrp.store.derived import save_derived
 from tests.atlas.test_evaluation_page import evaluation
 from tests.lrp.conftest import randomize
 from tests.othello.playouts import random_games
+from tests.planted_evaluation import planted_evaluation
 from tests.report.conftest import planted_clustering
 from tests.report.planted_labels import planted_labels
 
@@ -67,21 +66,20 @@ def write_whole_store(path: Path) -> Store:
         keep=KeepOptions(references=4),
         run=RunOptions(name=SCRIPT),
     )
-    save_label_scores(planted_labels(SIZES, LABEL), store)
-    save_graph(_graph(), store)
+    store.results.save(planted_labels(SIZES, LABEL))
+    store.results.save(_graph())
     clustering = planted_clustering(store)
     noisy = (clustering.labels - 1).astype(np.int32)
-    save_clustering(
+    store.results.save(
         replace(
             clustering,
             labels=noisy,
             sizes=clustering.sizes[1:],
             centers=clustering.centers[1:],
             effects=clustering.effects[1:],
-        ),
-        store,
+        )
     )
-    save_derived(store.path, "evaluation.json", _evaluation(store))
+    store.results.save(_evaluation(store))
     return open_store(store.path)
 
 
@@ -111,13 +109,7 @@ def _graph() -> MeanConceptGraph:
     )
 
 
-def _evaluation(store: Store) -> bytes:
-    made = store.manifest
-    content = evaluation(passed=False) | {
-        "encoding-type": "conceptlrp-evaluation",
-        "encoding-version": "1",
-        "network": made.network["digest"],
-        "corpus": made.corpus["digest"],
-    }
-    text = json.dumps(content).replace("epsilon-flat", str(made.composite["name"]))
-    return text.encode()
+def _evaluation(store: Store) -> CompositeEvaluation:
+    own = str(store.manifest.composite["name"])
+    text = json.dumps(evaluation(passed=False)).replace("epsilon-flat", own)
+    return planted_evaluation(json.loads(text), store)

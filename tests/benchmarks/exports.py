@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp import exports
 from conceptlrp.clustering import cluster
-from conceptlrp.concept_graph import mean_concept_graph, save_graph
+from conceptlrp.concept_graph import mean_concept_graph
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import demo_corpus, demo_network
 from conceptlrp.runs import attribute_corpus
@@ -75,7 +75,7 @@ def demo_store(folder: Path, n: int) -> Store:
         cluster(store, layer)
     few = corpus.sample(min(n, 200), seed=0)
     explainer = Explainer(network, composite=store.manifest.composite["name"])
-    save_graph(mean_concept_graph(explainer, few, targets=store.targets), store)
+    store.results.save(mean_concept_graph(explainer, few, targets=store.targets))
     return open_store(store.path)
 
 

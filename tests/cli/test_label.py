@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.labelling import load_label_scores
+from conceptlrp.labelling import ScoredLabels
 from conceptlrp.labels import LABELS
 from conceptlrp.othello import Corpus, write_transcripts
 from conceptlrp.store import open_store
@@ -38,7 +38,7 @@ def test_a_store_is_labelled_and_its_channels_scored(folder: Path, store: Path) 
     assert "200 positions, 20 with maps, 2 random networks" in " ".join(out.split())
     opened = open_store(store)
     assert set(opened.label_names) == set(LABELS)
-    scored = load_label_scores(opened)
+    scored = opened.results.get(ScoredLabels)
     assert scored is not None
     assert list(scored.layers) == ["conv4"]
     assert succeed("check", store).startswith(f"{store}: whole")
@@ -48,16 +48,14 @@ def test_a_store_is_labelled_and_its_channels_scored(folder: Path, store: Path) 
     )
     assert "a b c d e f g h" in top
     again = run("label", store, *network, *SMALL)
-    assert_one_line(
-        again, 1, "label-scores-played.h5: exists already; pass --overwrite"
-    )
+    assert_one_line(again, 1, r"labels-played-\w+\.h5: exists already; pass")
 
 
 def test_positions_alone_are_labelled_without_a_network(store: Path) -> None:
     out = succeed("label", store, "--no-scores")
 
     assert out == f"{store}: {len(LABELS)} labels of 200 positions\n"
-    assert load_label_scores(open_store(store)) is None
+    assert open_store(store).results.get(ScoredLabels) is None
     again = run("label", store, "--no-scores")
     assert_one_line(again, 1, "has all labels already; pass --overwrite")
     assert succeed("label", store, "--no-scores", "--overwrite") == out

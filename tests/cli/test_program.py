@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.clustering import load_clustering
-from conceptlrp.clustering.clustering_file import clustered_layers
+from conceptlrp.clustering import Clustering
 from conceptlrp.networks import load_network
 from conceptlrp.networks.checkpoint import read_header
 from conceptlrp.othello import Corpus, Position
@@ -176,7 +175,10 @@ def test_clusters_of_magnitudes_are_made_by_any_named_estimator(
     )
 
     assert "AgglomerativeClustering(" in " ".join(table.split())
-    assert load_clustering(open_store(store), "conv1").feature == "absolute-l2"
+    assert (
+        open_store(store).results.get(Clustering, layer="conv1").feature
+        == "absolute-l2"
+    )
 
 
 def test_a_store_is_clustered_and_made_into_an_atlas(
@@ -187,7 +189,8 @@ def test_a_store_is_clustered_and_made_into_an_atlas(
     path = tmp_path / "atlas"
     page = succeed("atlas", store, path, "--title", "Channels & clusters")
 
-    assert clustered_layers(open_store(store)) == ("conv1", "conv4")
+    clustered = [each.layer for each in open_store(store).results.list()]
+    assert clustered == ["conv1", "conv4"]
     assert "conv4: MiniBatchKMeans" in table
     assert page == f"open {path / 'index.html'}\n"
     index = (path / "index.html").read_text(encoding="utf-8")
@@ -213,7 +216,7 @@ def test_clusters_are_replaced_only_when_that_is_asked_for(
 
     refused = run(*arguments)
 
-    assert_one_line(refused, 1, "layer 'conv1' is clustered already")
+    assert_one_line(refused, 1, "exists already; pass overwrite")
     assert listing(tmp_path) == before
     succeed(*arguments, "--overwrite")
 

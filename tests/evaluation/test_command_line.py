@@ -7,10 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from conceptlrp.evaluation import evaluate_composites, load_evaluation
+from conceptlrp.evaluation import CompositeEvaluation, evaluate_composites
 from conceptlrp.networks import load_network
 from conceptlrp.store import check_store, open_store
-from conceptlrp.store.derived import save_derived
 from tests.command_line import Result, assert_one_line, run
 
 OPTIONS = ("--positions", 4, "--cascade", 1, "--seed", 3)
@@ -50,7 +49,9 @@ def test_a_store_is_evaluated_into_json_and_tables(
     content = json.loads((out / "evaluation.json").read_text())
     assert content == json.loads(json.dumps(expected.to_dict()))
     assert sorted(path.stem for path in out.glob("*.csv")) == sorted(expected.tables())
-    assert load_evaluation(open_store(store)) == content
+    kept = open_store(store).results.get(CompositeEvaluation)
+    assert kept is not None
+    assert json.loads(json.dumps(kept.to_dict())) == content
     read = pd.read_csv(out / "measurements.csv", keep_default_na=False)
     assert len(read) == len(expected.findings.measurements)
 
@@ -91,26 +92,24 @@ def test_what_stands_at_the_output_is_kept(
 
     assert_one_line(result, 1, "already exists; choose another name")
     assert list(out.iterdir()) == []
-    assert not (store / "evaluation.json").exists()
-
-
-def test_an_evaluation_that_the_store_has_is_kept(folder: Path, store: Path) -> None:
-    save_derived(store, "evaluation.json", b"{}")
-
-    result = evaluate(folder, store)
-
-    assert_one_line(result, 1, "evaluation.json: exists already; pass --overwrite")
-    assert (store / "evaluation.json").read_bytes() == b"{}"
+    assert open_store(store).results.list() == ()
 
 
 def test_the_store_keeps_an_evaluation_without_a_folder(
     folder: Path, store: Path
 ) -> None:
-    result = evaluate(folder, store, "--composite", "epsilon", *OPTIONS)
+    options = ("--composite", "epsilon", *OPTIONS)
+    result = evaluate(folder, store, *options)
 
     assert (result.code, result.err) == (0, "")
-    assert result.out.endswith("evaluation.json: 4 positions, 1 composites\n")
-    found = load_evaluation(open_store(store))
+    kept = open_store(store).results.find(CompositeEvaluation)
+    assert result.out.endswith(f"{kept}: 4 positions, 1 composites\n")
+    found = open_store(store).results.get(CompositeEvaluation)
     assert found is not None
-    assert found["composites"] == ["epsilon"]
+    assert found.composites == ("epsilon",)
     assert check_store(store).is_good
+
+    again = evaluate(folder, store, *options)
+
+    assert_one_line(again, 1, "exists already; pass overwrite=True or --overwrite")
+    assert open_store(store).results.find(CompositeEvaluation) == kept

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.clustering import cluster
-from conceptlrp.concept_graph import MeanConceptGraph, save_graph
+from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.concept_graph.mean_graph import Flow
 from conceptlrp.store import open_store
 from tests.atlas.conftest import write_store
@@ -28,7 +28,7 @@ def dress(store):
     )
     for layer in store.layers:
         cluster(store, layer, estimator="kmeans", n_clusters=3, target="played")
-    save_graph(planted_graph(store), store)
+    store.results.save(planted_graph(store))
     return open_store(store.path)
 
 

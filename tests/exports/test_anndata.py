@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from conceptlrp import exports
-from conceptlrp.clustering import load_clustering
+from conceptlrp.clustering import Clustering
 from conceptlrp.errors import ConceptLRPError, OutputExistsError
 from conceptlrp.exports import Selection
 from tests.exports.conftest import HOSTILE_LAYER, PLAIN
@@ -55,7 +55,7 @@ def test_labels_keep_their_types_and_clusters_are_categories(store, path):
     assert (found["label_frontier +2"] == store.label("frontier +2")).all()
     part = store.label("part")
     np.testing.assert_array_equal(found["label_part"].to_numpy(), part)
-    clusters = load_clustering(store, PLAIN).labels
+    clusters = store.results.get(Clustering, layer=PLAIN).labels
     assert isinstance(found["cluster_conv1"].dtype, pd.CategoricalDtype)
     assert (found["cluster_conv1"].astype(int) == clusters).all()
 
@@ -75,7 +75,7 @@ def test_variables_are_summed_up(store, path):
 def test_the_layout_of_the_clustering_comes_along(store, path):
     found = anndata.read_h5ad(path)
 
-    layout = load_clustering(store, PLAIN).embedding
+    layout = store.results.get(Clustering, layer=PLAIN).embedding
     assert (found.obsm["X_plane"] == layout).all()
 
 
@@ -106,7 +106,10 @@ def test_a_sample_has_its_own_clusters_and_layout(store, tmp_path):
 
     found = anndata.read_h5ad(path)
 
-    rows, clustering = found.obs["row"].to_numpy(), load_clustering(store, PLAIN)
+    rows, clustering = (
+        found.obs["row"].to_numpy(),
+        store.results.get(Clustering, layer=PLAIN),
+    )
     assert (found.obs["cluster_conv1"].astype(int) == clustering.labels[rows]).all()
     assert (found.obsm["X_plane"] == clustering.embedding[rows]).all()
 

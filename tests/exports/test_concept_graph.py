@@ -5,7 +5,7 @@ import networkx as nx
 import pytest
 
 from conceptlrp import exports
-from conceptlrp.concept_graph import load_graph, to_networkx
+from conceptlrp.concept_graph import MeanConceptGraph, to_networkx
 from conceptlrp.errors import ConceptLRPError, OutputExistsError, StoreError
 from tests.exports.conftest import HOSTILE_LAYER, PLAIN
 
@@ -26,7 +26,7 @@ def test_networkx_reads_the_graph_of_the_store(store, tmp_path, kind, target):
 
     found = read(path, kind)
 
-    expected = to_networkx(load_graph(store), target=target)
+    expected = to_networkx(store.results.get(MeanConceptGraph), target=target)
     assert isinstance(found, nx.DiGraph)
     assert dict(found.nodes(data=True)) == dict(expected.nodes(data=True))
     assert set(found.edges) == set(expected.edges)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from conceptlrp import exports
-from conceptlrp.clustering.clustering_file import file_stem
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.exports.concepts import feature_record
+from conceptlrp.files import file_stem
 from conceptlrp.othello import Position
 from conceptlrp.report import Note, channel_report
 from conceptlrp.report.findings import ChannelEffect

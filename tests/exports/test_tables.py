@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from conceptlrp import exports
-from conceptlrp.clustering import load_clustering
-from conceptlrp.clustering.clustering_file import file_stem
+from conceptlrp.clustering import Clustering
 from conceptlrp.errors import ConceptLRPError, OutputExistsError
 from conceptlrp.exports import Selection
+from conceptlrp.files import file_stem
 from tests.exports.conftest import HOSTILE_LAYER, PLAIN
 
 STEM = file_stem(HOSTILE_LAYER)
@@ -63,7 +63,7 @@ def test_labels_and_clusters_join_by_row(store, tables):
 
     mine = clusters[clusters["layer"] == HOSTILE_LAYER].merge(labels, on="row")
 
-    clustering = load_clustering(store, HOSTILE_LAYER)
+    clustering = store.results.get(Clustering, layer=HOSTILE_LAYER)
     assert (mine["cluster"] == clustering.labels).all()
     assert (mine["x"].astype(np.float32) == clustering.embedding[:, 0]).all()
     assert (mine["corner"] == store.label("corner")).all()

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from conceptlrp import exports
-from conceptlrp.clustering import load_clustering
-from conceptlrp.clustering.clustering_file import file_stem
+from conceptlrp.clustering import Clustering
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.exports import Selection
+from conceptlrp.files import file_stem
 from conceptlrp.othello import square_name
 from tests.exports.conftest import HOSTILE_LAYER, PLAIN
 
@@ -88,7 +88,7 @@ def test_every_category_is_a_layer_with_the_same_names(project):
 
 
 def test_clusters_and_layout_are_those_of_the_store(store, project):
-    clustering = load_clustering(store, HOSTILE_LAYER)
+    clustering = store.results.get(Clustering, layer=HOSTILE_LAYER)
 
     with h5py.File(project / "analysis-clusters.h5") as file:
         group = file[STEM]
@@ -123,7 +123,7 @@ def test_a_store_without_clusterings_has_the_analysis_of_positions(
 def test_a_sample_refers_to_its_own_rows(store, tmp_path):
     out = exports.virelay(store, tmp_path / "out", Selection(n_positions=20, seed=5))
 
-    clustering = load_clustering(store, PLAIN)
+    clustering = store.results.get(Clustering, layer=PLAIN)
     rows = np.sort(np.random.default_rng(5).choice(len(store), 20, replace=False))
     with h5py.File(out / "analysis-clusters.h5") as file:
         assert (file[f"{PLAIN}/index"][()] == np.arange(20)).all()

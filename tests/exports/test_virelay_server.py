@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from conceptlrp import exports
-from conceptlrp.clustering import load_clustering
-from conceptlrp.clustering.clustering_file import file_stem
+from conceptlrp.clustering import Clustering
 from conceptlrp.exports.board_pictures import board_pictures
+from conceptlrp.files import file_stem
 from conceptlrp.othello import square_name
 from tests.benchmarks.environments import EnvironmentUnavailableError
 from tests.exports.conftest import HOSTILE_LAYER, PLAIN
@@ -108,7 +108,7 @@ def test_an_analysis_holds_our_clusters_and_layout(store, server, category, laye
         embedding="as clustered",
     )["embedding"]
 
-    clustering = load_clustering(store, layer)
+    clustering = store.results.get(Clustering, layer=layer)
     assert [p["cluster"] for p in found] == clustering.labels.tolist()
     assert [p["attributionIndex"] for p in found] == clustering.rows.tolist()
     places = np.array([p["value"] for p in found], np.float32)

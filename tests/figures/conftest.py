@@ -8,10 +8,12 @@ import pytest
 from conceptlrp.clustering import Clustering
 from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.concept_graph.mean_graph import Flow
+from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.labelling import ChannelLabels, LabelCriteria, LabelScores, NamedLabel
 from conceptlrp.othello import Position
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.reference.boards import ReferenceBoard
+from tests.planted_evaluation import planted_evaluation
 
 HOSTILE = "<script>&\"' $\\frac{$ \x00 " + "x" * 300
 MOVES = "f5d6c3d3c4f4f6f3e6e7d7c5f7"
@@ -85,7 +87,7 @@ def measurement(method: str, metric: str, part: str, mean: float | None) -> Any:
     return {**names, **ends}
 
 
-def evaluation_record() -> dict[str, Any]:
+def evaluated() -> CompositeEvaluation:
     """Relevance that is clearly above chance for discs, and never for channels."""
     rates = {"epsilon": 2.0, "epsilon-flat": 1.5, "occlusion": 3.0, "random": 0.2}
     curves = [
@@ -113,7 +115,7 @@ def evaluation_record() -> dict[str, Any]:
         for order in ("top-down", "bottom-up")
     ]
     gates = [{"name": f"gate {n}", "passed": n != 3} for n in range(5)]
-    return {
+    record = {
         "composites": list(COMPOSITES),
         "recommendation": {"composite": "epsilon-flat"},
         "gates": dict.fromkeys(COMPOSITES, gates),
@@ -121,11 +123,12 @@ def evaluation_record() -> dict[str, Any]:
         "curves": curves,
         "details": {name: {"cascades": cascades} for name in COMPOSITES},
     }
+    return planted_evaluation(record)
 
 
 @pytest.fixture
-def evaluation() -> dict[str, Any]:
-    return evaluation_record()
+def evaluation() -> CompositeEvaluation:
+    return evaluated()
 
 
 def named(label: str, effect: float) -> NamedLabel:

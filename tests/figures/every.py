@@ -25,7 +25,7 @@ from conceptlrp.othello import Position
 from tests.figures.conftest import (
     HOSTILE,
     MOVES,
-    evaluation_record,
+    evaluated,
     label_scores,
     made_clustering,
     made_graph,
@@ -58,8 +58,8 @@ EVERY: dict[str, Callable[[float], Figure]] = {
     ),
     "references": lambda width: reference_figure(reference_boards(5), width=width),
     "means": mean_maps_of_channels,
-    "faithfulness": lambda width: faithfulness_figure(evaluation_record(), width=width),
-    "sanity": lambda width: sanity_figure(evaluation_record(), width=width),
+    "faithfulness": lambda width: faithfulness_figure(evaluated(), width=width),
+    "sanity": lambda width: sanity_figure(evaluated(), width=width),
     "labels": lambda width: label_matrix_figure(
         label_scores(), title=HOSTILE, width=width
     ),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conceptlrp.concept_graph import mean_concept_graph, save_graph
+from conceptlrp.concept_graph import mean_concept_graph
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import load_network
 from conceptlrp.store import open_store
@@ -114,7 +114,7 @@ def test_an_evaluation_and_a_graph_in_the_store_are_drawn(tmp_path):
         load_network(tmp_path / "net.safetensors"), layers=store.layers
     )
     graph = mean_concept_graph(explainer, store.positions[:4], targets=store.targets)
-    save_graph(graph, store)
+    store.results.save(graph)
 
     done = run("evaluate", store.path, *network, "--out", judged, *options)
 

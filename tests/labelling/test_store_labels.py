@@ -20,8 +20,6 @@ from conceptlrp.labelling import (
     LabelOptions,
     ScoredLabels,
     label_positions,
-    load_label_scores,
-    save_label_scores,
 )
 from conceptlrp.labelling.channel_values import on_board
 from conceptlrp.labelling.scores import Comparison
@@ -220,11 +218,11 @@ def test_all_labels_can_be_columns(store: Store) -> None:
 
 
 def test_a_saved_result_is_loaded_again(scored: ScoredLabels, store: Store) -> None:
-    path = save_label_scores(scored, store, overwrite=True)
+    path = store.results.save(scored, overwrite=True)
 
-    found = load_label_scores(open_store(store.path))
+    found = open_store(store.path).results.get(ScoredLabels)
 
-    assert path.name == "label-scores-best.h5"
+    assert path.name.startswith("labels-best-")
     assert found is not None
     assert found.to_dict() == scored.to_dict()
     assert found.frame().equals(scored.frame())
@@ -234,22 +232,22 @@ def test_a_saved_result_is_loaded_again(scored: ScoredLabels, store: Store) -> N
                 loaded = getattr(found.layers[layer], field)[measure]
                 np.testing.assert_allclose(loaded, array, rtol=1e-6, atol=1e-37)
     with pytest.raises(OutputExistsError, match="exists already"):
-        save_label_scores(scored, store)
+        store.results.save(scored)
 
 
 def test_the_same_result_gives_the_same_bytes(
     scored: ScoredLabels, store: Store
 ) -> None:
-    path = save_label_scores(scored, store, overwrite=True)
+    path = store.results.save(scored, overwrite=True)
     first = path.read_bytes()
 
-    save_label_scores(scored, store, overwrite=True)
+    store.results.save(scored, overwrite=True)
 
     assert path.read_bytes() == first
 
 
 def test_a_target_without_labels_has_none(store: Store) -> None:
-    assert load_label_scores(store, target="value") is None
+    assert store.results.get(ScoredLabels, target="value") is None
 
 
 def test_another_network_is_refused_with_digests(store: Store) -> None:

@@ -1,19 +1,17 @@
 """Stores of planted relevance: bare, with reference boards, and with everything."""
 
-import json
-
 import numpy as np
 import pytest
 
-from conceptlrp.ablation import Ablation, save_effects
+from conceptlrp.ablation import Ablation
 from conceptlrp.ablation.result import LayerEffects
-from conceptlrp.clustering import Clustering, save_clustering
-from conceptlrp.concept_graph import MeanConceptGraph, save_graph
+from conceptlrp.clustering import Clustering
+from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.concept_graph.mean_graph import Flow
-from conceptlrp.labelling import save_label_scores
+from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.store import Store, open_store
-from conceptlrp.store.derived import save_derived
 from tests.atlas.conftest import LAYERS, write_store
+from tests.planted_evaluation import planted_evaluation
 from tests.report.planted_labels import planted_labels
 
 UPPER = "trunk/<b>3"
@@ -80,37 +78,31 @@ def planted_clustering(store: Store) -> Clustering:
     )
 
 
-def evaluation(store: Store, **changes: object) -> bytes:
+def evaluation(store: Store, composite: str = "epsilon-flat") -> CompositeEvaluation:
     gate = {
         "name": "heatmaps of two moves differ",
         "passed": False,
         "figures": "cosine 0.9",
         "warning": "epsilon-flat draws one picture",
     }
-    content = {
-        "encoding-type": "conceptlrp-evaluation",
-        "encoding-version": "1",
-        "network": store.manifest.network["digest"],
-        "corpus": store.manifest.corpus["digest"],
-        "positions": 9,
-        "composites": ["epsilon-flat"],
-        "recommendation": {"composite": "epsilon-flat", "reason": "it is alone"},
-        "gates": {"epsilon-flat": [gate]},
-        "warnings": {"epsilon-flat": ["epsilon-flat draws one picture"]},
+    record = {
+        "composites": [composite],
+        "recommendation": {"composite": composite, "reason": "it is alone"},
+        "gates": {composite: [gate]},
         "measurements": [],
         "curves": [],
-        "details": {"epsilon-flat": {"conservation": {"arrived": 0.4, "layers": {}}}},
+        "details": {composite: {"conservation": {"arrived": 0.4, "layers": {}}}},
     }
-    return json.dumps(content | changes).encode()
+    return planted_evaluation(record, store)
 
 
 def fill(store: Store) -> Store:
     """Add everything that can be added to a store."""
-    save_label_scores(planted_labels(), store)
-    save_effects(planted_effects(store), store)
-    save_graph(planted_graph(), store)
-    save_clustering(planted_clustering(store), store)
-    save_derived(store.path, "evaluation.json", evaluation(store))
+    store.results.save(planted_labels())
+    store.results.save(planted_effects(store))
+    store.results.save(planted_graph())
+    store.results.save(planted_clustering(store))
+    store.results.save(evaluation(store))
     return open_store(store.path)
 
 

@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 
 import conceptlrp as cl
-from conceptlrp.errors import LayerError, StoreError, TargetError
+from conceptlrp.errors import LayerError, TargetError
 from conceptlrp.othello import square_name
 from conceptlrp.report import ChannelReport, layer_report
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.store import open_store
-from conceptlrp.store.derived import save_derived
 from tests.atlas.conftest import DEAD, LAYERS, write_store
 from tests.report.conftest import UPPER, evaluation, planted_clustering, planted_effects
 from tests.report.planted_labels import planted_labels
@@ -212,23 +211,11 @@ def test_what_the_composite_fails_and_what_is_absorbed_are_warnings(full_store):
 
 def test_an_evaluation_of_other_composites_is_none(tmp_path):
     store = write_store(tmp_path / "run.crp", references=False)
-    content = evaluation(store, composites=["gamma"])
-    save_derived(store.path, "evaluation.json", content)
+    store.results.save(evaluation(store, "gamma"))
 
-    report = cl.channel_report(open_store(store.path), layer="conv1", channel=0)
+    report = cl.channel_report(store, layer="conv1", channel=0)
 
     assert any("'conceptlrp evaluate" in each for each in report.missing)
-
-
-@pytest.mark.parametrize(
-    "changes", [{"warnings": 3}, {"details": {}}, {"composites": 1}]
-)
-def test_a_damaged_evaluation_is_refused(changes, tmp_path):
-    store = write_store(tmp_path / "run.crp", references=False)
-    save_derived(store.path, "evaluation.json", evaluation(store, **changes))
-
-    with pytest.raises(StoreError, match="the evaluation is damaged"):
-        cl.channel_report(open_store(store.path), layer="conv1", channel=0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.othello import Corpus
-from conceptlrp.store import Store, open_store
+from conceptlrp.store import Store, check_store, open_store
 from conceptlrp.store.finish import finish_run
 from conceptlrp.store.lock import run_lock
 from conceptlrp.store.writer import append_run, create_run
@@ -54,15 +54,21 @@ def test_a_label_is_replaced_only_when_that_is_asked_for(store: Store) -> None:
     assert store.label("corner").sum() == n
 
 
+def columns_path(store: Store) -> Path:
+    (path,) = store.path.glob("columns-*.h5")
+    return path
+
+
 def test_the_manifest_covers_the_labels(store: Store) -> None:
     store.add_labels({"corner": np.zeros(len(store))})
 
-    entry = open_store(store.path).manifest.files["labels.h5"]
-    content = (store.path / "labels.h5").read_bytes()
+    path = columns_path(store)
+    entry = open_store(store.path).manifest.files[path.name]
+    content = path.read_bytes()
     assert (entry.bytes, entry.sha256) == (len(content), sha256(content).hexdigest())
-    (store.path / "labels.h5").write_bytes(content[:-1])
-    with pytest.raises(StoreError, match=r"labels\.h5: has"):
-        open_store(store.path)
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(StoreError, match=r"columns-.*\.h5: is damaged"):
+        open_store(store.path).label("corner")
 
 
 def test_the_same_labels_give_the_same_bytes_in_any_order(
@@ -75,7 +81,7 @@ def test_the_same_labels_give_the_same_bytes_in_any_order(
     store.add_labels({"b": b})
     other.add_labels({"b": b, "a": a})
 
-    for name in ("labels.h5", "manifest.json"):
+    for name in (columns_path(store).name, "manifest.json"):
         assert (store.path / name).read_bytes() == (other.path / name).read_bytes()
 
 
@@ -90,7 +96,7 @@ def test_a_column_that_is_none_is_refused(store: Store) -> None:
     for column in (np.zeros(n - 1), np.zeros((n, 1)), ["a"] * n, np.zeros(n, complex)):
         with pytest.raises(ValueError, match="label 'a' is"):
             store.add_labels({"a": column})
-    assert "labels.h5" not in store.manifest.files
+    assert not list(store.path.glob("columns-*"))
 
 
 def test_labels_wait_for_the_run_to_be_complete(corpus: Corpus, tmp_path: Path) -> None:
@@ -116,17 +122,25 @@ def test_labels_outlive_a_repair_but_not_new_positions(
     longer = Corpus.concatenate([corpus, corpus[:10]])
     append_run(store.path, planted_plan(longer), longer)
 
-    assert not (store.path / "labels.h5").exists()
+    assert not list(store.path.glob("columns-*"))
 
 
-def test_damaged_labels_are_dropped_by_a_repair(store: Store) -> None:
+def test_damaged_labels_outlive_a_repair_until_they_are_overwritten(
+    store: Store,
+) -> None:
     store.add_labels({"a": np.zeros(len(store))})
-    file = store.path / "labels.h5"
+    file = columns_path(store)
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
 
     finish_run(store.path)
 
-    assert open_store(store.path).label_names == ()
-    assert not file.exists()
+    (problem,) = check_store(store.path).problems
+    assert problem.file == file.name
+    assert "add its columns anew" in problem.remedy
+    with pytest.raises(StoreError, match="is missing or damaged"):
+        store.add_labels({"b": np.zeros(len(store))})
+    store.add_labels({"b": np.zeros(len(store))}, overwrite=True)
+    assert open_store(store.path).label_names == ("b",)
+    assert check_store(store.path).is_good

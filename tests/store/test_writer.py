@@ -336,7 +336,9 @@ def test_overwrite_removes_all_of_the_former_store(
     write_store: MakeStore, tmp_path: Path
 ) -> None:
     store = write_store(tmp_path / "run.crp", shard_size=10)
-    (store.path / "clusters-conv1.h5").write_text("of the former numbers")
+    (store.path / "clustering-played-conv1-01234567.h5").write_text(
+        "of the former numbers"
+    )
 
     new = write_store(store.path, shard_size=60, overwrite=True)
 

@@ -27,13 +27,16 @@ _MARKERS = 8
 _STRIPS = {
     "typical": (
         "Typical boards",
-        "Nearest to the mean of the cluster, the medoid first, with their distance.",
+        "Nearest to the mean of the cluster, the medoid first; the number is the distance.",
     ),
     "atypical": (
         "Atypical boards",
-        "Least likely under a Gaussian around the mean, with their log-density.",
+        "Least likely under a Gaussian around the mean; the number is the log-density.",
     ),
-    "random": ("Boards at random", "Drawn from the cluster, with their distance."),
+    "random": (
+        "Boards at random",
+        "Drawn from the cluster; the number is the distance.",
+    ),
 }
 
 
@@ -60,7 +63,7 @@ class ClusterStrip:
 
 def write_cluster_pages(site: Site, clustering: Clustering, maker: CardMaker) -> None:
     """Write the pages of all clusters of a layer, and of its noise if it has any."""
-    stability = site.results.stability(clustering.layer)
+    stability = clustering.stability
     facts = cluster_facts(site.store, clustering, stability=stability, count=_MARKERS)
     numbers = [*range(clustering.n_clusters), *([NOISE] if clustering.noise else [])]
     for number in numbers:

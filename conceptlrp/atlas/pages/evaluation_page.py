@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from conceptlrp.atlas.pictures.charts import Line, curves_svg
 from conceptlrp.atlas.site import Site
+from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.report.words.numbers import percent
 
 EVALUATION_PAGE = "evaluation.html"
@@ -20,15 +21,15 @@ EVALUATION_PAGE = "evaluation.html"
 #: asks.
 _FAITHFUL: Final = (
     ("order of discs", "square_gain", "best", "empty",
-     "logit lost sooner as discs go in the order of relevance"),
+     "how much sooner the logit falls as discs go in the order of relevance"),
     ("recoloured", "square_gain", "best", "flip",
-     "the same when discs change colour instead"),
+     "the same when discs change colour"),
     ("in the corpus", "square_gain", "best", "swap",
      "the same when squares come from other positions"),
     ("for the value", "square_gain", "value", "empty",
-     "value lost sooner as discs go"),
+     "how much sooner the value falls as discs go"),
     ("order of channels", "channel_gain", "best", None,
-     "logit lost sooner as channels go, mean over layers and ablations"),
+     "how much sooner the logit falls as channels go, mean over layers and ablations"),
     ("flip lines", "flip_line_mass", "best", "",
      "positive relevance on the discs that make the move legal"),
 )  # fmt: skip
@@ -40,11 +41,11 @@ _DEPENDENT: Final = (
     ("random weights", "cascade_excess", "best", "top-down",
      "how alike heatmaps stay when every layer is random"),
     ("empty squares", "empty_square_share", "best", "",
-     "part of a heatmap where there is nothing"),
+     "part of a heatmap on empty squares"),
     ("empty board", "empty_board_share", "best", "",
-     "part of a heatmap that an empty board gets too"),
+     "part of a heatmap that an empty board gets as well"),
     ("turned boards", "symmetry_cosine", "best", "",
-     "likeness to the turned heatmap: here more is better"),
+     "likeness to the turned heatmap: more is better here"),
 )  # fmt: skip
 _BASELINES: Final = ("random", "center", "occlusion")
 _CHANNEL_BASELINES: Final = ("activation", "gradient x activation", "random")
@@ -68,9 +69,10 @@ class _Chart:
     verdict: str
 
 
-def write_evaluation_page(site: Site, evaluation: Mapping[str, Any] | None) -> None:
+def write_evaluation_page(site: Site, found: CompositeEvaluation | None) -> None:
     """Write the page, also where nothing was evaluated: that must be said too."""
     own = str(site.store.manifest.composite.get("name", ""))
+    evaluation = None if found is None else found.to_dict()
     content: dict[str, Any] = {"own": own, "evaluation": evaluation}
     if evaluation is not None:
         content |= _content(evaluation, own)
@@ -172,11 +174,12 @@ def _verdict(lines: Mapping[str, Line], own: str) -> str:
     apart = sum(low > high for low, high in zip(mine.low, chance.high, strict=True))
     number = len(mine.low)
     if apart == number:
-        return "Relevance order above random at every step, intervals apart."
+        return "The order of relevance beats random at every step, intervals apart."
     if apart == 0:
-        return "Relevance order nowhere clearly above random."
+        return "The order of relevance nowhere clearly beats random."
     return (
-        f"Relevance order above random at {apart} of {number} steps, intervals apart."
+        f"The order of relevance beats random at {apart} of {number} steps, intervals "
+        "apart."
     )
 
 

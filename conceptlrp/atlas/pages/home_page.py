@@ -118,7 +118,9 @@ def _strength_row(name: str, row: Mapping[str, Any]) -> StrengthRow:
         note = f"95 % interval {low:.0%} to {high:.0%}, {games} games"
         return StrengthRow(name, f"{row['score']:.1%} of the points", note)
     if "disc_loss" in row:
-        note = f"{row['disc_loss']:.1f} discs lost a move, {row['positions']} positions"
+        note = (
+            f"{row['disc_loss']:.1f} discs lost per move, {row['positions']} positions"
+        )
         return StrengthRow(name, f"{row['best_moves']:.0%} best moves", note)
     note = f"{row['top3']:.1%} among the best three, {row['positions']:,} positions"
     return StrengthRow(name, f"{row['top1']:.1%} of the moves", note)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.atlas.pages.layer_work import LayerPart
-from conceptlrp.clustering.clustering_file import file_stem
+from conceptlrp.files import file_stem
 from conceptlrp.report.channel import ChannelLine
 from conceptlrp.report.words.numbers import visible
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conceptlrp.cli.inputs import check_addition, store_network
+from conceptlrp.cli.inputs import store_network
 from conceptlrp.cli.options import (
     Json,
     Layers,
@@ -47,9 +47,8 @@ def ablate(
     overwrite: Overwrite = False,
 ) -> None:
     """Ablate each channel alone, and say what policy and value lose."""
-    from conceptlrp.ablation import ablate as ablate_channels
+    from conceptlrp.ablation import Ablation, ablate as ablate_channels
     from conceptlrp.ablation.feature_maps import ABLATIONS
-    from conceptlrp.ablation.file import effects_name
     from conceptlrp.store import open_store
 
     check_choice("--ablation", ablation, ABLATIONS)
@@ -57,7 +56,7 @@ def ablate(
     for name in layer or ():
         opened.channels(name)
     explained = opened.targets[opened.target_index(target or 0)]
-    check_addition(opened, effects_name(explained), overwrite=overwrite)
+    opened.results.check_free(Ablation, target=explained, overwrite=overwrite)
     net = store_network(opened, network)
     with progress_bars() as report:
         found = ablate_channels(

@@ -14,7 +14,6 @@ from conceptlrp.cli.options import (
     check_choice,
 )
 from conceptlrp.cli.tables import print_json, print_table
-from conceptlrp.errors import OutputExistsError
 
 if TYPE_CHECKING:
     from conceptlrp.clustering import Clustering
@@ -43,18 +42,22 @@ def cluster(
 ) -> None:
     """Group the positions of a store by their channel relevance."""
     from conceptlrp import clustering
-    from conceptlrp.clustering import ESTIMATORS, FEATURES, ClusterOptions
-    from conceptlrp.clustering.clustering_file import clustered_layers
+    from conceptlrp.clustering import (
+        ESTIMATORS,
+        FEATURES,
+        Clustering,
+        ClusterOptions,
+    )
     from conceptlrp.store import open_store
 
     check_choice("--estimator", estimator, ESTIMATORS)
     check_choice("--feature", feature, FEATURES)
     opened = open_store(store)
     layers = layer or opened.layers
-    for name in set(clustered_layers(opened)).intersection(layers):
-        if not overwrite:
-            msg = f"{store}: layer '{name}' is clustered already; pass --overwrite"
-            raise OutputExistsError(msg)
+    for name in layers:
+        opened.results.check_free(
+            Clustering, target=target or 0, layer=name, overwrite=overwrite
+        )
     found = []
     for name in layers:
         made = clustering.cluster(

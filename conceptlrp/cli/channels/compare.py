@@ -75,7 +75,7 @@ def _show(found: "StoreComparison", count: int) -> None:
         ],
         "best pairs": [
             ", ".join(
-                f"{a} is {b} ({c:.2f})"
+                f"{a} with {b} ({c:.2f})"
                 for a, b, c in zip(
                     match.first[:count],
                     match.second[:count],

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conceptlrp.cli.inputs import check_addition, store_network
+from conceptlrp.cli.inputs import store_network
 from conceptlrp.cli.options import (
     Composites,
     Json,
@@ -44,8 +44,7 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """Judge composites on the network of a store."""
-    from conceptlrp.evaluation import evaluate as evaluate_store
-    from conceptlrp.evaluation.file import EVALUATION
+    from conceptlrp.evaluation import CompositeEvaluation, evaluate as evaluate_store
     from conceptlrp.store import open_store
 
     if out is not None:
@@ -53,7 +52,7 @@ def evaluate(
     for name in composite or ():
         check_choice("--composite", name, COMPOSITES)
     opened = open_store(store)
-    kept = check_addition(opened, EVALUATION, overwrite=overwrite)
+    opened.results.check_free(CompositeEvaluation, overwrite=overwrite)
     net = store_network(opened, network)
     with progress_bars() as report:
         found = evaluate_store(
@@ -72,9 +71,9 @@ def evaluate(
         print_json(found.to_dict())
         return
     _show(found, opened)
+    place = out or opened.results.find(CompositeEvaluation)
     typer.echo(
-        f"{out or kept}: {found.positions} positions, "
-        f"{len(found.composites)} composites"
+        f"{place}: {found.positions} positions, {len(found.composites)} composites"
     )
 
 

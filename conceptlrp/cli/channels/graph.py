@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conceptlrp.cli.inputs import check_addition, check_row, store_network
+from conceptlrp.cli.inputs import check_row, store_network
 from conceptlrp.cli.options import (
     Json,
     Overwrite,
@@ -66,7 +66,7 @@ def graph(
 
     Without --network the graph that the store already has is shown.
     """
-    from conceptlrp.concept_graph import load_graph
+    from conceptlrp.concept_graph import MeanConceptGraph
     from conceptlrp.store import open_store
 
     _check_options(network, position, move, target)
@@ -75,7 +75,7 @@ def graph(
     opened = open_store(store)
     name = opened.targets[opened.target_index(target or 0)]
     if network is None:
-        found = load_graph(opened)
+        found = opened.results.get(MeanConceptGraph)
         if found is None:
             msg = f"{store}: has no concept graph; pass --network to make it"
             raise StoreError(msg)
@@ -117,10 +117,9 @@ def _averaged(
     store: "Store", network: str, n_positions: int, seed: int, *, overwrite: bool
 ) -> "MeanConceptGraph":
     """Average over positions of a store, and keep the graph in it."""
-    from conceptlrp.concept_graph import mean_concept_graph, save_graph
-    from conceptlrp.concept_graph.file import GRAPH
+    from conceptlrp.concept_graph import MeanConceptGraph, mean_concept_graph
 
-    check_addition(store, GRAPH, overwrite=overwrite)
+    store.results.check_free(MeanConceptGraph, overwrite=overwrite)
     explainer = _explainer(store, network)
     corpus = store.positions
     if len(corpus) > n_positions:
@@ -129,7 +128,7 @@ def _averaged(
         found = mean_concept_graph(
             explainer, corpus, targets=store.targets, on_progress=report
         )
-    save_graph(found, store, overwrite=overwrite)
+    store.results.save(found, overwrite=overwrite)
     return found
 
 
@@ -150,7 +149,7 @@ def _explainer(store: "Store", network: str) -> "Explainer":
     if name not in COMPOSITES:
         msg = (
             f"{store.path}: made with the composite '{name}', which is no preset; use "
-            "mean_concept_graph and save_graph from Python"
+            "mean_concept_graph and store.results.save from Python"
         )
         raise CompositeError(msg)
     net = store_network(store, network)

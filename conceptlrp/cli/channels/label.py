@@ -22,7 +22,6 @@ from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.labelling import ChannelLabels, NamedLabel, ScoredLabels
-    from conceptlrp.store import Store
 
 _LEGEND = (
     "In brackets: several labels fit about equally well, so the channel has no name. "
@@ -62,6 +61,7 @@ def label(
     """Label positions, and channels by what they follow."""
     from conceptlrp.labelling import (
         LabelOptions,
+        ScoredLabels,
         label as label_channels,
         label_positions,
     )
@@ -84,7 +84,7 @@ def label(
         else:
             typer.echo(f"{store}: {len(names)} labels of {len(opened)} positions")
         return
-    _check_free(opened, target or 0, overwrite=overwrite)
+    opened.results.check_free(ScoredLabels, target=target or 0, overwrite=overwrite)
     net = store_network(opened, network)
     with progress_bars() as report:
         found = label_channels(
@@ -106,16 +106,6 @@ def label(
         print_json(found.to_dict())
     else:
         _show(found, count)
-
-
-def _check_free(store: "Store", target: int | str, *, overwrite: bool) -> None:
-    """Refuse scores that are there already before anything is computed."""
-    from conceptlrp.labelling.file import label_scores_name
-
-    path = store.path / label_scores_name(store.targets[store.target_index(target)])
-    if path.exists() and not overwrite:
-        msg = f"{path}: exists already; pass --overwrite"
-        raise OutputExistsError(msg)
 
 
 def _show(found: "ScoredLabels", count: int) -> None:

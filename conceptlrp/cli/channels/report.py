@@ -118,7 +118,7 @@ def _write(
     found: "Iterator[ChannelReport]", out: Path, *, total: int, overwrite: bool
 ) -> None:
     from conceptlrp import jsontext
-    from conceptlrp.clustering.clustering_file import file_stem
+    from conceptlrp.files import file_stem
     from conceptlrp.staging import staged_folder
 
     names: list[dict[str, Any]] = []

@@ -98,7 +98,7 @@ def _ablate(
     store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
 ) -> None:
     from conceptlrp.ablation import ablate
-    from conceptlrp.concept_graph import mean_concept_graph, save_graph
+    from conceptlrp.concept_graph import mean_concept_graph
     from conceptlrp.lrp import Explainer
 
     ablate(
@@ -114,7 +114,7 @@ def _ablate(
         store.positions.sample(min(_AVERAGED, len(store)), seed=seed),
         targets=store.targets,
     )
-    save_graph(graph, store, overwrite=True)
+    store.results.save(graph, overwrite=True)
 
 
 def _judge(

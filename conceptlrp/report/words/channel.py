@@ -49,7 +49,7 @@ STRIP_WORDS = {
     ),
     "quantiles": (
         "From most to least",
-        "Even steps of rank by share: what the channel does besides its extremes.",
+        "Evenly spaced ranks by share: what the channel does besides its extremes.",
     ),
     "random": (
         "At random",

@@ -1,0 +1,1 @@
+"""Results that are derived from a store: saved, found, listed and checked alike."""

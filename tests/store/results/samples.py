@@ -1,0 +1,177 @@
+"""A result of every kind for any store, made of numbers that are known."""
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from conceptlrp.ablation import Ablation, LayerEffects
+from conceptlrp.clustering import Clustering, Stability
+from conceptlrp.concept_graph import MeanConceptGraph
+from conceptlrp.concept_graph.mean_graph import Flow
+from conceptlrp.evaluation import CompositeEvaluation, Gate, Recommendation
+from conceptlrp.evaluation.result import Curve, Findings, HeatmapAgreement, Measurement
+from conceptlrp.labelling import (
+    CausalCheck,
+    ChannelCause,
+    ChannelLabels,
+    LabelCriteria,
+    LabelScores,
+    NamedLabel,
+    ScoredLabels,
+)
+from conceptlrp.statistics.estimates import Estimate
+from conceptlrp.store import Store
+
+
+def origin(store: Store) -> dict[str, str]:
+    manifest = store.manifest
+    return {"network": manifest.network["digest"], "corpus": manifest.corpus["digest"]}
+
+
+def clustering(store: Store, seed: int = 0) -> Clustering:
+    random, n = np.random.default_rng(seed), len(store)
+    channels = store.channels(store.layers[0])
+    return Clustering(
+        layer=store.layers[0],
+        target=store.targets[0],
+        feature="share",
+        method="planted",
+        seed=seed,
+        rows=np.arange(n),
+        labels=(np.arange(n) % 2).astype(np.int32),
+        sizes=np.bincount(np.arange(n) % 2).astype(np.int64),
+        centers=random.normal(size=(2, channels)).astype(np.float32),
+        effects=random.normal(size=(2, channels)).astype(np.float32),
+        distances=random.random(n).astype(np.float32),
+        games=np.zeros(n, np.int32),
+        embedding=None if seed else random.normal(size=(n, 2)).astype(np.float32),
+        stability=None if seed else Stability(0.5, np.nan, np.array([0.8, 0.3])),
+        **origin(store),
+    )
+
+
+def labels(store: Store, seed: int = 0) -> ScoredLabels:
+    random = np.random.default_rng(seed)
+
+    def numbers(*shape: int) -> dict[str, np.ndarray]:
+        found = random.normal(size=shape).astype(np.float32).astype(np.float64)
+        found.flat[0] = np.nan
+        return {"activation": found, "map / share": found[..., ::-1]}
+
+    def scores(channels: int) -> LabelScores:
+        named = NamedLabel(
+            "corner", "activation", 0.9, 0.8, 0.7, None, 0.1, 0.9, 0.01, np.nan, 0.2
+        )
+        return LabelScores(
+            labels=("corner", "mobility", "edge"),
+            **{name: numbers(channels, 3) for name in ("effect", "held_out", "p", "q")},
+            random=numbers(3),
+            channels=tuple(
+                ChannelLabels(c, "unnamed", (named,) * (c == 0), ("mobility",))
+                for c in range(channels)
+            ),
+            criteria=LabelCriteria(seed=seed),
+        )
+
+    check = CausalCheck(0.4, 0.0, np.inf, 1.5, np.inf, passed=True)
+    return ScoredLabels(
+        target=store.targets[0],
+        positions=3,
+        maps=2,
+        random_networks=1,
+        seed=seed,
+        layers={layer: scores(store.channels(layer)) for layer in store.layers},
+        causes={layer: {0: ChannelCause("corner", check)} for layer in store.layers},
+        random_labelled=dict.fromkeys(store.layers, float("nan")),
+        controls=("random",),
+    )
+
+
+def ablation(store: Store, seed: int = 0) -> Ablation:
+    random, side = np.random.default_rng(seed), store.manifest.board_size
+
+    def effects(channels: int) -> LayerEffects:
+        arrays = {f.name: random.normal(size=channels) for f in fields(LayerEffects)}
+        arrays["policy"] = random.normal(size=(channels, side, side))
+        arrays["policy"][:, 3, 3] = np.nan
+        return LayerEffects(**arrays)
+
+    return Ablation(
+        target=store.targets[0],
+        ablation="mean",
+        positions=3,
+        seed=seed,
+        layers={layer: effects(store.channels(layer)) for layer in store.layers},
+        **origin(store),
+    )
+
+
+def graph(store: Store, seed: int = 0) -> MeanConceptGraph:
+    random, targets = np.random.default_rng(seed), len(store.targets)
+    # A layer between those of the store may join them.
+    sizes = {"stem/0": 3, **{layer: store.channels(layer) for layer in store.layers}}
+
+    def flow(*shape: int) -> Flow:
+        signed = random.normal(size=(targets, *shape)).astype(np.float32)
+        return Flow(signed.astype(np.float64), np.abs(signed).astype(np.float64))
+
+    upper = store.layers[-1]
+    return MeanConceptGraph(
+        targets=store.targets,
+        layers=tuple(sizes),
+        nodes={layer: flow(size) for layer, size in sizes.items()},
+        edges={(upper, "stem/0"): flow(sizes[upper], 3)},
+        positions=3 + seed,
+    )
+
+
+def evaluation(store: Store, seed: int = 0) -> CompositeEvaluation:
+    name = ("epsilon", "square_gain", "best", "empty")
+    steps = ({"gone": 1, "fall_mean": 0.5, "moves_changed": float("nan")},)
+    return CompositeEvaluation(
+        **origin(store),
+        positions=3,
+        seed=seed,
+        composites=("epsilon",),
+        findings=Findings(
+            (Measurement(*name, Estimate(0.5, float("nan"), 0.75, 3)),),
+            (Curve(*name, steps),),
+        ),
+        gates={"epsilon": (Gate("moves differ", False, "cosine 0.9", "draws one"),)},
+        recommendation=Recommendation("epsilon", "it is alone"),
+        details={"epsilon": {"conservation": {"arrived": 0.5, "layers": {}}}},
+        agreement=(HeatmapAgreement("epsilon", "gamma", 0.5, float("nan")),),
+    )
+
+
+#: Makes a result of each kind; another seed gives another one of the same.
+SAMPLES: dict[str, Callable[..., Any]] = {
+    "clustering": clustering,
+    "labels": labels,
+    "ablation": ablation,
+    "graph": graph,
+    "evaluation": evaluation,
+}
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    """Assert that two results are of equal types and numbers, nan included."""
+    assert type(found) is type(expected)
+    if is_dataclass(expected):
+        for each in fields(expected):
+            assert_same(getattr(found, each.name), getattr(expected, each.name))
+    elif isinstance(expected, dict):
+        assert list(found) == list(expected)
+        for key, value in expected.items():
+            assert_same(found[key], value)
+    elif isinstance(expected, tuple | list):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            assert_same(one, other)
+    elif isinstance(expected, np.ndarray):
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+    else:
+        assert found == expected or (found != found and expected != expected)
