@@ -50,8 +50,8 @@ def fill(store: Store) -> Store:
     store.results.save(signed_labels())
     store.results.save(whole_atlas._graph())
     stability = Stability(0.8125, 0.0125, np.array([0.9, 0.625, 0.25]))
-    clustering = replace(planted_clustering(store), layer=LAYER, stability=stability)
-    store.results.save(clustering)
+    clustering = planted_clustering(store)
+    store.results.save(replace(clustering, layer=LAYER, stability=stability))
     store.results.save(whole_atlas._evaluation(store))
     return open_store(store.path)
 
