@@ -45,7 +45,7 @@ MEMBERS = [
     f"{name}.{member}"
     for name, found in OBJECTS.items()
     if inspect.isclass(found)
-    for member, value in vars(found).items()
+    for member, value in list(vars(found).items())
     if not member.startswith("_")
     if callable(value) or isinstance(value, property | cached_property | staticmethod)
     if not dataclasses.is_dataclass(found) or member not in found.__annotations__

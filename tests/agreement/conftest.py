@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.atlas import build_atlas
-from conceptlrp.clustering import Stability, save_stability
+from conceptlrp.clustering import Stability
 from conceptlrp.exports import export_h5ad, export_json, export_tables
 from conceptlrp.labelling import ChannelLabels, ScoredLabels
 from conceptlrp.labels import LABELS
@@ -49,11 +49,10 @@ def fill(store: Store) -> Store:
     """Add everything that can be added to a store."""
     store.results.save(signed_labels())
     store.results.save(whole_atlas._graph())
-    clustering = replace(planted_clustering(store), layer=LAYER)
-    store.results.save(clustering)
     stability = Stability(0.8125, 0.0125, np.array([0.9, 0.625, 0.25]))
-    save_stability(stability, clustering, store)
-    save_derived(store.path, "evaluation.json", whole_atlas._evaluation(store))
+    clustering = planted_clustering(store)
+    store.results.save(replace(clustering, layer=LAYER, stability=stability))
+    store.results.save(whole_atlas._evaluation(store))
     return open_store(store.path)
 
 
