@@ -27,7 +27,7 @@ from conceptlrp.statistics.ranks import (
 _COMMON: Final = 0.9
 # A label is nested in another if that fails this many times less often with it.
 _NESTED: Final = 10
-# Labels with such a correlation are alike; such an effect tells one by another.
+# Labels that correlate this much are alike; with this effect one tells the other.
 _ALIKE: Final = 0.9
 _TOLD: Final = 0.8
 

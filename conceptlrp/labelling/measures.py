@@ -70,27 +70,17 @@ class MeasureScore:
     """
 
     table: NDArray[Any]
-    labels: Labels
-    confirming: Half
+    compared: Compared
     effect: Floats
     held_out: Floats
     p: Floats
     correlation: Floats
     random: Floats
-    nested: NDArray[np.bool_]
 
-
-def make_halves(
-    columns: Columns, held_out: NDArray[np.bool_], asked: LabelCriteria
-) -> tuple[Half, Half]:
-    """Divide labels into those of the games to find on and of those held out."""
-    halves = []
-    for chosen in (~held_out, held_out):
-        positions = np.flatnonzero(chosen)
-        part = columns.take(positions)
-        matrix = label_matrix(part.columns, part.strata, prevalence=asked.prevalence)
-        halves.append(Half(positions, part, matrix))
-    return halves[0], halves[1]
+    @property
+    def confirming(self) -> Half:
+        """The half that was held out."""
+        return self.compared.halves[1]
 
 
 def compare_labels(
@@ -100,7 +90,7 @@ def compare_labels(
     asked: LabelCriteria,
 ) -> Compared:
     """Make labels ready to be compared with any channels of their positions."""
-    halves = make_halves(columns, held_out, asked)
+    halves = _half(columns, ~held_out, asked), _half(columns, held_out, asked)
     good = [testable_labels(h.columns, h.matrix, asked.games) for h in halves]
     games, strata = halves[0].columns.games, halves[0].columns.strata
     # The same exchanges for all networks: their nulls differ by the channels alone.
@@ -111,7 +101,7 @@ def compare_labels(
         labels=labels,
         halves=halves,
         good=good[0] & good[1],
-        numbers=number_matrix(halves[0].columns),
+        numbers=_number_matrix(halves[0].columns),
         nested=nested_labels(columns),
         exchanges=exchanges,
     )
@@ -139,30 +129,41 @@ def score_measure(
             ranks.append(finding)
             found.append([np.where(good, each, np.nan) for each in both])
             correlation.append(effects(finding, compared.numbers))
-    nulls = _nulls(ranks, compared)
+    nulls = null_moments(
+        ranks,
+        halves[0].matrix.take(good),
+        halves[0].columns.games,
+        compared.exchanges,
+    )
     return [
         MeasureScore(
             table=tables[i],
-            labels=compared.labels,
-            confirming=halves[1],
+            compared=compared,
             effect=found[i][0],
             held_out=found[i][1],
-            p=_p(found[i][0], nulls[i], good),
+            p=_p(found[i][0], null, good),
             correlation=correlation[i],
             random=np.where(good, _others(sizes, i), np.nan),
-            nested=compared.nested,
         )
-        for i in range(len(ranks))
+        for i, null in enumerate(nulls)
     ]
 
 
-def number_matrix(columns: Columns) -> LabelMatrix:
-    """Return labels made ready for correlations of ranks, flags being numbers."""
+def _number_matrix(columns: Columns) -> LabelMatrix:
+    """Make labels ready for correlations of ranks, flags being numbers."""
     numbers = [
         column.astype(np.int8) if column.dtype == np.bool_ else column
         for column in columns.columns
     ]
     return label_matrix(numbers, columns.strata)
+
+
+def _half(columns: Columns, chosen: NDArray[np.bool_], asked: LabelCriteria) -> Half:
+    """Return the labels of some positions, ready to be compared."""
+    positions = np.flatnonzero(chosen)
+    part = columns.take(positions)
+    matrix = label_matrix(part.columns, part.strata, prevalence=asked.prevalence)
+    return Half(positions, part, matrix)
 
 
 def _largest(found: Floats) -> Floats:
@@ -176,14 +177,6 @@ def _others(sizes: list[Floats], scored: int) -> Floats:
     others = [size for i, size in enumerate(sizes) if i not in (0, scored)]
     largest: Floats = np.max([np.zeros_like(sizes[0]), *others], axis=0)
     return largest
-
-
-def _nulls(ranks: list[NDArray[np.float32]], compared: Compared) -> list[Null]:
-    """Return null distributions of the labels that can be tested."""
-    half, good = compared.halves[0], compared.good
-    return null_moments(
-        ranks, half.matrix.take(good), half.columns.games, compared.exchanges
-    )
 
 
 def _p(effect: Floats, null: Null, good: NDArray[np.bool_]) -> Floats:

@@ -96,8 +96,8 @@ class _Naming:
         A number tells all its thresholds perfectly, so the label that is meant is the
         one whose ranks the channel follows.
         """
-        names = self.score.labels.names
-        nested = self.score.nested[names.index(found[0].label)]
+        names = self.score.compared.labels.names
+        nested = self.score.compared.nested[names.index(found[0].label)]
         family = [
             label
             for label in found
@@ -113,9 +113,13 @@ class _Naming:
         channel's ranks follow it more closely. What networks with random weights
         show too, such as relevance that is 0 on empty squares, is no rival.
         """
-        names, score, lead = self.score.labels.names, self.score, self.asked.lead
+        names, score, lead = (
+            self.score.compared.labels.names,
+            self.score,
+            self.asked.lead,
+        )
         k = names.index(best.label)
-        numeric, nested = score.confirming.matrix.numeric, score.nested[k]
+        numeric, nested = score.confirming.matrix.numeric, score.compared.nested[k]
         closeness = np.abs(score.correlation[channel])
         # The AUROC of a flag says nothing against the correlation of a number.
         sizes = closeness if numeric[k] else np.abs(score.effect[channel])
@@ -144,7 +148,7 @@ class _Naming:
     def _label(self, channel: int, k: int, low: float, high: float) -> NamedLabel:
         score, held_out = self.score, float(self.score.held_out[channel, k])
         return NamedLabel(
-            label=self.score.labels.names[k],
+            label=self.score.compared.labels.names[k],
             measure=self.measure,
             effect=float(score.effect[channel, k]),
             held_out=held_out,
@@ -155,7 +159,7 @@ class _Naming:
             p=float(score.p[channel, k]),
             q=float(self.q[channel, k]),
             random=float(score.random[k]),
-            **self._on_squares(channel, self.score.labels.names[k]),
+            **self._on_squares(channel, self.score.compared.labels.names[k]),
         )
 
     def _on_squares(self, channel: int, name: str) -> dict[str, Any]:
@@ -163,7 +167,9 @@ class _Naming:
         if self.score.table.ndim == 2:
             return {}
         maps = self._held_out(channel)
-        masks = self.score.labels.masks[name][self.score.confirming.positions, None]
+        masks = self.score.compared.labels.masks[name][
+            self.score.confirming.positions, None
+        ]
         return {
             "share": float(relevance_share(maps, masks)[0, 0]),
             "iou": float(relevance_iou(maps, masks)[0, 0]),

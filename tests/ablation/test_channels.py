@@ -309,6 +309,16 @@ def test_effects_become_a_table_and_json(network: OthelloNet, store: Store) -> N
     assert policy[0][3][3] is None
 
 
+def test_an_ablation_shows_itself_briefly(network: OthelloNet, store: Store) -> None:
+    found = ablate(store, network, layers=["conv2"], n_positions=3)
+
+    assert repr(found) == (
+        "Ablation(target='best', ablation='mean', positions=3, layers=[conv2])"
+    )
+    assert len(repr(found.layers)) < 100
+    assert "'best' without one channel" in found._repr_html_().replace("&#39;", "'")
+
+
 def test_progress_counts_positions(network: OthelloNet, store: Store) -> None:
     told: list[tuple[str, int, int]] = []
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conceptlrp import exports
 from conceptlrp.atlas import build_atlas
 from conceptlrp.clustering import Stability
-from conceptlrp.exports import export_h5ad, export_json, export_tables
 from conceptlrp.labelling import ChannelLabels, ScoredLabels
 from conceptlrp.labels import LABELS
 from conceptlrp.networks import OthelloNet
@@ -105,7 +105,7 @@ def value_atlas(store, tmp_path_factory):
 def exported(store, tmp_path_factory):
     """Folder with what other programs read: json, parquet and h5ad."""
     folder = tmp_path_factory.mktemp("exports")
-    export_json(store, folder / "json")
-    export_tables(store, folder / "parquet")
-    export_h5ad(store, folder / "conv2.h5ad", LAYER)
+    exports.json(store, folder / "json")
+    exports.parquet(store, folder / "parquet")
+    exports.h5ad(store, folder / "conv2.h5ad", LAYER)
     return folder

@@ -68,6 +68,11 @@ def test_it_is_written_as_json_and_as_tables(evaluation: CompositeEvaluation) ->
     assert not tables["curves"].isna().any().any()
 
 
+def test_an_evaluation_shows_itself_briefly(evaluation: CompositeEvaluation) -> None:
+    assert evaluation.recommendation.composite in repr(evaluation)
+    assert len(repr(evaluation)) < 150
+
+
 def test_a_gate_that_fails_is_a_warning(evaluation: CompositeEvaluation) -> None:
     for name in COMPOSITES:
         failing = [gate for gate in evaluation.gates[name] if not gate.passed]

@@ -42,7 +42,7 @@ class Planted:
     corpus : Corpus
         The positions.
     labels : Labels
-        All concepts, and one label a pattern.
+        All labels of Othello theory, and one for each pattern.
     trained, random : dict of tables by layer, and a list of such
         Activation and relevance of the planted network and of networks of its shape
         with random weights.

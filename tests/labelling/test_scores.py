@@ -37,7 +37,7 @@ def strata(corpus: Corpus) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def labels(corpus: Corpus, strata: np.ndarray) -> Labels:
-    """Return all concepts, what the network does not see, and random twins."""
+    """Return all labels, what the network does not see, and random twins."""
     found = label_boards(corpus)
     twins = random_twins(found, strata, seed=1)
     return found.joined(control_labels(corpus)).joined(twins)

@@ -117,6 +117,12 @@ def test_controls_are_at_chance(scored: ScoredLabels) -> None:
         assert np.nanmedian(sizes) < 0.1
 
 
+def test_labels_show_themselves_briefly(scored: ScoredLabels) -> None:
+    assert repr(scored).startswith("ScoredLabels(target='best', conv2: ")
+    assert len(repr(scored)) < 120
+    assert "conv3" in scored._repr_html_()
+
+
 def test_a_detector_matters_where_its_label_holds(
     scored: ScoredLabels, planted: PlantedNetwork
 ) -> None:
