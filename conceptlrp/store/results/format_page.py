@@ -75,15 +75,16 @@ def _corpus_rows() -> Iterator[tuple[str, str, str]]:
 
 def _of_kind(kind: Kind) -> str:
     """Describe the file of a kind of result."""
+    result: Any = kind.result
     title = f"### {kind.name}, version {kind.version}: `conceptlrp {kind.verb}`"
-    summary = (getdoc(kind.result) or "").split("\n")[0]
+    summary = (getdoc(result) or "").split("\n")[0]
     # A kind without arrays is JSON alone.
-    described = [each for each in codec.described(kind.result) if each[0]] or [
-        (name, "JSON", "") for name in codec.hints(kind.result)
+    described = [each for each in codec.described(result) if each[0]] or [
+        (name, "JSON", "") for name in codec.hints(result)
     ]
     places: dict[tuple[str, str, str], list[str]] = {}
     for place, type_, letters in described:
-        said = _meaning(kind.result, place)
+        said = _meaning(result, place)
         places.setdefault((type_, letters, said), []).append(f"`{place}`")
     rows = [(", ".join(names), *about) for about, names in places.items()]
     table = _table(("place", "type", "shape", "what"), rows)
