@@ -8,6 +8,9 @@ from .clustering import (
     Clustering as Clustering,
     cluster as cluster,
 )
+from .concept_graph import (
+    graph as graph,
+)
 from .errors import (
     ConceptLRPError as ConceptLRPError,
 )
@@ -69,6 +72,7 @@ __all__ = [
     "compare",
     "evaluate",
     "explain",
+    "graph",
     "label",
     "layer_report",
     "load_network",

@@ -60,7 +60,10 @@ def read_game_files(files: list[Path], size: int) -> "Corpus":
         remark(problem)
     if len(found) == 0:
         names = ", ".join(str(file) for file in files)
-        msg = f"{names}: no positions, expected at least one game with a move"
+        msg = (
+            f"{names}: no positions, expected at least one game with a move on "
+            f"{size} x {size} squares"
+        )
         raise ValueError(msg)
     return found
 

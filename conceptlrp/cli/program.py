@@ -75,7 +75,7 @@ def _reason(error: OSError) -> str:
 
 def _usage(error: Any) -> str:
     """Put an error of usage in the words of the others."""
-    text = error.format_message().rstrip(".")
+    text = error.format_message().removeprefix("Invalid value: ").rstrip(".")
     verb = f" {error.ctx.info_name}" if error.ctx and error.ctx.parent else ""
     return f"{text[:1].lower()}{text[1:]}; see 'conceptlrp{verb} --help'"
 

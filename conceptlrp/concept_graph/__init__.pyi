@@ -1,10 +1,11 @@
-from .export import (
-    node_link as node_link,
-    to_networkx as to_networkx,
+from .averaging import (
+    graph as graph,
+    mean_concept_graph as mean_concept_graph,
 )
 from .mean_graph import (
     MeanConceptGraph as MeanConceptGraph,
-    mean_concept_graph as mean_concept_graph,
+    node_link as node_link,
+    to_networkx as to_networkx,
 )
 from .paths import (
     ConceptPath as ConceptPath,
@@ -14,6 +15,7 @@ from .paths import (
 __all__ = [
     "ConceptPath",
     "MeanConceptGraph",
+    "graph",
     "mean_concept_graph",
     "node_link",
     "strongest_paths",

@@ -9,20 +9,18 @@ another's cancels in the former only.
 Shapes use T targets, C channels above and D channels below.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.errors import TargetError
+from conceptlrp.errors import ConceptLRPError, TargetError
 from conceptlrp.store.results.codec import Shape
 
 if TYPE_CHECKING:
-    from conceptlrp.lrp.explainer import Explainer
-    from conceptlrp.lrp.inputs import Positions
-    from conceptlrp.lrp.targets import Target
+    import networkx as nx  # type: ignore[import-untyped]
+    import pandas as pd
 
 Array = NDArray[np.float64]
 Pair = tuple[str, str]
@@ -30,21 +28,13 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, eq=False)
 class Flow:
-    """Mean relevance that arrives somewhere.
-
-    Attributes
-    ----------
-    signed : float64 array
-        Mean of relevance.
-    absolute : float64 array of the same shape
-        Mean of its magnitude.
-    """
+    """Mean relevance that arrives somewhere, with its sign and in magnitude."""
 
     signed: Annotated[Array, Shape("T C D?", np.float32)]
     absolute: Annotated[Array, Shape("T C D?", np.float32)]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MeanConceptGraph:
     """Relevance between channels of adjacent layers, averaged over positions.
 
@@ -68,6 +58,41 @@ class MeanConceptGraph:
     edges: dict[Pair, Flow]
     positions: int
 
+    def __repr__(self) -> str:
+        sizes = (f"{n} ({f.signed.shape[1]})" for n, f in self.nodes.items())
+        return (
+            f"MeanConceptGraph({', '.join(self.targets)}; {', '.join(sizes)}; "
+            f"{self.positions:,} positions)"
+        )
+
+    def _repr_html_(self) -> str:
+        """Show the strongest edges of the first target."""
+        edges = self.frame().sort_values("absolute", ascending=False)[:16]
+        return f"<p>{self!r}</p>{edges.to_html(index=False)}"
+
+    def frame(self, target: "int | str" = 0) -> "pd.DataFrame":
+        """Return the edges between channels as a table, towards one target."""
+        import pandas as pd
+
+        index = self.target_index(target)
+        tables = []
+        for (upper, lower), flow in self.edges.items():
+            above, below = flow.signed.shape[1:]
+            table = {
+                "upper": upper,
+                "channel": np.repeat(np.arange(above), below),
+                "lower": lower,
+                "to": np.tile(np.arange(below), above),
+                "relevance": flow.signed[index].ravel(),
+                "absolute": flow.absolute[index].ravel(),
+            }
+            tables.append(pd.DataFrame(table))
+        return pd.concat(tables, ignore_index=True)
+
+    def to_dict(self, target: "int | str" = 0) -> dict[str, Any]:
+        """Return all nodes and edges towards one target, as `node_link` lists them."""
+        return node_link(self, target=target, strongest=None)
+
     @property
     def top_layers(self) -> tuple[str, ...]:
         """Layers that no other sends to: targets do."""
@@ -89,20 +114,10 @@ class MeanConceptGraph:
         raise TargetError(msg)
 
     def shares(self, layer: str, target: int | str = 0) -> dict[str, Array]:
-        """Divide what each channel sends among the channels that it sends to.
+        """Return how what each channel sends is divided among those below.
 
-        Parameters
-        ----------
-        layer : str
-            The upper layer.
-        target : int or str
-            The explained output.
-
-        Returns
-        -------
-        dict of str to float64 array of shape (C, D)
-            By lower layer, mean magnitudes divided by their sum over all lower
-            layers; a channel that sends nothing has zeros.
+        Returns, by lower layer, mean magnitudes (C, D) divided by their sum over all
+        lower layers; a channel that sends nothing has zeros.
         """
         index = self.target_index(target)
         flows = {
@@ -112,17 +127,9 @@ class MeanConceptGraph:
         return {low: _divided(flow, total) for low, flow in flows.items()}
 
     def target_shares(self, target: int | str = 0) -> dict[str, Array]:
-        """Divide what a target sends among the channels of the topmost layers.
+        """Return how what a target sends is divided among the topmost channels.
 
-        Parameters
-        ----------
-        target : int or str
-            The explained output.
-
-        Returns
-        -------
-        dict of str to float64 array of shape (C,)
-            By topmost layer, mean magnitudes divided by their sum.
+        Returns, by topmost layer, mean magnitudes (C,) divided by their sum.
         """
         index = self.target_index(target)
         flows = {layer: self.nodes[layer].absolute[index] for layer in self.top_layers}
@@ -130,78 +137,145 @@ class MeanConceptGraph:
         return {layer: _divided(flow[None], total)[0] for layer, flow in flows.items()}
 
 
-def mean_concept_graph(
-    explainer: "Explainer",
-    positions: "Positions",
-    *,
-    targets: "Sequence[str | Target]" = ("played",),
-    batch_size: int = 16,
-    on_progress: Callable[[str, int, int], None] | None = None,
-) -> MeanConceptGraph:
-    """Average the concept graph over positions.
-
-    Parameters
-    ----------
-    explainer : Explainer
-        Network, composite and layers.
-    positions : Corpus, Position, sequence of Position, or array of boards
-        N positions.
-    targets : sequence of str or Target
-        T targets.
-    batch_size : int
-        Positions at a time; memory grows with it and with pairs of channels.
-    on_progress : callable, optional
-        Called with "graph", how many positions are done and how many there are.
-
-    Returns
-    -------
-    MeanConceptGraph
-        Summed in float64, so that batches change nothing beyond rounding.
-    """
-    # A saved graph is read without torch.
-    from conceptlrp.lrp.inputs import as_corpus
-    from conceptlrp.lrp.targets import parse_targets
-
-    corpus = as_corpus(positions)
-    parsed = parse_targets(targets, explainer.size)
-    nodes: dict[str, Flow] = {}
-    edges: dict[Pair, Flow] = {}
-    for first in range(0, len(corpus), batch_size):
-        rows = slice(first, first + batch_size)
-        chosen = [target.take(rows) for target in parsed]
-        batch = corpus[rows]
-        summary = explainer.summarize(batch, targets=chosen)
-        graph = explainer.concept_graph(
-            batch, targets=chosen, per_position=True, batch_size=batch_size
-        )
-        _add(nodes, summary.relevance)
-        _add(edges, graph.edges)
-        if on_progress is not None:
-            on_progress("graph", min(first + batch_size, len(corpus)), len(corpus))
-    return MeanConceptGraph(
-        targets=tuple(target.name for target in parsed),
-        layers=explainer.layers,
-        nodes=_divide(nodes, len(corpus)),
-        edges=_divide(edges, len(corpus)),
-        positions=len(corpus),
-    )
-
-
-def _add(totals: dict[Any, Flow], found: dict[Any, NDArray[np.floating]]) -> None:
-    """Add what a batch found, position by position, to the totals."""
-    for name, values in found.items():
-        signed = values.sum(axis=0, dtype=np.float64)
-        absolute = np.abs(values).sum(axis=0, dtype=np.float64)
-        if name in totals:
-            signed = signed + totals[name].signed
-            absolute = absolute + totals[name].absolute
-        totals[name] = Flow(signed, absolute)
-
-
-def _divide(totals: dict[Any, Flow], count: int) -> dict[Any, Flow]:
-    return {n: Flow(f.signed / count, f.absolute / count) for n, f in totals.items()}
-
-
 def _divided(flow: Array, total: Any) -> Array:
     safe = np.where(total > 0, total, 1)
     return np.asarray(flow / safe[:, None], dtype=np.float64)
+
+
+def node_link(
+    graph: MeanConceptGraph, *, target: int | str = 0, strongest: int | None = 8
+) -> dict[str, Any]:
+    """Return a concept graph as plain values, ready for JSON.
+
+    Parameters
+    ----------
+    graph : MeanConceptGraph
+        Of one position or of a corpus.
+    target : int or str
+        The explained output, which is the top node.
+    strongest : int or None
+        Edges that are kept of each node, those of largest magnitude; None keeps
+        all. Every channel stays a node.
+
+    Returns
+    -------
+    dict
+        "directed", "multigraph", "graph", "nodes" and "edges" as
+        ``networkx.node_link_graph(found, edges="edges")`` reads them. Nodes have an
+        "id" such as "conv3:17", "layer", "channel", mean "relevance" and mean
+        "absolute" relevance; edges have "source", "target", "relevance", "absolute"
+        and their "share" of what the source sends.
+    """
+    index = graph.target_index(target)
+    name = graph.targets[index]
+    top = {"id": f"target:{name}", "layer": "target", "channel": 0}
+    nodes = [top]
+    for layer in graph.layers:
+        flow = graph.nodes[layer]
+        nodes += [
+            {
+                "id": f"{layer}:{channel}",
+                "layer": layer,
+                "channel": channel,
+                "relevance": float(flow.signed[index, channel]),
+                "absolute": float(flow.absolute[index, channel]),
+            }
+            for channel in range(flow.signed.shape[1])
+        ]
+    edges = _target_edges(graph, index, strongest)
+    for layer in reversed(graph.layers):
+        edges += _layer_edges(graph, layer, index, strongest)
+    about = {"target": name, "positions": graph.positions}
+    return {
+        "directed": True,
+        "multigraph": False,
+        "graph": about,
+        "nodes": nodes,
+        "edges": edges,
+    }
+
+
+def to_networkx(
+    graph: MeanConceptGraph, *, target: int | str = 0, strongest: int | None = 8
+) -> "nx.DiGraph":
+    """Return a concept graph as a networkx graph, which is an extra.
+
+    Parameters
+    ----------
+    graph, target, strongest
+        As for `node_link`.
+
+    Returns
+    -------
+    networkx.DiGraph
+        With the attributes that `node_link` lists.
+
+    Raises
+    ------
+    ConceptLRPError
+        If networkx is not installed.
+    """
+    try:
+        import networkx as nx
+    except ImportError as error:
+        msg = "a networkx graph needs networkx; pip install 'conceptlrp[export]'"
+        raise ConceptLRPError(msg) from error
+    found = node_link(graph, target=target, strongest=strongest)
+    return nx.node_link_graph(found, edges="edges")
+
+
+def _target_edges(
+    graph: MeanConceptGraph, index: int, strongest: int | None
+) -> list[dict[str, Any]]:
+    flows = {
+        layer: (
+            graph.nodes[layer].signed[index][None],
+            graph.nodes[layer].absolute[index][None],
+            share[None],
+        )
+        for layer, share in graph.target_shares(index).items()
+    }
+    return _edges([f"target:{graph.targets[index]}"], flows, strongest)
+
+
+def _layer_edges(
+    graph: MeanConceptGraph, layer: str, index: int, strongest: int | None
+) -> list[dict[str, Any]]:
+    flows = {
+        low: (
+            graph.edges[layer, low].signed[index],
+            graph.edges[layer, low].absolute[index],
+            share,
+        )
+        for low, share in graph.shares(layer, index).items()
+    }
+    channels = graph.nodes[layer].signed.shape[1]
+    return _edges(
+        [f"{layer}:{channel}" for channel in range(channels)], flows, strongest
+    )
+
+
+def _edges(
+    sources: list[str], flows: dict[str, tuple[Any, Any, Any]], strongest: int | None
+) -> list[dict[str, Any]]:
+    """List the edges of an upper layer, (C, D) by lower layer, the strongest first."""
+    if not flows:
+        return []
+    ends = [
+        f"{low}:{d}" for low, flow in flows.items() for d in range(flow[0].shape[1])
+    ]
+    parts = zip(*flows.values(), strict=True)
+    signed, absolute, share = (np.concatenate(part, axis=1) for part in parts)
+    order = np.argsort(-absolute, axis=1, kind="stable")[:, :strongest]
+    return [
+        {
+            "source": source,
+            "target": ends[end],
+            "relevance": float(signed[c, end]),
+            "absolute": float(absolute[c, end]),
+            "share": float(share[c, end]),
+        }
+        for c, source in enumerate(sources)
+        for end in order[c].tolist()
+        if absolute[c, end] > 0
+    ]

@@ -50,15 +50,11 @@ class ConceptPath:
 
 @dataclass(frozen=True)
 class _Best:
-    """The k best continuations of each channel, the strongest first.
+    """The best continuations (C, k) of each channel, the strongest first.
 
-    Attributes
-    ----------
-    values : float64 array of shape (C, k)
-        Their strengths, 0 where there are fewer.
-    layers, channels, ranks : int64 array of shape (C, k)
-        The next step: which of the layers below, its channel, and which of that
-        channel's own continuations; -1 at the end of a path.
+    ``values`` are their strengths, 0 where there are fewer; ``layers``, ``channels``
+    and ``ranks`` the next step: which of the layers below, its channel, and which of
+    that channel's own continuations; -1 at the end of a path.
     """
 
     values: Array

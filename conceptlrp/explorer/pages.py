@@ -87,10 +87,7 @@ class ReferenceCard:
 
 
 def explorer_page(engine: ExplorerEngine, state: ExplorerState) -> str:
-    """Write the page of a state.
-
-    Returns: HTML.
-    """
+    """Write the page of a state."""
     report = engine.report(state.position, state.move, state.against)
     output = _shown(state, report)
     view = output_view(

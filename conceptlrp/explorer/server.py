@@ -32,10 +32,7 @@ def check_host(host: str) -> None:
 
 @contextmanager
 def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
-    """Open a socket that listens, so that a port in use is known at once.
-
-    Yields: Closed at the end.
-    """
+    """Open a socket that listens, so that a port in use is known at once."""
     check_host(host)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

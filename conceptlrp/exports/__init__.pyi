@@ -1,27 +1,35 @@
-from .anndata import (
-    export_h5ad as export_h5ad,
+from .anndata_file import (
+    h5ad as h5ad,
+)
+from .arrays import (
+    npz as npz,
 )
 from .concept_graph import (
-    export_graph as export_graph,
+    graphml as graphml,
+    node_link as node_link,
 )
 from .concepts import (
-    export_json as export_json,
+    json as json,
 )
-from .npz import (
-    export_npz as export_npz,
+from .extract import (
+    Selection as Selection,
 )
 from .tables import (
-    export_tables as export_tables,
+    csv as csv,
+    parquet as parquet,
 )
-from .virelay import (
-    export_virelay as export_virelay,
+from .virelay_project import (
+    virelay as virelay,
 )
 
 __all__ = [
-    "export_graph",
-    "export_h5ad",
-    "export_json",
-    "export_npz",
-    "export_tables",
-    "export_virelay",
+    "Selection",
+    "csv",
+    "graphml",
+    "h5ad",
+    "json",
+    "node_link",
+    "npz",
+    "parquet",
+    "virelay",
 ]

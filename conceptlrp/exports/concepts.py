@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from conceptlrp.exports.extract import extract
-from conceptlrp.exports.folder import export_folder
+from conceptlrp.exports.extract import Selection, export_folder, extract
 from conceptlrp.files import file_stem
 from conceptlrp.jsontext import dumps
+from conceptlrp.labelling.channel_name import ChannelName
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import square_name
 from conceptlrp.reference import ReferenceBoards
@@ -23,19 +23,17 @@ from conceptlrp.report import ChannelReport, Note, layer_report
 from conceptlrp.report.statistics import Histogram
 from conceptlrp.store import Store
 
-__all__ = ["export_json"]
-
 # Moves that are listed on either side.
 _MOVES = 10
 
 
-def export_json(
+def json(
     store: Store,
     out: str | os.PathLike[str],
-    layers: Sequence[str] | None = None,
     *,
+    layers: Sequence[str] | None = None,
     target: int | str = 0,
-    k: int = 8,
+    count: int = 8,
     notes: dict[tuple[str, int], Note] | None = None,
     overwrite: bool = False,
 ) -> Path:
@@ -56,7 +54,7 @@ def export_json(
         Names of layers; all by default.
     target : int or str
         Index or name of the explained output.
-    k : int
+    count : int
         Boards in a strip.
     notes : mapping of (str, int) to Note, optional
         Remarks by layer and channel.
@@ -73,31 +71,28 @@ def export_json(
     OutputExistsError
         If something stands there that must not be replaced.
     """
-    chosen = extract(store, layers, target=target)
+    found = extract(store, Selection(layers, target))
     network = str(store.manifest.network.get("name", ""))
     with (
-        export_folder(out, chosen, "json", overwrite=overwrite) as folder,
-        (folder / "features.jsonl").open("w", encoding="utf-8") as lines,
+        export_folder(out, found, "json", overwrite=overwrite) as folder,
+        (folder / "features.jsonl").open("wb") as lines,
     ):
-        for layer in chosen.layers:
+        for layer in found.layers:
             place = folder / "concepts" / file_stem(layer)
             place.mkdir(parents=True)
-            found = layer_report(
-                store, layer, target=chosen.target, count=k, notes=notes
-            )
-            for report in found:
-                text = _json(report.to_dict())
+            for report in layer_report(
+                store, layer, target=found.target, count=count, notes=notes
+            ):
                 path = place / f"c{report.channel:04d}.json"
-                path.write_text(text, encoding="utf-8")
-                lines.write(_json(feature_record(report, network)))
+                path.write_bytes(dumps(report.to_dict()) + b"\n")
+                lines.write(dumps(feature_record(report, network)) + b"\n")
     return Path(out)
 
 
 def feature_record(report: ChannelReport, network: str) -> dict[str, Any]:
-    """Put a report in the words of Neuronpedia.
+    """Put a report in the words of Neuronpedia, without what the store does not hold.
 
-    Returns: without what the store does not hold; "activations" are the reference
-    boards that have heatmaps, the board in the order of its squares.
+    "activations" are the reference boards that have heatmaps, in the order of squares.
     """
     statistics = report.statistics
     place = {"modelId": network, "layer": report.layer, "index": str(report.channel)}
@@ -121,7 +116,7 @@ def feature_record(report: ChannelReport, network: str) -> dict[str, Any]:
 def _explanations(report: ChannelReport) -> Iterator[dict[str, Any]]:
     for each in report.labels.labels if report.labels else ():
         yield {
-            "description": each.label,
+            "description": ChannelName(each.label, -1 if each.effect < 0 else 1).text,
             "typeName": f"conceptlrp {each.measure}",
             "score": each.held_out,
         }
@@ -174,8 +169,3 @@ def _boards(boards: ReferenceBoards) -> Iterator[dict[str, Any]]:
             "minValue": float(heatmap.min()),
             "maxValueTokenIndex": int(heatmap.argmax()),
         }
-
-
-def _json(content: Any) -> str:
-    """Write strict JSON on one line; what is not finite is null."""
-    return f"{dumps(content).decode()}\n"

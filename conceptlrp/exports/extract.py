@@ -6,26 +6,33 @@ beyond what is known of each position, and that what they compute does not depen
 how the store is cut.
 """
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp import jsontext
 from conceptlrp.clustering import Clustering
 from conceptlrp.errors import ConceptLRPError, StoreError
+from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.runs.fingerprint import package_versions
+from conceptlrp.staging import staged_folder
 from conceptlrp.store import COLUMNS, Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BLOCK", "QUANTITIES", "Extract", "extract", "optional"]
-
 #: Positions that are read at a time.
 BLOCK = 4096
+#: The file by which a folder is known to be an export.
+MARKER = "conceptlrp-export.json"
 #: What is known of every channel at every position.
 QUANTITIES = ("relevance", "share", "activation")
 
@@ -33,20 +40,30 @@ _COLUMNS = ("id", *COLUMNS, "explained", "square", "value")
 
 
 @dataclass(frozen=True)
-class Extract:
-    """Layers, an explained output and positions of a store.
+class Selection:
+    """What of a store is exported.
 
     Attributes
     ----------
-    store : Store
-        Where everything is read from.
-    layers : tuple of str
-        Names of the layers.
-    target : str
-        Explained output.
-    rows : ndarray of shape (N,)
-        Rows of the store, ascending.
+    layers : sequence of str, optional
+        Names of layers; all by default.
+    target : int or str
+        Index or name of the explained output.
+    n_positions : int, optional
+        Draw so many positions at random; all by default.
+    seed : int
+        Seed of the draw.
     """
+
+    layers: Sequence[str] | None = None
+    target: int | str = 0
+    n_positions: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Extract:
+    """Layers, an explained output and rows (N,) of a store, ascending."""
 
     store: Store
     layers: tuple[str, ...]
@@ -55,6 +72,11 @@ class Extract:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @cached_property
+    def results(self) -> StoredResults:
+        """What was derived from the store for the output, as reports read it."""
+        return StoredResults(self.store, self.target)
 
     def blocks(self, size: int = BLOCK) -> Iterator[slice]:
         """Cut the positions into blocks, the last one with what is left."""
@@ -88,15 +110,6 @@ class Extract:
             names, rows=self.rows[block], target=self.target
         )
 
-    def clusterings(self) -> dict[str, Clustering]:
-        """Return the store's clusterings of this output, of all its layers."""
-        results, target = self.store.results, self.target
-        found = {
-            layer: results.get(Clustering, target=target, layer=layer)
-            for layer in self.store.layers
-        }
-        return {layer: each for layer, each in found.items() if each is not None}
-
     def placed(
         self, clustering: Clustering
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -122,19 +135,10 @@ class Extract:
         }
 
 
-def extract(
-    store: Store,
-    layers: Sequence[str] | None = None,
-    *,
-    target: int | str = 0,
-    positions: int | None = None,
-    seed: int = 0,
-) -> Extract:
-    """Choose what of a store is exported.
-
-    Returns: Layers in the order of the store, rows ascending.
-    """
-    asked = store.layers if layers is None else tuple(layers)
+def extract(store: Store, chosen: Selection | None = None) -> Extract:
+    """Read what is selected: layers in the order of the store, rows ascending."""
+    chosen = chosen or Selection()
+    asked = store.layers if chosen.layers is None else tuple(chosen.layers)
     for layer in asked:
         store.channels(layer)
     if not asked:
@@ -143,23 +147,50 @@ def extract(
     if not len(store):
         msg = f"{store.path}: holds no positions yet, expected at least one to export"
         raise StoreError(msg)
-    rows = np.arange(len(store))
-    if positions is not None and positions < 1:
-        msg = f"positions is {positions}, expected at least 1"
+    rows, count = np.arange(len(store)), chosen.n_positions
+    if count is not None and count < 1:
+        msg = f"n_positions is {count}, expected at least 1"
         raise ValueError(msg)
-    if positions is not None and positions < len(rows):
-        drawn = np.random.default_rng(seed).choice(rows, positions, replace=False)
-        rows = np.sort(drawn)
-    named = store.targets[store.target_index(target)]
+    if count is not None and count < len(rows):
+        random = np.random.default_rng(chosen.seed)
+        rows = np.sort(random.choice(rows, count, replace=False))
+    named = store.targets[store.target_index(chosen.target)]
     ordered = tuple(layer for layer in store.layers if layer in asked)
     return Extract(store, ordered, named, rows)
 
 
-def optional(module: str, what: str) -> Any:
-    """Import a library that only exports need.
+def check_quantities(quantities: Sequence[str]) -> None:
+    """Refuse what is not known of channels."""
+    for name in quantities:
+        if name not in QUANTITIES:
+            msg = f"unknown quantity '{name}', expected one of {', '.join(QUANTITIES)}"
+            raise ValueError(msg)
 
-    Returns: the library.
-    """
+
+@contextmanager
+def export_folder(
+    out: str | os.PathLike[str], chosen: Extract, kind: str, *, overwrite: bool
+) -> Iterator[Path]:
+    """Write a folder that appears complete or not at all, with its marker."""
+    with staged_folder(out, marker=MARKER, overwrite=overwrite) as folder:
+        yield folder
+        files = sorted(
+            path.relative_to(folder).as_posix()
+            for path in folder.rglob("*")
+            if path.is_file()
+        )
+        about = {
+            "encoding-type": "conceptlrp-export",
+            "encoding-version": "1",
+            "format": kind,
+            **chosen.provenance(),
+            "files": files,
+        }
+        (folder / MARKER).write_bytes(jsontext.dumps(about, indent=True) + b"\n")
+
+
+def optional(module: str, what: str) -> Any:
+    """Import a library that only exports need."""
     try:
         return import_module(module)
     except ImportError as error:

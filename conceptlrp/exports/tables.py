@@ -6,51 +6,53 @@ channel: a Parquet reader then reads the channels that it is asked for and no
 others, and the table is a matrix as it stands.
 """
 
-import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from conceptlrp.exports.channel_table import channel_table
-from conceptlrp.exports.extract import QUANTITIES, Extract, extract, optional
-from conceptlrp.exports.folder import export_folder
+from conceptlrp import jsontext
+from conceptlrp.exports.extract import (
+    Extract,
+    Selection,
+    check_quantities,
+    export_folder,
+    extract,
+    optional,
+)
 from conceptlrp.files import file_stem
+from conceptlrp.labelling.channel_labels import UNNAMED
+from conceptlrp.labelling.channel_name import channel_names
+from conceptlrp.report.layer_statistics import layer_statistics
 from conceptlrp.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["TABLE_FORMATS", "export_tables"]
-
-#: Formats of tables.
-TABLE_FORMATS = ("parquet", "csv")
+    Write = Callable[[Path, Iterable[pd.DataFrame], str], None]
 
 
-def export_tables(
+def parquet(
     store: Store,
     out: str | os.PathLike[str],
-    layers: Sequence[str] | None = None,
+    chosen: Selection | None = None,
     *,
-    kind: str = "parquet",
     quantities: Sequence[str] = ("relevance",),
-    target: int | str = 0,
-    positions: int | None = None,
-    seed: int = 0,
     overwrite: bool = False,
 ) -> Path:
-    """Write positions, labels, clusters, channels and relevance as tables.
+    """Write positions, labels, clusters, channels and relevance as Parquet tables.
 
     ============  ==================================================================
     positions     a line for each position: where it is from, players, move, outcome,
                   explained output, value, board and transcript
     labels        a column for each label, where the store has any
     clusters      layer, cluster, distance to its centre and place in the plane of
-                  each position, where the store has clusterings
-    channels      a line for each channel, with the statistics of `channel_table`
-    relevance-…   one table for each layer: a column for each channel
+                  each clustered position, where the store has any
+    channels      name and statistics of every channel over all positions
+    QUANTITY-     a column for each channel of the layer: c0000, c0001 and so on
+    LAYER
     ============  ==================================================================
 
     Parameters
@@ -59,18 +61,10 @@ def export_tables(
         Relevance of a corpus.
     out : path-like
         Folder to write.
-    layers : sequence of str, optional
-        Names of layers; all by default.
-    kind : {"parquet", "csv"}
-        Format of the tables.
+    chosen : Selection, optional
+        Layers, output and positions; by default everything.
     quantities : sequence of str
         Some of "relevance", "share" and "activation".
-    target : int or str
-        Index or name of the explained output.
-    positions : int, optional
-        Draw so many positions at random; all by default.
-    seed : int
-        Seed of the draw.
     overwrite : bool
         Replace an earlier export.
 
@@ -82,87 +76,148 @@ def export_tables(
     Raises
     ------
     ConceptLRPError
-        If the format is Parquet and pyarrow is not installed.
+        If pyarrow is not installed.
     OutputExistsError
         If something stands there that must not be replaced.
     """
-    for name, known in ((kind, TABLE_FORMATS), *((q, QUANTITIES) for q in quantities)):
-        if name not in known:
-            msg = f"unknown format or quantity '{name}', expected {', '.join(known)}"
-            raise ValueError(msg)
-    if kind == "parquet":
-        optional("pyarrow", "a Parquet table")
-    chosen = extract(store, layers, target=target, positions=positions, seed=seed)
-    write = {"parquet": _write_parquet, "csv": _write_csv}[kind]
-    with export_folder(out, chosen, kind, overwrite=overwrite) as folder:
-        about = json.dumps(chosen.provenance())
-        for name, blocks in _tables(chosen, quantities):
-            write(folder / f"{name}.{kind}", blocks, about)
+    check_quantities(quantities)
+    optional("pyarrow", "a Parquet table")
+    found = extract(store, chosen)
+    with export_folder(out, found, "parquet", overwrite=overwrite) as folder:
+        _write(folder, found, quantities, "parquet", _write_parquet)
     return Path(out)
 
 
-def _tables(
-    chosen: Extract, quantities: Sequence[str]
-) -> Iterator[tuple[str, Iterable["pd.DataFrame"]]]:
-    """Name each table and give the blocks that it consists of."""
-    yield "positions", (chosen.frame(b).reset_index() for b in chosen.blocks())
-    if chosen.store.columns.label_names:
-        yield "labels", (chosen.labels(b).reset_index() for b in chosen.blocks())
-    if chosen.clusterings():
-        yield "clusters", _clusters(chosen)
-    yield "channels", _channels(chosen)
-    for layer in chosen.layers:
-        for quantity in quantities:
-            name = f"{quantity}-{file_stem(layer)}"
-            yield name, _wide(chosen, quantity, layer)
+def csv(
+    store: Store,
+    out: str | os.PathLike[str],
+    chosen: Selection | None = None,
+    *,
+    quantities: Sequence[str] = ("relevance",),
+    overwrite: bool = False,
+) -> Path:
+    """Write positions, labels, clusters, channels and relevance as CSV tables.
+
+    They are those of `parquet`.
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus.
+    out : path-like
+        Folder to write.
+    chosen : Selection, optional
+        Layers, output and positions; by default everything.
+    quantities : sequence of str
+        Some of "relevance", "share" and "activation".
+    overwrite : bool
+        Replace an earlier export.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    OutputExistsError
+        If something stands there that must not be replaced.
+    """
+    check_quantities(quantities)
+    found = extract(store, chosen)
+    with export_folder(out, found, "csv", overwrite=overwrite) as folder:
+        _write(folder, found, quantities, "csv", _write_csv)
+    return Path(out)
 
 
-def _clusters(chosen: Extract) -> Iterator["pd.DataFrame"]:
+def channel_table(found: Extract, layer: str) -> "pd.DataFrame":
+    """Name every channel of a layer, with its statistics over all positions."""
     import pandas as pd
 
-    for layer, clustering in chosen.clusterings().items():
-        here, there = chosen.placed(clustering)
+    store, target = found.store, found.target
+    known = layer_statistics(store, layer, target=target)
+    names = channel_names(found.results.labels)
+    table = {
+        "name": [names.get((layer, c), UNNAMED) for c in range(known.channels)],
+        "magnitude": known.magnitude,
+        "rank": known.ranks + 1,
+        "mean_share": known.mean_share,
+        "relevant": known.relevant,
+        "active": known.active,
+        "dead": known.active == 0,
+    }
+    return pd.DataFrame(table, index=pd.RangeIndex(known.channels, name="channel"))
+
+
+def _write(
+    folder: Path, found: Extract, quantities: Sequence[str], kind: str, write: "Write"
+) -> None:
+    about = jsontext.dumps(found.provenance()).decode()
+    for name, blocks in _tables(found, quantities):
+        write(folder / f"{name}.{kind}", blocks, about)
+
+
+def _tables(
+    found: Extract, quantities: Sequence[str]
+) -> Iterator[tuple[str, Iterable["pd.DataFrame"]]]:
+    """Name each table and give the blocks that it consists of."""
+    yield "positions", (found.frame(b).reset_index() for b in found.blocks())
+    if found.store.columns.label_names:
+        yield "labels", (found.labels(b).reset_index() for b in found.blocks())
+    if found.results.clusterings:
+        yield "clusters", _clusters(found)
+    yield "channels", _channels(found)
+    for layer in found.layers:
+        for quantity in quantities:
+            yield f"{quantity}-{file_stem(layer)}", _wide(found, quantity, layer)
+
+
+def _clusters(found: Extract) -> Iterator["pd.DataFrame"]:
+    import pandas as pd
+
+    for layer, clustering in found.results.clusterings.items():
+        here, there = found.placed(clustering)
         layout = clustering.embedding
         if layout is None:
             layout = np.full((len(clustering), 2), np.nan, np.float32)
-        found = {
-            "row": chosen.rows[here],
+        table = {
+            "row": found.rows[here],
             "layer": layer,
             "cluster": clustering.labels[there],
             "distance": clustering.distances[there],
             "x": layout[there, 0],
             "y": layout[there, 1],
         }
-        yield pd.DataFrame(found)
+        yield pd.DataFrame(table)
 
 
-def _channels(chosen: Extract) -> Iterator["pd.DataFrame"]:
-    for layer in chosen.layers:
-        found = channel_table(chosen, layer).reset_index()
-        found.insert(0, "layer", layer)
-        yield found
+def _channels(found: Extract) -> Iterator["pd.DataFrame"]:
+    for layer in found.layers:
+        table = channel_table(found, layer).reset_index()
+        table.insert(0, "layer", layer)
+        yield table
 
 
-def _wide(chosen: Extract, quantity: str, layer: str) -> Iterator["pd.DataFrame"]:
+def _wide(found: Extract, quantity: str, layer: str) -> Iterator["pd.DataFrame"]:
     import pandas as pd
 
-    names = [f"c{channel:04d}" for channel in range(chosen.store.channels(layer))]
-    for block in chosen.blocks():
-        found = pd.DataFrame(chosen.read(quantity, layer, block), columns=names)
-        found.insert(0, "row", chosen.rows[block])
-        yield found
+    names = [f"c{channel:04d}" for channel in range(found.store.channels(layer))]
+    for block in found.blocks():
+        table = pd.DataFrame(found.read(quantity, layer, block), columns=names)
+        table.insert(0, "row", found.rows[block])
+        yield table
 
 
 def _write_parquet(path: Path, blocks: Iterable["pd.DataFrame"], about: str) -> None:
     """Write a row group for each block."""
     arrow = optional("pyarrow", "a Parquet table")
-    parquet = optional("pyarrow.parquet", "a Parquet table")
+    files = optional("pyarrow.parquet", "a Parquet table")
     writer = None
     try:
         for block in blocks:
             table = arrow.Table.from_pandas(block, preserve_index=False)
             table = table.replace_schema_metadata({"conceptlrp": about})
-            writer = writer or parquet.ParquetWriter(
+            writer = writer or files.ParquetWriter(
                 path, table.schema, compression="zstd"
             )
             writer.write_table(table)

@@ -17,8 +17,6 @@ from conceptlrp.clustering.features import position_features
 from conceptlrp.exports.extract import Extract
 from conceptlrp.files import file_stem
 
-__all__ = ["write_clusters", "write_positions"]
-
 # A button each: more than this nobody can press.
 _MOST_VALUES = 64
 
@@ -26,11 +24,8 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def write_clusters(folder: Path, chosen: Extract) -> str:
-    """Write the clusterings of the store.
-
-    Returns: Name of the file.
-    """
-    found = {n: c for n, c in chosen.clusterings().items() if n in chosen.layers}
+    """Write the clusterings of the store and return the name of the file."""
+    found = {n: c for n, c in chosen.results.clusterings.items() if n in chosen.layers}
     is_laid_out = all(each.embedding is not None for each in found.values())
     name = "analysis-clusters.h5"
     with h5py.File(folder / name, "w") as file:
@@ -46,10 +41,7 @@ def write_clusters(folder: Path, chosen: Extract) -> str:
 
 
 def write_positions(folder: Path, chosen: Extract) -> str:
-    """Write what is known of the positions as if it were clusterings.
-
-    Returns: Name of the file.
-    """
+    """Write what is known of positions as clusterings; return the file's name."""
     store, rows = chosen.store, chosen.rows
     clusters: dict[str, NDArray[Any]] = {
         "phase": store.columns.metadata.phase()[rows].astype(np.int32),

@@ -26,12 +26,8 @@ from conceptlrp.lrp.engine.propagation import NativePropagation
 class Passed(Protocol):
     """One forward pass through which relevance can flow.
 
-    Attributes
-    ----------
-    outputs : dict of str to Tensor
-        "policy" (N, A) and, where the network has one, "value" (N, 1).
-    features : dict of str to Tensor of shape (N, C, H, W)
-        Feature map of every layer.
+    ``outputs`` are "policy" (N, A) and, where the network has one, "value" (N, 1);
+    ``features`` is the map (N, C, H, W) of every layer.
     """
 
     @property

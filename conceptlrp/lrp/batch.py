@@ -28,31 +28,11 @@ Array = NDArray[Any]
 class Summary:
     """Relevance and activation of every channel, summed over the board.
 
-    Attributes
-    ----------
-    targets : tuple of str
-        Names of the T targets.
-    heatmap : ndarray of shape (N, T, n, n)
-        Relevance of the input, planes summed.
-    relevance : dict of str to ndarray of shape (N, T, C)
-        Relevance of every channel of every layer.
-    activation : dict of str to ndarray of shape (N, C)
-        Sum of every feature map.
-    peak : dict of str to ndarray of shape (N, C)
-        Largest activation of every feature map.
-    peak_square : dict of str to ndarray of shape (N, C)
-        Where it is, counted row by row.
-    squares : ndarray of shape (N, T)
-        The move each target means.
-    explained : ndarray of shape (N, T)
-        The targets' values.
-    logits : ndarray of shape (N, A)
-        Policy logits.
-    value : ndarray of shape (N,)
-        Value before tanh, nan for a network without a value head.
-    conditional : dict of str to Tensor of shape (N, T, C, n, n)
-        Conditional heatmaps of every channel, where they were computed; empty
-        unless they were asked for.
+    By layer: ``relevance`` (N, T, C), ``activation`` (N, C), ``peak`` (N, C) and
+    ``peak_square`` (N, C), the largest activation and its square, counted row by row,
+    and ``conditional`` heatmaps (N, T, C, n, n) where they were asked for, still on the
+    device. Of every target: ``heatmap`` (N, T, n, n), ``squares`` and ``explained`` (N,
+    T). Of the network: ``logits`` (N, A) and ``value`` (N,), nan without a value head.
     """
 
     targets: tuple[str, ...]

@@ -37,18 +37,9 @@ _TAPS = {
 class Detector:
     """A planted channel: it fires exactly where its pattern holds.
 
-    Attributes
-    ----------
-    pattern : Pattern
-        What it detects.
-    layer : str
-        "conv2", "conv3" or "conv4", by the size of the pattern's stencil.
-    channel : int
-        Channel of that layer.
-    carriers : dict of str to tuple of int
-        Channels of the layers above that pass it on, each for a part of the board.
-    reads : tuple of int
-        Squares whose policy logits read the detector; empty for the value.
+    Its ``layer`` is conv2, conv3 or conv4, by the size of the stencil; ``carriers`` are
+    the channels of the layers above that pass it on, each for a part of the board;
+    ``reads`` are the squares whose policy logits read it, none for the value.
     """
 
     pattern: Pattern
@@ -87,12 +78,8 @@ _SPLIT = (
 class Wiring:
     """Channels of every convolution and hidden units, before they are written.
 
-    Attributes
-    ----------
-    layers : dict of int to list
-        Channels of each convolution, by its number.
-    units : list
-        Hidden units; each is one of fc1 and the same one of fc2.
+    ``layers`` holds the channels by the number of the convolution; each of ``units`` is
+    a unit of fc1 and the same one of fc2.
     """
 
     layers: dict[int, list[_Channel]] = field(

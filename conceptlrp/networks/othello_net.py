@@ -75,20 +75,7 @@ class OthelloNet(BoardNetwork):
         self.add_module(f"dropout{i}", nn.Dropout(dropout))
 
     def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute policy logits and the value before tanh.
-
-        Parameters
-        ----------
-        planes : Tensor of shape (N, 1, n, n)
-            +1 for a disc of the player to move, -1 for one of the opponent, 0 empty.
-
-        Returns
-        -------
-        logits : Tensor of shape (N, n * n + 1)
-            One per square, row by row, and the last for a pass.
-        value : Tensor of shape (N, 1)
-            Its tanh is the expected outcome for the player to move.
-        """
+        """Compute logits (N, n * n + 1) and value (N, 1); see `BoardNetwork`."""
         x = planes
         for name, module in self.named_children():
             if name == "fc3":

@@ -142,20 +142,7 @@ class ResidualTower(BoardNetwork):
         self.value_head = ValueHead(channels, size, value_units)
 
     def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute policy logits and the value before tanh.
-
-        Parameters
-        ----------
-        planes : Tensor of shape (N, P, n, n)
-            As `board_planes` makes them.
-
-        Returns
-        -------
-        logits : Tensor of shape (N, n * n + 1)
-            One per square, row by row, and the last for a pass.
-        value : Tensor of shape (N, 1)
-            Its tanh is the expected outcome for the player to move.
-        """
+        """Compute logits (N, n * n + 1) and value (N, 1); see `BoardNetwork`."""
         features = self.tower(self.stem(planes))
         return self.policy_head(features), self.value_head(features)
 

@@ -37,14 +37,7 @@ _RETRIES = 2
 
 
 class Distributed:
-    """Computes parts on the workers of a Dask cluster.
-
-    Parameters
-    ----------
-    scheduler : str or distributed.Client
-        Address of the scheduler, such as "tcp://10.0.0.1:8786", or a client that is
-        connected to it.
-    """
+    """Computes parts on the workers of a Dask cluster: its address, or a client."""
 
     def __init__(self, scheduler: "str | Client") -> None:
         self.scheduler = scheduler

@@ -134,13 +134,9 @@ def raise_for_failed(given_up: Sequence[tuple[PartSpec, str]]) -> None:
 class InProcess:
     """Computes parts in this process, several at once where that helps.
 
-    Every thread has a copy of the network and computes on one core: as fast as
-    one part on all cores, and the numbers do not depend on how many cores there are.
-
-    Parameters
-    ----------
-    threads : int, optional
-        Parts at once; as many as there are cores, up to 4.
+    Every thread has a copy of the network and computes on one core: as fast as one part
+    on all cores, and the numbers do not depend on how many cores there are. By default
+    there are as many threads as cores, up to 4.
     """
 
     def __init__(self, threads: int | None = None) -> None:

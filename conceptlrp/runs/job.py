@@ -32,22 +32,9 @@ from conceptlrp.store.writer import read_corpus, read_plan
 
 @dataclass(frozen=True)
 class JobSpec:
-    """How the positions of a folder are explained.
+    """How the positions of a folder are explained; the fields are those of `Explainer`.
 
-    Attributes
-    ----------
-    path : str
-        Folder of the run; absolute, since processes differ in where they are.
-    network : Module
-        In evaluation mode.
-    composite : str, Composite or None
-        As for `attribute`.
-    layers : tuple of str
-        Layers to report.
-    targets : tuple of Target
-        What is explained.
-    dtype, device : str
-        What it is computed with.
+    The path is absolute, since processes differ in where they are.
     """
 
     path: str

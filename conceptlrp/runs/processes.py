@@ -35,12 +35,7 @@ _MOST_FAILURES = 4
 class Processes:
     """Computes parts in processes of their own.
 
-    Parameters
-    ----------
-    workers : int
-        How many processes.
-    attempts : int
-        Processes that a part may end before it is left out.
+    A part that ends `attempts` of them is given up.
     """
 
     def __init__(self, workers: int, *, attempts: int = ATTEMPTS) -> None:

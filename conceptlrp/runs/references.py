@@ -37,14 +37,8 @@ _BATCHES = 16
 class BlockSpec:
     """Maps of reference boards that are computed and kept together.
 
-    Attributes
-    ----------
-    index : int
-        Number of the block.
-    target : int
-        Index of the target.
-    pairs : ndarray of shape (m, 3)
-        Row of the store, number of the layer and channel of each map.
+    ``target`` is the index of the target; ``pairs`` (m, 3) are row of the store, number
+    of the layer and channel of each map.
     """
 
     index: int

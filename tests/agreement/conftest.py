@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from conceptlrp import exports
 from conceptlrp.atlas import build_atlas
 from conceptlrp.clustering import Stability
-from conceptlrp.exports import export_h5ad, export_json, export_tables
 from conceptlrp.labelling import ChannelLabels, ScoredLabels
 from conceptlrp.labels import LABELS
 from conceptlrp.networks import OthelloNet
@@ -19,7 +19,7 @@ from conceptlrp.store import Store, open_store
 from tests.atlas import whole_atlas
 from tests.lrp.conftest import randomize
 from tests.othello.playouts import random_games
-from tests.report.conftest import planted_clustering
+from tests.report.conftest import planted_clustering, planted_effects
 from tests.report.planted_labels import held, planted_labels
 
 #: Layers with their channels; every channel of LAYER is looked at.
@@ -49,9 +49,10 @@ def fill(store: Store) -> Store:
     """Add everything that can be added to a store."""
     store.results.save(signed_labels())
     store.results.save(whole_atlas._graph())
+    store.results.save(planted_effects(store, SIZES))
     stability = Stability(0.8125, 0.0125, np.array([0.9, 0.625, 0.25]))
-    clustering = planted_clustering(store)
-    store.results.save(replace(clustering, layer=LAYER, stability=stability))
+    clustering = replace(planted_clustering(store), layer=LAYER, stability=stability)
+    store.results.save(clustering)
     store.results.save(whole_atlas._evaluation(store))
     return open_store(store.path)
 
@@ -104,7 +105,7 @@ def value_atlas(store, tmp_path_factory):
 def exported(store, tmp_path_factory):
     """Folder with what other programs read: json, parquet and h5ad."""
     folder = tmp_path_factory.mktemp("exports")
-    export_json(store, folder / "json")
-    export_tables(store, folder / "parquet")
-    export_h5ad(store, folder / "conv2.h5ad", LAYER)
+    exports.json(store, folder / "json")
+    exports.parquet(store, folder / "parquet")
+    exports.h5ad(store, folder / "conv2.h5ad", LAYER)
     return folder

@@ -63,7 +63,7 @@ def figure(monkeypatch, tmp_path: Path, kind: str, store, *options: object):
     """Draw a figure by its verb, and return it as matplotlib has it."""
     drawn = []
     monkeypatch.setattr(
-        conceptlrp.figures, "save_figure", lambda figure, *_, **__: drawn.append(figure)
+        conceptlrp.figures, "save", lambda figure, *_, **__: drawn.append(figure)
     )
     out = ("--out", tmp_path / "a.svg")
     result = run("figure", kind, store.path, *out, *options)

@@ -90,7 +90,7 @@ def opened_exports(store: Store, folder: Path) -> Iterator[Opened]:
 
 
 def _virelay(store: Store, folder: Path) -> Opened:
-    out = exports.export_virelay(store, folder / "virelay")
+    out = exports.virelay(store, folder / "virelay")
     answered = 0
     with virelay_server(virelay_python(), out / "project.yaml") as server:
         project = server.json("/api/projects/0")
@@ -118,7 +118,7 @@ def _anndata(store: Store, folder: Path) -> Iterator[Opened]:
     import anndata
 
     layer = store.layers[-1]
-    path = exports.export_h5ad(store, folder / "layer.h5ad", layer)
+    path = exports.h5ad(store, folder / "layer.h5ad", layer)
     found = anndata.read_h5ad(path)
     same = np.array_equal(found.X, store.arrays.relevance(layer))
     backed = anndata.read_h5ad(path, backed="r")
@@ -144,7 +144,7 @@ def _tables(store: Store, folder: Path) -> Iterator[Opened]:
     layer = store.layers[0]
     expected = store.arrays.relevance(layer)
     for kind, read in (("parquet", pd.read_parquet), ("csv", pd.read_csv)):
-        out = exports.export_tables(store, folder / kind, kind=kind)
+        out = getattr(exports, kind)(store, folder / kind)
         found = read(out / f"relevance-{layer}.{kind}").set_index("row")
         same = bool((found.to_numpy(np.float32) == expected).all())
         names = sorted(path.stem for path in out.glob(f"*.{kind}"))
@@ -164,7 +164,7 @@ def _tables(store: Store, folder: Path) -> Iterator[Opened]:
 
 
 def _json(store: Store, folder: Path) -> Opened:
-    out = exports.export_json(store, folder / "json")
+    out = exports.json(store, folder / "json")
     files = [json.loads(path.read_text()) for path in out.glob("concepts/*/*.json")]
     lines = (out / "features.jsonl").read_text().splitlines()
     boards = sum(len(json.loads(line)["activations"]) for line in lines)
@@ -175,9 +175,9 @@ def _json(store: Store, folder: Path) -> Opened:
 def _graphs(store: Store, folder: Path) -> Iterator[Opened]:
     import networkx as nx
 
-    path = exports.export_graph(store, folder / "graph.graphml")
+    path = exports.graphml(store, folder / "graph.graphml")
     found = nx.read_graphml(path)
-    text = exports.export_graph(store, folder / "graph.json", kind="node-link")
+    text = exports.node_link(store, folder / "graph.json")
     linked = nx.node_link_graph(json.loads(text.read_text()), edges="edges")
     is_acyclic = nx.is_directed_acyclic_graph(found)
     checked = f"{len(found)} nodes, {found.size()} edges, acyclic: {is_acyclic}"
@@ -187,7 +187,7 @@ def _graphs(store: Store, folder: Path) -> Iterator[Opened]:
 
 
 def _npz(store: Store, folder: Path) -> Opened:
-    path = exports.export_npz(store, folder / "arrays.npz")
+    path = exports.npz(store, folder / "arrays.npz")
     layer = store.layers[0]
     with np.load(path, allow_pickle=False) as found:
         same = bool(
@@ -199,11 +199,11 @@ def _npz(store: Store, folder: Path) -> Opened:
 
 WRITERS: dict[str, Callable[[Store, Path], Any]] = {
     "nothing": lambda store, _: store.positions,
-    "npz": exports.export_npz,
-    "h5ad": lambda store, out: exports.export_h5ad(store, out, store.layers[0]),
-    "parquet": exports.export_tables,
-    "csv": lambda store, out: exports.export_tables(store, out, kind="csv"),
-    "virelay": lambda store, out: exports.export_virelay(store, out),
+    "npz": exports.npz,
+    "h5ad": lambda store, out: exports.h5ad(store, out, store.layers[0]),
+    "parquet": exports.parquet,
+    "csv": exports.csv,
+    "virelay": exports.virelay,
 }
 
 

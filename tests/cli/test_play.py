@@ -16,7 +16,7 @@ from conceptlrp.othello.files.transcripts import read_transcripts
 from conceptlrp.selfplay import read_self_play
 from tests.command_line import assert_one_line, run, succeed
 
-FAKE = Path(__file__).parent / "selfplay" / "fake_engine.py"
+FAKE = Path(__file__).parents[1] / "selfplay" / "fake_engine.py"
 QUICK = ("--opening", 40, "--together", 2, "--count", 3)
 
 

@@ -135,8 +135,8 @@ def test_a_composite_that_is_no_preset_is_told_of(store, network, monkeypatch):
 
     name = open_store(store).manifest.composite["name"]
     others = tuple(each for each in COMPOSITES if each != name)
-    monkeypatch.setattr("conceptlrp.lrp.COMPOSITES", others)
+    monkeypatch.setattr("conceptlrp.lrp.store_explainer.COMPOSITES", others)
 
     result = run("graph", store, *network)
 
-    assert_one_line(result, 1, f"composite '{name}', which is no preset")
+    assert_one_line(result, 1, f"computed with the composite '{name}', expected one of")

@@ -205,3 +205,18 @@ def test_unknown_targets_and_numbers_are_refused(graph):
         strongest_paths(graph, target="d3")
     with pytest.raises(ValueError, match="0 paths are asked for"):
         strongest_paths(graph, 0)
+
+
+def test_a_graph_is_a_table_and_a_dict_and_says_how_large_it_is(graph):
+    table = graph.frame("value")
+
+    conv2 = table[(table["upper"] == "conv2") & (table["channel"] == 4)]
+    np.testing.assert_array_equal(
+        conv2["relevance"], graph.edges["conv2", "conv1"].signed[1, 4]
+    )
+    assert len(graph.to_dict()["nodes"]) == 1 + 4 * 6
+    assert repr(graph) == (
+        "MeanConceptGraph(played, value; conv1 (6), conv2 (6), conv3 (6), conv4 (6); "
+        "11 positions)"
+    )
+    assert "<table" in graph._repr_html_()

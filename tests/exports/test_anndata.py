@@ -7,20 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from conceptlrp import exports
 from conceptlrp.clustering import Clustering
 from conceptlrp.errors import ConceptLRPError, OutputExistsError
-from conceptlrp.exports import export_h5ad
+from conceptlrp.exports import Selection
 from tests.exports.conftest import HOSTILE_LAYER, PLAIN
 
 
 @pytest.fixture(scope="module")
 def path(store, tmp_path_factory):
-    return export_h5ad(store, tmp_path_factory.mktemp("h5ad") / "conv1.h5ad", PLAIN)
+    return exports.h5ad(store, tmp_path_factory.mktemp("h5ad") / "conv1.h5ad", PLAIN)
 
 
 @pytest.mark.parametrize("quantity", ["relevance", "share", "activation"])
 def test_anndata_reads_the_quantity_that_was_asked_for(store, tmp_path, quantity):
-    path = export_h5ad(store, tmp_path / "x.h5ad", HOSTILE_LAYER, quantity=quantity)
+    path = exports.h5ad(store, tmp_path / "x.h5ad", HOSTILE_LAYER, quantity=quantity)
 
     found = anndata.read_h5ad(path)
 
@@ -87,7 +88,9 @@ def test_provenance_is_json_in_uns(store, path):
 
 
 def test_a_store_without_labels_and_clusterings_is_exported(bare_store, tmp_path):
-    path = export_h5ad(bare_store, tmp_path / "x.h5ad", PLAIN, positions=5)
+    path = exports.h5ad(
+        bare_store, tmp_path / "x.h5ad", PLAIN, Selection(n_positions=5)
+    )
 
     found = anndata.read_h5ad(path)
 
@@ -97,7 +100,9 @@ def test_a_store_without_labels_and_clusterings_is_exported(bare_store, tmp_path
 
 
 def test_a_sample_has_its_own_clusters_and_layout(store, tmp_path):
-    path = export_h5ad(store, tmp_path / "x.h5ad", PLAIN, positions=11, seed=3)
+    path = exports.h5ad(
+        store, tmp_path / "x.h5ad", PLAIN, Selection(n_positions=11, seed=3)
+    )
 
     found = anndata.read_h5ad(path)
 
@@ -110,7 +115,7 @@ def test_a_sample_has_its_own_clusters_and_layout(store, tmp_path):
 
 
 def test_the_same_store_gives_the_same_bytes(store, path, tmp_path):
-    again = export_h5ad(store, tmp_path / "again.h5ad", PLAIN)
+    again = exports.h5ad(store, tmp_path / "again.h5ad", PLAIN)
 
     assert again.read_bytes() == path.read_bytes()
 
@@ -119,12 +124,12 @@ def test_a_missing_anndata_is_named_with_its_remedy(store, tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "anndata", None)
 
     with pytest.raises(ConceptLRPError, match=r"anndata; pip install 'conceptlrp\["):
-        export_h5ad(store, tmp_path / "x.h5ad", PLAIN)
+        exports.h5ad(store, tmp_path / "x.h5ad", PLAIN)
 
 
 def test_an_unknown_quantity_is_refused(store, tmp_path):
     with pytest.raises(ValueError, match="unknown quantity 'maps'"):
-        export_h5ad(store, tmp_path / "x.h5ad", PLAIN, quantity="maps")
+        exports.h5ad(store, tmp_path / "x.h5ad", PLAIN, quantity="maps")
 
 
 def test_a_file_of_another_program_is_never_replaced(store, path, tmp_path):
@@ -132,8 +137,8 @@ def test_a_file_of_another_program_is_never_replaced(store, path, tmp_path):
         file["X"] = np.zeros(3)
 
     with pytest.raises(OutputExistsError, match="not of the kind to be written"):
-        export_h5ad(store, tmp_path / "mine.h5ad", PLAIN, overwrite=True)
-    again = export_h5ad(store, path, PLAIN, overwrite=True)
+        exports.h5ad(store, tmp_path / "mine.h5ad", PLAIN, overwrite=True)
+    again = exports.h5ad(store, path, PLAIN, overwrite=True)
 
     assert anndata.read_h5ad(again).shape == (len(store), 6)
 
@@ -145,6 +150,6 @@ def test_nothing_is_left_when_the_store_cannot_be_read(store, tmp_path, monkeypa
     monkeypatch.setattr(type(store.arrays), "relevance", fail)
 
     with pytest.raises(OSError, match="input/output error"):
-        export_h5ad(store, tmp_path / "x.h5ad", PLAIN)
+        exports.h5ad(store, tmp_path / "x.h5ad", PLAIN)
 
     assert not list(tmp_path.iterdir())

@@ -4,9 +4,9 @@ import sys
 import networkx as nx
 import pytest
 
+from conceptlrp import exports
 from conceptlrp.concept_graph import MeanConceptGraph, to_networkx
 from conceptlrp.errors import ConceptLRPError, OutputExistsError, StoreError
-from conceptlrp.exports import export_graph
 from tests.exports.conftest import HOSTILE_LAYER, PLAIN
 
 
@@ -20,7 +20,9 @@ def read(path, kind):
 @pytest.mark.parametrize("target", ["played", "value"])
 @pytest.mark.parametrize("kind", ["graphml", "node-link"])
 def test_networkx_reads_the_graph_of_the_store(store, tmp_path, kind, target):
-    path = export_graph(store, tmp_path / "graph", kind=kind, target=target)
+    path = getattr(exports, kind.replace("-", "_"))(
+        store, tmp_path / "graph", target=target
+    )
 
     found = read(path, kind)
 
@@ -36,7 +38,7 @@ def test_networkx_reads_the_graph_of_the_store(store, tmp_path, kind, target):
 
 
 def test_fewer_edges_of_each_node_can_be_kept(store, tmp_path):
-    path = export_graph(store, tmp_path / "graph", strongest=2)
+    path = exports.graphml(store, tmp_path / "graph", strongest=2)
 
     found = nx.read_graphml(path)
 
@@ -46,22 +48,22 @@ def test_fewer_edges_of_each_node_can_be_kept(store, tmp_path):
 
 @pytest.mark.parametrize("kind", ["graphml", "node-link"])
 def test_the_same_store_gives_the_same_bytes(store, tmp_path, kind):
-    first = export_graph(store, tmp_path / "first", kind=kind)
-    second = export_graph(store, tmp_path / "second", kind=kind)
+    first = getattr(exports, kind.replace("-", "_"))(store, tmp_path / "first")
+    second = getattr(exports, kind.replace("-", "_"))(store, tmp_path / "second")
 
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_a_store_without_a_graph_says_how_to_make_one(bare_store, tmp_path):
     with pytest.raises(StoreError, match="run 'conceptlrp graph'"):
-        export_graph(bare_store, tmp_path / "graph")
+        exports.graphml(bare_store, tmp_path / "graph")
 
 
 def test_a_missing_networkx_is_named_with_its_remedy(store, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "networkx", None)
 
     with pytest.raises(ConceptLRPError, match=r"networkx; pip install 'conceptlrp\["):
-        export_graph(store, tmp_path / "graph")
+        exports.graphml(store, tmp_path / "graph")
 
     assert not list(tmp_path.iterdir())
 
@@ -70,11 +72,6 @@ def test_another_graph_is_never_replaced(store, tmp_path):
     nx.write_graphml(nx.path_graph(3), tmp_path / "mine.graphml")
 
     with pytest.raises(OutputExistsError, match="not of the kind to be written"):
-        export_graph(store, tmp_path / "mine.graphml", overwrite=True)
+        exports.graphml(store, tmp_path / "mine.graphml", overwrite=True)
 
     assert len(nx.read_graphml(tmp_path / "mine.graphml")) == 3
-
-
-def test_an_unknown_format_is_refused(store, tmp_path):
-    with pytest.raises(ValueError, match="unknown format 'dot'"):
-        export_graph(store, tmp_path / "graph", kind="dot")

@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from conceptlrp import exports
 from conceptlrp.errors import OutputExistsError
-from conceptlrp.exports import export_json
 from conceptlrp.exports.concepts import feature_record
 from conceptlrp.files import file_stem
 from conceptlrp.othello import Position
@@ -18,7 +18,7 @@ from tests.exports.conftest import HOSTILE_LAYER, PLAIN
 def folder(store, tmp_path_factory):
     notes = {(PLAIN, 1): Note("edges </script>", author="me")}
     out = tmp_path_factory.mktemp("json") / "out"
-    return export_json(store, out, k=3, notes=notes)
+    return exports.json(store, out, count=3, notes=notes)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_moves_are_listed_by_how_much_the_channel_raises_or_lowers_them(store):
 
 
 def test_a_store_without_heatmaps_and_effects_lists_no_boards(bare_store, tmp_path):
-    out = export_json(bare_store, tmp_path / "out", [PLAIN])
+    out = exports.json(bare_store, tmp_path / "out", layers=[PLAIN])
 
     lines = (out / "features.jsonl").read_text(encoding="utf-8").splitlines()
     found = json.loads(lines[0])
@@ -110,8 +110,8 @@ def test_a_store_without_heatmaps_and_effects_lists_no_boards(bare_store, tmp_pa
 
 
 def test_the_same_store_gives_the_same_bytes(store, tmp_path):
-    first = export_json(store, tmp_path / "first", [PLAIN], k=2)
-    second = export_json(store, tmp_path / "second", [PLAIN], k=2)
+    first = exports.json(store, tmp_path / "first", layers=[PLAIN], count=2)
+    second = exports.json(store, tmp_path / "second", layers=[PLAIN], count=2)
 
     for path in first.rglob("*.json*"):
         assert path.read_bytes() == (second / path.relative_to(first)).read_bytes()
@@ -121,6 +121,6 @@ def test_a_foreign_folder_is_never_replaced(store, tmp_path):
     (tmp_path / "concepts").mkdir()
 
     with pytest.raises(OutputExistsError, match="is not of the kind to be written"):
-        export_json(store, tmp_path, overwrite=True)
+        exports.json(store, tmp_path, overwrite=True)
 
     assert [path.name for path in tmp_path.iterdir()] == ["concepts"]

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from conceptlrp import exports
 from conceptlrp.errors import LayerError, OutputExistsError, TargetError
-from conceptlrp.exports import export_npz
+from conceptlrp.exports import Selection
 from tests.exports.conftest import HOSTILE_LAYER, PLAIN
 
 
@@ -12,7 +13,7 @@ def arrays(path):
 
 
 def test_numpy_reads_what_the_store_holds(store, tmp_path):
-    found = arrays(export_npz(store, tmp_path / "all.npz", target="value"))
+    found = arrays(exports.npz(store, tmp_path / "all.npz", Selection(target="value")))
 
     assert (found["relevance.conv1"] == store.arrays.relevance(PLAIN, target=1)).all()
     assert (found["share.conv1"] == store.arrays.share(PLAIN, target=1)).all()
@@ -23,7 +24,7 @@ def test_numpy_reads_what_the_store_holds(store, tmp_path):
 
 
 def test_boards_are_seen_by_the_side_to_move(store, tmp_path):
-    found = arrays(export_npz(store, tmp_path / "all.npz", positions=5))
+    found = arrays(exports.npz(store, tmp_path / "all.npz", Selection(n_positions=5)))
 
     for row, board in zip(found["row"], found["board"], strict=True):
         position = store.positions.position(int(row))
@@ -34,14 +35,14 @@ def test_boards_are_seen_by_the_side_to_move(store, tmp_path):
 
 
 def test_a_small_board_is_exported_as_a_small_board(bare_store, tmp_path):
-    found = arrays(export_npz(bare_store, tmp_path / "small.npz"))
+    found = arrays(exports.npz(bare_store, tmp_path / "small.npz"))
 
     assert found["board"].shape == (len(bare_store), 6, 6)
     assert found["heatmap"].shape == (len(bare_store), 6, 6)
 
 
 def test_the_readme_names_every_other_array(store, tmp_path):
-    found = arrays(export_npz(store, tmp_path / "all.npz"))
+    found = arrays(exports.npz(store, tmp_path / "all.npz"))
 
     readme = str(found.pop("README"))
     named = {line.split(",")[0] for line in readme.splitlines() if "): " in line}
@@ -51,7 +52,7 @@ def test_the_readme_names_every_other_array(store, tmp_path):
 
 
 def test_a_layer_with_a_slash_becomes_a_plain_key(store, tmp_path):
-    found = arrays(export_npz(store, tmp_path / "one.npz", [HOSTILE_LAYER]))
+    found = arrays(exports.npz(store, tmp_path / "one.npz", Selection([HOSTILE_LAYER])))
 
     key = next(name for name in found if name.startswith("relevance."))
     assert "/" not in key
@@ -60,14 +61,18 @@ def test_a_layer_with_a_slash_becomes_a_plain_key(store, tmp_path):
 
 
 def test_the_same_store_gives_the_same_bytes(store, tmp_path):
-    first = export_npz(store, tmp_path / "first.npz", positions=9, seed=4)
-    second = export_npz(store, tmp_path / "second.npz", positions=9, seed=4)
+    first = exports.npz(store, tmp_path / "first.npz", Selection(n_positions=9, seed=4))
+    second = exports.npz(
+        store, tmp_path / "second.npz", Selection(n_positions=9, seed=4)
+    )
 
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_a_sample_has_its_rows_in_order(store, tmp_path):
-    found = arrays(export_npz(store, tmp_path / "few.npz", positions=7, seed=2))
+    found = arrays(
+        exports.npz(store, tmp_path / "few.npz", Selection(n_positions=7, seed=2))
+    )
 
     rows = found["row"]
     assert len(rows) == 7
@@ -79,17 +84,17 @@ def test_another_archive_is_never_replaced(store, tmp_path):
     np.savez(tmp_path / "mine.npz", thesis=np.arange(3))
 
     with pytest.raises(OutputExistsError, match="not of the kind to be written"):
-        export_npz(store, tmp_path / "mine.npz", overwrite=True)
+        exports.npz(store, tmp_path / "mine.npz", overwrite=True)
 
     assert list(arrays(tmp_path / "mine.npz")) == ["thesis"]
 
 
 def test_an_earlier_export_is_replaced_when_asked(store, tmp_path):
-    path = export_npz(store, tmp_path / "all.npz", positions=3)
+    path = exports.npz(store, tmp_path / "all.npz", Selection(n_positions=3))
 
     with pytest.raises(OutputExistsError, match="already exists"):
-        export_npz(store, path, positions=4)
-    export_npz(store, path, positions=4, overwrite=True)
+        exports.npz(store, path, Selection(n_positions=4))
+    exports.npz(store, path, Selection(n_positions=4), overwrite=True)
 
     assert len(arrays(path)["row"]) == 4
 
@@ -100,11 +105,11 @@ def test_an_earlier_export_is_replaced_when_asked(store, tmp_path):
         ({"layers": ["conv9"]}, LayerError, "no layer 'conv9'"),
         ({"layers": []}, ValueError, "no layer is given"),
         ({"target": "d3"}, TargetError, "no target 'd3'"),
-        ({"positions": 0}, ValueError, "positions is 0, expected at least 1"),
+        ({"n_positions": 0}, ValueError, "n_positions is 0, expected at least 1"),
     ],
 )
 def test_what_the_store_lacks_is_refused(store, tmp_path, options, error, message):
     with pytest.raises(error, match=message):
-        export_npz(store, tmp_path / "none.npz", **options)
+        exports.npz(store, tmp_path / "none.npz", Selection(**options))
 
     assert not list(tmp_path.iterdir())

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conceptlrp.exports import export_h5ad, export_tables
+from conceptlrp import exports
+from conceptlrp.exports import Selection
 from tests.benchmarks.environments import EnvironmentUnavailableError
 from tests.exports.conftest import PLAIN
 from tests.exports.programs import run_python, scanpy_python
@@ -25,7 +26,7 @@ def python():
 
 
 def test_scanpy_finds_the_planted_groups_and_their_channels(store, python, tmp_path):
-    path = export_h5ad(store, tmp_path / "conv1.h5ad", PLAIN)
+    path = exports.h5ad(store, tmp_path / "conv1.h5ad", PLAIN)
 
     found = json.loads(run_python(python, WORKERS / "scanpy_worker.py", path, 0.1))
 
@@ -42,7 +43,7 @@ def test_scanpy_finds_the_planted_groups_and_their_channels(store, python, tmp_p
 
 
 def test_polars_and_duckdb_join_the_tables_alike(store, python, tmp_path):
-    out = export_tables(store, tmp_path / "tables", [PLAIN])
+    out = exports.parquet(store, tmp_path / "tables", Selection([PLAIN]))
 
     found = json.loads(run_python(python, WORKERS / "tables_worker.py", out))
 

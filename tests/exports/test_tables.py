@@ -7,9 +7,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from conceptlrp import exports
 from conceptlrp.clustering import Clustering
 from conceptlrp.errors import ConceptLRPError, OutputExistsError
-from conceptlrp.exports import export_tables
+from conceptlrp.exports import Selection
 from conceptlrp.files import file_stem
 from tests.exports.conftest import HOSTILE_LAYER, PLAIN
 
@@ -22,7 +23,7 @@ def tables(request, store, tmp_path_factory):
     """Every table as pandas reads it, by name."""
     out = tmp_path_factory.mktemp("tables") / request.param
     quantities = ("relevance", "share")
-    export_tables(store, out, kind=request.param, quantities=quantities)
+    getattr(exports, request.param)(store, out, quantities=quantities)
     return {
         path.stem: READ[request.param](path) for path in out.glob(f"*.{request.param}")
     }
@@ -79,7 +80,7 @@ def test_channels_of_all_layers_are_summed_up(store, tables):
 
 
 def test_a_parquet_reader_reads_one_channel_alone(store, tmp_path):
-    out = export_tables(store, tmp_path / "out", [PLAIN])
+    out = exports.parquet(store, tmp_path / "out", Selection([PLAIN]))
     path = out / "relevance-conv1.parquet"
 
     table = pq.read_table(path, columns=["c0003"])
@@ -91,7 +92,7 @@ def test_a_parquet_reader_reads_one_channel_alone(store, tmp_path):
 
 
 def test_the_csv_module_reads_plain_lines(store, tmp_path):
-    out = export_tables(store, tmp_path / "out", kind="csv", positions=4)
+    out = exports.csv(store, tmp_path / "out", Selection(n_positions=4))
 
     with (out / "positions.csv").open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
@@ -102,11 +103,11 @@ def test_the_csv_module_reads_plain_lines(store, tmp_path):
 
 
 def test_blocks_make_one_table(store, tmp_path, monkeypatch):
-    whole = export_tables(store, tmp_path / "whole", kind="csv")
+    whole = exports.csv(store, tmp_path / "whole")
     monkeypatch.setattr("conceptlrp.exports.extract.Extract.blocks", cut_in_hundreds)
 
-    cut = export_tables(store, tmp_path / "cut", kind="csv")
-    pieces = export_tables(store, tmp_path / "pieces")
+    cut = exports.csv(store, tmp_path / "cut")
+    pieces = exports.parquet(store, tmp_path / "pieces")
 
     for name in ("positions", "labels", "relevance-conv1"):
         assert (cut / f"{name}.csv").read_text() == (whole / f"{name}.csv").read_text()
@@ -123,15 +124,17 @@ def cut_in_hundreds(self, size=None):
 
 def test_the_same_store_gives_the_same_bytes(store, tmp_path):
     for kind in ("parquet", "csv"):
-        first = export_tables(store, tmp_path / f"{kind} 1", kind=kind)
-        second = export_tables(store, tmp_path / f"{kind} 2", kind=kind)
+        first = getattr(exports, kind)(store, tmp_path / f"{kind} 1")
+        second = getattr(exports, kind)(store, tmp_path / f"{kind} 2")
 
         for path in first.iterdir():
             assert path.read_bytes() == (second / path.name).read_bytes()
 
 
 def test_a_store_without_extras_has_no_tables_of_them(bare_store, tmp_path):
-    out = export_tables(bare_store, tmp_path / "out", [PLAIN], positions=3)
+    out = exports.parquet(
+        bare_store, tmp_path / "out", Selection([PLAIN], n_positions=3)
+    )
 
     assert sorted(path.name for path in out.iterdir()) == [
         "channels.parquet",
@@ -142,7 +145,7 @@ def test_a_store_without_extras_has_no_tables_of_them(bare_store, tmp_path):
 
 
 def test_the_marker_lists_the_files(store, tmp_path):
-    out = export_tables(store, tmp_path / "out", [PLAIN], kind="csv", positions=3)
+    out = exports.csv(store, tmp_path / "out", Selection([PLAIN], n_positions=3))
 
     found = json.loads((out / "conceptlrp-export.json").read_text())
 
@@ -156,7 +159,7 @@ def test_a_foreign_folder_is_never_replaced(store, tmp_path):
     (tmp_path / "out" / "thesis.csv").touch()
 
     with pytest.raises(OutputExistsError, match=r"it has no conceptlrp-export\.json"):
-        export_tables(store, tmp_path / "out", overwrite=True)
+        exports.parquet(store, tmp_path / "out", overwrite=True)
 
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.csv"]
 
@@ -165,12 +168,12 @@ def test_a_missing_pyarrow_is_named_with_its_remedy(store, tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "pyarrow", None)
 
     with pytest.raises(ConceptLRPError, match=r"pyarrow; pip install 'conceptlrp\["):
-        export_tables(store, tmp_path / "out")
+        exports.parquet(store, tmp_path / "out")
 
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("wrong", [{"kind": "xlsx"}, {"quantities": ["maps"]}])
-def test_an_unknown_format_or_quantity_is_refused(store, tmp_path, wrong):
-    with pytest.raises(ValueError, match=r"unknown format or quantity '(xlsx|maps)'"):
-        export_tables(store, tmp_path / "out", **wrong)
+def test_an_unknown_quantity_is_refused(store, tmp_path):
+    for write in (exports.parquet, exports.csv):
+        with pytest.raises(ValueError, match="unknown quantity 'maps', expected one"):
+            write(store, tmp_path / "out", quantities=["maps"])

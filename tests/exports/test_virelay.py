@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import yaml
 
+from conceptlrp import exports
 from conceptlrp.clustering import Clustering
 from conceptlrp.errors import OutputExistsError
-from conceptlrp.exports import export_h5ad, export_virelay
+from conceptlrp.exports import Selection
 from conceptlrp.files import file_stem
 from conceptlrp.othello import square_name
 from tests.exports.conftest import HOSTILE_LAYER, PLAIN
@@ -20,7 +21,7 @@ STEM = file_stem(HOSTILE_LAYER)
 
 @pytest.fixture(scope="module")
 def project(store, tmp_path_factory):
-    return export_virelay(store, tmp_path_factory.mktemp("virelay") / "project")
+    return exports.virelay(store, tmp_path_factory.mktemp("virelay") / "project")
 
 
 def labels_of(folder):
@@ -56,7 +57,9 @@ def test_samples_are_pictures_and_their_label_is_the_explained_move(store, proje
 def test_positions_without_an_explained_move_are_labelled_by_the_output(
     store, tmp_path
 ):
-    out = export_virelay(store, tmp_path / "out", target="value", positions=3)
+    out = exports.virelay(
+        store, tmp_path / "out", Selection(target="value", n_positions=3)
+    )
 
     names = {each["index"]: each["name"] for each in labels_of(out)}
     with h5py.File(out / "attribution.h5") as file:
@@ -108,7 +111,9 @@ def test_labels_with_few_values_are_clusterings(store, project):
 def test_a_store_without_clusterings_has_the_analysis_of_positions(
     bare_store, tmp_path
 ):
-    out = export_virelay(bare_store, tmp_path / "out", [PLAIN], positions=9)
+    out = exports.virelay(
+        bare_store, tmp_path / "out", Selection([PLAIN], n_positions=9)
+    )
 
     found = yaml.safe_load((out / "project.yaml").read_text())["project"]
     assert [a["analysis_method"] for a in found["analyses"]] == ["positions"]
@@ -116,7 +121,7 @@ def test_a_store_without_clusterings_has_the_analysis_of_positions(
 
 
 def test_a_sample_refers_to_its_own_rows(store, tmp_path):
-    out = export_virelay(store, tmp_path / "out", positions=20, seed=5)
+    out = exports.virelay(store, tmp_path / "out", Selection(n_positions=20, seed=5))
 
     clustering = store.results.get(Clustering, layer=PLAIN)
     rows = np.sort(np.random.default_rng(5).choice(len(store), 20, replace=False))
@@ -127,20 +132,20 @@ def test_a_sample_refers_to_its_own_rows(store, tmp_path):
 
 
 def test_the_same_store_gives_the_same_bytes(store, project, tmp_path):
-    again = export_virelay(store, tmp_path / "again")
+    again = exports.virelay(store, tmp_path / "again")
 
     for path in project.iterdir():
         assert path.read_bytes() == (again / path.name).read_bytes(), path.name
 
 
-@pytest.mark.parametrize("export", [export_virelay, export_h5ad])
+@pytest.mark.parametrize("export", [exports.virelay, exports.h5ad])
 def test_a_full_disk_is_told_and_nothing_is_left(store, tmp_path, monkeypatch, export):
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
-    layers = PLAIN if export is export_h5ad else [PLAIN]
+    layer = (PLAIN,) if export is exports.h5ad else ()
 
     with pytest.raises(OSError, match="No space left") as raised:
-        export(store, tmp_path / "out", layers)
+        export(store, tmp_path / "out", *layer)
 
     assert raised.value.filename == str(tmp_path / "out")
     assert not list(tmp_path.iterdir())
@@ -151,6 +156,6 @@ def test_another_project_is_never_replaced(store, tmp_path):
     (tmp_path / "out" / "project.yaml").write_text("project: mine\n")
 
     with pytest.raises(OutputExistsError, match="not of the kind to be written"):
-        export_virelay(store, tmp_path / "out", overwrite=True)
+        exports.virelay(store, tmp_path / "out", overwrite=True)
 
     assert (tmp_path / "out" / "project.yaml").read_text() == "project: mine\n"

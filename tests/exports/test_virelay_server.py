@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from conceptlrp import exports
 from conceptlrp.clustering import Clustering
-from conceptlrp.exports import export_virelay
 from conceptlrp.exports.board_pictures import board_pictures
 from conceptlrp.files import file_stem
 from conceptlrp.othello import square_name
@@ -27,7 +27,7 @@ def server(store, tmp_path_factory):
         python = virelay_python()
     except EnvironmentUnavailableError as error:
         pytest.skip(f"ViRelAy's environment cannot be made: {error}")
-    folder = export_virelay(store, tmp_path_factory.mktemp("virelay") / "project")
+    folder = exports.virelay(store, tmp_path_factory.mktemp("virelay") / "project")
     with virelay_server(python, folder / "project.yaml") as found:
         yield found
 

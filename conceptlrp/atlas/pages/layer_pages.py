@@ -75,10 +75,7 @@ def write_layer_page(
     missing: tuple[str, ...],
     columns: int,
 ) -> None:
-    """Write the page of a layer.
-
-    Shapes: `phases` (C, P), `phase_sizes` (P,).
-    """
+    """Write the page of a layer; `phases` is (C, P), `phase_sizes` (P,)."""
     layers = site.store.layers
     place = layers.index(layer)
     clustering = site.clusterings.get(layer)

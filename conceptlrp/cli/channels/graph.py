@@ -22,7 +22,6 @@ from conceptlrp.cli.options import (
 )
 from conceptlrp.cli.tables import print_json, print_table
 from conceptlrp.errors import (
-    CompositeError,
     ConceptLRPError,
     FileFormatError,
     StoreError,
@@ -32,7 +31,6 @@ from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.concept_graph import ConceptPath, MeanConceptGraph
-    from conceptlrp.lrp import Explainer
     from conceptlrp.store import Store
 
 _FORMATS = (".json", ".graphml", ".gexf")
@@ -117,48 +115,30 @@ def _averaged(
     store: "Store", network: str, n_positions: int, seed: int, *, overwrite: bool
 ) -> "MeanConceptGraph":
     """Average over positions of a store, and keep the graph in it."""
-    from conceptlrp.concept_graph import MeanConceptGraph, mean_concept_graph
+    from conceptlrp.concept_graph import MeanConceptGraph, graph
 
     store.results.check_free(MeanConceptGraph, overwrite=overwrite)
-    explainer = _explainer(store, network)
-    corpus = store.positions
-    if len(corpus) > n_positions:
-        corpus = corpus.sample(n_positions, seed=seed)
+    net = store_network(store, network)
     with progress_bars() as report:
-        found = mean_concept_graph(
-            explainer, corpus, targets=store.targets, on_progress=report
+        return graph(
+            store,
+            net,
+            n_positions=n_positions,
+            seed=seed,
+            overwrite=overwrite,
+            on_progress=report,
         )
-    store.results.save(found, overwrite=overwrite)
-    return found
 
 
 def _of_position(
     store: "Store", network: str, row: int, target: str
 ) -> "MeanConceptGraph":
     from conceptlrp.concept_graph import mean_concept_graph
+    from conceptlrp.concept_graph.averaging import graph_explainer
 
     corpus = store.positions[check_row(store, row) : row + 1]
-    return mean_concept_graph(_explainer(store, network), corpus, targets=[target])
-
-
-def _explainer(store: "Store", network: str) -> "Explainer":
-    """Make ready what explained the store, with the layers in between."""
-    from conceptlrp.lrp import COMPOSITES, Explainer
-
-    name = store.manifest.composite.get("name")
-    if name not in COMPOSITES:
-        msg = (
-            f"{store.path}: made with the composite '{name}', which is no preset; use "
-            "mean_concept_graph and store.results.save from Python"
-        )
-        raise CompositeError(msg)
-    net = store_network(store, network)
-    every = Explainer(net, composite=str(name))
-    # Relevance between layers is known where one reads the other.
-    missing = [layer for layer in store.layers if layer not in every.layers]
-    if not missing:
-        return every
-    return Explainer(net, composite=str(name), layers=[*every.layers, *missing])
+    explainer = graph_explainer(store, store_network(store, network))
+    return mean_concept_graph(explainer, corpus, targets=[target])
 
 
 def _exported(

@@ -49,9 +49,7 @@ def train(
     blocks: Annotated[int, _network(min=1, help="Residual blocks of a tower.")] = 4,
     dropout: Annotated[
         float,
-        _network(
-            min=0, max=0.95, help="Dropout in the hidden layers of an OthelloNet."
-        ),
+        _network(min=0, max=0.95, help="In the hidden layers of an OthelloNet."),
     ] = 0.0,
     start: Annotated[
         str | None,
@@ -96,18 +94,14 @@ def train(
     ] = 0.0,
     iterations: Annotated[
         int | None,
-        _play(
-            min=1, help="How often to play, learn and compare, without games to read."
-        ),
+        _play(min=1, help="How often to play, learn and compare; reads no games."),
     ] = None,
     games_per_iteration: Annotated[
         int, _play(min=1, help="Games of an iteration.")
     ] = 500,
     simulations: Annotated[
         int,
-        _play(
-            min=0, help="Searches of a move, in the arena too; 0 plays from the policy."
-        ),
+        _play(min=0, help="Searches of a move, also in the arena; 0 for none."),
     ] = 50,
     window: Annotated[
         int, _play(min=1, help="Iterations whose games are learned from.")

@@ -98,8 +98,7 @@ def _ablate(
     store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
 ) -> None:
     from conceptlrp.ablation import ablate
-    from conceptlrp.concept_graph import mean_concept_graph
-    from conceptlrp.lrp import Explainer
+    from conceptlrp.concept_graph import graph
 
     ablate(
         store,
@@ -109,12 +108,14 @@ def _ablate(
         overwrite=True,
         on_progress=report,
     )
-    graph = mean_concept_graph(
-        Explainer(network, layers=store.layers),
-        store.positions.sample(min(_AVERAGED, len(store)), seed=seed),
-        targets=store.targets,
+    graph(
+        store,
+        network,
+        n_positions=_AVERAGED,
+        seed=seed,
+        overwrite=True,
+        on_progress=report,
     )
-    store.results.save(graph, overwrite=True)
 
 
 def _judge(

@@ -1,7 +1,7 @@
 """The verb that writes files for other programs: export."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,13 +15,9 @@ from conceptlrp.cli.options import (
     check_place,
 )
 
-if TYPE_CHECKING:
-    from conceptlrp.store import Store
-
-QUANTITIES = ("relevance", "share", "activation")
-
 # These are about all positions.
-_OF_CHANNELS = ("json", "graphml", "node-link")
+_GRAPHS = ("graphml", "node-link")
+_OF_CHANNELS = ("json", *_GRAPHS)
 # What is written, and how it is opened.
 _FORMATS = {
     "virelay": "virelay {0}/project.yaml",
@@ -59,6 +55,9 @@ def export(
     overwrite: Overwrite = False,
 ) -> None:
     """Write what a store holds for another program."""
+    from conceptlrp import exports
+    from conceptlrp.exports.extract import QUANTITIES
+    from conceptlrp.exports.virelay_project import N_POSITIONS
     from conceptlrp.store import open_store
 
     check_choice("--format", kind, tuple(_FORMATS))
@@ -66,45 +65,28 @@ def export(
     for each in quantities:
         check_choice("--quantity", each, QUANTITIES)
     check_place(out, overwrite=overwrite)
-    options: dict[str, Any] = {"target": target or 0, "overwrite": overwrite}
+    chosen: dict[str, Any] = {"target": target or 0}
+    options: dict[str, Any] = {"overwrite": overwrite}
     if kind in _OF_CHANNELS:
         _refuse(kind, positions=positions, quantity=quantity)
+    if kind in _GRAPHS:
+        _refuse(kind, layer=layer)
+    elif kind != "h5ad":
+        chosen["layers"] = layer
+    opened = open_store(store)
+    subject: list[Any] = [opened, out]
+    if kind == "h5ad":
+        subject.append(_only("--layer", layer or list(opened.layers)))
+        options["quantity"] = _only("--quantity", quantities)
+    elif kind in ("parquet", "csv"):
+        options["quantities"] = quantities
+    if kind in _OF_CHANNELS:
+        options |= chosen
     else:
-        options["seed"] = seed
-    if positions is not None:
-        options["positions"] = positions
-    _write(kind, open_store(store), out, layer, quantities, options)
+        most = positions or (N_POSITIONS if kind == "virelay" else None)
+        subject.append(exports.Selection(n_positions=most, seed=seed, **chosen))
+    getattr(exports, kind.replace("-", "_"))(*subject, **options)
     typer.echo(f"open with {_FORMATS[kind].format(out)}")
-
-
-def _write(
-    kind: str,
-    store: "Store",
-    out: Path,
-    layers: list[str] | None,
-    quantities: list[str],
-    options: dict[str, Any],
-) -> None:
-    from conceptlrp import exports
-    from conceptlrp.exports.concept_graph import GRAPH_FORMATS
-
-    if kind in GRAPH_FORMATS:
-        _refuse(kind, layer=layers)
-        exports.export_graph(store, out, kind=kind, **options)
-    elif kind == "json":
-        exports.export_json(store, out, layers, **options)
-    elif kind == "virelay":
-        exports.export_virelay(store, out, layers, **options)
-    elif kind == "npz":
-        exports.export_npz(store, out, layers, **options)
-    elif kind == "h5ad":
-        layer = _only("--layer", layers or list(store.layers))
-        quantity = _only("--quantity", quantities)
-        exports.export_h5ad(store, out, layer, quantity=quantity, **options)
-    else:
-        exports.export_tables(
-            store, out, layers, kind=kind, quantities=quantities, **options
-        )
 
 
 def _refuse(kind: str, **options: Any) -> None:

@@ -70,9 +70,7 @@ class SweepCosts:
         return 1, int(np.clip(n_squares * memory_budget // most, 1, n_squares))
 
     def _input_squares(self) -> int:
-        operations = self.engine.program.operations
-        name = next(n for n, o in operations.items() if o.kind == "input")
-        return len(self.blueprint[name].square)
+        return len(self.blueprint[self.engine.program.input].square)
 
     def _forward_products(
         self, operation: Operation, by_square: NDArray[np.int64], n_positions: int
@@ -132,9 +130,6 @@ class SweepCosts:
         return next(iter(self.engine.rules.values())).weight.element_size()
 
     def _below(self, wanted: tuple[str, ...]) -> list[Operation]:
-        operations = self.engine.program.operations
-        needed = set(wanted)
-        for name, operation in reversed(list(operations.items())):
-            if name in needed:
-                needed.update(operation.inputs)
-        return [operation for name, operation in operations.items() if name in needed]
+        program = self.engine.program
+        needed = program.needed(wanted)
+        return [o for name, o in program.operations.items() if name in needed]

@@ -16,14 +16,9 @@ Shape = tuple[int, int]
 
 @dataclass(frozen=True)
 class ConvolutionShape:
-    """How a convolution moves over a feature map.
+    """How a convolution moves over a feature map, as in `torch.nn.Conv2d`.
 
-    Attributes
-    ----------
-    kernel, stride, padding, dilation : pair of int
-        As in `torch.nn.Conv2d`.
-    groups : int
-        1, or the number of channels for pooling.
+    ``groups`` is 1, or the number of channels for pooling.
     """
 
     kernel: Shape

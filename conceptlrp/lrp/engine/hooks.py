@@ -24,14 +24,8 @@ _FEW_PASSES = 128
 class HookPropagation:
     """A network with a composite, whose hooks are there during a pass only.
 
-    Attributes
-    ----------
-    network : GraphModule
-        Network without batch norms, whose parameters need no gradient.
-    composite : Composite
-        Rules of its modules.
-    taps : mapping of str to str
-        For every layer the module whose output is its feature map.
+    The network has no batch norms and its parameters need no gradient; ``taps`` names
+    for every layer the module whose output is its feature map.
     """
 
     network: fx.GraphModule

@@ -40,16 +40,10 @@ from conceptlrp.lrp.engine.rule_forms import (
 class Branch:
     """One term of a rule at one forward pass.
 
-    Attributes
-    ----------
-    multiplier : Tensor of shape (N, C, H, W) or float
-        What relevance is multiplied with at the input.
-    weight : Tensor of shape (O, C, h, w)
-        Modified weights.
-    scale : Tensor of shape (N, O, H', W')
-        What relevance is multiplied with at the output.
-    bias : Tensor of shape (O,) or None
-        What absorbs relevance in the denominator, by the same scale.
+    ``multiplier`` (N, C, H, W) is what relevance is multiplied with at the input, a
+    number where it is the same everywhere; ``weight`` (O, C, h, w) the modified
+    weights; ``scale`` (N, O, H', W') what it is multiplied with at the output; ``bias``
+    (O,) what absorbs relevance in the denominator, by the same scale.
     """
 
     multiplier: Tensor | float

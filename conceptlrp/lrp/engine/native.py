@@ -121,12 +121,7 @@ def _is_nonnegative(operation: Operation, known: Mapping[str, bool]) -> bool:
 class NativeForward:
     """One forward pass, ready for relevance to flow.
 
-    Attributes
-    ----------
-    engine : NativeEngine
-        What computed it.
-    values : dict of str to Tensor
-        Output of every operation by its name: maps (N, C, H, W).
+    ``values`` are the outputs of all operations by name: maps (N, C, H, W).
     """
 
     engine: NativeEngine

@@ -17,7 +17,7 @@ flatten    feature map to vector
 ========== =============================================================
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -32,22 +32,11 @@ _PASS = (nn.Identity, nn.Dropout, nn.Dropout2d)
 
 @dataclass(frozen=True)
 class Operation:
-    """One step of a program.
+    """One step of a program, of a kind in the table above.
 
-    Attributes
-    ----------
-    name : str
-        Name of the node; for a module its name with dots replaced.
-    kind : str
-        What it does, see the table above.
-    inputs : tuple of str
-        Names of the operations it reads.
-    module : Module or None
-        The module that computes it.
-    rule : Hook or None
-        The zennit rule of the module, None for the gradient.
-    label : str
-        The module's own name, for messages and layers.
+    ``name`` is that of the node, for a module its name with dots replaced, ``label``
+    the module's own; ``inputs`` names the operations it reads. A ``rule`` of None
+    stands for the gradient.
     """
 
     name: str
@@ -60,21 +49,28 @@ class Operation:
 
 @dataclass(frozen=True)
 class Program:
-    """Operations in order of execution.
+    """Operations in order of execution, every one behind those it reads.
 
-    Attributes
-    ----------
-    operations : dict of str to Operation
-        By name, every operation behind those it reads.
-    outputs : tuple of str
-        Names of the operations that are the network's outputs.
-    by_module : dict of str to str
-        Name of the operation that a module computes.
+    ``outputs`` names the operations that the network returns, ``by_module`` the
+    operation of each module.
     """
 
     operations: dict[str, Operation]
     outputs: tuple[str, ...]
     by_module: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def input(self) -> str:
+        """Name of the operation that is the planes."""
+        return next(n for n, o in self.operations.items() if o.kind == "input")
+
+    def needed(self, wanted: Iterable[str]) -> set[str]:
+        """Return the operations that the wanted ones depend on, themselves included."""
+        needed = set(wanted)
+        for name, operation in reversed(self.operations.items()):
+            if name in needed:
+                needed.update(operation.inputs)
+        return needed
 
     def readers(self) -> dict[str, list[Operation]]:
         """Return the operations that read each operation."""

@@ -55,7 +55,7 @@ class NativePropagation:
         self.nodes = {layer: program.by_module[tap] for layer, tap in taps.items()}
         self.nodes.update(zip(_OUTPUTS, program.outputs, strict=False))
         self.layers = tuple(taps)
-        self.input = next(n for n, o in program.operations.items() if o.kind == "input")
+        self.input = program.input
         self.memory_budget = memory_budget
         self.blueprint = draw_blueprint(self.engine)
         self.costs = SweepCosts(self.engine, self.blueprint)

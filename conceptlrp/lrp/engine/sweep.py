@@ -34,14 +34,8 @@ _BLOCK_BYTES = 4 << 20
 class Tangents:
     """Tangents at one operation: ``data`` times ``scale`` at each row's site.
 
-    Attributes
-    ----------
-    rows : Rows
-        What each row is about.
-    data : Tensor of shape (R, C) or (R, 1)
-        One column where all channels are alike.
-    scale : Tensor of shape (N * S, C) or None
-        Factor that is still to be multiplied with.
+    ``data`` is (R, C), or (R, 1) where all channels are alike; ``scale`` (N * S, C) is
+    a factor that is still to be multiplied with, if any.
     """
 
     rows: Rows
@@ -118,7 +112,7 @@ class Sweep:
     def tangents(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, Tangents]]:
         """Yield the tangents at the wanted operations, in order of execution."""
         program = self.passed.engine.program
-        needed = _needed(program.operations, wanted)
+        needed = program.needed(wanted)
         held: dict[str, Tangents] = {}
         pending = {
             name: sum(reader.name in needed for reader in readers)
@@ -236,15 +230,6 @@ def _one_column(tangents: Tangents) -> Tangents:
         return tangents
     narrow = Tangents(tangents.rows, tangents.data, scale[:, :1].contiguous())
     return Tangents(tangents.rows, narrow.times(None))
-
-
-def _needed(operations: Mapping[str, Operation], wanted: tuple[str, ...]) -> set[str]:
-    """Return the operations that the wanted ones depend on."""
-    needed = set(wanted)
-    for name, operation in reversed(list(operations.items())):
-        if name in needed:
-            needed.update(operation.inputs)
-    return needed
 
 
 def _alike(weight: Tensor) -> bool:

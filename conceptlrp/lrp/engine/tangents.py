@@ -30,14 +30,8 @@ Index = NDArray[np.int64]
 class Rows:
     """The rows of all tangents at one operation.
 
-    Attributes
-    ----------
-    position, square, site : ndarray of shape (R,)
-        What each row is about.
-    number : ndarray of shape (N, B)
-        Row of each row of the blueprint, -1 for none.
-    shape : tuple of int
-        N positions, P squares and S sites.
+    ``position``, ``square`` and ``site`` (R,) say what each row is about; ``number``
+    (N, B) is the row of each row of the blueprint, -1 for none; ``shape`` is (N, P, S).
     """
 
     position: Index
@@ -74,14 +68,8 @@ class Rows:
 class Group:
     """Rows of a convolution whose kernel finds rows below at the same taps.
 
-    Attributes
-    ----------
-    taps : ndarray of shape (m,)
-        Which taps of the kernel, row by row.
-    start, stop : int
-        The rows, consecutive.
-    sources : Tensor of shape ((stop - start) * m,)
-        Rows below, tap by tap for each row.
+    They are the rows from ``start`` to before ``stop``; ``sources`` are the rows that
+    they read, for each of them the m ``taps`` in order.
     """
 
     taps: Index
@@ -120,18 +108,10 @@ def _axis(geometry: ConvolutionShape, axis: int, n_out: int, n_in: int) -> Index
 class Sites:
     """Rows of one position at one operation, all of its squares.
 
-    Attributes
-    ----------
-    square, site : ndarray of shape (B,)
-        What each row is about.
-    lookup : ndarray of shape (P, S)
-        Row of each, -1 for none.
-    bounds : tuple of int
-        Where each group of a convolution begins; behind it the number of rows.
-    taps : tuple of ndarray
-        Taps of each group.
-    sources : tuple of ndarray of shape (rows of the group, taps of the group)
-        Rows below that each group reads.
+    ``square`` and ``site`` (B,) say what each row is about, ``lookup`` (P, S) is the
+    row of each, -1 for none. The groups of a convolution begin at ``bounds`` (behind
+    the last stands B); each has its ``taps`` and, a row by a tap, its ``sources``
+    below.
     """
 
     square: Index
@@ -246,15 +226,7 @@ class Blueprint:
 
 @dataclass(frozen=True)
 class TapPlan:
-    """Rows behind a convolution, and where each finds what it reads.
-
-    Attributes
-    ----------
-    rows, below : Rows
-        Behind the convolution and at its input.
-    groups : list of Group
-        Rows that read the same taps.
-    """
+    """Rows behind a convolution, and where each finds what it reads, by `Group`."""
 
     rows: Rows
     below: Rows

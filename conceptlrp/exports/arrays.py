@@ -6,7 +6,7 @@ left out, so the same store gives the same bytes.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,12 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.exports.extract import QUANTITIES, Extract, extract
+from conceptlrp.exports.extract import QUANTITIES, Extract, Selection, extract
 from conceptlrp.files import file_stem
 from conceptlrp.networks.planes import crop
 from conceptlrp.othello.board import to_boards
 from conceptlrp.staging import staged_file
 from conceptlrp.store import Store
-
-__all__ = ["export_npz"]
 
 _README = "README.npy"
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)
@@ -50,14 +48,11 @@ class _Array:
     read: Callable[[slice], NDArray[Any]]
 
 
-def export_npz(
+def npz(
     store: Store,
     path: str | os.PathLike[str],
-    layers: Sequence[str] | None = None,
+    chosen: Selection | None = None,
     *,
-    target: int | str = 0,
-    positions: int | None = None,
-    seed: int = 0,
     overwrite: bool = False,
 ) -> Path:
     """Write positions, outputs and channel relevance as arrays.
@@ -71,14 +66,8 @@ def export_npz(
         Relevance of a corpus.
     path : path-like
         File to write.
-    layers : sequence of str, optional
-        Names of layers; all by default.
-    target : int or str
-        Index or name of the explained output.
-    positions : int, optional
-        Draw so many positions at random; all by default.
-    seed : int
-        Seed of the draw.
+    chosen : Selection, optional
+        Layers, output and positions; by default everything.
     overwrite : bool
         Replace an earlier export.
 
@@ -92,13 +81,13 @@ def export_npz(
     OutputExistsError
         If something stands there that must not be replaced.
     """
-    chosen = extract(store, layers, target=target, positions=positions, seed=seed)
+    found = extract(store, chosen)
     with (
         staged_file(path, is_kind=_is_export, overwrite=overwrite) as staging,
         ZipFile(staging, "w") as archive,
     ):
-        lines = [_write(archive, chosen, array) for array in _arrays(chosen)]
-        lines += [f"{name}: {value}" for name, value in chosen.provenance().items()]
+        lines = [_write(archive, found, array) for array in _arrays(found)]
+        lines += [f"{name}: {value}" for name, value in found.provenance().items()]
         with archive.open(_member(_README), "w") as file:
             np.lib.format.write_array(file, np.array("\n".join(lines)))
     return Path(path)

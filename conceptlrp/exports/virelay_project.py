@@ -7,9 +7,8 @@ is a category, and a row of the attributions belongs to the same row of the data
 where there is no index.
 """
 
-import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,17 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from conceptlrp import jsontext
 from conceptlrp.exports.board_pictures import PIXELS, board_pictures, enlarged
-from conceptlrp.exports.extract import Extract, extract
-from conceptlrp.exports.folder import export_folder
+from conceptlrp.exports.extract import Extract, Selection, export_folder, extract
 from conceptlrp.exports.virelay_analyses import write_clusters, write_positions
 from conceptlrp.files import file_stem
 from conceptlrp.networks.planes import actions_of_squares, squares_of_actions
 from conceptlrp.staging import check_room
 from conceptlrp.store import Store
 
-__all__ = ["export_virelay"]
+#: Positions of a project, where nothing else is asked for.
+N_POSITIONS = 10_000
 
 # Pictures that are drawn at a time.
 _DRAWN = 256
@@ -35,14 +35,11 @@ _DATASET, _ATTRIBUTION = "dataset.h5", "attribution.h5"
 _LABELS, _PROJECT = "label-map.json", "project.yaml"
 
 
-def export_virelay(
+def virelay(
     store: Store,
     out: str | os.PathLike[str],
-    layers: Sequence[str] | None = None,
+    chosen: Selection | None = None,
     *,
-    target: int | str = 0,
-    positions: int | None = 10_000,
-    seed: int = 0,
     overwrite: bool = False,
 ) -> Path:
     """Write a project that ``virelay out/project.yaml`` opens.
@@ -60,15 +57,9 @@ def export_virelay(
         Relevance of a corpus.
     out : path-like
         Folder to write.
-    layers : sequence of str, optional
-        Names of layers; all by default.
-    target : int or str
-        Index or name of the explained output.
-    positions : int or None
-        Draw so many positions at random; ViRelAy loads an analysis whole, 100,000
-        positions being 9 MB. None takes all.
-    seed : int
-        Seed of the draw.
+    chosen : Selection, optional
+        Layers, output and positions; by default 10,000 positions, as ViRelAy loads
+        an analysis whole, 100,000 positions being 9 MB.
     overwrite : bool
         Replace an earlier export.
 
@@ -82,17 +73,18 @@ def export_virelay(
     OutputExistsError
         If something stands there that must not be replaced.
     """
-    chosen = extract(store, layers, target=target, positions=positions, seed=seed)
-    with export_folder(out, chosen, "virelay", overwrite=overwrite) as folder:
-        _write_samples(folder / _DATASET, chosen)
-        _write_attributions(folder / _ATTRIBUTION, chosen)
-        analyses = {"positions": write_positions(folder, chosen)}
-        if any(layer in chosen.layers for layer in chosen.clusterings()):
-            analyses = {"clusters": write_clusters(folder, chosen), **analyses}
-        _write_json(folder / _LABELS, _label_map(chosen))
-        project = {"project": _project(chosen, analyses)}
-        text = yaml.safe_dump(project, sort_keys=False, allow_unicode=True)
-        (folder / _PROJECT).write_text(text, encoding="utf-8")
+    found = extract(store, chosen or Selection(n_positions=N_POSITIONS))
+    with export_folder(out, found, "virelay", overwrite=overwrite) as folder:
+        _write_samples(folder / _DATASET, found)
+        _write_attributions(folder / _ATTRIBUTION, found)
+        analyses = {"positions": write_positions(folder, found)}
+        if any(layer in found.layers for layer in found.results.clusterings):
+            analyses = {"clusters": write_clusters(folder, found), **analyses}
+        text = jsontext.dumps(_label_map(found), indent=True)
+        (folder / _LABELS).write_bytes(text + b"\n")
+        project = {"project": _project(found, analyses)}
+        text = yaml.safe_dump(project, sort_keys=False, allow_unicode=True).encode()
+        (folder / _PROJECT).write_bytes(text)
     return Path(out)
 
 
@@ -198,8 +190,3 @@ def _write_pictures(
         pictures = draw(chosen.rows[block])
         check_room(place, pictures.nbytes)
         written[block] = pictures
-
-
-def _write_json(path: Path, content: Any) -> None:
-    text = json.dumps(content, indent=1, ensure_ascii=False)
-    path.write_text(f"{text}\n", encoding="utf-8")

@@ -5,8 +5,8 @@ variables. The matrix X is written block by block as the published format says, 
 else by anndata itself, so memory grows with N only by what is known of a position.
 """
 
-import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +14,21 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.exports.channel_table import channel_table
-from conceptlrp.exports.extract import QUANTITIES, Extract, extract, optional
+from conceptlrp import jsontext
+from conceptlrp.exports.extract import (
+    Extract,
+    Selection,
+    check_quantities,
+    extract,
+    optional,
+)
+from conceptlrp.exports.tables import channel_table
 from conceptlrp.files import file_stem
 from conceptlrp.staging import check_room, staged_file
 from conceptlrp.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = ["export_h5ad"]
 
 _OURS = "uns/conceptlrp"
 # Hardly any two positions have the same.
@@ -32,25 +37,23 @@ _DISTINCT = ["obf", "transcript"]
 _DENSE = {"encoding-type": "array", "encoding-version": "0.2.0"}
 
 
-def export_h5ad(
+def h5ad(
     store: Store,
     path: str | os.PathLike[str],
     layer: str,
+    chosen: Selection | None = None,
     *,
     quantity: str = "relevance",
-    target: int | str = 0,
-    positions: int | None = None,
-    seed: int = 0,
     overwrite: bool = False,
 ) -> Path:
     """Write a layer as an AnnData file.
 
     ``obs`` has what is known of each position, the labels of the store as
-    ``label_NAME`` and its clusterings as ``cluster_LAYER``; ``var`` the statistics of
-    `channel_table`; ``obsm["X_plane"]`` the layout that came with the layer's
-    clustering, where it covers all positions; ``uns["conceptlrp"]`` is JSON that
-    says where the numbers come from. Relevance is signed and adds up already, so it
-    is not to be normalised or logarithmised.
+    ``label_NAME`` and its clusterings as ``cluster_LAYER``; ``var`` the name and the
+    statistics of each channel; ``obsm["X_plane"]`` the layout that came with the
+    layer's clustering, where it covers all positions; ``uns["conceptlrp"]`` is JSON
+    that says where the numbers come from. Relevance is signed and adds up already, so
+    it is not to be normalised or logarithmised.
 
     Parameters
     ----------
@@ -60,14 +63,10 @@ def export_h5ad(
         File to write.
     layer : str
         Name of the layer.
+    chosen : Selection, optional
+        Output and positions; by default the first output and all positions.
     quantity : {"relevance", "share", "activation"}
         What X holds, as float32.
-    target : int or str
-        Index or name of the explained output.
-    positions : int, optional
-        Draw so many positions at random; all by default.
-    seed : int
-        Seed of the draw.
     overwrite : bool
         Replace an earlier export.
 
@@ -84,13 +83,11 @@ def export_h5ad(
         If something stands there that must not be replaced.
     """
     optional("anndata", "an AnnData file")
-    if quantity not in QUANTITIES:
-        msg = f"unknown quantity '{quantity}', expected one of {', '.join(QUANTITIES)}"
-        raise ValueError(msg)
-    chosen = extract(store, [layer], target=target, positions=positions, seed=seed)
+    check_quantities([quantity])
+    found = extract(store, replace(chosen or Selection(), layers=[layer]))
     with staged_file(path, is_kind=_is_export, overwrite=overwrite) as staging:
-        _write_frames(staging, chosen, layer, quantity)
-        _write_matrix(staging, chosen, layer, quantity)
+        _write_frames(staging, found, layer, quantity)
+        _write_matrix(staging, found, layer, quantity)
     return Path(path)
 
 
@@ -107,7 +104,7 @@ def _write_frames(path: Path, chosen: Extract, layer: str, quantity: str) -> Non
         obs=positions,
         var=channels,
         obsm=_layouts(chosen, layer),
-        uns={"conceptlrp": json.dumps(about)},
+        uns={"conceptlrp": jsontext.dumps(about).decode()},
     ).write_h5ad(path)
 
 
@@ -118,7 +115,7 @@ def _observations(chosen: Extract) -> "pd.DataFrame":
     found = pd.concat([chosen.frame(block) for block in blocks])
     labels = pd.concat([chosen.labels(block) for block in blocks])
     found = found.join(labels.add_prefix("label_"))
-    for layer, clustering in chosen.clusterings().items():
+    for layer, clustering in chosen.results.clusterings.items():
         here, there = chosen.placed(clustering)
         numbers = np.full(len(chosen), "", dtype=object)
         numbers[here] = clustering.labels[there].astype(str)
@@ -133,7 +130,7 @@ def _observations(chosen: Extract) -> "pd.DataFrame":
 
 
 def _layouts(chosen: Extract, layer: str) -> dict[str, NDArray[np.float32]]:
-    clustering = chosen.clusterings().get(layer)
+    clustering = chosen.results.clusterings.get(layer)
     if clustering is None or clustering.embedding is None:
         return {}
     here, there = chosen.placed(clustering)

@@ -1,0 +1,174 @@
+"""Concept graphs of many positions: relevance between channels, averaged.
+
+The graph of each position is computed by the native engine and summed in float64, so
+that batches change nothing beyond rounding.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.concept_graph.mean_graph import Flow, MeanConceptGraph, Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import nn
+
+    from conceptlrp.lrp import Explainer, Target
+    from conceptlrp.lrp._zennit import Composite
+    from conceptlrp.lrp.inputs import Positions
+    from conceptlrp.progress import OnProgress
+    from conceptlrp.store import Store
+
+
+def graph(
+    store: "Store",
+    network: "nn.Module",
+    *,
+    n_positions: int = 2000,
+    composite: "Composite | None" = None,
+    seed: int = 0,
+    save: bool = True,
+    overwrite: bool = False,
+    on_progress: "OnProgress | None" = None,
+) -> MeanConceptGraph:
+    """Average relevance between the channels of adjacent layers over a store.
+
+    Parameters
+    ----------
+    store : Store
+        Where positions, targets, layers and composite come from. Layers between those
+        of the store join them.
+    network : Module
+        The network that the store explains, in evaluation mode.
+    n_positions : int
+        Positions at most, drawn at random.
+    composite : Composite, optional
+        That of the store, if it is no preset.
+    seed : int
+        Seed of the draw.
+    save : bool
+        Keep the graph in the store.
+    overwrite : bool
+        Replace the graph that the store has.
+    on_progress : callable, optional
+        Called with "graph", how many positions are done and how many there are.
+
+    Returns
+    -------
+    MeanConceptGraph
+        Of the store's targets.
+
+    Raises
+    ------
+    NetworkError
+        When it is another network, or one that only zennit's hooks can explain.
+    CompositeError
+        When the composite is no preset and was not passed, or has no rules.
+    OutputExistsError
+        When the store has a graph that must not be replaced.
+    """
+    if save:
+        store.results.check_free(MeanConceptGraph, overwrite=overwrite)
+    explainer = graph_explainer(store, network, composite=composite)
+    corpus = store.positions
+    if len(corpus) > n_positions:
+        corpus = corpus.sample(n_positions, seed=seed)
+    found = mean_concept_graph(
+        explainer, corpus, targets=store.targets, on_progress=on_progress
+    )
+    if save:
+        store.results.save(found, overwrite=overwrite)
+    return found
+
+
+def mean_concept_graph(
+    explainer: "Explainer",
+    positions: "Positions",
+    *,
+    targets: "str | Target | Sequence[str | Target]" = ("played",),
+    batch_size: int = 16,
+    on_progress: "OnProgress | None" = None,
+) -> MeanConceptGraph:
+    """Average the concept graph over positions, of a store or not.
+
+    Parameters
+    ----------
+    explainer : Explainer
+        Network, composite and layers.
+    positions : Corpus, Position, sequence of Position, or boards
+        N positions.
+    targets : str, Target or sequence of them
+        T targets.
+    batch_size : int
+        Positions at a time; memory grows with it and with pairs of channels.
+    on_progress : callable, optional
+        Called with "graph", how many positions are done and how many there are.
+
+    Returns
+    -------
+    MeanConceptGraph
+        The same for batches of any size, to rounding in float64.
+    """
+    from conceptlrp.lrp.targets import parse_targets
+
+    corpus = explainer.corpus(positions)
+    parsed = parse_targets(targets, explainer.size)
+    nodes: dict[str, Flow] = {}
+    edges: dict[Pair, Flow] = {}
+    for first in range(0, len(corpus), batch_size):
+        rows = slice(first, first + batch_size)
+        chosen = [target.take(rows) for target in parsed]
+        batch = corpus[rows]
+        summary = explainer.summarize(batch, targets=chosen)
+        found = explainer.concept_graph(
+            batch, targets=chosen, per_position=True, batch_size=batch_size
+        )
+        _add(nodes, summary.relevance)
+        _add(edges, found.edges)
+        if on_progress is not None:
+            on_progress("graph", min(first + batch_size, len(corpus)), len(corpus))
+    return MeanConceptGraph(
+        targets=tuple(target.name for target in parsed),
+        layers=explainer.layers,
+        nodes=_divide(nodes, len(corpus)),
+        edges=_divide(edges, len(corpus)),
+        positions=len(corpus),
+    )
+
+
+def graph_explainer(
+    store: "Store", network: "nn.Module", *, composite: "Composite | None" = None
+) -> "Explainer":
+    """Make ready what explained a store, with the layers between its own.
+
+    Relevance between two layers is known where one reads the other.
+    """
+    from conceptlrp.lrp import Explainer
+    from conceptlrp.lrp.engine.trace import feature_layers, select_layers
+    from conceptlrp.lrp.store_explainer import store_explainer
+
+    explainer = store_explainer(store, network, composite=composite)
+    wanted = {*select_layers(explainer.network, None), *store.layers}
+    if wanted == set(store.layers):
+        return explainer
+    layers = [name for name in feature_layers(explainer.network) if name in wanted]
+    name = composite or explainer.composite_name
+    return Explainer(network, composite=name, layers=layers)
+
+
+def _add(totals: dict[Any, Flow], found: dict[Any, NDArray[np.floating]]) -> None:
+    """Add what a batch found, position by position, to the totals."""
+    for name, values in found.items():
+        signed = values.sum(axis=0, dtype=np.float64)
+        absolute = np.abs(values).sum(axis=0, dtype=np.float64)
+        if name in totals:
+            signed = signed + totals[name].signed
+            absolute = absolute + totals[name].absolute
+        totals[name] = Flow(signed, absolute)
+
+
+def _divide(totals: dict[Any, Flow], count: int) -> dict[Any, Flow]:
+    return {n: Flow(f.signed / count, f.absolute / count) for n, f in totals.items()}
