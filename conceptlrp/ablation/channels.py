@@ -115,6 +115,8 @@ def ablate(
     """
     check_ablation(ablation)
     digest = check_network(store, network)
+    if save:
+        store.results.check_free(Ablation, target=target, overwrite=overwrite)
     explainer = Explainer(network, layers=layers or store.layers)
     sample = follow_sample(
         store,

@@ -77,6 +77,8 @@ def evaluate(
         Fewer than two positions have two legal moves.
     """
     check_network(store, network)
+    if save:
+        store.results.check_free(CompositeEvaluation, overwrite=overwrite)
     found = evaluate_composites(
         network,
         store.positions,

@@ -119,7 +119,7 @@ def label(
     seed : int
         The same seed gives the same labels.
     save : bool
-        Keep the result in the store.
+        Keep the result in the store, and labels of all its positions as columns.
     overwrite : bool
         Replace the result for the same target that the store has.
     on_progress : callable, optional
@@ -148,6 +148,8 @@ def label(
     """
     report, asked = on_progress or _silent, options or LabelOptions()
     explainer = store_explainer(store, network, layers=layers)
+    if save:
+        store.results.check_free(ScoredLabels, target=target, overwrite=overwrite)
     sample = follow_sample(
         store,
         target=target,
@@ -186,6 +188,9 @@ def label(
     )
     if save:
         store.results.save(found, overwrite=overwrite)
+        known = () if overwrite else store.label_names
+        missing = [name for name in LABELS if name not in known]
+        label_positions(store, missing, overwrite=overwrite)
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conceptlrp.othello import square_name
 from conceptlrp.store import Store, Where, open_store
 from tests.command_line import assert_one_line, run, succeed
 
@@ -81,6 +82,18 @@ def test_the_channels_of_a_position_are_ranked(store: Store) -> None:
     frame = store.channels_frame("conv4", 4, target="value")
     ranked = [row["channel"] for row in found["layers"]["conv4"]]
     assert ranked == frame.index[:3].tolist()
+
+
+def test_a_peak_is_told_by_its_square(store: Store) -> None:
+    found = asked(store, "--position", 4)["layers"]
+
+    for layer, edge in (("conv1", 0), ("conv4", 2)):
+        frame = store.channels_frame(layer, 4)
+        places = zip(frame["peak_row"], frame["peak_column"], strict=True)
+        expected = [square_name(8 * (r + edge) + c + edge) for r, c in places]
+        squares = [row["peak_square"] for row in found[layer]]
+        assert squares == expected[: len(squares)]
+    assert "peak at" in succeed("query", store.path, "--position", 4)
 
 
 def test_the_like_of_a_position_is_found(store: Store) -> None:

@@ -19,7 +19,8 @@ def explain(
         str, typer.Argument(help="Moves that lead to the position, such as f5d6c3.")
     ],
     move: Annotated[
-        str | None, typer.Option(help="Move to explain, such as f4; the best.")
+        str | None,
+        typer.Option(help="Move to explain, such as f4; by default the best."),
     ] = None,
     against: Annotated[
         str | None, typer.Option(help="Explain why that move and not this one.")

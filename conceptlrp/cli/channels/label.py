@@ -100,8 +100,6 @@ def label(
             overwrite=overwrite,
             on_progress=report,
         )
-    if missing:
-        label_positions(opened, missing, overwrite=overwrite)
     if as_json:
         print_json(found.to_dict())
     else:
