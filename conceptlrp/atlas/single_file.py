@@ -29,10 +29,7 @@ _POLICY: Final = re.compile(r'(Content-Security-Policy" content=")[^"]*')
 
 
 def single_page(folder: Path, *, name: str) -> bytes:
-    """Put the pages of an atlas into one.
-
-    Returns: a page that needs no other file.
-    """
+    """Put the pages of an atlas into one."""
     first = (folder / "index.html").read_text("utf-8")
     scripts = [
         (folder / "index.js").read_text("utf-8"),

@@ -11,7 +11,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    PackageLoader,
+    StrictUndefined,
+    select_autoescape,
+)
 from markupsafe import Markup
 
 from conceptlrp.atlas.updating import MARKER, Draft
@@ -42,26 +48,8 @@ _DIGITS = 16
 class Site:
     """One atlas while it is written.
 
-    Attributes
-    ----------
-    folder : Path
-        Where it is written.
-    store : Store
-        What it shows.
-    target : str
-        Explained output.
-    title : str
-        Title of the atlas.
-    count : int
-        Boards in a strip.
-    notes : mapping of (str, int) to Note
-        Remarks by layer and channel.
-    strength : tuple of StrengthRow
-        How well the network plays, as far as that is known.
-    former : Path or None
-        Atlas that is brought up to date: what it holds already is not written.
-    digests : dict of str to str
-        The files so far, by address, with the start of their SHA-256.
+    `former` is the atlas that is brought up to date: what it holds is not written
+    again. `digests` are the files so far, by address, with the start of their SHA-256.
     """
 
     folder: Path
@@ -132,80 +120,38 @@ class Site:
 
 
 def concept_page(layer: str, channel: int) -> str:
-    """Address of a channel's page.
-
-    Examples
-    --------
-    >>> concept_page("conv3", 12)
-    'concepts/conv3/c0012.html'
-    """
+    """Address of a channel's page, such as concepts/conv3/c0012.html."""
     return f"concepts/{file_stem(layer)}/c{channel:04d}.html"
 
 
 def layer_page(layer: str) -> str:
-    """Address of a layer's page.
-
-    Examples
-    --------
-    >>> layer_page("conv3")
-    'layers/conv3.html'
-    """
+    """Address of a layer's page, such as layers/conv3.html."""
     return f"layers/{file_stem(layer)}.html"
 
 
 def position_page(row: int) -> str:
-    """Address of the page of a position of the store.
-
-    Examples
-    --------
-    >>> position_page(123)
-    'positions/p0000123.html'
-    """
+    """Address of the page of a row of the store, such as positions/p0000123.html."""
     return f"positions/p{row:07d}.html"
 
 
 def concept_data(layer: str, channel: int) -> str:
-    """Address of a channel's report as JSON.
-
-    Examples
-    --------
-    >>> concept_data("conv3", 12)
-    'concepts/conv3/c0012.json'
-    """
+    """Address of a channel's report as JSON."""
     return concept_page(layer, channel).removesuffix("html") + "json"
 
 
 def cluster_page(layer: str, cluster: int) -> str:
-    """Address of a cluster's page; -1 is the noise.
-
-    Examples
-    --------
-    >>> cluster_page("conv3", 3), cluster_page("conv3", -1)
-    ('clusters/conv3/k03.html', 'clusters/conv3/noise.html')
-    """
+    """Address of a cluster's page, such as clusters/conv3/k03.html; -1 is the noise."""
     name = "noise" if cluster < 0 else f"k{cluster:02d}"
     return f"clusters/{file_stem(layer)}/{name}.html"
 
 
 def cluster_data(layer: str, cluster: int) -> str:
-    """Address of what is known of a cluster as JSON.
-
-    Examples
-    --------
-    >>> cluster_data("conv3", 3)
-    'clusters/conv3/k03.json'
-    """
+    """Address of what is known of a cluster as JSON."""
     return cluster_page(layer, cluster).removesuffix("html") + "json"
 
 
 def sprite_file(layer: str) -> str:
-    """Address of the picture with the thumbnails of a layer.
-
-    Examples
-    --------
-    >>> sprite_file("conv3")
-    'thumbnails/conv3.png'
-    """
+    """Address of the thumbnails of a layer, such as thumbnails/conv3.png."""
     return f"thumbnails/{file_stem(layer)}.png"
 
 
@@ -216,9 +162,10 @@ def _shown(value: Any) -> Any:
     return "\n".join(visible(line) for line in value.split("\n"))
 
 
-def _make_templates() -> Environment:
+def make_templates(*packages: str) -> Environment:
+    """Make an environment for the templates of packages, the first that has one."""
     environment = Environment(
-        loader=PackageLoader("conceptlrp.atlas"),
+        loader=ChoiceLoader([PackageLoader(each) for each in packages]),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -247,4 +194,4 @@ def _make_templates() -> Environment:
     return environment
 
 
-_TEMPLATES = _make_templates()
+_TEMPLATES = make_templates("conceptlrp.atlas")

@@ -28,12 +28,7 @@ _ADDRESS: Final = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 class Draft:
     """Where files are written before they are part of an atlas.
 
-    Attributes
-    ----------
-    folder : Path
-        Holds what differs from the former atlas.
-    former : Path or None
-        The atlas that is brought up to date.
+    `folder` holds what differs from `former`, the atlas that is brought up to date.
     """
 
     folder: Path

@@ -11,8 +11,6 @@ from conceptlrp.othello import BLACK, Position, square_name
 from conceptlrp.report import PositionReport
 from conceptlrp.report.words.numbers import percent
 
-__all__ = ["BoardSquare", "board_squares", "with_disc"]
-
 _DISCS = {"x": "black", "o": "white", "-": "empty"}
 
 
@@ -20,22 +18,8 @@ _DISCS = {"x": "black", "o": "white", "-": "empty"}
 class BoardSquare:
     """A square that leads somewhere.
 
-    Attributes
-    ----------
-    name : str
-        The square.
-    row, column : int
-        Where it is on the board, from 0.
-    text : str
-        What stands on it, such as the probability of the move.
-    label : str
-        What a click does, in words.
-    href : str
-        Where it leads.
-    contrast : str
-        Where a click with shift leads, "" where it is like one without.
-    chosen : str
-        "move" or "against" for the squares that are explained, else "".
+    `contrast` is where a click with shift leads, "" where it is like one without;
+    `chosen` is "move" or "against" for the squares that are explained, else "".
     """
 
     name: str
@@ -51,10 +35,7 @@ class BoardSquare:
 def board_squares(
     state: ExplorerState, report: PositionReport
 ) -> tuple[BoardSquare, ...]:
-    """List the squares that can be clicked, row by row.
-
-    Returns: all squares while discs are set, the legal moves otherwise.
-    """
+    """List the squares that can be clicked, row by row."""
     position = report.position
     if state.click == "set":
         return tuple(_set_square(state, position, s) for s in _region(position.size))
@@ -72,10 +53,7 @@ def board_squares(
 
 
 def with_disc(position: Position, square: int, disc: str) -> Position:
-    """Return a position with a disc, or nothing, on one square.
-
-    Returns: with the same side to move.
-    """
+    """Return a position with a disc, or nothing, on one square."""
     bit = 1 << square
     black, white = position.black & ~bit, position.white & ~bit
     black |= bit if disc == "x" else 0

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-__all__ = ["bound_socket", "check_host", "run_server", "server_config"]
-
 # More requests at a time are told to come again.
 _CONNECTIONS = 128
 _HEAD_BYTES = 16_384
@@ -32,10 +30,7 @@ def check_host(host: str) -> None:
 
 @contextmanager
 def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
-    """Open a socket that listens, so that a port in use is known at once.
-
-    Yields: Closed at the end.
-    """
+    """Open a socket that listens, so that a port in use is known at once."""
     check_host(host)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

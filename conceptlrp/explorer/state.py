@@ -28,8 +28,6 @@ from conceptlrp.othello import (
     transcript_text,
 )
 
-__all__ = ["CLICKS", "DISCS", "SHOWN", "ExplorerState", "parse_pasted", "parse_state"]
-
 SHOWN: Final = ("move", "value", "contrast")
 CLICKS: Final = ("explain", "contrast", "play", "set")
 DISCS: Final = ("x", "o", "-")
@@ -47,18 +45,9 @@ _MAX_TEXT = 1000
 class ExplorerState:
     """What a page of the explorer shows.
 
-    Attributes
-    ----------
-    start : Position
-        Where the moves begin.
-    moves : tuple of int
-        Squares, without passes.
-    move, against : str or None
-        Names of the explained move and of the one it is contrasted with.
-    show, click, disc : str
-        One of `SHOWN`, `CLICKS` and `DISCS`.
-    layer, channel : str, int or None
-        The channel that is looked at, both or neither.
+    `moves` are squares from `start` on, without passes; `move` and `against` are names;
+    `show`, `click` and `disc` one of `SHOWN`, `CLICKS` and `DISCS`; `layer` and
+    `channel` are what is looked at, both or neither.
     """
 
     start: Position
@@ -149,10 +138,7 @@ def parse_state(items: Iterable[tuple[str, str]], *, size: int) -> ExplorerState
 
 
 def parse_pasted(text: str, state: ExplorerState) -> ExplorerState:
-    """Read a transcript or a position that somebody pasted.
-
-    Returns: the same at the pasted position.
-    """
+    """Read a transcript or a position that somebody pasted."""
     if len(text) > _MAX_TEXT:
         msg = f"the text has {len(text)} letters, expected at most {_MAX_TEXT}"
         raise NotationError(msg)

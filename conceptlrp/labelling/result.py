@@ -186,7 +186,14 @@ class LabelScores:
     def to_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON: arrays as lists, NaN as None."""
         found: dict[str, Any] = jsontext.plain(self)
-        return found
+        return found | {"channels": self._channel_dicts()}
+
+    def _channel_dicts(self) -> list[dict[str, Any]]:
+        """Return the channels, named as everywhere: "low on mobility"."""
+        return [
+            jsontext.plain(each) | {"name": channel_name(each).text}
+            for each in self.channels
+        ]
 
     def __repr__(self) -> str:
         return (
@@ -360,7 +367,7 @@ class ScoredLabels:
             "labelled": scores.labelled,
             "named": scores.named,
             "random_labelled": self.random_labelled[layer],
-            "channels": scores.channels,
+            "channels": scores._channel_dicts(),
             "causes": causes,
         }
 

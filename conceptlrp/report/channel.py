@@ -209,23 +209,9 @@ class ChannelReport:
 class ChannelLine:
     """A channel in one line, as the index, the page of the layer and tables have it.
 
-    Attributes
-    ----------
-    name : str
-        Its label with its sign, or "unnamed".
-    score : float or None
-        Held-out effect of that label, from -1 to 1.
-    magnitude, mean_share : float
-        Mean magnitude of the share of the layer's relevance, and mean share.
-    rank : int
-        Place by magnitude, 1 being the largest.
-    active, relevant : float
-        Part of the positions where it is active, where the output uses it.
-    phase : int or None
-        Ten plies in which its magnitude is largest, 0 being the first ten.
-    effect, beats_control : float or None, bool
-        Mean magnitude of the change of the explained output without it, and whether
-        that is more than an equal change elsewhere does.
+    `score` is the held-out effect of the label, from -1 to 1; `phase` the ten plies of
+    the largest magnitude, 0 being the first; `effect` the mean magnitude of the change
+    of the explained output without the channel.
     """
 
     channel: int

@@ -35,23 +35,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class LayerMatch:
-    """Channels of one layer, matched one to one.
+    """Channels of one layer, matched one to one, best first.
 
-    Attributes
-    ----------
-    layer : str
-        Name of the layer in the first store.
-    other_layer : str
-        Name of the layer in the second.
-    first, second : int array of shape (min(C, D),)
-        Matched channels of either store, best first.
-    correlation : float array of the same shape
-        Correlation of each pair among positions of equal ply.
-    best : float array of shape (C,)
-        Largest correlation of each channel of the first store with any of the second.
-    chance : float
-        Mean correlation of a matching after positions were exchanged within their
-        ply: what a matching of unrelated channels gets.
+    `correlation` is that of each pair among positions of equal ply, `best` (C,) the
+    largest of each channel with any of the second store, `chance` the mean of a
+    matching after positions were exchanged within their ply.
     """
 
     layer: str
@@ -287,10 +275,7 @@ def match_layer(
     *,
     seed: int = 0,
 ) -> LayerMatch:
-    """Match the channels of two layers one to one.
-
-    Shapes: `groups` (N,).
-    """
+    """Match the channels of two layers one to one."""
     exchanged = _exchanged(groups, seed)
     correlation = correlation_within(*tables, groups)
     first, second = match_channels(correlation)

@@ -32,18 +32,9 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class RegionHold:
-    """The channel that matters most in one region of the board.
+    """The channel that matters most in a region of the board, or `NO_CHANNEL`.
 
-    Attributes
-    ----------
-    region : str
-        Name of the region, such as "a1 corner" or "centre".
-    channel : int
-        The channel, `NO_CHANNEL` where none has relevance there.
-    relevance : float
-        Its conditional relevance, summed over the squares of the region.
-    part : float
-        Its magnitude there as a part of that of all channels, 0 to 1.
+    `relevance` is summed over the region; `part` is of the magnitude of all channels.
     """
 
     region: str
@@ -54,19 +45,10 @@ class RegionHold:
 
 @dataclass(frozen=True, eq=False)
 class LocalAtlas:
-    """Which channel of a layer matters most on each square and in each region.
+    """Which channel matters most on each square (n, n) and in each of nine regions.
 
-    Attributes
-    ----------
-    channel : int64 array of shape (n, n)
-        Channel with the largest magnitude, `NO_CHANNEL` where all are zero; of
-        equal ones the first.
-    relevance : float array of shape (n, n)
-        Conditional relevance of that channel.
-    part : float array of shape (n, n)
-        Its magnitude as a part of that of all channels, 0 to 1.
-    regions : tuple of RegionHold
-        The nine regions of the board, row by row.
+    `channel` is `NO_CHANNEL` where all are zero; `part` its part of the magnitude of
+    all channels, 0 to 1.
     """
 
     channel: NDArray[np.int64]
@@ -86,21 +68,8 @@ class LocalAtlas:
 class ChannelMap:
     """What one channel has in one output at one position.
 
-    Attributes
-    ----------
-    layer, channel : str, int
-        The channel.
-    relevance : float
-        Relevance of the channel, summed over its feature map.
-    share : float
-        That divided by the magnitudes of all channels of the layer.
-    activation : float
-        Activation, summed over the feature map.
-    rank : int
-        Place among the channels of the layer by magnitude of relevance, 1 being
-        the largest.
-    heatmap : float array of shape (n, n)
-        Conditional heatmap.
+    `relevance` and `activation` are summed over the feature map; `rank` is by magnitude
+    of relevance, 1 being the largest; `heatmap` (n, n) is conditional.
     """
 
     layer: str
@@ -116,18 +85,8 @@ class ChannelMap:
 class LayerMaps:
     """All channels of a layer for one output of one position.
 
-    Attributes
-    ----------
-    layer : str
-        Name of the layer.
-    relevance : float array of shape (C,)
-        Relevance of every channel.
-    activation : float array of shape (C,)
-        Activation of every channel, summed over its feature map.
-    maps : float array of shape (C, n, n)
-        Conditional heatmaps; they add up to the heatmap of the output.
-    n_top : int
-        Channels that count as the top ones.
+    `relevance` and `activation` (C,) are summed over the feature map; `maps` (C, n, n)
+    are conditional heatmaps, which add up to the heatmap of the output.
     """
 
     layer: str
@@ -178,20 +137,9 @@ class LayerMaps:
 class ExplainedOutput:
     """One output of the network at one position, explained.
 
-    Attributes
-    ----------
-    target : str
-        "value", the name of a move, or two moves with a minus between them.
-    unit : str
-        Unit of the relevance.
-    squares : tuple of int
-        The move, or the move and the one it is contrasted with; empty for the value.
-    explained : float
-        The output, from which relevance starts.
-    heatmap : float array of shape (n, n)
-        Relevance of the squares of the board, planes summed.
-    layers : mapping of str to LayerMaps
-        By layer.
+    `target` is "value", a move, or two moves with a minus between them, and `squares`
+    these moves; relevance starts as `explained`; `heatmap` (n, n) has the planes
+    summed.
     """
 
     target: str
@@ -245,10 +193,7 @@ def board_regions(size: int) -> dict[str, tuple[slice, slice]]:
 
 
 def local_atlas(maps: NDArray[np.floating]) -> LocalAtlas:
-    """Find the channel that matters most on each square and in each region.
-
-    Shapes: `maps` (C, n, n). Returns: by the magnitude of conditional relevance.
-    """
+    """Find the channel of the largest magnitude on each square; maps are (C, n, n)."""
     magnitude = np.abs(maps)
     total = magnitude.sum(axis=0)
     first = magnitude.argmax(axis=0)

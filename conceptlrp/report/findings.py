@@ -29,22 +29,10 @@ Array = NDArray[np.float64]
 class ChannelEffect:
     """What ablating a channel does to the outputs, in their units, with intervals.
 
-    Attributes
-    ----------
-    ablation, positions : str, int
-        What the channel is replaced by, such as "mean", and on how many positions.
-    fall, size : float
-        By how much the explained output falls, and the mean magnitude of its change.
-    value : float or None
-        By how much the value before tanh falls; None without a value head.
-    moves_changed : float
-        Part of the positions where another legal move becomes the best.
-    control : float
-        Mean magnitude by a change of the same size elsewhere in the layer.
-    rank : int
-        Place of the channel in its layer by `size`, 1 being the largest.
-    policy : float array of shape (n, n)
-        By how much the logit of each square falls, nan where it is never legal.
+    `fall` is that of the explained output, `size` the mean magnitude of its change,
+    `control` the same by a change of that size elsewhere in the layer, `value` the fall
+    of the value before tanh, None without a value head. `policy` (n, n) is the fall of
+    the logit of each square, nan where it is never legal.
     """
 
     ablation: str
@@ -75,18 +63,8 @@ class ChannelEffect:
 class RunnerUp:
     """A label that came near to being a channel's, and why it is not its name.
 
-    Attributes
-    ----------
-    effect, held_out : float or None
-        Where labels were looked for, and on the games held out.
-    low, high : float or None
-        Interval of the held-out effect, where it was computed.
-    q : float or None
-        p-value of the permutation null, corrected for all pairs.
-    random : float or None
-        The largest effect of the label in the random networks.
-    reason : str
-        A clause.
+    `held_out`, `low` and `high` are on the held-out games; `q` is corrected for all
+    pairs; `random` the largest effect in the random networks; `reason` a clause.
     """
 
     label: str
@@ -102,14 +80,9 @@ class RunnerUp:
 
 @dataclass(frozen=True)
 class WiredChannel:
-    """A channel of an adjacent layer with the mean relevance that passes between.
+    """A channel of an adjacent layer and the mean relevance that passes between.
 
-    Attributes
-    ----------
-    relevance, absolute : float
-        Mean over positions, with its sign and as a magnitude.
-    share : float
-        Part of the magnitude of all that passes on this side of the channel.
+    `share` is the part of the magnitude of all that passes on this side of the channel.
     """
 
     layer: str
@@ -131,14 +104,8 @@ class Neighbour:
 class MarkedCluster:
     """A cluster of positions that a channel is among the markers of.
 
-    Attributes
-    ----------
-    cluster, positions : int
-        Its number and size.
-    effect : float
-        Standardised mean difference of the channel; negative where it has less.
-    place : int
-        Place among the cluster's markers, 1 being the strongest.
+    `effect` is the standardised mean difference, negative where the cluster has less of
+    the channel; `place` counts from 1, the strongest marker.
     """
 
     cluster: int

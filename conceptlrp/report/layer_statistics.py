@@ -27,31 +27,11 @@ Table = NDArray[np.float64]
 class LayerStatistics:
     """Statistics of the channels of a layer.
 
-    Attributes
-    ----------
-    layer : str
-        Name of the layer.
-    positions : int
-        How many, N.
-    magnitude, mean_share : float arrays of shape (C,)
-        Mean magnitude, and mean, of the share of the layer's relevance.
-    active, relevant : float arrays of shape (C,)
-        Part of the positions where the activation, the relevance is not zero.
-    order : int array of shape (C,)
-        Channels by magnitude, largest first.
-    phase_sizes : int array of shape (P,)
-        Positions with plies 0-9, 10-19 and so on.
-    phase_magnitude, phase_active : float arrays of shape (P, C)
-        Magnitude and active part within a phase; nan where it is empty.
-    move_sizes : int array of shape (65,)
-        Positions by the move that is explained: the squares, and a pass.
-    move_magnitude, move_share : float arrays of shape (65, C)
-        Mean magnitude, and mean, of the share where a move is explained; nan where
-        none is.
-    neighbours : int array of shape (C, k)
-        Channels whose shares are most similar, nearest first.
-    similarity : float array of shape (C, k)
-        Cosine of the shares of each over all positions.
+    `magnitude`, `mean_share`, `active` and `relevant` (C,) are means over N positions;
+    `phase_*` (P, C) those of ten plies each and `move_*` (65, C) those of the positions
+    where a square, or a pass, is explained, nan where there are none. `order` has
+    channels by magnitude, `neighbours` (C, k) those of most similar shares with their
+    cosine.
     """
 
     layer: str
@@ -86,10 +66,7 @@ class LayerStatistics:
 def layer_statistics(
     store: Store, layer: str, *, target: int | str = 0
 ) -> LayerStatistics:
-    """Compute the statistics of a layer in one pass over a store.
-
-    Returns: Sums in double precision, products of channels in blocks of single.
-    """
+    """Compute the statistics of a layer in one pass over a store."""
     phase = store.metadata.of_positions("ply").astype(np.int64) // PHASE_PLIES
     moves = store.explained_square(target=target)
     sums = _Sums(int(phase.max(initial=0)) + 1, store.channels(layer))

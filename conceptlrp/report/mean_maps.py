@@ -20,15 +20,7 @@ MAPS_OF = {"positions": "all positions", "references": "its most relevant boards
 
 @dataclass(frozen=True)
 class Region:
-    """One kind of squares, such as own discs.
-
-    Attributes
-    ----------
-    relevance : float
-        Share of the magnitude of relevance that lies on them.
-    squares : float
-        Share of the squares of the boards that they are.
-    """
+    """One kind of squares: its share of the relevance, and of the squares."""
 
     relevance: float
     squares: float
@@ -36,19 +28,10 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class MeanMaps:
-    """Means of the conditional heatmaps of every channel of a layer.
+    """Mean conditional heatmaps of every channel of a layer, by sign: (C, n, n).
 
-    Attributes
-    ----------
-    of : str
-        "positions" where all positions count, "references" where the most relevant
-        boards of the channel do.
-    positive, negative : float arrays of shape (C, n, n)
-        Mean of the positive and of the negative part.
-    regions : float array of shape (C, 4)
-        Share of the magnitude on each of `conceptlrp.store.board_statistics.REGIONS`.
-    squares : float array of shape (C, 4)
-        Share of the squares that each of them has on the same boards.
+    `of` is a key of `MAPS_OF`; `regions` and `squares` (C, 4) are the shares of the
+    magnitude and of the squares on each of `conceptlrp.store.board_statistics.REGIONS`.
     """
 
     of: str
@@ -95,10 +78,7 @@ def mean_maps(
 
 
 def crop(maps: NDArray[Any], size: int) -> NDArray[np.float64]:
-    """Cut the middle of the board out of maps.
-
-    Shapes: `maps` (..., m, m). Returns (..., n, n): the squares of the board.
-    """
+    """Cut the middle (..., n, n) of the board out of maps (..., m, m)."""
     edge = (maps.shape[-1] - size) // 2
     inner = slice(edge, edge + size)
     return np.asarray(maps[..., inner, inner], dtype=np.float64)

@@ -29,19 +29,7 @@ _ENCODING = {"encoding-type": "conceptlrp-position-report", "encoding-version": 
 
 @dataclass(frozen=True)
 class MovePolicy:
-    """What the network thinks of one legal move.
-
-    Attributes
-    ----------
-    move : str
-        Name of the square, "pa" for a pass.
-    square : int
-        The square, or `PASS`.
-    logit : float
-        Policy logit.
-    probability : float
-        Softmax over the legal moves.
-    """
+    """A legal move with its logit and its probability, a softmax over legal moves."""
 
     move: str
     square: int

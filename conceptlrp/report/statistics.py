@@ -40,22 +40,9 @@ class Histogram:
 class ChannelStatistics:
     """A channel over all positions.
 
-    Attributes
-    ----------
-    magnitude, mean_share : float
-        Mean magnitude of the share, and mean of the signed share.
-    rank : int
-        Place of the channel in its layer by magnitude, 1 being the largest.
-    active, relevant : float
-        Part of the positions where the activation, the relevance is not zero.
-    dead : bool
-        Whether it is active nowhere.
-    share_quantiles : tuple of pairs of float
-        Quantiles from 0 to 1, each with the share there: that of a position, not
-        interpolated.
-    relevance, activation : Histogram
-        Of relevance in the unit of the explained output, and of activation, both
-        summed over the board.
+    `magnitude` is the mean magnitude of the share; `rank` 1 the largest; `active` and
+    `relevant` are parts of the positions. Quantiles are shares of positions, not
+    interpolated. Histograms are of sums over the board.
     """
 
     positions: int
@@ -104,10 +91,7 @@ class Column:
 def read_columns(
     store: Store, layer: str, channels: Sequence[int], *, target: int | str = 0
 ) -> Iterator[list[Column]]:
-    """Read columns, as many at a time as fit in 100 MB.
-
-    Yields: in the order of the channels.
-    """
+    """Read columns, as many at a time as fit in 100 MB."""
     width = max(_CHUNK, _GROUP // max(len(store), 1) // _CHUNK * _CHUNK)
     for start in range(0, len(channels), width):
         chosen = np.asarray(channels[start : start + width])
@@ -121,10 +105,7 @@ def read_columns(
 
 
 def channel_statistics(column: Column, layer: LayerStatistics) -> ChannelStatistics:
-    """Sum a channel up.
-
-    Returns: Exact but for the rounding of means.
-    """
+    """Sum a channel up."""
     channel = column.channel
     levels = quantile_rows(column.share, _QUANTILES).scores.tolist()
     return ChannelStatistics(

@@ -23,14 +23,9 @@ _MARKERS = 8
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an evaluation says of the composite of a store.
+    """What an evaluation says of the composite of a store, a sentence a warning.
 
-    Attributes
-    ----------
-    warnings : tuple of str
-        What reports made with the composite must say, a sentence each.
-    arrived : float or None
-        Median part of the explained output that arrives at the board, where known.
+    `arrived` is the median part of the explained output that reaches the board.
     """
 
     warnings: tuple[str, ...]
@@ -100,19 +95,7 @@ class StoredResults:
 
 @dataclass(frozen=True, eq=False)
 class StoredLayer:
-    """What reports of the channels of a layer are made from.
-
-    Attributes
-    ----------
-    statistics : LayerStatistics
-        Of all channels.
-    references : dict of str to ReferenceTable or None
-        Kept reference boards by kind.
-    maps : MeanMaps or None
-        Mean heatmaps.
-    results : StoredResults
-        What was derived from the store.
-    """
+    """What reports of the channels of a layer are made from."""
 
     store: Store
     layer: str

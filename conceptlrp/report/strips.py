@@ -33,17 +33,7 @@ Maps = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class StripPlan:
-    """Which boards a strip shows.
-
-    Attributes
-    ----------
-    by, strip : str
-        As those of `ReferenceBoards`.
-    ranking : Ranking
-        k rows and their scores.
-    heatmaps : float32 array of shape (k, n, n) or None
-        Those that are kept with the reference boards.
-    """
+    """Which boards a strip shows: k rows with scores, and heatmaps if any are kept."""
 
     by: str
     strip: str
@@ -98,24 +88,12 @@ class ChannelStrips(Mapping[str, ReferenceBoards]):
 
 @dataclass(frozen=True, eq=False)
 class LayerStrips:
-    """Chooses the boards of the channels of a layer.
-
-    Attributes
-    ----------
-    store : Store
-        Relevance of a corpus.
-    layer, target : str
-        The layer and the explained output.
-    k : int
-        Boards of a strip, but for that of quantiles.
-    references : dict of str to ReferenceTable or None
-        Kept reference boards by kind.
-    """
+    """Chooses the boards of the channels of a layer, `count` of them a strip."""
 
     store: Store
     layer: str
     target: str
-    k: int
+    count: int
     references: Mapping[str, ReferenceTable | None]
 
     def plans(self, column: Column) -> dict[str, StripPlan]:
@@ -150,20 +128,20 @@ class LayerStrips:
     def _random_rows(self) -> NDArray[np.int64]:
         """Rows drawn as `random_boards` draws them: the same for every channel."""
         drawn = np.random.default_rng(0).random(len(self.store))
-        return diverse_rows(drawn, self.k, games=self._games).rows
+        return diverse_rows(drawn, self.count, games=self._games).rows
 
     def _extreme(self, column: Column, kind: str) -> StripPlan:
         """Choose the boards of one end whose score speaks for a channel at all."""
         by, lowest = REFERENCE_KINDS[kind]
         strip, kept = ("bottom" if lowest else "top"), self.references[kind]
-        if kept is not None and self.k <= kept.rows.shape[1]:
+        if kept is not None and self.count <= kept.rows.shape[1]:
             found = Ranking(kept.rows[column.channel], kept.scores[column.channel])
-            telling = np.flatnonzero(_telling(found, lowest=lowest))[: self.k]
+            telling = np.flatnonzero(_telling(found, lowest=lowest))[: self.count]
             maps = kept.maps[column.channel][telling]
             ranking = Ranking(found.rows[telling], found.scores[telling])
             return StripPlan(by, strip, ranking, maps)
         scores = column.share if by == "share" else column.activation
-        found = top_rows(scores, self.k, lowest=lowest, groups=self._games)
+        found = top_rows(scores, self.count, lowest=lowest, groups=self._games)
         n = int(_telling(found, lowest=lowest).sum())
         return StripPlan(by, strip, found[:n])
 

@@ -19,7 +19,7 @@ from conceptlrp.store import Store, open_store
 from tests.atlas import whole_atlas
 from tests.lrp.conftest import randomize
 from tests.othello.playouts import random_games
-from tests.report.conftest import planted_clustering
+from tests.report.conftest import planted_clustering, planted_effects
 from tests.report.planted_labels import held, planted_labels
 
 #: Layers with their channels; every channel of LAYER is looked at.
@@ -49,9 +49,10 @@ def fill(store: Store) -> Store:
     """Add everything that can be added to a store."""
     store.results.save(signed_labels())
     store.results.save(whole_atlas._graph())
+    store.results.save(planted_effects(store, SIZES))
     stability = Stability(0.8125, 0.0125, np.array([0.9, 0.625, 0.25]))
-    clustering = planted_clustering(store)
-    store.results.save(replace(clustering, layer=LAYER, stability=stability))
+    clustering = replace(planted_clustering(store), layer=LAYER, stability=stability)
+    store.results.save(clustering)
     store.results.save(whole_atlas._evaluation(store))
     return open_store(store.path)
 

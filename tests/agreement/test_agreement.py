@@ -17,7 +17,6 @@ from conceptlrp.lrp import Target
 from conceptlrp.report import layer_report
 from conceptlrp.report.mean_maps import mean_maps
 from conceptlrp.report.words.numbers import compact, effect, percent
-from conceptlrp.store import open_store
 from tests.agreement import views
 from tests.agreement.conftest import COUNT, LAYER
 from tests.command_line import succeed
@@ -281,17 +280,21 @@ def test_every_view_says_the_same_of_where_numbers_come_from(
 
 
 def test_the_ablation_and_the_evaluation_are_said_alike(store, reports, atlas):
-    opened = open_store(store.path)
-    verdict = layer_report(opened, LAYER).stored.results.verdict
+    verdict = layer_report(store, LAYER).stored.results.verdict
 
     home = views.Page(atlas / "index.html").words
     for warning in verdict.warnings:
         assert warning in home
         assert all(warning in report.warnings for report in reports)
         assert warning in views.concept(atlas, 0).words
-    missing = set(reports[0].missing)
-    assert all(set(report.missing) == missing for report in reports)
-    assert all(each in views.layer(atlas).words for each in missing)
+    for line, report in zip(views.index(atlas), reports, strict=True):
+        assert line["effect"] == pytest.approx(report.effects.size, rel=0.01)
+        assert bool(line["beats"]) == report.effects.beats_control
+        words = views.concept(atlas, report.channel).words
+        assert compact(report.effects.size) in words
+        assert compact(report.effects.size) in views.text_of(report)
+        assert report.missing == ()
+        assert "Not in the store" not in words
     limit = max(
         abs(reports[0].mean_positive).max(), abs(reports[0].mean_negative).max()
     )

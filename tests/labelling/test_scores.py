@@ -6,6 +6,7 @@ import pytest
 
 from conceptlrp.labelling import LabelCriteria, LabelScores, score_channels
 from conceptlrp.labelling.channel_labels import UNNAMED
+from conceptlrp.labelling.channel_name import channel_name
 from conceptlrp.labelling.masks import mask_bits
 from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
 from conceptlrp.labels.controls import random_twins
@@ -308,7 +309,8 @@ def test_scores_are_the_same_again_and_ready_for_json(
 
     assert written == json.dumps(again.to_dict(), allow_nan=False)
     read = json.loads(written)
-    assert [channel["name"] for channel in read["channels"]] == list(scores.names)
+    names = [channel_name(each).text for each in scores.channels]
+    assert [channel["name"] for channel in read["channels"]] == names
     assert np.shape(read["effect"]["relevance"]) == (6, len(labels.names))
 
 

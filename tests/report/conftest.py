@@ -1,5 +1,7 @@
 """Stores of planted relevance: bare, with reference boards, and with everything."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
@@ -17,10 +19,10 @@ from tests.report.planted_labels import planted_labels
 UPPER = "trunk/<b>3"
 
 
-def planted_effects(store: Store) -> Ablation:
+def planted_effects(store: Store, sizes: Mapping[str, int] = LAYERS) -> Ablation:
     random = np.random.default_rng(5)
     layers = {}
-    for layer, channels in LAYERS.items():
+    for layer, channels in sizes.items():
         names = [n for n in LayerEffects.__dataclass_fields__ if n != "policy"]
         arrays = {name: random.normal(size=channels) for name in names}
         size = np.abs(arrays["size"]) + 1

@@ -149,7 +149,7 @@ def test_the_verb_prints_the_pairs(
     text = succeed("compare", *paths, "--layer", "conv4")
 
     assert "same best move in 100.0%" in text
-    told = re.findall(r"(\d) is (\d) \(", text)
+    told = re.findall(r"(\d) with (\d) \(", text)
     assert len(told) == 4
     assert all(PAIRS[int(a)] == int(b) for a, b in told)
     printed = json.loads(succeed("compare", *paths, "--json"))

@@ -31,25 +31,12 @@ _LIKELIHOOD_ROWS = 20_000
 
 @dataclass(frozen=True, eq=False)
 class ClusterFacts:
-    """A clustering, described.
+    """A clustering of K clusters, described; K in each tuple.
 
-    Attributes
-    ----------
-    clustering : Clustering
-        The clusters.
-    descriptions : tuple of K ClusterDescription
-        Size, medoid, phases, markers and labels of each.
-    labelled : int
-        How many labels of positions the store holds.
-    silhouette : float64 array of shape (K,)
-        Mean silhouette of each cluster in a seeded sample; nan where unknown.
-    likelihood : float64 array of shape (n,)
-        Log-density of each position in a Gaussian around its cluster's mean, with
-        the variance of each channel; nan for noise and for what was not looked at.
-    nearest : tuple of K tuples of (int, float)
-        Other clusters with the distance of their centres, nearest first.
-    stability : Stability or None
-        Agreement of clusterings of games drawn again, where it was measured.
+    `silhouette` (K,) is the mean of a seeded sample; `likelihood` (n,) the log-density
+    of each position in a Gaussian around its cluster's mean with the variance of each
+    channel. Both are nan where unknown. `nearest` has other clusters with the distance
+    of centres.
     """
 
     clustering: Clustering
@@ -61,10 +48,7 @@ class ClusterFacts:
     stability: Stability | None
 
     def atypical(self, cluster: int, k: int) -> NDArray[np.int64]:
-        """Find the least likely positions of a cluster, at most one of a game.
-
-        Returns (<= k,): indices into the clustered positions, least likely first.
-        """
+        """Find the least likely positions of a cluster, one per game, as indices."""
         members = np.flatnonzero(self.clustering.labels == cluster)
         members = members[np.isfinite(self.likelihood[members])]
         members = members[np.argsort(self.likelihood[members], kind="stable")]

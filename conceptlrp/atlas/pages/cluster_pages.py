@@ -27,7 +27,7 @@ _MARKERS = 8
 _STRIPS = {
     "typical": (
         "Typical boards",
-        "Nearest to the mean of the cluster, the medoid first; the number is the distance.",
+        "Nearest to the mean of the cluster, the medoid first; with their distance.",
     ),
     "atypical": (
         "Atypical boards",
@@ -181,10 +181,7 @@ def _data(facts: ClusterFacts, number: int) -> dict[str, Any]:
 def cluster_map(
     clustering: Clustering, *, root: str, highlight: int | None = None
 ) -> Markup | None:
-    """Draw the positions in the plane, if the clustering has coordinates.
-
-    Returns: an ``<svg>`` element.
-    """
+    """Draw the positions in the plane, if the clustering has coordinates."""
     if clustering.embedding is None:
         return None
     pages = range(clustering.n_clusters)
@@ -197,10 +194,7 @@ def cluster_map(
 
 
 def marker_rows(clustering: Clustering, number: int, k: int) -> tuple[MarkerRow, ...]:
-    """List the marker channels of a cluster.
-
-    Returns: Strongest first.
-    """
+    """List the marker channels of a cluster."""
     markers = clustering.markers(k)[number]
     sizes = clustering.sizes.astype(float)
     others = np.arange(len(sizes)) != number

@@ -50,21 +50,12 @@ class _Layer:
 
 
 def compare_page(number: int) -> str:
-    """Address of the page of a comparison.
-
-    Examples
-    --------
-    >>> compare_page(0), compare_page(1)
-    ('compare.html', 'compare-2.html')
-    """
+    """Address of a comparison's page: compare.html, compare-2.html and so on."""
     return f"compare-{number + 1}.html" if number else "compare.html"
 
 
 def write_compare_page(site: Site, other: Store, number: int = 0) -> StoreComparison:
-    """Match the channels of another store with those of the atlas and draw them.
-
-    Returns: what was found.
-    """
+    """Match the channels of another store with those of the atlas and draw them."""
     found = compare(site.store, other, target=site.target)
     layers = [_layer(site, other, match) for match in found.layers]
     site.write(compare_page(number), "compare.html", found=found, layers=layers)

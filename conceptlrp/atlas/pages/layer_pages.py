@@ -71,14 +71,12 @@ def write_layer_page(
     *,
     phases: NDArray[np.floating],
     phase_sizes: NDArray[np.integer],
+    labelled: bool,
     random_labelled: float | None,
     missing: tuple[str, ...],
     columns: int,
 ) -> None:
-    """Write the page of a layer.
-
-    Shapes: `phases` (C, P), `phase_sizes` (P,).
-    """
+    """Write the page of a layer; `phases` is (C, P), `phase_sizes` (P,)."""
     layers = site.store.layers
     place = layers.index(layer)
     clustering = site.clusterings.get(layer)
@@ -96,6 +94,7 @@ def write_layer_page(
         half=_half(facts),
         names=site.names,
         labels=label_counts(facts),
+        labelled=labelled,
         random_labelled=random_labelled,
         phases=_phase_rows(phases, phase_sizes),
         clusters=None if clustering is None else _cluster_rows(clustering),

@@ -51,10 +51,7 @@ def choose_positions(
     target: int | str = 0,
     limit: int = 100,
 ) -> tuple[ChosenPosition, ...]:
-    """Choose the middle of every cluster and the boards that most channels share.
-
-    Returns: by ascending row.
-    """
+    """Choose the middle of every cluster and the boards that most channels share."""
     reasons: dict[int, list[tuple[str, str | None]]] = {}
     for row, text, href in (*_medoids(clusterings), *_shared(store, target)):
         if row in reasons or len(reasons) < limit:

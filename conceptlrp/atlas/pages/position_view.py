@@ -29,19 +29,7 @@ ChannelHref = Callable[[str, int], str | None]
 
 @dataclass(frozen=True)
 class PolicyRow:
-    """A legal move in the table of moves.
-
-    Attributes
-    ----------
-    move : str
-        Name of the square, "pa" for a pass.
-    square : int
-        The square, or `PASS`.
-    probability, logit : str
-        What the network gives it.
-    width : float
-        Length of the bar, 0 to 100.
-    """
+    """A legal move in the table of moves; its bar has a length of 0 to 100."""
 
     move: str
     square: int
@@ -52,19 +40,7 @@ class PolicyRow:
 
 @dataclass(frozen=True)
 class ChannelCard:
-    """One channel's conditional map on a page.
-
-    Attributes
-    ----------
-    layer, channel : str, int
-        The channel.
-    svg : Markup
-        The board with the map.
-    relevance, share : str
-        What the channel has in the output.
-    href : str or None
-        Where a click leads.
-    """
+    """One channel's conditional map on a page, and where a click on it leads."""
 
     layer: str
     channel: int
@@ -76,19 +52,7 @@ class ChannelCard:
 
 @dataclass(frozen=True)
 class AtlasCell:
-    """A square of the local atlas.
-
-    Attributes
-    ----------
-    square : str
-        Its name.
-    channel : int or None
-        The channel that matters most there, None where none does.
-    step : int
-        Which of the colours of `level_style` it has.
-    href : str or None
-        Where a click leads.
-    """
+    """A square of the local atlas: its channel if any, and its step of colour."""
 
     square: str
     channel: int | None
@@ -109,23 +73,7 @@ class RegionRow:
 
 @dataclass(frozen=True)
 class LayerView:
-    """The channels of a layer for one output.
-
-    Attributes
-    ----------
-    name : str
-        Name of the layer.
-    channels : int
-        How many it has.
-    cards : tuple of ChannelCard
-        The top channels.
-    limit : str
-        Magnitude of the outermost colours.
-    cells : tuple of tuples of AtlasCell
-        The local atlas, row by row.
-    regions : tuple of RegionRow
-        The nine regions of the board.
-    """
+    """The channels of a layer for one output; `limit` is that of the colours."""
 
     name: str
     channels: int
@@ -137,21 +85,7 @@ class LayerView:
 
 @dataclass(frozen=True)
 class OutputView:
-    """One explained output.
-
-    Attributes
-    ----------
-    target, title : str
-        The output, and how a heading names it.
-    explained, summed : str
-        The output, and what of it reaches the board.
-    unit : str
-        Unit of both.
-    svg, scale : Markup
-        The heatmap and its colours.
-    layers : tuple of LayerView
-        In execution order.
-    """
+    """One explained output, and what of it reaches the board (`summed`)."""
 
     target: str
     title: str
@@ -194,10 +128,7 @@ def output_view(
     channel_href: ChannelHref,
     cell_href: ChannelHref | None = None,
 ) -> OutputView:
-    """Draw one output with the channels that speak for it and against it.
-
-    Returns: its boards need the `position_kit` of the page.
-    """
+    """Draw one output with the channels that speak for it and against it."""
     limit = symmetric_limit(output.heatmap)
     title = f"Relevance for {output_title(output).lower()}"
     return OutputView(

@@ -30,25 +30,7 @@ _REMEMBERED = 256
 
 @dataclass(frozen=True)
 class BoardCard:
-    """One board on a page.
-
-    Attributes
-    ----------
-    svg : Markup
-        The picture.
-    score : str
-        Score by which it is there.
-    move : str
-        Side to move, and the explained move.
-    network : str
-        What the network gives the move, and its value before tanh.
-    description : str
-        Players, year and move number.
-    transcript, obf : str
-        The moves so far and the position, to copy.
-    row : int
-        Row of the store.
-    """
+    """One board on a page: picture, score, moves, game, and what to copy."""
 
     svg: Markup
     score: str
@@ -77,10 +59,7 @@ class CardMaker:
         heatmaps: NDArray[np.floating] | None = None,
         limit: float = 0.0,
     ) -> tuple[BoardCard, ...]:
-        """Make the cards of some positions.
-
-        Shapes: `heatmaps` (k, n, n). Returns: in the order of the boards.
-        """
+        """Make the cards of some positions, in their order; `heatmaps` is (k, n, n)."""
         maps = [None] * len(boards) if heatmaps is None else heatmaps
         return tuple(
             self._card(board, write(board.score), heatmap, limit)
@@ -90,10 +69,7 @@ class CardMaker:
     def boards(
         self, rows: NDArray[np.integer], scores: NDArray[np.floating]
     ) -> tuple[ReferenceBoard, ...]:
-        """Describe positions of the store.
-
-        Shapes: `rows` (k,), `scores` (k,). Returns: in the order of the rows.
-        """
+        """Describe positions of the store, in the order of the rows."""
         ranking = Ranking(rows.astype(np.int64), scores.astype(np.float32))
         return describe_boards(self._store, ranking)
 
@@ -105,10 +81,7 @@ class CardMaker:
         limit: float | None = None,
         size_px: int = 176,
     ) -> Markup:
-        """Draw one position that stands alone, with a cross on the explained move.
-
-        Shapes: `heatmap` (n, n). Returns: an ``<svg>`` element.
-        """
+        """Draw one position alone, over a heatmap (n, n) if any."""
         # board_svg escapes what it is given.
         return Markup(
             board_svg(

@@ -22,10 +22,7 @@ _CURVE_WIDTH, _CURVE_HEIGHT, _LEFT, _TOP = 380, 190, 34, 8
 def histogram_svg(
     counts: Sequence[int], edges: Sequence[float], *, name: str
 ) -> Markup:
-    """Draw how often values occur, on a logarithmic scale.
-
-    Returns: an ``<svg>`` element of class ``chart``.
-    """
+    """Draw how often values occur, on a logarithmic scale."""
     if not len(counts):
         return _chart("", f"Histogram of {name}: all values are zero")
     numbers, low, high = np.asarray(counts), edges[0], edges[-1]
@@ -44,10 +41,7 @@ def histogram_svg(
 def intervals_svg(
     rows: Sequence[tuple[str, float, float, float]], *, unit: str
 ) -> Markup:
-    """Draw estimates with their intervals below each other, on one scale with zero.
-
-    Returns: an ``<svg>`` element of class ``chart``.
-    """
+    """Draw estimates with their intervals below each other, on one scale with zero."""
     ends = [0.0, *(end for row in rows for end in row[1:])]
     low, high = min(ends), max(ends)
     width = (high - low) or 1.0
@@ -79,10 +73,7 @@ def intervals_svg(
 def plies_svg(
     part: NDArray[np.integer], whole: NDArray[np.integer], *, name: str
 ) -> Markup:
-    """Draw at which plies positions lie, against all positions.
-
-    Shapes: `part` (n,), `whole` (N,). Returns: an ``<svg>`` element of class ``chart``.
-    """
+    """Draw at which plies positions lie (n,), against all positions (N,)."""
     n_plies = int(whole.max()) + 1
     bars = np.bincount(part, minlength=n_plies) / max(1, len(part))
     line = np.bincount(whole, minlength=n_plies) / len(whole)
@@ -98,10 +89,7 @@ def plies_svg(
 
 
 def scale_svg(limit: float, *, unit: str) -> Markup:
-    """Draw the colour scale of a heatmap with its symmetric limits.
-
-    Returns: an ``<svg>`` element of class ``scale``.
-    """
+    """Draw the colour scale of a heatmap with its symmetric limits."""
     side = 6
     steps = "".join(
         f'<path stroke="{color}" d="M{side * i} 6h{side + 0.5}"/>'
@@ -129,11 +117,7 @@ def scatter_svg(
     highlight: int | None = None,
     max_points: int = 3000,
 ) -> Markup:
-    """Draw positions as points in the plane, coloured and numbered by cluster.
-
-    Shapes: `embedding` (n, 2), `labels` (n,). Returns: an ``<svg>`` element of class
-    ``map``.
-    """
+    """Draw positions (n, 2) as points, coloured and numbered by cluster (n,)."""
     width, height, margin = 480, 360, 14
     chosen = np.random.default_rng(0).permutation(len(labels))[:max_points]
     low, high = np.quantile(embedding, [0.002, 0.998], axis=0)
@@ -212,11 +196,7 @@ class Line:
 
 
 def curves_svg(lines: Sequence[Line]) -> Markup:
-    """Draw curves with bands of their intervals and a legend.
-
-    Returns: an ``<svg>`` element of class ``chart curves``, and its legend; nothing
-    without lines.
-    """
+    """Draw curves with bands of their intervals and a legend; nothing without any."""
     if not lines:
         return Markup("")
     box = _box(lines)

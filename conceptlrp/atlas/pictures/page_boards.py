@@ -33,10 +33,7 @@ _LOOKS = (
 
 
 def board_kit(size: int) -> Markup:
-    """Draw what the boards of a page share, to stand on it once.
-
-    Returns: an ``<svg>`` element without extent.
-    """
+    """Draw what the boards of a page share, to stand on it once."""
     n = size
     inner = "".join(f"M{i} 0v{n}M0 {i}h{n}" for i in range(1, n))
     far = n - 2
@@ -73,11 +70,7 @@ def page_board(
     heatmap: NDArray[np.floating] | None = None,
     limit: float = 0.0,
 ) -> Markup:
-    """Draw a board over the relevance of its squares if there is any.
-
-    Shapes: `heatmap` (n, n). Returns: an ``<svg>`` element of class ``b`` that needs
-    the `board_kit` of the page.
-    """
+    """Draw a board over a heatmap (n, n) if any; it needs the page's `board_kit`."""
     ground = "felt" if heatmap is None else "white"
     heat = "" if heatmap is None else _heat(_middle(heatmap, size), limit)
     return Markup(
@@ -88,10 +81,7 @@ def page_board(
 
 
 def position_marks(position: Position, *, mark: int = -1) -> str:
-    """Draw the discs, legal moves, last move and explained move of a position.
-
-    Returns: SVG elements for `page_board`.
-    """
+    """Draw the discs, legal moves, last move and explained move of a position."""
     n = position.size
     edge = (8 - n) // 2
     legal = _runs([s for s in position.legal_moves if s != mark and s < 64], n)
@@ -140,10 +130,7 @@ def level_style() -> Markup:
 
 
 def position_kit(position: Position, *, mark: int = NO_MOVE) -> Markup:
-    """Draw what all boards of a page share, to stand once on it.
-
-    Returns: an invisible ``<svg>`` element beside the `board_kit`.
-    """
+    """Draw what all boards of a page share, to stand once on it."""
     marks = position_marks(position, mark=mark)
     return board_kit(position.size) + Markup(
         '<svg style="position:absolute" width="0" height="0" aria-hidden="true">'
@@ -154,10 +141,7 @@ def position_kit(position: Position, *, mark: int = NO_MOVE) -> Markup:
 def map_picture(
     position: Position, heatmap: NDArray[np.floating], limit: float, title: str
 ) -> Markup:
-    """Draw the position of the page over a heatmap.
-
-    Shapes: `heatmap` (n, n). Returns: an ``<svg>`` element.
-    """
+    """Draw the position of the page over a heatmap (n, n)."""
     return page_board(position.size, title, _POSITION, heatmap=heatmap, limit=limit)
 
 

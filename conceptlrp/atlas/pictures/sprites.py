@@ -28,14 +28,7 @@ def sprite(maps: NDArray[np.floating], *, columns: int) -> NDArray[np.uint8]:
 
 
 def png(rgb: NDArray[np.uint8]) -> bytes:
-    """Encode a picture as PNG, without any metadata.
-
-    Shapes: `rgb` (height, width, 3). Returns: the file.
-
-    References
-    ----------
-    W3C, Portable Network Graphics Specification (Third Edition), section 5.
-    """
+    """Encode a picture (height, width, 3) as PNG without metadata (W3C, section 5)."""
     height, width, _ = rgb.shape
     lines = np.zeros((height, 1 + 3 * width), dtype=np.uint8)
     lines[:, 1:] = rgb.reshape(height, -1)

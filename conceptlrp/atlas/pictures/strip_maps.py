@@ -29,10 +29,7 @@ Maps = NDArray[np.float32]
 def mapped_reports(
     reports: Iterable[ChannelReport], store: Store, explainer: Explainer
 ) -> Iterator[ChannelReport]:
-    """Compute the heatmaps that reports of a layer lack.
-
-    Yields: with heatmaps of all boards of its strips.
-    """
+    """Compute the heatmaps that reports of a layer lack."""
     upcoming = iter(reports)
     while together := list(islice(upcoming, _TOGETHER)):
         pairs = np.array(list(_wanted(together)), dtype=np.int64).reshape(-1, 3)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from conceptlrp.labelling.channel_name import channel_name
 from conceptlrp.report.words.numbers import percent, plural
+from conceptlrp.store.results.kinds import KINDS
 
 if TYPE_CHECKING:
     from conceptlrp.labelling import ScoredLabels
@@ -17,24 +18,17 @@ _RARE = 0.01
 # More than this part of the output, lost or made, never reaches the board.
 _ABSORBED = 0.25
 
-_NETWORK: Final = "run 'conceptlrp {verb} STORE --network NETWORK{target}'."
-#: What a store may lack, and the command that adds it.
-ADDED_BY: Final = {
-    "maps": (
-        "No heatmaps: run 'conceptlrp attribute' with '--detail references', and "
-        "'--statistics' for means over all positions."
-    ),
-    "labels": "No labels: " + _NETWORK.format(verb="label", target="{target}"),
-    "effects": (
-        "No effects of ablation: " + _NETWORK.format(verb="ablate", target="{target}")
-    ),
-    "graph": "No concept graph: " + _NETWORK.format(verb="graph", target=""),
-    "clusters": (
-        "No clusters: run 'conceptlrp cluster STORE --layer {layer}{target}'."
-    ),
-    "evaluation": (
-        "No evaluation of the composite: " + _NETWORK.format(verb="evaluate", target="")
-    ),
+_NO_MAPS: Final = (
+    "No heatmaps: run 'conceptlrp attribute' with '--detail references', and "
+    "'--statistics' for means over all positions."
+)
+#: Results that a report has a place for, by kind, in words.
+_WORDS: Final = {
+    "labels": "labels",
+    "ablation": "effects of ablation",
+    "graph": "concept graph",
+    "clustering": "clusters",
+    "evaluation": "evaluation of the composite",
 }
 
 
@@ -43,20 +37,24 @@ def missing_parts(stored: "StoredLayer") -> tuple[str, ...]:
     results, layer = stored.results, stored.layer
     effects, graph = results.effects, results.graph
     there = {
-        "maps": stored.maps is not None,
         "labels": stored.labels is not None,
-        "effects": effects is not None and layer in effects.layers,
+        "ablation": effects is not None and layer in effects.layers,
         "graph": graph is not None and layer in graph.layers,
-        "clusters": stored.clustering is not None,
+        "clustering": stored.clustering is not None,
         "evaluation": results.verdict is not None,
     }
     is_first = stored.store.target_index(stored.target) == 0
-    target = "" if is_first else f" --target {stored.target}"
-    return tuple(
-        words.format(layer=layer, target=target)
-        for name, words in ADDED_BY.items()
-        if not there[name]
-    )
+    about = {"target": "" if is_first else stored.target, "layer": layer}
+    found = [] if stored.maps is not None else [_NO_MAPS]
+    for name, words in _WORDS.items():
+        if not there[name]:
+            kind = KINDS[name]
+            target, of_layer = (
+                value if key in kind.about else "" for key, value in about.items()
+            )
+            command = kind.command("STORE", target=target, layer=of_layer)
+            found.append(f"No {words}: run '{command}'.")
+    return tuple(found)
 
 
 def channel_warnings(

@@ -10,10 +10,7 @@ _DIGITS = 12
 
 
 def provenance(store: Store, target: str) -> tuple[tuple[str, str], ...]:
-    """Say what was explained, with what, and how.
-
-    Returns: names with values.
-    """
+    """Say what was explained, with what, and how."""
     made = store.manifest
     games = plural(int(made.corpus.get("games", 0)), "game")
     positions = plural(len(store), "position")
