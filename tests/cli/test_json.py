@@ -9,6 +9,7 @@ import pytest
 from tests.command_line import run
 
 NET = "--network {in}/net.safetensors"
+SHORT = "--simulations 1 --match-games 2 --endgames 1"
 CHANNEL = "--layer conv4 --channel 1"
 VERBS = {
     "corpus": ("corpus {in}/games.txt --out {new}/c.h5", "positions"),
@@ -45,8 +46,7 @@ VERBS = {
         "games",
     ),
     "strength": (
-        "strength {in}/net.safetensors --out {new}/s.json --simulations 1"
-        + " --match-games 2 --endgames 1",
+        f"strength {{in}}/net.safetensors --out {{new}}/s.json {SHORT}",
         "rows",
     ),
 }
