@@ -11,7 +11,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    PackageLoader,
+    StrictUndefined,
+    select_autoescape,
+)
 from markupsafe import Markup
 
 from conceptlrp.atlas.updating import MARKER, Draft
@@ -156,9 +162,10 @@ def _shown(value: Any) -> Any:
     return "\n".join(visible(line) for line in value.split("\n"))
 
 
-def _make_templates() -> Environment:
+def make_templates(*packages: str) -> Environment:
+    """Make an environment for the templates of packages, the first that has one."""
     environment = Environment(
-        loader=PackageLoader("conceptlrp.atlas"),
+        loader=ChoiceLoader([PackageLoader(each) for each in packages]),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -187,4 +194,4 @@ def _make_templates() -> Environment:
     return environment
 
 
-_TEMPLATES = _make_templates()
+_TEMPLATES = make_templates("conceptlrp.atlas")

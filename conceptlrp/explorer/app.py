@@ -24,8 +24,6 @@ from conceptlrp.explorer.guard import Guard
 from conceptlrp.explorer.pages import explorer_page, problem_page
 from conceptlrp.explorer.state import parse_pasted, parse_state
 
-__all__ = ["explorer_app"]
-
 _FILES = (
     ("style.css", "conceptlrp.atlas", "text/css"),
     ("explorer.css", "conceptlrp.explorer", "text/css"),

@@ -11,8 +11,6 @@ from conceptlrp.othello import BLACK, Position, square_name
 from conceptlrp.report import PositionReport
 from conceptlrp.report.words.numbers import percent
 
-__all__ = ["BoardSquare", "board_squares", "with_disc"]
-
 _DISCS = {"x": "black", "o": "white", "-": "empty"}
 
 

@@ -14,8 +14,6 @@ from conceptlrp.reference import ReferenceBoards, reference_boards
 from conceptlrp.report import PositionReport, position_report
 from conceptlrp.store import Store
 
-__all__ = ["ExplorerEngine"]
-
 # A report of a network with 512 channels is about 1.5 MB.
 _REPORTS, _REFERENCES = 24, 128
 

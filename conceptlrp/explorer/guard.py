@@ -12,8 +12,6 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["LOOPBACK", "Guard"]
-
 #: Names by which a machine calls itself.
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 

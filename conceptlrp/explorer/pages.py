@@ -7,13 +7,6 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jinja2 import (
-    ChoiceLoader,
-    Environment,
-    PackageLoader,
-    StrictUndefined,
-    select_autoescape,
-)
 from markupsafe import Markup
 
 from conceptlrp.atlas.pages.position_view import output_title, output_view, policy_rows
@@ -27,6 +20,7 @@ from conceptlrp.atlas.pictures.page_boards import (
     position_marks,
     position_words,
 )
+from conceptlrp.atlas.site import make_templates
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.explorer.board_squares import board_squares
 from conceptlrp.explorer.engine import ExplorerEngine
@@ -38,15 +32,10 @@ from conceptlrp.report import PositionReport
 from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.words.channel import STRIP_WORDS
 from conceptlrp.report.words.numbers import (
-    compact,
     effect,
-    percent,
-    plural,
     signed_amount,
     signed_percent,
 )
-
-__all__ = ["explorer_page", "problem_page"]
 
 _SIDES = ("black", "white")
 _CLICK_WORDS = {
@@ -264,24 +253,4 @@ def _reference(board: ReferenceBoard, heatmap: Any, limit: float) -> Markup:
     )
 
 
-def _make_templates() -> Environment:
-    environment = Environment(
-        loader=ChoiceLoader(
-            [PackageLoader("conceptlrp.explorer"), PackageLoader("conceptlrp.atlas")]
-        ),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "compact": compact,
-        "percent": percent,
-        "plural": plural,
-        "signed_amount": signed_amount,
-        "signed_percent": signed_percent,
-    }
-    return environment
-
-
-_TEMPLATES = _make_templates()
+_TEMPLATES = make_templates("conceptlrp.explorer", "conceptlrp.atlas")

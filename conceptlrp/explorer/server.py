@@ -8,8 +8,6 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-__all__ = ["bound_socket", "check_host", "run_server", "server_config"]
-
 # More requests at a time are told to come again.
 _CONNECTIONS = 128
 _HEAD_BYTES = 16_384

@@ -28,8 +28,6 @@ from conceptlrp.othello import (
     transcript_text,
 )
 
-__all__ = ["CLICKS", "DISCS", "SHOWN", "ExplorerState", "parse_pasted", "parse_state"]
-
 SHOWN: Final = ("move", "value", "contrast")
 CLICKS: Final = ("explain", "contrast", "play", "set")
 DISCS: Final = ("x", "o", "-")

@@ -236,8 +236,8 @@ class Store(OpenedStore):
         -------
         DataFrame
             Relevance, share, activation, peak and ``peak_square`` of every channel,
-            best first; equal scores come in the order of the channels. The peak of a
-            map that is no board is named by row and column, from 1.
+            best first; equal scores come in the order of the channels. The square
+            is None where a map's place on the board is unknown.
 
         Raises
         ------
@@ -319,14 +319,21 @@ class Store(OpenedStore):
         best = top_rows(scores[rows], count, lowest=metric == "l2")
         return Ranking(rows[best.rows], best.scores)
 
-    def _map_squares(self, layer: str, row: int) -> list[str]:
-        """Name the square of each channel's peak."""
+    def _map_squares(self, layer: str, row: int) -> list[str | None]:
+        """Name the square of each channel's peak, None where a map is no board.
+
+        Maps of an OthelloNet that are smaller than the board lie in its middle, since
+        its last convolutions are not padded.
+        """
         found = self.arrays.peak_square(layer, rows=[row])[0].tolist()
-        size, shape = self.manifest.board_size, self.manifest.layers[layer]
-        if (shape["height"], shape["width"]) == (size, size):
-            return [square_name(each, size) for each in found]
-        places = (divmod(each, shape["width"]) for each in found)
-        return [f"row {row + 1}, column {column + 1}" for row, column in places]
+        size, width = self.manifest.board_size, self.manifest.layers[layer]["width"]
+        edge = (size - width) // 2
+        if edge and self.manifest.network.get("architecture") != "OthelloNet":
+            return [None] * len(found)
+        # Squares are named in the 8 x 8 word, in whose middle a smaller board lies.
+        edge += (8 - size) // 2
+        places = (divmod(each, width) for each in found)
+        return [square_name(8 * (y + edge) + x + edge, size) for y, x in places]
 
     def _scores_of(
         self, layer: str, channel: int, rows: NDArray[np.int64], **asked: Any

@@ -31,7 +31,7 @@ def fact(channel, **changes):
 
 def part(layer, facts):
     columns = np.zeros((4, len(facts)), np.float32)
-    return LayerPart(layer, tuple(facts), columns, 0.0, None, False, {})
+    return LayerPart(layer, tuple(facts), columns, 0.0, None, True, {})
 
 
 def read(script):

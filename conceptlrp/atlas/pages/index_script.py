@@ -41,7 +41,7 @@ def index_script(
         "layers": [visible(part.layer) for part in parts],
         "stems": [file_stem(part.layer) for part in parts],
         "names": [_cut(name, _NAME) for name in names],
-        "labels": any(part.random_labelled is not None for part in parts),
+        "labels": any(part.labelled for part in parts),
         "unit": unit,
         "notes": notes,
         "columns": columns,

@@ -58,7 +58,7 @@ class LayerPart:
     columns: NDArray[np.float32]
     random_labelled: float | None
     example: Example | None
-    has_thumbnails: bool
+    labelled: bool
     digests: Mapping[str, str]
 
 
@@ -70,6 +70,7 @@ class _Gathered:
     maps: list[NDArray[np.float64]] = field(default_factory=list)
     phases: list[list[float]] = field(default_factory=list)
     example: Example | None = None
+    labelled: bool = False
     random_labelled: float | None = None
     missing: tuple[str, ...] = ()
 
@@ -79,6 +80,7 @@ class _Gathered:
         if positive is not None and negative is not None:
             self.maps.append(positive + negative)
         self.phases.append([phase.magnitude or 0.0 for phase in report.phases])
+        self.labelled = report.labels is not None
         self.random_labelled, self.missing = report.random_labelled, report.missing
 
 
@@ -109,6 +111,7 @@ def write_layer(
         found.facts,
         phases=np.array(found.phases),
         phase_sizes=sizes,
+        labelled=found.labelled,
         random_labelled=found.random_labelled,
         missing=found.missing,
         columns=min(COLUMNS, len(found.facts)) if found.maps else 0,
@@ -119,7 +122,7 @@ def write_layer(
         columns=channel_columns(store, layer, target=target),
         random_labelled=found.random_labelled,
         example=found.example,
-        has_thumbnails=bool(found.maps),
+        labelled=found.labelled,
         digests=dict(site.digests),
     )
 
