@@ -116,9 +116,7 @@ def cluster_table(clustering: Clustering, *, markers: int = 5) -> Table:
     table = Table("cluster", "positions", title=title, title_justify="left")
     table.add_column("marker channels (effect size)")
     for number, marked in enumerate(clustering.markers(markers)):
-        pairs = zip(marked.channels, marked.effects, strict=True)
-        named = ", ".join(f"{channel} ({effect:+.1f})" for channel, effect in pairs)
-        table.add_row(str(number), f"{clustering.sizes[number]:,}", named)
+        table.add_row(str(number), f"{clustering.sizes[number]:,}", str(marked))
     return table
 
 
