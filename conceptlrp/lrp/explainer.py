@@ -334,7 +334,11 @@ class Explainer:
         for layer, channels in conditional.items():
             if layer not in self.taps:
                 raise unknown_layer(layer, self.taps)
-            array = np.atleast_1d(np.asarray(channels, dtype=np.int64))
+            array = np.atleast_1d(np.asarray(channels))
+            if array.dtype.kind not in "iu":
+                msg = f"channels of '{layer}' are {array.dtype}, expected whole numbers"
+                raise TypeError(msg)
+            array = array.astype(np.int64)
             if array.ndim == 1:
                 array = np.tile(array, (n_positions, 1))
             wanted[layer] = array[rows]
@@ -342,6 +346,7 @@ class Explainer:
 
 
 def _batches(n_positions: int, batch_size: int) -> Iterator[slice]:
+    check_type(batch_size, int | np.integer, "batch_size", "a whole number")
     if batch_size < 1:
         msg = f"batch_size is {batch_size}, expected at least 1"
         raise ValueError(msg)

@@ -36,7 +36,7 @@ def as_corpus(positions: Positions, size: int = 8) -> Corpus:
     if isinstance(positions, np.ndarray | list | tuple):
         return Corpus.from_boards(positions)
     msg = (
-        f"positions are a {type(positions).__name__}, expected a Corpus, Position, "
+        f"positions are {type(positions).__name__}, expected a Corpus, Position, "
         "list of Position, array of boards or text of moves"
     )
     raise TypeError(msg)

@@ -30,7 +30,7 @@ def store_explainer(
     store: Store,
     network: nn.Module,
     *,
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
     composite: Composite | None = None,
 ) -> Explainer:
     """Make an explainer that computes of any position what the store would hold."""
@@ -42,7 +42,7 @@ def store_explainer(
             f"{', '.join(COMPOSITES)}, or to be given the composite itself"
         )
         raise CompositeError(msg)
-    for layer in layers or ():
+    for layer in [layers] if isinstance(layers, str) else layers or ():
         store.channels(layer)
     return Explainer(
         network, composite=composite or name, layers=layers or store.layers

@@ -24,14 +24,14 @@ Shapes use N positions and A actions (one a square, then the pass).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.errors import NotationError, TargetError
+from conceptlrp.errors import NotationError, TargetError, check_type
 from conceptlrp.networks.planes import (
     actions_of_squares,
     legal_actions,
@@ -97,8 +97,8 @@ class Target:
             return target
         if not isinstance(target, str):
             msg = (
-                f"target is a {type(target).__name__}, expected text such as 'd3' or "
-                "a target object"
+                f"target is {type(target).__name__}, expected text such as 'd3' or a "
+                "target object"
             )
             raise TargetError(msg)
         if target in _NAMED:
@@ -333,7 +333,10 @@ def parse_targets(
     targets: str | Target | Sequence[str | Target], size: int
 ) -> list[Target]:
     """Return the targets that are asked for, by one name or object or several."""
-    several = [targets] if isinstance(targets, str | Target) else list(targets)
+    if isinstance(targets, str | Target):
+        targets = [targets]
+    check_type(targets, Iterable, "targets", "a target or a list of them")
+    several = list(targets)
     if not several:
         msg = "no target is given, expected one or more, such as 'played'"
         raise TargetError(msg)

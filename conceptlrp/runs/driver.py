@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from conceptlrp.errors import OutputExistsError
+from conceptlrp.errors import OutputExistsError, check_type
 from conceptlrp.lrp import Target
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.othello import Corpus
@@ -94,6 +94,8 @@ def attribute_corpus(
     ValueError
         When there are no positions, or a size or number is out of range.
     """
+    expected = "a Corpus; read game files with Corpus.read"
+    check_type(corpus, Corpus, "corpus", expected)
     keep, run = keep or KeepOptions(), run or RunOptions()
     executor = choose_executor(run)
     spec, explainer = make_spec(path, network, composite, layers, targets, run)

@@ -369,8 +369,12 @@ def test_single_names_and_numpy_numbers_are_taken_like_lists_and_numbers(
     [
         ({"network": "8x8.pth.tar"}, r"load it with load_network first"),
         ({"network": 3}, "network is int, expected a torch module"),
-        ({"corpus": 3}, "positions are a int, expected a Corpus, Position"),
+        ({"corpus": 3}, "positions are int, expected a Corpus, Position"),
         ({"conditional": "conv3"}, "conditional is str, expected True, False or"),
+        ({"conditional": {"conv3": "a"}}, "channels of 'conv3' are <U1, expected"),
+        ({"layers": 3}, "layers is int, expected the name of a layer or a list"),
+        ({"targets": 3}, "targets is int, expected a target or a list of them"),
+        ({"batch_size": 2.5}, "batch_size is float, expected a whole number"),
     ],
 )
 def test_what_cannot_be_explained_is_refused_with_a_sentence(

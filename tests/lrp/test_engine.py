@@ -283,6 +283,9 @@ def test_a_residual_sum_does_not_double_relevance(positions: Corpus) -> None:
     place = report.operations.index("add")
     assert np.abs(report.arrived[place]).max() > 0
     np.testing.assert_allclose(report.sent[place], report.arrived[place], rtol=1e-3)
+    assert repr(report).startswith("Conservation(")
+    assert report.to_dict().keys() == set(report.operations)
+    assert "<table" in report._repr_html_()
 
 
 @pytest.mark.parametrize("rule", ["epsilon", "gamma", "alpha beta", "flat first"])
@@ -320,6 +323,8 @@ def test_the_concept_graph_adds_up_both_ways(rule: str, positions: Corpus) -> No
         assert_close(edges.sum(axis=2), found.channel_relevance[lower])
         above = found.channel_relevance[upper].sum(axis=2) - lost[upper]
         assert_close(edges.sum(axis=(2, 3)), above)
+    assert "ConceptGraph(best, value; " in repr(graph)
+    assert graph.to_dict()["positions"] == len(positions)
     summed = explainer.concept_graph(positions, targets=["best", "value"], batch_size=2)
     for pair, edges in graph.edges.items():
         assert_close(summed.edges[pair], edges.sum(axis=0))

@@ -117,7 +117,7 @@ def test_what_is_no_target_is_refused_with_a_sentence() -> None:
         Target.parse("z9")
     with pytest.raises(TargetError, match=r"'d3-value' contrasts something that is no"):
         Target.parse("d3-value")
-    with pytest.raises(TargetError, match=r"target is a int, expected text such as"):
+    with pytest.raises(TargetError, match=r"target is int, expected text such as"):
         Target.parse(19)
     with pytest.raises(TargetError, match="no target is given"):
         parse_targets([], 8)

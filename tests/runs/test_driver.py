@@ -343,3 +343,8 @@ def test_positions_of_another_board_are_refused(
         explain_corpus(small_network, corpus, tmp_path / "run.crp")
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_is_no_corpus(small_network: OthelloNet, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="corpus is str, expected a Corpus; read game"):
+        explain_corpus(small_network, "games.txt", tmp_path / "run.crp")  # type: ignore[arg-type]

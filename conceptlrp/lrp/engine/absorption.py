@@ -9,20 +9,24 @@ Shapes use N positions and T targets.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from conceptlrp.jsontext import plain
 from conceptlrp.lrp.engine.native import NativeForward
 from conceptlrp.lrp.engine.program import Operation
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _REDISTRIBUTING = ("conv", "pool", "add")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Conservation:
     """Relevance that arrives at each operation, and what becomes of it.
 
@@ -54,8 +58,24 @@ class Conservation:
         rest: NDArray[np.floating] = self.arrived - self.sent - self.bias
         return rest
 
-    def frame(self) -> pd.DataFrame:
+    def __repr__(self) -> str:
+        modules, positions, targets = self.arrived.shape
+        return (
+            f"Conservation({modules} modules, {positions} positions, {targets} targets)"
+        )
+
+    def _repr_html_(self) -> str:
+        """Show the table."""
+        return str(self.frame().to_html())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the table as plain values, by module."""
+        return dict(plain(self.frame().to_dict("index")))
+
+    def frame(self) -> "pd.DataFrame":
         """Return sums over positions and targets, a row an operation."""
+        import pandas as pd
+
         columns = {
             name: getattr(self, name).sum(axis=(1, 2))
             for name in ("arrived", "sent", "bias", "stabilizer")

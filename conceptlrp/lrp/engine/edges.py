@@ -14,19 +14,21 @@ Shapes use N positions, T targets, C channels above and D channels below.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from conceptlrp.jsontext import plain
 from conceptlrp.lrp.engine.linearize import Branch
 from conceptlrp.lrp.engine.native import NativeForward
 from conceptlrp.lrp.engine.program import Operation, Program
 from conceptlrp.lrp.engine.tangents import tap_sites
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ConceptGraph:
     """Relevance between the channels of adjacent layers.
 
@@ -44,6 +46,16 @@ class ConceptGraph:
     targets: tuple[str, ...]
     edges: dict[tuple[str, str], NDArray[np.floating]]
     positions: int
+
+    def __repr__(self) -> str:
+        pairs = ", ".join(f"{up} > {low}" for up, low in self.edges)
+        names = ", ".join(self.targets)
+        return f"ConceptGraph({names}; {pairs}; {self.positions:,} positions)"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values; edges by "upper > lower"."""
+        edges = {f"{up} > {low}": edge for (up, low), edge in self.edges.items()}
+        return dict(plain({**vars(self), "edges": edges}))
 
 
 def adjacent_layers(

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from conceptlrp.errors import LayerError, NetworkError
+from conceptlrp.errors import LayerError, NetworkError, check_type
 from conceptlrp.lrp._zennit import Activation, Sum
 
 LINEAR = (nn.Conv2d, nn.Linear)
@@ -218,7 +218,10 @@ def select_layers(
     taps = feature_layers(traced)
     if layers is None:
         return {n: t for n, t in taps.items() if not _is_linear(traced, n)}
-    wanted = [layers] if isinstance(layers, str) else list(layers)
+    if isinstance(layers, str):
+        layers = [layers]
+    check_type(layers, Iterable, "layers", "the name of a layer or a list of names")
+    wanted = list(layers)
     for layer in wanted:
         if layer not in taps:
             raise unknown_layer(layer, taps)
