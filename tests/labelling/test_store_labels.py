@@ -1,5 +1,6 @@
 """Labels of a store: planted ones are found again through its files."""
 
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -55,7 +56,7 @@ def store(planted: PlantedNetwork, tmp_path_factory: pytest.TempPathFactory) -> 
         targets=["best", "value"],
         layers=["conv2", "conv3"],
     )
-    found.add_labels(pattern_labels(corpus).position)
+    found.columns.add(pattern_labels(corpus).position)
     return found
 
 
@@ -115,6 +116,26 @@ def test_controls_are_at_chance(scored: ScoredLabels) -> None:
         sizes = np.abs(scores.held_out["activation"][:, twins])
         assert scored.controlled(layer) == 0
         assert np.nanmedian(sizes) < 0.1
+
+
+def test_labels_are_kept_with_those_of_all_positions(
+    store: Store, planted: PlantedNetwork, tmp_path: Path
+) -> None:
+    copied = open_store(shutil.copytree(store.path, tmp_path / "run.crp"))
+    asked = LabelCriteria(permutations=10, replicates=20, games=3)
+
+    found = labelling.label(
+        copied,
+        planted.network,
+        layers=["conv2"],
+        n_positions=300,
+        options=LabelOptions(n_maps=40, n_random=1, criteria=asked),
+    )
+
+    kept = copied.results.get(ScoredLabels)
+    assert kept is not None
+    assert kept.to_dict() == found.to_dict()
+    assert set(LABELS) <= set(copied.label_names)
 
 
 def test_labels_show_themselves_briefly(scored: ScoredLabels) -> None:
@@ -197,9 +218,14 @@ def test_labels_become_columns_for_conditions(store: Store, tmp_path: Path) -> N
 
     expected = label_boards(store.positions, list(names))
     assert names == ("mobility", "forced move", "own corners")
-    assert store.label("mobility").tolist() == expected.position["mobility"].tolist()
-    assert store.label("own corners").max() > 1
-    corners = store.mask(Where(labels={"own corners": True, "mobility": (None, 3)}))
+    assert (
+        store.columns.label("mobility").tolist()
+        == expected.position["mobility"].tolist()
+    )
+    assert store.columns.label("own corners").max() > 1
+    corners = store.columns.mask(
+        Where(labels={"own corners": True, "mobility": (None, 3)})
+    )
     assert (
         corners.tolist()
         == (
@@ -214,7 +240,7 @@ def test_columns_are_replaced_only_when_asked(store: Store) -> None:
     with pytest.raises(OutputExistsError, match="has a label 'opening' already"):
         label_positions(store, ["disc lead", "opening"])
 
-    assert "disc lead" not in store.label_names
+    assert "disc lead" not in store.columns.label_names
     with pytest.raises(ValueError, match="no label is named 'openings'"):
         label_positions(store, ["openings"])
 

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,7 +10,7 @@ from conceptlrp.cli.inputs import command_line, open_network, read_positions
 from conceptlrp.cli.options import Overwrite, Seed, check_place
 from conceptlrp.cli.outputs.atlas import write_atlas
 from conceptlrp.cli.stores.attribute import fill_store
-from conceptlrp.progress import OnProgress, progress_bars
+from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
@@ -34,7 +34,6 @@ def demo(
     overwrite: Overwrite = False,
 ) -> None:
     """Run all stages on what ships, and write an atlas."""
-    from conceptlrp.clustering import cluster
     from conceptlrp.networks.demo import CARD
     from conceptlrp.runs import RunOptions
     from conceptlrp.shipped import demo_path
@@ -56,9 +55,7 @@ def demo(
         with suppress(OSError):
             out.rmdir()
     with progress_bars() as report:
-        for layer in store.layers:
-            cluster(store, layer, seed=seed, overwrite=True, on_progress=report)
-        examine(store, network, seed=seed, report=report)
+        examine(store, network, seed=seed, overwrite=True, on_progress=report)
     write_atlas(
         store,
         out / "atlas",
@@ -68,61 +65,21 @@ def demo(
     )
 
 
-def examine(
-    store: "Store", network: "BoardNetwork", *, seed: int, report: OnProgress
-) -> None:
+def examine(store: "Store", network: "BoardNetwork", **common: Any) -> None:
     """Ask of a small store what channels follow, do and send, and how sure that is."""
-    _label(store, network, seed, report)
-    _ablate(store, network, seed, report)
-    _judge(store, network, seed, report)
-
-
-def _label(
-    store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
-) -> None:
+    from conceptlrp.ablation import ablate
+    from conceptlrp.clustering import cluster
+    from conceptlrp.concept_graph import graph
+    from conceptlrp.evaluation import evaluate
     from conceptlrp.labelling import LabelOptions, label, label_positions
 
+    for layer in store.layers:
+        cluster(store, layer, **common)
     label_positions(store, overwrite=True)
-    label(
-        store,
-        network,
-        n_positions=_LABELLED,
-        options=LabelOptions(n_maps=_MAPPED, n_random=_RANDOM),
-        seed=seed,
-        overwrite=True,
-        on_progress=report,
-    )
-
-
-def _ablate(
-    store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
-) -> None:
-    from conceptlrp.ablation import ablate
-    from conceptlrp.concept_graph import graph
-
-    ablate(
-        store,
-        network,
-        n_positions=_ABLATED,
-        seed=seed,
-        overwrite=True,
-        on_progress=report,
-    )
-    graph(
-        store,
-        network,
-        n_positions=_AVERAGED,
-        seed=seed,
-        overwrite=True,
-        on_progress=report,
-    )
-
-
-def _judge(
-    store: "Store", network: "BoardNetwork", seed: int, report: OnProgress
-) -> None:
-    from conceptlrp.evaluation import evaluate
-
+    few = LabelOptions(n_maps=_MAPPED, n_random=_RANDOM)
+    label(store, network, n_positions=_LABELLED, options=few, **common)
+    ablate(store, network, n_positions=_ABLATED, **common)
+    graph(store, network, n_positions=_AVERAGED, **common)
     own = str(store.manifest.composite["name"])
     evaluate(
         store,
@@ -130,7 +87,5 @@ def _judge(
         composites=(own, *_RIVALS),
         n_positions=min(_JUDGED, len(store)),
         n_cascade=_CASCADE,
-        seed=seed,
-        overwrite=True,
-        on_progress=report,
+        **common,
     )

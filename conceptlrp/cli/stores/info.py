@@ -1,5 +1,6 @@
 """Verbs that look after a store: what it holds, whether it is whole, another codec."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,9 @@ from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.store import StoreInfo
+
+# What a file's name ends with, after what it holds.
+_RECEIPT = re.compile(r"(-[0-9a-f]{8})?\.(h5|json)$")
 
 
 def info(store: StorePath, as_json: Json = False) -> None:
@@ -91,7 +95,7 @@ def _facts(found: "StoreInfo") -> dict[str, object]:
         "heatmaps": _heatmaps(found),
         "stored as": f"{plan.dtype}, {found.codec}{_rounding(found.rounding)}",
         "size": _size(found),
-        "derived": ", ".join(found.derived) or "nothing yet",
+        "derived": ", ".join(_RECEIPT.sub("", n) for n in found.derived) or "nothing",
         "versions": ", ".join(f"{n} {v}" for n, v in plan.versions.items()),
         "command": plan.command or "a call from Python",
     }
