@@ -21,7 +21,7 @@ def main(
     transcript: str = "f5d6c3d3c4",
     network: str = "demo",
     *,
-    k: int = 3,
+    count: int = 3,
 ) -> cl.Attribution:
     """Explain the logit of a move minus that of another, channel by channel."""
     net = cl.load_network(network)
@@ -34,7 +34,7 @@ def main(
     print(f"logit of {move} minus logit of {other}: {found.explained[0, 0]:+.2f}")
     show(board_text(position, heatmap=found.heatmap[0, 0]))
     for layer, relevance in found.channel_relevance.items():
-        order = np.argsort(-np.abs(relevance[0, 0]))[:k]
+        order = np.argsort(-np.abs(relevance[0, 0]))[:count]
         for channel in order.tolist():
             heatmap = found.conditional[layer][0, 0, channel]
             row, column = divmod(int(np.abs(heatmap).argmax()), position.size)

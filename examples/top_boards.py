@@ -8,10 +8,10 @@ import sys
 import conceptlrp as cl
 
 
-def main(path: str, layer: str, channel: int, k: int = 4) -> cl.ReferenceBoards:
+def main(path: str, layer: str, channel: int, count: int = 4) -> cl.ReferenceBoards:
     """Print the reference boards of a channel, most relevant first."""
     store = cl.open_store(path)
-    boards = cl.reference_boards(store, layer, channel, k, by="share")
+    boards = cl.reference_boards(store, layer, channel, count, by="share")
 
     for place in range(len(boards)):
         print(f"{boards.scores[place]:+.1%} of the layer's relevance")

@@ -94,7 +94,7 @@ def test_positions_are_clustered_by_an_estimator_of_the_user(
 def test_a_move_is_explained_against_another(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    found = main_of("contrast_moves.py")("f4", "b3", k=2)
+    found = main_of("contrast_moves.py")("f4", "b3", count=2)
 
     text = capsys.readouterr().out
     difference = found.explained[0, 0]

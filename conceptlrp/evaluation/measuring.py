@@ -72,23 +72,16 @@ def measure_channels(
     sample: Sample,
     method: str,
     features: Mapping[str, FeatureMaps],
-    scores: Mapping[str, NDArray[Any]],
-    *,
-    target: str = "best",
+    scores: Mapping[str, Array],
 ) -> Findings:
     """Ablate channels in the order of scores (N, C) of each layer, in every way."""
     found = Findings()
     for layer, order in scores.items():
         for ablation in ABLATIONS:
             curves = delete_channels(
-                explainer,
-                sample,
-                features[layer],
-                order,
-                target=target,
-                ablation=ablation,
+                explainer, sample, features[layer], order, ablation=ablation
             )
-            name = (method, "channel_gain", target, f"{layer} {ablation}")
+            name = (method, "channel_gain", "best", f"{layer} {ablation}")
             found += _of_curves(name, curves, sample.games, "channel_moves_changed")
     return found
 

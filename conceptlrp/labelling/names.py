@@ -62,6 +62,11 @@ class _Naming:
     q: Floats
     asked: LabelCriteria
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the K labels."""
+        return self.score.compared.labels.names
+
     @cached_property
     def promising(self) -> NDArray[np.bool_]:
         """Which pairs fulfil all but the bound on the interval, (C, K)."""
@@ -96,7 +101,7 @@ class _Naming:
         A number tells all its thresholds perfectly, so the label that is meant is the
         one whose ranks the channel follows.
         """
-        names = self.score.compared.labels.names
+        names = self.names
         nested = self.score.compared.nested[names.index(found[0].label)]
         family = [
             label
@@ -113,11 +118,7 @@ class _Naming:
         channel's ranks follow it more closely. What networks with random weights
         show too, such as relevance that is 0 on empty squares, is no rival.
         """
-        names, score, lead = (
-            self.score.compared.labels.names,
-            self.score,
-            self.asked.lead,
-        )
+        names, score, lead = self.names, self.score, self.asked.lead
         k = names.index(best.label)
         numeric, nested = score.confirming.matrix.numeric, score.compared.nested[k]
         closeness = np.abs(score.correlation[channel])
@@ -148,7 +149,7 @@ class _Naming:
     def _label(self, channel: int, k: int, low: float, high: float) -> NamedLabel:
         score, held_out = self.score, float(self.score.held_out[channel, k])
         return NamedLabel(
-            label=self.score.compared.labels.names[k],
+            label=self.names[k],
             measure=self.measure,
             effect=float(score.effect[channel, k]),
             held_out=held_out,
@@ -159,17 +160,15 @@ class _Naming:
             p=float(score.p[channel, k]),
             q=float(self.q[channel, k]),
             random=float(score.random[k]),
-            **self._on_squares(channel, self.score.compared.labels.names[k]),
+            **self._on_squares(channel, self.names[k]),
         )
 
     def _on_squares(self, channel: int, name: str) -> dict[str, Any]:
         """Compare a channel's maps with a set of squares, on positions held out."""
         if self.score.table.ndim == 2:
             return {}
-        maps = self._held_out(channel)
-        masks = self.score.compared.labels.masks[name][
-            self.score.confirming.positions, None
-        ]
+        maps, rows = self._held_out(channel), self.score.confirming.positions
+        masks = self.score.compared.labels.masks[name][rows, None]
         return {
             "share": float(relevance_share(maps, masks)[0, 0]),
             "iou": float(relevance_iou(maps, masks)[0, 0]),

@@ -1,7 +1,7 @@
 """Attribution of positions: relevance of the input, of layers and of channels.
 
 Shapes use N positions, T targets, P input planes, C channels of a layer whose
-feature map is H x W (1 x 1 behind a linear module), n x n squares of the board
+feature map is H x W (1 x 1 after a linear module), n x n squares of the board
 and A actions. Relevance is in the unit of the explained output: logits for a
 move, value before tanh for the value head.
 """

@@ -4,7 +4,7 @@ Both answer the same few questions about a forward pass, so that what explains
 positions need not know which of them it uses.
 
 Shapes use N positions, T targets, P planes, C channels of an H x W feature map
-(1 x 1 behind a linear module), K channels asked for and n x n squares.
+(1 x 1 after a linear module), K channels asked for and n x n squares.
 """
 
 import warnings

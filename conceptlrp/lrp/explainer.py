@@ -252,7 +252,7 @@ class Explainer:
         """Return input relevance (N, T, n, n) through channels of several layers.
 
         `path` names the channels by layer. With `exclude_parallel`, only what goes
-        through every layer of it counts, not what passes beside one along a skip
+        through every layer of it counts, not what bypasses one along a skip
         connection.
         """
         parsed = parse_targets(targets, self.size)

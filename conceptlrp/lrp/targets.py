@@ -43,7 +43,7 @@ Rows = slice | NDArray[np.int64]
 Squares = NDArray[np.int8]
 Logits = NDArray[np.floating]
 
-# The layer takes all up to the last colon behind which a channel can be read, so
+# The layer takes all up to the last colon after which a channel can be read, so
 # that any layer's name is understood: "trunk.3", "a-b", "odd:1@2,3".
 _NEURON = re.compile(r"(.+):(-?[0-9]+)(?:@(-?[0-9]+),(-?[0-9]+))?", re.DOTALL)
 _MOVES = re.compile(r"moves(?: \((.*)\))?", re.DOTALL)

@@ -104,12 +104,12 @@ def save_network(
         Precision in the file. The header's digest is that of the rounded weights,
         which is what `load_network` gives back.
     overwrite : bool
-        Replace a file that stands at `path`.
+        Replace a file that is at `path`.
 
     Raises
     ------
     OutputExistsError
-        If something stands at `path` already.
+        If there is something at `path` already.
     CheckpointError
         If the file cannot be written.
     ValueError

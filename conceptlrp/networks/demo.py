@@ -1,7 +1,7 @@
 """What ships with conceptlrp: small trained networks and games that one of them played.
 
 ``SOURCE.txt`` beside each file says how it was made. The networks are small ones; how
-well they play stands in their SOURCE.txt and in `read_header`.
+well they play is said in their SOURCE.txt and by `read_header`.
 """
 
 from dataclasses import dataclass

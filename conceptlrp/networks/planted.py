@@ -63,7 +63,7 @@ class PlantedNetwork:
         One a pattern, in the order of the patterns.
     planted : dict of str to int
         How many of the first channels of each convolution are set by hand. Those
-        behind them are zero, and the last ones distractors.
+        after them are zero, and the last ones distractors.
     """
 
     network: OthelloNet

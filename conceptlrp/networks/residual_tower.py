@@ -1,9 +1,9 @@
 """ResidualTower: the network of AlphaZero, one module for every step.
 
-A stem, residual blocks, and a policy and a value head. Every ReLU is a module of
-its own and the sum behind a block is a plain ``+`` in `forward`, so that a trace of
+A stem, residual blocks, and a policy and a value head. Every ReLU is a module of its
+own and the sum at the end of a block is a plain ``+`` in `forward`, so that a trace of
 the network shows all that relevance has to pass. The convolutions have no bias: the
-batch norm behind each has one.
+batch norm after each has one.
 
 Shapes use N positions, P input planes, C channels and a board of n x n squares.
 """

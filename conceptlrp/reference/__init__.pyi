@@ -8,10 +8,8 @@ from .heatmaps import (
 from .receptive_fields import (
     receptive_field as receptive_field,
 )
-from .scores import (
-    REFERENCE_SCORES as REFERENCE_SCORES,
-)
 from .strips import (
+    REFERENCE_SCORES as REFERENCE_SCORES,
     quantile_boards as quantile_boards,
     random_boards as random_boards,
     reference_boards as reference_boards,

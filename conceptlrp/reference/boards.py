@@ -3,14 +3,14 @@
 Shapes use k boards and n x n squares.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp import jsontext
 from conceptlrp.drawing import board_svg
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.drawing.notebook import html_boards
@@ -23,6 +23,9 @@ from conceptlrp.reference.folding import (
     turned_transcript,
 )
 from conceptlrp.store import Ranking, Store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -89,14 +92,12 @@ class ReferenceBoard:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""
-        found = {**asdict(self), "obf": self.position.obf()}
-        found["position"] = asdict(self.position)
-        found["value"] = None if math.isnan(self.value) else self.value
-        found["year"] = self.year or None
-        return found
+        found = {**asdict(self), "obf": self.position.obf(), "year": self.year or None}
+        plain: dict[str, Any] = jsontext.plain(found)
+        return plain
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ReferenceBoards:
     """Boards that show what a channel is for, in the order of a strip.
 
@@ -126,6 +127,10 @@ class ReferenceBoards:
 
     def __len__(self) -> int:
         return len(self.boards)
+
+    def __repr__(self) -> str:
+        place = f"{self.layer}:{self.channel}"
+        return f"ReferenceBoards({place!r}, {len(self)} boards, {self.strip} {self.by})"
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -198,6 +203,17 @@ class ReferenceBoards:
         note = f"relevance from {-limit:g} (blue) to {limit:g} (orange)"
         return html_boards(title, cards, note=note if limit else "")
 
+    def frame(self) -> "pd.DataFrame":
+        """Return a row for each board: where it is from, its score and its moves."""
+        import pandas as pd
+
+        shown = ("row", "score", "game", "black", "white", "year", "ply", "played")
+        table = [{n: getattr(board, n) for n in shown} for board in self.boards]
+        found = pd.DataFrame(table, columns=list(shown))
+        found["obf"] = [position.obf() for position in self.positions]
+        found["transcript"] = list(self.transcripts)
+        return found
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""
         boards = [board.to_dict() for board in self.boards]
@@ -215,10 +231,7 @@ class ReferenceBoards:
 
 
 def describe_boards(store: Store, ranking: Ranking) -> tuple[ReferenceBoard, ...]:
-    """Collect what a store knows about some of its positions.
-
-    Returns: in the order of the ranking.
-    """
+    """Collect what a store knows about the positions of a ranking, in its order."""
     logits, values = store.logits(rows=ranking.rows), store.value(rows=ranking.rows)
     outputs = zip(logits, values.tolist(), strict=True)
     return tuple(
@@ -236,11 +249,7 @@ def describe_board(
     logits: NDArray[np.floating],
     value: float,
 ) -> ReferenceBoard:
-    """Collect what is known about a position.
-
-    Shapes: `logits` (n * n + 1,). Returns: with its game and what the network makes of
-    it.
-    """
+    """Collect a position, its game and what the network makes of it."""
     position, game = corpus.position(row), int(corpus.game[row])
     square = int(corpus.played[row])
     return ReferenceBoard(
@@ -263,11 +272,7 @@ def describe_board(
 def move_probabilities(
     position: Position, logits: NDArray[np.floating]
 ) -> dict[str, float]:
-    """Turn policy logits into probabilities of the legal moves.
-
-    Shapes: `logits` (n * n + 1,). Returns: by move, the likeliest first; they add up to
-    one.
-    """
+    """Turn policy logits (n * n + 1,) into probabilities of legal moves, best first."""
     size = position.size
     names = [square_name(s, size) for s in position.legal_moves]
     names = names or [square_name(PASS, size)]

@@ -25,10 +25,8 @@ def fold_orientations(heatmaps: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Find how to turn each map so that it agrees best with the first.
 
     Two maps agree by their scalar product, which among the turnings of one map
-    orders as their cosine does.
-
-    Shapes: `heatmaps` (k, n, n). Returns (k,): symmetry of each, 0 for the first; the
-    lowest where several agree as well.
+    orders as their cosine does. Returns the symmetry of each map (k, n, n), 0 for the
+    first; the lowest where several agree as well.
 
     Examples
     --------
@@ -41,6 +39,7 @@ def fold_orientations(heatmaps: NDArray[np.floating]) -> NDArray[np.uint8]:
     if len(maps) == 0:
         return np.empty(0, np.uint8)
     turnings = np.stack([turn_maps(maps, s) for s in range(8)])
+    # Turning keeps the length of a map, so the product orders as the cosine does.
     agreement = np.einsum("skxy,xy->ks", turnings, maps[0])
     # Sums in another order differ by rounding, which must not decide between equals.
     scale = np.linalg.norm(maps, axis=(1, 2)) * np.linalg.norm(maps[0])
@@ -52,10 +51,7 @@ def fold_orientations(heatmaps: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def turned_position(position: Position, s: int) -> Position:
-    """Turn a position, its last move included.
-
-    Returns: the turned one.
-    """
+    """Turn a position, its last move included."""
     return replace(
         position,
         own=int(turn(position.own, s)),
@@ -65,18 +61,12 @@ def turned_position(position: Position, s: int) -> Position:
 
 
 def turned_transcript(text: str, s: int, size: int) -> str:
-    """Turn the moves of a transcript.
-
-    Returns: the turned moves.
-    """
+    """Turn the moves of a transcript."""
     moves = np.array(parse_transcript(text, size), dtype=np.int8)
     return transcript_text(turn_squares(moves, s).tolist(), size)
 
 
 def turned_move(name: str, s: int, size: int) -> str:
-    """Turn a move by name; a pass and no move stay what they are.
-
-    Returns: the turned move.
-    """
+    """Turn a move by name; a pass and no move stay what they are."""
     square = parse_square(name, size) if name else NO_MOVE
     return square_name(int(turn_squares(square, s)), size) if name else ""

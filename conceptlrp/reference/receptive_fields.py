@@ -56,10 +56,7 @@ def receptive_field(
 
 
 def receptive_fields(explainer: Explainer, layer: str) -> NDArray[np.bool_]:
-    """Find the squares of the board that each square of a layer reads.
-
-    Returns (H, W, n, n): see `receptive_field`.
-    """
+    """Find the squares of the board that each square of a layer reads, (H, W, n, n)."""
     if layer not in explainer.layers:
         known = ", ".join(explainer.layers)
         msg = f"no layer '{layer}', expected one of {known}"
@@ -94,6 +91,7 @@ def _read_squares(
     if operation.name not in engine.rules:
         return np.asarray(np.logical_or.reduce(sources, axis=0), dtype=np.bool_)
     height, width = engine.shapes[operation.inputs[0]][1:]
+    # A site reads what its taps read, whatever the weights on them are.
     sites = tap_sites(engine.rules[operation.name].geometry, height, width)
     # The row behind the last is the padding, which sees nothing.
     padded = np.pad(sources[0], ((0, 1), (0, 0)))

@@ -22,7 +22,7 @@ _SYMMETRIES = np.arange(8)[:, None]
 
 def diverse_rows(
     scores: NDArray[np.floating],
-    k: int,
+    count: int,
     *,
     lowest: bool = False,
     games: NDArray[np.integer] | None = None,
@@ -35,17 +35,15 @@ def diverse_rows(
     position taken before is of the same game, or stands on a board from which it
     differs, however turned, on fewer than `min_distance` squares.
 
-    Shapes: `scores` (N,), `games` (N,), `boards` (N,). Returns: at most k rows with
-    their scores. Only as many positions are sorted and compared as it takes to find
-    them.
+    Only as many positions are sorted and compared as it takes to find them.
 
     Examples
     --------
     >>> diverse_rows(np.array([1.0, 3.0, 2.0]), 2, games=np.array([0, 1, 1])).rows
     array([1, 0])
     """
-    if k < 0:
-        msg = f"the best {k} positions are asked for, expected 0 or more"
+    if count < 0:
+        msg = f"the best {count} positions are asked for, expected 0 or more"
         raise ValueError(msg)
     if min_distance < 0 or (min_distance and boards is None):
         msg = f"min_distance is {min_distance}, expected 0 or more, and boards for it"
@@ -53,14 +51,29 @@ def diverse_rows(
     rivals = _Rivals(games, boards if min_distance else None, min_distance)
     chosen: list[int] = []
     looked_at = 0
-    while len(chosen) < k and looked_at < len(scores):
-        wanted = min(len(scores), max(64, 4 * k, 8 * looked_at))
+    while len(chosen) < count and looked_at < len(scores):
+        wanted = min(len(scores), max(64, 4 * count, 8 * looked_at))
         rows = top_rows(scores, wanted, lowest=lowest).rows[looked_at:]
         for first in range(0, len(rows), _BLOCK):
-            _take(rows[first : first + _BLOCK], chosen, k, rivals)
+            _take(rows[first : first + _BLOCK], chosen, count, rivals)
         looked_at = wanted
     taken = np.array(chosen, dtype=np.int64)
     return Ranking(taken, scores[taken].astype(np.float32))
+
+
+def telling(ranking: Ranking, *, by: str, lowest: bool = False) -> Ranking:
+    """Keep the rows whose score speaks for a channel at the end that is asked for.
+
+    Everything that shows boards of a channel asks here, so that no view shows a board
+    of the wrong sign as one that the channel is about.
+    """
+    is_telling = ranking.rows >= 0
+    if not lowest:
+        is_telling &= ranking.scores > 0
+    elif by in ("share", "relevance"):
+        is_telling &= ranking.scores < 0
+    # Rankings are in order, so those that speak come first.
+    return ranking[: int(is_telling.sum())]
 
 
 def quantile_rows(scores: NDArray[np.floating], quantiles: ArrayLike) -> Ranking:
@@ -69,9 +82,6 @@ def quantile_rows(scores: NDArray[np.floating], quantiles: ArrayLike) -> Ranking
     With positions in the order of their score, lowest first and equal ones by row,
     quantile q is the one at place ``q (N - 1)``, rounded to the nearest, the even
     one where two are as near.
-
-    Shapes: `scores` (N,), `quantiles` (k,). Returns: one row a quantile, in their
-    order; none where there are no positions.
 
     Examples
     --------
@@ -101,11 +111,7 @@ def quantile_rows(scores: NDArray[np.floating], quantiles: ArrayLike) -> Ranking
 def board_distances(
     one: tuple[int, int], boards: tuple[Bitboards, Bitboards]
 ) -> NDArray[np.int64]:
-    """Count the squares on which boards differ from one, in its best turning.
-
-    Shapes: `boards` (N,). Returns (N,): smallest of the eight numbers of squares that
-    hold something else.
-    """
+    """Count the squares on which boards differ from one in its best turning, (N,)."""
     own, opponent = (turn(np.uint64(side), _SYMMETRIES) for side in one)
     differing = (own ^ boards[0]) | (opponent ^ boards[1])
     counts: NDArray[np.int64] = np.bitwise_count(differing).astype(np.int64)
@@ -134,11 +140,11 @@ class _Rivals:
         return alike
 
 
-def _take(rows: Index, chosen: list[int], k: int, rivals: _Rivals) -> None:
-    """Append rows, which come in order, to the chosen ones until there are k."""
+def _take(rows: Index, chosen: list[int], count: int, rivals: _Rivals) -> None:
+    """Append rows, which come in order, to the chosen ones until there are enough."""
     free = np.ones(len(rows), dtype=np.bool_)
     for row in chosen:
         free &= ~rivals.of(row, rows)
-    while len(chosen) < k and free.any():
+    while len(chosen) < count and free.any():
         chosen.append(int(rows[free.argmax()]))
         free &= ~rivals.of(chosen[-1], rows)

@@ -1,6 +1,16 @@
-"""Strips of reference boards: best, worst, spread over quantiles, and at random.
+"""The boards of a channel: best, worst, spread over quantiles, and at random.
 
-Shapes use N positions, k boards and n x n squares.
+Shapes use N positions, C channels and n x n squares. With ``r[n, c]`` the relevance
+of channel c at position n, summed over the squares, boards are ranked by:
+
+========== ================================================================
+share      ``r[n, c] / (sum_k |r[n, k]| + 1e-10)``, zennit-crp's RelMax
+relevance  ``r[n, c]``
+positive   ``max(r[n, c], 0)``
+absolute   ``|r[n, c]|``
+activation sum of the feature map (ActMax)
+peak       largest activation in the feature map (ActMax by maximum)
+========== ================================================================
 """
 
 from dataclasses import replace
@@ -9,18 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.reference.boards import ReferenceBoards, describe_boards
-from conceptlrp.reference.scores import reference_scores
-from conceptlrp.reference.selection import diverse_rows, quantile_rows
+from conceptlrp.reference.selection import diverse_rows, quantile_rows, telling
 from conceptlrp.store import Ranking, Store, Where
 from conceptlrp.store.ranking import CHANNEL_SCORES
 from conceptlrp.store.schema import REFERENCE_KINDS
+
+#: Scores by which reference boards can be ranked.
+REFERENCE_SCORES = (*CHANNEL_SCORES, "positive", "absolute")
 
 
 def reference_boards(
     store: Store,
     layer: str,
     channel: int,
-    k: int = 16,
+    count: int = 8,
     *,
     by: str = "share",
     lowest: bool = False,
@@ -37,18 +49,18 @@ def reference_boards(
         Relevance of a corpus.
     layer, channel : str, int
         The channel.
-    k : int
+    count : int
         How many boards.
     by : str
         "share", "relevance", "positive" or "absolute" (RelMax), "activation" or
-        "peak" (ActMax); see `conceptlrp.reference.scores`.
+        "peak" (ActMax).
     lowest : bool
         Find the lowest scores, such as the most negative relevance.
     one_per_game : bool
         Take at most one board of a game.
     min_distance : int
         Squares on which any two boards must differ, however they are turned; 1
-        leaves out boards that are equal up to symmetry. See `diverse_rows`.
+        leaves out boards that are equal up to symmetry.
     target : int or str
         The explained output.
     where : Where, optional
@@ -58,7 +70,8 @@ def reference_boards(
     -------
     ReferenceBoards
         Exact, whatever batches and shards the store was computed in; equal scores
-        come in the order of their rows.
+        come in the order of their rows. Fewer where no more boards speak for the
+        channel: a score of zero, or of the other sign, is no reason to show a board.
 
     References
     ----------
@@ -69,7 +82,7 @@ def reference_boards(
         ranking = store.top(
             layer,
             channel,
-            k,
+            count,
             by=by,
             lowest=lowest,
             one_per_game=one_per_game,
@@ -81,12 +94,13 @@ def reference_boards(
         ranking = _diverse(
             store,
             scores,
-            k,
+            count,
             lowest=lowest,
             one_per_game=one_per_game,
             min_distance=min_distance,
             rows=None if where is None else np.flatnonzero(store.mask(where)),
         )
+    ranking = telling(ranking, by=by, lowest=lowest)
     heatmaps = _kept_heatmaps(store, layer, channel, ranking, (by, lowest), target)
     strip = "bottom" if lowest else "top"
     return _boards(store, (layer, channel, by, strip), ranking, target, heatmaps)
@@ -96,7 +110,7 @@ def quantile_boards(
     store: Store,
     layer: str,
     channel: int,
-    k: int = 8,
+    count: int = 8,
     *,
     by: str = "share",
     target: int | str = 0,
@@ -109,7 +123,7 @@ def quantile_boards(
         Relevance of a corpus.
     layer, channel : str, int
         The channel.
-    k : int
+    count : int
         How many boards; they stand at the quantiles 1, ..., 0.
     by : str
         One of `REFERENCE_SCORES`.
@@ -122,7 +136,7 @@ def quantile_boards(
         Exact; see `quantile_rows`.
     """
     scores = reference_scores(store, layer, channel, by=by, target=target)
-    ranking = quantile_rows(scores, np.linspace(1, 0, k))
+    ranking = quantile_rows(scores, np.linspace(1, 0, count))
     return _boards(store, (layer, channel, by, "quantiles"), ranking, target, None)
 
 
@@ -130,7 +144,7 @@ def random_boards(
     store: Store,
     layer: str,
     channel: int,
-    k: int = 16,
+    count: int = 8,
     *,
     by: str = "share",
     one_per_game: bool = True,
@@ -146,7 +160,7 @@ def random_boards(
         Relevance of a corpus.
     layer, channel : str, int
         The channel, whose scores come with the boards.
-    k : int
+    count : int
         How many boards.
     by : str
         One of `REFERENCE_SCORES`.
@@ -164,7 +178,7 @@ def random_boards(
     drawn = _diverse(
         store,
         np.random.default_rng(seed).random(len(scores)),
-        k,
+        count,
         one_per_game=one_per_game,
         min_distance=min_distance,
     )
@@ -172,10 +186,24 @@ def random_boards(
     return _boards(store, (layer, channel, by, "random"), ranking, target, None)
 
 
+def reference_scores(
+    store: Store, layer: str, channel: int, *, by: str, target: int | str = 0
+) -> NDArray[np.float32]:
+    """Return one channel's score at every position, (N,)."""
+    if by not in REFERENCE_SCORES:
+        known = ", ".join(REFERENCE_SCORES)
+        msg = f"unknown score '{by}', expected one of {known}"
+        raise ValueError(msg)
+    if by in CHANNEL_SCORES:
+        return store.scores(layer, channel, by=by, target=target)
+    relevance = store.scores(layer, channel, by="relevance", target=target)
+    return np.maximum(relevance, 0) if by == "positive" else np.abs(relevance)
+
+
 def _diverse(
     store: Store,
     scores: NDArray[np.floating],
-    k: int,
+    count: int,
     *,
     lowest: bool = False,
     one_per_game: bool,
@@ -187,7 +215,7 @@ def _diverse(
     chosen = np.arange(len(scores)) if rows is None else rows
     ranking = diverse_rows(
         scores[chosen],
-        k,
+        count,
         lowest=lowest,
         games=corpus.game[chosen] if one_per_game else None,
         boards=(corpus.own[chosen], corpus.opponent[chosen]),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards
 from conceptlrp.reference.boards import describe_board
-from conceptlrp.reference.selection import diverse_rows, quantile_rows
+from conceptlrp.reference.selection import diverse_rows, quantile_rows, telling
 from conceptlrp.report.statistics import Column
 from conceptlrp.store import Ranking, ReferenceTable, Store
 from conceptlrp.store.ranking import top_rows
@@ -136,14 +136,12 @@ class LayerStrips:
         strip, kept = ("bottom" if lowest else "top"), self.references[kind]
         if kept is not None and self.count <= kept.rows.shape[1]:
             found = Ranking(kept.rows[column.channel], kept.scores[column.channel])
-            telling = np.flatnonzero(_telling(found, lowest=lowest))[: self.count]
-            maps = kept.maps[column.channel][telling]
-            ranking = Ranking(found.rows[telling], found.scores[telling])
+            ranking = telling(found, by=by, lowest=lowest)[: self.count]
+            maps = kept.maps[column.channel][: len(ranking)]
             return StripPlan(by, strip, ranking, maps)
         scores = column.share if by == "share" else column.activation
         found = top_rows(scores, self.count, lowest=lowest, groups=self._games)
-        n = int(_telling(found, lowest=lowest).sum())
-        return StripPlan(by, strip, found[:n])
+        return StripPlan(by, strip, telling(found, by=by, lowest=lowest))
 
     def _described(
         self, channel: int, plan: StripPlan, shelf: BoardShelf
@@ -169,9 +167,3 @@ class LayerStrips:
             self.layer, rows=rows, channels=[channel], target=self.target
         )
         return maps[:, 0]
-
-
-def _telling(ranking: Ranking, *, lowest: bool) -> NDArray[np.bool_]:
-    right = ranking.scores < 0 if lowest else ranking.scores > 0
-    found: NDArray[np.bool_] = (ranking.rows >= 0) & right
-    return found

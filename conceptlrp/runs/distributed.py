@@ -3,7 +3,7 @@
 Workers get the network once, by a plugin, and write parts themselves, so they must
 see the folder of the run. No more parts are sent out than there are workers: when
 one dies, no part is blamed that merely waited with it. Dask tries the part of a dead
-worker again; a part that ends all of its workers gets one more turn, behind all
+worker again; a part that ends all of its workers gets one more turn, after all
 others, and is then given up.
 """
 

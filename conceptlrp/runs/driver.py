@@ -1,6 +1,6 @@
 """A whole corpus into a store: relevance of every channel at every position.
 
-The store stands in its place from the first second, its shards are written one
+The store is in its place from the first second, its shards are written one
 by one, and a run that ends for whatever reason is resumed from there. Memory
 grows with the size of a shard and the number of reference maps, and with the
 positions by the few bytes of each that say where it comes from.
@@ -64,8 +64,8 @@ def attribute_corpus(
         Which conditional heatmaps are kept; those of 16 reference boards of every
         channel by default.
     run : RunOptions, optional
-        Where and by how many it is computed, and what happens to a store that
-        stands at `path`.
+        Where and by how many it is computed, and what happens to a store that is at
+        `path` already.
     seed : int
         Seed by which positions are drawn for ``KeepOptions(detail="sample")``.
     on_progress : callable, optional
@@ -81,7 +81,7 @@ def attribute_corpus(
     Raises
     ------
     OutputExistsError
-        When something stands at `path`.
+        When there is something at `path` already.
     StoreError
         When the store there is of another computation, naming what differs, or
         another run is writing to it, or it cannot be written.

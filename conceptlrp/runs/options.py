@@ -30,7 +30,7 @@ class KeepOptions:
         kind of square.
     dtype : str
         What is stored: "float32", or "float16" in half the space. The largest
-        rounding error of every shard stands in its receipt.
+        rounding error of every shard is kept in its receipt.
 
     Raises
     ------
@@ -76,8 +76,8 @@ class RunOptions:
     Attributes
     ----------
     mode : str
-        What happens where a store stands already: "create" refuses, "resume"
-        computes only what is missing or damaged, "append" adds the positions behind
+        What happens where there is a store already: "create" refuses, "resume"
+        computes only what is missing or damaged, "append" adds the positions after
         those of the store, which must be the first of the corpus, and "overwrite"
         replaces it.
     workers : int, optional

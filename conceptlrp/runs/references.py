@@ -161,7 +161,7 @@ def _by_layer(
     """Lay channels out as rows of each layer, (n, K); shorter rows repeat channel 0.
 
     Returns (n, K): channels wanted of each position, by layer; (m,): in which column of
-    its layer each pair stands.
+    its layer each pair is.
     """
     slots = np.zeros(len(pairs), np.int64)
     channels: dict[str, Index] = {}

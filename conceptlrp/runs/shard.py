@@ -132,7 +132,7 @@ def mapped_rows(plan: Plan, start: int, stop: int) -> NDArray[np.int64]:
     """Return the positions (m,) of a range whose conditional maps are kept, in order.
 
     The rule depends on the row and the plan alone, so that shards agree without
-    talking, and appended games never change which of the old positions have maps.
+    talking, and games appended later never change which of the old positions have maps.
     """
     if plan.detail == "all":
         return np.arange(start, stop)
@@ -142,9 +142,9 @@ def mapped_rows(plan: Plan, start: int, stop: int) -> NDArray[np.int64]:
     n_drawn, seed, of = sample["positions"], sample["seed"], sample["of"]
     rows = _drawn(n_drawn, seed, of)
     first, last = np.searchsorted(rows, (start, stop))
-    behind = np.arange(max(start, of), max(stop, of))
+    later = np.arange(max(start, of), max(stop, of))
     chance = min(1.0, n_drawn / of)
-    return np.concatenate([rows[first:last], behind[_uniform(behind, seed) < chance]])
+    return np.concatenate([rows[first:last], later[_uniform(later, seed) < chance]])
 
 
 @lru_cache(maxsize=4)

@@ -98,7 +98,7 @@ def merge_run(
     composite, targets
         Where the run was not made by names alone.
     run : RunOptions, optional
-        Device, and workers or scheduler, for the heatmaps; the rest stands in the
+        Device, and workers or scheduler, for the heatmaps; the rest is in the
         run's plan.
     on_progress : callable, optional
         As for `attribute_corpus`.

@@ -1,6 +1,7 @@
 """Effects of ablating single channels, on networks where they are known."""
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,12 @@ from conceptlrp.ablation import Ablation, LayerEffects
 from conceptlrp.ablation.channels import tally_effects
 from conceptlrp.ablation.feature_maps import ABLATIONS, same_ply_donors
 from conceptlrp.ablation.sample import FollowedSample, follow_sample
-from conceptlrp.errors import LayerError, NetworkError, TargetError
+from conceptlrp.errors import (
+    LayerError,
+    NetworkError,
+    OutputExistsError,
+    TargetError,
+)
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.probing import best_actions, planes_of
 from conceptlrp.networks import (
@@ -307,6 +313,23 @@ def test_effects_become_a_table_and_json(network: OthelloNet, store: Store) -> N
     policy = content["layers"]["conv2"]["policy"]
     assert np.array(policy, float).shape == (4, 8, 8)
     assert policy[0][3][3] is None
+
+
+def test_an_ablation_is_kept_and_replaced_only_when_asked(
+    network: OthelloNet, store: Store, tmp_path: Path
+) -> None:
+    copied = cl.open_store(shutil.copytree(store.path, tmp_path / "run.crp"))
+    told: list[tuple[str, int, int]] = []
+
+    found = ablation.ablate(copied, network, n_positions=3)
+
+    kept = copied.results.get(Ablation)
+    assert kept is not None
+    assert kept.to_dict() == found.to_dict()
+    with pytest.raises(OutputExistsError):
+        ablation.ablate(copied, network, on_progress=lambda *each: told.append(each))
+    assert told == []
+    ablation.ablate(copied, network, n_positions=3, overwrite=True)
 
 
 def test_an_ablation_shows_itself_briefly(network: OthelloNet, store: Store) -> None:

@@ -1,5 +1,6 @@
 """Labels of a store: planted ones are found again through its files."""
 
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -115,6 +116,26 @@ def test_controls_are_at_chance(scored: ScoredLabels) -> None:
         sizes = np.abs(scores.held_out["activation"][:, twins])
         assert scored.controlled(layer) == 0
         assert np.nanmedian(sizes) < 0.1
+
+
+def test_labels_are_kept_with_those_of_all_positions(
+    store: Store, planted: PlantedNetwork, tmp_path: Path
+) -> None:
+    copied = open_store(shutil.copytree(store.path, tmp_path / "run.crp"))
+    asked = LabelCriteria(permutations=10, replicates=20, games=3)
+
+    found = labelling.label(
+        copied,
+        planted.network,
+        layers=["conv2"],
+        n_positions=300,
+        options=LabelOptions(n_maps=40, n_random=1, criteria=asked),
+    )
+
+    kept = copied.results.get(ScoredLabels)
+    assert kept is not None
+    assert kept.to_dict() == found.to_dict()
+    assert set(LABELS) <= set(copied.label_names)
 
 
 def test_labels_show_themselves_briefly(scored: ScoredLabels) -> None:

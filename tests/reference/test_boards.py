@@ -162,10 +162,10 @@ def test_kept_heatmaps_come_with_their_boards(
 @pytest.mark.parametrize(
     "options",
     [
-        {"k": KEPT + 1},
-        {"k": KEPT, "by": "relevance"},
-        {"k": KEPT, "by": "activation", "lowest": True},
-        {"k": 60, "one_per_game": False},
+        {"count": KEPT + 1},
+        {"count": KEPT, "by": "relevance"},
+        {"count": KEPT, "by": "activation", "lowest": True},
+        {"count": 60, "one_per_game": False},
     ],
 )
 def test_boards_whose_heatmaps_are_not_all_kept_have_none(

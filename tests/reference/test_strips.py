@@ -15,8 +15,8 @@ from conceptlrp.reference import (
     reference_boards,
 )
 from conceptlrp.reference.folding import fold_orientations
-from conceptlrp.reference.scores import reference_scores
 from conceptlrp.reference.selection import board_distances
+from conceptlrp.reference.strips import reference_scores
 
 
 @pytest.mark.parametrize("lowest", [False, True])

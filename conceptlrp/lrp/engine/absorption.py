@@ -108,6 +108,7 @@ def _follow(
 ) -> tuple[Tensor, Tensor, Tensor]:
     arrived = _total(relevance)
     if operation.kind == "add":
+        # All inputs together get R times their sum over the stabilized sum.
         share = passed.values[operation.name] * passed.sum_scale(operation)
         return arrived, _total(relevance * share[:, None]), torch.zeros_like(arrived)
     rule = passed.engine.rules[operation.name]
@@ -117,9 +118,12 @@ def _follow(
         inputs = branch.multiplier
         if isinstance(inputs, float):
             inputs = torch.full_like(source, inputs)
+        # Summed over its inputs, an output neuron sends R conv(a~, w~) / stab(z~): a
+        # convolution of the multiplier, whatever the targets are.
         passed_on = rule.convolve(inputs, branch.weight) * branch.scale
         sent += _total(relevance * passed_on[:, None])
         if branch.bias is not None:
+            # The bias has its part in z~ like an input, and no neuron to pass it to.
             absorbed = branch.scale * branch.bias[:, None, None]
             bias += _total(relevance * absorbed[:, None])
     return arrived, sent, bias

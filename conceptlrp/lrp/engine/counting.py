@@ -79,13 +79,15 @@ class SweepCosts:
         n_out, n_in = rule.weight.shape[0], rule.weight.shape[1]
         n_terms = max(1, rule.n_terms)
         if self._is_alike(operation.inputs[0]):
+            # One convolution of a position, its taps kept apart (see `sweep._spread`).
             sites = self.blueprint[operation.inputs[0]].lookup.shape[1]
             return int(n_terms * n_positions * sites * rule.weight.numel())
+        # A row is multiplied only with the taps that find a row below.
         products = self.blueprint[operation.name].products @ by_square
         return int(n_terms * products * n_in * n_out)
 
     def _is_alike(self, name: str) -> bool:
-        """Whether tangents are alike in all channels, as behind the Flat rule."""
+        """Whether tangents are alike in all channels, as after the Flat rule."""
         operation = self.engine.program.operations[name]
         if operation.kind in ("pass", "flatten"):
             return self._is_alike(operation.inputs[0])
@@ -93,6 +95,8 @@ class SweepCosts:
 
     def _reverse_products(self, name: str) -> int:
         total = 0
+        # A transposed convolution a term for everything below, on the whole map: what
+        # starts in one channel has spread over all of them a layer further down.
         for operation in self._below((name,)):
             if operation.kind == "conv":
                 rule = self.engine.rules[operation.name]
@@ -103,7 +107,7 @@ class SweepCosts:
     def _bytes(self, operation: Operation) -> int:
         """Bytes of a position's tangents at an operation, of those it reads, of work.
 
-        Work is a copy of the larger, or, behind a layer whose tangents are alike in
+        Work is a copy of the larger, or, after a layer whose tangents are alike in
         all channels, the convolution with its taps kept apart.
         """
         names = (operation.name, *operation.inputs)

@@ -7,7 +7,7 @@ Channel c of a layer sends to channel c' of the layer that its convolution reads
 with scale m, weights w and multiplier a of the convolution's rule. Summed over c
 it is the relevance of c'; summed over c' it is the relevance of c less what bias
 and stabilizer absorb. All pairs cost about one convolution. A channel of a sum, as
-behind a residual block, sends to the same channel of each layer that is summed.
+at the end of a residual block, sends to the same channel of each layer that is summed.
 
 Shapes use N positions, T targets, C channels above and D channels below.
 """

@@ -56,9 +56,12 @@ def as_convolution(
         bias = None if module.bias is None else module.bias.detach()
         return geometry, module.weight.detach(), bias
     if isinstance(module, nn.Linear):
+        # Behind a flatten it reads a whole map: a kernel as large as the map, with
+        # one place to lie.
         weight = module.weight.detach().reshape(-1, channels, height, width)
         bias = None if module.bias is None else module.bias.detach()
         return ConvolutionShape((height, width)), weight, bias
+    # An average is a convolution by one over the area, every channel by itself.
     geometry = _pooling(operation, height, width, channels)
     value = 1.0 / (geometry.kernel[0] * geometry.kernel[1])
     return geometry, torch.full((channels, 1, *geometry.kernel), value), None

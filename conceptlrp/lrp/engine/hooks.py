@@ -4,7 +4,7 @@ The native engine falls back to this, and is tested against it. Every start
 costs a reverse pass of its own, in which each rule runs its module again.
 
 Shapes use N positions, T targets, P planes, C channels of an H x W feature map
-(1 x 1 behind a linear module), K channels asked for and n x n squares.
+(1 x 1 after a linear module), K channels asked for and n x n squares.
 """
 
 from collections.abc import Callable, Iterator, Mapping

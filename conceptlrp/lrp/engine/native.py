@@ -167,7 +167,7 @@ class NativeForward:
                 found[operation.name] = relevance
             if relevance is None or operation.kind == "input":
                 continue
-            # Masked behind what is reported: a layer's own relevance is the whole.
+            # What is reported of a layer is its whole relevance, before the mask.
             if masks is not None and operation.name in masks:
                 relevance = relevance * masks[operation.name]
             for source, part in self._send(operation, relevance):
@@ -256,7 +256,7 @@ def rerun(
 ) -> dict[str, Tensor]:
     """Compute operations again, one of them having another output.
 
-    What does not follow from the changed operation, such as a skip connection beside
+    What does not follow from the changed operation, such as a skip connection around
     it, keeps what the forward pass gave it.
 
     Shapes: `value` (M, C, H, W), `rows` (M,). Returns (M, C, H, W): outputs of the

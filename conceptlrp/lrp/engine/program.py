@@ -10,7 +10,7 @@ input      the planes
 conv       convolution or linear module (a linear module is a
            convolution over all of a feature map, or over one square)
 pool       average pooling
-add        sum of feature maps, as behind a residual block
+add        sum of feature maps, as in a residual block
 cat        concatenation of feature maps along the channels
 pass       activation, dropout, identity: relevance goes through as it is
 flatten    feature map to vector
@@ -49,7 +49,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class Program:
-    """Operations in order of execution, every one behind those it reads.
+    """Operations in order of execution, every one after those it reads.
 
     ``outputs`` names the operations that the network returns, ``by_module`` the
     operation of each module.
@@ -94,6 +94,7 @@ def read_program(traced: fx.GraphModule, rules: Mapping[str, Hook]) -> Program:
         if node.op == "output":
             outputs = inputs
             continue
+        # A stack is read by the `Sum` after it, which names its summands itself.
         if node.target is torch.stack:
             continue
         module = module_of(traced, node)

@@ -181,7 +181,7 @@ class NativePassed:
                 return self._arrived(found)
             operations = self.owner.engine.program.operations
             # Starting afresh from each masked layer, the upper one first, drops what
-            # passed beside it; masks in one pass would leave a skip connection alone.
+            # bypassed it; masks in one pass would leave a skip connection alone.
             for name in reversed([n for n in operations if n in masks]):
                 arrived = self.passed.relevance(begun, (name,))[name]
                 begun = {name: arrived * masks[name]}

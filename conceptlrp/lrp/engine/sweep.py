@@ -222,7 +222,7 @@ def _carry_branch(
 
 
 def _one_column(tangents: Tangents) -> Tangents:
-    """Keep one column where all channels are alike, as behind the Flat rule."""
+    """Keep one column where all channels are alike, as after the Flat rule."""
     scale = tangents.scale
     if tangents.data.shape[1] > 1 or scale is None:
         return tangents

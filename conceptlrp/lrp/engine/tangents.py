@@ -54,7 +54,7 @@ class Rows:
     def by_square(self) -> tuple[Tensor, Tensor]:
         """Rows in the order of position and square, and where each pair begins.
 
-        Behind the last of the N * P pairs stands the number of rows.
+        After the N * P pairs comes the number of rows.
         """
         n_positions, n_squares, _ = self.shape
         pair = self.position * n_squares + self.square
@@ -109,8 +109,8 @@ class Sites:
     """Rows of one position at one operation, all of its squares.
 
     ``square`` and ``site`` (B,) say what each row is about, ``lookup`` (P, S) is the
-    row of each, -1 for none. The groups of a convolution begin at ``bounds`` (behind
-    the last stands B); each has its ``taps`` and, a row by a tap, its ``sources``
+    row of each, -1 for none. The groups of a convolution begin at ``bounds`` (which
+    end with B); each has its ``taps`` and, a row by a tap, its ``sources``
     below.
     """
 
@@ -140,7 +140,7 @@ def input_sites(n_squares: int) -> Sites:
 
 
 def convolution_sites(below: Sites, sites: Index) -> Sites:
-    """Return the rows behind a convolution and where they come from.
+    """Return the rows after a convolution and where they come from.
 
     Shapes: `sites` (S', K).
     """
@@ -207,7 +207,7 @@ class Blueprint:
     def convolution(
         self, name: str, below: str, geometry: ConvolutionShape, size: tuple[int, int]
     ) -> Sites:
-        """Return the rows behind a convolution of a map of height and width size."""
+        """Return the rows after a convolution of a map of height and width size."""
         if name not in self._sites:
             sites = tap_sites(geometry, *size)
             self._sites[name] = convolution_sites(self._sites[below], sites)
@@ -220,13 +220,13 @@ class Blueprint:
         return self._sites[name]
 
     def same(self, name: str, below: str) -> Sites:
-        """Return the rows behind an operation that leaves every site where it is."""
+        """Return the rows after an operation that leaves every site where it is."""
         return self._sites.setdefault(name, self._sites[below])
 
 
 @dataclass(frozen=True)
 class TapPlan:
-    """Rows behind a convolution, and where each finds what it reads, by `Group`."""
+    """Rows after a convolution, and where each finds what it reads, by `Group`."""
 
     rows: Rows
     below: Rows

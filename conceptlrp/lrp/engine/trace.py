@@ -73,6 +73,7 @@ def _normalize(traced: fx.GraphModule) -> fx.GraphModule:
             kind = _METHODS.get(str(node.target))
         if kind is not None:
             _replace(traced, node, kind(), node.all_input_nodes[0])
+        # A number that is added is no second feature map.
         elif node.target in _ADD and len(node.all_input_nodes) == 2:
             with traced.graph.inserting_before(node):
                 pair = list(node.all_input_nodes)
@@ -109,6 +110,8 @@ def _refuse_reuse(traced: fx.GraphModule) -> None:
 def _refuse_squashing(traced: fx.GraphModule) -> None:
     """Refuse a head that ends in a function that hides the logits."""
     output = next(n for n in traced.graph.nodes if n.op == "output")
+    # From each output up to the last module with weights: what lies between them is
+    # the head's own function.
     pending = list(output.all_input_nodes)
     while pending:
         node = pending.pop()
@@ -163,8 +166,8 @@ def feature_layers(traced: fx.GraphModule) -> dict[str, str]:
 
     A layer is a convolution or linear module whose output is read by more of the
     network; its feature map leaves the activation that follows it, possibly
-    behind a batch norm, or, where it goes into a sum instead, the module itself.
-    The activation behind a sum is a layer too, under its own name. Heads are
+    after a batch norm, or, where it goes into a sum instead, the module itself.
+    The activation after a sum is a layer too, under its own name. Heads are
     outputs and no layers.
 
     Returns: Name of the layer to name of the module, in execution order.
