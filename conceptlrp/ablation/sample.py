@@ -61,11 +61,13 @@ def follow_sample(
     device: torch.device,
 ) -> FollowedSample:
     """Draw positions of a store, from as many games as there are."""
-    rows = spread_rows(store.metadata.of_positions("game"), n_positions, seed=seed)
+    rows = spread_rows(
+        store.columns.metadata.of_positions("game"), n_positions, seed=seed
+    )
     if len(rows) < 2:
         msg = f"{len(rows)} positions to ablate channels on, expected at least 2"
         raise ValueError(msg)
-    corpus, logits = store.positions[rows], store.logits(rows=rows)
+    corpus, logits = store.positions[rows], store.arrays.logits(rows=rows)
     plus, minus = _actions(store, rows, target, corpus, logits)
     legal = legal_actions(corpus.own, corpus.opponent, size=corpus.size)
     tensors = (
@@ -116,7 +118,7 @@ def _actions(
             "the value"
         )
         raise TargetError(msg)
-    squares = store.explained_square(rows=rows, target=target)
+    squares = store.arrays.explained_square(rows=rows, target=target)
     plus = actions_of_squares(squares, size=corpus.size).astype(np.int64)
     if not isinstance(asked, Contrast):
         return plus, nothing

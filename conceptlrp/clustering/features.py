@@ -79,7 +79,7 @@ class StoreFeatures:
         # Each layer is scaled by itself, so that a large one does not drown the others.
         parts = [
             relevance_features(
-                self._store.relevance(layer, rows=chosen, target=self._target),
+                self._store.arrays.relevance(layer, rows=chosen, target=self._target),
                 kind=self._feature,
             )
             for layer in self.layers

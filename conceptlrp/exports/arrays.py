@@ -106,12 +106,14 @@ def _arrays(chosen: Extract) -> Iterator[_Array]:
         yield _Array(name, about, column.__getitem__)
     about = "1 a disc of the side to move, -1 one of the other side; row 0 is rank 1"
     yield _Array("board", about, lambda block: _boards(chosen, block))
-    yield _Array("logits", "of the policy", of_rows(store.logits))
-    yield _Array("value", "of the position before tanh", of_rows(store.value))
+    yield _Array("logits", "of the policy", of_rows(store.arrays.logits))
+    yield _Array("value", "of the position before tanh", of_rows(store.arrays.value))
     about = f"the explained output '{chosen.target}'"
-    yield _Array("explained", about, of_rows(store.explained, target=chosen.target))
+    yield _Array(
+        "explained", about, of_rows(store.arrays.explained, target=chosen.target)
+    )
     about = "relevance of the squares for the explained output"
-    yield _Array("heatmap", about, of_rows(store.heatmap, target=chosen.target))
+    yield _Array("heatmap", about, of_rows(store.arrays.heatmap, target=chosen.target))
     for layer in chosen.layers:
         for quantity in QUANTITIES:
             yield _of_channels(chosen, quantity, layer)

@@ -87,22 +87,28 @@ class Extract:
         """Read one of `QUANTITIES` of a block, of shape (positions, C)."""
         rows = self.rows[block]
         if quantity == "activation":
-            return self.store.activation(layer, rows=rows)
-        read = self.store.share if quantity == "share" else self.store.relevance
+            return self.store.arrays.activation(layer, rows=rows)
+        read = (
+            self.store.arrays.share
+            if quantity == "share"
+            else self.store.arrays.relevance
+        )
         return read(layer, rows=rows, target=self.target)
 
     def frame(self, block: slice) -> "pd.DataFrame":
         """Return what is known of the positions of a block, indexed by row."""
         rows, corpus = self.rows[block], self.store.positions
-        found = self.store.frame(_COLUMNS, rows=rows, target=self.target)
+        found = self.store.columns.frame(_COLUMNS, rows=rows, target=self.target)
         found["obf"] = [corpus.position(row).obf() for row in rows.tolist()]
         found["transcript"] = [corpus.transcript(row) for row in rows.tolist()]
         return found
 
     def labels(self, block: slice) -> "pd.DataFrame":
         """Return the labels of the positions of a block, indexed by row."""
-        names = self.store.label_names
-        return self.store.frame(names, rows=self.rows[block], target=self.target)
+        names = self.store.columns.label_names
+        return self.store.columns.frame(
+            names, rows=self.rows[block], target=self.target
+        )
 
     def placed(
         self, clustering: Clustering

@@ -162,7 +162,7 @@ def _tables(
 ) -> Iterator[tuple[str, Iterable["pd.DataFrame"]]]:
     """Name each table and give the blocks that it consists of."""
     yield "positions", (found.frame(b).reset_index() for b in found.blocks())
-    if found.store.label_names:
+    if found.store.columns.label_names:
         yield "labels", (found.labels(b).reset_index() for b in found.blocks())
     if found.results.clusterings:
         yield "clusters", _clusters(found)

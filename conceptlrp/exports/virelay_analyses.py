@@ -44,11 +44,11 @@ def write_positions(folder: Path, chosen: Extract) -> str:
     """Write what is known of positions as clusterings; return the file's name."""
     store, rows = chosen.store, chosen.rows
     clusters: dict[str, NDArray[Any]] = {
-        "phase": store.metadata.phase()[rows].astype(np.int32),
+        "phase": store.columns.metadata.phase()[rows].astype(np.int32),
         "mover": store.positions.mover[rows].astype(np.int32),
     }
-    for label in store.label_names:
-        column = store.label(label)[rows]
+    for label in store.columns.label_names:
+        column = store.columns.label(label)[rows]
         if column.dtype.kind != "f" and len(np.unique(column)) <= _MOST_VALUES:
             clusters[label] = column.astype(np.int32)
     name = "analysis-positions.h5"

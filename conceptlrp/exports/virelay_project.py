@@ -115,7 +115,9 @@ def _label_map(chosen: Extract) -> list[dict[str, Any]]:
     """Name the layers, which are categories, and the actions, which are labels."""
     store = chosen.store
     size = store.positions.size
-    moves = store.metadata.moves(squares_of_actions(range(size**2 + 1), size=size))
+    moves = store.columns.metadata.moves(
+        squares_of_actions(range(size**2 + 1), size=size)
+    )
     names = [*moves.tolist(), chosen.target]
     actions = [
         {"index": action, "word_net_id": f"action {action}", "name": name}
@@ -134,7 +136,9 @@ def _label_map(chosen: Extract) -> list[dict[str, Any]]:
 
 def _labels(chosen: Extract) -> NDArray[np.uint16]:
     """Return the action that is explained of every position; outputs have the last."""
-    squares = chosen.store.explained_square(rows=chosen.rows, target=chosen.target)
+    squares = chosen.store.arrays.explained_square(
+        rows=chosen.rows, target=chosen.target
+    )
     size = chosen.store.positions.size
     actions = actions_of_squares(squares, size=size)
     return np.where(actions < 0, size**2 + 1, actions).astype(np.uint16)
@@ -155,12 +159,12 @@ def _write_attributions(path: Path, chosen: Extract) -> None:
     def pictures(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         # Three channels, which ViRelAy adds up, are what it can draw.
         found = np.zeros((len(rows), 3, PIXELS, PIXELS), np.float32)
-        found[:, 0] = enlarged(store.heatmap(rows=rows, target=chosen.target))
+        found[:, 0] = enlarged(store.arrays.heatmap(rows=rows, target=chosen.target))
         return found
 
     with h5py.File(path, "w") as file:
         file["label"] = _labels(chosen)
-        file["prediction"] = store.logits(rows=chosen.rows)
+        file["prediction"] = store.arrays.logits(rows=chosen.rows)
         _write_pictures(file, "attribution", np.float32, chosen, pictures)
 
 

@@ -86,8 +86,10 @@ class Networks:
         store, rows = self.store, self.rows
         return {
             layer: {
-                "relevance": store.relevance(layer, rows=rows, target=self.target),
-                "activation": store.activation(layer, rows=rows),
+                "relevance": store.arrays.relevance(
+                    layer, rows=rows, target=self.target
+                ),
+                "activation": store.arrays.activation(layer, rows=rows),
             }
             for layer in self.explainers[0].layers
         }

@@ -66,7 +66,7 @@ def label_positions(
     columns: dict[str, NDArray[np.generic]] = {}
     # Empty, for names and types before anything is computed.
     for name, column in _columns(corpus[:0], wanted).items():
-        if name in store.label_names and not overwrite:
+        if name in store.columns.label_names and not overwrite:
             msg = (
                 f"{store.path}: has a label '{name}' already; pass overwrite=True to "
                 "replace it"
@@ -77,7 +77,7 @@ def label_positions(
         block = slice(first, first + _BLOCK)
         for name, column in _columns(corpus[block], wanted).items():
             columns[name][block] = column
-    store.add_labels(columns, overwrite=overwrite)
+    store.columns.add(columns, overwrite=overwrite)
     return tuple(columns)
 
 
@@ -188,7 +188,7 @@ def label(
     )
     if save:
         store.results.save(found, overwrite=overwrite)
-        known = () if overwrite else store.label_names
+        known = () if overwrite else store.columns.label_names
         missing = [name for name in LABELS if name not in known]
         label_positions(store, missing, overwrite=overwrite)
     return found
@@ -249,7 +249,7 @@ def _added(store: Store, columns: Sequence[str], rows: NDArray[np.int64]) -> Lab
     """Read columns of a store as labels of positions."""
     found = {}
     for name in columns:
-        found[name] = store.label(name)[rows]
+        found[name] = store.columns.label(name)[rows]
         if found[name].dtype.kind == "f" and not np.isfinite(found[name]).all():
             msg = f"column '{name}' has unknown values, expected numbers only"
             raise ValueError(msg)

@@ -232,7 +232,10 @@ class ReferenceBoards:
 
 def describe_boards(store: Store, ranking: Ranking) -> tuple[ReferenceBoard, ...]:
     """Collect what a store knows about the positions of a ranking, in its order."""
-    logits, values = store.logits(rows=ranking.rows), store.value(rows=ranking.rows)
+    logits, values = (
+        store.arrays.logits(rows=ranking.rows),
+        store.arrays.value(rows=ranking.rows),
+    )
     outputs = zip(logits, values.tolist(), strict=True)
     return tuple(
         describe_board(store.positions, row, score, *output)

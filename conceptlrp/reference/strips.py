@@ -98,7 +98,7 @@ def reference_boards(
             lowest=lowest,
             one_per_game=one_per_game,
             min_distance=min_distance,
-            rows=None if where is None else np.flatnonzero(store.mask(where)),
+            rows=None if where is None else np.flatnonzero(store.columns.mask(where)),
         )
     ranking = telling(ranking, by=by, lowest=lowest)
     heatmaps = _kept_heatmaps(store, layer, channel, ranking, (by, lowest), target)

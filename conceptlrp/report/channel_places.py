@@ -27,7 +27,7 @@ def channel_columns(
     Returns (S, C) of at most 2,000 sampled positions.
     """
     rows = sample_rows(len(store), _POSITIONS, 0)
-    return store.share(layer, rows=rows, target=target)
+    return store.arrays.share(layer, rows=rows, target=target)
 
 
 def layer_places(

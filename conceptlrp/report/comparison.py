@@ -202,9 +202,13 @@ def _outputs(
 ) -> tuple[Floats, float, Floats]:
     """Compare best moves, values and heatmaps, position by position."""
     stores = list(zip((first, second), rows, strict=True))
-    best = [store.logits(rows=part).argmax(axis=1) for store, part in stores]
-    values = [store.value(rows=part).astype(np.float64) for store, part in stores]
-    heatmaps = [store.heatmap(rows=part, target=target) for store, part in stores]
+    best = [store.arrays.logits(rows=part).argmax(axis=1) for store, part in stores]
+    values = [
+        store.arrays.value(rows=part).astype(np.float64) for store, part in stores
+    ]
+    heatmaps = [
+        store.arrays.heatmap(rows=part, target=target) for store, part in stores
+    ]
     flat = [heatmap.reshape(len(heatmap), -1) for heatmap in heatmaps]
     known = all(np.isfinite(each).all() for each in values)
     alike = correlation_within(
@@ -218,8 +222,8 @@ def _table(
     store: Store, layer: str, by: str, rows: NDArray[np.int64], target: str
 ) -> Floats:
     if by == "activation":
-        return store.activation(layer, rows=rows).astype(np.float64)
-    read = store.share if by == "share" else store.relevance
+        return store.arrays.activation(layer, rows=rows).astype(np.float64)
+    read = store.arrays.share if by == "share" else store.arrays.relevance
     return read(layer, rows=rows, target=target).astype(np.float64)
 
 

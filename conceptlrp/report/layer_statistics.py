@@ -67,12 +67,12 @@ def layer_statistics(
     store: Store, layer: str, *, target: int | str = 0
 ) -> LayerStatistics:
     """Compute the statistics of a layer in one pass over a store."""
-    phase = store.metadata.of_positions("ply").astype(np.int64) // PHASE_PLIES
-    moves = store.explained_square(target=target)
+    phase = store.columns.metadata.of_positions("ply").astype(np.int64) // PHASE_PLIES
+    moves = store.arrays.explained_square(target=target)
     sums = _Sums(int(phase.max(initial=0)) + 1, store.channels(layer))
     for rows in _blocks(len(store)):
-        share = store.share(layer, rows=rows, target=target)
-        sums.add(share, store.activation(layer, rows=rows) != 0, phase[rows])
+        share = store.arrays.share(layer, rows=rows, target=target)
+        sums.add(share, store.arrays.activation(layer, rows=rows) != 0, phase[rows])
         sums.add_moves(share, moves[rows])
     return _of_sums(layer, sums)
 

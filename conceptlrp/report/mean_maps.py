@@ -63,7 +63,7 @@ def mean_maps(
     Returns None where the store has no heatmaps.
     """
     size = store.manifest.board_size
-    found = store.statistics(layer, target=target)
+    found = store.maps.statistics(layer, target=target)
     if found is not None:
         whole = found.pooled()
         return MeanMaps(

@@ -95,9 +95,9 @@ def read_columns(
     width = max(_CHUNK, _GROUP // max(len(store), 1) // _CHUNK * _CHUNK)
     for start in range(0, len(channels), width):
         chosen = np.asarray(channels[start : start + width])
-        relevance = store.relevance(layer, channels=chosen, target=target)
-        share = store.share(layer, channels=chosen, target=target)
-        activation = store.activation(layer, channels=chosen)
+        relevance = store.arrays.relevance(layer, channels=chosen, target=target)
+        share = store.arrays.share(layer, channels=chosen, target=target)
+        activation = store.arrays.activation(layer, channels=chosen)
         yield [
             Column(channel, *(_column(t, i) for t in (relevance, share, activation)))
             for i, channel in enumerate(chosen.tolist())

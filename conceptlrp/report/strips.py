@@ -64,7 +64,9 @@ class BoardShelf:
 
     @cached_property
     def _outputs(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return self._store.logits(rows=self._rows), self._store.value(rows=self._rows)
+        return self._store.arrays.logits(rows=self._rows), self._store.arrays.value(
+            rows=self._rows
+        )
 
 
 class ChannelStrips(Mapping[str, ReferenceBoards]):
@@ -122,7 +124,7 @@ class LayerStrips:
 
     @cached_property
     def _games(self) -> NDArray[np.integer]:
-        return self.store.metadata.of_positions("game")
+        return self.store.columns.metadata.of_positions("game")
 
     @cached_property
     def _random_rows(self) -> NDArray[np.int64]:
@@ -161,9 +163,9 @@ class LayerStrips:
 
     def _stored_maps(self, channel: int, rows: NDArray[np.int64]) -> Maps | None:
         """Read the maps of rows that the store keeps, None if one is missing."""
-        if not len(rows) or not np.isin(rows, self.store.mapped_rows).all():
+        if not len(rows) or not np.isin(rows, self.store.maps.rows).all():
             return None
-        maps = self.store.maps(
+        maps = self.store.maps.read(
             self.layer, rows=rows, channels=[channel], target=self.target
         )
         return maps[:, 0]

@@ -4,17 +4,23 @@ Shapes use N positions, C channels and k rows.
 """
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from conceptlrp.othello import square_name
 from conceptlrp.store.index import TOP_ROWS, top_group, top_number
 from conceptlrp.store.nearest import METRICS, likeness
+from conceptlrp.store.opened import OpenedStore
 from conceptlrp.store.ranking import CHANNEL_SCORES, Ranking, check_count, top_rows
-from conceptlrp.store.schema import INDEX
+from conceptlrp.store.reference_table import ReferenceTable, read_reference_table
+from conceptlrp.store.results.results import Results
+from conceptlrp.store.schema import INDEX, REFERENCE_KINDS, REFERENCES
 from conceptlrp.store.shards import Selection
-from conceptlrp.store.stored_columns import Condition
+from conceptlrp.store.stored_arrays import StoredArrays
+from conceptlrp.store.stored_columns import Condition, StoredColumns
 from conceptlrp.store.stored_maps import StoredMaps
 from conceptlrp.store.tops import ChannelRanking, RunningTop, score_blocks, share_of
 
@@ -25,7 +31,7 @@ _VECTORS = ("relevance", "share")
 _FEW = 32
 
 
-class Store(StoredMaps):
+class Store(OpenedStore):
     """Relevance of a corpus, opened for reading.
 
     Rows are positions in the order of the corpus. While a run goes on they are
@@ -53,6 +59,43 @@ class Store(StoredMaps):
         When the folder is no store, or a part of it is missing or damaged.
     """
 
+    @cached_property
+    def arrays(self) -> StoredArrays:
+        """What was computed at every position: relevance, activation, outputs."""
+        return StoredArrays(self)
+
+    @cached_property
+    def columns(self) -> StoredColumns:
+        """What is known about every position: its game, phase, labels, conditions."""
+        return StoredColumns(self, self.arrays)
+
+    @cached_property
+    def maps(self) -> StoredMaps:
+        """The conditional maps that were kept."""
+        return StoredMaps(self)
+
+    @cached_property
+    def results(self) -> Results:
+        """What was derived from the store: save, get, list and missing."""
+        return Results(self)
+
+    def references(
+        self, layer: str, kind: str = "share-top", *, target: int | str = 0
+    ) -> ReferenceTable | None:
+        """Read the reference boards that were kept for every channel of a layer.
+
+        Returns: none where the store keeps no reference boards.
+        """
+        self.channels(layer)
+        group = f"{self.target_index(target)}/{kind}/{layer}"
+        if kind not in REFERENCE_KINDS:
+            known = ", ".join(REFERENCE_KINDS)
+            msg = f"unknown kind of reference boards '{kind}', expected one of {known}"
+            raise ValueError(msg)
+        if REFERENCES not in self.manifest.files:
+            return None
+        return read_reference_table(self.path / REFERENCES, group)
+
     def scores(
         self,
         layer: str,
@@ -63,24 +106,26 @@ class Store(StoredMaps):
         target: int | str = 0,
     ) -> NDArray[np.float32]:
         """Return one channel's score at every position, or some, of shape (rows,)."""
-        self._check_channel(layer, channel)
+        self.check_channel(layer, channel)
         self._check_score(by)
         column = np.array([channel])
         if by == "share":
-            found = self.share(layer, rows=rows, channels=column, target=target)
+            found = self.arrays.share(layer, rows=rows, channels=column, target=target)
         elif by == "relevance":
-            found = self.relevance(layer, rows=rows, channels=column, target=target)
+            found = self.arrays.relevance(
+                layer, rows=rows, channels=column, target=target
+            )
         elif by == "activation":
-            found = self.activation(layer, rows=rows, channels=column)
+            found = self.arrays.activation(layer, rows=rows, channels=column)
         else:
-            found = self.peak(layer, rows=rows, channels=column)
+            found = self.arrays.peak(layer, rows=rows, channels=column)
         return found[:, 0]
 
     def top(
         self,
         layer: str,
         channel: int,
-        k: int = 16,
+        count: int = 16,
         *,
         by: str = "share",
         lowest: bool = False,
@@ -94,7 +139,7 @@ class Store(StoredMaps):
         ----------
         layer, channel : str, int
             The channel.
-        k : int
+        count : int
             How many positions to return.
         by : str
             "share" (signed share of the layer's relevance), "relevance" (raw),
@@ -113,25 +158,27 @@ class Store(StoredMaps):
         Ranking
             Exact; equal scores come in the order of their rows.
         """
-        self._check_channel(layer, channel)
+        self.check_channel(layer, channel)
         self._check_score(by)
-        check_count(k)
+        check_count(count)
         if where is None:
             which = top_number(lowest=lowest, one_per_game=one_per_game)
             table = self._tabled(layer, channel, by, which, self.target_index(target))
             # A table with room left holds every row that counts.
-            if table is not None and (k <= len(table) or len(table) < TOP_ROWS):
-                return table[:k]
-        rows = np.flatnonzero(self.mask(where))
+            if table is not None and (count <= len(table) or len(table) < TOP_ROWS):
+                return table[:count]
+        rows = np.flatnonzero(self.columns.mask(where))
         scores = self._scores_of(layer, channel, rows, by=by, target=target)
-        games = self.metadata.of_positions("game")[rows] if one_per_game else None
-        found = top_rows(scores, k, lowest=lowest, groups=games)
+        games = (
+            self.columns.metadata.of_positions("game")[rows] if one_per_game else None
+        )
+        found = top_rows(scores, count, lowest=lowest, groups=games)
         return Ranking(rows[found.rows], found.scores)
 
     def rank_channels(
         self,
         layer: str,
-        k: int = 16,
+        count: int = 16,
         *,
         by: str = "share",
         lowest: bool = False,
@@ -144,7 +191,7 @@ class Store(StoredMaps):
         ----------
         layer : str
             Name of the layer.
-        k, by, lowest, one_per_game, target
+        count, by, lowest, one_per_game, target
             As for `top`.
 
         Returns
@@ -153,10 +200,10 @@ class Store(StoredMaps):
             For every channel what `top` gives. Memory does not grow with N.
         """
         self._check_score(by)
-        check_count(k)
-        games = self.metadata.of_positions("game") if one_per_game else None
-        top = RunningTop(self.channels(layer), k, lowest=lowest, games=games)
-        blocks = score_blocks(self._shards, layer, by, self.target_index(target))
+        check_count(count)
+        games = self.columns.metadata.of_positions("game") if one_per_game else None
+        top = RunningTop(self.channels(layer), count, lowest=lowest, games=games)
+        blocks = score_blocks(self.shards, layer, by, self.target_index(target))
         for first, scores in blocks:
             top.add(first, scores)
         return top.result()
@@ -188,9 +235,9 @@ class Store(StoredMaps):
         Returns
         -------
         DataFrame
-            Relevance, share, activation, peak and ``peak_row``, ``peak_column`` (where
-            in the feature map) of every channel, best first; equal scores come in
-            the order of the channels.
+            Relevance, share, activation, peak and ``peak_square`` of every channel,
+            best first; equal scores come in the order of the channels. The square
+            is None where a map's place on the board is unknown.
 
         Raises
         ------
@@ -200,29 +247,28 @@ class Store(StoredMaps):
         import pandas as pd
 
         self._check_score(by)
-        self._check_row(row)
+        self.check_row(row)
         self.channels(layer)
-        rows, width = [row], self.manifest.layers[layer]["width"]
-        peak_row, peak_column = divmod(self.peak_square(layer, rows=rows)[0], width)
-        relevance = self.relevance(layer, rows=rows, target=target)
-        norm = self._norm(layer, rows, target)
+        rows = [row]
+        relevance = self.arrays.relevance(layer, rows=rows, target=target)
+        norm = self.arrays.norm(layer, rows, target)
         columns = {
             "relevance": relevance[0],
             "share": share_of(relevance, norm)[0],
-            "activation": self.activation(layer, rows=rows)[0],
-            "peak": self.peak(layer, rows=rows)[0],
-            "peak_row": peak_row,
-            "peak_column": peak_column,
+            "activation": self.arrays.activation(layer, rows=rows)[0],
+            "peak": self.arrays.peak(layer, rows=rows)[0],
+            "peak_square": self._map_squares(layer, row),
         }
-        order = top_rows(columns[by], len(peak_row), lowest=lowest).rows
-        index = pd.RangeIndex(len(peak_row), name="channel")
+        count = self.channels(layer)
+        order = top_rows(columns[by], count, lowest=lowest).rows
+        index = pd.RangeIndex(count, name="channel")
         return pd.DataFrame(columns, index=index).iloc[order]
 
     def nearest(
         self,
         layer: str,
         like: int | ArrayLike,
-        k: int = 16,
+        count: int = 16,
         *,
         metric: str = "cosine",
         by: str = "relevance",
@@ -238,7 +284,7 @@ class Store(StoredMaps):
         like : int or array of shape (C,)
             A row of the store, which is not found itself, or relevance of every
             channel.
-        k : int
+        count : int
             How many positions to return.
         metric : str
             "cosine" or "l2".
@@ -262,16 +308,32 @@ class Store(StoredMaps):
             if found not in known:
                 msg = f"unknown {name} '{found}', expected one of {', '.join(known)}"
                 raise ValueError(msg)
-        check_count(k)
-        number, met = self.target_index(target), self.mask(where)
+        check_count(count)
+        number, met = self.target_index(target), self.columns.mask(where)
         vector = self._vector(layer, like, by, target)
-        blocks = score_blocks(self._shards, layer, by, number)
+        blocks = score_blocks(self.shards, layer, by, number)
         scores = np.concatenate(list(likeness(blocks, vector, metric)))
         if np.ndim(like) == 0:
             met = met & (np.arange(len(self)) != like)
         rows = np.flatnonzero(met)
-        best = top_rows(scores[rows], k, lowest=metric == "l2")
+        best = top_rows(scores[rows], count, lowest=metric == "l2")
         return Ranking(rows[best.rows], best.scores)
+
+    def _map_squares(self, layer: str, row: int) -> list[str | None]:
+        """Name the square of each channel's peak, None where a map is no board.
+
+        Maps of an OthelloNet that are smaller than the board lie in its middle, since
+        its last convolutions are not padded.
+        """
+        found = self.arrays.peak_square(layer, rows=[row])[0].tolist()
+        size, width = self.manifest.board_size, self.manifest.layers[layer]["width"]
+        edge = (size - width) // 2
+        if edge and self.manifest.network.get("architecture") != "OthelloNet":
+            return [None] * len(found)
+        # Squares are named in the 8 x 8 word, in whose middle a smaller board lies.
+        edge += (8 - size) // 2
+        places = (divmod(each, width) for each in found)
+        return [square_name(8 * (y + edge) + x + edge, size) for y, x in places]
 
     def _scores_of(
         self, layer: str, channel: int, rows: NDArray[np.int64], **asked: Any
@@ -286,9 +348,9 @@ class Store(StoredMaps):
         self, layer: str, like: int | ArrayLike, by: str, target: int | str
     ) -> NDArray[np.float64]:
         """Return the relevance of every channel at a row, or the one that is given."""
-        read = self.share if by == "share" else self.relevance
+        read = self.arrays.share if by == "share" else self.arrays.relevance
         if isinstance(like, int | np.integer):
-            self._check_row(int(like))
+            self.check_row(int(like))
             like = read(layer, rows=[int(like)], target=target)[0]
         vector: NDArray[np.float64] = np.asarray(like, np.float64)
         if vector.shape != (self.channels(layer),) or not np.isfinite(vector).all():
@@ -299,11 +361,6 @@ class Store(StoredMaps):
             raise ValueError(msg)
         return vector
 
-    def _check_row(self, row: int) -> None:
-        if not 0 <= row < len(self):
-            msg = f"the store has no row {row}, expected 0 to {len(self) - 1}"
-            raise IndexError(msg)
-
     def _tabled(
         self, layer: str, channel: int, by: str, which: int, target: int
     ) -> Ranking | None:
@@ -311,7 +368,7 @@ class Store(StoredMaps):
         if not (self.manifest.is_complete and self.is_whole):
             return None
         group = top_group(layer, by, target)
-        with self._shards.opened(INDEX) as file:
+        with self.shards.opened(INDEX) as file:
             rows = file.dataset(f"{group}/rows")[which, channel]
             scores = file.dataset(f"{group}/scores")[which, channel]
         n = int((rows >= 0).sum())

@@ -19,6 +19,7 @@ from conceptlrp.store.labels import (
 )
 from conceptlrp.store.metadata import COLUMNS, Metadata
 from conceptlrp.store.open_files import OpenFile
+from conceptlrp.store.opened import OpenedStore
 from conceptlrp.store.shards import Selection, selected
 from conceptlrp.store.stored_arrays import StoredArrays
 from conceptlrp.store.where import Mask, Where
@@ -31,14 +32,17 @@ Condition: TypeAlias = Where | NDArray[np.bool_] | None
 _SHOWN = ("id", "game", "ply", "mover", "black", "white", "year", "played", "outcome")
 
 
-class StoredColumns(StoredArrays):
-    """Relevance of a corpus with what is known about the positions."""
+class StoredColumns:
+    """What is known about every position, as `store.columns`."""
+
+    def __init__(self, store: OpenedStore, arrays: StoredArrays) -> None:
+        self._store, self._arrays = store, arrays
 
     @cached_property
     def metadata(self) -> Metadata:
         """Columns of the positions, each read when it is first asked for."""
-        ids = None if self.is_whole else self.ids
-        return Metadata(self.path, self.manifest, ids)
+        ids = None if self._store.is_whole else self._store.ids
+        return Metadata(self._store.path, self._store.manifest, ids)
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -58,12 +62,10 @@ class StoredColumns(StoredArrays):
             msg = f"the store has no label '{name}', expected one of: {known}"
             raise ValueError(msg)
         with self._labels() as file:
-            column = read_label(file, name, self.manifest.positions)
-        return column if self.is_whole else column[self.ids]
+            column = read_label(file, name, self._store.manifest.positions)
+        return column if self._store.is_whole else column[self._store.ids]
 
-    def add_labels(
-        self, columns: Mapping[str, ArrayLike], *, overwrite: bool = False
-    ) -> None:
+    def add(self, columns: Mapping[str, ArrayLike], *, overwrite: bool = False) -> None:
         """Add columns to the positions, for conditions and tables.
 
         They are kept in one file in the folder of the store, until positions
@@ -71,7 +73,9 @@ class StoredColumns(StoredArrays):
 
         Shapes: `columns` (N,).
         """
-        self.manifest = save_labels(self.path, columns, overwrite=overwrite)
+        self._store.manifest = save_labels(
+            self._store.path, columns, overwrite=overwrite
+        )
 
     def mask(self, where: Condition) -> Mask:
         """Tell which rows meet a condition.
@@ -79,14 +83,14 @@ class StoredColumns(StoredArrays):
         Shapes: `where` (N,). Returns (N,): true where it is met.
         """
         if where is None:
-            return np.ones(len(self), np.bool_)
+            return np.ones(len(self._store), np.bool_)
         if isinstance(where, Where):
             return where.mask(self.metadata, self.label)
         found = np.asarray(where)
-        if found.shape != (len(self),) or found.dtype != np.bool_:
+        if found.shape != (len(self._store),) or found.dtype != np.bool_:
             msg = (
                 f"where is {found.dtype} of shape {found.shape}, expected bool of "
-                f"shape ({len(self)},) or conditions"
+                f"shape ({len(self._store)},) or conditions"
             )
             raise ValueError(msg)
         return found
@@ -115,7 +119,7 @@ class StoredColumns(StoredArrays):
                     f"{', '.join(sorted(known))}"
                 )
                 raise ValueError(msg)
-        chosen = selected(rows, len(self))
+        chosen = selected(rows, len(self._store))
         read = {name: self._frame_column(name, chosen, target) for name in names}
         return pd.DataFrame(read, index=pd.Index(chosen, name="row"))
 
@@ -123,13 +127,15 @@ class StoredColumns(StoredArrays):
         self, name: str, rows: NDArray[np.int64], target: int | str
     ) -> NDArray[Any]:
         if name == "id":
-            return self.ids[rows]
+            return self._store.ids[rows]
         if name == "explained":
-            return self.explained(rows=rows, target=target)
+            return self._arrays.explained(rows=rows, target=target)
         if name == "square":
-            return self.metadata.moves(self.explained_square(rows=rows, target=target))
+            return self.metadata.moves(
+                self._arrays.explained_square(rows=rows, target=target)
+            )
         if name == "value":
-            return self.value(rows=rows)
+            return self._arrays.value(rows=rows)
         if name in COLUMNS:
             return self.metadata.column(name, rows)
         return self.label(name)[rows]
@@ -137,9 +143,9 @@ class StoredColumns(StoredArrays):
     @property
     def _columns_file(self) -> str | None:
         """Name of the file of added columns as the folder has it now."""
-        return columns_file(self.results.manifest())
+        return columns_file(self._store.current_manifest())
 
     @contextmanager
     def _labels(self) -> Iterator[OpenFile]:
-        with self._shards.opened(str(self._columns_file)) as file:
+        with self._store.shards.opened(str(self._columns_file)) as file:
             yield file

@@ -12,22 +12,25 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
 from conceptlrp.store.board_statistics import BoardStatistics, read_statistics
+from conceptlrp.store.opened import OpenedStore
 from conceptlrp.store.schema import STATISTICS
 from conceptlrp.store.shards import Selection, Shards, selected
-from conceptlrp.store.stored_columns import StoredColumns
 
 
-class StoredMaps(StoredColumns):
-    """Relevance of a corpus with the conditional maps that were kept."""
+class StoredMaps:
+    """The conditional maps that were kept, as `store.maps`."""
+
+    def __init__(self, store: OpenedStore) -> None:
+        self._store = store
 
     @cached_property
-    def mapped_rows(self) -> NDArray[np.int64]:
+    def rows(self) -> NDArray[np.int64]:
         """Rows of the store whose maps it keeps, of shape (M,), ascending."""
-        places = [self._mapped_ids(spec.file) for spec in self._shards.specs]
+        places = [self._mapped_ids(spec.file) for spec in self._store.shards.specs]
         ids = np.concatenate([np.empty(0, np.int64), *places])
-        return ids if self.is_whole else np.searchsorted(self.ids, ids)
+        return ids if self._store.is_whole else np.searchsorted(self._store.ids, ids)
 
-    def maps(
+    def read(
         self,
         layer: str,
         *,
@@ -40,14 +43,16 @@ class StoredMaps(StoredColumns):
         Returns (rows, channels, n, n): in the unit of the target's output, also where
         they are stored as float16.
         """
-        index = (self.target_index(target),)
-        n_channels = self.channels(layer)
+        index = (self._store.target_index(target),)
+        n_channels = self._store.channels(layer)
         columns = None if channels is None else selected(channels, n_channels)
-        places = None if rows is None else self._map_places(selected(rows, len(self)))
+        places = (
+            None if rows is None else self._map_places(selected(rows, len(self._store)))
+        )
         self._check_maps()
         group = f"layers/{layer}"
         found = self._mapped_shards.read(f"{group}/maps", places, index, columns)
-        if self.manifest.plan.dtype != "float16":
+        if self._store.manifest.plan.dtype != "float16":
             return found
         scale = self._mapped_shards.read(f"{group}/map_scale", places, index)
         maps = found.astype(np.float32)
@@ -62,11 +67,11 @@ class StoredMaps(StoredColumns):
         Returns: Over all positions, by phase of the game; None where the store keeps
         none, or its run is not complete.
         """
-        self.channels(layer)
-        number = self.target_index(target)
-        if STATISTICS not in self.manifest.files:
+        self._store.channels(layer)
+        number = self._store.target_index(target)
+        if STATISTICS not in self._store.manifest.files:
             return None
-        with self._shards.opened(STATISTICS) as file:
+        with self._store.shards.opened(STATISTICS) as file:
 
             def read(name: str, index: tuple[Any, ...]) -> NDArray[Any]:
                 place = "" if name == "positions" else f"{layer}/"
@@ -79,39 +84,40 @@ class StoredMaps(StoredColumns):
     def _mapped_shards(self) -> Shards:
         """The shards, as if they held the positions with maps alone."""
         first, specs = 0, []
-        for spec in self._shards.specs:
+        for spec in self._store.shards.specs:
             last = first + len(self._mapped_ids(spec.file))
             if last > first:
                 specs.append(replace(spec, start=first, stop=last))
             first = last
-        return Shards(self._shards.files, tuple(specs))
+        return Shards(self._store.shards.files, tuple(specs))
 
     def _mapped_ids(self, file: str) -> NDArray[np.int64]:
-        if self.manifest.plan.detail not in ("sample", "all"):
+        if self._store.manifest.plan.detail not in ("sample", "all"):
             return np.empty(0, np.int64)
-        with self._shards.opened(file) as opened:
+        with self._store.shards.opened(file) as opened:
             ids: NDArray[np.int64] = opened.dataset("maps/rows")[()]
         return ids
 
     def _map_places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return where among the positions with maps each row is."""
-        known = self.mapped_rows
+        known = self.rows
         places = np.searchsorted(known, rows)
         is_there = places < len(known)
         is_there[is_there] = known[places[is_there]] == rows[is_there]
         if not is_there.all():
             row = int(rows[np.argmin(is_there)])
             msg = (
-                f"{self.path}: keeps no maps of row {row} ({len(known)} of {len(self)} "
-                "rows have them); take some of store.mapped_rows"
+                f"{self._store.path}: keeps no maps of row {row} ({len(known)} of "
+                f"{len(self._store)} rows have them); take some of store.maps.rows"
             )
             raise StoreError(msg)
         return places
 
     def _check_maps(self) -> None:
-        if not len(self.mapped_rows):
+        if not len(self.rows):
+            detail = self._store.manifest.plan.detail
             msg = (
-                f"{self.path}: keeps no maps of positions; it was computed with the "
-                f"detail '{self.manifest.plan.detail}', maps need 'sample' or 'all'"
+                f"{self._store.path}: keeps no maps of positions; it was computed with "
+                f"the detail '{detail}', maps need 'sample' or 'all'"
             )
             raise StoreError(msg)

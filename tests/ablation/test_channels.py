@@ -116,7 +116,7 @@ def test_ablating_a_planted_line_takes_exactly_its_logits_along(
     assert line.layer == "conv2"
     assert found.positions == len(sample) == 120
     np.testing.assert_allclose(effects.policy[line.channel], expected, atol=1e-5)
-    best = planted_store.explained_square(target="best")
+    best = planted_store.arrays.explained_square(target="best")
     at = np.flatnonzero(best < 64)
     loss = np.zeros(len(best))
     loss[at] = fires.reshape(-1, 64)[at, best[at]]
@@ -233,7 +233,7 @@ def test_the_followed_output_is_the_one_that_the_store_explains(
 
     found = sample.explained(logits, value.flatten(), torch.arange(30))
 
-    expected = store.explained(target=target)
+    expected = store.arrays.explained(target=target)
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4, atol=1e-5)
 
 

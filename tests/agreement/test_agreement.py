@@ -216,7 +216,7 @@ def test_every_view_gives_a_channel_the_same_share(store, reports, atlas, export
     table = pd.read_parquet(exported / "parquet" / "channels.parquet")
     table = table[table["layer"] == LAYER].set_index("channel")
     var = anndata.read_h5ad(exported / "conv2.h5ad").var
-    by_hand = np.abs(store.share(LAYER)).mean(axis=0)
+    by_hand = np.abs(store.arrays.share(LAYER)).mean(axis=0)
 
     for channel, report in enumerate(reports):
         share = report.statistics.magnitude

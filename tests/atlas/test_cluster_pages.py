@@ -21,7 +21,7 @@ LABEL = "even_game"
 def labelled(tmp_path_factory):
     """A store with a label, its clustering, and a measured stability."""
     store = write_store(tmp_path_factory.mktemp("labelled") / "run.crp")
-    store.add_labels(
+    store.columns.add(
         {LABEL: store.positions.game % 2 == 0, "number": store.positions.ply}
     )
     clustering = cluster(store, "conv1", n_clusters=3, save=False)
@@ -75,7 +75,7 @@ def test_an_unmeasured_stability_is_said_to_be_missing(store, tmp_path):
 
 def test_labels_come_with_corrected_p_values(labelled, pages):
     store, clustering = labelled
-    columns = {LABEL: store.label(LABEL)}
+    columns = {LABEL: store.columns.label(LABEL)}
     found = describe_clusters(clustering, store.positions, columns=columns)
     enriched = [each.enriched for each in found]
 

@@ -45,6 +45,7 @@ class FileStore:
 
     def __init__(self, path: Path, rows: int, columns: int) -> None:
         self.path, self.rows, self.columns = path, rows, columns
+        self.arrays = self
         self.manifest = SimpleNamespace(network={}, corpus={})
         self.positions = SimpleNamespace(game=np.arange(rows) // 60)
 

@@ -71,7 +71,7 @@ def within(score: np.ndarray, size: np.ndarray, games: np.ndarray) -> str:
 def scores_of(stores: dict[str, Store], layer: str, target: str) -> Columns:
     """Return what channels can be ranked by, each (N, C)."""
     found = {
-        name: np.abs(store.relevance(layer, target=target))
+        name: np.abs(store.arrays.relevance(layer, target=target))
         for name, store in stores.items()
     }
     activation = next(iter(stores.values())).activation(layer)

@@ -120,9 +120,9 @@ def _anndata(store: Store, folder: Path) -> Iterator[Opened]:
     layer = store.layers[-1]
     path = exports.h5ad(store, folder / "layer.h5ad", layer)
     found = anndata.read_h5ad(path)
-    same = np.array_equal(found.X, store.relevance(layer))
+    same = np.array_equal(found.X, store.arrays.relevance(layer))
     backed = anndata.read_h5ad(path, backed="r")
-    rows = bool((backed.X[:9] == store.relevance(layer, rows=range(9))).all())
+    rows = bool((backed.X[:9] == store.arrays.relevance(layer, rows=range(9))).all())
     checked = f"X {found.shape} equal: {same}; backed equal: {rows}"
     yield Opened("h5ad", f"anndata {version('anndata')}", checked)
     answer = json.loads(
@@ -142,7 +142,7 @@ def _tables(store: Store, folder: Path) -> Iterator[Opened]:
     import pyarrow.parquet as pq
 
     layer = store.layers[0]
-    expected = store.relevance(layer)
+    expected = store.arrays.relevance(layer)
     for kind, read in (("parquet", pd.read_parquet), ("csv", pd.read_csv)):
         out = getattr(exports, kind)(store, folder / kind)
         found = read(out / f"relevance-{layer}.{kind}").set_index("row")
@@ -190,7 +190,9 @@ def _npz(store: Store, folder: Path) -> Opened:
     path = exports.npz(store, folder / "arrays.npz")
     layer = store.layers[0]
     with np.load(path, allow_pickle=False) as found:
-        same = bool((found[f"relevance.{layer}"] == store.relevance(layer)).all())
+        same = bool(
+            (found[f"relevance.{layer}"] == store.arrays.relevance(layer)).all()
+        )
         checked = f"{len(found.files)} arrays, {layer} equal: {same}"
     return Opened("npz", f"numpy {np.__version__}", checked)
 

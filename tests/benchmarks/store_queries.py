@@ -95,7 +95,9 @@ QUERIES = (
         lambda store, c, _: store.top(_LAYER, c, 16, where=_SELECTIVE),
         200,
     ),
-    Query("one row", lambda store, _, r: store.relevance(_LAYER, rows=[r]), 5, _row),
+    Query(
+        "one row", lambda store, _, r: store.arrays.relevance(_LAYER, rows=[r]), 5, _row
+    ),
     Query(
         "one row, channels ranked",
         lambda store, _, r: store.channels_frame(_LAYER, r),
@@ -119,7 +121,7 @@ def write_store(path: Path, n: int) -> None:
     for spec in pending(path):
         write_shard(path, spec, _arrays(spec))
     finish_run(path)
-    open_store(path).add_labels({"even": np.arange(n) % 2 == 0})
+    open_store(path).columns.add({"even": np.arange(n) % 2 == 0})
 
 
 def _corpus(n: int) -> Corpus:

@@ -62,5 +62,5 @@ def test_a_store_is_repacked(codec: str, folder: Path, tmp_path: Path) -> None:
 
     assert text == f"{out}: packed with {codec}\n"
     assert check_store(out).is_good
-    expected = open_store(folder / "run.crp").share("conv4")
-    assert (open_store(out).share("conv4") == expected).all()
+    expected = open_store(folder / "run.crp").arrays.share("conv4")
+    assert (open_store(out).arrays.share("conv4") == expected).all()

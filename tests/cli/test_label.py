@@ -37,7 +37,7 @@ def test_a_store_is_labelled_and_its_channels_scored(folder: Path, store: Path) 
     assert "of random networks' channels" in " ".join(out.split())
     assert "200 positions, 20 with maps, 2 random networks" in " ".join(out.split())
     opened = open_store(store)
-    assert set(opened.label_names) == set(LABELS)
+    assert set(opened.columns.label_names) == set(LABELS)
     scored = opened.results.get(ScoredLabels)
     assert scored is not None
     assert list(scored.layers) == ["conv4"]

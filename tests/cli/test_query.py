@@ -18,7 +18,7 @@ def store(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     path = tmp_path_factory.mktemp("query") / "run.crp"
     store = open_store(shutil.copytree(folder / "run.crp", path))
     rows = np.arange(len(store))
-    store.add_labels({"even": rows % 2 == 0, "third": rows % 3})
+    store.columns.add({"even": rows % 2 == 0, "third": rows % 3})
     return store
 
 
@@ -68,7 +68,7 @@ def test_boards_that_meet_conditions_are_shown(
 
 
 def test_the_played_move_is_a_condition(store: Store) -> None:
-    move = str(store.frame(["played"])["played"].iloc[3])
+    move = str(store.columns.frame(["played"])["played"].iloc[3])
 
     found = asked(store, "--layer", "conv1", "--channel", 0, "--move", move)
 
@@ -88,11 +88,11 @@ def test_a_peak_is_told_by_its_square(store: Store) -> None:
     found = asked(store, "--position", 4)["layers"]
 
     for layer, edge in (("conv1", 0), ("conv4", 2)):
-        frame = store.channels_frame(layer, 4)
-        places = zip(frame["peak_row"], frame["peak_column"], strict=True)
-        expected = [square_name(8 * (r + edge) + c + edge) for r, c in places]
-        squares = [row["peak_square"] for row in found[layer]]
-        assert squares == expected[: len(squares)]
+        width = 8 - 2 * edge
+        peaks = store.arrays.peak_square(layer, rows=[4])[0].tolist()
+        for row in found[layer]:
+            y, x = divmod(peaks[row["channel"]], width)
+            assert row["peak_square"] == square_name(8 * (y + edge) + x + edge)
     assert "peak at" in succeed("query", store.path, "--position", 4)
 
 

@@ -23,6 +23,7 @@ class FakeStore:
         digests = {"network": {"digest": "net" * 8}, "corpus": {"digest": "cor" * 8}}
         self.manifest = SimpleNamespace(**digests)
         self.positions = SimpleNamespace(game=self.game)
+        self.arrays = self
 
     def __len__(self):
         return len(self.values)

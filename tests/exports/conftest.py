@@ -19,7 +19,7 @@ def dress(store):
     n = len(store)
     known = random.random(n).astype(np.float32)
     known[::3] = np.nan
-    store.add_labels(
+    store.columns.add(
         {
             "corner": random.random(n) < 0.3,
             "frontier +2": random.integers(0, 9, n),

@@ -26,14 +26,14 @@ def test_anndata_reads_the_quantity_that_was_asked_for(store, tmp_path, quantity
     found = anndata.read_h5ad(path)
 
     assert found.X.dtype == np.float32
-    assert (getattr(store, quantity)(HOSTILE_LAYER) == found.X).all()
+    assert (getattr(store.arrays, quantity)(HOSTILE_LAYER) == found.X).all()
 
 
 def test_a_backed_file_reads_rows_from_disk(store, path):
     found = anndata.read_h5ad(path, backed="r")
 
     assert found.isbacked
-    assert (found.X[5:9] == store.relevance(PLAIN, rows=slice(5, 9))).all()
+    assert (found.X[5:9] == store.arrays.relevance(PLAIN, rows=slice(5, 9))).all()
     found.file.close()
 
 
@@ -45,15 +45,15 @@ def test_observations_say_where_positions_come_from(store, path):
     assert found["obf"].iloc[3] == corpus.position(3).obf()
     assert found["transcript"].iloc[3] == corpus.transcript(3)
     assert found["black"].astype(str).tolist() == corpus.black.tolist()
-    assert (found["explained"] == store.explained()).all()
+    assert (found["explained"] == store.arrays.explained()).all()
 
 
 def test_labels_keep_their_types_and_clusters_are_categories(store, path):
     found = anndata.read_h5ad(path).obs
 
     assert found["label_corner"].dtype == bool
-    assert (found["label_frontier +2"] == store.label("frontier +2")).all()
-    part = store.label("part")
+    assert (found["label_frontier +2"] == store.columns.label("frontier +2")).all()
+    part = store.columns.label("part")
     np.testing.assert_array_equal(found["label_part"].to_numpy(), part)
     clusters = store.results.get(Clustering, layer=PLAIN).labels
     assert isinstance(found["cluster_conv1"].dtype, pd.CategoricalDtype)
@@ -63,7 +63,7 @@ def test_labels_keep_their_types_and_clusters_are_categories(store, path):
 def test_variables_are_summed_up(store, path):
     found = anndata.read_h5ad(path).var
 
-    share = store.share(PLAIN)
+    share = store.arrays.share(PLAIN)
     np.testing.assert_allclose(found["magnitude"], np.abs(share).mean(0), rtol=1e-5)
     np.testing.assert_allclose(found["mean_share"], share.mean(0), atol=1e-6)
     assert found["dead"].tolist() == [c == 2 for c in range(6)]
@@ -147,7 +147,7 @@ def test_nothing_is_left_when_the_store_cannot_be_read(store, tmp_path, monkeypa
     def fail(*_, **__):
         raise OSError(5, "input/output error")
 
-    monkeypatch.setattr(type(store), "relevance", fail)
+    monkeypatch.setattr(type(store.arrays), "relevance", fail)
 
     with pytest.raises(OSError, match="input/output error"):
         exports.h5ad(store, tmp_path / "x.h5ad", PLAIN)

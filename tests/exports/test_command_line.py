@@ -32,7 +32,7 @@ def test_an_anndata_file_is_written_of_one_layer(store, out):
 
     found = anndata.read_h5ad(out)
 
-    assert np.array_equal(found.X, store.share(PLAIN, target="value"))
+    assert np.array_equal(found.X, store.arrays.share(PLAIN, target="value"))
 
 
 def test_tables_are_written_of_several_quantities(store, tmp_path):
@@ -41,7 +41,7 @@ def test_tables_are_written_of_several_quantities(store, tmp_path):
         succeed("export", store.path, tmp_path / kind, "--format", kind, *options)
 
         found = read(tmp_path / kind / f"activation-conv1.{kind}").set_index("row")
-        assert (found.to_numpy(np.float32) == store.activation(PLAIN)).all()
+        assert (found.to_numpy(np.float32) == store.arrays.activation(PLAIN)).all()
         assert (tmp_path / kind / f"share-conv1.{kind}").exists()
         assert not (tmp_path / kind / f"relevance-conv1.{kind}").exists()
 

@@ -73,7 +73,7 @@ def test_a_note_explains_a_channel_by_its_author(features):
 
 def test_the_histogram_counts_every_activation_but_zeros(store, features):
     for channel in range(6):
-        column = store.activation(PLAIN)[:, channel]
+        column = store.arrays.activation(PLAIN)[:, channel]
 
         heights = features[channel]["freq_hist_data_bar_heights"]
         assert sum(heights) == (column != 0).sum()

@@ -15,11 +15,11 @@ def arrays(path):
 def test_numpy_reads_what_the_store_holds(store, tmp_path):
     found = arrays(exports.npz(store, tmp_path / "all.npz", Selection(target="value")))
 
-    assert (found["relevance.conv1"] == store.relevance(PLAIN, target=1)).all()
-    assert (found["share.conv1"] == store.share(PLAIN, target=1)).all()
-    assert (found["activation.conv1"] == store.activation(PLAIN)).all()
-    assert (found["heatmap"] == store.heatmap(target=1)).all()
-    assert (found["logits"] == store.logits()).all()
+    assert (found["relevance.conv1"] == store.arrays.relevance(PLAIN, target=1)).all()
+    assert (found["share.conv1"] == store.arrays.share(PLAIN, target=1)).all()
+    assert (found["activation.conv1"] == store.arrays.activation(PLAIN)).all()
+    assert (found["heatmap"] == store.arrays.heatmap(target=1)).all()
+    assert (found["logits"] == store.arrays.logits()).all()
     assert (found["own"] == store.positions.own).all()
 
 
@@ -56,7 +56,7 @@ def test_a_layer_with_a_slash_becomes_a_plain_key(store, tmp_path):
 
     key = next(name for name in found if name.startswith("relevance."))
     assert "/" not in key
-    assert (found[key] == store.relevance(HOSTILE_LAYER)).all()
+    assert (found[key] == store.arrays.relevance(HOSTILE_LAYER)).all()
     assert "relevance.conv1" not in found
 
 
@@ -77,7 +77,7 @@ def test_a_sample_has_its_rows_in_order(store, tmp_path):
     rows = found["row"]
     assert len(rows) == 7
     assert (np.diff(rows) > 0).all()
-    assert (found["relevance.conv1"] == store.relevance(PLAIN, rows=rows)).all()
+    assert (found["relevance.conv1"] == store.arrays.relevance(PLAIN, rows=rows)).all()
 
 
 def test_another_archive_is_never_replaced(store, tmp_path):

@@ -30,7 +30,7 @@ def test_scanpy_finds_the_planted_groups_and_their_channels(store, python, tmp_p
 
     found = json.loads(run_python(python, WORKERS / "scanpy_worker.py", path, 0.1))
 
-    relevance = store.relevance(PLAIN)
+    relevance = store.arrays.relevance(PLAIN)
     assert found["shape"] == list(relevance.shape)
     assert found["sum"] == pytest.approx(relevance.sum(dtype=np.float64))
     assert found["backed"]
@@ -47,8 +47,8 @@ def test_polars_and_duckdb_join_the_tables_alike(store, python, tmp_path):
 
     found = json.loads(run_python(python, WORKERS / "tables_worker.py", out))
 
-    column = store.relevance(PLAIN)[:, 1].astype(np.float64)
-    mover = store.metadata.column("mover")
+    column = store.arrays.relevance(PLAIN)[:, 1].astype(np.float64)
+    mover = store.columns.metadata.column("mover")
     sums = {side: column[mover == side].sum() for side in ("black", "white")}
     assert found["by polars"] == pytest.approx(sums)
     assert found["by duckdb"] == pytest.approx(sums)

@@ -47,7 +47,7 @@ def test_relevance_is_a_matrix_with_a_column_a_channel(store, tables, stem, laye
     found = tables[f"relevance-{stem}"].set_index("row")
 
     assert list(found) == [f"c{c:04d}" for c in range(store.channels(layer))]
-    assert (found.to_numpy(np.float32) == store.relevance(layer)).all()
+    assert (found.to_numpy(np.float32) == store.arrays.relevance(layer)).all()
 
 
 def test_hostile_names_of_players_come_back(store, tables):
@@ -55,7 +55,7 @@ def test_hostile_names_of_players_come_back(store, tables):
 
     assert found["black"].tolist() == store.positions.black.tolist()
     assert found["obf"].tolist()[-1] == store.positions.position(len(store) - 1).obf()
-    assert (found["explained"].astype(np.float32) == store.explained()).all()
+    assert (found["explained"].astype(np.float32) == store.arrays.explained()).all()
 
 
 def test_labels_and_clusters_join_by_row(store, tables):
@@ -66,16 +66,16 @@ def test_labels_and_clusters_join_by_row(store, tables):
     clustering = store.results.get(Clustering, layer=HOSTILE_LAYER)
     assert (mine["cluster"] == clustering.labels).all()
     assert (mine["x"].astype(np.float32) == clustering.embedding[:, 0]).all()
-    assert (mine["corner"] == store.label("corner")).all()
+    assert (mine["corner"] == store.columns.label("corner")).all()
     part = mine["part"].to_numpy(np.float32)
-    np.testing.assert_array_equal(part, store.label("part"))
+    np.testing.assert_array_equal(part, store.columns.label("part"))
 
 
 def test_channels_of_all_layers_are_summed_up(store, tables):
     found = tables["channels"].set_index(["layer", "channel"])
 
     assert len(found) == 10
-    share = store.share(HOSTILE_LAYER)[:, 3]
+    share = store.arrays.share(HOSTILE_LAYER)[:, 3]
     assert found.loc[HOSTILE_LAYER, 3]["mean_share"] == pytest.approx(share.mean())
 
 

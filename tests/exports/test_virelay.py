@@ -50,7 +50,7 @@ def test_samples_are_pictures_and_their_label_is_the_explained_move(store, proje
         assert file["data"].dtype == np.uint8
         labels = file["label"][()]
 
-    played = store.explained_square()
+    played = store.arrays.explained_square()
     assert [names[n] for n in labels] == [square_name(int(s)) for s in played]
 
 
@@ -70,9 +70,9 @@ def test_relevance_stands_in_the_first_channel_square_by_square(store, project):
     with h5py.File(project / "attribution.h5") as file:
         found = file["attribution"][7]
         assert "index" not in file
-        assert (file["prediction"][()] == store.logits()).all()
+        assert (file["prediction"][()] == store.arrays.logits()).all()
 
-    assert (found[0, 8::16, 8::16] == store.heatmap(rows=[7])[0]).all()
+    assert (found[0, 8::16, 8::16] == store.arrays.heatmap(rows=[7])[0]).all()
     assert not found[1:].any()
 
 
@@ -105,7 +105,7 @@ def test_labels_with_few_values_are_clusterings(store, project):
         found = dict(file[PLAIN]["cluster"])
 
         assert set(found) == {"phase", "mover", "corner", "frontier +2"}
-        assert (found["corner"][()] == store.label("corner")).all()
+        assert (found["corner"][()] == store.columns.label("corner")).all()
 
 
 def test_a_store_without_clusterings_has_the_analysis_of_positions(

@@ -64,7 +64,7 @@ def test_a_sample_is_our_picture_of_the_board(store, server, row):
     image = picture(server.get(found["url"]))
 
     (label,) = found["labels"]
-    assert label["name"] == square_name(int(store.explained_square()[row]))
+    assert label["name"] == square_name(int(store.arrays.explained_square()[row]))
     ours = board_pictures(store.positions[row : row + 1])[0].transpose(1, 2, 0)
     assert image.shape == ours.shape
     # JPEG of quality 70.
@@ -76,8 +76,8 @@ def test_an_attribution_is_drawn_red_and_blue_by_its_sign(store, server, row):
     found = server.json(f"{PROJECT}/attributions/{row}", imageMode="attribution")
     image = picture(server.get(found["urls"]["blue-white-red"]))
 
-    assert found["prediction"] == store.logits(rows=[row])[0].tolist()
-    heat = store.heatmap(rows=[row])[0]
+    assert found["prediction"] == store.arrays.logits(rows=[row])[0].tolist()
+    heat = store.arrays.heatmap(rows=[row])[0]
     red_less_blue = (image[..., 0] - image[..., 2])[8::16, 8::16]
     clear = np.abs(heat) > 0.2 * np.abs(heat).max()
     assert clear.sum() > 8

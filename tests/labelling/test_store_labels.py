@@ -56,7 +56,7 @@ def store(planted: PlantedNetwork, tmp_path_factory: pytest.TempPathFactory) -> 
         targets=["best", "value"],
         layers=["conv2", "conv3"],
     )
-    found.add_labels(pattern_labels(corpus).position)
+    found.columns.add(pattern_labels(corpus).position)
     return found
 
 
@@ -218,9 +218,14 @@ def test_labels_become_columns_for_conditions(store: Store, tmp_path: Path) -> N
 
     expected = label_boards(store.positions, list(names))
     assert names == ("mobility", "forced move", "own corners")
-    assert store.label("mobility").tolist() == expected.position["mobility"].tolist()
-    assert store.label("own corners").max() > 1
-    corners = store.mask(Where(labels={"own corners": True, "mobility": (None, 3)}))
+    assert (
+        store.columns.label("mobility").tolist()
+        == expected.position["mobility"].tolist()
+    )
+    assert store.columns.label("own corners").max() > 1
+    corners = store.columns.mask(
+        Where(labels={"own corners": True, "mobility": (None, 3)})
+    )
     assert (
         corners.tolist()
         == (
@@ -235,7 +240,7 @@ def test_columns_are_replaced_only_when_asked(store: Store) -> None:
     with pytest.raises(OutputExistsError, match="has a label 'opening' already"):
         label_positions(store, ["disc lead", "opening"])
 
-    assert "disc lead" not in store.label_names
+    assert "disc lead" not in store.columns.label_names
     with pytest.raises(ValueError, match="no label is named 'openings'"):
         label_positions(store, ["openings"])
 

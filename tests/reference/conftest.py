@@ -18,6 +18,14 @@ class FakeStore:
     values: np.ndarray
     targets: tuple[str, ...] = ("played",)
 
+    @property
+    def arrays(self):
+        return self
+
+    @property
+    def columns(self):
+        return self
+
     def scores(self, _layer, channel, *, by="share", **_options):
         share = self.values / (np.abs(self.values).sum(1, keepdims=True) + 1e-10)
         found = {

@@ -153,7 +153,7 @@ def test_effects_are_the_row_of_the_channel(full_store):
 
 def test_moves_are_those_where_the_channel_has_its_largest_part(kept_store):
     share = np.abs(kept_store.scores("conv1", 3))
-    explained = kept_store.explained_square()
+    explained = kept_store.arrays.explained_square()
     means = {
         square_name(int(move), 8): float(share[explained == move].mean())
         for move in np.unique(explained)
@@ -189,7 +189,7 @@ def test_clusters_are_those_that_have_the_channel_among_their_markers(full_store
 def test_nearest_channels_come_with_their_cosine(kept_store):
     report = cl.channel_report(kept_store, "conv1", 0)
 
-    share = kept_store.share("conv1").astype(float)
+    share = kept_store.arrays.share("conv1").astype(float)
     for each in report.nearest:
         one, other = share[:, 0], share[:, each.channel]
         length = np.linalg.norm(one) * np.linalg.norm(other)

@@ -14,7 +14,7 @@ class Planted:
         self.tables = share, activation
         self.moves = moves
         self.ply = ply
-        self.metadata = self
+        self.arrays = self.columns = self.metadata = self
 
     def __len__(self):
         return len(self.ply)

@@ -42,7 +42,7 @@ def test_regions_of_references_are_counted_square_by_square(kept_store):
 def test_statistics_of_a_store_come_before_its_reference_boards(mapped_store):
     report = channel_report(mapped_store, "conv2", 3)
 
-    maps = mapped_store.maps("conv2", channels=[3])[:, 0].astype(float)
+    maps = mapped_store.maps.read("conv2", channels=[3])[:, 0].astype(float)
     assert report.maps_of == "positions"
     np.testing.assert_allclose(
         report.mean_positive, np.maximum(maps, 0).mean(0), atol=1e-5

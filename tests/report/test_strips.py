@@ -118,7 +118,7 @@ def test_heatmaps_are_those_that_the_store_keeps_for_any_position(mapped_store):
 
     for name in STRIPS:
         strip = report.strips[name]
-        expected = mapped_store.maps("conv2", rows=strip.rows, channels=[2])
+        expected = mapped_store.maps.read("conv2", rows=strip.rows, channels=[2])
         np.testing.assert_allclose(strip.heatmaps, expected[:, 0], atol=1e-6)
 
 

@@ -192,7 +192,7 @@ def test_double_precision_is_stored_as_float32(
         references=1,
     )
 
-    assert store.relevance("conv1").dtype == np.float32
+    assert store.arrays.relevance("conv1").dtype == np.float32
     assert 0 < store.manifest.rounding["relevance"] <= 2.0**-24
     assert store.manifest.plan.compute["dtype"] == "float64"
 

@@ -52,26 +52,27 @@ def test_sums_in_the_store_equal_those_of_attribute(
 
     assert store.targets == ("played", "value", "conv4:2")
     for index, target in enumerate(store.targets):
-        assert_close(store.heatmap(target=target), found.heatmap[:, index])
-        assert_close(store.explained(target=target), found.explained[:, index])
+        assert_close(store.arrays.heatmap(target=target), found.heatmap[:, index])
+        assert_close(store.arrays.explained(target=target), found.explained[:, index])
         for layer in store.layers:
             assert_close(
-                store.relevance(layer, target=target),
+                store.arrays.relevance(layer, target=target),
                 found.channel_relevance[layer][:, index],
             )
     for layer in store.layers:
         feature = found.activation[layer]
-        assert_close(store.activation(layer), feature.sum((2, 3)))
-        assert_close(store.peak(layer), feature.max((2, 3)))
+        assert_close(store.arrays.activation(layer), feature.sum((2, 3)))
+        assert_close(store.arrays.peak(layer), feature.max((2, 3)))
         np.testing.assert_array_equal(
-            store.peak_square(layer), feature.reshape(*feature.shape[:2], -1).argmax(2)
+            store.arrays.peak_square(layer),
+            feature.reshape(*feature.shape[:2], -1).argmax(2),
         )
-    assert_close(store.logits(), found.logits)
-    assert_close(store.value(), found.value)
+    assert_close(store.arrays.logits(), found.logits)
+    assert_close(store.arrays.value(), found.value)
     np.testing.assert_array_equal(
-        store.explained_square(target="played"), random_positions.played
+        store.arrays.explained_square(target="played"), random_positions.played
     )
-    assert (store.explained_square(target="value") == NO_MOVE).all()
+    assert (store.arrays.explained_square(target="value") == NO_MOVE).all()
 
 
 @pytest.mark.parametrize(("batch_size", "shard_size"), [(1, 24), (5, 5), (100, 100)])
@@ -95,9 +96,11 @@ def test_sizes_of_batches_and_shards_change_nothing_beyond_rounding(
     )
 
     for layer in store.layers:
-        assert_close(found.relevance(layer, target=0), store.relevance(layer, target=0))
-        assert_close(found.activation(layer), store.activation(layer))
-    assert_close(found.heatmap(target="value"), store.heatmap(target="value"))
+        assert_close(
+            found.relevance(layer, target=0), store.arrays.relevance(layer, target=0)
+        )
+        assert_close(found.activation(layer), store.arrays.activation(layer))
+    assert_close(found.heatmap(target="value"), store.arrays.heatmap(target="value"))
 
 
 def test_a_second_run_gives_the_same_bytes(
@@ -171,7 +174,7 @@ def test_the_reference_heatmap_of_a_channel_sums_to_its_relevance(
 
     assert table is not None
     for channel, rows in enumerate(table.rows):
-        relevance = store.relevance("conv1", rows=rows, channels=[channel])[:, 0]
+        relevance = store.arrays.relevance("conv1", rows=rows, channels=[channel])[:, 0]
         assert_close(table.maps[channel].sum((1, 2)), relevance)
 
 

@@ -103,7 +103,7 @@ def test_means_moments_and_shares_are_those_of_the_maps(
     every = np.concatenate([s["layers/conv4/maps"] for s in shards]).astype(float)
     maps = every[:, store.target_index(target)]
 
-    by_phase = store.statistics("conv4", target=target)
+    by_phase = store.maps.statistics("conv4", target=target)
 
     assert by_phase is not None
     found = by_phase.pooled()
@@ -130,7 +130,7 @@ def test_phases_without_positions_are_zero(
         statistics=True,
     )
 
-    found = store.statistics("conv4")
+    found = store.maps.statistics("conv4")
 
     assert found is not None
     assert found.positions.tolist() == [len(early), 0, 0]
@@ -145,7 +145,7 @@ def test_a_store_without_statistics_has_none(
         small_network, random_positions[:3], tmp_path / "run.crp", detail="sums"
     )
 
-    assert store.statistics("conv1") is None
+    assert store.maps.statistics("conv1") is None
 
 
 def test_positions_are_counted_by_phase(

@@ -273,7 +273,7 @@ def test_appending_gives_what_one_run_gives(
     for layer in whole.layers:
         for target in whole.targets:
             expected = whole.relevance(layer, target=target)
-            found = store.relevance(layer, target=target)
+            found = store.arrays.relevance(layer, target=target)
             scale = np.abs(expected).max()
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * scale)
             tables = [s.references(layer, target=target) for s in (store, whole)]
@@ -384,8 +384,8 @@ def test_positions_with_a_pass_alone_are_explained(
 
     store = explain_corpus(small_network, passing, tmp_path / "run.crp", **OPTIONS)
 
-    assert np.isfinite(store.relevance("conv4")).all()
-    assert (store.explained_square(target="played") == 64).all()
+    assert np.isfinite(store.arrays.relevance("conv4")).all()
+    assert (store.arrays.explained_square(target="played") == 64).all()
 
 
 def copied(store: Store, folder: Path) -> Path:

@@ -24,10 +24,12 @@ def test_a_store_of_format_1_is_still_readable() -> None:
 
     assert (len(store), store.layers, store.targets) == (3, ("conv1",), ("value",))
     rows = np.arange(3, dtype=np.float32)
-    np.testing.assert_array_equal(store.relevance("conv1"), np.stack([rows, rows], 1))
-    np.testing.assert_array_equal(store.value(), rows)
-    assert store.heatmap().shape == (3, 8, 8)
+    np.testing.assert_array_equal(
+        store.arrays.relevance("conv1"), np.stack([rows, rows], 1)
+    )
+    np.testing.assert_array_equal(store.arrays.value(), rows)
+    assert store.arrays.heatmap().shape == (3, 8, 8)
     assert store.positions.position(0).size == 8
     best = store.top("conv1", 0, 2, by="relevance", one_per_game=False)
     assert best.rows.tolist() == [2, 1]
-    assert store.frame(["ply", "mover"]).shape[0] == 3
+    assert store.columns.frame(["ply", "mover"]).shape[0] == 3

@@ -19,14 +19,14 @@ from tests.store.conftest import Arrays, fill, planted_plan
 def test_a_column_is_that_of_the_corpus(
     name: str, planted_store: Store, corpus: Corpus
 ) -> None:
-    found = planted_store.frame([name])
+    found = planted_store.columns.frame([name])
 
     assert list(found) == [name]
     np.testing.assert_array_equal(found[name], corpus.frame()[name])
 
 
 def test_all_columns_are_there(planted_store: Store, arrays: Arrays) -> None:
-    found = planted_store.frame(
+    found = planted_store.columns.frame(
         [*COLUMNS, "id", "explained", "square", "value"], rows=[9, 60], target="value"
     )
 
@@ -44,15 +44,15 @@ def test_all_columns_are_there(planted_store: Store, arrays: Arrays) -> None:
 def test_a_frame_reads_nothing_that_was_not_asked_for(planted_store: Store) -> None:
     store = Store(planted_store.path)
 
-    store.frame(["id", "ply"])
+    store.columns.frame(["id", "ply"])
 
-    assert store._shards.files._files == {}
-    assert list(store.metadata._stored) == ["ply"]
+    assert store.shards.files._files == {}
+    assert list(store.columns.metadata._stored) == ["ply"]
 
 
 def test_a_column_that_is_not_there_is_refused(planted_store: Store) -> None:
     with pytest.raises(ValueError, match="no column 'elo', expected one of black, exp"):
-        planted_store.frame(["ply", "elo"])
+        planted_store.columns.frame(["ply", "elo"])
 
 
 def test_a_running_store_has_the_columns_of_its_finished_shards(
@@ -62,7 +62,7 @@ def test_a_running_store_has_the_columns_of_its_finished_shards(
     create_run(path, planted_plan(corpus), corpus)
     fill(path, arrays, shards_of(path)[1:2])
 
-    found = open_store(path).frame(["id", "ply", "played"])
+    found = open_store(path).columns.frame(["id", "ply", "played"])
 
     assert found["id"].tolist() == list(range(50, 100))
     np.testing.assert_array_equal(found["ply"], corpus.ply[50:100])
@@ -77,7 +77,7 @@ def test_columns_of_another_corpus_are_an_error(
     corpus[::-1].save(path / "corpus-0.h5", overwrite=True)
 
     with pytest.raises(StoreError, match=r"corpus-0\.h5: is of the corpus"):
-        store.frame(["ply"])
+        store.columns.frame(["ply"])
 
 
 @pytest.mark.parametrize("lowest", [False, True])
@@ -100,7 +100,8 @@ def test_the_peak_of_a_channel_is_a_row_and_a_column(
     found = planted_store.channels_frame("conv1", 4).sort_index()
 
     squares = arrays["layers/conv1/peak_square"][4]
-    assert (8 * found["peak_row"] + found["peak_column"]).tolist() == squares.tolist()
+    names = [square_name(each) for each in squares.tolist()]
+    assert found["peak_square"].tolist() == names
 
 
 def test_a_row_that_is_not_there_is_refused(planted_store: Store) -> None:

@@ -24,34 +24,34 @@ def store(write_store: MakeStore, tmp_path: Path) -> Store:
 def test_a_label_comes_back_as_it_was_added(dtype: str, store: Store) -> None:
     column = (np.arange(len(store)) % 5).astype(dtype)
 
-    store.add_labels({"stable discs": column})
+    store.columns.add({"stable discs": column})
 
     for opened in (store, open_store(store.path)):
-        assert opened.label_names == ("stable discs",)
-        assert opened.label("stable discs").dtype == dtype
-        np.testing.assert_array_equal(opened.label("stable discs"), column)
+        assert opened.columns.label_names == ("stable discs",)
+        assert opened.columns.label("stable discs").dtype == dtype
+        np.testing.assert_array_equal(opened.columns.label("stable discs"), column)
 
 
 def test_labels_are_added_to_those_that_are_there(store: Store) -> None:
     n = len(store)
-    store.add_labels({"corner": np.ones(n, np.bool_), "peak": np.arange(n)})
+    store.columns.add({"corner": np.ones(n, np.bool_), "peak": np.arange(n)})
 
-    store.add_labels({"mobility": np.zeros(n)})
+    store.columns.add({"mobility": np.zeros(n)})
 
-    assert store.label_names == ("corner", "mobility", "peak")
-    np.testing.assert_array_equal(store.label("peak"), np.arange(n))
+    assert store.columns.label_names == ("corner", "mobility", "peak")
+    np.testing.assert_array_equal(store.columns.label("peak"), np.arange(n))
 
 
 def test_a_label_is_replaced_only_when_that_is_asked_for(store: Store) -> None:
     n = len(store)
-    store.add_labels({"corner": np.zeros(n)})
-    assert store.label("corner").sum() == 0
+    store.columns.add({"corner": np.zeros(n)})
+    assert store.columns.label("corner").sum() == 0
 
     with pytest.raises(OutputExistsError, match="has a label 'corner' already"):
-        store.add_labels({"corner": np.ones(n)})
-    store.add_labels({"corner": np.ones(n)}, overwrite=True)
+        store.columns.add({"corner": np.ones(n)})
+    store.columns.add({"corner": np.ones(n)}, overwrite=True)
 
-    assert store.label("corner").sum() == n
+    assert store.columns.label("corner").sum() == n
 
 
 def columns_path(store: Store) -> Path:
@@ -60,7 +60,7 @@ def columns_path(store: Store) -> Path:
 
 
 def test_the_manifest_covers_the_labels(store: Store) -> None:
-    store.add_labels({"corner": np.zeros(len(store))})
+    store.columns.add({"corner": np.zeros(len(store))})
 
     path = columns_path(store)
     entry = open_store(store.path).manifest.files[path.name]
@@ -68,7 +68,7 @@ def test_the_manifest_covers_the_labels(store: Store) -> None:
     assert (entry.bytes, entry.sha256) == (len(content), sha256(content).hexdigest())
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(StoreError, match=r"columns-.*\.h5: is damaged"):
-        open_store(store.path).label("corner")
+        open_store(store.path).columns.label("corner")
 
 
 def test_the_same_labels_give_the_same_bytes_in_any_order(
@@ -77,9 +77,9 @@ def test_the_same_labels_give_the_same_bytes_in_any_order(
     other = write_store(tmp_path / "other.crp")
     a, b = np.arange(len(store)), np.zeros(len(store))
 
-    store.add_labels({"a": a})
-    store.add_labels({"b": b})
-    other.add_labels({"b": b, "a": a})
+    store.columns.add({"a": a})
+    store.columns.add({"b": b})
+    other.columns.add({"b": b, "a": a})
 
     for name in (columns_path(store).name, "manifest.json"):
         assert (store.path / name).read_bytes() == (other.path / name).read_bytes()
@@ -88,14 +88,14 @@ def test_the_same_labels_give_the_same_bytes_in_any_order(
 @pytest.mark.parametrize("name", ["", "a/b", "../a", "ply", "id", "value", " x", "é"])
 def test_a_name_that_no_label_can_have_is_refused(name: str, store: Store) -> None:
     with pytest.raises(ValueError, match="cannot have this name"):
-        store.add_labels({name: np.zeros(len(store))})
+        store.columns.add({name: np.zeros(len(store))})
 
 
 def test_a_column_that_is_none_is_refused(store: Store) -> None:
     n = len(store)
     for column in (np.zeros(n - 1), np.zeros((n, 1)), ["a"] * n, np.zeros(n, complex)):
         with pytest.raises(ValueError, match="label 'a' is"):
-            store.add_labels({"a": column})
+            store.columns.add({"a": column})
     assert not list(store.path.glob("columns-*"))
 
 
@@ -104,21 +104,21 @@ def test_labels_wait_for_the_run_to_be_complete(corpus: Corpus, tmp_path: Path) 
     create_run(path, planted_plan(corpus), corpus)
 
     with pytest.raises(StoreError, match="not complete"):
-        open_store(path).add_labels({"a": np.zeros(len(corpus))})
+        open_store(path).columns.add({"a": np.zeros(len(corpus))})
 
 
 def test_labels_are_not_added_while_a_run_fills_the_store(store: Store) -> None:
     with run_lock(store.path), pytest.raises(StoreError, match="another run fills it"):
-        store.add_labels({"a": np.zeros(len(store))})
+        store.columns.add({"a": np.zeros(len(store))})
 
 
 def test_labels_outlive_a_repair_but_not_new_positions(
     store: Store, corpus: Corpus
 ) -> None:
-    store.add_labels({"a": np.arange(len(store))})
+    store.columns.add({"a": np.arange(len(store))})
 
     finish_run(store.path)
-    assert open_store(store.path).label("a")[7] == 7
+    assert open_store(store.path).columns.label("a")[7] == 7
     longer = Corpus.concatenate([corpus, corpus[:10]])
     append_run(store.path, planted_plan(longer), longer)
 
@@ -128,7 +128,7 @@ def test_labels_outlive_a_repair_but_not_new_positions(
 def test_damaged_labels_outlive_a_repair_until_they_are_overwritten(
     store: Store,
 ) -> None:
-    store.add_labels({"a": np.zeros(len(store))})
+    store.columns.add({"a": np.zeros(len(store))})
     file = columns_path(store)
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
@@ -140,7 +140,7 @@ def test_damaged_labels_outlive_a_repair_until_they_are_overwritten(
     assert problem.file == file.name
     assert "add its columns anew" in problem.remedy
     with pytest.raises(StoreError, match="is missing or damaged"):
-        store.add_labels({"b": np.zeros(len(store))})
-    store.add_labels({"b": np.zeros(len(store))}, overwrite=True)
-    assert open_store(store.path).label_names == ("b",)
+        store.columns.add({"b": np.zeros(len(store))})
+    store.columns.add({"b": np.zeros(len(store))}, overwrite=True)
+    assert open_store(store.path).columns.label_names == ("b",)
     assert check_store(store.path).is_good

@@ -70,13 +70,13 @@ def test_maps_are_read_in_the_unit_of_the_output(
     fill_mapped(path, arrays, maps, list(range(len(shards_of(path)))))
     store = Store(finish_run(path))
 
-    assert store.mapped_rows.tolist() == MAPPED.tolist()
+    assert store.maps.rows.tolist() == MAPPED.tolist()
     for layer in LAYERS:
         expected = expected_maps(maps, layer, 1)
-        found = store.maps(layer, target="value")
+        found = store.maps.read(layer, target="value")
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found, expected)
-        some = store.maps(layer, rows=[101, 0, 101], channels=[4, 1], target=1)
+        some = store.maps.read(layer, rows=[101, 0, 101], channels=[4, 1], target=1)
         np.testing.assert_array_equal(some, expected[[5, 0, 5]][:, [4, 1]])
 
 
@@ -89,9 +89,9 @@ def test_a_running_store_gives_the_maps_of_its_finished_shards(
 
     store = open_store(path)
 
-    assert store.mapped_rows.tolist() == [0, 1, 17]
+    assert store.maps.rows.tolist() == [0, 1, 17]
     expected = expected_maps(maps, "conv1", 0)[[6]]
-    np.testing.assert_array_equal(store.maps("conv1", rows=[17]), expected)
+    np.testing.assert_array_equal(store.maps.read("conv1", rows=[17]), expected)
 
 
 def test_a_row_without_maps_is_refused(
@@ -103,10 +103,10 @@ def test_a_row_without_maps_is_refused(
     store = Store(finish_run(path))
 
     with pytest.raises(StoreError, match=r"no maps of row 118 \(7 of 120 rows have"):
-        store.maps("conv1", rows=[3, 118])
+        store.maps.read("conv1", rows=[3, 118])
     with pytest.raises(StoreError, match="detail 'references', maps need 'sample' or"):
-        planted_store.maps("conv1")
-    assert planted_store.mapped_rows.tolist() == []
+        planted_store.maps.read("conv1")
+    assert planted_store.maps.rows.tolist() == []
 
 
 def planted_statistics(corpus: Corpus) -> tuple[Arrays, Arrays]:
@@ -147,7 +147,7 @@ def test_statistics_are_means_over_the_positions_of_a_phase(
     phases = np.digitize(np.bitwise_count(corpus.own | corpus.opponent), [24, 44])
 
     for layer in LAYERS:
-        found = store.statistics(layer, target="value")
+        found = store.maps.statistics(layer, target="value")
         assert found is not None
         assert found.phases == PHASES
         assert found.positions.tolist() == np.bincount(phases, minlength=3).tolist()
@@ -172,4 +172,4 @@ def test_statistics_are_means_over_the_positions_of_a_phase(
 
 
 def test_a_store_without_statistics_gives_none(planted_store: Store) -> None:
-    assert planted_store.statistics("conv1") is None
+    assert planted_store.maps.statistics("conv1") is None

@@ -33,7 +33,11 @@ def one_by_one(
 def test_the_nearest_are_those_of_a_full_sort(
     layer: str, metric: str, by: str, planted_store: Store
 ) -> None:
-    read = planted_store.relevance if by == "relevance" else planted_store.share
+    read = (
+        planted_store.arrays.relevance
+        if by == "relevance"
+        else planted_store.arrays.share
+    )
     vectors = read(layer, target=1)
     rows = [row for row in range(len(vectors)) if row != 17]
 
@@ -53,7 +57,7 @@ def test_a_vector_is_compared_with_all_positions(
 
     found = planted_store.nearest("conv1", vector, 500, metric=metric)
 
-    vectors = planted_store.relevance("conv1")
+    vectors = planted_store.arrays.relevance("conv1")
     rows = list(range(len(vectors)))
     assert found.rows.tolist() == one_by_one(vectors, vector, metric, rows)
 

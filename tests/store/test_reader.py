@@ -45,7 +45,7 @@ def test_a_store_tells_what_it_holds(planted_store: Store, corpus: Corpus) -> No
 def test_a_share_is_relevance_over_the_sum_of_magnitudes(
     planted_store: Store, arrays: Arrays
 ) -> None:
-    found = planted_store.share("conv1", target=1)
+    found = planted_store.arrays.share("conv1", target=1)
 
     relevance = arrays["layers/conv1/relevance"][:, 1]
     expected = relevance / (np.abs(relevance).sum(1, keepdims=True) + 1e-10)
@@ -56,10 +56,10 @@ def test_a_share_is_relevance_over_the_sum_of_magnitudes(
 def test_a_share_does_not_depend_on_the_channels_read(planted_store: Store) -> None:
     rows, channels = [9, 3], [4, 0]
 
-    found = planted_store.share("conv1", rows=rows, channels=channels)
+    found = planted_store.arrays.share("conv1", rows=rows, channels=channels)
 
     np.testing.assert_array_equal(
-        found, planted_store.share("conv1")[rows][:, channels]
+        found, planted_store.arrays.share("conv1")[rows][:, channels]
     )
 
 
@@ -73,10 +73,10 @@ def test_the_top_of_a_channel_is_that_of_all_scores_sorted(
     )
 
     everything = {
-        "share": planted_store.share("conv2", target="value"),
-        "relevance": planted_store.relevance("conv2", target="value"),
-        "activation": planted_store.activation("conv2"),
-        "peak": planted_store.peak("conv2"),
+        "share": planted_store.arrays.share("conv2", target="value"),
+        "relevance": planted_store.arrays.relevance("conv2", target="value"),
+        "activation": planted_store.arrays.activation("conv2"),
+        "peak": planted_store.arrays.peak("conv2"),
     }
     column = everything[by][:, 33]
     expected = np.lexsort((np.arange(len(column)), column if lowest else -column))[:12]
@@ -118,15 +118,15 @@ def test_what_a_store_does_not_hold_is_refused_with_what_it_holds(
     planted_store: Store,
 ) -> None:
     with pytest.raises(LayerError, match="no layer 'conv9', expected one of conv1"):
-        planted_store.relevance("conv9")
+        planted_store.arrays.relevance("conv9")
     with pytest.raises(LayerError, match="no channel 5, expected 0 to 4"):
         planted_store.top("conv1", 5)
     with pytest.raises(LayerError, match="no channel -1"):
         planted_store.scores("conv1", -1)
     with pytest.raises(TargetError, match="no target 'd3', expected one of played"):
-        planted_store.share("conv1", target="d3")
+        planted_store.arrays.share("conv1", target="d3")
     with pytest.raises(TargetError, match="no target 2"):
-        planted_store.heatmap(target=2)
+        planted_store.arrays.heatmap(target=2)
     with pytest.raises(ValueError, match="unknown score 'nonsense', expected one of"):
         planted_store.top("conv1", 0, by="nonsense")
     with pytest.raises(ValueError, match="unknown kind of reference boards 'best'"):
@@ -216,7 +216,7 @@ def test_a_shard_without_a_dataset_is_damaged(broken: Path) -> None:
     edit_manifest(broken, **{"files__shard-00000.h5": entry})
 
     with pytest.raises(StoreError, match=r"shard-00000\.h5: is damaged.*--resume"):
-        open_store(broken).peak("conv1")
+        open_store(broken).arrays.peak("conv1")
 
 
 def test_damaged_bytes_give_an_error_and_never_other_numbers(
@@ -232,7 +232,7 @@ def test_damaged_bytes_give_an_error_and_never_other_numbers(
         damaged[at : at + 16] = rng.bytes(16)
         shard.write_bytes(damaged)
         try:
-            found = open_store(broken).relevance("conv2")
+            found = open_store(broken).arrays.relevance("conv2")
         except StoreError as error:
             errors.append(str(error))
         else:

@@ -42,8 +42,8 @@ def test_a_repacked_store_is_whole_and_equal(
     assert other.manifest.codec == codec
     for layer in LAYERS:
         for name in ("relevance", "activation", "peak", "peak_square", "share"):
-            expected = getattr(one, name)(layer)
-            np.testing.assert_array_equal(getattr(other, name)(layer), expected)
+            expected = getattr(one.arrays, name)(layer)
+            np.testing.assert_array_equal(getattr(other.arrays, name)(layer), expected)
         np.testing.assert_array_equal(other.top(layer, 2).rows, one.top(layer, 2).rows)
     assert other.positions.digest == one.positions.digest
 
@@ -62,7 +62,7 @@ def test_other_programs_read_a_repacked_store_without_a_plugin(
         check=True,
     ).stdout
 
-    expected = open_store(packed).relevance("conv2", channels=[3])[:, 0]
+    expected = open_store(packed).arrays.relevance("conv2", channels=[3])[:, 0]
     np.testing.assert_array_equal(json.loads(printed), expected)
 
 

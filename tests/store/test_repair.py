@@ -90,8 +90,8 @@ def test_the_rest_of_a_damaged_store_stays_readable(
 
     expected = [*range(8), *range(16, 30)]
     assert rest.ids.tolist() == expected
-    found = rest.relevance("conv3")
-    assert (found == open_store(whole).relevance("conv3", rows=expected)).all()
+    found = rest.arrays.relevance("conv3")
+    assert (found == open_store(whole).arrays.relevance("conv3", rows=expected)).all()
 
 
 def test_a_damaged_manifest_is_a_clear_error(

@@ -53,7 +53,7 @@ COLUMNS = {
 def test_a_selection_equals_that_of_the_plain_array(
     rows: object, columns: object, planted_store: Store
 ) -> None:
-    found = planted_store.relevance(
+    found = planted_store.arrays.relevance(
         "conv2", rows=rows, channels=columns, target="value"
     )
 
@@ -70,7 +70,7 @@ def test_a_selection_equals_that_of_the_plain_array(
 def test_any_rows_and_channels_can_be_read(
     planted_store: Store, rows: list[int], columns: list[int]
 ) -> None:
-    found = planted_store.relevance("conv2", rows=rows, channels=columns)
+    found = planted_store.arrays.relevance("conv2", rows=rows, channels=columns)
 
     expected = WIDE[:, 0][np.array(rows, int)][:, np.array(columns, int)]
     np.testing.assert_array_equal(found, expected)
@@ -83,20 +83,20 @@ def test_shards_of_any_size_give_the_same_arrays(
     store = write_store(tmp_path / "run.crp", shard_size=shard_size)
 
     assert len(store.manifest.shards()) == -(-N // shard_size)
-    np.testing.assert_array_equal(store.logits(), arrays["outputs/logits"])
-    np.testing.assert_array_equal(store.value(), arrays["outputs/value"])
+    np.testing.assert_array_equal(store.arrays.logits(), arrays["outputs/logits"])
+    np.testing.assert_array_equal(store.arrays.value(), arrays["outputs/value"])
     for index, target in enumerate(store.targets):
         for found, name in (
-            (store.explained(target=target), "targets/explained"),
-            (store.explained_square(target=target), "targets/square"),
-            (store.heatmap(target=target), "targets/heatmap"),
-            (store.relevance("conv1", target=target), "layers/conv1/relevance"),
+            (store.arrays.explained(target=target), "targets/explained"),
+            (store.arrays.explained_square(target=target), "targets/square"),
+            (store.arrays.heatmap(target=target), "targets/heatmap"),
+            (store.arrays.relevance("conv1", target=target), "layers/conv1/relevance"),
         ):
             np.testing.assert_array_equal(found, arrays[name][:, index])
     for found, name in (
-        (store.activation("conv1"), "activation"),
-        (store.peak("conv1"), "peak"),
-        (store.peak_square("conv1"), "peak_square"),
+        (store.arrays.activation("conv1"), "activation"),
+        (store.arrays.peak("conv1"), "peak"),
+        (store.arrays.peak_square("conv1"), "peak_square"),
     ):
         np.testing.assert_array_equal(found, arrays[f"layers/conv1/{name}"])
 
@@ -116,7 +116,7 @@ def test_rows_of_several_chunks_of_a_shard_are_put_together(tmp_path: Path) -> N
 @pytest.mark.parametrize("rows", [[N], [-N - 1], np.ones(N - 1, bool)])
 def test_a_row_that_is_not_there_is_refused(rows: object, planted_store: Store) -> None:
     with pytest.raises(IndexError, match=r"out of bounds|did not match"):
-        planted_store.value(rows=rows)
+        planted_store.arrays.value(rows=rows)
 
 
 def test_one_number_is_no_selection() -> None:

@@ -55,7 +55,7 @@ def labelled(write_store: MakeStore, tmp_path_factory: pytest.TempPathFactory) -
 def with_labels(store: Store) -> Store:
     rows = np.arange(len(store))
     part = np.where(rows < 50, np.nan, rows / 400).astype(np.float32)
-    store.add_labels({"even": rows % 2 == 0, "third": rows % 3, "part": part})
+    store.columns.add({"even": rows % 2 == 0, "third": rows % 3, "part": part})
     return store
 
 
@@ -68,7 +68,7 @@ def met_one_by_one(corpus: Corpus, meets: Callable[[Row], bool]) -> list[bool]:
 def test_a_condition_is_met_by_the_positions_that_meet_it_alone(
     where: Where, meets: Callable[[Row], bool], labelled: Store, corpus: Corpus
 ) -> None:
-    assert labelled.mask(where).tolist() == met_one_by_one(corpus, meets)
+    assert labelled.columns.mask(where).tolist() == met_one_by_one(corpus, meets)
 
 
 @pytest.mark.parametrize("one_per_game", [False, True])
@@ -130,9 +130,9 @@ def test_conditions_that_cannot_be_met_are_refused(planted_store: Store) -> None
     with pytest.raises(ValueError, match="outcome is 'won', expected one of win"):
         Where(outcome="won")
     with pytest.raises(NotationError, match="x9"):
-        planted_store.mask(Where(played="x9"))
+        planted_store.columns.mask(Where(played="x9"))
     with pytest.raises(ValueError, match="no label 'corner', expected one of: none"):
-        planted_store.mask(Where(labels={"corner": True}))
+        planted_store.columns.mask(Where(labels={"corner": True}))
 
 
 def test_a_condition_reads_only_the_columns_that_it_needs(
@@ -140,8 +140,10 @@ def test_a_condition_reads_only_the_columns_that_it_needs(
 ) -> None:
     read: list[str] = []
     store = Store(planted_store.path)
-    load = store.metadata._load
-    monkeypatch.setattr(store.metadata, "_load", lambda n: read.append(n) or load(n))
+    load = store.columns.metadata._load
+    monkeypatch.setattr(
+        store.columns.metadata, "_load", lambda n: read.append(n) or load(n)
+    )
 
     store.top("conv1", 0, where=Where(ply=(0, 9)), one_per_game=False)
     store.top("conv1", 1, where=Where(ply=(0, 9)), one_per_game=False)

@@ -227,7 +227,7 @@ def test_appending_computes_only_the_new_positions(
     }.items() <= before.items()
     assert "corpus-0.h5" not in after
     assert store.positions.digest == corpus.digest
-    np.testing.assert_array_equal(store.value(), arrays["outputs/value"])
+    np.testing.assert_array_equal(store.arrays.value(), arrays["outputs/value"])
 
 
 def test_only_what_begins_with_the_stored_positions_is_appended(
@@ -364,8 +364,10 @@ def test_a_running_store_shows_its_finished_shards(
 
     expected = [*range(50), *range(100, len(corpus))]
     assert store.ids.tolist() == expected
-    np.testing.assert_array_equal(store.value(), arrays["outputs/value"][expected])
+    np.testing.assert_array_equal(
+        store.arrays.value(), arrays["outputs/value"][expected]
+    )
     assert store.positions.digest == corpus[expected].digest
     best = store.top("conv1", 3, 5, one_per_game=False)
-    shares = store.share("conv1")[:, 3]
+    shares = store.arrays.share("conv1")[:, 3]
     assert best.rows.tolist() == np.argsort(-shares, kind="stable")[:5].tolist()

@@ -89,7 +89,7 @@ def cluster_facts(
 
 
 def _label_columns(store: Store) -> Mapping[str, NDArray[np.bool_]]:
-    columns = {name: store.label(name) for name in store.label_names}
+    columns = {name: store.columns.label(name) for name in store.columns.label_names}
     return {name: each for name, each in columns.items() if each.dtype == bool}
 
 

@@ -106,7 +106,7 @@ def _strips(
     chosen = _chosen(facts, number, site.count)
     rows = {name: facts.clustering.rows[places] for name, (places, _) in chosen.items()}
     maps = {
-        name: site.store.heatmap(rows=each, target=site.target)
+        name: site.store.arrays.heatmap(rows=each, target=site.target)
         for name, each in rows.items()
     }
     limit = max(symmetric_limit(each) for each in maps.values())

@@ -65,7 +65,7 @@ def write_home_page(
         on_map=int((places[:, 0] >= 0).sum()),
         example=examples[-1] if examples else None,
         warnings=None if verdict is None else verdict.warnings,
-        mean_output=float(site.store.explained(target=site.target).mean()),
+        mean_output=float(site.store.arrays.explained(target=site.target).mean()),
         pages=list(_whole_pages(site, explainer, others)),
     )
 

@@ -47,7 +47,7 @@ class CardMaker:
 
     def __init__(self, store: Store, *, target: int | str = 0) -> None:
         self._store = store
-        self._marks = store.explained_square(target=target)
+        self._marks = store.arrays.explained_square(target=target)
         self._size = store.manifest.board_size
         self._drawn = lru_cache(_REMEMBERED)(_drawn)
 

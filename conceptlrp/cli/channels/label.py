@@ -72,7 +72,7 @@ def label(
         msg = "give --network to score channels, or --no-scores"
         raise typer.BadParameter(msg)
     opened = open_store(store)
-    known = () if overwrite else opened.label_names
+    known = () if overwrite else opened.columns.label_names
     missing = [name for name in LABELS if name not in known]
     if no_scores and not missing:
         msg = f"{store}: has all labels already; pass --overwrite"

@@ -31,8 +31,6 @@ from conceptlrp.cli.stores.top import AllGames, Lowest
 from conceptlrp.cli.tables import print_json, print_table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from conceptlrp.store import Ranking, Store, Where
 
 _COLUMNS = ("game", "ply", "mover", "players", "year", "played", "outcome", "explained")
@@ -170,7 +168,10 @@ def _list_channels(
         for name in ([layer] if layer else store.layers)
     }
     asked = {"by": about["by"], "target": about["target"], "position": row}
-    found = {name: _with_squares(store, name, tables[name]) for name in tables}
+    found = {
+        name: {str(head): table[head].tolist() for head in table}
+        for name, table in tables.items()
+    }
     if as_json:
         layers = {name: _records(columns) for name, columns in found.items()}
         print_json({**asked, "layers": layers})
@@ -179,34 +180,15 @@ def _list_channels(
         print_table(_shown(columns), title=_title(store, name, **asked))
 
 
-def _with_squares(
-    store: "Store", layer: str, table: "pd.DataFrame"
-) -> dict[str, list[Any]]:
-    """Name the square of each peak, None where a map's place on the board is unknown.
-
-    Maps of an OthelloNet that are smaller than the board lie in its middle, since its
-    last convolutions are not padded.
-    """
-    columns = {str(head): table[head].tolist() for head in table}
-    places = zip(columns.pop("peak_row"), columns.pop("peak_column"), strict=True)
-    manifest = store.manifest
-    shape, size = manifest.layers[layer], manifest.board_size
-    edge = (size - shape["width"]) // 2
-    is_known = edge == 0 or manifest.network.get("architecture") == "OthelloNet"
-    columns["peak_square"] = [
-        f"{'abcdefgh'[column + edge]}{row + edge + 1}" if is_known else None
-        for row, column in places
-    ]
-    return columns
-
-
 def _columns(
     store: "Store", ranking: "Ranking", columns: str | None, target: int | str
 ) -> dict[str, Sequence[Any]]:
     """Read what is asked for of ranked positions, players as one column."""
     names = _COLUMNS if columns is None else [n.strip() for n in columns.split(",")]
     read = [name for name in names if name not in ("players", "row", "score")]
-    table = store.frame([*read, "black", "white"], rows=ranking.rows, target=target)
+    table = store.columns.frame(
+        [*read, "black", "white"], rows=ranking.rows, target=target
+    )
     found: dict[str, Sequence[Any]] = {
         "row": ranking.rows.tolist(),
         "score": ranking.scores.tolist(),

@@ -19,10 +19,9 @@ from conceptlrp.store.receipts import is_intact
 from conceptlrp.store.results.codec import Sizes, decode, encode, read_header
 from conceptlrp.store.results.kinds import KINDS, Kind, kind_of
 from conceptlrp.store.results.replacing import listed, replace_listed
-from conceptlrp.store.schema import MANIFEST
 
 if TYPE_CHECKING:
-    from conceptlrp.store.stored_arrays import StoredArrays
+    from conceptlrp.store.opened import OpenedStore
 
 R = TypeVar("R")
 
@@ -73,9 +72,8 @@ class MissingResult:
 class Results:
     """Everything that was derived from one store."""
 
-    def __init__(self, store: "StoredArrays") -> None:
+    def __init__(self, store: "OpenedStore") -> None:
         self._store = store
-        self._stamp: tuple[int, ...] = ()
 
     def save(self, result: Any, *, overwrite: bool = False) -> Path:
         """Save a result in the folder of the store that it was derived from.
@@ -148,13 +146,12 @@ class Results:
         """
         kind = kind_of(result)
         about = self._about(kind, target, layer)
-        former, name = "", listed(self.manifest(), about)
+        former, name = "", listed(self._store.current_manifest(), about)
         while name is not None and name != former:
             if self._is_intact(name):
                 return self._read(self._store.path / name, result, kind, about)
             # Another process may have replaced it since the manifest was read.
-            self._stamp = ()
-            former, name = name, listed(self.manifest(), about)
+            former, name = name, listed(self._store.current_manifest(), about)
         if name is None:
             return None
         msg = (
@@ -167,7 +164,9 @@ class Results:
         self, result: type[Any], *, target: int | str = 0, layer: str | None = None
     ) -> Path | None:
         """Return the file of a result, None where the store has none."""
-        name = listed(self.manifest(), self._about(kind_of(result), target, layer))
+        name = listed(
+            self._store.current_manifest(), self._about(kind_of(result), target, layer)
+        )
         return None if name is None else self._store.path / name
 
     def check_free(
@@ -180,7 +179,7 @@ class Results:
     ) -> None:
         """Refuse a result that could not be saved, before it is computed."""
         about = self._about(kind_of(result), target, layer)
-        self._refuse_taken(self.manifest(), about, overwrite=overwrite)
+        self._refuse_taken(self._store.current_manifest(), about, overwrite=overwrite)
 
     def list(self) -> tuple[SavedResult, ...]:
         """Return what the store holds, by kind, target and layer."""
@@ -191,14 +190,14 @@ class Results:
                 entry.about.get("layer", ""),
                 name,
             )
-            for name, entry in self.manifest().files.items()
+            for name, entry in self._store.current_manifest().files.items()
             if entry.about.get("kind") in KINDS
         ]
         return tuple(sorted(found, key=self._order))
 
     def missing(self, *, target: int | str | None = None) -> tuple[MissingResult, ...]:
         """Return what the store could hold and does not, for all targets or one."""
-        store, manifest = self._store, self.manifest()
+        store, manifest = self._store, self._store.current_manifest()
         wanted = store.targets
         if target is not None:
             wanted = (store.targets[store.target_index(target)],)
@@ -221,15 +220,6 @@ class Results:
         if path is None:
             return {}
         return read_header(path, _HEADER[len(_ENCODING) :])
-
-    def manifest(self) -> Manifest:
-        """Return the manifest as it stands now, read again where it was replaced."""
-        found = (self._store.path / MANIFEST).stat()
-        stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
-        if stamp != self._stamp:
-            self._manifest = read_manifest(self._store.path)
-            self._stamp = stamp
-        return self._manifest
 
     @property
     def _origin(self) -> dict[str, str]:
@@ -263,7 +253,7 @@ class Results:
             raise LayerError(msg)
 
     def _is_intact(self, name: str) -> bool:
-        entry = self.manifest().files[name]
+        entry = self._store.current_manifest().files[name]
         return is_intact(self._store.path, name, entry, verify=True)
 
     def _read(

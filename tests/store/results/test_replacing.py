@@ -80,11 +80,11 @@ def test_whatever_moment_adding_columns_fails_at_all_columns_are_there(
 
     for number, system in enumerate(failures(moment, only=only)):
         with another_boot():
-            store.add_labels({"a": np.full(n, number)}, overwrite=True)
+            store.columns.add({"a": np.full(n, number)}, overwrite=True)
         try:
             with system.running():
-                store.add_labels({"b": np.zeros(n)}, overwrite=True)
+                store.columns.add({"b": np.zeros(n)}, overwrite=True)
         except Killed:
             pass
-        assert open_store(store.path).label("a").tolist() == [number] * n
+        assert open_store(store.path).columns.label("a").tolist() == [number] * n
         assert check_store(store.path).is_good

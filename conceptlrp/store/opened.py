@@ -1,0 +1,181 @@
+"""A store opened for reading: which rows it has, and where they lie.
+
+Shapes use N positions. Rows are positions in the order of the corpus. While a run goes
+on they are those of the shards that were finished when the store was opened.
+"""
+
+import os
+import warnings
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.drawing.notebook import html_table
+from conceptlrp.errors import LayerError, StoreError, TargetError
+from conceptlrp.files import is_unfinished
+from conceptlrp.othello import Corpus
+from conceptlrp.store.manifest import Manifest, ShardSpec, read_manifest
+from conceptlrp.store.open_files import OpenFiles
+from conceptlrp.store.receipts import receipt_path
+from conceptlrp.store.results.replacing import is_added
+from conceptlrp.store.schema import MANIFEST, REMEDY
+from conceptlrp.store.shards import Shards
+from conceptlrp.store.writer import load_positions
+
+
+class OpenedStore:
+    """What all parts of a store share: its folder, manifest, shards and names."""
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, damaged: str = "refuse"
+    ) -> None:
+        if damaged not in ("refuse", "skip"):
+            msg = f"damaged is {damaged!r}, expected 'refuse' or 'skip'"
+            raise ValueError(msg)
+        self.path = Path(path)
+        self.manifest: Manifest = read_manifest(self.path)
+        shards = _readable(self.path, self.manifest, skip=damaged == "skip")
+        self.shards = Shards(OpenFiles(self.path), shards)
+        self._stamp: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.shards)
+
+    def __repr__(self) -> str:
+        layers = ", ".join(f"{n} ({self.channels(n)})" for n in self.layers)
+        return f"Store({str(self.path)!r}, {len(self)} positions, {layers})"
+
+    def _repr_html_(self) -> str:
+        plan = self.manifest.plan
+        facts = [
+            ("network", plan.network.get("name", "")),
+            ("composite", plan.composite.get("name", "")),
+            ("positions", f"{len(self):,}"),
+            ("targets", ", ".join(self.targets)),
+            ("layers", ", ".join(f"{n} ({self.channels(n)})" for n in self.layers)),
+            ("state", self.manifest.state),
+        ]
+        return html_table(f"Store {self.path}", (), facts)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files that were read; they open again when they are needed."""
+        self.shards.files.clear()
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers, in execution order."""
+        return tuple(self.manifest.layers)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the targets."""
+        return self.manifest.plan.targets
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every position of the corpus has its row."""
+        return len(self) == self.manifest.positions
+
+    @cached_property
+    def ids(self) -> NDArray[np.int64]:
+        """Place of every row in the corpus, of shape (N,)."""
+        return self.shards.ids()
+
+    @cached_property
+    def positions(self) -> Corpus:
+        """The positions, row by row."""
+        corpus = load_positions(self.path, self.manifest)
+        return corpus if self.is_whole else corpus[self.ids]
+
+    def channels(self, layer: str) -> int:
+        """Return the number of channels of a layer."""
+        if layer not in self.manifest.layers:
+            known = ", ".join(self.layers)
+            msg = f"the store has no layer '{layer}', expected one of {known}"
+            raise LayerError(msg)
+        return self.manifest.layers[layer]["channels"]
+
+    def target_index(self, target: int | str) -> int:
+        """Return the index of a target that is given by index or name."""
+        if isinstance(target, str) and target in self.targets:
+            return self.targets.index(target)
+        if isinstance(target, int | np.integer) and 0 <= target < len(self.targets):
+            return int(target)
+        msg = (
+            f"the store has no target {target!r}, expected one of "
+            f"{', '.join(self.targets)}"
+        )
+        raise TargetError(msg)
+
+    def check_channel(self, layer: str, channel: int) -> None:
+        """Refuse a channel that the layer does not have."""
+        if not 0 <= channel < self.channels(layer):
+            last = self.channels(layer) - 1
+            msg = f"layer '{layer}' has no channel {channel}, expected 0 to {last}"
+            raise LayerError(msg)
+
+    def check_row(self, row: int) -> None:
+        """Refuse a row that the store does not have."""
+        if not 0 <= row < len(self):
+            msg = f"the store has no row {row}, expected 0 to {len(self) - 1}"
+            raise IndexError(msg)
+
+    def current_manifest(self) -> Manifest:
+        """Return the manifest as it stands now, read again where it was replaced."""
+        found = (self.path / MANIFEST).stat()
+        stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
+        if stamp != self._stamp:
+            self._current = read_manifest(self.path)
+            self._stamp = stamp
+        return self._current
+
+
+def _readable(folder: Path, manifest: Manifest, *, skip: bool) -> tuple[ShardSpec, ...]:
+    """Return the finished shards, looking at sizes only.
+
+    What was added later may be replaced at any time, and is looked at when it is read.
+    """
+    sizes = {
+        entry.name: entry.stat(follow_symlinks=False).st_size
+        for entry in os.scandir(folder)
+        if entry.is_file(follow_symlinks=False) and not is_unfinished(entry.name)
+    }
+    problems = {
+        name: _problem(sizes.get(name), entry.bytes)
+        for name, entry in manifest.files.items()
+        if sizes.get(name) != entry.bytes and not is_added(name, entry)
+    }
+    shards = []
+    for spec in manifest.shards():
+        is_new = receipt_path(folder, spec.file).name in sizes
+        if spec.file in sizes and (is_new or spec.file not in problems):
+            if is_new or spec.file in manifest.files:
+                shards.append(spec)
+            problems.pop(spec.file, None)
+    if problems:
+        _tell(folder, problems, skip=skip)
+    return tuple(shards)
+
+
+def _problem(size: int | None, expected: int) -> str:
+    problem = "is missing" if size is None else f"has {size} bytes"
+    return f"{problem}, expected {expected} bytes"
+
+
+def _tell(folder: Path, problems: dict[str, str], *, skip: bool) -> None:
+    """Refuse a damaged store, or warn of what is left out."""
+    name, problem = next(iter(problems.items()))
+    more = f" (and {len(problems) - 1} more files)" if len(problems) > 1 else ""
+    msg = f"{folder / name}: {problem}{more}; {REMEDY}"
+    if not skip:
+        raise StoreError(msg)
+    warnings.warn(f"{msg}; what it holds is left out", UserWarning, stacklevel=4)
