@@ -4,14 +4,10 @@ from .build import (
 )
 from .terminal import (
     board_text as board_text,
-    cluster_table as cluster_table,
-    reference_table as reference_table,
 )
 
 __all__ = [
     "board_text",
     "build_atlas",
     "build_single_file",
-    "cluster_table",
-    "reference_table",
 ]

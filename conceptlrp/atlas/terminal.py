@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.columns import Columns
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
-from conceptlrp.clustering import Clustering
 from conceptlrp.drawing.colors import symmetric_limit, to_rgb
 from conceptlrp.othello import BLACK, Position, parse_square
 from conceptlrp.reference import ReferenceBoards
@@ -65,18 +63,7 @@ def board_text(
 
 
 def reference_table(boards: ReferenceBoards) -> Columns:
-    """Arrange the reference boards of a channel for the terminal.
-
-    Parameters
-    ----------
-    boards : ReferenceBoards
-        The boards.
-
-    Returns
-    -------
-    Columns
-        Something that rich prints, as many boards side by side as fit.
-    """
+    """Arrange reference boards for rich to print, as many side by side as fit."""
     limit = 0.0 if boards.heatmaps is None else symmetric_limit(boards.heatmaps)
     write = signed_percent if boards.by == "share" else compact
     cards = []
@@ -95,31 +82,6 @@ def reference_table(boards: ReferenceBoards) -> Columns:
             )
         )
     return Columns(cards, padding=(0, 3), width=28)
-
-
-def cluster_table(clustering: Clustering, *, markers: int = 5) -> Table:
-    """Arrange clusters with the channels that mark them for the terminal.
-
-    Parameters
-    ----------
-    clustering : Clustering
-        Clusters of one layer.
-    markers : int
-        Marker channels to name for each.
-
-    Returns
-    -------
-    Table
-        Something that rich prints, a line for each cluster.
-    """
-    title = Text(f"{clustering.layer}: {clustering.method}")
-    table = Table("cluster", "positions", title=title, title_justify="left")
-    table.add_column("marker channels (effect size)")
-    for number, marked in enumerate(clustering.markers(markers)):
-        pairs = zip(marked.channels, marked.effects, strict=True)
-        named = ", ".join(f"{channel} ({effect:+.1f})" for channel, effect in pairs)
-        table.add_row(str(number), f"{clustering.sizes[number]:,}", named)
-    return table
 
 
 def _backgrounds(

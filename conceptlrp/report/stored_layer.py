@@ -1,7 +1,7 @@
 """What a store holds about the channels of a layer, read once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ class StoredResults:
 
     store: Store
     target: str
+    _clusterings: "dict[str, Clustering | None]" = field(default_factory=dict)
 
     @cached_property
     def labels(self) -> "ScoredLabels | None":
@@ -84,13 +85,18 @@ class StoredResults:
     @cached_property
     def clusterings(self) -> "dict[str, Clustering]":
         """Clusters of positions by layer."""
+        found = {layer: self.clustering(layer) for layer in self.store.layers}
+        return {layer: each for layer, each in found.items() if each is not None}
+
+    def clustering(self, layer: str) -> "Clustering | None":
+        """Clusters of positions by one layer, read once."""
         from conceptlrp.clustering import Clustering
 
-        found = {
-            layer: self.store.results.get(Clustering, target=self.target, layer=layer)
-            for layer in self.store.layers
-        }
-        return {layer: each for layer, each in found.items() if each is not None}
+        if layer not in self._clusterings:
+            self._clusterings[layer] = self.store.results.get(
+                Clustering, target=self.target, layer=layer
+            )
+        return self._clusterings[layer]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +114,7 @@ class StoredLayer:
     @property
     def clustering(self) -> "Clustering | None":
         """Clusters of positions by this layer."""
-        return self.results.clusterings.get(self.layer)
+        return self.results.clustering(self.layer)
 
     @property
     def labels(self) -> "ScoredLabels | None":

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from conceptlrp.atlas import board_text, reference_table
+from conceptlrp.atlas import board_text
+from conceptlrp.atlas.terminal import reference_table
 from conceptlrp.drawing.colors import to_rgb
 from conceptlrp.othello import Position
 from conceptlrp.reference import reference_boards

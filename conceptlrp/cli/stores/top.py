@@ -56,7 +56,7 @@ def top(
     as_json: Json = False,
 ) -> None:
     """Show the reference boards of a channel."""
-    from conceptlrp.atlas import reference_table
+    from conceptlrp.atlas.terminal import reference_table
     from conceptlrp.reference import REFERENCE_SCORES, reference_boards
     from conceptlrp.store import open_store
 
