@@ -12,8 +12,8 @@ from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import KeepOptions, attribute_corpus
 from conceptlrp.store import Store
-from conceptlrp.store.results.format_page import format_page
-from conceptlrp.store.schema import REFERENCE_KINDS
+from conceptlrp.store.format.schema import REFERENCE_KINDS
+from conceptlrp.store.format_page import format_page
 from tests.lrp.conftest import randomize
 from tests.othello.playouts import random_games
 from tests.store.results.samples import SAMPLES

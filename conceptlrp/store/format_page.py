@@ -1,6 +1,6 @@
 """The description of a store's files, for readers of other languages.
 
-``python -m conceptlrp.store.results.format_page`` prints it as Markdown. It is made
+``python -m conceptlrp.store.format_page`` prints it as Markdown. It is made
 of the very docstrings and type hints that files are written and read by.
 """
 
@@ -14,10 +14,11 @@ import numpy as np
 from conceptlrp.othello.arguments import POSITION_COLUMNS
 from conceptlrp.othello.files import corpus_file
 from conceptlrp.othello.games import GAME_COLUMNS
-from conceptlrp.store import index, schema
+from conceptlrp.store.format import schema
 from conceptlrp.store.results import codec
 from conceptlrp.store.results.codec import FIELDS, described
 from conceptlrp.store.results.kinds import KINDS, Kind
+from conceptlrp.store.writing import index
 
 _TABLE: Final = "| dataset or field | type | shape |\n|---|---|---|\n"
 
