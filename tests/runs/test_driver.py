@@ -97,10 +97,13 @@ def test_sizes_of_batches_and_shards_change_nothing_beyond_rounding(
 
     for layer in store.layers:
         assert_close(
-            found.relevance(layer, target=0), store.arrays.relevance(layer, target=0)
+            found.arrays.relevance(layer, target=0),
+            store.arrays.relevance(layer, target=0),
         )
-        assert_close(found.activation(layer), store.arrays.activation(layer))
-    assert_close(found.heatmap(target="value"), store.arrays.heatmap(target="value"))
+        assert_close(found.arrays.activation(layer), store.arrays.activation(layer))
+    assert_close(
+        found.arrays.heatmap(target="value"), store.arrays.heatmap(target="value")
+    )
 
 
 def test_a_second_run_gives_the_same_bytes(

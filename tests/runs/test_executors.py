@@ -83,8 +83,8 @@ def test_the_size_of_shards_changes_no_number(
     for layer in whole.layers:
         for target in whole.targets:
             np.testing.assert_array_equal(
-                found.relevance(layer, target=target),
-                whole.relevance(layer, target=target),
+                found.arrays.relevance(layer, target=target),
+                whole.arrays.relevance(layer, target=target),
             )
             for kind in ("share-top", "activation-top"):
                 here = found.references(layer, kind, target=target)

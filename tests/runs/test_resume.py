@@ -272,7 +272,7 @@ def test_appending_gives_what_one_run_gives(
 
     for layer in whole.layers:
         for target in whole.targets:
-            expected = whole.relevance(layer, target=target)
+            expected = whole.arrays.relevance(layer, target=target)
             found = store.arrays.relevance(layer, target=target)
             scale = np.abs(expected).max()
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * scale)
