@@ -87,6 +87,13 @@ def test_a_name_of_the_root_is_that_of_a_folder(name: str) -> None:
         assert name in folder(home).__all__
 
 
+def test_folders_are_loaded_when_they_are_asked_for() -> None:
+    assert (
+        conceptlrp.figures.references.__module__ == "conceptlrp.figures.store_figures"
+    )
+    assert conceptlrp.exports.csv.__module__ == "conceptlrp.exports.tables"
+
+
 def test_a_name_that_is_none_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="attribut"):
         _ = conceptlrp.attribut  # type: ignore[attr-defined]

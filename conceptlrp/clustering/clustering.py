@@ -6,15 +6,19 @@ the label -1 and is no cluster.
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp import jsontext
 from conceptlrp.clustering.markers import Markers, strongest_markers, typical_rows
 from conceptlrp.clustering.stability import Stability
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.store.results.codec import Shape
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MARKERS = 5
 
@@ -87,16 +91,7 @@ class Clustering:
 
     def _repr_html_(self) -> str:
         rows = [
-            (
-                number,
-                f"{size:,}",
-                ", ".join(
-                    f"{channel} ({effect:+.2f})"
-                    for channel, effect in zip(
-                        marked.channels.tolist(), marked.effects.tolist(), strict=True
-                    )
-                ),
-            )
+            (number, f"{size:,}", str(marked))
             for number, (size, marked) in enumerate(
                 zip(self.sizes.tolist(), self.markers(_MARKERS), strict=True)
             )
@@ -105,6 +100,28 @@ class Clustering:
         note = f"{self.noise:,} positions are noise" if self.noise else ""
         title = f"Clusters of {self.layer} ({self.target}), {self.method}"
         return html_table(title, columns, rows, note=note)
+
+    def frame(self) -> "pd.DataFrame":
+        """Return a row for each position: its cluster and its place in the plane."""
+        import pandas as pd
+
+        layout = self.embedding
+        if layout is None:
+            layout = np.full((len(self), 2), np.nan, np.float32)
+        found = {
+            "row": self.rows,
+            "layer": self.layer,
+            "cluster": self.labels,
+            "distance": self.distances,
+            "x": layout[:, 0],
+            "y": layout[:, 1],
+        }
+        return pd.DataFrame(found)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, ready for JSON."""
+        found: dict[str, Any] = jsontext.plain(self)
+        return found
 
     @property
     def n_clusters(self) -> int:

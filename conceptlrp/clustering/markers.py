@@ -36,6 +36,10 @@ class Markers:
     channels: NDArray[np.int32]
     effects: NDArray[np.float32]
 
+    def __str__(self) -> str:
+        pairs = zip(self.channels.tolist(), self.effects.tolist(), strict=True)
+        return ", ".join(f"{channel} ({effect:+.1f})" for channel, effect in pairs)
+
 
 def cluster_centers(
     features: FeatureTable, labels: NDArray[np.int32], n_clusters: int

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from conceptlrp import jsontext
 from conceptlrp.exports.extract import (
     Extract,
@@ -173,22 +171,9 @@ def _tables(
 
 
 def _clusters(found: Extract) -> Iterator["pd.DataFrame"]:
-    import pandas as pd
-
-    for layer, clustering in found.results.clusterings.items():
-        here, there = found.placed(clustering)
-        layout = clustering.embedding
-        if layout is None:
-            layout = np.full((len(clustering), 2), np.nan, np.float32)
-        table = {
-            "row": found.rows[here],
-            "layer": layer,
-            "cluster": clustering.labels[there],
-            "distance": clustering.distances[there],
-            "x": layout[there, 0],
-            "y": layout[there, 1],
-        }
-        yield pd.DataFrame(table)
+    for clustering in found.results.clusterings.values():
+        _, there = found.placed(clustering)
+        yield clustering.frame().iloc[there]
 
 
 def _channels(found: Extract) -> Iterator["pd.DataFrame"]:

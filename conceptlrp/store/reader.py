@@ -246,23 +246,34 @@ class Store(OpenedStore):
         """
         import pandas as pd
 
+        columns = self.channels_at(layer, row, by=by, lowest=lowest, target=target)
+        return pd.DataFrame(columns).set_index("channel")
+
+    def channels_at(
+        self,
+        layer: str,
+        row: int,
+        *,
+        by: str = "share",
+        lowest: bool = False,
+        target: int | str = 0,
+    ) -> dict[str, NDArray[Any]]:
+        """Return the columns of `channels_frame` as arrays (C,), without pandas."""
         self._check_score(by)
         self.check_row(row)
-        self.channels(layer)
-        rows = [row]
+        count, rows = self.channels(layer), [row]
         relevance = self.arrays.relevance(layer, rows=rows, target=target)
         norm = self.arrays.norm(layer, rows, target)
-        columns = {
+        columns: dict[str, NDArray[Any]] = {
+            "channel": np.arange(count),
             "relevance": relevance[0],
             "share": share_of(relevance, norm)[0],
             "activation": self.arrays.activation(layer, rows=rows)[0],
             "peak": self.arrays.peak(layer, rows=rows)[0],
-            "peak_square": self._map_squares(layer, row),
+            "peak_square": np.array(self._map_squares(layer, row), object),
         }
-        count = self.channels(layer)
         order = top_rows(columns[by], count, lowest=lowest).rows
-        index = pd.RangeIndex(count, name="channel")
-        return pd.DataFrame(columns, index=index).iloc[order]
+        return {name: column[order] for name, column in columns.items()}
 
     def nearest(
         self,

@@ -108,6 +108,18 @@ class StoredColumns:
         """
         import pandas as pd
 
+        read = self.read(columns, rows=rows, target=target)
+        index = pd.Index(selected(rows, len(self._store)), name="row")
+        return pd.DataFrame(read, index=index)
+
+    def read(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        rows: Selection = None,
+        target: int | str = 0,
+    ) -> dict[str, NDArray[Any]]:
+        """Return the columns of `frame` as arrays of shape (rows,), without pandas."""
         known = {"id", "explained", "square", "value", *COLUMNS, *self.label_names}
         names = [*_SHOWN, "explained", *self.label_names]
         if columns is not None:
@@ -120,10 +132,9 @@ class StoredColumns:
                 )
                 raise ValueError(msg)
         chosen = selected(rows, len(self._store))
-        read = {name: self._frame_column(name, chosen, target) for name in names}
-        return pd.DataFrame(read, index=pd.Index(chosen, name="row"))
+        return {name: self._column(name, chosen, target) for name in names}
 
-    def _frame_column(
+    def _column(
         self, name: str, rows: NDArray[np.int64], target: int | str
     ) -> NDArray[Any]:
         if name == "id":

@@ -19,7 +19,7 @@ except SystemExit as end:
 heavy = {%s} & set(sys.modules)
 assert not heavy, heavy
 """
-HEAVY = ("torch", "zennit", "sklearn", "scipy.stats", "matplotlib", "dask")
+HEAVY = ("torch", "zennit", "sklearn", "pandas", "scipy.stats", "matplotlib", "dask")
 
 
 @pytest.fixture(scope="module")

@@ -129,7 +129,10 @@ def test_a_network_learns_the_visits_of_recorded_self_play(tmp_path: Path) -> No
     assert record["positions"] == searched
 
 
-@pytest.mark.parametrize(("snapshots", "kept"), [(1, [1]), (2, [1, 2]), (5, [1, 2])])
+@pytest.mark.parametrize(
+    ("snapshots", "kept"),
+    [(1, [1]), (2, [1, 2]), pytest.param(5, [1, 2], marks=pytest.mark.slow)],
+)
 def test_champions_of_different_iterations_are_kept(
     snapshots: int, kept: list[int], tmp_path: Path
 ) -> None:
@@ -161,7 +164,7 @@ def never_stopped(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str
 @pytest.mark.parametrize(
     ("kind", "after"),
     [
-        (signal.SIGKILL, "run.json"),
+        pytest.param(signal.SIGKILL, "run.json", marks=pytest.mark.slow),
         (signal.SIGKILL, "curve.csv"),
         (signal.SIGINT, "curve.csv"),
     ],

@@ -21,7 +21,7 @@ from tests.store.faults import (
     versions,
 )
 
-RUN, LONGER = SmallRun.of(3), SmallRun.of(5)
+RUN, LONGER = SmallRun.of(3), SmallRun.of(4)
 
 
 def finished(run: SmallRun, path: Path) -> dict[str, bytes]:
@@ -33,7 +33,12 @@ _slow = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    "moment", ["before", "within", pytest.param("after", marks=_slow)]
+    "moment",
+    [
+        "before",
+        pytest.param("within", marks=_slow),
+        pytest.param("after", marks=_slow),
+    ],
 )
 def test_a_run_killed_at_any_call_leaves_whole_files_and_goes_on(
     moment: str, tmp_path: Path

@@ -13,8 +13,8 @@ from markupsafe import Markup
 from conceptlrp.atlas.pictures.charts import scale_svg
 from conceptlrp.atlas.pictures.page_boards import map_picture, position_words
 from conceptlrp.drawing.colors import LEVELS, levels, symmetric_limit
-from conceptlrp.lrp import Target, Value
-from conceptlrp.othello import Position
+from conceptlrp.lrp import Contrast, Move, Target, Value
+from conceptlrp.othello import PASS, Position
 from conceptlrp.report.explained_output import NO_CHANNEL, ExplainedOutput, LayerMaps
 from conceptlrp.report.words.numbers import (
     compact,
@@ -87,12 +87,16 @@ class OutputView:
 
 def output_title(output: ExplainedOutput) -> str:
     """Name an output for a heading."""
-    if Target.parse(output.target) == Value():
+    target = Target.parse(output.target)
+    if target == Value():
         return "Value"
-    names = ["pass" if move == "pa" else move for move in output.target.split("-")]
-    if len(names) == 2:
-        return f"Move {names[0]} rather than {names[1]}"
-    return "Pass" if names[0] == "pass" else f"Move {names[0]}"
+    if isinstance(target, Contrast):
+        return f"Move {_word(target.move)} rather than {_word(target.other)}"
+    return "Pass" if target == Move(PASS) else f"Move {target.name}"
+
+
+def _word(move: Target) -> str:
+    return "pass" if move == Move(PASS) else move.name
 
 
 def output_view(

@@ -98,11 +98,7 @@ def _show(found: "Clustering") -> None:
         "cluster": list(range(found.n_clusters)),
         "positions": found.sizes.tolist(),
         "marker channels (effect size)": [
-            ", ".join(
-                f"{channel} ({effect:+.1f})"
-                for channel, effect in zip(marked.channels, marked.effects, strict=True)
-            )
-            for marked in found.markers(_MARKERS)
+            str(marked) for marked in found.markers(_MARKERS)
         ],
     }
     if found.stability is not None:

@@ -163,15 +163,11 @@ def _list_channels(
     **about: Any,
 ) -> None:
     """Print the channels of each layer that matter most at a position."""
-    tables = {
-        name: store.channels_frame(name, row, **about)[:count].reset_index()
-        for name in ([layer] if layer else store.layers)
-    }
     asked = {"by": about["by"], "target": about["target"], "position": row}
-    found = {
-        name: {str(head): table[head].tolist() for head in table}
-        for name, table in tables.items()
-    }
+    found = {}
+    for name in [layer] if layer else store.layers:
+        ranked = store.channels_at(name, row, **about)
+        found[name] = {head: ranked[head][:count].tolist() for head in ranked}
     if as_json:
         layers = {name: _records(columns) for name, columns in found.items()}
         print_json({**asked, "layers": layers})
@@ -186,7 +182,7 @@ def _columns(
     """Read what is asked for of ranked positions, players as one column."""
     names = _COLUMNS if columns is None else [n.strip() for n in columns.split(",")]
     read = [name for name in names if name not in ("players", "row", "score")]
-    table = store.columns.frame(
+    table = store.columns.read(
         [*read, "black", "white"], rows=ranking.rows, target=target
     )
     found: dict[str, Sequence[Any]] = {
