@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from conceptlrp.reference.boards import ReferenceBoards, describe_boards
 from conceptlrp.reference.selection import diverse_rows, quantile_rows, telling
 from conceptlrp.store import Ranking, Store, Where
+from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.ranking import CHANNEL_SCORES
-from conceptlrp.store.schema import REFERENCE_KINDS
 
 #: Scores by which reference boards can be ranked.
 REFERENCE_SCORES = (*CHANNEL_SCORES, "positive", "absolute")

@@ -12,9 +12,9 @@ from conceptlrp.othello import Corpus, Position, parse_square
 from conceptlrp.othello.symmetry import turn_squares
 from conceptlrp.reference import reference_boards
 from conceptlrp.store import Store
-from conceptlrp.store.finish import finish_run
-from conceptlrp.store.schema import REFERENCE_KINDS
-from conceptlrp.store.writer import create_run
+from conceptlrp.store.format.schema import REFERENCE_KINDS
+from conceptlrp.store.writing.finish import finish_run
+from conceptlrp.store.writing.writer import create_run
 from tests.othello.playouts import random_games
 from tests.store.conftest import LAYERS, fill, planted_arrays, planted_plan
 
