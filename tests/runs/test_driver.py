@@ -10,8 +10,8 @@ from conceptlrp.lrp import Neuron, attribute
 from conceptlrp.networks import OthelloNet, network_digest
 from conceptlrp.othello import NO_MOVE, Corpus
 from conceptlrp.store import Store, open_store
-from conceptlrp.store.schema import REFERENCE_KINDS
-from conceptlrp.store.shard_writer import pending
+from conceptlrp.store.format.schema import REFERENCE_KINDS
+from conceptlrp.store.writing.shard_writer import pending
 from tests.lrp.conftest import random_corpus
 from tests.runs.computing import Steps, explain_corpus
 

@@ -21,7 +21,7 @@ from conceptlrp.runs.executors import Executor, InProcess, Watch
 from conceptlrp.runs.job import Job, make_spec
 from conceptlrp.runs.processes import Processes
 from conceptlrp.store import Store, open_store
-from conceptlrp.store.shard_writer import pending
+from conceptlrp.store.writing.shard_writer import pending
 from tests.runs.computing import Steps, explain_corpus
 from tests.runs.conftest import OPTIONS, assert_same_bytes
 from tests.runs.poison import poisoned_composite
