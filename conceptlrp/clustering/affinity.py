@@ -17,10 +17,10 @@ _DENSE = 100
 
 
 def neighbour_affinity(landmarks: NDArray[Any], *, n_neighbors: int) -> Any:
-    """Join each landmark to its nearest neighbours.
+    """Join each landmark to its nearest neighbours, as a sparse matrix (m, m).
 
-    Shapes: `landmarks` (m, C). Returns (m, m): 1 where two landmarks are neighbours of
-    each other, 0.5 where only one is the other's, 0 elsewhere and on the diagonal.
+    It is 1 where two landmarks are neighbours of each other, 0.5 where only one is the
+    other's, 0 elsewhere and on the diagonal.
     """
     from scipy.sparse import csr_array  # type: ignore[import-untyped]
     from sklearn.neighbors import NearestNeighbors
@@ -39,12 +39,10 @@ def bridge_components(affinity: Any, landmarks: NDArray[Any]) -> Any:
     until one is left (Boruvka's spanning tree over the pieces). A joint of
     length d has the weight ``0.5 min(1, s / d)``, where s is the median length
     of the graph's own edges.
-
-    Shapes: `affinity` (m, m), `landmarks` (m, C). Returns (m, m): symmetric and in one
-    piece.
     """
     from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
 
+    # A Laplacian has an eigenvalue of zero for every piece, and no unique vectors then.
     graph = affinity.tolil()
     scale = _median_edge(affinity, landmarks)
     count, pieces = connected_components(affinity, directed=False)
@@ -60,11 +58,10 @@ def bridge_components(affinity: Any, landmarks: NDArray[Any]) -> Any:
 def laplacian_eigenvectors(
     affinity: Any, count: int, random: np.random.RandomState
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Smallest eigenvalues of the symmetric normalised Laplacian.
+    """Find the smallest eigenvalues of the symmetric normalised Laplacian.
 
-    Shapes: `affinity` (m, m). Returns `eigenvalues` (count,): Ascending, from 0;
-    rounding below zero is cut off; `eigenvectors` (m, count): Columns; the entry of
-    largest magnitude is positive.
+    They ascend from 0; the eigenvectors are columns (m, count), the entry of largest
+    magnitude being positive.
     """
     from scipy.sparse import diags_array
 
@@ -76,6 +73,7 @@ def laplacian_eigenvectors(
     vectors = vectors[:, order]
     peak = np.abs(vectors).argmax(axis=0)
     sign = np.sign(vectors[peak, np.arange(count)])
+    # Rounding can put the first eigenvalue below its zero.
     return np.maximum(1 - values[order], 0.0), vectors * sign
 
 

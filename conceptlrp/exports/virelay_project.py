@@ -4,11 +4,12 @@ Shapes use N positions, A actions, n x n squares and P x P pixels. The files are
 ViRelAy 0.6.1 reads them, which differs from its printed specification: clusterings
 and embeddings are datasets rather than groups, every top-level group of an analysis
 is a category, and a row of the attributions belongs to the same row of the dataset
-where there is no index.
+where there is no index. It takes the names of clusterings and embeddings from the
+first category of an analysis, so every category has all of them.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ import yaml
 from numpy.typing import NDArray
 
 from conceptlrp import jsontext
+from conceptlrp.clustering.embeddings import plane_embedding
+from conceptlrp.clustering.features import position_features
 from conceptlrp.exports.board_pictures import PIXELS, board_pictures, enlarged
 from conceptlrp.exports.extract import Extract, Selection, export_folder, extract
-from conceptlrp.exports.virelay_analyses import write_clusters, write_positions
 from conceptlrp.files import file_stem
 from conceptlrp.networks.planes import actions_of_squares, squares_of_actions
 from conceptlrp.staging import check_room
@@ -33,6 +35,11 @@ N_POSITIONS = 10_000
 _DRAWN = 256
 _DATASET, _ATTRIBUTION = "dataset.h5", "attribution.h5"
 _LABELS, _PROJECT = "label-map.json", "project.yaml"
+
+# A button each: more than this nobody can press.
+_MOST_VALUES = 64
+
+Arrays = Mapping[str, NDArray[Any]]
 
 
 def virelay(
@@ -77,9 +84,9 @@ def virelay(
     with export_folder(out, found, "virelay", overwrite=overwrite) as folder:
         _write_samples(folder / _DATASET, found)
         _write_attributions(folder / _ATTRIBUTION, found)
-        analyses = {"positions": write_positions(folder, found)}
+        analyses = {"positions": _write_positions(folder, found)}
         if any(layer in found.layers for layer in found.results.clusterings):
-            analyses = {"clusters": write_clusters(folder, found), **analyses}
+            analyses = {"clusters": _write_clusters(folder, found), **analyses}
         text = jsontext.dumps(_label_map(found), indent=True)
         (folder / _LABELS).write_bytes(text + b"\n")
         project = {"project": _project(found, analyses)}
@@ -190,3 +197,64 @@ def _write_pictures(
         pictures = draw(chosen.rows[block])
         check_room(place, pictures.nbytes)
         written[block] = pictures
+
+
+def _write_clusters(folder: Path, chosen: Extract) -> str:
+    """Write the clusterings of the store and return the name of the file."""
+    found = {n: c for n, c in chosen.results.clusterings.items() if n in chosen.layers}
+    is_laid_out = all(each.embedding is not None for each in found.values())
+    name = "analysis-clusters.h5"
+    with h5py.File(folder / name, "w") as file:
+        for layer, clustering in found.items():
+            here, there = chosen.placed(clustering)
+            layouts = {"pca": _components(chosen, layer, here)}
+            if is_laid_out and clustering.embedding is not None:
+                layouts["as clustered"] = clustering.embedding[there]
+            clusters = {"clusters": clustering.labels[there]}
+            category = _write_category(file, layer, here, clusters, layouts)
+            category.attrs["method"] = clustering.method
+    return name
+
+
+def _write_positions(folder: Path, chosen: Extract) -> str:
+    """Write what is known of positions as clusterings; return the file's name."""
+    store, rows = chosen.store, chosen.rows
+    clusters: dict[str, NDArray[Any]] = {
+        "phase": store.columns.metadata.phase()[rows].astype(np.int32),
+        "mover": store.positions.mover[rows].astype(np.int32),
+    }
+    for label in store.columns.label_names:
+        column = store.columns.label(label)[rows]
+        if column.dtype.kind != "f" and len(np.unique(column)) <= _MOST_VALUES:
+            clusters[label] = column.astype(np.int32)
+    name = "analysis-positions.h5"
+    with h5py.File(folder / name, "w") as file:
+        for layer in chosen.layers:
+            everyone = np.arange(len(chosen))
+            layouts = {"pca": _components(chosen, layer, everyone)}
+            _write_category(file, layer, everyone, clusters, layouts)
+    return name
+
+
+def _components(
+    chosen: Extract, layer: str, here: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    rows = chosen.rows[here]
+    features = position_features(chosen.store, layer, target=chosen.target, rows=rows)
+    return plane_embedding(features, kind="pca")
+
+
+def _write_category(
+    file: h5py.File,
+    layer: str,
+    here: NDArray[np.intp],
+    clusters: Arrays,
+    layouts: Arrays,
+) -> h5py.Group:
+    category = file.create_group(file_stem(layer))
+    category["index"] = here.astype(np.uint32)
+    for name, numbers in clusters.items():
+        category[f"cluster/{name}"] = numbers
+    for name, layout in layouts.items():
+        category[f"embedding/{name}"] = layout
+    return category

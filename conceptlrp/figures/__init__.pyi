@@ -1,16 +1,18 @@
 from .boards import (
     board as board,
 )
-from .store_figures import (
-    channels as channels,
-    embedding as embedding,
+from .result_figures import (
     empty_board as empty_board,
     faithfulness as faithfulness,
     graph as graph,
     labels as labels,
+    sanity as sanity,
+)
+from .store_figures import (
+    channels as channels,
+    embedding as embedding,
     means as means,
     references as references,
-    sanity as sanity,
 )
 from .style import (
     ONE_COLUMN as ONE_COLUMN,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.evaluation.result import CHANNEL_LIMIT, RANDOM_LOGIT_LIMIT
-from conceptlrp.figures.records import Record, found, number
+from conceptlrp.figures.deletion_curves import Record, found, number
 from conceptlrp.figures.style import (
     AGAINST,
     FAINT,

@@ -3,6 +3,7 @@
 Shapes use K steps.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,12 +15,6 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from conceptlrp.evaluation import CompositeEvaluation
-from conceptlrp.figures.records import (
-    Record,
-    chosen_composite,
-    found,
-    number,
-)
 from conceptlrp.figures.style import (
     FOR,
     INK,
@@ -32,6 +27,9 @@ from conceptlrp.figures.style import (
     styled,
 )
 from conceptlrp.lrp import Target, Value
+
+#: What `CompositeEvaluation.to_dict` returns.
+Record = Mapping[str, Any]
 
 _PERTURBATIONS: Final = {
     "empty": "Discs removed",
@@ -220,3 +218,24 @@ def _name(order: str, composite: str) -> str:
         "random": "chance",
     }
     return clean(names.get(order, order))[:40]
+
+
+def chosen_composite(record: Record, composite: str | None) -> str:
+    """Return a composite's name, by default the one that is recommended."""
+    if composite is None:
+        return str(record["recommendation"]["composite"])
+    if composite not in record["composites"]:
+        known = ", ".join(record["composites"])
+        msg = f"composite '{composite}' was not evaluated, expected one of {known}"
+        raise ValueError(msg)
+    return composite
+
+
+def found(values: list[Record], **asked: str) -> list[Record]:
+    """Return the records whose fields are as asked for, in their order."""
+    return [v for v in values if all(v[key] == each for key, each in asked.items())]
+
+
+def number(value: float | None) -> float:
+    """Return a number of a record, nan for None."""
+    return float("nan") if value is None else float(value)

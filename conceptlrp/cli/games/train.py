@@ -18,7 +18,14 @@ from conceptlrp.progress import progress_bars
 if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
     from conceptlrp.othello import Corpus
-    from conceptlrp.selfplay import SelfPlayOptions, TrainingSet
+    from conceptlrp.progress import OnProgress
+    from conceptlrp.selfplay import (
+        IterationOptions,
+        RunFolder,
+        SelfPlayOptions,
+        TrainingOptions,
+        TrainingSet,
+    )
 
 _network = partial(typer.Option, rich_help_panel="Network")
 _held_out = partial(typer.Option, rich_help_panel="Held-out games")
@@ -149,12 +156,7 @@ def train(
     check_place(out, overwrite=overwrite or is_own)
     check_device(device)
     _check_sources(games, iterations, held_out_year, held_out_share)
-    if dropout and architecture == "tower":
-        msg = "--dropout is for an OthelloNet, a tower has none"
-        raise typer.BadParameter(msg)
-    if run_path == out:
-        msg = f"--out is '{out}', which is the name of the run's folder"
-        raise typer.BadParameter(msg)
+    _check_network(out, architecture, dropout)
     import torch
 
     from conceptlrp import selfplay
@@ -182,15 +184,7 @@ def train(
             sources = games or [], targets, value_share, size, seed
             learned, validation = _training_data(*sources, *held_out)
             network = initial(learned.size).to(device)
-            record = selfplay.train(
-                network,
-                learned,
-                validation=validation,
-                options=options,
-                folder=folder,
-                on_progress=report,
-            )
-            about, found = record.summary(), f"{record.samples:,} positions"
+            about, found = _learn(network, learned, validation, options, folder, report)
         else:
             network = initial(size).to(device)
             rounds = selfplay.IterationOptions(
@@ -203,13 +197,7 @@ def train(
                 gate_threshold=gate_threshold,
                 seed=seed,
             )
-            done = selfplay.train_iterations(
-                network, folder, options=rounds, training=options, on_progress=report
-            )
-            rows = [asdict(each) for each in done]
-            about = {"samples": done[-1].samples, "iterations": rows}
-            accepted = sum(each.accepted for each in done)
-            found = f"{accepted} of {len(done)} iterations accepted"
+            about, found = _iterate(network, rounds, options, folder, report)
         about["command"] = command_line()
         save_network(network, out, training=about, dtype=dtype, overwrite=True)
         folder.discard_checkpoint()
@@ -217,6 +205,59 @@ def train(
         print_json({"network": out, **about})
     else:
         typer.echo(f"{out}: {_shape(network)}, {found}")
+
+
+def _learn(
+    network: "BoardNetwork",
+    learned: "TrainingSet",
+    validation: "Corpus | None",
+    options: "TrainingOptions",
+    folder: "RunFolder",
+    report: "OnProgress",
+) -> tuple[dict[str, Any], str]:
+    """Train on positions; return the record, and what came of it in words."""
+    from conceptlrp import selfplay
+
+    record = selfplay.train(
+        network,
+        learned,
+        validation=validation,
+        options=options,
+        folder=folder,
+        on_progress=report,
+    )
+    return record.summary(), f"{record.samples:,} positions"
+
+
+def _iterate(
+    network: "BoardNetwork",
+    rounds: "IterationOptions",
+    options: "TrainingOptions",
+    folder: "RunFolder",
+    report: "OnProgress",
+) -> tuple[dict[str, Any], str]:
+    """Train by self-play; return the record, and what came of it in words."""
+    from conceptlrp import selfplay
+
+    done = selfplay.train_iterations(
+        network, folder, options=rounds, training=options, on_progress=report
+    )
+    about = {
+        "samples": done[-1].samples,
+        "iterations": [asdict(each) for each in done],
+    }
+    accepted = sum(each.accepted for each in done)
+    return about, f"{accepted} of {len(done)} iterations accepted"
+
+
+def _check_network(out: Path, architecture: str, dropout: float) -> None:
+    """Refuse a network that cannot be made or written."""
+    if dropout and architecture == "tower":
+        msg = "--dropout is for an OthelloNet, a tower has none"
+        raise typer.BadParameter(msg)
+    if out.with_suffix(".run") == out:
+        msg = f"--out is '{out}', which is the name of the run's folder"
+        raise typer.BadParameter(msg)
 
 
 def _check_sources(
