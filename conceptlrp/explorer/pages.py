@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from conceptlrp.atlas.pages.position_view import output_title, output_view, policy_rows
+from conceptlrp.atlas.pages.position_view import output_title, output_view
 from conceptlrp.atlas.pictures.charts import scale_svg
 from conceptlrp.atlas.pictures.page_boards import (
     explained_square,
@@ -95,7 +95,7 @@ def explorer_page(engine: ExplorerEngine, state: ExplorerState) -> str:
         side=_SIDES[report.position.mover],
         value=None if math.isnan(report.value) else effect(report.value),
         squares=board_squares(state, report),
-        policy=list(zip(policy_rows(report), _move_links(state, report), strict=True)),
+        policy=list(zip(report.policy, _move_links(state, report), strict=True)),
         outputs=_outputs(state, report),
         clicks=_clicks(state),
         discs=_discs(state),

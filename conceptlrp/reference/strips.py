@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from conceptlrp.reference.boards import ReferenceBoards, describe_boards
 from conceptlrp.reference.selection import diverse_rows, quantile_rows, telling
 from conceptlrp.store import Ranking, Store, Where
+from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.ranking import CHANNEL_SCORES
-from conceptlrp.store.schema import REFERENCE_KINDS
 
 #: Scores by which reference boards can be ranked.
 REFERENCE_SCORES = (*CHANNEL_SCORES, "positive", "absolute")
@@ -147,8 +147,6 @@ def random_boards(
     count: int = 8,
     *,
     by: str = "share",
-    one_per_game: bool = True,
-    min_distance: int = 0,
     target: int | str = 0,
     seed: int = 0,
 ) -> ReferenceBoards:
@@ -164,25 +162,20 @@ def random_boards(
         How many boards.
     by : str
         One of `REFERENCE_SCORES`.
-    one_per_game, min_distance, target
-        As for `reference_boards`.
+    target : int or str
+        The explained output.
     seed : int
         The same seed draws the same positions for every channel.
 
     Returns
     -------
     ReferenceBoards
-        Without repetition, in the order in which they were drawn.
+        At most one of a game, in the order in which they were drawn.
     """
     scores = reference_scores(store, layer, channel, by=by, target=target)
-    drawn = _diverse(
-        store,
-        np.random.default_rng(seed).random(len(scores)),
-        count,
-        one_per_game=one_per_game,
-        min_distance=min_distance,
-    )
-    ranking = Ranking(drawn.rows, scores[drawn.rows])
+    drawn = np.random.default_rng(seed).random(len(scores))
+    rows = diverse_rows(drawn, count, games=store.positions.game).rows
+    ranking = Ranking(rows, scores[rows])
     return _boards(store, (layer, channel, by, "random"), ranking, target, None)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from conceptlrp.report.layer_statistics import LayerStatistics, layer_statistics
 from conceptlrp.report.mean_maps import MeanMaps, mean_maps
 from conceptlrp.store import ReferenceTable, Store
-from conceptlrp.store.schema import REFERENCE_KINDS
+from conceptlrp.store.format.schema import REFERENCE_KINDS
 
 if TYPE_CHECKING:
     from conceptlrp.ablation import Ablation

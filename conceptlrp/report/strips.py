@@ -17,8 +17,8 @@ from conceptlrp.reference.boards import describe_board
 from conceptlrp.reference.selection import diverse_rows, quantile_rows, telling
 from conceptlrp.report.statistics import Column
 from conceptlrp.store import Ranking, ReferenceTable, Store
+from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.ranking import top_rows
-from conceptlrp.store.schema import REFERENCE_KINDS
 
 #: Boards of the strip from the highest to the lowest share.
 QUANTILES = 10

@@ -24,7 +24,7 @@ from conceptlrp.runs.executors import (
     raise_for_failed,
 )
 from conceptlrp.runs.job import Job, JobSpec, torch_threads
-from conceptlrp.store.receipts import Receipt
+from conceptlrp.store.format.receipts import Receipt
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -24,9 +24,14 @@ from conceptlrp.runs.planning import check_positions, make_plan, same_sample
 from conceptlrp.runs.stages import choose_executor, complete_run, stoppable
 from conceptlrp.runs.stripes import compute_stripe
 from conceptlrp.store import Plan, Store, open_store
-from conceptlrp.store.lock import run_lock
-from conceptlrp.store.manifest import is_store
-from conceptlrp.store.writer import append_run, create_run, read_plan, resume_run
+from conceptlrp.store.format.lock import run_lock
+from conceptlrp.store.format.manifest import is_store
+from conceptlrp.store.writing.writer import (
+    append_run,
+    create_run,
+    read_plan,
+    resume_run,
+)
 
 if TYPE_CHECKING:
     from conceptlrp.progress import OnProgress

@@ -25,8 +25,8 @@ from conceptlrp.lrp.inputs import products_in
 from conceptlrp.runs.job import Job, torch_threads
 from conceptlrp.runs.references import BlockSpec, compute_block
 from conceptlrp.runs.shard import OnRows, compute_shard
-from conceptlrp.store.manifest import ShardSpec
-from conceptlrp.store.receipts import Receipt
+from conceptlrp.store.format.manifest import ShardSpec
+from conceptlrp.store.format.receipts import Receipt
 
 if TYPE_CHECKING:
     from conceptlrp.progress import OnProgress

@@ -27,7 +27,7 @@ from conceptlrp.othello import Corpus
 from conceptlrp.runs.fingerprint import package_versions
 from conceptlrp.runs.options import RunOptions
 from conceptlrp.store import Plan
-from conceptlrp.store.writer import read_corpus, read_plan
+from conceptlrp.store.writing.writer import read_corpus, read_plan
 
 
 @dataclass(frozen=True)

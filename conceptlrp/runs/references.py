@@ -20,9 +20,9 @@ from conceptlrp.othello import Corpus
 from conceptlrp.runs.job import Job
 from conceptlrp.runs.rounding import check_finite
 from conceptlrp.store import Store
-from conceptlrp.store.receipts import Receipt
-from conceptlrp.store.schema import REFERENCE_KINDS
-from conceptlrp.store.shard_writer import write_block
+from conceptlrp.store.format.receipts import Receipt
+from conceptlrp.store.format.schema import REFERENCE_KINDS
+from conceptlrp.store.writing.shard_writer import write_block
 
 Arrays = dict[str, NDArray[Any]]
 Index = NDArray[np.int64]

@@ -20,9 +20,9 @@ from conceptlrp.runs.job import Job
 from conceptlrp.runs.map_statistics import Integers, add_statistics, batch_statistics
 from conceptlrp.runs.rounding import Rounding, check_finite
 from conceptlrp.store import Plan
-from conceptlrp.store.manifest import ShardSpec
-from conceptlrp.store.receipts import Receipt
-from conceptlrp.store.shard_writer import write_shard
+from conceptlrp.store.format.manifest import ShardSpec
+from conceptlrp.store.format.receipts import Receipt
+from conceptlrp.store.writing.shard_writer import write_shard
 
 Arrays = dict[str, NDArray[Any]]
 OnRows = Callable[[int], None]

@@ -21,10 +21,10 @@ from conceptlrp.runs.references import (
     reference_tables,
 )
 from conceptlrp.store import Store, open_store
-from conceptlrp.store.finish import finish_run, has_references
-from conceptlrp.store.manifest import is_store
-from conceptlrp.store.schema import REFERENCE_KINDS
-from conceptlrp.store.shard_writer import (
+from conceptlrp.store.format.manifest import is_store
+from conceptlrp.store.format.schema import REFERENCE_KINDS
+from conceptlrp.store.writing.finish import finish_run, has_references
+from conceptlrp.store.writing.shard_writer import (
     pending,
     pending_blocks,
     read_blocks,

@@ -26,12 +26,12 @@ from conceptlrp.runs.options import RunOptions
 from conceptlrp.runs.planning import same_sample
 from conceptlrp.runs.stages import choose_executor, complete_run, stoppable
 from conceptlrp.store import Plan, Store, open_store
-from conceptlrp.store.finish import finish_run, has_references
-from conceptlrp.store.lock import run_lock
-from conceptlrp.store.manifest import is_store
-from conceptlrp.store.plan import refuse_other
-from conceptlrp.store.shard_writer import pending, shards_of
-from conceptlrp.store.writer import create_run, read_plan
+from conceptlrp.store.format.lock import run_lock
+from conceptlrp.store.format.manifest import is_store
+from conceptlrp.store.format.plan import refuse_other
+from conceptlrp.store.writing.finish import finish_run, has_references
+from conceptlrp.store.writing.shard_writer import pending, shards_of
+from conceptlrp.store.writing.writer import create_run, read_plan
 
 if TYPE_CHECKING:
     from conceptlrp.progress import OnProgress

@@ -5,18 +5,18 @@ from .check import (
     StoreCheck as StoreCheck,
     check_store as check_store,
 )
+from .format.manifest import (
+    Manifest as Manifest,
+)
+from .format.plan import (
+    Plan as Plan,
+)
 from .info import (
     StoreInfo as StoreInfo,
     store_info as store_info,
 )
-from .manifest import (
-    Manifest as Manifest,
-)
 from .metadata import (
     COLUMNS as COLUMNS,
-)
-from .plan import (
-    Plan as Plan,
 )
 from .ranking import (
     Ranking as Ranking,
@@ -28,14 +28,14 @@ from .reader import (
 from .reference_table import (
     ReferenceTable as ReferenceTable,
 )
-from .repack import (
-    repack_store as repack_store,
-)
 from .tops import (
     ChannelRanking as ChannelRanking,
 )
 from .where import (
     Where as Where,
+)
+from .writing.repack import (
+    repack_store as repack_store,
 )
 
 __all__ = [

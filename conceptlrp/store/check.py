@@ -11,13 +11,13 @@ from typing import Any
 
 from conceptlrp.errors import FileFormatError, StoreError
 from conceptlrp.files import file_digest, is_unfinished
-from conceptlrp.store.manifest import FileEntry, Manifest, read_manifest
+from conceptlrp.store.format.manifest import FileEntry, Manifest, read_manifest
+from conceptlrp.store.format.receipts import read_receipt, receipt_path
+from conceptlrp.store.format.schema import LOCK, MANIFEST, SHARD, expected_shapes
 from conceptlrp.store.open_files import OpenFile
-from conceptlrp.store.receipts import read_receipt, receipt_path
 from conceptlrp.store.results.kinds import former_kind
 from conceptlrp.store.results.replacing import is_leftover, remedy
-from conceptlrp.store.schema import LOCK, MANIFEST, SHARD, expected_shapes
-from conceptlrp.store.shard_writer import block_files, fits
+from conceptlrp.store.writing.shard_writer import block_files, fits
 
 _AGAIN = "'conceptlrp attribute --resume' computes it again"
 _FORMER = "was written by an earlier version, in a form that this one does not read"

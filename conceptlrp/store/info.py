@@ -7,9 +7,9 @@ from typing import Any
 
 from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import dataset_names, opened
-from conceptlrp.store.manifest import Manifest, read_manifest
-from conceptlrp.store.plan import Plan
-from conceptlrp.store.shard_writer import is_finished
+from conceptlrp.store.format.manifest import Manifest, read_manifest
+from conceptlrp.store.format.plan import Plan
+from conceptlrp.store.writing.shard_writer import is_finished
 
 
 @dataclass(frozen=True)

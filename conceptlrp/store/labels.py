@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import OutputExistsError, StoreError
-from conceptlrp.store.arrays import encode_arrays
-from conceptlrp.store.lock import run_lock
-from conceptlrp.store.manifest import Manifest, read_manifest
+from conceptlrp.store.format.arrays import encode_arrays
+from conceptlrp.store.format.lock import run_lock
+from conceptlrp.store.format.manifest import Manifest, read_manifest
+from conceptlrp.store.format.receipts import is_intact
+from conceptlrp.store.format.schema import COLUMNS_KIND, COLUMNS_TABLE, FORMER_COLUMNS
 from conceptlrp.store.metadata import COLUMNS
 from conceptlrp.store.open_files import OpenFile
-from conceptlrp.store.receipts import is_intact
 from conceptlrp.store.results.replacing import listed, replace_listed
-from conceptlrp.store.schema import COLUMNS_KIND, COLUMNS_TABLE, FORMER_COLUMNS
 
 Columns = dict[str, NDArray[Any]]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.:+-]{0,99}")

@@ -13,8 +13,8 @@ from conceptlrp.errors import CorpusFileError, StoreError
 from conceptlrp.othello import BLACK, NO_MOVE, PASS, square_name
 from conceptlrp.othello.board import PHASES, REGION, board_phases
 from conceptlrp.othello.files.corpus_file import load_columns
-from conceptlrp.store.manifest import Manifest
-from conceptlrp.store.schema import REMEDY
+from conceptlrp.store.format.manifest import Manifest
+from conceptlrp.store.format.schema import REMEDY
 
 Column = NDArray[Any]
 

@@ -8,8 +8,8 @@ import h5py
 
 from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import clear_errors, dataset, dataset_names, open_file
-from conceptlrp.store.arrays import check_kind
-from conceptlrp.store.schema import (
+from conceptlrp.store.format.arrays import check_kind
+from conceptlrp.store.format.schema import (
     COLUMNS_KIND,
     COLUMNS_TABLE,
     FORMER_COLUMNS,

@@ -17,13 +17,13 @@ from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import LayerError, StoreError, TargetError
 from conceptlrp.files import is_unfinished
 from conceptlrp.othello import Corpus
-from conceptlrp.store.manifest import Manifest, ShardSpec, read_manifest
+from conceptlrp.store.format.manifest import Manifest, ShardSpec, read_manifest
+from conceptlrp.store.format.receipts import receipt_path
+from conceptlrp.store.format.schema import MANIFEST, REMEDY
 from conceptlrp.store.open_files import OpenFiles
-from conceptlrp.store.receipts import receipt_path
 from conceptlrp.store.results.replacing import is_added
-from conceptlrp.store.schema import MANIFEST, REMEDY
 from conceptlrp.store.shards import Shards
-from conceptlrp.store.writer import load_positions
+from conceptlrp.store.writing.writer import load_positions
 
 
 class OpenedStore:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import dataset, opened
-from conceptlrp.store.arrays import check_kind
-from conceptlrp.store.schema import REFERENCE_TABLE, REMEDY
+from conceptlrp.store.format.arrays import check_kind
+from conceptlrp.store.format.schema import REFERENCE_TABLE, REMEDY
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import clear_errors
-from conceptlrp.store.manifest import ShardSpec
+from conceptlrp.store.format.manifest import ShardSpec
+from conceptlrp.store.format.schema import REMEDY
 from conceptlrp.store.open_files import OpenFile, OpenFiles
-from conceptlrp.store.schema import REMEDY
 
 Array = NDArray[Any]
 Across: TypeAlias = tuple[slice, NDArray[np.int64] | None]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
 from conceptlrp.store.board_statistics import BoardStatistics, read_statistics
+from conceptlrp.store.format.schema import STATISTICS
 from conceptlrp.store.opened import OpenedStore
-from conceptlrp.store.schema import STATISTICS
 from conceptlrp.store.shards import Selection, Shards, selected
 
 

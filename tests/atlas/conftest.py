@@ -10,11 +10,11 @@ import pytest
 from conceptlrp.clustering import Clustering
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Plan, Store, open_store
-from conceptlrp.store.finish import finish_run
+from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.ranking import top_rows
-from conceptlrp.store.schema import REFERENCE_KINDS
-from conceptlrp.store.shard_writer import shards_of, write_shard
-from conceptlrp.store.writer import create_run
+from conceptlrp.store.writing.finish import finish_run
+from conceptlrp.store.writing.shard_writer import shards_of, write_shard
+from conceptlrp.store.writing.writer import create_run
 from tests.othello.playouts import random_games
 
 HOSTILE = [

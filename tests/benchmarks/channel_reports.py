@@ -26,11 +26,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from conceptlrp.othello import Corpus, Games
 from conceptlrp.report import layer_report
 from conceptlrp.store import Plan, Store, open_store
-from conceptlrp.store.finish import finish_run
-from conceptlrp.store.manifest import ShardSpec
-from conceptlrp.store.schema import REFERENCE_KINDS
-from conceptlrp.store.shard_writer import pending, write_shard
-from conceptlrp.store.writer import create_run
+from conceptlrp.store.format.manifest import ShardSpec
+from conceptlrp.store.format.schema import REFERENCE_KINDS
+from conceptlrp.store.writing.finish import finish_run
+from conceptlrp.store.writing.shard_writer import pending, write_shard
+from conceptlrp.store.writing.writer import create_run
 from tests.benchmarks.report import Row, as_table, machine, write_json
 from tests.othello.playouts import random_games
 

@@ -13,7 +13,7 @@ from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.processes import start_context
 from conceptlrp.store import open_store
-from conceptlrp.store.shard_writer import pending, shards_of
+from conceptlrp.store.writing.shard_writer import pending, shards_of
 from tests.runs.computing import explain_corpus
 from tests.runs.conftest import contents
 

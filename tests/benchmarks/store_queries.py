@@ -28,10 +28,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.othello import Corpus, Games
 from conceptlrp.store import Plan, Store, Where, open_store
-from conceptlrp.store.finish import finish_run
-from conceptlrp.store.manifest import ShardSpec
-from conceptlrp.store.shard_writer import pending, write_shard
-from conceptlrp.store.writer import create_run
+from conceptlrp.store.format.manifest import ShardSpec
+from conceptlrp.store.writing.finish import finish_run
+from conceptlrp.store.writing.shard_writer import pending, write_shard
+from conceptlrp.store.writing.writer import create_run
 from tests.benchmarks.report import Row, as_table, machine, write_json
 from tests.othello.playouts import random_games
 

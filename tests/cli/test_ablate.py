@@ -8,7 +8,7 @@ import pytest
 from conceptlrp.ablation import Ablation, ablate as ablate_channels
 from conceptlrp.networks import load_network
 from conceptlrp.store import check_store, open_store
-from conceptlrp.store.writer import create_run, read_corpus, read_plan
+from conceptlrp.store.writing.writer import create_run, read_corpus, read_plan
 from tests.command_line import Result, assert_one_line, run
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from conceptlrp.store.shard_writer import pending
+from conceptlrp.store.writing.shard_writer import pending
 from tests.command_line import assert_one_line, listing, run, run_line
 
 ATTRIBUTE = "attribute {in}/net.safetensors {in}/corpus.h5 --out {new}/run.crp"

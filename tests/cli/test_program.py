@@ -16,7 +16,7 @@ from conceptlrp.networks import load_network
 from conceptlrp.networks.checkpoint import read_header
 from conceptlrp.othello import Corpus, Position
 from conceptlrp.store import open_store
-from conceptlrp.store.shard_writer import pending
+from conceptlrp.store.writing.shard_writer import pending
 from tests.command_line import assert_one_line, listing, run, succeed
 
 

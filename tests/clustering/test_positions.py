@@ -241,3 +241,26 @@ def test_an_unknown_estimator_is_refused(blob_store):
         clustered(blob_store, "conv1", estimator="leiden")
     with pytest.raises(TypeError, match="estimator is a int, expected a scikit-learn"):
         clustered(blob_store, "conv1", estimator=7)
+
+
+def test_a_frame_has_a_row_for_each_position(blob_store):
+    found = clustered(blob_store, "conv1", n_clusters=6)
+
+    frame = found.frame()
+
+    assert frame["cluster"].tolist() == found.labels.tolist()
+    assert frame["x"].tolist() == found.embedding[:, 0].tolist()
+    assert found.to_dict()["sizes"] == found.sizes.tolist()
+
+
+def test_stages_are_told(blob_store):
+    told = []
+
+    clustered(
+        blob_store,
+        "conv1",
+        n_clusters=6,
+        on_progress=lambda *step: told.append(step),
+    )
+
+    assert told == [("cluster conv1", done, 3) for done in range(4)]

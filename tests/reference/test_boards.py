@@ -12,9 +12,9 @@ from conceptlrp.othello import Corpus, Position, parse_square
 from conceptlrp.othello.symmetry import turn_squares
 from conceptlrp.reference import reference_boards
 from conceptlrp.store import Store
-from conceptlrp.store.finish import finish_run
-from conceptlrp.store.schema import REFERENCE_KINDS
-from conceptlrp.store.writer import create_run
+from conceptlrp.store.format.schema import REFERENCE_KINDS
+from conceptlrp.store.writing.finish import finish_run
+from conceptlrp.store.writing.writer import create_run
 from tests.othello.playouts import random_games
 from tests.store.conftest import LAYERS, fill, planted_arrays, planted_plan
 
@@ -212,3 +212,23 @@ def test_what_the_store_does_not_hold_is_refused(store: Store) -> None:
         reference_boards(store, "conv1", 0, by="beauty")
     with pytest.raises(ValueError, match="the best -3 positions"):
         reference_boards(store, "conv1", 0, -3)
+
+
+def test_boards_have_a_frame_and_a_short_repr(store: Store) -> None:
+    found = reference_boards(store, "conv1", 1, 4)
+
+    frame = found.frame()
+    assert frame["row"].tolist() == found.rows.tolist()
+    assert frame["obf"].tolist() == [each.obf() for each in found.positions]
+    assert repr(found) == f"ReferenceBoards('conv1:1', {len(found)} boards, top share)"
+
+
+def test_no_board_is_shown_that_does_not_speak_for_the_channel(store: Store) -> None:
+    highest = reference_boards(store, "conv1", 1, len(store), one_per_game=False)
+    lowest = reference_boards(
+        store, "conv1", 1, len(store), lowest=True, one_per_game=False
+    )
+
+    share = store.scores("conv1", 1, by="share")
+    assert sorted(highest.rows) == np.flatnonzero(share > 0).tolist()
+    assert sorted(lowest.rows) == np.flatnonzero(share < 0).tolist()

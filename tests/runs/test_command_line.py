@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from conceptlrp.store import open_store
-from conceptlrp.store.shard_writer import pending
-from conceptlrp.store.writer import read_plan
+from conceptlrp.store.writing.shard_writer import pending
+from conceptlrp.store.writing.writer import read_plan
 from tests.command_line import assert_one_line, run, succeed
 from tests.runs.conftest import contents
 

@@ -12,7 +12,7 @@ from conceptlrp.othello import Corpus
 from conceptlrp.runs.rounding import Rounding
 from conceptlrp.runs.shard import mapped_rows
 from conceptlrp.store import Store, open_store
-from conceptlrp.store.writer import read_plan
+from conceptlrp.store.writing.writer import read_plan
 from tests.runs.computing import explain_corpus
 from tests.runs.conftest import OPTIONS, assert_same_bytes
 from tests.runs.reading import Arrays, read_arrays

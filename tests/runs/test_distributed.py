@@ -12,7 +12,7 @@ from conceptlrp.errors import RunError
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store
-from conceptlrp.store.shard_writer import pending
+from conceptlrp.store.writing.shard_writer import pending
 from tests.runs.cluster import cluster, free_port
 from tests.runs.computing import explain_corpus
 from tests.runs.conftest import OPTIONS, assert_same_bytes

@@ -10,8 +10,8 @@ from conceptlrp.lrp import Neuron, attribute
 from conceptlrp.networks import OthelloNet, network_digest
 from conceptlrp.othello import NO_MOVE, Corpus
 from conceptlrp.store import Store, open_store
-from conceptlrp.store.schema import REFERENCE_KINDS
-from conceptlrp.store.shard_writer import pending
+from conceptlrp.store.format.schema import REFERENCE_KINDS
+from conceptlrp.store.writing.shard_writer import pending
 from tests.lrp.conftest import random_corpus
 from tests.runs.computing import Steps, explain_corpus
 
@@ -97,10 +97,13 @@ def test_sizes_of_batches_and_shards_change_nothing_beyond_rounding(
 
     for layer in store.layers:
         assert_close(
-            found.relevance(layer, target=0), store.arrays.relevance(layer, target=0)
+            found.arrays.relevance(layer, target=0),
+            store.arrays.relevance(layer, target=0),
         )
-        assert_close(found.activation(layer), store.arrays.activation(layer))
-    assert_close(found.heatmap(target="value"), store.arrays.heatmap(target="value"))
+        assert_close(found.arrays.activation(layer), store.arrays.activation(layer))
+    assert_close(
+        found.arrays.heatmap(target="value"), store.arrays.heatmap(target="value")
+    )
 
 
 def test_a_second_run_gives_the_same_bytes(

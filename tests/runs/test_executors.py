@@ -21,7 +21,7 @@ from conceptlrp.runs.executors import Executor, InProcess, Watch
 from conceptlrp.runs.job import Job, make_spec
 from conceptlrp.runs.processes import Processes
 from conceptlrp.store import Store, open_store
-from conceptlrp.store.shard_writer import pending
+from conceptlrp.store.writing.shard_writer import pending
 from tests.runs.computing import Steps, explain_corpus
 from tests.runs.conftest import OPTIONS, assert_same_bytes
 from tests.runs.poison import poisoned_composite
@@ -83,8 +83,8 @@ def test_the_size_of_shards_changes_no_number(
     for layer in whole.layers:
         for target in whole.targets:
             np.testing.assert_array_equal(
-                found.relevance(layer, target=target),
-                whole.relevance(layer, target=target),
+                found.arrays.relevance(layer, target=target),
+                whole.arrays.relevance(layer, target=target),
             )
             for kind in ("share-top", "activation-top"):
                 here = found.references(layer, kind, target=target)

@@ -14,7 +14,7 @@ from conceptlrp.othello import Corpus
 from conceptlrp.runs import RunInterrupted
 from conceptlrp.runs.executors import Watch
 from conceptlrp.store import Store
-from conceptlrp.store.shard_writer import pending
+from conceptlrp.store.writing.shard_writer import pending
 from tests.runs.conftest import assert_same_bytes
 from tests.runs.killing import start_run, wait_for
 

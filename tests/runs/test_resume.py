@@ -18,8 +18,8 @@ from conceptlrp.othello import Corpus
 from conceptlrp.runs import RunInterrupted, planning
 from conceptlrp.runs.rounding import check_finite
 from conceptlrp.store import Store
-from conceptlrp.store.lock import run_lock
-from conceptlrp.store.shard_writer import pending
+from conceptlrp.store.format.lock import run_lock
+from conceptlrp.store.writing.shard_writer import pending
 from tests.lrp.conftest import randomize
 from tests.runs.computing import Steps, explain_corpus
 from tests.runs.conftest import OPTIONS, assert_same_bytes, contents
@@ -272,7 +272,7 @@ def test_appending_gives_what_one_run_gives(
 
     for layer in whole.layers:
         for target in whole.targets:
-            expected = whole.relevance(layer, target=target)
+            expected = whole.arrays.relevance(layer, target=target)
             found = store.arrays.relevance(layer, target=target)
             scale = np.abs(expected).max()
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * scale)

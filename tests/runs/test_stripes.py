@@ -10,8 +10,8 @@ from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import RunOptions, merge_run
 from conceptlrp.store import Store
-from conceptlrp.store.lock import run_lock
-from conceptlrp.store.shard_writer import pending
+from conceptlrp.store.format.lock import run_lock
+from conceptlrp.store.writing.shard_writer import pending
 from tests.lrp.conftest import randomize
 from tests.runs.computing import explain_corpus
 from tests.runs.conftest import OPTIONS, assert_same_bytes

@@ -9,10 +9,10 @@ import pytest
 
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Plan, Store
-from conceptlrp.store.finish import finish_run
-from conceptlrp.store.manifest import ShardSpec
-from conceptlrp.store.shard_writer import pending, write_shard
-from conceptlrp.store.writer import create_run
+from conceptlrp.store.format.manifest import ShardSpec
+from conceptlrp.store.writing.finish import finish_run
+from conceptlrp.store.writing.shard_writer import pending, write_shard
+from conceptlrp.store.writing.writer import create_run
 from tests.othello.playouts import random_games
 
 LAYERS = {"conv1": 5, "conv2": 70}

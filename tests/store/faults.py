@@ -20,11 +20,16 @@ import pytest
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Plan
-from conceptlrp.store.finish import finish_run
-from conceptlrp.store.lock import run_lock
-from conceptlrp.store.manifest import is_store
-from conceptlrp.store.shard_writer import pending, write_shard
-from conceptlrp.store.writer import append_run, create_run, read_plan, resume_run
+from conceptlrp.store.format.lock import run_lock
+from conceptlrp.store.format.manifest import is_store
+from conceptlrp.store.writing.finish import finish_run
+from conceptlrp.store.writing.shard_writer import pending, write_shard
+from conceptlrp.store.writing.writer import (
+    append_run,
+    create_run,
+    read_plan,
+    resume_run,
+)
 from tests.store.conftest import planted_corpus
 
 #: What changes a folder, in the module `os` that pathlib calls too.
@@ -191,7 +196,7 @@ def assert_none_is_torn(folder: Path, allowed: dict[str, set[bytes]]) -> None:
 def another_boot() -> Iterator[None]:
     """Let the machine start again, so that whoever had a lock is gone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("conceptlrp.store.lock._boot", lambda: "another boot")
+        patch.setattr("conceptlrp.store.format.lock._boot", lambda: "another boot")
         yield
 
 

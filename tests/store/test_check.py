@@ -9,10 +9,10 @@ import pytest
 from conceptlrp.errors import StoreError
 from conceptlrp.othello import Corpus
 from conceptlrp.store import check_store
-from conceptlrp.store.finish import finish_run
-from conceptlrp.store.schema import INDEX, MANIFEST
-from conceptlrp.store.shard_writer import pending
-from conceptlrp.store.writer import create_run
+from conceptlrp.store.format.schema import INDEX, MANIFEST
+from conceptlrp.store.writing.finish import finish_run
+from conceptlrp.store.writing.shard_writer import pending
+from conceptlrp.store.writing.writer import create_run
 from tests.store.conftest import Arrays, MakeStore, fill, planted_plan
 
 
@@ -134,7 +134,9 @@ def test_a_shard_of_other_content_with_a_right_hash_is_found(
     path = tmp_path / "odd.crp"
     create_run(path, planted_plan(corpus), corpus)
     narrow = {k: v for k, v in arrays.items() if k != "layers/conv1/peak"}
-    monkeypatch.setattr("conceptlrp.store.shard_writer._check_arrays", lambda *_: None)
+    monkeypatch.setattr(
+        "conceptlrp.store.writing.shard_writer._check_arrays", lambda *_: None
+    )
     fill(path, narrow)
 
     found = check_store(path)

@@ -8,8 +8,8 @@ import pytest
 from conceptlrp.errors import StoreError
 from conceptlrp.othello import Corpus, square_name
 from conceptlrp.store import COLUMNS, Store, open_store
-from conceptlrp.store.shard_writer import shards_of
-from conceptlrp.store.writer import create_run
+from conceptlrp.store.writing.shard_writer import shards_of
+from conceptlrp.store.writing.writer import create_run
 from tests.store.conftest import Arrays, fill, planted_plan
 
 

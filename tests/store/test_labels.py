@@ -9,9 +9,9 @@ import pytest
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store, check_store, open_store
-from conceptlrp.store.finish import finish_run
-from conceptlrp.store.lock import run_lock
-from conceptlrp.store.writer import append_run, create_run
+from conceptlrp.store.format.lock import run_lock
+from conceptlrp.store.writing.finish import finish_run
+from conceptlrp.store.writing.writer import append_run, create_run
 from tests.store.conftest import MakeStore, planted_plan
 
 

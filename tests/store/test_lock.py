@@ -13,13 +13,13 @@ import pytest
 
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.othello import Corpus
-from conceptlrp.store.lock import lock_holder, run_lock
-from conceptlrp.store.writer import create_run
+from conceptlrp.store.format.lock import lock_holder, run_lock
+from conceptlrp.store.writing.writer import create_run
 from tests.store.conftest import planted_plan
 
 HOLD = """
 import sys, time
-from conceptlrp.store.lock import run_lock
+from conceptlrp.store.format.lock import run_lock
 with run_lock(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)
@@ -30,7 +30,7 @@ RACE = """
 import os, sys
 from pathlib import Path
 from conceptlrp.errors import StoreError
-from conceptlrp.store.lock import run_lock
+from conceptlrp.store.format.lock import run_lock
 
 folder, rounds, runners = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 dead = sys.argv[4]

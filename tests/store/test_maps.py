@@ -10,9 +10,9 @@ from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import PHASES
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.board_statistics import REGIONS, WORD_BITS
-from conceptlrp.store.finish import finish_run
-from conceptlrp.store.shard_writer import pending, shards_of, write_shard
-from conceptlrp.store.writer import create_run
+from conceptlrp.store.writing.finish import finish_run
+from conceptlrp.store.writing.shard_writer import pending, shards_of, write_shard
+from conceptlrp.store.writing.writer import create_run
 from tests.store.conftest import LAYERS, Arrays, planted_plan
 
 #: Some of each shard but the second.

@@ -11,7 +11,7 @@ import pytest
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.othello import Corpus
 from conceptlrp.store import check_store, open_store, repack_store
-from conceptlrp.store.writer import create_run
+from conceptlrp.store.writing.writer import create_run
 from tests.store.conftest import LAYERS, MakeStore, planted_plan
 
 # A program that knows HDF5 alone, as it comes with h5py.

@@ -10,10 +10,10 @@ import pytest
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store, open_store
-from conceptlrp.store.finish import finish_run
-from conceptlrp.store.manifest import ShardSpec
-from conceptlrp.store.shard_writer import pending, shards_of, write_shard
-from conceptlrp.store.writer import (
+from conceptlrp.store.format.manifest import ShardSpec
+from conceptlrp.store.writing.finish import finish_run
+from conceptlrp.store.writing.shard_writer import pending, shards_of, write_shard
+from conceptlrp.store.writing.writer import (
     append_run,
     create_run,
     read_corpus,

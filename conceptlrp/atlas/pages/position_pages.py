@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from conceptlrp.atlas.pages.position_view import OutputView, output_view, policy_rows
+from conceptlrp.atlas.pages.position_view import OutputView, output_view
 from conceptlrp.atlas.pictures.page_boards import (
     board_kit,
     explained_square,
@@ -127,7 +127,7 @@ def _content(site: Site, report: PositionReport, row: int) -> dict[str, object]:
         "side": _SIDES[report.position.mover],
         "description": corpus.describe(row),
         "outputs": [_output(report, each) for each in range(len(report.outputs))],
-        "policy": policy_rows(report),
+        "policy": report.policy,
         "value": None if math.isnan(report.value) else effect(report.value),
         "played": _played(site, row),
         "transcript": corpus.transcript(row),

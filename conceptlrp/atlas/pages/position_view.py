@@ -15,7 +15,6 @@ from conceptlrp.atlas.pictures.page_boards import map_picture, position_words
 from conceptlrp.drawing.colors import LEVELS, levels, symmetric_limit
 from conceptlrp.lrp import Contrast, Move, Target, Value
 from conceptlrp.othello import PASS, Position
-from conceptlrp.report import PositionReport
 from conceptlrp.report.explained_output import NO_CHANNEL, ExplainedOutput, LayerMaps
 from conceptlrp.report.words.numbers import (
     compact,
@@ -25,17 +24,6 @@ from conceptlrp.report.words.numbers import (
 )
 
 ChannelHref = Callable[[str, int], str | None]
-
-
-@dataclass(frozen=True)
-class PolicyRow:
-    """A legal move in the table of moves; its bar has a length of 0 to 100."""
-
-    move: str
-    square: int
-    probability: str
-    logit: str
-    width: float
 
 
 @dataclass(frozen=True)
@@ -95,20 +83,6 @@ class OutputView:
     svg: Markup
     scale: Markup
     layers: tuple[LayerView, ...]
-
-
-def policy_rows(report: PositionReport) -> tuple[PolicyRow, ...]:
-    """Put the policy into rows, likeliest move first."""
-    return tuple(
-        PolicyRow(
-            move=each.move,
-            square=each.square,
-            probability=percent(each.probability),
-            logit=signed_amount(each.logit),
-            width=100 * each.probability / report.best.probability,
-        )
-        for each in report.policy
-    )
 
 
 def output_title(output: ExplainedOutput) -> str:

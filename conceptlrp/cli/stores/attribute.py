@@ -210,7 +210,7 @@ def _stripe(text: str | None) -> tuple[int, int] | None:
 
 def _network_of(store: Path) -> str | None:
     """Return the network that the jobs of an array named first in their command."""
-    from conceptlrp.store.writer import read_plan
+    from conceptlrp.store.writing.writer import read_plan
 
     words = shlex.split(read_plan(store).command)
     if words[:2] != ["conceptlrp", "attribute"]:

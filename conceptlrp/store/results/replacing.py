@@ -21,9 +21,9 @@ from conceptlrp.files import (
     unfinished_name,
     write_whole,
 )
-from conceptlrp.store.manifest import FileEntry, Manifest, write_manifest
+from conceptlrp.store.format.manifest import FileEntry, Manifest, write_manifest
+from conceptlrp.store.format.schema import COLUMNS_KIND, FORMER_COLUMNS, LOCK, MANIFEST
 from conceptlrp.store.results.kinds import KINDS, former_kind
-from conceptlrp.store.schema import COLUMNS_KIND, FORMER_COLUMNS, LOCK, MANIFEST
 
 About = Mapping[str, str]
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*-([0-9a-f]{8})\.h5")

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from conceptlrp.errors import LayerError, OutputExistsError, StoreError
-from conceptlrp.store.lock import run_lock
-from conceptlrp.store.manifest import Manifest, read_manifest
-from conceptlrp.store.receipts import is_intact
+from conceptlrp.store.format.lock import run_lock
+from conceptlrp.store.format.manifest import Manifest, read_manifest
+from conceptlrp.store.format.receipts import is_intact
 from conceptlrp.store.results.codec import Sizes, decode, encode, read_header
 from conceptlrp.store.results.kinds import KINDS, Kind, kind_of
 from conceptlrp.store.results.replacing import listed, replace_listed

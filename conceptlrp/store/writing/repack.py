@@ -22,17 +22,23 @@ from conceptlrp.hdf5 import (
     set_text_attributes,
     text_attribute,
 )
-from conceptlrp.store.finish import write_index
-from conceptlrp.store.labels import columns_file
-from conceptlrp.store.manifest import (
+from conceptlrp.store.format.manifest import (
     FileEntry,
     Manifest,
     read_manifest,
     write_manifest,
 )
-from conceptlrp.store.receipts import is_intact
+from conceptlrp.store.format.receipts import is_intact
+from conceptlrp.store.format.schema import (
+    CODECS,
+    COLUMNS_KIND,
+    INDEX,
+    RUN_FILE,
+    packing,
+)
+from conceptlrp.store.labels import columns_file
 from conceptlrp.store.results.replacing import added_name, remedy
-from conceptlrp.store.schema import CODECS, COLUMNS_KIND, INDEX, RUN_FILE, packing
+from conceptlrp.store.writing.finish import write_index
 
 _BEST_RATIO = 4096
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.files import is_unfinished
-from conceptlrp.store.manifest import is_store
-from conceptlrp.store.schema import LOCK
+from conceptlrp.store.format.manifest import is_store
+from conceptlrp.store.format.schema import LOCK
 
 try:
     import fcntl

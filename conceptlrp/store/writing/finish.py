@@ -10,18 +10,16 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
 from conceptlrp.files import write_whole
-from conceptlrp.store.arrays import Arrays, encode_arrays
-from conceptlrp.store.index import encode_index
-from conceptlrp.store.manifest import (
+from conceptlrp.store.format.arrays import Arrays, encode_arrays
+from conceptlrp.store.format.manifest import (
     COMPLETE,
     FileEntry,
     Manifest,
     read_manifest,
     write_manifest,
 )
-from conceptlrp.store.open_files import OpenFiles
-from conceptlrp.store.receipts import is_intact, read_receipt
-from conceptlrp.store.schema import (
+from conceptlrp.store.format.receipts import is_intact, read_receipt
+from conceptlrp.store.format.schema import (
     INDEX,
     REFERENCE_TABLE,
     REFERENCES,
@@ -29,9 +27,11 @@ from conceptlrp.store.schema import (
     STATISTICS,
     STATISTICS_TABLE,
 )
-from conceptlrp.store.shard_writer import is_finished
+from conceptlrp.store.open_files import OpenFiles
 from conceptlrp.store.shards import Shards
-from conceptlrp.store.writer import load_positions, remove_others
+from conceptlrp.store.writing.index import encode_index
+from conceptlrp.store.writing.shard_writer import is_finished
+from conceptlrp.store.writing.writer import load_positions, remove_others
 
 # Shards are gone through in order, so there is no use in keeping more open.
 _OPEN_FILES = 4

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import HDF5_FORMAT, set_text_attributes, text_attribute
-from conceptlrp.store.schema import ENCODING_VERSION, chunk_shape, packing, stored_type
+from conceptlrp.store.format.schema import (
+    ENCODING_VERSION,
+    chunk_shape,
+    packing,
+    stored_type,
+)
 
 Arrays = Mapping[str, NDArray[Any]]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from conceptlrp.errors import StoreError
 from conceptlrp.files import file_digest, write_whole
-from conceptlrp.store.manifest import FileEntry
-from conceptlrp.store.schema import ENCODING_VERSION
-from conceptlrp.store.sealed import read_sealed, seal
+from conceptlrp.store.format.manifest import FileEntry
+from conceptlrp.store.format.schema import ENCODING_VERSION
+from conceptlrp.store.format.sealed import read_sealed, seal
 
 _TYPE = "conceptlrp-receipt"
 

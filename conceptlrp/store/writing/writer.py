@@ -12,8 +12,8 @@ from pathlib import Path
 from conceptlrp.errors import CorpusFileError, OutputExistsError, StoreError
 from conceptlrp.files import clear_write_errors, remove_unfinished, write_whole
 from conceptlrp.othello import Corpus
-from conceptlrp.store.lock import refuse_foreign
-from conceptlrp.store.manifest import (
+from conceptlrp.store.format.lock import refuse_foreign
+from conceptlrp.store.format.manifest import (
     RUNNING,
     FileEntry,
     Manifest,
@@ -22,10 +22,10 @@ from conceptlrp.store.manifest import (
     read_manifest,
     write_manifest,
 )
-from conceptlrp.store.plan import Plan, refuse_other
-from conceptlrp.store.receipts import is_intact
+from conceptlrp.store.format.plan import Plan, refuse_other
+from conceptlrp.store.format.receipts import is_intact
+from conceptlrp.store.format.schema import CODECS, LOCK, MANIFEST, OWN_FILE
 from conceptlrp.store.results.replacing import is_leftover
-from conceptlrp.store.schema import CODECS, LOCK, MANIFEST, OWN_FILE
 
 
 def create_run(

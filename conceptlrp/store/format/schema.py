@@ -94,7 +94,7 @@ from typing import Any
 import hdf5plugin
 import numpy as np
 
-from conceptlrp.store.plan import Plan
+from conceptlrp.store.format.plan import Plan
 
 ENCODING_TYPE = "conceptlrp-store"
 ENCODING_VERSION = "1"

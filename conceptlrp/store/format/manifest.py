@@ -7,9 +7,14 @@ from typing import Any
 
 from conceptlrp.errors import StoreError
 from conceptlrp.files import write_whole
-from conceptlrp.store.plan import Plan
-from conceptlrp.store.schema import CODECS, ENCODING_TYPE, ENCODING_VERSION, MANIFEST
-from conceptlrp.store.sealed import read_sealed, seal
+from conceptlrp.store.format.plan import Plan
+from conceptlrp.store.format.schema import (
+    CODECS,
+    ENCODING_TYPE,
+    ENCODING_VERSION,
+    MANIFEST,
+)
+from conceptlrp.store.format.sealed import read_sealed, seal
 
 RUNNING, COMPLETE = "running", "complete"
 # Names that stay in the folder, on every file system.

@@ -22,10 +22,10 @@ import numpy as np
 
 from conceptlrp.hdf5 import HDF5_FORMAT
 from conceptlrp.othello import Corpus
-from conceptlrp.store.arrays import add_array, set_kind
-from conceptlrp.store.manifest import Manifest
+from conceptlrp.store.format.arrays import add_array, set_kind
+from conceptlrp.store.format.manifest import Manifest
+from conceptlrp.store.format.schema import INDEX_TABLE
 from conceptlrp.store.ranking import CHANNEL_SCORES
-from conceptlrp.store.schema import INDEX_TABLE
 from conceptlrp.store.shards import Array, Shards
 from conceptlrp.store.tops import RunningTop, score_blocks
 

@@ -1,0 +1,1 @@
+"""Filling a store: start, shards, end, and packing it another way."""
