@@ -15,9 +15,8 @@ from conceptlrp.networks import BoardNetwork, predict
 from conceptlrp.networks.planes import legal_actions, squares_of_actions
 from conceptlrp.othello import flips, legal_moves
 from conceptlrp.othello.board import count, square_bits
-from conceptlrp.selfplay.evaluators import NetworkEvaluator
+from conceptlrp.selfplay.evaluators import Boards, NetworkEvaluator
 from conceptlrp.selfplay.puct import SearchOptions, choose_actions, search
-from conceptlrp.selfplay.trees import Boards
 
 Squares: TypeAlias = NDArray[np.int64]
 

@@ -37,6 +37,7 @@ from conceptlrp.selfplay.training_set import TrainingSet
 from conceptlrp.selfplay.validation import Validation
 
 _WARM_UP = 0.04
+_WEIGHT_DECAY = 1e-2
 
 
 @dataclass(frozen=True)
@@ -155,10 +156,7 @@ class Batches:
 
 
 class TrainingLoop:
-    """A network in training: the optimizer, the schedule and the running losses.
-
-    The schedule has so many steps unless the options give its length in minutes.
-    """
+    """A network in training: the optimizer, the schedule and the running losses."""
 
     def __init__(
         self, network: BoardNetwork, options: TrainingOptions, steps: int
@@ -166,7 +164,7 @@ class TrainingLoop:
         self.network = network
         self.options = options
         self.optimizer = torch.optim.AdamW(
-            network.parameters(), weight_decay=options.weight_decay, fused=True
+            network.parameters(), weight_decay=_WEIGHT_DECAY, fused=True
         )
         self.length = max(1, steps)
         self.steps = 0
@@ -187,10 +185,8 @@ class TrainingLoop:
 
     @property
     def fraction(self) -> float:
-        """How much of the schedule has passed, by steps or by time."""
-        if self.options.minutes is None:
-            return self.steps / self.length
-        return self.seconds / (60 * self.options.minutes)
+        """How much of the schedule has passed, from 0 to 1."""
+        return self.steps / self.length
 
     def step(self, batch: Batch) -> None:
         """Learn one batch."""
@@ -201,10 +197,7 @@ class TrainingLoop:
         logits, value = self.network(
             batch.planes.contiguous(memory_format=torch.channels_last)
         )
-        smoothing = self.options.label_smoothing
-        policy = nn.functional.cross_entropy(
-            logits, batch.policy, label_smoothing=smoothing
-        )
+        policy = nn.functional.cross_entropy(logits, batch.policy)
         error = _value_loss(value[:, 0], batch)
         self.optimizer.zero_grad()
         (policy + error).backward()  # type: ignore[no-untyped-call]

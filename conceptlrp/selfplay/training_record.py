@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from conceptlrp.jsontext import plain
 from conceptlrp.selfplay.validation import Validation
 
 
@@ -23,14 +24,10 @@ class TrainingOptions:
     epochs : float
         Length of the schedule in passes over the positions. The result is then a
         function of positions, network, options and the number of threads.
-    minutes : float, optional
-        Length of the schedule in time instead; how far it gets depends on the machine.
     batch_size : int
         Positions of one step.
-    learning_rate, weight_decay : float
-        Peak learning rate, and AdamW's decay.
-    label_smoothing : float
-        Share of the policy target that is spread over all actions.
+    learning_rate : float
+        At its peak.
     points : int
         Points of the curve, the end included.
     validation_positions : int
@@ -52,11 +49,8 @@ class TrainingOptions:
     """
 
     epochs: float = 1.0
-    minutes: float | None = None
     batch_size: int = 256
     learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    label_smoothing: float = 0.0
     points: int = 20
     validation_positions: int = 20_000
     patience: int | None = None
@@ -64,7 +58,7 @@ class TrainingOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        at_least_0 = ("weight_decay", "label_smoothing", "snapshots", "seed")
+        at_least_0 = ("snapshots", "seed")
         for name, value in asdict(self).items():
             # A comparison with nan is false.
             if name in at_least_0 and not value >= 0:
@@ -73,9 +67,6 @@ class TrainingOptions:
             if name not in at_least_0 and value is not None and not value > 0:
                 msg = f"{name} is {value}, expected a number above 0"
                 raise ValueError(msg)
-        if self.label_smoothing > 1:
-            msg = f"label_smoothing is {self.label_smoothing}, expected at most 1"
-            raise ValueError(msg)
 
     @property
     def snapshot_marks(self) -> tuple[float, ...]:
@@ -194,29 +185,21 @@ class TrainingRecord:
 
     def summary(self) -> dict[str, Any]:
         """Return what a network file says of its training, ready for JSON."""
-        validation = None if self.validation is None else asdict(self.validation)
-        said = {
-            "options": asdict(self.options),
-            "positions": self.positions,
-            "samples": self.samples,
-            "seconds": round(self.curve[-1].seconds, 1),
-            "held_out": validation,
-        }
-        return {name: without_nan(value) for name, value in said.items()}
+        said: dict[str, Any] = plain(
+            {
+                "options": self.options,
+                "positions": self.positions,
+                "samples": self.samples,
+                "seconds": round(self.curve[-1].seconds, 1),
+                "held_out": self.validation,
+            }
+        )
+        return said
 
     def to_dict(self) -> dict[str, Any]:
         """Return summary and curve, ready for JSON; None stands for nan."""
         rows = [point.row() for point in self.curve]
-        return self.summary() | {"curve": without_nan(rows)}
-
-
-def without_nan(said: Any) -> Any:
-    """Put None for every number that JSON cannot say."""
-    if isinstance(said, dict):
-        return {name: without_nan(value) for name, value in said.items()}
-    if isinstance(said, list | tuple):
-        return [without_nan(value) for value in said]
-    return None if isinstance(said, float) and not isfinite(said) else said
+        return self.summary() | {"curve": plain(rows)}
 
 
 _WIDTH, _HEIGHT = 260, 150

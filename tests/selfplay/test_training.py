@@ -130,14 +130,6 @@ def test_the_curve_has_its_points_and_logs_each(
     assert record.curve[-1].learning_rate < 0.2 * options.learning_rate
 
 
-def test_a_schedule_in_minutes_ends_in_time(random_corpus: Corpus) -> None:
-    options = TrainingOptions(minutes=0.01, batch_size=8, points=1)
-
-    _, record = trained(random_corpus, options)
-
-    assert 0.6 <= record.curve[-1].seconds < 5
-
-
 def test_a_corpus_of_another_size_is_refused(random_corpus: Corpus) -> None:
     with pytest.raises(
         ValueError, match="games are for boards of size 8, the network for size 6"

@@ -52,13 +52,10 @@ def strength(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Measure how well a network plays.
-
-    A run that was stopped goes on with the same command.
-    """
+    """Measure how well a network plays."""
     from conceptlrp.selfplay import GtpEngine, GtpPlayer, StrengthOptions, strength_card
 
-    check_place(out, overwrite=True)
+    check_place(out, overwrite=overwrite)
     check_device(device)
     options = StrengthOptions(
         simulations=_numbers(simulations),
