@@ -78,7 +78,8 @@ class IterationOptions:
                 msg = f"{name} is {getattr(self, name)}, expected at least 1"
                 raise ValueError(msg)
         if not 0 <= self.gate_threshold <= 1:
-            msg = f"gate_threshold is {self.gate_threshold}, expected 0 to 1"
+            given = self.gate_threshold
+            msg = f"gate_threshold is {given}, expected a number from 0 to 1"
             raise ValueError(msg)
         if self.gate_games < 2 or self.gate_games % 2:
             msg = f"gate_games is {self.gate_games}, expected an even number"

@@ -42,18 +42,10 @@ _WEIGHT_DECAY = 1e-2
 
 @dataclass(frozen=True)
 class Batch:
-    """What a network is shown, and what it should answer.
+    """What a network is shown, planes (B, P, n, n), and what it should answer.
 
-    Attributes
-    ----------
-    planes : Tensor of shape (B, P, n, n)
-        Own minus opponent, or own and opponent apart, turned.
-    policy : Tensor, int64 of shape (B,) or float32 of shape (B, A)
-        The action to choose or the probability of each, turned alike.
-    outcome : Tensor of shape (B,)
-        For the player to move; 0 where it is unknown.
-    weight : Tensor of shape (B,)
-        1, and 0 where the outcome is unknown.
+    The policy is actions (B,) or probabilities (B, A), turned as the planes are; the
+    outcome (B,) is for the player to move, with weight 0 where it is unknown.
     """
 
     planes: Tensor

@@ -6,14 +6,9 @@ from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import flips
 from conceptlrp.othello.board import count
 from conceptlrp.othello.replay import Replay, replay
-from conceptlrp.selfplay import (
-    GreedyPlayer,
-    MatchResult,
-    NetworkPlayer,
-    RandomPlayer,
-    match,
-)
+from conceptlrp.selfplay import MatchResult, NetworkPlayer, RandomPlayer, match
 from conceptlrp.selfplay.arena import play_games, play_pairs, random_openings
+from conceptlrp.selfplay.players import GreedyPlayer
 
 
 @pytest.mark.parametrize("size", [6, 8])

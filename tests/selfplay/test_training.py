@@ -12,11 +12,10 @@ from conceptlrp.selfplay import (
     TrainingOptions,
     TrainingRecord,
     TrainingSet,
-    hold_out,
     train,
 )
 from conceptlrp.selfplay.arena import play_games
-from conceptlrp.selfplay.validation import validate
+from conceptlrp.selfplay.validation import hold_out, validate
 
 SHORT = TrainingOptions(epochs=0.1, batch_size=64, points=2)
 

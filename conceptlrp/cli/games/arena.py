@@ -79,15 +79,13 @@ def arena(
 def open_player(name: str, size: int = 8, timeout: float = 60.0) -> Iterator["Player"]:
     """Make the player of a name; an engine ends with the context."""
     from conceptlrp.selfplay import (
-        GreedyPlayer,
-        GtpEngine,
-        GtpPlayer,
-        MobilityPlayer,
         NetworkPlayer,
         RandomPlayer,
         SearchOptions,
         SearchPlayer,
     )
+    from conceptlrp.selfplay.gtp import GtpEngine, GtpPlayer
+    from conceptlrp.selfplay.players import GreedyPlayer, MobilityPlayer
 
     simple: dict[str, Callable[[int], BoardPlayer]] = {
         "random": RandomPlayer,

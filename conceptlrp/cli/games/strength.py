@@ -53,7 +53,8 @@ def strength(
     as_json: Json = False,
 ) -> None:
     """Measure how well a network plays."""
-    from conceptlrp.selfplay import GtpEngine, GtpPlayer, StrengthOptions, strength_card
+    from conceptlrp.selfplay import StrengthOptions, strength_card
+    from conceptlrp.selfplay.gtp import GtpEngine, GtpPlayer
 
     check_place(out, overwrite=overwrite)
     check_device(device)

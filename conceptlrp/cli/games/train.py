@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,19 +12,13 @@ import typer
 from conceptlrp.cli.inputs import command_line, open_network, read_positions
 from conceptlrp.cli.options import check_choice, check_device, check_place
 from conceptlrp.cli.tables import print_json, remark
+from conceptlrp.jsontext import plain
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
     from conceptlrp.othello import Corpus
-    from conceptlrp.progress import OnProgress
-    from conceptlrp.selfplay import (
-        IterationOptions,
-        RunFolder,
-        SelfPlayOptions,
-        TrainingOptions,
-        TrainingSet,
-    )
+    from conceptlrp.selfplay import SelfPlayOptions, TrainingSet
 
 _network = partial(typer.Option, rich_help_panel="Network")
 _held_out = partial(typer.Option, rich_help_panel="Held-out games")
@@ -161,7 +154,15 @@ def train(
             split = partial(_split, year=held_out_year, share=held_out_share, seed=seed)
             learned, validation = _training_data(games or [], targets, size, split)
             network = initial(learned.size).to(device)
-            about, found = _learn(network, learned, validation, options, folder, report)
+            record = selfplay.train(
+                network,
+                learned,
+                validation=validation,
+                options=options,
+                folder=folder,
+                on_progress=report,
+            )
+            about, found = record.summary(), f"{record.samples:,} positions"
         else:
             network = initial(size).to(device)
             rounds = selfplay.IterationOptions(
@@ -172,7 +173,12 @@ def train(
                 gate_threshold=gate_threshold,
                 seed=seed,
             )
-            about, found = _iterate(network, rounds, options, folder, report)
+            done = selfplay.train_iterations(
+                network, folder, options=rounds, training=options, on_progress=report
+            )
+            about = {"samples": done[-1].samples, "iterations": plain(done)}
+            accepted = sum(each.accepted for each in done)
+            found = f"{accepted} of {len(done)} iterations accepted"
         about["command"] = command_line()
         save_network(network, out, training=about, dtype=dtype, overwrite=True)
         folder.discard_checkpoint()
@@ -182,49 +188,6 @@ def train(
         typer.echo(f"{out}: {_shape(network)}, {found}")
 
 
-def _learn(
-    network: "BoardNetwork",
-    learned: "TrainingSet",
-    validation: "Corpus | None",
-    options: "TrainingOptions",
-    folder: "RunFolder",
-    report: "OnProgress",
-) -> tuple[dict[str, Any], str]:
-    """Train on positions; return the record, and what came of it in words."""
-    from conceptlrp import selfplay
-
-    record = selfplay.train(
-        network,
-        learned,
-        validation=validation,
-        options=options,
-        folder=folder,
-        on_progress=report,
-    )
-    return record.summary(), f"{record.samples:,} positions"
-
-
-def _iterate(
-    network: "BoardNetwork",
-    rounds: "IterationOptions",
-    options: "TrainingOptions",
-    folder: "RunFolder",
-    report: "OnProgress",
-) -> tuple[dict[str, Any], str]:
-    """Train by self-play; return the record, and what came of it in words."""
-    from conceptlrp import selfplay
-
-    done = selfplay.train_iterations(
-        network, folder, options=rounds, training=options, on_progress=report
-    )
-    about = {
-        "samples": done[-1].samples,
-        "iterations": [asdict(each) for each in done],
-    }
-    accepted = sum(each.accepted for each in done)
-    return about, f"{accepted} of {len(done)} iterations accepted"
-
-
 def _check_sources(
     games: list[str] | None,
     iterations: int | None,
@@ -232,27 +195,17 @@ def _check_sources(
     share: float | None,
 ) -> None:
     """Refuse options that contradict each other."""
-    held_out = year is not None or share is not None
-    for wrong, msg in (
-        (
-            not games and iterations is None,
-            "no games to learn from; give game files, or --iterations",
-        ),
-        (
-            games and iterations is not None,
-            "games and --iterations are two ways to train; give one of them",
-        ),
-        (
-            year is not None and share is not None,
-            "--held-out-year and --held-out-share are two ways; give one of them",
-        ),
-        (
-            iterations is not None and held_out,
-            "nothing is held out of --iterations: the arena compares the networks",
-        ),
-    ):
-        if wrong:
-            raise typer.BadParameter(msg)
+    msg = ""
+    if not games and iterations is None:
+        msg = "no games to learn from; give game files, or --iterations"
+    elif games and iterations is not None:
+        msg = "games and --iterations are two ways to train; give one of them"
+    elif year is not None and share is not None:
+        msg = "--held-out-year and --held-out-share are two ways; give one of them"
+    elif iterations is not None and (year, share) != (None, None):
+        msg = "nothing is held out of --iterations: the arena compares the networks"
+    if msg:
+        raise typer.BadParameter(msg)
 
 
 def _initial(
@@ -288,7 +241,7 @@ def _split(
     corpus: "Corpus", *, year: int | None, share: float | None, seed: int
 ) -> "tuple[Corpus, Corpus | None]":
     """Hold games out where that is asked for."""
-    from conceptlrp.selfplay import hold_out
+    from conceptlrp.selfplay.validation import hold_out
 
     if year is None and share is None:
         return corpus, None
