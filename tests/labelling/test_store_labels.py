@@ -135,7 +135,7 @@ def test_labels_are_kept_with_those_of_all_positions(
     kept = copied.results.get(ScoredLabels)
     assert kept is not None
     assert kept.to_dict() == found.to_dict()
-    assert set(LABELS) <= set(copied.label_names)
+    assert set(LABELS) <= set(copied.columns.label_names)
 
 
 def test_labels_show_themselves_briefly(scored: ScoredLabels) -> None:
