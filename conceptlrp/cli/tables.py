@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 # Words are broken into lines of this length before columns move to another table.
-_NARROW = 16
+_NARROW = 12
 
 
 def print_json(value: object) -> None:

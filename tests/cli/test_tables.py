@@ -138,3 +138,26 @@ def test_labels_are_shown_when_they_are_asked_for(
     assert usual[1].split() == heads.split()
     assert chosen[1].split() == ["row", "score", "mobility", "own", "corners"]
     assert len(usual) == len(chosen) == 5
+
+
+NETWORK_VERBS = {
+    "ablate": "ablate {store} {net} --positions 5 --overwrite",
+    "label": "label {store} {net} --positions 60 --maps 20 --random-networks 1 "
+    "--overwrite",
+    "compare": "compare {store} {store}",
+    "explain": "explain {in}/net.safetensors f5d6c3d3c4",
+}
+
+
+@pytest.mark.parametrize("line", NETWORK_VERBS.values(), ids=NETWORK_VERBS)
+def test_what_a_network_does_fits_80_columns(
+    line: str, labelled: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    net = f"--network {folder / 'net.safetensors'}"
+    places = {"store": labelled, "net": net, "in": folder}
+
+    result = run(*line.format(**places).split())
+
+    assert result.code == 0, result.err
+    assert widest(result.out) <= 80
