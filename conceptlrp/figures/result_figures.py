@@ -18,7 +18,7 @@ from conceptlrp.figures.empty_boards import empty_board_figure
 from conceptlrp.figures.label_matrix import label_matrix_figure
 from conceptlrp.figures.store_figures import results_of
 from conceptlrp.figures.style import TWO_COLUMNS
-from conceptlrp.labelling.channel_name import channel_names
+from conceptlrp.labelling.channel_labels import channel_names
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.labelling.channel_name import ChannelName, channel_name
+from conceptlrp.labelling.channel_labels import ChannelName, channel_name
 from conceptlrp.lrp import Target
 from conceptlrp.report.channel import ChannelLine, ChannelReport
 from conceptlrp.report.findings import (

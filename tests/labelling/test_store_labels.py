@@ -22,7 +22,7 @@ from conceptlrp.labelling import (
     ScoredLabels,
     label_positions,
 )
-from conceptlrp.labelling.channel_values import on_board
+from conceptlrp.labelling.networks import on_board
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import LABELS, Labels, label_boards
 from conceptlrp.networks import OthelloNet, PlantedNetwork, planted_network
@@ -202,7 +202,7 @@ def test_layers_may_be_mapped_one_after_the_other(
         )
 
     together = scored_again()
-    monkeypatch.setattr("conceptlrp.labelling.channel_values._MAP_BYTES", 1)
+    monkeypatch.setattr("conceptlrp.labelling.networks._MAP_BYTES", 1)
     apart = scored_again()
 
     maps = {stage for stage, _, _ in stages if stage.startswith("maps")}
