@@ -43,7 +43,8 @@ from conceptlrp.errors import ConceptLRPError, FileFormatError
 from conceptlrp.files import write_whole
 from conceptlrp.progress import OnProgress
 from conceptlrp.report import Note
-from conceptlrp.store import Store
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
     from torch import nn
@@ -67,7 +68,7 @@ _POLICY: Final = re.compile(r'(Content-Security-Policy" content=")[^"]*')
 
 
 def build_atlas(
-    store: Store,
+    store: AnyStore,
     path: str | os.PathLike[str],
     *,
     network: "nn.Module | None" = None,
@@ -88,7 +89,7 @@ def build_atlas(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     path : path
         Folder to write; it appears when it is complete.
@@ -128,6 +129,7 @@ def build_atlas(
     ValueError
         If the strength card or the network is another than the store's.
     """
+    store = open_store(store)
     name = str(store.manifest.network.get("name", "an Othello network"))
     known: dict[str, Any] = {
         "target": store.targets[store.target_index(target)],
@@ -144,7 +146,7 @@ def build_atlas(
 
 
 def build_single_file(
-    store: Store,
+    store: AnyStore,
     path: str | os.PathLike[str],
     *,
     overwrite: bool = False,
@@ -154,7 +156,7 @@ def build_single_file(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     path : path
         File to write, such as ``atlas.html``.
@@ -177,6 +179,7 @@ def build_single_file(
     ValueError
         As for `build_atlas`.
     """
+    store = open_store(store)
     with TemporaryDirectory() as folder:
         made = build_atlas(store, Path(folder) / "atlas", **options)
         content = single_page(made, name=str(path))

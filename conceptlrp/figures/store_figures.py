@@ -13,19 +13,20 @@ from conceptlrp.errors import LayerError, StoreError
 from conceptlrp.figures.board_grids import mean_maps_figure, reference_figure
 from conceptlrp.figures.points import channel_map_figure, embedding_figure
 from conceptlrp.figures.style import ONE_COLUMN, TWO_COLUMNS
-from conceptlrp.labelling.channel_name import channel_names
+from conceptlrp.labelling.channel_labels import channel_names
 from conceptlrp.lrp import Target
 from conceptlrp.reference import reference_boards
 from conceptlrp.report.channel_places import layer_places
 from conceptlrp.report.statistics import layer_statistics
 from conceptlrp.report.stored_layer import StoredResults, mean_maps
-from conceptlrp.store import Store, Where
+from conceptlrp.store import Store, Where, open_store
+from conceptlrp.store.reader import AnyStore
 
 _EMPTY_BOARDS = ("epsilon-flat", "epsilon-plus-flat", "epsilon-gamma", "epsilon")
 
 
 def references(
-    store: Store,
+    store: AnyStore,
     layer: str,
     channel: int,
     *,
@@ -40,7 +41,7 @@ def references(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer, channel : str, int
         The channel.
@@ -68,6 +69,7 @@ def references(
     ValueError
         If there are no boards.
     """
+    store = open_store(store)
     boards = reference_boards(
         store, layer, channel, count, by=by, target=target, where=where
     )
@@ -77,7 +79,7 @@ def references(
 
 
 def means(
-    store: Store,
+    store: AnyStore,
     layer: str,
     channels: Sequence[int] | None = None,
     *,
@@ -90,7 +92,7 @@ def means(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer : str
         Name of the layer.
@@ -117,6 +119,7 @@ def means(
     StoreError
         If the store has no heatmaps.
     """
+    store = open_store(store)
     results = results_of(store, target)
     maps = mean_maps(store, layer, target=target)
     if maps is None:
@@ -144,7 +147,7 @@ def means(
 
 
 def embedding(
-    store: Store,
+    store: AnyStore,
     layer: str,
     *,
     target: int | str = 0,
@@ -156,7 +159,7 @@ def embedding(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus, clustered.
     layer : str
         Name of the layer.
@@ -182,6 +185,7 @@ def embedding(
     ValueError
         If the clustering has no embedding.
     """
+    store = open_store(store)
     store.channels(layer)
     results = results_of(store, target)
     if layer not in results.clusterings:
@@ -196,7 +200,7 @@ def embedding(
 
 
 def channels(
-    store: Store,
+    store: AnyStore,
     layer: str,
     *,
     target: int | str = 0,
@@ -207,7 +211,7 @@ def channels(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer : str
         Name of the layer.
@@ -224,6 +228,7 @@ def channels(
         A disc for each channel whose share changes, coloured by its mean magnitude,
         at the place that the atlas shows it at.
     """
+    store = open_store(store)
     store.channels(layer)
     places = layer_places(store, target=target)[layer]
     sizes = layer_statistics(store, layer, target=target).magnitude

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from conceptlrp.labelling.channel_name import channel_name
+from conceptlrp.labelling.channel_labels import channel_name
 from conceptlrp.report.words.numbers import count, percent, plural
 from conceptlrp.store import Store
 from conceptlrp.store.results.kinds import KINDS
