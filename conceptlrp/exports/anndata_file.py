@@ -74,13 +74,6 @@ def h5ad(
     -------
     Path
         The file.
-
-    Raises
-    ------
-    ConceptLRPError
-        If anndata is not installed.
-    OutputExistsError
-        If something stands there that must not be replaced.
     """
     optional("anndata", "an AnnData file")
     check_quantities([quantity])

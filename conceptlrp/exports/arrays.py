@@ -75,11 +75,6 @@ def npz(
     -------
     Path
         The file.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands there that must not be replaced.
     """
     found = extract(store, chosen)
     with (

@@ -45,15 +45,6 @@ def graphml(
     -------
     Path
         The file.
-
-    Raises
-    ------
-    ConceptLRPError
-        If networkx is not installed.
-    OutputExistsError
-        If something stands there that must not be replaced.
-    StoreError
-        If the store keeps no graph.
     """
     networkx = optional("networkx", "a GraphML file")
     found = _node_link(store, target, strongest)
@@ -93,13 +84,6 @@ def node_link(
     -------
     Path
         The file.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands there that must not be replaced.
-    StoreError
-        If the store keeps no graph.
     """
     found = _node_link(store, target, strongest)
     with staged_file(path, is_kind=_is_export, overwrite=overwrite) as staging:

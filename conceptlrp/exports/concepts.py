@@ -65,11 +65,6 @@ def json(
     -------
     Path
         The folder.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands there that must not be replaced.
     """
     found = extract(store, Selection(layers, target))
     network = str(store.manifest.network.get("name", ""))

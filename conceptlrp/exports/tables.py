@@ -70,13 +70,6 @@ def parquet(
     -------
     Path
         The folder.
-
-    Raises
-    ------
-    ConceptLRPError
-        If pyarrow is not installed.
-    OutputExistsError
-        If something stands there that must not be replaced.
     """
     check_quantities(quantities)
     optional("pyarrow", "a Parquet table")
@@ -115,11 +108,6 @@ def csv(
     -------
     Path
         The folder.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands there that must not be replaced.
     """
     check_quantities(quantities)
     found = extract(store, chosen)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.evaluation.result import CHANNEL_LIMIT, RANDOM_LOGIT_LIMIT
-from conceptlrp.figures.deletion_curves import Record, found, number
+from conceptlrp.figures.deletion_curves import Record, evaluation_of, found, number
 from conceptlrp.figures.style import (
     AGAINST,
     FAINT,
@@ -29,6 +29,7 @@ from conceptlrp.figures.style import (
     shortened,
     styled,
 )
+from conceptlrp.store import Store
 
 #: Layers beyond which cells are too narrow for their numbers.
 _NUMBERED: Final = 12
@@ -38,6 +39,27 @@ _CASCADES: Final = {
     "top-down": "Random weights, top down",
     "bottom-up": "Random weights, bottom up",
 }
+
+
+def sanity(store: Store, *, width: float = TWO_COLUMNS) -> Figure:
+    """Draw which gates composites pass, and how much their heatmaps say.
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus, whose composites were evaluated.
+    width : float
+        Inches.
+
+    Returns
+    -------
+    Figure
+        A row for each composite. Bars are 95 % intervals over games, dashed lines
+        the limits of the gates, small marks single layers; the matrices have what
+        is left of the heatmaps' rank correlation, beyond chance, as layers lose
+        their weights.
+    """
+    return sanity_figure(evaluation_of(store), width=width)
 
 
 @styled

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from conceptlrp.errors import StoreError
 from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.figures.style import (
     FOR,
@@ -27,6 +28,8 @@ from conceptlrp.figures.style import (
     styled,
 )
 from conceptlrp.lrp import Target, Value
+from conceptlrp.report.stored_layer import StoredResults
+from conceptlrp.store import Store
 
 #: What `CompositeEvaluation.to_dict` returns.
 Record = Mapping[str, Any]
@@ -58,6 +61,46 @@ _ORDERS: Final[dict[str, dict[str, Any]]] = {
     },
     "random": {"color": "#808080", "linestyle": (0, (3, 2))},
 }
+
+
+def faithfulness(
+    store: Store,
+    *,
+    composite: str | None = None,
+    target: str = "best",
+    ablation: str = "mean",
+    width: float = TWO_COLUMNS,
+) -> Figure:
+    """Draw how the output falls as discs and channels are taken away.
+
+    Parameters
+    ----------
+    store : Store
+        Relevance of a corpus, whose composites were evaluated.
+    composite : str, optional
+        Whose relevance is drawn; by default the store's own.
+    target : str
+        Output that is followed as discs go, "best" or "value"; channels are
+        followed at the best move.
+    ablation : str
+        What becomes of channels: "zero", "mean" or "resample".
+    width : float
+        Inches.
+
+    Returns
+    -------
+    Figure
+        A panel for each way of taking discs away and for each layer. Bands are 95 %
+        intervals over games; the bar at the foot of a panel stands where those of
+        relevance and of a random order are apart.
+    """
+    return faithfulness_figure(
+        evaluation_of(store),
+        composite=composite or str(store.manifest.composite.get("name", "")),
+        target=target,
+        ablation=ablation,
+        width=width,
+    )
 
 
 @styled
@@ -239,3 +282,12 @@ def found(values: list[Record], **asked: str) -> list[Record]:
 def number(value: float | None) -> float:
     """Return a number of a record, nan for None."""
     return float("nan") if value is None else float(value)
+
+
+def evaluation_of(store: Store) -> CompositeEvaluation:
+    """Return the evaluation that a store keeps."""
+    found = StoredResults(store, store.targets[0]).evaluation
+    if found is None:
+        msg = f"{store.path}: has no evaluation; run 'conceptlrp evaluate'"
+        raise StoreError(msg)
+    return found

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.othello import square_name
-from conceptlrp.reference.selection import quantile_rows
+from conceptlrp.reference.strips import quantile_rows
 from conceptlrp.report.layer_statistics import PHASE_PLIES, LayerStatistics
 from conceptlrp.store import Store
 

@@ -16,7 +16,7 @@ from conceptlrp.atlas.pictures.charts import plies_svg, scale_svg, scatter_svg
 from conceptlrp.atlas.pictures.page_boards import board_kit
 from conceptlrp.atlas.site import Site, cluster_data, cluster_page
 from conceptlrp.clustering import Clustering
-from conceptlrp.clustering.markers import typical_rows
+from conceptlrp.clustering.clustering import typical_rows
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.report.words.numbers import compact, signed_percent
 
