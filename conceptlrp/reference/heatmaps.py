@@ -155,7 +155,7 @@ def receptive_field(
         msg = f"square {square} lies outside the ({height}, {width}) map of '{layer}'"
         raise LayerError(msg)
     reach = _reach(propagation.engine, node)[row * width + column]
-    return reach.reshape(explainer.size, explainer.size)
+    return np.array(reach.reshape(explainer.size, explainer.size), dtype=np.bool_)
 
 
 def _reach(engine: NativeEngine, wanted: str) -> Reach:
