@@ -15,13 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from conceptlrp.ablation.feature_maps import (
+from conceptlrp.ablation.result import Ablation
+from conceptlrp.ablation.sample import (
     NOT_NATIVE,
+    FollowedSample,
     check_ablation,
+    follow_sample,
     same_ply_donors,
 )
-from conceptlrp.ablation.result import Ablation
-from conceptlrp.ablation.sample import FollowedSample, follow_sample
 from conceptlrp.ablation.tally import Block, LayerTally
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp import Explainer

@@ -2,10 +2,6 @@ from .composites import (
     evaluate as evaluate,
     evaluate_composites as evaluate_composites,
 )
-from .planted_truth import (
-    PlantedScore as PlantedScore,
-    planted_scores as planted_scores,
-)
 from .result import (
     CompositeEvaluation as CompositeEvaluation,
     Gate as Gate,
@@ -15,9 +11,7 @@ from .result import (
 __all__ = [
     "CompositeEvaluation",
     "Gate",
-    "PlantedScore",
     "Recommendation",
     "evaluate",
     "evaluate_composites",
-    "planted_scores",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from torch import nn
 
 from conceptlrp.errors import CompositeError
-from conceptlrp.evaluation.agreement import composite_agreement
+from conceptlrp.evaluation.heatmaps import composite_agreement
 from conceptlrp.evaluation.result import CompositeEvaluation
 from conceptlrp.evaluation.study import (
     measure_baselines,

@@ -7,7 +7,7 @@ from typing import Any
 from conceptlrp import concept_graph, jsontext
 from conceptlrp.errors import StoreError
 from conceptlrp.exports.extract import Selection, extract, optional
-from conceptlrp.labelling.channel_name import channel_names
+from conceptlrp.labelling.channel_labels import channel_names
 from conceptlrp.staging import staged_file
 from conceptlrp.store import Store
 

@@ -21,8 +21,7 @@ from conceptlrp.exports.extract import (
     optional,
 )
 from conceptlrp.files import file_stem
-from conceptlrp.labelling.channel_labels import UNNAMED
-from conceptlrp.labelling.channel_name import channel_names
+from conceptlrp.labelling.channel_labels import UNNAMED, channel_names
 from conceptlrp.report.layer_statistics import layer_statistics
 from conceptlrp.store import Store
 

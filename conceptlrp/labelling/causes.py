@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.ablation.feature_maps import run_from
-from conceptlrp.ablation.sample import FollowedSample
+from conceptlrp.ablation.sample import FollowedSample, run_from
 from conceptlrp.labelling.channel_labels import CausalCheck, ChannelCause
 from conceptlrp.labelling.columns import presence
 from conceptlrp.labelling.result import LabelScores

@@ -1,19 +1,25 @@
-"""One measure of the channels, such as their relevance, against all labels.
+"""One measure of the channels, such as their relevance: its labels, and the names.
 
-Shapes use N positions, n rows (positions, or their squares), C channels and K labels.
+Shapes use N positions, n rows (positions, or squares), C channels and K labels.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.labelling.channel_labels import UNNAMED, ChannelLabels, NamedLabel
 from conceptlrp.labelling.columns import (
     Columns,
     flat_table,
     nested_labels,
+    relevance_iou,
+    relevance_share,
     testable_labels,
+    within_board_auroc,
 )
 from conceptlrp.labelling.result import LabelCriteria
 from conceptlrp.labels import Labels
@@ -24,7 +30,11 @@ from conceptlrp.statistics.ranks import (
     effects,
     label_matrix,
 )
-from conceptlrp.statistics.resampling import exchanged_games
+from conceptlrp.statistics.resampling import (
+    exchanged_games,
+    interval,
+    linear_replicates,
+)
 from conceptlrp.statistics.significance import Null, null_moments, permutation_p
 
 
@@ -184,3 +194,158 @@ def _p(effect: Floats, null: Null, good: NDArray[np.bool_]) -> Floats:
     tested = effect[:, good]
     p[:, good] = permutation_p(tested, null.mean, null.deviation, null.freedom)
     return p
+
+
+def name_channels(
+    scored: Mapping[str, MeasureScore],
+    q: Mapping[str, Floats],
+    asked: LabelCriteria,
+) -> tuple[ChannelLabels, ...]:
+    """Give every channel the labels that fulfil the criteria, and a name."""
+    namings = {
+        measure: _Naming(measure, score, q[measure], asked)
+        for measure, score in scored.items()
+    }
+    channels = range(len(next(iter(q.values()))))
+    return tuple(_named(channel, namings) for channel in channels)
+
+
+def _named(channel: int, namings: Mapping[str, "_Naming"]) -> ChannelLabels:
+    found = [label for naming in namings.values() for label in naming.labels(channel)]
+    if not found:
+        return ChannelLabels(channel, UNNAMED, (), ())
+    # The largest effect first; of equal ones that which random networks show least.
+    found.sort(key=lambda label: (-abs(label.effect), label.random))
+    naming = namings[found[0].measure]
+    best = naming.best(found)
+    rivals = naming.rivals(channel, best)
+    name = UNNAMED if rivals else best.label
+    others = (label for label in found if label is not best)
+    return ChannelLabels(channel, name, (best, *others), rivals)
+
+
+@dataclass(frozen=True, eq=False)
+class _Naming:
+    """Labels of channels by one measure."""
+
+    measure: str
+    score: MeasureScore
+    q: Floats
+    asked: LabelCriteria
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the K labels."""
+        return self.score.compared.labels.names
+
+    @cached_property
+    def promising(self) -> NDArray[np.bool_]:
+        """Which pairs fulfil all but the bound on the interval, (C, K)."""
+        score, asked = self.score, self.asked
+        needed = np.fmax(asked.effect, score.random + asked.over_random)
+        # A channel must be on the same side of its label in both halves.
+        confirmed = np.sign(score.effect) * score.held_out
+        found: NDArray[np.bool_] = (
+            (self.q <= asked.false_discoveries)
+            & (np.abs(score.effect) >= needed)
+            & (confirmed >= needed)
+        )
+        return found
+
+    def labels(self, channel: int) -> list[NamedLabel]:
+        """Return labels whose interval too lies above the random networks."""
+        chosen = np.flatnonzero(self.promising[channel])
+        if not chosen.size:
+            return []
+        low, high = self._interval(channel, chosen)
+        # The end that is nearer to no effect.
+        least = np.where(self.score.effect[channel, chosen] > 0, low, -high)
+        kept = least >= self.score.random[chosen] + self.asked.over_random
+        return [
+            self._label(channel, int(k), float(a), float(b))
+            for k, a, b in zip(chosen[kept], low[kept], high[kept], strict=True)
+        ]
+
+    def best(self, found: list[NamedLabel]) -> NamedLabel:
+        """Return, of the first label and those nested with it, the closest one.
+
+        A number tells all its thresholds perfectly, so the label that is meant is the
+        one whose ranks the channel follows.
+        """
+        names = self.names
+        nested = self.score.compared.nested[names.index(found[0].label)]
+        family = [
+            label
+            for label in found
+            if label.measure == self.measure and nested[names.index(label.label)]
+        ]
+        return max([found[0], *family], key=lambda label: abs(label.correlation))
+
+    def rivals(self, channel: int, best: NamedLabel) -> tuple[str, ...]:
+        """Return labels that the best one does not lead, or is only the extreme of.
+
+        A channel that follows mobility a little tells forced moves well, since they
+        are its extreme; a number nested with a flag is therefore a rival if the
+        channel's ranks follow it more closely. What networks with random weights
+        show too, such as relevance that is 0 on empty squares, is no rival.
+        """
+        names, score, lead = self.names, self.score, self.asked.lead
+        k = names.index(best.label)
+        numeric, nested = score.confirming.matrix.numeric, score.compared.nested[k]
+        closeness = np.abs(score.correlation[channel])
+        # The AUROC of a flag says nothing against the correlation of a number.
+        sizes = closeness if numeric[k] else np.abs(score.effect[channel])
+        near = ~nested & (sizes > sizes[k] - lead)
+        if not numeric[k]:
+            near |= nested & numeric & (closeness > closeness[k] + lead)
+        near &= self.q[channel] <= self.asked.false_discoveries
+        near &= np.abs(score.effect[channel]) > score.random
+        return tuple(names[j] for j in np.flatnonzero(near) if j != k)
+
+    def _interval(
+        self, channel: int, chosen: NDArray[np.intp]
+    ) -> tuple[Floats, Floats]:
+        half, asked = self.score.confirming, self.asked
+        replicates = linear_replicates(
+            flat_table(self._held_out(channel))[:, 0],
+            [half.columns.columns[k] for k in chosen],
+            half.columns.strata,
+            half.columns.games,
+            replicates=asked.replicates,
+            prevalence=asked.prevalence,
+            seed=asked.seed,
+        )
+        return interval(replicates, asked.confidence)
+
+    def _label(self, channel: int, k: int, low: float, high: float) -> NamedLabel:
+        score, held_out = self.score, float(self.score.held_out[channel, k])
+        return NamedLabel(
+            label=self.names[k],
+            measure=self.measure,
+            effect=float(score.effect[channel, k]),
+            held_out=held_out,
+            correlation=float(score.correlation[channel, k]),
+            auroc=None if score.confirming.matrix.numeric[k] else (held_out + 1) / 2,
+            low=low,
+            high=high,
+            p=float(score.p[channel, k]),
+            q=float(self.q[channel, k]),
+            random=float(score.random[k]),
+            **self._on_squares(channel, self.names[k]),
+        )
+
+    def _on_squares(self, channel: int, name: str) -> dict[str, Any]:
+        """Compare a channel's maps with a set of squares, on positions held out."""
+        if self.score.table.ndim == 2:
+            return {}
+        maps, rows = self._held_out(channel), self.score.confirming.positions
+        masks = self.score.compared.labels.masks[name][rows, None]
+        return {
+            "share": float(relevance_share(maps, masks)[0, 0]),
+            "iou": float(relevance_iou(maps, masks)[0, 0]),
+            "within_board": float(within_board_auroc(maps, masks)[0, 0]),
+        }
+
+    def _held_out(self, channel: int) -> NDArray[Any]:
+        rows = self.score.confirming.positions
+        return self.score.table[rows, channel : channel + 1]

@@ -17,8 +17,8 @@ from conceptlrp.labelling.channel_labels import (
     ChannelCause,
     ChannelLabels,
     NamedLabel,
+    channel_name,
 )
-from conceptlrp.labelling.channel_name import channel_name
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 

@@ -14,12 +14,11 @@ from torch import nn
 from conceptlrp.ablation.sample import follow_sample, spread_rows
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.labelling.causes import label_causes
-from conceptlrp.labelling.channel_values import Networks
-from conceptlrp.labelling.random_networks import random_explainers
+from conceptlrp.labelling.networks import Networks, random_explainers
 from conceptlrp.labelling.result import LabelOptions, LabelScores, ScoredLabels
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
-from conceptlrp.labels.controls import random_twins
+from conceptlrp.labels.labels import random_twins
 from conceptlrp.lrp.probing import boards_of
 from conceptlrp.lrp.store_explainer import store_explainer
 from conceptlrp.othello import Corpus, phases

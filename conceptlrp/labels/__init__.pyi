@@ -1,6 +1,3 @@
-from .controls import (
-    control_labels as control_labels,
-)
 from .definitions import (
     Label as Label,
 )
@@ -11,6 +8,7 @@ from .geometry import (
 from .labels import (
     LABELS as LABELS,
     Labels as Labels,
+    control_labels as control_labels,
     label_boards as label_boards,
 )
 

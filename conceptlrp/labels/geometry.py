@@ -1,4 +1,4 @@
-"""Where squares lie: corners, edges, diagonals, location classes.
+"""Where squares lie, and what discs form: corners, lines, walls, empty regions.
 
 A square is a number 0..63 as in `conceptlrp.othello`; masks are bitboards. A 6 x 6
 board lies in the middle of the 8 x 8 word. Words are uint64 arrays of any shape.
@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello.board import region_of
+from conceptlrp.othello.board import count, region_of, runs
 
 # What kernels compute with: uint64 arrays, which numpy types too narrowly for the
 # masks and steps that are Python integers.
@@ -174,3 +174,158 @@ def _edges(size: int) -> tuple[Side, ...]:
         )
         for side in sides
     )
+
+
+_ALL: Final = 0xFFFFFFFFFFFFFFFF
+# Discs on files a and h end every line that is not vertical.
+_INNER_FILES: Final = 0x7E7E7E7E7E7E7E7E
+#: Step of each axis, and what a line along it may run through.
+_AXES: Final = ((1, _INNER_FILES), (7, _INNER_FILES), (8, _ALL), (9, _INNER_FILES))
+#: Step of each axis, and the squares that a step up, and one down, can end on.
+_STEPS: Final = (
+    (1, NOT_FILE_A, NOT_FILE_H),
+    (7, NOT_FILE_H, NOT_FILE_A),
+    (8, _ALL, _ALL),
+    (9, NOT_FILE_A, NOT_FILE_H),
+)
+_LONGEST: Final = 6
+#: Files a to e, where four squares of a rank can begin.
+_FIRST_OF_FOUR: Final = 0x1F1F1F1F1F1F1F1F
+
+
+def capturable(own: Words, opponent: Words, empty: Words) -> Words:
+    """Return the opponent's discs that some legal move flips.
+
+    They stand in a run between an own disc and an empty square.
+    """
+    found = np.zeros_like(own)
+    for step, inner in _AXES:
+        through = opponent & inner
+        from_own, from_empty = (runs(ends, through, step) for ends in (own, empty))
+        found |= (from_own[0] & from_empty[1]) | (from_own[1] & from_empty[0])
+    return found
+
+
+def ends_of_long_lines(own: Words, opponent: Words, shortest: int) -> Words:
+    """Return the squares behind lines of at least `shortest` opponent's discs.
+
+    An own disc stands at the other end of each line; the square need not be empty.
+    """
+    found = np.zeros_like(own)
+    for step, inner in _AXES:
+        through, up, down = opponent & inner, own, own
+        for length in range(1, _LONGEST + 1):
+            up, down = through & (up << step), through & (down >> step)
+            if length >= shortest:
+                found |= (up << step) | (down >> step)
+    return found
+
+
+def walls(own: Words, empty: Words) -> Words:
+    """Return discs in rows of four or more on a rank or file that face empty squares.
+
+    Every disc has an empty square in front of it, all on the same side.
+    """
+    before = (empty << 8, empty >> 8)
+    found = _rows_of_four(own & before[0], 1) | _rows_of_four(own & before[1], 1)
+    beside = ((empty << 1) & NOT_FILE_A, (empty >> 1) & NOT_FILE_H)
+    for faced in beside:
+        found |= _rows_of_four(own & faced, 8)
+    return found
+
+
+def _rows_of_four(discs: Words, step: int) -> Words:
+    pairs = discs & (discs >> step)
+    first = pairs & (pairs >> 2 * step)
+    if step == 1:
+        first &= _FIRST_OF_FOUR
+    pairs = first | (first << step)
+    rows: Words = pairs | (pairs << 2 * step)
+    return rows
+
+
+def safe_axes(empty: Words, board: BoardParts) -> list[Words]:
+    """Return, for each of the four axes, where no disc can be flipped along it.
+
+    That is where the line is full, or where the square ends it and nothing can stand
+    behind it.
+    """
+    ends = (board.vertical, board.edge, board.horizontal, board.edge)
+    return [
+        ~_spread(empty, *axis) | end for axis, end in zip(_STEPS, ends, strict=True)
+    ]
+
+
+def stable_discs(own: Words, safe: list[Words]) -> Words:
+    """Return discs that are stable by contact, a lower bound of what is stable.
+
+    The least set S of own discs such that on each of the four axes the disc's line
+    is full, or a neighbour on that axis is off the board or in S.
+    """
+    stable = own & safe[0] & safe[1] & safe[2] & safe[3]
+    while True:
+        grown = own.copy()
+        for (step, _, _), along in zip(_STEPS, safe, strict=True):
+            # A step that wraps around ends on an edge, where the axis is safe.
+            grown &= along | (stable << step) | (stable >> step)
+        if (grown == stable).all():
+            return stable
+        stable = grown
+
+
+def _spread(words: Words, step: int, up_ends: int, down_ends: int) -> Words:
+    """Return the squares that have a square of the set on their line."""
+    up, down = words.copy(), words.copy()
+    for _ in range(3):
+        up |= (up << step) & up_ends
+        down |= (down >> step) & down_ends
+        # Squares from where one more doubling stays on the board.
+        up_ends &= (up_ends << step) & _ALL
+        down_ends &= down_ends >> step
+        step *= 2
+    return up | down
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The empty regions of N positions: how many, how many odd, and their squares.
+
+    A region is private if only one side can move in it.
+    """
+
+    number: NDArray[np.int16]
+    odd_number: NDArray[np.int16]
+    odd: Words
+    private: Words
+    opponent_private: Words
+
+
+def find_regions(empty: Words, legal: Words, theirs: Words, board: int) -> Regions:
+    """Find the regions of empty squares, one region of every position at a time."""
+    numbers = [np.zeros(len(empty), np.int16) for _ in range(2)]
+    found = Regions(*numbers, *(np.zeros_like(empty) for _ in range(3)))
+    rows = np.flatnonzero(empty)
+    left = empty[rows]
+    while rows.size:
+        # Grown from the lowest square that is left in each position.
+        region = _flooded(left & (~left + np.uint64(1)), left, board)
+        odd = (count(region) & 1).astype(np.bool_)
+        mine, opposing = ((region & m[rows]) != 0 for m in (legal, theirs))
+        found.number[rows] += 1
+        found.odd_number[rows] += odd
+        found.odd[rows] |= region * odd
+        found.private[rows] |= region * (mine & ~opposing)
+        found.opponent_private[rows] |= region * (opposing & ~mine)
+        left &= ~region
+        more = left != 0
+        rows, left = rows[more], left[more]
+    return found
+
+
+def _flooded(seeds: Words, within: Words, board: int) -> Words:
+    """Grow sets by their neighbours for as long as they stay within others."""
+    while True:
+        grown = dilate(seeds, board) & within
+        if (grown == seeds).all():
+            return seeds
+        seeds = grown

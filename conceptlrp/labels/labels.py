@@ -1,6 +1,8 @@
-"""Labelling positions: every label, or those named, of a corpus or bitboards.
+"""Labelling positions: every label, or those named, and negative controls.
 
-Shapes use N positions.
+Controls are labels that no channel should be found to have: what the network does not
+see (who is black, which move came last), and random twins of other labels. Shapes use
+N positions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,14 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.labels.definitions import Label
-from conceptlrp.labels.facts import Facts
+from conceptlrp.labels.definitions import Facts, Label
 from conceptlrp.labels.geometry import board_parts
-from conceptlrp.labels.move_labels import MOVE
 from conceptlrp.labels.position_labels import POSITION
-from conceptlrp.labels.square_labels import SQUARE
-from conceptlrp.othello import PASS, Corpus
+from conceptlrp.labels.square_labels import MOVE, SQUARE
+from conceptlrp.othello import BLACK, Corpus
 from conceptlrp.othello.board import count
+from conceptlrp.othello.symmetry import SYMMETRIES, turn, turn_squares
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,27 +71,6 @@ class Labels:
     def counts(self) -> dict[str, NDArray[np.uint8]]:
         """Return how many squares each label of squares or moves has, (N,) each."""
         return {name: count(words) for name, words in self.masks.items()}
-
-    def of_moves(self, moves: ArrayLike) -> dict[str, NDArray[np.bool_]]:
-        """Tell which labels of moves hold for one move of each position.
-
-        Parameters
-        ----------
-        moves : int of shape (N,)
-            Squares; no label of moves holds for a pass or `NO_MOVE`.
-
-        Returns
-        -------
-        dict of str to bool of shape (N,)
-            Such as whether the move that was played is quiet.
-        """
-        squares = np.asarray(moves, np.int64)
-        on_board = (squares >= 0) & (squares < PASS)
-        shifts = np.where(on_board, squares, 0).astype(np.uint64)
-        return {
-            name: ((words >> shifts) & np.uint64(1) == 1) & on_board
-            for name, words in self.move.items()
-        }
 
     def joined(self, other: "Labels") -> "Labels":
         """Return these labels and others of the same positions.
@@ -226,3 +206,60 @@ def _boards(positions: Boards, size: int) -> tuple[Words, Words, int]:
         msg = f"position {int(np.argmax(wrong))}: discs {what}"
         raise ValueError(msg)
     return own, opponent, size
+
+
+#: What the name of a random twin begins with.
+RANDOM: Final = "random: "
+
+
+def control_labels(corpus: Corpus) -> Labels:
+    """Label positions with what the network does not see.
+
+    A network is given own and opponent's discs, so it cannot know who is black or
+    which disc was played last. Without passes the number of discs still tells who is
+    black: "black to move" controls for parity too.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        N positions.
+
+    Returns
+    -------
+    Labels
+        "black to move" of positions and "last move" of squares, which is 0 before
+        the first move and where the game is not known.
+    """
+    before = corpus.ply.astype(np.int64) - 1
+    recorded = corpus.games.moves[corpus.game, np.maximum(before, 0)]
+    known = (before >= 0) & (recorded >= 0)
+    squares = turn_squares(np.where(known, recorded, 0), corpus.symmetry)
+    last = np.left_shift(np.uint64(1), squares.astype(np.uint64)) * known
+    return Labels({"black to move": corpus.mover == BLACK}, {"last move": last}, {})
+
+
+def random_twins(labels: Labels, strata: ArrayLike, *, seed: int = 0) -> Labels:
+    """Make labels that are as frequent as others, but mean nothing.
+
+    Each position gets the label of another one of its stratum (N,); a set of squares
+    is also turned by a random symmetry. A twin thus has its label's prevalence in
+    every stratum and, since symmetries keep them, in every location class.
+    """
+    generator = np.random.default_rng(seed)
+    stratum = np.asarray(strata)
+    by_stratum = np.argsort(stratum, kind="stable")
+
+    def drawn(column: NDArray[Any]) -> NDArray[Any]:
+        lots = generator.permutation(len(stratum))
+        twin = np.empty_like(column)
+        twin[by_stratum] = column[lots[np.argsort(stratum[lots], kind="stable")]]
+        return twin
+
+    def turned(words: Words) -> Words:
+        return turn(drawn(words), generator.integers(0, SYMMETRIES, len(words)))
+
+    return Labels(
+        {RANDOM + name: drawn(column) for name, column in labels.position.items()},
+        {RANDOM + name: turned(words) for name, words in labels.square.items()},
+        {RANDOM + name: turned(words) for name, words in labels.move.items()},
+    )

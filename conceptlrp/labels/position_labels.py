@@ -11,8 +11,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.labels.definitions import Register
-from conceptlrp.labels.facts import Facts
+from conceptlrp.labels.definitions import Facts, Register
 from conceptlrp.labels.geometry import Words
 from conceptlrp.othello import phases
 from conceptlrp.othello.board import count

@@ -20,8 +20,7 @@ from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import StoreError
 from conceptlrp.jsontext import plain
 from conceptlrp.statistics import Estimate
-from conceptlrp.statistics.estimates import estimate
-from conceptlrp.statistics.similarity import cosine
+from conceptlrp.statistics.estimates import cosine, estimate
 from conceptlrp.store import Store
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import LayerError
-from conceptlrp.labelling.channel_name import ChannelName, channel_name
+from conceptlrp.labelling.channel_labels import ChannelName, channel_name
 from conceptlrp.lrp import Target
 from conceptlrp.report.channel import ChannelLine, ChannelReport
 from conceptlrp.report.findings import (

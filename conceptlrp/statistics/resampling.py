@@ -1,15 +1,25 @@
-"""Resampling whole games: held-out halves, exchanges, bootstrap.
+"""Resampling whole games: held-out halves, exchanges, bootstrap of effects.
 
 Positions of one game resemble each other, so games and not positions are drawn.
-Shapes use n rows, B replicates and K labels.
+Effects are not ranked again for each draw: to first order an effect changes by
+``sum_g (w_g - 1) psi_g`` if game g counts ``w_g`` times, where ``psi_g`` is its
+influence, so that thousands of replicates cost one product of matrices.
+
+Shapes use n rows, G games, B replicates and K labels.
 """
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.statistics.ranks import (
     Floats,
+    LabelMatrix,
+    Sorting,
     codes,
+    label_matrix,
+    sort_within,
 )
 
 _CHUNK = 1 << 21
@@ -74,3 +84,103 @@ def interval(replicates: Floats, confidence: float = 0.95) -> tuple[Floats, Floa
     # An order statistic, since replicates of a ratio can be infinite.
     low, high = np.nanquantile(replicates, [tail, 1 - tail], axis=0, method="nearest")
     return low, high
+
+
+def linear_replicates(
+    values: ArrayLike,
+    columns: list[NDArray[Any]],
+    strata: ArrayLike,
+    games: ArrayLike,
+    *,
+    replicates: int = 500,
+    prevalence: float = 0.0,
+    seed: int = 0,
+) -> Floats:
+    """Draw games with replacement and return the effects (B, K) of one channel anew.
+
+    See Efron, The Jackknife, the Bootstrap and Other Resampling Plans (1982), 6.3.
+    """
+    groups, game = codes(strata), codes(games)
+    matrix = label_matrix(columns, groups, prevalence=prevalence)
+    number = int(game.max(initial=-1)) + 1
+    generator = np.random.default_rng(seed)
+    drawn = generator.multinomial(number, np.full(number, 1 / number), replicates)
+    channel = _Ranked(np.asarray(values), groups)
+    found = np.empty((replicates, len(columns)))
+    for k, column in enumerate(columns):
+        effect, influence = (
+            _of_number(channel, _Ranked(column, groups))
+            if matrix.numeric[k]
+            else _of_flag(channel, matrix, k)
+        )
+        by_game = np.bincount(game, influence, minlength=number)
+        # A game drawn once leaves the effect as it is.
+        found[:, k] = effect + (drawn - 1) @ by_game
+    # To first order only: extreme draws may overshoot what an effect can be.
+    return np.clip(found, -1, 1)
+
+
+class _Ranked:
+    """A column sorted within strata."""
+
+    def __init__(self, values: NDArray[Any], strata: NDArray[np.intp]) -> None:
+        self.strata = strata
+        self.sorting: Sorting = sort_within(values, strata)
+        self.size = np.bincount(strata)[strata]
+        self.ranks = self.balance(np.ones(len(strata)))
+        self.share = self.ranks / self.size
+
+    def balance(self, weights: Floats) -> Floats:
+        """Return half the weight below each row less half of that above it."""
+        order = self.sorting.order
+        found = np.empty(len(order))
+        found[order] = self.sorting.centered_ranks(weights[order])
+        return found
+
+    def sums(self, terms: Floats) -> Floats:
+        """Return sums over the stratum of each row."""
+        return np.bincount(self.strata, terms)[self.strata].astype(np.float64)
+
+
+def _of_flag(channel: _Ranked, matrix: LabelMatrix, k: int) -> tuple[float, Floats]:
+    """Return ``U / D`` over pairs of rows with and without a flag, and influences."""
+    flag = (matrix.weights[:, k] > 0).astype(np.float64)
+    tested = (channel.sums(flag) > 0).astype(np.float64)
+    among = channel.balance(flag)
+    wins = 2 * np.where(flag > 0, channel.ranks - among, -among) * tested
+    having = channel.sums(flag)
+    pairs = np.where(flag > 0, channel.size - having, having) * tested
+    # Every pair is counted at both of its rows.
+    total, compared = wins.sum() / 2, pairs.sum() / 2
+    if compared == 0:
+        return np.nan, np.zeros(len(flag))
+    effect = float(total / compared)
+    # The derivative of U / D by the weight of a row.
+    return effect, (wins - effect * pairs) / compared
+
+
+def _of_number(channel: _Ranked, label: _Ranked) -> tuple[float, Floats]:
+    """Return the correlation of ranks and influences of rows."""
+    product, mine, others = (
+        float((one.share * other.share).sum())
+        for one, other in ((channel, label), (channel, channel), (label, label))
+    )
+    if mine == 0 or others == 0:
+        return (0.0 if others else np.nan), np.zeros(len(channel.size))
+    # The correlation is P / sqrt(A B); each sum has a gradient of the same form.
+    scale = np.sqrt(mine * others)
+    effect = product / scale
+    terms = _gradient(channel, label) / scale
+    spread = _gradient(channel, channel) / mine + _gradient(label, label) / others
+    return effect, terms - effect / 2 * spread
+
+
+def _gradient(one: _Ranked, other: _Ranked) -> Floats:
+    """Return how ``sum_i a_i b_i`` grows with the weight of each row.
+
+    A row counts itself, moves the ranks of all others in its stratum, and makes its
+    stratum larger.
+    """
+    both = one.share * other.share
+    moved = one.balance(other.share) + other.balance(one.share)
+    return both - (moved + 2 * one.sums(both)) / one.size

@@ -14,8 +14,12 @@ import conceptlrp as cl
 from conceptlrp import ablation
 from conceptlrp.ablation import Ablation, LayerEffects
 from conceptlrp.ablation.channels import tally_effects
-from conceptlrp.ablation.feature_maps import ABLATIONS, same_ply_donors
-from conceptlrp.ablation.sample import FollowedSample, follow_sample
+from conceptlrp.ablation.sample import (
+    ABLATIONS,
+    FollowedSample,
+    follow_sample,
+    same_ply_donors,
+)
 from conceptlrp.errors import (
     LayerError,
     NetworkError,

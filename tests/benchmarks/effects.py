@@ -30,8 +30,7 @@ from scipy.stats import rankdata
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.ablation.channels import tally_effects
-from conceptlrp.ablation.feature_maps import ABLATIONS
-from conceptlrp.ablation.sample import follow_sample
+from conceptlrp.ablation.sample import ABLATIONS, follow_sample
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import demo_corpus, demo_network
 from conceptlrp.othello import Corpus

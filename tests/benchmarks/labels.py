@@ -17,7 +17,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.labels import LABELS, label_boards
-from conceptlrp.labels.facts import Facts
+from conceptlrp.labels.definitions import Facts
 from conceptlrp.othello import Corpus
 from tests.othello.playouts import random_games
 

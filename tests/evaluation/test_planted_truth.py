@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conceptlrp.evaluation.planted_truth import planted_scores, reference_precision
 from conceptlrp.evaluation.sample import Sample, draw_sample
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import PlantedNetwork, planted_network
 from conceptlrp.othello import Corpus
+from tests.evaluation.planted_truth import planted_scores, reference_precision
 
 
 @pytest.fixture(scope="module")

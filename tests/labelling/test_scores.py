@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 
 from conceptlrp.labelling import LabelCriteria, LabelScores, score_channels
-from conceptlrp.labelling.channel_labels import UNNAMED
-from conceptlrp.labelling.channel_name import channel_name
-from conceptlrp.labelling.masks import mask_bits
+from conceptlrp.labelling.channel_labels import UNNAMED, channel_name
+from conceptlrp.labelling.columns import mask_bits
 from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
-from conceptlrp.labels.controls import random_twins
+from conceptlrp.labels.labels import random_twins
 from conceptlrp.othello import Corpus, phases
 from conceptlrp.othello.board import to_boards
 from tests.othello.playouts import random_games

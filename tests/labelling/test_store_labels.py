@@ -22,7 +22,7 @@ from conceptlrp.labelling import (
     ScoredLabels,
     label_positions,
 )
-from conceptlrp.labelling.channel_values import on_board
+from conceptlrp.labelling.networks import on_board
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import LABELS, Labels, label_boards
 from conceptlrp.networks import OthelloNet, PlantedNetwork, planted_network
@@ -135,7 +135,7 @@ def test_labels_are_kept_with_those_of_all_positions(
     kept = copied.results.get(ScoredLabels)
     assert kept is not None
     assert kept.to_dict() == found.to_dict()
-    assert set(LABELS) <= set(copied.label_names)
+    assert set(LABELS) <= set(copied.columns.label_names)
 
 
 def test_labels_show_themselves_briefly(scored: ScoredLabels) -> None:
@@ -202,7 +202,7 @@ def test_layers_may_be_mapped_one_after_the_other(
         )
 
     together = scored_again()
-    monkeypatch.setattr("conceptlrp.labelling.channel_values._MAP_BYTES", 1)
+    monkeypatch.setattr("conceptlrp.labelling.networks._MAP_BYTES", 1)
     apart = scored_again()
 
     maps = {stage for stage, _, _ in stages if stage.startswith("maps")}

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+import conceptlrp.store
 from conceptlrp.hdf5 import dataset_names
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
@@ -76,3 +78,17 @@ def test_the_page_names_every_file_and_kind(full: Store) -> None:
         stem = re.split(r"[-.]", name)[0]
         assert f"{stem}-" in page or f"{stem}." in page
     assert "| `layers/<name>/policy` | float64 | (C, S, S) |" in page
+
+
+def test_the_page_in_the_repository_is_that_of_this_code() -> None:
+    page = Path(conceptlrp.store.__path__[0]) / "FORMAT.md"
+
+    # Otherwise run the command that the page names, from the top of the repository.
+    assert page.read_text(encoding="utf-8") == format_page()
+
+
+def test_the_page_says_what_every_field_of_a_result_means() -> None:
+    results = format_page().split("### ", 1)[1]
+
+    rows = [line for line in results.splitlines() if line.startswith("| `")]
+    assert [row for row in rows if row.endswith("|  |")] == []

@@ -48,7 +48,7 @@ def ablate(
 ) -> None:
     """Ablate each channel alone, and say what policy and value lose."""
     from conceptlrp.ablation import Ablation, ablate as ablate_channels
-    from conceptlrp.ablation.feature_maps import ABLATIONS
+    from conceptlrp.ablation.sample import ABLATIONS
     from conceptlrp.store import open_store
 
     check_choice("--ablation", ablation, ABLATIONS)

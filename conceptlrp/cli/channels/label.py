@@ -140,7 +140,7 @@ def _show_layer(found: "ScoredLabels", layer: str, count: int) -> None:
 
 
 def _name(channel: "ChannelLabels") -> str:
-    from conceptlrp.labelling.channel_name import channel_name
+    from conceptlrp.labelling.channel_labels import channel_name
 
     name = channel_name(channel)
     return name.text if name.is_named else f"({channel.labels[0].label})"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from conceptlrp.labelling.channel_name import channel_name
+from conceptlrp.labelling.channel_labels import channel_name
 from conceptlrp.report.words.numbers import percent, plural
 from conceptlrp.store.results.kinds import KINDS
 

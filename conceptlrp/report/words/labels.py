@@ -14,8 +14,7 @@ from conceptlrp.labelling import (
     LabelCriteria,
     NamedLabel,
 )
-from conceptlrp.labelling.channel_labels import FEATURE_MAP
-from conceptlrp.labelling.channel_name import ChannelName
+from conceptlrp.labelling.channel_labels import FEATURE_MAP, ChannelName
 from conceptlrp.labels import LABELS
 from conceptlrp.report.words.numbers import compact, effect, percent, signed_amount
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from conceptlrp.ablation.feature_maps import (
+from conceptlrp.ablation.sample import (
     feature_maps,
     run_from,
     same_ply_donors,

@@ -1,4 +1,4 @@
-"""Heatmaps of networks that lose their weights layer by layer."""
+"""Randomised layers, conservation and additivity of relevance."""
 
 import copy
 
@@ -8,14 +8,19 @@ from zennit.composites import LayerMapComposite
 from zennit.rules import Flat, ZPlus
 from zennit.types import Convolution, Linear
 
-from conceptlrp.evaluation.randomization import cascade, path_to_output
-from conceptlrp.evaluation.sample import Sample
-from conceptlrp.labelling.random_networks import randomize
-from conceptlrp.lrp import Explainer
+from conceptlrp.evaluation.sample import Sample, draw_sample
+from conceptlrp.evaluation.sanity import (
+    additivity_errors,
+    cascade,
+    conservation_of,
+    path_to_output,
+)
+from conceptlrp.labelling.networks import randomize
+from conceptlrp.lrp import COMPOSITES, Explainer
 from conceptlrp.lrp.probing import explain_boards
-from conceptlrp.networks import ResidualTower
-from conceptlrp.statistics.estimates import estimate
-from conceptlrp.statistics.similarity import rank_correlation
+from conceptlrp.networks import OthelloNet, ResidualTower
+from conceptlrp.othello import Corpus
+from conceptlrp.statistics.estimates import estimate, rank_correlation
 from tests.evaluation.conftest import AddingNetwork
 from tests.lrp.conftest import randomize as used
 
@@ -88,3 +93,60 @@ def test_what_positive_parts_alone_draw_survives_every_weight(
 def test_an_unknown_cascade_is_refused(explainer: Explainer, sample: Sample) -> None:
     with pytest.raises(ValueError, match="'sideways', expected one of top-down"):
         cascade(explainer, sample, order="sideways")
+
+
+def test_without_biases_everything_arrives(
+    adding_explainer: Explainer, adding_sample: Sample
+) -> None:
+    found = conservation_of(adding_explainer, adding_sample)
+
+    assert found is not None
+    np.testing.assert_allclose(found.arrived, 1, atol=1e-4)
+    np.testing.assert_allclose(found.bias, 0, atol=1e-12)
+
+
+def test_a_bias_absorbs_its_share_of_the_output(games: Corpus) -> None:
+    explainer = Explainer(AddingNetwork(bias=2.0), composite="epsilon", dtype="float64")
+    sample = draw_sample(explainer, games, n_positions=12)
+
+    found = conservation_of(explainer, sample)
+
+    assert found is not None
+    share = 2.0 / sample.outputs.of(sample.best)
+    head = found.operations.index("policy")
+    np.testing.assert_allclose(found.bias[head], share, rtol=1e-4)
+    np.testing.assert_allclose(found.arrived, 1 - share, rtol=1e-4)
+    report = found.to_dict()
+    assert report["layers"]["policy"]["bias"] == pytest.approx(np.median(share), 1e-4)
+
+
+def test_a_composite_without_rules_has_no_report(
+    network: OthelloNet, sample: Sample
+) -> None:
+    gradient = Explainer(network, composite="gradient-x-input")
+
+    assert conservation_of(gradient, sample) is None
+
+
+@pytest.mark.parametrize("composite", COMPOSITES)
+def test_channels_add_up_to_their_layer(
+    network: OthelloNet, sample: Sample, composite: str
+) -> None:
+    explainer = Explainer(network, composite=composite, dtype="float64")
+
+    found = additivity_errors(explainer, sample, batch_size=5)
+
+    assert tuple(found) == explainer.layers
+    assert max(errors.max() for errors in found.values()) < 1e-12
+    assert all(errors.shape == (len(sample),) for errors in found.values())
+
+
+def test_channels_beside_a_skip_connection_add_up_to_their_layer(
+    sample: Sample,
+) -> None:
+    tower = used(ResidualTower(3, 1, 8, value_units=5))
+    explainer = Explainer(tower, composite="epsilon", dtype="float64")
+
+    found = additivity_errors(explainer, sample.take(4))
+
+    assert max(errors.max() for errors in found.values()) < 1e-12

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.evaluation.sample import Sample
-from conceptlrp.labelling.random_networks import random_network, randomize
+from conceptlrp.labelling.networks import random_network, randomize
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.probing import ask, planes_of
 

@@ -1,30 +1,37 @@
-"""Discs are taken away in the order of scores."""
+"""Discs and channels taken away in an order, and relevance on flip lines."""
 
 import numpy as np
 import pytest
 import torch
 
-from conceptlrp.ablation.feature_maps import (
+from conceptlrp.ablation.sample import (
     ABLATIONS,
     feature_maps,
     same_ply_donors,
 )
-from conceptlrp.evaluation.deletion import (
+from conceptlrp.evaluation.faithfulness import (
     PERTURBATIONS,
+    center_prior,
     delete_channels,
     delete_squares,
-    step_counts,
-)
-from conceptlrp.evaluation.orders import (
+    flip_lines,
     occlusion,
     places,
     same_class_scores,
+    score_flip_lines,
+    shuffled_within,
     start_sign,
+    step_counts,
 )
 from conceptlrp.evaluation.sample import Sample
+from conceptlrp.labels import location_classes
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.probing import ask, best_actions, explain_boards, planes_of
+from conceptlrp.networks.planes import squares_of_actions
+from conceptlrp.othello import Corpus, flips
+from conceptlrp.othello.board import squares
 from tests.evaluation.conftest import AddingNetwork, added
+from tests.lrp.conftest import random_corpus
 
 
 @pytest.mark.parametrize("perturbation", PERTURBATIONS)
@@ -220,3 +227,121 @@ def test_an_unknown_ablation_is_refused(explainer: Explainer, sample: Sample) ->
         delete_channels(
             explainer, sample, features, features.activation, ablation="noise"
         )
+
+
+RNG = np.random.default_rng(0)
+
+
+def test_places_count_the_higher_scores() -> None:
+    scores, among = RNG.normal(size=(30, 10)), RNG.random((30, 10)) < 0.7
+
+    found = places(scores, among)
+
+    for row in range(30):
+        for square in range(10):
+            higher = (scores[row] > scores[row, square]) & among[row]
+            expected = higher.sum() if among[row, square] else 10
+            assert found[row, square] == expected
+
+
+def test_shuffled_scores_stay_in_their_group() -> None:
+    scores, groups = RNG.normal(size=(50, 20)), RNG.integers(-1, 3, (50, 20))
+
+    found = shuffled_within(scores, groups, seed=1)
+
+    assert (found != scores).mean() > 0.5
+    for group in range(-1, 3):
+        for before, after, held in zip(scores, found, groups == group, strict=True):
+            np.testing.assert_array_equal(np.sort(before[held]), np.sort(after[held]))
+
+
+def test_any_square_of_a_group_can_come_first() -> None:
+    scores = np.tile([3.0, 2.0, 1.0, 9.0], (3000, 1))
+    groups = np.tile([0, 0, 0, 1], (3000, 1))
+
+    first = places(shuffled_within(scores, groups)[:, :3]).argmin(axis=1)
+
+    shares = np.bincount(first) / 3000
+    np.testing.assert_allclose(shares, 1 / 3, atol=0.04)
+
+
+def test_the_prior_prefers_the_centre_and_ends_at_the_corners() -> None:
+    prior = center_prior(8)
+
+    classes = location_classes(8)
+    assert set(classes[np.flatnonzero(prior == prior.max())]) == {classes[27]}
+    assert np.flatnonzero(prior == prior.min()).tolist() == [0, 7, 56, 63]
+
+
+def walked(own: int, opponent: int, square: int) -> set[int]:
+    """Walk from a move along every line until it is bracketed."""
+    found: set[int] = set()
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            line, row, column = [], square // 8 + down, square % 8 + right
+            while (down or right) and 0 <= row < 8 and 0 <= column < 8:
+                line.append(8 * row + column)
+                if not opponent >> line[-1] & 1:
+                    break
+                row, column = row + down, column + right
+            if len(line) > 1 and own >> line[-1] & 1:
+                found.update(line)
+    return found
+
+
+@pytest.mark.parametrize("size", [6, 8])
+def test_flip_lines_are_those_of_a_walk_in_eight_directions(size: int) -> None:
+    corpus = random_corpus(4, size=size)
+
+    found = flip_lines(corpus.own, corpus.opponent, corpus.played)
+
+    for row, word in enumerate(found):
+        sides = int(corpus.own[row]), int(corpus.opponent[row])
+        assert set(squares(word)) == walked(*sides, int(corpus.played[row]))
+
+
+def test_flip_lines_are_the_flipped_discs_and_own_ones(games: Corpus) -> None:
+    found = flip_lines(games.own, games.opponent, games.played)
+
+    np.testing.assert_array_equal(
+        found & games.opponent, flips(games.own, games.opponent, games.played)
+    )
+    assert ((found & games.own) != 0).all()
+    assert (found & ~(games.own | games.opponent) == 0).all()
+
+
+def test_a_move_that_is_not_legal_has_none(games: Corpus) -> None:
+    taken = np.array([squares(word)[0] for word in games.own])
+
+    assert (flip_lines(games.own, games.opponent, taken) == 0).all()
+
+
+def test_a_heatmap_of_the_flip_lines_alone_scores_one(sample: Sample) -> None:
+    lines = line_maps(sample)
+
+    found = score_flip_lines(sample.corpus, sample.best, lines)
+
+    np.testing.assert_array_equal(found.mass, 1)
+    np.testing.assert_array_equal(found.rank_accuracy, 1)
+
+
+def test_a_heatmap_beside_them_scores_nothing(sample: Sample) -> None:
+    lines = line_maps(sample)
+
+    found = score_flip_lines(sample.corpus, sample.best, (1 - lines) - lines)
+
+    np.testing.assert_array_equal(found.mass, np.where(found.chance < 1, 0, np.nan))
+    assert found.rank_accuracy[found.chance < 0.5].max() == 0
+
+
+def test_an_even_heatmap_scores_chance(sample: Sample) -> None:
+    found = score_flip_lines(sample.corpus, sample.best, np.ones_like(sample.discs))
+
+    np.testing.assert_allclose(found.mass, found.chance)
+
+
+def line_maps(sample: Sample) -> np.ndarray:
+    """Return 1 on the flip lines of the best moves, 0 elsewhere, (N, 64)."""
+    moves = squares_of_actions(sample.best)
+    words = flip_lines(sample.corpus.own, sample.corpus.opponent, moves)
+    return np.array([[int(w) >> s & 1 for s in range(64)] for w in words], float)
