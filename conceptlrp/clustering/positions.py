@@ -30,7 +30,8 @@ from conceptlrp.clustering.features import (
 from conceptlrp.clustering.stability import cluster_stability
 from conceptlrp.errors import ClusteringError
 from conceptlrp.progress import OnProgress
-from conceptlrp.store import Store
+from conceptlrp.store import open_store
+from conceptlrp.store.reader import AnyStore
 
 #: Layouts of positions in the plane.
 EMBEDDINGS = ("pca", "tsne", "umap")
@@ -136,7 +137,7 @@ class ClusterOptions:
 
 
 def cluster(
-    store: Store,
+    store: AnyStore,
     layer: str | Sequence[str],
     *,
     target: int | str = 0,
@@ -153,7 +154,7 @@ def cluster(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer : str or sequence of str
         Layer whose channels are compared; the channels of several stand side by
@@ -196,6 +197,7 @@ def cluster(
     ValueError
         If the estimator, the feature or a row is unknown.
     """
+    store = open_store(store)
     chosen = options or ClusterOptions()
     table = position_features(
         store, layer, target=target, feature=chosen.feature, rows=chosen.rows

@@ -23,7 +23,8 @@ from conceptlrp.exports.extract import (
 from conceptlrp.files import file_stem
 from conceptlrp.labelling.channel_labels import UNNAMED, channel_names
 from conceptlrp.report.layer_statistics import layer_statistics
-from conceptlrp.store import Store
+from conceptlrp.store import open_store
+from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def parquet(
-    store: Store,
+    store: AnyStore,
     out: str | os.PathLike[str],
     chosen: Selection | None = None,
     *,
@@ -54,7 +55,7 @@ def parquet(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     out : path-like
         Folder to write.
@@ -70,6 +71,7 @@ def parquet(
     Path
         The folder.
     """
+    store = open_store(store)
     check_quantities(quantities)
     optional("pyarrow", "a Parquet table")
     found = extract(store, chosen)
@@ -79,7 +81,7 @@ def parquet(
 
 
 def csv(
-    store: Store,
+    store: AnyStore,
     out: str | os.PathLike[str],
     chosen: Selection | None = None,
     *,
@@ -92,7 +94,7 @@ def csv(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     out : path-like
         Folder to write.
@@ -108,6 +110,7 @@ def csv(
     Path
         The folder.
     """
+    store = open_store(store)
     check_quantities(quantities)
     found = extract(store, chosen)
     with export_folder(out, found, "csv", overwrite=overwrite) as folder:

@@ -32,7 +32,8 @@ from conceptlrp.networks.planes import (
 )
 from conceptlrp.othello import BLACK, NO_MOVE, Corpus
 from conceptlrp.staging import check_room
-from conceptlrp.store import Store
+from conceptlrp.store import open_store
+from conceptlrp.store.reader import AnyStore
 
 #: Positions of a project, where nothing else is asked for.
 N_POSITIONS = 10_000
@@ -49,7 +50,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def virelay(
-    store: Store,
+    store: AnyStore,
     out: str | os.PathLike[str],
     chosen: Selection | None = None,
     *,
@@ -66,7 +67,7 @@ def virelay(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     out : path-like
         Folder to write.
@@ -81,6 +82,7 @@ def virelay(
     Path
         The folder.
     """
+    store = open_store(store)
     found = extract(store, chosen or Selection(n_positions=N_POSITIONS))
     with export_folder(out, found, "virelay", overwrite=overwrite) as folder:
         _write_samples(folder / _DATASET, found)

@@ -29,7 +29,8 @@ from conceptlrp.figures.style import (
     shortened,
     styled,
 )
-from conceptlrp.store import Store
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.reader import AnyStore
 
 #: Layers beyond which cells are too narrow for their numbers.
 _NUMBERED: Final = 12
@@ -41,12 +42,12 @@ _CASCADES: Final = {
 }
 
 
-def sanity(store: Store, *, width: float = TWO_COLUMNS) -> Figure:
+def sanity(store: AnyStore, *, width: float = TWO_COLUMNS) -> Figure:
     """Draw which gates composites pass, and how much their heatmaps say.
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus, whose composites were evaluated.
     width : float
         Inches.
@@ -59,6 +60,7 @@ def sanity(store: Store, *, width: float = TWO_COLUMNS) -> Figure:
         is left of the heatmaps' rank correlation, beyond chance, as layers lose
         their weights.
     """
+    store = open_store(store)
     return sanity_figure(evaluation_of(store), width=width)
 
 

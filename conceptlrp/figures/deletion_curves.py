@@ -29,7 +29,8 @@ from conceptlrp.figures.style import (
 )
 from conceptlrp.lrp import Target, Value
 from conceptlrp.report.stored_layer import StoredResults
-from conceptlrp.store import Store
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.reader import AnyStore
 
 #: What `CompositeEvaluation.to_dict` returns.
 Record = Mapping[str, Any]
@@ -64,7 +65,7 @@ _ORDERS: Final[dict[str, dict[str, Any]]] = {
 
 
 def faithfulness(
-    store: Store,
+    store: AnyStore,
     *,
     composite: str | None = None,
     target: str = "best",
@@ -75,7 +76,7 @@ def faithfulness(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus, whose composites were evaluated.
     composite : str, optional
         Whose relevance is drawn; by default the store's own.
@@ -94,6 +95,7 @@ def faithfulness(
         intervals over games; the bar at the foot of a panel stands where those of
         relevance and of a random order are apart.
     """
+    store = open_store(store)
     return faithfulness_figure(
         evaluation_of(store),
         composite=composite or str(store.manifest.composite.get("name", "")),

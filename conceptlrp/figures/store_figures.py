@@ -26,13 +26,14 @@ from conceptlrp.report.channel_places import layer_places
 from conceptlrp.report.layer_statistics import layer_statistics
 from conceptlrp.report.mean_maps import mean_maps
 from conceptlrp.report.stored_layer import StoredResults
-from conceptlrp.store import Store, Where
+from conceptlrp.store import Store, Where, open_store
+from conceptlrp.store.reader import AnyStore
 
 _EMPTY_BOARDS = ("epsilon-flat", "epsilon-plus-flat", "epsilon-gamma", "epsilon")
 
 
 def references(
-    store: Store,
+    store: AnyStore,
     layer: str,
     channel: int,
     *,
@@ -47,7 +48,7 @@ def references(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer, channel : str, int
         The channel.
@@ -68,6 +69,7 @@ def references(
         A board has its rank, score, game and move below; the move that was played
         has a cross where it is what is explained.
     """
+    store = open_store(store)
     boards = reference_boards(
         store, layer, channel, count, by=by, target=target, where=where
     )
@@ -77,7 +79,7 @@ def references(
 
 
 def means(
-    store: Store,
+    store: AnyStore,
     layer: str,
     channels: Sequence[int] | None = None,
     *,
@@ -90,7 +92,7 @@ def means(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer : str
         Name of the layer.
@@ -108,6 +110,7 @@ def means(
     Figure
         Two maps for each channel, with limits of its own printed below.
     """
+    store = open_store(store)
     results = results_of(store, target)
     maps = mean_maps(store, layer, target=target)
     if maps is None:
@@ -135,7 +138,7 @@ def means(
 
 
 def embedding(
-    store: Store,
+    store: AnyStore,
     layer: str,
     *,
     target: int | str = 0,
@@ -147,7 +150,7 @@ def embedding(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus, clustered.
     layer : str
         Name of the layer.
@@ -164,6 +167,7 @@ def embedding(
         Clusters differ in colour and mark, and have their number in their middle;
         noise is grey.
     """
+    store = open_store(store)
     store.channels(layer)
     results = results_of(store, target)
     if layer not in results.clusterings:
@@ -178,7 +182,7 @@ def embedding(
 
 
 def channels(
-    store: Store,
+    store: AnyStore,
     layer: str,
     *,
     target: int | str = 0,
@@ -189,7 +193,7 @@ def channels(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer : str
         Name of the layer.
@@ -204,6 +208,7 @@ def channels(
         A disc for each channel whose share changes, coloured by its mean magnitude,
         at the place that the atlas shows it at.
     """
+    store = open_store(store)
     store.channels(layer)
     places = layer_places(store, target=target)[layer]
     sizes = layer_statistics(store, layer, target=target).magnitude
@@ -228,7 +233,7 @@ _EMPTY_BOARDS = ("epsilon-flat", "epsilon-plus-flat", "epsilon-gamma", "epsilon"
 
 
 def labels(
-    store: Store,
+    store: AnyStore,
     layer: str,
     *,
     target: int | str = 0,
@@ -241,7 +246,7 @@ def labels(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus, labelled.
     layer : str
         Name of the layer.
@@ -263,6 +268,7 @@ def labels(
         by side. A dark frame is a channel's name, a thin one another label that it
         was found to have; a blank cell was not tested.
     """
+    store = open_store(store)
     results = results_of(store, target)
     scored = results.labels
     if scored is None or layer not in scored.layers:
@@ -278,7 +284,7 @@ def labels(
 
 
 def graph(
-    store: Store,
+    store: AnyStore,
     *,
     target: int | str = 0,
     count: int = 24,
@@ -289,7 +295,7 @@ def graph(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus, with a concept graph.
     target : int or str
         The explained output, which stands on top.
@@ -305,6 +311,7 @@ def graph(
         share of what the node above sends, orange where their mean relevance speaks
         for the target, blue and broken where against.
     """
+    store = open_store(store)
     results = results_of(store, target)
     if results.graph is None:
         msg = f"{store.path}: has no concept graph; run 'conceptlrp graph'"
@@ -320,7 +327,7 @@ def graph(
 
 
 def empty_board(
-    store: Store,
+    store: AnyStore,
     network: nn.Module,
     *,
     composites: Sequence[str] | None = None,
@@ -332,7 +339,7 @@ def empty_board(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     network : Module
         Its network, in evaluation mode.
@@ -350,6 +357,7 @@ def empty_board(
         A row for the move and, where there is a value head, one for the value. Below
         each board stand its own limit and what its squares add up to.
     """
+    store = open_store(store)
     own = str(store.manifest.composite.get("name", ""))
     names = composites or tuple(dict.fromkeys((own, *_EMPTY_BOARDS)))[:4]
     return empty_board_figure(network, names, move=move, title=title, width=width)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from conceptlrp.errors import CompositeError, NetworkError, check_type
 from conceptlrp.lrp._zennit import Composite
@@ -33,6 +33,7 @@ from conceptlrp.lrp.engine.edges import ConceptGraph
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.engine.trace import select_layers, unknown_layer
 from conceptlrp.lrp.inputs import (
+    AnyNetwork,
     Positions,
     as_corpus,
     checked_device,
@@ -58,7 +59,7 @@ class Explainer:
 
     Parameters
     ----------
-    network : Module
+    network : Module or path
         In evaluation mode; takes board planes, returns policy logits or the
         pair of policy logits and value before tanh.
     composite : str, Composite or None
@@ -82,7 +83,7 @@ class Explainer:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: AnyNetwork,
         *,
         composite: str | Composite | None = None,
         layers: str | Sequence[str] | None = None,

@@ -20,9 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.othello.symmetry import turn
 from conceptlrp.reference.boards import ReferenceBoards, describe_boards
-from conceptlrp.store import Ranking, Store, Where
+from conceptlrp.store import Ranking, Store, Where, open_store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.ranking import CHANNEL_SCORES, top_rows
+from conceptlrp.store.reader import AnyStore
 
 #: Scores by which reference boards can be ranked.
 REFERENCE_SCORES = (*CHANNEL_SCORES, "positive", "absolute")
@@ -165,7 +166,7 @@ def _take(rows: Index, chosen: list[int], count: int, rivals: _Rivals) -> None:
 
 
 def reference_boards(
-    store: Store,
+    store: AnyStore,
     layer: str,
     channel: int,
     count: int = 8,
@@ -181,7 +182,7 @@ def reference_boards(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer, channel : str, int
         The channel.
@@ -214,6 +215,7 @@ def reference_boards(
     Achtibat et al., Nat. Mach. Intell. 5 (2023), doi:10.1038/s42256-023-00711-8.
     """
     # The store may have these at hand without reading a column.
+    store = open_store(store)
     if by in CHANNEL_SCORES and min_distance == 0:
         ranking = store.top(
             layer,
@@ -258,7 +260,7 @@ def quantile_boards(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer, channel : str, int
         The channel.
@@ -293,7 +295,7 @@ def random_boards(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer, channel : str, int
         The channel, whose scores come with the boards.

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torch import nn
-
 from conceptlrp.errors import OutputExistsError, check_type
 from conceptlrp.lrp import Target
 from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.inputs import AnyNetwork
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.executors import Watch
 from conceptlrp.runs.job import Job, make_spec
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def attribute_corpus(
-    network: nn.Module,
+    network: AnyNetwork,
     corpus: Corpus,
     path: str | os.PathLike[str],
     *,
@@ -57,7 +56,7 @@ def attribute_corpus(
 
     Parameters
     ----------
-    network : Module
+    network : Module or path
         In evaluation mode.
     corpus : Corpus
         N positions.

@@ -12,11 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torch import nn
-
 from conceptlrp.errors import RunError, StoreError
 from conceptlrp.lrp import Explainer, Target
 from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.inputs import AnyNetwork
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.executors import InProcess, Watch
@@ -79,7 +78,7 @@ def _join(path: str, plan: Plan, corpus: Corpus, watch: Watch) -> None:
 
 def merge_run(
     path: str | os.PathLike[str],
-    network: nn.Module | None = None,
+    network: AnyNetwork | None = None,
     *,
     composite: str | Composite | None = None,
     targets: Sequence[str | Target] | None = None,
@@ -92,7 +91,7 @@ def merge_run(
     ----------
     path : path-like
         Folder of the run.
-    network : Module, optional
+    network : Module or path, optional
         What it is about, for the heatmaps of reference boards; a run that keeps
         none does without.
     composite, targets
@@ -146,7 +145,7 @@ def _check_whole(path: str) -> None:
 def _job(
     path: str,
     plan: Plan,
-    network: nn.Module | None,
+    network: AnyNetwork | None,
     composite: str | Composite | None,
     targets: Sequence[str | Target] | None,
     run: RunOptions,
@@ -164,7 +163,7 @@ def _job(
         run,
     )
     found = {
-        "network": network_digest(network),
+        "network": network_digest(job_spec.network),
         "composite": composite_provenance(explainer)["digest"],
     }
     expected = {
