@@ -1,6 +1,8 @@
-"""Reference boards of a channel, and the mean maps of channels, as grids.
+"""Reference boards of a channel, mean maps of channels, and empty boards, as grids.
 
-Shapes use k boards, C channels and n x n squares.
+Shapes use k boards, C channels and n x n squares. A heatmap of an empty board cannot
+come from any disc, only from the network's biases: the Flat rule spreads them over the
+squares of every board, rules that multiply by the input give an empty square none.
 """
 
 from collections.abc import Sequence
@@ -25,7 +27,8 @@ from conceptlrp.figures.style import (
     styled,
 )
 from conceptlrp.lrp import Best, Explainer, Played, Target
-from conceptlrp.lrp.probing import VALUE, Relevance, explain_boards
+from conceptlrp.lrp.probing import VALUE, explain_boards
+from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import NO_MOVE, Position, parse_square, square_name
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.reference.boards import ReferenceBoard
@@ -82,10 +85,7 @@ def mean_maps_figure(
     title: str,
     width: float = TWO_COLUMNS,
 ) -> Figure:
-    """Draw where channels find what speaks for the output, and against it.
-
-    Shapes: `positive`, `negative` (C, n, n). Each channel has limits of its own.
-    """
+    """Draw mean maps (C, n, n), each channel with limits of its own."""
     n = positive.shape[-1]
     columns = max(1, min(len(names), int((width - 0.5) / 0.75)))
     sheet = Sheet(
@@ -165,17 +165,16 @@ def empty_board_figure(
     title: str | None = None,
     width: float = TWO_COLUMNS,
 ) -> Figure:
-    """Draw the heatmaps of an empty board, by default for a first move, and the value.
-
-    A column for each composite, a row for each output. Below each board stand its own
-    limit and what its squares add up to.
-    """
+    """Draw the heatmaps of an empty board, by default for a first move, and the value."""
     names = tuple(composites)
     explainers = [Explainer(network, composite=name) for name in names]
     size = explainers[0].size
     first = square_name(Position.start(size).legal_moves[0], size)
     square = parse_square(move or first, size)
-    found = [_explain(explainer, square) for explainer in explainers]
+    action = actions_of_squares([square], size=size)[0]
+    asked = np.array([[action, VALUE]])
+    nothing = np.zeros((1, size, size), np.int8)
+    found = [explain_boards(explainer, nothing, asked) for explainer in explainers]
     has_value = bool(np.isfinite(found[0].explained[0, 1]))
     outputs = [f"logit of {move or first}", "value before tanh"][: 1 + has_value]
     sheet = Sheet(
@@ -202,15 +201,6 @@ def empty_board_figure(
             _write_output(axes, outputs[row], float(output), size)
     draw_scale(figure, 1.0, "limits below boards", ends="limit")
     return figure
-
-
-def _explain(explainer: Explainer, square: int) -> Relevance:
-    """Explain a move and the value of an empty board."""
-    size = explainer.size
-    edge = (8 - size) // 2
-    action = (square // 8 - edge) * size + square % 8 - edge
-    boards = np.zeros((1, size, size), np.int8)
-    return explain_boards(explainer, boards, np.array([[action, VALUE]]))
 
 
 def _write(axes: Axes, name: str, heatmap: NDArray[np.floating], side: float) -> None:

@@ -114,12 +114,7 @@ def faithfulness_figure(
     ablation: str = "mean",
     width: float = TWO_COLUMNS,
 ) -> Figure:
-    """Draw deletion curves of discs and of channels, most relevant first.
-
-    A panel for each way of taking discs away and for each layer. Bands are 95 %
-    intervals over games; the bar at the foot of a panel stands where those of relevance
-    and of a random order are apart.
-    """
+    """Draw deletion curves of discs and of channels, most relevant first."""
     record = evaluation.to_dict()
     composite = chosen_composite(record, composite)
     panels = _square_panels(record, composite, target)
@@ -144,15 +139,7 @@ def faithfulness_figure(
 
 @dataclass(frozen=True)
 class _Panel:
-    """Curves that are drawn on the same axes.
-
-    Attributes
-    ----------
-    title, label : str
-        Printed above, and below the steps.
-    curves : dict of str to list of Record
-        Steps by order.
-    """
+    """Curves on the same axes: their steps by order, and what the steps take away."""
 
     title: str
     label: str
