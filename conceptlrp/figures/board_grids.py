@@ -165,7 +165,7 @@ def empty_board_figure(
     title: str | None = None,
     width: float = TWO_COLUMNS,
 ) -> Figure:
-    """Draw the heatmaps of an empty board, by default for a first move, and the value."""
+    """Draw the heatmaps of an empty board, for a move and the value."""
     names = tuple(composites)
     explainers = [Explainer(network, composite=name) for name in names]
     size = explainers[0].size
