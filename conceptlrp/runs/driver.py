@@ -19,8 +19,14 @@ from conceptlrp.othello import Corpus
 from conceptlrp.runs.executors import Watch
 from conceptlrp.runs.job import Job, make_spec
 from conceptlrp.runs.options import KeepOptions, RunOptions
-from conceptlrp.runs.planning import check_positions, make_plan, same_sample
-from conceptlrp.runs.stages import choose_executor, complete_run, stoppable
+from conceptlrp.runs.stages import (
+    check_positions,
+    choose_executor,
+    complete_run,
+    make_plan,
+    same_sample,
+    stoppable,
+)
 from conceptlrp.runs.stripes import compute_stripe
 from conceptlrp.store import Plan, Store, open_store
 from conceptlrp.store.format.lock import run_lock

@@ -22,8 +22,7 @@ from conceptlrp.runs.executors import InProcess, Watch
 from conceptlrp.runs.fingerprint import composite_provenance
 from conceptlrp.runs.job import Job, JobSpec, make_spec
 from conceptlrp.runs.options import RunOptions
-from conceptlrp.runs.planning import same_sample
-from conceptlrp.runs.stages import choose_executor, complete_run, stoppable
+from conceptlrp.runs.stages import choose_executor, complete_run, same_sample, stoppable
 from conceptlrp.store import Plan, Store, open_store
 from conceptlrp.store.format.lock import run_lock
 from conceptlrp.store.format.manifest import is_store
