@@ -22,7 +22,7 @@ from conceptlrp.exports.extract import (
 )
 from conceptlrp.files import file_stem
 from conceptlrp.labelling.channel_labels import UNNAMED, channel_names
-from conceptlrp.report.layer_statistics import layer_statistics
+from conceptlrp.report.statistics import layer_statistics
 from conceptlrp.store import open_store
 from conceptlrp.store.reader import AnyStore
 

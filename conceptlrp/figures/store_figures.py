@@ -23,9 +23,8 @@ from conceptlrp.labelling.channel_labels import channel_names
 from conceptlrp.lrp import Target
 from conceptlrp.reference import reference_boards
 from conceptlrp.report.channel_places import layer_places
-from conceptlrp.report.layer_statistics import layer_statistics
-from conceptlrp.report.mean_maps import mean_maps
-from conceptlrp.report.stored_layer import StoredResults
+from conceptlrp.report.statistics import layer_statistics
+from conceptlrp.report.stored_layer import StoredResults, mean_maps
 from conceptlrp.store import Store, Where, open_store
 from conceptlrp.store.reader import AnyStore
 
