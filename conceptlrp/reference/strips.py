@@ -260,10 +260,8 @@ def quantile_boards(
 
     Parameters
     ----------
-    store, layer, channel, by, target
-        As for `reference_boards`.
-    count : int
-        How many boards; they stand at the quantiles 1, ..., 0.
+    store, layer, channel, count, by, target
+        As for `reference_boards`; the boards stand at the quantiles 1, ..., 0.
 
     Returns
     -------
