@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from conceptlrp.ablation.result import Ablation, Array, LayerEffects
 from conceptlrp.ablation.sample import (
@@ -29,11 +29,13 @@ from conceptlrp.ablation.sample import (
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
+from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.probing import Boards, forward
 from conceptlrp.lrp.store_explainer import check_network
 from conceptlrp.progress import OnProgress
 from conceptlrp.statistics.estimates import estimates, ratio
-from conceptlrp.store import Store
+from conceptlrp.store import open_store
+from conceptlrp.store.reader import AnyStore
 
 
 @dataclass(frozen=True)
@@ -214,8 +216,8 @@ _MOST_ROWS: Final = 256
 
 
 def ablate(
-    store: Store,
-    network: nn.Module,
+    store: AnyStore,
+    network: AnyNetwork,
     *,
     target: int | str = 0,
     layers: Sequence[str] | None = None,
@@ -242,9 +244,9 @@ def ablate(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Where positions, targets and layers come from.
-    network : Module
+    network : Module or path
         The network that the store explains, in evaluation mode.
     target : int or str
         Index or name of the explained output; moves stay those of the store.
@@ -291,6 +293,7 @@ def ablate(
     .. [2] arXiv:2511.00059: neurons of OthelloGPT that follow rules, ablated
        against control neurons.
     """
+    store, network = open_store(store), checked_network(network)
     check_ablation(ablation)
     digest = check_network(store, network)
     if save:

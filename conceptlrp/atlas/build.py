@@ -33,7 +33,8 @@ from conceptlrp.errors import FileFormatError
 from conceptlrp.files import write_whole
 from conceptlrp.progress import OnProgress
 from conceptlrp.report import Note
-from conceptlrp.store import Store
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def build_atlas(
-    store: Store,
+    store: AnyStore,
     path: str | os.PathLike[str],
     *,
     network: "nn.Module | None" = None,
@@ -63,7 +64,7 @@ def build_atlas(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     path : path
         Folder to write; it appears when it is complete.
@@ -103,6 +104,7 @@ def build_atlas(
     ValueError
         If the strength card or the network is another than the store's.
     """
+    store = open_store(store)
     name = str(store.manifest.network.get("name", "an Othello network"))
     known: dict[str, Any] = {
         "target": store.targets[store.target_index(target)],
@@ -119,7 +121,7 @@ def build_atlas(
 
 
 def build_single_file(
-    store: Store,
+    store: AnyStore,
     path: str | os.PathLike[str],
     *,
     overwrite: bool = False,
@@ -129,7 +131,7 @@ def build_single_file(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     path : path
         File to write, such as ``atlas.html``.
@@ -152,6 +154,7 @@ def build_single_file(
     ValueError
         As for `build_atlas`.
     """
+    store = open_store(store)
     with TemporaryDirectory() as folder:
         made = build_atlas(store, Path(folder) / "atlas", **options)
         content = single_page(made, name=str(path))

@@ -28,7 +28,8 @@ from conceptlrp.clustering.markers import (
 from conceptlrp.clustering.stability import cluster_stability
 from conceptlrp.errors import ClusteringError
 from conceptlrp.progress import OnProgress
-from conceptlrp.store import Store
+from conceptlrp.store import open_store
+from conceptlrp.store.reader import AnyStore
 
 __all__ = ["ClusterOptions", "cluster"]
 
@@ -61,7 +62,7 @@ class ClusterOptions:
 
 
 def cluster(
-    store: Store,
+    store: AnyStore,
     layer: str | Sequence[str],
     *,
     target: int | str = 0,
@@ -78,7 +79,7 @@ def cluster(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer : str or sequence of str
         Layer whose channels are compared; the channels of several stand side by
@@ -121,6 +122,7 @@ def cluster(
     ValueError
         If the estimator, the feature or a row is unknown.
     """
+    store = open_store(store)
     chosen = options or ClusterOptions()
     table = position_features(
         store, layer, target=target, feature=chosen.feature, rows=chosen.rows

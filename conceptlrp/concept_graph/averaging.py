@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
     from conceptlrp.lrp import Explainer, Target
     from conceptlrp.lrp._zennit import Composite
-    from conceptlrp.lrp.inputs import Positions
+    from conceptlrp.lrp.inputs import AnyNetwork, Positions
     from conceptlrp.progress import OnProgress
     from conceptlrp.store import Store
+    from conceptlrp.store.reader import AnyStore
 
 
 def graph(
-    store: "Store",
-    network: "nn.Module",
+    store: "AnyStore",
+    network: "AnyNetwork",
     *,
     n_positions: int = 2000,
     composite: "Composite | None" = None,
@@ -38,10 +39,10 @@ def graph(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Where positions, targets, layers and composite come from. Layers between those
         of the store join them.
-    network : Module
+    network : Module or path
         The network that the store explains, in evaluation mode.
     n_positions : int
         Positions at most, drawn at random.
@@ -70,6 +71,10 @@ def graph(
     OutputExistsError
         When the store has a graph that must not be replaced.
     """
+    from conceptlrp.lrp.inputs import checked_network
+    from conceptlrp.store import open_store
+
+    store, network = open_store(store), checked_network(network)
     if save:
         store.results.check_free(MeanConceptGraph, overwrite=overwrite)
     explainer = graph_explainer(store, network, composite=composite)

@@ -15,16 +15,18 @@ from conceptlrp.evaluation.study import (
 from conceptlrp.evaluation.verdict import gates_of, recommend
 from conceptlrp.lrp import COMPOSITES, Explainer
 from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.store_explainer import check_network
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.progress import OnProgress
-from conceptlrp.store import Store
+from conceptlrp.store import open_store
+from conceptlrp.store.reader import AnyStore
 
 
 def evaluate(
-    store: Store,
-    network: nn.Module,
+    store: AnyStore,
+    network: AnyNetwork,
     *,
     composites: Sequence[str] | Mapping[str, Composite] = COMPOSITES,
     layers: Sequence[str] | None = None,
@@ -39,9 +41,9 @@ def evaluate(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Where positions come from.
-    network : Module
+    network : Module or path
         The network that the store explains, in evaluation mode.
     composites : sequence of str, or mapping of str to Composite
         Names of presets, or zennit composites by the name they are to have.
@@ -76,6 +78,7 @@ def evaluate(
     ValueError
         Fewer than two positions have two legal moves.
     """
+    store, network = open_store(store), checked_network(network)
     check_network(store, network)
     if save:
         store.results.check_free(CompositeEvaluation, overwrite=overwrite)
@@ -109,7 +112,7 @@ def evaluate_composites(
 
     Parameters
     ----------
-    network : Module
+    network : Module or path
         In evaluation mode.
     corpus : Corpus
         Where positions are drawn from; best with every position once.

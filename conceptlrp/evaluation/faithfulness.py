@@ -28,7 +28,6 @@ from conceptlrp.evaluation.sample import Sample
 from conceptlrp.labels import location_classes
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.probing import Outputs, ask, best_actions
-from conceptlrp.networks.patterns import shift
 from conceptlrp.networks.planes import bits, crop, squares_of_actions
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import square_bits
@@ -306,6 +305,17 @@ def flip_lines(
         end = shift(run, down, right) & mine
         found |= np.where(end != 0, run | end, np.uint64(0))
     return found
+
+
+def shift(bitboards: NDArray[np.uint64], rows: int, columns: int) -> NDArray[np.uint64]:
+    """Move bitboards down the ranks and to the right; what leaves the board is lost."""
+    kept = sum(0x0101010101010101 << c for c in range(8) if 0 <= c + columns < 8)
+    steps = np.uint64(abs(8 * rows + columns))
+    inside = bitboards & np.uint64(kept)
+    moved: NDArray[np.uint64] = (
+        inside << steps if 8 * rows + columns >= 0 else inside >> steps
+    )
+    return moved
 
 
 def score_flip_lines(

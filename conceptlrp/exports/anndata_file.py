@@ -25,7 +25,8 @@ from conceptlrp.exports.extract import (
 from conceptlrp.exports.tables import channel_table
 from conceptlrp.files import file_stem
 from conceptlrp.staging import check_room, staged_file
-from conceptlrp.store import Store
+from conceptlrp.store import open_store
+from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ _DENSE = {"encoding-type": "array", "encoding-version": "0.2.0"}
 
 
 def h5ad(
-    store: Store,
+    store: AnyStore,
     path: str | os.PathLike[str],
     layer: str,
     chosen: Selection | None = None,
@@ -57,7 +58,7 @@ def h5ad(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     path : path-like
         File to write.
@@ -82,6 +83,7 @@ def h5ad(
     OutputExistsError
         If something stands there that must not be replaced.
     """
+    store = open_store(store)
     optional("anndata", "an AnnData file")
     check_quantities([quantity])
     found = extract(store, replace(chosen or Selection(), layers=[layer]))

@@ -20,7 +20,8 @@ from conceptlrp.files import file_stem
 from conceptlrp.networks.planes import crop
 from conceptlrp.othello.board import to_boards
 from conceptlrp.staging import staged_file
-from conceptlrp.store import Store
+from conceptlrp.store import open_store
+from conceptlrp.store.reader import AnyStore
 
 _README = "README.npy"
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)
@@ -49,7 +50,7 @@ class _Array:
 
 
 def npz(
-    store: Store,
+    store: AnyStore,
     path: str | os.PathLike[str],
     chosen: Selection | None = None,
     *,
@@ -62,7 +63,7 @@ def npz(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     path : path-like
         File to write.
@@ -81,6 +82,7 @@ def npz(
     OutputExistsError
         If something stands there that must not be replaced.
     """
+    store = open_store(store)
     found = extract(store, chosen)
     with (
         staged_file(path, is_kind=_is_export, overwrite=overwrite) as staging,

@@ -9,13 +9,14 @@ from conceptlrp.errors import StoreError
 from conceptlrp.exports.extract import Selection, extract, optional
 from conceptlrp.labelling.channel_labels import channel_names
 from conceptlrp.staging import staged_file
-from conceptlrp.store import Store
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.reader import AnyStore
 
 _OURS = "conceptlrp"
 
 
 def graphml(
-    store: Store,
+    store: AnyStore,
     path: str | os.PathLike[str],
     *,
     target: int | str = 0,
@@ -30,7 +31,7 @@ def graphml(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus, with a concept graph.
     path : path-like
         File to write.
@@ -55,6 +56,7 @@ def graphml(
     StoreError
         If the store keeps no graph.
     """
+    store = open_store(store)
     networkx = optional("networkx", "a GraphML file")
     found = _node_link(store, target, strongest)
     built = networkx.node_link_graph(found, edges="edges")
@@ -65,7 +67,7 @@ def graphml(
 
 
 def node_link(
-    store: Store,
+    store: AnyStore,
     path: str | os.PathLike[str],
     *,
     target: int | str = 0,
@@ -78,7 +80,7 @@ def node_link(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus, with a concept graph.
     path : path-like
         File to write.
@@ -101,6 +103,7 @@ def node_link(
     StoreError
         If the store keeps no graph.
     """
+    store = open_store(store)
     found = _node_link(store, target, strongest)
     with staged_file(path, is_kind=_is_export, overwrite=overwrite) as staging:
         staging.write_bytes(jsontext.dumps(found) + b"\n")

@@ -21,14 +21,15 @@ from conceptlrp.othello import square_name
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import ChannelReport, Note, layer_report
 from conceptlrp.report.statistics import Histogram
-from conceptlrp.store import Store
+from conceptlrp.store import open_store
+from conceptlrp.store.reader import AnyStore
 
 # Moves that are listed on either side.
 _MOVES = 10
 
 
 def json(
-    store: Store,
+    store: AnyStore,
     out: str | os.PathLike[str],
     *,
     layers: Sequence[str] | None = None,
@@ -46,7 +47,7 @@ def json(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     out : path-like
         Folder to write.
@@ -71,6 +72,7 @@ def json(
     OutputExistsError
         If something stands there that must not be replaced.
     """
+    store = open_store(store)
     found = extract(store, Selection(layers, target))
     network = str(store.manifest.network.get("name", ""))
     with (

@@ -23,7 +23,8 @@ from conceptlrp.exports.extract import (
 from conceptlrp.files import file_stem
 from conceptlrp.labelling.channel_labels import UNNAMED, channel_names
 from conceptlrp.report.layer_statistics import layer_statistics
-from conceptlrp.store import Store
+from conceptlrp.store import open_store
+from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def parquet(
-    store: Store,
+    store: AnyStore,
     out: str | os.PathLike[str],
     chosen: Selection | None = None,
     *,
@@ -54,7 +55,7 @@ def parquet(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     out : path-like
         Folder to write.
@@ -77,6 +78,7 @@ def parquet(
     OutputExistsError
         If something stands there that must not be replaced.
     """
+    store = open_store(store)
     check_quantities(quantities)
     optional("pyarrow", "a Parquet table")
     found = extract(store, chosen)
@@ -86,7 +88,7 @@ def parquet(
 
 
 def csv(
-    store: Store,
+    store: AnyStore,
     out: str | os.PathLike[str],
     chosen: Selection | None = None,
     *,
@@ -99,7 +101,7 @@ def csv(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     out : path-like
         Folder to write.
@@ -120,6 +122,7 @@ def csv(
     OutputExistsError
         If something stands there that must not be replaced.
     """
+    store = open_store(store)
     check_quantities(quantities)
     found = extract(store, chosen)
     with export_folder(out, found, "csv", overwrite=overwrite) as folder:

@@ -26,7 +26,8 @@ from conceptlrp.exports.extract import Extract, Selection, export_folder, extrac
 from conceptlrp.files import file_stem
 from conceptlrp.networks.planes import actions_of_squares, squares_of_actions
 from conceptlrp.staging import check_room
-from conceptlrp.store import Store
+from conceptlrp.store import open_store
+from conceptlrp.store.reader import AnyStore
 
 #: Positions of a project, where nothing else is asked for.
 N_POSITIONS = 10_000
@@ -43,7 +44,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def virelay(
-    store: Store,
+    store: AnyStore,
     out: str | os.PathLike[str],
     chosen: Selection | None = None,
     *,
@@ -60,7 +61,7 @@ def virelay(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     out : path-like
         Folder to write.
@@ -80,6 +81,7 @@ def virelay(
     OutputExistsError
         If something stands there that must not be replaced.
     """
+    store = open_store(store)
     found = extract(store, chosen or Selection(n_positions=N_POSITIONS))
     with export_folder(out, found, "virelay", overwrite=overwrite) as folder:
         _write_samples(folder / _DATASET, found)

@@ -20,13 +20,14 @@ from conceptlrp.figures.store_figures import results_of
 from conceptlrp.figures.style import TWO_COLUMNS
 from conceptlrp.labelling.channel_labels import channel_names
 from conceptlrp.report.stored_layer import StoredResults
-from conceptlrp.store import Store
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.reader import AnyStore
 
 _EMPTY_BOARDS = ("epsilon-flat", "epsilon-plus-flat", "epsilon-gamma", "epsilon")
 
 
 def labels(
-    store: Store,
+    store: AnyStore,
     layer: str,
     *,
     target: int | str = 0,
@@ -39,7 +40,7 @@ def labels(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus, labelled.
     layer : str
         Name of the layer.
@@ -70,6 +71,7 @@ def labels(
     ValueError
         If the measure was not scored, or there is nothing to draw.
     """
+    store = open_store(store)
     results = results_of(store, target)
     scored = results.labels
     if scored is None or layer not in scored.layers:
@@ -85,7 +87,7 @@ def labels(
 
 
 def graph(
-    store: Store,
+    store: AnyStore,
     *,
     target: int | str = 0,
     count: int = 24,
@@ -96,7 +98,7 @@ def graph(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus, with a concept graph.
     target : int or str
         The explained output, which stands on top.
@@ -121,6 +123,7 @@ def graph(
     ValueError
         If no relevance leaves the target.
     """
+    store = open_store(store)
     results = results_of(store, target)
     return concept_graph_figure(
         _graph(results),
@@ -133,7 +136,7 @@ def graph(
 
 
 def faithfulness(
-    store: Store,
+    store: AnyStore,
     *,
     composite: str | None = None,
     target: str = "best",
@@ -144,7 +147,7 @@ def faithfulness(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus, whose composites were evaluated.
     composite : str, optional
         Whose relevance is drawn; by default the store's own.
@@ -170,6 +173,7 @@ def faithfulness(
     ValueError
         If the composite, target or ablation was not evaluated.
     """
+    store = open_store(store)
     return faithfulness_figure(
         _evaluation(store),
         composite=composite or _composite(store),
@@ -179,12 +183,12 @@ def faithfulness(
     )
 
 
-def sanity(store: Store, *, width: float = TWO_COLUMNS) -> Figure:
+def sanity(store: AnyStore, *, width: float = TWO_COLUMNS) -> Figure:
     """Draw which gates composites pass, and how much their heatmaps say.
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus, whose composites were evaluated.
     width : float
         Inches.
@@ -202,6 +206,7 @@ def sanity(store: Store, *, width: float = TWO_COLUMNS) -> Figure:
     StoreError
         If the store has no evaluation.
     """
+    store = open_store(store)
     return sanity_figure(_evaluation(store), width=width)
 
 
@@ -218,7 +223,7 @@ def empty_board(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     network : Module
         Its network, in evaluation mode.

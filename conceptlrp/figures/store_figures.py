@@ -20,13 +20,14 @@ from conceptlrp.report.channel_places import layer_places
 from conceptlrp.report.layer_statistics import layer_statistics
 from conceptlrp.report.mean_maps import mean_maps
 from conceptlrp.report.stored_layer import StoredResults
-from conceptlrp.store import Store, Where
+from conceptlrp.store import Store, Where, open_store
+from conceptlrp.store.reader import AnyStore
 
 _EMPTY_BOARDS = ("epsilon-flat", "epsilon-plus-flat", "epsilon-gamma", "epsilon")
 
 
 def references(
-    store: Store,
+    store: AnyStore,
     layer: str,
     channel: int,
     *,
@@ -41,7 +42,7 @@ def references(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer, channel : str, int
         The channel.
@@ -69,6 +70,7 @@ def references(
     ValueError
         If there are no boards.
     """
+    store = open_store(store)
     boards = reference_boards(
         store, layer, channel, count, by=by, target=target, where=where
     )
@@ -78,7 +80,7 @@ def references(
 
 
 def means(
-    store: Store,
+    store: AnyStore,
     layer: str,
     channels: Sequence[int] | None = None,
     *,
@@ -91,7 +93,7 @@ def means(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer : str
         Name of the layer.
@@ -118,6 +120,7 @@ def means(
     StoreError
         If the store has no heatmaps.
     """
+    store = open_store(store)
     results = results_of(store, target)
     maps = mean_maps(store, layer, target=target)
     if maps is None:
@@ -145,7 +148,7 @@ def means(
 
 
 def embedding(
-    store: Store,
+    store: AnyStore,
     layer: str,
     *,
     target: int | str = 0,
@@ -157,7 +160,7 @@ def embedding(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus, clustered.
     layer : str
         Name of the layer.
@@ -183,6 +186,7 @@ def embedding(
     ValueError
         If the clustering has no embedding.
     """
+    store = open_store(store)
     store.channels(layer)
     results = results_of(store, target)
     if layer not in results.clusterings:
@@ -197,7 +201,7 @@ def embedding(
 
 
 def channels(
-    store: Store,
+    store: AnyStore,
     layer: str,
     *,
     target: int | str = 0,
@@ -208,7 +212,7 @@ def channels(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer : str
         Name of the layer.
@@ -225,6 +229,7 @@ def channels(
         A disc for each channel whose share changes, coloured by its mean magnitude,
         at the place that the atlas shows it at.
     """
+    store = open_store(store)
     store.channels(layer)
     places = layer_places(store, target=target)[layer]
     sizes = layer_statistics(store, layer, target=target).magnitude

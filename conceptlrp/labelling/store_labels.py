@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from conceptlrp.ablation.sample import follow_sample, spread_rows
 from conceptlrp.errors import OutputExistsError
@@ -19,13 +18,15 @@ from conceptlrp.labelling.result import LabelOptions, LabelScores, ScoredLabels
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
 from conceptlrp.labels.labels import random_twins
+from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.probing import boards_of
 from conceptlrp.lrp.store_explainer import store_explainer
 from conceptlrp.othello import Corpus, phases
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
 from conceptlrp.statistics.ranks import codes
-from conceptlrp.store import Store
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.reader import AnyStore
 
 _BLOCK: Final = 1 << 16
 _BINS: Final = 6
@@ -34,13 +35,13 @@ _TWIN_STEP: Final = 6
 
 
 def label_positions(
-    store: Store, names: Iterable[str] | None = None, *, overwrite: bool = False
+    store: AnyStore, names: Iterable[str] | None = None, *, overwrite: bool = False
 ) -> tuple[str, ...]:
     """Add concept labels to the columns of a store's positions.
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         A complete store.
     names : iterable of str, optional
         Names from `conceptlrp.labels.LABELS`, all by default.
@@ -61,6 +62,7 @@ def label_positions(
     ValueError
         For a name that is no label.
     """
+    store = open_store(store)
     corpus = store.positions
     wanted = None if names is None else list(names)
     columns: dict[str, NDArray[np.generic]] = {}
@@ -82,8 +84,8 @@ def label_positions(
 
 
 def label(
-    store: Store,
-    network: nn.Module,
+    store: AnyStore,
+    network: AnyNetwork,
     *,
     target: int | str = 0,
     layers: Sequence[str] | None = None,
@@ -104,9 +106,9 @@ def label(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Where positions, relevance and activation come from.
-    network : Module
+    network : Module or path
         The network that the store explains, in evaluation mode.
     target : int or str
         Index or name of the explained output.
@@ -146,6 +148,7 @@ def label(
         When there are too few games to hold some out, or a column of one's own does
         not exist, has the name of a label or has unknown values.
     """
+    store, network = open_store(store), checked_network(network)
     report, asked = on_progress or (lambda *_: None), options or LabelOptions()
     explainer = store_explainer(store, network, layers=layers)
     if save:

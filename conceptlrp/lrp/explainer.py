@@ -11,28 +11,27 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from conceptlrp.errors import CompositeError, NetworkError, check_type
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.attribution import Attribution, concatenate
-from conceptlrp.lrp.backends import Passed, make_propagation
+from conceptlrp.lrp.backends import Passed, fold_batch_norm, make_propagation
 from conceptlrp.lrp.batch import (
     Summary,
     as_array,
     begin,
     channel_rows,
-    check_channel,
     explain_batch,
     summarize_batch,
 )
-from conceptlrp.lrp.canonizers import fold_batch_norm
 from conceptlrp.lrp.composites import GRADIENT, module_rules, resolve_composite
 from conceptlrp.lrp.engine.absorption import Conservation, join_reports
 from conceptlrp.lrp.engine.edges import ConceptGraph
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.engine.trace import select_layers, unknown_layer
 from conceptlrp.lrp.inputs import (
+    AnyNetwork,
     Positions,
     as_corpus,
     checked_device,
@@ -58,7 +57,7 @@ class Explainer:
 
     Parameters
     ----------
-    network : Module
+    network : Module or path
         In evaluation mode; takes board planes, returns policy logits or the
         pair of policy logits and value before tanh.
     composite : str, Composite or None
@@ -82,7 +81,7 @@ class Explainer:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: AnyNetwork,
         *,
         composite: str | Composite | None = None,
         layers: str | Sequence[str] | None = None,
@@ -135,7 +134,7 @@ class Explainer:
         for rows in _batches(len(corpus), batch_size):
             wanted = self._conditions(conditional, len(corpus), rows)
             chosen = [target.take(rows) for target in parsed]
-            with self._forward(corpus[rows]) as passed:
+            with self.forward(self._planes(corpus[rows])) as passed:
                 channels = {
                     layer: channel_rows(layer, every, passed.features[layer])
                     for layer, every in wanted.items()
@@ -157,10 +156,19 @@ class Explainer:
         """
         corpus = self.corpus(positions)
         parsed = parse_targets(targets, self.size)
-        with self._forward(corpus) as passed:
+        with self.forward(self._planes(corpus)) as passed:
             features = passed.features if conditional else {}
             every = {n: channel_rows(n, None, f) for n, f in features.items()}
             return summarize_batch(passed, parsed, corpus, every)
+
+    @contextmanager
+    def forward(self, planes: Tensor) -> Iterator[Passed]:
+        """Run the network on planes (N, P, n, n), for relevance to flow meanwhile."""
+        with (
+            products_in(tf32=self.tf32),
+            self.propagation.forward(planes) as passed,
+        ):
+            yield passed
 
     @property
     def has_value(self) -> bool:
@@ -218,52 +226,6 @@ class Explainer:
         ]
         return join_reports(parts)
 
-    def neuron_heatmaps(
-        self,
-        positions: Positions,
-        layer: str,
-        channel: int,
-        *,
-        targets: Targets = ("played",),
-        batch_size: int = 16,
-    ) -> NDArray[Any]:
-        """Return input relevance through every neuron of a channel.
-
-        It has shape (N, T, H, W, n, n): for each square of the feature map a heatmap;
-        their sum is the channel's conditional heatmap.
-        """
-        parsed = parse_targets(targets, self.size)
-        parts = []
-        for passed, starts in self._passes(positions, parsed, batch_size):
-            _check_channels(passed, layer, [channel])
-            _, layers = passed.relevance(starts)
-            parts.append(as_array(passed.neurons(layer, layers[layer], channel)))
-        return np.concatenate(parts)
-
-    def path_heatmaps(
-        self,
-        positions: Positions,
-        path: Mapping[str, Sequence[int]],
-        *,
-        targets: Targets = ("played",),
-        exclude_parallel: bool = True,
-        batch_size: int = 64,
-    ) -> NDArray[Any]:
-        """Return input relevance (N, T, n, n) through channels of several layers.
-
-        `path` names the channels by layer. With `exclude_parallel`, only what goes
-        through every layer of it counts, not what bypasses one along a skip
-        connection.
-        """
-        parsed = parse_targets(targets, self.size)
-        parts = []
-        for passed, starts in self._passes(positions, parsed, batch_size):
-            for layer, channels in path.items():
-                _check_channels(passed, layer, channels)
-            maps = passed.path(starts, path, exclude_parallel=exclude_parallel)
-            parts.append(as_array(maps))
-        return np.concatenate(parts)
-
     def corpus(self, positions: Positions) -> Corpus:
         """Return positions in any form as a corpus that the network can be given."""
         corpus = as_corpus(positions, self.size)
@@ -283,16 +245,13 @@ class Explainer:
     ) -> Iterator[tuple[NativePassed, dict[str, Tensor]]]:
         """Yield forward passes of the native engine with the targets' relevance."""
         positions = self.corpus(given)
-        propagation = self.propagation
-        if not isinstance(propagation, NativePropagation):
+        if not isinstance(self.propagation, NativePropagation):
             msg = "this needs the native engine, which does not know a module or rule"
             raise NetworkError(msg)
         for rows in _batches(len(positions), batch_size):
             chosen = [target.take(rows) for target in targets]
-            with (
-                products_in(tf32=self.tf32),
-                propagation.forward(self._planes(positions[rows])) as passed,
-            ):
+            with self.forward(self._planes(positions[rows])) as passed:
+                assert isinstance(passed, NativePassed)
                 yield passed, begin(passed, chosen, positions[rows])[0]
 
     def _check_rules(self, what: str) -> None:
@@ -302,15 +261,6 @@ class Explainer:
                 "which on a network of ReLUs gives nearly the same relevance"
             )
             raise CompositeError(msg)
-
-    @contextmanager
-    def _forward(self, positions: Corpus) -> Iterator[Passed]:
-        """Run the network on positions, for relevance to flow meanwhile."""
-        with (
-            products_in(tf32=self.tf32),
-            self.propagation.forward(self._planes(positions)) as passed,
-        ):
-            yield passed
 
     def _probe(self) -> Tensor:
         """Return the planes of one board, for what does not depend on the board."""
@@ -352,13 +302,6 @@ def _batches(n_positions: int, batch_size: int) -> Iterator[slice]:
         raise ValueError(msg)
     for first in range(0, n_positions, batch_size):
         yield slice(first, first + batch_size)
-
-
-def _check_channels(passed: Passed, layer: str, channels: Sequence[int]) -> None:
-    if layer not in passed.features:
-        raise unknown_layer(layer, passed.features)
-    for channel in channels:
-        check_channel(layer, channel, passed.features[layer].shape[1])
 
 
 def _sum(parts: list[NDArray[Any]]) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from conceptlrp.errors import NetworkError, check_type
+from conceptlrp.networks import load_network
 from conceptlrp.othello import Corpus, Position
 
 Positions = Corpus | Position | Sequence[Position] | NDArray[Any] | Tensor | str
@@ -47,11 +48,14 @@ def _holds_positions(positions: object) -> bool:
     return listed and any(isinstance(each, Position) for each in positions)  # type: ignore[attr-defined]
 
 
-def checked_network(network: nn.Module) -> nn.Module:
-    """Return a network, or refuse what is none."""
+#: A network, its file, or "demo" for the one that ships.
+AnyNetwork: TypeAlias = nn.Module | str | os.PathLike[str]
+
+
+def checked_network(network: AnyNetwork) -> nn.Module:
+    """Return a network, read from its file where a path is given."""
     if isinstance(network, str | os.PathLike):
-        msg = f"network is the path {network}; load it with load_network first"
-        raise TypeError(msg)
+        return load_network(network)
     check_type(network, nn.Module, "network", "a torch module")
     return network
 

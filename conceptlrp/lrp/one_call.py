@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 
-from torch import nn
-
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.attribution import Attribution
 from conceptlrp.lrp.explainer import Conditions, Explainer
-from conceptlrp.lrp.inputs import Positions
+from conceptlrp.lrp.inputs import AnyNetwork, Positions
 from conceptlrp.lrp.targets import Target
 from conceptlrp.othello import Position
 
 
 def attribute(
-    network: nn.Module,
+    network: AnyNetwork,
     corpus: Positions,
     *,
     targets: str | Target | Sequence[str | Target] = ("played",),
@@ -28,7 +26,7 @@ def attribute(
 
     Parameters
     ----------
-    network : Module
+    network : Module or path
         In evaluation mode; takes board planes, returns policy logits or the
         pair of policy logits and value before tanh.
     corpus : Corpus, Position, sequence of Position, or boards
@@ -77,7 +75,7 @@ def attribute(
 
 
 def explain(
-    network: nn.Module,
+    network: AnyNetwork,
     position: Position | str,
     target: str | Target = "best",
     *,
@@ -89,7 +87,7 @@ def explain(
 
     Parameters
     ----------
-    network : Module
+    network : Module or path
         In evaluation mode.
     position : Position or str
         A position, or the moves that lead to it ("f5d6c3").

@@ -8,8 +8,8 @@ Shapes use N positions, T actions asked about at each, K channels, n x n squares
 A actions in all.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch import Tensor
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.backends import Passed
 from conceptlrp.lrp.batch import as_array, channel_rows
+from conceptlrp.lrp.engine.trace import as_outputs
 from conceptlrp.lrp.inputs import products_in
 from conceptlrp.networks.planes import crop
 from conceptlrp.othello import Corpus
@@ -78,8 +79,7 @@ def ask(explainer: Explainer, boards: Boards, *, batch_size: int = 1024) -> Outp
     with torch.no_grad(), products_in(tf32=explainer.tf32):
         for first in range(0, len(boards), batch_size):
             part = planes_of(explainer, boards[first : first + batch_size])
-            found = explainer.network(part)
-            pair = (found,) if isinstance(found, Tensor) else tuple(found)
+            pair = as_outputs(explainer.network(part))
             logits.append(as_array(pair[0]))
             values.append(_value(pair, len(part)))
     return Outputs(np.concatenate(logits), np.concatenate(values))
@@ -124,15 +124,9 @@ def best_actions(logits: Array, legal: NDArray[np.bool_]) -> NDArray[np.int64]:
     return best
 
 
-@contextmanager
-def forward(explainer: Explainer, boards: Boards) -> Iterator[Passed]:
+def forward(explainer: Explainer, boards: Boards) -> AbstractContextManager[Passed]:
     """Run a network on boards (N, n, n), for relevance to flow meanwhile."""
-    planes = planes_of(explainer, boards)
-    with (
-        products_in(tf32=explainer.tf32),
-        explainer.propagation.forward(planes) as passed,
-    ):
-        yield passed
+    return explainer.forward(planes_of(explainer, boards))
 
 
 def planes_of(explainer: Explainer, boards: Boards) -> Tensor:

@@ -1,5 +1,7 @@
-from .board_network import (
+from .architectures import (
     BoardNetwork as BoardNetwork,
+    OthelloNet as OthelloNet,
+    ResidualTower as ResidualTower,
 )
 from .checkpoint import (
     load_network as load_network,
@@ -13,29 +15,14 @@ from .demo import (
     demo_snapshots as demo_snapshots,
     demo_tower as demo_tower,
 )
-from .othello_net import (
-    OthelloNet as OthelloNet,
-)
-from .patterns import (
-    Pattern as Pattern,
-)
-from .planted import (
-    PlantedNetwork as PlantedNetwork,
-    planted_network as planted_network,
-)
 from .prediction import (
     Prediction as Prediction,
     predict as predict,
-)
-from .residual_tower import (
-    ResidualTower as ResidualTower,
 )
 
 __all__ = [
     "BoardNetwork",
     "OthelloNet",
-    "Pattern",
-    "PlantedNetwork",
     "Prediction",
     "ResidualTower",
     "Snapshot",
@@ -45,7 +32,6 @@ __all__ = [
     "demo_tower",
     "load_network",
     "network_digest",
-    "planted_network",
     "predict",
     "save_network",
 ]

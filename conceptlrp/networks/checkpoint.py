@@ -28,7 +28,7 @@ from torch import Tensor, nn
 
 from conceptlrp.errors import CheckpointError, check_type
 from conceptlrp.files import write_whole
-from conceptlrp.networks.board_network import BoardNetwork
+from conceptlrp.networks.architectures import BoardNetwork
 from conceptlrp.networks.weights import (
     check_architecture,
     is_pickle,

@@ -7,10 +7,8 @@ well they play is said in their SOURCE.txt and by `read_header`.
 from dataclasses import dataclass
 from pathlib import Path
 
-from conceptlrp.networks.board_network import BoardNetwork
+from conceptlrp.networks.architectures import BoardNetwork, OthelloNet, ResidualTower
 from conceptlrp.networks.checkpoint import load_network, read_header
-from conceptlrp.networks.othello_net import OthelloNet
-from conceptlrp.networks.residual_tower import ResidualTower
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.corpus import demo_games
 from conceptlrp.shipped import demo_path

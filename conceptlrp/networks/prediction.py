@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import softmax  # type: ignore[import-untyped]
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from conceptlrp.networks.board_network import BoardNetwork
+from conceptlrp.networks.architectures import BoardNetwork
 from conceptlrp.networks.planes import board_planes, legal_actions, squares_of_actions
 
 Float32Array = NDArray[np.float32]
@@ -82,7 +83,7 @@ def predict(
     masked = np.where(legal, logits, -np.inf)
     return Prediction(
         logits=logits,
-        probabilities=_softmax(masked),
+        probabilities=softmax(masked, axis=1),
         value=np.tanh(value),
         best=squares_of_actions(masked.argmax(axis=1), size=network.size),
     )
@@ -103,13 +104,6 @@ def _forward(
         network.train(training)
     logits, value = (torch.cat(parts) for parts in zip(*outputs, strict=True))
     return logits.cpu().numpy(), value[:, 0].cpu().numpy()
-
-
-def _softmax(logits: Float32Array) -> Float32Array:
-    """Softmax of each row; minus infinity becomes exactly 0."""
-    weights: Float32Array = np.exp(logits - logits.max(axis=1, keepdims=True))
-    weights /= weights.sum(axis=1, keepdims=True)
-    return weights
 
 
 def inference_network(network: nn.Module) -> nn.Module:

@@ -26,9 +26,12 @@ import torch
 from torch import Tensor
 
 from conceptlrp.errors import CheckpointError
-from conceptlrp.networks.board_network import SIZES, BoardNetwork
-from conceptlrp.networks.othello_net import OthelloNet
-from conceptlrp.networks.residual_tower import ResidualTower
+from conceptlrp.networks.architectures import (
+    SIZES,
+    BoardNetwork,
+    OthelloNet,
+    ResidualTower,
+)
 
 #: The networks that a file can hold.
 ARCHITECTURES: tuple[type[BoardNetwork], ...] = (OthelloNet, ResidualTower)

@@ -20,16 +20,17 @@ from numpy.typing import NDArray
 
 from conceptlrp.reference.boards import ReferenceBoards, describe_boards
 from conceptlrp.reference.selection import diverse_rows, quantile_rows, telling
-from conceptlrp.store import Ranking, Store, Where
+from conceptlrp.store import Ranking, Store, Where, open_store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.ranking import CHANNEL_SCORES
+from conceptlrp.store.reader import AnyStore
 
 #: Scores by which reference boards can be ranked.
 REFERENCE_SCORES = (*CHANNEL_SCORES, "positive", "absolute")
 
 
 def reference_boards(
-    store: Store,
+    store: AnyStore,
     layer: str,
     channel: int,
     count: int = 8,
@@ -45,7 +46,7 @@ def reference_boards(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer, channel : str, int
         The channel.
@@ -78,6 +79,7 @@ def reference_boards(
     Achtibat et al., Nat. Mach. Intell. 5 (2023), doi:10.1038/s42256-023-00711-8.
     """
     # The store may have these at hand without reading a column.
+    store = open_store(store)
     if by in CHANNEL_SCORES and min_distance == 0:
         ranking = store.top(
             layer,
@@ -119,7 +121,7 @@ def quantile_boards(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer, channel : str, int
         The channel.
@@ -154,7 +156,7 @@ def random_boards(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer, channel : str, int
         The channel, whose scores come with the boards.

@@ -21,7 +21,8 @@ from conceptlrp.errors import StoreError
 from conceptlrp.jsontext import plain
 from conceptlrp.statistics import Estimate
 from conceptlrp.statistics.estimates import cosine, estimate
-from conceptlrp.store import Store
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,8 +129,8 @@ class StoreComparison:
 
 
 def compare(
-    first: Store,
-    second: Store,
+    first: AnyStore,
+    second: AnyStore,
     *,
     layers: Sequence[str] | None = None,
     target: int | str = 0,
@@ -141,7 +142,7 @@ def compare(
 
     Parameters
     ----------
-    first, second : Store
+    first, second : Store or path
         Two networks, snapshots or composites on the same positions.
     layers : sequence of str, optional
         Layers of both stores; by default those that share a name, or else all in
@@ -168,6 +169,7 @@ def compare(
     ValueError
         For something that channels cannot be matched by.
     """
+    first, second = open_store(first), open_store(second)
     if by not in MATCHED_BY:
         msg = f"by is '{by}', expected one of {', '.join(MATCHED_BY)}"
         raise ValueError(msg)

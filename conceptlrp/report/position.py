@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from torch import nn
 
 from conceptlrp.drawing import board_svg
 from conceptlrp.drawing.colors import symmetric_limit
@@ -17,6 +16,7 @@ from conceptlrp.errors import TargetError
 from conceptlrp.jsontext import plain
 from conceptlrp.lrp import Attribution, Explainer, Target
 from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.inputs import AnyNetwork
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import PASS, Position, parse_square, square_name
 from conceptlrp.reference.boards import move_probabilities
@@ -136,8 +136,8 @@ class PositionReport:
 
 
 def position_report(
-    network: nn.Module | Explainer,
-    position: Position,
+    network: AnyNetwork | Explainer,
+    position: Position | str,
     *,
     composite: str | Composite | None = None,
     layers: Sequence[str] | None = None,
@@ -150,10 +150,12 @@ def position_report(
 
     Parameters
     ----------
-    network : Module or Explainer
-        The network, or an explainer that was made of it once for many positions.
-    position : Position
-        The board; the side to move passes where it has no move.
+    network : Module, path or Explainer
+        The network, its file or "demo", or an explainer made of it once for many
+        positions.
+    position : Position or str
+        The board, or the moves that lead to it; the side to move passes where it has
+        no move.
     composite : str or Composite, optional
         Rules of propagation, as for `attribute`; an explainer has its own.
     layers : sequence of str, optional
@@ -196,6 +198,7 @@ def position_report(
         if isinstance(network, Explainer)
         else Explainer(network, composite=composite)
     )
+    position = explainer.corpus(position).position(0)
     chosen = "best" if move is None else _named(move, position)
     targets = [chosen, *(["value"] if explainer.has_value else [])]
     if against is not None:

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.errors import LayerError
 from conceptlrp.labelling.channel_labels import ChannelName, channel_name
 from conceptlrp.lrp import Target
 from conceptlrp.report.channel import ChannelLine, ChannelReport
@@ -32,7 +31,8 @@ from conceptlrp.report.strips import BoardShelf, ChannelStrips, LayerStrips
 from conceptlrp.report.words.caveats import channel_warnings, missing_parts
 from conceptlrp.report.words.numbers import effect, percent
 from conceptlrp.report.words.provenance import citation, provenance
-from conceptlrp.store import Store
+from conceptlrp.store import open_store
+from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,7 +128,7 @@ class LayerReport:
 
 
 def channel_report(
-    store: Store,
+    store: AnyStore,
     layer: str,
     channel: int,
     *,
@@ -143,7 +143,7 @@ def channel_report(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer, channel : str, int
         The channel.
@@ -166,16 +166,14 @@ def channel_report(
     StoreError
         When a part of the store is damaged, or made for another one.
     """
-    last = store.channels(layer) - 1
-    if not 0 <= channel <= last:
-        msg = f"layer '{layer}' has no channel {channel}, expected 0 to {last}"
-        raise LayerError(msg)
+    store = open_store(store)
+    store.check_channel(layer, channel)
     found = layer_report(store, layer, target=target, count=count, notes=notes)
     return next(found.reports([int(channel)]))
 
 
 def layer_report(
-    store: Store,
+    store: AnyStore,
     layer: str,
     *,
     target: int | str = 0,
@@ -187,7 +185,7 @@ def layer_report(
 
     Parameters
     ----------
-    store : Store
+    store : Store or path
         Relevance of a corpus.
     layer : str
         Name of the layer.
@@ -208,6 +206,7 @@ def layer_report(
     StoreError
         When a part of the store is damaged, or made for another one.
     """
+    store = open_store(store)
     if count < 1:
         msg = f"count is {count} boards a strip, expected at least 1"
         raise ValueError(msg)

@@ -11,17 +11,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torch import nn
-
 from conceptlrp.errors import OutputExistsError, check_type
 from conceptlrp.lrp import Target
 from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.inputs import AnyNetwork
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.executors import Watch
 from conceptlrp.runs.job import Job, make_spec
 from conceptlrp.runs.options import KeepOptions, RunOptions
-from conceptlrp.runs.planning import check_positions, make_plan, same_sample
-from conceptlrp.runs.stages import choose_executor, complete_run, stoppable
+from conceptlrp.runs.stages import (
+    check_positions,
+    choose_executor,
+    complete_run,
+    make_plan,
+    same_sample,
+    stoppable,
+)
 from conceptlrp.runs.stripes import compute_stripe
 from conceptlrp.store import Plan, Store, open_store
 from conceptlrp.store.format.lock import run_lock
@@ -38,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def attribute_corpus(
-    network: nn.Module,
+    network: AnyNetwork,
     corpus: Corpus,
     path: str | os.PathLike[str],
     *,
@@ -57,7 +62,7 @@ def attribute_corpus(
 
     Parameters
     ----------
-    network : Module
+    network : Module or path
         In evaluation mode.
     corpus : Corpus
         N positions.

@@ -22,6 +22,7 @@ from conceptlrp.errors import RunError
 from conceptlrp.lrp import Explainer, Target
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.engine.propagation import NativePropagation
+from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.targets import parse_targets
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.fingerprint import package_versions
@@ -141,13 +142,14 @@ class Job:
 
 def make_spec(
     path: str | os.PathLike[str],
-    network: nn.Module,
+    network: AnyNetwork,
     composite: str | Composite | None,
     layers: str | Sequence[str] | None,
     targets: str | Target | Sequence[str | Target],
     run: RunOptions,
 ) -> tuple[JobSpec, Explainer]:
     """Return what a job is made of, and the explainer that it makes."""
+    network = checked_network(network)
     explainer = Explainer(
         network,
         composite=composite,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from conceptlrp.lrp import Explainer, Target
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.job import Job
-from conceptlrp.runs.rounding import check_finite
+from conceptlrp.runs.stored_numbers import check_finite
 from conceptlrp.store import Store
 from conceptlrp.store.format.receipts import Receipt
 from conceptlrp.store.format.schema import REFERENCE_KINDS

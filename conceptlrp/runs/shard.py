@@ -17,8 +17,13 @@ from numpy.typing import NDArray
 
 from conceptlrp.lrp.batch import Summary, as_array
 from conceptlrp.runs.job import Job
-from conceptlrp.runs.map_statistics import Integers, add_statistics, batch_statistics
-from conceptlrp.runs.rounding import Rounding, check_finite
+from conceptlrp.runs.stored_numbers import (
+    Integers,
+    Rounding,
+    add_statistics,
+    batch_statistics,
+    check_finite,
+)
 from conceptlrp.store import Plan
 from conceptlrp.store.format.manifest import ShardSpec
 from conceptlrp.store.format.receipts import Receipt

@@ -12,19 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torch import nn
-
 from conceptlrp.errors import RunError, StoreError
 from conceptlrp.lrp import Explainer, Target
 from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.inputs import AnyNetwork
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.executors import InProcess, Watch
 from conceptlrp.runs.fingerprint import composite_provenance
 from conceptlrp.runs.job import Job, JobSpec, make_spec
 from conceptlrp.runs.options import RunOptions
-from conceptlrp.runs.planning import same_sample
-from conceptlrp.runs.stages import choose_executor, complete_run, stoppable
+from conceptlrp.runs.stages import choose_executor, complete_run, same_sample, stoppable
 from conceptlrp.store import Plan, Store, open_store
 from conceptlrp.store.format.lock import run_lock
 from conceptlrp.store.format.manifest import is_store
@@ -79,7 +77,7 @@ def _join(path: str, plan: Plan, corpus: Corpus, watch: Watch) -> None:
 
 def merge_run(
     path: str | os.PathLike[str],
-    network: nn.Module | None = None,
+    network: AnyNetwork | None = None,
     *,
     composite: str | Composite | None = None,
     targets: Sequence[str | Target] | None = None,
@@ -92,7 +90,7 @@ def merge_run(
     ----------
     path : path-like
         Folder of the run.
-    network : Module, optional
+    network : Module or path, optional
         What it is about, for the heatmaps of reference boards; a run that keeps
         none does without.
     composite, targets
@@ -146,7 +144,7 @@ def _check_whole(path: str) -> None:
 def _job(
     path: str,
     plan: Plan,
-    network: nn.Module | None,
+    network: AnyNetwork | None,
     composite: str | Composite | None,
     targets: Sequence[str | Target] | None,
     run: RunOptions,
@@ -164,7 +162,7 @@ def _job(
         run,
     )
     found = {
-        "network": network_digest(network),
+        "network": network_digest(job_spec.network),
         "composite": composite_provenance(explainer)["digest"],
     }
     expected = {

@@ -117,9 +117,12 @@ class OpenedStore:
         raise TargetError(msg)
 
     def check_channel(self, layer: str, channel: int) -> None:
-        """Refuse a channel that the layer does not have."""
-        if not 0 <= channel < self.channels(layer):
-            last = self.channels(layer) - 1
+        """Refuse a channel that the layer does not have, or what is no number."""
+        last = self.channels(layer) - 1
+        if not hasattr(channel, "__index__"):
+            msg = f"channel is {channel!r}, expected a number from 0 to {last}"
+            raise TypeError(msg)
+        if not 0 <= channel <= last:
             msg = f"layer '{layer}' has no channel {channel}, expected 0 to {last}"
             raise LayerError(msg)
 

@@ -5,11 +5,12 @@ Shapes use N positions, C channels and k rows.
 
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from conceptlrp.errors import check_type
 from conceptlrp.othello import square_name
 from conceptlrp.store.format.schema import INDEX, REFERENCE_KINDS, REFERENCES
 from conceptlrp.store.nearest import METRICS, likeness
@@ -391,13 +392,17 @@ class Store(OpenedStore):
             raise ValueError(msg)
 
 
-def open_store(path: str | os.PathLike[str], *, damaged: str = "refuse") -> Store:
+#: A store, or the folder of one: what everything takes that asks a store.
+AnyStore: TypeAlias = Store | str | os.PathLike[str]
+
+
+def open_store(path: AnyStore, *, damaged: str = "refuse") -> Store:
     """Open a relevance store for reading, also while a run still fills it.
 
     Parameters
     ----------
-    path : path-like
-        Folder of the store.
+    path : path-like or Store
+        Folder of the store; a store is returned as it is.
     damaged : str
         What to do about missing or damaged shards: "refuse" them, or "skip" their
         rows with a warning.
@@ -412,4 +417,7 @@ def open_store(path: str | os.PathLike[str], *, damaged: str = "refuse") -> Stor
     StoreError
         When the folder is no store, or a part of it is missing or damaged.
     """
+    if isinstance(path, Store):
+        return path
+    check_type(path, str | os.PathLike, "store", "a Store or the path of one")
     return Store(path, damaged=damaged)

@@ -28,17 +28,13 @@ from conceptlrp.errors import (
 )
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.probing import best_actions, planes_of
-from conceptlrp.networks import (
-    OthelloNet,
-    PlantedNetwork,
-    ResidualTower,
-    planted_network,
-)
+from conceptlrp.networks import OthelloNet, ResidualTower
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store
 from tests.evaluation.conftest import AddingNetwork
 from tests.labelling.planted import random_network
 from tests.lrp.conftest import randomize
+from tests.planted.network import PlantedNetwork, planted_network
 
 TARGETS = ["best", "value", "best-played"]
 CPU = torch.device("cpu")

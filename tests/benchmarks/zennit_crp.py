@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import fx, nn
 
-from conceptlrp.lrp.canonizers import fold_batch_norm
+from conceptlrp.lrp.backends import fold_batch_norm
 from conceptlrp.networks import OthelloNet
 from conceptlrp.networks.planes import actions_of_squares, board_planes
 from conceptlrp.othello import Corpus

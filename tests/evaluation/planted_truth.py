@@ -13,10 +13,9 @@ from conceptlrp import jsontext
 from conceptlrp.evaluation.sample import Sample
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.probing import VALUE, explain_boards
-from conceptlrp.networks import PlantedNetwork
-from conceptlrp.networks.detectors import Detector
 from conceptlrp.networks.planes import actions_of_squares, bits
 from conceptlrp.othello import NO_MOVE
+from tests.planted.network import Detector, PlantedNetwork
 
 
 @dataclass(frozen=True)

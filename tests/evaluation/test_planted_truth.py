@@ -7,9 +7,9 @@ import pytest
 
 from conceptlrp.evaluation.sample import Sample, draw_sample
 from conceptlrp.lrp import Explainer
-from conceptlrp.networks import PlantedNetwork, planted_network
 from conceptlrp.othello import Corpus
 from tests.evaluation.planted_truth import planted_scores, reference_precision
+from tests.planted.network import PlantedNetwork, planted_network
 
 
 @pytest.fixture(scope="module")

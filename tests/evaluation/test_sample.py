@@ -8,7 +8,7 @@ import pytest
 from conceptlrp.evaluation.sample import Sample, draw_sample
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import predict
-from conceptlrp.networks.othello_net import OthelloNet
+from conceptlrp.networks.architectures import OthelloNet
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import Corpus
 

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from conceptlrp.labels import Labels, label_boards
 from conceptlrp.lrp import Explainer
-from conceptlrp.networks import OthelloNet, Pattern, PlantedNetwork, planted_network
+from conceptlrp.networks import OthelloNet
 from conceptlrp.networks.planes import board_planes
-from conceptlrp.networks.planted import DEFAULT_PATTERNS
 from conceptlrp.othello import Corpus, phases
 from tests.othello.playouts import random_games
+from tests.planted.network import DEFAULT_PATTERNS, PlantedNetwork, planted_network
+from tests.planted.patterns import Pattern
 
 Tables = dict[str, dict[str, NDArray]]
 

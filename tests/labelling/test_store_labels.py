@@ -25,7 +25,7 @@ from conceptlrp.labelling import (
 from conceptlrp.labelling.networks import on_board
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import LABELS, Labels, label_boards
-from conceptlrp.networks import OthelloNet, PlantedNetwork, planted_network
+from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import attribute_corpus
 from conceptlrp.statistics.significance import held_out_games
@@ -33,6 +33,7 @@ from conceptlrp.store import Store, Where, open_store
 from tests.labelling.planted import PATTERNS, pattern_labels
 from tests.lrp.conftest import randomize
 from tests.othello.playouts import random_games
+from tests.planted.network import PlantedNetwork, planted_network
 
 NAMES = tuple(f"planted: {pattern.name}" for pattern in PATTERNS)
 CRITERIA = LabelCriteria(permutations=40, replicates=200)

@@ -330,43 +330,6 @@ def test_the_concept_graph_adds_up_both_ways(rule: str, positions: Corpus) -> No
         assert_close(summed.edges[pair], edges.sum(axis=0))
 
 
-def test_a_path_of_one_layer_is_a_conditional_heatmap(positions: Corpus) -> None:
-    explainer = Explainer(randomize(OthelloNet(channels=5)).double(), dtype="float64")
-
-    path = explainer.path_heatmaps(positions, {"conv3": [1, 4]})
-
-    found = explainer.attribute(positions, conditional={"conv3": [1, 4]})
-    assert_close(path, found.conditional["conv3"].sum(axis=2))
-
-
-def test_paths_through_all_channels_of_two_layers_sum_to_the_heatmap(
-    positions: Corpus,
-) -> None:
-    explainer = Explainer(randomize(OthelloNet(channels=3)).double(), dtype="float64")
-
-    total = sum(
-        explainer.path_heatmaps(positions, {"conv2": [a], "conv4": [b]})
-        for a in range(3)
-        for b in range(3)
-    )
-
-    assert_close(np.asarray(total), explainer.attribute(positions).heatmap)
-
-
-def test_relevance_beside_a_path_counts_unless_it_is_excluded(
-    positions: Corpus,
-) -> None:
-    explainer = Explainer(randomize(Branching()).double(), dtype="float64")
-    path = {"conv_a": [0]}
-
-    through = explainer.path_heatmaps(positions, path)
-    beside = explainer.path_heatmaps(positions, path, exclude_parallel=False)
-
-    nothing = explainer.path_heatmaps(positions, {"conv_a": []}, exclude_parallel=False)
-    assert_close(beside - nothing, through)
-    assert np.abs(nothing).max() > 0
-
-
 def test_epsilon_zero_sends_nothing_where_nothing_is_divided(
     positions: Corpus,
 ) -> None:

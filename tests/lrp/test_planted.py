@@ -7,13 +7,17 @@ import pytest
 from numpy.typing import NDArray
 
 from conceptlrp.lrp import Attribution, Explainer
-from conceptlrp.networks import Pattern, PlantedNetwork, planted_network
-from conceptlrp.networks.detectors import Detector
 from conceptlrp.networks.planes import bits
-from conceptlrp.networks.planted import DEFAULT_PATTERNS
 from conceptlrp.othello import Corpus
 from tests.lrp.conftest import random_corpus
 from tests.networks.boards import boards_with
+from tests.planted.network import (
+    DEFAULT_PATTERNS,
+    Detector,
+    PlantedNetwork,
+    planted_network,
+)
+from tests.planted.patterns import Pattern
 
 N = 64
 PATTERNS = (

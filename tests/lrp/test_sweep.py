@@ -76,24 +76,6 @@ def test_a_sweep_stays_in_its_memory_budget_and_changes_nothing(
         assert_close(found.conditional[layer], heatmaps)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-def test_neurons_of_a_small_budget_are_those_of_a_large_one(
-    network: str, positions: Corpus
-) -> None:
-    module = randomize(NETWORKS[network]()).double()
-    layer = Explainer(module).layers[2]
-
-    maps = [
-        Explainer(module, dtype="float64", memory_budget=budget).neuron_heatmaps(
-            positions, layer, 1, targets=["best"]
-        )
-        for budget in (5_000, 1 << 29)
-    ]
-
-    assert np.abs(maps[1]).max() > 0
-    assert_close(maps[0], maps[1])
-
-
 def test_empty_squares_need_no_tangent_where_the_rule_multiplies_by_the_input(
     positions: Corpus, measured: type[Measured]
 ) -> None:
@@ -130,50 +112,6 @@ def test_an_empty_board_has_no_relevance_under_epsilon() -> None:
     found = explainer.attribute(boards, targets=["value"], conditional=True)
 
     assert not any(maps.any() for maps in found.conditional.values())
-
-
-@pytest.mark.parametrize("composite", ["epsilon", "epsilon-flat", "gradient-x-input"])
-@pytest.mark.parametrize("network", NETWORKS)
-def test_heatmaps_of_neurons_sum_to_that_of_their_channel(
-    network: str, composite: str, positions: Corpus
-) -> None:
-    module = randomize(NETWORKS[network]()).double()
-    explainer = Explainer(module, composite=composite, dtype="float64")
-    layer, targets = explainer.layers[2], ["best", "value"]
-
-    found = explainer.neuron_heatmaps(positions, layer, 2, targets=targets)
-
-    whole = explainer.attribute(positions, targets=targets, conditional={layer: [2]})
-    sites = whole.relevance[layer].shape[3:]
-    assert found.shape == (5, 2, *sites, 8, 8)
-    assert_close(found.sum(axis=(2, 3)), whole.conditional[layer][:, :, 0])
-
-
-def test_the_heatmap_of_a_neuron_is_its_own_in_proportion(positions: Corpus) -> None:
-    explainer = Explainer(randomize(OthelloNet(channels=5)).double(), dtype="float64")
-
-    found = explainer.neuron_heatmaps(positions, "conv3", 2, targets=["best"])
-
-    one = explainer.attribute(positions, targets=[Neuron("conv3", 2, (1, 4))])
-    activation = one.activation["conv3"][:, 2, 1, 4][:, None, None]
-    relevance = explainer.attribute(positions, targets=["best"]).relevance["conv3"]
-    share = relevance[:, 0, 2, 1, 4][:, None, None]
-    assert_close(found[:, 0, 1, 4] * activation, one.heatmap[:, 0] * share)
-
-
-def test_a_path_under_the_gradient_is_a_conditional_heatmap(positions: Corpus) -> None:
-    explainer = Explainer(
-        randomize(OthelloNet(channels=5)).double(),
-        composite="gradient-x-input",
-        dtype="float64",
-    )
-
-    path = explainer.path_heatmaps(positions, {"conv3": [1, 4]}, targets=["best"])
-
-    found = explainer.attribute(
-        positions, targets=["best"], conditional={"conv3": [1, 4]}
-    )
-    assert_close(path, found.conditional["conv3"].sum(axis=2))
 
 
 def test_the_gradient_is_refused_where_rules_are_asked_about(

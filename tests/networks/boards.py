@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.networks import Pattern
-from conceptlrp.networks.patterns import shift
+from conceptlrp.evaluation.faithfulness import shift
 from conceptlrp.othello.board import squares
+from tests.planted.patterns import Pattern
 
 Boards = NDArray[np.uint64]
 

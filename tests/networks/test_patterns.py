@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from conceptlrp.networks import Pattern
-from conceptlrp.networks.planted import DEFAULT_PATTERNS
 from conceptlrp.othello import NO_MOVE, Position, flips, legal_moves, parse_square
 from tests.networks.boards import random_boards
+from tests.planted.network import DEFAULT_PATTERNS
+from tests.planted.patterns import Pattern
 
 CORNER, LINE, X_SQUARE, FOUR, SIX = DEFAULT_PATTERNS
 

@@ -5,19 +5,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from conceptlrp.networks import (
-    Pattern,
-    PlantedNetwork,
-    load_network,
-    network_digest,
-    planted_network,
-    predict,
-    save_network,
-)
+from conceptlrp.networks import load_network, network_digest, predict, save_network
 from conceptlrp.networks.planes import bits, board_planes
-from conceptlrp.networks.planted import DEFAULT_PATTERNS
 from conceptlrp.othello import NO_MOVE, Corpus
 from tests.networks.boards import Boards, boards_with, random_boards
+from tests.planted.network import DEFAULT_PATTERNS, PlantedNetwork, planted_network
+from tests.planted.patterns import Pattern
 
 #: Cells of every kind at every distance from the anchor.
 ODD_PATTERNS = (

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from conceptlrp.lrp import Explainer
-from conceptlrp.networks import planted_network
 from conceptlrp.networks.planes import bits
 from conceptlrp.reference import conditional_maps, reference_boards
 from tests.lrp.conftest import random_corpus
 from tests.networks.boards import boards_with, random_boards
+from tests.planted.network import planted_network
 from tests.reference.conftest import FakeStore
 
 PLANTED = planted_network(distractors=6)

@@ -9,8 +9,8 @@ from conceptlrp.errors import RunError
 from conceptlrp.lrp import Neuron, attribute
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.runs.rounding import Rounding
 from conceptlrp.runs.shard import mapped_rows
+from conceptlrp.runs.stored_numbers import Rounding
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.writing.writer import read_plan
 from tests.runs.computing import explain_corpus

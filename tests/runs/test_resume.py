@@ -15,8 +15,8 @@ from conceptlrp.errors import NetworkError, OutputExistsError, StoreError
 from conceptlrp.lrp import Moves
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import RunInterrupted, planning
-from conceptlrp.runs.rounding import check_finite
+from conceptlrp.runs import RunInterrupted, stages
+from conceptlrp.runs.stored_numbers import check_finite
 from conceptlrp.store import Store
 from conceptlrp.store.format.lock import run_lock
 from conceptlrp.store.writing.shard_writer import pending
@@ -193,8 +193,8 @@ def test_another_version_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = copied(whole, tmp_path)
-    now = {**planning.package_versions(), package: "99.0"}
-    monkeypatch.setattr(planning, "package_versions", lambda: now)
+    now = {**stages.package_versions(), package: "99.0"}
+    monkeypatch.setattr(stages, "package_versions", lambda: now)
 
     with pytest.raises(StoreError, match=f"versions.{package} is .* 99.0 now"):
         explain_corpus(small_network, random_positions, path, mode="resume", **OPTIONS)

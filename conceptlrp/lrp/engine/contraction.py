@@ -91,17 +91,6 @@ def _alike_heatmaps(tangents: Tangents, relevance: Tensor) -> Tensor:
     return found.view(*relevance.shape[:3], rows.shape[1])
 
 
-def neuron_heatmaps(tangents: Tangents, relevance: Tensor, channel: int) -> Tensor:
-    """Contract the tangents of one channel with its relevance, square by square.
-
-    Shapes: `relevance` (N, T, C, H, W). Returns (N, T, S, P): input relevance that
-    flows through each neuron of the channel alone.
-    """
-    values = tangents.times(None).expand(-1, relevance.shape[2])[:, channel]
-    chosen = relevance[:, :, channel].flatten(2)[..., None]
-    return dense(tangents, values)[:, None] * chosen
-
-
 def dense(tangents: Tangents, values: Tensor) -> Tensor:
     """Lay one number a row out as matrices (N, S, P), zero where there is no row."""
     rows = tangents.rows

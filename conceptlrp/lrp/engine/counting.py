@@ -10,25 +10,32 @@ from numpy.typing import NDArray
 
 from conceptlrp.lrp.engine.native import NativeEngine
 from conceptlrp.lrp.engine.program import Operation
-from conceptlrp.lrp.engine.tangents import Blueprint
+from conceptlrp.lrp.engine.tangents import (
+    Blueprint,
+    convolution_sites,
+    input_sites,
+    tap_sites,
+    union_sites,
+)
 
 
 def draw_blueprint(engine: NativeEngine) -> Blueprint:
     """Work out which rows a sweep has at every operation of a network."""
-    blueprint = Blueprint()
+    blueprint: Blueprint = {}
     for name, operation in engine.program.operations.items():
+        below = [blueprint[source] for source in operation.inputs]
         if operation.kind == "input":
             _, height, width = engine.shapes[name]
-            blueprint.input(name, height * width)
+            blueprint[name] = input_sites(height * width)
         elif operation.kind in ("conv", "pool"):
-            below = operation.inputs[0]
-            _, height, width = engine.shapes[below]
-            geometry = engine.rules[name].geometry
-            blueprint.convolution(name, below, geometry, (height, width))
+            _, height, width = engine.shapes[operation.inputs[0]]
+            taps = tap_sites(engine.rules[name].geometry, height, width)
+            blueprint[name] = convolution_sites(below[0], taps)
         elif operation.kind in ("add", "cat"):
-            blueprint.union(name, operation.inputs)
+            blueprint[name] = union_sites(below)
         else:
-            blueprint.same(name, operation.inputs[0])
+            # The same object: a sweep lays out equal rows only once.
+            blueprint[name] = below[0]
     return blueprint
 
 

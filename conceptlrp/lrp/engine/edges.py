@@ -60,34 +60,17 @@ class ConceptGraph:
 
 def adjacent_layers(
     program: Program, nodes: Mapping[str, str]
-) -> dict[tuple[str, str], str]:
-    """Find the pairs of layers of which the upper one reads the lower.
-
-    Returns: for each pair (upper, lower) the convolution between them.
-    """
-    layers = {node: layer for layer, node in nodes.items()}
-    pairs = {}
-    for layer, node in nodes.items():
-        operation = _skip_passes(program, program.operations[node])
-        if operation.kind == "conv":
-            below = _layer_below(program, operation.inputs[0], layers)
-            if below is not None:
-                pairs[layer, below] = operation.name
-    return pairs
-
-
-def summed_layers(
-    program: Program, nodes: Mapping[str, str]
 ) -> dict[tuple[str, str], tuple[str, int]]:
-    """Find the pairs of layers of which the upper one is a sum of the lower.
+    """Find the pairs of layers of which the upper one reads the lower, or sums it.
 
-    Returns: for each pair (upper, lower) the sum, and which of its inputs is the lower.
+    Returns: for each pair (upper, lower) the convolution or sum between them, and which
+    of its inputs is the lower.
     """
     layers = {node: layer for layer, node in nodes.items()}
     pairs = {}
     for layer, node in nodes.items():
         operation = _skip_passes(program, program.operations[node])
-        if operation.kind == "add":
+        if operation.kind in ("conv", "add"):
             for place, source in enumerate(operation.inputs):
                 below = _layer_below(program, source, layers)
                 if below is not None:
@@ -110,13 +93,18 @@ def _skip_passes(program: Program, operation: Operation) -> Operation:
 
 
 def edge_relevance(
-    passed: NativeForward, name: str, relevance: Tensor, *, accumulate: bool
+    passed: NativeForward, name: str, place: int, relevance: Tensor, *, accumulate: bool
 ) -> Tensor:
-    """Compute what a convolution's output channels send to its input channels.
+    """Compute what channels of a convolution or sum send to those of an input.
 
-    Shapes: `relevance` (N, T, C, H, W). Returns (N, T, C, D).
+    Shapes: `relevance` (N, T, C, H, W). Returns (N, T, C, D), without N accumulated.
     """
     operation = passed.engine.program.operations[name]
+    if operation.kind == "add":
+        sent = relevance * passed.sum_scale(operation)[:, None]
+        # Channels of a sum do not mix: all that is sent lies on the diagonal.
+        sent = (sent * passed.values[operation.inputs[place]][:, None]).sum((3, 4))
+        return torch.diag_embed(sent.sum(0) if accumulate else sent)
     source = passed.values[operation.inputs[0]]
     sites = tap_sites(passed.engine.rules[name].geometry, *source.shape[2:])
     total: Tensor | None = None
@@ -129,21 +117,6 @@ def edge_relevance(
         total = part if total is None else total + part
     assert total is not None
     return total
-
-
-def sum_relevance(
-    passed: NativeForward, name: str, place: int, relevance: Tensor, *, accumulate: bool
-) -> Tensor:
-    """Compute what channels of a sum send to those of one of its inputs.
-
-    Shapes: `relevance` (N, T, C, H, W). Returns (N, T, C, C): zero but for the same
-    channel.
-    """
-    operation = passed.engine.program.operations[name]
-    sent = relevance * passed.sum_scale(operation)[:, None]
-    # Channels of a sum do not mix: all that is sent lies on the diagonal.
-    sent = (sent * passed.values[operation.inputs[place]][:, None]).sum((3, 4))
-    return torch.diag_embed(sent.sum(0) if accumulate else sent)
 
 
 def _multiplier_rows(branch: Branch, source: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ class HookPropagation:
 
     @contextmanager
     def forward(self, planes: Tensor) -> Iterator["HookPassed"]:
-        """Run the network on planes (N, P, n, n); see `backends.Passed`."""
+        """Run the network on planes (N, P, n, n)."""
         kept: dict[str, Tensor] = {}
         planes = planes.detach().requires_grad_()
         with self.composite.context(self.network) as hooked:
@@ -66,7 +66,7 @@ def _keep(
 
 @dataclass(frozen=True)
 class HookPassed:
-    """One forward pass whose graph is kept; see `backends.Passed`."""
+    """One forward pass whose graph is kept; the methods are those of `NativePassed`."""
 
     planes: Tensor
     outputs: Mapping[str, Tensor]

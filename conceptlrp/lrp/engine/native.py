@@ -150,12 +150,11 @@ class NativeForward:
         self,
         starts: Mapping[str, Tensor],
         wanted: tuple[str, ...],
-        masks: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Send relevance from operations down to the input.
 
-        Shapes: `starts` (N, T, C, H, W), `masks` (N or 1, T or 1, C, 1, 1). Returns (N,
-        T, C, H, W): relevance of the outputs of the wanted operations.
+        Shapes: `starts` (N, T, C, H, W). Returns (N, T, C, H, W): relevance of the
+        outputs of the wanted operations.
         """
         # In reverse order of execution, everything that reads an operation has sent its
         # share before the operation hands on what arrived.
@@ -167,9 +166,6 @@ class NativeForward:
                 found[operation.name] = relevance
             if relevance is None or operation.kind == "input":
                 continue
-            # What is reported of a layer is its whole relevance, before the mask.
-            if masks is not None and operation.name in masks:
-                relevance = relevance * masks[operation.name]
             for source, part in self._send(operation, relevance):
                 total = arrived.get(source)
                 arrived[source] = part if total is None else total + part

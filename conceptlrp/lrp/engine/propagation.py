@@ -8,7 +8,7 @@ Shapes use N positions, T targets, P planes, C channels of an H x W feature map,
 K channels asked for and n x n squares.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -18,13 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from conceptlrp.lrp.engine.absorption import Conservation, conservation_report
-from conceptlrp.lrp.engine.contraction import conditional_heatmaps, neuron_heatmaps
+from conceptlrp.lrp.engine.contraction import conditional_heatmaps
 from conceptlrp.lrp.engine.counting import SweepCosts, draw_blueprint
 from conceptlrp.lrp.engine.edges import (
     adjacent_layers,
     edge_relevance,
-    sum_relevance,
-    summed_layers,
 )
 from conceptlrp.lrp.engine.native import NativeEngine, NativeForward, rerun
 from conceptlrp.lrp.engine.program import Program
@@ -83,7 +81,7 @@ class NativePropagation:
 
 
 class NativePassed:
-    """A forward pass of the native engine; see `backends.Passed`."""
+    """A forward pass of the native engine, through which relevance can flow."""
 
     def __init__(self, owner: NativePropagation, passed: NativeForward) -> None:
         self.owner = owner
@@ -110,7 +108,11 @@ class NativePassed:
     def relevance(
         self, starts: Mapping[str, Tensor]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Send relevance down to the input, for all targets in one sweep."""
+        """Send relevance from outputs or layers down, for all targets in one sweep.
+
+        Shapes: `starts` (N, T, ...). Returns (N, T, P, n, n): relevance of the input;
+        (N, T, C, H, W): relevance of every layer.
+        """
         owner = self.owner
         layers = {layer: owner.nodes[layer] for layer in owner.layers}
         wanted = (owner.input, *layers.values())
@@ -128,17 +130,12 @@ class NativePassed:
         program = self.owner.engine.program
         nodes = {layer: self.owner.nodes[layer] for layer in self.owner.layers}
         with torch.no_grad():
-            found = {
+            return {
                 pair: edge_relevance(
-                    self.passed, name, relevance[pair[0]], accumulate=accumulate
-                )
-                for pair, name in adjacent_layers(program, nodes).items()
-            }
-            for pair, (name, place) in summed_layers(program, nodes).items():
-                found[pair] = sum_relevance(
                     self.passed, name, place, relevance[pair[0]], accumulate=accumulate
                 )
-        return found
+                for pair, (name, place) in adjacent_layers(program, nodes).items()
+            }
 
     def conservation(self, starts: Mapping[str, Tensor]) -> Conservation:
         """Follow relevance through every operation; see `conservation_report`."""
@@ -156,36 +153,6 @@ class NativePassed:
         names = {name: nodes[name] for name in _OUTPUTS if name in nodes}
         found = rerun(self.passed, nodes[layer], features, rows, tuple(names.values()))
         return {name: found[node].flatten(1) for name, node in names.items()}
-
-    def path(
-        self,
-        starts: Mapping[str, Tensor],
-        path: Mapping[str, Sequence[int]],
-        *,
-        exclude_parallel: bool,
-    ) -> Tensor:
-        """Return input relevance (N, T, n, n) through channels of several layers.
-
-        Shapes: `starts` (N, T, ...).
-        """
-        masks = {
-            self.owner.nodes[layer]: _channel_mask(self.features[layer], channels)
-            for layer, channels in path.items()
-        }
-        end = self.owner.input
-        flowing = {name: self._flowing(name, start) for name, start in starts.items()}
-        with torch.no_grad():
-            begun = self._begin(flowing)
-            if not exclude_parallel:
-                found = self.passed.relevance(begun, (end,), masks)[end]
-                return self._arrived(found)
-            operations = self.owner.engine.program.operations
-            # Starting afresh from each masked layer, the upper one first, drops what
-            # bypassed it; masks in one pass would leave a skip connection alone.
-            for name in reversed([n for n in operations if n in masks]):
-                arrived = self.passed.relevance(begun, (name,))[name]
-                begun = {name: arrived * masks[name]}
-            return self._arrived(self.passed.relevance(begun, (end,))[end])
 
     def _arrived(self, flowing: Tensor) -> Tensor:
         """Return relevance (N, T, n, n) of what arrives at the planes, summed."""
@@ -205,7 +172,12 @@ class NativePassed:
     def conditional(
         self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], str]:
-        """Send the relevance of single channels to the input."""
+        """Send the relevance of single channels to the input.
+
+        Shapes: `relevance` (N, T, C, H, W), `channels` (N, K). Returns (N, T, K, n, n):
+        input relevance through each channel alone, planes summed; how it was computed:
+        "forward", "reverse" or "hooks".
+        """
         owner = self.owner
         n_positions, n_targets = next(iter(relevance.values())).shape[:2]
         wanted = {
@@ -277,25 +249,6 @@ class NativePassed:
                 for node, tangents in sweep.tangents(nodes):
                     yield node, rows, squares, tangents
 
-    def neurons(self, layer: str, relevance: Tensor, channel: int) -> Tensor:
-        """Return input relevance through every neuron of one channel.
-
-        Shapes: `relevance` (N, T, C, H, W). Returns (N, T, H, W, n, n): Heatmaps,
-        planes summed.
-        """
-        side = self.passed.values[self.owner.input].shape[2:]
-        sites = relevance.shape[3:]
-        with torch.no_grad():
-            flowing = self._flowing(layer, relevance)
-            shape = (*relevance.shape[:2], sites.numel(), side.numel())
-            found = relevance.new_zeros(shape)
-            for _, rows, squares, tangents in self._tangents(
-                (self.owner.nodes[layer],)
-            ):
-                maps = neuron_heatmaps(tangents, flowing[rows], channel)
-                found[rows, :, :, squares] = maps[..., squares]
-        return torch.unflatten(torch.unflatten(found, 3, side), 2, sites)
-
     def _send_channels(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
         """Send each channel's relevance down by itself, several at a time."""
         n_channels = channels.shape[1]
@@ -312,10 +265,44 @@ class NativePassed:
         return torch.cat(parts, 2)
 
 
-def _channel_mask(feature: Tensor, channels: Sequence[int]) -> Tensor:
-    mask = feature.new_zeros(1, 1, feature.shape[1], 1, 1)
-    mask[:, :, list(channels)] = 1.0
-    return mask
+class GradientPropagation(NativePropagation):
+    """Gradient times input: the baseline that no rule enters.
+
+    The relevance of a neuron is its value times the derivative of the target by it. On
+    a network of ReLUs it is what the Epsilon rule tends to for epsilon towards 0, so it
+    is a test of the engine as well as an attribution. The engine carries derivatives as
+    it carries relevance: without rules its linear maps are those of the gradient.
+    """
+
+    @contextmanager
+    def forward(self, planes: Tensor) -> Iterator["GradientPassed"]:
+        """Run the network on planes (N, P, n, n)."""
+        yield GradientPassed(self, self.engine.forward(planes))
+
+
+class GradientPassed(NativePassed):
+    """A forward pass whose relevance is gradient times value.
+
+    Relevance is divided by values on the way in and multiplied by them on the way out.
+    """
+
+    def __init__(self, owner: NativePropagation, passed: NativeForward) -> None:
+        super().__init__(owner, passed)
+        self.input_weight = passed.values[owner.input]
+
+    def relevance(
+        self, starts: Mapping[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Send derivatives down and multiply them with values."""
+        slopes = {name: self._flowing(name, start) for name, start in starts.items()}
+        planes, layers = super().relevance(slopes)
+        weighted = {n: r * self.features[n][:, None] for n, r in layers.items()}
+        return planes * self.passed.values[self.owner.input][:, None], weighted
+
+    def _flowing(self, name: str, relevance: Tensor) -> Tensor:
+        """Return the derivative, 0 for an inactive neuron, which passes nothing on."""
+        value = {**self.outputs, **self.features}[name][:, None]
+        return torch.where(value != 0, relevance / value, torch.zeros_like(relevance))
 
 
 def _pick(maps: Tensor, channels: Tensor) -> Tensor:

@@ -189,39 +189,8 @@ def union_sites(parts: Sequence[Sites]) -> Sites:
     return Sites(square, site, lookup, (0, len(square)))
 
 
-class Blueprint:
-    """What the sweep of one position needs at every operation, worked out once."""
-
-    def __init__(self) -> None:
-        self._sites: dict[str, Sites] = {}
-
-    def __getitem__(self, name: str) -> Sites:
-        return self._sites[name]
-
-    def input(self, name: str, n_squares: int) -> Sites:
-        """Return the rows at the input."""
-        if name not in self._sites:
-            self._sites[name] = input_sites(n_squares)
-        return self._sites[name]
-
-    def convolution(
-        self, name: str, below: str, geometry: ConvolutionShape, size: tuple[int, int]
-    ) -> Sites:
-        """Return the rows after a convolution of a map of height and width size."""
-        if name not in self._sites:
-            sites = tap_sites(geometry, *size)
-            self._sites[name] = convolution_sites(self._sites[below], sites)
-        return self._sites[name]
-
-    def union(self, name: str, parts: Sequence[str]) -> Sites:
-        """Return the rows of a sum or concatenation."""
-        if name not in self._sites:
-            self._sites[name] = union_sites([self._sites[part] for part in parts])
-        return self._sites[name]
-
-    def same(self, name: str, below: str) -> Sites:
-        """Return the rows after an operation that leaves every site where it is."""
-        return self._sites.setdefault(name, self._sites[below])
+#: What the sweep of one position needs at every operation, worked out once.
+Blueprint = dict[str, Sites]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from conceptlrp.evaluation.faithfulness import shift
 from conceptlrp.othello import NO_MOVE
 
 Words = NDArray[np.uint64]
@@ -26,7 +27,6 @@ Words = NDArray[np.uint64]
 Offset = tuple[int, int]
 
 _BOARD = (1 << 64) - 1
-_COLUMN = 0x0101010101010101
 _SYMBOLS = "XO-*#."
 
 
@@ -156,15 +156,6 @@ class Pattern:
         moves = shift(anchors, *self.move)
         lowest = np.bitwise_count((moves & (~moves + np.uint64(1))) - np.uint64(1))
         return np.where(moves != 0, lowest, NO_MOVE).astype(np.int8)
-
-
-def shift(bitboards: Words, rows: int, columns: int) -> Words:
-    """Move bitboards down the ranks and to the right; what leaves the board is lost."""
-    kept = sum(_COLUMN << c for c in range(8) if 0 <= c + columns < 8)
-    steps = np.uint64(abs(8 * rows + columns))
-    inside = bitboards & np.uint64(kept)
-    moved: Words = inside << steps if 8 * rows + columns >= 0 else inside >> steps
-    return moved
 
 
 def _anchors_within(margin: int) -> int:

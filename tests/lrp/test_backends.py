@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from conceptlrp.errors import NetworkError
-from conceptlrp.lrp.canonizers import batch_norm_pairs, fold_batch_norm
+from conceptlrp.lrp.backends import batch_norm_pairs, fold_batch_norm
 from conceptlrp.lrp.engine.trace import feature_layers, input_layers, trace
 from conceptlrp.networks import OthelloNet
 from tests.lrp.conftest import randomize

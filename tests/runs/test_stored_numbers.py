@@ -10,12 +10,11 @@ from conceptlrp.errors import RunError
 from conceptlrp.networks import OthelloNet
 from conceptlrp.networks.planes import board_planes
 from conceptlrp.othello import Corpus
-from conceptlrp.othello.board import PHASES
-from conceptlrp.runs.map_statistics import (
+from conceptlrp.othello.board import PHASES, board_phases
+from conceptlrp.runs.stored_numbers import (
     add_statistics,
     as_words,
     batch_statistics,
-    game_phases,
     region_masks,
 )
 from conceptlrp.store import open_store
@@ -61,7 +60,8 @@ def test_sums_of_maps_equal_those_of_the_stored_maps(
 ) -> None:
     shards = [read_arrays(mapped / f"shard-{i:05d}.h5") for i in range(3)]
     maps = np.concatenate([s[f"layers/{layer}/maps"] for s in shards]).astype(float)
-    phases = game_phases(random_positions)
+    own, opponent = random_positions.own, random_positions.opponent
+    phases = board_phases(own, opponent, size=random_positions.size)
     expected = {
         "positive": np.maximum(maps, 0),
         "negative": np.minimum(maps, 0),
