@@ -46,8 +46,6 @@ class IterationOptions:
     self_play : SelfPlayOptions
         How the games are played, by default with 50 simulations and noise. The
         visits of the search are learned, without a search the moves.
-    value_share : float
-        Share of the search's value in the value that is learned.
     gate_games : int
         Games of candidate against champion in the arena, even. Both search as in the
         games, without noise.
@@ -55,11 +53,6 @@ class IterationOptions:
         Score with which a candidate becomes champion, 0 to 1.
     seed : int
         Seed of games, training and matches.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range.
     """
 
     iterations: int = 10
@@ -70,7 +63,6 @@ class IterationOptions:
             search=SearchOptions(simulations=50, noise=0.25)
         )
     )
-    value_share: float = 0.0
     gate_games: int = 100
     gate_threshold: float = 0.55
     seed: int = 0
@@ -80,10 +72,10 @@ class IterationOptions:
             if getattr(self, name) < 1:
                 msg = f"{name} is {getattr(self, name)}, expected at least 1"
                 raise ValueError(msg)
-        for name in ("value_share", "gate_threshold"):
-            if not 0 <= getattr(self, name) <= 1:
-                msg = f"{name} is {getattr(self, name)}, expected a number from 0 to 1"
-                raise ValueError(msg)
+        if not 0 <= self.gate_threshold <= 1:
+            given = self.gate_threshold
+            msg = f"gate_threshold is {given}, expected a number from 0 to 1"
+            raise ValueError(msg)
         if self.gate_games < 2 or self.gate_games % 2:
             msg = f"gate_games is {self.gate_games}, expected an even number"
             raise ValueError(msg)
@@ -160,13 +152,6 @@ def train_iterations(
     -------
     tuple of Iteration
         One for each, those before a stop included.
-
-    Raises
-    ------
-    ValueError
-        If patience is asked for: nothing is held out, the arena decides.
-    TrainingError
-        If the loss becomes nan, or the folder holds another training.
     """
     run = _Iterations(
         network=network,
@@ -241,13 +226,16 @@ class _Iterations:
         )
 
     def _play(self, number: int) -> SelfPlayGames:
-        """Play the games of an iteration, some of which may be there after a kill."""
+        """Play the games of an iteration, unless they are there after a kill."""
+        file = self.folder.games(number)
+        if file.is_file():
+            return read_self_play(file)
         count, options = self.options.games, self.options.self_play
         # Rounds of equal size, so that the last one plays hardly more than is needed.
         rounds = math.ceil(count / options.together)
         return self_play(
             self.network,
-            self.folder.games(number),
+            file,
             count=count,
             options=replace(options, together=math.ceil(count / rounds)),
             seed=self.options.seed_of(number, _GAMES),
@@ -259,8 +247,7 @@ class _Iterations:
         if self.options.self_play.search is None:
             chosen = ~np.isnan(played.value)
             return TrainingSet.from_corpus(played.corpus[chosen])
-        share = self.options.value_share
-        return TrainingSet.from_self_play(played, value_share=share)
+        return TrainingSet.from_self_play(played)
 
     def _learn(
         self, number: int, candidate: BoardNetwork, learned: TrainingSet

@@ -37,12 +37,6 @@ class TrainingSet:
         From -1 to 1 for the player to move; nan where it is unknown.
     size : int
         Side of the board, 6 or 8.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, an action does not exist, or probabilities are below 0
-        or do not add up to 1.
     """
 
     own: NDArray[np.uint64]
@@ -75,13 +69,7 @@ class TrainingSet:
 
     @staticmethod
     def from_corpus(corpus: Corpus) -> "TrainingSet":
-        """Take the moves and outcomes of games as targets, in the order of the corpus.
-
-        Raises
-        ------
-        ValueError
-            If a position comes without its move.
-        """
+        """Take the moves and outcomes of games as targets, in their order."""
         actions = actions_of_squares(corpus.played, size=corpus.size)
         unknown = int((actions < 0).sum())
         if unknown:
@@ -92,9 +80,7 @@ class TrainingSet:
         )
 
     @staticmethod
-    def from_self_play(
-        played: SelfPlayGames, *, value_share: float = 0.0
-    ) -> "TrainingSet":
+    def from_self_play(played: SelfPlayGames) -> "TrainingSet":
         """Take the visits and outcomes of self-play as targets.
 
         Parameters
@@ -102,34 +88,22 @@ class TrainingSet:
         played : SelfPlayGames
             Positions that were not searched, such as those of random openings, are
             left out.
-        value_share : float
-            Share of the search's value in the target value, the rest being the
-            outcome's.
 
         Returns
         -------
         TrainingSet
             In the order of the positions.
-
-        Raises
-        ------
-        ValueError
-            If the share is outside 0 to 1, or nothing was searched.
         """
-        if not 0 <= value_share <= 1:
-            msg = f"value_share is {value_share}, expected a number from 0 to 1"
-            raise ValueError(msg)
         searched = played.visits.sum(axis=1) > 0
         if not searched.any():
             msg = "no position was searched, so there are no visits to learn"
             raise ValueError(msg)
         corpus, visits = played.corpus[searched], played.visits[searched]
-        value = played.value[searched] * value_share
         return TrainingSet(
             corpus.own,
             corpus.opponent,
             visits / visits.sum(axis=1, keepdims=True),
-            corpus.outcome * (1 - value_share) + value,
+            corpus.outcome,
             corpus.size,
         )
 

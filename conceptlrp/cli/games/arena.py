@@ -11,9 +11,7 @@ from conceptlrp.cli.inputs import open_network
 from conceptlrp.cli.options import (
     BoardSize,
     Json,
-    Overwrite,
     Seed,
-    check_place,
     how_many,
 )
 from conceptlrp.cli.tables import print_json
@@ -29,26 +27,17 @@ PlayerName = Annotated[
         "with search ('demo@100'), or an engine ('gtp:gtp-rhino --level 3')."
     ),
 ]
-Timeout = Annotated[
-    float, typer.Option(help="Seconds to wait for an answer of an engine.")
-]
 
 
 def arena(
     first: PlayerName,
     second: PlayerName,
     count: Annotated[int, how_many("Games, an even number.")] = 100,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Keep the games here (.txt) and go on."),
-    ] = None,
     opening: Annotated[
         int, typer.Option(min=0, help="Random moves at the start of a pair.")
     ] = 8,
-    timeout: Timeout = 60.0,
     size: BoardSize = 8,
     seed: Seed = 0,
-    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Let two players meet, twice from each opening.
@@ -60,23 +49,19 @@ def arena(
     if count % 2:
         msg = f"--count is {count}, expected an even number"
         raise typer.BadParameter(msg)
-    if out is not None:
-        check_place(out, overwrite=True)
     engines = any(name.startswith("gtp:") for name in (first, second))
     with ExitStack() as stack:
-        one = stack.enter_context(open_player(first, size, timeout))
-        other = stack.enter_context(open_player(second, size, timeout))
+        one = stack.enter_context(open_player(first, size))
+        other = stack.enter_context(open_player(second, size))
         report = stack.enter_context(progress_bars(per_minute=True))
         result = match(
             one,
             other,
-            out,
             count=count,
             opening_plies=opening,
-            # A pair at a time, so that an engine that fails costs little.
+            # An engine plays game by game, so progress is shown by pairs.
             together=2 if engines else 200,
             seed=seed,
-            overwrite=overwrite,
             on_progress=report,
         )
     if as_json:
@@ -87,18 +72,16 @@ def arena(
 
 
 @contextmanager
-def open_player(name: str, size: int = 8, timeout: float = 60.0) -> Iterator["Player"]:
+def open_player(name: str, size: int = 8) -> Iterator["Player"]:
     """Make the player of a name; an engine ends with the context."""
     from conceptlrp.selfplay import (
-        GreedyPlayer,
-        GtpEngine,
-        GtpPlayer,
-        MobilityPlayer,
         NetworkPlayer,
         RandomPlayer,
         SearchOptions,
         SearchPlayer,
     )
+    from conceptlrp.selfplay.gtp import GtpEngine, GtpPlayer
+    from conceptlrp.selfplay.players import GreedyPlayer, MobilityPlayer
 
     simple: dict[str, Callable[[int], BoardPlayer]] = {
         "random": RandomPlayer,
@@ -109,7 +92,7 @@ def open_player(name: str, size: int = 8, timeout: float = 60.0) -> Iterator["Pl
     if name in simple:
         yield simple[name](size)
     elif name.startswith("gtp:"):
-        with GtpEngine(name.removeprefix("gtp:"), timeout=timeout) as engine:
+        with GtpEngine(name.removeprefix("gtp:")) as engine:
             yield GtpPlayer(engine, size=size)
     elif path and simulations.isdecimal():
         options = SearchOptions(simulations=int(simulations))

@@ -28,15 +28,6 @@ def selfplay(
     simulations: Annotated[
         int, typer.Option(min=0, help="Searches of a move; 0 plays from the policy.")
     ] = 100,
-    c_puct: Annotated[
-        float, typer.Option(help="Weight of priors against values.")
-    ] = 1.0,
-    noise: Annotated[
-        float, typer.Option(help="Share of Dirichlet noise at the root.")
-    ] = 0.25,
-    noise_alpha: Annotated[
-        float, typer.Option(help="Concentration of that noise.")
-    ] = 1.0,
     temperature: Annotated[
         float,
         typer.Option(help="Of the visits; without search of the policy."),
@@ -47,12 +38,7 @@ def selfplay(
     opening: Annotated[
         int, typer.Option(min=0, help="Random moves at the start of a game.")
     ] = 6,
-    symmetries: Annotated[
-        bool, typer.Option(help="Turn each game by a random symmetry.")
-    ] = True,
-    together: Annotated[
-        int, typer.Option(min=1, help="Games played at a time, and saved together.")
-    ] = 256,
+    together: Annotated[int, typer.Option(min=1, help="Games played at a time.")] = 256,
     transcripts: Annotated[
         Path | None, typer.Option(help="Also write plain transcripts (.txt).")
     ] = None,
@@ -61,30 +47,20 @@ def selfplay(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Let a network play against itself.
-
-    A run that was stopped goes on with the same command.
-    """
+    """Let a network play against itself."""
     from conceptlrp.othello import write_transcripts
     from conceptlrp.selfplay import SearchOptions, SelfPlayOptions, self_play
 
-    # A file that is there may be gone on with, so only its folder is looked at.
-    check_place(out, overwrite=True)
-    if transcripts is not None:
-        check_place(transcripts, overwrite=overwrite)
+    for path in (out, transcripts):
+        if path is not None:
+            check_place(path, overwrite=overwrite)
     check_device(device)
-    search = SearchOptions(
-        simulations=max(1, simulations),
-        c_puct=c_puct,
-        noise=noise,
-        noise_alpha=noise_alpha,
-    )
+    search = SearchOptions(simulations=max(1, simulations), noise=0.25)
     options = SelfPlayOptions(
         search=search if simulations else None,
         temperature=temperature,
         temperature_moves=temperature_moves,
         opening_plies=opening,
-        symmetries=symmetries,
         together=together,
     )
     started = time.perf_counter()
