@@ -26,8 +26,7 @@ from conceptlrp.lrp.batch import (
     summarize_batch,
 )
 from conceptlrp.lrp.composites import GRADIENT, module_rules, resolve_composite
-from conceptlrp.lrp.engine.absorption import Conservation, join_reports
-from conceptlrp.lrp.engine.edges import ConceptGraph
+from conceptlrp.lrp.engine.flows import ConceptGraph, Conservation, join_reports
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.engine.trace import select_layers, unknown_layer
 from conceptlrp.lrp.inputs import (

@@ -23,8 +23,7 @@ import torch
 from conceptlrp.errors import RunError
 from conceptlrp.lrp.inputs import products_in
 from conceptlrp.runs.job import Job, torch_threads
-from conceptlrp.runs.references import BlockSpec, compute_block
-from conceptlrp.runs.shard import OnRows, compute_shard
+from conceptlrp.runs.parts import BlockSpec, OnRows, compute_block, compute_shard
 from conceptlrp.store.format.manifest import ShardSpec
 from conceptlrp.store.format.receipts import Receipt
 

@@ -10,7 +10,7 @@ import pickle
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class JobSpec:
     path: str
     network: nn.Module
     composite: str | Composite | None
-    layers: tuple[str, ...]
+    layers: str | Sequence[str] | None
     targets: tuple[Target, ...]
     dtype: str
     device: str
@@ -150,23 +150,13 @@ def make_spec(
 ) -> tuple[JobSpec, Explainer]:
     """Return what a job is made of, and the explainer that it makes."""
     network = checked_network(network)
-    explainer = Explainer(
-        network,
-        composite=composite,
-        layers=layers,
-        dtype=run.compute_dtype,
-        device=run.device,
+    place = str(Path(path).absolute())
+    asked = JobSpec(
+        place, network, composite, layers, (), run.compute_dtype, run.device
     )
-    spec = JobSpec(
-        path=str(Path(path).absolute()),
-        network=network,
-        composite=composite,
-        layers=explainer.layers,
-        targets=tuple(parse_targets(targets, explainer.size)),
-        dtype=run.compute_dtype,
-        device=run.device,
-    )
-    return spec, explainer
+    explainer = asked.explainer()
+    parsed = tuple(parse_targets(targets, explainer.size))
+    return replace(asked, layers=explainer.layers, targets=parsed), explainer
 
 
 def _quiet_explainer(spec: JobSpec) -> Explainer:

@@ -26,14 +26,14 @@ from conceptlrp.runs.fingerprint import (
 )
 from conceptlrp.runs.job import Job, JobSpec
 from conceptlrp.runs.options import KeepOptions, RunOptions
-from conceptlrp.runs.processes import Processes
-from conceptlrp.runs.references import (
+from conceptlrp.runs.parts import (
     Rankings,
     maps_of_blocks,
     rank_references,
     reference_blocks,
     reference_tables,
 )
+from conceptlrp.runs.processes import Processes
 from conceptlrp.store import Plan, Store, open_store
 from conceptlrp.store.format.manifest import is_store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
