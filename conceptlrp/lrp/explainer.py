@@ -57,8 +57,7 @@ class Explainer:
     Parameters
     ----------
     network : Module or path
-        In evaluation mode; takes board planes, returns policy logits or the
-        pair of policy logits and value before tanh.
+        In evaluation mode; see `attribute`.
     composite : str, Composite or None
         A preset's name, a zennit composite, or None for the default.
     layers : str or sequence of str, optional

@@ -25,8 +25,7 @@ from conceptlrp.lrp.inputs import AnyNetwork
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.executors import InProcess, Watch
-from conceptlrp.runs.fingerprint import composite_provenance
-from conceptlrp.runs.job import Job, JobSpec, make_spec
+from conceptlrp.runs.job import Job, JobSpec, composite_provenance, make_spec
 from conceptlrp.runs.options import KeepOptions, RunOptions
 from conceptlrp.runs.stages import (
     check_positions,

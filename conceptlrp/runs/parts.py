@@ -162,7 +162,6 @@ def mapped_rows(plan: Plan, start: int, stop: int) -> NDArray[np.int64]:
 
 @lru_cache(maxsize=4)
 def _drawn(n_drawn: int, seed: int, of: int) -> NDArray[np.int64]:
-    """Draw rows without replacement, in order."""
     generator = np.random.default_rng(seed)
     return np.sort(generator.choice(of, min(n_drawn, of), replace=False))
 

@@ -213,7 +213,6 @@ class Conservation:
         )
 
     def _repr_html_(self) -> str:
-        """Show the table."""
         return str(self.frame().to_html())
 
     def to_dict(self) -> dict[str, Any]:

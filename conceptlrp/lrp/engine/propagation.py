@@ -210,7 +210,6 @@ class NativePassed:
     def _sweep(
         self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Compute heatmaps upwards."""
         nodes = {self.owner.nodes[layer]: layer for layer in channels}
         side = self.passed.values[self.owner.input].shape[2:]
         found: dict[str, Tensor] = {}
