@@ -16,20 +16,30 @@ Nothing is fetched from a network, and everything but the search can be read wit
 the script. The same store gives the same bytes.
 """
 
+import json
 import os
+import re
+import zlib
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
+from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from conceptlrp.atlas.pages.home_page import strength_rows, write_home_page
-from conceptlrp.atlas.pages.layer_work import LayerPart, write_layer, write_layer_apart
-from conceptlrp.atlas.single_file import single_page
+from conceptlrp.atlas.pages.layer_pages import (
+    LayerPart,
+    made_explainer,
+    write_layer,
+    write_layer_apart,
+)
 from conceptlrp.atlas.site import Site
 from conceptlrp.atlas.updating import updated_folder
-from conceptlrp.errors import FileFormatError
+from conceptlrp.errors import ConceptLRPError, FileFormatError
 from conceptlrp.files import write_whole
 from conceptlrp.progress import OnProgress
 from conceptlrp.report import Note
@@ -40,6 +50,21 @@ if TYPE_CHECKING:
     from torch import nn
 
     from conceptlrp.lrp import Explainer
+
+#: Bytes that a page may have: more than this, browsers and mail refuse.
+LARGEST: Final = 25_000_000
+
+# Title, header and content of a page.
+_PARTS: Final = (
+    re.compile(r"<title>(.*?)</title>", re.DOTALL),
+    re.compile(r'<header class="top">\n?(.*?)</header>', re.DOTALL),
+    re.compile(r"<main[^>]*>\n?(.*)</main>", re.DOTALL),
+)
+_STYLE: Final = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+_LINKED: Final = re.compile(
+    r'<(?:link rel="stylesheet"|script src=)[^>]*>(?:</script>)?\n?'
+)
+_POLICY: Final = re.compile(r'(Content-Security-Policy" content=")[^"]*')
 
 
 def build_atlas(
@@ -171,12 +196,7 @@ def _write_pages(
 ) -> None:
     total = sum(site.store.channels(layer) for layer in site.store.layers)
     parts: list[LayerPart] = []
-    explainer = None
-    if network is not None:
-        # What computes needs torch, which takes seconds to import.
-        from conceptlrp.lrp.store_explainer import store_explainer
-
-        explainer = store_explainer(site.store, network)
+    explainer = made_explainer(site.store, network)
     for part in _parts(site, network, explainer, workers):
         parts.append(part)
         site.digests.update(part.digests)
@@ -214,3 +234,76 @@ def _parts(
         finally:
             # After an error the layers that have not begun are not waited for.
             pool.shutdown(cancel_futures=True)
+
+
+def single_page(folder: Path, *, name: str) -> bytes:
+    """Put the pages of an atlas into one, which its script takes apart again.
+
+    What is inside the ``main`` element of each page is compressed by itself, so that a
+    page is unpacked when somebody goes there. The first page is there as it is.
+    """
+    first = (folder / "index.html").read_text("utf-8")
+    scripts = [
+        (folder / "index.js").read_text("utf-8"),
+        f"window.ATLAS_PAGES={json.dumps(_packed(folder))};",
+        (folder / "atlas.js").read_text("utf-8"),
+        files("conceptlrp.atlas").joinpath("single.js").read_text("utf-8"),
+    ]
+    page = _LINKED.sub("", first)
+    page = _POLICY.sub(lambda found: found[1] + _policy(scripts), page)
+    style = (folder / "style.css").read_text("utf-8") + _pictures(folder)
+    head = f"<style>{style}</style>" + "".join(f"<script>{s}</script>" for s in scripts)
+    content = page.replace("</head>", head + "</head>", 1).encode()
+    if len(content) > LARGEST:
+        msg = (
+            f"{name}: would be {len(content) / 1e6:.0f} MB, expected at most "
+            f"{LARGEST / 1e6:.0f}; write a folder, or explain fewer layers"
+        )
+        raise ConceptLRPError(msg)
+    return content
+
+
+def _packed(folder: Path) -> dict[str, str]:
+    """Compress title, header and content of every page, by address."""
+    packed = {}
+    for path in sorted(folder.rglob("*.html")):
+        text = path.read_text("utf-8")
+        style = "".join(_STYLE.findall(text))
+        parts = [found[1] for each in _PARTS if (found := each.search(text))]
+        page = json.dumps([*parts, _without_pictures(style)])
+        compress = zlib.compressobj(9, wbits=-15)
+        content = compress.compress(page.encode()) + compress.flush()
+        packed[path.relative_to(folder).as_posix()] = b64encode(content).decode()
+    return packed
+
+
+def _policy(scripts: list[str]) -> str:
+    """Allow these scripts, and no others that somebody may have slipped in."""
+    digests = (b64encode(sha256(each.encode()).digest()).decode() for each in scripts)
+    allowed = " ".join(f"'sha256-{each}'" for each in digests)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "img-src data:"
+    )
+
+
+def _pictures(folder: Path) -> str:
+    """Define each picture once, as a variable of the style sheet."""
+    found = []
+    for path in sorted(folder.glob("thumbnails/*.png")):
+        data = b64encode(path.read_bytes()).decode()
+        variable = _variable(path.name)
+        found.append(f'{variable}:url("data:image/png;base64,{data}")')
+    return ":root{" + ";".join(found) + "}" if found else ""
+
+
+def _without_pictures(style: str) -> str:
+    return re.sub(
+        r'url\("(?:\.\./)*thumbnails/([^"]+)"\)',
+        lambda found: f"var({_variable(found[1])})",
+        style,
+    )
+
+
+def _variable(name: str) -> str:
+    return "--" + re.sub(r"[^a-z0-9-]", "_", name)

@@ -28,6 +28,7 @@ from conceptlrp.labelling.channel_labels import Names, channel_names
 from conceptlrp.lrp import Target
 from conceptlrp.report import Note
 from conceptlrp.report.stored_layer import StoredResults
+from conceptlrp.report.words.context import provenance
 from conceptlrp.report.words.numbers import (
     compact,
     count,
@@ -38,7 +39,6 @@ from conceptlrp.report.words.numbers import (
     signed_percent,
     visible,
 )
-from conceptlrp.report.words.provenance import provenance
 from conceptlrp.store import Store
 
 _DIGITS = 16

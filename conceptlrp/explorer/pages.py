@@ -1,15 +1,15 @@
-"""The pages of the explorer, made by the templates of the atlas.
+"""The pages of the explorer, and what a click on each square of the board does.
 
 Shapes use n x n squares.
 """
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from markupsafe import Markup
-
-from conceptlrp.atlas.pages.position_view import output_title, output_view
+from conceptlrp.atlas.pages.position_pages import output_title, output_view
 from conceptlrp.atlas.pictures.charts import scale_svg
 from conceptlrp.atlas.pictures.page_boards import (
     explained_square,
@@ -22,17 +22,18 @@ from conceptlrp.atlas.pictures.page_boards import (
 )
 from conceptlrp.atlas.site import make_templates
 from conceptlrp.drawing.colors import symmetric_limit
-from conceptlrp.explorer.board_squares import board_squares
 from conceptlrp.explorer.engine import ExplorerEngine
-from conceptlrp.explorer.state import CLICKS, DISCS, SHOWN, ExplorerState
+from conceptlrp.explorer.state import SHOWN, ExplorerState
 from conceptlrp.lrp import Target
-from conceptlrp.othello import PASS, Position
-from conceptlrp.reference import ReferenceBoard, ReferenceBoards
+from conceptlrp.othello import BLACK, PASS, Position, square_name
+from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import PositionReport
 from conceptlrp.report.explained_output import ExplainedOutput
+from conceptlrp.report.position import MovePolicy
 from conceptlrp.report.words.channel import STRIP_WORDS
 from conceptlrp.report.words.numbers import (
     effect,
+    percent,
     signed_amount,
     signed_percent,
 )
@@ -45,46 +46,18 @@ _CLICK_WORDS = {
     "set": "sets a disc",
 }
 _DISC_WORDS = {"x": "black", "o": "white", "-": "empty"}
+_TEMPLATES = make_templates("conceptlrp.explorer", "conceptlrp.atlas")
 
-
-@dataclass(frozen=True)
-class Choice:
-    """One of several links of which one is chosen."""
-
-    text: str
-    href: str
-    current: bool
-
-
-@dataclass(frozen=True)
-class MoveLinks:
-    """Where the row of a move in the table of moves leads."""
-
-    explain: str
-    against: str
-    play: str
-
-
-@dataclass(frozen=True)
-class ReferenceCard:
-    """A reference board of the channel that is looked at."""
-
-    svg: Markup
-    score: str
-    description: str
-    href: str
+# One of several links of which one is chosen: text, address, whether it is this one.
+Choice = tuple[str, str, bool]
 
 
 def explorer_page(engine: ExplorerEngine, state: ExplorerState) -> str:
     """Write the page of a state."""
     report = engine.report(state.position, state.move, state.against)
     output = _shown(state, report)
-    view = output_view(
-        report.position,
-        output,
-        channel_href=lambda layer, channel: _channel_href(state, layer, channel),
-        cell_href=lambda layer, channel: _channel_href(state, layer, channel),
-    )
+    href = partial(_channel_href, state)
+    view = output_view(report.position, output, channel_href=href, cell_href=href)
     return _TEMPLATES.get_template("explorer.html").render(
         engine=engine,
         state=state,
@@ -95,10 +68,10 @@ def explorer_page(engine: ExplorerEngine, state: ExplorerState) -> str:
         side=_SIDES[report.position.mover],
         value=None if math.isnan(report.value) else effect(report.value),
         squares=board_squares(state, report),
-        policy=list(zip(report.policy, _move_links(state, report), strict=True)),
+        policy=list(_policy(state, report)),
         outputs=_outputs(state, report),
-        clicks=_clicks(state),
-        discs=_discs(state),
+        clicks=_choices(state, "click", _CLICK_WORDS),
+        discs=_choices(state, "disc", _DISC_WORDS),
         places=_places(state, report.position),
         kept=_kept(state),
         looked=_looked_at(engine, state, output, report),
@@ -170,40 +143,38 @@ def _channel_href(state: ExplorerState, layer: str, channel: int) -> str:
     return f"{replace(state, layer=layer, channel=channel).href}#channel"
 
 
-def _move_links(state: ExplorerState, report: PositionReport) -> list[MoveLinks]:
+def _policy(
+    state: ExplorerState, report: PositionReport
+) -> Iterator[tuple[MovePolicy, str, str, str]]:
+    """Yield the moves with where their rows lead: explain, contrast and play."""
     chosen = report.move.target
-    links = []
     for each in report.policy:
-        explain = replace(state, move=each.move, against=None, show="move").href
         other = replace(state, move=chosen, against=each.move, show="contrast").href
         plays = each.square != PASS or report.position.must_pass
         play = state.played(each.square).href if plays else ""
-        links.append(MoveLinks(explain, "" if each.move == chosen else other, play))
-    return links
+        explain = explained(state, each.move).href
+        yield each, explain, "" if each.move == chosen else other, play
 
 
 def _outputs(state: ExplorerState, report: PositionReport) -> list[Choice]:
     found = zip(SHOWN, (report.move, report.value_output, report.contrast), strict=True)
     shown = _shown(state, report)
     return [
-        Choice(output_title(output), replace(state, show=name).href, output is shown)
+        (output_title(output), replace(state, show=name).href, output is shown)
         for name, output in found
         if output is not None
     ]
 
 
-def _clicks(state: ExplorerState) -> list[Choice]:
-    return [
-        Choice(_CLICK_WORDS[name], replace(state, click=name).href, name == state.click)
-        for name in CLICKS
-    ]
-
-
-def _discs(state: ExplorerState) -> list[Choice]:
-    return [
-        Choice(_DISC_WORDS[name], replace(state, disc=name).href, name == state.disc)
-        for name in DISCS
-    ]
+def _choices(
+    state: ExplorerState, parameter: str, words: Mapping[str, str]
+) -> list[Choice]:
+    choices = []
+    for name, text in words.items():
+        change: dict[str, Any] = {parameter: name}
+        current = name == getattr(state, parameter)
+        choices.append((text, replace(state, **change).href, current))
+    return choices
 
 
 def _places(state: ExplorerState, position: Position) -> list[tuple[str, str]]:
@@ -228,29 +199,121 @@ def _kept(state: ExplorerState) -> list[tuple[str, str]]:
 
 def _cards(
     state: ExplorerState, boards: ReferenceBoards, limit: float
-) -> list[ReferenceCard]:
-    heatmaps = boards.heatmaps
-    return [
-        ReferenceCard(
-            svg=_reference(board, None if heatmaps is None else heatmaps[place], limit),
-            score=signed_percent(board.score),
-            description=board.description,
-            href=state.at(board.position).href,
+) -> list[dict[str, str]]:
+    heatmaps, cards = boards.heatmaps, []
+    for place, board in enumerate(boards.boards):
+        if board.score:
+            position = board.position
+            words, marks = position_words(position), position_marks(position)
+            heatmap = None if heatmaps is None else heatmaps[place]
+            cards.append(
+                {
+                    "svg": page_board(
+                        position.size, words, marks, heatmap=heatmap, limit=limit
+                    ),
+                    "score": signed_percent(board.score),
+                    "description": board.description,
+                    "href": state.at(position).href,
+                }
+            )
+    return cards
+
+
+@dataclass(frozen=True)
+class BoardSquare:
+    """A square that leads somewhere.
+
+    `contrast` is where a click with shift leads, "" where it is like one without;
+    `chosen` is "move" or "against" for the squares that are explained, else "".
+    """
+
+    name: str
+    row: int
+    column: int
+    text: str
+    label: str
+    href: str
+    contrast: str = ""
+    chosen: str = ""
+
+
+def board_squares(
+    state: ExplorerState, report: PositionReport
+) -> tuple[BoardSquare, ...]:
+    """List the squares that can be clicked, row by row."""
+    position = report.position
+    if state.click == "set":
+        edge = (8 - position.size) // 2
+        inside = range(edge, 8 - edge)
+        every = (8 * row + column for row in inside for column in inside)
+        return tuple(_set_square(state, position, square) for square in every)
+    chosen = {
+        square_name(square, position.size): name
+        for square, name in zip(
+            (report.contrast or report.move).squares, ("move", "against"), strict=False
         )
-        for place, board in enumerate(boards.boards)
-        if board.score
-    ]
-
-
-def _reference(board: ReferenceBoard, heatmap: Any, limit: float) -> Markup:
-    position = board.position
-    return page_board(
-        position.size,
-        position_words(position),
-        position_marks(position),
-        heatmap=heatmap,
-        limit=limit,
+    }
+    policy = {each.square: each.probability for each in report.policy}
+    return tuple(
+        _move_square(state, square, policy[square], chosen)
+        for square in position.legal_moves
     )
 
 
-_TEMPLATES = make_templates("conceptlrp.explorer", "conceptlrp.atlas")
+def with_disc(position: Position, square: int, disc: str) -> Position:
+    """Return a position with a disc, or nothing, on one square."""
+    bit = 1 << square
+    black, white = position.black & ~bit, position.white & ~bit
+    black |= bit if disc == "x" else 0
+    white |= bit if disc == "o" else 0
+    own, opponent = (black, white) if position.mover == BLACK else (white, black)
+    return Position(own, opponent, position.mover, position.size)
+
+
+def _place(square: int, size: int) -> tuple[str, int, int]:
+    edge = (8 - size) // 2
+    return square_name(square, size), square // 8 - edge, square % 8 - edge
+
+
+def _set_square(state: ExplorerState, position: Position, square: int) -> BoardSquare:
+    name, row, column = _place(square, position.size)
+    after = state.at(with_disc(position, square, state.disc))
+    label = f"{name}: make it {_DISC_WORDS[state.disc]}"
+    return BoardSquare(name, row, column, "", label, after.href)
+
+
+def _move_square(
+    state: ExplorerState, square: int, probability: float, chosen: Mapping[str, str]
+) -> BoardSquare:
+    name, row, column = _place(square, state.start.size)
+    against = contrasted(state, name, chosen)
+    hrefs = {
+        "explain": explained(state, name).href,
+        "contrast": against,
+        "play": state.played(square).href,
+    }
+    text = percent(probability)
+    words = {"explain": "explain", "contrast": "contrast with", "play": "play"}
+    return BoardSquare(
+        name=name,
+        row=row,
+        column=column,
+        text=text,
+        label=f"{name}, {text}: {words[state.click]} this move",
+        href=hrefs[state.click],
+        contrast=against,
+        chosen=chosen.get(name, ""),
+    )
+
+
+def explained(state: ExplorerState, name: str) -> ExplorerState:
+    """Return the state in which a move is explained."""
+    return replace(state, move=name, against=None, show="move")
+
+
+def contrasted(state: ExplorerState, name: str, chosen: Mapping[str, str]) -> str:
+    """Return where the chosen move is contrasted with another, if it is another."""
+    move = next((each for each, role in chosen.items() if role == "move"), None)
+    if name == move:
+        return explained(state, name).href
+    return replace(state, move=move, against=name, show="contrast").href

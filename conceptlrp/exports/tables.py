@@ -22,7 +22,7 @@ from conceptlrp.exports.extract import (
 )
 from conceptlrp.files import file_stem
 from conceptlrp.labelling.channel_labels import UNNAMED, channel_names
-from conceptlrp.report.layer_statistics import layer_statistics
+from conceptlrp.report.statistics import layer_statistics
 from conceptlrp.store import open_store
 from conceptlrp.store.reader import AnyStore
 
@@ -70,13 +70,6 @@ def parquet(
     -------
     Path
         The folder.
-
-    Raises
-    ------
-    ConceptLRPError
-        If pyarrow is not installed.
-    OutputExistsError
-        If something stands there that must not be replaced.
     """
     store = open_store(store)
     check_quantities(quantities)
@@ -116,11 +109,6 @@ def csv(
     -------
     Path
         The folder.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands there that must not be replaced.
     """
     store = open_store(store)
     check_quantities(quantities)

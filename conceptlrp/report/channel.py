@@ -3,7 +3,8 @@
 Shapes use n x n squares.
 """
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Any
@@ -23,14 +24,26 @@ from conceptlrp.report.findings import (
     RunnerUp,
     WiredChannel,
 )
-from conceptlrp.report.mean_maps import Region
 from conceptlrp.report.notes import Note
 from conceptlrp.report.statistics import (
     ChannelStatistics,
     MoveStatistics,
     PhaseStatistics,
 )
-from conceptlrp.report.words.text import report_sections, report_text
+from conceptlrp.report.stored_layer import Region
+from conceptlrp.report.words.channel import (
+    ablation_lines,
+    alike_lines,
+    amount_lines,
+    board_lines,
+    cluster_lines,
+    location_lines,
+    move_lines,
+    phase_lines,
+    wiring_lines,
+)
+from conceptlrp.report.words.labels import label_lines
+from conceptlrp.report.words.numbers import visible
 
 #: Strips of boards, in the order in which they are shown.
 STRIPS = ("relevant", "opposed", "active", "quantiles", "random")
@@ -231,3 +244,71 @@ class ChannelLine:
     def named(self) -> bool:
         """Whether a label describes it."""
         return self.name != UNNAMED
+
+
+_WIDTH, _INDENT = 80, 12
+
+
+def report_text(report: "ChannelReport") -> str:
+    """Write a report for a terminal, in lines of 80 characters at most."""
+    title = f"{report.layer}, channel {report.channel}: {report.name}"
+    parts = ["\n".join(textwrap.wrap(visible(title), _WIDTH)), ""]
+    for heading, lines in report_sections(report):
+        parts.extend(_section(heading, lines))
+    return "\n".join(parts) + "\n"
+
+
+def report_sections(report: "ChannelReport") -> Iterator[tuple[str, list[str]]]:
+    """Yield the sections that have something to say: heading and lines."""
+    for heading, write in _SECTIONS:
+        if lines := list(write(report)):
+            yield heading, lines
+
+
+def _section(heading: str, lines: list[str]) -> Iterator[str]:
+    """Put the heading of a section beside its first line."""
+    indent = " " * _INDENT
+    for place, line in enumerate(lines):
+        start = f"{heading:<{_INDENT}}" if place == 0 else indent
+        yield textwrap.fill(
+            visible(line),
+            _WIDTH,
+            initial_indent=start,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+        )
+
+
+def _note_lines(report: "ChannelReport") -> Iterator[str]:
+    note = report.note
+    if note is None:
+        return
+    yield from (line for line in note.text.splitlines() if line.strip())
+    if note.evidence:
+        yield f"Evidence: {note.evidence}"
+    signed = ", ".join(part for part in (note.author, note.date) if part)
+    if signed:
+        yield f"({signed})"
+
+
+def _source_lines(report: "ChannelReport") -> Iterator[str]:
+    return (f"{name}: {value}" for name, value in report.provenance)
+
+
+_SECTIONS: "tuple[tuple[str, Callable[[ChannelReport], Iterator[str]]], ...]" = (
+    ("how much", amount_lines),
+    ("where", location_lines),
+    ("when", phase_lines),
+    ("moves", move_lines),
+    ("boards", board_lines),
+    ("labels", label_lines),
+    ("ablation", ablation_lines),
+    ("wiring", wiring_lines),
+    ("alike", alike_lines),
+    ("clusters", cluster_lines),
+    ("note", _note_lines),
+    ("mind", lambda report: iter(report.warnings)),
+    ("missing", lambda report: iter(report.missing)),
+    ("from", _source_lines),
+    ("cite", lambda report: iter((report.citation,))),
+)

@@ -198,7 +198,8 @@ def position_report(
         if isinstance(network, Explainer)
         else Explainer(network, composite=composite)
     )
-    position = explainer.corpus(position).position(0)
+    if isinstance(position, str):
+        position = explainer.corpus(position).position(0)
     chosen = "best" if move is None else _named(move, position)
     targets = [chosen, *(["value"] if explainer.has_value else [])]
     if against is not None:

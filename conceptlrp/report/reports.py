@@ -28,9 +28,13 @@ from conceptlrp.report.statistics import (
 )
 from conceptlrp.report.stored_layer import StoredLayer, StoredResults, read_layer
 from conceptlrp.report.strips import BoardShelf, ChannelStrips, LayerStrips
-from conceptlrp.report.words.caveats import channel_warnings, missing_parts
+from conceptlrp.report.words.context import (
+    channel_warnings,
+    citation,
+    missing_parts,
+    provenance,
+)
 from conceptlrp.report.words.numbers import effect, percent
-from conceptlrp.report.words.provenance import citation, provenance
 from conceptlrp.store import open_store
 from conceptlrp.store.reader import AnyStore
 

@@ -1,8 +1,9 @@
-"""A channel in numbers: how much, how often, when.
+"""Channels in numbers: how much, how often, when.
 
-Shapes use N positions and C channels. The share of a channel at a position is its
-relevance over the sum of the magnitudes over the layer's channels. Columns are read
-some channels at a time, so that memory does not grow with C.
+Shapes use N positions, B of them in a block, C channels and P phases of ten plies. The
+share of a channel at a position is its relevance over the sum of the magnitudes over
+the layer's channels. Memory does not grow with N: of a layer, sums and products of
+channels are kept; columns are read some channels at a time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,11 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello import square_name
-from conceptlrp.reference.selection import quantile_rows
-from conceptlrp.report.layer_statistics import PHASE_PLIES, LayerStatistics
+from conceptlrp.othello import PASS, square_name
+from conceptlrp.reference.strips import quantile_rows
 from conceptlrp.store import Store
 
+#: Plies of a phase.
+PHASE_PLIES = 10
+_NEIGHBOURS = 6
+_SQUARES = PASS + 1
+# Whole chunks of a store, 16 MB of 512 channels.
+_BLOCK = 8192
 # Numbers of a group of columns, and columns that lie in one chunk of a store.
 _GROUP = 1 << 22
 _CHUNK = 4
@@ -25,6 +31,136 @@ _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _MOVES, _FEW_POSITIONS = 5, 10
 
 Numbers = NDArray[np.float32]
+Table = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerStatistics:
+    """Statistics of the channels of a layer.
+
+    `magnitude`, `mean_share`, `active` and `relevant` (C,) are means over N positions;
+    `phase_*` (P, C) those of ten plies each and `move_*` (65, C) those of the positions
+    where a square, or a pass, is explained, nan where there are none. `order` has
+    channels by magnitude, `neighbours` (C, k) those of most similar shares with their
+    cosine.
+    """
+
+    layer: str
+    positions: int
+    magnitude: Table
+    mean_share: Table
+    active: Table
+    relevant: Table
+    order: NDArray[np.intp]
+    phase_sizes: NDArray[np.int64]
+    phase_magnitude: Table
+    phase_active: Table
+    move_sizes: NDArray[np.int64]
+    move_magnitude: Table
+    move_share: Table
+    neighbours: NDArray[np.intp]
+    similarity: Table
+
+    @property
+    def channels(self) -> int:
+        """Number of channels C."""
+        return len(self.magnitude)
+
+    @property
+    def ranks(self) -> NDArray[np.intp]:
+        """Place of each channel by magnitude, from 0, of shape (C,)."""
+        return np.argsort(self.order)
+
+
+def layer_statistics(
+    store: Store, layer: str, *, target: int | str = 0
+) -> LayerStatistics:
+    """Compute the statistics of a layer in one pass over a store."""
+    phase = store.columns.metadata.of_positions("ply").astype(np.int64) // PHASE_PLIES
+    moves = store.arrays.explained_square(target=target)
+    sums = _Sums(int(phase.max(initial=0)) + 1, store.channels(layer))
+    for start in range(0, len(store), _BLOCK):
+        rows = slice(start, min(start + _BLOCK, len(store)))
+        share = store.arrays.share(layer, rows=rows, target=target)
+        sums.add(share, store.arrays.activation(layer, rows=rows) != 0, phase[rows])
+        sums.add_moves(share, moves[rows])
+    return _of_sums(layer, sums)
+
+
+class _Sums:
+    """Sums over the positions so far, by phase and channel."""
+
+    def __init__(self, n_phases: int, n_channels: int) -> None:
+        self.sizes = np.zeros(n_phases, np.int64)
+        self.magnitude = np.zeros((n_phases, n_channels))
+        self.active = np.zeros((n_phases, n_channels))
+        self.share = np.zeros(n_channels)
+        self.relevant = np.zeros(n_channels)
+        self.products = np.zeros((n_channels, n_channels))
+        self.move_sizes = np.zeros(_SQUARES, np.int64)
+        self.move_magnitude = np.zeros((_SQUARES, n_channels))
+        self.move_share = np.zeros((_SQUARES, n_channels))
+
+    def add(
+        self,
+        share: NDArray[np.float32],
+        active: NDArray[np.bool_],
+        phase: NDArray[np.int64],
+    ) -> None:
+        self.share += share.sum(axis=0, dtype=np.float64)
+        self.relevant += (share != 0).sum(axis=0)
+        self.products += share.T @ share
+        magnitude = np.abs(share)
+        for number in np.unique(phase):
+            inside = phase == number
+            self.sizes[number] += inside.sum()
+            self.magnitude[number] += magnitude[inside].sum(axis=0, dtype=np.float64)
+            self.active[number] += active[inside].sum(axis=0)
+
+    def add_moves(self, share: NDArray[np.float32], moves: NDArray[np.integer]) -> None:
+        # A product of matrices is many times faster than a sum for every move.
+        chosen = (np.arange(_SQUARES)[:, None] == moves).astype(np.float32)
+        self.move_sizes += chosen.sum(axis=1).astype(np.int64)
+        self.move_magnitude += chosen @ np.abs(share)
+        self.move_share += chosen @ share
+
+
+def _of_sums(layer: str, sums: _Sums) -> LayerStatistics:
+    n = int(sums.sizes.sum())
+    magnitude = sums.magnitude.sum(axis=0) / max(n, 1)
+    neighbours, similarity = _nearest(sums.products)
+    sizes, moves = (
+        np.where(counts > 0, counts, np.nan)[:, None]
+        for counts in (sums.sizes, sums.move_sizes)
+    )
+    return LayerStatistics(
+        layer=layer,
+        positions=n,
+        magnitude=magnitude,
+        mean_share=sums.share / max(n, 1),
+        active=sums.active.sum(axis=0) / max(n, 1),
+        relevant=sums.relevant / max(n, 1),
+        order=np.argsort(-magnitude, kind="stable"),
+        phase_sizes=sums.sizes,
+        phase_magnitude=sums.magnitude / sizes,
+        phase_active=sums.active / sizes,
+        move_sizes=sums.move_sizes,
+        move_magnitude=sums.move_magnitude / moves,
+        move_share=sums.move_share / moves,
+        neighbours=neighbours,
+        similarity=similarity,
+    )
+
+
+def _nearest(products: Table) -> tuple[NDArray[np.intp], Table]:
+    """Channels by the cosine that their products give, themselves left out."""
+    length = np.sqrt(np.diag(products))
+    scale = np.outer(length, length)
+    cosine = np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
+    np.fill_diagonal(cosine, -np.inf)
+    order = np.argsort(-cosine, axis=1, kind="stable")[:, :_NEIGHBOURS]
+    order = order[:, : len(cosine) - 1]
+    return order, np.take_along_axis(cosine, order, axis=1)
 
 
 @dataclass(frozen=True)
@@ -95,11 +231,13 @@ def read_columns(
     width = max(_CHUNK, _GROUP // max(len(store), 1) // _CHUNK * _CHUNK)
     for start in range(0, len(channels), width):
         chosen = np.asarray(channels[start : start + width])
-        relevance = store.arrays.relevance(layer, channels=chosen, target=target)
-        share = store.arrays.share(layer, channels=chosen, target=target)
-        activation = store.arrays.activation(layer, channels=chosen)
+        tables = (
+            store.arrays.relevance(layer, channels=chosen, target=target),
+            store.arrays.share(layer, channels=chosen, target=target),
+            store.arrays.activation(layer, channels=chosen),
+        )
         yield [
-            Column(channel, *(_column(t, i) for t in (relevance, share, activation)))
+            Column(channel, *(np.ascontiguousarray(table[:, i]) for table in tables))
             for i, channel in enumerate(chosen.tolist())
         ]
 
@@ -123,13 +261,8 @@ def channel_statistics(column: Column, layer: LayerStatistics) -> ChannelStatist
 
 
 def histogram(values: NDArray[np.floating]) -> Histogram:
-    """Count numbers in bins of one width, zeros apart.
+    """Count numbers in 48 bins between the smallest and the largest that is not zero.
 
-    Shapes: `values` (N,). Returns: of 48 bins from the smallest to the largest number
-    that is not zero.
-
-    Examples
-    --------
     >>> found = histogram(np.array([0.0, 1.0, 1.0, 3.0]))
     >>> found.zeros, found.counts[0], found.counts[-1], found.edges[-1]
     (1, 2, 1, 3.0)
@@ -141,10 +274,6 @@ def histogram(values: NDArray[np.floating]) -> Histogram:
         return Histogram((), (), zeros)
     counts, edges = np.histogram(shown, bins=_BINS)
     return Histogram(tuple(counts.tolist()), tuple(edges.tolist()), zeros)
-
-
-def _column(table: Numbers, place: int) -> Numbers:
-    return np.ascontiguousarray(table[:, place])
 
 
 def phase_statistics(

@@ -1,24 +1,144 @@
-"""What a store holds about the channels of a layer, read once."""
+"""What a store holds about the channels of a layer, read once.
+
+Shapes use C channels, k reference boards a channel and n x n squares.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from conceptlrp.report.layer_statistics import LayerStatistics, layer_statistics
-from conceptlrp.report.mean_maps import MeanMaps, mean_maps
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.othello import legal_moves
+from conceptlrp.othello.board import count, to_boards
+from conceptlrp.report.statistics import LayerStatistics, layer_statistics
 from conceptlrp.store import ReferenceTable, Store
+from conceptlrp.store.board_statistics import REGIONS
 from conceptlrp.store.format.schema import REFERENCE_KINDS
 
 if TYPE_CHECKING:
     from conceptlrp.ablation import Ablation
     from conceptlrp.clustering import Clustering
-    from conceptlrp.clustering.markers import Markers
+    from conceptlrp.clustering.clustering import Markers
     from conceptlrp.concept_graph import MeanConceptGraph
     from conceptlrp.evaluation import CompositeEvaluation
     from conceptlrp.labelling import ScoredLabels
 
 _MARKERS = 8
+#: What mean maps are means of, in words.
+MAPS_OF = {"positions": "all positions", "references": "its most relevant boards"}
+
+
+@dataclass(frozen=True)
+class Region:
+    """One kind of squares: its share of the relevance, and of the squares."""
+
+    relevance: float
+    squares: float
+
+
+@dataclass(frozen=True, eq=False)
+class MeanMaps:
+    """Mean conditional heatmaps of every channel of a layer, by sign: (C, n, n).
+
+    `of` is a key of `MAPS_OF`; `regions` and `squares` (C, 4) are the shares of the
+    magnitude and of the squares on each of `conceptlrp.store.board_statistics.REGIONS`.
+    """
+
+    of: str
+    positive: NDArray[np.float64]
+    negative: NDArray[np.float64]
+    regions: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+    @property
+    def words(self) -> str:
+        """What the maps are means of, in words."""
+        return MAPS_OF[self.of]
+
+    def regions_of(self, channel: int) -> dict[str, Region]:
+        """Return what lies on each kind of squares, by name."""
+        pairs = zip(self.regions[channel], self.squares[channel], strict=True)
+        found = (Region(float(part), float(even)) for part, even in pairs)
+        return dict(zip(REGIONS, found, strict=True))
+
+
+def mean_maps(
+    store: Store,
+    layer: str,
+    *,
+    target: int | str = 0,
+) -> MeanMaps | None:
+    """Average the heatmaps of every channel: of all positions, or of its best boards.
+
+    Returns None where the store has no heatmaps.
+    """
+    size = store.manifest.board_size
+    found = store.maps.statistics(layer, target=target)
+    if found is not None:
+        whole = found.pooled()
+        return MeanMaps(
+            of="positions",
+            positive=crop(whole.positive[0], size),
+            negative=crop(whole.negative[0], size),
+            regions=whole.region_share[0],
+            squares=np.tile(_square_shares(store, size), (whole.mean.shape[1], 1)),
+        )
+    references = store.references(layer, "share-top", target=target)
+    return None if references is None else _of_references(store, references, size)
+
+
+def crop(maps: NDArray[Any], size: int) -> NDArray[np.float64]:
+    """Cut the middle (..., n, n) of the board out of maps (..., m, m)."""
+    edge = (maps.shape[-1] - size) // 2
+    inner = slice(edge, edge + size)
+    return np.asarray(maps[..., inner, inner], dtype=np.float64)
+
+
+def _of_references(store: Store, table: ReferenceTable, size: int) -> MeanMaps:
+    maps = crop(table.maps, size)
+    # No board of the wrong sign stands for a channel.
+    counts = ((table.rows >= 0) & (table.scores > 0)).astype(np.float64)
+    weights = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+    def mean(values: NDArray[Any]) -> NDArray[np.float64]:
+        return np.asarray(np.einsum("ck,ckyx->cyx", weights, values))
+
+    masks = _region_masks(store, np.maximum(table.rows, 0), size)
+    sums = [mean(np.abs(maps) * mask).sum(axis=(1, 2)) for mask in masks]
+    magnitude = np.stack(sums, axis=1)
+    total = magnitude[:, :3].sum(axis=1, keepdims=True)
+    return MeanMaps(
+        of="references",
+        positive=mean(np.maximum(maps, 0)),
+        negative=mean(np.minimum(maps, 0)),
+        regions=magnitude / np.where(total > 0, total, 1),
+        squares=np.stack([mean(m).mean(axis=(1, 2)) for m in masks], axis=1),
+    )
+
+
+def _region_masks(
+    store: Store, rows: NDArray[np.int64], size: int
+) -> tuple[NDArray[np.bool_], ...]:
+    """Own discs, opponent discs, empty and legal squares, each (C, k, n, n)."""
+    flat = rows.ravel()
+    own, opponent = store.positions.own[flat], store.positions.opponent[flat]
+    legal = legal_moves(own, opponent, size=size)
+    shape = (*rows.shape, size, size)
+    boards = crop(to_boards(own, opponent), size).reshape(shape)
+    moves = crop(to_boards(legal, np.zeros_like(legal)), size).reshape(shape)
+    return boards > 0, boards < 0, boards == 0, moves > 0
+
+
+def _square_shares(store: Store, size: int) -> NDArray[np.float64]:
+    """Mean share of own, opponent's, empty and legal squares on all boards, (4,)."""
+    own, opponent = store.positions.own, store.positions.opponent
+    legal = legal_moves(own, opponent, size=size)
+    counts = [float(count(words).mean()) for words in (own, opponent, legal)]
+    mine, theirs, moves = (each / size**2 for each in counts)
+    return np.array([mine, theirs, 1 - mine - theirs, moves])
 
 
 @dataclass(frozen=True)

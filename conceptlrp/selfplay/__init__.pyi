@@ -2,20 +2,11 @@ from .arena import (
     MatchResult as MatchResult,
     match as match,
 )
-from .endgame import (
-    EndgameSolver as EndgameSolver,
-)
-from .gtp import (
-    GtpEngine as GtpEngine,
-    GtpPlayer as GtpPlayer,
-)
 from .iterations import (
     IterationOptions as IterationOptions,
     train_iterations as train_iterations,
 )
 from .players import (
-    GreedyPlayer as GreedyPlayer,
-    MobilityPlayer as MobilityPlayer,
     NetworkPlayer as NetworkPlayer,
     RandomPlayer as RandomPlayer,
     SearchPlayer as SearchPlayer,
@@ -49,18 +40,10 @@ from .training_record import (
 from .training_set import (
     TrainingSet as TrainingSet,
 )
-from .validation import (
-    hold_out as hold_out,
-)
 
 __all__ = [
-    "EndgameSolver",
-    "GreedyPlayer",
-    "GtpEngine",
-    "GtpPlayer",
     "IterationOptions",
     "MatchResult",
-    "MobilityPlayer",
     "NetworkPlayer",
     "RandomPlayer",
     "RunFolder",
@@ -72,7 +55,6 @@ __all__ = [
     "TrainingOptions",
     "TrainingRecord",
     "TrainingSet",
-    "hold_out",
     "match",
     "read_card",
     "read_self_play",

@@ -1,27 +1,21 @@
 """The arena: many games at once, and matches of two players with paired openings.
 
 The games of a match come in pairs from one opening: the first player has Black, then
-White. A match that is kept in a file goes on where it was stopped; the file has
-transcripts, one game a line, under a line that says which match it is.
+White.
 
 Shapes use G games and M moves of a whole game. Passes are implicit: a side that cannot
 move is passed over.
 """
 
-import os
 from dataclasses import asdict, dataclass
 from math import sqrt
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.errors import GameFileError, OutputExistsError
-from conceptlrp.files import write_whole
 from conceptlrp.othello import BLACK, NO_MOVE, Games, legal_moves, play
 from conceptlrp.othello.board import start
-from conceptlrp.othello.files.transcripts import read_transcripts, transcripts_text
 from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.players import HistoryPlayer, Player, RandomPlayer
 
@@ -206,13 +200,11 @@ class MatchResult:
 def match(
     first: Player,
     second: Player,
-    path: str | os.PathLike[str] | None = None,
     *,
     count: int = 200,
     opening_plies: int = 8,
     together: int = 200,
     seed: int = 0,
-    overwrite: bool = False,
     on_progress: OnProgress | None = None,
 ) -> MatchResult:
     """Let two players meet, twice from each random opening with colours swapped.
@@ -221,20 +213,14 @@ def match(
     ----------
     first, second : Player
         For boards of the same size.
-    path : path, optional
-        Keep the games in this file, usually ``.txt``, and go on with those in it. If
-        a player fails, the pairs that were finished are kept.
     count : int
         Number of games, even.
     opening_plies : int
         Random moves before the players take over.
     together : int
-        Games that are played at once, even: more are quicker with a network, fewer
-        lose less when an engine fails.
+        Games that are played at once, even: more are quicker with a network.
     seed : int
         Seed of openings and players.
-    overwrite : bool
-        Begin anew where a file is there.
     on_progress : callable, optional
         Called with "games", the games played so far and the games in all.
 
@@ -247,8 +233,6 @@ def match(
     ------
     ValueError
         If a number of games is odd or below 2.
-    OutputExistsError
-        If the file is of another match.
     EngineError
         If an engine fails.
     """
@@ -256,25 +240,17 @@ def match(
         if asked < 2 or asked % 2:
             msg = f"{name} is {asked}, expected an even number of games"
             raise ValueError(msg)
-    title = f"# {first.name} - {second.name}, opening {opening_plies}, seed {seed}\n"
     openings = random_openings(count // 2, opening_plies, seed=seed, size=first.size)
-    played = Games.from_moves(np.empty((0, first.size**2 - 4)), size=first.size)
-    file = None if path is None else Path(path)
-    if file is not None:
-        played = _begin(file, title, first.size, overwrite=overwrite)
-    while len(played) < count:
-        begun = len(played)
+    blocks = []
+    for begun in range(0, count, together):
         block = openings[begun // 2 :][: together // 2]
-        games = _play_pairs(first, second, block, seed + begun)
-        if file is not None:
-            _append(file, games)
-        played = Games.concatenate([played, games])
+        blocks.append(play_pairs(first, second, block, seed + begun))
         if on_progress is not None:
-            on_progress("games", len(played), count)
-    return _result(played.take(np.arange(count)))
+            on_progress("games", min(begun + together, count), count)
+    return count_pairs(Games.concatenate(blocks))
 
 
-def _result(games: Games) -> MatchResult:
+def count_pairs(games: Games) -> MatchResult:
     """Count games in pairs, the first player having Black, then White."""
     squares = games.size**2
     # The difference of discs, the empty squares being given to the winner.
@@ -288,32 +264,11 @@ def _result(games: Games) -> MatchResult:
     )
 
 
-def _play_pairs(
-    first: Player, second: Player, openings: np.ndarray, seed: int
+def play_pairs(
+    first: Player, second: Player, openings: NDArray[np.int8], seed: int
 ) -> Games:
+    """Play each opening twice, the first player having Black, then White."""
     black = play_games(first, second, openings=openings, seed=seed + 1)
     white = play_games(second, first, openings=openings, seed=seed + 2)
     order = np.arange(2 * len(openings)).reshape(2, -1).T.ravel()
     return Games.concatenate([black, white]).take(order)
-
-
-def _begin(path: Path, title: str, size: int, *, overwrite: bool) -> Games:
-    """Make the file, or return the games of its whole pairs."""
-    if not path.exists() or overwrite:
-        write_whole(path, title.encode(), overwrite=True, error=GameFileError)
-    content = path.read_text(encoding="utf-8")
-    if not content.startswith(title):
-        msg = f"{path}: is of another match; choose another name or overwrite it"
-        raise OutputExistsError(msg)
-    lines = content[len(title) :].split("\n")[:-1]
-    kept = title + "".join(f"{line}\n" for line in lines[: len(lines) // 2 * 2])
-    # Half a pair, or half a line, is what a killed program was writing.
-    os.truncate(path, len(kept.encode()))
-    return read_transcripts(path, size=size).games
-
-
-def _append(path: Path, games: Games) -> None:
-    with path.open("a", encoding="utf-8", newline="\n") as file:
-        file.write(transcripts_text(games))
-        file.flush()
-        os.fsync(file.fileno())

@@ -16,8 +16,6 @@ from conceptlrp.othello.board import count, flip_words, region_of, squares
 from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.players import BoardPlayer
 
-MOST_EMPTIES: Final = 12
-
 _INFINITY: Final = 65
 # Below so many empty squares, looking a position up costs more than it saves.
 _REMEMBERED: Final = 4
@@ -32,81 +30,32 @@ _QUADRANTS: Final = (
 )
 
 
-@dataclass(frozen=True)
-class Solution:
-    """Score of a position and of every legal move in it, and the nodes that took."""
-
-    score: int
-    scores: dict[int, int]
-    nodes: int
-
-    @property
-    def best(self) -> list[int]:
-        """The squares that reach the score, in ascending order."""
-        return [square for square, score in self.scores.items() if score == self.score]
-
-
 class EndgameSolver:
     """Solves endgames, and remembers the lines that it has met.
 
-    A position is given as the discs of the player to move and of the other one.
-
-    Parameters
-    ----------
-    size : int
-        Squares along one side of the board, 6 or 8.
-    most_empties : int
-        Positions with more empty squares are refused, since each takes about three
-        times as long as with one less.
+    A position is given as the discs of the player to move and of the other one; each
+    empty square more takes about three times as long.
     """
 
-    def __init__(self, size: int = 8, *, most_empties: int = MOST_EMPTIES) -> None:
+    def __init__(self, size: int = 8) -> None:
         self.region = region_of(size)
-        self.most_empties = most_empties
-        self.nodes = 0
         self._all = self.region.bit_count()
         self._stars = {square: _star(square) for square in squares(self.region)}
         self._flips: dict[tuple[int, int, int], int] = {}
         self._known: dict[tuple[int, int], tuple[int, int]] = {}
 
-    def solve(self, own: int, opponent: int) -> Solution:
-        """Score every legal move of a position exactly."""
-        empties = self._begin(own, opponent)
-        scores = {
-            square: -self._search(theirs, mine, -_INFINITY, _INFINITY, left)
-            for square, theirs, mine, left in self._moves(own, opponent, empties)
-        }
-        scores = dict(sorted(scores.items()))
-        score = max(scores.values()) if scores else self._score(own, opponent, empties)
-        return Solution(score, scores, self.nodes)
-
     def score(self, own: int, opponent: int) -> int:
-        """Score a position, which is quicker than to score each of its moves."""
-        return self._score(own, opponent, self._begin(own, opponent))
-
-    def _begin(self, own: int, opponent: int) -> tuple[int, ...]:
-        """Forget the position before, and list the empty squares."""
-        empty = self.region & ~(own | opponent)
-        if empty.bit_count() > self.most_empties:
-            msg = (
-                f"{empty.bit_count()} squares are empty, expected at most "
-                f"{self.most_empties}"
-            )
-            raise ValueError(msg)
-        self.nodes = 0
+        """Score a position for the player to move."""
         self._known.clear()
         if len(self._flips) > _MOST_LINES:
             self._flips.clear()
-        return tuple(squares(empty))
-
-    def _score(self, own: int, opponent: int, empties: tuple[int, ...]) -> int:
+        empties = tuple(squares(self.region & ~(own | opponent)))
         return self._search(own, opponent, -_INFINITY, _INFINITY, empties)
 
     def _search(
         self, own: int, opponent: int, low: int, high: int, empties: tuple[int, ...]
     ) -> int:
         """Score a position within a window; outside it, a bound (fail-soft)."""
-        self.nodes += 1
         remembered = len(empties) >= _REMEMBERED
         if remembered:
             least, most = self._known.get((own, opponent), (-_INFINITY, _INFINITY))

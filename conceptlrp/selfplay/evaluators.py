@@ -14,8 +14,8 @@ from torch import nn
 from conceptlrp.networks import BoardNetwork
 from conceptlrp.networks.planes import board_planes, legal_actions
 from conceptlrp.networks.prediction import inference_network
-from conceptlrp.selfplay.trees import Boards
 
+Boards: TypeAlias = NDArray[np.uint64]
 Float32Array: TypeAlias = NDArray[np.float32]
 
 # The golden ratio's fraction: multiplying by it spreads a word over all 64 bits.

@@ -13,7 +13,6 @@ import select
 import shlex
 import subprocess
 import time
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,20 +30,7 @@ _COLORS = ("black", "white")
 
 
 class GtpEngine:
-    """A process that is sent commands and answers each.
-
-    Parameters
-    ----------
-    command : str
-        Program and arguments, such as ``gtp-rhino --level 3``.
-    timeout : float
-        Seconds for one answer; an engine that takes longer is ended.
-
-    Raises
-    ------
-    EngineError
-        The program cannot be started.
-    """
+    """A process, such as ``gtp-rhino``, that is sent commands and answers each."""
 
     def __init__(self, command: str, *, timeout: float = 60.0) -> None:
         self.command = command
@@ -65,12 +51,7 @@ class GtpEngine:
     def __enter__(self) -> "GtpEngine":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def ask(self, text: str) -> str:
@@ -138,22 +119,7 @@ class GtpEngine:
 
 
 class GtpPlayer:
-    """Lets an engine play in the arena.
-
-    Parameters
-    ----------
-    engine : GtpEngine
-        A running engine; it is told the size of the board.
-    size : int
-        Squares along one side of the board, 6 or 8.
-    name : str, optional
-        Name in results; what the engine calls itself by default.
-
-    Attributes
-    ----------
-    name, size
-        As given.
-    """
+    """Lets a running engine play in the arena, by the name that it calls itself."""
 
     def __init__(
         self, engine: GtpEngine, *, size: int = 8, name: str | None = None

@@ -46,8 +46,6 @@ class IterationOptions:
     self_play : SelfPlayOptions
         How the games are played, by default with 50 simulations and noise. The
         visits of the search are learned, without a search the moves.
-    value_share : float
-        Share of the search's value in the value that is learned.
     gate_games : int
         Games of candidate against champion in the arena, even. Both search as in the
         games, without noise.
@@ -70,7 +68,6 @@ class IterationOptions:
             search=SearchOptions(simulations=50, noise=0.25)
         )
     )
-    value_share: float = 0.0
     gate_games: int = 100
     gate_threshold: float = 0.55
     seed: int = 0
@@ -80,10 +77,10 @@ class IterationOptions:
             if getattr(self, name) < 1:
                 msg = f"{name} is {getattr(self, name)}, expected at least 1"
                 raise ValueError(msg)
-        for name in ("value_share", "gate_threshold"):
-            if not 0 <= getattr(self, name) <= 1:
-                msg = f"{name} is {getattr(self, name)}, expected a number from 0 to 1"
-                raise ValueError(msg)
+        if not 0 <= self.gate_threshold <= 1:
+            given = self.gate_threshold
+            msg = f"gate_threshold is {given}, expected a number from 0 to 1"
+            raise ValueError(msg)
         if self.gate_games < 2 or self.gate_games % 2:
             msg = f"gate_games is {self.gate_games}, expected an even number"
             raise ValueError(msg)
@@ -259,8 +256,7 @@ class _Iterations:
         if self.options.self_play.search is None:
             chosen = ~np.isnan(played.value)
             return TrainingSet.from_corpus(played.corpus[chosen])
-        share = self.options.value_share
-        return TrainingSet.from_self_play(played, value_share=share)
+        return TrainingSet.from_self_play(played)
 
     def _learn(
         self, number: int, candidate: BoardNetwork, learned: TrainingSet

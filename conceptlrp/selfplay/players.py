@@ -15,23 +15,18 @@ from conceptlrp.networks import BoardNetwork, predict
 from conceptlrp.networks.planes import legal_actions, squares_of_actions
 from conceptlrp.othello import flips, legal_moves
 from conceptlrp.othello.board import count, square_bits
-from conceptlrp.selfplay.evaluators import NetworkEvaluator
+from conceptlrp.selfplay.evaluators import Boards, NetworkEvaluator
 from conceptlrp.selfplay.puct import SearchOptions, choose_actions, search
-from conceptlrp.selfplay.trees import Boards
 
 Squares: TypeAlias = NDArray[np.int64]
 
 
 class _Named(Protocol):
     @property
-    def name(self) -> str:
-        """Name in results and game files."""
-        ...
+    def name(self) -> str: ...
 
     @property
-    def size(self) -> int:
-        """Side of the board, 6 or 8."""
-        ...
+    def size(self) -> int: ...
 
 
 class BoardPlayer(_Named, Protocol):
@@ -80,13 +75,7 @@ class RandomPlayer:
 
 @dataclass(frozen=True)
 class GreedyPlayer:
-    """Plays a move that flips the most discs; ties are drawn at random.
-
-    Attributes
-    ----------
-    size, name
-        Side of the board, 6 or 8, and name in results.
-    """
+    """Plays a move that flips the most discs; ties are drawn at random."""
 
     size: int = 8
     name: str = "greedy"
@@ -106,13 +95,7 @@ class GreedyPlayer:
 
 @dataclass(frozen=True)
 class MobilityPlayer:
-    """Plays a move that leaves the fewest replies; ties are drawn at random.
-
-    Attributes
-    ----------
-    size, name
-        Side of the board, 6 or 8, and name in results.
-    """
+    """Plays a move that leaves the fewest replies; ties are drawn at random."""
 
     size: int = 8
     name: str = "mobility"

@@ -4,18 +4,29 @@ Every simulation takes one step of every tree: all trees are descended together,
 new nodes are evaluated together, and the values go back up together. Each tree grows
 as it would alone, up to the rounding of the network, so there is no virtual loss.
 
-Shapes use N positions, one tree each, and A = n * n + 1 actions, the last of which is
-the pass.
+Shapes use N positions or as many trees, K nodes a tree and A = n * n + 1 actions of a
+board of n x n squares: ``n * row + column``, or ``n * n`` for a pass, which is legal
+where there is no move and the game is not over. Node 0 is the root; every simulation
+that leaves the tree adds a node. Values are seen by the player to move.
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.networks.planes import legal_actions
-from conceptlrp.selfplay.evaluators import Evaluator
-from conceptlrp.selfplay.trees import Boards, Trees, back_up, descend, outcomes
+from conceptlrp.networks.planes import legal_actions, squares_of_actions
+from conceptlrp.othello import legal_moves, play
+from conceptlrp.othello.board import count
+from conceptlrp.selfplay.evaluators import Boards, Evaluator
+
+Rows: TypeAlias = NDArray[np.int64]
+
+# Raises actions without a visit above each other by their priors alone.
+EPSILON = 1e-8
+# AlphaZero takes about 10 over the number of legal moves; Othello has 8 on average.
+_NOISE_ALPHA = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +49,6 @@ class SearchOptions:
         Weight of priors against values.
     noise : float
         Share of Dirichlet noise in the priors of the root, 0 to 1.
-    noise_alpha : float
-        Concentration of that noise; AlphaZero takes about 10 over the number of legal
-        moves, of which Othello has 8 on average.
     draw : float
         Value of a drawn game for the player who would be to move in its last
         position; -1 in alpha-zero-general.
@@ -56,7 +64,6 @@ class SearchOptions:
     simulations: int = 100
     c_puct: float = 1.0
     noise: float = 0.0
-    noise_alpha: float = 1.0
     draw: float = 0.0
     transpositions: bool = False
 
@@ -64,10 +71,10 @@ class SearchOptions:
         if self.simulations < 1:
             msg = f"simulations is {self.simulations}, expected 1 or more"
             raise ValueError(msg)
-        if not (0 <= self.noise <= 1 and self.noise_alpha > 0 and self.c_puct >= 0):
+        if not (0 <= self.noise <= 1 and self.c_puct >= 0):
             msg = (
-                f"noise is {self.noise}, noise_alpha {self.noise_alpha} and c_puct "
-                f"{self.c_puct}, expected 0 to 1, above 0, and 0 or more"
+                f"noise is {self.noise} and c_puct {self.c_puct}, expected 0 to 1, and "
+                "0 or more"
             )
             raise ValueError(msg)
 
@@ -96,6 +103,65 @@ class SearchResult:
         total = (self.action_values * self.visits).sum(axis=1)
         value: NDArray[np.float64] = total / self.visits.sum(axis=1)
         return value
+
+
+@dataclass(frozen=True)
+class Trees:
+    """N search trees, changed in place by the steps of a simulation.
+
+    Boards (N, K) are as the player to move sees them; of actions (N, K, A) there are
+    the priors (0 for what is illegal), visits, the sum of their values (minus infinity
+    for what is illegal) and the child, -1 without one. The outcome (N, K) is NaN while
+    the game goes on; ``nodes`` (N,) counts the nodes in use.
+    """
+
+    own: Boards
+    opponent: Boards
+    priors: NDArray[np.float32]
+    visits: NDArray[np.int32]
+    total: NDArray[np.float64]
+    child: NDArray[np.int32]
+    outcome: NDArray[np.float64]
+    nodes: Rows
+    size: int
+
+    @classmethod
+    def planted(cls, own: Boards, opponent: Boards, nodes: int, size: int) -> "Trees":
+        """Make trees of one root each, with room for so many nodes."""
+        games, actions = len(own), size * size + 1
+        trees = cls(
+            own=np.zeros((games, nodes), np.uint64),
+            opponent=np.zeros((games, nodes), np.uint64),
+            priors=np.zeros((games, nodes, actions), np.float32),
+            visits=np.zeros((games, nodes, actions), np.int32),
+            total=np.full((games, nodes, actions), -np.inf),
+            child=np.full((games, nodes, actions), -1, np.int32),
+            outcome=np.full((games, nodes), np.nan),
+            nodes=np.ones(games, np.int64),
+            size=size,
+        )
+        trees.place(np.arange(games), np.zeros(games, np.int64), own, opponent)
+        return trees
+
+    def place(
+        self, rows: Rows, nodes: Rows, own: Boards, opponent: Boards
+    ) -> NDArray[np.bool_]:
+        """Put boards at nodes and return their legal actions, of shape (N, A)."""
+        legal = legal_actions(own, opponent, size=self.size)
+        self.own[rows, nodes], self.opponent[rows, nodes] = own, opponent
+        self.total[rows, nodes] = np.where(legal, 0.0, -np.inf)
+        return legal
+
+
+@dataclass(frozen=True)
+class Descent:
+    """The way of one simulation through each tree, and the node where it ends.
+
+    A step is one depth: the trees still descended, the nodes, the actions followed.
+    """
+
+    steps: list[tuple[Rows, Rows, Rows]]
+    leaf: Rows
 
 
 def search(
@@ -161,7 +227,7 @@ def mix_noise(
         msg = "noise is asked for, which needs a random generator"
         raise ValueError(msg)
     # Gamma draws divided by their sum are a Dirichlet draw.
-    drawn = np.where(legal, rng.gamma(options.noise_alpha, size=legal.shape), 0.0)
+    drawn = np.where(legal, rng.gamma(_NOISE_ALPHA, size=legal.shape), 0.0)
     drawn /= np.maximum(drawn.sum(axis=1, keepdims=True), np.finfo(float).tiny)
     mixed = (1 - options.noise) * priors + options.noise * drawn
     return mixed.astype(np.float32)
@@ -177,3 +243,89 @@ def _simulate(trees: Trees, evaluate: Evaluator, options: SearchOptions) -> None
         boards = trees.own[rows, nodes], trees.opponent[rows, nodes]
         trees.priors[rows, nodes], value[rows] = evaluate(*boards)
     back_up(trees, descent, value)
+
+
+def descend(trees: Trees, options: SearchOptions) -> Descent:
+    """Follow the best actions from every root to a new node or the end of a game."""
+    rows = np.arange(len(trees.nodes))
+    nodes = np.zeros_like(rows)
+    leaf = np.zeros_like(rows)
+    steps = []
+    while len(rows):
+        actions = _select(trees, rows, nodes, options.c_puct)
+        steps.append((rows, nodes, actions))
+        children = trees.child[rows, nodes, actions].astype(np.int64)
+        new = children < 0
+        if new.any():
+            step = rows[new], nodes[new], actions[new]
+            children[new], added = _grow(trees, *step, options)
+            new[new] = added
+        leaf[rows] = children
+        on = ~new & np.isnan(trees.outcome[rows, children])
+        rows, nodes = rows[on], children[on]
+    return Descent(steps, leaf)
+
+
+def back_up(trees: Trees, descent: Descent, value: NDArray[np.float64]) -> None:
+    """Count the ways, with the value (N,) of their leaves for the player there."""
+    seen = value.copy()
+    for rows, nodes, actions in reversed(descent.steps):
+        # The player to move changes with every action, and so does the sign.
+        seen[rows] = -seen[rows]
+        trees.visits[rows, nodes, actions] += 1
+        trees.total[rows, nodes, actions] += seen[rows]
+
+
+def outcomes(
+    own: Boards, opponent: Boards, *, size: int, draw: float
+) -> NDArray[np.float64]:
+    """Return 1, -1 or ``draw`` for the player to move, NaN while a game goes on."""
+    stuck = legal_moves(own, opponent, size=size) == 0
+    over = np.flatnonzero(stuck)
+    over = over[legal_moves(opponent[over], own[over], size=size) == 0]
+    found = np.full(len(own), np.nan)
+    margin = count(own[over]).astype(np.int64) - count(opponent[over])
+    found[over] = np.where(margin == 0, draw, np.sign(margin))
+    return found
+
+
+def _select(trees: Trees, rows: Rows, nodes: Rows, c_puct: float) -> Rows:
+    """Return the action of the highest score of each node; see `SearchOptions`."""
+    visits = trees.visits[rows, nodes]
+    spent = visits.sum(axis=1, keepdims=True)
+    root = np.sqrt(np.where(visits == 0, spent + EPSILON, spent))
+    explore = c_puct * root * trees.priors[rows, nodes] / (1 + visits)
+    score = trees.total[rows, nodes] / np.maximum(visits, 1) + explore
+    best: Rows = score.argmax(axis=1)
+    return best
+
+
+def _grow(
+    trees: Trees, rows: Rows, nodes: Rows, actions: Rows, options: SearchOptions
+) -> tuple[Rows, NDArray[np.bool_]]:
+    """Link actions to new nodes, or known ones; returns nodes and which are new."""
+    squares = squares_of_actions(actions, size=trees.size)
+    boards = trees.own[rows, nodes], trees.opponent[rows, nodes]
+    own, opponent = play(*boards, squares, size=trees.size)
+    children, added = trees.nodes[rows], np.ones(len(rows), bool)
+    if options.transpositions:
+        same = (trees.own[rows] == own[:, None]) & (
+            trees.opponent[rows] == opponent[:, None]
+        )
+        added = ~same.any(axis=1)
+        children = np.where(added, children, same.argmax(axis=1))
+    trees.child[rows, nodes, actions] = children
+    _add(trees, rows[added], children[added], own[added], opponent[added], options.draw)
+    return children, added
+
+
+def _add(
+    trees: Trees, rows: Rows, nodes: Rows, own: Boards, opponent: Boards, draw: float
+) -> None:
+    legal = trees.place(rows, nodes, own, opponent)
+    # A pass is legal where there is no move, so only there can a game be over.
+    stuck = np.flatnonzero(legal[:, -1])
+    trees.outcome[rows[stuck], nodes[stuck]] = outcomes(
+        own[stuck], opponent[stuck], size=trees.size, draw=draw
+    )
+    trees.nodes[rows] += 1

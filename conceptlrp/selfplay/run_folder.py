@@ -25,7 +25,6 @@ from typing import Any, Self
 
 import pandas as pd
 import torch
-from torch import Tensor
 
 from conceptlrp.errors import CheckpointError, OutputExistsError, TrainingError
 from conceptlrp.files import is_unfinished, remove_unfinished, write_whole
@@ -83,7 +82,12 @@ class RunFolder:
         self._begun = False
         self._state: dict[str, Any] = {}
         self._resume = resume and (self.path / STATE).is_file()
-        if not (self._resume or self._is_free()):
+        # What a run has made before its kill is free to take.
+        is_free = self.path.is_dir() and all(
+            is_unfinished(entry.name) for entry in self.path.iterdir()
+        )
+        is_there = self.path.exists() or self.path.is_symlink()
+        if is_there and not (self._resume or is_free):
             self._check_replaceable(overwrite=overwrite)
 
     def __enter__(self) -> Self:
@@ -91,9 +95,9 @@ class RunFolder:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        _kind: type[BaseException] | None,
         error: BaseException | None,
-        trace: TracebackType | None,
+        _trace: TracebackType | None,
     ) -> None:
         if error is None or not self._begun:
             return
@@ -150,10 +154,11 @@ class RunFolder:
         return time.monotonic() - self._saved >= 60 * self._minutes
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Replace the checkpoint, unless a number of the new one is not finite."""
-        if name := _not_finite(state):
-            msg = f"{name} is not finite any more; lower the learning rate"
-            raise TrainingError(msg)
+        """Replace the checkpoint, unless a weight is not finite."""
+        for name, tensor in state["network"].items():
+            if not torch.isfinite(tensor).all():
+                msg = f"{name} is not finite any more; lower the learning rate"
+                raise TrainingError(msg)
         content = io.BytesIO()
         torch.save(state, content)
         self._write(CHECKPOINT, content.getbuffer())
@@ -237,13 +242,8 @@ class RunFolder:
             raise CheckpointError(msg)
         return state
 
-    def _is_free(self) -> bool:
-        """Tell whether nothing is there, or only what a run made before its kill."""
-        if not self.path.is_dir():
-            return not (self.path.exists() or self.path.is_symlink())
-        return all(is_unfinished(entry.name) for entry in self.path.iterdir())
-
     def _check_replaceable(self, *, overwrite: bool) -> None:
+        """Refuse to replace what no run has made, or a run without being told to."""
         if not (self.path / STATE).is_file():
             reason = "is no training's folder and not replaced; choose another name"
         elif overwrite:
@@ -264,15 +264,3 @@ def _check_same(begun: dict[str, Any], resumed: dict[str, Any], path: Path) -> N
                 "it was begun, or begin anew"
             )
             raise TrainingError(msg)
-
-
-def _not_finite(state: Any, name: str = "") -> str:
-    """Return the name of a tensor with a number that is not finite, or nothing."""
-    if isinstance(state, Tensor):
-        return "" if torch.isfinite(state).all() else name
-    if not isinstance(state, dict):
-        return ""
-    parts = (
-        _not_finite(part, f"{name}.{key}".strip(".")) for key, part in state.items()
-    )
-    return next(filter(None, parts), "")

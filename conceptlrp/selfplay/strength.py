@@ -1,11 +1,10 @@
 """The strength card: how well a network plays, by matches and without.
 
-A card is a list of rows, each of which is measured once and kept at once, so that a
-card that took long can be gone on with. Every number is from 0 to 1 but disc losses.
+A card is a list of rows, each of which is kept at once. Every number is from 0 to 1 but
+disc losses.
 """
 
 import json
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from conceptlrp.errors import FileFormatError, OutputExistsError
 from conceptlrp.files import write_whole
+from conceptlrp.jsontext import dumps, plain
 from conceptlrp.networks import BoardNetwork, network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import count
@@ -86,7 +86,7 @@ def strength_card(
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
 ) -> dict[str, Any]:
-    """Measure a network into a file, or go on with one that was begun.
+    """Measure a network into a file.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def strength_card(
     options : StrengthOptions, optional
         Searches, games and so on.
     overwrite : bool
-        Begin anew where a file is there.
+        Replace a file that is there.
     on_progress : callable, optional
         Called with "rows", the rows measured so far and the rows in all.
 
@@ -113,7 +113,7 @@ def strength_card(
     Raises
     ------
     OutputExistsError
-        The file is of another network or was made with other options.
+        The file exists.
     EngineError
         An engine fails; the rows before are kept.
     """
@@ -124,13 +124,16 @@ def strength_card(
         "games": None if games is None else games.digest,
         "options": asdict(chosen),
     }
-    card = _begin(Path(path), json.loads(json.dumps(about)), overwrite=overwrite)
+    if Path(path).exists() and not overwrite:
+        msg = f"{path}: exists already; choose another name or overwrite it"
+        raise OutputExistsError(msg)
+    card: dict[str, Any] = plain({"about": about, "rows": {}})
     rows = dict(_rows(network, games, engines, chosen))
     for number, (name, measure) in enumerate(rows.items(), start=1):
-        if name not in card["rows"]:
-            card["rows"][name] = _rounded(measure())
-            content = (json.dumps(card, indent=1) + "\n").encode()
-            write_whole(path, content, overwrite=True, error=FileFormatError)
+        row = dumps(measure())
+        card["rows"][name] = json.loads(row, parse_float=lambda x: round(float(x), 4))
+        content = (json.dumps(card, indent=1) + "\n").encode()
+        write_whole(path, content, overwrite=True, error=FileFormatError)
         if on_progress is not None:
             on_progress("rows", number, len(rows))
     return card
@@ -223,28 +226,3 @@ def _match(player: Player, other: Player, options: StrengthOptions) -> Measure:
         return result.to_dict() | {"wipe_out_rate": result.wiped_out / result.games}
 
     return measure
-
-
-def _begin(path: Path, about: dict[str, Any], *, overwrite: bool) -> dict[str, Any]:
-    if not path.exists() or overwrite:
-        return {"about": about, "rows": {}}
-    card = read_card(path)
-    differing = [key for key, value in about.items() if card["about"].get(key) != value]
-    if differing:
-        msg = (
-            f"{path}: was made with another {differing[0]}; choose another name or "
-            "overwrite it"
-        )
-        raise OutputExistsError(msg)
-    return card
-
-
-def _rounded(value: Any) -> Any:
-    """Round numbers for reading, and write what is unknown as null."""
-    if isinstance(value, dict):
-        return {name: _rounded(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_rounded(each) for each in value]
-    if isinstance(value, float):
-        return None if math.isnan(value) else round(value, 4)
-    return value

@@ -40,8 +40,8 @@ def train(
     """Train a network in place, on the device where it is.
 
     AdamW under one learning rate cycle: a linear warm-up, then half a cosine to 0.
-    With a schedule in epochs, a processor and a fixed number of threads, the result
-    is the same to the last bit, whether or not the training was stopped and resumed.
+    On a processor with a fixed number of threads, the result is the same to the last
+    bit, whether or not the training was stopped and resumed.
     Every point of the curve is logged as ``conceptlrp.selfplay``.
 
     Parameters

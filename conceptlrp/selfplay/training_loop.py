@@ -37,22 +37,15 @@ from conceptlrp.selfplay.training_set import TrainingSet
 from conceptlrp.selfplay.validation import Validation
 
 _WARM_UP = 0.04
+_WEIGHT_DECAY = 1e-2
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a network is shown, and what it should answer.
+    """What a network is shown, planes (B, P, n, n), and what it should answer.
 
-    Attributes
-    ----------
-    planes : Tensor of shape (B, P, n, n)
-        Own minus opponent, or own and opponent apart, turned.
-    policy : Tensor, int64 of shape (B,) or float32 of shape (B, A)
-        The action to choose or the probability of each, turned alike.
-    outcome : Tensor of shape (B,)
-        For the player to move; 0 where it is unknown.
-    weight : Tensor of shape (B,)
-        1, and 0 where the outcome is unknown.
+    The policy is actions (B,) or probabilities (B, A), turned as the planes are; the
+    outcome (B,) is for the player to move, with weight 0 where it is unknown.
     """
 
     planes: Tensor
@@ -155,10 +148,7 @@ class Batches:
 
 
 class TrainingLoop:
-    """A network in training: the optimizer, the schedule and the running losses.
-
-    The schedule has so many steps unless the options give its length in minutes.
-    """
+    """A network in training: the optimizer, the schedule and the running losses."""
 
     def __init__(
         self, network: BoardNetwork, options: TrainingOptions, steps: int
@@ -166,7 +156,7 @@ class TrainingLoop:
         self.network = network
         self.options = options
         self.optimizer = torch.optim.AdamW(
-            network.parameters(), weight_decay=options.weight_decay, fused=True
+            network.parameters(), weight_decay=_WEIGHT_DECAY, fused=True
         )
         self.length = max(1, steps)
         self.steps = 0
@@ -187,10 +177,8 @@ class TrainingLoop:
 
     @property
     def fraction(self) -> float:
-        """How much of the schedule has passed, by steps or by time."""
-        if self.options.minutes is None:
-            return self.steps / self.length
-        return self.seconds / (60 * self.options.minutes)
+        """How much of the schedule has passed, from 0 to 1."""
+        return self.steps / self.length
 
     def step(self, batch: Batch) -> None:
         """Learn one batch."""
@@ -201,10 +189,7 @@ class TrainingLoop:
         logits, value = self.network(
             batch.planes.contiguous(memory_format=torch.channels_last)
         )
-        smoothing = self.options.label_smoothing
-        policy = nn.functional.cross_entropy(
-            logits, batch.policy, label_smoothing=smoothing
-        )
+        policy = nn.functional.cross_entropy(logits, batch.policy)
         error = _value_loss(value[:, 0], batch)
         self.optimizer.zero_grad()
         (policy + error).backward()  # type: ignore[no-untyped-call]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from conceptlrp.jsontext import plain
 from conceptlrp.selfplay.validation import Validation
 
 
@@ -23,14 +24,10 @@ class TrainingOptions:
     epochs : float
         Length of the schedule in passes over the positions. The result is then a
         function of positions, network, options and the number of threads.
-    minutes : float, optional
-        Length of the schedule in time instead; how far it gets depends on the machine.
     batch_size : int
         Positions of one step.
-    learning_rate, weight_decay : float
-        Peak learning rate, and AdamW's decay.
-    label_smoothing : float
-        Share of the policy target that is spread over all actions.
+    learning_rate : float
+        At its peak.
     points : int
         Points of the curve, the end included.
     validation_positions : int
@@ -52,11 +49,8 @@ class TrainingOptions:
     """
 
     epochs: float = 1.0
-    minutes: float | None = None
     batch_size: int = 256
     learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    label_smoothing: float = 0.0
     points: int = 20
     validation_positions: int = 20_000
     patience: int | None = None
@@ -64,7 +58,7 @@ class TrainingOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        at_least_0 = ("weight_decay", "label_smoothing", "snapshots", "seed")
+        at_least_0 = ("snapshots", "seed")
         for name, value in asdict(self).items():
             # A comparison with nan is false.
             if name in at_least_0 and not value >= 0:
@@ -73,9 +67,6 @@ class TrainingOptions:
             if name not in at_least_0 and value is not None and not value > 0:
                 msg = f"{name} is {value}, expected a number above 0"
                 raise ValueError(msg)
-        if self.label_smoothing > 1:
-            msg = f"label_smoothing is {self.label_smoothing}, expected at most 1"
-            raise ValueError(msg)
 
     @property
     def snapshot_marks(self) -> tuple[float, ...]:
@@ -194,113 +185,85 @@ class TrainingRecord:
 
     def summary(self) -> dict[str, Any]:
         """Return what a network file says of its training, ready for JSON."""
-        validation = None if self.validation is None else asdict(self.validation)
-        said = {
-            "options": asdict(self.options),
-            "positions": self.positions,
-            "samples": self.samples,
-            "seconds": round(self.curve[-1].seconds, 1),
-            "held_out": validation,
-        }
-        return {name: without_nan(value) for name, value in said.items()}
+        said: dict[str, Any] = plain(
+            {
+                "options": self.options,
+                "positions": self.positions,
+                "samples": self.samples,
+                "seconds": round(self.curve[-1].seconds, 1),
+                "held_out": self.validation,
+            }
+        )
+        return said
 
     def to_dict(self) -> dict[str, Any]:
         """Return summary and curve, ready for JSON; None stands for nan."""
         rows = [point.row() for point in self.curve]
-        return self.summary() | {"curve": without_nan(rows)}
+        return self.summary() | {"curve": plain(rows)}
 
 
-def without_nan(said: Any) -> Any:
-    """Put None for every number that JSON cannot say."""
-    if isinstance(said, dict):
-        return {name: without_nan(value) for name, value in said.items()}
-    if isinstance(said, list | tuple):
-        return [without_nan(value) for value in said]
-    return None if isinstance(said, float) and not isfinite(said) else said
-
-
-_WIDTH, _HEIGHT = 260, 150
-_LEFT, _TOP, _GAP, _BOTTOM = 44, 34, 30, 40
+_WIDTH, _HEIGHT, _STEP = 260, 150, 334
 _STYLE = (
-    "text{font:11px system-ui,sans-serif;fill:#444}"
-    ".name{font-weight:600;fill:#111}"
-    ".frame{fill:none;stroke:#bbb}"
-    "polyline{fill:none;stroke-width:1.6}"
-    ".training{stroke:#8a8a8a}.held-out{stroke:#0b62a8}"
-    ".top3{stroke:#0b62a8;stroke-dasharray:4 3}"
-    ".background{fill:#fff}"
-    "@media(prefers-color-scheme:dark){text{fill:#bbb}.name{fill:#eee}"
-    ".frame{stroke:#555}.background{fill:#161616}"
-    ".held-out,.top3{stroke:#6db3ee}}"
+    "svg{color-scheme:light dark}text{font:11px system-ui,sans-serif;fill:CanvasText}"
+    "rect{fill:none;stroke:#999}polyline{fill:none;stroke-width:1.6;"
+    "stroke-linecap:round}.training{stroke:#8a8a8a}.held-out,.top3{stroke:#3d87c4}"
+    ".top3{stroke-dasharray:4 3}"
 )
 # Panels: a name, and columns by the class of their line.
-_LOSSES = (
-    ("policy loss", {"training": "policy_loss", "held-out": "held_out_policy_loss"}),
-    ("value loss", {"training": "value_loss", "held-out": "held_out_value_loss"}),
-)
-_MOVES = (
-    "moves predicted (dashed: among 3)",
-    {"held-out": "held_out_top1", "top3": "held_out_top3"},
-)
+_LOSSES = {
+    "policy loss (blue: held out)": {
+        "training": "policy_loss",
+        "held-out": "held_out_policy_loss",
+    },
+    "value loss (blue: held out)": {
+        "training": "value_loss",
+        "held-out": "held_out_value_loss",
+    },
+}
+_MOVES = {
+    "moves predicted (dashed: among 3)": {
+        "held-out": "held_out_top1",
+        "top3": "held_out_top3",
+    }
+}
 
 
 def curve_svg(rows: Sequence[Mapping[str, float]]) -> str:
     """Draw the rows of a curve, at least one, as an SVG document."""
-    panels = (*_LOSSES, _MOVES) if "held_out_top1" in rows[-1] else _LOSSES
-    width = _LEFT + len(panels) * (_WIDTH + _GAP + _LEFT) - _LEFT
-    height = _TOP + _HEIGHT + _BOTTOM
+    table = pd.DataFrame(rows)
+    panels = _LOSSES | _MOVES if "held_out_top1" in table else _LOSSES
     drawn = "".join(
-        _panel(rows, name, lines, _LEFT + i * (_WIDTH + _GAP + _LEFT))
-        for i, (name, lines) in enumerate(panels)
+        f'<g transform="translate({44 + _STEP * i},34)">{_panel(table, *panel)}</g>'
+        for i, panel in enumerate(panels.items())
     )
     label = f"Training curve over {rows[-1]['samples']:,} positions"
+    size = f'width="{_STEP * len(panels)}" height="{_HEIGHT + 74}"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        f'width="{width}" height="{height}" role="img" aria-label="{label}">'
-        f"<style>{_STYLE}</style>"
-        f'<rect class="background" width="{width}" height="{height}"/>'
-        f"{drawn}</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
+        f'aria-label="{label}"><style>{_STYLE}</style>{drawn}</svg>\n'
     )
 
 
-def _panel(
-    rows: Sequence[Mapping[str, float]], name: str, lines: dict[str, str], left: int
-) -> str:
+def _panel(table: pd.DataFrame, name: str, lines: dict[str, str]) -> str:
     """Draw a panel: its frame, its lines, and the limits of both axes."""
-    shown = {each: column for each, column in lines.items() if column in rows[-1]}
-    values = [row[c] for row in rows for c in shown.values() if isfinite(row[c])]
+    shown = {each: table[column] for each, column in lines.items() if column in table}
+    values = [y for column in shown.values() for y in column if isfinite(y)]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    end = rows[-1]["samples"]
-    parts = [
-        f'<polyline class="{each}" points="{_points(rows, column, low, high)}"/>'
-        for each, column in shown.items()
-    ]
-    legend = "" if "top3" in shown or len(shown) < 2 else " (blue: held out)"
-    bottom = _TOP + _HEIGHT
-    under, right = bottom + 16, f'x="{_WIDTH}" text-anchor="end"'
-    parts += [
-        f'<rect class="frame" y="{_TOP}" width="{_WIDTH}" height="{_HEIGHT}"/>',
-        f'<text class="name" y="{_TOP - 12}">{name}{legend}</text>',
-        f'<text x="-6" y="{_TOP + 9}" text-anchor="end">{high:.3g}</text>',
-        f'<text x="-6" y="{bottom}" text-anchor="end">{low:.3g}</text>',
-        f'<text y="{under}">0</text>',
-        f'<text y="{under}" {right}>{end:,} positions</text>',
-    ]
-    return f'<g transform="translate({left})">{"".join(parts)}</g>'
-
-
-def _points(
-    rows: Sequence[Mapping[str, float]], column: str, low: float, high: float
-) -> str:
-    """Return the corners of a line; a single point is drawn as a short dash."""
-    corners = [
-        (
-            _WIDTH * row["samples"] / rows[-1]["samples"],
-            _TOP + _HEIGHT * (1 - (row[column] - low) / (high - low or 1.0)),
-        )
-        for row in rows
-        if isfinite(row[column])
-    ]
-    if len(corners) == 1:
-        corners.insert(0, (corners[0][0] - 6, corners[0][1]))
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+    end = table["samples"].iloc[-1]
+    drawn = ""
+    for each, column in shown.items():
+        corners = [
+            f"{_WIDTH * x / end:.1f},{_HEIGHT * (high - y) / (high - low or 1.0):.1f}"
+            for x, y in zip(table["samples"], column, strict=True)
+            if isfinite(y)
+        ]
+        # A line from a single point to itself is drawn as a dot.
+        points = " ".join(corners * 2 if len(corners) == 1 else corners)
+        drawn += f'<polyline class="{each}" points="{points}"/>'
+    return (
+        f'<rect width="{_WIDTH}" height="{_HEIGHT}"/>{drawn}<text y="-12">{name}</text>'
+        f'<text x="-6" y="9" text-anchor="end">{high:.3g}</text>'
+        f'<text x="-6" y="{_HEIGHT}" text-anchor="end">{low:.3g}</text>'
+        f'<text y="{_HEIGHT + 16}">0</text><text x="{_WIDTH}" y="{_HEIGHT + 16}" '
+        f'text-anchor="end">{end:,} positions</text>'
+    )

@@ -92,9 +92,7 @@ class TrainingSet:
         )
 
     @staticmethod
-    def from_self_play(
-        played: SelfPlayGames, *, value_share: float = 0.0
-    ) -> "TrainingSet":
+    def from_self_play(played: SelfPlayGames) -> "TrainingSet":
         """Take the visits and outcomes of self-play as targets.
 
         Parameters
@@ -102,9 +100,6 @@ class TrainingSet:
         played : SelfPlayGames
             Positions that were not searched, such as those of random openings, are
             left out.
-        value_share : float
-            Share of the search's value in the target value, the rest being the
-            outcome's.
 
         Returns
         -------
@@ -114,22 +109,18 @@ class TrainingSet:
         Raises
         ------
         ValueError
-            If the share is outside 0 to 1, or nothing was searched.
+            If nothing was searched.
         """
-        if not 0 <= value_share <= 1:
-            msg = f"value_share is {value_share}, expected a number from 0 to 1"
-            raise ValueError(msg)
         searched = played.visits.sum(axis=1) > 0
         if not searched.any():
             msg = "no position was searched, so there are no visits to learn"
             raise ValueError(msg)
         corpus, visits = played.corpus[searched], played.visits[searched]
-        value = played.value[searched] * value_share
         return TrainingSet(
             corpus.own,
             corpus.opponent,
             visits / visits.sum(axis=1, keepdims=True),
-            corpus.outcome * (1 - value_share) + value,
+            corpus.outcome,
             corpus.size,
         )
 

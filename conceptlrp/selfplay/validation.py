@@ -73,25 +73,9 @@ def hold_out(
     share: float | None = None,
     seed: int = 0,
 ) -> tuple[Corpus, Corpus]:
-    """Split off the games of a year, or a random share of the games.
+    """Split off the games of a year, or a random share: the rest, and what is held out.
 
     Games with the same moves count as one in a share, so none of them is on both sides.
-
-    Parameters
-    ----------
-    corpus : Corpus
-        Positions of several games.
-    year : int, optional
-        The year to hold out.
-    share : float, optional
-        How many of the games to hold out instead, above 0 and below 1.
-    seed : int
-        Seed of the share.
-
-    Returns
-    -------
-    rest, held_out : Corpus
-        To learn from, and to test on; it is a `ValueError` if one is empty.
     """
     if (year is None) == (share is None):
         msg = "give a year or a share to hold out, and not both"

@@ -15,7 +15,7 @@ import conceptlrp as cl
 from conceptlrp.labelling import ScoredLabels
 from conceptlrp.lrp import Target
 from conceptlrp.report import layer_report
-from conceptlrp.report.mean_maps import mean_maps
+from conceptlrp.report.stored_layer import mean_maps
 from conceptlrp.report.words.numbers import compact, effect, percent
 from tests.agreement import views
 from tests.agreement.conftest import COUNT, LAYER

@@ -8,7 +8,7 @@ import pytest
 from sklearn.cluster import DBSCAN
 
 from conceptlrp.atlas import build_atlas
-from conceptlrp.atlas.pages.cluster_facts import cluster_facts
+from conceptlrp.atlas.pages.cluster_pages import cluster_facts
 from conceptlrp.clustering import Stability, cluster, describe_clusters
 from conceptlrp.clustering.features import position_features
 from tests.atlas.conftest import with_clusters, write_store

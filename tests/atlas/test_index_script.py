@@ -3,9 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from conceptlrp.atlas.pages.index_script import index_script
-from conceptlrp.atlas.pages.layer_pages import label_counts
-from conceptlrp.atlas.pages.layer_work import LayerPart
+from conceptlrp.atlas.pages.home_page import index_script
+from conceptlrp.atlas.pages.layer_pages import LayerPart, label_counts
 from conceptlrp.report.channel import ChannelLine
 from conceptlrp.report.channel_places import SIDE, places_of_columns
 
@@ -121,10 +120,7 @@ def test_labels_are_counted_by_channels():
 
     counts = label_counts(facts)
 
-    assert [(each.name, each.channels, each.best) for each in counts] == [
-        ("corner", (3, 0), 0.9),
-        ("edge", (2,), 0.7),
-    ]
+    assert counts == [("corner", [3, 0], 0.9), ("edge", [2], 0.7)]
 
 
 @pytest.mark.parametrize("channels", [6, 60])

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from conceptlrp.atlas import build_single_file, single_file
+from conceptlrp.atlas import build, build_single_file
 from conceptlrp.errors import ConceptLRPError, OutputExistsError
 from tests.atlas.conftest import LAYERS
 from tests.atlas.pages_read import Page
@@ -67,7 +67,7 @@ def test_the_same_store_gives_the_same_file(store, page, tmp_path):
 
 
 def test_a_file_that_is_too_large_is_refused(store, tmp_path, monkeypatch):
-    monkeypatch.setattr(single_file, "LARGEST", 10_000)
+    monkeypatch.setattr(build, "LARGEST", 10_000)
 
     with pytest.raises(ConceptLRPError, match="expected at most 0; write a folder"):
         build_single_file(store, tmp_path / "atlas.html")

@@ -3,7 +3,7 @@ import zlib
 
 import numpy as np
 
-from conceptlrp.atlas.pictures.sprites import png, sprite
+from conceptlrp.atlas.pictures.page_boards import png, sprite
 from conceptlrp.drawing.colors import to_rgb
 
 

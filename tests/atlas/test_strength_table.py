@@ -21,12 +21,12 @@ def test_the_card_that_ships_is_of_the_network_that_ships():
     rows = strength_rows(card, store_of(network_digest(demo_network())))
 
     assert len(rows) == len(card["rows"]) > 10
-    by_name = {row.what: row for row in rows}
+    by_name = {what: (figure, note) for what, figure, note in rows}
     greedy = card["rows"]["network v greedy"]
-    assert by_name["network v greedy"].figure == f"{greedy['score']:.1%} of the points"
-    assert "100 games" in by_name["network v greedy"].note
-    assert by_name["moves of people"].figure.endswith("of the moves")
-    assert "discs lost per move" in by_name["endgames, network"].note
+    assert by_name["network v greedy"][0] == f"{greedy['score']:.1%} of the points"
+    assert "100 games" in by_name["network v greedy"][1]
+    assert by_name["moves of people"][0].endswith("of the moves")
+    assert "discs lost per move" in by_name["endgames, network"][1]
 
 
 def test_without_a_card_there_are_no_rows():

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from conceptlrp.othello import Corpus
-from conceptlrp.othello.files.transcripts import read_transcripts
 from conceptlrp.selfplay import read_self_play
 from tests.command_line import assert_one_line, run, succeed
 
@@ -75,19 +74,17 @@ def test_self_play_that_is_killed_goes_on_to_the_same_file(
     assert out.read_bytes() == whole.read_bytes()
 
 
-def test_players_meet(folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "match.txt"
-
+def test_players_meet(folder: Path) -> None:
     text = succeed(
         *("arena", f"{folder / 'net.safetensors'}@2", "mobility", "--count", 4),
-        *("--opening", 40, "--out", out),
+        *("--opening", 40),
     )
 
     assert text.startswith("net.safetensors@2 - mobility: ")
-    assert len(read_transcripts(out).games) == 4
+    assert "in 4 games" in text
 
 
-def test_a_broken_engine_is_one_line(tmp_path: Path) -> None:
+def test_a_broken_engine_is_one_line() -> None:
     engine = shlex.join(["gtp:" + sys.executable, str(FAKE), "die", "2"])
 
     result = run("arena", engine, "random", "--count", 2)

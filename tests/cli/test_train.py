@@ -77,7 +77,7 @@ def test_a_network_learns_on_from_the_weights_of_another(
     result = run(
         *("train", folder / "games.txt", "--out", out),
         *options,
-        *("--learning-rate", 1e-12, "--weight-decay", 0, "--epochs", 0.1),
+        *("--learning-rate", 1e-12, "--epochs", 0.1),
     )
 
     assert result.code == 0, result.err
@@ -117,7 +117,7 @@ def test_a_network_learns_the_visits_of_recorded_self_play(tmp_path: Path) -> No
 
     result = run(
         *("train", games, "--size", 6, "--out", tmp_path / "net.safetensors"),
-        *("--targets", "visits", "--value-share", 0.5, "--held-out-share", 0.2),
+        *("--targets", "visits", "--held-out-share", 0.2),
         *QUICK,
     )
 
@@ -214,7 +214,7 @@ WRONG_INPUT = {
         TRAIN + " --start {in}/six.safetensors",
         "the games are for boards of size 8, the network for size 6",
     ),
-    "no time": (TRAIN + " --minutes 0", "minutes is 0.0, expected a number above 0"),
+    "no time": (TRAIN + " --epochs 0", "epochs is 0.0, expected a number above 0"),
     "explosion": (
         TRAIN + " --learning-rate 1e30 --channels 1 --epochs 2",
         "not finite.*lower the learning rate",
@@ -249,10 +249,6 @@ WRONG_USAGE = {
     ),
     "unknown architecture": (TRAIN + " --architecture x", "--architecture is 'x'"),
     "unknown targets": (TRAIN + " --targets x", "--targets is 'x', expected one of"),
-    "dropout of a tower": (
-        TRAIN + " --architecture tower --dropout 0.1",
-        "--dropout is for an OthelloNet",
-    ),
     "no such device": (TRAIN + " --device abacus", "--device is 'abacus'"),
     "no threads": (TRAIN + " --threads 0", "'--threads'"),
     "no blocks": (TRAIN + " --blocks 0", "'--blocks'"),

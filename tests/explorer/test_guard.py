@@ -5,7 +5,7 @@ import re
 import pytest
 
 from conceptlrp.explorer import explorer_app
-from conceptlrp.explorer.guard import _HEADERS, MAX_QUERY
+from conceptlrp.explorer.app import _HEADERS, MAX_QUERY
 from tests.explorer.client import Client
 
 PLACES = ["/", "/position.json", "/style.css", "/explorer.css", "/explorer.js"]

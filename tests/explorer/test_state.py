@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from conceptlrp.errors import IllegalMoveError, NotationError
-from conceptlrp.explorer.board_squares import with_disc
+from conceptlrp.explorer.pages import with_disc
 from conceptlrp.explorer.state import ExplorerState, parse_pasted, parse_state
 from conceptlrp.othello import (
     BLACK,

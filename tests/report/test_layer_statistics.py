@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from conceptlrp.report import layer_statistics as module
-from conceptlrp.report.layer_statistics import layer_statistics
+from conceptlrp.report import statistics as module
+from conceptlrp.report.statistics import layer_statistics
 from tests.atlas.conftest import DEAD
 
 

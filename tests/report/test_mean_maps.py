@@ -3,7 +3,7 @@ import pytest
 
 from conceptlrp.othello import Position
 from conceptlrp.report import channel_report
-from conceptlrp.report.mean_maps import crop
+from conceptlrp.report.stored_layer import crop
 from tests.atlas.conftest import DEAD, KEPT
 
 

@@ -4,8 +4,12 @@ from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from conceptlrp.report import statistics as module
-from conceptlrp.report.layer_statistics import layer_statistics
-from conceptlrp.report.statistics import channel_statistics, histogram, read_columns
+from conceptlrp.report.statistics import (
+    channel_statistics,
+    histogram,
+    layer_statistics,
+    read_columns,
+)
 from tests.atlas.conftest import DEAD
 
 VALUES = arrays(

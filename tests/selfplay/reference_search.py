@@ -8,10 +8,15 @@ from math import sqrt
 
 import numpy as np
 
-from conceptlrp.networks.planes import legal_actions
+from conceptlrp.networks.planes import legal_actions, squares_of_actions
+from conceptlrp.othello import play
 from conceptlrp.selfplay.evaluators import Evaluator, Float32Array
-from conceptlrp.selfplay.puct import SearchOptions, SearchResult
-from conceptlrp.selfplay.trees import EPSILON, after, outcomes
+from conceptlrp.selfplay.puct import (
+    EPSILON,
+    SearchOptions,
+    SearchResult,
+    outcomes,
+)
 
 
 @dataclass
@@ -143,7 +148,8 @@ class ReferenceSearch:
     def _child(self, node: Node, action: int) -> Node:
         boards = _boards(node.own, node.opponent)
         size = self.evaluate.size
-        own, opponent = after(*boards, np.array([action]), size=size)
+        square = squares_of_actions(np.array([action]), size=size)
+        own, opponent = play(*boards, square, size=size)
         return self._node(int(own[0]), int(opponent[0]))
 
     def _node(self, own: int, opponent: int) -> Node:

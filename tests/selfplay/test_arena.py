@@ -1,22 +1,14 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from conceptlrp.errors import IllegalMoveError, OutputExistsError
+from conceptlrp.errors import IllegalMoveError
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import flips
 from conceptlrp.othello.board import count
-from conceptlrp.othello.files.transcripts import read_transcripts
 from conceptlrp.othello.replay import Replay, replay
-from conceptlrp.selfplay import (
-    GreedyPlayer,
-    MatchResult,
-    NetworkPlayer,
-    RandomPlayer,
-    match,
-)
-from conceptlrp.selfplay.arena import play_games, random_openings
+from conceptlrp.selfplay import MatchResult, NetworkPlayer, RandomPlayer, match
+from conceptlrp.selfplay.arena import play_games, play_pairs, random_openings
+from conceptlrp.selfplay.players import GreedyPlayer
 
 
 @pytest.mark.parametrize("size", [6, 8])
@@ -158,20 +150,12 @@ def test_half_a_pair_cannot_be_asked_for(wrong: dict[str, int]) -> None:
         match(RandomPlayer(), RandomPlayer(), **wrong)
 
 
-def test_a_file_changes_nothing_but_what_is_kept(tmp_path: Path) -> None:
-    players, options = (GreedyPlayer(), RandomPlayer()), {"count": 12, "seed": 3}
+def test_a_match_is_counted_from_the_first_players_side() -> None:
+    openings = random_openings(30, 8)
+    games = play_pairs(GreedyPlayer(), RandomPlayer(), openings, 0)
 
-    kept = match(*players, tmp_path / "match.txt", together=4, **options)
+    result = match(GreedyPlayer(), RandomPlayer(), count=60)
 
-    assert kept == match(*players, together=4, **options)
-
-
-def test_a_record_is_counted_from_the_first_players_side(tmp_path: Path) -> None:
-    path = tmp_path / "match.txt"
-
-    result = match(GreedyPlayer(), RandomPlayer(), path, count=60)
-
-    games = read_transcripts(path).games
     assert games.black[:2].tolist() == ["greedy", "random"]
     black, white = games.score[::2], games.score[1::2]
     assert result.wins == int((black > 32).sum() + (white < 32).sum())
@@ -179,33 +163,10 @@ def test_a_record_is_counted_from_the_first_players_side(tmp_path: Path) -> None
     assert result.games == 60
 
 
-def test_a_finished_match_is_not_played_again(tmp_path: Path) -> None:
-    path = tmp_path / "match.txt"
-    expected = match(GreedyPlayer(), RandomPlayer(), path, count=6)
-    content = path.read_bytes()
+def test_openings_are_the_same_for_both_colours() -> None:
+    openings = random_openings(4, 8, seed=2)
 
-    result = match(GreedyPlayer(), RandomPlayer(), path, count=6)
+    moves = play_pairs(RandomPlayer(), RandomPlayer(), openings, 0).moves[:, :8]
 
-    assert result == expected
-    assert path.read_bytes() == content
-
-
-@pytest.mark.parametrize("cut", [10, 200])
-def test_half_a_pair_is_played_again(cut: int, tmp_path: Path) -> None:
-    path = tmp_path / "match.txt"
-    options = {"count": 6, "together": 2, "seed": 3}
-    match(GreedyPlayer(), RandomPlayer(), path, **options)
-    content = path.read_bytes()
-    path.write_bytes(content[:-cut])
-
-    match(GreedyPlayer(), RandomPlayer(), path, **options)
-
-    assert path.read_bytes() == content
-
-
-def test_another_match_is_not_gone_on_with(tmp_path: Path) -> None:
-    path = tmp_path / "match.txt"
-    match(GreedyPlayer(), RandomPlayer(), path, count=2)
-
-    with pytest.raises(OutputExistsError, match="is of another match"):
-        match(GreedyPlayer(), RandomPlayer(), path, count=2, seed=1)
+    np.testing.assert_array_equal(moves[::2], openings)
+    np.testing.assert_array_equal(moves[1::2], openings)

@@ -3,9 +3,9 @@ import pytest
 
 from conceptlrp.othello import Corpus, Position, legal_moves, play, square_name
 from conceptlrp.othello.board import PASS, count, final_score, is_over, squares
-from conceptlrp.selfplay import EndgameSolver, RandomPlayer
+from conceptlrp.selfplay import RandomPlayer
 from conceptlrp.selfplay.arena import play_games
-from conceptlrp.selfplay.endgame import endgame_positions, play_endgames
+from conceptlrp.selfplay.endgame import EndgameSolver, endgame_positions, play_endgames
 
 # The first two of the endgame suite of the French federation, 14 squares being empty.
 PUBLISHED = [
@@ -37,6 +37,16 @@ def minimax(own: int, opponent: int, size: int) -> int:
     return max(-minimax(int(mine), int(theirs), size) for mine, theirs in after)
 
 
+def scores(own: int, opponent: int, size: int = 8) -> dict[int, int]:
+    """Exact scores of all legal moves."""
+    solver = EndgameSolver(size)
+    found = {}
+    for square in squares(int(legal_moves(own, opponent, size=size))):
+        mine, theirs = play(own, opponent, square, size=size)
+        found[square] = -solver.score(int(mine), int(theirs))
+    return found
+
+
 @pytest.mark.parametrize("size", [6, 8])
 @pytest.mark.parametrize("empties", [1, 2, 3, 4, 5])
 def test_scores_are_those_of_minimax(empties: int, size: int) -> None:
@@ -45,15 +55,8 @@ def test_scores_are_those_of_minimax(empties: int, size: int) -> None:
 
     for row in range(len(corpus)):
         own, opponent = int(corpus.own[row]), int(corpus.opponent[row])
-        solution = solver.solve(own, opponent)
 
-        assert solution.score == minimax(own, opponent, size)
-        assert solver.score(own, opponent) == solution.score
-        moves = squares(int(legal_moves(own, opponent, size=size)))
-        assert sorted(solution.scores) == moves
-        for square, score in solution.scores.items():
-            mine, theirs = play(own, opponent, square, size=size)
-            assert score == -minimax(int(mine), int(theirs), size)
+        assert solver.score(own, opponent) == minimax(own, opponent, size)
 
 
 def test_ordering_and_memory_do_not_change_a_score() -> None:
@@ -62,37 +65,20 @@ def test_ordering_and_memory_do_not_change_a_score() -> None:
 
     for row in range(len(corpus)):
         own, opponent = int(corpus.own[row]), int(corpus.opponent[row])
-        solution = solver.solve(own, opponent)
 
-        # The best move of each position is worth what the position after it is.
-        for square, score in solution.scores.items():
-            mine, theirs = (int(word) for word in play(own, opponent, square))
-            assert score == -EndgameSolver().score(mine, theirs)
-        assert solution.score == solver.score(own, opponent)
-        assert solution.best
-        assert all(solution.scores[s] == solution.score for s in solution.best)
+        # A position is worth what the position after its best move is.
+        assert solver.score(own, opponent) == max(scores(own, opponent).values())
 
 
 def test_the_winner_is_given_the_empty_squares() -> None:
-    wiped = EndgameSolver(most_empties=60).solve(0b1111, 0)
-
-    assert (wiped.score, wiped.scores) == (64, {})
+    assert EndgameSolver().score(0b1111, 0) == 64
 
 
 def test_a_player_without_a_move_is_scored_through_the_pass() -> None:
     # White has no move; Black then takes the last disc of White.
     position = Position.from_obf("-OXXXXXX" + "-" * 56 + " O")
 
-    solution = EndgameSolver(most_empties=60).solve(position.own, position.opponent)
-
-    assert (solution.score, solution.scores) == (-64, {})
-
-
-def test_too_many_empty_squares_are_refused() -> None:
-    start = Position.start()
-
-    with pytest.raises(ValueError, match="60 squares are empty, expected at most 12"):
-        EndgameSolver().solve(start.own, start.opponent)
+    assert EndgameSolver().score(position.own, position.opponent) == -64
 
 
 @pytest.mark.slow
@@ -102,17 +88,17 @@ def test_every_move_of_a_published_position_has_its_score(
 ) -> None:
     position = Position.from_obf(line)
 
-    solution = EndgameSolver(most_empties=14).solve(position.own, position.opponent)
+    found = scores(position.own, position.opponent)
 
-    found = {square_name(s): score for s, score in solution.scores.items()}
-    assert found == {word[:2]: int(word[3:]) for word in published.split()}
+    expected = {word[:2]: int(word[3:]) for word in published.split()}
+    assert {square_name(s): score for s, score in found.items()} == expected
 
 
 @pytest.mark.parametrize(("line", "published"), PUBLISHED)
 def test_a_published_position_has_its_score(line: str, published: str) -> None:
     position = Position.from_obf(line)
 
-    score = EndgameSolver(most_empties=14).score(position.own, position.opponent)
+    score = EndgameSolver().score(position.own, position.opponent)
 
     assert score == int(published.split()[0][3:])
 
@@ -129,9 +115,9 @@ class PerfectPlayer:
         self, own: np.ndarray, opponent: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
         del rng
-        solver, choose = EndgameSolver(), min if self.worst else max
-        solutions = map(solver.solve, own.tolist(), opponent.tolist())
-        return np.array([choose(s.scores, key=s.scores.get) for s in solutions])
+        choose = min if self.worst else max
+        found = map(scores, own.tolist(), opponent.tolist())
+        return np.array([choose(each, key=each.get) for each in found])
 
 
 @pytest.fixture(scope="module")
@@ -152,12 +138,8 @@ def test_a_perfect_player_loses_nothing(late: Corpus) -> None:
 
 
 def test_the_loss_is_that_against_the_best_move(late: Corpus) -> None:
-    solver = EndgameSolver()
-    solutions = [
-        solver.solve(int(own), int(opponent))
-        for own, opponent in zip(late.own, late.opponent, strict=True)
-    ]
-    worst = [s.score - min(s.scores.values()) for s in solutions]
+    every = map(scores, late.own.tolist(), late.opponent.tolist())
+    worst = [max(each.values()) - min(each.values()) for each in every]
 
     result = play_endgames(PerfectPlayer(worst=True), late)
 

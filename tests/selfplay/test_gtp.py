@@ -12,10 +12,10 @@ import pytest
 from conceptlrp.errors import EngineError
 from conceptlrp.othello import Corpus, Games
 from conceptlrp.othello.board import squares
-from conceptlrp.othello.files.transcripts import read_transcripts
 from conceptlrp.othello.replay import replay
-from conceptlrp.selfplay import GtpEngine, GtpPlayer, RandomPlayer, match
-from conceptlrp.selfplay.arena import play_games, random_openings
+from conceptlrp.selfplay import RandomPlayer, match
+from conceptlrp.selfplay.arena import play_games
+from conceptlrp.selfplay.gtp import GtpEngine, GtpPlayer
 
 FAKE = Path(__file__).with_name("fake_engine.py")
 RHINO = shutil.which("gtp-rhino") or shutil.which("/usr/games/gtp-rhino")
@@ -56,20 +56,9 @@ def _legal(games: Games) -> np.ndarray:
         ("nonsense", r"answers 'knight to c3' for black"),
     ],
 )
-def test_a_fault_is_told_and_the_finished_games_are_kept(
-    fault: str, message: str, tmp_path: Path
-) -> None:
-    path = tmp_path / "match.txt"
-    # The games of another player of this name stand for those finished before.
-    before = RandomPlayer(name="fake")
-    match(before, RandomPlayer(), path, count=2, together=2)
-    kept = path.read_text()
-
+def test_a_fault_is_told(fault: str, message: str) -> None:
     with fake(fault, 1) as player, pytest.raises(EngineError, match=message):
-        match(player, RandomPlayer(), path, count=6, together=2)
-
-    assert path.read_text() == kept
-    assert len(read_transcripts(path).games) == 2
+        match(player, RandomPlayer(), count=6, together=2)
 
 
 def test_an_engine_that_hangs_is_ended() -> None:
@@ -97,23 +86,6 @@ def test_what_cannot_be_started_is_told(command: str) -> None:
         GtpEngine(command)
 
 
-def test_a_match_goes_on_after_a_fault(tmp_path: Path) -> None:
-    whole, path = tmp_path / "whole.txt", tmp_path / "match.txt"
-    options = {"count": 6, "together": 2, "seed": 4, "opening_plies": 52}
-    with fake() as player:
-        expected = match(player, RandomPlayer(), whole, **options)
-
-    # Two pairs take about 16 answers, and the third does not end.
-    with fake("die", 18) as player, pytest.raises(EngineError):
-        match(player, RandomPlayer(), path, **options)
-    assert len(read_transcripts(path).games) == 4
-    with fake() as player:
-        result = match(player, RandomPlayer(), path, **options)
-
-    assert result == expected
-    assert path.read_bytes() == whole.read_bytes()
-
-
 def test_passes_are_told_to_an_engine() -> None:
     games = play_games(RandomPlayer(), RandomPlayer(), count=60, seed=0)
     found = replay(games.moves)
@@ -128,22 +100,10 @@ def test_passes_are_told_to_an_engine() -> None:
 
 
 @pytest.mark.skipif(RHINO is None, reason="gtp-rhino is not installed")
-def test_rhino_plays_by_the_rules_and_wins(tmp_path: Path) -> None:
+def test_rhino_plays_by_the_rules_and_wins() -> None:
     with GtpEngine(f"{RHINO} --level 1") as engine:
         player = GtpPlayer(engine)
-        result = match(
-            player, RandomPlayer(), tmp_path / "match.txt", count=4, together=2
-        )
+        result = match(player, RandomPlayer(), count=4, together=2)
 
     assert player.name == "GTP GRhino"
     assert result.wins == 4
-
-
-def test_openings_are_the_same_for_both_colours(tmp_path: Path) -> None:
-    path = tmp_path / "match.txt"
-
-    match(RandomPlayer(), RandomPlayer(), path, count=8, together=4, seed=2)
-
-    moves = read_transcripts(path).games.moves[:, :8]
-    np.testing.assert_array_equal(moves[::2], random_openings(4, 8, seed=2))
-    np.testing.assert_array_equal(moves[1::2], moves[::2])

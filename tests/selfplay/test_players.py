@@ -4,14 +4,8 @@ import pytest
 from conceptlrp.networks import OthelloNet, predict
 from conceptlrp.othello import Corpus, flips, legal_moves, play
 from conceptlrp.othello.board import count, start
-from conceptlrp.selfplay import (
-    GreedyPlayer,
-    MobilityPlayer,
-    NetworkPlayer,
-    RandomPlayer,
-    SearchOptions,
-    SearchPlayer,
-)
+from conceptlrp.selfplay import NetworkPlayer, RandomPlayer, SearchOptions, SearchPlayer
+from conceptlrp.selfplay.players import GreedyPlayer, MobilityPlayer
 from tests.selfplay.toys import positions
 
 

@@ -17,10 +17,10 @@ from conceptlrp.selfplay import (
     TrainingOptions,
     TrainingRecord,
     TrainingSet,
-    hold_out,
     train,
     training,
 )
+from conceptlrp.selfplay.validation import hold_out
 
 OPTIONS = TrainingOptions(
     epochs=0.8, batch_size=64, learning_rate=5e-3, points=6, snapshots=2

@@ -109,7 +109,6 @@ def test_snapshots_lie_between_start_and_end() -> None:
 
 WRONG = {
     "snapshots": (-1, "snapshots is -1, expected 0 or more"),
-    "label_smoothing": (1.5, "label_smoothing is 1.5, expected at most 1"),
     "learning_rate": (float("nan"), "learning_rate is nan, expected a number above 0"),
     "seed": (-1, "seed is -1, expected 0 or more"),
     "patience": (0, "patience is 0, expected a number above 0"),
@@ -124,7 +123,7 @@ def test_an_option_that_makes_no_sense_is_refused(name: str) -> None:
         TrainingOptions(**{name: value})
 
 
-@pytest.mark.parametrize("name", ["epochs", "minutes", "batch_size", "points"])
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "points"])
 def test_an_option_that_must_be_positive_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} is 0, expected a number above 0"):
         TrainingOptions(**{name: 0})

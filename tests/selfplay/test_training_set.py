@@ -112,21 +112,8 @@ def test_self_play_teaches_what_was_searched(played: SelfPlayGames) -> None:
     np.testing.assert_array_equal(learned.outcome, played.corpus.outcome[searched])
 
 
-def test_the_value_of_the_search_can_be_mixed_in(played: SelfPlayGames) -> None:
-    none, half, all_ = (
-        TrainingSet.from_self_play(played, value_share=share).outcome
-        for share in (0, 0.5, 1)
-    )
-
-    value = played.value[played.corpus.ply >= 3]
-    np.testing.assert_allclose(all_, value, rtol=1e-6)
-    np.testing.assert_allclose(half, (none + all_) / 2, rtol=1e-5, atol=1e-7)
-
-
 def test_self_play_without_search_has_no_visits_to_teach(played: SelfPlayGames) -> None:
     silent = SelfPlayGames(played.games, played.visits * 0, played.value)
 
     with pytest.raises(ValueError, match="no position was searched"):
         TrainingSet.from_self_play(silent)
-    with pytest.raises(ValueError, match="value_share is 2, expected a number from"):
-        TrainingSet.from_self_play(played, value_share=2)

@@ -4,8 +4,7 @@ import torch
 
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus, Games
-from conceptlrp.selfplay import hold_out
-from conceptlrp.selfplay.validation import validate
+from conceptlrp.selfplay.validation import hold_out, validate
 
 
 @pytest.fixture

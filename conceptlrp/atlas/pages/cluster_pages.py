@@ -1,24 +1,38 @@
 """A page for every cluster of positions, and one for the noise.
 
+What the pages of a clustering say is computed once for all of its clusters.
+
 Shapes use N positions, n of them clustered, K clusters and C channels.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.atlas.pages.cluster_facts import ClusterFacts, cluster_facts
-from conceptlrp.atlas.pictures.board_cards import BoardCard, CardMaker
+from conceptlrp.atlas.pictures.board_cards import CardMaker
 from conceptlrp.atlas.pictures.charts import plies_svg, scale_svg, scatter_svg
 from conceptlrp.atlas.pictures.page_boards import board_kit
 from conceptlrp.atlas.site import Site, cluster_data, cluster_page
-from conceptlrp.clustering import Clustering
-from conceptlrp.clustering.markers import typical_rows
+from conceptlrp.clustering import (
+    ClusterDescription,
+    Clustering,
+    Stability,
+    describe_clusters,
+)
+from conceptlrp.clustering.clustering import typical_rows
+from conceptlrp.clustering.features import (
+    FeatureTable,
+    held_in_memory,
+    position_features,
+    sample_rows,
+)
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.report.words.numbers import compact, signed_percent
+from conceptlrp.store import Store
 
 #: The number by which noise goes.
 NOISE = -1
@@ -38,27 +52,124 @@ _STRIPS = {
         "Drawn from the cluster; the number is the distance.",
     ),
 }
+_SILHOUETTE_ROWS = 2000
+_NEAREST = 4
+# Positions whose density within the cluster is looked at.
+_LIKELIHOOD_ROWS = 20_000
 
 
-@dataclass(frozen=True)
-class MarkerRow:
-    """A marker channel: effect size, mean in the cluster and in the others, and bar."""
+@dataclass(frozen=True, eq=False)
+class ClusterFacts:
+    """A clustering of K clusters, described; K in each tuple.
 
-    channel: int
-    effect: float
-    inside: str
-    rest: str
-    width: float
+    `silhouette` (K,) is the mean of a seeded sample; `likelihood` (n,) the log-density
+    of each position in a Gaussian around its cluster's mean with the variance of each
+    channel. Both are nan where unknown. `nearest` has other clusters with the distance
+    of centres.
+    """
+
+    clustering: Clustering
+    descriptions: tuple[ClusterDescription, ...]
+    labelled: int
+    silhouette: NDArray[np.float64]
+    likelihood: NDArray[np.float64]
+    nearest: tuple[tuple[tuple[int, float], ...], ...]
+    stability: Stability | None
+
+    def atypical(self, cluster: int, k: int) -> NDArray[np.int64]:
+        """Find the least likely positions of a cluster, one per game, as indices."""
+        members = np.flatnonzero(self.clustering.labels == cluster)
+        members = members[np.isfinite(self.likelihood[members])]
+        members = members[np.argsort(self.likelihood[members], kind="stable")]
+        first = np.unique(self.clustering.games[members], return_index=True)[1]
+        return members[np.sort(first)[:k]]
 
 
-@dataclass(frozen=True)
-class ClusterStrip:
-    """Boards of a cluster in one order."""
+def cluster_facts(
+    store: Store,
+    clustering: Clustering,
+    *,
+    stability: Stability | None = None,
+    count: int = 8,
+) -> ClusterFacts:
+    """Describe the clusters of a store; the same again for the same clustering."""
+    features = held_in_memory(
+        position_features(
+            store,
+            clustering.layer,
+            target=clustering.target,
+            feature=clustering.feature,
+            rows=clustering.rows,
+        )
+    )
+    columns = _label_columns(store)
+    clustering = replace(clustering, stability=stability)
+    return ClusterFacts(
+        clustering=clustering,
+        descriptions=describe_clusters(
+            clustering, store.positions, columns=columns, count=count
+        ),
+        labelled=len(columns),
+        silhouette=_silhouette(clustering, features),
+        likelihood=_likelihood(clustering, features),
+        nearest=_nearest(clustering.centers),
+        stability=stability,
+    )
 
-    name: str
-    title: str
-    text: str
-    cards: tuple[BoardCard, ...]
+
+def _label_columns(store: Store) -> Mapping[str, NDArray[np.bool_]]:
+    columns = {name: store.columns.label(name) for name in store.columns.label_names}
+    return {name: each for name, each in columns.items() if each.dtype == bool}
+
+
+def _silhouette(clustering: Clustering, features: FeatureTable) -> NDArray[np.float64]:
+    from sklearn.metrics import silhouette_samples
+
+    found = np.full(clustering.n_clusters, np.nan)
+    clustered = np.flatnonzero(clustering.labels >= 0)
+    chosen = clustered[sample_rows(len(clustered), _SILHOUETTE_ROWS, 0)]
+    labels = clustering.labels[chosen]
+    if not 2 <= len(np.unique(labels)) < len(chosen):
+        return found
+    values = silhouette_samples(features[chosen], labels)
+    for cluster in np.unique(labels).tolist():
+        found[cluster] = values[labels == cluster].mean()
+    return found
+
+
+def _likelihood(clustering: Clustering, features: FeatureTable) -> NDArray[np.float64]:
+    found = np.full(len(clustering), np.nan)
+    for cluster in range(clustering.n_clusters):
+        members = np.flatnonzero(clustering.labels == cluster)
+        members = members[sample_rows(len(members), _LIKELIHOOD_ROWS, 0)]
+        if len(members) < 2:
+            continue
+        found[members] = _log_density(features[members].astype(np.float64))
+    return found
+
+
+def _log_density(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log-density of rows (n, C) in the Gaussian with their mean and variances."""
+    # A floor well below the features' own spread: a channel that hardly ever moves
+    # would make any other position an outlier.
+    variance = values.var(axis=0)
+    variance = variance + 1e-3 * variance.mean() + 1e-12
+    distance = np.square(values - values.mean(axis=0)) / variance
+    found: NDArray[np.float64] = (distance + np.log(2 * np.pi * variance)).sum(axis=1)
+    return -found / 2
+
+
+def _nearest(
+    centers: NDArray[np.float32],
+) -> tuple[tuple[tuple[int, float], ...], ...]:
+    """List the other clusters by the distance of their centres."""
+    found = []
+    for cluster, center in enumerate(centers.astype(np.float64)):
+        distances = np.linalg.norm(centers - center, axis=1)
+        order = np.argsort(distances, kind="stable")
+        others = [(int(i), float(distances[i])) for i in order if i != cluster]
+        found.append(tuple(others[:_NEAREST]))
+    return tuple(found)
 
 
 def write_cluster_pages(site: Site, clustering: Clustering, maker: CardMaker) -> None:
@@ -101,7 +212,7 @@ def _write_page(site: Site, facts: ClusterFacts, maker: CardMaker, number: int) 
 
 def _strips(
     site: Site, facts: ClusterFacts, maker: CardMaker, number: int
-) -> tuple[tuple[ClusterStrip, ...], float]:
+) -> tuple[list[dict[str, Any]], float]:
     """Collect the strips, all on one scale of colours, and its limit."""
     chosen = _chosen(facts, number, site.count)
     rows = {name: facts.clustering.rows[places] for name, (places, _) in chosen.items()}
@@ -114,8 +225,9 @@ def _strips(
     for name, (_, scores) in chosen.items():
         boards = maker.boards(rows[name], scores)
         cards = maker.cards(boards, write=_score, heatmaps=maps[name], limit=limit)
-        strips.append(ClusterStrip(name, *_STRIPS[name], cards))
-    return tuple(strips), limit
+        title, text = _STRIPS[name]
+        strips.append({"name": name, "title": title, "text": text, "cards": cards})
+    return strips, limit
 
 
 def _chosen(
@@ -193,8 +305,8 @@ def cluster_map(
     )
 
 
-def marker_rows(clustering: Clustering, number: int, k: int) -> tuple[MarkerRow, ...]:
-    """List the marker channels of a cluster."""
+def marker_rows(clustering: Clustering, number: int, k: int) -> list[dict[str, Any]]:
+    """List marker channels: effect, mean in the cluster and in the others, and bar."""
     markers = clustering.markers(k)[number]
     sizes = clustering.sizes.astype(float)
     others = np.arange(len(sizes)) != number
@@ -205,13 +317,15 @@ def marker_rows(clustering: Clustering, number: int, k: int) -> tuple[MarkerRow,
     )
     write = signed_percent if clustering.feature == "share" else compact
     largest = float(np.abs(markers.effects).max(initial=0)) or 1.0
-    return tuple(
-        MarkerRow(
-            channel=int(channel),
-            effect=float(effect),
-            inside=write(float(clustering.centers[number, channel])),
-            rest=write(float(rest[channel])),
-            width=abs(float(effect)) / largest,
+    return [
+        {
+            "channel": channel,
+            "effect": effect,
+            "inside": write(float(clustering.centers[number, channel])),
+            "rest": write(float(rest[channel])),
+            "width": abs(effect) / largest,
+        }
+        for channel, effect in zip(
+            markers.channels.tolist(), markers.effects.tolist(), strict=True
         )
-        for channel, effect in zip(markers.channels, markers.effects, strict=True)
-    )
+    ]

@@ -6,8 +6,8 @@ positions: channels are matched by what they do, and drawn side by side.
 Shapes use C channels and n x n squares.
 """
 
-from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -19,34 +19,11 @@ from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.othello import Position
 from conceptlrp.report import StoreComparison, compare
 from conceptlrp.report.comparison import LayerMatch
-from conceptlrp.report.mean_maps import mean_maps
+from conceptlrp.report.stored_layer import mean_maps
 from conceptlrp.store import Store
 
 _SHOWN = 6
 Maps = NDArray[np.float64] | None
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """Two channels that were matched."""
-
-    channel: int
-    other: int
-    href: str
-    correlation: float
-    pictures: tuple[Markup, Markup] | None
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """The pairs of a layer, and its best and worst ones as pictures."""
-
-    match: LayerMatch
-    mean: float
-    strong: float
-    best: tuple[_Pair, ...]
-    worst: tuple[_Pair, ...]
-    rows: tuple[_Pair, ...]
 
 
 def compare_page(number: int) -> str:
@@ -62,42 +39,33 @@ def write_compare_page(site: Site, other: Store, number: int = 0) -> StoreCompar
     return found
 
 
-def _layer(site: Site, other: Store, match: LayerMatch) -> _Layer:
+def _layer(site: Site, other: Store, match: LayerMatch) -> dict[str, Any]:
+    """Collect the pairs of a layer, with pictures of the best and the worst ones."""
     maps = _mean_maps(site.store, match.layer, site.target)
     others = _mean_maps(other, match.other_layer, site.target)
-    pictured = min(_SHOWN, len(match.first) // 2)
     number = len(match.first)
-    pairs = tuple(
-        _pair(
-            match,
-            place,
-            _pictures(site, maps, others, match, place)
-            if place < pictured or place >= number - pictured
+    pictured = min(_SHOWN, number // 2)
+    shown = {*range(pictured), *range(number - pictured, number)}
+    pairs = [
+        {
+            "channel": channel,
+            "other": int(match.second[place]),
+            "href": concept_page(match.layer, channel),
+            "correlation": float(match.correlation[place]),
+            "pictures": _pictures(site, maps, others, match, place)
+            if place in shown
             else None,
-        )
-        for place in range(number)
-    )
-    return _Layer(
-        match=match,
-        mean=float(match.correlation.mean()),
-        strong=float((match.correlation > 0.7).mean()),
-        best=pairs[:pictured],
-        worst=pairs[number - pictured :][::-1],
-        rows=pairs,
-    )
-
-
-def _pair(
-    match: LayerMatch, place: int, pictures: tuple[Markup, Markup] | None
-) -> _Pair:
-    channel = int(match.first[place])
-    return _Pair(
-        channel=channel,
-        other=int(match.second[place]),
-        href=concept_page(match.layer, channel),
-        correlation=float(match.correlation[place]),
-        pictures=pictures,
-    )
+        }
+        for place, channel in enumerate(match.first.tolist())
+    ]
+    return {
+        "match": match,
+        "mean": float(match.correlation.mean()),
+        "strong": float((match.correlation > 0.7).mean()),
+        "best": pairs[:pictured],
+        "worst": pairs[number - pictured :][::-1],
+        "rows": pairs,
+    }
 
 
 def _pictures(

@@ -5,27 +5,25 @@ from the report, which says how to add it. Shapes use k boards and n x n squares
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.atlas.pictures.board_cards import BoardCard, CardMaker
+from conceptlrp.atlas.pictures.board_cards import CardMaker
 from conceptlrp.atlas.pictures.charts import histogram_svg, intervals_svg, scale_svg
 from conceptlrp.atlas.pictures.page_boards import board_kit, page_board
 from conceptlrp.atlas.site import Site, concept_data, concept_page
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.othello import square_name
-from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import ChannelReport
 from conceptlrp.report.findings import ChannelEffect
-from conceptlrp.report.mean_maps import MAPS_OF
-from conceptlrp.report.statistics import Histogram
+from conceptlrp.report.stored_layer import MAPS_OF
 from conceptlrp.report.words.channel import (
     STRIP_WORDS,
     beats_words,
+    location_lines,
     role,
     shares,
 )
@@ -37,41 +35,9 @@ from conceptlrp.report.words.labels import (
     squares_line,
     verdict,
 )
-from conceptlrp.report.words.location import location_lines
 from conceptlrp.report.words.numbers import compact, percent, signed_percent
 
 _MOVES_NAMED = 4
-
-
-@dataclass(frozen=True)
-class Strip:
-    """Boards in one order, and whether they have heatmaps."""
-
-    name: str
-    title: str
-    text: str
-    cards: tuple[BoardCard, ...]
-    mapped: bool
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A board or a chart with a title and what to know of it."""
-
-    title: str
-    svg: Markup
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class _Phase:
-    """A row of the table by phase."""
-
-    moves: str
-    positions: int
-    magnitude: float
-    width: float
-    active: float
 
 
 def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> None:
@@ -93,8 +59,8 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         means=_mean_maps(report, size),
         strips=strips,
         scale=scale_svg(limit, unit=report.unit) if limit else None,
-        histograms=_histograms(report),
-        phases=_phases(report),
+        histograms=list(_histograms(report)),
+        phases=list(_phases(report)),
         effect=None if report.effects is None else _effect(report, size),
         maps_of=MAPS_OF,
         meaning=meaning,
@@ -105,21 +71,21 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
     site.write_data(concept_data(layer, channel), report.to_dict())
 
 
-def _strips(report: ChannelReport, maker: CardMaker) -> tuple[tuple[Strip, ...], float]:
+def _strips(
+    report: ChannelReport, maker: CardMaker
+) -> tuple[list[dict[str, Any]], float]:
     """Collect the strips, all on one scale of colours, and its limit."""
     found = {name: report.strips[name] for name in STRIP_WORDS}
     maps = [each.heatmaps for each in found.values() if each.heatmaps is not None]
     limit = max((symmetric_limit(each) for each in maps if len(each)), default=0.0)
-    strips = [_strip(name, found[name], maker, limit) for name in STRIP_WORDS]
-    return tuple(strips), limit
-
-
-def _strip(name: str, boards: ReferenceBoards, maker: CardMaker, limit: float) -> Strip:
-    write: Callable[[float], str] = compact if name == "active" else signed_percent
-    cards = maker.cards(
-        boards.boards, write=write, heatmaps=boards.heatmaps, limit=limit
-    )
-    return Strip(name, *STRIP_WORDS[name], cards, boards.heatmaps is not None)
+    strips = []
+    for name, boards in found.items():
+        write: Callable[[float], str] = compact if name == "active" else signed_percent
+        heatmaps, (title, text) = boards.heatmaps, STRIP_WORDS[name]
+        cards = maker.cards(boards.boards, write=write, heatmaps=heatmaps, limit=limit)
+        known = {"name": name, "title": title, "text": text, "cards": cards}
+        strips.append({**known, "mapped": heatmaps is not None})
+    return strips, limit
 
 
 def _facts(report: ChannelReport) -> tuple[tuple[str, str, str], ...]:
@@ -139,17 +105,18 @@ def _facts(report: ChannelReport) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def _mean_maps(report: ChannelReport, size: int) -> tuple[tuple[Picture, ...], float]:
+def _mean_maps(
+    report: ChannelReport, size: int
+) -> tuple[list[tuple[str, Markup]], float]:
     """Draw the mean maps of either sign on one scale, and return its limit."""
     maps = {"for": report.mean_positive, "against": report.mean_negative}
     known = {side: heat for side, heat in maps.items() if heat is not None}
     limit = max((symmetric_limit(heat) for heat in known.values()), default=0.0)
-    if not limit:
-        return (), 0.0
-    pictures = tuple(
-        Picture(f"Where it speaks {side}", _flat(f"Mean map {side}", heat, size, limit))
+    pictures = [
+        (f"Where it speaks {side}", _flat(f"Mean map {side}", heat, size, limit))
         for side, heat in known.items()
-    )
+        if limit
+    ]
     return pictures, limit
 
 
@@ -169,33 +136,29 @@ def _square(index: int, size: int) -> str:
     return square_name(8 * (index // size + edge) + index % size + edge, size)
 
 
-def _histograms(report: ChannelReport) -> tuple[Picture, ...]:
-    found = report.statistics
-    return (
-        _histogram(f"Relevance ({report.unit})", found.relevance, "relevance"),
-        _histogram("Activation (sum over the board)", found.activation, "activation"),
-    )
+def _histograms(report: ChannelReport) -> Iterator[tuple[str, Markup, str]]:
+    """Draw the histograms, each with its title and how many zeros are left out."""
+    statistics = report.statistics
+    for title, found, name in (
+        (f"Relevance ({report.unit})", statistics.relevance, "relevance"),
+        ("Activation (sum over the board)", statistics.activation, "activation"),
+    ):
+        total = found.zeros + sum(found.counts)
+        zeros = percent(found.zeros / total) if total else "–"
+        text = f"Zero at {zeros} of the positions, left out here"
+        yield title, histogram_svg(found.counts, found.edges, name=name), text
 
 
-def _histogram(title: str, found: Histogram, name: str) -> Picture:
-    total = found.zeros + sum(found.counts)
-    zeros = percent(found.zeros / total) if total else "–"
-    text = f"Zero at {zeros} of the positions, left out here; heights are logarithmic"
-    return Picture(title, histogram_svg(found.counts, found.edges, name=name), text)
-
-
-def _phases(report: ChannelReport) -> tuple[_Phase, ...]:
+def _phases(report: ChannelReport) -> Iterator[dict[str, Any]]:
     largest = max((each.magnitude or 0.0 for each in report.phases), default=0.0) or 1.0
-    return tuple(
-        _Phase(
-            moves=f"{each.first + 1}\N{EN DASH}{each.last + 1}",
-            positions=each.positions,
-            magnitude=np.nan if each.magnitude is None else each.magnitude,
-            width=(each.magnitude or 0.0) / largest,
-            active=np.nan if each.active is None else each.active,
-        )
-        for each in report.phases
-    )
+    for each in report.phases:
+        yield {
+            "moves": f"{each.first + 1}\N{EN DASH}{each.last + 1}",
+            "positions": each.positions,
+            "magnitude": np.nan if each.magnitude is None else each.magnitude,
+            "width": (each.magnitude or 0.0) / largest,
+            "active": np.nan if each.active is None else each.active,
+        }
 
 
 def _effect(report: ChannelReport, size: int) -> dict[str, Any]:

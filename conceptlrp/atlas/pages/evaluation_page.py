@@ -5,7 +5,6 @@ curves of what happens when squares and channels are taken away.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -51,24 +50,6 @@ _BASELINES: Final = ("random", "center", "occlusion")
 _CHANNEL_BASELINES: Final = ("activation", "gradient x activation", "random")
 
 
-@dataclass(frozen=True)
-class _Figures:
-    """A table of chief figures: what each asks, and a row a method."""
-
-    title: str
-    columns: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[str, tuple[str, ...]], ...]
-
-
-@dataclass(frozen=True)
-class _Chart:
-    """Curves with what they show."""
-
-    title: str
-    picture: Markup
-    verdict: str
-
-
 def write_evaluation_page(site: Site, found: CompositeEvaluation | None) -> None:
     """Write the page, also where nothing was evaluated: that must be said too."""
     own = str(site.store.manifest.composite.get("name", ""))
@@ -105,7 +86,8 @@ def _figures(
     measurements: Sequence[Mapping[str, Any]],
     figures: Sequence[tuple[str, str, str, str | None, str]],
     methods: Sequence[str],
-) -> _Figures:
+) -> dict[str, Any]:
+    """Make a table of chief figures: what each asks, and a row a method."""
     chosen = [
         [
             each
@@ -115,11 +97,11 @@ def _figures(
         ]
         for _, metric, target, part, _ in figures
     ]
-    return _Figures(
-        title,
-        tuple((name, asks) for name, *_, asks in figures),
-        tuple((m, tuple(_cell(found, m) for found in chosen)) for m in methods),
-    )
+    return {
+        "title": title,
+        "columns": [(name, asks) for name, *_, asks in figures],
+        "rows": [(m, [_cell(found, m) for found in chosen]) for m in methods],
+    }
 
 
 def _cell(chosen: Iterable[Mapping[str, Any]], method: str) -> str:
@@ -138,8 +120,11 @@ def _cell(chosen: Iterable[Mapping[str, Any]], method: str) -> str:
 
 def _charts(
     evaluation: Mapping[str, Any], own: str, metric: str, baselines: Sequence[str]
-) -> list[_Chart]:
-    """Draw one chart a part, of the store's composite against the baselines."""
+) -> list[tuple[str, Markup, str]]:
+    """Draw one chart a part, of the store's composite against the baselines.
+
+    Returns the part, the picture and what it shows.
+    """
     curves = [
         each
         for each in evaluation["curves"]
@@ -151,7 +136,7 @@ def _charts(
     for part in parts:
         lines = {each["method"]: _line(each) for each in curves if each["part"] == part}
         ordered = [lines[name] for name in (own, *baselines) if name in lines]
-        found.append(_Chart(part, curves_svg(ordered), _verdict(lines, own)))
+        found.append((part, curves_svg(ordered), _verdict(lines, own)))
     return found
 
 

@@ -4,7 +4,7 @@ Shapes use T targets and C channels of a layer.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -19,34 +19,6 @@ _PATHS = 40
 _LISTED = 20
 _SENDERS = 6
 _WIDTH, _ROW, _MARGIN = 960, 120, 36
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A channel on the way of a path."""
-
-    layer: str
-    name: str
-    href: str
-    share: str
-    speaks: str
-
-
-@dataclass(frozen=True)
-class _PathRow:
-    """A path as a row of the table."""
-
-    strength: str
-    width: float
-    steps: tuple[_Step, ...]
-
-
-@dataclass(frozen=True)
-class _Links:
-    """What the strongest channels of a layer send to the layers below."""
-
-    layer: str
-    rows: tuple[tuple[_Step, tuple[_Step, ...]], ...]
 
 
 def write_graph_page(site: Site, graph: MeanConceptGraph) -> None:
@@ -99,7 +71,8 @@ def graph_svg(
         for layer, row in rows.items()
     ]
     x, y = _WIDTH / 2, _y(0)
-    top = f'<text class="top" x="{x:g}" y="{y + 4}">{escape(_target(paths))}</text>'
+    target = paths[0].target if paths else "no relevance"
+    top = f'<text class="top" x="{x:g}" y="{y + 4}">{escape(target)}</text>'
     height = _y(len(rows)) + _MARGIN
     return Markup(
         f'<svg class="graph" viewBox="0 0 {_WIDTH} {height}" role="group" '
@@ -159,10 +132,6 @@ def _y(row: int) -> int:
     return _MARGIN + _ROW * row
 
 
-def _target(paths: Sequence[ConceptPath]) -> str:
-    return paths[0].target if paths else "no relevance"
-
-
 def _line(
     start: tuple[float, float], end: tuple[float, float], part: float, sign: float
 ) -> str:
@@ -190,30 +159,28 @@ def _node(node: tuple[str, int], place: tuple[float, float], *, linked: bool) ->
     return f'<a href="{href}" aria-label="{name}">{drawn}</a>'
 
 
-def _path_row(path: ConceptPath, strongest: float) -> _PathRow:
-    steps = tuple(
-        _step(node, share, sign)
-        for node, share, sign in zip(
-            path.nodes, path.shares, path.relevance, strict=True
-        )
-    )
+def _path_row(
+    path: ConceptPath, strongest: float
+) -> tuple[str, float, list[dict[str, str]]]:
+    """Say how strong a path is, with the width of its bar, and its steps."""
+    steps = zip(path.nodes, path.shares, path.relevance, strict=True)
     # Products of small shares need more digits than other percentages.
     strength = f"{compact(float(f'{100 * path.strength:.2g}'))}%"
-    return _PathRow(strength, path.strength / strongest, steps)
+    return strength, path.strength / strongest, [_step(*each) for each in steps]
 
 
-def _step(node: tuple[str, int], share: float, sign: float) -> _Step:
+def _step(node: tuple[str, int], share: float, sign: float) -> dict[str, str]:
     layer, channel = node
-    return _Step(
-        layer=layer,
-        name=f"{layer}:{channel}",
-        href=concept_page(layer, channel),
-        share=percent(share),
-        speaks=f"{'for' if sign > 0 else 'against'}, {compact(sign)}",
-    )
+    return {
+        "layer": layer,
+        "name": f"{layer}:{channel}",
+        "href": concept_page(layer, channel),
+        "share": percent(share),
+        "speaks": f"{'for' if sign > 0 else 'against'}, {compact(sign)}",
+    }
 
 
-def _links(graph: MeanConceptGraph, target: str) -> list[_Links]:
+def _links(graph: MeanConceptGraph, target: str) -> list[tuple[str, list[Any]]]:
     """List for every layer its strongest channels and what they send on."""
     index = graph.target_index(target)
     found = []
@@ -236,7 +203,7 @@ def _links(graph: MeanConceptGraph, target: str) -> list[_Links]:
             ]
             sent.sort(key=lambda each: -each[0])
             rows.append((sender, _receivers(graph, index, (layer, channel), sent)))
-        found.append(_Links(layer, tuple(rows)))
+        found.append((layer, rows))
     return found
 
 
@@ -245,14 +212,10 @@ def _receivers(
     index: int,
     sender: tuple[str, int],
     sent: Sequence[tuple[float, tuple[str, int]]],
-) -> tuple[_Step, ...]:
+) -> list[dict[str, str]]:
     layer, channel = sender
-    return tuple(
-        _step(
-            (low, d),
-            share,
-            float(graph.edges[layer, low].signed[index, channel, d]),
-        )
+    return [
+        _step((low, d), share, graph.edges[layer, low].signed[index, channel, d])
         for share, (low, d) in sent[:_SENDERS]
         if share > 0
-    )
+    ]

@@ -4,12 +4,14 @@ From here lead the pages about the whole atlas: evaluation, concept graph, posit
 other stores.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conceptlrp.atlas.pages.compare_page import compare_page, write_compare_page
 from conceptlrp.atlas.pages.evaluation_page import (
@@ -17,32 +19,19 @@ from conceptlrp.atlas.pages.evaluation_page import (
     write_evaluation_page,
 )
 from conceptlrp.atlas.pages.graph_page import GRAPH_PAGE, write_graph_page
-from conceptlrp.atlas.pages.index_script import index_script
-from conceptlrp.atlas.pages.layer_work import LayerPart
+from conceptlrp.atlas.pages.layer_pages import LayerPart
 from conceptlrp.atlas.site import Site
+from conceptlrp.files import file_stem
+from conceptlrp.report.channel import ChannelLine
 from conceptlrp.report.channel_places import places_of_columns
-from conceptlrp.report.words.numbers import plural
+from conceptlrp.report.words.numbers import plural, visible
 from conceptlrp.store import Store
 
 if TYPE_CHECKING:
     from conceptlrp.lrp import Explainer
 
-
-@dataclass(frozen=True)
-class PageLink:
-    """A page that the first page links to: its address and what it is called."""
-
-    href: str
-    text: str
-
-
-@dataclass(frozen=True)
-class StrengthRow:
-    """A line of a strength card: what was measured, the result, and of how much."""
-
-    what: str
-    figure: str
-    note: str
+# Longer names and notes are on the page of the channel.
+_NAME, _NOTE = 120, 80
 
 
 def write_home_page(
@@ -72,13 +61,13 @@ def write_home_page(
 
 def _whole_pages(
     site: Site, explainer: "Explainer | None", others: Sequence[Store]
-) -> Iterator[PageLink]:
-    """Write what an atlas has beside its layers, in the order worth reading."""
+) -> Iterator[tuple[str, str]]:
+    """Write what an atlas has beside its layers; yield each address with its name."""
     write_evaluation_page(site, site.results.evaluation)
-    yield PageLink(EVALUATION_PAGE, "How far to believe it")
+    yield EVALUATION_PAGE, "How far to believe it"
     if site.results.graph is not None:
         write_graph_page(site, site.results.graph)
-        yield PageLink(GRAPH_PAGE, "Concept graph")
+        yield GRAPH_PAGE, "Concept graph"
     if explainer is not None:
         from conceptlrp.atlas.pages.position_pages import (
             choose_positions,
@@ -87,17 +76,16 @@ def _whole_pages(
 
         chosen = choose_positions(site.store, site.clusterings, target=site.target)
         write_position_pages(site, explainer, chosen)
-        name = f"{plural(len(chosen), 'position')} in full"
-        yield PageLink("positions/index.html", name)
+        yield "positions/index.html", f"{plural(len(chosen), 'position')} in full"
     for number, other in enumerate(others):
         compared = write_compare_page(site, other, number)
-        yield PageLink(compare_page(number), f"Beside {compared.names[1]}")
+        yield compare_page(number), f"Beside {compared.names[1]}"
 
 
 def strength_rows(
     card: Mapping[str, Any] | None, store: Store
-) -> tuple[StrengthRow, ...]:
-    """Put a strength card in words, in its order; empty without a card."""
+) -> tuple[tuple[str, str, str], ...]:
+    """Say what a strength card measured, the result, and of how much; empty without."""
     if card is None:
         return ()
     found = str(card["about"].get("network", ""))
@@ -108,19 +96,83 @@ def strength_rows(
             f"{expected[:8]}; make one with 'conceptlrp strength'"
         )
         raise ValueError(msg)
-    return tuple(_strength_row(name, row) for name, row in card["rows"].items())
+    return tuple((name, *_strength(row)) for name, row in card["rows"].items())
 
 
-def _strength_row(name: str, row: Mapping[str, Any]) -> StrengthRow:
+def _strength(row: Mapping[str, Any]) -> tuple[str, str]:
     if "interval" in row:
         low, high = row["interval"]
         games = row["wins"] + row["draws"] + row["losses"]
         note = f"95 % interval {low:.0%} to {high:.0%}, {games} games"
-        return StrengthRow(name, f"{row['score']:.1%} of the points", note)
+        return f"{row['score']:.1%} of the points", note
     if "disc_loss" in row:
         note = (
             f"{row['disc_loss']:.1f} discs lost per move, {row['positions']} positions"
         )
-        return StrengthRow(name, f"{row['best_moves']:.0%} best moves", note)
+        return f"{row['best_moves']:.0%} best moves", note
     note = f"{row['top3']:.1%} among the best three, {row['positions']:,} positions"
-    return StrengthRow(name, f"{row['top1']:.1%} of the moves", note)
+    return f"{row['top1']:.1%} of the moves", note
+
+
+def index_script(
+    parts: Sequence[LayerPart], places: NDArray[np.integer], *, unit: str
+) -> bytes:
+    """Write the data of the search and of the map; `places` is (C, 2).
+
+    A page from disk may not fetch anything, so that the data are a script themselves,
+    which assigns them to ``window.ATLAS``.
+    """
+    facts = [(n, fact) for n, part in enumerate(parts) for fact in part.facts]
+    names = sorted({fact.name for _, fact in facts})
+    columns = _columns(facts, names)
+    columns["x"], columns["y"] = places[:, 0].tolist(), places[:, 1].tolist()
+    notes = {
+        place: _cut(fact.note, _NOTE)
+        for place, (_, fact) in enumerate(facts)
+        if fact.note
+    }
+    content = {
+        "layers": [visible(part.layer) for part in parts],
+        "stems": [file_stem(part.layer) for part in parts],
+        "names": [_cut(name, _NAME) for name in names],
+        "labels": any(part.labelled for part in parts),
+        "unit": unit,
+        "notes": notes,
+        "columns": columns,
+    }
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    # In a page of one file the script stands between tags.
+    text = text.replace("<", "\\u003c")
+    return f"window.ATLAS={text};\n".encode("utf-8", "backslashreplace")
+
+
+def _columns(
+    facts: Sequence[tuple[int, ChannelLine]], names: Sequence[str]
+) -> dict[str, list[Any]]:
+    number = {name: place for place, name in enumerate(names)}
+    return {
+        "layer": [layer for layer, _ in facts],
+        "channel": [fact.channel for _, fact in facts],
+        "name": [number[fact.name] for _, fact in facts],
+        "named": [int(fact.named) for _, fact in facts],
+        "score": [_short(fact.score, 2) for _, fact in facts],
+        "share": [_short(fact.magnitude) for _, fact in facts],
+        "signed": [_short(fact.mean_share) for _, fact in facts],
+        "active": [_short(fact.active) for _, fact in facts],
+        "relevant": [_short(fact.relevant) for _, fact in facts],
+        "phase": [fact.phase for _, fact in facts],
+        "effect": [_short(fact.effect) for _, fact in facts],
+        "beats": [int(fact.beats_control) for _, fact in facts],
+    }
+
+
+def _short(value: float | None, digits: int = 3) -> float | None:
+    if value is None or not isfinite(value):
+        return None
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short.is_integer() else short
+
+
+def _cut(text: str, length: int) -> str:
+    shown = visible(" ".join(text.split()))
+    return shown if len(shown) <= length else shown[: length - 1] + "…"

@@ -1,23 +1,42 @@
-"""A page for every layer: all of its channels, and what is known of them together.
+"""All pages of one layer: its channels, its clusters and the layer itself.
 
-Shapes use C channels, P phases of ten plies, and D channels of an adjacent layer.
+Layers do not depend on each other, so that each can be written by a process of its
+own. Shapes use S sampled positions, C channels and n x n squares.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.atlas.pages.cluster_pages import MarkerRow, cluster_map, marker_rows
-from conceptlrp.atlas.site import Site, layer_page
+from conceptlrp.atlas.pages.cluster_pages import (
+    cluster_map,
+    marker_rows,
+    write_cluster_pages,
+)
+from conceptlrp.atlas.pages.concept_pages import write_concept_page
+from conceptlrp.atlas.pictures.board_cards import CardMaker
+from conceptlrp.atlas.pictures.charts import scale_svg
+from conceptlrp.atlas.pictures.page_boards import png, sprite
+from conceptlrp.atlas.site import Site, layer_page, sprite_file
 from conceptlrp.clustering import Clustering, cluster_channels
 from conceptlrp.clustering.features import position_features
 from conceptlrp.concept_graph import MeanConceptGraph
+from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.report import ChannelReport, layer_report
 from conceptlrp.report.channel import ChannelLine
-from conceptlrp.store import Store
+from conceptlrp.report.channel_places import channel_columns
+from conceptlrp.store import Store, open_store
 
+if TYPE_CHECKING:
+    from torch import nn
+
+    from conceptlrp.lrp import Explainer
+
+# Thumbnails in a row of the picture of a layer.
+_COLUMNS = 32
 _LINKS = 12
 _STRONGEST = 6
 _GROUPS = 8
@@ -25,59 +44,115 @@ _GROUPS = 8
 _FEWEST = 8
 
 
-@dataclass(frozen=True)
-class PhaseRow:
-    """Ten moves: how many positions, and the strongest channels with magnitudes."""
+@dataclass(frozen=True, eq=False)
+class LayerPart:
+    """What the pages that are about all layers need of one.
 
-    moves: str
-    positions: int
-    channels: tuple[tuple[int, float], ...]
+    `columns` (S, C) is what the map compares channels by; `example` the board by which
+    the first page explains the colours; `digests` are the files that were written, as
+    `Site.digests` has them.
+    """
 
-
-@dataclass(frozen=True)
-class ClusterRows:
-    """A clustering with its map and the strongest marker channels of each cluster."""
-
-    clustering: Clustering
-    map: Markup | None
-    markers: tuple[tuple[MarkerRow, ...], ...]
-
-
-@dataclass(frozen=True)
-class Link:
-    """Mean relevance that a channel of the layer sends to one below, and its bar."""
-
-    channel: int
     layer: str
-    other: int
-    relevance: float
-    absolute: float
-    width: float
+    facts: tuple[ChannelLine, ...]
+    columns: NDArray[np.float32]
+    random_labelled: float | None
+    example: dict[str, Any] | None
+    labelled: bool
+    digests: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class LabelCount:
-    """The channels that have a label as their name, best first, and its best score."""
+def write_layer(
+    site: Site, layer: str, explainer: "Explainer | None" = None
+) -> LayerPart:
+    """Write all pages of a layer."""
+    maker = CardMaker(site.store, target=site.target)
+    facts, maps, phases, example = [], [], [], None
+    for report in _reports(site, layer, explainer):
+        write_concept_page(site, report, maker)
+        facts.append(report.line)
+        if report.mean_positive is not None and report.mean_negative is not None:
+            maps.append(report.mean_positive + report.mean_negative)
+        phases.append([phase.magnitude or 0.0 for phase in report.phases])
+        if report.statistics.rank == 1:
+            example = _example(site, report, maker)
+    if layer in site.clusterings:
+        write_cluster_pages(site, site.clusterings[layer], maker)
+    columns = min(_COLUMNS, len(maps))
+    if maps:
+        tiles = sprite(np.stack(maps), columns=columns)
+        site.write_bytes(sprite_file(layer), png(tiles))
+    rows = _phase_rows(report, np.array(phases))
+    _write_layer_page(site, report, facts, columns=columns, phases=rows)
+    return LayerPart(
+        layer=layer,
+        facts=tuple(facts),
+        columns=channel_columns(site.store, layer, target=site.target),
+        random_labelled=report.random_labelled,
+        example=example,
+        labelled=report.labels is not None,
+        digests=dict(site.digests),
+    )
 
-    name: str
-    channels: tuple[int, ...]
-    best: float
+
+def write_layer_apart(
+    known: Mapping[str, Any], layer: str, network: "nn.Module | None" = None
+) -> LayerPart:
+    """Write all pages of a layer in a process that has not opened the store yet."""
+    site = Site(**{**known, "store": open_store(known["store"])})
+    return write_layer(site, layer, made_explainer(site.store, network))
 
 
-def write_layer_page(
+def made_explainer(store: Store, network: "nn.Module | None") -> "Explainer | None":
+    """Make the explainer of a store, if there is a network."""
+    if network is None:
+        return None
+    # What computes needs torch, which takes seconds to import.
+    from conceptlrp.lrp.store_explainer import store_explainer
+
+    return store_explainer(store, network)
+
+
+def _reports(
+    site: Site, layer: str, explainer: "Explainer | None"
+) -> Iterator[ChannelReport]:
+    store, results = site.store, site.results
+    known: dict[str, Any] = {"target": site.target, "count": site.count}
+    found = layer_report(store, layer, notes=site.notes, results=results, **known)
+    if explainer is None:
+        return iter(found)
+    from conceptlrp.atlas.pictures.strip_maps import mapped_reports
+
+    return mapped_reports(found, store, explainer)
+
+
+def _example(
+    site: Site, report: ChannelReport, maker: CardMaker
+) -> dict[str, Any] | None:
+    boards = report.strips["relevant"]
+    if boards.heatmaps is None or not len(boards.heatmaps):
+        return None
+    heat, row = boards.heatmaps[0], boards.boards[0].row
+    limit = symmetric_limit(heat)
+    return {
+        "layer": report.layer,
+        "channel": report.channel,
+        "picture": maker.picture(row, heatmap=heat, limit=limit, size_px=336),
+        "scale": scale_svg(limit, unit=site.unit),
+        "description": boards.boards[0].description,
+    }
+
+
+def _write_layer_page(
     site: Site,
-    layer: str,
+    report: ChannelReport,
     facts: Sequence[ChannelLine],
     *,
-    phases: NDArray[np.floating],
-    phase_sizes: NDArray[np.integer],
-    labelled: bool,
-    random_labelled: float | None,
-    missing: tuple[str, ...],
     columns: int,
+    phases: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Write the page of a layer; `phases` is (C, P), `phase_sizes` (P,)."""
-    layers = site.store.layers
+    """Write the page of a layer; `report` is that of any of its channels."""
+    layer, layers = report.layer, site.store.layers
     place = layers.index(layer)
     clustering = site.clusterings.get(layer)
     shape = site.store.manifest.layers[layer]
@@ -94,20 +169,20 @@ def write_layer_page(
         half=_half(facts),
         names=site.names,
         labels=label_counts(facts),
-        labelled=labelled,
-        random_labelled=random_labelled,
-        phases=_phase_rows(phases, phase_sizes),
+        labelled=report.labels is not None,
+        random_labelled=report.random_labelled,
+        phases=phases,
         clusters=None if clustering is None else _cluster_rows(clustering),
         groups=_groups(site.store, layer, site.target),
-        links=strongest_links(site.results.graph, layer, target=site.target),
-        missing=missing,
+        links=_strongest_links(site.results.graph, layer, target=site.target),
+        missing=report.missing,
         columns=columns,
     )
 
 
-def strongest_links(
+def _strongest_links(
     graph: MeanConceptGraph | None, layer: str, *, target: str
-) -> tuple[Link, ...] | None:
+) -> list[dict[str, Any]] | None:
     """List the strongest edges from a layer to those below it, None without a graph."""
     if graph is None or layer not in graph.layers:
         return None
@@ -120,10 +195,17 @@ def strongest_links(
             signed = float(flow.signed[index][upper, lower])
             found.append((float(absolute[upper, lower]), signed, upper, below, lower))
     found = sorted((each for each in found if each[0] > 0), key=lambda each: -each[0])
-    return tuple(
-        Link(upper, below, lower, signed, size, size / found[0][0])
+    return [
+        {
+            "channel": upper,
+            "layer": below,
+            "other": lower,
+            "relevance": signed,
+            "absolute": size,
+            "width": size / found[0][0],
+        }
         for size, signed, upper, below, lower in found[:_LINKS]
-    )
+    ]
 
 
 def _half(facts: Sequence[ChannelLine]) -> int:
@@ -133,41 +215,44 @@ def _half(facts: Sequence[ChannelLine]) -> int:
 
 
 def _phase_rows(
-    magnitudes: NDArray[np.floating], sizes: NDArray[np.integer]
-) -> tuple[PhaseRow, ...]:
+    report: ChannelReport, magnitudes: NDArray[np.floating]
+) -> list[dict[str, Any]]:
+    """List the strongest channels of every ten moves; magnitudes are (C, phases)."""
     rows = []
-    for number, size in enumerate(sizes.tolist()):
-        column = magnitudes[:, number]
-        order = np.argsort(-column, kind="stable")[:_STRONGEST].tolist()
-        strongest = tuple((each, float(column[each])) for each in order)
-        moves = f"{10 * number + 1}\N{EN DASH}{10 * number + 10}"
-        shown = tuple(each for each in strongest if each[1] > 0)
-        rows.append(PhaseRow(moves, size, shown))
-    return tuple(rows)
+    for phase, column in zip(report.phases, magnitudes.T, strict=True):
+        strongest = np.argsort(-column, kind="stable")[:_STRONGEST].tolist()
+        rows.append(
+            {
+                "moves": f"{phase.first + 1}\N{EN DASH}{phase.last + 1}",
+                "positions": phase.positions,
+                "channels": [(c, float(column[c])) for c in strongest if column[c] > 0],
+            }
+        )
+    return rows
 
 
-def _cluster_rows(clustering: Clustering) -> ClusterRows:
+def _cluster_rows(clustering: Clustering) -> dict[str, Any]:
     numbers = range(clustering.n_clusters)
-    return ClusterRows(
-        clustering=clustering,
-        map=cluster_map(clustering, root="../"),
-        markers=tuple(marker_rows(clustering, number, 4) for number in numbers),
-    )
+    return {
+        "clustering": clustering,
+        "map": cluster_map(clustering, root="../"),
+        "markers": [marker_rows(clustering, number, 4) for number in numbers],
+    }
 
 
-def _groups(store: Store, layer: str, target: str) -> tuple[tuple[int, ...], ...]:
+def _groups(store: Store, layer: str, target: str) -> list[list[int]]:
     """Group the channels that are used on the same positions, the largest first."""
     channels = store.channels(layer)
     if channels < _FEWEST:
-        return ()
+        return []
     features = position_features(store, layer, target=target)
     labels = cluster_channels(features, min(_GROUPS, channels // 4)).labels
     numbers = range(int(labels.max(initial=-1)) + 1)
-    return tuple(tuple(np.flatnonzero(labels == each).tolist()) for each in numbers)
+    return [np.flatnonzero(labels == each).tolist() for each in numbers]
 
 
-def label_counts(facts: Sequence[ChannelLine]) -> tuple[LabelCount, ...]:
-    """Count the channels of each name, the most frequent first."""
+def label_counts(facts: Sequence[ChannelLine]) -> list[tuple[str, list[int], float]]:
+    """List names, the commonest first, with channels, best first, and best score."""
     by_name: dict[str, list[ChannelLine]] = {}
     for fact in facts:
         if fact.named:
@@ -175,6 +260,5 @@ def label_counts(facts: Sequence[ChannelLine]) -> tuple[LabelCount, ...]:
     counts = []
     for name, found in by_name.items():
         found.sort(key=lambda each: -abs(each.score or 0))
-        channels = tuple(each.channel for each in found)
-        counts.append(LabelCount(name, channels, found[0].score or 0.0))
-    return tuple(sorted(counts, key=lambda each: (-len(each.channels), each.name)))
+        counts.append((name, [each.channel for each in found], found[0].score or 0.0))
+    return sorted(counts, key=lambda each: (-len(each[1]), each[0]))

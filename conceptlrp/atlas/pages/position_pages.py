@@ -2,20 +2,23 @@
 
 positions/index.html        the positions that have a page
 positions/p0000123.html     one of them
+
+The explorer draws explained outputs as these pages do; where a channel leads is up to
+each. Shapes use n x n squares.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from markupsafe import Markup
-
-from conceptlrp.atlas.pages.position_view import OutputView, output_view
+from conceptlrp.atlas.pictures.charts import scale_svg
 from conceptlrp.atlas.pictures.page_boards import (
     board_kit,
     explained_square,
     level_style,
+    map_picture,
     page_board,
     position_kit,
     position_marks,
@@ -23,17 +26,27 @@ from conceptlrp.atlas.pictures.page_boards import (
 )
 from conceptlrp.atlas.site import Site, cluster_page, concept_page, position_page
 from conceptlrp.clustering import Clustering
-from conceptlrp.lrp import Explainer
-from conceptlrp.othello import BLACK, square_name
-from conceptlrp.report import PositionReport, position_report
-from conceptlrp.report.words.numbers import effect, plural
+from conceptlrp.drawing.colors import LEVELS, levels, symmetric_limit
+from conceptlrp.lrp import Contrast, Explainer, Move, Target, Value
+from conceptlrp.othello import BLACK, PASS, Position, square_name
+from conceptlrp.report import position_report
+from conceptlrp.report.explained_output import NO_CHANNEL, ExplainedOutput, LayerMaps
+from conceptlrp.report.words.numbers import (
+    compact,
+    effect,
+    percent,
+    plural,
+    signed_amount,
+    signed_percent,
+)
 from conceptlrp.store import Store
 
 # A page stays below 100 KB with so many maps of each layer and output.
 _CHANNELS = 4
-_SIDES = ("black", "white")
 # Reference boards of every channel that are looked at.
 _REFERENCES = 8
+
+ChannelHref = Callable[[str, int], str | None]
 
 
 @dataclass(frozen=True)
@@ -59,14 +72,12 @@ def choose_positions(
     return tuple(ChosenPosition(row, tuple(reasons[row])) for row in sorted(reasons))
 
 
-def _medoids(
-    clusterings: Mapping[str, Clustering],
-) -> Iterator[tuple[int, str, str | None]]:
+def _medoids(clusterings: Mapping[str, Clustering]) -> Iterator[tuple[int, str, str]]:
     for layer, clustering in clusterings.items():
         for number, rows in enumerate(clustering.typical(1)):
             for row in rows.tolist():
                 text = f"nearest to the centre of cluster {number} of {layer}"
-                yield int(row), text, cluster_page(layer, number)
+                yield row, text, cluster_page(layer, number)
 
 
 def _shared(store: Store, target: int | str) -> Iterator[tuple[int, str, None]]:
@@ -80,18 +91,7 @@ def _shared(store: Store, target: int | str) -> Iterator[tuple[int, str, None]]:
     for row, channels in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
         if channels > 1:
             text = f"among the {_REFERENCES} most relevant boards of "
-            yield int(row), text + plural(channels, "channel"), None
-
-
-@dataclass(frozen=True)
-class _Listed:
-    """A position on the list of those that have a page."""
-
-    row: int
-    svg: Markup
-    move: str
-    description: str
-    reasons: tuple[str, ...]
+            yield row, text + plural(channels, "channel"), None
 
 
 def write_position_pages(
@@ -100,8 +100,6 @@ def write_position_pages(
     """Write the pages of some positions and the list of them."""
     rows = [None, *(each.row for each in chosen), None]
     for place, each in enumerate(chosen):
-        position = site.store.positions.position(each.row)
-        report = position_report(explainer, position, count=_CHANNELS)
         site.write(
             position_page(each.row),
             "position.html",
@@ -109,8 +107,7 @@ def write_position_pages(
             previous=rows[place],
             next=rows[place + 2],
             reasons=each.reasons,
-            level_style=level_style(),
-            **_content(site, report, each.row),
+            **_content(site, explainer, each.row),
         )
     site.write(
         "positions/index.html",
@@ -120,42 +117,127 @@ def write_position_pages(
     )
 
 
-def _content(site: Site, report: PositionReport, row: int) -> dict[str, object]:
+def _content(site: Site, explainer: Explainer, row: int) -> dict[str, Any]:
     corpus = site.store.positions
+    position, played = corpus.position(row), int(corpus.played[row])
+    report = position_report(explainer, position, count=_CHANNELS)
+
+    def href(layer: str, channel: int) -> str:
+        return f"../{concept_page(layer, channel)}"
+
     return {
-        "kit": position_kit(report.position, mark=explained_square(report.move)),
-        "side": _SIDES[report.position.mover],
+        "level_style": level_style(),
+        "kit": position_kit(position, mark=explained_square(report.move)),
+        "side": "black" if position.mover == BLACK else "white",
         "description": corpus.describe(row),
-        "outputs": [_output(report, each) for each in range(len(report.outputs))],
+        "outputs": [
+            output_view(position, each, channel_href=href) for each in report.outputs
+        ],
         "policy": report.policy,
         "value": None if math.isnan(report.value) else effect(report.value),
-        "played": _played(site, row),
+        "played": square_name(played, corpus.size) if played >= 0 else "",
         "transcript": corpus.transcript(row),
-        "obf": report.position.obf(),
+        "obf": position.obf(),
     }
 
 
-def _output(report: PositionReport, place: int) -> OutputView:
-    return output_view(
-        report.position,
-        report.outputs[place],
-        channel_href=lambda layer, channel: f"../{concept_page(layer, channel)}",
-    )
-
-
-def _played(site: Site, row: int) -> str:
-    square = int(site.store.positions.played[row])
-    return square_name(square, site.store.positions.size) if square >= 0 else ""
-
-
-def _listed(site: Site, chosen: ChosenPosition) -> _Listed:
+def _listed(site: Site, chosen: ChosenPosition) -> dict[str, Any]:
     position = site.store.positions.position(chosen.row)
-    return _Listed(
-        row=chosen.row,
-        svg=page_board(
-            position.size, position_words(position), position_marks(position)
-        ),
-        move=f"{'Black' if position.mover == BLACK else 'White'} to move",
-        description=site.store.positions.describe(chosen.row),
-        reasons=tuple(text for text, _ in chosen.reasons),
-    )
+    words, marks = position_words(position), position_marks(position)
+    return {
+        "row": chosen.row,
+        "svg": page_board(position.size, words, marks),
+        "move": f"{'Black' if position.mover == BLACK else 'White'} to move",
+        "description": site.store.positions.describe(chosen.row),
+        "reasons": [text for text, _ in chosen.reasons],
+    }
+
+
+def output_title(output: ExplainedOutput) -> str:
+    """Name an output for a heading."""
+    target = Target.parse(output.target)
+    if target == Value():
+        return "Value"
+    if isinstance(target, Contrast):
+        return f"Move {_word(target.move)} rather than {_word(target.other)}"
+    return "Pass" if target == Move(PASS) else f"Move {target.name}"
+
+
+def _word(move: Target) -> str:
+    return "pass" if move == Move(PASS) else move.name
+
+
+def output_view(
+    position: Position,
+    output: ExplainedOutput,
+    *,
+    channel_href: ChannelHref,
+    cell_href: ChannelHref = lambda _layer, _channel: None,
+) -> dict[str, Any]:
+    """Draw one output with the channels that speak for it and against it.
+
+    `summed` is what of the output reaches the board.
+    """
+    limit, title = symmetric_limit(output.heatmap), output_title(output)
+    words = f"Relevance for {title.lower()}; {position_words(position)}"
+    return {
+        "title": title,
+        "explained": signed_amount(output.explained),
+        "summed": signed_amount(float(output.heatmap.sum())),
+        "unit": output.unit,
+        "svg": map_picture(position, output.heatmap, limit, words),
+        "scale": scale_svg(limit, unit=output.unit),
+        "layers": [
+            _layer_view(position, layer, output.unit, channel_href, cell_href)
+            for layer in output.layers.values()
+        ],
+    }
+
+
+def _layer_view(
+    position: Position,
+    layer: LayerMaps,
+    unit: str,
+    channel_href: ChannelHref,
+    cell_href: ChannelHref,
+) -> dict[str, Any]:
+    """Draw the channels of a layer and its local atlas, all on one scale of colours."""
+    name, top, atlas = layer.layer, layer.top, layer.atlas
+    limit = symmetric_limit([*(each.heatmap for each in top), atlas.relevance])
+
+    def picture(channel: int) -> str:
+        title = f"Conditional heatmap of channel {channel} of {name}"
+        return map_picture(position, layer.maps[channel], limit, title)
+
+    def linked(channel: int, href: ChannelHref) -> tuple[int | None, str | None]:
+        return (None, None) if channel == NO_CHANNEL else (channel, href(name, channel))
+
+    steps = (levels(atlas.relevance, limit) + LEVELS).tolist()
+    return {
+        "name": name,
+        "channels": len(layer),
+        "limit": f"\N{PLUS-MINUS SIGN}{compact(limit)} {unit}",
+        "cards": [
+            {
+                "channel": each.channel,
+                "svg": picture(each.channel),
+                "relevance": signed_amount(each.relevance),
+                "share": signed_percent(each.share),
+                "href": channel_href(name, each.channel),
+            }
+            for each in top
+        ],
+        "cells": [
+            [(s, *linked(c, cell_href)) for s, c in zip(*row, strict=True)]
+            for row in zip(steps, atlas.channel.tolist(), strict=True)
+        ],
+        "regions": [
+            (
+                each.region,
+                signed_amount(each.relevance),
+                percent(each.part),
+                *linked(each.channel, channel_href),
+            )
+            for each in atlas.regions
+        ],
+    }

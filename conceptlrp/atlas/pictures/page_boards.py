@@ -8,13 +8,21 @@ length with round ends are discs. A board so takes half of what
 Shapes use n x n squares, row 0 being rank 1, which is drawn on top.
 """
 
+import struct
+import zlib
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.drawing.colors import LEVELS, level_colors, levels
+from conceptlrp.drawing.colors import (
+    LEVELS,
+    level_colors,
+    levels,
+    symmetric_limit,
+    to_rgb,
+)
 from conceptlrp.othello import BLACK, NO_MOVE, PASS, Position, square_name
 from conceptlrp.othello.board import squares
 from conceptlrp.report.explained_output import ExplainedOutput
@@ -204,3 +212,37 @@ def _quote(text: str) -> str:
     if not text.isprintable():
         text = "".join(c if c.isprintable() else " " for c in text)
     return quoteattr(text, {'"': "&quot;"})
+
+
+def sprite(maps: NDArray[np.floating], *, columns: int) -> NDArray[np.uint8]:
+    """Lay the maps of channels out in rows, each coloured to its own limit.
+
+    Shapes: `maps` (C, n, n). Returns (rows * n, columns * n, 3): channel ``c`` in row
+    ``c // columns`` and column ``c % columns``.
+    """
+    channels, n, _ = maps.shape
+    rows = -(-channels // columns)
+    tiles = np.full((rows * columns, n, n, 3), 255, dtype=np.uint8)
+    for channel, heat in enumerate(maps):
+        tiles[channel] = to_rgb(heat, symmetric_limit(heat))
+    grid = tiles.reshape(rows, columns, n, n, 3).transpose(0, 2, 1, 3, 4)
+    return grid.reshape(rows * n, columns * n, 3)
+
+
+def png(rgb: NDArray[np.uint8]) -> bytes:
+    """Encode a picture (height, width, 3) as PNG without metadata (W3C, section 5)."""
+    height, width, _ = rgb.shape
+    lines = np.zeros((height, 1 + 3 * width), dtype=np.uint8)
+    lines[:, 1:] = rgb.reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = [
+        (b"IHDR", header),
+        (b"IDAT", zlib.compress(lines.tobytes(), 9)),
+        (b"IEND", b""),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*part) for part in parts)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    check = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)

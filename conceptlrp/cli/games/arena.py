@@ -11,9 +11,7 @@ from conceptlrp.cli.inputs import open_network
 from conceptlrp.cli.options import (
     BoardSize,
     Json,
-    Overwrite,
     Seed,
-    check_place,
     how_many,
 )
 from conceptlrp.cli.tables import print_json
@@ -38,17 +36,12 @@ def arena(
     first: PlayerName,
     second: PlayerName,
     count: Annotated[int, how_many("Games, an even number.")] = 100,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Keep the games here (.txt) and go on."),
-    ] = None,
     opening: Annotated[
         int, typer.Option(min=0, help="Random moves at the start of a pair.")
     ] = 8,
     timeout: Timeout = 60.0,
     size: BoardSize = 8,
     seed: Seed = 0,
-    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Let two players meet, twice from each opening.
@@ -60,8 +53,6 @@ def arena(
     if count % 2:
         msg = f"--count is {count}, expected an even number"
         raise typer.BadParameter(msg)
-    if out is not None:
-        check_place(out, overwrite=True)
     engines = any(name.startswith("gtp:") for name in (first, second))
     with ExitStack() as stack:
         one = stack.enter_context(open_player(first, size, timeout))
@@ -70,13 +61,11 @@ def arena(
         result = match(
             one,
             other,
-            out,
             count=count,
             opening_plies=opening,
-            # A pair at a time, so that an engine that fails costs little.
+            # An engine plays game by game, so progress is shown by pairs.
             together=2 if engines else 200,
             seed=seed,
-            overwrite=overwrite,
             on_progress=report,
         )
     if as_json:
@@ -90,15 +79,13 @@ def arena(
 def open_player(name: str, size: int = 8, timeout: float = 60.0) -> Iterator["Player"]:
     """Make the player of a name; an engine ends with the context."""
     from conceptlrp.selfplay import (
-        GreedyPlayer,
-        GtpEngine,
-        GtpPlayer,
-        MobilityPlayer,
         NetworkPlayer,
         RandomPlayer,
         SearchOptions,
         SearchPlayer,
     )
+    from conceptlrp.selfplay.gtp import GtpEngine, GtpPlayer
+    from conceptlrp.selfplay.players import GreedyPlayer, MobilityPlayer
 
     simple: dict[str, Callable[[int], BoardPlayer]] = {
         "random": RandomPlayer,

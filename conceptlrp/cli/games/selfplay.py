@@ -28,15 +28,6 @@ def selfplay(
     simulations: Annotated[
         int, typer.Option(min=0, help="Searches of a move; 0 plays from the policy.")
     ] = 100,
-    c_puct: Annotated[
-        float, typer.Option(help="Weight of priors against values.")
-    ] = 1.0,
-    noise: Annotated[
-        float, typer.Option(help="Share of Dirichlet noise at the root.")
-    ] = 0.25,
-    noise_alpha: Annotated[
-        float, typer.Option(help="Concentration of that noise.")
-    ] = 1.0,
     temperature: Annotated[
         float,
         typer.Option(help="Of the visits; without search of the policy."),
@@ -47,9 +38,6 @@ def selfplay(
     opening: Annotated[
         int, typer.Option(min=0, help="Random moves at the start of a game.")
     ] = 6,
-    symmetries: Annotated[
-        bool, typer.Option(help="Turn each game by a random symmetry.")
-    ] = True,
     together: Annotated[
         int, typer.Option(min=1, help="Games played at a time, and saved together.")
     ] = 256,
@@ -73,18 +61,12 @@ def selfplay(
     if transcripts is not None:
         check_place(transcripts, overwrite=overwrite)
     check_device(device)
-    search = SearchOptions(
-        simulations=max(1, simulations),
-        c_puct=c_puct,
-        noise=noise,
-        noise_alpha=noise_alpha,
-    )
+    search = SearchOptions(simulations=max(1, simulations), noise=0.25)
     options = SelfPlayOptions(
         search=search if simulations else None,
         temperature=temperature,
         temperature_moves=temperature_moves,
         opening_plies=opening,
-        symmetries=symmetries,
         together=together,
     )
     started = time.perf_counter()

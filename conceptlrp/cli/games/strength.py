@@ -52,13 +52,11 @@ def strength(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Measure how well a network plays.
+    """Measure how well a network plays."""
+    from conceptlrp.selfplay import StrengthOptions, strength_card
+    from conceptlrp.selfplay.gtp import GtpEngine, GtpPlayer
 
-    A run that was stopped goes on with the same command.
-    """
-    from conceptlrp.selfplay import GtpEngine, GtpPlayer, StrengthOptions, strength_card
-
-    check_place(out, overwrite=True)
+    check_place(out, overwrite=overwrite)
     check_device(device)
     options = StrengthOptions(
         simulations=_numbers(simulations),

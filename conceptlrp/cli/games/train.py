@@ -1,9 +1,8 @@
 """The verb that trains networks, from games or by iterations of self-play."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,24 +12,17 @@ import typer
 from conceptlrp.cli.inputs import command_line, open_network, read_positions
 from conceptlrp.cli.options import check_choice, check_device, check_place
 from conceptlrp.cli.tables import print_json, remark
+from conceptlrp.jsontext import plain
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
     from conceptlrp.othello import Corpus
-    from conceptlrp.progress import OnProgress
-    from conceptlrp.selfplay import (
-        IterationOptions,
-        RunFolder,
-        SelfPlayOptions,
-        TrainingOptions,
-        TrainingSet,
-    )
+    from conceptlrp.selfplay import SelfPlayOptions, TrainingSet
 
 _network = partial(typer.Option, rich_help_panel="Network")
 _held_out = partial(typer.Option, rich_help_panel="Held-out games")
 _schedule = partial(typer.Option, rich_help_panel="Schedule")
-_targets = partial(typer.Option, rich_help_panel="Targets")
 _play = partial(typer.Option, rich_help_panel="Self-play iterations")
 _output = partial(typer.Option, rich_help_panel="Output and resuming")
 _machine = partial(typer.Option, rich_help_panel="Machine")
@@ -54,10 +46,6 @@ def train(
     architecture: Annotated[str, _network(help="othello or tower.")] = "othello",
     channels: Annotated[int, _network(min=1, help="Channels of a convolution.")] = 64,
     blocks: Annotated[int, _network(min=1, help="Residual blocks of a tower.")] = 4,
-    dropout: Annotated[
-        float,
-        _network(min=0, max=0.95, help="In the hidden layers of an OthelloNet."),
-    ] = 0.0,
     start: Annotated[
         str | None,
         _network(help="Begin from these weights, not from random ones."),
@@ -79,26 +67,13 @@ def train(
         ),
     ] = None,
     epochs: Annotated[float, _schedule(help="Passes over the positions.")] = 1.0,
-    minutes: Annotated[
-        float | None, _schedule(help="Length of the training instead of --epochs.")
-    ] = None,
     batch_size: Annotated[int, _schedule(min=1, help="Positions of a step.")] = 256,
     learning_rate: Annotated[
         float, _schedule(help="Peak of the cycle: warm-up, then half a cosine to 0.")
     ] = 2e-3,
-    weight_decay: Annotated[
-        float, _schedule(min=0, help="Weight decay of AdamW.")
-    ] = 1e-2,
     targets: Annotated[
-        str, _targets(help="moves played, or visits of recorded self-play (.jsonl).")
+        str, _network(help="moves played, or visits of recorded self-play (.jsonl).")
     ] = "moves",
-    value_share: Annotated[
-        float,
-        _targets(min=0, max=1, help="Share of the search's value in the outcome."),
-    ] = 0.0,
-    label_smoothing: Annotated[
-        float, _targets(min=0, max=1, help="Share of the policy spread over all moves.")
-    ] = 0.0,
     iterations: Annotated[
         int | None,
         _play(min=1, help="How often to play, learn and compare; reads no games."),
@@ -110,9 +85,6 @@ def train(
         int,
         _play(min=0, help="Searches of a move, also in the arena; 0 for none."),
     ] = 50,
-    window: Annotated[
-        int, _play(min=1, help="Iterations whose games are learned from.")
-    ] = 5,
     gate_games: Annotated[
         int, _play(min=2, help="Games of candidate against champion, an even number.")
     ] = 100,
@@ -156,7 +128,9 @@ def train(
     check_place(out, overwrite=overwrite or is_own)
     check_device(device)
     _check_sources(games, iterations, held_out_year, held_out_share)
-    _check_network(out, architecture, dropout)
+    if out == run_path:
+        msg = f"--out is '{out}', which is the name of the run's folder"
+        raise typer.BadParameter(msg)
     import torch
 
     from conceptlrp import selfplay
@@ -164,11 +138,8 @@ def train(
 
     options = selfplay.TrainingOptions(
         epochs=epochs,
-        minutes=minutes,
         batch_size=batch_size,
         learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        label_smoothing=label_smoothing,
         patience=patience,
         snapshots=snapshots,
         seed=seed,
@@ -177,27 +148,37 @@ def train(
     folder = selfplay.RunFolder(
         run_path, resume=resume, overwrite=overwrite, dtype=dtype
     )
-    initial = partial(_initial, start, architecture, channels, blocks, dropout, seed)
+    initial = partial(_initial, start, architecture, channels, blocks, seed)
     with _threads(threads), _told(run_path), folder, progress_bars() as report:
         if iterations is None:
-            held_out = held_out_year, held_out_share
-            sources = games or [], targets, value_share, size, seed
-            learned, validation = _training_data(*sources, *held_out)
+            split = partial(_split, year=held_out_year, share=held_out_share, seed=seed)
+            learned, validation = _training_data(games or [], targets, size, split)
             network = initial(learned.size).to(device)
-            about, found = _learn(network, learned, validation, options, folder, report)
+            record = selfplay.train(
+                network,
+                learned,
+                validation=validation,
+                options=options,
+                folder=folder,
+                on_progress=report,
+            )
+            about, found = record.summary(), f"{record.samples:,} positions"
         else:
             network = initial(size).to(device)
             rounds = selfplay.IterationOptions(
                 iterations=iterations,
                 games=games_per_iteration,
-                window=window,
                 self_play=_self_play(simulations),
-                value_share=value_share,
                 gate_games=gate_games,
                 gate_threshold=gate_threshold,
                 seed=seed,
             )
-            about, found = _iterate(network, rounds, options, folder, report)
+            done = selfplay.train_iterations(
+                network, folder, options=rounds, training=options, on_progress=report
+            )
+            about = {"samples": done[-1].samples, "iterations": plain(done)}
+            accepted = sum(each.accepted for each in done)
+            found = f"{accepted} of {len(done)} iterations accepted"
         about["command"] = command_line()
         save_network(network, out, training=about, dtype=dtype, overwrite=True)
         folder.discard_checkpoint()
@@ -207,59 +188,6 @@ def train(
         typer.echo(f"{out}: {_shape(network)}, {found}")
 
 
-def _learn(
-    network: "BoardNetwork",
-    learned: "TrainingSet",
-    validation: "Corpus | None",
-    options: "TrainingOptions",
-    folder: "RunFolder",
-    report: "OnProgress",
-) -> tuple[dict[str, Any], str]:
-    """Train on positions; return the record, and what came of it in words."""
-    from conceptlrp import selfplay
-
-    record = selfplay.train(
-        network,
-        learned,
-        validation=validation,
-        options=options,
-        folder=folder,
-        on_progress=report,
-    )
-    return record.summary(), f"{record.samples:,} positions"
-
-
-def _iterate(
-    network: "BoardNetwork",
-    rounds: "IterationOptions",
-    options: "TrainingOptions",
-    folder: "RunFolder",
-    report: "OnProgress",
-) -> tuple[dict[str, Any], str]:
-    """Train by self-play; return the record, and what came of it in words."""
-    from conceptlrp import selfplay
-
-    done = selfplay.train_iterations(
-        network, folder, options=rounds, training=options, on_progress=report
-    )
-    about = {
-        "samples": done[-1].samples,
-        "iterations": [asdict(each) for each in done],
-    }
-    accepted = sum(each.accepted for each in done)
-    return about, f"{accepted} of {len(done)} iterations accepted"
-
-
-def _check_network(out: Path, architecture: str, dropout: float) -> None:
-    """Refuse a network that cannot be made or written."""
-    if dropout and architecture == "tower":
-        msg = "--dropout is for an OthelloNet, a tower has none"
-        raise typer.BadParameter(msg)
-    if out.with_suffix(".run") == out:
-        msg = f"--out is '{out}', which is the name of the run's folder"
-        raise typer.BadParameter(msg)
-
-
 def _check_sources(
     games: list[str] | None,
     iterations: int | None,
@@ -267,27 +195,17 @@ def _check_sources(
     share: float | None,
 ) -> None:
     """Refuse options that contradict each other."""
-    held_out = year is not None or share is not None
-    for wrong, msg in (
-        (
-            not games and iterations is None,
-            "no games to learn from; give game files, or --iterations",
-        ),
-        (
-            games and iterations is not None,
-            "games and --iterations are two ways to train; give one of them",
-        ),
-        (
-            year is not None and share is not None,
-            "--held-out-year and --held-out-share are two ways; give one of them",
-        ),
-        (
-            iterations is not None and held_out,
-            "nothing is held out of --iterations: the arena compares the networks",
-        ),
-    ):
-        if wrong:
-            raise typer.BadParameter(msg)
+    msg = ""
+    if not games and iterations is None:
+        msg = "no games to learn from; give game files, or --iterations"
+    elif games and iterations is not None:
+        msg = "games and --iterations are two ways to train; give one of them"
+    elif year is not None and share is not None:
+        msg = "--held-out-year and --held-out-share are two ways; give one of them"
+    elif iterations is not None and (year, share) != (None, None):
+        msg = "nothing is held out of --iterations: the arena compares the networks"
+    if msg:
+        raise typer.BadParameter(msg)
 
 
 def _initial(
@@ -295,7 +213,6 @@ def _initial(
     architecture: str,
     channels: int,
     blocks: int,
-    dropout: float,
     seed: int,
     size: int,
 ) -> "BoardNetwork":
@@ -312,44 +229,39 @@ def _initial(
         elif architecture == "tower":
             network = ResidualTower(channels, blocks, size)
         else:
-            network = OthelloNet(channels, size, dropout)
+            network = OthelloNet(channels, size)
+    # A network that was read comes with the dropout of its architecture.
     for module in network.modules():
         if isinstance(module, torch.nn.Dropout):
-            module.p = dropout
+            module.p = 0.0
     return network
 
 
+def _split(
+    corpus: "Corpus", *, year: int | None, share: float | None, seed: int
+) -> "tuple[Corpus, Corpus | None]":
+    """Hold games out where that is asked for."""
+    from conceptlrp.selfplay.validation import hold_out
+
+    if year is None and share is None:
+        return corpus, None
+    return hold_out(corpus, year=year, share=share, seed=seed)
+
+
 def _training_data(
-    files: list[str],
-    targets: str,
-    value_share: float,
-    size: int,
-    seed: int,
-    year: int | None,
-    share: float | None,
+    files: list[str], targets: str, size: int, split: Callable[["Corpus"], Any]
 ) -> "tuple[TrainingSet, Corpus | None]":
     """Read what to learn, and the positions to test on if any are held out."""
-    from conceptlrp.selfplay import (
-        SelfPlayGames,
-        TrainingSet,
-        hold_out,
-        read_self_play,
-    )
-
-    def split(corpus: "Corpus") -> "tuple[Corpus, Corpus | None]":
-        if year is None and share is None:
-            return corpus, None
-        return hold_out(corpus, year=year, share=share, seed=seed)
+    from conceptlrp.selfplay import SelfPlayGames, TrainingSet, read_self_play
 
     if targets == "moves":
-        rest, validation = split(read_positions(files, size, None, seed))
+        rest, validation = split(read_positions(files, size, None, seed=0))
         return TrainingSet.from_corpus(rest), validation
     import numpy as np
 
     played = SelfPlayGames.concatenate([read_self_play(file) for file in files])
     rest, validation = split(played.corpus)
-    learned = played.take(np.unique(rest.game))
-    return TrainingSet.from_self_play(learned, value_share=value_share), validation
+    return TrainingSet.from_self_play(played.take(np.unique(rest.game))), validation
 
 
 def _self_play(simulations: int) -> "SelfPlayOptions":

@@ -1,10 +1,18 @@
-"""How much a channel carries, for what, where and when, and what it is related to."""
+"""How much a channel carries, for what, where and when, and what it is related to.
+
+Shapes use n x n squares.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.labels import LOCATION_CLASSES, location_classes
 from conceptlrp.othello import BLACK
+from conceptlrp.report.stored_layer import MAPS_OF, crop
 from conceptlrp.report.words.numbers import (
     compact,
     effect,
@@ -27,6 +35,10 @@ _LEANING = 0.2
 _CONCENTRATED, _FULL = 1.25, 30
 # How many times the usual magnitude a move has to have.
 _STANDING_OUT = 1.5
+_PLACES = {"corner": "corners", "center": "the four squares in the centre"}
+# How much more than if spread evenly, and how much of the whole, is worth a word.
+_DENSE, _SUBSTANTIAL = 1.5, 0.05
+_PLACES_NAMED, _SQUARES_NAMED = 3, 4
 _KINDS = {
     "own": "discs of the side to move",
     "opponent": "the opponent's discs",
@@ -153,6 +165,69 @@ def amount_lines(report: "ChannelReport") -> Iterator[str]:
         f"{percent(found.relevant)}. Its mean share towards '{report.target}' is "
         f"{signed_percent(found.mean_share)}; half of the positions lie between "
         f"{at[0.25]} and {at[0.75]}, all between {at[0.0]} and {at[1.0]}."
+    )
+
+
+def location_lines(report: "ChannelReport") -> Iterator[str]:
+    """Say where the relevance of a channel lies, if there are heatmaps."""
+    maps = report.mean_positive, report.mean_negative
+    if maps[0] is None or maps[1] is None or report.regions is None:
+        return
+    magnitude = maps[0] - maps[1]
+    total = float(magnitude.sum())
+    if total == 0:
+        return
+    part = {name: percent(each.relevance) for name, each in report.regions.items()}
+    even = {name: percent(each.squares) for name, each in report.regions.items()}
+    yield (
+        f"In the heatmaps of {MAPS_OF[report.maps_of]}, {part['own']} of its "
+        f"relevance lies on own discs ({even['own']} of the squares), "
+        f"{part['opponent']} on opponent discs ({even['opponent']}) and "
+        f"{part['empty']} on empty squares ({even['empty']}); legal moves hold "
+        f"{part['legal']} ({even['legal']})."
+    )
+    share = magnitude / total
+    yield f"{_densest(share)} Strongest squares: {_squares(share)}."
+    places = _places(share)
+    if places:
+        yield f"Kinds of squares with more than their share: {places}."
+
+
+def _densest(share: NDArray[np.float64]) -> str:
+    """Say how much the 3 x 3 squares have that have most."""
+    inner = len(share) - 2
+    windows = np.lib.stride_tricks.sliding_window_view(share, (3, 3)).sum(axis=(2, 3))
+    row, column = divmod(int(windows.argmax()), inner)
+    most, even = float(windows[row, column]), 9 / share.size
+    if most < _DENSE * even:
+        return "It is spread over the board."
+    square = f"{'abcdefgh'[column + 1]}{row + 2}"
+    return (
+        f"The nine squares around {square} have {percent(most)} of it "
+        f"({percent(even)} of the squares)."
+    )
+
+
+def _places(share: NDArray[np.float64]) -> str:
+    """Name the location classes that have more than their share of a map."""
+    size = len(share)
+    classes = crop(location_classes(size).reshape(8, 8), size)
+    found = []
+    for number, name in enumerate(LOCATION_CLASSES):
+        inside = classes == number
+        part, even = float(share[inside].sum()), float(inside.mean())
+        if part >= _SUBSTANTIAL and part >= _DENSE * even:
+            place = _PLACES.get(name, f"{name}-squares")
+            found.append((part / even, f"{place} {percent(part)} ({percent(even)})"))
+    return ", ".join(t for _, t in sorted(found, reverse=True)[:_PLACES_NAMED])
+
+
+def _squares(share: NDArray[np.float64]) -> str:
+    size = len(share)
+    order = np.argsort(-share, axis=None, kind="stable")[:_SQUARES_NAMED].tolist()
+    return ", ".join(
+        f"{'abcdefgh'[i % size]}{i // size + 1} {percent(float(share.flat[i]))}"
+        for i in order
     )
 
 

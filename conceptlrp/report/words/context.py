@@ -1,10 +1,11 @@
-"""What to keep in mind with a report, and what it could say but does not."""
+"""What to keep in mind with a report, what it lacks, and where its numbers are from."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from conceptlrp.labelling.channel_labels import channel_name
-from conceptlrp.report.words.numbers import percent, plural
+from conceptlrp.report.words.numbers import count, percent, plural
+from conceptlrp.store import Store
 from conceptlrp.store.results.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ def channel_warnings(
     stored: "StoredLayer", channel: int, statistics: "ChannelStatistics"
 ) -> tuple[str, ...]:
     """Collect what limits what a report says, what is about the channel first."""
-    found = [*_of_channel(stored, channel, statistics), *_of_store(stored)]
-    return tuple(found)
+    return (*_of_channel(stored, channel, statistics), *_of_store(stored))
 
 
 def _of_channel(
@@ -135,3 +135,37 @@ def _labelled_at_random(labels: "ScoredLabels", layer: str) -> Iterator[str]:
             f"A network with random weights gets labels on {percent(share)} of the "
             f"channels of {layer}: a label alone says little."
         )
+
+
+_DIGITS = 12
+
+
+def provenance(store: Store, target: str) -> tuple[tuple[str, str], ...]:
+    """Say what was explained, with what, and how."""
+    made = store.manifest
+    games = plural(int(made.corpus.get("games", 0)), "game")
+    positions = plural(len(store), "position")
+    found = (
+        ("network", f"{made.network.get('name', '')} ({_digest(made.network)})"),
+        ("corpus", f"{positions} of {games} ({_digest(made.corpus)})"),
+        ("composite", str(made.composite.get("name", ""))),
+        ("explained output", target),
+        ("versions", ", ".join(f"{name} {v}" for name, v in made.versions.items())),
+        ("command", made.command),
+    )
+    return tuple((name, value) for name, value in found if value)
+
+
+def citation(store: Store, target: str, layer: str, channel: int) -> str:
+    """Return a line that says which channel is meant, for a reference."""
+    made = store.manifest
+    return (
+        f"Channel {channel} of {layer} of network {made.network.get('name', '')} "
+        f"{_digest(made.network)}, explained towards '{target}' by "
+        f"{made.composite.get('name', '')} on {count(len(store))} positions of corpus "
+        f"{_digest(made.corpus)}; conceptlrp {made.versions.get('conceptlrp', '')}."
+    )
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    return str(record.get("digest", ""))[:_DIGITS]
