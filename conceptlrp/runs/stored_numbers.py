@@ -170,7 +170,6 @@ class Rounding:
 
 
 def _largest(values: Array) -> Array:
-    """Return the largest |value| of each position, (N,)."""
     flat: Array = np.abs(values).reshape(len(values), -1).max(axis=1, initial=0)
     return flat
 
