@@ -15,7 +15,7 @@ from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.targets import Target
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import ChannelReport
-from conceptlrp.runs.references import conditional_heatmaps
+from conceptlrp.runs.parts import conditional_heatmaps
 from conceptlrp.store import Store
 
 # Channels whose boards are explained together: most boards are of one channel only,
