@@ -122,15 +122,9 @@ def train(
     check_choice("--architecture", architecture, ("othello", "tower"))
     check_choice("--size", size, (6, 8))
     check_choice("--targets", targets, ("moves", "visits"))
-    run_path = out.with_suffix(".run")
-    # What a run that is resumed has written there is its own.
-    is_own = resume and (run_path / "run.json").is_file()
-    check_place(out, overwrite=overwrite or is_own)
+    run_path = _run_path(out, resume=resume, overwrite=overwrite)
     check_device(device)
     _check_sources(games, iterations, held_out_year, held_out_share)
-    if out == run_path:
-        msg = f"--out is '{out}', which is the name of the run's folder"
-        raise typer.BadParameter(msg)
     import torch
 
     from conceptlrp import selfplay
@@ -177,8 +171,9 @@ def train(
                 network, folder, options=rounds, training=options, on_progress=report
             )
             about = {"samples": done[-1].samples, "iterations": plain(done)}
-            accepted = sum(each.accepted for each in done)
-            found = f"{accepted} of {len(done)} iterations accepted"
+            found = (
+                f"{sum(i.accepted for i in done)} of {len(done)} iterations accepted"
+            )
         about["command"] = command_line()
         save_network(network, out, training=about, dtype=dtype, overwrite=True)
         folder.discard_checkpoint()
@@ -186,6 +181,18 @@ def train(
         print_json({"network": out, **about})
     else:
         typer.echo(f"{out}: {_shape(network)}, {found}")
+
+
+def _run_path(out: Path, *, resume: bool, overwrite: bool) -> Path:
+    """Return the place of the run's folder, where the network can be written."""
+    found = out.with_suffix(".run")
+    if out == found:
+        msg = f"--out is '{out}', which is the name of the run's folder"
+        raise typer.BadParameter(msg)
+    # What a run that is resumed has written there is its own.
+    is_own = resume and (found / "run.json").is_file()
+    check_place(out, overwrite=overwrite or is_own)
+    return found
 
 
 def _check_sources(
