@@ -21,7 +21,6 @@ from jinja2 import (
 from markupsafe import Markup
 
 from conceptlrp.atlas.updating import MARKER, Draft
-from conceptlrp.clustering import Clustering
 from conceptlrp.files import file_stem
 from conceptlrp.jsontext import dumps
 from conceptlrp.labelling.channel_labels import Names, channel_names
@@ -67,11 +66,6 @@ class Site:
         """What was derived from the store."""
         return StoredResults(self.store, self.target)
 
-    @property
-    def clusterings(self) -> Mapping[str, Clustering]:
-        """Clusters of positions by layer."""
-        return self.results.clusterings
-
     @cached_property
     def names(self) -> Names:
         """Names of the channels that have one, by layer and channel."""
@@ -108,7 +102,7 @@ class Site:
             "store": asdict(self.store.manifest.plan),
             "clusterings": {
                 layer: {"method": found.method, "seed": found.seed}
-                for layer, found in self.clusterings.items()
+                for layer, found in self.results.clusterings.items()
             },
             "files": dict(sorted(self.digests.items())),
         }

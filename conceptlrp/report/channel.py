@@ -57,10 +57,8 @@ class ChannelReport:
 
     Attributes
     ----------
-    layer, channel : str, int
-        The channel.
-    channels : int
-        How many the layer has.
+    layer, channel, channels : str, int, int
+        The channel, and how many the layer has.
     target, unit : str
         The explained output, and the unit of relevance.
     name : ChannelName
@@ -97,22 +95,17 @@ class ChannelReport:
         Part of the channels of a network with random weights that get a label.
     effects : ChannelEffect or None
         What ablating the channel does.
-    upstream : tuple of WiredChannel
-        Channels of the layers before that it draws on most.
-    downstream : tuple of WiredChannel
-        Channels of the layers after that draw on it most.
+    upstream, downstream : tuple of WiredChannel
+        Channels of the layers before that it draws on most, and of those after that
+        draw on it most.
     nearest : tuple of Neighbour
         Channels of the layer whose shares are most alike over all positions.
     clusters : tuple of MarkedCluster
         Clusters of positions that it marks.
-    warnings : tuple of str
-        What to keep in mind, a sentence each.
-    missing : tuple of str
-        What the store does not hold, and how to add it, a sentence each.
-    provenance : tuple of pairs of str
-        Where the numbers come from.
-    citation : str
-        A line to cite.
+    warnings, missing : tuple of str
+        What to keep in mind, and what the store does not hold, a sentence each.
+    provenance, citation : tuple of pairs of str, str
+        Where the numbers come from, and a line to cite.
     """
 
     layer: str
@@ -145,13 +138,7 @@ class ChannelReport:
     citation: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values, ready for strict JSON.
-
-        Returns
-        -------
-        dict
-            Attributes by name; what is not a number is None.
-        """
+        """Return everything as plain values, ready for strict JSON: nan as None."""
         found = {each.name: getattr(self, each.name) for each in fields(self)}
         strips = {name: boards.to_dict() for name, boards in self.strips.items()}
         name = {"name": self.name.text, "sign": self.name.sign}
@@ -161,13 +148,7 @@ class ChannelReport:
         return content
 
     def text(self) -> str:
-        """Return the report as one would read it out, in lines of 80 characters.
-
-        Returns
-        -------
-        str
-            Whatever names and notes hold, without control characters.
-        """
+        """Return the report for a terminal, in lines of 80 characters."""
         return report_text(self)
 
     @property

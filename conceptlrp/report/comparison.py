@@ -302,8 +302,6 @@ def match_channels(correlation: Floats) -> tuple[NDArray[np.intp], NDArray[np.in
     Shapes: `correlation` (C, D). Returns `rows, columns` (min(C, D),): the pairs, those
     of the largest correlation first.
 
-    Examples
-    --------
     >>> rows, columns = match_channels(np.array([[0.2, 0.9], [0.1, 0.8]]))
     >>> rows.tolist(), columns.tolist()
     ([0, 1], [1, 0])

@@ -3,7 +3,7 @@
 Shapes use C channels of the layer, D channels of an adjacent one and n x n squares.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -237,14 +237,10 @@ def marked_clusters(
     """Return the clusters that have a channel among their markers, strongest first."""
     if clustering is None:
         return ()
-    found = _marked(clustering, markers, channel)
+    sizes = clustering.sizes.tolist()
+    found = [
+        MarkedCluster(number, sizes[number], float(marked.effects[place]), place + 1)
+        for number, marked in enumerate(markers)
+        for place in np.flatnonzero(marked.channels == channel).tolist()
+    ]
     return tuple(sorted(found, key=lambda each: -abs(each.effect)))
-
-
-def _marked(
-    clustering: "Clustering", markers: "Sequence[Markers]", channel: int
-) -> Iterator[MarkedCluster]:
-    for number, marked in enumerate(markers):
-        for place in np.flatnonzero(marked.channels == channel).tolist():
-            size, value = int(clustering.sizes[number]), float(marked.effects[place])
-            yield MarkedCluster(number, size, value, place + 1)

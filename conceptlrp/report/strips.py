@@ -7,7 +7,7 @@ boards are described when somebody looks at them.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,20 +72,21 @@ class BoardShelf:
 class ChannelStrips(Mapping[str, ReferenceBoards]):
     """The strips of a channel by name, described when first asked for."""
 
-    def __init__(self, makers: Mapping[str, Callable[[], ReferenceBoards]]) -> None:
-        self._makers = makers
-        self._made: dict[str, ReferenceBoards] = {}
+    def __init__(
+        self,
+        plans: Mapping[str, StripPlan],
+        describe: Callable[[StripPlan], ReferenceBoards],
+    ) -> None:
+        self._plans, self._describe = plans, cache(describe)
 
     def __getitem__(self, name: str) -> ReferenceBoards:
-        if name not in self._made:
-            self._made[name] = self._makers[name]()
-        return self._made[name]
+        return self._describe(self._plans[name])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._makers)
+        return iter(self._plans)
 
     def __len__(self) -> int:
-        return len(self._makers)
+        return len(self._plans)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,11 +117,7 @@ class LayerStrips:
         self, channel: int, plans: Mapping[str, StripPlan], shelf: BoardShelf
     ) -> ChannelStrips:
         """Turn plans into strips that are described when they are asked for."""
-
-        def maker(plan: StripPlan) -> Callable[[], ReferenceBoards]:
-            return lambda: self._described(channel, plan, shelf)
-
-        return ChannelStrips({name: maker(plan) for name, plan in plans.items()})
+        return ChannelStrips(plans, lambda each: self._described(channel, each, shelf))
 
     @cached_property
     def _games(self) -> NDArray[np.integer]:

@@ -76,8 +76,8 @@ def write_layer(
         phases.append([phase.magnitude or 0.0 for phase in report.phases])
         if report.statistics.rank == 1:
             example = _example(site, report, maker)
-    if layer in site.clusterings:
-        write_cluster_pages(site, site.clusterings[layer], maker)
+    if layer in site.results.clusterings:
+        write_cluster_pages(site, site.results.clusterings[layer], maker)
     columns = min(_COLUMNS, len(maps))
     if maps:
         tiles = sprite(np.stack(maps), columns=columns)
@@ -154,7 +154,7 @@ def _write_layer_page(
     """Write the page of a layer; `report` is that of any of its channels."""
     layer, layers = report.layer, site.store.layers
     place = layers.index(layer)
-    clustering = site.clusterings.get(layer)
+    clustering = site.results.clusterings.get(layer)
     shape = site.store.manifest.layers[layer]
     site.write(
         layer_page(layer),
