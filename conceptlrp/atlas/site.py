@@ -166,25 +166,13 @@ def make_templates(*packages: str) -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    environment.filters |= {
-        "compact": compact,
-        "count": count,
-        "effect": effect,
-        "percent": percent,
-        "plural": plural,
-        "signed": signed_amount,
-        "signed_percent": signed_percent,
-    }
-    environment.globals |= {
-        "anchor": file_stem,
-        "cluster_data": cluster_data,
-        "cluster_page": cluster_page,
-        "concept_data": concept_data,
-        "concept_page": concept_page,
-        "layer_page": layer_page,
-        "position_page": position_page,
-        "sprite_file": sprite_file,
-    }
+    filters = (compact, count, effect, percent, plural, signed_percent)
+    environment.filters |= {each.__name__: each for each in filters}
+    environment.filters["signed"] = signed_amount
+    pages = (cluster_data, cluster_page, concept_data, concept_page, layer_page)
+    addresses = (*pages, position_page, sprite_file)
+    environment.globals |= {each.__name__: each for each in addresses}
+    environment.globals["anchor"] = file_stem
     return environment
 
 

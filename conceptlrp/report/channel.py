@@ -48,6 +48,7 @@ from conceptlrp.report.words.numbers import visible
 #: Strips of boards, in the order in which they are shown.
 STRIPS = ("relevant", "opposed", "active", "quantiles", "random")
 
+_WIDTH, _INDENT = 80, 12
 _ENCODING = {"encoding-type": "conceptlrp-channel-report", "encoding-version": "1"}
 
 
@@ -149,7 +150,11 @@ class ChannelReport:
 
     def text(self) -> str:
         """Return the report for a terminal, in lines of 80 characters."""
-        return report_text(self)
+        title = f"{self.layer}, channel {self.channel}: {self.name}"
+        parts = ["\n".join(textwrap.wrap(visible(title), _WIDTH)), ""]
+        for heading, lines in _sections(self):
+            parts.extend(_section(heading, lines))
+        return "\n".join(parts) + "\n"
 
     @property
     def line(self) -> "ChannelLine":
@@ -189,7 +194,7 @@ class ChannelReport:
 
     def _repr_html_(self) -> str:
         title = f"{self.layer}, channel {self.channel}: {self.name}"
-        rows = [(name, " ".join(lines)) for name, lines in report_sections(self)]
+        rows = [(name, " ".join(lines)) for name, lines in _sections(self)]
         pictures = "".join(
             boards._repr_html_()
             for name, boards in self.strips.items()
@@ -227,19 +232,7 @@ class ChannelLine:
         return self.name != UNNAMED
 
 
-_WIDTH, _INDENT = 80, 12
-
-
-def report_text(report: "ChannelReport") -> str:
-    """Write a report for a terminal, in lines of 80 characters at most."""
-    title = f"{report.layer}, channel {report.channel}: {report.name}"
-    parts = ["\n".join(textwrap.wrap(visible(title), _WIDTH)), ""]
-    for heading, lines in report_sections(report):
-        parts.extend(_section(heading, lines))
-    return "\n".join(parts) + "\n"
-
-
-def report_sections(report: "ChannelReport") -> Iterator[tuple[str, list[str]]]:
+def _sections(report: ChannelReport) -> Iterator[tuple[str, list[str]]]:
     """Yield the sections that have something to say: heading and lines."""
     for heading, write in _SECTIONS:
         if lines := list(write(report)):
@@ -260,7 +253,7 @@ def _section(heading: str, lines: list[str]) -> Iterator[str]:
         )
 
 
-def _note_lines(report: "ChannelReport") -> Iterator[str]:
+def _note_lines(report: ChannelReport) -> Iterator[str]:
     note = report.note
     if note is None:
         return
@@ -272,11 +265,7 @@ def _note_lines(report: "ChannelReport") -> Iterator[str]:
         yield f"({signed})"
 
 
-def _source_lines(report: "ChannelReport") -> Iterator[str]:
-    return (f"{name}: {value}" for name, value in report.provenance)
-
-
-_SECTIONS: "tuple[tuple[str, Callable[[ChannelReport], Iterator[str]]], ...]" = (
+_SECTIONS: tuple[tuple[str, Callable[[ChannelReport], Iterator[str]]], ...] = (
     ("how much", amount_lines),
     ("where", location_lines),
     ("when", phase_lines),
@@ -290,6 +279,6 @@ _SECTIONS: "tuple[tuple[str, Callable[[ChannelReport], Iterator[str]]], ...]" = 
     ("note", _note_lines),
     ("mind", lambda report: iter(report.warnings)),
     ("missing", lambda report: iter(report.missing)),
-    ("from", _source_lines),
+    ("from", lambda report: (f"{name}: {v}" for name, v in report.provenance)),
     ("cite", lambda report: iter((report.citation,))),
 )

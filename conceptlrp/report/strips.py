@@ -16,7 +16,8 @@ from conceptlrp.reference import ReferenceBoard, ReferenceBoards
 from conceptlrp.reference.boards import describe_board
 from conceptlrp.reference.selection import diverse_rows, quantile_rows, telling
 from conceptlrp.report.statistics import Column
-from conceptlrp.store import Ranking, ReferenceTable, Store
+from conceptlrp.report.stored_layer import StoredLayer
+from conceptlrp.store import Ranking, Store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.ranking import top_rows
 
@@ -93,11 +94,8 @@ class ChannelStrips(Mapping[str, ReferenceBoards]):
 class LayerStrips:
     """Chooses the boards of the channels of a layer, `count` of them a strip."""
 
-    store: Store
-    layer: str
-    target: str
+    stored: StoredLayer
     count: int
-    references: Mapping[str, ReferenceTable | None]
 
     def plans(self, column: Column) -> dict[str, StripPlan]:
         """Choose the boards of a channel, by strip."""
@@ -121,18 +119,18 @@ class LayerStrips:
 
     @cached_property
     def _games(self) -> NDArray[np.integer]:
-        return self.store.columns.metadata.of_positions("game")
+        return self.stored.store.columns.metadata.of_positions("game")
 
     @cached_property
     def _random_rows(self) -> NDArray[np.int64]:
         """Rows drawn as `random_boards` draws them: the same for every channel."""
-        drawn = np.random.default_rng(0).random(len(self.store))
+        drawn = np.random.default_rng(0).random(len(self.stored.store))
         return diverse_rows(drawn, self.count, games=self._games).rows
 
     def _extreme(self, column: Column, kind: str) -> StripPlan:
         """Choose the boards of one end whose score speaks for a channel at all."""
         by, lowest = REFERENCE_KINDS[kind]
-        strip, kept = ("bottom" if lowest else "top"), self.references[kind]
+        strip, kept = ("bottom" if lowest else "top"), self.stored.references[kind]
         if kept is not None and self.count <= kept.rows.shape[1]:
             found = Ranking(kept.rows[column.channel], kept.scores[column.channel])
             ranking = telling(found, by=by, lowest=lowest)[: self.count]
@@ -149,20 +147,21 @@ class LayerStrips:
         if heatmaps is None:
             heatmaps = self._stored_maps(channel, plan.ranking.rows)
         return ReferenceBoards(
-            self.layer,
+            self.stored.layer,
             channel,
             plan.by,
             plan.strip,
-            self.target,
+            self.stored.target,
             shelf.boards(plan.ranking),
             heatmaps,
         )
 
     def _stored_maps(self, channel: int, rows: NDArray[np.int64]) -> Maps | None:
         """Read the maps of rows that the store keeps, None if one is missing."""
-        if not len(rows) or not np.isin(rows, self.store.maps.rows).all():
+        stored, maps = self.stored, self.stored.store.maps
+        if not len(rows) or not np.isin(rows, maps.rows).all():
             return None
-        maps = self.store.maps.read(
-            self.layer, rows=rows, channels=[channel], target=self.target
+        found = maps.read(
+            stored.layer, rows=rows, channels=[channel], target=stored.target
         )
-        return maps[:, 0]
+        return found[:, 0]
