@@ -7,10 +7,8 @@ from .clustering import (
 )
 from .description import (
     ClusterDescription as ClusterDescription,
-    describe_clusters as describe_clusters,
-)
-from .enrichment import (
     Enrichment as Enrichment,
+    describe_clusters as describe_clusters,
     label_enrichment as label_enrichment,
 )
 from .estimators import (

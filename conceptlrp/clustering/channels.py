@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from conceptlrp.clustering.features import FeatureTable, feature_blocks
 
-__all__ = ["ChannelClustering", "Moments", "channel_similarity", "cluster_channels"]
-
 Matrix = NDArray[np.float64]
 
 
@@ -119,11 +117,6 @@ def cluster_channels(features: FeatureTable, n_clusters: int = 8) -> ChannelClus
     -------
     ChannelClustering
         Computed from C x C moments, whatever the number of positions.
-
-    Raises
-    ------
-    ValueError
-        If the number of clusters makes no sense.
     """
     if n_clusters < 1:
         msg = f"n_clusters is {n_clusters}, expected at least 1"

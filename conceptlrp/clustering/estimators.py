@@ -10,14 +10,6 @@ from numpy.typing import NDArray
 
 from conceptlrp.clustering.features import FeatureTable, feature_blocks, sample_rows
 
-__all__ = [
-    "ESTIMATORS",
-    "Estimator",
-    "fit_labels",
-    "label_from_sample",
-    "make_estimator",
-]
-
 #: Names of estimators, and what they stand for; see `make_estimator`.
 ESTIMATORS = ("spectral", "kmeans", "hdbscan", "hierarchical", "mixture")
 

@@ -16,18 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from conceptlrp.errors import ClusteringError
 from conceptlrp.store import Store
 
-__all__ = [
-    "BLOCK",
-    "FEATURES",
-    "FeatureTable",
-    "StoreFeatures",
-    "feature_blocks",
-    "held_in_memory",
-    "position_features",
-    "relevance_features",
-    "sample_rows",
-]
-
 #: Ways to take out the scale of a position.
 FEATURES = ("share", "raw", "l2", "absolute-share", "absolute-raw", "absolute-l2")
 #: Rows of a block: the same wherever a table lies, so that results are the same too.

@@ -15,8 +15,6 @@ from conceptlrp.clustering.estimators import label_from_sample
 from conceptlrp.clustering.features import FeatureTable
 from conceptlrp.store.results.codec import Shape
 
-__all__ = ["Stability", "bootstrap_labels", "cluster_stability", "sample_games"]
-
 Labels = NDArray[np.integer[Any]]
 
 _STABLE = 0.75
@@ -94,11 +92,6 @@ def cluster_stability(
     -------
     Stability
         Agreement of all repetitions, and of each given cluster with them.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than three repetitions or two games.
     """
     rows = sample_games(games, fit_rows, seed)
     sample = np.asarray(features[rows])

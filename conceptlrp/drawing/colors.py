@@ -11,8 +11,6 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["LEVELS", "level_colors", "levels", "symmetric_limit", "to_rgb"]
-
 #: Steps on either side of zero where colours are counted rather than mixed.
 LEVELS = 12
 

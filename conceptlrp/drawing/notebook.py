@@ -4,8 +4,6 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup, escape
 
-__all__ = ["html_boards", "html_table"]
-
 _LONGEST = 400
 _CELL = Markup(
     '<td style="text-align:left;vertical-align:top;padding-right:1em">{}</td>'

@@ -75,13 +75,6 @@ def h5ad(
     -------
     Path
         The file.
-
-    Raises
-    ------
-    ConceptLRPError
-        If anndata is not installed.
-    OutputExistsError
-        If something stands there that must not be replaced.
     """
     store = open_store(store)
     optional("anndata", "an AnnData file")

@@ -76,11 +76,6 @@ def npz(
     -------
     Path
         The file.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands there that must not be replaced.
     """
     store = open_store(store)
     found = extract(store, chosen)

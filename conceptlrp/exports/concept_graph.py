@@ -46,15 +46,6 @@ def graphml(
     -------
     Path
         The file.
-
-    Raises
-    ------
-    ConceptLRPError
-        If networkx is not installed.
-    OutputExistsError
-        If something stands there that must not be replaced.
-    StoreError
-        If the store keeps no graph.
     """
     store = open_store(store)
     networkx = optional("networkx", "a GraphML file")
@@ -95,13 +86,6 @@ def node_link(
     -------
     Path
         The file.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands there that must not be replaced.
-    StoreError
-        If the store keeps no graph.
     """
     store = open_store(store)
     found = _node_link(store, target, strongest)

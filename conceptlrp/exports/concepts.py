@@ -66,11 +66,6 @@ def json(
     -------
     Path
         The folder.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands there that must not be replaced.
     """
     store = open_store(store)
     found = extract(store, Selection(layers, target))

@@ -70,13 +70,6 @@ def parquet(
     -------
     Path
         The folder.
-
-    Raises
-    ------
-    ConceptLRPError
-        If pyarrow is not installed.
-    OutputExistsError
-        If something stands there that must not be replaced.
     """
     store = open_store(store)
     check_quantities(quantities)
@@ -116,11 +109,6 @@ def csv(
     -------
     Path
         The folder.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands there that must not be replaced.
     """
     store = open_store(store)
     check_quantities(quantities)

@@ -10,21 +10,27 @@ first category of an analysis, so every category has all of them.
 
 import os
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import yaml
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp import jsontext
-from conceptlrp.clustering.embeddings import plane_embedding
 from conceptlrp.clustering.features import position_features
-from conceptlrp.exports.board_pictures import PIXELS, board_pictures, enlarged
+from conceptlrp.clustering.positions import plane_embedding
 from conceptlrp.exports.extract import Extract, Selection, export_folder, extract
 from conceptlrp.files import file_stem
-from conceptlrp.networks.planes import actions_of_squares, squares_of_actions
+from conceptlrp.networks.planes import (
+    actions_of_squares,
+    bits,
+    crop,
+    squares_of_actions,
+)
+from conceptlrp.othello import BLACK, NO_MOVE, Corpus
 from conceptlrp.staging import check_room
 from conceptlrp.store import open_store
 from conceptlrp.store.reader import AnyStore
@@ -75,11 +81,6 @@ def virelay(
     -------
     Path
         The folder.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands there that must not be replaced.
     """
     store = open_store(store)
     found = extract(store, chosen or Selection(n_positions=N_POSITIONS))
@@ -260,3 +261,85 @@ def _write_category(
     for name, layout in layouts.items():
         category[f"embedding/{name}"] = layout
     return category
+
+
+#: Width and height of a picture.
+PIXELS = 128
+
+Color = tuple[int, int, int]
+
+_FELT, _LINE = (0xC9, 0xD8, 0xCC), (0x8A, 0x99, 0x8D)
+_BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
+# Radii in squares: the rim under a disc, the disc, the dot on the last move.
+_RIM, _DISC, _DOT = 0.41, 0.37, 0.1
+# Points that are looked at in each pixel, along either axis.
+_FINE = 8
+
+
+def board_pictures(positions: Corpus) -> NDArray[np.uint8]:
+    """Draw positions: black and white discs on felt, the last move dotted.
+
+    Returns (N, 3, P, P): Red, green and blue; the first rank on top.
+    """
+    n, size = len(positions), positions.size
+    tiles = _tiles(PIXELS // size)[_tile_numbers(positions)]
+    boards = tiles.transpose(0, 5, 1, 3, 2, 4).reshape(n, 3, size * tiles.shape[3], -1)
+    pictures = np.empty((n, 3, PIXELS, PIXELS), np.uint8)
+    pictures[:] = np.array(_FELT, np.uint8)[:, None, None]
+    pictures[..., _middle(boards), _middle(boards)] = boards
+    return pictures
+
+
+def enlarged(maps: ArrayLike) -> NDArray[np.float32]:
+    """Give every square of maps the pixels that `board_pictures` gives it.
+
+    Shapes: `maps` (N, n, n). Returns (N, P, P): zero beside the board.
+    """
+    values = np.asarray(maps, np.float32)
+    side = PIXELS // values.shape[-1]
+    boards = values.repeat(side, axis=1).repeat(side, axis=2)
+    pictures = np.zeros((len(values), PIXELS, PIXELS), np.float32)
+    pictures[..., _middle(boards), _middle(boards)] = boards
+    return pictures
+
+
+def _middle(boards: NDArray[np.generic]) -> slice:
+    edge = (PIXELS - boards.shape[-1]) // 2
+    return slice(edge, edge + boards.shape[-1])
+
+
+def _tile_numbers(positions: Corpus) -> NDArray[np.int64]:
+    """Return the number of each square's tile, of shape (N, n, n)."""
+    own, opponent = (
+        crop(bits(words), size=positions.size)[:, 0].astype(np.int64)
+        for words in (positions.own, positions.opponent)
+    )
+    is_black = (positions.mover == BLACK)[:, None, None]
+    black = np.where(is_black, own, opponent)
+    white = np.where(is_black, opponent, own)
+    last = np.array([positions.position(i).last for i in range(len(positions))])
+    words = np.where(last == NO_MOVE, 0, 1 << np.maximum(last, 0).astype(np.uint64))
+    dotted = crop(bits(words), size=positions.size)[:, 0]
+    numbers: NDArray[np.int64] = black + 2 * white + 2 * dotted * (black + white)
+    return numbers
+
+
+@cache
+def _tiles(side: int) -> NDArray[np.uint8]:
+    """Draw an empty square, discs and dotted discs, of shape (5, side, side, 3)."""
+    black, white = [(_RIM, _BLACK)], [(_RIM, _BLACK), (_DISC, _WHITE)]
+    rings = [[], black, white, [*black, (_DOT, _WHITE)], [*white, (_DOT, _BLACK)]]
+    return np.stack([_tile(side, each) for each in rings])
+
+
+def _tile(side: int, rings: list[tuple[float, Color]]) -> NDArray[np.uint8]:
+    points = (np.arange(side * _FINE) + 0.5) / (side * _FINE) - 0.5
+    distance = np.hypot(points[:, None], points)
+    fine = np.empty((*distance.shape, 3))
+    fine[:] = _FELT
+    fine[:_FINE] = fine[:, :_FINE] = _LINE
+    for radius, color in rings:
+        fine[distance < radius] = color
+    mixed = fine.reshape(side, _FINE, side, _FINE, 3).mean(axis=(1, 3))
+    tile: NDArray[np.uint8] = np.rint(mixed).astype(np.uint8)
+    return tile

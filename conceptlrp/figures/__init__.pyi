@@ -1,16 +1,18 @@
 from .boards import (
     board as board,
 )
-from .result_figures import (
-    empty_board as empty_board,
-    faithfulness as faithfulness,
-    graph as graph,
-    labels as labels,
+from .composite_matrix import (
     sanity as sanity,
+)
+from .deletion_curves import (
+    faithfulness as faithfulness,
 )
 from .store_figures import (
     channels as channels,
     embedding as embedding,
+    empty_board as empty_board,
+    graph as graph,
+    labels as labels,
     means as means,
     references as references,
 )

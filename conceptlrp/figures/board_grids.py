@@ -1,6 +1,8 @@
-"""Reference boards of a channel, and the mean maps of channels, as grids.
+"""Reference boards of a channel, mean maps of channels, and empty boards, as grids.
 
-Shapes use k boards, C channels and n x n squares.
+Shapes use k boards, C channels and n x n squares. A heatmap of an empty board cannot
+come from any disc, only from the network's biases: the Flat rule spreads them over the
+squares of every board, rules that multiply by the input give an empty square none.
 """
 
 from collections.abc import Sequence
@@ -9,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from torch import nn
 
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.figures.boards import SCALE_HEIGHT, draw_board, draw_ground, draw_scale
@@ -23,8 +26,10 @@ from conceptlrp.figures.style import (
     signed,
     styled,
 )
-from conceptlrp.lrp import Best, Played, Target
-from conceptlrp.othello import NO_MOVE, parse_square
+from conceptlrp.lrp import Best, Explainer, Played, Target
+from conceptlrp.lrp.probing import VALUE, explain_boards
+from conceptlrp.networks.planes import actions_of_squares
+from conceptlrp.othello import NO_MOVE, Position, parse_square, square_name
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.reference.boards import ReferenceBoard
 
@@ -80,10 +85,7 @@ def mean_maps_figure(
     title: str,
     width: float = TWO_COLUMNS,
 ) -> Figure:
-    """Draw where channels find what speaks for the output, and against it.
-
-    Shapes: `positive`, `negative` (C, n, n). Each channel has limits of its own.
-    """
+    """Draw mean maps (C, n, n), each channel with limits of its own."""
     n = positive.shape[-1]
     columns = max(1, min(len(names), int((width - 0.5) / 0.75)))
     sheet = Sheet(
@@ -152,3 +154,75 @@ def _draw_caption(axes: Axes, lines: Sequence[str], room: float, n: int) -> None
             va="top",
             color=INK if number == 0 else QUIET,
         )
+
+
+@styled
+def empty_board_figure(
+    network: nn.Module,
+    composites: Sequence[str],
+    *,
+    move: str | None = None,
+    title: str | None = None,
+    width: float = TWO_COLUMNS,
+) -> Figure:
+    """Draw the heatmaps of an empty board, for a move and the value."""
+    names = tuple(composites)
+    explainers = [Explainer(network, composite=name) for name in names]
+    size = explainers[0].size
+    first = square_name(Position.start(size).legal_moves[0], size)
+    square = parse_square(move or first, size)
+    action = actions_of_squares([square], size=size)[0]
+    asked = np.array([[action, VALUE]])
+    nothing = np.zeros((1, size, size), np.int8)
+    found = [explain_boards(explainer, nothing, asked) for explainer in explainers]
+    has_value = bool(np.isfinite(found[0].explained[0, 1]))
+    outputs = [f"logit of {move or first}", "value before tanh"][: 1 + has_value]
+    sheet = Sheet(
+        width,
+        len(outputs) * len(names),
+        len(names),
+        left=0.16,
+        over=LINE,
+        under=LINE,
+        foot=SCALE_HEIGHT,
+        title="The heatmap of an empty board" if title is None else title,
+    )
+    figure, places = sheet.draw()
+    board = Position(0, 0, size=size)
+    for number, axes in enumerate(places):
+        row, column = divmod(number, len(names))
+        heatmap = found[column].heatmap[0, row]
+        mark = NO_MOVE if row else square
+        limit = symmetric_limit(heatmap)
+        draw_board(axes, board, heatmap, limit=limit, mark=mark, text=TINY)
+        _write(axes, names[column], heatmap, sheet.side)
+        if column == 0:
+            output = found[0].explained[0, row]
+            _write_output(axes, outputs[row], float(output), size)
+    draw_scale(figure, 1.0, "limits below boards", ends="limit")
+    return figure
+
+
+def _write(axes: Axes, name: str, heatmap: NDArray[np.floating], side: float) -> None:
+    """Write the composite above a board, its limit and its sum below."""
+    n = len(heatmap)
+    limit = symmetric_limit(heatmap)
+    text = shortened(name, 0.9 * side, SMALL)
+    axes.text(n / 2, -0.85, text, size=SMALL, ha="center", va="bottom")
+    below = "no relevance"
+    if limit:
+        below = f"limit ±{limit:g}, sum {signed(float(heatmap.sum()), 3)}"
+    color = INK if limit else QUIET
+    axes.text(n / 2, n + 0.35, below, size=SMALL, ha="center", va="top", color=color)
+
+
+def _write_output(axes: Axes, name: str, output: float, n: int) -> None:
+    axes.text(
+        -0.75,
+        n / 2,
+        f"{name}, {signed(output, 3)}",
+        size=SMALL,
+        rotation=90,
+        ha="right",
+        va="center",
+    )

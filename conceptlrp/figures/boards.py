@@ -110,7 +110,10 @@ def draw_board(
     """
     n = position.size
     draw_ground(axes, n, heatmap, limit=limit, text=text)
-    _draw_discs(axes, position, 0.36 if heatmap is not None else 0.41)
+    radius = 0.36 if heatmap is not None else 0.41
+    rim = {"edgecolors": "black", "linewidths": 0.5}
+    _circles(axes, squares(position.black), n, radius, facecolors="black", **rim)
+    _circles(axes, squares(position.white), n, radius, facecolors="white", **rim)
     if legal:
         dots = [s for s in position.legal_moves if s != mark]
         _circles(axes, dots, n, 0.13, facecolors="white", alpha=0.75)
@@ -198,13 +201,6 @@ def _draw_lines(axes: Axes, n: int, *, thick: float) -> None:
     axes.add_collection(
         LineCollection(rim, colors="black", linewidths=thick, joinstyle="miter")
     )
-
-
-def _draw_discs(axes: Axes, position: Position, radius: float) -> None:
-    n = position.size
-    rim = {"edgecolors": "black", "linewidths": 0.5}
-    _circles(axes, squares(position.black), n, radius, facecolors="black", **rim)
-    _circles(axes, squares(position.white), n, radius, facecolors="white", **rim)
 
 
 def _circles(axes: Axes, found: list[int], n: int, radius: float, **style: Any) -> None:

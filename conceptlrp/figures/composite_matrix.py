@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.evaluation.result import CHANNEL_LIMIT, RANDOM_LOGIT_LIMIT
-from conceptlrp.figures.deletion_curves import Record, found, number
+from conceptlrp.figures.deletion_curves import Record, evaluation_of, found, number
 from conceptlrp.figures.style import (
     AGAINST,
     FAINT,
@@ -29,6 +29,8 @@ from conceptlrp.figures.style import (
     shortened,
     styled,
 )
+from conceptlrp.store import open_store
+from conceptlrp.store.reader import AnyStore
 
 #: Layers beyond which cells are too narrow for their numbers.
 _NUMBERED: Final = 12
@@ -40,46 +42,56 @@ _CASCADES: Final = {
 }
 
 
+def sanity(store: AnyStore, *, width: float = TWO_COLUMNS) -> Figure:
+    """Draw which gates composites pass, and how much their heatmaps say.
+
+    Parameters
+    ----------
+    store : Store or path
+        Relevance of a corpus, whose composites were evaluated.
+    width : float
+        Inches.
+
+    Returns
+    -------
+    Figure
+        A row for each composite. Bars are 95 % intervals over games, dashed lines
+        the limits of the gates, small marks single layers; the matrices have what
+        is left of the heatmaps' rank correlation, beyond chance, as layers lose
+        their weights.
+    """
+    store = open_store(store)
+    return sanity_figure(evaluation_of(store), width=width)
+
+
 @styled
 def sanity_figure(
     evaluation: CompositeEvaluation, *, width: float = TWO_COLUMNS
 ) -> Figure:
-    """Draw which gates composites pass, and how much their heatmaps say.
-
-    A row for each composite. Bars are 95 % intervals over games, dashed lines the
-    limits of the gates, small marks single layers; the matrices have what is left of
-    the heatmaps' rank correlation, beyond chance, as layers lose their weights.
-    """
+    """Draw `sanity` of an evaluation."""
     record = evaluation.to_dict()
     rows = len(record["composites"])
-    is_wide = width > 5
-    panels = ["gates", "moves", "channels", "empty", *_CASCADES]
-    layout: Any = _layout(is_wide=is_wide)
-    lines = len(layout)
-    figure = new_figure(
-        width, lines * (0.13 * rows + 0.75) + 0.05, layout="constrained"
-    )
+    panels = ["gates", "moves", "channels", "empty"]
+    cascades = [name for name in _CASCADES for _ in range(2)]
+    layout: Any = [panels, cascades]
+    if width <= 5:
+        layout = [[name] for name in (*panels, *_CASCADES)]
+    height = len(layout) * (0.13 * rows + 0.75) + 0.05
+    figure = new_figure(width, height, layout="constrained")
     axes = figure.subplot_mosaic(layout)
     _draw_gates(axes["gates"], record)
-    _draw_moves(axes["moves"], record)
+    moves = ("|cosine| of heatmaps", RANDOM_LOGIT_LIMIT)
+    _draw_metric(axes["moves"], "Two moves", record, "random_logit_cosine", *moves)
     _draw_channels(axes["channels"], record)
-    _draw_empty(axes["empty"], record)
+    empty = ("share of |relevance|", None)
+    _draw_metric(axes["empty"], "Empty squares", record, "empty_square_share", *empty)
     for name, title in _CASCADES.items():
         _draw_cascade(axes[name], record, name, title)
-    for name in panels:
+    for name in (*panels, *_CASCADES):
         is_left = any(line[0] == name for line in layout)
         _name_rows(axes[name], record, shown=is_left)
     settle(figure)
     return figure
-
-
-def _layout(*, is_wide: bool) -> list[list[str]]:
-    if is_wide:
-        return [
-            ["gates", "moves", "channels", "empty"],
-            ["top-down", "top-down", "bottom-up", "bottom-up"],
-        ]
-    return [[name] for name in ("gates", "moves", "channels", "empty", *_CASCADES)]
 
 
 def _name_rows(axes: Axes, record: Record, *, shown: bool) -> None:
@@ -121,12 +133,19 @@ def _draw_gates(axes: Axes, record: Record) -> None:
     axes.spines[["left", "bottom"]].set_visible(False)
 
 
-def _draw_moves(axes: Axes, record: Record) -> None:
-    axes.set_title("Two moves")
+def _draw_metric(
+    axes: Axes,
+    title: str,
+    record: Record,
+    metric: str,
+    label: str,
+    limit: float | None,
+) -> None:
+    axes.set_title(title)
     for row, name in enumerate(record["composites"]):
-        for each in _measured(record, name, "random_logit_cosine"):
+        for each in _measured(record, name, metric):
             _draw_interval(axes, row, each)
-    _finish(axes, "|cosine| of heatmaps", RANDOM_LOGIT_LIMIT)
+    _finish(axes, label, limit)
 
 
 def _draw_channels(axes: Axes, record: Record) -> None:
@@ -140,14 +159,6 @@ def _draw_channels(axes: Axes, record: Record) -> None:
             worst = int(np.nanargmax(means)) if np.isfinite(means).any() else 0
             _draw_interval(axes, row, layers[worst])
     _finish(axes, "|cosine| of heatmaps", CHANNEL_LIMIT)
-
-
-def _draw_empty(axes: Axes, record: Record) -> None:
-    axes.set_title("Empty squares")
-    for row, name in enumerate(record["composites"]):
-        for each in _measured(record, name, "empty_square_share"):
-            _draw_interval(axes, row, each)
-    _finish(axes, "share of |relevance|", None)
 
 
 def _measured(record: Record, composite: str, metric: str) -> list[Record]:
@@ -174,9 +185,16 @@ def _finish(axes: Axes, label: str, limit: float | None) -> None:
 def _draw_cascade(axes: Axes, record: Record, cascade: str, title: str) -> None:
     axes.set_title(title)
     names = record["composites"]
-    tables = [_cascade(record, name, cascade) for name in names]
+    cascades = [record["details"][name]["cascades"] for name in names]
+    tables = [next(iter(found(each, cascade=cascade)), None) for each in cascades]
     layers: list[str] = next((table["layers"] for table in tables if table), [])
-    values = np.array([_excess(table, len(layers)) for table in tables])
+    untold = [{"mean": None}] * len(layers)
+    values = np.array(
+        [
+            [number(each["mean"]) for each in (table["excess"] if table else untold)]
+            for table in tables
+        ]
+    )
     axes.imshow(
         values.reshape(len(names), len(layers)),
         cmap=SIZE_COLORS,
@@ -208,14 +226,3 @@ def _write_numbers(axes: Axes, values: NDArray[np.float64]) -> None:
                 va="center_baseline",
                 color="white" if value > 0.6 else INK,
             )
-
-
-def _cascade(record: Record, composite: str, cascade: str) -> Record | None:
-    known = found(record["details"][composite]["cascades"], cascade=cascade)
-    return known[0] if known else None
-
-
-def _excess(table: Record | None, layers: int) -> list[float]:
-    if table is None:
-        return [float("nan")] * layers
-    return [number(each["mean"]) for each in table["excess"]]

@@ -49,11 +49,7 @@ def concept_graph_figure(
     title: str | None = None,
     width: float = TWO_COLUMNS,
 ) -> Figure:
-    """Draw the strongest paths from a target, on top, down to the first layer.
-
-    Edges are as wide as their share of what the node above sends, orange where their
-    mean relevance speaks for the target, blue and broken where against.
-    """
+    """Draw the strongest paths from a target, on top, down to the first layer."""
     web = _web(graph, target, paths)
     if not web.edges:
         msg = f"no relevance leaves the target {web.target!r}: there are no paths"
@@ -68,7 +64,8 @@ def concept_graph_figure(
     for edge, flow in sorted(web.edges.items(), key=lambda each: -each[1].share):
         _draw_edge(axes, places[edge[0]], places[edge[1]], flow, largest=web.largest)
     for node, place in places.items():
-        _draw_node(axes, place, _texts(node, web.target, names or {}))
+        number = web.target if node[0] == _TARGET else str(node[1])
+        _draw_node(axes, place, number, (names or {}).get(node, ""))
     for row, layer in enumerate(web.layers[1:], 1):
         y = room[1] - 0.17 - row * _ROW
         text = shortened(layer, _LEFT - 0.1, SMALL)
@@ -79,15 +76,7 @@ def concept_graph_figure(
 
 @dataclass(frozen=True)
 class _Flow:
-    """What goes along an edge.
-
-    Attributes
-    ----------
-    share : float
-        Of what the upper node sends.
-    relevance : float
-        Mean signed relevance.
-    """
+    """What goes along an edge, as a share of what the upper node sends too."""
 
     share: float
     relevance: float
@@ -95,20 +84,9 @@ class _Flow:
 
 @dataclass(frozen=True)
 class _Web:
-    """The union of some paths.
+    """The union of some paths, the target's row first, edges from the upper node.
 
-    Attributes
-    ----------
-    target : str
-        Name of the target.
-    layers : tuple of str
-        Rows from the top, the target's first.
-    edges : dict of (Node, Node) to _Flow
-        Edges from the upper node to the lower.
-    strength : float
-        Share of the target's relevance that goes along the paths.
-    paths : int
-        How many there are.
+    `strength` is the share of the target's relevance that goes along the paths.
     """
 
     target: str
@@ -149,14 +127,9 @@ def _web(graph: MeanConceptGraph, target: int | str, count: int) -> _Web:
 def _places(web: _Web, room: tuple[float, float]) -> dict[Node, Point]:
     """Return where each node stands, neighbours being near to each other."""
     rows = _ordered(web)
-    return {
-        node: (
-            room[0] * (place + 0.5) / len(nodes),
-            room[1] - 0.17 - row * _ROW,
-        )
-        for row, nodes in enumerate(rows)
-        for place, node in enumerate(nodes)
-    }
+    heights = {layer: room[1] - 0.17 - n * _ROW for n, layer in enumerate(web.layers)}
+    at = _relative_places(rows)
+    return {node: (room[0] * x, heights[node[0]]) for node, x in at.items()}
 
 
 def _ordered(web: _Web) -> list[list[Node]]:
@@ -213,14 +186,8 @@ def _thickness(share: float, largest: float) -> float:
     return max(0.4, _THICK * share / largest)
 
 
-def _texts(node: Node, target: str, names: Mapping[Node, str]) -> tuple[str, str]:
-    if node[0] == _TARGET:
-        return target, ""
-    return str(node[1]), names.get(node, "")
-
-
-def _draw_node(axes: Axes, place: Point, texts: tuple[str, str]) -> None:
-    text = shortened(texts[0], 1.5, SMALL)
+def _draw_node(axes: Axes, place: Point, number: str, name: str) -> None:
+    text = shortened(number, 1.5, SMALL)
     wide = max(0.2, 0.062 * len(text) + 0.08)
     axes.add_patch(
         FancyBboxPatch(
@@ -235,11 +202,11 @@ def _draw_node(axes: Axes, place: Point, texts: tuple[str, str]) -> None:
         )
     )
     axes.text(*place, text, size=SMALL, ha="center", va="center_baseline", zorder=4)
-    if texts[1]:
+    if name:
         axes.text(
             place[0],
             place[1] - 0.1,
-            shortened(texts[1], 0.9, SMALL),
+            shortened(name, 0.9, SMALL),
             size=SMALL,
             ha="center",
             va="top",

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from conceptlrp.errors import StoreError
 from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.figures.style import (
     FOR,
@@ -27,6 +28,9 @@ from conceptlrp.figures.style import (
     styled,
 )
 from conceptlrp.lrp import Target, Value
+from conceptlrp.report.stored_layer import StoredResults
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.reader import AnyStore
 
 #: What `CompositeEvaluation.to_dict` returns.
 Record = Mapping[str, Any]
@@ -60,6 +64,47 @@ _ORDERS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+def faithfulness(
+    store: AnyStore,
+    *,
+    composite: str | None = None,
+    target: str = "best",
+    ablation: str = "mean",
+    width: float = TWO_COLUMNS,
+) -> Figure:
+    """Draw how the output falls as discs and channels are taken away.
+
+    Parameters
+    ----------
+    store : Store or path
+        Relevance of a corpus, whose composites were evaluated.
+    composite : str, optional
+        Whose relevance is drawn; by default the store's own.
+    target : str
+        Output that is followed as discs go, "best" or "value"; channels are
+        followed at the best move.
+    ablation : str
+        What becomes of channels: "zero", "mean" or "resample".
+    width : float
+        Inches.
+
+    Returns
+    -------
+    Figure
+        A panel for each way of taking discs away and for each layer. Bands are 95 %
+        intervals over games; the bar at the foot of a panel stands where those of
+        relevance and of a random order are apart.
+    """
+    store = open_store(store)
+    return faithfulness_figure(
+        evaluation_of(store),
+        composite=composite or str(store.manifest.composite.get("name", "")),
+        target=target,
+        ablation=ablation,
+        width=width,
+    )
+
+
 @styled
 def faithfulness_figure(
     evaluation: CompositeEvaluation,
@@ -69,12 +114,7 @@ def faithfulness_figure(
     ablation: str = "mean",
     width: float = TWO_COLUMNS,
 ) -> Figure:
-    """Draw deletion curves of discs and of channels, most relevant first.
-
-    A panel for each way of taking discs away and for each layer. Bands are 95 %
-    intervals over games; the bar at the foot of a panel stands where those of relevance
-    and of a random order are apart.
-    """
+    """Draw deletion curves of discs and of channels, most relevant first."""
     record = evaluation.to_dict()
     composite = chosen_composite(record, composite)
     panels = _square_panels(record, composite, target)
@@ -99,15 +139,7 @@ def faithfulness_figure(
 
 @dataclass(frozen=True)
 class _Panel:
-    """Curves that are drawn on the same axes.
-
-    Attributes
-    ----------
-    title, label : str
-        Printed above, and below the steps.
-    curves : dict of str to list of Record
-        Steps by order.
-    """
+    """Curves on the same axes: their steps by order, and what the steps take away."""
 
     title: str
     label: str
@@ -239,3 +271,12 @@ def found(values: list[Record], **asked: str) -> list[Record]:
 def number(value: float | None) -> float:
     """Return a number of a record, nan for None."""
     return float("nan") if value is None else float(value)
+
+
+def evaluation_of(store: Store) -> CompositeEvaluation:
+    """Return the evaluation that a store keeps."""
+    found = StoredResults(store, store.targets[0]).evaluation
+    if found is None:
+        msg = f"{store.path}: has no evaluation; run 'conceptlrp evaluate'"
+        raise StoreError(msg)
+    return found

@@ -42,12 +42,7 @@ def label_matrix_figure(
     title: str | None = None,
     width: float = TWO_COLUMNS,
 ) -> Figure:
-    """Draw the effect of every channel (columns) for every label (rows).
-
-    A dark frame is a channel's name, a thin one another label that it was found to
-    have; a blank cell was not tested. By default the measure with the largest effect is
-    drawn for each pair, and as many channels as fit, named ones first.
-    """
+    """Draw the effect of every channel (columns) for every label (rows)."""
     effects = _effects(scores, measure)
     wide = width - _LEFT - 0.08
     columns = _columns(scores, effects, channels or int(wide / _COLUMN))

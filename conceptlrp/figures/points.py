@@ -41,10 +41,7 @@ def embedding_figure(
     max_points: int = _MOST,
     width: float = ONE_COLUMN,
 ) -> Figure:
-    """Draw clustered positions in the plane, coloured and numbered by cluster.
-
-    Of more positions than `max_points` a fixed random sample is drawn; noise is grey.
-    """
+    """Draw clustered positions in the plane, coloured and numbered by cluster."""
     if clustering.embedding is None:
         msg = (
             f"the clustering of {clustering.layer} has no embedding; cluster again "

@@ -1,16 +1,22 @@
-"""Figures of the relevance in a store: boards, maps, positions and channels.
+"""Figures of what a store holds, with the names, maps and places of reports.
 
-Names, maps, places and boards are those of reports; the other modules of this room
-only draw.
+The other modules of this room draw.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from torch import nn
 
 from conceptlrp.errors import LayerError, StoreError
-from conceptlrp.figures.board_grids import mean_maps_figure, reference_figure
+from conceptlrp.figures.board_grids import (
+    empty_board_figure,
+    mean_maps_figure,
+    reference_figure,
+)
+from conceptlrp.figures.concept_graph import concept_graph_figure
+from conceptlrp.figures.label_matrix import label_matrix_figure
 from conceptlrp.figures.points import channel_map_figure, embedding_figure
 from conceptlrp.figures.style import ONE_COLUMN, TWO_COLUMNS
 from conceptlrp.labelling.channel_labels import channel_names
@@ -53,21 +59,14 @@ def references(
         The explained output.
     where : Where, optional
         Draw only positions that meet conditions.
-    title : str, optional
-        Printed above; by default the channel, its name and how boards were chosen.
-    width : float
-        Inches.
+    title, width : str, float
+        The text above the figure, and its inches.
 
     Returns
     -------
     Figure
         A board has its rank, score, game and move below; the move that was played
         has a cross where it is what is explained.
-
-    Raises
-    ------
-    ValueError
-        If there are no boards.
     """
     store = open_store(store)
     boards = reference_boards(
@@ -102,22 +101,13 @@ def means(
         How many channels, where none are given.
     target : int or str
         The explained output.
-    title : str, optional
-        Printed above.
-    width : float
-        Inches.
+    title, width : str, float
+        The text above the figure, and its inches.
 
     Returns
     -------
     Figure
         Two maps for each channel, with limits of its own printed below.
-
-    Raises
-    ------
-    LayerError
-        If a channel is unknown.
-    StoreError
-        If the store has no heatmaps.
     """
     store = open_store(store)
     results = results_of(store, target)
@@ -167,23 +157,14 @@ def embedding(
         The explained output.
     max_points : int
         Points at most; a fixed random sample where there are more.
-    title : str, optional
-        Printed above.
-    width : float
-        Inches.
+    title, width : str, float
+        The text above the figure, and its inches.
 
     Returns
     -------
     Figure
         Clusters differ in colour and mark, and have their number in their middle;
         noise is grey.
-
-    Raises
-    ------
-    StoreError
-        If the layer is not clustered for this output.
-    ValueError
-        If the clustering has no embedding.
     """
     store = open_store(store)
     store.channels(layer)
@@ -217,10 +198,8 @@ def channels(
         Name of the layer.
     target : int or str
         The explained output.
-    title : str, optional
-        Printed above.
-    width : float
-        Inches.
+    title, width : str, float
+        The text above the figure, and its inches.
 
     Returns
     -------
@@ -247,3 +226,137 @@ def channels(
 def results_of(store: Store, target: int | str) -> StoredResults:
     """Return what was derived from a store for an output, as reports read it."""
     return StoredResults(store, store.targets[store.target_index(target)])
+
+
+_EMPTY_BOARDS = ("epsilon-flat", "epsilon-plus-flat", "epsilon-gamma", "epsilon")
+
+
+def labels(
+    store: AnyStore,
+    layer: str,
+    *,
+    target: int | str = 0,
+    measure: str | None = None,
+    count: int | None = None,
+    title: str | None = None,
+    width: float = TWO_COLUMNS,
+) -> Figure:
+    """Draw the effect of every channel of a layer for every label.
+
+    Parameters
+    ----------
+    store : Store or path
+        Relevance of a corpus, labelled.
+    layer : str
+        Name of the layer.
+    target : int or str
+        The explained output.
+    measure : str, optional
+        What of the channels was scored, such as "relevance"; by default, for each
+        pair, the measure with the largest effect.
+    count : int, optional
+        Channels at most, by default as many as fit; those with a name and then the
+        largest effects stay.
+    title, width : str, float
+        The text above the figure, and its inches.
+
+    Returns
+    -------
+    Figure
+        A row for each label and a column for each channel, those with one name side
+        by side. A dark frame is a channel's name, a thin one another label that it
+        was found to have; a blank cell was not tested.
+    """
+    store = open_store(store)
+    results = results_of(store, target)
+    scored = results.labels
+    if scored is None or layer not in scored.layers:
+        msg = f"{store.path}: has no labels of '{layer}'; run 'conceptlrp label'"
+        raise StoreError(msg)
+    return label_matrix_figure(
+        scored.layers[layer],
+        measure=measure,
+        channels=count,
+        title=title or f"{layer}: labels of channels (target: {results.target})",
+        width=width,
+    )
+
+
+def graph(
+    store: AnyStore,
+    *,
+    target: int | str = 0,
+    count: int = 24,
+    title: str | None = None,
+    width: float = TWO_COLUMNS,
+) -> Figure:
+    """Draw the strongest paths from an output down to the first layer.
+
+    Parameters
+    ----------
+    store : Store or path
+        Relevance of a corpus, with a concept graph.
+    target : int or str
+        The explained output, which stands on top.
+    count : int
+        How many paths; channels and edges on none of them are left out.
+    title, width : str, float
+        The text above the figure, and its inches.
+
+    Returns
+    -------
+    Figure
+        Channels have their names below their numbers. Edges are as wide as their
+        share of what the node above sends, orange where their mean relevance speaks
+        for the target, blue and broken where against.
+    """
+    store = open_store(store)
+    results = results_of(store, target)
+    if results.graph is None:
+        msg = f"{store.path}: has no concept graph; run 'conceptlrp graph'"
+        raise StoreError(msg)
+    return concept_graph_figure(
+        results.graph,
+        results.target,
+        paths=count,
+        names=channel_names(results.labels),
+        title=title,
+        width=width,
+    )
+
+
+def empty_board(
+    store: AnyStore,
+    network: nn.Module,
+    *,
+    composites: Sequence[str] | None = None,
+    move: str | None = None,
+    title: str | None = None,
+    width: float = TWO_COLUMNS,
+) -> Figure:
+    """Draw the heatmaps of a board without a single disc.
+
+    Parameters
+    ----------
+    store : Store or path
+        Relevance of a corpus.
+    network : Module
+        Its network, in evaluation mode.
+    composites : sequence of str, optional
+        Names of presets, a column for each; by default the store's own, and others
+        to compare it with.
+    move : str, optional
+        The square whose logit is explained; by default a first move.
+    title, width : str, float
+        The text above the figure, and its inches.
+
+    Returns
+    -------
+    Figure
+        A row for the move and, where there is a value head, one for the value. Below
+        each board stand its own limit and what its squares add up to.
+    """
+    store = open_store(store)
+    own = str(store.manifest.composite.get("name", ""))
+    names = composites or tuple(dict.fromkeys((own, *_EMPTY_BOARDS)))[:4]
+    return empty_board_figure(network, names, move=move, title=title, width=width)

@@ -211,13 +211,6 @@ def save(
     -------
     Path
         The file.
-
-    Raises
-    ------
-    FileFormatError
-        The suffix is unknown, or the file cannot be written.
-    OutputExistsError
-        Something stands at the path and is not to be overwritten.
     """
     place = Path(path)
     check_format(place)

@@ -79,7 +79,7 @@ def predict(
     """
     planes = board_planes(own, opponent, size=network.size, planes=network.planes)
     legal = legal_actions(own, opponent, size=network.size)
-    logits, value = _forward(network, planes, batch_size)
+    logits, value = forward(network, planes, batch_size)
     masked = np.where(legal, logits, -np.inf)
     return Prediction(
         logits=logits,
@@ -89,8 +89,8 @@ def predict(
     )
 
 
-def _forward(
-    network: BoardNetwork, planes: Float32Array, batch_size: int
+def forward(
+    network: nn.Module, planes: Float32Array, batch_size: int
 ) -> tuple[Float32Array, Float32Array]:
     """Run the planes in batches; logits (N, A) and value before tanh (N,)."""
     device = next(network.parameters()).device
@@ -103,7 +103,7 @@ def _forward(
     finally:
         network.train(training)
     logits, value = (torch.cat(parts) for parts in zip(*outputs, strict=True))
-    return logits.cpu().numpy(), value[:, 0].cpu().numpy()
+    return logits.float().cpu().numpy(), value[:, 0].float().cpu().numpy()
 
 
 def inference_network(network: nn.Module) -> nn.Module:

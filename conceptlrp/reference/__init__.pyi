@@ -4,8 +4,6 @@ from .boards import (
 )
 from .heatmaps import (
     conditional_maps as conditional_maps,
-)
-from .receptive_fields import (
     receptive_field as receptive_field,
 )
 from .strips import (

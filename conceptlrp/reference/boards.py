@@ -1,6 +1,8 @@
-"""Reference boards of a channel, with where they come from.
+"""Reference boards of a channel, with where they come from, and their folding.
 
-Shapes use k boards and n x n squares.
+Shapes use k boards and n x n squares. A channel that looks at one corner shows it
+in any of four corners of its reference boards where the network has learned the
+game's symmetry; folded, all boards show it in one.
 """
 
 from collections.abc import Mapping
@@ -14,18 +16,50 @@ from conceptlrp import jsontext
 from conceptlrp.drawing import board_svg
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.drawing.notebook import html_boards
-from conceptlrp.othello import PASS, Corpus, Position, square_name
-from conceptlrp.othello.symmetry import compose, turn_maps
-from conceptlrp.reference.folding import (
-    fold_orientations,
-    turned_move,
-    turned_position,
-    turned_transcript,
+from conceptlrp.networks.planes import actions_of_squares
+from conceptlrp.othello import (
+    PASS,
+    Corpus,
+    Position,
+    parse_square,
+    parse_transcript,
+    square_name,
+    transcript_text,
 )
+from conceptlrp.othello.symmetry import compose, turn, turn_maps, turn_squares
 from conceptlrp.store import Ranking, Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def fold_orientations(heatmaps: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Find how to turn each map so that it agrees best with the first.
+
+    Two maps agree by their scalar product, which among the turnings of one map
+    orders as their cosine does. Returns the symmetry of each map (k, n, n), 0 for the
+    first; the lowest where several agree as well.
+
+    Examples
+    --------
+    >>> corners = np.zeros((2, 8, 8))
+    >>> corners[0, 0, 0] = corners[1, 0, 7] = 1.0
+    >>> fold_orientations(corners)
+    array([0, 1], dtype=uint8)
+    """
+    maps = np.asarray(heatmaps, dtype=np.float64)
+    if len(maps) == 0:
+        return np.empty(0, np.uint8)
+    turnings = np.stack([turn_maps(maps, s) for s in range(8)])
+    # Turning keeps the length of a map, so the product orders as the cosine does.
+    agreement = np.einsum("skxy,xy->ks", turnings, maps[0])
+    # Sums in another order differ by rounding, which must not decide between equals.
+    scale = np.linalg.norm(maps, axis=(1, 2)) * np.linalg.norm(maps[0])
+    best = agreement.max(axis=1) - 1e-12 * scale
+    reached = agreement >= best[:, None]
+    symmetries: NDArray[np.uint8] = reached.argmax(axis=1).astype(np.uint8)
+    symmetries[0] = 0
+    return symmetries
 
 
 @dataclass(frozen=True)
@@ -79,14 +113,23 @@ class ReferenceBoard:
 
     def turned(self, s: int) -> "ReferenceBoard":
         """Turn board, moves and transcript by a symmetry."""
-        size = self.position.size
-        moves = {turned_move(m, s, size): p for m, p in self.policy.items()}
+        position, size = self.position, self.position.size
+
+        def turned(move: str) -> str:
+            return square_name(int(turn_squares(parse_square(move, size), s)), size)
+
+        moves = np.array(parse_transcript(self.transcript, size), dtype=np.int8)
         return replace(
             self,
-            position=turned_position(self.position, s),
-            transcript=turned_transcript(self.transcript, s, size),
-            played=turned_move(self.played, s, size),
-            policy=moves,
+            position=replace(
+                position,
+                own=int(turn(position.own, s)),
+                opponent=int(turn(position.opponent, s)),
+                last=int(turn_squares(position.last, s)),
+            ),
+            transcript=transcript_text(turn_squares(moves, s).tolist(), size),
+            played=turned(self.played) if self.played else "",
+            policy={turned(move): p for move, p in self.policy.items()},
             symmetry=int(compose(self.symmetry, s)),
         )
 
@@ -163,18 +206,7 @@ class ReferenceBoards:
         return tuple(board.played for board in self.boards)
 
     def folded(self) -> "ReferenceBoards":
-        """Turn every board so that its heatmap agrees best with the first.
-
-        Returns
-        -------
-        ReferenceBoards
-            Boards, moves, transcripts and heatmaps as turned.
-
-        Raises
-        ------
-        ValueError
-            If there are no heatmaps to compare.
-        """
+        """Turn every board so that its heatmap agrees best with the first."""
         if self.heatmaps is None:
             msg = (
                 f"the boards of {self.layer}:{self.channel} have no heatmaps to fold "
@@ -216,33 +248,25 @@ class ReferenceBoards:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""
-        boards = [board.to_dict() for board in self.boards]
-        for place, board in enumerate(boards):
-            heatmap = None if self.heatmaps is None else self.heatmaps[place].tolist()
-            board["heatmap"] = heatmap
-        return {
-            "layer": self.layer,
-            "channel": self.channel,
-            "by": self.by,
-            "strip": self.strip,
-            "target": self.target,
-            "boards": boards,
-        }
+        maps = [None] * len(self) if self.heatmaps is None else self.heatmaps.tolist()
+        names = ("layer", "channel", "by", "strip", "target")
+        boards = [
+            {**board.to_dict(), "heatmap": heatmap}
+            for board, heatmap in zip(self.boards, maps, strict=True)
+        ]
+        return {name: getattr(self, name) for name in names} | {"boards": boards}
 
 
 def describe_boards(store: Store, ranking: Ranking) -> tuple[ReferenceBoard, ...]:
     """Collect what a store knows about the positions of a ranking, in its order."""
-    logits, values = (
+    facts = zip(
+        ranking.rows.tolist(),
+        ranking.scores.tolist(),
         store.arrays.logits(rows=ranking.rows),
-        store.arrays.value(rows=ranking.rows),
+        store.arrays.value(rows=ranking.rows).tolist(),
+        strict=True,
     )
-    outputs = zip(logits, values.tolist(), strict=True)
-    return tuple(
-        describe_board(store.positions, row, score, *output)
-        for row, score, output in zip(
-            ranking.rows.tolist(), ranking.scores.tolist(), outputs, strict=True
-        )
-    )
+    return tuple(describe_board(store.positions, *each) for each in facts)
 
 
 def describe_board(
@@ -277,17 +301,11 @@ def move_probabilities(
 ) -> dict[str, float]:
     """Turn policy logits (n * n + 1,) into probabilities of legal moves, best first."""
     size = position.size
-    names = [square_name(s, size) for s in position.legal_moves]
-    names = names or [square_name(PASS, size)]
-    actions = [_action(name, size) for name in names]
+    squares = position.legal_moves or (PASS,)
+    names = [square_name(square, size) for square in squares]
+    actions = actions_of_squares(squares, size=size)
     chosen = np.asarray(logits, dtype=np.float64)[actions]
     weights = np.exp(chosen - chosen.max())
     weights /= weights.sum()
     order = np.argsort(-weights, kind="stable").tolist()
     return {names[place]: float(weights[place]) for place in order}
-
-
-def _action(name: str, size: int) -> int:
-    if name == "pa":
-        return size * size
-    return (int(name[1]) - 1) * size + "abcdefgh".index(name[0])

@@ -1,6 +1,8 @@
-"""Conditional heatmaps of reference boards, by where relevance starts.
+"""What a channel sees: its conditional heatmaps, and its receptive field.
 
-Shapes use N positions, C channels of an H x W map and n x n squares.
+Shapes use N positions, C channels of an H x W map and n x n squares, and for fields
+S squares of a feature map and P of the board. Fields are exact: they are followed
+through the traced network's operations, not estimated.
 """
 
 import numpy as np
@@ -9,7 +11,10 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import LayerError, NetworkError
 from conceptlrp.lrp import Explainer, Target
-from conceptlrp.lrp.engine.propagation import NativePassed
+from conceptlrp.lrp.engine.native import NativeEngine
+from conceptlrp.lrp.engine.program import Operation
+from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
+from conceptlrp.lrp.engine.tangents import tap_sites
 from conceptlrp.networks.planes import board_planes
 from conceptlrp.othello import Corpus
 
@@ -55,15 +60,6 @@ def conditional_maps(
     -------
     float32 array of shape (N, n, n)
         Input relevance, planes summed.
-
-    Raises
-    ------
-    LayerError
-        If there is no such channel.
-    NetworkError
-        If the network has no native engine to start in the middle of.
-    ValueError
-        If the start is unknown.
     """
     if start not in STARTS:
         msg = f"unknown start '{start}', expected one of {', '.join(STARTS)}"
@@ -117,3 +113,73 @@ def _from_activation(
         arrived = passed.passed.relevance({node: begun[:, None]}, (end,))[end]
     heatmap: NDArray[np.floating] = arrived.sum((1, 2)).float().cpu().numpy()
     return heatmap
+
+
+Reach = NDArray[np.bool_]
+
+
+def receptive_field(
+    explainer: Explainer, layer: str, square: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Find the squares of the board that a neuron reads.
+
+    A square belongs to the field if a path of operations leads from it to the
+    neuron, whatever the weights on it are. Padding reads nothing.
+
+    Parameters
+    ----------
+    explainer : Explainer
+        The network, traced.
+    layer : str
+        A layer of the explainer.
+    square : pair of int
+        Row and column in the layer's feature map.
+
+    Returns
+    -------
+    bool array of shape (n, n)
+        The same for every channel of the layer.
+    """
+    if layer not in explainer.layers:
+        known = ", ".join(explainer.layers)
+        msg = f"no layer '{layer}', expected one of {known}"
+        raise LayerError(msg)
+    propagation = explainer.propagation
+    if not isinstance(propagation, NativePropagation):
+        msg = "receptive fields need the native engine, which does not know a module"
+        raise NetworkError(msg)
+    node = propagation.nodes[layer]
+    height, width = propagation.engine.shapes[node][1:]
+    row, column = square
+    if not (0 <= row < height and 0 <= column < width):
+        msg = f"square {square} lies outside the ({height}, {width}) map of '{layer}'"
+        raise LayerError(msg)
+    reach = _reach(propagation.engine, node)[row * width + column]
+    return np.array(reach.reshape(explainer.size, explainer.size), dtype=np.bool_)
+
+
+def _reach(engine: NativeEngine, wanted: str) -> Reach:
+    """Follow operations in order up to the one that is wanted; (S, P)."""
+    reach: dict[str, Reach] = {}
+    for name, operation in engine.program.operations.items():
+        sources = [reach[source] for source in operation.inputs]
+        reach[name] = _read_squares(engine, operation, sources)
+        if name == wanted:
+            break
+    return reach[wanted]
+
+
+def _read_squares(
+    engine: NativeEngine, operation: Operation, sources: list[Reach]
+) -> Reach:
+    if operation.kind == "input":
+        squares = int(np.prod(engine.shapes[operation.name][1:]))
+        return np.eye(squares, dtype=np.bool_)
+    if operation.name not in engine.rules:
+        return np.asarray(np.logical_or.reduce(sources, axis=0), dtype=np.bool_)
+    height, width = engine.shapes[operation.inputs[0]][1:]
+    # A site reads what its taps read, whatever the weights on them are.
+    sites = tap_sites(engine.rules[operation.name].geometry, height, width)
+    # The row behind the last is the padding, which sees nothing.
+    padded = np.pad(sources[0], ((0, 1), (0, 0)))
+    return np.asarray(padded[sites].any(axis=1), dtype=np.bool_)

@@ -7,8 +7,8 @@ together, so that a picture of one layer and the map of all show the same neighb
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.clustering.embeddings import plane_embedding
 from conceptlrp.clustering.features import sample_rows
+from conceptlrp.clustering.positions import plane_embedding
 from conceptlrp.store import Store
 
 #: Places run from 0 to this.

@@ -17,7 +17,7 @@ from conceptlrp.report.words.labels import why_it_failed, why_it_is_no_name
 if TYPE_CHECKING:
     from conceptlrp.ablation import Ablation
     from conceptlrp.clustering import Clustering
-    from conceptlrp.clustering.markers import Markers
+    from conceptlrp.clustering.clustering import Markers
     from conceptlrp.concept_graph import MeanConceptGraph
 
 _RUNNERS_UP, _LINKS = 5, 5

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.othello import PASS, square_name
-from conceptlrp.reference.selection import quantile_rows
+from conceptlrp.reference.strips import quantile_rows
 from conceptlrp.store import Store
 
 #: Plies of a phase.

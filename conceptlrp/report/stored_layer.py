@@ -21,7 +21,7 @@ from conceptlrp.store.format.schema import REFERENCE_KINDS
 if TYPE_CHECKING:
     from conceptlrp.ablation import Ablation
     from conceptlrp.clustering import Clustering
-    from conceptlrp.clustering.markers import Markers
+    from conceptlrp.clustering.clustering import Markers
     from conceptlrp.concept_graph import MeanConceptGraph
     from conceptlrp.evaluation import CompositeEvaluation
     from conceptlrp.labelling import ScoredLabels

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards
 from conceptlrp.reference.boards import describe_board
-from conceptlrp.reference.selection import diverse_rows, quantile_rows, telling
+from conceptlrp.reference.strips import diverse_rows, quantile_rows, telling
 from conceptlrp.report.statistics import Column
 from conceptlrp.report.stored_layer import StoredLayer
 from conceptlrp.store import Ranking, Store

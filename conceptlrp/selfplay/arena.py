@@ -21,20 +21,9 @@ from conceptlrp.selfplay.players import HistoryPlayer, Player, RandomPlayer
 
 
 class GameTable:
-    """G games in progress, each at the same number of moves unless it is over.
+    """G games in progress, each after as many moves (``ply``) unless it is over.
 
-    Attributes
-    ----------
-    own, opponent : ndarray of uint64, shape (G,)
-        Boards as the side to move sees them.
-    mover : ndarray of int64, shape (G,)
-        `BLACK` or `WHITE`.
-    live : ndarray of bool, shape (G,)
-        Whether the game goes on.
-    moves : ndarray of int8, shape (G, M)
-        As in `Games`.
-    ply : int
-        Moves played so far in each live game.
+    Boards (G,) are as the side to move sees them, ``moves`` (G, M) as in `Games`.
     """
 
     def __init__(self, n: int, size: int) -> None:
@@ -228,13 +217,6 @@ def match(
     -------
     MatchResult
         Seen by the first player.
-
-    Raises
-    ------
-    ValueError
-        If a number of games is odd or below 2.
-    EngineError
-        If an engine fails.
     """
     for name, asked in (("count", count), ("together", together)):
         if asked < 2 or asked % 2:

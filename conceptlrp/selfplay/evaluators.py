@@ -7,13 +7,12 @@ being the pass.
 from typing import Protocol, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
+from scipy.special import softmax  # type: ignore[import-untyped]
 
 from conceptlrp.networks import BoardNetwork
 from conceptlrp.networks.planes import board_planes, legal_actions
-from conceptlrp.networks.prediction import inference_network
+from conceptlrp.networks.prediction import forward, inference_network
 
 Boards: TypeAlias = NDArray[np.uint64]
 Float32Array: TypeAlias = NDArray[np.float32]
@@ -58,7 +57,6 @@ class NetworkEvaluator:
         self._batch_size = batch_size
         self._planes = network.planes
         self._network = inference_network(network)
-        self._device = next(network.parameters()).device
         self._memory = _Memory(remembered, self.size**2 + 1) if remembered else None
 
     def __call__(
@@ -96,7 +94,7 @@ class NetworkEvaluator:
     ) -> tuple[Float32Array, Float32Array]:
         self.forwarded += len(own)
         planes = board_planes(own, opponent, size=self.size, planes=self._planes)
-        logits, value = _run(self._network, planes, self._batch_size, self._device)
+        logits, value = forward(self._network, planes, self._batch_size)
         legal = legal_actions(own, opponent, size=self.size)
         return legal_softmax(logits, legal), np.tanh(value)
 
@@ -105,24 +103,8 @@ def legal_softmax(logits: Float32Array, legal: NDArray[np.bool_]) -> Float32Arra
     """Softmax over the legal actions (N, A), 0 elsewhere."""
     # alpha-zero-general masks a softmax over all actions and divides by the sum: the
     # same, but inexact where nearly all of the mass is illegal.
-    masked = np.where(legal, logits, -np.inf)
-    weights: Float32Array = np.exp(masked - masked.max(axis=1, keepdims=True))
-    weights /= weights.sum(axis=1, keepdims=True)
+    weights: Float32Array = softmax(np.where(legal, logits, -np.inf), axis=1)
     return weights
-
-
-def _run(
-    network: nn.Module, planes: Float32Array, batch_size: int, device: torch.device
-) -> tuple[Float32Array, Float32Array]:
-    """Run the planes in batches; logits (N, A) and value before tanh (N,)."""
-    batches = torch.split(torch.from_numpy(planes), batch_size)
-    with torch.inference_mode():
-        outputs = [
-            network(batch.to(device, memory_format=torch.channels_last))
-            for batch in batches
-        ]
-        logits, value = (torch.cat(parts) for parts in zip(*outputs, strict=True))
-    return logits.float().cpu().numpy(), value[:, 0].float().cpu().numpy()
 
 
 class _Memory:

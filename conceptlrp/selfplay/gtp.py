@@ -13,6 +13,7 @@ import select
 import shlex
 import subprocess
 import time
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,12 +70,10 @@ class GtpEngine:
     def close(self) -> None:
         """End the process, which may have ended before."""
         for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                try:
+            # What was not sent is not needed any more.
+            with suppress(OSError):
+                if pipe is not None:
                     pipe.close()
-                except OSError:
-                    # What was not sent is not needed any more.
-                    continue
         self._process.kill()
         self._process.wait()
 

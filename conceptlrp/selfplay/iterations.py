@@ -53,11 +53,6 @@ class IterationOptions:
         Score with which a candidate becomes champion, 0 to 1.
     seed : int
         Seed of games, training and matches.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range.
     """
 
     iterations: int = 10
@@ -157,13 +152,6 @@ def train_iterations(
     -------
     tuple of Iteration
         One for each, those before a stop included.
-
-    Raises
-    ------
-    ValueError
-        If patience is asked for: nothing is held out, the arena decides.
-    TrainingError
-        If the loss becomes nan, or the folder holds another training.
     """
     run = _Iterations(
         network=network,
@@ -238,13 +226,16 @@ class _Iterations:
         )
 
     def _play(self, number: int) -> SelfPlayGames:
-        """Play the games of an iteration, some of which may be there after a kill."""
+        """Play the games of an iteration, unless they are there after a kill."""
+        file = self.folder.games(number)
+        if file.is_file():
+            return read_self_play(file)
         count, options = self.options.games, self.options.self_play
         # Rounds of equal size, so that the last one plays hardly more than is needed.
         rounds = math.ceil(count / options.together)
         return self_play(
             self.network,
-            self.folder.games(number),
+            file,
             count=count,
             options=replace(options, together=math.ceil(count / rounds)),
             seed=self.options.seed_of(number, _GAMES),

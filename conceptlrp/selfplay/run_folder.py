@@ -7,9 +7,9 @@
     snapshots/NNNNNNNNN.safetensors   networks on the way, by positions shown
     curve.csv, curve.svg        the training curve so far, or a line an iteration
 
-Every file is complete or not there, but games, which grow by whole rounds. ``run.json``
-is written first and replaced last, so whatever moment a run is killed at, its folder is
-empty, or says what was begun in it. A checkpoint is read without running code in it.
+Every file is complete or not there. ``run.json`` is written first and replaced last, so
+whatever moment a run is killed at, its folder is empty, or says what was begun in it. A
+checkpoint is read without running code in it.
 """
 
 import io
@@ -59,11 +59,6 @@ class RunFolder:
         Precision of the snapshots.
     checkpoint_minutes : float
         Longest time between two checkpoints; every point of the curve makes one too.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands at the path and is neither resumed nor to be replaced.
     """
 
     def __init__(

@@ -1,15 +1,9 @@
-"""Self-play on disk: games are kept round by round, and a run can be gone on with.
-
-The format is that of `conceptlrp.othello.game_lines`. A round that is not closed, since
-the program was killed, is played again; because a round depends on nothing but its
-number, the file comes out the same.
-"""
+"""Self-play on disk, in the format of `conceptlrp.othello.files.game_lines`."""
 
 import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,15 +45,14 @@ def self_play(
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
 ) -> SelfPlayGames:
-    """Play distinct games into a file, or go on with a file that was begun.
+    """Play distinct games into a file.
 
     Parameters
     ----------
     network : BoardNetwork
         Plays both colours, on the device it is on.
     path : path
-        The file, usually ``.jsonl``. If it is there and was made with the same
-        network, options and seed, its games are kept and the rest is played.
+        The file, usually ``.jsonl``.
     count : int
         Number of games, no two of which have the same moves.
     options : SelfPlayOptions, optional
@@ -69,7 +62,7 @@ def self_play(
     name : str
         Name of both players.
     overwrite : bool
-        Begin anew where a file is there.
+        Replace a file that is there.
     on_progress : callable, optional
         Called with "games", the games played so far, those in progress counted by
         their moves, and the games in all.
@@ -78,42 +71,50 @@ def self_play(
     -------
     SelfPlayGames
         All games of the file.
-
-    Raises
-    ------
-    OutputExistsError
-        If the file was made in another way.
-    ValueError
-        If too little is left to chance for so many distinct games.
     """
     chosen = options or SelfPlayOptions()
-    header = _header(network, chosen, seed, name)
-    file = _GameRecord(Path(path), header, overwrite=overwrite)
+    if Path(path).exists() and not overwrite:
+        msg = f"{path}: exists already; choose another name or overwrite it"
+        raise OutputExistsError(msg)
     evaluate = NetworkEvaluator(network, remembered=_remembered(chosen))
+    known: set[str] = set()
+    parts: list[SelfPlayGames] = []
     idle = 0
-    while file.games < count and idle < _IDLE_ROUNDS:
-        known = file.games
+    while len(known) < count and idle < _IDLE_ROUNDS:
+        begun = len(known)
 
-        def moved(_stage: str, ply: int, plies: int, known: int = known) -> None:
+        def moved(_stage: str, ply: int, plies: int, begun: int = begun) -> None:
             if on_progress is not None:
-                done = min(count, known + ply * chosen.together // plies)
+                done = min(count, begun + ply * chosen.together // plies)
                 on_progress("games", done, count)
 
         played = play_round(
             evaluate,
             options=chosen,
-            seed=[seed, file.rounds],
+            seed=[seed, len(parts)],
             name=name,
             on_progress=moved,
         )
-        file.append(played, most=count - known)
-        idle = idle + 1 if file.games == known else 0
-    if file.games < count:
+        parts.append(played.take(_new_games(played, known, count)))
+        idle = idle + 1 if len(known) == begun else 0
+    if len(known) < count:
         msg = (
-            f"only {file.games} of {count} distinct games came up; "
+            f"only {len(known)} of {count} distinct games came up; "
             "raise the temperature or the opening plies"
         )
         raise ValueError(msg)
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "size": network.size,
+        "name": name,
+        "network": network_digest(network),
+        "options": asdict(chosen),
+        "seed": seed,
+    }
+    lines = [json.dumps(header), *_lines(SelfPlayGames.concatenate(parts))]
+    content = "".join(f"{line}\n" for line in lines).encode()
+    write_whole(path, content, overwrite=overwrite, error=GameFileError)
     return read_self_play(path)
 
 
@@ -129,11 +130,6 @@ def read_self_play(path: str | os.PathLike[str]) -> SelfPlayGames:
     -------
     SelfPlayGames
         Values with 4 decimals.
-
-    Raises
-    ------
-    GameFileError
-        If the file is of another kind, or damaged.
     """
     path = Path(path)
     lines = list(json_lines(path))
@@ -163,78 +159,18 @@ def _remembered(options: SelfPlayOptions) -> int:
     return min(2 * options.together * simulations, _MOST_REMEMBERED)
 
 
-class _GameRecord:
-    """A file of self-play that grows by whole rounds."""
-
-    def __init__(self, path: Path, header: dict[str, Any], *, overwrite: bool) -> None:
-        self.path = path
-        self.rounds = 0
-        self._known: set[str] = set()
-        if path.exists() and not overwrite:
-            self._go_on(header)
-        else:
-            line = (json.dumps(header) + "\n").encode()
-            write_whole(path, line, overwrite=True, error=GameFileError)
-
-    @property
-    def games(self) -> int:
-        """Distinct games in the file."""
-        return len(self._known)
-
-    def append(self, played: SelfPlayGames, *, most: int) -> None:
-        """Add the games of a round that are new, and close it."""
-        fresh: list[str] = []
-        rows: list[int] = []
-        for row, moves in enumerate(played.games.moves.tolist()):
-            text = transcript_text(moves, played.games.size)
-            if len(rows) < most and text not in self._known:
-                self._known.add(text)
-                fresh.append(text)
-                rows.append(row)
-        lines = _lines(played.take(np.array(rows, np.int64)), fresh)
-        lines.append(json.dumps({"round": self.rounds, "games": len(rows)}))
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write("".join(f"{line}\n" for line in lines))
-            file.flush()
-            os.fsync(file.fileno())
-        self.rounds += 1
-
-    def _go_on(self, header: dict[str, Any]) -> None:
-        """Keep the closed rounds of a file that was begun in the same way."""
-        lines = list(json_lines(self.path))
-        found = checked_header(lines, self.path.name)
-        if differing := [key for key in header if header[key] != found.get(key)]:
-            msg = (
-                f"{self.path}: was made with another {differing[0]}; choose another "
-                "name or overwrite it"
-            )
-            raise OutputExistsError(msg)
-        closed = [row for row, (_, line) in enumerate(lines) if "round" in line]
-        kept = lines[: closed[-1] + 1] if closed else lines[:1]
-        self.rounds = len(closed)
-        self._known = {line["moves"] for _, line in kept if "moves" in line}
-        whole = self.path.read_bytes().split(b"\n")[: len(kept)]
-        os.truncate(self.path, sum(len(line) + 1 for line in whole))
+def _new_games(played: SelfPlayGames, known: set[str], most: int) -> NDArray[np.int64]:
+    """Return the rows of games that are not known yet, and make them known."""
+    rows = []
+    for row, moves in enumerate(played.games.moves.tolist()):
+        text = transcript_text(moves, played.games.size)
+        if len(known) < most and text not in known:
+            known.add(text)
+            rows.append(row)
+    return np.array(rows, np.int64)
 
 
-def _header(
-    network: BoardNetwork, options: SelfPlayOptions, seed: int, name: str
-) -> dict[str, Any]:
-    """Return what decides the games, in the form in which JSON gives it back."""
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
-        "size": network.size,
-        "name": name,
-        "network": network_digest(network),
-        "options": asdict(options),
-        "seed": seed,
-    }
-    found: dict[str, Any] = json.loads(json.dumps(header))
-    return found
-
-
-def _lines(played: SelfPlayGames, transcripts: list[str]) -> list[str]:
+def _lines(played: SelfPlayGames) -> list[str]:
     """Return a line of JSON for each game."""
     size = played.games.size
     actions = np.arange(size * size)
@@ -245,9 +181,12 @@ def _lines(played: SelfPlayGames, transcripts: list[str]) -> list[str]:
         visits[row][names[action]] = int(played.visits[row, action])
     ends = np.cumsum((played.games.moves >= 0).sum(axis=1)).tolist()
     lines, first = [], 0
-    for transcript, end in zip(transcripts, ends, strict=True):
-        found = {"values": values[first:end], "visits": visits[first:end]}
-        line = {"moves": transcript, **found}
+    for moves, end in zip(played.games.moves.tolist(), ends, strict=True):
+        line = {
+            "moves": transcript_text(moves, size),
+            "values": values[first:end],
+            "visits": visits[first:end],
+        }
         lines.append(json.dumps(line, separators=(",", ":")))
         first = end
     return lines

@@ -109,13 +109,6 @@ def strength_card(
     -------
     dict
         What is in the file: ``about`` and ``rows``, by name.
-
-    Raises
-    ------
-    OutputExistsError
-        The file exists.
-    EngineError
-        An engine fails; the rows before are kept.
     """
     chosen = options or StrengthOptions()
     about = {

@@ -66,18 +66,13 @@ def train(
     -------
     TrainingRecord
         The options, the curve and, in its last point, the final validation.
-
-    Raises
-    ------
-    ValueError
-        If the examples are for another board or fewer than a batch, or patience is
-        asked for without held-out positions.
-    TrainingError
-        If the loss becomes nan, or the folder holds another training or a finished
-        one.
     """
     chosen = options or TrainingOptions()
-    learned = _as_examples(examples)
+    learned = (
+        examples
+        if isinstance(examples, TrainingSet)
+        else TrainingSet.from_corpus(examples)
+    )
     _check(network, learned, validation, chosen)
     run = TrainingRun(network, learned, chosen, validation=validation, folder=folder)
     run.on_progress = on_progress
@@ -200,7 +195,7 @@ class TrainingRun:
         self.loop.check()
         own = {
             "number": self.number,
-            "curve": [point.row() for point in self.curve],
+            "curve": [asdict(point) for point in self.curve],
             "is_over": self._is_over,
             "snapshots": self._snapshots,
             "best": self._best,
@@ -209,7 +204,10 @@ class TrainingRun:
 
     def _restore(self, kept: dict[str, Any]) -> None:
         self.loop.restore(kept)
-        self.curve = [TrainingPoint.from_row(row) for row in kept["curve"]]
+        for row in kept["curve"]:
+            held_out = row["validation"]
+            found = None if held_out is None else Validation(**held_out)
+            self.curve.append(TrainingPoint(**row | {"validation": found}))
         self._is_over, self._best = kept["is_over"], kept["best"]
         self._snapshots = kept["snapshots"]
 
@@ -258,10 +256,6 @@ class TrainingRun:
         self, curve: tuple[TrainingPoint, ...], kept: int | None = None
     ) -> TrainingRecord:
         return TrainingRecord(self.options, len(self.batches.examples), curve, kept)
-
-
-def _as_examples(given: TrainingSet | Corpus) -> TrainingSet:
-    return given if isinstance(given, TrainingSet) else TrainingSet.from_corpus(given)
 
 
 def _identity(

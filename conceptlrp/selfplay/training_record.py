@@ -40,12 +40,6 @@ class TrainingOptions:
         schedule, each a constant factor further than the one before.
     seed : int
         Seed of order, symmetries and dropout.
-
-    Raises
-    ------
-    ValueError
-        If a length, the batch size, the learning rate, the points or the patience
-        are not positive, or another number is below 0.
     """
 
     epochs: float = 1.0
@@ -122,14 +116,6 @@ class TrainingPoint:
             return own
         held_out = asdict(self.validation).items()
         return own | {f"held_out_{k}": v for k, v in held_out}
-
-    @staticmethod
-    def from_row(row: Mapping[str, Any]) -> "TrainingPoint":
-        """Return the point that a flat row was made of."""
-        start = "held_out_"
-        own = {k: v for k, v in row.items() if not k.startswith(start)}
-        said = {k.removeprefix(start): v for k, v in row.items() if k.startswith(start)}
-        return TrainingPoint(**own, validation=Validation(**said) if said else None)
 
     def __str__(self) -> str:
         losses = f"loss {self.policy_loss:.3f} policy, {self.value_loss:.3f} value"

@@ -37,12 +37,6 @@ class TrainingSet:
         From -1 to 1 for the player to move; nan where it is unknown.
     size : int
         Side of the board, 6 or 8.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, an action does not exist, or probabilities are below 0
-        or do not add up to 1.
     """
 
     own: NDArray[np.uint64]
@@ -75,13 +69,7 @@ class TrainingSet:
 
     @staticmethod
     def from_corpus(corpus: Corpus) -> "TrainingSet":
-        """Take the moves and outcomes of games as targets, in the order of the corpus.
-
-        Raises
-        ------
-        ValueError
-            If a position comes without its move.
-        """
+        """Take the moves and outcomes of games as targets, in their order."""
         actions = actions_of_squares(corpus.played, size=corpus.size)
         unknown = int((actions < 0).sum())
         if unknown:
@@ -105,11 +93,6 @@ class TrainingSet:
         -------
         TrainingSet
             In the order of the positions.
-
-        Raises
-        ------
-        ValueError
-            If nothing was searched.
         """
         searched = played.visits.sum(axis=1) > 0
         if not searched.any():

@@ -7,6 +7,7 @@ never divided: a game is learned from or tested on.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import log_softmax  # type: ignore[import-untyped]
 
 from conceptlrp.networks import BoardNetwork, predict
 from conceptlrp.networks.planes import actions_of_squares, legal_actions
@@ -61,7 +62,7 @@ def validate(
         top3=float((better < 3).mean()),
         illegal=float(1 - legal[rows, said.logits.argmax(axis=1)].mean()),
         value_sign=sign,
-        policy_loss=_cross_entropy(said.logits, actions),
+        policy_loss=-float(log_softmax(said.logits, axis=1)[rows, actions].mean()),
         value_loss=error,
     )
 
@@ -104,13 +105,6 @@ def hold_out(
     place = np.random.default_rng(seed).permutation(len(kinds))
     held_out = place[kind.ravel()][whole.game] < n
     return whole[~held_out], whole[held_out]
-
-
-def _cross_entropy(logits: np.ndarray, actions: np.ndarray) -> float:
-    """Mean of log-sum-exp minus the logit of the action."""
-    peak = logits.max(axis=1)
-    normalizer = peak + np.log(np.exp(logits - peak[:, None]).sum(axis=1))
-    return float((normalizer - logits[np.arange(len(logits)), actions]).mean())
 
 
 def _value_agreement(value: np.ndarray, outcome: np.ndarray) -> tuple[float, float]:

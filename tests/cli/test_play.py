@@ -1,12 +1,8 @@
 """The command line: self-play, matches and strength on tiny data."""
 
 import json
-import os
 import shlex
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -32,46 +28,6 @@ def test_a_network_plays_itself(simulations: int, folder: Path, tmp_path: Path) 
     assert text.startswith(f"{out}: 3 games, ")
     assert set(played.visits.sum(axis=1).tolist()) == {0, simulations}
     assert Corpus.read(transcripts).games.moves.tolist() == played.games.moves.tolist()
-
-
-def test_self_play_goes_on_and_refuses_other_options(
-    folder: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "games.jsonl"
-    command = ("selfplay", folder / "net.safetensors", "--out", out, *QUICK)
-    succeed(*command, "--simulations", 0)
-    content = out.read_bytes()
-
-    succeed(*command, "--simulations", 0)
-    result = run(*command, "--simulations", 2)
-
-    assert_one_line(result, 1, "was made with another options")
-    assert out.read_bytes() == content
-
-
-@pytest.mark.slow
-def test_self_play_that_is_killed_goes_on_to_the_same_file(
-    folder: Path, tmp_path: Path
-) -> None:
-    network = folder / "net.safetensors"
-    options = ["--count", 40, "--together", 4, "--opening", 30, "--simulations", 8]
-    whole, out = tmp_path / "whole.jsonl", tmp_path / "killed.jsonl"
-    command = ["selfplay", network, *options, "--out", out]
-    program = [sys.executable, "-m", "conceptlrp", *map(str, command)]
-
-    started = subprocess.Popen(program, env=dict(os.environ))
-    until = time.monotonic() + 40
-    while not (out.exists() and b'"round": 2,' in out.read_bytes()):
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    started.send_signal(signal.SIGKILL)
-    started.wait()
-    kept = out.read_bytes()
-    succeed(*command)
-    succeed(*command[:-1], whole)
-
-    assert 12 <= kept.count(b'"moves"') < 40
-    assert out.read_bytes() == whole.read_bytes()
 
 
 def test_players_meet(folder: Path) -> None:

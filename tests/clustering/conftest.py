@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.clustering import Clustering, ClusterOptions, cluster
+from conceptlrp.store import Store
 
 
 @dataclass
@@ -18,6 +19,11 @@ class FakeStore:
     layers: tuple[str, ...] = ("conv1", "conv2")
     targets: tuple[str, ...] = ("played",)
     reads: list[int] = field(default_factory=list)
+
+    @property
+    def __class__(self):
+        # What takes stores and paths has to take it for a store.
+        return Store
 
     def __post_init__(self):
         digests = {"network": {"digest": "net" * 8}, "corpus": {"digest": "cor" * 8}}

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import silhouette_score
 
-from conceptlrp.clustering import embeddings
-from conceptlrp.clustering.embeddings import plane_embedding
+from conceptlrp.clustering import positions
+from conceptlrp.clustering.positions import plane_embedding
 from conceptlrp.errors import ClusteringError
 from tests.clustering.conftest import planted
 
@@ -47,7 +47,7 @@ def test_umap_lays_out_a_sample_and_places_the_others(monkeypatch, sample):
     module = ModuleType("umap")
     module.UMAP = FirstColumns
     monkeypatch.setitem(sys.modules, "umap", module)
-    monkeypatch.setattr(embeddings, "_SAMPLE", sample)
+    monkeypatch.setattr(positions, "_SAMPLE", sample)
     points, _ = planted(400, 5, 3, spread=0.001, scale=False)
 
     layout = plane_embedding(points, kind="umap", seed=7)

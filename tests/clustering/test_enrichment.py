@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import fisher_exact
 from scipy.stats.contingency import odds_ratio
 
-from conceptlrp.clustering.enrichment import label_enrichment
+from conceptlrp.clustering.description import label_enrichment
 
 
 def one_cluster(inside, label, plies=None, games=None):

@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 
 from conceptlrp.clustering import cluster_channels
-from conceptlrp.clustering.embeddings import plane_embedding
+from conceptlrp.clustering.clustering import (
+    center_distances,
+    cluster_centers,
+    marker_effects,
+)
 from conceptlrp.clustering.estimators import fit_labels, make_estimator
 from conceptlrp.clustering.features import (
     BLOCK,
@@ -10,11 +14,7 @@ from conceptlrp.clustering.features import (
     relevance_features,
     sample_rows,
 )
-from conceptlrp.clustering.markers import (
-    center_distances,
-    cluster_centers,
-    marker_effects,
-)
+from conceptlrp.clustering.positions import plane_embedding
 from tests.clustering.conftest import planted
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from conceptlrp.clustering.markers import (
+from conceptlrp.clustering.clustering import (
     center_distances,
     cluster_centers,
     marker_effects,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from conceptlrp.exports.board_pictures import board_pictures, enlarged
+from conceptlrp.exports.virelay_project import board_pictures, enlarged
 from conceptlrp.othello import BLACK, Corpus
 from tests.othello.playouts import random_games
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from conceptlrp import exports
 from conceptlrp.clustering import Clustering
-from conceptlrp.exports.board_pictures import board_pictures
+from conceptlrp.exports.virelay_project import board_pictures
 from conceptlrp.files import file_stem
 from conceptlrp.othello import square_name
 from tests.benchmarks.environments import EnvironmentUnavailableError

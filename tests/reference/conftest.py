@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.othello import Corpus
+from conceptlrp.store import Store
 from conceptlrp.store.ranking import top_rows
 from tests.othello.playouts import random_games
 
@@ -17,6 +18,11 @@ class FakeStore:
     positions: Corpus
     values: np.ndarray
     targets: tuple[str, ...] = ("played",)
+
+    @property
+    def __class__(self):
+        # What takes stores and paths has to take it for a store.
+        return Store
 
     @property
     def arrays(self):

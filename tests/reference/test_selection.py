@@ -5,8 +5,8 @@ import pytest
 
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.symmetry import turn
-from conceptlrp.reference import selection
-from conceptlrp.reference.selection import board_distances, diverse_rows, quantile_rows
+from conceptlrp.reference import strips
+from conceptlrp.reference.strips import board_distances, diverse_rows, quantile_rows
 from tests.othello.playouts import random_games
 
 
@@ -47,7 +47,7 @@ def test_diverse_rows_equal_a_greedy_search_through_all(
     corpus, games, lowest, min_distance, block, monkeypatch
 ):
     scores = np.random.default_rng(0).integers(0, 9, len(corpus)).astype(float)
-    monkeypatch.setattr(selection, "_BLOCK", block)
+    monkeypatch.setattr(strips, "_BLOCK", block)
 
     found = diverse_rows(
         scores,
@@ -68,9 +68,9 @@ def test_diverse_rows_equal_a_greedy_search_through_all(
 def test_only_the_best_candidates_are_looked_at(monkeypatch):
     scores = np.arange(100_000.0)
     looked = []
-    top_rows = selection.top_rows
+    top_rows = strips.top_rows
     monkeypatch.setattr(
-        selection,
+        strips,
         "top_rows",
         lambda s, n, **options: looked.append(n) or top_rows(s, n, **options),
     )

@@ -14,9 +14,8 @@ from conceptlrp.reference import (
     random_boards,
     reference_boards,
 )
-from conceptlrp.reference.folding import fold_orientations
-from conceptlrp.reference.selection import board_distances
-from conceptlrp.reference.strips import reference_scores
+from conceptlrp.reference.boards import fold_orientations
+from conceptlrp.reference.strips import board_distances, reference_scores
 
 
 @pytest.mark.parametrize("lowest", [False, True])

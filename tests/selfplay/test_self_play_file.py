@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +18,6 @@ from conceptlrp.selfplay import (
 QUICK = SelfPlayOptions(
     search=SearchOptions(simulations=4), opening_plies=20, together=3
 )
-
-
-class KilledError(Exception):
-    """Stands for the end of a program in the middle of its work."""
-
-
-def kill_at(games: int) -> Callable[[str, int, int], None]:
-    def told(_stage: str, done: int, _n: int) -> None:
-        if done >= games:
-            raise KilledError
-
-    return told
 
 
 @pytest.fixture(scope="module")
@@ -73,64 +60,22 @@ def test_a_corpus_is_read_from_it(whole: Path) -> None:
     assert corpus.problems == ()
 
 
-@pytest.mark.parametrize("games", [1, 4, 7])
-def test_a_killed_run_goes_on_to_the_same_file(
-    games: int, whole: Path, small_network: OthelloNet, tmp_path: Path
-) -> None:
-    path = tmp_path / "killed.jsonl"
-    options = {"options": QUICK, "seed": 5}
-
-    with pytest.raises(KilledError):
-        self_play(small_network, path, count=8, on_progress=kill_at(games), **options)
-    kept = path.read_bytes()
-    self_play(small_network, path, count=8, **options)
-
-    assert kept.count(b'"moves"') == games // 3 * 3
-    assert path.read_bytes() == whole.read_bytes()
-
-
-def test_a_line_that_was_being_written_is_played_again(
+def test_a_file_that_is_there_is_not_replaced(
     whole: Path, small_network: OthelloNet
 ) -> None:
-    content = whole.read_bytes()
-    whole.write_bytes(content[: content.rindex(b'"visits"')])
-
-    self_play(small_network, whole, count=8, options=QUICK, seed=5)
-
-    assert whole.read_bytes() == content
+    with pytest.raises(OutputExistsError, match="exists already"):
+        self_play(small_network, whole, count=8, options=QUICK, seed=6)
 
 
-def test_a_finished_file_is_left_as_it_is(
-    whole: Path, small_network: OthelloNet
-) -> None:
-    before = whole.stat().st_mtime_ns, whole.read_bytes()
-
-    self_play(
-        small_network, whole, count=8, options=QUICK, seed=5, on_progress=kill_at(0)
-    )
-
-    assert whole.read_bytes() == before[1]
-
-
-def test_games_can_be_added(whole: Path, small_network: OthelloNet) -> None:
+def test_more_games_begin_with_the_same(whole: Path, small_network: OthelloNet) -> None:
     first = read_self_play(whole).games.moves
 
-    more = self_play(small_network, whole, count=10, options=QUICK, seed=5)
+    more = self_play(
+        small_network, whole, count=10, options=QUICK, seed=5, overwrite=True
+    )
 
     np.testing.assert_array_equal(more.games.moves[:8], first)
     assert len(more.games) == 10
-
-
-def test_a_file_made_in_another_way_is_not_gone_on_with(
-    whole: Path, small_network: OthelloNet
-) -> None:
-    with pytest.raises(OutputExistsError, match="was made with another seed"):
-        self_play(small_network, whole, count=8, options=QUICK, seed=6)
-    with pytest.raises(OutputExistsError, match="was made with another options"):
-        self_play(small_network, whole, count=8, seed=5)
-    other = OthelloNet(channels=2, size=6).eval()
-    with pytest.raises(OutputExistsError, match="was made with another network"):
-        self_play(other, whole, count=8, options=QUICK, seed=5)
 
 
 def test_it_can_be_overwritten(whole: Path, small_network: OthelloNet) -> None:

@@ -64,13 +64,6 @@ def test_the_summary_is_json_and_about_the_end(record: TrainingRecord) -> None:
     assert [row["steps"] for row in read["curve"]] == [1, 2]
 
 
-def test_a_point_comes_back_from_its_row(record: TrainingRecord) -> None:
-    bare = TrainingPoint(1, 512, 1.5, 1e-3, 3.0, 1.0, None)
-
-    for point in (*record.curve, bare):
-        assert TrainingPoint.from_row(json.loads(json.dumps(point.row()))) == point
-
-
 def test_the_held_out_loss_leaves_out_a_value_that_nothing_tells(
     record: TrainingRecord,
 ) -> None:

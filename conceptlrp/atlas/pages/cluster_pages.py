@@ -22,13 +22,13 @@ from conceptlrp.clustering import (
     Clustering,
     describe_clusters,
 )
+from conceptlrp.clustering.clustering import typical_rows
 from conceptlrp.clustering.features import (
     FeatureTable,
     held_in_memory,
     position_features,
     sample_rows,
 )
-from conceptlrp.clustering.markers import typical_rows
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.report.words.numbers import compact, signed_percent
 from conceptlrp.store import Store

@@ -27,9 +27,6 @@ PlayerName = Annotated[
         "with search ('demo@100'), or an engine ('gtp:gtp-rhino --level 3')."
     ),
 ]
-Timeout = Annotated[
-    float, typer.Option(help="Seconds to wait for an answer of an engine.")
-]
 
 
 def arena(
@@ -39,7 +36,6 @@ def arena(
     opening: Annotated[
         int, typer.Option(min=0, help="Random moves at the start of a pair.")
     ] = 8,
-    timeout: Timeout = 60.0,
     size: BoardSize = 8,
     seed: Seed = 0,
     as_json: Json = False,
@@ -55,8 +51,8 @@ def arena(
         raise typer.BadParameter(msg)
     engines = any(name.startswith("gtp:") for name in (first, second))
     with ExitStack() as stack:
-        one = stack.enter_context(open_player(first, size, timeout))
-        other = stack.enter_context(open_player(second, size, timeout))
+        one = stack.enter_context(open_player(first, size))
+        other = stack.enter_context(open_player(second, size))
         report = stack.enter_context(progress_bars(per_minute=True))
         result = match(
             one,
@@ -76,7 +72,7 @@ def arena(
 
 
 @contextmanager
-def open_player(name: str, size: int = 8, timeout: float = 60.0) -> Iterator["Player"]:
+def open_player(name: str, size: int = 8) -> Iterator["Player"]:
     """Make the player of a name; an engine ends with the context."""
     from conceptlrp.selfplay import (
         NetworkPlayer,
@@ -96,7 +92,7 @@ def open_player(name: str, size: int = 8, timeout: float = 60.0) -> Iterator["Pl
     if name in simple:
         yield simple[name](size)
     elif name.startswith("gtp:"):
-        with GtpEngine(name.removeprefix("gtp:"), timeout=timeout) as engine:
+        with GtpEngine(name.removeprefix("gtp:")) as engine:
             yield GtpPlayer(engine, size=size)
     elif path and simulations.isdecimal():
         options = SearchOptions(simulations=int(simulations))

@@ -38,9 +38,7 @@ def selfplay(
     opening: Annotated[
         int, typer.Option(min=0, help="Random moves at the start of a game.")
     ] = 6,
-    together: Annotated[
-        int, typer.Option(min=1, help="Games played at a time, and saved together.")
-    ] = 256,
+    together: Annotated[int, typer.Option(min=1, help="Games played at a time.")] = 256,
     transcripts: Annotated[
         Path | None, typer.Option(help="Also write plain transcripts (.txt).")
     ] = None,
@@ -49,17 +47,13 @@ def selfplay(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Let a network play against itself.
-
-    A run that was stopped goes on with the same command.
-    """
+    """Let a network play against itself."""
     from conceptlrp.othello import write_transcripts
     from conceptlrp.selfplay import SearchOptions, SelfPlayOptions, self_play
 
-    # A file that is there may be gone on with, so only its folder is looked at.
-    check_place(out, overwrite=True)
-    if transcripts is not None:
-        check_place(transcripts, overwrite=overwrite)
+    for path in (out, transcripts):
+        if path is not None:
+            check_place(path, overwrite=overwrite)
     check_device(device)
     search = SearchOptions(simulations=max(1, simulations), noise=0.25)
     options = SelfPlayOptions(

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from conceptlrp.cli.games.arena import Timeout
 from conceptlrp.cli.inputs import open_network, read_positions
 from conceptlrp.cli.options import (
     Device,
@@ -43,7 +42,6 @@ def strength(
     engine_games: Annotated[
         int, typer.Option(min=2, help="Games against an engine, an even number.")
     ] = 20,
-    timeout: Timeout = 60.0,
     endgames: Annotated[
         int, typer.Option(min=1, help="Endgame positions to solve.")
     ] = 500,
@@ -70,7 +68,7 @@ def strength(
         report = stack.enter_context(progress_bars())
         engines = [
             GtpPlayer(
-                stack.enter_context(GtpEngine(command, timeout=timeout)),
+                stack.enter_context(GtpEngine(command)),
                 size=asked.size,
                 name=command,
             )
@@ -93,13 +91,11 @@ def strength(
 
 
 def _words(row: dict[str, Any]) -> str:
+    from conceptlrp.selfplay import MatchResult
+
     if "interval" in row:
-        low, high = row["interval"]
-        return (
-            f"{row['score']:.1%} [{low:.1%}, {high:.1%}]: {row['wins']} wins, "
-            f"{row['draws']} draws, {row['losses']} losses "
-            f"({row['wiped_out']} by wipe-out)"
-        )
+        counts = ("wins", "draws", "losses", "wiped_out")
+        return str(MatchResult(*(row[name] for name in counts)))
     if "best_moves" in row:
         return (
             f"{row['best_moves']:.1%} best moves, {row['disc_loss']:.2f} discs lost "

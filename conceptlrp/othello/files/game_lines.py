@@ -4,14 +4,13 @@ The first line is the header::
 
     {"format": "conceptlrp-selfplay", "version": 1, "size": 8, "options": {...}, ...}
 
-then comes a line for each game, and after those of a round one that closes it::
+then comes a line for each game::
 
     {
         "moves": "f5d6c3",
         "values": [null, 0.12, -0.3],
         "visits": [{}, {"d6": 15, "f6": 9, "f4": 1}, {"c3": 20, "d3": 5}],
     }
-    {"round": 0, "games": 256}
 
 A value is that of the search for the side to move, ``null`` in a random opening;
 visits are by square, and those of 0 are left out. Passes are not recorded.
@@ -31,7 +30,7 @@ VERSION: Final = 1
 
 
 def read_game_lines(path: str | Path, *, size: int = 8) -> GameFile:
-    """Read the games of a file of self-play, unfinished rounds included."""
+    """Read the games of a file of self-play."""
     path = Path(path)
     lines = list(json_lines(path))
     header = checked_header(lines, path.name)
