@@ -113,13 +113,7 @@ class Ablation:
     corpus: str
 
     def frame(self) -> "pd.DataFrame":
-        """Return a table of a row for each channel, without the maps of the policy.
-
-        Returns
-        -------
-        DataFrame
-            Layer, channel and all that `LayerEffects.numbers` names.
-        """
+        """Return a table of a row for each channel, without the maps of the policy."""
         import pandas as pd
 
         parts = []

@@ -191,10 +191,7 @@ def feature_maps(
 
 
 def run_from(
-    explainer: Explainer,
-    boards: NDArray[np.int8],
-    layer: str,
-    features: NDArray[Any],
+    explainer: Explainer, boards: NDArray[np.int8], layer: str, features: NDArray[Any]
 ) -> Outputs:
     """Run the rest of a network from feature maps (N, K, C, H, W) of one layer.
 

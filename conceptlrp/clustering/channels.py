@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.clustering.estimators import numbered_by_size
 from conceptlrp.clustering.features import FeatureTable, feature_blocks
 
 Matrix = NDArray[np.float64]
@@ -128,10 +129,7 @@ def cluster_channels(features: FeatureTable, n_clusters: int = 8) -> ChannelClus
         labels[varying] = 0
         return ChannelClustering(labels, alike, np.empty((0, 4)), varying)
     tree, found, leaves = _cut(1 - alike[np.ix_(varying, varying)], n_clusters)
-    names, inverse, counts = np.unique(found, return_inverse=True, return_counts=True)
-    number = np.empty(len(names), dtype=np.int32)
-    number[np.argsort(-counts, kind="stable")] = np.arange(len(names))
-    labels[varying] = number[inverse]
+    labels[varying], _ = numbered_by_size(found)
     return ChannelClustering(labels, alike, tree, varying[leaves])
 
 

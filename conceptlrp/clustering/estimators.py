@@ -50,7 +50,16 @@ def make_estimator(
 
         return LandmarkSpectral(n_clusters, random_state=seed)
     if estimator == "hdbscan":
-        return _density_landmarks(seed)
+        from sklearn.cluster import HDBSCAN
+
+        from conceptlrp.clustering.landmarks import LandmarkClustering
+
+        # "brute" holds the distances of the landmarks, 200 MB, and is six times as
+        # quick as a tree in as many dimensions as there are channels.
+        density = HDBSCAN(
+            min_cluster_size=50, min_samples=5, algorithm="brute", copy=True
+        )
+        return LandmarkClustering(density, assign="landmark", random_state=seed)
     if n_clusters is None:
         msg = (
             f"n_clusters is None, expected a number for {estimator!r}; only 'spectral' "
@@ -58,24 +67,6 @@ def make_estimator(
         )
         raise ValueError(msg)
     return _with_clusters(estimator, n_clusters, seed)
-
-
-def _density_landmarks(seed: int, n_landmarks: int = 5000) -> Any:
-    from sklearn.cluster import HDBSCAN
-
-    from conceptlrp.clustering.landmarks import LandmarkClustering
-
-    # "brute" holds the distances of the landmarks, 200 MB, and is six times as
-    # quick as a tree in as many dimensions as there are channels.
-    density = HDBSCAN(
-        min_cluster_size=n_landmarks // 100,
-        min_samples=5,
-        algorithm="brute",
-        copy=True,
-    )
-    return LandmarkClustering(
-        density, n_landmarks=n_landmarks, assign="landmark", random_state=seed
-    )
 
 
 def _with_clusters(name: str, n_clusters: int, seed: int) -> Any:
@@ -179,3 +170,15 @@ def _nearest_mean(sample: NDArray[np.float32], found: NDArray[np.int64]) -> Any:
         return lambda block: np.full(len(block), -1)
     means = np.stack([sample[found == name].mean(axis=0) for name in names])
     return lambda block: names[nearest_center(block, means)]
+
+
+def numbered_by_size(
+    labels: NDArray[np.int64],
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Renumber by size; clusters of equal size keep the estimator's order."""
+    names, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    order = np.argsort(-np.where(names < 0, -1, counts), kind="stable")
+    order = order[: int((names >= 0).sum())]
+    number = np.full(len(names), -1, dtype=np.int32)
+    number[order] = np.arange(len(order))
+    return number[inverse], counts[order].astype(np.int64)

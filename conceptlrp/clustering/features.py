@@ -8,6 +8,7 @@ stays different from one that speaks for it.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -40,24 +41,20 @@ class FeatureTable(Protocol):
     ) -> NDArray[np.float32]: ...
 
 
+@dataclass(frozen=True, eq=False)
 class StoreFeatures:
     """Channel relevance of a store as a table of features (n, C)."""
 
-    def __init__(
-        self,
-        store: Store,
-        layers: Sequence[str],
-        rows: NDArray[np.int64],
-        *,
-        target: int | str = 0,
-        feature: str = "share",
-    ) -> None:
-        self._store = store
-        self._target = target
-        self._feature = feature
-        self.layers = tuple(layers)
-        self.rows = rows
-        self.shape = (len(rows), sum(map(store.channels, self.layers)))
+    store: Store
+    layers: tuple[str, ...]
+    rows: NDArray[np.int64]
+    target: int | str
+    feature: str
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows n and columns C."""
+        return len(self.rows), sum(map(self.store.channels, self.layers))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -67,21 +64,12 @@ class StoreFeatures:
         # Each layer is scaled by itself, so that a large one does not drown the others.
         parts = [
             relevance_features(
-                self._store.arrays.relevance(layer, rows=chosen, target=self._target),
-                kind=self._feature,
+                self.store.arrays.relevance(layer, rows=chosen, target=self.target),
+                kind=self.feature,
             )
             for layer in self.layers
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Layer and channel of every column, such as "conv3:17"."""
-        return tuple(
-            f"{layer}:{channel}"
-            for layer in self.layers
-            for channel in range(self._store.channels(layer))
-        )
 
 
 def position_features(
@@ -98,7 +86,7 @@ def position_features(
         msg = "no layer is given, expected one or more to compare channels of"
         raise ClusteringError(msg)
     chosen = _chosen_rows(rows, len(store))
-    return StoreFeatures(store, layers, chosen, target=target, feature=feature)
+    return StoreFeatures(store, layers, chosen, target, feature)
 
 
 def relevance_features(

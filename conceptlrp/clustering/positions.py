@@ -19,7 +19,12 @@ from conceptlrp.clustering.clustering import (
     cluster_centers,
     marker_effects,
 )
-from conceptlrp.clustering.estimators import Estimator, fit_labels, make_estimator
+from conceptlrp.clustering.estimators import (
+    Estimator,
+    fit_labels,
+    make_estimator,
+    numbered_by_size,
+)
 from conceptlrp.clustering.features import (
     FeatureTable,
     feature_blocks,
@@ -214,7 +219,7 @@ def cluster(
     model = make_estimator(estimator, n_clusters=n_clusters, seed=seed)
     named = isinstance(estimator, str)
     _check_features(features, name, n_clusters if named else 1)
-    labels, sizes = _by_size(
+    labels, sizes = numbered_by_size(
         fit_labels(
             model,
             features,
@@ -288,15 +293,3 @@ def _check_features(features: FeatureTable, name: str, n_clusters: int | None) -
             "positions, expected at least two different ones; choose another layer"
         )
         raise ClusteringError(msg)
-
-
-def _by_size(
-    labels: NDArray[np.int64],
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Renumber by size; clusters of equal size keep the estimator's order."""
-    names, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    order = np.argsort(-np.where(names < 0, -1, counts), kind="stable")
-    order = order[: int((names >= 0).sum())]
-    number = np.full(len(names), -1, dtype=np.int32)
-    number[order] = np.arange(len(order))
-    return number[inverse], counts[order].astype(np.int64)

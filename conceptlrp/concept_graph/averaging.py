@@ -103,10 +103,8 @@ def mean_concept_graph(
     ----------
     explainer : Explainer
         Network, composite and layers.
-    positions : Corpus, Position, sequence of Position, or boards
-        N positions.
-    targets : str, Target or sequence of them
-        T targets.
+    positions, targets
+        As for `attribute`.
     batch_size : int
         Positions at a time; memory grows with it and with pairs of channels.
     on_progress : callable, optional
@@ -165,7 +163,6 @@ def graph_explainer(
 
 
 def _add(totals: dict[Any, Flow], found: dict[Any, NDArray[np.floating]]) -> None:
-    """Add what a batch found, position by position, to the totals."""
     for name, values in found.items():
         signed = values.sum(axis=0, dtype=np.float64)
         absolute = np.abs(values).sum(axis=0, dtype=np.float64)

@@ -66,7 +66,6 @@ class MeanConceptGraph:
         )
 
     def _repr_html_(self) -> str:
-        """Show the strongest edges of the first target."""
         edges = self.frame().sort_values("absolute", ascending=False)[:16]
         return f"<p>{self!r}</p>{edges.to_html(index=False)}"
 

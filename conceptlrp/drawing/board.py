@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing.colors import LEVELS, level_colors, levels, symmetric_limit
 
-__all__ = ["board_frame", "board_svg"]
+__all__ = ["board_svg"]
 
 _FELT = "#c9d8cc"
 _COLORS = level_colors()
@@ -50,7 +50,6 @@ def board_svg(
     size_px: int = 176,
     coordinates: bool = True,
     title: str | None = None,
-    frame: str | None = None,
 ) -> str:
     """Draw a position, over the relevance of its squares if there is any.
 
@@ -75,16 +74,12 @@ def board_svg(
         Write files above and ranks to the left.
     title : str, optional
         Shown on hovering and read out before the position.
-    frame : str, optional
-        Name of a `board_frame` that is on the same page, to be used instead of
-        drawing lines and coordinates again.
 
     Returns
     -------
     str
         An ``<svg>`` element, the same for the same arguments, that stands alone
-        or inside a page; with a heatmap about 2.4 KB, and never more than
-        2.5 KB where the frame is shared.
+        or inside a page; with a heatmap about 2.4 KB.
 
     Raises
     ------
@@ -103,10 +98,7 @@ def board_svg(
     parts.append(f'<path fill="{ground}" d="M0 0h{n}v{n}H0z"/>')
     if heatmap is not None:
         parts.append(_heat(_fit(heatmap, n), limit))
-    if frame:
-        parts.append(f"<use href={_quote('#' + frame)}/>")
-    else:
-        parts.append(_grid(n) + (_coordinates(n) if coordinates else ""))
+    parts.append(_grid(n) + (_coordinates(n) if coordinates else ""))
     parts.append('<g transform="translate(.5 .5)" stroke-linecap="round">')
     parts.append(_discs(position, diameter=0.72 if heatmap is not None else 0.82))
     if legal:
@@ -116,18 +108,6 @@ def board_svg(
     if 0 <= mark < 64:
         parts.append(_cross(mark, n))
     return "".join([*parts, "</g></svg>"])
-
-
-def board_frame(size: int, *, name: str) -> str:
-    """Draw the lines and coordinates that all boards of a page share.
-
-    The invisible ``<svg>`` element has to stand once on the page.
-    """
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" width="0" height="0" '
-        f'style="position:absolute" aria-hidden="true"><g id={_quote(name)}>'
-        f"{_grid(size)}{_coordinates(size)}</g></svg>"
-    )
 
 
 def _opening(

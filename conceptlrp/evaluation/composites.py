@@ -141,12 +141,15 @@ def evaluate_composites(
     ValueError
         Fewer than two positions have two legal moves.
     """
-    chosen = _checked(composites)
+    if not composites:
+        msg = f"no composite to evaluate, expected some of {', '.join(COMPOSITES)}"
+        raise CompositeError(msg)
+    names = tuple(composites)
+    chosen = composites.values() if isinstance(composites, Mapping) else names
     explainers = {
         name: Explainer(network, composite=each, layers=layers)
-        for name, each in chosen.items()
+        for name, each in zip(names, chosen, strict=True)
     }
-    names = tuple(chosen)
     study = prepare_study(network, corpus, layers, n_positions, n_cascade, seed)
     report, steps = on_progress or (lambda *_: None), len(names) + 1
     report("evaluate", 0, steps)
@@ -170,15 +173,3 @@ def evaluate_composites(
         details=details,
         agreement=composite_agreement(heatmaps, study.sample.occupied),
     )
-
-
-def _checked(
-    composites: Sequence[str] | Mapping[str, Composite],
-) -> dict[str, str | Composite]:
-    """Return composites by name."""
-    if not composites:
-        msg = f"no composite to evaluate, expected some of {', '.join(COMPOSITES)}"
-        raise CompositeError(msg)
-    if isinstance(composites, Mapping):
-        return dict(composites)
-    return {name: name for name in composites}

@@ -15,8 +15,9 @@ Shapes use N positions, K steps, S squares or channels in a row, and maps of C x
 bitboards are uint64.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Final
 
 import numpy as np
@@ -296,7 +297,8 @@ def flip_lines(
     mine, theirs = (np.asarray(side, np.uint64) for side in (own, opponent))
     moves = square_bits(squares) & ~(mine | theirs)
     found = np.zeros_like(mine)
-    for down, right in _directions():
+    for down, right in product((-1, 0, 1), repeat=2):
+        # Without a step there is no run: no move is on a disc.
         run = shift(moves, down, right) & theirs
         for _ in range(_LONGEST - 1):
             run |= shift(run, down, right) & theirs
@@ -337,10 +339,3 @@ def score_flip_lines(
         rank_accuracy=ratio((top & lines).sum(axis=1), length),
         chance=ratio(length, discs.sum(axis=1)),
     )
-
-
-def _directions() -> Iterator[tuple[int, int]]:
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            if down or right:
-                yield down, right

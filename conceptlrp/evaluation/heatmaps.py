@@ -11,7 +11,7 @@ Shapes use N positions, S squares in a row, C channels, K maps and n x n squares
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -45,7 +45,6 @@ def channel_cosines(
     relevance: Relevance,
     *,
     n_channels: int = 4,
-    batch_size: int = 32,
 ) -> dict[str, Array]:
     """Return how alike (N,) the conditional heatmaps of one board's channels are."""
     # The channels that matter most to a move should differ, if any do.
@@ -58,7 +57,7 @@ def channel_cosines(
         sample.boards,
         sample.best[:, None],
         conditional=chosen,
-        batch_size=batch_size,
+        batch_size=32,
     )
     return {
         layer: mean_pair_cosine(maps[:, 0].reshape(*maps.shape[:1], maps.shape[2], -1))
@@ -99,40 +98,28 @@ def empty_square_share(sample: Sample, heatmaps: Array) -> Array:
     return ratio(np.where(sample.occupied, 0, size).sum(axis=1), size.sum(axis=1))
 
 
-@dataclass(frozen=True)
-class SymmetryConsistency:
-    """How a board turned by the seven symmetries is explained, means (N,) over them.
-
-    ``heatmaps`` is the cosine with those of the turned boards, turned back, ``moves``
-    how often the best move is the same one, turned, and ``outputs`` the size of the
-    change of its logit.
-    """
-
-    heatmaps: Array
-    moves: Array
-    outputs: Array
-
-
 def symmetry_consistency(
     explainer: Explainer, sample: Sample, relevance: Relevance
-) -> SymmetryConsistency:
-    """Explain each board as it stands and turned."""
-    cosines, moves, changes = [], [], []
+) -> dict[str, Array]:
+    """Explain each board as it stands and turned by the seven symmetries.
+
+    Returns means (N,) over them: the cosine with the heatmaps of the turned boards,
+    turned back, and how often the best move is the same one, turned.
+    """
+    cosines, moves = [], []
     original = relevance.one_hot[:, 0]
-    start = sample.outputs.of(sample.best)
     for s in range(1, 8):
         turned = turned_sample(sample, s)
         found = explain_boards(explainer, turned.boards, turned.best[:, None])
         boards = found.one_hot[:, 0].reshape(sample.boards.shape)
         back = turn_maps(boards, int(inverse(s))).reshape(len(sample), -1)
-        outputs = ask(explainer, turned.boards)
-        chosen = best_actions(outputs.logits, turned.legal)
+        chosen = best_actions(ask(explainer, turned.boards).logits, turned.legal)
         cosines.append(cosine(original, back))
         moves.append(chosen == turned.best)
-        changes.append(np.abs(outputs.of(turned.best) - start))
-    return SymmetryConsistency(
-        *(np.array(each, np.float64).mean(0) for each in (cosines, moves, changes))
-    )
+    return {
+        "symmetry_cosine": np.mean(cosines, axis=0),
+        "symmetry_moves": np.mean(moves, axis=0),
+    }
 
 
 def turned_sample(sample: Sample, s: int) -> Sample:
@@ -155,19 +142,17 @@ def turned_sample(sample: Sample, s: int) -> Sample:
     )
 
 
-def policy_against_value(
-    relevance: Relevance, *, policy: int = 0, value: int = 2
-) -> dict[str, Array]:
+def policy_against_value(relevance: Relevance) -> dict[str, Array]:
     """Compare what the heads rest on: squares of the board and channels.
 
     It is the cosine (N,) of the heatmaps ("input") and of the channel relevance of
-    every layer, each started as 1.
+    every layer, each started as 1; the first target is the move, the third the value.
     """
     maps = relevance.one_hot
-    found = {"input": cosine(maps[:, policy], maps[:, value])}
-    sign = np.sign(relevance.explained[:, policy] * relevance.explained[:, value])
+    found = {"input": cosine(maps[:, 0], maps[:, 2])}
+    sign = np.sign(relevance.explained[:, 0] * relevance.explained[:, 2])
     for layer, channels in relevance.channels.items():
-        found[layer] = sign * cosine(channels[:, policy], channels[:, value])
+        found[layer] = sign * cosine(channels[:, 0], channels[:, 2])
     return found
 
 

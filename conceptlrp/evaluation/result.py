@@ -199,18 +199,7 @@ class CompositeEvaluation:
     agreement: tuple[HeatmapAgreement, ...]
 
     def warnings(self, composite: str) -> tuple[str, ...]:
-        """Return what reports made with a composite have to say.
-
-        Parameters
-        ----------
-        composite : str
-            One of those evaluated.
-
-        Returns
-        -------
-        tuple of str
-            A sentence for each gate that it fails.
-        """
+        """Return a sentence for each gate that a composite fails."""
         return tuple(g.warning for g in self.gates[composite] if not g.passed)
 
     def _repr_html_(self) -> str:
@@ -225,12 +214,9 @@ class CompositeEvaluation:
         return html_table(title, columns, rows, note=chosen.reason)
 
     def frame(self) -> "pd.DataFrame":
-        """Return the chief numbers, a row for each composite and baseline.
+        """Return the chief means, a row for each composite and baseline.
 
-        Returns
-        -------
-        DataFrame
-            Means; a channel's metrics are averaged over layers and ablations.
+        A channel's metrics are averaged over layers and ablations.
         """
         import pandas as pd
 
@@ -248,13 +234,7 @@ class CompositeEvaluation:
         return table.loc[order].rename_axis("method")
 
     def tables(self) -> "dict[str, pd.DataFrame]":
-        """Return everything as tables: summary, measurements, curves, gates, agreement.
-
-        Returns
-        -------
-        dict of str to DataFrame
-            By name; all but the summary in long form.
-        """
+        """Return everything as tables by name, all but the summary in long form."""
         import pandas as pd
 
         gates = [
@@ -273,22 +253,10 @@ class CompositeEvaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
-        found: dict[str, Any] = jsontext.plain(
-            {
-                "network": self.network,
-                "corpus": self.corpus,
-                "positions": self.positions,
-                "seed": self.seed,
-                "composites": self.composites,
-                "recommendation": self.recommendation,
-                "gates": self.gates,
-                "warnings": {name: self.warnings(name) for name in self.composites},
-                "measurements": [m.to_dict() for m in self.findings.measurements],
-                "curves": self.findings.curves,
-                "details": self.details,
-                "agreement": self.agreement,
-            }
-        )
+        found: dict[str, Any] = jsontext.plain(self)
+        found["curves"] = found.pop("findings")["curves"]
+        found["measurements"] = [m.to_dict() for m in self.findings.measurements]
+        found["warnings"] = {name: [*self.warnings(name)] for name in self.composites}
         return found
 
     def __repr__(self) -> str:
@@ -301,5 +269,4 @@ class CompositeEvaluation:
 
 
 def _about(found: Measurement | Curve) -> dict[str, Any]:
-    """Return what a measurement or curve is of."""
     return {n: getattr(found, n) for n in ("method", "metric", "target", "part")}

@@ -30,7 +30,7 @@ from conceptlrp.labelling.networks import randomize, with_weights_of
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.batch import as_array, channel_rows
 from conceptlrp.lrp.engine.trace import linear_nodes
-from conceptlrp.lrp.probing import VALUE, explain_boards, forward, starts_of
+from conceptlrp.lrp.probing import explain_boards, forward, starts_of
 from conceptlrp.statistics.estimates import estimate, known_mean, rank_correlation
 
 CASCADES: Final = ("top-down", "bottom-up")
@@ -71,7 +71,6 @@ def cascade(
     sample: Sample,
     *,
     order: str = "top-down",
-    target: str = "best",
     seeds: Sequence[int] = (0, 1, 2),
 ) -> Randomization:
     """Give the layers of a network random weights, one after the other.
@@ -81,9 +80,9 @@ def cascade(
     if order not in CASCADES:
         msg = f"unknown cascade '{order}', expected one of {', '.join(CASCADES)}"
         raise ValueError(msg)
-    actions = sample.actions(target)[:, None]
+    actions = sample.best[:, None]
     trained = explain_boards(explainer, sample.boards, actions).one_hot[:, 0]
-    layers = path_to_output(explainer.network, value=bool((actions == VALUE).any()))
+    layers = path_to_output(explainer.network)
     if order == "top-down":
         layers = layers[::-1]
     found = np.array(
@@ -104,11 +103,10 @@ def cascade(
     )
 
 
-def path_to_output(network: fx.GraphModule, *, value: bool = False) -> tuple[str, ...]:
-    """Return the layers that an output depends on, in the order in which they run."""
+def path_to_output(network: fx.GraphModule) -> tuple[str, ...]:
+    """Return the layers that the policy depends on, in the order in which they run."""
     output = next(node for node in network.graph.nodes if node.op == "output")
-    heads = output.all_input_nodes
-    pending, reached = [heads[1] if value else heads[0]], set()
+    pending, reached = [output.all_input_nodes[0]], set()
     while pending:
         node = pending.pop()
         if node not in reached:
@@ -133,11 +131,10 @@ def _randomized_maps(
         yield explain_boards(changed, sample.boards, actions).one_hot[:, 0]
 
 
-def _null(occupied: NDArray[np.bool_], draws: int = 32) -> NDArray[Any]:
+def _null(occupied: NDArray[np.bool_]) -> NDArray[Any]:
     """Return the mean size (N,) of rho between random maps on the same discs."""
-    generator = np.random.default_rng(0)
-    sizes = []
-    for _ in range(draws):
+    generator, sizes = np.random.default_rng(0), []
+    for _ in range(32):
         one, other = generator.random((2, *occupied.shape))
         sizes.append(np.abs(rank_correlation(one, other, occupied)))
     return known_mean(np.array(sizes))
@@ -166,18 +163,16 @@ class ConservationReport:
         return {"arrived": float(np.median(self.arrived)), "layers": layers}
 
 
-def conservation_of(
-    explainer: Explainer, sample: Sample, *, target: str = "best"
-) -> ConservationReport | None:
+def conservation_of(explainer: Explainer, sample: Sample) -> ConservationReport | None:
     """Follow relevance from the outputs to the input.
 
     None for a composite without rules, or one that needs zennit's hooks.
     """
     try:
-        found = explainer.conservation(sample.corpus, targets=[target])
+        found = explainer.conservation(sample.corpus, targets=["best"])
     except (CompositeError, NetworkError):
         return None
-    started = sample.outputs.of(sample.actions(target)).astype(np.float64)
+    started = sample.outputs.of(sample.best).astype(np.float64)
     kept = started != 0
     bias, stabilizer = (
         part[:, kept, 0] / started[kept] for part in (found.bias, found.stabilizer)

@@ -48,105 +48,6 @@ from conceptlrp.statistics.estimates import Estimate, estimate, estimates
 
 Array = NDArray[Any]
 
-
-def measured(
-    method: str, games: ArrayLike, metrics: Mapping[str, Array | Mapping[str, Array]]
-) -> Findings:
-    """Estimate the mean of values (N,) of each metric, or of each of its parts."""
-    parts = {
-        metric: values if isinstance(values, Mapping) else {"": values}
-        for metric, values in metrics.items()
-    }
-    return Findings(
-        tuple(
-            Measurement(method, metric, "best", part, estimate(values, games))
-            for metric, found in parts.items()
-            for part, values in found.items()
-        )
-    )
-
-
-def measure_squares(
-    explainer: Explainer,
-    sample: Sample,
-    method: str,
-    scores: ArrayLike,
-    *,
-    target: str,
-    metric: str = "square_gain",
-    seed: int = 0,
-) -> Findings:
-    """Take discs away in the order of scores (N, S), in every way there is."""
-    found = Findings()
-    for perturbation in PERTURBATIONS:
-        curves = delete_squares(
-            explainer,
-            sample,
-            scores,
-            target=target,
-            perturbation=perturbation,
-            seed=seed,
-        )
-        name = (method, metric, target, perturbation)
-        found += _of_curves(name, curves, sample.games, "square_moves_changed")
-    return found
-
-
-def measure_channels(
-    explainer: Explainer,
-    sample: Sample,
-    method: str,
-    features: Mapping[str, FeatureMaps],
-    scores: Mapping[str, Array],
-) -> Findings:
-    """Ablate channels in the order of scores (N, C) of each layer, in every way."""
-    found = Findings()
-    for layer, order in scores.items():
-        for ablation in ABLATIONS:
-            curves = delete_channels(
-                explainer, sample, features[layer], order, ablation=ablation
-            )
-            name = (method, "channel_gain", "best", f"{layer} {ablation}")
-            found += _of_curves(name, curves, sample.games, "channel_moves_changed")
-    return found
-
-
-def _of_curves(
-    name: tuple[str, str, str, str],
-    curves: DeletionCurves,
-    games: NDArray[np.int32],
-    changed: str,
-) -> Findings:
-    method, metric, target, part = name
-    gain = Measurement(*name, estimate(curves.gain, games))
-    if metric.endswith("same_class"):
-        return Findings((gain,))
-    share = estimate(curves.changed.mean(axis=1), games)
-    moves = Measurement(method, changed, target, part, share)
-    return Findings((gain, moves), (Curve(*name, steps_of(curves, games)),))
-
-
-def steps_of(curves: DeletionCurves, games: ArrayLike) -> tuple[dict[str, Any], ...]:
-    """Return one record for each step of curves."""
-    fall = estimates(curves.fall, games)
-    rise = estimates(curves.start[:, None] - curves.least_first, games)
-    changed = curves.changed.mean(axis=0)
-    return tuple(
-        {
-            "gone": gone,
-            **_ends("fall", down),
-            **_ends("least_first", up),
-            "moves_changed": float(share),
-        }
-        for gone, down, up, share in zip(curves.steps, fall, rise, changed, strict=True)
-    )
-
-
-def _ends(name: str, found: Estimate) -> dict[str, Any]:
-    ends = found.to_dict()
-    return {f"{name}_{key}": ends[key] for key in ("mean", "low", "high")}
-
-
 _BASE = "epsilon"
 _ADDITIVITY_POSITIONS = 32
 _ACTIONS = ("best", "other", "value")
@@ -166,6 +67,92 @@ class Study:
     features: dict[str, FeatureMaps]
     targets: tuple[str, ...]
     seed: int
+
+
+def _measured(
+    method: str, games: ArrayLike, metrics: Mapping[str, Array | Mapping[str, Array]]
+) -> Findings:
+    """Estimate the mean of values (N,) of each metric, or of each of its parts."""
+    parts = {
+        metric: values if isinstance(values, Mapping) else {"": values}
+        for metric, values in metrics.items()
+    }
+    return Findings(
+        tuple(
+            Measurement(method, metric, "best", part, estimate(values, games))
+            for metric, found in parts.items()
+            for part, values in found.items()
+        )
+    )
+
+
+def _measure_squares(
+    study: Study, method: str, scores: Array, target: str, metric: str = "square_gain"
+) -> Findings:
+    """Take discs away in the order of scores (N, S), in every way there is."""
+    found, sample = Findings(), study.sample
+    for perturbation in PERTURBATIONS:
+        curves = delete_squares(
+            study.base,
+            sample,
+            scores,
+            target=target,
+            perturbation=perturbation,
+            seed=study.seed,
+        )
+        name = (method, metric, target, perturbation)
+        found += _of_curves(name, curves, sample.games, "square_moves_changed")
+    return found
+
+
+def _measure_channels(
+    study: Study, method: str, scores: Mapping[str, Array]
+) -> Findings:
+    """Ablate channels in the order of scores (N, C) of each layer, in every way."""
+    found, sample = Findings(), study.sample
+    for layer, order in scores.items():
+        for ablation in ABLATIONS:
+            curves = delete_channels(
+                study.base, sample, study.features[layer], order, ablation=ablation
+            )
+            name = (method, "channel_gain", "best", f"{layer} {ablation}")
+            found += _of_curves(name, curves, sample.games, "channel_moves_changed")
+    return found
+
+
+def _of_curves(
+    name: tuple[str, str, str, str],
+    curves: DeletionCurves,
+    games: NDArray[np.int32],
+    changed: str,
+) -> Findings:
+    method, metric, target, part = name
+    gain = Measurement(*name, estimate(curves.gain, games))
+    if metric.endswith("same_class"):
+        return Findings((gain,))
+    share = estimate(curves.changed.mean(axis=1), games)
+    moves = Measurement(method, changed, target, part, share)
+    return Findings((gain, moves), (Curve(*name, _steps_of(curves, games)),))
+
+
+def _steps_of(curves: DeletionCurves, games: ArrayLike) -> tuple[dict[str, Any], ...]:
+    fall = estimates(curves.fall, games)
+    rise = estimates(curves.start[:, None] - curves.least_first, games)
+    changed = curves.changed.mean(axis=0)
+    return tuple(
+        {
+            "gone": gone,
+            **_ends("fall", down),
+            **_ends("least_first", up),
+            "moves_changed": float(share),
+        }
+        for gone, down, up, share in zip(curves.steps, fall, rise, changed, strict=True)
+    )
+
+
+def _ends(name: str, found: Estimate) -> dict[str, Any]:
+    ends = found.to_dict()
+    return {f"{name}_{key}": ends[key] for key in ("mean", "low", "high")}
 
 
 def measure_composite(
@@ -212,7 +199,7 @@ def _explain(
 
 def measure_baselines(study: Study, network: nn.Module) -> Findings:
     """Measure orders that composites are held against."""
-    sample, base = study.sample, study.base
+    sample = study.sample
     generator = np.random.default_rng(study.seed)
     random = generator.random(sample.discs.shape)
     center = np.broadcast_to(center_prior(sample.corpus.size), sample.discs.shape)
@@ -221,16 +208,14 @@ def measure_baselines(study: Study, network: nn.Module) -> Findings:
         orders = {
             "random": random,
             "center": center,
-            "occlusion": occlusion(base, sample, target=target),
+            "occlusion": occlusion(study.base, sample, target=target),
         }
         for method, scores in orders.items():
-            found += measure_squares(
-                base, sample, method, scores, target=target, seed=study.seed
-            )
+            found += _measure_squares(study, method, scores, target)
             if target == "best":
                 found += _flip_lines(sample, method, scores)
     for method, order in _channel_orders(study, network, generator).items():
-        found += measure_channels(base, sample, method, study.features, order)
+        found += _measure_channels(study, method, order)
     return found
 
 
@@ -258,21 +243,11 @@ def _faithfulness(study: Study, name: str, relevance: Relevance) -> Findings:
         maps = relevance.heatmap[:, places[target]].reshape(len(sample), -1)
         scores = start_sign(sample, target)[:, None] * maps
         shuffled = same_class_scores(sample, scores, seed=study.seed)
-        for metric, order in (
-            ("square_gain", scores),
-            ("square_gain_same_class", shuffled),
-        ):
-            found += measure_squares(
-                study.base,
-                sample,
-                name,
-                order,
-                target=target,
-                metric=metric,
-                seed=study.seed,
-            )
+        found += _measure_squares(study, name, scores, target)
+        metric = "square_gain_same_class"
+        found += _measure_squares(study, name, shuffled, target, metric)
     order = {layer: r[:, 0] for layer, r in relevance.channels.items()}
-    found += measure_channels(study.base, sample, name, study.features, order)
+    found += _measure_channels(study, name, order)
     return found + _flip_lines(sample, name, _best_maps(relevance))
 
 
@@ -282,9 +257,9 @@ def _flip_lines(sample: Sample, method: str, scores: Array) -> Findings:
     # The prior of the centre has no sign, so that its mass would mean nothing.
     mass = {} if method == "center" else {"flip_line_mass": lines.mass}
     accuracy = {"flip_line_rank_accuracy": lines.rank_accuracy}
-    found = measured(method, games, mass | accuracy)
+    found = _measured(method, games, mass | accuracy)
     if method == "random":
-        found += measured("chance", games, {"flip_line_mass": lines.chance})
+        found += _measured("chance", games, {"flip_line_mass": lines.chance})
     return found
 
 
@@ -305,7 +280,7 @@ def _dependence(
     }
     if "value" in study.targets:
         found["policy_value_cosine"] = policy_against_value(relevance)
-    return measured(name, sample.games, found)
+    return _measured(name, sample.games, found)
 
 
 def _checks(
@@ -313,12 +288,9 @@ def _checks(
 ) -> tuple[Findings, dict[str, Any]]:
     """Check sums, symmetry and what random weights leave, on some positions."""
     few, games = study.few, study.few.games
-    part = Relevance(
-        relevance.explained[: len(few)], relevance.heatmap[: len(few)], {}, {}
-    )
-    symmetry = symmetry_consistency(explainer, few, part)
-    turned = {"symmetry_cosine": symmetry.heatmaps, "symmetry_moves": symmetry.moves}
-    found = measured(name, games, turned)
+    rows = slice(len(few))
+    part = Relevance(relevance.explained[rows], relevance.heatmap[rows], {}, {})
+    found = _measured(name, games, symmetry_consistency(explainer, few, part))
     cascades = [
         cascade(explainer, few, order=o, seeds=[study.seed + i for i in range(3)])
         for o in CASCADES
@@ -326,7 +298,7 @@ def _checks(
     for each in cascades:
         last = {"cascade_rho": each.rho[-1], "cascade_excess": each.excess[-1]}
         by_order = {metric: {each.cascade: rows} for metric, rows in last.items()}
-        found += measured(name, games, by_order)
+        found += _measured(name, games, by_order)
     found += _random_network(study, name, explainer)
     errors = additivity_errors(explainer, few.take(_ADDITIVITY_POSITIONS))
     conservation = conservation_of(explainer, few)
@@ -348,9 +320,8 @@ def _random_network(study: Study, name: str, explainer: Explainer) -> Findings:
         "random_network_flip_line_mass": lines.mass,
         "random_network_random_logit_cosine": np.abs(random_logit_cosine(relevance)),
     }
-    return measured(name, few.games, found)
+    return _measured(name, few.games, found)
 
 
 def _best_maps(relevance: Relevance) -> Array:
-    """Return the heatmaps (N, S) of the best moves."""
     return relevance.heatmap[:, 0].reshape(len(relevance.heatmap), -1)

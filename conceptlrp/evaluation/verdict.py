@@ -51,13 +51,12 @@ def gates_of(findings: Findings, composite: str) -> tuple[Gate, ...]:
 
 def _moves_gate(findings: Findings, composite: str) -> Gate:
     (found,) = findings.find("random_logit_cosine", method=composite)
-    mean = found.estimate.mean
     return Gate(
         "heatmaps of two moves differ",
-        mean <= RANDOM_LOGIT_LIMIT,
+        found.estimate.mean <= RANDOM_LOGIT_LIMIT,
         f"mean absolute cosine {_text(found.estimate)}, limit {RANDOM_LOGIT_LIMIT}",
-        f"{composite} draws nearly the same picture whatever move is explained "
-        f"(cosine {mean:.2f}): its heatmaps say little about the network",
+        f"{composite} draws nearly the same picture whatever move is explained (cosine "
+        f"{found.estimate.mean:.2f}): its heatmaps say little about the network",
     )
 
 

@@ -67,20 +67,12 @@ def node_link(
 ) -> Path:
     """Write the concept graph of a store as JSON of nodes and links.
 
-    ``networkx.node_link_graph(found, edges="edges")`` reads it; see `graphml`.
+    ``networkx.node_link_graph(found, edges="edges")`` reads it.
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus, with a concept graph.
-    path : path-like
-        File to write.
-    target : int or str
-        Index or name of the explained output.
-    strongest : int or None
-        Edges that are kept of each node; None keeps all.
-    overwrite : bool
-        Replace an earlier export.
+    store, path, target, strongest, overwrite
+        As for `graphml`.
 
     Returns
     -------

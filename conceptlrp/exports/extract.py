@@ -22,7 +22,7 @@ from conceptlrp import jsontext
 from conceptlrp.clustering import Clustering
 from conceptlrp.errors import ConceptLRPError, StoreError
 from conceptlrp.report.stored_layer import StoredResults
-from conceptlrp.runs.fingerprint import package_versions
+from conceptlrp.runs.job import package_versions
 from conceptlrp.staging import staged_folder
 from conceptlrp.store import COLUMNS, Store
 

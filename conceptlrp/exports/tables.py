@@ -90,20 +90,10 @@ def csv(
 ) -> Path:
     """Write positions, labels, clusters, channels and relevance as CSV tables.
 
-    They are those of `parquet`.
-
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    out : path-like
-        Folder to write.
-    chosen : Selection, optional
-        Layers, output and positions; by default everything.
-    quantities : sequence of str
-        Some of "relevance", "share" and "activation".
-    overwrite : bool
-        Replace an earlier export.
+    store, out, chosen, quantities, overwrite
+        As for `parquet`, whose tables they are.
 
     Returns
     -------

@@ -14,18 +14,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.figures import style
 from conceptlrp.figures.boards import SCALE_HEIGHT, draw_board, draw_ground, draw_scale
 from conceptlrp.figures.sheets import LINE, Sheet
-from conceptlrp.figures.style import (
-    INK,
-    QUIET,
-    SMALL,
-    TINY,
-    TWO_COLUMNS,
-    shortened,
-    signed,
-    styled,
-)
 from conceptlrp.lrp import Best, Explainer, Played, Target
 from conceptlrp.lrp.probing import VALUE, explain_boards
 from conceptlrp.networks.planes import actions_of_squares
@@ -34,13 +25,13 @@ from conceptlrp.reference import ReferenceBoards
 from conceptlrp.reference.boards import ReferenceBoard
 
 
-@styled
+@style.styled
 def reference_figure(
     boards: ReferenceBoards,
     *,
     name: str = "",
     title: str | None = None,
-    width: float = TWO_COLUMNS,
+    width: float = style.TWO_COLUMNS,
 ) -> Figure:
     """Draw boards with their heatmaps, scores and where they come from.
 
@@ -63,7 +54,9 @@ def reference_figure(
     for number, (axes, board) in enumerate(zip(places, boards.boards, strict=True)):
         heatmap = None if boards.heatmaps is None else boards.heatmaps[number]
         mark = _explained(boards.target, board)
-        draw_board(axes, board.position, heatmap, limit=limit, mark=mark, text=TINY)
+        draw_board(
+            axes, board.position, heatmap, limit=limit, mark=mark, text=style.TINY
+        )
         lines = _caption(number, board, boards.by)
         _draw_caption(axes, lines, sheet.side, board.position.size)
     if boards.heatmaps is not None:
@@ -71,11 +64,13 @@ def reference_figure(
     else:
         text = "heatmaps of these boards are not in the store"
         high = figure.get_size_inches()[1]
-        figure.text(0.5, 0.2 / high, text, size=SMALL, ha="center", color=QUIET)
+        figure.text(
+            0.5, 0.2 / high, text, size=style.SMALL, ha="center", color=style.QUIET
+        )
     return figure
 
 
-@styled
+@style.styled
 def mean_maps_figure(
     positive: NDArray[np.floating],
     negative: NDArray[np.floating],
@@ -83,7 +78,7 @@ def mean_maps_figure(
     names: Sequence[str],
     unit: str = "logits",
     title: str,
-    width: float = TWO_COLUMNS,
+    width: float = style.TWO_COLUMNS,
 ) -> Figure:
     """Draw mean maps (C, n, n), each channel with limits of its own."""
     n = positive.shape[-1]
@@ -105,14 +100,20 @@ def mean_maps_figure(
         above, below = places[2 * number], places[2 * number + 1]
         for axes, values in ((above, positive), (below, negative)):
             draw_ground(axes, n, values[number], limit=limit, text=0)
-        text = shortened(name, sheet.side, SMALL)
-        above.text(n / 2, -0.3, text, size=SMALL, ha="center", va="bottom")
+        text = style.shortened(name, sheet.side, style.SMALL)
+        above.text(n / 2, -0.3, text, size=style.SMALL, ha="center", va="bottom")
         text = f"±{limit:g}" if limit else "no relevance"
-        below.text(n / 2, n + 0.35, text, size=SMALL, ha="center", va="top")
+        below.text(n / 2, n + 0.35, text, size=style.SMALL, ha="center", va="top")
         if number % columns == 0:
             for axes, word in ((above, "for"), (below, "against")):
                 axes.text(
-                    -0.3, n / 2, word, size=SMALL, rotation=90, ha="right", va="center"
+                    -0.3,
+                    n / 2,
+                    word,
+                    size=style.SMALL,
+                    rotation=90,
+                    ha="right",
+                    va="center",
                 )
     draw_scale(figure, 1.0, f"{unit}, limits below maps", ends="limit")
     return figure
@@ -139,7 +140,7 @@ def _explained(target: str, board: ReferenceBoard) -> int:
 def _caption(number: int, board: ReferenceBoard, by: str) -> tuple[str, str, str]:
     game, _, move = board.description.rpartition(", ")
     played = f": {board.played}" if board.played else ""
-    return f"{number + 1}.  {by} {signed(board.score, 3)}", game, move + played
+    return f"{number + 1}.  {by} {style.signed(board.score, 3)}", game, move + played
 
 
 def _draw_caption(axes: Axes, lines: Sequence[str], room: float, n: int) -> None:
@@ -149,21 +150,21 @@ def _draw_caption(axes: Axes, lines: Sequence[str], room: float, n: int) -> None
         axes.text(
             0,
             n + 0.2 + (number * LINE + 0.03) * below,
-            shortened(line, 0.9 * room, SMALL),
-            size=SMALL,
+            style.shortened(line, 0.9 * room, style.SMALL),
+            size=style.SMALL,
             va="top",
-            color=INK if number == 0 else QUIET,
+            color=style.INK if number == 0 else style.QUIET,
         )
 
 
-@styled
+@style.styled
 def empty_board_figure(
     network: nn.Module,
     composites: Sequence[str],
     *,
     move: str | None = None,
     title: str | None = None,
-    width: float = TWO_COLUMNS,
+    width: float = style.TWO_COLUMNS,
 ) -> Figure:
     """Draw the heatmaps of an empty board, for a move and the value."""
     names = tuple(composites)
@@ -194,7 +195,7 @@ def empty_board_figure(
         heatmap = found[column].heatmap[0, row]
         mark = NO_MOVE if row else square
         limit = symmetric_limit(heatmap)
-        draw_board(axes, board, heatmap, limit=limit, mark=mark, text=TINY)
+        draw_board(axes, board, heatmap, limit=limit, mark=mark, text=style.TINY)
         _write(axes, names[column], heatmap, sheet.side)
         if column == 0:
             output = found[0].explained[0, row]
@@ -207,21 +208,23 @@ def _write(axes: Axes, name: str, heatmap: NDArray[np.floating], side: float) ->
     """Write the composite above a board, its limit and its sum below."""
     n = len(heatmap)
     limit = symmetric_limit(heatmap)
-    text = shortened(name, 0.9 * side, SMALL)
-    axes.text(n / 2, -0.85, text, size=SMALL, ha="center", va="bottom")
+    text = style.shortened(name, 0.9 * side, style.SMALL)
+    axes.text(n / 2, -0.85, text, size=style.SMALL, ha="center", va="bottom")
     below = "no relevance"
     if limit:
-        below = f"limit ±{limit:g}, sum {signed(float(heatmap.sum()), 3)}"
-    color = INK if limit else QUIET
-    axes.text(n / 2, n + 0.35, below, size=SMALL, ha="center", va="top", color=color)
+        below = f"limit ±{limit:g}, sum {style.signed(float(heatmap.sum()), 3)}"
+    color = style.INK if limit else style.QUIET
+    axes.text(
+        n / 2, n + 0.35, below, size=style.SMALL, ha="center", va="top", color=color
+    )
 
 
 def _write_output(axes: Axes, name: str, output: float, n: int) -> None:
     axes.text(
         -0.75,
         n / 2,
-        f"{name}, {signed(output, 3)}",
-        size=SMALL,
+        f"{name}, {style.signed(output, 3)}",
+        size=style.SMALL,
         rotation=90,
         ha="right",
         va="center",

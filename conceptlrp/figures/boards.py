@@ -12,19 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.figures import style
 from conceptlrp.figures.sheets import Sheet, color_bar
-from conceptlrp.figures.style import (
-    INK,
-    ONE_COLUMN,
-    QUIET,
-    RELEVANCE_COLORS,
-    SMALL,
-    TEXT,
-    signed,
-    styled,
-    symmetric_norm,
-    text_width,
-)
 from conceptlrp.othello import NO_MOVE, Position, parse_square
 from conceptlrp.othello.board import squares
 
@@ -34,7 +23,7 @@ _MARGIN: Final = 0.7
 SCALE_HEIGHT: Final = 0.36
 
 
-@styled
+@style.styled
 def board(
     position: Position,
     heatmap: ArrayLike | None = None,
@@ -44,7 +33,7 @@ def board(
     unit: str = "logits",
     title: str | None = None,
     legal: bool = True,
-    width: float = ONE_COLUMN,
+    width: float = style.ONE_COLUMN,
 ) -> Figure:
     """Draw a position, over the relevance of its squares if there is any.
 
@@ -79,7 +68,9 @@ def board(
     values = None if heatmap is None else fitted(heatmap, position.size)
     if limit is None:
         limit = 0.0 if values is None else symmetric_limit(values)
-    draw_board(axes, position, values, limit=limit, mark=square, legal=legal, text=TEXT)
+    draw_board(
+        axes, position, values, limit=limit, mark=square, legal=legal, text=style.TEXT
+    )
     if values is not None:
         draw_scale(figure, limit, unit)
     return figure
@@ -102,7 +93,7 @@ def draw_board(
     limit: float = 0.0,
     mark: int = NO_MOVE,
     legal: bool = False,
-    text: float = SMALL,
+    text: float = style.SMALL,
 ) -> None:
     """Draw one board on axes that it fills; a text size of 0 leaves letters out.
 
@@ -145,8 +136,8 @@ def draw_ground(
         np.arange(n + 1),
         np.arange(n + 1),
         values,
-        cmap=RELEVANCE_COLORS,
-        norm=symmetric_norm(limit),
+        cmap=style.RELEVANCE_COLORS,
+        norm=style.symmetric_norm(limit),
         # Rims of the same colour close the seams that viewers leave.
         edgecolors="face",
         linewidth=0.2,
@@ -159,7 +150,9 @@ def draw_ground(
             (i + 0.5, -0.4, "abcdefgh"[i]),
             (-0.4, i + 0.5, str(i + 1)),
         ):
-            axes.text(x, y, letter, size=text, color=QUIET, va="center", ha="center")
+            axes.text(
+                x, y, letter, size=text, color=style.QUIET, va="center", ha="center"
+            )
 
 
 def draw_scale(
@@ -167,28 +160,38 @@ def draw_scale(
 ) -> None:
     """Draw the scale of the colours in the middle of the lower edge."""
     width, height = figure.get_size_inches()
-    at, beside = 0.24, max(text_width(unit, SMALL), text_width("relevance", SMALL))
+    at, beside = (
+        0.24,
+        max(
+            style.text_width(unit, style.SMALL),
+            style.text_width("relevance", style.SMALL),
+        ),
+    )
     long = max(0.7, min(0.5 * width, 2.0, width - 2 * beside - 0.3))
     if not limit:
         text = "no relevance on any square"
-        figure.text(0.5, at / height, text, size=SMALL, ha="center", color=QUIET)
+        figure.text(
+            0.5, at / height, text, size=style.SMALL, ha="center", color=style.QUIET
+        )
         return
     left, middle = (width - long) / 2, (at + 0.04) / height
-    texts = (signed(-limit), signed(limit))
+    texts = (style.signed(-limit), style.signed(limit))
     if ends is not None:
         texts = (f"\N{MINUS SIGN}{ends}", f"+{ends}")
     color_bar(
         figure,
         (left, at, long),
-        symmetric_norm(limit),
-        RELEVANCE_COLORS,
+        style.symmetric_norm(limit),
+        style.RELEVANCE_COLORS,
         {-limit: texts[0], 0: "0", limit: texts[1]},
     )
     for x, text, side in (
         (left - 0.06, "relevance", "right"),
         (left + long + 0.06, unit, "left"),
     ):
-        figure.text(x / width, middle, text, size=SMALL, ha=side, va="center_baseline")
+        figure.text(
+            x / width, middle, text, size=style.SMALL, ha=side, va="center_baseline"
+        )
 
 
 def _draw_lines(axes: Axes, n: int, *, thick: float) -> None:
@@ -203,7 +206,7 @@ def _draw_lines(axes: Axes, n: int, *, thick: float) -> None:
     )
 
 
-def _circles(axes: Axes, found: list[int], n: int, radius: float, **style: Any) -> None:
+def _circles(axes: Axes, found: list[int], n: int, radius: float, **look: Any) -> None:
     """Draw circles at squares, their radius in squares."""
     if not found:
         return
@@ -215,7 +218,7 @@ def _circles(axes: Axes, found: list[int], n: int, radius: float, **style: Any) 
         units="xy",
         offsets=[_center(square, n) for square in found],
         offset_transform=axes.transData,
-        **({"linewidths": 0} | style),
+        **({"linewidths": 0} | look),
     )
     axes.add_collection(circles)
 
@@ -231,7 +234,7 @@ def _draw_cross(axes: Axes, square: int, n: int) -> None:
         [(x - 0.2, y - 0.2), (x + 0.2, y + 0.2)],
         [(x - 0.2, y + 0.2), (x + 0.2, y - 0.2)],
     ]
-    for color, thick in (("white", 2.6), (INK, 1.3)):
+    for color, thick in (("white", 2.6), (style.INK, 1.3)):
         axes.add_collection(
             LineCollection(arms, colors=color, linewidths=thick, capstyle="round")
         )

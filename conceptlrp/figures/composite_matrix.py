@@ -13,22 +13,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.evaluation.result import CHANNEL_LIMIT, RANDOM_LOGIT_LIMIT
+from conceptlrp.figures import style
 from conceptlrp.figures.deletion_curves import Record, evaluation_of, found, number
-from conceptlrp.figures.style import (
-    AGAINST,
-    FAINT,
-    FOR,
-    INK,
-    QUIET,
-    SIZE_COLORS,
-    SMALL,
-    TINY,
-    TWO_COLUMNS,
-    new_figure,
-    settle,
-    shortened,
-    styled,
-)
 from conceptlrp.store import open_store
 from conceptlrp.store.reader import AnyStore
 
@@ -42,7 +28,7 @@ _CASCADES: Final = {
 }
 
 
-def sanity(store: AnyStore, *, width: float = TWO_COLUMNS) -> Figure:
+def sanity(store: AnyStore, *, width: float = style.TWO_COLUMNS) -> Figure:
     """Draw which gates composites pass, and how much their heatmaps say.
 
     Parameters
@@ -64,9 +50,9 @@ def sanity(store: AnyStore, *, width: float = TWO_COLUMNS) -> Figure:
     return sanity_figure(evaluation_of(store), width=width)
 
 
-@styled
+@style.styled
 def sanity_figure(
-    evaluation: CompositeEvaluation, *, width: float = TWO_COLUMNS
+    evaluation: CompositeEvaluation, *, width: float = style.TWO_COLUMNS
 ) -> Figure:
     """Draw `sanity` of an evaluation."""
     record = evaluation.to_dict()
@@ -77,7 +63,7 @@ def sanity_figure(
     if width <= 5:
         layout = [[name] for name in (*panels, *_CASCADES)]
     height = len(layout) * (0.13 * rows + 0.75) + 0.05
-    figure = new_figure(width, height, layout="constrained")
+    figure = style.new_figure(width, height, layout="constrained")
     axes = figure.subplot_mosaic(layout)
     _draw_gates(axes["gates"], record)
     moves = ("|cosine| of heatmaps", RANDOM_LOGIT_LIMIT)
@@ -90,7 +76,7 @@ def sanity_figure(
     for name in (*panels, *_CASCADES):
         is_left = any(line[0] == name for line in layout)
         _name_rows(axes[name], record, shown=is_left)
-    settle(figure)
+    style.settle(figure)
     return figure
 
 
@@ -105,7 +91,7 @@ def _name_rows(axes: Axes, record: Record, *, shown: bool) -> None:
         axes.set_yticklabels([])
         return
     labels = axes.set_yticklabels(
-        [shortened(name, 1.5, SMALL, weight="bold") for name in names]
+        [style.shortened(name, 1.5, style.SMALL, weight="bold") for name in names]
     )
     for name, label in zip(names, labels, strict=True):
         label.set_fontweight("bold" if name == best else "normal")
@@ -120,10 +106,10 @@ def _draw_gates(axes: Axes, record: Record) -> None:
                 column,
                 row,
                 "✓" if passed else "✗",
-                size=SMALL,
+                size=style.SMALL,
                 ha="center",
                 va="center",
-                color=AGAINST if passed else FOR,
+                color=style.AGAINST if passed else style.FOR,
                 weight="normal" if passed else "bold",
             )
     columns = len(next(iter(record["gates"].values()), ()))
@@ -153,7 +139,7 @@ def _draw_channels(axes: Axes, record: Record) -> None:
     for row, name in enumerate(record["composites"]):
         layers = _measured(record, name, "channel_cosine")
         means = [number(each["mean"]) for each in layers]
-        axes.plot(means, [row] * len(means), "|", color=QUIET, markersize=4)
+        axes.plot(means, [row] * len(means), "|", color=style.QUIET, markersize=4)
         if layers:
             # The gate asks the layer that is worst.
             worst = int(np.nanargmax(means)) if np.isfinite(means).any() else 0
@@ -167,19 +153,21 @@ def _measured(record: Record, composite: str, metric: str) -> list[Record]:
 
 def _draw_interval(axes: Axes, row: int, each: Record) -> None:
     low, mean, high = (number(each[end]) for end in ("low", "mean", "high"))
-    axes.plot([low, high], [row, row], color=INK, linewidth=1, solid_capstyle="butt")
-    axes.plot([mean], [row], "o", color=INK, markersize=3)
+    axes.plot(
+        [low, high], [row, row], color=style.INK, linewidth=1, solid_capstyle="butt"
+    )
+    axes.plot([mean], [row], "o", color=style.INK, markersize=3)
 
 
 def _finish(axes: Axes, label: str, limit: float | None) -> None:
     axes.set_xlabel(label)
     axes.set_xlim(-0.03, 1.03)
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-    axes.grid(axis="y", color=FAINT, linewidth=0.4)
+    axes.grid(axis="y", color=style.FAINT, linewidth=0.4)
     axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)
     if limit is not None:
-        axes.axvline(limit, color=FOR, linewidth=0.9, linestyle=(0, (3, 2)))
+        axes.axvline(limit, color=style.FOR, linewidth=0.9, linestyle=(0, (3, 2)))
 
 
 def _draw_cascade(axes: Axes, record: Record, cascade: str, title: str) -> None:
@@ -197,7 +185,7 @@ def _draw_cascade(axes: Axes, record: Record, cascade: str, title: str) -> None:
     )
     axes.imshow(
         values.reshape(len(names), len(layers)),
-        cmap=SIZE_COLORS,
+        cmap=style.SIZE_COLORS,
         vmin=0,
         vmax=1,
         aspect="auto",
@@ -205,7 +193,7 @@ def _draw_cascade(axes: Axes, record: Record, cascade: str, title: str) -> None:
     )
     if len(layers) <= _NUMBERED:
         _write_numbers(axes, values)
-    labels = [shortened(name, 0.6, SMALL) for name in layers]
+    labels = [style.shortened(name, 0.6, style.SMALL) for name in layers]
     turned = 90 if max(map(len, labels), default=0) > _NUMBERED - len(labels) else 0
     axes.set_xticks(range(len(layers)), labels, rotation=turned)
     axes.set_xlabel("|ρ| beyond chance as layers follow")
@@ -221,8 +209,8 @@ def _write_numbers(axes: Axes, values: NDArray[np.float64]) -> None:
                 row,
                 # Without a negative zero.
                 f"{round(value, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}"),
-                size=TINY,
+                size=style.TINY,
                 ha="center",
                 va="center_baseline",
-                color="white" if value > 0.6 else INK,
+                color="white" if value > 0.6 else style.INK,
             )

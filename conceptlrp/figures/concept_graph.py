@@ -13,19 +13,8 @@ from matplotlib.patches import FancyBboxPatch, PathPatch
 from matplotlib.path import Path
 
 from conceptlrp.concept_graph import MeanConceptGraph, strongest_paths
+from conceptlrp.figures import style
 from conceptlrp.figures.sheets import axes_at
-from conceptlrp.figures.style import (
-    AGAINST,
-    FOR,
-    INK,
-    QUIET,
-    SMALL,
-    TWO_COLUMNS,
-    new_figure,
-    shortened,
-    styled,
-    write_title,
-)
 
 Node = tuple[str, int]
 Point = tuple[float, float]
@@ -39,7 +28,7 @@ _BROKEN: Final = (0, (3.0, 1.0))
 _TARGET: Final = "target"
 
 
-@styled
+@style.styled
 def concept_graph_figure(
     graph: MeanConceptGraph,
     target: int | str = 0,
@@ -47,7 +36,7 @@ def concept_graph_figure(
     paths: int = 24,
     names: Mapping[Node, str] | None = None,
     title: str | None = None,
-    width: float = TWO_COLUMNS,
+    width: float = style.TWO_COLUMNS,
 ) -> Figure:
     """Draw the strongest paths from a target, on top, down to the first layer."""
     web = _web(graph, target, paths)
@@ -55,7 +44,7 @@ def concept_graph_figure(
         msg = f"no relevance leaves the target {web.target!r}: there are no paths"
         raise ValueError(msg)
     height = _HEAD + _ROW * (len(web.layers) - 1) + 0.34 + _FOOT
-    figure = new_figure(width, height)
+    figure = style.new_figure(width, height)
     room = (width - _LEFT - 0.05, height - _HEAD - _FOOT)
     axes = axes_at(figure, _LEFT, _FOOT, *room)
     axes.set(xlim=(0, room[0]), ylim=(0, room[1]))
@@ -68,8 +57,10 @@ def concept_graph_figure(
         _draw_node(axes, place, number, (names or {}).get(node, ""))
     for row, layer in enumerate(web.layers[1:], 1):
         y = room[1] - 0.17 - row * _ROW
-        text = shortened(layer, _LEFT - 0.1, SMALL)
-        axes.text(0.06 - _LEFT, y, text, size=SMALL, va="center", color=QUIET)
+        text = style.shortened(layer, _LEFT - 0.1, style.SMALL)
+        axes.text(
+            0.06 - _LEFT, y, text, size=style.SMALL, va="center", color=style.QUIET
+        )
     _write(figure, web, title)
     return figure
 
@@ -173,7 +164,7 @@ def _draw_edge(
             curve,
             fill=False,
             capstyle="butt",
-            edgecolor=FOR if flow.relevance >= 0 else AGAINST,
+            edgecolor=style.FOR if flow.relevance >= 0 else style.AGAINST,
             # Broken lines tell the sign in prints without colour.
             linestyle="-" if flow.relevance >= 0 else _BROKEN,
             linewidth=_thickness(flow.share, largest),
@@ -187,7 +178,7 @@ def _thickness(share: float, largest: float) -> float:
 
 
 def _draw_node(axes: Axes, place: Point, number: str, name: str) -> None:
-    text = shortened(number, 1.5, SMALL)
+    text = style.shortened(number, 1.5, style.SMALL)
     wide = max(0.2, 0.062 * len(text) + 0.08)
     axes.add_patch(
         FancyBboxPatch(
@@ -196,18 +187,20 @@ def _draw_node(axes: Axes, place: Point, number: str, name: str) -> None:
             0.15,
             boxstyle="round,pad=0,rounding_size=0.05",
             facecolor="white",
-            edgecolor=INK,
+            edgecolor=style.INK,
             linewidth=0.6,
             zorder=3,
         )
     )
-    axes.text(*place, text, size=SMALL, ha="center", va="center_baseline", zorder=4)
+    axes.text(
+        *place, text, size=style.SMALL, ha="center", va="center_baseline", zorder=4
+    )
     if name:
         axes.text(
             place[0],
             place[1] - 0.1,
-            shortened(name, 0.9, SMALL),
-            size=SMALL,
+            style.shortened(name, 0.9, style.SMALL),
+            size=style.SMALL,
             ha="center",
             va="top",
             zorder=4,
@@ -219,9 +212,11 @@ def _write(figure: Figure, web: _Web, title: str | None) -> None:
     """Write the title, what the paths carry, and what lines mean."""
     width, height = figure.get_size_inches()
     text = title or f"The {web.paths} strongest paths (target: {web.target})"
-    write_title(figure, text)
+    style.write_title(figure, text)
     text = f"together {100 * web.strength:.2g} % of its |relevance|"
-    figure.text(0.06 / width, 1 - 0.31 / height, text, size=SMALL, color=QUIET)
+    figure.text(
+        0.06 / width, 1 - 0.31 / height, text, size=style.SMALL, color=style.QUIET
+    )
     lines = _legend_lines(web)
     figure.legend(
         handles=lines,
@@ -239,13 +234,15 @@ def _legend_lines(web: _Web) -> list[Line2D]:
     """Return a line for each sign, and two that are as wide as known shares."""
     shares = [float(f"{part * web.largest:.1g}") for part in (0.25, 1.0)]
     lines = [
-        Line2D([], [], color=FOR, linewidth=2, label="for the target"),
-        Line2D([], [], color=AGAINST, linewidth=2, ls=_BROKEN, label="against it"),
+        Line2D([], [], color=style.FOR, linewidth=2, label="for the target"),
+        Line2D(
+            [], [], color=style.AGAINST, linewidth=2, ls=_BROKEN, label="against it"
+        ),
         *(
             Line2D(
                 [],
                 [],
-                color=QUIET,
+                color=style.QUIET,
                 solid_capstyle="butt",
                 linewidth=_thickness(share, web.largest),
                 label=f"{100 * share:g} %",

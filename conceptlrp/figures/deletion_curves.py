@@ -16,17 +16,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
 from conceptlrp.evaluation import CompositeEvaluation
-from conceptlrp.figures.style import (
-    FOR,
-    INK,
-    QUIET,
-    SMALL,
-    TWO_COLUMNS,
-    clean,
-    new_figure,
-    settle,
-    styled,
-)
+from conceptlrp.figures import style
 from conceptlrp.lrp import Target, Value
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.store import Store, open_store
@@ -48,8 +38,8 @@ _ABLATIONS: Final = {
 _RELEVANCE: Final = "relevance"
 #: Orders by how they are drawn: told apart by line and mark without colour too.
 _ORDERS: Final[dict[str, dict[str, Any]]] = {
-    _RELEVANCE: {"color": FOR, "marker": "o", "linewidth": 1.6},
-    "occlusion": {"color": INK, "linestyle": (0, (1, 1.2))},
+    _RELEVANCE: {"color": style.FOR, "marker": "o", "linewidth": 1.6},
+    "occlusion": {"color": style.INK, "linestyle": (0, (1, 1.2))},
     "center": {"color": "#56b4e9", "marker": "x", "linestyle": (0, (4, 1.5))},
     "activation": {"color": "#0072b2", "marker": "s", "linestyle": (0, (5, 1))},
     "gradient x activation": {
@@ -70,7 +60,7 @@ def faithfulness(
     composite: str | None = None,
     target: str = "best",
     ablation: str = "mean",
-    width: float = TWO_COLUMNS,
+    width: float = style.TWO_COLUMNS,
 ) -> Figure:
     """Draw how the output falls as discs and channels are taken away.
 
@@ -105,14 +95,14 @@ def faithfulness(
     )
 
 
-@styled
+@style.styled
 def faithfulness_figure(
     evaluation: CompositeEvaluation,
     *,
     composite: str | None = None,
     target: str = "best",
     ablation: str = "mean",
-    width: float = TWO_COLUMNS,
+    width: float = style.TWO_COLUMNS,
 ) -> Figure:
     """Draw deletion curves of discs and of channels, most relevant first."""
     record = evaluation.to_dict()
@@ -122,7 +112,7 @@ def faithfulness_figure(
     columns = 4 if width > 5 else 2
     cells: list[_Panel | None] = [*panels, None, *channels]
     rows = -(-len(cells) // columns)
-    figure = new_figure(width, 1.55 * rows + 0.1, layout="constrained")
+    figure = style.new_figure(width, 1.55 * rows + 0.1, layout="constrained")
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, panel in zip(grid, [*cells, *[None] * columns], strict=False):
         if panel is None:
@@ -133,7 +123,7 @@ def faithfulness_figure(
     for place in range(0, len(grid), columns):
         is_value = Target.parse(target) == Value() and place < len(panels)
         grid[place].set_ylabel("fall of the value" if is_value else "fall of the logit")
-    settle(figure)
+    style.settle(figure)
     return figure
 
 
@@ -167,7 +157,7 @@ def _channel_panels(record: Record, composite: str, ablation: str) -> list[_Pane
     parts = dict.fromkeys(c["part"] for c in curves if c["part"].endswith(ending))
     return [
         _Panel(
-            clean(part.removesuffix(ending))[:20],
+            style.clean(part.removesuffix(ending))[:20],
             f"channels {_ABLATIONS[ablation]}",
             _by_order(curves, composite, part),
         )
@@ -190,16 +180,16 @@ def _draw(axes: Axes, panel: _Panel) -> None:
     for order, steps in panel.curves.items():
         gone = [0, *(step["gone"] for step in steps)]
         mean, low, high = (_column(steps, end) for end in ("mean", "low", "high"))
-        style = _ORDERS[order]
-        axes.fill_between(gone, low, high, color=style["color"], alpha=0.16, lw=0)
-        axes.plot(gone, mean, label=order, **({"markersize": 2.2} | style))
+        look = _ORDERS[order]
+        axes.fill_between(gone, low, high, color=look["color"], alpha=0.16, lw=0)
+        axes.plot(gone, mean, label=order, **({"markersize": 2.2} | look))
     apart = _apart(panel.curves)
-    axes.axhline(0, color=QUIET, linewidth=0.5, zorder=0)
+    axes.axhline(0, color=style.QUIET, linewidth=0.5, zorder=0)
     axes.margins(x=0.02, y=0.06)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 4, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     for step in apart:
-        axes.axvspan(*step, 0, 0.03, color=FOR, lw=0)
+        axes.axvspan(*step, 0, 0.03, color=style.FOR, lw=0)
 
 
 def _column(steps: list[Record], end: str) -> NDArray[np.float64]:
@@ -224,20 +214,20 @@ def _apart(curves: dict[str, list[Record]]) -> list[tuple[float, float]]:
 def _draw_legend(axes: Axes, composite: str, panels: list[_Panel]) -> None:
     used = {order for panel in panels for order in panel.curves}
     lines = [
-        Line2D([], [], label=_name(order, composite), **({"markersize": 2.5} | style))
-        for order, style in _ORDERS.items()
+        Line2D([], [], label=_name(order, composite), **({"markersize": 2.5} | look))
+        for order, look in _ORDERS.items()
         if order in used
     ]
-    bar = Line2D([], [], color=FOR, linewidth=3, label="relevance above chance,")
+    bar = Line2D([], [], color=style.FOR, linewidth=3, label="relevance above chance,")
     rest = Line2D([], [], alpha=0, label="95 % intervals apart")
     axes.legend(
         handles=[*lines, bar, rest],
         loc="center left",
         bbox_to_anchor=(-0.1, 0.5),
-        fontsize=SMALL,
+        fontsize=style.SMALL,
         handlelength=2.6,
         title="taken away first by",
-        title_fontsize=SMALL,
+        title_fontsize=style.SMALL,
         alignment="left",
     )
 
@@ -249,7 +239,7 @@ def _name(order: str, composite: str) -> str:
         "gradient x activation": "gradient × activation",
         "random": "chance",
     }
-    return clean(names.get(order, order))[:40]
+    return style.clean(names.get(order, order))[:40]
 
 
 def chosen_composite(record: Record, composite: str | None) -> str:

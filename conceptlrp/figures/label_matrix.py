@@ -11,19 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from conceptlrp.figures import style
 from conceptlrp.figures.sheets import axes_at, color_bar
-from conceptlrp.figures.style import (
-    INK,
-    RELEVANCE_COLORS,
-    SMALL,
-    TINY,
-    TWO_COLUMNS,
-    new_figure,
-    shortened,
-    styled,
-    symmetric_norm,
-    write_title,
-)
 from conceptlrp.labelling import LabelScores
 
 _LEFT: Final = 1.65
@@ -32,7 +21,7 @@ _COLUMN: Final = 0.08
 _FOOT: Final = 0.66
 
 
-@styled
+@style.styled
 def label_matrix_figure(
     scores: LabelScores,
     *,
@@ -40,7 +29,7 @@ def label_matrix_figure(
     channels: int | None = None,
     labels: int = 40,
     title: str | None = None,
-    width: float = TWO_COLUMNS,
+    width: float = style.TWO_COLUMNS,
 ) -> Figure:
     """Draw the effect of every channel (columns) for every label (rows)."""
     effects = _effects(scores, measure)
@@ -51,12 +40,12 @@ def label_matrix_figure(
         msg = "no channel was scored against a label, expected at least one"
         raise ValueError(msg)
     height = 0.26 + len(rows) * _ROW + _FOOT
-    figure = new_figure(width, height)
+    figure = style.new_figure(width, height)
     axes = axes_at(figure, _LEFT, _FOOT, wide, len(rows) * _ROW)
     axes.pcolormesh(
         np.ma.masked_invalid(effects[np.ix_(columns, rows)].T),
-        cmap=RELEVANCE_COLORS,
-        norm=symmetric_norm(1.0),
+        cmap=style.RELEVANCE_COLORS,
+        norm=style.symmetric_norm(1.0),
         edgecolors="face",
         linewidth=0.2,
     )
@@ -64,7 +53,7 @@ def label_matrix_figure(
     _frame_labels(axes, scores, columns, rows)
     _name_axes(axes, scores, columns, rows)
     shown = f"Labels of {len(columns)} of {len(effects)} channels"
-    write_title(figure, shown if title is None else title)
+    style.write_title(figure, shown if title is None else title)
     _draw_legend(figure, "effect" if measure is None else f"effect of {measure}")
     return figure
 
@@ -116,7 +105,7 @@ def _frame_labels(
 
 
 def _frame(
-    place: tuple[float, float], side: float = 1.0, *, is_name: bool, **style: Any
+    place: tuple[float, float], side: float = 1.0, *, is_name: bool, **look: Any
 ) -> Rectangle:
     """Return a frame, which lies above thinner ones."""
     return Rectangle(
@@ -124,11 +113,11 @@ def _frame(
         side,
         side,
         fill=False,
-        edgecolor=INK,
+        edgecolor=style.INK,
         linewidth=1.3 if is_name else 0.4,
         zorder=3 if is_name else 2,
         clip_on=False,
-        **style,
+        **look,
     )
 
 
@@ -136,14 +125,18 @@ def _name_axes(
     axes: Axes, scores: LabelScores, columns: list[int], rows: list[int]
 ) -> None:
     labels = [
-        shortened(scores.labels[k], _LEFT - 0.1, SMALL, weight="bold") for k in rows
+        style.shortened(scores.labels[k], _LEFT - 0.1, style.SMALL, weight="bold")
+        for k in rows
     ]
     axes.set_yticks(np.arange(len(labels)) + 0.5, labels)
     for tick, label in zip(axes.get_yticklabels(), rows, strict=True):
         is_name = scores.labels[label] in scores.names
         tick.set_fontweight("bold" if is_name else "normal")
     axes.set_xticks(
-        np.arange(len(columns)) + 0.5, [str(c) for c in columns], rotation=90, size=TINY
+        np.arange(len(columns)) + 0.5,
+        [str(c) for c in columns],
+        rotation=90,
+        size=style.TINY,
     )
     axes.tick_params(length=0, pad=2)
     axes.spines[:].set_visible(False)
@@ -156,13 +149,13 @@ def _draw_legend(figure: Figure, what: str) -> None:
     color_bar(
         figure,
         (0.3, 0.22, _LEFT - 0.65),
-        symmetric_norm(1.0),
-        RELEVANCE_COLORS,
+        style.symmetric_norm(1.0),
+        style.RELEVANCE_COLORS,
         {-1: "\N{MINUS SIGN}1", 0: "0", 1: "+1"},
     )
     middle = (0.3 + (_LEFT - 0.65) / 2) / width
-    text = shortened(what, _LEFT, SMALL)
-    figure.text(middle, 0.36 / height, text, size=SMALL, ha="center")
+    text = style.shortened(what, _LEFT, style.SMALL)
+    figure.text(middle, 0.36 / height, text, size=style.SMALL, ha="center")
     legend = axes_at(figure, _LEFT, 0.06, width - _LEFT - 0.08, 0.14)
     legend.set(xlim=(0, (width - _LEFT - 0.08) / 0.14), ylim=(0, 1))
     legend.set_axis_off()
@@ -171,4 +164,4 @@ def _draw_legend(figure: Figure, what: str) -> None:
         (5.0, False, "another label found"),
     ):
         legend.add_patch(_frame((x, 0.1), 0.8, is_name=is_name))
-        legend.text(x + 1.3, 0.5, text, size=SMALL, va="center_baseline")
+        legend.text(x + 1.3, 0.5, text, size=style.SMALL, va="center_baseline")

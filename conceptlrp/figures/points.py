@@ -14,32 +14,20 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from conceptlrp.clustering import Clustering
+from conceptlrp.figures import style
 from conceptlrp.figures.sheets import MARGIN, apart, color_bar, plane, write
-from conceptlrp.figures.style import (
-    FAINT,
-    INK,
-    KINDS,
-    ONE_COLUMN,
-    QUIET,
-    SIZE_COLORS,
-    SMALL,
-    TEXT,
-    TINY,
-    shortened,
-    styled,
-)
 
 _MARKERS: Final = ("o", "^", "s", "D")
 _MOST: Final = 5000
 
 
-@styled
+@style.styled
 def embedding_figure(
     clustering: Clustering,
     *,
     title: str | None = None,
     max_points: int = _MOST,
-    width: float = ONE_COLUMN,
+    width: float = style.ONE_COLUMN,
 ) -> Figure:
     """Draw clustered positions in the plane, coloured and numbered by cluster."""
     if clustering.embedding is None:
@@ -61,7 +49,7 @@ def embedding_figure(
     ]
     for label, (x, y) in enumerate(apart(axes, np.array(middles), 0.16)):
         halo = [withStroke(linewidth=1.8, foreground="white")]
-        write(axes, x, y, str(label), TEXT, weight="bold", path_effects=halo)
+        write(axes, x, y, str(label), style.TEXT, weight="bold", path_effects=halo)
     parts = [f"{clustering.n_clusters} clusters, {clustering.method.split('(')[0]}"]
     if clustering.noise:
         parts.append(f"{clustering.noise:,} positions are noise")
@@ -73,14 +61,16 @@ def embedding_figure(
 
 def _draw_cluster(axes: Axes, points: NDArray[np.floating], label: int) -> None:
     if label < 0:
-        axes.scatter(points[:, 0], points[:, 1], s=2, c=FAINT, linewidths=0, zorder=0)
+        axes.scatter(
+            points[:, 0], points[:, 1], s=2, c=style.FAINT, linewidths=0, zorder=0
+        )
         return
     axes.scatter(
         points[:, 0],
         points[:, 1],
         s=3.5,
-        c=KINDS[label % len(KINDS)],
-        marker=_MARKERS[label // len(KINDS) % len(_MARKERS)],
+        c=style.KINDS[label % len(style.KINDS)],
+        marker=_MARKERS[label // len(style.KINDS) % len(_MARKERS)],
         alpha=0.75,
         linewidths=0,
     )
@@ -88,12 +78,12 @@ def _draw_cluster(axes: Axes, points: NDArray[np.floating], label: int) -> None:
 
 def _write_below(figure: Figure, text: str) -> None:
     width, height = figure.get_size_inches()
-    text = shortened(text, width - 2 * MARGIN, SMALL)
+    text = style.shortened(text, width - 2 * MARGIN, style.SMALL)
     place = (MARGIN / width, 0.07 / height)
-    figure.text(*place, text, size=SMALL, color=QUIET)
+    figure.text(*place, text, size=style.SMALL, color=style.QUIET)
 
 
-@styled
+@style.styled
 def channel_map_figure(
     places: NDArray[np.floating],
     sizes: NDArray[np.floating],
@@ -101,7 +91,7 @@ def channel_map_figure(
     *,
     name: str,
     title: str,
-    width: float = ONE_COLUMN,
+    width: float = style.ONE_COLUMN,
 ) -> Figure:
     """Draw channels at places (n, 2), coloured by a size of zero or more.
 
@@ -110,11 +100,13 @@ def channel_map_figure(
     figure, axes = plane(width, title, places, under=0.42)
     norm = Normalize(0.0, float(sizes.max(initial=0.0)) or 1.0)
     moved = np.array(apart(axes, places, 0.145)).reshape(-1, 2)
-    rim: dict[str, Any] = {"s": 72, "edgecolors": QUIET, "linewidths": 0.5}
-    axes.scatter(moved[:, 0], moved[:, 1], c=sizes, cmap=SIZE_COLORS, norm=norm, **rim)
+    rim: dict[str, Any] = {"s": 72, "edgecolors": style.QUIET, "linewidths": 0.5}
+    axes.scatter(
+        moved[:, 0], moved[:, 1], c=sizes, cmap=style.SIZE_COLORS, norm=norm, **rim
+    )
     for channel, size, (x, y) in zip(channels, sizes, moved.tolist(), strict=True):
-        color = "white" if norm(size) > 0.6 else INK
-        write(axes, x, y, str(channel), TINY, color=color)
+        color = "white" if norm(size) > 0.6 else style.INK
+        write(axes, x, y, str(channel), style.TINY, color=color)
     _draw_sizes(figure, norm, name)
     return figure
 
@@ -122,7 +114,7 @@ def channel_map_figure(
 def _draw_sizes(figure: Figure, norm: Normalize, name: str) -> None:
     width, height = figure.get_size_inches()
     ends = {0.0: "0", float(norm.vmax or 0.0): f"{norm.vmax:.2g}"}
-    color_bar(figure, (MARGIN + 0.25, 0.2, 1.2), norm, SIZE_COLORS, ends)
-    text = shortened(name, width - 1.75, SMALL)
+    color_bar(figure, (MARGIN + 0.25, 0.2, 1.2), norm, style.SIZE_COLORS, ends)
+    text = style.shortened(name, width - 1.75, style.SMALL)
     place = ((MARGIN + 1.55) / width, 0.24 / height)
-    figure.text(*place, text, size=SMALL, va="center_baseline")
+    figure.text(*place, text, size=style.SMALL, va="center_baseline")

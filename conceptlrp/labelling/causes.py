@@ -19,22 +19,19 @@ from conceptlrp.labels import Labels
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.batch import as_array
 from conceptlrp.lrp.probing import Outputs, forward
-from conceptlrp.statistics.resampling import interval
+from conceptlrp.statistics.significance import interval
 
 # Positions of either kind that a channel is ablated on, and the fewest to judge by.
 _MOST: Final = 128
 _FEWEST: Final = 10
 _BATCH: Final = 256
+# The effect with the label by that without, at least, and draws for its interval.
+_RATIO: Final = 2.0
+_REPLICATES: Final = 1000
 
 
 def causal_check(
-    with_label: ArrayLike,
-    without_label: ArrayLike,
-    *,
-    ratio: float = 2.0,
-    confidence: float = 0.95,
-    replicates: int = 1000,
-    seed: int = 0,
+    with_label: ArrayLike, without_label: ArrayLike, *, seed: int = 0
 ) -> CausalCheck:
     """Compare effects of ablating a channel on positions with and without a label.
 
@@ -52,13 +49,13 @@ def causal_check(
     generator = np.random.default_rng(seed)
     # The ratio has no simple error, so both sides are drawn again independently.
     drawn = [
-        side[generator.integers(0, side.size, (replicates, side.size))].mean(axis=1)
+        side[generator.integers(0, side.size, (_REPLICATES, side.size))].mean(axis=1)
         for side in sides
     ]
     mine, others = (float(side.mean()) for side in sides)
-    low, high = (float(end) for end in interval(_quotient(*drawn), confidence))
+    low, high = (float(end) for end in interval(_quotient(*drawn)))
     found = float(_quotient(np.array([mine]), np.array([others]))[0])
-    return CausalCheck(mine, others, found, low, high, found >= ratio and low > 1)
+    return CausalCheck(mine, others, found, low, high, found >= _RATIO and low > 1)
 
 
 def phase_matched(

@@ -162,16 +162,11 @@ class ChannelName:
         return bool(self.label)
 
     @property
-    def is_low(self) -> bool:
-        """Whether the channel is lower where its label holds or is high."""
-        return self.sign < 0
-
-    @property
     def text(self) -> str:
         """The name in words: "mobility", "low on mobility" or "unnamed"."""
         if not self.label:
             return UNNAMED
-        return f"low on {self.label}" if self.is_low else self.label
+        return f"low on {self.label}" if self.sign < 0 else self.label
 
     @property
     def title(self) -> str:

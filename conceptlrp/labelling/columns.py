@@ -139,14 +139,10 @@ class Columns:
     games: NDArray[np.intp]
     squares: int
 
-    def rows(self, positions: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the rows of positions, in their order."""
-        squares = np.arange(self.squares)
-        return (positions[:, None] * self.squares + squares).ravel()
-
     def take(self, positions: NDArray[np.intp]) -> "Columns":
         """Return the columns of some positions."""
-        rows = self.rows(positions)
+        rows = positions[:, None] * self.squares + np.arange(self.squares)
+        rows = rows.ravel()
         columns = [column[rows] for column in self.columns]
         return replace(
             self, columns=columns, strata=self.strata[rows], games=self.games[rows]

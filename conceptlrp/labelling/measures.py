@@ -30,12 +30,14 @@ from conceptlrp.statistics.ranks import (
     effects,
     label_matrix,
 )
-from conceptlrp.statistics.resampling import (
+from conceptlrp.statistics.significance import (
+    Null,
     exchanged_games,
     interval,
     linear_replicates,
+    null_moments,
+    permutation_p,
 )
-from conceptlrp.statistics.significance import Null, null_moments, permutation_p
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,15 +96,13 @@ class MeasureScore:
 
 
 def compare_labels(
-    labels: Labels,
-    columns: Columns,
-    held_out: NDArray[np.bool_],
-    asked: LabelCriteria,
+    labels: Labels, columns: Columns, held_out: NDArray[np.bool_], asked: LabelCriteria
 ) -> Compared:
     """Make labels ready to be compared with any channels of their positions."""
     halves = _half(columns, ~held_out, asked), _half(columns, held_out, asked)
     good = [testable_labels(h.columns, h.matrix, asked.games) for h in halves]
     games, strata = halves[0].columns.games, halves[0].columns.strata
+    numbers = [c * np.int8(1) for c in halves[0].columns.columns]
     # The same exchanges for all networks: their nulls differ by the channels alone.
     exchanges = np.empty((asked.permutations, len(games)), np.int32)
     for b, row in enumerate(exchanges):
@@ -111,17 +111,14 @@ def compare_labels(
         labels=labels,
         halves=halves,
         good=good[0] & good[1],
-        numbers=_number_matrix(halves[0].columns),
+        numbers=label_matrix(numbers, strata),
         nested=nested_labels(columns),
         exchanges=exchanges,
     )
 
 
 def score_measure(
-    tables: list[NDArray[Any]],
-    compared: Compared,
-    *,
-    scored: int = 1,
+    tables: list[NDArray[Any]], compared: Compared, *, scored: int = 1
 ) -> list[MeasureScore]:
     """Score one measure of networks, each held against the others but the first."""
     halves, good = compared.halves, compared.good
@@ -134,16 +131,13 @@ def score_measure(
             effects(halves[1].ranks(table), halves[1].matrix),
         ]
         # What a random network reaches in either half is no finding in another.
-        sizes.append(np.max([_largest(each) for each in both], axis=0))
+        sizes.append(np.nanmax(np.abs(np.concatenate(both)), axis=0, initial=0))
         if place < scored:
             ranks.append(finding)
             found.append([np.where(good, each, np.nan) for each in both])
             correlation.append(effects(finding, compared.numbers))
     nulls = null_moments(
-        ranks,
-        halves[0].matrix.take(good),
-        halves[0].columns.games,
-        compared.exchanges,
+        ranks, halves[0].matrix.take(good), halves[0].columns.games, compared.exchanges
     )
     return [
         MeasureScore(
@@ -159,27 +153,11 @@ def score_measure(
     ]
 
 
-def _number_matrix(columns: Columns) -> LabelMatrix:
-    """Make labels ready for correlations of ranks, flags being numbers."""
-    numbers = [
-        column.astype(np.int8) if column.dtype == np.bool_ else column
-        for column in columns.columns
-    ]
-    return label_matrix(numbers, columns.strata)
-
-
 def _half(columns: Columns, chosen: NDArray[np.bool_], asked: LabelCriteria) -> Half:
-    """Return the labels of some positions, ready to be compared."""
     positions = np.flatnonzero(chosen)
     part = columns.take(positions)
     matrix = label_matrix(part.columns, part.strata, prevalence=asked.prevalence)
     return Half(positions, part, matrix)
-
-
-def _largest(found: Floats) -> Floats:
-    """Return the largest size of each label's effect, at least 0."""
-    largest: Floats = np.nanmax(np.abs(found), axis=0, initial=0)
-    return largest
 
 
 def _others(sizes: list[Floats], scored: int) -> Floats:
@@ -197,9 +175,7 @@ def _p(effect: Floats, null: Null, good: NDArray[np.bool_]) -> Floats:
 
 
 def name_channels(
-    scored: Mapping[str, MeasureScore],
-    q: Mapping[str, Floats],
-    asked: LabelCriteria,
+    scored: Mapping[str, MeasureScore], q: Mapping[str, Floats], asked: LabelCriteria
 ) -> tuple[ChannelLabels, ...]:
     """Give every channel the labels that fulfil the criteria, and a name."""
     namings = {
@@ -235,7 +211,6 @@ class _Naming:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the K labels."""
         return self.score.compared.labels.names
 
     @cached_property
@@ -257,10 +232,20 @@ class _Naming:
         chosen = np.flatnonzero(self.promising[channel])
         if not chosen.size:
             return []
-        low, high = self._interval(channel, chosen)
+        half, asked = self.score.confirming, self.asked
+        replicates = linear_replicates(
+            flat_table(self._held_out(channel))[:, 0],
+            [half.columns.columns[k] for k in chosen],
+            half.columns.strata,
+            half.columns.games,
+            replicates=asked.replicates,
+            prevalence=asked.prevalence,
+            seed=asked.seed,
+        )
+        low, high = interval(replicates, asked.confidence)
         # The end that is nearer to no effect.
         least = np.where(self.score.effect[channel, chosen] > 0, low, -high)
-        kept = least >= self.score.random[chosen] + self.asked.over_random
+        kept = least >= self.score.random[chosen] + asked.over_random
         return [
             self._label(channel, int(k), float(a), float(b))
             for k, a, b in zip(chosen[kept], low[kept], high[kept], strict=True)
@@ -301,21 +286,6 @@ class _Naming:
         near &= self.q[channel] <= self.asked.false_discoveries
         near &= np.abs(score.effect[channel]) > score.random
         return tuple(names[j] for j in np.flatnonzero(near) if j != k)
-
-    def _interval(
-        self, channel: int, chosen: NDArray[np.intp]
-    ) -> tuple[Floats, Floats]:
-        half, asked = self.score.confirming, self.asked
-        replicates = linear_replicates(
-            flat_table(self._held_out(channel))[:, 0],
-            [half.columns.columns[k] for k in chosen],
-            half.columns.strata,
-            half.columns.games,
-            replicates=asked.replicates,
-            prevalence=asked.prevalence,
-            seed=asked.seed,
-        )
-        return interval(replicates, asked.confidence)
 
     def _label(self, channel: int, k: int, low: float, high: float) -> NamedLabel:
         score, held_out = self.score, float(self.score.held_out[channel, k])

@@ -24,6 +24,13 @@ from conceptlrp.progress import OnProgress
 from conceptlrp.store import Store
 
 _MEMORY: Final = 1 << 29
+_BATCH: Final = 64
+_MAP_BYTES: Final = 1 << 29
+# Where the largest value of the first maps lies, of the 65504 that float16 has.
+_SCALE: Final = 1000.0
+_LIMIT: Final = float(np.finfo(np.float16).max)
+
+Tables = dict[str, dict[str, NDArray[Any]]]
 
 
 def randomize(network: nn.Module, layer: str, *, seed: int) -> None:
@@ -61,21 +68,6 @@ def with_weights_of(explainer: Explainer, network: fx.GraphModule) -> Explainer:
         gradient=explainer.composite_name == GRADIENT,
     )
     return changed
-
-
-def random_explainers(
-    explainer: Explainer, number: int, *, seed: int
-) -> list[Explainer]:
-    """Return explainers of networks of the same shape with random weights."""
-    return [random_network(explainer, seed=seed * number + i) for i in range(number)]
-
-
-Tables = dict[str, dict[str, NDArray[Any]]]
-
-_BATCH: Final = 64
-_MAP_BYTES: Final = 1 << 29
-# Where the largest value of the first maps lies, of the 65504 that float16 has.
-_SCALE: Final = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +179,10 @@ def _maps(
             for name, part in parts.items():
                 largest = float(np.abs(part).max(initial=0)) or 1.0
                 unit = scale.setdefault((layer, name), _SCALE / largest)
-                _keep(found, (layer, name), part * unit, len(corpus), rows)
+                tables = found.setdefault(layer, {})
+                if name not in tables:
+                    tables[name] = np.empty((len(corpus), *part.shape[1:]), np.float16)
+                tables[name][rows] = np.clip(part * unit, -_LIMIT, _LIMIT)
     return found
 
 
@@ -202,14 +197,3 @@ def on_board(maps: NDArray[Any], size: int) -> NDArray[Any] | None:
     if height != width or height == 1 or rim < 0 or odd:
         return None
     return np.pad(maps, ((0, 0), (0, 0), (rim, rim), (rim, rim)))
-
-
-def _keep(
-    found: Tables, name: tuple[str, str], part: NDArray[Any], n: int, rows: slice
-) -> None:
-    layer, measure = name
-    tables = found.setdefault(layer, {})
-    if measure not in tables:
-        tables[measure] = np.empty((n, *part.shape[1:]), np.float16)
-    limit = float(np.finfo(np.float16).max)
-    tables[measure][rows] = np.clip(part, -limit, limit)

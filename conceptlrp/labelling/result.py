@@ -172,11 +172,7 @@ class LabelScores:
         import pandas as pd
 
         rows = [
-            {
-                "channel": each.channel,
-                "name": channel_name(each).text,
-                **asdict(label),
-            }
+            {"channel": each.channel, "name": channel_name(each).text, **asdict(label)}
             for each in self.channels
             for label in each.labels
         ]
@@ -189,7 +185,6 @@ class LabelScores:
         return found | {"channels": self._channel_dicts()}
 
     def _channel_dicts(self) -> list[dict[str, Any]]:
-        """Return the channels, named as everywhere: "low on mobility"."""
         return [
             jsontext.plain(each) | {"name": channel_name(each).text}
             for each in self.channels
@@ -239,19 +234,7 @@ class ScoredLabels:
     controls: tuple[str, ...]
 
     def channel(self, layer: str, channel: int) -> ChannelLabels:
-        """Return the labels of one channel.
-
-        Parameters
-        ----------
-        layer : str
-            One of the layers that were scored.
-        channel : int
-            Number of the channel in it.
-
-        Returns
-        -------
-        ChannelLabels
-            Named "unnamed" where no label fulfils the criteria.
+        """Return the labels of one channel, "unnamed" where none fulfils the criteria.
 
         Raises
         ------
@@ -270,52 +253,28 @@ class ScoredLabels:
         return channels[channel]
 
     def cause(self, layer: str, channel: int) -> ChannelCause | None:
-        """Return the causal check of a channel's best label, if there is one.
+        """Return the causal check of a channel's best label.
 
-        Parameters
-        ----------
-        layer : str
-            One of the layers that were scored.
-        channel : int
-            Number of the channel in it.
-
-        Returns
-        -------
-        ChannelCause or None
-            None for a channel without a label, or where too few positions have the
-            label or lack it.
+        None for a channel without a label, or where too few positions have or lack it.
         """
         return self.causes.get(layer, {}).get(channel)
 
     def controlled(self, layer: str) -> float:
-        """Return which part of a layer's channels was given a control as a label.
-
-        Parameters
-        ----------
-        layer : str
-            One of the layers that were scored.
-        """
+        """Return which part of a layer's channels was given a control as a label."""
         channels = self.layers[layer].channels
         given = [any(n.label in self.controls for n in c.labels) for c in channels]
         return sum(given) / max(len(given), 1)
 
     def frame(self) -> "pd.DataFrame":
-        """Return a table, one row a channel and label that it was found to have.
+        """Return the tables of `LabelScores.frame` as one, with the layer before.
 
-        Returns
-        -------
-        DataFrame
-            That of `LabelScores.frame` with the layer before, and for each channel's
-            best label the ratio of its causal check and whether it passed.
+        Each channel's best label has the ratio of its causal check and whether it
+        passed.
         """
         import pandas as pd
 
         rows = [
-            {
-                "layer": layer,
-                "name": channel_name(channel).text,
-                **self._row(layer, channel, label),
-            }
+            self._row(layer, channel, label)
             for layer, scores in self.layers.items()
             for channel in scores.channels
             for label in channel.labels
@@ -326,11 +285,7 @@ class ScoredLabels:
     def to_dict(self) -> dict[str, Any]:
         """Return labels and causes of all channels, ready for JSON.
 
-        Returns
-        -------
-        dict
-            Without the scores of labels that no channel was given; what is not
-            finite is None.
+        Scores of labels that no channel was given are left out.
         """
         about = ("target", "positions", "maps", "random_networks", "seed", "controls")
         layers = {layer: self._layer_dict(layer) for layer in self.layers}
@@ -374,7 +329,9 @@ class ScoredLabels:
     def _row(
         self, layer: str, channel: ChannelLabels, label: NamedLabel
     ) -> dict[str, Any]:
-        row = {"channel": channel.channel, **asdict(label)}
+        name = channel_name(channel).text
+        row = {"layer": layer, "channel": channel.channel, "name": name}
+        row |= asdict(label)
         cause = self.cause(layer, channel.channel)
         if cause is not None and label is channel.labels[0]:
             row |= {"causal_ratio": cause.check.ratio, "causal": cause.check.passed}

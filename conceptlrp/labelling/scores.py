@@ -35,8 +35,7 @@ from conceptlrp.labelling.measures import (
 from conceptlrp.labelling.result import LabelCriteria, LabelScores
 from conceptlrp.labels import Labels
 from conceptlrp.statistics.ranks import Floats, codes
-from conceptlrp.statistics.resampling import held_out_games
-from conceptlrp.statistics.significance import false_discovery_rates
+from conceptlrp.statistics.significance import false_discovery_rates, held_out_games
 
 Tables = Mapping[str, ArrayLike]
 
@@ -140,9 +139,8 @@ def score_channels(
     ----------
     trained : mapping of str to array
         By measure, what is known of the network's channels: values of shape (N, C),
-        such as "activation" or "relevance", or maps of shape (N, C, n, n), such as
-        conditional relevance: its magnitude asks where a channel looks, its sign
-        what speaks for the target there.
+        such as "activation", or maps of shape (N, C, n, n), such as conditional
+        relevance: its magnitude asks where a channel looks.
     random : sequence of such mappings
         The same of networks of the same shape with random weights, best five or
         more. Without, nothing guards against labels that any network earns.
@@ -152,8 +150,7 @@ def score_channels(
         Game of each position.
     phases : int array of shape (N,)
         Strata within which positions are compared, such as ``phases(empties,
-        bins=6)``; more bins, where there are positions enough, leave less of the
-        phase in what is compared.
+        bins=6)``; more bins leave less of the phase in what is compared.
     within : array of shape (N, n, n), optional
         For maps: squares are compared with those of the same value alone. With
         ``to_boards(own, opponent)`` the frontier is told from other own discs, and
@@ -189,20 +186,23 @@ def score_channels(
     ('own corners',)
     """
     _check_tables([trained, *random], labels)
+    shapes = [np.shape(table) for table in trained.values()]
     comparison = Comparison(
         labels=labels,
         games=_numbered("games", games, len(labels)),
         phases=_numbered("phases", phases, len(labels)),
         criteria=criteria or LabelCriteria(),
-        size=_board_size(trained),
+        size=next((shape[2] for shape in shapes if len(shape) == 4), 8),
         within=None if within is None else np.asarray(within),
     )
-    _check_within(comparison)
+    squares = (len(labels), comparison.size, comparison.size)
+    if comparison.within is not None and comparison.within.shape != squares:
+        msg = f"within has shape {comparison.within.shape}, expected {squares}"
+        raise ValueError(msg)
     return comparison.score([trained, *random], scored=1)[0]
 
 
 def _check_tables(networks: Sequence[Tables], labels: Labels) -> None:
-    """Say what is wrong with the tables, if anything."""
     if not networks[0] or not labels.names:
         what = "label" if networks[0] else "measure"
         msg = f"no {what} given, expected at least one"
@@ -213,30 +213,15 @@ def _check_tables(networks: Sequence[Tables], labels: Labels) -> None:
             msg = f"a random network has {sorted(network)}, not {measures}"
             raise ValueError(msg)
         for measure, table in network.items():
-            _check_table(measure, np.asarray(table), len(labels))
+            shape, n = np.shape(table), len(labels)
+            if len(shape) not in (2, 4) or shape[0] != n:
+                msg = (
+                    f"{measure} has shape {shape}, expected ({n}, C) or ({n}, C, n, n)"
+                )
+                raise ValueError(msg)
     channels = {m: np.shape(table)[1] for m, table in networks[0].items()}
     if len(set(channels.values())) > 1:
         msg = f"measures are of different numbers of channels: {channels}"
-        raise ValueError(msg)
-
-
-def _board_size(tables: Tables) -> int:
-    """Return the side of the board of maps; 8 where there are none."""
-    shapes = [np.shape(table) for table in tables.values()]
-    return next((shape[2] for shape in shapes if len(shape) == 4), 8)
-
-
-def _check_within(comparison: Comparison) -> None:
-    size, kinds = comparison.size, comparison.within
-    squares = (len(comparison.labels), size, size)
-    if kinds is not None and kinds.shape != squares:
-        msg = f"within has shape {kinds.shape}, expected {squares}"
-        raise ValueError(msg)
-
-
-def _check_table(measure: str, table: NDArray[Any], n: int) -> None:
-    if table.ndim not in (2, 4) or len(table) != n:
-        msg = f"{measure} has shape {table.shape}, expected ({n}, C) or ({n}, C, n, n)"
         raise ValueError(msg)
 
 

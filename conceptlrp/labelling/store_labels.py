@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from conceptlrp.ablation.sample import follow_sample, spread_rows
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.labelling.causes import label_causes
-from conceptlrp.labelling.networks import Networks, random_explainers
+from conceptlrp.labelling.networks import Networks, random_network
 from conceptlrp.labelling.result import LabelOptions, LabelScores, ScoredLabels
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
@@ -22,6 +22,7 @@ from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.probing import boards_of
 from conceptlrp.lrp.store_explainer import store_explainer
 from conceptlrp.othello import Corpus, phases
+from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
 from conceptlrp.statistics.ranks import codes
 from conceptlrp.store import Store, open_store
@@ -148,7 +149,7 @@ def label(
         not exist, has the name of a label or has unknown values.
     """
     store, network = open_store(store), checked_network(network)
-    report, asked = on_progress or _silent, options or LabelOptions()
+    report, asked = on_progress or (lambda *_: None), options or LabelOptions()
     explainer = store_explainer(store, network, layers=layers)
     if save:
         store.results.check_free(ScoredLabels, target=target, overwrite=overwrite)
@@ -163,7 +164,10 @@ def label(
         store=store,
         explainers=(
             explainer,
-            *random_explainers(explainer, asked.n_random, seed=seed),
+            *(
+                random_network(explainer, seed=seed * asked.n_random + i)
+                for i in range(asked.n_random)
+            ),
         ),
         target=store.target_index(target),
         rows=sample.rows,
@@ -185,7 +189,12 @@ def label(
         seed=seed,
         layers=trained,
         causes=causes,
-        random_labelled={layer: _false(each[1:]) for layer, each in scores.items()},
+        random_labelled={
+            layer: float(np.mean([each.labelled for each in every[1:]]))
+            if asked.n_random > 1
+            else float("nan")
+            for layer, every in scores.items()
+        },
         controls=controls,
     )
     if save:
@@ -201,7 +210,8 @@ def _comparison(
 ) -> tuple[Comparison, tuple[str, ...]]:
     """Make labels ready to compare channels with, and name the controls of them."""
     corpus = networks.corpus
-    strata = phases(_empties(corpus), bins=_BINS, size=corpus.size)
+    empties = corpus.size**2 - count(corpus.own | corpus.opponent).astype(np.int64)
+    strata = phases(empties, bins=_BINS, size=corpus.size)
     labels, controls = _labels(corpus, strata, seed)
     comparison = Comparison(
         labels=labels.joined(_added(networks.store, asked.columns, networks.rows)),
@@ -248,7 +258,6 @@ def _labels(
 
 
 def _added(store: Store, columns: Sequence[str], rows: NDArray[np.int64]) -> Labels:
-    """Read columns of a store as labels of positions."""
     found = {}
     for name in columns:
         found[name] = store.columns.label(name)[rows]
@@ -263,20 +272,3 @@ def _columns(corpus: Corpus, names: list[str] | None) -> dict[str, NDArray[np.ge
     found = label_boards(corpus, names)
     columns = {**found.position, **found.counts()}
     return {name: columns[name] for name in LABELS if name in columns}
-
-
-def _empties(corpus: Corpus) -> NDArray[np.int64]:
-    discs = np.bitwise_count(corpus.own | corpus.opponent).astype(np.int64)
-    empties: NDArray[np.int64] = corpus.size**2 - discs
-    return empties
-
-
-def _false(scores: Sequence[LabelScores]) -> float:
-    """Return which part of the channels of random networks has a label."""
-    if len(scores) < 2:
-        return float("nan")
-    return float(np.mean([each.labelled for each in scores]))
-
-
-def _silent(_stage: str, _done: int, _total: int) -> None:
-    """Report to nobody."""

@@ -200,12 +200,16 @@ class Register:
 
         return added
 
-    def mirror(self, name: str, definition: Definition, sentence: str) -> None:
-        """Add the label that a definition gives with the sides swapped."""
-        given = next(each for each in self.labels if each.compute is definition)
-        formula = f"With P and O swapped: {given.formula}"
-        # Moves of the side that is not to move are squares like any others.
-        kind: Kind = "square" if given.kind == "move" else given.kind
-        self.labels.append(
-            Label(name, kind, sentence, formula, lambda facts: definition(facts.other))
-        )
+    def mirror(self, name: str, sentence: str) -> Callable[[Definition], Definition]:
+        """Return a decorator that adds the last label with the sides swapped."""
+
+        def added(compute: Definition) -> Definition:
+            given = self.labels[-1]
+            formula = f"With P and O swapped: {given.formula}"
+            # Moves of the side that is not to move are squares like any others.
+            kind: Kind = "square" if given.kind == "move" else given.kind
+            swapped = Label(name, kind, sentence, formula, lambda f: compute(f.other))
+            self.labels.append(swapped)
+            return compute
+
+        return added

@@ -75,16 +75,6 @@ class Labels:
     def joined(self, other: "Labels") -> "Labels":
         """Return these labels and others of the same positions.
 
-        Parameters
-        ----------
-        other : Labels
-            Labels of other names.
-
-        Returns
-        -------
-        Labels
-            Those of both.
-
         Raises
         ------
         ValueError
@@ -103,18 +93,7 @@ class Labels:
         )
 
     def take(self, rows: NDArray[Any] | slice) -> "Labels":
-        """Return the labels of some positions.
-
-        Parameters
-        ----------
-        rows : slice, or int or bool array
-            Which positions.
-
-        Returns
-        -------
-        Labels
-            In that order.
-        """
+        """Return the labels of some positions, in that order."""
         return Labels(
             *(
                 {name: column[rows] for name, column in part.items()}

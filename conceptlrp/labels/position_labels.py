@@ -58,13 +58,11 @@ def even_empties(facts: Facts) -> Flags:
     return (facts.empties & 1) == 0
 
 
+@POSITION.mirror("opponent mobility", "how many moves the opponent would have")
 @POSITION.add("mobility", "number", "how many moves the side to move has")
 def mobility(facts: Facts) -> Numbers:
     """``|L(P, O)|``."""
     return count(facts.legal).astype(np.int16)
-
-
-POSITION.mirror("opponent mobility", mobility, "how many moves the opponent would have")
 
 
 @POSITION.add("mobility lead", "number", "more moves than the opponent would have")
@@ -174,6 +172,10 @@ def tempo_lead(facts: Facts) -> Numbers:
     return lead(mine & ~theirs & safe, theirs & ~mine & safe)
 
 
+@POSITION.mirror(
+    "opponent diagonal control",
+    "a long diagonal with opponent's discs only, at least three",
+)
 @POSITION.add(
     "diagonal control", "bool", "a long diagonal with own discs only, at least three"
 )
@@ -184,13 +186,6 @@ def diagonal_control(facts: Facts) -> Flags:
         mine = count(facts.own & diagonal) >= 3
         controlled |= mine & ((facts.opponent & diagonal) == 0)
     return controlled
-
-
-POSITION.mirror(
-    "opponent diagonal control",
-    diagonal_control,
-    "a long diagonal with opponent's discs only, at least three",
-)
 
 
 @POSITION.add("region count", "number", "how many separate empty regions there are")

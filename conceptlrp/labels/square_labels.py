@@ -18,13 +18,11 @@ from conceptlrp.othello.board import count
 SQUARE: Final = Register()
 
 
+@SQUARE.mirror("opponent discs", "discs of the opponent")
 @SQUARE.add("own discs", "square", "discs of the side to move")
 def own_discs(facts: Facts) -> Words:
     """``P``."""
     return facts.own
-
-
-SQUARE.mirror("opponent discs", own_discs, "discs of the opponent")
 
 
 @SQUARE.add("empty squares", "square", "squares without a disc")
@@ -39,50 +37,35 @@ def potential_moves(facts: Facts) -> Words:
     return facts.potential
 
 
+@SQUARE.mirror("opponent frontier", "opponent's discs that touch an empty square")
 @SQUARE.add("own frontier", "square", "own discs that touch an empty square")
 def own_frontier(facts: Facts) -> Words:
     """``P & dil(E)``."""
     return facts.frontier
 
 
-SQUARE.mirror(
-    "opponent frontier", own_frontier, "opponent's discs that touch an empty square"
-)
-
-
+@SQUARE.mirror("opponent interior", "opponent's discs that touch no empty square")
 @SQUARE.add("own interior", "square", "own discs that touch no empty square")
 def own_interior(facts: Facts) -> Words:
     """``P & ~dil(E)``."""
     return facts.own & ~facts.near_empty
 
 
-SQUARE.mirror(
-    "opponent interior", own_interior, "opponent's discs that touch no empty square"
-)
-
-
+@SQUARE.mirror("discs in danger", "own discs that some move of the opponent flips")
 @SQUARE.add("capturable discs", "square", "opponent's discs that some move flips")
 def capturable_discs(facts: Facts) -> Words:
     """Union of ``flips(P, O, m)`` over m in L(P, O)."""
     return facts.capturable
 
 
-SQUARE.mirror(
-    "discs in danger",
-    capturable_discs,
-    "own discs that some move of the opponent flips",
-)
-
-
+@SQUARE.mirror("opponent corners", "corners that the opponent has")
 @SQUARE.add("own corners", "square", "corners that the side to move has")
 def own_corners(facts: Facts) -> Words:
     """``P & corners``."""
     return facts.own & facts.board.corners
 
 
-SQUARE.mirror("opponent corners", own_corners, "corners that the opponent has")
-
-
+@SQUARE.mirror("opponent X-squares", "opponent's X-square discs by an empty corner")
 @SQUARE.add("own X-squares", "square", "own X-square discs beside an empty corner")
 def own_x_squares(facts: Facts) -> Words:
     """Discs of P on an X-square whose corner is in E."""
@@ -91,11 +74,7 @@ def own_x_squares(facts: Facts) -> Words:
     )
 
 
-SQUARE.mirror(
-    "opponent X-squares", own_x_squares, "opponent's X-square discs by an empty corner"
-)
-
-
+@SQUARE.mirror("opponent C-squares", "opponent's C-square discs by an empty corner")
 @SQUARE.add("own C-squares", "square", "own C-square discs beside an empty corner")
 def own_c_squares(facts: Facts) -> Words:
     """Discs of P on a C-square whose corner is in E."""
@@ -104,11 +83,7 @@ def own_c_squares(facts: Facts) -> Words:
     )
 
 
-SQUARE.mirror(
-    "opponent C-squares", own_c_squares, "opponent's C-square discs by an empty corner"
-)
-
-
+@SQUARE.mirror("opponent stable discs", "opponent's discs that can never be flipped")
 @SQUARE.add("own stable discs", "square", "own discs that can never be flipped")
 def own_stable_discs(facts: Facts) -> Words:
     """Least S in P with, on each axis, a full line or a neighbour off board or in S.
@@ -118,13 +93,7 @@ def own_stable_discs(facts: Facts) -> Words:
     return facts.stable
 
 
-SQUARE.mirror(
-    "opponent stable discs",
-    own_stable_discs,
-    "opponent's discs that can never be flipped",
-)
-
-
+@SQUARE.mirror("opponent anchors", "opponent's edge discs that no move flips now")
 @SQUARE.add("own anchors", "square", "own edge discs that the opponent cannot flip now")
 def own_anchors(facts: Facts) -> Words:
     """Discs of P on the edge that are stable, or that no m in L(O, P) flips."""
@@ -132,11 +101,9 @@ def own_anchors(facts: Facts) -> Words:
     return facts.own & facts.board.edge & held
 
 
-SQUARE.mirror(
-    "opponent anchors", own_anchors, "opponent's edge discs that no move flips now"
+@SQUARE.mirror(
+    "opponent balanced edge", "an edge full of opponent's discs, both corners empty"
 )
-
-
 @SQUARE.add(
     "own balanced edge", "square", "an edge full of own discs, both corners empty"
 )
@@ -150,13 +117,9 @@ def own_balanced_edge(facts: Facts) -> Words:
     return found
 
 
-SQUARE.mirror(
-    "opponent balanced edge",
-    own_balanced_edge,
-    "an edge full of opponent's discs, both corners empty",
+@SQUARE.mirror(
+    "opponent unbalanced edge", "an edge of opponent's discs with one C-square missing"
 )
-
-
 @SQUARE.add(
     "own unbalanced edge", "square", "an edge of own discs with one C-square missing"
 )
@@ -172,13 +135,9 @@ def own_unbalanced_edge(facts: Facts) -> Words:
     return found
 
 
-SQUARE.mirror(
-    "opponent unbalanced edge",
-    own_unbalanced_edge,
-    "an edge of opponent's discs with one C-square missing",
+@SQUARE.mirror(
+    "opponent wall", "four opponent's discs in a row that face empty squares"
 )
-
-
 @SQUARE.add("own wall", "square", "four own discs in a row that face empty squares")
 def own_wall(facts: Facts) -> Words:
     """Four or more discs of P side by side on a rank or file, facing E.
@@ -186,11 +145,6 @@ def own_wall(facts: Facts) -> Words:
     That is with an empty square next to each, on one and the same side.
     """
     return walls(facts.own, facts.empty)
-
-
-SQUARE.mirror(
-    "opponent wall", own_wall, "four opponent's discs in a row that face empty squares"
-)
 
 
 @SQUARE.add("odd regions", "square", "empty regions with an odd number of squares")
@@ -227,33 +181,25 @@ def _beside_empty_corners(facts: Facts, pairs: list[tuple[int, int]]) -> Words:
 MOVE: Final = Register()
 
 
+@MOVE.mirror("opponent moves", "where the opponent could play")
 @MOVE.add("moves", "move", "where the side to move may play")
 def moves(facts: Facts) -> Words:
     """``L(P, O)``."""
     return facts.legal
 
 
-MOVE.mirror("opponent moves", moves, "where the opponent could play")
-
-
+@MOVE.mirror("corner threats", "corners that the opponent could take")
 @MOVE.add("corner moves", "move", "moves that take a corner")
 def corner_moves(facts: Facts) -> Words:
     """``L(P, O) & corners``."""
     return facts.legal & facts.board.corners
 
 
-MOVE.mirror("corner threats", corner_moves, "corners that the opponent could take")
-
-
+@MOVE.mirror("opponent free moves", "moves that the opponent alone could play")
 @MOVE.add("free moves", "move", "moves that the opponent could not play")
 def free_moves(facts: Facts) -> Words:
     """``L(P, O) & ~L(O, P)``."""
     return facts.legal & ~facts.other.legal
-
-
-MOVE.mirror(
-    "opponent free moves", free_moves, "moves that the opponent alone could play"
-)
 
 
 @MOVE.add("safe moves", "move", "moves to neither an X- nor a C-square")

@@ -5,11 +5,9 @@ from .composites import (
     COMPOSITES as COMPOSITES,
     DEFAULT_COMPOSITE as DEFAULT_COMPOSITE,
 )
-from .engine.absorption import (
-    Conservation as Conservation,
-)
-from .engine.edges import (
+from .engine.flows import (
     ConceptGraph as ConceptGraph,
+    Conservation as Conservation,
 )
 from .explainer import (
     Explainer as Explainer,

@@ -117,7 +117,6 @@ class Attribution:
         return f"{len(self):,} position{'s' * (len(self) != 1)}; layers {layers}"
 
     def _repr_html_(self) -> str:
-        """Draw the first positions with their heatmaps."""
         heatmaps = self.heatmap[:_SHOWN]
         limits = [symmetric_limit(maps) for maps in heatmaps.swapaxes(0, 1)]
         cards = [
@@ -144,7 +143,7 @@ def concatenate(parts: list[Attribution], positions: Corpus) -> Attribution:
     if len(parts) == 1:
         return parts[0]
     joined = {
-        f.name: _join([getattr(part, f.name) for part in parts])
+        f.name: join([getattr(part, f.name) for part in parts])
         for f in fields(Attribution)
         if f.name not in ("targets", "mode", "positions")
     }
@@ -153,12 +152,12 @@ def concatenate(parts: list[Attribution], positions: Corpus) -> Attribution:
         targets=first.targets,
         mode=first.mode,
         positions=positions,
-        **joined,  # type: ignore[arg-type]
+        **joined,
     )
 
 
-def _join(values: list[Array] | list[dict[str, Array]]) -> Array | dict[str, Array]:
-    first = values[0]
-    if isinstance(first, dict):
-        return {k: np.concatenate([v[k] for v in values]) for k in first}  # type: ignore[call-overload]
-    return np.concatenate(values)  # type: ignore[arg-type]
+def join(values: list[Any]) -> Any:
+    """Join arrays of consecutive batches, or arrays by name."""
+    if isinstance(values[0], dict):
+        return {name: join([each[name] for each in values]) for name in values[0]}
+    return np.concatenate(values)

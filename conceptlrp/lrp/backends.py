@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
+from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.lrp._zennit import Composite
@@ -55,7 +55,7 @@ def fold_batch_norm(network: nn.Module, *, planes: Tensor) -> fx.GraphModule:
     """
     _check_evaluation_mode(network)
     reference = copy.deepcopy(network).double()
-    folded = trace(copy.deepcopy(reference))
+    folded = trace(copy.deepcopy(reference).eval())
     pairs = batch_norm_pairs(folded)
     for linear, norm in pairs.items():
         _fold(folded, linear, norm)
@@ -100,20 +100,10 @@ def _fold(traced: fx.GraphModule, linear_name: str, norm_name: str) -> None:
     if norm.running_mean is None or norm.running_var is None:
         msg = f"batch norm '{norm_name}' has no running statistics to fold"
         raise NetworkError(msg)
-    fuse = (
-        fuse_linear_bn_weights
-        if isinstance(linear, nn.Linear)
-        else fuse_conv_bn_weights
-    )
-    linear.weight, linear.bias = fuse(
-        linear.weight,
-        linear.bias,
-        norm.running_mean,
-        norm.running_var,
-        norm.eps,
-        norm.weight,
-        norm.bias,
-    )
+    if isinstance(linear, nn.Linear):
+        traced.set_submodule(linear_name, fuse_linear_bn_eval(linear, norm))
+    else:
+        traced.set_submodule(linear_name, fuse_conv_bn_eval(linear, norm))
     traced.set_submodule(norm_name, nn.Identity())
 
 

@@ -191,7 +191,6 @@ def _mask(
 
 
 def _move_mask(logits: Tensor, squares: NDArray[np.int8], size: int) -> Tensor:
-    """Return ones (N, A) at the moves."""
     actions = torch.from_numpy(actions_of_squares(squares, size=size).astype(np.int64))
     mask = torch.zeros_like(logits)
     return mask.scatter_(1, actions.to(logits.device)[:, None], 1.0)

@@ -26,8 +26,7 @@ from conceptlrp.lrp.batch import (
     summarize_batch,
 )
 from conceptlrp.lrp.composites import GRADIENT, module_rules, resolve_composite
-from conceptlrp.lrp.engine.absorption import Conservation, join_reports
-from conceptlrp.lrp.engine.edges import ConceptGraph
+from conceptlrp.lrp.engine.flows import ConceptGraph, Conservation, join_reports
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.engine.trace import select_layers, unknown_layer
 from conceptlrp.lrp.inputs import (
@@ -58,8 +57,7 @@ class Explainer:
     Parameters
     ----------
     network : Module or path
-        In evaluation mode; takes board planes, returns policy logits or the
-        pair of policy logits and value before tanh.
+        In evaluation mode; see `attribute`.
     composite : str, Composite or None
         A preset's name, a zennit composite, or None for the default.
     layers : str or sequence of str, optional

@@ -10,7 +10,7 @@ A actions in all.
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.attribution import join
 from conceptlrp.lrp.backends import Passed
 from conceptlrp.lrp.batch import as_array, channel_rows
 from conceptlrp.lrp.engine.trace import as_outputs
@@ -104,12 +105,8 @@ def explain_boards(
         wanted = {layer: c[rows] for layer, c in (conditional or {}).items()}
         with forward(explainer, boards[rows]) as passed:
             parts.append(_explain(passed, asked[rows], wanted))
-    return Relevance(
-        np.concatenate([part.explained for part in parts]),
-        np.concatenate([part.heatmap for part in parts]),
-        _join([part.channels for part in parts]),
-        _join([part.conditional for part in parts]),
-    )
+    names = [field.name for field in fields(Relevance)]
+    return Relevance(**{n: join([getattr(part, n) for part in parts]) for n in names})
 
 
 def boards_of(corpus: Corpus) -> Boards:
@@ -176,7 +173,3 @@ def _value(outputs: tuple[Tensor, ...], n: int) -> Array:
     if len(outputs) == 1:
         return np.full(n, np.nan, np.float32)
     return as_array(outputs[1].flatten(1)[:, 0])
-
-
-def _join(parts: list[dict[str, Array]]) -> dict[str, Array]:
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -5,7 +5,6 @@ well they play is said in their SOURCE.txt and by `read_header`.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from conceptlrp.networks.architectures import BoardNetwork, OthelloNet, ResidualTower
 from conceptlrp.networks.checkpoint import load_network, read_header
@@ -16,7 +15,6 @@ from conceptlrp.shipped import demo_path
 CARD = "network/strength.json"
 TOWER = "network/tower-8x8-32x3.safetensors"
 _SNAPSHOTS = "network/snapshots/*.safetensors"
-_TOWERS = "network/tower-8x8-*.safetensors"
 
 
 @dataclass(frozen=True)
@@ -60,17 +58,8 @@ def demo_tower() -> ResidualTower:
     -------
     ResidualTower
         In evaluation mode, a new object at each call.
-
-    Raises
-    ------
-    FileNotFoundError
-        If none ships.
     """
-    files = sorted(demo_path().glob(_TOWERS))
-    if not files:
-        msg = f"'{_TOWERS}' is not among the data that ship with conceptlrp"
-        raise FileNotFoundError(msg)
-    network = load_network(files[0])
+    network = load_network(demo_path(TOWER))
     assert isinstance(network, ResidualTower)
     return network
 
@@ -83,14 +72,11 @@ def demo_snapshots() -> tuple[Snapshot, ...]:
     tuple of Snapshot
         From the first to the last, without the network that came out in the end.
     """
-    shown = {file: _samples(file) for file in demo_path().glob(_SNAPSHOTS)}
-    order = sorted(shown, key=lambda file: (shown[file], file.name))
-    return tuple(Snapshot(shown[file], load_network(file)) for file in order)
-
-
-def _samples(file: Path) -> int:
-    """Read from a header how many positions the network had been shown."""
-    return int(read_header(file)["training"]["samples"])
+    found = [
+        Snapshot(int(read_header(file)["training"]["samples"]), load_network(file))
+        for file in sorted(demo_path().glob(_SNAPSHOTS))
+    ]
+    return tuple(sorted(found, key=lambda snapshot: snapshot.positions))
 
 
 def demo_corpus(*, seed: int = 0) -> Corpus:

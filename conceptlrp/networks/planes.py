@@ -34,24 +34,15 @@ def board_planes(
     array([[-1.,  1.],
            [ 1., -1.]], dtype=float32)
     """
-    return as_planes(difference(own, opponent), size=size, planes=planes)
-
-
-def as_planes(
-    discs: NDArray[np.int8], *, size: int = 8, planes: int = 1
-) -> Float32Array:
-    """Turn +1, -1 and 0 of shape (N, 64) into planes of shape (N, planes, n, n)."""
     if planes not in (1, 2):
         msg = f"planes is {planes}, expected 1 or 2"
         raise ValueError(msg)
-    kinds = (discs,) if planes == 1 else (discs > 0, discs < 0)
+    # As numbers with a sign: own less opponent is -1 where the opponent stands.
+    kinds = [bits(own).view(np.int8), bits(opponent).view(np.int8)]
+    if planes == 1:
+        kinds = [kinds[0] - kinds[1]]
     cropped = [crop(kind.astype(np.float32), size=size) for kind in kinds]
     return np.concatenate(cropped, axis=1)
-
-
-def difference(own: ArrayLike, opponent: ArrayLike) -> NDArray[np.int8]:
-    """Unpack bitboards of shape (N,) into +1, -1 and 0, shape (N, 64)."""
-    return bits(own).view(np.int8) - bits(opponent).view(np.int8)
 
 
 def bits(bitboards: ArrayLike) -> NDArray[np.uint8]:

@@ -96,8 +96,6 @@ def _state_dict(content: object, file: Path) -> Mapping[str, Tensor]:
 
 @dataclass(frozen=True)
 class _Storage:
-    """Stands for a storage class of torch."""
-
     item_bytes: int
 
 
@@ -137,7 +135,6 @@ class _Inventory(pickle.Unpickler):
 
 
 def _look_through(file: Path) -> None:
-    """Refuse a file that names other things than tensors or claims too much."""
     if zipfile.is_zipfile(file):
         _look_through_archive(file)
     else:
@@ -251,7 +248,6 @@ def _shape(state: _Weights, name: str, dimensions: int, file: Path) -> tuple[int
 
 
 def _board_size(actions: int, file: Path, **counts: int) -> int:
-    """Return the size of the board from its number of actions."""
     for name, count in counts.items():
         if count < 1:
             msg = f"{file}: {count} {name}, expected at least 1"

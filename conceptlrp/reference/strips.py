@@ -248,7 +248,7 @@ def reference_boards(
 
 
 def quantile_boards(
-    store: Store,
+    store: AnyStore,
     layer: str,
     channel: int,
     count: int = 8,
@@ -260,29 +260,22 @@ def quantile_boards(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    layer, channel : str, int
-        The channel.
-    count : int
-        How many boards; they stand at the quantiles 1, ..., 0.
-    by : str
-        One of `REFERENCE_SCORES`.
-    target : int or str
-        The explained output.
+    store, layer, channel, count, by, target
+        As for `reference_boards`; the boards stand at the quantiles 1, ..., 0.
 
     Returns
     -------
     ReferenceBoards
         Exact; see `quantile_rows`.
     """
+    store = open_store(store)
     scores = reference_scores(store, layer, channel, by=by, target=target)
     ranking = quantile_rows(scores, np.linspace(1, 0, count))
     return _boards(store, (layer, channel, by, "quantiles"), ranking, target, None)
 
 
 def random_boards(
-    store: Store,
+    store: AnyStore,
     layer: str,
     channel: int,
     count: int = 8,
@@ -295,16 +288,8 @@ def random_boards(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    layer, channel : str, int
-        The channel, whose scores come with the boards.
-    count : int
-        How many boards.
-    by : str
-        One of `REFERENCE_SCORES`.
-    target : int or str
-        The explained output.
+    store, layer, channel, count, by, target
+        As for `reference_boards`; scores of the channel come with the boards.
     seed : int
         The same seed draws the same positions for every channel.
 
@@ -313,6 +298,7 @@ def random_boards(
     ReferenceBoards
         At most one of a game, in the order in which they were drawn.
     """
+    store = open_store(store)
     scores = reference_scores(store, layer, channel, by=by, target=target)
     drawn = np.random.default_rng(seed).random(len(scores))
     rows = diverse_rows(drawn, count, games=store.positions.game).rows

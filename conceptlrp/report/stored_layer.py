@@ -15,8 +15,8 @@ from conceptlrp.othello import legal_moves
 from conceptlrp.othello.board import count, to_boards
 from conceptlrp.report.statistics import LayerStatistics, layer_statistics
 from conceptlrp.store import ReferenceTable, Store
-from conceptlrp.store.board_statistics import REGIONS
 from conceptlrp.store.format.schema import REFERENCE_KINDS
+from conceptlrp.store.maps import REGIONS
 
 if TYPE_CHECKING:
     from conceptlrp.ablation import Ablation
@@ -44,7 +44,7 @@ class MeanMaps:
     """Mean conditional heatmaps of every channel of a layer, by sign: (C, n, n).
 
     `of` is a key of `MAPS_OF`; `regions` and `squares` (C, 4) are the shares of the
-    magnitude and of the squares on each of `conceptlrp.store.board_statistics.REGIONS`.
+    magnitude and of the squares on each of `conceptlrp.store.maps.REGIONS`.
     """
 
     of: str

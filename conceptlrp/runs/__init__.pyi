@@ -1,5 +1,6 @@
 from .driver import (
     attribute_corpus as attribute_corpus,
+    merge_run as merge_run,
 )
 from .executors import (
     RunInterrupted as RunInterrupted,
@@ -7,9 +8,6 @@ from .executors import (
 from .options import (
     KeepOptions as KeepOptions,
     RunOptions as RunOptions,
-)
-from .stripes import (
-    merge_run as merge_run,
 )
 
 __all__ = [

@@ -196,8 +196,6 @@ def _plugin(packed: bytes) -> Any:
 
 
 class _WorkerJob:
-    """The job of a worker, made when its first part comes."""
-
     def __init__(self, packed: bytes) -> None:
         self.packed = packed
         self.job: Job | None = None

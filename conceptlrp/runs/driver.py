@@ -4,20 +4,28 @@ The store is in its place from the first second, its shards are written one
 by one, and a run that ends for whatever reason is resumed from there. Memory
 grows with the size of a shard and the number of reference maps, and with the
 positions by the few bytes of each that say where it comes from.
+
+A run may also be a job array: N jobs that know nothing of each other, then a merge.
+Every job computes each N-th shard. The first to start makes the folder, the others
+find it; none needs the lock, since a shard is written whole, and any job would write
+the same.
 """
 
 import os
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conceptlrp.errors import OutputExistsError, check_type
-from conceptlrp.lrp import Target
+from conceptlrp.errors import OutputExistsError, RunError, StoreError, check_type
+from conceptlrp.lrp import Explainer, Target
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.inputs import AnyNetwork
+from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
-from conceptlrp.runs.executors import Watch
-from conceptlrp.runs.job import Job, make_spec
+from conceptlrp.runs.executors import InProcess, Watch
+from conceptlrp.runs.job import Job, JobSpec, composite_provenance, make_spec
 from conceptlrp.runs.options import KeepOptions, RunOptions
 from conceptlrp.runs.stages import (
     check_positions,
@@ -27,10 +35,12 @@ from conceptlrp.runs.stages import (
     same_sample,
     stoppable,
 )
-from conceptlrp.runs.stripes import compute_stripe
 from conceptlrp.store import Plan, Store, open_store
 from conceptlrp.store.format.lock import run_lock
 from conceptlrp.store.format.manifest import is_store
+from conceptlrp.store.format.plan import refuse_other
+from conceptlrp.store.writing.finish import finish_run, has_references
+from conceptlrp.store.writing.shard_writer import pending, shards_of
 from conceptlrp.store.writing.writer import (
     append_run,
     create_run,
@@ -143,3 +153,145 @@ def _prepare(path: str, plan: Plan, corpus: Corpus, mode: str) -> bool:
     else:
         resume_run(path, plan, corpus)
     return True
+
+
+_PATIENCE = 60.0
+
+
+def compute_stripe(
+    job_spec: JobSpec,
+    explainer: Explainer,
+    plan: Plan,
+    corpus: Corpus,
+    stripe: tuple[int, int],
+    watch: Watch,
+) -> None:
+    """Compute every N-th shard that is missing, from the I-th on."""
+    number, count = stripe
+    _join(job_spec.path, plan, corpus, watch)
+    mine = shards_of(job_spec.path)[number - 1 :: count]
+    missing = set(pending(job_spec.path))
+    specs = [spec for spec in mine if spec in missing]
+    total = sum(len(spec) for spec in mine)
+    watch.begin("positions", total, done=total - sum(len(spec) for spec in specs))
+    for _ in InProcess().run(Job(job_spec, explainer, corpus), specs, watch):
+        watch.check()
+
+
+def _join(path: str, plan: Plan, corpus: Corpus, watch: Watch) -> None:
+    """Find the folder of a run, or make it if no other job has."""
+    deadline = time.monotonic() + _PATIENCE
+    while not is_store(Path(path)):
+        try:
+            with run_lock(path):
+                if not is_store(Path(path)):
+                    create_run(path, plan, corpus)
+        except StoreError:
+            # Another job of the array is making it.
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        watch.check()
+    stored = read_plan(path)
+    refuse_other(path, stored, same_sample(plan, stored))
+
+
+def merge_run(
+    path: str | os.PathLike[str],
+    network: AnyNetwork | None = None,
+    *,
+    composite: str | Composite | None = None,
+    targets: Sequence[str | Target] | None = None,
+    run: RunOptions | None = None,
+    on_progress: "OnProgress | None" = None,
+) -> Store:
+    """Finish a run whose shards the jobs of an array have computed.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder of the run.
+    network : Module or path, optional
+        What it is about, for the heatmaps of reference boards; a run that keeps
+        none does without.
+    composite, targets
+        Where the run was not made by names alone.
+    run : RunOptions, optional
+        Device, and workers or scheduler, for the heatmaps; the rest is in the
+        run's plan.
+    on_progress : callable, optional
+        As for `attribute_corpus`.
+
+    Returns
+    -------
+    Store
+        The finished store, open for reading.
+
+    Raises
+    ------
+    RunError
+        When shards are missing, or the network is missing or another one.
+    StoreError
+        When the folder is no store, or another run is writing to it.
+    """
+    place = str(Path(path).absolute())
+    watch = Watch(on_progress)
+    with stoppable(place, watch):
+        plan = read_plan(place)
+        with run_lock(place):
+            _check_whole(place)
+            if not has_references(place):
+                run = replace(run or RunOptions(), compute_dtype=plan.compute["dtype"])
+                job = _job(place, plan, network, composite, targets, run)
+                complete_run(job, choose_executor(run), watch, verify=False)
+            else:
+                finish_run(place)
+        watch.check()
+    return open_store(path)
+
+
+def _check_whole(path: str) -> None:
+    missing, shards = pending(path), shards_of(path)
+    if missing:
+        numbers = ", ".join(str(spec.index) for spec in missing[:8])
+        more = ", ..." if len(missing) > 8 else ""
+        msg = (
+            f"{path}: {len(missing)} of {len(shards)} shards are still to be computed "
+            f"({numbers}{more}); run their jobs again"
+        )
+        raise RunError(msg)
+
+
+def _job(
+    path: str,
+    plan: Plan,
+    network: AnyNetwork | None,
+    composite: str | Composite | None,
+    targets: Sequence[str | Target] | None,
+    run: RunOptions,
+) -> Job:
+    """Make ready what the reference heatmaps need, if it is what the shards had."""
+    if network is None:
+        msg = f"{path}: reference heatmaps are missing; pass the network (--network)"
+        raise RunError(msg)
+    job_spec, explainer = make_spec(
+        path,
+        network,
+        composite or plan.composite["name"],
+        list(plan.layers),
+        targets or plan.targets,
+        run,
+    )
+    found = {
+        "network": network_digest(job_spec.network),
+        "composite": composite_provenance(explainer)["digest"],
+    }
+    expected = {
+        "network": plan.network["digest"],
+        "composite": plan.composite["digest"],
+    }
+    for what, digest in expected.items():
+        if found[what] != digest:
+            msg = f"{path}: the shards were computed with another {what}"
+            raise RunError(msg)
+    return Job(job_spec, explainer)

@@ -23,8 +23,7 @@ import torch
 from conceptlrp.errors import RunError
 from conceptlrp.lrp.inputs import products_in
 from conceptlrp.runs.job import Job, torch_threads
-from conceptlrp.runs.references import BlockSpec, compute_block
-from conceptlrp.runs.shard import OnRows, compute_shard
+from conceptlrp.runs.parts import BlockSpec, OnRows, compute_block, compute_shard
 from conceptlrp.store.format.manifest import ShardSpec
 from conceptlrp.store.format.receipts import Receipt
 
@@ -187,6 +186,5 @@ def _run_threads(
 
 
 def _cores() -> int:
-    """Return how many cores this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else (os.cpu_count() or 1)

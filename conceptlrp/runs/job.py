@@ -1,18 +1,27 @@
-"""What a process needs to compute parts of a run, and what it makes of it.
+"""What a process needs to compute parts of a run, and what tells two runs apart.
 
 A `JobSpec` can be sent to another process. A `Job` is made of it once a process:
 the explainer, the plan and the positions of the run's folder. What it computes
 depends on the plan and the rows alone, so any process may compute any part.
+
+A preset is known by its name, but a composite that a user builds is an object of
+functions. Two of them are alike when the rules of all modules are: classes,
+numbers and functions by name, constants and whatever they close over.
 """
 
+import hashlib
 import os
 import pickle
+import platform
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import FunctionType
+from typing import Any
 
 import cloudpickle
 import torch
@@ -20,15 +29,108 @@ from torch import nn
 
 from conceptlrp.errors import RunError
 from conceptlrp.lrp import Explainer, Target
-from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp._zennit import Composite, Hook
+from conceptlrp.lrp.composites import module_rules
 from conceptlrp.lrp.engine.propagation import NativePropagation
 from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.targets import parse_targets
+from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
-from conceptlrp.runs.fingerprint import package_versions
 from conceptlrp.runs.options import RunOptions
 from conceptlrp.store import Plan
 from conceptlrp.store.writing.writer import read_corpus, read_plan
+
+_PACKAGES = ("conceptlrp", "h5py", "numpy", "torch", "zennit")
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+# What a rule remembers of the module that it is registered with.
+_PASSING = {"stored_tensors", "active", "tensor_handles"}
+
+
+def package_versions() -> dict[str, str]:
+    """Return the version of Python and of every package that computes."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def network_provenance(network: nn.Module, name: str) -> dict[str, Any]:
+    """Return name, kind, size and digest of a network."""
+    parameters = sum(p.numel() for p in network.parameters())
+    return {
+        "name": name or type(network).__name__,
+        "architecture": type(network).__name__,
+        "parameters": parameters,
+        "digest": network_digest(network),
+    }
+
+
+def corpus_provenance(corpus: Corpus) -> dict[str, Any]:
+    """Return digest and size of a corpus."""
+    games = len(set(corpus.game.tolist()))
+    return {"digest": corpus.digest, "positions": len(corpus), "games": games}
+
+
+def composite_provenance(explainer: Explainer) -> dict[str, Any]:
+    """Return name, rules and fingerprint of an explainer's composite."""
+    rules = module_rules(explainer.composite, explainer.network)
+    return {
+        "name": explainer.composite_name,
+        "rules": explainer.rules,
+        "digest": rules_digest(rules),
+    }
+
+
+def rules_digest(rules: Mapping[str, Hook]) -> str:
+    """Return the SHA-256 of what the rules of all modules are made of."""
+    digest = hashlib.sha256()
+    for name, rule in sorted(rules.items()):
+        digest.update("\n".join([name, *_parts(rule, ())]).encode())
+    return digest.hexdigest()
+
+
+def _parts(thing: Any, above: tuple[int, ...]) -> Iterator[str]:
+    """Spell out an object, without going around in circles."""
+    if isinstance(thing, _PLAIN):
+        yield repr(thing)
+        return
+    if id(thing) in above or len(above) > 12:
+        return
+    above = (*above, id(thing))
+    if isinstance(thing, torch.Tensor):
+        yield hashlib.sha256(thing.detach().cpu().numpy().tobytes()).hexdigest()
+    elif isinstance(thing, FunctionType):
+        yield from _function_parts(thing, above)
+    elif isinstance(thing, Mapping):
+        for key, value in thing.items():
+            yield from (*_parts(key, above), *_parts(value, above))
+    elif isinstance(thing, list | tuple | set | frozenset):
+        for value in thing:
+            yield from _parts(value, above)
+    else:
+        yield f"{type(thing).__module__}.{type(thing).__qualname__}"
+        known = {k: v for k, v in _attributes(thing) if k not in _PASSING}
+        yield from _parts(known, above)
+
+
+def _attributes(thing: Any) -> list[tuple[str, Any]]:
+    # A class stands for itself; its attributes are the program's, not the user's.
+    if isinstance(thing, type):
+        return [("class", f"{thing.__module__}.{thing.__qualname__}")]
+    return sorted(getattr(thing, "__dict__", {}).items())
+
+
+def _function_parts(function: FunctionType, above: tuple[int, ...]) -> Iterator[str]:
+    yield f"{function.__module__}.{function.__qualname__}"
+    code = function.__code__
+    yield from (repr(c) for c in code.co_consts if isinstance(c, _PLAIN))
+    yield " ".join(code.co_names)
+    yield from _parts(function.__defaults__, above)
+    for cell in function.__closure__ or ():
+        yield from _parts(cell.cell_contents, above)
 
 
 @dataclass(frozen=True)
@@ -41,7 +143,7 @@ class JobSpec:
     path: str
     network: nn.Module
     composite: str | Composite | None
-    layers: tuple[str, ...]
+    layers: str | Sequence[str] | None
     targets: tuple[Target, ...]
     dtype: str
     device: str
@@ -150,23 +252,13 @@ def make_spec(
 ) -> tuple[JobSpec, Explainer]:
     """Return what a job is made of, and the explainer that it makes."""
     network = checked_network(network)
-    explainer = Explainer(
-        network,
-        composite=composite,
-        layers=layers,
-        dtype=run.compute_dtype,
-        device=run.device,
+    place = str(Path(path).absolute())
+    asked = JobSpec(
+        place, network, composite, layers, (), run.compute_dtype, run.device
     )
-    spec = JobSpec(
-        path=str(Path(path).absolute()),
-        network=network,
-        composite=composite,
-        layers=explainer.layers,
-        targets=tuple(parse_targets(targets, explainer.size)),
-        dtype=run.compute_dtype,
-        device=run.device,
-    )
-    return spec, explainer
+    explainer = asked.explainer()
+    parsed = tuple(parse_targets(targets, explainer.size))
+    return replace(asked, layers=explainer.layers, targets=parsed), explainer
 
 
 def _quiet_explainer(spec: JobSpec) -> Explainer:

@@ -65,8 +65,6 @@ class Processes:
 
 @dataclass
 class _Worker:
-    """A process, the connection to it, and the part that it computes."""
-
     process: BaseProcess
     connection: Connection
     spec: PartSpec

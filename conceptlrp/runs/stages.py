@@ -3,11 +3,11 @@
 The plan is all that the numbers depend on, checked before any is made.
 """
 
-import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +18,22 @@ from conceptlrp.lrp import Explainer, Move, Moves, Played, Target
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.distributed import Distributed
 from conceptlrp.runs.executors import Executor, InProcess, RunInterrupted, Watch
-from conceptlrp.runs.fingerprint import (
+from conceptlrp.runs.job import (
+    Job,
+    JobSpec,
     composite_provenance,
     corpus_provenance,
     network_provenance,
     package_versions,
 )
-from conceptlrp.runs.job import Job, JobSpec
 from conceptlrp.runs.options import KeepOptions, RunOptions
-from conceptlrp.runs.processes import Processes
-from conceptlrp.runs.references import (
-    Rankings,
+from conceptlrp.runs.parts import (
     maps_of_blocks,
     rank_references,
     reference_blocks,
     reference_tables,
 )
+from conceptlrp.runs.processes import Processes
 from conceptlrp.store import Plan, Store, open_store
 from conceptlrp.store.format.manifest import is_store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
@@ -46,6 +46,11 @@ from conceptlrp.store.writing.shard_writer import (
 )
 
 Arrays = dict[str, NDArray[Any]]
+
+#: Torch threads of everyone who computes: sums of floats may depend on it.
+THREADS = 1
+_MOST_ROWS = 4096
+_SHARD_BYTES = 1 << 27
 
 
 def choose_executor(run: RunOptions) -> Executor:
@@ -89,22 +94,10 @@ def complete_run(job: Job, executor: Executor, watch: Watch, *, verify: bool) ->
 
 
 def _references(job: Job, executor: Executor, watch: Watch) -> Arrays:
-    """Rank all positions, compute the maps of the best, and lay them out."""
     store = _sums(job)
     n_tables = len(store.targets) * len(REFERENCE_KINDS) * len(store.layers)
     watch.begin("reference tables", n_tables)
     rankings = rank_references(store, job.plan.references, on_ranked=watch.advance)
-    return _mapped(job, executor, watch, rankings)
-
-
-def _sums(job: Job) -> Store:
-    """Open the store, whose shards are complete, even if other parts are damaged."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return open_store(job.path, damaged="skip")
-
-
-def _mapped(job: Job, executor: Executor, watch: Watch, rankings: Rankings) -> Arrays:
     blocks = reference_blocks(rankings, job.layers, job.batch_size)
     missing = set(pending_blocks(job.path, len(blocks)))
     wanted = [block for block in blocks if block.index in missing]
@@ -118,10 +111,11 @@ def _mapped(job: Job, executor: Executor, watch: Watch, rankings: Rankings) -> A
     return reference_tables(rankings, job.layers, maps, job.corpus.size)
 
 
-#: Torch threads of everyone who computes: sums of floats may depend on it.
-THREADS = 1
-_MOST_ROWS = 4096
-_SHARD_BYTES = 1 << 27
+def _sums(job: Job) -> Store:
+    """Open the store, whose shards are complete, even if other parts are damaged."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return open_store(job.path, damaged="skip")
 
 
 def check_positions(
@@ -187,12 +181,8 @@ def _fitting_size(plan: Plan, size: int) -> int:
 def _moves(targets: Sequence[Target]) -> dict[str, Any]:
     """Tell lists of moves apart, which their names do not."""
     moves = {
-        target.name: _hash(target.squares)
+        target.name: sha256(np.array(target.squares, np.int8).tobytes()).hexdigest()
         for target in targets
         if isinstance(target, Moves)
     }
     return {"moves": moves} if moves else {}
-
-
-def _hash(squares: tuple[int, ...]) -> str:
-    return hashlib.sha256(np.array(squares, np.int8).tobytes()).hexdigest()

@@ -26,7 +26,7 @@ from conceptlrp.errors import NetworkError, RunError
 from conceptlrp.networks.planes import bits, crop
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import PHASES, board_phases
-from conceptlrp.store.board_statistics import REGIONS, WORD_BITS
+from conceptlrp.store.maps import REGIONS, WORD_BITS
 
 Array = NDArray[Any]
 Integers = dict[str, NDArray[np.int64]]
@@ -170,7 +170,6 @@ class Rounding:
 
 
 def _largest(values: Array) -> Array:
-    """Return the largest |value| of each position, (N,)."""
     flat: Array = np.abs(values).reshape(len(values), -1).max(axis=1, initial=0)
     return flat
 

@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp import jsontext
-
-Floats = NDArray[np.float64]
-REPLICATES = 1000
+from conceptlrp.statistics.ranks import Floats, codes, sort_within
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def bootstrap_means(
     values: ArrayLike,
     games: ArrayLike | None = None,
     *,
-    replicates: int = REPLICATES,
+    replicates: int = 1000,
     seed: int = 0,
 ) -> Floats:
     """Draw games with replacement and return the mean (B, ...) of each draw.
@@ -62,9 +60,9 @@ def bootstrap_means(
     number = int(block.max(initial=-1)) + 1
     known = np.isfinite(flat)
     # A draw is how often each game counts, so sums of games suffice for its mean.
-    sums, counts = (
-        _block_sums(part, block, number) for part in (np.where(known, flat, 0), known)
-    )
+    sums, counts = (np.zeros((number, flat.shape[1])) for _ in range(2))
+    np.add.at(sums, block, np.where(known, flat, 0))
+    np.add.at(counts, block, known)
     generator = np.random.default_rng(seed)
     draws = generator.multinomial(number, np.full(number, 1 / number), replicates)
     weights = draws.astype(np.float64)
@@ -72,13 +70,7 @@ def bootstrap_means(
     return means.reshape(replicates, *array.shape[1:])
 
 
-def estimate(
-    values: ArrayLike,
-    games: ArrayLike | None = None,
-    *,
-    replicates: int = REPLICATES,
-    seed: int = 0,
-) -> Estimate:
+def estimate(values: ArrayLike, games: ArrayLike | None = None) -> Estimate:
     """Return the mean of values (N,) with its 95 % interval.
 
     Examples
@@ -86,49 +78,26 @@ def estimate(
     >>> estimate([1.0, 1.0, float("nan")])
     Estimate(mean=1.0, low=1.0, high=1.0, n=2)
     """
-    return estimates(
-        np.asarray(values, np.float64)[:, None],
-        games,
-        replicates=replicates,
-        seed=seed,
-    )[0]
+    return estimates(np.asarray(values, np.float64)[:, None], games)[0]
 
 
 def estimates(
-    values: ArrayLike,
-    games: ArrayLike | None = None,
-    *,
-    replicates: int = REPLICATES,
-    seed: int = 0,
+    values: ArrayLike, games: ArrayLike | None = None, *, seed: int = 0
 ) -> list[Estimate]:
     """Return an `Estimate` of every column of values (N, K)."""
     array = np.asarray(values, np.float64)
     known = np.isfinite(array)
     counts = known.sum(axis=0)
     means = known_mean(array)
-    if len(array) == 0 or not known.any():
-        ends = np.full((2, array.shape[1]), np.nan)
-    else:
-        drawn = bootstrap_means(array, games, replicates=replicates, seed=seed)
-        ends = _percentiles(drawn)
+    ends = np.full((2, array.shape[1]), np.nan)
+    if known.any():
+        drawn = bootstrap_means(array, games, seed=seed)
+        some = np.isfinite(drawn).any(axis=0)
+        ends[:, some] = np.nanpercentile(drawn[:, some], (2.5, 97.5), axis=0)
     return [
         Estimate(float(mean), float(low), float(high), int(n))
         for mean, low, high, n in zip(means, *ends, counts, strict=True)
     ]
-
-
-def _percentiles(drawn: Floats) -> Floats:
-    """Return the ends (2, K) of the intervals of replicates (B, K)."""
-    ends = np.full((2, drawn.shape[1]), np.nan)
-    some = np.isfinite(drawn).any(axis=0)
-    ends[:, some] = np.nanpercentile(drawn[:, some], (2.5, 97.5), axis=0)
-    return ends
-
-
-def _block_sums(values: NDArray[Any], block: NDArray[np.intp], number: int) -> Floats:
-    sums = np.zeros((number, values.shape[1]))
-    np.add.at(sums, block, values)
-    return sums
 
 
 def ratio(top: ArrayLike, bottom: ArrayLike) -> Floats:
@@ -144,9 +113,6 @@ def known_mean(values: ArrayLike) -> Floats:
     array = np.asarray(values, np.float64)
     known = np.isfinite(array)
     return ratio(np.where(known, array, 0).sum(axis=0), known.sum(axis=0))
-
-
-_BLOCK = 256
 
 
 def cosine(one: ArrayLike, other: ArrayLike) -> Floats:
@@ -172,20 +138,14 @@ def rank_correlation(
     """
     left, right = (np.asarray(m, np.float64) for m in (one, other))
     counted = np.ones(left.shape, np.bool_) if within is None else np.asarray(within)
-    ranks = [_centered_ranks(m, counted) for m in (left, right)]
-    product = (ranks[0] * ranks[1]).sum(axis=1)
-    size = np.sqrt((ranks[0] ** 2).sum(axis=1) * (ranks[1] ** 2).sum(axis=1))
-    return ratio(product, size)
+    return cosine(*(_centered_ranks(maps, counted) for maps in (left, right)))
 
 
 def _centered_ranks(maps: Floats, counted: NDArray[np.bool_]) -> Floats:
     """Return ranks around 0 on the squares that count and 0 elsewhere."""
-    ranks = np.empty_like(maps)
-    for first in range(0, len(maps), _BLOCK):
-        rows = slice(first, first + _BLOCK)
-        part, among = maps[rows], counted[rows, None, :]
-        less = ((part[:, None, :] < part[:, :, None]) & among).sum(axis=2)
-        more = ((part[:, None, :] > part[:, :, None]) & among).sum(axis=2)
-        # Equal values share their mean rank: fewer above, more below, and halved.
-        ranks[rows] = (less - more) / 2
-    return np.where(counted, ranks, 0.0)
+    sorting = sort_within(maps[counted], codes(counted.nonzero()[0]))
+    among = np.empty(len(sorting.order))
+    among[sorting.order] = sorting.centered_ranks()
+    ranks = np.zeros_like(maps)
+    ranks[counted] = among
+    return ranks

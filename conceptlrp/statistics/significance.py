@@ -1,6 +1,11 @@
-"""Significance of effects: their null distribution, p-values, false discoveries.
+"""Significance of effects: whole games resampled, null distributions, p-values.
 
-Shapes use n rows, C channels and K labels.
+Positions of one game resemble each other, so games and not positions are drawn.
+Bootstrapped effects are not ranked again for each draw: to first order an effect
+changes by ``sum_g (w_g - 1) psi_g`` if game g counts ``w_g`` times, where ``psi_g`` is
+its influence, so that thousands of replicates cost one product of matrices.
+
+Shapes use n rows, C channels, K labels, G games and B replicates.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +15,176 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.statistics.ranks import Floats, LabelMatrix, effect_bottom
+from conceptlrp.statistics.ranks import (
+    Floats,
+    LabelMatrix,
+    Sorting,
+    codes,
+    effect_bottom,
+    label_matrix,
+    sort_within,
+)
+
+
+def held_out_games(
+    games: ArrayLike, *, share: float = 0.5, seed: int = 0
+) -> NDArray[np.bool_]:
+    """Choose positions (n,) to be held out, whole games of them."""
+    game = codes(games)
+    number = int(game.max(initial=-1)) + 1
+    held = round(share * number)
+    if not 0 < held < number:
+        msg = (
+            f"holding out {share} of {number} games leaves none on one side; "
+            "pass more games or another share"
+        )
+        raise ValueError(msg)
+    drawn = np.random.default_rng(seed).permutation(number) < held
+    chosen: NDArray[np.bool_] = drawn[game]
+    return chosen
+
+
+def exchanged_games(
+    games: ArrayLike, strata: ArrayLike, *, seed: int = 0
+) -> NDArray[np.intp]:
+    """Give the rows (n,) of each game those of another game, stratum by stratum.
+
+    ``labels[rows]`` are labels under the null hypothesis that within a stratum they
+    have nothing to do with the game they stand in. Games stand in a circle in random
+    order. In each stratum a game gets the rows of the next one in the circle that has
+    any there, in their order; those of a longer or shorter game are thinned out or
+    repeated evenly. Where games have equally many rows of every stratum this permutes
+    whole games.
+    """
+    game, stratum = codes(games), codes(strata)
+    lots = np.random.default_rng(seed).permutation(int(game.max(initial=-1)) + 1)
+    # Sorted by stratum and place in the circle, the rows of a game are one block.
+    layout = np.lexsort((lots[game], stratum))
+    changes = [np.diff(each[layout], prepend=-1) != 0 for each in (game, stratum)]
+    first = np.flatnonzero(changes[0] | changes[1])
+    size = np.diff(first, append=len(game))
+    block = np.repeat(np.arange(len(first)), size)
+    source = _next_in_circle(stratum[layout][first])[block]
+    place = (np.arange(len(game)) - first[block]) * size[source] // size[block]
+    rows = np.empty(len(game), np.intp)
+    rows[layout] = layout[first[source] + place]
+    return rows
+
+
+def _next_in_circle(strata: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the block after each, that after the last of a stratum being its first."""
+    following = np.arange(1, len(strata) + 1)
+    starts = np.flatnonzero(np.diff(strata, prepend=-1))
+    following[np.append(starts[1:], len(strata)) - 1] = starts
+    return following
+
+
+def interval(replicates: Floats, confidence: float = 0.95) -> tuple[Floats, Floats]:
+    """Return the ends of the percentile interval of bootstrap replicates (B, ...)."""
+    tail = (1 - confidence) / 2
+    # An order statistic, since replicates of a ratio can be infinite.
+    low, high = np.nanquantile(replicates, [tail, 1 - tail], axis=0, method="nearest")
+    return low, high
+
+
+def linear_replicates(
+    values: ArrayLike,
+    columns: list[NDArray[Any]],
+    strata: ArrayLike,
+    games: ArrayLike,
+    *,
+    replicates: int = 500,
+    prevalence: float = 0.0,
+    seed: int = 0,
+) -> Floats:
+    """Draw games with replacement and return the effects (B, K) of one channel anew.
+
+    See Efron, The Jackknife, the Bootstrap and Other Resampling Plans (1982), 6.3.
+    """
+    groups, game = codes(strata), codes(games)
+    matrix = label_matrix(columns, groups, prevalence=prevalence)
+    number = int(game.max(initial=-1)) + 1
+    generator = np.random.default_rng(seed)
+    drawn = generator.multinomial(number, np.full(number, 1 / number), replicates)
+    channel = _Ranked(np.asarray(values), groups)
+    found = np.empty((replicates, len(columns)))
+    for k, column in enumerate(columns):
+        effect, influence = (
+            _of_number(channel, _Ranked(column, groups))
+            if matrix.numeric[k]
+            else _of_flag(channel, matrix, k)
+        )
+        by_game = np.bincount(game, influence, minlength=number)
+        # A game drawn once leaves the effect as it is.
+        found[:, k] = effect + (drawn - 1) @ by_game
+    # To first order only: extreme draws may overshoot what an effect can be.
+    return np.clip(found, -1, 1)
+
+
+class _Ranked:
+    """A column sorted within strata."""
+
+    def __init__(self, values: NDArray[Any], strata: NDArray[np.intp]) -> None:
+        self.strata = strata
+        self.sorting: Sorting = sort_within(values, strata)
+        self.size = np.bincount(strata)[strata]
+        self.ranks = self.balance(np.ones(len(strata)))
+        self.share = self.ranks / self.size
+
+    def balance(self, weights: Floats) -> Floats:
+        """Return half the weight below each row less half of that above it."""
+        order = self.sorting.order
+        found = np.empty(len(order))
+        found[order] = self.sorting.centered_ranks(weights[order])
+        return found
+
+    def sums(self, terms: Floats) -> Floats:
+        """Return sums over the stratum of each row."""
+        return np.bincount(self.strata, terms)[self.strata].astype(np.float64)
+
+
+def _of_flag(channel: _Ranked, matrix: LabelMatrix, k: int) -> tuple[float, Floats]:
+    """Return ``U / D`` over pairs of rows with and without a flag, and influences."""
+    flag = (matrix.weights[:, k] > 0).astype(np.float64)
+    tested = (channel.sums(flag) > 0).astype(np.float64)
+    among = channel.balance(flag)
+    wins = 2 * np.where(flag > 0, channel.ranks - among, -among) * tested
+    having = channel.sums(flag)
+    pairs = np.where(flag > 0, channel.size - having, having) * tested
+    # Every pair is counted at both of its rows.
+    total, compared = wins.sum() / 2, pairs.sum() / 2
+    if compared == 0:
+        return np.nan, np.zeros(len(flag))
+    effect = float(total / compared)
+    # The derivative of U / D by the weight of a row.
+    return effect, (wins - effect * pairs) / compared
+
+
+def _of_number(channel: _Ranked, label: _Ranked) -> tuple[float, Floats]:
+    """Return the correlation of ranks and influences of rows."""
+    product, mine, others = (
+        float((one.share * other.share).sum())
+        for one, other in ((channel, label), (channel, channel), (label, label))
+    )
+    if mine == 0 or others == 0:
+        return (0.0 if others else np.nan), np.zeros(len(channel.size))
+    # The correlation is P / sqrt(A B); each sum has a gradient of the same form.
+    scale = np.sqrt(mine * others)
+    effect = product / scale
+    terms = _gradient(channel, label) / scale
+    spread = _gradient(channel, channel) / mine + _gradient(label, label) / others
+    return effect, terms - effect / 2 * spread
+
+
+def _gradient(one: _Ranked, other: _Ranked) -> Floats:
+    """Return how ``sum_i a_i b_i`` grows with the weight of each row.
+
+    A row counts itself, moves the ranks of all others in its stratum, and makes its
+    stratum larger.
+    """
+    both = one.share * other.share
+    moved = one.balance(other.share) + other.balance(one.share)
+    return both - (moved + 2 * one.sums(both)) / one.size
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,26 +227,15 @@ def null_moments(
             square += np.square(found)
     # No more can be known of a deviation than there are games or exchanges.
     freedom = max(min(number, len(np.unique(games))) - 1, 1)
-    return [
-        _null(ranks, matrix, games, total / number, square / number, freedom, number)
-        for ranks, total, square in zip(tables, sums, squares, strict=True)
-    ]
-
-
-def _null(
-    ranks: NDArray[np.float32],
-    matrix: LabelMatrix,
-    games: NDArray[np.intp],
-    mean: Floats,
-    square: Floats,
-    freedom: int,
-    number: int,
-) -> Null:
-    variance = np.maximum(square - mean**2, 0) * number / max(number - 1, 1)
-    untested = matrix.bottom == 0
-    mean = np.where(untested, np.nan, mean)
-    whole = game_deviation(ranks, matrix, games)
-    return Null(mean, np.maximum(np.sqrt(variance), whole), freedom)
+    nulls = []
+    for ranks, total, square in zip(tables, sums, squares, strict=True):
+        mean = total / number
+        variance = np.maximum(square / number - mean**2, 0) * number
+        deviation = np.sqrt(variance / max(number - 1, 1))
+        whole = game_deviation(ranks, matrix, games)
+        tested = np.where(matrix.bottom == 0, np.nan, mean)
+        nulls.append(Null(tested, np.maximum(deviation, whole), freedom))
+    return nulls
 
 
 def game_deviation(

@@ -1,6 +1,3 @@
-from .board_statistics import (
-    BoardStatistics as BoardStatistics,
-)
 from .check import (
     StoreCheck as StoreCheck,
     check_store as check_store,
@@ -15,21 +12,20 @@ from .info import (
     StoreInfo as StoreInfo,
     store_info as store_info,
 )
+from .maps import (
+    BoardStatistics as BoardStatistics,
+    ReferenceTable as ReferenceTable,
+)
 from .metadata import (
     COLUMNS as COLUMNS,
 )
 from .ranking import (
+    ChannelRanking as ChannelRanking,
     Ranking as Ranking,
 )
 from .reader import (
     Store as Store,
     open_store as open_store,
-)
-from .reference_table import (
-    ReferenceTable as ReferenceTable,
-)
-from .tops import (
-    ChannelRanking as ChannelRanking,
 )
 from .where import (
     Where as Where,

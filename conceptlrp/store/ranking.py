@@ -1,12 +1,16 @@
-"""Ranking of positions by a score: exact, with ties broken by position.
+"""Rankings of positions and channels, exact, with ties broken by position.
 
-Shapes use N positions.
+Shapes use N positions, C channels and k rows.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from conceptlrp.store.shards import Shards
 
 #: Scores by which the positions of a channel can be ranked.
 CHANNEL_SCORES = ("share", "relevance", "activation", "peak")
@@ -90,3 +94,191 @@ def _first_of_group(
     _, first = np.unique(groups[rows], return_index=True)
     chosen: NDArray[np.int64] = rows[np.sort(first)]
     return chosen
+
+
+Keys = NDArray[np.uint64]
+Scores = NDArray[np.float32]
+_ROW = np.uint64(0xFFFFFFFF)
+_SIGN = np.uint32(1 << 31)
+# Scores of a block at most.
+_BLOCK = 1 << 21
+
+
+@dataclass(frozen=True)
+class ChannelRanking:
+    """The best rows of every channel of a layer, best first.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (C, k)
+        Rows of the store, -1 where there are fewer than k.
+    scores : ndarray of shape (C, k)
+        Score of each, 0 where there is none.
+    """
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+
+class RunningTop:
+    """The k best rows of every channel, so far.
+
+    Shapes: `games` (N,).
+    """
+
+    def __init__(
+        self,
+        n_channels: int,
+        k: int,
+        *,
+        lowest: bool = False,
+        games: NDArray[np.integer[Any]] | None = None,
+    ) -> None:
+        self.k, self.lowest, self.games = k, lowest, games
+        # Best first; 0 is the key of no row.
+        self._keys = np.zeros((k, n_channels), np.uint64)
+        self._limit = np.full(n_channels, -np.inf, np.float32)
+
+    def add(self, first: int, scores: Scores) -> None:
+        """Take in a block; blocks come in the order of their rows.
+
+        Shapes: `scores` (B, C).
+        """
+        signed = -scores if self.lowest else scores
+        # An equal score comes later, so it is no better.
+        better = signed > self._limit
+        columns = np.flatnonzero(better.any(0))
+        if not len(columns) or not self.k:
+            return
+        rows = np.flatnonzero(better[:, columns].any(1))
+        keys = _keys(signed[rows[:, None], columns], first + rows)
+        if self.games is not None:
+            keys = _best_of_game(keys, self.games[first + rows])
+        if len(keys) > self.k:
+            keys = np.partition(keys, len(keys) - self.k, axis=0)[-self.k :]
+        former = self._keys[:, columns]
+        if self.games is not None:
+            _drop_repeated(former, keys, self.games)
+        merged = np.sort(np.concatenate([former, keys]), axis=0)[::-1][: self.k]
+        self._keys[:, columns] = merged
+        last = merged[-1]
+        self._limit[columns] = np.where(last > 0, _scores(last), -np.inf)
+
+    def result(self) -> ChannelRanking:
+        """Return the best rows of all blocks so far."""
+        keys = self._keys.T
+        found = _scores(keys)
+        signed = np.negative(found) if self.lowest else found
+        return ChannelRanking(
+            rows=np.where(keys > 0, _rows(keys), -1),
+            # Adding 0 makes 0 of -0.
+            scores=np.where(keys > 0, signed + np.float32(0), np.float32(0)),
+        )
+
+
+def score_blocks(
+    shards: Shards, layer: str, by: str, target: int
+) -> Iterator[tuple[int, Scores]]:
+    """Read one score of all channels, some shards at a time.
+
+    Yields: First row of the block; (B, C): the scores.
+    """
+    quantity = "relevance" if by in ("share", "relevance") else by
+    index = (target,) if quantity == "relevance" else ()
+    blocks = shards.blocks(f"layers/{layer}/{quantity}", index)
+    norms = shards.blocks(f"layers/{layer}/norm", (target,)) if by == "share" else None
+    waiting: list[Scores] = []
+    begin = n_waiting = 0
+    for _, whole in blocks:
+        norm = next(norms)[1] if norms is not None else None
+        block = whole.astype(np.float32, copy=False)
+        waiting.append(block if norm is None else share_of(block, norm))
+        n_waiting += len(block)
+        # The more rows are known, the fewer of a block are better than those.
+        if n_waiting >= min(begin // 8, _BLOCK // block.shape[1]):
+            yield begin, np.concatenate(waiting)
+            begin += n_waiting
+            waiting, n_waiting = [], 0
+    if waiting:
+        yield begin, np.concatenate(waiting)
+
+
+def share_of(relevance: Scores, norm: Scores) -> Scores:
+    """Return relevance as a share of the layer's: over its magnitude plus 1e-10."""
+    share: Scores = np.divide(relevance, norm[:, None] + 1e-10, dtype=np.float32)
+    return share
+
+
+def _keys(signed: Scores, rows: NDArray[np.int64]) -> Keys:
+    """Pack scores and rows so that a better one is a larger number."""
+    bits = (signed + np.float32(0)).view(np.uint32)
+    ordered = np.where(bits & _SIGN, ~bits, bits | _SIGN).astype(np.uint64)
+    return (ordered << np.uint64(32)) | (_ROW - rows.astype(np.uint64))[:, None]
+
+
+def _rows(keys: Keys) -> NDArray[np.int64]:
+    return (_ROW - (keys & _ROW)).astype(np.int64)
+
+
+def _scores(keys: Keys) -> Scores:
+    ordered = (keys >> np.uint64(32)).astype(np.uint32)
+    bits = np.where(ordered & _SIGN, ordered ^ _SIGN, ~ordered)
+    found: Scores = bits.view(np.float32)
+    return found
+
+
+def _best_of_game(keys: Keys, games: NDArray[np.integer[Any]]) -> Keys:
+    """Keep the largest key of every game and channel."""
+    order = np.argsort(games, kind="stable")
+    starts = np.flatnonzero(np.diff(games[order], prepend=games[order[0]] - 1))
+    best: Keys = np.maximum.reduceat(keys[order], starts, axis=0)
+    return best
+
+
+def _drop_repeated(former: Keys, keys: Keys, games: NDArray[np.integer[Any]]) -> None:
+    """Set the smaller of two keys of one game and channel to 0, in place."""
+    known = np.where(former > 0, games[np.where(former > 0, _rows(former), 0)], -1)
+    new = games[_rows(keys)]
+    i, j, c = np.nonzero(new[:, None] == known[None])
+    is_worse = keys[i, c] < former[j, c]
+    keys[i[is_worse], c[is_worse]] = 0
+    former[j[~is_worse], c[~is_worse]] = 0
+
+
+#: Ways to compare two vectors of relevance.
+METRICS = ("cosine", "l2")
+# Rows whose numbers stay in a processor's cache.
+_ROWS_AT_ONCE = 512
+
+Numbers = NDArray[np.float64]
+
+
+def likeness(
+    blocks: Iterator[tuple[int, Scores]], vector: Numbers, metric: str
+) -> Iterator[Numbers]:
+    """Compare every row of some blocks with a vector.
+
+    Shapes: `blocks` (B, C), `vector` (C,). Yields (B,): cosine of the angle, 0 where a
+    vector is all zero; or the distance. A row gives the same number whatever block it
+    is in.
+    """
+    compare = _cosine if metric == "cosine" else _distance
+    for _, block in blocks:
+        for start in range(0, len(block), _ROWS_AT_ONCE):
+            rows = block[start : start + _ROWS_AT_ONCE].astype(np.float64)
+            yield compare(rows, vector)
+
+
+def _cosine(rows: Numbers, vector: Numbers) -> Numbers:
+    # A matrix product would round differently in blocks of different size.
+    lengths = np.sqrt((rows**2).sum(1)) * np.sqrt((vector**2).sum())
+    products = (rows * vector).sum(1)
+    found: Numbers = np.divide(
+        products, lengths, out=np.zeros(len(rows)), where=lengths > 0
+    )
+    return found
+
+
+def _distance(rows: Numbers, vector: Numbers) -> Numbers:
+    found: Numbers = np.sqrt(((rows - vector) ** 2).sum(1))
+    return found

@@ -12,17 +12,25 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import check_type
 from conceptlrp.othello import square_name
+from conceptlrp.store.arrays import StoredArrays
+from conceptlrp.store.columns import Condition, StoredColumns
 from conceptlrp.store.format.schema import INDEX, REFERENCE_KINDS, REFERENCES
-from conceptlrp.store.nearest import METRICS, likeness
+from conceptlrp.store.maps import ReferenceTable, StoredMaps, read_reference_table
 from conceptlrp.store.opened import OpenedStore
-from conceptlrp.store.ranking import CHANNEL_SCORES, Ranking, check_count, top_rows
-from conceptlrp.store.reference_table import ReferenceTable, read_reference_table
+from conceptlrp.store.ranking import (
+    CHANNEL_SCORES,
+    METRICS,
+    ChannelRanking,
+    Ranking,
+    RunningTop,
+    check_count,
+    likeness,
+    score_blocks,
+    share_of,
+    top_rows,
+)
 from conceptlrp.store.results.results import Results
 from conceptlrp.store.shards import Selection
-from conceptlrp.store.stored_arrays import StoredArrays
-from conceptlrp.store.stored_columns import Condition, StoredColumns
-from conceptlrp.store.stored_maps import StoredMaps
-from conceptlrp.store.tops import ChannelRanking, RunningTop, score_blocks, share_of
 from conceptlrp.store.writing.index import TOP_ROWS, top_group, top_number
 
 if TYPE_CHECKING:

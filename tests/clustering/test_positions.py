@@ -11,7 +11,6 @@ from sklearn.pipeline import make_pipeline
 
 from conceptlrp.clustering import features
 from conceptlrp.clustering.estimators import ESTIMATORS
-from conceptlrp.clustering.features import position_features
 from conceptlrp.errors import ClusteringError
 from tests.clustering.conftest import clustered, planted
 
@@ -126,8 +125,6 @@ def test_several_layers_stand_side_by_side(make_store):
 
     assert found.layer == "conv1+conv2"
     assert found.centers.shape == (3, 10)
-    table = position_features(store, ["conv1", "conv2"])
-    assert table.names[4:6] == ("conv1:4", "conv2:0")
     assert adjusted_rand_score(truth, found.labels) >= 0.95
 
 

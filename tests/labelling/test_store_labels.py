@@ -28,7 +28,7 @@ from conceptlrp.labels import LABELS, Labels, label_boards
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import attribute_corpus
-from conceptlrp.statistics.resampling import held_out_games
+from conceptlrp.statistics.significance import held_out_games
 from conceptlrp.store import Store, Where, open_store
 from tests.labelling.planted import PATTERNS, pattern_labels
 from tests.lrp.conftest import randomize

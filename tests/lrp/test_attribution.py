@@ -367,7 +367,7 @@ def test_single_names_and_numpy_numbers_are_taken_like_lists_and_numbers(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"network": "8x8.pth.tar"}, r"load it with load_network first"),
+        ({"network": 3}, r"network is int"),
         ({"network": 3}, "network is int, expected a torch module"),
         ({"corpus": 3}, "positions are int, expected a Corpus, Position"),
         ({"conditional": "conv3"}, "conditional is str, expected True, False or"),

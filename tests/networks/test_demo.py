@@ -6,7 +6,6 @@ import torch
 
 from conceptlrp.networks import (
     OthelloNet,
-    ResidualTower,
     demo,
     demo_corpus,
     demo_network,
@@ -92,14 +91,12 @@ def test_snapshots_come_in_the_order_of_their_training(other_data: Path) -> None
     assert not any(snapshot.network.training for snapshot in snapshots)
 
 
-def test_the_tower_that_ships_is_found_by_its_name(other_data: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="is not among the data that ship"):
-        demo_tower()
-    tower = ResidualTower(channels=2, blocks=1)
-    save_network(tower, other_data / "network" / "tower-8x8-2.safetensors")
+def test_the_tower_that_ships_is_a_tower_ready_to_be_explained() -> None:
+    tower = demo_tower()
 
-    assert network_digest(demo_tower()) == network_digest(tower)
-    assert not demo_tower().training
+    header = read_header(demo_path(demo.TOWER))
+    assert header["digest"] == network_digest(tower)
+    assert not tower.training
 
 
 def test_snapshots_that_ship_lead_to_the_network_that_ships() -> None:

@@ -9,7 +9,7 @@ from conceptlrp.errors import RunError
 from conceptlrp.lrp import Neuron, attribute
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
-from conceptlrp.runs.shard import mapped_rows
+from conceptlrp.runs.parts import mapped_rows
 from conceptlrp.runs.stored_numbers import Rounding
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.writing.writer import read_plan

@@ -6,7 +6,7 @@ import torch
 from zennit.core import Hook
 from zennit.rules import AlphaBeta, Epsilon, Flat, Gamma, Pass, ZBox, ZPlus
 
-from conceptlrp.runs.fingerprint import rules_digest
+from conceptlrp.runs.job import rules_digest
 
 
 def digest(rule: Hook) -> str:

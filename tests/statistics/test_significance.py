@@ -1,13 +1,173 @@
+"""Whole games resampled, p-values, and false discoveries."""
+
 import numpy as np
 import pytest
 
+from conceptlrp.statistics import stratified_auroc, stratified_correlation
 from conceptlrp.statistics.ranks import centered_ranks, codes, effects, label_matrix
-from conceptlrp.statistics.resampling import exchanged_games
 from conceptlrp.statistics.significance import (
+    exchanged_games,
     false_discovery_rates,
+    held_out_games,
+    interval,
+    linear_replicates,
     null_moments,
     permutation_p,
 )
+
+
+def test_games_are_held_out_whole():
+    games = np.repeat([8, 3, 5, 1, 9], 4)
+
+    held_out = held_out_games(games, share=0.4, seed=1)
+
+    assert len(set(games[held_out])) == 2
+    assert not set(games[held_out]) & set(games[~held_out])
+
+
+def test_one_game_cannot_be_divided():
+    with pytest.raises(ValueError, match=r"holding out 0.5 of 1 games"):
+        held_out_games([4, 4, 4])
+
+
+def test_an_exchange_keeps_strata_and_changes_games():
+    random = np.random.default_rng(0)
+    games, strata = random.integers(0, 9, 200), random.integers(0, 4, 200)
+
+    found = exchanged_games(games, strata, seed=5)
+
+    np.testing.assert_array_equal(strata[found], strata)
+    assert (games[found] != games).all()
+    for block in {(g, s) for g, s in zip(games, strata, strict=True)}:
+        rows = found[(games == block[0]) & (strata == block[1])]
+        assert len(set(games[rows])) == 1
+        assert (np.diff(rows) >= 0).all()
+
+
+def test_games_of_equal_length_change_places_as_a_whole():
+    games, strata = np.repeat(np.arange(6), 10), np.tile(np.repeat([0, 1], 5), 6)
+
+    found = exchanged_games(games, strata, seed=2).reshape(6, 10)
+
+    sources = found // 10
+    assert (sources == sources[:, :1]).all()
+    np.testing.assert_array_equal(found % 10, np.tile(np.arange(10), (6, 1)))
+    assert sorted(sources[:, 0]) == list(range(6))
+
+
+def test_a_longer_game_is_thinned_out_and_a_shorter_one_repeated():
+    games = np.array([0, 0, 1, 1, 1, 1])
+
+    found = exchanged_games(games, np.zeros(6, int))
+
+    assert found.tolist() == [2, 4, 0, 0, 1, 1]
+
+
+def test_an_interval_of_games_is_wider_than_one_of_positions():
+    random = np.random.default_rng(6)
+    games = np.repeat(np.arange(40), 20)
+    # Positions of a game are nearly copies of each other.
+    flags = np.repeat(random.random(40) < 0.5, 20)
+    values = (
+        np.repeat(random.normal(size=40), 20) + flags + 0.01 * random.normal(size=800)
+    )
+
+    widths = []
+    for blocks in (games, np.arange(800)):
+        found = linear_replicates(values, [flags], np.zeros(800, int), blocks)
+        low, high = interval(found)
+        widths.append(high[0] - low[0])
+
+    assert widths[0] > 3 * widths[1]
+
+
+def test_an_interval_covers_the_truth_about_as_often_as_it_says():
+    random = np.random.default_rng(7)
+    covered = 0
+    for trial in range(100):
+        games = np.repeat(np.arange(40), 5)
+        flags = random.random(200) < 0.4
+        # Two normal distributions one apart: AUROC 0.760.
+        values = random.normal(size=200) + flags
+        found = linear_replicates(
+            values, [flags], np.zeros(200, int), games, replicates=200, seed=trial
+        )
+        low, high = interval(found)
+        covered += low[0] <= 2 * 0.7602 - 1 <= high[0]
+
+    assert 88 <= covered <= 100
+
+
+def exact_replicates(
+    values: np.ndarray,
+    columns: list[np.ndarray],
+    strata: np.ndarray,
+    games: np.ndarray,
+    replicates: int = 300,
+) -> np.ndarray:
+    """Draw games with replacement and rank their rows again each time."""
+    random = np.random.default_rng(0)
+    rows_of = [np.flatnonzero(games == game) for game in np.unique(games)]
+    found = np.empty((replicates, 2))
+    for replicate in found:
+        drawn = random.integers(0, len(rows_of), len(rows_of))
+        rows = np.concatenate([rows_of[game] for game in drawn])
+        x, s = values[rows, None], strata[rows]
+        flags, numbers = (column[rows, None] for column in columns)
+        replicate[0] = 2 * stratified_auroc(x, flags, s)[0, 0] - 1
+        replicate[1] = stratified_correlation(x, numbers, s)[0, 0]
+    return found
+
+
+@pytest.mark.parametrize("strength", [0.5, 2.0, 6.0])
+def test_intervals_are_near_those_of_the_bootstrap(strength: float) -> None:
+    random = np.random.default_rng(1)
+    games, strata = random.integers(0, 300, 4000), random.integers(0, 6, 4000)
+    # What games have in common makes the intervals wide.
+    shared = random.normal(size=300)[games]
+    values = random.normal(size=4000) + shared
+    noisy = strength * values + 2 * random.normal(size=4000)
+    columns = [noisy + shared > 1, np.rint(noisy).astype(int)]
+
+    exact = interval(exact_replicates(values, columns, strata, games))
+    linear = interval(linear_replicates(values, columns, strata, games))
+
+    widths = exact[1] - exact[0]
+    for one, other in zip(exact, linear, strict=True):
+        assert (np.abs(one - other) < 0.25 * widths).all()
+
+
+def test_replicates_vary_about_the_effect() -> None:
+    random = np.random.default_rng(2)
+    values, flags = random.integers(0, 9, 400), random.random(400) < 0.3
+    numbers = random.integers(0, 4, 400)
+    games, strata = np.repeat(np.arange(40), 10), np.tile(np.arange(5), 80)
+
+    found = linear_replicates(
+        values, [flags, numbers], strata, games, replicates=20_000
+    )
+
+    auroc = stratified_auroc(values[:, None], flags[:, None], strata)[0, 0]
+    correlation = stratified_correlation(values[:, None], numbers[:, None], strata)
+    expected = [2 * auroc - 1, correlation[0, 0]]
+    np.testing.assert_allclose(found.mean(axis=0), expected, atol=0.003)
+
+
+def test_a_perfect_label_has_no_doubt() -> None:
+    flags = np.tile([False, True], 50)
+    games, strata = np.repeat(np.arange(10), 10), np.zeros(100, int)
+
+    found = linear_replicates(flags.astype(float), [flags, 2 * flags], strata, games)
+
+    np.testing.assert_allclose(found, 1, atol=1e-12)
+
+
+def test_what_cannot_be_compared_stays_unknown() -> None:
+    flags, games = np.zeros(20, bool), np.repeat(np.arange(4), 5)
+
+    found = linear_replicates(np.arange(20), [flags], np.zeros(20, int), games)
+
+    assert np.isnan(found).all()
 
 
 def p_values(values, columns, strata, games, exchanges=40):

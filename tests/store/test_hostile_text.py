@@ -10,9 +10,8 @@ from hypothesis import given, settings, strategies as st
 from conceptlrp.errors import FileFormatError, StoreError
 from conceptlrp.othello import Corpus
 from conceptlrp.store import check_store, open_store
-from conceptlrp.store.format.manifest import manifest_bytes, read_manifest
+from conceptlrp.store.format.manifest import manifest_bytes, read_manifest, seal
 from conceptlrp.store.format.receipts import read_receipt
-from conceptlrp.store.format.sealed import seal
 from tests.store.test_archive import ARCHIVE
 
 JSON = st.recursive(

@@ -10,7 +10,7 @@ import pytest
 from conceptlrp.errors import LayerError, StoreError, TargetError
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store, open_store
-from conceptlrp.store.format.sealed import read_sealed, seal
+from conceptlrp.store.format.manifest import read_sealed, seal
 from tests.store.conftest import LAYERS, TARGETS, Arrays, MakeStore
 
 

@@ -9,8 +9,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra.numpy import arrays as random_arrays
 
 from conceptlrp.store import Store
-from conceptlrp.store.ranking import top_rows
-from conceptlrp.store.tops import RunningTop
+from conceptlrp.store.ranking import RunningTop, top_rows
 from tests.store.conftest import MakeStore
 
 #: Few different numbers, both zeros and the extremes among them.

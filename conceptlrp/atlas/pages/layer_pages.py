@@ -299,7 +299,7 @@ def _maps(
     store: Store,
     explainer: "Explainer",
 ) -> dict[tuple[int, int], Maps]:
-    from conceptlrp.runs.references import conditional_heatmaps
+    from conceptlrp.runs.parts import conditional_heatmaps
 
     found: dict[tuple[int, int], Maps] = {}
     if not len(pairs):

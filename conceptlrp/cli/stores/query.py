@@ -81,8 +81,7 @@ def query(
 ) -> None:
     """List positions of a channel, channels of a position, or its like."""
     from conceptlrp.store import open_store
-    from conceptlrp.store.nearest import METRICS
-    from conceptlrp.store.ranking import CHANNEL_SCORES
+    from conceptlrp.store.ranking import CHANNEL_SCORES, METRICS
 
     known = CHANNEL_SCORES if near is None else ("share", "relevance")
     check_choice("--by", by, known)

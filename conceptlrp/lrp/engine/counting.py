@@ -4,6 +4,7 @@ Shapes use N positions and P input squares.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +40,12 @@ def draw_blueprint(engine: NativeEngine) -> Blueprint:
     return blueprint
 
 
+@dataclass(frozen=True)
 class SweepCosts:
     """Costs of sweeps through one engine."""
 
-    def __init__(self, engine: NativeEngine, blueprint: Blueprint) -> None:
-        self.engine = engine
-        self.blueprint = blueprint
+    engine: NativeEngine
+    blueprint: Blueprint
 
     def forward(self, wanted: tuple[str, ...], active: NDArray[np.bool_]) -> int:
         """Return the multiplications of a sweep up to the wanted operations.
@@ -70,14 +71,11 @@ class SweepCosts:
         Squares are divided only where one position with all of them is too large;
         the least is one square of one position.
         """
-        n_squares = self._input_squares()
+        n_squares = len(self.blueprint[self.engine.program.input].square)
         most = max(self._bytes(operation) for operation in self._below(wanted))
         if most <= memory_budget:
             return int(np.clip(memory_budget // most, 1, 64)), n_squares
         return 1, int(np.clip(n_squares * memory_budget // most, 1, n_squares))
-
-    def _input_squares(self) -> int:
-        return len(self.blueprint[self.engine.program.input].square)
 
     def _forward_products(
         self, operation: Operation, by_square: NDArray[np.int64], n_positions: int

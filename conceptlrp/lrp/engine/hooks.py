@@ -7,9 +7,10 @@ Shapes use N positions, T targets, P planes, C channels of an H x W feature map
 (1 x 1 after a linear module), K channels asked for and n x n squares.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, fx, nn
@@ -40,7 +41,7 @@ class HookPropagation:
         with self.composite.context(self.network) as hooked:
             handles = [
                 self.network.get_submodule(tap).register_forward_hook(
-                    _keep(kept, layer)
+                    partial(_keep, kept, layer)
                 )
                 for layer, tap in self.taps.items()
             ]
@@ -56,12 +57,9 @@ class HookPropagation:
 
 
 def _keep(
-    kept: dict[str, Tensor], layer: str
-) -> Callable[[nn.Module, object, Tensor], None]:
-    def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-        kept[layer] = output
-
-    return hook
+    kept: dict[str, Tensor], layer: str, _m: nn.Module, _inputs: object, output: Tensor
+) -> None:
+    kept[layer] = output
 
 
 @dataclass(frozen=True)

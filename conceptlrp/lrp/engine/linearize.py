@@ -287,7 +287,6 @@ class LinearRule:
         return parts
 
     def _modified(self, param_mod: Any) -> tuple[Tensor, Tensor | None]:
-        """Return weight and bias as a rule's modifier leaves them."""
         module = self.operation.module
         assert module is not None
         if not isinstance(module, nn.Conv2d | nn.Linear):

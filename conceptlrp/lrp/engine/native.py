@@ -89,7 +89,6 @@ class NativeEngine:
 
 
 def _check_rule(operation: Operation) -> None:
-    """Refuse a rule that an elementwise operation or sum does not evaluate."""
     known: dict[str, tuple[type, ...]] = {"pass": (Pass,), "add": (Norm, Epsilon)}
     allowed = known.get(operation.kind)
     if operation.rule is None or allowed is None:

@@ -17,11 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from conceptlrp.lrp.engine.absorption import Conservation, conservation_report
 from conceptlrp.lrp.engine.contraction import conditional_heatmaps
 from conceptlrp.lrp.engine.counting import SweepCosts, draw_blueprint
-from conceptlrp.lrp.engine.edges import (
+from conceptlrp.lrp.engine.flows import (
+    Conservation,
     adjacent_layers,
+    conservation_report,
     edge_relevance,
 )
 from conceptlrp.lrp.engine.native import NativeEngine, NativeForward, rerun
@@ -209,7 +210,6 @@ class NativePassed:
     def _sweep(
         self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Compute heatmaps upwards."""
         nodes = {self.owner.nodes[layer]: layer for layer in channels}
         side = self.passed.values[self.owner.input].shape[2:]
         found: dict[str, Tensor] = {}

@@ -93,21 +93,16 @@ def _first_multipliers(passed: NativeForward, name: str) -> list[Tensor]:
     return found
 
 
+@dataclass(frozen=True)
 class Sweep:
     """Carries tangents of one forward pass up through the program.
 
     Shapes: `weight` (N, P', n, n).
     """
 
-    def __init__(
-        self,
-        passed: NativeForward,
-        plan: SweepPlan,
-        weight: Tensor | None = None,
-    ) -> None:
-        self.passed = passed
-        self.plan = plan
-        self.weight = weight
+    passed: NativeForward
+    plan: SweepPlan
+    weight: Tensor | None = None
 
     def tangents(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, Tangents]]:
         """Yield the tangents at the wanted operations, in order of execution."""

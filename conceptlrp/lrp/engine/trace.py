@@ -203,7 +203,6 @@ def _tap(traced: fx.GraphModule, node: fx.Node) -> str | None:
 
 
 def _is_head(traced: fx.GraphModule, node: fx.Node) -> bool:
-    """Whether a node is an output, flattened or not."""
     for user in node.users:
         flattens = isinstance(module_of(traced, user), nn.Flatten) or user.target in (
             torch.flatten,

@@ -1,5 +1,7 @@
 """The manifest of a store: its plan, its parts and the hash of every file."""
 
+import hashlib
+import json
 import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,7 +16,6 @@ from conceptlrp.store.format.schema import (
     ENCODING_VERSION,
     MANIFEST,
 )
-from conceptlrp.store.format.sealed import read_sealed, seal
 
 RUNNING, COMPLETE = "running", "complete"
 # Names that stay in the folder, on every file system.
@@ -290,3 +291,43 @@ def _check_parts(manifest: Manifest) -> None:
         if value not in expected:
             msg = f"{name} is {value!r}"
             raise ValueError(msg)
+
+
+_LARGEST = 1 << 28
+_TAIL = ',\n  "digest": "{}"\n}}\n'
+
+
+def seal(content: dict[str, Any]) -> bytes:
+    """Return JSON text with the SHA-256 of all that stands before it as last entry."""
+    body = json.dumps(content, indent=2).removesuffix("\n}").encode()
+    return body + _TAIL.format(hashlib.sha256(body).hexdigest()).encode()
+
+
+def read_sealed(path: Path, what: str) -> dict[str, Any]:
+    """Read what `seal` wrote.
+
+    Returns: without the digest.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            msg = f"{path}: not {what} ({path.stat().st_size} bytes are too many)"
+            raise StoreError(msg)
+        text = path.read_bytes()
+        content = json.loads(text)
+        found = content.pop("digest")
+    except OSError as error:
+        msg = f"{path}: cannot be read: {(error.strerror or str(error)).lower()}"
+        raise StoreError(msg) from error
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        msg = f"{path}: not {what} ({error!r})"
+        raise StoreError(msg) from None
+    if not _is_intact(text, found):
+        msg = f"{path}: damaged, its text does not agree with its digest"
+        raise StoreError(msg)
+    return dict(content)
+
+
+def _is_intact(text: bytes, digest: Any) -> bool:
+    tail = _TAIL.format(digest).encode()
+    body = text.removesuffix(tail)
+    return body != text and hashlib.sha256(body).hexdigest() == digest

@@ -10,9 +10,8 @@ from typing import Any
 
 from conceptlrp.errors import StoreError
 from conceptlrp.files import file_digest, write_whole
-from conceptlrp.store.format.manifest import FileEntry
+from conceptlrp.store.format.manifest import FileEntry, read_sealed, seal
 from conceptlrp.store.format.schema import ENCODING_VERSION
-from conceptlrp.store.format.sealed import read_sealed, seal
 
 _TYPE = "conceptlrp-receipt"
 

@@ -25,9 +25,8 @@ from conceptlrp.othello import Corpus
 from conceptlrp.store.format.arrays import add_array, set_kind
 from conceptlrp.store.format.manifest import Manifest
 from conceptlrp.store.format.schema import INDEX_TABLE
-from conceptlrp.store.ranking import CHANNEL_SCORES
+from conceptlrp.store.ranking import CHANNEL_SCORES, RunningTop, score_blocks
 from conceptlrp.store.shards import Array, Shards
-from conceptlrp.store.tops import RunningTop, score_blocks
 
 
 @dataclass(frozen=True)

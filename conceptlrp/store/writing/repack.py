@@ -22,6 +22,7 @@ from conceptlrp.hdf5 import (
     set_text_attributes,
     text_attribute,
 )
+from conceptlrp.store.columns import columns_file
 from conceptlrp.store.format.manifest import (
     FileEntry,
     Manifest,
@@ -36,7 +37,6 @@ from conceptlrp.store.format.schema import (
     RUN_FILE,
     packing,
 )
-from conceptlrp.store.labels import columns_file
 from conceptlrp.store.results.replacing import added_name, remedy
 from conceptlrp.store.writing.finish import write_index
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.store.opened import OpenedStore
+from conceptlrp.store.ranking import share_of
 from conceptlrp.store.shards import Selection, selected
-from conceptlrp.store.tops import share_of
 
 Numbers = NDArray[np.float32]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from conceptlrp.ablation.channels import control_weights, random_orders
 from conceptlrp.ablation.sample import spread_rows
-from conceptlrp.ablation.tally import control_weights, random_orders
 
 
 def test_the_control_changes_others_by_exactly_as_much() -> None:
