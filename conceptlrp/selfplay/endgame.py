@@ -22,12 +22,6 @@ _REMEMBERED: Final = 4
 # And so many are needed for ordering moves by the replies they leave.
 _ORDERED: Final = 5
 _MOST_LINES: Final = 1 << 20
-_QUADRANTS: Final = (
-    0x000000000F0F0F0F,
-    0x00000000F0F0F0F0,
-    0x0F0F0F0F00000000,
-    0xF0F0F0F000000000,
-)
 
 
 class EndgameSolver:
@@ -102,9 +96,6 @@ class EndgameSolver:
                 moves.append((square, opponent & ~turned, mine, left))
         if len(moves) > 1 and len(empties) >= _ORDERED:
             moves.sort(key=self._replies)
-        elif len(moves) > 1:
-            odd = _odd_quadrants(empties)
-            moves.sort(key=lambda move: not odd >> move[0] & 1)
         return moves
 
     def _replies(self, move: tuple[int, int, int, tuple[int, ...]]) -> int:
@@ -146,12 +137,6 @@ def _star(square: int) -> int:
         if (r, f) != (rank, file)
         and (r == rank or f == file or abs(r - rank) == abs(f - file))
     )
-
-
-def _odd_quadrants(empties: tuple[int, ...]) -> int:
-    """Return the quadrants with an odd number of empty squares as a bitboard."""
-    empty = sum(1 << square for square in empties)
-    return sum(q for q in _QUADRANTS if (empty & q).bit_count() & 1)
 
 
 @dataclass(frozen=True)

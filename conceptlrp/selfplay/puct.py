@@ -22,6 +22,7 @@ from conceptlrp.othello.board import count
 from conceptlrp.selfplay.evaluators import Boards, Evaluator
 
 Rows: TypeAlias = NDArray[np.int64]
+Step: TypeAlias = tuple[Rows, Rows, Rows]
 
 # Raises actions without a visit above each other by their priors alone.
 EPSILON = 1e-8
@@ -153,17 +154,6 @@ class Trees:
         return legal
 
 
-@dataclass(frozen=True)
-class Descent:
-    """The way of one simulation through each tree, and the node where it ends.
-
-    A step is one depth: the trees still descended, the nodes, the actions followed.
-    """
-
-    steps: list[tuple[Rows, Rows, Rows]]
-    leaf: Rows
-
-
 def search(
     evaluate: Evaluator,
     own: Boards,
@@ -234,19 +224,23 @@ def mix_noise(
 
 
 def _simulate(trees: Trees, evaluate: Evaluator, options: SearchOptions) -> None:
-    descent = descend(trees, options)
+    steps, leaf = descend(trees, options)
     games = np.arange(len(trees.nodes))
-    value = trees.outcome[games, descent.leaf]
+    value = trees.outcome[games, leaf]
     rows = np.flatnonzero(np.isnan(value))
     if len(rows):
-        nodes = descent.leaf[rows]
+        nodes = leaf[rows]
         boards = trees.own[rows, nodes], trees.opponent[rows, nodes]
         trees.priors[rows, nodes], value[rows] = evaluate(*boards)
-    back_up(trees, descent, value)
+    back_up(trees, steps, value)
 
 
-def descend(trees: Trees, options: SearchOptions) -> Descent:
-    """Follow the best actions from every root to a new node or the end of a game."""
+def descend(trees: Trees, options: SearchOptions) -> tuple[list[Step], Rows]:
+    """Follow the best actions from every root to a new node or the end of a game.
+
+    Returns a step for each depth, with the trees that are still descended, their nodes
+    and the actions followed, and the node (N,) at which each way ends.
+    """
     rows = np.arange(len(trees.nodes))
     nodes = np.zeros_like(rows)
     leaf = np.zeros_like(rows)
@@ -263,13 +257,13 @@ def descend(trees: Trees, options: SearchOptions) -> Descent:
         leaf[rows] = children
         on = ~new & np.isnan(trees.outcome[rows, children])
         rows, nodes = rows[on], children[on]
-    return Descent(steps, leaf)
+    return steps, leaf
 
 
-def back_up(trees: Trees, descent: Descent, value: NDArray[np.float64]) -> None:
+def back_up(trees: Trees, steps: list[Step], value: NDArray[np.float64]) -> None:
     """Count the ways, with the value (N,) of their leaves for the player there."""
     seen = value.copy()
-    for rows, nodes, actions in reversed(descent.steps):
+    for rows, nodes, actions in reversed(steps):
         # The player to move changes with every action, and so does the sign.
         seen[rows] = -seen[rows]
         trees.visits[rows, nodes, actions] += 1

@@ -138,65 +138,36 @@ def play_round(
     if isinstance(evaluate, NetworkEvaluator):
         evaluate.forget()
     rng = np.random.default_rng(seed)
-    round_ = _Round(evaluate, chosen, rng)
-    while round_.table.live.any():
-        round_.move()
-        if on_progress is not None:
-            on_progress("moves", round_.table.ply, evaluate.size**2 - 4)
-    played = round_.result(name)
-    return _turned(played, rng) if chosen.symmetries else played
-
-
-class _Round:
-    """Games of one round in progress, and what was found in them so far."""
-
-    def __init__(
-        self, evaluate: Evaluator, options: SelfPlayOptions, rng: np.random.Generator
-    ) -> None:
-        size = evaluate.size
-        openings = random_openings(
-            options.together,
-            options.opening_plies,
-            seed=int(rng.integers(1 << 62)),
-            size=size,
-        )
-        self.table = GameTable.after(openings, size)
-        self.evaluate, self.options, self.rng = evaluate, options, rng
-        shape = self.table.moves.shape
-        self.visits = np.zeros((*shape, size * size + 1), np.int32)
-        self.value = np.full(shape, np.nan, np.float32)
-
-    def move(self) -> None:
-        """Let the network move in every live game."""
-        table = self.table
-        rows = np.flatnonzero(table.live)
-        weights, value = self._look(rows)
-        self.value[rows, table.ply] = value
-        temperature = self.options.temperature_at(table.ply)
-        actions = choose_actions(weights, temperature, self.rng)
-        table.put(rows, squares_of_actions(actions, size=table.size))
-
-    def result(self, name: str) -> SelfPlayGames:
-        """Return the games once they are over."""
-        moves = self.table.moves
-        games = Games.from_moves(moves, size=self.table.size, black=name, white=name)
-        return SelfPlayGames(games, self.visits[moves >= 0], self.value[moves >= 0])
-
-    def _look(
-        self, rows: NDArray[np.int64]
-    ) -> tuple[NDArray[np.floating] | NDArray[np.integer], NDArray[np.floating]]:
-        """Weights of the actions, and values, of the games in these rows."""
-        boards = self.table.own[rows], self.table.opponent[rows]
-        if self.options.search is None:
-            priors, value = self.evaluate(*boards)
+    size = evaluate.size
+    openings = random_openings(
+        chosen.together,
+        chosen.opening_plies,
+        seed=int(rng.integers(1 << 62)),
+        size=size,
+    )
+    table = GameTable.after(openings, size)
+    visits = np.zeros((*table.moves.shape, size * size + 1), np.int32)
+    value = np.full(table.moves.shape, np.nan, np.float32)
+    while table.live.any():
+        rows, ply = np.flatnonzero(table.live), table.ply
+        boards = table.own[rows], table.opponent[rows]
+        if chosen.search is None:
+            priors, value[rows, ply] = evaluate(*boards)
             # A prior that rounds to 0 must not leave a position without a move.
-            legal = legal_actions(*boards, size=self.table.size)
-            return np.maximum(priors, legal * np.finfo(np.float32).tiny), value
-        found = search(
-            self.evaluate, *boards, options=self.options.search, rng=self.rng
-        )
-        self.visits[rows, self.table.ply] = found.visits
-        return found.visits, found.value
+            legal = legal_actions(*boards, size=size)
+            weights = np.maximum(priors, legal * np.finfo(np.float32).tiny)
+        else:
+            found = search(evaluate, *boards, options=chosen.search, rng=rng)
+            weights, value[rows, ply] = found.visits, found.value
+            visits[rows, ply] = found.visits
+        actions = choose_actions(weights, chosen.temperature_at(ply), rng)
+        table.put(rows, squares_of_actions(actions, size=size))
+        if on_progress is not None:
+            on_progress("moves", table.ply, size**2 - 4)
+    games = Games.from_moves(table.moves, size=size, black=name, white=name)
+    there = table.moves >= 0
+    played = SelfPlayGames(games, visits[there], value[there])
+    return _turned(played, rng) if chosen.symmetries else played
 
 
 def _turned(played: SelfPlayGames, rng: np.random.Generator) -> SelfPlayGames:

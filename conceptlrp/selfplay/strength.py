@@ -7,6 +7,7 @@ disc losses.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.arena import match
 from conceptlrp.selfplay.endgame import endgame_positions, play_endgames
 from conceptlrp.selfplay.players import (
-    BoardPlayer,
     GreedyPlayer,
     HistoryPlayer,
     MobilityPlayer,
@@ -34,7 +34,7 @@ from conceptlrp.selfplay.players import (
 from conceptlrp.selfplay.puct import SearchOptions
 from conceptlrp.selfplay.validation import validate
 
-Measure = Callable[[], dict[str, Any]]
+Measure = Callable[[], object]
 
 _PHASES = {"opening": (41, 60), "midgame": (21, 40), "endgame": (1, 20)}
 
@@ -177,7 +177,7 @@ def _rows(
             seed=options.seed,
         )
         for player in players:
-            yield f"endgames, {player.name}", _endgames(player, solved)
+            yield f"endgames, {player.name}", partial(play_endgames, player, solved)
     size = network.size
     for player in players:
         for other in (RandomPlayer(size), GreedyPlayer(size), MobilityPlayer(size)):
@@ -197,10 +197,6 @@ def _moves_of_people(network: BoardNetwork, games: Corpus) -> dict[str, Any]:
         if len(rows):
             found[f"value_sign_{phase}"] = validate(network, games[rows]).value_sign
     return found
-
-
-def _endgames(player: BoardPlayer, solved: Corpus) -> Measure:
-    return lambda: asdict(play_endgames(player, solved))
 
 
 def _match(player: Player, other: Player, options: StrengthOptions) -> Measure:

@@ -133,18 +133,18 @@ class Batches:
         opponent = (self._opponent[rows, None] >> source) & 1
         kinds = (own - opponent,) if self.planes == 1 else (own, opponent)
         size = self.examples.size
+        policy = self._policy[rows]
+        if policy.ndim == 1:
+            policy = self._turned[symmetries, policy.long()]
+        else:
+            policy = policy.gather(1, self._source_actions[symmetries])
         planes = torch.stack(kinds, dim=1).float().view(len(rows), -1, size, size)
         return Batch(
             planes=planes,
-            policy=self._turned_policy(self._policy[rows], symmetries),
+            policy=policy,
             outcome=self._outcome[rows],
             weight=self._weight[rows],
         )
-
-    def _turned_policy(self, policy: Tensor, symmetries: Tensor) -> Tensor:
-        if policy.ndim == 1:
-            return self._turned[symmetries, policy.long()]
-        return policy.gather(1, self._source_actions[symmetries])
 
 
 class TrainingLoop:
