@@ -110,7 +110,7 @@ def build_atlas(
         Stores of the same positions, such as of a snapshot or another composite, which
         get a page beside this one.
     workers : int
-        Processes that write layers at the same time; the pages are the same.
+        Processes that write layers at the same time.
     overwrite : bool
         Bring an atlas that stands at `path` up to date: files that stay the same are
         not touched, those it has no more are removed, and no others.

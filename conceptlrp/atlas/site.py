@@ -21,7 +21,6 @@ from jinja2 import (
 from markupsafe import Markup
 
 from conceptlrp.atlas.updating import MARKER, Draft
-from conceptlrp.clustering import Clustering
 from conceptlrp.files import file_stem
 from conceptlrp.jsontext import dumps
 from conceptlrp.labelling.channel_labels import Names, channel_names
@@ -67,11 +66,6 @@ class Site:
         """What was derived from the store."""
         return StoredResults(self.store, self.target)
 
-    @property
-    def clusterings(self) -> Mapping[str, Clustering]:
-        """Clusters of positions by layer."""
-        return self.results.clusterings
-
     @cached_property
     def names(self) -> Names:
         """Names of the channels that have one, by layer and channel."""
@@ -108,7 +102,7 @@ class Site:
             "store": asdict(self.store.manifest.plan),
             "clusterings": {
                 layer: {"method": found.method, "seed": found.seed}
-                for layer, found in self.clusterings.items()
+                for layer, found in self.results.clusterings.items()
             },
             "files": dict(sorted(self.digests.items())),
         }
@@ -172,25 +166,13 @@ def make_templates(*packages: str) -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    environment.filters |= {
-        "compact": compact,
-        "count": count,
-        "effect": effect,
-        "percent": percent,
-        "plural": plural,
-        "signed": signed_amount,
-        "signed_percent": signed_percent,
-    }
-    environment.globals |= {
-        "anchor": file_stem,
-        "cluster_data": cluster_data,
-        "cluster_page": cluster_page,
-        "concept_data": concept_data,
-        "concept_page": concept_page,
-        "layer_page": layer_page,
-        "position_page": position_page,
-        "sprite_file": sprite_file,
-    }
+    filters = (compact, count, effect, percent, plural, signed_percent)
+    environment.filters |= {each.__name__: each for each in filters}
+    environment.filters["signed"] = signed_amount
+    pages = (cluster_data, cluster_page, concept_data, concept_page, layer_page)
+    addresses = (*pages, position_page, sprite_file)
+    environment.globals |= {each.__name__: each for each in addresses}
+    environment.globals["anchor"] = file_stem
     return environment
 
 

@@ -47,10 +47,9 @@ class Draft:
 def updated_folder(
     out: str | os.PathLike[str], *, overwrite: bool = False
 ) -> Iterator[Draft]:
-    """Make an atlas, or bring one up to date.
+    """Make an atlas, or bring one up to date; the marker is to be written last.
 
-    Yields: To write into, the marker with the list of files last. It is removed when
-    the body fails, and the atlas that was there stays as it was.
+    The draft is removed when the body fails, and the atlas stays as it was.
     """
     place = Path(out)
     if not place.exists() and not place.is_symlink():

@@ -4,7 +4,7 @@ Requests come in many threads. The engine answers one after the other and rememb
 the last answers, so that a flood of requests waits in line instead of using memory.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock
 
 from conceptlrp.errors import LayerError
@@ -47,11 +47,11 @@ class ExplorerEngine:
         self.layers = {
             layer: shape["channels"] for layer, shape in explainer.shapes.items()
         }
-        self._explainer = explainer
-        self._n_channels, self._n_boards = n_channels, n_boards
         self._lock = Lock()
-        self._report = lru_cache(_REPORTS)(self._explain)
-        self._boards = lru_cache(_REFERENCES)(self._find)
+        explain = partial(position_report, explainer, store=store, count=n_channels)
+        find = partial(reference_boards, store, count=n_boards)
+        self._report = lru_cache(_REPORTS)(explain)
+        self._boards = lru_cache(_REFERENCES)(find)
 
     @property
     def name(self) -> str:
@@ -61,40 +61,17 @@ class ExplorerEngine:
     def report(
         self, position: Position, move: str | None, against: str | None
     ) -> PositionReport:
-        """Explain a position, see `position_report`.
-
-        Parameters
-        ----------
-        position : Position
-            The board.
-        move, against : str or None
-            The explained move, and the one it is contrasted with.
-
-        Returns
-        -------
-        PositionReport
-            The same object for the same question asked again soon.
-        """
+        """Explain a position, see `position_report`; remember it for a while."""
         with self._lock:
-            return self._report(position, move, against)
+            return self._report(position, move=move, against=against)
 
     def references(
         self, layer: str, channel: int, output: str
     ) -> tuple[ReferenceBoards, ReferenceBoards]:
-        """Find the reference boards of a channel.
+        """Find the most relevant and the most opposed reference boards of a channel.
 
-        Parameters
-        ----------
-        layer, channel : str, int
-            The channel.
-        output : str
-            What is explained, "value" or a move: boards are ranked by relevance for
-            the store's target of that kind, as far as there is one.
-
-        Returns
-        -------
-        pair of ReferenceBoards
-            The most relevant and the most opposed.
+        `output` is "value" or a move: boards are ranked by relevance for the store's
+        target of that kind, as far as there is one.
         """
         self.check_channel(layer, channel)
         targets = self.store.targets
@@ -102,10 +79,11 @@ class ExplorerEngine:
         fitting = [t for t in targets if Target.parse(t).unit == unit]
         target = (fitting or targets)[0]
         with self._lock:
-            return (
-                self._boards(layer, channel, target, lowest=False),
-                self._boards(layer, channel, target, lowest=True),
+            relevant, opposed = (
+                self._boards(layer, channel, target=target, lowest=lowest)
+                for lowest in (False, True)
             )
+            return relevant, opposed
 
     def check_channel(self, layer: str, channel: int) -> None:
         """Refuse a channel that the network does not have."""
@@ -119,27 +97,3 @@ class ExplorerEngine:
                 f"not {channel}"
             )
             raise LayerError(msg)
-
-    def _explain(
-        self, position: Position, move: str | None, against: str | None
-    ) -> PositionReport:
-        return position_report(
-            self._explainer,
-            position,
-            store=self.store,
-            count=self._n_channels,
-            move=move,
-            against=against,
-        )
-
-    def _find(
-        self, layer: str, channel: int, target: str, *, lowest: bool
-    ) -> ReferenceBoards:
-        return reference_boards(
-            self.store,
-            layer,
-            channel,
-            self._n_boards,
-            lowest=lowest,
-            target=target,
-        )

@@ -5,7 +5,7 @@ Shapes use n x n squares.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -67,7 +67,7 @@ def explorer_page(engine: ExplorerEngine, state: ExplorerState) -> str:
         level_style=level_style(),
         side=_SIDES[report.position.mover],
         value=None if math.isnan(report.value) else effect(report.value),
-        squares=board_squares(state, report),
+        squares=list(board_squares(state, report)),
         policy=list(_policy(state, report)),
         outputs=_outputs(state, report),
         clicks=_choices(state, "click", _CLICK_WORDS),
@@ -219,45 +219,28 @@ def _cards(
     return cards
 
 
-@dataclass(frozen=True)
-class BoardSquare:
-    """A square that leads somewhere.
-
-    `contrast` is where a click with shift leads, "" where it is like one without;
-    `chosen` is "move" or "against" for the squares that are explained, else "".
-    """
-
-    name: str
-    row: int
-    column: int
-    text: str
-    label: str
-    href: str
-    contrast: str = ""
-    chosen: str = ""
-
-
 def board_squares(
     state: ExplorerState, report: PositionReport
-) -> tuple[BoardSquare, ...]:
-    """List the squares that can be clicked, row by row."""
-    position = report.position
-    if state.click == "set":
-        edge = (8 - position.size) // 2
-        inside = range(edge, 8 - edge)
-        every = (8 * row + column for row in inside for column in inside)
-        return tuple(_set_square(state, position, square) for square in every)
+) -> Iterator[dict[str, Any]]:
+    """Yield the squares that can be clicked, row by row, with what a click does."""
+    position, edge = report.position, (8 - report.position.size) // 2
+    inside = range(edge, 8 - edge)
+    every = [8 * row + column for row in inside for column in inside]
+    explained_moves = (report.contrast or report.move).squares
     chosen = {
         square_name(square, position.size): name
-        for square, name in zip(
-            (report.contrast or report.move).squares, ("move", "against"), strict=False
-        )
+        for square, name in zip(explained_moves, ("move", "against"), strict=False)
     }
     policy = {each.square: each.probability for each in report.policy}
-    return tuple(
-        _move_square(state, square, policy[square], chosen)
-        for square in position.legal_moves
-    )
+    for square in every if state.click == "set" else position.legal_moves:
+        name = square_name(square, position.size)
+        links = (
+            _set_links(state, position, square)
+            if state.click == "set"
+            else _move_links(state, square, policy[square], chosen)
+        )
+        row, column = square // 8 - edge, square % 8 - edge
+        yield {"name": name, "row": row, "column": column, **links}
 
 
 def with_disc(position: Position, square: int, disc: str) -> Position:
@@ -270,40 +253,33 @@ def with_disc(position: Position, square: int, disc: str) -> Position:
     return Position(own, opponent, position.mover, position.size)
 
 
-def _place(square: int, size: int) -> tuple[str, int, int]:
-    edge = (8 - size) // 2
-    return square_name(square, size), square // 8 - edge, square % 8 - edge
+def _set_links(state: ExplorerState, position: Position, square: int) -> dict[str, str]:
+    label = f"{square_name(square, position.size)}: make it {_DISC_WORDS[state.disc]}"
+    href = state.at(with_disc(position, square, state.disc)).href
+    return {"text": "", "label": label, "href": href, "contrast": "", "chosen": ""}
 
 
-def _set_square(state: ExplorerState, position: Position, square: int) -> BoardSquare:
-    name, row, column = _place(square, position.size)
-    after = state.at(with_disc(position, square, state.disc))
-    label = f"{name}: make it {_DISC_WORDS[state.disc]}"
-    return BoardSquare(name, row, column, "", label, after.href)
-
-
-def _move_square(
+def _move_links(
     state: ExplorerState, square: int, probability: float, chosen: Mapping[str, str]
-) -> BoardSquare:
-    name, row, column = _place(square, state.start.size)
+) -> dict[str, str]:
+    """Say where a click on a move leads, also with shift (`contrast`).
+
+    `chosen` is "move" or "against" for the squares that are explained, else "".
+    """
+    name, text = square_name(square, state.start.size), percent(probability)
     against = contrasted(state, name, chosen)
-    hrefs = {
-        "explain": explained(state, name).href,
+    words, href = {
+        "explain": ("explain", explained(state, name).href),
+        "contrast": ("contrast with", against),
+        "play": ("play", state.played(square).href),
+    }[state.click]
+    return {
+        "text": text,
+        "label": f"{name}, {text}: {words} this move",
+        "href": href,
         "contrast": against,
-        "play": state.played(square).href,
+        "chosen": chosen.get(name, ""),
     }
-    text = percent(probability)
-    words = {"explain": "explain", "contrast": "contrast with", "play": "play"}
-    return BoardSquare(
-        name=name,
-        row=row,
-        column=column,
-        text=text,
-        label=f"{name}, {text}: {words[state.click]} this move",
-        href=hrefs[state.click],
-        contrast=against,
-        chosen=chosen.get(name, ""),
-    )
 
 
 def explained(state: ExplorerState, name: str) -> ExplorerState:

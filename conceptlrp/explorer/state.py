@@ -118,10 +118,7 @@ class ExplorerState:
 
 
 def parse_state(items: Iterable[tuple[str, str]], *, size: int) -> ExplorerState:
-    """Read the parameters of an address.
-
-    Returns: with moves that are squares, not checked against the rules.
-    """
+    """Read the parameters of an address; moves are not checked against the rules."""
     given = _single(items)
     channel = _channel(given)
     return ExplorerState(

@@ -25,7 +25,6 @@ from conceptlrp.exports.extract import (
 from conceptlrp.exports.tables import channel_table
 from conceptlrp.files import file_stem
 from conceptlrp.staging import check_room, staged_file
-from conceptlrp.store import open_store
 from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
@@ -76,7 +75,6 @@ def h5ad(
     Path
         The file.
     """
-    store = open_store(store)
     optional("anndata", "an AnnData file")
     check_quantities([quantity])
     found = extract(store, replace(chosen or Selection(), layers=[layer]))

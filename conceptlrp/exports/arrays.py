@@ -20,7 +20,6 @@ from conceptlrp.files import file_stem
 from conceptlrp.networks.planes import crop
 from conceptlrp.othello.board import to_boards
 from conceptlrp.staging import staged_file
-from conceptlrp.store import open_store
 from conceptlrp.store.reader import AnyStore
 
 _README = "README.npy"
@@ -77,7 +76,6 @@ def npz(
     Path
         The file.
     """
-    store = open_store(store)
     found = extract(store, chosen)
     with (
         staged_file(path, is_kind=_is_export, overwrite=overwrite) as staging,

@@ -24,7 +24,8 @@ from conceptlrp.errors import ConceptLRPError, StoreError
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.runs.job import package_versions
 from conceptlrp.staging import staged_folder
-from conceptlrp.store import COLUMNS, Store
+from conceptlrp.store import COLUMNS, Store, open_store
+from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,9 +136,9 @@ class Extract:
         }
 
 
-def extract(store: Store, chosen: Selection | None = None) -> Extract:
+def extract(store: AnyStore, chosen: Selection | None = None) -> Extract:
     """Read what is selected: layers in the order of the store, rows ascending."""
-    chosen = chosen or Selection()
+    store, chosen = open_store(store), chosen or Selection()
     asked = store.layers if chosen.layers is None else tuple(chosen.layers)
     for layer in asked:
         store.channels(layer)

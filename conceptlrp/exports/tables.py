@@ -23,7 +23,6 @@ from conceptlrp.exports.extract import (
 from conceptlrp.files import file_stem
 from conceptlrp.labelling.channel_labels import UNNAMED, channel_names
 from conceptlrp.report.statistics import layer_statistics
-from conceptlrp.store import open_store
 from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
@@ -71,7 +70,6 @@ def parquet(
     Path
         The folder.
     """
-    store = open_store(store)
     check_quantities(quantities)
     optional("pyarrow", "a Parquet table")
     found = extract(store, chosen)
@@ -100,7 +98,6 @@ def csv(
     Path
         The folder.
     """
-    store = open_store(store)
     check_quantities(quantities)
     found = extract(store, chosen)
     with export_folder(out, found, "csv", overwrite=overwrite) as folder:

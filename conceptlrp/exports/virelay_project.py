@@ -32,7 +32,6 @@ from conceptlrp.networks.planes import (
 )
 from conceptlrp.othello import BLACK, NO_MOVE, Corpus
 from conceptlrp.staging import check_room
-from conceptlrp.store import open_store
 from conceptlrp.store.reader import AnyStore
 
 #: Positions of a project, where nothing else is asked for.
@@ -82,7 +81,6 @@ def virelay(
     Path
         The folder.
     """
-    store = open_store(store)
     found = extract(store, chosen or Selection(n_positions=N_POSITIONS))
     with export_folder(out, found, "virelay", overwrite=overwrite) as folder:
         _write_samples(folder / _DATASET, found)

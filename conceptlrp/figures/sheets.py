@@ -27,20 +27,10 @@ _ROUNDS: Final = 300
 
 @dataclass(frozen=True)
 class Sheet:
-    """A grid of blocks, each a stack of square boards.
+    """A grid of blocks in columns, each a stack of square boards.
 
-    Attributes
-    ----------
-    width : float
-        Inches, as all others.
-    blocks, columns : int
-        How many blocks there are, and in a row.
-    stack : int
-        Boards of a block.
-    left, over, under, foot : float
-        Room left of all blocks, above and below the boards of each, and below all.
-    title : str
-        Printed above all, "" for none.
+    `over` and `under` are the room above and below the boards of each block, `foot`
+    is that below all blocks; lengths are inches.
     """
 
     width: float

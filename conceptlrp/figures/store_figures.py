@@ -149,12 +149,8 @@ def embedding(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus, clustered.
-    layer : str
-        Name of the layer.
-    target : int or str
-        The explained output.
+    store, layer, target
+        A clustered store or its path, the layer and the explained output.
     max_points : int
         Points at most; a fixed random sample where there are more.
     title, width : str, float
@@ -192,12 +188,8 @@ def channels(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    layer : str
-        Name of the layer.
-    target : int or str
-        The explained output.
+    store, layer, target
+        A store or its path, the layer and the explained output.
     title, width : str, float
         The text above the figure, and its inches.
 
@@ -228,9 +220,6 @@ def results_of(store: Store, target: int | str) -> StoredResults:
     return StoredResults(store, store.targets[store.target_index(target)])
 
 
-_EMPTY_BOARDS = ("epsilon-flat", "epsilon-plus-flat", "epsilon-gamma", "epsilon")
-
-
 def labels(
     store: AnyStore,
     layer: str,
@@ -245,12 +234,8 @@ def labels(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus, labelled.
-    layer : str
-        Name of the layer.
-    target : int or str
-        The explained output.
+    store, layer, target
+        A labelled store or its path, the layer and the explained output.
     measure : str, optional
         What of the channels was scored, such as "relevance"; by default, for each
         pair, the measure with the largest effect.

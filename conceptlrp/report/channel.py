@@ -48,6 +48,7 @@ from conceptlrp.report.words.numbers import visible
 #: Strips of boards, in the order in which they are shown.
 STRIPS = ("relevant", "opposed", "active", "quantiles", "random")
 
+_WIDTH, _INDENT = 80, 12
 _ENCODING = {"encoding-type": "conceptlrp-channel-report", "encoding-version": "1"}
 
 
@@ -57,10 +58,8 @@ class ChannelReport:
 
     Attributes
     ----------
-    layer, channel : str, int
-        The channel.
-    channels : int
-        How many the layer has.
+    layer, channel, channels : str, int, int
+        The channel, and how many the layer has.
     target, unit : str
         The explained output, and the unit of relevance.
     name : ChannelName
@@ -97,22 +96,17 @@ class ChannelReport:
         Part of the channels of a network with random weights that get a label.
     effects : ChannelEffect or None
         What ablating the channel does.
-    upstream : tuple of WiredChannel
-        Channels of the layers before that it draws on most.
-    downstream : tuple of WiredChannel
-        Channels of the layers after that draw on it most.
+    upstream, downstream : tuple of WiredChannel
+        Channels of the layers before that it draws on most, and of those after that
+        draw on it most.
     nearest : tuple of Neighbour
         Channels of the layer whose shares are most alike over all positions.
     clusters : tuple of MarkedCluster
         Clusters of positions that it marks.
-    warnings : tuple of str
-        What to keep in mind, a sentence each.
-    missing : tuple of str
-        What the store does not hold, and how to add it, a sentence each.
-    provenance : tuple of pairs of str
-        Where the numbers come from.
-    citation : str
-        A line to cite.
+    warnings, missing : tuple of str
+        What to keep in mind, and what the store does not hold, a sentence each.
+    provenance, citation : tuple of pairs of str, str
+        Where the numbers come from, and a line to cite.
     """
 
     layer: str
@@ -145,13 +139,7 @@ class ChannelReport:
     citation: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values, ready for strict JSON.
-
-        Returns
-        -------
-        dict
-            Attributes by name; what is not a number is None.
-        """
+        """Return everything as plain values, ready for strict JSON: nan as None."""
         found = {each.name: getattr(self, each.name) for each in fields(self)}
         strips = {name: boards.to_dict() for name, boards in self.strips.items()}
         name = {"name": self.name.text, "sign": self.name.sign}
@@ -161,14 +149,12 @@ class ChannelReport:
         return content
 
     def text(self) -> str:
-        """Return the report as one would read it out, in lines of 80 characters.
-
-        Returns
-        -------
-        str
-            Whatever names and notes hold, without control characters.
-        """
-        return report_text(self)
+        """Return the report for a terminal, in lines of 80 characters."""
+        title = f"{self.layer}, channel {self.channel}: {self.name}"
+        parts = ["\n".join(textwrap.wrap(visible(title), _WIDTH)), ""]
+        for heading, lines in _sections(self):
+            parts.extend(_section(heading, lines))
+        return "\n".join(parts) + "\n"
 
     @property
     def line(self) -> "ChannelLine":
@@ -208,7 +194,7 @@ class ChannelReport:
 
     def _repr_html_(self) -> str:
         title = f"{self.layer}, channel {self.channel}: {self.name}"
-        rows = [(name, " ".join(lines)) for name, lines in report_sections(self)]
+        rows = [(name, " ".join(lines)) for name, lines in _sections(self)]
         pictures = "".join(
             boards._repr_html_()
             for name, boards in self.strips.items()
@@ -246,19 +232,7 @@ class ChannelLine:
         return self.name != UNNAMED
 
 
-_WIDTH, _INDENT = 80, 12
-
-
-def report_text(report: "ChannelReport") -> str:
-    """Write a report for a terminal, in lines of 80 characters at most."""
-    title = f"{report.layer}, channel {report.channel}: {report.name}"
-    parts = ["\n".join(textwrap.wrap(visible(title), _WIDTH)), ""]
-    for heading, lines in report_sections(report):
-        parts.extend(_section(heading, lines))
-    return "\n".join(parts) + "\n"
-
-
-def report_sections(report: "ChannelReport") -> Iterator[tuple[str, list[str]]]:
+def _sections(report: ChannelReport) -> Iterator[tuple[str, list[str]]]:
     """Yield the sections that have something to say: heading and lines."""
     for heading, write in _SECTIONS:
         if lines := list(write(report)):
@@ -279,7 +253,7 @@ def _section(heading: str, lines: list[str]) -> Iterator[str]:
         )
 
 
-def _note_lines(report: "ChannelReport") -> Iterator[str]:
+def _note_lines(report: ChannelReport) -> Iterator[str]:
     note = report.note
     if note is None:
         return
@@ -291,11 +265,7 @@ def _note_lines(report: "ChannelReport") -> Iterator[str]:
         yield f"({signed})"
 
 
-def _source_lines(report: "ChannelReport") -> Iterator[str]:
-    return (f"{name}: {value}" for name, value in report.provenance)
-
-
-_SECTIONS: "tuple[tuple[str, Callable[[ChannelReport], Iterator[str]]], ...]" = (
+_SECTIONS: tuple[tuple[str, Callable[[ChannelReport], Iterator[str]]], ...] = (
     ("how much", amount_lines),
     ("where", location_lines),
     ("when", phase_lines),
@@ -309,6 +279,6 @@ _SECTIONS: "tuple[tuple[str, Callable[[ChannelReport], Iterator[str]]], ...]" = 
     ("note", _note_lines),
     ("mind", lambda report: iter(report.warnings)),
     ("missing", lambda report: iter(report.missing)),
-    ("from", _source_lines),
+    ("from", lambda report: (f"{name}: {v}" for name, v in report.provenance)),
     ("cite", lambda report: iter((report.citation,))),
 )

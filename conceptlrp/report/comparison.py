@@ -88,21 +88,20 @@ class StoreComparison:
         """Return a table, one row a pair of channels."""
         import pandas as pd
 
-        rows = [
-            {
-                "layer": match.layer,
-                "channel": int(first),
-                "other_layer": match.other_layer,
-                "other_channel": int(second),
-                "correlation": float(correlation),
-                "chance": match.chance,
-            }
-            for match in self.layers
-            for first, second, correlation in zip(
-                match.first, match.second, match.correlation, strict=True
+        tables = [
+            pd.DataFrame(
+                {
+                    "layer": match.layer,
+                    "channel": match.first,
+                    "other_layer": match.other_layer,
+                    "other_channel": match.second,
+                    "correlation": match.correlation,
+                    "chance": match.chance,
+                }
             )
+            for match in self.layers
         ]
-        return pd.DataFrame(rows)
+        return pd.concat(tables, ignore_index=True)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON: nan as None."""
@@ -302,8 +301,6 @@ def match_channels(correlation: Floats) -> tuple[NDArray[np.intp], NDArray[np.in
     Shapes: `correlation` (C, D). Returns `rows, columns` (min(C, D),): the pairs, those
     of the largest correlation first.
 
-    Examples
-    --------
     >>> rows, columns = match_channels(np.array([[0.2, 0.9], [0.1, 0.8]]))
     >>> rows.tolist(), columns.tolist()
     ([0, 1], [1, 0])

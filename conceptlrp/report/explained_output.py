@@ -150,10 +150,7 @@ class ExplainedOutput:
     layers: Mapping[str, LayerMaps]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return heatmap, top channels and local atlas as plain values for JSON.
-
-        Returns: what is not finite is None.
-        """
+        """Return heatmap, top channels and local atlas as plain values for JSON."""
         return {
             "target": self.target,
             "unit": self.unit,
@@ -172,15 +169,11 @@ class ExplainedOutput:
 
 
 def board_regions(size: int) -> dict[str, tuple[slice, slice]]:
-    """Cut a board into nine regions: four corners, four edges and the centre.
+    """Cut a board into rows and columns of nine regions: corners, edges, the centre.
 
     A corner is its own square with the two C squares and the X square beside it, an
     edge what lies between two corners, two squares deep.
 
-    Returns: rows and columns of each region, by name, row by row.
-
-    Examples
-    --------
     >>> list(board_regions(8))[:3]
     ['a1 corner', 'upper edge', 'h1 corner']
     """

@@ -3,14 +3,14 @@
 Shapes use C channels of the layer, D channels of an adjacent one and n x n squares.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.labelling import LabelScores, NamedLabel
+from conceptlrp.labelling import LabelScores
 from conceptlrp.labelling.channel_labels import channel_name
 from conceptlrp.report.words.labels import why_it_failed, why_it_is_no_name
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from conceptlrp.concept_graph import MeanConceptGraph
 
 _RUNNERS_UP, _LINKS = 5, 5
+# What a runner-up that fulfils every criterion has of its label.
+_SAME = ("label", "measure", "effect", "held_out", "low", "high", "q", "random")
 
 Array = NDArray[np.float64]
 
@@ -146,17 +148,18 @@ def runners_up(
     found = scores.channels[channel]
     left_out = {*controls, found.name}
     name = channel_name(found)
-    chosen = {
-        label.label: _held(label, why_it_is_no_name(label, found, name))
-        for label in found.labels
-        if label.label not in left_out
-    }
+    chosen = {}
+    for label in found.labels:
+        if label.label not in left_out:
+            known = {field: getattr(label, field) for field in _SAME}
+            reason = why_it_is_no_name(label, found, name)
+            chosen[label.label] = RunnerUp(**known, reason=reason)
     for size, measure, k in _by_size(scores, channel):
         if len(chosen) >= _RUNNERS_UP or size == 0:
             break
-        label = scores.labels[k]
-        if label not in left_out and label not in chosen:
-            chosen[label] = _failed(scores, channel, measure, k)
+        failed = scores.labels[k]
+        if failed not in left_out and failed not in chosen:
+            chosen[failed] = _failed(scores, channel, measure, k)
     return tuple(chosen.values())[:_RUNNERS_UP]
 
 
@@ -169,11 +172,6 @@ def _by_size(scores: LabelScores, channel: int) -> list[tuple[float, str, int]]:
         if np.isfinite(size)
     ]
     return sorted(tested, key=lambda each: -each[0])
-
-
-def _held(label: NamedLabel, reason: str) -> RunnerUp:
-    same = ("label", "measure", "effect", "held_out", "low", "high", "q", "random")
-    return RunnerUp(**{name: getattr(label, name) for name in same}, reason=reason)
 
 
 def _failed(scores: LabelScores, channel: int, measure: str, k: int) -> RunnerUp:
@@ -237,14 +235,10 @@ def marked_clusters(
     """Return the clusters that have a channel among their markers, strongest first."""
     if clustering is None:
         return ()
-    found = _marked(clustering, markers, channel)
+    sizes = clustering.sizes.tolist()
+    found = [
+        MarkedCluster(number, sizes[number], float(marked.effects[place]), place + 1)
+        for number, marked in enumerate(markers)
+        for place in np.flatnonzero(marked.channels == channel).tolist()
+    ]
     return tuple(sorted(found, key=lambda each: -abs(each.effect)))
-
-
-def _marked(
-    clustering: "Clustering", markers: "Sequence[Markers]", channel: int
-) -> Iterator[MarkedCluster]:
-    for number, marked in enumerate(markers):
-        for place in np.flatnonzero(marked.channels == channel).tolist():
-            size, value = int(clustering.sizes[number]), float(marked.effects[place])
-            yield MarkedCluster(number, size, value, place + 1)

@@ -88,13 +88,7 @@ class PositionReport:
         return tuple(self.move.layers)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values, ready for strict JSON.
-
-        Returns
-        -------
-        dict
-            With the top channels' conditional maps only; what is not finite is None.
-        """
+        """Return everything for strict JSON, with the maps of the top channels only."""
         return {
             **_ENCODING,
             "position": {
@@ -208,11 +202,11 @@ def position_report(
         position, targets=targets, conditional=_conditions(explainer, layers)
     )
     policy = _policy(position, found)
-    if against is not None:
-        # Only now it is known which move is the best.
-        _check_contrast(
-            _named(move or policy[0].move, position), _named(against, position)
-        )
+    # Only now it is known which move is the best.
+    best = _named(move or policy[0].move, position)
+    if against is not None and best == _named(against, position):
+        msg = f"move '{best}' is contrasted with itself, expected another legal move"
+        raise TargetError(msg)
     outputs = [_output(found, place, policy, count) for place in range(len(targets))]
     return PositionReport(
         position=position,
@@ -252,12 +246,6 @@ def store_row(store: Store, position: Position) -> int | None:
 def _named(move: str, position: Position) -> str:
     square = parse_square(move, position.size)
     return "pass" if square == PASS else square_name(square, position.size)
-
-
-def _check_contrast(move: str, against: str) -> None:
-    if move == against:
-        msg = f"move '{move}' is contrasted with itself, expected another legal move"
-        raise TargetError(msg)
 
 
 def _conditions(explainer: Explainer, layers: Sequence[str] | None) -> Any:

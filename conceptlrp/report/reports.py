@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.labelling.channel_labels import ChannelName, channel_name
@@ -86,14 +85,14 @@ class LayerReport:
     def reports(self, channels: Sequence[int]) -> Iterator[ChannelReport]:
         """Report some channels, in their order."""
         stored = self.stored
-        strips = LayerStrips(
-            stored.store, stored.layer, stored.target, self.count, stored.references
-        )
+        strips = LayerStrips(stored, self.count)
         for columns in read_columns(
             stored.store, stored.layer, channels, target=stored.target
         ):
             plans = [strips.plans(column) for column in columns]
-            shelf = BoardShelf(stored.store, _rows(plans))
+            rankings = [plan.ranking for each in plans for plan in each.values()]
+            rows = np.concatenate([ranking.rows for ranking in rankings])
+            shelf = BoardShelf(stored.store, rows)
             for column, plan in zip(columns, plans, strict=True):
                 found = strips.describe(column.channel, plan, shelf)
                 yield _report(stored, column, found, self.notes)
@@ -216,11 +215,6 @@ def layer_report(
         raise ValueError(msg)
     stored = read_layer(store, layer, target=target, results=results)
     return LayerReport(stored, count, notes or {})
-
-
-def _rows(plans: list[dict[str, Any]]) -> NDArray[np.int64]:
-    rows = [plan.ranking.rows for each in plans for plan in each.values()]
-    return np.concatenate([np.empty(0, np.int64), *rows])
 
 
 def _report(

@@ -7,7 +7,7 @@ boards are described when somebody looks at them.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from conceptlrp.reference import ReferenceBoard, ReferenceBoards
 from conceptlrp.reference.boards import describe_board
 from conceptlrp.reference.strips import diverse_rows, quantile_rows, telling
 from conceptlrp.report.statistics import Column
-from conceptlrp.store import Ranking, ReferenceTable, Store
+from conceptlrp.report.stored_layer import StoredLayer
+from conceptlrp.store import Ranking, Store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.ranking import top_rows
 
@@ -72,31 +73,29 @@ class BoardShelf:
 class ChannelStrips(Mapping[str, ReferenceBoards]):
     """The strips of a channel by name, described when first asked for."""
 
-    def __init__(self, makers: Mapping[str, Callable[[], ReferenceBoards]]) -> None:
-        self._makers = makers
-        self._made: dict[str, ReferenceBoards] = {}
+    def __init__(
+        self,
+        plans: Mapping[str, StripPlan],
+        describe: Callable[[StripPlan], ReferenceBoards],
+    ) -> None:
+        self._plans, self._describe = plans, cache(describe)
 
     def __getitem__(self, name: str) -> ReferenceBoards:
-        if name not in self._made:
-            self._made[name] = self._makers[name]()
-        return self._made[name]
+        return self._describe(self._plans[name])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._makers)
+        return iter(self._plans)
 
     def __len__(self) -> int:
-        return len(self._makers)
+        return len(self._plans)
 
 
 @dataclass(frozen=True, eq=False)
 class LayerStrips:
     """Chooses the boards of the channels of a layer, `count` of them a strip."""
 
-    store: Store
-    layer: str
-    target: str
+    stored: StoredLayer
     count: int
-    references: Mapping[str, ReferenceTable | None]
 
     def plans(self, column: Column) -> dict[str, StripPlan]:
         """Choose the boards of a channel, by strip."""
@@ -116,26 +115,22 @@ class LayerStrips:
         self, channel: int, plans: Mapping[str, StripPlan], shelf: BoardShelf
     ) -> ChannelStrips:
         """Turn plans into strips that are described when they are asked for."""
-
-        def maker(plan: StripPlan) -> Callable[[], ReferenceBoards]:
-            return lambda: self._described(channel, plan, shelf)
-
-        return ChannelStrips({name: maker(plan) for name, plan in plans.items()})
+        return ChannelStrips(plans, lambda each: self._described(channel, each, shelf))
 
     @cached_property
     def _games(self) -> NDArray[np.integer]:
-        return self.store.columns.metadata.of_positions("game")
+        return self.stored.store.columns.metadata.of_positions("game")
 
     @cached_property
     def _random_rows(self) -> NDArray[np.int64]:
         """Rows drawn as `random_boards` draws them: the same for every channel."""
-        drawn = np.random.default_rng(0).random(len(self.store))
+        drawn = np.random.default_rng(0).random(len(self.stored.store))
         return diverse_rows(drawn, self.count, games=self._games).rows
 
     def _extreme(self, column: Column, kind: str) -> StripPlan:
         """Choose the boards of one end whose score speaks for a channel at all."""
         by, lowest = REFERENCE_KINDS[kind]
-        strip, kept = ("bottom" if lowest else "top"), self.references[kind]
+        strip, kept = ("bottom" if lowest else "top"), self.stored.references[kind]
         if kept is not None and self.count <= kept.rows.shape[1]:
             found = Ranking(kept.rows[column.channel], kept.scores[column.channel])
             ranking = telling(found, by=by, lowest=lowest)[: self.count]
@@ -152,20 +147,21 @@ class LayerStrips:
         if heatmaps is None:
             heatmaps = self._stored_maps(channel, plan.ranking.rows)
         return ReferenceBoards(
-            self.layer,
+            self.stored.layer,
             channel,
             plan.by,
             plan.strip,
-            self.target,
+            self.stored.target,
             shelf.boards(plan.ranking),
             heatmaps,
         )
 
     def _stored_maps(self, channel: int, rows: NDArray[np.int64]) -> Maps | None:
         """Read the maps of rows that the store keeps, None if one is missing."""
-        if not len(rows) or not np.isin(rows, self.store.maps.rows).all():
+        stored, maps = self.stored, self.stored.store.maps
+        if not len(rows) or not np.isin(rows, maps.rows).all():
             return None
-        maps = self.store.maps.read(
-            self.layer, rows=rows, channels=[channel], target=self.target
+        found = maps.read(
+            stored.layer, rows=rows, channels=[channel], target=stored.target
         )
-        return maps[:, 0]
+        return found[:, 0]

@@ -19,11 +19,15 @@ from conceptlrp.store.format.arrays import encode_arrays
 from conceptlrp.store.format.lock import run_lock
 from conceptlrp.store.format.manifest import Manifest, read_manifest
 from conceptlrp.store.format.receipts import is_intact
-from conceptlrp.store.format.schema import COLUMNS_KIND, COLUMNS_TABLE, FORMER_COLUMNS
+from conceptlrp.store.format.schema import COLUMNS_TABLE
 from conceptlrp.store.metadata import COLUMNS, Metadata
 from conceptlrp.store.open_files import OpenFile
 from conceptlrp.store.opened import OpenedStore
-from conceptlrp.store.results.replacing import listed, replace_listed
+from conceptlrp.store.results.replacing import (
+    COLUMNS_ABOUT,
+    columns_file,
+    replace_listed,
+)
 from conceptlrp.store.shards import Selection, selected
 from conceptlrp.store.where import Mask, Where
 
@@ -169,7 +173,6 @@ Columns = dict[str, NDArray[Any]]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.:+-]{0,99}")
 _TAKEN = {*COLUMNS, "id", "explained", "square", "value"}
 _END = "/values"
-_ABOUT = {"kind": COLUMNS_KIND}
 
 
 def save_labels(
@@ -193,12 +196,6 @@ def save_labels(
                 msg = f"{folder}: has a label '{name}' already; ask to overwrite it"
                 raise OutputExistsError(msg)
         return _write(folder, manifest, {**kept, **added})
-
-
-def columns_file(manifest: Manifest) -> str | None:
-    """Return the name of the file of added columns, None where there is none."""
-    former = FORMER_COLUMNS if FORMER_COLUMNS in manifest.files else None
-    return listed(manifest, _ABOUT) or former
 
 
 def label_names(file: OpenFile) -> list[str]:
@@ -240,7 +237,7 @@ def _write(folder: Path, manifest: Manifest, columns: Columns) -> Manifest:
     arrays = {f"{name}{_END}": column for name, column in columns.items()}
     codec, dtype = manifest.codec, manifest.plan.dtype
     content = encode_arrays(arrays, COLUMNS_TABLE, codec=codec, dtype=dtype)
-    return replace_listed(folder, manifest, _ABOUT, content)
+    return replace_listed(folder, manifest, COLUMNS_ABOUT, content)
 
 
 def _checked(name: str, column: ArrayLike, manifest: Manifest) -> NDArray[Any]:

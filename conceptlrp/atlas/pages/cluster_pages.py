@@ -6,7 +6,7 @@ Shapes use N positions, n of them clustered, K clusters and C channels.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,6 @@ from conceptlrp.atlas.site import Site, cluster_data, cluster_page
 from conceptlrp.clustering import (
     ClusterDescription,
     Clustering,
-    Stability,
     describe_clusters,
 )
 from conceptlrp.clustering.clustering import typical_rows
@@ -74,7 +73,6 @@ class ClusterFacts:
     silhouette: NDArray[np.float64]
     likelihood: NDArray[np.float64]
     nearest: tuple[tuple[tuple[int, float], ...], ...]
-    stability: Stability | None
 
     def atypical(self, cluster: int, k: int) -> NDArray[np.int64]:
         """Find the least likely positions of a cluster, one per game, as indices."""
@@ -86,11 +84,7 @@ class ClusterFacts:
 
 
 def cluster_facts(
-    store: Store,
-    clustering: Clustering,
-    *,
-    stability: Stability | None = None,
-    count: int = 8,
+    store: Store, clustering: Clustering, *, count: int = 8
 ) -> ClusterFacts:
     """Describe the clusters of a store; the same again for the same clustering."""
     features = held_in_memory(
@@ -103,7 +97,6 @@ def cluster_facts(
         )
     )
     columns = _label_columns(store)
-    clustering = replace(clustering, stability=stability)
     return ClusterFacts(
         clustering=clustering,
         descriptions=describe_clusters(
@@ -113,7 +106,6 @@ def cluster_facts(
         silhouette=_silhouette(clustering, features),
         likelihood=_likelihood(clustering, features),
         nearest=_nearest(clustering.centers),
-        stability=stability,
     )
 
 
@@ -174,8 +166,7 @@ def _nearest(
 
 def write_cluster_pages(site: Site, clustering: Clustering, maker: CardMaker) -> None:
     """Write the pages of all clusters of a layer, and of its noise if it has any."""
-    stability = clustering.stability
-    facts = cluster_facts(site.store, clustering, stability=stability, count=_MARKERS)
+    facts = cluster_facts(site.store, clustering, count=_MARKERS)
     numbers = [*range(clustering.n_clusters), *([NOISE] if clustering.noise else [])]
     for number in numbers:
         _write_page(site, facts, maker, number)

@@ -48,9 +48,7 @@ def graph_svg(
 
     A line is as wide as the share of the target's relevance that goes along it on the
     drawn paths, orange where its mean relevance speaks for the target, blue and dashed
-    where against.
-
-    Returns: an ``<svg>`` element whose channels are links to their pages.
+    where against. Channels are links to their pages.
     """
     carried, signed = _edges(paths)
     rows = {layer: place for place, layer in enumerate(reversed(layers), 1)}

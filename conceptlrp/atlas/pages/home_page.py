@@ -74,7 +74,9 @@ def _whole_pages(
             write_position_pages,
         )
 
-        chosen = choose_positions(site.store, site.clusterings, target=site.target)
+        chosen = choose_positions(
+            site.store, site.results.clusterings, target=site.target
+        )
         write_position_pages(site, explainer, chosen)
         yield "positions/index.html", f"{plural(len(chosen), 'position')} in full"
     for number, other in enumerate(others):

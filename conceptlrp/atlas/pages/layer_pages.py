@@ -4,8 +4,9 @@ Layers do not depend on each other, so that each can be written by a process of 
 own. Shapes use S sampled positions, C channels and n x n squares.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from conceptlrp.clustering import Clustering, cluster_channels
 from conceptlrp.clustering.features import position_features
 from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.lrp import Target
+from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import ChannelReport, layer_report
 from conceptlrp.report.channel import ChannelLine
 from conceptlrp.report.channel_places import channel_columns
@@ -42,6 +45,12 @@ _STRONGEST = 6
 _GROUPS = 8
 # Groups of fewer channels say nothing.
 _FEWEST = 8
+# Channels whose boards are explained together: most boards are of one channel only,
+# and reports hold what they describe.
+_TOGETHER = 64
+_BATCH = 64
+
+Maps = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +85,8 @@ def write_layer(
         phases.append([phase.magnitude or 0.0 for phase in report.phases])
         if report.statistics.rank == 1:
             example = _example(site, report, maker)
-    if layer in site.clusterings:
-        write_cluster_pages(site, site.clusterings[layer], maker)
+    if layer in site.results.clusterings:
+        write_cluster_pages(site, site.results.clusterings[layer], maker)
     columns = min(_COLUMNS, len(maps))
     if maps:
         tiles = sprite(np.stack(maps), columns=columns)
@@ -108,7 +117,7 @@ def made_explainer(store: Store, network: "nn.Module | None") -> "Explainer | No
     if network is None:
         return None
     # What computes needs torch, which takes seconds to import.
-    from conceptlrp.lrp.store_explainer import store_explainer
+    from conceptlrp.lrp.one_call import store_explainer
 
     return store_explainer(store, network)
 
@@ -119,11 +128,7 @@ def _reports(
     store, results = site.store, site.results
     known: dict[str, Any] = {"target": site.target, "count": site.count}
     found = layer_report(store, layer, notes=site.notes, results=results, **known)
-    if explainer is None:
-        return iter(found)
-    from conceptlrp.atlas.pictures.strip_maps import mapped_reports
-
-    return mapped_reports(found, store, explainer)
+    return iter(found) if explainer is None else mapped_reports(found, store, explainer)
 
 
 def _example(
@@ -154,7 +159,7 @@ def _write_layer_page(
     """Write the page of a layer; `report` is that of any of its channels."""
     layer, layers = report.layer, site.store.layers
     place = layers.index(layer)
-    clustering = site.clusterings.get(layer)
+    clustering = site.results.clusterings.get(layer)
     shape = site.store.manifest.layers[layer]
     site.write(
         layer_page(layer),
@@ -262,3 +267,63 @@ def label_counts(facts: Sequence[ChannelLine]) -> list[tuple[str, list[int], flo
         found.sort(key=lambda each: -abs(each.score or 0))
         counts.append((name, [each.channel for each in found], found[0].score or 0.0))
     return sorted(counts, key=lambda each: (-len(each[1]), each[0]))
+
+
+def mapped_reports(
+    reports: Iterable[ChannelReport], store: Store, explainer: "Explainer"
+) -> Iterator[ChannelReport]:
+    """Compute the heatmaps that reports of a layer lack.
+
+    A store keeps heatmaps of reference boards; those of boards over the quantiles and
+    at random take the network that it was made with.
+    """
+    upcoming = iter(reports)
+    while together := list(islice(upcoming, _TOGETHER)):
+        pairs = np.array(list(_wanted(together)), dtype=np.int64).reshape(-1, 3)
+        maps = _maps(np.unique(pairs, axis=0), together[0], store, explainer)
+        for report in together:
+            yield replace(report, strips=_filled(report, maps))
+
+
+def _wanted(reports: Iterable[ChannelReport]) -> Iterator[tuple[int, int, int]]:
+    """Yield row, number of the layer and channel of the maps that are missing."""
+    for report in reports:
+        for boards in report.strips.values():
+            if boards.heatmaps is None:
+                yield from ((row, 0, report.channel) for row in boards.rows.tolist())
+
+
+def _maps(
+    pairs: NDArray[np.int64],
+    report: ChannelReport,
+    store: Store,
+    explainer: "Explainer",
+) -> dict[tuple[int, int], Maps]:
+    from conceptlrp.runs.parts import conditional_heatmaps
+
+    found: dict[tuple[int, int], Maps] = {}
+    if not len(pairs):
+        return found
+    size = store.manifest.board_size
+    # Rows that are not wanted are not read: a corpus can be large.
+    rows, places = np.unique(pairs[:, 0], return_inverse=True)
+    local = np.column_stack([places, pairs[:, 1:]])
+    target = Target.parse(report.target, size)
+    for chosen, maps in conditional_heatmaps(
+        explainer, store.positions[rows], target, local, [report.layer], _BATCH
+    ):
+        for pair, each in zip(pairs[chosen].tolist(), maps, strict=True):
+            found[pair[0], pair[2]] = each
+    return found
+
+
+def _filled(
+    report: ChannelReport, maps: dict[tuple[int, int], Maps]
+) -> dict[str, ReferenceBoards]:
+    strips = dict(report.strips.items())
+    for name, boards in strips.items():
+        if boards.heatmaps is None and len(boards):
+            keys = [(row, report.channel) for row in boards.rows.tolist()]
+            found = np.stack([maps[key] for key in keys])
+            strips[name] = replace(boards, heatmaps=found)
+    return strips

@@ -16,6 +16,7 @@ from conceptlrp.drawing.colors import LEVELS, level_colors
 from conceptlrp.report.words.numbers import compact, count
 
 _WIDTH, _HEIGHT = 360, 96
+_AXIS = f'<path class="axis" d="M0 {_HEIGHT}h{_WIDTH}"/>'
 _CURVE_WIDTH, _CURVE_HEIGHT, _LEFT, _TOP = 380, 190, 34, 8
 
 
@@ -27,7 +28,7 @@ def histogram_svg(
         return _chart("", f"Histogram of {name}: all values are zero")
     numbers, low, high = np.asarray(counts), edges[0], edges[-1]
     heights = np.log1p(numbers) / np.log1p(numbers.max())
-    parts = [_bars(heights), _axis(), _ticks(low, high)]
+    parts = [_bars(heights), _AXIS, _ticks(low, high)]
     parts.append(f'<text x="0" y="9">{count(numbers.max())}</text>')
     middle = int(np.searchsorted(np.cumsum(numbers), numbers.sum() / 2))
     described = (
@@ -82,7 +83,7 @@ def plies_svg(
         f"{(i + 0.5) * _WIDTH / n_plies:.0f},{_HEIGHT * (1 - value / top):.0f}"
         for i, value in enumerate(line)
     )
-    parts = [_bars(bars / top), f'<polyline class="line" points="{points}"/>', _axis()]
+    parts = [_bars(bars / top), f'<polyline class="line" points="{points}"/>', _AXIS]
     parts.append(_ticks(1, n_plies))
     middle = count(float(np.median(part)) + 1) if len(part) else "–"
     return _chart("".join(parts), f"Moves at which {name} lie: median move {middle}")
@@ -168,10 +169,6 @@ def _bars(heights: NDArray[np.floating]) -> str:
     return f'<path class="bar" d="{d}"/>'
 
 
-def _axis() -> str:
-    return f'<path class="axis" d="M0 {_HEIGHT}h{_WIDTH}"/>'
-
-
 def _ticks(low: float, high: float) -> str:
     y = _HEIGHT + 13
     ends = f'<text x="0" y="{y}">{compact(low)}</text>'
@@ -199,7 +196,10 @@ def curves_svg(lines: Sequence[Line]) -> Markup:
     """Draw curves with bands of their intervals and a legend; nothing without any."""
     if not lines:
         return Markup("")
-    box = _box(lines)
+    low = min(0.0, *(min(line.low) for line in lines))
+    high = max(0.0, *(max(line.high) for line in lines))
+    right = max(max(line.x) for line in lines)
+    box = _Box(right, low, high if high > low else 1.0)
     # The first line must lie on top.
     drawn = [_curve(box, n, line) for n, line in reversed(list(enumerate(lines)))]
     described = "; ".join(_ending(line) for line in lines)
@@ -226,12 +226,6 @@ class _Box:
         return f"{_LEFT + _CURVE_WIDTH * x / self.right:.1f} {self.y(value):.1f}"
 
 
-def _box(lines: Sequence[Line]) -> _Box:
-    low = min(0.0, *(min(line.low) for line in lines))
-    high = max(0.0, *(max(line.high) for line in lines))
-    return _Box(max(max(line.x) for line in lines), low, high if high > low else 1.0)
-
-
 def _curve(box: _Box, number: int, line: Line) -> str:
     above = [box.place(x, y) for x, y in zip(line.x, line.high, strict=True)]
     below = [box.place(x, y) for x, y in zip(line.x, line.low, strict=True)]
@@ -256,8 +250,7 @@ def _curve_frame(box: _Box) -> str:
 
 
 def _ending(line: Line) -> str:
-    ends = (compact(value[-1]) for value in (line.mean, line.low, line.high))
-    mean, low, high = ends
+    mean, low, high = (compact(each[-1]) for each in (line.mean, line.low, line.high))
     return f"{line.name} ends at {mean}, interval {low} to {high}"
 
 

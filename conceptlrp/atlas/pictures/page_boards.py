@@ -26,6 +26,7 @@ from conceptlrp.drawing.colors import (
 from conceptlrp.othello import BLACK, NO_MOVE, PASS, Position, square_name
 from conceptlrp.othello.board import squares
 from conceptlrp.report.explained_output import ExplainedOutput
+from conceptlrp.report.stored_layer import crop
 
 _COLORS = level_colors()
 _POSITION = '<use href="#position"/>'
@@ -80,7 +81,7 @@ def page_board(
 ) -> Markup:
     """Draw a board over a heatmap (n, n) if any; it needs the page's `board_kit`."""
     ground = "felt" if heatmap is None else "white"
-    heat = "" if heatmap is None else _heat(_middle(heatmap, size), limit)
+    heat = "" if heatmap is None else _heat(crop(heatmap, size), limit)
     return Markup(
         f'<svg class="b" viewBox="-.75 -.75 {size + 0.8:g} {size + 0.8:g}" '
         f'role="img" aria-label={_quote(words)}><use href="#{ground}"/>{heat}'
@@ -94,9 +95,14 @@ def position_marks(position: Position, *, mark: int = -1) -> str:
     edge = (8 - n) // 2
     legal = _runs([s for s in position.legal_moves if s != mark and s < 64], n)
     parts = [
-        _path("k", _runs(squares(position.black | position.white), n)),
-        _path("w", _runs(squares(position.white), n)),
-        _path("h", legal) + _path("l", legal),
+        f'<path class="{name}" d="{d}"/>'
+        for name, d in (
+            ("k", _runs(squares(position.black | position.white), n)),
+            ("w", _runs(squares(position.white), n)),
+            ("h", legal),
+            ("l", legal),
+        )
+        if d
     ]
     if position.last >= 0:
         name = "last-b" if position.black >> position.last & 1 else "last-w"
@@ -109,10 +115,6 @@ def position_marks(position: Position, *, mark: int = -1) -> str:
 def position_words(position: Position, *, mark: int = -1) -> str:
     """Say what a board shows: side to move, moves and number of discs.
 
-    Returns: one line; the discs themselves stand in the OBF line beside the board.
-
-    Examples
-    --------
     >>> position_words(Position.start(), mark=19)
     'Black to move, explained move d3, 2 black and 2 white discs'
     """
@@ -177,11 +179,6 @@ def _heat(heatmap: NDArray[np.floating], limit: float) -> str:
     return f'<g transform="translate(0 .5)">{paths}</g>' if paths else ""
 
 
-def _middle(heatmap: NDArray[np.floating], n: int) -> NDArray[np.floating]:
-    edge = (len(heatmap) - n) // 2
-    return heatmap[edge : edge + n, edge : edge + n]
-
-
 def _runs(found: list[int], n: int) -> str:
     """Write squares as strokes, those that are neighbours in a row as one."""
     # A tenth more than its length makes sure that the last dash of a run is drawn.
@@ -198,10 +195,6 @@ def _runs(found: list[int], n: int) -> str:
     )
 
 
-def _path(name: str, d: str) -> str:
-    return f'<path class="{name}" d="{d}"/>' if d else ""
-
-
 def _use(name: str, square: int, edge: int) -> str:
     x, y = square % 8 - edge, square // 8 - edge
     return f'<use href="#{name}" x="{x}" y="{y}"/>'
@@ -215,11 +208,7 @@ def _quote(text: str) -> str:
 
 
 def sprite(maps: NDArray[np.floating], *, columns: int) -> NDArray[np.uint8]:
-    """Lay the maps of channels out in rows, each coloured to its own limit.
-
-    Shapes: `maps` (C, n, n). Returns (rows * n, columns * n, 3): channel ``c`` in row
-    ``c // columns`` and column ``c % columns``.
-    """
+    """Lay maps (C, n, n) out in rows of `columns`, each coloured to its own limit."""
     channels, n, _ = maps.shape
     rows = -(-channels // columns)
     tiles = np.full((rows * columns, n, n, 3), 255, dtype=np.uint8)

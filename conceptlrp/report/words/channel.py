@@ -4,7 +4,6 @@ Shapes use n x n squares.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,21 +69,6 @@ STRIP_WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class PhaseRange:
-    """The ten plies in which a channel has its largest and its smallest magnitude."""
-
-    most: float
-    most_first: int
-    least: float
-    least_first: int
-
-    @property
-    def is_even(self) -> bool:
-        """Whether the phases hardly differ."""
-        return self.most < _CONCENTRATED * self.least
-
-
 def leaning(report: "ChannelReport") -> str:
     """Say which way its mean share leans: "for", "against" or "both"."""
     found = report.statistics
@@ -93,17 +77,14 @@ def leaning(report: "ChannelReport") -> str:
     return "for" if found.mean_share > 0 else "against"
 
 
-def phase_range(report: "ChannelReport") -> PhaseRange | None:
-    """Find the phases where a channel matters most and least, of those with boards."""
+def _phase_range(report: "ChannelReport") -> list[tuple[float, int]]:
+    """Find the ten plies with the least and with the largest magnitude, if any."""
     known = [
         (each.magnitude, each.first)
         for each in report.phases
         if each.magnitude is not None and each.positions >= _FULL
     ]
-    if len(known) < 2:
-        return None
-    (least, least_first), (most, most_first) = min(known), max(known)
-    return PhaseRange(most, most_first, least, least_first)
+    return [] if len(known) < 2 else [min(known), max(known)]
 
 
 def role(report: "ChannelReport") -> str:
@@ -139,11 +120,10 @@ def _where_and_when(report: "ChannelReport") -> Iterator[str]:
     if found is not None and factor >= _CONCENTRATED:
         part, even = percent(found.relevance), percent(found.squares)
         yield f"through {kind} more than elsewhere ({part} on {even} of the squares)"
-    phases = phase_range(report)
-    if phases is not None:
-        first = phases.most_first
+    if phases := _phase_range(report):
+        (least, _), (most, first) = phases
         above = f"above all in moves {first + 1} to {first + 10}"
-        yield "all through the game" if phases.is_even else above
+        yield "all through the game" if most < _CONCENTRATED * least else above
 
 
 def shares(report: "ChannelReport") -> dict[float, str]:
@@ -233,20 +213,19 @@ def _squares(share: NDArray[np.float64]) -> str:
 
 def phase_lines(report: "ChannelReport") -> Iterator[str]:
     """Say in which ten moves the channel carries most and least."""
-    found = phase_range(report) if report.statistics.relevant else None
-    if found is None:
+    found = _phase_range(report) if report.statistics.relevant else []
+    if not found:
         return
-    if found.is_even:
+    (least, quiet), (most, loud) = found
+    if most < _CONCENTRATED * least:
         yield (
-            f"About equally through the game: {percent(found.least)} to "
-            f"{percent(found.most)} of the layer's relevance in every ten moves."
+            f"About equally through the game: {percent(least)} to {percent(most)} of "
+            "the layer's relevance in every ten moves."
         )
         return
     yield (
-        f"Most in moves {found.most_first + 1} to {found.most_first + 10} "
-        f"({percent(found.most)} of the layer's relevance), least in moves "
-        f"{found.least_first + 1} to {found.least_first + 10} "
-        f"({percent(found.least)})."
+        f"Most in moves {loud + 1} to {loud + 10} ({percent(most)} of the layer's "
+        f"relevance), least in moves {quiet + 1} to {quiet + 10} ({percent(least)})."
     )
 
 

@@ -35,8 +35,6 @@ def heading(report: "ChannelReport") -> str:
 def meaning(label: str) -> str:
     """Say in players' words what a label means, or nothing.
 
-    Examples
-    --------
     >>> meaning("mobility"), meaning("random: mobility")
     ('how many moves the side to move has', '')
     """
@@ -54,10 +52,7 @@ def mapped_quantity(label: NamedLabel) -> str:
 
 
 def label_size(label: NamedLabel) -> str:
-    """Write the held-out effect with its interval.
-
-    Returns such as "AUROC 0.91, effect +0.82 [+0.78, +0.86] on held-out games".
-    """
+    """Write such as "AUROC 0.91, effect +0.82 [+0.78, +0.86] on held-out games"."""
     auroc = "" if label.auroc is None else f"AUROC {label.auroc:.2f}, "
     kind = "rank correlation" if label.auroc is None else "effect"
     interval = f"[{effect(label.low)}, {effect(label.high)}]"

@@ -11,8 +11,6 @@ _MINUS = "\N{MINUS SIGN}"
 def count(value: float) -> str:
     """Write a whole number with separated thousands.
 
-    Examples
-    --------
     >>> count(20000)
     '20,000'
     """
@@ -22,8 +20,6 @@ def count(value: float) -> str:
 def plural(value: int, noun: str) -> str:
     """Write a number with its noun.
 
-    Examples
-    --------
     >>> plural(1, "game"), plural(1200, "position")
     ('1 game', '1,200 positions')
     """
@@ -33,8 +29,6 @@ def plural(value: int, noun: str) -> str:
 def compact(value: float) -> str:
     """Write a number with three significant digits.
 
-    Examples
-    --------
     >>> compact(-0.012345), compact(1234.5), compact(0)
     ('−0.0123', '1,234', '0')
     """
@@ -49,8 +43,6 @@ def compact(value: float) -> str:
 def percent(share: float) -> str:
     """Write a share as a percentage with about two significant digits.
 
-    Examples
-    --------
     >>> percent(0.1234), percent(0.00123), percent(1.0), percent(0.00001)
     ('12%', '0.12%', '100%', '<0.01%')
     """
@@ -69,8 +61,6 @@ def percent(share: float) -> str:
 def signed_percent(share: float) -> str:
     """Write a share as a percentage with its sign.
 
-    Examples
-    --------
     >>> signed_percent(0.1234), signed_percent(-0.05)
     ('+12%', '−5.0%')
     """
@@ -80,8 +70,6 @@ def signed_percent(share: float) -> str:
 def effect(value: float) -> str:
     """Write an effect size: two decimals and the sign.
 
-    Examples
-    --------
     >>> effect(1.234), effect(-0.5)
     ('+1.23', '−0.50')
     """
@@ -91,8 +79,6 @@ def effect(value: float) -> str:
 def signed_amount(value: float) -> str:
     """Write a number with three significant digits and its sign.
 
-    Examples
-    --------
     >>> signed_amount(0.1234), signed_amount(-2.0)
     ('+0.123', '−2')
     """
@@ -102,19 +88,14 @@ def signed_amount(value: float) -> str:
 def visible(text: str) -> str:
     r"""Write characters that would steer a terminal, or hide, as escapes.
 
-    Examples
-    --------
     >>> print(visible("Ada\x1b[31m\u202e"))
     Ada\x1b[31m\u202e
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_escaped(c) if _steers(c) else c for c in text)
-
-
-def _steers(character: str) -> bool:
-    return unicodedata.category(character) in _STEERING
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+    return "".join(
+        c.encode("unicode_escape").decode()
+        if unicodedata.category(c) in _STEERING
+        else c
+        for c in text
+    )

@@ -26,6 +26,8 @@ from conceptlrp.store.format.schema import COLUMNS_KIND, FORMER_COLUMNS, LOCK, M
 from conceptlrp.store.results.kinds import KINDS, former_kind
 
 About = Mapping[str, str]
+#: What the file of added columns is about.
+COLUMNS_ABOUT = {"kind": COLUMNS_KIND}
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*-([0-9a-f]{8})\.h5")
 
 
@@ -35,6 +37,12 @@ def listed(manifest: Manifest, about: About) -> str | None:
         if entry.about == about:
             return name
     return None
+
+
+def columns_file(manifest: Manifest) -> str | None:
+    """Return the name of the file of added columns, None where there is none."""
+    former = FORMER_COLUMNS if FORMER_COLUMNS in manifest.files else None
+    return listed(manifest, COLUMNS_ABOUT) or former
 
 
 def added_name(about: About, content: bytes | memoryview) -> str:

@@ -22,7 +22,6 @@ from conceptlrp.hdf5 import (
     set_text_attributes,
     text_attribute,
 )
-from conceptlrp.store.columns import columns_file
 from conceptlrp.store.format.manifest import (
     FileEntry,
     Manifest,
@@ -37,7 +36,7 @@ from conceptlrp.store.format.schema import (
     RUN_FILE,
     packing,
 )
-from conceptlrp.store.results.replacing import added_name, remedy
+from conceptlrp.store.results.replacing import added_name, columns_file, remedy
 from conceptlrp.store.writing.finish import write_index
 
 _BEST_RATIO = 4096

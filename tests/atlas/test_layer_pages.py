@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.atlas import build_atlas
-from conceptlrp.atlas.pictures.strip_maps import mapped_reports
+from conceptlrp.atlas.pages.layer_pages import mapped_reports
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
