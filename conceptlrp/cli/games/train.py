@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
     from conceptlrp.othello import Corpus
     from conceptlrp.selfplay import SelfPlayOptions, TrainingSet
+    from conceptlrp.selfplay.iterations import Iteration
 
 _network = partial(typer.Option, rich_help_panel="Network")
 _held_out = partial(typer.Option, rich_help_panel="Held-out games")
@@ -170,10 +171,7 @@ def train(
             done = selfplay.train_iterations(
                 network, folder, options=rounds, training=options, on_progress=report
             )
-            about = {"samples": done[-1].samples, "iterations": plain(done)}
-            found = (
-                f"{sum(i.accepted for i in done)} of {len(done)} iterations accepted"
-            )
+            about, found = _record(done)
         about["command"] = command_line()
         save_network(network, out, training=about, dtype=dtype, overwrite=True)
         folder.discard_checkpoint()
@@ -193,6 +191,13 @@ def _run_path(out: Path, *, resume: bool, overwrite: bool) -> Path:
     is_own = resume and (found / "run.json").is_file()
     check_place(out, overwrite=overwrite or is_own)
     return found
+
+
+def _record(done: "tuple[Iteration, ...]") -> tuple[dict[str, Any], str]:
+    """Return the record of iterations, and what came of them in words."""
+    about = {"samples": done[-1].samples, "iterations": plain(done)}
+    accepted = sum(each.accepted for each in done)
+    return about, f"{accepted} of {len(done)} iterations accepted"
 
 
 def _check_sources(
