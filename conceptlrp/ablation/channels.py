@@ -30,8 +30,8 @@ from conceptlrp.errors import NetworkError
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.inputs import AnyNetwork, checked_network
+from conceptlrp.lrp.one_call import check_network
 from conceptlrp.lrp.probing import Boards, forward
-from conceptlrp.lrp.store_explainer import check_network
 from conceptlrp.progress import OnProgress
 from conceptlrp.statistics.estimates import estimates, ratio
 from conceptlrp.store import open_store

@@ -34,7 +34,7 @@ def open_network(path: str) -> "BoardNetwork":
 
 def store_network(store: "Store", path: str) -> "BoardNetwork":
     """Read a network and refuse one that the store does not explain."""
-    from conceptlrp.lrp.store_explainer import check_network
+    from conceptlrp.lrp.one_call import check_network
 
     network = open_network(path)
     check_network(store, network, subject=f"{path}: is network")

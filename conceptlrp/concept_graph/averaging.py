@@ -151,7 +151,7 @@ def graph_explainer(
     """
     from conceptlrp.lrp import Explainer
     from conceptlrp.lrp.engine.trace import feature_layers, select_layers
-    from conceptlrp.lrp.store_explainer import store_explainer
+    from conceptlrp.lrp.one_call import store_explainer
 
     explainer = store_explainer(store, network, composite=composite)
     wanted = {*select_layers(explainer.network, None), *store.layers}

@@ -16,7 +16,7 @@ from conceptlrp.evaluation.verdict import gates_of, recommend
 from conceptlrp.lrp import COMPOSITES, Explainer
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.inputs import AnyNetwork, checked_network
-from conceptlrp.lrp.store_explainer import check_network
+from conceptlrp.lrp.one_call import check_network
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.progress import OnProgress

@@ -220,9 +220,6 @@ def results_of(store: Store, target: int | str) -> StoredResults:
     return StoredResults(store, store.targets[store.target_index(target)])
 
 
-_EMPTY_BOARDS = ("epsilon-flat", "epsilon-plus-flat", "epsilon-gamma", "epsilon")
-
-
 def labels(
     store: AnyStore,
     layer: str,

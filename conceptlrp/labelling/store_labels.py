@@ -19,8 +19,8 @@ from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
 from conceptlrp.labels.labels import random_twins
 from conceptlrp.lrp.inputs import AnyNetwork, checked_network
+from conceptlrp.lrp.one_call import store_explainer
 from conceptlrp.lrp.probing import boards_of
-from conceptlrp.lrp.store_explainer import store_explainer
 from conceptlrp.othello import Corpus, phases
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress

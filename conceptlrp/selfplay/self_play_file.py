@@ -1,4 +1,4 @@
-"""Self-play on disk, in the format of `conceptlrp.othello.files.game_lines`."""
+"""Self-play on disk, in the format of `conceptlrp.othello.files.game_file`."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from conceptlrp.files import write_whole
 from conceptlrp.networks import BoardNetwork, network_digest
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import square_name, transcript_text
-from conceptlrp.othello.files.game_lines import (
+from conceptlrp.othello.files.game_file import (
     FORMAT,
     VERSION,
     checked_header,

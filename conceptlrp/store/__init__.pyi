@@ -1,16 +1,14 @@
 from .check import (
     StoreCheck as StoreCheck,
+    StoreInfo as StoreInfo,
     check_store as check_store,
+    store_info as store_info,
 )
 from .format.manifest import (
     Manifest as Manifest,
 )
 from .format.plan import (
     Plan as Plan,
-)
-from .info import (
-    StoreInfo as StoreInfo,
-    store_info as store_info,
 )
 from .maps import (
     BoardStatistics as BoardStatistics,

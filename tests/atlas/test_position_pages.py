@@ -14,7 +14,7 @@ from conceptlrp.atlas.pages.position_pages import (
 )
 from conceptlrp.atlas.site import Site, concept_page, position_page
 from conceptlrp.clustering import cluster
-from conceptlrp.lrp.store_explainer import store_explainer
+from conceptlrp.lrp.one_call import store_explainer
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
 from conceptlrp.report import position_report

@@ -135,7 +135,7 @@ def test_a_composite_that_is_no_preset_is_told_of(store, network, monkeypatch):
 
     name = open_store(store).manifest.composite["name"]
     others = tuple(each for each in COMPOSITES if each != name)
-    monkeypatch.setattr("conceptlrp.lrp.store_explainer.COMPOSITES", others)
+    monkeypatch.setattr("conceptlrp.lrp.one_call.COMPOSITES", others)
 
     result = run("graph", store, *network)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from conceptlrp.explorer import ExplorerEngine, explorer_app
-from conceptlrp.lrp.store_explainer import store_explainer
+from conceptlrp.lrp.one_call import store_explainer
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import KeepOptions, RunOptions, attribute_corpus

@@ -10,7 +10,7 @@ import pytest
 
 from conceptlrp.errors import StoreError
 from conceptlrp.explorer import ExplorerEngine, explorer_app
-from conceptlrp.lrp.store_explainer import store_explainer
+from conceptlrp.lrp.one_call import store_explainer
 from conceptlrp.networks import OthelloNet, demo_network
 from conceptlrp.othello import Corpus, Position
 from conceptlrp.report import position_report

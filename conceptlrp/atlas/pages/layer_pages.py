@@ -117,7 +117,7 @@ def made_explainer(store: Store, network: "nn.Module | None") -> "Explainer | No
     if network is None:
         return None
     # What computes needs torch, which takes seconds to import.
-    from conceptlrp.lrp.store_explainer import store_explainer
+    from conceptlrp.lrp.one_call import store_explainer
 
     return store_explainer(store, network)
 

@@ -29,7 +29,7 @@ def serve(
             "pip install 'conceptlrp[explorer]'"
         )
         raise ConceptLRPError(msg) from error
-    from conceptlrp.lrp.store_explainer import store_explainer
+    from conceptlrp.lrp.one_call import store_explainer
     from conceptlrp.store import open_store
 
     opened = open_store(store)

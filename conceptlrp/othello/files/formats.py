@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from conceptlrp.errors import GameFileError
-from conceptlrp.othello.files.game_file import GameFile
-from conceptlrp.othello.files.game_lines import read_game_lines
+from conceptlrp.othello.files.game_file import GameFile, read_game_lines
 from conceptlrp.othello.files.game_records import read_ggf, read_logistello
 from conceptlrp.othello.files.transcripts import read_transcripts
 from conceptlrp.othello.files.wthor import read_wthor
