@@ -12,7 +12,8 @@ ROOT = Path(conceptlrp.__path__[0])
 MODULES = sorted(ROOT.rglob("*.py"))
 FOLDERS = sorted({module.parent for module in MODULES})
 
-MOST_LINES = 45_000
+#: About what there is, so that what is added has to make room or say why not.
+MOST_LINES = 46_000
 MOST_MODULES = 20
 LONGEST_MODULE = 500
 LONGEST_BODY = 60

@@ -13,6 +13,8 @@ from .description import (
 )
 from .estimators import (
     ESTIMATORS as ESTIMATORS,
+    Stability as Stability,
+    cluster_stability as cluster_stability,
 )
 from .features import (
     FEATURES as FEATURES,
@@ -20,10 +22,6 @@ from .features import (
 from .positions import (
     ClusterOptions as ClusterOptions,
     cluster as cluster,
-)
-from .stability import (
-    Stability as Stability,
-    cluster_stability as cluster_stability,
 )
 
 __all__ = [

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp import jsontext
+from conceptlrp.clustering.estimators import Stability
 from conceptlrp.clustering.features import FeatureTable, feature_blocks
-from conceptlrp.clustering.stability import Stability
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.store.results.codec import Shape
 

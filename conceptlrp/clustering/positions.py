@@ -21,6 +21,7 @@ from conceptlrp.clustering.clustering import (
 )
 from conceptlrp.clustering.estimators import (
     Estimator,
+    cluster_stability,
     fit_labels,
     make_estimator,
     numbered_by_size,
@@ -32,7 +33,6 @@ from conceptlrp.clustering.features import (
     position_features,
     sample_rows,
 )
-from conceptlrp.clustering.stability import cluster_stability
 from conceptlrp.errors import ClusteringError
 from conceptlrp.progress import OnProgress
 from conceptlrp.store import open_store

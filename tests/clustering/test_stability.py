@@ -4,8 +4,11 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from conceptlrp.clustering import cluster_stability
-from conceptlrp.clustering.estimators import make_estimator
-from conceptlrp.clustering.stability import bootstrap_labels, sample_games
+from conceptlrp.clustering.estimators import (
+    bootstrap_labels,
+    make_estimator,
+    sample_games,
+)
 from tests.clustering.conftest import planted
 
 
