@@ -43,8 +43,8 @@ def write_whole(
     """Write a file that is there completely or not at all."""
     path = Path(path)
     if path.exists() and not overwrite:
-        message = f"{path}: exists already; pass overwrite=True to replace it"
-        raise OutputExistsError(message)
+        msg = f"{path}: exists already; pass overwrite=True to replace it"
+        raise OutputExistsError(msg)
     with clear_write_errors(path, error):
         _replace(path, content)
 
@@ -56,8 +56,8 @@ def clear_write_errors(path: Path, error: type[FileFormatError]) -> Iterator[Non
         yield
     except OSError as failure:
         reason = (failure.strerror or str(failure) or type(failure).__name__).lower()
-        message = f"{path}: cannot be written: {reason}"
-        raise error(message) from failure
+        msg = f"{path}: cannot be written: {reason}"
+        raise error(msg) from failure
 
 
 def remove_unfinished(folder: Path) -> None:
