@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
@@ -28,6 +27,9 @@ def plain(value: object) -> Any:
 
 def _plain(value: object) -> object:
     """Turn what orjson does not know into what it does."""
+    # The command line's help should not wait for numpy.
+    import numpy as np
+
     if isinstance(value, np.ndarray):
         # Arrays that are not contiguous, or of text.
         return value.tolist()

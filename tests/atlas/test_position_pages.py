@@ -186,6 +186,7 @@ def test_pages_are_right_in_a_browser(
 
     with browser.page(atlas / "index.html", color_scheme=scheme) as page:
         page.click(f"text={len(chosen)} positions in full")
+        page.wait_for_url("**/positions/index.html")
         assert len(page.query_selector_all("a.board")) == len(chosen)
         assert violations(page) == []
         page.click("a.board >> nth=0")

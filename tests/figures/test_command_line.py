@@ -106,7 +106,8 @@ def test_an_evaluation_and_a_graph_in_the_store_are_drawn(tmp_path):
     from tests.command_line import write_inputs
 
     write_inputs(tmp_path)
-    options = ("--positions", 4, "--cascade", 1, "--composite", "epsilon")
+    own = open_store(tmp_path / "run.crp").manifest.composite["name"]
+    options = ("--positions", 4, "--cascade", 1, "--composite", own)
     network = ("--network", tmp_path / "net.safetensors")
     judged = tmp_path / "judged"
     store = open_store(tmp_path / "run.crp")
