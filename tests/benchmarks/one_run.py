@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
-from conceptlrp.runs import shard, stages
+from conceptlrp.runs import parts, stages
 from tests.runs.computing import explain_corpus
 
 GAMES = Path(__file__).parents[3] / "shared" / "games"
@@ -58,7 +58,7 @@ def measured_run(out: Path, n: int, options: dict[str, Any]) -> dict[str, float]
     """Explain so many positions with one thread, or in processes."""
     corpus, network, clock = real_positions(n), demo_network(), Clock()
     stored = [
-        patch.object(shard, "write_shard", clock.around(shard.write_shard)),
+        patch.object(parts, "write_shard", clock.around(parts.write_shard)),
         patch.object(stages, "finish_run", clock.around(stages.finish_run)),
         patch("conceptlrp.runs.executors._cores", return_value=1),
     ]
