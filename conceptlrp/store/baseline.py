@@ -98,16 +98,20 @@ class Baseline:
         return {f"layers/{name}/mean": each for name, each in self.maps.items()}
 
     @staticmethod
-    def of_donors(
-        own: NDArray[np.uint64], opponent: NDArray[np.uint64], *, size: int
+    def of_arrays(
+        arrays: Mapping[str, NDArray[Any]], positions: int, seed: int, size: int
     ) -> "Baseline":
-        """Make the baseline of donors that are known by their discs (N,)."""
+        """Return the baseline that `arrays` took apart."""
         from conceptlrp.othello import Corpus
 
-        edge = (8 - size) // 2
-        inside = slice(edge, 8 - edge)
-        boards = to_boards(own, opponent)[:, inside, inside]
-        return Baseline("donor", donors=Corpus.from_boards(boards))
+        if "donors/own" in arrays:
+            edge = (8 - size) // 2
+            inside = slice(edge, 8 - edge)
+            boards = to_boards(arrays["donors/own"], arrays["donors/opponent"])
+            donors = Corpus.from_boards(boards[:, inside, inside])
+            return Baseline("donor", donors=donors)
+        maps = {name.split("/", 1)[1].rpartition("/")[0]: a for name, a in arrays.items()}
+        return Baseline("mean", maps=maps, positions=positions, seed=seed)
 
 
 def baseline_words(kind: str, positions: int = 0) -> str:
