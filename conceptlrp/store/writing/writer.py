@@ -7,6 +7,7 @@ the folder holds whole files, and calling them again goes on from there.
 import hashlib
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from conceptlrp.errors import CorpusFileError, OutputExistsError, StoreError
@@ -89,7 +90,7 @@ def resume_run(
     manifest = read_manifest(folder)
     refuse_other(folder, manifest.plan, plan)
     _remove_leftovers(folder)
-    contents = {
+    contents: dict[str | None, Callable[[], memoryview]] = {
         manifest.corpus_file: corpus.to_bytes,
         manifest.baseline_file: lambda: _baseline_bytes(baseline, manifest.codec),
     }
@@ -192,7 +193,10 @@ def load_baseline(folder: Path, manifest: Manifest) -> Baseline:
         names = dataset_names(opened_file)
         arrays = {name: dataset(opened_file, name)[()] for name in names}
         baseline = Baseline.of_arrays(
-            arrays, made.get("positions", 0), made.get("seed", 0), manifest.board_size
+            arrays,
+            positions=made.get("positions", 0),
+            seed=made.get("seed", 0),
+            size=manifest.board_size,
         )
     if baseline.digest != made.get("digest"):
         msg = f"{path}: another baseline than the store's; it belongs to another store"
