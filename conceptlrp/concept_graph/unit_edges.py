@@ -1,0 +1,216 @@
+"""Edges between the units of a circuit, ranked by relevance and tested one by one.
+
+A unit u reads a unit v of the layer below by a weight w, so v gives it w (a - b) above
+the baseline b. With m, relevance of u per unit of what it sums, the edge carries
+
+    E[u, v] = m[u] w[u, v] (a[v] - b[v])
+
+Summed over u that is the relevance of v above the baseline. Putting the baseline of v
+into u alone, and running what is above, tells what the edge does: path patching
+(Goldowsky-Dill et al., arXiv:2304.05969) of a path of one edge.
+
+Shapes use N positions, K edges, C channels above and D channels below.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from conceptlrp.concept_graph.units import KeptUnits
+from conceptlrp.lrp.engine.flows import adjacent_layers
+from conceptlrp.lrp.engine.propagation import NativePassed
+from conceptlrp.lrp.engine.tangents import tap_sites
+from conceptlrp.store.results.codec import Shape
+
+Pair = tuple[str, str]
+Places = Annotated[NDArray[np.int64], Shape("K")]
+Values = Annotated[NDArray[np.float64], Shape("K")]
+_ROWS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class UnitEdges:
+    """The strongest edges between the kept units of two layers.
+
+    Attributes
+    ----------
+    upper, lower : int64 array of shape (K,)
+        Units, counted along channels, rows and columns of their layer's map.
+    relevance : float64 array of shape (K,)
+        What the lower unit gives the upper one above the baseline, towards the output's
+        change: a mean over positions, in the unit of the output.
+    effect : float64 array of shape (K,)
+        What the output loses when the upper unit alone reads the baseline in the place
+        of the lower, likewise; nan where it was not tested.
+    """
+
+    upper: Places
+    lower: Places
+    relevance: Values
+    effect: Values
+
+    def __repr__(self) -> str:
+        return f"<{len(self.upper)} edges between units>"
+
+
+@dataclass(frozen=True)
+class _Wires:
+    """Edges of a pair of layers: at each tap, which site above reads which below."""
+
+    pair: Pair
+    operation: str
+    weight: Tensor  # (C, D, taps), or nothing for a sum, which has one tap of weight 1
+    sites: NDArray[np.int64]  # (sites above, taps), -1 beyond the edge
+
+
+def strongest_edges(
+    runner: KeptUnits, kept: Tensor, count: int
+) -> dict[Pair, UnitEdges]:
+    """Find the edges between kept units (M, U) that carry most, and test them all.
+
+    They are at most `count` of all pairs of layers together.
+    """
+    found = [(wires, *_carried(runner, kept, wires, count)) for wires in _wires(runner)]
+    sizes = np.sort([abs(r) for *_, relevance in found for r in relevance])[::-1]
+    least = max(sizes[:count].min(initial=np.inf), np.finfo(float).tiny)
+    edges = {}
+    for wires, upper, lower, relevance in found:
+        chosen = np.abs(relevance) >= least
+        ends = upper[chosen], lower[chosen]
+        effect = _tested(runner, kept, wires, *ends)
+        edges[wires.pair] = UnitEdges(*ends, relevance[chosen], effect)
+    return edges
+
+
+def _wires(runner: KeptUnits) -> Iterator[_Wires]:
+    owner = runner.explainer.propagation
+    program = owner.engine.program
+    nodes = {layer: owner.nodes[layer] for layer in owner.layers}
+    for pair, (name, _) in adjacent_layers(program, nodes).items():
+        channels, height, width = runner.units.shapes[pair[1]]
+        if program.operations[name].kind == "conv":
+            rule = owner.engine.rules[name]
+            sites = tap_sites(rule.geometry, height, width)
+            yield _Wires(pair, name, rule.weight.flatten(2), sites)
+        else:
+            weight = torch.eye(channels, device=runner.explainer.device)[..., None]
+            sites = np.arange(height * width)[:, None]
+            yield _Wires(pair, name, weight.to(runner.explainer.dtype), sites)
+
+
+def _carried(
+    runner: KeptUnits, kept: Tensor, wires: _Wires, count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return upper and lower units and relevance of the strongest edges of a pair."""
+    best: list[tuple[Tensor, Tensor, Tensor]] = []
+    parts = list(_ends(runner, kept, wires))
+    for tap in range(wires.sites.shape[1]):
+        above, below = (
+            torch.from_numpy(each)
+            for each in _inside(wires.sites[:, tap])
+        )
+        # What edges of one tap carry is a product of two vectors at every site.
+        carried = sum(
+            torch.einsum("ncs,nds->scd", slope[:, :, above], gain[:, :, below])
+            for slope, gain in parts
+        )
+        carried = carried * wires.weight[:, :, tap].to(carried)
+        size, place = carried.abs().flatten().topk(min(count, carried.numel()))
+        site, channel, lower = np.unravel_index(place.numpy(), carried.shape)
+        upper_sites, lower_sites = wires.sites.shape[0], _sites_of(runner, wires.pair[1])
+        real = size > 0
+        best.append(
+            (
+                torch.from_numpy(channel * upper_sites + above.numpy()[site])[real],
+                torch.from_numpy(lower * lower_sites + below.numpy()[site])[real],
+                carried.flatten()[place][real] / len(runner),
+            )
+        )
+    upper, lower, relevance = (torch.cat(each) for each in zip(*best, strict=True))
+    order = relevance.abs().argsort(descending=True, stable=True)[:count]
+    return upper[order].numpy(), lower[order].numpy(), relevance[order].numpy()
+
+
+def _inside(sites: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    (above,) = np.nonzero(sites >= 0)
+    return above, sites[above]
+
+
+def _sites_of(runner: KeptUnits, layer: str) -> int:
+    _, height, width = runner.units.shapes[layer]
+    return height * width
+
+
+def _ends(
+    runner: KeptUnits, kept: Tensor, wires: _Wires
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield, of every block, m (N, C, S) of kept units and a - b (N, D, S') below."""
+    upper, lower = wires.pair
+    held = runner.units.split(kept)
+    for rows, passed in runner.passes(runner.units, kept):
+        own = slice(None) if len(kept) == 1 else rows
+        slope = passed.slopes(runner.starts(rows, passed), wires.operation)
+        gain = passed.features[lower] - runner.baseline[lower]
+        signs = torch.from_numpy(np.sign(runner.gap[rows])).to(slope)
+        yield (
+            (slope.cpu() * held[upper][own] * signs.cpu()[:, None, None, None])
+            .flatten(2)
+            .double(),
+            gain.cpu().flatten(2).double(),
+        )
+
+
+def _tested(
+    runner: KeptUnits,
+    kept: Tensor,
+    wires: _Wires,
+    upper: NDArray[np.int64],
+    lower: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the mean effect (K,) of each edge on the output."""
+    total = np.zeros(len(upper))
+    if not len(upper):
+        return total
+    for rows, passed in runner.passes(runner.units, kept):
+        number = rows.stop - rows.start
+        before = runner.followed(rows, passed)
+        signs = torch.from_numpy(np.sign(runner.gap[rows])).to(before)
+        step = max(1, _ROWS_AT_ONCE // number)
+        for first in range(0, len(upper), step):
+            some = slice(first, first + step)
+            after = _without_edges(runner, passed, wires, upper[some], lower[some])
+            after = runner.followed(rows, after, times=len(upper[some]))
+            change = before[:, None] - after.unflatten(0, (number, -1))
+            total[some] += (signs[:, None] * change).sum(0).double().cpu().numpy()
+    return total / len(runner)
+
+
+def _without_edges(
+    runner: KeptUnits,
+    passed: NativePassed,
+    wires: _Wires,
+    upper: NDArray[np.int64],
+    lower: NDArray[np.int64],
+) -> NativePassed:
+    """Run a block again for each of K edges, without that edge: N K positions."""
+    high, low = wires.pair
+    site = upper % wires.sites.shape[0]
+    below = _sites_of(runner, low)
+    tap = (wires.sites[site] == (lower % below)[:, None]).argmax(1)
+    weight = wires.weight[upper // wires.sites.shape[0], lower // below, tap]
+    gain = (passed.features[low] - runner.baseline[low]).flatten(1)[:, lower]
+    sums = passed.passed.values[wires.operation]
+    n, k = len(sums), len(upper)
+    at = torch.from_numpy(upper).to(sums.device)
+    changed = sums.flatten(1)[:, None].repeat(1, k, 1)
+    changed[:, torch.arange(k), at] -= gain * weight
+    return passed.resumed(
+        wires.operation,
+        changed.reshape(n * k, *sums.shape[1:]),
+        torch.arange(n, device=sums.device).repeat_interleave(k),
+    )
