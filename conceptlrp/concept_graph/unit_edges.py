@@ -21,9 +21,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from conceptlrp.concept_graph.units import KeptUnits
+from conceptlrp.concept_graph.units import Block, KeptUnits
 from conceptlrp.lrp.engine.flows import adjacent_layers
-from conceptlrp.lrp.engine.propagation import NativePassed
+from conceptlrp.lrp.engine.native import Replaced, rerun
 from conceptlrp.lrp.engine.tangents import tap_sites
 from conceptlrp.store.results.codec import Shape
 
@@ -151,18 +151,16 @@ def _ends(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield, of every block, m (N, C, S) of kept units and a - b (N, D, S') below."""
     upper, lower = wires.pair
-    held = runner.units.split(kept)
-    for rows, passed in runner.passes(runner.units, kept):
-        own = slice(None) if len(kept) == 1 else rows
-        slope = passed.slopes(runner.starts(rows, passed), wires.operation)
+    held = runner.units.split(kept)[upper]
+    for block in runner.blocks(runner.units, kept):
+        passed, own = block.passed, held if len(kept) == 1 else held[block.rows]
+        # What the upper units sum, before their activation.
+        sums = passed.passed.values[wires.operation]
+        relevance = passed.relevance_at(block.starts(), wires.operation)[:, 0]
+        slope = torch.where(sums != 0, relevance / sums, torch.zeros_like(sums))
+        slope = slope.cpu() * own * block.signs.cpu()[:, None, None, None]
         gain = passed.features[lower] - runner.baseline[lower]
-        signs = torch.from_numpy(np.sign(runner.gap[rows])).to(slope)
-        yield (
-            (slope.cpu() * held[upper][own] * signs.cpu()[:, None, None, None])
-            .flatten(2)
-            .double(),
-            gain.cpu().flatten(2).double(),
-        )
+        yield slope.flatten(2).double(), gain.cpu().flatten(2).double()
 
 
 def _tested(
@@ -176,41 +174,44 @@ def _tested(
     total = np.zeros(len(upper))
     if not len(upper):
         return total
-    for rows, passed in runner.passes(runner.units, kept):
-        number = rows.stop - rows.start
-        before = runner.followed(rows, passed)
-        signs = torch.from_numpy(np.sign(runner.gap[rows])).to(before)
-        step = max(1, _ROWS_AT_ONCE // number)
+    for block in runner.blocks(runner.units, kept):
+        before = block.followed(block.passed.outputs)
+        step = max(1, _ROWS_AT_ONCE // len(block))
         for first in range(0, len(upper), step):
             some = slice(first, first + step)
-            after = _without_edges(runner, passed, wires, upper[some], lower[some])
-            after = runner.followed(rows, after, times=len(upper[some]))
-            change = before[:, None] - after.unflatten(0, (number, -1))
-            total[some] += (signs[:, None] * change).sum(0).double().cpu().numpy()
+            found = _without_edges(block, wires, upper[some], lower[some])
+            after = block.followed(found, times=len(upper[some]))
+            change = before[:, None] - after.unflatten(0, (len(block), -1))
+            total[some] += (block.signs[:, None] * change).sum(0).cpu().numpy()
     return total / len(runner)
 
 
 def _without_edges(
-    runner: KeptUnits,
-    passed: NativePassed,
-    wires: _Wires,
-    upper: NDArray[np.int64],
-    lower: NDArray[np.int64],
-) -> NativePassed:
-    """Run a block again for each of K edges, without that edge: N K positions."""
-    high, low = wires.pair
-    site = upper % wires.sites.shape[0]
-    below = _sites_of(runner, low)
-    tap = (wires.sites[site] == (lower % below)[:, None]).argmax(1)
-    weight = wires.weight[upper // wires.sites.shape[0], lower // below, tap]
+    block: Block, wires: _Wires, upper: NDArray[np.int64], lower: NDArray[np.int64]
+) -> dict[str, Tensor]:
+    """Return the outputs (N K, A) of a block without each of K edges alone."""
+    runner, passed, (_, low) = block.runner, block.passed, wires.pair
+    above, below = len(wires.sites), _sites_of(runner, low)
+    tap = (wires.sites[upper % above] == (lower % below)[:, None]).argmax(1)
+    weight = wires.weight[upper // above, lower // below, tap]
     gain = (passed.features[low] - runner.baseline[low]).flatten(1)[:, lower]
     sums = passed.passed.values[wires.operation]
     n, k = len(sums), len(upper)
-    at = torch.from_numpy(upper).to(sums.device)
+    edges, device = torch.arange(k, device=sums.device), sums.device
     changed = sums.flatten(1)[:, None].repeat(1, k, 1)
-    changed[:, torch.arange(k), at] -= gain * weight
-    return passed.resumed(
-        wires.operation,
-        changed.reshape(n * k, *sums.shape[1:]),
-        torch.arange(n, device=sums.device).repeat_interleave(k),
-    )
+    changed[:, edges, torch.from_numpy(upper).to(device)] -= gain * weight
+    rows = torch.arange(n, device=device).repeat_interleave(k)
+    changes: dict[str, Replaced] = {
+        wires.operation: (None, changed.reshape(n * k, *sums.shape[1:]))
+    }
+    owner = passed.owner
+    order = [*owner.engine.program.operations]
+    for layer, (mask, values) in block.changes.items():
+        # Units above that are no part of the circuit stay at the baseline.
+        node = owner.nodes[layer]
+        if order.index(node) > order.index(wires.operation):
+            assert mask is not None
+            changes[node] = (mask if len(mask) == 1 else mask[rows], values)
+    found = rerun(passed.passed, changes, rows)
+    nodes = {name: owner.nodes[name] for name in passed.outputs}
+    return {name: found[node].flatten(1) for name, node in nodes.items()}

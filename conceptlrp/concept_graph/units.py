@@ -20,6 +20,7 @@ from torch import Tensor
 from conceptlrp.ablation.sample import NOT_NATIVE, FollowedSample
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.engine.native import Replaced
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.probing import forward, starts_of
 
@@ -92,9 +93,7 @@ class KeptUnits:
     def __len__(self) -> int:
         return len(self.sample)
 
-    def passes(
-        self, units: Units, kept: Tensor
-    ) -> Iterator[tuple[slice, NativePassed]]:
+    def blocks(self, units: Units, kept: Tensor) -> Iterator["Block"]:
         """Run the positions, block by block, with the units kept that (M, U) names."""
         for first in range(0, len(self), _BATCH):
             rows = slice(first, min(first + _BATCH, len(self)))
@@ -103,24 +102,13 @@ class KeptUnits:
             changes = {n: (mask, self.baseline[n]) for n, mask in others.items()}
             with forward(self.explainer, self.sample.boards[rows]) as passed:
                 assert isinstance(passed, NativePassed)
-                yield rows, passed.intervened(changes)
+                every = torch.arange(rows.stop - first, device=self.explainer.device)
+                yield Block(self, rows, passed.intervened(changes, every), changes)
 
     def outputs(self, units: Units, kept: Tensor) -> Array:
         """Return the followed output (N,)."""
-        found = [self.followed(rows, p) for rows, p in self.passes(units, kept)]
+        found = [b.followed(b.passed.outputs) for b in self.blocks(units, kept)]
         return torch.cat(found).double().cpu().numpy()
-
-    def followed(
-        self, rows: slice, passed: NativePassed, *, times: int = 1
-    ) -> Tensor:
-        """Return the output of a block's positions, each of them `times` over."""
-        outputs = passed.outputs
-        logits = outputs["policy"]
-        value = outputs.get("value", logits.new_full((len(logits), 1), torch.nan))
-        numbers = torch.arange(rows.start, rows.stop, device=logits.device)
-        return self.sample.explained(
-            logits, value[:, 0], numbers.repeat_interleave(times)
-        )
 
     def relevance(self, units: Units, kept: Tensor) -> Tensor:
         """Return relevance above the baseline (N, U) of the units that are kept."""
@@ -134,24 +122,52 @@ class KeptUnits:
     def activation(self, units: Units) -> Tensor:
         """Return the activation (N, U) of all units."""
         every = torch.ones(1, len(units), dtype=torch.bool)
-        found = [units.join(p.features) for _, p in self.passes(units, every)]
+        found = [units.join(b.passed.features) for b in self.blocks(units, every)]
         return torch.cat(found).cpu()
 
     def _relevance(self, units: Units, kept: Tensor, *, above: bool) -> Tensor:
-        baselines = self.baseline if above else None
         found = []
-        for rows, passed in self.passes(units, kept):
-            layers = passed.relevance(self.starts(rows, passed), baselines=baselines)[1]
+        for block in self.blocks(units, kept):
+            passed = block.passed.above(self.baseline) if above else block.passed
+            layers = passed.relevance(block.starts())[1]
             found.append(units.join({n: r[:, 0] for n, r in layers.items()}).cpu())
         return torch.cat(found)
 
-    def starts(self, rows: slice, passed: NativePassed) -> dict[str, Tensor]:
-        """Return where relevance of the followed output of a block starts."""
+
+@dataclass(frozen=True)
+class Block:
+    """Some of the positions, run with units kept; ``changes`` made that of the rest."""
+
+    runner: KeptUnits
+    rows: slice
+    passed: NativePassed
+    changes: Mapping[str, Replaced]
+
+    def __len__(self) -> int:
+        return self.rows.stop - self.rows.start
+
+    @property
+    def signs(self) -> Tensor:
+        """Whether the output is above (1) or below (-1) that of the baseline, (N,)."""
+        signs = np.sign(self.runner.gap[self.rows])
+        return torch.from_numpy(signs).to(self.runner.explainer.device)
+
+    def followed(self, outputs: Mapping[str, Tensor], *, times: int = 1) -> Tensor:
+        """Return the followed one of outputs (N times, A), each position's in a row."""
+        logits = outputs["policy"]
+        value = outputs.get("value", logits.new_full((len(logits), 1), torch.nan))
+        rows = torch.arange(self.rows.start, self.rows.stop, device=logits.device)
+        rows = rows.repeat_interleave(times)
+        return self.runner.sample.explained(logits, value[:, 0], rows)
+
+    def starts(self) -> dict[str, Tensor]:
+        """Return where relevance of the followed output starts."""
+        sample = self.runner.sample
         plus, minus = (
-            each[rows, None].cpu().numpy()
-            for each in (self.sample.plus, self.sample.minus)
+            each[self.rows, None].cpu().numpy() for each in (sample.plus, sample.minus)
         )
-        starts = starts_of(passed, plus)
-        if self.sample.is_contrast:
-            starts["policy"] = starts["policy"] - starts_of(passed, minus)["policy"]
+        starts = starts_of(self.passed, plus)
+        if sample.is_contrast:
+            opposed = starts_of(self.passed, minus)["policy"]
+            starts["policy"] = starts["policy"] - opposed
         return starts
