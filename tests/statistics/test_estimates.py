@@ -85,6 +85,9 @@ def test_one_game_tells_nothing() -> None:
     assert positions_needed(found, 1.0) == 0
 
 
+RNG = np.random.default_rng(3)
+
+
 def test_rank_correlation_is_that_of_scipy_on_the_squares_that_count() -> None:
     one, other = RNG.integers(-3, 4, (2, 300, 20)).astype(float)
     within = RNG.random((300, 20)) < 0.6
