@@ -42,7 +42,7 @@ def pruned(
     ranks = torch.zeros(sets, size, dtype=torch.long)
     while size:
         score = _score(runner, runner.relevance(units, kept), each=each)
-        order = score.where(kept, -torch.inf).argsort(1, descending=True, stable=True)
+        order = score.where(kept, -torch.inf).argsort(dim=1, descending=True, stable=True)
         left = min(size - 1, round(size * (1 - _DROPPED)))
         dropped = order[:, left:size]
         ranks.scatter_(1, dropped, torch.arange(left, size).expand(sets, -1))
@@ -97,7 +97,7 @@ def _score(runner: KeptUnits, relevance: Tensor, *, each: bool) -> Tensor:
 
 
 def _ranked(score: Tensor) -> Tensor:
-    return score.argsort(1, descending=True, stable=True).argsort(1)
+    return score.argsort(dim=1, descending=True, stable=True).argsort(1)
 
 
 def smallest(

@@ -85,11 +85,12 @@ def _in_cluster(store: Store, target: int | str, cluster: str) -> NDArray[np.boo
     if found is None:
         msg = f"{store.path}: '{layer}' is not clustered; run 'conceptlrp cluster'"
         raise StoreError(msg)
-    met: NDArray[np.bool_] = np.asarray(found.labels) == int(text)
-    if not met.any():
-        last = int(found.labels.max())
+    if int(text) >= found.n_clusters:
+        last = found.n_clusters - 1
         msg = f"'{layer}' has no cluster {text}, expected 0 to {last}"
         raise ValueError(msg)
+    met = np.zeros(len(store), np.bool_)
+    met[found.rows[found.labels == int(text)]] = True
     return met
 
 

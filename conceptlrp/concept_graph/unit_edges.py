@@ -132,7 +132,7 @@ def _carried(
             )
         )
     upper, lower, relevance = (torch.cat(each) for each in zip(*best, strict=True))
-    order = relevance.abs().argsort(descending=True, stable=True)[:count]
+    order = relevance.abs().argsort(dim=0, descending=True, stable=True)[:count]
     return upper[order].numpy(), lower[order].numpy(), relevance[order].numpy()
 
 
