@@ -56,6 +56,8 @@ class NativePropagation:
         self.layers = tuple(taps)
         self.input = program.input
         self.memory_budget = memory_budget
+        #: Operations whose dead units may have relevance where it starts.
+        self.exposed = self.engine.exposed(self.nodes.values())
         self.blueprint = draw_blueprint(self.engine)
         self.costs = SweepCosts(self.engine, self.blueprint)
         self._plans: dict[tuple[int, ...], SweepPlan] = {}
@@ -133,7 +135,12 @@ class NativePassed:
         with torch.no_grad():
             return {
                 pair: edge_relevance(
-                    self.passed, name, place, relevance[pair[0]], accumulate=accumulate
+                    self.passed,
+                    name,
+                    place,
+                    relevance[pair[0]],
+                    accumulate=accumulate,
+                    every=name in self.owner.exposed,
                 )
                 for pair, (name, place) in adjacent_layers(program, nodes).items()
             }
@@ -143,7 +150,7 @@ class NativePassed:
         every = tuple(self.owner.engine.program.operations)
         with torch.no_grad():
             found = self.passed.relevance(self._begin(starts), every)
-            return conservation_report(self.passed, found)
+            return conservation_report(self.passed, found, self.owner.exposed)
 
     def run_from(self, layer: str, features: Tensor, rows: Tensor) -> dict[str, Tensor]:
         """Run the rest of the network from feature maps of a layer.
@@ -245,7 +252,8 @@ class NativePassed:
                 chosen[:, squares] = active[rows, squares]
                 if not chosen.any():
                     continue
-                sweep = Sweep(part, self.owner.sweep_plan(chosen), weight)
+                plan = self.owner.sweep_plan(chosen)
+                sweep = Sweep(part, plan, weight, self.owner.exposed)
                 for node, tangents in sweep.tangents(nodes):
                     yield node, rows, squares, tangents
 
