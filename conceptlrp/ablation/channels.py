@@ -64,7 +64,7 @@ class Block:
         """Run the rest of the network from maps (M, C, H, W) of rows (M,)."""
         numbers = rows + self.numbers.start
         before = {name: out[rows] for name, out in self.passed.outputs.items()}
-        outputs = [before, self.passed.run_from(layer, maps, rows)]
+        outputs = [before, self.passed.run_with({layer: (None, maps)}, rows)]
         values = [_value(found) for found in outputs]
         logits = [found["policy"] for found in outputs]
         legal = self.sample.legal[numbers]

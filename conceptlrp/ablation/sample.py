@@ -204,7 +204,7 @@ def run_from(
         if not isinstance(passed, NativePassed):
             raise NetworkError(NOT_NATIVE)
         changed = changed.to(explainer.device, explainer.dtype)
-        found = passed.run_from(layer, changed, rows)
+        found = passed.run_with({layer: (None, changed)}, rows)
     logits = as_array(found["policy"])
     if "value" not in found:
         return Outputs(logits, np.full(n * k, np.nan, np.float32))

@@ -1,6 +1,12 @@
 from .attribution import (
     Attribution as Attribution,
 )
+from .baselines import (
+    BASELINES as BASELINES,
+    Baseline as Baseline,
+    mean_baseline as mean_baseline,
+    resolve_baseline as resolve_baseline,
+)
 from .composites import (
     COMPOSITES as COMPOSITES,
     DEFAULT_COMPOSITE as DEFAULT_COMPOSITE,
@@ -28,9 +34,11 @@ from .targets import (
 )
 
 __all__ = [
+    "BASELINES",
     "COMPOSITES",
     "DEFAULT_COMPOSITE",
     "Attribution",
+    "Baseline",
     "Best",
     "ConceptGraph",
     "Conservation",
@@ -44,4 +52,6 @@ __all__ = [
     "Value",
     "attribute",
     "explain",
+    "mean_baseline",
+    "resolve_baseline",
 ]

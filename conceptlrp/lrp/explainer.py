@@ -168,6 +168,11 @@ class Explainer:
         ):
             yield passed
 
+    def maps(self, positions: Positions) -> dict[str, Tensor]:
+        """Return the feature maps (N, C, H, W) of every layer, in one batch."""
+        with self.forward(self._planes(self.corpus(positions))) as passed:
+            return passed.features
+
     @property
     def has_value(self) -> bool:
         """Whether the network has a value head."""

@@ -8,7 +8,7 @@ by what the forward pass has already computed.
 Shapes use N positions, T targets, P planes and C channels of an H x W map.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -140,12 +140,15 @@ def _is_nonnegative(operation: Operation, known: Mapping[str, bool]) -> bool:
 class NativeForward:
     """One forward pass, ready for relevance to flow.
 
-    ``values`` are the outputs of all operations by name: maps (N, C, H, W).
+    ``values`` are the outputs of all operations by name: maps (N, C, H, W). ``cut``
+    (N, C, H, W) tells which units of an operation were changed, so that they depend on
+    nothing below and relevance stops there.
     """
 
     engine: NativeEngine
     values: dict[str, Tensor]
     _branches: dict[tuple[str, bool], list[Branch]] = field(default_factory=dict)
+    cut: Mapping[str, Tensor] = field(default_factory=dict)
 
     def take(self, rows: slice) -> "NativeForward":
         """Return the same of some of the positions."""
@@ -154,7 +157,8 @@ class NativeForward:
             name: [branch.take(rows) for branch in branches]
             for name, branches in self._branches.items()
         }
-        return NativeForward(self.engine, values, known)
+        cut = {name: mask[rows] for name, mask in self.cut.items()}
+        return NativeForward(self.engine, values, known, cut)
 
     def branches(self, name: str, *, every: bool = False) -> list[Branch]:
         """Return the terms of the rule of a convolution or pooling, made once.
@@ -196,12 +200,19 @@ class NativeForward:
                 found[operation.name] = relevance
             if relevance is None or operation.kind == "input":
                 continue
+            relevance = self.handed_down(operation.name, relevance)
             sent = self._send(operation, relevance, every=operation.name in every)
             for source, part in sent:
                 total = arrived.get(source)
                 arrived[source] = part if total is None else total + part
         n_targets = next(iter(starts.values())).shape[1]
         return {name: found.get(name, self._zeros(name, n_targets)) for name in wanted}
+
+    def handed_down(self, name: str, relevance: Tensor) -> Tensor:
+        """Return the relevance (N, T, C, H, W) of units that depend on those below."""
+        if name not in self.cut:
+            return relevance
+        return relevance.masked_fill(self.cut[name][:, None], 0)
 
     def _zeros(self, name: str, n_targets: int) -> Tensor:
         value = self.values[name]
@@ -277,32 +288,47 @@ def expand(multiplier: Tensor | float) -> Tensor | float:
     return multiplier if isinstance(multiplier, float) else multiplier[:, None]
 
 
+#: Values for an output (M, C, H, W) where a mask holds, everywhere for a mask of None.
+#: Both broadcast.
+Replaced = tuple[Tensor | None, Tensor]
+#: What becomes of an output (M, C, H, W); a function is given it as it would have been.
+Change = Replaced | Callable[[Tensor], Tensor]
+
+
+def changed(change: Change, computed: Tensor) -> Tensor:
+    """Return an output (M, C, H, W) with a change."""
+    if not isinstance(change, tuple):
+        return change(computed)
+    mask, values = change
+    return values if mask is None else torch.where(mask, values, computed)
+
+
 def rerun(
-    passed: NativeForward,
-    changed: str,
-    value: Tensor,
-    rows: Tensor,
-    wanted: Collection[str],
+    passed: NativeForward, changes: Mapping[str, Change], rows: Tensor
 ) -> dict[str, Tensor]:
-    """Compute operations again, one of them having another output.
+    """Compute again what follows from changed outputs of operations.
 
-    What does not follow from the changed operation, such as a skip connection around
-    it, keeps what the forward pass gave it.
-
-    Shapes: `value` (M, C, H, W), `rows` (M,). Returns (M, C, H, W): outputs of the
-    wanted operations.
+    What does not, such as a skip connection around them, is as the forward pass left
+    it. Shapes: `rows` (M,). Returns (M, C, H, W): the outputs that were computed again,
+    changes made in order of execution.
     """
-    values = {changed: value}
+    values: dict[str, Tensor] = {}
     with torch.no_grad():
         for operation in passed.engine.program.operations.values():
-            if operation.name == changed or values.keys().isdisjoint(operation.inputs):
+            change, name = changes.get(operation.name), operation.name
+            if isinstance(change, tuple) and change[0] is None:
+                shape = passed.engine.shapes[name]
+                values[name] = change[1].expand(len(rows), *shape)
                 continue
-            sources = [
-                values[source] if source in values else passed.values[source][rows]
-                for source in operation.inputs
-            ]
-            values[operation.name] = passed.engine.compute(operation, sources, value)
-    return {
-        name: values[name] if name in values else passed.values[name][rows]
-        for name in wanted
-    }
+            if not values.keys().isdisjoint(operation.inputs):
+                sources = [
+                    values[source] if source in values else passed.values[source][rows]
+                    for source in operation.inputs
+                ]
+                found = passed.engine.compute(operation, sources, sources[0])
+            elif change is not None:
+                found = passed.values[name][rows]
+            else:
+                continue
+            values[name] = found if change is None else changed(change, found)
+    return values
