@@ -8,7 +8,7 @@ by what the forward pass has already computed.
 Shapes use N positions, T targets, P planes and C channels of an H x W map.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import torch
