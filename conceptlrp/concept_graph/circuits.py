@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import FollowedSample, follow_rows, spread_rows
 from conceptlrp.concept_graph import rankings
-from conceptlrp.concept_graph.circuit import CHANNELS, OWN, Circuit, KeptLayer
-from conceptlrp.concept_graph.curves import Curve, trace_curve
+from conceptlrp.concept_graph.circuit_result import CHANNELS, OWN, Circuit, KeptLayer
+from conceptlrp.concept_graph.curves import KeptCurve, trace_curve
 from conceptlrp.concept_graph.selection import select_rows
 from conceptlrp.concept_graph.unit_edges import strongest_edges
 from conceptlrp.concept_graph.units import KeptUnits, Units
@@ -208,7 +208,7 @@ def find_circuit(
     ranked["activation"] = rankings.by_activation(runner, units, each=each)
     ranked["random"] = rankings.at_random(units, sets=len(ranks), seed=seed)
     ranked["random by layer"] = rankings.at_random_by_layer(units, ranks, seed=seed)
-    curves: dict[str, Curve] = {}
+    curves: dict[str, KeptCurve] = {}
     for place, ranking in enumerate((OWN, *(n for n in ranked if n != OWN))):
         curves[ranking] = trace_curve(runner, units, ranked[ranking], sizes, seed)
         report("compare", place + 1, len(ranked) + 1)
@@ -238,7 +238,7 @@ def find_circuit(
 
 def _channel_curve(
     runner: KeptUnits, parts: NDArray[np.float64], *, each: bool, seed: int
-) -> Curve:
+) -> KeptCurve:
     """Prune whole channels, and keep the same parts of them."""
     channels = runner.channels
     ranks = rankings.pruned(runner, channels, each=each)

@@ -33,7 +33,7 @@ Values = Annotated[NDArray[np.float64], Shape("K")]
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class KeptCurve:
     """What circuits of K sizes keep and lose, with 95 % intervals over games.
 
     Attributes
@@ -61,12 +61,12 @@ class Curve:
     cmd: Estimate
 
     def __repr__(self) -> str:
-        return f"Curve(cpr={self.cpr.mean:.3f}, cmd={self.cmd.mean:.3f})"
+        return f"KeptCurve(cpr={self.cpr.mean:.3f}, cmd={self.cmd.mean:.3f})"
 
 
 def trace_curve(
     runner: KeptUnits, units: Units, ranks: Tensor, sizes: NDArray[np.int64], seed: int
-) -> Curve:
+) -> KeptCurve:
     """Keep, and then ablate, the first units of a ranking (M, U) in K sizes."""
     alone = np.stack([runner.outputs(units, ranks < int(n)) for n in sizes], 1)
     without = np.stack([runner.outputs(units, ranks >= int(n)) for n in sizes], 1)
@@ -86,7 +86,7 @@ def _estimated(
     parts: NDArray[np.float64],
     runner: KeptUnits,
     seed: int,
-) -> Curve:
+) -> KeptCurve:
     n_sizes, games = len(parts), runner.sample.corpus.game
     columns = np.concatenate([*found.values(), gap[:, None]], axis=1)
     drawn = bootstrap_means(columns, games, seed=seed)
@@ -103,7 +103,7 @@ def _estimated(
         area = np.trapezoid(own, parts, axis=1)
         low, high = _ends(area[1:])
         areas[name] = Estimate(float(area[0]), float(low), float(high), len(gap))
-    return Curve(**numbers, cpr=areas["kept"], cmd=areas["distance"])
+    return KeptCurve(**numbers, cpr=areas["kept"], cmd=areas["distance"])
 
 
 def _ends(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -112,4 +112,3 @@ def _ends(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.full((2, *drawn.shape[1:]), np.nan)
     ends: NDArray[np.float64] = np.percentile(known, (2.5, 97.5), axis=0)
     return ends
-

@@ -42,7 +42,9 @@ def pruned(
     ranks = torch.zeros(sets, size, dtype=torch.long)
     while size:
         score = _score(runner, runner.relevance(units, kept), each=each)
-        order = score.where(kept, -torch.inf).argsort(dim=1, descending=True, stable=True)
+        order = score.where(kept, -torch.inf).argsort(
+            dim=1, descending=True, stable=True
+        )
         left = min(size - 1, round(size * (1 - _DROPPED)))
         dropped = order[:, left:size]
         ranks.scatter_(1, dropped, torch.arange(left, size).expand(sets, -1))
@@ -101,7 +103,11 @@ def _ranked(score: Tensor) -> Tensor:
 
 
 def smallest(
-    runner: KeptUnits, units: Units, ranks: Tensor, sizes: NDArray[np.int64], part: float
+    runner: KeptUnits,
+    units: Units,
+    ranks: Tensor,
+    sizes: NDArray[np.int64],
+    part: float,
 ) -> int:
     """Find how many units keep a part of the output, between two of the sizes.
 

@@ -57,15 +57,22 @@ def _words(where: Condition) -> Iterator[str]:
     for each in fields(where):
         value = getattr(where, each.name)
         if each.name == "labels":
-            yield from (f"label={n}={_text(v)}" for n, v in value.items())
+            for label, wanted in value.items():
+                yield (
+                    f"label={label}"
+                    if wanted is True
+                    else f"label={label}={_text(wanted)}"
+                )
         elif value is not None:
             yield f"{each.name}={_text(value)}"
 
 
 def _text(value: Any) -> str:
     if isinstance(value, tuple | list):
-        return ":".join("" if end is None else str(end) for end in value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        return ":".join("" if end is None else f"{end:g}" for end in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _checked_rows(store: Store, rows: int | Sequence[int]) -> NDArray[np.int64]:

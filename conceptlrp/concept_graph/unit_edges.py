@@ -110,10 +110,7 @@ def _carried(
     best: list[tuple[Tensor, Tensor, Tensor]] = []
     parts = list(_ends(runner, kept, wires))
     for tap in range(wires.sites.shape[1]):
-        above, below = (
-            torch.from_numpy(each)
-            for each in _inside(wires.sites[:, tap])
-        )
+        above, below = (torch.from_numpy(each) for each in _inside(wires.sites[:, tap]))
         # What edges of one tap carry is a product of two vectors at every site.
         carried = sum(
             torch.einsum("ncs,nds->scd", slope[:, :, above], gain[:, :, below])
@@ -122,7 +119,10 @@ def _carried(
         carried = carried * wires.weight[:, :, tap].to(carried)
         size, place = carried.abs().flatten().topk(min(count, carried.numel()))
         site, channel, lower = np.unravel_index(place.numpy(), carried.shape)
-        upper_sites, lower_sites = wires.sites.shape[0], _sites_of(runner, wires.pair[1])
+        upper_sites, lower_sites = (
+            wires.sites.shape[0],
+            _sites_of(runner, wires.pair[1]),
+        )
         real = size > 0
         best.append(
             (

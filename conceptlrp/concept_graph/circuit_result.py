@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp import jsontext
-from conceptlrp.concept_graph.curves import Curve
+from conceptlrp.concept_graph.curves import KeptCurve
 from conceptlrp.concept_graph.unit_edges import Pair, UnitEdges
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.store.results.codec import Shape
@@ -67,7 +67,7 @@ class Circuit:
         How many units are kept, of how many.
     sizes : int64 array of shape (K,)
         Sizes of the curves in units, that of the circuit among them.
-    curves : dict of str to Curve
+    curves : dict of str to KeptCurve
         What "circuit", the beginning of its ranking, keeps at every size, and what
         others of equal size do: ranked "once" by relevance above the baseline, by
         "plain relevance", "activation", at "random", and at "random by layer", with as
@@ -96,7 +96,7 @@ class Circuit:
     size: int
     units: int
     sizes: Annotated[NDArray[np.int64], Shape("K")]
-    curves: dict[str, Curve]
+    curves: dict[str, KeptCurve]
     layers: dict[str, KeptLayer]
     edges: dict[Pair, UnitEdges]
     baseline: str
@@ -107,9 +107,15 @@ class Circuit:
 
     def __repr__(self) -> str:
         return (
-            f"Circuit({self.target!r}, {self.name!r}: {self.size:,} of {self.units:,} "
-            f"units keep {self.at()['kept']:.2f} over {len(self.rows):,} positions)"
+            f"Circuit({self.target!r}, {self.words}: {self.size:,} of {self.units:,} "
+            f"units keep {self.at()['kept']:.2f})"
         )
+
+    @property
+    def words(self) -> str:
+        """How many positions it is of, and what they have in common."""
+        number = f"{len(self.rows):,} position{'s' * (len(self.rows) != 1)}"
+        return f"{number} ({self.name})" if self.name else number
 
     def _repr_html_(self) -> str:
         rows = [
@@ -226,11 +232,10 @@ class Circuit:
             for node in nodes[1:]
             if node["layer"] not in read
         ]
-        about = {"target": self.target, "circuit": self.name, **self.at()}
+        numbers = {n: value for n, value in self.at().items() if np.isfinite(value)}
+        about = {"target": self.target, "positions": self.words, **numbers}
         found = {"graph": about, "nodes": nodes, "edges": edges}
-        return dict(
-            jsontext.plain({"directed": True, "multigraph": False, **found})
-        )
+        return dict(jsontext.plain({"directed": True, "multigraph": False, **found}))
 
 
 _AREAS: Final = ("cpr", "cmd")
