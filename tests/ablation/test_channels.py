@@ -201,6 +201,8 @@ def test_a_grouped_convolution_is_no_obstacle(games: Corpus, tmp_path: Path) -> 
     path, corpus = tmp_path / "run.crp", games.sample(5, seed=0)
     with pytest.warns(UserWarning, match="grouped convolution.*hooks"):
         store = cl.attribute_corpus(grouped, corpus, path, targets=["best"])
+
+    with pytest.warns(UserWarning, match="grouped convolution.*hooks"):
         found = ablate(store, grouped).layers["0"]
 
     assert (found.size > 0).any()
