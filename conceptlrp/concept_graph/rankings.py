@@ -25,6 +25,7 @@ from torch import Tensor
 from conceptlrp.concept_graph.units import KeptUnits, Units
 
 _DROPPED: Final = 0.1
+_ROUNDING: Final = 1e-6
 #: How units are ranked, the first being what circuits are made by.
 METHODS: Final = ("pruned", "once")
 
@@ -111,14 +112,15 @@ def smallest(
 ) -> int:
     """Find how many units keep a part of the output, between two of the sizes.
 
-    Where more units keep less, it need not be the smallest number of all.
+    To keep as much too much is no better than too little. Where more units keep less,
+    it need not be the smallest number of all.
     """
     total = np.abs(runner.gap).sum()
 
     def suffices(size: int) -> bool:
-        found = runner.outputs(units, ranks < size) - runner.empty
-        kept = float((np.sign(runner.gap) * found).sum())
-        return bool(kept >= part * total - 1e-6 * total)
+        found = runner.outputs(units, ranks < size) - runner.full
+        missing = float((np.sign(runner.gap) * found).sum())
+        return bool(abs(missing) <= (1 - part + _ROUNDING) * total)
 
     above = next((k for k, n in enumerate(sizes) if suffices(int(n))), len(sizes) - 1)
     few, enough = (int(sizes[max(k, 0)]) for k in (above - 1, above))

@@ -10,12 +10,23 @@ from conceptlrp.ablation.sample import FollowedSample
 from conceptlrp.concept_graph.circuits import find_circuit
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import mean_baseline
-from conceptlrp.lrp.probing import VALUE, boards_of
+from conceptlrp.lrp.probing import boards_of
 from conceptlrp.networks.planes import legal_actions
 from tests.lrp.conftest import random_corpus
-from tests.planted.network import DEFAULT_PATTERNS, planted_network
+from tests.planted.network import planted_network
+from tests.planted.patterns import Pattern
 
 DISTRACTORS = 6
+PATTERNS = (
+    Pattern("corner", ("###", "#X*", "#.."), "an own corner with room beside it"),
+    Pattern("line", ("...", "XO*", "..."), "a disc that a move flips"),
+    Pattern(
+        "X-square", ("..#..", ".*...", "#.O..", "...X.", "....."), "a way to a corner"
+    ),
+    Pattern(
+        "edge", ("...#...", ".XXXXX*", *("." * 7,) * 5), "five on the edge, and room"
+    ),
+)
 
 
 def sample_of(corpus, actions):
@@ -35,9 +46,9 @@ def corpus():
     return random_corpus(40)
 
 
-@pytest.fixture(scope="module")
-def explainer(corpus):
-    network = planted_network(distractors=DISTRACTORS).network
+def planted_explainer(pattern, corpus):
+    """One pattern a network: its logits read no detector that is off."""
+    network = planted_network([pattern], distractors=DISTRACTORS).network
     with torch.no_grad():
         # Distractors are busy, but no output reads them.
         network.fc3.weight[:, -DISTRACTORS:] = 0
@@ -60,8 +71,7 @@ def known_circuit(explainer, corpus, action):
     """Walk down from an output along weights; units at their baseline are no part."""
     network, layers = explainer.network, explainer.layers
     maps = {n: f.numpy()[0] for n, f in explainer.maps(corpus).items()}
-    head = network.fc4.weight if action == VALUE else network.fc3.weight[[action]]
-    read = head @ network.fc2.weight @ network.fc1.weight
+    read = network.fc3.weight[[action]] @ network.fc2.weight @ network.fc1.weight
     wanted = read.numpy()[0] != 0
     units, edges = set(), set()
     for upper, lower in itertools.pairwise((*reversed(layers), "")):
@@ -90,14 +100,14 @@ def found_edges(circuit):
     }
 
 
-@pytest.mark.parametrize("pattern", DEFAULT_PATTERNS, ids=lambda p: p.name)
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: p.name)
 def test_the_circuit_of_a_planted_detector_is_found_exactly(
-    pattern, explainer, corpus
+    pattern, corpus
 ):
+    explainer = planted_explainer(pattern, corpus)
     row = int(np.flatnonzero(pattern.fires(corpus.own, corpus.opponent))[0])
     position = corpus[row : row + 1]
-    moves = pattern.moves(position.own, position.opponent)
-    action = VALUE if pattern.move is None else int(moves[0])
+    action = int(pattern.moves(position.own, position.opponent)[0])
     units, edges = known_circuit(explainer, position, action)
 
     found = find_circuit(
