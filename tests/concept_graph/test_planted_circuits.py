@@ -101,9 +101,7 @@ def found_edges(circuit):
 
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: p.name)
-def test_the_circuit_of_a_planted_detector_is_found_exactly(
-    pattern, corpus
-):
+def test_the_circuit_of_a_planted_detector_is_found_exactly(pattern, corpus):
     explainer = planted_explainer(pattern, corpus)
     row = int(np.flatnonzero(pattern.fires(corpus.own, corpus.opponent))[0])
     position = corpus[row : row + 1]
