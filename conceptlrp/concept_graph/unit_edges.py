@@ -9,7 +9,7 @@ Summed over u that is the relevance of v above the baseline. Putting the baselin
 into u alone, and running what is above, tells what the edge does: path patching
 (Goldowsky-Dill et al., arXiv:2304.05969) of a path of one edge.
 
-Shapes use N positions, K edges, C channels above and D channels below.
+Shapes use N positions, E edges, C channels above and D channels below.
 """
 
 from collections.abc import Iterator
@@ -28,8 +28,8 @@ from conceptlrp.lrp.engine.tangents import tap_sites
 from conceptlrp.store.results.codec import Shape
 
 Pair = tuple[str, str]
-Places = Annotated[NDArray[np.int64], Shape("K")]
-Values = Annotated[NDArray[np.float64], Shape("K")]
+Places = Annotated[NDArray[np.int64], Shape("E")]
+Values = Annotated[NDArray[np.float64], Shape("E")]
 _ROWS_AT_ONCE = 256
 
 
@@ -39,12 +39,12 @@ class UnitEdges:
 
     Attributes
     ----------
-    upper, lower : int64 array of shape (K,)
+    upper, lower : int64 array of shape (E,)
         Units, counted along channels, rows and columns of their layer's map.
-    relevance : float64 array of shape (K,)
+    relevance : float64 array of shape (E,)
         What the lower unit gives the upper one above the baseline, towards the output's
         change: a mean over positions, in the unit of the output.
-    effect : float64 array of shape (K,)
+    effect : float64 array of shape (E,)
         What the output loses when the upper unit alone reads the baseline in the place
         of the lower, likewise; nan where it was not tested.
     """
@@ -170,7 +170,7 @@ def _tested(
     upper: NDArray[np.int64],
     lower: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Return the mean effect (K,) of each edge on the output."""
+    """Return the mean effect (E,) of each edge on the output."""
     total = np.zeros(len(upper))
     if not len(upper):
         return total
@@ -189,7 +189,7 @@ def _tested(
 def _without_edges(
     block: Block, wires: _Wires, upper: NDArray[np.int64], lower: NDArray[np.int64]
 ) -> dict[str, Tensor]:
-    """Return the outputs (N K, A) of a block without each of K edges alone."""
+    """Return the outputs (N E, A) of a block without each of E edges alone."""
     runner, passed, (_, low) = block.runner, block.passed, wires.pair
     above, below = len(wires.sites), _sites_of(runner, low)
     tap = (wires.sites[upper % above] == (lower % below)[:, None]).argmax(1)

@@ -136,8 +136,11 @@ def graph(store: Store, seed: int = 0) -> MeanConceptGraph:
 def circuit(store: Store, seed: int = 0) -> Circuit:
     random, layer = np.random.default_rng(seed), store.layers[0]
     channels = store.channels(layer)
-    numbers = [f"{name}{end}" for name in ("kept", "distance", "lost")
-               for end in ("", "_low", "_high")]
+    numbers = [
+        f"{name}{end}"
+        for name in ("kept", "distance", "lost")
+        for end in ("", "_low", "_high")
+    ]
     curve = {name: random.normal(size=3) for name in numbers}
     area = Estimate(0.8, 0.7, 0.9, 4)
     kept = random.integers(2, size=(channels, 8, 8)).astype(np.float32)
@@ -187,6 +190,7 @@ SAMPLES: dict[str, Callable[..., Any]] = {
     "labels": labels,
     "ablation": ablation,
     "graph": graph,
+    "circuit": circuit,
     "evaluation": evaluation,
 }
 
