@@ -9,8 +9,8 @@ Shapes use N positions and C channels of an H x W feature map.
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +90,12 @@ class Baseline:
             for column in (self.donors.own, self.donors.opponent):
                 found.update(np.ascontiguousarray(column, "<u8").tobytes())
         return found.hexdigest()
+
+    def take(self, rows: slice | Sequence[int] | NDArray[np.intp]) -> "Baseline":
+        """Return that of some of the positions: their donors, or the same mean."""
+        if self.donors is None:
+            return self
+        return replace(self, donors=self.donors[rows])
 
     def check(self, layers: tuple[str, ...], n_positions: int) -> None:
         """Refuse layers without a mean map, or positions without a donor each."""

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from conceptlrp.errors import CompositeError
 from conceptlrp.lrp.engine.contraction import conditional_heatmaps
 from conceptlrp.lrp.engine.counting import SweepCosts, draw_blueprint
 from conceptlrp.lrp.engine.flows import (
@@ -38,8 +39,14 @@ _KEPT_PLANS = 4
 class NativePropagation:
     """A program ready for forward passes.
 
+    A `second` one, of the same network under another composite, sends to the input what
+    this one gives to layers.
+
     Shapes: `planes` (1, P, n, n).
     """
+
+    #: Whether a sum hands relevance on whole, as it does a derivative.
+    plain_sums = False
 
     def __init__(
         self,
@@ -48,9 +55,10 @@ class NativePropagation:
         planes: Tensor,
         memory_budget: int,
         *,
-        plain_sums: bool = False,
+        second: "NativePropagation | None" = None,
     ) -> None:
-        self.engine = NativeEngine(program, planes, plain_sums=plain_sums)
+        self.engine = NativeEngine(program, planes, plain_sums=self.plain_sums)
+        self.second = second
         self.nodes = {layer: program.by_module[tap] for layer, tap in taps.items()}
         self.nodes.update(zip(_OUTPUTS, program.outputs, strict=False))
         self.layers = tuple(taps)
@@ -63,7 +71,22 @@ class NativePropagation:
     @contextmanager
     def forward(self, planes: Tensor) -> Iterator["NativePassed"]:
         """Run the network on planes (N, P, n, n)."""
-        yield NativePassed(self, self.engine.forward(planes))
+        yield self.passed(self.engine.forward(planes))
+
+    def passed(self, forward: NativeForward) -> "NativePassed":
+        """Return a forward pass of this network for relevance by this composite."""
+        return NativePassed(self, NativeForward(self.engine, forward.values))
+
+    def check_baseline(self) -> None:
+        """Refuse a baseline where relevance a unit of activation is not known."""
+        for layer in self.layers:
+            reason = self.engine.refusal(self.nodes[layer])
+            if reason:
+                msg = (
+                    f"relevance of '{layer}' cannot be taken above a baseline: "
+                    f"{reason}; take another composite, or baseline 'zero'"
+                )
+                raise CompositeError(msg)
 
     def sweep_plan(self, active: NDArray[np.bool_]) -> SweepPlan:
         """Return the plan of a sweep over active squares (N, P).
@@ -89,6 +112,27 @@ class NativePassed:
         self.passed = passed
         #: What arriving relevance (N, P, n, n) is multiplied with, None for one.
         self.input_weight: Tensor | None = None
+        #: What relevance of layers is measured from, (N or 1, C, H, W) by layer.
+        self.baselines: Mapping[str, Tensor] = {}
+
+    def above(self, baselines: Mapping[str, Tensor]) -> "NativePassed":
+        """Return the same pass, relevance of layers being taken above baselines.
+
+        Shapes: `baselines` (N or 1, C, H, W) by layer.
+        """
+        self.owner.check_baseline()
+        found = type(self)(self.owner, self.passed)
+        found.baselines = baselines
+        return found
+
+    @cached_property
+    def second(self) -> "NativePassed":
+        """The pass that sends relevance of layers to the input: this one, or another's.
+
+        With two composites it is the second's, over the same values.
+        """
+        other = self.owner.second
+        return self if other is None else other.passed(self.passed)
 
     @cached_property
     def outputs(self) -> dict[str, Tensor]:
@@ -112,14 +156,40 @@ class NativePassed:
         """Send relevance from outputs or layers down, for all targets in one sweep.
 
         Shapes: `starts` (N, T, ...). Returns (N, T, P, n, n): relevance of the input;
-        (N, T, C, H, W): relevance of every layer.
+        (N, T, C, H, W): relevance of every layer, above its baseline if it has one.
+        The layer that holds a target has the target itself as relevance.
         """
         owner = self.owner
-        layers = {layer: owner.nodes[layer] for layer in owner.layers}
-        wanted = (owner.input, *layers.values())
+        layers = tuple(owner.nodes[layer] for layer in owner.layers)
+        wanted = layers if owner.second else (owner.input, *layers)
         with torch.no_grad():
-            found = self.passed.relevance(self._begin(starts), wanted)
-        return found[owner.input], {n: found[node] for n, node in layers.items()}
+            found = self._send(starts, wanted)
+        if owner.second:
+            found[owner.input] = self.second.input_relevance(starts)
+        return found[owner.input], {n: found[owner.nodes[n]] for n in owner.layers}
+
+    def input_relevance(self, starts: Mapping[str, Tensor]) -> Tensor:
+        """Send relevance from outputs or layers to the input: (N, T, P, n, n)."""
+        with torch.no_grad():
+            return self._send(starts, (self.owner.input,))[self.owner.input]
+
+    def layer_heatmaps(self, relevance: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Send the relevance of layers to the input, each layer's by itself.
+
+        Shapes: `relevance` (N, T, C, H, W). Returns (N, T, n, n) by layer, planes
+        summed: the sum of the conditional heatmaps of all channels.
+        """
+        return {
+            layer: self.second.input_relevance({layer: part}).sum(2)
+            for layer, part in relevance.items()
+        }
+
+    def _send(
+        self, starts: Mapping[str, Tensor], wanted: tuple[str, ...]
+    ) -> dict[str, Tensor]:
+        nodes = self.owner.nodes
+        baselines = {nodes[layer]: b for layer, b in self.baselines.items()}
+        return self.passed.relevance(self._begin(starts), wanted, baselines=baselines)
 
     def edges(
         self, relevance: Mapping[str, Tensor], *, accumulate: bool
@@ -133,10 +203,29 @@ class NativePassed:
         with torch.no_grad():
             return {
                 pair: edge_relevance(
-                    self.passed, name, place, relevance[pair[0]], accumulate=accumulate
+                    self.passed,
+                    name,
+                    place,
+                    relevance[pair[0]],
+                    accumulate=accumulate,
+                    baseline=self._baseline_at(pair[1], name, place),
                 )
                 for pair, (name, place) in adjacent_layers(program, nodes).items()
             }
+
+    def _baseline_at(self, layer: str, name: str, place: int) -> Tensor | None:
+        """Return a layer's baseline as an operation above reads it."""
+        baseline = self.baselines.get(layer)
+        if baseline is None:
+            return None
+        program, node = self.owner.engine.program, self.owner.nodes[layer]
+        read = program.operations[program.operations[name].inputs[place]]
+        while read.name != node:
+            # R_z = z rho f(z) / z: an activation makes the baseline as much smaller.
+            ratio = self.passed.ratio(read)
+            baseline = baseline if ratio is None else baseline * ratio
+            read = program.operations[read.inputs[0]]
+        return baseline
 
     def conservation(self, starts: Mapping[str, Tensor]) -> Conservation:
         """Follow relevance through every operation; see `conservation_report`."""
@@ -179,6 +268,8 @@ class NativePassed:
         input relevance through each channel alone, planes summed; how it was computed:
         "forward", "reverse" or "hooks".
         """
+        if self.owner.second:
+            return self.second.conditional(relevance, channels)
         owner = self.owner
         n_positions, n_targets = next(iter(relevance.values())).shape[:2]
         wanted = {
@@ -274,10 +365,14 @@ class GradientPropagation(NativePropagation):
     it carries relevance: without rules its linear maps are those of the gradient.
     """
 
-    @contextmanager
-    def forward(self, planes: Tensor) -> Iterator["GradientPassed"]:
-        """Run the network on planes (N, P, n, n)."""
-        yield GradientPassed(self, self.engine.forward(planes))
+    plain_sums = True
+
+    def passed(self, forward: NativeForward) -> "GradientPassed":
+        """Return a forward pass of this network for gradients."""
+        return GradientPassed(self, NativeForward(self.engine, forward.values))
+
+    def check_baseline(self) -> None:
+        """Accept any: a derivative is relevance a unit of activation."""
 
 
 class GradientPassed(NativePassed):
@@ -290,14 +385,26 @@ class GradientPassed(NativePassed):
         super().__init__(owner, passed)
         self.input_weight = passed.values[owner.input]
 
-    def relevance(
-        self, starts: Mapping[str, Tensor]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Send derivatives down and multiply them with values."""
+    def _send(
+        self, starts: Mapping[str, Tensor], wanted: tuple[str, ...]
+    ) -> dict[str, Tensor]:
+        """Send derivatives down and multiply them with values above the baseline."""
         slopes = {name: self._flowing(name, start) for name, start in starts.items()}
-        planes, layers = super().relevance(slopes)
-        weighted = {n: r * self.features[n][:, None] for n, r in layers.items()}
-        return planes * self.passed.values[self.owner.input][:, None], weighted
+        begun = self._begin(slopes)
+        found = self.passed.relevance(begun, wanted)
+        weighted = {
+            n: slope * self.passed.values[n][:, None] for n, slope in found.items()
+        }
+        for layer, baseline in self.baselines.items():
+            node = self.owner.nodes[layer]
+            if node not in wanted:
+                continue
+            # Where relevance starts, it is the target itself.
+            slope = found[node] - begun[node] if node in begun else found[node]
+            weighted[node] = weighted[node].addcmul_(
+                baseline[:, None], slope, value=-1.0
+            )
+        return weighted
 
     def _flowing(self, name: str, relevance: Tensor) -> Tensor:
         """Return the derivative, 0 for an inactive neuron, which passes nothing on."""
