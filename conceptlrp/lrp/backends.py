@@ -21,13 +21,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.composites import GRADIENT, module_rules
+from conceptlrp.lrp.engine.gradient import GradientPropagation
 from conceptlrp.lrp.engine.hooks import HookPassed, HookPropagation
 from conceptlrp.lrp.engine.program import UnknownOperationError, read_program
-from conceptlrp.lrp.engine.propagation import (
-    GradientPropagation,
-    NativePassed,
-    NativePropagation,
-)
+from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.engine.trace import (
     BATCH_NORM,
     LINEAR,

@@ -414,7 +414,7 @@ def test_a_rule_that_does_not_multiply_by_the_activation_is_refused(
         explainer.attribute(random_positions[:2], baseline=random_positions[2:4])
 
 
-@pytest.mark.parametrize("target", [Neuron("conv2", 1), Neuron("conv3", 2, (3, 4))])
+@pytest.mark.parametrize("target", [Neuron("conv2", 1), Neuron("conv3", 0, (1, 1))])
 def test_the_layer_of_a_target_has_the_target_as_relevance(
     target: Neuron, random_positions: Corpus
 ) -> None:

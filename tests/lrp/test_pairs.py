@@ -62,7 +62,8 @@ def test_channels_are_the_firsts_and_heatmaps_the_seconds(
         np.testing.assert_array_equal(found.relevance[layer], relevance)
         maps = found.conditional[layer]
         assert largest(maps, down.conditional[layer]) < 1e-9
-        with explainer.forward(explainer._planes(random_positions)) as passed:
+        above = explainer.baseline_for(random_positions)
+        with explainer.run(random_positions, baseline=above) as passed:
             whole = passed.layer_heatmaps({layer: tensor(relevance)})
         assert largest(maps.sum(2), whole[layer].numpy()) < 1e-9
     assert explainer.composite_name == pair

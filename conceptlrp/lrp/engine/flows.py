@@ -19,7 +19,7 @@ report says how much, operation by operation, in the unit of the target.
 Shapes use N positions, T targets, C channels above and D channels below.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -110,8 +110,11 @@ def edge_relevance(
     *,
     accumulate: bool,
     baseline: Tensor | None = None,
+    every: bool = False,
 ) -> Tensor:
     """Compute what channels of a convolution or sum send to those of an input.
+
+    With `every`, relevance may be at dead units; see `LinearRule.terms`.
 
     Shapes: `relevance` (N, T, C, H, W), plain; `baseline` (N or 1, D, H', W') of the
     input, above which edges are taken. Returns (N, T, C, D), without N accumulated.
@@ -127,7 +130,7 @@ def edge_relevance(
     sites = tap_sites(passed.engine.rules[name].geometry, *source.shape[2:])
     total: Tensor | None = None
     # The terms of a rule add up, as they do for relevance itself.
-    for branch in passed.branches(name):
+    for branch in passed.branches(name, every=every):
         scaled = (relevance * branch.scale[:, None]).flatten(3)
         below = _multiplier_rows(_multiplier(branch, source, baseline))
         multiply = _summed_products(scaled) if accumulate else _products(scaled)
@@ -248,9 +251,11 @@ class Conservation:
 
 
 def conservation_report(
-    passed: NativeForward, relevance: dict[str, Tensor]
+    passed: NativeForward, relevance: dict[str, Tensor], every: Collection[str] = ()
 ) -> Conservation:
     """Follow relevance through every operation of a forward pass.
+
+    At dead units of operations that `every` names there may be relevance.
 
     Shapes: `relevance` (N, T, C, H, W).
     """
@@ -259,7 +264,10 @@ def conservation_report(
         for operation in passed.engine.program.operations.values()
         if operation.kind in _REDISTRIBUTING
     ]
-    rows = [_follow(passed, op, relevance[op.name]) for op in operations]
+    rows = [
+        _follow(passed, op, relevance[op.name], every=op.name in every)
+        for op in operations
+    ]
     arrived, sent, bias = (
         torch.stack(list(column)).cpu().numpy() for column in zip(*rows, strict=True)
     )
@@ -268,7 +276,7 @@ def conservation_report(
 
 
 def _follow(
-    passed: NativeForward, operation: Operation, relevance: Tensor
+    passed: NativeForward, operation: Operation, relevance: Tensor, *, every: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     arrived = _total(relevance)
     if operation.kind == "add":
@@ -278,7 +286,7 @@ def _follow(
     rule = passed.engine.rules[operation.name]
     source = passed.values[operation.inputs[0]]
     sent, bias = torch.zeros_like(arrived), torch.zeros_like(arrived)
-    for branch in passed.branches(operation.name):
+    for branch in passed.branches(operation.name, every=every):
         inputs = branch.multiplier
         if isinstance(inputs, float):
             inputs = torch.full_like(source, inputs)

@@ -8,9 +8,10 @@ Shapes use N positions, T targets, P planes, C channels of an H x W feature map,
 K channels asked for and n x n squares.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import torch
@@ -26,7 +27,14 @@ from conceptlrp.lrp.engine.flows import (
     conservation_report,
     edge_relevance,
 )
-from conceptlrp.lrp.engine.native import NativeEngine, NativeForward, rerun
+from conceptlrp.lrp.engine.gating import producers
+from conceptlrp.lrp.engine.native import (
+    Change,
+    NativeEngine,
+    NativeForward,
+    Replaced,
+    rerun,
+)
 from conceptlrp.lrp.engine.program import Program
 from conceptlrp.lrp.engine.sweep import Sweep, Tangents, active_squares
 from conceptlrp.lrp.engine.tangents import SweepPlan
@@ -64,6 +72,13 @@ class NativePropagation:
         self.layers = tuple(taps)
         self.input = program.input
         self.memory_budget = memory_budget
+        #: Operations whose dead units may have relevance where it starts.
+        self.exposed = self.engine.exposed(self.nodes.values())
+        #: The same and those of all layers, whose dead units have relevance above a
+        #: baseline.
+        self.producing = self.exposed | producers(
+            program, [self.nodes[layer] for layer in taps]
+        )
         self.blueprint = draw_blueprint(self.engine)
         self.costs = SweepCosts(self.engine, self.blueprint)
         self._plans: dict[tuple[int, ...], SweepPlan] = {}
@@ -75,18 +90,23 @@ class NativePropagation:
 
     def passed(self, forward: NativeForward) -> "NativePassed":
         """Return a forward pass of this network for relevance by this composite."""
-        return NativePassed(self, NativeForward(self.engine, forward.values))
+        return NativePassed(
+            self, NativeForward(self.engine, forward.values, cut=forward.cut)
+        )
+
+    def refusals(self) -> dict[str, str]:
+        """Say of layers why relevance a unit of their activation is not known."""
+        reasons = {n: self.engine.refusal(self.nodes[n]) for n in self.layers}
+        return {layer: reason for layer, reason in reasons.items() if reason}
 
     def check_baseline(self) -> None:
         """Refuse a baseline where relevance a unit of activation is not known."""
-        for layer in self.layers:
-            reason = self.engine.refusal(self.nodes[layer])
-            if reason:
-                msg = (
-                    f"relevance of '{layer}' cannot be taken above a baseline: "
-                    f"{reason}; take another composite, or baseline 'zero'"
-                )
-                raise CompositeError(msg)
+        for layer, reason in self.refusals().items():
+            msg = (
+                f"relevance of '{layer}' cannot be taken above a baseline: {reason}; "
+                "take another composite, or baseline 'zero'"
+            )
+            raise CompositeError(msg)
 
     def sweep_plan(self, active: NDArray[np.bool_]) -> SweepPlan:
         """Return the plan of a sweep over active squares (N, P).
@@ -114,6 +134,8 @@ class NativePassed:
         self.input_weight: Tensor | None = None
         #: What relevance of layers is measured from, (N or 1, C, H, W) by layer.
         self.baselines: Mapping[str, Tensor] = {}
+        #: Operations that need all terms of their rules for relevance of layers.
+        self.every = owner.exposed
 
     def above(self, baselines: Mapping[str, Tensor]) -> "NativePassed":
         """Return the same pass, relevance of layers being taken above baselines.
@@ -123,6 +145,8 @@ class NativePassed:
         self.owner.check_baseline()
         found = type(self)(self.owner, self.passed)
         found.baselines = baselines
+        # A dead unit has relevance above its baseline, for what it would have been.
+        found.every = self.owner.producing
         return found
 
     @cached_property
@@ -132,7 +156,13 @@ class NativePassed:
         With two composites it is the second's, over the same values.
         """
         other = self.owner.second
-        return self if other is None else other.passed(self.passed)
+        if other is None:
+            return self
+        found = other.passed(self.passed)
+        # So it has where the first composite does not multiply by its activation.
+        if self.baselines or self.owner.refusals():
+            found.every = other.producing
+        return found
 
     @cached_property
     def outputs(self) -> dict[str, Tensor]:
@@ -168,10 +198,12 @@ class NativePassed:
             found[owner.input] = self.second.input_relevance(starts)
         return found[owner.input], {n: found[owner.nodes[n]] for n in owner.layers}
 
-    def input_relevance(self, starts: Mapping[str, Tensor]) -> Tensor:
+    def input_relevance(
+        self, starts: Mapping[str, Tensor], every: Collection[str] = ()
+    ) -> Tensor:
         """Send relevance from outputs or layers to the input: (N, T, P, n, n)."""
         with torch.no_grad():
-            return self._send(starts, (self.owner.input,))[self.owner.input]
+            return self._send(starts, (self.owner.input,), every)[self.owner.input]
 
     def layer_heatmaps(self, relevance: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Send the relevance of layers to the input, each layer's by itself.
@@ -179,17 +211,22 @@ class NativePassed:
         Shapes: `relevance` (N, T, C, H, W). Returns (N, T, n, n) by layer, planes
         summed: the sum of the conditional heatmaps of all channels.
         """
+        second = self.second
         return {
-            layer: self.second.input_relevance({layer: part}).sum(2)
+            layer: second.input_relevance({layer: part}, second.every).sum(2)
             for layer, part in relevance.items()
         }
 
     def _send(
-        self, starts: Mapping[str, Tensor], wanted: tuple[str, ...]
+        self,
+        starts: Mapping[str, Tensor],
+        wanted: tuple[str, ...],
+        every: Collection[str] = (),
     ) -> dict[str, Tensor]:
         nodes = self.owner.nodes
         baselines = {nodes[layer]: b for layer, b in self.baselines.items()}
-        return self.passed.relevance(self._begin(starts), wanted, baselines=baselines)
+        begun = self._begin(starts)
+        return self.passed.relevance(begun, wanted, baselines=baselines, every=every)
 
     def edges(
         self, relevance: Mapping[str, Tensor], *, accumulate: bool
@@ -206,9 +243,10 @@ class NativePassed:
                     self.passed,
                     name,
                     place,
-                    relevance[pair[0]],
+                    self.passed.handed_down(nodes[pair[0]], relevance[pair[0]]),
                     accumulate=accumulate,
                     baseline=self._baseline_at(pair[1], name, place),
+                    every=name in self.owner.exposed,
                 )
                 for pair, (name, place) in adjacent_layers(program, nodes).items()
             }
@@ -232,17 +270,55 @@ class NativePassed:
         every = tuple(self.owner.engine.program.operations)
         with torch.no_grad():
             found = self.passed.relevance(self._begin(starts), every)
-            return conservation_report(self.passed, found)
+            return conservation_report(self.passed, found, self.owner.exposed)
 
-    def run_from(self, layer: str, features: Tensor, rows: Tensor) -> dict[str, Tensor]:
-        """Run the rest of the network from feature maps of a layer.
+    def run_with(
+        self,
+        changes: Mapping[str, Change],
+        rows: Tensor,
+        *,
+        layers: Collection[str] = (),
+    ) -> dict[str, Tensor]:
+        """Run what follows from changed feature maps again, the rest being kept.
 
-        Shapes: `features` (M, C, H, W), `rows` (M,). Returns (M, A): the outputs.
+        Shapes: `rows` (M,), of which changes are (M, C, H, W). Returns (M, A): the
+        outputs, and (M, C, H, W): the feature maps of `layers`, changes included.
         """
         nodes = self.owner.nodes
-        names = {name: nodes[name] for name in _OUTPUTS if name in nodes}
-        found = rerun(self.passed, nodes[layer], features, rows, tuple(names.values()))
-        return {name: found[node].flatten(1) for name, node in names.items()}
+        found = rerun(self.passed, {nodes[n]: c for n, c in changes.items()}, rows)
+        wanted = {name: nodes[name] for name in (*_OUTPUTS, *layers) if name in nodes}
+        outputs = {
+            name: found[node] if node in found else self.passed.values[node][rows]
+            for name, node in wanted.items()
+        }
+        return {n: o.flatten(1) if n in _OUTPUTS else o for n, o in outputs.items()}
+
+    def run_from(self, layer: str, features: Tensor, rows: Tensor) -> dict[str, Tensor]:
+        """Run the rest of the network from feature maps (M, C, H, W) of one layer."""
+        return self.run_with({layer: (None, features)}, rows)
+
+    def intervened(self, changes: Mapping[str, Replaced], rows: Tensor) -> Self:
+        """Return the forward pass of rows (M,) with changed feature maps.
+
+        Changed units have relevance but hand none down, as they no longer depend on
+        anything below. Rules count on what is behind a ReLU not to be negative.
+        """
+        nodes = {self.owner.nodes[layer]: change for layer, change in changes.items()}
+        found, cut = rerun(self.passed, nodes, rows), {}
+        for layer, node in ((layer, self.owner.nodes[layer]) for layer in changes):
+            if self.passed.engine.nonnegative[node] and bool((found[node] < 0).any()):
+                msg = (
+                    f"'{layer}' is set below 0, which its activation never is; "
+                    "relevance has no rule for that"
+                )
+                raise ValueError(msg)
+        for node, (mask, _) in nodes.items():
+            whole = torch.ones_like(found[node], dtype=torch.bool)
+            cut[node] = whole if mask is None else mask.expand_as(whole)
+        kept = self.passed.values.items()
+        values = {n: found[n] if n in found else value[rows] for n, value in kept}
+        engine = self.passed.engine
+        return type(self)(self.owner, NativeForward(engine, values, cut=cut))
 
     def _arrived(self, flowing: Tensor) -> Tensor:
         """Return relevance (N, T, n, n) of what arrives at the planes, summed."""
@@ -266,7 +342,8 @@ class NativePassed:
 
         Shapes: `relevance` (N, T, C, H, W), `channels` (N, K). Returns (N, T, K, n, n):
         input relevance through each channel alone, planes summed; how it was computed:
-        "forward", "reverse" or "hooks".
+        "forward", "reverse" or "hooks". The relevance is this pass's own: without a
+        baseline a dead unit has none.
         """
         if self.owner.second:
             return self.second.conditional(relevance, channels)
@@ -281,7 +358,9 @@ class NativePassed:
             # The sweep costs the same for any number of channels and targets, a pass
             # down is due for each of them.
             upwards = owner.costs.forward(tuple(wanted), self.active)
-            if upwards <= owner.costs.reverse(wanted):
+            # It would not stop at changed units.
+            sweeps = not self.passed.cut and upwards <= owner.costs.reverse(wanted)
+            if sweeps:
                 return self._sweep(flowing, channels), "forward"
             found = {
                 layer: self._send_channels(layer, flowing[layer], rows)
@@ -336,7 +415,8 @@ class NativePassed:
                 chosen[:, squares] = active[rows, squares]
                 if not chosen.any():
                     continue
-                sweep = Sweep(part, self.owner.sweep_plan(chosen), weight)
+                plan = self.owner.sweep_plan(chosen)
+                sweep = Sweep(part, plan, weight, self.every)
                 for node, tangents in sweep.tangents(nodes):
                     yield node, rows, squares, tangents
 
@@ -350,66 +430,12 @@ class NativePassed:
             chosen = _only(relevance, channels[:, first : first + step])
             # P is linear and the same for all: to it, every channel of every target
             # is one more target.
-            sent = self.passed.relevance({node: chosen.flatten(1, 2)}, (end,))[end]
-            maps = self._arrived(sent)
+            sent = self.passed.relevance(
+                {node: chosen.flatten(1, 2)}, (end,), every=self.every
+            )
+            maps = self._arrived(sent[end])
             parts.append(torch.unflatten(maps, 1, chosen.shape[1:3]))
         return torch.cat(parts, 2)
-
-
-class GradientPropagation(NativePropagation):
-    """Gradient times input: the baseline that no rule enters.
-
-    The relevance of a neuron is its value times the derivative of the target by it. On
-    a network of ReLUs it is what the Epsilon rule tends to for epsilon towards 0, so it
-    is a test of the engine as well as an attribution. The engine carries derivatives as
-    it carries relevance: without rules its linear maps are those of the gradient.
-    """
-
-    plain_sums = True
-
-    def passed(self, forward: NativeForward) -> "GradientPassed":
-        """Return a forward pass of this network for gradients."""
-        return GradientPassed(self, NativeForward(self.engine, forward.values))
-
-    def check_baseline(self) -> None:
-        """Accept any: a derivative is relevance a unit of activation."""
-
-
-class GradientPassed(NativePassed):
-    """A forward pass whose relevance is gradient times value.
-
-    Relevance is divided by values on the way in and multiplied by them on the way out.
-    """
-
-    def __init__(self, owner: NativePropagation, passed: NativeForward) -> None:
-        super().__init__(owner, passed)
-        self.input_weight = passed.values[owner.input]
-
-    def _send(
-        self, starts: Mapping[str, Tensor], wanted: tuple[str, ...]
-    ) -> dict[str, Tensor]:
-        """Send derivatives down and multiply them with values above the baseline."""
-        slopes = {name: self._flowing(name, start) for name, start in starts.items()}
-        begun = self._begin(slopes)
-        found = self.passed.relevance(begun, wanted)
-        weighted = {
-            n: slope * self.passed.values[n][:, None] for n, slope in found.items()
-        }
-        for layer, baseline in self.baselines.items():
-            node = self.owner.nodes[layer]
-            if node not in wanted:
-                continue
-            # Where relevance starts, it is the target itself.
-            slope = found[node] - begun[node] if node in begun else found[node]
-            weighted[node] = weighted[node].addcmul_(
-                baseline[:, None], slope, value=-1.0
-            )
-        return weighted
-
-    def _flowing(self, name: str, relevance: Tensor) -> Tensor:
-        """Return the derivative, 0 for an inactive neuron, which passes nothing on."""
-        value = {**self.outputs, **self.features}[name][:, None]
-        return torch.where(value != 0, relevance / value, torch.zeros_like(relevance))
 
 
 def _pick(maps: Tensor, channels: Tensor) -> Tensor:
