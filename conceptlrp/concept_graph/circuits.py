@@ -173,7 +173,10 @@ def _check(part: float, method: str) -> None:
 def circuit_explainer(store: "Store", network: "AnyNetwork", *, seed: int) -> Explainer:
     """Make an explainer by the Epsilon rule, above the mean of the store's positions."""
     explainer = Explainer(network, composite="epsilon", layers=store.layers)
-    explainer.baseline = mean_baseline(explainer, store.positions, seed=seed)
+    known = store.baseline
+    if known.kind != "mean":
+        known = mean_baseline(explainer, store.positions, seed=seed)
+    explainer.baseline = known
     return explainer
 
 
