@@ -3,7 +3,6 @@
 Shapes use N positions, K sizes or edges, and C channels of an H x W map.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -217,15 +216,13 @@ class Circuit:
         every kept unit that no other unit of the circuit's layers reads.
         """
         top = f"target:{self.target}"
-        units = self.frame().to_dict("records")
         nodes: list[dict[str, Any]] = [{"id": top, "layer": "target", "channel": 0}]
-        nodes += [
-            {"id": "{layer}:{channel}@{row},{column}".format(**u), **u} for u in units
-        ]
-        edges = [
-            {"source": e["upper"], "target": e["lower"], **_numbers(e)}
-            for e in self.edge_frame().to_dict("records")
-        ]
+        units: list[dict[str, Any]] = self.frame().to_dict("records")  # type: ignore[assignment]
+        for unit in units:
+            name = "{layer}:{channel}@{row},{column}".format_map(unit)
+            nodes.append({"id": name, **unit})
+        frame = self.edge_frame().rename(columns={"upper": "source", "lower": "target"})
+        edges: list[dict[str, Any]] = frame.to_dict("records")  # type: ignore[assignment]
         read = {low for _, low in self.edges}
         edges += [
             {"source": top, "target": node["id"], "relevance": node["relevance"]}
@@ -239,7 +236,3 @@ class Circuit:
 
 
 _AREAS: Final = ("cpr", "cmd")
-
-
-def _numbers(edge: Mapping[str, Any]) -> dict[str, float]:
-    return {name: edge[name] for name in ("relevance", "effect")}

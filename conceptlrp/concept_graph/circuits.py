@@ -19,7 +19,7 @@ from conceptlrp.concept_graph.selection import select_rows
 from conceptlrp.concept_graph.unit_edges import strongest_edges
 from conceptlrp.concept_graph.units import KeptUnits, Units
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.baselines import mean_baseline
+from conceptlrp.lrp.baselines import Baseline, mean_baseline
 from conceptlrp.lrp.inputs import checked_network
 from conceptlrp.lrp.one_call import check_network
 from conceptlrp.progress import OnProgress
@@ -27,7 +27,6 @@ from conceptlrp.store import open_store
 
 if TYPE_CHECKING:
     from conceptlrp.lrp.inputs import AnyNetwork
-    from conceptlrp.store import Store
     from conceptlrp.store.columns import Condition
     from conceptlrp.store.reader import AnyStore
 
@@ -140,10 +139,14 @@ def circuit(
     if len(chosen) > n_positions:
         games = store.columns.metadata.of_positions("game")[chosen]
         chosen = chosen[spread_rows(games, n_positions, seed=seed)]
-    explainer = circuit_explainer(store, network, seed=seed)
+    explainer = Explainer(network, composite="epsilon", layers=store.layers)
+    baseline = store.baseline
+    if baseline.kind != "mean":
+        baseline = mean_baseline(explainer, store.positions, seed=seed)
     sample = follow_rows(store, chosen, target=target, device=explainer.device)
     made = find_circuit(
         explainer,
+        baseline,
         sample,
         target=store.targets[store.target_index(target)],
         name=name,
@@ -170,18 +173,9 @@ def _check(part: float, method: str) -> None:
         raise ValueError(msg)
 
 
-def circuit_explainer(store: "Store", network: "AnyNetwork", *, seed: int) -> Explainer:
-    """Make an explainer by the Epsilon rule, above the mean of the store's positions."""
-    explainer = Explainer(network, composite="epsilon", layers=store.layers)
-    known = store.baseline
-    if known.kind != "mean":
-        known = mean_baseline(explainer, store.positions, seed=seed)
-    explainer.baseline = known
-    return explainer
-
-
 def find_circuit(
     explainer: Explainer,
+    baseline: Baseline,
     sample: FollowedSample,
     *,
     target: str,
@@ -196,7 +190,7 @@ def find_circuit(
 ) -> Circuit:
     """Find the circuit of a sample of positions; see `circuit`."""
     report = on_progress or (lambda *_: None)
-    runner = KeptUnits(explainer, sample)
+    runner = KeptUnits(explainer, baseline, sample)
     units = runner.units
     ranked = {}
     if method == "pruned":
@@ -231,7 +225,7 @@ def find_circuit(
         curves=curves,
         layers=_layers(runner, kept),
         edges=strongest_edges(runner, kept, n_edges),
-        baseline=explainer.baseline.words,
+        baseline=baseline.words,
         games=len(np.unique(sample.corpus.game)),
         seed=seed,
         network=digests[0],

@@ -95,12 +95,13 @@ def _estimated(
     # The mean goes first, then the draws: all are ratios of sums.
     drawn = np.concatenate([columns.mean(axis=0, keepdims=True), drawn])
     shares = ratio(drawn[:, :-1], drawn[:, -1:])
-    numbers, areas = {}, {}
+    numbers: dict[str, NDArray[np.float64]] = {}
+    areas: dict[str, Estimate] = {}
     for place, name in enumerate(found):
         own = shares[:, place * n_sizes : (place + 1) * n_sizes]
         low, high = _ends(own[1:])
         numbers |= {name: own[0], f"{name}_low": low, f"{name}_high": high}
-        area = np.trapezoid(own, parts, axis=1)
+        area = np.asarray(np.trapezoid(own, parts, axis=1))
         low, high = _ends(area[1:])
         areas[name] = Estimate(float(area[0]), float(low), float(high), len(gap))
     return KeptCurve(**numbers, cpr=areas["kept"], cmd=areas["distance"])

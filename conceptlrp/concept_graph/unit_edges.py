@@ -88,7 +88,7 @@ def strongest_edges(
 
 
 def _wires(runner: KeptUnits) -> Iterator[_Wires]:
-    owner = runner.explainer.propagation
+    owner = runner.propagation
     program = owner.engine.program
     nodes = {layer: owner.nodes[layer] for layer in owner.layers}
     for pair, (name, _) in adjacent_layers(program, nodes).items():
@@ -118,7 +118,7 @@ def _carried(
         )
         carried = carried * wires.weight[:, :, tap].to(carried)
         size, place = carried.abs().flatten().topk(min(count, carried.numel()))
-        site, channel, lower = np.unravel_index(place.numpy(), carried.shape)
+        site, channel, low = np.unravel_index(place.numpy(), carried.shape)
         upper_sites, lower_sites = (
             wires.sites.shape[0],
             _sites_of(runner, wires.pair[1]),
@@ -127,7 +127,7 @@ def _carried(
         best.append(
             (
                 torch.from_numpy(channel * upper_sites + above.numpy()[site])[real],
-                torch.from_numpy(lower * lower_sites + below.numpy()[site])[real],
+                torch.from_numpy(low * lower_sites + below.numpy()[site])[real],
                 carried.flatten()[place][real] / len(runner),
             )
         )
@@ -181,7 +181,7 @@ def _tested(
             some = slice(first, first + step)
             found = _without_edges(block, wires, upper[some], lower[some])
             after = block.followed(found, times=len(upper[some]))
-            change = before[:, None] - after.unflatten(0, (len(block), -1))
+            change = before[:, None] - after.reshape(len(block), -1)
             total[some] += (block.signs[:, None] * change).sum(0).cpu().numpy()
     return total / len(runner)
 

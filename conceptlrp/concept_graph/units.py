@@ -20,6 +20,7 @@ from torch import Tensor
 from conceptlrp.ablation.sample import NOT_NATIVE, FollowedSample
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.baselines import Baseline
 from conceptlrp.lrp.engine.native import Replaced
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.probing import forward, starts_of
@@ -55,7 +56,7 @@ class Units:
         """Give a row for all units (M, U) the shape of maps, (M, C, H or 1, W or 1)."""
         parts = torch.split(flat, list(self.counts.values()), 1)
         return {
-            layer: part.unflatten(1, (c, 1, 1) if self.whole_channels else (c, h, w))
+            layer: part.reshape(-1, c, *((1, 1) if self.whole_channels else (h, w)))
             for (layer, (c, h, w)), part in zip(self.shapes.items(), parts, strict=True)
         }
 
@@ -74,16 +75,19 @@ class KeptUnits:
     ``gap`` is the first less the second.
     """
 
-    def __init__(self, explainer: Explainer, sample: FollowedSample) -> None:
+    def __init__(
+        self, explainer: Explainer, baseline: Baseline, sample: FollowedSample
+    ) -> None:
         if not isinstance(explainer.propagation, NativePropagation):
             raise NetworkError(NOT_NATIVE)
         self.explainer, self.sample = explainer, sample
+        self.propagation = explainer.propagation
         shapes = {n: (*s.values(),) for n, s in explainer.shapes.items()}
         self.units = Units(shapes)  # type: ignore[arg-type]
         self.channels = Units(self.units.shapes, whole_channels=True)
         self.baseline = {
             layer: torch.from_numpy(each)[None].to(explainer.device, explainer.dtype)
-            for layer, each in explainer.baseline.maps.items()
+            for layer, each in baseline.maps.items()
         }
         none = torch.zeros(1, len(self.units), dtype=torch.bool)
         self.full = self.outputs(self.units, ~none)
@@ -144,7 +148,7 @@ class Block:
     changes: Mapping[str, Replaced]
 
     def __len__(self) -> int:
-        return self.rows.stop - self.rows.start
+        return int(self.rows.stop - self.rows.start)
 
     @property
     def signs(self) -> Tensor:

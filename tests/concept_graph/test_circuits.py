@@ -27,9 +27,12 @@ def explainer(request, small_network, corpus):
     network = small_network
     if request.param == "tower":
         network = randomize(ResidualTower(channels=4, blocks=1, value_units=5))
-    explainer = Explainer(network, composite="epsilon", dtype="float64")
-    explainer.baseline = mean_baseline(explainer, corpus)
-    return explainer
+    return Explainer(network, composite="epsilon", dtype="float64")
+
+
+@pytest.fixture(scope="module")
+def baseline(explainer, corpus):
+    return mean_baseline(explainer, corpus)
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +44,15 @@ def sample(explainer, corpus):
 
 
 @pytest.fixture(scope="module")
-def runner(explainer, sample):
-    return KeptUnits(explainer, sample)
+def runner(explainer, baseline, sample):
+    return KeptUnits(explainer, baseline, sample)
 
 
 @pytest.fixture(scope="module")
-def circuit(explainer, sample):
-    return find_circuit(explainer, sample, target="best", part=0.6, n_edges=50)
+def circuit(explainer, baseline, sample):
+    return find_circuit(
+        explainer, baseline, sample, target="best", part=0.6, n_edges=50
+    )
 
 
 def by_hand(runner, kept, *, upset=None):
@@ -92,14 +97,15 @@ def some_units(runner, sets):
 
 
 @pytest.mark.parametrize("each", [False, True])
-def test_kept_units_compute_and_all_others_have_their_mean(runner, sample, each):
+def test_kept_units_compute_and_all_others_have_their_mean(
+    runner, baseline, sample, each
+):
     kept = some_units(runner, len(runner) if each else 1)
     expected, above, _ = by_hand(runner, kept)
-    network, baseline = runner.explainer.network, runner.explainer.baseline
     gradient = Explainer(
-        network, composite="gradient-x-input", dtype="float64", baseline=baseline
+        runner.explainer.network, composite="gradient-x-input", dtype="float64"
     )
-    exact = KeptUnits(gradient, sample).relevance(runner.units, kept)
+    exact = KeptUnits(gradient, baseline, sample).relevance(runner.units, kept)
 
     np.testing.assert_allclose(runner.outputs(runner.units, kept), expected)
     np.testing.assert_allclose(exact, above, rtol=1e-9, atol=1e-12)
@@ -205,7 +211,7 @@ def test_edges_carry_the_relevance_of_the_unit_below(runner, explainer):
     masks = runner.units.split(kept)
     below = {}
     for wires in unit_edges._wires(runner):
-        upper, lower = wires.pair
+        _, lower = wires.pair
         _, units, carried = unit_edges._carried(runner, kept, wires, 1 << 20)
         total = below.setdefault(lower, np.zeros(masks[lower].numel()))
         np.add.at(total, units, carried)
@@ -250,11 +256,13 @@ def test_the_effect_of_an_edge_is_that_of_the_sum_without_it(
     assert edges.effect[0] != 0
 
 
-def test_one_position_has_no_interval_and_the_circuit_of_its_own(explainer, sample):
+def test_one_position_has_no_interval_and_the_circuit_of_its_own(
+    explainer, baseline, sample
+):
     alone = sample_of(sample.corpus[:1], sample.plus[:1])
 
     shared, own = (
-        find_circuit(explainer, alone, target="best", each=each, n_edges=0)
+        find_circuit(explainer, baseline, alone, target="best", each=each, n_edges=0)
         for each in (False, True)
     )
 

@@ -54,8 +54,7 @@ def planted_explainer(pattern, corpus):
         network.fc3.weight[:, -DISTRACTORS:] = 0
         network.fc4.weight[:, -DISTRACTORS:] = 0
     explainer = Explainer(network, composite="epsilon", dtype="float64")
-    explainer.baseline = mean_baseline(explainer, corpus)
-    return explainer
+    return explainer, mean_baseline(explainer, corpus)
 
 
 def linear_map(conv, shape):
@@ -67,22 +66,23 @@ def linear_map(conv, shape):
     return out.flatten(1).T.numpy()
 
 
-def known_circuit(explainer, corpus, action):
+def known_circuit(explainer, baseline, corpus, action):
     """Walk down from an output along weights; units at their baseline are no part."""
     network, layers = explainer.network, explainer.layers
     maps = {n: f.numpy()[0] for n, f in explainer.maps(corpus).items()}
     read = network.fc3.weight[[action]] @ network.fc2.weight @ network.fc1.weight
     wanted = read.numpy()[0] != 0
     units, edges = set(), set()
+    # The input has no units.
     for upper, lower in itertools.pairwise((*reversed(layers), "")):
-        differs = maps[upper] != explainer.baseline.maps[upper]
+        differs = maps[upper] != baseline.maps[upper]
         kept = wanted & differs.ravel()
         units |= {(upper, int(u)) for u in np.flatnonzero(kept)}
         if not lower:
-            return units, edges
+            break
         weights = linear_map(network.get_submodule(upper), maps[lower].shape)
         live = kept & (maps[upper].ravel() > 0)
-        gives = (maps[lower] != explainer.baseline.maps[lower]).ravel()
+        gives = (maps[lower] != baseline.maps[lower]).ravel()
         carries = (weights[live] != 0) & gives
         edges |= {
             (upper, int(u), lower, int(v))
@@ -90,6 +90,7 @@ def known_circuit(explainer, corpus, action):
             for v in np.flatnonzero(row)
         }
         wanted = carries.any(0)
+    return units, edges
 
 
 def found_edges(circuit):
@@ -102,14 +103,15 @@ def found_edges(circuit):
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=lambda p: p.name)
 def test_the_circuit_of_a_planted_detector_is_found_exactly(pattern, corpus):
-    explainer = planted_explainer(pattern, corpus)
+    explainer, baseline = planted_explainer(pattern, corpus)
     row = int(np.flatnonzero(pattern.fires(corpus.own, corpus.opponent))[0])
     position = corpus[row : row + 1]
     action = int(pattern.moves(position.own, position.opponent)[0])
-    units, edges = known_circuit(explainer, position, action)
+    units, edges = known_circuit(explainer, baseline, position, action)
 
     found = find_circuit(
         explainer,
+        baseline,
         sample_of(position, [action]),
         target="move",
         part=1.0,
