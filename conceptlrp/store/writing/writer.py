@@ -7,8 +7,8 @@ the folder holds whole files, and calling them again goes on from there.
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conceptlrp.errors import CorpusFileError, OutputExistsError, StoreError
 from conceptlrp.files import clear_write_errors, remove_unfinished, write_whole
@@ -38,6 +38,9 @@ from conceptlrp.store.format.schema import (
     REMEDY,
 )
 from conceptlrp.store.results.replacing import is_leftover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def create_run(
