@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from conceptlrp.ablation.sample import follow_sample, spread_rows
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.labelling.causes import label_causes
-from conceptlrp.labelling.networks import Networks, random_network
+from conceptlrp.labelling.networks import Networks, above_own_mean, random_network
 from conceptlrp.labelling.result import LabelOptions, LabelScores, ScoredLabels
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
@@ -165,7 +165,9 @@ def label(
         explainers=(
             explainer,
             *(
-                random_network(explainer, seed=seed * asked.n_random + i)
+                above_own_mean(
+                    random_network(explainer, seed=seed * asked.n_random + i), store
+                )
                 for i in range(asked.n_random)
             ),
         ),

@@ -79,10 +79,9 @@ def corpus_provenance(corpus: Corpus) -> dict[str, Any]:
 
 def composite_provenance(explainer: Explainer) -> dict[str, Any]:
     """Return name, rules and fingerprint of an explainer's composite, or of both."""
-    found = {"name": explainer.composite_name, **_rules(explainer.composite, explainer)}
-    if explainer.heatmaps is not None:
-        found["heatmaps"] = _rules(explainer.heatmaps, explainer)
-    return found
+    found, *heatmaps = (_rules(each, explainer) for each, _ in explainer.composites)
+    named = {"name": explainer.composite_name, **found}
+    return {**named, "heatmaps": heatmaps[0]} if heatmaps else named
 
 
 def _rules(composite: Composite, explainer: Explainer) -> dict[str, Any]:

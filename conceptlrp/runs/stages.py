@@ -200,11 +200,14 @@ class AskedBaseline:
     def begun(self, plan: Plan, corpus: Corpus) -> tuple[Plan, Baseline]:
         """Return the plan and the baseline of a store that begins."""
         if self._is_mean:
+            self.explainer.propagation.check_baseline()
             baseline = self._mean(corpus, MEAN_POSITIONS)
             made = {**_provenance(baseline), "of": len(corpus)}
             return replace(plan, baseline=made), baseline
         baseline = resolve_baseline(self.given, self.explainer, corpus)
         baseline.check(self.explainer.layers, len(corpus))
+        if baseline.kind != "zero":
+            self.explainer.propagation.check_baseline()
         return replace(plan, baseline=_provenance(baseline)), baseline
 
     def again(
