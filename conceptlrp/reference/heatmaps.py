@@ -37,10 +37,11 @@ def conditional_maps(
 
     Started from relevance, a map is the part of the target's heatmap that flows
     through the channel; the maps of all channels add up to the heatmap of the layer's
-    relevance, which is that of the target unless it is above a baseline. Started from activation, as zennit-crp does for its reference samples, it is what the
-    channel sees whether or not, and with whatever sign, the target uses it;
-    relevance is set to the output of the layer's module, before the activation
-    function, and the target plays no part.
+    relevance, which is the target's unless it is above a baseline. Started from
+    activation, as zennit-crp does for its reference samples, it is what the channel
+    sees whether or not, and with whatever sign, the target uses it; relevance is set to
+    the output of the layer's module, before the activation function, and neither the
+    target nor a baseline plays a part.
 
     Parameters
     ----------
