@@ -18,6 +18,10 @@ from .engine.flows import (
 from .explainer import (
     Explainer as Explainer,
 )
+from .interventions import (
+    Intervened as Intervened,
+    Intervention as Intervention,
+)
 from .one_call import (
     attribute as attribute,
     explain as explain,
@@ -44,6 +48,8 @@ __all__ = [
     "Conservation",
     "Contrast",
     "Explainer",
+    "Intervened",
+    "Intervention",
     "Move",
     "Moves",
     "Neuron",

@@ -63,6 +63,8 @@ class NativePropagation:
         self.layers = tuple(taps)
         self.input = program.input
         self.memory_budget = memory_budget
+        #: Operations whose dead units may have relevance where it starts.
+        self.exposed = self.engine.exposed(self.nodes.values())
         self.blueprint = draw_blueprint(self.engine)
         self.costs = SweepCosts(self.engine, self.blueprint)
         self._plans: dict[tuple[int, ...], SweepPlan] = {}
@@ -145,6 +147,7 @@ class NativePassed:
                     place,
                     self.passed.handed_down(nodes[pair[0]], relevance[pair[0]]),
                     accumulate=accumulate,
+                    every=name in self.owner.exposed,
                 )
                 for pair, (name, place) in adjacent_layers(program, nodes).items()
             }
@@ -154,7 +157,7 @@ class NativePassed:
         every = tuple(self.owner.engine.program.operations)
         with torch.no_grad():
             found = self.passed.relevance(self._begin(starts), every)
-            return conservation_report(self.passed, found)
+            return conservation_report(self.passed, found, self.owner.exposed)
 
     def run_with(
         self,
@@ -289,7 +292,8 @@ class NativePassed:
                 chosen[:, squares] = active[rows, squares]
                 if not chosen.any():
                     continue
-                sweep = Sweep(part, self.owner.sweep_plan(chosen), weight)
+                plan = self.owner.sweep_plan(chosen)
+                sweep = Sweep(part, plan, weight, self.owner.exposed)
                 for node, tangents in sweep.tangents(nodes):
                     yield node, rows, squares, tangents
 
