@@ -132,7 +132,8 @@ def append_run(
     shards = {spec.file for spec in manifest.shards()}
     kept = {n: entry for n, entry in manifest.files.items() if n in shards}
     if manifest.baseline_file is not None:
-        name = _next_name(manifest.baseline_file)
+        former = manifest.baseline_file
+        name = _next_name(former) if is_donor else former
         kept |= _write_baseline(folder, name, baseline, manifest.codec)
     last = manifest.parts[-1].stop
     appended = manifest.with_files(
