@@ -206,18 +206,20 @@ def channels(
     store.channels(layer)
     places = layer_places(store, target=target)[layer]
     sizes = layer_statistics(store, layer, target=target).magnitude
+    output = store.targets[store.target_index(target)]
     placed = np.flatnonzero(places[:, 0] >= 0)
     return channel_map_figure(
         places[placed].astype(float),
         sizes[placed],
         placed.tolist(),
-        name="mean |share| of relevance",
-        title=title or f"{layer}: {len(placed)} channels {_target(store, target)}",
+        name=f"mean |share| of relevance {above_words(store.manifest.plan)}".rstrip(),
+        title=title or f"{layer}: {len(placed)} channels (target: {output})",
         width=width,
     )
 
 
 def _target(store: Store, target: int | str) -> str:
+    """Say what a figure explains, as its title ends."""
     return f"(target: {store.targets[store.target_index(target)]}{_above(store)})"
 
 

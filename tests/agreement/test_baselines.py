@@ -8,6 +8,7 @@ import anndata
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 import conceptlrp as cl
 from conceptlrp import exports, figures
@@ -71,6 +72,11 @@ def donor_store(tmp_path_factory) -> Store:
 @pytest.fixture(scope="module")
 def plain_store(tmp_path_factory) -> Store:
     return write(tmp_path_factory.mktemp("plain") / "run.crp")
+
+
+def words_of(*line: object) -> str:
+    """What a verb prints, on one line."""
+    return " ".join(succeed(*line).split())
 
 
 def close(found, expected):
@@ -218,7 +224,8 @@ def test_exports_name_the_baseline(store, tmp_path):
     for each in found:
         assert each["relevance"] == WORDS
         assert each["baseline"] == store.manifest.baseline
-    assert WORDS in (tmp_path / "virelay" / "project.yaml").read_text()
+    project = yaml.safe_load((tmp_path / "virelay" / "project.yaml").read_text())
+    assert project["project"]["attributions"]["attribution_method"] == WORDS
     with np.load(tmp_path / "a.npz") as arrays:
         readme = str(arrays["README"])
     assert f"in the unit of the explained output, above {ABOVE}" in readme
@@ -230,7 +237,7 @@ def test_figures_say_what_they_are_above(store, plain_store):
         lambda each: figures.means(each, LAYER),
         lambda each: figures.channels(each, LAYER),
     ):
-        assert any("above the mean)" in each for each in views.texts(draw(store)))
+        assert any("above the mean" in each for each in views.texts(draw(store)))
         assert not [t for t in views.texts(draw(plain_store)) if "above" in t]
     graph = figures.graph(store)
     assert any("above the mean)" in each for each in views.texts(graph))
@@ -263,7 +270,7 @@ def test_a_comparison_says_that_baselines_differ(store, plain_store, donor_store
     (remark,) = found.remarks
     assert f"first is above {ABOVE}, of the second above zero" in remark
     assert remark in found._repr_html_()
-    assert remark in succeed("compare", store.path, plain_store.path)
+    assert remark in words_of("compare", store.path, plain_store.path)
     assert "its donor's map" in cl.compare(store, donor_store).remarks[0]
     assert cl.compare(store, store).remarks == ()
 
@@ -274,4 +281,4 @@ def test_one_position_is_explained_above_the_mean_of_the_corpus_that_ships():
     found = json.loads(succeed(*line, "--json"))
 
     assert found["baseline"] == "the mean of 1,024 positions"
-    assert "relevance above the mean of 1,024 positions, by epsilon" in succeed(*line)
+    assert "relevance above the mean of 1,024 positions, by epsilon" in words_of(*line)
