@@ -212,7 +212,7 @@ def channels(
         places[placed].astype(float),
         sizes[placed],
         placed.tolist(),
-        name=f"mean |share| of relevance {above_words(store.manifest.plan)}".rstrip(),
+        name=f"mean |share| {above_words(store.manifest.plan) or 'of relevance'}",
         title=title or f"{layer}: {len(placed)} channels (target: {output})",
         width=width,
     )
