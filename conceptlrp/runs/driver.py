@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from conceptlrp.errors import OutputExistsError, RunError, StoreError, check_type
 from conceptlrp.lrp import Target
 from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.explainer import AnyBaseline
 from conceptlrp.lrp.inputs import AnyNetwork
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
@@ -28,7 +29,6 @@ from conceptlrp.runs.executors import InProcess, Watch
 from conceptlrp.runs.job import Job, composite_provenance, make_spec
 from conceptlrp.runs.options import KeepOptions, RunOptions
 from conceptlrp.runs.stages import (
-    AnyBaseline,
     AskedBaseline,
     check_positions,
     choose_executor,

@@ -25,7 +25,7 @@ from conceptlrp.lrp import (
     resolve_baseline,
 )
 from conceptlrp.lrp.baselines import MEAN_POSITIONS
-from conceptlrp.lrp.inputs import Positions
+from conceptlrp.lrp.explainer import AnyBaseline
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.distributed import Distributed
 from conceptlrp.runs.executors import Executor, InProcess, RunInterrupted, Watch
@@ -59,8 +59,6 @@ from conceptlrp.store.writing.shard_writer import (
 )
 from conceptlrp.store.writing.writer import load_baseline, read_plan
 
-#: A baseline as `attribute_corpus` takes it.
-AnyBaseline = str | Baseline | Positions | None
 Arrays = dict[str, NDArray[Any]]
 
 #: Torch threads of everyone who computes: sums of floats may depend on it.
