@@ -171,7 +171,7 @@ def graph_explainer(
     from conceptlrp.lrp.engine.trace import feature_layers, select_layers
     from conceptlrp.lrp.one_call import store_explainer
 
-    rules = {"composite": composite, "heatmaps": heatmaps}
+    rules: dict[str, Any] = {"composite": composite, "heatmaps": heatmaps}
     explainer = store_explainer(store, network, **rules)
     wanted = {*select_layers(explainer.network, None), *store.layers}
     if wanted == set(store.layers):

@@ -189,29 +189,27 @@ def store_explainer(
     for layer in () if between else asked:
         store.channels(layer)
     name = str(store.manifest.composite.get("name", ""))
+    names = name.partition("+")
     return Explainer(
         network,
-        **_store_composites(store, name, composite, heatmaps),
+        composite=_chosen(store, "composite", names[0], composite),
+        heatmaps=_chosen(store, "heatmaps", names[2], heatmaps),
         layers=asked,
         baseline=_store_baseline(store, network, asked),
     )
 
 
-def _store_composites(
-    store: Store, name: str, *given: Composite | None
-) -> dict[str, str | Composite | None]:
-    """Return the composites of a store by option: presets by name, others as given."""
-    found: dict[str, str | Composite | None] = {}
-    names = name.partition("+")[::2]
-    for option, part, each in zip(("composite", "heatmaps"), names, given, strict=True):
-        if each is None and part and part not in COMPOSITES:
-            msg = (
-                f"{store.path}: was computed with the composite '{part}', expected one "
-                f"of {', '.join(COMPOSITES)}, or to be given the {option} itself"
-            )
-            raise CompositeError(msg)
-        found[option] = each or part or None
-    return found
+def _chosen(
+    store: Store, option: str, name: str, given: Composite | None
+) -> str | Composite | None:
+    """Return a composite of a store, by name unless it is no preset."""
+    if given is None and name and name not in COMPOSITES:
+        msg = (
+            f"{store.path}: was computed with the composite '{name}', expected one of "
+            f"{', '.join(COMPOSITES)}, or to be given the {option} itself"
+        )
+        raise CompositeError(msg)
+    return given or name or None
 
 
 def _store_baseline(
