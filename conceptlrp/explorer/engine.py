@@ -13,7 +13,7 @@ from conceptlrp.lrp.baselines import Baseline, mean_baseline
 from conceptlrp.othello import Position
 from conceptlrp.reference import ReferenceBoards, reference_boards
 from conceptlrp.report import PositionReport, position_report
-from conceptlrp.report.words.relevance import relevance_of
+from conceptlrp.report.words.relevance import board_words, relevance_of
 from conceptlrp.store import Store
 
 # A report of a network with 512 channels is about 1.5 MB.
@@ -65,6 +65,11 @@ class ExplorerEngine:
     def relevance(self) -> str:
         """By which rules relevance is, and above which baseline."""
         return relevance_of(self.store.manifest.plan)
+
+    @property
+    def board_note(self) -> str:
+        """How numbers of channels and of the board belong together."""
+        return board_words(self.store.manifest.plan)
 
     @property
     def name(self) -> str:

@@ -188,6 +188,8 @@ def test_reports_name_the_baseline(store):
 
     assert dict(report.provenance)["baseline"] == ABOVE
     assert WORDS in report.citation
+    assert report.to_dict()["baseline"] == ABOVE
+    assert f"of the relevance of conv2 above {ABOVE} (rank" in views.text_of(report)
     assert ABOVE in views.text_of(report)
     assert ABOVE in views.terminal(store, 0)
     assert ABOVE in succeed("info", store.path)
@@ -201,6 +203,8 @@ def test_pages_name_the_baseline(store, tmp_path):
     assert len(pages) > 12
     assert [p for p in pages if ABOVE not in p.words] == []
     assert WORDS in Page(atlas / "index.html").words
+    position = next((atlas / "positions").glob("[0-9p]*.html"))
+    assert "so the two need not add up" in Page(position).words
     assert WORDS in Page(atlas / "graph.html").words
 
 
@@ -249,6 +253,7 @@ def test_the_explorer_explains_as_the_store_does(store, donor_store):
     page = Client(explorer_app(engine)).get("/")
 
     assert WORDS in page.text
+    assert "so the two need not add up" in page.text
     row = store.positions.position(3)
     report = engine.report(row, None, None)
     stored = store.arrays.relevance(LAYER, rows=[report.row], target="value")[0]

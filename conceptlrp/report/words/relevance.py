@@ -22,6 +22,22 @@ def relevance_words(composite: str, above: str = "zero") -> str:
     return f"relevance{higher} by {channels or 'an unknown composite'}{apart}"
 
 
+def board_words(plan: Plan) -> str:
+    """Say how numbers of channels and of the board belong together, "" if they add up.
+
+    What arrives at the board is what the output's own value leaves of it: neither the
+    baseline of layers nor their composite has a part in it.
+    """
+    apart = "+" in str(plan.composite.get("name", ""))
+    if not (plan.baseline or apart):
+        return ""
+    channels = f"above {plan.above}" if plan.baseline else "by another composite"
+    return (
+        f"Relevance of channels is {channels}; the board has that of the output itself, "
+        "which starts as its value, so the two need not add up."
+    )
+
+
 def above_words(plan: Plan) -> str:
     """Say in short what relevance is above, for titles; "" for zero."""
     short = {"mean": "above the mean", "donor": "above a donor"}
