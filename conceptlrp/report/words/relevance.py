@@ -33,8 +33,8 @@ def board_words(plan: Plan) -> str:
         return ""
     channels = f"above {plan.above}" if plan.baseline else "by another composite"
     return (
-        f"Relevance of channels is {channels}; the board has that of the output itself, "
-        "which starts as its value, so the two need not add up."
+        f"Relevance of channels is {channels}; the board has that of the output "
+        "itself, which starts as its value, so the two need not add up."
     )
 
 
