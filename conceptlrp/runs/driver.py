@@ -82,13 +82,15 @@ def attribute_corpus(
         N positions.
     path : path-like
         Folder of the store, usually ``NAME.crp``.
-    targets, composite, heatmaps, layers
+    targets, composite, heatmaps
         As for `attribute`.
     baseline : str, Baseline or positions
         What relevance is measured from: "zero", "mean" for the mean map of 1,024
         positions of the corpus, a `Baseline`, or donors, a position for each one. A
         mean is taken once and kept in the store; resumed or with positions appended,
         the store goes on with it.
+    layers : str or sequence of str, optional
+        As for `attribute`.
     keep : KeepOptions, optional
         Which conditional heatmaps are kept; those of 16 reference boards of every
         channel by default.
