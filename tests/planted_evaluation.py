@@ -34,10 +34,14 @@ def planted_evaluation(
             name: tuple(Gate(**(_GATE | each)) for each in found)
             for name, found in record["gates"].items()
         },
-        recommendation=Recommendation(**({"reason": ""} | record["recommendation"])),
+        recommendation=Recommendation(**_recommended(record["recommendation"])),
         details=dict(record["details"]),
         agreement=tuple(HeatmapAgreement(**e) for e in record.get("agreement", ())),
     )
+
+
+def _recommended(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {"reason": "", "among": (record["composite"],)} | record
 
 
 def _measurement(record: Mapping[str, Any]) -> Measurement:

@@ -65,7 +65,8 @@ def evaluate(
     Returns
     -------
     CompositeEvaluation
-        Numbers with intervals, gates and the recommendation.
+        Numbers with intervals, gates, and the recommendation if the positions suffice
+        for one.
 
     Raises
     ------
@@ -132,7 +133,8 @@ def evaluate_composites(
     Returns
     -------
     CompositeEvaluation
-        Numbers with intervals, gates and the recommendation.
+        Numbers with intervals, gates, and the recommendation if the positions suffice
+        for one.
 
     Raises
     ------
@@ -153,23 +155,23 @@ def evaluate_composites(
     study = prepare_study(network, corpus, layers, n_positions, n_cascade, seed)
     report, steps = on_progress or (lambda *_: None), len(names) + 1
     report("evaluate", 0, steps)
-    findings = measure_baselines(study, network)
+    measure_baselines(study, network)
     heatmaps, details = {}, {}
     for done, (name, explainer) in enumerate(explainers.items(), 1):
         report("evaluate", done, steps)
-        found, details[name], heatmaps[name] = measure_composite(study, name, explainer)
-        findings += found
+        details[name], heatmaps[name] = measure_composite(study, name, explainer)
     report("evaluate", steps, steps)
-    gates = {name: gates_of(findings, name) for name in names}
+    gates = {name: gates_of(study.scores, name) for name in names}
+    recommendation = recommend(study.scores, gates)
     return CompositeEvaluation(
         network=network_digest(network),
         corpus=corpus.digest,
         positions=len(study.sample),
         seed=seed,
         composites=names,
-        findings=findings,
+        findings=study.scores.findings,
         gates=gates,
-        recommendation=recommend(findings, gates),
+        recommendation=recommendation,
         details=details,
         agreement=composite_agreement(heatmaps, study.sample.occupied),
     )

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 #: Above these a heatmap shows the board rather than the network.
 RANDOM_LOGIT_LIMIT: Final = 0.5
 CHANNEL_LIMIT: Final = 0.8
+#: States of a gate, and signs of them for narrow tables.
+PASSED: Final = "passed"
+FAILED: Final = "failed"
+UNDECIDED: Final = "undecided"
+MARKS: Final = {PASSED: "✓", FAILED: "✗", UNDECIDED: "?"}
 #: Columns of the summary: metric, target and part (None for the mean over parts).
 _SUMMARY: Final = (
     ("random_logit_cosine", "best", ""),
@@ -78,11 +83,6 @@ class Findings:
     measurements: tuple[Measurement, ...] = ()
     curves: tuple[Curve, ...] = ()
 
-    def __add__(self, other: "Findings") -> "Findings":
-        return Findings(
-            self.measurements + other.measurements, self.curves + other.curves
-        )
-
     def find(
         self, metric: str, *, method: str | None = None, target: str | None = None
     ) -> list[Measurement]:
@@ -111,18 +111,26 @@ class Gate:
     ----------
     name : str
         What is asked for.
-    passed : bool
-        Whether it is so.
+    state : str
+        "passed", "failed", or "undecided" where the interval leaves both open.
     figures : str
         The numbers behind it, the worst of several.
     warning : str
-        What a report has to say where it is not so.
+        What a report has to say where it is not passed.
+    needed : int
+        Positions that would decide an undecided gate, 0 where that is unknown.
     """
 
     name: str
-    passed: bool
+    state: str
     figures: str
     warning: str
+    needed: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """Whether the interval lies where it must."""
+        return self.state == PASSED
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, ready for JSON."""
@@ -132,23 +140,43 @@ class Gate:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The composite that the evaluation supports.
+    """The composite that the evaluation supports, if it can tell.
 
     Attributes
     ----------
     composite : str
-        Its name.
+        Its name, empty where nothing can be recommended.
+    among : tuple of str
+        The composites that remain, the most faithful first.
     reason : str
         Why, in a sentence.
+    needed : int
+        Positions that would tell those that remain apart, 0 where that is unknown.
     """
 
     composite: str
+    among: tuple[str, ...]
     reason: str
+    needed: int = 0
+
+    @property
+    def words(self) -> str:
+        """What is recommended, or what remains undecided and would decide it."""
+        if self.composite:
+            return self.composite
+        names = ", ".join(self.among)
+        open_about = "among" if len(self.among) > 1 else "about"
+        return f"none yet, undecided {open_about} {names}"
+
+    @property
+    def first(self) -> str:
+        """The recommended composite, or the most faithful of those that remain."""
+        return self.composite or self.among[0]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, ready for JSON."""
         fields: dict[str, Any] = jsontext.plain(self)
-        return fields
+        return fields | {"words": self.words, "first": self.first}
 
 
 @dataclass(frozen=True)
@@ -199,18 +227,18 @@ class CompositeEvaluation:
     agreement: tuple[HeatmapAgreement, ...]
 
     def warnings(self, composite: str) -> tuple[str, ...]:
-        """Return a sentence for each gate that a composite fails."""
+        """Return a sentence for each gate that a composite does not pass."""
         return tuple(g.warning for g in self.gates[composite] if not g.passed)
 
     def _repr_html_(self) -> str:
         gates = next(iter(self.gates.values()), ())
         rows = [
-            (name, *("✓" if gate.passed else "✗" for gate in self.gates[name]))
+            (name, *(MARKS[gate.state] for gate in self.gates[name]))
             for name in self.composites
         ]
         columns = ("composite", *(gate.name for gate in gates))
         chosen = self.recommendation
-        title = f"Recommended: {chosen.composite} ({self.positions} positions)"
+        title = f"Recommended: {chosen.words} ({self.positions} positions)"
         return html_table(title, columns, rows, note=chosen.reason)
 
     def frame(self) -> "pd.DataFrame":
@@ -255,6 +283,7 @@ class CompositeEvaluation:
         """Return everything, ready for JSON."""
         found: dict[str, Any] = jsontext.plain(self)
         found["curves"] = found.pop("findings")["curves"]
+        found["recommendation"] = self.recommendation.to_dict()
         found["measurements"] = [m.to_dict() for m in self.findings.measurements]
         found["warnings"] = {name: [*self.warnings(name)] for name in self.composites}
         return found
@@ -262,7 +291,7 @@ class CompositeEvaluation:
     def __repr__(self) -> str:
         passed = [n for n in self.composites if all(g.passed for g in self.gates[n])]
         return (
-            f"CompositeEvaluation(recommended={self.recommendation.composite!r}, "
+            f"CompositeEvaluation(recommended={self.recommendation.words!r}, "
             f"{len(passed)} of {len(self.composites)} composites pass every gate, "
             f"positions={self.positions})"
         )

@@ -31,7 +31,7 @@ from conceptlrp.evaluation.heatmaps import (
     random_logit_cosine,
     symmetry_consistency,
 )
-from conceptlrp.evaluation.result import Curve, Findings, Measurement
+from conceptlrp.evaluation.result import Curve
 from conceptlrp.evaluation.sample import Sample, draw_sample
 from conceptlrp.evaluation.sanity import (
     CASCADES,
@@ -39,12 +39,13 @@ from conceptlrp.evaluation.sanity import (
     cascade,
     conservation_of,
 )
+from conceptlrp.evaluation.scores import Scores
 from conceptlrp.labelling.networks import random_network
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.lrp.probing import Relevance, explain_boards
 from conceptlrp.othello import Corpus
-from conceptlrp.statistics.estimates import Estimate, estimate, estimates
+from conceptlrp.statistics.estimates import Estimate, estimates
 
 Array = NDArray[Any]
 
@@ -59,6 +60,7 @@ class Study:
 
     ``base`` holds the network, whatever its composite; ``few`` are the positions for
     what takes long; ``targets`` are "best" and, where there is a value head, "value".
+    ``scores`` takes up what is measured.
     """
 
     base: Explainer
@@ -67,72 +69,54 @@ class Study:
     features: dict[str, FeatureMaps]
     targets: tuple[str, ...]
     seed: int
-
-
-def _measured(
-    method: str, games: ArrayLike, metrics: Mapping[str, Array | Mapping[str, Array]]
-) -> Findings:
-    """Estimate the mean of values (N,) of each metric, or of each of its parts."""
-    parts = {
-        metric: values if isinstance(values, Mapping) else {"": values}
-        for metric, values in metrics.items()
-    }
-    return Findings(
-        tuple(
-            Measurement(method, metric, "best", part, estimate(values, games))
-            for metric, found in parts.items()
-            for part, values in found.items()
-        )
-    )
+    scores: Scores
 
 
 def _measure_squares(
-    study: Study, method: str, scores: Array, target: str, metric: str = "square_gain"
-) -> Findings:
+    study: Study, method: str, order: Array, target: str, metric: str = "square_gain"
+) -> None:
     """Take discs away in the order of scores (N, S), in every way there is."""
-    found, sample = Findings(), study.sample
     for perturbation in PERTURBATIONS:
         curves = delete_squares(
             study.base,
-            sample,
-            scores,
+            study.sample,
+            order,
             target=target,
             perturbation=perturbation,
             seed=study.seed,
         )
         name = (method, metric, target, perturbation)
-        found += _of_curves(name, curves, sample.games, "square_moves_changed")
-    return found
+        _add_curves(study, name, curves, "square_moves_changed")
 
 
-def _measure_channels(
-    study: Study, method: str, scores: Mapping[str, Array]
-) -> Findings:
+def _measure_channels(study: Study, method: str, orders: Mapping[str, Array]) -> None:
     """Ablate channels in the order of scores (N, C) of each layer, in every way."""
-    found, sample = Findings(), study.sample
-    for layer, order in scores.items():
+    for layer, order in orders.items():
         for ablation in ABLATIONS:
             curves = delete_channels(
-                study.base, sample, study.features[layer], order, ablation=ablation
+                study.base,
+                study.sample,
+                study.features[layer],
+                order,
+                ablation=ablation,
             )
             name = (method, "channel_gain", "best", f"{layer} {ablation}")
-            found += _of_curves(name, curves, sample.games, "channel_moves_changed")
-    return found
+            _add_curves(study, name, curves, "channel_moves_changed")
 
 
-def _of_curves(
+def _add_curves(
+    study: Study,
     name: tuple[str, str, str, str],
     curves: DeletionCurves,
-    games: NDArray[np.int32],
     changed: str,
-) -> Findings:
+) -> None:
     method, metric, target, part = name
-    gain = Measurement(*name, estimate(curves.gain, games))
+    scores = study.scores
+    scores.add(method, metric, {part: curves.gain}, target=target)
     if metric.endswith("same_class"):
-        return Findings((gain,))
-    share = estimate(curves.changed.mean(axis=1), games)
-    moves = Measurement(method, changed, target, part, share)
-    return Findings((gain, moves), (Curve(*name, _steps_of(curves, games)),))
+        return
+    scores.add(method, changed, {part: curves.changed.mean(axis=1)}, target=target)
+    scores.curves.append(Curve(*name, _steps_of(curves, scores.games)))
 
 
 def _steps_of(curves: DeletionCurves, games: ArrayLike) -> tuple[dict[str, Any], ...]:
@@ -157,13 +141,12 @@ def _ends(name: str, found: Estimate) -> dict[str, Any]:
 
 def measure_composite(
     study: Study, name: str, explainer: Explainer
-) -> tuple[Findings, dict[str, Any], Array]:
-    """Measure one composite; its details and heatmaps of the best moves too."""
+) -> tuple[dict[str, Any], Array]:
+    """Measure one composite; return its details and heatmaps of the best moves."""
     relevance = _explain(explainer, study.sample, study.targets)
-    found = _faithfulness(study, name, relevance)
-    found += _dependence(study, name, explainer, relevance)
-    checks, details = _checks(study, name, explainer, relevance)
-    return found + checks, details, relevance.one_hot[:, 0]
+    _faithfulness(study, name, relevance)
+    _dependence(study, name, explainer, relevance)
+    return _checks(study, name, explainer, relevance), relevance.one_hot[:, 0]
 
 
 def prepare_study(
@@ -185,6 +168,7 @@ def prepare_study(
         features=feature_maps(base, sample.corpus, seed=seed),
         targets=("best", "value") if has_value else ("best",),
         seed=seed,
+        scores=Scores(sample.games),
     )
 
 
@@ -197,26 +181,24 @@ def _explain(
     return explain_boards(explainer, sample.boards, actions)
 
 
-def measure_baselines(study: Study, network: nn.Module) -> Findings:
+def measure_baselines(study: Study, network: nn.Module) -> None:
     """Measure orders that composites are held against."""
     sample = study.sample
     generator = np.random.default_rng(study.seed)
     random = generator.random(sample.discs.shape)
     center = np.broadcast_to(center_prior(sample.corpus.size), sample.discs.shape)
-    found = Findings()
     for target in study.targets:
         orders = {
             "random": random,
             "center": center,
             "occlusion": occlusion(study.base, sample, target=target),
         }
-        for method, scores in orders.items():
-            found += _measure_squares(study, method, scores, target)
+        for method, order in orders.items():
+            _measure_squares(study, method, order, target)
             if target == "best":
-                found += _flip_lines(sample, method, scores)
-    for method, order in _channel_orders(study, network, generator).items():
-        found += _measure_channels(study, method, order)
-    return found
+                _flip_lines(study, method, order)
+    for method, channels in _channel_orders(study, network, generator).items():
+        _measure_channels(study, method, channels)
 
 
 def _channel_orders(
@@ -235,37 +217,36 @@ def _channel_orders(
     }
 
 
-def _faithfulness(study: Study, name: str, relevance: Relevance) -> Findings:
+def _faithfulness(study: Study, name: str, relevance: Relevance) -> None:
     """Take away discs and channels in the order of a composite's relevance."""
-    sample, found = study.sample, Findings()
+    sample = study.sample
     places = {"best": 0, "value": 2}
     for target in study.targets:
         maps = relevance.heatmap[:, places[target]].reshape(len(sample), -1)
-        scores = start_sign(sample, target)[:, None] * maps
-        shuffled = same_class_scores(sample, scores, seed=study.seed)
-        found += _measure_squares(study, name, scores, target)
+        order = start_sign(sample, target)[:, None] * maps
+        shuffled = same_class_scores(sample, order, seed=study.seed)
+        _measure_squares(study, name, order, target)
         metric = "square_gain_same_class"
-        found += _measure_squares(study, name, shuffled, target, metric)
-    order = {layer: r[:, 0] for layer, r in relevance.channels.items()}
-    found += _measure_channels(study, name, order)
-    return found + _flip_lines(sample, name, _best_maps(relevance))
+        _measure_squares(study, name, shuffled, target, metric)
+    _measure_channels(study, name, {n: r[:, 0] for n, r in relevance.channels.items()})
+    _flip_lines(study, name, _best_maps(relevance))
 
 
-def _flip_lines(sample: Sample, method: str, scores: Array) -> Findings:
+def _flip_lines(study: Study, method: str, order: Array) -> None:
     """Score heatmaps by the flip lines, and chance beside an order by chance."""
-    lines, games = score_flip_lines(sample.corpus, sample.best, scores), sample.games
+    sample, scores = study.sample, study.scores
+    lines = score_flip_lines(sample.corpus, sample.best, order)
     # The prior of the centre has no sign, so that its mass would mean nothing.
-    mass = {} if method == "center" else {"flip_line_mass": lines.mass}
-    accuracy = {"flip_line_rank_accuracy": lines.rank_accuracy}
-    found = _measured(method, games, mass | accuracy)
+    if method != "center":
+        scores.add(method, "flip_line_mass", lines.mass)
+    scores.add(method, "flip_line_rank_accuracy", lines.rank_accuracy)
     if method == "random":
-        found += _measured("chance", games, {"flip_line_mass": lines.chance})
-    return found
+        scores.add("chance", "flip_line_mass", lines.chance)
 
 
 def _dependence(
     study: Study, name: str, explainer: Explainer, relevance: Relevance
-) -> Findings:
+) -> None:
     """Measure how much a composite's heatmaps depend on what is explained."""
     sample = study.sample
     cosines = random_logit_cosine(relevance)
@@ -280,47 +261,47 @@ def _dependence(
     }
     if "value" in study.targets:
         found["policy_value_cosine"] = policy_against_value(relevance)
-    return _measured(name, sample.games, found)
+    for metric, values in found.items():
+        study.scores.add(name, metric, values)
 
 
 def _checks(
     study: Study, name: str, explainer: Explainer, relevance: Relevance
-) -> tuple[Findings, dict[str, Any]]:
+) -> dict[str, Any]:
     """Check sums, symmetry and what random weights leave, on some positions."""
-    few, games = study.few, study.few.games
+    few = study.few
     rows = slice(len(few))
     part = Relevance(relevance.explained[rows], relevance.heatmap[rows], {}, {})
-    found = _measured(name, games, symmetry_consistency(explainer, few, part))
+    for metric, values in symmetry_consistency(explainer, few, part).items():
+        study.scores.add(name, metric, values)
     cascades = [
         cascade(explainer, few, order=o, seeds=[study.seed + i for i in range(3)])
         for o in CASCADES
     ]
     for each in cascades:
         last = {"cascade_rho": each.rho[-1], "cascade_excess": each.excess[-1]}
-        by_order = {metric: {each.cascade: rows} for metric, rows in last.items()}
-        found += _measured(name, games, by_order)
-    found += _random_network(study, name, explainer)
+        for metric, values in last.items():
+            study.scores.add(name, metric, {each.cascade: values})
+    _random_network(study, name, explainer)
     errors = additivity_errors(explainer, few.take(_ADDITIVITY_POSITIONS))
     conservation = conservation_of(explainer, few)
-    return found, {
+    return {
         "rules": explainer.rules,
         "conservation": conservation.to_dict() if conservation else None,
         "additivity": {layer: float(e.max()) for layer, e in errors.items()},
-        "cascades": [each.to_dict(games) for each in cascades],
+        "cascades": [each.to_dict(few.games) for each in cascades],
     }
 
 
-def _random_network(study: Study, name: str, explainer: Explainer) -> Findings:
+def _random_network(study: Study, name: str, explainer: Explainer) -> None:
     """Measure the same of a network without its weights: what needs no training."""
     few = study.few
     untrained = random_network(explainer, seed=study.seed)
     relevance = _explain(untrained, few, study.targets)
     lines = score_flip_lines(few.corpus, few.best, _best_maps(relevance))
-    found = {
-        "random_network_flip_line_mass": lines.mass,
-        "random_network_random_logit_cosine": np.abs(random_logit_cosine(relevance)),
-    }
-    return _measured(name, few.games, found)
+    cosines = np.abs(random_logit_cosine(relevance))
+    study.scores.add(name, "random_network_flip_line_mass", lines.mass)
+    study.scores.add(name, "random_network_random_logit_cosine", cosines)
 
 
 def _best_maps(relevance: Relevance) -> Array:

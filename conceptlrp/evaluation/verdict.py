@@ -1,28 +1,33 @@
 """What the figures say of composites: gates to pass, and which one to use.
 
-A gate that fails is shown with its figures, and its sentence is meant for every report
-that the composite makes. For the recommendation faithfulness decides first, as far as
-intervals tell composites apart, and dependence on the network decides among those that
-are equally faithful.
+Whatever is said has an interval behind it: a gate is passed or failed only where its
+interval lies on one side, and a composite is recommended only where it can be told
+from all others. What is left open is said so, with the positions that would decide it.
+Faithfulness decides first; of composites that are shown to be equally faithful, the
+one whose heatmaps depend more on the network.
+
+Shapes use N positions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from conceptlrp.evaluation.result import (
     CHANNEL_LIMIT,
+    FAILED,
+    PASSED,
     RANDOM_LOGIT_LIMIT,
-    Findings,
+    UNDECIDED,
     Gate,
-    Measurement,
     Recommendation,
 )
+from conceptlrp.evaluation.scores import Array, Scores
 from conceptlrp.lrp.composites import GRADIENT
-from conceptlrp.statistics.estimates import Estimate
+from conceptlrp.statistics.estimates import Estimate, known_mean, positions_needed
 
-_SQUARE_BASELINES: Final = ("random", "center")
 _FAMILIES: Final = (
     ("square_gain", "best"),
     ("square_gain", "value"),
@@ -35,191 +40,273 @@ _LIKENESS: Final = (
     "cascade_excess",
     "empty_board_share",
 )
-_EQUAL_RANKS: Final = 0.5
+#: An advantage below this part of the best order's gain is none.
+_NEGLIGIBLE: Final = 0.05
+#: Differences of faithfulness, and of likeness, that make no difference.
+_EQUAL: Final = 0.05
 
 
-def gates_of(findings: Findings, composite: str) -> tuple[Gate, ...]:
+@dataclass(frozen=True)
+class _Check:
+    """A difference that must be above 0, and what it is about.
+
+    An interval wholly below `margin` shows that the difference does not matter.
+    """
+
+    difference: Estimate
+    margin: float
+    figures: str
+    about: str
+
+    @property
+    def state(self) -> str:
+        if self.difference.low > 0:
+            return PASSED
+        return FAILED if self.difference.high < self.margin else UNDECIDED
+
+    @property
+    def needed(self) -> int:
+        mean = self.difference.mean
+        return positions_needed(self.difference, max(mean, self.margin - mean))
+
+
+def gates_of(scores: Scores, composite: str) -> tuple[Gate, ...]:
     """Judge one composite: two gates of dependence, three of faithfulness."""
+    draws = f"{composite} draws nearly the same picture whatever"
     return (
-        _moves_gate(findings, composite),
-        _channels_gate(findings, composite),
-        _squares_gate(findings, composite),
-        _ablation_gate(findings, composite),
-        _flip_line_gate(findings, composite),
+        _gate(
+            composite,
+            "heatmaps of two moves differ",
+            _below(scores, composite, "random_logit_cosine", RANDOM_LOGIT_LIMIT),
+            f"{draws} move is explained: its heatmaps say little about the network",
+        ),
+        _gate(
+            composite,
+            "heatmaps of two channels differ",
+            _below(scores, composite, "channel_cosine", CHANNEL_LIMIT),
+            f"{draws} channel it is conditioned on: its conditional heatmaps say "
+            "little about channels",
+        ),
+        _gate(
+            composite,
+            "discs matter in the order of relevance",
+            _squares(scores, composite),
+            f"the order in which {composite} ranks discs is hardly better than others",
+        ),
+        _gate(
+            composite,
+            "channels matter in the order of relevance",
+            _channels(scores, composite),
+            f"the order in which {composite} ranks channels is hardly better than "
+            "chance",
+        ),
+        _gate(
+            composite,
+            "relevance lies on the discs that make a move legal",
+            _flip_lines(scores, composite),
+            f"{composite} puts hardly more relevance on the discs that make a move "
+            "legal than chance",
+        ),
     )
 
 
-def _moves_gate(findings: Findings, composite: str) -> Gate:
-    (found,) = findings.find("random_logit_cosine", method=composite)
-    return Gate(
-        "heatmaps of two moves differ",
-        found.estimate.mean <= RANDOM_LOGIT_LIMIT,
-        f"mean absolute cosine {_text(found.estimate)}, limit {RANDOM_LOGIT_LIMIT}",
-        f"{composite} draws nearly the same picture whatever move is explained (cosine "
-        f"{found.estimate.mean:.2f}): its heatmaps say little about the network",
-    )
+def _gate(composite: str, name: str, checks: Sequence[_Check], fails: str) -> Gate:
+    """Ask for every check; one that fails, or else one that is open, decides."""
+    states = [check.state for check in checks]
+    state = next((s for s in (FAILED, UNDECIDED) if s in states), PASSED)
+    deciding = [check for check in checks if check.state == state]
+    # The closest one speaks for the gate.
+    worst = min(deciding, key=lambda check: check.difference.low)
+    figures = f"{worst.figures}{worst.about}"
+    if state == UNDECIDED:
+        needed = max(check.needed for check in deciding)
+        warning = f"for {composite} it is undecided whether {name}: {figures}"
+        return Gate(name, state, figures, warning + _would_tell(needed), needed)
+    return Gate(name, state, figures, f"{fails}: {figures}")
 
 
-def _channels_gate(findings: Findings, composite: str) -> Gate:
-    found = findings.find("channel_cosine", method=composite)
-    worst = max(found, key=lambda m: m.estimate.mean)
-    mean = worst.estimate.mean
-    return Gate(
-        "heatmaps of two channels differ",
-        mean <= CHANNEL_LIMIT,
-        f"mean absolute cosine {_text(worst.estimate)} at {worst.part}, limit "
-        f"{CHANNEL_LIMIT}",
-        f"{composite} draws nearly the same picture whatever channel of "
-        f"{worst.part} it is conditioned on (cosine {mean:.2f}): its conditional "
-        "heatmaps say little about channels",
-    )
+def _below(
+    scores: Scores, composite: str, metric: str, limit: float
+) -> Sequence[_Check]:
+    found = []
+    for part, values in scores.of(composite, metric).items():
+        room = scores.difference(limit - values, 0)
+        ends = [limit - end for end in (room.mean, room.high, room.low)]
+        figures = f"mean absolute cosine {_text(*ends)}"
+        at = f" at {part}" if part else ""
+        found.append(_Check(room, 0, figures, f"{at}, limit {limit}"))
+    return found
 
 
-def _squares_gate(findings: Findings, composite: str) -> Gate:
-    mine = _by_part(findings, "square_gain", composite)
-    rivals = {
-        name: _by_part(findings, "square_gain", name) for name in _SQUARE_BASELINES
-    }
-    rivals["same class"] = _by_part(findings, "square_gain_same_class", composite)
-    pairs = [
-        (found, rival[part], f"{name} ({part})")
-        for part, found in mine.items()
+def _squares(scores: Scores, composite: str) -> Sequence[_Check]:
+    mine = scores.of(composite, "square_gain")
+    best = scores.best("square_gain")
+    rivals = {name: scores.of(name, "square_gain") for name in ("random", "center")}
+    rivals["the same class"] = scores.of(composite, "square_gain_same_class")
+    return [
+        _compared(scores, gain, rival[part], best[part], f"{name} ({part})")
+        for part, gain in mine.items()
         for name, rival in rivals.items()
     ]
-    return _compared(
-        "discs matter in the order of relevance",
-        pairs,
-        f"the order in which {composite} ranks discs is not clearly better than",
-    )
 
 
-def _ablation_gate(findings: Findings, composite: str) -> Gate:
-    random = _by_part(findings, "channel_gain", "random")
-    pairs = [
-        (found, random[part], f"random ({part})")
-        for part, found in _by_part(findings, "channel_gain", composite).items()
+def _channels(scores: Scores, composite: str) -> Sequence[_Check]:
+    random, best = scores.of("random", "channel_gain"), scores.best("channel_gain")
+    return [
+        _compared(scores, gain, random[part], best[part], f"random ({part})")
+        for part, gain in scores.of(composite, "channel_gain").items()
     ]
-    return _compared(
-        "channels matter in the order of relevance",
-        pairs,
-        f"the order in which {composite} ranks channels is not clearly better than",
-    )
 
 
-def _flip_line_gate(findings: Findings, composite: str) -> Gate:
-    (mass,) = findings.find("flip_line_mass", method=composite)
-    (chance,) = findings.find("flip_line_mass", method="chance")
-    return _compared(
-        "relevance lies on the discs that make a move legal",
-        [(mass.estimate, chance.estimate, "chance")],
-        f"the share of relevance that {composite} puts on the discs that make a move "
-        "legal is not clearly above",
-    )
-
-
-def _by_part(findings: Findings, metric: str, method: str) -> dict[str, Estimate]:
-    found = findings.find(metric, method=method, target="best")
-    return {each.part: each.estimate for each in found}
+def _flip_lines(scores: Scores, composite: str) -> Sequence[_Check]:
+    chance = scores.of("chance", "flip_line_mass")[""]
+    mine = scores.of(composite, "flip_line_mass")[""]
+    best = scores.best("flip_line_mass")
+    return [_compared(scores, mine, chance, best[""], "chance")]
 
 
 def _compared(
-    name: str, pairs: Sequence[tuple[Estimate, Estimate, str]], warning: str
-) -> Gate:
-    """Ask that every first estimate lies above the second, intervals apart."""
-    # The closest pair speaks for the gate.
-    mine, rival, against = min(pairs, key=lambda p: p[0].low - p[1].high)
-    figures = f"{_text(mine)} against {_text(rival)}"
-    passed = all(one.above(other) for one, other, _ in pairs)
-    return Gate(
-        name, passed, f"{figures} of {against}", f"{warning} {against}: {figures}"
-    )
+    scores: Scores, mine: Array, rival: Array, best: float, name: str
+) -> _Check:
+    """Ask that numbers (N,) lie above those of a rival at the same positions."""
+    found = scores.difference(mine, rival)
+    means = [float(known_mean(values)) for values in (mine, rival)]
+    figures = f"{means[0]:.2f} against {means[1]:.2f} of {name}"
+    more = f", difference {_text(found.mean, found.low, found.high)}"
+    return _Check(found, _NEGLIGIBLE * best, figures, more)
 
 
-def _text(found: Estimate) -> str:
-    return f"{found.mean:.2f} [{found.low:.2f}, {found.high:.2f}]"
+def _text(mean: float, low: float, high: float) -> str:
+    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
 
 
-def recommend(
-    findings: Findings, gates: Mapping[str, tuple[Gate, ...]]
-) -> Recommendation:
-    """Choose among the composites that fail the fewest gates.
+def _would_tell(needed: int) -> str:
+    if not needed:
+        return "; more positions would tell"
+    step = 10 ** max(0, len(str(needed)) - 2)
+    return f"; about {-(-needed // step) * step:,} positions would tell"
 
-    The most faithful by `mean_ranks` and those within half a rank of it are taken
-    for equal; of these, the one whose heatmaps depend most on the network is chosen.
-    Gradient times input comes behind a composite that equals it, as it has no rules
-    that reports could name.
+
+def recommend(scores: Scores, gates: Mapping[str, tuple[Gate, ...]]) -> Recommendation:
+    """Choose among the composites that fail the fewest gates, if it can be told.
+
+    The most faithful one is compared with each other one at the same positions. Those
+    whose difference is shown to be small are equal to it; of these, the one whose
+    heatmaps depend most on the network is chosen. Gradient times input comes behind a
+    composite that equals it, as it has no rules that reports could name.
     """
-    failed = {name: sum(not g.passed for g in found) for name, found in gates.items()}
+    failed = {n: sum(g.state == FAILED for g in found) for n, found in gates.items()}
     fewest = min(failed.values())
     able = [name for name, number in failed.items() if number == fewest]
-    # Means alone would rank noise: only composites within half a rank are equal.
-    ranks = mean_ranks(findings, tuple(gates))
-    best = min(ranks[name] for name in able)
-    equal = [name for name in able if ranks[name] <= best + _EQUAL_RANKS]
-    alike = {name: likeness(findings, name) for name in equal}
-    chosen = min(equal, key=lambda name: (round(alike[name], 2), name == GRADIENT))
-    return Recommendation(chosen, _reason(gates, able, fewest, ranks, alike))
+    faithful = faithfulness(scores, tuple(gates))
+    means = {name: float(known_mean(faithful[name])) for name in able}
+    order = sorted(able, key=lambda name: -means[name])
+    best = order[0]
+    listed = ", ".join(f"{name} {means[name]:.2f}" for name in order)
+    reason = f"{_passing(gates, able, fewest)}; faithfulness: {listed}"
+    others = {n: scores.difference(faithful[best], faithful[n]) for n in order[1:]}
+    equal = [best, *(name for name, found in others.items() if _is_equal(found))]
+    open_ones = {
+        name: found
+        for name, found in others.items()
+        if name not in equal and found.low <= 0
+    }
+    if open_ones:
+        among = tuple(n for n in order if n in equal or n in open_ones)
+        return _undecided(among, f"{reason}, not told apart", open_ones.values())
+    return _most_dependent(scores, gates, equal, reason)
 
 
-def mean_ranks(findings: Findings, composites: Sequence[str]) -> dict[str, float]:
-    """Rank composites by faithfulness, 1 being the best.
+def _most_dependent(
+    scores: Scores,
+    gates: Mapping[str, tuple[Gate, ...]],
+    equal: list[str],
+    reason: str,
+) -> Recommendation:
+    """Choose among equally faithful composites by how much they say of the network."""
+    alike = {name: likeness(scores, name) for name in equal}
+    least = min(equal, key=lambda name: float(known_mean(alike[name])))
+    others = {n: scores.difference(alike[n], alike[least]) for n in equal if n != least}
+    same = [n for n in equal if n == least or _is_equal(others[n])]
+    open_ones = {n: d for n, d in others.items() if n not in same and d.low <= 0}
+    if len(equal) > 1:
+        listed = ", ".join(f"{n} {float(known_mean(alike[n])):.2f}" for n in equal)
+        reason = (
+            f"{reason}; likeness of heatmaps whatever the network, among the equally "
+            f"faithful: {listed}"
+        )
+    if open_ones:
+        among = tuple(n for n in equal if n in same or n in open_ones)
+        return _undecided(among, f"{reason}, not told apart", open_ones.values())
+    # Both orders leave these equal: the most faithful one that has rules.
+    chosen = min(same, key=lambda name: (name == GRADIENT, equal.index(name)))
+    doubtful = [gate for gate in gates[chosen] if gate.state == UNDECIDED]
+    if doubtful:
+        needed = max(gate.needed for gate in doubtful)
+        names = ", ".join(f"'{gate.name}'" for gate in doubtful)
+        reason = f"{reason}; of {chosen} it is undecided whether {names}"
+        return Recommendation("", (chosen,), reason + _would_tell(needed), needed)
+    return Recommendation(chosen, tuple(same), reason)
 
-    In each comparison the rank is 1 and how many composites are better with their
-    interval wholly above. Ranks are averaged over perturbations, layers and
-    ablations, then over four families: squares for the best move, squares for the
-    value, channels, and mass on flip lines.
+
+def _is_equal(found: Estimate) -> bool:
+    return found.low > -_EQUAL and found.high < _EQUAL
+
+
+def _undecided(
+    among: tuple[str, ...], reason: str, differences: Iterable[Estimate]
+) -> Recommendation:
+    needed = max(
+        positions_needed(found, max(found.mean, _EQUAL - found.mean))
+        for found in differences
+    )
+    return Recommendation("", among, reason + _would_tell(needed), needed)
+
+
+def faithfulness(scores: Scores, composites: Sequence[str]) -> dict[str, Array]:
+    """Return how faithful composites are at each position, (N,), the best being near 1.
+
+    Gains are divided by the mean gain of the composite that is best at it, and averaged
+    over perturbations, layers and ablations, then over four families: squares for the
+    best move, squares for the value, channels, and mass on flip lines.
     """
     families = []
     for metric, target in _FAMILIES:
-        found = findings.find(metric, target=target)
-        parts = sorted({m.part for m in found})
-        ranks = [_ranks(found, part, composites) for part in parts]
-        if ranks:
-            families.append(np.mean(ranks, axis=0))
-    means = np.mean(families, axis=0)
-    return {name: float(rank) for name, rank in zip(composites, means, strict=True)}
+        # A heatmap without positive relevance has none on flip lines.
+        found = [
+            {p: np.nan_to_num(v) for p, v in scores.of(n, metric, target).items()}
+            for n in composites
+        ]
+        scales = {p: max(each[p].mean() for each in found) for p in found[0]}
+        kept = [part for part, scale in scales.items() if scale > 0]
+        if kept:
+            parts = [[each[p] / scales[p] for p in kept] for each in found]
+            families.append(np.mean(parts, axis=1))
+    if not families:
+        return {name: np.zeros(len(scores.games)) for name in composites}
+    return dict(zip(composites, np.mean(families, axis=0), strict=True))
 
 
-def likeness(findings: Findings, composite: str) -> float:
-    """Return how alike a composite's heatmaps are whatever the network, 0 to 1.
+def likeness(scores: Scores, composite: str) -> Array:
+    """Return how alike heatmaps are whatever the network, 0 to 1, at positions (N,).
 
     The mean of four measurements: cosine of two moves, cosine of two channels, rank
     correlation in excess of chance with every layer random, and the empty board's
-    share.
+    share; at the positions that all of them have.
     """
-    means = [
-        np.mean([m.estimate.mean for m in found])
-        for metric in _LIKENESS
-        if (found := findings.find(metric, method=composite))
-    ]
-    return float(np.mean(means))
+    found = [scores.of(composite, metric).values() for metric in _LIKENESS]
+    known = [list(parts) for parts in found if parts]
+    n = min(len(values) for parts in known for values in parts)
+    means = [known_mean([values[:n] for values in parts]) for parts in known]
+    return known_mean(means)
 
 
-def _reason(
-    gates: Mapping[str, tuple[Gate, ...]],
-    able: list[str],
-    fewest: int,
-    ranks: dict[str, float],
-    alike: dict[str, float],
+def _passing(
+    gates: Mapping[str, tuple[Gate, ...]], able: list[str], fewest: int
 ) -> str:
     if fewest:
-        passing = f"no composite passes every gate; the best fail {fewest}"
-    else:
-        passing = f"{len(able)} of {len(gates)} composites pass every gate"
-    order = sorted(able, key=lambda name: ranks[name])
-    listed = ", ".join(f"{name} {ranks[name]:.2f}" for name in order)
-    equal = ", ".join(f"{name} {value:.2f}" for name, value in alike.items())
-    return (
-        f"{passing}; mean rank by faithfulness: {listed}; likeness of heatmaps "
-        f"whatever the network, among those within {_EQUAL_RANKS} of the best: {equal}"
-    )
-
-
-def _ranks(
-    found: Sequence[Measurement], part: str, composites: Sequence[str]
-) -> list[int]:
-    known = {m.method: m.estimate for m in found if m.part == part}
-    return [
-        1 + sum(known[other].above(known[name]) for other in composites)
-        for name in composites
-    ]
+        return f"no composite passes every gate; the best fail {fewest}"
+    clear = sum(all(gate.passed for gate in gates[name]) for name in able)
+    doubtful = len(able) - clear
+    left_open = f", {doubtful} may" if doubtful else ""
+    return f"{clear} of {len(gates)} composites pass every gate{left_open}"

@@ -12,7 +12,14 @@ from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 
 from conceptlrp.evaluation import CompositeEvaluation
-from conceptlrp.evaluation.result import CHANNEL_LIMIT, RANDOM_LOGIT_LIMIT
+from conceptlrp.evaluation.result import (
+    CHANNEL_LIMIT,
+    FAILED,
+    MARKS,
+    PASSED,
+    RANDOM_LOGIT_LIMIT,
+    UNDECIDED,
+)
 from conceptlrp.figures import style
 from conceptlrp.figures.deletion_curves import Record, evaluation_of, found, number
 from conceptlrp.store import open_store
@@ -22,6 +29,11 @@ from conceptlrp.store.reader import AnyStore
 _NUMBERED: Final = 12
 #: Gates in few words, in the order in which they are judged.
 _GATES: Final = ("two moves", "two channels", "discs", "ablation", "flip lines")
+_MARK_COLORS: Final = {
+    PASSED: style.AGAINST,
+    FAILED: style.FOR,
+    UNDECIDED: style.QUIET,
+}
 _CASCADES: Final = {
     "top-down": "Random weights, top down",
     "bottom-up": "Random weights, bottom up",
@@ -101,16 +113,16 @@ def _draw_gates(axes: Axes, record: Record) -> None:
     axes.set_title("Gates")
     for row, name in enumerate(record["composites"]):
         for column, gate in enumerate(record["gates"][name]):
-            passed = gate["passed"]
+            state = gate["state"]
             axes.text(
                 column,
                 row,
-                "✓" if passed else "✗",
+                MARKS[state],
                 size=style.SMALL,
                 ha="center",
                 va="center",
-                color=style.AGAINST if passed else style.FOR,
-                weight="normal" if passed else "bold",
+                color=_MARK_COLORS[state],
+                weight="bold" if state == FAILED else "normal",
             )
     columns = len(next(iter(record["gates"].values()), ()))
     axes.set_xlim(-0.5, columns - 0.5)

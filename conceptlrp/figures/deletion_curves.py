@@ -243,9 +243,9 @@ def _name(order: str, composite: str) -> str:
 
 
 def chosen_composite(record: Record, composite: str | None) -> str:
-    """Return a composite's name, by default the one that is recommended."""
+    """Return a composite's name, by default the recommended or most faithful one."""
     if composite is None:
-        return str(record["recommendation"]["composite"])
+        return str(record["recommendation"]["first"])
     if composite not in record["composites"]:
         known = ", ".join(record["composites"])
         msg = f"composite '{composite}' was not evaluated, expected one of {known}"

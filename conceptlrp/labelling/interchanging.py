@@ -15,22 +15,18 @@ pairs, C channels of an H x W map, and K labels.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from conceptlrp.ablation.sample import NOT_NATIVE, FollowedSample, spread_rows
-from conceptlrp.errors import NetworkError
+from conceptlrp.ablation.sample import FollowedSample, spread_rows
 from conceptlrp.labelling.columns import position_columns
 from conceptlrp.labelling.interchange_result import LayerInterchange
 from conceptlrp.labelling.scores import Comparison
-from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
-from conceptlrp.lrp.probing import forward
+from conceptlrp.lrp import Explainer, Intervention
+from conceptlrp.lrp.batch import as_array, batches
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
 from conceptlrp.statistics.estimates import ratio
@@ -46,8 +42,6 @@ _EXCHANGES: Final = 100
 _RANDOM_CHANNELS: Final = 16
 _FEWEST_PAIRS: Final = 10
 _BLOCK: Final = 32
-_MEMORY: Final = 1 << 26
-_MOST_ROWS: Final = 256
 # Changes below this part of the output's deviation are rounding.
 _ROUNDING: Final = 1e-5
 
@@ -221,68 +215,38 @@ def _changes(
     report: Callable[[int], None],
 ) -> dict[str, Floats]:
     """Return by how much donors' maps change the output, (P, C) by layer."""
-    step = _rows_at_once(explainer)
     number = len(pairs.recipients)
     found = {layer: np.zeros((number, len(c))) for layer, c in channels.items()}
-    outputs = np.zeros(number)
-    for first in range(0, number, _BLOCK):
-        block = slice(first, min(first + _BLOCK, number))
-        rows = [side[block] for side in (pairs.recipients, pairs.donors)]
-        with forward(explainer, sample.boards[np.concatenate(rows)]) as passed:
-            if not isinstance(passed, NativePassed):
-                raise NetworkError(NOT_NATIVE)
-            exchange = _Exchange(sample, passed, torch.from_numpy(rows[0]), step)
-            outputs[block] = exchange.before.cpu().numpy()
-            for layer, chosen in channels.items():
-                found[layer][block] = exchange.changes(layer, torch.from_numpy(chosen))
-        report(block.stop)
-    noise = _ROUNDING * float(outputs.std()) if number else 0.0
+    before = np.zeros(number)
+    for block in batches(number, _BLOCK):
+        rows, donors = pairs.recipients[block], sample.corpus[pairs.donors[block]]
+        made = [
+            Intervention(layer, int(c), action="replace", value=donors)
+            for layer, chosen in channels.items()
+            for c in chosen
+        ]
+        said = explainer.intervene(sample.corpus[rows], made)
+        before[block] = _explained(sample, said.logits_before, said.value_before, rows)
+        after = _explained(
+            sample, said.logits, said.value, np.tile(rows, len(made))
+        ).reshape(len(made), -1)
+        ends = np.cumsum([len(chosen) for chosen in channels.values()])[:-1]
+        moved = np.split((after - before[block]).T, ends, axis=1)
+        for layer, changes in zip(channels, moved, strict=True):
+            found[layer][block] = changes
+        report(min(block.stop, number))
+    noise = _ROUNDING * float(before.std()) if number else 0.0
     return {n: np.where(np.abs(c) > noise, c, 0) for n, c in found.items()}
 
 
-def _rows_at_once(explainer: Explainer) -> int:
-    """Return how many interchanges fit: each keeps the output of every operation."""
-    if not isinstance(explainer.propagation, NativePropagation):
-        raise NetworkError(NOT_NATIVE)
-    values = sum(map(prod, explainer.propagation.engine.shapes.values()))
-    return int(np.clip(_MEMORY // (4 * values), 1, _MOST_ROWS))
-
-
-class _Exchange:
-    """A forward pass of recipients (B,) of a sample and, after them, their donors."""
-
-    def __init__(
-        self,
-        sample: FollowedSample,
-        passed: NativePassed,
-        recipients: Tensor,
-        step: int,
-    ) -> None:
-        self._sample, self._passed, self._step = sample, passed, step
-        self._rows = recipients.to(sample.plus.device)
-        outputs = {n: out[: len(recipients)] for n, out in passed.outputs.items()}
-        self.before = self._explained(outputs, self._rows)
-
-    def changes(self, layer: str, channels: Tensor) -> NDArray[Any]:
-        """Return changes (B, C) by each of some channels alone."""
-        maps, number = self._passed.features[layer], len(self._rows)
-        found = maps.new_zeros(number, len(channels))
-        here, there = maps[:number, channels], maps[number:, channels]
-        # Where both maps are equal, mostly both 0, nothing changes.
-        differ = (here != there).flatten(2).any(dim=2)
-        for places in torch.split(differ.nonzero(), self._step):
-            rows, columns = places.T
-            changed = maps[rows]
-            turn = torch.arange(len(rows), device=maps.device)
-            changed[turn, channels.to(maps.device)[columns]] = there[rows, columns]
-            after = self._passed.run_from(layer, changed, rows)
-            moved = self._explained(after, self._rows[rows]) - self.before[rows]
-            found[rows, columns] = moved
-        return found.double().cpu().numpy()
-
-    def _explained(self, outputs: Mapping[str, Tensor], rows: Tensor) -> Tensor:
-        logits = outputs["policy"]
-        value = logits.new_full((len(logits),), torch.nan)
-        if "value" in outputs:
-            value = outputs["value"][:, 0]
-        return self._sample.explained(logits, value, rows)
+def _explained(
+    sample: FollowedSample,
+    logits: NDArray[Any],
+    value: NDArray[Any],
+    rows: NDArray[np.intp],
+) -> NDArray[Any]:
+    """Return the followed output (M,) of outputs (..., A) and (...) of rows (M,)."""
+    device = sample.plus.device
+    given = (logits.reshape(len(rows), -1), value.reshape(-1), rows)
+    tensors = (torch.from_numpy(each).to(device) for each in given)
+    return as_array(sample.explained(*tensors))

@@ -253,7 +253,7 @@ def interchange(
     Raises
     ------
     NetworkError
-        When it is another network, or one that only zennit's hooks can explain.
+        When it is another network than the store's.
     OutputExistsError
         When the store has a result for this target that must not be replaced.
     TargetError

@@ -1,6 +1,12 @@
 from .attribution import (
     Attribution as Attribution,
 )
+from .baselines import (
+    BASELINES as BASELINES,
+    Baseline as Baseline,
+    mean_baseline as mean_baseline,
+    resolve_baseline as resolve_baseline,
+)
 from .composites import (
     COMPOSITES as COMPOSITES,
     DEFAULT_COMPOSITE as DEFAULT_COMPOSITE,
@@ -11,6 +17,10 @@ from .engine.flows import (
 )
 from .explainer import (
     Explainer as Explainer,
+)
+from .interventions import (
+    Intervened as Intervened,
+    Intervention as Intervention,
 )
 from .one_call import (
     attribute as attribute,
@@ -28,14 +38,18 @@ from .targets import (
 )
 
 __all__ = [
+    "BASELINES",
     "COMPOSITES",
     "DEFAULT_COMPOSITE",
     "Attribution",
+    "Baseline",
     "Best",
     "ConceptGraph",
     "Conservation",
     "Contrast",
     "Explainer",
+    "Intervened",
+    "Intervention",
     "Move",
     "Moves",
     "Neuron",
@@ -44,4 +58,6 @@ __all__ = [
     "Value",
     "attribute",
     "explain",
+    "mean_baseline",
+    "resolve_baseline",
 ]

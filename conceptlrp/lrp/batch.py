@@ -4,7 +4,7 @@ Shapes use N positions, T targets, K channels asked for, C channels of an H x W
 feature map, A actions and n x n squares of the board.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from conceptlrp.errors import LayerError, TargetError
+from conceptlrp.errors import LayerError, TargetError, check_type
 from conceptlrp.lrp.attribution import Attribution
 from conceptlrp.lrp.backends import Passed
 from conceptlrp.lrp.engine.trace import unknown_layer
@@ -94,9 +94,9 @@ def explain_batch(
         conditional={layer: as_array(found) for layer, found in maps.items()},
         channels={layer: as_array(rows) for layer, rows in channels.items()},
         squares=squares,
-        explained=_explained(starts),
+        explained=explained_of(starts),
         logits=as_array(passed.outputs["policy"]),
-        value=_value(passed),
+        value=value_of(passed.outputs),
         positions=positions,
         mode=mode,
     )
@@ -119,24 +119,34 @@ def summarize_batch(
         targets=tuple(target.name for target in targets),
         heatmap=as_array(planes.sum(2)),
         squares=squares,
-        explained=_explained(starts),
+        explained=explained_of(starts),
         logits=as_array(passed.outputs["policy"]),
-        value=_value(passed),
+        value=value_of(passed.outputs),
         conditional=maps,
         **summarize_layers(layers, passed.features),
     )
 
 
-def _explained(starts: Mapping[str, Tensor]) -> NDArray[Any]:
+def explained_of(starts: Mapping[str, Tensor]) -> NDArray[Any]:
     """Return the targets' values (N, T): the relevance that starts."""
     return as_array(torch.stack([s.flatten(2).sum(2) for s in starts.values()]).sum(0))
 
 
-def _value(passed: Passed) -> NDArray[Any]:
+def value_of(outputs: Mapping[str, Tensor]) -> NDArray[Any]:
     """Return the value before tanh (N,), nan where there is no value head."""
-    if "value" not in passed.outputs:
-        return np.full(len(passed.outputs["policy"]), np.nan, np.float32)
-    return as_array(passed.outputs["value"][:, 0])
+    if "value" not in outputs:
+        return np.full(len(outputs["policy"]), np.nan, np.float32)
+    return as_array(outputs["value"][:, 0])
+
+
+def batches(n_positions: int, batch_size: int) -> Iterator[slice]:
+    """Yield the rows of consecutive batches."""
+    check_type(batch_size, int | np.integer, "batch_size", "a whole number")
+    if batch_size < 1:
+        msg = f"batch_size is {batch_size}, expected at least 1"
+        raise ValueError(msg)
+    for first in range(0, n_positions, batch_size):
+        yield slice(first, first + batch_size)
 
 
 def channel_rows(

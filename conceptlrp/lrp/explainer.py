@@ -20,6 +20,7 @@ from conceptlrp.lrp.backends import Passed, fold_batch_norm, make_propagation
 from conceptlrp.lrp.batch import (
     Summary,
     as_array,
+    batches,
     begin,
     channel_rows,
     explain_batch,
@@ -29,6 +30,7 @@ from conceptlrp.lrp.composites import GRADIENT, module_rules, resolve_composite
 from conceptlrp.lrp.engine.flows import ConceptGraph, Conservation, join_reports
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.engine.trace import select_layers, unknown_layer
+from conceptlrp.lrp.experiments import intervene
 from conceptlrp.lrp.inputs import (
     AnyNetwork,
     Positions,
@@ -40,6 +42,7 @@ from conceptlrp.lrp.inputs import (
     probe_boards,
     products_in,
 )
+from conceptlrp.lrp.interventions import Experiments, Intervened
 from conceptlrp.lrp.targets import Target, parse_targets
 from conceptlrp.networks.planes import board_planes
 from conceptlrp.othello import Corpus
@@ -129,10 +132,10 @@ class Explainer:
         corpus = self.corpus(positions)
         parsed = parse_targets(targets, self.size)
         parts = []
-        for rows in _batches(len(corpus), batch_size):
+        for rows in batches(len(corpus), batch_size):
             wanted = self._conditions(conditional, len(corpus), rows)
             chosen = [target.take(rows) for target in parsed]
-            with self.forward(self._planes(corpus[rows])) as passed:
+            with self.run(corpus[rows]) as passed:
                 channels = {
                     layer: channel_rows(layer, every, passed.features[layer])
                     for layer, every in wanted.items()
@@ -154,7 +157,7 @@ class Explainer:
         """
         corpus = self.corpus(positions)
         parsed = parse_targets(targets, self.size)
-        with self.forward(self._planes(corpus)) as passed:
+        with self.run(corpus) as passed:
             features = passed.features if conditional else {}
             every = {n: channel_rows(n, None, f) for n, f in features.items()}
             return summarize_batch(passed, parsed, corpus, every)
@@ -167,6 +170,68 @@ class Explainer:
             self.propagation.forward(planes) as passed,
         ):
             yield passed
+
+    @contextmanager
+    def run(self, corpus: Corpus) -> Iterator[Passed]:
+        """Run the network on positions, for relevance to flow meanwhile."""
+        with self.forward(self._planes(corpus)) as passed:
+            yield passed
+
+    def maps(self, positions: Positions) -> dict[str, Tensor]:
+        """Return the feature maps (N, C, H, W) of every layer, in one batch."""
+        with self.run(self.corpus(positions)) as passed:
+            return passed.features
+
+    def intervene(
+        self,
+        positions: Positions,
+        interventions: Experiments,
+        *,
+        targets: Targets = ("best",),
+        batch_size: int | None = None,
+    ) -> Intervened:
+        """Change channels or units and see what the network says then.
+
+        Each experiment runs at all positions, and only what lies above its lowest
+        changed layer runs again: nothing else can have changed.
+
+        Parameters
+        ----------
+        positions : Corpus or other positions
+            N positions; see `attribute`.
+        interventions : Intervention or sequence
+            K experiments, each an `Intervention` or a list of them that are made at
+            once: layer by layer from below, and in their order within a layer.
+        targets : str, Target or sequence of them
+            T targets to follow. "best" stays the move that was best before.
+        batch_size : int, optional
+            Rows, each a position in an experiment, at a time; as many as memory allows
+            by default. It changes nothing but memory and time.
+
+        Returns
+        -------
+        Intervened
+            Policy, value, targets and best moves, before and after.
+
+        Raises
+        ------
+        LayerError, ValueError, TypeError
+            For layers, channels, squares, values or donors that do not fit.
+
+        Examples
+        --------
+        >>> from conceptlrp.lrp import Explainer, Intervention
+        >>> explainer = Explainer("demo")
+        >>> alone = [Intervention("conv3", channel) for channel in range(64)]
+        >>> found = explainer.intervene("f5d6c3d3", alone, targets=["best", "value"])
+        >>> found
+        Intervened(best, value; 64 experiments at 1 position)
+        >>> found.change.shape, found.changed.shape
+        ((64, 1, 2), (64, 1))
+        """
+        return intervene(
+            self, positions, interventions, targets=targets, batch_size=batch_size
+        )
 
     @property
     def has_value(self) -> bool:
@@ -246,9 +311,9 @@ class Explainer:
         if not isinstance(self.propagation, NativePropagation):
             msg = "this needs the native engine, which does not know a module or rule"
             raise NetworkError(msg)
-        for rows in _batches(len(positions), batch_size):
+        for rows in batches(len(positions), batch_size):
             chosen = [target.take(rows) for target in targets]
-            with self.forward(self._planes(positions[rows])) as passed:
+            with self.run(positions[rows]) as passed:
                 assert isinstance(passed, NativePassed)
                 yield passed, begin(passed, chosen, positions[rows])[0]
 
@@ -291,15 +356,6 @@ class Explainer:
                 array = np.tile(array, (n_positions, 1))
             wanted[layer] = array[rows]
         return wanted
-
-
-def _batches(n_positions: int, batch_size: int) -> Iterator[slice]:
-    check_type(batch_size, int | np.integer, "batch_size", "a whole number")
-    if batch_size < 1:
-        msg = f"batch_size is {batch_size}, expected at least 1"
-        raise ValueError(msg)
-    for first in range(0, n_positions, batch_size):
-        yield slice(first, first + batch_size)
 
 
 def _sum(parts: list[NDArray[Any]]) -> NDArray[Any]:

@@ -251,14 +251,14 @@ class StoreInfo:
     layer_bytes : dict of str to float
         Bytes a position of what is kept of each layer, in the first finished shard.
     derived : tuple of str
-        Files besides shards and corpus, such as "references.h5".
+        Files besides shards, corpus and baseline, such as "references.h5".
     rounding : dict of str to float
         Largest rounding error of each quantity that is stored with fewer digits than
         it was computed with, relative to the largest value of the same position.
     codec : str
         How arrays are packed.
     plan : Plan
-        Network, corpus, composite, targets, layers, detail and so on.
+        Network, corpus, composite, baseline, targets, layers, detail and so on.
     """
 
     path: str
@@ -301,7 +301,7 @@ def store_info(path: str | os.PathLike[str]) -> StoreInfo:
     manifest = read_manifest(folder)
     specs = manifest.shards()
     finished = [s for s in specs if is_finished(folder, manifest, s.file)]
-    parts = {s.file for s in specs} | {manifest.corpus_file}
+    parts = {*(s.file for s in specs), manifest.corpus_file, manifest.baseline_file}
     sizes = (e.stat(follow_symlinks=False).st_size for e in os.scandir(folder))
     return StoreInfo(
         path=str(folder),

@@ -17,13 +17,14 @@ from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import LayerError, StoreError, TargetError
 from conceptlrp.files import is_unfinished
 from conceptlrp.othello import Corpus
+from conceptlrp.store.baseline import Baseline
 from conceptlrp.store.format.manifest import Manifest, ShardSpec, read_manifest
 from conceptlrp.store.format.receipts import receipt_path
 from conceptlrp.store.format.schema import MANIFEST, REMEDY
 from conceptlrp.store.open_files import OpenFiles
 from conceptlrp.store.results.replacing import is_added
 from conceptlrp.store.shards import Shards
-from conceptlrp.store.writing.writer import load_positions
+from conceptlrp.store.writing.writer import load_baseline, load_positions
 
 
 class OpenedStore:
@@ -53,6 +54,7 @@ class OpenedStore:
         facts = [
             ("network", plan.network.get("name", "")),
             ("composite", plan.composite.get("name", "")),
+            ("baseline", self.manifest.above),
             ("positions", f"{len(self):,}"),
             ("targets", ", ".join(self.targets)),
             ("layers", ", ".join(f"{n} ({self.channels(n)})" for n in self.layers)),
@@ -95,6 +97,12 @@ class OpenedStore:
         """The positions, row by row."""
         corpus = load_positions(self.path, self.manifest)
         return corpus if self.is_whole else corpus[self.ids]
+
+    @cached_property
+    def baseline(self) -> Baseline:
+        """What relevance is above: zero, a mean map, or a donor's map row by row."""
+        found = load_baseline(self.path, self.manifest)
+        return found if self.is_whole else found.take(self.ids)
 
     def channels(self, layer: str) -> int:
         """Return the number of channels of a layer."""

@@ -34,14 +34,15 @@ def curve(method, metric, height):
 
 def evaluation(*, passed: bool):
     gate = {
-        "name": "discs matter <i>", "passed": passed, "figures": "5 against 1",
+        "name": "discs matter <i>", "state": "passed" if passed else "failed",
+        "figures": "5 against 1",
         "warning": "discs do not matter",
     }  # fmt: skip
     return {
         "positions": 321,
         "composites": [OWN, "epsilon"],
         "recommendation": {"composite": "epsilon", "reason": "it ranks first"},
-        "gates": {OWN: [gate], "epsilon": [gate | {"passed": True}]},
+        "gates": {OWN: [gate], "epsilon": [gate | {"state": "passed"}]},
         "measurements": [
             measurement(OWN, "square_gain", 4.0),
             measurement("random", "square_gain", 0.25),

@@ -59,7 +59,7 @@ def main() -> None:
         for warning in found.warnings(name):
             console.print(f"{name}: {warning}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    console.print(f"{found.recommendation.composite}: {found.recommendation.reason}")
+    console.print(f"{found.recommendation.words}: {found.recommendation.reason}")
     console.print(f"{found.positions} positions, {seconds:.0f} s, {peak:.0f} MB")
 
 

@@ -59,7 +59,7 @@ def test_it_is_written_as_json_and_as_tables(evaluation: CompositeEvaluation) ->
     content = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
     tables = evaluation.tables()
 
-    assert content["recommendation"]["composite"] in COMPOSITES
+    assert content["recommendation"]["first"] in COMPOSITES
     assert content["warnings"]["epsilon"] == list(evaluation.warnings("epsilon"))
     assert len(content["measurements"]) == len(tables["measurements"])
     assert len(tables["gates"]) == 5 * len(COMPOSITES)

@@ -114,7 +114,8 @@ def evaluated() -> CompositeEvaluation:
         {"cascade": order, "layers": list(CASCADE), "rho": excess, "excess": excess}
         for order in ("top-down", "bottom-up")
     ]
-    gates = [{"name": f"gate {n}", "passed": n != 3} for n in range(5)]
+    states = ["passed", "passed", "passed", "failed", "undecided"]
+    gates = [{"name": f"gate {n}", "state": s} for n, s in enumerate(states)]
     record = {
         "composites": list(COMPOSITES),
         "recommendation": {"composite": "epsilon-flat"},

@@ -86,10 +86,10 @@ def test_every_composite_has_a_row_and_the_recommended_one_is_bold(evaluation):
     assert [label.get_fontweight() for label in labels] == ["normal", "bold"]
 
 
-def test_gates_that_fail_are_seen(evaluation):
+def test_gates_that_fail_or_are_open_are_seen(evaluation):
     axes = panel(sanity_figure(evaluation), "Gates")
 
-    assert [text.get_text() for text in axes.texts] == list("✓✓✓✗✓") * 2
+    assert [text.get_text() for text in axes.texts] == list("✓✓✓✗?") * 2
 
 
 def test_what_was_not_measured_is_not_drawn(evaluation):

@@ -244,14 +244,15 @@ def test_a_channel_that_is_lower_where_its_label_holds_is_told_so(report):
         (
             replace(cause("own corners", passed=None), games=3),
             (
-                "Causal check undecided. 'own corners' differs in pairs of 3 games; "
-                "at least 10 are needed."
+                "Causal check undecided. Between positions of the same ply, 'own "
+                "corners' differs in pairs of 3 games; pairs of at least 10 games"
             ),
         ),
         (
             cause("own corners", passed=None),
-            "; too few games tell whether the output follows it. ",
+            "; interchange cannot tell whether the output follows it. ",
         ),
+        (replace(cause("own corners", passed=None), games=0), "differs nowhere; pairs"),
         (None, "No causal check: the channel was not interchanged."),
     ],
 )

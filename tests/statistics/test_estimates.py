@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import spearmanr, ttest_rel
 
 from conceptlrp.statistics.estimates import (
     bootstrap_means,
     cosine,
     estimate,
     estimates,
+    paired_difference,
+    positions_needed,
     rank_correlation,
 )
 
@@ -55,12 +57,32 @@ def test_what_is_unknown_does_not_count() -> None:
     assert found[1].to_dict() == {"mean": None, "low": None, "high": None, "n": 0}
 
 
-def test_one_interval_is_above_another_where_they_are_apart() -> None:
-    low, high = estimate([1.0, 1.1]), estimate([2.0, 2.1])
+def test_a_difference_of_positions_of_their_own_games_is_students() -> None:
+    one, other = np.random.default_rng(0).normal(size=(2, 12))
 
-    assert high.above(low)
-    assert not low.above(high)
-    assert not low.above(low)
+    found = paired_difference(one, other)
+
+    expected = ttest_rel(one, other).confidence_interval()
+    assert (found.low, found.high) == pytest.approx(tuple(expected))
+
+
+def test_an_interval_of_few_games_holds_the_truth_as_often_as_it_says() -> None:
+    random = np.random.default_rng(1)
+    games = np.repeat(np.arange(8), 5)
+    held = []
+    for _ in range(2000):
+        values = random.normal(size=40) + random.normal(size=8)[games]
+        found = paired_difference(values, 0, games)
+        held.append(found.low <= 0 <= found.high)
+
+    assert np.mean(held) == pytest.approx(0.95, abs=0.015)
+
+
+def test_one_game_tells_nothing() -> None:
+    found = paired_difference([1.0, 2.0], [0.0, 0.0], [3, 3])
+
+    assert (found.mean, found.low, found.high) == (1.5, float("-inf"), float("inf"))
+    assert positions_needed(found, 1.0) == 0
 
 
 RNG = np.random.default_rng(0)

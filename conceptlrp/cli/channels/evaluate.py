@@ -94,7 +94,7 @@ def _write(found: "CompositeEvaluation", store: "Store", folder: Path) -> None:
     place = folder / "figures"
     place.mkdir(exist_ok=True)
     own = str(store.manifest.composite.get("name"))
-    drawn = own if own in found.composites else found.recommendation.composite
+    drawn = own if own in found.composites else found.recommendation.first
     for name, each in (
         ("faithfulness", figures.faithfulness(store, composite=drawn)),
         ("sanity", figures.sanity(store)),
@@ -106,7 +106,7 @@ def _write(found: "CompositeEvaluation", store: "Store", folder: Path) -> None:
 def _show(found: "CompositeEvaluation", store: "Store") -> None:
     """Print the recommendation, and what is wrong with the store's own composite."""
     chosen = found.recommendation
-    print_text(f"recommended: {chosen.composite} ({chosen.reason})")
+    print_text(f"recommended: {chosen.words} ({chosen.reason})")
     own = store.manifest.composite.get("name")
     if own in found.composites:
         for warning in found.warnings(str(own)):

@@ -17,7 +17,7 @@ report says how much, operation by operation, in the unit of the target.
 Shapes use N positions, T targets, C channels above and D channels below.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -101,9 +101,17 @@ def _skip_passes(program: Program, operation: Operation) -> Operation:
 
 
 def edge_relevance(
-    passed: NativeForward, name: str, place: int, relevance: Tensor, *, accumulate: bool
+    passed: NativeForward,
+    name: str,
+    place: int,
+    relevance: Tensor,
+    *,
+    accumulate: bool,
+    every: bool = False,
 ) -> Tensor:
     """Compute what channels of a convolution or sum send to those of an input.
+
+    With `every`, relevance may be at dead units; see `LinearRule.terms`.
 
     Shapes: `relevance` (N, T, C, H, W). Returns (N, T, C, D), without N accumulated.
     """
@@ -117,7 +125,7 @@ def edge_relevance(
     sites = tap_sites(passed.engine.rules[name].geometry, *source.shape[2:])
     total: Tensor | None = None
     # The terms of a rule add up, as they do for relevance itself.
-    for branch in passed.branches(name):
+    for branch in passed.branches(name, every=every):
         scaled = (relevance * branch.scale[:, None]).flatten(3)
         below = _multiplier_rows(branch, source)
         multiply = _summed_products(scaled) if accumulate else _products(scaled)
@@ -231,9 +239,11 @@ class Conservation:
 
 
 def conservation_report(
-    passed: NativeForward, relevance: dict[str, Tensor]
+    passed: NativeForward, relevance: dict[str, Tensor], every: Collection[str] = ()
 ) -> Conservation:
     """Follow relevance through every operation of a forward pass.
+
+    At dead units of operations that `every` names there may be relevance.
 
     Shapes: `relevance` (N, T, C, H, W).
     """
@@ -242,7 +252,10 @@ def conservation_report(
         for operation in passed.engine.program.operations.values()
         if operation.kind in _REDISTRIBUTING
     ]
-    rows = [_follow(passed, op, relevance[op.name]) for op in operations]
+    rows = [
+        _follow(passed, op, relevance[op.name], every=op.name in every)
+        for op in operations
+    ]
     arrived, sent, bias = (
         torch.stack(list(column)).cpu().numpy() for column in zip(*rows, strict=True)
     )
@@ -251,7 +264,7 @@ def conservation_report(
 
 
 def _follow(
-    passed: NativeForward, operation: Operation, relevance: Tensor
+    passed: NativeForward, operation: Operation, relevance: Tensor, *, every: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     arrived = _total(relevance)
     if operation.kind == "add":
@@ -261,7 +274,7 @@ def _follow(
     rule = passed.engine.rules[operation.name]
     source = passed.values[operation.inputs[0]]
     sent, bias = torch.zeros_like(arrived), torch.zeros_like(arrived)
-    for branch in passed.branches(operation.name):
+    for branch in passed.branches(operation.name, every=every):
         inputs = branch.multiplier
         if isinstance(inputs, float):
             inputs = torch.full_like(source, inputs)

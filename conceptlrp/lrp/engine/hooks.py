@@ -7,15 +7,17 @@ Shapes use N positions, T targets, P planes, C channels of an H x W feature map
 (1 x 1 after a linear module), K channels asked for and n x n squares.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.engine.native import Change, changed
 from conceptlrp.lrp.engine.trace import as_outputs
 
 _FEW_PASSES = 128
@@ -50,7 +52,7 @@ class HookPropagation:
                     outputs = as_outputs(hooked(planes))
                 named = dict(zip(("policy", "value"), outputs, strict=False))
                 tensors = {layer: kept[layer] for layer in self.taps}
-                yield HookPassed(planes, named, tensors, self.composite)
+                yield HookPassed(self, planes, named, tensors)
             finally:
                 for handle in handles:
                     handle.remove()
@@ -62,14 +64,31 @@ def _keep(
     kept[layer] = output
 
 
+class _Rerun(fx.Interpreter):
+    """A forward pass without hooks, which would keep its inputs in place of others."""
+
+    def __init__(
+        self, network: fx.GraphModule, change: Callable[[str, Tensor], Tensor]
+    ) -> None:
+        super().__init__(network)
+        self.change = change
+
+    def call_module(
+        self, target: fx.node.Target, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Tensor:
+        """Compute a module's output, with its change."""
+        module = self.submodules[str(target)]
+        return self.change(str(target), module.forward(*args, **kwargs))
+
+
 @dataclass(frozen=True)
 class HookPassed:
     """One forward pass whose graph is kept; the methods are those of `NativePassed`."""
 
+    owner: HookPropagation
     planes: Tensor
     outputs: Mapping[str, Tensor]
     tensors: Mapping[str, Tensor]
-    composite: Composite
 
     @property
     def features(self) -> dict[str, Tensor]:
@@ -108,6 +127,31 @@ class HookPassed:
         ]
         return filled[0], dict(zip(self.tensors, filled[1:], strict=True))
 
+    def run_with(
+        self,
+        changes: Mapping[str, Change],
+        rows: Tensor,
+        *,
+        layers: Collection[str] = (),
+    ) -> dict[str, Tensor]:
+        """Run all of the network again; see `NativePassed.run_with`."""
+        taps = {tap: layer for layer, tap in self.owner.taps.items()}
+        kept: dict[str, Tensor] = {}
+
+        def change(tap: str, output: Tensor) -> Tensor:
+            layer = taps.get(tap, "")
+            if layer in changes:
+                found = changed(changes[layer], _as_map(output))
+                output = found.expand_as(_as_map(output)).reshape(output.shape)
+            if layer in layers:
+                kept[layer] = _as_map(output)
+            return output
+
+        with torch.no_grad():
+            again = _Rerun(self.owner.network, change)
+            outputs = as_outputs(again.run(self.planes.detach()[rows]))
+        return {**dict(zip(self.outputs, outputs, strict=True)), **kept}
+
     def conditional(
         self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], str]:
@@ -134,7 +178,7 @@ class HookPassed:
         maps = []
         # Rules are hooks of the first derivative; the second is the plain one, of a map
         # that is linear in `start`.
-        with self.composite.inactive():
+        with self.owner.composite.inactive():
             for square in squares.unbind(1):
                 (slope,) = torch.autograd.grad(square.sum(), start, retain_graph=True)
                 maps.append((slope[:, None] * relevance).sum((3, 4)))

@@ -8,13 +8,14 @@ by what the forward pass has already computed.
 Shapes use N positions, T targets, P planes and C channels of an H x W map.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from conceptlrp.lrp._zennit import Activation, Epsilon, Norm, Pass
+from conceptlrp.lrp.engine.gating import find_gated, hides, producers
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.program import Operation, Program, UnknownOperationError
 from conceptlrp.lrp.engine.rule_forms import scales_of
@@ -43,6 +44,16 @@ class NativeEngine:
         # One board tells the shapes, and which values can never be negative.
         for operation in program.operations.values():
             self._prepare(operation, values, planes)
+        hidden = {
+            name: hides(operation.module, values[name])
+            for name, operation in program.operations.items()
+            if isinstance(operation.module, Activation)
+        }
+        gated = find_gated(
+            program, self.rules, self.nonnegative, hidden, plain_sums=plain_sums
+        )
+        for name, rule in self.rules.items():
+            rule.is_gated = name in gated
 
     def _prepare(
         self, operation: Operation, values: dict[str, Tensor], planes: Tensor
@@ -77,6 +88,15 @@ class NativeEngine:
             result: Tensor = operation.module(sources[0])
             return result
         return sources[0]
+
+    def exposed(self, starts: Collection[str]) -> frozenset[str]:
+        """Return the operations that need all terms where relevance starts.
+
+        Relevance that starts at values of either sign, in proportion to them, is not
+        zero at dead units.
+        """
+        signed = [name for name in starts if not self.nonnegative[name]]
+        return producers(self.program, signed)
 
     def forward(self, planes: Tensor) -> "NativeForward":
         """Run the network on planes (N, P, 8, 8) and keep what relevance needs."""
@@ -120,12 +140,15 @@ def _is_nonnegative(operation: Operation, known: Mapping[str, bool]) -> bool:
 class NativeForward:
     """One forward pass, ready for relevance to flow.
 
-    ``values`` are the outputs of all operations by name: maps (N, C, H, W).
+    ``values`` are the outputs of all operations by name: maps (N, C, H, W). ``cut``
+    (N, C, H, W) tells which units of an operation were changed, so that they depend on
+    nothing below and relevance stops there.
     """
 
     engine: NativeEngine
     values: dict[str, Tensor]
-    _branches: dict[str, list[Branch]] = field(default_factory=dict)
+    _branches: dict[tuple[str, bool], list[Branch]] = field(default_factory=dict)
+    cut: Mapping[str, Tensor] = field(default_factory=dict)
 
     def take(self, rows: slice) -> "NativeForward":
         """Return the same of some of the positions."""
@@ -134,29 +157,41 @@ class NativeForward:
             name: [branch.take(rows) for branch in branches]
             for name, branches in self._branches.items()
         }
-        return NativeForward(self.engine, values, known)
+        cut = {name: mask[rows] for name, mask in self.cut.items()}
+        return NativeForward(self.engine, values, known, cut)
 
-    def branches(self, name: str) -> list[Branch]:
-        """Return the terms of the rule of a convolution or pooling, made once."""
-        if name not in self._branches:
+    def branches(self, name: str, *, every: bool = False) -> list[Branch]:
+        """Return the terms of the rule of a convolution or pooling, made once.
+
+        Terms that are zero under relevance from above are left out unless `every`.
+        """
+        rule = self.engine.rules[name]
+        every = every and rule.is_gated
+        if (name, every) not in self._branches:
             operation = self.engine.program.operations[name]
             source, output = self.values[operation.inputs[0]], self.values[name]
-            rule = self.engine.rules[name]
-            self._branches[name] = rule.branches(source, output)
-        return self._branches[name]
+            found = rule.branches(source, output, every=every)
+            self._branches[name, every] = found
+        return self._branches[name, every]
 
     def relevance(
         self,
         starts: Mapping[str, Tensor],
         wanted: tuple[str, ...],
+        *,
+        every: Collection[str] = (),
     ) -> dict[str, Tensor]:
         """Send relevance from operations down to the input.
+
+        Relevance may start at any unit of an operation of which `every` names the
+        `producers`; elsewhere only where the value is not zero.
 
         Shapes: `starts` (N, T, C, H, W). Returns (N, T, C, H, W): relevance of the
         outputs of the wanted operations.
         """
         # In reverse order of execution, everything that reads an operation has sent its
         # share before the operation hands on what arrived.
+        every = self.engine.exposed(starts) | frozenset(every)
         arrived = dict(starts)
         found: dict[str, Tensor] = {}
         for operation in reversed(self.engine.program.operations.values()):
@@ -165,23 +200,32 @@ class NativeForward:
                 found[operation.name] = relevance
             if relevance is None or operation.kind == "input":
                 continue
-            for source, part in self._send(operation, relevance):
+            relevance = self.handed_down(operation.name, relevance)
+            sent = self._send(operation, relevance, every=operation.name in every)
+            for source, part in sent:
                 total = arrived.get(source)
                 arrived[source] = part if total is None else total + part
         n_targets = next(iter(starts.values())).shape[1]
         return {name: found.get(name, self._zeros(name, n_targets)) for name in wanted}
+
+    def handed_down(self, name: str, relevance: Tensor) -> Tensor:
+        """Return the relevance (N, T, C, H, W) of units that depend on those below."""
+        if name not in self.cut:
+            return relevance
+        return relevance.masked_fill(self.cut[name][:, None], 0)
 
     def _zeros(self, name: str, n_targets: int) -> Tensor:
         value = self.values[name]
         return value.new_zeros(len(value), n_targets, *value.shape[1:])
 
     def _send(
-        self, operation: Operation, relevance: Tensor
+        self, operation: Operation, relevance: Tensor, *, every: bool
     ) -> list[tuple[str, Tensor]]:
         """Redistribute relevance (N, T, C, H, W) of an operation to its inputs."""
         sources = operation.inputs
         if operation.kind in _LINEAR:
-            return [(sources[0], self._send_linear(operation, relevance))]
+            sent = self._send_linear(operation, relevance, every=every)
+            return [(sources[0], sent)]
         if operation.kind == "add":
             return list(zip(sources, self._send_sum(operation, relevance), strict=True))
         if operation.kind == "cat":
@@ -193,11 +237,13 @@ class NativeForward:
         passed = relevance if isinstance(gate, float) else relevance * gate
         return [(sources[0], passed)]
 
-    def _send_linear(self, operation: Operation, relevance: Tensor) -> Tensor:
+    def _send_linear(
+        self, operation: Operation, relevance: Tensor, *, every: bool
+    ) -> Tensor:
         rule = self.engine.rules[operation.name]
         source = self.values[operation.inputs[0]]
         sent: Tensor | None = None
-        for branch in self.branches(operation.name):
+        for branch in self.branches(operation.name, every=every):
             # R_in = a~ * conv^T(R / stab(z~), w~), targets being more positions to the
             # convolution, since scale and multiplier depend on the position alone.
             scaled = (relevance * branch.scale[:, None]).flatten(0, 1)
@@ -242,32 +288,47 @@ def expand(multiplier: Tensor | float) -> Tensor | float:
     return multiplier if isinstance(multiplier, float) else multiplier[:, None]
 
 
+#: Values for an output (M, C, H, W) where a mask holds, everywhere for a mask of None.
+#: Both broadcast.
+Replaced = tuple[Tensor | None, Tensor]
+#: What becomes of an output (M, C, H, W); a function is given it as it would have been.
+Change = Replaced | Callable[[Tensor], Tensor]
+
+
+def changed(change: Change, computed: Tensor) -> Tensor:
+    """Return an output (M, C, H, W) with a change."""
+    if not isinstance(change, tuple):
+        return change(computed)
+    mask, values = change
+    return values if mask is None else torch.where(mask, values, computed)
+
+
 def rerun(
-    passed: NativeForward,
-    changed: str,
-    value: Tensor,
-    rows: Tensor,
-    wanted: Collection[str],
+    passed: NativeForward, changes: Mapping[str, Change], rows: Tensor
 ) -> dict[str, Tensor]:
-    """Compute operations again, one of them having another output.
+    """Compute again what follows from changed outputs of operations.
 
-    What does not follow from the changed operation, such as a skip connection around
-    it, keeps what the forward pass gave it.
-
-    Shapes: `value` (M, C, H, W), `rows` (M,). Returns (M, C, H, W): outputs of the
-    wanted operations.
+    What does not, such as a skip connection around them, is as the forward pass left
+    it. Shapes: `rows` (M,). Returns (M, C, H, W): the outputs that were computed again,
+    changes made in order of execution.
     """
-    values = {changed: value}
+    values: dict[str, Tensor] = {}
     with torch.no_grad():
         for operation in passed.engine.program.operations.values():
-            if operation.name == changed or values.keys().isdisjoint(operation.inputs):
+            change, name = changes.get(operation.name), operation.name
+            if isinstance(change, tuple) and change[0] is None:
+                shape = passed.engine.shapes[name]
+                values[name] = change[1].expand(len(rows), *shape)
                 continue
-            sources = [
-                values[source] if source in values else passed.values[source][rows]
-                for source in operation.inputs
-            ]
-            values[operation.name] = passed.engine.compute(operation, sources, value)
-    return {
-        name: values[name] if name in values else passed.values[name][rows]
-        for name in wanted
-    }
+            if not values.keys().isdisjoint(operation.inputs):
+                sources = [
+                    values[source] if source in values else passed.values[source][rows]
+                    for source in operation.inputs
+                ]
+                found = passed.engine.compute(operation, sources, sources[0])
+            elif change is not None:
+                found = passed.values[name][rows]
+            else:
+                continue
+            values[name] = found if change is None else changed(change, found)
+    return values

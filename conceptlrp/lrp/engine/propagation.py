@@ -8,9 +8,10 @@ Shapes use N positions, T targets, P planes, C channels of an H x W feature map,
 K channels asked for and n x n squares.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import torch
@@ -25,7 +26,13 @@ from conceptlrp.lrp.engine.flows import (
     conservation_report,
     edge_relevance,
 )
-from conceptlrp.lrp.engine.native import NativeEngine, NativeForward, rerun
+from conceptlrp.lrp.engine.native import (
+    Change,
+    NativeEngine,
+    NativeForward,
+    Replaced,
+    rerun,
+)
 from conceptlrp.lrp.engine.program import Program
 from conceptlrp.lrp.engine.sweep import Sweep, Tangents, active_squares
 from conceptlrp.lrp.engine.tangents import SweepPlan
@@ -56,6 +63,8 @@ class NativePropagation:
         self.layers = tuple(taps)
         self.input = program.input
         self.memory_budget = memory_budget
+        #: Operations whose dead units may have relevance where it starts.
+        self.exposed = self.engine.exposed(self.nodes.values())
         self.blueprint = draw_blueprint(self.engine)
         self.costs = SweepCosts(self.engine, self.blueprint)
         self._plans: dict[tuple[int, ...], SweepPlan] = {}
@@ -133,7 +142,12 @@ class NativePassed:
         with torch.no_grad():
             return {
                 pair: edge_relevance(
-                    self.passed, name, place, relevance[pair[0]], accumulate=accumulate
+                    self.passed,
+                    name,
+                    place,
+                    self.passed.handed_down(nodes[pair[0]], relevance[pair[0]]),
+                    accumulate=accumulate,
+                    every=name in self.owner.exposed,
                 )
                 for pair, (name, place) in adjacent_layers(program, nodes).items()
             }
@@ -143,17 +157,55 @@ class NativePassed:
         every = tuple(self.owner.engine.program.operations)
         with torch.no_grad():
             found = self.passed.relevance(self._begin(starts), every)
-            return conservation_report(self.passed, found)
+            return conservation_report(self.passed, found, self.owner.exposed)
 
-    def run_from(self, layer: str, features: Tensor, rows: Tensor) -> dict[str, Tensor]:
-        """Run the rest of the network from feature maps of a layer.
+    def run_with(
+        self,
+        changes: Mapping[str, Change],
+        rows: Tensor,
+        *,
+        layers: Collection[str] = (),
+    ) -> dict[str, Tensor]:
+        """Run what follows from changed feature maps again, the rest being kept.
 
-        Shapes: `features` (M, C, H, W), `rows` (M,). Returns (M, A): the outputs.
+        Shapes: `rows` (M,), of which changes are (M, C, H, W). Returns (M, A): the
+        outputs, and (M, C, H, W): the feature maps of `layers`, changes included.
         """
         nodes = self.owner.nodes
-        names = {name: nodes[name] for name in _OUTPUTS if name in nodes}
-        found = rerun(self.passed, nodes[layer], features, rows, tuple(names.values()))
-        return {name: found[node].flatten(1) for name, node in names.items()}
+        found = rerun(self.passed, {nodes[n]: c for n, c in changes.items()}, rows)
+        wanted = {name: nodes[name] for name in (*_OUTPUTS, *layers) if name in nodes}
+        outputs = {
+            name: found[node] if node in found else self.passed.values[node][rows]
+            for name, node in wanted.items()
+        }
+        return {n: o.flatten(1) if n in _OUTPUTS else o for n, o in outputs.items()}
+
+    def run_from(self, layer: str, features: Tensor, rows: Tensor) -> dict[str, Tensor]:
+        """Run the rest of the network from feature maps (M, C, H, W) of one layer."""
+        return self.run_with({layer: (None, features)}, rows)
+
+    def intervened(self, changes: Mapping[str, Replaced], rows: Tensor) -> Self:
+        """Return the forward pass of rows (M,) with changed feature maps.
+
+        Changed units have relevance but hand none down, as they no longer depend on
+        anything below. Rules count on what is behind a ReLU not to be negative.
+        """
+        nodes = {self.owner.nodes[layer]: change for layer, change in changes.items()}
+        found, cut = rerun(self.passed, nodes, rows), {}
+        for layer, node in ((layer, self.owner.nodes[layer]) for layer in changes):
+            if self.passed.engine.nonnegative[node] and bool((found[node] < 0).any()):
+                msg = (
+                    f"'{layer}' is set below 0, which its activation never is; "
+                    "relevance has no rule for that"
+                )
+                raise ValueError(msg)
+        for node, (mask, _) in nodes.items():
+            whole = torch.ones_like(found[node], dtype=torch.bool)
+            cut[node] = whole if mask is None else mask.expand_as(whole)
+        kept = self.passed.values.items()
+        values = {n: found[n] if n in found else value[rows] for n, value in kept}
+        engine = self.passed.engine
+        return type(self)(self.owner, NativeForward(engine, values, cut=cut))
 
     def _arrived(self, flowing: Tensor) -> Tensor:
         """Return relevance (N, T, n, n) of what arrives at the planes, summed."""
@@ -190,7 +242,9 @@ class NativePassed:
             # The sweep costs the same for any number of channels and targets, a pass
             # down is due for each of them.
             upwards = owner.costs.forward(tuple(wanted), self.active)
-            if upwards <= owner.costs.reverse(wanted):
+            # It would not stop at changed units.
+            sweeps = not self.passed.cut and upwards <= owner.costs.reverse(wanted)
+            if sweeps:
                 return self._sweep(flowing, channels), "forward"
             found = {
                 layer: self._send_channels(layer, flowing[layer], rows)
@@ -245,7 +299,8 @@ class NativePassed:
                 chosen[:, squares] = active[rows, squares]
                 if not chosen.any():
                     continue
-                sweep = Sweep(part, self.owner.sweep_plan(chosen), weight)
+                plan = self.owner.sweep_plan(chosen)
+                sweep = Sweep(part, plan, weight, self.owner.exposed)
                 for node, tangents in sweep.tangents(nodes):
                     yield node, rows, squares, tangents
 

@@ -122,7 +122,7 @@ def _caused(report: "ChannelReport") -> str:
     if cause is None:
         return ""
     if cause.passed is None:
-        return "; too few games tell whether the output follows it"
+        return "; interchange cannot tell whether the output follows it"
     if cause.passed:
         return f"; interchange shows that the output follows it (r {effect(cause.r)})"
     shown = "" if np.isnan(cause.r) else f" (r {effect(cause.r)})"
@@ -137,9 +137,12 @@ def cause_lines(report: "ChannelReport") -> tuple[str, str]:
     if cause is None:
         return "No causal check:", "the channel was not interchanged."
     if cause.passed is None:
+        where = (
+            f"in pairs of {plural(cause.games, 'game')}" if cause.games else "nowhere"
+        )
         return "Causal check undecided.", (
-            f"'{cause.label}' differs in pairs of {plural(cause.games, 'game')}; at "
-            f"least {FEWEST_GAMES} are needed."
+            f"Between positions of the same ply, '{cause.label}' differs {where}; "
+            f"pairs of at least {FEWEST_GAMES} games are needed."
         )
     head = f"Causal check {'passed' if cause.passed else 'failed'}."
     equal = (

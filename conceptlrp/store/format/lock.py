@@ -17,7 +17,7 @@ from typing import Any
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.files import is_unfinished
 from conceptlrp.store.format.manifest import is_store
-from conceptlrp.store.format.schema import LOCK
+from conceptlrp.store.format.schema import FIRST_BASELINE, LOCK
 
 try:
     import fcntl
@@ -71,7 +71,8 @@ def lock_holder(folder: Path) -> dict[str, Any] | None:
 
 def _is_new(folder: Path) -> bool:
     """Tell a folder with nothing in it but what a run leaves at its very start."""
-    return all(p.name == LOCK or is_unfinished(p.name) for p in folder.iterdir())
+    first = (LOCK, FIRST_BASELINE)
+    return all(p.name in first or is_unfinished(p.name) for p in folder.iterdir())
 
 
 def _enter(folder: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from conceptlrp.errors import StoreError
 from conceptlrp.files import write_whole
+from conceptlrp.store.baseline import baseline_words
 from conceptlrp.store.format.plan import Plan
 from conceptlrp.store.format.schema import (
     CODECS,
@@ -21,6 +22,7 @@ RUNNING, COMPLETE = "running", "complete"
 # Names that stay in the folder, on every file system.
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
 _CORPUS = re.compile(r"corpus-\d{1,9}\.h5")
+_BASELINE = re.compile(r"baseline-\d{1,9}\.h5")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_ROWS = 1 << 32
 _MOST_SHARDS = 1 << 18
@@ -140,6 +142,22 @@ class Manifest:
         return self.plan.composite
 
     @property
+    def baseline(self) -> dict[str, Any]:
+        """Kind and digest of what relevance is above, empty for zero."""
+        return self.plan.baseline
+
+    @property
+    def above(self) -> str:
+        """What relevance is above, in words."""
+        made = self.baseline
+        return baseline_words(made.get("kind", "zero"), made.get("positions", 0))
+
+    @property
+    def baseline_file(self) -> str | None:
+        """Name of the file of the baseline, None where it is zero."""
+        return next((name for name in self.files if _BASELINE.fullmatch(name)), None)
+
+    @property
     def layers(self) -> dict[str, dict[str, int]]:
         """Channels, height and width of every layer."""
         return self.plan.layers
@@ -194,7 +212,7 @@ class Manifest:
 
 def manifest_bytes(manifest: Manifest) -> bytes:
     """Return the text of `manifest.json`."""
-    content = asdict(manifest)
+    content = {**asdict(manifest), "plan": manifest.plan.to_json()}
     for entry in content["files"].values():
         if not entry["about"]:
             del entry["about"]
@@ -246,6 +264,9 @@ def _parse(content: dict[str, Any]) -> Manifest:
     _check_parts(manifest)
     if not _CORPUS.fullmatch(manifest.corpus_file) or manifest.corpus_file not in files:
         msg = f"the file of the positions is named {manifest.corpus_file!r}"
+        raise ValueError(msg)
+    if bool(plan.baseline) != (manifest.baseline_file is not None):
+        msg = f"the file of the baseline is {manifest.baseline_file}"
         raise ValueError(msg)
     for name in files:
         if not _NAME.fullmatch(name):

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from conceptlrp.errors import StoreError
+from conceptlrp.store.baseline import BASELINES
 
 #: How much of the conditional maps a store keeps.
 DETAILS = ("sums", "references", "sample", "all")
@@ -15,6 +16,10 @@ DTYPES = ("float32", "float16")
 # The rest may differ between the start of a run and its end.
 _PROVENANCE = {"command", "shard_size"}
 _COMPARED_VERSIONS = ("conceptlrp", "torch")
+_DICTS = (
+    *("network", "corpus", "composite", "baseline"),
+    *("sample", "compute", "versions"),
+)
 _MOST = 1 << 40
 
 
@@ -29,11 +34,15 @@ class Plan:
     corpus : dict
         Digest, number of positions and of games.
     composite : dict
-        Name of the composite and the rule of every module.
+        Name of the composite, the rule of every module and a digest of the rules;
+        "heatmaps" has those of another one that goes from a layer to the input.
     targets : tuple of str
         Names of the explained outputs.
     layers : dict of str to dict
         ``channels``, ``height`` and ``width`` of every layer.
+    baseline : dict
+        Empty for plain relevance, else the "kind" and "digest" of the `Baseline`, and
+        of a mean its sample: "positions", "seed" and "of" how many they were drawn.
     detail : str
         One of `DETAILS`: sums over the board only, or conditional maps too, of the
         reference boards, of a sample of the positions or of all.
@@ -60,6 +69,7 @@ class Plan:
     composite: dict[str, Any]
     targets: tuple[str, ...]
     layers: dict[str, dict[str, int]]
+    baseline: dict[str, Any] = field(default_factory=dict)
     detail: str = "references"
     references: int = 0
     sample: dict[str, int] = field(default_factory=dict)
@@ -83,8 +93,8 @@ class Plan:
             When it is none.
         """
         expected = {each.name for each in fields(cls)}
-        if set(content) != expected:
-            odd = ", ".join(sorted(set(content) ^ expected))
+        if {*content, "baseline"} != expected:
+            odd = ", ".join(sorted({*content, "baseline"} ^ expected))
             msg = f"the plan lacks or adds {odd}"
             raise ValueError(msg)
         return cls(**{**content, "targets": tuple(content["targets"])})
@@ -110,6 +120,13 @@ class Plan:
             if stored.get(name) != now.get(name)
         ]
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan's entry in the manifest."""
+        found = asdict(self)
+        if not self.baseline:
+            del found["baseline"]
+        return found
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 of all that the numbers depend on."""
@@ -117,7 +134,7 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _compared(self) -> dict[str, Any]:
-        found = {k: v for k, v in asdict(self).items() if k not in _PROVENANCE}
+        found = {k: v for k, v in self.to_json().items() if k not in _PROVENANCE}
         # The same weights under another name give the same numbers.
         found["network"] = {"digest": self.network.get("digest")}
         found["versions"] = {n: self.versions.get(n) for n in _COMPARED_VERSIONS}
@@ -142,7 +159,7 @@ def _short(value: Any) -> str:
 
 def _check(plan: Plan) -> None:
     """Raise for a plan that no run could have, before anything relies on it."""
-    for name in ("network", "corpus", "composite", "sample", "compute", "versions"):
+    for name in _DICTS:
         if not isinstance(getattr(plan, name), dict):
             msg = f"{name} is {getattr(plan, name)!r}, expected a dict"
             raise TypeError(msg)
@@ -168,6 +185,9 @@ def _check_names(plan: Plan) -> None:
                 f"{name} is {getattr(plan, name)!r}, expected one of {', '.join(known)}"
             )
             raise ValueError(msg)
+    if plan.baseline and plan.baseline.get("kind") not in BASELINES[1:]:
+        msg = f"baseline is {plan.baseline}, expected one of {', '.join(BASELINES)}"
+        raise ValueError(msg)
     if not plan.targets or not all(isinstance(t, str) for t in plan.targets):
         msg = f"targets are {plan.targets!r}, expected names"
         raise ValueError(msg)
@@ -185,9 +205,11 @@ def _is_number(value: Any, least: int) -> bool:
     return is_int and least <= value <= _MOST
 
 
-def refuse_other(path: Any, stored: Plan, now: Plan, *, but: str = "") -> None:
+def refuse_other(
+    path: Any, stored: Plan, now: Plan, *, but: tuple[str, ...] = ()
+) -> None:
     """Raise `StoreError` with the first way in which two plans differ."""
-    found = [d for d in stored.differences(now) if not (but and d.startswith(but))]
+    found = [each for each in stored.differences(now) if not each.startswith(but)]
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         msg = f"{path}: {found[0]}{more}; choose another name for another computation"

@@ -3,6 +3,7 @@
     NAME.crp/
       manifest.json        plan, state, parts, and size and SHA-256 of every file
       corpus-0.h5          the N positions with their provenance
+      baseline-0.h5        what relevance is above, unless that is zero
       shard-00000.h5       positions [start, stop) of everything computed
       references.h5        conditional maps of the reference boards
       statistics.h5        statistics of the maps of every channel, summed
@@ -78,6 +79,12 @@ where the last axis has two words, and a number is word 0 * 2**-20 + word 1 *
 integers or float32, nan being unknown. It stays when a store is repaired and goes
 when positions are appended.
 
+`baseline-0.h5` holds ``layers/<layer>/mean`` (C, H, W) float32, the mean feature map of
+a sample of the positions, or ``donors/own`` and ``donors/opponent`` (N,) uint64, the
+position whose feature map is the baseline of each row. Relevance of a layer is then
+(a - b) * rho, with a the feature map, b the baseline and rho the relevance per unit of
+activation; the plan has the digest. A mean stays when positions are appended.
+
 `references.h5` holds for every target index t and kind (see `REFERENCE_KINDS`)
 ``<t>/<kind>/<layer>/`` rows (C, k) int64 with -1 where there are fewer than k,
 scores (C, k) float32 and maps (C, k, 8, 8) float32.
@@ -100,6 +107,8 @@ ENCODING_TYPE = "conceptlrp-store"
 ENCODING_VERSION = "1"
 MANIFEST = "manifest.json"
 LOCK = "lock"
+#: A new run writes it before its manifest, so that no job finds one without the other.
+FIRST_BASELINE = "baseline-0.h5"
 REFERENCES = "references.h5"
 STATISTICS = "statistics.h5"
 INDEX = "index.h5"
@@ -116,15 +125,17 @@ BLOCK = "conceptlrp-map-block"
 REFERENCE_TABLE = "conceptlrp-references"
 STATISTICS_TABLE = "conceptlrp-statistics"
 INDEX_TABLE = "conceptlrp-index"
+BASELINE_TABLE = "conceptlrp-baseline"
 COLUMNS_TABLE = "conceptlrp-labels"
 
 #: Names of the files of a run but for manifest and lock.
 OWN_FILE = re.compile(
-    r"(shard|maps)-\d{5,}\.(h5|json)|corpus-\d+\.h5|(references|statistics|index)\.h5"
+    r"(shard|maps)-\d{5,}\.(h5|json)|(corpus|baseline)-\d+\.h5"
+    r"|(references|statistics|index)\.h5"
 )
 #: Those that finishing a run writes again; others were added later.
 RUN_FILE = re.compile(
-    r"shard-\d{5,}\.h5|corpus-\d+\.h5|(references|statistics|index)\.h5"
+    r"shard-\d{5,}\.h5|(corpus|baseline)-\d+\.h5|(references|statistics|index)\.h5"
 )
 
 #: Name of a set of reference boards: (score, whether the lowest come first).

@@ -117,7 +117,7 @@ _TABLE: Final = (
         "evaluation",
         "conceptlrp.evaluation:CompositeEvaluation",
         (),
-        version=1,
+        version=2,
         verb="evaluate",
         former=r"evaluation\.json",
     ),

@@ -48,7 +48,8 @@ def finish_run(
     """
     folder = Path(path)
     manifest = read_manifest(folder)
-    files = {manifest.corpus_file: manifest.files[manifest.corpus_file]}
+    given = (manifest.corpus_file, manifest.baseline_file)
+    files = {name: manifest.files[name] for name in given if name is not None}
     files |= _shard_entries(folder, manifest)
     files |= _references(folder, manifest, references)
     files |= _statistics(folder, manifest)

@@ -7,11 +7,15 @@ the folder holds whole files, and calling them again goes on from there.
 import hashlib
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from conceptlrp.errors import CorpusFileError, OutputExistsError, StoreError
 from conceptlrp.files import clear_write_errors, remove_unfinished, write_whole
+from conceptlrp.hdf5 import dataset, dataset_names, opened
 from conceptlrp.othello import Corpus
+from conceptlrp.store.baseline import Baseline
+from conceptlrp.store.format.arrays import check_kind, encode_arrays
 from conceptlrp.store.format.lock import refuse_foreign
 from conceptlrp.store.format.manifest import (
     RUNNING,
@@ -24,7 +28,15 @@ from conceptlrp.store.format.manifest import (
 )
 from conceptlrp.store.format.plan import Plan, refuse_other
 from conceptlrp.store.format.receipts import is_intact
-from conceptlrp.store.format.schema import CODECS, LOCK, MANIFEST, OWN_FILE
+from conceptlrp.store.format.schema import (
+    BASELINE_TABLE,
+    CODECS,
+    FIRST_BASELINE,
+    LOCK,
+    MANIFEST,
+    OWN_FILE,
+    REMEDY,
+)
 from conceptlrp.store.results.replacing import is_leftover
 
 
@@ -33,10 +45,11 @@ def create_run(
     plan: Plan,
     corpus: Corpus,
     *,
+    baseline: Baseline | None = None,
     overwrite: bool = False,
     codec: str = "zstd",
 ) -> None:
-    """Start a store: its plan and its positions, without any shard."""
+    """Start a store: its plan, positions and baseline, without any shard."""
     folder = Path(path)
     _check_corpus(plan, corpus)
     if codec not in CODECS:
@@ -48,6 +61,9 @@ def create_run(
         raise OutputExistsError(msg)
     _make_empty(folder)
     file, content = corpus_name(0), corpus.to_bytes()
+    files = {file: _entry(content)}
+    if plan.baseline:
+        files |= _write_baseline(folder, FIRST_BASELINE, baseline, codec)
     manifest = Manifest(
         plan=plan,
         state=RUNNING,
@@ -55,31 +71,45 @@ def create_run(
         codec=codec,
         corpus_file=file,
         parts=(Part(0, len(corpus), plan.shard_size),),
-        files={file: _entry(content)},
+        files=files,
     )
-    # The manifest comes first: with it, a run can be resumed.
+    # The manifest comes before positions, which a run has: with it, it can be resumed.
     write_manifest(folder, manifest)
     write_whole(folder / file, content, overwrite=True, error=StoreError)
 
 
-def resume_run(path: str | os.PathLike[str], plan: Plan, corpus: Corpus) -> None:
+def resume_run(
+    path: str | os.PathLike[str],
+    plan: Plan,
+    corpus: Corpus,
+    baseline: Baseline | None = None,
+) -> None:
     """Go on with a store, or repair one that is complete."""
     folder = Path(path)
     _check_corpus(plan, corpus)
     manifest = read_manifest(folder)
     refuse_other(folder, manifest.plan, plan)
     _remove_leftovers(folder)
-    file = manifest.corpus_file
-    if is_intact(folder, file, manifest.files[file], verify=True):
-        return
-    content = corpus.to_bytes()
-    if _entry(content) != manifest.files[file]:
-        files = {**manifest.files, file: _entry(content)}
-        write_manifest(folder, manifest.with_files(files))
-    write_whole(folder / file, content, overwrite=True, error=StoreError)
+    contents: dict[str | None, Callable[[], memoryview]] = {
+        manifest.corpus_file: corpus.to_bytes,
+        manifest.baseline_file: lambda: _baseline_bytes(baseline, manifest.codec),
+    }
+    for file, encode in contents.items():
+        if file is None or is_intact(folder, file, manifest.files[file], verify=True):
+            continue
+        content = encode()
+        if _entry(content) != manifest.files[file]:
+            manifest = manifest.with_files({**manifest.files, file: _entry(content)})
+            write_manifest(folder, manifest)
+        write_whole(folder / file, content, overwrite=True, error=StoreError)
 
 
-def append_run(path: str | os.PathLike[str], plan: Plan, corpus: Corpus) -> None:
+def append_run(
+    path: str | os.PathLike[str],
+    plan: Plan,
+    corpus: Corpus,
+    baseline: Baseline | None = None,
+) -> None:
     """Add positions to a complete store; its shards stay as they are.
 
     What was derived from the former positions, clusterings and labels included,
@@ -88,13 +118,19 @@ def append_run(path: str | os.PathLike[str], plan: Plan, corpus: Corpus) -> None
     folder = Path(path)
     _check_corpus(plan, corpus)
     manifest = read_manifest(folder)
-    refuse_other(folder, manifest.plan, plan, but="corpus.")
-    _check_beginning(folder, manifest, corpus)
+    # Each row has a donor of its own, so with more rows there are other donors.
+    is_donor = plan.baseline.get("kind") == "donor"
+    changes = ("corpus.", "baseline.digest") if is_donor else ("corpus.",)
+    refuse_other(folder, manifest.plan, plan, but=changes)
+    _check_beginning(folder, manifest, corpus, baseline)
     _remove_leftovers(folder)
-    file, content = _next_corpus(manifest), corpus.to_bytes()
+    file, content = _next_name(manifest.corpus_file), corpus.to_bytes()
     write_whole(folder / file, content, overwrite=True, error=StoreError)
     shards = {spec.file for spec in manifest.shards()}
     kept = {n: entry for n, entry in manifest.files.items() if n in shards}
+    if manifest.baseline_file is not None:
+        name = _next_name(manifest.baseline_file)
+        kept |= _write_baseline(folder, name, baseline, manifest.codec)
     last = manifest.parts[-1].stop
     appended = manifest.with_files(
         {**kept, file: _entry(content)},
@@ -143,6 +179,31 @@ def load_positions(folder: Path, manifest: Manifest) -> Corpus:
     return corpus
 
 
+def load_baseline(folder: Path, manifest: Manifest) -> Baseline:
+    """Read the baseline of a store and compare it with what the manifest says."""
+    made, file = manifest.baseline, manifest.baseline_file
+    if file is None:
+        return Baseline()
+    path = folder / file
+    if not is_intact(folder, file, manifest.files[file], verify=True):
+        msg = f"{path}: is missing or damaged; {REMEDY}"
+        raise StoreError(msg)
+    with opened(path, StoreError) as opened_file:
+        check_kind(opened_file, BASELINE_TABLE)
+        names = dataset_names(opened_file)
+        arrays = {name: dataset(opened_file, name)[()] for name in names}
+        baseline = Baseline.of_arrays(
+            arrays,
+            positions=made.get("positions", 0),
+            seed=made.get("seed", 0),
+            size=manifest.board_size,
+        )
+    if baseline.digest != made.get("digest"):
+        msg = f"{path}: another baseline than the store's; it belongs to another store"
+        raise StoreError(msg)
+    return baseline
+
+
 def corpus_name(number: int) -> str:
     """Name of the file of the positions after so many additions."""
     return f"corpus-{number}.h5"
@@ -172,7 +233,9 @@ def _check_corpus(plan: Plan, corpus: Corpus) -> None:
             raise ValueError(msg)
 
 
-def _check_beginning(folder: Path, manifest: Manifest, corpus: Corpus) -> None:
+def _check_beginning(
+    folder: Path, manifest: Manifest, corpus: Corpus, baseline: Baseline | None
+) -> None:
     if not manifest.is_complete:
         msg = f"{folder}: the run is not complete; resume it before positions are added"
         raise StoreError(msg)
@@ -183,6 +246,13 @@ def _check_beginning(folder: Path, manifest: Manifest, corpus: Corpus) -> None:
             "of the store; give its positions followed by the new ones"
         )
         raise StoreError(msg)
+    first = (baseline or Baseline()).take(slice(0, n)).digest
+    if first != manifest.baseline.get("digest", ""):
+        msg = (
+            f"{folder}: the first {n} donors are not those of the store; give its "
+            "donors followed by those of the new positions"
+        )
+        raise StoreError(msg)
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -190,9 +260,22 @@ def _remove_leftovers(folder: Path) -> None:
         remove_unfinished(folder)
 
 
-def _next_corpus(manifest: Manifest) -> str:
-    former = Path(manifest.corpus_file).stem.rpartition("-")[2]
-    return corpus_name(int(former) + 1)
+def _next_name(file: str) -> str:
+    kind, _, former = Path(file).stem.rpartition("-")
+    return f"{kind}-{int(former) + 1}.h5"
+
+
+def _baseline_bytes(baseline: Baseline | None, codec: str) -> memoryview:
+    arrays = (baseline or Baseline()).arrays()
+    return encode_arrays(arrays, BASELINE_TABLE, codec=codec)
+
+
+def _write_baseline(
+    folder: Path, name: str, baseline: Baseline | None, codec: str
+) -> dict[str, FileEntry]:
+    content = _baseline_bytes(baseline, codec)
+    write_whole(folder / name, content, overwrite=True, error=StoreError)
+    return {name: _entry(content)}
 
 
 def _make_empty(folder: Path) -> None:

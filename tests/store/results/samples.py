@@ -165,8 +165,8 @@ def evaluation(store: Store, seed: int = 0) -> CompositeEvaluation:
             (Measurement(*name, Estimate(0.5, float("nan"), 0.75, 3)),),
             (Curve(*name, steps),),
         ),
-        gates={"epsilon": (Gate("moves differ", False, "cosine 0.9", "draws one"),)},
-        recommendation=Recommendation("epsilon", "it is alone"),
+        gates={"epsilon": (Gate("moves differ", "failed", "cosine 0.9", "draws one"),)},
+        recommendation=Recommendation("epsilon", ("epsilon",), "it is alone"),
         details={"epsilon": {"conservation": {"arrived": 0.5, "layers": {}}}},
         agreement=(HeatmapAgreement("epsilon", "gamma", 0.5, float("nan")),),
     )
