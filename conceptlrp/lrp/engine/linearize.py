@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from conceptlrp.lrp._zennit import BasicHook, ParamMod
-from conceptlrp.lrp.engine.geometry import Shape, as_convolution
+from conceptlrp.lrp.engine.geometry import Shape, as_convolution, channels_last
 from conceptlrp.lrp.engine.program import Operation, UnknownOperationError
 from conceptlrp.lrp.engine.rule_forms import (
     ScaleForm,
@@ -58,6 +58,11 @@ class Branch:
         if not isinstance(multiplier, float):
             multiplier = multiplier[rows]
         return replace(self, multiplier=multiplier, scale=self.scale[rows])
+
+
+def _rows(maps: Tensor) -> Tensor:
+    """Return maps (N, C, H, W) as vectors (N, H * W * C), as they lie in memory."""
+    return maps.permute(0, 2, 3, 1).flatten(1)
 
 
 @dataclass(frozen=True)
@@ -127,9 +132,7 @@ class LinearRule:
 
     def _in_order(self, weight: Tensor) -> Tensor:
         """Lay weights out as the fastest kernel wants them."""
-        if self.is_dense:
-            return weight.contiguous()
-        return weight.contiguous(memory_format=torch.channels_last)
+        return channels_last(weight)
 
     @property
     def n_terms(self) -> int:
@@ -184,8 +187,8 @@ class LinearRule:
         """Convolve with given weights."""
         g = self.geometry
         if self.is_dense:
-            vectors = functional.linear(features.flatten(1), weight.flatten(1), bias)
-            return vectors[:, :, None, None]
+            vectors = functional.linear(_rows(features), _rows(weight), bias)
+            return channels_last(vectors[:, :, None, None])
         return functional.conv2d(
             features, weight, bias, g.stride, g.padding, g.dilation, g.groups
         )
@@ -205,9 +208,8 @@ class LinearRule:
         """Apply the transposed convolution, to an input of height and width size."""
         g = self.geometry
         if self.is_dense:
-            return (relevance.flatten(1) @ weight.flatten(1)).view(
-                -1, weight.shape[1], *size
-            )
+            maps = torch.mm(_rows(relevance), _rows(weight))
+            return maps.view(-1, *size, weight.shape[1]).permute(0, 3, 1, 2)
         # What a stride larger than one left unread at the far edge gets no relevance,
         # but has to be there: torch's output padding.
         rest = [
@@ -220,6 +222,7 @@ class LinearRule:
             )
             for i in (0, 1)
         ]
+        relevance = channels_last(relevance)
         return functional.conv_transpose2d(
             relevance, weight, None, g.stride, g.padding, rest, g.groups, g.dilation
         )

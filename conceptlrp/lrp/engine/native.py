@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from conceptlrp.lrp._zennit import Activation, Epsilon, Norm, Pass
 from conceptlrp.lrp.engine.gating import find_gated, hides, producers
+from conceptlrp.lrp.engine.geometry import channels_last
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.program import Operation, Program, UnknownOperationError
 from conceptlrp.lrp.engine.rule_forms import scales_of
@@ -101,6 +102,7 @@ class NativeEngine:
     def forward(self, planes: Tensor) -> "NativeForward":
         """Run the network on planes (N, P, 8, 8) and keep what relevance needs."""
         values: dict[str, Tensor] = {}
+        planes = channels_last(planes)
         with torch.no_grad():
             for operation in self.program.operations.values():
                 sources = [values[source] for source in operation.inputs]
