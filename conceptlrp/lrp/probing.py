@@ -21,7 +21,7 @@ from torch import Tensor
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.attribution import join
 from conceptlrp.lrp.backends import Passed
-from conceptlrp.lrp.batch import as_array, channel_rows
+from conceptlrp.lrp.batch import as_array, channel_rows, value_of
 from conceptlrp.lrp.engine.trace import as_outputs
 from conceptlrp.lrp.inputs import products_in
 from conceptlrp.networks.planes import crop
@@ -84,6 +84,28 @@ def ask(explainer: Explainer, boards: Boards, *, batch_size: int = 1024) -> Outp
             logits.append(as_array(pair[0]))
             values.append(_value(pair, len(part)))
     return Outputs(np.concatenate(logits), np.concatenate(values))
+
+
+def ask_with(
+    explainer: Explainer,
+    boards: Boards,
+    layer: str,
+    mask: NDArray[np.bool_],
+    values: Array,
+    times: int = 1,
+) -> Outputs:
+    """Run a network on boards, each so many times, with changed maps of a layer.
+
+    Shapes: `mask` (N * times, ...) and `values` (N or 1, ...), both of a map (C, H, W);
+    values stand where the mask holds.
+    """
+    rows = torch.arange(len(boards), device=explainer.device).repeat_interleave(times)
+    instead = torch.from_numpy(values).to(explainer.device, explainer.dtype)
+    where = torch.from_numpy(mask).to(explainer.device)
+    change = (where, instead[rows] if len(instead) > 1 else instead)
+    with forward(explainer, boards) as passed:
+        found = passed.run_with({layer: change}, rows)
+        return Outputs(as_array(found["policy"]), value_of(found))
 
 
 def explain_boards(

@@ -188,10 +188,17 @@ class NativePassed:
         """Return the forward pass of rows (M,) with changed feature maps.
 
         Changed units have relevance but hand none down, as they no longer depend on
-        anything below.
+        anything below. Rules count on what is behind a ReLU not to be negative.
         """
         nodes = {self.owner.nodes[layer]: change for layer, change in changes.items()}
         found, cut = rerun(self.passed, nodes, rows), {}
+        for layer, node in ((layer, self.owner.nodes[layer]) for layer in changes):
+            if self.passed.engine.nonnegative[node] and bool((found[node] < 0).any()):
+                msg = (
+                    f"'{layer}' is set below 0, which its activation never is; "
+                    "relevance has no rule for that"
+                )
+                raise ValueError(msg)
         for node, (mask, _) in nodes.items():
             whole = torch.ones_like(found[node], dtype=torch.bool)
             cut[node] = whole if mask is None else mask.expand_as(whole)
