@@ -19,7 +19,7 @@ from conceptlrp.lrp.engine.gating import find_gated, hides, producers
 from conceptlrp.lrp.engine.geometry import channels_last
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.program import Operation, Program, UnknownOperationError
-from conceptlrp.lrp.engine.rule_forms import scales_of
+from conceptlrp.lrp.engine.rule_forms import scale_forms, scales_of
 
 _NONNEGATIVE = (nn.ReLU, nn.ReLU6, nn.Sigmoid, nn.Softplus)
 _LINEAR = ("conv", "pool")
@@ -39,6 +39,11 @@ class NativeEngine:
         self.plain_sums = plain_sums
         self.readers = program.readers()
         self.rules: dict[str, LinearRule] = {}
+        self.sums = {
+            name: scale_forms(operation.rule or _PROPORTIONAL)[0]
+            for name, operation in program.operations.items()
+            if operation.kind == "add"
+        }
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.nonnegative: dict[str, bool] = {}
         values: dict[str, Tensor] = {}
@@ -267,10 +272,11 @@ class NativeForward:
     def sum_scale(self, operation: Operation) -> Tensor:
         """Return what relevance of a sum is divided by, inverted: (N, C, H, W)."""
         # Handed on whole, relevance would double at every residual block.
-        rule = operation.rule
-        if rule is None:
-            rule = _PROPORTIONAL
+        rule = operation.rule or _PROPORTIONAL
         total = self.values[operation.name]
+        form = self.engine.sums[operation.name]
+        if form is not None:
+            return form.scale({0: total})
         return scales_of(rule, torch.ones_like(total), [total])[0]
 
     def gate(self, operation: Operation) -> Tensor | float:
