@@ -6,7 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.othello import Corpus
-from conceptlrp.store.baseline import BASELINES as BASELINES, ZERO, Baseline as Baseline
+from conceptlrp.store.baseline import (
+    BASELINES as BASELINES,
+    ZERO as ZERO,
+    Baseline as Baseline,
+)
 
 if TYPE_CHECKING:
     from conceptlrp.lrp.explainer import Explainer

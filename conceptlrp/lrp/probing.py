@@ -116,16 +116,19 @@ def explain_boards(
     conditional: Mapping[str, NDArray[np.int64]] | None = None,
     batch_size: int = 64,
 ) -> Relevance:
-    """Explain actions (N, T) on boards (N, n, n).
+    """Explain actions (N, T) on boards (N, n, n), above the explainer's baseline.
 
     `conditional` names channels (N, K) of layers to explain the actions through.
     """
     asked = np.asarray(actions, np.int64)
+    above = explainer.baseline_for(None)
+    above.check(explainer.layers, len(boards))
     parts = []
     for first in range(0, len(boards), batch_size):
         rows = slice(first, first + batch_size)
         wanted = {layer: c[rows] for layer, c in (conditional or {}).items()}
-        with forward(explainer, boards[rows]) as passed:
+        planes = planes_of(explainer, boards[rows])
+        with explainer.forward(planes, baseline=above.take(rows)) as passed:
             parts.append(_explain(passed, asked[rows], wanted))
     names = [field.name for field in fields(Relevance)]
     return Relevance(**{n: join([getattr(part, n) for part in parts]) for n in names})

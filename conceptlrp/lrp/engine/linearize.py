@@ -34,6 +34,7 @@ from conceptlrp.lrp.engine.rule_forms import (
     reduce_one,
     scale_forms,
     scales_of,
+    slopes_of,
 )
 
 
@@ -44,13 +45,25 @@ class Branch:
     ``multiplier`` (N, C, H, W) is what relevance is multiplied with at the input, a
     number where it is the same everywhere; ``weight`` (O, C, h, w) the modified
     weights; ``scale`` (N, O, H', W') what it is multiplied with at the output; ``bias``
-    (O,) what absorbs relevance in the denominator, by the same scale.
+    (O,) what absorbs relevance in the denominator, by the same scale. ``slopes`` is
+    what the multiplier is of a positive input and of a negative one, None where it is
+    not proportional to the input.
     """
 
     multiplier: Tensor | float
     weight: Tensor
     scale: Tensor
     bias: Tensor | None = None
+    slopes: tuple[float, float] | None = None
+
+    def per_unit(self, features: Tensor, *, nonnegative: bool) -> Tensor | float:
+        """Return the multiplier a unit of input (N, C, H, W): that of its sign."""
+        assert self.slopes is not None
+        positive, negative = self.slopes
+        # A dead unit counts as positive: what it would pass on if it woke.
+        if positive == negative or nonnegative:
+            return positive
+        return torch.where(features >= 0, positive, negative).to(features)
 
     def take(self, rows: slice) -> "Branch":
         """Return the same of some of the positions."""
@@ -87,6 +100,7 @@ class _Part:
     factor: float | None
     takes_input: bool
     is_proportional: bool
+    slopes: tuple[float, float] | None
 
     @property
     def is_output(self) -> bool:
@@ -171,6 +185,12 @@ class LinearRule:
         return self.rule is not None and all(
             part.is_proportional or self._is_dead(part) for part in self.parts
         )
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether relevance is multiplied by the input, by the branch of its sign."""
+        living = [part for part in self.parts if not self._is_dead(part)]
+        return self.rule is not None and all(part.slopes for part in living)
 
     @property
     def is_flat(self) -> bool:
@@ -260,6 +280,7 @@ class LinearRule:
                 self.parts[i].weight,
                 scale,
                 self.parts[i].absorbing,
+                self.parts[i].slopes,
             )
             for i, scale in zip(terms, scales, strict=True)
         ]
@@ -397,6 +418,7 @@ class LinearRule:
                     takes_input=takes_input,
                     is_proportional=takes_input
                     and not bool(reduce_one(rule, holed, i)[holes == 0].any()),
+                    slopes=_scaled(slopes_of(input_mod, probe), factor, takes_input),
                 )
             )
         return parts
@@ -442,3 +464,14 @@ class LinearRule:
         outputs = [self.weight.new_zeros(1, 1, 1, 1)] * len(self.parts)
         scales = scales_of(rule, self.weight.new_ones(1, 1, 1, 1), outputs)
         return not all(bool(scale.isfinite().all()) for scale in scales)
+
+
+def _scaled(
+    slopes: tuple[float, float] | None,
+    factor: float | None,
+    takes_input: bool,  # noqa: FBT001
+) -> tuple[float, float] | None:
+    """Return slopes times the factor of the reducer, if it multiplies by the input."""
+    if slopes is None or factor is None or not takes_input:
+        return None
+    return slopes[0] * factor, slopes[1] * factor

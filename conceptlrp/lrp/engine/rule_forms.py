@@ -6,7 +6,7 @@ that a user's rule is understood like one of zennit's.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -165,3 +165,24 @@ def form_of(
     if torch.allclose(reduced, inputs[i] * ratio):
         return round(ratio, 12), True
     return None, True
+
+
+def slopes_of(
+    modify: Callable[[Tensor], Tensor], probe: Tensor
+) -> tuple[float, float] | None:
+    """Find what a modified input is of a positive input and of a negative one.
+
+    The input itself gives (1, 1), its positive part (1, 0).
+
+    Returns: none for a modifier that is not proportional to its input, as Flat's.
+    """
+    if bool(modify(torch.zeros_like(probe)).any()):
+        return None
+    found = []
+    for inputs in (probe, -probe):
+        once, twice = modify(inputs), modify(2.0 * inputs)
+        slope = float((once / inputs).flatten()[0])
+        if not torch.allclose(torch.stack([once, twice / 2.0]), inputs * slope):
+            return None
+        found.append(slope)
+    return found[0], found[1]
