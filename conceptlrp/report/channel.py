@@ -88,8 +88,9 @@ class ChannelReport:
         "legal" ones among these; None without heatmaps.
     labels : ChannelLabels or None
         Labels that were found to hold; None where none were looked for.
-    cause : ChannelCause or None
-        What ablating the channel does where its best label holds, and elsewhere.
+    cause, carried : ChannelCause or None
+        Whether it carries its best label into the output, and the label that it
+        carries most clearly, by interchange.
     runners_up : tuple of RunnerUp
         The best labels that failed.
     random_labelled : float or None
@@ -126,6 +127,7 @@ class ChannelReport:
     regions: Mapping[str, Region] | None
     labels: ChannelLabels | None
     cause: ChannelCause | None
+    carried: ChannelCause | None
     runners_up: tuple[RunnerUp, ...]
     random_labelled: float | None
     effects: ChannelEffect | None

@@ -28,6 +28,7 @@ from conceptlrp.report.words.channel import (
     shares,
 )
 from conceptlrp.report.words.labels import (
+    carried_line,
     cause_lines,
     heading,
     meaning,
@@ -66,6 +67,7 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         meaning=meaning,
         squares_line=squares_line,
         cause=cause_lines(report),
+        carried=carried_line(report),
         control=random_line(report),
     )
     site.write_data(concept_data(layer, channel), report.to_dict())

@@ -254,7 +254,10 @@ class NativeForward:
                 if source in lifted and per_unit is not None:
                     _add(units, source, per_unit)
         n_targets = next(iter(starts.values())).shape[1]
-        return {name: found.get(name, self._zeros(name, n_targets)) for name in wanted}
+        return {
+            name: found[name] if name in found else self._zeros(name, n_targets)
+            for name in wanted
+        }
 
     def handed_down(self, name: str, relevance: Tensor) -> Tensor:
         """Return the relevance (N, T, C, H, W) of units that depend on those below."""
@@ -343,8 +346,10 @@ class NativeForward:
 
     def _unit_below(self, operation: Operation, unit: Tensor | None) -> Tensor | None:
         """Return relevance a unit of what an elementwise operation reads."""
+        if unit is None:
+            return None
         ratio = self.ratio(operation)
-        return unit if unit is None or ratio is None else unit * ratio[:, None]
+        return unit if ratio is None else unit * ratio[:, None]
 
     def ratio(self, operation: Operation) -> Tensor | None:
         """Return f(z) / z of an activation (N, C, H, W), None where it is one."""
