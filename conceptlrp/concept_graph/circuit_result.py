@@ -210,7 +210,7 @@ class Circuit:
         return dict(jsontext.plain(found | lists))
 
     def node_link(self) -> dict[str, Any]:
-        """Return the circuit as ``networkx.node_link_graph(found, edges="edges")`` reads.
+        """Return the circuit as plain values, as `node_link` does a graph.
 
         Nodes are the kept units, by their name, and the target, which has an edge to
         every kept unit that no other unit of the circuit's layers reads.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import FollowedSample, follow_rows, spread_rows
 from conceptlrp.concept_graph import rankings
@@ -17,7 +16,7 @@ from conceptlrp.concept_graph.circuit_result import CHANNELS, OWN, Circuit, Kept
 from conceptlrp.concept_graph.curves import KeptCurve, trace_curve
 from conceptlrp.concept_graph.selection import select_rows
 from conceptlrp.concept_graph.unit_edges import strongest_edges
-from conceptlrp.concept_graph.units import KeptUnits, Units
+from conceptlrp.concept_graph.units import KeptUnits
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import Baseline, mean_baseline
 from conceptlrp.lrp.inputs import checked_network
@@ -167,9 +166,8 @@ def _check(part: float, method: str) -> None:
     if not 0 < part <= 1:
         msg = f"part is {part}, expected more than 0 and at most 1"
         raise ValueError(msg)
-    if method not in rankings.METHODS:
-        known = ", ".join(rankings.METHODS)
-        msg = f"method is '{method}', expected one of {known}"
+    if method not in ("pruned", "once"):
+        msg = f"method is '{method}', expected one of pruned, once"
         raise ValueError(msg)
 
 
@@ -191,26 +189,31 @@ def find_circuit(
     """Find the circuit of a sample of positions; see `circuit`."""
     report = on_progress or (lambda *_: None)
     runner = KeptUnits(explainer, baseline, sample)
-    units = runner.units
-    ranked = {}
+    units, channels = runner.units, runner.channels
+    once = rankings.by_relevance(runner, units, each=each, above=True)
+    ranks = once
     if method == "pruned":
         on_round = partial(report, "prune")
-        ranked[OWN] = rankings.pruned(runner, units, each=each, on_round=on_round)
-    ranked["once"] = rankings.once(runner, units, each=each)
-    ranks = ranked.setdefault(OWN, ranked["once"])
+        ranks = rankings.pruned(runner, units, each=each, on_round=on_round)
     sizes = np.unique(np.round(np.multiply(PARTS, len(units))).astype(np.int64))
     size = rankings.smallest(runner, units, ranks, sizes, part)
     sizes = np.union1d(sizes, [size])
-    ranked["plain relevance"] = rankings.by_plain_relevance(runner, units, each=each)
-    ranked["activation"] = rankings.by_activation(runner, units, each=each)
-    ranked["random"] = rankings.at_random(units, sets=len(ranks), seed=seed)
-    ranked["random by layer"] = rankings.at_random_by_layer(units, ranks, seed=seed)
+    plain = rankings.by_relevance(runner, units, each=each, above=False)
+    ranked = {
+        OWN: ranks,
+        "once": once,
+        "plain relevance": plain,
+        "activation": rankings.by_activation(runner, units, each=each),
+        "random": rankings.at_random(units, sets=len(ranks), seed=seed),
+        "random by layer": rankings.at_random_by_layer(units, ranks, seed=seed),
+        CHANNELS: rankings.pruned(runner, channels, each=each),
+    }
     curves: dict[str, KeptCurve] = {}
-    for place, ranking in enumerate((OWN, *(n for n in ranked if n != OWN))):
-        curves[ranking] = trace_curve(runner, units, ranked[ranking], sizes, seed)
-        report("compare", place + 1, len(ranked) + 1)
-    curves[CHANNELS] = _channel_curve(runner, sizes / len(units), each=each, seed=seed)
-    report("compare", len(ranked) + 1, len(ranked) + 1)
+    for ranking, order in ranked.items():
+        among = channels if ranking == CHANNELS else units
+        same = np.round(sizes / len(units) * len(among)).astype(np.int64)
+        curves[ranking] = trace_curve(runner, among, order, same, seed)
+        report("compare", len(curves), len(ranked))
     kept = ranks < size
     return Circuit(
         target=target,
@@ -233,25 +236,11 @@ def find_circuit(
     )
 
 
-def _channel_curve(
-    runner: KeptUnits, parts: NDArray[np.float64], *, each: bool, seed: int
-) -> KeptCurve:
-    """Prune whole channels, and keep the same parts of them."""
-    channels = runner.channels
-    ranks = rankings.pruned(runner, channels, each=each)
-    sizes = np.round(parts * len(channels)).astype(np.int64)
-    return trace_curve(runner, channels, ranks, sizes, seed)
-
-
 def _layers(runner: KeptUnits, kept: torch.Tensor) -> dict[str, KeptLayer]:
-    units: Units = runner.units
     signs = torch.from_numpy(np.sign(runner.gap))[:, None]
-    relevance = (signs * runner.relevance(units, kept) * kept).mean(0, keepdim=True)
-    shares = kept.float().mean(0, keepdim=True)
-    maps = zip(
-        units.split(shares).items(), units.split(relevance).values(), strict=True
+    relevance = signs * runner.relevance(runner.units, kept) * kept
+    shares, means = (
+        runner.units.split(each.float().mean(0, keepdim=True))
+        for each in (kept, relevance)
     )
-    return {
-        layer: KeptLayer(share[0].numpy(), found[0].float().numpy())
-        for (layer, share), found in maps
-    }
+    return {n: KeptLayer(shares[n][0].numpy(), means[n][0].numpy()) for n in shares}

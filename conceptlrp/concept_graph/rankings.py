@@ -26,8 +26,6 @@ from conceptlrp.concept_graph.units import KeptUnits, Units
 
 _DROPPED: Final = 0.1
 _ROUNDING: Final = 1e-6
-#: How units are ranked, the first being what circuits are made by.
-METHODS: Final = ("pruned", "once")
 
 
 def pruned(
@@ -56,15 +54,11 @@ def pruned(
     return ranks
 
 
-def once(runner: KeptUnits, units: Units, *, each: bool) -> Tensor:
-    """Rank units by their relevance above the baseline in the whole network."""
+def by_relevance(runner: KeptUnits, units: Units, *, each: bool, above: bool) -> Tensor:
+    """Rank units by relevance in the whole network, above the baseline or plain."""
     every = torch.ones(1, len(units), dtype=torch.bool)
-    return _ranked(_score(runner, runner.relevance(units, every), each=each))
-
-
-def by_plain_relevance(runner: KeptUnits, units: Units, *, each: bool) -> Tensor:
-    """Rank units by their plain relevance."""
-    return _ranked(_score(runner, runner.plain_relevance(units), each=each))
+    found = runner.relevance(units, every, above=above)
+    return _ranked(_score(runner, found, each=each))
 
 
 def by_activation(runner: KeptUnits, units: Units, *, each: bool) -> Tensor:

@@ -14,7 +14,7 @@ Shapes use N positions, E edges, C channels above and D channels below.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -64,7 +64,7 @@ class _Wires:
 
     pair: Pair
     operation: str
-    weight: Tensor  # (C, D, taps), or nothing for a sum, which has one tap of weight 1
+    weight: Tensor  # (C, D, taps)
     sites: NDArray[np.int64]  # (sites above, taps), -1 beyond the edge
 
 
@@ -77,7 +77,7 @@ def strongest_edges(
     """
     found = [(wires, *_carried(runner, kept, wires, count)) for wires in _wires(runner)]
     sizes = np.sort([abs(r) for *_, relevance in found for r in relevance])[::-1]
-    least = max(sizes[:count].min(initial=np.inf), np.finfo(float).tiny)
+    least = sizes[:count].min(initial=np.inf)
     edges = {}
     for wires, upper, lower, relevance in found:
         chosen = np.abs(relevance) >= least
@@ -107,43 +107,30 @@ def _carried(
     runner: KeptUnits, kept: Tensor, wires: _Wires, count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Return upper and lower units and relevance of the strongest edges of a pair."""
-    best: list[tuple[Tensor, Tensor, Tensor]] = []
-    parts = list(_ends(runner, kept, wires))
-    for tap in range(wires.sites.shape[1]):
-        above, below = (torch.from_numpy(each) for each in _inside(wires.sites[:, tap]))
+    ends = list(_ends(runner, kept, wires))
+    found: list[list[NDArray[Any]]] = []
+    for tap, sites in enumerate(wires.sites.T):
+        (above,) = np.nonzero(sites >= 0)
+        below = sites[above]
         # What edges of one tap carry is a product of two vectors at every site.
         carried = sum(
             torch.einsum("ncs,nds->scd", slope[:, :, above], gain[:, :, below])
-            for slope, gain in parts
+            for slope, gain in ends
         )
-        carried = carried * wires.weight[:, :, tap].to(carried)
-        size, place = carried.abs().flatten().topk(min(count, carried.numel()))
-        site, channel, low = np.unravel_index(place.numpy(), carried.shape)
-        upper_sites, lower_sites = (
-            wires.sites.shape[0],
-            _sites_of(runner, wires.pair[1]),
+        carried = carried * wires.weight[:, :, tap].to(carried) / len(runner)
+        place = carried.abs().flatten().topk(min(count, carried.numel())).indices
+        site, upper, lower = np.unravel_index(place.numpy(), carried.shape)
+        found.append(
+            [
+                upper * len(wires.sites) + above[site],
+                lower * runner.sites(wires.pair[1]) + below[site],
+                carried.flatten()[place].numpy(),
+            ]
         )
-        real = size > 0
-        best.append(
-            (
-                torch.from_numpy(channel * upper_sites + above.numpy()[site])[real],
-                torch.from_numpy(low * lower_sites + below.numpy()[site])[real],
-                carried.flatten()[place][real] / len(runner),
-            )
-        )
-    upper, lower, relevance = (torch.cat(each) for each in zip(*best, strict=True))
-    order = relevance.abs().argsort(dim=0, descending=True, stable=True)[:count]
-    return upper[order].numpy(), lower[order].numpy(), relevance[order].numpy()
-
-
-def _inside(sites: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    (above,) = np.nonzero(sites >= 0)
-    return above, sites[above]
-
-
-def _sites_of(runner: KeptUnits, layer: str) -> int:
-    _, height, width = runner.units.shapes[layer]
-    return height * width
+    uppers, lowers, relevance = (np.concatenate(e) for e in zip(*found, strict=True))
+    order = np.argsort(-np.abs(relevance), kind="stable")[:count]
+    order = order[relevance[order] != 0]
+    return uppers[order], lowers[order], relevance[order]
 
 
 def _ends(
@@ -191,7 +178,7 @@ def _without_edges(
 ) -> dict[str, Tensor]:
     """Return the outputs (N E, A) of a block without each of E edges alone."""
     runner, passed, (_, low) = block.runner, block.passed, wires.pair
-    above, below = len(wires.sites), _sites_of(runner, low)
+    above, below = len(wires.sites), runner.sites(low)
     tap = (wires.sites[upper % above] == (lower % below)[:, None]).argmax(1)
     weight = wires.weight[upper // above, lower // below, tap]
     gain = (passed.features[low] - runner.baseline[low]).flatten(1)[:, lower]
@@ -213,5 +200,9 @@ def _without_edges(
             assert mask is not None
             changes[node] = (mask if len(mask) == 1 else mask[rows], values)
     found = rerun(passed.passed, changes, rows)
-    nodes = {name: owner.nodes[name] for name in passed.outputs}
-    return {name: found[node].flatten(1) for name, node in nodes.items()}
+    outputs = {}
+    for name in passed.outputs:
+        node = owner.nodes[name]
+        kept = found[node] if node in found else passed.passed.values[node][rows]
+        outputs[name] = kept.flatten(1)
+    return outputs

@@ -97,6 +97,10 @@ class KeptUnits:
     def __len__(self) -> int:
         return len(self.sample)
 
+    def sites(self, layer: str) -> int:
+        """Return how many squares the map of a layer has."""
+        return self.units.shapes[layer][1] * self.units.shapes[layer][2]
+
     def blocks(self, units: Units, kept: Tensor) -> Iterator["Block"]:
         """Run the positions, block by block, with the units kept that (M, U) names."""
         for first in range(0, len(self), _BATCH):
@@ -114,22 +118,14 @@ class KeptUnits:
         found = [b.followed(b.passed.outputs) for b in self.blocks(units, kept)]
         return torch.cat(found).double().cpu().numpy()
 
-    def relevance(self, units: Units, kept: Tensor) -> Tensor:
-        """Return relevance above the baseline (N, U) of the units that are kept."""
-        return self._relevance(units, kept, above=True)
-
-    def plain_relevance(self, units: Units) -> Tensor:
-        """Return plain relevance (N, U) of all units."""
-        every = torch.ones(1, len(units), dtype=torch.bool)
-        return self._relevance(units, every, above=False)
-
     def activation(self, units: Units) -> Tensor:
         """Return the activation (N, U) of all units."""
         every = torch.ones(1, len(units), dtype=torch.bool)
         found = [units.join(b.passed.features) for b in self.blocks(units, every)]
         return torch.cat(found).cpu()
 
-    def _relevance(self, units: Units, kept: Tensor, *, above: bool) -> Tensor:
+    def relevance(self, units: Units, kept: Tensor, *, above: bool = True) -> Tensor:
+        """Return relevance (N, U) of kept units, above the baseline or plain."""
         found = []
         for block in self.blocks(units, kept):
             passed = block.passed.above(self.baseline) if above else block.passed

@@ -141,9 +141,9 @@ def test_rankings_are_nested_sets_of_all_units(runner, each):
     found = [
         pruned,
         by_layer,
-        rankings.once(runner, units, each=each),
+        rankings.by_relevance(runner, units, each=each, above=True),
         rankings.by_activation(runner, units, each=each),
-        rankings.by_plain_relevance(runner, units, each=each),
+        rankings.by_relevance(runner, units, each=each, above=False),
         rankings.pruned(runner, runner.channels, each=each),
     ]
 

@@ -3,8 +3,8 @@
 Six of twelve channels of every convolution are the circuit of the policy, the others
 that of the value, the lead in discs. In training the channels outside are exchanged
 with those of other positions, layer by layer at random, so that the output must not
-depend on them (interchange intervention training, Geiger et al., ICML 2022; InterpBench,
-arXiv:2407.14494, calls its strict form SIIT).
+depend on them (interchange intervention training, Geiger et al., ICML 2022;
+InterpBench, arXiv:2407.14494, calls its strict form SIIT).
 """
 
 import numpy as np
@@ -92,9 +92,7 @@ def network(corpus):
 
 
 @pytest.mark.slow
-def test_the_edges_of_a_trained_circuit_are_told_from_all_others(
-    network, monkeypatch
-):
+def test_the_edges_of_a_trained_circuit_are_told_from_all_others(network, monkeypatch):
     # All edges are ranked, and none is cut.
     monkeypatch.setattr(unit_edges, "_tested", lambda *ends: np.zeros(len(ends[-1])))
     held_out = random_corpus(30, seed=9).sample(100, seed=1)
@@ -125,5 +123,4 @@ def test_the_edges_of_a_trained_circuit_are_told_from_all_others(
         truth.append(inside[:, None] & inside)
         scores.append(sent)
     auroc = roc_auc_score(np.ravel(truth), np.ravel(scores))
-    print(f"edge AUROC {auroc:.3f}")
     assert auroc >= 0.95

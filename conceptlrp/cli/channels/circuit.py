@@ -6,15 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from conceptlrp.cli.channels.graph import check_export, exported
-from conceptlrp.cli.conditions import (
-    Label,
-    Mover,
-    Outcome,
-    Phase,
-    Ply,
-    Year,
-    conditions,
-)
+from conceptlrp.cli.conditions import Label, Phase, Ply, conditions
 from conceptlrp.cli.inputs import check_row, store_network
 from conceptlrp.cli.options import (
     Json,
@@ -54,9 +46,6 @@ def circuit(
     label: Label = None,
     phase: Phase = None,
     ply: Ply = None,
-    mover: Mover = None,
-    outcome: Outcome = None,
-    year: Year = None,
     name: Annotated[
         str | None, typer.Option(help="Name to keep it under, or of one that is kept.")
     ] = None,
@@ -80,21 +69,25 @@ def circuit(
     Without --network the circuits that the store already has are listed, or the one
     of --name is shown.
     """
+    from conceptlrp.concept_graph import Circuit, circuit as find
     from conceptlrp.store import open_store
 
     check_choice("--method", method, ("pruned", "once"))
     if out is not None:
         check_export(out, overwrite=overwrite)
+    nothing = dict.fromkeys(("mover", "outcome", "year"))
+    where = conditions(phase=phase, ply=ply, label=label, **nothing)
     opened = open_store(store)
     explained = target or opened.targets[0]
     if network is None and name is None:
         _list(opened)
         return
     if network is None:
-        found = _kept(opened, explained, str(name))
+        found = opened.results.get(Circuit, target=explained, name=str(name))
+        if found is None:
+            msg = f"{store}: has no circuit '{name}' of '{explained}'"
+            raise StoreError(msg)
     else:
-        from conceptlrp.concept_graph import circuit as find
-
         net = store_network(opened, network)
         with progress_bars() as report:
             found = find(
@@ -102,14 +95,7 @@ def circuit(
                 net,
                 target=explained,
                 rows=None if position is None else check_row(opened, position),
-                where=conditions(
-                    phase=phase,
-                    mover=mover,
-                    outcome=outcome,
-                    ply=ply,
-                    year=year,
-                    label=label,
-                ),
+                where=where,
                 cluster=cluster,
                 move=move,
                 name=name,
@@ -142,16 +128,6 @@ def _list(store: "Store") -> None:
         },
         title="circuits that are kept",
     )
-
-
-def _kept(store: "Store", target: str, name: str) -> "Circuit":
-    from conceptlrp.concept_graph import Circuit
-
-    found = store.results.get(Circuit, target=target, name=name)
-    if found is None:
-        msg = f"{store.path}: has no circuit '{name}' of '{target}'"
-        raise StoreError(msg)
-    return found
 
 
 def _show(circuit: "Circuit") -> None:
