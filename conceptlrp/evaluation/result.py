@@ -24,21 +24,35 @@ PASSED: Final = "passed"
 FAILED: Final = "failed"
 UNDECIDED: Final = "undecided"
 MARKS: Final = {PASSED: "✓", FAILED: "✗", UNDECIDED: "?"}
-#: Columns of the summary: metric, target and part (None for the mean over parts).
+_ABOUT: Final = ("method", "metric", "target", "part", "baseline")
+#: Columns of the summary: metric, target, part and baseline. None is the mean over
+#: parts, an ending in a blank that over the parts that end so.
 _SUMMARY: Final = (
-    ("random_logit_cosine", "best", ""),
-    ("channel_cosine", "best", None),
-    ("flip_line_mass", "best", ""),
-    ("flip_line_rank_accuracy", "best", ""),
-    ("square_gain", "best", "empty"),
-    ("square_gain", "best", "flip"),
-    ("square_gain", "best", "swap"),
-    ("square_gain", "value", "empty"),
-    ("channel_gain", "best", None),
-    ("empty_board_share", "best", ""),
-    ("empty_square_share", "best", ""),
-    ("symmetry_cosine", "best", ""),
-    ("cascade_excess", "best", "top-down"),
+    ("random_logit_cosine", "best", "", None),
+    ("channel_cosine", "best", None, None),
+    ("flip_line_mass", "best", "", None),
+    ("flip_line_rank_accuracy", "best", "", None),
+    ("square_gain", "best", "empty", None),
+    ("square_gain", "best", "flip", None),
+    ("square_gain", "best", "swap", None),
+    ("square_gain", "value", "empty", None),
+    ("square_gain", "value", "flip", None),
+    ("square_gain", "value", "swap", None),
+    ("channel_gain", "best", None, None),
+    ("channel_gain", "value", None, None),
+    *(
+        ("channel_agreement", target, ablation, baseline)
+        for target in ("best", "value")
+        for ablation, baselines in (
+            (" mean", ("zero", "mean")),
+            (" resample", ("zero", "mean", "donor")),
+        )
+        for baseline in baselines
+    ),
+    ("empty_board_share", "best", "", None),
+    ("empty_square_share", "best", "", None),
+    ("symmetry_cosine", "best", "", None),
+    ("cascade_excess", "best", "top-down", None),
 )
 
 
@@ -47,7 +61,8 @@ class Measurement:
     """One number of a method, which is a composite or a baseline, with its interval.
 
     The target is "best", "value", or empty where it is about no single output; the part
-    is a layer, a perturbation or another detail, or empty.
+    is a layer, a perturbation or another detail, or empty; the baseline is what
+    relevance of channels is measured from, empty where it is not about them.
     """
 
     method: str
@@ -55,6 +70,7 @@ class Measurement:
     target: str
     part: str
     estimate: Estimate
+    baseline: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return one flat record, ready for JSON."""
@@ -74,6 +90,7 @@ class Curve:
     target: str
     part: str
     steps: tuple[dict[str, Any], ...]
+    baseline: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +116,7 @@ class Findings:
         """Return a row for each measurement."""
         import pandas as pd
 
-        columns = ["method", "metric", "target", "part", "mean", "low", "high", "n"]
+        columns = [*_ABOUT, "mean", "low", "high", "n"]
         return pd.DataFrame([m.to_dict() for m in self.measurements], columns=columns)
 
 
@@ -250,11 +267,16 @@ class CompositeEvaluation:
 
         frame = self.findings.frame()
         columns = {}
-        for metric, target, part in _SUMMARY:
+        for metric, target, part, baseline in _SUMMARY:
             chosen = frame[(frame["metric"] == metric) & (frame["target"] == target)]
             if part is not None:
-                chosen = chosen[chosen["part"] == part]
-            name = " ".join(filter(None, (metric, target, part)))
+                parts = chosen["part"]
+                is_it = parts.str.endswith(part) if part[:1] == " " else parts == part
+                chosen = chosen[is_it]
+            if baseline is not None:
+                chosen = chosen[chosen["baseline"] == baseline]
+            above = f"above {baseline}" if baseline else ""
+            name = " ".join(filter(None, (metric, target, (part or "").strip(), above)))
             columns[name] = chosen.groupby("method", sort=False)["mean"].mean()
         table = pd.DataFrame(columns)
         rest = [name for name in table.index if name not in self.composites]
@@ -298,4 +320,4 @@ class CompositeEvaluation:
 
 
 def _about(found: Measurement | Curve) -> dict[str, Any]:
-    return {n: getattr(found, n) for n in ("method", "metric", "target", "part")}
+    return {name: getattr(found, name) for name in _ABOUT}
