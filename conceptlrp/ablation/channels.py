@@ -1,37 +1,36 @@
 """Effect of channels on policy and value: each is ablated alone.
 
 Relevance says what a channel contributes by the rules of a composite; ablation says
-what the outputs lose without it, whatever the composite. The rest of the network
-runs from the ablated map alone, as many ablations at a time as memory allows.
+what the outputs lose without it, whatever the composite. Only what lies above the
+layer runs again, as many ablations at a time as memory allows.
 
 Shapes use N positions, n of them in a block, M pairs of a position of the block and
 a channel, C channels of an H x W map, and A actions.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
-from typing import Final
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from conceptlrp.ablation.result import Ablation, Array, LayerEffects
 from conceptlrp.ablation.sample import (
-    NOT_NATIVE,
     FollowedSample,
     check_ablation,
     follow_sample,
-    same_ply_donors,
+    replacements,
 )
-from conceptlrp.errors import NetworkError
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
+from conceptlrp.lrp.backends import Passed
+from conceptlrp.lrp.engine.native import Change
+from conceptlrp.lrp.experiments import fitting_rows
 from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.one_call import check_network
-from conceptlrp.lrp.probing import Boards, forward
 from conceptlrp.progress import OnProgress
 from conceptlrp.statistics.estimates import estimates, ratio
 from conceptlrp.store import open_store
@@ -40,7 +39,7 @@ from conceptlrp.store.reader import AnyStore
 
 @dataclass(frozen=True)
 class Changes:
-    """Outputs before a change of the maps less those after it.
+    """Outputs before a change of channels less those after it.
 
     ``explained`` and ``value`` (M,) are nan without a value head, ``logits`` (M, A) are
     0 for illegal moves, ``best`` (M,) says where another legal move becomes the best.
@@ -57,14 +56,14 @@ class Block:
     """Positions ``numbers`` of a sample, whose forward pass is kept."""
 
     sample: FollowedSample
-    passed: NativePassed
+    passed: Passed
     numbers: range
 
-    def changes(self, layer: str, maps: Tensor, rows: Tensor) -> Changes:
-        """Run the rest of the network from maps (M, C, H, W) of rows (M,)."""
+    def changes(self, layer: str, change: Change, rows: Tensor) -> Changes:
+        """Run what follows from a change of a layer at rows (M,)."""
         numbers = rows + self.numbers.start
         before = {name: out[rows] for name, out in self.passed.outputs.items()}
-        outputs = [before, self.passed.run_with({layer: (None, maps)}, rows)]
+        outputs = [before, self.passed.run_with({layer: change}, rows)]
         values = [_value(found) for found in outputs]
         logits = [found["policy"] for found in outputs]
         legal = self.sample.legal[numbers]
@@ -115,14 +114,12 @@ class LayerTally:
         for pairs in torch.split(energy.nonzero(), step):
             # Each channel alone, then others that change the map exactly as much.
             rows = pairs[:, 0]
-            alone = torch.nn.functional.one_hot(pairs[:, 1], self._channels)
-            elsewhere = control_weights(energy, pairs, orders)
-            at, moved = maps[rows], change[rows]
-            scales = (w.to(change.dtype)[:, :, None, None] for w in (alone, elsewhere))
-            found, control = (
-                block.changes(self.layer, at + scale * moved, rows) for scale in scales
-            )
-            self._put(block, pairs, found, control)
+            instead = others[rows] if len(others) > 1 else others
+            alone = functional.one_hot(pairs[:, 1], self._channels).bool()
+            weights = control_weights(energy, pairs, orders).to(change.dtype)
+            partly = partial(torch.lerp, end=instead, weight=weights[:, :, None, None])
+            found = block.changes(self.layer, (alone[..., None, None], instead), rows)
+            self._put(block, pairs, found, block.changes(self.layer, partly, rows))
 
     def _put(
         self, block: Block, pairs: Tensor, found: Changes, control: Changes
@@ -211,10 +208,6 @@ def _numbers(tensor: Tensor) -> NDArray[np.float64]:
     return found
 
 
-_MEMORY: Final = 1 << 26
-_MOST_ROWS: Final = 256
-
-
 def ablate(
     store: AnyStore,
     network: AnyNetwork,
@@ -277,7 +270,7 @@ def ablate(
     Raises
     ------
     NetworkError
-        When it is another network, or one that only zennit's hooks can explain.
+        When it is another network.
     OutputExistsError
         When the store has a result for this target that must not be replaced.
     TargetError
@@ -333,57 +326,19 @@ def tally_effects(
     on_progress: OnProgress | None = None,
 ) -> list[LayerTally]:
     """Ablate every channel of an explainer's layers at the positions of a sample."""
-    propagation = explainer.propagation
-    if not isinstance(propagation, NativePropagation):
-        raise NetworkError(NOT_NATIVE)
-    step = rows_at_once or _rows_at_once(propagation)
-    instead = _replacements(explainer, sample, ablation, seed)
+    step = rows_at_once or fitting_rows(explainer)
+    instead = replacements(explainer, sample.corpus, ablation, seed=seed)
     tallies = [
         LayerTally(sample, layer, number, shape["channels"], seed)
         for number, (layer, shape) in enumerate(explainer.shapes.items())
     ]
     for first in range(0, len(sample), step):
         block = range(first, min(first + step, len(sample)))
-        others = instead(block)
-        with forward(explainer, sample.boards[block.start : block.stop]) as passed:
-            assert isinstance(passed, NativePassed)
+        others = instead(slice(block.start, block.stop))
+        part = sample.corpus[block.start : block.stop]
+        with explainer.run(part) as passed, torch.no_grad():
             for tally in tallies:
                 tally.add(Block(sample, passed, block), others[tally.layer], step)
         if on_progress is not None:
             on_progress("ablate", block.stop, len(sample))
     return tallies
-
-
-def _rows_at_once(propagation: NativePropagation) -> int:
-    """Return how many ablations fit: each keeps the output of every operation."""
-    values = sum(prod(shape) for shape in propagation.engine.shapes.values())
-    return int(np.clip(_MEMORY // (4 * values), 1, _MOST_ROWS))
-
-
-def _replacements(
-    explainer: Explainer, sample: FollowedSample, ablation: str, seed: int
-) -> Callable[[range], dict[str, Tensor]]:
-    """Return what gives the maps (N or 1, C, H, W) that replace those of positions."""
-    if ablation == "resample":
-        donors = same_ply_donors(sample.corpus, seed=seed)
-        return lambda block: _maps(explainer, sample.boards[donors[list(block)]])
-    means = _mean_maps(explainer, sample)
-    if ablation == "zero":
-        means = {layer: torch.zeros_like(mean) for layer, mean in means.items()}
-    return lambda _: means
-
-
-def _maps(explainer: Explainer, boards: Boards) -> dict[str, Tensor]:
-    with forward(explainer, boards) as passed:
-        return dict(passed.features)
-
-
-def _mean_maps(explainer: Explainer, sample: FollowedSample) -> dict[str, Tensor]:
-    """Return the mean of every map over all positions, (1, C, H, W)."""
-    totals: dict[str, Tensor] = {}
-    for first in range(0, len(sample), _MOST_ROWS):
-        maps = _maps(explainer, sample.boards[first : first + _MOST_ROWS])
-        for layer, found in maps.items():
-            total = found.sum(0, keepdim=True, dtype=torch.float64)
-            totals[layer] = totals[layer] + total if layer in totals else total
-    return {n: (t / len(sample)).to(explainer.dtype) for n, t in totals.items()}

@@ -4,6 +4,7 @@ Shapes use N positions, K sets of maps for each, n x n squares, A actions, and C
 channels of an H x W map.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from conceptlrp.errors import NetworkError, TargetError
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.baselines import mean_maps
 from conceptlrp.lrp.batch import as_array
 from conceptlrp.lrp.engine.propagation import NativePassed
 from conceptlrp.lrp.probing import VALUE, Outputs, boards_of, forward
@@ -145,6 +147,24 @@ def check_ablation(ablation: str) -> None:
         known = ", ".join(ABLATIONS)
         msg = f"unknown ablation '{ablation}', expected one of {known}"
         raise ValueError(msg)
+
+
+def replacements(
+    explainer: Explainer, corpus: Corpus, ablation: str, *, seed: int = 0
+) -> Callable[[slice], Mapping[str, Tensor]]:
+    """Return what gives the maps (n or 1, C, H, W) that replace those of positions."""
+    check_ablation(ablation)
+    if ablation == "resample":
+        donors = corpus[same_ply_donors(corpus, seed=seed)]
+        return lambda rows: explainer.maps(donors[rows])
+    maps = mean_maps(explainer, corpus)
+    means = {
+        layer: torch.from_numpy(mean[None]).to(explainer.device, explainer.dtype)
+        for layer, mean in maps.items()
+    }
+    if ablation == "zero":
+        means = {layer: torch.zeros_like(mean) for layer, mean in means.items()}
+    return lambda _: means
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.ablation.sample import FeatureMaps, run_from, same_ply_donors
+from conceptlrp.ablation.sample import FeatureMaps, same_ply_donors
 from conceptlrp.evaluation.sample import Sample
 from conceptlrp.labels import location_classes
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.probing import Outputs, ask, best_actions
+from conceptlrp.lrp.probing import Outputs, ask, ask_with, best_actions
 from conceptlrp.networks.planes import bits, crop, squares_of_actions
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import square_bits
@@ -203,9 +203,10 @@ def delete_channels(
 
     def run(gone: NDArray[np.bool_], rows: slice) -> Outputs:
         others = replaced if len(replaced) == 1 else replaced[rows]
-        mask = gone[..., None, None]
-        ablated = np.where(mask, others[:, None], features.maps[rows, None])
-        return run_from(explainer, sample.boards[rows], features.layer, ablated)
+        mask = gone.reshape(-1, gone.shape[2], 1, 1)
+        return ask_with(
+            explainer, sample.boards[rows], features.layer, mask, others, gone.shape[1]
+        )
 
     orders = [places(sign * np.asarray(scores)) for sign in (1, -1)]
     counts = step_counts(features.maps.shape[1], steps)

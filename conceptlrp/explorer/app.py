@@ -3,6 +3,7 @@
 /                  the page of a state, see `conceptlrp.explorer.state`
 /?text=...         a pasted transcript or position; leads to its page
 /position.json     the report of the same state
+/steering.json     what the network says with the state's channel changed
 /style.css, /explorer.css, /explorer.js
 """
 
@@ -26,9 +27,10 @@ from starlette.responses import (
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from conceptlrp import jsontext
 from conceptlrp.errors import FileFormatError
 from conceptlrp.explorer.engine import ExplorerEngine
-from conceptlrp.explorer.pages import explorer_page, problem_page
+from conceptlrp.explorer.pages import explorer_page, problem_page, steered
 from conceptlrp.explorer.state import parse_pasted, parse_state
 
 _FILES = (
@@ -92,9 +94,18 @@ def explorer_app(engine: ExplorerEngine, *, hosts: Iterable[str] = ()) -> Starle
         text = json.dumps(found.to_dict(), allow_nan=False)
         return Response(text, media_type="application/json")
 
+    def steering(request: Request) -> Response:
+        state = parse_state(request.query_params.multi_items(), size=engine.size)
+        found = steered(engine, state)
+        if found is None:
+            msg = "nothing is changed; give 'layer', 'channel' and 'change'"
+            raise ValueError(msg)
+        return Response(jsontext.dumps(found.to_dict()), media_type="application/json")
+
     routes = [
         Route("/", page),
         Route("/position.json", report),
+        Route("/steering.json", steering),
         *(Route(f"/{name}", _file(name, *where)) for name, *where in _FILES),
     ]
     return Starlette(

@@ -8,7 +8,8 @@ from functools import lru_cache, partial
 from threading import Lock
 
 from conceptlrp.errors import LayerError
-from conceptlrp.lrp import Explainer, Target
+from conceptlrp.lrp import Explainer, Intervened, Intervention, Target
+from conceptlrp.lrp.baselines import Baseline, mean_baseline
 from conceptlrp.othello import Position
 from conceptlrp.reference import ReferenceBoards, reference_boards
 from conceptlrp.report import PositionReport, position_report
@@ -52,6 +53,7 @@ class ExplorerEngine:
         find = partial(reference_boards, store, count=n_boards)
         self._report = lru_cache(_REPORTS)(explain)
         self._boards = lru_cache(_REFERENCES)(find)
+        self._steer = lru_cache(_REFERENCES)(partial(_steered, explainer, store))
 
     @property
     def name(self) -> str:
@@ -85,6 +87,14 @@ class ExplorerEngine:
             )
             return relevant, opposed
 
+    def steer(
+        self, position: Position, layer: str, channel: int, change: str
+    ) -> Intervened:
+        """Change a channel at a position; see `ExplorerState.change`."""
+        self.check_channel(layer, channel)
+        with self._lock:
+            return self._steer(position, layer, channel, change)
+
     def check_channel(self, layer: str, channel: int) -> None:
         """Refuse a channel that the network does not have."""
         if layer not in self.layers:
@@ -97,3 +107,27 @@ class ExplorerEngine:
                 f"not {channel}"
             )
             raise LayerError(msg)
+
+
+def _steered(
+    explainer: Explainer,
+    store: Store,
+    position: Position,
+    layer: str,
+    channel: int,
+    change: str,
+) -> Intervened:
+    made = Intervention(layer, channel)
+    if change == "mean":
+        mean = _mean(explainer, store).maps[layer][channel]
+        made = Intervention(layer, channel, value=mean)
+    elif change != "zero":
+        made = Intervention(layer, channel, action="scale", value=float(change))
+    return explainer.intervene(position, made)
+
+
+@lru_cache(1)
+def _mean(explainer: Explainer, store: Store) -> Baseline:
+    """Return the mean that the store has, or take one over its positions."""
+    kept = store.baseline
+    return kept if kept.kind == "mean" else mean_baseline(explainer, store.positions)

@@ -9,6 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from conceptlrp.atlas.pages.position_pages import output_title, output_view
 from conceptlrp.atlas.pictures.charts import scale_svg
 from conceptlrp.atlas.pictures.page_boards import (
@@ -24,7 +26,8 @@ from conceptlrp.atlas.site import make_templates
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.explorer.engine import ExplorerEngine
 from conceptlrp.explorer.state import SHOWN, ExplorerState
-from conceptlrp.lrp import Target
+from conceptlrp.lrp import Intervened, Target
+from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import BLACK, PASS, Position, square_name
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import PositionReport
@@ -39,11 +42,20 @@ from conceptlrp.report.words.numbers import (
 )
 
 _SIDES = ("black", "white")
+_STEERED_MOVES = 10
 _CLICK_WORDS = {
     "explain": "explains the move",
     "contrast": "contrasts it",
     "play": "plays it",
     "set": "sets a disc",
+}
+_CHANGE_WORDS = {
+    None: "leave it",
+    "zero": "zero",
+    "mean": "its mean",
+    "0.5": "half",
+    "2": "double",
+    "-1": "reverse",
 }
 _DISC_WORDS = {"x": "black", "o": "white", "-": "empty"}
 _TEMPLATES = make_templates("conceptlrp.explorer", "conceptlrp.atlas")
@@ -107,8 +119,47 @@ def _looked_at(
         "unit": output.unit,
         "previous": _channel_href(state, layer, channel - 1) if channel else None,
         "next": _channel_href(state, layer, channel + 1) if channel < last else None,
-        "close": replace(state, layer=None, channel=None).href,
+        "close": replace(state, layer=None, channel=None, change=None).href,
+        **_steering(state, steered(engine, state)),
         **_strips(state, engine.references(layer, channel, output.target)),
+    }
+
+
+def steered(engine: ExplorerEngine, state: ExplorerState) -> Intervened | None:
+    """Return what the network says with the channel changed, if one is."""
+    if state.layer is None or state.channel is None or state.change is None:
+        return None
+    return engine.steer(state.position, state.layer, state.channel, state.change)
+
+
+def _steering(state: ExplorerState, found: Intervened | None) -> dict[str, Any]:
+    """Collect what can be done to the channel, and what the moves then are worth."""
+    choices = [
+        (text, f"{replace(state, change=change).href}#channel", change == state.change)
+        for change, text in _CHANGE_WORDS.items()
+    ]
+    if found is None:
+        return {"changes": choices, "steered": None}
+    size = state.start.size
+    actions = np.flatnonzero(found.legal[0])
+    logits = np.stack([found.logits_before[0], found.logits[0, 0]])[:, actions]
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    policies = weights / weights.sum(axis=1, keepdims=True)
+    names = [square_name(int(s), size) for s in squares_of_actions(actions, size=size)]
+    order = np.argsort(-policies.max(axis=0), kind="stable")[:_STEERED_MOVES]
+    values = [found.value_before[0], found.value[0, 0]]
+    return {
+        "changes": choices,
+        "steered": {
+            "moves": [(names[k], policies[:, k], logits[:, k]) for k in order],
+            "best": [
+                square_name(int(each), size)
+                for each in (found.best_before[0], found.best[0, 0])
+            ],
+            "outcome": None
+            if np.isnan(values[0])
+            else [effect(v) for v in np.tanh(values)],
+        },
     }
 
 
@@ -193,7 +244,7 @@ def _places(state: ExplorerState, position: Position) -> list[tuple[str, str]]:
 
 def _kept(state: ExplorerState) -> list[tuple[str, str]]:
     """Return what a form that leads to another board keeps."""
-    kept = ("click", "disc", "layer", "channel", "show")
+    kept = ("click", "disc", "layer", "channel", "change", "show")
     return [(name, value) for name, value in state.changed().items() if name in kept]
 
 

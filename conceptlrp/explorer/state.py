@@ -6,6 +6,7 @@
     against   move that it is contrasted with
     show      heatmap on the board: move, value or contrast
     layer, channel   the channel that is looked at
+    change    what it is set to, zero or mean, or what it is multiplied by
     click     what a click on a square does: explain, contrast, play or set
     disc      what it sets: x (black), o (white) or - (nothing)
 
@@ -31,14 +32,16 @@ from conceptlrp.othello import (
 SHOWN: Final = ("move", "value", "contrast")
 CLICKS: Final = ("explain", "contrast", "play", "set")
 DISCS: Final = ("x", "o", "-")
+CHANGES: Final = ("zero", "mean")
 
 _KNOWN = (
     *("start", "moves", "move", "against", "show"),
-    *("layer", "channel", "click", "disc"),
+    *("layer", "channel", "change", "click", "disc"),
 )
 # No game has more moves, and no network so many channels.
 _MOVES, _CHANNELS = 60, 100_000
 _MAX_TEXT = 1000
+_MAX_FACTOR = 100
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class ExplorerState:
 
     `moves` are squares from `start` on, without passes; `move` and `against` are names;
     `show`, `click` and `disc` one of `SHOWN`, `CLICKS` and `DISCS`; `layer` and
-    `channel` are what is looked at, both or neither.
+    `channel` are what is looked at, both or neither; `change` one of `CHANGES` or a
+    factor.
     """
 
     start: Position
@@ -59,6 +63,7 @@ class ExplorerState:
     disc: str = "x"
     layer: str | None = None
     channel: int | None = None
+    change: str | None = None
 
     @property
     def position(self) -> Position:
@@ -131,6 +136,7 @@ def parse_state(items: Iterable[tuple[str, str]], *, size: int) -> ExplorerState
         disc=_choice(given, "disc", DISCS),
         layer=given.get("layer") if channel is not None else None,
         channel=channel,
+        change=_change(given) if channel is not None else None,
     )
 
 
@@ -227,3 +233,21 @@ def _channel(given: dict[str, str]) -> int | None:
         msg = f"parameter 'channel' is {text}, expected less than {_CHANNELS}"
         raise ValueError(msg)
     return int(text)
+
+
+def _change(given: dict[str, str]) -> str | None:
+    """Read what becomes of the channel: a word, or a factor in its shortest form."""
+    text = given.get("change")
+    if text is None or text in CHANGES:
+        return text
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = _MAX_FACTOR + 1
+    if not abs(factor) <= _MAX_FACTOR:
+        msg = (
+            f"parameter 'change' is {text[:40]!r}, expected {', '.join(CHANGES)} or a "
+            f"factor from -{_MAX_FACTOR} to {_MAX_FACTOR}"
+        )
+        raise ValueError(msg)
+    return f"{factor:g}"

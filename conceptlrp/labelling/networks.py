@@ -16,7 +16,6 @@ from torch import fx, nn
 from conceptlrp.labelling.channel_labels import FEATURE_MAP, MAP
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.backends import make_propagation
-from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.lrp.engine.trace import linear_nodes
 from conceptlrp.lrp.probing import planes_of
 from conceptlrp.othello import Corpus
@@ -61,11 +60,10 @@ def with_weights_of(explainer: Explainer, network: fx.GraphModule) -> Explainer:
     changed.network = network
     changed.propagation = make_propagation(
         network,
-        explainer.composite,
+        explainer.composites,
         explainer.taps,
         planes_of(explainer, np.zeros((1, explainer.size, explainer.size), np.int8)),
         memory_budget=_MEMORY,
-        gradient=explainer.composite_name == GRADIENT,
     )
     return changed
 

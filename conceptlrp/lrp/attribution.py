@@ -6,7 +6,7 @@ and A actions. Relevance is in the unit of the explained output: logits for a
 move, value before tanh for the value head.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,9 +55,15 @@ class Attribution:
         Value before tanh, nan for a network without a value head.
     positions : Corpus
         What was explained.
+    layer_heatmap : dict of str to ndarray of shape (N, T, n, n)
+        Input relevance that flows through all channels of a layer together: the sum of
+        their conditional heatmaps. Of the layers that these were asked of.
     mode : str
         How conditional heatmaps were computed: "forward" (one sweep for all
         channels and targets), "reverse" (a pass for each) or "hooks".
+    baseline : str
+        What relevance of layers and channels is measured from: "zero", "mean" or
+        "donor". The input has no baseline.
     """
 
     targets: tuple[str, ...]
@@ -71,7 +77,9 @@ class Attribution:
     logits: Array
     value: Array
     positions: Corpus
+    layer_heatmap: dict[str, Array] = field(default_factory=dict)
     mode: str = ""
+    baseline: str = "zero"
 
     @property
     def heatmap(self) -> Array:
@@ -101,7 +109,7 @@ class Attribution:
 
     def to_dict(self) -> dict[str, Any]:
         """Return outputs, heatmaps and channel relevance, ready for strict JSON."""
-        names = ("targets", "squares", "explained", "value", "heatmap")
+        names = ("targets", "squares", "explained", "value", "heatmap", "baseline")
         found = {name: getattr(self, name) for name in names}
         return dict(plain({**found, "channel_relevance": self.channel_relevance}))
 
@@ -109,7 +117,8 @@ class Attribution:
         return len(self.logits)
 
     def __repr__(self) -> str:
-        return f"Attribution({', '.join(self.targets)}; {self._size})"
+        above = "" if self.baseline == "zero" else f" above {self.baseline}"
+        return f"Attribution({', '.join(self.targets)}{above}; {self._size})"
 
     @property
     def _size(self) -> str:
@@ -145,15 +154,9 @@ def concatenate(parts: list[Attribution], positions: Corpus) -> Attribution:
     joined = {
         f.name: join([getattr(part, f.name) for part in parts])
         for f in fields(Attribution)
-        if f.name not in ("targets", "mode", "positions")
+        if f.name not in ("targets", "mode", "baseline", "positions")
     }
-    first = parts[0]
-    return Attribution(
-        targets=first.targets,
-        mode=first.mode,
-        positions=positions,
-        **joined,
-    )
+    return replace(parts[0], positions=positions, **joined)
 
 
 def join(values: list[Any]) -> Any:

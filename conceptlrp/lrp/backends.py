@@ -12,7 +12,7 @@ pass, so that what explains positions need not know which of them it uses.
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, fx, nn
@@ -21,13 +21,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.composites import GRADIENT, module_rules
+from conceptlrp.lrp.engine.gradient import GradientPropagation
 from conceptlrp.lrp.engine.hooks import HookPassed, HookPropagation
 from conceptlrp.lrp.engine.program import UnknownOperationError, read_program
-from conceptlrp.lrp.engine.propagation import (
-    GradientPropagation,
-    NativePassed,
-    NativePropagation,
-)
+from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.engine.trace import (
     BATCH_NORM,
     LINEAR,
@@ -125,30 +122,45 @@ def _compare(
 
 def make_propagation(
     network: fx.GraphModule,
-    composite: Composite,
+    composites: Sequence[tuple[Composite, str]],
     taps: Mapping[str, str],
     planes: Tensor,
     *,
     memory_budget: int,
-    gradient: bool = False,
 ) -> Propagation:
     """Prepare the native engine, or hooks for what it does not know.
 
+    The second of two composites and their names is for heatmaps.
+
     Shapes: `planes` (1, P, n, n).
     """
+    native: NativePropagation | None = None
     try:
-        program = read_program(network, module_rules(composite, network))
-        if gradient:
-            return GradientPropagation(
-                program, taps, planes, memory_budget, plain_sums=True
-            )
-        return NativePropagation(program, taps, planes, memory_budget)
+        for composite, name in reversed(composites):
+            program = read_program(network, module_rules(composite, network))
+            kind = GradientPropagation if name == GRADIENT else NativePropagation
+            native = kind(program, taps, planes, memory_budget, second=native)
     except UnknownOperationError as error:
-        if gradient:
+        if GRADIENT in [name for _, name in composites]:
             msg = f"{GRADIENT}: {error}"
             raise CompositeError(msg) from None
         warnings.warn(
             f"{error}: relevance goes through zennit's hooks, which is slower",
             stacklevel=2,
         )
-    return HookPropagation(network, composite, taps)
+        return _with_hooks(network, composites, taps, str(error))
+    assert native is not None
+    return native
+
+
+def _with_hooks(
+    network: fx.GraphModule,
+    composites: Sequence[tuple[Composite, str]],
+    taps: Mapping[str, str],
+    reason: str,
+) -> HookPropagation:
+    second = None
+    for composite, _ in composites[1:]:
+        # Hooks of two composites on one module would see each other's relevance.
+        second = HookPropagation(copy.deepcopy(network), composite, taps, reason)
+    return HookPropagation(network, composites[0][0], taps, reason, second)

@@ -3,13 +3,16 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conceptlrp.othello import Corpus
-from conceptlrp.store.baseline import BASELINES as BASELINES, ZERO, Baseline as Baseline
+from conceptlrp.store.baseline import (
+    BASELINES as BASELINES,
+    ZERO as ZERO,
+    Baseline as Baseline,
+)
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from conceptlrp.lrp.explainer import Explainer
     from conceptlrp.lrp.inputs import Positions
 
@@ -53,13 +56,20 @@ def mean_baseline(
             "take mean_baseline over a corpus"
         )
         raise ValueError(msg)
+    maps = {
+        n: mean.astype(np.float32) for n, mean in mean_maps(explainer, sample).items()
+    }
+    return Baseline("mean", maps, positions=len(sample), seed=seed)
+
+
+def mean_maps(explainer: "Explainer", corpus: Corpus) -> dict[str, NDArray[np.float64]]:
+    """Return the mean feature map (C, H, W) of every layer over all positions."""
     sums: dict[str, NDArray[np.float64]] = {}
-    for first in range(0, len(sample), _BATCH):
-        for layer, feature in explainer.maps(sample[first : first + _BATCH]).items():
+    for first in range(0, len(corpus), _BATCH):
+        for layer, feature in explainer.maps(corpus[first : first + _BATCH]).items():
             part = feature.cpu().double().sum(0).numpy()
             sums[layer] = sums[layer] + part if layer in sums else part
-    maps = {n: (total / len(sample)).astype(np.float32) for n, total in sums.items()}
-    return Baseline("mean", maps, positions=len(sample), seed=seed)
+    return {layer: total / len(corpus) for layer, total in sums.items()}
 
 
 def resolve_baseline(

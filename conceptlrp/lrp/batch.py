@@ -81,25 +81,56 @@ def explain_batch(
     targets: Sequence[Target],
     positions: Corpus,
     channels: dict[str, Tensor],
+    baseline: str,
 ) -> Attribution:
-    """Explain the targets at a forward pass, channels (N, K) by layer included."""
+    """Explain the targets at a forward pass, channels (N, K) by layer included.
+
+    No channel at all asks for the layer's heatmap alone.
+    """
     starts, squares = begin(passed, targets, positions)
     planes, layers = passed.relevance(starts)
-    maps, mode = passed.conditional(layers, channels) if channels else ({}, "")
+    chosen = {layer: rows for layer, rows in channels.items() if rows.shape[1]}
+    maps, mode = passed.conditional(layers, chosen) if chosen else ({}, "")
     return Attribution(
         targets=tuple(target.name for target in targets),
         input_relevance=as_array(planes),
         relevance={layer: as_array(r) for layer, r in layers.items()},
         activation={layer: as_array(f) for layer, f in passed.features.items()},
         conditional={layer: as_array(found) for layer, found in maps.items()},
-        channels={layer: as_array(rows) for layer, rows in channels.items()},
+        channels={layer: as_array(rows) for layer, rows in chosen.items()},
+        layer_heatmap={
+            layer: as_array(found)
+            for layer, found in _layer_heatmaps(passed, layers, channels, maps).items()
+        },
         squares=squares,
         explained=explained_of(starts),
         logits=as_array(passed.outputs["policy"]),
         value=value_of(passed.outputs),
         positions=positions,
         mode=mode,
+        baseline=baseline,
     )
+
+
+def _layer_heatmaps(
+    passed: Passed,
+    relevance: Mapping[str, Tensor],
+    channels: Mapping[str, Tensor],
+    maps: Mapping[str, Tensor],
+) -> dict[str, Tensor]:
+    """Return the heatmaps (N, T, n, n) of layers, of which some channels have theirs.
+
+    All channels in their order are summed; else the layer is sent down once more.
+    """
+    whole = {
+        layer: rows.shape[1] == len(every)
+        and bool((rows == torch.arange(len(every), device=rows.device)).all())
+        for layer, rows in channels.items()
+        for every in [relevance[layer][0, 0]]
+    }
+    rest = {layer: relevance[layer] for layer, summed in whole.items() if not summed}
+    sent = passed.layer_heatmaps(rest)
+    return {n: maps[n].sum(2) if whole[n] else sent[n] for n in channels}
 
 
 def summarize_batch(
@@ -156,7 +187,7 @@ def channel_rows(
     n_channels = feature.shape[1]
     if wanted is None:
         return torch.arange(n_channels).expand(len(feature), -1).to(feature.device)
-    for channel in (int(wanted.min()), int(wanted.max())):
+    for channel in (int(wanted.min()), int(wanted.max())) if wanted.size else ():
         check_channel(layer, channel, n_channels)
     return torch.from_numpy(np.ascontiguousarray(wanted)).to(feature.device)
 

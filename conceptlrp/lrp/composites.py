@@ -18,6 +18,11 @@ name                                  first layer    convolutions  linear
 ``gradient-x-input``                  no rule: value times derivative
 ====================================  =============  ============  ==========
 
+Two names joined by "+" are a pair: the first sends relevance down to layers, the second
+from there, or from the output, to the input. What a channel carries and where on the
+board it is read off are two questions, and the rule that answers one best need not
+answer the other.
+
 Flat and WSquare give relevance to empty squares too, whose input is zero; the
 other rules cannot.
 
@@ -77,17 +82,41 @@ def named_composite(name: str, traced: "fx.GraphModule") -> "Composite":
     return zennit.NameLayerMapComposite(name_map=name_map, layer_map=layer_map)
 
 
-def resolve_composite(
-    composite: "str | Composite | None", traced: "fx.GraphModule"
+def split_pair(name: str) -> tuple[str, str]:
+    """Split "a+b" into the preset for channels and that for heatmaps; one is both."""
+    channels, _, heatmaps = name.partition("+")
+    return channels, heatmaps or channels
+
+
+def resolve_composites(
+    composite: "str | Composite | None",
+    heatmaps: "str | Composite | None",
+    traced: "fx.GraphModule",
+) -> "list[tuple[Composite, str]]":
+    """Return the composite with its name, and that of heatmaps if it is another."""
+    if composite is None and heatmaps is not None:
+        composite = split_pair(DEFAULT_COMPOSITE)[0]
+    composite = DEFAULT_COMPOSITE if composite is None else composite
+    if isinstance(composite, str) and "+" in composite:
+        if heatmaps is not None:
+            msg = f"'{composite}' names a composite for heatmaps already"
+            raise CompositeError(msg)
+        composite, heatmaps = split_pair(composite)
+    if heatmaps is None or heatmaps == composite:
+        return [_resolve(composite, traced)]
+    return [_resolve(composite, traced), _resolve(heatmaps, traced)]
+
+
+def _resolve(
+    composite: "str | Composite", traced: "fx.GraphModule"
 ) -> "tuple[Composite, str]":
-    """Return the composite and the name under which results mention it."""
+    """Return a composite and the name under which results mention it."""
     from conceptlrp.lrp._zennit import Composite
 
     if isinstance(composite, Composite):
         return composite, f"zennit {type(composite).__name__}"
-    if composite is None or isinstance(composite, str):
-        name = composite or DEFAULT_COMPOSITE
-        return named_composite(name, traced), name
+    if isinstance(composite, str):
+        return named_composite(composite, traced), composite
     msg = (
         f"composite is a {type(composite).__name__}, expected a name or a zennit "
         "Composite object"

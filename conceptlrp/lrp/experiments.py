@@ -48,7 +48,7 @@ _MEMORY: Final = 1 << 26
 _MOST_ROWS: Final = 256
 
 
-def rows_at_once(explainer: "Explainer") -> int:
+def fitting_rows(explainer: "Explainer") -> int:
     """Return how many rows run at a time: each keeps the output of every operation."""
     propagation = explainer.propagation
     if isinstance(propagation, NativePropagation):
@@ -72,7 +72,7 @@ def intervene(
     shapes = {layer: tuple(s.values()) for layer, s in explainer.shapes.items()}
     edits = [[_checked(i, shapes, len(corpus)) for i in each] for each in experiments]
     donors = _donors(explainer, experiments, len(corpus))
-    limit = rows_at_once(explainer) if batch_size is None else batch_size
+    limit = fitting_rows(explainer) if batch_size is None else batch_size
     blocks = []
     for rows in batches(len(corpus), limit):
         donated = {key: explainer.maps(d[rows]) for key, d in donors.items()}

@@ -17,6 +17,7 @@ from conceptlrp.errors import CompositeError, NetworkError, check_type
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.attribution import Attribution, concatenate
 from conceptlrp.lrp.backends import Passed, fold_batch_norm, make_propagation
+from conceptlrp.lrp.baselines import ZERO, Baseline, resolve_baseline
 from conceptlrp.lrp.batch import (
     Summary,
     as_array,
@@ -26,7 +27,7 @@ from conceptlrp.lrp.batch import (
     explain_batch,
     summarize_batch,
 )
-from conceptlrp.lrp.composites import GRADIENT, module_rules, resolve_composite
+from conceptlrp.lrp.composites import GRADIENT, module_rules, resolve_composites
 from conceptlrp.lrp.engine.flows import ConceptGraph, Conservation, join_reports
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.engine.trace import select_layers, unknown_layer
@@ -49,6 +50,7 @@ from conceptlrp.othello import Corpus
 
 Targets = str | Target | Sequence[str | Target]
 Conditions = bool | Mapping[str, ArrayLike]
+AnyBaseline = str | Baseline | Positions | None
 
 
 class Explainer:
@@ -62,10 +64,21 @@ class Explainer:
     network : Module or path
         In evaluation mode; see `attribute`.
     composite : str, Composite or None
-        A preset's name, a zennit composite, or None for the default.
+        A preset's name, a zennit composite, or None for the default; two names joined
+        by "+" are a composite for channels and one for heatmaps.
+    heatmaps : str, Composite or None
+        The composite that sends relevance of layers, and of the output, to the input;
+        None for the same. Conditional heatmaps of all channels still add up.
     layers : str or sequence of str, optional
         Layers to report; all convolutions that an activation follows by
         default. Linear layers such as "fc1" may be named too.
+    baseline : str, Baseline, positions or None
+        What relevance of layers is measured from: None or "zero", "mean" (over the
+        first positions that are explained), a `Baseline`, or the positions of donors,
+        one for each position explained. It is R - b * rho, with baseline b and
+        relevance rho a unit of activation, which mean ablation and resampling
+        measure; relevance of the input stays plain, and so does that of the layer
+        that holds a target.
     dtype : str
         "float32", "float64", "bfloat16" where the device has instructions for it,
         or "tf32" on CUDA: float32 whose products are rounded.
@@ -77,7 +90,14 @@ class Explainer:
     Raises
     ------
     NetworkError, CompositeError, LayerError
-        When the network cannot be explained this way.
+        When the network cannot be explained this way; a baseline also where a layer's
+        relevance is not multiplied by its activation, as under Flat and WSquare.
+
+    References
+    ----------
+    Achtibat et al., Nat. Mach. Intell. 5 (2023), doi:10.1038/s42256-023-00711-8.
+    Jafari et al., RelP, arXiv:2508.21258 (2025): relevance a unit of activation in
+    place of the gradient of attribution patching.
     """
 
     def __init__(
@@ -85,7 +105,9 @@ class Explainer:
         network: AnyNetwork,
         *,
         composite: str | Composite | None = None,
+        heatmaps: str | Composite | None = None,
         layers: str | Sequence[str] | None = None,
+        baseline: AnyBaseline = None,
         dtype: str = "float32",
         device: str = "cpu",
         memory_budget: int = 1 << 29,
@@ -98,16 +120,22 @@ class Explainer:
         self.tf32 = dtype == "tf32"
         folded = fold_batch_norm(network, planes=probe_boards(self.size, self.planes))
         self.network = folded.to(self.device, self.dtype)
-        self.composite, self.composite_name = resolve_composite(composite, folded)
+        self.composites = resolve_composites(composite, heatmaps, folded)
         self.taps = select_layers(folded, layers)
         self.propagation = make_propagation(
             self.network,
-            self.composite,
+            self.composites,
             self.taps,
             self._probe(),
             memory_budget=memory_budget,
-            gradient=self.composite_name == GRADIENT,
         )
+        word = baseline == "mean" if isinstance(baseline, str) else False
+        #: What relevance is measured from; "mean" until the positions are known.
+        self.baseline: str | Baseline = (
+            "mean" if word else resolve_baseline(baseline, self, None)
+        )
+        if self.baseline != ZERO:
+            self.propagation.check_baseline()
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -115,10 +143,30 @@ class Explainer:
         return tuple(self.taps)
 
     @property
+    def composite(self) -> Composite:
+        """The composite that sends relevance down to layers."""
+        return self.composites[0][0]
+
+    @property
+    def composite_name(self) -> str:
+        """Its name, or "a+b" with another's for heatmaps."""
+        return "+".join(name for _, name in self.composites)
+
+    @property
     def rules(self) -> dict[str, str]:
         """The rule that each module gets, by the rule's name."""
-        rules = module_rules(self.composite, self.network)
-        return {name: type(rule).__name__ for name, rule in rules.items()}
+        return self._rules(0)
+
+    @property
+    def heatmap_rules(self) -> dict[str, str]:
+        """The same of the composite for heatmaps; empty where it is no other."""
+        return self._rules(1)
+
+    def _rules(self, place: int) -> dict[str, str]:
+        for composite, _ in self.composites[place : place + 1]:
+            rules = module_rules(composite, self.network)
+            return {name: type(rule).__name__ for name, rule in rules.items()}
+        return {}
 
     def attribute(
         self,
@@ -126,21 +174,29 @@ class Explainer:
         *,
         targets: Targets = ("played",),
         conditional: Conditions = False,
+        baseline: AnyBaseline = None,
         batch_size: int = 64,
     ) -> Attribution:
-        """Explain positions; see `attribute`."""
+        """Explain positions, above the explainer's baseline unless given another.
+
+        The rest is as for `attribute`.
+        """
         corpus = self.corpus(positions)
         parsed = parse_targets(targets, self.size)
+        above = self.baseline_for(corpus, baseline)
         parts = []
         for rows in batches(len(corpus), batch_size):
             wanted = self._conditions(conditional, len(corpus), rows)
             chosen = [target.take(rows) for target in parsed]
-            with self.run(corpus[rows]) as passed:
+            part = above.take(rows)
+            with self.run(corpus[rows], baseline=part) as passed:
                 channels = {
                     layer: channel_rows(layer, every, passed.features[layer])
                     for layer, every in wanted.items()
                 }
-                found = explain_batch(passed, chosen, corpus[rows], channels)
+                found = explain_batch(
+                    passed, chosen, corpus[rows], channels, above.name
+                )
             parts.append(found)
         return concatenate(parts, corpus)
 
@@ -150,31 +206,67 @@ class Explainer:
         *,
         targets: Targets = ("played",),
         conditional: bool = False,
+        baseline: AnyBaseline = None,
     ) -> Summary:
         """Return channel relevance alone: sums over the board, in one batch.
 
         With `conditional`, the conditional heatmaps of all channels stay on the device.
+        It is above the explainer's baseline unless given another.
         """
         corpus = self.corpus(positions)
         parsed = parse_targets(targets, self.size)
-        with self.run(corpus) as passed:
+        above = self.baseline_for(corpus, baseline)
+        with self.run(corpus, baseline=above) as passed:
             features = passed.features if conditional else {}
             every = {n: channel_rows(n, None, f) for n, f in features.items()}
             return summarize_batch(passed, parsed, corpus, every)
 
     @contextmanager
-    def forward(self, planes: Tensor) -> Iterator[Passed]:
-        """Run the network on planes (N, P, n, n), for relevance to flow meanwhile."""
+    def forward(self, planes: Tensor, *, baseline: Baseline = ZERO) -> Iterator[Passed]:
+        """Run the network on planes (N, P, n, n), for relevance to flow meanwhile.
+
+        Relevance of layers is plain unless given a baseline, whatever the explainer's.
+        """
         with (
             products_in(tf32=self.tf32),
             self.propagation.forward(planes) as passed,
         ):
-            yield passed
+            if baseline.kind == "zero":
+                yield passed
+            else:
+                yield passed.above(self._baseline_maps(baseline, len(planes)))
+
+    def baseline_for(
+        self, positions: Positions | None, baseline: AnyBaseline = None
+    ) -> Baseline:
+        """Return a baseline for positions, by default the explainer's own.
+
+        Its mean is taken over the first positions that are explained, and then kept.
+        """
+        if baseline is None:
+            self.baseline = resolve_baseline(self.baseline, self, positions)
+            baseline = self.baseline
+        found = resolve_baseline(baseline, self, positions)
+        if positions is not None:
+            found.check(self.layers, len(self.corpus(positions)))
+        return found
+
+    def _baseline_maps(self, baseline: Baseline, n: int) -> dict[str, Tensor]:
+        """Return what relevance is measured from, (n or 1, C, H, W) by layer."""
+        baseline.check(self.layers, n)
+        if baseline.donors is not None:
+            return self.maps(baseline.donors)
+        return {
+            layer: torch.from_numpy(baseline.maps[layer])[None].to(
+                self.device, self.dtype
+            )
+            for layer in self.layers
+        }
 
     @contextmanager
-    def run(self, corpus: Corpus) -> Iterator[Passed]:
+    def run(self, corpus: Corpus, *, baseline: Baseline = ZERO) -> Iterator[Passed]:
         """Run the network on positions, for relevance to flow meanwhile."""
-        with self.forward(self._planes(corpus)) as passed:
+        with self.forward(self._planes(corpus), baseline=baseline) as passed:
             yield passed
 
     def maps(self, positions: Positions) -> dict[str, Tensor]:
@@ -255,17 +347,24 @@ class Explainer:
         *,
         targets: Targets = ("played",),
         per_position: bool = False,
+        baseline: AnyBaseline = None,
         batch_size: int = 32,
     ) -> ConceptGraph:
         """Return the relevance that channels send to those of the layer below.
 
-        It is summed over positions unless `per_position` keeps each of them apart.
+        It is summed over positions unless `per_position` keeps each of them apart. The
+        relevance of the upper channel is plain, what it sends is above the baseline of
+        the lower one: all that a channel gets is its relevance above the baseline.
         """
         self._check_rules("a concept graph")
         parsed = parse_targets(targets, self.size)
+        above = self.baseline_for(positions, baseline)
         parts: list[dict[tuple[str, str], NDArray[Any]]] = []
-        for passed, starts in self._passes(positions, parsed, batch_size):
+        for rows, passed, starts in self._passes(positions, parsed, batch_size):
             _, layers = passed.relevance(starts)
+            if above != ZERO:
+                part, n = above.take(rows), len(next(iter(starts.values())))
+                passed = passed.above(self._baseline_maps(part, n))
             found = passed.edges(layers, accumulate=not per_position)
             parts.append({pair: as_array(edge) for pair, edge in found.items()})
         join = np.concatenate if per_position else _sum
@@ -285,7 +384,7 @@ class Explainer:
         parsed = parse_targets(targets, self.size)
         parts = [
             passed.conservation(starts)
-            for passed, starts in self._passes(positions, parsed, batch_size)
+            for _, passed, starts in self._passes(positions, parsed, batch_size)
         ]
         return join_reports(parts)
 
@@ -305,8 +404,8 @@ class Explainer:
 
     def _passes(
         self, given: Positions, targets: list[Target], batch_size: int
-    ) -> Iterator[tuple[NativePassed, dict[str, Tensor]]]:
-        """Yield forward passes of the native engine with the targets' relevance."""
+    ) -> Iterator[tuple[slice, NativePassed, dict[str, Tensor]]]:
+        """Yield rows, their pass of the native engine and the targets' relevance."""
         positions = self.corpus(given)
         if not isinstance(self.propagation, NativePropagation):
             msg = "this needs the native engine, which does not know a module or rule"
@@ -315,10 +414,10 @@ class Explainer:
             chosen = [target.take(rows) for target in targets]
             with self.run(positions[rows]) as passed:
                 assert isinstance(passed, NativePassed)
-                yield passed, begin(passed, chosen, positions[rows])[0]
+                yield rows, passed, begin(passed, chosen, positions[rows])[0]
 
     def _check_rules(self, what: str) -> None:
-        if self.composite_name == GRADIENT:
+        if self.composites[0][1] == GRADIENT:
             msg = (
                 f"{GRADIENT} has no rules that {what} could be about; take 'epsilon', "
                 "which on a network of ReLUs gives nearly the same relevance"
@@ -348,6 +447,8 @@ class Explainer:
             if layer not in self.taps:
                 raise unknown_layer(layer, self.taps)
             array = np.atleast_1d(np.asarray(channels))
+            if not array.size:
+                array = array.astype(np.int64)
             if array.dtype.kind not in "iu":
                 msg = f"channels of '{layer}' are {array.dtype}, expected whole numbers"
                 raise TypeError(msg)

@@ -144,12 +144,16 @@ class Intervened:
         changed: NDArray[np.bool_] = self.best != self.best_before
         return changed
 
+    @cached_property
+    def legal(self) -> NDArray[np.bool_]:
+        """Legal actions at each position, (N, A)."""
+        corpus = self.positions
+        legal = legal_actions(corpus.own, corpus.opponent, size=corpus.size)
+        return legal[:, : self.logits.shape[-1]]
+
     def _best(self, logits: Array) -> Array:
-        size, corpus = self.positions.size, self.positions
-        legal = legal_actions(corpus.own, corpus.opponent, size=size)
-        legal = legal[:, : logits.shape[-1]]
-        actions = np.where(legal, logits, -np.inf).argmax(axis=-1)
-        return squares_of_actions(actions, size=size).astype(np.int8)
+        actions = np.where(self.legal, logits, -np.inf).argmax(axis=-1)
+        return squares_of_actions(actions, size=self.positions.size).astype(np.int8)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ from torch import nn
 from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.attribution import Attribution
-from conceptlrp.lrp.composites import COMPOSITES
-from conceptlrp.lrp.explainer import Conditions, Explainer
+from conceptlrp.lrp.baselines import resolve_baseline
+from conceptlrp.lrp.composites import COMPOSITES, split_pair
+from conceptlrp.lrp.explainer import AnyBaseline, Conditions, Explainer
 from conceptlrp.lrp.inputs import AnyNetwork, Positions
 from conceptlrp.lrp.targets import Target
 from conceptlrp.networks import network_digest
@@ -22,8 +23,10 @@ def attribute(
     *,
     targets: str | Target | Sequence[str | Target] = ("played",),
     composite: str | Composite | None = None,
+    heatmaps: str | Composite | None = None,
     layers: str | Sequence[str] | None = None,
     conditional: Conditions = False,
+    baseline: AnyBaseline = None,
     dtype: str = "float32",
     device: str = "cpu",
     batch_size: int = 64,
@@ -44,12 +47,20 @@ def attribute(
         moves ("d3-c4"), a neuron ("conv3:17"), or an object of
         `conceptlrp.lrp.targets`.
     composite : str, Composite or None
-        A preset's name, a zennit composite, or None for "epsilon-gamma".
+        A preset's name, a zennit composite, or None for "epsilon-gamma"; or two names
+        such as "epsilon+epsilon-gamma", for channels and for heatmaps.
+    heatmaps : str, Composite or None
+        The composite that goes from layers, and from the output, to the input; None
+        for the same.
     layers : str or sequence of str, optional
         Layers to report; all convolutions by default.
     conditional : bool or mapping
         True for the conditional heatmap of every channel of `layers`; or the
-        channels of each layer, as K numbers or, row by row, an (N, K) array.
+        channels of each layer, as K numbers or, row by row, an (N, K) array; none at
+        all for the heatmap of the whole layer only.
+    baseline : str, Baseline, positions or None
+        What relevance of layers is measured from: None or "zero", "mean" over a
+        sample of the corpus, a `Baseline`, or N positions of donors; see `Explainer`.
     dtype : str
         "float32", "float64", "bfloat16" or "tf32"; see `Explainer`.
     device : str
@@ -70,10 +81,17 @@ def attribute(
     References
     ----------
     Bach et al., PLoS ONE 10 (2015), doi:10.1371/journal.pone.0130140.
+    Jafari et al., RelP, arXiv:2508.21258 (2025), of relevance above a baseline.
     Achtibat et al., Nat. Mach. Intell. 5 (2023), doi:10.1038/s42256-023-00711-8.
     """
     explainer = Explainer(
-        network, composite=composite, layers=layers, dtype=dtype, device=device
+        network,
+        composite=composite,
+        heatmaps=heatmaps,
+        layers=layers,
+        baseline=baseline,
+        dtype=dtype,
+        device=device,
     )
     return explainer.attribute(
         corpus, targets=targets, conditional=conditional, batch_size=batch_size
@@ -86,8 +104,10 @@ def explain(
     target: str | Target = "best",
     *,
     composite: str | Composite | None = None,
+    heatmaps: str | Composite | None = None,
     layers: str | Sequence[str] | None = None,
     conditional: Conditions = False,
+    baseline: AnyBaseline = None,
 ) -> Attribution:
     """Explain one output of a network at one position, as a picture in a notebook.
 
@@ -99,8 +119,10 @@ def explain(
         A position, or the moves that lead to it ("f5d6c3").
     target : str or Target
         What is explained, by default the best move.
-    composite, layers, conditional
+    composite, heatmaps, layers, conditional
         As for `attribute`.
+    baseline : str, Baseline, positions or None
+        As for `attribute`, "mean" being that of the corpus that ships.
 
     Returns
     -------
@@ -118,13 +140,17 @@ def explain(
     >>> explain(demo_network(), "f5d6c3").targets
     ('best',)
     """
-    return attribute(
+    explainer = Explainer(
         network,
-        position,
-        targets=[target],
         composite=composite,
+        heatmaps=heatmaps,
         layers=layers,
-        conditional=conditional,
+        baseline=baseline,
+    )
+    # One position has no mean of its own to be above.
+    above = resolve_baseline(explainer.baseline, explainer, None)
+    return explainer.attribute(
+        position, targets=[target], conditional=conditional, baseline=above
     )
 
 
@@ -152,7 +178,7 @@ def store_explainer(
     """Make an explainer that computes of any position what the store would hold."""
     check_network(store, network)
     name = str(store.manifest.composite.get("name", ""))
-    if composite is None and name not in COMPOSITES:
+    if composite is None and not {*split_pair(name)} <= {*COMPOSITES}:
         msg = (
             f"{store.path}: was computed with the composite '{name}', expected one of "
             f"{', '.join(COMPOSITES)}, or to be given the composite itself"

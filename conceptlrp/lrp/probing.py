@@ -21,7 +21,7 @@ from torch import Tensor
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.attribution import join
 from conceptlrp.lrp.backends import Passed
-from conceptlrp.lrp.batch import as_array, channel_rows
+from conceptlrp.lrp.batch import as_array, channel_rows, value_of
 from conceptlrp.lrp.engine.trace import as_outputs
 from conceptlrp.lrp.inputs import products_in
 from conceptlrp.networks.planes import crop
@@ -86,6 +86,28 @@ def ask(explainer: Explainer, boards: Boards, *, batch_size: int = 1024) -> Outp
     return Outputs(np.concatenate(logits), np.concatenate(values))
 
 
+def ask_with(
+    explainer: Explainer,
+    boards: Boards,
+    layer: str,
+    mask: NDArray[np.bool_],
+    values: Array,
+    times: int = 1,
+) -> Outputs:
+    """Run a network on boards, each so many times, with changed maps of a layer.
+
+    Shapes: `mask` (N * times, ...) and `values` (N or 1, ...), both of a map (C, H, W);
+    values stand where the mask holds.
+    """
+    rows = torch.arange(len(boards), device=explainer.device).repeat_interleave(times)
+    instead = torch.from_numpy(values).to(explainer.device, explainer.dtype)
+    where = torch.from_numpy(mask).to(explainer.device)
+    change = (where, instead[rows] if len(instead) > 1 else instead)
+    with forward(explainer, boards) as passed:
+        found = passed.run_with({layer: change}, rows)
+        return Outputs(as_array(found["policy"]), value_of(found))
+
+
 def explain_boards(
     explainer: Explainer,
     boards: Boards,
@@ -94,16 +116,19 @@ def explain_boards(
     conditional: Mapping[str, NDArray[np.int64]] | None = None,
     batch_size: int = 64,
 ) -> Relevance:
-    """Explain actions (N, T) on boards (N, n, n).
+    """Explain actions (N, T) on boards (N, n, n), above the explainer's baseline.
 
     `conditional` names channels (N, K) of layers to explain the actions through.
     """
     asked = np.asarray(actions, np.int64)
+    above = explainer.baseline_for(None)
+    above.check(explainer.layers, len(boards))
     parts = []
     for first in range(0, len(boards), batch_size):
         rows = slice(first, first + batch_size)
         wanted = {layer: c[rows] for layer, c in (conditional or {}).items()}
-        with forward(explainer, boards[rows]) as passed:
+        planes = planes_of(explainer, boards[rows])
+        with explainer.forward(planes, baseline=above.take(rows)) as passed:
             parts.append(_explain(passed, asked[rows], wanted))
     names = [field.name for field in fields(Relevance)]
     return Relevance(**{n: join([getattr(part, n) for part in parts]) for n in names})

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import conceptlrp as cl
 from conceptlrp import ablation
@@ -34,6 +35,7 @@ from conceptlrp.store import Store
 from tests.evaluation.conftest import AddingNetwork
 from tests.labelling.planted import random_network
 from tests.lrp.conftest import randomize
+from tests.lrp.test_engine import with_hooks
 from tests.planted.network import PlantedNetwork, planted_network
 
 TARGETS = ["best", "value", "best-played"]
@@ -175,6 +177,36 @@ def test_effects_are_those_of_hooks_that_ablate_one_channel_at_a_time(
     np.testing.assert_allclose(found.moves_changed, moved.mean(axis=0))
     assert (found.fall_low <= found.fall).all()
     assert (found.fall <= found.fall_high).all()
+
+
+def test_a_network_that_hooks_explain_is_ablated_all_the_same(
+    network: OthelloNet, store: Store
+) -> None:
+    explainer = Explainer(network, layers=["conv2", "conv3"], dtype="float64")
+    sample = sample_of(store)
+
+    found = measure_effects(with_hooks(explainer), sample, seed=5)
+
+    expected = measure_effects(explainer, sample, seed=5)
+    for layer, effects in expected.items():
+        for name, array in effects.numbers().items():
+            np.testing.assert_allclose(found[layer].numbers()[name], array, atol=1e-12)
+
+
+def test_a_grouped_convolution_is_no_obstacle(games: Corpus, tmp_path: Path) -> None:
+    grouped = nn.Sequential(
+        *(nn.Conv2d(1, 4, 1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1, groups=2)),
+        *(nn.ReLU(), nn.Conv2d(4, 1, 1), nn.Flatten()),
+    ).eval()
+    path, corpus = tmp_path / "run.crp", games.sample(5, seed=0)
+    with pytest.warns(UserWarning, match="grouped convolution.*hooks"):
+        store = cl.attribute_corpus(grouped, corpus, path, targets=["best"])
+
+    with pytest.warns(UserWarning, match="grouped convolution.*hooks"):
+        found = ablate(store, grouped).layers["0"]
+
+    assert (found.size > 0).any()
+    assert np.isnan(found.value).all()
 
 
 def test_what_passes_beside_a_layer_of_a_tower_stays(

@@ -10,11 +10,13 @@ import pytest
 
 from conceptlrp.errors import StoreError
 from conceptlrp.explorer import ExplorerEngine, explorer_app
+from conceptlrp.lrp import Intervention
+from conceptlrp.lrp.baselines import mean_baseline
 from conceptlrp.lrp.one_call import store_explainer
 from conceptlrp.networks import OthelloNet, demo_network
-from conceptlrp.othello import Corpus, Position
+from conceptlrp.othello import Corpus, Position, square_name
 from conceptlrp.report import position_report
-from conceptlrp.report.words.numbers import percent
+from conceptlrp.report.words.numbers import effect, percent
 from conceptlrp.runs import attribute_corpus
 from conceptlrp.store import Store
 from tests.explorer.client import Client
@@ -240,3 +242,73 @@ def test_a_damaged_store_is_said_without_its_path(engine, monkeypatch) -> None:
 
     assert reply.status_code == 500
     assert "secret" not in reply.text
+
+
+def steered(client: Client, change: str) -> str:
+    text = page(client, moves=TRANSCRIPT, layer="conv4", channel="3", change=change)
+    return text[text.index('id="steered"') : text.index("Reference boards")]
+
+
+@pytest.mark.parametrize("change", ["zero", "mean", "2", "-1.5"])
+def test_a_channel_is_steered_as_the_explainer_intervenes(
+    client, explained_store, change
+) -> None:
+    explainer = store_explainer(explained_store, demo_network())
+    position = Position.from_transcript(TRANSCRIPT)
+    mean = mean_baseline(explainer, explained_store.positions).maps["conv4"][3]
+    action = "scale" if change in ("2", "-1.5") else "set"
+    value = (
+        {"zero": 0.0, "mean": mean}.get(change) if action == "set" else float(change)
+    )
+    found = explainer.intervene(
+        position, Intervention("conv4", 3, action=action, value=value)
+    )
+
+    text = steered(client, change)
+    items = {"moves": TRANSCRIPT, "layer": "conv4", "channel": "3", "change": change}
+    content = client.get(f"/steering.json?{urlencode(items)}").json()
+
+    np.testing.assert_allclose(content["logits"], found.logits)
+    assert content["best"] == found.best.tolist()
+    assert f"<b>{effect(float(np.tanh(found.value[0, 0])))}</b> after" in text
+    best = square_name(int(found.best[0, 0]))
+    assert re.search(rf"move stays {best}|<b>{best}</b> becomes the best", text)
+    rows = re.findall(r'<th scope="row">(\w+)</th>', text)
+    assert len(rows) == min(10, len(position.legal_moves))
+
+
+def test_a_changed_move_is_said(client, engine) -> None:
+    position = Position.from_transcript(TRANSCRIPT)
+    found = {
+        channel: engine.steer(position, "conv4", channel, "zero")
+        for channel in range(64)
+    }
+    channel = next(c for c, each in found.items() if each.changed.any())
+
+    text = page(
+        client, moves=TRANSCRIPT, layer="conv4", channel=str(channel), change="zero"
+    )
+
+    new = square_name(int(found[channel].best[0, 0]))
+    assert f"<b>{new}</b> becomes the best move in place of " in text
+
+
+def test_a_change_stays_while_channels_are_gone_through(client) -> None:
+    items = {"layer": "conv4", "channel": "3", "change": "zero"}
+    text = page(client, **items)
+
+    following = html.unescape(
+        re.search(r'id="channel-next"[^>]*href="([^"]+)"', text)[1]
+    )
+    closed = html.unescape(re.search(r'id="channel-close" href="([^"]+)"', text)[1])
+
+    assert "change=zero" in following
+    assert "change" not in closed
+    assert 'id="steered"' in client.get(following.partition("#")[0]).text
+
+
+def test_steering_without_a_change_is_refused(client) -> None:
+    reply = client.get("/steering.json?layer=conv4&channel=3")
+
+    assert reply.status_code == 400
+    assert "Nothing is changed; give" in html.unescape(reply.text)

@@ -215,3 +215,19 @@ def test_pages_are_as_wide_as_the_window(chromium, address, width) -> None:
         wide = visit.page.evaluate("document.documentElement.scrollWidth")
 
         assert wide <= width
+
+
+def test_a_channel_is_changed_in_place(chromium, address) -> None:
+    with visiting(chromium, address) as visit:
+        visit.go(f"?moves={TRANSCRIPT}&layer=conv4&channel=3")
+        visit.page.evaluate("window.same = true")
+
+        visit.page.click("#change-it-2")
+        visit.page.wait_for_function("() => location.search.includes('change=zero')")
+        visit.page.wait_for_selector("#steered")
+        visit.page.fill("#factor", "1.5")
+        visit.page.click("#steer")
+        visit.page.wait_for_function("() => location.search.includes('change=1.5')")
+
+        assert "best move" in visit.page.inner_text("#steered")
+        assert visit.page.evaluate("window.same")

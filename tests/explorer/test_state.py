@@ -19,6 +19,7 @@ from conceptlrp.othello import (
 )
 from tests.othello.playouts import random_games
 
+CHANNEL = [("layer", "conv1"), ("channel", "1")]
 START = ExplorerState(Position.start())
 
 
@@ -50,10 +51,11 @@ def test_no_parameters_are_the_start_position() -> None:
     disc=st.sampled_from(["x", "o", "-"]),
     move=st.sampled_from([None, "f6", "pa"]),
     channel=st.none() | st.integers(0, 99_999),
+    change=st.sampled_from([None, "zero", "mean", "2", "-0.5"]),
     place=st.integers(0, 7),
 )
 def test_an_address_gives_back_its_state(
-    moves, show, click, disc, move, channel, place
+    moves, show, click, disc, move, channel, change, place
 ) -> None:
     state = replace(
         parse_pasted(moves, START),
@@ -65,6 +67,7 @@ def test_an_address_gives_back_its_state(
         against=move,
         layer=None if channel is None else "trunk.0/conv & 1",
         channel=channel,
+        change=None if channel is None else change,
     )
 
     assert parse_state(state.items(), size=8) == state
@@ -137,6 +140,9 @@ def test_a_set_disc_has_the_asked_colour_whoever_moves(disc, owner, mover) -> No
         ([("layer", "conv1"), ("channel", "٣")], "expected a number from 0"),
         ([("layer", "conv1"), ("channel", "9" * 400)], "expected a number from 0"),
         ([("layer", "conv1"), ("channel", "100000")], "less than 100000"),
+        ([*CHANNEL, ("change", "none")], "'none', expected zero, mean or a factor"),
+        ([*CHANNEL, ("change", "nan")], "'change' is 'nan'"),
+        ([*CHANNEL, ("change", "-101")], "a factor from -100 to 100"),
     ],
 )
 def test_what_is_not_as_it_should_be_is_refused(items, message) -> None:

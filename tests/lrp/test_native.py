@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.engine.native import Change
+from conceptlrp.lrp.engine.native import Change, Replaced
 from conceptlrp.lrp.engine.propagation import NativePassed
 from conceptlrp.networks import OthelloNet, ResidualTower
 from tests.lrp.conftest import randomize
@@ -77,6 +77,12 @@ def random_change(explainer: Explainer, layer: str, kind: str, seed: int) -> Cha
         "units": torch.rand((1, *shape[1:]), generator=generator) < 0.3,
     }
     return masks[kind], values
+
+
+def positive_change(explainer: Explainer, layer: str, kind: str) -> Replaced:
+    change = random_change(explainer, layer, kind, seed=3)
+    assert isinstance(change, tuple)
+    return change[0], change[1].abs()
 
 
 def run_with(explainer: Explainer, changes: Mapping[str, Change]) -> dict[str, Tensor]:
@@ -180,7 +186,7 @@ def test_the_map_that_was_there_gives_the_outputs_that_were_there(
 def test_relevance_stops_at_changed_units_as_gradients_do(name: str) -> None:
     explainer = explainer_of(name, "gradient-x-input")
     changes = {
-        layer: random_change(explainer, layer, kind, seed=3)
+        layer: positive_change(explainer, layer, kind)
         for layer, kind in zip(
             explainer.layers[1:3], ("units", "channels"), strict=True
         )
@@ -188,7 +194,7 @@ def test_relevance_stops_at_changed_units_as_gradients_do(name: str) -> None:
 
     with explainer.propagation.forward(PLANES) as first:
         assert isinstance(first, NativePassed)
-        passed = first.intervened(changes, ROWS)  # type: ignore[arg-type]
+        passed = first.intervened(changes, ROWS)
         outputs = passed.outputs
         planes, layers = passed.relevance({"policy": outputs["policy"][:, None]})
 
@@ -205,12 +211,12 @@ def test_relevance_stops_at_changed_units_as_gradients_do(name: str) -> None:
 
 def test_channels_of_a_changed_pass_add_up_to_its_heatmap() -> None:
     explainer = explainer_of("othello", "epsilon-gamma")
-    change = random_change(explainer, "conv2", "units", seed=3)
+    change = positive_change(explainer, "conv2", "units")
     every = {n: torch.arange(5).expand(len(ROWS), -1) for n in ("conv2", "conv3")}
 
     with explainer.propagation.forward(PLANES) as first:
         assert isinstance(first, NativePassed)
-        passed = first.intervened({"conv2": change}, ROWS)  # type: ignore[dict-item]
+        passed = first.intervened({"conv2": change}, ROWS)
         planes, layers = passed.relevance({"policy": passed.outputs["policy"][:, None]})
         found, _ = passed.conditional(layers, every)
         edges = passed.edges(layers, accumulate=False)
@@ -219,8 +225,19 @@ def test_channels_of_a_changed_pass_add_up_to_its_heatmap() -> None:
         torch.testing.assert_close(maps.sum(2), planes.sum(2))
     above, below = edges["conv2", "conv1"].sum(2), layers["conv1"].sum((3, 4))
     torch.testing.assert_close(above, below)
-    cut = change[0]  # type: ignore[index]
-    kept = layers["conv2"].masked_fill(cut[:, None], 0)
+    mask, _ = change
+    assert mask is not None
+    kept = layers["conv2"].masked_fill(mask[:, None], 0)
     with torch.no_grad():
         sent, _ = passed.relevance({"conv2": kept})
     torch.testing.assert_close(sent, planes)
+
+
+def test_relevance_through_what_an_activation_never_is_is_refused() -> None:
+    explainer = explainer_of("othello", "epsilon-gamma")
+    values = torch.full((1, 1, 1, 1), -1.0, dtype=torch.float64)
+
+    with explainer.propagation.forward(PLANES) as first:
+        assert isinstance(first, NativePassed)
+        with pytest.raises(ValueError, match="'conv2' is set below 0"):
+            first.intervened({"conv2": (None, values)}, ROWS)

@@ -7,8 +7,10 @@ convolution reads
 
 with scale m, weights w and multiplier a of the convolution's rule. Summed over c
 it is the relevance of c'; summed over c' it is the relevance of c less what bias
-and stabilizer absorb. All pairs cost about one convolution. A channel of a sum, as
-at the end of a residual block, sends to the same channel of each layer that is summed.
+and stabilizer absorb. Above a baseline b, a - b takes the place of a, and the sum over
+c is the relevance of c' above it, R staying plain. All pairs cost about one
+convolution. A channel of a sum, as at the end of a residual block, sends to the same
+channel of each layer that is summed.
 
 Conservation: biases stand in the denominator of most rules and get no relevance,
 stabilizers likewise, so less may arrive at the input than started at the target. The
@@ -17,7 +19,7 @@ report says how much, operation by operation, in the unit of the target.
 Shapes use N positions, T targets, C channels above and D channels below.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -101,25 +103,36 @@ def _skip_passes(program: Program, operation: Operation) -> Operation:
 
 
 def edge_relevance(
-    passed: NativeForward, name: str, place: int, relevance: Tensor, *, accumulate: bool
+    passed: NativeForward,
+    name: str,
+    place: int,
+    relevance: Tensor,
+    *,
+    accumulate: bool,
+    baseline: Tensor | None = None,
+    every: bool = False,
 ) -> Tensor:
     """Compute what channels of a convolution or sum send to those of an input.
 
-    Shapes: `relevance` (N, T, C, H, W). Returns (N, T, C, D), without N accumulated.
+    With `every`, relevance may be at dead units; see `LinearRule.terms`.
+
+    Shapes: `relevance` (N, T, C, H, W), plain; `baseline` (N or 1, D, H', W') of the
+    input, above which edges are taken. Returns (N, T, C, D), without N accumulated.
     """
     operation = passed.engine.program.operations[name]
+    source = passed.values[operation.inputs[place]]
     if operation.kind == "add":
         sent = relevance * passed.sum_scale(operation)[:, None]
         # Channels of a sum do not mix: all that is sent lies on the diagonal.
-        sent = (sent * passed.values[operation.inputs[place]][:, None]).sum((3, 4))
+        value = source if baseline is None else source - baseline
+        sent = (sent * value[:, None]).sum((3, 4))
         return torch.diag_embed(sent.sum(0) if accumulate else sent)
-    source = passed.values[operation.inputs[0]]
     sites = tap_sites(passed.engine.rules[name].geometry, *source.shape[2:])
     total: Tensor | None = None
     # The terms of a rule add up, as they do for relevance itself.
-    for branch in passed.branches(name):
+    for branch in passed.branches(name, every=every):
         scaled = (relevance * branch.scale[:, None]).flatten(3)
-        below = _multiplier_rows(branch, source)
+        below = _multiplier_rows(_multiplier(branch, source, baseline))
         multiply = _summed_products(scaled) if accumulate else _products(scaled)
         part = _weigh_taps(multiply, below, sites, branch.weight)
         total = part if total is None else total + part
@@ -127,11 +140,18 @@ def edge_relevance(
     return total
 
 
-def _multiplier_rows(branch: Branch, source: Tensor) -> Tensor:
-    """Return the multiplier (N, S + 1, D), the last site zeros for the padding."""
+def _multiplier(branch: Branch, source: Tensor, baseline: Tensor | None) -> Tensor:
+    """Return what a term is multiplied with (N, D, H', W'), above a baseline."""
     multiplier = branch.multiplier
     if isinstance(multiplier, float):
         multiplier = torch.full_like(source, multiplier)
+    if baseline is None:
+        return multiplier
+    return multiplier - branch.per_unit(source, nonnegative=False) * baseline
+
+
+def _multiplier_rows(multiplier: Tensor) -> Tensor:
+    """Return the multiplier (N, S + 1, D), the last site zeros for the padding."""
     rows = multiplier.flatten(2).transpose(1, 2)
     return torch.cat([rows, rows.new_zeros(len(rows), 1, rows.shape[2])], 1)
 
@@ -231,9 +251,11 @@ class Conservation:
 
 
 def conservation_report(
-    passed: NativeForward, relevance: dict[str, Tensor]
+    passed: NativeForward, relevance: dict[str, Tensor], every: Collection[str] = ()
 ) -> Conservation:
     """Follow relevance through every operation of a forward pass.
+
+    At dead units of operations that `every` names there may be relevance.
 
     Shapes: `relevance` (N, T, C, H, W).
     """
@@ -242,7 +264,10 @@ def conservation_report(
         for operation in passed.engine.program.operations.values()
         if operation.kind in _REDISTRIBUTING
     ]
-    rows = [_follow(passed, op, relevance[op.name]) for op in operations]
+    rows = [
+        _follow(passed, op, relevance[op.name], every=op.name in every)
+        for op in operations
+    ]
     arrived, sent, bias = (
         torch.stack(list(column)).cpu().numpy() for column in zip(*rows, strict=True)
     )
@@ -251,7 +276,7 @@ def conservation_report(
 
 
 def _follow(
-    passed: NativeForward, operation: Operation, relevance: Tensor
+    passed: NativeForward, operation: Operation, relevance: Tensor, *, every: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     arrived = _total(relevance)
     if operation.kind == "add":
@@ -261,7 +286,7 @@ def _follow(
     rule = passed.engine.rules[operation.name]
     source = passed.values[operation.inputs[0]]
     sent, bias = torch.zeros_like(arrived), torch.zeros_like(arrived)
-    for branch in passed.branches(operation.name):
+    for branch in passed.branches(operation.name, every=every):
         inputs = branch.multiplier
         if isinstance(inputs, float):
             inputs = torch.full_like(source, inputs)

@@ -8,7 +8,7 @@ Shapes use N positions, T targets, P planes, C channels of an H x W feature map
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from conceptlrp.errors import CompositeError
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.engine.native import Change, changed
 from conceptlrp.lrp.engine.trace import as_outputs
@@ -28,19 +29,34 @@ class HookPropagation:
     """A network with a composite, whose hooks are there during a pass only.
 
     The network has no batch norms and its parameters need no gradient; ``taps`` names
-    for every layer the module whose output is its feature map.
+    for every layer the module whose output is its feature map. ``reason`` says why the
+    native engine cannot do it; ``second``, of a copy of the network, sends to the input
+    what this one gives to layers.
     """
 
     network: fx.GraphModule
     composite: Composite
     taps: Mapping[str, str]
+    reason: str = ""
+    second: "HookPropagation | None" = None
+
+    def check_baseline(self) -> None:
+        """Refuse any baseline: hooks hide relevance a unit of activation."""
+        msg = (
+            "relevance above a baseline needs the native engine"
+            f"{f': {self.reason}' if self.reason else ''}; take baseline 'zero'"
+        )
+        raise CompositeError(msg)
 
     @contextmanager
     def forward(self, planes: Tensor) -> Iterator["HookPassed"]:
         """Run the network on planes (N, P, n, n)."""
         kept: dict[str, Tensor] = {}
         planes = planes.detach().requires_grad_()
-        with self.composite.context(self.network) as hooked:
+        with self.composite.context(self.network) as hooked, ExitStack() as stack:
+            other = None
+            if self.second:
+                other = stack.enter_context(self.second.forward(planes))
             handles = [
                 self.network.get_submodule(tap).register_forward_hook(
                     partial(_keep, kept, layer)
@@ -52,7 +68,7 @@ class HookPropagation:
                     outputs = as_outputs(hooked(planes))
                 named = dict(zip(("policy", "value"), outputs, strict=False))
                 tensors = {layer: kept[layer] for layer in self.taps}
-                yield HookPassed(self, planes, named, tensors)
+                yield HookPassed(self, planes, named, tensors, other)
             finally:
                 for handle in handles:
                     handle.remove()
@@ -89,16 +105,40 @@ class HookPassed:
     planes: Tensor
     outputs: Mapping[str, Tensor]
     tensors: Mapping[str, Tensor]
+    second: "HookPassed | None" = None
 
     @property
     def features(self) -> dict[str, Tensor]:
         """Feature map (N, C, H, W) of every layer."""
         return {layer: _as_map(t.detach()) for layer, t in self.tensors.items()}
 
+    def above(self, baselines: Mapping[str, Tensor]) -> "HookPassed":  # noqa: ARG002
+        """Refuse relevance above baselines."""
+        self.owner.check_baseline()
+        return self
+
+    def input_relevance(self, starts: Mapping[str, Tensor]) -> Tensor:
+        """Send relevance from outputs or layers to the input: (N, T, P, n, n)."""
+        return self._send_all(starts)[0]
+
+    def layer_heatmaps(self, relevance: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Send the relevance of layers to the input, each layer's by itself."""
+        drawing = self.second or self
+        return {
+            layer: drawing.input_relevance({layer: part}).sum(2)
+            for layer, part in relevance.items()
+        }
+
     def relevance(
         self, starts: Mapping[str, Tensor]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Send relevance down to the input, one reverse pass for every target."""
+        planes, layers = self._send_all(starts)
+        return self.second.input_relevance(starts) if self.second else planes, layers
+
+    def _send_all(
+        self, starts: Mapping[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         n_targets = next(iter(starts.values())).shape[1]
         found = [
             self._send({name: start[:, t] for name, start in starts.items()})
@@ -156,6 +196,8 @@ class HookPassed:
         self, relevance: Mapping[str, Tensor], channels: Mapping[str, Tensor]
     ) -> tuple[dict[str, Tensor], str]:
         """Send single channels down, or differentiate twice where they are many."""
+        if self.second:
+            return self.second.conditional(relevance, channels)
         found = {}
         for layer, rows in channels.items():
             few = rows.shape[1] * relevance[layer].shape[1] <= _FEW_PASSES

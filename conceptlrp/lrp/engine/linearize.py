@@ -16,7 +16,7 @@ The same three give the map in the other direction, which carries tangents
 upwards: T_out = sum_i m_i * conv(a_i * T, w_i).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,11 +28,13 @@ from conceptlrp.lrp._zennit import BasicHook, ParamMod
 from conceptlrp.lrp.engine.geometry import Shape, as_convolution
 from conceptlrp.lrp.engine.program import Operation, UnknownOperationError
 from conceptlrp.lrp.engine.rule_forms import (
+    ScaleForm,
+    closed_above,
     form_of,
-    inverse,
     reduce_one,
+    scale_forms,
     scales_of,
-    stabilizer_of,
+    slopes_of,
 )
 
 
@@ -43,13 +45,25 @@ class Branch:
     ``multiplier`` (N, C, H, W) is what relevance is multiplied with at the input, a
     number where it is the same everywhere; ``weight`` (O, C, h, w) the modified
     weights; ``scale`` (N, O, H', W') what it is multiplied with at the output; ``bias``
-    (O,) what absorbs relevance in the denominator, by the same scale.
+    (O,) what absorbs relevance in the denominator, by the same scale. ``slopes`` is
+    what the multiplier is of a positive input and of a negative one, None where it is
+    not proportional to the input.
     """
 
     multiplier: Tensor | float
     weight: Tensor
     scale: Tensor
     bias: Tensor | None = None
+    slopes: tuple[float, float] | None = None
+
+    def per_unit(self, features: Tensor, *, nonnegative: bool) -> Tensor | float:
+        """Return the multiplier a unit of input (N, C, H, W): that of its sign."""
+        assert self.slopes is not None
+        positive, negative = self.slopes
+        # A dead unit counts as positive: what it would pass on if it woke.
+        if positive == negative or nonnegative:
+            return positive
+        return torch.where(features >= 0, positive, negative).to(features)
 
     def take(self, rows: slice) -> "Branch":
         """Return the same of some of the positions."""
@@ -68,10 +82,13 @@ class _Part:
     weight: Tensor
     bias: Tensor | None
     is_plain: bool
+    is_output: bool
     keeps_positive: bool
     vanishes: bool
     factor: float | None
     takes_input: bool
+    is_proportional: bool
+    slopes: tuple[float, float] | None
 
     @property
     def absorbing(self) -> Tensor | None:
@@ -79,6 +96,18 @@ class _Part:
         if self.bias is None or self.factor is None:
             return None
         return self.bias * self.factor
+
+
+class _Lazy(dict[int, Tensor]):
+    """A tensor for each part of a rule, made when it is first asked for."""
+
+    def __init__(self, make: Callable[[int], Tensor]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, i: int) -> Tensor:
+        self[i] = self._make(i)
+        return self[i]
 
 
 class LinearRule:
@@ -105,7 +134,10 @@ class LinearRule:
         self.rule: BasicHook | None = rule
         self.parts = [] if rule is None else self._read_parts(rule)
         self.guards = rule is not None and self._divides_by_zero(rule)
-        self.stabilizer = None if rule is None else stabilizer_of(rule, weight.dtype)
+        self.forms = [] if rule is None else self._read_forms(rule)
+        #: Whether there is no relevance where the output is not positive.
+        self.is_gated = False
+        self._closed = [] if rule is None else self._read_closed(rule)
 
     def _in_order(self, weight: Tensor) -> Tensor:
         """Lay weights out as the fastest kernel wants them."""
@@ -116,9 +148,33 @@ class LinearRule:
     @property
     def n_terms(self) -> int:
         """Number of terms that the rule has on this input."""
-        if self.rule is None:
-            return 1
-        return len([part for part in self.parts if not self._is_dead(part)])
+        return 1 if self.rule is None else len(self.terms())
+
+    def terms(self, *, every: bool = False) -> list[int]:
+        """Return the numbers of the parts that are not zero for sure.
+
+        Where the output is gated, terms for outputs that are not positive are zero
+        under relevance that comes from above; `every` counts them all the same.
+        """
+        drops = self.is_gated and not every
+        return [
+            i
+            for i, part in enumerate(self.parts)
+            if not self._is_dead(part) and not (drops and self._closed[i])
+        ]
+
+    @property
+    def is_proportional(self) -> bool:
+        """Whether what it sends is zero wherever its input is."""
+        return self.rule is not None and all(
+            part.is_proportional or self._is_dead(part) for part in self.parts
+        )
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether relevance is multiplied by the input, by the branch of its sign."""
+        living = [part for part in self.parts if not self._is_dead(part)]
+        return self.rule is not None and all(part.slopes for part in living)
 
     @property
     def is_flat(self) -> bool:
@@ -188,35 +244,63 @@ class LinearRule:
             relevance, weight, None, g.stride, g.padding, rest, g.groups, g.dilation
         )
 
-    def branches(self, features: Tensor, output: Tensor) -> list[Branch]:
-        """Return the terms of the rule at one forward pass.
+    def branches(
+        self, features: Tensor, output: Tensor, *, every: bool = False
+    ) -> list[Branch]:
+        """Return the terms of the rule at one forward pass; see `terms`.
 
         Shapes: `features` (N, C, H, W), `output` (N, O, H', W').
         """
         if self.rule is None:
             # The gradient: P = w.
             return [Branch(1.0, self.weight, torch.ones_like(output))]
-        inputs = [self._input(part, features) for part in self.parts]
-        outputs = [
-            self._output(part, features, modified, output)
-            for part, modified in zip(self.parts, inputs, strict=True)
+        inputs = self._inputs(features)
+        outputs = _Lazy(
+            lambda i: self._output(self.parts[i], features, inputs[i], output)
+        )
+        terms = self.terms(every=every)
+        scales = self._scales(terms, outputs, output, gated=self.is_gated and not every)
+        return [
+            Branch(
+                self._multiplier(i, inputs),
+                self.parts[i].weight,
+                scale,
+                self.parts[i].absorbing,
+                self.parts[i].slopes,
+            )
+            for i, scale in zip(terms, scales, strict=True)
         ]
-        # Most rules divide all parts by the same stabilized sum of their outputs.
-        if self.stabilizer is None:
-            scales = scales_of(self.rule, torch.ones_like(output), outputs)
-        else:
-            scales = [inverse(outputs, self.stabilizer)] * len(outputs)
-        found = []
-        for i, (part, scale) in enumerate(zip(self.parts, scales, strict=True)):
-            if self._is_dead(part):
-                continue
-            if self.guards:
-                # With an epsilon of 0, a neuron whose inputs are all zero divides 0
-                # by 0; it has nothing to hand on.
-                scale = scale.masked_fill(~scale.isfinite(), 0.0)
-            multiplier = self._multiplier(i, inputs)
-            found.append(Branch(multiplier, part.weight, scale, part.absorbing))
-        return found
+
+    def multipliers(self, features: Tensor) -> list[Tensor | float]:
+        """Return what all terms multiply by at the input, gated or not."""
+        inputs = self._inputs(features)
+        terms = self.terms(every=True)
+        return [self._multiplier(i, inputs) for i in terms] if self.rule else [1.0]
+
+    def _inputs(self, features: Tensor) -> _Lazy:
+        return _Lazy(lambda i: self._input(self.parts[i], features))
+
+    def _scales(
+        self, terms: list[int], outputs: _Lazy, output: Tensor, *, gated: bool
+    ) -> list[Tensor]:
+        """Return what relevance is multiplied with at the output, term by term."""
+        assert self.rule is not None
+        forms = [self.forms[i] for i in terms]
+        if None not in forms:
+            made: dict[ScaleForm, Tensor] = {}
+            # Terms that divide by the same sum share one tensor.
+            for form in forms:
+                if form is not None and form not in made:
+                    scale = form.scale(outputs, gated=gated)
+                    made[form] = scale.expand_as(output)
+            return [made[form] for form in forms if form is not None]
+        every = [outputs[i] for i in range(len(self.parts))]
+        found = scales_of(self.rule, torch.ones_like(output), every)
+        if self.guards:
+            # With an epsilon of 0, a neuron whose inputs are all zero divides 0
+            # by 0; it has nothing to hand on.
+            found = [s.masked_fill(~s.isfinite(), 0.0) for s in found]
+        return [found[i] for i in terms]
 
     def _input(self, part: _Part, features: Tensor) -> Tensor:
         """Modify the input, unless the modifier leaves it as it is or zero."""
@@ -238,12 +322,13 @@ class LinearRule:
             return flat if part.bias is None else flat + part.bias[:, None, None]
         return part.modify_output(self.convolve(modified, part.weight, part.bias))
 
-    def _multiplier(self, i: int, inputs: Sequence[Tensor]) -> Tensor | float:
+    def _multiplier(self, i: int, inputs: _Lazy) -> Tensor | float:
         part = self.parts[i]
         if part.factor is None:
             # A reducer of no form that `form_of` knows is asked for every input.
             assert self.rule is not None
-            return reduce_one(self.rule, inputs, i)
+            every = [inputs[k] for k in range(len(self.parts))]
+            return reduce_one(self.rule, every, i)
         if not part.takes_input:
             return part.factor
         return inputs[i] if part.factor == 1.0 else inputs[i] * part.factor
@@ -259,8 +344,11 @@ class LinearRule:
         channels = self.weight.shape[1] * self.geometry.groups
         probe = torch.rand(2, channels, *size, generator=generator) + 0.5
         probe = probe.to(self.weight)
+        mixed = probe - 1.0
+        holes = mixed * (mixed.abs() > 0.2)
         positive = [modify(probe) for modify in rule.input_modifiers]
-        signed = [modify(probe - 1.0) for modify in rule.input_modifiers]
+        signed = [modify(mixed) for modify in rule.input_modifiers]
+        holed = [modify(holes) for modify in rule.input_modifiers]
         parts = []
         mods = zip(
             rule.input_modifiers,
@@ -271,20 +359,51 @@ class LinearRule:
         for i, (input_mod, param_mod, output_mod) in enumerate(mods):
             weight, bias = self._modified(param_mod)
             factor, takes_input = form_of(rule, signed, i)
+            keeps_positive = torch.equal(positive[i], probe)
+            is_plain = weight is self.weight and bias is self.bias
+            unchanged = signed[i] is mixed or (
+                self.nonnegative and keeps_positive and factor is not None
+            )
             parts.append(
                 _Part(
                     modify_input=input_mod,
                     modify_output=output_mod,
                     weight=weight,
                     bias=bias,
-                    is_plain=weight is self.weight and bias is self.bias,
-                    keeps_positive=torch.equal(positive[i], probe),
+                    is_plain=is_plain,
+                    is_output=is_plain
+                    and unchanged
+                    and torch.equal(output_mod(mixed), mixed),
+                    keeps_positive=keeps_positive,
                     vanishes=takes_input and not bool(positive[i].any()),
                     factor=factor,
                     takes_input=takes_input,
+                    is_proportional=takes_input
+                    and not bool(reduce_one(rule, holed, i)[holes == 0].any()),
+                    slopes=_scaled(slopes_of(input_mod, probe), factor, takes_input),
                 )
             )
         return parts
+
+    def _read_forms(self, rule: BasicHook) -> list[ScaleForm | None]:
+        """Read the forms of scales, sums without what is zero behind a ReLU."""
+        empty = {
+            i
+            for i, part in enumerate(self.parts)
+            if part.vanishes and self.nonnegative and part.bias is None
+        }
+        return [
+            form
+            and replace(form, summed=tuple(set(form.summed) - empty) or form.summed)
+            for form in scale_forms(rule)
+        ]
+
+    def _read_closed(self, rule: BasicHook) -> list[bool]:
+        """Read which terms are zero wherever the output itself is positive."""
+        return [
+            any(c and part.is_output for c, part in zip(row, self.parts, strict=True))
+            for row in closed_above(rule)
+        ]
 
     def _modified(self, param_mod: Any) -> tuple[Tensor, Tensor | None]:
         module = self.operation.module
@@ -299,9 +418,22 @@ class LinearRule:
             weight = self.weight
         if bias is not None and self.bias is not None and torch.equal(bias, self.bias):
             bias = self.bias
+        elif bias is not None and not bool(bias.any()):
+            bias = None
         return weight, bias
 
     def _divides_by_zero(self, rule: BasicHook) -> bool:
         outputs = [self.weight.new_zeros(1, 1, 1, 1)] * len(self.parts)
         scales = scales_of(rule, self.weight.new_ones(1, 1, 1, 1), outputs)
         return not all(bool(scale.isfinite().all()) for scale in scales)
+
+
+def _scaled(
+    slopes: tuple[float, float] | None,
+    factor: float | None,
+    takes_input: bool,  # noqa: FBT001
+) -> tuple[float, float] | None:
+    """Return slopes times the factor of the reducer, if it multiplies by the input."""
+    if slopes is None or factor is None or not takes_input:
+        return None
+    return slopes[0] * factor, slopes[1] * factor

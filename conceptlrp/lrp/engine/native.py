@@ -8,19 +8,21 @@ by what the forward pass has already computed.
 Shapes use N positions, T targets, P planes and C channels of an H x W map.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from conceptlrp.lrp._zennit import Activation, Epsilon, Norm, Pass
+from conceptlrp.lrp.engine.gating import find_gated, hides, producers
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.program import Operation, Program, UnknownOperationError
 from conceptlrp.lrp.engine.rule_forms import scales_of
 
 _NONNEGATIVE = (nn.ReLU, nn.ReLU6, nn.Sigmoid, nn.Softplus)
 _LINEAR = ("conv", "pool")
+_HANDING_ON = ("pass", "flatten", "cat")
 _PROPORTIONAL = Norm()
 
 
@@ -43,6 +45,16 @@ class NativeEngine:
         # One board tells the shapes, and which values can never be negative.
         for operation in program.operations.values():
             self._prepare(operation, values, planes)
+        hidden = {
+            name: hides(operation.module, values[name])
+            for name, operation in program.operations.items()
+            if isinstance(operation.module, Activation)
+        }
+        gated = find_gated(
+            program, self.rules, self.nonnegative, hidden, plain_sums=plain_sums
+        )
+        for name, rule in self.rules.items():
+            rule.is_gated = name in gated
 
     def _prepare(
         self, operation: Operation, values: dict[str, Tensor], planes: Tensor
@@ -77,6 +89,41 @@ class NativeEngine:
             result: Tensor = operation.module(sources[0])
             return result
         return sources[0]
+
+    def exposed(self, starts: Collection[str]) -> frozenset[str]:
+        """Return the operations that need all terms where relevance starts.
+
+        Relevance that starts at values of either sign, in proportion to them, is not
+        zero at dead units.
+        """
+        signed = [name for name in starts if not self.nonnegative[name]]
+        return producers(self.program, signed)
+
+    def lifted(self, names: Collection[str]) -> set[str]:
+        """Return the operations whose relevance a unit that of the named ones needs.
+
+        A reader that keeps the value, or applies a function to it, hands on what
+        relevance a unit its own output has.
+        """
+        found = set(names)
+        for name in self.program.operations:
+            if name in found:
+                readers = self.readers[name]
+                found.update(r.name for r in readers if r.kind in _HANDING_ON)
+        return found
+
+    def refusal(self, name: str) -> str:
+        """Say why relevance a unit of an operation is not known; empty if it is."""
+        for lifted in self.lifted([name]):
+            for reader in self.readers[lifted]:
+                rule = self.rules.get(reader.name)
+                if rule is not None and not rule.multiplies:
+                    kind = "no rule" if rule.rule is None else type(rule.rule).__name__
+                    return (
+                        f"'{reader.label}' reads it under {kind}, which does not "
+                        "multiply by the activation"
+                    )
+        return ""
 
     def forward(self, planes: Tensor) -> "NativeForward":
         """Run the network on planes (N, P, 8, 8) and keep what relevance needs."""
@@ -127,7 +174,7 @@ class NativeForward:
 
     engine: NativeEngine
     values: dict[str, Tensor]
-    _branches: dict[str, list[Branch]] = field(default_factory=dict)
+    _branches: dict[tuple[str, bool], list[Branch]] = field(default_factory=dict)
     cut: Mapping[str, Tensor] = field(default_factory=dict)
 
     def take(self, rows: slice) -> "NativeForward":
@@ -140,39 +187,65 @@ class NativeForward:
         cut = {name: mask[rows] for name, mask in self.cut.items()}
         return NativeForward(self.engine, values, known, cut)
 
-    def branches(self, name: str) -> list[Branch]:
-        """Return the terms of the rule of a convolution or pooling, made once."""
-        if name not in self._branches:
+    def branches(self, name: str, *, every: bool = False) -> list[Branch]:
+        """Return the terms of the rule of a convolution or pooling, made once.
+
+        Terms that are zero under relevance from above are left out unless `every`.
+        """
+        rule = self.engine.rules[name]
+        every = every and rule.is_gated
+        if (name, every) not in self._branches:
             operation = self.engine.program.operations[name]
             source, output = self.values[operation.inputs[0]], self.values[name]
-            rule = self.engine.rules[name]
-            self._branches[name] = rule.branches(source, output)
-        return self._branches[name]
+            found = rule.branches(source, output, every=every)
+            self._branches[name, every] = found
+        return self._branches[name, every]
 
     def relevance(
         self,
         starts: Mapping[str, Tensor],
         wanted: tuple[str, ...],
+        *,
+        baselines: Mapping[str, Tensor] | None = None,
+        every: Collection[str] = (),
     ) -> dict[str, Tensor]:
-        """Send relevance from operations down to the input.
+        """Send relevance from operations down to the wanted ones.
 
-        Shapes: `starts` (N, T, C, H, W). Returns (N, T, C, H, W): relevance of the
-        outputs of the wanted operations.
+        Relevance may start at any unit of an operation of which `every` names the
+        `producers`; elsewhere only where the value is not zero.
+
+        Shapes: `starts` (N, T, C, H, W), `baselines` (N or 1, C, H, W). Returns
+        (N, T, C, H, W): relevance of the outputs of the wanted operations, above the
+        baseline where an operation has one. Where relevance starts, it stays itself.
         """
         # In reverse order of execution, everything that reads an operation has sent its
         # share before the operation hands on what arrived.
+        every = self.engine.exposed(starts) | frozenset(every)
         arrived = dict(starts)
+        units: dict[str, Tensor] = {}
         found: dict[str, Tensor] = {}
+        baselines = baselines or {}
+        lifted = self.engine.lifted(baselines)
+        above = self.engine.program.above(wanted)
         for operation in reversed(self.engine.program.operations.values()):
-            relevance = arrived.pop(operation.name, None)
-            if operation.name in wanted and relevance is not None:
-                found[operation.name] = relevance
-            if relevance is None or operation.kind == "input":
+            name = operation.name
+            relevance, unit = arrived.pop(name, None), units.pop(name, None)
+            if name in wanted and relevance is not None:
+                found[name] = _lift(relevance, baselines.get(name), unit)
+            if relevance is None or name not in above:
                 continue
-            relevance = self.handed_down(operation.name, relevance)
-            for source, part in self._send(operation, relevance):
-                total = arrived.get(source)
-                arrived[source] = part if total is None else total + part
+            if name in starts and lifted.intersection(operation.inputs):
+                unit = self._start_per_unit(name, starts[name], unit)
+            relevance = self.handed_down(name, relevance)
+            unit = None if unit is None else self.handed_down(name, unit)
+            lift = operation.inputs[0] in lifted
+            sent = self._send(
+                operation, relevance, unit, every=name in every, lift=lift
+            )
+            for source, (part, per_unit) in zip(operation.inputs, sent, strict=True):
+                _add(arrived, source, part)
+                if source in lifted and per_unit is not None:
+                    _add(units, source, per_unit)
         n_targets = next(iter(starts.values())).shape[1]
         return {name: found.get(name, self._zeros(name, n_targets)) for name in wanted}
 
@@ -186,46 +259,94 @@ class NativeForward:
         value = self.values[name]
         return value.new_zeros(len(value), n_targets, *value.shape[1:])
 
+    def _start_per_unit(
+        self, name: str, start: Tensor, unit: Tensor | None
+    ) -> Tensor | None:
+        """Add relevance a unit of what starts at an operation, for what it reads."""
+        value = self.values[name][:, None]
+        own = torch.where(value != 0, start / value, torch.zeros_like(start))
+        return own if unit is None else unit + own
+
     def _send(
-        self, operation: Operation, relevance: Tensor
-    ) -> list[tuple[str, Tensor]]:
-        """Redistribute relevance (N, T, C, H, W) of an operation to its inputs."""
+        self,
+        operation: Operation,
+        relevance: Tensor,
+        unit: Tensor | None,
+        *,
+        every: bool,
+        lift: bool,
+    ) -> Sequence[tuple[Tensor, Tensor | None]]:
+        """Redistribute relevance (N, T, C, H, W) of an operation to its inputs.
+
+        Returns: for each input its share, and that a unit of input if it is to `lift`.
+        """
         sources = operation.inputs
         if operation.kind in _LINEAR:
-            return [(sources[0], self._send_linear(operation, relevance))]
+            return [self._send_linear(operation, relevance, every=every, lift=lift)]
         if operation.kind == "add":
-            return list(zip(sources, self._send_sum(operation, relevance), strict=True))
+            return self._send_sum(operation, relevance)
         if operation.kind == "cat":
             # Each input of a concatenation gets back its own channels.
             widths = [self.values[source].shape[1] for source in sources]
             parts = torch.split(relevance, widths, 2)
-            return list(zip(sources, parts, strict=True))
+            units = (
+                [None] * len(parts) if unit is None else torch.split(unit, widths, 2)
+            )
+            return list(zip(parts, units, strict=True))
         gate = self.gate(operation)
         passed = relevance if isinstance(gate, float) else relevance * gate
-        return [(sources[0], passed)]
+        return [(passed, self._unit_below(operation, unit))]
 
-    def _send_linear(self, operation: Operation, relevance: Tensor) -> Tensor:
+    def _send_linear(
+        self, operation: Operation, relevance: Tensor, *, every: bool, lift: bool
+    ) -> tuple[Tensor, Tensor | None]:
         rule = self.engine.rules[operation.name]
-        source = self.values[operation.inputs[0]]
+        name = operation.inputs[0]
+        source, nonnegative = self.values[name], self.engine.nonnegative[name]
         sent: Tensor | None = None
-        for branch in self.branches(operation.name):
+        unit: Tensor | None = None
+        for branch in self.branches(operation.name, every=every):
             # R_in = a~ * conv^T(R / stab(z~), w~), targets being more positions to the
             # convolution, since scale and multiplier depend on the position alone.
             scaled = (relevance * branch.scale[:, None]).flatten(0, 1)
             size = (source.shape[2], source.shape[3])
             back = rule.transpose(scaled, branch.weight, size)
             part = torch.unflatten(back, 0, relevance.shape[:2])
-            if isinstance(branch.multiplier, Tensor) or branch.multiplier != 1.0:
+            if lift:
+                # What arrives before it is multiplied by the input is kept besides.
+                slope = expand(branch.per_unit(source, nonnegative=nonnegative))
+                per_unit = (
+                    part if isinstance(slope, float) and slope == 1.0 else part * slope
+                )
+                unit = per_unit if unit is None else unit.add_(per_unit)
+                part = part * expand(branch.multiplier)
+            elif isinstance(branch.multiplier, Tensor) or branch.multiplier != 1.0:
                 part.mul_(expand(branch.multiplier))
             sent = part if sent is None else sent.add_(part)
         assert sent is not None
-        return sent
+        return sent, unit
 
-    def _send_sum(self, operation: Operation, relevance: Tensor) -> list[Tensor]:
+    def _send_sum(
+        self, operation: Operation, relevance: Tensor
+    ) -> list[tuple[Tensor, Tensor | None]]:
         if self.engine.plain_sums:
-            return [relevance] * len(operation.inputs)
+            return [(relevance, None)] * len(operation.inputs)
         scaled = relevance * self.sum_scale(operation)[:, None]
-        return [scaled * self.values[source][:, None] for source in operation.inputs]
+        return [(scaled * self.values[s][:, None], scaled) for s in operation.inputs]
+
+    def _unit_below(self, operation: Operation, unit: Tensor | None) -> Tensor | None:
+        """Return relevance a unit of what an elementwise operation reads."""
+        ratio = self.ratio(operation)
+        return unit if unit is None or ratio is None else unit * ratio[:, None]
+
+    def ratio(self, operation: Operation) -> Tensor | None:
+        """Return f(z) / z of an activation (N, C, H, W), None where it is one."""
+        if not isinstance(operation.module, Activation):
+            return None
+        value = self.values[operation.inputs[0]]
+        # 0 where nothing comes in; R_z = z rho is then 0 as well.
+        ratio = self.values[operation.name] / value
+        return torch.where(value != 0, ratio, torch.zeros_like(ratio))
 
     def sum_scale(self, operation: Operation) -> Tensor:
         """Return what relevance of a sum is divided by, inverted: (N, C, H, W)."""
@@ -246,6 +367,18 @@ class NativeForward:
         # `_check_rule` lets only ReLU come this far.
         gate = (self.values[operation.inputs[0]] > 0)[:, None]
         return gate.to(self.values[operation.name].dtype)
+
+
+def _lift(relevance: Tensor, baseline: Tensor | None, unit: Tensor | None) -> Tensor:
+    """Return relevance above a baseline: R - b * rho."""
+    if baseline is None or unit is None:
+        return relevance
+    return torch.addcmul(relevance, baseline[:, None], unit, value=-1.0)
+
+
+def _add(totals: dict[str, Tensor], name: str, part: Tensor) -> None:
+    total = totals.get(name)
+    totals[name] = part if total is None else total + part
 
 
 def expand(multiplier: Tensor | float) -> Tensor | float:

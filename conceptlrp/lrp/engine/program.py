@@ -72,6 +72,15 @@ class Program:
                 needed.update(operation.inputs)
         return needed
 
+    def above(self, wanted: Iterable[str]) -> set[str]:
+        """Return the operations that depend on a wanted one."""
+        named = set(wanted)
+        above: set[str] = set()
+        for name, operation in self.operations.items():
+            if not (named | above).isdisjoint(operation.inputs):
+                above.add(name)
+        return above
+
     def readers(self) -> dict[str, list[Operation]]:
         """Return the operations that read each operation."""
         readers: dict[str, list[Operation]] = {name: [] for name in self.operations}

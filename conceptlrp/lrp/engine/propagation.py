@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from conceptlrp.errors import CompositeError
 from conceptlrp.lrp.engine.contraction import conditional_heatmaps
 from conceptlrp.lrp.engine.counting import SweepCosts, draw_blueprint
 from conceptlrp.lrp.engine.flows import (
@@ -26,6 +27,7 @@ from conceptlrp.lrp.engine.flows import (
     conservation_report,
     edge_relevance,
 )
+from conceptlrp.lrp.engine.gating import producers
 from conceptlrp.lrp.engine.native import (
     Change,
     NativeEngine,
@@ -45,8 +47,14 @@ _KEPT_PLANS = 4
 class NativePropagation:
     """A program ready for forward passes.
 
+    A `second` one, of the same network under another composite, sends to the input what
+    this one gives to layers.
+
     Shapes: `planes` (1, P, n, n).
     """
+
+    #: Whether a sum hands relevance on whole, as it does a derivative.
+    plain_sums = False
 
     def __init__(
         self,
@@ -55,14 +63,22 @@ class NativePropagation:
         planes: Tensor,
         memory_budget: int,
         *,
-        plain_sums: bool = False,
+        second: "NativePropagation | None" = None,
     ) -> None:
-        self.engine = NativeEngine(program, planes, plain_sums=plain_sums)
+        self.engine = NativeEngine(program, planes, plain_sums=self.plain_sums)
+        self.second = second
         self.nodes = {layer: program.by_module[tap] for layer, tap in taps.items()}
         self.nodes.update(zip(_OUTPUTS, program.outputs, strict=False))
         self.layers = tuple(taps)
         self.input = program.input
         self.memory_budget = memory_budget
+        #: Operations whose dead units may have relevance where it starts.
+        self.exposed = self.engine.exposed(self.nodes.values())
+        #: The same and those of all layers, whose dead units have relevance above a
+        #: baseline.
+        self.producing = self.exposed | producers(
+            program, [self.nodes[layer] for layer in taps]
+        )
         self.blueprint = draw_blueprint(self.engine)
         self.costs = SweepCosts(self.engine, self.blueprint)
         self._plans: dict[tuple[int, ...], SweepPlan] = {}
@@ -70,7 +86,27 @@ class NativePropagation:
     @contextmanager
     def forward(self, planes: Tensor) -> Iterator["NativePassed"]:
         """Run the network on planes (N, P, n, n)."""
-        yield NativePassed(self, self.engine.forward(planes))
+        yield self.passed(self.engine.forward(planes))
+
+    def passed(self, forward: NativeForward) -> "NativePassed":
+        """Return a forward pass of this network for relevance by this composite."""
+        return NativePassed(
+            self, NativeForward(self.engine, forward.values, cut=forward.cut)
+        )
+
+    def refusals(self) -> dict[str, str]:
+        """Say of layers why relevance a unit of their activation is not known."""
+        reasons = {n: self.engine.refusal(self.nodes[n]) for n in self.layers}
+        return {layer: reason for layer, reason in reasons.items() if reason}
+
+    def check_baseline(self) -> None:
+        """Refuse a baseline where relevance a unit of activation is not known."""
+        for layer, reason in self.refusals().items():
+            msg = (
+                f"relevance of '{layer}' cannot be taken above a baseline: {reason}; "
+                "take another composite, or baseline 'zero'"
+            )
+            raise CompositeError(msg)
 
     def sweep_plan(self, active: NDArray[np.bool_]) -> SweepPlan:
         """Return the plan of a sweep over active squares (N, P).
@@ -96,6 +132,37 @@ class NativePassed:
         self.passed = passed
         #: What arriving relevance (N, P, n, n) is multiplied with, None for one.
         self.input_weight: Tensor | None = None
+        #: What relevance of layers is measured from, (N or 1, C, H, W) by layer.
+        self.baselines: Mapping[str, Tensor] = {}
+        #: Operations that need all terms of their rules for relevance of layers.
+        self.every = owner.exposed
+
+    def above(self, baselines: Mapping[str, Tensor]) -> "NativePassed":
+        """Return the same pass, relevance of layers being taken above baselines.
+
+        Shapes: `baselines` (N or 1, C, H, W) by layer.
+        """
+        self.owner.check_baseline()
+        found = type(self)(self.owner, self.passed)
+        found.baselines = baselines
+        # A dead unit has relevance above its baseline, for what it would have been.
+        found.every = self.owner.producing
+        return found
+
+    @cached_property
+    def second(self) -> "NativePassed":
+        """The pass that sends relevance of layers to the input: this one, or another's.
+
+        With two composites it is the second's, over the same values.
+        """
+        other = self.owner.second
+        if other is None:
+            return self
+        found = other.passed(self.passed)
+        # So it has where the first composite does not multiply by its activation.
+        if self.baselines or self.owner.refusals():
+            found.every = other.producing
+        return found
 
     @cached_property
     def outputs(self) -> dict[str, Tensor]:
@@ -119,14 +186,47 @@ class NativePassed:
         """Send relevance from outputs or layers down, for all targets in one sweep.
 
         Shapes: `starts` (N, T, ...). Returns (N, T, P, n, n): relevance of the input;
-        (N, T, C, H, W): relevance of every layer.
+        (N, T, C, H, W): relevance of every layer, above its baseline if it has one.
+        The layer that holds a target has the target itself as relevance.
         """
         owner = self.owner
-        layers = {layer: owner.nodes[layer] for layer in owner.layers}
-        wanted = (owner.input, *layers.values())
+        layers = tuple(owner.nodes[layer] for layer in owner.layers)
+        wanted = layers if owner.second else (owner.input, *layers)
         with torch.no_grad():
-            found = self.passed.relevance(self._begin(starts), wanted)
-        return found[owner.input], {n: found[node] for n, node in layers.items()}
+            found = self._send(starts, wanted)
+        if owner.second:
+            found[owner.input] = self.second.input_relevance(starts)
+        return found[owner.input], {n: found[owner.nodes[n]] for n in owner.layers}
+
+    def input_relevance(
+        self, starts: Mapping[str, Tensor], every: Collection[str] = ()
+    ) -> Tensor:
+        """Send relevance from outputs or layers to the input: (N, T, P, n, n)."""
+        with torch.no_grad():
+            return self._send(starts, (self.owner.input,), every)[self.owner.input]
+
+    def layer_heatmaps(self, relevance: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Send the relevance of layers to the input, each layer's by itself.
+
+        Shapes: `relevance` (N, T, C, H, W). Returns (N, T, n, n) by layer, planes
+        summed: the sum of the conditional heatmaps of all channels.
+        """
+        second = self.second
+        return {
+            layer: second.input_relevance({layer: part}, second.every).sum(2)
+            for layer, part in relevance.items()
+        }
+
+    def _send(
+        self,
+        starts: Mapping[str, Tensor],
+        wanted: tuple[str, ...],
+        every: Collection[str] = (),
+    ) -> dict[str, Tensor]:
+        nodes = self.owner.nodes
+        baselines = {nodes[layer]: b for layer, b in self.baselines.items()}
+        begun = self._begin(starts)
+        return self.passed.relevance(begun, wanted, baselines=baselines, every=every)
 
     def edges(
         self, relevance: Mapping[str, Tensor], *, accumulate: bool
@@ -145,16 +245,32 @@ class NativePassed:
                     place,
                     self.passed.handed_down(nodes[pair[0]], relevance[pair[0]]),
                     accumulate=accumulate,
+                    baseline=self._baseline_at(pair[1], name, place),
+                    every=name in self.owner.exposed,
                 )
                 for pair, (name, place) in adjacent_layers(program, nodes).items()
             }
+
+    def _baseline_at(self, layer: str, name: str, place: int) -> Tensor | None:
+        """Return a layer's baseline as an operation above reads it."""
+        baseline = self.baselines.get(layer)
+        if baseline is None:
+            return None
+        program, node = self.owner.engine.program, self.owner.nodes[layer]
+        read = program.operations[program.operations[name].inputs[place]]
+        while read.name != node:
+            # R_z = z rho f(z) / z: an activation makes the baseline as much smaller.
+            ratio = self.passed.ratio(read)
+            baseline = baseline if ratio is None else baseline * ratio
+            read = program.operations[read.inputs[0]]
+        return baseline
 
     def conservation(self, starts: Mapping[str, Tensor]) -> Conservation:
         """Follow relevance through every operation; see `conservation_report`."""
         every = tuple(self.owner.engine.program.operations)
         with torch.no_grad():
             found = self.passed.relevance(self._begin(starts), every)
-            return conservation_report(self.passed, found)
+            return conservation_report(self.passed, found, self.owner.exposed)
 
     def run_with(
         self,
@@ -185,10 +301,17 @@ class NativePassed:
         """Return the forward pass of rows (M,) with changed feature maps.
 
         Changed units have relevance but hand none down, as they no longer depend on
-        anything below.
+        anything below. Rules count on what is behind a ReLU not to be negative.
         """
         nodes = {self.owner.nodes[layer]: change for layer, change in changes.items()}
         found, cut = rerun(self.passed, nodes, rows), {}
+        for layer, node in ((layer, self.owner.nodes[layer]) for layer in changes):
+            if self.passed.engine.nonnegative[node] and bool((found[node] < 0).any()):
+                msg = (
+                    f"'{layer}' is set below 0, which its activation never is; "
+                    "relevance has no rule for that"
+                )
+                raise ValueError(msg)
         for node, (mask, _) in nodes.items():
             whole = torch.ones_like(found[node], dtype=torch.bool)
             cut[node] = whole if mask is None else mask.expand_as(whole)
@@ -219,8 +342,11 @@ class NativePassed:
 
         Shapes: `relevance` (N, T, C, H, W), `channels` (N, K). Returns (N, T, K, n, n):
         input relevance through each channel alone, planes summed; how it was computed:
-        "forward", "reverse" or "hooks".
+        "forward", "reverse" or "hooks". The relevance is this pass's own: without a
+        baseline a dead unit has none.
         """
+        if self.owner.second:
+            return self.second.conditional(relevance, channels)
         owner = self.owner
         n_positions, n_targets = next(iter(relevance.values())).shape[:2]
         wanted = {
@@ -289,7 +415,8 @@ class NativePassed:
                 chosen[:, squares] = active[rows, squares]
                 if not chosen.any():
                     continue
-                sweep = Sweep(part, self.owner.sweep_plan(chosen), weight)
+                plan = self.owner.sweep_plan(chosen)
+                sweep = Sweep(part, plan, weight, self.every)
                 for node, tangents in sweep.tangents(nodes):
                     yield node, rows, squares, tangents
 
@@ -303,50 +430,12 @@ class NativePassed:
             chosen = _only(relevance, channels[:, first : first + step])
             # P is linear and the same for all: to it, every channel of every target
             # is one more target.
-            sent = self.passed.relevance({node: chosen.flatten(1, 2)}, (end,))[end]
-            maps = self._arrived(sent)
+            sent = self.passed.relevance(
+                {node: chosen.flatten(1, 2)}, (end,), every=self.every
+            )
+            maps = self._arrived(sent[end])
             parts.append(torch.unflatten(maps, 1, chosen.shape[1:3]))
         return torch.cat(parts, 2)
-
-
-class GradientPropagation(NativePropagation):
-    """Gradient times input: the baseline that no rule enters.
-
-    The relevance of a neuron is its value times the derivative of the target by it. On
-    a network of ReLUs it is what the Epsilon rule tends to for epsilon towards 0, so it
-    is a test of the engine as well as an attribution. The engine carries derivatives as
-    it carries relevance: without rules its linear maps are those of the gradient.
-    """
-
-    @contextmanager
-    def forward(self, planes: Tensor) -> Iterator["GradientPassed"]:
-        """Run the network on planes (N, P, n, n)."""
-        yield GradientPassed(self, self.engine.forward(planes))
-
-
-class GradientPassed(NativePassed):
-    """A forward pass whose relevance is gradient times value.
-
-    Relevance is divided by values on the way in and multiplied by them on the way out.
-    """
-
-    def __init__(self, owner: NativePropagation, passed: NativeForward) -> None:
-        super().__init__(owner, passed)
-        self.input_weight = passed.values[owner.input]
-
-    def relevance(
-        self, starts: Mapping[str, Tensor]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Send derivatives down and multiply them with values."""
-        slopes = {name: self._flowing(name, start) for name, start in starts.items()}
-        planes, layers = super().relevance(slopes)
-        weighted = {n: r * self.features[n][:, None] for n, r in layers.items()}
-        return planes * self.passed.values[self.owner.input][:, None], weighted
-
-    def _flowing(self, name: str, relevance: Tensor) -> Tensor:
-        """Return the derivative, 0 for an inactive neuron, which passes nothing on."""
-        value = {**self.outputs, **self.features}[name][:, None]
-        return torch.where(value != 0, relevance / value, torch.zeros_like(relevance))
 
 
 def _pick(maps: Tensor, channels: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ that a user's rule is understood like one of zennit's.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -22,31 +23,108 @@ def scales_of(
     return (scales,) if isinstance(scales, Tensor) else tuple(scales)
 
 
-def stabilizer_of(rule: BasicHook, dtype: torch.dtype) -> float | None:
-    """Find the epsilon by which a rule divides by the stabilized sum of its parts.
+@dataclass(frozen=True)
+class ScaleForm:
+    """By what a term of a rule multiplies relevance: factor / stab(sum of parts).
+
+    ``summed`` numbers the parts, ``epsilon`` is the stabilizer's. Where there is a
+    ``gate``, the part of that number must have the ``sign``, or the scale is zero.
+    """
+
+    summed: tuple[int, ...]
+    epsilon: float
+    factor: float = 1.0
+    gate: int | None = None
+    sign: int = 1
+
+    def scale(self, outputs: Mapping[int, Tensor], *, gated: bool = False) -> Tensor:
+        """Return the scale; `gated` leaves the gate out, where it need not close."""
+        found = inverse([outputs[j] for j in self.summed], self.epsilon)
+        if self.factor != 1.0:
+            found.mul_(self.factor)
+        if self.gate is None or gated:
+            return found
+        value = outputs[self.gate]
+        return found.mul_(value > 0 if self.sign > 0 else value < 0)
+
+
+def scale_forms(rule: BasicHook) -> list[ScaleForm | None]:
+    """Find the form of each term's scale, None for one that is of another form.
 
     What most rules do takes zennit seven passes over the outputs and `inverse` three;
     whether a rule is one of them is found by trying.
-
-    Returns: none for a rule that does anything else with its outputs.
     """
+    parts = _trial_outputs(rule)
+    found: list[ScaleForm | None] = []
+    for i, scale in enumerate(_unit_scales(rule, parts)):
+        gate, sign = _gate(parts, scale)
+        summed = tuple(j for j in range(len(parts)) if _depends(rule, parts, i, j))
+        form = _fit(rule, i, ScaleForm(summed, 0.0, 0.0, gate, sign))
+        fits = form is not None and torch.allclose(
+            form.scale(dict(enumerate(parts))), scale, rtol=1e-9, atol=0.0
+        )
+        found.append(form if fits else None)
+    return found
+
+
+def closed_above(rule: BasicHook) -> list[list[bool]]:
+    """Find which terms (outer) are zero wherever an output (inner) is positive."""
+    parts = _trial_outputs(rule)
+    return [
+        [not bool(scale[part > 0].any()) for part in parts]
+        for scale in _unit_scales(rule, parts)
+    ]
+
+
+def _trial_outputs(rule: BasicHook) -> list[Tensor]:
+    """Return outputs of both signs: a stabilizer shows near zero, its sign at zero."""
     generator = torch.Generator().manual_seed(1)
-    shape = (len(rule.input_modifiers), 2, 64)
-    values = torch.randn(shape, generator=generator, dtype=dtype)
-    # A stabilizer shows near zero and its sign at zero.
-    values *= 10.0 ** torch.arange(-8, 8, 0.25).to(dtype)
+    shape = (len(rule.input_modifiers), 2, 256)
+    values = torch.randn(shape, generator=generator, dtype=torch.float64)
+    values *= 10.0 ** torch.arange(-8, 8, 0.0625, dtype=torch.float64)
     values[:, :, ::9] = 0.0
-    parts = list(values)
-    zero = [torch.zeros(1, 1, dtype=dtype)] * len(parts)
-    largest = float(scales_of(rule, torch.ones(1, 1, dtype=dtype), zero)[0])
-    # At an output of zero, all that a relevance of one is divided by is epsilon.
-    if not 0 < largest < math.inf:
+    return list(values)
+
+
+def _unit_scales(rule: BasicHook, parts: Sequence[Tensor]) -> Sequence[Tensor]:
+    return scales_of(rule, torch.ones_like(parts[0]), parts)
+
+
+def _gate(parts: Sequence[Tensor], scale: Tensor) -> tuple[int | None, int]:
+    """Find the part by whose sign a scale is zero or not."""
+    for k, part in enumerate(parts):
+        for sign in (1, -1):
+            if torch.equal(scale != 0, sign * part > 0):
+                return k, sign
+    return None, 1
+
+
+def _depends(rule: BasicHook, parts: Sequence[Tensor], i: int, j: int) -> bool:
+    """Whether the size of an output, not its sign, changes a term's scale."""
+    tripled = [3.0 * part if k == j else part for k, part in enumerate(parts)]
+    return not torch.equal(_unit_scales(rule, parts)[i], _unit_scales(rule, tripled)[i])
+
+
+def _fit(rule: BasicHook, i: int, form: ScaleForm) -> ScaleForm | None:
+    """Find epsilon and factor from the scale at a sum of nearly zero and of one."""
+    if not form.summed:
         return None
-    epsilon = 1.0 / largest
-    found = scales_of(rule, torch.ones_like(parts[0]), parts)
-    expected = inverse(parts, epsilon)
-    same = [torch.allclose(f, expected, rtol=1e-6, atol=0.0) for f in found]
-    return epsilon if all(same) else None
+    found = []
+    at = form.summed[0] if form.gate not in form.summed else form.gate
+    for size in (1e-30, 1.0):
+        parts = [torch.zeros(1, 1, dtype=torch.float64) for _ in rule.input_modifiers]
+        parts[at] += size
+        if form.gate is not None:
+            parts[form.gate].fill_(form.sign * size)
+        # The stabilizer has the sign of what it stabilizes.
+        sign = math.copysign(1.0, parts[at])
+        found.append(sign * float(_unit_scales(rule, parts)[i]))
+    # factor / epsilon, infinite for none, and factor / (1 + epsilon).
+    high, low = found
+    if not 0 < low / high < 1 or math.isinf(high):
+        return None
+    epsilon = low / (high - low)
+    return replace(form, epsilon=epsilon, factor=round(high * epsilon, 9))
 
 
 def inverse(parts: Sequence[Tensor], epsilon: float) -> Tensor:
@@ -83,3 +161,24 @@ def form_of(
     if torch.allclose(reduced, inputs[i] * ratio):
         return round(ratio, 12), True
     return None, True
+
+
+def slopes_of(
+    modify: Callable[[Tensor], Tensor], probe: Tensor
+) -> tuple[float, float] | None:
+    """Find what a modified input is of a positive input and of a negative one.
+
+    The input itself gives (1, 1), its positive part (1, 0).
+
+    Returns: none for a modifier that is not proportional to its input, as Flat's.
+    """
+    if bool(modify(torch.zeros_like(probe)).any()):
+        return None
+    found = []
+    for inputs in (probe, -probe):
+        once, twice = modify(inputs), modify(2.0 * inputs)
+        slope = float((once / inputs).flatten()[0])
+        if not torch.allclose(torch.stack([once, twice / 2.0]), inputs * slope):
+            return None
+        found.append(slope)
+    return found[0], found[1]

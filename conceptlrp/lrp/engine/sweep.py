@@ -82,14 +82,15 @@ def active_squares(
 
 def _first_multipliers(passed: NativeForward, name: str) -> list[Tensor]:
     """Return what the rules that read the input multiply by, none if one does not."""
-    found = []
+    found: list[Tensor] = []
+    features = passed.values[name]
     for reader in passed.engine.readers[name]:
         if reader.kind not in ("conv", "pool"):
             return []
-        for branch in passed.branches(reader.name):
-            if isinstance(branch.multiplier, float):
+        for multiplier in passed.engine.rules[reader.name].multipliers(features):
+            if isinstance(multiplier, float):
                 return []
-            found.append(branch.multiplier)
+            found.append(multiplier)
     return found
 
 
@@ -97,12 +98,16 @@ def _first_multipliers(passed: NativeForward, name: str) -> list[Tensor]:
 class Sweep:
     """Carries tangents of one forward pass up through the program.
 
+    At dead units of an operation that ``every`` does not name they are of no use: no
+    relevance from above meets them.
+
     Shapes: `weight` (N, P', n, n).
     """
 
     passed: NativeForward
     plan: SweepPlan
     weight: Tensor | None = None
+    every: frozenset[str] = frozenset()
 
     def tangents(self, wanted: tuple[str, ...]) -> Iterator[tuple[str, Tangents]]:
         """Yield the tangents at the wanted operations, in order of execution."""
@@ -153,7 +158,7 @@ class Sweep:
         plan = self.plan.convolution(operation.name, operation.inputs[0])
         found = [
             (_carry_branch(branch, below, plan, rule), branch.scale)
-            for branch in self.passed.branches(operation.name)
+            for branch in self._branches(operation)
         ]
         # With one term, 1 / stab(z~) can wait for the relevance or multiplier that it
         # meets next: those have one row a site, tangents one for every square too.
@@ -165,6 +170,10 @@ class Sweep:
             total = part if total is None else total.add_(part)
         assert total is not None
         return Tangents(plan.rows, total)
+
+    def _branches(self, operation: Operation) -> list[Branch]:
+        every = operation.name in self.every
+        return self.passed.branches(operation.name, every=every)
 
     def _add(self, operation: Operation, below: list[Tangents]) -> Tangents:
         rows = self.plan.rows(operation.name)
