@@ -61,10 +61,10 @@ def ablation_effects(
         changed = np.where(alone, others[:, None], features.maps[rows, None])
         outputs = run_from(explainer, sample.boards[rows], features.layer, changed)
         for t, asked in enumerate(actions[rows].T):
-            found = outputs.of(np.repeat(asked, n_channels))
-            after[rows, t] = found.reshape(-1, n_channels)
-    found: Array = before[..., None] - after
-    return found
+            output = outputs.of(np.repeat(asked, n_channels))
+            after[rows, t] = output.reshape(-1, n_channels)
+    lost: Array = before[..., None] - after
+    return lost
 
 
 def channel_relevance(

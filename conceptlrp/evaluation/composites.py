@@ -14,9 +14,10 @@ from conceptlrp.evaluation.study import (
     prepare_study,
 )
 from conceptlrp.evaluation.verdict import gates_of, recommend
-from conceptlrp.lrp import COMPOSITES, Explainer
+from conceptlrp.lrp import Explainer
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.baselines import ZERO, Baseline
+from conceptlrp.lrp.composites import CANDIDATES, COMPOSITES
 from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.one_call import check_network
 from conceptlrp.networks import network_digest
@@ -30,7 +31,7 @@ def evaluate(
     store: AnyStore,
     network: AnyNetwork,
     *,
-    composites: Sequence[str] | Mapping[str, Composite] = COMPOSITES,
+    composites: Sequence[str] | Mapping[str, Composite] = CANDIDATES,
     layers: Sequence[str] | None = None,
     n_positions: int = 300,
     n_cascade: int = 100,
@@ -48,7 +49,8 @@ def evaluate(
     network : Module or path
         The network that the store explains, in evaluation mode.
     composites : sequence of str, or mapping of str to Composite
-        Names of presets, or zennit composites by the name they are to have.
+        Names of presets and pairs, or zennit composites by the name they are to
+        have.
     layers : sequence of str, optional
         Layers whose channels are judged; those of the store by default.
     n_positions : int
@@ -105,7 +107,7 @@ def evaluate_composites(
     network: nn.Module,
     corpus: Corpus,
     *,
-    composites: Sequence[str] | Mapping[str, Composite] = COMPOSITES,
+    composites: Sequence[str] | Mapping[str, Composite] = CANDIDATES,
     layers: Sequence[str] | None = None,
     n_positions: int = 300,
     n_cascade: int = 100,
@@ -122,7 +124,8 @@ def evaluate_composites(
     corpus : Corpus
         Where positions are drawn from; best with every position once.
     composites : sequence of str, or mapping of str to Composite
-        Names of presets, or zennit composites by the name they are to have.
+        Names of presets and pairs, or zennit composites by the name they are to
+        have.
     layers : sequence of str, optional
         Layers whose channels are judged, all convolutions by default.
     n_positions : int
