@@ -125,11 +125,7 @@ class SmallRun:
             composite={"name": "none"},
             targets=("value",),
             layers={"conv1": {"channels": 2, "height": 8, "width": 8}},
-            baseline=(
-                {"kind": self.baseline.kind, "digest": self.baseline.digest}
-                if self.baseline != ZERO
-                else {}
-            ),
+            baseline={} if self.baseline == ZERO else self.baseline.to_dict(),
             shard_size=self.shard_size,
         )
 
