@@ -193,8 +193,8 @@ def _check_names(plan: Plan) -> None:
             raise ValueError(msg)
     made = plan.baseline
     counts = (made.get(name, 0) for name in ("positions", "seed", "of"))
-    known = made.get("kind") in BASELINES[1:] and isinstance(made.get("digest"), str)
-    if made and not (known and all(type(each) is int for each in counts)):
+    is_one = made.get("kind") in BASELINES[1:] and isinstance(made.get("digest"), str)
+    if made and not (is_one and all(type(each) is int for each in counts)):
         msg = f"baseline is {made}, expected a kind, its digest and its sample"
         raise ValueError(msg)
     if not plan.targets or not all(isinstance(t, str) for t in plan.targets):
