@@ -13,6 +13,7 @@ from conceptlrp.cli.channels.compare import compare
 from conceptlrp.cli.channels.evaluate import evaluate
 from conceptlrp.cli.channels.explain import explain
 from conceptlrp.cli.channels.graph import graph
+from conceptlrp.cli.channels.interchange import interchange
 from conceptlrp.cli.channels.label import label
 from conceptlrp.cli.channels.report import report
 from conceptlrp.cli.games.arena import arena
@@ -95,7 +96,8 @@ _VERBS = {
     "Games and networks": (corpus, train, selfplay, arena, strength),
     "Stores of relevance": (attribute, merge, info, check, repack, top, query),
     "What channels do": (
-        *(explain, cluster, label, ablate, graph, evaluate, report, compare),
+        *(explain, cluster, label, interchange, ablate, graph, evaluate, report),
+        compare,
     ),
     "Pages, figures and files": (demo, atlas, serve, figure, export),
 }

@@ -1,8 +1,11 @@
 from .channel_labels import (
-    CausalCheck as CausalCheck,
     ChannelCause as ChannelCause,
     ChannelLabels as ChannelLabels,
     NamedLabel as NamedLabel,
+)
+from .interchange_result import (
+    Interchange as Interchange,
+    LayerInterchange as LayerInterchange,
 )
 from .result import (
     LabelCriteria as LabelCriteria,
@@ -14,19 +17,22 @@ from .scores import (
     score_channels as score_channels,
 )
 from .store_labels import (
+    interchange as interchange,
     label as label,
     label_positions as label_positions,
 )
 
 __all__ = [
-    "CausalCheck",
     "ChannelCause",
     "ChannelLabels",
+    "Interchange",
     "LabelCriteria",
     "LabelOptions",
     "LabelScores",
+    "LayerInterchange",
     "NamedLabel",
     "ScoredLabels",
+    "interchange",
     "label",
     "label_positions",
     "score_channels",

@@ -6,9 +6,7 @@ of ranks for numbers.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-
-from conceptlrp import jsontext
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from conceptlrp.labelling.result import ScoredLabels
@@ -88,49 +86,38 @@ class ChannelLabels:
 
 
 @dataclass(frozen=True)
-class CausalCheck:
-    """What ablating a channel does with a label and without.
-
-    Attributes
-    ----------
-    with_label, without_label : float
-        Mean size of the effect of ablation on positions of either kind.
-    ratio : float
-        The former divided by the latter; infinite if the latter is 0.
-    low, high : float
-        Bootstrap interval of the ratio.
-    passed : bool
-        Whether the ratio is as large as asked for and its interval above 1.
-    """
-
-    with_label: float
-    without_label: float
-    ratio: float
-    low: float
-    high: float
-    passed: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields, ready for JSON: what is not finite is None."""
-        fields: dict[str, Any] = jsontext.plain(self)
-        return fields
-
-
-@dataclass(frozen=True)
 class ChannelCause:
-    """What ablating a channel does where its best label holds, and where not.
+    """Whether a channel carries a label into the output, see `Interchange`.
 
     Attributes
     ----------
     label : str
-        The best label of the channel.
-    check : CausalCheck
-        Sizes of the change of the explained output with the label and without, on
-        as many positions of every phase.
+        The label.
+    r, low, high : float
+        Correlation of the change of the output with the difference of the label when
+        the channel's map comes from another position, and its 95 % interval; above 0
+        where more of the label raises the output.
+    exchanged, random : float
+        The largest size of r with labels exchanged between positions of a ply, and of a
+        channel of networks with random weights.
+    equal : float
+        Size of the change over pairs with equal labels, as part of that over others;
+        nan where it is not known.
+    games : int
+        In how many games' pairs the label differs.
+    passed : bool or None
+        Whether it does; None where too few games tell.
     """
 
     label: str
-    check: CausalCheck
+    r: float
+    low: float
+    high: float
+    exchanged: float
+    random: float
+    equal: float
+    games: int
+    passed: bool | None
 
 
 #: Names of the channels that have one, by layer and channel.

@@ -14,7 +14,6 @@ from conceptlrp import jsontext
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.labelling.channel_labels import (
     UNNAMED,
-    ChannelCause,
     ChannelLabels,
     NamedLabel,
     channel_name,
@@ -82,6 +81,8 @@ class LabelOptions:
         Of the positions, how many are scored with maps too.
     n_random : int
         Networks of the same shape with random weights to hold channels against.
+    n_recipients, n_donors : int
+        For `Interchange`: how many positions get maps of others, and of how many each.
     columns : tuple of str
         Columns of the store to score as labels besides, such as labels of one's own.
     criteria : LabelCriteria
@@ -91,6 +92,8 @@ class LabelOptions:
 
     n_maps: int = 1_000
     n_random: int = 5
+    n_recipients: int = 500
+    n_donors: int = 2
     columns: tuple[str, ...] = ()
     criteria: LabelCriteria = field(
         default_factory=lambda: LabelCriteria(permutations=100)
@@ -213,8 +216,6 @@ class ScoredLabels:
         Of everything random.
     layers : dict of str to LabelScores
         By layer.
-    causes : dict of str to dict of int to ChannelCause
-        By layer and channel, for channels that have a label.
     random_labelled : dict of str to float
         By layer, which part of the channels of a network with random weights gets a
         label by the same rules, held against the others: the false ones among those
@@ -229,7 +230,6 @@ class ScoredLabels:
     random_networks: int
     seed: int
     layers: Mapping[str, LabelScores]
-    causes: Mapping[str, Mapping[int, ChannelCause]]
     random_labelled: Mapping[str, float]
     controls: tuple[str, ...]
 
@@ -252,13 +252,6 @@ class ScoredLabels:
             raise ValueError(msg)
         return channels[channel]
 
-    def cause(self, layer: str, channel: int) -> ChannelCause | None:
-        """Return the causal check of a channel's best label.
-
-        None for a channel without a label, or where too few positions have or lack it.
-        """
-        return self.causes.get(layer, {}).get(channel)
-
     def controlled(self, layer: str) -> float:
         """Return which part of a layer's channels was given a control as a label."""
         channels = self.layers[layer].channels
@@ -266,24 +259,16 @@ class ScoredLabels:
         return sum(given) / max(len(given), 1)
 
     def frame(self) -> "pd.DataFrame":
-        """Return the tables of `LabelScores.frame` as one, with the layer before.
-
-        Each channel's best label has the ratio of its causal check and whether it
-        passed.
-        """
+        """Return the tables of `LabelScores.frame` as one, with the layer before."""
         import pandas as pd
 
-        rows = [
-            self._row(layer, channel, label)
-            for layer, scores in self.layers.items()
-            for channel in scores.channels
-            for label in channel.labels
-        ]
-        known = (*NamedLabel.__dataclass_fields__, "causal_ratio", "causal")
-        return pd.DataFrame(rows, columns=["layer", "channel", "name", *known])
+        parts = {layer: scores.frame() for layer, scores in self.layers.items()}
+        for layer, part in parts.items():
+            part.insert(0, "layer", layer)
+        return pd.concat(parts.values(), ignore_index=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return labels and causes of all channels, ready for JSON.
+        """Return labels of all channels, ready for JSON.
 
         Scores of labels that no channel was given are left out.
         """
@@ -315,7 +300,7 @@ class ScoredLabels:
         return html_table(title, columns, rows, note=note)
 
     def _layer_dict(self, layer: str) -> dict[str, Any]:
-        scores, causes = self.layers[layer], self.causes.get(layer, {})
+        scores = self.layers[layer]
         return {
             "criteria": scores.criteria,
             "labels": scores.labels,
@@ -323,16 +308,4 @@ class ScoredLabels:
             "named": scores.named,
             "random_labelled": self.random_labelled[layer],
             "channels": scores._channel_dicts(),
-            "causes": causes,
         }
-
-    def _row(
-        self, layer: str, channel: ChannelLabels, label: NamedLabel
-    ) -> dict[str, Any]:
-        name = channel_name(channel).text
-        row = {"layer": layer, "channel": channel.channel, "name": name}
-        row |= asdict(label)
-        cause = self.cause(layer, channel.channel)
-        if cause is not None and label is channel.labels[0]:
-            row |= {"causal_ratio": cause.check.ratio, "causal": cause.check.passed}
-        return row

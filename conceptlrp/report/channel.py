@@ -88,8 +88,9 @@ class ChannelReport:
         "legal" ones among these; None without heatmaps.
     labels : ChannelLabels or None
         Labels that were found to hold; None where none were looked for.
-    cause : ChannelCause or None
-        What ablating the channel does where its best label holds, and elsewhere.
+    cause, carried : ChannelCause or None
+        Whether it carries its best label into the output, and the label that it
+        carries most clearly, by interchange.
     runners_up : tuple of RunnerUp
         The best labels that failed.
     random_labelled : float or None
@@ -107,6 +108,8 @@ class ChannelReport:
         What to keep in mind, and what the store does not hold, a sentence each.
     provenance, citation : tuple of pairs of str, str
         Where the numbers come from, and a line to cite.
+    baseline : str
+        What relevance is above, in words.
     """
 
     layer: str
@@ -126,6 +129,7 @@ class ChannelReport:
     regions: Mapping[str, Region] | None
     labels: ChannelLabels | None
     cause: ChannelCause | None
+    carried: ChannelCause | None
     runners_up: tuple[RunnerUp, ...]
     random_labelled: float | None
     effects: ChannelEffect | None
@@ -137,6 +141,12 @@ class ChannelReport:
     missing: tuple[str, ...]
     provenance: tuple[tuple[str, str], ...]
     citation: str
+    baseline: str = "zero"
+
+    @property
+    def above(self) -> str:
+        """What its relevance is above, to be said after "relevance"; "" for zero."""
+        return "" if self.baseline == "zero" else f" above {self.baseline}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for strict JSON: nan as None."""

@@ -224,6 +224,7 @@ def _report(
     results, statistics = stored.results, channel_statistics(column, stored.statistics)
     size = stored.store.manifest.board_size
     upstream, downstream = wired_channels(results.graph, layer, channel, target)
+    causes = _causes(stored, channel)
     return ChannelReport(
         layer=layer,
         channel=channel,
@@ -237,15 +238,17 @@ def _report(
         strips=strips,
         **_maps(stored, channel),
         **_labels(stored, channel),
+        **causes,
         effects=channel_effect(results.effects, layer, channel),
         upstream=upstream,
         downstream=downstream,
         nearest=_nearest(stored, channel),
         clusters=marked_clusters(stored.clustering, stored.markers, channel),
-        warnings=channel_warnings(stored, channel, statistics),
+        warnings=channel_warnings(stored, channel, statistics, causes["cause"]),
         missing=missing_parts(stored),
         provenance=provenance(stored.store, target),
         citation=citation(stored.store, target, layer, channel),
+        baseline=stored.store.manifest.plan.above,
     )
 
 
@@ -265,19 +268,31 @@ def _maps(stored: StoredLayer, channel: int) -> dict[str, Any]:
 def _labels(stored: StoredLayer, channel: int) -> dict[str, Any]:
     labels, layer = stored.labels, stored.layer
     if labels is None:
-        nothing = dict.fromkeys(("labels", "cause", "random_labelled"))
+        nothing = dict.fromkeys(("labels", "random_labelled"))
         return {**nothing, "name": ChannelName(), "runners_up": ()}
     found = labels.channel(layer, channel)
     random = labels.random_labelled.get(layer, np.nan)
     return {
         "name": channel_name(found),
         "labels": found,
-        "cause": labels.cause(layer, channel),
         "runners_up": runners_up(
             labels.layers[layer], channel, controls=labels.controls
         ),
         # Not known with fewer than two networks with random weights.
         "random_labelled": float(random) if np.isfinite(random) else None,
+    }
+
+
+def _causes(stored: StoredLayer, channel: int) -> dict[str, Any]:
+    """Return what interchange says of the best label, and of what is carried most."""
+    found, labels = stored.interchange, stored.labels
+    if found is None:
+        return {"cause": None, "carried": None}
+    held = () if labels is None else labels.channel(stored.layer, channel).labels
+    known = [each.label for each in held[:1] if each.label in found.labels]
+    return {
+        "cause": found.cause(stored.layer, channel, known[0]) if known else None,
+        "carried": found.best(stored.layer, channel),
     }
 
 

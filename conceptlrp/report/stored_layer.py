@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from conceptlrp.clustering.clustering import Markers
     from conceptlrp.concept_graph import MeanConceptGraph
     from conceptlrp.evaluation import CompositeEvaluation
-    from conceptlrp.labelling import ScoredLabels
+    from conceptlrp.labelling import Interchange, ScoredLabels
 
 _MARKERS = 8
 #: What mean maps are means of, in words.
@@ -168,6 +168,13 @@ class StoredResults:
         return self.store.results.get(ScoredLabels, target=self.target)
 
     @cached_property
+    def interchange(self) -> "Interchange | None":
+        """Which labels channels carry into the output."""
+        from conceptlrp.labelling import Interchange
+
+        return self.store.results.get(Interchange, target=self.target)
+
+    @cached_property
     def effects(self) -> "Ablation | None":
         """Effects of ablation."""
         from conceptlrp.ablation import Ablation
@@ -240,6 +247,12 @@ class StoredLayer:
     def labels(self) -> "ScoredLabels | None":
         """Scores of labels, if this layer was labelled."""
         found = self.results.labels
+        return found if found is not None and self.layer in found.layers else None
+
+    @property
+    def interchange(self) -> "Interchange | None":
+        """Which labels channels carry into the output, if it knows of this layer."""
+        found = self.results.interchange
         return found if found is not None and self.layer in found.layers else None
 
     @cached_property

@@ -20,7 +20,7 @@ from tests.atlas import whole_atlas
 from tests.lrp.conftest import randomize
 from tests.othello.playouts import random_games
 from tests.report.conftest import planted_clustering, planted_effects
-from tests.report.planted_labels import held, planted_labels
+from tests.report.planted_labels import held, planted_interchange, planted_labels
 
 #: Layers with their channels; every channel of LAYER is looked at.
 SIZES = {"conv1": 6, "conv2": 6}
@@ -48,6 +48,7 @@ def signed_labels() -> ScoredLabels:
 def fill(store: Store) -> Store:
     """Add everything that can be added to a store."""
     store.results.save(signed_labels())
+    store.results.save(planted_interchange(store, SIZES, "mobility"))
     store.results.save(whole_atlas._graph())
     store.results.save(planted_effects(store, SIZES))
     stability = Stability(0.8125, 0.0125, np.array([0.9, 0.625, 0.25]))

@@ -12,10 +12,12 @@ import pandas as pd
 import pytest
 
 import conceptlrp as cl
-from conceptlrp.labelling import ScoredLabels
+from conceptlrp.jsontext import plain
+from conceptlrp.labelling import Interchange, ScoredLabels
 from conceptlrp.lrp import Target
 from conceptlrp.report import layer_report
 from conceptlrp.report.stored_layer import mean_maps
+from conceptlrp.report.words.labels import carried_line, cause_lines
 from conceptlrp.report.words.numbers import compact, effect, percent
 from tests.agreement import views
 from tests.agreement.conftest import COUNT, LAYER
@@ -71,6 +73,39 @@ def test_the_effect_of_a_name_has_its_sign_everywhere(reports, atlas):
         assert effect(held_out) in views.concept(atlas, channel).words
         assert effect(held_out) in views.layer(atlas).words
         assert views.data(atlas, channel)["sign"] == sign
+
+
+def test_every_view_says_the_same_of_what_a_channel_carries_into_the_output(
+    store, reports, atlas, exported
+):
+    kept = store.results.get(Interchange)
+    table = kept.frame(LAYER).set_index(["channel", "label"])
+
+    for channel, report in enumerate(reports):
+        held = report.labels.labels
+        checked = held and held[0].label in kept.labels
+        assert report.carried == kept.best(LAYER, channel)
+        if checked:
+            assert report.cause == kept.cause(LAYER, channel, held[0].label)
+        else:
+            assert report.cause is None
+        said = " ".join(cause_lines(report))
+        carried = carried_line(report)
+        for words in (views.text_of(report), views.terminal(store, channel)):
+            assert said in words
+            assert carried in words
+        if not report.statistics.dead:
+            assert said.strip() in views.concept(atlas, channel).words
+            assert carried in views.concept(atlas, channel).words
+        for content in (
+            views.data(atlas, channel),
+            views.exported_json(exported, channel),
+        ):
+            for part in ("cause", "carried"):
+                assert content[part] == plain(getattr(report, part))
+        for cause in filter(None, [report.cause, report.carried]):
+            assert table["r"][channel, cause.label] == cause.r
+            assert table["passed"][channel, cause.label] == cause.passed
 
 
 @pytest.mark.parametrize("channel", range(6))

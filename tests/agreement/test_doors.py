@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import conceptlrp as cl
+from conceptlrp import labelling
 from conceptlrp.networks import OthelloNet, save_network
 from tests.agreement import conftest
 from tests.agreement.conftest import LAYER
@@ -21,6 +22,9 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "compare": lambda s, _: cl.compare(s, s, layers=[LAYER]),
     "explain": lambda _, n: cl.explain(n, "f5d6c3"),
     "graph": lambda s, n: cl.graph(s, n, n_positions=8, save=False),
+    "interchange": lambda s, n: labelling.interchange(
+        s, n, layers=LAYER, n_positions=8, n_random=1, save=False
+    ),
     "layer_report": lambda s, _: cl.layer_report(s, LAYER),
     "open_store": lambda s, _: cl.open_store(s),
     "position_report": lambda _, n: cl.position_report(n, "f5d6c3"),
@@ -60,7 +64,9 @@ def test_what_is_no_store_is_refused_by_a_sentence(
         CALLS[name](3, network)
 
 
-@pytest.mark.parametrize("name", ["ablate", "explain", "graph", "position_report"])
+@pytest.mark.parametrize(
+    "name", ["ablate", "explain", "graph", "interchange", "position_report"]
+)
 def test_what_is_no_network_is_refused_by_a_sentence(
     name: str, store: cl.Store
 ) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from conceptlrp.labelling import CausalCheck, ChannelCause, ChannelLabels, NamedLabel
+from conceptlrp.labelling import ChannelLabels, NamedLabel
 from conceptlrp.labelling.channel_labels import ChannelName
 from conceptlrp.report import ChannelReport, Note
 from conceptlrp.report.findings import (
@@ -13,6 +13,7 @@ from conceptlrp.report.findings import (
     RunnerUp,
     WiredChannel,
 )
+from tests.report.planted_labels import cause
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -80,7 +81,8 @@ def full_report(report: ChannelReport, *, size: int = 8) -> ChannelReport:
         name=ChannelName(name, 1),
         note=Note(f"Corners {HOSTILE}", f"Ada {HOSTILE}", "2026-03-01", HOSTILE),
         labels=ChannelLabels(channel, name, labels, ("edge lead",)),
-        cause=ChannelCause(name, CausalCheck(0.5, 0.125, 4.0, 3.25, 4.75, passed=True)),
+        cause=cause(name),
+        carried=cause("mobility", -0.5),
         runners_up=(runner_up("edge lead"), runner_up(HOSTILE)),
         random_labelled=0.025,
         effects=channel_effect(size),

@@ -94,8 +94,9 @@ def test_the_name_stands_first_and_then_a_sentence_on_the_channel(page):
         "random networks reach 0.31",  # level of random networks
         "0.0125",  # corrected p-value
         "66% of its relevance lies on the label's squares",
-        "a ratio of 4 [3.25, 4.75]",  # causal check
-        "where it holds, ablation does 4 times as much",
+        "of 'corner lead' with r +0.75 [+0.62, +0.88]: more of it raises",  # cause
+        "interchange shows that the output follows it (r +0.75)",
+        "the output follows the difference of 'mobility' with r −0.50",
         "Causal check passed",
         "its effect +0.44 is below 0.5",  # why a runner-up failed
         "gets a label on 2.5% of the channels",  # control
@@ -182,7 +183,7 @@ def test_the_page_of_a_bare_store_says_what_is_missing_and_what_adds_it(
         "The store has no heatmaps, so the boards are plain; what adds them",
     ):
         assert sentence in bare.words
-    assert len(bare_report.missing) == 6
+    assert len(bare_report.missing) == 7
     for sentence in bare_report.missing:
         assert sentence in bare.words
 

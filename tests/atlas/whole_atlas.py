@@ -23,7 +23,7 @@ from tests.lrp.conftest import randomize
 from tests.othello.playouts import random_games
 from tests.planted_evaluation import planted_evaluation
 from tests.report.conftest import planted_clustering
-from tests.report.planted_labels import planted_labels
+from tests.report.planted_labels import planted_interchange, planted_labels
 
 SCRIPT = "<script>window.hurt = 1</script>"
 QUOTES = "\"' onmouseover='window.hurt=1' x=\""
@@ -67,6 +67,7 @@ def write_whole_store(path: Path) -> Store:
         run=RunOptions(name=SCRIPT),
     )
     store.results.save(planted_labels(SIZES, LABEL))
+    store.results.save(planted_interchange(store, SIZES, LABEL))
     store.results.save(_graph())
     clustering = planted_clustering(store)
     noisy = (clustering.labels - 1).astype(np.int32)

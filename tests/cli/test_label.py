@@ -1,10 +1,11 @@
 """The verb label."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from conceptlrp.labelling import ScoredLabels
+from conceptlrp.labelling import Interchange, ScoredLabels
 from conceptlrp.labels import LABELS
 from conceptlrp.othello import Corpus, write_transcripts
 from conceptlrp.store import open_store
@@ -42,6 +43,9 @@ def test_a_store_is_labelled_and_its_channels_scored(folder: Path, store: Path) 
     assert scored is not None
     assert list(scored.layers) == ["conv4"]
     assert succeed("check", store).startswith(f"{store}: whole")
+    checked = opened.results.get(Interchange)
+    assert checked is not None
+    assert checked.labels == scored.layers["conv4"].labels
     top = succeed(
         *("top", store, "--layer", "conv4", "--channel", 0, "-n", 1),
         *("--label", "mobility=1:60", "--label", "own discs"),
@@ -90,3 +94,22 @@ def test_what_is_no_store_is_refused(folder: Path) -> None:
     result = run("label", folder / "plain", "--no-scores")
 
     assert_one_line(result, 1, "no relevance store here")
+
+
+def test_channels_are_interchanged_without_labels_too(
+    folder: Path, store: Path
+) -> None:
+    network = ("--network", folder / "net.safetensors")
+    options = ("--positions", 40, "--random-networks", 1, "--layer", "conv4")
+
+    out = succeed("interchange", store, *network, *options, "--target", "value")
+
+    words = " ".join(out.split())
+    assert "conv4 (value): channels of 4 with a label whose r reaches 0.3: " in words
+    assert "positions with donors, 20 games, 1 random networks" in words
+    again = ("interchange", store, *network, *options, "--target", "value")
+    assert_one_line(run(*again), 1, r"interchange-value-\w+\.h5: exists already; pass")
+    printed = json.loads(succeed(*again, "--overwrite", "--json"))
+    kept = open_store(store).results.get(Interchange, target="value")
+    assert kept is not None
+    assert printed == kept.to_dict()

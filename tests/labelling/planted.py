@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from conceptlrp.labels import Labels, label_boards
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import OthelloNet
-from conceptlrp.networks.planes import board_planes
 from conceptlrp.othello import Corpus, phases
 from tests.othello.playouts import random_games
 from tests.planted.network import DEFAULT_PATTERNS, PlantedNetwork, planted_network
@@ -99,28 +98,6 @@ def tables(network: OthelloNet, corpus: Corpus) -> Tables:
         }
         for layer in explainer.layers
     }
-
-
-def ablation_effects(network: OthelloNet, corpus: Corpus, channel: int) -> NDArray:
-    """Return how far the outputs move if a channel of conv2 is always 0, (N,)."""
-
-    def silence(_module: object, _inputs: object, output: torch.Tensor) -> torch.Tensor:
-        output = output.clone()
-        output[:, channel] = 0
-        return output
-
-    planes = torch.from_numpy(board_planes(corpus.own, corpus.opponent))
-    with torch.no_grad():
-        before = torch.cat([out.flatten(1) for out in _outputs(network, planes)], 1)
-        hook = network.get_submodule("relu2").register_forward_hook(silence)
-        after = torch.cat([out.flatten(1) for out in _outputs(network, planes)], 1)
-        hook.remove()
-    return (after - before).abs().sum(1).numpy()
-
-
-def _outputs(network: OthelloNet, planes: torch.Tensor) -> list[torch.Tensor]:
-    logits, value = network(planes)
-    return [logits, value.reshape(-1, 1)]
 
 
 def _batches(corpus: Corpus, size: int = 256) -> Iterator[Corpus]:

@@ -145,22 +145,26 @@ def test_labels_show_themselves_briefly(scored: ScoredLabels) -> None:
     assert "conv3" in scored._repr_html_()
 
 
-def test_a_detector_matters_where_its_label_holds(
-    scored: ScoredLabels, planted: PlantedNetwork
+def test_a_detector_carries_its_pattern_to_the_output_that_reads_it(
+    store: Store, planted: PlantedNetwork, scored: ScoredLabels, tmp_path: Path
 ) -> None:
-    checks = {}
-    for detector in planted.detectors:
-        cause = scored.cause(detector.layer, detector.channel)
-        assert cause is not None
-        assert cause.label == f"planted: {detector.pattern.name}"
-        checks[detector.pattern] = cause.check
+    copied = open_store(shutil.copytree(store.path, tmp_path / "run.crp"))
+    copied.results.save(replace(scored, target="value"))
 
-    moved = [check for pattern, check in checks.items() if pattern.move is not None]
-    still = [check for pattern, check in checks.items() if pattern.move is None]
-    assert np.mean([check.with_label > check.without_label for check in moved]) >= 0.8
-    # What only the value reads cannot change the best move's logit.
-    assert {check.with_label for check in still} == {0.0}
-    assert not any(check.passed for check in still)
+    of_value = labelling.interchange(
+        copied, planted.network, target="value", n_donors=4, n_random=2
+    )
+
+    for detector in planted.detectors:
+        pattern, at = detector.pattern, (detector.layer, detector.channel)
+        cause = of_value.cause(*at, f"planted: {pattern.name}")
+        if pattern.move is not None:
+            # Only a move's logit reads it.
+            assert (cause.r, cause.passed) in ((0, False), (0, None))
+        else:
+            # Several on one board count several times, but are one label.
+            assert cause.r > 0.4
+            assert cause.passed
 
 
 def test_the_same_seed_gives_the_same_labels(
@@ -315,7 +319,6 @@ def test_a_channel_that_was_not_scored_is_refused(scored: ScoredLabels) -> None:
         scored.channel("conv1", 0)
     with pytest.raises(ValueError, match="has channels 0 to"):
         scored.channel("conv2", 999)
-    assert scored.cause("conv2", 999) is None
 
 
 def test_maps_are_of_games_on_both_sides_of_the_split() -> None:

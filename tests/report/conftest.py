@@ -14,7 +14,7 @@ from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.store import Store, open_store
 from tests.atlas.conftest import LAYERS, write_store
 from tests.planted_evaluation import planted_evaluation
-from tests.report.planted_labels import planted_labels
+from tests.report.planted_labels import planted_interchange, planted_labels
 
 UPPER = "trunk/<b>3"
 
@@ -101,6 +101,7 @@ def evaluation(store: Store, composite: str = "epsilon-flat") -> CompositeEvalua
 def fill(store: Store) -> Store:
     """Add everything that can be added to a store."""
     store.results.save(planted_labels())
+    store.results.save(planted_interchange(store))
     store.results.save(planted_effects(store))
     store.results.save(planted_graph())
     store.results.save(planted_clustering(store))

@@ -5,14 +5,16 @@ from collections.abc import Mapping
 import numpy as np
 
 from conceptlrp.labelling import (
-    CausalCheck,
     ChannelCause,
     ChannelLabels,
+    Interchange,
     LabelCriteria,
     LabelScores,
+    LayerInterchange,
     NamedLabel,
     ScoredLabels,
 )
+from conceptlrp.store import Store
 from tests.atlas.conftest import LAYERS
 
 LABELS = ("weak", "random too", "chance", "gone", "wide", "untested", "twin", "best")
@@ -36,6 +38,10 @@ def held(label: str, effect: float = 0.9) -> NamedLabel:
         q=0.01,
         random=0.1,
     )
+
+
+def cause(label: str, r: float = 0.75, *, passed: bool | None = True) -> ChannelCause:
+    return ChannelCause(label, r, r - 0.125, r + 0.125, 0.125, 0.25, 0.5, 40, passed)
 
 
 def scored(*labels: NamedLabel, name: str = "unnamed", sign: int = 1) -> LabelScores:
@@ -76,7 +82,6 @@ def planted_labels(
             channels=tuple(unnamed),
             criteria=LabelCriteria(),
         )
-    check = CausalCheck(0.4, 0.1, 4.0, 3.0, 5.0, passed=True)
     return ScoredLabels(
         target="played",
         positions=480,
@@ -84,7 +89,44 @@ def planted_labels(
         random_networks=3,
         seed=0,
         layers=layers,
-        causes={layer: {0: ChannelCause(best, check)} for layer in layers},
         random_labelled=dict(zip(sizes, (0.125, np.nan), strict=True)),
         controls=("twin",),
+    )
+
+
+def planted_interchange(
+    store: Store,
+    sizes: Mapping[str, int] = LAYERS,
+    best: str = "best",
+) -> Interchange:
+    """Channel 0 of every layer carries its label, channel 1 fails, others "weak"."""
+    labels = (*LABELS[:-1], best)
+
+    def layer(channels: int) -> LayerInterchange:
+        r = np.zeros((channels, len(labels)))
+        r[0, -1], r[1, labels.index("twin")], r[2:, 0] = 0.75, 0.0625, -0.5
+        return LayerInterchange(
+            r=r,
+            low=r - 0.125,
+            high=r + 0.125,
+            exchanged=np.full(r.shape, 0.125),
+            random=np.full(len(labels), 0.25),
+            equal=np.full(r.shape, 0.5),
+            best_exchanged=np.full((10, channels), 0.125),
+            best_random=np.full((2, min(channels, 16)), 0.25),
+        )
+
+    return Interchange(
+        target="played",
+        labels=labels,
+        controls=("twin",),
+        spread=np.full(len(labels), 40),
+        recipients=50,
+        pairs=100,
+        games=80,
+        random_networks=2,
+        seed=0,
+        layers={name: layer(c) for name, c in sizes.items()},
+        network=store.manifest.network["digest"],
+        corpus=store.manifest.corpus["digest"],
     )

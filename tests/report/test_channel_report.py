@@ -12,7 +12,7 @@ from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.store import open_store
 from tests.atlas.conftest import DEAD, LAYERS, write_store
 from tests.report.conftest import UPPER, evaluation, planted_clustering, planted_effects
-from tests.report.planted_labels import planted_labels
+from tests.report.planted_labels import planted_interchange
 
 KINDS = ["bare_store", "kept_store", "full_store"]
 
@@ -54,7 +54,8 @@ def test_reports_of_a_layer_are_those_of_its_channels(kind, request):
 def test_a_bare_store_says_what_it_lacks_and_which_command_adds_it(bare_store):
     report = cl.channel_report(bare_store, "conv1", 0)
 
-    verbs = ("attribute", "label", "ablate", "graph", "cluster", "evaluate")
+    verbs = ("attribute", "label", "interchange", "ablate", "graph", "cluster")
+    verbs = (*verbs, "evaluate")
     for verb, sentence in zip(verbs, report.missing, strict=True):
         assert f"'conceptlrp {verb}" in sentence
     assert report.effects is report.labels is report.cause is None
@@ -71,8 +72,11 @@ def test_labels_come_with_name_cause_and_the_level_of_random_networks(full_store
     found = list(layer_report(full_store, "conv1"))
 
     assert [str(report.name) for report in found] == ["best", *["unnamed"] * 5]
-    assert found[0].cause.check.ratio == 4
-    assert found[1].cause is None
+    assert found[0].cause == found[0].carried
+    assert (found[0].cause.label, found[0].cause.r) == ("best", 0.75)
+    assert (found[1].cause.label, found[1].cause.passed) == ("twin", False)
+    assert found[2].cause is None
+    assert (found[2].carried.label, found[2].carried.r) == ("weak", -0.5)
     assert {report.random_labelled for report in found} == {0.125}
     assert found[0].labels.labels[0].held_out == pytest.approx(0.9)
     assert "twin" not in [each.label for each in found[2].runners_up]
@@ -101,12 +105,11 @@ def test_a_control_that_fits_is_a_warning(full_store):
 def test_a_name_that_fails_the_causal_check_comes_with_a_warning(
     full_store, monkeypatch
 ):
-    planted = planted_labels()
-    cause = planted.causes["conv1"][0]
-    check = replace(cause.check, passed=False)
-    causes = {"conv1": {0: replace(cause, check=check)}}
-    failing = replace(planted, causes=causes)
-    monkeypatch.setattr(StoredResults, "labels", failing)
+    planted = planted_interchange(full_store)
+    layer = planted.layers["conv1"]
+    layers = {"conv1": replace(layer, r=layer.r / 8, low=layer.low - 0.7)}
+    failing = replace(planted, layers=layers)
+    monkeypatch.setattr(StoredResults, "interchange", failing)
 
     report = cl.channel_report(full_store, "conv1", 0)
 

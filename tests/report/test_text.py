@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conceptlrp.labelling import CausalCheck, ChannelCause, ChannelLabels
+from conceptlrp.labelling import ChannelLabels
 from conceptlrp.labelling.channel_labels import channel_name
 from conceptlrp.report import Note, channel_report, layer_report
 from conceptlrp.report.findings import ChannelEffect, runners_up
 from conceptlrp.report.statistics import MoveStatistics, PhaseStatistics
 from tests.atlas.conftest import LAYERS
-from tests.report.planted_labels import held, scored
+from tests.report.planted_labels import cause, held, scored
 
 HOSTILE = Note("a\x1b[2Jb\r\nc\u202e", "\x07Ada", "today\u2028", "\x9b31m")
 
@@ -190,12 +190,11 @@ def test_a_network_without_a_value_is_told_nothing_of_it(report):
 def named(report, **changes):
     label = replace(held("own corners"), **changes)
     found = ChannelLabels(0, "own corners", (label,), ())
-    check = CausalCheck(0.4, 0.1, 4.0, 3.0, 5.0, passed=True)
     return replace(
         report,
         name=channel_name(found),
         labels=found,
-        cause=ChannelCause("own corners", check),
+        cause=cause("own corners"),
         runners_up=runners_up(scored(held("best"), name="best"), 0)[:1],
         random_labelled=0.02,
     )
@@ -207,12 +206,17 @@ def test_a_name_is_told_with_evidence_control_and_cause(report):
     assert text.startswith("conv1, channel 0: own corners ")
     assert (
         "AUROC 0.95, effect +0.90 [+0.80, +1.00] on held-out games; random networks "
-        "reach 0.1; where it holds, ablation does 4 times as much. q 0.01." in text
+        "reach 0.1; interchange shows that the output follows it (r +0.75). q 0.01."
+        in text
     )
     assert (
-        "Causal check passed. Ablating the channel changes the output by 0.4 where "
-        "'own corners' holds and by 0.1 elsewhere, on as many positions of every "
-        "phase: a ratio of 4 [3, 5]" in text
+        "Causal check passed. With the channel's map of another game's position of the "
+        "same ply in place of its own, the output follows the difference of 'own "
+        "corners' with r +0.75 [+0.62, +0.88]: more of it raises the output. Labels "
+        "exchanged within plies reach 0.125, networks with random weights 0.25; to "
+        "pass, r must exceed the former in size, and its whole interval the latter and "
+        "0.1. Where the label is equal, the change is 0.5 times as large as where it "
+        "differs." in text
     )
     assert "Runners-up: - 'twin' (activation, effect +0.95)" in text
     assert "random weights gets a label on 2.0% of the channels of conv1 by" in text
@@ -228,10 +232,51 @@ def test_a_channel_that_is_lower_where_its_label_holds_is_told_so(report):
     )
 
 
-def test_numbers_are_high_where_flags_hold(report):
-    text = unwrapped(named(report, auroc=None).text())
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (cause("own corners", -0.75), "more of it lowers the output."),
+        (
+            cause("own corners", 0.05, passed=False),
+            "; but interchange does not show that the output follows it (r +0.05). ",
+        ),
+        (cause("own corners", 0.05, passed=False), "Causal check failed. With"),
+        (
+            replace(cause("own corners", passed=None), games=3),
+            (
+                "Causal check undecided. Between positions of the same ply, 'own "
+                "corners' differs in pairs of 3 games; pairs of at least 10 games"
+            ),
+        ),
+        (
+            cause("own corners", passed=None),
+            "; interchange cannot tell whether the output follows it. ",
+        ),
+        (replace(cause("own corners", passed=None), games=0), "differs nowhere; pairs"),
+        (None, "No causal check: the channel was not interchanged."),
+    ],
+)
+def test_what_interchange_found_is_told(report, found, sentence):
+    assert sentence in unwrapped(replace(named(report), cause=found).text())
 
-    assert "by 0.4 where 'own corners' is high and by 0.1 elsewhere" in text
+
+def test_what_a_channel_carries_most_is_told_where_it_is_another_label(report):
+    carried = replace(named(report), carried=cause("mobility", -0.75))
+    same = replace(named(report), carried=cause("own corners"))
+    nothing = replace(named(report), carried=cause("mobility", 0.2, passed=False))
+    unlabelled = replace(report, carried=cause("mobility"))
+
+    assert (
+        "By interchange, of all labels, the output follows the difference of "
+        "'mobility' with r −0.75 [−0.88, −0.62]: more of it lowers the output."
+        in unwrapped(carried.text())
+    )
+    assert "of all labels" not in unwrapped(same.text())
+    assert (
+        "Interchange shows no label that the channel carries into the output; the "
+        "nearest is 'mobility' (r +0.20)." in unwrapped(nothing.text())
+    )
+    assert "follows the difference of 'mobility'" in unwrapped(unlabelled.text())
 
 
 def test_squares_of_a_feature_map_have_activation(report):

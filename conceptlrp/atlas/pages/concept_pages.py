@@ -28,6 +28,7 @@ from conceptlrp.report.words.channel import (
     shares,
 )
 from conceptlrp.report.words.labels import (
+    carried_line,
     cause_lines,
     heading,
     meaning,
@@ -66,6 +67,7 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         meaning=meaning,
         squares_line=squares_line,
         cause=cause_lines(report),
+        carried=carried_line(report),
         control=random_line(report),
     )
     site.write_data(concept_data(layer, channel), report.to_dict())
@@ -140,7 +142,7 @@ def _histograms(report: ChannelReport) -> Iterator[tuple[str, Markup, str]]:
     """Draw the histograms, each with its title and how many zeros are left out."""
     statistics = report.statistics
     for title, found, name in (
-        (f"Relevance ({report.unit})", statistics.relevance, "relevance"),
+        (f"Relevance{report.above} ({report.unit})", statistics.relevance, "relevance"),
         ("Activation (sum over the board)", statistics.activation, "activation"),
     ):
         total = found.zeros + sum(found.counts)

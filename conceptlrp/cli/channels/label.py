@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from conceptlrp.cli.channels.interchange import verdict_word
 from conceptlrp.cli.inputs import store_network
 from conceptlrp.cli.options import (
     Json,
@@ -21,14 +22,19 @@ from conceptlrp.errors import OutputExistsError
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
-    from conceptlrp.labelling import ChannelLabels, NamedLabel, ScoredLabels
+    from conceptlrp.labelling import (
+        ChannelLabels,
+        Interchange,
+        NamedLabel,
+        ScoredLabels,
+    )
 
 _LEGEND = (
     "In brackets: several labels fit about equally well, so the channel has no name. "
     "Effect: AUROC, or correlation r with a number, within phases, on games held out; "
-    "random: the largest effect in networks with random weights. Causal: how many "
-    "times more ablating the channel changes the output where the label holds, and "
-    "whether that is at least twice and certainly more than once."
+    "random: the largest effect in networks with random weights. Causal: r by "
+    "interchange, above 0 where more of the label raises the output, and whether that "
+    "passes; 'conceptlrp interchange' says what it rests on."
 )
 
 
@@ -60,6 +66,7 @@ def label(
 ) -> None:
     """Label positions, and channels by what they follow."""
     from conceptlrp.labelling import (
+        Interchange,
         LabelOptions,
         ScoredLabels,
         label as label_channels,
@@ -103,12 +110,12 @@ def label(
     if as_json:
         print_json(found.to_dict())
     else:
-        _show(found, count)
+        _show(found, opened.results.get(Interchange, target=target or 0), count)
 
 
-def _show(found: "ScoredLabels", count: int) -> None:
+def _show(found: "ScoredLabels", causes: "Interchange | None", count: int) -> None:
     for name in found.layers:
-        _show_layer(found, name, count)
+        _show_layer(found, causes, name, count)
     print_text(_LEGEND, style="dim")
     typer.echo(
         f"{found.positions:,} positions, {found.maps:,} with maps, "
@@ -116,7 +123,9 @@ def _show(found: "ScoredLabels", count: int) -> None:
     )
 
 
-def _show_layer(found: "ScoredLabels", layer: str, count: int) -> None:
+def _show_layer(
+    found: "ScoredLabels", causes: "Interchange | None", layer: str, count: int
+) -> None:
     """Print the best-labelled channels of a layer."""
     scores = found.layers[layer]
     title = (
@@ -134,7 +143,7 @@ def _show_layer(found: "ScoredLabels", layer: str, count: int) -> None:
         "by": [each.labels[0].measure for each in best],
         "effect (95 %)": [_effect(each.labels[0]) for each in best],
         "random": [_number(each.labels[0], each.labels[0].random) for each in best],
-        "causal": [_cause(found, layer, each.channel) for each in best],
+        "causal": [_cause(causes, layer, each) for each in best],
     }
     print_table(columns, title=title)
 
@@ -157,11 +166,11 @@ def _number(label: "NamedLabel", value: float) -> str:
     return f"{value:+.2f}" if label.auroc is None else f"{(value + 1) / 2:.3f}"
 
 
-def _cause(found: "ScoredLabels", layer: str, channel: int) -> str:
-    cause = found.cause(layer, channel)
-    if cause is None:
+def _cause(causes: "Interchange | None", layer: str, channel: "ChannelLabels") -> str:
+    if causes is None:
         return "untested"
-    return f"{cause.check.ratio:.2f} {'yes' if cause.check.passed else 'no'}"
+    found = causes.cause(layer, channel.channel, channel.labels[0].label)
+    return f"{found.r:+.2f} {verdict_word(found)}"
 
 
 def _part(value: float) -> str:

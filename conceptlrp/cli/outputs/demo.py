@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from conceptlrp.store import Store
 
 # Enough to try everything in a minute or two; the verbs' own defaults are larger.
-_LABELLED, _MAPPED, _RANDOM = 4000, 300, 2
+_LABELLED, _MAPPED, _RANDOM, _INTERCHANGED = 4000, 300, 2, 250
 _ABLATED, _AVERAGED = 100, 300
 _JUDGED, _CASCADE = 60, 10
 _RIVALS = ("epsilon", "epsilon-flat")
@@ -76,7 +76,7 @@ def examine(store: "Store", network: "BoardNetwork", **common: Any) -> None:
     for layer in store.layers:
         cluster(store, layer, **common)
     label_positions(store, overwrite=True)
-    few = LabelOptions(n_maps=_MAPPED, n_random=_RANDOM)
+    few = LabelOptions(n_maps=_MAPPED, n_random=_RANDOM, n_recipients=_INTERCHANGED)
     label(store, network, n_positions=_LABELLED, options=few, **common)
     ablate(store, network, n_positions=_ABLATED, **common)
     graph(store, network, n_positions=_AVERAGED, **common)

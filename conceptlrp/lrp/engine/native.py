@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from conceptlrp.lrp._zennit import Activation, Epsilon, Norm, Pass
 from conceptlrp.lrp.engine.gating import find_gated, hides, producers
+from conceptlrp.lrp.engine.geometry import channels_last
 from conceptlrp.lrp.engine.lifting import (
     HANDING_ON,
     Lift,
@@ -25,7 +26,7 @@ from conceptlrp.lrp.engine.lifting import (
 )
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.program import Operation, Program, UnknownOperationError
-from conceptlrp.lrp.engine.rule_forms import scales_of
+from conceptlrp.lrp.engine.rule_forms import scale_forms, scales_of
 
 _NONNEGATIVE = (nn.ReLU, nn.ReLU6, nn.Sigmoid, nn.Softplus)
 _LINEAR = ("conv", "pool")
@@ -45,6 +46,11 @@ class NativeEngine:
         self.plain_sums = plain_sums
         self.readers = program.readers()
         self.rules: dict[str, LinearRule] = {}
+        self.sums = {
+            name: scale_forms(operation.rule or _PROPORTIONAL)[0]
+            for name, operation in program.operations.items()
+            if operation.kind == "add"
+        }
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.nonnegative: dict[str, bool] = {}
         values: dict[str, Tensor] = {}
@@ -123,6 +129,7 @@ class NativeEngine:
     def forward(self, planes: Tensor) -> "NativeForward":
         """Run the network on planes (N, P, 8, 8) and keep what relevance needs."""
         values: dict[str, Tensor] = {}
+        planes = channels_last(planes)
         with torch.no_grad():
             for operation in self.program.operations.values():
                 sources = [values[source] for source in operation.inputs]
@@ -235,7 +242,10 @@ class NativeForward:
             for source, part in sent:
                 add_to(arrived, source, part)
         n_targets = next(iter(starts.values())).shape[1]
-        return {name: found.get(name, self._zeros(name, n_targets)) for name in wanted}
+        return {
+            name: found[name] if name in found else self._zeros(name, n_targets)
+            for name in wanted
+        }
 
     def lifts(self, baselines: Mapping[str, Tensor]) -> dict[str, list[Lift]]:
         """Return baselines (N or 1, C, H, W) of operations as others read them."""
@@ -312,10 +322,11 @@ class NativeForward:
     def sum_scale(self, operation: Operation) -> Tensor:
         """Return what relevance of a sum is divided by, inverted: (N, C, H, W)."""
         # Handed on whole, relevance would double at every residual block.
-        rule = operation.rule
-        if rule is None:
-            rule = _PROPORTIONAL
+        rule = operation.rule or _PROPORTIONAL
         total = self.values[operation.name]
+        form = self.engine.sums[operation.name]
+        if form is not None:
+            return form.scale({0: total})
         return scales_of(rule, torch.ones_like(total), [total])[0]
 
     def gate(self, operation: Operation) -> Tensor | float:

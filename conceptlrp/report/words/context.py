@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from conceptlrp.labelling.channel_labels import channel_name
 from conceptlrp.report.words.numbers import count, percent, plural
+from conceptlrp.report.words.relevance import relevance_of
 from conceptlrp.store import Store
 from conceptlrp.store.results.kinds import KINDS
 
 if TYPE_CHECKING:
-    from conceptlrp.labelling import ScoredLabels
+    from conceptlrp.labelling import ChannelCause, ScoredLabels
     from conceptlrp.report.statistics import ChannelStatistics
     from conceptlrp.report.stored_layer import StoredLayer, Verdict
 
@@ -26,6 +27,7 @@ _NO_MAPS: Final = (
 #: Results that a report has a place for, by kind, in words.
 _WORDS: Final = {
     "labels": "labels",
+    "interchange": "interchange of channels",
     "ablation": "effects of ablation",
     "graph": "concept graph",
     "clustering": "clusters",
@@ -39,6 +41,7 @@ def missing_parts(stored: "StoredLayer") -> tuple[str, ...]:
     effects, graph = results.effects, results.graph
     there = {
         "labels": stored.labels is not None,
+        "interchange": stored.interchange is not None,
         "ablation": effects is not None and layer in effects.layers,
         "graph": graph is not None and layer in graph.layers,
         "clustering": stored.clustering is not None,
@@ -59,14 +62,20 @@ def missing_parts(stored: "StoredLayer") -> tuple[str, ...]:
 
 
 def channel_warnings(
-    stored: "StoredLayer", channel: int, statistics: "ChannelStatistics"
+    stored: "StoredLayer",
+    channel: int,
+    statistics: "ChannelStatistics",
+    cause: "ChannelCause | None",
 ) -> tuple[str, ...]:
     """Collect what limits what a report says, what is about the channel first."""
-    return (*_of_channel(stored, channel, statistics), *_of_store(stored))
+    return (*_of_channel(stored, channel, statistics, cause), *_of_store(stored))
 
 
 def _of_channel(
-    stored: "StoredLayer", channel: int, statistics: "ChannelStatistics"
+    stored: "StoredLayer",
+    channel: int,
+    statistics: "ChannelStatistics",
+    cause: "ChannelCause | None",
 ) -> Iterator[str]:
     if statistics.dead:
         yield "The channel is dead: it is active on no position."
@@ -79,13 +88,15 @@ def _of_channel(
             "more than the boards shown."
         )
     if stored.labels is not None:
-        yield from _of_labels(stored.labels, stored.layer, channel)
+        yield from _of_labels(stored.labels, stored.layer, channel, cause)
 
 
-def _of_labels(labels: "ScoredLabels", layer: str, channel: int) -> Iterator[str]:
-    found, cause = labels.channel(layer, channel), labels.cause(layer, channel)
+def _of_labels(
+    labels: "ScoredLabels", layer: str, channel: int, cause: "ChannelCause | None"
+) -> Iterator[str]:
+    found = labels.channel(layer, channel)
     name = channel_name(found)
-    if name.is_named and cause is not None and not cause.check.passed:
+    if name.is_named and cause is not None and cause.passed is False:
         yield (
             f"The name '{name}' fails the causal check: it describes an association "
             "only."
@@ -149,6 +160,7 @@ def provenance(store: Store, target: str) -> tuple[tuple[str, str], ...]:
         ("network", f"{made.network.get('name', '')} ({_digest(made.network)})"),
         ("corpus", f"{positions} of {games} ({_digest(made.corpus)})"),
         ("composite", str(made.composite.get("name", ""))),
+        ("baseline", made.plan.above),
         ("explained output", target),
         ("versions", ", ".join(f"{name} {v}" for name, v in made.versions.items())),
         ("command", made.command),
@@ -161,8 +173,8 @@ def citation(store: Store, target: str, layer: str, channel: int) -> str:
     made = store.manifest
     return (
         f"Channel {channel} of {layer} of network {made.network.get('name', '')} "
-        f"{_digest(made.network)}, explained towards '{target}' by "
-        f"{made.composite.get('name', '')} on {count(len(store))} positions of corpus "
+        f"{_digest(made.network)}, explained towards '{target}': "
+        f"{relevance_of(made.plan)}, on {count(len(store))} positions of corpus "
         f"{_digest(made.corpus)}; conceptlrp {made.versions.get('conceptlrp', '')}."
     )
 

@@ -15,8 +15,15 @@ from conceptlrp.labelling import (
     NamedLabel,
 )
 from conceptlrp.labelling.channel_labels import FEATURE_MAP, ChannelName
+from conceptlrp.labelling.interchange_result import FEWEST_GAMES, LEAST
 from conceptlrp.labels import LABELS
-from conceptlrp.report.words.numbers import compact, effect, percent, signed_amount
+from conceptlrp.report.words.numbers import (
+    compact,
+    effect,
+    percent,
+    plural,
+    signed_amount,
+)
 
 if TYPE_CHECKING:
     from conceptlrp.report.channel import ChannelReport
@@ -111,34 +118,67 @@ def _named(label: NamedLabel) -> str:
 
 
 def _caused(report: "ChannelReport") -> str:
-    if report.cause is None or report.labels is None:
+    cause = report.cause
+    if cause is None:
         return ""
-    ratio, check = compact(report.cause.check.ratio), report.cause.check
-    state = when(report.labels.labels[0])
-    if check.passed:
-        return f"; where it {state}, ablation does {ratio} times as much"
-    return f"; but where it {state}, ablation does only {ratio} times as much"
+    if cause.passed is None:
+        return "; interchange cannot tell whether the output follows it"
+    if cause.passed:
+        return f"; interchange shows that the output follows it (r {effect(cause.r)})"
+    shown = "" if np.isnan(cause.r) else f" (r {effect(cause.r)})"
+    return f"; but interchange does not show that the output follows it{shown}"
 
 
 def cause_lines(report: "ChannelReport") -> tuple[str, str]:
     """Return the result of the causal check and what it rests on; "" without labels."""
     cause, labels = report.cause, report.labels
-    if cause is not None and labels is not None:
-        head = f"Causal check {'passed' if cause.check.passed else 'failed'}."
-        return head, _ratio(cause, when(labels.labels[0]))
-    if labels is not None and labels.labels:
-        return "No causal check:", "too few positions have the label, or lack it."
-    return "", ""
+    if labels is None or not labels.labels:
+        return "", ""
+    if cause is None:
+        return "No causal check:", "the channel was not interchanged."
+    if cause.passed is None:
+        where = (
+            f"in pairs of {plural(cause.games, 'game')}" if cause.games else "nowhere"
+        )
+        return "Causal check undecided.", (
+            f"Between positions of the same ply, '{cause.label}' differs {where}; "
+            f"pairs of at least {FEWEST_GAMES} games are needed."
+        )
+    head = f"Causal check {'passed' if cause.passed else 'failed'}."
+    equal = (
+        ""
+        if np.isnan(cause.equal)
+        else f" Where the label is equal, the change is {compact(cause.equal)} times "
+        "as large as where it differs."
+    )
+    return head, (
+        "With the channel's map of another game's position of the same ply in place "
+        f"of its own, the output {_followed(cause)}. Labels exchanged within plies "
+        f"reach {compact(cause.exchanged)}, networks with random weights "
+        f"{compact(cause.random)}; to pass, r must exceed the former in size, and its "
+        f"whole interval the latter and {compact(LEAST)}.{equal}"
+    )
 
 
-def _ratio(cause: ChannelCause, state: str) -> str:
-    check = cause.check
+def carried_line(report: "ChannelReport") -> str:
+    """Say what a channel carries most clearly, unless its best label is just that."""
+    carried, cause = report.carried, report.cause
+    if carried is None or (cause is not None and carried.label == cause.label):
+        return ""
+    if carried.passed:
+        return f"By interchange, of all labels, the output {_followed(carried)}."
     return (
-        f"Ablating the channel changes the output by {compact(check.with_label)} where "
-        f"'{cause.label}' {state} and by {compact(check.without_label)} elsewhere, on "
-        f"as many positions of every phase: a ratio of {compact(check.ratio)} "
-        f"[{compact(check.low)}, {compact(check.high)}]; to pass, it must reach 2 and "
-        "its interval stay above 1."
+        "Interchange shows no label that the channel carries into the output; the "
+        f"nearest is '{carried.label}' (r {effect(carried.r)})."
+    )
+
+
+def _followed(cause: ChannelCause) -> str:
+    way = "raises" if cause.r > 0 else "lowers"
+    interval = f"[{effect(cause.low)}, {effect(cause.high)}]"
+    return (
+        f"follows the difference of '{cause.label}' with r {effect(cause.r)} "
+        f"{interval}: more of it {way} the output"
     )
 
 
@@ -191,12 +231,14 @@ def why_it_failed(
 def label_lines(report: "ChannelReport") -> Iterator[str]:
     """Say which labels a channel has, and why others failed, line by line."""
     if report.labels is None:
+        yield from filter(None, [carried_line(report)])
         return
     yield verdict(report)
     for label in report.labels.labels[:1]:
         if label.share is not None:
             yield squares_line(label)
         yield f"q {compact(label.q)}. {' '.join(cause_lines(report))}"
+    yield from filter(None, [carried_line(report)])
     if report.runners_up:
         yield "Runners-up:" if report.name.is_named else "Labels that failed:"
         yield from (_runner_up(each) for each in report.runners_up)

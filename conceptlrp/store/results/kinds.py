@@ -86,9 +86,16 @@ _TABLE: Final = (
         "labels",
         "conceptlrp.labelling:ScoredLabels",
         ("target",),
-        version=1,
+        version=2,
         verb="label",
         former=r"label-scores-.+\.h5",
+    ),
+    Kind(
+        "interchange",
+        "conceptlrp.labelling:Interchange",
+        ("target",),
+        version=1,
+        verb="interchange",
     ),
     Kind(
         "ablation",

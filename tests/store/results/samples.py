@@ -13,11 +13,11 @@ from conceptlrp.concept_graph.mean_graph import Flow
 from conceptlrp.evaluation import CompositeEvaluation, Gate, Recommendation
 from conceptlrp.evaluation.result import Curve, Findings, HeatmapAgreement, Measurement
 from conceptlrp.labelling import (
-    CausalCheck,
-    ChannelCause,
     ChannelLabels,
+    Interchange,
     LabelCriteria,
     LabelScores,
+    LayerInterchange,
     NamedLabel,
     ScoredLabels,
 )
@@ -75,7 +75,6 @@ def labels(store: Store, seed: int = 0) -> ScoredLabels:
             criteria=LabelCriteria(seed=seed),
         )
 
-    check = CausalCheck(0.4, 0.0, np.inf, 1.5, np.inf, passed=True)
     return ScoredLabels(
         target=store.targets[0],
         positions=3,
@@ -83,9 +82,36 @@ def labels(store: Store, seed: int = 0) -> ScoredLabels:
         random_networks=1,
         seed=seed,
         layers={layer: scores(store.channels(layer)) for layer in store.layers},
-        causes={layer: {0: ChannelCause("corner", check)} for layer in store.layers},
         random_labelled=dict.fromkeys(store.layers, float("nan")),
         controls=("random",),
+    )
+
+
+def interchange(store: Store, seed: int = 0) -> Interchange:
+    random = np.random.default_rng(seed)
+
+    def numbers(*shape: int) -> np.ndarray:
+        return random.uniform(-1, 1, shape).astype(np.float32).astype(np.float64)
+
+    def layer(channels: int) -> LayerInterchange:
+        names = ("r", "low", "high", "exchanged", "equal")
+        pairs = {name: numbers(channels, 3) for name in names}
+        pairs["r"][:, 1] = np.nan
+        best = {"best_exchanged": numbers(4, channels), "best_random": numbers(2, 2)}
+        return LayerInterchange(**pairs, random=numbers(3), **best)
+
+    return Interchange(
+        target=store.targets[0],
+        labels=("corner", "mobility", "edge"),
+        controls=("edge",),
+        spread=np.array([40, 0, 12]),
+        recipients=50,
+        pairs=100,
+        games=80,
+        random_networks=2,
+        seed=seed,
+        layers={name: layer(store.channels(name)) for name in store.layers},
+        **origin(store),
     )
 
 
@@ -150,6 +176,7 @@ def evaluation(store: Store, seed: int = 0) -> CompositeEvaluation:
 SAMPLES: dict[str, Callable[..., Any]] = {
     "clustering": clustering,
     "labels": labels,
+    "interchange": interchange,
     "ablation": ablation,
     "graph": graph,
     "evaluation": evaluation,

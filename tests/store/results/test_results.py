@@ -120,6 +120,7 @@ def test_the_list_is_complete_and_what_it_lacks_is_missing(store: Store) -> None
     assert listed == [
         ("clustering", "played", "conv1"),
         ("labels", "played", ""),
+        ("interchange", "played", ""),
         ("ablation", "played", ""),
         ("graph", "", ""),
         ("evaluation", "", ""),
@@ -129,6 +130,7 @@ def test_the_list_is_complete_and_what_it_lacks_is_missing(store: Store) -> None
         ("clustering", "value", "conv1"),
         ("clustering", "value", "conv2"),
         ("labels", "value", ""),
+        ("interchange", "value", ""),
         ("ablation", "value", ""),
     ]
     (first,) = store.results.missing(target=0)

@@ -1,0 +1,114 @@
+"""The verb that interchanges channels between positions."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.options import (
+    Json,
+    Layers,
+    Overwrite,
+    Seed,
+    StoreNetwork,
+    StorePath,
+    Target,
+    how_many,
+)
+from conceptlrp.cli.tables import print_json, print_table, print_text
+from conceptlrp.progress import progress_bars
+
+if TYPE_CHECKING:
+    from conceptlrp.labelling import ChannelCause, Interchange
+
+_LEGEND = (
+    "r: correlation of the change of the output with the difference of the label, "
+    "donor less recipient; above 0, more of the label raises the output. Exchanged: "
+    "the largest with labels exchanged between positions of a ply; random: in networks "
+    "with random weights; equal: size of the change where the label is equal, as part "
+    "of that where it differs."
+)
+_LEVELS = (0.3, 0.4, 0.5)
+
+
+def interchange(
+    store: StorePath,
+    network: StoreNetwork,
+    layer: Layers = None,
+    target: Target = None,
+    positions: Annotated[
+        int, typer.Option(min=2, help="Positions that are given maps of others.")
+    ] = 500,
+    donors: Annotated[int, typer.Option(min=1, help="Donors of each.")] = 2,
+    random_networks: Annotated[
+        int, typer.Option(min=1, help="Networks with random weights to compare with.")
+    ] = 5,
+    count: Annotated[int, how_many("Channels of each layer to show.")] = 8,
+    seed: Seed = 0,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Say which labels channels carry into the output, by giving them other maps."""
+    from conceptlrp.labelling import (
+        Interchange,
+        interchange as interchange_channels,
+    )
+    from conceptlrp.store import open_store
+
+    opened = open_store(store)
+    for name in layer or ():
+        opened.channels(name)
+    opened.results.check_free(Interchange, target=target or 0, overwrite=overwrite)
+    net = store_network(opened, network)
+    with progress_bars() as report:
+        found = interchange_channels(
+            opened,
+            net,
+            layers=layer,
+            target=target or 0,
+            n_positions=positions,
+            n_donors=donors,
+            n_random=random_networks,
+            seed=seed,
+            overwrite=overwrite,
+            on_progress=report,
+        )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        _show(found, count)
+
+
+def verdict_word(cause: "ChannelCause") -> str:
+    """Say in a word whether a label passed."""
+    return {None: "undecided", True: "yes", False: "no"}[cause.passed]
+
+
+def _show(found: "Interchange", count: int) -> None:
+    """Print the channels of each layer that carry a label most clearly."""
+    for layer, each in found.layers.items():
+        best = [found.best(layer, channel) for channel in range(len(each.r))]
+        known = [(c, cause) for c, cause in enumerate(best) if cause is not None]
+        known.sort(key=lambda pair: -abs(pair[1].r))
+        shown = known[:count]
+        columns: dict[str, list[object]] = {
+            "channel": [channel for channel, _ in shown],
+            "label": [cause.label for _, cause in shown],
+            "r (95 %)": [f"{c.r:+.2f} ({c.low:.2f}, {c.high:.2f})" for _, c in shown],
+            "exchanged": [f"{cause.exchanged:.2f}" for _, cause in shown],
+            "random": [f"{cause.random:.2f}" for _, cause in shown],
+            "equal": [f"{cause.equal:.2f}" for _, cause in shown],
+            "passes": [verdict_word(cause) for _, cause in shown],
+        }
+        levels = ", ".join(f"{a}: {found.counted(layer, a)}" for a in _LEVELS)
+        title = (
+            f"{layer} ({found.target}): channels of {len(each.r)} with a label whose r "
+            f"reaches {levels}; in brackets, of networks with random weights, and with "
+            "labels exchanged"
+        )
+        print_table(columns, title=title)
+    print_text(_LEGEND, style="dim")
+    typer.echo(
+        f"{found.pairs:,} pairs of {found.recipients:,} positions with donors, "
+        f"{found.games:,} games, {found.random_networks} random networks"
+    )

@@ -1,0 +1,252 @@
+"""Interchange, which tells whether a channel carries a label into the output.
+
+1. A position, the recipient, is paired with donors of the same ply and other games.
+2. A channel's whole map at the donor takes the place of that at the recipient, and the
+   rest of the network above the layer runs again.
+3. The change of the output is correlated with the difference of the label.
+4. So it is with labels exchanged between positions of a ply, and in networks with
+   random weights.
+
+A detector of a label that the output reads moves it by as much as the label differs,
+whatever its prevalence; what is correlated with the label but not read moves nothing.
+See Geiger et al., "Causal abstractions of neural networks", NeurIPS 2021. Shapes use P
+pairs, C channels of an H x W map, and K labels.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from conceptlrp.ablation.sample import FollowedSample, spread_rows
+from conceptlrp.labelling.columns import position_columns
+from conceptlrp.labelling.interchange_result import LayerInterchange
+from conceptlrp.labelling.scores import Comparison
+from conceptlrp.lrp import Explainer, Intervention
+from conceptlrp.lrp.batch import as_array, batches
+from conceptlrp.othello.board import count
+from conceptlrp.progress import OnProgress
+from conceptlrp.statistics.estimates import ratio
+from conceptlrp.statistics.pairs import (
+    exchanged_within,
+    pair_correlations,
+    pair_intervals,
+)
+from conceptlrp.statistics.ranks import Floats
+
+_EXCHANGES: Final = 100
+# Channels of each random network, which stand for all of them.
+_RANDOM_CHANNELS: Final = 16
+_FEWEST_PAIRS: Final = 10
+_BLOCK: Final = 32
+# Changes below this part of the output's deviation are rounding.
+_ROUNDING: Final = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Interchanges:
+    """Pairs of positions of a sample, and how their labels differ.
+
+    ``recipients`` and ``donors`` (P,) are rows of the sample, ``plies``, ``games`` and
+    ``columns`` (N,) and (N, K) of it.
+    """
+
+    recipients: NDArray[np.intp]
+    donors: NDArray[np.intp]
+    plies: NDArray[np.int64]
+    games: NDArray[np.intp]
+    columns: Floats
+
+    @property
+    def differences(self) -> Floats:
+        """Labels of donors less those of recipients, (P, K)."""
+        return self._differ(self.columns)
+
+    @property
+    def spread(self) -> NDArray[np.int64]:
+        """In how many recipients' games the pairs of each label (K,) differ."""
+        games = self.games[self.recipients]
+        differ = self.differences != 0
+        counts = [len(np.unique(games[column])) for column in differ.T]
+        return np.array(counts, np.int64)
+
+    def exchanged(self, seed: int) -> Floats:
+        """Return differences (P, K) of labels exchanged between positions of a ply."""
+        used = np.unique(np.concatenate([self.recipients, self.donors]))
+        columns = self.columns.copy()
+        columns[used] = columns[used[exchanged_within(self.plies[used], seed=seed)]]
+        return self._differ(columns)
+
+    def _differ(self, columns: Floats) -> Floats:
+        return columns[self.donors] - columns[self.recipients]
+
+
+def draw_interchanges(
+    sample: FollowedSample,
+    comparison: Comparison,
+    *,
+    recipients: int,
+    donors: int,
+    seed: int,
+) -> Interchanges:
+    """Pair positions of held-out games with others of as many discs.
+
+    A donor serves again only once all others of its ply have served.
+    """
+    corpus, games = sample.corpus, comparison.games
+    plies = count(corpus.own | corpus.opponent).astype(np.int64)
+    held_out = np.flatnonzero(comparison.held_out)
+    chosen = held_out[spread_rows(games[held_out], recipients, seed=seed)]
+    taking = np.isin(held_out, chosen)
+    lots = np.random.default_rng(seed).permutation(len(held_out))
+    # Positions that are no recipients serve first.
+    queue = held_out[np.lexsort((lots, taking))]
+    found: list[tuple[int, int]] = []
+    for ply in np.unique(plies[chosen]):
+        waiting = queue[plies[queue] == ply]
+        for row in chosen[plies[chosen] == ply]:
+            taken = np.flatnonzero(games[waiting] != games[row])[:donors]
+            found += [(row, donor) for donor in waiting[taken]]
+            waiting = np.append(np.delete(waiting, taken), waiting[taken])
+    pairs = np.array(found, np.intp).reshape(-1, 2)
+    labels = position_columns(comparison.labels, comparison.phases, games)
+    columns = np.stack(labels.columns, axis=1).astype(np.float64)
+    return Interchanges(pairs[:, 0], pairs[:, 1], plies, games, columns)
+
+
+def interchange_channels(
+    explainers: Sequence[Explainer],
+    sample: FollowedSample,
+    pairs: Interchanges,
+    tested: NDArray[np.bool_],
+    *,
+    seed: int,
+    on_progress: OnProgress,
+) -> dict[str, LayerInterchange]:
+    """Interchange all channels of a network, and some of those with random weights.
+
+    The network comes first. ``tested`` (K,) labels count for the best of a channel.
+    """
+    changes, total = [], len(explainers) * len(pairs.recipients)
+    generator = np.random.default_rng(seed)
+    for number, explainer in enumerate(explainers):
+        channels = {
+            name: np.arange(shape["channels"])
+            for name, shape in explainer.shapes.items()
+        }
+        if number:
+            channels = {
+                name: np.sort(generator.permutation(c)[:_RANDOM_CHANNELS])
+                for name, c in channels.items()
+            }
+        before = number * len(pairs.recipients)
+
+        def report(done: int, before: int = before) -> None:
+            on_progress("interchange", before + done, total)
+
+        changes.append(_changes(explainer, sample, pairs, channels, report))
+    exchanges = [pairs.exchanged(seed + 1 + e) for e in range(_EXCHANGES)]
+    trained, *random = changes
+    return {
+        layer: _correlate(
+            found, [each[layer] for each in random], pairs, exchanges, tested
+        )
+        for layer, found in trained.items()
+    }
+
+
+def _correlate(
+    changes: Floats,
+    random: list[Floats],
+    pairs: Interchanges,
+    exchanges: list[Floats],
+    tested: NDArray[np.bool_],
+) -> LayerInterchange:
+    """Correlate changes (P, C) of a layer with labels, and hold them against chance."""
+    differences = pairs.differences
+    games = pairs.games[np.stack([pairs.recipients, pairs.donors], axis=1)]
+    low, high = pair_intervals(changes, differences, games)
+    exchanged = [_sizes(changes, each) for each in exchanges]
+    by_chance = [_sizes(each, differences) for each in random]
+    some = min((found.shape[1] for found in random), default=0)
+    reached = [each.max(axis=0, initial=0) for each in by_chance]
+    found = {
+        "r": pair_correlations(changes, differences),
+        "low": low,
+        "high": high,
+        "exchanged": np.max(exchanged, axis=0),
+        "random": np.max([np.zeros(len(tested)), *reached], axis=0),
+        "equal": _equal(changes, differences),
+        "best_exchanged": _best(exchanged, tested, changes.shape[1]),
+        "best_random": _best(by_chance, tested, some),
+    }
+    # As a store keeps them, so that what is saved and what is read are equal.
+    kept = {n: a.astype(np.float32).astype(np.float64) for n, a in found.items()}
+    return LayerInterchange(**kept)
+
+
+def _sizes(changes: Floats, differences: Floats) -> Floats:
+    found: Floats = np.nan_to_num(np.abs(pair_correlations(changes, differences)))
+    return found
+
+
+def _best(sizes: list[Floats], tested: NDArray[np.bool_], channels: int) -> Floats:
+    best = [each[:, tested].max(axis=1, initial=0) for each in sizes]
+    return np.array(best).reshape(len(sizes), channels)
+
+
+def _equal(changes: Floats, differences: Floats) -> Floats:
+    """Compare mean sizes of changes with equal labels and with others, (C, K)."""
+    sizes, same = np.abs(changes), differences == 0
+    kinds = [kind.astype(np.float64) for kind in (same, ~same)]
+    means = [ratio(sizes.T @ kind, kind.sum(axis=0)) for kind in kinds]
+    few = np.min([kind.sum(axis=0) for kind in kinds], axis=0) < _FEWEST_PAIRS
+    return np.where(few, np.nan, ratio(*np.nan_to_num(means)))
+
+
+def _changes(
+    explainer: Explainer,
+    sample: FollowedSample,
+    pairs: Interchanges,
+    channels: Mapping[str, NDArray[np.intp]],
+    report: Callable[[int], None],
+) -> dict[str, Floats]:
+    """Return by how much donors' maps change the output, (P, C) by layer."""
+    number = len(pairs.recipients)
+    found = {layer: np.zeros((number, len(c))) for layer, c in channels.items()}
+    before = np.zeros(number)
+    for block in batches(number, _BLOCK):
+        rows, donors = pairs.recipients[block], sample.corpus[pairs.donors[block]]
+        made = [
+            Intervention(layer, int(c), action="replace", value=donors)
+            for layer, chosen in channels.items()
+            for c in chosen
+        ]
+        said = explainer.intervene(sample.corpus[rows], made)
+        before[block] = _explained(sample, said.logits_before, said.value_before, rows)
+        after = _explained(
+            sample, said.logits, said.value, np.tile(rows, len(made))
+        ).reshape(len(made), -1)
+        ends = np.cumsum([len(chosen) for chosen in channels.values()])[:-1]
+        moved = np.split((after - before[block]).T, ends, axis=1)
+        for layer, changes in zip(channels, moved, strict=True):
+            found[layer][block] = changes
+        report(min(block.stop, number))
+    noise = _ROUNDING * float(before.std()) if number else 0.0
+    return {n: np.where(np.abs(c) > noise, c, 0) for n, c in found.items()}
+
+
+def _explained(
+    sample: FollowedSample,
+    logits: NDArray[Any],
+    value: NDArray[Any],
+    rows: NDArray[np.intp],
+) -> NDArray[Any]:
+    """Return the followed output (M,) of outputs (..., A) and (...) of rows (M,)."""
+    device = sample.plus.device
+    given = (logits.reshape(len(rows), -1), value.reshape(-1), rows)
+    tensors = (torch.from_numpy(each).to(device) for each in given)
+    return as_array(sample.explained(*tensors))
