@@ -171,12 +171,14 @@ def replacements(
 class FeatureMaps:
     """Feature maps (N, C, H, W) of one layer, and what ablation puts in their place.
 
-    ``donors`` (N,) names for each position another one with as many discs.
+    ``donors`` (N,) names for each position another one with as many discs; ``mean``
+    (C, H, W) is the mean map where it is taken over more than these positions.
     """
 
     layer: str
     maps: NDArray[Any]
     donors: NDArray[np.int64]
+    mean: NDArray[Any] | None = None
 
     def replacement(self, ablation: str) -> NDArray[Any]:
         """Return what takes the place of each channel, (N or 1, C, H, W)."""
@@ -184,8 +186,10 @@ class FeatureMaps:
         if ablation == "zero":
             return np.zeros_like(self.maps[:1])
         if ablation == "mean":
-            mean: NDArray[Any] = self.maps.mean(axis=0, keepdims=True)
-            return mean
+            mean: NDArray[Any] = (
+                self.maps.mean(axis=0) if self.mean is None else self.mean
+            )
+            return mean[None]
         return self.maps[self.donors]
 
     @property
