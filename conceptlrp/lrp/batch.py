@@ -16,6 +16,7 @@ from torch import Tensor
 from conceptlrp.errors import LayerError, TargetError, check_type
 from conceptlrp.lrp.attribution import Attribution
 from conceptlrp.lrp.backends import Passed
+from conceptlrp.lrp.baselines import Baseline
 from conceptlrp.lrp.engine.lifting import sum_squares
 from conceptlrp.lrp.engine.trace import unknown_layer
 from conceptlrp.lrp.targets import Contrast, Neuron, Target, Value
@@ -82,7 +83,7 @@ def explain_batch(
     targets: Sequence[Target],
     positions: Corpus,
     channels: dict[str, Tensor],
-    baseline: str,
+    baseline: Baseline,
 ) -> Attribution:
     """Explain the targets at a forward pass, channels (N, K) by layer included.
 
@@ -109,7 +110,7 @@ def explain_batch(
         value=value_of(passed.outputs),
         positions=positions,
         mode=mode,
-        baseline=baseline,
+        baseline=baseline.name,
     )
 
 
