@@ -357,7 +357,7 @@ def test_labels_exchanged_within_plies_hardly_ever_pass():
     random, games = np.random.default_rng(0), codes(corpus.game)
     recipients = random.permutation(4000)[:400]
     donors = np.array([_donor(row, plies, games, random) for row in recipients])
-    passed, tested = 0, 0
+    passed = tested = best_passed = channels = 0
 
     for seed in range(6):
         pairs = Interchanges(
@@ -368,11 +368,17 @@ def test_labels_exchanged_within_plies_hardly_ever_pass():
         differ = exchanged.spread >= FEWEST_GAMES
         nulls = [exchanged.exchanged(1000 * seed + e) for e in range(100)]
         layer = _correlate(changes, [], exchanged, nulls, differ)
-        passed += int(layer.passed[:, differ].sum())
-        tested += layer.r[:, differ].size
+        verdicts, sizes = layer.passed[:, differ], np.abs(layer.r[:, differ])
+        passed, tested = passed + int(verdicts.sum()), tested + verdicts.size
+        best = np.arange(len(sizes)), sizes.argmax(axis=1)
+        best_passed, channels = (
+            best_passed + int(verdicts[best].sum()),
+            channels + len(sizes),
+        )
 
     assert tested > 20_000
-    assert passed / tested < 0.005
+    assert passed / tested < 0.001
+    assert best_passed / channels < 0.03
 
 
 def _donor(row, plies, games, random):
