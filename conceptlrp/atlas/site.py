@@ -38,6 +38,7 @@ from conceptlrp.report.words.numbers import (
     signed_percent,
     visible,
 )
+from conceptlrp.report.words.relevance import board_words, relevance_of
 from conceptlrp.store import Store
 
 _DIGITS = 16
@@ -75,6 +76,16 @@ class Site:
     def unit(self) -> str:
         """Unit of the relevance."""
         return Target.parse(self.target).unit
+
+    @property
+    def relevance(self) -> str:
+        """By which rules relevance is, and above which baseline."""
+        return relevance_of(self.store.manifest.plan)
+
+    @property
+    def board_note(self) -> str:
+        """How numbers of channels and of the board belong together."""
+        return board_words(self.store.manifest.plan)
 
     @cached_property
     def provenance(self) -> tuple[tuple[str, str], ...]:

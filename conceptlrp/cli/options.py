@@ -51,6 +51,14 @@ Targets = Annotated[
     ),
 ]
 Composite = Annotated[str | None, typer.Option(help=f"LRP rules: {PRESETS}.")]
+Heatmaps = Annotated[
+    str | None,
+    typer.Option(help="LRP rules from a layer to the board, if they are others."),
+]
+Baseline = Annotated[
+    str,
+    typer.Option(help="What relevance is above: zero, or mean (of the positions)."),
+]
 Composites = Annotated[
     list[str] | None,
     typer.Option(

@@ -1,7 +1,8 @@
 """Concept graphs of many positions: relevance between channels, averaged.
 
 The graph of each position is computed by the native engine and summed in float64, so
-that batches change nothing beyond rounding.
+that batches change nothing beyond rounding. Above a baseline, channels have relevance
+above it, and so has what they are sent; what they send on is plain relevance.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from conceptlrp.lrp import Explainer, Target
+    from conceptlrp.lrp import Baseline, Explainer, Target
     from conceptlrp.lrp._zennit import Composite
     from conceptlrp.lrp.inputs import AnyNetwork, Positions
     from conceptlrp.progress import OnProgress
@@ -30,6 +31,7 @@ def graph(
     *,
     n_positions: int = 2000,
     composite: "Composite | None" = None,
+    heatmaps: "Composite | None" = None,
     seed: int = 0,
     save: bool = True,
     overwrite: bool = False,
@@ -40,14 +42,14 @@ def graph(
     Parameters
     ----------
     store : Store or path
-        Where positions, targets, layers and composite come from. Layers between those
-        of the store join them.
+        Where positions, targets, layers, composite and baseline come from. Layers
+        between those of the store join them.
     network : Module or path
         The network that the store explains, in evaluation mode.
     n_positions : int
         Positions at most, drawn at random.
-    composite : Composite, optional
-        That of the store, if it is no preset.
+    composite, heatmaps : Composite, optional
+        Those of the store, if they are no presets.
     seed : int
         Seed of the draw.
     save : bool
@@ -77,12 +79,17 @@ def graph(
     store, network = open_store(store), checked_network(network)
     if save:
         store.results.check_free(MeanConceptGraph, overwrite=overwrite)
-    explainer = graph_explainer(store, network, composite=composite)
-    corpus = store.positions
-    if len(corpus) > n_positions:
-        corpus = corpus.sample(n_positions, seed=seed)
+    explainer = graph_explainer(store, network, composite=composite, heatmaps=heatmaps)
+    rows = np.arange(len(store))
+    if len(rows) > n_positions:
+        random = np.random.default_rng(seed)
+        rows = np.sort(random.choice(rows, n_positions, replace=False))
     found = mean_concept_graph(
-        explainer, corpus, targets=store.targets, on_progress=on_progress
+        explainer,
+        store.positions[rows],
+        targets=store.targets,
+        baseline=explainer.baseline_for(None).take(rows),
+        on_progress=on_progress,
     )
     if save:
         store.results.save(found, overwrite=overwrite)
@@ -94,6 +101,7 @@ def mean_concept_graph(
     positions: "Positions",
     *,
     targets: "str | Target | Sequence[str | Target]" = ("played",),
+    baseline: "Baseline | None" = None,
     batch_size: int = 16,
     on_progress: "OnProgress | None" = None,
 ) -> MeanConceptGraph:
@@ -105,6 +113,8 @@ def mean_concept_graph(
         Network, composite and layers.
     positions, targets
         As for `attribute`.
+    baseline : Baseline, optional
+        What relevance is above, a donor a position; the explainer's own by default.
     batch_size : int
         Positions at a time; memory grows with it and with pairs of channels.
     on_progress : callable, optional
@@ -119,15 +129,20 @@ def mean_concept_graph(
 
     corpus = explainer.corpus(positions)
     parsed = parse_targets(targets, explainer.size)
+    above = explainer.baseline_for(corpus, baseline)
     nodes: dict[str, Flow] = {}
     edges: dict[Pair, Flow] = {}
     for first in range(0, len(corpus), batch_size):
         rows = slice(first, first + batch_size)
         chosen = [target.take(rows) for target in parsed]
-        batch = corpus[rows]
-        summary = explainer.summarize(batch, targets=chosen)
+        batch, part = corpus[rows], above.take(rows)
+        summary = explainer.summarize(batch, targets=chosen, baseline=part)
         found = explainer.concept_graph(
-            batch, targets=chosen, per_position=True, batch_size=batch_size
+            batch,
+            targets=chosen,
+            per_position=True,
+            baseline=part,
+            batch_size=batch_size,
         )
         _add(nodes, summary.relevance)
         _add(edges, found.edges)
@@ -143,23 +158,26 @@ def mean_concept_graph(
 
 
 def graph_explainer(
-    store: "Store", network: "nn.Module", *, composite: "Composite | None" = None
+    store: "Store",
+    network: "nn.Module",
+    *,
+    composite: "Composite | None" = None,
+    heatmaps: "Composite | None" = None,
 ) -> "Explainer":
     """Make ready what explained a store, with the layers between its own.
 
     Relevance between two layers is known where one reads the other.
     """
-    from conceptlrp.lrp import Explainer
     from conceptlrp.lrp.engine.trace import feature_layers, select_layers
     from conceptlrp.lrp.one_call import store_explainer
 
-    explainer = store_explainer(store, network, composite=composite)
+    rules: dict[str, Any] = {"composite": composite, "heatmaps": heatmaps}
+    explainer = store_explainer(store, network, **rules)
     wanted = {*select_layers(explainer.network, None), *store.layers}
     if wanted == set(store.layers):
         return explainer
     layers = [name for name in feature_layers(explainer.network) if name in wanted]
-    name = composite or explainer.composite_name
-    return Explainer(network, composite=name, layers=layers)
+    return store_explainer(store, network, **rules, layers=layers, between=True)
 
 
 def _add(totals: dict[Any, Flow], found: dict[Any, NDArray[np.floating]]) -> None:

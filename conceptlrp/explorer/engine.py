@@ -7,12 +7,13 @@ the last answers, so that a flood of requests waits in line instead of using mem
 from functools import lru_cache, partial
 from threading import Lock
 
-from conceptlrp.errors import LayerError
+from conceptlrp.errors import LayerError, StoreError
 from conceptlrp.lrp import Explainer, Intervened, Intervention, Target
 from conceptlrp.lrp.baselines import Baseline, mean_baseline
 from conceptlrp.othello import Position
 from conceptlrp.reference import ReferenceBoards, reference_boards
 from conceptlrp.report import PositionReport, position_report
+from conceptlrp.report.words.relevance import board_words, relevance_of
 from conceptlrp.store import Store
 
 # A report of a network with 512 channels is about 1.5 MB.
@@ -42,9 +43,14 @@ class ExplorerEngine:
         n_channels: int = 8,
         n_boards: int = 6,
     ) -> None:
+        if store.baseline.kind == "donor":
+            msg = (
+                f"{store.path}: its relevance is above the maps of donors, which only "
+                "its own positions have; explain the corpus above 'mean' to explore"
+            )
+            raise StoreError(msg)
         self.store = store
         self.size = explainer.size
-        self.composite = explainer.composite_name
         self.layers = {
             layer: shape["channels"] for layer, shape in explainer.shapes.items()
         }
@@ -54,6 +60,16 @@ class ExplorerEngine:
         self._report = lru_cache(_REPORTS)(explain)
         self._boards = lru_cache(_REFERENCES)(find)
         self._steer = lru_cache(_REFERENCES)(partial(_steered, explainer, store))
+
+    @property
+    def relevance(self) -> str:
+        """By which rules relevance is, and above which baseline."""
+        return relevance_of(self.store.manifest.plan)
+
+    @property
+    def board_note(self) -> str:
+        """How numbers of channels and of the board belong together."""
+        return board_words(self.store.manifest.plan)
 
     @property
     def name(self) -> str:

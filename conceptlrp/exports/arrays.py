@@ -115,9 +115,12 @@ def _arrays(chosen: Extract) -> Iterator[_Array]:
 
 
 def _of_channels(chosen: Extract, quantity: str, layer: str) -> _Array:
+    plan = chosen.store.manifest.plan
+    is_above = bool(plan.baseline) and quantity != "activation"
+    above = f", above {plan.above}" if is_above else ""
     return _Array(
         f"{quantity}.{file_stem(layer)}",
-        f"layer {layer}, {_OF_CHANNELS[quantity]}",
+        f"layer {layer}, {_OF_CHANNELS[quantity]}{above}",
         lambda block: chosen.read(quantity, layer, block),
     )
 

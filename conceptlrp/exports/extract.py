@@ -22,6 +22,7 @@ from conceptlrp import jsontext
 from conceptlrp.clustering import Clustering
 from conceptlrp.errors import ConceptLRPError, StoreError
 from conceptlrp.report.stored_layer import StoredResults
+from conceptlrp.report.words.relevance import relevance_of
 from conceptlrp.runs.job import package_versions
 from conceptlrp.staging import staged_folder
 from conceptlrp.store import COLUMNS, Store, open_store
@@ -128,6 +129,8 @@ class Extract:
             "network": made.network,
             "corpus": made.corpus,
             "composite": made.composite,
+            "baseline": made.baseline or {"kind": "zero"},
+            "relevance": relevance_of(made.plan),
             "target": self.target,
             "layers": list(self.layers),
             "positions": len(self),

@@ -31,6 +31,7 @@ from conceptlrp.networks.planes import (
     squares_of_actions,
 )
 from conceptlrp.othello import BLACK, NO_MOVE, Corpus
+from conceptlrp.report.words.relevance import relevance_of
 from conceptlrp.staging import check_room
 from conceptlrp.store.reader import AnyStore
 
@@ -108,7 +109,7 @@ def _project(chosen: Extract, analyses: dict[str, str]) -> dict[str, Any]:
             "path": _DATASET,
         },
         "attributions": {
-            "attribution_method": str(chosen.store.manifest.composite.get("name")),
+            "attribution_method": relevance_of(chosen.store.manifest.plan),
             "attribution_strategy": "predicted_label",
             "sources": [_ATTRIBUTION],
         },

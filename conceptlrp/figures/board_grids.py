@@ -30,6 +30,7 @@ def reference_figure(
     boards: ReferenceBoards,
     *,
     name: str = "",
+    above: str = "",
     title: str | None = None,
     width: float = style.TWO_COLUMNS,
 ) -> Figure:
@@ -48,7 +49,7 @@ def reference_figure(
         max(1, min(len(boards), int(width / 1.6))),
         under=3 * LINE,
         foot=SCALE_HEIGHT,
-        title=_title_of(boards, name) if title is None else title,
+        title=_title_of(boards, name, above) if title is None else title,
     )
     figure, places = sheet.draw()
     for number, (axes, board) in enumerate(zip(places, boards.boards, strict=True)):
@@ -119,11 +120,12 @@ def mean_maps_figure(
     return figure
 
 
-def _title_of(boards: ReferenceBoards, name: str) -> str:
+def _title_of(boards: ReferenceBoards, name: str, above: str) -> str:
     words = {"top": "highest", "bottom": "lowest"}
     how = f"{words.get(boards.strip, boards.strip)} {boards.by}"
     named = f" ({name})" if name else ""
-    return f"{boards.layer}:{boards.channel}{named}, {how} (target: {boards.target})"
+    target = f"(target: {boards.target}{above})"
+    return f"{boards.layer}:{boards.channel}{named}, {how} {target}"
 
 
 def _explained(target: str, board: ReferenceBoard) -> int:

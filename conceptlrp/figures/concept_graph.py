@@ -35,6 +35,7 @@ def concept_graph_figure(
     *,
     paths: int = 24,
     names: Mapping[Node, str] | None = None,
+    above: str = "",
     title: str | None = None,
     width: float = style.TWO_COLUMNS,
 ) -> Figure:
@@ -61,7 +62,8 @@ def concept_graph_figure(
         axes.text(
             0.06 - _LEFT, y, text, size=style.SMALL, va="center", color=style.QUIET
         )
-    _write(figure, web, title)
+    default = f"The {web.paths} strongest paths (target: {web.target}{above})"
+    _write(figure, web, title or default)
     return figure
 
 
@@ -208,11 +210,10 @@ def _draw_node(axes: Axes, place: Point, number: str, name: str) -> None:
         )
 
 
-def _write(figure: Figure, web: _Web, title: str | None) -> None:
+def _write(figure: Figure, web: _Web, title: str) -> None:
     """Write the title, what the paths carry, and what lines mean."""
     width, height = figure.get_size_inches()
-    text = title or f"The {web.paths} strongest paths (target: {web.target})"
-    style.write_title(figure, text)
+    style.write_title(figure, title)
     text = f"together {100 * web.strength:.2g} % of its |relevance|"
     figure.text(
         0.06 / width, 1 - 0.31 / height, text, size=style.SMALL, color=style.QUIET

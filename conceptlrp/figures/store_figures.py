@@ -25,6 +25,7 @@ from conceptlrp.reference import reference_boards
 from conceptlrp.report.channel_places import layer_places
 from conceptlrp.report.statistics import layer_statistics
 from conceptlrp.report.stored_layer import StoredResults, mean_maps
+from conceptlrp.report.words.relevance import above_words
 from conceptlrp.store import Store, Where, open_store
 from conceptlrp.store.reader import AnyStore
 
@@ -74,7 +75,9 @@ def references(
     )
     names = channel_names(results_of(store, target).labels)
     name = names.get((layer, channel), "")
-    return reference_figure(boards, name=name, title=title, width=width)
+    return reference_figure(
+        boards, name=name, above=_above(store), title=title, width=width
+    )
 
 
 def means(
@@ -131,7 +134,7 @@ def means(
         maps.negative[chosen],
         names=[f"{c} {names.get((layer, c), '')}".rstrip() for c in chosen],
         unit=Target.parse(results.target).unit,
-        title=title or f"{layer}, mean over {maps.words} (target: {results.target})",
+        title=title or f"{layer}, mean over {maps.words} {_target(store, target)}",
         width=width,
     )
 
@@ -209,10 +212,20 @@ def channels(
         places[placed].astype(float),
         sizes[placed],
         placed.tolist(),
-        name="mean |share| of relevance",
+        name=f"mean |share| {above_words(store.manifest.plan) or 'of relevance'}",
         title=title or f"{layer}: {len(placed)} channels (target: {output})",
         width=width,
     )
+
+
+def _target(store: Store, target: int | str) -> str:
+    """Say what a figure explains, as its title ends."""
+    return f"(target: {store.targets[store.target_index(target)]}{_above(store)})"
+
+
+def _above(store: Store) -> str:
+    words = above_words(store.manifest.plan)
+    return f", {words}" if words else ""
 
 
 def results_of(store: Store, target: int | str) -> StoredResults:
@@ -262,7 +275,7 @@ def labels(
         scored.layers[layer],
         measure=measure,
         channels=count,
-        title=title or f"{layer}: labels of channels (target: {results.target})",
+        title=title or f"{layer}: labels of channels {_target(store, target)}",
         width=width,
     )
 
@@ -305,6 +318,7 @@ def graph(
         results.target,
         paths=count,
         names=channel_names(results.labels),
+        above=_above(store),
         title=title,
         width=width,
     )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import fx, nn
 
 from conceptlrp.labelling.channel_labels import FEATURE_MAP, MAP
-from conceptlrp.lrp import Explainer
+from conceptlrp.lrp import Baseline, Explainer, mean_baseline
 from conceptlrp.lrp.backends import make_propagation
 from conceptlrp.lrp.engine.trace import linear_nodes
 from conceptlrp.lrp.probing import planes_of
@@ -48,6 +48,23 @@ def random_network(explainer: Explainer, *, seed: int = 0) -> Explainer:
     for number, node in enumerate(linear_nodes(network)):
         randomize(network, str(node.target), seed=1000 * seed + number)
     return with_weights_of(explainer, network)
+
+
+def above_own_mean(explainer: Explainer, store: Store) -> Explainer:
+    """Give an explainer the mean of its own network's maps, where the store has one.
+
+    It is taken over the positions that the store's is of.
+    """
+    made = store.manifest.baseline
+    if made.get("kind") == "mean":
+        # One that came from elsewhere is of positions that the store does not know.
+        explainer.baseline = mean_baseline(
+            explainer,
+            store.positions[: made.get("of")],
+            n_positions=made["positions"],
+            seed=made["seed"],
+        )
+    return explainer
 
 
 def with_weights_of(explainer: Explainer, network: fx.GraphModule) -> Explainer:
@@ -95,7 +112,8 @@ class Networks:
         """
         found = [self._stored()]
         for number, explainer in enumerate(self.explainers[1:], 1):
-            found.append(_summed(explainer, self.corpus, self.target_name))
+            above = explainer.baseline_for(None).take(self.rows)
+            found.append(_summed(explainer, self.corpus, self.target_name, above))
             on_progress("random networks", number, len(self.explainers) - 1)
         return found
 
@@ -121,8 +139,9 @@ class Networks:
         found = []
         for number, explainer in enumerate(self.explainers, 1):
             wanted = {n: np.arange(self.store.channels(n)) for n in layers}
+            above = explainer.baseline_for(None).take(self.rows[self.mapped])
             corpus = self.corpus[self.mapped]
-            found.append(_maps(explainer, corpus, self.target_name, wanted))
+            found.append(_maps(explainer, corpus, self.target_name, wanted, above))
             on_progress(stage, number, len(self.explainers))
         return found
 
@@ -139,11 +158,16 @@ class Networks:
         }
 
 
-def _summed(explainer: Explainer, corpus: Corpus, target: str) -> Tables:
+def _summed(
+    explainer: Explainer, corpus: Corpus, target: str, above: Baseline
+) -> Tables:
     parts = []
     for first in range(0, len(corpus), _BATCH):
-        batch = corpus[first : first + _BATCH]
-        parts.append(explainer.summarize(batch, targets=[target]))
+        rows = slice(first, first + _BATCH)
+        found = explainer.summarize(
+            corpus[rows], targets=[target], baseline=above.take(rows)
+        )
+        parts.append(found)
     return {
         layer: {
             "relevance": np.concatenate([p.relevance[layer][:, 0] for p in parts]),
@@ -158,6 +182,7 @@ def _maps(
     corpus: Corpus,
     target: str,
     channels: dict[str, NDArray[np.int64]],
+    above: Baseline,
 ) -> Tables:
     """Return maps of all channels, each measure and layer in a unit of its own.
 
@@ -168,7 +193,10 @@ def _maps(
     for first in range(0, len(corpus), _BATCH):
         rows = slice(first, first + _BATCH)
         explained = explainer.attribute(
-            corpus[rows], targets=[target], conditional=channels
+            corpus[rows],
+            targets=[target],
+            conditional=channels,
+            baseline=above.take(rows),
         )
         for layer, relevance in explained.conditional.items():
             fired = on_board(explained.activation[layer], corpus.size)

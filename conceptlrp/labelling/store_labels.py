@@ -14,7 +14,7 @@ from conceptlrp.ablation.sample import FollowedSample, follow_sample, spread_row
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.labelling.interchange_result import Interchange, tested_labels
 from conceptlrp.labelling.interchanging import draw_interchanges, interchange_channels
-from conceptlrp.labelling.networks import Networks, random_network
+from conceptlrp.labelling.networks import Networks, above_own_mean, random_network
 from conceptlrp.labelling.result import LabelOptions, LabelScores, ScoredLabels
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
@@ -309,7 +309,7 @@ def _networks(
 ) -> Networks:
     """Return the network of a store with others of random weights."""
     random = (
-        random_network(explainer, seed=seed * asked.n_random + i)
+        above_own_mean(random_network(explainer, seed=seed * asked.n_random + i), store)
         for i in range(asked.n_random)
     )
     return Networks(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from conceptlrp.lrp.explainer import Explainer
     from conceptlrp.lrp.inputs import Positions
 
+#: Positions that a mean is taken over.
+MEAN_POSITIONS = 1024
 _BATCH = 256
 
 
@@ -23,7 +25,7 @@ def mean_baseline(
     explainer: "Explainer",
     corpus: "Positions",
     *,
-    n_positions: int = 1024,
+    n_positions: int = MEAN_POSITIONS,
     seed: int = 0,
 ) -> Baseline:
     """Take the mean feature map of every layer over a sample of positions.

@@ -1,20 +1,22 @@
 """Explain positions by one call; to ask more than once, keep an `Explainer`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from torch import nn
 
-from conceptlrp.errors import CompositeError, NetworkError
+from conceptlrp.errors import CompositeError, LayerError, NetworkError
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.attribution import Attribution
-from conceptlrp.lrp.baselines import resolve_baseline
-from conceptlrp.lrp.composites import COMPOSITES, split_pair
+from conceptlrp.lrp.baselines import mean_baseline, resolve_baseline
+from conceptlrp.lrp.composites import COMPOSITES
 from conceptlrp.lrp.explainer import AnyBaseline, Conditions, Explainer
 from conceptlrp.lrp.inputs import AnyNetwork, Positions
 from conceptlrp.lrp.targets import Target
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Position
 from conceptlrp.store import Store
+from conceptlrp.store.baseline import Baseline
 
 
 def attribute(
@@ -174,18 +176,60 @@ def store_explainer(
     *,
     layers: str | Sequence[str] | None = None,
     composite: Composite | None = None,
+    heatmaps: Composite | None = None,
+    between: bool = False,
 ) -> Explainer:
-    """Make an explainer that computes of any position what the store would hold."""
+    """Make an explainer that computes of any position what the store would hold.
+
+    Its baseline is the store's, where donors are those of the store's rows. With
+    `between` the layers may be others than the store's.
+    """
     check_network(store, network)
+    asked = [layers] if isinstance(layers, str) else list(layers or store.layers)
+    for layer in () if between else asked:
+        store.channels(layer)
     name = str(store.manifest.composite.get("name", ""))
-    if composite is None and not {*split_pair(name)} <= {*COMPOSITES}:
+    names = name.partition("+")
+    return Explainer(
+        network,
+        composite=_chosen(store, "composite", names[0], composite),
+        heatmaps=_chosen(store, "heatmaps", names[2], heatmaps),
+        layers=asked,
+        baseline=_store_baseline(store, network, asked),
+    )
+
+
+def _chosen(
+    store: Store, option: str, name: str, given: Composite | None
+) -> str | Composite | None:
+    """Return a composite of a store, by name unless it is no preset."""
+    if given is None and name and name not in COMPOSITES:
         msg = (
             f"{store.path}: was computed with the composite '{name}', expected one of "
-            f"{', '.join(COMPOSITES)}, or to be given the composite itself"
+            f"{', '.join(COMPOSITES)}, or to be given the {option} itself"
         )
         raise CompositeError(msg)
-    for layer in [layers] if isinstance(layers, str) else layers or ():
-        store.channels(layer)
-    return Explainer(
-        network, composite=composite or name, layers=layers or store.layers
+    return given or name or None
+
+
+def _store_baseline(
+    store: Store, network: nn.Module, layers: Sequence[str]
+) -> Baseline:
+    """Return the baseline of a store, a mean with maps of other layers besides."""
+    baseline, made = store.baseline, store.manifest.baseline
+    missing = [each for each in layers if each not in baseline.maps]
+    if baseline.kind != "mean" or not missing:
+        return baseline
+    if "of" not in made:
+        msg = (
+            f"{store.path}: its baseline was given and has no mean of '{missing[0]}'; "
+            "explain that layer too, or let the store take the mean"
+        )
+        raise LayerError(msg)
+    more = mean_baseline(
+        Explainer(network, layers=missing),
+        store.positions[: made["of"]],
+        n_positions=baseline.positions,
+        seed=baseline.seed,
     )
+    return replace(baseline, maps={**baseline.maps, **more.maps})

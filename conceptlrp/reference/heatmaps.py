@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from conceptlrp.errors import LayerError, NetworkError
-from conceptlrp.lrp import Explainer, Target
+from conceptlrp.lrp import Baseline, Explainer, Target
 from conceptlrp.lrp.engine.native import NativeEngine
 from conceptlrp.lrp.engine.program import Operation
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
@@ -30,16 +30,18 @@ def conditional_maps(
     *,
     target: str | Target = "played",
     start: str = "relevance",
+    baseline: Baseline | None = None,
     batch_size: int = 64,
 ) -> NDArray[np.float32]:
     """Compute the heatmaps of one channel at positions.
 
     Started from relevance, a map is the part of the target's heatmap that flows
-    through the channel; the maps of all channels add up to the heatmap. Started
-    from activation, as zennit-crp does for its reference samples, it is what the
-    channel sees whether or not, and with whatever sign, the target uses it;
-    relevance is set to the output of the layer's module, before the activation
-    function, and the target plays no part.
+    through the channel; the maps of all channels add up to the heatmap of the layer's
+    relevance, which is the target's unless it is above a baseline. Started from
+    activation, as zennit-crp does for its reference samples, it is what the channel
+    sees whether or not, and with whatever sign, the target uses it; relevance is set to
+    the output of the layer's module, before the activation function, and neither the
+    target nor a baseline plays a part.
 
     Parameters
     ----------
@@ -53,6 +55,8 @@ def conditional_maps(
         The explained output.
     start : {"relevance", "activation"}
         Where relevance starts.
+    baseline : Baseline, optional
+        What relevance is above, a donor a position; the explainer's own by default.
     batch_size : int
         Positions at a time.
 
@@ -75,6 +79,7 @@ def conditional_maps(
         positions,
         targets=[target],
         conditional={layer: [channel]},
+        baseline=baseline,
         batch_size=batch_size,
     )
     return found.conditional[layer][:, 0, 0].astype(np.float32)

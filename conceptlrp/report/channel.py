@@ -108,6 +108,8 @@ class ChannelReport:
         What to keep in mind, and what the store does not hold, a sentence each.
     provenance, citation : tuple of pairs of str, str
         Where the numbers come from, and a line to cite.
+    baseline : str
+        What relevance is above, in words.
     """
 
     layer: str
@@ -139,6 +141,12 @@ class ChannelReport:
     missing: tuple[str, ...]
     provenance: tuple[tuple[str, str], ...]
     citation: str
+    baseline: str = "zero"
+
+    @property
+    def above(self) -> str:
+        """What its relevance is above, to be said after "relevance"; "" for zero."""
+        return "" if self.baseline == "zero" else f" above {self.baseline}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for strict JSON: nan as None."""

@@ -1,10 +1,10 @@
 """Two stores of the same positions side by side: which channel became which.
 
 The stores may differ in the network, as snapshots of a training do, or in the
-composite. Channels of two networks have no common numbers, so they are matched by the
-correlation of what they do. Nearly everything that channels share is the phase of the
-game: correlations are taken among positions of equal ply, and shown beside those of
-positions that were exchanged within their ply.
+composite or baseline. Channels of two networks have no common numbers, so they are
+matched by the correlation of what they do. Nearly everything that channels share is the
+phase of the game: correlations are taken among positions of equal ply, and shown beside
+those of positions that were exchanged within their ply.
 
 Shapes use N positions, C channels of the first store and D of the second.
 """
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import StoreError
 from conceptlrp.jsontext import plain
+from conceptlrp.report.words.relevance import relevance_of
 from conceptlrp.statistics import Estimate
 from conceptlrp.statistics.estimates import cosine, estimate
 from conceptlrp.store import Store, open_store
@@ -58,7 +59,7 @@ class StoreComparison:
     Attributes
     ----------
     names : (str, str)
-        Network and composite of either store.
+        Network, composite and baseline of either store.
     target : str
         The explained output.
     by : str
@@ -73,6 +74,8 @@ class StoreComparison:
         Correlation of the values before tanh, nan without a value head.
     heatmap_cosine : Estimate
         Cosine of the heatmaps of the explained output.
+    remarks : tuple of str
+        Sentences on what limits the comparison, such as different baselines.
     """
 
     names: tuple[str, str]
@@ -83,6 +86,7 @@ class StoreComparison:
     same_move: Estimate
     value_correlation: float
     heatmap_cosine: Estimate
+    remarks: tuple[str, ...] = ()
 
     def frame(self) -> "pd.DataFrame":
         """Return a table, one row a pair of channels."""
@@ -124,7 +128,9 @@ class StoreComparison:
             for match in self.layers
         ]
         columns = ("layer", "other layer", "pairs", "mean correlation", "by chance")
-        return html_table(" and ".join(self.names), columns, rows)
+        return html_table(" and ".join(self.names), columns, rows) + "".join(
+            f"<p>{remark}</p>" for remark in self.remarks
+        )
 
 
 def compare(
@@ -142,7 +148,7 @@ def compare(
     Parameters
     ----------
     first, second : Store or path
-        Two networks, snapshots or composites on the same positions.
+        Two networks, snapshots, composites or baselines on the same positions.
     layers : sequence of str, optional
         Layers of both stores; by default those that share a name, or else all in
         their order if there are as many.
@@ -194,6 +200,7 @@ def compare(
         same_move=estimate(moves, games),
         value_correlation=value,
         heatmap_cosine=estimate(heatmaps, games),
+        remarks=_remarks((first, second)),
     )
 
 
@@ -269,7 +276,21 @@ def _common_rows(
 def _name(store: Store) -> str:
     made = store.manifest
     network = made.network.get("name") or str(made.network.get("digest", ""))[:12]
-    return f"{network} ({made.composite.get('name', 'unknown composite')})"
+    return f"{network} ({relevance_of(made.plan).removeprefix('relevance ')})"
+
+
+def _remarks(stores: tuple[Store, Store]) -> tuple[str, ...]:
+    one, other = (store.manifest.plan for store in stores)
+    if one.baseline.get("digest") == other.baseline.get("digest"):
+        return ()
+    if one.above == other.above:
+        words = f"Both have relevance above {one.above}, but other ones"
+    else:
+        words = (
+            f"Relevance of the first is above {one.above}, of the second above "
+            f"{other.above}"
+        )
+    return (f"{words}: they answer different questions.",)
 
 
 def match_layer(

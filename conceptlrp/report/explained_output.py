@@ -86,7 +86,8 @@ class LayerMaps:
     """All channels of a layer for one output of one position.
 
     `relevance` and `activation` (C,) are summed over the feature map; `maps` (C, n, n)
-    are conditional heatmaps, which add up to the heatmap of the output.
+    are conditional heatmaps, which add up to the heatmap of the layer's relevance; that
+    is the heatmap of the output unless relevance is above a baseline.
     """
 
     layer: str

@@ -14,14 +14,17 @@ from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.drawing.notebook import html_boards
 from conceptlrp.errors import TargetError
 from conceptlrp.jsontext import plain
-from conceptlrp.lrp import Attribution, Explainer, Target
+from conceptlrp.lrp import Attribution, Baseline, Explainer, Target
 from conceptlrp.lrp._zennit import Composite
-from conceptlrp.lrp.inputs import AnyNetwork
+from conceptlrp.lrp.explainer import AnyBaseline
+from conceptlrp.lrp.inputs import AnyNetwork, checked_network
+from conceptlrp.lrp.one_call import store_explainer
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import PASS, Position, parse_square, square_name
 from conceptlrp.reference.boards import move_probabilities
 from conceptlrp.report.explained_output import ExplainedOutput, LayerMaps
 from conceptlrp.report.words.numbers import percent, signed_amount, signed_percent
+from conceptlrp.report.words.relevance import relevance_words
 from conceptlrp.store import Store
 
 _ENCODING = {"encoding-type": "conceptlrp-position-report", "encoding-version": "1"}
@@ -60,6 +63,8 @@ class PositionReport:
         The chosen move less another one, where that was asked for.
     composite : str
         Rules by which relevance was propagated.
+    baseline : str
+        What relevance of layers is above, in words: "zero" if it is plain.
     """
 
     position: Position
@@ -70,6 +75,12 @@ class PositionReport:
     value_output: ExplainedOutput | None
     contrast: ExplainedOutput | None
     composite: str
+    baseline: str = "zero"
+
+    @property
+    def relevance(self) -> str:
+        """By which rules relevance is, and above which baseline."""
+        return relevance_words(self.composite, self.baseline)
 
     @property
     def best(self) -> MovePolicy:
@@ -100,6 +111,7 @@ class PositionReport:
             "policy": plain(self.policy),
             "value": plain(self.value),
             "composite": self.composite,
+            "baseline": self.baseline,
             "move": self.move.to_dict(),
             "value_output": self.value_output and self.value_output.to_dict(),
             "contrast": self.contrast and self.contrast.to_dict(),
@@ -134,6 +146,8 @@ def position_report(
     position: Position | str,
     *,
     composite: str | Composite | None = None,
+    heatmaps: str | Composite | None = None,
+    baseline: AnyBaseline = None,
     layers: Sequence[str] | None = None,
     store: Store | None = None,
     move: str | None = None,
@@ -150,12 +164,15 @@ def position_report(
     position : Position or str
         The board, or the moves that lead to it; the side to move passes where it has
         no move.
-    composite : str or Composite, optional
-        Rules of propagation, as for `attribute`; an explainer has its own.
+    composite, heatmaps, baseline
+        Rules of propagation and what relevance is above, as for `attribute`, a mean
+        being that of the corpus that ships; by default those of the store, if there is
+        one. An explainer has its own.
     layers : sequence of str, optional
         Layers to report; all by default.
     store : Store, optional
-        Where to look the position up.
+        Where to look the position up. Only its rows have donors, where relevance is
+        above theirs.
     move : str, optional
         Move to explain, "pa" for the pass; the best one by default.
     against : str, optional
@@ -176,6 +193,8 @@ def position_report(
         When the network plays on another board.
     LayerError
         For a layer that the explainer does not report.
+    ValueError
+        For a position without a donor, where relevance is above a donor's map.
 
     Examples
     --------
@@ -187,19 +206,21 @@ def position_report(
     if count < 1:
         msg = f"count is {count} channels a layer, expected at least 1"
         raise ValueError(msg)
-    explainer = (
-        network
-        if isinstance(network, Explainer)
-        else Explainer(network, composite=composite)
-    )
+    rules: dict[str, Any] = {"composite": composite, "heatmaps": heatmaps}
+    explainer = _explainer(network, store, **rules, baseline=baseline)
     if isinstance(position, str):
         position = explainer.corpus(position).position(0)
     chosen = "best" if move is None else _named(move, position)
     targets = [chosen, *(["value"] if explainer.has_value else [])]
     if against is not None:
         targets.append(f"{chosen}-{_named(against, position)}")
+    row = None if store is None else store_row(store, position)
+    above = _baseline(explainer, row)
     found = explainer.attribute(
-        position, targets=targets, conditional=_conditions(explainer, layers)
+        position,
+        targets=targets,
+        conditional=_conditions(explainer, layers),
+        baseline=above,
     )
     policy = _policy(position, found)
     # Only now it is known which move is the best.
@@ -210,14 +231,40 @@ def position_report(
     outputs = [_output(found, place, policy, count) for place in range(len(targets))]
     return PositionReport(
         position=position,
-        row=None if store is None else store_row(store, position),
+        row=row,
         policy=policy,
         value=float(np.tanh(found.value[0])),
         move=outputs[0],
         value_output=outputs[1] if explainer.has_value else None,
         contrast=None if against is None else outputs[-1],
         composite=explainer.composite_name,
+        baseline=above.words,
     )
+
+
+def _explainer(
+    network: AnyNetwork | Explainer, store: Store | None, **rules: Any
+) -> Explainer:
+    if isinstance(network, Explainer):
+        return network
+    if store is None or any(each is not None for each in rules.values()):
+        return Explainer(network, **rules)
+    return store_explainer(store, checked_network(network))
+
+
+def _baseline(explainer: Explainer, row: int | None) -> Baseline:
+    """Return the baseline of one position, which stands in a row of a store or not."""
+    # One position has no mean of its own to be above.
+    found = explainer.baseline_for(None)
+    if found.donors is None or len(found.donors) == 1:
+        return found
+    if row is None:
+        msg = (
+            "relevance is above the map of a donor, which only positions of the store "
+            "have; take the baseline 'mean' for other positions"
+        )
+        raise ValueError(msg)
+    return found.take([row])
 
 
 def _top_words(output: ExplainedOutput) -> list[str]:

@@ -248,6 +248,7 @@ def _report(
         missing=missing_parts(stored),
         provenance=provenance(stored.store, target),
         citation=citation(stored.store, target, layer, channel),
+        baseline=stored.store.manifest.plan.above,
     )
 
 

@@ -16,18 +16,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conceptlrp.errors import OutputExistsError, RunError, StoreError, check_type
-from conceptlrp.lrp import Explainer, Target
+from conceptlrp.lrp import Target
 from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.explainer import AnyBaseline
 from conceptlrp.lrp.inputs import AnyNetwork
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.executors import InProcess, Watch
-from conceptlrp.runs.job import Job, JobSpec, composite_provenance, make_spec
+from conceptlrp.runs.job import Job, composite_provenance, make_spec
 from conceptlrp.runs.options import KeepOptions, RunOptions
 from conceptlrp.runs.stages import (
+    AskedBaseline,
     check_positions,
     choose_executor,
     complete_run,
@@ -59,6 +61,8 @@ def attribute_corpus(
     *,
     targets: str | Target | Sequence[str | Target] = ("played",),
     composite: str | Composite | None = None,
+    heatmaps: str | Composite | None = None,
+    baseline: AnyBaseline = "zero",
     layers: str | Sequence[str] | None = None,
     keep: KeepOptions | None = None,
     run: RunOptions | None = None,
@@ -78,7 +82,14 @@ def attribute_corpus(
         N positions.
     path : path-like
         Folder of the store, usually ``NAME.crp``.
-    targets, composite, layers
+    targets, composite, heatmaps
+        As for `attribute`.
+    baseline : str, Baseline or positions
+        What relevance is measured from: "zero", "mean" for the mean map of 1,024
+        positions of the corpus, a `Baseline`, or donors, a position for each one. A
+        mean is taken once and kept in the store; resumed or with positions appended,
+        the store goes on with it.
+    layers : str or sequence of str, optional
         As for `attribute`.
     keep : KeepOptions, optional
         Which conditional heatmaps are kept; those of 16 reference boards of every
@@ -87,7 +98,8 @@ def attribute_corpus(
         Where and by how many it is computed, and what happens to a store that is at
         `path` already.
     seed : int
-        Seed by which positions are drawn for ``KeepOptions(detail="sample")``.
+        Seed by which positions are drawn, for ``KeepOptions(detail="sample")`` and
+        for a mean baseline.
     on_progress : callable, optional
         Called with the stage ("positions", then "reference tables" and "reference
         heatmaps"), its units done and its units in all, after every batch, or every
@@ -118,26 +130,33 @@ def attribute_corpus(
     check_type(corpus, Corpus, "corpus", expected)
     keep, run = keep or KeepOptions(), run or RunOptions()
     executor = choose_executor(run)
-    spec, explainer = make_spec(path, network, composite, layers, targets, run)
+    spec, explainer = make_spec(
+        path, network, (composite, heatmaps), layers, targets, run
+    )
     check_positions(explainer, corpus, spec.targets)
     plan = make_plan(spec, explainer, corpus, keep, run, seed)
+    asked = AskedBaseline(baseline, explainer, seed)
     watch = Watch(on_progress)
     with stoppable(spec.path, watch):
         if run.stripe is not None:
-            compute_stripe(spec, explainer, plan, corpus, run.stripe, watch)
+            join_run(spec.path, plan, corpus, asked, watch)
+            compute_stripe(Job(spec, explainer, corpus), run.stripe, watch)
             return open_store(path)
         with run_lock(spec.path):
-            verify = _prepare(spec.path, plan, corpus, run.mode)
+            verify = _prepare(spec.path, plan, corpus, asked, run.mode)
             complete_run(Job(spec, explainer, corpus), executor, watch, verify=verify)
         watch.check()
     return open_store(path)
 
 
-def _prepare(path: str, plan: Plan, corpus: Corpus, mode: str) -> bool:
+def _prepare(
+    path: str, plan: Plan, corpus: Corpus, asked: AskedBaseline, mode: str
+) -> bool:
     """Make the folder ready; return whether parts that are there may be damaged."""
     overwrite = mode == "overwrite"
     if not is_store(Path(path)) or overwrite:
-        create_run(path, plan, corpus, overwrite=overwrite)
+        plan, baseline = asked.begun(plan, corpus)
+        create_run(path, plan, corpus, baseline=baseline, overwrite=overwrite)
         return False
     if mode == "create":
         msg = (
@@ -147,45 +166,40 @@ def _prepare(path: str, plan: Plan, corpus: Corpus, mode: str) -> bool:
         raise OutputExistsError(msg)
     stored = read_plan(path)
     same = stored.corpus["digest"] == plan.corpus["digest"]
+    append = mode == "append" and not same
     plan = same_sample(plan, stored)
-    if mode == "append" and not same:
-        append_run(path, plan, corpus)
-    else:
-        resume_run(path, plan, corpus)
+    plan, baseline = asked.again(path, plan, corpus, append=append)
+    go_on = append_run if append else resume_run
+    go_on(path, plan, corpus, baseline)
     return True
 
 
 _PATIENCE = 60.0
 
 
-def compute_stripe(
-    job_spec: JobSpec,
-    explainer: Explainer,
-    plan: Plan,
-    corpus: Corpus,
-    stripe: tuple[int, int],
-    watch: Watch,
-) -> None:
+def compute_stripe(job: Job, stripe: tuple[int, int], watch: Watch) -> None:
     """Compute every N-th shard that is missing, from the I-th on."""
     number, count = stripe
-    _join(job_spec.path, plan, corpus, watch)
-    mine = shards_of(job_spec.path)[number - 1 :: count]
-    missing = set(pending(job_spec.path))
+    mine = shards_of(job.path)[number - 1 :: count]
+    missing = set(pending(job.path))
     specs = [spec for spec in mine if spec in missing]
     total = sum(len(spec) for spec in mine)
     watch.begin("positions", total, done=total - sum(len(spec) for spec in specs))
-    for _ in InProcess().run(Job(job_spec, explainer, corpus), specs, watch):
+    for _ in InProcess().run(job, specs, watch):
         watch.check()
 
 
-def _join(path: str, plan: Plan, corpus: Corpus, watch: Watch) -> None:
+def join_run(
+    path: str, plan: Plan, corpus: Corpus, asked: AskedBaseline, watch: Watch
+) -> None:
     """Find the folder of a run, or make it if no other job has."""
     deadline = time.monotonic() + _PATIENCE
     while not is_store(Path(path)):
         try:
             with run_lock(path):
                 if not is_store(Path(path)):
-                    create_run(path, plan, corpus)
+                    begun, baseline = asked.begun(plan, corpus)
+                    create_run(path, begun, corpus, baseline=baseline)
         except StoreError:
             # Another job of the array is making it.
             if time.monotonic() > deadline:
@@ -193,7 +207,8 @@ def _join(path: str, plan: Plan, corpus: Corpus, watch: Watch) -> None:
             time.sleep(0.1)
         watch.check()
     stored = read_plan(path)
-    refuse_other(path, stored, same_sample(plan, stored))
+    plan, _ = asked.again(path, same_sample(plan, stored), corpus)
+    refuse_other(path, stored, plan)
 
 
 def merge_run(
@@ -201,6 +216,7 @@ def merge_run(
     network: AnyNetwork | None = None,
     *,
     composite: str | Composite | None = None,
+    heatmaps: str | Composite | None = None,
     targets: Sequence[str | Target] | None = None,
     run: RunOptions | None = None,
     on_progress: "OnProgress | None" = None,
@@ -214,7 +230,7 @@ def merge_run(
     network : Module or path, optional
         What it is about, for the heatmaps of reference boards; a run that keeps
         none does without.
-    composite, targets
+    composite, heatmaps, targets
         Where the run was not made by names alone.
     run : RunOptions, optional
         Device, and workers or scheduler, for the heatmaps; the rest is in the
@@ -242,7 +258,8 @@ def merge_run(
             _check_whole(place)
             if not has_references(place):
                 run = replace(run or RunOptions(), compute_dtype=plan.compute["dtype"])
-                job = _job(place, plan, network, composite, targets, run)
+                composites = (composite or plan.composite["name"], heatmaps)
+                job = _job(place, plan, network, composites, targets, run)
                 complete_run(job, choose_executor(run), watch, verify=False)
             else:
                 finish_run(place)
@@ -266,7 +283,7 @@ def _job(
     path: str,
     plan: Plan,
     network: AnyNetwork | None,
-    composite: str | Composite | None,
+    composites: tuple[str | Composite, str | Composite | None],
     targets: Sequence[str | Target] | None,
     run: RunOptions,
 ) -> Job:
@@ -277,21 +294,22 @@ def _job(
     job_spec, explainer = make_spec(
         path,
         network,
-        composite or plan.composite["name"],
+        composites,
         list(plan.layers),
         targets or plan.targets,
         run,
     )
     found = {
-        "network": network_digest(job_spec.network),
-        "composite": composite_provenance(explainer)["digest"],
+        "network": {"digest": network_digest(job_spec.network)},
+        "composite": composite_provenance(explainer),
     }
-    expected = {
-        "network": plan.network["digest"],
-        "composite": plan.composite["digest"],
-    }
-    for what, digest in expected.items():
-        if found[what] != digest:
+    stored = {"network": plan.network, "composite": plan.composite}
+    for what, made in stored.items():
+        if _digests(found[what]) != _digests(made):
             msg = f"{path}: the shards were computed with another {what}"
             raise RunError(msg)
     return Job(job_spec, explainer)
+
+
+def _digests(made: dict[str, Any]) -> tuple[str, str | None]:
+    return made["digest"], made.get("heatmaps", {}).get("digest")

@@ -4,9 +4,10 @@ A `JobSpec` can be sent to another process. A `Job` is made of it once a process
 the explainer, the plan and the positions of the run's folder. What it computes
 depends on the plan and the rows alone, so any process may compute any part.
 
-A preset is known by its name, but a composite that a user builds is an object of
-functions. Two of them are alike when the rules of all modules are: classes,
-numbers and functions by name, constants and whatever they close over.
+The baseline is not sent: every process reads that of the run's folder, so all have the
+same to the last bit. A preset is known by its name, but a composite that a user builds
+is an object of functions. Two of them are alike when the rules of all modules are:
+classes, numbers and functions by name, constants and whatever they close over.
 """
 
 import hashlib
@@ -38,7 +39,9 @@ from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.options import RunOptions
 from conceptlrp.store import Plan
-from conceptlrp.store.writing.writer import read_corpus, read_plan
+from conceptlrp.store.baseline import Baseline
+from conceptlrp.store.format.manifest import read_manifest
+from conceptlrp.store.writing.writer import load_baseline, read_corpus, read_plan
 
 _PACKAGES = ("conceptlrp", "h5py", "numpy", "torch", "zennit")
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -75,13 +78,16 @@ def corpus_provenance(corpus: Corpus) -> dict[str, Any]:
 
 
 def composite_provenance(explainer: Explainer) -> dict[str, Any]:
-    """Return name, rules and fingerprint of an explainer's composite."""
-    rules = module_rules(explainer.composite, explainer.network)
-    return {
-        "name": explainer.composite_name,
-        "rules": explainer.rules,
-        "digest": rules_digest(rules),
-    }
+    """Return name, rules and fingerprint of an explainer's composite, or of both."""
+    found, *heatmaps = (_rules(each, explainer) for each, _ in explainer.composites)
+    named = {"name": explainer.composite_name, **found}
+    return {**named, "heatmaps": heatmaps[0]} if heatmaps else named
+
+
+def _rules(composite: Composite, explainer: Explainer) -> dict[str, Any]:
+    rules = module_rules(composite, explainer.network)
+    names = {name: type(rule).__name__ for name, rule in rules.items()}
+    return {"rules": names, "digest": rules_digest(rules)}
 
 
 def rules_digest(rules: Mapping[str, Hook]) -> str:
@@ -143,6 +149,7 @@ class JobSpec:
     path: str
     network: nn.Module
     composite: str | Composite | None
+    heatmaps: str | Composite | None
     layers: str | Sequence[str] | None
     targets: tuple[Target, ...]
     dtype: str
@@ -150,7 +157,7 @@ class JobSpec:
 
     def pack(self) -> bytes:
         """Return the specification as bytes that another process can unpack."""
-        for name in ("network", "composite", "targets"):
+        for name in ("network", "composite", "heatmaps", "targets"):
             try:
                 # Composites hold functions, which the standard pickle refuses.
                 cloudpickle.dumps(getattr(self, name))
@@ -174,6 +181,7 @@ class JobSpec:
         return Explainer(
             self.network,
             composite=self.composite,
+            heatmaps=self.heatmaps,
             layers=self.layers,
             dtype=self.dtype,
             device=self.device,
@@ -206,6 +214,11 @@ class Job:
     def corpus(self) -> Corpus:
         """All positions of the run."""
         return read_corpus(self.path) if self._corpus is None else self._corpus
+
+    @cached_property
+    def baseline(self) -> Baseline:
+        """What relevance is above, row by row."""
+        return load_baseline(self.path, read_manifest(self.path))
 
     @cached_property
     def has_value(self) -> bool:
@@ -245,16 +258,19 @@ class Job:
 def make_spec(
     path: str | os.PathLike[str],
     network: AnyNetwork,
-    composite: str | Composite | None,
+    composites: tuple[str | Composite | None, str | Composite | None],
     layers: str | Sequence[str] | None,
     targets: str | Target | Sequence[str | Target],
     run: RunOptions,
 ) -> tuple[JobSpec, Explainer]:
-    """Return what a job is made of, and the explainer that it makes."""
+    """Return what a job is made of, and the explainer that it makes.
+
+    `composites` are that of channels, and that of heatmaps, if it is another.
+    """
     network = checked_network(network)
     place = str(Path(path).absolute())
     asked = JobSpec(
-        place, network, composite, layers, (), run.compute_dtype, run.device
+        place, network, *composites, layers, (), run.compute_dtype, run.device
     )
     explainer = asked.explainer()
     parsed = tuple(parse_targets(targets, explainer.size))

@@ -32,6 +32,7 @@ from conceptlrp.runs.stored_numbers import (
     check_finite,
 )
 from conceptlrp.store import Plan, Store
+from conceptlrp.store.baseline import Baseline
 from conceptlrp.store.format.manifest import ShardSpec
 from conceptlrp.store.format.receipts import Receipt
 from conceptlrp.store.format.schema import REFERENCE_KINDS
@@ -91,7 +92,10 @@ class _Shard:
     def _summarize(self, rows: NDArray[np.int64], *, conditional: bool) -> Summary:
         targets = [target.take(rows) for target in self.job.spec.targets]
         return self.job.explainer.summarize(
-            self.job.corpus[rows], targets=targets, conditional=conditional
+            self.job.corpus[rows],
+            targets=targets,
+            conditional=conditional,
+            baseline=self.job.baseline.take(rows),
         )
 
     def _keep_rows(self, arrays: Arrays, first: int) -> None:
@@ -258,7 +262,13 @@ def compute_block(job: Job, spec: BlockSpec, on_maps: Callable[[int], None]) -> 
     maps = np.zeros((len(spec), job.corpus.size, job.corpus.size), np.float32)
     target = job.spec.targets[spec.target]
     for chosen, found in conditional_heatmaps(
-        job.explainer, job.corpus, target, spec.pairs, job.layers, job.batch_size
+        job.explainer,
+        job.corpus,
+        target,
+        spec.pairs,
+        job.layers,
+        job.batch_size,
+        baseline=job.baseline,
     ):
         check_finite("maps", found, 0)
         maps[chosen] = found
@@ -274,6 +284,8 @@ def conditional_heatmaps(
     pairs: Index,
     layers: Sequence[str],
     batch_size: int,
+    *,
+    baseline: Baseline,
 ) -> Iterator[tuple[Index, Maps]]:
     """Compute the conditional heatmaps of chosen channels at chosen positions.
 
@@ -296,6 +308,7 @@ def conditional_heatmaps(
             targets=[target.take(rows[batch])],
             conditional=channels,
             batch_size=batch_size,
+            baseline=baseline.take(rows[batch]),
         )
         maps = np.zeros((len(chosen), corpus.size, corpus.size), np.float32)
         for number, layer in enumerate(layers):

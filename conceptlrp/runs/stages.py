@@ -6,7 +6,7 @@ The plan is all that the numbers depend on, checked before any is made.
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.lrp import Explainer, Move, Moves, Played, Target
+from conceptlrp.errors import StoreError
+from conceptlrp.lrp import (
+    Explainer,
+    Move,
+    Moves,
+    Played,
+    Target,
+    mean_baseline,
+    resolve_baseline,
+)
+from conceptlrp.lrp.baselines import MEAN_POSITIONS
+from conceptlrp.lrp.explainer import AnyBaseline
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.distributed import Distributed
 from conceptlrp.runs.executors import Executor, InProcess, RunInterrupted, Watch
@@ -25,6 +36,7 @@ from conceptlrp.runs.job import (
     corpus_provenance,
     network_provenance,
     package_versions,
+    torch_threads,
 )
 from conceptlrp.runs.options import KeepOptions, RunOptions
 from conceptlrp.runs.parts import (
@@ -35,7 +47,8 @@ from conceptlrp.runs.parts import (
 )
 from conceptlrp.runs.processes import Processes
 from conceptlrp.store import Plan, Store, open_store
-from conceptlrp.store.format.manifest import is_store
+from conceptlrp.store.baseline import Baseline, baseline_words
+from conceptlrp.store.format.manifest import is_store, read_manifest
 from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.writing.finish import finish_run, has_references
 from conceptlrp.store.writing.shard_writer import (
@@ -44,6 +57,7 @@ from conceptlrp.store.writing.shard_writer import (
     read_blocks,
     shards_of,
 )
+from conceptlrp.store.writing.writer import load_baseline, read_plan
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -166,6 +180,106 @@ def same_sample(plan: Plan, stored: Plan) -> Plan:
     if not now or not then:
         return plan
     return replace(plan, sample={**now, "of": then["of"]})
+
+
+@dataclass(frozen=True)
+class AskedBaseline:
+    """What relevance of a run is to be above, before it is known row by row.
+
+    A mean is taken once, where a store begins, over a sample that `seed` draws; who
+    joins, resumes or appends takes it over, since games that come later must not
+    change what the former ones have.
+    """
+
+    given: AnyBaseline
+    explainer: Explainer
+    seed: int
+
+    def begun(self, plan: Plan, corpus: Corpus) -> tuple[Plan, Baseline]:
+        """Return the plan and the baseline of a store that begins."""
+        if self._is_mean:
+            self.explainer.propagation.check_baseline()
+            baseline = self._mean(corpus, MEAN_POSITIONS)
+            made = {**_provenance(baseline), "of": len(corpus)}
+            return replace(plan, baseline=made), baseline
+        baseline = resolve_baseline(self.given, self.explainer, corpus)
+        baseline.check(self.explainer.layers, len(corpus))
+        if baseline.kind != "zero":
+            self.explainer.propagation.check_baseline()
+        return replace(plan, baseline=_provenance(baseline)), baseline
+
+    def again(
+        self, path: str, plan: Plan, corpus: Corpus, *, append: bool = False
+    ) -> tuple[Plan, Baseline]:
+        """Return the plan and the baseline of a store, if it is the one asked for."""
+        made = read_plan(path).baseline
+        if self._is_mean and "of" in made:
+            asked = {"positions": min(MEAN_POSITIONS, made["of"]), "seed": self.seed}
+            if any(made[name] != value for name, value in asked.items()):
+                raise _other_baseline(path, made, {**made, **asked})
+            return replace(plan, baseline=made), self._stored(path, corpus)
+        if self._is_mean and made.get("kind") != "mean":
+            raise _other_baseline(path, made, {"kind": "mean", "positions": 0})
+        plan, baseline = self.begun(plan, corpus)
+        now = plan.baseline
+        # With more rows there are other donors; the first ones are compared later.
+        grown = append and now.get("kind") == made.get("kind") == "donor"
+        if not grown and now.get("digest") != made.get("digest"):
+            raise _other_baseline(path, made, now)
+        return (plan if grown else replace(plan, baseline=made)), baseline
+
+    @property
+    def _is_mean(self) -> bool:
+        return isinstance(self.given, str) and self.given == "mean"
+
+    def _mean(self, corpus: Corpus, n_positions: int) -> Baseline:
+        with torch_threads(THREADS):
+            return mean_baseline(
+                self.explainer, corpus, n_positions=n_positions, seed=self.seed
+            )
+
+    def _stored(self, path: str, corpus: Corpus) -> Baseline:
+        """Read the mean of a store, or take it again where its file is damaged."""
+        manifest = read_manifest(Path(path))
+        try:
+            return load_baseline(Path(path), manifest)
+        except StoreError as error:
+            made = manifest.baseline
+            found = self._mean(corpus[: made["of"]], made["positions"])
+            if found.digest == made["digest"]:
+                return found
+            msg = (
+                f"{error}: its mean cannot be taken again to the last bit here; copy "
+                "the file again, or compute the store again"
+            )
+            raise StoreError(msg) from error
+
+
+def _provenance(baseline: Baseline) -> dict[str, Any]:
+    """Return what the plan says of a baseline."""
+    if baseline.kind == "zero":
+        return {}
+    found = baseline.to_dict()
+    # Donors were not drawn, and there are as many as positions.
+    names = ("kind", "digest") if baseline.kind == "donor" else tuple(found)
+    return {name: found[name] for name in names}
+
+
+def _other_baseline(
+    path: str, stored: dict[str, Any], now: dict[str, Any]
+) -> StoreError:
+    there, asked = (_described(each) for each in (stored, now))
+    if there == asked:
+        there, asked = f"{there}, but other values", asked
+    return StoreError(
+        f"{path}: has relevance above {there}, asked for is relevance above {asked}; "
+        "ask for the baseline of the store (--baseline), or choose another name"
+    )
+
+
+def _described(made: dict[str, Any]) -> str:
+    words = baseline_words(made.get("kind", "zero"), made.get("positions", 0))
+    return f"{words}, seed {made['seed']}" if "seed" in made else words
 
 
 def _fitting_size(plan: Plan, size: int) -> int:

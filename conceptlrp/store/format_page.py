@@ -90,7 +90,8 @@ def _kind(kind: Kind) -> str:
         f"### {kind.name}, version {kind.version}\n\n"
         f"{first} File `{name}`; 'conceptlrp {kind.verb}' writes it. Attributes of the "
         "root: encoding-type, encoding-version, kind, version, network, corpus "
-        "(digests), conceptlrp (the version that wrote it).\n\n"
+        "and, unless it is zero, baseline (digests), conceptlrp (the version that "
+        "wrote it).\n\n"
         f"{_FIELDS}" + "\n".join(lines)
     )
 

@@ -54,7 +54,7 @@ class OpenedStore:
         facts = [
             ("network", plan.network.get("name", "")),
             ("composite", plan.composite.get("name", "")),
-            ("baseline", self.manifest.above),
+            ("baseline", plan.above),
             ("positions", f"{len(self):,}"),
             ("targets", ", ".join(self.targets)),
             ("layers", ", ".join(f"{n} ({self.channels(n)})" for n in self.layers)),

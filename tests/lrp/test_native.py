@@ -241,3 +241,27 @@ def test_relevance_through_what_an_activation_never_is_is_refused() -> None:
         assert isinstance(first, NativePassed)
         with pytest.raises(ValueError, match="'conv2' is set below 0"):
             first.intervened({"conv2": (None, values)}, ROWS)
+
+
+@pytest.mark.parametrize("composite", ["epsilon-gamma", "epsilon+epsilon-gamma"])
+def test_units_that_are_set_to_their_baseline_have_no_relevance_above_it(
+    composite: str,
+) -> None:
+    explainer = explainer_of("othello", composite)
+    mask, values = positive_change(explainer, "conv2", "units")
+    assert mask is not None
+    zeros = {n: torch.zeros(shape_of(explainer, n)[1:])[None] for n in explainer.layers}
+    every = {"conv2": torch.arange(5).expand(len(ROWS), -1)}
+
+    with explainer.propagation.forward(PLANES) as first:
+        assert isinstance(first, NativePassed)
+        changed = first.intervened({"conv2": (mask, values[:1])}, ROWS)
+        passed = changed.above({**zeros, "conv2": values[:1]})
+        _, found = passed.relevance({"policy": passed.outputs["policy"][:, None]})
+        maps, _ = passed.conditional(found, every)
+        heatmaps = passed.layer_heatmaps(found)
+
+    cut = mask[:, None].expand_as(found["conv2"])
+    assert float(found["conv2"][cut].abs().max()) < 1e-15
+    assert float(found["conv2"][~cut].abs().max()) > 1e-3
+    torch.testing.assert_close(maps["conv2"].sum(2), heatmaps["conv2"])

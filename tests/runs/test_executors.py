@@ -198,7 +198,12 @@ def test_a_stopped_watch_ends_an_executor_at_once(
     whole: Store,
 ) -> None:
     spec, explainer = make_spec(
-        whole.path, small_network, None, whole.layers, whole.targets, RunOptions()
+        whole.path,
+        small_network,
+        (None, None),
+        whole.layers,
+        whole.targets,
+        RunOptions(),
     )
     job = Job(spec, explainer, random_positions)
     watch = Watch()

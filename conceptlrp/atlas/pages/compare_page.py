@@ -1,7 +1,7 @@
 """The pages that put another store beside the one of the atlas.
 
-Another network, a snapshot of its training, or another composite on the same
-positions: channels are matched by what they do, and drawn side by side.
+Another network, a snapshot of its training, or another composite or baseline on the
+same positions: channels are matched by what they do, and drawn side by side.
 
 Shapes use C channels and n x n squares.
 """

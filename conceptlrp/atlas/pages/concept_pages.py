@@ -142,7 +142,7 @@ def _histograms(report: ChannelReport) -> Iterator[tuple[str, Markup, str]]:
     """Draw the histograms, each with its title and how many zeros are left out."""
     statistics = report.statistics
     for title, found, name in (
-        (f"Relevance ({report.unit})", statistics.relevance, "relevance"),
+        (f"Relevance{report.above} ({report.unit})", statistics.relevance, "relevance"),
         ("Activation (sum over the board)", statistics.activation, "activation"),
     ):
         total = found.zeros + sum(found.counts)

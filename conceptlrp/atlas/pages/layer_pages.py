@@ -310,7 +310,13 @@ def _maps(
     local = np.column_stack([places, pairs[:, 1:]])
     target = Target.parse(report.target, size)
     for chosen, maps in conditional_heatmaps(
-        explainer, store.positions[rows], target, local, [report.layer], _BATCH
+        explainer,
+        store.positions[rows],
+        target,
+        local,
+        [report.layer],
+        _BATCH,
+        baseline=store.baseline.take(rows),
     ):
         for pair, each in zip(pairs[chosen].tolist(), maps, strict=True):
             found[pair[0], pair[2]] = each

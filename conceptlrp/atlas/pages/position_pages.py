@@ -120,7 +120,7 @@ def write_position_pages(
 def _content(site: Site, explainer: Explainer, row: int) -> dict[str, Any]:
     corpus = site.store.positions
     position, played = corpus.position(row), int(corpus.played[row])
-    report = position_report(explainer, position, count=_CHANNELS)
+    report = position_report(explainer, position, store=site.store, count=_CHANNELS)
 
     def href(layer: str, channel: int) -> str:
         return f"../{concept_page(layer, channel)}"

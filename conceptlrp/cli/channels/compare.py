@@ -35,7 +35,7 @@ def compare(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Match the channels of two networks, snapshots or composites."""
+    """Match the channels of two networks, snapshots, composites or baselines."""
     from conceptlrp.report import compare
     from conceptlrp.report.comparison import MATCHED_BY
     from conceptlrp.store import open_store
@@ -65,6 +65,8 @@ def _show(found: "StoreComparison", count: int) -> None:
         f"values correlate {found.value_correlation:.2f}, heatmaps of "
         f"{found.target} have cosine {heat.mean:.2f} [{heat.low:.2f}, {heat.high:.2f}]"
     )
+    for remark in found.remarks:
+        print_text(remark)
     columns: dict[str, list[object]] = {
         "layer": [match.layer for match in found.layers],
         "matched": [len(match.first) for match in found.layers],

@@ -6,7 +6,16 @@ import typer
 from rich.console import Console
 
 from conceptlrp.cli.inputs import open_network
-from conceptlrp.cli.options import Composite, Json, Layers, NetworkPath, how_many
+from conceptlrp.cli.options import (
+    Baseline,
+    Composite,
+    Heatmaps,
+    Json,
+    Layers,
+    NetworkPath,
+    check_choice,
+    how_many,
+)
 from conceptlrp.cli.tables import print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -29,6 +38,8 @@ def explain(
         bool, typer.Option("--value", help="Explain the value, not a move.")
     ] = False,
     composite: Composite = None,
+    heatmaps: Heatmaps = None,
+    baseline: Baseline = "zero",
     layer: Layers = None,
     count: Annotated[int, how_many("Channels of each layer to show.")] = 5,
     as_json: Json = False,
@@ -41,9 +52,10 @@ def explain(
     if value and (move is not None or against is not None):
         msg = "give one of --move and --value; --against goes with a move"
         raise typer.BadParameter(msg)
+    check_choice("--baseline", baseline, ("zero", "mean"))
     net = open_network(network)
     found = position_report(
-        Explainer(net, composite=composite),
+        Explainer(net, composite=composite, heatmaps=heatmaps, baseline=baseline),
         Position.from_transcript(transcript, net.size),
         layers=layer,
         count=count,
@@ -71,7 +83,7 @@ def _show(found: "PositionReport", *, value: bool) -> None:
     print_text(f"policy: {moves}; value {found.value:+.2f}")
     print_text(
         f"explained: {output.target}, {output.explained:+.3g} {output.unit}, "
-        f"by {found.composite}"
+        f"{found.relevance}"
     )
     tops = [each for layer in output.layers.values() for each in layer.top]
     columns: dict[str, list[object]] = {

@@ -136,9 +136,14 @@ def _of_position(
     from conceptlrp.concept_graph import mean_concept_graph
     from conceptlrp.concept_graph.averaging import graph_explainer
 
-    corpus = store.positions[check_row(store, row) : row + 1]
+    rows = slice(check_row(store, row), row + 1)
     explainer = graph_explainer(store, store_network(store, network))
-    return mean_concept_graph(explainer, corpus, targets=[target])
+    return mean_concept_graph(
+        explainer,
+        store.positions[rows],
+        targets=[target],
+        baseline=store.baseline.take(rows),
+    )
 
 
 def _exported(

@@ -16,10 +16,12 @@ from conceptlrp.cli.inputs import (
     read_positions,
 )
 from conceptlrp.cli.options import (
+    Baseline,
     BatchSize,
     Composite,
     CorpusPaths,
     Device,
+    Heatmaps,
     Json,
     Layers,
     NetworkPath,
@@ -30,6 +32,7 @@ from conceptlrp.cli.options import (
     StorePath,
     Targets,
     Workers,
+    check_choice,
     check_device,
     check_place,
 )
@@ -42,12 +45,26 @@ if TYPE_CHECKING:
     from conceptlrp.store import Store
 
 
+# What a word can name; donors are a file.
+_BASELINES = ("zero", "mean")
+
+
 def attribute(
     network: NetworkPath,
     games: CorpusPaths,
     out: Annotated[Path, typer.Option(help="The store to write (NAME.crp).")],
     target: Targets = ["played"],  # noqa: B006
     composite: Composite = None,
+    heatmaps: Heatmaps = None,
+    baseline: Baseline = "zero",
+    donors: Annotated[
+        Path | None,
+        typer.Option(
+            help="A corpus (.h5) with a position for each one, whose maps relevance is "
+            "above.",
+            readable=False,
+        ),
+    ] = None,
     layer: Layers = None,
     detail: Annotated[
         str,
@@ -91,8 +108,13 @@ def attribute(
     overwrite: Overwrite = False,
 ) -> None:
     """Explain every position of a corpus into a store."""
+    from conceptlrp.othello import Corpus
     from conceptlrp.runs import KeepOptions, RunOptions
 
+    check_choice("--baseline", baseline, _BASELINES)
+    if donors is not None and baseline != "zero":
+        msg = "give one of --baseline and --donors"
+        raise typer.BadParameter(msg)
     stripe = _stripe(shard)
     goes_on = resume or append or stripe is not None
     check_place(out, overwrite=overwrite or goes_on)
@@ -105,6 +127,8 @@ def attribute(
         out,
         targets=target,
         composite=composite,
+        heatmaps=heatmaps,
+        baseline=baseline if donors is None else Corpus.load(donors),
         layers=layer,
         keep=KeepOptions(
             detail=detail,

@@ -90,6 +90,7 @@ def _facts(found: "StoreInfo") -> dict[str, object]:
         "network": f"{network.get('name')} ({network.get('architecture')}, "
         f"{str(network.get('digest'))[:12]})",
         "composite": plan.composite.get("name"),
+        "baseline": plan.above,
         "targets": ", ".join(plan.targets),
         "layers": ", ".join(f"{n} ({s['channels']})" for n, s in plan.layers.items()),
         "heatmaps": _heatmaps(found),

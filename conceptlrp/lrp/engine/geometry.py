@@ -36,6 +36,16 @@ class ConvolutionShape:
         return sizes[0], sizes[1]
 
 
+def channels_last(maps: Tensor) -> Tensor:
+    """Lay maps (N, C, H, W) out with channels innermost, as kernels are fastest.
+
+    Strides say so too where sides of one leave them open: kernels go by strides.
+    """
+    maps = maps.contiguous(memory_format=torch.channels_last)
+    n, c, h, w = maps.shape
+    return maps.as_strided((n, c, h, w), (c * h * w, 1, w * c, c))
+
+
 def as_convolution(
     operation: Operation, shape: tuple[int, ...]
 ) -> tuple[ConvolutionShape, Tensor, Tensor | None]:

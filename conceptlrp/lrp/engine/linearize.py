@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from conceptlrp.lrp._zennit import BasicHook, ParamMod
-from conceptlrp.lrp.engine.geometry import Shape, as_convolution
+from conceptlrp.lrp.engine.geometry import Shape, as_convolution, channels_last
 from conceptlrp.lrp.engine.program import Operation, UnknownOperationError
 from conceptlrp.lrp.engine.rule_forms import (
     ScaleForm,
@@ -73,6 +73,18 @@ class Branch:
         return replace(self, multiplier=multiplier, scale=self.scale[rows])
 
 
+def _flat(weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return weights and biases (O, ...) as one vector in double precision."""
+    if bias is None:
+        bias = weight.new_zeros(len(weight))
+    return torch.cat([weight.flatten(), bias]).double()
+
+
+def _rows(maps: Tensor) -> Tensor:
+    """Return maps (N, C, H, W) as vectors (N, H * W * C), as they lie in memory."""
+    return maps.permute(0, 2, 3, 1).flatten(1)
+
+
 @dataclass(frozen=True)
 class _Part:
     """One modified input and weight of a rule, read once."""
@@ -82,13 +94,18 @@ class _Part:
     weight: Tensor
     bias: Tensor | None
     is_plain: bool
-    is_output: bool
+    keeps: bool
     keeps_positive: bool
     vanishes: bool
     factor: float | None
     takes_input: bool
     is_proportional: bool
     slopes: tuple[float, float] | None
+
+    @property
+    def is_output(self) -> bool:
+        """Whether it computes the output of the operation itself."""
+        return self.is_plain and self.keeps
 
     @property
     def absorbing(self) -> Tensor | None:
@@ -138,12 +155,11 @@ class LinearRule:
         #: Whether there is no relevance where the output is not positive.
         self.is_gated = False
         self._closed = [] if rule is None else self._read_closed(rule)
+        self._combined = {i: self._combination(i) for i in range(len(self.parts))}
 
     def _in_order(self, weight: Tensor) -> Tensor:
         """Lay weights out as the fastest kernel wants them."""
-        if self.is_dense:
-            return weight.contiguous()
-        return weight.contiguous(memory_format=torch.channels_last)
+        return channels_last(weight)
 
     @property
     def n_terms(self) -> int:
@@ -204,8 +220,8 @@ class LinearRule:
         """Convolve with given weights."""
         g = self.geometry
         if self.is_dense:
-            vectors = functional.linear(features.flatten(1), weight.flatten(1), bias)
-            return vectors[:, :, None, None]
+            vectors = functional.linear(_rows(features), _rows(weight), bias)
+            return channels_last(vectors[:, :, None, None])
         return functional.conv2d(
             features, weight, bias, g.stride, g.padding, g.dilation, g.groups
         )
@@ -225,9 +241,8 @@ class LinearRule:
         """Apply the transposed convolution, to an input of height and width size."""
         g = self.geometry
         if self.is_dense:
-            return (relevance.flatten(1) @ weight.flatten(1)).view(
-                -1, weight.shape[1], *size
-            )
+            maps = torch.mm(_rows(relevance), _rows(weight))
+            return maps.view(-1, *size, weight.shape[1]).permute(0, 3, 1, 2)
         # What a stride larger than one left unread at the far edge gets no relevance,
         # but has to be there: torch's output padding.
         rest = [
@@ -240,6 +255,7 @@ class LinearRule:
             )
             for i in (0, 1)
         ]
+        relevance = channels_last(relevance)
         return functional.conv_transpose2d(
             relevance, weight, None, g.stride, g.padding, rest, g.groups, g.dilation
         )
@@ -255,9 +271,7 @@ class LinearRule:
             # The gradient: P = w.
             return [Branch(1.0, self.weight, torch.ones_like(output))]
         inputs = self._inputs(features)
-        outputs = _Lazy(
-            lambda i: self._output(self.parts[i], features, inputs[i], output)
-        )
+        outputs = _Lazy(lambda i: self._output(i, features, inputs, outputs, output))
         terms = self.terms(every=every)
         scales = self._scales(terms, outputs, output, gated=self.is_gated and not every)
         return [
@@ -311,16 +325,43 @@ class LinearRule:
         return part.modify_input(features)
 
     def _output(
-        self, part: _Part, features: Tensor, modified: Tensor, output: Tensor
+        self, i: int, features: Tensor, inputs: _Lazy, outputs: _Lazy, output: Tensor
     ) -> Tensor:
-        if part.is_plain and modified is features:
+        part, combined = self.parts[i], self._combined[i]
+        if combined is not None:
+            other, alpha, beta = combined
+            return (output * alpha).add_(outputs[other], alpha=beta)
+        if part.is_plain and inputs[i] is features:
             # The forward pass has computed this convolution already.
             return part.modify_output(output)
         if part.vanishes and self.nonnegative:
             # A convolution of zeros is the bias, the same at every square.
             flat = output.new_zeros(1, output.shape[1], 1, 1)
             return flat if part.bias is None else flat + part.bias[:, None, None]
-        return part.modify_output(self.convolve(modified, part.weight, part.bias))
+        return part.modify_output(self.convolve(inputs[i], part.weight, part.bias))
+
+    def _combination(self, i: int) -> tuple[int, float, float] | None:
+        """Find another part of which, and of the output, this part's output is a sum.
+
+        Gamma has w + g w+ for positive outputs and w + g w- for negative ones, which is
+        (2 + g) w less the former: a convolution less. Only for terms that the output's
+        own sign opens, as a difference of what nearly cancels would be inexact.
+        """
+        part, form = self.parts[i], self.forms[i]
+        if form is None or form.gate is None or not self.parts[form.gate].is_output:
+            return None
+        for j, other in enumerate(self.parts[:i]):
+            if not (part.keeps and other.keeps) or other.is_plain or part.is_plain:
+                continue
+            known = [_flat(self.weight, self.bias), _flat(other.weight, other.bias)]
+            basis, wanted = torch.stack(known), _flat(part.weight, part.bias)
+            if basis.isfinite().all() and bool(torch.linalg.det(basis @ basis.T) > 0):
+                alpha, beta = torch.linalg.solve(basis @ basis.T, basis @ wanted)
+                rest = (alpha * known[0] + beta * known[1] - wanted).abs().max()
+                exact = 1e-6 if self.weight.dtype is torch.float32 else 1e-12
+                if rest <= exact * wanted.abs().max():
+                    return j, float(alpha), float(beta)
+        return None
 
     def _multiplier(self, i: int, inputs: _Lazy) -> Tensor | float:
         part = self.parts[i]
@@ -360,7 +401,6 @@ class LinearRule:
             weight, bias = self._modified(param_mod)
             factor, takes_input = form_of(rule, signed, i)
             keeps_positive = torch.equal(positive[i], probe)
-            is_plain = weight is self.weight and bias is self.bias
             unchanged = signed[i] is mixed or (
                 self.nonnegative and keeps_positive and factor is not None
             )
@@ -370,10 +410,8 @@ class LinearRule:
                     modify_output=output_mod,
                     weight=weight,
                     bias=bias,
-                    is_plain=is_plain,
-                    is_output=is_plain
-                    and unchanged
-                    and torch.equal(output_mod(mixed), mixed),
+                    is_plain=weight is self.weight and bias is self.bias,
+                    keeps=unchanged and torch.equal(output_mod(mixed), mixed),
                     keeps_positive=keeps_positive,
                     vanishes=takes_input and not bool(positive[i].any()),
                     factor=factor,

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from conceptlrp.lrp._zennit import Activation, Epsilon, Norm, Pass
 from conceptlrp.lrp.engine.gating import find_gated, hides, producers
+from conceptlrp.lrp.engine.geometry import channels_last
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.program import Operation, Program, UnknownOperationError
-from conceptlrp.lrp.engine.rule_forms import scales_of
+from conceptlrp.lrp.engine.rule_forms import scale_forms, scales_of
 
 _NONNEGATIVE = (nn.ReLU, nn.ReLU6, nn.Sigmoid, nn.Softplus)
 _LINEAR = ("conv", "pool")
@@ -39,6 +40,11 @@ class NativeEngine:
         self.plain_sums = plain_sums
         self.readers = program.readers()
         self.rules: dict[str, LinearRule] = {}
+        self.sums = {
+            name: scale_forms(operation.rule or _PROPORTIONAL)[0]
+            for name, operation in program.operations.items()
+            if operation.kind == "add"
+        }
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.nonnegative: dict[str, bool] = {}
         values: dict[str, Tensor] = {}
@@ -128,6 +134,7 @@ class NativeEngine:
     def forward(self, planes: Tensor) -> "NativeForward":
         """Run the network on planes (N, P, 8, 8) and keep what relevance needs."""
         values: dict[str, Tensor] = {}
+        planes = channels_last(planes)
         with torch.no_grad():
             for operation in self.program.operations.values():
                 sources = [values[source] for source in operation.inputs]
@@ -247,7 +254,10 @@ class NativeForward:
                 if source in lifted and per_unit is not None:
                     _add(units, source, per_unit)
         n_targets = next(iter(starts.values())).shape[1]
-        return {name: found.get(name, self._zeros(name, n_targets)) for name in wanted}
+        return {
+            name: found[name] if name in found else self._zeros(name, n_targets)
+            for name in wanted
+        }
 
     def handed_down(self, name: str, relevance: Tensor) -> Tensor:
         """Return the relevance (N, T, C, H, W) of units that depend on those below."""
@@ -336,8 +346,10 @@ class NativeForward:
 
     def _unit_below(self, operation: Operation, unit: Tensor | None) -> Tensor | None:
         """Return relevance a unit of what an elementwise operation reads."""
+        if unit is None:
+            return None
         ratio = self.ratio(operation)
-        return unit if unit is None or ratio is None else unit * ratio[:, None]
+        return unit if ratio is None else unit * ratio[:, None]
 
     def ratio(self, operation: Operation) -> Tensor | None:
         """Return f(z) / z of an activation (N, C, H, W), None where it is one."""
@@ -351,10 +363,11 @@ class NativeForward:
     def sum_scale(self, operation: Operation) -> Tensor:
         """Return what relevance of a sum is divided by, inverted: (N, C, H, W)."""
         # Handed on whole, relevance would double at every residual block.
-        rule = operation.rule
-        if rule is None:
-            rule = _PROPORTIONAL
+        rule = operation.rule or _PROPORTIONAL
         total = self.values[operation.name]
+        form = self.engine.sums[operation.name]
+        if form is not None:
+            return form.scale({0: total})
         return scales_of(rule, torch.ones_like(total), [total])[0]
 
     def gate(self, operation: Operation) -> Tensor | float:

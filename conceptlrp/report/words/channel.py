@@ -104,8 +104,8 @@ def role(report: "ChannelReport") -> str:
     sides = {"both": "for the output about as much as against it"}
     side = sides.get(leaning(report), f"mostly {leaning(report)} the output")
     carries = (
-        f"It carries {percent(found.magnitude)} of the relevance of {report.layer} "
-        f"(rank {found.rank} of {report.channels})"
+        f"It carries {percent(found.magnitude)} of the relevance of {report.layer}"
+        f"{report.above} (rank {found.rank} of {report.channels})"
     )
     return f"{', '.join([carries, side, *_where_and_when(report)])}."
 

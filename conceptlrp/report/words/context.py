@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from conceptlrp.labelling.channel_labels import channel_name
 from conceptlrp.report.words.numbers import count, percent, plural
+from conceptlrp.report.words.relevance import relevance_of
 from conceptlrp.store import Store
 from conceptlrp.store.results.kinds import KINDS
 
@@ -159,6 +160,7 @@ def provenance(store: Store, target: str) -> tuple[tuple[str, str], ...]:
         ("network", f"{made.network.get('name', '')} ({_digest(made.network)})"),
         ("corpus", f"{positions} of {games} ({_digest(made.corpus)})"),
         ("composite", str(made.composite.get("name", ""))),
+        ("baseline", made.plan.above),
         ("explained output", target),
         ("versions", ", ".join(f"{name} {v}" for name, v in made.versions.items())),
         ("command", made.command),
@@ -171,8 +173,8 @@ def citation(store: Store, target: str, layer: str, channel: int) -> str:
     made = store.manifest
     return (
         f"Channel {channel} of {layer} of network {made.network.get('name', '')} "
-        f"{_digest(made.network)}, explained towards '{target}' by "
-        f"{made.composite.get('name', '')} on {count(len(store))} positions of corpus "
+        f"{_digest(made.network)}, explained towards '{target}': "
+        f"{relevance_of(made.plan)}, on {count(len(store))} positions of corpus "
         f"{_digest(made.corpus)}; conceptlrp {made.versions.get('conceptlrp', '')}."
     )
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from conceptlrp.errors import StoreError
 from conceptlrp.files import write_whole
-from conceptlrp.store.baseline import baseline_words
 from conceptlrp.store.format.plan import Plan
 from conceptlrp.store.format.schema import (
     CODECS,
@@ -145,12 +144,6 @@ class Manifest:
     def baseline(self) -> dict[str, Any]:
         """Kind and digest of what relevance is above, empty for zero."""
         return self.plan.baseline
-
-    @property
-    def above(self) -> str:
-        """What relevance is above, in words."""
-        made = self.baseline
-        return baseline_words(made.get("kind", "zero"), made.get("positions", 0))
 
     @property
     def baseline_file(self) -> str | None:

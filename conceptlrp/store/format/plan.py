@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from conceptlrp.errors import StoreError
-from conceptlrp.store.baseline import BASELINES
+from conceptlrp.store.baseline import BASELINES, baseline_words
 
 #: How much of the conditional maps a store keeps.
 DETAILS = ("sums", "references", "sample", "all")
@@ -119,6 +119,12 @@ class Plan:
             for name in dict.fromkeys([*stored, *now])
             if stored.get(name) != now.get(name)
         ]
+
+    @property
+    def above(self) -> str:
+        """What relevance is above, in words."""
+        made = self.baseline
+        return baseline_words(made.get("kind", "zero"), made.get("positions", 0))
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan's entry in the manifest."""

@@ -3,7 +3,8 @@
 Results are frozen dataclasses, see `kinds`. A field of one of these names means the
 same in each of them: `target` and `layer` what it is about, `targets` all targets of
 the store, `layers` a mapping by layers of the store or at least all of its layers,
-`network` and `corpus` the digests of what it was made from.
+`network` and `corpus` the digests of what it was made from. The file has that of the
+baseline too, none where relevance is above zero.
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _ENCODING: Final = {"encoding-type": "conceptlrp-result", "encoding-version": "1"}
-_HEADER: Final = (*_ENCODING, "kind", "version", "network", "corpus", "conceptlrp")
+_MADE_OF: Final = ("network", "corpus", "baseline")
+_HEADER: Final = (*_ENCODING, "kind", "version", *_MADE_OF, "conceptlrp")
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ class Results:
             **_ENCODING,
             "kind": kind.name,
             "version": str(kind.version),
-            **self._origin,
+            # Files of plain relevance are as they were before there were baselines.
+            **{name: digest for name, digest in self._origin.items() if digest},
             "conceptlrp": version("conceptlrp"),
         }
         with run_lock(folder):
@@ -141,8 +144,8 @@ class Results:
         Raises
         ------
         StoreError
-            When the file is damaged, or of another network, corpus or version; the
-            message names the verb that makes it anew.
+            When the file is damaged, or of another network, corpus, baseline or
+            version; the message names the verb that makes it anew.
         """
         kind = kind_of(result)
         about = self._about(kind, target, layer)
@@ -225,8 +228,7 @@ class Results:
     def _origin(self) -> dict[str, str]:
         manifest = self._store.manifest
         return {
-            name: str(getattr(manifest, name).get("digest", ""))
-            for name in ("network", "corpus")
+            name: str(getattr(manifest, name).get("digest", "")) for name in _MADE_OF
         }
 
     def _about(
@@ -290,11 +292,8 @@ class Results:
         """Refuse a result of another store."""
         store, name = self._store, type(result).__name__
         words: dict[str, str] = {key: about[key] for key in kind.about}
-        expected: dict[str, Any] = {
-            **self._origin,
-            **words,
-            "targets": store.targets,
-        }
+        origin = {name: self._origin[name] for name in ("network", "corpus")}
+        expected: dict[str, Any] = {**origin, **words, "targets": store.targets}
         for field, value in expected.items():
             found = getattr(result, field, value)
             if found != value:

@@ -7,8 +7,8 @@ the folder holds whole files, and calling them again goes on from there.
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conceptlrp.errors import CorpusFileError, OutputExistsError, StoreError
 from conceptlrp.files import clear_write_errors, remove_unfinished, write_whole
@@ -38,6 +38,9 @@ from conceptlrp.store.format.schema import (
     REMEDY,
 )
 from conceptlrp.store.results.replacing import is_leftover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def create_run(
@@ -129,7 +132,8 @@ def append_run(
     shards = {spec.file for spec in manifest.shards()}
     kept = {n: entry for n, entry in manifest.files.items() if n in shards}
     if manifest.baseline_file is not None:
-        name = _next_name(manifest.baseline_file)
+        former = manifest.baseline_file
+        name = _next_name(former) if is_donor else former
         kept |= _write_baseline(folder, name, baseline, manifest.codec)
     last = manifest.parts[-1].stop
     appended = manifest.with_files(

@@ -1,0 +1,44 @@
+"""Of which relevance a number is: by which rules, and above which baseline."""
+
+from conceptlrp.store import Plan
+
+
+def relevance_of(plan: Plan) -> str:
+    """Say what relevance a store holds, see `relevance_words`."""
+    return relevance_words(str(plan.composite.get("name", "")), plan.above)
+
+
+def relevance_words(composite: str, above: str = "zero") -> str:
+    """Name relevance by its composites, two joined by "+", and its baseline.
+
+    >>> relevance_words("epsilon-gamma")
+    'relevance by epsilon-gamma'
+    >>> relevance_words("epsilon+epsilon-gamma", "the mean of 1,024 positions")
+    'relevance above the mean of 1,024 positions, by epsilon; heatmaps by epsilon-gamma'
+    """
+    channels, _, heatmaps = composite.partition("+")
+    higher = "" if above == "zero" else f" above {above},"
+    apart = f"; heatmaps by {heatmaps}" if heatmaps else ""
+    return f"relevance{higher} by {channels or 'an unknown composite'}{apart}"
+
+
+def board_words(plan: Plan) -> str:
+    """Say how numbers of channels and of the board belong together, "" if they add up.
+
+    What arrives at the board is what the output's own value leaves of it: neither the
+    baseline of layers nor their composite has a part in it.
+    """
+    apart = "+" in str(plan.composite.get("name", ""))
+    if not (plan.baseline or apart):
+        return ""
+    channels = f"above {plan.above}" if plan.baseline else "by another composite"
+    return (
+        f"Relevance of channels is {channels}; the board has that of the output "
+        "itself, which starts as its value, so the two need not add up."
+    )
+
+
+def above_words(plan: Plan) -> str:
+    """Say in short what relevance is above, for titles; "" for zero."""
+    short = {"mean": "above the mean", "donor": "above a donor"}
+    return short.get(plan.baseline.get("kind", "zero"), "")
