@@ -8,13 +8,16 @@ from conceptlrp.errors import CompositeError
 from conceptlrp.evaluation.heatmaps import composite_agreement
 from conceptlrp.evaluation.result import CompositeEvaluation
 from conceptlrp.evaluation.study import (
+    has_baselines,
     measure_baselines,
     measure_composite,
     prepare_study,
 )
 from conceptlrp.evaluation.verdict import gates_of, recommend
-from conceptlrp.lrp import COMPOSITES, Explainer
+from conceptlrp.lrp import Explainer
 from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.baselines import ZERO, Baseline
+from conceptlrp.lrp.composites import CANDIDATES, COMPOSITES
 from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.one_call import check_network
 from conceptlrp.networks import network_digest
@@ -28,7 +31,7 @@ def evaluate(
     store: AnyStore,
     network: AnyNetwork,
     *,
-    composites: Sequence[str] | Mapping[str, Composite] = COMPOSITES,
+    composites: Sequence[str] | Mapping[str, Composite] = CANDIDATES,
     layers: Sequence[str] | None = None,
     n_positions: int = 300,
     n_cascade: int = 100,
@@ -46,7 +49,8 @@ def evaluate(
     network : Module or path
         The network that the store explains, in evaluation mode.
     composites : sequence of str, or mapping of str to Composite
-        Names of presets, or zennit composites by the name they are to have.
+        Names of presets and pairs, or zennit composites by the name they are to
+        have.
     layers : sequence of str, optional
         Layers whose channels are judged; those of the store by default.
     n_positions : int
@@ -91,6 +95,7 @@ def evaluate(
         n_positions=n_positions,
         n_cascade=n_cascade,
         seed=seed,
+        baseline=store.baseline,
         on_progress=on_progress,
     )
     if save:
@@ -102,11 +107,12 @@ def evaluate_composites(
     network: nn.Module,
     corpus: Corpus,
     *,
-    composites: Sequence[str] | Mapping[str, Composite] = COMPOSITES,
+    composites: Sequence[str] | Mapping[str, Composite] = CANDIDATES,
     layers: Sequence[str] | None = None,
     n_positions: int = 300,
     n_cascade: int = 100,
     seed: int = 0,
+    baseline: Baseline = ZERO,
     on_progress: OnProgress | None = None,
 ) -> CompositeEvaluation:
     """Measure how well composites explain a network, and recommend one.
@@ -118,7 +124,8 @@ def evaluate_composites(
     corpus : Corpus
         Where positions are drawn from; best with every position once.
     composites : sequence of str, or mapping of str to Composite
-        Names of presets, or zennit composites by the name they are to have.
+        Names of presets and pairs, or zennit composites by the name they are to
+        have.
     layers : sequence of str, optional
         Layers whose channels are judged, all convolutions by default.
     n_positions : int
@@ -127,6 +134,10 @@ def evaluate_composites(
         How many of them are explained again with random weights, and turned.
     seed : int
         The same seed gives the same numbers.
+    baseline : Baseline
+        What conditional heatmaps are measured from. A mean baseline is also what
+        ablation by the mean puts in a channel's place; without one, the mean of the
+        corpus. Channels are judged by relevance above zero, mean and donors anyway.
     on_progress : callable, optional
         Called with "evaluate", how many steps are done and how many there are.
 
@@ -152,7 +163,11 @@ def evaluate_composites(
         name: Explainer(network, composite=each, layers=layers)
         for name, each in zip(names, chosen, strict=True)
     }
-    study = prepare_study(network, corpus, layers, n_positions, n_cascade, seed)
+    for explainer in explainers.values():
+        explainer.baseline = baseline if has_baselines(explainer) else ZERO
+    study = prepare_study(
+        network, corpus, layers, n_positions, n_cascade, seed, baseline
+    )
     report, steps = on_progress or (lambda *_: None), len(names) + 1
     report("evaluate", 0, steps)
     measure_baselines(study, network)

@@ -5,7 +5,7 @@ Reading a saved result imports nothing but this module, so that reports start wi
 torch and pandas.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,22 +24,74 @@ PASSED: Final = "passed"
 FAILED: Final = "failed"
 UNDECIDED: Final = "undecided"
 MARKS: Final = {PASSED: "✓", FAILED: "✗", UNDECIDED: "?"}
-#: Columns of the summary: metric, target and part (None for the mean over parts).
-_SUMMARY: Final = (
-    ("random_logit_cosine", "best", ""),
-    ("channel_cosine", "best", None),
-    ("flip_line_mass", "best", ""),
-    ("flip_line_rank_accuracy", "best", ""),
-    ("square_gain", "best", "empty"),
-    ("square_gain", "best", "flip"),
-    ("square_gain", "best", "swap"),
-    ("square_gain", "value", "empty"),
-    ("channel_gain", "best", None),
-    ("empty_board_share", "best", ""),
-    ("empty_square_share", "best", ""),
-    ("symmetry_cosine", "best", ""),
-    ("cascade_excess", "best", "top-down"),
+_ABOUT: Final = ("method", "metric", "target", "part", "baseline")
+
+
+@dataclass(frozen=True)
+class Chief:
+    """A chief figure: its heading, which measurements it is the mean of, what it asks.
+
+    Without a part it is the mean over all of them.
+    """
+
+    heading: str
+    metric: str
+    target: str
+    part: str | None
+    asks: str
+
+
+_FAITHFUL: Final = (
+    ("order of discs", "square_gain", "best", "empty",
+     "how much sooner the logit falls as discs go in the order of relevance"),
+    ("recoloured", "square_gain", "best", "flip",
+     "the same when discs change colour"),
+    ("in the corpus", "square_gain", "best", "swap",
+     "the same when squares come from other positions"),
+    ("for the value", "square_gain", "value", None,
+     "how much sooner the value falls as discs go, mean of the three ways"),
+    ("order of channels", "channel_gain", "best", None,
+     "how much sooner the logit falls as channels go, mean over layers and ablations"),
+    ("channels, value", "channel_gain", "value", None,
+     "how much sooner the value falls as channels go"),
+    ("flip lines", "flip_line_mass", "best", "",
+     "positive relevance on the discs that make the move legal"),
+)  # fmt: skip
+_DEPENDENT: Final = (
+    ("two moves", "random_logit_cosine", "best", "",
+     "how alike heatmaps of two moves are"),
+    ("two channels", "channel_cosine", "best", None,
+     "how alike heatmaps of two channels are"),
+    ("random weights", "cascade_excess", "best", "top-down",
+     "how alike heatmaps stay when every layer is random"),
+    ("empty squares", "empty_square_share", "best", "",
+     "part of a heatmap on empty squares"),
+    ("empty board", "empty_board_share", "best", "",
+     "part of a heatmap that an empty board gets as well"),
+    ("turned boards", "symmetry_cosine", "best", "",
+     "likeness to the turned heatmap: more is better here"),
+)  # fmt: skip
+#: More is better in the first, less in the second, but for turned boards.
+FAITHFUL, DEPENDENT = (
+    tuple(Chief(*row) for row in rows) for rows in (_FAITHFUL, _DEPENDENT)
 )
+#: Orders that composites are held against.
+SQUARE_RIVALS: Final = ("random", "center", "occlusion")
+CHANNEL_RIVALS: Final = ("activation", "gradient x activation", "random")
+#: Agreements of scores of channels with their ablation: heading, ablation, and the
+#: ending of the metric.
+AGREEMENTS: Final = tuple(
+    (f"{words}{heading}", ablation, ending)
+    for ablation, words in (("mean", "mean: "), ("resample", "another map: "))
+    for heading, ending in (
+        ("one position", ""),
+        ("signed", "_signed"),
+        ("overall", "_overall"),
+        ("overall, signed", "_signed_overall"),
+        ("of another position", "_exchanged"),
+    )
+)
+_MATCHING: Final = {"mean": "mean", "resample": "donor"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +99,8 @@ class Measurement:
     """One number of a method, which is a composite or a baseline, with its interval.
 
     The target is "best", "value", or empty where it is about no single output; the part
-    is a layer, a perturbation or another detail, or empty.
+    is a layer, a perturbation or another detail, or empty; the baseline is what
+    relevance of channels is measured from, empty where it is not about them.
     """
 
     method: str
@@ -55,6 +108,7 @@ class Measurement:
     target: str
     part: str
     estimate: Estimate
+    baseline: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return one flat record, ready for JSON."""
@@ -74,6 +128,7 @@ class Curve:
     target: str
     part: str
     steps: tuple[dict[str, Any], ...]
+    baseline: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,7 +154,7 @@ class Findings:
         """Return a row for each measurement."""
         import pandas as pd
 
-        columns = ["method", "metric", "target", "part", "mean", "low", "high", "n"]
+        columns = [*_ABOUT, "mean", "low", "high", "n"]
         return pd.DataFrame([m.to_dict() for m in self.measurements], columns=columns)
 
 
@@ -241,25 +296,81 @@ class CompositeEvaluation:
         title = f"Recommended: {chosen.words} ({self.positions} positions)"
         return html_table(title, columns, rows, note=chosen.reason)
 
+    def chief(self, method: str, figure: Chief) -> Estimate | None:
+        """Return a chief figure of a method, None where it was not measured.
+
+        The mean over several parts has no interval.
+        """
+        return _mean(
+            m.estimate
+            for m in self.findings.find(
+                figure.metric, method=method, target=figure.target
+            )
+            if figure.part in (None, m.part)
+        )
+
+    def channel_agreement(self, target: str) -> dict[str, dict[str, Estimate | None]]:
+        """Return how well scores of channels predict what ablating the channel does.
+
+        Rows are composites and rivals, once plain and once above what takes the
+        channel's place; columns are the headings of `AGREEMENTS`, means over layers.
+        """
+        found = {}
+        for method in (*self.composites, *CHANNEL_RIVALS):
+            known = [
+                m
+                for m in self.findings.measurements
+                if m.method == method
+                and m.target == target
+                and m.metric.startswith("channel_agreement")
+            ]
+            for above in (False, True):
+                row = {
+                    heading: _mean(
+                        m.estimate
+                        for m in known
+                        if m.metric == f"channel_agreement{ending}"
+                        and m.part.endswith(f" {ablation}")
+                        and m.baseline == (_MATCHING[ablation] if above else "zero")
+                    )
+                    for heading, ablation, ending in AGREEMENTS
+                }
+                if any(row.values()):
+                    name = f"{method} above what replaces it" if above else method
+                    found[name] = row
+        return found
+
     def frame(self) -> "pd.DataFrame":
         """Return the chief means, a row for each composite and baseline.
 
-        A channel's metrics are averaged over layers and ablations.
+        Figures of channels are means over layers; see `FAITHFUL` and `DEPENDENT`.
         """
         import pandas as pd
 
-        frame = self.findings.frame()
-        columns = {}
-        for metric, target, part in _SUMMARY:
-            chosen = frame[(frame["metric"] == metric) & (frame["target"] == target)]
-            if part is not None:
-                chosen = chosen[chosen["part"] == part]
-            name = " ".join(filter(None, (metric, target, part)))
-            columns[name] = chosen.groupby("method", sort=False)["mean"].mean()
-        table = pd.DataFrame(columns)
-        rest = [name for name in table.index if name not in self.composites]
-        order = [*(c for c in self.composites if c in table.index), *rest]
-        return table.loc[order].rename_axis("method")
+        methods = dict.fromkeys(m.method for m in self.findings.measurements)
+        rest = [name for name in methods if name not in self.composites]
+        rows = {
+            method: {
+                figure.heading: each.mean if each else float("nan")
+                for figure in (*FAITHFUL, *DEPENDENT)
+                for each in [self.chief(method, figure)]
+            }
+            for method in (*self.composites, *rest)
+        }
+        frame = pd.DataFrame.from_dict(rows, orient="index")
+        return frame.rename_axis("method")
+
+    def channel_frame(self) -> "pd.DataFrame":
+        """Return `channel_agreement` of both outputs, a row for each score."""
+        import pandas as pd
+
+        rows = [
+            {"target": target, "score": name}
+            | {heading: each.mean if each else None for heading, each in row.items()}
+            for target in ("best", "value")
+            for name, row in self.channel_agreement(target).items()
+        ]
+        return pd.DataFrame(rows)
 
     def tables(self) -> "dict[str, pd.DataFrame]":
         """Return everything as tables by name, all but the summary in long form."""
@@ -273,6 +384,7 @@ class CompositeEvaluation:
         steps = [_about(c) | step for c in self.findings.curves for step in c.steps]
         return {
             "summary": self.frame().reset_index(),
+            "channels": self.channel_frame(),
             "measurements": self.findings.frame(),
             "curves": pd.DataFrame(steps),
             "gates": pd.DataFrame(gates),
@@ -298,4 +410,13 @@ class CompositeEvaluation:
 
 
 def _about(found: Measurement | Curve) -> dict[str, Any]:
-    return {n: getattr(found, n) for n in ("method", "metric", "target", "part")}
+    return {name: getattr(found, name) for name in _ABOUT}
+
+
+def _mean(found: Iterable[Estimate]) -> Estimate | None:
+    """Return the mean of means that are known, and the interval of a single one."""
+    known = [each for each in found if each.mean == each.mean]
+    if len(known) < 2:
+        return known[0] if known else None
+    mean = sum(each.mean for each in known) / len(known)
+    return Estimate(mean, float("nan"), float("nan"), min(each.n for each in known))

@@ -15,14 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from conceptlrp.evaluation.result import Curve, Findings, Measurement
 from conceptlrp.statistics.estimates import (
     Estimate,
-    estimate,
+    estimates,
     known_mean,
     paired_difference,
 )
 
 Array = NDArray[Any]
-#: Method, metric, target and part.
-_Key = tuple[str, str, str, str]
+#: Method, metric, target, part and baseline.
+Key = tuple[str, str, str, str, str]
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Scores:
 
     games: NDArray[Any]
     curves: list[Curve] = field(default_factory=list)
-    _found: dict[_Key, Array | Estimate] = field(default_factory=dict)
+    _found: dict[Key, Array | Estimate] = field(default_factory=dict)
 
     def add(
         self,
@@ -43,24 +43,35 @@ class Scores:
         values: Array | Mapping[str, Array],
         *,
         target: str = "best",
+        baseline: str = "",
     ) -> None:
         """Keep values (N,) of a metric, or of each of its parts."""
         parts = values if isinstance(values, Mapping) else {"": values}
         for part, each in parts.items():
-            self._found[method, metric, target, part] = np.asarray(each, np.float64)
+            key = (method, metric, target, part, baseline)
+            self._found[key] = np.asarray(each, np.float64)
 
-    def add_estimate(
-        self, method: str, metric: str, target: str, part: str, found: Estimate
-    ) -> None:
+    def add_estimate(self, key: Key, found: Estimate) -> None:
         """Keep a number that is no mean over positions."""
-        self._found[method, metric, target, part] = found
+        self._found[key] = found
 
-    def of(self, method: str, metric: str, target: str = "best") -> dict[str, Array]:
-        """Return the numbers (N,) of a metric by part, none where it is unknown."""
+    def of(
+        self,
+        method: str,
+        metric: str,
+        target: str = "best",
+        baseline: str | None = None,
+    ) -> dict[str, Array]:
+        """Return the numbers (N,) of a metric by part, none where it is unknown.
+
+        Without a baseline they are those of each part's own.
+        """
         return {
             key[3]: found
             for key, found in self._found.items()
-            if key[:3] == (method, metric, target) and not isinstance(found, Estimate)
+            if key[:3] == (method, metric, target)
+            and baseline in (None, key[4])
+            and not isinstance(found, Estimate)
         }
 
     def best(self, metric: str, target: str = "best") -> dict[str, float]:
@@ -79,15 +90,15 @@ class Scores:
     @property
     def findings(self) -> Findings:
         """Means with intervals, and curves."""
-        return Findings(
-            tuple(
-                Measurement(
-                    *key,
-                    found
-                    if isinstance(found, Estimate)
-                    else estimate(found, self.games[: len(found)]),
-                )
-                for key, found in self._found.items()
-            ),
-            tuple(self.curves),
-        )
+        found = {k: e for k, e in self._found.items() if isinstance(e, Estimate)}
+        lengths: dict[int, dict[Key, Array]] = {}
+        for key, values in self._found.items():
+            if not isinstance(values, Estimate):
+                lengths.setdefault(len(values), {})[key] = values
+        for length, columns in lengths.items():
+            # Drawn together, games are drawn once.
+            table = np.stack(list(columns.values()), axis=1)
+            means = estimates(table, self.games[:length])
+            found |= dict(zip(columns, means, strict=True))
+        measured = (Measurement(*key[:4], found[key], key[4]) for key in self._found)
+        return Findings(tuple(measured), tuple(self.curves))

@@ -4,14 +4,24 @@ Shapes use N positions, S squares in a row and C channels.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from conceptlrp.ablation.sample import ABLATIONS, FeatureMaps, feature_maps
+from conceptlrp.ablation.sample import FeatureMaps, feature_maps, same_ply_donors
+from conceptlrp.errors import CompositeError
+from conceptlrp.evaluation.channels import (
+    AGAINST,
+    MATCHING,
+    ablation_effects,
+    activations,
+    agreement,
+    channel_relevance,
+    overall_agreement,
+)
 from conceptlrp.evaluation.faithfulness import (
     PERTURBATIONS,
     DeletionCurves,
@@ -39,9 +49,10 @@ from conceptlrp.evaluation.sanity import (
     cascade,
     conservation_of,
 )
-from conceptlrp.evaluation.scores import Scores
+from conceptlrp.evaluation.scores import Key, Scores
 from conceptlrp.labelling.networks import random_network
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.baselines import ZERO, Baseline, mean_baseline
 from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.lrp.probing import Relevance, explain_boards
 from conceptlrp.othello import Corpus
@@ -60,16 +71,25 @@ class Study:
 
     ``base`` holds the network, whatever its composite; ``few`` are the positions for
     what takes long; ``targets`` are "best" and, where there is a value head, "value".
-    ``scores`` takes up what is measured.
+    ``baselines`` are what relevance of channels is measured from, by kind; ``effects``
+    (N, T, C) are what ablating each channel does, by layer and ablation. ``scores``
+    takes up what is measured.
     """
 
     base: Explainer
     sample: Sample
     few: Sample
     features: dict[str, FeatureMaps]
+    baselines: dict[str, Baseline]
+    effects: dict[tuple[str, str], Array]
     targets: tuple[str, ...]
     seed: int
     scores: Scores
+
+    @property
+    def donors(self) -> NDArray[np.int64]:
+        """Another position with as many discs for each, (N,)."""
+        return next(iter(self.features.values())).donors
 
 
 def _measure_squares(
@@ -85,38 +105,75 @@ def _measure_squares(
             perturbation=perturbation,
             seed=study.seed,
         )
-        name = (method, metric, target, perturbation)
-        _add_curves(study, name, curves, "square_moves_changed")
+        key = (method, metric, target, perturbation, "")
+        _add_curves(study, key, curves, "square_moves_changed")
 
 
-def _measure_channels(study: Study, method: str, orders: Mapping[str, Array]) -> None:
-    """Ablate channels in the order of scores (N, C) of each layer, in every way."""
-    for layer, order in orders.items():
-        for ablation in ABLATIONS:
-            curves = delete_channels(
-                study.base,
-                study.sample,
-                study.features[layer],
-                order,
-                ablation=ablation,
-            )
-            name = (method, "channel_gain", "best", f"{layer} {ablation}")
-            _add_curves(study, name, curves, "channel_moves_changed")
-
-
-def _add_curves(
-    study: Study,
-    name: tuple[str, str, str, str],
-    curves: DeletionCurves,
-    changed: str,
+def measure_channels(
+    study: Study, method: str, scores: Mapping[str, Mapping[str, Array]]
 ) -> None:
-    method, metric, target, part = name
-    scores = study.scores
-    scores.add(method, metric, {part: curves.gain}, target=target)
+    """Hold scores (N, T, C) of channels, by baseline and layer, against ablation."""
+    for t, target in enumerate(study.targets):
+        # What has no sign of its own does not follow that of the value.
+        has_sign = method not in ("activation", "random")
+        sign = start_sign(study.sample, target if has_sign else "best")[:, None]
+        for layer, features in study.features.items():
+            for ablation, matching in MATCHING.items():
+                # Relevance that has no other baseline is plain.
+                baseline = matching if matching in scores else "zero"
+                curves = delete_channels(
+                    study.base,
+                    study.sample,
+                    features,
+                    sign * scores[baseline][layer][:, t],
+                    target=target,
+                    ablation=ablation,
+                )
+                part = f"{layer} {ablation}"
+                key = (method, "channel_gain", target, part, baseline)
+                _add_curves(study, key, curves, "channel_moves_changed")
+    measure_agreement(study, method, scores)
+
+
+def measure_agreement(
+    study: Study, method: str, scores: Mapping[str, Mapping[str, Array]]
+) -> None:
+    """Correlate scores (N, T, C), by baseline and layer, with effects of ablation.
+
+    Plain scores come first, so that those of the baseline that stands for the ablation
+    are the last ones. "Exchanged" are scores of another position with as many discs:
+    what channels are like at any position.
+    """
+    games, donors = study.scores.games, study.donors
+    for (layer, ablation), effects in study.effects.items():
+        part = f"{layer} {ablation}"
+        for baseline in (b for b in AGAINST[ablation] if b in scores):
+            for t, target in enumerate(study.targets):
+                score, effect = scores[baseline][layer][:, t], effects[:, t]
+                for signed in (False, True):
+                    metric = f"channel_agreement{'_signed' * signed}"
+                    about = {"target": target, "baseline": baseline}
+                    found = agreement(score, effect, signed=signed)
+                    null = agreement(score[donors], effect, signed=signed)
+                    for name, values in (
+                        (metric, found),
+                        (f"{metric}_exchanged", null),
+                    ):
+                        study.scores.add(method, name, {part: values}, **about)
+                    overall = overall_agreement(score, effect, games, signed=signed)
+                    key = (method, f"{metric}_overall", target, part, baseline)
+                    study.scores.add_estimate(key, overall)
+
+
+def _add_curves(study: Study, key: Key, curves: DeletionCurves, changed: str) -> None:
+    method, metric, target, part, baseline = key
+    scores, about = study.scores, {"target": target, "baseline": baseline}
+    scores.add(method, metric, {part: curves.gain}, **about)
     if metric.endswith("same_class"):
         return
-    scores.add(method, changed, {part: curves.changed.mean(axis=1)}, target=target)
-    scores.curves.append(Curve(*name, _steps_of(curves, scores.games)))
+    scores.add(method, changed, {part: curves.changed.mean(axis=1)}, **about)
+    steps = _steps_of(curves, scores.games)
+    scores.curves.append(Curve(*key[:4], steps, baseline))
 
 
 def _steps_of(curves: DeletionCurves, games: ArrayLike) -> tuple[dict[str, Any], ...]:
@@ -143,10 +200,26 @@ def measure_composite(
     study: Study, name: str, explainer: Explainer
 ) -> tuple[dict[str, Any], Array]:
     """Measure one composite; return its details and heatmaps of the best moves."""
-    relevance = _explain(explainer, study.sample, study.targets)
-    _faithfulness(study, name, relevance)
+    relevance = explain_sample(study, explainer)
+    measure_heatmaps(study, name, relevance)
+    measure_channels(study, name, channel_scores(study, explainer))
     _dependence(study, name, explainer, relevance)
     return _checks(study, name, explainer, relevance), relevance.one_hot[:, 0]
+
+
+def channel_scores(study: Study, explainer: Explainer) -> dict[str, dict[str, Array]]:
+    """Return relevance (N, T, C) of channels by baseline, plain alone if need be."""
+    known = study.baselines if has_baselines(explainer) else {"zero": ZERO}
+    return channel_relevance(explainer, study.sample, known, study.targets)
+
+
+def has_baselines(explainer: Explainer) -> bool:
+    """Tell whether a composite's relevance of layers can be above a baseline."""
+    try:
+        explainer.propagation.check_baseline()
+    except CompositeError:
+        return False
+    return True
 
 
 def prepare_study(
@@ -156,27 +229,50 @@ def prepare_study(
     n_positions: int,
     n_cascade: int,
     seed: int,
+    baseline: Baseline,
 ) -> Study:
-    """Draw positions and run the network on them."""
+    """Draw positions and run the network on them, also with each channel ablated.
+
+    Without a mean baseline, the mean is taken over the corpus.
+    """
     base = Explainer(network, composite=_BASE, layers=layers)
     sample = draw_sample(base, corpus, n_positions=n_positions, seed=seed)
     has_value = bool(np.isfinite(sample.outputs.value).all())
+    targets = ("best", "value") if has_value else ("best",)
+    if baseline.kind != "mean":
+        baseline = mean_baseline(base, corpus, seed=seed)
+    features = {
+        layer: replace(found, mean=baseline.maps[layer])
+        for layer, found in feature_maps(base, sample.corpus, seed=seed).items()
+    }
+    donors = sample.corpus[same_ply_donors(sample.corpus, seed=seed)]
     return Study(
         base=base,
         sample=sample,
         few=sample.take(n_cascade),
-        features=feature_maps(base, sample.corpus, seed=seed),
-        targets=("best", "value") if has_value else ("best",),
+        features=features,
+        baselines={
+            "zero": ZERO,
+            "mean": baseline,
+            "donor": Baseline("donor", donors=donors, positions=len(donors)),
+        },
+        effects={
+            (layer, ablation): ablation_effects(base, sample, each, ablation, targets)
+            for layer, each in features.items()
+            for ablation in AGAINST
+        },
+        targets=targets,
         seed=seed,
         scores=Scores(sample.games),
     )
 
 
-def _explain(
-    explainer: Explainer, sample: Sample, targets: tuple[str, ...]
+def explain_sample(
+    study: Study, explainer: Explainer, *, few: bool = False
 ) -> Relevance:
     """Explain the best move, another one and, where there is one, the value."""
-    names = [name for name in _ACTIONS if name == "other" or name in targets]
+    sample = study.few if few else study.sample
+    names = [name for name in _ACTIONS if name == "other" or name in study.targets]
     actions = np.stack([sample.actions(name) for name in names], axis=1)
     return explain_boards(explainer, sample.boards, actions)
 
@@ -198,37 +294,46 @@ def measure_baselines(study: Study, network: nn.Module) -> None:
             if target == "best":
                 _flip_lines(study, method, order)
     for method, channels in _channel_orders(study, network, generator).items():
-        _measure_channels(study, method, channels)
+        measure_channels(study, method, channels)
 
 
 def _channel_orders(
     study: Study, network: nn.Module, generator: np.random.Generator
-) -> dict[str, dict[str, Array]]:
-    activation = {layer: f.activation for layer, f in study.features.items()}
-    random = {layer: generator.random(a.shape) for layer, a in activation.items()}
+) -> dict[str, dict[str, dict[str, Array]]]:
+    """Return scores (N, T, C) of channels by method, baseline and layer."""
+    n, n_targets = len(study.sample), len(study.targets)
+    found: dict[str, dict[str, Array]] = {}
+    random: dict[str, Array] = {}
+    for layer, features in study.features.items():
+        for baseline, values in activations(features, n_targets).items():
+            found.setdefault(baseline, {})[layer] = values
+        drawn = generator.random((n, 1, features.maps.shape[1]))
+        random[layer] = np.repeat(drawn, n_targets, axis=1)
     slopes = Explainer(network, composite=GRADIENT, layers=study.base.layers)
-    relevance = explain_boards(slopes, study.sample.boards, study.sample.best[:, None])
     return {
-        "random": random,
-        "activation": activation,
-        "gradient x activation": {
-            layer: r[:, 0] for layer, r in relevance.channels.items()
-        },
+        "random": {"zero": random},
+        "activation": found,
+        "gradient x activation": channel_scores(study, slopes),
     }
 
 
-def _faithfulness(study: Study, name: str, relevance: Relevance) -> None:
-    """Take away discs and channels in the order of a composite's relevance."""
+def measure_heatmaps(
+    study: Study, name: str, relevance: Relevance, *, same_class: bool = True
+) -> None:
+    """Take discs away in the order of a composite's heatmaps.
+
+    "Same class" is that order with discs of a kind of squares exchanged.
+    """
     sample = study.sample
     places = {"best": 0, "value": 2}
     for target in study.targets:
         maps = relevance.heatmap[:, places[target]].reshape(len(sample), -1)
         order = start_sign(sample, target)[:, None] * maps
-        shuffled = same_class_scores(sample, order, seed=study.seed)
         _measure_squares(study, name, order, target)
-        metric = "square_gain_same_class"
-        _measure_squares(study, name, shuffled, target, metric)
-    _measure_channels(study, name, {n: r[:, 0] for n, r in relevance.channels.items()})
+        if same_class:
+            shuffled = same_class_scores(sample, order, seed=study.seed)
+            metric = "square_gain_same_class"
+            _measure_squares(study, name, shuffled, target, metric)
     _flip_lines(study, name, _best_maps(relevance))
 
 
@@ -297,7 +402,7 @@ def _random_network(study: Study, name: str, explainer: Explainer) -> None:
     """Measure the same of a network without its weights: what needs no training."""
     few = study.few
     untrained = random_network(explainer, seed=study.seed)
-    relevance = _explain(untrained, few, study.targets)
+    relevance = explain_sample(study, untrained, few=True)
     lines = score_flip_lines(few.corpus, few.best, _best_maps(relevance))
     cosines = np.abs(random_logit_cosine(relevance))
     study.scores.add(name, "random_network_flip_line_mass", lines.mass)

@@ -28,10 +28,11 @@ from conceptlrp.evaluation.scores import Array, Scores
 from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.statistics.estimates import Estimate, known_mean, positions_needed
 
-_FAMILIES: Final = (
+FAMILIES: Final = (
     ("square_gain", "best"),
     ("square_gain", "value"),
-    ("channel_gain", "best"),
+    ("channel_agreement", "best"),
+    ("channel_agreement", "value"),
     ("flip_line_mass", "best"),
 )
 _LIKENESS: Final = (
@@ -263,16 +264,22 @@ def _undecided(
     return Recommendation("", among, reason + _would_tell(needed), needed)
 
 
-def faithfulness(scores: Scores, composites: Sequence[str]) -> dict[str, Array]:
+def faithfulness(
+    scores: Scores,
+    composites: Sequence[str],
+    families: Sequence[tuple[str, str]] = FAMILIES,
+) -> dict[str, Array]:
     """Return how faithful composites are at each position, (N,), the best being near 1.
 
-    Gains are divided by the mean gain of the composite that is best at it, and averaged
-    over perturbations, layers and ablations, then over four families: squares for the
-    best move, squares for the value, channels, and mass on flip lines.
+    Measures are divided by the mean of the composite that is best at it, and averaged
+    over perturbations, layers and ablations, then over five families: squares and
+    channels, each for the best move and the value, and mass on flip lines. Squares are
+    judged by what is lost as discs go, channels by the agreement of relevance above
+    what takes their place with what that does.
     """
-    families = []
-    for metric, target in _FAMILIES:
-        # A heatmap without positive relevance has none on flip lines.
+    means = []
+    for metric, target in families:
+        # Where nothing can be ranked, a composite gains nothing.
         found = [
             {p: np.nan_to_num(v) for p, v in scores.of(n, metric, target).items()}
             for n in composites
@@ -281,10 +288,10 @@ def faithfulness(scores: Scores, composites: Sequence[str]) -> dict[str, Array]:
         kept = [part for part, scale in scales.items() if scale > 0]
         if kept:
             parts = [[each[p] / scales[p] for p in kept] for each in found]
-            families.append(np.mean(parts, axis=1))
-    if not families:
+            means.append(np.mean(parts, axis=1))
+    if not means:
         return {name: np.zeros(len(scores.games)) for name in composites}
-    return dict(zip(composites, np.mean(families, axis=0), strict=True))
+    return dict(zip(composites, np.mean(means, axis=0), strict=True))
 
 
 def likeness(scores: Scores, composite: str) -> Array:

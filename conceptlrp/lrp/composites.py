@@ -58,6 +58,8 @@ _PRESETS: Final[dict[str, tuple[str | None, str]]] = {
     "epsilon-w-square": ("WSquare", "Epsilon"),
 }
 COMPOSITES: Final = tuple(sorted([*_PRESETS, GRADIENT]))
+#: What is compared by default: every preset, and a pair.
+CANDIDATES: Final = tuple(dict.fromkeys([*COMPOSITES, "epsilon+epsilon-gamma"]))
 
 
 def named_composite(name: str, traced: "fx.GraphModule") -> "Composite":

@@ -53,6 +53,33 @@ def test_every_composite_is_measured_beside_the_baselines(
     assert not table.loc[list(COMPOSITES)].isna().any().any()
     found = evaluation.findings.find("channel_gain", method="epsilon")
     assert {m.part.split()[0] for m in found} == {"conv1"}
+    assert {m.target for m in found} == {"best", "value"}
+    assert {(m.part.split()[1], m.baseline) for m in found} == {
+        ("zero", "zero"),
+        ("mean", "mean"),
+        ("resample", "donor"),
+    }
+
+
+@pytest.mark.parametrize("target", ["best", "value"])
+def test_scores_of_channels_stand_beside_activation_for_both_heads(
+    evaluation: CompositeEvaluation, target: str
+) -> None:
+    rows = evaluation.channel_agreement(target)
+
+    above = "above what replaces it"
+    for name in (*COMPOSITES, "activation", "gradient x activation"):
+        assert {name, f"{name} {above}"} <= set(rows)
+    assert f"random {above}" not in rows
+    # Nothing interacts in this network: relevance is the effect to the last channel.
+    for name in COMPOSITES:
+        for ablation in ("mean", "another map"):
+            found = rows[f"{name} {above}"][f"{ablation}: one position"]
+            assert found is not None
+            assert found.mean == pytest.approx(1)
+    frame = evaluation.channel_frame()
+    assert set(frame["target"]) == {"best", "value"}
+    assert len(frame) == 2 * len(rows)
 
 
 def test_it_is_written_as_json_and_as_tables(evaluation: CompositeEvaluation) -> None:

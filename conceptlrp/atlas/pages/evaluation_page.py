@@ -4,50 +4,26 @@ It shows the evaluation that a store keeps: gates, chief figures with intervals,
 curves of what happens when squares and channels are taken away.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from markupsafe import Markup
 
 from conceptlrp.atlas.pictures.charts import Line, curves_svg
 from conceptlrp.atlas.site import Site
 from conceptlrp.evaluation import CompositeEvaluation
+from conceptlrp.evaluation.result import (
+    AGREEMENTS,
+    CHANNEL_RIVALS,
+    DEPENDENT,
+    FAITHFUL,
+    SQUARE_RIVALS,
+    Chief,
+)
 from conceptlrp.report.words.numbers import percent
+from conceptlrp.statistics.estimates import Estimate
 
 EVALUATION_PAGE = "evaluation.html"
-
-#: Chief figures: heading, metric, target, part (None for the mean of parts) and what it
-#: asks.
-_FAITHFUL: Final = (
-    ("order of discs", "square_gain", "best", "empty",
-     "how much sooner the logit falls as discs go in the order of relevance"),
-    ("recoloured", "square_gain", "best", "flip",
-     "the same when discs change colour"),
-    ("in the corpus", "square_gain", "best", "swap",
-     "the same when squares come from other positions"),
-    ("for the value", "square_gain", "value", "empty",
-     "how much sooner the value falls as discs go"),
-    ("order of channels", "channel_gain", "best", None,
-     "how much sooner the logit falls as channels go, mean over layers and ablations"),
-    ("flip lines", "flip_line_mass", "best", "",
-     "positive relevance on the discs that make the move legal"),
-)  # fmt: skip
-_DEPENDENT: Final = (
-    ("two moves", "random_logit_cosine", "best", "",
-     "how alike heatmaps of two moves are"),
-    ("two channels", "channel_cosine", "best", None,
-     "how alike heatmaps of two channels are"),
-    ("random weights", "cascade_excess", "best", "top-down",
-     "how alike heatmaps stay when every layer is random"),
-    ("empty squares", "empty_square_share", "best", "",
-     "part of a heatmap on empty squares"),
-    ("empty board", "empty_board_share", "best", "",
-     "part of a heatmap that an empty board gets as well"),
-    ("turned boards", "symmetry_cosine", "best", "",
-     "likeness to the turned heatmap: more is better here"),
-)  # fmt: skip
-_BASELINES: Final = ("random", "center", "occlusion")
-_CHANNEL_BASELINES: Final = ("activation", "gradient x activation", "random")
 
 
 def write_evaluation_page(site: Site, found: CompositeEvaluation | None) -> None:
@@ -55,67 +31,78 @@ def write_evaluation_page(site: Site, found: CompositeEvaluation | None) -> None
     own = str(site.store.manifest.composite.get("name", ""))
     evaluation = None if found is None else found.to_dict()
     content: dict[str, Any] = {"own": own, "evaluation": evaluation}
-    if evaluation is not None:
-        content |= _content(evaluation, own)
+    if found is not None and evaluation is not None:
+        content |= _content(found, evaluation, own)
     site.write(EVALUATION_PAGE, "evaluation.html", **content)
 
 
-def _content(evaluation: Mapping[str, Any], own: str) -> dict[str, Any]:
-    composites = [str(name) for name in evaluation["composites"]]
+def _content(
+    found: CompositeEvaluation, evaluation: Mapping[str, Any], own: str
+) -> dict[str, Any]:
+    composites = found.composites
     known = own in composites
     return {
         "known": known,
         "warnings": evaluation["warnings"].get(own, ()) if known else (),
         "gates": [(name, evaluation["gates"][name]) for name in composites],
         "tables": [
-            _figures(title, evaluation["measurements"], columns, methods)
-            for title, columns, methods in (
-                ("Faithfulness: more is better", _FAITHFUL, [*composites, *_BASELINES]),
-                ("Dependence: less is better", _DEPENDENT, composites),
-            )
+            *(
+                _figures(found, title, columns, methods)
+                for title, columns, methods in (
+                    (
+                        "Faithfulness: more is better",
+                        FAITHFUL,
+                        [*composites, *SQUARE_RIVALS, "activation"],
+                    ),
+                    ("Dependence: less is better", DEPENDENT, composites),
+                )
+            ),
+            *_agreements(found),
         ],
-        "squares": _charts(evaluation, own, "square_gain", _BASELINES),
-        "channels": _charts(evaluation, own, "channel_gain", _CHANNEL_BASELINES),
+        "squares": _charts(evaluation, own, "square_gain", SQUARE_RIVALS),
+        "channels": _charts(evaluation, own, "channel_gain", CHANNEL_RIVALS),
         "conservation": _conservation(evaluation, own),
         "recommended": evaluation["recommendation"],
     }
 
 
 def _figures(
+    found: CompositeEvaluation,
     title: str,
-    measurements: Sequence[Mapping[str, Any]],
-    figures: Sequence[tuple[str, str, str, str | None, str]],
+    figures: Sequence[Chief],
     methods: Sequence[str],
 ) -> dict[str, Any]:
     """Make a table of chief figures: what each asks, and a row a method."""
-    chosen = [
-        [
-            each
-            for each in measurements
-            if (each["metric"], each["target"]) == (metric, target)
-            and part in (None, each["part"])
-        ]
-        for _, metric, target, part, _ in figures
-    ]
     return {
         "title": title,
-        "columns": [(name, asks) for name, *_, asks in figures],
-        "rows": [(m, [_cell(found, m) for found in chosen]) for m in methods],
+        "columns": [(figure.heading, figure.asks) for figure in figures],
+        "rows": [(m, [_cell(found.chief(m, f)) for f in figures]) for m in methods],
     }
 
 
-def _cell(chosen: Iterable[Mapping[str, Any]], method: str) -> str:
-    """Write a mean with its interval, or the mean of the means of several parts."""
-    found = [
-        each for each in chosen if each["method"] == method and each["mean"] is not None
+def _agreements(found: CompositeEvaluation) -> list[dict[str, Any]]:
+    """Make a table for each output of how well scores predict what ablation does."""
+    named = {"best": "the best move", "value": "the value"}
+    tables = {target: found.channel_agreement(target) for target in named}
+    return [
+        {
+            "title": f"Channels, {named[target]}: agreement of the order by a score "
+            "with what ablating each channel does; 1 is perfect",
+            "columns": [(heading, "") for heading, *_ in AGREEMENTS],
+            "rows": [(n, [_cell(e) for e in row.values()]) for n, row in rows.items()],
+        }
+        for target, rows in tables.items()
+        if rows
     ]
-    if not found:
+
+
+def _cell(found: Estimate | None) -> str:
+    """Write a mean with its interval, if it has one."""
+    if found is None:
         return ""
-    mean = sum(each["mean"] for each in found) / len(found)
-    if len(found) > 1:
-        return f"{mean:.2f}"
-    low, high = found[0]["low"], found[0]["high"]
-    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+    if found.low != found.low:
+        return f"{found.mean:.2f}"
+    return f"{found.mean:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
 def _charts(

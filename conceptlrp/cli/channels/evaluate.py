@@ -16,9 +16,9 @@ from conceptlrp.cli.options import (
     check_choice,
     check_place,
 )
-from conceptlrp.cli.tables import print_json, print_text, remark
+from conceptlrp.cli.tables import print_json, print_table, print_text, remark
 from conceptlrp.errors import ConceptLRPError
-from conceptlrp.lrp.composites import COMPOSITES
+from conceptlrp.lrp.composites import CANDIDATES, COMPOSITES, split_pair
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def evaluate(
     if out is not None:
         check_place(out, overwrite=overwrite)
     for name in composite or ():
-        check_choice("--composite", name, COMPOSITES)
+        for part in split_pair(name):
+            check_choice("--composite", part, COMPOSITES)
     opened = open_store(store)
     opened.results.check_free(CompositeEvaluation, overwrite=overwrite)
     net = store_network(opened, network)
@@ -58,7 +59,7 @@ def evaluate(
         found = evaluate_store(
             opened,
             net,
-            composites=composite or COMPOSITES,
+            composites=composite or CANDIDATES,
             n_positions=positions,
             n_cascade=cascade,
             seed=seed,
@@ -111,3 +112,23 @@ def _show(found: "CompositeEvaluation", store: "Store") -> None:
     if own in found.composites:
         for warning in found.warnings(str(own)):
             print_text(f"warning: {warning}")
+    _show_figures(found)
+
+
+def _show_figures(found: "CompositeEvaluation") -> None:
+    """Print the chief figures, and how well scores of channels predict ablation."""
+    from conceptlrp.evaluation.result import AGREEMENTS
+
+    frame = found.frame()
+    columns: dict[str, list[object]] = {"method": list(frame.index)}
+    columns |= {str(name): frame[name].tolist() for name in frame}
+    print_table(columns, title="faithfulness and dependence")
+    for target in ("best", "value"):
+        rows = found.channel_agreement(target)
+        columns = {"score": list(rows)}
+        for heading, *_ in AGREEMENTS:
+            cells = [row[heading] for row in rows.values()]
+            columns[heading] = [each.mean if each else None for each in cells]
+        title = f"channels, {target}: order by score and by effect of ablation"
+        if rows:
+            print_table(columns, title=title)
