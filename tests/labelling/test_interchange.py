@@ -43,6 +43,7 @@ from tests.labelling.known_network import (
     thresholds,
 )
 from tests.lrp.conftest import randomize
+from tests.lrp.test_engine import with_hooks
 from tests.othello.playouts import random_games
 
 PREVALENCES = [p / 10 for p in range(1, 10)]
@@ -303,6 +304,19 @@ def test_changes_are_those_of_a_network_with_the_donor_s_map(small: Store, targe
             expected = (after - before).numpy()
             np.testing.assert_allclose(changes[layer][:, place], expected, atol=2e-5)
     assert np.abs(changes["conv3"]).max() > 1e-3
+
+
+def test_a_network_that_hooks_explain_is_interchanged_all_the_same(small: Store):
+    explainer, sample, _, pairs = drawn(small, "best", recipients=3)
+    channels = {"conv1": np.arange(6), "conv3": np.array([2])}
+
+    native, hooked = (
+        _changes(each, sample, pairs, channels, lambda _: None)
+        for each in (explainer, with_hooks(explainer))
+    )
+
+    for layer, changes in native.items():
+        np.testing.assert_allclose(hooked[layer], changes, atol=1e-5)
 
 
 def outputs(network, planes):
