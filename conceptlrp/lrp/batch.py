@@ -16,12 +16,12 @@ from torch import Tensor
 from conceptlrp.errors import LayerError, TargetError, check_type
 from conceptlrp.lrp.attribution import Attribution
 from conceptlrp.lrp.backends import Passed
-from conceptlrp.lrp.baselines import Baseline
 from conceptlrp.lrp.engine.lifting import sum_squares
 from conceptlrp.lrp.engine.trace import unknown_layer
 from conceptlrp.lrp.targets import Contrast, Neuron, Target, Value
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import Corpus
+from conceptlrp.store.baseline import Baseline
 
 Array = NDArray[Any]
 
