@@ -89,8 +89,8 @@ def circuit(
         Give every position a circuit of its own, all of one size, in place of one that
         they share.
     method : str
-        "pruned", or "once" by relevance in the whole network: 80 times as fast, and
-        much larger circuits.
+        "pruned", or "once" by relevance in the whole network: twice as fast, and
+        larger circuits.
     n_positions : int
         Positions at most, from as many games as there are.
     n_edges : int
@@ -108,7 +108,8 @@ def circuit(
     -------
     Circuit
         With 95 % intervals, from 1,000 bootstrap draws of games; nan for one game.
-        It takes about 300 forward and backward passes of the positions.
+        With pruning it takes about 100 passes down and 400 forwards: 0.1 s a position
+        on the network that ships and one core.
 
     Raises
     ------
@@ -190,9 +191,13 @@ def find_circuit(
     report = on_progress or (lambda *_: None)
     runner = KeptUnits(explainer, baseline, sample)
     units, channels = runner.units, runner.channels
-    once = rankings.by_relevance(runner, units, each=each, above=True)
+    once, every = (
+        rankings.by_relevance(runner, among, each=each, above=True)
+        for among in (units, channels)
+    )
     ranks = once
     if method == "pruned":
+        every = rankings.pruned(runner, channels, each=each)
         on_round = partial(report, "prune")
         ranks = rankings.pruned(runner, units, each=each, on_round=on_round)
     sizes = np.unique(np.round(np.multiply(PARTS, len(units))).astype(np.int64))
@@ -206,7 +211,7 @@ def find_circuit(
         "activation": rankings.by_activation(runner, units, each=each),
         "random": rankings.at_random(units, sets=len(ranks), seed=seed),
         "random by layer": rankings.at_random_by_layer(units, ranks, seed=seed),
-        CHANNELS: rankings.pruned(runner, channels, each=each),
+        CHANNELS: every,
     }
     curves: dict[str, KeptCurve] = {}
     for ranking, order in ranked.items():
