@@ -297,10 +297,6 @@ class NativePassed:
         }
         return {n: o.flatten(1) if n in _OUTPUTS else o for n, o in outputs.items()}
 
-    def run_from(self, layer: str, features: Tensor, rows: Tensor) -> dict[str, Tensor]:
-        """Run the rest of the network from feature maps (M, C, H, W) of one layer."""
-        return self.run_with({layer: (None, features)}, rows)
-
     def intervened(self, changes: Mapping[str, Replaced], rows: Tensor) -> Self:
         """Return the forward pass of rows (M,) with changed feature maps.
 
