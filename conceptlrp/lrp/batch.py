@@ -21,6 +21,7 @@ from conceptlrp.lrp.engine.trace import unknown_layer
 from conceptlrp.lrp.targets import Contrast, Neuron, Target, Value
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import Corpus
+from conceptlrp.store.baseline import Baseline
 
 Array = NDArray[Any]
 
@@ -82,7 +83,7 @@ def explain_batch(
     targets: Sequence[Target],
     positions: Corpus,
     channels: dict[str, Tensor],
-    baseline: str,
+    baseline: Baseline,
 ) -> Attribution:
     """Explain the targets at a forward pass, channels (N, K) by layer included.
 
@@ -109,7 +110,7 @@ def explain_batch(
         value=value_of(passed.outputs),
         positions=positions,
         mode=mode,
-        baseline=baseline,
+        baseline=baseline.name,
     )
 
 

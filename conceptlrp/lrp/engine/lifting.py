@@ -121,12 +121,10 @@ class Lifting:
         """Return the relevance of a layer above its baseline; what starts stays."""
         if all(lift.layer != name for lift in self.lifts.get(name, ())):
             return relevance
-        found, start = self.found.get(name), self.starts.get(name)
-        if start is not None and self.summed:
-            start = start.sum((3, 4))
-        if found is None:
-            return relevance if start is None else start
-        return found if start is None else start + found
+        start = self.starts.get(name)
+        if start is not None:
+            add_to(self.found, name, start.sum((3, 4)) if self.summed else start)
+        return self.found.get(name, relevance)
 
 
 def _contracted(part: Tensor, weight: Tensor) -> Tensor:

@@ -418,7 +418,7 @@ class LinearRule:
                     takes_input=takes_input,
                     is_proportional=takes_input
                     and not bool(reduce_one(rule, holed, i)[holes == 0].any()),
-                    slopes=_scaled(slopes_of(input_mod, probe), factor, takes_input),
+                    slopes=slopes_of(input_mod, probe, factor if takes_input else None),
                 )
             )
         return parts
@@ -464,14 +464,3 @@ class LinearRule:
         outputs = [self.weight.new_zeros(1, 1, 1, 1)] * len(self.parts)
         scales = scales_of(rule, self.weight.new_ones(1, 1, 1, 1), outputs)
         return not all(bool(scale.isfinite().all()) for scale in scales)
-
-
-def _scaled(
-    slopes: tuple[float, float] | None,
-    factor: float | None,
-    takes_input: bool,  # noqa: FBT001
-) -> tuple[float, float] | None:
-    """Return slopes times the factor of the reducer, if it multiplies by the input."""
-    if slopes is None or factor is None or not takes_input:
-        return None
-    return slopes[0] * factor, slopes[1] * factor

@@ -238,6 +238,11 @@ class NativePassed:
             summed=summed,
         )
 
+    def relevance_at(self, starts: Mapping[str, Tensor], operation: str) -> Tensor:
+        """Return the plain relevance (N, T, C, H, W) of an operation's output."""
+        with torch.no_grad():
+            return self.passed.relevance(self._begin(starts), (operation,))[operation]
+
     def edges(
         self, relevance: Mapping[str, Tensor], *, accumulate: bool
     ) -> dict[tuple[str, str], Tensor]:
@@ -296,10 +301,6 @@ class NativePassed:
             for name, node in wanted.items()
         }
         return {n: o.flatten(1) if n in _OUTPUTS else o for n, o in outputs.items()}
-
-    def run_from(self, layer: str, features: Tensor, rows: Tensor) -> dict[str, Tensor]:
-        """Run the rest of the network from feature maps (M, C, H, W) of one layer."""
-        return self.run_with({layer: (None, features)}, rows)
 
     def intervened(self, changes: Mapping[str, Replaced], rows: Tensor) -> Self:
         """Return the forward pass of rows (M,) with changed feature maps.

@@ -168,15 +168,15 @@ def form_of(
 
 
 def slopes_of(
-    modify: Callable[[Tensor], Tensor], probe: Tensor
+    modify: Callable[[Tensor], Tensor], probe: Tensor, factor: float | None
 ) -> tuple[float, float] | None:
-    """Find what a modified input is of a positive input and of a negative one.
+    """Find what a rule multiplies by, of a positive input and of a negative one.
 
-    The input itself gives (1, 1), its positive part (1, 0).
+    The input itself gives (1, 1), its positive part (1, 0), times the factor.
 
-    Returns: none for a modifier that is not proportional to its input, as Flat's.
+    Returns: none for what is not proportional to the input, as under Flat.
     """
-    if bool(modify(torch.zeros_like(probe)).any()):
+    if factor is None or bool(modify(torch.zeros_like(probe)).any()):
         return None
     found = []
     for inputs in (probe, -probe):
@@ -185,4 +185,4 @@ def slopes_of(
         if not torch.allclose(torch.stack([once, twice / 2.0]), inputs * slope):
             return None
         found.append(slope)
-    return found[0], found[1]
+    return found[0] * factor, found[1] * factor
