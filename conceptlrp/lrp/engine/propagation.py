@@ -239,6 +239,11 @@ class NativePassed:
             summed=summed,
         )
 
+    def relevance_at(self, starts: Mapping[str, Tensor], operation: str) -> Tensor:
+        """Return the plain relevance (N, T, C, H, W) of an operation's output."""
+        with torch.no_grad():
+            return self.passed.relevance(self._begin(starts), (operation,))[operation]
+
     def edges(
         self, relevance: Mapping[str, Tensor], *, accumulate: bool
     ) -> dict[tuple[str, str], Tensor]:
