@@ -39,7 +39,8 @@ class ScaleForm:
 
     def scale(self, outputs: Mapping[int, Tensor], *, gated: bool = False) -> Tensor:
         """Return the scale; `gated` leaves the gate out, where it need not close."""
-        found = inverse([outputs[j] for j in self.summed], self.epsilon)
+        parts = [outputs[j] for j in self.summed]
+        found = inverse(parts, self.epsilon, signed=gated)
         if self.factor != 1.0:
             found.mul_(self.factor)
         if self.gate is None or gated:
@@ -130,14 +131,16 @@ def _fit(rule: BasicHook, i: int, form: ScaleForm) -> ScaleForm | None:
     return replace(form, epsilon=epsilon, factor=round(high * epsilon, 9))
 
 
-def inverse(parts: Sequence[Tensor], epsilon: float) -> Tensor:
-    """Return one over the stabilized sum of outputs, as zennit's Stabilizer does."""
-    # A copy in either case: what follows works in place.
-    total = parts[0] + 0.0 if len(parts) == 1 else parts[0] + parts[1]
-    for part in parts[2:]:
+def inverse(parts: Sequence[Tensor], epsilon: float, *, signed: bool = False) -> Tensor:
+    """Return one over the stabilized sum of outputs, as zennit's Stabilizer does.
+
+    If `signed`, a zero with a sign keeps it: where no relevance is, as at dead units.
+    """
+    total = parts[0]
+    for part in parts[1:]:
         total = total + part
     # Adding 0 makes a zero positive, for which the stabilizer's sign is +1.
-    total = total if len(parts) == 1 else total.add_(0.0)
+    total = total if signed else total + 0.0
     shift = torch.copysign(total.new_tensor(epsilon), total)
     return shift.add_(total).reciprocal_()
 
