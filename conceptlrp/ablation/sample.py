@@ -45,6 +45,17 @@ class FollowedSample:
     def __len__(self) -> int:
         return len(self.boards)
 
+    def take(self, rows: NDArray[Any]) -> "FollowedSample":
+        """Return some of the positions."""
+        return FollowedSample(
+            self.rows[rows],
+            self.corpus[rows],
+            self.boards[rows],
+            self.legal[rows],
+            self.plus[rows],
+            self.minus[rows],
+        )
+
     @property
     def is_contrast(self) -> bool:
         """Whether the logit of another move is subtracted."""

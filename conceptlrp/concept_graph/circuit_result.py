@@ -56,6 +56,9 @@ class Circuit:
         What the positions have in common, such as "label=corner; phase=endgame".
     rows : int64 array of shape (N,)
         The positions, as rows of the store.
+    held_out : int
+        On how many of them, of other games than those that ranked the units, all is
+        measured; 0 where it is on the same positions: for `each` and for few games.
     part : float
         Part of the output that was asked for.
     each : bool
@@ -89,6 +92,7 @@ class Circuit:
     target: str
     name: str
     rows: Annotated[NDArray[np.int64], Shape("N")]
+    held_out: int
     part: float
     each: bool
     method: str
@@ -114,7 +118,8 @@ class Circuit:
     def words(self) -> str:
         """How many positions it is of, and what they have in common."""
         number = f"{len(self.rows):,} position{'s' * (len(self.rows) != 1)}"
-        return f"{number} ({self.name})" if self.name else number
+        named = f"{number} ({self.name})" if self.name else number
+        return f"{named}, {self.held_out:,} held out" if self.held_out else named
 
     def _repr_html_(self) -> str:
         rows = [

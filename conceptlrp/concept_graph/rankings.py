@@ -38,7 +38,7 @@ def pruned(
     """Rank units (M, U) by dropping a tenth of them a round, the least relevant."""
     sets, size = len(runner) if each else 1, len(units)
     kept = torch.ones(sets, size, dtype=torch.bool)
-    ranks = torch.zeros(sets, size, dtype=torch.long)
+    ranks = torch.zeros(sets, size, dtype=torch.int32)
     while size:
         score = _score(runner, runner.relevance(units, kept), each=each)
         order = score.where(kept, -torch.inf).argsort(
@@ -46,7 +46,8 @@ def pruned(
         )
         left = min(size - 1, round(size * (1 - _DROPPED)))
         dropped = order[:, left:size]
-        ranks.scatter_(1, dropped, torch.arange(left, size).expand(sets, -1))
+        places = torch.arange(left, size, dtype=torch.int32).expand(sets, -1)
+        ranks.scatter_(1, dropped, places)
         kept.scatter_(1, dropped, False)  # noqa: FBT003
         size = left
         if on_round is not None:
@@ -94,7 +95,7 @@ def _score(runner: KeptUnits, relevance: Tensor, *, each: bool) -> Tensor:
 
 
 def _ranked(score: Tensor) -> Tensor:
-    return score.argsort(dim=1, descending=True, stable=True).argsort(1)
+    return score.argsort(dim=1, descending=True, stable=True).argsort(1).int()
 
 
 def smallest(

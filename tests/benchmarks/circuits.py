@@ -63,6 +63,7 @@ def main() -> None:
             target=target,
             each=not options.shared,
             method=options.method,
+            n_edges=50,
         )
         report(circuit, time.process_time() - start)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from conceptlrp.concept_graph import rankings, unit_edges
-from conceptlrp.concept_graph.circuits import find_circuit
+from conceptlrp.concept_graph.circuits import _halves, find_circuit
 from conceptlrp.concept_graph.curves import trace_curve
 from conceptlrp.concept_graph.units import KeptUnits
 from conceptlrp.lrp import Explainer
@@ -89,6 +89,23 @@ def by_hand(runner, kept, *, upset=None):
     }
     features = {layer: found.detach() for layer, found in maps.items()}
     return output.detach().numpy(), runner.units.join(above).detach(), features
+
+
+def test_other_games_test_the_units_that_one_half_ranks(explainer, baseline):
+    positions = random_corpus(24, seed=5)
+    positions = positions[positions.ply % 20 == 5]
+    sample = sample_of(positions, np.full(len(positions), 20))
+
+    found = find_circuit(explainer, baseline, sample, target="c5", n_edges=0)
+
+    first, second = _halves(sample, 0)
+    assert not set(first.corpus.game) & set(second.corpus.game)
+    assert len(first) + len(second) == len(sample)
+    assert found.held_out == len(second)
+    ranker, test = (KeptUnits(explainer, baseline, half) for half in (first, second))
+    ranks = rankings.pruned(ranker, ranker.units, each=False)
+    curve = trace_curve(test, test.units, ranks, found.sizes, 0)
+    np.testing.assert_array_equal(found.curves["circuit"].kept, curve.kept)
 
 
 def some_units(runner, sets):

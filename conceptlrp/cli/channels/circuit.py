@@ -56,7 +56,7 @@ def circuit(
         bool, typer.Option("--each", help="Give every position its own circuit.")
     ] = False,
     method: Annotated[str, typer.Option(help="pruned, or once: fast.")] = "pruned",
-    count: Annotated[int, how_many("Positions at most.")] = 200,
+    count: Annotated[int, how_many("Positions at most.")] = 400,
     out: Annotated[
         Path | None, typer.Option(help="Export as .json, .graphml or .gexf.")
     ] = None,

@@ -175,6 +175,7 @@ def circuit(store: Store, seed: int = 0) -> Circuit:
         target=store.targets[0],
         name="move=d3; each",
         rows=np.arange(4),
+        held_out=0,
         part=0.85,
         each=True,
         method="pruned",
