@@ -12,6 +12,8 @@ import sys
 import types
 import warnings
 
+from torch import nn
+
 _BLOCKS_MODULE = "torchvision.models.resnet"
 
 
@@ -79,3 +81,7 @@ from zennit.types import (  # noqa: E402
     Convolution as Convolution,
     Linear as Linear,
 )
+
+# zennit's activations are without Mish, so that no composite would know its rule.
+if nn.Mish not in Activation.__subclass__:
+    Activation.__subclass__ = (*Activation.__subclass__, nn.Mish)

@@ -19,12 +19,14 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from conceptlrp.errors import CompositeError, NetworkError
-from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp._zennit import Composite, Hook, Sum
 from conceptlrp.lrp.composites import GRADIENT, module_rules
+from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
 from conceptlrp.lrp.engine.gradient import GradientPropagation
 from conceptlrp.lrp.engine.hooks import HookPassed, HookPropagation
 from conceptlrp.lrp.engine.program import UnknownOperationError, read_program
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
+from conceptlrp.lrp.engine.spelling import operation_name
 from conceptlrp.lrp.engine.trace import (
     BATCH_NORM,
     LINEAR,
@@ -41,40 +43,38 @@ Propagation = NativePropagation | HookPropagation
 _TOLERANCE = 1e-9
 
 
-def fold_batch_norm(network: nn.Module, *, planes: Tensor) -> fx.GraphModule:
+def fold_batch_norm(
+    network: nn.Module, *, planes: Tensor, dtype: torch.dtype | None = None
+) -> fx.GraphModule:
     """Return a copy of a network whose batch norms are folded, traced.
 
     Folding is done in float64 and its output compared with the network's own
-    on a probe, then the copy gets the network's dtype back.
+    on a probe, then the copy gets a dtype, the network's by default.
 
-    Shapes: `planes` (N, P, 8, 8). Returns: Batch norms have become identities; every
-    other name is unchanged. The network itself is left as it was.
+    Shapes: `planes` (N, P, 8, 8). Returns: Batch norms have become identities, or
+    `Affine` where there is nothing to fold them into; every other name is unchanged.
+    The network itself is left as it was.
     """
     _check_evaluation_mode(network)
     reference = copy.deepcopy(network).double()
-    folded = trace(copy.deepcopy(reference).eval())
+    folded = trace(copy.deepcopy(reference).eval(), planes.double())
     pairs = batch_norm_pairs(folded)
-    for linear, norm in pairs.items():
-        _fold(folded, linear, norm)
+    for norm, linear in pairs.items():
+        _fold(folded, norm, linear)
     _compare(reference, folded, planes.double(), pairs)
-    dtype = next(network.parameters()).dtype
+    dtype = dtype or next((p.dtype for p in network.parameters()), torch.float32)
     return folded.to(dtype).requires_grad_(False)  # noqa: FBT003
 
 
-def batch_norm_pairs(traced: fx.GraphModule) -> dict[str, str]:
-    """Map each convolution or linear module to the batch norm that reads it."""
+def batch_norm_pairs(traced: fx.GraphModule) -> dict[str, str | None]:
+    """Map each batch norm to the convolution or linear module that it alone reads."""
     pairs = {}
     for node in traced.graph.nodes:
-        if not isinstance(module_of(traced, node), BATCH_NORM):
-            continue
-        source = node.all_input_nodes[0]
-        if not isinstance(module_of(traced, source), LINEAR) or len(source.users) > 1:
-            msg = (
-                f"batch norm '{node.target}' follows '{source.name}', expected a "
-                "convolution or linear module that nothing else reads"
-            )
-            raise NetworkError(msg)
-        pairs[str(source.target)] = str(node.target)
+        if isinstance(module_of(traced, node), BATCH_NORM):
+            source = node.all_input_nodes[0]
+            alone = isinstance(module_of(traced, source), LINEAR)
+            alone = alone and len(source.users) == 1
+            pairs[str(node.target)] = str(source.target) if alone else None
     return pairs
 
 
@@ -88,15 +88,27 @@ def _check_evaluation_mode(network: nn.Module) -> None:
             raise NetworkError(msg)
 
 
-def _fold(traced: fx.GraphModule, linear_name: str, norm_name: str) -> None:
-    """Multiply one batch norm into one linear module and leave an identity."""
-    linear = traced.get_submodule(linear_name)
+def _fold(traced: fx.GraphModule, norm_name: str, linear_name: str | None) -> None:
+    """Multiply one batch norm into one linear module and leave an identity.
+
+    A norm that reads something else, as before the activation of a block or on the
+    input, is an affine map by itself.
+    """
     norm = traced.get_submodule(norm_name)
-    assert isinstance(linear, LINEAR)
     assert isinstance(norm, BATCH_NORM)
     if norm.running_mean is None or norm.running_var is None:
         msg = f"batch norm '{norm_name}' has no running statistics to fold"
         raise NetworkError(msg)
+    if linear_name is None:
+        weight = torch.rsqrt(norm.running_var + norm.eps)
+        weight = weight if norm.weight is None else weight * norm.weight
+        bias = -norm.running_mean * weight
+        bias = bias if norm.bias is None else bias + norm.bias
+        shape = (-1, 1, 1) if isinstance(norm, nn.BatchNorm2d) else (-1,)
+        traced.set_submodule(norm_name, Affine(weight.view(shape), bias.view(shape)))
+        return
+    linear = traced.get_submodule(linear_name)
+    assert isinstance(linear, LINEAR)
     if isinstance(linear, nn.Linear):
         traced.set_submodule(linear_name, fuse_linear_bn_eval(linear, norm))
     else:
@@ -105,19 +117,67 @@ def _fold(traced: fx.GraphModule, linear_name: str, norm_name: str) -> None:
 
 
 def _compare(
-    network: nn.Module, folded: nn.Module, planes: Tensor, pairs: dict[str, str]
+    network: nn.Module,
+    folded: nn.Module,
+    planes: Tensor,
+    pairs: dict[str, str | None],
 ) -> None:
     with torch.no_grad():
         expected, found = as_outputs(network(planes)), as_outputs(folded(planes))
     for before, after in zip(expected, found, strict=True):
-        difference = float((before - after).abs().max())
+        difference = float((before.reshape(after.shape) - after).abs().max())
         if not difference <= _TOLERANCE * max(1.0, float(before.abs().max())):
-            names = ", ".join(f"{linear} + {norm}" for linear, norm in pairs.items())
+            names = ", ".join(f"{linear} + {norm}" for norm, linear in pairs.items())
             msg = (
                 f"folding the batch norms changes the output by {difference:.2g} "
                 f"(pairs: {names}); the network cannot be explained"
             )
             raise NetworkError(msg)
+
+
+#: Modules that are right by their gradient: they choose, move or copy values.
+_BY_GRADIENT = (
+    *(*LINEAR, nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Unflatten),
+    *(nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.MaxPool2d, nn.AdaptiveMaxPool2d),
+    *(nn.ReLU, nn.ZeroPad2d, nn.PixelShuffle, Affine, Broadcast, Gate, Sum),
+)
+_MOVING = frozenset(
+    (
+        *(
+            "amax",
+            "cat",
+            "chunk",
+            "concat",
+            "expand",
+            "expand_as",
+            "flatten",
+            "getitem",
+        ),
+        *("getitem", "movedim", "ones_like", "pad", "permute", "reshape", "split"),
+        *("squeeze", "stack", "transpose", "unsqueeze", "view", "zeros_like"),
+    )
+)
+
+
+def unexplained(network: fx.GraphModule, rules: Mapping[str, Hook]) -> list[str]:
+    """Describe the operations that would be explained by their gradient alone."""
+    found = []
+    for node in network.graph.nodes:
+        if node.op in ("placeholder", "output") or node.meta.get("constant"):
+            continue
+        module, name = module_of(network, node), operation_name(node)
+        if module is None and name in _MOVING:
+            continue
+        known = isinstance(module, _BY_GRADIENT) or str(node.target) in rules
+        if (
+            module is not None
+            and known
+            and not isinstance(module, nn.MultiheadAttention)
+        ):
+            continue
+        at = node.name if module is None else node.target
+        found.append(f"{name or type(module).__name__} ('{at}')")
+    return found
 
 
 def make_propagation(
@@ -127,6 +187,7 @@ def make_propagation(
     planes: Tensor,
     *,
     memory_budget: int,
+    allow_gradient: bool = False,
 ) -> Propagation:
     """Prepare the native engine, or hooks for what it does not know.
 
@@ -140,17 +201,49 @@ def make_propagation(
             program = read_program(network, module_rules(composite, network))
             kind = GradientPropagation if name == GRADIENT else NativePropagation
             native = kind(program, taps, planes, memory_budget, second=native)
+            _check_outputs(native, network, planes)
     except UnknownOperationError as error:
         if GRADIENT in [name for _, name in composites]:
             msg = f"{GRADIENT}: {error}"
             raise CompositeError(msg) from None
+        missing = [
+            each
+            for composite, _ in composites
+            for each in unexplained(network, module_rules(composite, network))
+        ]
+        if missing and not allow_gradient:
+            names = ", ".join(dict.fromkeys(missing))
+            msg = (
+                f"there is no rule for {names}: by the gradient there relevance would "
+                "not add up; write the network without it, give its module a rule in a "
+                "zennit composite, or pass allow_gradient=True"
+            )
+            raise NetworkError(msg) from None
         warnings.warn(
             f"{error}: relevance goes through zennit's hooks, which is slower",
             stacklevel=2,
         )
-        return _with_hooks(network, composites, taps, str(error))
+        gradients = tuple(dict.fromkeys(missing))
+        return _with_hooks(network, composites, taps, str(error), gradients)
     assert native is not None
     return native
+
+
+def _check_outputs(
+    native: NativePropagation, network: fx.GraphModule, planes: Tensor
+) -> None:
+    """Make sure that the native engine computes what the network does."""
+    with torch.no_grad(), native.forward(planes) as passed:
+        pairs = zip(passed.outputs.values(), as_outputs(network(planes)), strict=False)
+        for found, expected in pairs:
+            scale = 1.0 + float(expected.abs().max())
+            near = 1e-9 if planes.dtype is torch.float64 else 2e-2
+            if (
+                float((found - expected.reshape(found.shape)).abs().max())
+                > near * scale
+            ):
+                msg = "the native engine does not compute this network's outputs"
+                raise UnknownOperationError(msg)
 
 
 def _with_hooks(
@@ -158,9 +251,11 @@ def _with_hooks(
     composites: Sequence[tuple[Composite, str]],
     taps: Mapping[str, str],
     reason: str,
+    gradients: tuple[str, ...],
 ) -> HookPropagation:
     second = None
     for composite, _ in composites[1:]:
         # Hooks of two composites on one module would see each other's relevance.
         second = HookPropagation(copy.deepcopy(network), composite, taps, reason)
-    return HookPropagation(network, composites[0][0], taps, reason, second)
+    composite = composites[0][0]
+    return HookPropagation(network, composite, taps, reason, second, gradients)

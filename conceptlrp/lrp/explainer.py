@@ -86,6 +86,9 @@ class Explainer:
         Where to compute, as torch names it.
     memory_budget : int
         Bytes that conditional heatmaps may use on their way at a time.
+    allow_gradient : bool
+        Explain operations that have no rule by their gradient, by which relevance does
+        not add up; they are named in `gradients`, and `composite_name` says so.
 
     Raises
     ------
@@ -111,6 +114,7 @@ class Explainer:
         dtype: str = "float32",
         device: str = "cpu",
         memory_budget: int = 1 << 29,
+        allow_gradient: bool = False,
     ) -> None:
         network = checked_network(network)
         self.size = int(getattr(network, "size", 8))
@@ -118,7 +122,9 @@ class Explainer:
         self.device = checked_device(device)
         self.dtype = checked_dtype(dtype, self.device)
         self.tf32 = dtype == "tf32"
-        folded = fold_batch_norm(network, planes=probe_boards(self.size, self.planes))
+        folded = fold_batch_norm(
+            network, planes=probe_boards(self.size, self.planes), dtype=self.dtype
+        )
         self.network = folded.to(self.device, self.dtype)
         self.composites = resolve_composites(composite, heatmaps, folded)
         self.taps = select_layers(folded, layers)
@@ -128,6 +134,7 @@ class Explainer:
             self.taps,
             self._probe(),
             memory_budget=memory_budget,
+            allow_gradient=allow_gradient,
         )
         #: What relevance is measured from; "mean" until the positions are known.
         self.baseline: str | Baseline = "mean"
@@ -148,8 +155,15 @@ class Explainer:
 
     @property
     def composite_name(self) -> str:
-        """Its name, or "a+b" with another's for heatmaps."""
-        return "+".join(name for _, name in self.composites)
+        """Its name, or "a+b" with another's for heatmaps; gradients are mentioned."""
+        name = "+".join(name for _, name in self.composites)
+        return f"{name} with gradients" if self.gradients else name
+
+    @property
+    def gradients(self) -> tuple[str, ...]:
+        """Operations without a rule, explained by their gradient as was allowed."""
+        propagation = self.propagation
+        return getattr(propagation, "gradients", ())
 
     @property
     def rules(self) -> dict[str, str]:

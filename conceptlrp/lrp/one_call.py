@@ -32,6 +32,7 @@ def attribute(
     dtype: str = "float32",
     device: str = "cpu",
     batch_size: int = 64,
+    allow_gradient: bool = False,
 ) -> Attribution:
     """Explain a network's outputs at positions by layer-wise relevance.
 
@@ -69,6 +70,8 @@ def attribute(
         Where to compute, as torch names it.
     batch_size : int
         Positions at a time; it changes nothing but memory and time.
+    allow_gradient : bool
+        Explain operations that have no rule by their gradient; see `Explainer`.
 
     Returns
     -------
@@ -94,6 +97,7 @@ def attribute(
         baseline=baseline,
         dtype=dtype,
         device=device,
+        allow_gradient=allow_gradient,
     )
     return explainer.attribute(
         corpus, targets=targets, conditional=conditional, batch_size=batch_size

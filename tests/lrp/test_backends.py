@@ -40,7 +40,7 @@ def boards(n: int = 8) -> torch.Tensor:
 def test_batch_norms_are_paired_by_data_flow() -> None:
     pairs = batch_norm_pairs(trace(RegisteredByKind().eval()))
 
-    assert pairs == {"conv1": "bn1", "conv2": "bn2", "fc1": "fc_bn1"}
+    assert pairs == {"bn1": "conv1", "bn2": "conv2", "fc_bn1": "fc1"}
 
 
 def test_folding_leaves_the_output_unchanged() -> None:
@@ -77,17 +77,25 @@ def test_weights_that_are_not_finite_are_refused_by_name() -> None:
         fold_batch_norm(network, planes=boards())
 
 
-def test_a_batch_norm_before_its_convolution_is_refused() -> None:
+def test_a_batch_norm_that_follows_no_convolution_is_affine() -> None:
     network = nn.Sequential(
+        nn.BatchNorm2d(1),
         nn.Conv2d(1, 2, 3),
         nn.ReLU(),
         nn.BatchNorm2d(2),
         nn.Flatten(),
+        nn.BatchNorm1d(72),
         nn.Linear(72, 65),
     )
+    randomize(network.double())
 
-    with pytest.raises(NetworkError, match="batch norm '2' follows"):
-        fold_batch_norm(network.eval(), planes=boards())
+    folded = fold_batch_norm(network, planes=boards())
+
+    assert batch_norm_pairs(trace(network)) == {"0": None, "3": None, "5": None}
+    assert [str(type(folded.get_submodule(n)).__name__) for n in "035"] == [
+        "Affine"
+    ] * 3
+    torch.testing.assert_close(folded(boards()), network(boards()))
 
 
 def test_a_module_used_twice_is_refused_by_name() -> None:

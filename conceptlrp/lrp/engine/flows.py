@@ -91,13 +91,13 @@ def adjacent_layers(
 def _layer_below(program: Program, name: str, layers: Mapping[str, str]) -> str | None:
     """Go down from an operation to the first layer, None if another is met first."""
     below = program.operations[name]
-    while below.name not in layers and below.kind in ("pass", "flatten"):
+    while below.name not in layers and below.kind in ("pass", "gate", "flatten"):
         below = program.operations[below.inputs[0]]
     return layers.get(below.name)
 
 
 def _skip_passes(program: Program, operation: Operation) -> Operation:
-    while operation.kind in ("pass", "flatten"):
+    while operation.kind in ("pass", "gate", "flatten"):
         operation = program.operations[operation.inputs[0]]
     return operation
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from conceptlrp.lrp._zennit import Activation, Pass
+from conceptlrp.lrp.engine.elementwise import Affine
 from conceptlrp.lrp.engine.linearize import LinearRule
 from conceptlrp.lrp.engine.program import Operation, Program
 
@@ -68,11 +69,17 @@ def _sent(
         return not plain_sums, False
     if reader.kind in ("conv", "pool"):
         return rules[reader.name].is_proportional, False
+    if reader.kind == "affine":
+        return not plain_sums, False
+    if reader.kind == "gate" or isinstance(reader.module, Affine):
+        # Their output may be positive where what is read is not.
+        return above[0], False
     if not isinstance(reader.module, Activation):
         return above
-    # Only a ReLU comes without a rule: its derivative is zero where it is closed.
     if not isinstance(reader.rule, Pass):
-        return True, True
+        # The derivative of a ReLU is zero where it is closed, that of others is not.
+        closed = isinstance(reader.module, nn.ReLU)
+        return closed, closed
     at_zero, below_zero = hidden[reader.name]
     return above[0] and at_zero, above[0] and below_zero
 
@@ -99,6 +106,6 @@ def producers(program: Program, names: Collection[str]) -> frozenset[str]:
         operation = program.operations[pending.pop()]
         if operation.kind in ("conv", "pool"):
             found.add(operation.name)
-        elif operation.kind in ("pass", *_UNCHANGED):
+        elif operation.kind in ("pass", "affine", "gate", *_UNCHANGED):
             pending.extend(operation.inputs)
     return frozenset(found)

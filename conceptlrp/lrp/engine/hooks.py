@@ -32,7 +32,7 @@ class HookPropagation:
     The network has no batch norms and its parameters need no gradient; ``taps`` names
     for every layer the module whose output is its feature map. ``reason`` says why the
     native engine cannot do it; ``second``, of a copy of the network, sends to the input
-    what this one gives to layers.
+    what this one gives to layers; ``gradients`` are operations without a rule.
     """
 
     network: fx.GraphModule
@@ -40,6 +40,7 @@ class HookPropagation:
     taps: Mapping[str, str]
     reason: str = ""
     second: "HookPropagation | None" = None
+    gradients: tuple[str, ...] = ()
 
     def check_baseline(self) -> None:
         """Refuse any baseline: hooks hide relevance a unit of activation."""

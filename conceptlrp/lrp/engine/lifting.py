@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from conceptlrp.lrp._zennit import Activation
+from conceptlrp.lrp.engine.elementwise import Affine
 from conceptlrp.lrp.engine.program import Operation, Program
 
 #: Kinds of operations that keep the values of layers, or apply a function to them.
-HANDING_ON = ("pass", "flatten", "cat")
+HANDING_ON = ("pass", "flatten", "cat", "gate")
 _BLOCK = 1 << 17
 
 
@@ -65,7 +66,8 @@ def find_lifts(
         if operation.kind not in HANDING_ON or lifts.keys().isdisjoint(sources):
             continue
         ratio, first = ratio_of(operation, values), 0
-        for source in sources:
+        # A gate is held constant: it hands nothing on.
+        for source in sources[:1] if operation.kind == "gate" else sources:
             for lift in lifts.get(source, ()):
                 moved = lift.moved(first, ratio, cut.get(name))
                 lifts.setdefault(name, []).append(moved)
@@ -75,6 +77,10 @@ def find_lifts(
 
 def ratio_of(operation: Operation, values: Mapping[str, Tensor]) -> Tensor | None:
     """Return f(a) / a of an activation (N, C, H, W), None for what keeps values."""
+    if isinstance(operation.module, Affine):
+        return operation.module.slope(values[operation.inputs[0]])[None]
+    if operation.kind == "gate":
+        return values[operation.inputs[1]].expand_as(values[operation.name])
     if not isinstance(operation.module, Activation):
         return None
     value = values[operation.inputs[0]]

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from conceptlrp.lrp._zennit import Activation, Epsilon, Norm, Pass
+from conceptlrp.lrp.engine.elementwise import Affine
 from conceptlrp.lrp.engine.gating import find_gated, hides, producers
 from conceptlrp.lrp.engine.geometry import channels_last
 from conceptlrp.lrp.engine.lifting import (
@@ -80,8 +81,13 @@ class NativeEngine:
                 nonnegative=self.nonnegative[operation.inputs[0]],
                 like=planes,
             )
-        _check_rule(operation)
+        _check_rule(operation, plain_sums=self.plain_sums)
         values[name] = self.compute(operation, sources, planes)
+        unflattens = isinstance(operation.module, nn.Unflatten)
+        if unflattens and values[name].shape[2:] != (1, 1):
+            # A flattened map is still one here.
+            msg = f"'{operation.label}' of a flattened map is not known"
+            raise UnknownOperationError(msg)
         self.shapes[name] = tuple(values[name].shape[1:])
         self.nonnegative[name] = _is_nonnegative(operation, self.nonnegative)
 
@@ -96,7 +102,16 @@ class NativeEngine:
         if operation.kind == "add":
             return sources[0] + sources[1]
         if operation.kind == "cat":
+            if len({source.shape[2:] for source in sources}) > 1:
+                msg = (
+                    f"concatenation '{operation.label}' of flattened maps is not known"
+                )
+                raise UnknownOperationError(msg)
             return torch.cat(sources, 1)
+        if isinstance(operation.module, Affine):
+            return operation.module.value(sources[0])
+        if operation.kind == "gate":
+            return sources[0] * sources[1]
         if operation.kind == "pass" and operation.module is not None:
             result: Tensor = operation.module(sources[0])
             return result
@@ -137,14 +152,17 @@ class NativeEngine:
         return NativeForward(self, values)
 
 
-def _check_rule(operation: Operation) -> None:
+def _check_rule(operation: Operation, *, plain_sums: bool) -> None:
+    if operation.kind == "gate" and plain_sums:
+        msg = f"the product '{operation.label}' has no gradient that is relevance"
+        raise UnknownOperationError(msg)
     known: dict[str, tuple[type, ...]] = {"pass": (Pass,), "add": (Norm, Epsilon)}
     allowed = known.get(operation.kind)
     if operation.rule is None or allowed is None:
         plain = not isinstance(operation.module, Activation) or isinstance(
             operation.module, nn.ReLU
         )
-        if plain or operation.rule is not None:
+        if plain or plain_sums or operation.rule is not None:
             return
     elif isinstance(operation.rule, allowed):
         return
@@ -157,7 +175,11 @@ def _check_rule(operation: Operation) -> None:
 def _is_nonnegative(operation: Operation, known: Mapping[str, bool]) -> bool:
     if isinstance(operation.module, _NONNEGATIVE):
         return True
-    if operation.kind in ("flatten", "pool", "add", "cat", "pass"):
+    if isinstance(operation.module, Affine):
+        parts = (operation.module.weight, operation.module.bias)
+        keeps = all(part is None or bool((part >= 0).all()) for part in parts)
+        return keeps and known[operation.inputs[0]]
+    if operation.kind in ("flatten", "pool", "add", "cat", "pass", "gate"):
         keeps = operation.kind != "pass" or isinstance(
             operation.module, nn.Identity | nn.Dropout | nn.Dropout2d
         )
@@ -288,6 +310,12 @@ class NativeForward:
             widths = [self.values[source].shape[1] for source in sources]
             parts = list(torch.split(relevance, widths, 2))
             return list(zip(sources, parts, strict=True))
+        module = operation.module
+        if operation.kind == "affine" and sources[0] in lifting.lifts:
+            assert isinstance(module, Affine)
+            value = self.values[sources[0]]
+            per_unit = relevance * module.per_unit(value)[:, None]
+            lifting.gather(sources[0], per_unit, value, 1.0)
         gate = self.gate(operation)
         passed = relevance if isinstance(gate, float) else relevance * gate
         return [(sources[0], passed)]
@@ -338,14 +366,23 @@ class NativeForward:
 
     def gate(self, operation: Operation) -> Tensor | float:
         """Return what an elementwise operation multiplies relevance with."""
-        if isinstance(operation.rule, Pass) or not isinstance(
-            operation.module, Activation
-        ):
+        module, first = operation.module, operation.inputs[0]
+        if isinstance(module, Affine) and self.engine.plain_sums:
+            value = self.values[first]
+            return module.slope(value).expand_as(value)[:, None]
+        if operation.kind == "affine" and isinstance(module, Affine):
+            return module.share(self.values[first])[:, None]
+        if isinstance(operation.rule, Pass) or not isinstance(module, Activation):
             return 1.0
         # Without a rule an activation passes relevance on by its derivative;
-        # `_check_rule` lets only ReLU come this far.
-        gate = (self.values[operation.inputs[0]] > 0)[:, None]
-        return gate.to(self.values[operation.name].dtype)
+        # `_check_rule` lets only ReLU come this far, and any as a gradient.
+        source = self.values[operation.inputs[0]]
+        if isinstance(operation.module, nn.ReLU):
+            return (source > 0)[:, None].to(self.values[operation.name].dtype)
+        with torch.enable_grad():
+            leaf = source.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(module(leaf).sum(), leaf)
+        return slope[:, None]
 
 
 def expand(multiplier: Tensor | float) -> Tensor | float:

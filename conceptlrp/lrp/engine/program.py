@@ -9,10 +9,13 @@ kind       operation
 input      the planes
 conv       convolution or linear module (a linear module is a
            convolution over all of a feature map, or over one square)
-pool       average pooling
+pool       average pooling, or one square spread over a map
 add        sum of feature maps, as in a residual block
 cat        concatenation of feature maps along the channels
 pass       activation, dropout, identity: relevance goes through as it is
+affine     a weight and a bias a unit, of which the bias absorbs relevance;
+           without one, and as a constant factor, it is a pass
+gate       product with a gate, the second input, which is held constant
 flatten    feature map to vector
 ========== =============================================================
 """
@@ -25,6 +28,7 @@ from torch import fx, nn
 
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp._zennit import Activation, Hook, Sum
+from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
 from conceptlrp.lrp.engine.trace import LINEAR, module_of
 
 _PASS = (nn.Identity, nn.Dropout, nn.Dropout2d)
@@ -138,9 +142,13 @@ def _module_kind(node: fx.Node, module: nn.Module) -> str:
         return "conv"
     if isinstance(module, Sum):
         return "add"
-    if isinstance(module, nn.AvgPool2d | nn.AdaptiveAvgPool2d):
+    if isinstance(module, nn.AvgPool2d | nn.AdaptiveAvgPool2d | Broadcast):
         return "pool"
-    if isinstance(module, nn.Flatten):
+    if isinstance(module, Affine):
+        return "pass" if module.bias is None else "affine"
+    if isinstance(module, Gate):
+        return "gate"
+    if isinstance(module, nn.Flatten | nn.Unflatten):
         return "flatten"
     if isinstance(module, (*_PASS, Activation)):
         return "pass"

@@ -6,26 +6,25 @@ order is read from the graph: which layer comes first, which batch norm follows
 which convolution, and where a layer's feature map leaves its activation.
 
 zennit's rules sit on modules, so a function in the graph (``relu``, ``+``) would be
-invisible to a composite. Activations and dropout become modules of their own, and a
-sum of two feature maps becomes zennit's `Sum` over a stack of them, which the
-composites give a proportional rule: without one, relevance doubles at every
-residual block.
+invisible to a composite: `spelling` makes it a module. A sum of two feature maps
+becomes zennit's `Sum` over a stack of them, which the composites give a proportional
+rule: without one, relevance doubles at every residual block.
 """
 
-import operator
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn import functional
 
 from conceptlrp.errors import LayerError, NetworkError, check_type
 from conceptlrp.lrp._zennit import Activation, Sum
+from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.spelling import normalize, operation_name
 
 LINEAR = (nn.Conv2d, nn.Linear)
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
-ELEMENTWISE = (nn.Identity, nn.Dropout, nn.Dropout2d)
+ELEMENTWISE = (nn.Identity, nn.Dropout, nn.Dropout2d, Affine)
 _SQUASHING = {
     nn.LogSoftmax: "log_softmax",
     nn.Sigmoid: "sigmoid",
@@ -33,25 +32,20 @@ _SQUASHING = {
     nn.Tanh: "tanh",
 }
 
-_FUNCTIONS = {
-    torch.relu: nn.ReLU,
-    functional.relu: nn.ReLU,
-    functional.dropout: nn.Identity,
-    functional.dropout2d: nn.Identity,
-}
-_METHODS = {"relu": nn.ReLU, "contiguous": nn.Identity}
-_ADD = (operator.add, operator.iadd, torch.add)
-
 
 class _Tracer(fx.Tracer):
     """A tracer that keeps zennit's layers whole, as it does torch's own."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, Sum) or super().is_leaf_module(m, module_qualified_name)
+        own = isinstance(m, Sum | Affine | Gate | Broadcast)
+        return own or super().is_leaf_module(m, module_qualified_name)
 
 
-def trace(network: nn.Module) -> fx.GraphModule:
-    """Trace a network into a graph whose modules are the network's own."""
+def trace(network: nn.Module, planes: Tensor | None = None) -> fx.GraphModule:
+    """Trace a network into a graph whose modules are the network's own.
+
+    Shapes: `planes` (N, P, n, n), to run it once on, or two boards of its own size.
+    """
     try:
         traced = fx.GraphModule(network, _Tracer().trace(network))
     except Exception as error:
@@ -60,39 +54,36 @@ def trace(network: nn.Module) -> fx.GraphModule:
             "not depend on the values of its input"
         )
         raise NetworkError(msg) from error
+    _refuse_outputs(traced)
+    try:
+        normalize(traced, _boards(network) if planes is None else planes[:2])
+    except Exception as error:
+        msg = f"{type(network).__name__} does not run on boards ({error})"
+        raise NetworkError(msg) from error
     _refuse_reuse(traced)
     _refuse_squashing(traced)
-    return _normalize(traced)
-
-
-def _normalize(traced: fx.GraphModule) -> fx.GraphModule:
-    """Replace functions by modules, in place, and return the same object."""
-    for node in list(traced.graph.nodes):
-        kind = _FUNCTIONS.get(node.target) if node.op == "call_function" else None
-        if node.op == "call_method":
-            kind = _METHODS.get(str(node.target))
-        if kind is not None:
-            _replace(traced, node, kind(), node.all_input_nodes[0])
-        # A number that is added is no second feature map.
-        elif node.target in _ADD and len(node.all_input_nodes) == 2:
-            with traced.graph.inserting_before(node):
-                pair = list(node.all_input_nodes)
-                stack = traced.graph.call_function(torch.stack, (pair, -1))
-            _replace(traced, node, Sum(), stack)
-    traced.graph.lint()
-    traced.recompile()
     return traced
 
 
-def _replace(
-    traced: fx.GraphModule, node: fx.Node, module: nn.Module, source: fx.Node
-) -> None:
-    """Let a new module named after a node compute it."""
-    traced.add_submodule(node.name, module.eval())
-    with traced.graph.inserting_before(node):
-        call = traced.graph.call_module(node.name, (source,))
-    node.replace_all_uses_with(call)
-    traced.graph.erase_node(node)
+def _boards(network: nn.Module) -> Tensor:
+    """Return two boards of random discs as the first convolution reads them."""
+    convolutions = (m for m in network.modules() if isinstance(m, nn.Conv2d))
+    planes = getattr(next(convolutions, None), "in_channels", 1)
+    size = int(getattr(network, "size", 8))
+    generator = torch.Generator().manual_seed(0)
+    boards = torch.randint(-1, 2, (2, planes, size, size), generator=generator)
+    return boards.to(next((p.dtype for p in network.parameters()), torch.float32))
+
+
+def _refuse_outputs(traced: fx.GraphModule) -> None:
+    returned = next(n for n in traced.graph.nodes if n.op == "output").args[0]
+    each = returned if isinstance(returned, tuple | list) else [returned]
+    if not all(isinstance(output, fx.Node) for output in each):
+        msg = (
+            "forward must return policy logits, or these and the value before tanh; it "
+            f"returns {returned}"
+        )
+        raise NetworkError(msg)
 
 
 def _refuse_reuse(traced: fx.GraphModule) -> None:
@@ -123,7 +114,8 @@ def _refuse_squashing(traced: fx.GraphModule) -> None:
                 "leave it out of forward: logits and value before tanh are explained"
             )
             raise NetworkError(msg)
-        pending.extend(node.all_input_nodes)
+        gated = isinstance(module_of(traced, node), Gate)
+        pending.extend(node.all_input_nodes[: 1 if gated else None])
 
 
 def _operation(traced: fx.GraphModule, node: fx.Node) -> str:
@@ -204,11 +196,9 @@ def _tap(traced: fx.GraphModule, node: fx.Node) -> str | None:
 
 def _is_head(traced: fx.GraphModule, node: fx.Node) -> bool:
     for user in node.users:
-        flattens = isinstance(module_of(traced, user), nn.Flatten) or user.target in (
-            torch.flatten,
-            "flatten",
-        )
-        if user.op == "output" or (flattens and _is_head(traced, user)):
+        passes = isinstance(module_of(traced, user), nn.Flatten | nn.Identity | Affine)
+        passes = passes or operation_name(user) in ("view", "reshape", "flatten")
+        if user.op == "output" or (passes and _is_head(traced, user)):
             return True
     return False
 
