@@ -17,6 +17,8 @@ from tests.planted.network import planted_network
 from tests.planted.patterns import Pattern
 
 DISTRACTORS = 6
+#: Statistics of batch norms and means are float32.
+ROUNDING = 1e-6
 PATTERNS = (
     Pattern("corner", ("###", "#X*", "#.."), "an own corner with room beside it"),
     Pattern("line", ("...", "XO*", "..."), "a disc that a move flips"),
@@ -75,14 +77,14 @@ def known_circuit(explainer, baseline, corpus, action):
     units, edges = set(), set()
     # The input has no units.
     for upper, lower in itertools.pairwise((*reversed(layers), "")):
-        differs = maps[upper] != baseline.maps[upper]
+        differs = abs(maps[upper] - baseline.maps[upper]) > ROUNDING
         kept = wanted & differs.ravel()
         units |= {(upper, int(u)) for u in np.flatnonzero(kept)}
         if not lower:
             break
         weights = linear_map(network.get_submodule(upper), maps[lower].shape)
         live = kept & (maps[upper].ravel() > 0)
-        gives = (maps[lower] != baseline.maps[lower]).ravel()
+        gives = (abs(maps[lower] - baseline.maps[lower]) > ROUNDING).ravel()
         carries = (weights[live] != 0) & gives
         edges |= {
             (upper, int(u), lower, int(v))
