@@ -13,12 +13,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from conceptlrp.errors import NetworkError, TargetError
+from conceptlrp.errors import TargetError
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import mean_maps
 from conceptlrp.lrp.batch import as_array
-from conceptlrp.lrp.engine.propagation import NativePassed
-from conceptlrp.lrp.probing import VALUE, Outputs, boards_of, forward
+from conceptlrp.lrp.probing import VALUE, boards_of, forward
 from conceptlrp.lrp.targets import Contrast, Neuron, Target, Value
 from conceptlrp.networks.planes import actions_of_squares, legal_actions
 from conceptlrp.othello import Corpus
@@ -136,8 +135,8 @@ def _actions(
 #: its map at another position with as many discs.
 ABLATIONS: Final = ("zero", "mean", "resample")
 NOT_NATIVE: Final = (
-    "the network has a module that the native engine does not know, so its channels "
-    "cannot be ablated"
+    "the network has a module that the native engine does not know, so relevance "
+    "cannot flow from changed units"
 )
 
 
@@ -212,27 +211,6 @@ def feature_maps(
         layer: FeatureMaps(layer, np.concatenate([p[layer] for p in parts]), donors)
         for layer in explainer.layers
     }
-
-
-def run_from(
-    explainer: Explainer, boards: NDArray[np.int8], layer: str, features: NDArray[Any]
-) -> Outputs:
-    """Run the rest of a network from feature maps (N, K, C, H, W) of one layer.
-
-    Returns N K rows, those of one position behind each other.
-    """
-    n, k = features.shape[:2]
-    rows = torch.arange(n, device=explainer.device).repeat_interleave(k)
-    changed = torch.from_numpy(features.reshape(n * k, *features.shape[2:]))
-    with forward(explainer, boards) as passed:
-        if not isinstance(passed, NativePassed):
-            raise NetworkError(NOT_NATIVE)
-        changed = changed.to(explainer.device, explainer.dtype)
-        found = passed.run_with({layer: (None, changed)}, rows)
-    logits = as_array(found["policy"])
-    if "value" not in found:
-        return Outputs(logits, np.full(n * k, np.nan, np.float32))
-    return Outputs(logits, as_array(found["value"][:, 0]))
 
 
 def same_ply_donors(corpus: Corpus, *, seed: int = 0) -> NDArray[np.int64]:

@@ -50,7 +50,12 @@ Targets = Annotated[
         help="Output to explain: played, best, value, pass or a square; repeatable.",
     ),
 ]
-Composite = Annotated[str | None, typer.Option(help=f"LRP rules: {PRESETS}.")]
+Composite = Annotated[
+    str | None,
+    typer.Option(
+        help=f"LRP rules: {PRESETS}; with '+' one for channels, one for heatmaps."
+    ),
+]
 Heatmaps = Annotated[
     str | None,
     typer.Option(help="LRP rules from a layer to the board, if they are others."),

@@ -15,9 +15,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.ablation.sample import FeatureMaps, run_from
+from conceptlrp.ablation.sample import FeatureMaps
 from conceptlrp.evaluation.sample import Sample
-from conceptlrp.lrp import Explainer
+from conceptlrp.lrp import Explainer, Intervention
 from conceptlrp.lrp.baselines import Baseline
 from conceptlrp.lrp.batch import as_array
 from conceptlrp.lrp.probing import planes_of, starts_of
@@ -35,7 +35,6 @@ MATCHING: Final = {"zero": "zero", "mean": "mean", "resample": "donor"}
 #: Ablations that scores are held against, and the baselines of these, the matching one
 #: last. Zero ablation is none of them: a network never sees a channel of zeros.
 AGAINST: Final = {"mean": ("zero", "mean"), "resample": ("zero", "mean", "donor")}
-_VALUES_AT_ONCE: Final = 1 << 23
 _BATCH: Final = 64
 _REPLICATES: Final = 200
 
@@ -48,23 +47,13 @@ def ablation_effects(
     targets: Sequence[str],
 ) -> Array:
     """Return what targets lose (N, T, C) when a channel of a layer is ablated alone."""
-    replaced = features.replacement(ablation)
-    n, n_channels = features.maps.shape[:2]
-    alone = np.eye(n_channels, dtype=bool)[None, :, :, None, None]
-    actions = np.stack([sample.actions(target) for target in targets], axis=1)
-    before = np.stack([sample.outputs.of(a) for a in actions.T], axis=1)
-    after = np.empty((n, len(targets), n_channels))
-    step = max(1, _VALUES_AT_ONCE // (n_channels * features.maps[0].size))
-    for first in range(0, n, step):
-        rows = slice(first, first + step)
-        others = replaced if len(replaced) == 1 else replaced[rows]
-        changed = np.where(alone, others[:, None], features.maps[rows, None])
-        outputs = run_from(explainer, sample.boards[rows], features.layer, changed)
-        for t, asked in enumerate(actions[rows].T):
-            output = outputs.of(np.repeat(asked, n_channels))
-            after[rows, t] = output.reshape(-1, n_channels)
-    lost: Array = before[..., None] - after
-    return lost
+    others = features.replacement(ablation)
+    alone = [
+        Intervention(features.layer, channel, value=others[:, [channel]])
+        for channel in range(others.shape[1])
+    ]
+    found = explainer.intervene(sample.corpus, alone, targets=targets)
+    return found.change.transpose(1, 2, 0)
 
 
 def channel_relevance(

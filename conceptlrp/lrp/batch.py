@@ -16,6 +16,7 @@ from torch import Tensor
 from conceptlrp.errors import LayerError, TargetError, check_type
 from conceptlrp.lrp.attribution import Attribution
 from conceptlrp.lrp.backends import Passed
+from conceptlrp.lrp.engine.lifting import sum_squares
 from conceptlrp.lrp.engine.trace import unknown_layer
 from conceptlrp.lrp.targets import Contrast, Neuron, Target, Value
 from conceptlrp.networks.planes import actions_of_squares
@@ -144,7 +145,7 @@ def summarize_batch(
     The maps of channels (N, K) by layer stay where they were computed.
     """
     starts, squares = begin(passed, targets, positions)
-    planes, layers = passed.relevance(starts)
+    planes, layers = passed.relevance(starts, summed=not channels)
     maps = passed.conditional(layers, channels)[0] if channels else {}
     return Summary(
         targets=tuple(target.name for target in targets),
@@ -154,7 +155,7 @@ def summarize_batch(
         logits=as_array(passed.outputs["policy"]),
         value=value_of(passed.outputs),
         conditional=maps,
-        **summarize_layers(layers, passed.features),
+        **summarize_layers(sum_squares(layers), passed.features),
     )
 
 
@@ -270,13 +271,13 @@ def summarize_layers(
 ) -> dict[str, dict[str, Array]]:
     """Sum maps over the board, where they were computed.
 
-    Shapes: `relevance` (N, T, C, H, W), `features` (N, C, H, W). Returns: the fields of
-    a `Summary` that have an entry a layer.
+    Shapes: `relevance` (N, T, C), `features` (N, C, H, W). Returns: the fields of a
+    `Summary` that have an entry a layer.
     """
     flat = {layer: feature.detach().flatten(2) for layer, feature in features.items()}
     peaks = {layer: maps.max(2) for layer, maps in flat.items()}
     return {
-        "relevance": {n: as_array(r.sum((3, 4))) for n, r in relevance.items()},
+        "relevance": {n: as_array(r) for n, r in relevance.items()},
         "activation": {n: as_array(maps.sum(2)) for n, maps in flat.items()},
         "peak": {n: as_array(peak.values) for n, peak in peaks.items()},
         "peak_square": {

@@ -19,7 +19,7 @@ class KeepOptions:
     detail : str
         Conditional heatmaps that are kept: "sums" for none, "references" for those
         of the reference boards, "sample" for those of some positions too, "all"
-        for those of every position.
+        for those of every position. They are above the baseline of the run.
     references : int
         Reference boards whose conditional heatmaps are kept for every channel,
         target and kind of `REFERENCE_KINDS`; 0 keeps none.

@@ -200,13 +200,14 @@ class AskedBaseline:
         if self._is_mean:
             self.explainer.propagation.check_baseline()
             baseline = self._mean(corpus, MEAN_POSITIONS)
-            made = {**_provenance(baseline), "of": len(corpus)}
+            made = {**baseline.to_dict(), "of": len(corpus)}
             return replace(plan, baseline=made), baseline
         baseline = resolve_baseline(self.given, self.explainer, corpus)
         baseline.check(self.explainer.layers, len(corpus))
-        if baseline.kind != "zero":
-            self.explainer.propagation.check_baseline()
-        return replace(plan, baseline=_provenance(baseline)), baseline
+        if baseline.kind == "zero":
+            return plan, baseline
+        self.explainer.propagation.check_baseline()
+        return replace(plan, baseline=baseline.to_dict()), baseline
 
     def again(
         self, path: str, plan: Plan, corpus: Corpus, *, append: bool = False
@@ -219,7 +220,8 @@ class AskedBaseline:
                 raise _other_baseline(path, made, {**made, **asked})
             return replace(plan, baseline=made), self._stored(path, corpus)
         if self._is_mean and made.get("kind") != "mean":
-            raise _other_baseline(path, made, {"kind": "mean", "positions": 0})
+            asked = {"positions": min(MEAN_POSITIONS, len(corpus)), "seed": self.seed}
+            raise _other_baseline(path, made, {"kind": "mean", **asked})
         plan, baseline = self.begun(plan, corpus)
         now = plan.baseline
         # With more rows there are other donors; the first ones are compared later.
@@ -255,31 +257,19 @@ class AskedBaseline:
             raise StoreError(msg) from error
 
 
-def _provenance(baseline: Baseline) -> dict[str, Any]:
-    """Return what the plan says of a baseline."""
-    if baseline.kind == "zero":
-        return {}
-    found = baseline.to_dict()
-    # Donors were not drawn, and there are as many as positions.
-    names = ("kind", "digest") if baseline.kind == "donor" else tuple(found)
-    return {name: found[name] for name in names}
-
-
 def _other_baseline(
     path: str, stored: dict[str, Any], now: dict[str, Any]
 ) -> StoreError:
-    there, asked = (_described(each) for each in (stored, now))
-    if there == asked:
-        there, asked = f"{there}, but other values", asked
-    return StoreError(
-        f"{path}: has relevance above {there}, asked for is relevance above {asked}; "
-        "ask for the baseline of the store (--baseline), or choose another name"
+    there, asked = (
+        baseline_words(made.get("kind", "zero"), made.get("positions", 0))
+        + (f", seed {made['seed']}" if made.get("kind") == "mean" else "")
+        for made in (stored, now)
     )
-
-
-def _described(made: dict[str, Any]) -> str:
-    words = baseline_words(made.get("kind", "zero"), made.get("positions", 0))
-    return f"{words}, seed {made['seed']}" if "seed" in made else words
+    other = "another one" if there == asked else f"relevance above {asked}"
+    return StoreError(
+        f"{path}: has relevance above {there}, asked for is {other}; ask for the "
+        "baseline of the store (--baseline), or choose another name"
+    )
 
 
 def _fitting_size(plan: Plan, size: int) -> int:

@@ -56,6 +56,21 @@ def test_a_cluster_gives_the_bytes_of_a_run_in_this_process(
 
 
 @pytest.mark.slow
+def test_a_cluster_explains_above_the_mean_of_the_run(
+    scheduler: str, small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
+) -> None:
+    options = {**OPTIONS, "composite": "epsilon+epsilon-gamma", "baseline": "mean"}
+    paths = [tmp_path / "one.crp", tmp_path / "other.crp"]
+
+    explain_corpus(small_network, random_positions, paths[0], **options)
+    explain_corpus(
+        small_network, random_positions, paths[1], scheduler=scheduler, **options
+    )
+
+    assert_same_bytes(*paths)
+
+
+@pytest.mark.slow
 def test_a_run_outlives_a_worker_that_is_killed(
     scheduler: str,
     whole: Store,

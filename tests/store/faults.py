@@ -20,6 +20,7 @@ import pytest
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Plan
+from conceptlrp.store.baseline import ZERO, Baseline
 from conceptlrp.store.format.lock import run_lock
 from conceptlrp.store.format.manifest import is_store
 from conceptlrp.store.writing.finish import finish_run
@@ -106,11 +107,14 @@ class SmallRun:
 
     corpus: Corpus
     shard_size: int = 2
+    baseline: Baseline = ZERO
 
     @classmethod
-    def of(cls, positions: int) -> "SmallRun":
-        """Return a run over so many positions."""
-        return cls(planted_corpus()[:positions])
+    def of(cls, positions: int, *, donors: bool = False) -> "SmallRun":
+        """Return a run over so many positions, plain or with a donor each."""
+        corpus = planted_corpus()
+        others = Baseline("donor", donors=corpus[10 : 10 + positions])
+        return cls(corpus[:positions], baseline=others if donors else ZERO)
 
     @property
     def plan(self) -> Plan:
@@ -121,6 +125,7 @@ class SmallRun:
             composite={"name": "none"},
             targets=("value",),
             layers={"conv1": {"channels": 2, "height": 8, "width": 8}},
+            baseline={} if self.baseline == ZERO else self.baseline.to_dict(),
             shard_size=self.shard_size,
         )
 
@@ -128,11 +133,11 @@ class SmallRun:
         """Do what a driver does: begin, or go on, or append, and finish."""
         with run_lock(path):
             if not is_store(path):
-                create_run(path, self.plan, self.corpus)
+                create_run(path, self.plan, self.corpus, baseline=self.baseline)
             elif read_plan(path).corpus["digest"] == self.corpus.digest:
-                resume_run(path, self.plan, self.corpus)
+                resume_run(path, self.plan, self.corpus, self.baseline)
             else:
-                append_run(path, self.plan, self.corpus)
+                append_run(path, self.plan, self.corpus, self.baseline)
             for spec in pending(path, verify=True):
                 write_shard(path, spec, self.arrays(spec.start, spec.stop))
             finish_run(path)

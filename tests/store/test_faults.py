@@ -22,6 +22,7 @@ from tests.store.faults import (
 )
 
 RUN, LONGER = SmallRun.of(3), SmallRun.of(4)
+ABOVE, ABOVE_LONGER = (SmallRun.of(n, donors=True) for n in (3, 4))
 
 
 def finished(run: SmallRun, path: Path) -> dict[str, bytes]:
@@ -33,34 +34,37 @@ _slow = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    "moment",
+    ("run", "moment"),
     [
-        "before",
-        pytest.param("within", marks=_slow),
-        pytest.param("after", marks=_slow),
+        (RUN, "before"),
+        (ABOVE, "before"),
+        pytest.param(RUN, "within", marks=_slow),
+        pytest.param(ABOVE, "within", marks=_slow),
+        pytest.param(RUN, "after", marks=_slow),
+        pytest.param(ABOVE, "after", marks=_slow),
     ],
 )
 def test_a_run_killed_at_any_call_leaves_whole_files_and_goes_on(
-    moment: str, tmp_path: Path
+    run: SmallRun, moment: str, tmp_path: Path
 ) -> None:
-    expected = finished(RUN, tmp_path / "whole.crp")
-    allowed = versions(RUN, tmp_path / "watched.crp")
+    expected = finished(run, tmp_path / "whole.crp")
+    allowed = versions(run, tmp_path / "watched.crp")
     # Dying within a call differs from dying before it only where bytes are written.
     only = ("write",) if moment == "within" else CALLS
     with System(only=only).running() as undisturbed:
-        RUN.go_on(tmp_path / "undisturbed.crp")
+        run.go_on(tmp_path / "undisturbed.crp")
     kills = 0
 
     for number, system in enumerate(failures(moment, only=only)):
         path = tmp_path / f"{number}.crp"
         try:
             with system.running():
-                RUN.go_on(path)
+                run.go_on(path)
         except Killed:
             kills += 1
         assert_none_is_torn(path, allowed)
         with another_boot():
-            RUN.go_on(path)
+            run.go_on(path)
         assert contents(path) == expected
 
     # A call that fails by itself, as for a file that is not there, has no after.
@@ -68,13 +72,14 @@ def test_a_run_killed_at_any_call_leaves_whole_files_and_goes_on(
     assert 0 <= undisturbed.calls - kills <= spared < undisturbed.calls
 
 
+@pytest.mark.parametrize(("run", "longer"), [(RUN, LONGER), (ABOVE, ABOVE_LONGER)])
 def test_appending_killed_at_any_call_leaves_whole_files_and_goes_on(
-    tmp_path: Path,
+    run: SmallRun, longer: SmallRun, tmp_path: Path
 ) -> None:
     old = tmp_path / "old.crp"
-    before = finished(RUN, old)
+    before = finished(run, old)
     watched = Path(shutil.copytree(old, tmp_path / "watched.crp"))
-    allowed = versions(LONGER, watched)
+    allowed = versions(longer, watched)
     expected = contents(watched)
     for name, content in before.items():
         allowed.setdefault(name, set()).add(content)
@@ -83,12 +88,12 @@ def test_appending_killed_at_any_call_leaves_whole_files_and_goes_on(
         path = Path(shutil.copytree(old, tmp_path / f"{number}.crp"))
         try:
             with system.running():
-                LONGER.go_on(path)
+                longer.go_on(path)
         except Killed:
             pass
         assert_none_is_torn(path, allowed)
         with another_boot():
-            LONGER.go_on(path)
+            longer.go_on(path)
         assert contents(path) == expected
 
 

@@ -24,7 +24,7 @@ JSON = st.recursive(
 )
 _MANIFEST = json.loads((ARCHIVE / "manifest.json").read_text())
 _NAMES = sorted(set(_MANIFEST) - {"digest"})
-_PLAN_NAMES = sorted(_MANIFEST["plan"])
+_PLAN_NAMES = sorted({*_MANIFEST["plan"], "baseline"})
 
 
 def read(content: bytes) -> None:

@@ -49,6 +49,8 @@ class GradientPassed(NativePassed):
         starts: Mapping[str, Tensor],
         wanted: tuple[str, ...],
         every: Collection[str] = (),
+        *,
+        summed: bool = False,  # noqa: ARG002
     ) -> dict[str, Tensor]:
         """Send derivatives down and multiply them with values above the baseline."""
         slopes = {name: self._flowing(name, start) for name, start in starts.items()}

@@ -18,6 +18,7 @@ from torch import Tensor, fx, nn
 
 from conceptlrp.errors import CompositeError
 from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.engine.lifting import sum_squares
 from conceptlrp.lrp.engine.native import Change, changed
 from conceptlrp.lrp.engine.trace import as_outputs
 
@@ -130,11 +131,13 @@ class HookPassed:
         }
 
     def relevance(
-        self, starts: Mapping[str, Tensor]
+        self, starts: Mapping[str, Tensor], *, summed: bool = False
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Send relevance down to the input, one reverse pass for every target."""
         planes, layers = self._send_all(starts)
-        return self.second.input_relevance(starts) if self.second else planes, layers
+        if self.second:
+            planes = self.second.input_relevance(starts)
+        return planes, sum_squares(layers) if summed else layers
 
     def _send_all(
         self, starts: Mapping[str, Tensor]

@@ -8,7 +8,7 @@ by what the forward pass has already computed.
 Shapes use N positions, T targets, P planes and C channels of an H x W map.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -17,13 +17,19 @@ from torch import Tensor, nn
 from conceptlrp.lrp._zennit import Activation, Epsilon, Norm, Pass
 from conceptlrp.lrp.engine.gating import find_gated, hides, producers
 from conceptlrp.lrp.engine.geometry import channels_last
+from conceptlrp.lrp.engine.lifting import (
+    HANDING_ON,
+    Lift,
+    Lifting,
+    add_to,
+    find_lifts,
+)
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.program import Operation, Program, UnknownOperationError
 from conceptlrp.lrp.engine.rule_forms import scale_forms, scales_of
 
 _NONNEGATIVE = (nn.ReLU, nn.ReLU6, nn.Sigmoid, nn.Softplus)
 _LINEAR = ("conv", "pool")
-_HANDING_ON = ("pass", "flatten", "cat")
 _PROPORTIONAL = Norm()
 
 
@@ -105,30 +111,19 @@ class NativeEngine:
         signed = [name for name in starts if not self.nonnegative[name]]
         return producers(self.program, signed)
 
-    def lifted(self, names: Collection[str]) -> set[str]:
-        """Return the operations whose relevance a unit that of the named ones needs.
-
-        A reader that keeps the value, or applies a function to it, hands on what
-        relevance a unit its own output has.
-        """
-        found = set(names)
-        for name in self.program.operations:
-            if name in found:
-                readers = self.readers[name]
-                found.update(r.name for r in readers if r.kind in _HANDING_ON)
-        return found
-
     def refusal(self, name: str) -> str:
         """Say why relevance a unit of an operation is not known; empty if it is."""
-        for lifted in self.lifted([name]):
-            for reader in self.readers[lifted]:
-                rule = self.rules.get(reader.name)
-                if rule is not None and not rule.multiplies:
-                    kind = "no rule" if rule.rule is None else type(rule.rule).__name__
-                    return (
-                        f"'{reader.label}' reads it under {kind}, which does not "
-                        "multiply by the activation"
-                    )
+        for reader in self.readers[name]:
+            rule = self.rules.get(reader.name)
+            if rule is not None and not rule.multiplies:
+                kind = "no rule" if rule.rule is None else type(rule.rule).__name__
+                return (
+                    f"'{reader.label}' reads it under {kind}, which does not multiply "
+                    "by the activation"
+                )
+            reason = self.refusal(reader.name) if reader.kind in HANDING_ON else ""
+            if reason:
+                return reason
         return ""
 
     def forward(self, planes: Tensor) -> "NativeForward":
@@ -215,6 +210,7 @@ class NativeForward:
         *,
         baselines: Mapping[str, Tensor] | None = None,
         every: Collection[str] = (),
+        summed: bool = False,
     ) -> dict[str, Tensor]:
         """Send relevance from operations down to the wanted ones.
 
@@ -223,41 +219,37 @@ class NativeForward:
 
         Shapes: `starts` (N, T, C, H, W), `baselines` (N or 1, C, H, W). Returns
         (N, T, C, H, W): relevance of the outputs of the wanted operations, above the
-        baseline where an operation has one. Where relevance starts, it stays itself.
+        baseline where an operation has one, and then (N, T, C) if `summed`. Where
+        relevance starts, it stays itself.
         """
         # In reverse order of execution, everything that reads an operation has sent its
         # share before the operation hands on what arrived.
         every = self.engine.exposed(starts) | frozenset(every)
         arrived = dict(starts)
-        units: dict[str, Tensor] = {}
         found: dict[str, Tensor] = {}
-        baselines = baselines or {}
-        lifted = self.engine.lifted(baselines)
+        lifting = Lifting(self.lifts(baselines or {}), starts, summed)
         above = self.engine.program.above(wanted)
         for operation in reversed(self.engine.program.operations.values()):
             name = operation.name
-            relevance, unit = arrived.pop(name, None), units.pop(name, None)
+            relevance = arrived.pop(name, None)
             if name in wanted and relevance is not None:
-                found[name] = _lift(relevance, baselines.get(name), unit)
+                found[name] = lifting.above(name, relevance)
             if relevance is None or name not in above:
                 continue
-            if name in starts and lifted.intersection(operation.inputs):
-                unit = self._start_per_unit(name, starts[name], unit)
             relevance = self.handed_down(name, relevance)
-            unit = None if unit is None else self.handed_down(name, unit)
-            lift = operation.inputs[0] in lifted
-            sent = self._send(
-                operation, relevance, unit, every=name in every, lift=lift
-            )
-            for source, (part, per_unit) in zip(operation.inputs, sent, strict=True):
-                _add(arrived, source, part)
-                if source in lifted and per_unit is not None:
-                    _add(units, source, per_unit)
+            lifting.begin(name, self.values[name])
+            sent = self._send(operation, relevance, lifting, every=name in every)
+            for source, part in sent:
+                add_to(arrived, source, part)
         n_targets = next(iter(starts.values())).shape[1]
         return {
             name: found[name] if name in found else self._zeros(name, n_targets)
             for name in wanted
         }
+
+    def lifts(self, baselines: Mapping[str, Tensor]) -> dict[str, list[Lift]]:
+        """Return baselines (N or 1, C, H, W) of operations as others read them."""
+        return find_lifts(self.engine.program, self.values, baselines, self.cut)
 
     def handed_down(self, name: str, relevance: Tensor) -> Tensor:
         """Return the relevance (N, T, C, H, W) of units that depend on those below."""
@@ -269,52 +261,38 @@ class NativeForward:
         value = self.values[name]
         return value.new_zeros(len(value), n_targets, *value.shape[1:])
 
-    def _start_per_unit(
-        self, name: str, start: Tensor, unit: Tensor | None
-    ) -> Tensor | None:
-        """Add relevance a unit of what starts at an operation, for what it reads."""
-        value = self.values[name][:, None]
-        own = torch.where(value != 0, start / value, torch.zeros_like(start))
-        return own if unit is None else unit + own
-
     def _send(
         self,
         operation: Operation,
         relevance: Tensor,
-        unit: Tensor | None,
+        lifting: Lifting,
         *,
         every: bool,
-        lift: bool,
-    ) -> Sequence[tuple[Tensor, Tensor | None]]:
-        """Redistribute relevance (N, T, C, H, W) of an operation to its inputs.
-
-        Returns: for each input its share, and that a unit of input if it is to `lift`.
-        """
+    ) -> list[tuple[str, Tensor]]:
+        """Redistribute relevance (N, T, C, H, W) of an operation to its inputs."""
         sources = operation.inputs
         if operation.kind in _LINEAR:
-            return [self._send_linear(operation, relevance, every=every, lift=lift)]
+            sent = self._send_linear(operation, relevance, lifting, every=every)
+            return [(sources[0], sent)]
         if operation.kind == "add":
-            return self._send_sum(operation, relevance)
+            parts = self._send_sum(operation, relevance, lifting)
+            return list(zip(sources, parts, strict=True))
         if operation.kind == "cat":
             # Each input of a concatenation gets back its own channels.
             widths = [self.values[source].shape[1] for source in sources]
-            parts = torch.split(relevance, widths, 2)
-            units = (
-                [None] * len(parts) if unit is None else torch.split(unit, widths, 2)
-            )
-            return list(zip(parts, units, strict=True))
+            parts = list(torch.split(relevance, widths, 2))
+            return list(zip(sources, parts, strict=True))
         gate = self.gate(operation)
         passed = relevance if isinstance(gate, float) else relevance * gate
-        return [(passed, self._unit_below(operation, unit))]
+        return [(sources[0], passed)]
 
     def _send_linear(
-        self, operation: Operation, relevance: Tensor, *, every: bool, lift: bool
-    ) -> tuple[Tensor, Tensor | None]:
+        self, operation: Operation, relevance: Tensor, lifting: Lifting, *, every: bool
+    ) -> Tensor:
         rule = self.engine.rules[operation.name]
         name = operation.inputs[0]
         source, nonnegative = self.values[name], self.engine.nonnegative[name]
         sent: Tensor | None = None
-        unit: Tensor | None = None
         for branch in self.branches(operation.name, every=every):
             # R_in = a~ * conv^T(R / stab(z~), w~), targets being more positions to the
             # convolution, since scale and multiplier depend on the position alone.
@@ -322,43 +300,24 @@ class NativeForward:
             size = (source.shape[2], source.shape[3])
             back = rule.transpose(scaled, branch.weight, size)
             part = torch.unflatten(back, 0, relevance.shape[:2])
-            if lift:
-                # What arrives before it is multiplied by the input is kept besides.
-                slope = expand(branch.per_unit(source, nonnegative=nonnegative))
-                per_unit = (
-                    part if isinstance(slope, float) and slope == 1.0 else part * slope
-                )
-                unit = per_unit if unit is None else unit.add_(per_unit)
-                part = part * expand(branch.multiplier)
-            elif isinstance(branch.multiplier, Tensor) or branch.multiplier != 1.0:
+            if name in lifting.lifts and isinstance(branch.multiplier, Tensor):
+                slope = branch.per_unit(source, nonnegative=nonnegative)
+                lifting.gather(name, part, branch.multiplier, slope)
+            if isinstance(branch.multiplier, Tensor) or branch.multiplier != 1.0:
                 part.mul_(expand(branch.multiplier))
             sent = part if sent is None else sent.add_(part)
         assert sent is not None
-        return sent, unit
+        return sent
 
     def _send_sum(
-        self, operation: Operation, relevance: Tensor
-    ) -> list[tuple[Tensor, Tensor | None]]:
+        self, operation: Operation, relevance: Tensor, lifting: Lifting
+    ) -> list[Tensor]:
         if self.engine.plain_sums:
-            return [(relevance, None)] * len(operation.inputs)
+            return [relevance] * len(operation.inputs)
         scaled = relevance * self.sum_scale(operation)[:, None]
-        return [(scaled * self.values[s][:, None], scaled) for s in operation.inputs]
-
-    def _unit_below(self, operation: Operation, unit: Tensor | None) -> Tensor | None:
-        """Return relevance a unit of what an elementwise operation reads."""
-        if unit is None:
-            return None
-        ratio = self.ratio(operation)
-        return unit if ratio is None else unit * ratio[:, None]
-
-    def ratio(self, operation: Operation) -> Tensor | None:
-        """Return f(z) / z of an activation (N, C, H, W), None where it is one."""
-        if not isinstance(operation.module, Activation):
-            return None
-        value = self.values[operation.inputs[0]]
-        # 0 where nothing comes in; R_z = z rho is then 0 as well.
-        ratio = self.values[operation.name] / value
-        return torch.where(value != 0, ratio, torch.zeros_like(ratio))
+        for source in operation.inputs:
+            lifting.gather(source, scaled, self.values[source], 1.0)
+        return [scaled * self.values[source][:, None] for source in operation.inputs]
 
     def sum_scale(self, operation: Operation) -> Tensor:
         """Return what relevance of a sum is divided by, inverted: (N, C, H, W)."""
@@ -380,18 +339,6 @@ class NativeForward:
         # `_check_rule` lets only ReLU come this far.
         gate = (self.values[operation.inputs[0]] > 0)[:, None]
         return gate.to(self.values[operation.name].dtype)
-
-
-def _lift(relevance: Tensor, baseline: Tensor | None, unit: Tensor | None) -> Tensor:
-    """Return relevance above a baseline: R - b * rho."""
-    if baseline is None or unit is None:
-        return relevance
-    return torch.addcmul(relevance, baseline[:, None], unit, value=-1.0)
-
-
-def _add(totals: dict[str, Tensor], name: str, part: Tensor) -> None:
-    total = totals.get(name)
-    totals[name] = part if total is None else total + part
 
 
 def expand(multiplier: Tensor | float) -> Tensor | float:

@@ -28,6 +28,7 @@ from conceptlrp.lrp.engine.flows import (
     edge_relevance,
 )
 from conceptlrp.lrp.engine.gating import producers
+from conceptlrp.lrp.engine.lifting import sum_squares
 from conceptlrp.lrp.engine.native import (
     Change,
     NativeEngine,
@@ -181,22 +182,24 @@ class NativePassed:
         return {layer: self.passed.values[nodes[layer]] for layer in self.owner.layers}
 
     def relevance(
-        self, starts: Mapping[str, Tensor]
+        self, starts: Mapping[str, Tensor], *, summed: bool = False
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Send relevance from outputs or layers down, for all targets in one sweep.
 
         Shapes: `starts` (N, T, ...). Returns (N, T, P, n, n): relevance of the input;
         (N, T, C, H, W): relevance of every layer, above its baseline if it has one.
-        The layer that holds a target has the target itself as relevance.
+        The layer that holds a target has the target itself as relevance. If `summed`,
+        that of layers is (N, T, C), summed over the squares.
         """
         owner = self.owner
         layers = tuple(owner.nodes[layer] for layer in owner.layers)
         wanted = layers if owner.second else (owner.input, *layers)
         with torch.no_grad():
-            found = self._send(starts, wanted)
+            found = self._send(starts, wanted, summed=summed)
         if owner.second:
             found[owner.input] = self.second.input_relevance(starts)
-        return found[owner.input], {n: found[owner.nodes[n]] for n in owner.layers}
+        maps = {layer: found[owner.nodes[layer]] for layer in owner.layers}
+        return found[owner.input], sum_squares(maps) if summed else maps
 
     def input_relevance(
         self, starts: Mapping[str, Tensor], every: Collection[str] = ()
@@ -222,11 +225,18 @@ class NativePassed:
         starts: Mapping[str, Tensor],
         wanted: tuple[str, ...],
         every: Collection[str] = (),
+        *,
+        summed: bool = False,
     ) -> dict[str, Tensor]:
         nodes = self.owner.nodes
         baselines = {nodes[layer]: b for layer, b in self.baselines.items()}
-        begun = self._begin(starts)
-        return self.passed.relevance(begun, wanted, baselines=baselines, every=every)
+        return self.passed.relevance(
+            self._begin(starts),
+            wanted,
+            baselines=baselines,
+            every=every,
+            summed=summed,
+        )
 
     def edges(
         self, relevance: Mapping[str, Tensor], *, accumulate: bool
@@ -253,17 +263,11 @@ class NativePassed:
 
     def _baseline_at(self, layer: str, name: str, place: int) -> Tensor | None:
         """Return a layer's baseline as an operation above reads it."""
-        baseline = self.baselines.get(layer)
-        if baseline is None:
+        if layer not in self.baselines:
             return None
         program, node = self.owner.engine.program, self.owner.nodes[layer]
-        read = program.operations[program.operations[name].inputs[place]]
-        while read.name != node:
-            # R_z = z rho f(z) / z: an activation makes the baseline as much smaller.
-            ratio = self.passed.ratio(read)
-            baseline = baseline if ratio is None else baseline * ratio
-            read = program.operations[read.inputs[0]]
-        return baseline
+        lifts = self.passed.lifts({node: self.baselines[layer]})
+        return lifts[program.operations[name].inputs[place]][0].baseline
 
     def conservation(self, starts: Mapping[str, Tensor]) -> Conservation:
         """Follow relevance through every operation; see `conservation_report`."""
@@ -292,10 +296,6 @@ class NativePassed:
             for name, node in wanted.items()
         }
         return {n: o.flatten(1) if n in _OUTPUTS else o for n, o in outputs.items()}
-
-    def run_from(self, layer: str, features: Tensor, rows: Tensor) -> dict[str, Tensor]:
-        """Run the rest of the network from feature maps (M, C, H, W) of one layer."""
-        return self.run_with({layer: (None, features)}, rows)
 
     def intervened(self, changes: Mapping[str, Replaced], rows: Tensor) -> Self:
         """Return the forward pass of rows (M,) with changed feature maps.

@@ -191,8 +191,11 @@ def _check_names(plan: Plan) -> None:
                 f"{name} is {getattr(plan, name)!r}, expected one of {', '.join(known)}"
             )
             raise ValueError(msg)
-    if plan.baseline and plan.baseline.get("kind") not in BASELINES[1:]:
-        msg = f"baseline is {plan.baseline}, expected one of {', '.join(BASELINES)}"
+    made = plan.baseline
+    counts = (made.get(name, 0) for name in ("positions", "seed", "of"))
+    is_one = made.get("kind") in BASELINES[1:] and isinstance(made.get("digest"), str)
+    if made and not (is_one and all(type(each) is int for each in counts)):
+        msg = f"baseline is {made}, expected a kind, its digest and its sample"
         raise ValueError(msg)
     if not plan.targets or not all(isinstance(t, str) for t in plan.targets):
         msg = f"targets are {plan.targets!r}, expected names"

@@ -83,7 +83,9 @@ when positions are appended.
 a sample of the positions, or ``donors/own`` and ``donors/opponent`` (N,) uint64, the
 position whose feature map is the baseline of each row. Relevance of a layer is then
 (a - b) * rho, with a the feature map, b the baseline and rho the relevance per unit of
-activation; the plan has the digest. A mean stays when positions are appended.
+activation; conditional maps are what of it reaches each square. ``targets/heatmap`` is
+that of the output itself, by the composite of heatmaps if there are two. The plan has
+the digest of the baseline. A mean stays when positions are appended.
 
 `references.h5` holds for every target index t and kind (see `REFERENCE_KINDS`)
 ``<t>/<kind>/<layer>/`` rows (C, k) int64 with -1 where there are fewer than k,

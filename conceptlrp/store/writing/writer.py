@@ -123,7 +123,7 @@ def append_run(
     manifest = read_manifest(folder)
     # Each row has a donor of its own, so with more rows there are other donors.
     is_donor = plan.baseline.get("kind") == "donor"
-    changes = ("corpus.", "baseline.digest") if is_donor else ("corpus.",)
+    changes = ("corpus.", "baseline.") if is_donor else ("corpus.",)
     refuse_other(folder, manifest.plan, plan, but=changes)
     _check_beginning(folder, manifest, corpus, baseline)
     _remove_leftovers(folder)
