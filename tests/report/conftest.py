@@ -98,7 +98,10 @@ def evaluation(store: Store, composite: str = "epsilon-flat") -> CompositeEvalua
                 "target": "best",
                 "part": "conv1 mean",
                 "baseline": baseline,
-                **{"mean": mean, "low": mean, "high": mean, "n": 9},
+                "mean": mean,
+                "low": mean,
+                "high": mean,
+                "n": 9,
             }
             for baseline, mean in (("zero", 0.5), ("mean", 0.9))
         ],
