@@ -9,6 +9,7 @@ from .clustering import (
     cluster as cluster,
 )
 from .concept_graph import (
+    circuit as circuit,
     graph as graph,
 )
 from .errors import (
@@ -33,7 +34,6 @@ from .othello import (
     Position as Position,
 )
 from .reference import (
-    ReferenceBoards as ReferenceBoards,
     reference_boards as reference_boards,
 )
 from .report import (
@@ -60,7 +60,6 @@ __all__ = [
     "ConceptLRPError",
     "Corpus",
     "Position",
-    "ReferenceBoards",
     "RunOptions",
     "Store",
     "ablate",
@@ -68,6 +67,7 @@ __all__ = [
     "attribute_corpus",
     "build_atlas",
     "channel_report",
+    "circuit",
     "cluster",
     "compare",
     "evaluate",

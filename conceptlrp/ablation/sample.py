@@ -45,6 +45,22 @@ class FollowedSample:
     def __len__(self) -> int:
         return len(self.boards)
 
+    def take(self, rows: NDArray[Any]) -> "FollowedSample":
+        """Return some of the positions."""
+        return FollowedSample(
+            self.rows[rows],
+            self.corpus[rows],
+            self.boards[rows],
+            self.legal[rows],
+            self.plus[rows],
+            self.minus[rows],
+        )
+
+    @property
+    def is_contrast(self) -> bool:
+        """Whether the logit of another move is subtracted."""
+        return bool((self.minus != _NOTHING).any())
+
     def explained(self, logits: Tensor, value: Tensor, rows: Tensor) -> Tensor:
         """Return the followed output (M,) of outputs that belong to rows (M,)."""
 
@@ -72,6 +88,13 @@ def follow_sample(
     if len(rows) < 2:
         msg = f"{len(rows)} positions to ablate channels on, expected at least 2"
         raise ValueError(msg)
+    return follow_rows(store, rows, target=target, device=device)
+
+
+def follow_rows(
+    store: Store, rows: NDArray[np.int64], *, target: int | str, device: torch.device
+) -> FollowedSample:
+    """Say at each of some rows of a store which output its target means."""
     corpus, logits = store.positions[rows], store.arrays.logits(rows=rows)
     plus, minus = _actions(store, rows, target, corpus, logits)
     legal = legal_actions(corpus.own, corpus.opponent, size=corpus.size)

@@ -8,6 +8,7 @@ import typer
 
 from conceptlrp import __version__
 from conceptlrp.cli.channels.ablate import ablate
+from conceptlrp.cli.channels.circuit import circuit
 from conceptlrp.cli.channels.cluster import cluster
 from conceptlrp.cli.channels.compare import compare
 from conceptlrp.cli.channels.evaluate import evaluate
@@ -96,8 +97,8 @@ _VERBS = {
     "Games and networks": (corpus, train, selfplay, arena, strength),
     "Stores of relevance": (attribute, merge, info, check, repack, top, query),
     "What channels do": (
-        *(explain, cluster, label, interchange, ablate, graph, evaluate, report),
-        compare,
+        *(explain, cluster, label, interchange, ablate, graph, circuit),
+        *(evaluate, report, compare),
     ),
     "Pages, figures and files": (demo, atlas, serve, figure, export),
 }

@@ -2,6 +2,16 @@ from .averaging import (
     graph as graph,
     mean_concept_graph as mean_concept_graph,
 )
+from .circuit_result import (
+    Circuit as Circuit,
+    KeptLayer as KeptLayer,
+)
+from .circuits import (
+    circuit as circuit,
+)
+from .curves import (
+    KeptCurve as KeptCurve,
+)
 from .mean_graph import (
     MeanConceptGraph as MeanConceptGraph,
     node_link as node_link,
@@ -11,10 +21,18 @@ from .paths import (
     ConceptPath as ConceptPath,
     strongest_paths as strongest_paths,
 )
+from .unit_edges import (
+    UnitEdges as UnitEdges,
+)
 
 __all__ = [
+    "Circuit",
     "ConceptPath",
+    "KeptCurve",
+    "KeptLayer",
     "MeanConceptGraph",
+    "UnitEdges",
+    "circuit",
     "graph",
     "mean_concept_graph",
     "node_link",

@@ -95,7 +95,8 @@ def evaluate(
         n_positions=n_positions,
         n_cascade=n_cascade,
         seed=seed,
-        baseline=store.baseline,
+        # Donors are of rows, which turned boards are not.
+        baseline=ZERO if store.baseline.kind == "donor" else store.baseline,
         on_progress=on_progress,
     )
     if save:

@@ -21,6 +21,7 @@ def graphml(
     *,
     target: int | str = 0,
     strongest: int | None = 8,
+    circuit: str | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write the concept graph of a store as GraphML.
@@ -39,6 +40,8 @@ def graphml(
         Index or name of the explained output.
     strongest : int or None
         Edges that are kept of each node; None keeps all.
+    circuit : str, optional
+        Name of a circuit of the store to write instead, with its units as nodes.
     overwrite : bool
         Replace an earlier export.
 
@@ -49,7 +52,7 @@ def graphml(
     """
     store = open_store(store)
     networkx = optional("networkx", "a GraphML file")
-    found = _node_link(store, target, strongest)
+    found = _node_link(store, target, strongest, circuit)
     built = networkx.node_link_graph(found, edges="edges")
     with staged_file(path, is_kind=_is_export, overwrite=overwrite) as staging:
         # The other writer uses lxml where that is installed, and other bytes.
@@ -63,6 +66,7 @@ def node_link(
     *,
     target: int | str = 0,
     strongest: int | None = 8,
+    circuit: str | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write the concept graph of a store as JSON of nodes and links.
@@ -71,7 +75,7 @@ def node_link(
 
     Parameters
     ----------
-    store, path, target, strongest, overwrite
+    store, path, target, strongest, circuit, overwrite
         As for `graphml`.
 
     Returns
@@ -80,17 +84,26 @@ def node_link(
         The file.
     """
     store = open_store(store)
-    found = _node_link(store, target, strongest)
+    found = _node_link(store, target, strongest, circuit)
     with staged_file(path, is_kind=_is_export, overwrite=overwrite) as staging:
         staging.write_bytes(jsontext.dumps(found) + b"\n")
     return Path(path)
 
 
 def _node_link(
-    store: Store, target: int | str, strongest: int | None
+    store: Store, target: int | str, strongest: int | None, circuit: str | None
 ) -> dict[str, Any]:
     """Return the graph as networkx reads it, with where it comes from."""
     chosen = extract(store, Selection(target=target))
+    if circuit is not None:
+        kept = store.results.get(concept_graph.Circuit, target=target, name=circuit)
+        if kept is None:
+            msg = f"{store.path}: has no circuit '{circuit}' of this target"
+            raise StoreError(msg)
+        link = kept.node_link()
+        about = chosen.provenance() | {"positions": len(kept.rows)}
+        link["graph"] |= {_OURS: jsontext.dumps(about).decode()}
+        return link
     graph = chosen.results.graph
     if graph is None:
         msg = (

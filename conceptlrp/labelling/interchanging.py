@@ -148,11 +148,10 @@ def interchange_channels(
             on_progress("interchange", before + done, total)
 
         changes.append(_changes(explainer, sample, pairs, channels, report))
-    exchanges = [pairs.exchanged(seed + 1 + e) for e in range(_EXCHANGES)]
     trained, *random = changes
     return {
         layer: _correlate(
-            found, [each[layer] for each in random], pairs, exchanges, tested
+            found, [each[layer] for each in random], pairs, tested, seed=seed
         )
         for layer, found in trained.items()
     }
@@ -162,14 +161,17 @@ def _correlate(
     changes: Floats,
     random: list[Floats],
     pairs: Interchanges,
-    exchanges: list[Floats],
     tested: NDArray[np.bool_],
+    *,
+    seed: int,
 ) -> LayerInterchange:
     """Correlate changes (P, C) of a layer with labels, and hold them against chance."""
     differences = pairs.differences
     games = pairs.games[np.stack([pairs.recipients, pairs.donors], axis=1)]
     low, high = pair_intervals(changes, differences, games)
-    exchanged = [_sizes(changes, each) for each in exchanges]
+    exchanged = [
+        _sizes(changes, pairs.exchanged(seed + 1 + e)) for e in range(_EXCHANGES)
+    ]
     by_chance = [_sizes(each, differences) for each in random]
     some = min((found.shape[1] for found in random), default=0)
     reached = [each.max(axis=0, initial=0) for each in by_chance]

@@ -55,6 +55,13 @@ def mean_baseline(
     ------
     ValueError
         For fewer than two positions: above its own map, all relevance is zero.
+
+    Examples
+    --------
+    >>> from conceptlrp.lrp import Explainer
+    >>> explainer = Explainer("demo", composite="epsilon")
+    >>> mean_baseline(explainer, Corpus.read("demo"), n_positions=64)
+    Baseline(the mean of 64 positions)
     """
     sample = explainer.corpus(corpus).sample(n_positions, seed=seed)
     if len(sample) < 2:

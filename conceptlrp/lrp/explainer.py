@@ -129,11 +129,10 @@ class Explainer:
             self._probe(),
             memory_budget=memory_budget,
         )
-        word = baseline == "mean" if isinstance(baseline, str) else False
         #: What relevance is measured from; "mean" until the positions are known.
-        self.baseline: str | Baseline = (
-            "mean" if word else resolve_baseline(baseline, self, None)
-        )
+        self.baseline: str | Baseline = "mean"
+        if not (isinstance(baseline, str) and baseline == "mean"):
+            self.baseline = resolve_baseline(baseline, self, None)
         if self.baseline != ZERO:
             self.propagation.check_baseline()
 
@@ -155,18 +154,8 @@ class Explainer:
     @property
     def rules(self) -> dict[str, str]:
         """The rule that each module gets, by the rule's name."""
-        return self._rules(0)
-
-    @property
-    def heatmap_rules(self) -> dict[str, str]:
-        """The same of the composite for heatmaps; empty where it is no other."""
-        return self._rules(1)
-
-    def _rules(self, place: int) -> dict[str, str]:
-        for composite, _ in self.composites[place : place + 1]:
-            rules = module_rules(composite, self.network)
-            return {name: type(rule).__name__ for name, rule in rules.items()}
-        return {}
+        rules = module_rules(self.composite, self.network)
+        return {name: type(rule).__name__ for name, rule in rules.items()}
 
     def attribute(
         self,
@@ -177,10 +166,7 @@ class Explainer:
         baseline: AnyBaseline = None,
         batch_size: int = 64,
     ) -> Attribution:
-        """Explain positions, above the explainer's baseline unless given another.
-
-        The rest is as for `attribute`.
-        """
+        """Explain positions; see `attribute`. The baseline is by default its own."""
         corpus = self.corpus(positions)
         parsed = parse_targets(targets, self.size)
         above = self.baseline_for(corpus, baseline)
@@ -188,16 +174,13 @@ class Explainer:
         for rows in batches(len(corpus), batch_size):
             wanted = self._conditions(conditional, len(corpus), rows)
             chosen = [target.take(rows) for target in parsed]
-            part = above.take(rows)
-            with self.run(corpus[rows], baseline=part) as passed:
+            with self.run(corpus[rows], baseline=above.take(rows)) as passed:
                 channels = {
                     layer: channel_rows(layer, every, passed.features[layer])
                     for layer, every in wanted.items()
                 }
-                found = explain_batch(
-                    passed, chosen, corpus[rows], channels, above.name
-                )
-            parts.append(found)
+                part = explain_batch(passed, chosen, corpus[rows], channels, above)
+            parts.append(part)
         return concatenate(parts, corpus)
 
     def summarize(
@@ -211,7 +194,6 @@ class Explainer:
         """Return channel relevance alone: sums over the board, in one batch.
 
         With `conditional`, the conditional heatmaps of all channels stay on the device.
-        It is above the explainer's baseline unless given another.
         """
         corpus = self.corpus(positions)
         parsed = parse_targets(targets, self.size)
@@ -256,12 +238,8 @@ class Explainer:
         baseline.check(self.layers, n)
         if baseline.donors is not None:
             return self.maps(baseline.donors)
-        return {
-            layer: torch.from_numpy(baseline.maps[layer])[None].to(
-                self.device, self.dtype
-            )
-            for layer in self.layers
-        }
+        maps = {n: torch.from_numpy(baseline.maps[n])[None] for n in self.layers}
+        return {n: mean.to(self.device, self.dtype) for n, mean in maps.items()}
 
     @contextmanager
     def run(self, corpus: Corpus, *, baseline: Baseline = ZERO) -> Iterator[Passed]:

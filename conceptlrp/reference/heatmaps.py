@@ -103,7 +103,9 @@ def _from_activation(
         planes=explainer.planes,
     )
     planes = torch.from_numpy(boards).to(explainer.device, explainer.dtype)
-    with explainer.propagation.forward(planes) as passed, torch.no_grad():
+    with explainer.propagation.forward(planes) as whole, torch.no_grad():
+        # Of two composites, the second one draws.
+        passed = whole.second or whole
         if not isinstance(passed, NativePassed) or passed.owner.engine.plain_sums:
             msg = (
                 f"{explainer.composite_name} on this network cannot start from an "

@@ -267,6 +267,16 @@ def test_positions_without_a_donor_are_refused(donor_store):
         cl.position_report(network(), "f5d6c3d3", store=donor_store)
 
 
+@pytest.mark.parametrize("kind", ["store", "donor_store"])
+def test_composites_are_evaluated_above_any_baseline(kind, request):
+    store = request.getfixturevalue(kind)
+    few = {"n_positions": 4, "n_cascade": 2, "composites": ["epsilon"]}
+
+    found = cl.evaluate(store, network(), layers=[LAYER], save=False, **few)
+
+    assert found.composites == ("epsilon",)
+
+
 def test_a_comparison_says_that_baselines_differ(store, plain_store, donor_store):
     found = cl.compare(store, plain_store)
 

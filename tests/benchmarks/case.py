@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from torch import fx
+from torch import fx, nn
 
 from conceptlrp.lrp import Explainer
-from conceptlrp.networks import OthelloNet
+from conceptlrp.networks import OthelloNet, ResidualTower
 from conceptlrp.othello import Corpus
 from tests.benchmarks.zennit_crp import ZennitCrp, folded
 
@@ -23,7 +23,7 @@ class Case:
     ----------
     label : str
         How rows call the network.
-    network : OthelloNet
+    network : OthelloNet or ResidualTower
         In evaluation mode, float32.
     positions : Corpus
         With played moves.
@@ -33,19 +33,37 @@ class Case:
         How often each contestant runs.
     n_conditional : int
         Positions of one run with conditional heatmaps.
+    composite : str
+        A preset, or a pair of them, of which the peers compute the second.
     """
 
     label: str
-    network: OthelloNet
+    network: OthelloNet | ResidualTower
     positions: Corpus
     peer: ZennitCrp
     rounds: int
     n_conditional: int
+    composite: str = COMPOSITE
+
+    @property
+    def peer_composite(self) -> str:
+        """What the peers compute."""
+        return self.composite.split("+")[-1]
+
+    @cached_property
+    def layers(self) -> tuple[str, ...]:
+        """The 3x3 convolutions, which both networks have in their trunk alone."""
+        modules = self.network.named_modules()
+        return tuple(
+            name
+            for name, module in modules
+            if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3)
+        )
 
     @cached_property
     def explainer(self) -> Explainer:
         """The network made ready once."""
-        return Explainer(self.network, composite=COMPOSITE, layers=LAYERS)
+        return Explainer(self.network, composite=self.composite, layers=self.layers)
 
     @cached_property
     def plain(self) -> fx.GraphModule:
@@ -55,4 +73,4 @@ class Case:
     @property
     def n_maps(self) -> int:
         """Conditional heatmaps of one position."""
-        return len(LAYERS) * self.network.channels
+        return len(self.layers) * self.network.channels

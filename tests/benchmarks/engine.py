@@ -17,12 +17,14 @@ from rich.console import Console
 # As a script this file sees its own folder alone, not the tests beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from conceptlrp.lrp.composites import DEFAULT_COMPOSITE
 from conceptlrp.networks import OthelloNet, demo_corpus, demo_network
+from conceptlrp.networks.demo import demo_tower
 from tests.benchmarks import measurements as measure
 from tests.benchmarks.agreement import agreement_rows
 from tests.benchmarks.case import Case
 from tests.benchmarks.report import Row, as_table, machine, write_json
-from tests.benchmarks.zennit_crp import ZennitCrp
+from tests.benchmarks.zennit_crp import Network, ZennitCrp
 from tests.benchmarks.zennit_crp_environment import (
     ZENNIT,
     ZENNIT_CRP,
@@ -76,11 +78,32 @@ def measured_rows(python: Path, sizes: Sizes) -> Iterator[Row]:
         yield from measure.channel_rows(case)
         channels = list(range(0, small.channels, sizes.agreement))
         yield from agreement_rows(case, channels=channels, n_positions=2)
+    yield from _default_rows(python, large, label, sizes, 0)
+    yield from _default_rows(python, small, "OthelloNet, shipped", sizes, 1)
+    yield from _default_rows(python, demo_tower(), "tower, shipped", sizes, 1)
+
+
+def _default_rows(
+    python: Path, network: Network, label: str, sizes: Sizes, which: int
+) -> Iterator[Row]:
+    """Measure the default composite, fewer rounds at the network with random weights.
+
+    Heatmaps of zennit-crp are slow there and measured with the other composite.
+    """
+    label = f"{label}, {DEFAULT_COMPOSITE}"
+    if which == 0:
+        sizes = replace(sizes, rounds=min(sizes.rounds, 3), positions=(16, 16))
+    with _case(python, network, label, sizes, which) as case:
+        case = replace(case, composite=DEFAULT_COMPOSITE)
+        if which:
+            yield from measure.conditional_rows(case, goal=None)
+            yield from measure.target_rows(case, goal=1.5)
+        yield from measure.channel_rows(case)
 
 
 @contextmanager
 def _case(
-    python: Path, network: OthelloNet, label: str, sizes: Sizes, which: int
+    python: Path, network: Network, label: str, sizes: Sizes, which: int
 ) -> Iterator[Case]:
     positions = demo_corpus().sample(sizes.positions[which], seed=0)
     with ZennitCrp(python, network, positions) as peer:

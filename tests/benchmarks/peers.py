@@ -3,7 +3,7 @@
 Shapes use N positions and C channels.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 from zennit.composites import EpsilonPlusFlat
+from zennit.core import Composite
 
 from conceptlrp.networks.planes import actions_of_squares, board_planes
 from conceptlrp.othello import Corpus
@@ -22,7 +23,12 @@ _TAPS = {f"conv{i}": f"relu{i}" for i in range(1, 5)}
 
 
 def bare_zennit(
-    network: fx.GraphModule, positions: Corpus, *, batch_size: int = 64
+    network: fx.GraphModule,
+    positions: Corpus,
+    composite: Composite | None = None,
+    taps: Mapping[str, str] = _TAPS,
+    *,
+    batch_size: int = 64,
 ) -> dict[str, Tensor]:
     """Compute the relevance (N, C) of each layer's channels with zennit's hooks.
 
@@ -32,16 +38,20 @@ def bare_zennit(
         With folded batch norms; policy logits are its first output.
     positions : Corpus
         N positions with played moves, which are explained.
+    composite : Composite, optional
+        Zennit's EpsilonPlusFlat by default.
+    taps : mapping of str to str
+        Module whose output is the feature map of each layer.
     batch_size : int
         Positions at a time.
     """
     planes, actions = _as_tensors(positions, next(network.parameters()).dtype)
     parts: list[list[Tensor]] = []
     features: dict[str, Tensor] = {}
-    with EpsilonPlusFlat().context(network) as hooked:
+    with (composite or EpsilonPlusFlat()).context(network) as hooked:
         handles = [
             hooked.get_submodule(tap).register_forward_hook(_keep(features, layer))
-            for layer, tap in _TAPS.items()
+            for layer, tap in taps.items()
         ]
         for rows in torch.arange(len(planes)).split(batch_size):
             logits = hooked(planes[rows].requires_grad_())[0]

@@ -21,44 +21,53 @@ from numpy.typing import NDArray
 from torch import fx, nn
 
 from conceptlrp.lrp.backends import fold_batch_norm
-from conceptlrp.networks import OthelloNet
+from conceptlrp.lrp.engine.program import read_program
+from conceptlrp.networks import OthelloNet, ResidualTower
 from conceptlrp.networks.planes import actions_of_squares, board_planes
 from conceptlrp.othello import Corpus
 
 _WORKER = Path(__file__).with_name("zennit_crp_worker.py")
 _SKIPPED = (nn.Identity, nn.Dropout)
-_POLICY_HEAD = "fc3"
+#: The networks that ship.
+Network = OthelloNet | ResidualTower
 
 
 class ZennitCrpError(RuntimeError):
     """zennit-crp's process ended instead of answering."""
 
 
-def folded(network: OthelloNet) -> fx.GraphModule:
+def folded(network: Network) -> fx.GraphModule:
     """Return a network in float64 with its batch norms folded."""
     size = network.size
     probe = torch.randint(-1, 2, (8, 1, size, size), dtype=torch.float64)
     return fold_batch_norm(deepcopy(network).double(), planes=probe)
 
 
-def write_network(network: OthelloNet, path: Path) -> None:
-    """Write the way from the input to the policy logits, with folded weights."""
+def write_network(network: Network, path: Path) -> None:
+    """Write the way from the input to the policy logits, with folded weights.
+
+    Each step names the steps that it reads; a sum reads two.
+    """
     traced = folded(network)
+    program = read_program(traced, {})
+    needed = program.needed(program.outputs[:1])
+    known = {program.input: ""}
     steps: list[dict[str, Any]] = []
     arrays: dict[str, NDArray[np.float64]] = {}
-    for node in traced.graph.nodes:
-        if node.op != "call_module":
+    for name, operation in program.operations.items():
+        if name not in needed or operation.kind == "input":
             continue
-        name, module = str(node.target), traced.get_submodule(str(node.target))
+        inputs = [known[source] for source in operation.inputs]
+        module = operation.module
+        known[name] = inputs[0] if isinstance(module, _SKIPPED) else name
         if isinstance(module, _SKIPPED):
             continue
-        steps.append({"name": name, "kind": type(module).__name__})
+        kind = "Flatten" if module is None else type(module).__name__
+        steps.append({"name": name, "kind": kind, "inputs": inputs})
         if isinstance(module, nn.Conv2d):
             steps[-1]["padding"] = module.padding
-        for key, parameter in module.named_parameters():
+        for key, parameter in module.named_parameters() if module else ():
             arrays[f"{name}.{key}"] = parameter.detach().numpy()
-        if name == _POLICY_HEAD:
-            break
     np.savez(path, steps=np.array(json.dumps(steps)), **arrays)
 
 
@@ -69,13 +78,13 @@ class ZennitCrp:
     ----------
     python : Path
         Interpreter of its environment.
-    network : OthelloNet
+    network : OthelloNet or ResidualTower
         What is explained.
     positions : Corpus
         N positions with played moves.
     """
 
-    def __init__(self, python: Path, network: OthelloNet, positions: Corpus) -> None:
+    def __init__(self, python: Path, network: Network, positions: Corpus) -> None:
         self.positions = positions
         self._folder = tempfile.TemporaryDirectory(prefix="conceptlrp-benchmark-")
         self.folder = Path(self._folder.name)
@@ -134,7 +143,7 @@ class ZennitCrp:
             "dtype": dtype,
             "threads": torch.get_num_threads(),
             "positions": str(self.folder / "positions.npz"),
-            "options": options,
+            "options": options | _renamed(options),
         }
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -174,3 +183,13 @@ class ZennitCrp:
         )
         with np.load(result) as arrays:
             return {layer: arrays[layer] for layer in layers}
+
+
+def _renamed(options: dict[str, Any]) -> dict[str, Any]:
+    """Name layers as steps are named: no module of the process has dots in its name."""
+    found: dict[str, Any] = {}
+    if "layer" in options:
+        found["layer"] = options["layer"].replace(".", "_")
+    if "layers" in options:
+        found["layers"] = [layer.replace(".", "_") for layer in options["layers"]]
+    return found

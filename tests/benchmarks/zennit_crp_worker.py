@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 import types
-from collections import OrderedDict
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,8 +52,9 @@ from zennit.composites import (  # noqa: E402
     LayerMapComposite,
     SpecialFirstLayerMapComposite,
 )
-from zennit.rules import Epsilon, Flat, WSquare  # noqa: E402
-from zennit.types import Linear  # noqa: E402
+from zennit.layer import Sum  # noqa: E402
+from zennit.rules import Epsilon, Flat, Gamma, WSquare  # noqa: E402
+from zennit.types import Convolution, Linear  # noqa: E402
 
 _EPSILON = [*LAYER_MAP_BASE, (Linear, Epsilon())]
 COMPOSITES = {
@@ -63,22 +63,46 @@ COMPOSITES = {
     "epsilon-plus": EpsilonPlus,
     "epsilon-plus-flat": EpsilonPlusFlat,
     "epsilon-alpha2-beta1-flat": EpsilonAlpha2Beta1Flat,
+    # Its Gamma is the original one, of one term, which is for positive outputs only.
+    "epsilon-gamma": lambda: LayerMapComposite(
+        [*LAYER_MAP_BASE, (Convolution, Gamma(0.25)), (Linear, Epsilon())]
+    ),
     "epsilon-w-square": lambda: SpecialFirstLayerMapComposite(
         _EPSILON, [(Linear, WSquare())]
     ),
 }
 
 
-def read_network(path: Path) -> nn.Sequential:
+class Steps(nn.Module):
+    """A network of steps, each with the names of those that it reads."""
+
+    def __init__(self, steps: list[dict[str, Any]], arrays: Any) -> None:
+        super().__init__()
+        self.inputs = {step["name"]: step["inputs"] for step in steps}
+        for step in steps:
+            self.add_module(step["name"], _module(step, arrays))
+
+    def forward(self, planes: Tensor) -> Tensor:
+        """Return what the last step computes."""
+        values = {"": planes}
+        for name, module in self.named_children():
+            sources = [values[source] for source in self.inputs[name]]
+            values[name] = module(
+                sources[0] if len(sources) == 1 else torch.stack(sources, -1)
+            )
+        return values[name]
+
+
+def read_network(path: Path) -> Steps:
     """Build the network that a file describes, its modules in execution order."""
     with np.load(path) as arrays:
-        steps = json.loads(str(arrays["steps"]))
-        modules = OrderedDict((step["name"], _module(step, arrays)) for step in steps)
-    return nn.Sequential(modules)
+        return Steps(json.loads(str(arrays["steps"])), arrays)
 
 
 def _module(step: dict[str, Any], arrays: Any) -> nn.Module:
     kind = step["kind"]
+    if kind == "Sum":
+        return Sum()
     if kind in ("ReLU", "Flatten"):
         return getattr(nn, kind)()
     weight = torch.from_numpy(arrays[f"{step['name']}.weight"])
@@ -86,7 +110,8 @@ def _module(step: dict[str, Any], arrays: Any) -> nn.Module:
     if kind == "Linear":
         module: nn.Conv2d | nn.Linear = nn.Linear(in_width, out_width)
     else:
-        module = nn.Conv2d(in_width, out_width, 3, padding=step["padding"])
+        size = tuple(weight.shape[2:])
+        module = nn.Conv2d(in_width, out_width, size, padding=step["padding"])
     module.weight = nn.Parameter(weight)
     module.bias = nn.Parameter(torch.from_numpy(arrays[f"{step['name']}.bias"]))
     return module
@@ -108,7 +133,7 @@ class Positions(torch.utils.data.Dataset):
 class Worker:
     """A network, and what zennit-crp makes of it."""
 
-    def __init__(self, network: nn.Sequential) -> None:
+    def __init__(self, network: Steps) -> None:
         self.networks = {"float64": network.eval()}
         self.networks["float32"] = copy.deepcopy(network).float()
 

@@ -52,6 +52,7 @@ def pattern(name: str) -> str:
     name = re.sub(r"^tops/<name>/\w+/\d/", "tops/<layer>/<score>/<t>/", name)
     name = re.sub(r'/\["<name>", "<name>"\]/', "/<name>/", name)
     name = re.sub(r"/(activation|map %2F share)$", "/<name>", name)
+    name = re.sub(r"^curves/[^/]+/", "curves/<name>/", name)
     return name.replace("even/", "<name>/")
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -64,12 +64,12 @@ def graph(
 
     Without --network the graph that the store already has is shown.
     """
-    from conceptlrp.concept_graph import MeanConceptGraph
+    from conceptlrp.concept_graph import MeanConceptGraph, node_link
     from conceptlrp.store import open_store
 
     _check_options(network, position, move, target)
     if out is not None:
-        _check_export(out, overwrite=overwrite)
+        check_export(out, overwrite=overwrite)
     opened = open_store(store)
     name = opened.targets[opened.target_index(target or 0)]
     if network is None:
@@ -83,7 +83,9 @@ def graph(
         found = _of_position(opened, network, position, move or name)
         name = found.targets[0]
     if out is not None:
-        content = _exported(found, name, strongest, out.suffix)
+        content = exported(
+            node_link(found, target=name, strongest=strongest), out.suffix
+        )
         write_whole(out, content, overwrite=overwrite, error=FileFormatError)
     _show(found, name, count, as_json=as_json)
 
@@ -102,7 +104,7 @@ def _check_options(
         raise typer.BadParameter(msg)
 
 
-def _check_export(out: Path, *, overwrite: bool) -> None:
+def check_export(out: Path, *, overwrite: bool) -> None:
     """Refuse an export that cannot be written before anything is computed."""
     check_choice("--out", out.suffix, _FORMATS)
     check_place(out, overwrite=overwrite)
@@ -146,22 +148,17 @@ def _of_position(
     )
 
 
-def _exported(
-    graph: "MeanConceptGraph", target: str, strongest: int, suffix: str
-) -> bytes:
-    """Return a graph as the content of a file."""
+def exported(node_link: dict[str, Any], suffix: str) -> bytes:
+    """Return nodes and edges as the content of a file."""
     from conceptlrp import jsontext
-    from conceptlrp.concept_graph import node_link, to_networkx
 
     if suffix == ".json":
-        found = node_link(graph, target=target, strongest=strongest)
-        return jsontext.dumps(found, indent=True) + b"\n"
-    exported = to_networkx(graph, target=target, strongest=strongest)
+        return jsontext.dumps(node_link, indent=True) + b"\n"
     import networkx as nx  # type: ignore[import-untyped]
 
     content = BytesIO()
     write = nx.write_gexf if suffix == ".gexf" else nx.write_graphml
-    write(exported, content)
+    write(nx.node_link_graph(node_link, edges="edges"), content)
     return content.getvalue()
 
 

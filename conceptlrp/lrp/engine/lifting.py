@@ -19,7 +19,7 @@ from conceptlrp.lrp.engine.program import Operation, Program
 
 #: Kinds of operations that keep the values of layers, or apply a function to them.
 HANDING_ON = ("pass", "flatten", "cat")
-_BLOCK = 1 << 18
+_BLOCK = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,12 @@ class Lifting:
         for lift in self.lifts.get(name, ()):
             at = lift.channels
             slope = per_unit if isinstance(per_unit, float) else per_unit[:, at]
-            weight = multiplier[:, at] - slope * lift.baseline
+            value = multiplier[:, at]
+            below = (slope * lift.baseline).expand_as(value)
             if lift.cut is not None:
-                weight = weight.masked_fill(lift.cut, 0)
+                value, below = (x.masked_fill(lift.cut, 0) for x in (value, below))
             share = _contracted if self.summed else _weighed
-            add_to(self.found, lift.layer, share(part[:, :, at], weight))
+            add_to(self.found, lift.layer, share(part[:, :, at], value, below))
 
     def begin(self, name: str, value: Tensor) -> None:
         """Take what starts at an operation that hands layers on."""
@@ -121,25 +122,24 @@ class Lifting:
         """Return the relevance of a layer above its baseline; what starts stays."""
         if all(lift.layer != name for lift in self.lifts.get(name, ())):
             return relevance
-        found, start = self.found.get(name), self.starts.get(name)
-        if start is not None and self.summed:
-            start = start.sum((3, 4))
-        if found is None:
-            return relevance if start is None else start
-        return found if start is None else start + found
+        start = self.starts.get(name)
+        if start is not None:
+            add_to(self.found, name, start.sum((3, 4)) if self.summed else start)
+        return self.found.get(name, relevance)
 
 
-def _contracted(part: Tensor, weight: Tensor) -> Tensor:
-    """Sum relevance (N, T, C, H, W) times a weight (N, C, H, W) over the squares."""
+def _weighed(part: Tensor, value: Tensor, below: Tensor) -> Tensor:
+    """Multiply relevance (N, T, C, H, W) with the difference of two (N, C, H, W)."""
+    return part * (value - below)[:, None]
+
+
+def _contracted(part: Tensor, value: Tensor, below: Tensor) -> Tensor:
+    """Do the same and sum over the squares, into (N, T, C)."""
     # Block by block, so that the products stay in the cache: new memory for all of
     # them costs more than the multiplications.
     step = max(1, _BLOCK // max(1, part[0].numel()))
-    blocks = torch.split(part, step), torch.split(weight[:, None], step)
-    return torch.cat([(p * w).sum((3, 4)) for p, w in zip(*blocks, strict=True)])
-
-
-def _weighed(part: Tensor, weight: Tensor) -> Tensor:
-    return part * weight[:, None]
+    blocks = (torch.split(each, step) for each in (part, value, below))
+    return torch.cat([_weighed(*b).sum((3, 4)) for b in zip(*blocks, strict=True)])
 
 
 def sum_squares(relevance: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from conceptlrp.lrp._zennit import BasicHook, ParamMod
-from conceptlrp.lrp.engine.geometry import Shape, as_convolution, channels_last
+from conceptlrp.lrp.engine.geometry import Shape, as_convolution, channels_last, product
 from conceptlrp.lrp.engine.program import Operation, UnknownOperationError
 from conceptlrp.lrp.engine.rule_forms import (
     ScaleForm,
@@ -142,7 +142,7 @@ class LinearRule:
         self.geometry, weight, self.bias = as_convolution(operation, shape)
         self.is_dense = isinstance(operation.module, nn.Linear)
         self.weight = self._in_order(weight.to(like))
-        self._matrices: dict[int, Tensor] = {}
+        self._matrices: dict[tuple[int, ...], Tensor] = {}
         self.nonnegative = nonnegative
         rule = operation.rule
         if rule is not None and not isinstance(rule, BasicHook):
@@ -220,28 +220,37 @@ class LinearRule:
         """Convolve with given weights."""
         g = self.geometry
         if self.is_dense:
-            vectors = functional.linear(_rows(features), _rows(weight), bias)
+            vectors = product(_rows(features), _rows(weight).T, bias)
             return channels_last(vectors[:, :, None, None])
         return functional.conv2d(
             features, weight, bias, g.stride, g.padding, g.dilation, g.groups
         )
 
-    def matrix(self, weight: Tensor) -> Tensor:
-        """Return weights (O, C, h, w) as a matrix (h * w * C, O), made once."""
-        known = self._matrices.get(id(weight))
+    def matrix(self, *weights: Tensor) -> Tensor:
+        """Return weights (O, C, h, w) as a matrix (h * w * C, O), made once.
+
+        Of several weights the columns lie side by side; one stands for all where they
+        are alike, as under the Flat rule.
+        """
+        key = tuple(id(weight) for weight in weights)
+        known = self._matrices.get(key)
         if known is None:
             # Taps outermost: the rows that a kernel reads are gathered side by side,
             # tap by tap, and a run of taps is then a slice of this matrix.
-            known = weight.permute(2, 3, 1, 0).reshape(-1, len(weight))
-            if any(weight is part.weight for part in self.parts):
-                self._matrices[id(weight)] = known
+            parts = [w.permute(2, 3, 1, 0).reshape(-1, len(w)) for w in weights]
+            known = torch.cat(parts, 1).contiguous()
+            if bool((known == known[:, :1]).all()):
+                known = known[:, :1].contiguous()
+            own = {id(part.weight) for part in self.parts}
+            if own.issuperset(key):
+                self._matrices[key] = known
         return known
 
     def transpose(self, relevance: Tensor, weight: Tensor, size: Shape) -> Tensor:
         """Apply the transposed convolution, to an input of height and width size."""
         g = self.geometry
         if self.is_dense:
-            maps = torch.mm(_rows(relevance), _rows(weight))
+            maps = product(_rows(relevance), _rows(weight))
             return maps.view(-1, *size, weight.shape[1]).permute(0, 3, 1, 2)
         # What a stride larger than one left unread at the far edge gets no relevance,
         # but has to be there: torch's output padding.
@@ -418,7 +427,7 @@ class LinearRule:
                     takes_input=takes_input,
                     is_proportional=takes_input
                     and not bool(reduce_one(rule, holed, i)[holes == 0].any()),
-                    slopes=_scaled(slopes_of(input_mod, probe), factor, takes_input),
+                    slopes=slopes_of(input_mod, probe, factor if takes_input else None),
                 )
             )
         return parts
@@ -464,14 +473,3 @@ class LinearRule:
         outputs = [self.weight.new_zeros(1, 1, 1, 1)] * len(self.parts)
         scales = scales_of(rule, self.weight.new_ones(1, 1, 1, 1), outputs)
         return not all(bool(scale.isfinite().all()) for scale in scales)
-
-
-def _scaled(
-    slopes: tuple[float, float] | None,
-    factor: float | None,
-    takes_input: bool,  # noqa: FBT001
-) -> tuple[float, float] | None:
-    """Return slopes times the factor of the reducer, if it multiplies by the input."""
-    if slopes is None or factor is None or not takes_input:
-        return None
-    return slopes[0] * factor, slopes[1] * factor

@@ -239,8 +239,14 @@ class NativeForward:
             relevance = self.handed_down(name, relevance)
             lifting.begin(name, self.values[name])
             sent = self._send(operation, relevance, lifting, every=name in every)
+            # What has just been made may be added to, unlike what was handed on.
+            own = operation.kind in _LINEAR
             for source, part in sent:
-                add_to(arrived, source, part)
+                total = arrived.get(source) if own else None
+                if total is not None:
+                    arrived[source] = part.add_(total)
+                else:
+                    add_to(arrived, source, part)
         n_targets = next(iter(starts.values())).shape[1]
         return {
             name: found[name] if name in found else self._zeros(name, n_targets)
@@ -317,7 +323,8 @@ class NativeForward:
         scaled = relevance * self.sum_scale(operation)[:, None]
         for source in operation.inputs:
             lifting.gather(source, scaled, self.values[source], 1.0)
-        return [scaled * self.values[source][:, None] for source in operation.inputs]
+        *others, last = (self.values[source][:, None] for source in operation.inputs)
+        return [*(scaled * value for value in others), scaled.mul_(last)]
 
     def sum_scale(self, operation: Operation) -> Tensor:
         """Return what relevance of a sum is divided by, inverted: (N, C, H, W)."""

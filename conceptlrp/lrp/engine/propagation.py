@@ -28,6 +28,7 @@ from conceptlrp.lrp.engine.flows import (
     edge_relevance,
 )
 from conceptlrp.lrp.engine.gating import producers
+from conceptlrp.lrp.engine.geometry import channels_last
 from conceptlrp.lrp.engine.lifting import sum_squares
 from conceptlrp.lrp.engine.native import (
     Change,
@@ -145,7 +146,7 @@ class NativePassed:
         """
         self.owner.check_baseline()
         found = type(self)(self.owner, self.passed)
-        found.baselines = baselines
+        found.baselines = {n: channels_last(b) for n, b in baselines.items()}
         # A dead unit has relevance above its baseline, for what it would have been.
         found.every = self.owner.producing
         return found
@@ -237,6 +238,11 @@ class NativePassed:
             every=every,
             summed=summed,
         )
+
+    def relevance_at(self, starts: Mapping[str, Tensor], operation: str) -> Tensor:
+        """Return the plain relevance (N, T, C, H, W) of an operation's output."""
+        with torch.no_grad():
+            return self.passed.relevance(self._begin(starts), (operation,))[operation]
 
     def edges(
         self, relevance: Mapping[str, Tensor], *, accumulate: bool

@@ -39,7 +39,8 @@ class ScaleForm:
 
     def scale(self, outputs: Mapping[int, Tensor], *, gated: bool = False) -> Tensor:
         """Return the scale; `gated` leaves the gate out, where it need not close."""
-        found = inverse([outputs[j] for j in self.summed], self.epsilon)
+        parts = [outputs[j] for j in self.summed]
+        found = inverse(parts, self.epsilon, signed=gated)
         if self.factor != 1.0:
             found.mul_(self.factor)
         if self.gate is None or gated:
@@ -130,14 +131,16 @@ def _fit(rule: BasicHook, i: int, form: ScaleForm) -> ScaleForm | None:
     return replace(form, epsilon=epsilon, factor=round(high * epsilon, 9))
 
 
-def inverse(parts: Sequence[Tensor], epsilon: float) -> Tensor:
-    """Return one over the stabilized sum of outputs, as zennit's Stabilizer does."""
-    # A copy in either case: what follows works in place.
-    total = parts[0] + 0.0 if len(parts) == 1 else parts[0] + parts[1]
-    for part in parts[2:]:
+def inverse(parts: Sequence[Tensor], epsilon: float, *, signed: bool = False) -> Tensor:
+    """Return one over the stabilized sum of outputs, as zennit's Stabilizer does.
+
+    If `signed`, a zero with a sign keeps it: where no relevance is, as at dead units.
+    """
+    total = parts[0]
+    for part in parts[1:]:
         total = total + part
     # Adding 0 makes a zero positive, for which the stabilizer's sign is +1.
-    total = total if len(parts) == 1 else total.add_(0.0)
+    total = total if signed else total + 0.0
     shift = torch.copysign(total.new_tensor(epsilon), total)
     return shift.add_(total).reciprocal_()
 
@@ -168,15 +171,15 @@ def form_of(
 
 
 def slopes_of(
-    modify: Callable[[Tensor], Tensor], probe: Tensor
+    modify: Callable[[Tensor], Tensor], probe: Tensor, factor: float | None
 ) -> tuple[float, float] | None:
-    """Find what a modified input is of a positive input and of a negative one.
+    """Find what a rule multiplies by, of a positive input and of a negative one.
 
-    The input itself gives (1, 1), its positive part (1, 0).
+    The input itself gives (1, 1), its positive part (1, 0), times the factor.
 
-    Returns: none for a modifier that is not proportional to its input, as Flat's.
+    Returns: none for what is not proportional to the input, as under Flat.
     """
-    if bool(modify(torch.zeros_like(probe)).any()):
+    if factor is None or bool(modify(torch.zeros_like(probe)).any()):
         return None
     found = []
     for inputs in (probe, -probe):
@@ -185,4 +188,4 @@ def slopes_of(
         if not torch.allclose(torch.stack([once, twice / 2.0]), inputs * slope):
             return None
         found.append(slope)
-    return found[0], found[1]
+    return found[0] * factor, found[1] * factor

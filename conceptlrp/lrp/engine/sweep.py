@@ -13,7 +13,7 @@ Shapes use N positions, T targets, C channels, S sites of a feature map, P input
 squares and R rows of tangents.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from conceptlrp.lrp.engine.geometry import product
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.native import NativeForward
 from conceptlrp.lrp.engine.program import Operation
@@ -156,10 +157,11 @@ class Sweep:
     def _convolve(self, operation: Operation, below: Tangents) -> Tangents:
         rule = self.passed.engine.rules[operation.name]
         plan = self.plan.convolution(operation.name, operation.inputs[0])
-        found = [
-            (_carry_branch(branch, below, plan, rule), branch.scale)
-            for branch in self._branches(operation)
-        ]
+        found: list[tuple[Tensor, Tensor]] = []
+        # Terms that multiply by the same input gather its rows together.
+        for branches in _sharing(self._branches(operation)):
+            carried = _carry_branches(branches, below, plan, rule)
+            found += zip(carried, (b.scale for b in branches), strict=True)
         # With one term, 1 / stab(z~) can wait for the relevance or multiplier that it
         # meets next: those have one row a site, tangents one for every square too.
         if len(found) == 1:
@@ -207,22 +209,38 @@ class Sweep:
         return value.new_zeros(rows.n_rows, value.shape[1])
 
 
-def _carry_branch(
-    branch: Branch, below: Tangents, plan: TapPlan, rule: LinearRule
-) -> Tensor:
-    """Carry tangents through one term of a rule, its scale left out."""
-    factor = _site_factor(branch, below)
+def _sharing(branches: list[Branch]) -> list[list[Branch]]:
+    """Put terms together that have the same multiplier."""
+    groups: dict[object, list[Branch]] = {}
+    for branch in branches:
+        multiplier = branch.multiplier
+        key = (
+            multiplier
+            if isinstance(multiplier, float)
+            else (multiplier.data_ptr(), multiplier.stride())
+        )
+        groups.setdefault(key, []).append(branch)
+    return list(groups.values())
+
+
+def _carry_branches(
+    branches: list[Branch], below: Tangents, plan: TapPlan, rule: LinearRule
+) -> Sequence[Tensor]:
+    """Carry tangents through terms that share a multiplier, their scales left out."""
+    factor, weights = _site_factor(branches[0], below), [b.weight for b in branches]
     # Only pooling has groups, one a channel.
     if rule.geometry.groups > 1:
-        return _average(below.times(factor), plan, branch)
-    matrix = rule.matrix(branch.weight)
-    n_in = branch.weight.shape[1]
+        values = below.times(factor)
+        return [_average(values, plan, branch) for branch in branches]
+    matrix, n_in = rule.matrix(*weights), weights[0].shape[1]
     if below.data.shape[1] == 1 and below.scale is None and factor is not None:
-        return _spread(below.data, factor, plan, matrix)
-    # Output channels that are all alike are computed once.
-    if _alike(branch.weight):
-        matrix = matrix[:, :1]
-    return _multiply(below.times(factor), plan, matrix, n_in)
+        found = _spread(below.data, factor, plan, matrix)
+    else:
+        found = _multiply(below.times(factor), plan, matrix, n_in)
+    # One column stands for all.
+    if matrix.shape[1] == 1:
+        return [found] * len(branches)
+    return found.chunk(len(branches), 1)
 
 
 def _one_column(tangents: Tangents) -> Tangents:
@@ -234,11 +252,6 @@ def _one_column(tangents: Tangents) -> Tangents:
         return tangents
     narrow = Tangents(tangents.rows, tangents.data, scale[:, :1].contiguous())
     return Tangents(tangents.rows, narrow.times(None))
-
-
-def _alike(weight: Tensor) -> bool:
-    """Whether all output channels have the same weights, as under the Flat rule."""
-    return len(weight) > 1 and bool((weight == weight[:1]).all())
 
 
 def _site_factor(branch: Branch, below: Tangents) -> Tensor | None:
@@ -265,17 +278,18 @@ def _multiply(values: Tensor, plan: TapPlan, matrix: Tensor, n_in: int) -> Tenso
     for group in plan.groups:
         runs = _runs(group.taps)
         for block, sources in _blocks(group, row_bytes):
-            gathered = work[: len(sources)]
-            torch.index_select(values, 0, sources.to(values.device), out=gathered)
-            columns = gathered.view(-1, len(group.taps) * n_in)
+            by_row = sources.to(values.device).view(-1, len(group.taps))
             for place, tap, length in runs:
-                part = columns[:, place * n_in : (place + length) * n_in]
+                chosen = by_row[:, place : place + length].flatten()
+                gathered = work[: len(chosen)]
+                torch.index_select(values, 0, chosen, out=gathered)
                 weights = matrix[tap * n_in : (tap + length) * n_in]
+                part = product(gathered.view(-1, length * n_in), weights)
                 # The first run of taps begins the sum, the others add to it.
                 if place:
-                    result[block].addmm_(part, weights)
+                    result[block].add_(part)
                 else:
-                    torch.mm(part, weights, out=result[block])
+                    result[block] = part
     return result
 
 
@@ -319,7 +333,7 @@ def _spread(data: Tensor, factor: Tensor, plan: TapPlan, matrix: Tensor) -> Tens
     n_in, n_out = factor.shape[1], matrix.shape[1]
     n_taps = len(matrix) // n_in
     taps = matrix.view(n_taps, n_in, n_out).transpose(0, 1).reshape(n_in, -1)
-    apart = factor @ taps
+    apart = product(factor, taps)
     # T_2[p, o, s] = sum over taps k of U[s + k, k, o] T_1[p, s + k], T_1 being the same
     # for all channels: the convolution is done once, not for each of the 64 squares.
     entries, weights = plan.spread(data[:, 0], n_taps)

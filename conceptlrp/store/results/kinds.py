@@ -22,7 +22,7 @@ class Kind:
         Names the files.
     home : str
         The frozen dataclass, as "package.module:Class".
-    about : tuple of "target" and "layer"
+    about : tuple of "target", "layer" and "name"
         The fields that tell results of this kind apart.
     version : int
         Of the dataclass: results of another version are refused.
@@ -36,7 +36,7 @@ class Kind:
 
     name: str
     home: str
-    about: tuple[Literal["target", "layer"], ...]
+    about: tuple[Literal["target", "layer", "name"], ...]
     version: int
     verb: str
     needs_network: bool = True
@@ -61,6 +61,7 @@ class Kind:
         *,
         target: str = "",
         layer: str = "",
+        name: str = "",
         overwrite: bool = False,
     ) -> str:
         """Return the command line that makes a result of this kind."""
@@ -68,8 +69,21 @@ class Kind:
         words += ["--network", "NETWORK"] if self.needs_network else []
         words += ["--layer", layer] if layer else []
         words += ["--target", target] if target else []
+        words += _selecting(name) if name else []
         words += ["--overwrite"] if overwrite else []
         return shlex.join(words)
+
+
+def _selecting(name: str) -> list[str]:
+    """Return the options that select what has a name such as "move=d3; each"."""
+    words = []
+    for part in name.split("; "):
+        option, _, value = part.partition("=")
+        if value:
+            words += [f"--{option}", value]
+        else:
+            words += ["--each"] if part == "each" else ["--name", part]
+    return words
 
 
 _TABLE: Final = (
@@ -112,6 +126,13 @@ _TABLE: Final = (
         version=1,
         verb="graph",
         former=r"concept-graph\.h5",
+    ),
+    Kind(
+        "circuit",
+        "conceptlrp.concept_graph:Circuit",
+        ("target", "name"),
+        version=1,
+        verb="circuit",
     ),
     Kind(
         "evaluation",

@@ -47,9 +47,8 @@ def columns_file(manifest: Manifest) -> str | None:
 
 def added_name(about: About, content: bytes | memoryview) -> str:
     """Name a file after what it is about and what it holds."""
-    parts = [
-        file_stem(about[key]) for key in ("kind", "target", "layer") if key in about
-    ]
+    keys = ("kind", "target", "layer", "name")
+    parts = [file_stem(about[key]) for key in keys if about.get(key)]
     return f"{'-'.join(parts)}-{hashlib.sha256(content).hexdigest()[:8]}.h5"
 
 

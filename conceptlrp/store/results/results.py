@@ -39,7 +39,7 @@ class SavedResult:
     ----------
     kind : str
         Name of its kind.
-    target, layer : str
+    target, layer, name : str
         What it is about, empty where it is about all.
     file : str
         Name of its file in the folder of the store.
@@ -48,6 +48,7 @@ class SavedResult:
     kind: str
     target: str
     layer: str
+    name: str
     file: str
 
 
@@ -123,7 +124,12 @@ class Results:
         return folder / str(listed(self._store.manifest, about))
 
     def get(
-        self, result: type[R], *, target: int | str = 0, layer: str | None = None
+        self,
+        result: type[R],
+        *,
+        target: int | str = 0,
+        layer: str | None = None,
+        name: str = "",
     ) -> R | None:
         """Read a result.
 
@@ -135,6 +141,9 @@ class Results:
             Index or name of the target, where the result is about one.
         layer : str, optional
             The layer, where the result is about one.
+        name : str
+            Its name, where there are several of a kind; empty for the one of all
+            positions.
 
         Returns
         -------
@@ -148,29 +157,33 @@ class Results:
             version; the message names the verb that makes it anew.
         """
         kind = kind_of(result)
-        about = self._about(kind, target, layer)
-        former, name = "", listed(self._store.current_manifest(), about)
-        while name is not None and name != former:
-            if self._is_intact(name):
-                return self._read(self._store.path / name, result, kind, about)
+        about = self._about(kind, target, layer, name)
+        former, file = "", listed(self._store.current_manifest(), about)
+        while file is not None and file != former:
+            if self._is_intact(file):
+                return self._read(self._store.path / file, result, kind, about)
             # Another process may have replaced it since the manifest was read.
-            former, name = name, listed(self._store.current_manifest(), about)
-        if name is None:
+            former, file = file, listed(self._store.current_manifest(), about)
+        if file is None:
             return None
         msg = (
-            f"{self._store.path / name}: is missing or damaged; run "
+            f"{self._store.path / file}: is missing or damaged; run "
             f"'{self._command(kind, about)}'"
         )
         raise StoreError(msg)
 
     def find(
-        self, result: type[Any], *, target: int | str = 0, layer: str | None = None
+        self,
+        result: type[Any],
+        *,
+        target: int | str = 0,
+        layer: str | None = None,
+        name: str = "",
     ) -> Path | None:
         """Return the file of a result, None where the store has none."""
-        name = listed(
-            self._store.current_manifest(), self._about(kind_of(result), target, layer)
-        )
-        return None if name is None else self._store.path / name
+        about = self._about(kind_of(result), target, layer, name)
+        file = listed(self._store.current_manifest(), about)
+        return None if file is None else self._store.path / file
 
     def check_free(
         self,
@@ -178,10 +191,11 @@ class Results:
         *,
         target: int | str = 0,
         layer: str | None = None,
+        name: str = "",
         overwrite: bool = False,
     ) -> None:
         """Refuse a result that could not be saved, before it is computed."""
-        about = self._about(kind_of(result), target, layer)
+        about = self._about(kind_of(result), target, layer, name)
         self._refuse_taken(self._store.current_manifest(), about, overwrite=overwrite)
 
     def list(self) -> tuple[SavedResult, ...]:
@@ -191,6 +205,7 @@ class Results:
                 entry.about["kind"],
                 entry.about.get("target", ""),
                 entry.about.get("layer", ""),
+                entry.about.get("name", ""),
                 name,
             )
             for name, entry in self._store.current_manifest().files.items()
@@ -232,17 +247,17 @@ class Results:
         }
 
     def _about(
-        self, kind: Kind, target: int | str, layer: str | None
+        self, kind: Kind, target: int | str, layer: str | None, name: str
     ) -> dict[str, str]:
         """Name what a result is about, once the store has that target and layer."""
-        store, name = self._store, kind.home.partition(":")[2]
+        store, home = self._store, kind.home.partition(":")[2]
         if "layer" in kind.about:
             if layer is None:
-                msg = f"{name} is about one layer, expected layer='...'"
+                msg = f"{home} is about one layer, expected layer='...'"
                 raise ValueError(msg)
             self._check_layer(layer)
         chosen = store.targets[store.target_index(target)]
-        return _about_of(kind, chosen, layer or "")
+        return _about_of(kind, chosen, layer or "", name)
 
     def _check_layer(self, layer: str) -> None:
         """Refuse what is neither a layer nor several that are joined."""
@@ -348,6 +363,7 @@ class Results:
             str(self._store.path),
             target="" if target == self._store.targets[0] else target,
             layer=about.get("layer", ""),
+            name=about.get("name", ""),
             overwrite=overwrite,
         )
 
@@ -363,7 +379,7 @@ class Results:
         )
 
 
-def _about_of(kind: Kind, target: str, layer: str) -> dict[str, str]:
-    values = {"target": target, "layer": layer}
+def _about_of(kind: Kind, target: str, layer: str, name: str = "") -> dict[str, str]:
+    values = {"target": target, "layer": layer, "name": name}
     words: dict[str, str] = {key: values[key] for key in kind.about}
     return {"kind": kind.name, **words}

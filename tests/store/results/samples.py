@@ -8,7 +8,13 @@ import numpy as np
 
 from conceptlrp.ablation import Ablation, LayerEffects
 from conceptlrp.clustering import Clustering, Stability
-from conceptlrp.concept_graph import MeanConceptGraph
+from conceptlrp.concept_graph import (
+    Circuit,
+    KeptCurve,
+    KeptLayer,
+    MeanConceptGraph,
+    UnitEdges,
+)
 from conceptlrp.concept_graph.mean_graph import Flow
 from conceptlrp.evaluation import CompositeEvaluation, Gate, Recommendation
 from conceptlrp.evaluation.result import Curve, Findings, HeatmapAgreement, Measurement
@@ -153,6 +159,39 @@ def graph(store: Store, seed: int = 0) -> MeanConceptGraph:
     )
 
 
+def circuit(store: Store, seed: int = 0) -> Circuit:
+    random, layer = np.random.default_rng(seed), store.layers[0]
+    channels = store.channels(layer)
+    numbers = [
+        f"{name}{end}"
+        for name in ("kept", "distance", "lost")
+        for end in ("", "_low", "_high")
+    ]
+    curve = {name: random.normal(size=3) for name in numbers}
+    area = Estimate(0.8, 0.7, 0.9, 4)
+    kept = random.integers(2, size=(channels, 8, 8)).astype(np.float32)
+    units = random.integers(64, size=(2, 5))
+    return Circuit(
+        target=store.targets[0],
+        name="move=d3; each",
+        rows=np.arange(4),
+        held_out=0,
+        part=0.85,
+        each=True,
+        method="pruned",
+        size=2,
+        units=3,
+        sizes=np.array([0, 2, 3]),
+        curves={"circuit": KeptCurve(**curve, cpr=area, cmd=area)},
+        layers={layer: KeptLayer(kept, kept * np.float32(0.5))},
+        edges={("conv2", layer): UnitEdges(*units, *random.normal(size=(2, 5)))},
+        baseline="the mean of 4 positions",
+        games=2,
+        seed=seed,
+        **origin(store),
+    )
+
+
 def evaluation(store: Store, seed: int = 0) -> CompositeEvaluation:
     name = ("epsilon", "square_gain", "best", "empty")
     steps = ({"gone": 1, "fall_mean": 0.5, "moves_changed": float("nan")},)
@@ -179,6 +218,7 @@ SAMPLES: dict[str, Callable[..., Any]] = {
     "interchange": interchange,
     "ablation": ablation,
     "graph": graph,
+    "circuit": circuit,
     "evaluation": evaluation,
 }
 

@@ -35,8 +35,9 @@ kinds = pytest.mark.parametrize("kind", SAMPLES)
 
 def get(store: Store, result: Any) -> Any:
     """Read what a store has in the place of a result."""
-    target, layer = getattr(result, "target", 0), getattr(result, "layer", None)
-    return store.results.get(type(result), target=target, layer=layer)
+    about = {"target": 0, "layer": None, "name": ""}
+    about = {name: getattr(result, name, each) for name, each in about.items()}
+    return store.results.get(type(result), **about)
 
 
 def test_there_is_a_sample_of_every_kind() -> None:
@@ -75,7 +76,11 @@ def test_a_result_is_replaced_only_when_asked(kind: str, store: Store) -> None:
     with pytest.raises(OutputExistsError, match="exists already"):
         store.results.save(second)
     with pytest.raises(OutputExistsError, match="exists already"):
-        store.results.check_free(type(first), layer=getattr(first, "layer", None))
+        store.results.check_free(
+            type(first),
+            layer=getattr(first, "layer", None),
+            name=getattr(first, "name", ""),
+        )
     assert_same(get(store, first), first)
     store.results.save(second, overwrite=True)
 
@@ -123,6 +128,7 @@ def test_the_list_is_complete_and_what_it_lacks_is_missing(store: Store) -> None
         ("interchange", "played", ""),
         ("ablation", "played", ""),
         ("graph", "", ""),
+        ("circuit", "played", ""),
         ("evaluation", "", ""),
     ]
     assert missing == [
@@ -132,11 +138,14 @@ def test_the_list_is_complete_and_what_it_lacks_is_missing(store: Store) -> None
         ("labels", "value", ""),
         ("interchange", "value", ""),
         ("ablation", "value", ""),
+        # There is one of some positions, and none of all.
+        ("circuit", "played", ""),
+        ("circuit", "value", ""),
     ]
-    (first,) = store.results.missing(target=0)
+    first, _ = store.results.missing(target=0)
     assert first.command == f"conceptlrp cluster {store.path} --layer conv2"
     last = store.results.missing()[-1].command
-    assert last == f"conceptlrp ablate {store.path} --network NETWORK --target value"
+    assert last == f"conceptlrp circuit {store.path} --network NETWORK --target value"
 
 
 def test_a_result_says_what_it_was_made_from(store: Store) -> None:
