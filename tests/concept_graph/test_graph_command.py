@@ -140,4 +140,5 @@ def test_a_composite_that_is_no_preset_is_told_of(store, network, monkeypatch):
 
     result = run("graph", store, *network)
 
-    assert_one_line(result, 1, f"computed with the composite '{name}', expected one of")
+    said = f"computed with the composite '{split_pair(name)[0]}', expected one of"
+    assert_one_line(result, 1, said)
