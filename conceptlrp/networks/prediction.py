@@ -18,7 +18,7 @@ from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from conceptlrp.networks.architectures import BoardNetwork
-from conceptlrp.networks.planes import board_planes, legal_actions, squares_of_actions
+from conceptlrp.networks.planes import legal_actions, squares_of_actions
 
 Float32Array = NDArray[np.float32]
 
@@ -77,7 +77,7 @@ def predict(
     >>> prediction.probabilities.nonzero()[1].tolist()
     [19, 26, 37, 44]
     """
-    planes = board_planes(own, opponent, size=network.size, planes=network.planes)
+    planes = network.encoding.bitboards(own, opponent, size=network.size)
     legal = legal_actions(own, opponent, size=network.size)
     logits, value = forward(network, planes, batch_size)
     masked = np.where(legal, logits, -np.inf)
