@@ -158,7 +158,7 @@ def adapt(
     Returns
     -------
     AdaptedNetwork
-        Policy logits (N, n * n + 1) and, where there is one, value (N, 1) of planes
+        Policy logits (N, n * n + 1), or (N, n * n) without a pass, and, where there is one, value (N, 1) of planes
         (N, P, n, n). An action that the module has no output for has logit 0 and no
         relevance. A softmax or tanh at the end is taken off, with a warning.
 
@@ -215,8 +215,8 @@ def unwrap(network: Any) -> nn.Module:
 
 def is_wrapped(network: object) -> bool:
     """Whether a network has to be unwrapped, or is alpha-zero-general's own."""
-    azg = ("action_size", "board_x", "args")
-    return bool(_inside(network)) or all(name in vars(network) for name in azg)
+    azg = {"action_size", "board_x", "args"}
+    return bool(_inside(network)) or azg <= getattr(network, "__dict__", {}).keys()
 
 
 def _inside(network: object) -> list[str]:
@@ -231,6 +231,7 @@ def _inside(network: object) -> list[str]:
 
 def board_size(module: nn.Module) -> int:
     """Return what a module says the side of its board is, or 8."""
+    # alpha-zero-general's has a width.
     found = getattr(module, "size", vars(module).get("board_x", 8))
     return found if isinstance(found, int) else 8
 
@@ -257,9 +258,9 @@ def check_outputs(network: nn.Module, size: int, encoding: Encoding) -> None:
     actions = size * size + 1
     expected = f"policy (N, {actions}), or a tuple of it and value (N, 1)"
     shapes = _shapes(returned)
-    if not isinstance(listed, tuple | list) or shapes not in (
-        [(_N, actions)],
-        [(_N, actions), (_N, 1)],
+    is_board = shapes[:1] in ([(_N, actions)], [(_N, actions - 1)])
+    if not (
+        isinstance(listed, tuple | list) and is_board and shapes[1:] in ([], [(_N, 1)])
     ):
         found = f"a {type(returned).__name__} of shapes " if len(shapes) > 1 else ""
         said = f"{found}{_spell(shapes)}" if shapes else type(returned).__name__
@@ -420,8 +421,6 @@ class _Adapter:
                 f"each another number from 0 to {self.actions - 1}, or -1 for none"
             )
             raise NetworkError(msg)
-        if np.array_equal(asked, np.arange(self.actions)):
-            return node
         if (missing := self.actions - len(known)) > 0:
             which = f"{missing} of {self.actions} actions"
             if set(range(self.actions)) - set(known.tolist()) == {self.actions - 1}:
@@ -430,6 +429,8 @@ class _Adapter:
                 f"the policy has no output for {which}; its logit is 0, and as target "
                 "it has no relevance"
             )
+        if np.array_equal(asked, np.arange(width)):
+            return node
         matrix = torch.zeros(self.actions, width, dtype=torch.float64)
         matrix[torch.from_numpy(known.astype(np.int64)), np.flatnonzero(asked >= 0)] = 1
         return self._times(node, matrix, "policy_of_squares")

@@ -192,6 +192,12 @@ def legal_actions(
     return np.column_stack([on_board, moves == 0]).astype(bool)
 
 
+def with_pass(logits: NDArray[Scalar], *, size: int = 8) -> NDArray[Scalar]:
+    """Return logits (..., A) of all actions; a policy without a pass gets 0 for it."""
+    lacking = logits.shape[-1] == size * size
+    return np.insert(logits, size * size, 0, axis=-1) if lacking else logits
+
+
 _OUTSIDE = -2
 
 
