@@ -60,7 +60,7 @@ AnyNetwork: TypeAlias = nn.Module | str | os.PathLike[str]
 
 
 def checked_network(network: AnyNetwork) -> nn.Module:
-    """Return a network whose outputs are what they should be, read where it is named."""
+    """Return a network, loaded where it is named, whose outputs are checked."""
     if isinstance(network, str | os.PathLike):
         return load_network(network)
     if is_wrapped(network):

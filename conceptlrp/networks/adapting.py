@@ -81,8 +81,13 @@ class AdaptedNetwork(fx.GraphModule, BoardNetwork):
     @property
     def architecture(self) -> dict[str, str | int]:
         """Name of the module's class, size and encoding."""
-        named = {"name": type(self).__name__, "size": self.size}
-        return {**named, "encode": self.encoding.name}
+        name, encode = type(self).__name__, self.encoding.name
+        return {"name": name, "size": self.size, "encode": encode}
+
+    @property
+    def source(self) -> tuple[nn.Module, dict[str, Any]]:
+        """The module and arguments of `adapt`, until the network is copied."""
+        return cast("tuple[nn.Module, dict[str, Any]]", self.__dict__["made_of"])
 
     @property
     def _contract(self) -> _Contract:
@@ -105,7 +110,7 @@ class AdaptedNetwork(fx.GraphModule, BoardNetwork):
 
     def __reduce__(self) -> tuple[Any, ...]:
         make, (content, imports) = super().__reduce__()
-        content.pop("source", None)
+        content.pop("made_of", None)
         name = type(self).__name__
         return _unpickled, (make, content, imports, name, self._contract)
 
@@ -158,9 +163,10 @@ def adapt(
     Returns
     -------
     AdaptedNetwork
-        Policy logits (N, n * n + 1), or (N, n * n) without a pass, and, where there is one, value (N, 1) of planes
-        (N, P, n, n). An action that the module has no output for has logit 0 and no
-        relevance. A softmax or tanh at the end is taken off, with a warning.
+        Policy logits (N, n * n + 1), or (N, n * n) without a pass, and, where there is
+        one, value (N, 1) of planes (N, P, n, n). An action that the module has no
+        output for has logit 0 and no relevance. A softmax or tanh at the end is taken
+        off, with a warning.
 
     Raises
     ------
@@ -178,7 +184,7 @@ def adapt(
     >>> network.encoding.name, network.size
     ('own-opponent', 8)
     """
-    given = {"size": size, "encode": encode, "outputs": outputs}
+    given: dict[str, Any] = {"size": size, "encode": encode, "outputs": outputs}
     given |= {"policy": policy, "value": value}
     module = unwrap(module)
     if value not in ("scalar", "wdl"):
@@ -194,7 +200,7 @@ def adapt(
     for note in adapter.notes:
         warnings.warn(f"{adapter.name}: {note}", stacklevel=2)
     found = AdaptedNetwork(adapter.traced, adapter.traced.graph, adapter.name)
-    found.__dict__["source"] = (module, given)
+    found.__dict__["made_of"] = (module, given)
     contract = _Contract(size, encoding, tuple(adapter.notes))
     return found._take(contract).eval()
 
@@ -303,10 +309,10 @@ def _shapes(returned: Any) -> list[tuple[int, ...]]:
 
 def _spell(shapes: Sequence[tuple[int, ...]]) -> str:
     """Write shapes with N for the number of positions."""
-    return " and ".join(
-        f"({', '.join(['N' if n == _N and not i else str(n) for i, n in enumerate(s)])})"
-        for s in shapes
-    )
+    named = [
+        ("N" if i == 0 and n == _N else n for i, n in enumerate(s)) for s in shapes
+    ]
+    return " and ".join(f"({', '.join(map(str, each))})" for each in named)
 
 
 class _Tracer(fx.Tracer):

@@ -32,11 +32,13 @@ from conceptlrp.networks.digest import (
     rounded_weights,
     weights_digest,
 )
+from conceptlrp.networks.references import is_reference, network_from_code
 from conceptlrp.networks.weights import (
     check_architecture,
+    check_no_pointer,
     is_pickle,
     load_weights,
-    read_azg,
+    read_tensors,
 )
 from conceptlrp.shipped import NETWORK, demo_path
 
@@ -45,34 +47,49 @@ ENCODING_VERSION = "1"
 _LARGEST_HEADER = 1 << 24
 
 
-def load_network(path: str | os.PathLike[str]) -> BoardNetwork:
-    """Read a network from our file or from alpha-zero-general's ``.pth.tar``.
+def load_network(
+    path: str | os.PathLike[str], *, weights: str | os.PathLike[str] | None = None
+) -> BoardNetwork:
+    """Read a network from our file or alpha-zero-general's, or call what makes it.
 
     Parameters
     ----------
     path : path
         What the file is follows from its content, not from its name; or "demo" for
-        the network that ships, an `OthelloNet` of 64 channels.
+        the network that ships, an `OthelloNet` of 64 channels; or
+        "package.module:function", a function without arguments that returns a module
+        or what `adapt` made of it. It is imported and called.
+    weights : path, optional
+        Tensors for the network of such a function, from torch.save or in safetensors.
 
     Returns
     -------
     BoardNetwork
-        An `OthelloNet` or a `ResidualTower`, in float32 and in evaluation mode.
+        An `OthelloNet` or a `ResidualTower`, in float32 and in evaluation mode, or the
+        network of the function, adapted if it is another module.
 
     Raises
     ------
     CheckpointError
         If the file is none of the two, is damaged, runs code when it is read, holds
         numbers that are not finite, or is neither network; the message names the
-        first tensor that does not fit.
+        first tensor that does not fit. Or if there is no such function.
+    NetworkError
+        If the module of the function is no board network; see `adapt`.
     """
     check_type(path, str | os.PathLike, "path", "a str or Path")
-    file = demo_path(NETWORK) if path == "demo" else Path(path)
-    if not file.is_file():
-        msg = f"{file}: no such file"
+    if is_reference(path):
+        return network_from_code(str(path), None if weights is None else Path(weights))
+    if weights is not None:
+        msg = (
+            f"{path}: a file has weights of its own; they go with a network that is "
+            "named as package.module:function"
+        )
         raise CheckpointError(msg)
+    file = demo_path(NETWORK) if path == "demo" else Path(path)
+    check_no_pointer(file)
     if is_pickle(file):
-        return load_weights(read_azg(file), file)
+        return load_weights(read_tensors(file), file)
     header = read_header(file)
     network = load_weights(_read_tensors(file), file)
     said, found = header["architecture"], network.architecture

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
+from conceptlrp.networks.architectures import BoardNetwork
 from conceptlrp.networks.weights import ARCHITECTURES
 
 _SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
@@ -42,9 +43,10 @@ def network_digest(network: nn.Module) -> str:
         64 hexadecimal digits, the same before and after a file.
     """
     weights = weights_digest(rounded_weights(network, torch.float32))
-    if type(network) in ARCHITECTURES:
+    if isinstance(network, BoardNetwork) and type(network) in ARCHITECTURES:
         options = tuple(network.architecture.items())
-        if _modules(network) == _shipped_modules(type(network), options[1:]):
+        kind: Any = type(network)
+        if _modules(network) == _shipped_modules(kind, options[1:]):
             return weights
     return hashlib.sha256(f"{weights}\n{_graph(network)}".encode()).hexdigest()
 
@@ -104,9 +106,10 @@ def _graph(network: nn.Module) -> str:
     try:
         graph = fx.Tracer().trace(network)
     # A forward of any code can fail in any way; its modules are what is left to tell.
-    except Exception:  # noqa: BLE001
+    except Exception:
         return _modules(network)
-    weights, names = network.state_dict(), {}
+    weights = network.state_dict()
+    names: dict[fx.Node, str] = {}
     lines: list[str] = []
     for node in graph.nodes:
         if _is_same(network, node):

@@ -1,10 +1,10 @@
 """Planes and actions: how a network of alpha-zero-general sees the game.
 
 A position goes in as one plane, own minus opponent, or as two, own and opponent, or as
-an `Encoding` says; the network knows neither the colour to move nor the moves before. A move comes out as an
-action: ``size * row + column`` for a square and ``size * size`` for a pass, where
-squares are numbered as in `conceptlrp.othello` (a 6 x 6 board sits in the middle of
-the 8 x 8 word). N is the number of positions, n the size of the board.
+an `Encoding` says; the network knows neither the colour to move nor the moves before. A
+move comes out as an action: ``size * row + column`` for a square and ``size * size``
+for a pass, where squares are numbered as in `conceptlrp.othello` (a 6 x 6 board sits in
+the middle of the 8 x 8 word). N is the number of positions, n the size of the board.
 """
 
 import re
