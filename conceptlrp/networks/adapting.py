@@ -9,29 +9,25 @@ Shapes use N positions, P planes and a board of n x n squares.
 """
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, cast
 
-import numpy as np
-import torch
 from torch import Tensor, fx, nn
 
 from conceptlrp.errors import NetworkError, check_type
 from conceptlrp.networks.architectures import SIZES, BoardNetwork
+from conceptlrp.networks.heads import (
+    HEADS,
+    N_PROBED,
+    HeadAdapter,
+    Outputs,
+    Policy,
+    run,
+    shapes_of,
+    spell,
+)
 from conceptlrp.networks.planes import BoardsToPlanes, Encoding
-
-Outputs = Sequence[str | None] | Mapping[str, str]
-Policy = Sequence[int] | Callable[[int], int] | None
-
-_HEADS = ("policy", "value")
-_ENDS = {
-    "policy": ("log_softmax", "softmax", "LogSoftmax", "Softmax"),
-    "scalar": ("tanh", "Tanh"),
-    "wdl": ("log_softmax", "softmax", "LogSoftmax", "Softmax"),
-}
-_VIEWS = ("squeeze", "flatten", "view", "reshape", "getitem", "Flatten")
 
 
 @dataclass(frozen=True)
@@ -52,31 +48,19 @@ class AdaptedNetwork(fx.GraphModule, BoardNetwork):
         What was taken off or added, for a reader of the results.
     """
 
+    notes: tuple[str, ...]
     options = ()
 
     def _take(self, contract: _Contract) -> "AdaptedNetwork":
         self.__dict__["contract"] = contract
+        self.size, self.notes = contract.size, contract.notes
+        self.planes = contract.encoding.planes
         return self
-
-    @property
-    def size(self) -> int:  # type: ignore[override]
-        """Squares along one side of the board."""
-        return self._contract.size
-
-    @property
-    def planes(self) -> int:  # type: ignore[override]
-        """Input planes."""
-        return self.encoding.planes
 
     @property
     def encoding(self) -> Encoding:
         """How a board becomes the network's planes."""
         return self._contract.encoding
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was taken off or added."""
-        return self._contract.notes
 
     @property
     def architecture(self) -> dict[str, str | int]:
@@ -104,6 +88,8 @@ class AdaptedNetwork(fx.GraphModule, BoardNetwork):
 
     # `fx.GraphModule` copies and pickles what its graph refers to, and no more.
     def __deepcopy__(self, memo: dict[int, Any]) -> "AdaptedNetwork":
+        # A copy knows no module: alpha-zero-general's cannot be copied.
+        memo[id(self.__dict__.get("made_of"))] = None
         copied = cast("AdaptedNetwork", super().__deepcopy__(memo))
         type(copied).__name__ = type(self).__name__
         return copied._take(self._contract)
@@ -127,7 +113,7 @@ def adapt(
     *,
     size: int | None = None,
     encode: str | BoardsToPlanes | None = None,
-    outputs: Outputs = _HEADS,
+    outputs: Outputs = HEADS,
     policy: Policy = None,
     value: str = "scalar",
 ) -> AdaptedNetwork:
@@ -195,7 +181,7 @@ def adapt(
         msg = f"size is {size}, expected 6 or 8"
         raise NetworkError(msg)
     encoding = Encoding.of(encode or default_encoding(module), size)
-    adapter = _Adapter(_traced(module), type(module).__name__, size, encoding)
+    adapter = HeadAdapter(_traced(module), type(module).__name__, size, encoding)
     adapter.adapt(outputs, policy, value)
     for note in adapter.notes:
         warnings.warn(f"{adapter.name}: {note}", stacklevel=2)
@@ -259,60 +245,21 @@ def default_encoding(network: nn.Module) -> str:
 def check_outputs(network: nn.Module, size: int, encoding: Encoding) -> None:
     """Refuse a module whose outputs are not those of a board network."""
     hint = "make it a board network by conceptlrp.networks.adapt(module, ...)"
-    returned = _run(network, type(network).__name__, size, encoding)
+    returned = run(network, type(network).__name__, size, encoding)
     listed = [returned] if isinstance(returned, Tensor) else returned
     actions = size * size + 1
     expected = f"policy (N, {actions}), or a tuple of it and value (N, 1)"
-    shapes = _shapes(returned)
-    is_board = shapes[:1] in ([(_N, actions)], [(_N, actions - 1)])
+    shapes = shapes_of(returned)
+    is_board = shapes[:1] in ([(N_PROBED, actions)], [(N_PROBED, actions - 1)])
     if not (
-        isinstance(listed, tuple | list) and is_board and shapes[1:] in ([], [(_N, 1)])
+        isinstance(listed, tuple | list)
+        and is_board
+        and shapes[1:] in ([], [(N_PROBED, 1)])
     ):
         found = f"a {type(returned).__name__} of shapes " if len(shapes) > 1 else ""
-        said = f"{found}{_spell(shapes)}" if shapes else type(returned).__name__
+        said = f"{found}{spell(shapes)}" if shapes else type(returned).__name__
         msg = f"the network returns {said}, expected {expected}; {hint}"
         raise NetworkError(msg)
-
-
-_N = 3
-
-
-def _run(network: nn.Module, name: str, size: int, encoding: Encoding) -> Any:
-    """Run a module on three boards; what it fails with is said in our words."""
-    weight = next((p for p in network.parameters() if p.is_floating_point()), None)
-    like = torch.zeros(()) if weight is None else weight
-    boards = np.random.default_rng(0).integers(-1, 2, (_N, size, size), np.int8)
-    planes = torch.from_numpy(encoding(boards)).to(like.device, like.dtype)
-    try:
-        with torch.no_grad():
-            return network(planes)
-    # The module is of anyone, and so is what it raises.
-    except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        msg = (
-            f"{name} fails on planes (N, {encoding.planes}, {size}, {size}) of "
-            f"{encoding.name} ({reason}); say what it reads by "
-            "conceptlrp.networks.adapt(module, encode=..., size=...)"
-        )
-        raise NetworkError(msg) from error
-
-
-def _shapes(returned: Any) -> list[tuple[int, ...]]:
-    """Return the shapes of tensors that a module returned, of nested ones too."""
-    if isinstance(returned, Tensor):
-        return [tuple(returned.shape)]
-    if isinstance(returned, Mapping):
-        returned = list(returned.values())
-    listed = returned if isinstance(returned, tuple | list) else ()
-    return [shape for each in listed for shape in _shapes(each)]
-
-
-def _spell(shapes: Sequence[tuple[int, ...]]) -> str:
-    """Write shapes with N for the number of positions."""
-    named = [
-        ("N" if i == 0 and n == _N else n for i, n in enumerate(s)) for s in shapes
-    ]
-    return " and ".join(f"({', '.join(map(str, each))})" for each in named)
 
 
 class _Tracer(fx.Tracer):
@@ -345,251 +292,3 @@ def _traced(module: nn.Module) -> fx.GraphModule:
         parent = traced.get_submodule(path)
         parent._modules = copy(parent._modules)
     return traced.eval() if not training else traced
-
-
-class _Adapter:
-    """Changes a traced module's graph until it is that of a board network."""
-
-    def __init__(
-        self, traced: fx.GraphModule, name: str, size: int, encoding: Encoding
-    ) -> None:
-        self.traced, self.name = traced, name
-        self.size, self.encoding = size, encoding
-        self.actions = size * size + 1
-        self.notes: list[str] = []
-
-    def adapt(self, outputs: Outputs, policy: Policy, value: str) -> None:
-        """Find the heads, check them and put them in order."""
-        returned = _run(self.traced, self.name, self.size, self.encoding)
-        self._record_shapes()
-        end = next(n for n in self.traced.graph.nodes if n.op == "output")
-        heads = _heads(self.name, end.args[0], returned, outputs)
-        self._check_order(heads)
-        made = [self._policy(heads["policy"], policy)]
-        if "value" in heads:
-            made.append(self._value(heads["value"], value))
-        end.args = (tuple(made),)
-        self.traced.graph.eliminate_dead_code()
-        self.traced.graph.lint()
-        self.traced.recompile()
-
-    def _record_shapes(self) -> None:
-        record = _Shapes(self.traced)
-        weight = next(self.traced.parameters(), torch.zeros(()))
-        boards = np.zeros((_N, self.size, self.size), np.int8)
-        planes = torch.from_numpy(self.encoding(boards))
-        with torch.no_grad():
-            record.run(planes.to(weight.device, weight.dtype))
-
-    def _check_order(self, heads: Mapping[str, fx.Node]) -> None:
-        """Refuse a value where the policy should be."""
-        widths = {name: _width(node) for name, node in heads.items()}
-        shapes = _spell([_shape(node) for node in heads.values()])
-        said = f"{self.name} returns {shapes} as {' and '.join(heads)}"
-        if "policy" not in heads or (len(heads) == 1 and widths["policy"] <= 3):
-            msg = (
-                f"{said}, so it has no policy; without one no move can be explained, "
-                "so let it return both and name them by outputs="
-            )
-            raise NetworkError(msg)
-        if widths["policy"] <= 3:
-            msg = f"{said}; pass outputs=('value', 'policy') if that is the order"
-            raise NetworkError(msg)
-
-    def _policy(self, node: fx.Node, policy: Policy) -> fx.Node:
-        node = self._without_end(node, "policy", _ENDS["policy"])
-        shape = _shape(node)
-        if len(shape) != 2 or shape[0] != _N:
-            if not shape or shape[0] != _N:
-                self._refuse("policy", shape, f"(N, {self.actions})", "outputs=")
-            node = self._call("flatten", node, 1)
-        width = _width(node)
-        if policy is None and width not in (self.actions, self.actions - 1):
-            self._refuse(
-                "policy",
-                shape,
-                f"(N, {self.actions}): the squares row by row, then the pass",
-                "policy=, the action that each output is (or size=)",
-            )
-        listed: Any = range(width) if policy is None else policy
-        if callable(listed):
-            listed = [listed(i) for i in range(width)]
-        asked = np.asarray(listed)
-        known = asked[asked >= 0] if asked.dtype.kind in "iu" else asked
-        if (
-            asked.shape != (width,)
-            or asked.dtype.kind not in "iu"
-            or (asked >= self.actions).any()
-            or len(np.unique(known)) < len(known)
-        ):
-            msg = (
-                f"policy names {len(asked)} actions for {width} outputs, expected for "
-                f"each another number from 0 to {self.actions - 1}, or -1 for none"
-            )
-            raise NetworkError(msg)
-        if (missing := self.actions - len(known)) > 0:
-            which = f"{missing} of {self.actions} actions"
-            if set(range(self.actions)) - set(known.tolist()) == {self.actions - 1}:
-                which = "a pass"
-            self.notes.append(
-                f"the policy has no output for {which}; its logit is 0, and as target "
-                "it has no relevance"
-            )
-        if np.array_equal(asked, np.arange(width)):
-            return node
-        matrix = torch.zeros(self.actions, width, dtype=torch.float64)
-        matrix[torch.from_numpy(known.astype(np.int64)), np.flatnonzero(asked >= 0)] = 1
-        return self._times(node, matrix, "policy_of_squares")
-
-    def _value(self, node: fx.Node, value: str) -> fx.Node:
-        node = self._without_end(node, "value", _ENDS[value])
-        shape = _shape(node)
-        width = 1 if value == "scalar" else 3
-        if shape[:1] != (_N,) or _width(node) != width:
-            expected = "(N, 1)" if width == 1 else "(N, 3): win, draw and loss"
-            wdl = width == 1 and shape == (_N, 3)
-            self._refuse(
-                "value", shape, expected, "value='wdl'" if wdl else "value= or outputs="
-            )
-        if len(shape) != 2:
-            node = self._as_column(node)
-        if value == "scalar":
-            return node
-        return self._times(node, torch.tensor([[1.0, 0, -1]]), "win_minus_loss")
-
-    def _as_column(self, node: fx.Node) -> fx.Node:
-        """Take off what made (N, 1) into (N,), or undo it."""
-        before = node.all_input_nodes
-        if _name(self.traced, node) in _VIEWS and _shape(before[0]) == (_N, 1):
-            return before[0]
-        return self._call("reshape", node, -1, 1)
-
-    def _without_end(self, node: fx.Node, head: str, ends: Sequence[str]) -> fx.Node:
-        """Take off a softmax or tanh, past views that follow it."""
-        views, at = [], node
-        while _name(self.traced, at) in _VIEWS and at.all_input_nodes:
-            views.append(at)
-            at = at.all_input_nodes[0]
-        name = _name(self.traced, at)
-        if name not in ends:
-            return node
-        self.notes.append(f"the {name.lower()} that the {head} ends in is taken off")
-        if not views:
-            return at.all_input_nodes[0]
-        views[-1].replace_input_with(at, at.all_input_nodes[0])
-        return node
-
-    def _times(self, node: fx.Node, matrix: Tensor, name: str) -> fx.Node:
-        """Multiply a head by a matrix: its last linear module, where it can be."""
-        module = self._module(node)
-        alone = len(node.users) == 1
-        like = next(self.traced.parameters(), matrix)
-        matrix = matrix.to(like.device, torch.float64)
-        made = nn.Linear(matrix.shape[1], len(matrix), bias=False)
-        if isinstance(module, nn.Linear) and alone:
-            bias = module.bias is not None
-            made = nn.Linear(module.in_features, len(matrix), bias=bias)
-            made.weight.data = (matrix @ module.weight.double()).to(module.weight)
-            if module.bias is not None:
-                made.bias.data = (matrix @ module.bias.double()).to(module.bias)
-            self.traced.set_submodule(str(node.target), made.train(mode=False))
-            return node
-        made.weight.data = matrix.to(like)
-        self.traced.add_module(name, made.train(mode=False))
-        with self.traced.graph.inserting_after(node):
-            return self._shaped(
-                self.traced.graph.call_module(name, (node,)), (_N, len(matrix))
-            )
-
-    def _call(self, method: str, node: fx.Node, *args: int) -> fx.Node:
-        shape = (_N, _width(node))
-        with self.traced.graph.inserting_after(node):
-            made = self.traced.graph.call_method(method, (node, *args))
-        return self._shaped(made, shape)
-
-    @staticmethod
-    def _shaped(node: fx.Node, shape: tuple[int, ...]) -> fx.Node:
-        node.meta["shape"] = shape
-        return node
-
-    def _module(self, node: fx.Node) -> nn.Module | None:
-        if node.op != "call_module":
-            return None
-        return self.traced.get_submodule(str(node.target))
-
-    def _refuse(
-        self, head: str, found: tuple[int, ...], expected: str, argument: str
-    ) -> None:
-        msg = (
-            f"the {head} of {self.name} has shape {_spell([found])}, expected "
-            f"{expected}; pass {argument}"
-        )
-        raise NetworkError(msg)
-
-
-def _heads(
-    name: str, given: Any, returned: Any, outputs: Outputs
-) -> dict[str, fx.Node]:
-    """Return the nodes of policy and value among those that a module returns."""
-    if isinstance(returned, Mapping):
-        return _keyed_heads(name, given, outputs)
-    order = () if isinstance(outputs, Mapping | str) else tuple(outputs)
-    named = [each for each in order if each is not None]
-    if not named or set(named) - set(_HEADS) or len(set(named)) < len(named):
-        msg = (
-            f"outputs is {outputs!r}, expected 'policy' and 'value' in the order in "
-            f"which {name} returns them, and None for what is neither"
-        )
-        raise NetworkError(msg)
-    nodes = [given] if isinstance(given, fx.Node) else list(given)
-    if len(nodes) == 1 and order == _HEADS:
-        order = ("policy",)
-    if len(nodes) != len(order):
-        msg = (
-            f"{name} returns {_spell(_shapes(returned))}, outputs names {len(order)} "
-            "of them; pass outputs= with each in its order, and None for what is "
-            "neither policy nor value"
-        )
-        raise NetworkError(msg)
-    return {head: node for head, node in zip(order, nodes, strict=True) if head}
-
-
-def _keyed_heads(
-    name: str, given: Mapping[str, fx.Node], outputs: Outputs
-) -> dict[str, fx.Node]:
-    keys = outputs if isinstance(outputs, Mapping) else {h: h for h in outputs if h}
-    if tuple(keys) == _HEADS and "policy" in given and outputs == _HEADS:
-        keys = {head: head for head in _HEADS if head in given}
-    if set(keys) - set(_HEADS) or any(key not in given for key in keys.values()):
-        found = ", ".join(repr(key) for key in given)
-        msg = (
-            f"{name} returns a dict of {found}; pass outputs= with the key of each, "
-            "such as {'policy': 'pi', 'value': 'v'}"
-        )
-        raise NetworkError(msg)
-    return {head: given[key] for head, key in keys.items()}
-
-
-class _Shapes(fx.Interpreter):
-    """A forward pass that notes the shape of every tensor at its node."""
-
-    def run_node(self, n: fx.Node) -> Any:
-        """Run one node and note its shape."""
-        found = super().run_node(n)
-        n.meta["shape"] = tuple(found.shape) if isinstance(found, Tensor) else ()
-        return found
-
-
-def _shape(node: fx.Node) -> tuple[int, ...]:
-    return cast("tuple[int, ...]", node.meta["shape"])
-
-
-def _width(node: fx.Node) -> int:
-    return int(np.prod(_shape(node)[1:]))
-
-
-def _name(traced: fx.GraphModule, node: fx.Node) -> str:
-    """Name what a node does: the class of a module, or a function."""
-    if node.op == "call_module":
-        return type(traced.get_submodule(str(node.target))).__name__
-    return str(getattr(node.target, "__name__", node.target))

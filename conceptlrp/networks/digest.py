@@ -116,8 +116,11 @@ def _graph(network: nn.Module) -> str:
             names[node] = names[node.all_input_nodes[0]]
             continue
         names[node] = f"%{len(lines)}"
-        read = fx.node.map_arg((node.args, node.kwargs), names.__getitem__)
-        lines.append(" ".join([node.op, *_target(network, weights, node), str(read)]))
+        read = str(fx.node.map_arg((node.args, node.kwargs), names.__getitem__))
+        # One output is the same in a tuple of its own.
+        if node.op == "output":
+            read = " ".join(names[source] for source in node.all_input_nodes)
+        lines.append(" ".join([node.op, *_target(network, weights, node), read]))
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from safetensors.torch import load_file
@@ -95,25 +96,10 @@ def _with_weights(made: Any, state: Mapping[str, Tensor], file: Path) -> Any:
 
 
 def _load(module: nn.Module, state: Mapping[str, Tensor], file: Path) -> None:
-    expected, name = module.state_dict(), type(module).__name__
-    lacking = [
-        key
-        for key in expected.keys() - state.keys()
-        if not key.endswith("num_batches_tracked")
-    ]
-    for keys, what in (
-        (lacking, "lacks"),
-        (state.keys() - expected.keys(), "holds the unknown tensor"),
-    ):
-        if keys:
-            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
-            msg = f"{file}: {what} {min(keys)}{more}; expected those of {name}"
-            raise CheckpointError(msg)
-    for key, tensor in state.items():
-        if tensor.shape != expected[key].shape:
-            msg = (
-                f"{file}: {key} has shape {tuple(tensor.shape)}, {name} expects "
-                f"{tuple(expected[key].shape)}"
-            )
-            raise CheckpointError(msg)
-    module.load_state_dict(state, strict=False)
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        # torch lists every tensor that does not fit, a line each.
+        reason = shorten(str(error).partition("\n")[2], 200, placeholder=" ...")
+        msg = f"{file}: not the weights of {type(module).__name__}: {reason}"
+        raise CheckpointError(msg) from error

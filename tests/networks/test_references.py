@@ -13,9 +13,7 @@ from conceptlrp.networks import BoardNetwork, adapt, load_network
 from tests.networks.test_adapting import Module
 
 HERE = "tests.networks.test_references"
-other_weights = {
-    key: tensor + 1 for key, tensor in Module(value=3).state_dict().items()
-}
+OTHER = {key: tensor + 1 for key, tensor in Module(value=3).state_dict().items()}
 
 
 def adapted() -> BoardNetwork:
@@ -62,16 +60,16 @@ def test_weights_are_found_under_any_of_the_usual_keys(
 ) -> None:
     file = tmp_path / "weights"
     if PACKED[kind] is None:
-        save_file(other_weights, file)
+        save_file(OTHER, file)
     else:
-        torch.save(PACKED[kind](other_weights), file)
+        torch.save(PACKED[kind](OTHER), file)
 
     network = load_network(f"{HERE}:adapted", weights=file)
 
     torch.testing.assert_close(
-        network.get_parameter("conv.bias").data, other_weights["conv.bias"]
+        network.get_parameter("conv.bias").data, OTHER["conv.bias"]
     )
-    head = other_weights["v.weight"]
+    head = OTHER["v.weight"]
     torch.testing.assert_close(
         network.get_parameter("v.weight").data, head[:1] - head[2:]
     )
@@ -103,13 +101,11 @@ def unfinished() -> nn.Module:
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        (
-            {"p.weight": torch.zeros(1)},
-            "lacks conv.bias and 4 more; expected .* Module",
-        ),
-        (other_weights | {"x": torch.zeros(1)}, "holds the unknown tensor x"),
-        (other_weights | {"p.bias": torch.zeros(64)}, r"shape \(64,\), Module expects"),
+        ({"p.weight": torch.zeros(1)}, r"of Module: Missing key.*conv\.weight"),
+        (OTHER | {"x": torch.zeros(1)}, r'of Module: Unexpected key.*"x"'),
+        (OTHER | {"p.bias": torch.zeros(64)}, r"of Module: size mismatch for p\.bias"),
     ],
+    ids=["missing", "unknown", "shape"],
 )
 def test_weights_of_another_network_are_refused(
     weights: dict[str, torch.Tensor], message: str, tmp_path: Path
@@ -138,7 +134,7 @@ def test_a_pointer_of_git_lfs_is_named_as_such(named: str, tmp_path: Path) -> No
 
 
 def test_a_file_of_another_network_says_how_to_name_one(tmp_path: Path) -> None:
-    torch.save({"model": other_weights}, tmp_path / "w.pt")
+    torch.save({"model": OTHER}, tmp_path / "w.pt")
 
     with pytest.raises(
         CheckpointError, match=r"name its network as package\.module:func"
