@@ -30,7 +30,8 @@ The default is the preset that ``conceptlrp.evaluate`` ranks
 first on the network that ships, over 1,000 positions of real games: what it calls
 relevant is what the output falls by, more so than under any other preset, it draws
 different pictures for different moves and channels, and turned boards give turned
-heatmaps. ``epsilon`` costs half the time and depends a little more on the network.
+heatmaps. ``epsilon`` costs two thirds of the time and depends a little more on the
+network.
 """
 
 from typing import TYPE_CHECKING, Final
