@@ -178,7 +178,7 @@ def adapt(
         raise NetworkError(msg)
     size = board_size(module) if size is None else size
     if size not in SIZES:
-        msg = f"size is {size}, expected 6 or 8"
+        msg = f"size is {size!r}, expected 6 or 8"
         raise NetworkError(msg)
     encoding = Encoding.of(encode or default_encoding(module), size)
     adapter = HeadAdapter(_traced(module), type(module).__name__, size, encoding)
@@ -225,7 +225,7 @@ def board_size(module: nn.Module) -> int:
     """Return what a module says the side of its board is, or 8."""
     # alpha-zero-general's has a width.
     found = getattr(module, "size", vars(module).get("board_x", 8))
-    return found if isinstance(found, int) else 8
+    return found if found in SIZES else 8
 
 
 def default_encoding(network: nn.Module) -> str:
@@ -256,8 +256,10 @@ def check_outputs(network: nn.Module, size: int, encoding: Encoding) -> None:
         and is_board
         and shapes[1:] in ([], [(N_PROBED, 1)])
     ):
-        found = f"a {type(returned).__name__} of shapes " if len(shapes) > 1 else ""
-        said = f"{found}{spell(shapes)}" if shapes else type(returned).__name__
+        kind = type(returned).__name__
+        said = spell(shapes) if shapes else kind
+        if shapes and not isinstance(returned, Tensor):
+            said = f"a {kind} of shapes {said}"
         msg = f"the network returns {said}, expected {expected}; {hint}"
         raise NetworkError(msg)
 
@@ -287,8 +289,7 @@ def _traced(module: nn.Module) -> fx.GraphModule:
     finally:
         for each in training:
             each.training = True
-    # What is replaced here must not be replaced in the module.
-    for path in {name.rpartition(".")[0] for name, _ in traced.named_modules()}:
-        parent = traced.get_submodule(path)
-        parent._modules = copy(parent._modules)
-    return traced.eval() if not training else traced
+    # Copies share their weights with the module, but not the mode that it is in.
+    for name in {str(n.target) for n in traced.graph.nodes if n.op == "call_module"}:
+        traced.set_submodule(name, copy(traced.get_submodule(name)))
+    return traced.eval()

@@ -28,7 +28,13 @@ _VIEWS = ("squeeze", "unsqueeze", "flatten", "view", "reshape", "getitem", "Flat
 N_PROBED = 3
 
 
-def run(network: nn.Module, name: str, size: int, encoding: Encoding) -> Any:
+def run(
+    network: nn.Module,
+    name: str,
+    size: int,
+    encoding: Encoding,
+    call: Callable[[Tensor], Any] | None = None,
+) -> Any:
     """Run a module on three boards; what it fails with is said in our words."""
     weight = next((p for p in network.parameters() if p.is_floating_point()), None)
     like = torch.zeros(()) if weight is None else weight
@@ -36,7 +42,7 @@ def run(network: nn.Module, name: str, size: int, encoding: Encoding) -> Any:
     planes = torch.from_numpy(encoding(boards)).to(like.device, like.dtype)
     try:
         with torch.no_grad():
-            return network(planes)
+            return (call or network)(planes)
     # The module is of anyone, and so is what it raises.
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -80,13 +86,12 @@ class HeadAdapter:
 
     def adapt(self, outputs: Outputs, policy: Policy, value: str) -> None:
         """Find the heads, check them and put them in order."""
-        returned = run(self.traced, self.name, self.size, self.encoding)
-        self._record_shapes()
+        record = _Shapes(self.traced)
+        returned = run(self.traced, self.name, self.size, self.encoding, record.run)
         end = next(n for n in self.traced.graph.nodes if n.op == "output")
         heads = _heads(self.name, end.args[0], returned, outputs)
-        if not all(
-            isinstance(node, fx.Node) and _shape(node) for node in heads.values()
-        ):
+        nodes = heads.values()
+        if not all(isinstance(node, fx.Node) and _shape(node) for node in nodes):
             msg = f"{self.name} returns {type(returned).__name__}, expected tensors"
             raise NetworkError(msg)
         self._check_order(heads)
@@ -97,14 +102,6 @@ class HeadAdapter:
         self.traced.graph.eliminate_dead_code()
         self.traced.graph.lint()
         self.traced.recompile()
-
-    def _record_shapes(self) -> None:
-        record = _Shapes(self.traced)
-        weight = next(self.traced.parameters(), torch.zeros(()))
-        boards = np.zeros((N_PROBED, self.size, self.size), np.int8)
-        planes = torch.from_numpy(self.encoding(boards))
-        with torch.no_grad():
-            record.run(planes.to(weight.device, weight.dtype))
 
     def _check_order(self, heads: Mapping[str, fx.Node]) -> None:
         """Refuse a value where the policy should be."""
@@ -206,8 +203,10 @@ class HeadAdapter:
 
     def _times(self, node: fx.Node, matrix: Tensor, name: str) -> fx.Node:
         """Multiply a head by a matrix: its last linear module, where it can be."""
-        module = self._module(node)
-        alone = len(node.users) == 1
+        named = str(node.target) if node.op == "call_module" else ""
+        module = self.traced.get_submodule(named)
+        calls = [n for n in self.traced.graph.nodes if str(n.target) == named]
+        alone = len(node.users) == 1 and len(calls) == 1
         like = next(self.traced.parameters(), matrix)
         matrix = matrix.to(like.device, torch.float64)
         made = nn.Linear(matrix.shape[1], len(matrix), bias=False)
@@ -217,7 +216,7 @@ class HeadAdapter:
             made.weight.data = (matrix @ module.weight.double()).to(module.weight)
             if module.bias is not None:
                 made.bias.data = (matrix @ module.bias.double()).to(module.bias)
-            self.traced.set_submodule(str(node.target), made.train(mode=False))
+            self.traced.set_submodule(named, made.train(mode=False))
             return node
         made.weight.data = matrix.to(like)
         self.traced.add_module(name, made.train(mode=False))
@@ -236,11 +235,6 @@ class HeadAdapter:
     def _shaped(node: fx.Node, shape: tuple[int, ...]) -> fx.Node:
         node.meta["shape"] = shape
         return node
-
-    def _module(self, node: fx.Node) -> nn.Module | None:
-        if node.op != "call_module":
-            return None
-        return self.traced.get_submodule(str(node.target))
 
     def _refuse(
         self, head: str, found: tuple[int, ...], expected: str, argument: str

@@ -339,13 +339,30 @@ def test_an_adapted_network_survives_copies_and_pickles() -> None:
 
 
 def test_the_module_itself_stays_as_it_was() -> None:
-    module = Module(value=3).train()
+    module = Module(value=3)
+    module.relu = nn.Sequential(nn.BatchNorm2d(4), nn.ReLU())  # type: ignore[assignment]
     before = copy.deepcopy(module.state_dict())
 
     network = adapt(module, policy=list(range(64, -1, -1)), value="wdl")
 
-    assert module.training
-    assert module.p.out_features == 65
-    assert not network.training
+    assert all(each.training for each in module.modules())
+    assert not any(each.training for each in network.modules())
+    assert module.v.out_features == 3
     torch.testing.assert_close(dict(module.state_dict()), dict(before))
-    assert network.get_submodule("conv") is module.conv
+    assert network.get_parameter("conv.weight") is module.conv.weight
+
+
+def test_a_linear_module_that_is_used_twice_is_not_changed_for_one_use() -> None:
+    class Twice(Module):
+        def forward(self, x: Tensor) -> Any:
+            z = self.flatten(self.relu(self.conv(x)))
+            return self.p(z), self.v(self.flatten(self.mix(self.p(z))))
+
+    module = Twice()
+    module.mix = nn.Linear(65, 256)
+    planes = torch.rand(3, 2, 8, 8)
+
+    found = adapt(module.eval(), policy=list(range(64, -1, -1)))(planes)
+
+    torch.testing.assert_close(found[0], module(planes)[0].flip(1))
+    torch.testing.assert_close(found[1], module(planes)[1])

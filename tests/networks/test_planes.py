@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 
 from conceptlrp.networks.planes import (
+    Encoding,
     actions_of_squares,
     board_planes,
     legal_actions,
     squares_of_actions,
 )
-from conceptlrp.othello import PASS, Position, legal_moves
+from conceptlrp.othello import PASS, Corpus, Position, legal_moves
 from conceptlrp.othello.board import start, to_boards
+from tests.othello.playouts import random_games
 
 
 @pytest.mark.parametrize("size", [6, 8])
@@ -97,7 +99,7 @@ def test_a_pass_is_legal_only_without_a_move() -> None:
 
 @pytest.mark.parametrize("size", [6, 8])
 def test_an_encoding_lists_planes_by_name(size: int) -> None:
-    games = random_games(size=size, count=3)
+    games = Corpus.from_games(random_games(3, size=size))
     own, opponent = games.own, games.opponent
     encoding = Encoding.of("own-opponent-empty-ones-zeros2-legal", size)
 
