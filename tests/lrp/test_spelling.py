@@ -435,12 +435,3 @@ def test_batch_norms_are_folded_in_float64(positions: Corpus) -> None:
 
     expected = attribute(network.double(), positions, targets=["best"], dtype="float64")
     np.testing.assert_array_equal(found.heatmap, expected.heatmap)
-
-
-def test_outputs_by_name_are_refused(positions: Corpus) -> None:
-    class Named(Net):
-        def forward(self, planes: Tensor) -> Tensor:
-            return {"policy": super().forward(planes)}  # type: ignore[return-value]
-
-    with pytest.raises(NetworkError, match=r"it returns .'policy'"):
-        attribute(Named(flat, active).eval(), positions)

@@ -54,7 +54,6 @@ def trace(network: nn.Module, planes: Tensor | None = None) -> fx.GraphModule:
             "not depend on the values of its input"
         )
         raise NetworkError(msg) from error
-    _refuse_outputs(traced)
     try:
         normalize(traced, _boards(network) if planes is None else planes[:2])
     except Exception as error:
@@ -73,17 +72,6 @@ def _boards(network: nn.Module) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     boards = torch.randint(-1, 2, (2, planes, size, size), generator=generator)
     return boards.to(next((p.dtype for p in network.parameters()), torch.float32))
-
-
-def _refuse_outputs(traced: fx.GraphModule) -> None:
-    returned = next(n for n in traced.graph.nodes if n.op == "output").args[0]
-    each = returned if isinstance(returned, tuple | list) else [returned]
-    if not all(isinstance(output, fx.Node) for output in each):
-        msg = (
-            "forward must return policy logits, or these and the value before tanh; it "
-            f"returns {returned}"
-        )
-        raise NetworkError(msg)
 
 
 def _refuse_reuse(traced: fx.GraphModule) -> None:
