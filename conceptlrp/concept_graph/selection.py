@@ -90,7 +90,11 @@ def _in_cluster(store: Store, target: int | str, cluster: str) -> NDArray[np.boo
         raise ValueError(msg)
     found = store.results.get(Clustering, target=target, layer=layer)
     if found is None:
-        msg = f"{store.path}: '{layer}' is not clustered; run 'conceptlrp cluster'"
+        name = store.targets[store.target_index(target)]
+        msg = (
+            f"{store.path}: '{layer}' is not clustered for '{name}'; run 'conceptlrp "
+            f"cluster --target {name}'"
+        )
         raise StoreError(msg)
     if int(text) >= found.n_clusters:
         last = found.n_clusters - 1

@@ -71,7 +71,7 @@ def test_a_circuit_is_replaced_only_when_asked(store, network):
     ("options", "message"),
     [
         (("--label", "nonsense"), "the store has no label 'nonsense'"),
-        (("--cluster", "conv4:1"), "'conv4' is not clustered"),
+        (("--cluster", "conv4:1"), "run 'conceptlrp cluster --target "),
         (("--cluster", "conv4"), "expected a layer and a number"),
         (("--ply", "70"), "no position has ply=70"),
         (("--part", "1.5"), "part is 1.5"),
@@ -81,6 +81,20 @@ def test_a_circuit_is_replaced_only_when_asked(store, network):
 )
 def test_what_cannot_be_selected_is_said_in_a_line(store, network, options, message):
     assert_one_line(run("circuit", store, *network, *options), 1, message)
+
+
+@pytest.mark.parametrize("option", ["position", "label", "ply"])
+def test_a_selection_without_a_network_is_refused(store, option):
+    problem = run("circuit", store, f"--{option}", 0)
+
+    assert_one_line(problem, 2, f"--{option} needs a --network")
+
+
+def test_an_exported_circuit_says_what_it_is_above(store, network):
+    succeed("circuit", store, *network, "--position", 2, "--method", "once")
+    found = open_store(store).results.get(Circuit, name="position=2")
+
+    assert found.node_link()["graph"]["baseline"] == found.baseline
 
 
 def test_a_cluster_and_a_move_select_positions(store, network, folder):
