@@ -73,7 +73,7 @@ def test_a_circuit_is_replaced_only_when_asked(store, network):
         (("--label", "nonsense"), "the store has no label 'nonsense'"),
         (("--cluster", "conv4:1"), "run 'conceptlrp cluster --target "),
         (("--cluster", "conv4"), "expected a layer and a number"),
-        (("--ply", "70"), "no position has ply=70"),
+        (("--ply", "70"), "no position meets 'ply=70'"),
         (("--part", "1.5"), "part is 1.5"),
         (("--position", "999999"), "has no row 999999"),
         (("--move", "z9"), "z9"),
@@ -81,6 +81,32 @@ def test_a_circuit_is_replaced_only_when_asked(store, network):
 )
 def test_what_cannot_be_selected_is_said_in_a_line(store, network, options, message):
     assert_one_line(run("circuit", store, *network, *options), 1, message)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"n_positions": 0}, ValueError, "n_positions is 0, expected at least 1"),
+        ({"n_edges": -1}, ValueError, "n_edges is -1, expected at least 0"),
+        ({"part": "most"}, TypeError, "part is str, expected a number"),
+        ({"rows": [True, False]}, TypeError, "rows are bool.*give conditions as where"),
+    ],
+)
+def test_wrong_options_of_a_circuit_are_refused(folder, options, error, message):
+    with pytest.raises(error, match=message):
+        cl.circuit(folder / "run.crp", folder / "net.safetensors", **options)
+
+
+def test_several_rows_are_named_as_selected(folder):
+    found = cl.circuit(
+        folder / "run.crp",
+        folder / "net.safetensors",
+        rows=[1, 2],
+        method="once",
+        save=False,
+    )
+
+    assert found.name == "selected"
 
 
 @pytest.mark.parametrize("option", ["position", "label", "ply"])
