@@ -49,4 +49,6 @@ def _measurement(record: Mapping[str, Any]) -> Measurement:
         name: float("nan") if record[name] is None else record[name]
         for name in ("mean", "low", "high", "n")
     }
-    return Measurement(**{n: record[n] for n in _ABOUT}, estimate=Estimate(**numbers))
+    names = {name: record[name] for name in _ABOUT}
+    baseline = record.get("baseline", "")
+    return Measurement(**names, estimate=Estimate(**numbers), baseline=baseline)

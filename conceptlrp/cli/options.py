@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from conceptlrp.errors import OutputExistsError
-from conceptlrp.lrp.composites import COMPOSITES, DEFAULT_COMPOSITE
+from conceptlrp.lrp.composites import CANDIDATES, COMPOSITES, DEFAULT_COMPOSITE
 
 PRESETS = f"{', '.join(COMPOSITES)} (default {DEFAULT_COMPOSITE})"
 
@@ -61,13 +61,13 @@ Heatmaps = Annotated[
     typer.Option(help="LRP rules from a layer to the board, if they are others."),
 ]
 Baseline = Annotated[
-    str,
+    str | None,
     typer.Option(help="What relevance is above: zero, or mean (of the positions)."),
 ]
 Composites = Annotated[
     list[str] | None,
     typer.Option(
-        "--composite", help=f"Repeatable, all by default: {', '.join(COMPOSITES)}."
+        "--composite", help=f"Repeatable, all by default: {', '.join(CANDIDATES)}."
     ),
 ]
 Sample = Annotated[

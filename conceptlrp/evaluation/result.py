@@ -309,6 +309,21 @@ class CompositeEvaluation:
             if figure.part in (None, m.part)
         )
 
+    def layer_agreement(
+        self, composite: str, layer: str, *, target: str, baseline: str
+    ) -> Estimate | None:
+        """Return how well relevance orders channels by mean ablation at one position.
+
+        None where it was not measured; any target but the value is a move.
+        """
+        found = self.findings.find(
+            "channel_agreement",
+            method=composite,
+            target="value" if target == "value" else "best",
+        )
+        about = (f"{layer} mean", baseline)
+        return _mean(m.estimate for m in found if (m.part, m.baseline) == about)
+
     def channel_agreement(self, target: str) -> dict[str, dict[str, Estimate | None]]:
         """Return how well scores of channels predict what ablating the channel does.
 

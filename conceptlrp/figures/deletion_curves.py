@@ -36,6 +36,9 @@ _ABLATIONS: Final = {
     "resample": "of another board",
 }
 _RELEVANCE: Final = "relevance"
+#: Orders that agreement is shown of without a baseline too.
+_PLAIN: Final = (_RELEVANCE, "random")
+_ENDS: Final = ("mean", "low", "high")
 #: Orders by how they are drawn: told apart by line and mark without colour too.
 _ORDERS: Final[dict[str, dict[str, Any]]] = {
     _RELEVANCE: {"color": style.FOR, "marker": "o", "linewidth": 1.6},
@@ -71,8 +74,7 @@ def faithfulness(
     composite : str, optional
         Whose relevance is drawn; by default the store's own.
     target : str
-        Output that is followed as discs go, "best" or "value"; channels are
-        followed at the best move.
+        Output that is followed, "best" or "value".
     ablation : str
         What becomes of channels: "zero", "mean" or "resample".
     width : float
@@ -81,9 +83,11 @@ def faithfulness(
     Returns
     -------
     Figure
-        A panel for each way of taking discs away and for each layer. Bands are 95 %
-        intervals over games; the bar at the foot of a panel stands where those of
-        relevance and of a random order are apart.
+        A panel for each way of taking discs away and for each layer, and the rank
+        correlation over channels of scores with what ablating each channel does,
+        layer by layer: relevance above what takes the channel's place, thin the plain
+        one. Bands and bars are 95 % intervals over games; the bar at the foot of a
+        panel stands where those of relevance and of a random order are apart.
     """
     store = open_store(store)
     return faithfulness_figure(
@@ -108,9 +112,10 @@ def faithfulness_figure(
     record = evaluation.to_dict()
     composite = chosen_composite(record, composite)
     panels = _square_panels(record, composite, target)
-    channels = _channel_panels(record, composite, ablation)
+    channels = _channel_panels(record, composite, target, ablation)
+    known = _agreements(record, composite, target, ablation)
     columns = 4 if width > 5 else 2
-    cells: list[_Panel | None] = [*panels, None, *channels]
+    cells: list[_Panel | None] = [*panels, None, *channels, *[None] * bool(known)]
     rows = -(-len(cells) // columns)
     figure = style.new_figure(width, 1.55 * rows + 0.1, layout="constrained")
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
@@ -120,9 +125,11 @@ def faithfulness_figure(
         else:
             _draw(axes, panel)
     _draw_legend(grid[len(panels)], composite, [*panels, *channels])
+    is_value = Target.parse(target) == Value()
     for place in range(0, len(grid), columns):
-        is_value = Target.parse(target) == Value() and place < len(panels)
         grid[place].set_ylabel("fall of the value" if is_value else "fall of the logit")
+    if known:
+        _draw_agreement(grid[len(cells) - 1], known)
     style.settle(figure)
     return figure
 
@@ -147,12 +154,14 @@ def _square_panels(record: Record, composite: str, target: str) -> list[_Panel]:
     ]
 
 
-def _channel_panels(record: Record, composite: str, ablation: str) -> list[_Panel]:
+def _channel_panels(
+    record: Record, composite: str, target: str, ablation: str
+) -> list[_Panel]:
     if ablation not in _ABLATIONS:
         known = ", ".join(_ABLATIONS)
         msg = f"unknown ablation '{ablation}', expected one of {known}"
         raise ValueError(msg)
-    curves = found(record["curves"], metric="channel_gain")
+    curves = found(record["curves"], metric="channel_gain", target=target)
     ending = f" {ablation}"
     parts = dict.fromkeys(c["part"] for c in curves if c["part"].endswith(ending))
     return [
@@ -163,6 +172,45 @@ def _channel_panels(record: Record, composite: str, ablation: str) -> list[_Pane
         )
         for part in parts
     ]
+
+
+def _agreements(
+    record: Record, composite: str, target: str, ablation: str
+) -> dict[tuple[str, bool], dict[str, Record]]:
+    """Return measurements by order and whether it is plain, and by layer."""
+    measured = found(record["measurements"], metric="channel_agreement", target=target)
+    names = {composite if n == _RELEVANCE else n: n for n in _ORDERS}
+    known: dict[tuple[str, bool], dict[str, Record]] = {}
+    for each in measured:
+        layer, _, way = each["part"].rpartition(" ")
+        matching = {"mean": "mean", "resample": "donor"}.get(ablation)
+        if way == ablation and each["method"] in names:
+            order, is_plain = names[each["method"]], each["baseline"] == "zero"
+            if each["baseline"] == matching or (is_plain and order in _PLAIN):
+                known.setdefault((order, is_plain), {})[layer] = each
+    return known
+
+
+def _draw_agreement(
+    axes: Axes, known: dict[tuple[str, bool], dict[str, Record]]
+) -> None:
+    """Draw a line over layers for each order, the plain one thin."""
+    axes.set_axis_on()
+    axes.set_title("Agreement with ablation")
+    axes.set_ylabel("rank correlation")
+    layers = list(dict.fromkeys(x for each in known.values() for x in each))
+    for (order, is_plain), by_layer in known.items():
+        ends = [[number(e[end]) for e in by_layer.values()] for end in _ENDS]
+        mean, low, high = np.array(ends)
+        look = {"markersize": 2.5} | _ORDERS[order]
+        look |= {"linewidth": 0.7} if is_plain and order == _RELEVANCE else {}
+        places = [layers.index(layer) for layer in by_layer]
+        bars = [mean - low, high - mean]
+        axes.errorbar(places, mean, bars, elinewidth=0.8, **look)
+    names = [style.shortened(name, 0.6, style.SMALL) for name in layers]
+    axes.set_xticks(range(len(layers)), names, rotation=90 if len(layers) > 4 else 0)
+    axes.axhline(0, color=style.QUIET, linewidth=0.5, zorder=0)
+    axes.set_ylim(top=1)
 
 
 def _by_order(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.errors import CompositeError
 from conceptlrp.othello import Corpus
 from conceptlrp.store.baseline import (
     BASELINES as BASELINES,
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 #: Positions that a mean is taken over.
 MEAN_POSITIONS = 1024
+#: What relevance in a store is above unless told otherwise: the mean, which ablation
+#: and resampling put in a channel's place, where there are enough positions for one.
+DEFAULT_BASELINE = "mean"
+_FEWEST_OF_DEFAULT = 100
 _BATCH = 256
 
 
@@ -79,6 +84,19 @@ def mean_maps(explainer: "Explainer", corpus: Corpus) -> dict[str, NDArray[np.fl
             part = feature.cpu().double().sum(0).numpy()
             sums[layer] = sums[layer] + part if layer in sums else part
     return {layer: total / len(corpus) for layer, total in sums.items()}
+
+
+def default_baseline(explainer: "Explainer", n_positions: int) -> str:
+    """Return the word for what a store of so many positions is above by default.
+
+    It is "zero" for fewer than 100, whose mean would be chance, and where relevance of
+    a layer cannot be taken above a mean, as by hooks.
+    """
+    try:
+        explainer.propagation.check_baseline()
+    except CompositeError:
+        return "zero"
+    return DEFAULT_BASELINE if n_positions >= _FEWEST_OF_DEFAULT else "zero"
 
 
 def resolve_baseline(

@@ -49,8 +49,8 @@ def attribute(
         moves ("d3-c4"), a neuron ("conv3:17"), or an object of
         `conceptlrp.lrp.targets`.
     composite : str, Composite or None
-        A preset's name, a zennit composite, or None for "epsilon-gamma"; or two names
-        such as "epsilon+epsilon-gamma", for channels and for heatmaps.
+        A preset's name, a zennit composite, or None for "epsilon+epsilon-gamma"; two
+        names are one for channels and one for heatmaps.
     heatmaps : str, Composite or None
         The composite that goes from layers, and from the output, to the input; None
         for the same.

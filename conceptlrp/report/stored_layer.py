@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from conceptlrp.concept_graph import MeanConceptGraph
     from conceptlrp.evaluation import CompositeEvaluation
     from conceptlrp.labelling import Interchange, ScoredLabels
+    from conceptlrp.statistics.estimates import Estimate
 
 _MARKERS = 8
 #: What mean maps are means of, in words.
@@ -254,6 +255,19 @@ class StoredLayer:
         """Which labels channels carry into the output, if it knows of this layer."""
         found = self.results.interchange
         return found if found is not None and self.layer in found.layers else None
+
+    @cached_property
+    def agreement(self) -> "Estimate | None":
+        """How well the store's relevance orders channels by what ablating them does."""
+        found, made = self.results.evaluation, self.store.manifest
+        if found is None:
+            return None
+        return found.layer_agreement(
+            str(made.composite.get("name", "")),
+            self.layer,
+            target=self.target,
+            baseline=str(made.baseline.get("kind", "zero")),
+        )
 
     @cached_property
     def markers(self) -> "tuple[Markers, ...]":

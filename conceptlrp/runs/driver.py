@@ -62,7 +62,7 @@ def attribute_corpus(
     targets: str | Target | Sequence[str | Target] = ("played",),
     composite: str | Composite | None = None,
     heatmaps: str | Composite | None = None,
-    baseline: AnyBaseline = "zero",
+    baseline: AnyBaseline = None,
     layers: str | Sequence[str] | None = None,
     keep: KeepOptions | None = None,
     run: RunOptions | None = None,
@@ -84,11 +84,13 @@ def attribute_corpus(
         Folder of the store, usually ``NAME.crp``.
     targets, composite, heatmaps
         As for `attribute`.
-    baseline : str, Baseline or positions
+    baseline : str, Baseline, positions or None
         What relevance is measured from: "zero", "mean" for the mean map of 1,024
         positions of the corpus, a `Baseline`, or donors, a position for each one. A
         mean is taken once and kept in the store; resumed or with positions appended,
-        the store goes on with it.
+        the store goes on with it. By default it is the mean, but zero for fewer than
+        100 positions and where rules or modules allow no other, and that of a store
+        which is there already.
     layers : str or sequence of str, optional
         As for `attribute`.
     keep : KeepOptions, optional

@@ -24,7 +24,7 @@ from conceptlrp.lrp import (
     mean_baseline,
     resolve_baseline,
 )
-from conceptlrp.lrp.baselines import MEAN_POSITIONS
+from conceptlrp.lrp.baselines import MEAN_POSITIONS, default_baseline
 from conceptlrp.lrp.explainer import AnyBaseline
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.distributed import Distributed
@@ -197,6 +197,9 @@ class AskedBaseline:
 
     def begun(self, plan: Plan, corpus: Corpus) -> tuple[Plan, Baseline]:
         """Return the plan and the baseline of a store that begins."""
+        if self.given is None:
+            word = default_baseline(self.explainer, len(corpus))
+            return replace(self, given=word).begun(plan, corpus)
         if self._is_mean:
             self.explainer.propagation.check_baseline()
             baseline = self._mean(corpus, MEAN_POSITIONS)
@@ -214,6 +217,9 @@ class AskedBaseline:
     ) -> tuple[Plan, Baseline]:
         """Return the plan and the baseline of a store, if it is the one asked for."""
         made = read_plan(path).baseline
+        if self.given is None and made.get("kind") != "donor":
+            # Not told otherwise, a run goes on above what the store is above.
+            return replace(plan, baseline=made), self._stored(path, corpus)
         if self._is_mean and "of" in made:
             asked = {"positions": min(MEAN_POSITIONS, made["of"]), "seed": self.seed}
             if any(made[name] != value for name, value in asked.items()):
@@ -247,6 +253,8 @@ class AskedBaseline:
             return load_baseline(Path(path), manifest)
         except StoreError as error:
             made = manifest.baseline
+            if "of" not in made:
+                raise
             found = self._mean(corpus[: made["of"]], made["positions"])
             if found.digest == made["digest"]:
                 return found

@@ -177,8 +177,8 @@ def layer_table(study: Study, title: str, rows: list[tuple[str, str, str]]) -> T
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("games", nargs="+")
-    parser.add_argument("--choose", type=int, default=200)
-    parser.add_argument("--confirm", type=int, default=600)
+    parser.add_argument("--choose", type=int, default=300)
+    parser.add_argument("--confirm", type=int, default=1000)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()

@@ -87,6 +87,7 @@ def explain(corpus: Corpus, folder: Path) -> dict[str, Store]:
             folder / f"{name}.crp",
             targets=TARGETS,
             composite=name,
+            baseline="zero",
             keep=KeepOptions(detail="sums"),
         )
         for name in COMPOSITES

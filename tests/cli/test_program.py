@@ -291,7 +291,11 @@ def test_ctrl_c_exits_with_130_and_leaves_a_run_that_can_go_on(
 
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert {p.name for p in out.iterdir()} == {"manifest.json", "corpus-0.h5"}
+    assert {p.name for p in out.iterdir()} == {
+        "manifest.json",
+        "corpus-0.h5",
+        "baseline-0.h5",
+    }
     assert len(pending(out)) == 2
 
 

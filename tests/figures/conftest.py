@@ -98,7 +98,8 @@ def evaluated() -> CompositeEvaluation:
     ]
     orders = dict.fromkeys((*COMPOSITES, "activation", "random"), 1.0)
     curves += [
-        curve(method, "channel_gain", "best", f"{layer} {ablation}", rate)
+        curve(method, "channel_gain", target, f"{layer} {ablation}", rate)
+        for target in ("best", "value")
         for layer in LAYERS
         for ablation in ("zero", "mean", "resample")
         for method, rate in {**orders, "gradient x activation": 1.0}.items()
@@ -109,6 +110,18 @@ def evaluated() -> CompositeEvaluation:
         found += [measurement(name, "channel_cosine", x, 0.4) for x in LAYERS]
         empty = 0.0 if name == "epsilon" else None
         found.append(measurement(name, "empty_square_share", "", empty))
+    found += [
+        measurement(name, "channel_agreement", f"{layer} mean", mean)
+        | {"baseline": baseline}
+        for layer in LAYERS
+        for name, baseline, mean in (
+            ("epsilon-flat", "zero", 0.5),
+            ("epsilon-flat", "mean", 0.9),
+            ("activation", "zero", 0.3),
+            ("activation", "mean", 0.2),
+            ("random", "zero", 0.0),
+        )
+    ]
     excess = [{"mean": 0.7 - 0.3 * i, "low": 0, "high": 1, "n": 4} for i in range(3)]
     cascades = [
         {"cascade": order, "layers": list(CASCADE), "rho": excess, "excess": excess}

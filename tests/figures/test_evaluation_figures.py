@@ -27,7 +27,24 @@ def test_there_is_a_panel_for_each_perturbation_and_each_layer(evaluation):
 
     titles = {axes.get_title(loc="left") for axes in figure.axes} - {""}
     discs = {"Discs removed", "Discs turned over", "Discs of another board"}
-    assert titles == discs | {"conv1", "conv2"}
+    assert titles == discs | {"conv1", "conv2", "Agreement with ablation"}
+
+
+def test_agreement_is_drawn_above_the_mean_beside_the_plain_one(evaluation):
+    axes = panel(faithfulness_figure(evaluation), "Agreement with ablation")
+
+    drawn = {tuple(x.get_ydata()) for x in axes.lines if x.get_marker() != "None"}
+    assert drawn >= {(0.9, 0.9), (0.5, 0.5), (0.2, 0.2)}
+    assert (0.3, 0.3) not in drawn
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["conv1", "conv2"]
+
+
+def test_without_the_agreement_of_an_output_it_is_not_drawn(evaluation):
+    figure = faithfulness_figure(evaluation, target="value")
+
+    titles = {axes.get_title(loc="left") for axes in figure.axes}
+    assert "conv1" in titles
+    assert "Agreement with ablation" not in titles
 
 
 def test_curves_begin_with_nothing_taken_away_and_have_intervals(evaluation):

@@ -30,8 +30,9 @@ def test_its_layers_are_named_by_its_modules(random_positions: Corpus) -> None:
     assert list(found.relevance) == ["0", "3", "6"]
     assert found.input_relevance.shape == (24, 1, 2, 8, 8)
     assert np.isnan(found.value).all()
-    for heatmaps in found.conditional.values():
-        np.testing.assert_allclose(heatmaps.sum(axis=2), found.heatmap, atol=1e-4)
+    for layer, heatmaps in found.conditional.items():
+        whole = found.layer_heatmap[layer]
+        np.testing.assert_allclose(heatmaps.sum(axis=2), whole, atol=1e-4)
 
 
 def test_a_value_that_it_does_not_have_is_refused(random_positions: Corpus) -> None:

@@ -145,4 +145,7 @@ def test_wrong_pairs_are_refused() -> None:
         Explainer(network, composite="epsilon+nothing")
     with pytest.raises(CompositeError, match="composite for heatmaps already"):
         Explainer(network, composite="epsilon+epsilon-plus", heatmaps="epsilon")
-    assert Explainer(network, heatmaps="epsilon").composite_name.endswith("+epsilon")
+    assert (
+        Explainer(network, heatmaps="epsilon-plus").composite_name
+        == "epsilon+epsilon-plus"
+    )

@@ -91,7 +91,20 @@ def evaluation(store: Store, composite: str = "epsilon-flat") -> CompositeEvalua
         "composites": [composite],
         "recommendation": {"composite": composite, "reason": "it is alone"},
         "gates": {composite: [gate]},
-        "measurements": [],
+        "measurements": [
+            {
+                "method": composite,
+                "metric": "channel_agreement",
+                "target": "best",
+                "part": "conv1 mean",
+                "baseline": baseline,
+                "mean": mean,
+                "low": mean,
+                "high": mean,
+                "n": 9,
+            }
+            for baseline, mean in (("zero", 0.5), ("mean", 0.9))
+        ],
         "curves": [],
         "details": {composite: {"conservation": {"arrived": 0.4, "layers": {}}}},
     }

@@ -212,6 +212,15 @@ def test_what_the_composite_fails_and_what_is_absorbed_are_warnings(full_store):
     assert any("only 8 games" in each for each in report.warnings)
 
 
+def test_order_that_hardly_agrees_with_ablation_is_a_warning(full_store):
+    said = "the order of the channels of conv1 by relevance agrees only by 0.50"
+    report = cl.channel_report(full_store, "conv1", 0)
+
+    assert any(said in each for each in report.warnings)
+    other = cl.channel_report(full_store, UPPER, 0)
+    assert not any("agrees only by" in each for each in other.warnings)
+
+
 def test_an_evaluation_of_other_composites_is_none(tmp_path):
     store = write_store(tmp_path / "run.crp", references=False)
     store.results.save(evaluation(store, "gamma"))

@@ -21,7 +21,12 @@ POSITIONS = [
 
 @pytest.fixture(scope="module")
 def exact() -> Explainer:
-    return Explainer(demo_network(), layers=["conv1", "conv3"], dtype="float64")
+    return Explainer(
+        demo_network(),
+        composite="epsilon-gamma",
+        layers=["conv1", "conv3"],
+        dtype="float64",
+    )
 
 
 @pytest.mark.parametrize("position", POSITIONS)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from zennit.composites import LayerMapComposite
-from zennit.rules import Epsilon, Gamma
+from zennit.rules import Epsilon, Flat, Gamma
 from zennit.types import Convolution, Linear
 
 from conceptlrp.errors import CompositeError, RunError, StoreError
@@ -19,6 +19,7 @@ from conceptlrp.othello import Corpus
 from conceptlrp.runs import RunInterrupted, RunOptions, merge_run
 from conceptlrp.store import Store, check_store, open_store, repack_store, store_info
 from tests.command_line import run, succeed
+from tests.lrp.conftest import random_corpus
 from tests.runs.computing import explain_corpus
 from tests.runs.conftest import OPTIONS, assert_same_bytes
 from tests.runs.killing import start_run
@@ -411,10 +412,49 @@ def test_the_command_line_explains_above_a_mean_and_donors(
     found = [open_store(path) for path in stores]
     assert [each.baseline.kind for each in found] == ["mean", "donor"]
     assert found[0].manifest.composite["name"] == PAIR
-    failed = run("attribute", *known, *rules, "--resume", "--out", stores[0])
+    again = ("attribute", *known, *rules, "--resume", "--out", stores[0])
+    succeed(*again)
+    failed = run(*again, "--baseline", "zero")
     assert failed.code == 1
     assert "ask for the baseline of the store (--baseline)" in failed.err
     both = run(
         "attribute", *known, *donors, "--baseline", "mean", "--out", tmp_path / "x.crp"
     )
     assert both.code == 2
+
+
+def test_a_store_is_above_the_mean_unless_told_otherwise(
+    explain: Explain, random_positions: Corpus
+) -> None:
+    many = random_corpus(4)
+
+    few = explain(random_positions[:10], baseline=None)
+    kept = explain(many, baseline=None, mode="overwrite")
+    again = explain(many, baseline=None, mode="resume")
+
+    assert few.baseline.kind == "zero"
+    assert len(many) >= 100
+    assert kept.baseline.kind == again.baseline.kind == "mean"
+    assert kept.baseline == again.baseline
+    assert kept.baseline.positions == len(many)
+
+
+def test_rules_that_no_mean_can_be_above_leave_a_store_plain(
+    small_network: OthelloNet, tmp_path: Path
+) -> None:
+    flat = LayerMapComposite([*layer_map_base(), (Convolution, Flat())])
+    path = tmp_path / "run.crp"
+
+    store = explain_corpus(small_network, random_corpus(4), path, composite=flat)
+
+    assert store.baseline.kind == "zero"
+
+
+def test_not_told_otherwise_a_run_goes_on_above_zero(
+    explain: Explain, random_positions: Corpus
+) -> None:
+    first = explain(random_positions, baseline="zero")
+
+    again = explain(random_positions, baseline=None, mode="resume")
+
+    assert again.baseline == first.baseline

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.errors import NetworkError, OutputExistsError, TargetError
-from conceptlrp.lrp import Neuron, attribute
+from conceptlrp.lrp import DEFAULT_COMPOSITE, Neuron, attribute
 from conceptlrp.networks import OthelloNet, network_digest
 from conceptlrp.othello import NO_MOVE, Corpus
 from conceptlrp.store import Store, open_store
@@ -222,8 +222,8 @@ def test_the_manifest_says_where_the_numbers_come_from(
     assert made.network["digest"] == network_digest(small_network)
     assert made.corpus["digest"] == random_positions.digest
     assert made.corpus["positions"] == 24
-    assert made.composite["name"] == "epsilon-gamma"
-    assert made.composite["rules"]["conv1"] == "Gamma"
+    assert made.composite["name"] == DEFAULT_COMPOSITE
+    assert made.composite["rules"]["conv1"] == "Epsilon"
     assert made.layers["conv4"] == {"channels": 6, "height": 4, "width": 4}
     assert made.references == 3
     assert made.command == "as tested"

@@ -39,7 +39,7 @@ def explain(
     ] = False,
     composite: Composite = None,
     heatmaps: Heatmaps = None,
-    baseline: Baseline = "zero",
+    baseline: Baseline = None,
     layer: Layers = None,
     count: Annotated[int, how_many("Channels of each layer to show.")] = 5,
     as_json: Json = False,
@@ -52,7 +52,8 @@ def explain(
     if value and (move is not None or against is not None):
         msg = "give one of --move and --value; --against goes with a move"
         raise typer.BadParameter(msg)
-    check_choice("--baseline", baseline, ("zero", "mean"))
+    if baseline is not None:
+        check_choice("--baseline", baseline, ("zero", "mean"))
     net = open_network(network)
     found = position_report(
         Explainer(net, composite=composite, heatmaps=heatmaps, baseline=baseline),

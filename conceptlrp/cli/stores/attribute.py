@@ -56,7 +56,7 @@ def attribute(
     target: Targets = ["played"],  # noqa: B006
     composite: Composite = None,
     heatmaps: Heatmaps = None,
-    baseline: Baseline = "zero",
+    baseline: Baseline = None,
     donors: Annotated[
         Path | None,
         typer.Option(
@@ -111,8 +111,9 @@ def attribute(
     from conceptlrp.othello import Corpus
     from conceptlrp.runs import KeepOptions, RunOptions
 
-    check_choice("--baseline", baseline, _BASELINES)
-    if donors is not None and baseline != "zero":
+    if baseline is not None:
+        check_choice("--baseline", baseline, _BASELINES)
+    if donors is not None and baseline is not None:
         msg = "give one of --baseline and --donors"
         raise typer.BadParameter(msg)
     stripe = _stripe(shard)

@@ -19,6 +19,8 @@ _FEW_POSITIONS, _FEW_GAMES = 1000, 50
 _RARE = 0.01
 # More than this part of the output, lost or made, never reaches the board.
 _ABSORBED = 0.25
+# Below this relevance ranks the channels of one position only roughly.
+_AGREES = 0.7
 
 _NO_MAPS: Final = (
     "No heatmaps: run 'conceptlrp attribute' with '--detail references', and "
@@ -123,6 +125,13 @@ def _of_store(stored: "StoredLayer") -> Iterator[str]:
         )
     if stored.results.verdict is not None:
         yield from _of_composite(stored.results.verdict)
+    agreement = stored.agreement
+    if agreement is not None and agreement.mean < _AGREES:
+        yield (
+            f"At a single position the order of the channels of {stored.layer} by "
+            f"relevance agrees only by {agreement.mean:.2f} with what setting each to "
+            "its mean does (1 is perfect, 0 chance)."
+        )
     if stored.labels is not None:
         yield from _labelled_at_random(stored.labels, stored.layer)
 
