@@ -20,23 +20,29 @@ def command_line() -> str:
     return shlex.join(["conceptlrp", *sys.argv[1:]])
 
 
-def network_name(path: str) -> str:
+def network_name(path: str, weights: Path | None = None) -> str:
     """Return the name of a network for the record of what it makes."""
-    return path if path == "demo" else Path(path).name
+    name = path if path == "demo" else Path(path).name
+    return name if weights is None else f"{name} ({weights.name})"
 
 
-def open_network(path: str) -> "BoardNetwork":
-    """Read a network; "demo" stands for the one that ships."""
-    from conceptlrp.networks import demo_network, load_network
+def open_network(path: str, weights: Path | None = None) -> "BoardNetwork":
+    """Read a network, "demo" being the one that ships, or import what makes it."""
+    from conceptlrp.networks import load_network
 
-    return demo_network() if path == "demo" else load_network(Path(path))
+    # As for `python -m`: what is named is mostly a module where one stands.
+    if ":" in path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    return load_network(path, weights=weights)
 
 
-def store_network(store: "Store", path: str) -> "BoardNetwork":
+def store_network(
+    store: "Store", path: str, weights: Path | None = None
+) -> "BoardNetwork":
     """Read a network and refuse one that the store does not explain."""
     from conceptlrp.lrp.one_call import check_network
 
-    network = open_network(path)
+    network = open_network(path, weights)
     check_network(store, network, subject=f"{path}: is network")
     return network
 

@@ -16,7 +16,14 @@ StorePath = Annotated[
     Path, typer.Argument(help="A relevance store (NAME.crp).", readable=False)
 ]
 NetworkPath = Annotated[
-    str, typer.Argument(help="Weights (.safetensors, .pth.tar) or 'demo'.")
+    str,
+    typer.Argument(
+        help="Weights (.safetensors, .pth.tar), 'demo' or package.module:function."
+    ),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(help="Weights of package.module:function.", readable=False),
 ]
 CorpusPaths = Annotated[
     list[str], typer.Argument(help="A corpus (.h5), game files, or 'demo'.")
@@ -25,13 +32,14 @@ GamePaths = Annotated[
     list[Path],
     typer.Argument(help="Game files: .wtb, .txt, .ggf, .gam, .jsonl.", readable=False),
 ]
+_EXPLAINED = "What the store explains: weights, 'demo' or package.module:function."
 StoreNetwork = Annotated[
     str,
-    typer.Option("--network", help="The network that the store explains, or 'demo'."),
+    typer.Option("--network", help=_EXPLAINED),
 ]
 StoreNetworkIfAny = Annotated[
     str | None,
-    typer.Option("--network", help="The network that the store explains, or 'demo'."),
+    typer.Option("--network", help=_EXPLAINED),
 ]
 Layer = Annotated[str | None, typer.Option(help="Name of the layer.")]
 Layers = Annotated[

@@ -235,8 +235,10 @@ def _mask(
 
 def _move_mask(logits: Tensor, squares: NDArray[np.int8], size: int) -> Tensor:
     actions = torch.from_numpy(actions_of_squares(squares, size=size).astype(np.int64))
-    mask = torch.zeros_like(logits)
-    return mask.scatter_(1, actions.to(logits.device)[:, None], 1.0)
+    # A pass that the policy has no output for is a constant, and nothing explains it.
+    mask = logits.new_zeros(len(logits), size * size + 1)
+    mask.scatter_(1, actions.to(logits.device)[:, None], 1.0)
+    return mask[:, : logits.shape[1]]
 
 
 def _neuron_mask(tensors: Mapping[str, Tensor], target: Neuron) -> Tensor:

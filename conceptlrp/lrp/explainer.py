@@ -40,13 +40,13 @@ from conceptlrp.lrp.inputs import (
     checked_device,
     checked_dtype,
     checked_network,
-    input_planes,
+    input_encoding,
     probe_boards,
     products_in,
 )
 from conceptlrp.lrp.interventions import Experiments, Intervened
 from conceptlrp.lrp.targets import Target, parse_targets
-from conceptlrp.networks.planes import board_planes
+from conceptlrp.networks.adapting import board_size
 from conceptlrp.othello import Corpus
 
 Targets = str | Target | Sequence[str | Target]
@@ -114,12 +114,12 @@ class Explainer:
         memory_budget: int = 1 << 29,
     ) -> None:
         network = checked_network(network)
-        self.size = int(getattr(network, "size", 8))
-        self.planes = input_planes(network)
+        self.size = board_size(network)
+        self.encoding = input_encoding(network)
         self.device = checked_device(device)
         self.dtype = checked_dtype(dtype, self.device)
         self.tf32 = dtype == "tf32"
-        folded = fold_batch_norm(network, planes=probe_boards(self.size, self.planes))
+        folded = fold_batch_norm(network, planes=probe_boards(self.size, self.encoding))
         self.network = folded.to(self.device, self.dtype)
         self.composites = resolve_composites(composite, heatmaps, folded)
         self.taps = select_layers(folded, layers)
@@ -405,12 +405,11 @@ class Explainer:
 
     def _probe(self) -> Tensor:
         """Return the planes of one board, for what does not depend on the board."""
-        return probe_boards(self.size, self.planes)[:1].to(self.device, self.dtype)
+        return probe_boards(self.size, self.encoding)[:1].to(self.device, self.dtype)
 
     def _planes(self, positions: Corpus) -> Tensor:
-        planes = board_planes(
-            positions.own, positions.opponent, size=self.size, planes=self.planes
-        )
+        own, opponent = positions.own, positions.opponent
+        planes = self.encoding.bitboards(own, opponent, size=self.size)
         return torch.from_numpy(planes).to(self.device, self.dtype)
 
     def _conditions(

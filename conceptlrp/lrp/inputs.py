@@ -10,8 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from conceptlrp.errors import NetworkError, check_type
-from conceptlrp.networks import load_network
+from conceptlrp.errors import check_type
+from conceptlrp.networks import BoardNetwork, adapt, load_network
+from conceptlrp.networks.adapting import (
+    board_size,
+    check_outputs,
+    default_encoding,
+    is_wrapped,
+)
+from conceptlrp.networks.planes import Encoding
 from conceptlrp.othello import Corpus, Position
 
 Positions = Corpus | Position | Sequence[Position] | NDArray[Any] | Tensor | str
@@ -48,15 +55,19 @@ def _holds_positions(positions: object) -> bool:
     return listed and any(isinstance(each, Position) for each in positions)  # type: ignore[attr-defined]
 
 
-#: A network, its file, or "demo" for the one that ships.
+#: A network, its file, "package.module:function", or "demo" for the one that ships.
 AnyNetwork: TypeAlias = nn.Module | str | os.PathLike[str]
 
 
 def checked_network(network: AnyNetwork) -> nn.Module:
-    """Return a network, read from its file where a path is given."""
+    """Return a network, loaded where it is named, whose outputs are checked."""
     if isinstance(network, str | os.PathLike):
         return load_network(network)
+    if is_wrapped(network):
+        return adapt(network)
     check_type(network, nn.Module, "network", "a torch module")
+    if not isinstance(network, BoardNetwork) and not network.training:
+        check_outputs(network, board_size(network), input_encoding(network))
     return network
 
 
@@ -112,21 +123,15 @@ def products_in(*, tf32: bool) -> Iterator[None]:
         matmul.allow_tf32, cudnn.allow_tf32 = before
 
 
-def input_planes(network: nn.Module) -> int:
-    """Return how many planes the first convolution reads: 1 or 2."""
-    convolutions = (m for m in network.modules() if isinstance(m, nn.Conv2d))
-    n_planes = getattr(next(convolutions, None), "in_channels", 1)
-    if n_planes not in (1, 2):
-        msg = (
-            f"the network reads {n_planes} planes, expected 1 (own minus opponent) or "
-            "2 (own discs, opponent's discs)"
-        )
-        raise NetworkError(msg)
-    return int(n_planes)
+def input_encoding(network: nn.Module) -> Encoding:
+    """Return how boards become what a network reads."""
+    if isinstance(network, BoardNetwork):
+        return network.encoding
+    return Encoding.of(default_encoding(network), board_size(network))
 
 
-def probe_boards(size: int, n_planes: int) -> Tensor:
-    """Return boards of random discs on which outputs are compared."""
+def probe_boards(size: int, encoding: Encoding) -> Tensor:
+    """Return the planes of boards of random discs on which outputs are compared."""
     generator = torch.Generator().manual_seed(0)
-    board = torch.randint(-1, 2, (16, 1, size, size), generator=generator).double()
-    return board if n_planes == 1 else torch.cat([board > 0, board < 0], 1).double()
+    boards = torch.randint(-1, 2, (16, size, size), generator=generator)
+    return torch.from_numpy(encoding(boards.numpy().astype(np.int8))).double()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import plain
-from conceptlrp.networks.planes import legal_actions, squares_of_actions
+from conceptlrp.networks.planes import legal_actions, squares_of_actions, with_pass
 from conceptlrp.othello import Corpus, square_name
 
 if TYPE_CHECKING:
@@ -152,8 +152,11 @@ class Intervened:
         return legal[:, : self.logits.shape[-1]]
 
     def _best(self, logits: Array) -> Array:
-        actions = np.where(self.legal, logits, -np.inf).argmax(axis=-1)
-        return squares_of_actions(actions, size=self.positions.size).astype(np.int8)
+        size = self.positions.size
+        known = with_pass(logits, size=size)
+        legal = legal_actions(self.positions.own, self.positions.opponent, size=size)
+        actions = np.where(legal, known, -np.inf).argmax(axis=-1)
+        return squares_of_actions(actions, size=size).astype(np.int8)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -153,11 +153,7 @@ def forward(explainer: Explainer, boards: Boards) -> AbstractContextManager[Pass
 
 def planes_of(explainer: Explainer, boards: Boards) -> Tensor:
     """Return boards (N, n, n) as the planes (N, P, n, n) that a network reads."""
-    if explainer.planes == 1:
-        stacked = boards[:, None]
-    else:
-        stacked = np.stack([boards > 0, boards < 0], axis=1)
-    planes = torch.from_numpy(np.ascontiguousarray(stacked))
+    planes = torch.from_numpy(explainer.encoding(boards))
     return planes.to(explainer.device, explainer.dtype)
 
 

@@ -36,6 +36,7 @@ from conceptlrp.networks.planes import (
     actions_of_squares,
     legal_actions,
     squares_of_actions,
+    with_pass,
 )
 from conceptlrp.othello import NO_MOVE, PASS, Corpus, parse_square, square_name
 
@@ -195,8 +196,9 @@ class Best(Target):
 
     def squares_at(self, positions: Corpus, logits: Logits) -> Squares:
         """Return the best legal move at each position, `PASS` where there is none."""
-        legal = _legal(positions, logits.shape[1])
-        actions = np.where(legal, logits, -np.inf).argmax(axis=1)
+        legal = _legal(positions)
+        known = with_pass(logits, size=positions.size)
+        actions = np.where(legal, known, -np.inf).argmax(axis=1)
         return squares_of_actions(actions, size=positions.size).astype(np.int8)
 
     def with_best(self, square: int, size: int = 8) -> Target:
@@ -365,14 +367,13 @@ def _parse_move(target: str, size: int) -> Move:
         raise TargetError(msg) from None
 
 
-def _legal(positions: Corpus, n_actions: int) -> NDArray[np.bool_]:
-    legal = legal_actions(positions.own, positions.opponent, size=positions.size)
-    return legal[:, :n_actions]
+def _legal(positions: Corpus) -> NDArray[np.bool_]:
+    return legal_actions(positions.own, positions.opponent, size=positions.size)
 
 
 def _legal_squares(target: Target, squares: Squares, positions: Corpus) -> Squares:
     """Return the squares, or say at which position one is no legal move."""
-    legal = _legal(positions, positions.size**2 + 1)
+    legal = _legal(positions)
     actions = actions_of_squares(squares, size=positions.size)
     known = squares != NO_MOVE
     valid = known & legal[np.arange(len(positions)), np.where(known, actions, 0)]

@@ -1,3 +1,7 @@
+from .adapting import (
+    AdaptedNetwork as AdaptedNetwork,
+    adapt as adapt,
+)
 from .architectures import (
     BoardNetwork as BoardNetwork,
     OthelloNet as OthelloNet,
@@ -5,7 +9,6 @@ from .architectures import (
 )
 from .checkpoint import (
     load_network as load_network,
-    network_digest as network_digest,
     save_network as save_network,
 )
 from .demo import (
@@ -15,17 +18,22 @@ from .demo import (
     demo_snapshots as demo_snapshots,
     demo_tower as demo_tower,
 )
+from .digest import (
+    network_digest as network_digest,
+)
 from .prediction import (
     Prediction as Prediction,
     predict as predict,
 )
 
 __all__ = [
+    "AdaptedNetwork",
     "BoardNetwork",
     "OthelloNet",
     "Prediction",
     "ResidualTower",
     "Snapshot",
+    "adapt",
     "demo_corpus",
     "demo_network",
     "demo_snapshots",

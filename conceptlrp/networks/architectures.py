@@ -16,6 +16,8 @@ Shapes use N positions, P input planes, C channels and a board of n x n squares.
 
 from torch import Tensor, nn
 
+from conceptlrp.networks.planes import Encoding
+
 SIZES = (6, 8)
 
 
@@ -44,6 +46,12 @@ class BoardNetwork(nn.Module):
         """Name of the class and the options that decide every tensor's shape."""
         options = {option: getattr(self, option) for option in self.options}
         return {"name": type(self).__name__} | options
+
+    @property
+    def encoding(self) -> Encoding:
+        """How a board becomes the network's planes."""
+        name = "own-minus-opponent" if self.planes == 1 else "own-opponent"
+        return Encoding(name, self.planes)
 
     def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
         """Compute policy logits and the value before tanh.

@@ -7,33 +7,38 @@ what the numbers are:
     encoding-version  "1"
     architecture      JSON: {"name": "OthelloNet", "channels": 64, "size": 8}; see
                       `BoardNetwork.architecture`
-    digest            sha256 of the weights (see `network_digest`)
+    digest            sha256 of the weights (see `weights_digest`)
     training          JSON: an account of the training
 
 alpha-zero-general's ``.pth.tar`` is a pickle in spite of its name; it is read by
 `conceptlrp.networks.weights`, which runs no code from it.
 """
 
-import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from conceptlrp.errors import CheckpointError, check_type
 from conceptlrp.files import write_whole
 from conceptlrp.networks.architectures import BoardNetwork
+from conceptlrp.networks.digest import (
+    network_digest,
+    rounded_weights,
+    weights_digest,
+)
+from conceptlrp.networks.references import is_reference, network_from_code
 from conceptlrp.networks.weights import (
     check_architecture,
+    check_no_pointer,
     is_pickle,
     load_weights,
-    read_azg,
+    read_tensors,
 )
 from conceptlrp.shipped import NETWORK, demo_path
 
@@ -42,34 +47,49 @@ ENCODING_VERSION = "1"
 _LARGEST_HEADER = 1 << 24
 
 
-def load_network(path: str | os.PathLike[str]) -> BoardNetwork:
-    """Read a network from our file or from alpha-zero-general's ``.pth.tar``.
+def load_network(
+    path: str | os.PathLike[str], *, weights: str | os.PathLike[str] | None = None
+) -> BoardNetwork:
+    """Read a network from our file or alpha-zero-general's, or call what makes it.
 
     Parameters
     ----------
     path : path
         What the file is follows from its content, not from its name; or "demo" for
-        the network that ships, an `OthelloNet` of 64 channels.
+        the network that ships, an `OthelloNet` of 64 channels; or
+        "package.module:function", a function without arguments that returns a module
+        or what `adapt` made of it. It is imported and called.
+    weights : path, optional
+        Tensors for the network of such a function, from torch.save or in safetensors.
 
     Returns
     -------
     BoardNetwork
-        An `OthelloNet` or a `ResidualTower`, in float32 and in evaluation mode.
+        An `OthelloNet` or a `ResidualTower`, in float32 and in evaluation mode, or the
+        network of the function, adapted if it is another module.
 
     Raises
     ------
     CheckpointError
         If the file is none of the two, is damaged, runs code when it is read, holds
         numbers that are not finite, or is neither network; the message names the
-        first tensor that does not fit.
+        first tensor that does not fit. Or if there is no such function.
+    NetworkError
+        If the module of the function is no board network; see `adapt`.
     """
     check_type(path, str | os.PathLike, "path", "a str or Path")
-    file = demo_path(NETWORK) if path == "demo" else Path(path)
-    if not file.is_file():
-        msg = f"{file}: no such file"
+    if is_reference(path):
+        return network_from_code(str(path), None if weights is None else Path(weights))
+    if weights is not None:
+        msg = (
+            f"{path}: a file has weights of its own; they go with a network that is "
+            "named as package.module:function"
+        )
         raise CheckpointError(msg)
+    file = demo_path(NETWORK) if path == "demo" else Path(path)
+    check_no_pointer(file)
     if is_pickle(file):
-        return load_weights(read_azg(file), file)
+        return load_weights(read_tensors(file), file)
     header = read_header(file)
     network = load_weights(_read_tensors(file), file)
     said, found = header["architecture"], network.architecture
@@ -117,12 +137,12 @@ def save_network(
         a class that could not be loaded again.
     """
     check_architecture(network)
-    tensors = _rounded(network, dtype)
+    tensors = rounded_weights(network, dtype)
     header = {
         "format": FORMAT,
         "encoding-version": ENCODING_VERSION,
         "architecture": json.dumps(network.architecture),
-        "digest": _digest(tensors),
+        "digest": weights_digest(tensors),
         "training": json.dumps(training or {}),
     }
     content = save(tensors, metadata=header)
@@ -150,25 +170,6 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
         msg = f"{file}: the header's {key} is not JSON ({error})"
         raise CheckpointError(msg) from error
     return header
-
-
-def network_digest(network: nn.Module) -> str:
-    """Return the sha256 of a network's weights, the same before and after a file.
-
-    It is taken over names, shapes and little-endian float32 bytes in the order of
-    the names. Batch counters of batch norm do not count: they change no output.
-
-    Parameters
-    ----------
-    network : OthelloNet
-        Any mode, device and memory layout.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-    """
-    return _digest(_rounded(network, torch.float32))
 
 
 def _check_header_size(file: Path) -> None:
@@ -214,29 +215,3 @@ def _check_digest(network: BoardNetwork, digest: str, file: Path) -> None:
             f"{str(digest)[:12]}; the file was changed, get it again"
         )
         raise CheckpointError(msg)
-
-
-def _rounded(network: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Weights of a network as contiguous tensors of `dtype`, without counters."""
-    if dtype not in (torch.float32, torch.float16):
-        msg = f"dtype is {dtype}, expected torch.float32 or torch.float16"
-        raise ValueError(msg)
-    state = {
-        name: tensor.detach().cpu().to(dtype, memory_format=torch.contiguous_format)
-        for name, tensor in network.state_dict().items()
-        if tensor.is_floating_point()
-    }
-    for name, tensor in state.items():
-        if not torch.isfinite(tensor).all():
-            msg = f"{name} holds numbers that are not finite in {dtype}"
-            raise ValueError(msg)
-    return state
-
-
-def _digest(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        array = tensors[name].float().numpy().astype("<f4", copy=False)
-        digest.update(f"{name}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()

@@ -1,18 +1,23 @@
 """Planes and actions: how a network of alpha-zero-general sees the game.
 
-A position goes in as one plane, own minus opponent, or as two, own and opponent; the
-network knows neither the colour to move nor the moves before. A move comes out as an
-action: ``size * row + column`` for a square and ``size * size`` for a pass, where
-squares are numbered as in `conceptlrp.othello` (a 6 x 6 board sits in the middle of
-the 8 x 8 word). N is the number of positions, n the size of the board.
+A position goes in as one plane, own minus opponent, or as two, own and opponent, or as
+an `Encoding` says; the network knows neither the colour to move nor the moves before. A
+move comes out as an action: ``size * row + column`` for a square and ``size * size``
+for a pass, where squares are numbered as in `conceptlrp.othello` (a 6 x 6 board sits in
+the middle of the 8 x 8 word). N is the number of positions, n the size of the board.
 """
 
-from typing import TypeVar
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from conceptlrp.errors import NetworkError
 from conceptlrp.othello import NO_MOVE, PASS, legal_moves
+from conceptlrp.othello.board import from_boards, to_boards
 
 Float32Array = NDArray[np.float32]
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -43,6 +48,87 @@ def board_planes(
         kinds = [kinds[0] - kinds[1]]
     cropped = [crop(kind.astype(np.float32), size=size) for kind in kinds]
     return np.concatenate(cropped, axis=1)
+
+
+#: Boards (N, n, n), +1 own and -1 the opponent's, to planes (N, P, n, n).
+BoardsToPlanes = Callable[[NDArray[np.int8]], NDArray[Any]]
+_MINUS = "own-minus-opponent"
+_KINDS: dict[str, BoardsToPlanes] = {
+    "own": lambda boards: boards > 0,
+    "opponent": lambda boards: boards < 0,
+    "empty": lambda boards: boards == 0,
+    "ones": np.ones_like,
+    "zeros": np.zeros_like,
+    "legal": lambda boards: _legal_squares(boards),
+}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How boards become ``planes`` planes: by a name, or by a function of one's own.
+
+    A name is "own-minus-opponent" or lists planes: own, opponent, empty, ones, legal
+    and, for a history that is not known, zeros; "zeros14" stands for 14 of them.
+    """
+
+    name: str
+    planes: int
+    function: BoardsToPlanes | None = None
+
+    @classmethod
+    def of(cls, encode: "str | BoardsToPlanes | Encoding", size: int) -> "Encoding":
+        """Read an encoding, and check a function on an empty board."""
+        if isinstance(encode, Encoding):
+            return encode
+        if callable(encode):
+            name = getattr(encode, "__qualname__", type(encode).__name__)
+            empty = np.zeros((3, size, size), np.int8)
+            found = np.shape(encode(empty))
+            if len(found) != 4 or found[0] != 3 or found[2:] != (size, size):
+                msg = (
+                    f"encode returns shape {found} for boards (3, {size}, {size}), "
+                    f"expected (3, planes, {size}, {size})"
+                )
+                raise NetworkError(msg)
+            return cls(name, found[1], encode)
+        known = isinstance(encode, str) and (encode == _MINUS or _kinds(encode))
+        if not known:
+            msg = (
+                f"encode is {encode!r}, expected '{_MINUS}', planes such as "
+                f"'own-opponent-ones' (of {', '.join(_KINDS)}) or a function"
+            )
+            raise NetworkError(msg)
+        return cls(encode, 1 if encode == _MINUS else len(_kinds(encode)))
+
+    def __call__(self, boards: NDArray[np.int8]) -> Float32Array:
+        """Turn boards (N, n, n) of +1, -1 and 0 into planes (N, P, n, n)."""
+        if self.function is not None:
+            return np.asarray(self.function(boards), np.float32)
+        if self.name == _MINUS:
+            return boards[:, None].astype(np.float32)
+        planes = [_KINDS[kind](boards) for kind in _kinds(self.name)]
+        return np.stack(planes, axis=1).astype(np.float32)
+
+    def bitboards(
+        self, own: ArrayLike, opponent: ArrayLike, *, size: int
+    ) -> Float32Array:
+        """Turn bitboards (N,) into planes (N, P, n, n)."""
+        words = [np.atleast_1d(np.asarray(w, np.uint64)) for w in (own, opponent)]
+        return self(crop(to_boards(*words), size=size)[:, 0])
+
+
+def _kinds(name: str) -> list[str]:
+    """Spell out a name, plane by plane; nothing where it is none."""
+    parts = [re.fullmatch(r"([a-z]+)(\d{0,3})", part) for part in name.split("-")]
+    if not all(part and part[1] in _KINDS for part in parts):
+        return []
+    return [part[1] for part in parts if part for _ in range(int(part[2] or 1))]
+
+
+def _legal_squares(boards: NDArray[np.int8]) -> NDArray[np.bool_]:
+    size = boards.shape[-1]
+    moves = legal_moves(from_boards(boards > 0), from_boards(boards < 0), size=size)
+    return crop(bits(moves), size=size)[:, 0].astype(bool)
 
 
 def bits(bitboards: ArrayLike) -> NDArray[np.uint8]:
@@ -104,6 +190,12 @@ def legal_actions(
     )
     on_board = crop(bits(moves), size=size).reshape(len(moves), size * size)
     return np.column_stack([on_board, moves == 0]).astype(bool)
+
+
+def with_pass(logits: NDArray[Scalar], *, size: int = 8) -> NDArray[Scalar]:
+    """Return logits (..., A) of all actions; a policy without a pass gets 0 for it."""
+    lacking = logits.shape[-1] == size * size
+    return np.insert(logits, size * size, 0, axis=-1) if lacking else logits
 
 
 _OUTSIDE = -2

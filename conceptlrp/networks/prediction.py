@@ -17,8 +17,9 @@ from scipy.special import softmax  # type: ignore[import-untyped]
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from conceptlrp.errors import NetworkError
 from conceptlrp.networks.architectures import BoardNetwork
-from conceptlrp.networks.planes import board_planes, legal_actions, squares_of_actions
+from conceptlrp.networks.planes import legal_actions, squares_of_actions, with_pass
 
 Float32Array = NDArray[np.float32]
 
@@ -77,7 +78,7 @@ def predict(
     >>> prediction.probabilities.nonzero()[1].tolist()
     [19, 26, 37, 44]
     """
-    planes = board_planes(own, opponent, size=network.size, planes=network.planes)
+    planes = network.encoding.bitboards(own, opponent, size=network.size)
     legal = legal_actions(own, opponent, size=network.size)
     logits, value = forward(network, planes, batch_size)
     masked = np.where(legal, logits, -np.inf)
@@ -102,8 +103,12 @@ def forward(
             outputs = [network(batch.to(device)) for batch in batches]
     finally:
         network.train(training)
+    if len(outputs[0]) < 2:
+        msg = "the network has no value, which predictions and search need"
+        raise NetworkError(msg)
     logits, value = (torch.cat(parts) for parts in zip(*outputs, strict=True))
-    return logits.float().cpu().numpy(), value[:, 0].float().cpu().numpy()
+    policy = with_pass(logits.float().cpu().numpy(), size=planes.shape[-1])
+    return policy, value[:, 0].float().cpu().numpy()
 
 
 def inference_network(network: nn.Module) -> nn.Module:

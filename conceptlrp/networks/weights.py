@@ -55,6 +55,10 @@ _ITEM_BYTES = {
     "LongStorage": 8,
     "DoubleStorage": 8,
 }
+#: Under which keys of a checkpoint people keep the weights.
+_KEYS = ("state_dict", "model_state_dict", "model", "network", "net")
+_PREFIXES = ("module.", "_orig_mod.")
+_POINTER = b"version https://git-lfs.github.com/spec/"
 _REBUILDERS = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter")
 
 
@@ -65,8 +69,22 @@ def is_pickle(file: Path) -> bool:
     return start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] <= b"\x05")
 
 
-def read_azg(file: Path) -> Mapping[str, Tensor]:
-    """Read the weights of a checkpoint that alpha-zero-general wrote, on the CPU."""
+def check_no_pointer(file: Path) -> None:
+    """Refuse a missing file, and the pointer that Git leaves of a large one."""
+    if not file.is_file():
+        msg = f"{file}: no such file"
+        raise CheckpointError(msg)
+    with file.open("rb") as opened:
+        if opened.read(len(_POINTER)) == _POINTER:
+            msg = (
+                f"{file}: a Git LFS pointer, not the weights that it stands for; run "
+                "'git lfs pull' where it was cloned"
+            )
+            raise CheckpointError(msg)
+
+
+def read_tensors(file: Path) -> Mapping[str, Tensor]:
+    """Read the weights in what torch.save wrote, on the CPU."""
     try:
         _look_through(file)
         content = torch.load(file, map_location="cpu", weights_only=True)
@@ -76,19 +94,30 @@ def read_azg(file: Path) -> Mapping[str, Tensor]:
     except Exception as error:
         msg = f"{file}: damaged, or not written by torch.save ({error})"
         raise CheckpointError(msg.splitlines()[0]) from error
-    return _state_dict(content, file)
+    return plain_names(_state_dict(content, file))
+
+
+def plain_names(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Take off what `DataParallel` and `torch.compile` put before every name."""
+    for prefix in _PREFIXES * 2:
+        if all(name.startswith(prefix) for name in state):
+            state = {n.removeprefix(prefix): tensor for n, tensor in state.items()}
+    return state
 
 
 def _state_dict(content: object, file: Path) -> Mapping[str, Tensor]:
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not state:
+    state = content if isinstance(content, dict) else {}
+    keys = [key for key in _KEYS if isinstance(state.get(key), dict)]
+    state = state[keys[0]] if keys else state
+    if not state:
         msg = f"{file}: expected a dict with the key 'state_dict'"
         raise CheckpointError(msg)
     for name, tensor in state.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            known = ", ".join(f"'{key}'" for key in _KEYS)
             msg = (
                 f"{file}: {name!r} is no tensor; expected a dict with the key "
-                "'state_dict' that holds tensors"
+                f"'state_dict' that holds tensors (or one of {known})"
             )
             raise CheckpointError(msg)
     return state
@@ -241,7 +270,8 @@ def _shape(state: _Weights, name: str, dimensions: int, file: Path) -> tuple[int
         found = tuple(state[name].shape) if name in state else "no such tensor"
         msg = (
             f"{file}: {name}: {found}, expected {dimensions} dimensions; the file "
-            "holds neither an OthelloNet nor a ResidualTower"
+            "holds neither an OthelloNet nor a ResidualTower, so name its network as "
+            "package.module:function, and the file as its weights"
         )
         raise CheckpointError(msg)
     return tuple(state[name].shape)

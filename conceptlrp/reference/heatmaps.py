@@ -15,7 +15,6 @@ from conceptlrp.lrp.engine.native import NativeEngine
 from conceptlrp.lrp.engine.program import Operation
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.engine.tangents import tap_sites
-from conceptlrp.networks.planes import board_planes
 from conceptlrp.othello import Corpus
 
 #: Where relevance can start: see `conditional_maps`.
@@ -96,12 +95,8 @@ def _check_channel(explainer: Explainer, layer: str, channel: int) -> None:
 def _from_activation(
     explainer: Explainer, positions: Corpus, layer: str, channel: int
 ) -> NDArray[np.floating]:
-    boards = board_planes(
-        positions.own,
-        positions.opponent,
-        size=explainer.size,
-        planes=explainer.planes,
-    )
+    own, opponent = positions.own, positions.opponent
+    boards = explainer.encoding.bitboards(own, opponent, size=explainer.size)
     planes = torch.from_numpy(boards).to(explainer.device, explainer.dtype)
     with explainer.propagation.forward(planes) as whole, torch.no_grad():
         # Of two composites, the second one draws.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax  # type: ignore[import-untyped]
 
 from conceptlrp.networks import BoardNetwork
-from conceptlrp.networks.planes import board_planes, legal_actions
+from conceptlrp.networks.planes import legal_actions
 from conceptlrp.networks.prediction import forward, inference_network
 
 Boards: TypeAlias = NDArray[np.uint64]
@@ -55,7 +55,7 @@ class NetworkEvaluator:
         self.size = network.size
         self.asked = self.forwarded = 0
         self._batch_size = batch_size
-        self._planes = network.planes
+        self._encoding = network.encoding
         self._network = inference_network(network)
         self._memory = _Memory(remembered, self.size**2 + 1) if remembered else None
 
@@ -93,7 +93,7 @@ class NetworkEvaluator:
         self, own: Boards, opponent: Boards
     ) -> tuple[Float32Array, Float32Array]:
         self.forwarded += len(own)
-        planes = board_planes(own, opponent, size=self.size, planes=self._planes)
+        planes = self._encoding.bitboards(own, opponent, size=self.size)
         logits, value = forward(self._network, planes, self._batch_size)
         legal = legal_actions(own, opponent, size=self.size)
         return legal_softmax(logits, legal), np.tanh(value)

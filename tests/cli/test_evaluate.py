@@ -35,7 +35,7 @@ def test_a_store_is_evaluated_into_json_and_tables(
     result = evaluate(folder, store, "--out", out, "--composite", "epsilon", *OPTIONS)
 
     assert (result.code, result.err) == (0, "")
-    assert result.out.startswith("recommended: epsilon (")
+    assert result.out.startswith("recommended: none yet, undecided about epsilon (")
     assert result.out.endswith(f"{out}: 4 positions, 1 composites\n")
     expected = evaluate_composites(
         load_network(folder / "net.safetensors"),
@@ -45,6 +45,7 @@ def test_a_store_is_evaluated_into_json_and_tables(
         n_cascade=1,
         layers=["conv1", "conv4"],
         seed=3,
+        baseline=open_store(store).baseline,
     )
     content = json.loads((out / "evaluation.json").read_text())
     assert content == json.loads(json.dumps(expected.to_dict()))

@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 
 from conceptlrp.networks.planes import (
+    Encoding,
     actions_of_squares,
     board_planes,
     legal_actions,
     squares_of_actions,
 )
-from conceptlrp.othello import PASS, Position, legal_moves
+from conceptlrp.othello import PASS, Corpus, Position, legal_moves
 from conceptlrp.othello.board import start, to_boards
+from tests.othello.playouts import random_games
 
 
 @pytest.mark.parametrize("size", [6, 8])
@@ -93,3 +95,22 @@ def test_a_pass_is_legal_only_without_a_move() -> None:
 
     assert np.flatnonzero(legal[0]).tolist() == [64]
     assert np.flatnonzero(legal[1]).tolist() == [2]
+
+
+@pytest.mark.parametrize("size", [6, 8])
+def test_an_encoding_lists_planes_by_name(size: int) -> None:
+    games = Corpus.from_games(random_games(3, size=size))
+    own, opponent = games.own, games.opponent
+    encoding = Encoding.of("own-opponent-empty-ones-zeros2-legal", size)
+
+    planes = encoding.bitboards(own, opponent, size=size)
+
+    discs = board_planes(own, opponent, size=size, planes=2)
+    np.testing.assert_array_equal(planes[:, :2], discs)
+    np.testing.assert_array_equal(planes[:, 2], 1 - discs.sum(1))
+    assert (planes[:, 3] == 1).all()
+    assert not planes[:, 4:6].any()
+    legal = legal_actions(own, opponent, size=size)[:, :-1]
+    np.testing.assert_array_equal(planes[:, 6].reshape(len(planes), -1), legal)
+    minus = Encoding.of("own-minus-opponent", size).bitboards(own, opponent, size=size)
+    np.testing.assert_array_equal(minus, board_planes(own, opponent, size=size))

@@ -23,7 +23,9 @@ def explainer(small_network):  # noqa: F811
 
 
 def planes_of(explainer, positions):
-    planes = board_planes(positions.own, positions.opponent, planes=explainer.planes)
+    planes = board_planes(
+        positions.own, positions.opponent, planes=explainer.encoding.planes
+    )
     return torch.from_numpy(planes).double()
 
 

@@ -14,6 +14,7 @@ from conceptlrp.cli.options import (
     StoreNetwork,
     StorePath,
     Target,
+    Weights,
     check_choice,
     how_many,
 )
@@ -33,6 +34,7 @@ _INTERVALS = {"change": "size", "control": "control", "fall": "fall"}
 def ablate(
     store: StorePath,
     network: StoreNetwork,
+    weights: Weights = None,
     layer: Layers = None,
     target: Target = None,
     positions: Annotated[
@@ -57,7 +59,7 @@ def ablate(
         opened.channels(name)
     explained = opened.targets[opened.target_index(target or 0)]
     opened.results.check_free(Ablation, target=explained, overwrite=overwrite)
-    net = store_network(opened, network)
+    net = store_network(opened, network, weights)
     with progress_bars() as report:
         found = ablate_channels(
             opened,

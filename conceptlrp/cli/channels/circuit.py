@@ -15,6 +15,7 @@ from conceptlrp.cli.options import (
     StoreNetworkIfAny,
     StorePath,
     Target,
+    Weights,
     check_choice,
     how_many,
 )
@@ -33,6 +34,7 @@ _SHOWN_EDGES = 8
 def circuit(
     store: StorePath,
     network: StoreNetworkIfAny = None,
+    weights: Weights = None,
     target: Target = None,
     position: Annotated[
         int | None, typer.Option(help="Row of the store: the circuit of one position.")
@@ -93,7 +95,7 @@ def circuit(
             msg = f"{store}: has no circuit '{name}' of '{explained}'"
             raise StoreError(msg)
     else:
-        net = store_network(opened, network)
+        net = store_network(opened, network, weights)
         with progress_bars() as report:
             found = find(
                 opened,

@@ -13,6 +13,7 @@ from conceptlrp.cli.options import (
     Seed,
     StoreNetwork,
     StorePath,
+    Weights,
     check_choice,
     check_place,
 )
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 def evaluate(
     store: StorePath,
     network: StoreNetwork,
+    weights: Weights = None,
     out: Annotated[
         Path | None, typer.Option(help="A folder for JSON, tables and figures as well.")
     ] = None,
@@ -54,7 +56,7 @@ def evaluate(
             check_choice("--composite", part, COMPOSITES)
     opened = open_store(store)
     opened.results.check_free(CompositeEvaluation, overwrite=overwrite)
-    net = store_network(opened, network)
+    net = store_network(opened, network, weights)
     with progress_bars() as report:
         found = evaluate_store(
             opened,

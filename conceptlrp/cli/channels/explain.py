@@ -13,6 +13,7 @@ from conceptlrp.cli.options import (
     Json,
     Layers,
     NetworkPath,
+    Weights,
     check_choice,
     how_many,
 )
@@ -27,6 +28,7 @@ def explain(
     transcript: Annotated[
         str, typer.Argument(help="Moves that lead to the position, such as f5d6c3.")
     ],
+    weights: Weights = None,
     move: Annotated[
         str | None,
         typer.Option(help="Move to explain, such as f4; by default the best."),
@@ -54,7 +56,7 @@ def explain(
         raise typer.BadParameter(msg)
     if baseline is not None:
         check_choice("--baseline", baseline, ("zero", "mean"))
-    net = open_network(network)
+    net = open_network(network, weights)
     found = position_report(
         Explainer(net, composite=composite, heatmaps=heatmaps, baseline=baseline),
         Position.from_transcript(transcript, net.size),

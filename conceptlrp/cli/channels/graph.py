@@ -16,6 +16,7 @@ from conceptlrp.cli.options import (
     StoreNetworkIfAny,
     StorePath,
     Target,
+    Weights,
     check_choice,
     check_place,
     how_many,
@@ -39,6 +40,7 @@ _FORMATS = (".json", ".graphml", ".gexf")
 def graph(
     store: StorePath,
     network: StoreNetworkIfAny = None,
+    weights: Weights = None,
     positions: Annotated[
         int, typer.Option(min=1, help="Positions of the store to average over.")
     ] = 2000,
@@ -78,9 +80,11 @@ def graph(
             msg = f"{store}: has no concept graph; pass --network to make it"
             raise StoreError(msg)
     elif position is None:
-        found = _averaged(opened, network, positions, seed, overwrite=overwrite)
+        found = _averaged(
+            opened, network, weights, positions, seed, overwrite=overwrite
+        )
     else:
-        found = _of_position(opened, network, position, move or name)
+        found = _of_position(opened, network, weights, position, move or name)
         name = found.targets[0]
     if out is not None:
         content = exported(
@@ -114,13 +118,19 @@ def check_export(out: Path, *, overwrite: bool) -> None:
 
 
 def _averaged(
-    store: "Store", network: str, n_positions: int, seed: int, *, overwrite: bool
+    store: "Store",
+    network: str,
+    weights: Path | None,
+    n_positions: int,
+    seed: int,
+    *,
+    overwrite: bool,
 ) -> "MeanConceptGraph":
     """Average over positions of a store, and keep the graph in it."""
     from conceptlrp.concept_graph import MeanConceptGraph, graph
 
     store.results.check_free(MeanConceptGraph, overwrite=overwrite)
-    net = store_network(store, network)
+    net = store_network(store, network, weights)
     with progress_bars() as report:
         return graph(
             store,
@@ -133,13 +143,13 @@ def _averaged(
 
 
 def _of_position(
-    store: "Store", network: str, row: int, target: str
+    store: "Store", network: str, weights: Path | None, row: int, target: str
 ) -> "MeanConceptGraph":
     from conceptlrp.concept_graph import mean_concept_graph
     from conceptlrp.concept_graph.averaging import graph_explainer
 
     rows = slice(check_row(store, row), row + 1)
-    explainer = graph_explainer(store, store_network(store, network))
+    explainer = graph_explainer(store, store_network(store, network, weights))
     return mean_concept_graph(
         explainer,
         store.positions[rows],

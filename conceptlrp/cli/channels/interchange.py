@@ -13,6 +13,7 @@ from conceptlrp.cli.options import (
     StoreNetwork,
     StorePath,
     Target,
+    Weights,
     how_many,
 )
 from conceptlrp.cli.tables import print_json, print_table, print_text
@@ -35,6 +36,7 @@ _LEVELS = (0.3, 0.4, 0.5)
 def interchange(
     store: StorePath,
     network: StoreNetwork,
+    weights: Weights = None,
     layer: Layers = None,
     target: Target = None,
     positions: Annotated[
@@ -60,7 +62,7 @@ def interchange(
     for name in layer or ():
         opened.channels(name)
     opened.results.check_free(Interchange, target=target or 0, overwrite=overwrite)
-    net = store_network(opened, network)
+    net = store_network(opened, network, weights)
     with progress_bars() as report:
         found = interchange_channels(
             opened,

@@ -15,6 +15,7 @@ from conceptlrp.cli.options import (
     StoreNetworkIfAny,
     StorePath,
     Target,
+    Weights,
     how_many,
 )
 from conceptlrp.cli.tables import print_json, print_table, print_text
@@ -42,6 +43,7 @@ _LEGEND = (
 def label(
     store: StorePath,
     network: StoreNetworkIfAny = None,
+    weights: Weights = None,
     layer: Layers = None,
     target: Target = None,
     positions: Annotated[
@@ -93,7 +95,7 @@ def label(
             typer.echo(f"{store}: {len(names)} labels of {len(opened)} positions")
         return
     opened.results.check_free(ScoredLabels, target=target or 0, overwrite=overwrite)
-    net = store_network(opened, network)
+    net = store_network(opened, network, weights)
     with progress_bars() as report:
         found = label_channels(
             opened,

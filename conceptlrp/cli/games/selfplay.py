@@ -13,6 +13,7 @@ from conceptlrp.cli.options import (
     NetworkPath,
     Overwrite,
     Seed,
+    Weights,
     check_device,
     check_place,
     how_many,
@@ -24,6 +25,7 @@ from conceptlrp.progress import progress_bars
 def selfplay(
     network: NetworkPath,
     out: Annotated[Path, typer.Option(help="The games to write (.jsonl).")],
+    weights: Weights = None,
     count: Annotated[int, how_many("Games, all distinct.")] = 1000,
     simulations: Annotated[
         int, typer.Option(min=0, help="Searches of a move; 0 plays from the policy.")
@@ -66,12 +68,12 @@ def selfplay(
     started = time.perf_counter()
     with progress_bars(per_minute=True) as report:
         played = self_play(
-            open_network(network).to(device),
+            open_network(network, weights).to(device),
             out,
             count=count,
             options=options,
             seed=seed,
-            name=network_name(network),
+            name=network_name(network, weights),
             overwrite=overwrite,
             on_progress=report,
         )

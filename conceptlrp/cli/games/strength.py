@@ -14,6 +14,7 @@ from conceptlrp.cli.options import (
     Overwrite,
     Sample,
     Seed,
+    Weights,
     check_device,
     check_place,
 )
@@ -24,6 +25,7 @@ from conceptlrp.progress import progress_bars
 def strength(
     network: NetworkPath,
     out: Annotated[Path, typer.Option(help="The card to write (.json).")],
+    weights: Weights = None,
     games: Annotated[
         list[str] | None,
         typer.Option(help="Held-out games, or a corpus (.h5); repeatable."),
@@ -63,7 +65,7 @@ def strength(
         endgames=endgames,
         seed=seed,
     )
-    asked = open_network(network).to(device)
+    asked = open_network(network, weights).to(device)
     with ExitStack() as stack:
         report = stack.enter_context(progress_bars())
         engines = [

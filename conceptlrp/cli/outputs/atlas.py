@@ -13,6 +13,7 @@ from conceptlrp.cli.options import (
     StoreNetworkIfAny,
     StorePath,
     Target,
+    Weights,
     check_place,
 )
 from conceptlrp.progress import progress_bars
@@ -34,6 +35,7 @@ def atlas(
     ] = None,
     notes: Notes = None,
     network: StoreNetworkIfAny = None,
+    weights: Weights = None,
     compare: Annotated[
         list[Path] | None,
         typer.Option(help="Another store of the same positions; repeatable."),
@@ -65,7 +67,7 @@ def atlas(
         target=target or 0,
         title=title,
         notes=None if notes is None else read_notes(notes, layers=channels),
-        network=None if network is None else store_network(opened, network),
+        network=None if network is None else store_network(opened, network, weights),
         others=[open_store(each) for each in compare or ()],
         workers=workers or _processes(sum(channels.values())),
         overwrite=overwrite,

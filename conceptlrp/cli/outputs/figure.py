@@ -13,6 +13,7 @@ from conceptlrp.cli.options import (
     StoreNetworkIfAny,
     StorePath,
     Target,
+    Weights,
     check_choice,
     check_place,
     how_many,
@@ -46,6 +47,7 @@ def figure(
     ] = None,
     target: Target = None,
     network: StoreNetworkIfAny = None,
+    weights: Weights = None,
     composite: Annotated[
         list[str] | None,
         typer.Option(
@@ -82,7 +84,7 @@ def figure(
     if "channel" in accepted:
         subject.append(_needed("channel", channel)[0])
     if "network" in accepted:
-        subject.append(store_network(opened, _needed("network", network)))
+        subject.append(store_network(opened, _needed("network", network), weights))
     options = {
         "channels": channel,
         "composite": composite and composite[0],

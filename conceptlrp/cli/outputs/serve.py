@@ -5,13 +5,14 @@ from typing import Annotated
 import typer
 
 from conceptlrp.cli.inputs import store_network
-from conceptlrp.cli.options import StoreNetwork, StorePath
+from conceptlrp.cli.options import StoreNetwork, StorePath, Weights
 from conceptlrp.errors import ConceptLRPError
 
 
 def serve(
     store: StorePath,
     network: StoreNetwork,
+    weights: Weights = None,
     host: Annotated[
         str, typer.Option(help="Name or address to listen at.")
     ] = "127.0.0.1",
@@ -33,7 +34,7 @@ def serve(
     from conceptlrp.store import open_store
 
     opened = open_store(store)
-    net = store_network(opened, network)
+    net = store_network(opened, network, weights)
     with bound_socket(host, port) as listener:
         engine = ExplorerEngine(store_explainer(opened, net), opened)
         shown = f"[{host}]" if ":" in host else host

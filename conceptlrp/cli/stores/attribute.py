@@ -31,6 +31,7 @@ from conceptlrp.cli.options import (
     Seed,
     StorePath,
     Targets,
+    Weights,
     Workers,
     check_choice,
     check_device,
@@ -53,6 +54,7 @@ def attribute(
     network: NetworkPath,
     games: CorpusPaths,
     out: Annotated[Path, typer.Option(help="The store to write (NAME.crp).")],
+    weights: Weights = None,
     target: Targets = ["played"],  # noqa: B006
     composite: Composite = None,
     heatmaps: Heatmaps = None,
@@ -120,7 +122,7 @@ def attribute(
     goes_on = resume or append or stripe is not None
     check_place(out, overwrite=overwrite or goes_on)
     check_device(device)
-    net = open_network(network)
+    net = open_network(network, weights)
     positions = read_positions(games, net.size, sample, seed)
     store = fill_store(
         net,
@@ -147,7 +149,7 @@ def attribute(
             compute_dtype=compute_dtype,
             batch_size=batch_size,
             shard_size=shard_size,
-            name=network_name(network),
+            name=network_name(network, weights),
             command=command_line(),
         ),
         seed=seed,
@@ -161,6 +163,7 @@ def merge(
         str | None,
         typer.Option(help="The network, if it is not where the jobs found it."),
     ] = None,
+    weights: Weights = None,
     device: Device = "cpu",
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -174,7 +177,7 @@ def merge(
     with _telling_what_is_kept(), progress_bars() as report:
         merged = merge_run(
             store,
-            None if path is None else open_network(path),
+            None if path is None else open_network(path, weights),
             run=RunOptions(device=device, workers=workers, scheduler=scheduler),
             on_progress=report,
         )

@@ -1,0 +1,295 @@
+"""Any module as a board network: its contract named, and checked at the door.
+
+A module is traced once. What its outputs are is read off a probe of three boards, and
+what stands between them and policy logits (N, n * n + 1) with a value before tanh
+(N, 1) is taken off or folded into the last linear module, so that every layer keeps
+its name and the network is explained as one written by hand would be.
+
+Shapes use N positions, P planes and a board of n x n squares.
+"""
+
+import warnings
+from copy import copy
+from dataclasses import dataclass
+from typing import Any, cast
+
+from torch import Tensor, fx, nn
+
+from conceptlrp.errors import NetworkError, check_type
+from conceptlrp.networks.architectures import SIZES, BoardNetwork
+from conceptlrp.networks.heads import (
+    HEADS,
+    N_PROBED,
+    HeadAdapter,
+    Outputs,
+    Policy,
+    run,
+    shapes_of,
+    spell,
+)
+from conceptlrp.networks.planes import BoardsToPlanes, Encoding
+
+
+@dataclass(frozen=True)
+class _Contract:
+    size: int
+    encoding: Encoding
+    notes: tuple[str, ...] = ()
+
+
+class AdaptedNetwork(fx.GraphModule, BoardNetwork):
+    """A module of one's own as a board network; `adapt` makes it.
+
+    Attributes
+    ----------
+    size : int
+        Squares along one side of the board.
+    notes : tuple of str
+        What was taken off or added, for a reader of the results.
+    """
+
+    notes: tuple[str, ...]
+    options = ()
+
+    def _take(self, contract: _Contract) -> "AdaptedNetwork":
+        self.__dict__["contract"] = contract
+        self.size, self.notes = contract.size, contract.notes
+        self.planes = contract.encoding.planes
+        return self
+
+    @property
+    def encoding(self) -> Encoding:
+        """How a board becomes the network's planes."""
+        return self._contract.encoding
+
+    @property
+    def architecture(self) -> dict[str, str | int]:
+        """Name of the module's class, size and encoding."""
+        name, encode = type(self).__name__, self.encoding.name
+        return {"name": name, "size": self.size, "encode": encode}
+
+    @property
+    def source(self) -> tuple[nn.Module, dict[str, Any]]:
+        """The module and arguments of `adapt`, until the network is copied."""
+        return cast("tuple[nn.Module, dict[str, Any]]", self.__dict__["made_of"])
+
+    @property
+    def _contract(self) -> _Contract:
+        return cast("_Contract", self.__dict__["contract"])
+
+    def __repr__(self) -> str:
+        weights = sum(parameter.numel() for parameter in self.parameters())
+        return (
+            f"{type(self).__name__}(adapted; {self.encoding.name}, {self.size} x "
+            f"{self.size}, {weights:,} weights)"
+        )
+
+    __str__ = __repr__
+
+    # `fx.GraphModule` copies and pickles what its graph refers to, and no more.
+    def __deepcopy__(self, memo: dict[int, Any]) -> "AdaptedNetwork":
+        # A copy knows no module: alpha-zero-general's cannot be copied.
+        memo[id(self.__dict__.get("made_of"))] = None
+        copied = cast("AdaptedNetwork", super().__deepcopy__(memo))
+        type(copied).__name__ = type(self).__name__
+        return copied._take(self._contract)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make, (content, imports) = super().__reduce__()
+        content.pop("made_of", None)
+        name = type(self).__name__
+        return _unpickled, (make, content, imports, name, self._contract)
+
+
+def _unpickled(
+    make: Any, content: Any, imports: str, name: str, contract: _Contract
+) -> AdaptedNetwork:
+    plain = make(content, imports)
+    return AdaptedNetwork(plain, plain.graph, name)._take(contract)
+
+
+def adapt(
+    module: Any,
+    *,
+    size: int | None = None,
+    encode: str | BoardsToPlanes | None = None,
+    outputs: Outputs = HEADS,
+    policy: Policy = None,
+    value: str = "scalar",
+) -> AdaptedNetwork:
+    """Make any module a board network, or say what of its contract does not hold.
+
+    The module is used as in evaluation mode and shares its weights with what is
+    returned, except for a last linear module that had to be changed.
+
+    Parameters
+    ----------
+    module : Module
+        Or what holds one: `DataParallel`, a compiled module, the ``NNetWrapper`` of
+        alpha-zero-general.
+    size : int, optional
+        Squares along one side of the board; that of the module, or 8.
+    encode : str or callable, optional
+        What the module reads: "own-minus-opponent", planes by name such as
+        "own-opponent" or "own-opponent-ones" (of own, opponent, empty, ones, legal and
+        zeros, "zeros14" being 14 of them), or a function of boards (N, n, n), +1 own
+        and -1 the opponent's, to planes (N, P, n, n). By default the first two, by the
+        planes that the first convolution reads. Relevance on a plane of legal moves is
+        relevance on a function of the board.
+    outputs : sequence of str or None, or dict
+        What the module returns, in its order: "policy", "value" and None for what is
+        left out; or, where it returns a dict, the key of each.
+    policy : sequence of int or callable, optional
+        Which action each output of the policy is: ``n * row + column`` of a square,
+        n * n for the pass, -1 for none. By default square after square, then the pass.
+    value : str
+        "scalar" before its tanh, or "wdl": win, draw and loss, of which win minus loss
+        is explained.
+
+    Returns
+    -------
+    AdaptedNetwork
+        Policy logits (N, n * n + 1), or (N, n * n) without a pass, and, where there is
+        one, value (N, 1) of planes (N, P, n, n). An action that the module has no
+        output for has logit 0 and no relevance. A softmax or tanh at the end is taken
+        off, with a warning.
+
+    Raises
+    ------
+    NetworkError
+        If the module cannot be traced or read such planes, or returns something else;
+        the message says which shape was found and which argument to give.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> module = nn.Sequential(
+    ...     nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 65)
+    ... )
+    >>> network = adapt(module.eval())
+    >>> network.encoding.name, network.size
+    ('own-opponent', 8)
+    """
+    given: dict[str, Any] = {"size": size, "encode": encode, "outputs": outputs}
+    given |= {"policy": policy, "value": value}
+    module = unwrap(module)
+    if value not in ("scalar", "wdl"):
+        msg = f"value is {value!r}, expected 'scalar' or 'wdl'"
+        raise NetworkError(msg)
+    size = board_size(module) if size is None else size
+    if size not in SIZES:
+        msg = f"size is {size!r}, expected 6 or 8"
+        raise NetworkError(msg)
+    encoding = Encoding.of(encode or default_encoding(module), size)
+    adapter = HeadAdapter(_traced(module), type(module).__name__, size, encoding)
+    adapter.adapt(outputs, policy, value)
+    for note in adapter.notes:
+        warnings.warn(f"{adapter.name}: {note}", stacklevel=2)
+    found = AdaptedNetwork(adapter.traced, adapter.traced.graph, adapter.name)
+    found.__dict__["made_of"] = (module, given)
+    contract = _Contract(size, encoding, tuple(adapter.notes))
+    return found._take(contract).eval()
+
+
+def unwrap(network: Any) -> nn.Module:
+    """Return the module inside wrappers: parallel, compiled, alpha-zero-general's."""
+    while True:
+        inner = [
+            vars(network).get("_modules", {}).get(name) or vars(network).get(name)
+            for name in _inside(network)
+        ]
+        if not inner:
+            break
+        network = inner[0]
+    check_type(network, nn.Module, "network", "a torch module")
+    return cast("nn.Module", network)
+
+
+def is_wrapped(network: object) -> bool:
+    """Whether a network has to be unwrapped, or is alpha-zero-general's own."""
+    azg = {"action_size", "board_x", "args"}
+    return bool(_inside(network)) or azg <= getattr(network, "__dict__", {}).keys()
+
+
+def _inside(network: object) -> list[str]:
+    if isinstance(network, nn.Module):
+        parallel = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+        if isinstance(network, parallel):
+            return ["module"]
+        return ["_orig_mod"] if "_orig_mod" in network._modules else []
+    inner = getattr(network, "__dict__", {}).get("nnet")
+    return ["nnet"] if isinstance(inner, nn.Module) else []
+
+
+def board_size(module: nn.Module) -> int:
+    """Return what a module says the side of its board is, or 8."""
+    # alpha-zero-general's has a width.
+    found = getattr(module, "size", vars(module).get("board_x", 8))
+    return found if found in SIZES else 8
+
+
+def default_encoding(network: nn.Module) -> str:
+    """Return the encoding for the planes that the first convolution reads."""
+    convolutions = (m for m in network.modules() if isinstance(m, nn.Conv2d))
+    n_planes = getattr(next(convolutions, None), "in_channels", 1)
+    if n_planes not in (1, 2):
+        msg = (
+            f"the network reads {n_planes} planes, expected 1 (own minus opponent) or "
+            "2 (own discs, opponent's discs); name them by conceptlrp.networks.adapt("
+            "module, encode=...), such as encode='own-opponent-ones'"
+        )
+        raise NetworkError(msg)
+    return "own-minus-opponent" if n_planes == 1 else "own-opponent"
+
+
+def check_outputs(network: nn.Module, size: int, encoding: Encoding) -> None:
+    """Refuse a module whose outputs are not those of a board network."""
+    hint = "make it a board network by conceptlrp.networks.adapt(module, ...)"
+    returned = run(network, type(network).__name__, size, encoding)
+    listed = [returned] if isinstance(returned, Tensor) else returned
+    actions = size * size + 1
+    expected = f"policy (N, {actions}), or a tuple of it and value (N, 1)"
+    shapes = shapes_of(returned)
+    is_board = shapes[:1] in ([(N_PROBED, actions)], [(N_PROBED, actions - 1)])
+    if not (
+        isinstance(listed, tuple | list)
+        and is_board
+        and shapes[1:] in ([], [(N_PROBED, 1)])
+    ):
+        kind = type(returned).__name__
+        said = spell(shapes) if shapes else kind
+        if shapes and not isinstance(returned, Tensor):
+            said = f"a {kind} of shapes {said}"
+        msg = f"the network returns {said}, expected {expected}; {hint}"
+        raise NetworkError(msg)
+
+
+class _Tracer(fx.Tracer):
+    """A tracer that keeps zennit's layers whole, as it does torch's own."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        whole = type(m).__module__.startswith("zennit.")
+        return whole or super().is_leaf_module(m, module_qualified_name)
+
+
+def _traced(module: nn.Module) -> fx.GraphModule:
+    """Trace a module as it is in evaluation mode; it is left in its own."""
+    training = [each for each in module.modules() if each.training]
+    module.eval()
+    try:
+        traced = fx.GraphModule(module, _Tracer().trace(module))
+    # A forward of any code can fail in any way.
+    except Exception as error:
+        name, reason = type(module).__name__, str(error).partition("\n")[0]
+        msg = (
+            f"{name} cannot be traced ({reason}); its flow must not depend on the "
+            "values of its input"
+        )
+        raise NetworkError(msg) from error
+    finally:
+        for each in training:
+            each.training = True
+    # Copies share their weights with the module, but not the mode that it is in.
+    for name in {str(n.target) for n in traced.graph.nodes if n.op == "call_module"}:
+        traced.set_submodule(name, copy(traced.get_submodule(name)))
+    return traced.eval()
