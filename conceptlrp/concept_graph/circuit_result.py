@@ -235,7 +235,8 @@ class Circuit:
             if node["layer"] not in read
         ]
         numbers = {n: value for n, value in self.at().items() if np.isfinite(value)}
-        about = {"target": self.target, "positions": self.words, **numbers}
+        names = {"target": self.target, "baseline": self.baseline}
+        about = {**names, "positions": self.words, **numbers}
         found = {"graph": about, "nodes": nodes, "edges": edges}
         return dict(jsontext.plain({"directed": True, "multigraph": False, **found}))
 

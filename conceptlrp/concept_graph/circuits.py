@@ -17,6 +17,7 @@ from conceptlrp.concept_graph.curves import KeptCurve, trace_curve
 from conceptlrp.concept_graph.selection import select_rows
 from conceptlrp.concept_graph.unit_edges import strongest_edges
 from conceptlrp.concept_graph.units import KeptUnits
+from conceptlrp.errors import check_type
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import Baseline, mean_baseline
 from conceptlrp.lrp.inputs import checked_network
@@ -131,7 +132,7 @@ def circuit(
     arXiv:2504.13151, for faithfulness integrated over sizes.
     """
     store, network = open_store(store), checked_network(network)
-    _check(part, method)
+    _check(part, method, n_positions, n_edges)
     digest = check_network(store, network)
     found, chosen = select_rows(
         store, target, rows, where=where, label=label, cluster=cluster, move=move
@@ -166,13 +167,19 @@ def circuit(
     return made
 
 
-def _check(part: float, method: str) -> None:
+def _check(part: float, method: str, n_positions: int, n_edges: int) -> None:
+    check_type(part, float | int, "part", "a number")
     if not 0 < part <= 1:
         msg = f"part is {part}, expected more than 0 and at most 1"
         raise ValueError(msg)
     if method not in ("pruned", "once"):
         msg = f"method is '{method}', expected one of pruned, once"
         raise ValueError(msg)
+    least = {"n_positions": (n_positions, 1), "n_edges": (n_edges, 0)}
+    for option, (given, fewest) in least.items():
+        if given < fewest:
+            msg = f"{option} is {given}, expected at least {fewest}"
+            raise ValueError(msg)
 
 
 def find_circuit(

@@ -40,12 +40,16 @@ def select_rows(
         wanted = np.zeros(len(store), np.bool_)
         wanted[_checked_rows(store, rows)] = True
         met = met & wanted
-    named = {"position": rows, "label": label, "cluster": cluster, "move": move}
+    several = rows is not None and np.ndim(rows) > 0
+    one = None if several else rows
+    named = {"position": one, "label": label, "cluster": cluster, "move": move}
     words = [f"{name}={value}" for name, value in named.items() if value is not None]
+    if several:
+        words.append("selected")
     name = "; ".join([*words, *(_words(where) if where is not None else ())])
     chosen = np.flatnonzero(met)
     if not len(chosen):
-        msg = f"{store.path}: no position has {name or 'been explained'}"
+        msg = f"{store.path}: no position meets '{name}'"
         raise ValueError(msg)
     return name, chosen
 
@@ -77,6 +81,9 @@ def _text(value: Any) -> str:
 
 def _checked_rows(store: Store, rows: int | Sequence[int]) -> NDArray[np.int64]:
     found = np.atleast_1d(np.asarray(rows))
+    if found.dtype.kind == "b":
+        msg = "rows are bool, expected whole numbers; give conditions as where"
+        raise TypeError(msg)
     if found.dtype.kind not in "iu" or not ((found >= 0) & (found < len(store))).all():
         msg = f"rows are {rows}, expected whole numbers from 0 to {len(store) - 1}"
         raise ValueError(msg)
@@ -90,7 +97,11 @@ def _in_cluster(store: Store, target: int | str, cluster: str) -> NDArray[np.boo
         raise ValueError(msg)
     found = store.results.get(Clustering, target=target, layer=layer)
     if found is None:
-        msg = f"{store.path}: '{layer}' is not clustered; run 'conceptlrp cluster'"
+        name = store.targets[store.target_index(target)]
+        msg = (
+            f"{store.path}: '{layer}' is not clustered for '{name}'; run 'conceptlrp "
+            f"cluster --target {name}'"
+        )
         raise StoreError(msg)
     if int(text) >= found.n_clusters:
         last = found.n_clusters - 1

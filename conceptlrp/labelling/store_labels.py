@@ -259,7 +259,7 @@ def interchange(
     TargetError
         When the target is no output of the network.
     ValueError
-        When there are too few games to hold some out.
+        When there are too few games to hold some out, or none to take donors from.
 
     References
     ----------
@@ -293,6 +293,12 @@ def interchange(
         seed=seed,
         report=on_progress or (lambda *_: None),
     )
+    if not found.pairs:
+        msg = (
+            f"{store.path}: no two positions of different games that were held out "
+            "have as many discs, expected some to interchange; explain more games"
+        )
+        raise ValueError(msg)
     if save:
         store.results.save(found, overwrite=overwrite)
     return found

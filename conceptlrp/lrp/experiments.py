@@ -293,7 +293,11 @@ def _numbers(given: Any, count: int, what: str) -> NDArray[np.int64]:
 
 def _values(made: Intervention, chosen: tuple[int, ...]) -> Array:
     """Return the value as (N or 1, c, ...), a number for all positions alike."""
-    array = np.asarray(as_array(v) if isinstance(v := made.value, Tensor) else v)
+    try:
+        array = np.asarray(as_array(v) if isinstance(v := made.value, Tensor) else v)
+    except ValueError:
+        msg = f"value for '{made.layer}' has rows of other lengths, expected an array"
+        raise ValueError(msg) from None
     if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
         msg = f"value for '{made.layer}' is {array}, expected finite numbers"
         raise ValueError(msg)

@@ -6,6 +6,7 @@ squares of the board.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -243,12 +244,12 @@ class Explainer:
             baseline = self.baseline
         found = resolve_baseline(baseline, self, positions)
         if positions is not None:
-            found.check(self.layers, len(self.corpus(positions)))
+            found.check(self.shapes, len(self.corpus(positions)))
         return found
 
     def _baseline_maps(self, baseline: Baseline, n: int) -> dict[str, Tensor]:
         """Return what relevance is measured from, (n or 1, C, H, W) by layer."""
-        baseline.check(self.layers, n)
+        baseline.check(self.shapes, n)
         if baseline.donors is not None:
             return self.maps(baseline.donors)
         maps = {n: torch.from_numpy(baseline.maps[n])[None] for n in self.layers}
@@ -322,7 +323,7 @@ class Explainer:
         with self.propagation.forward(self._probe()) as passed:
             return "value" in passed.outputs
 
-    @property
+    @cached_property
     def shapes(self) -> dict[str, dict[str, int]]:
         """Channels, height and width of every layer's feature map."""
         names = ("channels", "height", "width")

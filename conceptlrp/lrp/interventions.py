@@ -36,7 +36,7 @@ class Intervention:
         A layer of the explainer.
     channels : int, sequence of int or None
         Channels to change, None for all.
-    squares : sequence of int or None
+    squares : int, sequence of int or None
         Squares of the feature map to change, counted row by row; None for all. A map
         can be smaller than the board.
     action : str
@@ -55,7 +55,7 @@ class Intervention:
 
     layer: str
     channels: int | Sequence[int] | None = None
-    squares: Sequence[int] | None = None
+    squares: int | Sequence[int] | None = None
     action: str = "set"
     value: Any = 0.0
 
@@ -74,7 +74,7 @@ class Intervention:
         elif chosen:
             where = f"{len(chosen)} channels of {where}"
         if self.squares is not None:
-            n = len(self.squares)
+            n = np.size(self.squares)
             where += f" at {n} square{'s' * (n != 1)}"
         if self.action == "replace":
             return f"{where} of a donor"

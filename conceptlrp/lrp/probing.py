@@ -122,7 +122,7 @@ def explain_boards(
     """
     asked = np.asarray(actions, np.int64)
     above = explainer.baseline_for(None)
-    above.check(explainer.layers, len(boards))
+    above.check(explainer.shapes, len(boards))
     parts = []
     for first in range(0, len(boards), batch_size):
         rows = slice(first, first + batch_size)

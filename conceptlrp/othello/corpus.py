@@ -101,8 +101,9 @@ class Corpus:
         return len(self.own)
 
     def __repr__(self) -> str:
-        n, games = f"{len(self):,}", f"{len(self.games):,}"
-        return f"Corpus({n} positions, {games} games, {self.size} x {self.size})"
+        counted = [(len(self), "position"), (len(self.games), "game")]
+        what = ", ".join(f"{n:,} {noun}{'s' * (n != 1)}" for n, noun in counted)
+        return f"Corpus({what}, {self.size} x {self.size})"
 
     def _repr_html_(self) -> str:
         years = self.games.year[self.games.year > 0]

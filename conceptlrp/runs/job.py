@@ -28,6 +28,7 @@ import cloudpickle
 import torch
 from torch import nn
 
+from conceptlrp import __version__
 from conceptlrp.errors import RunError
 from conceptlrp.lrp import Explainer, Target
 from conceptlrp.lrp._zennit import Composite, Hook
@@ -43,7 +44,7 @@ from conceptlrp.store.baseline import Baseline
 from conceptlrp.store.format.manifest import read_manifest
 from conceptlrp.store.writing.writer import load_baseline, read_corpus, read_plan
 
-_PACKAGES = ("conceptlrp", "h5py", "numpy", "torch", "zennit")
+_PACKAGES = ("h5py", "numpy", "torch", "zennit")
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 # What a rule remembers of the module that it is registered with.
 _PASSING = {"stored_tensors", "active", "tensor_handles"}
@@ -51,7 +52,7 @@ _PASSING = {"stored_tensors", "active", "tensor_handles"}
 
 def package_versions() -> dict[str, str]:
     """Return the version of Python and of every package that computes."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "conceptlrp": __version__}
     for package in _PACKAGES:
         try:
             found[package] = version(package)

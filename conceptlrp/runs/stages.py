@@ -206,7 +206,7 @@ class AskedBaseline:
             made = {**baseline.to_dict(), "of": len(corpus)}
             return replace(plan, baseline=made), baseline
         baseline = resolve_baseline(self.given, self.explainer, corpus)
-        baseline.check(self.explainer.layers, len(corpus))
+        baseline.check(self.explainer.shapes, len(corpus))
         if baseline.kind == "zero":
             return plan, baseline
         self.explainer.propagation.check_baseline()

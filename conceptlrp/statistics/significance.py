@@ -35,8 +35,8 @@ def held_out_games(
     held = round(share * number)
     if not 0 < held < number:
         msg = (
-            f"holding out {share} of {number} games leaves none on one side; "
-            "pass more games or another share"
+            f"holding out {share} of {number} game{'s' * (number != 1)} leaves none on "
+            "one side; pass more games or another share"
         )
         raise ValueError(msg)
     drawn = np.random.default_rng(seed).permutation(number) < held

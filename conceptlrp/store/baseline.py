@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.errors import LayerError
+from conceptlrp.errors import LayerError, check_type
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import to_boards
 from conceptlrp.othello.corpus import Rows
@@ -61,6 +61,8 @@ class Baseline:
         if (self.kind == "donor") != (self.donors is not None):
             msg = "a donor baseline, and no other, needs the positions of its donors"
             raise ValueError(msg)
+        for layer, values in self.maps.items():
+            _check_map(layer, values)
 
     @property
     def name(self) -> str:
@@ -93,15 +95,26 @@ class Baseline:
         donors = self.donors[rows]
         return Baseline("donor", donors=donors, positions=len(donors))
 
-    def check(self, layers: tuple[str, ...], n_positions: int) -> None:
-        """Refuse layers without a mean map, or positions without a donor each."""
-        missing = [layer for layer in layers if layer not in self.maps]
+    def check(self, shapes: Mapping[str, Mapping[str, int]], n_positions: int) -> None:
+        """Refuse layers without a mean map, or positions without a donor each.
+
+        Shapes of the layers' maps are those of `Explainer.shapes`.
+        """
+        missing = [layer for layer in shapes if layer not in self.maps]
         if self.kind == "mean" and missing:
             msg = (
                 f"the baseline has no mean of '{missing[0]}', only of "
                 f"{', '.join(self.maps)}; take it over the layers to explain"
             )
             raise LayerError(msg)
+        for layer, shape in shapes.items() if self.kind == "mean" else ():
+            found, expected = self.maps[layer].shape, tuple(shape.values())
+            if found != expected:
+                msg = (
+                    f"the baseline's mean of '{layer}' has shape {found}, expected "
+                    f"{expected}; take it by mean_baseline with the same network"
+                )
+                raise LayerError(msg)
         if self.donors is not None and len(self.donors) != n_positions:
             msg = (
                 f"there are {len(self.donors):,} donors for {n_positions:,} positions, "
@@ -152,6 +165,22 @@ class Baseline:
 
     def __repr__(self) -> str:
         return f"Baseline({self.words})"
+
+
+def _check_map(layer: str, values: object) -> None:
+    """Refuse a mean map that is no array (C, H, W) of finite numbers."""
+    expected = "expected an array (C, H, W) of finite numbers"
+    check_type(values, np.ndarray, f"the baseline's mean of '{layer}'", expected[9:])
+    assert isinstance(values, np.ndarray)
+    if values.ndim != 3 or values.dtype.kind not in "fiu":
+        msg = (
+            f"the baseline's mean of '{layer}' has shape {values.shape} of "
+            f"{values.dtype}, {expected}"
+        )
+        raise ValueError(msg)
+    if not np.isfinite(values).all():
+        msg = f"the baseline's mean of '{layer}' holds nan or infinity, {expected}"
+        raise ValueError(msg)
 
 
 ZERO: Final = Baseline()

@@ -106,7 +106,7 @@ def test_channels_are_interchanged_without_labels_too(
 
     words = " ".join(out.split())
     assert "conv4 (value): channels of 4 with a label whose r reaches 0.3: " in words
-    assert "positions with donors, 20 games, 1 random networks" in words
+    assert "positions with donors, 20 games, 1 random network" in words
     again = ("interchange", store, *network, *options, "--target", "value")
     assert_one_line(run(*again), 1, r"interchange-value-\w+\.h5: exists already; pass")
     printed = json.loads(succeed(*again, "--overwrite", "--json"))

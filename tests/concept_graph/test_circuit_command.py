@@ -71,9 +71,9 @@ def test_a_circuit_is_replaced_only_when_asked(store, network):
     ("options", "message"),
     [
         (("--label", "nonsense"), "the store has no label 'nonsense'"),
-        (("--cluster", "conv4:1"), "'conv4' is not clustered"),
+        (("--cluster", "conv4:1"), "run 'conceptlrp cluster --target "),
         (("--cluster", "conv4"), "expected a layer and a number"),
-        (("--ply", "70"), "no position has ply=70"),
+        (("--ply", "70"), "no position meets 'ply=70'"),
         (("--part", "1.5"), "part is 1.5"),
         (("--position", "999999"), "has no row 999999"),
         (("--move", "z9"), "z9"),
@@ -81,6 +81,46 @@ def test_a_circuit_is_replaced_only_when_asked(store, network):
 )
 def test_what_cannot_be_selected_is_said_in_a_line(store, network, options, message):
     assert_one_line(run("circuit", store, *network, *options), 1, message)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"n_positions": 0}, ValueError, "n_positions is 0, expected at least 1"),
+        ({"n_edges": -1}, ValueError, "n_edges is -1, expected at least 0"),
+        ({"part": "most"}, TypeError, "part is str, expected a number"),
+        ({"rows": [True, False]}, TypeError, "rows are bool.*give conditions as where"),
+    ],
+)
+def test_wrong_options_of_a_circuit_are_refused(folder, options, error, message):
+    with pytest.raises(error, match=message):
+        cl.circuit(folder / "run.crp", folder / "net.safetensors", **options)
+
+
+def test_several_rows_are_named_as_selected(folder):
+    found = cl.circuit(
+        folder / "run.crp",
+        folder / "net.safetensors",
+        rows=[1, 2],
+        method="once",
+        save=False,
+    )
+
+    assert found.name == "selected"
+
+
+@pytest.mark.parametrize("option", ["position", "label", "ply"])
+def test_a_selection_without_a_network_is_refused(store, option):
+    problem = run("circuit", store, f"--{option}", 0)
+
+    assert_one_line(problem, 2, f"--{option} needs a --network")
+
+
+def test_an_exported_circuit_says_what_it_is_above(store, network):
+    succeed("circuit", store, *network, "--position", 2, "--method", "once")
+    found = open_store(store).results.get(Circuit, name="position=2")
+
+    assert found.node_link()["graph"]["baseline"] == found.baseline
 
 
 def test_a_cluster_and_a_move_select_positions(store, network, folder):

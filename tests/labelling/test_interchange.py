@@ -244,6 +244,18 @@ def test_few_games_decide_nothing(small: Store):
     assert open_store(small.path).results.get(Interchange) is not None
 
 
+def test_positions_without_any_donor_are_refused(tmp_path: Path):
+    corpus = Corpus.from_games(random_games(6, seed=4))
+    rows = [int(np.flatnonzero(corpus.game == g)[5 * g]) for g in range(6)]
+    network = randomize(OthelloNet(channels=6))
+    store = attribute_corpus(network, corpus[rows], tmp_path / "run.crp")
+
+    with pytest.raises(ValueError, match="explain more games"):
+        interchange(store, network, n_random=1)
+
+    assert store.results.get(Interchange) is None
+
+
 def test_a_neuron_is_refused(small: Store):
     with pytest.raises(TargetError, match="'conv3:1' is no output of the network"):
         interchange(small, randomize(OthelloNet(channels=6)), target="conv3:1")

@@ -175,9 +175,28 @@ def test_what_is_no_baseline_is_refused(
     with pytest.raises(ValueError, match="has no maps"):
         Baseline("mean")
     with pytest.raises(ValueError, match="3 donors for 4 positions"):
-        resolve_baseline(random_positions[:3], explainer, None).check((), 4)
+        resolve_baseline(random_positions[:3], explainer, None).check({}, 4)
     with pytest.raises(LayerError, match="no mean of 'conv9'"):
-        mean_baseline(explainer, random_positions).check(("conv9",), 4)
+        mean_baseline(explainer, random_positions).check({"conv9": {}}, 4)
+
+
+def test_means_that_do_not_fit_the_network_are_refused(
+    small_network: OthelloNet, random_positions: Corpus
+) -> None:
+    explainer = Explainer(small_network)
+    maps = mean_baseline(explainer, random_positions).maps
+    wrong = {
+        r"'conv1' has shape \(1, 8, 8\), expected": {n: m[:1] for n, m in maps.items()},
+        "'conv1' holds nan": {**maps, "conv1": maps["conv1"] * np.nan},
+        "'conv1' is list, expected an array": {"conv1": maps["conv1"].tolist()},
+        r"'conv1' has shape \(\d+,\) of float32": {"conv1": maps["conv1"].ravel()},
+    }
+
+    for message, bad in wrong.items():
+        with pytest.raises((LayerError, ValueError, TypeError), match=message):
+            explainer.attribute(
+                random_positions, targets="best", baseline=Baseline("mean", bad)
+            )
 
 
 def test_a_mean_without_a_corpus_is_taken_over_the_one_that_ships() -> None:

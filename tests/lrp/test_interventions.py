@@ -160,6 +160,15 @@ def test_what_passes_beside_a_layer_of_a_tower_stays(
         assert_same(found, k, by_hooks(explainer, corpus, experiment, donors))
 
 
+def test_one_square_need_not_be_listed(explainer: Explainer, corpus: Corpus) -> None:
+    alone, listed = (Intervention("conv3", 0, squares) for squares in (5, [5]))
+
+    found = explainer.intervene(corpus, [alone, listed])
+
+    np.testing.assert_allclose(*found.logits, rtol=0, atol=1e-12)
+    assert found.names == ("conv3:0 at 1 square set to 0",) * 2
+
+
 def test_the_size_of_batches_changes_nothing_beyond_rounding(
     explainer: Explainer, corpus: Corpus, donors: Corpus
 ) -> None:
@@ -326,6 +335,11 @@ def test_an_intervention_says_what_it_does(made: Intervention, words: str) -> No
             Intervention("conv3", 0, value="much"),
             ValueError,
             "is much, expected finite",
+        ),
+        (
+            Intervention("conv3", 0, value=[[1], [1, 2]]),
+            ValueError,
+            "value for 'conv3' has rows of other lengths",
         ),
         (
             Intervention("conv3", 0, None, "replace", "f5d6"),

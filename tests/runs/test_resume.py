@@ -317,7 +317,7 @@ def test_other_positions_are_not_appended(
     path = copied(whole, tmp_path)
     other = Corpus.concatenate([random_positions[::-1], random_positions])
 
-    with pytest.raises(StoreError, match="the first 24 of the 48 positions are not"):
+    with pytest.raises(StoreError, match="the 48 positions do not begin with the 24"):
         explain_corpus(small_network, other, path, mode="append", **OPTIONS)
 
     assert_same_bytes(path, whole.path)

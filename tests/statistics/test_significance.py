@@ -26,7 +26,7 @@ def test_games_are_held_out_whole():
 
 
 def test_one_game_cannot_be_divided():
-    with pytest.raises(ValueError, match=r"holding out 0.5 of 1 games"):
+    with pytest.raises(ValueError, match=r"holding out 0.5 of 1 game leaves"):
         held_out_games([4, 4, 4])
 
 

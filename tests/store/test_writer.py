@@ -238,7 +238,7 @@ def test_only_what_begins_with_the_stored_positions_is_appended(
     other = Corpus.concatenate([corpus[1:], corpus[:5]])
 
     for positions in (other, corpus):
-        with pytest.raises(StoreError, match="are not all those of the store"):
+        with pytest.raises(StoreError, match="do not begin with the"):
             append_run(store.path, planted_plan(positions), positions)
     longer = Corpus.concatenate([corpus, corpus[:5]])
     with pytest.raises(StoreError, match=r"composite\.name is none"):

@@ -75,6 +75,11 @@ def circuit(
     from conceptlrp.store import open_store
 
     check_choice("--method", method, ("pruned", "once"))
+    chosen = {"position": position, "move": move, "cluster": cluster, "label": label}
+    for option, given in {**chosen, "phase": phase, "ply": ply}.items():
+        if network is None and given is not None:
+            msg = f"--{option} needs a --network; --name shows a circuit that is kept"
+            raise typer.BadParameter(msg)
     if out is not None:
         check_export(out, overwrite=overwrite)
     nothing = dict.fromkeys(("mover", "outcome", "year"))

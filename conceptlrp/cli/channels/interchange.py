@@ -18,6 +18,7 @@ from conceptlrp.cli.options import (
 )
 from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.progress import progress_bars
+from conceptlrp.report.words.numbers import plural
 
 if TYPE_CHECKING:
     from conceptlrp.labelling import ChannelCause, Interchange
@@ -111,6 +112,7 @@ def _show(found: "Interchange", count: int) -> None:
         print_table(columns, title=title)
     print_text(_LEGEND, style="dim")
     typer.echo(
-        f"{found.pairs:,} pairs of {found.recipients:,} positions with donors, "
-        f"{found.games:,} games, {found.random_networks} random networks"
+        f"{plural(found.pairs, 'pair')} of {plural(found.recipients, 'position')} with "
+        f"donors, {plural(found.games, 'game')}, "
+        f"{plural(found.random_networks, 'random network')}"
     )

@@ -21,6 +21,7 @@ from conceptlrp.cli.options import (
 from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.progress import progress_bars
+from conceptlrp.report.words.numbers import plural
 
 if TYPE_CHECKING:
     from conceptlrp.labelling import (
@@ -120,8 +121,8 @@ def _show(found: "ScoredLabels", causes: "Interchange | None", count: int) -> No
         _show_layer(found, causes, name, count)
     print_text(_LEGEND, style="dim")
     typer.echo(
-        f"{found.positions:,} positions, {found.maps:,} with maps, "
-        f"{found.random_networks} random networks"
+        f"{plural(found.positions, 'position')}, {found.maps:,} with maps, "
+        f"{plural(found.random_networks, 'random network')}"
     )
 
 
@@ -172,7 +173,8 @@ def _cause(causes: "Interchange | None", layer: str, channel: "ChannelLabels") -
     if causes is None:
         return "untested"
     found = causes.cause(layer, channel.channel, channel.labels[0].label)
-    return f"{found.r:+.2f} {verdict_word(found)}"
+    known = "" if isnan(found.r) else f"{found.r:+.2f} "
+    return f"{known}{verdict_word(found)}"
 
 
 def _part(value: float) -> str:

@@ -17,6 +17,7 @@ from conceptlrp.cli.options import (
     check_place,
 )
 from conceptlrp.cli.tables import print_json
+from conceptlrp.report.words.numbers import plural
 
 
 def corpus(
@@ -46,17 +47,18 @@ def corpus(
     if turn:
         positions = positions.turn(seed=seed)
     positions.save(out, overwrite=overwrite)
+    games = len(positions.compact().games)
     found = {
         "path": out,
         "positions": len(positions),
         "read": read,
-        "games": len(positions.compact().games),
+        "games": games,
         "problems": problems,
     }
     if as_json:
         print_json(found)
     else:
         typer.echo(
-            f"{out}: {len(positions):,} positions of {read:,} read, "
-            f"{found['games']:,} games"
+            f"{out}: {plural(len(positions), 'position')} of {read:,} read, "
+            f"{plural(games, 'game')}"
         )

@@ -9,10 +9,10 @@ baseline too, none where relevance is above zero.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from conceptlrp import __version__
 from conceptlrp.errors import LayerError, OutputExistsError, StoreError
 from conceptlrp.store.format.lock import run_lock
 from conceptlrp.store.format.manifest import Manifest, read_manifest
@@ -114,7 +114,7 @@ class Results:
             "version": str(kind.version),
             # Files of plain relevance are as they were before there were baselines.
             **{name: digest for name, digest in self._origin.items() if digest},
-            "conceptlrp": version("conceptlrp"),
+            "conceptlrp": __version__,
         }
         with run_lock(folder):
             manifest = read_manifest(folder)

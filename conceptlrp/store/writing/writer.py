@@ -246,8 +246,8 @@ def _check_beginning(
     n = manifest.positions
     if len(corpus) <= n or corpus[:n].digest != manifest.corpus.get("digest"):
         msg = (
-            f"{folder}: the first {n} of the {len(corpus)} positions are not all those "
-            "of the store; give its positions followed by the new ones"
+            f"{folder}: the {len(corpus):,} positions do not begin with the {n:,} of "
+            "the store; give its positions followed by the new ones"
         )
         raise StoreError(msg)
     first = (baseline or Baseline()).take(slice(0, n)).digest
