@@ -8,7 +8,9 @@ import sys
 import conceptlrp as cl
 
 
-def main(path: str, layer: str, channel: int, count: int = 4) -> cl.reference.ReferenceBoards:
+def main(
+    path: str, layer: str, channel: int, count: int = 4
+) -> cl.reference.ReferenceBoards:
     """Print the reference boards of a channel, most relevant first."""
     store = cl.open_store(path)
     boards = cl.reference_boards(store, layer, channel, count, by="share")
