@@ -66,6 +66,12 @@ class Case:
         return Explainer(self.network, composite=self.composite, layers=self.layers)
 
     @cached_property
+    def channels_alone(self) -> Explainer:
+        """By the composite that relevance comes down to layers by, and no other."""
+        first = self.composite.split("+")[0]
+        return Explainer(self.network, composite=first, layers=self.layers)
+
+    @cached_property
     def plain(self) -> fx.GraphModule:
         """The network with folded batch norms and nothing else."""
         return folded(self.network).float()

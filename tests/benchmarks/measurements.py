@@ -134,6 +134,7 @@ def channel_rows(case: Case) -> list[Row]:
     """Compare the relevance of all channels with zennit-crp, zennit, a forward."""
     contestants = {
         "ours": timed(lambda: _channel_relevance(case)),
+        "alone": timed(lambda: case.channels_alone.summarize(case.positions)),
         "crp": lambda: _reference_seconds(case),
         "zennit": timed(lambda: _bare_zennit(case)),
         **plain_forwards(case.plain, case.positions),
@@ -151,17 +152,23 @@ def channel_rows(case: Case) -> list[Row]:
             "its top lists and statistics are written to disk",
         ),
         _rate_row("bare zennit 0.5.1", timings, "zennit", 2.0, case),
-        Row(
-            case.label,
-            _channels(case),
-            "one plain forward",
-            f"{1e3 * timings['ours'].median / n_positions:.2f} ms",
-            f"{1e3 * forward.median / n_positions:.2f} ms",
-            timings["ours"].median / forward.median,
-            timings["ours"].best / forward.best,
-            3.3,
-            at_most=True,
-            note="per position; the faster of two memory layouts",
+        *(
+            Row(
+                case.label,
+                what,
+                "one plain forward",
+                f"{1e3 * timings[name].median / n_positions:.2f} ms",
+                f"{1e3 * forward.median / n_positions:.2f} ms",
+                timings[name].median / forward.median,
+                timings[name].best / forward.best,
+                3.3,
+                at_most=True,
+                note="per position; the faster of two memory layouts",
+            )
+            for name, what in (
+                ("alone", _channels(case)),
+                ("ours", f"{_channels(case)}, and the heatmap"),
+            )
         ),
     ]
 
