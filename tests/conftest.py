@@ -1,6 +1,7 @@
 """What tests of several folders share."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from hypothesis import settings
 
 # Tests import zennit themselves, which fails beside a torchvision for CUDA.
 import conceptlrp.lrp._zennit  # noqa: F401
+
+# In the background, as under nohup, Ctrl-C is ignored, and by all that is started too.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The first call of a large library can take longer than any deadline.
 settings.register_profile("conceptlrp", deadline=None, derandomize=True)

@@ -187,6 +187,7 @@ def test_pages_are_light(atlas):
     assert max(path.stat().st_size for path in atlas.rglob("*.html")) <= 100_000
 
 
+@pytest.mark.slow
 def test_the_same_store_gives_the_same_bytes(clustered, tmp_path):
     first, second = (
         build_atlas(clustered, tmp_path / str(workers), workers=workers)

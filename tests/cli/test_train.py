@@ -165,7 +165,7 @@ def never_stopped(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str
     ("kind", "after"),
     [
         pytest.param(signal.SIGKILL, "run.json", marks=pytest.mark.slow),
-        (signal.SIGKILL, "curve.csv"),
+        pytest.param(signal.SIGKILL, "curve.csv", marks=pytest.mark.slow),
         (signal.SIGINT, "curve.csv"),
     ],
 )

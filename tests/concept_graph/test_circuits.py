@@ -91,6 +91,7 @@ def by_hand(runner, kept, *, upset=None):
     return output.detach().numpy(), runner.units.join(above).detach(), features
 
 
+@pytest.mark.slow
 def test_other_games_test_the_units_that_one_half_ranks(explainer, baseline):
     positions = random_corpus(24, seed=5)
     positions = positions[positions.ply % 20 == 5]

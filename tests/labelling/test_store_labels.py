@@ -145,6 +145,7 @@ def test_labels_show_themselves_briefly(scored: ScoredLabels) -> None:
     assert "conv3" in scored._repr_html_()
 
 
+@pytest.mark.slow
 def test_a_detector_carries_its_pattern_to_the_output_that_reads_it(
     store: Store, planted: PlantedNetwork, scored: ScoredLabels, tmp_path: Path
 ) -> None:

@@ -423,6 +423,7 @@ def test_the_command_line_explains_above_a_mean_and_donors(
     assert both.code == 2
 
 
+@pytest.mark.slow
 def test_a_store_is_above_the_mean_unless_told_otherwise(
     explain: Explain, random_positions: Corpus
 ) -> None:

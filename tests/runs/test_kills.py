@@ -91,6 +91,7 @@ def test_a_signal_ends_a_run_in_order(
     assert_same_bytes(path, whole.path)
 
 
+@pytest.mark.slow
 def test_one_of_several_runs_at_once_goes_on(
     whole: Store, small_network: OthelloNet, random_positions: Corpus, tmp_path: Path
 ) -> None:

@@ -37,7 +37,7 @@ _slow = pytest.mark.slow
     ("run", "moment"),
     [
         (RUN, "before"),
-        (ABOVE, "before"),
+        pytest.param(ABOVE, "before", marks=_slow),
         pytest.param(RUN, "within", marks=_slow),
         pytest.param(ABOVE, "within", marks=_slow),
         pytest.param(RUN, "after", marks=_slow),
@@ -72,7 +72,10 @@ def test_a_run_killed_at_any_call_leaves_whole_files_and_goes_on(
     assert 0 <= undisturbed.calls - kills <= spared < undisturbed.calls
 
 
-@pytest.mark.parametrize(("run", "longer"), [(RUN, LONGER), (ABOVE, ABOVE_LONGER)])
+@pytest.mark.parametrize(
+    ("run", "longer"),
+    [(RUN, LONGER), pytest.param(ABOVE, ABOVE_LONGER, marks=_slow)],
+)
 def test_appending_killed_at_any_call_leaves_whole_files_and_goes_on(
     run: SmallRun, longer: SmallRun, tmp_path: Path
 ) -> None:
