@@ -13,7 +13,7 @@ from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 
 
 class GradientPropagation(NativePropagation):
-    """Gradient times input: the baseline that no rule enters.
+    """Gradient times input, which no rule enters: there to compare with.
 
     The relevance of a neuron is its value times the derivative of the target by it. On
     a network of ReLUs it is what the Epsilon rule tends to for epsilon towards 0, so it
