@@ -242,6 +242,10 @@ def test_a_channel_that_is_lower_where_its_label_holds_is_told_so(report):
         ),
         (cause("own corners", 0.05, passed=False), "Causal check failed. With"),
         (
+            cause("own corners", 0.05, passed=False),
+            "does not detectably follow the difference of 'own corners' (r +0.05 [",
+        ),
+        (
             replace(cause("own corners", passed=None), games=3),
             (
                 "Causal check undecided. Between positions of the same ply, 'own "

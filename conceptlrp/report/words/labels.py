@@ -174,8 +174,14 @@ def carried_line(report: "ChannelReport") -> str:
 
 
 def _followed(cause: ChannelCause) -> str:
-    way = "raises" if cause.r > 0 else "lowers"
     interval = f"[{effect(cause.low)}, {effect(cause.high)}]"
+    # A direction is told only where the interval has one.
+    if cause.low <= 0 <= cause.high:
+        return (
+            f"does not detectably follow the difference of '{cause.label}' "
+            f"(r {effect(cause.r)} {interval})"
+        )
+    way = "raises" if cause.r > 0 else "lowers"
     return (
         f"follows the difference of '{cause.label}' with r {effect(cause.r)} "
         f"{interval}: more of it {way} the output"
