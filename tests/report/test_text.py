@@ -159,7 +159,7 @@ def effect_of(**changes: float) -> ChannelEffect:
         ),
         (
             {"fall": -0.1, "fall_low": -0.4, "fall_high": 0.2},
-            "rises by 0.1 [−0.2, 0.4]",
+            "changes by 0.1 [−0.2, 0.4], in no clear direction, on average",
         ),
         (
             {"size_low": 0.6},

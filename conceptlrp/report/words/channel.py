@@ -294,6 +294,9 @@ def beats_words(found: "ChannelEffect") -> str:
 
 
 def _fall(found: "ChannelEffect") -> str:
+    if found.fall_low <= 0 <= found.fall_high:
+        change = _interval(0 - found.fall_high, 0 - found.fall_low)
+        return f"changes by {compact(0 - found.fall)} {change}, in no clear direction,"
     if found.fall < 0:
         rise = _interval(-found.fall_high, -found.fall_low)
         return f"rises by {compact(-found.fall)} {rise}"
