@@ -111,5 +111,4 @@ def _ends(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
     known = drawn[np.isfinite(drawn.reshape(len(drawn), -1)).all(axis=1)]
     if not len(known):
         return np.full((2, *drawn.shape[1:]), np.nan)
-    ends: NDArray[np.float64] = np.percentile(known, (2.5, 97.5), axis=0)
-    return ends
+    return np.asarray(np.percentile(known, (2.5, 97.5), axis=0))

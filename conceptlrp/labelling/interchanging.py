@@ -191,8 +191,7 @@ def _correlate(
 
 
 def _sizes(changes: Floats, differences: Floats) -> Floats:
-    found: Floats = np.nan_to_num(np.abs(pair_correlations(changes, differences)))
-    return found
+    return np.asarray(np.nan_to_num(np.abs(pair_correlations(changes, differences))))
 
 
 def _best(sizes: list[Floats], tested: NDArray[np.bool_], channels: int) -> Floats:

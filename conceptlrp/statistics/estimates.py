@@ -5,17 +5,16 @@ positions, G games, B replicates and S squares or channels.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp import jsontext
+from conceptlrp.jsontext import Plain
 from conceptlrp.statistics.ranks import Floats, codes, sort_within
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Plain):
     """A mean over positions and its 95 % interval.
 
     Attributes
@@ -30,11 +29,6 @@ class Estimate:
     low: float
     high: float
     n: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields, ready for JSON: what is not finite is None."""
-        fields: dict[str, Any] = jsontext.plain(self)
-        return fields
 
 
 def bootstrap_means(
@@ -141,8 +135,7 @@ def ratio(top: ArrayLike, bottom: ArrayLike) -> Floats:
     """Divide, and return nan where the divisor is not above 0."""
     over, under = np.asarray(top, np.float64), np.asarray(bottom, np.float64)
     known = under > 0
-    found: Floats = np.where(known, over / np.where(known, under, 1), np.nan)
-    return found
+    return np.asarray(np.where(known, over / np.where(known, under, 1), np.nan))
 
 
 def known_mean(values: ArrayLike) -> Floats:
