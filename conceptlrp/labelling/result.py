@@ -230,13 +230,7 @@ class ScoredLabels:
     controls: tuple[str, ...]
 
     def channel(self, layer: str, channel: int) -> ChannelLabels:
-        """Return the labels of one channel, "unnamed" where none fulfils the criteria.
-
-        Raises
-        ------
-        ValueError
-            The layer was not scored, or has no such channel.
-        """
+        """Return the labels of one channel, unnamed where none fulfils the criteria."""
         if layer not in self.layers:
             scored = ", ".join(self.layers)
             msg = f"layer '{layer}' has no labels, expected one of {scored}"
