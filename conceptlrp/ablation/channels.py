@@ -30,7 +30,7 @@ from conceptlrp.lrp.backends import Passed
 from conceptlrp.lrp.engine.native import Change
 from conceptlrp.lrp.experiments import fitting_rows
 from conceptlrp.lrp.inputs import AnyNetwork, checked_network
-from conceptlrp.lrp.one_call import check_network
+from conceptlrp.lrp.one_call import check_explains
 from conceptlrp.progress import OnProgress
 from conceptlrp.statistics.estimates import estimates, ratio
 from conceptlrp.store import open_store
@@ -288,7 +288,7 @@ def ablate(
     """
     store, network = open_store(store), checked_network(network)
     check_ablation(ablation)
-    digest = check_network(store, network)
+    digest = check_explains(store, network)
     if save:
         store.results.check_free(Ablation, target=target, overwrite=overwrite)
     explainer = Explainer(network, layers=layers or store.layers)

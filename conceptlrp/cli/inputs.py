@@ -40,10 +40,10 @@ def store_network(
     store: "Store", path: str, weights: Path | None = None
 ) -> "BoardNetwork":
     """Read a network and refuse one that the store does not explain."""
-    from conceptlrp.lrp.one_call import check_network
+    from conceptlrp.lrp.one_call import check_explains
 
     network = open_network(path, weights)
-    check_network(store, network, subject=f"{path}: is network")
+    check_explains(store, network, subject=f"{path}: is network")
     return network
 
 

@@ -21,7 +21,7 @@ from conceptlrp.errors import check_type
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import Baseline, mean_baseline
 from conceptlrp.lrp.inputs import checked_network
-from conceptlrp.lrp.one_call import check_network
+from conceptlrp.lrp.one_call import check_explains
 from conceptlrp.progress import OnProgress
 from conceptlrp.store import open_store
 
@@ -133,7 +133,7 @@ def circuit(
     """
     store, network = open_store(store), checked_network(network)
     _check(part, method, n_positions, n_edges)
-    digest = check_network(store, network)
+    digest = check_explains(store, network)
     found, chosen = select_rows(
         store, target, rows, where=where, label=label, cluster=cluster, move=move
     )

@@ -19,7 +19,7 @@ from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.baselines import ZERO, Baseline
 from conceptlrp.lrp.composites import CANDIDATES, COMPOSITES
 from conceptlrp.lrp.inputs import AnyNetwork, checked_network
-from conceptlrp.lrp.one_call import check_network
+from conceptlrp.lrp.one_call import check_explains
 from conceptlrp.networks import network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.progress import OnProgress
@@ -84,7 +84,7 @@ def evaluate(
         Fewer than two positions have two legal moves.
     """
     store, network = open_store(store), checked_network(network)
-    check_network(store, network)
+    check_explains(store, network)
     if save:
         store.results.check_free(CompositeEvaluation, overwrite=overwrite)
     found = evaluate_composites(

@@ -21,7 +21,7 @@ from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
 from conceptlrp.labels.labels import random_twins
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.inputs import AnyNetwork, checked_network
-from conceptlrp.lrp.one_call import check_network, store_explainer
+from conceptlrp.lrp.one_call import check_explains, store_explainer
 from conceptlrp.lrp.probing import boards_of
 from conceptlrp.othello import Corpus, phases
 from conceptlrp.othello.board import count
@@ -266,7 +266,7 @@ def interchange(
     Geiger et al., "Causal abstractions of neural networks", NeurIPS 2021.
     """
     store, network = open_store(store), checked_network(network)
-    check_network(store, network)
+    check_explains(store, network)
     if save:
         store.results.check_free(Interchange, target=target, overwrite=overwrite)
     explainer = Explainer(network, layers=layers or store.layers)

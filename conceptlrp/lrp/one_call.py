@@ -160,7 +160,7 @@ def explain(
     )
 
 
-def check_network(
+def check_explains(
     store: Store, network: nn.Module, *, subject: str = "the network is"
 ) -> str:
     """Return the digest of a network, or refuse it if the store explains another."""
@@ -188,7 +188,7 @@ def store_explainer(
     Its baseline is the store's, where donors are those of the store's rows. With
     `between` the layers may be others than the store's.
     """
-    check_network(store, network)
+    check_explains(store, network)
     asked = [layers] if isinstance(layers, str) else list(layers or store.layers)
     for layer in () if between else asked:
         store.channels(layer)
