@@ -26,6 +26,8 @@ from conceptlrp.othello import (
     square_name,
     transcript_text,
 )
+from conceptlrp.selfplay.evaluators import Rng
+from conceptlrp.selfplay.players import Squares
 
 _COLORS = ("black", "white")
 
@@ -123,14 +125,11 @@ class GtpPlayer:
     def __init__(
         self, engine: GtpEngine, *, size: int = 8, name: str | None = None
     ) -> None:
-        self.engine = engine
-        self.size = size
+        self.engine, self.size = engine, size
         self.name = name or engine.ask("name")
         engine.ask(f"boardsize {size}")
 
-    def reply(
-        self, moves: NDArray[np.int8], rng: np.random.Generator
-    ) -> NDArray[np.int64]:
+    def reply(self, moves: NDArray[np.int8], rng: Rng) -> Squares:
         """Choose a legal square in each of G games, from their moves (G, plies)."""
         # An engine draws its own random numbers.
         del rng

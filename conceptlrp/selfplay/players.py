@@ -15,7 +15,7 @@ from conceptlrp.networks import BoardNetwork, predict
 from conceptlrp.networks.planes import legal_actions, squares_of_actions
 from conceptlrp.othello import flips, legal_moves
 from conceptlrp.othello.board import count, square_bits
-from conceptlrp.selfplay.evaluators import Boards, NetworkEvaluator
+from conceptlrp.selfplay.evaluators import Boards, NetworkEvaluator, Rng
 from conceptlrp.selfplay.puct import SearchOptions, choose_actions, search
 
 Squares: TypeAlias = NDArray[np.int64]
@@ -32,20 +32,16 @@ class _Named(Protocol):
 class BoardPlayer(_Named, Protocol):
     """A player that is shown boards."""
 
-    def __call__(
-        self, own: Boards, opponent: Boards, rng: np.random.Generator
-    ) -> Squares:
+    def __call__(self, own: Boards, opponent: Boards, rng: Rng) -> Squares:
         """Choose a legal square in each of N positions."""
-        ...
 
 
 @runtime_checkable
 class HistoryPlayer(_Named, Protocol):
     """A player that is told the moves of a game instead of its board."""
 
-    def reply(self, moves: NDArray[np.int8], rng: np.random.Generator) -> Squares:
+    def reply(self, moves: NDArray[np.int8], rng: Rng) -> Squares:
         """Choose a legal square in each of G games of equally many moves."""
-        ...
 
 
 Player: TypeAlias = BoardPlayer | HistoryPlayer
@@ -64,9 +60,7 @@ class RandomPlayer:
     size: int = 8
     name: str = "random"
 
-    def __call__(
-        self, own: Boards, opponent: Boards, rng: np.random.Generator
-    ) -> Squares:
+    def __call__(self, own: Boards, opponent: Boards, rng: Rng) -> Squares:
         """Choose a legal square in each of N positions."""
         legal = legal_actions(own, opponent, size=self.size)
         drawn = np.where(legal, rng.random(legal.shape), -1.0)
@@ -80,9 +74,7 @@ class GreedyPlayer:
     size: int = 8
     name: str = "greedy"
 
-    def __call__(
-        self, own: Boards, opponent: Boards, rng: np.random.Generator
-    ) -> Squares:
+    def __call__(self, own: Boards, opponent: Boards, rng: Rng) -> Squares:
         """Choose a legal square in each of N positions."""
         squares = np.arange(64)
         turned = count(flips(own[:, None], opponent[:, None], squares))
@@ -99,9 +91,7 @@ class MobilityPlayer:
     size: int = 8
     name: str = "mobility"
 
-    def __call__(
-        self, own: Boards, opponent: Boards, rng: np.random.Generator
-    ) -> Squares:
+    def __call__(self, own: Boards, opponent: Boards, rng: Rng) -> Squares:
         """Choose a legal square in each of N positions."""
         squares = squares_of_actions(np.arange(self.size**2), size=self.size)
         turned = flips(own[:, None], opponent[:, None], squares, size=self.size)
@@ -132,9 +122,7 @@ class NetworkPlayer:
         """Side of the network's board."""
         return self.network.size
 
-    def __call__(
-        self, own: Boards, opponent: Boards, rng: np.random.Generator
-    ) -> Squares:
+    def __call__(self, own: Boards, opponent: Boards, rng: Rng) -> Squares:
         """Choose a legal square in each of N positions."""
         del rng
         return predict(self.network, own, opponent, batch_size=512).best
@@ -169,9 +157,7 @@ class SearchPlayer:
         self.name = name or f"network@{self.options.simulations}"
         self._evaluate = NetworkEvaluator(network)
 
-    def __call__(
-        self, own: Boards, opponent: Boards, rng: np.random.Generator
-    ) -> Squares:
+    def __call__(self, own: Boards, opponent: Boards, rng: Rng) -> Squares:
         """Choose a legal square in each of N positions."""
         found = search(self._evaluate, own, opponent, options=self.options, rng=rng)
         actions = choose_actions(found.visits, 0.0, rng)

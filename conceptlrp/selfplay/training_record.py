@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from conceptlrp.jsontext import plain
-from conceptlrp.selfplay.validation import Validation
+from conceptlrp.selfplay.training_set import Validation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,18 +79,8 @@ class TrainingOptions:
 class TrainingPoint:
     """One point of the training curve.
 
-    Attributes
-    ----------
-    steps, samples : int
-        Batches and positions shown so far.
-    seconds : float
-        Time since the start, validation included.
-    learning_rate : float
-        At the last step.
-    policy_loss, value_loss : float
-        Means over the batches since the point before.
-    validation : Validation or None
-        On held-out positions, where there are any.
+    ``steps`` and ``samples`` are batches and positions shown so far; time includes
+    validation, losses are means over the batches since the point before.
     """
 
     steps: int
