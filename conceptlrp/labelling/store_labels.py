@@ -20,6 +20,7 @@ from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
 from conceptlrp.labels.labels import random_twins
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.batch import batches
 from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.one_call import check_explains, store_explainer
 from conceptlrp.lrp.probing import boards_of
@@ -71,8 +72,7 @@ def label_positions(
             )
             raise OutputExistsError(msg)
         columns[name] = np.empty(len(corpus), column.dtype)
-    for first in range(0, len(corpus), _BLOCK):
-        block = slice(first, first + _BLOCK)
+    for block in batches(len(corpus), _BLOCK):
         for name, column in _columns(corpus[block], wanted).items():
             columns[name][block] = column
     store.columns.add(columns, overwrite=overwrite)
