@@ -91,10 +91,9 @@ class Interchange(Plain):
     recipients, pairs, games : int
         Positions of held-out games that were given maps, pairs with their donors,
         and games of both.
-    random_networks : int
-        Networks with random weights that channels are held against.
-    seed : int
-        Of everything random.
+    random_networks, seed : int
+        Networks with random weights that channels are held against, and the seed of
+        all that is random.
     layers : mapping of str to LayerInterchange
         By layer.
     network, corpus : str

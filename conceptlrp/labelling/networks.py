@@ -147,13 +147,11 @@ class Networks:
         return found
 
     def _stored(self) -> Tables:
-        store, rows = self.store, self.rows
+        arrays, rows, target = self.store.arrays, self.rows, self.target
         return {
             layer: {
-                "relevance": store.arrays.relevance(
-                    layer, rows=rows, target=self.target
-                ),
-                "activation": store.arrays.activation(layer, rows=rows),
+                "relevance": arrays.relevance(layer, rows=rows, target=target),
+                "activation": arrays.activation(layer, rows=rows),
             }
             for layer in self.explainers[0].layers
         }

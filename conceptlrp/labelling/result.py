@@ -379,10 +379,9 @@ class ScoredLabels:
         The explained output that relevance is of.
     positions, maps : int
         Positions that were scored, and those of them with conditional maps.
-    random_networks : int
-        Networks with random weights that the channels were held against.
-    seed : int
-        Of everything random.
+    random_networks, seed : int
+        Networks with random weights that the channels were held against, and the seed
+        of all that is random.
     layers : dict of str to LabelScores
         By layer.
     random_labelled : dict of str to float

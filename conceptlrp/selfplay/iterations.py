@@ -249,11 +249,9 @@ class _Iterations:
     def _learn(
         self, number: int, candidate: BoardNetwork, learned: TrainingSet
     ) -> TrainingPoint:
-        seed = self.options.seed_of(number, _TRAINING)
+        seed, folder = self.options.seed_of(number, _TRAINING), self.folder
         options = replace(self.training, seed=seed, snapshots=0)
-        run = TrainingRun(
-            candidate, learned, options, folder=self.folder, number=number
-        )
+        run = TrainingRun(candidate, learned, options, folder=folder, number=number)
         run.on_progress = self.report
         return run.run().curve[-1]
 

@@ -249,7 +249,10 @@ def self_play(
     if Path(path).exists() and not overwrite:
         msg = f"{path}: exists already; choose another name or overwrite it"
         raise OutputExistsError(msg)
-    evaluate = NetworkEvaluator(network, remembered=_remembered(chosen))
+    # The evaluations of two moves of a round, at most a table of 70 MB.
+    simulations = 1 if chosen.search is None else chosen.search.simulations
+    remembered = min(2 * chosen.together * simulations, _MOST_REMEMBERED)
+    evaluate = NetworkEvaluator(network, remembered=remembered)
     known: set[str] = set()
     parts: list[SelfPlayGames] = []
     idle = 0
@@ -324,12 +327,6 @@ def read_self_play(path: str | os.PathLike[str]) -> SelfPlayGames:
         _visits(counts, size),
         np.array([np.nan if v is None else v for v in values], np.float32),
     )
-
-
-def _remembered(options: SelfPlayOptions) -> int:
-    """Return the evaluations of two moves of a round, at most a table of 70 MB."""
-    simulations = 1 if options.search is None else options.search.simulations
-    return min(2 * options.together * simulations, _MOST_REMEMBERED)
 
 
 def _new_games(played: SelfPlayGames, known: set[str], most: int) -> NDArray[np.int64]:

@@ -179,13 +179,14 @@ class TrainingLoop:
             group["lr"] = rate
         drawn = np.random.SeedSequence([self.options.seed, self.steps])
         torch.manual_seed(int(drawn.generate_state(1)[0]))
-        logits, value = self.network(
-            batch.planes.contiguous(memory_format=torch.channels_last)
-        )
+        planes = batch.planes.contiguous(memory_format=torch.channels_last)
+        logits, value = self.network(planes)
         policy = nn.functional.cross_entropy(logits, batch.policy)
-        error = _value_loss(value[:, 0], batch)
+        # Over positions whose outcome is known.
+        errors = batch.weight * (value[:, 0].tanh() - batch.outcome) ** 2
+        error = errors.sum() / batch.weight.sum().clamp(min=1)
         self.optimizer.zero_grad()
-        (policy + error).backward()  # type: ignore[no-untyped-call]
+        (policy + error).backward()
         self.optimizer.step()
         self.steps += 1
         # Summed where the network is: asking for a number would wait for the device.
@@ -262,12 +263,6 @@ def training_mode(network: BoardNetwork) -> Iterator[None]:
         finally:
             network.eval()
             _lay_out(network, torch.contiguous_format)
-
-
-def _value_loss(value: Tensor, batch: Batch) -> Tensor:
-    """Mean squared error of tanh(value) over positions whose outcome is known."""
-    errors = batch.weight * (value.tanh() - batch.outcome) ** 2
-    return errors.sum() / batch.weight.sum().clamp(min=1)
 
 
 def _lay_out(network: BoardNetwork, memory: torch.memory_format) -> None:

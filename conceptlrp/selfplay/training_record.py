@@ -161,16 +161,14 @@ class TrainingRecord:
 
     def summary(self) -> dict[str, Any]:
         """Return what a network file says of its training, ready for JSON."""
-        said: dict[str, Any] = plain(
-            {
-                "options": self.options,
-                "positions": self.positions,
-                "samples": self.samples,
-                "seconds": round(self.curve[-1].seconds, 1),
-                "held_out": self.validation,
-            }
-        )
-        return said
+        said = {
+            "options": self.options,
+            "positions": self.positions,
+            "samples": self.samples,
+            "seconds": round(self.curve[-1].seconds, 1),
+            "held_out": self.validation,
+        }
+        return dict(plain(said))
 
     def to_dict(self) -> dict[str, Any]:
         """Return summary and curve, ready for JSON; None stands for nan."""
@@ -187,14 +185,11 @@ _STYLE = (
 )
 # Panels: a name, and columns by the class of their line.
 _LOSSES = {
-    "policy loss (blue: held out)": {
-        "training": "policy_loss",
-        "held-out": "held_out_policy_loss",
-    },
-    "value loss (blue: held out)": {
-        "training": "value_loss",
-        "held-out": "held_out_value_loss",
-    },
+    f"{head} loss (blue: held out)": {
+        "training": f"{head}_loss",
+        "held-out": f"held_out_{head}_loss",
+    }
+    for head in ("policy", "value")
 }
 _MOVES = {
     "moves predicted (dashed: among 3)": {
