@@ -97,8 +97,8 @@ def chosen(module: nn.Module, source: Tensor) -> Tensor:
     pool.return_indices = True
     _, site = pool(source)
     channels = torch.arange(source.shape[1], device=source.device)
-    first: Tensor = 1 + channels[:, None, None] * source[0, 0].numel()
-    return first + site
+    found: Tensor = site + 1 + channels[:, None, None] * source[0, 0].numel()
+    return found
 
 
 def choose(source: Tensor, units: Tensor) -> Tensor:

@@ -411,9 +411,10 @@ class _Speller:
 
     def _move(self, node: fx.Node, source: fx.Node) -> None:
         """Find what only moves values by moving their numbers."""
-        root, numbers = self.moved.get(source, (source, None))
-        if numbers is None:
-            numbers = numbers_like(self.values[source])
+        value = self.values[source]
+        if source not in self.moved and not isinstance(value, Tensor):
+            return
+        root, numbers = self.moved.get(source) or (source, numbers_like(value))
         args, kwargs = fx.node.map_arg(
             (node.args, node.kwargs),
             lambda each: numbers if each is source else self.values[each],
