@@ -166,9 +166,9 @@ class _Speller:
             return
         sources = [n for n in node.all_input_nodes if n not in self.constant]
         first: Any = node.args[0]
-        pooled = first in sources and operation_name(first) == "max"
-        alone = len(sources) == 1 or name.endswith("_as")
-        if name in MOVING and first in sources and alone and not pooled:
+        alone = first in sources and (len(sources) == 1 or name.endswith("_as"))
+        pooled = alone and operation_name(first) == "max"
+        if name in MOVING and alone and not pooled:
             self._move(node, first)
         elif not isinstance(value, Tensor):
             return
@@ -245,8 +245,7 @@ class _Speller:
             return
         node.replace_all_uses_with(call)
         named = str(getattr(node.target, "__name__", node.target))
-        in_place = named.endswith("_") and not named.endswith("__")
-        in_place |= bool(node.kwargs.get("inplace"))
+        in_place = named.endswith("_") or bool(node.kwargs.get("inplace"))
         if in_place or (named == "relu" and node.args[1:2] == (True,)):
             self._redirect(node.all_input_nodes[0], node, call)
         elif node in self.names:
