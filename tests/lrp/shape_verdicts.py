@@ -33,6 +33,9 @@ from tests.lrp.shape_oracle import by_autograd
 
 Pairs = Iterable[tuple[Any, Any]]
 
+#: How far from its oracle what is right may be, relative to the largest value.
+RIGHT = 1e-10
+
 
 @dataclass(frozen=True)
 class Verdict:
