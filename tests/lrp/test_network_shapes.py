@@ -24,7 +24,7 @@ PENDING: dict[str, str] = {
             *("nn.MaxPool2d", "F.max_pool2d", "nn.MaxPool2d(3, 1, 1) between"),
             *("nn.AdaptiveMaxPool2d(1)", "x.amax((2, 3))", "grouped convolution"),
             *("depthwise and pointwise", "halves by slices", "halves by chunk"),
-            *("global pooling of KataGo", "squeeze and excitation, modules"),
+            *("global pooling of KataGo"),
             *("squeeze and excitation of Leela", "cat of policy and pass"),
             *("cat of flattened maps", "planes in forward: ones"),
         ),
