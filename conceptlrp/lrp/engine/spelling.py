@@ -146,6 +146,10 @@ class _Speller:
             self._with_weights(node, name)
         elif name in _ARITHMETIC:
             self._arithmetic(node, _ARITHMETIC[name])
+        elif name in ("expand", "expand_as", "repeat"):
+            spread = self._spread(node, sources[0], value) if sources else None
+            if spread is not None and sources[0] is node.args[0]:
+                self._become(node, spread)
         elif not self._is_only(sources, node):
             return
         elif name.replace("_", "") in _KINDS:
