@@ -20,13 +20,13 @@ from conceptlrp.concept_graph.units import KeptUnits
 from conceptlrp.errors import check_type
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import Baseline, mean_baseline
-from conceptlrp.lrp.inputs import checked_network
 from conceptlrp.lrp.one_call import check_explains
+from conceptlrp.networks.checkpoint import checked_network
 from conceptlrp.progress import OnProgress
 from conceptlrp.store import open_store
 
 if TYPE_CHECKING:
-    from conceptlrp.lrp.inputs import AnyNetwork
+    from conceptlrp.networks.checkpoint import AnyNetwork
     from conceptlrp.store.columns import Condition
     from conceptlrp.store.reader import AnyStore
 
@@ -143,7 +143,12 @@ def circuit(
     if len(chosen) > n_positions:
         games = store.columns.metadata.of_positions("game")[chosen]
         chosen = chosen[spread_rows(games, n_positions, seed=seed)]
-    explainer = Explainer(network, composite="epsilon", layers=store.layers)
+    explainer = Explainer(
+        network,
+        composite="epsilon",
+        layers=store.layers,
+        allow_gradient=bool(store.manifest.plan.gradients),
+    )
     baseline = store.baseline
     if baseline.kind != "mean":
         baseline = mean_baseline(explainer, store.positions, seed=seed)

@@ -49,7 +49,7 @@ def run(
         msg = (
             f"{name} fails on planes (N, {encoding.planes}, {size}, {size}) of "
             f"{encoding.name} ({reason}); say what it reads by "
-            "conceptlrp.networks.adapt(module, encode=..., size=...)"
+            "conceptlrp.adapt(module, encode=..., size=...)"
         )
         raise NetworkError(msg) from error
 
@@ -99,9 +99,17 @@ class HeadAdapter:
         if "value" in heads:
             made.append(self._value(heads["value"], value))
         end.args = (tuple(made),)
-        self.traced.graph.eliminate_dead_code()
+        self.traced.graph.eliminate_dead_code(self._changes)
         self.traced.graph.lint()
         self.traced.recompile()
+
+    def _changes(self, node: fx.Node) -> bool:
+        """Whether a node must stay though none reads it: it may work in place."""
+        name = _name(self.traced, node)
+        is_module = node.op == "call_module"
+        module = self.traced.get_submodule(str(node.target)) if is_module else None
+        in_place = getattr(module, "inplace", node.kwargs.get("inplace", False))
+        return node.is_impure() or bool(in_place) or name.endswith("_")
 
     def _check_order(self, heads: Mapping[str, fx.Node]) -> None:
         """Refuse a value where the policy should be."""

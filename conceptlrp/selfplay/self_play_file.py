@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import GameFileError, OutputExistsError
 from conceptlrp.files import write_whole
-from conceptlrp.networks import BoardNetwork, network_digest
+from conceptlrp.networks import network_digest
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import square_name, transcript_text
 from conceptlrp.othello.files.game_file import (
@@ -35,7 +36,7 @@ _MOST_REMEMBERED = 1 << 18
 
 
 def self_play(
-    network: BoardNetwork,
+    network: AnyNetwork,
     path: str | os.PathLike[str],
     *,
     count: int = 1000,
@@ -49,7 +50,7 @@ def self_play(
 
     Parameters
     ----------
-    network : BoardNetwork
+    network : Module or path
         Plays both colours, on the device it is on.
     path : path
         The file, usually ``.jsonl``.
@@ -76,6 +77,7 @@ def self_play(
     if Path(path).exists() and not overwrite:
         msg = f"{path}: exists already; choose another name or overwrite it"
         raise OutputExistsError(msg)
+    network = checked_network(network)
     evaluate = NetworkEvaluator(network, remembered=_remembered(chosen))
     known: set[str] = set()
     parts: list[SelfPlayGames] = []

@@ -33,7 +33,7 @@ _INTERVALS = {"change": "size", "control": "control", "fall": "fall"}
 
 def ablate(
     store: StorePath,
-    network: StoreNetwork,
+    network: StoreNetwork = None,
     weights: Weights = None,
     layer: Layers = None,
     target: Target = None,

@@ -12,7 +12,7 @@ from conceptlrp.cli.options import (
     Json,
     Overwrite,
     Seed,
-    StoreNetworkIfAny,
+    StoreNetwork,
     StorePath,
     Target,
     Weights,
@@ -26,14 +26,13 @@ from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.concept_graph import Circuit
-    from conceptlrp.store import Store
 
 _SHOWN_EDGES = 8
 
 
 def circuit(
     store: StorePath,
-    network: StoreNetworkIfAny = None,
+    network: StoreNetwork = None,
     weights: Weights = None,
     target: Target = None,
     position: Annotated[
@@ -68,28 +67,32 @@ def circuit(
 ) -> None:
     """Find the units that keep an output when all others are set to their mean.
 
-    Without --network the circuits that the store already has are listed, or the one
-    of --name is shown.
+    Asked of no positions and without --network, the circuits that the store already
+    has are listed, or the one of --name is shown.
     """
     from conceptlrp.concept_graph import Circuit, circuit as find
     from conceptlrp.store import open_store
 
     check_choice("--method", method, ("pruned", "once"))
-    chosen = {"position": position, "move": move, "cluster": cluster, "label": label}
-    for option, given in {**chosen, "phase": phase, "ply": ply}.items():
-        if network is None and given is not None:
-            msg = f"--{option} needs a --network; --name shows a circuit that is kept"
-            raise typer.BadParameter(msg)
     if out is not None:
         check_export(out, overwrite=overwrite)
     nothing = dict.fromkeys(("mover", "outcome", "year"))
     where = conditions(phase=phase, ply=ply, label=label, **nothing)
     opened = open_store(store)
     explained = target or opened.targets[0]
-    if network is None and name is None:
-        _list(opened)
+    chosen = (position, move, cluster, where, network, overwrite or None)
+    is_kept = all(each is None for each in chosen)
+    kept = [each for each in opened.results.list() if each.kind == "circuit"]
+    if is_kept and name is None and kept:
+        print_table(
+            {
+                "target": [each.target for each in kept],
+                "positions that share": [each.name or "nothing" for each in kept],
+            },
+            title="circuits that are kept",
+        )
         return
-    if network is None:
+    if is_kept and name is not None:
         found = opened.results.get(Circuit, target=explained, name=str(name))
         if found is None:
             msg = f"{store}: has no circuit '{name}' of '{explained}'"
@@ -121,20 +124,6 @@ def circuit(
         print_json(found.to_dict())
     else:
         _show(found)
-
-
-def _list(store: "Store") -> None:
-    names = [each for each in store.results.list() if each.kind == "circuit"]
-    if not names:
-        msg = f"{store.path}: has no circuit; pass --network to find one"
-        raise StoreError(msg)
-    print_table(
-        {
-            "target": [each.target for each in names],
-            "positions that share": [each.name or "nothing" for each in names],
-        },
-        title="circuits that are kept",
-    )
 
 
 def _show(circuit: "Circuit") -> None:

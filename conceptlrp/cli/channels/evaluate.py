@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     store: StorePath,
-    network: StoreNetwork,
+    network: StoreNetwork = None,
     weights: Weights = None,
     out: Annotated[
         Path | None, typer.Option(help="A folder for JSON, tables and figures as well.")

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from conceptlrp.cli.inputs import open_network
 from conceptlrp.cli.options import (
+    AllowGradient,
     Baseline,
     Composite,
     Heatmaps,
@@ -43,6 +44,7 @@ def explain(
     heatmaps: Heatmaps = None,
     baseline: Baseline = None,
     layer: Layers = None,
+    allow_gradient: AllowGradient = False,
     count: Annotated[int, how_many("Channels of each layer to show.")] = 5,
     as_json: Json = False,
 ) -> None:
@@ -57,8 +59,15 @@ def explain(
     if baseline is not None:
         check_choice("--baseline", baseline, ("zero", "mean"))
     net = open_network(network, weights)
+    explainer = Explainer(
+        net,
+        composite=composite,
+        heatmaps=heatmaps,
+        baseline=baseline,
+        allow_gradient=allow_gradient,
+    )
     found = position_report(
-        Explainer(net, composite=composite, heatmaps=heatmaps, baseline=baseline),
+        explainer,
         Position.from_transcript(transcript, net.size),
         layers=layer,
         count=count,
@@ -76,6 +85,7 @@ def explain(
 
 def _show(found: "PositionReport", *, value: bool) -> None:
     from conceptlrp.atlas import board_text
+    from conceptlrp.report.words.relevance import gradient_words
 
     output = (found.value_output if value else found.contrast) or found.move
     mark = output.squares[0] if output.squares else -1
@@ -88,6 +98,8 @@ def _show(found: "PositionReport", *, value: bool) -> None:
         f"explained: {output.target}, {output.explained:+.3g} {output.unit}, "
         f"{found.relevance}"
     )
+    if found.gradients:
+        print_text(gradient_words(found.gradients))
     tops = [each for layer in output.layers.values() for each in layer.top]
     columns: dict[str, list[object]] = {
         "layer": [each.layer for each in tops],

@@ -13,7 +13,7 @@ from conceptlrp.cli.options import (
     Json,
     Overwrite,
     Seed,
-    StoreNetworkIfAny,
+    StoreNetwork,
     StorePath,
     Target,
     Weights,
@@ -25,7 +25,6 @@ from conceptlrp.cli.tables import print_json, print_table
 from conceptlrp.errors import (
     ConceptLRPError,
     FileFormatError,
-    StoreError,
 )
 from conceptlrp.files import write_whole
 from conceptlrp.progress import progress_bars
@@ -39,7 +38,7 @@ _FORMATS = (".json", ".graphml", ".gexf")
 
 def graph(
     store: StorePath,
-    network: StoreNetworkIfAny = None,
+    network: StoreNetwork = None,
     weights: Weights = None,
     positions: Annotated[
         int, typer.Option(min=1, help="Positions of the store to average over.")
@@ -64,28 +63,26 @@ def graph(
 ) -> None:
     """Average relevance between channels, and show its strongest paths.
 
-    Without --network the graph that the store already has is shown.
+    The graph that the store already has is shown, unless --network is given.
     """
     from conceptlrp.concept_graph import MeanConceptGraph, node_link
     from conceptlrp.store import open_store
 
-    _check_options(network, position, move, target)
+    _check_options(position, move, target)
     if out is not None:
         check_export(out, overwrite=overwrite)
     opened = open_store(store)
     name = opened.targets[opened.target_index(target or 0)]
-    if network is None:
-        found = opened.results.get(MeanConceptGraph)
-        if found is None:
-            msg = f"{store}: has no concept graph; pass --network to make it"
-            raise StoreError(msg)
-    elif position is None:
+    known = overwrite or network or opened.results.get(MeanConceptGraph)
+    if position is not None:
+        found = _of_position(opened, network, weights, position, move or name)
+        name = found.targets[0]
+    elif isinstance(known, MeanConceptGraph):
+        found = known
+    else:
         found = _averaged(
             opened, network, weights, positions, seed, overwrite=overwrite
         )
-    else:
-        found = _of_position(opened, network, weights, position, move or name)
-        name = found.targets[0]
     if out is not None:
         content = exported(
             node_link(found, target=name, strongest=strongest), out.suffix
@@ -94,12 +91,7 @@ def graph(
     _show(found, name, count, as_json=as_json)
 
 
-def _check_options(
-    network: str | None, position: int | None, move: str | None, target: str | None
-) -> None:
-    if network is None and position is not None:
-        msg = "--position needs a --network"
-        raise typer.BadParameter(msg)
+def _check_options(position: int | None, move: str | None, target: str | None) -> None:
     if move is not None and position is None:
         msg = "--move needs a --position"
         raise typer.BadParameter(msg)
@@ -119,7 +111,7 @@ def check_export(out: Path, *, overwrite: bool) -> None:
 
 def _averaged(
     store: "Store",
-    network: str,
+    network: str | None,
     weights: Path | None,
     n_positions: int,
     seed: int,
@@ -143,7 +135,7 @@ def _averaged(
 
 
 def _of_position(
-    store: "Store", network: str, weights: Path | None, row: int, target: str
+    store: "Store", network: str | None, weights: Path | None, row: int, target: str
 ) -> "MeanConceptGraph":
     from conceptlrp.concept_graph import mean_concept_graph
     from conceptlrp.concept_graph.averaging import graph_explainer

@@ -35,7 +35,7 @@ _LEVELS = (0.3, 0.4, 0.5)
 
 def interchange(
     store: StorePath,
-    network: StoreNetwork,
+    network: StoreNetwork = None,
     weights: Weights = None,
     layer: Layers = None,
     target: Target = None,

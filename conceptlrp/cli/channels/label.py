@@ -12,7 +12,7 @@ from conceptlrp.cli.options import (
     Layers,
     Overwrite,
     Seed,
-    StoreNetworkIfAny,
+    StoreNetwork,
     StorePath,
     Target,
     Weights,
@@ -42,7 +42,7 @@ _LEGEND = (
 
 def label(
     store: StorePath,
-    network: StoreNetworkIfAny = None,
+    network: StoreNetwork = None,
     weights: Weights = None,
     layer: Layers = None,
     target: Target = None,
@@ -78,16 +78,13 @@ def label(
     from conceptlrp.labels import LABELS
     from conceptlrp.store import open_store
 
-    if network is None and not no_scores:
-        msg = "give --network to score channels, or --no-scores"
-        raise typer.BadParameter(msg)
     opened = open_store(store)
     known = () if overwrite else opened.columns.label_names
     missing = [name for name in LABELS if name not in known]
     if no_scores and not missing:
         msg = f"{store}: has all labels already; pass --overwrite"
         raise OutputExistsError(msg)
-    if network is None or no_scores:
+    if no_scores:
         names = label_positions(opened, missing, overwrite=overwrite)
         if as_json:
             print_json({"path": store, "positions": len(opened), "labels": names})

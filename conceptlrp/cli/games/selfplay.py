@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from conceptlrp.cli.inputs import network_name, open_network
+from conceptlrp.cli.inputs import open_network
 from conceptlrp.cli.options import (
     Device,
     Json,
@@ -65,15 +65,16 @@ def selfplay(
         opening_plies=opening,
         together=together,
     )
+    net = open_network(network, weights)
     started = time.perf_counter()
     with progress_bars(per_minute=True) as report:
         played = self_play(
-            open_network(network, weights).to(device),
+            net.to(device),
             out,
             count=count,
             options=options,
             seed=seed,
-            name=network_name(network, weights),
+            name=net.origin["name"],
             overwrite=overwrite,
             on_progress=report,
         )

@@ -10,12 +10,14 @@ from conceptlrp.cli.inputs import store_network
 from conceptlrp.cli.options import (
     Notes,
     Overwrite,
-    StoreNetworkIfAny,
+    StoreNetwork,
     StorePath,
     Target,
     Weights,
     check_place,
 )
+from conceptlrp.cli.tables import remark
+from conceptlrp.errors import NetworkError
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def atlas(
         Path | None, typer.Option(help="Strength card of the network (.json).")
     ] = None,
     notes: Notes = None,
-    network: StoreNetworkIfAny = None,
+    network: StoreNetwork = None,
     weights: Weights = None,
     compare: Annotated[
         list[Path] | None,
@@ -51,7 +53,7 @@ def atlas(
 ) -> None:
     """Write the atlas of a store: pages that open from disk.
 
-    With --network it has pages of positions too.
+    It has pages of positions too where the network is found or named.
     """
     from conceptlrp.report import read_notes
     from conceptlrp.store import open_store
@@ -59,6 +61,13 @@ def atlas(
     check_place(out, overwrite=overwrite)
     opened = open_store(store)
     channels = {name: opened.channels(name) for name in opened.layers}
+    try:
+        net = store_network(opened, network, weights)
+    except NetworkError as error:
+        if network is not None:
+            raise
+        net = None
+        remark(f"no pages of positions: {error}")
     write_atlas(
         opened,
         out,
@@ -67,7 +76,7 @@ def atlas(
         target=target or 0,
         title=title,
         notes=None if notes is None else read_notes(notes, layers=channels),
-        network=None if network is None else store_network(opened, network, weights),
+        network=net,
         others=[open_store(each) for each in compare or ()],
         workers=workers or _processes(sum(channels.values())),
         overwrite=overwrite,

@@ -10,7 +10,7 @@ from conceptlrp.cli.inputs import store_network
 from conceptlrp.cli.options import (
     Layer,
     Overwrite,
-    StoreNetworkIfAny,
+    StoreNetwork,
     StorePath,
     Target,
     Weights,
@@ -46,7 +46,7 @@ def figure(
         typer.Option(help="Channel of references; repeatable for means."),
     ] = None,
     target: Target = None,
-    network: StoreNetworkIfAny = None,
+    network: StoreNetwork = None,
     weights: Weights = None,
     composite: Annotated[
         list[str] | None,
@@ -63,10 +63,7 @@ def figure(
     title: Annotated[str | None, typer.Option(help="Title above the figure.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw a figure for a paper from what a store holds.
-
-    The kind empty-board needs the --network.
-    """
+    """Draw a figure for a paper from what a store holds."""
     check_choice("the kind", kind, _KINDS)
     from conceptlrp import figures
     from conceptlrp.figures.style import check_format
@@ -84,7 +81,7 @@ def figure(
     if "channel" in accepted:
         subject.append(_needed("channel", channel)[0])
     if "network" in accepted:
-        subject.append(store_network(opened, _needed("network", network), weights))
+        subject.append(store_network(opened, network, weights))
     options = {
         "channels": channel,
         "composite": composite and composite[0],

@@ -1,7 +1,6 @@
 """The verbs that explain a corpus into a store, in one go or in parts."""
 
 import re
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +10,12 @@ import typer
 
 from conceptlrp.cli.inputs import (
     command_line,
-    network_name,
     open_network,
     read_positions,
+    recorded_network,
 )
 from conceptlrp.cli.options import (
+    AllowGradient,
     Baseline,
     BatchSize,
     Composite,
@@ -29,6 +29,7 @@ from conceptlrp.cli.options import (
     Sample,
     Scheduler,
     Seed,
+    StoreNetwork,
     StorePath,
     Targets,
     Weights,
@@ -89,6 +90,7 @@ def attribute(
     compute_dtype: Annotated[
         str, typer.Option(help="float32, float64, bfloat16 or tf32.")
     ] = "float32",
+    allow_gradient: AllowGradient = False,
     device: Device = "cpu",
     batch_size: BatchSize = 64,
     shard_size: Annotated[
@@ -149,7 +151,7 @@ def attribute(
             compute_dtype=compute_dtype,
             batch_size=batch_size,
             shard_size=shard_size,
-            name=network_name(network, weights),
+            allow_gradient=allow_gradient,
             command=command_line(),
         ),
         seed=seed,
@@ -159,10 +161,7 @@ def attribute(
 
 def merge(
     store: StorePath,
-    network: Annotated[
-        str | None,
-        typer.Option(help="The network, if it is not where the jobs found it."),
-    ] = None,
+    network: StoreNetwork = None,
     weights: Weights = None,
     device: Device = "cpu",
     workers: Workers = None,
@@ -171,13 +170,17 @@ def merge(
 ) -> None:
     """Finish a store that several jobs computed (--shard I/N)."""
     from conceptlrp.runs import RunOptions, merge_run
+    from conceptlrp.store.writing.finish import has_references
+    from conceptlrp.store.writing.writer import read_plan
 
     check_device(device)
-    path = network or _network_of(store)
+    net = None if network is None else open_network(network, weights)
+    if net is None and not has_references(store):
+        net = recorded_network(store, read_plan(store).network)
     with _telling_what_is_kept(), progress_bars() as report:
         merged = merge_run(
             store,
-            None if path is None else open_network(path, weights),
+            net,
             run=RunOptions(device=device, workers=workers, scheduler=scheduler),
             on_progress=report,
         )
@@ -234,14 +237,3 @@ def _stripe(text: str | None) -> tuple[int, int] | None:
         msg = f"--shard is '{text}', expected I/N with I from 1 to N"
         raise typer.BadParameter(msg)
     return int(found[1]), int(found[2])
-
-
-def _network_of(store: Path) -> str | None:
-    """Return the network that the jobs of an array named first in their command."""
-    from conceptlrp.store.writing.writer import read_plan
-
-    words = shlex.split(read_plan(store).command)
-    if words[:2] != ["conceptlrp", "attribute"]:
-        return None
-    named = [word for word in words[2:3] if word == "demo" or Path(word).is_file()]
-    return named[0] if named else None
