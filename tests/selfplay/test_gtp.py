@@ -12,7 +12,7 @@ import pytest
 from conceptlrp.errors import EngineError
 from conceptlrp.othello import Corpus, Games
 from conceptlrp.othello.board import squares
-from conceptlrp.othello.replay import replay
+from conceptlrp.othello.games import replay
 from conceptlrp.selfplay import RandomPlayer, match
 from conceptlrp.selfplay.arena import play_games
 from conceptlrp.selfplay.gtp import GtpEngine, GtpPlayer
