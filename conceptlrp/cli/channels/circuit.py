@@ -5,20 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.channels.graph import check_export, exported
 from conceptlrp.cli.conditions import Label, Phase, Ply, conditions
 from conceptlrp.cli.inputs import check_row, store_network
-from conceptlrp.cli.options import (
-    Json,
-    Overwrite,
-    Seed,
-    StoreNetwork,
-    StorePath,
-    Target,
-    Weights,
-    check_choice,
-    how_many,
-)
 from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.errors import FileFormatError, StoreError
 from conceptlrp.files import write_whole
@@ -31,10 +21,10 @@ _SHOWN_EDGES = 8
 
 
 def circuit(
-    store: StorePath,
-    network: StoreNetwork = None,
-    weights: Weights = None,
-    target: Target = None,
+    store: opt.StorePath,
+    network: opt.StoreNetwork = None,
+    weights: opt.Weights = None,
+    target: opt.Target = None,
     position: Annotated[
         int | None, typer.Option(help="Row of the store: the circuit of one position.")
     ] = None,
@@ -57,13 +47,13 @@ def circuit(
         bool, typer.Option("--each", help="Give every position its own circuit.")
     ] = False,
     method: Annotated[str, typer.Option(help="pruned, or once: fast.")] = "pruned",
-    count: Annotated[int, how_many("Positions at most.")] = 400,
+    count: Annotated[int, opt.how_many("Positions at most.")] = 400,
     out: Annotated[
         Path | None, typer.Option(help="Export as .json, .graphml or .gexf.")
     ] = None,
-    seed: Seed = 0,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
+    seed: opt.Seed = 0,
+    as_json: opt.Json = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Find the units that keep an output when all others are set to their mean.
 
@@ -73,7 +63,7 @@ def circuit(
     from conceptlrp.concept_graph import Circuit, circuit as find
     from conceptlrp.store import open_store
 
-    check_choice("--method", method, ("pruned", "once"))
+    opt.check_choice("--method", method, ("pruned", "once"))
     if out is not None:
         check_export(out, overwrite=overwrite)
     nothing = dict.fromkeys(("mover", "outcome", "year"))

@@ -5,19 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import open_network
-from conceptlrp.cli.options import (
-    AllowGradient,
-    Baseline,
-    Composite,
-    Heatmaps,
-    Json,
-    Layers,
-    NetworkPath,
-    Weights,
-    check_choice,
-    how_many,
-)
 from conceptlrp.cli.tables import print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -25,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def explain(
-    network: NetworkPath,
+    network: opt.NetworkPath,
     transcript: Annotated[
         str, typer.Argument(help="Moves that lead to the position, such as f5d6c3.")
     ],
-    weights: Weights = None,
+    weights: opt.Weights = None,
     move: Annotated[
         str | None,
         typer.Option(help="Move to explain, such as f4; by default the best."),
@@ -40,13 +29,13 @@ def explain(
     value: Annotated[
         bool, typer.Option("--value", help="Explain the value, not a move.")
     ] = False,
-    composite: Composite = None,
-    heatmaps: Heatmaps = None,
-    baseline: Baseline = None,
-    layer: Layers = None,
-    allow_gradient: AllowGradient = False,
-    count: Annotated[int, how_many("Channels of each layer to show.")] = 5,
-    as_json: Json = False,
+    composite: opt.Composite = None,
+    heatmaps: opt.Heatmaps = None,
+    baseline: opt.Baseline = None,
+    layer: opt.Layers = None,
+    allow_gradient: opt.AllowGradient = False,
+    count: Annotated[int, opt.how_many("Channels of each layer to show.")] = 5,
+    as_json: opt.Json = False,
 ) -> None:
     """Explain a move or the value at one position."""
     from conceptlrp.lrp import Explainer
@@ -57,7 +46,7 @@ def explain(
         msg = "give one of --move and --value; --against goes with a move"
         raise typer.BadParameter(msg)
     if baseline is not None:
-        check_choice("--baseline", baseline, ("zero", "mean"))
+        opt.check_choice("--baseline", baseline, ("zero", "mean"))
     net = open_network(network, weights)
     explainer = Explainer(
         net,

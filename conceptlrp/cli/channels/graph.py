@@ -8,19 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import check_row, store_network
-from conceptlrp.cli.options import (
-    Json,
-    Overwrite,
-    Seed,
-    StoreNetwork,
-    StorePath,
-    Target,
-    Weights,
-    check_choice,
-    check_place,
-    how_many,
-)
 from conceptlrp.cli.tables import print_json, print_table
 from conceptlrp.errors import (
     ConceptLRPError,
@@ -37,29 +26,29 @@ _FORMATS = (".json", ".graphml", ".gexf")
 
 
 def graph(
-    store: StorePath,
-    network: StoreNetwork = None,
-    weights: Weights = None,
+    store: opt.StorePath,
+    network: opt.StoreNetwork = None,
+    weights: opt.Weights = None,
     positions: Annotated[
         int, typer.Option(min=1, help="Positions of the store to average over.")
     ] = 2000,
-    target: Target = None,
+    target: opt.Target = None,
     position: Annotated[
         int | None, typer.Option(help="Look at this row of the store alone.")
     ] = None,
     move: Annotated[
         str | None, typer.Option(help="Move to explain there, such as d3.")
     ] = None,
-    count: Annotated[int, how_many("Paths to show.")] = 8,
+    count: Annotated[int, opt.how_many("Paths to show.")] = 8,
     out: Annotated[
         Path | None, typer.Option(help="Export as .json, .graphml or .gexf.")
     ] = None,
     strongest: Annotated[
         int, typer.Option(min=1, help="Edges of each channel to export.")
     ] = 8,
-    seed: Seed = 0,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
+    seed: opt.Seed = 0,
+    as_json: opt.Json = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Average relevance between channels, and show its strongest paths.
 
@@ -102,8 +91,8 @@ def _check_options(position: int | None, move: str | None, target: str | None) -
 
 def check_export(out: Path, *, overwrite: bool) -> None:
     """Refuse an export that cannot be written before anything is computed."""
-    check_choice("--out", out.suffix, _FORMATS)
-    check_place(out, overwrite=overwrite)
+    opt.check_choice("--out", out.suffix, _FORMATS)
+    opt.check_place(out, overwrite=overwrite)
     if out.suffix != ".json" and find_spec("networkx") is None:
         msg = f"{out}: needs networkx; pip install 'conceptlrp[export]', or take .json"
         raise ConceptLRPError(msg)

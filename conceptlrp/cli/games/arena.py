@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import open_network
-from conceptlrp.cli.options import (
-    BoardSize,
-    Json,
-    Seed,
-    Weights,
-    how_many,
-)
 from conceptlrp.cli.tables import print_json
 from conceptlrp.progress import progress_bars
 
@@ -34,18 +28,18 @@ PlayerName = Annotated[
 def arena(
     first: PlayerName,
     second: PlayerName,
-    weights: Weights = None,
+    weights: opt.Weights = None,
     other_weights: Annotated[
         Path | None,
         typer.Option(help="Weights of the second player.", readable=False),
     ] = None,
-    count: Annotated[int, how_many("Games, an even number.")] = 100,
+    count: Annotated[int, opt.how_many("Games, an even number.")] = 100,
     opening: Annotated[
         int, typer.Option(min=0, help="Random moves at the start of a pair.")
     ] = 8,
-    size: BoardSize = 8,
-    seed: Seed = 0,
-    as_json: Json = False,
+    size: opt.BoardSize = 8,
+    seed: opt.Seed = 0,
+    as_json: opt.Json = False,
 ) -> None:
     """Let two players meet, twice from each opening.
 

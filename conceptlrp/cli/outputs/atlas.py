@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import store_network
-from conceptlrp.cli.options import (
-    Notes,
-    Overwrite,
-    StoreNetwork,
-    StorePath,
-    Target,
-    Weights,
-    check_place,
-)
 from conceptlrp.cli.tables import remark
 from conceptlrp.errors import NetworkError
 from conceptlrp.progress import progress_bars
@@ -28,16 +20,16 @@ _MANY = 512
 
 
 def atlas(
-    store: StorePath,
+    store: opt.StorePath,
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
-    target: Target = None,
+    target: opt.Target = None,
     title: Annotated[str | None, typer.Option(help="Title of the atlas.")] = None,
     strength: Annotated[
         Path | None, typer.Option(help="Strength card of the network (.json).")
     ] = None,
-    notes: Notes = None,
-    network: StoreNetwork = None,
-    weights: Weights = None,
+    notes: opt.Notes = None,
+    network: opt.StoreNetwork = None,
+    weights: opt.Weights = None,
     compare: Annotated[
         list[Path] | None,
         typer.Option(help="Another store of the same positions; repeatable."),
@@ -49,7 +41,7 @@ def atlas(
         int | None,
         typer.Option(min=1, help="Processes; for many channels one a core by default."),
     ] = None,
-    overwrite: Overwrite = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Write the atlas of a store: pages that open from disk.
 
@@ -58,7 +50,7 @@ def atlas(
     from conceptlrp.report import read_notes
     from conceptlrp.store import open_store
 
-    check_place(out, overwrite=overwrite)
+    opt.check_place(out, overwrite=overwrite)
     opened = open_store(store)
     channels = {name: opened.channels(name) for name in opened.layers}
     try:

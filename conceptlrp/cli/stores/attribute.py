@@ -8,35 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import (
     command_line,
     open_network,
     read_positions,
     recorded_network,
-)
-from conceptlrp.cli.options import (
-    AllowGradient,
-    Baseline,
-    BatchSize,
-    Composite,
-    CorpusPaths,
-    Device,
-    Heatmaps,
-    Json,
-    Layers,
-    NetworkPath,
-    Overwrite,
-    Sample,
-    Scheduler,
-    Seed,
-    StoreNetwork,
-    StorePath,
-    Targets,
-    Weights,
-    Workers,
-    check_choice,
-    check_device,
-    check_place,
 )
 from conceptlrp.cli.tables import print_json, remark
 from conceptlrp.progress import progress_bars
@@ -52,14 +29,14 @@ _BASELINES = ("zero", "mean")
 
 
 def attribute(
-    network: NetworkPath,
-    games: CorpusPaths,
+    network: opt.NetworkPath,
+    games: opt.CorpusPaths,
     out: Annotated[Path, typer.Option(help="The store to write (NAME.crp).")],
-    weights: Weights = None,
-    target: Targets = ["played"],  # noqa: B006
-    composite: Composite = None,
-    heatmaps: Heatmaps = None,
-    baseline: Baseline = None,
+    weights: opt.Weights = None,
+    target: opt.Targets = ["played"],  # noqa: B006
+    composite: opt.Composite = None,
+    heatmaps: opt.Heatmaps = None,
+    baseline: opt.Baseline = None,
     donors: Annotated[
         Path | None,
         typer.Option(
@@ -68,7 +45,7 @@ def attribute(
             readable=False,
         ),
     ] = None,
-    layer: Layers = None,
+    layer: opt.Layers = None,
     detail: Annotated[
         str,
         typer.Option(help="Heatmaps kept: sums (none), references, sample, all."),
@@ -82,22 +59,22 @@ def attribute(
     statistics: Annotated[
         bool, typer.Option("--statistics", help="Sum up the maps of every channel.")
     ] = False,
-    sample: Sample = None,
-    seed: Seed = 0,
+    sample: opt.Sample = None,
+    seed: opt.Seed = 0,
     dtype: Annotated[
         str, typer.Option(help="What is stored: float32 or float16.")
     ] = "float32",
     compute_dtype: Annotated[
         str, typer.Option(help="float32, float64, bfloat16 or tf32.")
     ] = "float32",
-    allow_gradient: AllowGradient = False,
-    device: Device = "cpu",
-    batch_size: BatchSize = 64,
+    allow_gradient: opt.AllowGradient = False,
+    device: opt.Device = "cpu",
+    batch_size: opt.BatchSize = 64,
     shard_size: Annotated[
         int | None, typer.Option(min=1, help="Positions of a file: whole batches.")
     ] = None,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
+    workers: opt.Workers = None,
+    scheduler: opt.Scheduler = None,
     shard: Annotated[
         str | None,
         typer.Option(help="I/N: only every N-th shard from the I-th; then merge."),
@@ -108,22 +85,22 @@ def attribute(
     append: Annotated[
         bool, typer.Option("--append", help="Add the positions that the store lacks.")
     ] = False,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
+    as_json: opt.Json = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Explain every position of a corpus into a store."""
     from conceptlrp.othello import Corpus
     from conceptlrp.runs import KeepOptions, RunOptions
 
     if baseline is not None:
-        check_choice("--baseline", baseline, _BASELINES)
+        opt.check_choice("--baseline", baseline, _BASELINES)
     if donors is not None and baseline is not None:
         msg = "give one of --baseline and --donors"
         raise typer.BadParameter(msg)
     stripe = _stripe(shard)
     goes_on = resume or append or stripe is not None
-    check_place(out, overwrite=overwrite or goes_on)
-    check_device(device)
+    opt.check_place(out, overwrite=overwrite or goes_on)
+    opt.check_device(device)
     net = open_network(network, weights)
     positions = read_positions(games, net.size, sample, seed)
     store = fill_store(
@@ -160,20 +137,20 @@ def attribute(
 
 
 def merge(
-    store: StorePath,
-    network: StoreNetwork = None,
-    weights: Weights = None,
-    device: Device = "cpu",
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    as_json: Json = False,
+    store: opt.StorePath,
+    network: opt.StoreNetwork = None,
+    weights: opt.Weights = None,
+    device: opt.Device = "cpu",
+    workers: opt.Workers = None,
+    scheduler: opt.Scheduler = None,
+    as_json: opt.Json = False,
 ) -> None:
     """Finish a store that several jobs computed (--shard I/N)."""
     from conceptlrp.runs import RunOptions, merge_run
     from conceptlrp.store.writing.finish import has_references
     from conceptlrp.store.writing.writer import read_plan
 
-    check_device(device)
+    opt.check_device(device)
     net = None if network is None else open_network(network, weights)
     if net is None and not has_references(store):
         net = recorded_network(store, read_plan(store).network)
