@@ -44,7 +44,7 @@ def strength(
 ) -> None:
     """Measure how well a network plays."""
     from conceptlrp.selfplay import StrengthOptions, strength_card
-    from conceptlrp.selfplay.gtp import GtpEngine, GtpPlayer
+    from conceptlrp.selfplay.players import GtpEngine, GtpPlayer
 
     opt.check_place(out, overwrite=overwrite)
     opt.check_device(device)
