@@ -28,6 +28,8 @@ from conceptlrp.lrp.engine.spelling import normalize, operation_name
 LINEAR = (nn.Conv2d, nn.Linear)
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
 ELEMENTWISE = (nn.Identity, nn.Dropout, nn.Dropout2d, Affine)
+#: What a network puts out, in order.
+OUTPUTS = ("policy", "value")
 _SQUASHING = {
     nn.LogSoftmax: "log_softmax",
     nn.Sigmoid: "sigmoid",
@@ -83,6 +85,7 @@ def trace(network: nn.Module, planes: Tensor | None = None) -> fx.GraphModule:
         raise NetworkError(msg) from error
     _refuse_reuse(traced)
     _refuse_squashing(traced)
+    _rename(traced)
     return traced
 
 
@@ -106,6 +109,16 @@ def _refuse_reuse(traced: fx.GraphModule) -> None:
                 "module of its own, as relevance is kept for one use only"
             )
             raise NetworkError(msg)
+
+
+def _rename(traced: fx.GraphModule) -> None:
+    """Give a layer that has the name of an output one of its own."""
+    layers = feature_layers(traced)
+    for node in traced.graph.nodes:
+        if node.target in OUTPUTS and node.target in layers:
+            module, node.target = module_of(traced, node), f"{node.target}_layer"
+            traced.add_submodule(node.target, module)
+    traced.recompile()
 
 
 def _refuse_squashing(traced: fx.GraphModule) -> None:
