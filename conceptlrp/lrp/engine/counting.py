@@ -17,6 +17,7 @@ from conceptlrp.lrp.engine.tangents import (
     input_sites,
     tap_sites,
     union_sites,
+    whole_sites,
 )
 
 
@@ -34,6 +35,8 @@ def draw_blueprint(engine: NativeEngine) -> Blueprint:
             blueprint[name] = convolution_sites(below[0], taps)
         elif operation.kind in ("add", "cat"):
             blueprint[name] = union_sites(below)
+        elif operation.kind == "centre":
+            blueprint[name] = whole_sites(below[0])
         else:
             # The same object: a sweep lays out equal rows only once.
             blueprint[name] = below[0]

@@ -1,4 +1,4 @@
-"""Operations on single units that are no module of torch's: affine, gated, spread.
+"""Operations that are no module of torch's: affine, gated, spread, normalised.
 
 Each carries its rule with it, for any composite:
 
@@ -6,7 +6,14 @@ Each carries its rule with it, for any composite:
   which absorbs the rest as any bias does;
 - `Gate` x g: the gate g is held constant and x gets all (Arras et al. 2017 for LSTMs;
   Achtibat et al., AttnLRP, arXiv:2402.05602, 2024, for attention's weights);
-- `Broadcast` of one square over a map: the square gets the sum.
+- `Broadcast` of one square over a map: the square gets the sum;
+- `Centre` x - mean(x), a linear map: x gets x * centred(R / stab(x - mean(x))), of
+  which the whole group has all, unless a composite has another rule for it;
+- `Scaled` x / sqrt(mean(x^2) + eps): the deviation is a gate.
+
+The norms over features, of layers, groups, instances and root mean squares, are made
+of the last two and an `Affine`, the deviation held constant as in AttnLRP (Achtibat et
+al., arXiv:2402.05602, 2024).
 """
 
 from typing import Any
@@ -51,7 +58,7 @@ class Affine(nn.Module):
 
     def slope(self, source: Tensor) -> Tensor:
         """Return the weight of each unit of maps or vectors (N, ...)."""
-        return _as_unit(self.weight, source).expand(source.shape[1:])
+        return _as_unit(self.weight, source).expand_as(source)
 
     def value(self, source: Tensor) -> Tensor:
         """Compute it alone."""
@@ -60,9 +67,13 @@ class Affine(nn.Module):
 
     def per_unit(self, source: Tensor) -> Tensor:
         """Return the same by the input's value: 1 / stab(w x + b) times the weight."""
-        value = self.value(source)
-        shift = torch.copysign(value.new_tensor(_EPSILON), value + 0.0)
-        return _as_unit(self.weight, source) / (value + shift)
+        return _as_unit(self.weight, source) * _inverse(self.value(source))
+
+    def absorbed(self, source: Tensor) -> Tensor:
+        """Return what the bias gets of each unit's relevance (N, ...)."""
+        if self.bias is None:
+            return torch.zeros_like(source)
+        return _as_unit(self.bias, source) * _inverse(self.value(source))
 
     def share(self, source: Tensor) -> Tensor:
         """Return what the input gets of each unit's relevance (N, ...)."""
@@ -95,6 +106,77 @@ class Broadcast(nn.Module):
     def forward(self, source: Tensor) -> Tensor:
         """Spread it; the gradient is the sum, which is its rule."""
         return source.expand(-1, -1, *self.size)
+
+
+class Centre(nn.Module):
+    """Features (N, C, ...) less their mean over each of some groups of channels."""
+
+    def __init__(self, groups: int) -> None:
+        super().__init__()
+        self.groups = groups
+
+    def value(self, source: Tensor) -> Tensor:
+        """Compute it alone; it is symmetric, so that this is its transpose too."""
+        return source - group_means(source, self.groups)
+
+    def forward(self, source: Tensor) -> Tensor:
+        """Compute it, with its rule in place of the gradient unless a hook has one."""
+        if self._forward_hooks:
+            return self.value(source)
+        value = self.value(_held(source, source, source))
+        return _held(value, value, _inverse(value))
+
+
+class Scaled(nn.Module):
+    """Features (N, C, ...) over the root of each group's mean square, held constant."""
+
+    def __init__(self, groups: int, eps: float) -> None:
+        super().__init__()
+        self.groups, self.eps = groups, eps
+
+    def slope(self, source: Tensor) -> Tensor:
+        """Return one over the deviation, for each unit (N, C, ...)."""
+        return (group_means(source.square(), self.groups) + self.eps).rsqrt()
+
+    def value(self, source: Tensor) -> Tensor:
+        """Compute it alone."""
+        return source * self.slope(source)
+
+    def forward(self, source: Tensor) -> Tensor:
+        """Compute it, with its rule in place of the gradient."""
+        return _held(self.value(source), source, torch.ones_like(source))
+
+
+#: What reads the squares and channels of a group together.
+GROUPED = (Centre, Scaled)
+#: What relevance and derivatives go different ways through.
+MIXING = (Gate, *GROUPED)
+
+
+def running_affine(
+    mean: Tensor,
+    variance: Tensor,
+    eps: float,
+    weight: Tensor | None,
+    bias: Tensor | None,
+) -> tuple[Tensor, Tensor]:
+    """Return weight and bias of a norm by statistics that it has kept."""
+    scale = torch.rsqrt(variance + eps)
+    scale = scale if weight is None else scale * weight
+    return scale, -mean * scale if bias is None else bias - mean * scale
+
+
+def _inverse(value: Tensor) -> Tensor:
+    """Return one over a stabilized value."""
+    shift = torch.copysign(value.new_tensor(_EPSILON), value + 0.0)
+    return (value + shift).reciprocal()
+
+
+def group_means(source: Tensor, groups: int) -> Tensor:
+    """Return the mean over each group of channels, at every unit (N, C, ...)."""
+    grouped = source.unflatten(1, (groups, -1))
+    mean = grouped.mean(tuple(range(2, grouped.dim())), keepdim=True)
+    return mean.expand_as(grouped).flatten(1, 2)
 
 
 def _as_unit(constant: Tensor, source: Tensor) -> Tensor:

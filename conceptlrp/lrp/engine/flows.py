@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from conceptlrp.jsontext import plain
+from conceptlrp.lrp.engine.elementwise import Affine
 from conceptlrp.lrp.engine.linearize import Branch
 from conceptlrp.lrp.engine.native import NativeForward
 from conceptlrp.lrp.engine.program import Operation, Program
@@ -191,7 +192,7 @@ def _summed_products(scaled: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda rows: (upper @ rows.reshape(n * s, -1)).view(t, c, -1)
 
 
-_REDISTRIBUTING = ("conv", "pool", "add")
+_REDISTRIBUTING = ("conv", "pool", "add", "centre", "affine")
 
 
 @dataclass(frozen=True, repr=False)
@@ -278,8 +279,13 @@ def conservation_report(
 def _follow(
     passed: NativeForward, operation: Operation, relevance: Tensor, *, every: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    arrived = _total(relevance)
-    if operation.kind == "add":
+    arrived, module = _total(relevance), operation.module
+    if isinstance(module, Affine):
+        value = passed.values[operation.inputs[0]]
+        shares = module.share(value), module.absorbed(value)
+        sent, bias = (_total(relevance * share[:, None]) for share in shares)
+        return arrived, sent, bias
+    if operation.kind != "conv" and operation.kind != "pool":
         # All inputs together get R times their sum over the stabilized sum.
         share = passed.values[operation.name] * passed.sum_scale(operation)
         return arrived, _total(relevance * share[:, None]), torch.zeros_like(arrived)

@@ -21,6 +21,7 @@ from torch import Tensor
 from conceptlrp.errors import CompositeError
 from conceptlrp.lrp.engine.contraction import conditional_heatmaps
 from conceptlrp.lrp.engine.counting import SweepCosts, draw_blueprint
+from conceptlrp.lrp.engine.elementwise import MIXING
 from conceptlrp.lrp.engine.flows import (
     Conservation,
     adjacent_layers,
@@ -80,6 +81,10 @@ class NativePropagation:
         #: baseline.
         self.producing = self.exposed | producers(
             program, [self.nodes[layer] for layer in taps]
+        )
+        #: Whether derivatives go to gates too, as no tangent does.
+        self.reverse_only = self.plain_sums and any(
+            isinstance(o.module, MIXING) for o in program.operations.values()
         )
         self.blueprint = draw_blueprint(self.engine)
         self.costs = SweepCosts(self.engine, self.blueprint)
@@ -365,8 +370,8 @@ class NativePassed:
             # down is due for each of them.
             upwards = owner.costs.forward(tuple(wanted), self.active)
             # It would not stop at changed units.
-            sweeps = not self.passed.cut and upwards <= owner.costs.reverse(wanted)
-            if sweeps:
+            reverse = self.passed.cut or owner.reverse_only
+            if not reverse and upwards <= owner.costs.reverse(wanted):
                 return self._sweep(flowing, channels), "forward"
             found = {
                 layer: self._send_channels(layer, flowing[layer], rows)

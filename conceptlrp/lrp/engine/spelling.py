@@ -7,14 +7,23 @@ that flattens from another, and what does not depend on the board is a constant.
 """
 
 import copy
+import inspect
 import math
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn import functional
 
 from conceptlrp.lrp._zennit import Activation, Sum
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.elementwise import (
+    Affine,
+    Broadcast,
+    Centre,
+    Gate,
+    Scaled,
+    running_affine,
+)
 
 #: Functions and methods that are named as modules are, but for case and underscores.
 _NAMED = (
@@ -25,6 +34,9 @@ _NAMED = (
 )
 _KINDS: dict[str, Any] = {kind.__name__.lower(): kind for kind in _NAMED}
 _KEEPING = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Unflatten)
+#: Norms over features, as modules and as functions.
+_NORMS = (nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d, nn.RMSNorm)
+_NORMING = ("layer_norm", "group_norm", "instance_norm", "rms_norm")
 #: Modules without a state, which may be called more than once.
 _STATELESS = (Activation, *_KEEPING, *_NAMED)
 #: What a gate ends in, the surest sign of one first.
@@ -118,6 +130,10 @@ class _Speller:
         """Give each call of a module without a state a module of its own."""
         name = str(node.target)
         module: Any = self.traced.get_submodule(name)
+        if isinstance(module, _NORMS):
+            given = {**vars(module), **module._parameters, **module._buffers}
+            self._norm(node, type(module).__name__, given)
+            return
         in_place = called.get(name, bool(getattr(module, "inplace", False)))
         if name in called and isinstance(module, _STATELESS):
             node.target = self._add(node.name, copy.deepcopy(module))
@@ -148,6 +164,11 @@ class _Speller:
             self._arithmetic(node, _ARITHMETIC[name])
         elif not self._is_only(sources, node):
             return
+        elif name in _NORMING and node.target is getattr(functional, name):
+            bound = inspect.signature(node.target).bind(*node.args, **node.kwargs)
+            bound.apply_defaults()
+            given = {k: self._given(v) for k, v in bound.arguments.items()}
+            self._norm(node, name, given)
         elif name.replace("_", "") in _KINDS:
             given = [self._given(each) for each in node.args[1:]]
             kept = {k: self._given(v) for k, v in node.kwargs.items()}
@@ -216,6 +237,37 @@ class _Speller:
         if in_place or (named == "relu" and node.args[1:2] == (True,)):
             self._redirect(node.all_input_nodes[0], node, call)
         self.traced.graph.erase_node(node)
+
+    def _norm(self, node: fx.Node, name: str, given: dict[str, Any]) -> None:
+        """Make a norm over features of its steps, one where it has statistics."""
+        source = node.all_input_nodes[0]
+        old, channels = self.values[source], self.values[source].shape[1]
+        groups = given.get("num_groups", channels)
+        if "normalized_shape" in given:
+            if tuple(given["normalized_shape"]) != old.shape[1:]:
+                return  # Each square's channels, or each row of a map, by itself.
+            groups = 1
+        weight, bias, mean, variance = (
+            part.view(-1, *(1,) * (old.dim() - 2))
+            if part is not None and part.numel() == channels
+            else part
+            for part in map(
+                given.get, ("weight", "bias", "running_mean", "running_var")
+            )
+        )
+        eps = torch.finfo(old.dtype).eps if given["eps"] is None else given["eps"]
+        steps: list[nn.Module] = []
+        if mean is not None and not given.get("use_input_stats"):
+            weight, bias = running_affine(mean, variance, eps, weight, bias)
+        elif name.lower().startswith("rms"):
+            steps = [Scaled(groups, eps)]
+        else:
+            steps = [Centre(groups), Scaled(groups, eps)]
+        if weight is not None or bias is not None:
+            steps.append(Affine(old.new_ones(()) if weight is None else weight, bias))
+        for step in steps:
+            source = self._call(node, step, source)
+        self._become(node, source)
 
     def _with_weights(self, node: fx.Node, name: str) -> None:
         """Give weights that are arguments a module of their own."""

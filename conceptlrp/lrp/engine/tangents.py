@@ -182,7 +182,16 @@ def _codes(present: NDArray[np.bool_]) -> Index:
 
 def union_sites(parts: Sequence[Sites]) -> Sites:
     """Return the rows of a sum or concatenation of operations."""
-    present = np.any([sites.lookup >= 0 for sites in parts], axis=0)
+    return _sites(np.any([sites.lookup >= 0 for sites in parts], axis=0))
+
+
+def whole_sites(below: Sites) -> Sites:
+    """Return the rows of what spreads over all sites of a map, as a mean does."""
+    reached = (below.lookup >= 0).any(axis=1, keepdims=True)
+    return _sites(np.broadcast_to(reached, below.lookup.shape))
+
+
+def _sites(present: NDArray[np.bool_]) -> Sites:
     square, site = np.nonzero(present)
     lookup = np.full(present.shape, -1, np.int64)
     lookup[square, site] = np.arange(len(square))
