@@ -174,7 +174,7 @@ def _inverse(value: Tensor) -> Tensor:
 
 def group_means(source: Tensor, groups: int) -> Tensor:
     """Return the mean over each group of channels, at every unit (N, C, ...)."""
-    grouped = source.unflatten(1, (groups, -1))
+    grouped = torch.unflatten(source, 1, (groups, -1))
     mean = grouped.mean(tuple(range(2, grouped.dim())), keepdim=True)
     return mean.expand_as(grouped).flatten(1, 2)
 

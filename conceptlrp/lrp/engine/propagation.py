@@ -256,29 +256,59 @@ class NativePassed:
 
         Shapes: `relevance` (N, T, C, H, W).
         """
-        program = self.owner.engine.program
-        nodes = {layer: self.owner.nodes[layer] for layer in self.owner.layers}
+        owner, found = self.owner, {}
+        nodes = {layer: owner.nodes[layer] for layer in owner.layers}
+        pairs = adjacent_layers(owner.engine.program, nodes)
         with torch.no_grad():
-            return {
-                pair: edge_relevance(
-                    self.passed,
-                    name,
-                    place,
-                    self.passed.handed_down(nodes[pair[0]], relevance[pair[0]]),
-                    accumulate=accumulate,
-                    baseline=self._baseline_at(pair[1], name, place),
-                    every=name in self.owner.exposed,
-                )
-                for pair, (name, place) in adjacent_layers(program, nodes).items()
-            }
+            for upper, node in nodes.items():
+                flowing = self.passed.handed_down(node, relevance[upper])
+                wires = {low: wire for (up, low), wire in pairs.items() if up == upper}
+                others = [low for low, wire in wires.items() if wire is None]
+                singly = self._single_channels(upper, flowing, others) if others else {}
+                for lower, wire in wires.items():
+                    if wire is None:
+                        edges = singly[lower]
+                        found[upper, lower] = edges.sum(0) if accumulate else edges
+                        continue
+                    baseline = self.baselines.get(lower)
+                    lifts = {} if baseline is None else {nodes[lower]: baseline}
+                    found[upper, lower] = edge_relevance(
+                        self.passed,
+                        wire,
+                        flowing,
+                        accumulate=accumulate,
+                        lifts=self.passed.lifts(lifts),
+                        every=wire.operation.name in owner.exposed,
+                    )
+        return found
 
-    def _baseline_at(self, layer: str, name: str, place: int) -> Tensor | None:
-        """Return a layer's baseline as an operation above reads it."""
-        if layer not in self.baselines:
-            return None
-        program, node = self.owner.engine.program, self.owner.nodes[layer]
-        lifts = self.passed.lifts({node: self.baselines[layer]})
-        return lifts[program.operations[name].inputs[place]][0].baseline
+    def _single_channels(
+        self, upper: str, relevance: Tensor, lowers: list[str]
+    ) -> dict[str, Tensor]:
+        """Send each channel of a layer down to others by itself: (N, T, C, D)."""
+        nodes, values = self.owner.nodes, self.passed.values
+        # What goes on by a layer between is that layer's to send.
+        cut = {
+            nodes[n]: torch.ones_like(values[nodes[n]], dtype=torch.bool)
+            for n in self.owner.layers
+            if n != upper
+        }
+        passed = NativeForward(self.passed.engine, values, cut=cut)
+        baselines = {nodes[n]: self.baselines[n] for n in lowers if n in self.baselines}
+        wanted = tuple(nodes[low] for low in lowers)
+        channels = torch.arange(relevance.shape[2], device=relevance.device)
+        step = max(1, _REVERSE_ROWS // (len(relevance) * relevance.shape[1]))
+        parts = []
+        for some in torch.split(channels, step):
+            chosen = _only(relevance, some.expand(len(relevance), -1))
+            start = {nodes[upper]: chosen.flatten(1, 2)}
+            sent = passed.relevance(
+                start, wanted, baselines=baselines, every=self.owner.exposed
+            )
+            sums = [sent[node].sum((3, 4)) for node in wanted]
+            parts.append([torch.unflatten(s, 1, chosen.shape[1:3]) for s in sums])
+        joined = [torch.cat(part, 2) for part in zip(*parts, strict=True)]
+        return dict(zip(lowers, joined, strict=True))
 
     def conservation(self, starts: Mapping[str, Tensor]) -> Conservation:
         """Follow relevance through every operation; see `conservation_report`."""

@@ -37,6 +37,7 @@ _KEEPING = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Unflatten)
 #: Norms over features, as modules and as functions.
 _NORMS = (nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d, nn.RMSNorm)
 _NORMING = ("layer_norm", "group_norm", "instance_norm", "rms_norm")
+_NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
 #: Modules without a state, which may be called more than once.
 _STATELESS = (Activation, *_KEEPING, *_NAMED)
 #: What a gate ends in, the surest sign of one first.
@@ -170,10 +171,10 @@ class _Speller:
             given = {k: self._given(v) for k, v in bound.arguments.items()}
             self._norm(node, name, given)
         elif name.replace("_", "") in _KINDS:
-            given = [self._given(each) for each in node.args[1:]]
+            first = [self._given(each) for each in node.args[1:]]
             kept = {k: self._given(v) for k, v in node.kwargs.items()}
             kept.pop("training", None)
-            module = _KINDS[name.replace("_", "")](*given, **kept)
+            module = _KINDS[name.replace("_", "")](*first, **kept)
             self._replace(node, module, sources[0])
         elif name == "neg":
             self._replace(node, Affine(value.new_tensor(-1.0)), sources[0])
@@ -247,17 +248,19 @@ class _Speller:
             if tuple(given["normalized_shape"]) != old.shape[1:]:
                 return  # Each square's channels, or each row of a map, by itself.
             groups = 1
+        # By channel they are of one number each, in maps spread over the squares.
+        shape = (-1, *(1,) * (old.dim() - 2))
         weight, bias, mean, variance = (
-            part.view(-1, *(1,) * (old.dim() - 2))
-            if part is not None and part.numel() == channels
-            else part
-            for part in map(
-                given.get, ("weight", "bias", "running_mean", "running_var")
-            )
+            part if part is None or part.numel() != channels else part.view(shape)
+            for part in map(given.get, _NORM_PARTS)
         )
         eps = torch.finfo(old.dtype).eps if given["eps"] is None else given["eps"]
         steps: list[nn.Module] = []
-        if mean is not None and not given.get("use_input_stats"):
+        if (
+            mean is not None
+            and variance is not None
+            and not given.get("use_input_stats")
+        ):
             weight, bias = running_affine(mean, variance, eps, weight, bias)
         elif name.lower().startswith("rms"):
             steps = [Scaled(groups, eps)]
