@@ -27,6 +27,7 @@ from conceptlrp.ablation.sample import FeatureMaps, same_ply_donors
 from conceptlrp.evaluation.sample import Sample
 from conceptlrp.labels import location_classes
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.batch import batches
 from conceptlrp.lrp.probing import Outputs, ask, ask_with, best_actions
 from conceptlrp.networks.planes import bits, crop, squares_of_actions
 from conceptlrp.othello import Corpus
@@ -142,8 +143,7 @@ class DeletionCurves:
     @property
     def fall(self) -> Array:
         """How far the output has fallen after each step, (N, K)."""
-        fall: Array = self.start[:, None] - self.most_first
-        return fall
+        return np.asarray(self.start[:, None] - self.most_first)
 
     @property
     def gain(self) -> Array:
@@ -152,8 +152,7 @@ class DeletionCurves:
         Each order alone ranks methods differently from one way of taking away to
         the next; their difference does so far less.
         """
-        gain: Array = (self.least_first - self.most_first).mean(axis=1)
-        return gain
+        return np.asarray((self.least_first - self.most_first).mean(axis=1))
 
 
 def delete_squares(
@@ -243,8 +242,7 @@ def _curves(
     found: list[tuple[Array, NDArray[np.bool_]]] = []
     for order in orders:
         followed, changed = [], []
-        for first in range(0, len(sample), at_once):
-            rows = slice(first, first + at_once)
+        for rows in batches(len(sample), at_once):
             gone = order[rows, None] < np.array(counts)[:, None]
             outputs = run(gone, rows)
             asked = np.repeat(actions[rows], len(counts))
@@ -313,10 +311,7 @@ def shift(bitboards: NDArray[np.uint64], rows: int, columns: int) -> NDArray[np.
     kept = sum(0x0101010101010101 << c for c in range(8) if 0 <= c + columns < 8)
     steps = np.uint64(abs(8 * rows + columns))
     inside = bitboards & np.uint64(kept)
-    moved: NDArray[np.uint64] = (
-        inside << steps if 8 * rows + columns >= 0 else inside >> steps
-    )
-    return moved
+    return np.asarray(inside << steps if 8 * rows + columns >= 0 else inside >> steps)
 
 
 def score_flip_lines(
