@@ -8,10 +8,10 @@ Shapes use N positions, T targets, P planes, C channels of an H x W feature map,
 K channels asked for and n x n squares.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -19,7 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from conceptlrp.errors import CompositeError
-from conceptlrp.lrp.engine.contraction import conditional_heatmaps
+from conceptlrp.lrp.engine.contraction import (
+    conditional_heatmaps,
+    only_channels,
+    pick_channels,
+)
 from conceptlrp.lrp.engine.counting import SweepCosts, draw_blueprint
 from conceptlrp.lrp.engine.elementwise import MIXING
 from conceptlrp.lrp.engine.flows import (
@@ -260,55 +264,43 @@ class NativePassed:
         nodes = {layer: owner.nodes[layer] for layer in owner.layers}
         pairs = adjacent_layers(owner.engine.program, nodes)
         with torch.no_grad():
-            for upper, node in nodes.items():
-                flowing = self.passed.handed_down(node, relevance[upper])
-                wires = {low: wire for (up, low), wire in pairs.items() if up == upper}
-                others = [low for low, wire in wires.items() if wire is None]
-                singly = self._single_channels(upper, flowing, others) if others else {}
-                for lower, wire in wires.items():
-                    if wire is None:
-                        edges = singly[lower]
-                        found[upper, lower] = edges.sum(0) if accumulate else edges
-                        continue
-                    baseline = self.baselines.get(lower)
-                    lifts = {} if baseline is None else {nodes[lower]: baseline}
-                    found[upper, lower] = edge_relevance(
-                        self.passed,
-                        wire,
-                        flowing,
-                        accumulate=accumulate,
-                        lifts=self.passed.lifts(lifts),
-                        every=wire.operation.name in owner.exposed,
-                    )
+            for (upper, lower), wire in pairs.items():
+                flowing = self.passed.handed_down(nodes[upper], relevance[upper])
+                baseline = self.baselines.get(lower)
+                above = {} if baseline is None else {nodes[lower]: baseline}
+                if wire is None:
+                    edges = self._single_edges(upper, nodes[lower], flowing, above)
+                    found[upper, lower] = edges.sum(0) if accumulate else edges
+                    continue
+                found[upper, lower] = edge_relevance(
+                    self.passed,
+                    wire,
+                    flowing,
+                    accumulate=accumulate,
+                    lifts=self.passed.lifts(above),
+                    every=wire.operation.name in owner.exposed,
+                )
         return found
 
-    def _single_channels(
-        self, upper: str, relevance: Tensor, lowers: list[str]
-    ) -> dict[str, Tensor]:
-        """Send each channel of a layer down to others by itself: (N, T, C, D)."""
-        nodes, values = self.owner.nodes, self.passed.values
+    def _single_edges(
+        self,
+        upper: str,
+        node: str,
+        relevance: Tensor,
+        baselines: Mapping[str, Tensor],
+    ) -> Tensor:
+        """Send each channel of a layer to another by itself: (N, T, C, D)."""
+        values, others = self.passed.values, {*self.owner.layers} - {upper}
         # What goes on by a layer between is that layer's to send.
-        cut = {
-            nodes[n]: torch.ones_like(values[nodes[n]], dtype=torch.bool)
-            for n in self.owner.layers
-            if n != upper
-        }
+        names = [self.owner.nodes[layer] for layer in others]
+        cut = {n: torch.ones_like(values[n], dtype=torch.bool) for n in names}
         passed = NativeForward(self.passed.engine, values, cut=cut)
-        baselines = {nodes[n]: self.baselines[n] for n in lowers if n in self.baselines}
-        wanted = tuple(nodes[low] for low in lowers)
-        channels = torch.arange(relevance.shape[2], device=relevance.device)
-        step = max(1, _REVERSE_ROWS // (len(relevance) * relevance.shape[1]))
-        parts = []
-        for some in torch.split(channels, step):
-            chosen = _only(relevance, some.expand(len(relevance), -1))
-            start = {nodes[upper]: chosen.flatten(1, 2)}
-            sent = passed.relevance(
-                start, wanted, baselines=baselines, every=self.owner.exposed
-            )
-            sums = [sent[node].sum((3, 4)) for node in wanted]
-            parts.append([torch.unflatten(s, 1, chosen.shape[1:3]) for s in sums])
-        joined = [torch.cat(part, 2) for part in zip(*parts, strict=True)]
-        return dict(zip(lowers, joined, strict=True))
+        every = torch.arange(relevance.shape[2], device=relevance.device)
+        channels = every.expand(len(relevance), -1)
+        options = {"baselines": baselines, "every": self.owner.exposed}
+        return self._singly(
+            passed, upper, relevance, channels, node, lambda s: s.sum((3, 4)), **options
+        )
 
     def conservation(self, starts: Mapping[str, Tensor]) -> Conservation:
         """Follow relevance through every operation; see `conservation_report`."""
@@ -430,7 +422,7 @@ class NativePassed:
         for node, rows, squares, tangents in self._tangents(tuple(nodes)):
             layer = nodes[node]
             maps = conditional_heatmaps(tangents, relevance[layer][rows])
-            maps = _pick(maps, channels[layer][rows])
+            maps = pick_channels(maps, channels[layer][rows])
             # Other squares belong to other parts of the sweep, or stay zero.
             found[layer][rows, :, :, squares] = maps[..., squares]
         return {layer: torch.unflatten(maps, 3, side) for layer, maps in found.items()}
@@ -462,43 +454,29 @@ class NativePassed:
                     yield node, rows, squares, tangents
 
     def _send_channels(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
+        end, every = self.owner.input, self.every
+        return self._singly(
+            self.passed, layer, relevance, channels, end, self._arrived, every=every
+        )
+
+    def _singly(
+        self,
+        passed: NativeForward,
+        layer: str,
+        relevance: Tensor,
+        channels: Tensor,
+        end: str,
+        arrived: Callable[[Tensor], Tensor],
+        **options: Any,
+    ) -> Tensor:
         """Send each channel's relevance down by itself, several at a time."""
-        n_channels = channels.shape[1]
         step = max(1, _REVERSE_ROWS // (len(channels) * relevance.shape[1]))
-        node, end = self.owner.nodes[layer], self.owner.input
         parts = []
-        for first in range(0, n_channels, step):
-            chosen = _only(relevance, channels[:, first : first + step])
+        for some in torch.split(channels, step, 1):
+            chosen = only_channels(relevance, some)
             # P is linear and the same for all: to it, every channel of every target
             # is one more target.
-            sent = self.passed.relevance(
-                {node: chosen.flatten(1, 2)}, (end,), every=self.every
-            )
-            maps = self._arrived(sent[end])
-            parts.append(torch.unflatten(maps, 1, chosen.shape[1:3]))
+            start = {self.owner.nodes[layer]: chosen.flatten(1, 2)}
+            sent = passed.relevance(start, (end,), **options)[end]
+            parts.append(torch.unflatten(arrived(sent), 1, chosen.shape[1:3]))
         return torch.cat(parts, 2)
-
-
-def _pick(maps: Tensor, channels: Tensor) -> Tensor:
-    """Pick channels (N, K) from the maps of all, (N, T, C, P)."""
-    n_channels = maps.shape[2]
-    # All channels in their order, the usual case, need no copy.
-    if channels.shape[1] == n_channels and bool(
-        (channels == torch.arange(n_channels, device=channels.device)).all()
-    ):
-        return maps
-    index = channels[:, None, :, None].expand(-1, maps.shape[1], -1, maps.shape[3])
-    return maps.gather(2, index)
-
-
-def _only(relevance: Tensor, channels: Tensor) -> Tensor:
-    """Keep one channel each of relevance (N, T, C, H, W): (N, T, K, C, H, W)."""
-    n, t, c, h, w = relevance.shape
-    k = channels.shape[1]
-    # gather takes the K maps of each position, scatter puts each at its own channel
-    # of a copy that is zero elsewhere; both index a position's channels alike for all
-    # targets and squares.
-    chosen = relevance.new_zeros(n, t, k, c, h, w)
-    index = channels[:, None, :, None, None, None].expand(n, t, k, 1, h, w)
-    source = relevance.gather(2, index[:, :, :, 0])[:, :, :, None]
-    return chosen.scatter_(3, index, source)
