@@ -23,16 +23,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.lrp._zennit import Composite, Hook, Sum
 from conceptlrp.lrp.composites import GRADIENT, module_rules
-from conceptlrp.lrp.engine.elementwise import (
-    GROUPED,
-    Affine,
-    Broadcast,
-    Gate,
-    Slope,
-    running_affine,
-)
+from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate, Slope
 from conceptlrp.lrp.engine.gradient import GradientPropagation
 from conceptlrp.lrp.engine.hooks import HookPassed, HookPropagation
+from conceptlrp.lrp.engine.moving import MOVING, Choice, Uncast
+from conceptlrp.lrp.engine.norms import GROUPED, kept_affine
 from conceptlrp.lrp.engine.program import UnknownOperationError, read_program
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.engine.spelling import operation_name
@@ -134,7 +129,7 @@ def _fold(traced: fx.GraphModule, norm_name: str, linear_name: str | None) -> No
         msg = f"batch norm '{norm_name}' has no running statistics to fold"
         raise NetworkError(msg)
     if linear_name is None:
-        weight, bias = running_affine(
+        weight, bias = kept_affine(
             norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
         )
         shape = (-1, 1, 1) if isinstance(norm, nn.BatchNorm2d) else (-1,)
@@ -155,7 +150,7 @@ def _compare(
     planes: Tensor,
     pairs: dict[str, str | None],
 ) -> None:
-    with torch.no_grad():
+    with torch.no_grad(), Uncast():
         expected, found = as_outputs(network(planes)), as_outputs(folded(planes))
     for before, after in zip(expected, found, strict=True):
         difference = float((before.reshape(after.shape) - after).abs().max())
@@ -170,27 +165,11 @@ def _compare(
 
 #: Modules that are right by their gradient: they choose, move or copy values.
 _BY_GRADIENT = (
-    *(*LINEAR, nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Unflatten),
+    *(*LINEAR, nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten),
     *(nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.MaxPool2d, nn.AdaptiveMaxPool2d),
-    *(nn.ReLU, nn.ZeroPad2d, nn.PixelShuffle, Affine, Broadcast, Gate, Sum),
-    *GROUPED,
+    *(nn.ReLU, Affine, Broadcast, Choice, Gate, Sum, *GROUPED),
 )
-_MOVING = frozenset(
-    (
-        *(
-            "amax",
-            "cat",
-            "chunk",
-            "concat",
-            "expand",
-            "expand_as",
-            "flatten",
-            "getitem",
-        ),
-        *("getitem", "movedim", "ones_like", "pad", "permute", "reshape", "split"),
-        *("squeeze", "stack", "transpose", "unsqueeze", "view", "zeros_like"),
-    )
-)
+_MOVING = (*MOVING, "amax", "cat", "ones_like", "stack", "zeros_like")
 
 
 def unexplained(network: fx.GraphModule, rules: Mapping[str, Hook]) -> list[fx.Node]:

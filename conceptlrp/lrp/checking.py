@@ -26,9 +26,10 @@ from conceptlrp.lrp.engine.propagation import NativePropagation
 from conceptlrp.lrp.engine.spelling import operation_name
 from conceptlrp.lrp.engine.trace import as_outputs, module_of
 from conceptlrp.lrp.explainer import Explainer
-from conceptlrp.lrp.inputs import AnyNetwork, Positions, as_corpus
+from conceptlrp.lrp.inputs import Positions, as_corpus
 from conceptlrp.lrp.targets import Best
 from conceptlrp.networks import BoardNetwork, adapt, load_network, network_digest
+from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.networks.heads import run
 from conceptlrp.othello import Corpus
 from conceptlrp.statistics import Estimate

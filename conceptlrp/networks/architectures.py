@@ -14,6 +14,7 @@ to pass. The convolutions have no bias: the batch norm after each has one.
 Shapes use N positions, P input planes, C channels and a board of n x n squares.
 """
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
@@ -43,6 +44,8 @@ class BoardNetwork(nn.Module):
     size: int
     channels: int
     planes: int = 1
+    #: Where `load_network` found it: its name, reference and file of weights.
+    origin: dict[str, str] = MappingProxyType({})  # type: ignore[assignment]
 
     #: Arguments that a file names, beside the class, to build the network again.
     options: tuple[str, ...] = ("channels", "size")

@@ -1,4 +1,4 @@
-"""Operations that are no module of torch's: affine, gated, spread, normalised.
+"""Operations that are no module of torch's: affine, gated, spread.
 
 Each carries its rule with it, for any composite:
 
@@ -6,14 +6,7 @@ Each carries its rule with it, for any composite:
   which absorbs the rest as any bias does;
 - `Gate` x g: the gate g is held constant and x gets all (Arras et al. 2017 for LSTMs;
   Achtibat et al., AttnLRP, arXiv:2402.05602, 2024, for attention's weights);
-- `Broadcast` of one square over a map: the square gets the sum;
-- `Centre` x - mean(x), a linear map: x gets x * centred(R / stab(x - mean(x))), of
-  which the whole group has all, unless a composite has another rule for it;
-- `Scaled` x / sqrt(mean(x^2) + eps): the deviation is a gate.
-
-The norms over features, of layers, groups, instances and root mean squares, are made
-of the last two and an `Affine`, the deviation held constant as in AttnLRP (Achtibat et
-al., arXiv:2402.05602, 2024).
+- `Broadcast` of one square over a map: the square gets the sum.
 """
 
 from typing import Any
@@ -39,7 +32,8 @@ class _Held(torch.autograd.Function):
         return None, relevance * share, None
 
 
-def _held(value: Tensor, source: Tensor, share: Tensor) -> Tensor:
+def held(value: Tensor, source: Tensor, share: Tensor) -> Tensor:
+    """Return a value of which the source gets a share of the relevance."""
     found: Tensor = _Held.apply(value.detach(), source, share.detach())  # type: ignore[no-untyped-call]
     return found
 
@@ -67,13 +61,13 @@ class Affine(nn.Module):
 
     def per_unit(self, source: Tensor) -> Tensor:
         """Return the same by the input's value: 1 / stab(w x + b) times the weight."""
-        return _as_unit(self.weight, source) * _inverse(self.value(source))
+        return _as_unit(self.weight, source) * inverse(self.value(source))
 
     def absorbed(self, source: Tensor) -> Tensor:
         """Return what the bias gets of each unit's relevance (N, ...)."""
         if self.bias is None:
             return torch.zeros_like(source)
-        return _as_unit(self.bias, source) * _inverse(self.value(source))
+        return _as_unit(self.bias, source) * inverse(self.value(source))
 
     def share(self, source: Tensor) -> Tensor:
         """Return what the input gets of each unit's relevance (N, ...)."""
@@ -83,7 +77,7 @@ class Affine(nn.Module):
 
     def forward(self, source: Tensor) -> Tensor:
         """Compute it, with its rule in place of the gradient."""
-        return _held(self.value(source), source, self.share(source))
+        return held(self.value(source), source, self.share(source))
 
 
 class Gate(nn.Module):
@@ -93,7 +87,7 @@ class Gate(nn.Module):
         """Compute it, with its rule in place of the gradient."""
         value = source * gate
         whole = source.expand_as(value)
-        return _held(value, whole, torch.ones_like(value))
+        return held(value, whole, torch.ones_like(value))
 
 
 class Slope(nn.Module):
@@ -114,7 +108,7 @@ class Slope(nn.Module):
         share = value
         if self.above:
             share = torch.where(value == 0, torch.zeros_like(value), 1.0 / value)
-        return _held(value, value, share)
+        return held(value, value, share)
 
 
 class Broadcast(nn.Module):
@@ -129,75 +123,10 @@ class Broadcast(nn.Module):
         return source.expand(-1, -1, *self.size)
 
 
-class Centre(nn.Module):
-    """Features (N, C, ...) less their mean over each of some groups of channels."""
-
-    def __init__(self, groups: int) -> None:
-        super().__init__()
-        self.groups = groups
-
-    def value(self, source: Tensor) -> Tensor:
-        """Compute it alone; it is symmetric, so that this is its transpose too."""
-        return source - group_means(source, self.groups)
-
-    def forward(self, source: Tensor) -> Tensor:
-        """Compute it, with its rule in place of the gradient unless a hook has one."""
-        if self._forward_hooks:
-            return self.value(source)
-        value = self.value(_held(source, source, source))
-        return _held(value, value, _inverse(value))
-
-
-class Scaled(nn.Module):
-    """Features (N, C, ...) over the root of each group's mean square, held constant."""
-
-    def __init__(self, groups: int, eps: float) -> None:
-        super().__init__()
-        self.groups, self.eps = groups, eps
-
-    def slope(self, source: Tensor) -> Tensor:
-        """Return one over the deviation, for each unit (N, C, ...)."""
-        return (group_means(source.square(), self.groups) + self.eps).rsqrt()
-
-    def value(self, source: Tensor) -> Tensor:
-        """Compute it alone."""
-        return source * self.slope(source)
-
-    def forward(self, source: Tensor) -> Tensor:
-        """Compute it, with its rule in place of the gradient."""
-        return _held(self.value(source), source, torch.ones_like(source))
-
-
-#: What reads the squares and channels of a group together.
-GROUPED = (Centre, Scaled)
-#: What relevance and derivatives go different ways through.
-MIXING = (Gate, *GROUPED)
-
-
-def running_affine(
-    mean: Tensor,
-    variance: Tensor,
-    eps: float,
-    weight: Tensor | None,
-    bias: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """Return weight and bias of a norm by statistics that it has kept."""
-    scale = torch.rsqrt(variance + eps)
-    scale = scale if weight is None else scale * weight
-    return scale, -mean * scale if bias is None else bias - mean * scale
-
-
-def _inverse(value: Tensor) -> Tensor:
+def inverse(value: Tensor) -> Tensor:
     """Return one over a stabilized value."""
     shift = torch.copysign(value.new_tensor(_EPSILON), value + 0.0)
     return (value + shift).reciprocal()
-
-
-def group_means(source: Tensor, groups: int) -> Tensor:
-    """Return the mean over each group of channels, at every unit (N, C, ...)."""
-    grouped = torch.unflatten(source, 1, (groups, -1))
-    mean = grouped.mean(tuple(range(2, grouped.dim())), keepdim=True)
-    return mean.expand_as(grouped).flatten(1, 2)
 
 
 def _as_unit(constant: Tensor, source: Tensor) -> Tensor:

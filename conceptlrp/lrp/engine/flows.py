@@ -79,7 +79,8 @@ class Wire:
     """A convolution or sum by which a layer reads another, and nothing else does.
 
     ``above`` and ``below`` are operations on single units, from the upper layer down to
-    it and from its input number ``place`` down to the lower layer.
+    it and from its input number ``place`` down to the lower layer, where units may also
+    be chosen in each channel.
     """
 
     operation: Operation
@@ -139,9 +140,11 @@ def adjacent_layers(
         above, turn = _descend(program, node, layers.keys() - {node})
         wired = turn.kind in ("conv", "add") and turn.name not in layers.keys() - {node}
         for place, source in enumerate(_flowing(turn) if wired else (turn.name,)):
-            below, end = _descend(program, source, layers)
+            below, end = _descend(program, source, layers, (*_EACH, "choice"))
             wire = Wire(turn, place, above, below)
-            whole = wired and end.name in layers
+            # A bias has its share of units that a choice would have to move first.
+            mixed = {"affine", "choice"} <= {each.kind for each in below}
+            whole = wired and end.name in layers and not mixed
             for lower in _reached(program, source, layers, upper):
                 twice = (upper, lower) in pairs
                 pairs[upper, lower] = wire if whole and not twice else None
@@ -149,11 +152,13 @@ def adjacent_layers(
 
 
 def _descend(
-    program: Program, name: str, stops: Collection[str]
+    program: Program, name: str, stops: Collection[str], kinds: Collection[str] = _EACH
 ) -> tuple[tuple[Operation, ...], Operation]:
     """Go down operations on single units to the first other one, or a stop."""
     passed, operation = [], program.operations[name]
-    while operation.kind in _EACH and operation.name not in stops:
+    while operation.kind in kinds and operation.name not in stops:
+        if not getattr(operation.module, "keeps", True):
+            break
         passed.append(operation)
         operation = program.operations[operation.inputs[0]]
     return tuple(passed), operation

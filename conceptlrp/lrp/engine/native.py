@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from conceptlrp.lrp._zennit import Activation, Epsilon, Norm, Pass
-from conceptlrp.lrp.engine.elementwise import GROUPED, MIXING, Affine, Centre, Scaled
+from conceptlrp.lrp.engine.elementwise import Affine
 from conceptlrp.lrp.engine.gating import find_gated, hides, producers
 from conceptlrp.lrp.engine.geometry import channels_last
 from conceptlrp.lrp.engine.lifting import (
@@ -26,6 +26,8 @@ from conceptlrp.lrp.engine.lifting import (
     find_lifts,
 )
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
+from conceptlrp.lrp.engine.moving import choose, chosen, give_back
+from conceptlrp.lrp.engine.norms import GROUPED, MIXING, Centre, Scaled
 from conceptlrp.lrp.engine.program import Operation, Program, UnknownOperationError
 from conceptlrp.lrp.engine.rule_forms import scale_forms, scales_of
 
@@ -89,11 +91,6 @@ class NativeEngine:
             msg = f"the groups of '{operation.label}' are not known"
             raise UnknownOperationError(msg)
         values[name] = self.compute(operation, sources, planes)
-        unflattens = isinstance(module, nn.Unflatten)
-        if unflattens and values[name].shape[2:] != (1, 1):
-            # A flattened map is still one here.
-            msg = f"'{operation.label}' of a flattened map is not known"
-            raise UnknownOperationError(msg)
         self.shapes[name] = tuple(values[name].shape[1:])
         self.nonnegative[name] = _is_nonnegative(operation, self.nonnegative)
 
@@ -108,16 +105,13 @@ class NativeEngine:
         if operation.kind == "add":
             return sources[0] + sources[1]
         if operation.kind == "cat":
-            if len({source.shape[2:] for source in sources}) > 1:
-                msg = (
-                    f"concatenation '{operation.label}' of flattened maps is not known"
-                )
-                raise UnknownOperationError(msg)
             return torch.cat(sources, 1)
         if isinstance(operation.module, Affine | Centre | Scaled):
             return operation.module.value(sources[0])
         if operation.kind == "gate":
             return sources[0] * sources[1]
+        if operation.kind == "choice" and operation.module is not None:
+            return choose(sources[0], chosen(operation.module, sources[0]))
         if operation.kind == "pass" and operation.module is not None:
             result: Tensor = operation.module(sources[0])
             return result
@@ -160,8 +154,9 @@ class NativeEngine:
 
 def _check_rule(operation: Operation, *, plain_sums: bool) -> None:
     known: dict[str, tuple[type, ...]] = {
-        "pass": (Pass,),
         **dict.fromkeys(_SUMS, (Norm, Epsilon)),
+        "pass": (Pass,),
+        "choice": (),
     }
     allowed = known.get(operation.kind)
     if operation.rule is None or allowed is None:
@@ -185,7 +180,7 @@ def _is_nonnegative(operation: Operation, known: Mapping[str, bool]) -> bool:
         parts = (operation.module.weight, operation.module.bias)
         keeps = all(part is None or bool((part >= 0).all()) for part in parts)
         return keeps and known[operation.inputs[0]]
-    if operation.kind in ("flatten", "pool", "add", "cat", "pass", "gate"):
+    if operation.kind in ("pool", "add", "pass", *HANDING_ON):
         keeps = operation.kind != "pass" or isinstance(
             operation.module, nn.Identity | nn.Dropout | nn.Dropout2d
         )
@@ -320,6 +315,9 @@ class NativeForward:
             widths = [self.values[source].shape[1] for source in sources]
             parts = list(torch.split(relevance, widths, 2))
             return list(zip(sources, parts, strict=True))
+        if operation.kind == "choice":
+            shape = self.engine.shapes[sources[0]]
+            return [(sources[0], give_back(relevance, self.chosen(operation), shape))]
         if operation.kind == "affine" and sources[0] in lifting.lifts:
             assert isinstance(module, Affine)
             value = self.values[sources[0]]
@@ -372,21 +370,23 @@ class NativeForward:
             value = self.engine.compute(operation, sources, sources[0])
         by_target = slopes.transpose(0, 1)
         parts = torch.autograd.grad(value, sources, by_target, is_grads_batched=True)
-        return [
-            (n, p.transpose(0, 1)) for n, p in zip(operation.inputs, parts, strict=True)
-        ]
+        sent = [part.transpose(0, 1) for part in parts]
+        return list(zip(operation.inputs, sent, strict=True))
 
     def _send_centred(
         self, operation: Operation, relevance: Tensor, lifting: Lifting
     ) -> Tensor:
         module, name = operation.module, operation.inputs[0]
         assert isinstance(module, Centre)
-        scaled = relevance * self.sum_scale(operation)[:, None]
-        part = torch.unflatten(
-            module.value(scaled.flatten(0, 1)), 0, relevance.shape[:2]
-        )
+        scaled = (relevance * self.sum_scale(operation)[:, None]).flatten(0, 1)
+        part = torch.unflatten(module.value(scaled), 0, relevance.shape[:2])
         lifting.gather(name, part, self.values[name], 1.0)
         return part.mul_(self.values[name][:, None])
+
+    def chosen(self, operation: Operation) -> Tensor:
+        """Return the number (N or 1, C, H, W) of the unit that each one is."""
+        assert operation.module is not None
+        return chosen(operation.module, self.values[operation.inputs[0]])
 
     def sum_scale(self, operation: Operation) -> Tensor:
         """Return what relevance of a sum or centre is divided by, inverted."""
