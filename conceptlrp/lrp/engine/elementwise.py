@@ -1,4 +1,4 @@
-"""Operations on single units that are no module of torch's: affine, gated, spread.
+"""Operations that are no module of torch's: affine, gated, spread.
 
 Each carries its rule with it, for any composite:
 
@@ -32,7 +32,8 @@ class _Held(torch.autograd.Function):
         return None, relevance * share, None
 
 
-def _held(value: Tensor, source: Tensor, share: Tensor) -> Tensor:
+def held(value: Tensor, source: Tensor, share: Tensor) -> Tensor:
+    """Return a value of which the source gets a share of the relevance."""
     found: Tensor = _Held.apply(value.detach(), source, share.detach())  # type: ignore[no-untyped-call]
     return found
 
@@ -51,7 +52,7 @@ class Affine(nn.Module):
 
     def slope(self, source: Tensor) -> Tensor:
         """Return the weight of each unit of maps or vectors (N, ...)."""
-        return _as_unit(self.weight, source).expand(source.shape[1:])
+        return _as_unit(self.weight, source).expand_as(source)
 
     def value(self, source: Tensor) -> Tensor:
         """Compute it alone."""
@@ -60,9 +61,13 @@ class Affine(nn.Module):
 
     def per_unit(self, source: Tensor) -> Tensor:
         """Return the same by the input's value: 1 / stab(w x + b) times the weight."""
-        value = self.value(source)
-        shift = torch.copysign(value.new_tensor(_EPSILON), value + 0.0)
-        return _as_unit(self.weight, source) / (value + shift)
+        return _as_unit(self.weight, source) * inverse(self.value(source))
+
+    def absorbed(self, source: Tensor) -> Tensor:
+        """Return what the bias gets of each unit's relevance (N, ...)."""
+        if self.bias is None:
+            return torch.zeros_like(source)
+        return _as_unit(self.bias, source) * inverse(self.value(source))
 
     def share(self, source: Tensor) -> Tensor:
         """Return what the input gets of each unit's relevance (N, ...)."""
@@ -72,7 +77,7 @@ class Affine(nn.Module):
 
     def forward(self, source: Tensor) -> Tensor:
         """Compute it, with its rule in place of the gradient."""
-        return _held(self.value(source), source, self.share(source))
+        return held(self.value(source), source, self.share(source))
 
 
 class Gate(nn.Module):
@@ -82,7 +87,7 @@ class Gate(nn.Module):
         """Compute it, with its rule in place of the gradient."""
         value = source * gate
         whole = source.expand_as(value)
-        return _held(value, whole, torch.ones_like(value))
+        return held(value, whole, torch.ones_like(value))
 
 
 class Slope(nn.Module):
@@ -103,7 +108,7 @@ class Slope(nn.Module):
         share = value
         if self.above:
             share = torch.where(value == 0, torch.zeros_like(value), 1.0 / value)
-        return _held(value, value, share)
+        return held(value, value, share)
 
 
 class Broadcast(nn.Module):
@@ -116,6 +121,12 @@ class Broadcast(nn.Module):
     def forward(self, source: Tensor) -> Tensor:
         """Spread it; the gradient is the sum, which is its rule."""
         return source.expand(-1, -1, *self.size)
+
+
+def inverse(value: Tensor) -> Tensor:
+    """Return one over a stabilized value."""
+    shift = torch.copysign(value.new_tensor(_EPSILON), value + 0.0)
+    return (value + shift).reciprocal()
 
 
 def _as_unit(constant: Tensor, source: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from torch.nn import functional
 from conceptlrp.lrp._zennit import Activation
 from conceptlrp.lrp.engine.elementwise import Affine
 from conceptlrp.lrp.engine.moving import choose, chosen, give_back
+from conceptlrp.lrp.engine.norms import Scaled
 from conceptlrp.lrp.engine.program import Operation, Program
 
 #: Kinds of operations that keep the values of layers, or apply a function to them.
@@ -100,8 +101,8 @@ def find_lifts(
 
 def ratio_of(operation: Operation, values: Mapping[str, Tensor]) -> Tensor | None:
     """Return f(a) / a of an activation (N, C, H, W), None for what keeps values."""
-    if isinstance(operation.module, Affine):
-        return operation.module.slope(values[operation.inputs[0]])[None]
+    if isinstance(operation.module, Affine | Scaled):
+        return operation.module.slope(values[operation.inputs[0]])
     if operation.kind == "gate":
         return values[operation.inputs[1]].expand_as(values[operation.name])
     if not isinstance(operation.module, Activation):
