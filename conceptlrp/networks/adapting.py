@@ -8,6 +8,7 @@ its name and the network is explained as one written by hand would be.
 Shapes use N positions, P planes and a board of n x n squares.
 """
 
+import operator
 import warnings
 from dataclasses import dataclass
 from typing import Any, cast
@@ -232,10 +233,30 @@ def default_encoding(network: nn.Module) -> str:
     return "own-minus-opponent" if n_planes == 1 else "own-opponent"
 
 
-class _Tracer(fx.Tracer):
+def _in_place(name: str) -> Any:
+    def change(value: fx.Proxy, other: Any) -> fx.Proxy:
+        target = getattr(operator, name)
+        return value.tracer.create_proxy("call_function", target, (value, other), {})
+
+    return change
+
+
+class _Proxy(fx.Proxy):
+    """A value whose changes in place are traced as such, unlike torch's own."""
+
+    __iadd__, __isub__ = _in_place("iadd"), _in_place("isub")
+    __imul__, __itruediv__ = _in_place("imul"), _in_place("itruediv")
+
+
+class Tracer(fx.Tracer):
     """A tracer that keeps zennit's layers whole, as it does torch's own."""
 
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """Wrap a node in a value that knows changes in place."""
+        return _Proxy(node, self)
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether a module is called whole."""
         whole = type(m).__module__.startswith("zennit.")
         return whole or super().is_leaf_module(m, module_qualified_name)
 
@@ -245,7 +266,7 @@ def _traced(module: nn.Module) -> fx.GraphModule:
     training = [each for each in module.modules() if each.training]
     module.eval()
     try:
-        traced = fx.GraphModule(module, _Tracer().trace(module))
+        traced = fx.GraphModule(module, Tracer().trace(module))
     # A forward of any code can fail in any way.
     except Exception as error:
         name, reason = type(module).__name__, str(error).partition("\n")[0]

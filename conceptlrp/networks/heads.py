@@ -321,7 +321,8 @@ def _is_in_place(traced: fx.GraphModule, node: fx.Node) -> bool:
     if node.op == "call_module":
         return bool(getattr(traced.get_submodule(str(node.target)), "inplace", False))
     inplace = node.kwargs.get("inplace", False) or True in node.args
-    return bool(inplace) or _name(traced, node).endswith("_")
+    changed = _name(traced, node) in ("iadd", "isub", "imul", "itruediv")
+    return bool(inplace) or changed or _name(traced, node).endswith("_")
 
 
 def _name(traced: fx.GraphModule, node: fx.Node) -> str:
