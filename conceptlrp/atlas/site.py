@@ -21,6 +21,7 @@ from jinja2 import (
 from markupsafe import Markup
 
 from conceptlrp.atlas.updating import MARKER, Draft
+from conceptlrp.drawing.colors import level_colors
 from conceptlrp.files import file_stem
 from conceptlrp.jsontext import dumps
 from conceptlrp.labelling.channel_labels import Names, channel_names
@@ -183,7 +184,7 @@ def make_templates(*packages: str) -> Environment:
     pages = (cluster_data, cluster_page, concept_data, concept_page, layer_page)
     addresses = (*pages, position_page, sprite_file)
     environment.globals |= {each.__name__: each for each in addresses}
-    environment.globals["anchor"] = file_stem
+    environment.globals |= {"anchor": file_stem, "colors": level_colors()}
     return environment
 
 

@@ -13,9 +13,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.atlas.pictures.board_cards import CardMaker
-from conceptlrp.atlas.pictures.charts import plies_svg, scale_svg, scatter_svg
-from conceptlrp.atlas.pictures.page_boards import board_kit
+from conceptlrp.atlas.pictures.charts import plies_svg, scatter_svg
+from conceptlrp.atlas.pictures.page_boards import CardMaker
 from conceptlrp.atlas.site import Site, cluster_data, cluster_page
 from conceptlrp.clustering import (
     ClusterDescription,
@@ -30,8 +29,9 @@ from conceptlrp.clustering.features import (
     sample_rows,
 )
 from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.reference.boards import describe_boards
 from conceptlrp.report.words.numbers import compact, signed_percent
-from conceptlrp.store import Store
+from conceptlrp.store import Ranking, Store
 
 #: The number by which noise goes.
 NOISE = -1
@@ -186,7 +186,7 @@ def _write_page(site: Site, facts: ClusterFacts, maker: CardMaker, number: int) 
         number=number,
         name=name,
         names=site.names,
-        kit=board_kit(site.store.manifest.board_size),
+        board_size=site.store.manifest.board_size,
         size=int(inside.sum()),
         described=None if number == NOISE else facts.descriptions[number],
         plies=plies_svg(plies[inside], plies, name=name),
@@ -195,7 +195,7 @@ def _write_page(site: Site, facts: ClusterFacts, maker: CardMaker, number: int) 
         map=cluster_map(clustering, root="../../", highlight=number),
         markers=() if number == NOISE else marker_rows(clustering, number, _MARKERS),
         strips=strips,
-        scale=scale_svg(limit, unit=site.unit) if limit else None,
+        limit=limit,
     )
     if number != NOISE:
         site.write_data(cluster_data(clustering.layer, number), _data(facts, number))
@@ -214,7 +214,8 @@ def _strips(
     limit = max(symmetric_limit(each) for each in maps.values())
     strips = []
     for name, (_, scores) in chosen.items():
-        boards = maker.boards(rows[name], scores)
+        ranking = Ranking(rows[name].astype(np.int64), scores.astype(np.float32))
+        boards = describe_boards(site.store, ranking)
         cards = maker.cards(boards, write=_score, heatmaps=maps[name], limit=limit)
         title, text = _STRIPS[name]
         strips.append({"name": name, "title": title, "text": text, "cards": cards})

@@ -18,9 +18,7 @@ from conceptlrp.atlas.pages.cluster_pages import (
     write_cluster_pages,
 )
 from conceptlrp.atlas.pages.concept_pages import write_concept_page
-from conceptlrp.atlas.pictures.board_cards import CardMaker
-from conceptlrp.atlas.pictures.charts import scale_svg
-from conceptlrp.atlas.pictures.page_boards import png, sprite
+from conceptlrp.atlas.pictures.page_boards import CardMaker, png, sprite
 from conceptlrp.atlas.site import Site, layer_page, sprite_file
 from conceptlrp.clustering import Clustering, cluster_channels
 from conceptlrp.clustering.features import position_features
@@ -84,7 +82,7 @@ def write_layer(
             maps.append(report.mean_positive + report.mean_negative)
         phases.append([phase.magnitude or 0.0 for phase in report.phases])
         if report.statistics.rank == 1:
-            example = _example(site, report, maker)
+            example = _example(report, maker)
     if layer in site.results.clusterings:
         write_cluster_pages(site, site.results.clusterings[layer], maker)
     columns = min(_COLUMNS, len(maps))
@@ -131,9 +129,7 @@ def _reports(
     return iter(found) if explainer is None else mapped_reports(found, store, explainer)
 
 
-def _example(
-    site: Site, report: ChannelReport, maker: CardMaker
-) -> dict[str, Any] | None:
+def _example(report: ChannelReport, maker: CardMaker) -> dict[str, Any] | None:
     boards = report.strips["relevant"]
     if boards.heatmaps is None or not len(boards.heatmaps):
         return None
@@ -143,7 +139,7 @@ def _example(
         "layer": report.layer,
         "channel": report.channel,
         "picture": maker.picture(row, heatmap=heat, limit=limit, size_px=336),
-        "scale": scale_svg(limit, unit=site.unit),
+        "limit": limit,
         "description": boards.boards[0].description,
     }
 
