@@ -1,6 +1,3 @@
-from .anndata_file import (
-    h5ad as h5ad,
-)
 from .arrays import (
     npz as npz,
 )
@@ -16,6 +13,7 @@ from .extract import (
 )
 from .tables import (
     csv as csv,
+    h5ad as h5ad,
     parquet as parquet,
 )
 from .virelay_project import (

@@ -32,16 +32,11 @@ def graphml(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus, with a concept graph.
-    path : path-like
-        File to write.
-    target : int or str
-        Index or name of the explained output.
-    strongest : int or None
-        Edges that are kept of each node; None keeps all.
-    circuit : str, optional
-        Name of a circuit of the store to write instead, with its units as nodes.
+    store, path, target : Store or path, path-like, int or str
+        A store with a concept graph, the file to write, and the explained output.
+    strongest, circuit : int or None, str
+        Edges that are kept of each node, all for None; or the name of a circuit of the
+        store to write instead, with its units as nodes.
     overwrite : bool
         Replace an earlier export.
 
@@ -50,9 +45,8 @@ def graphml(
     Path
         The file.
     """
-    store = open_store(store)
     networkx = optional("networkx", "a GraphML file")
-    found = _node_link(store, target, strongest, circuit)
+    found = _node_link(open_store(store), target, strongest, circuit)
     built = networkx.node_link_graph(found, edges="edges")
     with staged_file(path, is_kind=_is_export, overwrite=overwrite) as staging:
         # The other writer uses lxml where that is installed, and other bytes.
@@ -83,8 +77,7 @@ def node_link(
     Path
         The file.
     """
-    store = open_store(store)
-    found = _node_link(store, target, strongest, circuit)
+    found = _node_link(open_store(store), target, strongest, circuit)
     with staged_file(path, is_kind=_is_export, overwrite=overwrite) as staging:
         staging.write_bytes(jsontext.dumps(found) + b"\n")
     return Path(path)

@@ -47,18 +47,10 @@ def json(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    out : path-like
-        Folder to write.
-    layers : sequence of str, optional
-        Names of layers; all by default.
-    target : int or str
-        Index or name of the explained output.
-    count : int
-        Boards in a strip.
-    notes : mapping of (str, int) to Note, optional
-        Remarks by layer and channel.
+    store, out, layers : Store or path, path-like, sequence of str
+        Relevance of a corpus, the folder to write, and the layers; all by default.
+    target, count, notes
+        As for `conceptlrp.report.layer_report`.
     overwrite : bool
         Replace an earlier export.
 

@@ -6,6 +6,7 @@ squares of every board, rules that multiply by the input give an empty square no
 """
 
 from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,6 +24,8 @@ from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import NO_MOVE, Position, parse_square, square_name
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.reference.boards import ReferenceBoard
+
+_UPRIGHT: Final[dict[str, Any]] = {"rotation": 90, "ha": "right", "va": "center"}
 
 
 @style.styled
@@ -65,9 +68,7 @@ def reference_figure(
     else:
         text = "heatmaps of these boards are not in the store"
         high = figure.get_size_inches()[1]
-        figure.text(
-            0.5, 0.2 / high, text, size=style.SMALL, ha="center", color=style.QUIET
-        )
+        style.note(figure, 0.5, 0.2 / high, text, ha="center", color=style.QUIET)
     return figure
 
 
@@ -102,20 +103,12 @@ def mean_maps_figure(
         for axes, values in ((above, positive), (below, negative)):
             draw_ground(axes, n, values[number], limit=limit, text=0)
         text = style.shortened(name, sheet.side, style.SMALL)
-        above.text(n / 2, -0.3, text, size=style.SMALL, ha="center", va="bottom")
+        style.note(above, n / 2, -0.3, text, ha="center", va="bottom")
         text = f"±{limit:g}" if limit else "no relevance"
-        below.text(n / 2, n + 0.35, text, size=style.SMALL, ha="center", va="top")
+        style.note(below, n / 2, n + 0.35, text, ha="center", va="top")
         if number % columns == 0:
             for axes, word in ((above, "for"), (below, "against")):
-                axes.text(
-                    -0.3,
-                    n / 2,
-                    word,
-                    size=style.SMALL,
-                    rotation=90,
-                    ha="right",
-                    va="center",
-                )
+                style.note(axes, -0.3, n / 2, word, **_UPRIGHT)
     draw_scale(figure, 1.0, f"{unit}, limits below maps", ends="limit")
     return figure
 
@@ -149,14 +142,10 @@ def _draw_caption(axes: Axes, lines: Sequence[str], room: float, n: int) -> None
     """Write lines below a board, flush with its squares."""
     below = (n + 0.8) / room
     for number, line in enumerate(lines):
-        axes.text(
-            0,
-            n + 0.2 + (number * LINE + 0.03) * below,
-            style.shortened(line, 0.9 * room, style.SMALL),
-            size=style.SMALL,
-            va="top",
-            color=style.INK if number == 0 else style.QUIET,
-        )
+        y = n + 0.2 + (number * LINE + 0.03) * below
+        text = style.shortened(line, 0.9 * room, style.SMALL)
+        color = style.INK if number == 0 else style.QUIET
+        style.note(axes, 0, y, text, va="top", color=color)
 
 
 @style.styled
@@ -200,8 +189,8 @@ def empty_board_figure(
         draw_board(axes, board, heatmap, limit=limit, mark=mark, text=style.TINY)
         _write(axes, names[column], heatmap, sheet.side)
         if column == 0:
-            output = found[0].explained[0, row]
-            _write_output(axes, outputs[row], float(output), size)
+            output = style.signed(float(found[0].explained[0, row]), 3)
+            style.note(axes, -0.75, size / 2, f"{outputs[row]}, {output}", **_UPRIGHT)
     draw_scale(figure, 1.0, "limits below boards", ends="limit")
     return figure
 
@@ -211,23 +200,9 @@ def _write(axes: Axes, name: str, heatmap: NDArray[np.floating], side: float) ->
     n = len(heatmap)
     limit = symmetric_limit(heatmap)
     text = style.shortened(name, 0.9 * side, style.SMALL)
-    axes.text(n / 2, -0.85, text, size=style.SMALL, ha="center", va="bottom")
+    style.note(axes, n / 2, -0.85, text, ha="center", va="bottom")
     below = "no relevance"
     if limit:
         below = f"limit ±{limit:g}, sum {style.signed(float(heatmap.sum()), 3)}"
     color = style.INK if limit else style.QUIET
-    axes.text(
-        n / 2, n + 0.35, below, size=style.SMALL, ha="center", va="top", color=color
-    )
-
-
-def _write_output(axes: Axes, name: str, output: float, n: int) -> None:
-    axes.text(
-        -0.75,
-        n / 2,
-        f"{name}, {style.signed(output, 3)}",
-        size=style.SMALL,
-        rotation=90,
-        ha="right",
-        va="center",
-    )
+    style.note(axes, n / 2, n + 0.35, below, ha="center", va="top", color=color)

@@ -45,16 +45,11 @@ def board(
         Signed relevance of each square.
     mark : int or str
         The explained move, which gets a cross, or `NO_MOVE`.
-    limit : float, optional
-        Magnitude of the outermost colours; by default that of the heatmap.
-    unit : str
-        Unit of the relevance, printed beside the limits.
-    title : str, optional
-        Printed above.
-    legal : bool
-        Mark legal moves by dots.
-    width : float
-        Inches.
+    limit, unit : float, str
+        Magnitude of the outermost colours, by default that of the heatmap, and the
+        unit, printed beside the limits.
+    title, legal, width : str, bool, float
+        The text above, whether to mark legal moves by dots, and inches.
 
     Returns
     -------
@@ -160,19 +155,12 @@ def draw_scale(
 ) -> None:
     """Draw the scale of the colours in the middle of the lower edge."""
     width, height = figure.get_size_inches()
-    at, beside = (
-        0.24,
-        max(
-            style.text_width(unit, style.SMALL),
-            style.text_width("relevance", style.SMALL),
-        ),
-    )
+    at = 0.24
+    beside = max(style.text_width(word, style.SMALL) for word in (unit, "relevance"))
     long = max(0.7, min(0.5 * width, 2.0, width - 2 * beside - 0.3))
     if not limit:
         text = "no relevance on any square"
-        figure.text(
-            0.5, at / height, text, size=style.SMALL, ha="center", color=style.QUIET
-        )
+        style.note(figure, 0.5, at / height, text, ha="center", color=style.QUIET)
         return
     left, middle = (width - long) / 2, (at + 0.04) / height
     texts = (style.signed(-limit), style.signed(limit))
@@ -189,9 +177,7 @@ def draw_scale(
         (left - 0.06, "relevance", "right"),
         (left + long + 0.06, unit, "left"),
     ):
-        figure.text(
-            x / width, middle, text, size=style.SMALL, ha=side, va="center_baseline"
-        )
+        style.note(figure, x / width, middle, text, ha=side, va="center_baseline")
 
 
 def _draw_lines(axes: Axes, n: int, *, thick: float) -> None:

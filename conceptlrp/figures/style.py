@@ -16,6 +16,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import matplotlib.style
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -150,8 +151,6 @@ def shortened(text: str, width: float, size: float, *, weight: str = "normal") -
 def signed(value: float, digits: int = 2) -> str:
     """Write a number with its sign, a true minus, and so many digits.
 
-    Examples
-    --------
     >>> signed(0.0312), signed(-12.0), signed(0)
     ('+0.031', '−12', '0')
     >>> signed(0.12, 3)
@@ -171,6 +170,11 @@ def text_width(text: str, size: float, weight: str = "normal") -> float:
     font = FontProperties(family=_FONT, size=size, weight=weight)
     outline = TextPath((0, 0), text, prop=font)
     return float(outline.get_extents().x1) * POINT
+
+
+def note(place: Axes | Figure, x: float, y: float, text: str, **look: Any) -> None:
+    """Write small text at a point of axes or of a figure."""
+    place.text(x, y, text, **({"size": SMALL} | look))
 
 
 def settle(figure: Figure) -> None:
@@ -200,12 +204,9 @@ def save(
 
     Parameters
     ----------
-    figure : Figure
-        What a function of this folder returned.
-    path : path-like
-        The file; its suffix decides the format.
-    overwrite : bool
-        Replace what stands there.
+    figure, path, overwrite
+        What a function of this folder returned, the file, whose suffix decides the
+        format, and whether to replace what stands there.
 
     Returns
     -------

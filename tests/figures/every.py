@@ -17,9 +17,8 @@ from conceptlrp.figures.board_grids import (
     reference_figure,
 )
 from conceptlrp.figures.boards import board
-from conceptlrp.figures.composite_matrix import sanity_figure
 from conceptlrp.figures.concept_graph import concept_graph_figure
-from conceptlrp.figures.deletion_curves import faithfulness_figure
+from conceptlrp.figures.evaluation_figures import faithfulness_figure, sanity_figure
 from conceptlrp.figures.label_matrix import label_matrix_figure
 from conceptlrp.figures.points import channel_map_figure, embedding_figure
 from conceptlrp.figures.style import figure_bytes
