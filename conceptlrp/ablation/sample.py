@@ -5,7 +5,7 @@ channels of an H x W map.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
@@ -47,14 +47,7 @@ class FollowedSample:
 
     def take(self, rows: NDArray[Any]) -> "FollowedSample":
         """Return some of the positions."""
-        return FollowedSample(
-            self.rows[rows],
-            self.corpus[rows],
-            self.boards[rows],
-            self.legal[rows],
-            self.plus[rows],
-            self.minus[rows],
-        )
+        return FollowedSample(*(getattr(self, f.name)[rows] for f in fields(self)))
 
     @property
     def is_contrast(self) -> bool:
@@ -208,17 +201,15 @@ class FeatureMaps:
         if ablation == "zero":
             return np.zeros_like(self.maps[:1])
         if ablation == "mean":
-            mean: NDArray[Any] = (
-                self.maps.mean(axis=0) if self.mean is None else self.mean
+            return (
+                self.maps.mean(axis=0)[None] if self.mean is None else self.mean[None]
             )
-            return mean[None]
         return self.maps[self.donors]
 
     @property
     def activation(self) -> NDArray[Any]:
         """Activation of every channel, summed over its map, (N, C)."""
-        summed: NDArray[Any] = self.maps.sum(axis=(2, 3))
-        return summed
+        return np.asarray(self.maps.sum(axis=(2, 3)))
 
 
 def feature_maps(

@@ -73,8 +73,7 @@ class Moments:
         # The sign of an eigenvector is arbitrary; its largest entry shall be positive.
         peaks = np.abs(axes).argmax(axis=1)
         signs = np.where(axes[np.arange(len(axes)), peaks] < 0, -1, 1)
-        found: Matrix = axes * signs[:, None]
-        return found
+        return np.asarray(axes * signs[:, None])
 
 
 def feature_moments(features: FeatureTable) -> Moments:

@@ -7,15 +7,15 @@ the label -1 and is no cluster.
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp import jsontext
 from conceptlrp.clustering.estimators import Stability
 from conceptlrp.clustering.features import FeatureTable, feature_blocks
 from conceptlrp.drawing.notebook import html_table
+from conceptlrp.jsontext import Plain
 from conceptlrp.store.results.codec import Shape
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _squares_about_mean(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Clustering:
+class Clustering(Plain):
     """Clusters of positions, with what is needed to describe them.
 
     Attributes
@@ -252,11 +252,6 @@ class Clustering:
         found |= {"distance": self.distances, "x": layout[:, 0], "y": layout[:, 1]}
         return pd.DataFrame(found)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values, ready for JSON."""
-        found: dict[str, Any] = jsontext.plain(self)
-        return found
-
     @property
     def n_clusters(self) -> int:
         """Number of clusters K, without the noise."""
@@ -269,8 +264,7 @@ class Clustering:
 
     def members(self, cluster: int) -> NDArray[np.int64]:
         """Return the rows of a cluster, ascending; cluster -1 is the noise."""
-        found: NDArray[np.int64] = self.rows[self.labels == cluster]
-        return found
+        return np.asarray(self.rows[self.labels == cluster])
 
     def markers(self, count: int = 8) -> tuple[Markers, ...]:
         """Find the channels that set each cluster apart, strongest first."""

@@ -338,5 +338,4 @@ def _overlaps(given: Labels, found: Labels, count: int) -> NDArray[np.float64]:
     sizes, other_sizes = table.sum(axis=1), table.sum(axis=0)
     union = sizes[:, None] + other_sizes - table
     overlap = table / np.maximum(union, 1)
-    best: NDArray[np.float64] = overlap[:count, :others].max(axis=1, initial=0)
-    return best
+    return np.asarray(overlap[:count, :others].max(axis=1, initial=0))

@@ -121,8 +121,7 @@ def relevance_features(
         scale = np.abs(values).sum(axis=1, keepdims=True, dtype=np.float64)
     else:
         scale = np.sqrt(np.square(values, dtype=np.float64).sum(axis=1, keepdims=True))
-    features: NDArray[np.float32] = (values / (scale + _TINY)).astype(np.float32)
-    return features
+    return np.asarray((values / (scale + _TINY)).astype(np.float32))
 
 
 def feature_blocks(

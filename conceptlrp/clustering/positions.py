@@ -170,37 +170,26 @@ def cluster(
         Number of clusters for the names; None lets "spectral" choose by the
         eigengap. An estimator keeps its own.
     estimator : str or scikit-learn estimator
-        "spectral", "kmeans", "hdbscan", "hierarchical" or "mixture", or any
-        estimator with ``fit_predict`` or ``labels_`` or ``predict``, pipelines
-        included. An estimator is cloned, and every ``random_state`` that is None
-        gets the seed.
+        One of `ESTIMATORS`, or any estimator with ``fit_predict`` or ``labels_`` or
+        ``predict``, pipelines included. It is cloned, and every ``random_state`` that
+        is None gets the seed.
     options : ClusterOptions, optional
         What is compared, on which positions, and how it is laid out.
     stability : bool
         Measure how stable the clusters are when games are drawn again.
     seed : int
         Seed of the estimator, the sample, the layout and the games drawn again.
-    save : bool
-        Save the clustering in the store.
-    overwrite : bool
-        Replace the clustering of the layer that the store has.
+    save, overwrite : bool
+        Save the clustering in the store, and replace the one of this layer and target.
     on_progress : callable, optional
         Called with the stage, what is done and the total.
 
     Returns
     -------
     Clustering
-        Clusters numbered by size, the same for the same seed.
-
-    Raises
-    ------
-    ClusteringError
-        If there is nothing to cluster: no positions, fewer than clusters, the
-        same relevance at all of them, or relevance that is not finite.
-    OutputExistsError
-        If the layer is clustered already and must not be replaced.
-    ValueError
-        If the estimator, the feature or a row is unknown.
+        Clusters numbered by size, the same for the same seed. Fewer positions than
+        clusters, the same relevance at all of them, and relevance that is not finite
+        are refused.
     """
     store = open_store(store)
     chosen = options or ClusterOptions()

@@ -4,13 +4,11 @@ from .averaging import (
 )
 from .circuit_result import (
     Circuit as Circuit,
+    KeptCurve as KeptCurve,
     KeptLayer as KeptLayer,
 )
 from .circuits import (
     circuit as circuit,
-)
-from .curves import (
-    KeptCurve as KeptCurve,
 )
 from .mean_graph import (
     MeanConceptGraph as MeanConceptGraph,

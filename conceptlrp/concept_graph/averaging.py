@@ -41,37 +41,25 @@ def graph(
 
     Parameters
     ----------
-    store : Store or path
-        Where positions, targets, layers, composite and baseline come from. Layers
-        between those of the store join them.
-    network : Module or path
-        The network that the store explains, in evaluation mode.
+    store, network : Store and Module, or their paths
+        Where positions, targets, layers, composite and baseline come from, and what
+        it explains. Layers between those of the store join them.
     n_positions : int
         Positions at most, drawn at random.
     composite, heatmaps : Composite, optional
         Those of the store, if they are no presets.
     seed : int
         Seed of the draw.
-    save : bool
-        Keep the graph in the store.
-    overwrite : bool
-        Replace the graph that the store has.
+    save, overwrite : bool
+        Keep the graph in the store, and replace the one that it has.
     on_progress : callable, optional
         Called with "graph", how many positions are done and how many there are.
 
     Returns
     -------
     MeanConceptGraph
-        Of the store's targets.
-
-    Raises
-    ------
-    NetworkError
-        When it is another network, or one that only zennit's hooks can explain.
-    CompositeError
-        When the composite is no preset and was not passed, or has no rules.
-    OutputExistsError
-        When the store has a graph that must not be replaced.
+        Of the store's targets. Networks that only zennit's hooks can explain are
+        refused.
     """
     from conceptlrp.lrp.inputs import checked_network
     from conceptlrp.store import open_store

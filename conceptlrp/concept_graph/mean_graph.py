@@ -181,17 +181,18 @@ def node_link(
             }
             for channel in range(flow.signed.shape[1])
         ]
-    edges = _target_edges(graph, index, strongest)
+    tops = {layer: graph.nodes[layer] for layer in graph.top_layers}
+    edges = _edges(
+        [f"target:{name}"], tops, graph.target_shares(index), index, strongest
+    )
     for layer in reversed(graph.layers):
-        edges += _layer_edges(graph, layer, index, strongest)
+        sources = [f"{layer}:{c}" for c in range(graph.nodes[layer].signed.shape[1])]
+        flows = {low: graph.edges[layer, low] for low in graph.below(layer)}
+        shares = graph.shares(layer, index)
+        edges += _edges(sources, flows, shares, index, strongest)
     about = {"target": name, "positions": graph.positions}
-    return {
-        "directed": True,
-        "multigraph": False,
-        "graph": about,
-        "nodes": nodes,
-        "edges": edges,
-    }
+    found = {"graph": about, "nodes": nodes, "edges": edges}
+    return {"directed": True, "multigraph": False, **found}
 
 
 def to_networkx(
@@ -208,11 +209,6 @@ def to_networkx(
     -------
     networkx.DiGraph
         With the attributes that `node_link` lists.
-
-    Raises
-    ------
-    ConceptLRPError
-        If networkx is not installed.
     """
     try:
         import networkx as nx
@@ -223,48 +219,25 @@ def to_networkx(
     return nx.node_link_graph(found, edges="edges")
 
 
-def _target_edges(
-    graph: MeanConceptGraph, index: int, strongest: int | None
-) -> list[dict[str, Any]]:
-    flows = {
-        layer: (
-            graph.nodes[layer].signed[index][None],
-            graph.nodes[layer].absolute[index][None],
-            share[None],
-        )
-        for layer, share in graph.target_shares(index).items()
-    }
-    return _edges([f"target:{graph.targets[index]}"], flows, strongest)
-
-
-def _layer_edges(
-    graph: MeanConceptGraph, layer: str, index: int, strongest: int | None
-) -> list[dict[str, Any]]:
-    flows = {
-        low: (
-            graph.edges[layer, low].signed[index],
-            graph.edges[layer, low].absolute[index],
-            share,
-        )
-        for low, share in graph.shares(layer, index).items()
-    }
-    channels = graph.nodes[layer].signed.shape[1]
-    return _edges(
-        [f"{layer}:{channel}" for channel in range(channels)], flows, strongest
-    )
-
-
 def _edges(
-    sources: list[str], flows: dict[str, tuple[Any, Any, Any]], strongest: int | None
+    sources: list[str],
+    flows: dict[str, Flow],
+    shares: dict[str, Array],
+    index: int,
+    strongest: int | None,
 ) -> list[dict[str, Any]]:
     """List the edges of an upper layer, (C, D) by lower layer, the strongest first."""
     if not flows:
         return []
-    ends = [
-        f"{low}:{d}" for low, flow in flows.items() for d in range(flow[0].shape[1])
-    ]
-    parts = zip(*flows.values(), strict=True)
-    signed, absolute, share = (np.concatenate(part, axis=1) for part in parts)
+    ends = [f"{low}:{d}" for low, f in flows.items() for d in range(f.signed.shape[-1])]
+    signed, absolute, share = (
+        np.concatenate([np.atleast_2d(each) for each in part], axis=1)
+        for part in (
+            [flow.signed[index] for flow in flows.values()],
+            [flow.absolute[index] for flow in flows.values()],
+            [shares[low] for low in flows],
+        )
+    )
     order = np.argsort(-absolute, axis=1, kind="stable")[:, :strongest]
     return [
         {

@@ -73,7 +73,7 @@ def strongest_paths(
     graph : MeanConceptGraph
         Of one position or of a corpus.
     k : int
-        Paths wanted; fewer come back where fewer have any strength.
+        Paths wanted, one or more; fewer come back where fewer have any strength.
     target : int or str
         The explained output, such as a move.
 
@@ -81,18 +81,19 @@ def strongest_paths(
     -------
     tuple of ConceptPath
         Exact, the strongest first; of equal ones the lower channels first.
-
-    Raises
-    ------
-    ValueError
-        If `k` is below one.
     """
     if k < 1:
         msg = f"{k} paths are asked for, expected 1 or more"
         raise ValueError(msg)
     best: dict[str, _Best] = {}
     for layer in graph.layers:
-        best[layer] = _continuations(graph, layer, target, best, k)
+        low = list(graph.below(layer))
+        own = graph.shares(layer, target)
+        if low:
+            best[layer] = _combine([own[each] for each in low], low, best, k)
+        else:
+            end = np.full((graph.nodes[layer].signed.shape[1], 1), -1, np.int64)
+            best[layer] = _Best(np.ones(end.shape), end, end, end)
     shares = graph.target_shares(target)
     below = list(shares)
     start = _combine([shares[layer][None] for layer in below], below, best, k)
@@ -101,22 +102,6 @@ def strongest_paths(
         _path(graph, _nodes(graph, below, start, rank, best), target)
         for rank in range(count)
     )
-
-
-def _continuations(
-    graph: MeanConceptGraph,
-    layer: str,
-    target: int | str,
-    best: dict[str, _Best],
-    k: int,
-) -> _Best:
-    below = list(graph.below(layer))
-    channels = graph.nodes[layer].signed.shape[1]
-    if not below:
-        end = np.full((channels, 1), -1, dtype=np.int64)
-        return _Best(np.ones((channels, 1)), end, end, end)
-    shares = graph.shares(layer, target)
-    return _combine([shares[low] for low in below], below, best, k)
 
 
 def _combine(

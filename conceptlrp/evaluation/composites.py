@@ -44,25 +44,20 @@ def evaluate(
 
     Parameters
     ----------
-    store : Store or path
-        Where positions come from.
-    network : Module or path
-        The network that the store explains, in evaluation mode.
+    store, network : Store and Module, or their paths
+        Where positions come from, and what it explains.
     composites : sequence of str, or mapping of str to Composite
         Names of presets and pairs, or zennit composites by the name they are to
         have.
     layers : sequence of str, optional
         Layers whose channels are judged; those of the store by default.
-    n_positions : int
-        Positions at most.
-    n_cascade : int
-        How many of them are explained again with random weights, and turned.
+    n_positions, n_cascade : int
+        Positions at most, and how many of them are explained again with random
+        weights, and turned. At least two must have two legal moves.
     seed : int
         The same seed gives the same numbers.
-    save : bool
-        Keep the result in the store.
-    overwrite : bool
-        Replace the evaluation that the store has.
+    save, overwrite : bool
+        Keep the evaluation in the store, and replace the one that it has.
     on_progress : callable, optional
         Called with "evaluate", how many steps are done and how many there are.
 
@@ -71,17 +66,6 @@ def evaluate(
     CompositeEvaluation
         Numbers with intervals, gates, and the recommendation if the positions suffice
         for one.
-
-    Raises
-    ------
-    CompositeError
-        A composite is unknown, or none is given.
-    NetworkError
-        When it is another network than the store's.
-    OutputExistsError
-        When the store has an evaluation that must not be replaced.
-    ValueError
-        Fewer than two positions have two legal moves.
     """
     store, network = open_store(store), checked_network(network)
     check_explains(store, network)
@@ -124,36 +108,19 @@ def evaluate_composites(
         In evaluation mode.
     corpus : Corpus
         Where positions are drawn from; best with every position once.
-    composites : sequence of str, or mapping of str to Composite
-        Names of presets and pairs, or zennit composites by the name they are to
-        have.
-    layers : sequence of str, optional
-        Layers whose channels are judged, all convolutions by default.
-    n_positions : int
-        Positions at most.
-    n_cascade : int
-        How many of them are explained again with random weights, and turned.
-    seed : int
-        The same seed gives the same numbers.
+    composites, layers, n_positions, n_cascade, seed
+        As for `evaluate`; by default all convolutions.
     baseline : Baseline
         What conditional heatmaps are measured from. A mean baseline is also what
         ablation by the mean puts in a channel's place; without one, the mean of the
         corpus. Channels are judged by relevance above zero, mean and donors anyway.
     on_progress : callable, optional
-        Called with "evaluate", how many steps are done and how many there are.
+        As for `evaluate`.
 
     Returns
     -------
     CompositeEvaluation
-        Numbers with intervals, gates, and the recommendation if the positions suffice
-        for one.
-
-    Raises
-    ------
-    CompositeError
-        A composite is unknown, or none is given.
-    ValueError
-        Fewer than two positions have two legal moves.
+        What `evaluate` returns, of the corpus.
     """
     if not composites:
         msg = f"no composite to evaluate, expected some of {', '.join(COMPOSITES)}"

@@ -142,8 +142,7 @@ class DeletionCurves:
     @property
     def fall(self) -> Array:
         """How far the output has fallen after each step, (N, K)."""
-        fall: Array = self.start[:, None] - self.most_first
-        return fall
+        return np.asarray(self.start[:, None] - self.most_first)
 
     @property
     def gain(self) -> Array:
@@ -152,8 +151,7 @@ class DeletionCurves:
         Each order alone ranks methods differently from one way of taking away to
         the next; their difference does so far less.
         """
-        gain: Array = (self.least_first - self.most_first).mean(axis=1)
-        return gain
+        return np.asarray((self.least_first - self.most_first).mean(axis=1))
 
 
 def delete_squares(
@@ -313,10 +311,7 @@ def shift(bitboards: NDArray[np.uint64], rows: int, columns: int) -> NDArray[np.
     kept = sum(0x0101010101010101 << c for c in range(8) if 0 <= c + columns < 8)
     steps = np.uint64(abs(8 * rows + columns))
     inside = bitboards & np.uint64(kept)
-    moved: NDArray[np.uint64] = (
-        inside << steps if 8 * rows + columns >= 0 else inside >> steps
-    )
-    return moved
+    return np.asarray(inside << steps if 8 * rows + columns >= 0 else inside >> steps)
 
 
 def score_flip_lines(

@@ -40,8 +40,7 @@ class Sample:
     @property
     def occupied(self) -> NDArray[np.bool_]:
         """Squares (N, S) with a disc."""
-        occupied: NDArray[np.bool_] = self.discs != 0
-        return occupied
+        return np.asarray(self.discs != 0)
 
     @property
     def games(self) -> NDArray[np.int32]:

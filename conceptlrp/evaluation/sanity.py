@@ -54,8 +54,7 @@ class Randomization:
     @property
     def excess(self) -> NDArray[Any]:
         """Size of rho beyond that of a random map, (L, N)."""
-        excess: NDArray[Any] = self.size - self.null
-        return excess
+        return np.asarray(self.size - self.null)
 
     def to_dict(self, games: ArrayLike) -> dict[str, Any]:
         """Return means and intervals, layer by layer, ready for JSON."""

@@ -6,13 +6,13 @@ networks and E exchanges of labels. Reading a result imports neither torch nor p
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp import jsontext
 from conceptlrp.drawing.notebook import html_table
+from conceptlrp.jsontext import Plain
 from conceptlrp.labelling.channel_labels import ChannelCause
 from conceptlrp.labelling.result import Pairs
 from conceptlrp.statistics.ranks import Floats
@@ -70,7 +70,7 @@ class LayerInterchange:
 
 
 @dataclass(frozen=True, eq=False)
-class Interchange:
+class Interchange(Plain):
     """How the output follows labels when single channels come from other positions.
 
     A channel's map at one position, the recipient, is replaced by its map at another
@@ -183,11 +183,6 @@ class Interchange:
             parts.append(pd.DataFrame(table))
         return pd.concat(parts, ignore_index=True)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything, ready for JSON: arrays as lists, nan as None."""
-        found: dict[str, Any] = jsontext.plain(self)
-        return found
-
     def __repr__(self) -> str:
         layers = ", ".join(self.layers)
         return (
@@ -241,5 +236,4 @@ def tested_labels(
     labels: tuple[str, ...], controls: tuple[str, ...], spread: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Tell which labels (K,) differ in enough games (K,) and are no controls."""
-    found: NDArray[np.bool_] = (spread >= FEWEST_GAMES) & ~np.isin(labels, controls)
-    return found
+    return np.asarray((spread >= FEWEST_GAMES) & ~np.isin(labels, controls))

@@ -163,8 +163,7 @@ def _half(columns: Columns, chosen: NDArray[np.bool_], asked: LabelCriteria) -> 
 def _others(sizes: list[Floats], scored: int) -> Floats:
     """Return the largest sizes in the random networks but the one that is scored."""
     others = [size for i, size in enumerate(sizes) if i not in (0, scored)]
-    largest: Floats = np.max([np.zeros_like(sizes[0]), *others], axis=0)
-    return largest
+    return np.asarray(np.max([np.zeros_like(sizes[0]), *others], axis=0))
 
 
 def _p(effect: Floats, null: Null, good: NDArray[np.bool_]) -> Floats:

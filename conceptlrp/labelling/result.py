@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import numpy as np
 
-from conceptlrp import jsontext
 from conceptlrp.drawing.notebook import html_table
+from conceptlrp.jsontext import Plain, plain
 from conceptlrp.labelling.channel_labels import (
     UNNAMED,
     ChannelLabels,
@@ -101,7 +101,7 @@ class LabelOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class LabelScores:
+class LabelScores(Plain):
     """Scores of every channel against every label.
 
     Attributes
@@ -184,14 +184,10 @@ class LabelScores:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON: arrays as lists, NaN as None."""
-        found: dict[str, Any] = jsontext.plain(self)
-        return found | {"channels": self._channel_dicts()}
+        return super().to_dict() | {"channels": self._channel_dicts()}
 
     def _channel_dicts(self) -> list[dict[str, Any]]:
-        return [
-            jsontext.plain(each) | {"name": channel_name(each).text}
-            for each in self.channels
-        ]
+        return [plain(c) | {"name": channel_name(c).text} for c in self.channels]
 
     def __repr__(self) -> str:
         return (
@@ -234,13 +230,7 @@ class ScoredLabels:
     controls: tuple[str, ...]
 
     def channel(self, layer: str, channel: int) -> ChannelLabels:
-        """Return the labels of one channel, "unnamed" where none fulfils the criteria.
-
-        Raises
-        ------
-        ValueError
-            The layer was not scored, or has no such channel.
-        """
+        """Return the labels of one channel, unnamed where none fulfils the criteria."""
         if layer not in self.layers:
             scored = ", ".join(self.layers)
             msg = f"layer '{layer}' has no labels, expected one of {scored}"
@@ -274,10 +264,7 @@ class ScoredLabels:
         """
         about = ("target", "positions", "maps", "random_networks", "seed", "controls")
         layers = {layer: self._layer_dict(layer) for layer in self.layers}
-        found: dict[str, Any] = jsontext.plain(
-            {name: getattr(self, name) for name in about} | {"layers": layers}
-        )
-        return found
+        return dict(plain({n: getattr(self, n) for n in about} | {"layers": layers}))
 
     def __repr__(self) -> str:
         layers = ", ".join(f"{n}: {s.named:.0%} named" for n, s in self.layers.items())

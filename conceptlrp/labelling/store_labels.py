@@ -49,7 +49,7 @@ def label_positions(
     names : iterable of str, optional
         Names from `conceptlrp.labels.LABELS`, all by default.
     overwrite : bool
-        Replace columns of the same names.
+        Replace columns of these names.
 
     Returns
     -------
@@ -57,13 +57,6 @@ def label_positions(
         Names of the columns: labels of positions as they are, and how many squares
         a label of squares or moves has, so that a condition on its name asks for
         positions that have any.
-
-    Raises
-    ------
-    OutputExistsError
-        When there is a column of a name and it must not be replaced.
-    ValueError
-        For a name that is no label.
     """
     store = open_store(store)
     corpus = store.positions
@@ -109,12 +102,10 @@ def label(
 
     Parameters
     ----------
-    store : Store or path
-        Where positions, relevance and activation come from.
-    network : Module or path
-        The network that the store explains, in evaluation mode.
+    store, network : Store and Module, or their paths
+        Where positions, relevance and activation come from, and what it explains.
     target : int or str
-        Index or name of the explained output.
+        Index or name of an output of the network.
     layers : sequence of str, optional
         Layers to score; those of the store by default.
     n_positions : int
@@ -123,11 +114,10 @@ def label(
         Maps, random networks, labels of one's own, and criteria.
     seed : int
         The same seed gives the same labels.
-    save : bool
+    save, overwrite : bool
         Keep the result in the store, labels of all its positions as columns, and the
-        `Interchange` of all channels and labels on the games that were held out.
-    overwrite : bool
-        Replace the result for the same target that the store has.
+        `Interchange` of all channels and labels on the games that were held out; and
+        replace those for the same target.
     on_progress : callable, optional
         Called with a stage, how much of it is done and how much there is.
 
@@ -136,20 +126,8 @@ def label(
     ScoredLabels
         Labels of all channels. Maps of a few layers at a time are in memory, and all
         sums: 1.3 GB in all for 256 channels, 20,000 positions and six networks.
-
-    Raises
-    ------
-    CompositeError
-        When the store was made with a composite that is none of the presets.
-    NetworkError
-        When it is another network than the store's.
-    OutputExistsError
-        When the store has a result for this target that must not be replaced.
-    TargetError
-        When the target is no output of the network.
-    ValueError
-        When there are too few games to hold some out, or a column of one's own does
-        not exist, has the name of a label or has unknown values.
+        Stores of a composite that is none of the presets, and of too few games to
+        hold some out, are refused.
     """
     store, network = open_store(store), checked_network(network)
     report, asked = on_progress or (lambda *_: None), options or LabelOptions()
@@ -218,14 +196,8 @@ def interchange(
 
     Parameters
     ----------
-    store : Store or path
-        Where positions and labels come from.
-    network : Module or path
-        The network that the store explains, in evaluation mode.
-    target : int or str
-        Index or name of the explained output.
-    layers : sequence of str, optional
-        Layers whose channels are interchanged; those of the store by default.
+    store, network, target, layers
+        As for `label`.
     n_positions : int
         Positions at most that are given maps of others, each of another game as far
         as games suffice. All are of games that labels were not found on: those that
@@ -236,10 +208,8 @@ def interchange(
         Networks with random weights; 16 channels of a layer stand for all.
     seed : int
         The same seed gives the same numbers.
-    save : bool
-        Keep the result in the store.
-    overwrite : bool
-        Replace the result for the same target that the store has.
+    save, overwrite : bool
+        Keep the result in the store, and replace the one for the same target.
     on_progress : callable, optional
         Called with a stage, how many pairs are done and how many there are.
 
@@ -248,18 +218,8 @@ def interchange(
     Interchange
         Of all labels and channels, controls beside them. A pair and channel cost a
         run of the network above the layer: 20 s for 1,000 pairs of the 64 channels of
-        four layers, on one core.
-
-    Raises
-    ------
-    NetworkError
-        When it is another network than the store's.
-    OutputExistsError
-        When the store has a result for this target that must not be replaced.
-    TargetError
-        When the target is no output of the network.
-    ValueError
-        When there are too few games to hold some out, or none to take donors from.
+        four layers, on one core. Too few games to hold some out, or to take donors
+        from, are refused.
 
     References
     ----------

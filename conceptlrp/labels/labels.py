@@ -73,13 +73,7 @@ class Labels:
         return {name: count(words) for name, words in self.masks.items()}
 
     def joined(self, other: "Labels") -> "Labels":
-        """Return these labels and others of the same positions.
-
-        Raises
-        ------
-        ValueError
-            A name occurs in both, or the positions differ in number.
-        """
+        """Return these labels and others of the same positions, with other names."""
         if shared := set(self.names) & set(other.names):
             msg = f"both have a label {min(shared)!r}, expected other names"
             raise ValueError(msg)
@@ -126,11 +120,6 @@ def label_boards(
     -------
     Labels
         In the order of `LABELS`.
-
-    Raises
-    ------
-    ValueError
-        A name is unknown, or the boards do not fit each other or the size.
 
     Examples
     --------

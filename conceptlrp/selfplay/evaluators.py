@@ -103,8 +103,7 @@ def legal_softmax(logits: Float32Array, legal: NDArray[np.bool_]) -> Float32Arra
     """Softmax over the legal actions (N, A), 0 elsewhere."""
     # alpha-zero-general masks a softmax over all actions and divides by the sum: the
     # same, but inexact where nearly all of the mass is illegal.
-    weights: Float32Array = softmax(np.where(legal, logits, -np.inf), axis=1)
-    return weights
+    return np.asarray(softmax(np.where(legal, logits, -np.inf), axis=1))
 
 
 class _Memory:

@@ -89,8 +89,7 @@ class GreedyPlayer:
         moves = legal_moves(own, opponent, size=self.size)
         legal = (moves[:, None] >> squares.astype(np.uint64)) & np.uint64(1)
         drawn = turned + rng.random(turned.shape)
-        best: Squares = np.where(legal == 1, drawn, -1.0).argmax(axis=1)
-        return best
+        return np.asarray(np.where(legal == 1, drawn, -1.0).argmax(axis=1))
 
 
 @dataclass(frozen=True)
@@ -110,8 +109,7 @@ class MobilityPlayer:
         replies = legal_moves(opponent[:, None] & ~turned, mine, size=self.size)
         drawn = count(replies) + rng.random(turned.shape)
         best = np.where(turned == 0, np.inf, drawn).argmin(axis=1)
-        chosen: Squares = squares[best]
-        return chosen
+        return np.asarray(squares[best])
 
 
 @dataclass(frozen=True)

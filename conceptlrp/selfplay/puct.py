@@ -102,8 +102,7 @@ class SearchResult:
     def value(self) -> NDArray[np.float64]:
         """Mean outcome of all simulations for the player to move, of shape (N,)."""
         total = (self.action_values * self.visits).sum(axis=1)
-        value: NDArray[np.float64] = total / self.visits.sum(axis=1)
-        return value
+        return np.asarray(total / self.visits.sum(axis=1))
 
 
 @dataclass(frozen=True)
@@ -202,8 +201,7 @@ def choose_actions(
         with np.errstate(divide="ignore"):
             # The highest of logarithms with Gumbel noise is a draw by the weights.
             drawn = np.log(weights) / temperature + noise
-    chosen: NDArray[np.int64] = drawn.argmax(axis=1)
-    return chosen
+    return np.asarray(drawn.argmax(axis=1))
 
 
 def mix_noise(
@@ -290,8 +288,7 @@ def _select(trees: Trees, rows: Rows, nodes: Rows, c_puct: float) -> Rows:
     root = np.sqrt(np.where(visits == 0, spent + EPSILON, spent))
     explore = c_puct * root * trees.priors[rows, nodes] / (1 + visits)
     score = trees.total[rows, nodes] / np.maximum(visits, 1) + explore
-    best: Rows = score.argmax(axis=1)
-    return best
+    return np.asarray(score.argmax(axis=1))
 
 
 def _grow(

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from conceptlrp.concept_graph import rankings, unit_edges
+from conceptlrp.concept_graph.circuit_result import trace_curve
 from conceptlrp.concept_graph.circuits import _halves, find_circuit
-from conceptlrp.concept_graph.curves import trace_curve
 from conceptlrp.concept_graph.units import KeptUnits
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import mean_baseline
