@@ -11,9 +11,9 @@ from conceptlrp.labelling.channel_labels import ChannelName, channel_name
 from conceptlrp.lrp import Target
 from conceptlrp.report.channel import ChannelLine, ChannelReport
 from conceptlrp.report.findings import (
-    Neighbour,
     channel_effect,
     marked_clusters,
+    nearest_channels,
     runners_up,
     wired_channels,
 )
@@ -54,12 +54,9 @@ class LayerReport:
 
     Attributes
     ----------
-    stored : StoredLayer
-        What the store holds about the layer.
-    count : int
-        Boards of a strip.
-    notes : mapping of (str, int) to Note
-        Remarks by layer and channel.
+    stored, count, notes
+        What the store holds about the layer, boards of a strip, and remarks by layer
+        and channel.
     """
 
     stored: StoredLayer
@@ -146,14 +143,10 @@ def channel_report(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    layer, channel : str, int
-        The channel.
-    target : int or str
-        Explained output.
-    count : int
-        Boards of a strip.
+    store, layer, channel : Store or path, str, int
+        Relevance of a corpus, and the channel.
+    target, count : int or str, int
+        The explained output, and boards of a strip.
     notes : mapping of (str, int) to Note, optional
         Remarks by layer and channel, see `read_notes`.
 
@@ -161,13 +154,6 @@ def channel_report(
     -------
     ChannelReport
         For programs, as JSON and as text.
-
-    Raises
-    ------
-    LayerError
-        When there is no such channel.
-    StoreError
-        When a part of the store is damaged, or made for another one.
     """
     store = open_store(store)
     store.check_channel(layer, channel)
@@ -188,11 +174,7 @@ def layer_report(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    layer : str
-        Name of the layer.
-    target, count, notes
+    store, layer, target, count, notes
         As for `channel_report`.
     results : StoredResults, optional
         What was derived from the store, where it has been read already.
@@ -201,13 +183,6 @@ def layer_report(
     -------
     LayerReport
         Iterate over it for the reports of its channels.
-
-    Raises
-    ------
-    LayerError
-        When there is no such layer.
-    StoreError
-        When a part of the store is damaged, or made for another one.
     """
     store = open_store(store)
     if count < 1:
@@ -242,7 +217,7 @@ def _report(
         effects=channel_effect(results.effects, layer, channel),
         upstream=upstream,
         downstream=downstream,
-        nearest=_nearest(stored, channel),
+        nearest=nearest_channels(stored.statistics, channel),
         clusters=marked_clusters(stored.clustering, stored.markers, channel),
         warnings=channel_warnings(stored, channel, statistics, causes["cause"]),
         missing=missing_parts(stored),
@@ -275,9 +250,7 @@ def _labels(stored: StoredLayer, channel: int) -> dict[str, Any]:
     return {
         "name": channel_name(found),
         "labels": found,
-        "runners_up": runners_up(
-            labels.layers[layer], channel, controls=labels.controls
-        ),
+        "runners_up": runners_up(labels.layers[layer], channel, labels.controls),
         # Not known with fewer than two networks with random weights.
         "random_labelled": float(random) if np.isfinite(random) else None,
     }
@@ -294,9 +267,3 @@ def _causes(stored: StoredLayer, channel: int) -> dict[str, Any]:
         "cause": found.cause(stored.layer, channel, known[0]) if known else None,
         "carried": found.best(stored.layer, channel),
     }
-
-
-def _nearest(stored: StoredLayer, channel: int) -> tuple[Neighbour, ...]:
-    layer = stored.statistics
-    pairs = zip(layer.neighbours[channel], layer.similarity[channel], strict=True)
-    return tuple(Neighbour(int(other), float(cosine)) for other, cosine in pairs)

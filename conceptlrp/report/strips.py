@@ -65,9 +65,8 @@ class BoardShelf:
 
     @cached_property
     def _outputs(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return self._store.arrays.logits(rows=self._rows), self._store.arrays.value(
-            rows=self._rows
-        )
+        arrays, rows = self._store.arrays, self._rows
+        return arrays.logits(rows=rows), arrays.value(rows=rows)
 
 
 class ChannelStrips(Mapping[str, ReferenceBoards]):
@@ -143,18 +142,12 @@ class LayerStrips:
     def _described(
         self, channel: int, plan: StripPlan, shelf: BoardShelf
     ) -> ReferenceBoards:
-        heatmaps = plan.heatmaps
+        layer, target, heatmaps = self.stored.layer, self.stored.target, plan.heatmaps
         if heatmaps is None:
             heatmaps = self._stored_maps(channel, plan.ranking.rows)
-        return ReferenceBoards(
-            self.stored.layer,
-            channel,
-            plan.by,
-            plan.strip,
-            self.stored.target,
-            shelf.boards(plan.ranking),
-            heatmaps,
-        )
+        boards = shelf.boards(plan.ranking)
+        how = (plan.by, plan.strip, target)
+        return ReferenceBoards(layer, channel, *how, boards, heatmaps)
 
     def _stored_maps(self, channel: int, rows: NDArray[np.int64]) -> Maps | None:
         """Read the maps of rows that the store keeps, None if one is missing."""

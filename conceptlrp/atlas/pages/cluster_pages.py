@@ -5,7 +5,6 @@ What the pages of a clustering say is computed once for all of its clusters.
 Shapes use N positions, n of them clustered, K clusters and C channels.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +15,7 @@ from numpy.typing import NDArray
 from conceptlrp.atlas.pictures.charts import plies_svg, scatter_svg
 from conceptlrp.atlas.pictures.page_boards import CardMaker
 from conceptlrp.atlas.site import Site, cluster_data, cluster_page
-from conceptlrp.clustering import (
-    ClusterDescription,
-    Clustering,
-    describe_clusters,
-)
+from conceptlrp.clustering import ClusterDescription, Clustering, describe_clusters
 from conceptlrp.clustering.clustering import typical_rows
 from conceptlrp.clustering.features import (
     FeatureTable,
@@ -96,7 +91,8 @@ def cluster_facts(
             rows=clustering.rows,
         )
     )
-    columns = _label_columns(store)
+    labels = {name: store.columns.label(name) for name in store.columns.label_names}
+    columns = {name: each for name, each in labels.items() if each.dtype == bool}
     return ClusterFacts(
         clustering=clustering,
         descriptions=describe_clusters(
@@ -107,11 +103,6 @@ def cluster_facts(
         likelihood=_likelihood(clustering, features),
         nearest=_nearest(clustering.centers),
     )
-
-
-def _label_columns(store: Store) -> Mapping[str, NDArray[np.bool_]]:
-    columns = {name: store.columns.label(name) for name in store.columns.label_names}
-    return {name: each for name, each in columns.items() if each.dtype == bool}
 
 
 def _silhouette(clustering: Clustering, features: FeatureTable) -> NDArray[np.float64]:

@@ -173,7 +173,9 @@ def _write_layer_page(
         labelled=report.labels is not None,
         random_labelled=report.random_labelled,
         phases=phases,
-        clusters=None if clustering is None else _cluster_rows(clustering),
+        clustering=clustering,
+        map=None if clustering is None else cluster_map(clustering, root="../"),
+        markers=[] if clustering is None else _markers(clustering),
         groups=_groups(site.store, layer, site.target),
         links=_strongest_links(site.results.graph, layer, target=site.target),
         missing=report.missing,
@@ -232,13 +234,8 @@ def _phase_rows(
     return rows
 
 
-def _cluster_rows(clustering: Clustering) -> dict[str, Any]:
-    numbers = range(clustering.n_clusters)
-    return {
-        "clustering": clustering,
-        "map": cluster_map(clustering, root="../"),
-        "markers": [marker_rows(clustering, number, 4) for number in numbers],
-    }
+def _markers(clustering: Clustering) -> list[list[dict[str, Any]]]:
+    return [marker_rows(clustering, each, 4) for each in range(clustering.n_clusters)]
 
 
 def _groups(store: Store, layer: str, target: str) -> list[list[int]]:
