@@ -92,10 +92,8 @@ class Ablation(Plain):
         Name of the explained output.
     ablation : str
         What takes the place of a channel: "zero", "mean" or "resample".
-    positions : int
-        How many positions were drawn.
-    seed : int
-        Of the positions and of everything else that is random.
+    positions, seed : int
+        How many positions were drawn, and the seed of all that is random.
     layers : mapping of str to LayerEffects
         By name of the layer, in execution order.
     network, corpus : str

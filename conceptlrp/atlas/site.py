@@ -24,7 +24,7 @@ from conceptlrp.atlas.updating import MARKER, Draft
 from conceptlrp.drawing.colors import level_colors
 from conceptlrp.files import file_stem
 from conceptlrp.jsontext import dumps
-from conceptlrp.labelling.channel_labels import Names, channel_names
+from conceptlrp.labelling.result import Names, channel_names
 from conceptlrp.lrp import Target
 from conceptlrp.report import Note
 from conceptlrp.report.stored_layer import StoredResults

@@ -5,6 +5,7 @@ numbered by size, the largest first; noise, which some estimators report, keeps
 the label -1 and is no cluster.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
@@ -38,9 +39,11 @@ class Markers:
     channels: NDArray[np.int32]
     effects: NDArray[np.float32]
 
+    def __iter__(self) -> Iterator[tuple[int, float]]:
+        return zip(self.channels.tolist(), self.effects.tolist(), strict=True)
+
     def __str__(self) -> str:
-        pairs = zip(self.channels.tolist(), self.effects.tolist(), strict=True)
-        return ", ".join(f"{channel} ({effect:+.1f})" for channel, effect in pairs)
+        return ", ".join(f"{channel} ({effect:+.1f})" for channel, effect in self)
 
 
 def cluster_centers(
@@ -272,11 +275,6 @@ class Clustering(Plain):
 
     def typical(self, count: int = 8) -> tuple[NDArray[np.int64], ...]:
         """Find the rows nearest to each centre, at most one of a game."""
-        found = typical_rows(
-            self.labels,
-            self.distances,
-            self.games,
-            n_clusters=self.n_clusters,
-            count=count,
-        )
+        where, k = (self.labels, self.distances, self.games), self.n_clusters
+        found = typical_rows(*where, n_clusters=k, count=count)
         return tuple(self.rows[each] for each in found)

@@ -176,18 +176,6 @@ def _nearest_mean(sample: NDArray[np.float32], found: NDArray[np.int64]) -> Any:
     return lambda block: names[nearest_center(block, means)]
 
 
-def numbered_by_size(
-    labels: NDArray[np.int64],
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Renumber by size; clusters of equal size keep the estimator's order."""
-    names, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    order = np.argsort(-np.where(names < 0, -1, counts), kind="stable")
-    order = order[: int((names >= 0).sum())]
-    number = np.full(len(names), -1, dtype=np.int32)
-    number[order] = np.arange(len(order))
-    return number[inverse], counts[order].astype(np.int64)
-
-
 Labels = NDArray[np.integer[Any]]
 
 _STABLE = 0.75

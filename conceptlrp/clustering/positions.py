@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.clustering.channels import feature_moments
 from conceptlrp.clustering.clustering import (
     Clustering,
     center_distances,
@@ -24,12 +23,13 @@ from conceptlrp.clustering.estimators import (
     cluster_stability,
     fit_labels,
     make_estimator,
-    numbered_by_size,
 )
 from conceptlrp.clustering.features import (
     FeatureTable,
     feature_blocks,
+    feature_moments,
     held_in_memory,
+    numbered_by_size,
     position_features,
     sample_rows,
 )

@@ -184,10 +184,8 @@ class Circuit:
         The strongest edges between them, by upper and lower layer.
     baseline : str
         What all other units are set to.
-    games : int
-        Games that the positions are from.
-    seed : int
-        Of all that is random.
+    games, seed : int
+        Games that the positions are from, and the seed of all that is random.
     network, corpus : str
         Digests of what was explained, and of where the positions are from.
     """

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import FollowedSample, follow_rows, spread_rows
 from conceptlrp.clustering import Clustering
-from conceptlrp.concept_graph import rankings
 from conceptlrp.concept_graph.circuit_result import (
     CHANNELS,
     OWN,
@@ -25,7 +24,15 @@ from conceptlrp.concept_graph.circuit_result import (
     trace_curve,
 )
 from conceptlrp.concept_graph.unit_edges import strongest_edges
-from conceptlrp.concept_graph.units import KeptUnits
+from conceptlrp.concept_graph.units import (
+    KeptUnits,
+    at_random,
+    at_random_by_layer,
+    by_activation,
+    by_relevance,
+    pruned,
+    smallest,
+)
 from conceptlrp.errors import StoreError, check_type
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import Baseline, mean_baseline
@@ -293,25 +300,25 @@ def find_circuit(
     ranker, runner = (KeptUnits(explainer, baseline, halves[i]) for i in (0, -1))
     units, channels = runner.units, runner.channels
     once, every = (
-        rankings.by_relevance(ranker, among, each=each, above=True)
+        by_relevance(ranker, among, each=each, above=True)
         for among in (units, channels)
     )
     ranks = once
     if method == "pruned":
-        every = rankings.pruned(ranker, channels, each=each)
+        every = pruned(ranker, channels, each=each)
         on_round = partial(report, "prune")
-        ranks = rankings.pruned(ranker, units, each=each, on_round=on_round)
+        ranks = pruned(ranker, units, each=each, on_round=on_round)
     sizes = np.unique(np.round(np.multiply(PARTS, len(units))).astype(np.int64))
-    size = rankings.smallest(runner, units, ranks, sizes, part)
+    size = smallest(runner, units, ranks, sizes, part)
     sizes = np.union1d(sizes, [size])
-    plain = rankings.by_relevance(ranker, units, each=each, above=False)
+    plain = by_relevance(ranker, units, each=each, above=False)
     ranked = {
         OWN: ranks,
         "once": once,
         "plain relevance": plain,
-        "activation": rankings.by_activation(ranker, units, each=each),
-        "random": rankings.at_random(units, sets=len(ranks), seed=seed),
-        "random by layer": rankings.at_random_by_layer(units, ranks, seed=seed),
+        "activation": by_activation(ranker, units, each=each),
+        "random": at_random(units, sets=len(ranks), seed=seed),
+        "random by layer": at_random_by_layer(units, ranks, seed=seed),
         CHANNELS: every,
     }
     curves: dict[str, KeptCurve] = {}

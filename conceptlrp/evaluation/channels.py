@@ -19,7 +19,7 @@ from conceptlrp.ablation.sample import FeatureMaps
 from conceptlrp.evaluation.sample import Sample
 from conceptlrp.lrp import Explainer, Intervention
 from conceptlrp.lrp.baselines import Baseline
-from conceptlrp.lrp.batch import as_array
+from conceptlrp.lrp.batch import as_array, batches
 from conceptlrp.lrp.probing import planes_of, starts_of
 from conceptlrp.statistics.estimates import (
     Estimate,
@@ -67,8 +67,7 @@ def channel_relevance(
     parts: dict[str, dict[str, list[Array]]] = {
         name: {layer: [] for layer in explainer.layers} for name in baselines
     }
-    for first in range(0, len(sample), _BATCH):
-        rows = slice(first, first + _BATCH)
+    for rows in batches(len(sample), _BATCH):
         planes = planes_of(explainer, sample.boards[rows])
         for name, baseline in baselines.items():
             above = baseline.take(rows)

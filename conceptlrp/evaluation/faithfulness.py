@@ -27,6 +27,7 @@ from conceptlrp.ablation.sample import FeatureMaps, same_ply_donors
 from conceptlrp.evaluation.sample import Sample
 from conceptlrp.labels import location_classes
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.batch import batches
 from conceptlrp.lrp.probing import Outputs, ask, ask_with, best_actions
 from conceptlrp.networks.planes import bits, crop, squares_of_actions
 from conceptlrp.othello import Corpus
@@ -241,8 +242,7 @@ def _curves(
     found: list[tuple[Array, NDArray[np.bool_]]] = []
     for order in orders:
         followed, changed = [], []
-        for first in range(0, len(sample), at_once):
-            rows = slice(first, first + at_once)
+        for rows in batches(len(sample), at_once):
             gone = order[rows, None] < np.array(counts)[:, None]
             outputs = run(gone, rows)
             asked = np.repeat(actions[rows], len(counts))

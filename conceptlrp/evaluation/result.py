@@ -246,10 +246,8 @@ class CompositeEvaluation(Plain):
     ----------
     network, corpus : str
         Digests of what was evaluated.
-    positions : int
-        Positions that were drawn.
-    seed : int
-        Seed of everything random.
+    positions, seed : int
+        How many positions were drawn, and the seed of all that is random.
     composites : tuple of str
         Names of the composites.
     findings : Findings

@@ -34,7 +34,11 @@ from conceptlrp.evaluation.faithfulness import (
     start_sign,
 )
 from conceptlrp.evaluation.heatmaps import (
+    CASCADES,
+    additivity_errors,
+    cascade,
     channel_cosines,
+    conservation_of,
     empty_board_share,
     empty_square_share,
     policy_against_value,
@@ -42,21 +46,14 @@ from conceptlrp.evaluation.heatmaps import (
     symmetry_consistency,
 )
 from conceptlrp.evaluation.result import Curve
-from conceptlrp.evaluation.sample import Sample, draw_sample
-from conceptlrp.evaluation.sanity import (
-    CASCADES,
-    additivity_errors,
-    cascade,
-    conservation_of,
-)
-from conceptlrp.evaluation.scores import Key, Scores
+from conceptlrp.evaluation.sample import Key, Sample, Scores, draw_sample
 from conceptlrp.labelling.networks import random_network
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import ZERO, Baseline, mean_baseline
 from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.lrp.probing import Relevance, explain_boards
 from conceptlrp.othello import Corpus
-from conceptlrp.statistics.estimates import Estimate, estimates
+from conceptlrp.statistics.estimates import estimates
 
 Array = NDArray[Any]
 
@@ -96,15 +93,10 @@ def _measure_squares(
     study: Study, method: str, order: Array, target: str, metric: str = "square_gain"
 ) -> None:
     """Take discs away in the order of scores (N, S), in every way there is."""
+    base, sample, seed = study.base, study.sample, study.seed
     for perturbation in PERTURBATIONS:
-        curves = delete_squares(
-            study.base,
-            study.sample,
-            order,
-            target=target,
-            perturbation=perturbation,
-            seed=study.seed,
-        )
+        about: dict[str, Any] = {"target": target, "perturbation": perturbation}
+        curves = delete_squares(base, sample, order, **about, seed=seed)
         key = (method, metric, target, perturbation, "")
         _add_curves(study, key, curves, "square_moves_changed")
 
@@ -177,23 +169,17 @@ def _add_curves(study: Study, key: Key, curves: DeletionCurves, changed: str) ->
 
 
 def _steps_of(curves: DeletionCurves, games: ArrayLike) -> tuple[dict[str, Any], ...]:
-    fall = estimates(curves.fall, games)
-    rise = estimates(curves.start[:, None] - curves.least_first, games)
-    changed = curves.changed.mean(axis=0)
-    return tuple(
-        {
-            "gone": gone,
-            **_ends("fall", down),
-            **_ends("least_first", up),
-            "moves_changed": float(share),
-        }
-        for gone, down, up, share in zip(curves.steps, fall, rise, changed, strict=True)
-    )
-
-
-def _ends(name: str, found: Estimate) -> dict[str, Any]:
-    ends = found.to_dict()
-    return {f"{name}_{key}": ends[key] for key in ("mean", "low", "high")}
+    rise = curves.start[:, None] - curves.least_first
+    falls = {"fall": curves.fall, "least_first": rise}
+    found = {name: estimates(values, games) for name, values in falls.items()}
+    steps = []
+    for k, gone in enumerate(curves.steps):
+        step = {"gone": gone, "moves_changed": float(curves.changed[:, k].mean())}
+        for name, each in found.items():
+            ends = each[k].to_dict().items()
+            step |= {f"{name}_{end}": value for end, value in ends if end != "n"}
+        steps.append(step)
+    return tuple(steps)
 
 
 def measure_composite(

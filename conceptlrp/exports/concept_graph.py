@@ -7,7 +7,7 @@ from typing import Any
 from conceptlrp import concept_graph, jsontext
 from conceptlrp.errors import StoreError
 from conceptlrp.exports.extract import Selection, extract, optional
-from conceptlrp.labelling.channel_labels import channel_names
+from conceptlrp.labelling.result import channel_names
 from conceptlrp.staging import staged_file
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore

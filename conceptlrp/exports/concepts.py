@@ -15,7 +15,7 @@ import numpy as np
 from conceptlrp.exports.extract import Selection, export_folder, extract
 from conceptlrp.files import file_stem
 from conceptlrp.jsontext import dumps
-from conceptlrp.labelling.channel_labels import ChannelName
+from conceptlrp.labelling.result import ChannelName
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import square_name
 from conceptlrp.reference import ReferenceBoards

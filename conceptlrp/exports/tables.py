@@ -29,7 +29,7 @@ from conceptlrp.exports.extract import (
     optional,
 )
 from conceptlrp.files import file_stem
-from conceptlrp.labelling.channel_labels import UNNAMED, channel_names
+from conceptlrp.labelling.result import UNNAMED, channel_names
 from conceptlrp.report.statistics import layer_statistics
 from conceptlrp.staging import check_room, staged_file
 from conceptlrp.store.reader import AnyStore

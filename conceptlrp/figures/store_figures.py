@@ -19,7 +19,7 @@ from conceptlrp.figures.concept_graph import concept_graph_figure
 from conceptlrp.figures.label_matrix import label_matrix_figure
 from conceptlrp.figures.points import channel_map_figure, embedding_figure
 from conceptlrp.figures.style import ONE_COLUMN, TWO_COLUMNS
-from conceptlrp.labelling.channel_labels import channel_names
+from conceptlrp.labelling.result import channel_names
 from conceptlrp.lrp import Target
 from conceptlrp.reference import reference_boards
 from conceptlrp.report.channel_places import layer_places

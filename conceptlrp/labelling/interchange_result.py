@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain
-from conceptlrp.labelling.channel_labels import ChannelCause
-from conceptlrp.labelling.result import Pairs
+from conceptlrp.labelling.result import ChannelCause, Pairs, check_channel
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 
@@ -92,10 +91,9 @@ class Interchange(Plain):
     recipients, pairs, games : int
         Positions of held-out games that were given maps, pairs with their donors,
         and games of both.
-    random_networks : int
-        Networks with random weights that channels are held against.
-    seed : int
-        Of everything random.
+    random_networks, seed : int
+        Networks with random weights that channels are held against, and the seed of
+        all that is random.
     layers : mapping of str to LayerInterchange
         By layer.
     network, corpus : str
@@ -209,15 +207,8 @@ class Interchange(Plain):
         return f"{mine} ({', '.join(f'{each:.2g}' for each in controls)})"
 
     def _layer(self, layer: str, channel: int) -> LayerInterchange:
-        """Return a layer, or say that it, or a channel of it, is unknown."""
-        if layer not in self.layers:
-            known = ", ".join(self.layers)
-            msg = f"layer '{layer}' was not interchanged, expected one of {known}"
-            raise ValueError(msg)
-        last = len(self.layers[layer].r) - 1
-        if not 0 <= channel <= last:
-            msg = f"layer '{layer}' has channels 0 to {last}, not {channel}"
-            raise ValueError(msg)
+        sizes = {name: len(each.r) for name, each in self.layers.items()}
+        check_channel(sizes, layer, channel, "was not interchanged")
         return self.layers[layer]
 
     def _cause(self, found: LayerInterchange, channel: int, k: int) -> ChannelCause:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.labelling.channel_labels import UNNAMED, ChannelLabels, NamedLabel
 from conceptlrp.labelling.columns import (
     Columns,
     flat_table,
@@ -21,7 +20,12 @@ from conceptlrp.labelling.columns import (
     testable_labels,
     within_board_auroc,
 )
-from conceptlrp.labelling.result import LabelCriteria
+from conceptlrp.labelling.result import (
+    UNNAMED,
+    ChannelLabels,
+    LabelCriteria,
+    NamedLabel,
+)
 from conceptlrp.labels import Labels
 from conceptlrp.statistics.ranks import (
     Floats,

@@ -4,7 +4,7 @@ Shapes use N positions and K labels.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +20,7 @@ from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
 from conceptlrp.labels.labels import random_twins
 from conceptlrp.lrp import Explainer
+from conceptlrp.lrp.batch import batches
 from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.one_call import check_explains, store_explainer
 from conceptlrp.lrp.probing import boards_of
@@ -71,8 +72,7 @@ def label_positions(
             )
             raise OutputExistsError(msg)
         columns[name] = np.empty(len(corpus), column.dtype)
-    for first in range(0, len(corpus), _BLOCK):
-        block = slice(first, first + _BLOCK)
+    for block in batches(len(corpus), _BLOCK):
         for name, column in _columns(corpus[block], wanted).items():
             columns[name][block] = column
     store.columns.add(columns, overwrite=overwrite)
@@ -134,22 +134,14 @@ def label(
     explainer = store_explainer(store, network, layers=layers)
     if save:
         store.results.check_free(ScoredLabels, target=target, overwrite=overwrite)
-    sample = follow_sample(
-        store,
-        target=target,
-        n_positions=n_positions,
-        seed=seed,
-        device=explainer.device,
+    study = _prepare(
+        store, explainer, asked, target, n_positions, split=seed, seed=seed, maps=True
     )
-    networks = _networks(store, explainer, sample, asked, target=target, seed=seed)
-    comparison, controls = _comparison(
-        store, sample, asked, seed, mapped=networks.mapped
-    )
-    scores = _score(networks, comparison, report)
+    scores = _score(study.networks, study.comparison, report)
     found = ScoredLabels(
-        target=networks.target_name,
-        positions=len(sample),
-        maps=len(networks.mapped),
+        target=study.networks.target_name,
+        positions=len(study.sample),
+        maps=len(study.networks.mapped),
         random_networks=asked.n_random,
         seed=seed,
         layers={layer: each[0] for layer, each in scores.items()},
@@ -159,12 +151,10 @@ def label(
             else float("nan")
             for layer, every in scores.items()
         },
-        controls=controls,
+        controls=study.controls,
     )
     if save:
-        checked = _interchange(
-            networks, sample, comparison, controls, asked, seed=seed, report=report
-        )
+        checked = study.interchange(report)
         store.results.save(found, overwrite=overwrite)
         # One that was made before may be of games that labels were found on.
         store.results.save(checked, overwrite=True)
@@ -239,20 +229,10 @@ def interchange(
         own = tuple(n for n in first.labels if n in kept and n not in LABELS)
         asked = replace(asked, columns=own, criteria=first.criteria)
         held_out, split = scored.positions, scored.seed
-    sample = follow_sample(
-        store, target=target, n_positions=held_out, seed=split, device=explainer.device
+    study = _prepare(
+        store, explainer, asked, target, held_out, split=split, seed=seed, maps=False
     )
-    comparison, controls = _comparison(store, sample, asked, split)
-    networks = _networks(store, explainer, sample, asked, target=target, seed=seed)
-    found = _interchange(
-        networks,
-        sample,
-        comparison,
-        controls,
-        asked,
-        seed=seed,
-        report=on_progress or (lambda *_: None),
-    )
+    found = study.interchange(on_progress or (lambda *_: None))
     if not found.pairs:
         msg = (
             f"{store.path}: no two positions of different games that were held out "
@@ -264,95 +244,91 @@ def interchange(
     return found
 
 
-def _networks(
+@dataclass(frozen=True)
+class _Study:
+    """What scoring and interchange are about: networks, positions, labels of these."""
+
+    networks: Networks
+    sample: FollowedSample
+    comparison: Comparison
+    controls: tuple[str, ...]
+    asked: LabelOptions
+    seed: int
+
+    def interchange(self, report: OnProgress) -> Interchange:
+        """Interchange channels at positions of the games that are held out."""
+        asked, sample, networks = self.asked, self.sample, self.networks
+        pairs = draw_interchanges(
+            sample,
+            self.comparison,
+            recipients=asked.n_recipients,
+            donors=asked.n_donors,
+            seed=self.seed,
+        )
+        names, spread = self.comparison.labels.names, pairs.spread
+        tested = tested_labels(names, self.controls, spread)
+        manifest = networks.store.manifest
+        return Interchange(
+            target=networks.target_name,
+            labels=names,
+            controls=self.controls,
+            spread=spread,
+            recipients=len(np.unique(pairs.recipients)),
+            pairs=len(pairs.recipients),
+            games=len(np.unique(pairs.games[[*pairs.recipients, *pairs.donors]])),
+            random_networks=asked.n_random,
+            seed=self.seed,
+            layers=interchange_channels(
+                networks.explainers,
+                sample,
+                pairs,
+                tested,
+                seed=self.seed,
+                on_progress=report,
+            ),
+            network=str(manifest.network.get("digest", "")),
+            corpus=str(manifest.corpus.get("digest", "")),
+        )
+
+
+def _prepare(
     store: Store,
     explainer: Explainer,
-    sample: FollowedSample,
     asked: LabelOptions,
-    *,
     target: int | str,
+    n_positions: int,
+    *,
+    split: int,
     seed: int,
-) -> Networks:
-    """Return the network of a store with others of random weights."""
+    maps: bool,
+) -> _Study:
+    """Draw positions and random networks, and make labels ready to compare with."""
+    device = explainer.device
+    sample = follow_sample(
+        store, target=target, n_positions=n_positions, seed=split, device=device
+    )
+    corpus = sample.corpus
+    # Drawn apart from the games that are held out, which would all be drawn.
+    mapped = spread_rows(corpus.game, asked.n_maps, seed=seed + 1)
     random = (
         above_own_mean(random_network(explainer, seed=seed * asked.n_random + i), store)
         for i in range(asked.n_random)
     )
-    return Networks(
-        store=store,
-        explainers=(explainer, *random),
-        target=store.target_index(target),
-        rows=sample.rows,
-        corpus=sample.corpus,
-        # Drawn apart from the games that are held out, which would all be drawn.
-        mapped=spread_rows(sample.corpus.game, asked.n_maps, seed=seed + 1),
-    )
-
-
-def _interchange(
-    networks: Networks,
-    sample: FollowedSample,
-    comparison: Comparison,
-    controls: tuple[str, ...],
-    asked: LabelOptions,
-    *,
-    seed: int,
-    report: OnProgress,
-) -> Interchange:
-    pairs = draw_interchanges(
-        sample,
-        comparison,
-        recipients=asked.n_recipients,
-        donors=asked.n_donors,
-        seed=seed,
-    )
-    manifest, labels, spread = networks.store.manifest, comparison.labels, pairs.spread
-    return Interchange(
-        target=networks.target_name,
-        labels=labels.names,
-        controls=controls,
-        spread=spread,
-        recipients=len(np.unique(pairs.recipients)),
-        pairs=len(pairs.recipients),
-        games=len(np.unique(pairs.games[[*pairs.recipients, *pairs.donors]])),
-        random_networks=asked.n_random,
-        seed=seed,
-        layers=interchange_channels(
-            networks.explainers,
-            sample,
-            pairs,
-            tested_labels(labels.names, controls, spread),
-            seed=seed,
-            on_progress=report,
-        ),
-        network=str(manifest.network.get("digest", "")),
-        corpus=str(manifest.corpus.get("digest", "")),
-    )
-
-
-def _comparison(
-    store: Store,
-    sample: FollowedSample,
-    asked: LabelOptions,
-    seed: int,
-    *,
-    mapped: NDArray[np.int64] | None = None,
-) -> tuple[Comparison, tuple[str, ...]]:
-    """Make labels ready to compare channels with, and name the controls of them."""
-    corpus = sample.corpus
+    index, explainers = store.target_index(target), (explainer, *random)
+    networks = Networks(store, explainers, index, sample.rows, corpus, mapped)
     empties = corpus.size**2 - count(corpus.own | corpus.opponent).astype(np.int64)
     strata = phases(empties, bins=_BINS, size=corpus.size)
-    labels, controls = _labels(corpus, strata, seed)
+    labels, controls = _labels(corpus, strata, split)
     comparison = Comparison(
         labels=labels.joined(_added(store, asked.columns, sample.rows)),
         games=codes(corpus.game),
         phases=strata.astype(np.intp),
-        criteria=replace(asked.criteria, seed=seed),
+        criteria=replace(asked.criteria, seed=split),
         size=corpus.size,
-        mapped=mapped,
-        within=None if mapped is None else boards_of(corpus[mapped]),
+        mapped=mapped if maps else None,
+        within=boards_of(corpus[mapped]) if maps else None,
     )
-    return comparison, controls
+    return _Study(networks, sample, comparison, controls, asked, seed)
 
 
 def _score(
@@ -377,12 +353,8 @@ def _labels(
     """Return all labels with controls among them, and the names of the controls."""
     known, unseen = label_boards(corpus), control_labels(corpus)
     names = set(known.names[::_TWIN_STEP])
-    some = Labels(
-        *(
-            {n: c for n, c in part.items() if n in names}
-            for part in (known.position, known.square, known.move)
-        )
-    )
+    parts = known.position, known.square, known.move
+    some = Labels(*({n: c for n, c in p.items() if n in names} for p in parts))
     controls = unseen.joined(random_twins(some, strata, seed=seed))
     return known.joined(controls), controls.names
 

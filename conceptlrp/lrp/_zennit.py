@@ -82,6 +82,7 @@ from zennit.types import (  # noqa: E402
     Linear as Linear,
 )
 
-# zennit's activations are without Mish, so that no composite would know its rule.
-if nn.Mish not in Activation.__subclass__:
-    Activation.__subclass__ = (*Activation.__subclass__, nn.Mish)
+# zennit's activations are without Mish, so that no composite would know its rule, and
+# with attention, which is none: relevance would go through it as it is.
+_activations = [k for k in Activation.__subclass__ if k is not nn.MultiheadAttention]
+Activation.__subclass__ = tuple(dict.fromkeys((*_activations, nn.Mish)))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.labelling import LabelScores
-from conceptlrp.labelling.channel_labels import channel_name
+from conceptlrp.labelling.result import channel_name
 from conceptlrp.report.words.labels import why_it_failed, why_it_is_no_name
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.labelling.channel_labels import ChannelName, channel_name
+from conceptlrp.labelling.result import ChannelName, channel_name
 from conceptlrp.lrp import Target
 from conceptlrp.report.channel import ChannelLine, ChannelReport
 from conceptlrp.report.findings import (

@@ -16,6 +16,9 @@ from conceptlrp.networks.prediction import forward, inference_network
 
 Boards: TypeAlias = NDArray[np.uint64]
 Float32Array: TypeAlias = NDArray[np.float32]
+#: Priors (N, A), which are 0 for illegal actions, and values (N,) from -1 to 1.
+Answers: TypeAlias = tuple[Float32Array, Float32Array]
+Rng: TypeAlias = np.random.Generator
 
 # The golden ratio's fraction: multiplying by it spreads a word over all 64 bits.
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
@@ -27,13 +30,9 @@ class Evaluator(Protocol):
     @property
     def size(self) -> int:
         """Side of the board, 6 or 8."""
-        ...
 
-    def __call__(
-        self, own: Boards, opponent: Boards
-    ) -> tuple[Float32Array, Float32Array]:
-        """Give priors (N, A), which are 0 for illegal actions, and values (N,)."""
-        ...
+    def __call__(self, own: Boards, opponent: Boards) -> Answers:
+        """Give priors and values of N positions."""
 
 
 class NetworkEvaluator:
@@ -59,26 +58,21 @@ class NetworkEvaluator:
         self._network = inference_network(network)
         self._memory = _Memory(remembered, self.size**2 + 1) if remembered else None
 
-    def __call__(
-        self, own: Boards, opponent: Boards
-    ) -> tuple[Float32Array, Float32Array]:
-        """Give priors (N, A) over legal actions, and values (N,) from -1 to 1."""
+    def __call__(self, own: Boards, opponent: Boards) -> Answers:
+        """Give priors and values of N positions."""
         self.asked += len(own)
         pairs = np.column_stack([own, opponent])
-        _, first, place = np.unique(
-            pairs, axis=0, return_index=True, return_inverse=True
-        )
+        found = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
+        first, place = found[1], found[2].ravel()
         priors, value = self._different(own[first], opponent[first])
-        return priors[place.ravel()], value[place.ravel()]
+        return priors[place], value[place]
 
     def forget(self) -> None:
         """Forget all evaluations, so that what follows depends on no past."""
         if self._memory is not None:
             self._memory.clear()
 
-    def _different(
-        self, own: Boards, opponent: Boards
-    ) -> tuple[Float32Array, Float32Array]:
+    def _different(self, own: Boards, opponent: Boards) -> Answers:
         """Evaluate positions, looking up those that are remembered."""
         if self._memory is None:
             return self._forward(own, opponent)
@@ -89,9 +83,7 @@ class NetworkEvaluator:
             self._memory.keep(own[new], opponent[new], priors[new], value[new])
         return priors, value
 
-    def _forward(
-        self, own: Boards, opponent: Boards
-    ) -> tuple[Float32Array, Float32Array]:
+    def _forward(self, own: Boards, opponent: Boards) -> Answers:
         self.forwarded += len(own)
         planes = self._encoding.bitboards(own, opponent, size=self.size)
         logits, value = forward(self._network, planes, self._batch_size)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from conceptlrp.networks.planes import legal_actions, squares_of_actions
 from conceptlrp.othello import legal_moves, play
 from conceptlrp.othello.board import count
-from conceptlrp.selfplay.evaluators import Boards, Evaluator
+from conceptlrp.selfplay.evaluators import Boards, Evaluator, Float32Array, Rng
 
 Rows: TypeAlias = NDArray[np.int64]
 Step: TypeAlias = tuple[Rows, Rows, Rows]
@@ -82,16 +82,10 @@ class SearchOptions:
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """What a search found in N positions.
+    """What a search found in N positions, each (N, A).
 
-    Attributes
-    ----------
-    visits : ndarray of int32, shape (N, A)
-        Simulations that followed each action.
-    action_values : ndarray of float64, shape (N, A)
-        Mean outcome for the player to move after each action; 0 without a visit.
-    priors : ndarray of float32, shape (N, A)
-        Of the root, noise included.
+    ``visits`` are the simulations that followed each action, ``action_values`` its mean
+    outcome for the player to move, 0 without a visit; ``priors`` include the noise.
     """
 
     visits: NDArray[np.int32]
@@ -159,7 +153,7 @@ def search(
     opponent: Boards,
     *,
     options: SearchOptions | None = None,
-    rng: np.random.Generator | None = None,
+    rng: Rng | None = None,
 ) -> SearchResult:
     """Search positions (N,) that are not the end of a game; noise needs a generator."""
     chosen = options or SearchOptions()
@@ -182,8 +176,8 @@ def search(
 def choose_actions(
     weights: NDArray[np.floating] | NDArray[np.integer],
     temperature: float,
-    rng: np.random.Generator,
-) -> NDArray[np.int64]:
+    rng: Rng,
+) -> Rows:
     """Draw an action a row by ``weight ** (1 / temperature)``.
 
     At temperature 0 one of those of the largest weight is drawn.
@@ -205,11 +199,11 @@ def choose_actions(
 
 
 def mix_noise(
-    priors: NDArray[np.float32],
+    priors: Float32Array,
     legal: NDArray[np.bool_],
     options: SearchOptions,
-    rng: np.random.Generator | None,
-) -> NDArray[np.float32]:
+    rng: Rng | None,
+) -> Float32Array:
     """Mix the priors (N, A) of roots with Dirichlet noise over their legal actions."""
     if rng is None:
         msg = "noise is asked for, which needs a random generator"
@@ -223,13 +217,11 @@ def mix_noise(
 
 def _simulate(trees: Trees, evaluate: Evaluator, options: SearchOptions) -> None:
     steps, leaf = descend(trees, options)
-    games = np.arange(len(trees.nodes))
-    value = trees.outcome[games, leaf]
+    value = trees.outcome[np.arange(len(leaf)), leaf]
     rows = np.flatnonzero(np.isnan(value))
     if len(rows):
-        nodes = leaf[rows]
-        boards = trees.own[rows, nodes], trees.opponent[rows, nodes]
-        trees.priors[rows, nodes], value[rows] = evaluate(*boards)
+        at = rows, leaf[rows]
+        trees.priors[at], value[rows] = evaluate(trees.own[at], trees.opponent[at])
     back_up(trees, steps, value)
 
 
@@ -300,9 +292,8 @@ def _grow(
     own, opponent = play(*boards, squares, size=trees.size)
     children, added = trees.nodes[rows], np.ones(len(rows), bool)
     if options.transpositions:
-        same = (trees.own[rows] == own[:, None]) & (
-            trees.opponent[rows] == opponent[:, None]
-        )
+        same = trees.own[rows] == own[:, None]
+        same &= trees.opponent[rows] == opponent[:, None]
         added = ~same.any(axis=1)
         children = np.where(added, children, same.argmax(axis=1))
     trees.child[rows, nodes, actions] = children

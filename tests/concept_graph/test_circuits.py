@@ -5,10 +5,17 @@ import numpy as np
 import pytest
 import torch
 
-from conceptlrp.concept_graph import rankings, unit_edges
+from conceptlrp.concept_graph import unit_edges
 from conceptlrp.concept_graph.circuit_result import trace_curve
 from conceptlrp.concept_graph.circuits import _halves, find_circuit
-from conceptlrp.concept_graph.units import KeptUnits
+from conceptlrp.concept_graph.units import (
+    KeptUnits,
+    at_random,
+    at_random_by_layer,
+    by_activation,
+    by_relevance,
+    pruned,
+)
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import mean_baseline
 from conceptlrp.lrp.probing import ask, best_actions, boards_of
@@ -104,7 +111,7 @@ def test_other_games_test_the_units_that_one_half_ranks(explainer, baseline):
     assert len(first) + len(second) == len(sample)
     assert found.held_out == len(second)
     ranker, test = (KeptUnits(explainer, baseline, half) for half in (first, second))
-    ranks = rankings.pruned(ranker, ranker.units, each=False)
+    ranks = pruned(ranker, ranker.units, each=False)
     curve = trace_curve(test, test.units, ranks, found.sizes, 0)
     np.testing.assert_array_equal(found.curves["circuit"].kept, curve.kept)
 
@@ -140,7 +147,7 @@ def test_all_units_keep_all_and_none_keep_nothing(circuit):
 
 
 def test_what_is_lost_mirrors_what_the_rest_keeps(runner):
-    ranks = rankings.at_random(runner.units, sets=1, seed=0)
+    ranks = at_random(runner.units, sets=1, seed=0)
     size = len(runner.units)
     few = np.array([size // 5])
 
@@ -154,15 +161,15 @@ def test_what_is_lost_mirrors_what_the_rest_keeps(runner):
 @pytest.mark.parametrize("each", [False, True])
 def test_rankings_are_nested_sets_of_all_units(runner, each):
     units, sets = runner.units, len(runner) if each else 1
-    pruned = rankings.pruned(runner, units, each=each)
-    by_layer = rankings.at_random_by_layer(units, pruned, seed=0)
+    dropped = pruned(runner, units, each=each)
+    by_layer = at_random_by_layer(units, dropped, seed=0)
     found = [
-        pruned,
+        dropped,
         by_layer,
-        rankings.by_relevance(runner, units, each=each, above=True),
-        rankings.by_activation(runner, units, each=each),
-        rankings.by_relevance(runner, units, each=each, above=False),
-        rankings.pruned(runner, runner.channels, each=each),
+        by_relevance(runner, units, each=each, above=True),
+        by_activation(runner, units, each=each),
+        by_relevance(runner, units, each=each, above=False),
+        pruned(runner, runner.channels, each=each),
     ]
 
     for ranks in found:
@@ -175,14 +182,14 @@ def test_rankings_are_nested_sets_of_all_units(runner, each):
                 np.bincount(row[chosen], minlength=len(units.counts))
                 for row, chosen in zip(layers, ranks < size, strict=True)
             ]
-            for ranks in (pruned, by_layer)
+            for ranks in (dropped, by_layer)
         ]
         np.testing.assert_array_equal(*counts)
-    assert not torch.equal(pruned, by_layer)
+    assert not torch.equal(dropped, by_layer)
 
 
 def test_the_curve_of_a_ranking_is_what_brute_force_finds(runner, circuit):
-    ranks = rankings.at_random(runner.units, sets=1, seed=0)
+    ranks = at_random(runner.units, sets=1, seed=0)
     full, empty = runner.full, runner.empty
     total, signs = np.abs(full - empty).sum(), np.sign(full - empty)
     alone = [by_hand(runner, ranks < int(n))[0] for n in circuit.sizes]
@@ -209,7 +216,7 @@ def test_the_curve_of_a_ranking_is_what_brute_force_finds(runner, circuit):
 def test_the_circuit_keeps_the_part_asked_for_and_no_smaller_one_beside_it(
     runner, circuit
 ):
-    ranks = rankings.pruned(runner, runner.units, each=False)
+    ranks = pruned(runner, runner.units, each=False)
 
     def kept(size):
         found = runner.outputs(runner.units, ranks < size) - runner.empty

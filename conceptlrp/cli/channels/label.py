@@ -152,7 +152,7 @@ def _show_layer(
 
 
 def _name(channel: "ChannelLabels") -> str:
-    from conceptlrp.labelling.channel_labels import channel_name
+    from conceptlrp.labelling.result import channel_name
 
     name = channel_name(channel)
     return name.text if name.is_named else f"({channel.labels[0].label})"

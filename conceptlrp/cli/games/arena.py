@@ -80,8 +80,12 @@ def open_player(name: str, size: int = 8) -> Iterator["Player"]:
         SearchOptions,
         SearchPlayer,
     )
-    from conceptlrp.selfplay.gtp import GtpEngine, GtpPlayer
-    from conceptlrp.selfplay.players import GreedyPlayer, MobilityPlayer
+    from conceptlrp.selfplay.players import (
+        GreedyPlayer,
+        GtpEngine,
+        GtpPlayer,
+        MobilityPlayer,
+    )
 
     simple: dict[str, Callable[[int], BoardPlayer]] = {
         "random": RandomPlayer,

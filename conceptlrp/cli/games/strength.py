@@ -54,7 +54,7 @@ def strength(
 ) -> None:
     """Measure how well a network plays."""
     from conceptlrp.selfplay import StrengthOptions, strength_card
-    from conceptlrp.selfplay.gtp import GtpEngine, GtpPlayer
+    from conceptlrp.selfplay.players import GtpEngine, GtpPlayer
 
     check_place(out, overwrite=overwrite)
     check_device(device)

@@ -253,7 +253,7 @@ def _split(
     corpus: "Corpus", *, year: int | None, share: float | None, seed: int
 ) -> "tuple[Corpus, Corpus | None]":
     """Hold games out where that is asked for."""
-    from conceptlrp.selfplay.validation import hold_out
+    from conceptlrp.selfplay.training_set import hold_out
 
     if year is None and share is None:
         return corpus, None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from conceptlrp.labelling.channel_labels import channel_name
+from conceptlrp.labelling.result import channel_name
 from conceptlrp.report.words.numbers import count, percent, plural
 from conceptlrp.report.words.relevance import relevance_of
 from conceptlrp.store import Store

@@ -14,8 +14,8 @@ from conceptlrp.labelling import (
     LabelCriteria,
     NamedLabel,
 )
-from conceptlrp.labelling.channel_labels import FEATURE_MAP, ChannelName
 from conceptlrp.labelling.interchange_result import FEWEST_GAMES, LEAST
+from conceptlrp.labelling.result import FEATURE_MAP, ChannelName
 from conceptlrp.labels import LABELS
 from conceptlrp.report.words.numbers import (
     compact,
