@@ -37,8 +37,7 @@ from conceptlrp.atlas.pages.layer_pages import (
     write_layer,
     write_layer_apart,
 )
-from conceptlrp.atlas.site import Site
-from conceptlrp.atlas.updating import updated_folder
+from conceptlrp.atlas.site import Site, updated_folder
 from conceptlrp.errors import ConceptLRPError, FileFormatError
 from conceptlrp.files import write_whole
 from conceptlrp.progress import OnProgress

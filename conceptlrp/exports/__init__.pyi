@@ -1,12 +1,10 @@
 from .arrays import (
     npz as npz,
 )
-from .concept_graph import (
-    graphml as graphml,
-    node_link as node_link,
-)
 from .concepts import (
+    graphml as graphml,
     json as json,
+    node_link as node_link,
 )
 from .extract import (
     Selection as Selection,

@@ -14,7 +14,7 @@ from matplotlib.path import Path
 
 from conceptlrp.concept_graph import MeanConceptGraph, strongest_paths
 from conceptlrp.figures import style
-from conceptlrp.figures.sheets import axes_at
+from conceptlrp.figures.style import axes_at
 
 Node = tuple[str, int]
 Point = tuple[float, float]

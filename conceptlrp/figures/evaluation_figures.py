@@ -25,7 +25,7 @@ from conceptlrp.evaluation.result import (
     UNDECIDED,
 )
 from conceptlrp.figures import style
-from conceptlrp.figures.sheets import write
+from conceptlrp.figures.style import write
 from conceptlrp.lrp import Target, Value
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore

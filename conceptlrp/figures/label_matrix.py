@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from conceptlrp.figures import style
-from conceptlrp.figures.sheets import axes_at, color_bar
+from conceptlrp.figures.style import axes_at, color_bar
 from conceptlrp.labelling import LabelScores
 
 _LEFT: Final = 1.65

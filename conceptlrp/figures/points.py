@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.clustering import Clustering
 from conceptlrp.figures import style
-from conceptlrp.figures.sheets import MARGIN, apart, color_bar, plane, write
+from conceptlrp.figures.style import MARGIN, apart, color_bar, plane, write
 
 _MARKERS: Final = ("o", "^", "s", "D")
 _MOST: Final = 5000

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from conceptlrp.errors import LayerError, StoreError
-from conceptlrp.figures.board_grids import (
+from conceptlrp.figures.boards import (
     empty_board_figure,
     mean_maps_figure,
     reference_figure,

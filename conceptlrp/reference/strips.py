@@ -14,6 +14,7 @@ peak       largest activation in the feature map (ActMax by maximum)
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -205,7 +206,12 @@ def reference_boards(
     # The store may have these at hand without reading a column.
     store = open_store(store)
     if by in CHANNEL_SCORES and min_distance == 0:
-        asked = {"by": by, "lowest": lowest, "target": target, "where": where}
+        asked: dict[str, Any] = {
+            "by": by,
+            "lowest": lowest,
+            "target": target,
+            "where": where,
+        }
         ranking = store.top(layer, channel, count, one_per_game=one_per_game, **asked)
     else:
         scores = reference_scores(store, layer, channel, by=by, target=target)

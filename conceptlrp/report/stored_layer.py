@@ -160,28 +160,32 @@ class StoredResults:
     @cached_property
     def labels(self) -> "ScoredLabels | None":
         """Scores of labels."""
-        return self._kept("labels")
+        found: ScoredLabels | None = self._kept("labels")
+        return found
 
     @cached_property
     def interchange(self) -> "Interchange | None":
         """Which labels channels carry into the output."""
-        return self._kept("interchange")
+        found: Interchange | None = self._kept("interchange")
+        return found
 
     @cached_property
     def effects(self) -> "Ablation | None":
         """Effects of ablation."""
-        return self._kept("ablation")
+        found: Ablation | None = self._kept("ablation")
+        return found
 
     @cached_property
     def graph(self) -> "MeanConceptGraph | None":
         """The concept graph, if it has the target."""
-        found = self._kept("graph")
+        found: MeanConceptGraph | None = self._kept("graph")
         return found if found is not None and self.target in found.targets else None
 
     @cached_property
     def evaluation(self) -> "CompositeEvaluation | None":
         """The evaluation of composites."""
-        return self._kept("evaluation")
+        found: CompositeEvaluation | None = self._kept("evaluation")
+        return found
 
     @cached_property
     def verdict(self) -> Verdict | None:
