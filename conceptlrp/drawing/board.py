@@ -63,29 +63,19 @@ def board_svg(
         limit. Of an 8 x 8 map only the middle is drawn on a 6 x 6 board.
     limit : float, optional
         Magnitude of the outermost colours; by default that of the heatmap.
-    legal : bool
-        Mark legal moves by dots.
-    last : bool
-        Mark the last move by a dot on its disc.
+    legal, last : bool, bool
+        Mark legal moves by dots, and the last move by a dot on its disc.
     mark : int
         Square to cross, such as the explained move, or -1 for none.
-    size_px : int
-        Width and height.
-    coordinates : bool
-        Write files above and ranks to the left.
-    title : str, optional
-        Shown on hovering and read out before the position.
+    size_px, coordinates, title : int, bool, str
+        Width and height; whether to write files above and ranks to the left; and what
+        is shown on hovering and read out before the position.
 
     Returns
     -------
     str
         An ``<svg>`` element, the same for the same arguments, that stands alone
         or inside a page; with a heatmap about 2.4 KB.
-
-    Raises
-    ------
-    ValueError
-        If the heatmap has another shape.
 
     Examples
     --------

@@ -70,11 +70,7 @@ _NUMBERED: Final = 12
 _CENTERED: Final[dict[str, Any]] = {"ha": "center", "va": "center"}
 #: Gates in few words, in the order in which they are judged.
 _GATES: Final = ("two moves", "two channels", "discs", "ablation", "flip lines")
-_MARK_COLORS: Final = {
-    PASSED: style.AGAINST,
-    FAILED: style.FOR,
-    UNDECIDED: style.QUIET,
-}
+_MARK_COLORS: Final = {PASSED: style.AGAINST, FAILED: style.FOR, UNDECIDED: style.QUIET}
 _CASCADES: Final = {
     "top-down": "Random weights, top down",
     "bottom-up": "Random weights, bottom up",

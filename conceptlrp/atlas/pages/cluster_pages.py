@@ -142,9 +142,7 @@ def _log_density(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return -found / 2
 
 
-def _nearest(
-    centers: NDArray[np.float32],
-) -> tuple[tuple[tuple[int, float], ...], ...]:
+def _nearest(centers: NDArray[np.float32]) -> tuple[tuple[tuple[int, float], ...], ...]:
     """List the other clusters by the distance of their centres."""
     found = []
     for cluster, center in enumerate(centers.astype(np.float64)):
