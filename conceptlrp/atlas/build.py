@@ -46,9 +46,8 @@ from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from conceptlrp.lrp import Explainer
+    from conceptlrp.networks.checkpoint import AnyNetwork
 
 #: Bytes that a page may have: more than this, browsers and mail refuse.
 LARGEST: Final = 25_000_000
@@ -70,7 +69,7 @@ def build_atlas(
     store: AnyStore,
     path: str | os.PathLike[str],
     *,
-    network: "nn.Module | None" = None,
+    network: "AnyNetwork | None" = None,
     target: int | str = 0,
     count: int = 8,
     title: str | None = None,
@@ -92,7 +91,7 @@ def build_atlas(
         Relevance of a corpus.
     path : path
         Folder to write; it appears when it is complete.
-    network : Module, optional
+    network : Module or path, optional
         The network of the store, by which some of its positions get pages, and boards
         that it keeps no heatmaps of get theirs.
     target, count : int or str, int
@@ -162,7 +161,7 @@ def build_single_file(
 
 def _write_pages(
     site: Site,
-    network: "nn.Module | None",
+    network: "AnyNetwork | None",
     others: Sequence[Store],
     workers: int,
     on_progress: OnProgress | None,
@@ -181,7 +180,7 @@ def _write_pages(
 
 def _parts(
     site: Site,
-    network: "nn.Module | None",
+    network: "AnyNetwork | None",
     explainer: "Explainer | None",
     workers: int,
 ) -> Iterator[LayerPart]:

@@ -15,11 +15,10 @@ from conceptlrp.concept_graph.mean_graph import Flow, MeanConceptGraph, Pair
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import nn
-
     from conceptlrp.lrp import Baseline, Explainer, Target
     from conceptlrp.lrp._zennit import Composite
-    from conceptlrp.lrp.inputs import AnyNetwork, Positions
+    from conceptlrp.lrp.inputs import Positions
+    from conceptlrp.networks.checkpoint import AnyNetwork
     from conceptlrp.progress import OnProgress
     from conceptlrp.store import Store
     from conceptlrp.store.reader import AnyStore
@@ -61,10 +60,9 @@ def graph(
         Of the store's targets. Networks that only zennit's hooks can explain are
         refused.
     """
-    from conceptlrp.lrp.inputs import checked_network
     from conceptlrp.store import open_store
 
-    store, network = open_store(store), checked_network(network)
+    store = open_store(store)
     if save:
         store.results.check_free(MeanConceptGraph, overwrite=overwrite)
     explainer = graph_explainer(store, network, composite=composite, heatmaps=heatmaps)
@@ -147,7 +145,7 @@ def mean_concept_graph(
 
 def graph_explainer(
     store: "Store",
-    network: "nn.Module",
+    network: "AnyNetwork",
     *,
     composite: "Composite | None" = None,
     heatmaps: "Composite | None" = None,

@@ -15,13 +15,13 @@ from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
-from torch import nn
 
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.figures import style
 from conceptlrp.figures.style import LINE, Sheet, color_bar
 from conceptlrp.lrp import Best, Explainer, Played, Target
 from conceptlrp.lrp.probing import VALUE, explain_boards
+from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import NO_MOVE, Position, parse_square, square_name
 from conceptlrp.othello.board import squares
@@ -362,16 +362,20 @@ def _draw_caption(axes: Axes, lines: Sequence[str], room: float, n: int) -> None
 
 @style.styled
 def empty_board_figure(
-    network: nn.Module,
+    network: AnyNetwork,
     composites: Sequence[str],
     *,
+    allow_gradient: bool = False,
     move: str | None = None,
     title: str | None = None,
     width: float = style.TWO_COLUMNS,
 ) -> Figure:
     """Draw the heatmaps of an empty board, for a move and the value."""
     names = tuple(composites)
-    explainers = [Explainer(network, composite=name) for name in names]
+    explainers = [
+        Explainer(network, composite=name, allow_gradient=allow_gradient)
+        for name in names
+    ]
     size = explainers[0].size
     first = square_name(Position.start(size).legal_moves[0], size)
     square = parse_square(move or first, size)
