@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.ablation.sample import FeatureMaps, same_ply_donors
+from conceptlrp.errors import check_known
 from conceptlrp.evaluation.sample import Sample
 from conceptlrp.labels import location_classes
 from conceptlrp.lrp import Explainer
@@ -166,10 +167,7 @@ def delete_squares(
     seed: int = 0,
 ) -> DeletionCurves:
     """Take discs away in the order of scores (N, S) and follow an output."""
-    if perturbation not in PERTURBATIONS:
-        known = ", ".join(PERTURBATIONS)
-        msg = f"unknown perturbation '{perturbation}', expected one of {known}"
-        raise ValueError(msg)
+    check_known("perturbation", perturbation, PERTURBATIONS)
     donors = same_ply_donors(sample.corpus, seed=seed)
     replaced = {"empty": 0 * sample.discs, "flip": -sample.discs}.get(
         perturbation, sample.discs[donors]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from conceptlrp import jsontext
 from conceptlrp.clustering import Clustering
-from conceptlrp.errors import ConceptLRPError, StoreError
+from conceptlrp.errors import ConceptLRPError, StoreError, check_known
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.relevance import relevance_of
 from conceptlrp.runs.job import package_versions
@@ -166,9 +166,7 @@ def extract(store: AnyStore, chosen: Selection | None = None) -> Extract:
 def check_quantities(quantities: Sequence[str]) -> None:
     """Refuse what is not known of channels."""
     for name in quantities:
-        if name not in QUANTITIES:
-            msg = f"unknown quantity '{name}', expected one of {', '.join(QUANTITIES)}"
-            raise ValueError(msg)
+        check_known("quantity", name, QUANTITIES)
 
 
 @contextmanager
