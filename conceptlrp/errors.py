@@ -42,6 +42,13 @@ def check_known(what: str, value: str, known: Collection[str]) -> None:
         raise ValueError(msg)
 
 
+def check_least(name: str, value: float, least: int = 1) -> None:
+    """Refuse a number that is too small."""
+    if value < least:
+        msg = f"{name} is {value}, expected at least {least}"
+        raise ValueError(msg)
+
+
 class ConceptLRPError(Exception):
     """Base of every exception that conceptlrp raises on purpose."""
 

@@ -16,6 +16,7 @@ Shapes use N positions, P input planes, C channels and a board of n x n squares.
 
 from torch import Tensor, nn
 
+from conceptlrp.errors import check_least
 from conceptlrp.networks.planes import Encoding
 
 SIZES = (6, 8)
@@ -80,9 +81,7 @@ def check_options(*, size: int, planes: int = 1, **counts: int) -> None:
             msg = f"{name} is {value}, expected {possible[0]} or {possible[1]}"
             raise ValueError(msg)
     for name, value in counts.items():
-        if value < 1:
-            msg = f"{name} is {value}, expected at least 1"
-            raise ValueError(msg)
+        check_least(name, value)
 
 
 class OthelloNet(BoardNetwork):

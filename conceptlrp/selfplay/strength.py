@@ -26,7 +26,7 @@ from conceptlrp.networks import BoardNetwork, network_digest
 from conceptlrp.othello import Corpus, play
 from conceptlrp.othello.board import count, flip_words, region_of, squares
 from conceptlrp.progress import OnProgress
-from conceptlrp.selfplay.arena import match
+from conceptlrp.selfplay.arena import check_even, match
 from conceptlrp.selfplay.players import (
     BoardPlayer,
     GreedyPlayer,
@@ -241,9 +241,7 @@ class StrengthOptions:
 
     def __post_init__(self) -> None:
         for name in ("games", "engine_games"):
-            if getattr(self, name) < 2 or getattr(self, name) % 2:
-                msg = f"{name} is {getattr(self, name)}, expected an even number"
-                raise ValueError(msg)
+            check_even(name, getattr(self, name))
 
 
 def strength_card(
