@@ -57,11 +57,7 @@ def places(scores: ArrayLike, among: ArrayLike | None = None) -> NDArray[np.int6
 
 
 def shuffled_within(scores: ArrayLike, groups: ArrayLike, *, seed: int = 0) -> Array:
-    """Shuffle scores (N, S) among the squares of one group, row by row.
-
-    An order by shuffled scores takes squares of the same groups in the same order,
-    but which square of a group comes first is chance.
-    """
+    """Shuffle scores (N, S) among the squares of one group, row by row."""
     array, group = np.asarray(scores), np.asarray(groups)
     lots = np.random.default_rng(seed).random(group.shape)
     givers = group.argsort(axis=1, kind="stable")

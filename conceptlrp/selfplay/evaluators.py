@@ -36,12 +36,10 @@ class Evaluator(Protocol):
 
 
 class NetworkEvaluator:
-    """Ask a network for priors and values, once for each different position.
+    """Ask a copy of a network for priors and values, once for each different position.
 
-    The network is copied with its batch norms folded, so later changes of its weights
-    do not count. Up to ``remembered`` evaluations are kept, in which a search finds
-    what that of the move before has asked. The positions that were asked about, and
-    that went through the network, are counted as ``asked`` and ``forwarded``.
+    Up to ``remembered`` evaluations are kept, in which a search finds what that of the
+    move before has asked; ``asked`` and ``forwarded`` count positions.
     """
 
     def __init__(

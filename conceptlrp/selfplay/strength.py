@@ -49,11 +49,7 @@ _MOST_LINES: Final = 1 << 20
 
 
 class EndgameSolver:
-    """Solves endgames, and remembers the lines that it has met.
-
-    A position is given as the discs of the player to move and of the other one; each
-    empty square more takes about three times as long.
-    """
+    """Solves endgames: each empty square more takes about three times as long."""
 
     def __init__(self, size: int = 8) -> None:
         self.region = region_of(size)
