@@ -13,22 +13,20 @@ from torch import nn
 
 from conceptlrp.ablation.sample import FeatureMaps, feature_maps, same_ply_donors
 from conceptlrp.errors import CompositeError
-from conceptlrp.evaluation.channels import (
+from conceptlrp.evaluation.faithfulness import (
     AGAINST,
     MATCHING,
+    PERTURBATIONS,
+    DeletionCurves,
     ablation_effects,
     activations,
     agreement,
-    channel_relevance,
-    overall_agreement,
-)
-from conceptlrp.evaluation.faithfulness import (
-    PERTURBATIONS,
-    DeletionCurves,
     center_prior,
+    channel_relevance,
     delete_channels,
     delete_squares,
     occlusion,
+    overall_agreement,
     same_class_scores,
     score_flip_lines,
     start_sign,

@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from conceptlrp.othello import BLACK, NO_MOVE, Games, legal_moves, play
 from conceptlrp.othello.board import start
 from conceptlrp.progress import OnProgress
-from conceptlrp.selfplay.evaluators import Rng
 from conceptlrp.selfplay.players import HistoryPlayer, Player, RandomPlayer, Squares
+from conceptlrp.selfplay.puct import Rng
 
 
 class GameTable:

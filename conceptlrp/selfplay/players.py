@@ -35,8 +35,14 @@ from conceptlrp.othello import (
     transcript_text,
 )
 from conceptlrp.othello.board import count, square_bits
-from conceptlrp.selfplay.evaluators import Boards, NetworkEvaluator, Rng
-from conceptlrp.selfplay.puct import SearchOptions, choose_actions, search
+from conceptlrp.selfplay.puct import (
+    Boards,
+    NetworkEvaluator,
+    Rng,
+    SearchOptions,
+    choose_actions,
+    search,
+)
 
 Squares: TypeAlias = NDArray[np.int64]
 

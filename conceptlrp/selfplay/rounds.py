@@ -37,8 +37,14 @@ from conceptlrp.othello.notation import parse_square
 from conceptlrp.othello.symmetry import turn, turn_squares
 from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.arena import GameTable, random_openings
-from conceptlrp.selfplay.evaluators import Evaluator, NetworkEvaluator, Rng
-from conceptlrp.selfplay.puct import SearchOptions, choose_actions, search
+from conceptlrp.selfplay.puct import (
+    Evaluator,
+    NetworkEvaluator,
+    Rng,
+    SearchOptions,
+    choose_actions,
+    search,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -248,8 +248,7 @@ def _value_agreement(value: np.ndarray, outcome: np.ndarray) -> tuple[float, flo
     decided = finished & (outcome != 0)
     right = np.sign(value[decided]) == np.sign(outcome[decided])
     errors = (value[finished] - outcome[finished]) ** 2
-    nan = float("nan")
-    return (
-        float(right.mean()) if decided.any() else nan,
-        float(errors.mean()) if finished.any() else nan,
+    sign, error = (
+        float(each.mean()) if len(each) else float("nan") for each in (right, errors)
     )
+    return sign, error
