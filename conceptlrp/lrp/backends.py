@@ -12,16 +12,18 @@ pass, so that what explains positions need not know which of them it uses.
 
 import copy
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.lrp._zennit import Composite, Hook, Sum
 from conceptlrp.lrp.composites import GRADIENT, module_rules
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate, Slope
 from conceptlrp.lrp.engine.gradient import GradientPropagation
 from conceptlrp.lrp.engine.hooks import HookPassed, HookPropagation
 from conceptlrp.lrp.engine.program import UnknownOperationError, read_program
@@ -56,7 +58,7 @@ def fold_batch_norm(
     The network itself is left as it was.
     """
     _check_evaluation_mode(network)
-    reference = copy.deepcopy(network).double()
+    reference = _plain_copy(network).double()
     folded = trace(copy.deepcopy(reference).eval(), planes.double())
     pairs = batch_norm_pairs(folded)
     for norm, linear in pairs.items():
@@ -64,6 +66,31 @@ def fold_batch_norm(
     _compare(reference, folded, planes.double(), pairs)
     dtype = dtype or next((p.dtype for p in network.parameters()), torch.float32)
     return folded.to(dtype).requires_grad_(False)  # noqa: FBT003
+
+
+def _plain_copy(network: nn.Module) -> nn.Module:
+    """Copy a network, weights that are computed from others being computed once."""
+    try:
+        copied = copy.deepcopy(network)
+        for module in copied.modules():
+            hooks: dict[int, Any] = dict(module._forward_pre_hooks)
+            for key, hook in hooks.items():
+                if hasattr(hook, "compute_weight"):  # weight norm's and its like
+                    hook.remove(module)
+                    del module._forward_pre_hooks[key]
+        for module in filter(parametrize.is_parametrized, list(copied.modules())):
+            made = {n: getattr(module, n).detach() for n in module.parametrizations}  # type: ignore[union-attr]
+            # The copy shares its class, made for it, with the network's own module.
+            module.__class__ = type(module).__mro__[1]
+            del module.parametrizations
+            for name, value in made.items():
+                module.register_parameter(name, nn.Parameter(value))
+    # A module of anyone's can fail to be copied in any way.
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        msg = f"{type(network).__name__} cannot be copied ({reason})"
+        raise NetworkError(msg) from error
+    return copied
 
 
 def batch_norm_pairs(traced: fx.GraphModule) -> dict[str, str | None]:
@@ -159,25 +186,51 @@ _MOVING = frozenset(
 )
 
 
-def unexplained(network: fx.GraphModule, rules: Mapping[str, Hook]) -> list[str]:
-    """Describe the operations that would be explained by their gradient alone."""
+def unexplained(network: fx.GraphModule, rules: Mapping[str, Hook]) -> list[fx.Node]:
+    """Return the operations that would be explained by their gradient alone."""
     found = []
     for node in network.graph.nodes:
         if node.op in ("placeholder", "output") or node.meta.get("constant"):
             continue
-        module, name = module_of(network, node), operation_name(node)
-        if module is None and name in _MOVING:
-            continue
-        known = isinstance(module, _BY_GRADIENT) or str(node.target) in rules
-        if (
-            module is not None
-            and known
-            and not isinstance(module, nn.MultiheadAttention)
-        ):
-            continue
-        at = node.name if module is None else node.target
-        found.append(f"{name or type(module).__name__} ('{at}')")
+        module = module_of(network, node)
+        if module is None:
+            known = operation_name(node) in _MOVING
+        else:
+            known = isinstance(module, _BY_GRADIENT) or str(node.target) in rules
+        if not known:
+            found.append(node)
     return found
+
+
+def _described(network: fx.GraphModule, node: fx.Node) -> str:
+    module = module_of(network, node)
+    if module is None:
+        return f"{operation_name(node)} ('{node.name}')"
+    return f"{type(module).__name__} ('{node.target}')"
+
+
+def _by_gradient(network: fx.GraphModule, names: Collection[str]) -> fx.GraphModule:
+    """Return a copy in which some nodes have their gradient times input as a rule."""
+    if not names:
+        return network
+    network = copy.deepcopy(network)
+    graph = network.graph
+    network.add_submodule("slope_above", Slope(above=True))
+    network.add_submodule("slope_below", Slope(above=False))
+    for node in [each for each in graph.nodes if each.name in names]:
+        for source in node.all_input_nodes:
+            if not source.meta.get("constant") and source.op != "get_attr":
+                with graph.inserting_before(node):
+                    below = graph.call_module("slope_below", (source,))
+                node.replace_input_with(source, below)
+        # Attention returns a pair, of which parts are read.
+        parts = [user for user in node.users if operation_name(user) == "getitem"]
+        for part in parts if len(parts) == len(node.users) else [node]:
+            with graph.inserting_after(part):
+                above = graph.call_module("slope_above", (part,))
+            part.replace_all_uses_with(above, lambda user, own=above: user is not own)
+    network.recompile()
+    return network
 
 
 def make_propagation(
@@ -211,8 +264,9 @@ def make_propagation(
             for composite, _ in composites
             for each in unexplained(network, module_rules(composite, network))
         ]
+        gradients = tuple(dict.fromkeys(_described(network, n) for n in missing))
         if missing and not allow_gradient:
-            names = ", ".join(dict.fromkeys(missing))
+            names = ", ".join(gradients)
             msg = (
                 f"there is no rule for {names}: by the gradient there relevance would "
                 "not add up; write the network without it, give its module a rule in a "
@@ -223,8 +277,8 @@ def make_propagation(
             f"{error}: relevance goes through zennit's hooks, which is slower",
             stacklevel=2,
         )
-        gradients = tuple(dict.fromkeys(missing))
-        return _with_hooks(network, composites, taps, str(error), gradients)
+        slopes = _by_gradient(network, {each.name for each in missing})
+        return _with_hooks(slopes, composites, taps, str(error), gradients)
     assert native is not None
     return native
 

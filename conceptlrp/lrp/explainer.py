@@ -88,8 +88,8 @@ class Explainer:
     memory_budget : int
         Bytes that conditional heatmaps may use on their way at a time.
     allow_gradient : bool
-        Explain operations that have no rule by their gradient, by which relevance does
-        not add up; they are named in `gradients`, and `composite_name` says so.
+        Explain operations that have no rule by gradient times input, by which relevance
+        need not add up; they are named in `gradients`, and `composite_name` says so.
 
     Raises
     ------

@@ -9,7 +9,6 @@ Shapes use N positions, P planes and a board of n x n squares.
 """
 
 import warnings
-from copy import copy
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -291,5 +290,9 @@ def _traced(module: nn.Module) -> fx.GraphModule:
             each.training = True
     # Copies share their weights with the module, but not the mode that it is in.
     for name in {str(n.target) for n in traced.graph.nodes if n.op == "call_module"}:
-        traced.set_submodule(name, copy(traced.get_submodule(name)))
+        module = traced.get_submodule(name)
+        # Parametrized modules, as of weight norm, refuse to be copied otherwise.
+        copied = object.__new__(type(module))
+        copied.__dict__.update(vars(module))
+        traced.set_submodule(name, copied)
     return traced.eval()

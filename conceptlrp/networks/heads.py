@@ -99,9 +99,17 @@ class HeadAdapter:
         if "value" in heads:
             made.append(self._value(heads["value"], value))
         end.args = (tuple(made),)
-        self.traced.graph.eliminate_dead_code()
+        self._drop_unused()
         self.traced.graph.lint()
         self.traced.recompile()
+
+    def _drop_unused(self) -> None:
+        """Drop what nothing reads, unless it changes in place what something reads."""
+        graph = self.traced.graph
+        for node in reversed(graph.nodes):
+            ends = node.op in ("placeholder", "output")
+            if not (ends or node.users or _is_in_place(self.traced, node)):
+                graph.erase_node(node)
 
     def _check_order(self, heads: Mapping[str, fx.Node]) -> None:
         """Refuse a value where the policy should be."""
@@ -260,6 +268,8 @@ def _heads(
             f"which {name} returns them, and None for what is neither"
         )
         raise NetworkError(msg)
+    if getattr(given, "target", None) is type(returned):
+        given = given.args  # a named tuple
     nodes = list(given) if isinstance(given, tuple | list) else [given]
     if len(nodes) == 1 and order == HEADS:
         order = ("policy",)
@@ -305,6 +315,13 @@ def _shape(node: fx.Node) -> tuple[int, ...]:
 
 def _width(node: fx.Node) -> int:
     return int(np.prod(_shape(node)[1:]))
+
+
+def _is_in_place(traced: fx.GraphModule, node: fx.Node) -> bool:
+    if node.op == "call_module":
+        return bool(getattr(traced.get_submodule(str(node.target)), "inplace", False))
+    inplace = node.kwargs.get("inplace", False) or True in node.args
+    return bool(inplace) or _name(traced, node).endswith("_")
 
 
 def _name(traced: fx.GraphModule, node: fx.Node) -> str:

@@ -85,6 +85,27 @@ class Gate(nn.Module):
         return _held(value, whole, torch.ones_like(value))
 
 
+class Slope(nn.Module):
+    """What stands around an operation that only has its gradient.
+
+    Above it relevance becomes a derivative, divided by the value; below it relevance
+    again, times the value that the operation reads.
+    """
+
+    def __init__(self, *, above: bool) -> None:
+        super().__init__()
+        self.above = above
+
+    def forward(self, value: Tensor) -> Tensor:
+        """Return the value as it is."""
+        if not value.is_floating_point():
+            return value
+        share = value
+        if self.above:
+            share = torch.where(value == 0, torch.zeros_like(value), 1.0 / value)
+        return _held(value, value, share)
+
+
 class Broadcast(nn.Module):
     """One square a channel (N, C, 1, 1), spread over a map of height and width."""
 

@@ -1,0 +1,204 @@
+"""Relevance of any module by plain autograd, the module being run as it is.
+
+By LRP-0 relevance is the value times the gradient, once every operation with a rule of
+its own is made the linear map that it is at this input: an activation a factor,
+``f(z) = z * (f(z) / z)``, a gate and a norm's deviation constants. A bias between (a
+batch norm on its own, a norm's weights) divides by a stabilised value as ours does.
+Nothing is traced and no name is read but those of torch's functions.
+"""
+
+import inspect
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+from torch.overrides import TorchFunctionMode
+
+ACTIVATIONS = frozenset(
+    (
+        *("celu", "clamp", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh"),
+        *("leaky_relu", "logsigmoid", "mish", "prelu", "relu", "relu6", "selu"),
+        *("sigmoid", "silu", "softplus", "softsign", "tanh"),
+    )
+)
+NORMS = ("batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm")
+STABILIZER = 1e-6
+
+
+def hold(gate: Tensor) -> Tensor:
+    """Mark a gate: a tensor in the network, a constant for the oracle."""
+    return gate.detach() if _Linear.running else gate
+
+
+def shared(value: Tensor, part: Tensor) -> Tensor:
+    """Return a value of which the part has its stabilised share of relevance."""
+    with torch.no_grad():
+        share = value / (value + torch.copysign(torch.tensor(STABILIZER), value))
+    linear = part * share
+    return linear + (value - linear).detach()
+
+
+class _Linear(TorchFunctionMode):
+    """Run every function as the linear map that LRP-0 takes it for."""
+
+    running = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear: list[Tensor] = []
+        self.reads: list[Tensor] = []
+        self.named: dict[str, Tensor] = {}
+
+    def __enter__(self) -> Any:
+        type(self).running = True
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        type(self).running = False
+        super().__exit__(*error)
+
+    def __torch_function__(
+        self, func: Any, _types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        found = self._run(func, args, kwargs or {})
+        if isinstance(found, Tensor):
+            self.reads += [each for each in args if isinstance(each, Tensor)]
+        return found
+
+    def _run(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        name = str(getattr(func, "__name__", ""))
+        if name.rstrip("_") in ACTIVATIONS and not name.startswith("__"):
+            return _activate(func, name, args, kwargs)
+        if name in NORMS:
+            given = inspect.signature(getattr(F, name)).bind(*args, **kwargs)
+            given.apply_defaults()
+            return self._norm(name, **given.arguments)
+        constant = name in ("add", "__add__", "__radd__")
+        if constant and len(args) == 2 and not _grows(args[1]):
+            return shared(func(*args, **kwargs), args[0])
+        return func(*args, **kwargs)
+
+    def _norm(self, name: str, input: Tensor, **given: Any) -> Tensor:  # noqa: A002
+        axes: Any = tuple(range(1, input.dim()))
+        shape: tuple[int, ...] = input.shape
+        if name in ("layer_norm", "rms_norm"):
+            axes = tuple(range(-len(given["normalized_shape"]), 0))
+        elif name == "group_norm":
+            shape = (len(input), given["num_groups"], -1)
+            axes = (2,)
+        elif name == "instance_norm":
+            axes = (2, 3)
+        eps = given["eps"] or torch.finfo(input.dtype).eps
+        grouped = input.reshape(shape)
+        if given.get("running_var") is not None:
+            column = (-1, *(1 for _ in input.shape[2:]))
+            mean, variance = given["running_mean"], given["running_var"]
+            scale = (variance + eps).rsqrt()
+            weight, bias = given["weight"] * scale, given["bias"]
+            bias = bias - mean * weight
+            value = input * weight.view(column) + bias.view(column)
+            folded = any(input is each for each in self.linear)
+            part = input * weight.view(column)
+            return value if folded or not bias.any() else shared(value, part)
+        centred = grouped
+        if name != "rms_norm":
+            centred = grouped - grouped.mean(axes, keepdim=True)
+        deviation = (centred.square().mean(axes, keepdim=True) + eps).sqrt().detach()
+        found = (centred / deviation).reshape(input.shape)
+        weight, bias = given.get("weight"), given.get("bias")
+        if name in ("group_norm", "instance_norm") and weight is not None:
+            weight, bias = weight[:, None, None], bias[:, None, None]
+        part = found if weight is None else found * weight
+        return part if bias is None or not bias.any() else shared(part + bias, part)
+
+
+def _grows(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+def _activate(func: Any, name: str, args: Any, kwargs: Any) -> Tensor:
+    z = args[0] if args else kwargs.pop("input")
+    with torch.no_grad():
+        value = func(z.detach().clone(), *args[1:], **kwargs)
+        zero = z == 0
+        factor = torch.where(zero, torch.zeros_like(z), value / z)
+        rest = torch.where(zero, value, torch.zeros_like(z))
+    in_place = name.endswith("_") or kwargs.get("inplace")
+    in_place = in_place or any(each is True for each in args[1:])
+    return z.mul_(factor).add_(rest) if in_place else z * factor + rest
+
+
+def by_autograd(
+    module: nn.Module,
+    planes: Tensor,
+    chosen: Callable[[Any], list[Tensor]],
+) -> tuple[list[Tensor], list[Tensor], dict[str, list[Tensor]]]:
+    """Explain what is `chosen` of a module's outputs, each of shape (N,).
+
+    Returns: by target, values, relevance of planes (N, P, n, n), and for every layer
+    relevance of channels (N, C), behind its batch norm where it has one.
+    """
+    run = _Run(module)
+    leaf = planes.clone().requires_grad_()
+    # Twice, as a batch norm folds into what it alone reads.
+    run(leaf)
+    values = chosen(run(leaf))
+    heatmaps: list[Tensor] = []
+    layers: dict[str, list[Tensor]] = {name: [] for name in run.kept}
+    for value in values:
+        read = [leaf, *run.kept.values()]
+        slopes = torch.autograd.grad(
+            value.sum(), read, retain_graph=True, allow_unused=True
+        )
+        relevance = [
+            torch.zeros_like(each) if slope is None else (slope * each).detach()
+            for each, slope in zip(read, slopes, strict=True)
+        ]
+        heatmaps.append(relevance[0])
+        for found, part in zip(layers.values(), relevance[1:], strict=True):
+            found.append(part.flatten(2).sum(2) if part.dim() > 2 else part)
+    return [v.detach() for v in values], heatmaps, layers
+
+
+class _Run:
+    """Forward passes of a module that keep what its convolutions put out."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module.requires_grad_(requires_grad=False)
+        self.kept: dict[str, Tensor] = {}
+        self.alone: set[str] = set()
+
+    def __call__(self, leaf: Tensor) -> Any:
+        self.kept.clear()
+        mode = _Linear()
+        handles = []
+        for name, each in self.module.named_modules():
+            if isinstance(each, nn.Conv2d | nn.Linear):
+                keep = partial(self._keep, mode, name)
+                handles.append(each.register_forward_hook(keep))
+            elif isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d):
+                handles.append(each.register_forward_hook(self._fold))
+        with torch.enable_grad(), mode:
+            # Not the leaf itself, which nothing could be done to in place.
+            found = self.module(leaf * 1.0)
+        for handle in handles:
+            handle.remove()
+        reads = Counter(map(id, mode.reads))
+        self.alone = {n for n, each in mode.named.items() if reads[id(each)] == 1}
+        return found
+
+    def _keep(
+        self, mode: _Linear, name: str, _module: Any, _given: Any, found: Tensor
+    ) -> None:
+        self.kept[name] = mode.named[name] = found
+        if name in self.alone:
+            mode.linear.append(found)
+
+    def _fold(self, _module: Any, given: Any, found: Tensor) -> None:
+        for name, value in self.kept.items():
+            if name in self.alone and value is given[0]:
+                self.kept[name] = found
