@@ -165,11 +165,6 @@ class SearchPlayer:
         Simulations and so on.
     name : str, optional
         Name in results; ``network`` and the simulations by default.
-
-    Attributes
-    ----------
-    name, options, size
-        As given, and the side of the network's board.
     """
 
     def __init__(

@@ -236,10 +236,8 @@ def self_play(
         Number of games, no two of which have the same moves.
     options : SelfPlayOptions, optional
         Search, temperature and so on.
-    seed : int
-        Seed of everything random.
-    name : str
-        Name of both players.
+    seed, name
+        Seed of everything random, and name of both players.
     overwrite : bool
         Replace a file that is there.
     on_progress : callable, optional
