@@ -30,8 +30,8 @@ from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.backends import Passed
 from conceptlrp.lrp.engine.native import Change
 from conceptlrp.lrp.experiments import fitting_rows
-from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.one_call import check_explains
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.progress import OnProgress
 from conceptlrp.statistics.estimates import estimates, ratio
 from conceptlrp.store import open_store
@@ -273,7 +273,11 @@ def ablate(
     digest = check_explains(store, network)
     if save:
         store.results.check_free(Ablation, target=target, overwrite=overwrite)
-    explainer = Explainer(network, layers=layers or store.layers)
+    explainer = Explainer(
+        network,
+        layers=layers or store.layers,
+        allow_gradient=bool(store.manifest.plan.gradients),
+    )
     sample = follow_sample(
         store,
         target=target,

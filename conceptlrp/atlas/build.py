@@ -47,9 +47,8 @@ from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from conceptlrp.lrp import Explainer
+    from conceptlrp.networks.checkpoint import AnyNetwork
 
 #: Bytes that a page may have: more than this, browsers and mail refuse.
 LARGEST: Final = 25_000_000
@@ -71,7 +70,7 @@ def build_atlas(
     store: AnyStore,
     path: str | os.PathLike[str],
     *,
-    network: "nn.Module | None" = None,
+    network: "AnyNetwork | None" = None,
     target: int | str = 0,
     count: int = 8,
     title: str | None = None,
@@ -93,7 +92,7 @@ def build_atlas(
         Relevance of a corpus.
     path : path
         Folder to write; it appears when it is complete.
-    network : Module, optional
+    network : Module or path, optional
         The network of the store, by which some of its positions get pages, and boards
         that it keeps no heatmaps of get theirs.
     target : int or str
@@ -189,7 +188,7 @@ def build_single_file(
 
 def _write_pages(
     site: Site,
-    network: "nn.Module | None",
+    network: "AnyNetwork | None",
     others: Sequence[Store],
     workers: int,
     on_progress: OnProgress | None,
@@ -208,7 +207,7 @@ def _write_pages(
 
 def _parts(
     site: Site,
-    network: "nn.Module | None",
+    network: "AnyNetwork | None",
     explainer: "Explainer | None",
     workers: int,
 ) -> Iterator[LayerPart]:

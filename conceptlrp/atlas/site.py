@@ -38,7 +38,7 @@ from conceptlrp.report.words.numbers import (
     signed_percent,
     visible,
 )
-from conceptlrp.report.words.relevance import board_words, relevance_of
+from conceptlrp.report.words.relevance import board_words, gradient_words, relevance_of
 from conceptlrp.store import Store
 
 _DIGITS = 16
@@ -81,6 +81,11 @@ class Site:
     def relevance(self) -> str:
         """By which rules relevance is, and above which baseline."""
         return relevance_of(self.store.manifest.plan)
+
+    @property
+    def gradients(self) -> str:
+        """Which operations are explained by their gradient, if any."""
+        return gradient_words(self.store.manifest.plan.gradients)
 
     @property
     def board_note(self) -> str:

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from conceptlrp.concept_graph.mean_graph import Flow, MeanConceptGraph, Pair
 from conceptlrp.lrp import Baseline, Explainer, Target
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.batch import batches
 from conceptlrp.lrp.engine.trace import feature_layers, select_layers
-from conceptlrp.lrp.inputs import AnyNetwork, Positions, checked_network
+from conceptlrp.lrp.inputs import Positions
 from conceptlrp.lrp.one_call import store_explainer
 from conceptlrp.lrp.targets import parse_targets
+from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.progress import OnProgress
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
@@ -61,7 +61,7 @@ def graph(
         Of the store's targets. Networks that only zennit's hooks can explain are
         refused.
     """
-    store, network = open_store(store), checked_network(network)
+    store = open_store(store)
     if save:
         store.results.check_free(MeanConceptGraph, overwrite=overwrite)
     explainer = graph_explainer(store, network, composite=composite, heatmaps=heatmaps)
@@ -141,7 +141,7 @@ def mean_concept_graph(
 
 def graph_explainer(
     store: Store,
-    network: nn.Module,
+    network: AnyNetwork,
     *,
     composite: Composite | None = None,
     heatmaps: Composite | None = None,

@@ -36,8 +36,8 @@ from conceptlrp.concept_graph.units import (
 from conceptlrp.errors import StoreError, check_least, check_type
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import Baseline, mean_baseline
-from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.one_call import check_explains
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import parse_square
 from conceptlrp.progress import OnProgress
 from conceptlrp.store import Store, Where, open_store
@@ -239,7 +239,12 @@ def circuit(
     if len(chosen) > n_positions:
         games = store.columns.metadata.of_positions("game")[chosen]
         chosen = chosen[spread_rows(games, n_positions, seed=seed)]
-    explainer = Explainer(network, composite="epsilon", layers=store.layers)
+    explainer = Explainer(
+        network,
+        composite="epsilon",
+        layers=store.layers,
+        allow_gradient=bool(store.manifest.plan.gradients),
+    )
     baseline = store.baseline
     if baseline.kind != "mean":
         baseline = mean_baseline(explainer, store.positions, seed=seed)

@@ -1,8 +1,7 @@
 """Evaluate composites on a network: everything of this folder, in one call."""
 
 from collections.abc import Mapping, Sequence
-
-from torch import nn
+from typing import Any
 
 from conceptlrp.errors import CompositeError
 from conceptlrp.evaluation.heatmaps import composite_agreement
@@ -18,9 +17,9 @@ from conceptlrp.lrp import Explainer
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.baselines import ZERO, Baseline
 from conceptlrp.lrp.composites import CANDIDATES, COMPOSITES
-from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.one_call import check_explains
 from conceptlrp.networks import network_digest
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import Corpus
 from conceptlrp.progress import OnProgress
 from conceptlrp.store import open_store
@@ -81,6 +80,7 @@ def evaluate(
         seed=seed,
         # Donors are of rows, which turned boards are not.
         baseline=ZERO if store.baseline.kind == "donor" else store.baseline,
+        allow_gradient=bool(store.manifest.plan.gradients),
         on_progress=on_progress,
     )
     if save:
@@ -89,7 +89,7 @@ def evaluate(
 
 
 def evaluate_composites(
-    network: nn.Module,
+    network: AnyNetwork,
     corpus: Corpus,
     *,
     composites: Sequence[str] | Mapping[str, Composite] = CANDIDATES,
@@ -98,6 +98,7 @@ def evaluate_composites(
     n_cascade: int = 100,
     seed: int = 0,
     baseline: Baseline = ZERO,
+    allow_gradient: bool = False,
     on_progress: OnProgress | None = None,
 ) -> CompositeEvaluation:
     """Measure how well composites explain a network, and recommend one.
@@ -114,6 +115,8 @@ def evaluate_composites(
         What conditional heatmaps are measured from. A mean baseline is also what
         ablation by the mean puts in a channel's place; without one, the mean of the
         corpus. Channels are judged by relevance above zero, mean and donors anyway.
+    allow_gradient : bool
+        Explain operations that have no rule by their gradient; see `Explainer`.
     on_progress : callable, optional
         As for `evaluate`.
 
@@ -127,14 +130,17 @@ def evaluate_composites(
         raise CompositeError(msg)
     names = tuple(composites)
     chosen = composites.values() if isinstance(composites, Mapping) else names
+    network = checked_network(network)
+    options: dict[str, Any] = {"layers": layers, "allow_gradient": allow_gradient}
     explainers = {
-        name: Explainer(network, composite=each, layers=layers)
+        name: Explainer(network, composite=each, **options)
         for name, each in zip(names, chosen, strict=True)
     }
     for explainer in explainers.values():
         explainer.baseline = baseline if has_baselines(explainer) else ZERO
     study = prepare_study(
-        network, corpus, layers, n_positions, n_cascade, seed, baseline
+        *(network, corpus, layers, n_positions, n_cascade, seed, baseline),
+        allow_gradient=allow_gradient,
     )
     report, steps = on_progress or (lambda *_: None), len(names) + 1
     report("evaluate", 0, steps)

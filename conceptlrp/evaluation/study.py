@@ -215,12 +215,16 @@ def prepare_study(
     n_cascade: int,
     seed: int,
     baseline: Baseline,
+    *,
+    allow_gradient: bool = False,
 ) -> Study:
     """Draw positions and run the network on them, also with each channel ablated.
 
     Without a mean baseline, the mean is taken over the corpus.
     """
-    base = Explainer(network, composite=_BASE, layers=layers)
+    base = Explainer(
+        network, composite=_BASE, layers=layers, allow_gradient=allow_gradient
+    )
     sample = draw_sample(base, corpus, n_positions=n_positions, seed=seed)
     has_value = bool(np.isfinite(sample.outputs.value).all())
     targets = ("best", "value") if has_value else ("best",)
@@ -294,7 +298,12 @@ def _channel_orders(
             found.setdefault(baseline, {})[layer] = values
         drawn = generator.random((n, 1, features.maps.shape[1]))
         random[layer] = np.repeat(drawn, n_targets, axis=1)
-    slopes = Explainer(network, composite=GRADIENT, layers=study.base.layers)
+    slopes = Explainer(
+        network,
+        composite=GRADIENT,
+        layers=study.base.layers,
+        allow_gradient=bool(study.base.gradients),
+    )
     return {
         "random": {"zero": random},
         "activation": found,

@@ -11,7 +11,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from torch import nn
 
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.figures import style
@@ -19,6 +18,7 @@ from conceptlrp.figures.boards import SCALE_HEIGHT, draw_board, draw_ground, dra
 from conceptlrp.figures.sheets import LINE, Sheet
 from conceptlrp.lrp import Best, Explainer, Played, Target
 from conceptlrp.lrp.probing import VALUE, explain_boards
+from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import NO_MOVE, Position, parse_square, square_name
 from conceptlrp.reference import ReferenceBoards
@@ -161,16 +161,20 @@ def _draw_caption(axes: Axes, lines: Sequence[str], room: float, n: int) -> None
 
 @style.styled
 def empty_board_figure(
-    network: nn.Module,
+    network: AnyNetwork,
     composites: Sequence[str],
     *,
+    allow_gradient: bool = False,
     move: str | None = None,
     title: str | None = None,
     width: float = style.TWO_COLUMNS,
 ) -> Figure:
     """Draw the heatmaps of an empty board, for a move and the value."""
     names = tuple(composites)
-    explainers = [Explainer(network, composite=name) for name in names]
+    explainers = [
+        Explainer(network, composite=name, allow_gradient=allow_gradient)
+        for name in names
+    ]
     size = explainers[0].size
     first = square_name(Position.start(size).legal_moves[0], size)
     square = parse_square(move or first, size)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from torch import nn
 
 from conceptlrp.errors import LayerError, StoreError
 from conceptlrp.figures.board_grids import (
@@ -21,10 +20,12 @@ from conceptlrp.figures.points import channel_map_figure, embedding_figure
 from conceptlrp.figures.style import ONE_COLUMN, TWO_COLUMNS
 from conceptlrp.labelling.result import channel_names
 from conceptlrp.lrp import Target
+from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.reference import reference_boards
 from conceptlrp.report.channel_places import layer_places
 from conceptlrp.report.statistics import layer_statistics
 from conceptlrp.report.stored_layer import StoredResults, mean_maps
+from conceptlrp.report.words.numbers import plural
 from conceptlrp.report.words.relevance import above_words
 from conceptlrp.store import Store, Where, open_store
 from conceptlrp.store.reader import AnyStore
@@ -224,8 +225,10 @@ def _target(store: Store, target: int | str) -> str:
 
 
 def _above(store: Store) -> str:
-    words = above_words(store.manifest.plan)
-    return f", {words}" if words else ""
+    plan = store.manifest.plan
+    n = len(plan.gradients)
+    words = (above_words(plan), n and f"{plural(n, 'operation')} by gradient")
+    return "".join(f", {each}" for each in words if each)
 
 
 def results_of(store: Store, target: int | str) -> StoredResults:
@@ -326,7 +329,7 @@ def graph(
 
 def empty_board(
     store: AnyStore,
-    network: nn.Module,
+    network: AnyNetwork,
     *,
     composites: Sequence[str] | None = None,
     move: str | None = None,
@@ -339,7 +342,7 @@ def empty_board(
     ----------
     store : Store or path
         Relevance of a corpus.
-    network : Module
+    network : Module or path
         Its network, in evaluation mode.
     composites : sequence of str, optional
         Names of presets, a column for each; by default the store's own, and others
@@ -358,4 +361,11 @@ def empty_board(
     store = open_store(store)
     own = str(store.manifest.composite.get("name", ""))
     names = composites or tuple(dict.fromkeys((own, *_EMPTY_BOARDS)))[:4]
-    return empty_board_figure(network, names, move=move, title=title, width=width)
+    return empty_board_figure(
+        network,
+        names,
+        allow_gradient=bool(store.manifest.plan.gradients),
+        move=move,
+        title=title,
+        width=width,
+    )

@@ -79,6 +79,7 @@ def with_weights_of(explainer: Explainer, network: fx.GraphModule) -> Explainer:
         explainer.taps,
         planes_of(explainer, np.zeros((1, explainer.size, explainer.size), np.int8)),
         memory_budget=_MEMORY,
+        allow_gradient=bool(explainer.gradients),
     )
     return changed
 

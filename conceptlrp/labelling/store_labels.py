@@ -21,9 +21,9 @@ from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
 from conceptlrp.labels.labels import random_twins
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.batch import batches
-from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.one_call import check_explains, store_explainer
 from conceptlrp.lrp.probing import boards_of
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import Corpus, phases
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
@@ -219,7 +219,11 @@ def interchange(
     check_explains(store, network)
     if save:
         store.results.check_free(Interchange, target=target, overwrite=overwrite)
-    explainer = Explainer(network, layers=layers or store.layers)
+    explainer = Explainer(
+        network,
+        layers=layers or store.layers,
+        allow_gradient=bool(store.manifest.plan.gradients),
+    )
     scored = store.results.get(ScoredLabels, target=target)
     asked = LabelOptions(n_random=n_random, n_recipients=n_positions, n_donors=n_donors)
     held_out, split = _POSITIONS, seed

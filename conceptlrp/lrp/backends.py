@@ -26,6 +26,7 @@ from conceptlrp.lrp.composites import GRADIENT, module_rules
 from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate, Slope
 from conceptlrp.lrp.engine.gradient import GradientPropagation
 from conceptlrp.lrp.engine.hooks import HookPassed, HookPropagation
+from conceptlrp.lrp.engine.moving import MOVING, Choice, Uncast
 from conceptlrp.lrp.engine.program import UnknownOperationError, read_program
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.engine.spelling import operation_name
@@ -149,7 +150,7 @@ def _compare(
     planes: Tensor,
     pairs: dict[str, str | None],
 ) -> None:
-    with torch.no_grad():
+    with torch.no_grad(), Uncast():
         expected, found = as_outputs(network(planes)), as_outputs(folded(planes))
     for before, after in zip(expected, found, strict=True):
         difference = float((before.reshape(after.shape) - after).abs().max())
@@ -164,26 +165,11 @@ def _compare(
 
 #: Modules that are right by their gradient: they choose, move or copy values.
 _BY_GRADIENT = (
-    *(*LINEAR, nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Unflatten),
+    *(*LINEAR, nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten),
     *(nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.MaxPool2d, nn.AdaptiveMaxPool2d),
-    *(nn.ReLU, nn.ZeroPad2d, nn.PixelShuffle, Affine, Broadcast, Gate, Sum),
+    *(nn.ReLU, Affine, Broadcast, Choice, Gate, Sum),
 )
-_MOVING = frozenset(
-    (
-        *(
-            "amax",
-            "cat",
-            "chunk",
-            "concat",
-            "expand",
-            "expand_as",
-            "flatten",
-            "getitem",
-        ),
-        *("getitem", "movedim", "ones_like", "pad", "permute", "reshape", "split"),
-        *("squeeze", "stack", "transpose", "unsqueeze", "view", "zeros_like"),
-    )
-)
+_MOVING = (*MOVING, "amax", "cat", "ones_like", "stack", "zeros_like")
 
 
 def unexplained(network: fx.GraphModule, rules: Mapping[str, Hook]) -> list[fx.Node]:

@@ -34,19 +34,16 @@ from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.engine.trace import select_layers, unknown_layer
 from conceptlrp.lrp.experiments import intervene
 from conceptlrp.lrp.inputs import (
-    AnyNetwork,
     Positions,
     as_corpus,
     checked_device,
     checked_dtype,
-    checked_network,
-    input_encoding,
     probe_boards,
     products_in,
 )
 from conceptlrp.lrp.interventions import Experiments, Intervened
 from conceptlrp.lrp.targets import Target, parse_targets
-from conceptlrp.networks.adapting import board_size
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import Corpus
 
 Targets = str | Target | Sequence[str | Target]
@@ -118,8 +115,7 @@ class Explainer:
         allow_gradient: bool = False,
     ) -> None:
         network = checked_network(network)
-        self.size = board_size(network)
-        self.encoding = input_encoding(network)
+        self.size, self.encoding = network.size, network.encoding
         self.device = checked_device(device)
         self.dtype = checked_dtype(dtype, self.device)
         self.tf32 = dtype == "tf32"

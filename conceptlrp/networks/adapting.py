@@ -12,20 +12,11 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, cast
 
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from conceptlrp.errors import NetworkError, check_type
 from conceptlrp.networks.architectures import SIZES, BoardNetwork
-from conceptlrp.networks.heads import (
-    HEADS,
-    N_PROBED,
-    HeadAdapter,
-    Outputs,
-    Policy,
-    run,
-    shapes_of,
-    spell,
-)
+from conceptlrp.networks.heads import HEADS, HeadAdapter, Outputs, Policy
 from conceptlrp.networks.planes import BoardsToPlanes, Encoding
 
 
@@ -234,33 +225,11 @@ def default_encoding(network: nn.Module) -> str:
     if n_planes not in (1, 2):
         msg = (
             f"the network reads {n_planes} planes, expected 1 (own minus opponent) or "
-            "2 (own discs, opponent's discs); name them by conceptlrp.networks.adapt("
-            "module, encode=...), such as encode='own-opponent-ones'"
+            "2 (own discs, opponent's discs); name them by conceptlrp.adapt(module, "
+            "encode=...), such as encode='own-opponent-ones'"
         )
         raise NetworkError(msg)
     return "own-minus-opponent" if n_planes == 1 else "own-opponent"
-
-
-def check_outputs(network: nn.Module, size: int, encoding: Encoding) -> None:
-    """Refuse a module whose outputs are not those of a board network."""
-    hint = "make it a board network by conceptlrp.networks.adapt(module, ...)"
-    returned = run(network, type(network).__name__, size, encoding)
-    listed = [returned] if isinstance(returned, Tensor) else returned
-    actions = size * size + 1
-    expected = f"policy (N, {actions}), or a tuple of it and value (N, 1)"
-    shapes = shapes_of(returned)
-    is_board = shapes[:1] in ([(N_PROBED, actions)], [(N_PROBED, actions - 1)])
-    if not (
-        isinstance(listed, tuple | list)
-        and is_board
-        and shapes[1:] in ([], [(N_PROBED, 1)])
-    ):
-        kind = type(returned).__name__
-        said = spell(shapes) if shapes else kind
-        if shapes and not isinstance(returned, Tensor):
-            said = f"a {kind} of shapes {said}"
-        msg = f"the network returns {said}, expected {expected}; {hint}"
-        raise NetworkError(msg)
 
 
 class _Tracer(fx.Tracer):

@@ -49,7 +49,7 @@ def run(
         msg = (
             f"{name} fails on planes (N, {encoding.planes}, {size}, {size}) of "
             f"{encoding.name} ({reason}); say what it reads by "
-            "conceptlrp.networks.adapt(module, encode=..., size=...)"
+            "conceptlrp.adapt(module, encode=..., size=...)"
         )
         raise NetworkError(msg) from error
 

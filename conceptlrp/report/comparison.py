@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import StoreError
 from conceptlrp.jsontext import plain
-from conceptlrp.report.words.relevance import relevance_of
+from conceptlrp.report.words.relevance import gradient_words, relevance_of
 from conceptlrp.statistics import Estimate
 from conceptlrp.statistics.estimates import cosine, estimate
-from conceptlrp.store import Store, open_store
+from conceptlrp.store import Plan, Store, open_store
 from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
@@ -281,6 +281,11 @@ def _name(store: Store) -> str:
 
 def _remarks(stores: tuple[Store, Store]) -> tuple[str, ...]:
     one, other = (store.manifest.plan for store in stores)
+    found = dict.fromkeys(gradient_words(each.gradients) for each in (one, other))
+    return (*_of_baselines(one, other), *filter(None, found))
+
+
+def _of_baselines(one: Plan, other: Plan) -> tuple[str, ...]:
     if one.baseline.get("digest") == other.baseline.get("digest"):
         return ()
     if one.above == other.above:

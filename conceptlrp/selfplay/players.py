@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import EngineError, NotationError
-from conceptlrp.networks import BoardNetwork, predict
+from conceptlrp.networks import predict
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.networks.planes import legal_actions, squares_of_actions
 from conceptlrp.othello import (
     PASS,
@@ -134,24 +135,28 @@ class NetworkPlayer:
 
     Attributes
     ----------
-    network : BoardNetwork
+    network : Module or path
         Its value is not used.
     name : str
         Name in results and game files.
     """
 
-    network: BoardNetwork
+    network: AnyNetwork
     name: str = "network"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "network", checked_network(self.network))
 
     @property
     def size(self) -> int:
         """Side of the network's board."""
-        return self.network.size
+        return checked_network(self.network).size
 
     def __call__(self, own: Boards, opponent: Boards, rng: Rng) -> Squares:
         """Choose a legal square in each of N positions."""
         del rng
-        return predict(self.network, own, opponent, batch_size=512).best
+        network = checked_network(self.network)
+        return predict(network, own, opponent, batch_size=512).best
 
 
 class SearchPlayer:
@@ -159,7 +164,7 @@ class SearchPlayer:
 
     Parameters
     ----------
-    network : BoardNetwork
+    network : Module or path
         Its weights at this moment are used.
     options : SearchOptions, optional
         Simulations and so on.
@@ -169,14 +174,14 @@ class SearchPlayer:
 
     def __init__(
         self,
-        network: BoardNetwork,
+        network: AnyNetwork,
         options: SearchOptions | None = None,
         name: str | None = None,
     ) -> None:
         self.options = options or SearchOptions()
-        self.size = network.size
-        self.name = name or f"network@{self.options.simulations}"
         self._evaluate = NetworkEvaluator(network)
+        self.size = self._evaluate.size
+        self.name = name or f"network@{self.options.simulations}"
 
     def __call__(self, own: Boards, opponent: Boards, rng: Rng) -> Squares:
         """Choose a legal square in each of N positions."""

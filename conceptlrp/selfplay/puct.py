@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax  # type: ignore[import-untyped]
 
-from conceptlrp.networks import BoardNetwork
+from conceptlrp.errors import NetworkError
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.networks.planes import legal_actions, squares_of_actions
 from conceptlrp.networks.prediction import forward, inference_network
 from conceptlrp.othello import legal_moves, play
@@ -54,11 +55,12 @@ class NetworkEvaluator:
 
     def __init__(
         self,
-        network: BoardNetwork,
+        network: AnyNetwork,
         *,
         batch_size: int = 512,
         remembered: int = 1 << 15,
     ) -> None:
+        network = checked_network(network)
         self.size = network.size
         self.asked = self.forwarded = 0
         self._batch_size = batch_size
@@ -95,6 +97,9 @@ class NetworkEvaluator:
         self.forwarded += len(own)
         planes = self._encoding.bitboards(own, opponent, size=self.size)
         logits, value = forward(self._network, planes, self._batch_size)
+        if np.isnan(value).any():
+            msg = "the network has no value, which search and self-play need"
+            raise NetworkError(msg)
         legal = legal_actions(own, opponent, size=self.size)
         return legal_softmax(logits, legal), np.tanh(value)
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import GameFileError, OutputExistsError
 from conceptlrp.files import write_whole
-from conceptlrp.networks import BoardNetwork, network_digest
+from conceptlrp.networks import network_digest
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.networks.planes import (
     actions_of_squares,
     legal_actions,
@@ -214,7 +215,7 @@ _MOST_REMEMBERED = 1 << 18
 
 
 def self_play(
-    network: BoardNetwork,
+    network: AnyNetwork,
     path: str | os.PathLike[str],
     *,
     count: int = 1000,
@@ -228,7 +229,7 @@ def self_play(
 
     Parameters
     ----------
-    network : BoardNetwork
+    network : Module or path
         Plays both colours, on the device it is on.
     path : path
         The file, usually ``.jsonl``.
@@ -256,6 +257,7 @@ def self_play(
     # The evaluations of two moves of a round, at most a table of 70 MB.
     simulations = 1 if chosen.search is None else chosen.search.simulations
     remembered = min(2 * chosen.together * simulations, _MOST_REMEMBERED)
+    network = checked_network(network)
     evaluate = NetworkEvaluator(network, remembered=remembered)
     known: set[str] = set()
     parts: list[SelfPlayGames] = []

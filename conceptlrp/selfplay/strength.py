@@ -22,8 +22,9 @@ import numpy as np
 from conceptlrp.errors import FileFormatError, OutputExistsError
 from conceptlrp.files import write_whole
 from conceptlrp.jsontext import dumps, plain
-from conceptlrp.networks import BoardNetwork, network_digest
-from conceptlrp.othello import Corpus, play
+from conceptlrp.networks import BoardNetwork, network_digest, predict
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
+from conceptlrp.othello import Corpus, Position, play
 from conceptlrp.othello.board import count, flip_words, region_of, squares
 from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.arena import check_even, match
@@ -241,7 +242,7 @@ class StrengthOptions:
 
 
 def strength_card(
-    network: BoardNetwork,
+    network: AnyNetwork,
     path: str | Path,
     *,
     games: Corpus | None = None,
@@ -254,8 +255,8 @@ def strength_card(
 
     Parameters
     ----------
-    network : BoardNetwork
-        Plays without search and with.
+    network : Module or path
+        Plays without search and, if it has a value, with.
     path : str or Path
         The card, usually ``.json``; it is written anew after every row.
     games : Corpus, optional
@@ -274,6 +275,7 @@ def strength_card(
     dict
         What is in the file: ``about`` and ``rows``, by name.
     """
+    network = checked_network(network)
     chosen = options or StrengthOptions()
     about = {
         "network": network_digest(network),
@@ -330,8 +332,10 @@ def _rows(
     """Yield the name of each row and how it is measured, the quick ones first."""
     alone = NetworkPlayer(network)
     players: list[NetworkPlayer | SearchPlayer] = [alone]
-    searches = [SearchOptions(simulations=n) for n in options.simulations]
-    players += [SearchPlayer(network, search) for search in searches]
+    start = Position.start(network.size)
+    if np.isfinite(predict(network, start.own, start.opponent).value).all():
+        searches = [SearchOptions(simulations=n) for n in options.simulations]
+        players += [SearchPlayer(network, search) for search in searches]
     if games is not None:
         yield "moves of people", lambda: _moves_of_people(network, games)
         most = options.most_empties

@@ -232,7 +232,7 @@ def hold_out(
 def _value_agreement(value: np.ndarray, outcome: np.ndarray) -> tuple[float, float]:
     """Share of right signs over decided games, squared error over finished ones."""
     finished = np.isfinite(outcome)
-    decided = finished & (outcome != 0)
+    decided = finished & (outcome != 0) & np.isfinite(value)
     right = np.sign(value[decided]) == np.sign(outcome[decided])
     errors = (value[finished] - outcome[finished]) ** 2
     sign, error = (

@@ -24,6 +24,7 @@ def sequential(channels: int, blocks: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.ReLU(), nn.Conv2d(channels, 1, 1), nn.Flatten())
 
 
+@pytest.mark.filterwarnings("ignore:.*no output for a pass")
 def test_its_layers_are_named_by_its_modules(random_positions: Corpus) -> None:
     found = attribute(sequential(4, 2).eval(), random_positions, conditional=True)
 
@@ -35,6 +36,7 @@ def test_its_layers_are_named_by_its_modules(random_positions: Corpus) -> None:
         np.testing.assert_allclose(heatmaps.sum(axis=2), whole, atol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:.*no output for a pass")
 def test_a_value_that_it_does_not_have_is_refused(random_positions: Corpus) -> None:
     with pytest.raises(TargetError, match="no value head; choose a move"):
         attribute(sequential(4, 1).eval(), random_positions, targets=["value"])
@@ -47,6 +49,7 @@ def test_three_planes_are_refused(random_positions: Corpus) -> None:
         attribute(network.eval(), random_positions)
 
 
+@pytest.mark.filterwarnings("ignore:.*no output for a pass")
 def test_a_trained_one_explains_the_moves_it_predicts(wthor_folder: Path) -> None:
     path = NETWORKS / "depla-cnn.pt"
     if not path.is_file():

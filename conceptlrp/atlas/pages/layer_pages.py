@@ -34,9 +34,8 @@ from conceptlrp.report.channel_places import channel_columns
 from conceptlrp.store import Store, open_store
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from conceptlrp.lrp import Explainer
+    from conceptlrp.networks.checkpoint import AnyNetwork
 
 # Thumbnails in a row of the picture of a layer.
 _COLUMNS = 32
@@ -105,14 +104,14 @@ def write_layer(
 
 
 def write_layer_apart(
-    known: Mapping[str, Any], layer: str, network: "nn.Module | None" = None
+    known: Mapping[str, Any], layer: str, network: "AnyNetwork | None" = None
 ) -> LayerPart:
     """Write all pages of a layer in a process that has not opened the store yet."""
     site = Site(**{**known, "store": open_store(known["store"])})
     return write_layer(site, layer, made_explainer(site.store, network))
 
 
-def made_explainer(store: Store, network: "nn.Module | None") -> "Explainer | None":
+def made_explainer(store: Store, network: "AnyNetwork | None") -> "Explainer | None":
     """Make the explainer of a store, if there is a network."""
     if network is None:
         return None

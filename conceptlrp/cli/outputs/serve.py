@@ -11,7 +11,7 @@ from conceptlrp.errors import ConceptLRPError
 
 def serve(
     store: StorePath,
-    network: StoreNetwork,
+    network: StoreNetwork = None,
     weights: Weights = None,
     host: Annotated[
         str, typer.Option(help="Name or address to listen at.")

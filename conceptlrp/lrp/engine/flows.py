@@ -91,15 +91,21 @@ def adjacent_layers(
 def _layer_below(program: Program, name: str, layers: Mapping[str, str]) -> str | None:
     """Go down from an operation to the first layer, None if another is met first."""
     below = program.operations[name]
-    while below.name not in layers and below.kind in ("pass", "gate", "flatten"):
+    while below.name not in layers and _keeps_channels(below):
         below = program.operations[below.inputs[0]]
     return layers.get(below.name)
 
 
 def _skip_passes(program: Program, operation: Operation) -> Operation:
-    while operation.kind in ("pass", "gate", "flatten"):
+    while _keeps_channels(operation):
         operation = program.operations[operation.inputs[0]]
     return operation
+
+
+def _keeps_channels(operation: Operation) -> bool:
+    if operation.kind == "choice":
+        return getattr(operation.module, "keeps", True)
+    return operation.kind in ("pass", "gate", "flatten")
 
 
 def edge_relevance(

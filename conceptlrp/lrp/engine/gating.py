@@ -22,7 +22,7 @@ from conceptlrp.lrp.engine.elementwise import Affine
 from conceptlrp.lrp.engine.linearize import LinearRule
 from conceptlrp.lrp.engine.program import Operation, Program
 
-_UNCHANGED = ("flatten", "cat")
+_UNCHANGED = ("flatten", "cat", "choice")
 
 
 def find_gated(

@@ -26,6 +26,7 @@ from conceptlrp.lrp.engine.lifting import (
     find_lifts,
 )
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
+from conceptlrp.lrp.engine.moving import choose, chosen, give_back
 from conceptlrp.lrp.engine.program import Operation, Program, UnknownOperationError
 from conceptlrp.lrp.engine.rule_forms import scale_forms, scales_of
 
@@ -83,11 +84,6 @@ class NativeEngine:
             )
         _check_rule(operation, plain_sums=self.plain_sums)
         values[name] = self.compute(operation, sources, planes)
-        unflattens = isinstance(operation.module, nn.Unflatten)
-        if unflattens and values[name].shape[2:] != (1, 1):
-            # A flattened map is still one here.
-            msg = f"'{operation.label}' of a flattened map is not known"
-            raise UnknownOperationError(msg)
         self.shapes[name] = tuple(values[name].shape[1:])
         self.nonnegative[name] = _is_nonnegative(operation, self.nonnegative)
 
@@ -102,16 +98,13 @@ class NativeEngine:
         if operation.kind == "add":
             return sources[0] + sources[1]
         if operation.kind == "cat":
-            if len({source.shape[2:] for source in sources}) > 1:
-                msg = (
-                    f"concatenation '{operation.label}' of flattened maps is not known"
-                )
-                raise UnknownOperationError(msg)
             return torch.cat(sources, 1)
         if isinstance(operation.module, Affine):
             return operation.module.value(sources[0])
         if operation.kind == "gate":
             return sources[0] * sources[1]
+        if operation.kind == "choice" and operation.module is not None:
+            return choose(sources[0], chosen(operation.module, sources[0]))
         if operation.kind == "pass" and operation.module is not None:
             result: Tensor = operation.module(sources[0])
             return result
@@ -156,7 +149,8 @@ def _check_rule(operation: Operation, *, plain_sums: bool) -> None:
     if operation.kind == "gate" and plain_sums:
         msg = f"the product '{operation.label}' has no gradient that is relevance"
         raise UnknownOperationError(msg)
-    known: dict[str, tuple[type, ...]] = {"pass": (Pass,), "add": (Norm, Epsilon)}
+    known: dict[str, tuple[type, ...]]
+    known = {"pass": (Pass,), "add": (Norm, Epsilon), "choice": ()}
     allowed = known.get(operation.kind)
     if operation.rule is None or allowed is None:
         plain = not isinstance(operation.module, Activation) or isinstance(
@@ -179,7 +173,7 @@ def _is_nonnegative(operation: Operation, known: Mapping[str, bool]) -> bool:
         parts = (operation.module.weight, operation.module.bias)
         keeps = all(part is None or bool((part >= 0).all()) for part in parts)
         return keeps and known[operation.inputs[0]]
-    if operation.kind in ("flatten", "pool", "add", "cat", "pass", "gate"):
+    if operation.kind in ("pool", "add", "pass", *HANDING_ON):
         keeps = operation.kind != "pass" or isinstance(
             operation.module, nn.Identity | nn.Dropout | nn.Dropout2d
         )
@@ -310,6 +304,9 @@ class NativeForward:
             widths = [self.values[source].shape[1] for source in sources]
             parts = list(torch.split(relevance, widths, 2))
             return list(zip(sources, parts, strict=True))
+        if operation.kind == "choice":
+            shape = self.engine.shapes[sources[0]]
+            return [(sources[0], give_back(relevance, self.chosen(operation), shape))]
         module = operation.module
         if operation.kind == "affine" and sources[0] in lifting.lifts:
             assert isinstance(module, Affine)
@@ -353,6 +350,11 @@ class NativeForward:
             lifting.gather(source, scaled, self.values[source], 1.0)
         *others, last = (self.values[source][:, None] for source in operation.inputs)
         return [*(scaled * value for value in others), scaled.mul_(last)]
+
+    def chosen(self, operation: Operation) -> Tensor:
+        """Return the number (N or 1, C, H, W) of the unit that each one is."""
+        assert operation.module is not None
+        return chosen(operation.module, self.values[operation.inputs[0]])
 
     def sum_scale(self, operation: Operation) -> Tensor:
         """Return what relevance of a sum is divided by, inverted: (N, C, H, W)."""

@@ -16,6 +16,7 @@ pass       activation, dropout, identity: relevance goes through as it is
 affine     a weight and a bias a unit, of which the bias absorbs relevance;
            without one, and as a constant factor, it is a pass
 gate       product with a gate, the second input, which is held constant
+choice     some units of the input: slice, padding, pooling of maxima
 flatten    feature map to vector
 ========== =============================================================
 """
@@ -29,6 +30,7 @@ from torch import fx, nn
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp._zennit import Activation, Hook, Sum
 from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.moving import MAXIMA, Choice
 from conceptlrp.lrp.engine.trace import LINEAR, module_of
 
 _PASS = (nn.Identity, nn.Dropout, nn.Dropout2d)
@@ -126,17 +128,13 @@ def _kind(node: fx.Node, module: nn.Module | None) -> str:
         return "input"
     if module is not None:
         return _module_kind(node, module)
-    if node.target in (torch.cat, torch.concat) and _along_channels(node):
+    if node.target is torch.cat and node.args[1:] == (1,):
         return "cat"
-    if _flattens(node):
-        return "flatten"
     raise _unknown(node, "operation")
 
 
 def _module_kind(node: fx.Node, module: nn.Module) -> str:
     if isinstance(module, LINEAR):
-        if getattr(module, "groups", 1) != 1:
-            raise _unknown(node, "grouped convolution")
         if getattr(module, "padding_mode", "zeros") != "zeros":
             raise _unknown(node, "padding mode")
         return "conv"
@@ -148,7 +146,9 @@ def _module_kind(node: fx.Node, module: nn.Module) -> str:
         return "pass" if module.bias is None else "affine"
     if isinstance(module, Gate):
         return "gate"
-    if isinstance(module, nn.Flatten | nn.Unflatten):
+    if isinstance(module, (Choice, *MAXIMA)):
+        return "choice"
+    if isinstance(module, nn.Flatten):
         return "flatten"
     if isinstance(module, (*_PASS, Activation)):
         return "pass"
@@ -162,18 +162,6 @@ def _summands(node: fx.Node, module: Sum) -> tuple[str, ...]:
     if stack.target is not torch.stack or dim != module.dim or len(stack.users) > 1:
         raise _unknown(node, "sum of something that is not stacked for it")
     return tuple(source.name for source in stack.all_input_nodes)
-
-
-def _along_channels(node: fx.Node) -> bool:
-    dim = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
-    return dim in (1, -3)
-
-
-def _flattens(node: fx.Node) -> bool:
-    if node.target in (torch.flatten, "flatten"):
-        start = node.kwargs.get("start_dim", node.args[1] if len(node.args) > 1 else 0)
-        return bool(start == 1)
-    return False
 
 
 def _unknown(node: fx.Node, what: str) -> UnknownOperationError:

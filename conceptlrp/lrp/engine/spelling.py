@@ -8,6 +8,7 @@ that flattens from another, and what does not depend on the board is a constant.
 
 import copy
 import math
+import operator
 from typing import Any
 
 import torch
@@ -15,6 +16,14 @@ from torch import Tensor, fx, nn
 
 from conceptlrp.lrp._zennit import Activation, Sum
 from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.moving import (
+    MOVERS,
+    MOVING,
+    Choice,
+    Uncast,
+    as_mover,
+    numbers_like,
+)
 
 #: Functions and methods that are named as modules are, but for case and underscores.
 _NAMED = (
@@ -24,12 +33,13 @@ _NAMED = (
     *(nn.SiLU, nn.Softplus, nn.Softsign, nn.Tanh),
 )
 _KINDS: dict[str, Any] = {kind.__name__.lower(): kind for kind in _NAMED}
-_KEEPING = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Unflatten)
+_KEEPING = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten)
 #: Modules without a state, which may be called more than once.
 _STATELESS = (Activation, *_KEEPING, *_NAMED)
 #: What a gate ends in, the surest sign of one first.
 _GATES = ((nn.Sigmoid, nn.Hardsigmoid), (nn.Tanh, nn.Hardtanh))
-_SAME = ("contiguous", "clone", "dropout", "dropout2d")
+_CASTS = "bfloat16 cpu cuda double float half to type type_as"
+_SAME = (*_CASTS.split(), "clone", "contiguous", "dropout", "dropout2d")
 _SIGNS = {
     "+": ("add", "iadd"),
     "-": ("sub", "isub", "subtract"),
@@ -37,7 +47,7 @@ _SIGNS = {
     "/": ("div", "divide", "truediv", "itruediv", "true_divide"),
 }
 _ARITHMETIC = {name: sign for sign, names in _SIGNS.items() for name in names}
-_RESHAPING = ("view", "reshape", "flatten", "squeeze", "unsqueeze", "getitem")
+_JOINING = ("cat", "concat", "concatenate", "hstack")
 
 
 def operation_name(node: fx.Node) -> str:
@@ -84,10 +94,14 @@ class _Speller:
 
     def __init__(self, traced: fx.GraphModule, planes: Tensor) -> None:
         self.traced = traced
-        recorder = _Recorder(traced)
-        with torch.no_grad():
-            recorder.run(planes)
-        self.values = recorder.values
+        self.run = _Recorder(traced)
+        with torch.no_grad(), Uncast():
+            self.run.run(planes)
+        self.values = self.run.values
+        #: What moves values of another node without a module: it and their numbers.
+        self.moved: dict[fx.Node, tuple[fx.Node, Any]] = {}
+        #: The nodes that are one tensor, changed in place, for each of them.
+        self.names: dict[fx.Node, list[fx.Node]] = {}
         self.constant: set[fx.Node] = set()
 
     def rewrite(self) -> None:
@@ -118,6 +132,11 @@ class _Speller:
         """Give each call of a module without a state a module of its own."""
         name = str(node.target)
         module: Any = self.traced.get_submodule(name)
+        if isinstance(module, MOVERS):
+            self._move(node, node.all_input_nodes[0])
+            return
+        if getattr(module, "padding_mode", "zeros") != "zeros":
+            self._pad(node, module)
         in_place = called.get(name, bool(getattr(module, "inplace", False)))
         if name in called and isinstance(module, _STATELESS):
             node.target = self._add(node.name, copy.deepcopy(module))
@@ -133,19 +152,39 @@ class _Speller:
     def _redirect(self, source: fx.Node, old: fx.Node, new: fx.Node) -> None:
         """Let what reads a node that was changed in place read the change."""
         order = {each: i for i, each in enumerate(self.traced.graph.nodes)}
-        for user in list(source.users):
-            if user is not old and order[user] > order[new]:
-                user.replace_input_with(source, new)
+        names = self.names.setdefault(source, [source])
+        for name in names:
+            for user in list(name.users):
+                if user is not old and order[user] > order[new]:
+                    user.replace_input_with(name, new)
+        names.append(new)
+        self.names[new] = names
 
     def _spell(self, node: fx.Node, name: str) -> None:
         value = self.values[node]
-        if not isinstance(value, Tensor) or not node.args:
+        if not isinstance(value, Tensor | tuple | list) or not node.args:
             return
         sources = [n for n in node.all_input_nodes if n not in self.constant]
-        if name in ("conv2d", "linear", "matmul", "prelu"):
+        first: Any = node.args[0]
+        alone = first in sources and (len(sources) == 1 or name.endswith("_as"))
+        pooled = alone and operation_name(first) == "max"
+        if name in MOVING and alone and not pooled:
+            self._move(node, first)
+        elif not isinstance(value, Tensor):
+            return
+        elif name in ("conv2d", "linear", "matmul", "prelu"):
             self._with_weights(node, name)
         elif name in _ARITHMETIC:
             self._arithmetic(node, _ARITHMETIC[name])
+        elif name in _JOINING:
+            self._join(node, name)
+        elif name in _SAME and first in sources:
+            if first in self.moved:
+                self.moved[node] = self.moved[first]
+            elif self.values[first].is_floating_point():
+                self._replace(node, nn.Identity(), first)
+        elif pooled and node.args[1] in (0, "values"):
+            self._pool(node, "max", first.args[0], self._argument(first, 1, "dim"))
         elif not self._is_only(sources, node):
             return
         elif name.replace("_", "") in _KINDS:
@@ -156,14 +195,10 @@ class _Speller:
             self._replace(node, module, sources[0])
         elif name == "neg":
             self._replace(node, Affine(value.new_tensor(-1.0)), sources[0])
-        elif name in _SAME:
-            self._replace(node, nn.Identity(), sources[0])
         elif name in ("clamp", "clip", "clamp_min"):
             self._clamp(node, sources[0])
-        elif name in _RESHAPING:
-            self._reshape(node, sources[0])
         elif name in ("mean", "sum", "amax"):
-            self._mean(node, name, sources[0])
+            self._pool(node, name, first, self._argument(node, 1, "dim"))
 
     def _is_only(self, sources: list[fx.Node], node: fx.Node) -> bool:
         """Whether a node's first argument is a tensor, and all others constants."""
@@ -210,11 +245,12 @@ class _Speller:
             return
         node.replace_all_uses_with(call)
         named = str(getattr(node.target, "__name__", node.target))
-        in_place = named.startswith("i") and named in _ARITHMETIC
-        in_place |= named.endswith("_") and not named.endswith("__")
-        in_place |= bool(node.kwargs.get("inplace"))
+        in_place = named.endswith("_") or bool(node.kwargs.get("inplace"))
         if in_place or (named == "relu" and node.args[1:2] == (True,)):
             self._redirect(node.all_input_nodes[0], node, call)
+        elif node in self.names:
+            self.names[node].append(call)
+            self.names[call] = self.names[node]
         self.traced.graph.erase_node(node)
 
     def _with_weights(self, node: fx.Node, name: str) -> None:
@@ -249,6 +285,10 @@ class _Speller:
 
     def _arithmetic(self, node: fx.Node, sign: str) -> None:
         first, second = node.args[0], self._argument_node(node)
+        named = str(getattr(node.target, "__name__", ""))
+        if named.startswith("i"):
+            node.target = getattr(operator, named[1:])
+            self._redirect(first, node, node)  # type: ignore[arg-type]
         varying = [
             isinstance(each, fx.Node) and each not in self.constant
             for each in (first, second)
@@ -300,12 +340,13 @@ class _Speller:
         scale = (1.0 if sign == "+" else -1.0) * factor
         if scale != 1.0:
             second = self._call(node, Affine(value.new_tensor(scale)), second)
-        pair = [self._spread(node, each, value) for each in (first, second)]
-        if None in pair:
+        spread = [self._spread(node, each, value) for each in (first, second)]
+        if None in spread:
             return
+        pair = self._alike(node, spread)
         with self.traced.graph.inserting_before(node):
             stack = self.traced.graph.call_function(torch.stack, (pair, -1))
-        self.values[stack] = torch.stack([self.values[each] for each in pair], -1)  # type: ignore[index]
+        self.values[stack] = torch.stack([self.values[each] for each in pair], -1)
         self._replace(node, Sum(), stack)
 
     def _spread(self, node: fx.Node, source: fx.Node, like: Tensor) -> fx.Node | None:
@@ -351,10 +392,10 @@ class _Speller:
                 module = self.traced.get_submodule(str(node.target))
                 if isinstance(module, kinds):
                     return True
-                passes = isinstance(module, (*_KEEPING, Broadcast))
+                passes = isinstance(module, (*_KEEPING, Broadcast, Choice))
                 passes |= isinstance(module, Affine) and module.bias is None
             else:
-                passes = operation_name(node) in (*_RESHAPING, "expand", "expand_as")
+                passes = operation_name(node) in MOVING
             if not passes:
                 return False
             node = node.all_input_nodes[0]
@@ -367,34 +408,93 @@ class _Speller:
         elif not isinstance(low, Tensor | None) and not isinstance(high, Tensor | None):
             self._replace(node, nn.Hardtanh(low, high), source)
 
-    def _reshape(self, node: fx.Node, source: fx.Node) -> None:
-        old, new = self.values[source], self.values[node]
-        if old.numel() != new.numel() or len(new) != len(old):
-            return  # A part of the map, or of the batch.
-        if old.shape == new.shape:
-            self._replace(node, nn.Identity(), source)
-        elif new.shape == (len(old), old[0].numel()):
-            self._replace(node, nn.Flatten(), source)
-        elif old.dim() == 2 and new.shape == (*old.shape, 1, 1):
-            self._replace(node, nn.Unflatten(1, (old.shape[1], 1, 1)), source)
-        elif new.numel() == len(old) * max(new.shape[1:], default=1):
-            # (N, C, 1) on its way to a vector or a map, and a value of shape (N,).
-            names = [user.op == "output" or operation_name(user) for user in node.users]
-            if all(name is True or name in _RESHAPING for name in names):
-                self._replace(node, nn.Flatten(), source)
+    def _move(self, node: fx.Node, source: fx.Node) -> None:
+        """Find what only moves values by moving their numbers."""
+        value = self.values[source]
+        if source not in self.moved and not isinstance(value, Tensor):
+            return
+        root, numbers = self.moved.get(source) or (source, numbers_like(value))
+        args, kwargs = fx.node.map_arg(
+            (node.args, node.kwargs),
+            lambda each: numbers if each is source else self.values[each],
+        )
+        self._settle(node, root, getattr(self.run, node.op)(node.target, args, kwargs))
 
-    def _mean(self, node: fx.Node, name: str, source: fx.Node) -> None:
-        old = self.values[source]
-        dims = self._argument(node, 1, "dim")
-        if old.dim() != 4 or not isinstance(dims, tuple | list):
+    def _settle(self, node: fx.Node, root: fx.Node, numbers: Any) -> None:
+        """Let a module choose values by number, or keep the numbers for the next."""
+        found = None
+        ends = [u.op == "output" or operation_name(u) in MOVING for u in node.users]
+        # Of a map or a vector there are modules, (N,) is a vector where it is read as.
+        if isinstance(numbers, Tensor) and (
+            numbers.dim() in (2, 4) or (numbers.dim() == 1 and all(ends))
+        ):
+            found = as_mover(self.values[root], numbers)
+        if found is None:
+            self.moved[node] = root, numbers
+        else:
+            self._replace(node, found, root)
+
+    def _squares(self, node: fx.Node) -> int:
+        """Count the squares of the map that the engine has in place of a vector."""
+        while getattr(self.values[node], "ndim", 0) != 4 and node.all_input_nodes:
+            if node.op == "call_module":
+                module = self.traced.get_submodule(str(node.target))
+                if isinstance(module, nn.Linear | Choice):
+                    return 1
+            node = node.all_input_nodes[0]
+        return math.prod(getattr(self.values[node], "shape", ())[2:])
+
+    def _join(self, node: fx.Node, name: str) -> None:
+        """Concatenate channels, or vectors: of flattened maps of one size or none."""
+        joined, dims = node.args[0], self.values[node].dim()
+        dim = 1 if name == "hstack" else self._argument(node, 1, "dim", 0)
+        if not isinstance(joined, tuple | list) or dims < 2 or dim % dims != 1:
             return
-        if sorted(dim % 4 for dim in dims) != [2, 3]:
+        node.op, node.target, node.kwargs = "call_function", torch.cat, {}
+        node.args = (self._alike(node, joined), 1)
+
+    def _alike(self, before: fx.Node, sources: Any) -> list[fx.Node]:
+        """Make vectors of flattened maps, unless all are of as many squares."""
+        squares = [self._squares(each) for each in sources]
+        if len(set(squares)) == 1 or self.values[sources[0]].dim() != 2:
+            return list(sources)
+        counts = [self.values[each].shape[1] for each in sources]
+        return [
+            each
+            if size == 1
+            else self._call(before, Choice(torch.arange(1, count + 1)), each)
+            for each, size, count in zip(sources, squares, counts, strict=True)
+        ]
+
+    def _pad(self, node: fx.Node, module: nn.Conv2d) -> None:
+        """Choose the border of a convolution that is not zeros, and leave it none."""
+        source, bare = node.all_input_nodes[0], copy.copy(module)
+        given = (module._reversed_padding_repeated_twice, module.padding_mode)
+        numbers = nn.functional.pad(numbers_like(self.values[source]), *given)
+        border = as_mover(self.values[source], numbers)
+        node.replace_input_with(source, self._call(node, border, source))
+        bare.padding, bare.padding_mode = (0, 0), "zeros"
+        self.traced.set_submodule(str(node.target), bare)
+
+    def _pool(self, node: fx.Node, name: str, source: fx.Node, dim: Any) -> None:
+        """Pool rows, columns or both of a map, or its squares seen as one side."""
+        root, numbers = self.moved.get(source, (source, None))
+        old, value = self.values[root], self.values[node]
+        if old.dim() != 4 or not isinstance(dim, int | tuple | list):
             return
-        module = nn.AdaptiveMaxPool2d(1) if name == "amax" else nn.AdaptiveAvgPool2d(1)
-        found = self._call(node, module, source)
+        dims = [dim] if isinstance(dim, int) else dim
+        axes = {each % self.values[source].dim() for each in dims}
+        if numbers is not None:
+            whole = numbers_like(old).flatten(2)
+            if not (axes == {2} and torch.equal(numbers, whole)):
+                return
+            axes = {2, 3}
+        rows, columns = (old.shape[i] if i in axes else 1 for i in (2, 3))
+        area = rows * columns
+        if not axes <= {2, 3} or value.numel() * area != old.numel():
+            return
+        kind = nn.AvgPool2d if name in ("mean", "sum") else nn.MaxPool2d
+        found = self._call(node, kind((rows, columns)), root)
         if name == "sum":
-            area = float(math.prod(old.shape[2:]))
-            found = self._call(node, Affine(old.new_tensor(area)), found)
-        if self.values[node].dim() == 2:
-            found = self._call(node, nn.Flatten(), found)
-        self._become(node, found)
+            found = self._call(node, Affine(old.new_tensor(float(area))), found)
+        self._settle(node, found, numbers_like(self.values[found]).view(value.shape))

@@ -141,6 +141,8 @@ class Sweep:
             return self._add(operation, below)
         if operation.kind == "cat":
             return self._concatenate(operation, below)
+        if operation.kind == "choice":
+            return self._choose(operation, below[0])
         gate = self.passed.gate(operation)
         if isinstance(gate, float):
             return below[0]
@@ -204,6 +206,17 @@ class Sweep:
             first += width
         return Tangents(rows, total)
 
+    def _choose(self, operation: Operation, below: Tangents) -> Tangents:
+        source = operation.inputs[0]
+        width = self.passed.values[source].shape[1]
+        units = self.passed.chosen(operation).flatten(2).transpose(1, 2).cpu().numpy()
+        place, channel = self.plan.chosen(operation.name, source, units)
+        # A last row of zeros for what is nowhere, or where its square does not reach.
+        values = below.times(None).expand(-1, width)
+        values = functional.pad(values, (0, 0, 0, 1))
+        found = values[place.to(values.device), channel.to(values.device)]
+        return Tangents(self.plan.rows(operation.name), found)
+
     def _empty(self, operation: Operation, rows: Rows) -> Tensor:
         value = self.passed.values[operation.name]
         return value.new_zeros(rows.n_rows, value.shape[1])
@@ -227,7 +240,8 @@ def _carry_branches(
     branches: list[Branch], below: Tangents, plan: TapPlan, rule: LinearRule
 ) -> Sequence[Tensor]:
     """Carry tangents through terms that share a multiplier, their scales left out."""
-    factor, weights = _site_factor(branches[0], below), [b.weight for b in branches]
+    weights = [branch.weight for branch in branches]
+    factor = _site_factor(branches[0], below, rule.geometry.groups)
     # Only pooling has groups, one a channel.
     if rule.geometry.groups > 1:
         values = below.times(factor)
@@ -254,14 +268,15 @@ def _one_column(tangents: Tangents) -> Tangents:
     return Tangents(tangents.rows, narrow.times(None))
 
 
-def _site_factor(branch: Branch, below: Tangents) -> Tensor | None:
+def _site_factor(branch: Branch, below: Tangents, groups: int) -> Tensor | None:
     if isinstance(branch.multiplier, Tensor):
         return as_sites(branch.multiplier)
     # Tangents of one column are spread over the channels by a factor of ones.
-    if branch.multiplier == 1.0 and below.data.shape[1] == branch.weight.shape[1]:
+    width = branch.weight.shape[1] * groups
+    if branch.multiplier == 1.0 and below.data.shape[1] == width:
         return None
     n_sites = below.rows.shape[0] * below.rows.shape[2]
-    return branch.weight.new_full((n_sites, branch.weight.shape[1]), branch.multiplier)
+    return branch.weight.new_full((n_sites, width), branch.multiplier)
 
 
 def _multiply(values: Tensor, plan: TapPlan, matrix: Tensor, n_in: int) -> Tensor:

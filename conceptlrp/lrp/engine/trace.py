@@ -11,8 +11,10 @@ becomes zennit's `Sum` over a stack of them, which the composites give a proport
 rule: without one, relevance doubles at every residual block.
 """
 
+import operator
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -20,6 +22,7 @@ from torch import Tensor, fx, nn
 from conceptlrp.errors import LayerError, NetworkError, check_type
 from conceptlrp.lrp._zennit import Activation, Sum
 from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.moving import Choice
 from conceptlrp.lrp.engine.spelling import normalize, operation_name
 
 LINEAR = (nn.Conv2d, nn.Linear)
@@ -33,11 +36,30 @@ _SQUASHING = {
 }
 
 
+def _in_place(name: str) -> Any:
+    def change(value: fx.Proxy, other: Any) -> fx.Proxy:
+        target = getattr(operator, name)
+        return value.tracer.create_proxy("call_function", target, (value, other), {})
+
+    return change
+
+
+class _Proxy(fx.Proxy):
+    """A value whose changes in place are traced as such, unlike torch's own."""
+
+    __iadd__, __isub__ = _in_place("iadd"), _in_place("isub")
+    __imul__, __itruediv__ = _in_place("imul"), _in_place("itruediv")
+
+
 class _Tracer(fx.Tracer):
     """A tracer that keeps zennit's layers whole, as it does torch's own."""
 
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """Wrap a node in a value that knows changes in place."""
+        return _Proxy(node, self)
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        own = isinstance(m, Sum | Affine | Gate | Broadcast)
+        own = isinstance(m, Sum | Affine | Gate | Broadcast | Choice)
         return own or super().is_leaf_module(m, module_qualified_name)
 
 
@@ -184,8 +206,9 @@ def _tap(traced: fx.GraphModule, node: fx.Node) -> str | None:
 
 def _is_head(traced: fx.GraphModule, node: fx.Node) -> bool:
     for user in node.users:
-        passes = isinstance(module_of(traced, user), nn.Flatten | nn.Identity | Affine)
-        passes = passes or operation_name(user) in ("view", "reshape", "flatten")
+        module = module_of(traced, user)
+        passes = isinstance(module, nn.Flatten | nn.Identity | Affine | Choice)
+        passes = passes or operation_name(user) in ("view", "reshape", "flatten", "cat")
         if user.op == "output" or (passes and _is_head(traced, user)):
             return True
     return False
