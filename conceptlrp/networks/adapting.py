@@ -8,7 +8,6 @@ its name and the network is explained as one written by hand would be.
 Shapes use N positions, P planes and a board of n x n squares.
 """
 
-import operator
 import warnings
 from dataclasses import dataclass
 from typing import Any, cast
@@ -17,7 +16,7 @@ from torch import fx, nn
 
 from conceptlrp.errors import NetworkError, check_type
 from conceptlrp.networks.architectures import SIZES, BoardNetwork
-from conceptlrp.networks.heads import HEADS, HeadAdapter, Outputs, Policy
+from conceptlrp.networks.heads import HEADS, HeadAdapter, Outputs, Policy, Tracer
 from conceptlrp.networks.planes import BoardsToPlanes, Encoding
 
 
@@ -231,34 +230,6 @@ def default_encoding(network: nn.Module) -> str:
         )
         raise NetworkError(msg)
     return "own-minus-opponent" if n_planes == 1 else "own-opponent"
-
-
-def _in_place(name: str) -> Any:
-    def change(value: fx.Proxy, other: Any) -> fx.Proxy:
-        target = getattr(operator, name)
-        return value.tracer.create_proxy("call_function", target, (value, other), {})
-
-    return change
-
-
-class _Proxy(fx.Proxy):
-    """A value whose changes in place are traced as such, unlike torch's own."""
-
-    __iadd__, __isub__ = _in_place("iadd"), _in_place("isub")
-    __imul__, __itruediv__ = _in_place("imul"), _in_place("itruediv")
-
-
-class Tracer(fx.Tracer):
-    """A tracer that keeps zennit's layers whole, as it does torch's own."""
-
-    def proxy(self, node: fx.Node) -> fx.Proxy:
-        """Wrap a node in a value that knows changes in place."""
-        return _Proxy(node, self)
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Whether a module is called whole."""
-        whole = type(m).__module__.startswith("zennit.")
-        return whole or super().is_leaf_module(m, module_qualified_name)
 
 
 def _traced(module: nn.Module) -> fx.GraphModule:

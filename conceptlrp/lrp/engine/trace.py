@@ -23,7 +23,7 @@ from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
 from conceptlrp.lrp.engine.moving import Choice
 from conceptlrp.lrp.engine.norms import Centre, Scaled
 from conceptlrp.lrp.engine.spelling import normalize, operation_name
-from conceptlrp.networks.adapting import Tracer
+from conceptlrp.networks.heads import Tracer
 
 LINEAR = (nn.Conv2d, nn.Linear)
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
