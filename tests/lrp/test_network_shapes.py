@@ -11,17 +11,7 @@ from tests.lrp.network_shapes import ACTIVATIONS, HEADS, PLANE_SHAPES, SHAPES, U
 from tests.lrp.shape_verdicts import compared, explain, explainer_of, judge, quietly
 
 #: Shapes that are right already, though not yet as expected: by hooks, or refused.
-PENDING: dict[str, str] = {
-    "planes built in forward: ones": "hooks",
-    **dict.fromkeys(
-        (
-            *("nn.LayerNorm of maps", "F.layer_norm", "nn.LayerNorm of a vector"),
-            "nn.GroupNorm",
-            *("F.group_norm", "nn.InstanceNorm2d", "F.instance_norm", "nn.RMSNorm"),
-        ),
-        "refused: ",
-    ),
-}
+PENDING: dict[str, str] = {"planes built in forward: ones": "hooks"}
 NAMES = [shape.name for shape in (*HEADS, *PLANE_SHAPES, *UNKNOWN) if not shape.options]
 
 
