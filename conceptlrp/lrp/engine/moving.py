@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
@@ -144,19 +144,3 @@ class Uncast(TorchFunctionMode):
         found = func(*args, **kwargs)
         same = floats and func in _CASTS and found.is_floating_point()
         return first if same else found
-
-
-class Recorder(fx.Interpreter):
-    """A run that keeps the value of every node."""
-
-    def __init__(self, traced: fx.GraphModule) -> None:
-        super().__init__(traced, garbage_collect_values=False)
-        self.values: dict[fx.Node, Any] = {}
-
-    def run_node(self, n: fx.Node) -> Any:
-        """Run a node and keep its value."""
-        found = super().run_node(n)
-        # A copy, as what comes later may change it in place.
-        kept = found.clone() if isinstance(found, Tensor) else found
-        self.values[n] = kept
-        return found
