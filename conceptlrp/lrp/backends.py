@@ -23,11 +23,17 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.lrp._zennit import Composite, Hook, Sum
 from conceptlrp.lrp.composites import GRADIENT, module_rules
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate, Slope
+from conceptlrp.lrp.engine.elementwise import (
+    GROUPED,
+    Affine,
+    Broadcast,
+    Gate,
+    Slope,
+    kept_affine,
+)
 from conceptlrp.lrp.engine.hooks import HookPassed, HookPropagation
 from conceptlrp.lrp.engine.moving import MOVING, Choice
 from conceptlrp.lrp.engine.native import NativeForward
-from conceptlrp.lrp.engine.norms import GROUPED, kept_affine
 from conceptlrp.lrp.engine.program import UnknownOperationError, read_program
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.engine.rewriting import Uncast

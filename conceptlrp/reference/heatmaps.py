@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import LayerError, NetworkError, check_known
 from conceptlrp.lrp import Baseline, Explainer, Target
+from conceptlrp.lrp.engine.elementwise import GROUPED
 from conceptlrp.lrp.engine.native import NativeEngine
-from conceptlrp.lrp.engine.norms import GROUPED
 from conceptlrp.lrp.engine.program import Operation
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.engine.tangents import tap_sites

@@ -16,7 +16,7 @@ from zennit.types import Activation, AvgPool, Linear
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp import Explainer, Intervention, attribute
 from conceptlrp.lrp.engine import elementwise
-from conceptlrp.lrp.engine.norms import Centre
+from conceptlrp.lrp.engine.elementwise import Centre
 from conceptlrp.othello import Corpus
 from tests.lrp.conftest import random_corpus, randomize
 from tests.lrp.test_engine import assert_close, with_hooks

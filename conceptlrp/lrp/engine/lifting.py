@@ -16,9 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from conceptlrp.lrp._zennit import Activation
-from conceptlrp.lrp.engine.elementwise import Affine
+from conceptlrp.lrp.engine.elementwise import Affine, Scaled
 from conceptlrp.lrp.engine.moving import choose, chosen, give_back
-from conceptlrp.lrp.engine.norms import Scaled
 from conceptlrp.lrp.engine.program import Operation, Program
 
 #: Kinds of operations that keep the values of layers, or apply a function to them.

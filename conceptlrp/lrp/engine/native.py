@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from conceptlrp.lrp._zennit import Activation, Epsilon, Norm, Pass
-from conceptlrp.lrp.engine.elementwise import Affine
+from conceptlrp.lrp.engine.elementwise import GROUPED, MIXING, Affine, Centre, Scaled
 from conceptlrp.lrp.engine.gating import find_gated, hides, producers
 from conceptlrp.lrp.engine.geometry import channels_last
 from conceptlrp.lrp.engine.lifting import (
@@ -27,7 +27,6 @@ from conceptlrp.lrp.engine.lifting import (
 )
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.moving import choose, chosen, give_back
-from conceptlrp.lrp.engine.norms import GROUPED, MIXING, Centre, Scaled
 from conceptlrp.lrp.engine.program import Operation, Program, UnknownOperationError
 from conceptlrp.lrp.engine.rule_forms import scale_forms, scales_of
 

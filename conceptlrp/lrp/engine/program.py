@@ -30,9 +30,8 @@ from torch import fx, nn
 
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp._zennit import Activation, Hook, Sum
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Centre, Gate, Scaled
 from conceptlrp.lrp.engine.moving import MAXIMA, Choice
-from conceptlrp.lrp.engine.norms import Centre, Scaled
 from conceptlrp.lrp.engine.trace import LINEAR, module_of
 
 _PASS = (nn.Identity, nn.Dropout, nn.Dropout2d, Scaled)

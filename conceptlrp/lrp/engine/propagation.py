@@ -25,6 +25,7 @@ from conceptlrp.lrp.engine.contraction import (
     pick_channels,
 )
 from conceptlrp.lrp.engine.counting import SweepCosts, draw_blueprint
+from conceptlrp.lrp.engine.elementwise import MIXING
 from conceptlrp.lrp.engine.flows import (
     Conservation,
     adjacent_layers,
@@ -41,7 +42,6 @@ from conceptlrp.lrp.engine.native import (
     Replaced,
     rerun,
 )
-from conceptlrp.lrp.engine.norms import MIXING
 from conceptlrp.lrp.engine.program import Program
 from conceptlrp.lrp.engine.sweep import Sweep, Tangents, active_squares
 from conceptlrp.lrp.engine.tangents import SweepPlan

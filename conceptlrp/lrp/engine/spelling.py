@@ -15,7 +15,14 @@ import torch
 from torch import Tensor, fx, nn
 
 from conceptlrp.lrp._zennit import Activation, Sum
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.elementwise import (
+    NORMING,
+    NORMS,
+    Affine,
+    Broadcast,
+    Gate,
+    norm_steps,
+)
 from conceptlrp.lrp.engine.moving import (
     MOVERS,
     MOVING,
@@ -23,7 +30,6 @@ from conceptlrp.lrp.engine.moving import (
     as_mover,
     numbers_like,
 )
-from conceptlrp.lrp.engine.norms import NORMING, NORMS, norm_steps
 from conceptlrp.lrp.engine.rewriting import Rewriting
 
 #: Functions and methods that are named as modules are, but for case and underscores.

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from conceptlrp.lrp.engine.elementwise import Centre, group_means
 from conceptlrp.lrp.engine.geometry import product
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.native import NativeForward
-from conceptlrp.lrp.engine.norms import Centre, group_means
 from conceptlrp.lrp.engine.program import Operation
 from conceptlrp.lrp.engine.tangents import Group, Rows, SweepPlan, TapPlan
 

@@ -19,9 +19,8 @@ from torch import Tensor, fx, nn
 
 from conceptlrp.errors import LayerError, NetworkError, check_type
 from conceptlrp.lrp._zennit import Activation, Sum
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Centre, Gate, Scaled
 from conceptlrp.lrp.engine.moving import Choice
-from conceptlrp.lrp.engine.norms import Centre, Scaled
 from conceptlrp.lrp.engine.spelling import normalize, operation_name
 from conceptlrp.networks.heads import Tracer
 
