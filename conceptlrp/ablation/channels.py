@@ -20,11 +20,12 @@ from torch.nn import functional
 
 from conceptlrp.ablation.result import Ablation, Array, LayerEffects
 from conceptlrp.ablation.sample import (
+    ABLATIONS,
     FollowedSample,
-    check_ablation,
     follow_sample,
     replacements,
 )
+from conceptlrp.errors import check_known
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.backends import Passed
 from conceptlrp.lrp.engine.native import Change
@@ -268,7 +269,7 @@ def ablate(
        against control neurons.
     """
     store, network = open_store(store), checked_network(network)
-    check_ablation(ablation)
+    check_known("ablation", ablation, ABLATIONS)
     digest = check_explains(store, network)
     if save:
         store.results.check_free(Ablation, target=target, overwrite=overwrite)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from conceptlrp.errors import TargetError
+from conceptlrp.errors import TargetError, check_known
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import mean_maps
 from conceptlrp.lrp.batch import as_array
@@ -156,19 +156,11 @@ NOT_NATIVE: Final = (
 )
 
 
-def check_ablation(ablation: str) -> None:
-    """Refuse an unknown ablation."""
-    if ablation not in ABLATIONS:
-        known = ", ".join(ABLATIONS)
-        msg = f"unknown ablation '{ablation}', expected one of {known}"
-        raise ValueError(msg)
-
-
 def replacements(
     explainer: Explainer, corpus: Corpus, ablation: str, *, seed: int = 0
 ) -> Callable[[slice], Mapping[str, Tensor]]:
     """Return what gives the maps (n or 1, C, H, W) that replace those of positions."""
-    check_ablation(ablation)
+    check_known("ablation", ablation, ABLATIONS)
     if ablation == "resample":
         donors = corpus[same_ply_donors(corpus, seed=seed)]
         return lambda rows: explainer.maps(donors[rows])
@@ -197,7 +189,7 @@ class FeatureMaps:
 
     def replacement(self, ablation: str) -> NDArray[Any]:
         """Return what takes the place of each channel, (N or 1, C, H, W)."""
-        check_ablation(ablation)
+        check_known("ablation", ablation, ABLATIONS)
         if ablation == "zero":
             return np.zeros_like(self.maps[:1])
         if ablation == "mean":

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.errors import ClusteringError
+from conceptlrp.errors import ClusteringError, check_least
 from conceptlrp.store import Store
 
 #: Ways to take out the scale of a position.
@@ -289,9 +289,7 @@ def cluster_channels(features: FeatureTable, n_clusters: int = 8) -> ChannelClus
     ChannelClustering
         Computed from C x C moments, whatever the number of positions.
     """
-    if n_clusters < 1:
-        msg = f"n_clusters is {n_clusters}, expected at least 1"
-        raise ValueError(msg)
+    check_least("n_clusters", n_clusters)
     alike = channel_similarity(feature_moments(features))
     varying = np.flatnonzero(np.diag(alike) > 0)
     labels = np.full(len(alike), -1, dtype=np.int32)

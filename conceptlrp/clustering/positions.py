@@ -7,6 +7,7 @@ no cluster is ever computed from them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -201,34 +202,27 @@ def cluster(
         store.results.check_free(
             Clustering, target=target, layer=name, overwrite=overwrite
         )
-    told = on_progress or (lambda *_: None)
     steps = 3 + stability
-    told(f"cluster {name}", 0, steps)
+    told = partial(on_progress or (lambda *_: None), f"cluster {name}")
+    told(0, steps)
     features = held_in_memory(table)
     model = make_estimator(estimator, n_clusters=n_clusters, seed=seed)
     named = isinstance(estimator, str)
     _check_features(features, name, n_clusters if named else 1)
-    labels, sizes = numbered_by_size(
-        fit_labels(
-            model,
-            features,
-            fit_rows=chosen.fit_rows,
-            seed=seed,
-            threads=1 if named else None,
-        )
-    )
-    told(f"cluster {name}", 1, steps)
+    threads, fit_rows = 1 if named else None, chosen.fit_rows
+    fitted = fit_labels(model, features, fit_rows=fit_rows, seed=seed, threads=threads)
+    labels, sizes = numbered_by_size(fitted)
+    told(1, steps)
     centers = cluster_centers(features, labels, len(sizes))
     kind = chosen.embedding
     layout = plane_embedding(features, kind=kind, seed=seed) if kind else None
-    told(f"cluster {name}", 2, steps)
-    measured = None
+    told(2, steps)
+    measured, games = None, np.asarray(store.positions.game[table.rows], np.int32)
     if stability:
-        games = store.positions.game[table.rows]
         measured = cluster_stability(
             model, features, games, labels=labels, repeats=chosen.repeats, seed=seed
         )
-        told(f"cluster {name}", 3, steps)
+        told(3, steps)
     found = Clustering(
         layer=name,
         target=target if isinstance(target, str) else store.targets[target],
@@ -241,7 +235,7 @@ def cluster(
         centers=centers,
         effects=marker_effects(features, labels, len(sizes)),
         distances=center_distances(features, labels, centers),
-        games=np.asarray(store.positions.game[table.rows], dtype=np.int32),
+        games=games,
         embedding=layout,
         network=str(store.manifest.network.get("digest", "")),
         corpus=str(store.manifest.corpus.get("digest", "")),
@@ -249,7 +243,7 @@ def cluster(
     )
     if save:
         store.results.save(found, overwrite=overwrite)
-    told(f"cluster {name}", steps, steps)
+    told(steps, steps)
     return found
 
 

@@ -33,7 +33,7 @@ from conceptlrp.concept_graph.units import (
     pruned,
     smallest,
 )
-from conceptlrp.errors import StoreError, check_type
+from conceptlrp.errors import StoreError, check_least, check_type
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import Baseline, mean_baseline
 from conceptlrp.lrp.one_call import check_explains
@@ -276,11 +276,8 @@ def _check(part: float, method: str, n_positions: int, n_edges: int) -> None:
     if method not in ("pruned", "once"):
         msg = f"method is '{method}', expected one of pruned, once"
         raise ValueError(msg)
-    least = {"n_positions": (n_positions, 1), "n_edges": (n_edges, 0)}
-    for option, (given, fewest) in least.items():
-        if given < fewest:
-            msg = f"{option} is {given}, expected at least {fewest}"
-            raise ValueError(msg)
+    check_least("n_positions", n_positions)
+    check_least("n_edges", n_edges, 0)
 
 
 def find_circuit(

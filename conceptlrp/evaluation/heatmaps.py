@@ -33,7 +33,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import fx
 
-from conceptlrp.errors import CompositeError, NetworkError
+from conceptlrp.errors import CompositeError, NetworkError, check_known
 from conceptlrp.evaluation.result import HeatmapAgreement
 from conceptlrp.evaluation.sample import Sample
 from conceptlrp.labelling.networks import randomize, with_weights_of
@@ -244,9 +244,7 @@ def cascade(
 
     See Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018.
     """
-    if order not in CASCADES:
-        msg = f"unknown cascade '{order}', expected one of {', '.join(CASCADES)}"
-        raise ValueError(msg)
+    check_known("cascade", order, CASCADES)
     actions = sample.best[:, None]
     trained = explain_boards(explainer, sample.boards, actions).one_hot[:, 0]
     layers = path_to_output(explainer.network)

@@ -122,20 +122,17 @@ class Scores:
         self,
         method: str,
         metric: str,
-        values: Array | Mapping[str, Array],
+        values: Array | Mapping[str, Array | Estimate],
         *,
         target: str = "best",
         baseline: str = "",
     ) -> None:
-        """Keep values (N,) of a metric, or of each of its parts."""
+        """Keep values (N,) of a metric, or of each of its parts, or their estimate."""
         parts = values if isinstance(values, Mapping) else {"": values}
         for part, each in parts.items():
             key = (method, metric, target, part, baseline)
-            self._found[key] = np.asarray(each, np.float64)
-
-    def add_estimate(self, key: Key, found: Estimate) -> None:
-        """Keep a number that is no mean over positions."""
-        self._found[key] = found
+            known = isinstance(each, Estimate)
+            self._found[key] = each if known else np.asarray(each, np.float64)
 
     def of(
         self,

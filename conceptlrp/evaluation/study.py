@@ -13,22 +13,20 @@ from torch import nn
 
 from conceptlrp.ablation.sample import FeatureMaps, feature_maps, same_ply_donors
 from conceptlrp.errors import CompositeError
-from conceptlrp.evaluation.channels import (
+from conceptlrp.evaluation.faithfulness import (
     AGAINST,
     MATCHING,
+    PERTURBATIONS,
+    DeletionCurves,
     ablation_effects,
     activations,
     agreement,
-    channel_relevance,
-    overall_agreement,
-)
-from conceptlrp.evaluation.faithfulness import (
-    PERTURBATIONS,
-    DeletionCurves,
     center_prior,
+    channel_relevance,
     delete_channels,
     delete_squares,
     occlusion,
+    overall_agreement,
     same_class_scores,
     score_flip_lines,
     start_sign,
@@ -53,7 +51,7 @@ from conceptlrp.lrp.baselines import ZERO, Baseline, mean_baseline
 from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.lrp.probing import Relevance, explain_boards
 from conceptlrp.othello import Corpus
-from conceptlrp.statistics.estimates import estimates
+from conceptlrp.statistics.estimates import Estimate, estimates
 
 Array = NDArray[Any]
 
@@ -145,16 +143,17 @@ def measure_agreement(
                 for signed in (False, True):
                     metric = f"channel_agreement{'_signed' * signed}"
                     about = {"target": target, "baseline": baseline}
-                    found = agreement(score, effect, signed=signed)
                     null = agreement(score[donors], effect, signed=signed)
-                    for name, values in (
-                        (metric, found),
-                        (f"{metric}_exchanged", null),
-                    ):
+                    found: dict[str, Array | Estimate] = {
+                        "": agreement(score, effect, signed=signed),
+                        "_exchanged": null,
+                        "_overall": overall_agreement(
+                            score, effect, games, signed=signed
+                        ),
+                    }
+                    for ending, values in found.items():
+                        name = f"{metric}{ending}"
                         study.scores.add(method, name, {part: values}, **about)
-                    overall = overall_agreement(score, effect, games, signed=signed)
-                    key = (method, f"{metric}_overall", target, part, baseline)
-                    study.scores.add_estimate(key, overall)
 
 
 def _add_curves(study: Study, key: Key, curves: DeletionCurves, changed: str) -> None:
@@ -174,11 +173,11 @@ def _steps_of(curves: DeletionCurves, games: ArrayLike) -> tuple[dict[str, Any],
     found = {name: estimates(values, games) for name, values in falls.items()}
     steps = []
     for k, gone in enumerate(curves.steps):
-        step = {"gone": gone, "moves_changed": float(curves.changed[:, k].mean())}
+        step: dict[str, Any] = {"gone": gone}
         for name, each in found.items():
             ends = each[k].to_dict().items()
             step |= {f"{name}_{end}": value for end, value in ends if end != "n"}
-        steps.append(step)
+        steps.append(step | {"moves_changed": float(curves.changed[:, k].mean())})
     return tuple(steps)
 
 
@@ -327,8 +326,7 @@ def measure_heatmaps(
         _measure_squares(study, name, order, target)
         if same_class:
             shuffled = same_class_scores(sample, order, seed=study.seed)
-            metric = "square_gain_same_class"
-            _measure_squares(study, name, shuffled, target, metric)
+            _measure_squares(study, name, shuffled, target, "square_gain_same_class")
     _flip_lines(study, name, _best_maps(relevance))
 
 

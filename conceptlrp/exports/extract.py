@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from conceptlrp import jsontext
 from conceptlrp.clustering import Clustering
-from conceptlrp.errors import ConceptLRPError, StoreError
+from conceptlrp.errors import ConceptLRPError, StoreError, check_known, check_least
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.relevance import relevance_of
 from conceptlrp.runs.job import package_versions
@@ -152,9 +152,8 @@ def extract(store: AnyStore, chosen: Selection | None = None) -> Extract:
         msg = f"{store.path}: holds no positions yet, expected at least one to export"
         raise StoreError(msg)
     rows, count = np.arange(len(store)), chosen.n_positions
-    if count is not None and count < 1:
-        msg = f"n_positions is {count}, expected at least 1"
-        raise ValueError(msg)
+    if count is not None:
+        check_least("n_positions", count)
     if count is not None and count < len(rows):
         random = np.random.default_rng(chosen.seed)
         rows = np.sort(random.choice(rows, count, replace=False))
@@ -166,9 +165,7 @@ def extract(store: AnyStore, chosen: Selection | None = None) -> Extract:
 def check_quantities(quantities: Sequence[str]) -> None:
     """Refuse what is not known of channels."""
     for name in quantities:
-        if name not in QUANTITIES:
-            msg = f"unknown quantity '{name}', expected one of {', '.join(QUANTITIES)}"
-            raise ValueError(msg)
+        check_known("quantity", name, QUANTITIES)
 
 
 @contextmanager

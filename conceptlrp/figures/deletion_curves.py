@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from conceptlrp.errors import StoreError
+from conceptlrp.errors import StoreError, check_known
 from conceptlrp.evaluation import CompositeEvaluation
 from conceptlrp.figures import style
 from conceptlrp.lrp import Target, Value
@@ -157,10 +157,7 @@ def _square_panels(record: Record, composite: str, target: str) -> list[_Panel]:
 def _channel_panels(
     record: Record, composite: str, target: str, ablation: str
 ) -> list[_Panel]:
-    if ablation not in _ABLATIONS:
-        known = ", ".join(_ABLATIONS)
-        msg = f"unknown ablation '{ablation}', expected one of {known}"
-        raise ValueError(msg)
+    check_known("ablation", ablation, _ABLATIONS)
     curves = found(record["curves"], metric="channel_gain", target=target)
     ending = f" {ablation}"
     parts = dict.fromkeys(c["part"] for c in curves if c["part"].endswith(ending))

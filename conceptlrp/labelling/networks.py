@@ -69,13 +69,10 @@ def above_own_mean(explainer: Explainer, store: Store) -> Explainer:
 
 
 def with_weights_of(explainer: Explainer, network: fx.GraphModule) -> Explainer:
-    """Return an explainer of a copy of its network that has other weights.
-
-    The copy is traced and free of batch norms already, so only the rules have to be
-    made ready again.
-    """
+    """Return an explainer of a copy of its network that has other weights."""
     changed = copy.copy(explainer)
     changed.network = network
+    # It is traced and free of batch norms already: only rules are made ready again.
     changed.propagation = make_propagation(
         network,
         explainer.composites,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from conceptlrp.errors import check_least
 from conceptlrp.networks.planes import Encoding
 
 if TYPE_CHECKING:
@@ -96,9 +97,7 @@ def check_options(*, size: int, planes: int = 1, **counts: int) -> None:
             msg = f"{name} is {value}, expected {possible[0]} or {possible[1]}"
             raise ValueError(msg)
     for name, value in counts.items():
-        if value < 1:
-            msg = f"{name} is {value}, expected at least 1"
-            raise ValueError(msg)
+        check_least(name, value)
 
 
 class OthelloNet(BoardNetwork):

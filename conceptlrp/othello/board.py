@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.errors import IllegalMoveError
+from conceptlrp.errors import IllegalMoveError, check_least
 
 PASS: Final = 64
 NO_MOVE: Final = -1
@@ -210,9 +210,7 @@ def phases(empties: ArrayLike, *, bins: int = 3, size: int = 8) -> NDArray[np.in
     >>> phases([60, 41, 40, 21, 20, 0]).tolist()
     [0, 0, 1, 1, 2, 2]
     """
-    if bins < 1:
-        msg = f"bins is {bins}, expected at least 1"
-        raise ValueError(msg)
+    check_least("bins", bins)
     moves = region_of(size).bit_count() - 4
     played = np.clip(moves - np.asarray(empties, np.int64), 0, moves)
     return np.minimum(played * bins // moves, bins - 1).astype(np.int8)

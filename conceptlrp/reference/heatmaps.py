@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from conceptlrp.errors import LayerError, NetworkError
+from conceptlrp.errors import LayerError, NetworkError, check_known
 from conceptlrp.lrp import Baseline, Explainer, Target
 from conceptlrp.lrp.engine.native import NativeEngine
 from conceptlrp.lrp.engine.program import Operation
@@ -64,9 +64,7 @@ def conditional_maps(
     float32 array of shape (N, n, n)
         Input relevance, planes summed.
     """
-    if start not in STARTS:
-        msg = f"unknown start '{start}', expected one of {', '.join(STARTS)}"
-        raise ValueError(msg)
+    check_known("start", start, STARTS)
     if start == "activation":
         _check_channel(explainer, layer, channel)
         parts = [

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from conceptlrp.errors import check_known
 from conceptlrp.othello.symmetry import turn
 from conceptlrp.reference.boards import ReferenceBoards, describe_boards
 from conceptlrp.store import Ranking, Store, Where, open_store
@@ -310,10 +311,7 @@ def reference_scores(
     store: Store, layer: str, channel: int, *, by: str, target: int | str = 0
 ) -> NDArray[np.float32]:
     """Return one channel's score at every position, (N,)."""
-    if by not in REFERENCE_SCORES:
-        known = ", ".join(REFERENCE_SCORES)
-        msg = f"unknown score '{by}', expected one of {known}"
-        raise ValueError(msg)
+    check_known("score", by, REFERENCE_SCORES)
     if by in CHANNEL_SCORES:
         return store.scores(layer, channel, by=by, target=target)
     relevance = store.scores(layer, channel, by="relevance", target=target)

@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from conceptlrp.othello import BLACK, NO_MOVE, Games, legal_moves, play
 from conceptlrp.othello.board import start
 from conceptlrp.progress import OnProgress
-from conceptlrp.selfplay.evaluators import Rng
 from conceptlrp.selfplay.players import HistoryPlayer, Player, RandomPlayer, Squares
+from conceptlrp.selfplay.puct import Rng
 
 
 class GameTable:
@@ -116,6 +116,13 @@ def play_games(
     return Games.from_moves(table.moves, size=size, black=black.name, white=white.name)
 
 
+def check_even(name: str, count: int) -> None:
+    """Refuse games that do not come in pairs."""
+    if count < 2 or count % 2:
+        msg = f"{name} is {count}, expected an even number of games"
+        raise ValueError(msg)
+
+
 @dataclass(frozen=True)
 class MatchResult:
     """Result of a match, seen by the first player.
@@ -209,10 +216,8 @@ def match(
     MatchResult
         Seen by the first player.
     """
-    for name, asked in (("count", count), ("together", together)):
-        if asked < 2 or asked % 2:
-            msg = f"{name} is {asked}, expected an even number of games"
-            raise ValueError(msg)
+    check_even("count", count)
+    check_even("together", together)
     openings = random_openings(count // 2, opening_plies, seed=seed, size=first.size)
     blocks = []
     for begun in range(0, count, together):

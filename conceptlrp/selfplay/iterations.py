@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from conceptlrp.errors import check_least
 from conceptlrp.networks import BoardNetwork
 from conceptlrp.progress import OnProgress
-from conceptlrp.selfplay.arena import match
+from conceptlrp.selfplay.arena import check_even, match
 from conceptlrp.selfplay.players import NetworkPlayer, Player, SearchPlayer
 from conceptlrp.selfplay.puct import SearchOptions
 from conceptlrp.selfplay.rounds import (
@@ -73,16 +74,12 @@ class IterationOptions:
 
     def __post_init__(self) -> None:
         for name in ("iterations", "games", "window"):
-            if getattr(self, name) < 1:
-                msg = f"{name} is {getattr(self, name)}, expected at least 1"
-                raise ValueError(msg)
+            check_least(name, getattr(self, name))
         if not 0 <= self.gate_threshold <= 1:
             given = self.gate_threshold
             msg = f"gate_threshold is {given}, expected a number from 0 to 1"
             raise ValueError(msg)
-        if self.gate_games < 2 or self.gate_games % 2:
-            msg = f"gate_games is {self.gate_games}, expected an even number"
-            raise ValueError(msg)
+        check_even("gate_games", self.gate_games)
 
     def seed_of(self, number: int, stage: int) -> int:
         """Return the seed of a stage of an iteration."""

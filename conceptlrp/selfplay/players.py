@@ -36,8 +36,14 @@ from conceptlrp.othello import (
     transcript_text,
 )
 from conceptlrp.othello.board import count, square_bits
-from conceptlrp.selfplay.evaluators import Boards, NetworkEvaluator, Rng
-from conceptlrp.selfplay.puct import SearchOptions, choose_actions, search
+from conceptlrp.selfplay.puct import (
+    Boards,
+    NetworkEvaluator,
+    Rng,
+    SearchOptions,
+    choose_actions,
+    search,
+)
 
 Squares: TypeAlias = NDArray[np.int64]
 
@@ -164,11 +170,6 @@ class SearchPlayer:
         Simulations and so on.
     name : str, optional
         Name in results; ``network`` and the simulations by default.
-
-    Attributes
-    ----------
-    name, options, size
-        As given, and the side of the network's board.
     """
 
     def __init__(

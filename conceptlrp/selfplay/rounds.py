@@ -38,8 +38,14 @@ from conceptlrp.othello.notation import parse_square
 from conceptlrp.othello.symmetry import turn, turn_squares
 from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.arena import GameTable, random_openings
-from conceptlrp.selfplay.evaluators import Evaluator, NetworkEvaluator, Rng
-from conceptlrp.selfplay.puct import SearchOptions, choose_actions, search
+from conceptlrp.selfplay.puct import (
+    Evaluator,
+    NetworkEvaluator,
+    Rng,
+    SearchOptions,
+    choose_actions,
+    search,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,10 +237,8 @@ def self_play(
         Number of games, no two of which have the same moves.
     options : SelfPlayOptions, optional
         Search, temperature and so on.
-    seed : int
-        Seed of everything random.
-    name : str
-        Name of both players.
+    seed, name
+        Seed of everything random, and name of both players.
     overwrite : bool
         Replace a file that is there.
     on_progress : callable, optional

@@ -27,7 +27,7 @@ from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import Corpus, Position, play
 from conceptlrp.othello.board import count, flip_words, region_of, squares
 from conceptlrp.progress import OnProgress
-from conceptlrp.selfplay.arena import match
+from conceptlrp.selfplay.arena import check_even, match
 from conceptlrp.selfplay.players import (
     BoardPlayer,
     GreedyPlayer,
@@ -50,11 +50,7 @@ _MOST_LINES: Final = 1 << 20
 
 
 class EndgameSolver:
-    """Solves endgames, and remembers the lines that it has met.
-
-    A position is given as the discs of the player to move and of the other one; each
-    empty square more takes about three times as long.
-    """
+    """Solves endgames: each empty square more takes about three times as long."""
 
     def __init__(self, size: int = 8) -> None:
         self.region = region_of(size)
@@ -242,9 +238,7 @@ class StrengthOptions:
 
     def __post_init__(self) -> None:
         for name in ("games", "engine_games"):
-            if getattr(self, name) < 2 or getattr(self, name) % 2:
-                msg = f"{name} is {getattr(self, name)}, expected an even number"
-                raise ValueError(msg)
+            check_even(name, getattr(self, name))
 
 
 def strength_card(

@@ -92,11 +92,7 @@ class Batches:
         if epoch != self._epoch:
             self._shuffle(epoch)
         chosen = slice(step * self.batch_size, (step + 1) * self.batch_size)
-        return self._batch(self._order[chosen], self._symmetries[chosen].long())
-
-    def batch(self, rows: ArrayLike, symmetries: ArrayLike) -> Batch:
-        """Make the batch of these rows (B,), each turned by its symmetry, 0 to 7."""
-        return self._batch(self._put(rows).long(), self._put(symmetries).long())
+        return self.batch(self._order[chosen], self._symmetries[chosen])
 
     def _load(self, examples: TrainingSet) -> None:
         """Bring examples and tables of symmetries to the device."""
@@ -124,7 +120,12 @@ class Batches:
         self._symmetries = self._put(drawn)
         self._epoch = epoch
 
-    def _batch(self, rows: Tensor, symmetries: Tensor) -> Batch:
+    def batch(self, rows: Any, symmetries: Any) -> Batch:
+        """Make the batch of these rows (B,), each turned by its symmetry, 0 to 7."""
+        rows, symmetries = (
+            torch.as_tensor(each, device=self.device).long()
+            for each in (rows, symmetries)
+        )
         source = self._source_squares[symmetries]
         own = (self._own[rows, None] >> source) & 1
         opponent = (self._opponent[rows, None] >> source) & 1

@@ -83,31 +83,18 @@ class TrainingSet:
 
     @staticmethod
     def from_self_play(played: SelfPlayGames) -> "TrainingSet":
-        """Take the visits and outcomes of self-play as targets.
+        """Take the visits and outcomes of self-play as targets, in their order.
 
-        Parameters
-        ----------
-        played : SelfPlayGames
-            Positions that were not searched, such as those of random openings, are
-            left out.
-
-        Returns
-        -------
-        TrainingSet
-            In the order of the positions.
+        Positions that were not searched, as those of random openings, are left out.
         """
         searched = played.visits.sum(axis=1) > 0
         if not searched.any():
             msg = "no position was searched, so there are no visits to learn"
             raise ValueError(msg)
         corpus, visits = played.corpus[searched], played.visits[searched]
-        return TrainingSet(
-            corpus.own,
-            corpus.opponent,
-            visits / visits.sum(axis=1, keepdims=True),
-            corpus.outcome,
-            corpus.size,
-        )
+        policy = visits / visits.sum(axis=1, keepdims=True)
+        boards = corpus.own, corpus.opponent
+        return TrainingSet(*boards, policy, corpus.outcome, corpus.size)
 
     @staticmethod
     def concatenate(parts: Sequence["TrainingSet"]) -> "TrainingSet":
@@ -248,8 +235,7 @@ def _value_agreement(value: np.ndarray, outcome: np.ndarray) -> tuple[float, flo
     decided = finished & (outcome != 0) & np.isfinite(value)
     right = np.sign(value[decided]) == np.sign(outcome[decided])
     errors = (value[finished] - outcome[finished]) ** 2
-    nan = float("nan")
-    return (
-        float(right.mean()) if decided.any() else nan,
-        float(errors.mean()) if finished.any() else nan,
+    sign, error = (
+        float(each.mean()) if len(each) else float("nan") for each in (right, errors)
     )
+    return sign, error

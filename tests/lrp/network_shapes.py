@@ -21,7 +21,6 @@ from tests.lrp.shape_oracle import hold
 from tests.networks.azg_twin import OthelloNNet
 
 Make = Callable[[int], Any]
-ON_BOARD = [a for a in range(64) if a not in (27, 28, 35, 36)]
 
 
 @dataclass(frozen=True)
@@ -45,264 +44,24 @@ class Shape:
     single: bool = False
 
 
-class Net(nn.Module):
-    """Two convolutions and two heads, with what lies between as functions."""
-
-    def __init__(self, c: int, body: Any, heads: Any, planes: int, sizes: Any) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(planes, c, 3, padding=1)
-        self.conv = nn.Conv2d(c, c, 3, padding=1)
-        self.policy, self.value = (nn.LazyLinear(size) for size in sizes)
-        self.body, self.heads = body, heads
-
-    def forward(self, x: Tensor) -> Any:
-        return self.heads(self, self.body(self, x))
-
-
-def net(
-    body: Any = None,
-    heads: Any = None,
-    *,
-    planes: int = 1,
-    sizes: tuple[int, int] | None = None,
-    size: int = 8,
-    **parts: Callable[[int], Any],
-) -> Make:
-    widths = sizes or (size * size + 1, 1)
-
-    def make(c: int) -> nn.Module:
-        made = Net(c, body or acted, heads or both, planes, widths)
-        for name, part in parts.items():
-            setattr(made, name, part(c))
-        made.size = size
-        made.eval()(torch.zeros(2, planes, size, size))
-        for name in ("policy", "value"):
-            if isinstance(getattr(made, name), nn.LazyLinear):
-                delattr(made, name)  # which no head reads
-        return randomize(made)
-
-    return make
-
-
-def modules(kind: Callable[[], nn.Module], body: Any = None) -> Make:
-    return net(body, act1=lambda c: kind(), act2=lambda c: kind())
-
-
-def acted(n: Any, x: Tensor) -> Tensor:
-    """Two convolutions with ReLUs, functions or the activations that a net has."""
-    act1, act2 = getattr(n, "act1", F.relu), getattr(n, "act2", F.relu)
-    return act2(n.conv(act1(n.stem(x))))
-
-
-def spelled(f: Callable[[Tensor], Tensor]) -> Make:
-    return net(lambda n, x: f(n.conv(f(n.stem(x)))))
-
-
-def after(f: Callable[[Any, Tensor], Tensor], **parts: Any) -> Make:
-    """A step between the two convolutions and what reads them."""
-    return net(lambda n, x: F.relu(n.conv(f(n, F.relu(n.stem(x))))), **parts)
-
-
-def both(n: Any, z: Tensor) -> Any:
-    z = z.flatten(1)
-    return n.policy(z), n.value(z)
-
-
-def read_by(f: Callable[[Any, Tensor], Tensor], **parts: Any) -> Make:
-    """Something else than a flatten before the two heads."""
-
-    def heads(n: Any, z: Tensor) -> Any:
-        z = f(n, z)
-        return n.policy(z), n.value(z)
-
-    return net(heads=heads, **parts)
-
-
-def head(change: Callable[[Tensor, Tensor], Any], **options: Any) -> Make:
-    return net(heads=lambda n, z: change(*both(n, z)), **options)
-
-
-def conv(*sizes: int, **options: Any) -> Callable[[int], nn.Module]:
-    """A convolution whose sizes are multiples of c where negative."""
+def conv(*sizes: int, **options: Any) -> Make:
+    """A convolution whose numbers of channels are multiples of c where negative."""
+    options = {"padding": sizes[2] // 2, **options}
     return lambda c: nn.Conv2d(*(-s * c if s < 0 else s for s in sizes), **options)
 
 
-def inplace(f: Any) -> Any:
-    def run(n: Any, x: Tensor) -> Tensor:
-        z = n.stem(x)
-        f(z)
-        z = n.conv(z)
-        f(z)
-        return z
-
-    return run
-
-
-MODULES: dict[str, tuple[Callable[[], nn.Module], bool]] = {
-    "nn.ReLU": (nn.ReLU, True),
-    "nn.LeakyReLU": (lambda: nn.LeakyReLU(0.2), True),
-    "nn.PReLU": (nn.PReLU, True),
-    "nn.ELU": (lambda: nn.ELU(0.7), True),
-    "nn.CELU": (lambda: nn.CELU(2.0), True),
-    "nn.SELU": (nn.SELU, True),
-    "nn.SiLU": (nn.SiLU, True),
-    "nn.GELU": (nn.GELU, True),
-    "nn.Mish": (nn.Mish, True),
-    "nn.Hardswish": (nn.Hardswish, True),
-    "nn.Tanh": (nn.Tanh, True),
-    "nn.Softplus": (nn.Softplus, False),
-    "nn.Sigmoid": (nn.Sigmoid, False),
-}
-FUNCTIONS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
-    "torch.relu_": ("nn.ReLU", torch.relu_),
-    "F.relu(inplace=True)": ("nn.ReLU", lambda z: F.relu(z, inplace=True)),
-    "x.clamp(min=0)": ("nn.ReLU", lambda z: z.clamp(min=0)),
-    "F.leaky_relu": ("nn.LeakyReLU", lambda z: F.leaky_relu(z, 0.2)),
-    "F.elu": ("nn.ELU", lambda z: F.elu(z, 0.7)),
-    "F.celu": ("nn.CELU", lambda z: F.celu(z, 2.0)),
-    "F.selu": ("nn.SELU", F.selu),
-    "F.silu": ("nn.SiLU", F.silu),
-    "x * sigmoid(x)": ("nn.SiLU", lambda z: z * hold(torch.sigmoid(z))),
-    "F.gelu": ("nn.GELU", F.gelu),
-    "F.mish": ("nn.Mish", F.mish),
-    "x * tanh(softplus(x))": (
-        "nn.Mish",
-        lambda z: z * hold(torch.tanh(F.softplus(z))),
-    ),
-    "F.hardswish": ("nn.Hardswish", F.hardswish),
-    "torch.tanh": ("nn.Tanh", torch.tanh),
-    "x.tanh()": ("nn.Tanh", lambda z: z.tanh()),
-    "F.softplus": ("nn.Softplus", F.softplus),
-    "torch.sigmoid": ("nn.Sigmoid", torch.sigmoid),
-}
-ACTIVATIONS = [
-    *(
-        Shape(name, modules(kind), conserves=conserves)
-        for name, (kind, conserves) in MODULES.items()
-    ),
-    *(
-        Shape(name, spelled(f), twin=twin, conserves=MODULES[twin][1])
-        for name, (twin, f) in FUNCTIONS.items()
-    ),
-    Shape(
-        "x.relu_() alone on a line", net(inplace(lambda z: z.relu_())), twin="nn.ReLU"
-    ),
-    Shape("nn.ReLU(inplace=True)", modules(lambda: nn.ReLU(True)), twin="nn.ReLU"),
-    Shape(
-        "one nn.ReLU used twice",
-        net(lambda n, x: n.act(n.conv(n.act(n.stem(x)))), act=lambda c: nn.ReLU()),
-        twin="nn.ReLU",
-    ),
-    Shape(
-        "F.prelu",
-        net(
-            lambda n, x: F.prelu(n.conv(F.prelu(n.stem(x), n.act1)), n.act2),
-            act1=lambda c: nn.Parameter(torch.ones(1)),
-            act2=lambda c: nn.Parameter(torch.ones(1)),
-        ),
-    ),
-]
-
-ARITHMETIC = [
-    Shape("x - y", after(lambda n, z: z - n.conv2(z), conv2=conv(-1, -1, 1))),
-    Shape("own - opponent", net(lambda n, x: F.relu(n.stem(x)) - F.relu(n.conv2(x)), conv2=conv(1, -1, 3, padding=1))),
-    Shape("x * 0.5", after(lambda n, z: z * 0.5)),
-    Shape("x / 2", after(lambda n, z: z / 2)),
-    Shape("-x", after(lambda n, z: -z)),
-    Shape("x + 0.3", after(lambda n, z: z + 0.3), conserves=False),
-    Shape("logits * 0.5", head(lambda p, v: (p * 0.5, v * 0.5))),
-    Shape(
-        "x * weight per channel",
-        after(
-            lambda n, z: z * n.scale,
-            scale=lambda c: nn.Parameter(torch.ones(1, c, 1, 1)),
-        ),
-    ),
-    Shape(
-        "x + map of squares",
-        after(
-            lambda n, z: z + n.squares,
-            squares=lambda c: nn.Parameter(torch.ones(1, c, 8, 8)),
-        ),
-        conserves=False,
-    ),
-    Shape("x + conv(x)", net(lambda n, x: (lambda z: F.relu(z + n.conv(z)))(F.relu(n.stem(x))))),
-    Shape("x += conv(x)", net(lambda n, x: _added(n, F.relu(n.stem(x)))), twin="x + conv(x)"),
-    Shape(
-        "torch.add(x, y, alpha=0.5)",
-        after(lambda n, z: torch.add(z, n.conv2(z), alpha=0.5), conv2=conv(-1, -1, 1)),
-    ),
-    Shape("x.to(dtype) and x.type_as(y)", net(lambda n, x: acted(n, x.to(n.stem.weight.dtype)).type_as(x)), twin="nn.ReLU"),
-    Shape("x.float()", net(lambda n, x: acted(n, x.float()).float()), twin="nn.ReLU", single=True),
-]  # fmt: skip
-
-
-def _added(n: Any, z: Tensor) -> Tensor:
-    z += n.conv(z)
-    return F.relu(z)
-
-
-RESHAPED = [
-    Shape("x.view(-1, n)", read_by(lambda n, z: z.view(-1, z[0].numel())), twin="nn.ReLU"),
-    Shape("x.view(x.size(0), -1)", read_by(lambda n, z: z.view(z.size(0), -1)), twin="nn.ReLU"),
-    Shape("x.reshape(len(x), -1)", read_by(lambda n, z: z.reshape(z.shape[0], -1)), twin="nn.ReLU"),
-    Shape("nn.Flatten", read_by(lambda n, z: n.flat(z), flat=lambda c: nn.Flatten()), twin="nn.ReLU"),
-    Shape("boards (N, n, n) viewed", net(lambda n, x: acted(n, x.view(-1, 1, 8, 8))), twin="nn.ReLU"),
-    Shape("F.conv2d", net(lambda n, x: F.relu(F.conv2d(F.relu(n.stem(x)), n.conv.weight, n.conv.bias, padding=1))), twin="nn.ReLU"),
-    Shape("F.linear", net(lambda n, x: F.relu(F.linear(acted(n, x).flatten(1), n.fc.weight, n.fc.bias)), fc=lambda c: nn.Linear(64 * c, 3 * c))),
-    Shape("x.mean((2, 3))", read_by(lambda n, z: z.mean((2, 3)))),
-    Shape("x.sum((2, 3))", read_by(lambda n, z: z.sum((2, 3)))),
-    Shape("nn.AdaptiveAvgPool2d(1)", read_by(lambda n, z: n.pool(z).flatten(1), pool=lambda c: nn.AdaptiveAvgPool2d(1)), twin="x.mean((2, 3))"),
-    Shape("nn.AvgPool2d", read_by(lambda n, z: n.pool(z).flatten(1), pool=lambda c: nn.AvgPool2d(2))),
-    Shape("F.avg_pool2d", read_by(lambda n, z: F.avg_pool2d(z, 2).flatten(1)), twin="nn.AvgPool2d"),
-    Shape("nn.MaxPool2d", read_by(lambda n, z: n.pool(z).flatten(1), pool=lambda c: nn.MaxPool2d(2))),
-    Shape("F.max_pool2d", read_by(lambda n, z: F.max_pool2d(z, 2).flatten(1)), twin="nn.MaxPool2d"),
-    Shape("nn.MaxPool2d(3, 1, 1) between", after(lambda n, z: n.pool(z), pool=lambda c: nn.MaxPool2d(3, 1, 1))),
-    Shape("nn.AdaptiveMaxPool2d(1)", read_by(lambda n, z: n.pool(z).flatten(1), pool=lambda c: nn.AdaptiveMaxPool2d(1))),
-    Shape("x.amax((2, 3))", read_by(lambda n, z: z.amax((2, 3))), twin="nn.AdaptiveMaxPool2d(1)"),
-]  # fmt: skip
-
-STRUCTURES = [
-    Shape("convolution and batch norm", net(lambda n, x: F.relu(n.bn2(n.conv(F.relu(n.bn1(n.stem(x))))), True), bn1=nn.BatchNorm2d, bn2=nn.BatchNorm2d)),
-    Shape("batch norm after ReLU", after(lambda n, z: n.bn(z), bn=nn.BatchNorm2d)),
-    Shape("batch norm on the input", net(lambda n, x: acted(n, n.bn(x)), bn=lambda c: nn.BatchNorm2d(1))),
-    Shape("batch norm before the stem's ReLU, shared", net(lambda n, x: _preactivated(n, n.stem(x)), bn1=nn.BatchNorm2d, bn2=nn.BatchNorm2d, conv2=conv(-1, -1, 3, padding=1))),
-    Shape("grouped convolution", after(lambda n, z: F.relu(n.conv2(z)), conv2=lambda c: nn.Conv2d(c, c, 3, padding=1, groups=2))),
-    Shape("depthwise and pointwise", after(lambda n, z: F.relu(n.conv3(n.conv2(z))), conv2=lambda c: nn.Conv2d(c, c, 3, padding=1, groups=c), conv3=conv(-1, -1, 1))),
-    Shape("dilated convolution", after(lambda n, z: F.relu(n.conv2(z)), conv2=conv(-1, -1, 3, padding=2, dilation=2))),
-    Shape("strided convolution", after(lambda n, z: F.relu(n.conv2(z)), conv2=conv(-1, -1, 3, padding=1, stride=2))),
-    Shape("1x1 bottleneck", after(lambda n, z: F.relu(z + n.conv4(F.relu(n.conv3(F.relu(n.conv2(z)))))), conv2=conv(-1, 3, 1), conv3=conv(3, 3, 3, padding=1), conv4=conv(3, -1, 1))),
-    Shape("rectangular kernels", after(lambda n, z: F.relu(n.conv3(n.conv2(z))), conv2=lambda c: nn.Conv2d(c, c, (1, 8), padding=(0, 4)), conv3=lambda c: nn.Conv2d(c, c, (8, 1)))),
-    Shape("no convolution at all", net(lambda n, x: F.relu(n.fc(x.flatten(1))), lambda n, z: (n.policy(z), n.value(z)), fc=lambda c: nn.Linear(64, 4 * c))),
-    Shape("dropout", net(lambda n, x: n.drop(acted(n, x)), lambda n, z: both(n, F.dropout(z, 0.3, n.training)), drop=lambda c: nn.Dropout2d(0.2)), twin="nn.ReLU"),
-    Shape("residual tower", net(lambda n, x: n.blocks(F.relu(n.stem(x))), blocks=lambda c: nn.Sequential(*(Block(c) for _ in range(3))))),
-    Shape("pre-activation tower", net(lambda n, x: n.blocks(n.stem(x)), blocks=lambda c: nn.Sequential(*(PreBlock(c) for _ in range(2)), nn.BatchNorm2d(c), nn.ReLU()))),
-    Shape("dense block (cat of maps)", after(lambda n, z: F.relu(n.conv2(torch.cat([z, F.relu(n.conv3(z))], 1))), conv2=conv(-2, -1, 1), conv3=conv(-1, -1, 3, padding=1))),
-    Shape("halves by slices", after(lambda n, z: torch.cat([F.relu(n.conv2(z[:, :3])), z[:, 3:]], 1), conv2=conv(3, 3, 3, padding=1))),
-    Shape("halves by chunk", after(lambda n, z: _halves(n.conv2(z)), conv2=conv(-1, -2, 3, padding=1))),
-    Shape("global pooling of KataGo", after(lambda n, z: _pooled_bias(n, z), conv2=conv(-1, -1, 3, padding=1), fc=lambda c: nn.Linear(3 * c, c))),
-    Shape("reflect padding", after(lambda n, z: F.relu(n.conv2(z)), conv2=conv(-1, -1, 3, padding=1, padding_mode="reflect"))),
-    Shape("nn.ZeroPad2d", after(lambda n, z: F.relu(n.conv2(n.pad(z))), conv2=conv(-1, -1, 3), pad=lambda c: nn.ZeroPad2d(1))),
-    Shape("F.pad", after(lambda n, z: F.relu(n.conv2(F.pad(z, (1, 1, 1, 1)))), conv2=conv(-1, -1, 3))),
-    Shape("nn.ConvTranspose2d", after(lambda n, z: F.relu(n.conv2(z)), conv2=lambda c: nn.ConvTranspose2d(c, c, 3, padding=1)), "hooks"),
-    Shape("nn.PixelShuffle", net(lambda n, x: n.shuffle(F.relu(n.conv2(F.relu(n.stem(x))))), conv2=lambda c: nn.Conv2d(c, 4, 3, padding=1), shuffle=lambda c: nn.PixelShuffle(2))),
-    Shape("channels last by permute", read_by(lambda n, z: z.permute(0, 2, 3, 1).flatten(1))),
-    Shape("6x6", net(size=6), size=6),
-    Shape("6x6 residual tower", net(lambda n, x: n.blocks(F.relu(n.stem(x))), size=6, blocks=lambda c: nn.Sequential(Block(c), Block(c))), size=6),
-]  # fmt: skip
+def weights(*shape: int) -> Make:
+    """Weights that are no module's, of a shape whose -1 is c."""
+    return lambda c: nn.Parameter(torch.ones([c if s < 0 else s for s in shape]))
 
 
 class Block(nn.Module):
     def __init__(self, c: int) -> None:
         super().__init__()
-        self.conv1, self.bn1 = (
-            nn.Conv2d(c, c, 3, padding=1, bias=False),
-            nn.BatchNorm2d(c),
+        self.conv1, self.conv2 = (
+            nn.Conv2d(c, c, 3, padding=1, bias=False) for _ in "12"
         )
-        self.conv2, self.bn2 = (
-            nn.Conv2d(c, c, 3, padding=1, bias=False),
-            nn.BatchNorm2d(c),
-        )
+        self.bn1, self.bn2 = nn.BatchNorm2d(c), nn.BatchNorm2d(c)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))))
@@ -314,34 +73,13 @@ class PreBlock(Block):
         return x + self.conv2(F.relu(self.bn2(z)))
 
 
-def _halves(z: Tensor) -> Tensor:
-    first, second = z.chunk(2, 1)
-    return first + F.relu(second)
-
-
-def _preactivated(n: Any, z: Tensor) -> Tensor:
-    return F.relu(n.bn2(z + n.conv2(F.relu(n.bn1(n.conv(z))))))
-
-
-def _pooled_bias(n: Any, z: Tensor) -> Tensor:
-    mean = z.mean((2, 3))
-    pooled = torch.cat([mean, mean * 0.2, z.amax((2, 3))], 1)
-    return F.relu(n.conv2(z) + n.fc(pooled)[:, :, None, None])
-
-
-def _excited(n: Any, z: Tensor) -> Tensor:
-    return n.fc2(F.relu(n.fc1(z.mean((2, 3)))))
-
-
 class Excitation(nn.Module):
     """Squeeze and excitation of modules, as most repositories have it."""
 
     def __init__(self, c: int) -> None:
         super().__init__()
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Sequential(
-            nn.Linear(c, 3), nn.ReLU(inplace=True), nn.Linear(3, c), nn.Sigmoid()
-        )
+        self.pool, relu = nn.AdaptiveAvgPool2d(1), nn.ReLU(inplace=True)
+        self.fc = nn.Sequential(nn.Linear(c, 3), relu, nn.Linear(3, c), nn.Sigmoid())
 
     def forward(self, x: Tensor) -> Tensor:
         n, c, _, _ = x.size()
@@ -349,32 +87,274 @@ class Excitation(nn.Module):
         return x * hold(gate).expand_as(x)
 
 
+#: What a net has where its functions ask for it.
+PARTS: dict[str, Make] = {
+    "conv2": conv(-1, -1, 3), "of_input": conv(1, -1, 3), "of_two": conv(2, -1, 3),
+    "point": conv(-1, -1, 1), "joined": conv(-2, -1, 1), "doubled": conv(-1, -2, 3),
+    "narrow": conv(-1, 3, 1), "of_three": conv(3, 3, 3), "widened": conv(3, -1, 1),
+    "one": conv(-1, 1, 1), "two": conv(-1, 2, 1), "quarters": conv(-1, 4, 3),
+    "dilated": conv(-1, -1, 3, padding=2, dilation=2), "strided": conv(-1, -1, 3, stride=2),
+    "bare": conv(-1, -1, 3, padding=0), "mirrored": conv(-1, -1, 3, padding_mode="reflect"),
+    "grouped": conv(-1, -1, 3, groups=2), "depthwise": lambda c: nn.Conv2d(c, c, 3, padding=1, groups=c),
+    "row": lambda c: nn.Conv2d(c, c, (1, 8), padding=(0, 4)), "column": lambda c: nn.Conv2d(c, c, (8, 1)),
+    "transposed": lambda c: nn.ConvTranspose2d(c, c, 3, padding=1),
+    "fc": lambda c: nn.LazyLinear(3 * c), "one_unit": lambda c: nn.LazyLinear(1),
+    "squeeze": lambda c: nn.Linear(c, 3), "excite": lambda c: nn.Linear(3, c),
+    "excite2": lambda c: nn.Linear(3, 2 * c), "pooled": lambda c: nn.Linear(3 * c, c),
+    "bn": nn.BatchNorm2d, "bn1": nn.BatchNorm2d, "bn2": nn.BatchNorm2d,
+    "bn_input": lambda c: nn.BatchNorm2d(1), "bn_two": lambda c: nn.BatchNorm2d(2),
+    "flat": lambda c: nn.Flatten(), "mean": lambda c: nn.AdaptiveAvgPool2d(1),
+    "avg": lambda c: nn.AvgPool2d(2), "max": lambda c: nn.MaxPool2d(2),
+    "max3": lambda c: nn.MaxPool2d(3, 1, 1), "top": lambda c: nn.AdaptiveMaxPool2d(1),
+    "pad": lambda c: nn.ZeroPad2d(1), "shuffle": lambda c: nn.PixelShuffle(2),
+    "drop": lambda c: nn.Dropout2d(0.2), "act": lambda c: nn.ReLU(), "se": Excitation,
+    "tower": lambda c: nn.Sequential(*(Block(c) for _ in range(3))),
+    "pretower": lambda c: nn.Sequential(PreBlock(c), PreBlock(c), nn.BatchNorm2d(c), nn.ReLU()),
+    "layer_norm": lambda c: nn.LayerNorm([c, 8, 8]), "vector_norm": lambda c: nn.LayerNorm(3 * c),
+    "group_norm": lambda c: nn.GroupNorm(2, c), "channel_norm": nn.LayerNorm,
+    "instance_norm": lambda c: nn.InstanceNorm2d(c, affine=True), "rms_norm": lambda c: nn.RMSNorm([c, 8, 8]),
+    "scale": weights(1, -1, 1, 1), "squares": weights(1, -1, 8, 8), "matrix": weights(-1, -1),
+    "slope1": weights(1), "slope2": weights(1), "rnn": lambda c: nn.LSTM(c, c, batch_first=True),
+    "heed": lambda c: nn.MultiheadAttention(c, 2, batch_first=True),
+}  # fmt: skip
+
+
+class Net(nn.Module):
+    """Two convolutions and two heads, with what lies between as functions."""
+
+    def __init__(self, c: int, body: Any, heads: Any, planes: int, sizes: Any) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(planes, c, 3, padding=1)
+        self.conv = nn.Conv2d(c, c, 3, padding=1)
+        self.policy, self.value = (nn.LazyLinear(size) for size in sizes)
+        self.body, self.heads, self.c = body, heads, c
+
+    def __getattr__(self, name: str) -> Any:
+        if name in PARTS and name not in self._modules | self._parameters:
+            part = PARTS[name](self.c)
+            named = (
+                self._parameters if isinstance(part, nn.Parameter) else self._modules
+            )
+            named[name] = part
+        return super().__getattr__(name)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.heads(self, self.body(self, x))
+
+
+def acted(n: Any, x: Tensor) -> Tensor:
+    return F.relu(n.conv(F.relu(n.stem(x))))
+
+
+def both(n: Any, z: Tensor) -> Any:
+    z = z.flatten(1)
+    return n.policy(z), n.value(z)
+
+
+def net(
+    body: Any = acted,
+    heads: Any = both,
+    *,
+    planes: int = 1,
+    sizes: tuple[int, int] | None = None,
+    size: int = 8,
+) -> Make:
+    def make(c: int) -> nn.Module:
+        made = Net(c, body, heads, planes, sizes or (size * size + 1, 1))
+        made.size = size
+        # Parts are there from the first run on.
+        made.eval()(torch.zeros(2, planes, size, size))
+        for name in ("policy", "value"):
+            if isinstance(getattr(made, name), nn.LazyLinear):
+                delattr(made, name)
+        return randomize(made)
+
+    return make
+
+
+def modules(kind: Callable[[], nn.Module]) -> Make:
+    def make(c: int) -> nn.Module:
+        made = Net(c, lambda n, x: n.act2(n.conv(n.act1(n.stem(x)))), both, 1, (65, 1))
+        made.act1, made.act2 = kind(), kind()
+        made.eval()(torch.zeros(2, 1, 8, 8))
+        return randomize(made)
+
+    return make
+
+
+def spelled(f: Callable[[Tensor], Tensor]) -> Make:
+    return net(lambda n, x: f(n.conv(f(n.stem(x)))))
+
+
+def after(f: Callable[[Any, Tensor], Tensor]) -> Make:
+    """A step between the two convolutions."""
+    return net(lambda n, x: F.relu(n.conv(f(n, F.relu(n.stem(x))))))
+
+
+def read_by(f: Callable[[Any, Tensor], Tensor]) -> Make:
+    """Something else than a flatten before the two heads."""
+    return net(heads=lambda n, z: (lambda y: (n.policy(y), n.value(y)))(f(n, z)))
+
+
+def head(change: Callable[[Tensor, Tensor], Any], **options: Any) -> Make:
+    return net(heads=lambda n, z: change(*both(n, z)), **options)
+
+
+def alone_on_a_line(n: Any, x: Tensor) -> Tensor:
+    z = n.stem(x)
+    z.relu_()
+    z = n.conv(z)
+    z.relu_()
+    return z
+
+
+MODULES: dict[str, Callable[[], nn.Module]] = {
+    "nn.ReLU": nn.ReLU, "nn.LeakyReLU": lambda: nn.LeakyReLU(0.2), "nn.PReLU": nn.PReLU,
+    "nn.ELU": lambda: nn.ELU(0.7), "nn.CELU": lambda: nn.CELU(2.0), "nn.SELU": nn.SELU,
+    "nn.SiLU": nn.SiLU, "nn.GELU": nn.GELU, "nn.Mish": nn.Mish, "nn.Hardswish": nn.Hardswish,
+    "nn.Tanh": nn.Tanh, "nn.Softplus": nn.Softplus, "nn.Sigmoid": nn.Sigmoid,
+}  # fmt: skip
+FUNCTIONS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
+    "torch.relu_": ("nn.ReLU", torch.relu_), "x.clamp(min=0)": ("nn.ReLU", lambda z: z.clamp(min=0)),
+    "F.relu(inplace=True)": ("nn.ReLU", lambda z: F.relu(z, inplace=True)),
+    "F.leaky_relu": ("nn.LeakyReLU", lambda z: F.leaky_relu(z, 0.2)),
+    "F.elu": ("nn.ELU", lambda z: F.elu(z, 0.7)), "F.celu": ("nn.CELU", lambda z: F.celu(z, 2.0)),
+    "F.selu": ("nn.SELU", F.selu), "F.silu": ("nn.SiLU", F.silu), "F.gelu": ("nn.GELU", F.gelu),
+    "x * sigmoid(x)": ("nn.SiLU", lambda z: z * hold(torch.sigmoid(z))), "F.mish": ("nn.Mish", F.mish),
+    "x * tanh(softplus(x))": ("nn.Mish", lambda z: z * hold(torch.tanh(F.softplus(z)))),
+    "F.hardswish": ("nn.Hardswish", F.hardswish), "F.softplus": ("nn.Softplus", F.softplus),
+    "torch.tanh": ("nn.Tanh", torch.tanh), "x.tanh()": ("nn.Tanh", lambda z: z.tanh()),
+    "torch.sigmoid": ("nn.Sigmoid", torch.sigmoid),
+}  # fmt: skip
+#: Activations that are not zero at zero, where relevance ends.
+LOSING = ("nn.Softplus", "nn.Sigmoid")
+ACTIVATIONS = [
+    *(Shape(n, modules(m), conserves=n not in LOSING) for n, m in MODULES.items()),
+    *(Shape(n, spelled(f), twin=twin) for n, (twin, f) in FUNCTIONS.items()),
+    Shape("x.relu_() alone on a line", net(alone_on_a_line), twin="nn.ReLU"),
+    Shape("nn.ReLU(inplace=True)", modules(lambda: nn.ReLU(True)), twin="nn.ReLU"),
+    Shape("one nn.ReLU used twice", net(lambda n, x: n.act(n.conv(n.act(n.stem(x))))), twin="nn.ReLU"),
+    Shape("F.prelu", net(lambda n, x: F.prelu(n.conv(F.prelu(n.stem(x), n.slope1)), n.slope2))),
+]  # fmt: skip
+
+
+def _added(n: Any, z: Tensor) -> Tensor:
+    z += n.conv(z)
+    return F.relu(z)
+
+
+ARITHMETIC = [
+    Shape("x - y", after(lambda n, z: z - n.point(z))),
+    Shape("own - opponent", net(lambda n, x: F.relu(n.stem(x)) - F.relu(n.of_input(x)))),
+    Shape("x * 0.5", after(lambda n, z: z * 0.5)),
+    Shape("x / 2", after(lambda n, z: z / 2)),
+    Shape("-x", after(lambda n, z: -z)),
+    Shape("x + 0.3", after(lambda n, z: z + 0.3), conserves=False),
+    Shape("logits * 0.5", head(lambda p, v: (p * 0.5, v * 0.5))),
+    Shape("x * weight per channel", after(lambda n, z: z * n.scale)),
+    Shape("x + map of squares", after(lambda n, z: z + n.squares), conserves=False),
+    Shape("x + conv(x)", after(lambda n, z: F.relu(z + n.conv2(z)))),
+    Shape("x += conv(x)", net(lambda n, x: _added(n, F.relu(n.stem(x)))), twin="x = x + conv(x)"),
+    Shape("x = x + conv(x)", net(lambda n, x: (lambda z: F.relu(z + n.conv(z)))(F.relu(n.stem(x))))),
+    Shape("torch.add(x, y, alpha=0.5)", after(lambda n, z: torch.add(z, n.point(z), alpha=0.5))),
+    Shape("x.to(dtype) and x.type_as(y)", net(lambda n, x: acted(n, x.to(n.stem.weight.dtype)).type_as(x)), twin="nn.ReLU"),
+    Shape("x.float()", net(lambda n, x: acted(n, x.float()).float()), twin="nn.ReLU", single=True),
+]  # fmt: skip
+
+RESHAPED = [
+    Shape("x.view(-1, n)", read_by(lambda n, z: z.view(-1, z[0].numel())), twin="nn.ReLU"),
+    Shape("x.view(x.size(0), -1)", read_by(lambda n, z: z.view(z.size(0), -1)), twin="nn.ReLU"),
+    Shape("x.reshape(x.shape[0], -1)", read_by(lambda n, z: z.reshape(z.shape[0], -1)), twin="nn.ReLU"),
+    Shape("nn.Flatten", read_by(lambda n, z: n.flat(z)), twin="nn.ReLU"),
+    Shape("boards (N, n, n) viewed", net(lambda n, x: acted(n, x.view(-1, 1, 8, 8))), twin="nn.ReLU"),
+    Shape("F.conv2d", net(lambda n, x: F.relu(F.conv2d(F.relu(n.stem(x)), n.conv.weight, n.conv.bias, padding=1))), twin="nn.ReLU"),
+    Shape("nn.Linear", read_by(lambda n, z: F.relu(n.fc(z.flatten(1))))),
+    Shape("F.linear", read_by(lambda n, z: F.relu(F.linear(z.flatten(1), n.matrix.repeat(1, 64), None)))),
+    Shape("x.mean((2, 3))", read_by(lambda n, z: z.mean((2, 3)))),
+    Shape("x.sum((2, 3))", read_by(lambda n, z: z.sum((2, 3)))),
+    Shape("nn.AdaptiveAvgPool2d(1)", read_by(lambda n, z: n.mean(z).flatten(1)), twin="x.mean((2, 3))"),
+    Shape("nn.AvgPool2d", read_by(lambda n, z: n.avg(z).flatten(1))),
+    Shape("F.avg_pool2d", read_by(lambda n, z: F.avg_pool2d(z, 2).flatten(1)), twin="nn.AvgPool2d"),
+    Shape("nn.MaxPool2d", read_by(lambda n, z: n.max(z).flatten(1))),
+    Shape("F.max_pool2d", read_by(lambda n, z: F.max_pool2d(z, 2).flatten(1)), twin="nn.MaxPool2d"),
+    Shape("nn.MaxPool2d(3, 1, 1) between", after(lambda n, z: n.max3(z))),
+    Shape("nn.AdaptiveMaxPool2d(1)", read_by(lambda n, z: n.top(z).flatten(1))),
+    Shape("x.amax((2, 3))", read_by(lambda n, z: z.amax((2, 3))), twin="nn.AdaptiveMaxPool2d(1)"),
+]  # fmt: skip
+
+
+def _halves(z: Tensor) -> Tensor:
+    first, second = z.chunk(2, 1)
+    return first + F.relu(second)
+
+
+def _pooled_bias(n: Any, z: Tensor) -> Tensor:
+    mean = z.mean((2, 3))
+    pooled = torch.cat([mean, mean * 0.2, z.amax((2, 3))], 1)
+    return F.relu(n.conv2(z) + n.pooled(pooled)[:, :, None, None])
+
+
+STRUCTURES = [
+    Shape("convolution and batch norm", net(lambda n, x: F.relu(n.bn2(n.conv(F.relu(n.bn1(n.stem(x)))))))),
+    Shape("batch norm after ReLU", after(lambda n, z: n.bn(z))),
+    Shape("batch norm on the input", net(lambda n, x: acted(n, n.bn_input(x)))),
+    Shape("batch norm of a sum", net(lambda n, x: (lambda z: F.relu(n.bn2(z + n.conv2(F.relu(n.bn1(n.conv(z)))))))(n.stem(x)))),
+    Shape("grouped convolution", after(lambda n, z: F.relu(n.grouped(z)))),
+    Shape("depthwise and pointwise", after(lambda n, z: F.relu(n.point(n.depthwise(z))))),
+    Shape("dilated convolution", after(lambda n, z: F.relu(n.dilated(z)))),
+    Shape("strided convolution", after(lambda n, z: F.relu(n.strided(z)))),
+    Shape("1x1 bottleneck", after(lambda n, z: F.relu(z + n.widened(F.relu(n.of_three(F.relu(n.narrow(z)))))))),
+    Shape("kernels of a row and a column", after(lambda n, z: F.relu(n.column(n.row(z))))),
+    Shape("no convolution at all", net(lambda n, x: F.relu(n.fc(x.flatten(1))))),
+    Shape("dropout", net(lambda n, x: n.drop(acted(n, x)), lambda n, z: both(n, F.dropout(z, 0.3, n.training))), twin="nn.ReLU"),
+    Shape("residual tower", net(lambda n, x: n.tower(F.relu(n.stem(x))))),
+    Shape("pre-activation tower", net(lambda n, x: n.pretower(n.stem(x)))),
+    Shape("dense block (cat of maps)", after(lambda n, z: F.relu(n.joined(torch.cat([z, F.relu(n.conv2(z))], 1))))),
+    Shape("halves by slices", after(lambda n, z: torch.cat([F.relu(n.of_three(z[:, :3])), z[:, 3:]], 1))),
+    Shape("halves by chunk", after(lambda n, z: _halves(n.doubled(z)))),
+    Shape("global pooling of KataGo", after(_pooled_bias)),
+    Shape("reflect padding", after(lambda n, z: F.relu(n.mirrored(z)))),
+    Shape("nn.ZeroPad2d", after(lambda n, z: F.relu(n.bare(n.pad(z))))),
+    Shape("F.pad", after(lambda n, z: F.relu(n.bare(F.pad(z, (1, 1, 1, 1)))))),
+    Shape("nn.ConvTranspose2d", after(lambda n, z: F.relu(n.transposed(z))), "hooks"),
+    Shape("nn.PixelShuffle", net(lambda n, x: n.shuffle(F.relu(n.quarters(F.relu(n.stem(x))))))),
+    Shape("channels last by permute", read_by(lambda n, z: z.permute(0, 2, 3, 1).flatten(1))),
+    Shape("6x6", net(size=6), size=6),
+    Shape("6x6 residual tower", net(lambda n, x: n.tower(F.relu(n.stem(x))), size=6), size=6),
+]  # fmt: skip
+
+
+def _excited(n: Any, z: Tensor) -> Tensor:
+    return n.excite(F.relu(n.squeeze(z.mean((2, 3)))))
+
+
 def _leela(n: Any, z: Tensor) -> Tensor:
-    weight, bias = _excited(n, z)[:, :, None, None].chunk(2, 1)
+    both = n.excite2(F.relu(n.squeeze(z.mean((2, 3)))))
+    weight, bias = both[:, :, None, None].chunk(2, 1)
     return F.mish(hold(torch.sigmoid(weight)) * z + bias)
 
 
-_SQUEEZE = {"fc1": lambda c: nn.Linear(c, 3), "fc2": lambda c: nn.Linear(3, c)}
 GATES = [
-    Shape("squeeze and excitation, functions", after(lambda n, z: z * hold(torch.sigmoid(_excited(n, z)))[:, :, None, None] + z, **_SQUEEZE)),
-    Shape("squeeze and excitation, modules", after(lambda n, z: n.se(z) + z, se=Excitation)),
-    Shape("squeeze and excitation by 1x1 convolutions", after(lambda n, z: z * hold(F.hardsigmoid(n.conv3(F.silu(n.conv2(F.adaptive_avg_pool2d(z, 1)))))), conv2=conv(-1, 3, 1), conv3=conv(3, -1, 1))),
-    Shape("Leela's squeeze and excitation", after(_leela, fc1=lambda c: nn.Linear(c, 3), fc2=lambda c: nn.Linear(3, 2 * c))),
-    Shape("x * sigmoid(y)", after(lambda n, z: z * hold(torch.sigmoid(n.conv2(z))), conv2=conv(-1, -1, 3, padding=1))),
-    Shape("tanh(x) * sigmoid(y)", net(lambda n, x: torch.tanh(n.stem(x)) * hold(torch.sigmoid(n.conv2(x))), conv2=conv(1, -1, 3, padding=1))),
-    Shape("a gate a square", after(lambda n, z: z * hold(torch.sigmoid(n.conv2(z))), conv2=conv(-1, 1, 1))),
+    Shape("squeeze and excitation, functions", after(lambda n, z: z * hold(torch.sigmoid(_excited(n, z)))[:, :, None, None] + z)),
+    Shape("squeeze and excitation, modules", after(lambda n, z: n.se(z) + z)),
+    Shape("squeeze and excitation by 1x1 convolutions", after(lambda n, z: z * hold(F.hardsigmoid(n.widened(F.silu(n.narrow(n.mean(z)))))))),
+    Shape("squeeze and excitation of Leela", after(_leela)),
+    Shape("x * sigmoid(y)", after(lambda n, z: z * hold(torch.sigmoid(n.conv2(z))))),
+    Shape("tanh(x) * sigmoid(y)", net(lambda n, x: torch.tanh(n.stem(x)) * hold(torch.sigmoid(n.of_input(x))))),
+    Shape("a gate a square", after(lambda n, z: z * hold(torch.sigmoid(n.one(z))))),
+    Shape("pooled bias by expand_as", after(lambda n, z: F.relu(n.conv2(z) + _excited(n, z)[:, :, None, None].expand_as(z)))),
 ]  # fmt: skip
 
 NORMS = [
-    Shape("nn.LayerNorm of maps", after(lambda n, z: n.norm(z), norm=lambda c: nn.LayerNorm([c, 8, 8]))),
+    Shape("nn.LayerNorm of maps", after(lambda n, z: n.layer_norm(z))),
     Shape("F.layer_norm", after(lambda n, z: F.layer_norm(z, z.shape[1:]))),
-    Shape("nn.LayerNorm of a vector", net(lambda n, x: n.norm(F.relu(n.fc(acted(n, x).flatten(1)))), fc=lambda c: nn.Linear(64 * c, 3 * c), norm=lambda c: nn.LayerNorm(3 * c))),
-    Shape("nn.GroupNorm", net(lambda n, x: F.relu(n.norm(n.conv(F.relu(n.stem(x))))), norm=lambda c: nn.GroupNorm(2, c))),
+    Shape("nn.LayerNorm of a vector", read_by(lambda n, z: n.vector_norm(F.relu(n.fc(z.flatten(1)))))),
+    Shape("nn.GroupNorm", net(lambda n, x: F.relu(n.group_norm(n.conv(F.relu(n.stem(x))))))),
     Shape("F.group_norm", net(lambda n, x: F.relu(F.group_norm(n.conv(F.relu(n.stem(x))), 1)))),
-    Shape("nn.InstanceNorm2d", after(lambda n, z: n.norm(z), norm=lambda c: nn.InstanceNorm2d(c, affine=True))),
+    Shape("nn.InstanceNorm2d", after(lambda n, z: n.instance_norm(z))),
     Shape("F.instance_norm", after(lambda n, z: F.instance_norm(z))),
-    Shape("nn.RMSNorm", after(lambda n, z: n.norm(z), norm=lambda c: nn.RMSNorm([c, 8, 8]))),
-    Shape("LayerNorm over channels, by permute", after(lambda n, z: n.norm(z.permute(0, 2, 3, 1)).permute(0, 3, 1, 2), norm=nn.LayerNorm), "refused: no rule for LayerNorm"),
+    Shape("nn.RMSNorm", after(lambda n, z: n.rms_norm(z))),
+    Shape("LayerNorm over channels, by permute", after(lambda n, z: n.channel_norm(z.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)), "refused: no rule for LayerNorm"),
     Shape("RMS norm by hand", after(lambda n, z: z * torch.rsqrt(z.square().mean((1, 2, 3), keepdim=True) + 1e-5)), "refused: no rule for .*square"),
 ]  # fmt: skip
 
@@ -384,27 +364,30 @@ class Pair(NamedTuple):
     value: Tensor
 
 
-def _of_squares(c: int, squares: list[int], sizes: tuple[int, int]) -> nn.Module:
-    """A net whose heads are those of another with less outputs, sorted in."""
-    whole, made = net(sizes=sizes)(c).double(), net()(c).double()
-    state = dict(whole.state_dict())
-    matrix = torch.zeros(65, sizes[0], dtype=torch.float64)
+def folded(squares: list[int], sizes: tuple[int, int]) -> Make:
+    """A net whose heads are those of another with other outputs, sorted in."""
+    of = {"policy": torch.zeros(65, sizes[0], dtype=torch.float64)}
     for i, square in enumerate(squares):
-        if square >= 0:
-            matrix[square, i] = 1
-    of = {
-        "policy": matrix,
-        "value": torch.tensor([[1.0, 0, -1]][: sizes[1] == 3], dtype=torch.float64),
-    }
-    for name, fold in of.items():
-        for part in ("weight", "bias"):
-            if len(fold):
-                state[f"{name}.{part}"] = fold @ state[f"{name}.{part}"]
-    made.load_state_dict(state)
-    return made
+        of["policy"][square, i] = square >= 0
+    if sizes[1] == 3:
+        of["value"] = torch.tensor([[1.0, 0, -1]], dtype=torch.float64)
+
+    def make(c: int) -> nn.Module:
+        state = net(sizes=sizes)(c).double().state_dict()
+        for name, fold in of.items():
+            for part in (f"{name}.weight", f"{name}.bias"):
+                state[part] = fold @ state[part]
+        made = net()(c).double()
+        made.load_state_dict(state)
+        return made
+
+    return make
 
 
-CORNERS = [*range(64), -1, 64]
+SQUARES = list(range(65))
+ON_BOARD = [a for a in range(64) if a not in (27, 28, 35, 36)]
+UNUSED = [*range(64), -1, 64]
+COLUMNS = [*(i % 8 * 8 + i // 8 for i in range(64)), 64]
 HEADS = [
     Shape("(value, policy), named", head(lambda p, v: (v, p)), options={"outputs": ("value", "policy")}, twin="nn.ReLU"),
     Shape("(value, policy), not named", head(lambda p, v: (v, p)), r"refused: outputs=\('value', 'policy'\)"),
@@ -421,84 +404,78 @@ HEADS = [
     Shape("softmax and squeezed tanh at the ends", head(lambda p, v: (p.softmax(-1), v.tanh().squeeze(1))), twin="nn.ReLU"),
     Shape("value only", head(lambda p, v: v), "refused: it has no policy"),
     Shape("policy alone", head(lambda p, v: p)),
-    Shape("win, draw and loss, said", net(sizes=(65, 3)), options={"value": "wdl"}, twin="win, draw and loss, spelled out"),
-    Shape("win, draw and loss after softmax", head(lambda p, v: (p, v.softmax(1)), sizes=(65, 3)), options={"value": "wdl"}, twin="win, draw and loss, spelled out"),
+    Shape("win, draw and loss, said", net(sizes=(65, 3)), options={"value": "wdl"}, twin="win, draw and loss, folded"),
+    Shape("win, draw and loss after softmax", head(lambda p, v: (p, v.softmax(1)), sizes=(65, 3)), options={"value": "wdl"}, twin="win, draw and loss, folded"),
     Shape("win, draw and loss, not said", net(sizes=(65, 3)), "refused: pass value='wdl'"),
-    Shape("win, draw and loss, spelled out", lambda c: _of_squares(c, list(range(65)), (65, 3))),
-    Shape("60 squares, named", net(sizes=(60, 1)), options={"policy": ON_BOARD}, twin="60 squares, spelled out"),
-    Shape("60 squares, spelled out", lambda c: _of_squares(c, ON_BOARD, (60, 1))),
-    Shape("60 squares, not named", net(sizes=(60, 1)), "refused: policy="),
-    Shape("66 outputs, named", net(sizes=(66, 1)), options={"policy": CORNERS}, twin="66 outputs, spelled out"),
-    Shape("66 outputs, spelled out", lambda c: _of_squares(c, CORNERS, (66, 1))),
+    Shape("win, draw and loss, folded", folded(SQUARES, (65, 3))),
+    Shape("60 outputs, named", net(sizes=(60, 1)), options={"policy": ON_BOARD}, twin="60 outputs, folded"),
+    Shape("60 outputs, folded", folded(ON_BOARD, (60, 1))),
+    Shape("60 outputs, not named", net(sizes=(60, 1)), "refused: policy="),
+    Shape("66 outputs, named", net(sizes=(66, 1)), options={"policy": UNUSED}, twin="66 outputs, folded"),
+    Shape("66 outputs, folded", folded(UNUSED, (66, 1))),
     Shape("66 outputs, not named", net(sizes=(66, 1)), "refused: policy="),
     Shape("64 outputs, no pass", net(sizes=(64, 1))),
     Shape("63 outputs", net(sizes=(63, 1)), "refused: policy="),
-    Shape("columns first", net(sizes=(65, 1)), options={"policy": lambda i: i if i == 64 else i % 8 * 8 + i // 8}, twin="columns first, spelled out"),
-    Shape("columns first, spelled out", lambda c: _of_squares(c, [*(i % 8 * 8 + i // 8 for i in range(64)), 64], (65, 1))),
-    Shape("policy by a 1x1 convolution", net(heads=lambda n, z: (n.conv2(z).flatten(1), n.value(z.flatten(1))), conv2=conv(-1, 1, 1))),
-    Shape("policy (N, 1, 8, 8)", net(heads=lambda n, z: (n.conv2(z), n.value(z.mean((2, 3)))), conv2=conv(-1, 1, 1))),
-    Shape("cat of policy and pass", net(heads=lambda n, z: (torch.cat([n.conv2(z).flatten(1), n.skip(z.mean((2, 3)))], 1), n.value(z.flatten(1))), conv2=conv(-1, 1, 1), skip=lambda c: nn.Linear(c, 1))),
-    Shape("cat of flattened maps", read_by(lambda n, z: torch.cat([n.conv2(z).flatten(1), z.mean((2, 3))], -1), conv2=conv(-1, 2, 1))),
-    Shape("heads of alpha-zero", net(heads=lambda n, z: (n.policy(F.relu(n.bn(n.conv2(z))).flatten(1)), n.value(F.relu(n.fc(F.relu(n.conv3(z)).flatten(1))))), conv2=conv(-1, 2, 1), bn=lambda c: nn.BatchNorm2d(2), conv3=conv(-1, 1, 1), fc=lambda c: nn.Linear(64, 16))),
+    Shape("columns first", net(), options={"policy": COLUMNS.__getitem__}, twin="columns first, folded"),
+    Shape("columns first, folded", folded(COLUMNS, (65, 1))),
+    Shape("policy by a 1x1 convolution", net(heads=lambda n, z: (n.one(z).flatten(1), n.value(z.flatten(1))))),
+    Shape("policy (N, 1, 8, 8)", net(heads=lambda n, z: (n.one(z), n.value(z.mean((2, 3)))))),
+    Shape("cat of policy and pass", net(heads=lambda n, z: (torch.cat([n.one(z).flatten(1), n.one_unit(z.mean((2, 3)))], 1), n.value(z.flatten(1))))),
+    Shape("cat of flattened maps", read_by(lambda n, z: torch.cat([n.two(z).flatten(1), z.mean((2, 3))], -1))),
+    Shape("heads of AlphaZero", net(heads=lambda n, z: (n.policy(F.relu(n.bn_two(n.two(z))).flatten(1)), n.value(F.relu(n.fc(F.relu(n.one(z)).flatten(1))))))),
 ]  # fmt: skip
 
 #: Planes by hand, of boards (N, n, n) with +1 and -1 and of legal squares alike.
 PLANES: dict[str, Callable[[Any, Any], list[Any]]] = {
     "own-minus-opponent": lambda b, legal: [b],
     "own-opponent": lambda b, legal: [b > 0, b < 0],
-    "own-opponent-ones": lambda b, legal: [b > 0, b < 0, b == b],
+    "own-opponent-ones": lambda b, legal: [b > 0, b < 0, np.ones_like(b)],
     "own-opponent-legal": lambda b, legal: [b > 0, b < 0, legal],
     "own-opponent-zeros14": lambda b, legal: [b > 0, b < 0, *[b * 0] * 14],
     "opponent-own-empty": lambda b, legal: [b < 0, b > 0, b == 0],
 }
-
-
-def _both_colours(boards: Any) -> Any:
-    return np.stack([boards > 0, boards < 0], 1)
-
-
+NUMBERS = {"own-opponent": 2, "own-opponent-zeros14": 16}
+ONE = {"encode": "own-minus-opponent"}
 PLANE_SHAPES = [
-    *(
-        Shape(f"planes: {name}", net(planes=len(make(np.zeros(1), np.zeros(1)))), options={"encode": name})
-        for name, make in list(PLANES.items())[1:]
-    ),
+    *(Shape(f"planes: {n}", net(planes=NUMBERS.get(n, 3)), options={"encode": n}) for n in list(PLANES)[1:]),
     Shape("2 planes, not named", net(planes=2), twin="planes: own-opponent"),
-    Shape("planes by a function", net(planes=2), options={"encode": _both_colours}, twin="planes: own-opponent"),
+    Shape("planes by a function", net(planes=2), options={"encode": lambda b: np.stack([b > 0, b < 0], 1)}, twin="planes: own-opponent"),
     Shape("3 planes, not named", net(planes=3), "refused: reads 3 planes, .*encode="),
-    Shape("planes built in forward: ones", net(lambda n, x: F.relu(n.conv2(torch.cat([x, torch.ones_like(x)], 1))), conv2=conv(2, -1, 3, padding=1)), options={"encode": "own-minus-opponent"}, conserves=False),
-    Shape("planes built in forward: comparisons", net(lambda n, x: F.relu(n.conv2(torch.cat([(x > 0).to(x), (x < 0).to(x)], 1))), conv2=conv(2, -1, 3, padding=1)), "refused: no rule for gt", options={"encode": "own-minus-opponent"}),
-    Shape("planes built in forward: relu(x), relu(-x)", net(lambda n, x: F.relu(n.conv2(torch.cat([F.relu(x), F.relu(-x)], 1))), conv2=conv(2, -1, 3, padding=1)), options={"encode": "own-minus-opponent"}),
+    Shape("planes in forward: ones", net(lambda n, x: F.relu(n.of_two(torch.cat([x, torch.ones_like(x)], 1)))), options=ONE, conserves=False),
+    Shape("planes in forward: comparisons", net(lambda n, x: F.relu(n.of_two(torch.cat([(x > 0).to(x), (x < 0).to(x)], 1)))), "refused: no rule for gt", ONE),
+    Shape("planes in forward: relu(x), relu(-x)", net(lambda n, x: F.relu(n.of_two(torch.cat([F.relu(x), F.relu(-x)], 1)))), options=ONE),
 ]  # fmt: skip
 
 
+def _tokens(z: Tensor) -> Tensor:
+    return z.flatten(2).transpose(1, 2)
+
+
 def _attention(n: Any, z: Tensor) -> Tensor:
-    tokens = z.flatten(2).transpose(1, 2)
+    tokens = _tokens(z)
     return n.heed(tokens, tokens, tokens)[0].transpose(1, 2).reshape(z.shape)
 
 
 def _einsum(n: Any, z: Tensor) -> Tensor:
-    return torch.einsum("nchw,cd->ndhw", z, n.weight)
+    return torch.einsum("nchw,cd->ndhw", z, n.matrix)
 
 
-_HEED = {"heed": lambda c: nn.MultiheadAttention(c, 2, batch_first=True)}
-_WEIGHT = {"weight": lambda c: nn.Parameter(torch.ones(c, c))}
 UNKNOWN = [
-    Shape("attention", after(_attention, **_HEED), "refused: no rule for MultiheadAttention .'heed'"),
-    Shape("attention, by its gradient", after(_attention, **_HEED), "gradient", conserves=False),
-    Shape("einsum", after(_einsum, **_WEIGHT), "refused: no rule for einsum"),
-    Shape("einsum, by its gradient", after(_einsum, **_WEIGHT), "gradient", conserves=False),
-    Shape("x * y", after(lambda n, z: z * n.conv2(z), conv2=conv(-1, -1, 1)), "refused: no rule for mul"),
+    Shape("attention", after(_attention), "refused: no rule for MultiheadAttention .'heed'"),
+    Shape("attention, by its gradient", after(_attention), "gradient", conserves=False),
+    Shape("einsum", after(_einsum), "refused: no rule for einsum"),
+    Shape("einsum, by its gradient", after(_einsum), "gradient"),
+    Shape("x * y", after(lambda n, z: z * n.point(z)), "refused: no rule for mul"),
     Shape("x ** 2", spelled(lambda z: z**2), "refused: no rule for pow"),
-    Shape("exp(x)", spelled(lambda z: torch.exp(z)), "refused: no rule for exp"),
-    Shape("F.glu", after(lambda n, z: F.glu(n.conv2(z), 1), conv2=conv(-1, -2, 1)), "refused: no rule for glu"),
-    Shape("maximum(x, y)", after(lambda n, z: torch.maximum(z, n.conv2(z)), conv2=conv(-1, -1, 1)), "refused: no rule for maximum"),
+    Shape("exp(x)", spelled(torch.exp), "refused: no rule for exp"),
+    Shape("F.glu", after(lambda n, z: F.glu(n.doubled(z), 1)), "refused: no rule for glu"),
+    Shape("maximum(x, y)", after(lambda n, z: torch.maximum(z, n.point(z))), "refused: no rule for maximum"),
     Shape("softmax over channels", spelled(lambda z: z.softmax(1)), "refused: no rule for softmax"),
     Shape("x / x.std()", after(lambda n, z: z / z.std((1, 2, 3), keepdim=True)), "refused: no rule for"),
-    Shape("nn.LSTM over squares", after(lambda n, z: n.rnn(z.flatten(2).transpose(1, 2))[0].transpose(1, 2).reshape(z.shape), rnn=lambda c: nn.LSTM(c, c, batch_first=True)), "refused: no rule for LSTM"),
+    Shape("nn.LSTM over squares", after(lambda n, z: n.rnn(_tokens(z))[0].transpose(1, 2).reshape(z.shape)), "refused: no rule for LSTM"),
     Shape("a flow that depends on values", net(lambda n, x: acted(n, x if x.sum() > 0 else -x)), "refused: cannot be traced"),
     Shape("a convolution used twice", after(lambda n, z: F.relu(n.conv(z))), "refused: 'conv' .Conv2d. is used 2 times"),
     Shape("a scripted module", lambda c: torch.jit.trace(net()(c), torch.zeros(2, 1, 8, 8)), "refused: cannot be traced"),
-    Shape("training mode", lambda c: net()(c).train(), twin="nn.ReLU"),
 ]  # fmt: skip
 
 
@@ -518,30 +495,32 @@ def _sequential(c: int) -> nn.Module:
     return randomize(nn.Sequential(*layers, nn.Conv2d(c, 1, 1), nn.Flatten()))
 
 
+def weight_normed(
+    make: Make, norm: Any = nn.utils.parametrizations.weight_norm
+) -> Make:
+    def made(c: int) -> nn.Module:
+        found = make(c)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the norm by hooks, which is old
+            norm(found.conv)
+        return found
+
+    return made
+
+
 WRAPPED = [
     Shape("OthelloNet", _othello_net),
     Shape("OthelloNNet of alpha-zero-general", _azg, twin="OthelloNet"),
     Shape("its NNetWrapper", lambda c: SimpleNamespace(nnet=_azg(c)), twin="OthelloNet"),
     Shape("nn.DataParallel", lambda c: nn.DataParallel(net()(c)), twin="nn.ReLU"),
     Shape("torch.compile", lambda c: torch.compile(net()(c)), twin="nn.ReLU"),
+    Shape("training mode", lambda c: net()(c).train(), twin="nn.ReLU"),
     Shape("nn.Sequential, 64 outputs", _sequential, options={"encode": "own-opponent"}),
-    Shape("weight norm", lambda c: _weight_normed(net()(c))),
-    Shape("weight norm and batch norm", lambda c: _weight_normed(_NORMED(c))),
-    Shape("weight norm by hooks", lambda c: _weight_normed(net()(c), nn.utils.weight_norm)),
-    Shape("weight norm by hooks and batch norm", lambda c: _weight_normed(_NORMED(c), nn.utils.weight_norm)),
+    Shape("weight norm", weight_normed(net())),
+    Shape("weight norm and batch norm", weight_normed(STRUCTURES[0].make)),
+    Shape("weight norm by hooks", weight_normed(net(), nn.utils.weight_norm)),
+    Shape("weight norm by hooks and batch norm", weight_normed(STRUCTURES[0].make, nn.utils.weight_norm)),
 ]  # fmt: skip
-
-
-_NORMED = net(lambda n, x: F.relu(n.bn(n.conv(F.relu(n.stem(x))))), bn=nn.BatchNorm2d)
-
-
-def _weight_normed(made: Any, norm: Any = nn.utils.parametrizations.weight_norm) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the norm by hooks, which is old
-        norm(made.conv)
-    return made
-
-
 SHAPES = {
     shape.name: shape
     for group in (

@@ -53,14 +53,6 @@ class _Linear(TorchFunctionMode):
         self.reads: list[Tensor] = []
         self.named: dict[str, Tensor] = {}
 
-    def __enter__(self) -> Any:
-        type(self).running = True
-        return super().__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        type(self).running = False
-        super().__exit__(*error)
-
     def __torch_function__(
         self, func: Any, _types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
@@ -76,44 +68,37 @@ class _Linear(TorchFunctionMode):
         if name in NORMS:
             given = inspect.signature(getattr(F, name)).bind(*args, **kwargs)
             given.apply_defaults()
-            return self._norm(name, **given.arguments)
+            part, bias = _normed(name, **given.arguments)
+            folded = any(args[0] is each for each in self.linear)
+            if bias is None or folded or not bias.any():
+                return part if bias is None else part + bias
+            return shared(part + bias, part)
         constant = name in ("add", "__add__", "__radd__")
         if constant and len(args) == 2 and not _grows(args[1]):
             return shared(func(*args, **kwargs), args[0])
         return func(*args, **kwargs)
 
-    def _norm(self, name: str, input: Tensor, **given: Any) -> Tensor:  # noqa: A002
-        axes: Any = tuple(range(1, input.dim()))
-        shape: tuple[int, ...] = input.shape
-        if name in ("layer_norm", "rms_norm"):
-            axes = tuple(range(-len(given["normalized_shape"]), 0))
-        elif name == "group_norm":
-            shape = (len(input), given["num_groups"], -1)
-            axes = (2,)
-        elif name == "instance_norm":
-            axes = (2, 3)
-        eps = given["eps"] or torch.finfo(input.dtype).eps
-        grouped = input.reshape(shape)
-        if given.get("running_var") is not None:
-            column = (-1, *(1 for _ in input.shape[2:]))
-            mean, variance = given["running_mean"], given["running_var"]
-            scale = (variance + eps).rsqrt()
-            weight, bias = given["weight"] * scale, given["bias"]
-            bias = bias - mean * weight
-            value = input * weight.view(column) + bias.view(column)
-            folded = any(input is each for each in self.linear)
-            part = input * weight.view(column)
-            return value if folded or not bias.any() else shared(value, part)
-        centred = grouped
-        if name != "rms_norm":
-            centred = grouped - grouped.mean(axes, keepdim=True)
-        deviation = (centred.square().mean(axes, keepdim=True) + eps).sqrt().detach()
-        found = (centred / deviation).reshape(input.shape)
-        weight, bias = given.get("weight"), given.get("bias")
-        if name in ("group_norm", "instance_norm") and weight is not None:
-            weight, bias = weight[:, None, None], bias[:, None, None]
-        part = found if weight is None else found * weight
-        return part if bias is None or not bias.any() else shared(part + bias, part)
+
+def _normed(name: str, input: Tensor, **given: Any) -> tuple[Tensor, Tensor | None]:  # noqa: A002
+    """Return what a norm makes of its input, the deviation held, and its bias."""
+    weight, bias = given.get("weight"), given.get("bias")
+    if name not in ("layer_norm", "rms_norm") and weight is not None:
+        column = (-1, *(1 for _ in input.shape[2:]))
+        weight, bias = weight.view(column), bias.view(column)
+    if given.get("running_var") is not None:
+        scale = (given["running_var"] + given["eps"]).rsqrt().view(column) * weight
+        return input * scale, bias - given["running_mean"].view(column) * scale
+    if "normalized_shape" in given:
+        grouped = input.flatten(-len(given["normalized_shape"]))
+    else:
+        n_groups = given.get("num_groups", input.shape[1])
+        grouped = input.reshape(len(input), n_groups, -1)
+    if name != "rms_norm":
+        grouped = grouped - grouped.mean(-1, keepdim=True)
+    eps = given["eps"] or torch.finfo(input.dtype).eps
+    deviation = (grouped.square().mean(-1, keepdim=True) + eps).sqrt().detach()
+    found = (grouped / deviation).reshape(input.shape)
+    return found if weight is None else found * weight, bias
 
 
 def _grows(value: Any) -> bool:
@@ -182,9 +167,11 @@ class _Run:
                 handles.append(each.register_forward_hook(keep))
             elif isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d):
                 handles.append(each.register_forward_hook(self._fold))
+        _Linear.running = True
         with torch.enable_grad(), mode:
             # Not the leaf itself, which nothing could be done to in place.
             found = self.module(leaf * 1.0)
+        _Linear.running = False
         for handle in handles:
             handle.remove()
         reads = Counter(map(id, mode.reads))

@@ -1,4 +1,4 @@
-"""Shapes of network: each explained right, by its oracle, or refused by name."""
+"""Shapes of network: each explained as its oracle says, or refused by name."""
 
 import re
 
@@ -8,16 +8,23 @@ from conceptlrp.errors import NetworkError
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import network_digest
 from tests.lrp.network_shapes import ACTIVATIONS, HEADS, PLANE_SHAPES, SHAPES, UNKNOWN
-from tests.lrp.shape_verdicts import compared, explain, explainer_of, judge, quietly
+from tests.lrp.shape_verdicts import (
+    RIGHT,
+    compared,
+    explain,
+    explainer_of,
+    judge,
+    quietly,
+)
 
 #: Shapes that are right already, though not yet as expected: by hooks, or refused.
 PENDING: dict[str, str] = {
-    "planes built in forward: ones": "hooks",
+    "planes in forward: ones": "hooks",
     **dict.fromkeys(
         (
             *("nn.LayerNorm of maps", "F.layer_norm", "nn.LayerNorm of a vector"),
-            "nn.GroupNorm",
-            *("F.group_norm", "nn.InstanceNorm2d", "F.instance_norm", "nn.RMSNorm"),
+            *("nn.GroupNorm", "F.group_norm", "nn.InstanceNorm2d", "F.instance_norm"),
+            "nn.RMSNorm",
         ),
         "refused: ",
     ),
@@ -33,7 +40,7 @@ def test_every_shape_is_explained_as_its_oracle_says_or_refused(name: str) -> No
     outcome, _, words = expected.partition(": ")
     assert verdict.outcome.partition(": ")[0] == outcome, verdict.outcome
     assert re.search(words, verdict.outcome)
-    assert {k: d for k, d in verdict.differences.items() if not d <= 1e-10} == {}
+    assert {k: d for k, d in verdict.differences.items() if not d <= RIGHT} == {}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -48,7 +55,7 @@ def test_without_adapting_a_shape_is_explained_alike_or_refused(name: str) -> No
 
     adapted = explainer_of(shape, made, dtype="float64")
 
-    assert compared(explain(plain, shape), explain(adapted, shape)) <= 1e-10
+    assert compared(explain(plain, shape), explain(adapted, shape)) <= RIGHT
 
 
 def test_activations_of_equal_weights_have_digests_of_their_own() -> None:

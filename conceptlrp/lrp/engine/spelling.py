@@ -20,10 +20,10 @@ from conceptlrp.lrp.engine.moving import (
     MOVERS,
     MOVING,
     Choice,
-    Uncast,
     as_mover,
     numbers_like,
 )
+from conceptlrp.lrp.engine.rewriting import Rewriting
 
 #: Functions and methods that are named as modules are, but for case and underscores.
 _NAMED = (
@@ -74,34 +74,13 @@ def normalize(traced: fx.GraphModule, planes: Tensor) -> fx.GraphModule:
     return traced
 
 
-class _Recorder(fx.Interpreter):
-    """A run that keeps the value of every node."""
-
-    def __init__(self, traced: fx.GraphModule) -> None:
-        super().__init__(traced, garbage_collect_values=False)
-        self.values: dict[fx.Node, Any] = {}
-
-    def run_node(self, n: fx.Node) -> Any:
-        found = super().run_node(n)
-        # A copy, as what comes later may change it in place.
-        kept = found.clone() if isinstance(found, Tensor) else found
-        self.values[n] = kept
-        return found
-
-
 class _Speller:
     """One traced network with the values of its nodes on a few boards."""
 
     def __init__(self, traced: fx.GraphModule, planes: Tensor) -> None:
         self.traced = traced
-        self.run = _Recorder(traced)
-        with torch.no_grad(), Uncast():
-            self.run.run(planes)
-        self.values = self.run.values
-        #: What moves values of another node without a module: it and their numbers.
-        self.moved: dict[fx.Node, tuple[fx.Node, Any]] = {}
-        #: The nodes that are one tensor, changed in place, for each of them.
-        self.names: dict[fx.Node, list[fx.Node]] = {}
+        self.graph = Rewriting(traced, planes)
+        self.values = self.graph.values
         self.constant: set[fx.Node] = set()
 
     def rewrite(self) -> None:
@@ -139,26 +118,15 @@ class _Speller:
             self._pad(node, module)
         in_place = called.get(name, bool(getattr(module, "inplace", False)))
         if name in called and isinstance(module, _STATELESS):
-            node.target = self._add(node.name, copy.deepcopy(module))
+            node.target = self.graph.add(node.name, copy.deepcopy(module))
         elif in_place and name not in called:
             # The network's own module stays as it is.
             module = copy.copy(module)
             module.inplace = False
             self.traced.set_submodule(name, module)
         if in_place:
-            self._redirect(node.all_input_nodes[0], node, node)
+            self.graph.redirect(node.all_input_nodes[0], node, node)
         called[name] = in_place
-
-    def _redirect(self, source: fx.Node, old: fx.Node, new: fx.Node) -> None:
-        """Let what reads a node that was changed in place read the change."""
-        order = {each: i for i, each in enumerate(self.traced.graph.nodes)}
-        names = self.names.setdefault(source, [source])
-        for name in names:
-            for user in list(name.users):
-                if user is not old and order[user] > order[new]:
-                    user.replace_input_with(name, new)
-        names.append(new)
-        self.names[new] = names
 
     def _spell(self, node: fx.Node, name: str) -> None:
         value = self.values[node]
@@ -179,95 +147,47 @@ class _Speller:
         elif name in _JOINING:
             self._join(node, name)
         elif name in _SAME and first in sources:
-            if first in self.moved:
-                self.moved[node] = self.moved[first]
+            if first in self.graph.moved:
+                self.graph.moved[node] = self.graph.moved[first]
             elif self.values[first].is_floating_point():
-                self._replace(node, nn.Identity(), first)
+                self.graph.replace(node, nn.Identity(), first)
         elif pooled and node.args[1] in (0, "values"):
-            self._pool(node, "max", first.args[0], self._argument(first, 1, "dim"))
+            self._pool(node, "max", first.args[0], self.graph.argument(first, 1, "dim"))
         elif not self._is_only(sources, node):
             return
         elif name.replace("_", "") in _KINDS:
-            given = [self._given(each) for each in node.args[1:]]
-            kept = {k: self._given(v) for k, v in node.kwargs.items()}
+            given = [self.graph.given(each) for each in node.args[1:]]
+            kept = {k: self.graph.given(v) for k, v in node.kwargs.items()}
             kept.pop("training", None)
             module = _KINDS[name.replace("_", "")](*given, **kept)
-            self._replace(node, module, sources[0])
+            self.graph.replace(node, module, sources[0])
         elif name == "neg":
-            self._replace(node, Affine(value.new_tensor(-1.0)), sources[0])
+            self.graph.replace(node, Affine(value.new_tensor(-1.0)), sources[0])
         elif name in ("clamp", "clip", "clamp_min"):
             self._clamp(node, sources[0])
         elif name in ("mean", "sum", "amax"):
-            self._pool(node, name, first, self._argument(node, 1, "dim"))
+            self._pool(node, name, first, self.graph.argument(node, 1, "dim"))
 
     def _is_only(self, sources: list[fx.Node], node: fx.Node) -> bool:
         """Whether a node's first argument is a tensor, and all others constants."""
         first = node.args[:1] == tuple(sources)
         return first and isinstance(self.values[sources[0]], Tensor)
 
-    def _given(self, argument: Any) -> Any:
-        """Return the value of an argument that may be a constant node."""
-        if isinstance(argument, fx.Node):
-            return self.values[argument]
-        if isinstance(argument, tuple | list):
-            return type(argument)(self._given(each) for each in argument)
-        return argument
-
-    def _argument(self, node: fx.Node, at: int, name: str, default: Any = None) -> Any:
-        found = node.args[at] if len(node.args) > at else node.kwargs.get(name, default)
-        return self._given(found)
-
-    def _add(self, name: str, module: nn.Module) -> str:
-        while hasattr(self.traced, name):
-            name += "_"
-        self.traced.add_submodule(name, module.eval())
-        return name
-
-    def _call(self, before: fx.Node, module: Any, *sources: fx.Node) -> fx.Node:
-        """Insert a call of a new module, with its value."""
-        if isinstance(getattr(module, "inplace", None), bool):
-            module.inplace = False
-        name = self._add(before.name, module.to(self.values[sources[0]]))
-        with self.traced.graph.inserting_before(before):
-            call = self.traced.graph.call_module(name, sources)
-        with torch.no_grad():
-            self.values[call] = module(*(self.values[each] for each in sources))
-        return call
-
-    def _replace(self, node: fx.Node, module: nn.Module, *sources: fx.Node) -> None:
-        call = self._call(node, module, *sources)
-        self._become(node, call)
-
-    def _become(self, node: fx.Node, call: fx.Node) -> None:
-        """Let an equal node stand for a node, if it is one."""
-        found, value = self.values[call], self.values[node]
-        if not torch.allclose(found.reshape(value.shape), value, 1e-4, 1e-5):
-            return
-        node.replace_all_uses_with(call)
-        named = str(getattr(node.target, "__name__", node.target))
-        in_place = named.endswith("_") or bool(node.kwargs.get("inplace"))
-        if in_place or (named == "relu" and node.args[1:2] == (True,)):
-            self._redirect(node.all_input_nodes[0], node, call)
-        elif node in self.names:
-            self.names[node].append(call)
-            self.names[call] = self.names[node]
-        self.traced.graph.erase_node(node)
-
     def _with_weights(self, node: fx.Node, name: str) -> None:
         """Give weights that are arguments a module of their own."""
-        source, weight = node.args[0], self._argument(node, 1, "weight")
+        source, weight = node.args[0], self.graph.argument(node, 1, "weight")
         given = [n for n in node.all_input_nodes if n is not source]
         if source in self.constant or not self.constant.issuperset(given):
             return
         value = self.values[source]  # type: ignore[index]
-        bias = self._argument(node, 2, "bias") if name != "prelu" else None
+        bias = self.graph.argument(node, 2, "bias") if name != "prelu" else None
         module: nn.Module
         if name == "prelu":
             module = nn.PReLU(weight.numel())
         elif name == "conv2d" and value.dim() == 4:
             defaults = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
             options = {
-                name: self._argument(node, at, name, default)
+                name: self.graph.argument(node, at, name, default)
                 for at, (name, default) in enumerate(defaults.items(), 3)
             }
             sizes = weight.shape[1] * options["groups"], len(weight)
@@ -281,27 +201,27 @@ class _Speller:
         module.weight = nn.Parameter(weight.detach().clone())
         if bias is not None:
             module.bias = nn.Parameter(bias.detach().clone())
-        self._replace(node, module, source)  # type: ignore[arg-type]
+        self.graph.replace(node, module, source)  # type: ignore[arg-type]
 
     def _arithmetic(self, node: fx.Node, sign: str) -> None:
         first, second = node.args[0], self._argument_node(node)
         named = str(getattr(node.target, "__name__", ""))
         if named.startswith("i"):
             node.target = getattr(operator, named[1:])
-            self._redirect(first, node, node)  # type: ignore[arg-type]
+            self.graph.redirect(first, node, node)  # type: ignore[arg-type]
         varying = [
             isinstance(each, fx.Node) and each not in self.constant
             for each in (first, second)
         ]
-        factor = self._argument(node, 2, "alpha", 1) if sign in "+-" else 1
+        factor = self.graph.argument(node, 2, "alpha", 1) if sign in "+-" else 1
         if node.kwargs.get("rounding_mode") is not None:
             return
         if all(varying):
             self._pair(node, sign, factor)
         elif varying[0]:
-            self._affine(node, sign, first, self._given(second), factor)
+            self._affine(node, sign, first, self.graph.given(second), factor)
         elif sign != "/" and varying[1] and factor == 1:
-            self._affine(node, f"r{sign}", second, self._given(first), factor)
+            self._affine(node, f"r{sign}", second, self.graph.given(first), factor)
 
     def _argument_node(self, node: fx.Node) -> Any:
         return node.args[1] if len(node.args) > 1 else node.kwargs.get("other")
@@ -326,7 +246,7 @@ class _Speller:
             made = Affine(-one, given)
         else:
             made = Affine(one, given * (-factor if sign == "-" else factor))
-        self._replace(node, made, source)
+        self.graph.replace(node, made, source)
 
     def _pair(self, node: fx.Node, sign: str, factor: Any) -> None:
         """Add, subtract or gate two feature maps."""
@@ -339,7 +259,7 @@ class _Speller:
             return
         scale = (1.0 if sign == "+" else -1.0) * factor
         if scale != 1.0:
-            second = self._call(node, Affine(value.new_tensor(scale)), second)
+            second = self.graph.call(node, Affine(value.new_tensor(scale)), second)
         spread = [self._spread(node, each, value) for each in (first, second)]
         if None in spread:
             return
@@ -347,7 +267,7 @@ class _Speller:
         with self.traced.graph.inserting_before(node):
             stack = self.traced.graph.call_function(torch.stack, (pair, -1))
         self.values[stack] = torch.stack([self.values[each] for each in pair], -1)
-        self._replace(node, Sum(), stack)
+        self.graph.replace(node, Sum(), stack)
 
     def _spread(self, node: fx.Node, source: fx.Node, like: Tensor) -> fx.Node | None:
         """Spread one square a channel over a map; None for another broadcast."""
@@ -356,7 +276,7 @@ class _Speller:
             return source
         if like.dim() != 4 or shape != (*like.shape[:2], 1, 1):
             return None
-        return self._call(node, Broadcast(like.shape[2], like.shape[3]), source)
+        return self.graph.call(node, Broadcast(like.shape[2], like.shape[3]), source)
 
     def _gate(self, node: fx.Node, first: fx.Node, second: fx.Node) -> None:
         for kinds in _GATES:
@@ -366,11 +286,11 @@ class _Speller:
             gate, source = (first, second) if ends[0] else (second, first)
             own = self._smooth(gate, source)
             if own is not None:
-                self._replace(node, own, source)
+                self.graph.replace(node, own, source)
                 return
             spread = self._spread(node, source, self.values[node])
             if spread is not None:
-                self._replace(node, Gate(), spread, gate)
+                self.graph.replace(node, Gate(), spread, gate)
             return
 
     def _smooth(self, gate: fx.Node, source: fx.Node) -> nn.Module | None:
@@ -402,23 +322,28 @@ class _Speller:
         return False
 
     def _clamp(self, node: fx.Node, source: fx.Node) -> None:
-        low, high = self._argument(node, 1, "min"), self._argument(node, 2, "max")
+        low, high = (
+            self.graph.argument(node, 1, "min"),
+            self.graph.argument(node, 2, "max"),
+        )
         if low == 0 and high is None:
-            self._replace(node, nn.ReLU(), source)
+            self.graph.replace(node, nn.ReLU(), source)
         elif not isinstance(low, Tensor | None) and not isinstance(high, Tensor | None):
-            self._replace(node, nn.Hardtanh(low, high), source)
+            self.graph.replace(node, nn.Hardtanh(low, high), source)
 
     def _move(self, node: fx.Node, source: fx.Node) -> None:
         """Find what only moves values by moving their numbers."""
         value = self.values[source]
-        if source not in self.moved and not isinstance(value, Tensor):
+        if source not in self.graph.moved and not isinstance(value, Tensor):
             return
-        root, numbers = self.moved.get(source) or (source, numbers_like(value))
+        root, numbers = self.graph.moved.get(source) or (source, numbers_like(value))
         args, kwargs = fx.node.map_arg(
             (node.args, node.kwargs),
             lambda each: numbers if each is source else self.values[each],
         )
-        self._settle(node, root, getattr(self.run, node.op)(node.target, args, kwargs))
+        self._settle(
+            node, root, getattr(self.graph, node.op)(node.target, args, kwargs)
+        )
 
     def _settle(self, node: fx.Node, root: fx.Node, numbers: Any) -> None:
         """Let a module choose values by number, or keep the numbers for the next."""
@@ -430,9 +355,9 @@ class _Speller:
         ):
             found = as_mover(self.values[root], numbers)
         if found is None:
-            self.moved[node] = root, numbers
+            self.graph.moved[node] = root, numbers
         else:
-            self._replace(node, found, root)
+            self.graph.replace(node, found, root)
 
     def _squares(self, node: fx.Node) -> int:
         """Count the squares of the map that the engine has in place of a vector."""
@@ -447,7 +372,7 @@ class _Speller:
     def _join(self, node: fx.Node, name: str) -> None:
         """Concatenate channels, or vectors: of flattened maps of one size or none."""
         joined, dims = node.args[0], self.values[node].dim()
-        dim = 1 if name == "hstack" else self._argument(node, 1, "dim", 0)
+        dim = 1 if name == "hstack" else self.graph.argument(node, 1, "dim", 0)
         if not isinstance(joined, tuple | list) or dims < 2 or dim % dims != 1:
             return
         node.op, node.target, node.kwargs = "call_function", torch.cat, {}
@@ -462,7 +387,7 @@ class _Speller:
         return [
             each
             if size == 1
-            else self._call(before, Choice(torch.arange(1, count + 1)), each)
+            else self.graph.call(before, Choice(torch.arange(1, count + 1)), each)
             for each, size, count in zip(sources, squares, counts, strict=True)
         ]
 
@@ -472,13 +397,13 @@ class _Speller:
         given = (module._reversed_padding_repeated_twice, module.padding_mode)
         numbers = nn.functional.pad(numbers_like(self.values[source]), *given)
         border = as_mover(self.values[source], numbers)
-        node.replace_input_with(source, self._call(node, border, source))
+        node.replace_input_with(source, self.graph.call(node, border, source))
         bare.padding, bare.padding_mode = (0, 0), "zeros"
         self.traced.set_submodule(str(node.target), bare)
 
     def _pool(self, node: fx.Node, name: str, source: fx.Node, dim: Any) -> None:
         """Pool rows, columns or both of a map, or its squares seen as one side."""
-        root, numbers = self.moved.get(source, (source, None))
+        root, numbers = self.graph.moved.get(source, (source, None))
         old, value = self.values[root], self.values[node]
         if old.dim() != 4 or not isinstance(dim, int | tuple | list):
             return
@@ -494,7 +419,7 @@ class _Speller:
         if not axes <= {2, 3} or value.numel() * area != old.numel():
             return
         kind = nn.AvgPool2d if name in ("mean", "sum") else nn.MaxPool2d
-        found = self._call(node, kind((rows, columns)), root)
+        found = self.graph.call(node, kind((rows, columns)), root)
         if name == "sum":
-            found = self._call(node, Affine(old.new_tensor(float(area))), found)
+            found = self.graph.call(node, Affine(old.new_tensor(float(area))), found)
         self._settle(node, found, numbers_like(self.values[found]).view(value.shape))
