@@ -5,11 +5,10 @@ passes it, or why none does.
 """
 
 import copy
-import os
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from timeit import Timer
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from torch import nn
 from conceptlrp import jsontext
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import ConceptLRPError, NetworkError
-from conceptlrp.lrp.batch import begin, channel_rows
 from conceptlrp.lrp.composites import GRADIENT, module_rules
 from conceptlrp.lrp.conventions import Array, play_of
 from conceptlrp.lrp.engine.propagation import NativePropagation
@@ -27,9 +25,8 @@ from conceptlrp.lrp.engine.spelling import operation_name
 from conceptlrp.lrp.engine.trace import as_outputs, module_of
 from conceptlrp.lrp.explainer import Explainer
 from conceptlrp.lrp.inputs import Positions, as_corpus
-from conceptlrp.lrp.targets import Best
-from conceptlrp.networks import BoardNetwork, adapt, load_network, network_digest
-from conceptlrp.networks.checkpoint import AnyNetwork
+from conceptlrp.networks import BoardNetwork, network_digest
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.networks.heads import run
 from conceptlrp.othello import Corpus
 from conceptlrp.statistics import Estimate
@@ -37,12 +34,12 @@ from conceptlrp.statistics import Estimate
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Positions that relevance and time are measured on, of them with hooks, and seconds.
-_MEASURED, _HOOKED, _SECONDS = 64, 2, 0.2
+#: Positions that relevance and time are measured on; hooks take a pass a channel.
+_MEASURED, _HOOKED = 64, 2
 #: Part of the relevance that may be lost where it is called conserved.
 _LOST = 0.01
 _SAME = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Unflatten)
-_UNSEEN = ("input", "flatten", "placeholder", "output", "get_attr")
+_UNSEEN = ("input", "flatten", "placeholder", "output", "get_attr", "stack")
 #: What is held constant by modules that are known by name.
 _HELD = {"Gate": "gate held constant", "Scaled": "deviation held constant"}
 _PLANES = {
@@ -136,19 +133,16 @@ class NetworkCheck:
     def facts(self) -> dict[str, str]:
         """Contract, shares and times in words."""
         facts, means = dict(self.contract), {n: e.mean for n, e in self.shares.items()}
-        said = {
-            name: f"{each.mean:.1%} [{each.low:.1%}, {each.high:.1%}] of {each.n:,}"
-            for name, each in self.shares.items()
-        }
-        if said:
-            facts["plays"] = f"{said['moves']} moves, by chance {means['chance']:.1%}"
-            facts["legal moves"] = f"{means['legal']:.1%} of the probability"
-        if "value" in said:
-            constant = f"a constant {means['constant']:.1%}"
-            facts["value's sign"] = f"right in {said['value']}, {constant}"
-        for name, each in self.times.items():
-            passes = f"{each / self.times['forward']:.1f} forward passes"
-            facts[name] = f"{each:,.0f} us a position, {passes}"
+        for name, against in {"moves": "chance", "value": "constant"}.items():
+            if name in self.shares:
+                each, known = self.shares[name], f"{against} {means[against]:.1%}"
+                interval = f"{each.mean:.1%} [{each.low:.1%}, {each.high:.1%}]"
+                facts[f"{name} right"] = f"{interval} of {each.n:,}, {known}"
+        if "legal" in means:
+            facts["probability"] = f"{means['legal']:.1%} on legal moves"
+        for name, taken in self.times.items():
+            passes = f"{taken / self.times['forward']:.1f} forward passes"
+            facts[name] = f"{taken:,.0f} us a position, {passes}"
         return facts
 
 
@@ -186,14 +180,13 @@ def check_network(
     NetworkError
         Where the positions are of another size.
     """
-    if isinstance(network, str | os.PathLike):
-        network = load_network(network)
     found = NetworkCheck(type(network).__name__)
     with warnings.catch_warnings():
         # What they say is among the notes.
         warnings.simplefilter("ignore")
         try:
-            board = network if isinstance(network, BoardNetwork) else adapt(network)
+            board = checked_network(network)
+            found = replace(found, name=type(board).__name__)
             board = copy.deepcopy(board).eval() if board.training else board
             run(board, found.name, board.size, board.encoding)
         except NetworkError as error:
@@ -216,15 +209,11 @@ def check_network(
                 return _explained(found, explainer, board, sample[:_MEASURED])
             # A network is of anyone, and so is what it raises.
             except Exception as error:
-                if not found.refused:
-                    found = replace(found, refused=_reason(found.name, error))
+                told = str(error).partition("\n")[0]
+                if not isinstance(error, ConceptLRPError):
+                    told = f"{found.name} cannot be explained ({told})"
+                found = replace(found, refused=found.refused or told)
     return _without_steps(found, board)
-
-
-def _reason(name: str, error: Exception) -> str:
-    told = str(error).partition("\n")[0]
-    mine = isinstance(error, ConceptLRPError)
-    return told if mine else f"{name} cannot be explained ({told})"
 
 
 def _run(board: nn.Module, planes: Array) -> tuple[Array, Array]:
@@ -266,11 +255,8 @@ def _without_steps(found: NetworkCheck, network: Any) -> NetworkCheck:
 def _explained(
     found: NetworkCheck, explainer: Explainer, board: BoardNetwork, sample: Corpus
 ) -> NetworkCheck:
-    steps = tuple(_steps(explainer, board, sample))
-    gradients = {s.name for s in steps if s.how == "gradient"} if found.refused else ()
-    steps = tuple(
-        replace(s, how="refused") if s.name in gradients else s for s in steps
-    )
+    lacking = "refused" if found.refused else "gradient"
+    steps = tuple(_steps(explainer, board, sample, lacking))
     times = {} if found.refused else _times(explainer, board, sample)
     notes = [*getattr(board, "notes", ())]
     notes += [note for word, note in _PLANES.items() if word in board.encoding.name]
@@ -283,8 +269,10 @@ def _explained(
     return replace(found, steps=steps, times=times, notes=tuple(notes))
 
 
-def _steps(explainer: Explainer, board: BoardNetwork, sample: Corpus) -> Iterator[Step]:
-    """Yield what relevance passes, in order of execution."""
+def _steps(
+    explainer: Explainer, board: BoardNetwork, sample: Corpus, lacking: str
+) -> Iterator[Step]:
+    """Yield what relevance passes, in order; `lacking` is said where no rule is."""
     propagation, own = explainer.propagation, dict(board.named_modules())
     native, operations = isinstance(propagation, NativePropagation), {}
     if isinstance(propagation, NativePropagation):
@@ -307,7 +295,7 @@ def _steps(explainer: Explainer, board: BoardNetwork, sample: Corpus) -> Iterato
         how, why = "+".join(names) or ("native" if native else "hooks"), ""
         flow = flows.get(label, {})
         if any(each.endswith(f"('{label}')") for each in explainer.gradients):
-            how, why = "gradient", "not conserved: there is no rule for it"
+            how, why = lacking, "not conserved: there is no rule for it"
         elif explainer.composite_name == GRADIENT:
             how = "gradient"
         elif isinstance(module, _SAME):
@@ -324,32 +312,21 @@ def _times(
     explainer: Explainer, board: BoardNetwork, sample: Corpus
 ) -> dict[str, float]:
     """Return microseconds a position of forward passes, relevance and heatmaps."""
-    # Hooks take a reverse pass for every channel.
-    native = isinstance(explainer.propagation, NativePropagation)
-    sample, layer = sample[: None if native else _HOOKED], explainer.layers[-1]
+    if not isinstance(explainer.propagation, NativePropagation):
+        sample = sample[:_HOOKED]
+    layer = explainer.layers[-1]
+    channels = {layer: np.arange(explainer.shapes[layer]["channels"])}
     planes = board.encoding.bitboards(sample.own, sample.opponent, size=board.size)
-
-    def heatmaps() -> None:
-        with explainer.run(sample) as passed:
-            _, layers = passed.relevance(begin(passed, [Best()], sample)[0])
-            channels = channel_rows(layer, None, passed.features[layer])
-            passed.conditional({layer: layers[layer]}, {layer: channels})
-
     calls: dict[str, Callable[[], object]] = {
         "forward": lambda: _run(board, planes),
-        "channel relevance": lambda: explainer.summarize(sample, targets=["best"]),
-        f"heatmaps of {layer}": heatmaps,
+        "channel relevance": lambda: explainer.summarize(sample, targets="best"),
+        f"heatmaps of {layer}": lambda: explainer.attribute(
+            sample, targets="best", conditional=channels
+        ),
     }
-    return {name: _seconds(call) / len(sample) * 1e6 for name, call in calls.items()}
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    """Return the shortest time of a call among some; a slow one is called once."""
-    taken: list[float] = []
-    while not taken or (
-        (sum(taken) < _SECONDS or len(taken) < 2) and taken[0] < _SECONDS
-    ):
-        begun = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - begun)
-    return min(taken)
+    times = {}
+    for name, call in calls.items():
+        # As many calls as take .2 s, one where that takes longer.
+        n, seconds = Timer(call).autorange()
+        times[name] = seconds / n / len(sample) * 1e6
+    return times

@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax  # type: ignore[import-untyped]
 
+from conceptlrp.lrp.probing import best_actions, boards_of
 from conceptlrp.networks.planes import (
     Encoding,
     actions_of_squares,
-    crop,
     legal_actions,
     with_pass,
 )
 from conceptlrp.othello import Corpus
-from conceptlrp.othello.board import BLACK, to_boards
+from conceptlrp.othello.board import BLACK
 from conceptlrp.othello.symmetry import SYMMETRIES, turn_maps
 from conceptlrp.statistics.estimates import estimate, paired_difference
 
@@ -57,10 +57,11 @@ def play_of(outputs: Outputs, encoding: Encoding, corpus: Corpus) -> dict[str, A
         return {"findings": ("the policy is not finite; load other weights",)}
     hits, remedy = games.hits(logits), {}
     findings = list(_squashed(logits, value))
-    probabilities = softmax(with_pass(logits, size=games.size), axis=1)
+    probabilities = softmax(with_pass(logits, size=corpus.size), axis=1)
     measured = {"moves": hits, "chance": games.chance}
     measured["legal"] = (probabilities * games.legal).sum(axis=1)
-    readings, then, other = games.best_reading(outputs, encoding, logits, value)
+    tried = games.tried(outputs, encoding, logits, value)
+    readings, then, other = max(tried, key=lambda trial: np.nansum(trial[1]))
     if min(games.gain(then, each) for each in (hits, games.chance)) >= _GAIN:
         findings.append(_sentence("it plays {} of the moves", readings, then, hits))
         remedy = {k: v for each in readings for k, v in each.arguments.items()}
@@ -79,25 +80,19 @@ class _Games:
     """Positions with their moves and results, to hold a network against."""
 
     def __init__(self, corpus: Corpus) -> None:
-        self.game, self.size = corpus.game, corpus.size
-        discs = to_boards(corpus.own, corpus.opponent).reshape(-1, 64)
-        self.boards = crop(discs, size=self.size)[:, 0]
+        self.game, self.size, self.boards = corpus.game, corpus.size, boards_of(corpus)
         self.legal = legal_actions(corpus.own, corpus.opponent, size=self.size)
         self.played = actions_of_squares(corpus.played, size=self.size)
         self.black = np.where(corpus.mover == BLACK, 1, -1).astype(np.int8)
         #: 1 or -1, nan in a draw; and the one of them that is right more often.
         self.result = np.where(corpus.outcome == 0, np.nan, corpus.outcome)
         self.majority = np.full(len(corpus), np.nansum(self.result) or 1.0)
-        self.chance = self._known(1 / self.legal.sum(axis=1))
-
-    def _known(self, values: Array) -> Array:
-        return np.where(self.played >= 0, values, np.nan)
+        self.chance = np.where(self.played < 0, np.nan, 1 / self.legal.sum(axis=1))
 
     def hits(self, logits: Array) -> Array:
         """Tell where the best legal action is the move played, nan without one."""
-        whole = with_pass(logits, size=self.size)
-        best = np.where(self.legal, whole, -np.inf).argmax(axis=1)
-        return self._known(best == self.played)
+        best = best_actions(with_pass(logits, size=self.size), self.legal)
+        return np.where(self.played < 0, np.nan, best == self.played)
 
     def right(self, value: Array) -> Array:
         """Tell where a value has the sign of the result, nan in a draw."""
@@ -108,11 +103,10 @@ class _Games:
         found = paired_difference(one, other, self.game)
         return found.mean if found.low > 0 else 0.0
 
-    def best_reading(
+    def tried(
         self, outputs: Outputs, encoding: Encoding, logits: Array, value: Array
-    ) -> tuple[list[_Reading], Array, Array]:
-        """Return the readings with which most moves are hit, the hits and the value."""
-        tried = []
+    ) -> Iterator[tuple[list[_Reading], Array, Array]]:
+        """Yield readings, of none to two conventions, with the hits and the value."""
         policies = list(_other_policies(self.size, logits.shape[1]))
         for planes in (None, *_other_planes(encoding, self.boards, self.black)):
             if planes is not None:
@@ -122,22 +116,20 @@ class _Games:
                 if policy is not None:
                     turned[:, policy.array] = logits
                 readings = [each for each in (planes, policy) if each is not None]
-                tried.append((readings, self.hits(turned), value))
-        return max(tried, key=lambda trial: np.nansum(trial[1]))
+                yield readings, self.hits(turned), value
 
     def of_value(self, value: Array) -> list[str]:
         """Say of a value (N,) that it is someone else's, or of no use."""
         given, constant = self.right(value), self.right(self.majority)
-        mover = "let it return the value for the player to move"
-        others = {
-            "for the opponent": (-value, "let it return minus the value"),
-            "for black": (value * self.black, mover),
-            "for white": (-value * self.black, mover),
-        }
-        for whose, (other, cure) in others.items():
+        for whose, other in {
+            "the opponent": -value,
+            "black": value * self.black,
+            "white": -value * self.black,
+        }.items():
             then = self.right(other)
             if self.gain(then, given) >= _GAIN and self.gain(then, constant):
-                read = _Reading(f"its value is {whose}", cure, other, {})
+                cure = "let it return that for the player to move"
+                read = _Reading(f"its value is for {whose}", cure, other, {})
                 return [_sentence("it knows {} of the winners", [read], then, given)]
         share = f"a constant's ({np.nanmean(constant):.0%})"
         better = self.gain(given, constant) > 0
@@ -156,18 +148,15 @@ def _other_planes(
 ) -> Iterator[_Reading]:
     """Yield planes in another order, of the other player, and in another range."""
     name, size, parts = encoding.name, boards.shape[-1], encoding.name.split("-")
-    named = encoding.function is None and "minus" not in parts
     code = f"{name}(boards)" if encoding.function else "boards[:, None]"
-    code = f"Encoding.of({name!r}, {size})(boards)" if named else code
-    swap = {"own": "opponent", "opponent": "own"}
-    swapped = [swap.get(part, part) for part in parts]
-    orders = permutations(parts) if len(parts) < 4 else [swapped]
-    others: dict[str, tuple[str, Any]] = {
-        repr(other): ("swapped", other)
-        for other in map("-".join, orders)
-        if named and other != name
-    }
-    if not named:
+    others: dict[str, tuple[str, Any]] = {}
+    if encoding.function is None and "minus" not in parts:
+        code = f"Encoding.of({name!r}, {size})(boards)"
+        swap = {"own": "opponent", "opponent": "own"}
+        swapped = [swap.get(part, part) for part in parts]
+        for order in permutations(parts) if len(parts) < 4 else [swapped]:
+            others[repr("-".join(order))] = "swapped", "-".join(order)
+    else:
         turned = f"lambda boards: {code.replace('boards', '-boards')}"
         others[turned] = "swapped", lambda boards: encoding(-boards)
     if encoding(boards).min() < 0:
@@ -197,19 +186,16 @@ def _other_policies(size: int, width: int) -> Iterator[_Reading]:
     for spelled, actions in orders.items():
         words = "is turned" if "flat" in spelled else "has the pass first"
         cure, array = f"pass policy={spelled} to adapt", np.array(actions)
-        arguments = {"policy": array.tolist()}
-        yield _Reading(f"the policy {words}", cure, array, arguments)
+        yield _Reading(f"the policy {words}", cure, array, {"policy": array.tolist()})
 
 
 def _squashed(logits: Array, value: Array) -> Iterator[str]:
     """Say of outputs that they look like those of a softmax or tanh."""
-    for kind, each in {
-        "softmax": logits,
-        "log-softmax": np.exp(logits.clip(max=1)),
-    }.items():
+    powers = np.exp(np.minimum(logits, 1))
+    for kind, each in {"softmax": logits, "log-softmax": powers}.items():
         if each.min() >= 0 and np.allclose(each.sum(axis=1), 1, atol=1e-3):
             yield f"the policy sums to 1, as after a {kind}: let it return logits"
-    sizes = np.abs(value[np.isfinite(value)])
-    ends = np.quantile(sizes, (0.05, 0.95, 1)) if len(sizes) else (1, 0, 1)
-    if ends[0] < 0.5 < 0.8 < ends[1] <= ends[2] <= 1:
+    # Before a tanh values go beyond 1, and few are near an end.
+    low, high, most = np.quantile(np.abs(value), (0.05, 0.95, 1))
+    if low < 0.5 < 0.8 < high <= most <= 1:
         yield "the value is within -1 and 1, as after a tanh: let it return its input"

@@ -40,7 +40,13 @@ def test_the_demo_network_is_checked_on_the_demo_games() -> None:
 
     assert text.startswith("OthelloNet\n")
     assert max(map(len, text.splitlines())) <= 80
-    for words in ("65 outputs", "plays", "value's sign", "Epsilon+Gamma", "forward"):
+    for words in (
+        "65 outputs",
+        "moves right",
+        "value right",
+        "Epsilon+Gamma",
+        "forward",
+    ):
         assert words in text
 
 

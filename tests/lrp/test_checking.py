@@ -366,7 +366,7 @@ def test_it_draws_itself_and_is_plain_values(as_it_is: NetworkCheck) -> None:
     html = as_it_is._repr_html_()
     for words in (
         "own-minus-opponent",
-        "by chance 2",
+        ", chance 2",
         "Epsilon+Gamma",
         "us a position",
     ):
