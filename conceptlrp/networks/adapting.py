@@ -235,6 +235,12 @@ def default_encoding(network: nn.Module) -> str:
 class _Tracer(fx.Tracer):
     """A tracer that keeps zennit's layers whole, as it does torch's own."""
 
+    def create_args_for_root(self, root_fn: Any, *given: Any) -> Any:
+        """Trace the planes alone: what else a forward takes keeps its default."""
+        return super().create_args_for_root(
+            lambda m, planes: root_fn(m, planes), *given
+        )
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         whole = type(m).__module__.startswith("zennit.")
         return whole or super().is_leaf_module(m, module_qualified_name)

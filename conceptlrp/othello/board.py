@@ -193,12 +193,9 @@ def phases(empties: ArrayLike, *, bins: int = 3, size: int = 8) -> NDArray[np.in
 
     Parameters
     ----------
-    empties : int of shape (N,)
-        Empty squares.
-    bins : int
-        How many equally long parts a game has; 3 are those of `PHASES`.
-    size : int
-        Side of the board, 8 or 6.
+    empties, bins, size : int of shape (N,), int, int
+        Empty squares, how many equally long parts a game has, 3 being those of
+        `PHASES`, and the side of the board.
 
     Returns
     -------

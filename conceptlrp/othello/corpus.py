@@ -53,14 +53,10 @@ class Corpus:
     ----------
     own, opponent : uint64 of shape (N,)
         Discs of the side to move and of the other side.
-    mover : uint8 of shape (N,)
-        `BLACK` or `WHITE`.
-    ply : uint8 of shape (N,)
-        Moves played before.
-    played : int8 of shape (N,)
-        The move that was played, `NO_MOVE` when unknown.
-    game : int32 of shape (N,)
-        Row of ``games``.
+    mover, ply : uint8 of shape (N,)
+        `BLACK` or `WHITE`, and the moves played before.
+    played, game : int8 and int32 of shape (N,)
+        The move that was played, `NO_MOVE` when unknown, and the row of ``games``.
     symmetry : uint8 of shape (N,)
         How the position is turned from what was recorded.
     games : Games

@@ -74,10 +74,8 @@ class Games:
         from a late position on; -1 when unknown.
     finished : bool of shape (G,)
         Whether neither side can move after the last move.
-    source : str of shape (G,)
-        Name of the file.
-    index : int32 of shape (G,)
-        Place of the game in the file, the first being 0.
+    source, index : str and int32 of shape (G,)
+        Name of the file, and place of the game in it, the first being 0.
     size : int
         Side of the board, 8 or 6.
     """

@@ -24,10 +24,8 @@ class Position:
     ----------
     own, opponent : int
         Discs of the side to move and of the other side, as bitboards.
-    mover : int
-        `BLACK` or `WHITE`.
-    size : int
-        Side of the board, 8 or 6.
+    mover, size : int
+        `BLACK` or `WHITE`, and the side of the board, 8 or 6.
     last : int
         The square that was played last, `NO_MOVE` when unknown; a pass leaves it.
     """

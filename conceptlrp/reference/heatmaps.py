@@ -44,20 +44,15 @@ def conditional_maps(
 
     Parameters
     ----------
-    explainer : Explainer
-        Network and composite.
-    positions : Corpus
-        N positions.
-    layer, channel : str, int
-        The channel.
-    target : str or Target
-        The explained output.
+    explainer, positions : Explainer, Corpus
+        Network and composite, and N positions.
+    layer, channel, target : str, int, str or Target
+        The channel and the explained output.
     start : {"relevance", "activation"}
         Where relevance starts.
-    baseline : Baseline, optional
-        What relevance is above, a donor a position; the explainer's own by default.
-    batch_size : int
-        Positions at a time.
+    baseline, batch_size : Baseline, int
+        What relevance is above, a donor a position, by default the explainer's own; and
+        positions at a time.
 
     Returns
     -------
@@ -128,12 +123,8 @@ def receptive_field(
 
     Parameters
     ----------
-    explainer : Explainer
-        The network, traced.
-    layer : str
-        A layer of the explainer.
-    square : pair of int
-        Row and column in the layer's feature map.
+    explainer, layer, square : Explainer, str, pair of int
+        The network, traced, one of its layers, and row and column in its feature map.
 
     Returns
     -------

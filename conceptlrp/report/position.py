@@ -178,28 +178,17 @@ def position_report(
     store : Store, optional
         Where to look the position up. Only its rows have donors, where relevance is
         above theirs.
-    move : str, optional
-        Move to explain, "pa" for the pass; the best one by default.
-    against : str, optional
-        Move to contrast it with.
+    move, against : str, optional
+        Move to explain, "pa" for the pass, by default the best one; and a move to
+        contrast it with.
     count : int
         How many channels of each layer count as its top ones.
 
     Returns
     -------
     PositionReport
-        With the conditional heatmaps of all channels.
-
-    Raises
-    ------
-    TargetError
-        For a move that is not legal, or that is contrasted with itself.
-    NetworkError
-        When the network plays on another board.
-    LayerError
-        For a layer that the explainer does not report.
-    ValueError
-        For a position without a donor, where relevance is above a donor's map.
+        With the conditional heatmaps of all channels. A move that is not legal, or
+        contrasted with itself, raises `TargetError`.
 
     Examples
     --------

@@ -9,7 +9,7 @@ import pytest
 
 from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.pages.concept_pages import write_concept_page
-from conceptlrp.atlas.pictures.board_cards import CardMaker
+from conceptlrp.atlas.pictures.page_boards import CardMaker
 from conceptlrp.atlas.site import Site, concept_data, concept_page
 from conceptlrp.labelling import ChannelLabels, ScoredLabels
 from conceptlrp.labelling.result import ChannelName, channel_names
