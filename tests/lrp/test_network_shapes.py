@@ -19,7 +19,6 @@ from tests.lrp.shape_verdicts import (
 
 #: Shapes that are right already, though not yet as expected: by hooks, or refused.
 PENDING: dict[str, str] = {
-    "planes in forward: ones": "hooks",
     **dict.fromkeys(
         (
             *("nn.LayerNorm of maps", "F.layer_norm", "nn.LayerNorm of a vector"),
