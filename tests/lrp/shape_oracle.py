@@ -22,7 +22,7 @@ ACTIVATIONS = frozenset(
     (
         *("celu", "clamp", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh"),
         *("leaky_relu", "logsigmoid", "mish", "prelu", "relu", "relu6", "selu"),
-        *("sigmoid", "silu", "softplus", "softsign", "tanh"),
+        *("sigmoid", "silu", "softplus", "softshrink", "softsign", "tanh"),
     )
 )
 NORMS = ("batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm")
@@ -73,8 +73,8 @@ class _Linear(TorchFunctionMode):
             if bias is None or folded or not bias.any():
                 return part if bias is None else part + bias
             return shared(part + bias, part)
-        constant = name in ("add", "__add__", "__radd__")
-        if constant and len(args) == 2 and not _grows(args[1]):
+        constant = name in ("add", "__add__", "__radd__") and not _grows(args[1])
+        if constant and bool(torch.as_tensor(args[1]).any()):
             return shared(func(*args, **kwargs), args[0])
         return func(*args, **kwargs)
 
@@ -82,12 +82,13 @@ class _Linear(TorchFunctionMode):
 def _normed(name: str, input: Tensor, **given: Any) -> tuple[Tensor, Tensor | None]:  # noqa: A002
     """Return what a norm makes of its input, the deviation held, and its bias."""
     weight, bias = given.get("weight"), given.get("bias")
+    column = (-1, *(1 for _ in input.shape[2:]))
     if name not in ("layer_norm", "rms_norm") and weight is not None:
-        column = (-1, *(1 for _ in input.shape[2:]))
         weight, bias = weight.view(column), bias.view(column)
     if given.get("running_var") is not None:
-        scale = (given["running_var"] + given["eps"]).rsqrt().view(column) * weight
-        return input * scale, bias - given["running_mean"].view(column) * scale
+        scale = (given["running_var"] + given["eps"]).rsqrt().view(column)
+        scale, shift = (scale, 0) if weight is None else (scale * weight, bias)
+        return input * scale, shift - given["running_mean"].view(column) * scale
     if "normalized_shape" in given:
         grouped = input.flatten(-len(given["normalized_shape"]))
     else:
