@@ -162,6 +162,14 @@ def _compare(
         difference = float((before.reshape(after.shape) - after).abs().max())
         if not difference <= _TOLERANCE * max(1.0, float(before.abs().max())):
             names = ", ".join(f"{linear} + {norm}" for norm, linear in pairs.items())
+            with torch.no_grad(), Uncast():
+                again = as_outputs(network(planes))
+            if not all(map(torch.equal, expected, again)):
+                msg = (
+                    f"{type(network).__name__} puts out other numbers each time; is a "
+                    "dropout on, as F.dropout is without training=self.training?"
+                )
+                raise NetworkError(msg)
             msg = (
                 f"folding the batch norms changes the output by {difference:.2g} "
                 f"(pairs: {names}); the network cannot be explained"

@@ -103,6 +103,8 @@ PARTS: dict[str, Make] = {
     "excite2": lambda c: nn.Linear(3, 2 * c), "pooled": lambda c: nn.Linear(3 * c, c),
     "bn": nn.BatchNorm2d, "bn1": nn.BatchNorm2d, "bn2": nn.BatchNorm2d,
     "bn_input": lambda c: nn.BatchNorm2d(1), "bn_two": lambda c: nn.BatchNorm2d(2),
+    "bn_bare": lambda c: nn.BatchNorm2d(c, affine=False), "lines": lambda c: nn.Linear(8, 8),
+    "bn_batch": lambda c: nn.BatchNorm2d(c, track_running_stats=False),
     "flat": lambda c: nn.Flatten(), "mean": lambda c: nn.AdaptiveAvgPool2d(1),
     "avg": lambda c: nn.AvgPool2d(2), "max": lambda c: nn.MaxPool2d(2),
     "max3": lambda c: nn.MaxPool2d(3, 1, 1), "top": lambda c: nn.AdaptiveMaxPool2d(1),
@@ -142,6 +144,12 @@ class Net(nn.Module):
         return self.heads(self, self.body(self, x))
 
 
+class Optional(Net):
+    def forward(self, x: Tensor, features: bool = False) -> Any:
+        maps = self.body(self, x)
+        return (self.heads(self, maps), maps) if features else self.heads(self, maps)
+
+
 def acted(n: Any, x: Tensor) -> Tensor:
     return F.relu(n.conv(F.relu(n.stem(x))))
 
@@ -158,26 +166,30 @@ def net(
     planes: int = 1,
     sizes: tuple[int, int] | None = None,
     size: int = 8,
+    kind: type[Net] = Net,
 ) -> Make:
     def make(c: int) -> nn.Module:
-        made = Net(c, body, heads, planes, sizes or (size * size + 1, 1))
-        made.size = size
-        # Parts are there from the first run on.
-        made.eval()(torch.zeros(2, planes, size, size))
-        for name in ("policy", "value"):
-            if isinstance(getattr(made, name), nn.LazyLinear):
-                delattr(made, name)
-        return randomize(made)
+        widths = sizes or (size * size + 1, 1)
+        return run_once(kind(c, body, heads, planes, widths), planes, size)
 
     return make
+
+
+def run_once(made: Any, planes: int = 1, size: int = 8) -> nn.Module:
+    """Let a net make its parts, drop the heads it has no use for, draw weights."""
+    made.size = size
+    made.eval()(torch.zeros(2, planes, size, size))
+    for name in ("policy", "value"):
+        if isinstance(getattr(made, name), nn.LazyLinear):
+            delattr(made, name)
+    return randomize(made)
 
 
 def modules(kind: Callable[[], nn.Module]) -> Make:
     def make(c: int) -> nn.Module:
         made = Net(c, lambda n, x: n.act2(n.conv(n.act1(n.stem(x)))), both, 1, (65, 1))
         made.act1, made.act2 = kind(), kind()
-        made.eval()(torch.zeros(2, 1, 8, 8))
-        return randomize(made)
+        return run_once(made)
 
     return make
 
@@ -243,6 +255,11 @@ def _added(n: Any, z: Tensor) -> Tensor:
     return F.relu(z)
 
 
+def _add_line(n: Any, z: Tensor) -> Tensor:
+    z.add_(n.point(z.clone()))
+    return z
+
+
 ARITHMETIC = [
     Shape("x - y", after(lambda n, z: z - n.point(z))),
     Shape("own - opponent", net(lambda n, x: F.relu(n.stem(x)) - F.relu(n.of_input(x)))),
@@ -255,6 +272,11 @@ ARITHMETIC = [
     Shape("x + map of squares", after(lambda n, z: z + n.squares), conserves=False),
     Shape("x + conv(x)", after(lambda n, z: F.relu(z + n.conv2(z)))),
     Shape("x += conv(x)", net(lambda n, x: _added(n, F.relu(n.stem(x)))), twin="x = x + conv(x)"),
+    Shape("x.add_(y) alone on a line", after(lambda n, z: _add_line(n, z)), twin="x + y"),
+    Shape("x + y", after(lambda n, z: z + n.point(z))),
+    Shape("sum([x, y, z])", after(lambda n, z: sum([z, n.point(z), n.conv2(z)]))),
+    Shape("x + one channel", after(lambda n, z: z + n.one(z))),
+    Shape("x + its mean over channels", after(lambda n, z: z + z.mean(1, keepdim=True)), "refused: no rule for mean"),
     Shape("x = x + conv(x)", net(lambda n, x: (lambda z: F.relu(z + n.conv(z)))(F.relu(n.stem(x))))),
     Shape("torch.add(x, y, alpha=0.5)", after(lambda n, z: torch.add(z, n.point(z), alpha=0.5))),
     Shape("x.to(dtype) and x.type_as(y)", net(lambda n, x: acted(n, x.to(n.stem.weight.dtype)).type_as(x)), twin="nn.ReLU"),
@@ -299,6 +321,8 @@ STRUCTURES = [
     Shape("batch norm after ReLU", after(lambda n, z: n.bn(z))),
     Shape("batch norm on the input", net(lambda n, x: acted(n, n.bn_input(x)))),
     Shape("batch norm of a sum", net(lambda n, x: (lambda z: F.relu(n.bn2(z + n.conv2(F.relu(n.bn1(n.conv(z)))))))(n.stem(x)))),
+    Shape("batch norm without weights", net(lambda n, x: F.relu(n.bn_bare(n.conv(F.relu(n.stem(x))))))),
+    Shape("batch norm without statistics", after(lambda n, z: n.bn_batch(z)), "refused: 'bn_batch' has no running statistics"),
     Shape("grouped convolution", after(lambda n, z: F.relu(n.grouped(z)))),
     Shape("depthwise and pointwise", after(lambda n, z: F.relu(n.point(n.depthwise(z))))),
     Shape("dilated convolution", after(lambda n, z: F.relu(n.dilated(z)))),
@@ -307,6 +331,10 @@ STRUCTURES = [
     Shape("kernels of a row and a column", after(lambda n, z: F.relu(n.column(n.row(z))))),
     Shape("no convolution at all", net(lambda n, x: F.relu(n.fc(x.flatten(1))))),
     Shape("dropout", net(lambda n, x: n.drop(acted(n, x)), lambda n, z: both(n, F.dropout(z, 0.3, n.training))), twin="nn.ReLU"),
+    Shape("dropout that is always on", after(lambda n, z: F.dropout(z, 0.3)), "refused: puts out other numbers each time"),
+    Shape("a forward with an option", net(kind=Optional), twin="nn.ReLU"),
+    Shape("boards flipped and turned", net(lambda n, x: F.relu(n.of_two(torch.cat([x.flip(-1), x.transpose(2, 3)], 1))))),
+    Shape("a linear module along rows", after(lambda n, z: F.relu(n.lines(z))), "hooks"),
     Shape("residual tower", net(lambda n, x: n.tower(F.relu(n.stem(x))))),
     Shape("pre-activation tower", net(lambda n, x: n.pretower(n.stem(x)))),
     Shape("dense block (cat of maps)", after(lambda n, z: F.relu(n.joined(torch.cat([z, F.relu(n.conv2(z))], 1))))),
@@ -441,7 +469,7 @@ PLANE_SHAPES = [
     Shape("2 planes, not named", net(planes=2), twin="planes: own-opponent"),
     Shape("planes by a function", net(planes=2), options={"encode": lambda b: np.stack([b > 0, b < 0], 1)}, twin="planes: own-opponent"),
     Shape("3 planes, not named", net(planes=3), "refused: reads 3 planes, .*encode="),
-    Shape("planes in forward: ones", net(lambda n, x: F.relu(n.of_two(torch.cat([x, torch.ones_like(x)], 1)))), options=ONE, conserves=False),
+    Shape("planes in forward: ones", net(lambda n, x: F.relu(n.of_two(torch.cat([x, torch.ones_like(x)], 1)))), options=ONE, expected="hooks", conserves=False),
     Shape("planes in forward: comparisons", net(lambda n, x: F.relu(n.of_two(torch.cat([(x > 0).to(x), (x < 0).to(x)], 1)))), "refused: no rule for gt", ONE),
     Shape("planes in forward: relu(x), relu(-x)", net(lambda n, x: F.relu(n.of_two(torch.cat([F.relu(x), F.relu(-x)], 1)))), options=ONE),
 ]  # fmt: skip

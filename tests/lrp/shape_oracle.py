@@ -22,7 +22,7 @@ ACTIVATIONS = frozenset(
     (
         *("celu", "clamp", "elu", "gelu", "hardsigmoid", "hardswish", "hardtanh"),
         *("leaky_relu", "logsigmoid", "mish", "prelu", "relu", "relu6", "selu"),
-        *("sigmoid", "silu", "softplus", "softsign", "tanh"),
+        *("sigmoid", "silu", "softplus", "softshrink", "softsign", "tanh"),
     )
 )
 NORMS = ("batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm")
@@ -52,6 +52,7 @@ class _Linear(TorchFunctionMode):
         self.linear: list[Tensor] = []
         self.reads: list[Tensor] = []
         self.named: dict[str, Tensor] = {}
+        self.normed: list[tuple[Tensor, Tensor]] = []
 
     def __torch_function__(
         self, func: Any, _types: Any, args: Any = (), kwargs: Any = None
@@ -70,11 +71,13 @@ class _Linear(TorchFunctionMode):
             given.apply_defaults()
             part, bias = _normed(name, **given.arguments)
             folded = any(args[0] is each for each in self.linear)
-            if bias is None or folded or not bias.any():
-                return part if bias is None else part + bias
-            return shared(part + bias, part)
-        constant = name in ("add", "__add__", "__radd__")
-        if constant and len(args) == 2 and not _grows(args[1]):
+            found = part if bias is None else part + bias
+            if bias is not None and not folded and bias.any():
+                found = shared(found, part)
+            self.normed.append((args[0], found))
+            return found
+        constant = name in ("add", "__add__", "__radd__") and not _grows(args[1])
+        if constant and bool(torch.as_tensor(args[1]).any()):
             return shared(func(*args, **kwargs), args[0])
         return func(*args, **kwargs)
 
@@ -82,12 +85,13 @@ class _Linear(TorchFunctionMode):
 def _normed(name: str, input: Tensor, **given: Any) -> tuple[Tensor, Tensor | None]:  # noqa: A002
     """Return what a norm makes of its input, the deviation held, and its bias."""
     weight, bias = given.get("weight"), given.get("bias")
+    column = (-1, *(1 for _ in input.shape[2:]))
     if name not in ("layer_norm", "rms_norm") and weight is not None:
-        column = (-1, *(1 for _ in input.shape[2:]))
         weight, bias = weight.view(column), bias.view(column)
     if given.get("running_var") is not None:
-        scale = (given["running_var"] + given["eps"]).rsqrt().view(column) * weight
-        return input * scale, bias - given["running_mean"].view(column) * scale
+        scale = (given["running_var"] + given["eps"]).rsqrt().view(column)
+        scale, shift = (scale, 0) if weight is None else (scale * weight, bias)
+        return input * scale, shift - given["running_mean"].view(column) * scale
     if "normalized_shape" in given:
         grouped = input.flatten(-len(given["normalized_shape"]))
     else:
@@ -125,7 +129,7 @@ def by_autograd(
     """Explain what is `chosen` of a module's outputs, each of shape (N,).
 
     Returns: by target, values, relevance of planes (N, P, n, n), and for every layer
-    relevance of channels (N, C), behind its batch norm where it has one.
+    relevance of channels (N, C), behind its norm where it has one.
     """
     run = _Run(module)
     leaf = planes.clone().requires_grad_()
@@ -165,8 +169,6 @@ class _Run:
             if isinstance(each, nn.Conv2d | nn.Linear):
                 keep = partial(self._keep, mode, name)
                 handles.append(each.register_forward_hook(keep))
-            elif isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d):
-                handles.append(each.register_forward_hook(self._fold))
         _Linear.running = True
         with torch.enable_grad(), mode:
             # Not the leaf itself, which nothing could be done to in place.
@@ -176,6 +178,10 @@ class _Run:
             handle.remove()
         reads = Counter(map(id, mode.reads))
         self.alone = {n for n, each in mode.named.items() if reads[id(each)] == 1}
+        for given, normed in mode.normed:
+            for name, value in self.kept.items():
+                if name in self.alone and value is given:
+                    self.kept[name] = normed
         return found
 
     def _keep(
@@ -184,8 +190,3 @@ class _Run:
         self.kept[name] = mode.named[name] = found
         if name in self.alone:
             mode.linear.append(found)
-
-    def _fold(self, _module: Any, given: Any, found: Tensor) -> None:
-        for name, value in self.kept.items():
-            if name in self.alone and value is given[0]:
-                self.kept[name] = found

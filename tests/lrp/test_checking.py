@@ -325,6 +325,20 @@ def test_what_cannot_be_explained_has_a_table_all_the_same(
     assert "refused" in repr(found)
 
 
+class Backwards(OthelloNet):
+    """A board network that returns its value first."""
+
+    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+        return super().forward(planes)[::-1]  # type: ignore[return-value]
+
+
+def test_a_board_network_has_to_be_one(games: Corpus) -> None:
+    found = Backwards(4).eval().check(games, n_positions=20)
+
+    assert "pass outputs=('value', 'policy') if that is the order" in found.refused
+    assert {step.how for step in found.steps} == {"refused"}
+
+
 def test_positions_of_another_size_are_no_fault_of_the_network() -> None:
     with pytest.raises(NetworkError, match="found 60 positions of 6 x 6"):
         demo_network().check(random_corpus(2, size=6)[:60])

@@ -96,6 +96,9 @@ def as_convolution(
     if isinstance(module, nn.Linear):
         # Behind a flatten it reads a whole map: a kernel as large as the map, with
         # one place to lie.
+        if module.in_features != channels * height * width:
+            msg = f"linear module '{operation.label}' along one side of a map"
+            raise UnknownOperationError(msg)
         weight = module.weight.detach().reshape(-1, channels, height, width)
         bias = None if module.bias is None else module.bias.detach()
         return ConvolutionShape((height, width)), weight, bias

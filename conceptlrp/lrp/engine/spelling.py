@@ -289,13 +289,17 @@ class _Speller:
         self.graph.replace(node, Sum(), stack)
 
     def _spread(self, node: fx.Node, source: fx.Node, like: Tensor) -> fx.Node | None:
-        """Spread one square a channel over a map; None for another broadcast."""
-        shape = self.values[source].shape
-        if shape == like.shape:
+        """Spread one square a channel over a map, or one channel; None for others."""
+        old = self.values[source]
+        if old.shape == like.shape:
             return source
-        if like.dim() != 4 or shape != (*like.shape[:2], 1, 1):
+        if like.dim() != 4 or old.dim() != 4:
             return None
-        return self.graph.call(node, Broadcast(like.shape[2], like.shape[3]), source)
+        if old.shape == (*like.shape[:2], 1, 1):
+            spread = Broadcast(like.shape[2], like.shape[3])
+            return self.graph.call(node, spread, source)
+        moved = as_mover(old, numbers_like(old).expand(like.shape))
+        return None if moved is None else self.graph.call(node, moved, source)
 
     def _gate(self, node: fx.Node, first: fx.Node, second: fx.Node) -> None:
         for kinds in _GATES:

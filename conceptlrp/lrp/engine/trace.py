@@ -58,6 +58,12 @@ class _Proxy(fx.Proxy):
 class _Tracer(fx.Tracer):
     """A tracer that keeps zennit's layers whole, as it does torch's own."""
 
+    def create_args_for_root(self, root_fn: Any, *given: Any) -> Any:
+        """Trace the planes alone: what else a forward takes keeps its default."""
+        return super().create_args_for_root(
+            lambda m, planes: root_fn(m, planes), *given
+        )
+
     def proxy(self, node: fx.Node) -> fx.Proxy:
         """Wrap a node in a value that knows changes in place."""
         return _Proxy(node, self)
