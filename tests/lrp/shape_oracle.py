@@ -70,7 +70,7 @@ class _Linear(TorchFunctionMode):
             given = inspect.signature(getattr(F, name)).bind(*args, **kwargs)
             given.apply_defaults()
             part, bias = _normed(name, **given.arguments)
-            folded = any(args[0] is each for each in self.linear)
+            folded = name == "batch_norm" and any(args[0] is a for a in self.linear)
             found = part if bias is None else part + bias
             if bias is not None and not folded and bias.any():
                 found = shared(found, part)
