@@ -396,7 +396,7 @@ class _Speller:
             source = self.traced.graph.call_function(torch.cat, (varying, 1))
         values = self.values[source] = torch.cat([v for c, v in parts if not c], 1)
         sizes = [v.shape[1] for c, v in parts if not c]
-        moved = iter(numbers_like(values).split(sizes, 1))
+        moved = iter(torch.split(numbers_like(values), sizes, 1))
         units = [torch.zeros_like(v) if c else next(moved) for c, v in parts]
         fill = torch.cat([v if c else torch.zeros_like(v) for c, v in parts], 1)
         choice = as_mover(values, torch.cat(units, 1))
