@@ -125,7 +125,8 @@ def adapt(
         zeros, "zeros14" being 14 of them), or a function of boards (N, n, n), +1 own
         and -1 the opponent's, to planes (N, P, n, n). By default the first two, by the
         planes that the first convolution reads. Relevance on a plane of legal moves is
-        relevance on a function of the board.
+        relevance on a function of the board. A plane for the side to move is "ones" or
+        "zeros", since boards are those of the player to move; a history is "zeros".
     outputs : sequence of str or None, or dict
         What the module returns, in its order: "policy", "value" and None for what is
         left out; or, where it returns a dict, the key of each.
