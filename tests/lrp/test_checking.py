@@ -263,8 +263,18 @@ def test_gates_are_told(games: Corpus) -> None:
     found = check_network(Gated().eval(), games, n_positions=N)
 
     assert "gate held constant" in {step.how for step in found.steps}
+    assert "deviation held constant" not in {step.how for step in found.steps}
     assert found.contract["value"] == "none"
     assert "value" not in found.shares
+
+
+def test_norms_over_features_are_told(games: Corpus) -> None:
+    found = check_network(Gated(nn.GroupNorm(2, 4)).eval(), games, n_positions=N)
+
+    steps = {step.type: step for step in found.steps}
+    assert steps["Scaled"].how == "deviation held constant"
+    centre = steps["Centre"]
+    assert centre.sent == pytest.approx(centre.arrived, abs=1e-4)
 
 
 class Cosine(Twin):
