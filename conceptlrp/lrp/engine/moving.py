@@ -41,19 +41,23 @@ _CASTS = frozenset(
 class Choice(nn.Module):
     """Units of one position by number, in the shape of its output.
 
-    `keeps` says that each one is of its own channel.
+    `keeps` says that each one is of its own channel; where it is none there may be a
+    constant, the `fill` of the same shape.
     """
 
     units: Tensor
+    fill: Tensor | None
 
     def __init__(self, units: Tensor, *, keeps: bool = False) -> None:
         super().__init__()
         self.keeps = keeps
         self.register_buffer("units", units)
+        self.register_buffer("fill", None)
 
     def forward(self, source: Tensor) -> Tensor:
         """Choose; the gradient goes to the units chosen, which is its rule."""
-        return choose(source, self.units[None])
+        found = choose(source, self.units[None])
+        return found if self.fill is None else found + self.fill
 
 
 def numbers_like(source: Tensor) -> Tensor:

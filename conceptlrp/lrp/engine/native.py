@@ -104,7 +104,9 @@ class NativeEngine:
         if operation.kind == "gate":
             return sources[0] * sources[1]
         if operation.kind == "choice" and operation.module is not None:
-            return choose(sources[0], chosen(operation.module, sources[0]))
+            found = choose(sources[0], chosen(operation.module, sources[0]))
+            fill = getattr(operation.module, "fill", None)
+            return found if fill is None else found + fill
         if operation.kind == "pass" and operation.module is not None:
             result: Tensor = operation.module(sources[0])
             return result
@@ -173,6 +175,9 @@ def _is_nonnegative(operation: Operation, known: Mapping[str, bool]) -> bool:
         parts = (operation.module.weight, operation.module.bias)
         keeps = all(part is None or bool((part >= 0).all()) for part in parts)
         return keeps and known[operation.inputs[0]]
+    fill = getattr(operation.module, "fill", None)
+    if fill is not None and bool((fill < 0).any()):
+        return False
     if operation.kind in ("pool", "add", "pass", *HANDING_ON):
         keeps = operation.kind != "pass" or isinstance(
             operation.module, nn.Identity | nn.Dropout | nn.Dropout2d

@@ -165,4 +165,5 @@ def _summands(node: fx.Node, module: Sum) -> tuple[str, ...]:
 
 
 def _unknown(node: fx.Node, what: str) -> UnknownOperationError:
-    return UnknownOperationError(f"{what} of '{node.target}' is not known")
+    named = getattr(node.target, "__name__", node.target)
+    return UnknownOperationError(f"{what} of '{named}' is not known")

@@ -40,6 +40,8 @@ _STATELESS = (Activation, *_KEEPING, *_NAMED)
 _GATES = ((nn.Sigmoid, nn.Hardsigmoid), (nn.Tanh, nn.Hardtanh))
 _CASTS = "bfloat16 cpu cuda double float half to type type_as"
 _SAME = (*_CASTS.split(), "clone", "contiguous", "dropout", "dropout2d")
+#: What reads a shape and no value.
+_FILLED = ("full_like", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like")
 _SIGNS = {
     "+": ("add", "iadd"),
     "-": ("sub", "isub", "subtract"),
@@ -101,7 +103,8 @@ class _Speller:
             return not isinstance(self.values[node], tuple | list) or all(
                 isinstance(v, int) for v in self.values[node]
             )
-        return node.op == "get_attr" or (
+        filled = node.op == "get_attr" or operation_name(node) in _FILLED
+        return filled or (
             node.op != "call_module"
             and bool(node.all_input_nodes)
             and self.constant.issuperset(node.all_input_nodes)
@@ -379,8 +382,27 @@ class _Speller:
         dim = 1 if name == "hstack" else self.graph.argument(node, 1, "dim", 0)
         if not isinstance(joined, tuple | list) or dims < 2 or dim % dims != 1:
             return
+        if dims == 4 and not self.constant.isdisjoint(joined):
+            self._fill(node, joined)
+            return
         node.op, node.target, node.kwargs = "call_function", torch.cat, {}
         node.args = (self._alike(node, joined), 1)
+
+    def _fill(self, node: fx.Node, joined: Any) -> None:
+        """Concatenate with constants, which are filled in where no unit is chosen."""
+        parts = [(each in self.constant, self.values[each]) for each in joined]
+        varying = [each for each in joined if each not in self.constant]
+        with self.traced.graph.inserting_before(node):
+            source = self.traced.graph.call_function(torch.cat, (varying, 1))
+        values = self.values[source] = torch.cat([v for c, v in parts if not c], 1)
+        sizes = [v.shape[1] for c, v in parts if not c]
+        moved = iter(torch.split(numbers_like(values), sizes, 1))
+        units = [torch.zeros_like(v) if c else next(moved) for c, v in parts]
+        fill = torch.cat([v if c else torch.zeros_like(v) for c, v in parts], 1)
+        choice = as_mover(values, torch.cat(units, 1))
+        if isinstance(choice, Choice) and bool((fill == fill[:1]).all()):
+            choice.fill = fill[0]
+            self.graph.replace(node, choice, source)
 
     def _alike(self, before: fx.Node, sources: Any) -> list[fx.Node]:
         """Make vectors of flattened maps, unless all are of as many squares."""
