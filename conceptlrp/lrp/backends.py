@@ -23,7 +23,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.lrp._zennit import Composite, Hook, Sum
 from conceptlrp.lrp.composites import GRADIENT, module_rules
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate, Slope
+from conceptlrp.lrp.engine.elementwise import (
+    GROUPED,
+    Affine,
+    Broadcast,
+    Gate,
+    Slope,
+    kept_affine,
+)
 from conceptlrp.lrp.engine.gradient import GradientPropagation
 from conceptlrp.lrp.engine.hooks import HookPassed, HookPropagation
 from conceptlrp.lrp.engine.moving import MOVING, Choice, Uncast
@@ -128,10 +135,9 @@ def _fold(traced: fx.GraphModule, norm_name: str, linear_name: str | None) -> No
         msg = f"batch norm '{norm_name}' has no running statistics to fold"
         raise NetworkError(msg)
     if linear_name is None:
-        weight = torch.rsqrt(norm.running_var + norm.eps)
-        weight = weight if norm.weight is None else weight * norm.weight
-        bias = -norm.running_mean * weight
-        bias = bias if norm.bias is None else bias + norm.bias
+        weight, bias = kept_affine(
+            norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+        )
         shape = (-1, 1, 1) if isinstance(norm, nn.BatchNorm2d) else (-1,)
         traced.set_submodule(norm_name, Affine(weight.view(shape), bias.view(shape)))
         return
@@ -175,7 +181,7 @@ def _compare(
 _BY_GRADIENT = (
     *(*LINEAR, nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten),
     *(nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.MaxPool2d, nn.AdaptiveMaxPool2d),
-    *(nn.ReLU, Affine, Broadcast, Choice, Gate, Sum),
+    *(nn.ReLU, Affine, Broadcast, Choice, Gate, Sum, *GROUPED),
 )
 _MOVING = (*MOVING, "amax", "cat", "ones_like", "stack", "zeros_like")
 

@@ -18,16 +18,7 @@ from tests.lrp.shape_verdicts import (
 )
 
 #: Shapes that are right already, though not yet as expected: by hooks, or refused.
-PENDING: dict[str, str] = {
-    **dict.fromkeys(
-        (
-            *("nn.LayerNorm of maps", "F.layer_norm", "nn.LayerNorm of a vector"),
-            *("nn.GroupNorm", "F.group_norm", "nn.InstanceNorm2d", "F.instance_norm"),
-            "nn.RMSNorm",
-        ),
-        "refused: ",
-    ),
-}
+PENDING: dict[str, str] = {}
 NAMES = [shape.name for shape in (*HEADS, *PLANE_SHAPES, *UNKNOWN) if not shape.options]
 
 

@@ -15,7 +15,14 @@ import torch
 from torch import Tensor, fx, nn
 
 from conceptlrp.lrp._zennit import Activation, Sum
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.elementwise import (
+    NORMING,
+    NORMS,
+    Affine,
+    Broadcast,
+    Gate,
+    norm_steps,
+)
 from conceptlrp.lrp.engine.moving import (
     MOVERS,
     MOVING,
@@ -114,6 +121,9 @@ class _Speller:
         """Give each call of a module without a state a module of its own."""
         name = str(node.target)
         module: Any = self.traced.get_submodule(name)
+        if isinstance(module, NORMS):
+            self._norm(node, module)
+            return
         if isinstance(module, MOVERS):
             self._move(node, node.all_input_nodes[0])
             return
@@ -158,6 +168,8 @@ class _Speller:
             self._pool(node, "max", first.args[0], self.graph.argument(first, 1, "dim"))
         elif not self._is_only(sources, node):
             return
+        elif node.target in NORMING:
+            self._norm(node, node.target)
         elif name.replace("_", "") in _KINDS:
             given = [self.graph.given(each) for each in node.args[1:]]
             kept = {k: self.graph.given(v) for k, v in node.kwargs.items()}
@@ -175,6 +187,13 @@ class _Speller:
         """Whether a node's first argument is a tensor, and all others constants."""
         first = node.args[:1] == tuple(sources)
         return first and isinstance(self.values[sources[0]], Tensor)
+
+    def _norm(self, node: fx.Node, norm: Any) -> None:
+        found, given = node.all_input_nodes[0], self.graph.given(node.args)
+        kwargs = {name: self.graph.given(value) for name, value in node.kwargs.items()}
+        for step in norm_steps(norm, (self.values[found], *given[1:]), kwargs):
+            found = self.graph.call(node, step, found)
+        self.graph.become(node, found)
 
     def _with_weights(self, node: fx.Node, name: str) -> None:
         """Give weights that are arguments a module of their own."""

@@ -21,13 +21,17 @@ from torch import Tensor, fx, nn
 
 from conceptlrp.errors import LayerError, NetworkError, check_type
 from conceptlrp.lrp._zennit import Activation, Sum
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Centre, Gate, Scaled
 from conceptlrp.lrp.engine.moving import Choice
 from conceptlrp.lrp.engine.spelling import normalize, operation_name
 
 LINEAR = (nn.Conv2d, nn.Linear)
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
-ELEMENTWISE = (nn.Identity, nn.Dropout, nn.Dropout2d, Affine)
+#: What may lie between a layer and its activation.
+ELEMENTWISE = (
+    *(nn.Identity, nn.Dropout, nn.Dropout2d, Affine, Centre, Scaled),
+    *BATCH_NORM,
+)
 _SQUASHING = {
     nn.LogSoftmax: "log_softmax",
     nn.Sigmoid: "sigmoid",
@@ -65,7 +69,7 @@ class _Tracer(fx.Tracer):
         return _Proxy(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        own = isinstance(m, Sum | Affine | Gate | Broadcast | Choice)
+        own = isinstance(m, (Sum, Affine, Gate, Broadcast, Choice, Centre, Scaled))
         return own or super().is_leaf_module(m, module_qualified_name)
 
 
@@ -204,7 +208,7 @@ def _tap(traced: fx.GraphModule, node: fx.Node) -> str | None:
         if _is_head(traced, node):
             return None
         if len(users) > 1 or not isinstance(
-            module_of(traced, users[0]), (*ELEMENTWISE, *BATCH_NORM, Activation)
+            module_of(traced, users[0]), (*ELEMENTWISE, Activation)
         ):
             return str(node.target)
         node = users[0]
