@@ -21,7 +21,7 @@ from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.engine.elementwise import without_rules
 from conceptlrp.lrp.engine.lifting import sum_squares
 from conceptlrp.lrp.engine.native import Change, changed
-from conceptlrp.lrp.engine.trace import as_outputs
+from conceptlrp.lrp.engine.trace import OUTPUTS, as_outputs
 
 _FEW_PASSES = 128
 
@@ -72,7 +72,7 @@ class HookPropagation:
                 rules = without_rules() if self.plain else nullcontext()
                 with torch.enable_grad(), rules:
                     outputs = as_outputs(hooked(planes))
-                named = dict(zip(("policy", "value"), outputs, strict=False))
+                named = dict(zip(OUTPUTS, outputs, strict=False))
                 tensors = {layer: kept[layer] for layer in self.taps}
                 kind = GradientHookPassed if self.plain else HookPassed
                 yield kind(self, planes, named, tensors, other)
