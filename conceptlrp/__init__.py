@@ -4,13 +4,17 @@ Layer-wise relevance conditioned on each channel of a network, for a corpus of
 positions: on disk, ranked, clustered, and drawn as an atlas of concepts.
 """
 
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 
 import lazy_loader
 
+from conceptlrp._zennit_finder import ZennitFinder
+
 __version__ = "0.2.0"
 
+sys.meta_path.insert(0, ZennitFinder)
 _public, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 

@@ -27,6 +27,7 @@ from .lrp import (
     explain as explain,
 )
 from .networks import (
+    adapt as adapt,
     load_network as load_network,
 )
 from .othello import (
@@ -37,7 +38,6 @@ from .reference import (
     reference_boards as reference_boards,
 )
 from .report import (
-    ChannelReport as ChannelReport,
     channel_report as channel_report,
     compare as compare,
     layer_report as layer_report,
@@ -55,7 +55,6 @@ from .store import (
 __version__: str
 __all__ = [
     "Attribution",
-    "ChannelReport",
     "Clustering",
     "ConceptLRPError",
     "Corpus",
@@ -63,6 +62,7 @@ __all__ = [
     "RunOptions",
     "Store",
     "ablate",
+    "adapt",
     "attribute",
     "attribute_corpus",
     "build_atlas",

@@ -22,6 +22,7 @@ Messages are lower case, without a full stop: what was found, what was
 expected, what to do. The command line prints one as a single line.
 """
 
+from collections.abc import Collection
 from types import UnionType
 
 
@@ -32,6 +33,20 @@ def check_type(
     if not isinstance(value, kind):
         msg = f"{subject} is {type(value).__name__}, expected {expected}"
         raise TypeError(msg)
+
+
+def check_known(what: str, value: str, known: Collection[str]) -> None:
+    """Refuse a name that is none of those that an argument takes."""
+    if value not in known:
+        msg = f"unknown {what} '{value}', expected one of {', '.join(known)}"
+        raise ValueError(msg)
+
+
+def check_least(name: str, value: float, least: int = 1) -> None:
+    """Refuse a number that is too small."""
+    if value < least:
+        msg = f"{name} is {value}, expected at least {least}"
+        raise ValueError(msg)
 
 
 class ConceptLRPError(Exception):

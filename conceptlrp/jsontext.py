@@ -25,6 +25,16 @@ def plain(value: object) -> Any:
     return orjson.loads(dumps(value))
 
 
+class Plain:
+    """A result whose fields are all that there is to write of it."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything, ready for JSON: what is not finite is None."""
+        return dict(plain(self))
+
+
 def _plain(value: object) -> object:
     """Turn what orjson does not know into what it does."""
     # The command line's help should not wait for numpy.

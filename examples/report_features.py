@@ -6,9 +6,10 @@ python examples/report_features.py run.crp conv3
 import sys
 
 import conceptlrp as cl
+from conceptlrp.report import ChannelReport
 
 
-def main(path: str, layer: str) -> list[cl.ChannelReport]:
+def main(path: str, layer: str) -> list[ChannelReport]:
     """Print a line for each channel, then all that is known of the first."""
     store = cl.open_store(path)
 

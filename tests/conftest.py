@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 # Tests import zennit themselves, which fails beside a torchvision for CUDA.
-import conceptlrp.lrp._zennit  # noqa: F401
+import conceptlrp  # noqa: F401
 
 # In the background, as under nohup, Ctrl-C is ignored, and by all that is started too.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

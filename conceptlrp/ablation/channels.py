@@ -20,17 +20,18 @@ from torch.nn import functional
 
 from conceptlrp.ablation.result import Ablation, Array, LayerEffects
 from conceptlrp.ablation.sample import (
+    ABLATIONS,
     FollowedSample,
-    check_ablation,
     follow_sample,
     replacements,
 )
+from conceptlrp.errors import check_known
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.backends import Passed
 from conceptlrp.lrp.engine.native import Change
 from conceptlrp.lrp.experiments import fitting_rows
-from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.one_call import check_explains
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.progress import OnProgress
 from conceptlrp.statistics.estimates import estimates, ratio
 from conceptlrp.store import open_store
@@ -140,17 +141,14 @@ class LayerTally:
             "value": self.value,
             "control": self.control,
         }
-        found = estimates(
-            np.concatenate(list(columns.values()), axis=1),
-            self.sample.corpus.game,
-            seed=self._seed,
-        )
-        numbers: dict[str, Array] = {}
-        for place, name in enumerate(columns):
-            own = found[place * self._channels : (place + 1) * self._channels]
-            numbers[name] = np.array([each.mean for each in own])
-            numbers[f"{name}_low"] = np.array([each.low for each in own])
-            numbers[f"{name}_high"] = np.array([each.high for each in own])
+        table, games = np.concatenate([*columns.values()], 1), self.sample.corpus.game
+        found = estimates(table, games, seed=self._seed)
+        ends = np.array([(each.mean, each.low, each.high) for each in found])
+        numbers = {
+            f"{name}{end}": own
+            for name, part in zip(columns, np.split(ends, len(columns)), strict=True)
+            for end, own in zip(("", "_low", "_high"), part.T.copy(), strict=True)
+        }
         return LayerEffects(
             **numbers,
             moves_changed=self.changed.mean(axis=0),
@@ -204,8 +202,7 @@ def _value(outputs: Mapping[str, Tensor]) -> Tensor:
 
 
 def _numbers(tensor: Tensor) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = tensor.double().cpu().numpy()
-    return found
+    return np.asarray(tensor.double().cpu().numpy())
 
 
 def ablate(
@@ -237,26 +234,22 @@ def ablate(
 
     Parameters
     ----------
-    store : Store or path
-        Where positions, targets and layers come from.
-    network : Module or path
-        The network that the store explains, in evaluation mode.
+    store, network : Store and Module, or their paths
+        Where positions, targets and layers come from, and what it explains.
     target : int or str
-        Index or name of the explained output; moves stay those of the store.
+        Index or name of an output of the network; moves stay those of the store.
     layers : sequence of str, optional
         Layers to ablate; those of the store by default.
     n_positions : int
-        Positions at most. Each is of another game as far as games suffice, from
-        any phase.
+        Positions at most, at least two. Each is of another game as far as games
+        suffice, from any phase.
     ablation : str
         What a channel becomes: "zero", its "mean" over the positions square by
         square, or its map at another position with as many discs ("resample").
     seed : int
         The same seed gives the same numbers.
-    save : bool
-        Keep the result in the store.
-    overwrite : bool
-        Replace the result for the same target that the store has.
+    save, overwrite : bool
+        Keep the result in the store, and replace the one for the same target.
     on_progress : callable, optional
         Called with "ablate", how many positions are done and how many there are.
 
@@ -267,17 +260,6 @@ def ablate(
         that ablation leaves as it is has no effect at all, and neither has its
         control. Memory grows with N C numbers, not with maps.
 
-    Raises
-    ------
-    NetworkError
-        When it is another network.
-    OutputExistsError
-        When the store has a result for this target that must not be replaced.
-    TargetError
-        When the target is no output of the network.
-    ValueError
-        For an unknown ablation or fewer than two positions.
-
     References
     ----------
     .. [1] Blücher et al., "Decoupling pixel flipping and occlusion strategy for
@@ -287,11 +269,15 @@ def ablate(
        against control neurons.
     """
     store, network = open_store(store), checked_network(network)
-    check_ablation(ablation)
+    check_known("ablation", ablation, ABLATIONS)
     digest = check_explains(store, network)
     if save:
         store.results.check_free(Ablation, target=target, overwrite=overwrite)
-    explainer = Explainer(network, layers=layers or store.layers)
+    explainer = Explainer(
+        network,
+        layers=layers or store.layers,
+        allow_gradient=bool(store.manifest.plan.gradients),
+    )
     sample = follow_sample(
         store,
         target=target,

@@ -7,13 +7,13 @@ positions, with 95 % intervals of a bootstrap over games.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp import jsontext
 from conceptlrp.drawing.notebook import html_table
+from conceptlrp.jsontext import Plain
 from conceptlrp.store.results.codec import Shape
 
 if TYPE_CHECKING:
@@ -65,14 +65,12 @@ class LayerEffects:
     @property
     def order(self) -> NDArray[np.intp]:
         """Channels (C,), the one with the largest `size` first."""
-        order: NDArray[np.intp] = np.argsort(-self.size, kind="stable")
-        return order
+        return np.asarray(np.argsort(-self.size, kind="stable"))
 
     @property
     def beats_control(self) -> NDArray[np.bool_]:
         """Whether each channel (C,) does more than its control, intervals apart."""
-        beats: NDArray[np.bool_] = self.size_low > self.control_high
-        return beats
+        return np.asarray(self.size_low > self.control_high)
 
     def __repr__(self) -> str:
         beyond = int(self.beats_control.sum())
@@ -85,7 +83,7 @@ class LayerEffects:
 
 
 @dataclass(frozen=True, eq=False)
-class Ablation:
+class Ablation(Plain):
     """Effects of ablating every channel of a network alone.
 
     Attributes
@@ -94,10 +92,8 @@ class Ablation:
         Name of the explained output.
     ablation : str
         What takes the place of a channel: "zero", "mean" or "resample".
-    positions : int
-        How many positions were drawn.
-    seed : int
-        Of the positions and of everything else that is random.
+    positions, seed : int
+        How many positions were drawn, and the seed of all that is random.
     layers : mapping of str to LayerEffects
         By name of the layer, in execution order.
     network, corpus : str
@@ -116,18 +112,8 @@ class Ablation:
         """Return a table of a row for each channel, without the maps of the policy."""
         import pandas as pd
 
-        parts = []
-        for layer, effects in self.layers.items():
-            table = pd.DataFrame(effects.numbers())
-            table.insert(0, "channel", np.arange(len(table)))
-            table.insert(0, "layer", layer)
-            parts.append(table)
-        return pd.concat(parts, ignore_index=True)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything, ready for JSON: what is not a number is None."""
-        found: dict[str, Any] = jsontext.plain(self)
-        return found
+        tables = {n: pd.DataFrame(each.numbers()) for n, each in self.layers.items()}
+        return pd.concat(tables, names=["layer", "channel"]).reset_index()
 
     def __repr__(self) -> str:
         layers = ", ".join(self.layers)

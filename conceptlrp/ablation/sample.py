@@ -5,7 +5,7 @@ channels of an H x W map.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from conceptlrp.errors import TargetError
+from conceptlrp.errors import TargetError, check_known
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import mean_maps
 from conceptlrp.lrp.batch import as_array
@@ -47,14 +47,7 @@ class FollowedSample:
 
     def take(self, rows: NDArray[Any]) -> "FollowedSample":
         """Return some of the positions."""
-        return FollowedSample(
-            self.rows[rows],
-            self.corpus[rows],
-            self.boards[rows],
-            self.legal[rows],
-            self.plus[rows],
-            self.minus[rows],
-        )
+        return FollowedSample(*(getattr(self, f.name)[rows] for f in fields(self)))
 
     @property
     def is_contrast(self) -> bool:
@@ -157,25 +150,13 @@ def _actions(
 #: What a channel becomes: nothing, its mean over the positions square by square, or
 #: its map at another position with as many discs.
 ABLATIONS: Final = ("zero", "mean", "resample")
-NOT_NATIVE: Final = (
-    "the network has a module that the native engine does not know, so relevance "
-    "cannot flow from changed units"
-)
-
-
-def check_ablation(ablation: str) -> None:
-    """Refuse an unknown ablation."""
-    if ablation not in ABLATIONS:
-        known = ", ".join(ABLATIONS)
-        msg = f"unknown ablation '{ablation}', expected one of {known}"
-        raise ValueError(msg)
 
 
 def replacements(
     explainer: Explainer, corpus: Corpus, ablation: str, *, seed: int = 0
 ) -> Callable[[slice], Mapping[str, Tensor]]:
     """Return what gives the maps (n or 1, C, H, W) that replace those of positions."""
-    check_ablation(ablation)
+    check_known("ablation", ablation, ABLATIONS)
     if ablation == "resample":
         donors = corpus[same_ply_donors(corpus, seed=seed)]
         return lambda rows: explainer.maps(donors[rows])
@@ -204,21 +185,19 @@ class FeatureMaps:
 
     def replacement(self, ablation: str) -> NDArray[Any]:
         """Return what takes the place of each channel, (N or 1, C, H, W)."""
-        check_ablation(ablation)
+        check_known("ablation", ablation, ABLATIONS)
         if ablation == "zero":
             return np.zeros_like(self.maps[:1])
         if ablation == "mean":
-            mean: NDArray[Any] = (
-                self.maps.mean(axis=0) if self.mean is None else self.mean
+            return (
+                self.maps.mean(axis=0)[None] if self.mean is None else self.mean[None]
             )
-            return mean[None]
         return self.maps[self.donors]
 
     @property
     def activation(self) -> NDArray[Any]:
         """Activation of every channel, summed over its map, (N, C)."""
-        summed: NDArray[Any] = self.maps.sum(axis=(2, 3))
-        return summed
+        return np.asarray(self.maps.sum(axis=(2, 3)))
 
 
 def feature_maps(

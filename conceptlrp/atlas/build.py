@@ -37,8 +37,7 @@ from conceptlrp.atlas.pages.layer_pages import (
     write_layer,
     write_layer_apart,
 )
-from conceptlrp.atlas.site import Site
-from conceptlrp.atlas.updating import updated_folder
+from conceptlrp.atlas.site import Site, updated_folder
 from conceptlrp.errors import ConceptLRPError, FileFormatError
 from conceptlrp.files import write_whole
 from conceptlrp.progress import OnProgress
@@ -47,9 +46,8 @@ from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from conceptlrp.lrp import Explainer
+    from conceptlrp.networks.checkpoint import AnyNetwork
 
 #: Bytes that a page may have: more than this, browsers and mail refuse.
 LARGEST: Final = 25_000_000
@@ -71,7 +69,7 @@ def build_atlas(
     store: AnyStore,
     path: str | os.PathLike[str],
     *,
-    network: "nn.Module | None" = None,
+    network: "AnyNetwork | None" = None,
     target: int | str = 0,
     count: int = 8,
     title: str | None = None,
@@ -93,24 +91,20 @@ def build_atlas(
         Relevance of a corpus.
     path : path
         Folder to write; it appears when it is complete.
-    network : Module, optional
+    network : Module or path, optional
         The network of the store, by which some of its positions get pages, and boards
         that it keeps no heatmaps of get theirs.
-    target : int or str
-        Explained output that the pages are about.
-    count : int
-        Boards in a strip, or fewer where the store keeps fewer heatmaps.
-    title : str, optional
-        Title of the atlas; by default it names the network.
-    notes : mapping of (layer, channel) to Note, optional
-        Remarks that the channels' pages show, see `conceptlrp.report.read_notes`.
+    target, count : int or str, int
+        Explained output that the pages are about, and boards in a strip, or fewer where
+        the store keeps fewer heatmaps.
+    title, notes : str, mapping of (layer, channel) to Note
+        Title of the atlas, which by default names the network, and remarks that the
+        channels' pages show, see `conceptlrp.report.read_notes`.
     strength : mapping, optional
         Strength card of the network, as `conceptlrp.selfplay.read_card` returns it.
-    others : sequence of Store
+    others, workers : sequence of Store, int
         Stores of the same positions, such as of a snapshot or another composite, which
-        get a page beside this one.
-    workers : int
-        Processes that write layers at the same time.
+        get a page beside this one; and processes that write layers at the same time.
     overwrite : bool
         Bring an atlas that stands at `path` up to date: files that stay the same are
         not touched, those it has no more are removed, and no others.
@@ -121,13 +115,6 @@ def build_atlas(
     -------
     Path
         The folder; open its ``index.html``.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands at `path` that must not be replaced.
-    ValueError
-        If the strength card or the network is another than the store's.
     """
     store = open_store(store)
     name = str(store.manifest.network.get("name", "an Othello network"))
@@ -156,28 +143,13 @@ def build_single_file(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    path : path
-        File to write, such as ``atlas.html``.
-    overwrite : bool
-        Replace a file that is there.
-    **options
-        As for `build_atlas`.
+    store, path, overwrite, **options
+        As for `build_atlas`; the file is such as ``atlas.html``.
 
     Returns
     -------
     Path
-        The file.
-
-    Raises
-    ------
-    OutputExistsError
-        If something stands at `path` and must not be replaced.
-    ConceptLRPError
-        If the page would be larger than 25 MB.
-    ValueError
-        As for `build_atlas`.
+        The file; a page of more than 25 MB is refused.
     """
     store = open_store(store)
     with TemporaryDirectory() as folder:
@@ -189,7 +161,7 @@ def build_single_file(
 
 def _write_pages(
     site: Site,
-    network: "nn.Module | None",
+    network: "AnyNetwork | None",
     others: Sequence[Store],
     workers: int,
     on_progress: OnProgress | None,
@@ -208,7 +180,7 @@ def _write_pages(
 
 def _parts(
     site: Site,
-    network: "nn.Module | None",
+    network: "AnyNetwork | None",
     explainer: "Explainer | None",
     workers: int,
 ) -> Iterator[LayerPart]:

@@ -32,14 +32,8 @@ def board_text(
 
     Parameters
     ----------
-    position : Position
-        The board.
-    heatmap : float array of shape (n, n), optional
-        Signed relevance of the squares.
-    limit : float, optional
-        Magnitude of the outermost colours; by default that of the heatmap.
-    mark : int
-        Square to cross, such as the explained move, or -1.
+    position, heatmap, limit, mark
+        As for `conceptlrp.drawing.board_svg`.
 
     Returns
     -------

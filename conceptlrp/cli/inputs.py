@@ -2,12 +2,15 @@
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 from conceptlrp.cli.options import check_choice
 from conceptlrp.cli.tables import remark
-from conceptlrp.errors import StoreError
+from conceptlrp.errors import CheckpointError, NetworkError, StoreError
 
 if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
@@ -18,12 +21,6 @@ if TYPE_CHECKING:
 def command_line() -> str:
     """Return the command that is running, for the record of what it makes."""
     return shlex.join(["conceptlrp", *sys.argv[1:]])
-
-
-def network_name(path: str, weights: Path | None = None) -> str:
-    """Return the name of a network for the record of what it makes."""
-    name = path if path == "demo" else Path(path).name
-    return name if weights is None else f"{name} ({weights.name})"
 
 
 def open_network(path: str, weights: Path | None = None) -> "BoardNetwork":
@@ -37,14 +34,49 @@ def open_network(path: str, weights: Path | None = None) -> "BoardNetwork":
 
 
 def store_network(
-    store: "Store", path: str, weights: Path | None = None
+    store: "Store", path: str | None = None, weights: Path | None = None
 ) -> "BoardNetwork":
-    """Read a network and refuse one that the store does not explain."""
+    """Read the network of a store, by itself where it is a file; refuse another one."""
     from conceptlrp.lrp.one_call import check_explains
 
+    if path is None:
+        if weights is not None:
+            msg = "--weights goes with a --network package.module:function"
+            raise typer.BadParameter(msg)
+        return recorded_network(store.path, store.manifest.network)
     network = open_network(path, weights)
     check_explains(store, network, subject=f"{path}: is network")
     return network
+
+
+def recorded_network(store: Path, made: Mapping[str, Any]) -> "BoardNetwork":
+    """Find the network that a store's manifest names; code is not run for it."""
+    from conceptlrp.networks import load_network, network_digest
+
+    reference = str(made.get("reference", ""))
+    why, remedy = "an object of Python", "FILE, or package.module:function"
+    if reference == "demo" or Path(reference).is_absolute():
+        looked, name = [], Path(reference).name
+        places = (reference, store.absolute().parent / name, Path.cwd() / name)
+        for place in dict.fromkeys(map(str, places)):
+            try:
+                network = load_network("demo" if reference == "demo" else Path(place))
+            except CheckpointError as error:
+                looked.append(str(error))
+                continue
+            if network_digest(network) == made.get("digest"):
+                return network
+            looked.append(f"{place}: another network")
+        why, remedy = f"not found ({'; '.join(looked)})", "FILE"
+    elif reference:
+        why = "made by code, which is run only where it is named"
+        remedy = shlex.join([reference, *_weights(made)])
+    msg = f"{store}: its network is {why}; pass --network {remedy}"
+    raise NetworkError(msg)
+
+
+def _weights(made: Mapping[str, Any]) -> list[str]:
+    return ["--weights", str(made["weights"])] if "weights" in made else []
 
 
 def check_row(store: "Store", row: int) -> int:

@@ -32,14 +32,19 @@ GamePaths = Annotated[
     list[Path],
     typer.Argument(help="Game files: .wtb, .txt, .ggf, .gam, .jsonl.", readable=False),
 ]
-_EXPLAINED = "What the store explains: weights, 'demo' or package.module:function."
 StoreNetwork = Annotated[
-    str,
-    typer.Option("--network", help=_EXPLAINED),
-]
-StoreNetworkIfAny = Annotated[
     str | None,
-    typer.Option("--network", help=_EXPLAINED),
+    typer.Option(
+        "--network",
+        help="What the store explains, where it is not found again by itself: weights, "
+        "'demo' or package.module:function.",
+    ),
+]
+AllowGradient = Annotated[
+    bool,
+    typer.Option(
+        "--allow-gradient", help="Explain operations without a rule by their gradient."
+    ),
 ]
 Layer = Annotated[str | None, typer.Option(help="Name of the layer.")]
 Layers = Annotated[

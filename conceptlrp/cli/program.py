@@ -8,6 +8,7 @@ import typer
 
 from conceptlrp import __version__
 from conceptlrp.cli.channels.ablate import ablate
+from conceptlrp.cli.channels.check_network import check_network
 from conceptlrp.cli.channels.circuit import circuit
 from conceptlrp.cli.channels.cluster import cluster
 from conceptlrp.cli.channels.compare import compare
@@ -94,7 +95,7 @@ def _root(
 
 
 _VERBS = {
-    "Games and networks": (corpus, train, selfplay, arena, strength),
+    "Games and networks": (corpus, train, selfplay, arena, strength, check_network),
     "Stores of relevance": (attribute, merge, info, check, repack, top, query),
     "What channels do": (
         *(explain, cluster, label, interchange, ablate, graph, circuit),

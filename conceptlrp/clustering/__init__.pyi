@@ -1,7 +1,3 @@
-from .channels import (
-    ChannelClustering as ChannelClustering,
-    cluster_channels as cluster_channels,
-)
 from .clustering import (
     Clustering as Clustering,
 )
@@ -18,6 +14,8 @@ from .estimators import (
 )
 from .features import (
     FEATURES as FEATURES,
+    ChannelClustering as ChannelClustering,
+    cluster_channels as cluster_channels,
 )
 from .positions import (
     ClusterOptions as ClusterOptions,

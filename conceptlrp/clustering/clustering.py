@@ -5,17 +5,18 @@ numbered by size, the largest first; noise, which some estimators report, keeps
 the label -1 and is no cluster.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp import jsontext
 from conceptlrp.clustering.estimators import Stability
 from conceptlrp.clustering.features import FeatureTable, feature_blocks
 from conceptlrp.drawing.notebook import html_table
+from conceptlrp.jsontext import Plain
 from conceptlrp.store.results.codec import Shape
 
 if TYPE_CHECKING:
@@ -38,9 +39,11 @@ class Markers:
     channels: NDArray[np.int32]
     effects: NDArray[np.float32]
 
+    def __iter__(self) -> Iterator[tuple[int, float]]:
+        return zip(self.channels.tolist(), self.effects.tolist(), strict=True)
+
     def __str__(self) -> str:
-        pairs = zip(self.channels.tolist(), self.effects.tolist(), strict=True)
-        return ", ".join(f"{channel} ({effect:+.1f})" for channel, effect in pairs)
+        return ", ".join(f"{channel} ({effect:+.1f})" for channel, effect in self)
 
 
 def cluster_centers(
@@ -164,7 +167,7 @@ def _squares_about_mean(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Clustering:
+class Clustering(Plain):
     """Clusters of positions, with what is needed to describe them.
 
     Attributes
@@ -252,11 +255,6 @@ class Clustering:
         found |= {"distance": self.distances, "x": layout[:, 0], "y": layout[:, 1]}
         return pd.DataFrame(found)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values, ready for JSON."""
-        found: dict[str, Any] = jsontext.plain(self)
-        return found
-
     @property
     def n_clusters(self) -> int:
         """Number of clusters K, without the noise."""
@@ -269,8 +267,7 @@ class Clustering:
 
     def members(self, cluster: int) -> NDArray[np.int64]:
         """Return the rows of a cluster, ascending; cluster -1 is the noise."""
-        found: NDArray[np.int64] = self.rows[self.labels == cluster]
-        return found
+        return np.asarray(self.rows[self.labels == cluster])
 
     def markers(self, count: int = 8) -> tuple[Markers, ...]:
         """Find the channels that set each cluster apart, strongest first."""
@@ -278,11 +275,6 @@ class Clustering:
 
     def typical(self, count: int = 8) -> tuple[NDArray[np.int64], ...]:
         """Find the rows nearest to each centre, at most one of a game."""
-        found = typical_rows(
-            self.labels,
-            self.distances,
-            self.games,
-            n_clusters=self.n_clusters,
-            count=count,
-        )
+        where, k = (self.labels, self.distances, self.games), self.n_clusters
+        found = typical_rows(*where, n_clusters=k, count=count)
         return tuple(self.rows[each] for each in found)

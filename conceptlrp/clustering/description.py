@@ -209,10 +209,8 @@ class ClusterDescription:
     medoid : int
         Row of the store of the position with the least squared distance to all of
         the cluster, which is the one nearest to its mean.
-    typical : tuple of int
-        Rows nearest to the mean, one a game.
-    random : tuple of int
-        Rows drawn at random, for comparison.
+    typical, random : tuple of int
+        Rows nearest to the mean, one a game, and others drawn at random.
     phases : tuple of int
         Positions by phase, ten moves to each.
     markers : tuple of MarkerChannel
@@ -294,11 +292,7 @@ def describe_clusters(
             phases=tuple(phases.tolist()),
             markers=tuple(
                 MarkerChannel(f"{clustering.layer}:{channel}", effect)
-                for channel, effect in zip(
-                    markers[cluster].channels.tolist(),
-                    markers[cluster].effects.tolist(),
-                    strict=True,
-                )
+                for channel, effect in markers[cluster]
             ),
             enriched=enrichment.of(cluster),
             jaccard=None if stability is None else float(stability.jaccard[cluster]),

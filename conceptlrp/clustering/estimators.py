@@ -176,18 +176,6 @@ def _nearest_mean(sample: NDArray[np.float32], found: NDArray[np.int64]) -> Any:
     return lambda block: names[nearest_center(block, means)]
 
 
-def numbered_by_size(
-    labels: NDArray[np.int64],
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Renumber by size; clusters of equal size keep the estimator's order."""
-    names, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    order = np.argsort(-np.where(names < 0, -1, counts), kind="stable")
-    order = order[: int((names >= 0).sum())]
-    number = np.full(len(names), -1, dtype=np.int32)
-    number[order] = np.arange(len(order))
-    return number[inverse], counts[order].astype(np.int64)
-
-
 Labels = NDArray[np.integer[Any]]
 
 _STABLE = 0.75
@@ -338,5 +326,4 @@ def _overlaps(given: Labels, found: Labels, count: int) -> NDArray[np.float64]:
     sizes, other_sizes = table.sum(axis=1), table.sum(axis=0)
     union = sizes[:, None] + other_sizes - table
     overlap = table / np.maximum(union, 1)
-    best: NDArray[np.float64] = overlap[:count, :others].max(axis=1, initial=0)
-    return best
+    return np.asarray(overlap[:count, :others].max(axis=1, initial=0))

@@ -18,6 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from conceptlrp.clustering.features import feature_blocks
+from conceptlrp.errors import check_least
 
 # Below this size LAPACK is as quick as Lanczos iterations, and never stalls.
 _DENSE = 100
@@ -160,9 +161,7 @@ class _Landmarks(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def _check_parameters(self) -> None:
         for name, lowest in self._least.items():
             value = getattr(self, name)
-            if value is not None and value < lowest:
-                msg = f"{name} is {value}, expected at least {lowest}"
-                raise ValueError(msg)
+            check_least(name, lowest if value is None else value, lowest)
 
     def _cluster(
         self, landmarks: NDArray[Any], random: np.random.RandomState

@@ -7,12 +7,12 @@ no cluster is ever computed from them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.clustering.channels import feature_moments
 from conceptlrp.clustering.clustering import (
     Clustering,
     center_distances,
@@ -24,12 +24,13 @@ from conceptlrp.clustering.estimators import (
     cluster_stability,
     fit_labels,
     make_estimator,
-    numbered_by_size,
 )
 from conceptlrp.clustering.features import (
     FeatureTable,
     feature_blocks,
+    feature_moments,
     held_in_memory,
+    numbered_by_size,
     position_features,
     sample_rows,
 )
@@ -170,37 +171,26 @@ def cluster(
         Number of clusters for the names; None lets "spectral" choose by the
         eigengap. An estimator keeps its own.
     estimator : str or scikit-learn estimator
-        "spectral", "kmeans", "hdbscan", "hierarchical" or "mixture", or any
-        estimator with ``fit_predict`` or ``labels_`` or ``predict``, pipelines
-        included. An estimator is cloned, and every ``random_state`` that is None
-        gets the seed.
+        One of `ESTIMATORS`, or any estimator with ``fit_predict`` or ``labels_`` or
+        ``predict``, pipelines included. It is cloned, and every ``random_state`` that
+        is None gets the seed.
     options : ClusterOptions, optional
         What is compared, on which positions, and how it is laid out.
     stability : bool
         Measure how stable the clusters are when games are drawn again.
     seed : int
         Seed of the estimator, the sample, the layout and the games drawn again.
-    save : bool
-        Save the clustering in the store.
-    overwrite : bool
-        Replace the clustering of the layer that the store has.
+    save, overwrite : bool
+        Save the clustering in the store, and replace the one of this layer and target.
     on_progress : callable, optional
         Called with the stage, what is done and the total.
 
     Returns
     -------
     Clustering
-        Clusters numbered by size, the same for the same seed.
-
-    Raises
-    ------
-    ClusteringError
-        If there is nothing to cluster: no positions, fewer than clusters, the
-        same relevance at all of them, or relevance that is not finite.
-    OutputExistsError
-        If the layer is clustered already and must not be replaced.
-    ValueError
-        If the estimator, the feature or a row is unknown.
+        Clusters numbered by size, the same for the same seed. Fewer positions than
+        clusters, the same relevance at all of them, and relevance that is not finite
+        are refused.
     """
     store = open_store(store)
     chosen = options or ClusterOptions()
@@ -212,34 +202,27 @@ def cluster(
         store.results.check_free(
             Clustering, target=target, layer=name, overwrite=overwrite
         )
-    told = on_progress or (lambda *_: None)
     steps = 3 + stability
-    told(f"cluster {name}", 0, steps)
+    told = partial(on_progress or (lambda *_: None), f"cluster {name}")
+    told(0, steps)
     features = held_in_memory(table)
     model = make_estimator(estimator, n_clusters=n_clusters, seed=seed)
     named = isinstance(estimator, str)
     _check_features(features, name, n_clusters if named else 1)
-    labels, sizes = numbered_by_size(
-        fit_labels(
-            model,
-            features,
-            fit_rows=chosen.fit_rows,
-            seed=seed,
-            threads=1 if named else None,
-        )
-    )
-    told(f"cluster {name}", 1, steps)
+    threads, fit_rows = 1 if named else None, chosen.fit_rows
+    fitted = fit_labels(model, features, fit_rows=fit_rows, seed=seed, threads=threads)
+    labels, sizes = numbered_by_size(fitted)
+    told(1, steps)
     centers = cluster_centers(features, labels, len(sizes))
     kind = chosen.embedding
     layout = plane_embedding(features, kind=kind, seed=seed) if kind else None
-    told(f"cluster {name}", 2, steps)
-    measured = None
+    told(2, steps)
+    measured, games = None, np.asarray(store.positions.game[table.rows], np.int32)
     if stability:
-        games = store.positions.game[table.rows]
         measured = cluster_stability(
             model, features, games, labels=labels, repeats=chosen.repeats, seed=seed
         )
-        told(f"cluster {name}", 3, steps)
+        told(3, steps)
     found = Clustering(
         layer=name,
         target=target if isinstance(target, str) else store.targets[target],
@@ -252,7 +235,7 @@ def cluster(
         centers=centers,
         effects=marker_effects(features, labels, len(sizes)),
         distances=center_distances(features, labels, centers),
-        games=np.asarray(store.positions.game[table.rows], dtype=np.int32),
+        games=games,
         embedding=layout,
         network=str(store.manifest.network.get("digest", "")),
         corpus=str(store.manifest.corpus.get("digest", "")),
@@ -260,7 +243,7 @@ def cluster(
     )
     if save:
         store.results.save(found, overwrite=overwrite)
-    told(f"cluster {name}", steps, steps)
+    told(steps, steps)
     return found
 
 

@@ -4,22 +4,18 @@ from .averaging import (
 )
 from .circuit_result import (
     Circuit as Circuit,
+    KeptCurve as KeptCurve,
     KeptLayer as KeptLayer,
 )
 from .circuits import (
     circuit as circuit,
 )
-from .curves import (
-    KeptCurve as KeptCurve,
-)
 from .mean_graph import (
+    ConceptPath as ConceptPath,
     MeanConceptGraph as MeanConceptGraph,
     node_link as node_link,
-    to_networkx as to_networkx,
-)
-from .paths import (
-    ConceptPath as ConceptPath,
     strongest_paths as strongest_paths,
+    to_networkx as to_networkx,
 )
 from .unit_edges import (
     UnitEdges as UnitEdges,

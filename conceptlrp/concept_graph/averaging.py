@@ -5,81 +5,67 @@ that batches change nothing beyond rounding. Above a baseline, channels have rel
 above it, and so has what they are sent; what they send on is plain relevance.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.concept_graph.mean_graph import Flow, MeanConceptGraph, Pair
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from torch import nn
-
-    from conceptlrp.lrp import Baseline, Explainer, Target
-    from conceptlrp.lrp._zennit import Composite
-    from conceptlrp.lrp.inputs import AnyNetwork, Positions
-    from conceptlrp.progress import OnProgress
-    from conceptlrp.store import Store
-    from conceptlrp.store.reader import AnyStore
+from conceptlrp.lrp import Baseline, Explainer, Target
+from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.batch import batches
+from conceptlrp.lrp.engine.trace import feature_layers, select_layers
+from conceptlrp.lrp.inputs import Positions
+from conceptlrp.lrp.one_call import store_explainer
+from conceptlrp.lrp.targets import parse_targets
+from conceptlrp.networks.checkpoint import AnyNetwork
+from conceptlrp.progress import OnProgress
+from conceptlrp.store import Store, open_store
+from conceptlrp.store.reader import AnyStore
 
 
 def graph(
-    store: "AnyStore",
-    network: "AnyNetwork",
+    store: AnyStore,
+    network: AnyNetwork,
     *,
     n_positions: int = 2000,
-    composite: "Composite | None" = None,
-    heatmaps: "Composite | None" = None,
+    composite: Composite | None = None,
+    heatmaps: Composite | None = None,
     seed: int = 0,
     save: bool = True,
     overwrite: bool = False,
-    on_progress: "OnProgress | None" = None,
+    on_progress: OnProgress | None = None,
 ) -> MeanConceptGraph:
     """Average relevance between the channels of adjacent layers over a store.
 
     Parameters
     ----------
-    store : Store or path
-        Where positions, targets, layers, composite and baseline come from. Layers
-        between those of the store join them.
-    network : Module or path
-        The network that the store explains, in evaluation mode.
+    store, network : Store and Module, or their paths
+        Where positions, targets, layers, composite and baseline come from, and what
+        it explains. Layers between those of the store join them.
     n_positions : int
         Positions at most, drawn at random.
     composite, heatmaps : Composite, optional
         Those of the store, if they are no presets.
     seed : int
         Seed of the draw.
-    save : bool
-        Keep the graph in the store.
-    overwrite : bool
-        Replace the graph that the store has.
+    save, overwrite : bool
+        Keep the graph in the store, and replace the one that it has.
     on_progress : callable, optional
         Called with "graph", how many positions are done and how many there are.
 
     Returns
     -------
     MeanConceptGraph
-        Of the store's targets.
-
-    Raises
-    ------
-    NetworkError
-        When it is another network, or one that only zennit's hooks can explain.
-    CompositeError
-        When the composite is no preset and was not passed, or has no rules.
-    OutputExistsError
-        When the store has a graph that must not be replaced.
+        Of the store's targets. Networks that only zennit's hooks can explain are
+        refused.
     """
-    from conceptlrp.lrp.inputs import checked_network
-    from conceptlrp.store import open_store
-
-    store, network = open_store(store), checked_network(network)
+    store = open_store(store)
     if save:
         store.results.check_free(MeanConceptGraph, overwrite=overwrite)
     explainer = graph_explainer(store, network, composite=composite, heatmaps=heatmaps)
+    explainer.check_native("a concept graph")
     rows = np.arange(len(store))
     if len(rows) > n_positions:
         random = np.random.default_rng(seed)
@@ -97,13 +83,13 @@ def graph(
 
 
 def mean_concept_graph(
-    explainer: "Explainer",
-    positions: "Positions",
+    explainer: Explainer,
+    positions: Positions,
     *,
-    targets: "str | Target | Sequence[str | Target]" = ("played",),
-    baseline: "Baseline | None" = None,
+    targets: str | Target | Sequence[str | Target] = ("played",),
+    baseline: Baseline | None = None,
     batch_size: int = 16,
-    on_progress: "OnProgress | None" = None,
+    on_progress: OnProgress | None = None,
 ) -> MeanConceptGraph:
     """Average the concept graph over positions, of a store or not.
 
@@ -125,15 +111,12 @@ def mean_concept_graph(
     MeanConceptGraph
         The same for batches of any size, to rounding in float64.
     """
-    from conceptlrp.lrp.targets import parse_targets
-
     corpus = explainer.corpus(positions)
     parsed = parse_targets(targets, explainer.size)
     above = explainer.baseline_for(corpus, baseline)
     nodes: dict[str, Flow] = {}
     edges: dict[Pair, Flow] = {}
-    for first in range(0, len(corpus), batch_size):
-        rows = slice(first, first + batch_size)
+    for rows in batches(len(corpus), batch_size):
         chosen = [target.take(rows) for target in parsed]
         batch, part = corpus[rows], above.take(rows)
         summary = explainer.summarize(batch, targets=chosen, baseline=part)
@@ -147,7 +130,7 @@ def mean_concept_graph(
         _add(nodes, summary.relevance)
         _add(edges, found.edges)
         if on_progress is not None:
-            on_progress("graph", min(first + batch_size, len(corpus)), len(corpus))
+            on_progress("graph", min(rows.stop, len(corpus)), len(corpus))
     return MeanConceptGraph(
         targets=tuple(target.name for target in parsed),
         layers=explainer.layers,
@@ -158,19 +141,16 @@ def mean_concept_graph(
 
 
 def graph_explainer(
-    store: "Store",
-    network: "nn.Module",
+    store: Store,
+    network: AnyNetwork,
     *,
-    composite: "Composite | None" = None,
-    heatmaps: "Composite | None" = None,
-) -> "Explainer":
+    composite: Composite | None = None,
+    heatmaps: Composite | None = None,
+) -> Explainer:
     """Make ready what explained a store, with the layers between its own.
 
     Relevance between two layers is known where one reads the other.
     """
-    from conceptlrp.lrp.engine.trace import feature_layers, select_layers
-    from conceptlrp.lrp.one_call import store_explainer
-
     rules: dict[str, Any] = {"composite": composite, "heatmaps": heatmaps}
     explainer = store_explainer(store, network, **rules)
     wanted = {*select_layers(explainer.network, None), *store.layers}

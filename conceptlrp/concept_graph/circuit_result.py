@@ -1,5 +1,20 @@
 """A circuit: the units that keep an output when all others have their baseline.
 
+With d = f(all) - f(none), the output with all units and with all at the baseline,
+
+    kept      sum s (f(circuit) - f(none)) / sum |d|     s = sign d
+    distance  sum |f(all) - f(circuit)| / sum |d|
+    lost      sum s (f(all) - f(all but the circuit)) / sum |d|
+
+over positions: ratios of sums, so that a position where nothing is at stake counts for
+nothing. With all units they are 1, 0 and 1, with none 0, 1 and 0. Kept can exceed 1
+where what speaks against the output was dropped; the distance then grows again.
+
+Areas over the part of units that is kept are those of MIB (Mueller et al., ICML 2025,
+arXiv:2504.13151): CPR of `kept`, higher is better, and CMD of `distance`, lower is
+better. MIB takes its distance after averaging over inputs; here it is taken before,
+so that too much at one position does not make up for too little at another.
+
 Shapes use N positions, K sizes or edges, and C channels of an H x W map.
 """
 
@@ -8,15 +23,103 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from conceptlrp import jsontext
-from conceptlrp.concept_graph.curves import KeptCurve
 from conceptlrp.concept_graph.unit_edges import Pair, UnitEdges
+from conceptlrp.concept_graph.units import KeptUnits, Units
 from conceptlrp.drawing.notebook import html_table
+from conceptlrp.statistics.estimates import Estimate, bootstrap_means, ratio
 from conceptlrp.store.results.codec import Shape
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+Values = Annotated[NDArray[np.float64], Shape("K")]
+
+
+@dataclass(frozen=True, eq=False)
+class KeptCurve:
+    """What circuits of K sizes keep and lose, with 95 % intervals over games.
+
+    Attributes
+    ----------
+    kept, kept_low, kept_high : float64 array of shape (K,)
+        Part of the output that the circuit alone keeps.
+    distance, distance_low, distance_high : float64 array of shape (K,)
+        How far it is from the whole network, position by position.
+    lost, lost_low, lost_high : float64 array of shape (K,)
+        Part of the output that is lost without the circuit.
+    cpr, cmd : Estimate
+        Areas under `kept` and under `distance`.
+    """
+
+    kept: Values
+    kept_low: Values
+    kept_high: Values
+    distance: Values
+    distance_low: Values
+    distance_high: Values
+    lost: Values
+    lost_low: Values
+    lost_high: Values
+    cpr: Estimate
+    cmd: Estimate
+
+    def __repr__(self) -> str:
+        return f"KeptCurve(cpr={self.cpr.mean:.3f}, cmd={self.cmd.mean:.3f})"
+
+
+def trace_curve(
+    runner: KeptUnits, units: Units, ranks: Tensor, sizes: NDArray[np.int64], seed: int
+) -> KeptCurve:
+    """Keep, and then ablate, the first units of a ranking (M, U) in K sizes."""
+    alone = np.stack([runner.outputs(units, ranks < int(n)) for n in sizes], 1)
+    without = np.stack([runner.outputs(units, ranks >= int(n)) for n in sizes], 1)
+    full, empty = runner.full[:, None], runner.empty[:, None]
+    signs = np.sign(runner.gap)[:, None]
+    found = {
+        "kept": signs * (alone - empty),
+        "distance": np.abs(full - alone),
+        "lost": signs * (full - without),
+    }
+    return _estimated(found, np.abs(runner.gap), sizes / len(units), runner, seed)
+
+
+def _estimated(
+    found: dict[str, NDArray[np.float64]],
+    gap: NDArray[np.float64],
+    parts: NDArray[np.float64],
+    runner: KeptUnits,
+    seed: int,
+) -> KeptCurve:
+    n_sizes, games = len(parts), runner.sample.corpus.game
+    columns = np.concatenate([*found.values(), gap[:, None]], axis=1)
+    drawn = bootstrap_means(columns, games, seed=seed)
+    if len(np.unique(games)) < 2:
+        drawn = np.full_like(drawn, np.nan)
+    # The mean goes first, then the draws: all are ratios of sums.
+    drawn = np.concatenate([columns.mean(axis=0, keepdims=True), drawn])
+    shares = ratio(drawn[:, :-1], drawn[:, -1:])
+    numbers: dict[str, NDArray[np.float64]] = {}
+    areas: dict[str, Estimate] = {}
+    for place, name in enumerate(found):
+        own = shares[:, place * n_sizes : (place + 1) * n_sizes]
+        low, high = _ends(own[1:])
+        numbers |= {name: own[0], f"{name}_low": low, f"{name}_high": high}
+        area = np.asarray(np.trapezoid(own, parts, axis=1))
+        low, high = _ends(area[1:])
+        areas[name] = Estimate(float(area[0]), float(low), float(high), len(gap))
+    return KeptCurve(**numbers, cpr=areas["kept"], cmd=areas["distance"])
+
+
+def _ends(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = drawn[np.isfinite(drawn.reshape(len(drawn), -1)).all(axis=1)]
+    if not len(known):
+        return np.full((2, *drawn.shape[1:]), np.nan)
+    return np.asarray(np.percentile(known, (2.5, 97.5), axis=0))
+
 
 #: The ranking that the circuit is the beginning of; the others are compared with it.
 OWN: Final = "circuit"
@@ -81,10 +184,8 @@ class Circuit:
         The strongest edges between them, by upper and lower layer.
     baseline : str
         What all other units are set to.
-    games : int
-        Games that the positions are from.
-    seed : int
-        Of all that is random.
+    games, seed : int
+        Games that the positions are from, and the seed of all that is random.
     network, corpus : str
         Digests of what was explained, and of where the positions are from.
     """
@@ -153,11 +254,10 @@ class Circuit:
         """Return all curves as one table, a row for each ranking and size."""
         import pandas as pd
 
-        parts = self.sizes / self.units
         rows = [
             {"ranking": name, **self.at(float(part), curve=name)}
             for name in self.curves
-            for part in parts
+            for part in self.sizes / self.units
         ]
         return pd.DataFrame(rows)
 
@@ -167,20 +267,12 @@ class Circuit:
 
         parts = []
         for layer, each in self.layers.items():
-            channel, row, column = np.nonzero(each.kept)
-            table = {
-                "layer": layer,
-                "channel": channel,
-                "row": row,
-                "column": column,
-                "kept": each.kept[channel, row, column],
-                "relevance": each.relevance[channel, row, column],
-            }
+            at = np.nonzero(each.kept)
+            table: dict[str, Any] = {"layer": layer}
+            table |= dict(zip(("channel", "row", "column"), at, strict=True))
+            table |= {"kept": each.kept[at], "relevance": each.relevance[at]}
             parts.append(pd.DataFrame(table))
-        found = pd.concat(parts, ignore_index=True)
-        return found.sort_values(
-            "relevance", key=np.abs, ascending=False, kind="stable", ignore_index=True
-        )
+        return _most_relevant(pd.concat(parts, ignore_index=True))
 
     def edge_frame(self) -> "pd.DataFrame":
         """Return the edges between units, the most relevant first."""
@@ -194,9 +286,7 @@ class Circuit:
             )
         ]
         columns = ["upper", "lower", "relevance", "effect"]
-        return pd.DataFrame(rows, columns=columns).sort_values(
-            "relevance", key=np.abs, ascending=False, kind="stable", ignore_index=True
-        )
+        return _most_relevant(pd.DataFrame(rows, columns=columns))
 
     def unit(self, layer: str, number: int) -> str:
         """Name a unit of a layer as targets do: "conv3:17@2,4"."""
@@ -239,6 +329,12 @@ class Circuit:
         about = {**names, "positions": self.words, **numbers}
         found = {"graph": about, "nodes": nodes, "edges": edges}
         return dict(jsontext.plain({"directed": True, "multigraph": False, **found}))
+
+
+def _most_relevant(found: "pd.DataFrame") -> "pd.DataFrame":
+    return found.sort_values(
+        "relevance", key=np.abs, ascending=False, kind="stable", ignore_index=True
+    )
 
 
 _AREAS: Final = ("cpr", "cmd")

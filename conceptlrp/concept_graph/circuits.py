@@ -1,34 +1,150 @@
 """Finding the circuit of positions that have something in common.
 
-Shapes use N positions and U units.
+The name of a selection has the form of the options that select it on the command line,
+such as "cluster=conv3:2; phase=endgame". Shapes use N positions and U units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import FollowedSample, follow_rows, spread_rows
-from conceptlrp.concept_graph import rankings
-from conceptlrp.concept_graph.circuit_result import CHANNELS, OWN, Circuit, KeptLayer
-from conceptlrp.concept_graph.curves import KeptCurve, trace_curve
-from conceptlrp.concept_graph.selection import select_rows
+from conceptlrp.clustering import Clustering
+from conceptlrp.concept_graph.circuit_result import (
+    CHANNELS,
+    OWN,
+    Circuit,
+    KeptCurve,
+    KeptLayer,
+    trace_curve,
+)
 from conceptlrp.concept_graph.unit_edges import strongest_edges
-from conceptlrp.concept_graph.units import KeptUnits
-from conceptlrp.errors import check_type
+from conceptlrp.concept_graph.units import (
+    KeptUnits,
+    at_random,
+    at_random_by_layer,
+    by_activation,
+    by_relevance,
+    pruned,
+    smallest,
+)
+from conceptlrp.errors import StoreError, check_least, check_type
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import Baseline, mean_baseline
-from conceptlrp.lrp.inputs import checked_network
 from conceptlrp.lrp.one_call import check_explains
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
+from conceptlrp.othello import parse_square
 from conceptlrp.progress import OnProgress
-from conceptlrp.store import open_store
+from conceptlrp.store import Store, Where, open_store
+from conceptlrp.store.columns import Condition
+from conceptlrp.store.reader import AnyStore
 
-if TYPE_CHECKING:
-    from conceptlrp.lrp.inputs import AnyNetwork
-    from conceptlrp.store.columns import Condition
-    from conceptlrp.store.reader import AnyStore
+
+def select_rows(
+    store: Store,
+    target: int | str,
+    rows: int | Sequence[int] | None,
+    *,
+    where: Condition,
+    label: str | None,
+    cluster: str | None,
+    move: str | None,
+) -> tuple[str, NDArray[np.int64]]:
+    """Return the name and the rows (N,) of a selection, at least one row."""
+    met = store.columns.mask(where)
+    if label is not None:
+        met = met & store.columns.mask(Where(labels={label: True}))
+    if cluster is not None:
+        met = met & _in_cluster(store, target, cluster)
+    if move is not None:
+        met = met & (_moves(store, target) == parse_square(move, store.positions.size))
+    if rows is not None:
+        wanted = np.zeros(len(store), np.bool_)
+        wanted[_checked_rows(store, rows)] = True
+        met = met & wanted
+    several = rows is not None and np.ndim(rows) > 0
+    one = None if several else rows
+    named = {"position": one, "label": label, "cluster": cluster, "move": move}
+    words = [f"{name}={value}" for name, value in named.items() if value is not None]
+    if several:
+        words.append("selected")
+    name = "; ".join([*words, *(_words(where) if where is not None else ())])
+    chosen = np.flatnonzero(met)
+    if not len(chosen):
+        msg = f"{store.path}: no position meets '{name}'"
+        raise ValueError(msg)
+    return name, chosen
+
+
+def _words(where: Condition) -> Iterator[str]:
+    if not isinstance(where, Where):
+        yield "selected"
+        return
+    for each in fields(where):
+        value = getattr(where, each.name)
+        if each.name == "labels":
+            for label, wanted in value.items():
+                yield (
+                    f"label={label}"
+                    if wanted is True
+                    else f"label={label}={_text(wanted)}"
+                )
+        elif value is not None:
+            yield f"{each.name}={_text(value)}"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return ":".join("" if end is None else f"{end:g}" for end in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _checked_rows(store: Store, rows: int | Sequence[int]) -> NDArray[np.int64]:
+    found = np.atleast_1d(np.asarray(rows))
+    if found.dtype.kind == "b":
+        msg = "rows are bool, expected whole numbers; give conditions as where"
+        raise TypeError(msg)
+    if found.dtype.kind not in "iu" or not ((found >= 0) & (found < len(store))).all():
+        msg = f"rows are {rows}, expected whole numbers from 0 to {len(store) - 1}"
+        raise ValueError(msg)
+    return found.astype(np.int64)
+
+
+def _in_cluster(store: Store, target: int | str, cluster: str) -> NDArray[np.bool_]:
+    layer, _, text = cluster.rpartition(":")
+    if not layer or not text.isdecimal():
+        msg = f"cluster is '{cluster}', expected a layer and a number such as conv3:2"
+        raise ValueError(msg)
+    found = store.results.get(Clustering, target=target, layer=layer)
+    if found is None:
+        name = store.targets[store.target_index(target)]
+        msg = (
+            f"{store.path}: '{layer}' is not clustered for '{name}'; run 'conceptlrp "
+            f"cluster --target {name}'"
+        )
+        raise StoreError(msg)
+    if int(text) >= found.n_clusters:
+        last = found.n_clusters - 1
+        msg = f"'{layer}' has no cluster {text}, expected 0 to {last}"
+        raise ValueError(msg)
+    met = np.zeros(len(store), np.bool_)
+    met[found.rows[found.labels == int(text)]] = True
+    return met
+
+
+def _moves(store: Store, target: int | str) -> NDArray[Any]:
+    """Return the move (N,) that a target means, for the value the one played."""
+    squares = store.arrays.explained_square(target=target)
+    played = store.columns.metadata.of_positions("played")
+    return played if store.targets[store.target_index(target)] == "value" else squares
+
 
 # Of fewer games, half would rank units too poorly to test anything.
 _FEW_GAMES: Final = 20
@@ -37,12 +153,12 @@ PARTS: Final = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1)
 
 
 def circuit(
-    store: "AnyStore",
-    network: "AnyNetwork",
+    store: AnyStore,
+    network: AnyNetwork,
     *,
     target: int | str = 0,
     rows: int | Sequence[int] | None = None,
-    where: "Condition" = None,
+    where: Condition = None,
     label: str | None = None,
     cluster: str | None = None,
     move: str | None = None,
@@ -68,27 +184,19 @@ def circuit(
 
     Parameters
     ----------
-    store : Store or path
-        Where positions, targets and layers come from.
-    network : Module or path
-        The network that the store explains, in evaluation mode.
+    store, network : Store and Module, or their paths
+        Where positions, targets and layers come from, and what it explains.
     target : int or str
-        Index or name of the explained output.
-    rows : int or sequence of int, optional
-        The positions themselves, as rows of the store.
-    where : Where or bool array of shape (N,), optional
-        Conditions that positions meet.
-    label : str, optional
-        A label of the store that holds for them.
-    cluster : str, optional
-        A cluster that they are in, such as "conv3:2".
-    move : str, optional
-        The move that the target means at them, for the value the one played.
+        Index or name of an output of the network.
+    rows, where, label, cluster, move : optional
+        The positions, which meet all that is given: rows of the store; conditions
+        (Where, or bool array of shape (N,)); a label that holds; a cluster such as
+        "conv3:2"; the move that the target means, for the value the one played.
     name : str, optional
         Under which name the circuit is kept; it follows from the selection, which for
         `rows` and an array needs a name.
     part : float
-        Part of the output to keep; see `Circuit.curves`.
+        Part of the output to keep, at most 1; see `Circuit.curves`.
     each : bool
         Give every position a circuit of its own, all of one size, in place of one that
         they share.
@@ -101,10 +209,8 @@ def circuit(
         Edges between units that are kept and tested one by one.
     seed : int
         The same seed gives the same circuit.
-    save : bool
-        Keep the circuit in the store.
-    overwrite : bool
-        Replace the circuit of the same target and name.
+    save, overwrite : bool
+        Keep the circuit in the store, and replace the one of this target and name.
     on_progress : callable, optional
         Called with "prune", "compare" or "edges", how much is done and of how much.
 
@@ -113,18 +219,8 @@ def circuit(
     Circuit
         With 95 % intervals, from 1,000 bootstrap draws of games; nan for one game.
         With pruning it takes about 100 passes down and 400 forwards: 0.1 s a position
-        on the network that ships and one core.
-
-    Raises
-    ------
-    NetworkError
-        When it is another network, or one that only zennit's hooks can explain.
-    OutputExistsError
-        When the store has a circuit of this name that must not be replaced.
-    TargetError
-        When the target is no output of the network.
-    ValueError
-        For an empty selection, an unknown label or cluster, or a part not in (0, 1].
+        on the network that ships and one core. Networks that only zennit's hooks can
+        explain are refused.
 
     References
     ----------
@@ -143,7 +239,13 @@ def circuit(
     if len(chosen) > n_positions:
         games = store.columns.metadata.of_positions("game")[chosen]
         chosen = chosen[spread_rows(games, n_positions, seed=seed)]
-    explainer = Explainer(network, composite="epsilon", layers=store.layers)
+    explainer = Explainer(
+        network,
+        composite="epsilon",
+        layers=store.layers,
+        allow_gradient=bool(store.manifest.plan.gradients),
+    )
+    explainer.check_native("a circuit")
     baseline = store.baseline
     if baseline.kind != "mean":
         baseline = mean_baseline(explainer, store.positions, seed=seed)
@@ -175,11 +277,8 @@ def _check(part: float, method: str, n_positions: int, n_edges: int) -> None:
     if method not in ("pruned", "once"):
         msg = f"method is '{method}', expected one of pruned, once"
         raise ValueError(msg)
-    least = {"n_positions": (n_positions, 1), "n_edges": (n_edges, 0)}
-    for option, (given, fewest) in least.items():
-        if given < fewest:
-            msg = f"{option} is {given}, expected at least {fewest}"
-            raise ValueError(msg)
+    check_least("n_positions", n_positions)
+    check_least("n_edges", n_edges, 0)
 
 
 def find_circuit(
@@ -204,25 +303,25 @@ def find_circuit(
     ranker, runner = (KeptUnits(explainer, baseline, halves[i]) for i in (0, -1))
     units, channels = runner.units, runner.channels
     once, every = (
-        rankings.by_relevance(ranker, among, each=each, above=True)
+        by_relevance(ranker, among, each=each, above=True)
         for among in (units, channels)
     )
     ranks = once
     if method == "pruned":
-        every = rankings.pruned(ranker, channels, each=each)
+        every = pruned(ranker, channels, each=each)
         on_round = partial(report, "prune")
-        ranks = rankings.pruned(ranker, units, each=each, on_round=on_round)
+        ranks = pruned(ranker, units, each=each, on_round=on_round)
     sizes = np.unique(np.round(np.multiply(PARTS, len(units))).astype(np.int64))
-    size = rankings.smallest(runner, units, ranks, sizes, part)
+    size = smallest(runner, units, ranks, sizes, part)
     sizes = np.union1d(sizes, [size])
-    plain = rankings.by_relevance(ranker, units, each=each, above=False)
+    plain = by_relevance(ranker, units, each=each, above=False)
     ranked = {
         OWN: ranks,
         "once": once,
         "plain relevance": plain,
-        "activation": rankings.by_activation(ranker, units, each=each),
-        "random": rankings.at_random(units, sets=len(ranks), seed=seed),
-        "random by layer": rankings.at_random_by_layer(units, ranks, seed=seed),
+        "activation": by_activation(ranker, units, each=each),
+        "random": at_random(units, sets=len(ranks), seed=seed),
+        "random by layer": at_random_by_layer(units, ranks, seed=seed),
         CHANNELS: every,
     }
     curves: dict[str, KeptCurve] = {}

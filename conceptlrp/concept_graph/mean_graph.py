@@ -6,10 +6,16 @@ that it sends relevance to. Means are taken over positions, of relevance with it
 sign and of its magnitude: what speaks for one position's move and against
 another's cancels in the former only.
 
-Shapes use T targets, C channels above and D channels below.
+A path's strength is the share of the target's relevance that goes that way: the
+product of the shares along its edges, so that the strengths of all paths add up
+to one where every channel sends relevance on. The k best are found by dynamic
+programming over layers, which keeps the k best continuations of every channel.
+
+Shapes use T targets, C channels above, D channels below and k paths.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -21,6 +27,7 @@ from conceptlrp.store.results.codec import Shape
 if TYPE_CHECKING:
     import networkx as nx  # type: ignore[import-untyped]
     import pandas as pd
+
 
 Array = NDArray[np.float64]
 Pair = tuple[str, str]
@@ -181,17 +188,18 @@ def node_link(
             }
             for channel in range(flow.signed.shape[1])
         ]
-    edges = _target_edges(graph, index, strongest)
+    tops = {layer: graph.nodes[layer] for layer in graph.top_layers}
+    edges = _edges(
+        [f"target:{name}"], tops, graph.target_shares(index), index, strongest
+    )
     for layer in reversed(graph.layers):
-        edges += _layer_edges(graph, layer, index, strongest)
+        sources = [f"{layer}:{c}" for c in range(graph.nodes[layer].signed.shape[1])]
+        flows = {low: graph.edges[layer, low] for low in graph.below(layer)}
+        shares = graph.shares(layer, index)
+        edges += _edges(sources, flows, shares, index, strongest)
     about = {"target": name, "positions": graph.positions}
-    return {
-        "directed": True,
-        "multigraph": False,
-        "graph": about,
-        "nodes": nodes,
-        "edges": edges,
-    }
+    found = {"graph": about, "nodes": nodes, "edges": edges}
+    return {"directed": True, "multigraph": False, **found}
 
 
 def to_networkx(
@@ -208,11 +216,6 @@ def to_networkx(
     -------
     networkx.DiGraph
         With the attributes that `node_link` lists.
-
-    Raises
-    ------
-    ConceptLRPError
-        If networkx is not installed.
     """
     try:
         import networkx as nx
@@ -223,48 +226,25 @@ def to_networkx(
     return nx.node_link_graph(found, edges="edges")
 
 
-def _target_edges(
-    graph: MeanConceptGraph, index: int, strongest: int | None
-) -> list[dict[str, Any]]:
-    flows = {
-        layer: (
-            graph.nodes[layer].signed[index][None],
-            graph.nodes[layer].absolute[index][None],
-            share[None],
-        )
-        for layer, share in graph.target_shares(index).items()
-    }
-    return _edges([f"target:{graph.targets[index]}"], flows, strongest)
-
-
-def _layer_edges(
-    graph: MeanConceptGraph, layer: str, index: int, strongest: int | None
-) -> list[dict[str, Any]]:
-    flows = {
-        low: (
-            graph.edges[layer, low].signed[index],
-            graph.edges[layer, low].absolute[index],
-            share,
-        )
-        for low, share in graph.shares(layer, index).items()
-    }
-    channels = graph.nodes[layer].signed.shape[1]
-    return _edges(
-        [f"{layer}:{channel}" for channel in range(channels)], flows, strongest
-    )
-
-
 def _edges(
-    sources: list[str], flows: dict[str, tuple[Any, Any, Any]], strongest: int | None
+    sources: list[str],
+    flows: dict[str, Flow],
+    shares: dict[str, Array],
+    index: int,
+    strongest: int | None,
 ) -> list[dict[str, Any]]:
     """List the edges of an upper layer, (C, D) by lower layer, the strongest first."""
     if not flows:
         return []
-    ends = [
-        f"{low}:{d}" for low, flow in flows.items() for d in range(flow[0].shape[1])
-    ]
-    parts = zip(*flows.values(), strict=True)
-    signed, absolute, share = (np.concatenate(part, axis=1) for part in parts)
+    ends = [f"{low}:{d}" for low, f in flows.items() for d in range(f.signed.shape[-1])]
+    signed, absolute, share = (
+        np.concatenate([np.atleast_2d(each) for each in part], axis=1)
+        for part in (
+            [flow.signed[index] for flow in flows.values()],
+            [flow.absolute[index] for flow in flows.values()],
+            [shares[low] for low in flows],
+        )
+    )
     order = np.argsort(-absolute, axis=1, kind="stable")[:, :strongest]
     return [
         {
@@ -278,3 +258,139 @@ def _edges(
         for end in order[c].tolist()
         if absolute[c, end] > 0
     ]
+
+
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ConceptPath:
+    """A way that relevance takes from a target through channels.
+
+    Attributes
+    ----------
+    target : str
+        Name of the target.
+    nodes : tuple of (str, int)
+        Layer and channel of each step, from the top down.
+    shares : tuple of float
+        Part of what arrives at a step's predecessor that goes on to it.
+    relevance : tuple of float
+        Mean signed relevance along each edge, which says whether the channel speaks
+        for or against.
+    """
+
+    target: str
+    nodes: tuple[tuple[str, int], ...]
+    shares: tuple[float, ...]
+    relevance: tuple[float, ...]
+
+    @property
+    def strength(self) -> float:
+        """Share of the target's relevance that goes this way."""
+        return float(np.prod(self.shares))
+
+
+@dataclass(frozen=True)
+class _Best:
+    """The best continuations (C, k) of each channel, the strongest first.
+
+    ``values`` are their strengths, 0 where there are fewer; ``layers``, ``channels``
+    and ``ranks`` the next step: which of the layers below, its channel, and which of
+    that channel's own continuations; -1 at the end of a path.
+    """
+
+    values: Array
+    layers: Index
+    channels: Index
+    ranks: Index
+
+
+def strongest_paths(
+    graph: MeanConceptGraph, k: int = 5, *, target: int | str = 0
+) -> tuple[ConceptPath, ...]:
+    """Find the k strongest paths of a target.
+
+    Parameters
+    ----------
+    graph : MeanConceptGraph
+        Of one position or of a corpus.
+    k : int
+        Paths wanted, one or more; fewer come back where fewer have any strength.
+    target : int or str
+        The explained output, such as a move.
+
+    Returns
+    -------
+    tuple of ConceptPath
+        Exact, the strongest first; of equal ones the lower channels first.
+    """
+    if k < 1:
+        msg = f"{k} paths are asked for, expected 1 or more"
+        raise ValueError(msg)
+    best: dict[str, _Best] = {}
+    for layer in graph.layers:
+        low = list(graph.below(layer))
+        own = graph.shares(layer, target)
+        if low:
+            best[layer] = _combine([own[each] for each in low], low, best, k)
+        else:
+            end = np.full((graph.nodes[layer].signed.shape[1], 1), -1, np.int64)
+            best[layer] = _Best(np.ones(end.shape), end, end, end)
+    shares = graph.target_shares(target)
+    below = list(shares)
+    start = _combine([shares[layer][None] for layer in below], below, best, k)
+    count = int((start.values[0] > 0).sum())
+    return tuple(
+        _path(graph, _nodes(graph, below, start, rank, best), target)
+        for rank in range(count)
+    )
+
+
+def _combine(
+    shares: list[Array], below: list[str], best: dict[str, _Best], k: int
+) -> _Best:
+    """Choose the k best of all steps (C, D) followed by their continuations."""
+    parts = [
+        (share[:, :, None] * best[low].values).reshape(len(share), -1)
+        for share, low in zip(shares, below, strict=True)
+    ]
+    values = np.concatenate(parts, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    ends = np.cumsum([part.shape[1] for part in parts])
+    layers = np.searchsorted(ends, order, side="right")
+    within = order - (ends - [part.shape[1] for part in parts])[layers]
+    width = np.array([best[low].values.shape[1] for low in below])[layers]
+    chosen = np.take_along_axis(values, order, axis=1)
+    return _Best(chosen, layers, within // width, within % width)
+
+
+def _nodes(
+    graph: MeanConceptGraph,
+    below: list[str],
+    start: _Best,
+    rank: int,
+    best: dict[str, _Best],
+) -> tuple[tuple[str, int], ...]:
+    """Follow the continuations of a start down to the end."""
+    nodes = []
+    step, channel = start, 0
+    while step.layers[channel, rank] >= 0:
+        layer = below[step.layers[channel, rank]]
+        channel, rank = int(step.channels[channel, rank]), step.ranks[channel, rank]
+        nodes.append((layer, channel))
+        step, below = best[layer], list(graph.below(layer))
+    return tuple(nodes)
+
+
+def _path(
+    graph: MeanConceptGraph, nodes: tuple[tuple[str, int], ...], target: int | str
+) -> ConceptPath:
+    index = graph.target_index(target)
+    layer, channel = nodes[0]
+    shares = [float(graph.target_shares(target)[layer][channel])]
+    relevance = [float(graph.nodes[layer].signed[index, channel])]
+    for (up, c), (low, d) in pairwise(nodes):
+        shares.append(float(graph.shares(up, target)[low][c, d]))
+        relevance.append(float(graph.edges[up, low].signed[index, c, d]))
+    return ConceptPath(graph.targets[index], nodes, tuple(shares), tuple(relevance))

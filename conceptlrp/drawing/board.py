@@ -6,6 +6,7 @@ relevance shows. Everything of one kind is one path: a square of the heatmap is
 a line as long as it is wide, a disc is a line of no length with round ends.
 """
 
+from itertools import groupby
 from typing import Protocol
 from xml.sax.saxutils import quoteattr
 
@@ -62,29 +63,19 @@ def board_svg(
         limit. Of an 8 x 8 map only the middle is drawn on a 6 x 6 board.
     limit : float, optional
         Magnitude of the outermost colours; by default that of the heatmap.
-    legal : bool
-        Mark legal moves by dots.
-    last : bool
-        Mark the last move by a dot on its disc.
+    legal, last : bool, bool
+        Mark legal moves by dots, and the last move by a dot on its disc.
     mark : int
         Square to cross, such as the explained move, or -1 for none.
-    size_px : int
-        Width and height.
-    coordinates : bool
-        Write files above and ranks to the left.
-    title : str, optional
-        Shown on hovering and read out before the position.
+    size_px, coordinates, title : int, bool, str
+        Width and height; whether to write files above and ranks to the left; and what
+        is shown on hovering and read out before the position.
 
     Returns
     -------
     str
         An ``<svg>`` element, the same for the same arguments, that stands alone
         or inside a page; with a heatmap about 2.4 KB.
-
-    Raises
-    ------
-    ValueError
-        If the heatmap has another shape.
 
     Examples
     --------
@@ -97,7 +88,11 @@ def board_svg(
     ground = _FELT if heatmap is None else "#fff"
     parts.append(f'<path fill="{ground}" d="M0 0h{n}v{n}H0z"/>')
     if heatmap is not None:
-        parts.append(_heat(_fit(heatmap, n), limit))
+        values = _fit(heatmap, n)
+        scale = symmetric_limit(values) if limit is None else limit
+        parts.append(
+            f'<g transform="translate(0 .5)">{colored_runs(values, scale)}</g>'
+        )
     parts.append(_grid(n) + (_coordinates(n) if coordinates else ""))
     parts.append('<g transform="translate(.5 .5)" stroke-linecap="round">')
     parts.append(_discs(position, diameter=0.72 if heatmap is not None else 0.82))
@@ -121,12 +116,12 @@ def _opening(
         label += f", last move {_name(position.last, n)}"
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" fill="none" '
-        f'width="{size_px}" height="{size_px}" role="img" aria-label={_quote(label)}>'
+        f'width="{size_px}" height="{size_px}" role="img" aria-label={quoted(label)}>'
     )
-    return opening + (f"<title>{_quote(title)[1:-1]}</title>" if title else "")
+    return opening + (f"<title>{quoted(title)[1:-1]}</title>" if title else "")
 
 
-def _quote(text: str) -> str:
+def quoted(text: str) -> str:
     """Quote for an attribute; control characters have no place in XML."""
     if not text.isprintable():
         text = "".join(c if c.isprintable() else " " for c in text)
@@ -164,25 +159,20 @@ def _fit(heatmap: ArrayLike, n: int) -> NDArray[np.float64]:
     raise ValueError(msg)
 
 
-def _heat(heatmap: NDArray[np.float64], limit: float | None) -> str:
-    """Draw the squares, runs of one colour as one line, all of a colour as one path."""
-    n = len(heatmap)
-    steps = levels(heatmap, symmetric_limit(heatmap) if limit is None else limit)
+def colored_runs(heatmap: NDArray[np.floating], limit: float) -> str:
+    """Draw runs of one colour as one line, all of a colour as one path; (n, n)."""
     runs: dict[int, list[str]] = {}
-    for row, line in enumerate(steps.tolist()):
-        start = 0
-        for column in range(1, n + 1):
-            if column == n or line[column] != line[start]:
-                runs.setdefault(line[start], []).append(
-                    f"M{start} {row}h{column - start}"
-                )
-                start = column
-    paths = "".join(
+    for row, line in enumerate(levels(heatmap, limit).tolist()):
+        column = 0
+        for step, run in groupby(line):
+            length = len(list(run))
+            runs.setdefault(step, []).append(f"M{column} {row}h{length}")
+            column += length
+    return "".join(
         f'<path stroke="{_COLORS[step + LEVELS]}" d="{"".join(runs[step])}"/>'
         for step in sorted(runs)
         if step
     )
-    return f'<g transform="translate(0 .5)">{paths}</g>'
 
 
 def _grid(n: int) -> str:

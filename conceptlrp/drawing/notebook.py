@@ -26,8 +26,6 @@ def html_table(
 ) -> str:
     """Write a table as HTML that stands alone.
 
-    Examples
-    --------
     >>> "&lt;b&gt;" in html_table("A store", (), [("layer", "<b>")])
     True
     """
@@ -54,9 +52,7 @@ def html_boards(
     """Write boards side by side with their captions, as HTML that stands alone."""
     cards = Markup("").join(
         _CARD.format(
-            width_px,
-            Markup(svg),
-            Markup("<br>").join(_cut(line) for line in lines),
+            width_px, Markup(svg), Markup("<br>").join(_cut(line) for line in lines)
         )
         for svg, lines in boards
     )

@@ -1,8 +1,7 @@
 """Evaluate composites on a network: everything of this folder, in one call."""
 
 from collections.abc import Mapping, Sequence
-
-from torch import nn
+from typing import Any
 
 from conceptlrp.errors import CompositeError
 from conceptlrp.evaluation.heatmaps import composite_agreement
@@ -18,9 +17,9 @@ from conceptlrp.lrp import Explainer
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.baselines import ZERO, Baseline
 from conceptlrp.lrp.composites import CANDIDATES, COMPOSITES
-from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.one_call import check_explains
 from conceptlrp.networks import network_digest
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import Corpus
 from conceptlrp.progress import OnProgress
 from conceptlrp.store import open_store
@@ -44,25 +43,20 @@ def evaluate(
 
     Parameters
     ----------
-    store : Store or path
-        Where positions come from.
-    network : Module or path
-        The network that the store explains, in evaluation mode.
+    store, network : Store and Module, or their paths
+        Where positions come from, and what it explains.
     composites : sequence of str, or mapping of str to Composite
         Names of presets and pairs, or zennit composites by the name they are to
         have.
     layers : sequence of str, optional
         Layers whose channels are judged; those of the store by default.
-    n_positions : int
-        Positions at most.
-    n_cascade : int
-        How many of them are explained again with random weights, and turned.
+    n_positions, n_cascade : int
+        Positions at most, and how many of them are explained again with random
+        weights, and turned. At least two must have two legal moves.
     seed : int
         The same seed gives the same numbers.
-    save : bool
-        Keep the result in the store.
-    overwrite : bool
-        Replace the evaluation that the store has.
+    save, overwrite : bool
+        Keep the evaluation in the store, and replace the one that it has.
     on_progress : callable, optional
         Called with "evaluate", how many steps are done and how many there are.
 
@@ -71,17 +65,6 @@ def evaluate(
     CompositeEvaluation
         Numbers with intervals, gates, and the recommendation if the positions suffice
         for one.
-
-    Raises
-    ------
-    CompositeError
-        A composite is unknown, or none is given.
-    NetworkError
-        When it is another network than the store's.
-    OutputExistsError
-        When the store has an evaluation that must not be replaced.
-    ValueError
-        Fewer than two positions have two legal moves.
     """
     store, network = open_store(store), checked_network(network)
     check_explains(store, network)
@@ -97,6 +80,7 @@ def evaluate(
         seed=seed,
         # Donors are of rows, which turned boards are not.
         baseline=ZERO if store.baseline.kind == "donor" else store.baseline,
+        allow_gradient=bool(store.manifest.plan.gradients),
         on_progress=on_progress,
     )
     if save:
@@ -105,7 +89,7 @@ def evaluate(
 
 
 def evaluate_composites(
-    network: nn.Module,
+    network: AnyNetwork,
     corpus: Corpus,
     *,
     composites: Sequence[str] | Mapping[str, Composite] = CANDIDATES,
@@ -114,6 +98,7 @@ def evaluate_composites(
     n_cascade: int = 100,
     seed: int = 0,
     baseline: Baseline = ZERO,
+    allow_gradient: bool = False,
     on_progress: OnProgress | None = None,
 ) -> CompositeEvaluation:
     """Measure how well composites explain a network, and recommend one.
@@ -124,50 +109,38 @@ def evaluate_composites(
         In evaluation mode.
     corpus : Corpus
         Where positions are drawn from; best with every position once.
-    composites : sequence of str, or mapping of str to Composite
-        Names of presets and pairs, or zennit composites by the name they are to
-        have.
-    layers : sequence of str, optional
-        Layers whose channels are judged, all convolutions by default.
-    n_positions : int
-        Positions at most.
-    n_cascade : int
-        How many of them are explained again with random weights, and turned.
-    seed : int
-        The same seed gives the same numbers.
+    composites, layers, n_positions, n_cascade, seed
+        As for `evaluate`; by default all convolutions.
     baseline : Baseline
         What conditional heatmaps are measured from. A mean baseline is also what
         ablation by the mean puts in a channel's place; without one, the mean of the
         corpus. Channels are judged by relevance above zero, mean and donors anyway.
+    allow_gradient : bool
+        Explain operations that have no rule by their gradient; see `Explainer`.
     on_progress : callable, optional
-        Called with "evaluate", how many steps are done and how many there are.
+        As for `evaluate`.
 
     Returns
     -------
     CompositeEvaluation
-        Numbers with intervals, gates, and the recommendation if the positions suffice
-        for one.
-
-    Raises
-    ------
-    CompositeError
-        A composite is unknown, or none is given.
-    ValueError
-        Fewer than two positions have two legal moves.
+        What `evaluate` returns, of the corpus.
     """
     if not composites:
         msg = f"no composite to evaluate, expected some of {', '.join(COMPOSITES)}"
         raise CompositeError(msg)
     names = tuple(composites)
     chosen = composites.values() if isinstance(composites, Mapping) else names
+    network = checked_network(network)
+    options: dict[str, Any] = {"layers": layers, "allow_gradient": allow_gradient}
     explainers = {
-        name: Explainer(network, composite=each, layers=layers)
+        name: Explainer(network, composite=each, **options)
         for name, each in zip(names, chosen, strict=True)
     }
     for explainer in explainers.values():
         explainer.baseline = baseline if has_baselines(explainer) else ZERO
     study = prepare_study(
-        network, corpus, layers, n_positions, n_cascade, seed, baseline
+        *(network, corpus, layers, n_positions, n_cascade, seed, baseline),
+        allow_gradient=allow_gradient,
     )
     report, steps = on_progress or (lambda *_: None), len(names) + 1
     report("evaluate", 0, steps)

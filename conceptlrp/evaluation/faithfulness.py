@@ -11,11 +11,18 @@ that bracket them. Whatever a network has learned of a move's worth, these discs
 what its logit must rest on not to be that of an illegal move: ground truth that
 costs nothing.
 
-Shapes use N positions, K steps, S squares or channels in a row, and maps of C x H x W;
-bitboards are uint64.
+Relevance of channels is held beside what each channel's ablation does. Relevance above
+a baseline b, R^b = (a - b) rho, predicts what the output loses where b takes the place
+of the activation a; with b zero it is plain relevance. The prediction is held against
+the loss itself, found exactly by running the network once for each channel: rank
+correlation over the channels of a layer, at single positions and of the means over
+positions, of sizes and with signs.
+
+Shapes use N positions, T targets, K steps, S squares or channels in a row, and maps of
+C x H x W; bitboards are uint64.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
@@ -24,14 +31,30 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.ablation.sample import FeatureMaps, same_ply_donors
+from conceptlrp.errors import check_known
 from conceptlrp.evaluation.sample import Sample
 from conceptlrp.labels import location_classes
-from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.probing import Outputs, ask, ask_with, best_actions
+from conceptlrp.lrp import Explainer, Intervention
+from conceptlrp.lrp.baselines import Baseline
+from conceptlrp.lrp.batch import as_array, batches
+from conceptlrp.lrp.probing import (
+    Outputs,
+    ask,
+    ask_with,
+    best_actions,
+    planes_of,
+    starts_of,
+)
 from conceptlrp.networks.planes import bits, crop, squares_of_actions
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import square_bits
-from conceptlrp.statistics.estimates import ratio
+from conceptlrp.statistics.estimates import (
+    Estimate,
+    bootstrap_means,
+    known_mean,
+    rank_correlation,
+    ratio,
+)
 
 Array = NDArray[Any]
 
@@ -55,11 +78,7 @@ def places(scores: ArrayLike, among: ArrayLike | None = None) -> NDArray[np.int6
 
 
 def shuffled_within(scores: ArrayLike, groups: ArrayLike, *, seed: int = 0) -> Array:
-    """Shuffle scores (N, S) among the squares of one group, row by row.
-
-    An order by shuffled scores takes squares of the same groups in the same order,
-    but which square of a group comes first is chance.
-    """
+    """Shuffle scores (N, S) among the squares of one group, row by row."""
     array, group = np.asarray(scores), np.asarray(groups)
     lots = np.random.default_rng(seed).random(group.shape)
     givers = group.argsort(axis=1, kind="stable")
@@ -142,8 +161,7 @@ class DeletionCurves:
     @property
     def fall(self) -> Array:
         """How far the output has fallen after each step, (N, K)."""
-        fall: Array = self.start[:, None] - self.most_first
-        return fall
+        return np.asarray(self.start[:, None] - self.most_first)
 
     @property
     def gain(self) -> Array:
@@ -152,8 +170,7 @@ class DeletionCurves:
         Each order alone ranks methods differently from one way of taking away to
         the next; their difference does so far less.
         """
-        gain: Array = (self.least_first - self.most_first).mean(axis=1)
-        return gain
+        return np.asarray((self.least_first - self.most_first).mean(axis=1))
 
 
 def delete_squares(
@@ -167,10 +184,7 @@ def delete_squares(
     seed: int = 0,
 ) -> DeletionCurves:
     """Take discs away in the order of scores (N, S) and follow an output."""
-    if perturbation not in PERTURBATIONS:
-        known = ", ".join(PERTURBATIONS)
-        msg = f"unknown perturbation '{perturbation}', expected one of {known}"
-        raise ValueError(msg)
+    check_known("perturbation", perturbation, PERTURBATIONS)
     donors = same_ply_donors(sample.corpus, seed=seed)
     replaced = {"empty": 0 * sample.discs, "flip": -sample.discs}.get(
         perturbation, sample.discs[donors]
@@ -243,8 +257,7 @@ def _curves(
     found: list[tuple[Array, NDArray[np.bool_]]] = []
     for order in orders:
         followed, changed = [], []
-        for first in range(0, len(sample), at_once):
-            rows = slice(first, first + at_once)
+        for rows in batches(len(sample), at_once):
             gone = order[rows, None] < np.array(counts)[:, None]
             outputs = run(gone, rows)
             asked = np.repeat(actions[rows], len(counts))
@@ -313,10 +326,7 @@ def shift(bitboards: NDArray[np.uint64], rows: int, columns: int) -> NDArray[np.
     kept = sum(0x0101010101010101 << c for c in range(8) if 0 <= c + columns < 8)
     steps = np.uint64(abs(8 * rows + columns))
     inside = bitboards & np.uint64(kept)
-    moved: NDArray[np.uint64] = (
-        inside << steps if 8 * rows + columns >= 0 else inside >> steps
-    )
-    return moved
+    return np.asarray(inside << steps if 8 * rows + columns >= 0 else inside >> steps)
 
 
 def score_flip_lines(
@@ -340,3 +350,88 @@ def score_flip_lines(
         rank_accuracy=ratio((top & lines).sum(axis=1), length),
         chance=ratio(length, discs.sum(axis=1)),
     )
+
+
+#: What an ablation puts in a channel's place, and the baseline that stands for it.
+MATCHING: Final = {"zero": "zero", "mean": "mean", "resample": "donor"}
+#: Ablations that scores are held against, and the baselines of these, the matching one
+#: last. Zero ablation is none of them: a network never sees a channel of zeros.
+AGAINST: Final = {"mean": ("zero", "mean"), "resample": ("zero", "mean", "donor")}
+_BATCH: Final = 64
+_REPLICATES: Final = 200
+
+
+def ablation_effects(
+    explainer: Explainer,
+    sample: Sample,
+    features: FeatureMaps,
+    ablation: str,
+    targets: Sequence[str],
+) -> Array:
+    """Return what targets lose (N, T, C) when a channel of a layer is ablated alone."""
+    others = features.replacement(ablation)
+    alone = [
+        Intervention(features.layer, channel, value=others[:, [channel]])
+        for channel in range(others.shape[1])
+    ]
+    found = explainer.intervene(sample.corpus, alone, targets=targets)
+    return found.change.transpose(1, 2, 0)
+
+
+def channel_relevance(
+    explainer: Explainer,
+    sample: Sample,
+    baselines: Mapping[str, Baseline],
+    targets: Sequence[str],
+) -> dict[str, dict[str, Array]]:
+    """Return relevance (N, T, C) of channels by layer, above each of the baselines."""
+    actions = np.stack([sample.actions(target) for target in targets], axis=1)
+    parts: dict[str, dict[str, list[Array]]] = {
+        name: {layer: [] for layer in explainer.layers} for name in baselines
+    }
+    for rows in batches(len(sample), _BATCH):
+        planes = planes_of(explainer, sample.boards[rows])
+        for name, baseline in baselines.items():
+            above = baseline.take(rows)
+            with explainer.forward(planes, baseline=above) as passed:
+                _, layers = passed.relevance(starts_of(passed, actions[rows]))
+            for layer, relevance in layers.items():
+                parts[name][layer].append(as_array(relevance.sum((3, 4))))
+    return {
+        name: {layer: np.concatenate(each) for layer, each in layers.items()}
+        for name, layers in parts.items()
+    }
+
+
+def activations(features: FeatureMaps, n_targets: int) -> dict[str, Array]:
+    """Return activations (N, T, C), whatever the target, less what ablation leaves."""
+    found = {}
+    for ablation, baseline in MATCHING.items():
+        left = features.replacement(ablation).sum(axis=(2, 3))
+        less = (features.activation - left)[:, None]
+        found[baseline] = np.broadcast_to(less, (len(less), n_targets, less.shape[2]))
+    return found
+
+
+def agreement(score: Array, effect: Array, *, signed: bool) -> Array:
+    """Correlate the ranks of scores and effects (N, C) at each position: (N,)."""
+    if signed:
+        return rank_correlation(score, effect)
+    return rank_correlation(np.abs(score), np.abs(effect))
+
+
+def overall_agreement(
+    score: Array, effect: Array, games: ArrayLike, *, signed: bool
+) -> Estimate:
+    """Correlate the ranks of the means over positions of scores and effects (N, C).
+
+    The interval is over games, of which both means are drawn together.
+    """
+    pair = np.stack([score, effect], axis=1)
+    pair = pair if signed else np.abs(pair)
+    mean = rank_correlation(*known_mean(pair)[:, None])[0]
+    drawn = bootstrap_means(pair, games, replicates=_REPLICATES)
+    drawn = rank_correlation(*drawn.swapaxes(0, 1))
+    known = drawn[np.isfinite(drawn)]
+    ends = np.percentile(known, (2.5, 97.5)) if len(known) else (np.nan, np.nan)
+    return Estimate(float(mean), float(ends[0]), float(ends[1]), len(score))

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from conceptlrp import jsontext
 from conceptlrp.drawing.notebook import html_table
+from conceptlrp.jsontext import Plain
 from conceptlrp.statistics.estimates import Estimate
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class Findings:
 
 
 @dataclass(frozen=True)
-class Gate:
+class Gate(Plain):
     """Whether a composite does what a heatmap must do.
 
     Attributes
@@ -187,14 +187,9 @@ class Gate:
         """Whether the interval lies where it must."""
         return self.state == PASSED
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields, ready for JSON."""
-        fields: dict[str, Any] = jsontext.plain(self)
-        return fields
-
 
 @dataclass(frozen=True)
-class Recommendation:
+class Recommendation(Plain):
     """The composite that the evaluation supports, if it can tell.
 
     Attributes
@@ -230,8 +225,7 @@ class Recommendation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, ready for JSON."""
-        fields: dict[str, Any] = jsontext.plain(self)
-        return fields | {"words": self.words, "first": self.first}
+        return super().to_dict() | {"words": self.words, "first": self.first}
 
 
 @dataclass(frozen=True)
@@ -245,17 +239,15 @@ class HeatmapAgreement:
 
 
 @dataclass(frozen=True)
-class CompositeEvaluation:
+class CompositeEvaluation(Plain):
     """How well each composite explains a network.
 
     Attributes
     ----------
     network, corpus : str
         Digests of what was evaluated.
-    positions : int
-        Positions that were drawn.
-    seed : int
-        Seed of everything random.
+    positions, seed : int
+        How many positions were drawn, and the seed of all that is random.
     composites : tuple of str
         Names of the composites.
     findings : Findings
@@ -408,7 +400,7 @@ class CompositeEvaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
-        found: dict[str, Any] = jsontext.plain(self)
+        found = super().to_dict()
         found["curves"] = found.pop("findings")["curves"]
         found["recommendation"] = self.recommendation.to_dict()
         found["measurements"] = [m.to_dict() for m in self.findings.measurements]

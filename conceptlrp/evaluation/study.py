@@ -13,28 +13,30 @@ from torch import nn
 
 from conceptlrp.ablation.sample import FeatureMaps, feature_maps, same_ply_donors
 from conceptlrp.errors import CompositeError
-from conceptlrp.evaluation.channels import (
+from conceptlrp.evaluation.faithfulness import (
     AGAINST,
     MATCHING,
+    PERTURBATIONS,
+    DeletionCurves,
     ablation_effects,
     activations,
     agreement,
-    channel_relevance,
-    overall_agreement,
-)
-from conceptlrp.evaluation.faithfulness import (
-    PERTURBATIONS,
-    DeletionCurves,
     center_prior,
+    channel_relevance,
     delete_channels,
     delete_squares,
     occlusion,
+    overall_agreement,
     same_class_scores,
     score_flip_lines,
     start_sign,
 )
 from conceptlrp.evaluation.heatmaps import (
+    CASCADES,
+    additivity_errors,
+    cascade,
     channel_cosines,
+    conservation_of,
     empty_board_share,
     empty_square_share,
     policy_against_value,
@@ -42,14 +44,7 @@ from conceptlrp.evaluation.heatmaps import (
     symmetry_consistency,
 )
 from conceptlrp.evaluation.result import Curve
-from conceptlrp.evaluation.sample import Sample, draw_sample
-from conceptlrp.evaluation.sanity import (
-    CASCADES,
-    additivity_errors,
-    cascade,
-    conservation_of,
-)
-from conceptlrp.evaluation.scores import Key, Scores
+from conceptlrp.evaluation.sample import Key, Sample, Scores, draw_sample
 from conceptlrp.labelling.networks import random_network
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import ZERO, Baseline, mean_baseline
@@ -96,15 +91,10 @@ def _measure_squares(
     study: Study, method: str, order: Array, target: str, metric: str = "square_gain"
 ) -> None:
     """Take discs away in the order of scores (N, S), in every way there is."""
+    base, sample, seed = study.base, study.sample, study.seed
     for perturbation in PERTURBATIONS:
-        curves = delete_squares(
-            study.base,
-            study.sample,
-            order,
-            target=target,
-            perturbation=perturbation,
-            seed=study.seed,
-        )
+        about: dict[str, Any] = {"target": target, "perturbation": perturbation}
+        curves = delete_squares(base, sample, order, **about, seed=seed)
         key = (method, metric, target, perturbation, "")
         _add_curves(study, key, curves, "square_moves_changed")
 
@@ -153,16 +143,17 @@ def measure_agreement(
                 for signed in (False, True):
                     metric = f"channel_agreement{'_signed' * signed}"
                     about = {"target": target, "baseline": baseline}
-                    found = agreement(score, effect, signed=signed)
                     null = agreement(score[donors], effect, signed=signed)
-                    for name, values in (
-                        (metric, found),
-                        (f"{metric}_exchanged", null),
-                    ):
+                    found: dict[str, Array | Estimate] = {
+                        "": agreement(score, effect, signed=signed),
+                        "_exchanged": null,
+                        "_overall": overall_agreement(
+                            score, effect, games, signed=signed
+                        ),
+                    }
+                    for ending, values in found.items():
+                        name = f"{metric}{ending}"
                         study.scores.add(method, name, {part: values}, **about)
-                    overall = overall_agreement(score, effect, games, signed=signed)
-                    key = (method, f"{metric}_overall", target, part, baseline)
-                    study.scores.add_estimate(key, overall)
 
 
 def _add_curves(study: Study, key: Key, curves: DeletionCurves, changed: str) -> None:
@@ -177,23 +168,17 @@ def _add_curves(study: Study, key: Key, curves: DeletionCurves, changed: str) ->
 
 
 def _steps_of(curves: DeletionCurves, games: ArrayLike) -> tuple[dict[str, Any], ...]:
-    fall = estimates(curves.fall, games)
-    rise = estimates(curves.start[:, None] - curves.least_first, games)
-    changed = curves.changed.mean(axis=0)
-    return tuple(
-        {
-            "gone": gone,
-            **_ends("fall", down),
-            **_ends("least_first", up),
-            "moves_changed": float(share),
-        }
-        for gone, down, up, share in zip(curves.steps, fall, rise, changed, strict=True)
-    )
-
-
-def _ends(name: str, found: Estimate) -> dict[str, Any]:
-    ends = found.to_dict()
-    return {f"{name}_{key}": ends[key] for key in ("mean", "low", "high")}
+    rise = curves.start[:, None] - curves.least_first
+    falls = {"fall": curves.fall, "least_first": rise}
+    found = {name: estimates(values, games) for name, values in falls.items()}
+    steps = []
+    for k, gone in enumerate(curves.steps):
+        step: dict[str, Any] = {"gone": gone}
+        for name, each in found.items():
+            ends = each[k].to_dict().items()
+            step |= {f"{name}_{end}": value for end, value in ends if end != "n"}
+        steps.append(step | {"moves_changed": float(curves.changed[:, k].mean())})
+    return tuple(steps)
 
 
 def measure_composite(
@@ -230,12 +215,16 @@ def prepare_study(
     n_cascade: int,
     seed: int,
     baseline: Baseline,
+    *,
+    allow_gradient: bool = False,
 ) -> Study:
     """Draw positions and run the network on them, also with each channel ablated.
 
     Without a mean baseline, the mean is taken over the corpus.
     """
-    base = Explainer(network, composite=_BASE, layers=layers)
+    base = Explainer(
+        network, composite=_BASE, layers=layers, allow_gradient=allow_gradient
+    )
     sample = draw_sample(base, corpus, n_positions=n_positions, seed=seed)
     has_value = bool(np.isfinite(sample.outputs.value).all())
     targets = ("best", "value") if has_value else ("best",)
@@ -309,7 +298,12 @@ def _channel_orders(
             found.setdefault(baseline, {})[layer] = values
         drawn = generator.random((n, 1, features.maps.shape[1]))
         random[layer] = np.repeat(drawn, n_targets, axis=1)
-    slopes = Explainer(network, composite=GRADIENT, layers=study.base.layers)
+    slopes = Explainer(
+        network,
+        composite=GRADIENT,
+        layers=study.base.layers,
+        allow_gradient=bool(study.base.gradients),
+    )
     return {
         "random": {"zero": random},
         "activation": found,
@@ -332,8 +326,7 @@ def measure_heatmaps(
         _measure_squares(study, name, order, target)
         if same_class:
             shuffled = same_class_scores(sample, order, seed=study.seed)
-            metric = "square_gain_same_class"
-            _measure_squares(study, name, shuffled, target, metric)
+            _measure_squares(study, name, shuffled, target, "square_gain_same_class")
     _flip_lines(study, name, _best_maps(relevance))
 
 

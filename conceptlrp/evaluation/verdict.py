@@ -11,6 +11,7 @@ Shapes use N positions.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -24,7 +25,7 @@ from conceptlrp.evaluation.result import (
     Gate,
     Recommendation,
 )
-from conceptlrp.evaluation.scores import Array, Scores
+from conceptlrp.evaluation.sample import Array, Scores
 from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.statistics.estimates import Estimate, known_mean, positions_needed
 
@@ -74,35 +75,31 @@ class _Check:
 def gates_of(scores: Scores, composite: str) -> tuple[Gate, ...]:
     """Judge one composite: two gates of dependence, three of faithfulness."""
     draws = f"{composite} draws nearly the same picture whatever"
+    gate = partial(_gate, composite)
     return (
-        _gate(
-            composite,
+        gate(
             "heatmaps of two moves differ",
             _below(scores, composite, "random_logit_cosine", RANDOM_LOGIT_LIMIT),
             f"{draws} move is explained: its heatmaps say little about the network",
         ),
-        _gate(
-            composite,
+        gate(
             "heatmaps of two channels differ",
             _below(scores, composite, "channel_cosine", CHANNEL_LIMIT),
             f"{draws} channel it is conditioned on: its conditional heatmaps say "
             "little about channels",
         ),
-        _gate(
-            composite,
+        gate(
             "discs matter in the order of relevance",
             _squares(scores, composite),
             f"the order in which {composite} ranks discs is hardly better than others",
         ),
-        _gate(
-            composite,
+        gate(
             "channels matter in the order of relevance",
             _channels(scores, composite),
             f"the order in which {composite} ranks channels is hardly better than "
             "chance",
         ),
-        _gate(
-            composite,
+        gate(
             "relevance lies on the discs that make a move legal",
             _flip_lines(scores, composite),
             f"{composite} puts hardly more relevance on the discs that make a move "

@@ -1,11 +1,9 @@
 from .app import (
     explorer_app as explorer_app,
+    run_server as run_server,
 )
 from .engine import (
     ExplorerEngine as ExplorerEngine,
-)
-from .server import (
-    run_server as run_server,
 )
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The explorer as a web application: one page, its looks, and the page as JSON.
+"""The explorer as a web application and its server, with limits for whoever asks.
 
 /                  the page of a state, see `conceptlrp.explorer.state`
 /?text=...         a pasted transcript or position; leads to its page
@@ -7,12 +7,16 @@
 /style.css, /explorer.css, /explorer.js
 """
 
+import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterable
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -44,6 +48,10 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 MAX_QUERY = 4096
 MAX_PATH = 256
 MAX_HEADERS = 8192
+# More requests at a time are told to come again.
+_CONNECTIONS = 128
+_HEAD_BYTES = 16_384
+_IDLE_S, _SHUTDOWN_S = 5, 2
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?P<port>:[0-9]{1,5})?")
 _HEADERS = {
@@ -67,10 +75,9 @@ def explorer_app(engine: ExplorerEngine, *, hosts: Iterable[str] = ()) -> Starle
 
     Parameters
     ----------
-    engine : ExplorerEngine
-        The network and the store.
-    hosts : iterable of str
-        Names that the Host header may have besides those of the loopback.
+    engine, hosts : ExplorerEngine, iterable of str
+        The network and the store, and names that the Host header may have besides those
+        of the loopback.
 
     Returns
     -------
@@ -208,3 +215,65 @@ def _refused(status: int, sentence: str, **headers: str) -> Response:
     # The connection may hold the rest of what was refused.
     headers["Connection"] = "close"
     return PlainTextResponse(f"{sentence}\n", status, headers=headers)
+
+
+def check_host(host: str) -> None:
+    """Refuse an address that stands for all of a machine's."""
+    try:
+        everywhere = ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        everywhere = host == ""
+    if everywhere:
+        msg = (
+            f"--host is '{host}', which is no name that requests could be checked by; "
+            "give the name or address of one interface"
+        )
+        raise ValueError(msg)
+
+
+@contextmanager
+def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
+    """Open a socket that listens, so that a port in use is known at once."""
+    check_host(host)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(found[4][:2], family=found[0], backlog=64)
+    except OSError as error:
+        # asyncio and socket add the address that stands in the sentence anyway.
+        reason = str(error.strerror or error).partition(" (")[0].lower()
+        msg = (
+            f"cannot listen at {host}:{port}: {reason}; choose another --port or --host"
+        )
+        raise ValueError(msg) from error
+    with listener:
+        yield listener
+
+
+def server_config(app: ASGIApp) -> uvicorn.Config:
+    """Return the limits under which requests are answered."""
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=_CONNECTIONS,
+        h11_max_incomplete_event_size=_HEAD_BYTES,
+        timeout_keep_alive=_IDLE_S,
+        timeout_graceful_shutdown=_SHUTDOWN_S,
+    )
+
+
+def run_server(app: ASGIApp, listener: socket.socket) -> None:
+    """Answer requests until the process is interrupted.
+
+    Parameters
+    ----------
+    app, listener : ASGI application, socket
+        What answers, and a socket that listens.
+    """
+    uvicorn.Server(server_config(app)).run(sockets=[listener])

@@ -25,14 +25,10 @@ class ExplorerEngine:
 
     Parameters
     ----------
-    explainer : Explainer
-        The network with a composite.
-    store : Store
-        Where reference boards come from.
-    n_channels : int
-        Top channels of each layer.
-    n_boards : int
-        Reference boards in a strip.
+    explainer, store : Explainer, Store
+        The network with a composite, and where reference boards come from.
+    n_channels, n_boards : int, int
+        Top channels of each layer, and reference boards in a strip.
     """
 
     def __init__(

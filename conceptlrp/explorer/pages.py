@@ -12,13 +12,10 @@ from typing import Any
 import numpy as np
 
 from conceptlrp.atlas.pages.position_pages import output_title, output_view
-from conceptlrp.atlas.pictures.charts import scale_svg
 from conceptlrp.atlas.pictures.page_boards import (
     explained_square,
-    level_style,
     map_picture,
     page_board,
-    position_kit,
     position_marks,
     position_words,
 )
@@ -75,8 +72,7 @@ def explorer_page(engine: ExplorerEngine, state: ExplorerState) -> str:
         state=state,
         report=report,
         output=view,
-        kit=position_kit(report.position, mark=explained_square(output)),
-        level_style=level_style(),
+        marks=position_marks(report.position, mark=explained_square(output)),
         side=_SIDES[report.position.mover],
         value=None if math.isnan(report.value) else effect(report.value),
         squares=list(board_squares(state, report)),
@@ -114,7 +110,7 @@ def _looked_at(
         "found": found,
         "channels": last + 1,
         "svg": map_picture(report.position, found.heatmap, limit, title),
-        "scale": scale_svg(limit, unit=output.unit),
+        "limit": limit,
         "summed": signed_amount(float(found.heatmap.sum())),
         "unit": output.unit,
         "previous": _channel_href(state, layer, channel - 1) if channel else None,
@@ -174,9 +170,8 @@ def _strips(
     return {
         "strips": [(title, _cards(state, strip, limit)) for title, strip in titled],
         "target": strips[0].target,
-        "strip_scale": scale_svg(limit, unit=Target.parse(strips[0].target).unit)
-        if limit
-        else None,
+        "strip_limit": limit,
+        "strip_unit": Target.parse(strips[0].target).unit,
     }
 
 

@@ -1,21 +1,17 @@
-from .anndata_file import (
-    h5ad as h5ad,
-)
 from .arrays import (
     npz as npz,
 )
-from .concept_graph import (
-    graphml as graphml,
-    node_link as node_link,
-)
 from .concepts import (
+    graphml as graphml,
     json as json,
+    node_link as node_link,
 )
 from .extract import (
     Selection as Selection,
 )
 from .tables import (
     csv as csv,
+    h5ad as h5ad,
     parquet as parquet,
 )
 from .virelay_project import (

@@ -62,14 +62,8 @@ def npz(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    path : path-like
-        File to write.
-    chosen : Selection, optional
-        Layers, output and positions; by default everything.
-    overwrite : bool
-        Replace an earlier export.
+    store, path, chosen, overwrite
+        As for `parquet`, and the file to write.
 
     Returns
     -------
@@ -103,12 +97,10 @@ def _arrays(chosen: Extract) -> Iterator[_Array]:
     yield _Array("board", about, lambda block: _boards(chosen, block))
     yield _Array("logits", "of the policy", of_rows(store.arrays.logits))
     yield _Array("value", "of the position before tanh", of_rows(store.arrays.value))
-    about = f"the explained output '{chosen.target}'"
-    yield _Array(
-        "explained", about, of_rows(store.arrays.explained, target=chosen.target)
-    )
+    about, asked = f"the explained output '{chosen.target}'", {"target": chosen.target}
+    yield _Array("explained", about, of_rows(store.arrays.explained, **asked))
     about = "relevance of the squares for the explained output"
-    yield _Array("heatmap", about, of_rows(store.arrays.heatmap, target=chosen.target))
+    yield _Array("heatmap", about, of_rows(store.arrays.heatmap, **asked))
     for layer in chosen.layers:
         for quantity in QUANTITIES:
             yield _of_channels(chosen, quantity, layer)

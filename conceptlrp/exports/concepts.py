@@ -1,4 +1,4 @@
-"""Concepts as JSON: one file a channel, and one line a channel.
+"""Concepts as JSON, a file and a line a channel, and their graph for networkx.
 
 The files hold all that a report of the channel holds. The lines have the names of
 Neuronpedia's records of features, so that what reads those finds its way here:
@@ -12,16 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from conceptlrp.exports.extract import Selection, export_folder, extract
+from conceptlrp import concept_graph, jsontext
+from conceptlrp.errors import StoreError
+from conceptlrp.exports.extract import Selection, export_folder, extract, optional
 from conceptlrp.files import file_stem
-from conceptlrp.jsontext import dumps
-from conceptlrp.labelling.channel_labels import ChannelName
+from conceptlrp.labelling.result import ChannelName, channel_names
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import square_name
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import ChannelReport, Note, layer_report
 from conceptlrp.report.statistics import Histogram
-from conceptlrp.store import open_store
+from conceptlrp.staging import staged_file
+from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
 
 # Moves that are listed on either side.
@@ -47,18 +49,10 @@ def json(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    out : path-like
-        Folder to write.
-    layers : sequence of str, optional
-        Names of layers; all by default.
-    target : int or str
-        Index or name of the explained output.
-    count : int
-        Boards in a strip.
-    notes : mapping of (str, int) to Note, optional
-        Remarks by layer and channel.
+    store, out, layers : Store or path, path-like, sequence of str
+        Relevance of a corpus, the folder to write, and the layers; all by default.
+    target, count, notes
+        As for `conceptlrp.report.layer_report`.
     overwrite : bool
         Replace an earlier export.
 
@@ -81,8 +75,8 @@ def json(
                 store, layer, target=found.target, count=count, notes=notes
             ):
                 path = place / f"c{report.channel:04d}.json"
-                path.write_bytes(dumps(report.to_dict()) + b"\n")
-                lines.write(dumps(feature_record(report, network)) + b"\n")
+                path.write_bytes(jsontext.dumps(report.to_dict()) + b"\n")
+                lines.write(jsontext.dumps(feature_record(report, network)) + b"\n")
     return Path(out)
 
 
@@ -166,3 +160,111 @@ def _boards(boards: ReferenceBoards) -> Iterator[dict[str, Any]]:
             "minValue": float(heatmap.min()),
             "maxValueTokenIndex": int(heatmap.argmax()),
         }
+
+
+_OURS = "conceptlrp"
+
+
+def graphml(
+    store: AnyStore,
+    path: str | os.PathLike[str],
+    *,
+    target: int | str = 0,
+    strongest: int | None = 8,
+    circuit: str | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write the concept graph of a store as GraphML.
+
+    Nodes are channels such as "conv3:17" with their names, and the explained output on
+    top, edges the mean relevance that flows between them; both have "relevance" and
+    "absolute".
+
+    Parameters
+    ----------
+    store, path, target : Store or path, path-like, int or str
+        A store with a concept graph, the file to write, and the explained output.
+    strongest, circuit : int or None, str
+        Edges that are kept of each node, all for None; or the name of a circuit of the
+        store to write instead, with its units as nodes.
+    overwrite : bool
+        Replace an earlier export.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    networkx = optional("networkx", "a GraphML file")
+    found = _node_link(open_store(store), target, strongest, circuit)
+    built = networkx.node_link_graph(found, edges="edges")
+    with staged_file(path, is_kind=_is_export, overwrite=overwrite) as staging:
+        # The other writer uses lxml where that is installed, and other bytes.
+        networkx.write_graphml_xml(built, staging)
+    return Path(path)
+
+
+def node_link(
+    store: AnyStore,
+    path: str | os.PathLike[str],
+    *,
+    target: int | str = 0,
+    strongest: int | None = 8,
+    circuit: str | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write the concept graph of a store as JSON of nodes and links.
+
+    ``networkx.node_link_graph(found, edges="edges")`` reads it.
+
+    Parameters
+    ----------
+    store, path, target, strongest, circuit, overwrite
+        As for `graphml`.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    found = _node_link(open_store(store), target, strongest, circuit)
+    with staged_file(path, is_kind=_is_export, overwrite=overwrite) as staging:
+        staging.write_bytes(jsontext.dumps(found) + b"\n")
+    return Path(path)
+
+
+def _node_link(
+    store: Store, target: int | str, strongest: int | None, circuit: str | None
+) -> dict[str, Any]:
+    """Return the graph as networkx reads it, with where it comes from."""
+    chosen = extract(store, Selection(target=target))
+    if circuit is not None:
+        kept = store.results.get(concept_graph.Circuit, target=target, name=circuit)
+        if kept is None:
+            msg = f"{store.path}: has no circuit '{circuit}' of this target"
+            raise StoreError(msg)
+        link = kept.node_link()
+        about = chosen.provenance() | {"positions": len(kept.rows)}
+        link["graph"] |= {_OURS: jsontext.dumps(about).decode()}
+        return link
+    graph = chosen.results.graph
+    if graph is None:
+        msg = (
+            f"{store.path}: has no concept graph; run 'conceptlrp graph' with its "
+            "network first"
+        )
+        raise StoreError(msg)
+    found: dict[str, Any] = concept_graph.node_link(
+        graph, target=chosen.target, strongest=strongest
+    )
+    names = channel_names(chosen.results.labels)
+    for node in found["nodes"]:
+        if name := names.get((node["layer"], node["channel"])):
+            node["name"] = name
+    about = chosen.provenance() | {"positions": graph.positions}
+    found["graph"] = {**found["graph"], _OURS: jsontext.dumps(about).decode()}
+    return found
+
+
+def _is_export(path: Path) -> bool:
+    return _OURS.encode() in path.read_bytes()

@@ -7,7 +7,7 @@ how the store is cut.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from conceptlrp import jsontext
 from conceptlrp.clustering import Clustering
-from conceptlrp.errors import ConceptLRPError, StoreError
+from conceptlrp.errors import ConceptLRPError, StoreError, check_known, check_least
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.relevance import relevance_of
 from conceptlrp.runs.job import package_versions
@@ -47,14 +47,10 @@ class Selection:
 
     Attributes
     ----------
-    layers : sequence of str, optional
-        Names of layers; all by default.
-    target : int or str
-        Index or name of the explained output.
-    n_positions : int, optional
+    layers, target : sequence of str, int or str
+        Names of layers, all by default, and the explained output.
+    n_positions, seed : int, int
         Draw so many positions at random; all by default.
-    seed : int
-        Seed of the draw.
     """
 
     layers: Sequence[str] | None = None
@@ -87,15 +83,9 @@ class Extract:
 
     def read(self, quantity: str, layer: str, block: slice) -> NDArray[np.float32]:
         """Read one of `QUANTITIES` of a block, of shape (positions, C)."""
-        rows = self.rows[block]
-        if quantity == "activation":
-            return self.store.arrays.activation(layer, rows=rows)
-        read = (
-            self.store.arrays.share
-            if quantity == "share"
-            else self.store.arrays.relevance
-        )
-        return read(layer, rows=rows, target=self.target)
+        asked = {} if quantity == "activation" else {"target": self.target}
+        read: Callable[..., NDArray[np.float32]] = getattr(self.store.arrays, quantity)
+        return read(layer, rows=self.rows[block], **asked)
 
     def frame(self, block: slice) -> "pd.DataFrame":
         """Return what is known of the positions of a block, indexed by row."""
@@ -107,10 +97,8 @@ class Extract:
 
     def labels(self, block: slice) -> "pd.DataFrame":
         """Return the labels of the positions of a block, indexed by row."""
-        names = self.store.columns.label_names
-        return self.store.columns.frame(
-            names, rows=self.rows[block], target=self.target
-        )
+        columns, rows = self.store.columns, self.rows[block]
+        return columns.frame(columns.label_names, rows=rows, target=self.target)
 
     def placed(
         self, clustering: Clustering
@@ -152,9 +140,8 @@ def extract(store: AnyStore, chosen: Selection | None = None) -> Extract:
         msg = f"{store.path}: holds no positions yet, expected at least one to export"
         raise StoreError(msg)
     rows, count = np.arange(len(store)), chosen.n_positions
-    if count is not None and count < 1:
-        msg = f"n_positions is {count}, expected at least 1"
-        raise ValueError(msg)
+    if count is not None:
+        check_least("n_positions", count)
     if count is not None and count < len(rows):
         random = np.random.default_rng(chosen.seed)
         rows = np.sort(random.choice(rows, count, replace=False))
@@ -166,9 +153,7 @@ def extract(store: AnyStore, chosen: Selection | None = None) -> Extract:
 def check_quantities(quantities: Sequence[str]) -> None:
     """Refuse what is not known of channels."""
     for name in quantities:
-        if name not in QUANTITIES:
-            msg = f"unknown quantity '{name}', expected one of {', '.join(QUANTITIES)}"
-            raise ValueError(msg)
+        check_known("quantity", name, QUANTITIES)
 
 
 @contextmanager
@@ -178,17 +163,13 @@ def export_folder(
     """Write a folder that appears complete or not at all, with its marker."""
     with staged_folder(out, marker=MARKER, overwrite=overwrite) as folder:
         yield folder
-        files = sorted(
-            path.relative_to(folder).as_posix()
-            for path in folder.rglob("*")
-            if path.is_file()
-        )
+        files = (path for path in folder.rglob("*") if path.is_file())
         about = {
             "encoding-type": "conceptlrp-export",
             "encoding-version": "1",
             "format": kind,
             **chosen.provenance(),
-            "files": files,
+            "files": sorted(each.relative_to(folder).as_posix() for each in files),
         }
         (folder / MARKER).write_bytes(jsontext.dumps(about, indent=True) + b"\n")
 

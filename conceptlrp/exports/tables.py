@@ -1,15 +1,23 @@
-"""Tables for pandas, Polars, DuckDB and R: Parquet or CSV.
+"""Tables for pandas, Polars, DuckDB and R, and a layer as AnnData for scanpy.
 
 Shapes use N positions and C channels. Everything about a position has its "row" in
 the store, by which the tables are joined. Relevance is wide, a column for each
 channel: a Parquet reader then reads the channels that it is asked for and no
-others, and the table is a matrix as it stands.
+others, and the table is a matrix as it stands. In an AnnData file, positions are the
+observations, channels the variables. The matrix X is written block by block as the
+published format says, all else by anndata itself, so memory grows with N only by what
+is known of a position.
 """
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
 
 from conceptlrp import jsontext
 from conceptlrp.exports.extract import (
@@ -21,14 +29,21 @@ from conceptlrp.exports.extract import (
     optional,
 )
 from conceptlrp.files import file_stem
-from conceptlrp.labelling.channel_labels import UNNAMED, channel_names
+from conceptlrp.labelling.result import UNNAMED, channel_names
 from conceptlrp.report.statistics import layer_statistics
+from conceptlrp.staging import check_room, staged_file
 from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
     import pandas as pd
 
     Write = Callable[[Path, Iterable[pd.DataFrame], str], None]
+
+_OURS = "uns/conceptlrp"
+# Hardly any two positions have the same.
+_DISTINCT = ["obf", "transcript"]
+# https://anndata.readthedocs.io/en/stable/fileformat-prose.html
+_DENSE = {"encoding-type": "array", "encoding-version": "0.2.0"}
 
 
 def parquet(
@@ -54,14 +69,11 @@ def parquet(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    out : path-like
-        Folder to write.
-    chosen : Selection, optional
-        Layers, output and positions; by default everything.
-    quantities : sequence of str
-        Some of "relevance", "share" and "activation".
+    store, out : Store or path, path-like
+        Relevance of a corpus, and the folder to write.
+    chosen, quantities : Selection, sequence of str
+        Layers, output and positions, by default everything; and some of "relevance",
+        "share" and "activation".
     overwrite : bool
         Replace an earlier export.
 
@@ -194,3 +206,113 @@ def _write_csv(path: Path, blocks: Iterable["pd.DataFrame"], about: str) -> None
     with path.open("w", encoding="utf-8", newline="") as file:
         for number, block in enumerate(blocks):
             block.to_csv(file, index=False, header=number == 0, lineterminator="\n")
+
+
+def h5ad(
+    store: AnyStore,
+    path: str | os.PathLike[str],
+    layer: str,
+    chosen: Selection | None = None,
+    *,
+    quantity: str = "relevance",
+    overwrite: bool = False,
+) -> Path:
+    """Write a layer as an AnnData file.
+
+    ``obs`` has what is known of each position, the labels of the store as
+    ``label_NAME`` and its clusterings as ``cluster_LAYER``; ``var`` the name and the
+    statistics of each channel; ``obsm["X_plane"]`` the layout that came with the
+    layer's clustering, where it covers all positions; ``uns["conceptlrp"]`` is JSON
+    that says where the numbers come from. Relevance is signed and adds up already, so
+    it is not to be normalised or logarithmised.
+
+    Parameters
+    ----------
+    store, path, layer : Store or path, path-like, str
+        Relevance of a corpus, the file to write, and the layer.
+    chosen, quantity : Selection, str
+        Output and positions, by default the first output and all positions; and what X
+        holds, as float32: "relevance", "share" or "activation".
+    overwrite : bool
+        Replace an earlier export.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    optional("anndata", "an AnnData file")
+    check_quantities([quantity])
+    found = extract(store, replace(chosen or Selection(), layers=[layer]))
+    with staged_file(path, is_kind=_is_export, overwrite=overwrite) as staging:
+        _write_frames(staging, found, layer, quantity)
+        _write_matrix(staging, found, layer, quantity)
+    return Path(path)
+
+
+def _write_frames(path: Path, chosen: Extract, layer: str, quantity: str) -> None:
+    """Write everything but X, where the disk has room for X too."""
+    anndata = optional("anndata", "an AnnData file")
+    channels = channel_table(chosen, layer)
+    channels.index = channels.index.map("c{:04d}".format).rename(None)
+    positions = _observations(chosen)
+    about = chosen.provenance() | {"layer": layer, "quantity": quantity}
+    in_memory = int(positions.memory_usage(deep=True).sum())
+    check_room(path, in_memory + 4 * len(positions) * len(channels))
+    anndata.AnnData(
+        obs=positions,
+        var=channels,
+        obsm=_layouts(chosen, layer),
+        uns={"conceptlrp": jsontext.dumps(about).decode()},
+    ).write_h5ad(path)
+
+
+def _observations(chosen: Extract) -> "pd.DataFrame":
+    import pandas as pd
+
+    blocks = list(chosen.blocks())
+    found = pd.concat([chosen.frame(block) for block in blocks])
+    labels = pd.concat([chosen.labels(block) for block in blocks])
+    found = found.join(labels.add_prefix("label_"))
+    for layer, clustering in chosen.results.clusterings.items():
+        here, there = chosen.placed(clustering)
+        numbers = np.full(len(chosen), "", dtype=object)
+        numbers[here] = clustering.labels[there].astype(str)
+        names = [str(k) for k in range(-1, clustering.n_clusters)]
+        column = pd.Categorical(numbers, categories=names)
+        found[f"cluster_{file_stem(layer)}"] = column.remove_unused_categories()
+    texts = found.select_dtypes(exclude=["number", "bool", "category"]).columns
+    found = found.astype(dict.fromkeys(texts.difference(_DISTINCT), "category"))
+    found.insert(0, "row", found.index)
+    found.index = found.index.map("p{:07d}".format).rename(None)
+    return found
+
+
+def _layouts(chosen: Extract, layer: str) -> dict[str, NDArray[np.float32]]:
+    clustering = chosen.results.clusterings.get(layer)
+    if clustering is None or clustering.embedding is None:
+        return {}
+    here, there = chosen.placed(clustering)
+    covers_all = len(here) == len(chosen)
+    return {"X_plane": clustering.embedding[there]} if covers_all else {}
+
+
+def _write_matrix(path: Path, chosen: Extract, layer: str, quantity: str) -> None:
+    """Add X in blocks; anndata itself would hold it whole."""
+    with h5py.File(path, "r+") as file:
+        if "X" in file:
+            del file["X"]
+        shape = (len(chosen), chosen.store.channels(layer))
+        matrix = file.create_dataset("X", shape, np.float32)
+        matrix.attrs.update(_DENSE)
+        for block in chosen.blocks():
+            matrix[block] = chosen.read(quantity, layer, block)
+
+
+def _is_export(path: Path) -> bool:
+    try:
+        with h5py.File(path, "r") as file:
+            found: Any = file.get(_OURS)
+            return isinstance(found, h5py.Dataset)
+    except OSError:
+        return False

@@ -67,15 +67,9 @@ def virelay(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    out : path-like
-        Folder to write.
-    chosen : Selection, optional
-        Layers, output and positions; by default 10,000 positions, as ViRelAy loads
-        an analysis whole, 100,000 positions being 9 MB.
-    overwrite : bool
-        Replace an earlier export.
+    store, out, chosen, overwrite
+        As for `parquet`, but by default of 10,000 positions, as ViRelAy loads an
+        analysis whole, 100,000 positions being 9 MB.
 
     Returns
     -------
@@ -103,11 +97,7 @@ def _project(chosen: Extract, analyses: dict[str, str]) -> dict[str, Any]:
         "name": f"{network}, {chosen.target}, {len(chosen)} positions",
         "model": network,
         "label_map": _LABELS,
-        "dataset": {
-            "name": "Othello positions",
-            "type": "hdf5",
-            "path": _DATASET,
-        },
+        "dataset": {"name": "Othello positions", "type": "hdf5", "path": _DATASET},
         "attributions": {
             "attribution_method": relevance_of(chosen.store.manifest.plan),
             "attribution_strategy": "predicted_label",
@@ -186,14 +176,8 @@ def _write_pictures(
 ) -> None:
     shape = (3, PIXELS, PIXELS)
     # gzip is the one packing that every h5py can undo.
-    written = file.create_dataset(
-        name,
-        (len(chosen), *shape),
-        dtype,
-        chunks=(1, *shape),
-        compression="gzip",
-        compression_opts=1,
-    )
+    packing = {"chunks": (1, *shape), "compression": "gzip", "compression_opts": 1}
+    written = file.create_dataset(name, (len(chosen), *shape), dtype, **packing)
     place = Path(file.filename)
     for block in chosen.blocks(_DRAWN):
         pictures = draw(chosen.rows[block])

@@ -1,11 +1,9 @@
 from .boards import (
     board as board,
 )
-from .composite_matrix import (
-    sanity as sanity,
-)
-from .deletion_curves import (
+from .evaluation_figures import (
     faithfulness as faithfulness,
+    sanity as sanity,
 )
 from .store_figures import (
     channels as channels,

@@ -1,8 +1,13 @@
-"""Boards for papers: discs over the relevance of their squares, with its scale.
+"""Boards for papers, one or a grid: reference boards, mean maps, and empty boards.
 
-Shapes use n x n squares, row 0 being rank 1, which is drawn on top.
+Discs lie over the relevance of their squares, with its scale. Shapes use k boards, C
+channels and n x n squares, row 0 being rank 1, which is drawn on top. A heatmap of an
+empty board cannot come from any disc, only from the network's biases: the Flat rule
+spreads them over the squares of every board, rules that multiply by the input give an
+empty square none.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -13,9 +18,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.figures import style
-from conceptlrp.figures.sheets import Sheet, color_bar
-from conceptlrp.othello import NO_MOVE, Position, parse_square
+from conceptlrp.figures.style import LINE, Sheet, color_bar
+from conceptlrp.lrp import Best, Explainer, Played, Target
+from conceptlrp.lrp.probing import VALUE, explain_boards
+from conceptlrp.networks.checkpoint import AnyNetwork
+from conceptlrp.networks.planes import actions_of_squares
+from conceptlrp.othello import NO_MOVE, Position, parse_square, square_name
 from conceptlrp.othello.board import squares
+from conceptlrp.reference import ReferenceBoards
+from conceptlrp.reference.boards import ReferenceBoard
 
 _FELT: Final = "#c9d8cc"
 _MARGIN: Final = 0.7
@@ -45,16 +56,11 @@ def board(
         Signed relevance of each square.
     mark : int or str
         The explained move, which gets a cross, or `NO_MOVE`.
-    limit : float, optional
-        Magnitude of the outermost colours; by default that of the heatmap.
-    unit : str
-        Unit of the relevance, printed beside the limits.
-    title : str, optional
-        Printed above.
-    legal : bool
-        Mark legal moves by dots.
-    width : float
-        Inches.
+    limit, unit : float, str
+        Magnitude of the outermost colours, by default that of the heatmap, and the
+        unit, printed beside the limits.
+    title, legal, width : str, bool, float
+        The text above, whether to mark legal moves by dots, and inches.
 
     Returns
     -------
@@ -160,19 +166,12 @@ def draw_scale(
 ) -> None:
     """Draw the scale of the colours in the middle of the lower edge."""
     width, height = figure.get_size_inches()
-    at, beside = (
-        0.24,
-        max(
-            style.text_width(unit, style.SMALL),
-            style.text_width("relevance", style.SMALL),
-        ),
-    )
+    at = 0.24
+    beside = max(style.text_width(word, style.SMALL) for word in (unit, "relevance"))
     long = max(0.7, min(0.5 * width, 2.0, width - 2 * beside - 0.3))
     if not limit:
         text = "no relevance on any square"
-        figure.text(
-            0.5, at / height, text, size=style.SMALL, ha="center", color=style.QUIET
-        )
+        style.note(figure, 0.5, at / height, text, ha="center", color=style.QUIET)
         return
     left, middle = (width - long) / 2, (at + 0.04) / height
     texts = (style.signed(-limit), style.signed(limit))
@@ -189,9 +188,7 @@ def draw_scale(
         (left - 0.06, "relevance", "right"),
         (left + long + 0.06, unit, "left"),
     ):
-        figure.text(
-            x / width, middle, text, size=style.SMALL, ha=side, va="center_baseline"
-        )
+        style.note(figure, x / width, middle, text, ha=side, va="center_baseline")
 
 
 def _draw_lines(axes: Axes, n: int, *, thick: float) -> None:
@@ -238,3 +235,190 @@ def _draw_cross(axes: Axes, square: int, n: int) -> None:
         axes.add_collection(
             LineCollection(arms, colors=color, linewidths=thick, capstyle="round")
         )
+
+
+_UPRIGHT: Final[dict[str, Any]] = {"rotation": 90, "ha": "right", "va": "center"}
+
+
+@style.styled
+def reference_figure(
+    boards: ReferenceBoards,
+    *,
+    name: str = "",
+    above: str = "",
+    title: str | None = None,
+    width: float = style.TWO_COLUMNS,
+) -> Figure:
+    """Draw boards with their heatmaps, scores and where they come from.
+
+    The move that was played has a cross where it is what is explained; all boards have
+    the same limits, the largest magnitude of their heatmaps.
+    """
+    if not len(boards):
+        msg = f"there are no boards of {boards.layer}:{boards.channel} to draw"
+        raise ValueError(msg)
+    limit = 0.0 if boards.heatmaps is None else symmetric_limit(boards.heatmaps)
+    sheet = Sheet(
+        width,
+        len(boards),
+        max(1, min(len(boards), int(width / 1.6))),
+        under=3 * LINE,
+        foot=SCALE_HEIGHT,
+        title=_title_of(boards, name, above) if title is None else title,
+    )
+    figure, places = sheet.draw()
+    for number, (axes, board) in enumerate(zip(places, boards.boards, strict=True)):
+        heatmap = None if boards.heatmaps is None else boards.heatmaps[number]
+        mark = _explained(boards.target, board)
+        draw_board(
+            axes, board.position, heatmap, limit=limit, mark=mark, text=style.TINY
+        )
+        lines = _caption(number, board, boards.by)
+        _draw_caption(axes, lines, sheet.side, board.position.size)
+    if boards.heatmaps is not None:
+        draw_scale(figure, limit, Target.parse(boards.target).unit)
+    else:
+        text = "heatmaps of these boards are not in the store"
+        high = figure.get_size_inches()[1]
+        style.note(figure, 0.5, 0.2 / high, text, ha="center", color=style.QUIET)
+    return figure
+
+
+@style.styled
+def mean_maps_figure(
+    positive: NDArray[np.floating],
+    negative: NDArray[np.floating],
+    *,
+    names: Sequence[str],
+    unit: str = "logits",
+    title: str,
+    width: float = style.TWO_COLUMNS,
+) -> Figure:
+    """Draw mean maps (C, n, n), each channel with limits of its own."""
+    n = positive.shape[-1]
+    columns = max(1, min(len(names), int((width - 0.5) / 0.75)))
+    sheet = Sheet(
+        width,
+        len(names),
+        columns,
+        stack=2,
+        left=0.14,
+        over=LINE,
+        under=LINE,
+        foot=SCALE_HEIGHT,
+        title=title,
+    )
+    figure, places = sheet.draw()
+    for number, name in enumerate(names):
+        limit = symmetric_limit([positive[number], negative[number]])
+        above, below = places[2 * number], places[2 * number + 1]
+        for axes, values in ((above, positive), (below, negative)):
+            draw_ground(axes, n, values[number], limit=limit, text=0)
+        text = style.shortened(name, sheet.side, style.SMALL)
+        style.note(above, n / 2, -0.3, text, ha="center", va="bottom")
+        text = f"±{limit:g}" if limit else "no relevance"
+        style.note(below, n / 2, n + 0.35, text, ha="center", va="top")
+        if number % columns == 0:
+            for axes, word in ((above, "for"), (below, "against")):
+                style.note(axes, -0.3, n / 2, word, **_UPRIGHT)
+    draw_scale(figure, 1.0, f"{unit}, limits below maps", ends="limit")
+    return figure
+
+
+def _title_of(boards: ReferenceBoards, name: str, above: str) -> str:
+    words = {"top": "highest", "bottom": "lowest"}
+    how = f"{words.get(boards.strip, boards.strip)} {boards.by}"
+    named = f" ({name})" if name else ""
+    target = f"(target: {boards.target}{above})"
+    return f"{boards.layer}:{boards.channel}{named}, {how} {target}"
+
+
+def _explained(target: str, board: ReferenceBoard) -> int:
+    """Return the square of the explained move of a board, or `NO_MOVE`."""
+    size = board.position.size
+    asked = Target.parse(target, size)
+    if asked == Played():
+        return parse_square(board.played, size) if board.played else NO_MOVE
+    if asked == Best():
+        return parse_square(next(iter(board.policy), "pass"), size)
+    return next(iter(asked.named_squares), NO_MOVE)
+
+
+def _caption(number: int, board: ReferenceBoard, by: str) -> tuple[str, str, str]:
+    game, _, move = board.description.rpartition(", ")
+    played = f": {board.played}" if board.played else ""
+    return f"{number + 1}.  {by} {style.signed(board.score, 3)}", game, move + played
+
+
+def _draw_caption(axes: Axes, lines: Sequence[str], room: float, n: int) -> None:
+    """Write lines below a board, flush with its squares."""
+    below = (n + 0.8) / room
+    for number, line in enumerate(lines):
+        y = n + 0.2 + (number * LINE + 0.03) * below
+        text = style.shortened(line, 0.9 * room, style.SMALL)
+        color = style.INK if number == 0 else style.QUIET
+        style.note(axes, 0, y, text, va="top", color=color)
+
+
+@style.styled
+def empty_board_figure(
+    network: AnyNetwork,
+    composites: Sequence[str],
+    *,
+    allow_gradient: bool = False,
+    move: str | None = None,
+    title: str | None = None,
+    width: float = style.TWO_COLUMNS,
+) -> Figure:
+    """Draw the heatmaps of an empty board, for a move and the value."""
+    names = tuple(composites)
+    explainers = [
+        Explainer(network, composite=name, allow_gradient=allow_gradient)
+        for name in names
+    ]
+    size = explainers[0].size
+    first = square_name(Position.start(size).legal_moves[0], size)
+    square = parse_square(move or first, size)
+    action = actions_of_squares([square], size=size)[0]
+    asked = np.array([[action, VALUE]])
+    nothing = np.zeros((1, size, size), np.int8)
+    found = [explain_boards(explainer, nothing, asked) for explainer in explainers]
+    has_value = bool(np.isfinite(found[0].explained[0, 1]))
+    outputs = [f"logit of {move or first}", "value before tanh"][: 1 + has_value]
+    sheet = Sheet(
+        width,
+        len(outputs) * len(names),
+        len(names),
+        left=0.16,
+        over=LINE,
+        under=LINE,
+        foot=SCALE_HEIGHT,
+        title="The heatmap of an empty board" if title is None else title,
+    )
+    figure, places = sheet.draw()
+    board = Position(0, 0, size=size)
+    for number, axes in enumerate(places):
+        row, column = divmod(number, len(names))
+        heatmap = found[column].heatmap[0, row]
+        mark = NO_MOVE if row else square
+        limit = symmetric_limit(heatmap)
+        draw_board(axes, board, heatmap, limit=limit, mark=mark, text=style.TINY)
+        _write(axes, names[column], heatmap, sheet.side)
+        if column == 0:
+            output = style.signed(float(found[0].explained[0, row]), 3)
+            style.note(axes, -0.75, size / 2, f"{outputs[row]}, {output}", **_UPRIGHT)
+    draw_scale(figure, 1.0, "limits below boards", ends="limit")
+    return figure
+
+
+def _write(axes: Axes, name: str, heatmap: NDArray[np.floating], side: float) -> None:
+    """Write the composite above a board, its limit and its sum below."""
+    n = len(heatmap)
+    limit = symmetric_limit(heatmap)
+    text = style.shortened(name, 0.9 * side, style.SMALL)
+    style.note(axes, n / 2, -0.85, text, ha="center", va="bottom")
+    below = "no relevance"
+    if limit:
+        below = f"limit ±{limit:g}, sum {style.signed(float(heatmap.sum()), 3)}"
+    color = style.INK if limit else style.QUIET
+    style.note(axes, n / 2, n + 0.35, below, ha="center", va="top", color=color)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +14,7 @@ from matplotlib.path import Path
 
 from conceptlrp.concept_graph import MeanConceptGraph, strongest_paths
 from conceptlrp.figures import style
-from conceptlrp.figures.sheets import axes_at
+from conceptlrp.figures.style import axes_at
 
 Node = tuple[str, int]
 Point = tuple[float, float]
@@ -59,9 +59,7 @@ def concept_graph_figure(
     for row, layer in enumerate(web.layers[1:], 1):
         y = room[1] - 0.17 - row * _ROW
         text = style.shortened(layer, _LEFT - 0.1, style.SMALL)
-        axes.text(
-            0.06 - _LEFT, y, text, size=style.SMALL, va="center", color=style.QUIET
-        )
+        style.note(axes, 0.06 - _LEFT, y, text, va="center", color=style.QUIET)
     default = f"The {web.paths} strongest paths (target: {web.target}{above})"
     _write(figure, web, title or default)
     return figure
@@ -194,20 +192,12 @@ def _draw_node(axes: Axes, place: Point, number: str, name: str) -> None:
             zorder=3,
         )
     )
-    axes.text(
-        *place, text, size=style.SMALL, ha="center", va="center_baseline", zorder=4
-    )
+    style.note(axes, *place, text, ha="center", va="center_baseline", zorder=4)
     if name:
-        axes.text(
-            place[0],
-            place[1] - 0.1,
-            style.shortened(name, 0.9, style.SMALL),
-            size=style.SMALL,
-            ha="center",
-            va="top",
-            zorder=4,
-            bbox={"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 0.5},
-        )
+        text = style.shortened(name, 0.9, style.SMALL)
+        ground = {"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 0.5}
+        look: dict[str, Any] = {"ha": "center", "va": "top", "bbox": ground}
+        style.note(axes, place[0], place[1] - 0.1, text, zorder=4, **look)
 
 
 def _write(figure: Figure, web: _Web, title: str) -> None:
@@ -215,9 +205,7 @@ def _write(figure: Figure, web: _Web, title: str) -> None:
     width, height = figure.get_size_inches()
     style.write_title(figure, title)
     text = f"together {100 * web.strength:.2g} % of its |relevance|"
-    figure.text(
-        0.06 / width, 1 - 0.31 / height, text, size=style.SMALL, color=style.QUIET
-    )
+    style.note(figure, 0.06 / width, 1 - 0.31 / height, text, color=style.QUIET)
     lines = _legend_lines(web)
     figure.legend(
         handles=lines,

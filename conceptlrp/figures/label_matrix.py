@@ -3,7 +3,7 @@
 Shapes use C channels and K labels.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from conceptlrp.figures import style
-from conceptlrp.figures.sheets import axes_at, color_bar
+from conceptlrp.figures.style import axes_at, color_bar
 from conceptlrp.labelling import LabelScores
 
 _LEFT: Final = 1.65
@@ -105,7 +105,7 @@ def _frame_labels(
 
 
 def _frame(
-    place: tuple[float, float], side: float = 1.0, *, is_name: bool, **look: Any
+    place: tuple[float, float], side: float = 1.0, *, is_name: bool
 ) -> Rectangle:
     """Return a frame, which lies above thinner ones."""
     return Rectangle(
@@ -117,7 +117,6 @@ def _frame(
         linewidth=1.3 if is_name else 0.4,
         zorder=3 if is_name else 2,
         clip_on=False,
-        **look,
     )
 
 
@@ -155,13 +154,10 @@ def _draw_legend(figure: Figure, what: str) -> None:
     )
     middle = (0.3 + (_LEFT - 0.65) / 2) / width
     text = style.shortened(what, _LEFT, style.SMALL)
-    figure.text(middle, 0.36 / height, text, size=style.SMALL, ha="center")
+    style.note(figure, middle, 0.36 / height, text, ha="center")
     legend = axes_at(figure, _LEFT, 0.06, width - _LEFT - 0.08, 0.14)
     legend.set(xlim=(0, (width - _LEFT - 0.08) / 0.14), ylim=(0, 1))
     legend.set_axis_off()
-    for x, is_name, text in (
-        (0.1, True, "name"),
-        (5.0, False, "another label found"),
-    ):
+    for x, is_name, text in ((0.1, True, "name"), (5.0, False, "another label found")):
         legend.add_patch(_frame((x, 0.1), 0.8, is_name=is_name))
-        legend.text(x + 1.3, 0.5, text, size=style.SMALL, va="center_baseline")
+        style.note(legend, x + 1.3, 0.5, text, va="center_baseline")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.clustering import Clustering
 from conceptlrp.figures import style
-from conceptlrp.figures.sheets import MARGIN, apart, color_bar, plane, write
+from conceptlrp.figures.style import MARGIN, apart, color_bar, plane, write
 
 _MARKERS: Final = ("o", "^", "s", "D")
 _MOST: Final = 5000
@@ -79,8 +79,7 @@ def _draw_cluster(axes: Axes, points: NDArray[np.floating], label: int) -> None:
 def _write_below(figure: Figure, text: str) -> None:
     width, height = figure.get_size_inches()
     text = style.shortened(text, width - 2 * MARGIN, style.SMALL)
-    place = (MARGIN / width, 0.07 / height)
-    figure.text(*place, text, size=style.SMALL, color=style.QUIET)
+    style.note(figure, MARGIN / width, 0.07 / height, text, color=style.QUIET)
 
 
 @style.styled
@@ -117,4 +116,4 @@ def _draw_sizes(figure: Figure, norm: Normalize, name: str) -> None:
     color_bar(figure, (MARGIN + 0.25, 0.2, 1.2), norm, style.SIZE_COLORS, ends)
     text = style.shortened(name, width - 1.75, style.SMALL)
     place = ((MARGIN + 1.55) / width, 0.24 / height)
-    figure.text(*place, text, size=style.SMALL, va="center_baseline")
+    style.note(figure, *place, text, va="center_baseline")

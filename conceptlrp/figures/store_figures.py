@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from torch import nn
 
 from conceptlrp.errors import LayerError, StoreError
-from conceptlrp.figures.board_grids import (
+from conceptlrp.figures.boards import (
     empty_board_figure,
     mean_maps_figure,
     reference_figure,
@@ -19,12 +18,14 @@ from conceptlrp.figures.concept_graph import concept_graph_figure
 from conceptlrp.figures.label_matrix import label_matrix_figure
 from conceptlrp.figures.points import channel_map_figure, embedding_figure
 from conceptlrp.figures.style import ONE_COLUMN, TWO_COLUMNS
-from conceptlrp.labelling.channel_labels import channel_names
+from conceptlrp.labelling.result import channel_names
 from conceptlrp.lrp import Target
+from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.reference import reference_boards
 from conceptlrp.report.channel_places import layer_places
 from conceptlrp.report.statistics import layer_statistics
 from conceptlrp.report.stored_layer import StoredResults, mean_maps
+from conceptlrp.report.words.numbers import plural
 from conceptlrp.report.words.relevance import above_words
 from conceptlrp.store import Store, Where, open_store
 from conceptlrp.store.reader import AnyStore
@@ -48,18 +49,8 @@ def references(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    layer, channel : str, int
-        The channel.
-    count : int
-        How many boards.
-    by : str
-        Score of the boards, see `conceptlrp.reference.reference_boards`.
-    target : int or str
-        The explained output.
-    where : Where, optional
-        Draw only positions that meet conditions.
+    store, layer, channel, count, by, target, where
+        Which boards, as for `conceptlrp.reference.reference_boards`.
     title, width : str, float
         The text above the figure, and its inches.
 
@@ -94,18 +85,9 @@ def means(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    layer : str
-        Name of the layer.
-    channels : sequence of int, optional
-        The channels; by default those with most relevance in their maps.
-    count : int
-        How many channels, where none are given.
-    target : int or str
-        The explained output.
-    title, width : str, float
-        The text above the figure, and its inches.
+    store, layer, channels, count, target, title, width
+        As for `references`, and the channels; by default the `count` with most
+        relevance in their maps.
 
     Returns
     -------
@@ -152,12 +134,9 @@ def embedding(
 
     Parameters
     ----------
-    store, layer, target
-        A clustered store or its path, the layer and the explained output.
-    max_points : int
-        Points at most; a fixed random sample where there are more.
-    title, width : str, float
-        The text above the figure, and its inches.
+    store, layer, target, max_points, title, width
+        As for `references`, of a store that was clustered, and the points at most; a
+        fixed random sample where there are more.
 
     Returns
     -------
@@ -171,12 +150,8 @@ def embedding(
     if layer not in results.clusterings:
         msg = f"{store.path}: '{layer}' is not clustered for '{results.target}'; run "
         raise StoreError(msg + "'conceptlrp cluster'")
-    return embedding_figure(
-        results.clusterings[layer],
-        max_points=max_points,
-        title=title,
-        width=width,
-    )
+    found = results.clusterings[layer]
+    return embedding_figure(found, max_points=max_points, title=title, width=width)
 
 
 def channels(
@@ -191,10 +166,8 @@ def channels(
 
     Parameters
     ----------
-    store, layer, target
-        A store or its path, the layer and the explained output.
-    title, width : str, float
-        The text above the figure, and its inches.
+    store, layer, target, title, width
+        As for `references`.
 
     Returns
     -------
@@ -224,8 +197,10 @@ def _target(store: Store, target: int | str) -> str:
 
 
 def _above(store: Store) -> str:
-    words = above_words(store.manifest.plan)
-    return f", {words}" if words else ""
+    plan = store.manifest.plan
+    n = len(plan.gradients)
+    words = (above_words(plan), n and f"{plural(n, 'operation')} by gradient")
+    return "".join(f", {each}" for each in words if each)
 
 
 def results_of(store: Store, target: int | str) -> StoredResults:
@@ -247,16 +222,11 @@ def labels(
 
     Parameters
     ----------
-    store, layer, target
-        A labelled store or its path, the layer and the explained output.
-    measure : str, optional
-        What of the channels was scored, such as "relevance"; by default, for each
-        pair, the measure with the largest effect.
-    count : int, optional
-        Channels at most, by default as many as fit; those with a name and then the
-        largest effects stay.
-    title, width : str, float
-        The text above the figure, and its inches.
+    store, layer, target, measure, count, title, width
+        As for `references`, of a store that was labelled; what of the channels was
+        scored, such as "relevance", by default the measure with the largest effect of
+        each pair; and channels at most, by default as many as fit: those with a name
+        and then the largest effects stay.
 
     Returns
     -------
@@ -292,14 +262,9 @@ def graph(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus, with a concept graph.
-    target : int or str
-        The explained output, which stands on top.
-    count : int
-        How many paths; channels and edges on none of them are left out.
-    title, width : str, float
-        The text above the figure, and its inches.
+    store, target, count, title, width
+        As for `references`, of a store with a concept graph; the output stands on top,
+        and channels and edges on none of `count` paths are left out.
 
     Returns
     -------
@@ -326,7 +291,7 @@ def graph(
 
 def empty_board(
     store: AnyStore,
-    network: nn.Module,
+    network: AnyNetwork,
     *,
     composites: Sequence[str] | None = None,
     move: str | None = None,
@@ -337,15 +302,12 @@ def empty_board(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    network : Module
-        Its network, in evaluation mode.
-    composites : sequence of str, optional
-        Names of presets, a column for each; by default the store's own, and others
-        to compare it with.
-    move : str, optional
-        The square whose logit is explained; by default a first move.
+    store, network : Store or path, Module or path
+        The store and its network, in evaluation mode.
+    composites, move : sequence of str, str
+        Names of presets, a column for each, by default the store's own, and others to
+        compare it with; and the square whose logit is explained, by default that of a
+        first move.
     title, width : str, float
         The text above the figure, and its inches.
 
@@ -358,4 +320,11 @@ def empty_board(
     store = open_store(store)
     own = str(store.manifest.composite.get("name", ""))
     names = composites or tuple(dict.fromkeys((own, *_EMPTY_BOARDS)))[:4]
-    return empty_board_figure(network, names, move=move, title=title, width=width)
+    return empty_board_figure(
+        network,
+        names,
+        allow_gradient=bool(store.manifest.plan.gradients),
+        move=move,
+        title=title,
+        width=width,
+    )

@@ -1,16 +1,14 @@
-from .channel_labels import (
-    ChannelCause as ChannelCause,
-    ChannelLabels as ChannelLabels,
-    NamedLabel as NamedLabel,
-)
 from .interchange_result import (
     Interchange as Interchange,
     LayerInterchange as LayerInterchange,
 )
 from .result import (
+    ChannelCause as ChannelCause,
+    ChannelLabels as ChannelLabels,
     LabelCriteria as LabelCriteria,
     LabelOptions as LabelOptions,
     LabelScores as LabelScores,
+    NamedLabel as NamedLabel,
     ScoredLabels as ScoredLabels,
 )
 from .scores import (

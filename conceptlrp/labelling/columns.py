@@ -39,8 +39,7 @@ def relevance_share(maps: ArrayLike, masks: ArrayLike) -> Floats:
         weight = weight.astype(np.float64)
         inside = np.einsum("nsc,nsk->nck", weight, bits, optimize=True)
         mass = weight.sum(axis=1)
-        found: Floats = inside / np.where(mass > 0, mass, 1)[:, :, None]
-        return found
+        return np.asarray(inside / np.where(mass > 0, mass, 1)[:, :, None])
 
     return _mean_over_positions(maps, masks, shares)
 
@@ -59,8 +58,7 @@ def relevance_iou(maps: ArrayLike, masks: ArrayLike, *, level: float = 0.25) -> 
         masked = bits.astype(np.float32)
         both = np.einsum("nsc,nsk->nck", active, masked, optimize=True)
         sizes = active.sum(axis=1)[:, :, None] + masked.sum(axis=1)[:, None, :]
-        found: Floats = both / np.maximum(sizes - both, 1)
-        return found
+        return np.asarray(both / np.maximum(sizes - both, 1))
 
     return _mean_over_positions(maps, masks, overlaps)
 
@@ -196,8 +194,7 @@ def presence(words: Words) -> NDArray[Any]:
     """Tell where sets of squares (N,) are not empty; if hardly any is, their size."""
     present = words != 0
     common = len(words) > 0 and present.mean() > _COMMON
-    found: NDArray[Any] = count(words).astype(np.int16) if common else present
-    return found
+    return np.asarray(count(words).astype(np.int16) if common else present)
 
 
 def flat_table(table: NDArray[Any]) -> NDArray[Any]:
@@ -236,16 +233,14 @@ def nested_labels(columns: Columns) -> NDArray[np.bool_]:
     flags, told = ~matrix.numeric, np.nan_to_num(np.abs(effects(ranks, matrix)))
     implied = _implied(table) & flags & flags[:, None]
     implied |= (told >= _TOLD) & flags & ~flags[:, None]
-    found: NDArray[np.bool_] = alike | implied | implied.T
-    return found
+    return np.asarray(alike | implied | implied.T)
 
 
 def _implied(flags: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Tell for which pairs the first label hardly ever comes without the second."""
     having = np.maximum(flags.sum(axis=0), 1)
     without: Floats = 1 - (flags.T @ flags) / having[:, None]
-    found: NDArray[np.bool_] = without <= (1 - flags.mean(axis=0)) / _NESTED
-    return found
+    return np.asarray(without <= (1 - flags.mean(axis=0)) / _NESTED)
 
 
 def _usual(column: NDArray[Any]) -> Any:

@@ -6,15 +6,14 @@ networks and E exchanges of labels. Reading a result imports neither torch nor p
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp import jsontext
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.labelling.channel_labels import ChannelCause
-from conceptlrp.labelling.result import Pairs
+from conceptlrp.jsontext import Plain
+from conceptlrp.labelling.result import ChannelCause, Pairs, check_channel
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 
@@ -70,7 +69,7 @@ class LayerInterchange:
 
 
 @dataclass(frozen=True, eq=False)
-class Interchange:
+class Interchange(Plain):
     """How the output follows labels when single channels come from other positions.
 
     A channel's map at one position, the recipient, is replaced by its map at another
@@ -92,10 +91,9 @@ class Interchange:
     recipients, pairs, games : int
         Positions of held-out games that were given maps, pairs with their donors,
         and games of both.
-    random_networks : int
-        Networks with random weights that channels are held against.
-    seed : int
-        Of everything random.
+    random_networks, seed : int
+        Networks with random weights that channels are held against, and the seed of
+        all that is random.
     layers : mapping of str to LayerInterchange
         By layer.
     network, corpus : str
@@ -183,11 +181,6 @@ class Interchange:
             parts.append(pd.DataFrame(table))
         return pd.concat(parts, ignore_index=True)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything, ready for JSON: arrays as lists, nan as None."""
-        found: dict[str, Any] = jsontext.plain(self)
-        return found
-
     def __repr__(self) -> str:
         layers = ", ".join(self.layers)
         return (
@@ -214,15 +207,8 @@ class Interchange:
         return f"{mine} ({', '.join(f'{each:.2g}' for each in controls)})"
 
     def _layer(self, layer: str, channel: int) -> LayerInterchange:
-        """Return a layer, or say that it, or a channel of it, is unknown."""
-        if layer not in self.layers:
-            known = ", ".join(self.layers)
-            msg = f"layer '{layer}' was not interchanged, expected one of {known}"
-            raise ValueError(msg)
-        last = len(self.layers[layer].r) - 1
-        if not 0 <= channel <= last:
-            msg = f"layer '{layer}' has channels 0 to {last}, not {channel}"
-            raise ValueError(msg)
+        sizes = {name: len(each.r) for name, each in self.layers.items()}
+        check_channel(sizes, layer, channel, "was not interchanged")
         return self.layers[layer]
 
     def _cause(self, found: LayerInterchange, channel: int, k: int) -> ChannelCause:
@@ -241,5 +227,4 @@ def tested_labels(
     labels: tuple[str, ...], controls: tuple[str, ...], spread: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Tell which labels (K,) differ in enough games (K,) and are no controls."""
-    found: NDArray[np.bool_] = (spread >= FEWEST_GAMES) & ~np.isin(labels, controls)
-    return found
+    return np.asarray((spread >= FEWEST_GAMES) & ~np.isin(labels, controls))

@@ -29,11 +29,11 @@ from conceptlrp.lrp import Explainer, Intervention
 from conceptlrp.lrp.batch import as_array, batches
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
-from conceptlrp.statistics.estimates import ratio
-from conceptlrp.statistics.pairs import (
+from conceptlrp.statistics.estimates import (
     exchanged_within,
     pair_correlations,
     pair_intervals,
+    ratio,
 )
 from conceptlrp.statistics.ranks import Floats
 
@@ -191,8 +191,7 @@ def _correlate(
 
 
 def _sizes(changes: Floats, differences: Floats) -> Floats:
-    found: Floats = np.nan_to_num(np.abs(pair_correlations(changes, differences)))
-    return found
+    return np.asarray(np.nan_to_num(np.abs(pair_correlations(changes, differences))))
 
 
 def _best(sizes: list[Floats], tested: NDArray[np.bool_], channels: int) -> Floats:

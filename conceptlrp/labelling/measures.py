@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.labelling.channel_labels import UNNAMED, ChannelLabels, NamedLabel
 from conceptlrp.labelling.columns import (
     Columns,
     flat_table,
@@ -21,7 +20,12 @@ from conceptlrp.labelling.columns import (
     testable_labels,
     within_board_auroc,
 )
-from conceptlrp.labelling.result import LabelCriteria
+from conceptlrp.labelling.result import (
+    UNNAMED,
+    ChannelLabels,
+    LabelCriteria,
+    NamedLabel,
+)
 from conceptlrp.labels import Labels
 from conceptlrp.statistics.ranks import (
     Floats,
@@ -163,8 +167,7 @@ def _half(columns: Columns, chosen: NDArray[np.bool_], asked: LabelCriteria) -> 
 def _others(sizes: list[Floats], scored: int) -> Floats:
     """Return the largest sizes in the random networks but the one that is scored."""
     others = [size for i, size in enumerate(sizes) if i not in (0, scored)]
-    largest: Floats = np.max([np.zeros_like(sizes[0]), *others], axis=0)
-    return largest
+    return np.asarray(np.max([np.zeros_like(sizes[0]), *others], axis=0))
 
 
 def _p(effect: Floats, null: Null, good: NDArray[np.bool_]) -> Floats:

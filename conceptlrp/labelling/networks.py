@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import fx, nn
 
-from conceptlrp.labelling.channel_labels import FEATURE_MAP, MAP
+from conceptlrp.labelling.result import FEATURE_MAP, MAP
 from conceptlrp.lrp import Baseline, Explainer, mean_baseline
 from conceptlrp.lrp.backends import make_propagation
+from conceptlrp.lrp.batch import batches
 from conceptlrp.lrp.engine.trace import linear_nodes
 from conceptlrp.lrp.probing import planes_of
 from conceptlrp.othello import Corpus
@@ -68,19 +69,17 @@ def above_own_mean(explainer: Explainer, store: Store) -> Explainer:
 
 
 def with_weights_of(explainer: Explainer, network: fx.GraphModule) -> Explainer:
-    """Return an explainer of a copy of its network that has other weights.
-
-    The copy is traced and free of batch norms already, so only the rules have to be
-    made ready again.
-    """
+    """Return an explainer of a copy of its network that has other weights."""
     changed = copy.copy(explainer)
     changed.network = network
+    # It is traced and free of batch norms already: only rules are made ready again.
     changed.propagation = make_propagation(
         network,
         explainer.composites,
         explainer.taps,
         planes_of(explainer, np.zeros((1, explainer.size, explainer.size), np.int8)),
         memory_budget=_MEMORY,
+        allow_gradient=bool(explainer.gradients),
     )
     return changed
 
@@ -146,13 +145,11 @@ class Networks:
         return found
 
     def _stored(self) -> Tables:
-        store, rows = self.store, self.rows
+        arrays, rows, target = self.store.arrays, self.rows, self.target
         return {
             layer: {
-                "relevance": store.arrays.relevance(
-                    layer, rows=rows, target=self.target
-                ),
-                "activation": store.arrays.activation(layer, rows=rows),
+                "relevance": arrays.relevance(layer, rows=rows, target=target),
+                "activation": arrays.activation(layer, rows=rows),
             }
             for layer in self.explainers[0].layers
         }
@@ -162,12 +159,9 @@ def _summed(
     explainer: Explainer, corpus: Corpus, target: str, above: Baseline
 ) -> Tables:
     parts = []
-    for first in range(0, len(corpus), _BATCH):
-        rows = slice(first, first + _BATCH)
-        found = explainer.summarize(
-            corpus[rows], targets=[target], baseline=above.take(rows)
-        )
-        parts.append(found)
+    for rows in batches(len(corpus), _BATCH):
+        batch, part = corpus[rows], above.take(rows)
+        parts.append(explainer.summarize(batch, targets=[target], baseline=part))
     return {
         layer: {
             "relevance": np.concatenate([p.relevance[layer][:, 0] for p in parts]),
@@ -190,13 +184,10 @@ def _maps(
     """
     found: Tables = {}
     scale: dict[tuple[str, str], float] = {}
-    for first in range(0, len(corpus), _BATCH):
-        rows = slice(first, first + _BATCH)
+    for rows in batches(len(corpus), _BATCH):
+        batch, own = corpus[rows], above.take(rows)
         explained = explainer.attribute(
-            corpus[rows],
-            targets=[target],
-            conditional=channels,
-            baseline=above.take(rows),
+            batch, targets=[target], conditional=channels, baseline=own
         )
         for layer, relevance in explained.conditional.items():
             fired = on_board(explained.activation[layer], corpus.size)

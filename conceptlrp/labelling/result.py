@@ -1,7 +1,8 @@
-"""What scoring says: the labels of every channel, layer by layer.
+"""What scoring says: the labels, the name and the causal check of every channel.
 
-Shapes use C channels and K labels. Reading a saved result imports neither torch nor
-pandas, so that reports start at once.
+Effects run from -1 to 1: ``2 AUROC - 1`` for labels that hold or not, the correlation
+of ranks for numbers. Shapes use C channels and K labels. Reading a saved result imports
+neither torch nor pandas, so that reports start at once.
 """
 
 from collections.abc import Mapping
@@ -10,19 +11,191 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import numpy as np
 
-from conceptlrp import jsontext
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.labelling.channel_labels import (
-    UNNAMED,
-    ChannelLabels,
-    NamedLabel,
-    channel_name,
-)
+from conceptlrp.jsontext import Plain, plain
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+#: The name of a channel that no label explains.
+UNNAMED: Final = "unnamed"
+#: Measures of maps: the size of conditional relevance, which says where a channel
+#: looks, and the feature map itself, which says where it fires.
+MAP: Final = "conditional map"
+FEATURE_MAP: Final = "feature map"
+
+
+@dataclass(frozen=True)
+class NamedLabel:
+    """A label that a channel was found to follow.
+
+    Attributes
+    ----------
+    label, measure : str
+        Name of the label, and of what of the channel shows it.
+    effect, held_out : float
+        Effect on the positions it was found on, and on those held out; negative for
+        a channel that is lower where the label holds.
+    correlation : float
+        Of ranks, where the label was found; among nested labels the one with the
+        largest is the channel's name.
+    auroc : float or None
+        The held-out effect of a label that holds or not, as an AUROC.
+    low, high : float
+        Bootstrap interval of the held-out effect.
+    p, q : float
+        Of the permutation null, and corrected for all pairs.
+    random : float
+        The largest effect of the label in the random networks.
+    share, iou, within_board : float or None
+        For maps: part of the relevance on the squares of the label, overlap of the
+        squares read with them, AUROC within boards.
+    """
+
+    label: str
+    measure: str
+    effect: float
+    held_out: float
+    correlation: float
+    auroc: float | None
+    low: float
+    high: float
+    p: float
+    q: float
+    random: float
+    share: float | None = None
+    iou: float | None = None
+    within_board: float | None = None
+
+
+@dataclass(frozen=True)
+class ChannelLabels:
+    """The labels of one channel.
+
+    Attributes
+    ----------
+    channel : int
+        The channel.
+    name : str
+        Its best label, or "unnamed".
+    labels : tuple of NamedLabel
+        All that fulfil the criteria, best first; with rivals they are no name.
+    rivals : tuple of str
+        Labels that fit about as well as the best one, or numbers whose extreme it
+        is: where there are any, the channel has no name.
+    """
+
+    channel: int
+    name: str
+    labels: tuple[NamedLabel, ...]
+    rivals: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ChannelCause:
+    """Whether a channel carries a label into the output, see `Interchange`.
+
+    Attributes
+    ----------
+    label : str
+        The label.
+    r, low, high : float
+        Correlation of the change of the output with the difference of the label when
+        the channel's map comes from another position, and its 95 % interval; above 0
+        where more of the label raises the output.
+    exchanged, random : float
+        The largest size of r with labels exchanged between positions of a ply, and of a
+        channel of networks with random weights.
+    equal : float
+        Size of the change over pairs with equal labels, as part of that over others;
+        nan where it is not known.
+    games : int
+        In how many games' pairs the label differs.
+    passed : bool or None
+        Whether it does; None where too few games tell.
+    """
+
+    label: str
+    r: float
+    low: float
+    high: float
+    exchanged: float
+    random: float
+    equal: float
+    games: int
+    passed: bool | None
+
+
+#: Names of the channels that have one, by layer and channel.
+Names = Mapping[tuple[str, int], str]
+
+
+@dataclass(frozen=True)
+class ChannelName:
+    """A label with the sign of its effect on the channel, 1 or -1.
+
+    Without a name the label is "" and the sign 0.
+    """
+
+    label: str = ""
+    sign: int = 0
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def is_named(self) -> bool:
+        """Whether a label describes the channel."""
+        return bool(self.label)
+
+    @property
+    def text(self) -> str:
+        """The name in words: "mobility", "low on mobility" or "unnamed"."""
+        if not self.label:
+            return UNNAMED
+        return f"low on {self.label}" if self.sign < 0 else self.label
+
+    @property
+    def title(self) -> str:
+        """The name as a heading, its first letter a capital."""
+        return f"{self.text[:1].upper()}{self.text[1:]}"
+
+
+def channel_name(found: ChannelLabels | None) -> ChannelName:
+    """Name a channel by what labelling found; unnamed where nothing was tried."""
+    if found is None or found.name == UNNAMED:
+        return ChannelName()
+    held = (each for each in found.labels if each.label == found.name)
+    effect = next((each.effect for each in held), 1.0)
+    return ChannelName(found.name, -1 if effect < 0 else 1)
+
+
+def channel_names(scored: "ScoredLabels | None") -> dict[tuple[str, int], str]:
+    """Return the names of all channels that have one, by layer and channel."""
+    if scored is None:
+        return {}
+    return {
+        (layer, found.channel): channel_name(found).text
+        for layer, scores in scored.layers.items()
+        for found in scores.channels
+        if found.name != UNNAMED
+    }
+
+
+def check_channel(
+    sizes: Mapping[str, int], layer: str, channel: int, lacks: str
+) -> None:
+    """Refuse an unknown layer, and a channel that is beyond the size of its own."""
+    if layer not in sizes:
+        msg = f"layer '{layer}' {lacks}, expected one of {', '.join(sizes)}"
+        raise ValueError(msg)
+    if not 0 <= channel < sizes[layer]:
+        msg = f"layer '{layer}' has channels 0 to {sizes[layer] - 1}, not {channel}"
+        raise ValueError(msg)
+
 
 #: Numbers of C channels and K labels; a store keeps them as float32.
 Pairs: TypeAlias = Annotated[Floats, Shape("C K", np.float32)]
@@ -101,7 +274,7 @@ class LabelOptions:
 
 
 @dataclass(frozen=True, eq=False)
-class LabelScores:
+class LabelScores(Plain):
     """Scores of every channel against every label.
 
     Attributes
@@ -184,14 +357,10 @@ class LabelScores:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON: arrays as lists, NaN as None."""
-        found: dict[str, Any] = jsontext.plain(self)
-        return found | {"channels": self._channel_dicts()}
+        return super().to_dict() | {"channels": self._channel_dicts()}
 
     def _channel_dicts(self) -> list[dict[str, Any]]:
-        return [
-            jsontext.plain(each) | {"name": channel_name(each).text}
-            for each in self.channels
-        ]
+        return [plain(c) | {"name": channel_name(c).text} for c in self.channels]
 
     def __repr__(self) -> str:
         return (
@@ -210,10 +379,9 @@ class ScoredLabels:
         The explained output that relevance is of.
     positions, maps : int
         Positions that were scored, and those of them with conditional maps.
-    random_networks : int
-        Networks with random weights that the channels were held against.
-    seed : int
-        Of everything random.
+    random_networks, seed : int
+        Networks with random weights that the channels were held against, and the seed
+        of all that is random.
     layers : dict of str to LabelScores
         By layer.
     random_labelled : dict of str to float
@@ -234,23 +402,10 @@ class ScoredLabels:
     controls: tuple[str, ...]
 
     def channel(self, layer: str, channel: int) -> ChannelLabels:
-        """Return the labels of one channel, "unnamed" where none fulfils the criteria.
-
-        Raises
-        ------
-        ValueError
-            The layer was not scored, or has no such channel.
-        """
-        if layer not in self.layers:
-            scored = ", ".join(self.layers)
-            msg = f"layer '{layer}' has no labels, expected one of {scored}"
-            raise ValueError(msg)
-        channels = self.layers[layer].channels
-        if not 0 <= channel < len(channels):
-            last = len(channels) - 1
-            msg = f"layer '{layer}' has channels 0 to {last}, not {channel}"
-            raise ValueError(msg)
-        return channels[channel]
+        """Return the labels of one channel, unnamed where none fulfils the criteria."""
+        sizes = {name: len(each.channels) for name, each in self.layers.items()}
+        check_channel(sizes, layer, channel, "has no labels")
+        return self.layers[layer].channels[channel]
 
     def controlled(self, layer: str) -> float:
         """Return which part of a layer's channels was given a control as a label."""
@@ -274,10 +429,7 @@ class ScoredLabels:
         """
         about = ("target", "positions", "maps", "random_networks", "seed", "controls")
         layers = {layer: self._layer_dict(layer) for layer in self.layers}
-        found: dict[str, Any] = jsontext.plain(
-            {name: getattr(self, name) for name in about} | {"layers": layers}
-        )
-        return found
+        return dict(plain({n: getattr(self, n) for n in about} | {"layers": layers}))
 
     def __repr__(self) -> str:
         layers = ", ".join(f"{n}: {s.named:.0%} named" for n, s in self.layers.items())

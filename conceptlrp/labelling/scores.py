@@ -164,12 +164,6 @@ def score_channels(
         Labels of positions and sets of squares, which count as present or by size,
         are scored with values; sets of squares are scored with maps.
 
-    Raises
-    ------
-    ValueError
-        Arrays do not fit each other, a value is not finite, or there are too few
-        games to hold some out.
-
     Examples
     --------
     A channel that is active where the side to move has a corner:

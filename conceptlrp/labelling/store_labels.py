@@ -4,7 +4,7 @@ Shapes use N positions and K labels.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -20,9 +20,10 @@ from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
 from conceptlrp.labels.labels import random_twins
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.inputs import AnyNetwork, checked_network
+from conceptlrp.lrp.batch import batches
 from conceptlrp.lrp.one_call import check_explains, store_explainer
 from conceptlrp.lrp.probing import boards_of
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import Corpus, phases
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
@@ -49,7 +50,7 @@ def label_positions(
     names : iterable of str, optional
         Names from `conceptlrp.labels.LABELS`, all by default.
     overwrite : bool
-        Replace columns of the same names.
+        Replace columns of these names.
 
     Returns
     -------
@@ -57,13 +58,6 @@ def label_positions(
         Names of the columns: labels of positions as they are, and how many squares
         a label of squares or moves has, so that a condition on its name asks for
         positions that have any.
-
-    Raises
-    ------
-    OutputExistsError
-        When there is a column of a name and it must not be replaced.
-    ValueError
-        For a name that is no label.
     """
     store = open_store(store)
     corpus = store.positions
@@ -78,8 +72,7 @@ def label_positions(
             )
             raise OutputExistsError(msg)
         columns[name] = np.empty(len(corpus), column.dtype)
-    for first in range(0, len(corpus), _BLOCK):
-        block = slice(first, first + _BLOCK)
+    for block in batches(len(corpus), _BLOCK):
         for name, column in _columns(corpus[block], wanted).items():
             columns[name][block] = column
     store.columns.add(columns, overwrite=overwrite)
@@ -109,12 +102,10 @@ def label(
 
     Parameters
     ----------
-    store : Store or path
-        Where positions, relevance and activation come from.
-    network : Module or path
-        The network that the store explains, in evaluation mode.
+    store, network : Store and Module, or their paths
+        Where positions, relevance and activation come from, and what it explains.
     target : int or str
-        Index or name of the explained output.
+        Index or name of an output of the network.
     layers : sequence of str, optional
         Layers to score; those of the store by default.
     n_positions : int
@@ -123,11 +114,10 @@ def label(
         Maps, random networks, labels of one's own, and criteria.
     seed : int
         The same seed gives the same labels.
-    save : bool
+    save, overwrite : bool
         Keep the result in the store, labels of all its positions as columns, and the
-        `Interchange` of all channels and labels on the games that were held out.
-    overwrite : bool
-        Replace the result for the same target that the store has.
+        `Interchange` of all channels and labels on the games that were held out; and
+        replace those for the same target.
     on_progress : callable, optional
         Called with a stage, how much of it is done and how much there is.
 
@@ -136,42 +126,22 @@ def label(
     ScoredLabels
         Labels of all channels. Maps of a few layers at a time are in memory, and all
         sums: 1.3 GB in all for 256 channels, 20,000 positions and six networks.
-
-    Raises
-    ------
-    CompositeError
-        When the store was made with a composite that is none of the presets.
-    NetworkError
-        When it is another network than the store's.
-    OutputExistsError
-        When the store has a result for this target that must not be replaced.
-    TargetError
-        When the target is no output of the network.
-    ValueError
-        When there are too few games to hold some out, or a column of one's own does
-        not exist, has the name of a label or has unknown values.
+        Stores of a composite that is none of the presets, and of too few games to
+        hold some out, are refused.
     """
     store, network = open_store(store), checked_network(network)
     report, asked = on_progress or (lambda *_: None), options or LabelOptions()
     explainer = store_explainer(store, network, layers=layers)
     if save:
         store.results.check_free(ScoredLabels, target=target, overwrite=overwrite)
-    sample = follow_sample(
-        store,
-        target=target,
-        n_positions=n_positions,
-        seed=seed,
-        device=explainer.device,
+    study = _prepare(
+        store, explainer, asked, target, n_positions, split=seed, seed=seed, maps=True
     )
-    networks = _networks(store, explainer, sample, asked, target=target, seed=seed)
-    comparison, controls = _comparison(
-        store, sample, asked, seed, mapped=networks.mapped
-    )
-    scores = _score(networks, comparison, report)
+    scores = _score(study.networks, study.comparison, report)
     found = ScoredLabels(
-        target=networks.target_name,
-        positions=len(sample),
-        maps=len(networks.mapped),
+        target=study.networks.target_name,
+        positions=len(study.sample),
+        maps=len(study.networks.mapped),
         random_networks=asked.n_random,
         seed=seed,
         layers={layer: each[0] for layer, each in scores.items()},
@@ -181,12 +151,10 @@ def label(
             else float("nan")
             for layer, every in scores.items()
         },
-        controls=controls,
+        controls=study.controls,
     )
     if save:
-        checked = _interchange(
-            networks, sample, comparison, controls, asked, seed=seed, report=report
-        )
+        checked = study.interchange(report)
         store.results.save(found, overwrite=overwrite)
         # One that was made before may be of games that labels were found on.
         store.results.save(checked, overwrite=True)
@@ -218,14 +186,8 @@ def interchange(
 
     Parameters
     ----------
-    store : Store or path
-        Where positions and labels come from.
-    network : Module or path
-        The network that the store explains, in evaluation mode.
-    target : int or str
-        Index or name of the explained output.
-    layers : sequence of str, optional
-        Layers whose channels are interchanged; those of the store by default.
+    store, network, target, layers
+        As for `label`.
     n_positions : int
         Positions at most that are given maps of others, each of another game as far
         as games suffice. All are of games that labels were not found on: those that
@@ -236,10 +198,8 @@ def interchange(
         Networks with random weights; 16 channels of a layer stand for all.
     seed : int
         The same seed gives the same numbers.
-    save : bool
-        Keep the result in the store.
-    overwrite : bool
-        Replace the result for the same target that the store has.
+    save, overwrite : bool
+        Keep the result in the store, and replace the one for the same target.
     on_progress : callable, optional
         Called with a stage, how many pairs are done and how many there are.
 
@@ -248,18 +208,8 @@ def interchange(
     Interchange
         Of all labels and channels, controls beside them. A pair and channel cost a
         run of the network above the layer: 20 s for 1,000 pairs of the 64 channels of
-        four layers, on one core.
-
-    Raises
-    ------
-    NetworkError
-        When it is another network than the store's.
-    OutputExistsError
-        When the store has a result for this target that must not be replaced.
-    TargetError
-        When the target is no output of the network.
-    ValueError
-        When there are too few games to hold some out, or none to take donors from.
+        four layers, on one core. Too few games to hold some out, or to take donors
+        from, are refused.
 
     References
     ----------
@@ -269,7 +219,11 @@ def interchange(
     check_explains(store, network)
     if save:
         store.results.check_free(Interchange, target=target, overwrite=overwrite)
-    explainer = Explainer(network, layers=layers or store.layers)
+    explainer = Explainer(
+        network,
+        layers=layers or store.layers,
+        allow_gradient=bool(store.manifest.plan.gradients),
+    )
     scored = store.results.get(ScoredLabels, target=target)
     asked = LabelOptions(n_random=n_random, n_recipients=n_positions, n_donors=n_donors)
     held_out, split = _POSITIONS, seed
@@ -279,20 +233,10 @@ def interchange(
         own = tuple(n for n in first.labels if n in kept and n not in LABELS)
         asked = replace(asked, columns=own, criteria=first.criteria)
         held_out, split = scored.positions, scored.seed
-    sample = follow_sample(
-        store, target=target, n_positions=held_out, seed=split, device=explainer.device
+    study = _prepare(
+        store, explainer, asked, target, held_out, split=split, seed=seed, maps=False
     )
-    comparison, controls = _comparison(store, sample, asked, split)
-    networks = _networks(store, explainer, sample, asked, target=target, seed=seed)
-    found = _interchange(
-        networks,
-        sample,
-        comparison,
-        controls,
-        asked,
-        seed=seed,
-        report=on_progress or (lambda *_: None),
-    )
+    found = study.interchange(on_progress or (lambda *_: None))
     if not found.pairs:
         msg = (
             f"{store.path}: no two positions of different games that were held out "
@@ -304,95 +248,91 @@ def interchange(
     return found
 
 
-def _networks(
+@dataclass(frozen=True)
+class _Study:
+    """What scoring and interchange are about: networks, positions, labels of these."""
+
+    networks: Networks
+    sample: FollowedSample
+    comparison: Comparison
+    controls: tuple[str, ...]
+    asked: LabelOptions
+    seed: int
+
+    def interchange(self, report: OnProgress) -> Interchange:
+        """Interchange channels at positions of the games that are held out."""
+        asked, sample, networks = self.asked, self.sample, self.networks
+        pairs = draw_interchanges(
+            sample,
+            self.comparison,
+            recipients=asked.n_recipients,
+            donors=asked.n_donors,
+            seed=self.seed,
+        )
+        names, spread = self.comparison.labels.names, pairs.spread
+        tested = tested_labels(names, self.controls, spread)
+        manifest = networks.store.manifest
+        return Interchange(
+            target=networks.target_name,
+            labels=names,
+            controls=self.controls,
+            spread=spread,
+            recipients=len(np.unique(pairs.recipients)),
+            pairs=len(pairs.recipients),
+            games=len(np.unique(pairs.games[[*pairs.recipients, *pairs.donors]])),
+            random_networks=asked.n_random,
+            seed=self.seed,
+            layers=interchange_channels(
+                networks.explainers,
+                sample,
+                pairs,
+                tested,
+                seed=self.seed,
+                on_progress=report,
+            ),
+            network=str(manifest.network.get("digest", "")),
+            corpus=str(manifest.corpus.get("digest", "")),
+        )
+
+
+def _prepare(
     store: Store,
     explainer: Explainer,
-    sample: FollowedSample,
     asked: LabelOptions,
-    *,
     target: int | str,
+    n_positions: int,
+    *,
+    split: int,
     seed: int,
-) -> Networks:
-    """Return the network of a store with others of random weights."""
+    maps: bool,
+) -> _Study:
+    """Draw positions and random networks, and make labels ready to compare with."""
+    device = explainer.device
+    sample = follow_sample(
+        store, target=target, n_positions=n_positions, seed=split, device=device
+    )
+    corpus = sample.corpus
+    # Drawn apart from the games that are held out, which would all be drawn.
+    mapped = spread_rows(corpus.game, asked.n_maps, seed=seed + 1)
     random = (
         above_own_mean(random_network(explainer, seed=seed * asked.n_random + i), store)
         for i in range(asked.n_random)
     )
-    return Networks(
-        store=store,
-        explainers=(explainer, *random),
-        target=store.target_index(target),
-        rows=sample.rows,
-        corpus=sample.corpus,
-        # Drawn apart from the games that are held out, which would all be drawn.
-        mapped=spread_rows(sample.corpus.game, asked.n_maps, seed=seed + 1),
-    )
-
-
-def _interchange(
-    networks: Networks,
-    sample: FollowedSample,
-    comparison: Comparison,
-    controls: tuple[str, ...],
-    asked: LabelOptions,
-    *,
-    seed: int,
-    report: OnProgress,
-) -> Interchange:
-    pairs = draw_interchanges(
-        sample,
-        comparison,
-        recipients=asked.n_recipients,
-        donors=asked.n_donors,
-        seed=seed,
-    )
-    manifest, labels, spread = networks.store.manifest, comparison.labels, pairs.spread
-    return Interchange(
-        target=networks.target_name,
-        labels=labels.names,
-        controls=controls,
-        spread=spread,
-        recipients=len(np.unique(pairs.recipients)),
-        pairs=len(pairs.recipients),
-        games=len(np.unique(pairs.games[[*pairs.recipients, *pairs.donors]])),
-        random_networks=asked.n_random,
-        seed=seed,
-        layers=interchange_channels(
-            networks.explainers,
-            sample,
-            pairs,
-            tested_labels(labels.names, controls, spread),
-            seed=seed,
-            on_progress=report,
-        ),
-        network=str(manifest.network.get("digest", "")),
-        corpus=str(manifest.corpus.get("digest", "")),
-    )
-
-
-def _comparison(
-    store: Store,
-    sample: FollowedSample,
-    asked: LabelOptions,
-    seed: int,
-    *,
-    mapped: NDArray[np.int64] | None = None,
-) -> tuple[Comparison, tuple[str, ...]]:
-    """Make labels ready to compare channels with, and name the controls of them."""
-    corpus = sample.corpus
+    index, explainers = store.target_index(target), (explainer, *random)
+    networks = Networks(store, explainers, index, sample.rows, corpus, mapped)
     empties = corpus.size**2 - count(corpus.own | corpus.opponent).astype(np.int64)
     strata = phases(empties, bins=_BINS, size=corpus.size)
-    labels, controls = _labels(corpus, strata, seed)
+    labels, controls = _labels(corpus, strata, split)
     comparison = Comparison(
         labels=labels.joined(_added(store, asked.columns, sample.rows)),
         games=codes(corpus.game),
         phases=strata.astype(np.intp),
-        criteria=replace(asked.criteria, seed=seed),
+        criteria=replace(asked.criteria, seed=split),
         size=corpus.size,
-        mapped=mapped,
-        within=None if mapped is None else boards_of(corpus[mapped]),
+        mapped=mapped if maps else None,
+        within=boards_of(corpus[mapped]) if maps else None,
     )
-    return comparison, controls
+    return _Study(networks, sample, comparison, controls, asked, seed)
 
 
 def _score(
@@ -417,12 +357,8 @@ def _labels(
     """Return all labels with controls among them, and the names of the controls."""
     known, unseen = label_boards(corpus), control_labels(corpus)
     names = set(known.names[::_TWIN_STEP])
-    some = Labels(
-        *(
-            {n: c for n, c in part.items() if n in names}
-            for part in (known.position, known.square, known.move)
-        )
-    )
+    parts = known.position, known.square, known.move
+    some = Labels(*({n: c for n, c in p.items() if n in names} for p in parts))
     controls = unseen.joined(random_twins(some, strata, seed=seed))
     return known.joined(controls), controls.names
 

@@ -143,8 +143,7 @@ def location_classes(size: int = 8) -> NDArray[np.int8]:
 def dilate(words: Words, region: int) -> Words:
     """Return the squares on the board that are in a set or touch it."""
     wide = words | ((words << 1) & NOT_FILE_A) | ((words >> 1) & NOT_FILE_H)
-    grown: Words = (wide | (wide << 8) | (wide >> 8)) & region
-    return grown
+    return np.asarray((wide | (wide << 8) | (wide >> 8)) & region)
 
 
 def _mask(squares: Iterable[tuple[int, int]], size: int) -> int:
@@ -240,8 +239,7 @@ def _rows_of_four(discs: Words, step: int) -> Words:
     if step == 1:
         first &= _FIRST_OF_FOUR
     pairs = first | (first << step)
-    rows: Words = pairs | (pairs << 2 * step)
-    return rows
+    return np.asarray(pairs | (pairs << 2 * step))
 
 
 def safe_axes(empty: Words, board: BoardParts) -> list[Words]:

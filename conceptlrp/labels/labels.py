@@ -73,13 +73,7 @@ class Labels:
         return {name: count(words) for name, words in self.masks.items()}
 
     def joined(self, other: "Labels") -> "Labels":
-        """Return these labels and others of the same positions.
-
-        Raises
-        ------
-        ValueError
-            A name occurs in both, or the positions differ in number.
-        """
+        """Return these labels and others of the same positions, with other names."""
         if shared := set(self.names) & set(other.names):
             msg = f"both have a label {min(shared)!r}, expected other names"
             raise ValueError(msg)
@@ -94,12 +88,8 @@ class Labels:
 
     def take(self, rows: NDArray[Any] | slice) -> "Labels":
         """Return the labels of some positions, in that order."""
-        return Labels(
-            *(
-                {name: column[rows] for name, column in part.items()}
-                for part in (self.position, self.square, self.move)
-            )
-        )
+        parts = self.position, self.square, self.move
+        return Labels(*({n: column[rows] for n, column in p.items()} for p in parts))
 
     def frame(self) -> "pd.DataFrame":
         """Return a table, one row a position; of sets of squares, their size."""
@@ -127,11 +117,6 @@ def label_boards(
     Labels
         In the order of `LABELS`.
 
-    Raises
-    ------
-    ValueError
-        A name is unknown, or the boards do not fit each other or the size.
-
     Examples
     --------
     >>> from conceptlrp.othello.board import start
@@ -153,11 +138,9 @@ def label_boards(
             values = each.compute(facts)
             column = found.setdefault(each.name, np.empty(len(own), values.dtype))
             column[block] = values
-    kinds = {c.name: c.kind for c in chosen}
+    kinds = ("bool", "number"), ("square",), ("move",)
     return Labels(
-        {n: c for n, c in found.items() if kinds[n] in ("bool", "number")},
-        {n: c for n, c in found.items() if kinds[n] == "square"},
-        {n: c for n, c in found.items() if kinds[n] == "move"},
+        *({n: c for n, c in found.items() if LABELS[n].kind in k} for k in kinds)
     )
 
 

@@ -7,6 +7,10 @@ from .baselines import (
     mean_baseline as mean_baseline,
     resolve_baseline as resolve_baseline,
 )
+from .checking import (
+    NetworkCheck as NetworkCheck,
+    check_network as check_network,
+)
 from .composites import (
     COMPOSITES as COMPOSITES,
     DEFAULT_COMPOSITE as DEFAULT_COMPOSITE,
@@ -52,11 +56,13 @@ __all__ = [
     "Intervention",
     "Move",
     "Moves",
+    "NetworkCheck",
     "Neuron",
     "Played",
     "Target",
     "Value",
     "attribute",
+    "check_network",
     "explain",
     "mean_baseline",
     "resolve_baseline",

@@ -12,20 +12,30 @@ pass, so that what explains positions need not know which of them it uses.
 
 import copy
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.lrp._zennit import Composite, Hook, Sum
 from conceptlrp.lrp.composites import GRADIENT, module_rules
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
-from conceptlrp.lrp.engine.gradient import GradientPropagation
+from conceptlrp.lrp.engine.elementwise import (
+    GROUPED,
+    Affine,
+    Gate,
+    Slope,
+    kept_affine,
+)
 from conceptlrp.lrp.engine.hooks import HookPassed, HookPropagation
+from conceptlrp.lrp.engine.moving import MOVING, Choice
+from conceptlrp.lrp.engine.native import NativeForward
 from conceptlrp.lrp.engine.program import UnknownOperationError, read_program
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
+from conceptlrp.lrp.engine.rewriting import Uncast
 from conceptlrp.lrp.engine.spelling import operation_name
 from conceptlrp.lrp.engine.trace import (
     BATCH_NORM,
@@ -56,7 +66,7 @@ def fold_batch_norm(
     The network itself is left as it was.
     """
     _check_evaluation_mode(network)
-    reference = copy.deepcopy(network).double()
+    reference = _plain_copy(network).double()
     folded = trace(copy.deepcopy(reference).eval(), planes.double())
     pairs = batch_norm_pairs(folded)
     for norm, linear in pairs.items():
@@ -64,6 +74,31 @@ def fold_batch_norm(
     _compare(reference, folded, planes.double(), pairs)
     dtype = dtype or next((p.dtype for p in network.parameters()), torch.float32)
     return folded.to(dtype).requires_grad_(False)  # noqa: FBT003
+
+
+def _plain_copy(network: nn.Module) -> nn.Module:
+    """Copy a network, weights that are computed from others being computed once."""
+    try:
+        copied = copy.deepcopy(network)
+        for module in copied.modules():
+            hooks: dict[int, Any] = dict(module._forward_pre_hooks)
+            for key, hook in hooks.items():
+                if hasattr(hook, "compute_weight"):  # weight norm's and its like
+                    hook.remove(module)
+                    del module._forward_pre_hooks[key]
+        for module in filter(parametrize.is_parametrized, list(copied.modules())):
+            made = {n: getattr(module, n).detach() for n in module.parametrizations}  # type: ignore[union-attr]
+            # The copy shares its class, made for it, with the network's own module.
+            module.__class__ = type(module).__mro__[1]
+            del module.parametrizations
+            for name, value in made.items():
+                module.register_parameter(name, nn.Parameter(value))
+    # A module of anyone's can fail to be copied in any way.
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        msg = f"{type(network).__name__} cannot be copied ({reason})"
+        raise NetworkError(msg) from error
+    return copied
 
 
 def batch_norm_pairs(traced: fx.GraphModule) -> dict[str, str | None]:
@@ -100,10 +135,9 @@ def _fold(traced: fx.GraphModule, norm_name: str, linear_name: str | None) -> No
         msg = f"batch norm '{norm_name}' has no running statistics to fold"
         raise NetworkError(msg)
     if linear_name is None:
-        weight = torch.rsqrt(norm.running_var + norm.eps)
-        weight = weight if norm.weight is None else weight * norm.weight
-        bias = -norm.running_mean * weight
-        bias = bias if norm.bias is None else bias + norm.bias
+        weight, bias = kept_affine(
+            norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+        )
         shape = (-1, 1, 1) if isinstance(norm, nn.BatchNorm2d) else (-1,)
         traced.set_submodule(norm_name, Affine(weight.view(shape), bias.view(shape)))
         return
@@ -122,12 +156,20 @@ def _compare(
     planes: Tensor,
     pairs: dict[str, str | None],
 ) -> None:
-    with torch.no_grad():
+    with torch.no_grad(), Uncast():
         expected, found = as_outputs(network(planes)), as_outputs(folded(planes))
     for before, after in zip(expected, found, strict=True):
         difference = float((before.reshape(after.shape) - after).abs().max())
         if not difference <= _TOLERANCE * max(1.0, float(before.abs().max())):
             names = ", ".join(f"{linear} + {norm}" for norm, linear in pairs.items())
+            with torch.no_grad(), Uncast():
+                again = as_outputs(network(planes))
+            if not all(map(torch.equal, expected, again)):
+                msg = (
+                    f"{type(network).__name__} puts out other numbers each time; is a "
+                    "dropout on, as F.dropout is without training=self.training?"
+                )
+                raise NetworkError(msg)
             msg = (
                 f"folding the batch norms changes the output by {difference:.2g} "
                 f"(pairs: {names}); the network cannot be explained"
@@ -137,47 +179,122 @@ def _compare(
 
 #: Modules that are right by their gradient: they choose, move or copy values.
 _BY_GRADIENT = (
-    *(*LINEAR, nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Unflatten),
+    *(*LINEAR, nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten),
     *(nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.MaxPool2d, nn.AdaptiveMaxPool2d),
-    *(nn.ReLU, nn.ZeroPad2d, nn.PixelShuffle, Affine, Broadcast, Gate, Sum),
+    *(nn.ReLU, Affine, Choice, Gate, Sum, *GROUPED),
 )
-_MOVING = frozenset(
-    (
-        *(
-            "amax",
-            "cat",
-            "chunk",
-            "concat",
-            "expand",
-            "expand_as",
-            "flatten",
-            "getitem",
-        ),
-        *("getitem", "movedim", "ones_like", "pad", "permute", "reshape", "split"),
-        *("squeeze", "stack", "transpose", "unsqueeze", "view", "zeros_like"),
-    )
-)
+_MOVING = (*MOVING, "amax", "cat", "ones_like", "stack", "zeros_like")
 
 
-def unexplained(network: fx.GraphModule, rules: Mapping[str, Hook]) -> list[str]:
-    """Describe the operations that would be explained by their gradient alone."""
+def unexplained(network: fx.GraphModule, rules: Mapping[str, Hook]) -> list[fx.Node]:
+    """Return the operations that would be explained by their gradient alone."""
     found = []
     for node in network.graph.nodes:
         if node.op in ("placeholder", "output") or node.meta.get("constant"):
             continue
-        module, name = module_of(network, node), operation_name(node)
-        if module is None and name in _MOVING:
-            continue
-        known = isinstance(module, _BY_GRADIENT) or str(node.target) in rules
-        if (
-            module is not None
-            and known
-            and not isinstance(module, nn.MultiheadAttention)
-        ):
-            continue
-        at = node.name if module is None else node.target
-        found.append(f"{name or type(module).__name__} ('{at}')")
+        module = module_of(network, node)
+        if module is None:
+            known = operation_name(node) in _MOVING
+        else:
+            known = isinstance(module, _BY_GRADIENT) or str(node.target) in rules
+        if not known:
+            found.append(node)
     return found
+
+
+def _described(network: fx.GraphModule, node: fx.Node) -> str:
+    module = module_of(network, node)
+    if module is None:
+        return f"{operation_name(node)} ('{node.name}')"
+    return f"{type(module).__name__} ('{node.target}')"
+
+
+def _by_gradient(network: fx.GraphModule, names: Collection[str]) -> fx.GraphModule:
+    """Return a copy in which some nodes have their gradient times input as a rule."""
+    if not names:
+        return network
+    network = copy.deepcopy(network)
+    graph = network.graph
+    network.add_submodule("slope_above", Slope(above=True))
+    network.add_submodule("slope_below", Slope(above=False))
+    for node in [each for each in graph.nodes if each.name in names]:
+        for source in node.all_input_nodes:
+            if not source.meta.get("constant") and source.op != "get_attr":
+                with graph.inserting_before(node):
+                    below = graph.call_module("slope_below", (source,))
+                node.replace_input_with(source, below)
+        # Attention returns a pair, of which parts are read.
+        parts = [user for user in node.users if operation_name(user) == "getitem"]
+        for part in parts if len(parts) == len(node.users) else [node]:
+            with graph.inserting_after(part):
+                above = graph.call_module("slope_above", (part,))
+            part.replace_all_uses_with(above, lambda user, own=above: user is not own)
+    network.recompile()
+    return network
+
+
+class GradientPropagation(NativePropagation):
+    """Gradient times input, which no rule enters: there to compare with.
+
+    The relevance of a neuron is its value times the derivative of the target by it. On
+    a network of ReLUs it is what the Epsilon rule tends to for epsilon towards 0, so it
+    is a test of the engine as well as an attribution. The engine carries derivatives as
+    it carries relevance: without rules its linear maps are those of the gradient.
+    """
+
+    plain_sums = True
+
+    def passed(self, forward: NativeForward) -> "GradientPassed":
+        """Return a forward pass of this network for gradients."""
+        return GradientPassed(
+            self, NativeForward(self.engine, forward.values, cut=forward.cut)
+        )
+
+    def refusals(self) -> dict[str, str]:
+        """Refuse no layer: a derivative is relevance a unit of activation."""
+        return {}
+
+
+class GradientPassed(NativePassed):
+    """A forward pass whose relevance is gradient times value.
+
+    Relevance is divided by values on the way in and multiplied by them on the way out.
+    """
+
+    def __init__(self, owner: NativePropagation, passed: NativeForward) -> None:
+        super().__init__(owner, passed)
+        self.input_weight = passed.values[owner.input]
+
+    def _send(
+        self,
+        starts: Mapping[str, Tensor],
+        wanted: tuple[str, ...],
+        every: Collection[str] = (),
+        *,
+        summed: bool = False,  # noqa: ARG002
+    ) -> dict[str, Tensor]:
+        """Send derivatives down and multiply them with values above the baseline."""
+        slopes = {name: self._flowing(name, start) for name, start in starts.items()}
+        begun = self._begin(slopes)
+        found = self.passed.relevance(begun, wanted, every=every)
+        weighted = {
+            n: slope * self.passed.values[n][:, None] for n, slope in found.items()
+        }
+        for layer, baseline in self.baselines.items():
+            node = self.owner.nodes[layer]
+            if node not in wanted:
+                continue
+            # Where relevance starts, it is the target itself.
+            slope = found[node] - begun[node] if node in begun else found[node]
+            weighted[node] = weighted[node].addcmul_(
+                baseline[:, None], slope, value=-1.0
+            )
+        return weighted
+
+    def _flowing(self, name: str, relevance: Tensor) -> Tensor:
+        """Return the derivative, 0 for an inactive neuron, which passes nothing on."""
+        value = {**self.outputs, **self.features}[name][:, None]
+        return torch.where(value != 0, relevance / value, torch.zeros_like(relevance))
 
 
 def make_propagation(
@@ -203,28 +320,31 @@ def make_propagation(
             native = kind(program, taps, planes, memory_budget, second=native)
             _check_outputs(native, network, planes)
     except UnknownOperationError as error:
+        slower = f"{error}: relevance goes through zennit's hooks, which is slower"
         if GRADIENT in [name for _, name in composites]:
-            msg = f"{GRADIENT}: {error}"
-            raise CompositeError(msg) from None
+            if len(composites) > 1:
+                msg = f"{GRADIENT} as one of two: {error}"
+                raise CompositeError(msg) from None
+            warnings.warn(slower, stacklevel=2)
+            composite = composites[0][0]
+            return HookPropagation(network, composite, taps, str(error), plain=True)
         missing = [
             each
             for composite, _ in composites
             for each in unexplained(network, module_rules(composite, network))
         ]
+        gradients = tuple(dict.fromkeys(_described(network, n) for n in missing))
         if missing and not allow_gradient:
-            names = ", ".join(dict.fromkeys(missing))
+            names = ", ".join(gradients)
             msg = (
                 f"there is no rule for {names}: by the gradient there relevance would "
                 "not add up; write the network without it, give its module a rule in a "
                 "zennit composite, or pass allow_gradient=True"
             )
             raise NetworkError(msg) from None
-        warnings.warn(
-            f"{error}: relevance goes through zennit's hooks, which is slower",
-            stacklevel=2,
-        )
-        gradients = tuple(dict.fromkeys(missing))
-        return _with_hooks(network, composites, taps, str(error), gradients)
+        warnings.warn(f"{slower} and knows no baseline", stacklevel=2)
+        slopes = _by_gradient(network, {each.name for each in missing})
+        return _with_hooks(slopes, composites, taps, str(error), gradients)
     assert native is not None
     return native
 

@@ -1,23 +1,14 @@
 """What goes into a network: positions in any form, planes, number types."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from conceptlrp.errors import check_type
-from conceptlrp.networks import BoardNetwork, adapt, load_network
-from conceptlrp.networks.adapting import (
-    board_size,
-    check_outputs,
-    default_encoding,
-    is_wrapped,
-)
 from conceptlrp.networks.planes import Encoding
 from conceptlrp.othello import Corpus, Position
 
@@ -53,22 +44,6 @@ def as_corpus(positions: Positions, size: int = 8) -> Corpus:
 def _holds_positions(positions: object) -> bool:
     listed = isinstance(positions, list | tuple)
     return listed and any(isinstance(each, Position) for each in positions)  # type: ignore[attr-defined]
-
-
-#: A network, its file, "package.module:function", or "demo" for the one that ships.
-AnyNetwork: TypeAlias = nn.Module | str | os.PathLike[str]
-
-
-def checked_network(network: AnyNetwork) -> nn.Module:
-    """Return a network, loaded where it is named, whose outputs are checked."""
-    if isinstance(network, str | os.PathLike):
-        return load_network(network)
-    if is_wrapped(network):
-        return adapt(network)
-    check_type(network, nn.Module, "network", "a torch module")
-    if not isinstance(network, BoardNetwork) and not network.training:
-        check_outputs(network, board_size(network), input_encoding(network))
-    return network
 
 
 def checked_device(name: str) -> torch.device:
@@ -121,13 +96,6 @@ def products_in(*, tf32: bool) -> Iterator[None]:
         yield
     finally:
         matmul.allow_tf32, cudnn.allow_tf32 = before
-
-
-def input_encoding(network: nn.Module) -> Encoding:
-    """Return how boards become what a network reads."""
-    if isinstance(network, BoardNetwork):
-        return network.encoding
-    return Encoding.of(default_encoding(network), board_size(network))
 
 
 def probe_boards(size: int, encoding: Encoding) -> Tensor:

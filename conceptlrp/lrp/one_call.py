@@ -11,9 +11,10 @@ from conceptlrp.lrp.attribution import Attribution
 from conceptlrp.lrp.baselines import mean_baseline, resolve_baseline
 from conceptlrp.lrp.composites import COMPOSITES
 from conceptlrp.lrp.explainer import AnyBaseline, Conditions, Explainer
-from conceptlrp.lrp.inputs import AnyNetwork, Positions
+from conceptlrp.lrp.inputs import Positions
 from conceptlrp.lrp.targets import Target
 from conceptlrp.networks import network_digest
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import Position
 from conceptlrp.store import Store
 from conceptlrp.store.baseline import Baseline
@@ -39,8 +40,9 @@ def attribute(
     Parameters
     ----------
     network : Module or path
-        In evaluation mode; takes board planes, returns policy logits or the
-        pair of policy logits and value before tanh.
+        In evaluation mode; takes board planes, returns policy logits or the pair of
+        policy logits and value before tanh. Another one is adapted, with a warning if
+        something is taken off, or refused; see `conceptlrp.adapt`.
     corpus : Corpus, Position, sequence of Position, or boards
         N positions; boards are an array or tensor of shape (N, n, n), or (n, n) for
         one, with +1 for the side to move, -1 for the other side and 0 for empty
@@ -114,6 +116,7 @@ def explain(
     layers: str | Sequence[str] | None = None,
     conditional: Conditions = False,
     baseline: AnyBaseline = None,
+    allow_gradient: bool = False,
 ) -> Attribution:
     """Explain one output of a network at one position, as a picture in a notebook.
 
@@ -129,6 +132,8 @@ def explain(
         As for `attribute`.
     baseline : str, Baseline, positions or None
         As for `attribute`, "mean" being that of the corpus that ships.
+    allow_gradient : bool
+        As for `attribute`.
 
     Returns
     -------
@@ -152,6 +157,7 @@ def explain(
         heatmaps=heatmaps,
         layers=layers,
         baseline=baseline,
+        allow_gradient=allow_gradient,
     )
     # One position has no mean of its own to be above.
     above = resolve_baseline(explainer.baseline, explainer, None)
@@ -176,7 +182,7 @@ def check_explains(
 
 def store_explainer(
     store: Store,
-    network: nn.Module,
+    network: AnyNetwork,
     *,
     layers: str | Sequence[str] | None = None,
     composite: Composite | None = None,
@@ -188,6 +194,7 @@ def store_explainer(
     Its baseline is the store's, where donors are those of the store's rows. With
     `between` the layers may be others than the store's.
     """
+    network = checked_network(network)
     check_explains(store, network)
     asked = [layers] if isinstance(layers, str) else list(layers or store.layers)
     for layer in () if between else asked:
@@ -200,6 +207,7 @@ def store_explainer(
         heatmaps=_chosen(store, "heatmaps", names[2], heatmaps),
         layers=asked,
         baseline=_store_baseline(store, network, asked),
+        allow_gradient=bool(store.manifest.plan.gradients),
     )
 
 
@@ -231,7 +239,11 @@ def _store_baseline(
         )
         raise LayerError(msg)
     more = mean_baseline(
-        Explainer(network, layers=missing),
+        Explainer(
+            network,
+            layers=missing,
+            allow_gradient=bool(store.manifest.plan.gradients),
+        ),
         store.positions[: made["of"]],
         n_positions=baseline.positions,
         seed=baseline.seed,

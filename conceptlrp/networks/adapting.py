@@ -9,24 +9,14 @@ Shapes use N positions, P planes and a board of n x n squares.
 """
 
 import warnings
-from copy import copy
 from dataclasses import dataclass
 from typing import Any, cast
 
-from torch import Tensor, fx, nn
+from torch import fx, nn
 
 from conceptlrp.errors import NetworkError, check_type
 from conceptlrp.networks.architectures import SIZES, BoardNetwork
-from conceptlrp.networks.heads import (
-    HEADS,
-    N_PROBED,
-    HeadAdapter,
-    Outputs,
-    Policy,
-    run,
-    shapes_of,
-    spell,
-)
+from conceptlrp.networks.heads import HEADS, HeadAdapter, Outputs, Policy, Tracer
 from conceptlrp.networks.planes import BoardsToPlanes, Encoding
 
 
@@ -135,7 +125,8 @@ def adapt(
         zeros, "zeros14" being 14 of them), or a function of boards (N, n, n), +1 own
         and -1 the opponent's, to planes (N, P, n, n). By default the first two, by the
         planes that the first convolution reads. Relevance on a plane of legal moves is
-        relevance on a function of the board.
+        relevance on a function of the board. A plane for the side to move is "ones" or
+        "zeros", since boards are those of the player to move; a history is "zeros".
     outputs : sequence of str or None, or dict
         What the module returns, in its order: "policy", "value" and None for what is
         left out; or, where it returns a dict, the key of each.
@@ -235,41 +226,11 @@ def default_encoding(network: nn.Module) -> str:
     if n_planes not in (1, 2):
         msg = (
             f"the network reads {n_planes} planes, expected 1 (own minus opponent) or "
-            "2 (own discs, opponent's discs); name them by conceptlrp.networks.adapt("
-            "module, encode=...), such as encode='own-opponent-ones'"
+            "2 (own discs, opponent's discs); name them by conceptlrp.adapt(module, "
+            "encode=...), such as encode='own-opponent-ones'"
         )
         raise NetworkError(msg)
     return "own-minus-opponent" if n_planes == 1 else "own-opponent"
-
-
-def check_outputs(network: nn.Module, size: int, encoding: Encoding) -> None:
-    """Refuse a module whose outputs are not those of a board network."""
-    hint = "make it a board network by conceptlrp.networks.adapt(module, ...)"
-    returned = run(network, type(network).__name__, size, encoding)
-    listed = [returned] if isinstance(returned, Tensor) else returned
-    actions = size * size + 1
-    expected = f"policy (N, {actions}), or a tuple of it and value (N, 1)"
-    shapes = shapes_of(returned)
-    is_board = shapes[:1] in ([(N_PROBED, actions)], [(N_PROBED, actions - 1)])
-    if not (
-        isinstance(listed, tuple | list)
-        and is_board
-        and shapes[1:] in ([], [(N_PROBED, 1)])
-    ):
-        kind = type(returned).__name__
-        said = spell(shapes) if shapes else kind
-        if shapes and not isinstance(returned, Tensor):
-            said = f"a {kind} of shapes {said}"
-        msg = f"the network returns {said}, expected {expected}; {hint}"
-        raise NetworkError(msg)
-
-
-class _Tracer(fx.Tracer):
-    """A tracer that keeps zennit's layers whole, as it does torch's own."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        whole = type(m).__module__.startswith("zennit.")
-        return whole or super().is_leaf_module(m, module_qualified_name)
 
 
 def _traced(module: nn.Module) -> fx.GraphModule:
@@ -277,7 +238,7 @@ def _traced(module: nn.Module) -> fx.GraphModule:
     training = [each for each in module.modules() if each.training]
     module.eval()
     try:
-        traced = fx.GraphModule(module, _Tracer().trace(module))
+        traced = fx.GraphModule(module, Tracer().trace(module))
     # A forward of any code can fail in any way.
     except Exception as error:
         name, reason = type(module).__name__, str(error).partition("\n")[0]
@@ -291,5 +252,9 @@ def _traced(module: nn.Module) -> fx.GraphModule:
             each.training = True
     # Copies share their weights with the module, but not the mode that it is in.
     for name in {str(n.target) for n in traced.graph.nodes if n.op == "call_module"}:
-        traced.set_submodule(name, copy(traced.get_submodule(name)))
+        module = traced.get_submodule(name)
+        # Parametrized modules, as of weight norm, refuse to be copied otherwise.
+        copied = object.__new__(type(module))
+        copied.__dict__.update(vars(module))
+        traced.set_submodule(name, copied)
     return traced.eval()

@@ -14,9 +14,17 @@ to pass. The convolutions have no bias: the batch norm after each has one.
 Shapes use N positions, P input planes, C channels and a board of n x n squares.
 """
 
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
 from torch import Tensor, nn
 
+from conceptlrp.errors import check_least
 from conceptlrp.networks.planes import Encoding
+
+if TYPE_CHECKING:
+    from conceptlrp.lrp import NetworkCheck
+    from conceptlrp.lrp.inputs import Positions
 
 SIZES = (6, 8)
 
@@ -37,6 +45,8 @@ class BoardNetwork(nn.Module):
     size: int
     channels: int
     planes: int = 1
+    #: Where `load_network` found it: its name, reference and file of weights.
+    origin: dict[str, str] = MappingProxyType({})  # type: ignore[assignment]
 
     #: Arguments that a file names, beside the class, to build the network again.
     options: tuple[str, ...] = ("channels", "size")
@@ -72,6 +82,13 @@ class BoardNetwork(nn.Module):
         """
         raise NotImplementedError
 
+    def check(self, corpus: "Positions", **options: Any) -> "NetworkCheck":
+        """Return the check of contract, play and rules; see `lrp.check_network`."""
+        # What explains networks is built on them.
+        from conceptlrp.lrp import check_network
+
+        return check_network(self, corpus, **options)
+
 
 def check_options(*, size: int, planes: int = 1, **counts: int) -> None:
     """Refuse options that no network can be built with."""
@@ -80,9 +97,7 @@ def check_options(*, size: int, planes: int = 1, **counts: int) -> None:
             msg = f"{name} is {value}, expected {possible[0]} or {possible[1]}"
             raise ValueError(msg)
     for name, value in counts.items():
-        if value < 1:
-            msg = f"{name} is {value}, expected at least 1"
-            raise ValueError(msg)
+        check_least(name, value)
 
 
 class OthelloNet(BoardNetwork):

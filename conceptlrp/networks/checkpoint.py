@@ -17,15 +17,16 @@ alpha-zero-general's ``.pth.tar`` is a pickle in spite of its name; it is read b
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
-from conceptlrp.errors import CheckpointError, check_type
+from conceptlrp.errors import CheckpointError, NetworkError, check_type
 from conceptlrp.files import write_whole
+from conceptlrp.networks.adapting import adapt, is_wrapped
 from conceptlrp.networks.architectures import BoardNetwork
 from conceptlrp.networks.digest import (
     network_digest,
@@ -45,6 +46,27 @@ from conceptlrp.shipped import NETWORK, demo_path
 FORMAT = "conceptlrp-network"
 ENCODING_VERSION = "1"
 _LARGEST_HEADER = 1 << 24
+
+#: A network, its file, "package.module:function", or "demo" for the one that ships.
+AnyNetwork: TypeAlias = nn.Module | str | os.PathLike[str]
+
+
+def checked_network(network: AnyNetwork) -> BoardNetwork:
+    """Return a network: loaded where it is named, adapted where it is anyone's."""
+    if isinstance(network, str | os.PathLike):
+        return load_network(network)
+    if isinstance(network, BoardNetwork):
+        return network
+    if isinstance(network, nn.Module) and network.training and not is_wrapped(network):
+        msg = "the network is in training mode; call network.eval() first"
+        raise NetworkError(msg)
+    try:
+        return adapt(network)
+    except NetworkError as error:
+        if "; pass " not in str(error):
+            raise
+        msg = f"{error}; conceptlrp.adapt(module, ...) takes it"
+        raise NetworkError(msg) from error
 
 
 def load_network(
@@ -79,14 +101,30 @@ def load_network(
     """
     check_type(path, str | os.PathLike, "path", "a str or Path")
     if is_reference(path):
-        return network_from_code(str(path), None if weights is None else Path(weights))
+        tensors = None if weights is None else Path(weights)
+        network = network_from_code(str(path), tensors)
+        network.origin = {"name": str(path), "reference": str(path)}
+        if tensors is not None:
+            network.origin["name"] += f" ({tensors.name})"
+            network.origin["weights"] = str(tensors.absolute())
+        return network
     if weights is not None:
         msg = (
             f"{path}: a file has weights of its own; they go with a network that is "
             "named as package.module:function"
         )
         raise CheckpointError(msg)
-    file = demo_path(NETWORK) if path == "demo" else Path(path)
+    if path == "demo":
+        network = _read_network(demo_path(NETWORK))
+        network.origin = {"name": "demo", "reference": "demo"}
+        return network
+    file = Path(path)
+    network = _read_network(file)
+    network.origin = {"name": file.name, "reference": str(file.absolute())}
+    return network
+
+
+def _read_network(file: Path) -> BoardNetwork:
     check_no_pointer(file)
     if is_pickle(file):
         return load_weights(read_tensors(file), file)

@@ -17,7 +17,6 @@ from scipy.special import softmax  # type: ignore[import-untyped]
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-from conceptlrp.errors import NetworkError
 from conceptlrp.networks.architectures import BoardNetwork
 from conceptlrp.networks.planes import legal_actions, squares_of_actions, with_pass
 
@@ -35,7 +34,8 @@ class Prediction:
     probabilities : ndarray of float32, shape (N, A)
         Softmax over the legal actions; 0 for every other.
     value : ndarray of float32, shape (N,)
-        Expected outcome for the player to move, -1 to 1 (after tanh).
+        Expected outcome for the player to move, -1 to 1 (after tanh); nan for a
+        network without a value head.
     best : ndarray of int64, shape (N,)
         Square of the legal action with the highest logit; PASS where no move is.
     """
@@ -93,7 +93,7 @@ def predict(
 def forward(
     network: nn.Module, planes: Float32Array, batch_size: int
 ) -> tuple[Float32Array, Float32Array]:
-    """Run the planes in batches; logits (N, A) and value before tanh (N,)."""
+    """Run the planes in batches; logits (N, A), value before tanh (N,) or nan."""
     device = next(network.parameters()).device
     training = network.training
     network.eval()
@@ -103,12 +103,11 @@ def forward(
             outputs = [network(batch.to(device)) for batch in batches]
     finally:
         network.train(training)
-    if len(outputs[0]) < 2:
-        msg = "the network has no value, which predictions and search need"
-        raise NetworkError(msg)
-    logits, value = (torch.cat(parts) for parts in zip(*outputs, strict=True))
+    logits, *value = (torch.cat(parts) for parts in zip(*outputs, strict=True))
     policy = with_pass(logits.float().cpu().numpy(), size=planes.shape[-1])
-    return policy, value[:, 0].float().cpu().numpy()
+    if not value:
+        return policy, np.full(len(policy), np.nan, np.float32)
+    return policy, value[0][:, 0].float().cpu().numpy()
 
 
 def inference_network(network: nn.Module) -> nn.Module:

@@ -11,7 +11,7 @@ from .board import (
 from .corpus import (
     Corpus as Corpus,
 )
-from .files.transcripts import (
+from .files.formats import (
     write_transcripts as write_transcripts,
 )
 from .games import (

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.errors import IllegalMoveError
+from conceptlrp.errors import IllegalMoveError, check_least
 
 PASS: Final = 64
 NO_MOVE: Final = -1
@@ -30,7 +30,6 @@ REGION: Final = {6: 0x007E7E7E7E7E7E00, 8: 0xFFFFFFFFFFFFFFFF}
 # of the discs that a line may run through also stops it at the edge of the board.
 _INNER_FILES: Final = 0x7E7E7E7E7E7E7E7E
 _BLOCK: Final = 8192
-_PERFT_BLOCK: Final = 1 << 16
 
 # What the functions take, and what their kernels compute with.
 Bitboards: TypeAlias = int | np.uint64 | NDArray[np.uint64]
@@ -55,11 +54,6 @@ def legal_moves(
         Bit ``s`` is set when square ``s`` is a legal move; 0 means a pass or the
         end of the game.
 
-    Raises
-    ------
-    ValueError
-        The size is neither 6 nor 8.
-
     Examples
     --------
     >>> squares(legal_moves(*start()))
@@ -83,12 +77,8 @@ def flips(
 
     Parameters
     ----------
-    own, opponent : uint64 of shape (N,), or any shapes that broadcast
-        Discs of the side to move and of the other side.
-    square : int of shape (N,), broadcast likewise
-        The move.
-    size : int
-        Side of the board, 8 or 6.
+    own, opponent, square, size
+        As for `legal_moves`, and the move, which broadcasts too.
 
     Returns
     -------
@@ -116,12 +106,8 @@ def play(
 
     Parameters
     ----------
-    own, opponent : uint64 of shape (N,), or any shapes that broadcast
-        Discs of the side to move and of the other side.
-    square : int of shape (N,), broadcast likewise
-        The move; `PASS` only swaps the sides.
-    size : int
-        Side of the board, 8 or 6.
+    own, opponent, square, size
+        As for `flips`; `PASS` only swaps the sides.
 
     Returns
     -------
@@ -145,13 +131,7 @@ def play(
 
 
 def start(size: int = 8) -> tuple[int, int]:
-    """Return the start position: the discs of black, who moves first, and of white.
-
-    Examples
-    --------
-    >>> [squares(discs) for discs in start()]
-    [[28, 35], [27, 36]]
-    """
+    """Return the start position: the discs of black, who moves first, and of white."""
     region_of(size)
     return 1 << 28 | 1 << 35, 1 << 27 | 1 << 36
 
@@ -178,21 +158,6 @@ def final_score(own: Bitboards, opponent: Bitboards, size: int) -> NDArray[np.in
     level = np.int8(squares_in_all // 2)
     ahead = np.where(mine > theirs, np.int8(squares_in_all) - theirs, mine)
     return np.where(mine == theirs, level, ahead).astype(np.int8)[()]
-
-
-def perft(depth: int, *, size: int = 8) -> int:
-    """Count the lines of play of ``depth`` plies from the start position.
-
-    A pass is one ply, and a game that ends earlier counts as one line. Source: Aart
-    Bik, "Computing deep perft and divide numbers for Reversi".
-
-    Examples
-    --------
-    >>> [perft(depth) for depth in range(1, 6)]
-    [4, 12, 56, 244, 1396]
-    """
-    own, opponent = (np.array([discs], np.uint64) for discs in start(size))
-    return _count_lines(own, opponent, depth, size)
 
 
 def squares(bitboard: int | np.uint64 | NDArray[np.uint64]) -> list[int]:
@@ -228,12 +193,9 @@ def phases(empties: ArrayLike, *, bins: int = 3, size: int = 8) -> NDArray[np.in
 
     Parameters
     ----------
-    empties : int of shape (N,)
-        Empty squares.
-    bins : int
-        How many equally long parts a game has; 3 are those of `PHASES`.
-    size : int
-        Side of the board, 8 or 6.
+    empties, bins, size : int of shape (N,), int, int
+        Empty squares, how many equally long parts a game has, 3 being those of
+        `PHASES`, and the side of the board.
 
     Returns
     -------
@@ -245,9 +207,7 @@ def phases(empties: ArrayLike, *, bins: int = 3, size: int = 8) -> NDArray[np.in
     >>> phases([60, 41, 40, 21, 20, 0]).tolist()
     [0, 0, 1, 1, 2, 2]
     """
-    if bins < 1:
-        msg = f"bins is {bins}, expected at least 1"
-        raise ValueError(msg)
+    check_least("bins", bins)
     moves = region_of(size).bit_count() - 4
     played = np.clip(moves - np.asarray(empties, np.int64), 0, moves)
     return np.minimum(played * bins // moves, bins - 1).astype(np.int8)
@@ -258,8 +218,6 @@ def board_phases(
 ) -> NDArray[np.int64]:
     """Return the phase of each board (N,), as indices into `PHASES`.
 
-    Examples
-    --------
     >>> board_phases(np.array([3, 2**24 - 1], np.uint64), np.array([12, 0], np.uint64))
     array([0, 1])
     """
@@ -331,47 +289,6 @@ def _lines_between(own: Words, through: Words, bit: Words, step: int) -> Words:
     return up
 
 
-def _count_lines(
-    own: NDArray[np.uint64], opponent: NDArray[np.uint64], depth: int, size: int
-) -> int:
-    if depth <= 0:
-        return own.size
-    moves = legal_moves(own, opponent, size=size)
-    stuck = moves == 0
-    if depth == 1:
-        return int(count(moves).sum(dtype=np.int64)) + int(stuck.sum())
-    over = is_over(own[stuck], opponent[stuck], size=size)
-    passed = opponent[stuck][~over], own[stuck][~over]
-    children = [passed, *_children(own, opponent, moves)]
-    mine, theirs = (np.concatenate(side) for side in zip(*children, strict=True))
-    total = int(over.sum())
-    for block in _blocks(mine.size, _PERFT_BLOCK):
-        total += _count_lines(mine[block], theirs[block], depth - 1, size)
-    return total
-
-
-def _children(
-    own: NDArray[np.uint64], opponent: NDArray[np.uint64], moves: NDArray[np.uint64]
-) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint64]]]:
-    """Yield the positions after the first legal move of all, the second, ..."""
-    while (left := moves != 0).any():
-        own, opponent, moves = own[left], opponent[left], moves[left]
-        bit = moves & (~moves + np.uint64(1))
-        yield _after(own, opponent, bit)
-        moves = moves & ~bit
-
-
-def _after(
-    own: NDArray[np.uint64], opponent: NDArray[np.uint64], bit: NDArray[np.uint64]
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    mine, theirs = np.empty_like(own), np.empty_like(own)
-    for block in _blocks(own.size):
-        turned = flip_words(own[block], opponent[block], bit[block])
-        mine[block] = opponent[block] & ~turned
-        theirs[block] = own[block] | turned | bit[block]
-    return mine, theirs
-
-
 def _words(bitboards: Bitboards) -> NDArray[np.uint64]:
     if isinstance(bitboards, np.ndarray) and bitboards.dtype.kind not in "ui":
         msg = f"bitboards are {bitboards.dtype}, expected uint64"
@@ -379,10 +296,10 @@ def _words(bitboards: Bitboards) -> NDArray[np.uint64]:
     return np.asarray(bitboards, np.uint64)
 
 
-def _blocks(length: int, block: int = _BLOCK) -> Iterator[slice]:
+def _blocks(length: int) -> Iterator[slice]:
     # Short blocks keep the temporary arrays of a kernel in the cache.
-    for first in range(0, length, block):
-        yield slice(first, first + block)
+    for first in range(0, length, _BLOCK):
+        yield slice(first, first + _BLOCK)
 
 
 def _bits(words: NDArray[np.uint64]) -> NDArray[np.int8]:

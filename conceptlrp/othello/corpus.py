@@ -25,18 +25,11 @@ from conceptlrp.othello.arguments import (
     columns_of_boards,
     columns_of_positions,
 )
-from conceptlrp.othello.board import (
-    BLACK,
-    NO_MOVE,
-    PASS,
-    REGION,
-    legal_moves,
-)
+from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, REGION, legal_moves
 from conceptlrp.othello.files.formats import read_games
-from conceptlrp.othello.games import Games, columns_digest
+from conceptlrp.othello.games import Games, columns_digest, replay
 from conceptlrp.othello.notation import square_name, transcript_text
 from conceptlrp.othello.position import Position
-from conceptlrp.othello.replay import replay
 from conceptlrp.othello.symmetry import (
     canonical,
     compose,
@@ -60,14 +53,10 @@ class Corpus:
     ----------
     own, opponent : uint64 of shape (N,)
         Discs of the side to move and of the other side.
-    mover : uint8 of shape (N,)
-        `BLACK` or `WHITE`.
-    ply : uint8 of shape (N,)
-        Moves played before.
-    played : int8 of shape (N,)
-        The move that was played, `NO_MOVE` when unknown.
-    game : int32 of shape (N,)
-        Row of ``games``.
+    mover, ply : uint8 of shape (N,)
+        `BLACK` or `WHITE`, and the moves played before.
+    played, game : int8 and int32 of shape (N,)
+        The move that was played, `NO_MOVE` when unknown, and the row of ``games``.
     symmetry : uint8 of shape (N,)
         How the position is turned from what was recorded.
     games : Games
@@ -128,29 +117,13 @@ class Corpus:
 
     @staticmethod
     def read(paths: PathLike | Iterable[PathLike], *, size: int = 8) -> "Corpus":
-        """Read the positions of game files.
+        """Read every position before a recorded move, files and games in order.
 
-        Parameters
-        ----------
-        paths : path or paths
-            WTHOR files (``.wtb``), transcripts (``.txt``), GGF (``.ggf``), game books
-            of Logistello (``.gam``) and self-play (``.jsonl``); or "demo" for the
-            5,200 self-played games that ship, each of whose positions is turned by a
-            random symmetry of its own, the same at every call.
-        size : int
-            Side of the board, 8 or 6.
-
-        Returns
-        -------
-        Corpus
-            Every position before a recorded move, files and games in order.
-
-        Raises
-        ------
-        GameFileError
-            A file cannot be read, or is of another kind.
-        TypeError
-            What is given is no path.
+        `paths` is one or several of WTHOR files (``.wtb``), transcripts (``.txt``), GGF
+        (``.ggf``), game books of Logistello (``.gam``) and self-play (``.jsonl``); or
+        "demo" for the 5,200 self-played games that ship, each of whose positions is
+        turned by a random symmetry of its own, the same at every call. A file that
+        cannot be read, or is of another kind, raises `GameFileError`.
         """
         if isinstance(paths, str) and paths == "demo":
             if size != 8:
@@ -164,17 +137,10 @@ class Corpus:
 
     @staticmethod
     def load(path: PathLike) -> "Corpus":
-        """Read a corpus that `save` wrote.
+        """Read a corpus that `save` wrote, without games that no position came from.
 
-        Returns
-        -------
-        Corpus
-            Equal to what was saved, without games that no position came from.
-
-        Raises
-        ------
-        CorpusFileError
-            The file is missing, damaged, of a newer version, or no corpus.
+        A file that is missing, damaged, of a newer version, or no corpus raises
+        `CorpusFileError`.
         """
         from conceptlrp.othello.files.corpus_file import read_corpus
 
@@ -190,26 +156,12 @@ class Corpus:
     def save(self, path: PathLike, *, overwrite: bool = False) -> None:
         """Write the corpus as HDF5, with the games that its positions come from.
 
-        Parameters
-        ----------
-        path : str or Path
-            The file, usually ``.h5``. It appears once it is complete.
-        overwrite : bool
-            Replace what stands at the path.
-
-        Raises
-        ------
-        OutputExistsError
-            Something stands at the path and is not to be overwritten.
-        CorpusFileError
-            The file cannot be written.
+        The file, usually ``.h5``, appears once it is complete. One that is there
+        already, and not to be overwritten, raises `OutputExistsError`, one that cannot
+        be written `CorpusFileError`.
         """
-        write_whole(
-            checked_path(path),
-            self.to_bytes(),
-            overwrite=overwrite,
-            error=CorpusFileError,
-        )
+        place, content = checked_path(path), self.to_bytes()
+        write_whole(place, content, overwrite=overwrite, error=CorpusFileError)
 
     def to_bytes(self) -> memoryview:
         """Return the bytes of the file that `save` writes."""
@@ -222,26 +174,12 @@ class Corpus:
 
     @staticmethod
     def from_boards(boards: ArrayLike) -> "Corpus":
-        """Make a corpus of boards that no game is known of.
+        """Make a corpus of boards (N, n, n), or (n, n), that no game is known of.
 
-        Parameters
-        ----------
-        boards : array_like of shape (N, n, n), or (n, n) for one board
-            +1 for a disc of the side to move, -1 for one of the other side, 0 empty;
-            n is 6 or 8 and row 0 is rank 1.
+        +1 is a disc of the side to move, which is black, -1 one of the other side, 0
+        empty; n is 6 or 8 and row 0 is rank 1. Other shapes and values raise
+        `ValueError`.
 
-        Returns
-        -------
-        Corpus
-            With black to move and no played move.
-
-        Raises
-        ------
-        ValueError
-            For another shape or other values.
-
-        Examples
-        --------
         >>> boards = np.zeros((1, 8, 8), int)
         >>> boards[0, 0, 0] = 1
         >>> Corpus.from_boards(boards).position(0).obf()[:4]
@@ -251,25 +189,7 @@ class Corpus:
 
     @staticmethod
     def from_positions(positions: Position | Iterable[Position]) -> "Corpus":
-        """Make a corpus of single positions.
-
-        Parameters
-        ----------
-        positions : Position or iterable of Position
-            All of one size.
-
-        Returns
-        -------
-        Corpus
-            Without played moves.
-
-        Raises
-        ------
-        TypeError
-            Something else than a position is among them.
-        ValueError
-            For no position, or positions of several sizes.
-        """
+        """Make a corpus of single positions, all of one size, without played moves."""
         return _without_games(*columns_of_positions(positions))
 
     @staticmethod

@@ -35,12 +35,7 @@ def square_name(square: int, size: int = 8) -> str:
     Returns
     -------
     str
-        A file and a rank.
-
-    Raises
-    ------
-    NotationError
-        The number is no square of the board.
+        A file and a rank; a number that is no square raises `NotationError`.
 
     Examples
     --------
@@ -62,20 +57,13 @@ def parse_square(text: str, size: int = 8) -> int:
 
     Parameters
     ----------
-    text : str
-        The name, in small or capital letters.
-    size : int
-        Side of the board, 8 or 6.
+    text, size : str, int
+        The name, in small or capital letters, and the side of the board.
 
     Returns
     -------
     int
-        A square of the 8 x 8 word, or `PASS`.
-
-    Raises
-    ------
-    NotationError
-        The text names no square of the board.
+        A square of the 8 x 8 word, or `PASS`; other text raises `NotationError`.
 
     Examples
     --------
@@ -97,10 +85,8 @@ def transcript_text(moves: Iterable[int], size: int = 8) -> str:
 
     Parameters
     ----------
-    moves : iterable of int
-        Squares, `PASS` and `NO_MOVE`.
-    size : int
-        Side of the board, 8 or 6.
+    moves, size : iterable of int, int
+        Squares, `PASS` and `NO_MOVE`, and the side of the board.
 
     Returns
     -------
@@ -134,12 +120,8 @@ def parse_transcript(
     Returns
     -------
     list of int
-        Squares of the 8 x 8 word.
-
-    Raises
-    ------
-    NotationError
-        Something else stands in the text; the message has its line and column.
+        Squares of the 8 x 8 word; what else stands in the text raises
+        `NotationError`, whose message has its line and column.
 
     Examples
     --------

@@ -10,11 +10,7 @@ from conceptlrp.drawing import board_svg
 from conceptlrp.errors import IllegalMoveError, NotationError, check_type
 from conceptlrp.othello import board
 from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, WHITE
-from conceptlrp.othello.notation import (
-    parse_square,
-    parse_transcript,
-    square_name,
-)
+from conceptlrp.othello.notation import parse_square, parse_transcript, square_name
 
 _OBF: Final = re.compile(r"(?P<board>[xo*.-]+)\s+(?P<mover>[xo*])", re.IGNORECASE)
 _BOARD_SIZES: Final = {36: 6, 64: 8}
@@ -28,10 +24,8 @@ class Position:
     ----------
     own, opponent : int
         Discs of the side to move and of the other side, as bitboards.
-    mover : int
-        `BLACK` or `WHITE`.
-    size : int
-        Side of the board, 8 or 6.
+    mover, size : int
+        `BLACK` or `WHITE`, and the side of the board, 8 or 6.
     last : int
         The square that was played last, `NO_MOVE` when unknown; a pass leaves it.
     """
@@ -59,47 +53,17 @@ class Position:
 
     @classmethod
     def start(cls, size: int = 8) -> "Position":
-        """Return the start position, black to move.
-
-        Parameters
-        ----------
-        size : int
-            Side of the board, 8 or 6.
-
-        Returns
-        -------
-        Position
-            Four discs in the middle.
-        """
+        """Return the start position, black to move."""
         return cls(*board.start(size), size=size)
 
     @classmethod
     def from_transcript(cls, text: str, size: int = 8) -> "Position":
         """Return the position after the moves of a transcript.
 
-        Sides that cannot move are passed over, after the last move as well.
+        Sides that cannot move are passed over, after the last move as well; passes may
+        be written or left out. Text that is no transcript raises `NotationError`, an
+        illegal move `IllegalMoveError`, whose message has its number.
 
-        Parameters
-        ----------
-        text : str
-            The moves; passes may be written or left out.
-        size : int
-            Side of the board, 8 or 6.
-
-        Returns
-        -------
-        Position
-            With the last move of the transcript.
-
-        Raises
-        ------
-        NotationError
-            The text is no transcript.
-        IllegalMoveError
-            A move is not legal; the message has its number.
-
-        Examples
-        --------
         >>> Position.from_transcript("f5d6c3").obf()
         '------------------X--------XX------OXX-----O-------------------- O'
         """
@@ -118,17 +82,10 @@ class Position:
     def from_obf(cls, line: str) -> "Position":
         """Read a position as Edax and other programs write it.
 
-        Parameters
-        ----------
-        line : str
-            The squares a1, b1, ... h8 (36 of them for a 6 x 6 board) as ``X`` or
-            ``*`` for black, ``O`` for white and ``-`` or ``.`` for empty, a blank
-            and the side to move. What follows a semicolon is ignored.
-
-        Raises
-        ------
-        NotationError
-            The text is no such line.
+        A line has the squares a1, b1, ... h8 (36 of them for a 6 x 6 board) as ``X`` or
+        ``*`` for black, ``O`` for white and ``-`` or ``.`` for empty, a blank and the
+        side to move. What follows a semicolon is ignored; other text raises
+        `NotationError`.
         """
         check_type(line, str, "position", "text")
         text = line.split(";")[0].strip()
@@ -183,25 +140,10 @@ class Position:
     def play(self, move: int | str) -> "Position":
         """Return the position after a move, for the other side to move.
 
-        Parameters
-        ----------
-        move : int or str
-            A square or its name; `PASS` or ``pa`` when there is no legal move.
+        `move` is a square or its name; `PASS` or ``pa`` when there is no legal move. A
+        name that is no square raises `NotationError`, a move that is not legal here
+        `IllegalMoveError`.
 
-        Returns
-        -------
-        Position
-            As the other side sees it, whether it can move or not.
-
-        Raises
-        ------
-        NotationError
-            The name is no square.
-        IllegalMoveError
-            The move is not legal here.
-
-        Examples
-        --------
         >>> Position.start().play("f5").mover
         1
         """
@@ -226,8 +168,6 @@ class Position:
     def diagram(self) -> str:
         """Draw the position: X black, O white, a dot where the mover may play.
 
-        Examples
-        --------
         >>> print(Position.start(6))
           a b c d e f
         1 - - - - - -
@@ -261,9 +201,8 @@ class Position:
         ):
             for square in board.squares(word):
                 glyphs[square] = glyph
-        margin = (8 - self.size) // 2
-        ranks = range(margin, margin + self.size)
-        first, last = margin, margin + self.size
+        first, last = (8 - self.size) // 2, (8 + self.size) // 2
+        ranks = range(first, last)
         return ["".join(glyphs[8 * rank + first : 8 * rank + last]) for rank in ranks]
 
 

@@ -34,14 +34,10 @@ if TYPE_CHECKING:
 
 
 def fold_orientations(heatmaps: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Find how to turn each map so that it agrees best with the first.
+    """Find how to turn each map (k, n, n) so that it agrees best with the first.
 
-    Two maps agree by their scalar product, which among the turnings of one map
-    orders as their cosine does. Returns the symmetry of each map (k, n, n), 0 for the
-    first; the lowest where several agree as well.
+    Returns symmetries, 0 for the first; the lowest where several agree as well.
 
-    Examples
-    --------
     >>> corners = np.zeros((2, 8, 8))
     >>> corners[0, 0, 0] = corners[1, 0, 7] = 1.0
     >>> fold_orientations(corners)
@@ -68,24 +64,14 @@ class ReferenceBoard:
 
     Attributes
     ----------
-    row : int
-        Row of the store.
-    score : float
-        Score of the channel.
-    position : Position
-        The board.
-    game : int
-        Game of the corpus.
-    description : str
-        Players, year and move number, as one line.
-    black, white : str
-        The players, "" where unknown.
-    year : int
-        Year of the game, 0 where unknown.
-    ply : int
-        Moves played before.
-    transcript : str
-        Moves that lead to the board.
+    row, score, position : int, float, Position
+        Row of the store, score of the channel, and the board.
+    game, description : int, str
+        Game of the corpus; players, year and move number, as one line.
+    black, white, year : str, str, int
+        The players and the year of the game, "" and 0 where unknown.
+    ply, transcript : int, str
+        How many moves were played before, and which.
     played : str
         The move that was played, "" where none is known.
     policy : dict of str to float
@@ -146,14 +132,10 @@ class ReferenceBoards:
 
     Attributes
     ----------
-    layer, channel : str, int
-        The channel.
-    by : str
-        Score of the boards, one of `REFERENCE_SCORES`.
-    strip : str
-        "top", "bottom", "quantiles" or "random".
-    target : str
-        Name of the explained output.
+    layer, channel, by : str, int, str
+        The channel, and the score of the boards, one of `REFERENCE_SCORES`.
+    strip, target : str, str
+        "top", "bottom", "quantiles" or "random", and the explained output.
     boards : tuple of k ReferenceBoard
         The boards.
     heatmaps : ndarray of shape (k, n, n) or None
@@ -270,11 +252,7 @@ def describe_boards(store: Store, ranking: Ranking) -> tuple[ReferenceBoard, ...
 
 
 def describe_board(
-    corpus: Corpus,
-    row: int,
-    score: float,
-    logits: NDArray[np.floating],
-    value: float,
+    corpus: Corpus, row: int, score: float, logits: NDArray[np.floating], value: float
 ) -> ReferenceBoard:
     """Collect a position, its game and what the network makes of it."""
     position, game = corpus.position(row), int(corpus.game[row])

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from conceptlrp.errors import LayerError, NetworkError
+from conceptlrp.errors import LayerError, NetworkError, check_known
 from conceptlrp.lrp import Baseline, Explainer, Target
+from conceptlrp.lrp.engine.elementwise import GROUPED
 from conceptlrp.lrp.engine.native import NativeEngine
 from conceptlrp.lrp.engine.program import Operation
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
@@ -44,29 +45,22 @@ def conditional_maps(
 
     Parameters
     ----------
-    explainer : Explainer
-        Network and composite.
-    positions : Corpus
-        N positions.
-    layer, channel : str, int
-        The channel.
-    target : str or Target
-        The explained output.
+    explainer, positions : Explainer, Corpus
+        Network and composite, and N positions.
+    layer, channel, target : str, int, str or Target
+        The channel and the explained output.
     start : {"relevance", "activation"}
         Where relevance starts.
-    baseline : Baseline, optional
-        What relevance is above, a donor a position; the explainer's own by default.
-    batch_size : int
-        Positions at a time.
+    baseline, batch_size : Baseline, int
+        What relevance is above, a donor a position, by default the explainer's own; and
+        positions at a time.
 
     Returns
     -------
     float32 array of shape (N, n, n)
         Input relevance, planes summed.
     """
-    if start not in STARTS:
-        msg = f"unknown start '{start}', expected one of {', '.join(STARTS)}"
-        raise ValueError(msg)
+    check_known("start", start, STARTS)
     if start == "activation":
         _check_channel(explainer, layer, channel)
         parts = [
@@ -130,12 +124,8 @@ def receptive_field(
 
     Parameters
     ----------
-    explainer : Explainer
-        The network, traced.
-    layer : str
-        A layer of the explainer.
-    square : pair of int
-        Row and column in the layer's feature map.
+    explainer, layer, square : Explainer, str, pair of int
+        The network, traced, one of its layers, and row and column in its feature map.
 
     Returns
     -------
@@ -177,6 +167,8 @@ def _read_squares(
     if operation.kind == "input":
         squares = int(np.prod(engine.shapes[operation.name][1:]))
         return np.eye(squares, dtype=np.bool_)
+    if isinstance(operation.module, GROUPED):
+        return np.broadcast_to(sources[0].any(axis=0), sources[0].shape)
     if operation.name not in engine.rules:
         return np.asarray(np.logical_or.reduce(sources, axis=0), dtype=np.bool_)
     height, width = engine.shapes[operation.inputs[0]][1:]

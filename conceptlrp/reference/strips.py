@@ -14,10 +14,12 @@ peak       largest activation in the feature map (ActMax by maximum)
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from conceptlrp.errors import check_known
 from conceptlrp.othello.symmetry import turn
 from conceptlrp.reference.boards import ReferenceBoards, describe_boards
 from conceptlrp.store import Ranking, Store, Where, open_store
@@ -52,8 +54,6 @@ def diverse_rows(
 
     Only as many positions are sorted and compared as it takes to find them.
 
-    Examples
-    --------
     >>> diverse_rows(np.array([1.0, 3.0, 2.0]), 2, games=np.array([0, 1, 1])).rows
     array([1, 0])
     """
@@ -98,8 +98,6 @@ def quantile_rows(scores: NDArray[np.floating], quantiles: ArrayLike) -> Ranking
     quantile q is the one at place ``q (N - 1)``, rounded to the nearest, the even
     one where two are as near.
 
-    Examples
-    --------
     >>> quantile_rows(np.array([5.0, 1.0, 3.0]), [0.0, 0.5, 1.0]).rows
     array([1, 2, 0])
     """
@@ -129,9 +127,7 @@ def board_distances(
     """Count the squares on which boards differ from one in its best turning, (N,)."""
     own, opponent = (turn(np.uint64(side), _SYMMETRIES) for side in one)
     differing = (own ^ boards[0]) | (opponent ^ boards[1])
-    counts: NDArray[np.int64] = np.bitwise_count(differing).astype(np.int64)
-    fewest: NDArray[np.int64] = counts.min(axis=0)
-    return fewest
+    return np.asarray(np.bitwise_count(differing).min(axis=0), np.int64)
 
 
 @dataclass(frozen=True)
@@ -182,26 +178,16 @@ def reference_boards(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    layer, channel : str, int
-        The channel.
-    count : int
-        How many boards.
-    by : str
-        "share", "relevance", "positive" or "absolute" (RelMax), "activation" or
-        "peak" (ActMax).
-    lowest : bool
-        Find the lowest scores, such as the most negative relevance.
-    one_per_game : bool
-        Take at most one board of a game.
-    min_distance : int
-        Squares on which any two boards must differ, however they are turned; 1
-        leaves out boards that are equal up to symmetry.
-    target : int or str
-        The explained output.
-    where : Where, optional
-        Find only positions that meet conditions.
+    store, layer, channel, count
+        Relevance of a corpus or its path, the channel, and how many boards.
+    by, lowest : str, bool
+        "share", "relevance", "positive" or "absolute" (RelMax), "activation" or "peak"
+        (ActMax); and whether to find the lowest, such as the most negative relevance.
+    one_per_game, min_distance : bool, int
+        Take at most one board of a game; and the squares on which any two must differ,
+        however they are turned: 1 leaves out boards that are equal up to symmetry.
+    target, where : int or str, Where
+        The explained output, and conditions that positions must meet.
 
     Returns
     -------
@@ -217,16 +203,13 @@ def reference_boards(
     # The store may have these at hand without reading a column.
     store = open_store(store)
     if by in CHANNEL_SCORES and min_distance == 0:
-        ranking = store.top(
-            layer,
-            channel,
-            count,
-            by=by,
-            lowest=lowest,
-            one_per_game=one_per_game,
-            target=target,
-            where=where,
-        )
+        asked: dict[str, Any] = {
+            "by": by,
+            "lowest": lowest,
+            "target": target,
+            "where": where,
+        }
+        ranking = store.top(layer, channel, count, one_per_game=one_per_game, **asked)
     else:
         scores = reference_scores(store, layer, channel, by=by, target=target)
         corpus, rows = store.positions, np.arange(len(scores))
@@ -310,10 +293,7 @@ def reference_scores(
     store: Store, layer: str, channel: int, *, by: str, target: int | str = 0
 ) -> NDArray[np.float32]:
     """Return one channel's score at every position, (N,)."""
-    if by not in REFERENCE_SCORES:
-        known = ", ".join(REFERENCE_SCORES)
-        msg = f"unknown score '{by}', expected one of {known}"
-        raise ValueError(msg)
+    check_known("score", by, REFERENCE_SCORES)
     if by in CHANNEL_SCORES:
         return store.scores(layer, channel, by=by, target=target)
     relevance = store.scores(layer, channel, by="relevance", target=target)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import plain
 from conceptlrp.labelling import ChannelCause, ChannelLabels
-from conceptlrp.labelling.channel_labels import UNNAMED, ChannelName
+from conceptlrp.labelling.result import UNNAMED, ChannelName
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report.findings import (
     ChannelEffect,
@@ -66,10 +66,8 @@ class ChannelReport:
         The label that the channel was found to have, with its sign, or "unnamed".
     note : Note or None
         What somebody wrote about it; never a substitute for the name.
-    statistics : ChannelStatistics
-        How much and how often.
-    phases : tuple of PhaseStatistics
-        The same for every ten plies.
+    statistics, phases : ChannelStatistics, tuple of PhaseStatistics
+        How much and how often, over all and for every ten plies.
     moves : tuple of MoveStatistics
         The explained moves where it has the largest part, largest first, of those
         that are explained on ten positions or more; none for the value.
@@ -91,10 +89,9 @@ class ChannelReport:
     cause, carried : ChannelCause or None
         Whether it carries its best label into the output, and the label that it
         carries most clearly, by interchange.
-    runners_up : tuple of RunnerUp
-        The best labels that failed.
-    random_labelled : float or None
-        Part of the channels of a network with random weights that get a label.
+    runners_up, random_labelled : tuple of RunnerUp, float or None
+        The best labels that failed, and the part of the channels of a network with
+        random weights that get a label.
     effects : ChannelEffect or None
         What ablating the channel does.
     upstream, downstream : tuple of WiredChannel

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import StoreError
 from conceptlrp.jsontext import plain
-from conceptlrp.report.words.relevance import relevance_of
+from conceptlrp.report.words.relevance import gradient_words, relevance_of
 from conceptlrp.statistics import Estimate
 from conceptlrp.statistics.estimates import cosine, estimate
-from conceptlrp.store import Store, open_store
+from conceptlrp.store import Plan, Store, open_store
 from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
@@ -58,14 +58,10 @@ class StoreComparison:
 
     Attributes
     ----------
-    names : (str, str)
-        Network, composite and baseline of either store.
-    target : str
-        The explained output.
-    by : str
-        What channels were matched by, one of `MATCHED_BY`.
-    positions : int
-        Positions that were compared.
+    names, target : (str, str), str
+        Network, composite and baseline of either store, and the explained output.
+    by, positions : str, int
+        What channels were matched by, one of `MATCHED_BY`, on how many positions.
     layers : tuple of LayerMatch
         Layers of the same place.
     same_move : Estimate
@@ -149,30 +145,19 @@ def compare(
     ----------
     first, second : Store or path
         Two networks, snapshots, composites or baselines on the same positions.
-    layers : sequence of str, optional
-        Layers of both stores; by default those that share a name, or else all in
-        their order if there are as many.
-    target : int or str
-        The explained output; the same name is looked for in the second store.
+    layers, target : sequence of str, int or str
+        Layers of both stores, by default those that share a name, or else all in their
+        order if there are as many; and the explained output of either.
     by : str
         "share" or "relevance" of channels, or "activation", which does not change
         with the composite.
-    n_positions : int
+    n_positions, seed : int, int
         Positions at most, drawn at random.
-    seed : int
-        The same seed gives the same numbers.
 
     Returns
     -------
     StoreComparison
         Matches layer by layer, and how alike outputs and heatmaps are.
-
-    Raises
-    ------
-    StoreError
-        If the stores hold other positions, or no layers that belong together.
-    ValueError
-        For something that channels cannot be matched by.
     """
     first, second = open_store(first), open_store(second)
     if by not in MATCHED_BY:
@@ -228,10 +213,9 @@ def _outputs(
 def _table(
     store: Store, layer: str, by: str, rows: NDArray[np.int64], target: str
 ) -> Floats:
-    if by == "activation":
-        return store.arrays.activation(layer, rows=rows).astype(np.float64)
-    read = store.arrays.share if by == "share" else store.arrays.relevance
-    return read(layer, rows=rows, target=target).astype(np.float64)
+    asked = {} if by == "activation" else {"target": target}
+    found: Floats = getattr(store.arrays, by)(layer, rows=rows, **asked)
+    return found.astype(np.float64)
 
 
 def _layer_pairs(
@@ -281,6 +265,11 @@ def _name(store: Store) -> str:
 
 def _remarks(stores: tuple[Store, Store]) -> tuple[str, ...]:
     one, other = (store.manifest.plan for store in stores)
+    found = dict.fromkeys(gradient_words(each.gradients) for each in (one, other))
+    return (*_of_baselines(one, other), *filter(None, found))
+
+
+def _of_baselines(one: Plan, other: Plan) -> tuple[str, ...]:
     if one.baseline.get("digest") == other.baseline.get("digest"):
         return ()
     if one.above == other.above:
@@ -339,7 +328,8 @@ def correlation_within(one: Floats, other: Floats, groups: NDArray[Any]) -> Floa
     Shapes: `groups` (N,). Returns (C, D): 0 for a column that is constant in every
     group.
     """
-    left, right = (_unit(_centered(table, groups)) for table in (one, other))
+    _, group = np.unique(groups, return_inverse=True)
+    left, right = (_unit(_centered(table, group)) for table in (one, other))
     found: Floats = left.T @ right
     return found
 
@@ -354,8 +344,7 @@ def _exchanged(groups: NDArray[Any], seed: int) -> NDArray[np.intp]:
     return exchanged
 
 
-def _centered(table: Floats, groups: NDArray[Any]) -> Floats:
-    _, group = np.unique(groups, return_inverse=True)
+def _centered(table: Floats, group: NDArray[np.intp]) -> Floats:
     sums = np.zeros((int(group.max()) + 1, table.shape[1]))
     np.add.at(sums, group, table)
     centered: Floats = table - (sums / np.bincount(group)[:, None])[group]

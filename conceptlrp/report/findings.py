@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.labelling import LabelScores
-from conceptlrp.labelling.channel_labels import channel_name
+from conceptlrp.labelling.result import channel_name
 from conceptlrp.report.words.labels import why_it_failed, why_it_is_no_name
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from conceptlrp.clustering import Clustering
     from conceptlrp.clustering.clustering import Markers
     from conceptlrp.concept_graph import MeanConceptGraph
+    from conceptlrp.report.statistics import LayerStatistics
 
 _RUNNERS_UP, _LINKS = 5, 5
 # What a runner-up that fulfils every criterion has of its label.
@@ -138,7 +139,7 @@ def channel_effect(
 
 
 def runners_up(
-    scores: LabelScores, channel: int, *, controls: Sequence[str] = ()
+    scores: LabelScores, channel: int, controls: Sequence[str] = ()
 ) -> tuple[RunnerUp, ...]:
     """Find the best five labels, at most, that a channel is not named by.
 
@@ -154,24 +155,19 @@ def runners_up(
             known = {field: getattr(label, field) for field in _SAME}
             reason = why_it_is_no_name(label, found, name)
             chosen[label.label] = RunnerUp(**known, reason=reason)
-    for size, measure, k in _by_size(scores, channel):
-        if len(chosen) >= _RUNNERS_UP or size == 0:
-            break
-        failed = scores.labels[k]
-        if failed not in left_out and failed not in chosen:
-            chosen[failed] = _failed(scores, channel, measure, k)
-    return tuple(chosen.values())[:_RUNNERS_UP]
-
-
-def _by_size(scores: LabelScores, channel: int) -> list[tuple[float, str, int]]:
-    """Return size, measure and label of what could be tested, largest first."""
     tested = [
         (abs(float(size)), measure, k)
         for measure, effects in scores.effect.items()
         for k, size in enumerate(effects[channel])
         if np.isfinite(size)
     ]
-    return sorted(tested, key=lambda each: -each[0])
+    for size, measure, k in sorted(tested, key=lambda each: -each[0]):
+        if len(chosen) >= _RUNNERS_UP or size == 0:
+            break
+        failed = scores.labels[k]
+        if failed not in left_out and failed not in chosen:
+            chosen[failed] = _failed(scores, channel, measure, k)
+    return tuple(chosen.values())[:_RUNNERS_UP]
 
 
 def _failed(scores: LabelScores, channel: int, measure: str, k: int) -> RunnerUp:
@@ -227,6 +223,12 @@ def _strongest(links: Sequence[tuple[str, Array, Array]]) -> tuple[WiredChannel,
         for i in order
         if absolute[i] > 0
     )
+
+
+def nearest_channels(layer: "LayerStatistics", channel: int) -> tuple[Neighbour, ...]:
+    """Return the channels of the layer that are used most alike."""
+    pairs = zip(layer.neighbours[channel], layer.similarity[channel], strict=True)
+    return tuple(Neighbour(int(other), float(cosine)) for other, cosine in pairs)
 
 
 def marked_clusters(

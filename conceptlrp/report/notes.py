@@ -53,21 +53,15 @@ def read_notes(
 
     Parameters
     ----------
-    path : path-like
-        The file.
-    layers : mapping of str to int, optional
-        Layers that there are, with their number of channels; by default a note may
-        be on any.
+    path, layers : path-like, mapping of str to int
+        The file, and layers that there are, with their number of channels; by default a
+        note may be on any.
 
     Returns
     -------
     dict of (str, int) to Note
-        By layer and channel.
-
-    Raises
-    ------
-    FileFormatError
-        When it is no YAML, or an entry is no note or on no channel; with the line.
+        By layer and channel. What is no YAML, no note or on no channel raises
+        `FileFormatError`, whose message has the line.
     """
     file = Path(path)
     notes: dict[Channel, Note] = {}

@@ -17,14 +17,14 @@ from conceptlrp.jsontext import plain
 from conceptlrp.lrp import Attribution, Baseline, Explainer, Target
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.explainer import AnyBaseline
-from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.one_call import store_explainer
+from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import PASS, Position, parse_square, square_name
 from conceptlrp.reference.boards import move_probabilities
 from conceptlrp.report.explained_output import ExplainedOutput, LayerMaps
 from conceptlrp.report.words.numbers import percent, signed_amount, signed_percent
-from conceptlrp.report.words.relevance import relevance_words
+from conceptlrp.report.words.relevance import gradient_words, relevance_words
 from conceptlrp.store import Store
 
 _ENCODING = {"encoding-type": "conceptlrp-position-report", "encoding-version": "1"}
@@ -65,6 +65,8 @@ class PositionReport:
         Rules by which relevance was propagated.
     baseline : str
         What relevance of layers is above, in words: "zero" if it is plain.
+    gradients : tuple of str
+        Operations without a rule, explained by their gradient as was allowed.
     """
 
     position: Position
@@ -76,11 +78,13 @@ class PositionReport:
     contrast: ExplainedOutput | None
     composite: str
     baseline: str = "zero"
+    gradients: tuple[str, ...] = ()
 
     @property
     def relevance(self) -> str:
         """By which rules relevance is, and above which baseline."""
-        return relevance_words(self.composite, self.baseline)
+        name = self.composite.removesuffix(" with gradients")
+        return relevance_words(name, self.baseline)
 
     @property
     def best(self) -> MovePolicy:
@@ -112,6 +116,7 @@ class PositionReport:
             "value": plain(self.value),
             "composite": self.composite,
             "baseline": self.baseline,
+            "gradients": self.gradients,
             "move": self.move.to_dict(),
             "value_output": self.value_output and self.value_output.to_dict(),
             "contrast": self.contrast and self.contrast.to_dict(),
@@ -138,7 +143,7 @@ class PositionReport:
         ]
         value = "" if np.isnan(self.value) else f", expected outcome {self.value:+.2f}"
         title = f"Best {self.best.move} ({percent(self.best.probability)}){value}"
-        return html_boards(title, cards)
+        return html_boards(title, cards, note=gradient_words(self.gradients))
 
 
 def position_report(
@@ -173,28 +178,17 @@ def position_report(
     store : Store, optional
         Where to look the position up. Only its rows have donors, where relevance is
         above theirs.
-    move : str, optional
-        Move to explain, "pa" for the pass; the best one by default.
-    against : str, optional
-        Move to contrast it with.
+    move, against : str, optional
+        Move to explain, "pa" for the pass, by default the best one; and a move to
+        contrast it with.
     count : int
         How many channels of each layer count as its top ones.
 
     Returns
     -------
     PositionReport
-        With the conditional heatmaps of all channels.
-
-    Raises
-    ------
-    TargetError
-        For a move that is not legal, or that is contrasted with itself.
-    NetworkError
-        When the network plays on another board.
-    LayerError
-        For a layer that the explainer does not report.
-    ValueError
-        For a position without a donor, where relevance is above a donor's map.
+        With the conditional heatmaps of all channels. A move that is not legal, or
+        contrasted with itself, raises `TargetError`.
 
     Examples
     --------
@@ -239,6 +233,7 @@ def position_report(
         contrast=None if against is None else outputs[-1],
         composite=explainer.composite_name,
         baseline=above.words,
+        gradients=explainer.gradients,
     )
 
 
@@ -249,7 +244,7 @@ def _explainer(
         return network
     if store is None or any(each is not None for each in rules.values()):
         return Explainer(network, **rules)
-    return store_explainer(store, checked_network(network))
+    return store_explainer(store, network)
 
 
 def _baseline(explainer: Explainer, row: int | None) -> Baseline:

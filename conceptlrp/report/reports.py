@@ -1,19 +1,29 @@
-"""Reports of one channel or of all channels of a layer, from what a store holds."""
+"""Reports of one channel or of all channels of a layer, from what a store holds.
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+Shapes use N positions, k boards and n x n squares. Strips of boards hold what the
+functions of `conceptlrp.reference` find for one channel; here nothing is read twice,
+and boards are described when somebody looks at them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.labelling.channel_labels import ChannelName, channel_name
+from conceptlrp.labelling.result import ChannelName, channel_name
 from conceptlrp.lrp import Target
+from conceptlrp.reference import ReferenceBoard, ReferenceBoards
+from conceptlrp.reference.boards import describe_board
+from conceptlrp.reference.strips import diverse_rows, quantile_rows, telling
 from conceptlrp.report.channel import ChannelLine, ChannelReport
 from conceptlrp.report.findings import (
-    Neighbour,
     channel_effect,
     marked_clusters,
+    nearest_channels,
     runners_up,
     wired_channels,
 )
@@ -26,7 +36,6 @@ from conceptlrp.report.statistics import (
     read_columns,
 )
 from conceptlrp.report.stored_layer import StoredLayer, StoredResults, read_layer
-from conceptlrp.report.strips import BoardShelf, ChannelStrips, LayerStrips
 from conceptlrp.report.words.context import (
     channel_warnings,
     citation,
@@ -34,7 +43,9 @@ from conceptlrp.report.words.context import (
     provenance,
 )
 from conceptlrp.report.words.numbers import effect, percent
-from conceptlrp.store import open_store
+from conceptlrp.store import Ranking, Store, open_store
+from conceptlrp.store.format.schema import REFERENCE_KINDS
+from conceptlrp.store.ranking import top_rows
 from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
@@ -43,6 +54,145 @@ if TYPE_CHECKING:
 Notes = Mapping[tuple[str, int], Note]
 
 _ENCODING = {"encoding-type": "conceptlrp-layer-report", "encoding-version": "1"}
+
+
+#: Boards of the strip from the highest to the lowest share.
+QUANTILES = 10
+_KINDS = {
+    "relevant": "share-top",
+    "opposed": "share-bottom",
+    "active": "activation-top",
+}
+
+Maps = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class StripPlan:
+    """Which boards a strip shows: k rows with scores, and heatmaps if any are kept."""
+
+    by: str
+    strip: str
+    ranking: Ranking
+    heatmaps: Maps | None = None
+
+
+class BoardShelf:
+    """Describes boards, each once, with one look at the outputs of the network."""
+
+    def __init__(self, store: Store, rows: NDArray[np.int64]) -> None:
+        self._store, self._rows = store, np.unique(rows)
+        self._known: dict[int, ReferenceBoard] = {}
+
+    def boards(self, ranking: Ranking) -> tuple[ReferenceBoard, ...]:
+        """Return the boards of a ranking, with their scores."""
+        pairs = zip(ranking.rows.tolist(), ranking.scores.tolist(), strict=True)
+        return tuple(replace(self._board(row), score=score) for row, score in pairs)
+
+    def _board(self, row: int) -> ReferenceBoard:
+        if row not in self._known:
+            logits, values = self._outputs
+            place = int(np.searchsorted(self._rows, row))
+            self._known[row] = describe_board(
+                self._store.positions, row, 0.0, logits[place], float(values[place])
+            )
+        return self._known[row]
+
+    @cached_property
+    def _outputs(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        arrays, rows = self._store.arrays, self._rows
+        return arrays.logits(rows=rows), arrays.value(rows=rows)
+
+
+class ChannelStrips(Mapping[str, ReferenceBoards]):
+    """The strips of a channel by name, described when first asked for."""
+
+    def __init__(
+        self,
+        plans: Mapping[str, StripPlan],
+        describe: Callable[[StripPlan], ReferenceBoards],
+    ) -> None:
+        self._plans, self._describe = plans, cache(describe)
+
+    def __getitem__(self, name: str) -> ReferenceBoards:
+        return self._describe(self._plans[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plans)
+
+    def __len__(self) -> int:
+        return len(self._plans)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerStrips:
+    """Chooses the boards of the channels of a layer, `count` of them a strip."""
+
+    stored: StoredLayer
+    count: int
+
+    def plans(self, column: Column) -> dict[str, StripPlan]:
+        """Choose the boards of a channel, by strip."""
+        chosen = {name: self._extreme(column, kind) for name, kind in _KINDS.items()}
+        is_flat = not column.share.any()
+        levels = np.linspace(1, 0, 0 if is_flat else QUANTILES)
+        rows = self._random_rows
+        return {
+            **chosen,
+            "quantiles": StripPlan(
+                "share", "quantiles", quantile_rows(column.share, levels)
+            ),
+            "random": StripPlan("share", "random", Ranking(rows, column.share[rows])),
+        }
+
+    def describe(
+        self, channel: int, plans: Mapping[str, StripPlan], shelf: BoardShelf
+    ) -> ChannelStrips:
+        """Turn plans into strips that are described when they are asked for."""
+        return ChannelStrips(plans, lambda each: self._described(channel, each, shelf))
+
+    @cached_property
+    def _games(self) -> NDArray[np.integer]:
+        return self.stored.store.columns.metadata.of_positions("game")
+
+    @cached_property
+    def _random_rows(self) -> NDArray[np.int64]:
+        """Rows drawn as `random_boards` draws them: the same for every channel."""
+        drawn = np.random.default_rng(0).random(len(self.stored.store))
+        return diverse_rows(drawn, self.count, games=self._games).rows
+
+    def _extreme(self, column: Column, kind: str) -> StripPlan:
+        """Choose the boards of one end whose score speaks for a channel at all."""
+        by, lowest = REFERENCE_KINDS[kind]
+        strip, kept = ("bottom" if lowest else "top"), self.stored.references[kind]
+        if kept is not None and self.count <= kept.rows.shape[1]:
+            found = Ranking(kept.rows[column.channel], kept.scores[column.channel])
+            ranking = telling(found, by=by, lowest=lowest)[: self.count]
+            maps = kept.maps[column.channel][: len(ranking)]
+            return StripPlan(by, strip, ranking, maps)
+        scores = column.share if by == "share" else column.activation
+        found = top_rows(scores, self.count, lowest=lowest, groups=self._games)
+        return StripPlan(by, strip, telling(found, by=by, lowest=lowest))
+
+    def _described(
+        self, channel: int, plan: StripPlan, shelf: BoardShelf
+    ) -> ReferenceBoards:
+        layer, target, heatmaps = self.stored.layer, self.stored.target, plan.heatmaps
+        if heatmaps is None:
+            heatmaps = self._stored_maps(channel, plan.ranking.rows)
+        boards = shelf.boards(plan.ranking)
+        how = (plan.by, plan.strip, target)
+        return ReferenceBoards(layer, channel, *how, boards, heatmaps)
+
+    def _stored_maps(self, channel: int, rows: NDArray[np.int64]) -> Maps | None:
+        """Read the maps of rows that the store keeps, None if one is missing."""
+        stored, maps = self.stored, self.stored.store.maps
+        if not len(rows) or not np.isin(rows, maps.rows).all():
+            return None
+        found = maps.read(
+            stored.layer, rows=rows, channels=[channel], target=stored.target
+        )
+        return found[:, 0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +204,9 @@ class LayerReport:
 
     Attributes
     ----------
-    stored : StoredLayer
-        What the store holds about the layer.
-    count : int
-        Boards of a strip.
-    notes : mapping of (str, int) to Note
-        Remarks by layer and channel.
+    stored, count, notes
+        What the store holds about the layer, boards of a strip, and remarks by layer
+        and channel.
     """
 
     stored: StoredLayer
@@ -146,14 +293,10 @@ def channel_report(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    layer, channel : str, int
-        The channel.
-    target : int or str
-        Explained output.
-    count : int
-        Boards of a strip.
+    store, layer, channel : Store or path, str, int
+        Relevance of a corpus, and the channel.
+    target, count : int or str, int
+        The explained output, and boards of a strip.
     notes : mapping of (str, int) to Note, optional
         Remarks by layer and channel, see `read_notes`.
 
@@ -161,13 +304,6 @@ def channel_report(
     -------
     ChannelReport
         For programs, as JSON and as text.
-
-    Raises
-    ------
-    LayerError
-        When there is no such channel.
-    StoreError
-        When a part of the store is damaged, or made for another one.
     """
     store = open_store(store)
     store.check_channel(layer, channel)
@@ -188,11 +324,7 @@ def layer_report(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus.
-    layer : str
-        Name of the layer.
-    target, count, notes
+    store, layer, target, count, notes
         As for `channel_report`.
     results : StoredResults, optional
         What was derived from the store, where it has been read already.
@@ -201,13 +333,6 @@ def layer_report(
     -------
     LayerReport
         Iterate over it for the reports of its channels.
-
-    Raises
-    ------
-    LayerError
-        When there is no such layer.
-    StoreError
-        When a part of the store is damaged, or made for another one.
     """
     store = open_store(store)
     if count < 1:
@@ -242,7 +367,7 @@ def _report(
         effects=channel_effect(results.effects, layer, channel),
         upstream=upstream,
         downstream=downstream,
-        nearest=_nearest(stored, channel),
+        nearest=nearest_channels(stored.statistics, channel),
         clusters=marked_clusters(stored.clustering, stored.markers, channel),
         warnings=channel_warnings(stored, channel, statistics, causes["cause"]),
         missing=missing_parts(stored),
@@ -275,9 +400,7 @@ def _labels(stored: StoredLayer, channel: int) -> dict[str, Any]:
     return {
         "name": channel_name(found),
         "labels": found,
-        "runners_up": runners_up(
-            labels.layers[layer], channel, controls=labels.controls
-        ),
+        "runners_up": runners_up(labels.layers[layer], channel, labels.controls),
         # Not known with fewer than two networks with random weights.
         "random_labelled": float(random) if np.isfinite(random) else None,
     }
@@ -294,9 +417,3 @@ def _causes(stored: StoredLayer, channel: int) -> dict[str, Any]:
         "cause": found.cause(stored.layer, channel, known[0]) if known else None,
         "carried": found.best(stored.layer, channel),
     }
-
-
-def _nearest(stored: StoredLayer, channel: int) -> tuple[Neighbour, ...]:
-    layer = stored.statistics
-    pairs = zip(layer.neighbours[channel], layer.similarity[channel], strict=True)
-    return tuple(Neighbour(int(other), float(cosine)) for other, cosine in pairs)

@@ -17,6 +17,7 @@ from conceptlrp.report.statistics import LayerStatistics, layer_statistics
 from conceptlrp.store import ReferenceTable, Store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.maps import REGIONS
+from conceptlrp.store.results.kinds import KINDS
 
 if TYPE_CHECKING:
     from conceptlrp.ablation import Ablation
@@ -66,12 +67,7 @@ class MeanMaps:
         return dict(zip(REGIONS, found, strict=True))
 
 
-def mean_maps(
-    store: Store,
-    layer: str,
-    *,
-    target: int | str = 0,
-) -> MeanMaps | None:
+def mean_maps(store: Store, layer: str, *, target: int | str = 0) -> MeanMaps | None:
     """Average the heatmaps of every channel: of all positions, or of its best boards.
 
     Returns None where the store has no heatmaps.
@@ -164,38 +160,32 @@ class StoredResults:
     @cached_property
     def labels(self) -> "ScoredLabels | None":
         """Scores of labels."""
-        from conceptlrp.labelling import ScoredLabels
-
-        return self.store.results.get(ScoredLabels, target=self.target)
+        found: ScoredLabels | None = self._kept("labels")
+        return found
 
     @cached_property
     def interchange(self) -> "Interchange | None":
         """Which labels channels carry into the output."""
-        from conceptlrp.labelling import Interchange
-
-        return self.store.results.get(Interchange, target=self.target)
+        found: Interchange | None = self._kept("interchange")
+        return found
 
     @cached_property
     def effects(self) -> "Ablation | None":
         """Effects of ablation."""
-        from conceptlrp.ablation import Ablation
-
-        return self.store.results.get(Ablation, target=self.target)
+        found: Ablation | None = self._kept("ablation")
+        return found
 
     @cached_property
     def graph(self) -> "MeanConceptGraph | None":
         """The concept graph, if it has the target."""
-        from conceptlrp.concept_graph import MeanConceptGraph
-
-        found = self.store.results.get(MeanConceptGraph)
+        found: MeanConceptGraph | None = self._kept("graph")
         return found if found is not None and self.target in found.targets else None
 
     @cached_property
     def evaluation(self) -> "CompositeEvaluation | None":
         """The evaluation of composites."""
-        from conceptlrp.evaluation import CompositeEvaluation
-
-        return self.store.results.get(CompositeEvaluation)
+        found: CompositeEvaluation | None = self._kept("evaluation")
+        return found
 
     @cached_property
     def verdict(self) -> Verdict | None:
@@ -218,13 +208,14 @@ class StoredResults:
 
     def clustering(self, layer: str) -> "Clustering | None":
         """Clusters of positions by one layer, read once."""
-        from conceptlrp.clustering import Clustering
-
         if layer not in self._clusterings:
-            self._clusterings[layer] = self.store.results.get(
-                Clustering, target=self.target, layer=layer
-            )
+            self._clusterings[layer] = self._kept("clustering", layer=layer)
         return self._clusterings[layer]
+
+    def _kept(self, kind: str, **about: str) -> Any:
+        """Read a result by its kind; what it needs is imported only then."""
+        found = KINDS[kind].result
+        return self.store.results.get(found, target=self.target, **about)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,8 +22,8 @@ from conceptlrp.errors import OutputExistsError, RunError, StoreError, check_typ
 from conceptlrp.lrp import Target
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.explainer import AnyBaseline
-from conceptlrp.lrp.inputs import AnyNetwork
 from conceptlrp.networks import network_digest
+from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.executors import InProcess, Watch
 from conceptlrp.runs.job import Job, composite_provenance, make_spec
@@ -259,7 +259,11 @@ def merge_run(
         with run_lock(place):
             _check_whole(place)
             if not has_references(place):
-                run = replace(run or RunOptions(), compute_dtype=plan.compute["dtype"])
+                run = replace(
+                    run or RunOptions(),
+                    compute_dtype=plan.compute["dtype"],
+                    allow_gradient=bool(plan.gradients),
+                )
                 composites = (composite or plan.composite["name"], heatmaps)
                 job = _job(place, plan, network, composites, targets, run)
                 complete_run(job, choose_executor(run), watch, verify=False)

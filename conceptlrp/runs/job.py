@@ -26,7 +26,6 @@ from typing import Any
 
 import cloudpickle
 import torch
-from torch import nn
 
 from conceptlrp import __version__
 from conceptlrp.errors import RunError
@@ -34,9 +33,9 @@ from conceptlrp.lrp import Explainer, Target
 from conceptlrp.lrp._zennit import Composite, Hook
 from conceptlrp.lrp.composites import module_rules
 from conceptlrp.lrp.engine.propagation import NativePropagation
-from conceptlrp.lrp.inputs import AnyNetwork, checked_network
 from conceptlrp.lrp.targets import parse_targets
-from conceptlrp.networks import network_digest
+from conceptlrp.networks import BoardNetwork, network_digest
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.options import RunOptions
 from conceptlrp.store import Plan
@@ -61,12 +60,14 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def network_provenance(network: nn.Module, name: str) -> dict[str, Any]:
-    """Return name, kind, size and digest of a network."""
+def network_provenance(network: BoardNetwork, name: str) -> dict[str, Any]:
+    """Return name, kind, size and digest of a network, and where it was loaded from."""
     parameters = sum(p.numel() for p in network.parameters())
+    kind = type(network).__name__
     return {
-        "name": name or type(network).__name__,
-        "architecture": type(network).__name__,
+        **network.origin,
+        "name": name or network.origin.get("name", kind),
+        "architecture": kind,
         "parameters": parameters,
         "digest": network_digest(network),
     }
@@ -81,8 +82,10 @@ def corpus_provenance(corpus: Corpus) -> dict[str, Any]:
 def composite_provenance(explainer: Explainer) -> dict[str, Any]:
     """Return name, rules and fingerprint of an explainer's composite, or of both."""
     found, *heatmaps = (_rules(each, explainer) for each, _ in explainer.composites)
-    named = {"name": explainer.composite_name, **found}
-    return {**named, "heatmaps": heatmaps[0]} if heatmaps else named
+    made = {"name": "+".join(name for _, name in explainer.composites), **found}
+    if explainer.gradients:
+        made["gradients"] = list(explainer.gradients)
+    return {**made, "heatmaps": heatmaps[0]} if heatmaps else made
 
 
 def _rules(composite: Composite, explainer: Explainer) -> dict[str, Any]:
@@ -148,13 +151,14 @@ class JobSpec:
     """
 
     path: str
-    network: nn.Module
+    network: BoardNetwork
     composite: str | Composite | None
     heatmaps: str | Composite | None
     layers: str | Sequence[str] | None
     targets: tuple[Target, ...]
     dtype: str
     device: str
+    allow_gradient: bool = False
 
     def pack(self) -> bytes:
         """Return the specification as bytes that another process can unpack."""
@@ -186,6 +190,7 @@ class JobSpec:
             layers=self.layers,
             dtype=self.dtype,
             device=self.device,
+            allow_gradient=self.allow_gradient,
         )
 
 
@@ -271,7 +276,10 @@ def make_spec(
     network = checked_network(network)
     place = str(Path(path).absolute())
     asked = JobSpec(
-        place, network, *composites, layers, (), run.compute_dtype, run.device
+        *(place, network, *composites, layers, ()),
+        dtype=run.compute_dtype,
+        device=run.device,
+        allow_gradient=run.allow_gradient,
     )
     explainer = asked.explainer()
     parsed = tuple(parse_targets(targets, explainer.size))

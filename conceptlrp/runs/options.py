@@ -92,13 +92,17 @@ class RunOptions:
         there. `merge_run` finishes.
     device, compute_dtype : str
         What it is computed with: ``device`` and ``dtype`` of `attribute`.
+    allow_gradient : bool
+        Explain operations that have no rule by their gradient; see `Explainer`. The
+        store names them, and what is asked of it later allows them too.
     batch_size : int
         Positions at a time; part of the plan, since it can change the last digit.
     shard_size : int, optional
         Positions a file, a multiple of `batch_size`; by default 4,096 or what
         takes about 128 MiB.
     name, command : str
-        Name of the network and the command that was run, for the provenance.
+        Name of the network, by default that of its file, and the command that was run,
+        for the provenance.
 
     Raises
     ------
@@ -113,6 +117,7 @@ class RunOptions:
     stripe: tuple[int, int] | None = None
     device: str = "cpu"
     compute_dtype: str = "float32"
+    allow_gradient: bool = False
     batch_size: int = 64
     shard_size: int | None = None
     name: str = ""

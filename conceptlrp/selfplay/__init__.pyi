@@ -17,13 +17,11 @@ from .puct import (
 from .rounds import (
     SelfPlayGames as SelfPlayGames,
     SelfPlayOptions as SelfPlayOptions,
+    read_self_play as read_self_play,
+    self_play as self_play,
 )
 from .run_folder import (
     RunFolder as RunFolder,
-)
-from .self_play_file import (
-    read_self_play as read_self_play,
-    self_play as self_play,
 )
 from .strength import (
     StrengthOptions as StrengthOptions,

@@ -7,6 +7,7 @@ Shapes use G games and M moves of a whole game. Passes are implicit: a side that
 move is passed over.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import sqrt
 from typing import Any
@@ -17,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from conceptlrp.othello import BLACK, NO_MOVE, Games, legal_moves, play
 from conceptlrp.othello.board import start
 from conceptlrp.progress import OnProgress
-from conceptlrp.selfplay.players import HistoryPlayer, Player, RandomPlayer
+from conceptlrp.selfplay.players import HistoryPlayer, Player, RandomPlayer, Squares
+from conceptlrp.selfplay.puct import Rng
 
 
 class GameTable:
@@ -46,19 +48,13 @@ class GameTable:
             table.put(np.flatnonzero(table.live), moves[table.live])
         return table
 
-    def move(
-        self,
-        black: Player,
-        white: Player,
-        rng_black: np.random.Generator,
-        rng_white: np.random.Generator,
-    ) -> None:
+    def move(self, black: Player, white: Player, rngs: Sequence[Rng]) -> None:
         """Let the side to move in each live game play one move."""
         chosen = np.full(len(self.live), NO_MOVE)
-        for colour, player, rng in ((0, black, rng_black), (1, white, rng_white)):
+        for colour, player in enumerate((black, white)):
             rows = np.flatnonzero(self.live & (self.mover == colour))
             if len(rows):
-                chosen[rows] = self._ask(player, rows, rng)
+                chosen[rows] = self._ask(player, rows, rngs[colour])
         rows = np.flatnonzero(self.live)
         self.put(rows, chosen[rows])
 
@@ -71,9 +67,7 @@ class GameTable:
         self.ply += 1
         self._pass_over()
 
-    def _ask(
-        self, player: Player, rows: NDArray[np.int64], rng: np.random.Generator
-    ) -> NDArray[np.int64]:
+    def _ask(self, player: Player, rows: Squares, rng: Rng) -> Squares:
         if isinstance(player, HistoryPlayer):
             return player.reply(self.moves[rows, : self.ply], rng)
         return player(self.own[rows], self.opponent[rows], rng)
@@ -82,12 +76,9 @@ class GameTable:
         stuck = legal_moves(self.own, self.opponent, size=self.size) == 0
         other = legal_moves(self.opponent, self.own, size=self.size) == 0
         self.live &= ~(stuck & other)
-        swap = stuck & ~other
-        self.own, self.opponent = (
-            np.where(swap, self.opponent, self.own),
-            np.where(swap, self.own, self.opponent),
-        )
-        self.mover = np.where(swap, 1 - self.mover, self.mover)
+        rows = np.flatnonzero(stuck & ~other)
+        self.own[rows], self.opponent[rows] = self.opponent[rows], self.own[rows]
+        self.mover[rows] = 1 - self.mover[rows]
 
 
 def random_openings(
@@ -98,7 +89,7 @@ def random_openings(
     table = GameTable(n, size)
     player = RandomPlayer(size)
     for _ in range(plies):
-        table.move(player, player, rng, rng)
+        table.move(player, player, (rng, rng))
     return table.moves[:, :plies]
 
 
@@ -115,14 +106,21 @@ def play_games(
         msg = f"players are for boards of size {black.size} and {white.size}"
         raise ValueError(msg)
     size = black.size
-    rng_black, rng_white = np.random.default_rng(seed).spawn(2)
+    rngs = np.random.default_rng(seed).spawn(2)
     if openings is None:
         table = GameTable(count, size)
     else:
         table = GameTable.after(np.asarray(openings, dtype=np.int8), size)
     while table.live.any():
-        table.move(black, white, rng_black, rng_white)
+        table.move(black, white, rngs)
     return Games.from_moves(table.moves, size=size, black=black.name, white=white.name)
+
+
+def check_even(name: str, count: int) -> None:
+    """Refuse games that do not come in pairs."""
+    if count < 2 or count % 2:
+        msg = f"{name} is {count}, expected an even number of games"
+        raise ValueError(msg)
 
 
 @dataclass(frozen=True)
@@ -218,10 +216,8 @@ def match(
     MatchResult
         Seen by the first player.
     """
-    for name, asked in (("count", count), ("together", together)):
-        if asked < 2 or asked % 2:
-            msg = f"{name} is {asked}, expected an even number of games"
-            raise ValueError(msg)
+    check_even("count", count)
+    check_even("together", together)
     openings = random_openings(count // 2, opening_plies, seed=seed, size=first.size)
     blocks = []
     for begun in range(0, count, together):

@@ -15,14 +15,19 @@ from typing import Any
 
 import numpy as np
 
+from conceptlrp.errors import check_least
 from conceptlrp.networks import BoardNetwork
 from conceptlrp.progress import OnProgress
-from conceptlrp.selfplay.arena import match
+from conceptlrp.selfplay.arena import check_even, match
 from conceptlrp.selfplay.players import NetworkPlayer, Player, SearchPlayer
 from conceptlrp.selfplay.puct import SearchOptions
-from conceptlrp.selfplay.rounds import SelfPlayGames, SelfPlayOptions
+from conceptlrp.selfplay.rounds import (
+    SelfPlayGames,
+    SelfPlayOptions,
+    read_self_play,
+    self_play,
+)
 from conceptlrp.selfplay.run_folder import RunFolder
-from conceptlrp.selfplay.self_play_file import read_self_play, self_play
 from conceptlrp.selfplay.training import TrainingRun, network_identity
 from conceptlrp.selfplay.training_record import TrainingOptions, TrainingPoint
 from conceptlrp.selfplay.training_set import TrainingSet
@@ -69,16 +74,12 @@ class IterationOptions:
 
     def __post_init__(self) -> None:
         for name in ("iterations", "games", "window"):
-            if getattr(self, name) < 1:
-                msg = f"{name} is {getattr(self, name)}, expected at least 1"
-                raise ValueError(msg)
+            check_least(name, getattr(self, name))
         if not 0 <= self.gate_threshold <= 1:
             given = self.gate_threshold
             msg = f"gate_threshold is {given}, expected a number from 0 to 1"
             raise ValueError(msg)
-        if self.gate_games < 2 or self.gate_games % 2:
-            msg = f"gate_games is {self.gate_games}, expected an even number"
-            raise ValueError(msg)
+        check_even("gate_games", self.gate_games)
 
     def seed_of(self, number: int, stage: int) -> int:
         """Return the seed of a stage of an iteration."""
@@ -90,16 +91,9 @@ class IterationOptions:
 class Iteration:
     """What came of one iteration.
 
-    Attributes
-    ----------
-    examples, learned, samples : int
-        Positions of its games, of the window, and shown since the start.
-    policy_loss, value_loss : float
-        Of the candidate at the end of its training.
-    score : float
-        Of the candidate against the champion.
-    seconds : float
-        Duration of this iteration, since it was last taken up.
+    ``examples``, ``learned`` and ``samples`` are positions of its games, of the window,
+    and shown since the start; losses are the candidate's at the end of its training,
+    ``score`` is its against the champion.
     """
 
     number: int
@@ -158,7 +152,7 @@ def train_iterations(
         folder=folder,
         options=options or IterationOptions(),
         training=training or TrainingOptions(),
-        report=on_progress or (lambda _stage, _done, _total: None),
+        report=on_progress or (lambda *_: None),
     )
     if run.training.patience is not None:
         msg = "patience needs held-out games, iterations have the arena instead"
@@ -252,11 +246,9 @@ class _Iterations:
     def _learn(
         self, number: int, candidate: BoardNetwork, learned: TrainingSet
     ) -> TrainingPoint:
-        seed = self.options.seed_of(number, _TRAINING)
+        seed, folder = self.options.seed_of(number, _TRAINING), self.folder
         options = replace(self.training, seed=seed, snapshots=0)
-        run = TrainingRun(
-            candidate, learned, options, folder=self.folder, number=number
-        )
+        run = TrainingRun(candidate, learned, options, folder=folder, number=number)
         run.on_progress = self.report
         return run.run().curve[-1]
 

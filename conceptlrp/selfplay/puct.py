@@ -2,7 +2,8 @@
 
 Every simulation takes one step of every tree: all trees are descended together, their
 new nodes are evaluated together, and the values go back up together. Each tree grows
-as it would alone, up to the rounding of the network, so there is no virtual loss.
+as it would alone, up to the rounding of the network, so there is no virtual loss. Of
+positions a search asks priors over the legal actions, and a value.
 
 Shapes use N positions or as many trees, K nodes a tree and A = n * n + 1 actions of a
 board of n x n squares: ``n * row + column``, or ``n * n`` for a pass, which is legal
@@ -11,15 +12,141 @@ that leaves the tree adds a node. Values are seen by the player to move.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax  # type: ignore[import-untyped]
 
+from conceptlrp.errors import NetworkError
+from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.networks.planes import legal_actions, squares_of_actions
+from conceptlrp.networks.prediction import forward, inference_network
 from conceptlrp.othello import legal_moves, play
 from conceptlrp.othello.board import count
-from conceptlrp.selfplay.evaluators import Boards, Evaluator
+
+Boards: TypeAlias = NDArray[np.uint64]
+Float32Array: TypeAlias = NDArray[np.float32]
+#: Priors (N, A), which are 0 for illegal actions, and values (N,) from -1 to 1.
+Answers: TypeAlias = tuple[Float32Array, Float32Array]
+Rng: TypeAlias = np.random.Generator
+
+# The golden ratio's fraction: multiplying by it spreads a word over all 64 bits.
+_MIXER = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Evaluator(Protocol):
+    """What a search asks about positions that are not the end of a game."""
+
+    @property
+    def size(self) -> int:
+        """Side of the board, 6 or 8."""
+
+    def __call__(self, own: Boards, opponent: Boards) -> Answers:
+        """Give priors and values of N positions."""
+
+
+class NetworkEvaluator:
+    """Ask a copy of a network for priors and values, once for each different position.
+
+    Up to ``remembered`` evaluations are kept, in which a search finds what that of the
+    move before has asked; ``asked`` and ``forwarded`` count positions.
+    """
+
+    def __init__(
+        self,
+        network: AnyNetwork,
+        *,
+        batch_size: int = 512,
+        remembered: int = 1 << 15,
+    ) -> None:
+        network = checked_network(network)
+        self.size = network.size
+        self.asked = self.forwarded = 0
+        self._batch_size = batch_size
+        self._encoding = network.encoding
+        self._network = inference_network(network)
+        self._memory = _Memory(remembered, self.size**2 + 1) if remembered else None
+
+    def __call__(self, own: Boards, opponent: Boards) -> Answers:
+        """Give priors and values of N positions."""
+        self.asked += len(own)
+        pairs = np.column_stack([own, opponent])
+        found = np.unique(pairs, axis=0, return_index=True, return_inverse=True)
+        first, place = found[1], found[2].ravel()
+        priors, value = self._different(own[first], opponent[first])
+        return priors[place], value[place]
+
+    def forget(self) -> None:
+        """Forget all evaluations, so that what follows depends on no past."""
+        if self._memory is not None:
+            self._memory.clear()
+
+    def _different(self, own: Boards, opponent: Boards) -> Answers:
+        """Evaluate positions, looking up those that are remembered."""
+        if self._memory is None:
+            return self._forward(own, opponent)
+        priors, value, known = self._memory.find(own, opponent)
+        new = np.flatnonzero(~known)
+        if len(new):
+            priors[new], value[new] = self._forward(own[new], opponent[new])
+            self._memory.keep(own[new], opponent[new], priors[new], value[new])
+        return priors, value
+
+    def _forward(self, own: Boards, opponent: Boards) -> Answers:
+        self.forwarded += len(own)
+        planes = self._encoding.bitboards(own, opponent, size=self.size)
+        logits, value = forward(self._network, planes, self._batch_size)
+        if np.isnan(value).any():
+            msg = "the network has no value, which search and self-play need"
+            raise NetworkError(msg)
+        legal = legal_actions(own, opponent, size=self.size)
+        return legal_softmax(logits, legal), np.tanh(value)
+
+
+def legal_softmax(logits: Float32Array, legal: NDArray[np.bool_]) -> Float32Array:
+    """Softmax over the legal actions (N, A), 0 elsewhere."""
+    # alpha-zero-general masks a softmax over all actions and divides by the sum: the
+    # same, but inexact where nearly all of the mass is illegal.
+    return np.asarray(softmax(np.where(legal, logits, -np.inf), axis=1))
+
+
+class _Memory:
+    """A table in which each position has one place; newer evaluations replace older."""
+
+    def __init__(self, entries: int, actions: int) -> None:
+        self._shift = np.uint64(65 - int(entries).bit_length())
+        places = 1 << (int(entries).bit_length() - 1)
+        self._own, self._opponent = np.zeros((2, places), np.uint64)
+        self._priors = np.zeros((places, actions), np.float32)
+        self._value = np.zeros(places, np.float32)
+
+    def clear(self) -> None:
+        # No position has an empty board, so zeros are found by none.
+        self._own[:], self._opponent[:] = 0, 0
+
+    def find(
+        self, own: Boards, opponent: Boards
+    ) -> tuple[Float32Array, Float32Array, NDArray[np.bool_]]:
+        place = self._place(own, opponent)
+        known = (self._own[place] == own) & (self._opponent[place] == opponent)
+        return self._priors[place], self._value[place], known
+
+    def keep(
+        self, own: Boards, opponent: Boards, priors: Float32Array, value: Float32Array
+    ) -> None:
+        place = self._place(own, opponent)
+        # Of two positions with one place in the same batch, the same one must win in
+        # every column.
+        place, last = np.unique(place[::-1], return_index=True)
+        rows = len(own) - 1 - last
+        self._own[place], self._opponent[place] = own[rows], opponent[rows]
+        self._priors[place], self._value[place] = priors[rows], value[rows]
+
+    def _place(self, own: Boards, opponent: Boards) -> NDArray[np.uint64]:
+        mixed = (own * _MIXER ^ opponent) * _MIXER
+        return mixed >> self._shift
+
 
 Rows: TypeAlias = NDArray[np.int64]
 Step: TypeAlias = tuple[Rows, Rows, Rows]
@@ -82,16 +209,10 @@ class SearchOptions:
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """What a search found in N positions.
+    """What a search found in N positions, each (N, A).
 
-    Attributes
-    ----------
-    visits : ndarray of int32, shape (N, A)
-        Simulations that followed each action.
-    action_values : ndarray of float64, shape (N, A)
-        Mean outcome for the player to move after each action; 0 without a visit.
-    priors : ndarray of float32, shape (N, A)
-        Of the root, noise included.
+    ``visits`` are the simulations that followed each action, ``action_values`` its mean
+    outcome for the player to move, 0 without a visit; ``priors`` include the noise.
     """
 
     visits: NDArray[np.int32]
@@ -102,8 +223,7 @@ class SearchResult:
     def value(self) -> NDArray[np.float64]:
         """Mean outcome of all simulations for the player to move, of shape (N,)."""
         total = (self.action_values * self.visits).sum(axis=1)
-        value: NDArray[np.float64] = total / self.visits.sum(axis=1)
-        return value
+        return np.asarray(total / self.visits.sum(axis=1))
 
 
 @dataclass(frozen=True)
@@ -160,7 +280,7 @@ def search(
     opponent: Boards,
     *,
     options: SearchOptions | None = None,
-    rng: np.random.Generator | None = None,
+    rng: Rng | None = None,
 ) -> SearchResult:
     """Search positions (N,) that are not the end of a game; noise needs a generator."""
     chosen = options or SearchOptions()
@@ -183,8 +303,8 @@ def search(
 def choose_actions(
     weights: NDArray[np.floating] | NDArray[np.integer],
     temperature: float,
-    rng: np.random.Generator,
-) -> NDArray[np.int64]:
+    rng: Rng,
+) -> Rows:
     """Draw an action a row by ``weight ** (1 / temperature)``.
 
     At temperature 0 one of those of the largest weight is drawn.
@@ -202,16 +322,15 @@ def choose_actions(
         with np.errstate(divide="ignore"):
             # The highest of logarithms with Gumbel noise is a draw by the weights.
             drawn = np.log(weights) / temperature + noise
-    chosen: NDArray[np.int64] = drawn.argmax(axis=1)
-    return chosen
+    return np.asarray(drawn.argmax(axis=1))
 
 
 def mix_noise(
-    priors: NDArray[np.float32],
+    priors: Float32Array,
     legal: NDArray[np.bool_],
     options: SearchOptions,
-    rng: np.random.Generator | None,
-) -> NDArray[np.float32]:
+    rng: Rng | None,
+) -> Float32Array:
     """Mix the priors (N, A) of roots with Dirichlet noise over their legal actions."""
     if rng is None:
         msg = "noise is asked for, which needs a random generator"
@@ -225,13 +344,11 @@ def mix_noise(
 
 def _simulate(trees: Trees, evaluate: Evaluator, options: SearchOptions) -> None:
     steps, leaf = descend(trees, options)
-    games = np.arange(len(trees.nodes))
-    value = trees.outcome[games, leaf]
+    value = trees.outcome[np.arange(len(leaf)), leaf]
     rows = np.flatnonzero(np.isnan(value))
     if len(rows):
-        nodes = leaf[rows]
-        boards = trees.own[rows, nodes], trees.opponent[rows, nodes]
-        trees.priors[rows, nodes], value[rows] = evaluate(*boards)
+        at = rows, leaf[rows]
+        trees.priors[at], value[rows] = evaluate(trees.own[at], trees.opponent[at])
     back_up(trees, steps, value)
 
 
@@ -290,8 +407,7 @@ def _select(trees: Trees, rows: Rows, nodes: Rows, c_puct: float) -> Rows:
     root = np.sqrt(np.where(visits == 0, spent + EPSILON, spent))
     explore = c_puct * root * trees.priors[rows, nodes] / (1 + visits)
     score = trees.total[rows, nodes] / np.maximum(visits, 1) + explore
-    best: Rows = score.argmax(axis=1)
-    return best
+    return np.asarray(score.argmax(axis=1))
 
 
 def _grow(
@@ -303,9 +419,8 @@ def _grow(
     own, opponent = play(*boards, squares, size=trees.size)
     children, added = trees.nodes[rows], np.ones(len(rows), bool)
     if options.transpositions:
-        same = (trees.own[rows] == own[:, None]) & (
-            trees.opponent[rows] == opponent[:, None]
-        )
+        same = trees.own[rows] == own[:, None]
+        same &= trees.opponent[rows] == opponent[:, None]
         added = ~same.any(axis=1)
         children = np.where(added, children, same.argmax(axis=1))
     trees.child[rows, nodes, actions] = children

@@ -20,7 +20,6 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import pandas as pd
@@ -89,10 +88,7 @@ class RunFolder:
         return self
 
     def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        error: BaseException | None,
-        _trace: TracebackType | None,
+        self, _kind: object, error: BaseException | None, _trace: object
     ) -> None:
         if error is None or not self._begun:
             return
@@ -133,8 +129,7 @@ class RunFolder:
     @property
     def iterations(self) -> list[dict[str, Any]]:
         """The iterations that are done, as `commit` was given them."""
-        found: list[dict[str, Any]] = self._state["iterations"]
-        return found
+        return list(self._state["iterations"])
 
     def champion(self) -> BoardNetwork:
         """Read the champion after the last iteration that is done."""
@@ -165,9 +160,7 @@ class RunFolder:
         if not file.is_file():
             return None
         try:
-            state: dict[str, Any] = torch.load(
-                file, map_location="cpu", weights_only=True
-            )
+            state = torch.load(file, map_location="cpu", weights_only=True)
             _ = state["network"], state["optimizer"]
         except (
             *(RuntimeError, OSError, EOFError, ValueError, KeyError),
@@ -176,7 +169,7 @@ class RunFolder:
             reason = str(error).partition("\n")[0]
             msg = f"{file}: is damaged or no training's checkpoint ({reason})"
             raise CheckpointError(msg) from error
-        return state
+        return dict(state)
 
     def discard_checkpoint(self) -> None:
         """Remove the checkpoint once its result is in a safe place."""

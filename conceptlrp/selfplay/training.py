@@ -21,8 +21,7 @@ from conceptlrp.selfplay.training_record import (
     TrainingPoint,
     TrainingRecord,
 )
-from conceptlrp.selfplay.training_set import TrainingSet
-from conceptlrp.selfplay.validation import Validation, validate
+from conceptlrp.selfplay.training_set import TrainingSet, Validation, validate
 
 _CHECK_EVERY = 200
 _LOG = logging.getLogger(__name__)
@@ -68,11 +67,9 @@ def train(
         The options, the curve and, in its last point, the final validation.
     """
     chosen = options or TrainingOptions()
-    learned = (
-        examples
-        if isinstance(examples, TrainingSet)
-        else TrainingSet.from_corpus(examples)
-    )
+    learned = examples
+    if isinstance(learned, Corpus):
+        learned = TrainingSet.from_corpus(learned)
     _check(network, learned, validation, chosen)
     run = TrainingRun(network, learned, chosen, validation=validation, folder=folder)
     run.on_progress = on_progress
@@ -217,28 +214,22 @@ class TrainingRun:
         found = self._validate(self._sample) if asked else None
         self.curve.append(self.loop.point(found))
         self.loop.start_point()
-        self._consider()
         self._is_over = passed >= 1 or self._is_stale()
         if not self._is_over and self.number is None:
             _LOG.info("%s", self.curve[-1])
             if self.folder is not None:
                 self.folder.write_curve([point.row() for point in self.curve])
 
-    def _consider(self) -> None:
-        """Keep the weights if no point had a lower held-out loss."""
-        loss = self.curve[-1].held_out_loss
-        if self.options.patience is None or loss is None:
-            return
+    def _is_stale(self) -> bool:
+        """Keep the weights of the lowest held-out loss, and tell if they are old."""
+        patience, loss = self.options.patience, self.curve[-1].held_out_loss
+        if patience is None or loss is None:
+            return False
         if self._best is None or loss < self._best["loss"]:
             state = self.network.state_dict()
             weights = {name: tensor.detach().clone() for name, tensor in state.items()}
             about = {"loss": loss, "steps": self.loop.steps, "points": len(self.curve)}
             self._best = about | {"weights": weights}
-
-    def _is_stale(self) -> bool:
-        patience = self.options.patience
-        if patience is None or self._best is None:
-            return False
         return len(self.curve) - int(self._best["points"]) >= patience
 
     def _take_snapshot(self, passed: float) -> None:

@@ -33,8 +33,7 @@ from conceptlrp.networks import BoardNetwork
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.selfplay.rounds import turned_actions
 from conceptlrp.selfplay.training_record import TrainingOptions, TrainingPoint
-from conceptlrp.selfplay.training_set import TrainingSet
-from conceptlrp.selfplay.validation import Validation
+from conceptlrp.selfplay.training_set import TrainingSet, Validation
 
 _WARM_UP = 0.04
 _WEIGHT_DECAY = 1e-2
@@ -76,10 +75,8 @@ class Batches:
                 f"one batch of {batch_size}; give more games or a smaller batch"
             )
             raise ValueError(msg)
-        self.examples = examples
-        self.batch_size = batch_size
-        self.seed = seed
-        self.planes = planes
+        self.examples, self.batch_size = examples, batch_size
+        self.seed, self.planes = seed, planes
         self.device = torch.device(device)
         self._load(examples)
         self._epoch = -1
@@ -95,11 +92,7 @@ class Batches:
         if epoch != self._epoch:
             self._shuffle(epoch)
         chosen = slice(step * self.batch_size, (step + 1) * self.batch_size)
-        return self._batch(self._order[chosen], self._symmetries[chosen].long())
-
-    def batch(self, rows: ArrayLike, symmetries: ArrayLike) -> Batch:
-        """Make the batch of these rows (B,), each turned by its symmetry, 0 to 7."""
-        return self._batch(self._put(rows).long(), self._put(symmetries).long())
+        return self.batch(self._order[chosen], self._symmetries[chosen])
 
     def _load(self, examples: TrainingSet) -> None:
         """Bring examples and tables of symmetries to the device."""
@@ -127,7 +120,12 @@ class Batches:
         self._symmetries = self._put(drawn)
         self._epoch = epoch
 
-    def _batch(self, rows: Tensor, symmetries: Tensor) -> Batch:
+    def batch(self, rows: Any, symmetries: Any) -> Batch:
+        """Make the batch of these rows (B,), each turned by its symmetry, 0 to 7."""
+        rows, symmetries = (
+            torch.as_tensor(each, device=self.device).long()
+            for each in (rows, symmetries)
+        )
         source = self._source_squares[symmetries]
         own = (self._own[rows, None] >> source) & 1
         opponent = (self._opponent[rows, None] >> source) & 1
@@ -139,12 +137,7 @@ class Batches:
         else:
             policy = policy.gather(1, self._source_actions[symmetries])
         planes = torch.stack(kinds, dim=1).float().view(len(rows), -1, size, size)
-        return Batch(
-            planes=planes,
-            policy=policy,
-            outcome=self._outcome[rows],
-            weight=self._weight[rows],
-        )
+        return Batch(planes, policy, self._outcome[rows], self._weight[rows])
 
 
 class TrainingLoop:
@@ -185,14 +178,16 @@ class TrainingLoop:
         rate = self.options.learning_rate * cycle(self.fraction)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        _seed_dropout(self.options.seed, self.steps)
-        logits, value = self.network(
-            batch.planes.contiguous(memory_format=torch.channels_last)
-        )
+        drawn = np.random.SeedSequence([self.options.seed, self.steps])
+        torch.manual_seed(int(drawn.generate_state(1)[0]))
+        planes = batch.planes.contiguous(memory_format=torch.channels_last)
+        logits, value = self.network(planes)
         policy = nn.functional.cross_entropy(logits, batch.policy)
-        error = _value_loss(value[:, 0], batch)
+        # Over positions whose outcome is known.
+        errors = batch.weight * (value[:, 0].tanh() - batch.outcome) ** 2
+        error = errors.sum() / batch.weight.sum().clamp(min=1)
         self.optimizer.zero_grad()
-        (policy + error).backward()  # type: ignore[no-untyped-call]
+        (policy + error).backward()
         self.optimizer.step()
         self.steps += 1
         # Summed where the network is: asking for a number would wait for the device.
@@ -269,16 +264,6 @@ def training_mode(network: BoardNetwork) -> Iterator[None]:
         finally:
             network.eval()
             _lay_out(network, torch.contiguous_format)
-
-
-def _seed_dropout(seed: int, step: int) -> None:
-    torch.manual_seed(int(np.random.SeedSequence([seed, step]).generate_state(1)[0]))
-
-
-def _value_loss(value: Tensor, batch: Batch) -> Tensor:
-    """Mean squared error of tanh(value) over positions whose outcome is known."""
-    errors = batch.weight * (value.tanh() - batch.outcome) ** 2
-    return errors.sum() / batch.weight.sum().clamp(min=1)
 
 
 def _lay_out(network: BoardNetwork, memory: torch.memory_format) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from conceptlrp.jsontext import plain
-from conceptlrp.selfplay.validation import Validation
+from conceptlrp.selfplay.training_set import Validation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,18 +79,8 @@ class TrainingOptions:
 class TrainingPoint:
     """One point of the training curve.
 
-    Attributes
-    ----------
-    steps, samples : int
-        Batches and positions shown so far.
-    seconds : float
-        Time since the start, validation included.
-    learning_rate : float
-        At the last step.
-    policy_loss, value_loss : float
-        Means over the batches since the point before.
-    validation : Validation or None
-        On held-out positions, where there are any.
+    ``steps`` and ``samples`` are batches and positions shown so far; time includes
+    validation, losses are means over the batches since the point before.
     """
 
     steps: int
@@ -171,16 +161,14 @@ class TrainingRecord:
 
     def summary(self) -> dict[str, Any]:
         """Return what a network file says of its training, ready for JSON."""
-        said: dict[str, Any] = plain(
-            {
-                "options": self.options,
-                "positions": self.positions,
-                "samples": self.samples,
-                "seconds": round(self.curve[-1].seconds, 1),
-                "held_out": self.validation,
-            }
-        )
-        return said
+        said = {
+            "options": self.options,
+            "positions": self.positions,
+            "samples": self.samples,
+            "seconds": round(self.curve[-1].seconds, 1),
+            "held_out": self.validation,
+        }
+        return dict(plain(said))
 
     def to_dict(self) -> dict[str, Any]:
         """Return summary and curve, ready for JSON; None stands for nan."""
@@ -197,14 +185,11 @@ _STYLE = (
 )
 # Panels: a name, and columns by the class of their line.
 _LOSSES = {
-    "policy loss (blue: held out)": {
-        "training": "policy_loss",
-        "held-out": "held_out_policy_loss",
-    },
-    "value loss (blue: held out)": {
-        "training": "value_loss",
-        "held-out": "held_out_value_loss",
-    },
+    f"{head} loss (blue: held out)": {
+        "training": f"{head}_loss",
+        "held-out": f"held_out_{head}_loss",
+    }
+    for head in ("policy", "value")
 }
 _MOVES = {
     "moves predicted (dashed: among 3)": {

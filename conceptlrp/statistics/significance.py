@@ -40,8 +40,7 @@ def held_out_games(
         )
         raise ValueError(msg)
     drawn = np.random.default_rng(seed).permutation(number) < held
-    chosen: NDArray[np.bool_] = drawn[game]
-    return chosen
+    return np.asarray(drawn[game])
 
 
 def exchanged_games(

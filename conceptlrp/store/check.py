@@ -25,17 +25,7 @@ _REMOVE = "it is no part of the store; move it away"
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is wrong with a file of a store.
-
-    Attributes
-    ----------
-    file : str
-        Its name in the folder.
-    found : str
-        What it is.
-    remedy : str
-        What to do.
-    """
+    """A file of a store, what is wrong with it and what to do."""
 
     file: str
     found: str

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.errors import check_type
+from conceptlrp.errors import check_known, check_type
 from conceptlrp.othello import square_name
 from conceptlrp.store.arrays import StoredArrays
 from conceptlrp.store.columns import Condition, StoredColumns
@@ -97,10 +97,7 @@ class Store(OpenedStore):
         """
         self.channels(layer)
         group = f"{self.target_index(target)}/{kind}/{layer}"
-        if kind not in REFERENCE_KINDS:
-            known = ", ".join(REFERENCE_KINDS)
-            msg = f"unknown kind of reference boards '{kind}', expected one of {known}"
-            raise ValueError(msg)
+        check_known("kind of reference boards", kind, REFERENCE_KINDS)
         if REFERENCES not in self.manifest.files:
             return None
         return read_reference_table(self.path / REFERENCES, group)
@@ -116,7 +113,7 @@ class Store(OpenedStore):
     ) -> NDArray[np.float32]:
         """Return one channel's score at every position, or some, of shape (rows,)."""
         self.check_channel(layer, channel)
-        self._check_score(by)
+        check_known("score", by, CHANNEL_SCORES)
         column = np.array([channel])
         if by == "share":
             found = self.arrays.share(layer, rows=rows, channels=column, target=target)
@@ -168,7 +165,7 @@ class Store(OpenedStore):
             Exact; equal scores come in the order of their rows.
         """
         self.check_channel(layer, channel)
-        self._check_score(by)
+        check_known("score", by, CHANNEL_SCORES)
         check_count(count)
         if where is None:
             which = top_number(lowest=lowest, one_per_game=one_per_game)
@@ -208,7 +205,7 @@ class Store(OpenedStore):
         ChannelRanking
             For every channel what `top` gives. Memory does not grow with N.
         """
-        self._check_score(by)
+        check_known("score", by, CHANNEL_SCORES)
         check_count(count)
         games = self.columns.metadata.of_positions("game") if one_per_game else None
         top = RunningTop(self.channels(layer), count, lowest=lowest, games=games)
@@ -268,7 +265,7 @@ class Store(OpenedStore):
         target: int | str = 0,
     ) -> dict[str, NDArray[Any]]:
         """Return the columns of `channels_frame` as arrays (C,), without pandas."""
-        self._check_score(by)
+        check_known("score", by, CHANNEL_SCORES)
         self.check_row(row)
         count, rows = self.channels(layer), [row]
         relevance = self.arrays.relevance(layer, rows=rows, target=target)
@@ -325,9 +322,7 @@ class Store(OpenedStore):
             ("metric", metric, METRICS),
             ("score", by, _VECTORS),
         ):
-            if found not in known:
-                msg = f"unknown {name} '{found}', expected one of {', '.join(known)}"
-                raise ValueError(msg)
+            check_known(name, found, known)
         check_count(count)
         number, met = self.target_index(target), self.columns.mask(where)
         vector = self._vector(layer, like, by, target)
@@ -393,11 +388,6 @@ class Store(OpenedStore):
             scores = file.dataset(f"{group}/scores")[which, channel]
         n = int((rows >= 0).sum())
         return Ranking(rows[:n], scores[:n])
-
-    def _check_score(self, by: str) -> None:
-        if by not in CHANNEL_SCORES:
-            msg = f"unknown score '{by}', expected one of {', '.join(CHANNEL_SCORES)}"
-            raise ValueError(msg)
 
 
 #: A store, or the folder of one: what everything takes that asks a store.

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from conceptlrp.labelling import ChannelLabels, NamedLabel
-from conceptlrp.labelling.channel_labels import ChannelName
+from conceptlrp.labelling.result import ChannelName
 from conceptlrp.report import ChannelReport, Note
 from conceptlrp.report.findings import (
     ChannelEffect,

@@ -1,13 +1,16 @@
 import numpy as np
 
-from conceptlrp.atlas.pictures.board_cards import CardMaker
+from conceptlrp.atlas.pictures.page_boards import CardMaker
 from conceptlrp.othello import square_name
+from conceptlrp.reference.boards import describe_boards
 from conceptlrp.report.words.numbers import compact
+from conceptlrp.store import Ranking
 
 
 def cards(store, rows, scores, **options):
-    maker = CardMaker(store, **options)
-    return maker.cards(maker.boards(np.array(rows), np.array(scores)), write=compact)
+    ranking = Ranking(np.array(rows), np.array(scores, np.float32))
+    boards = describe_boards(store, ranking)
+    return CardMaker(store, **options).cards(boards, write=compact)
 
 
 def test_a_card_tells_the_game_and_the_text_to_copy(store):

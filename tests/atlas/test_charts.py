@@ -8,13 +8,15 @@ from conceptlrp.atlas.pictures.charts import (
     histogram_svg,
     intervals_svg,
     plies_svg,
-    scale_svg,
     scatter_svg,
 )
+from conceptlrp.atlas.site import make_templates
+
+pictures = make_templates("conceptlrp.atlas").get_template("pictures.html").module
 
 
 def test_the_scale_prints_its_symmetric_limits():
-    root = ET.fromstring(scale_svg(0.032, unit="logits"))
+    root = ET.fromstring(pictures.color_scale(0.032, "logits"))
 
     assert [text.text for text in root.iter("text")] == ["−0.032", "0", "+0.032"]
     assert root.get("aria-label") == "Colours from −0.032 to +0.032 logits"

@@ -9,10 +9,10 @@ import pytest
 
 from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.pages.concept_pages import write_concept_page
-from conceptlrp.atlas.pictures.board_cards import CardMaker
+from conceptlrp.atlas.pictures.page_boards import CardMaker
 from conceptlrp.atlas.site import Site, concept_data, concept_page
 from conceptlrp.labelling import ChannelLabels, ScoredLabels
-from conceptlrp.labelling.channel_labels import ChannelName, channel_names
+from conceptlrp.labelling.result import ChannelName, channel_names
 from conceptlrp.report import channel_report
 from tests.atlas.conftest import DEAD, KEPT, write_store
 from tests.atlas.full_report import HOSTILE, full_report, named_label

@@ -5,8 +5,12 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from conceptlrp.atlas.pages.graph_page import GRAPH_PAGE, graph_svg, write_graph_page
-from conceptlrp.atlas.site import Site
+from conceptlrp.atlas.pages.graph_page import (
+    GRAPH_PAGE,
+    graph_drawing,
+    write_graph_page,
+)
+from conceptlrp.atlas.site import Site, make_templates
 from conceptlrp.concept_graph import ConceptPath, MeanConceptGraph
 from conceptlrp.concept_graph.mean_graph import Flow
 from tests.atlas.conftest import LAYERS
@@ -14,6 +18,11 @@ from tests.atlas.test_pages import Page
 
 LOW, HIGH = LAYERS
 SVG = "{http://www.w3.org/2000/svg}"
+
+
+def picture(paths) -> str:
+    pictures = make_templates("conceptlrp.atlas").get_template("pictures.html").module
+    return str(pictures.graph_picture(graph_drawing(paths, ("a", "b")), ("a", "b")))
 
 
 def flow(signed) -> Flow:
@@ -77,9 +86,7 @@ def test_a_line_is_as_wide_as_what_goes_along_it():
         ConceptPath("d3", (("b", 0), ("a", 1)), (0.6, 0.5), (1.0, -1.0)),
         ConceptPath("d3", (("b", 0), ("a", 0)), (0.6, 0.25), (1.0, 1.0)),
     ]
-    picture = graph_svg(paths, ("a", "b"))
-
-    root = ET.fromstring(str(picture))
+    root = ET.fromstring(picture(paths))
     widths = [float(line.get("stroke-width")) - 0.6 for line in root.iter("path")]
     sides = [line.get("class") for line in root.iter("path")]
     assert widths == pytest.approx([3.0, 6.0, 9.0], abs=0.01)
@@ -87,4 +94,4 @@ def test_a_line_is_as_wide_as_what_goes_along_it():
 
 
 def test_a_graph_without_relevance_is_drawn_without_lines():
-    assert "<path" not in graph_svg([], ("a", "b"))
+    assert "<path" not in picture([])

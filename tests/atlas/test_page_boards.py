@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from conceptlrp.atlas.pictures.page_boards import (
-    board_kit,
     page_board,
     position_marks,
     position_words,
 )
+from conceptlrp.atlas.site import make_templates
 from conceptlrp.drawing.colors import LEVELS, level_colors, levels
 from conceptlrp.othello import Position
 from tests.othello.playouts import random_moves
@@ -86,7 +86,8 @@ def test_a_board_with_its_kit_is_well_formed(size):
     heatmap = np.ones((8, 8))
 
     svg = page_board(size, '"<b>&', position_marks(position), heatmap=heatmap, limit=1)
-    kit = board_kit(size)
+    pictures = make_templates("conceptlrp.atlas").get_template("pictures.html").module
+    kit = pictures.board_kit(size)
 
     root = ET.fromstring(f"<div>{kit}{svg}</div>")
     ids = {each.get("id") for each in root.iter() if each.get("id")}

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from conceptlrp.atlas import updating
-from conceptlrp.atlas.updating import MARKER, updated_folder
+from conceptlrp.atlas import site as updating
+from conceptlrp.atlas.site import MARKER, updated_folder
 from conceptlrp.errors import OutputExistsError
 
 OLD = {
@@ -139,7 +139,7 @@ def test_an_update_that_breaks_off_is_repaired_by_the_next(atlas, steps, monkeyp
 def test_a_killed_process_leaves_the_old_atlas(atlas):
     code = (
         "import os, sys, signal\n"
-        "from conceptlrp.atlas.updating import updated_folder\n"
+        "from conceptlrp.atlas.site import updated_folder\n"
         "with updated_folder(sys.argv[1], overwrite=True) as draft:\n"
         "    draft.write('index.html', b'half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -35,7 +35,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp import jsontext
-from conceptlrp.evaluation.channels import AGAINST, activations
+from conceptlrp.evaluation.faithfulness import AGAINST, activations
 from conceptlrp.evaluation.study import (
     Study,
     channel_scores,

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from conceptlrp.networks import demo_corpus, demo_network
 from conceptlrp.networks.planes import board_planes
 from conceptlrp.selfplay import SearchOptions, SelfPlayOptions
-from conceptlrp.selfplay.evaluators import NetworkEvaluator
+from conceptlrp.selfplay.puct import NetworkEvaluator
 from conceptlrp.selfplay.rounds import play_round
 from tests.benchmarks.plain_search import play_game
 

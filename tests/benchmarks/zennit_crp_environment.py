@@ -1,6 +1,6 @@
 """A virtual environment of its own for zennit-crp, made when it is needed.
 
-zennit-crp 0.6.0 wants zennit 0.4.6 at most, conceptlrp wants 0.5.1, so the two
+zennit-crp 0.6.0 wants zennit 0.4.6 at most, conceptlrp 0.5.1 or newer, so they
 cannot be installed together. The environment gets the torch of the interpreter
 that makes it, so that both sides of a comparison compute with the same one. It
 has no torchvision: zennit and zennit-crp import three names of it and call none

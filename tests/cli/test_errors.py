@@ -341,10 +341,10 @@ def test_a_full_disk_leaves_the_store_that_was_to_be_clustered(
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """Let no file grow beyond 3,000 bytes."""
+    """Let no file grow beyond 3,500 bytes."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3500, before[1]))
     try:
         yield
     finally:

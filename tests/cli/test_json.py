@@ -39,6 +39,7 @@ VERBS = {
     "compare": ("compare {store} {in}/run.crp", "layers"),
     "report": (f"report {{store}} {CHANNEL}", "layer"),
     "report all": ("report {store} --all", None),
+    "check-network": ("check-network {in}/net.safetensors {in}/corpus.h5", "steps"),
     "explain": ("explain {in}/net.safetensors f5d6c3d3c4", "policy"),
     "arena": ("arena random greedy -n 2", "first"),
     "selfplay": (

@@ -68,7 +68,6 @@ def test_positions_alone_are_labelled_without_a_network(store: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        ((), 2, "give --network to score channels, or --no-scores"),
         (("--network", "demo"), 1, "demo: is network .*, the store explains"),
         (("--network", "nowhere.pt"), 1, "nowhere.pt"),
         (("--network", "{net}", "--layer", "conv9"), 1, "no layer 'conv9'"),

@@ -109,13 +109,6 @@ def test_several_rows_are_named_as_selected(folder):
     assert found.name == "selected"
 
 
-@pytest.mark.parametrize("option", ["position", "label", "ply"])
-def test_a_selection_without_a_network_is_refused(store, option):
-    problem = run("circuit", store, f"--{option}", 0)
-
-    assert_one_line(problem, 2, f"--{option} needs a --network")
-
-
 def test_an_exported_circuit_says_what_it_is_above(store, network):
     succeed("circuit", store, *network, "--position", 2, "--method", "once")
     found = open_store(store).results.get(Circuit, name="position=2")

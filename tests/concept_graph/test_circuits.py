@@ -5,16 +5,24 @@ import numpy as np
 import pytest
 import torch
 
-from conceptlrp.concept_graph import rankings, unit_edges
+from conceptlrp.concept_graph import unit_edges
+from conceptlrp.concept_graph.circuit_result import trace_curve
 from conceptlrp.concept_graph.circuits import _halves, find_circuit
-from conceptlrp.concept_graph.curves import trace_curve
-from conceptlrp.concept_graph.units import KeptUnits
+from conceptlrp.concept_graph.units import (
+    KeptUnits,
+    at_random,
+    at_random_by_layer,
+    by_activation,
+    by_relevance,
+    pruned,
+)
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import mean_baseline
 from conceptlrp.lrp.probing import ask, best_actions, boards_of
 from conceptlrp.networks import ResidualTower
 from tests.concept_graph.test_planted_circuits import sample_of
 from tests.lrp.conftest import random_corpus, randomize
+from tests.lrp.test_edges import Excited, PreActivation
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +112,7 @@ def test_other_games_test_the_units_that_one_half_ranks(explainer, baseline):
     assert len(first) + len(second) == len(sample)
     assert found.held_out == len(second)
     ranker, test = (KeptUnits(explainer, baseline, half) for half in (first, second))
-    ranks = rankings.pruned(ranker, ranker.units, each=False)
+    ranks = pruned(ranker, ranker.units, each=False)
     curve = trace_curve(test, test.units, ranks, found.sizes, 0)
     np.testing.assert_array_equal(found.curves["circuit"].kept, curve.kept)
 
@@ -140,7 +148,7 @@ def test_all_units_keep_all_and_none_keep_nothing(circuit):
 
 
 def test_what_is_lost_mirrors_what_the_rest_keeps(runner):
-    ranks = rankings.at_random(runner.units, sets=1, seed=0)
+    ranks = at_random(runner.units, sets=1, seed=0)
     size = len(runner.units)
     few = np.array([size // 5])
 
@@ -154,15 +162,15 @@ def test_what_is_lost_mirrors_what_the_rest_keeps(runner):
 @pytest.mark.parametrize("each", [False, True])
 def test_rankings_are_nested_sets_of_all_units(runner, each):
     units, sets = runner.units, len(runner) if each else 1
-    pruned = rankings.pruned(runner, units, each=each)
-    by_layer = rankings.at_random_by_layer(units, pruned, seed=0)
+    dropped = pruned(runner, units, each=each)
+    by_layer = at_random_by_layer(units, dropped, seed=0)
     found = [
-        pruned,
+        dropped,
         by_layer,
-        rankings.by_relevance(runner, units, each=each, above=True),
-        rankings.by_activation(runner, units, each=each),
-        rankings.by_relevance(runner, units, each=each, above=False),
-        rankings.pruned(runner, runner.channels, each=each),
+        by_relevance(runner, units, each=each, above=True),
+        by_activation(runner, units, each=each),
+        by_relevance(runner, units, each=each, above=False),
+        pruned(runner, runner.channels, each=each),
     ]
 
     for ranks in found:
@@ -175,14 +183,14 @@ def test_rankings_are_nested_sets_of_all_units(runner, each):
                 np.bincount(row[chosen], minlength=len(units.counts))
                 for row, chosen in zip(layers, ranks < size, strict=True)
             ]
-            for ranks in (pruned, by_layer)
+            for ranks in (dropped, by_layer)
         ]
         np.testing.assert_array_equal(*counts)
-    assert not torch.equal(pruned, by_layer)
+    assert not torch.equal(dropped, by_layer)
 
 
 def test_the_curve_of_a_ranking_is_what_brute_force_finds(runner, circuit):
-    ranks = rankings.at_random(runner.units, sets=1, seed=0)
+    ranks = at_random(runner.units, sets=1, seed=0)
     full, empty = runner.full, runner.empty
     total, signs = np.abs(full - empty).sum(), np.sign(full - empty)
     alone = [by_hand(runner, ranks < int(n))[0] for n in circuit.sizes]
@@ -209,7 +217,7 @@ def test_the_curve_of_a_ranking_is_what_brute_force_finds(runner, circuit):
 def test_the_circuit_keeps_the_part_asked_for_and_no_smaller_one_beside_it(
     runner, circuit
 ):
-    ranks = rankings.pruned(runner, runner.units, each=False)
+    ranks = pruned(runner, runner.units, each=False)
 
     def kept(size):
         found = runner.outputs(runner.units, ranks < size) - runner.empty
@@ -302,3 +310,60 @@ def test_a_circuit_is_a_graph_of_its_units(circuit):
     assert circuit.to_dict()["size"] == circuit.size
     assert f"{circuit.size} of {circuit.units:,} units" in repr(circuit)
     assert "plain relevance" in circuit._repr_html_()
+
+
+@pytest.fixture(scope="module", params=[PreActivation, Excited])
+def other(request, corpus):
+    made = Explainer(request.param(), composite="epsilon", dtype="float64")
+    positions = corpus[corpus.ply > 3].sample(5, seed=1)
+    logits = ask(made, boards_of(positions)).logits
+    sample = sample_of(positions, best_actions(logits, sample_of(positions, 0).legal))
+    return KeptUnits(made, mean_baseline(made, corpus), sample)
+
+
+def test_biases_and_gates_between_layers_leave_edges_whole(other):
+    kept = torch.ones(1, len(other.units), dtype=torch.bool)
+    signs = torch.from_numpy(np.sign(other.gap))[:, None]
+    relevance = (signs * other.relevance(other.units, kept)).mean(0, keepdim=True)
+    layers, below = other.units.split(relevance), {}
+    for wires in unit_edges._wires(other):
+        _, units, carried = unit_edges._carried(other, kept, wires, 1 << 20)
+        total = below.setdefault(wires.pair[1], np.zeros(layers[wires.pair[1]].numel()))
+        np.add.at(total, units, carried)
+
+    assert {"stem", "conv1a", "conv1b", "conv2b"} <= below.keys()
+    for layer, total in below.items():
+        expected = layers[layer].flatten().numpy()
+        assert np.abs(total - expected).max() < 1e-3 * np.abs(expected).max()
+
+
+def test_an_edge_is_cut_where_the_upper_layer_reads_the_lower(other):
+    kept = torch.ones(1, len(other.units), dtype=torch.bool)
+    pair = ("conv1a", "stem")
+    wires = next(w for w in unit_edges._wires(other) if w.pair == pair)
+    (u,), (v,), _ = unit_edges._carried(other, kept, wires, 1)
+    network = other.explainer.network
+    planes = torch.from_numpy(other.sample.boards[:, None].astype(float))
+    read = getattr(network, "bn1", torch.nn.Identity())
+
+    def cut(module, given, output):
+        base = other.baseline["stem"].flatten(1)[:, v]
+        stem = maps[0].flatten(1).clone()
+        stem[:, v] = base
+        without = torch.relu(read(stem.view_as(maps[0])))
+        flat = output.flatten(1).clone()
+        flat[:, u] = module.forward(without).flatten(1)[:, u]
+        return flat.view_as(output)
+
+    maps = []
+    tap = network.get_submodule(other.explainer.taps["stem"])
+    handles = [tap.register_forward_hook(lambda _, __, o: maps.append(o))]
+    handles.append(network.conv1a.register_forward_hook(cut))
+    after = network(planes).gather(1, other.sample.plus[:, None])[:, 0]
+    for handle in handles:
+        handle.remove()
+
+    lost = np.sign(other.gap) * (other.full - after.detach().numpy())
+    effect = unit_edges._tested(other, kept, wires, np.array([u]), np.array([v]))
+    assert effect == pytest.approx(lost.mean())
+    assert effect != 0

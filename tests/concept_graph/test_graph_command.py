@@ -87,12 +87,10 @@ def test_what_is_there_is_kept_unless_told_otherwise(store, network, tmp_path):
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        ((), 1, "has no concept graph; pass --network to make it"),
         (("--network", "demo"), 1, "demo: is network .*, the store explains"),
         (("--target", "d3"), 1, "no target 'd3', expected one of played, value"),
         (("--out", "graph.png"), 2, "--out is '.png', expected one of .json"),
         (("--out", "nowhere/graph.json"), 1, "nowhere: no such file"),
-        (("--position", 1), 2, "--position needs a --network"),
         (("--move", "d3"), 2, "--move needs a --position"),
         (
             ("--network", "demo", "--position", 1, "--move", "d3", "--target", "value"),

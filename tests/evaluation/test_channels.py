@@ -6,7 +6,7 @@ import torch
 from scipy.stats import spearmanr
 
 from conceptlrp.ablation.sample import FeatureMaps, feature_maps
-from conceptlrp.evaluation.channels import (
+from conceptlrp.evaluation.faithfulness import (
     AGAINST,
     MATCHING,
     ablation_effects,

@@ -8,13 +8,13 @@ from zennit.composites import LayerMapComposite
 from zennit.rules import Flat, ZPlus
 from zennit.types import Convolution, Linear
 
-from conceptlrp.evaluation.sample import Sample, draw_sample
-from conceptlrp.evaluation.sanity import (
+from conceptlrp.evaluation.heatmaps import (
     additivity_errors,
     cascade,
     conservation_of,
     path_to_output,
 )
+from conceptlrp.evaluation.sample import Sample, draw_sample
 from conceptlrp.labelling.networks import randomize
 from conceptlrp.lrp import COMPOSITES, Explainer
 from conceptlrp.lrp.probing import explain_boards

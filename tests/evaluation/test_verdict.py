@@ -10,7 +10,7 @@ import pytest
 
 from conceptlrp.evaluation import evaluate_composites
 from conceptlrp.evaluation.result import Gate, Recommendation
-from conceptlrp.evaluation.scores import Scores
+from conceptlrp.evaluation.sample import Scores
 from conceptlrp.evaluation.verdict import (
     faithfulness,
     gates_of,

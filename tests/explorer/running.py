@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 import uvicorn
 
 from conceptlrp.explorer import ExplorerEngine, explorer_app
-from conceptlrp.explorer.server import bound_socket, server_config
+from conceptlrp.explorer.app import bound_socket, server_config
 
 _PATIENCE = 20.0
 

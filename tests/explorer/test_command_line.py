@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from conceptlrp.explorer.server import bound_socket
+from conceptlrp.explorer.app import bound_socket
 from tests.command_line import assert_one_line, run
 
 

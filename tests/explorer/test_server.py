@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from conceptlrp.explorer.server import bound_socket, check_host
+from conceptlrp.explorer.app import bound_socket, check_host
 from tests.explorer.running import running, send_raw
 
 _OK = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"

@@ -11,15 +11,14 @@ from matplotlib.figure import Figure
 # As a script this file sees its own folder alone, not the tests beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from conceptlrp.figures.board_grids import (
+from conceptlrp.figures.boards import (
+    board,
     empty_board_figure,
     mean_maps_figure,
     reference_figure,
 )
-from conceptlrp.figures.boards import board
-from conceptlrp.figures.composite_matrix import sanity_figure
 from conceptlrp.figures.concept_graph import concept_graph_figure
-from conceptlrp.figures.deletion_curves import faithfulness_figure
+from conceptlrp.figures.evaluation_figures import faithfulness_figure, sanity_figure
 from conceptlrp.figures.label_matrix import label_matrix_figure
 from conceptlrp.figures.points import channel_map_figure, embedding_figure
 from conceptlrp.figures.style import figure_bytes

@@ -3,8 +3,7 @@ import pytest
 from matplotlib.collections import EllipseCollection, LineCollection, QuadMesh
 
 from conceptlrp.drawing.colors import symmetric_limit
-from conceptlrp.figures.board_grids import reference_figure
-from conceptlrp.figures.boards import board
+from conceptlrp.figures.boards import board, reference_figure
 from conceptlrp.othello import Position
 from tests.figures.conftest import reference_boards
 from tests.figures.reading import SVG, svg_of, texts

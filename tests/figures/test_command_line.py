@@ -66,7 +66,6 @@ def test_the_empty_board_needs_the_network_of_the_store(folder, tmp_path):
         ("graph", "a.svg", (), 1, "has no concept graph; run 'conceptlrp graph'"),
         ("sanity", "a.svg", (), 1, "has no evaluation; run 'conceptlrp evaluate'"),
         ("sanity", "a.svg", ("--title", "x"), 2, "takes no --title"),
-        ("empty-board", "a.svg", (), 2, "this figure needs --network"),
         ("means", "a.svg", ("--width", 0.1), 2, "invalid value for .--width"),
     ],
 )

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from conceptlrp.figures.composite_matrix import sanity_figure
-from conceptlrp.figures.deletion_curves import faithfulness_figure
+from conceptlrp.figures.evaluation_figures import faithfulness_figure, sanity_figure
 from conceptlrp.figures.style import FOR
 from tests.figures.conftest import CASCADE, COMPOSITES
 from tests.figures.reading import texts

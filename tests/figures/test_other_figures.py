@@ -3,7 +3,7 @@ import pytest
 from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.patches import PathPatch, Rectangle
 
-from conceptlrp.figures.board_grids import empty_board_figure, mean_maps_figure
+from conceptlrp.figures.boards import empty_board_figure, mean_maps_figure
 from conceptlrp.figures.concept_graph import concept_graph_figure
 from conceptlrp.figures.label_matrix import label_matrix_figure
 from conceptlrp.figures.points import channel_map_figure, embedding_figure

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from conceptlrp.labelling import LabelCriteria, LabelScores, score_channels
-from conceptlrp.labelling.channel_labels import UNNAMED, channel_name
 from conceptlrp.labelling.columns import mask_bits
+from conceptlrp.labelling.result import UNNAMED, channel_name
 from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
 from conceptlrp.labels.labels import random_twins
 from conceptlrp.othello import Corpus, phases

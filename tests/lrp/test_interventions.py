@@ -229,6 +229,7 @@ def test_targets_may_be_contrasts_and_neurons(
     np.testing.assert_allclose(found.explained[0, :, 2], contrast)
 
 
+@pytest.mark.filterwarnings("ignore:.*no output for a pass")
 def test_a_network_without_a_value_head_has_no_value(corpus: Corpus) -> None:
     network = nn.Sequential(
         *(nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.Conv2d(3, 1, 1), nn.Flatten())

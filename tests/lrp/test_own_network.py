@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from conceptlrp.errors import NetworkError, TargetError
 from conceptlrp.lrp import attribute
@@ -24,6 +24,7 @@ def sequential(channels: int, blocks: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.ReLU(), nn.Conv2d(channels, 1, 1), nn.Flatten())
 
 
+@pytest.mark.filterwarnings("ignore:.*no output for a pass")
 def test_its_layers_are_named_by_its_modules(random_positions: Corpus) -> None:
     found = attribute(sequential(4, 2).eval(), random_positions, conditional=True)
 
@@ -35,6 +36,7 @@ def test_its_layers_are_named_by_its_modules(random_positions: Corpus) -> None:
         np.testing.assert_allclose(heatmaps.sum(axis=2), whole, atol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:.*no output for a pass")
 def test_a_value_that_it_does_not_have_is_refused(random_positions: Corpus) -> None:
     with pytest.raises(TargetError, match="no value head; choose a move"):
         attribute(sequential(4, 1).eval(), random_positions, targets=["value"])
@@ -47,6 +49,24 @@ def test_three_planes_are_refused(random_positions: Corpus) -> None:
         attribute(network.eval(), random_positions)
 
 
+def test_a_layer_may_have_the_name_of_an_output(random_positions: Corpus) -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.policy = nn.Conv2d(1, 2, 3, padding=1)
+            self.fc = nn.Linear(128, 65)
+
+        def forward(self, planes: Tensor) -> Tensor:
+            return self.fc(torch.relu(self.policy(planes)).flatten(1))
+
+    found = attribute(Named().eval(), random_positions, conditional=True)
+
+    assert list(found.relevance) == ["policy_layer"]
+    whole = found.conditional["policy_layer"].sum(axis=2)
+    np.testing.assert_allclose(whole, found.heatmap, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*no output for a pass")
 def test_a_trained_one_explains_the_moves_it_predicts(wthor_folder: Path) -> None:
     path = NETWORKS / "depla-cnn.pt"
     if not path.is_file():

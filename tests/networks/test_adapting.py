@@ -12,8 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from conceptlrp.errors import NetworkError
-from conceptlrp.lrp import attribute
-from conceptlrp.networks import AdaptedNetwork, OthelloNet, adapt, predict
+from conceptlrp.lrp import Explainer, attribute
+from conceptlrp.networks import (
+    AdaptedNetwork,
+    OthelloNet,
+    adapt,
+    network_digest,
+    predict,
+)
+from conceptlrp.networks.checkpoint import checked_network
 from conceptlrp.othello import Corpus, Position
 from tests.networks.azg_twin import OthelloNNet
 
@@ -213,40 +220,70 @@ def test_a_flow_that_depends_on_values_is_refused() -> None:
         adapt(Branches().eval())
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        pytest.param(
-            lambda p, v: (v, p),
-            r"returns .*\(N, 1\) and \(N, 65\), expected policy",
-            id="order",
-        ),
-        pytest.param(
-            lambda p, v: (p, v.squeeze(1)),
-            r"\(N, 65\) and \(N\), expected policy",
-            id="squeezed",
-        ),
-        pytest.param(
-            lambda p, v: (p, torch.cat([v] * 3, 1)),
-            r"\(N, 3\), expected policy",
-            id="wdl",
-        ),
-        pytest.param(
-            lambda p, v: {"policy": p, "value": v}, r"a dict of shapes", id="dict"
-        ),
-        pytest.param(
-            lambda p, v: (p[:, :60], v),
-            r"\(N, 60\) and .*networks.adapt\(module",
-            id="sixty",
-        ),
-        pytest.param(lambda p, v: p @ v, r"fails on planes \(N, 2, 8, 8\)", id="raw"),
-    ],
-)
-def test_a_module_that_is_not_adapted_is_checked_at_the_door(
-    change: Change, message: str
+AT_THE_DOOR: dict[str, tuple[Change, str]] = {
+    "value first": (lambda p, v: (v, p), r"pass outputs=\('value', 'policy'\)"),
+    "win, draw, loss": (lambda p, v: (p, v.expand(-1, 3)), r"pass value='wdl'"),
+    "keys": (lambda p, v: {"pi": p, "v": v}, r"dict of 'pi', 'v'; pass outputs="),
+    "sixty": (lambda p, v: (p[:, :60], v), r"shape \(N, 60\), expected .* policy="),
+    "three": (lambda p, v: (p, v, v), r"pass outputs= with each"),
+    "raw": (lambda p, v: p @ v, r"fails on planes \(N, 2, 8, 8\)"),
+}
+
+
+@pytest.mark.parametrize("case", AT_THE_DOOR)
+def test_a_module_of_another_contract_is_refused_with_the_argument_to_give(
+    case: str,
 ) -> None:
-    with pytest.raises(NetworkError, match=message):
+    change, message = AT_THE_DOOR[case]
+
+    with pytest.raises(NetworkError, match=message) as refused:
         attribute(Module(change).eval(), POSITION, targets=["best"])
+
+    assert "conceptlrp.adapt(module, " in str(refused.value)
+
+
+@pytest.mark.filterwarnings("ignore:.*is taken off")
+@pytest.mark.parametrize("heads", [n for n, (_, o) in HEADS.items() if not o])
+def test_a_module_that_needs_no_argument_is_adapted_at_the_door(heads: str) -> None:
+    module = Module(HEADS[heads][0]).eval()
+    asked: dict[str, Any] = {"targets": ["best", "value"], "layers": ["conv"]}
+
+    found = attribute(module, POSITION, **asked)
+
+    expected = attribute(Module().eval(), POSITION, **asked)
+    np.testing.assert_array_equal(found.logits, expected.logits)
+    np.testing.assert_array_equal(found.value, expected.value)
+    np.testing.assert_array_equal(found.heatmap, expected.heatmap)
+
+
+def test_what_is_taken_off_at_the_door_is_said() -> None:
+    with pytest.warns(UserWarning, match="Module: the tanh that the value ends in"):
+        Explainer(Module(HEADS["tanh"][0]).eval())
+
+
+def test_a_module_keeps_its_digest_at_the_door() -> None:
+    module = Module().eval()
+
+    assert network_digest(checked_network(module)) == network_digest(module)
+
+
+def test_a_module_in_training_mode_is_refused() -> None:
+    with pytest.raises(NetworkError, match=r"training mode; call network\.eval"):
+        checked_network(Module())
+
+
+def test_an_operation_in_place_is_kept() -> None:
+    class InPlace(Module):
+        def forward(self, x: Tensor) -> Any:
+            z = self.conv(x)
+            nn.functional.relu_(z)
+            return self.p(self.flatten(z)), self.v(self.flatten(z))
+
+    planes = torch.rand(3, 2, 8, 8)
+
+    found = adapt(InPlace().eval())(planes)
+
+    torch.testing.assert_close(found, Module().eval()(planes), rtol=0, atol=0)
 
 
 ENCODINGS: dict[Any, int] = {

@@ -20,12 +20,12 @@ from conceptlrp.othello.board import (
     count,
     final_score,
     is_over,
-    perft,
     squares,
     start,
     to_boards,
 )
-from conceptlrp.othello.replay import replay
+from conceptlrp.othello.games import replay
+from tests.othello.perft import perft
 from tests.othello.playouts import random_moves
 
 PERFT_8 = [1, 4, 12, 56, 244, 1396, 8200, 55092, 390216, 3005288]

@@ -12,7 +12,7 @@ from conceptlrp.othello import (
     Position,
     write_transcripts,
 )
-from conceptlrp.othello.files.transcripts import transcripts_text
+from conceptlrp.othello.files.formats import transcripts_text
 from conceptlrp.othello.symmetry import canonical, turn, turn_squares
 from tests.othello.playouts import random_games
 from tests.othello.wthor_writer import write_wthor, wthor_record

@@ -5,8 +5,8 @@ import pytest
 
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello import Corpus, Games, square_name
-from conceptlrp.othello.files.game_records import read_ggf, read_logistello
-from conceptlrp.othello.replay import replay
+from conceptlrp.othello.files.formats import read_ggf, read_logistello
+from conceptlrp.othello.games import replay
 from conceptlrp.selfplay import RandomPlayer
 from conceptlrp.selfplay.arena import play_games
 

@@ -12,8 +12,7 @@ from conceptlrp.othello import (
     parse_transcript,
 )
 from conceptlrp.othello.board import count
-from conceptlrp.othello.games import judge
-from conceptlrp.othello.replay import replay
+from conceptlrp.othello.games import judge, replay
 
 # Black takes every white disc with move 9, the earliest end there is.
 WIPE_OUT = "f5d6c5f4e7f6g5e6e3"

@@ -5,7 +5,7 @@ import pytest
 
 from conceptlrp.errors import GameFileError, OutputExistsError
 from conceptlrp.othello import Corpus, Games, write_transcripts
-from conceptlrp.othello.files.transcripts import read_transcripts, transcripts_text
+from conceptlrp.othello.files.formats import read_transcripts, transcripts_text
 
 
 @pytest.fixture

@@ -69,24 +69,12 @@ def test_names_are_read_as_latin_1(tmp_path: Path):
 
 def test_a_number_stands_for_a_missing_name(path: Path):
     write_wthor(path, [wthor_record(SHORT, black=123, white=1, tournament=7)])
+    write_names(path.with_name("WTHOR.JOU"), ["Nobody", "Somebody"], width=20)
 
-    games = read_wthor(path, players=["Nobody", "Somebody"]).games
+    games = read_wthor(path).games
 
     assert (games.black[0], games.white[0]) == ("#123", "Somebody")
     assert games.tournament[0] == "#7"
-
-
-def test_names_can_be_given_as_a_file_or_a_list(path: Path, tmp_path: Path):
-    names = write_names(tmp_path / "people.jou", ["Ann", "Bob"], width=20)
-    write_wthor(path, [wthor_record(SHORT)])
-
-    games = read_wthor(path, players=names, tournaments=["Open"]).games
-
-    assert (games.black[0], games.white[0], games.tournament[0]) == (
-        "Ann",
-        "Bob",
-        "Open",
-    )
 
 
 def test_an_unfinished_game_is_kept_without_an_outcome(path: Path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.reference import quantile_boards, random_boards, reference_boards
-from conceptlrp.report import channel_report, layer_report, strips as module
+from conceptlrp.report import channel_report, layer_report, reports as module
 from conceptlrp.report.channel import STRIPS
 from tests.atlas.conftest import DEAD, KEPT
 

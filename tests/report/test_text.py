@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.labelling import ChannelLabels
-from conceptlrp.labelling.channel_labels import channel_name
+from conceptlrp.labelling.result import channel_name
 from conceptlrp.report import Note, channel_report, layer_report
 from conceptlrp.report.findings import ChannelEffect, runners_up
 from conceptlrp.report.statistics import MoveStatistics, PhaseStatistics

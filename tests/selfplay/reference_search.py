@@ -10,9 +10,10 @@ import numpy as np
 
 from conceptlrp.networks.planes import legal_actions, squares_of_actions
 from conceptlrp.othello import play
-from conceptlrp.selfplay.evaluators import Evaluator, Float32Array
 from conceptlrp.selfplay.puct import (
     EPSILON,
+    Evaluator,
+    Float32Array,
     SearchOptions,
     SearchResult,
     outcomes,

@@ -5,7 +5,7 @@ from conceptlrp.othello import Corpus, Position, legal_moves, play, square_name
 from conceptlrp.othello.board import PASS, count, final_score, is_over, squares
 from conceptlrp.selfplay import RandomPlayer
 from conceptlrp.selfplay.arena import play_games
-from conceptlrp.selfplay.endgame import EndgameSolver, endgame_positions, play_endgames
+from conceptlrp.selfplay.strength import EndgameSolver, endgame_positions, play_endgames
 
 # The first two of the endgame suite of the French federation, 14 squares being empty.
 PUBLISHED = [

@@ -5,7 +5,7 @@ from conceptlrp.networks import OthelloNet, predict
 from conceptlrp.networks.planes import legal_actions
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import start
-from conceptlrp.selfplay.evaluators import NetworkEvaluator, legal_softmax
+from conceptlrp.selfplay.puct import NetworkEvaluator, legal_softmax
 from tests.selfplay.toys import positions
 
 

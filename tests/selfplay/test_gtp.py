@@ -12,10 +12,10 @@ import pytest
 from conceptlrp.errors import EngineError
 from conceptlrp.othello import Corpus, Games
 from conceptlrp.othello.board import squares
-from conceptlrp.othello.replay import replay
+from conceptlrp.othello.games import replay
 from conceptlrp.selfplay import RandomPlayer, match
 from conceptlrp.selfplay.arena import play_games
-from conceptlrp.selfplay.gtp import GtpEngine, GtpPlayer
+from conceptlrp.selfplay.players import GtpEngine, GtpPlayer
 
 FAKE = Path(__file__).with_name("fake_engine.py")
 RHINO = shutil.which("gtp-rhino") or shutil.which("/usr/games/gtp-rhino")

@@ -9,8 +9,13 @@ from conceptlrp.networks.planes import legal_actions
 from conceptlrp.othello import Position, legal_moves
 from conceptlrp.othello.board import start
 from conceptlrp.selfplay import SearchOptions
-from conceptlrp.selfplay.evaluators import NetworkEvaluator
-from conceptlrp.selfplay.puct import SearchResult, choose_actions, mix_noise, search
+from conceptlrp.selfplay.puct import (
+    NetworkEvaluator,
+    SearchResult,
+    choose_actions,
+    mix_noise,
+    search,
+)
 from tests.selfplay.azg_search import AlphaZeroGeneral
 from tests.selfplay.reference_search import ReferenceSearch
 from tests.selfplay.toys import HashEvaluator, positions

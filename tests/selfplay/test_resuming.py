@@ -20,7 +20,7 @@ from conceptlrp.selfplay import (
     train,
     training,
 )
-from conceptlrp.selfplay.validation import hold_out
+from conceptlrp.selfplay.training_set import hold_out
 
 OPTIONS = TrainingOptions(
     epochs=0.8, batch_size=64, learning_rate=5e-3, points=6, snapshots=2

@@ -6,8 +6,7 @@ import pytest
 from conceptlrp.networks import OthelloNet
 from conceptlrp.networks.planes import actions_of_squares, legal_actions
 from conceptlrp.selfplay import SearchOptions, SelfPlayGames, SelfPlayOptions
-from conceptlrp.selfplay.evaluators import NetworkEvaluator
-from conceptlrp.selfplay.puct import search
+from conceptlrp.selfplay.puct import NetworkEvaluator, search
 from conceptlrp.selfplay.rounds import play_round
 from tests.selfplay.toys import HashEvaluator
 

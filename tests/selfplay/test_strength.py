@@ -17,7 +17,7 @@ from conceptlrp.selfplay import (
     strength_card,
 )
 from conceptlrp.selfplay.arena import play_games
-from conceptlrp.selfplay.validation import validate
+from conceptlrp.selfplay.training_set import validate
 
 QUICK = StrengthOptions(
     simulations=(2,), games=2, endgames=4, most_empties=5, opening_plies=20

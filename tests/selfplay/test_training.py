@@ -15,7 +15,7 @@ from conceptlrp.selfplay import (
     train,
 )
 from conceptlrp.selfplay.arena import play_games
-from conceptlrp.selfplay.validation import hold_out, validate
+from conceptlrp.selfplay.training_set import hold_out, validate
 
 SHORT = TrainingOptions(epochs=0.1, batch_size=64, points=2)
 

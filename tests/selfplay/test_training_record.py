@@ -6,7 +6,7 @@ import pytest
 
 from conceptlrp.selfplay import TrainingOptions, TrainingRecord
 from conceptlrp.selfplay.training_record import TrainingPoint, curve_svg
-from conceptlrp.selfplay.validation import Validation
+from conceptlrp.selfplay.training_set import Validation
 
 VALIDATION = Validation(
     positions=9,

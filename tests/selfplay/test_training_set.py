@@ -15,7 +15,7 @@ from conceptlrp.selfplay import (
     TrainingSet,
 )
 from conceptlrp.selfplay.arena import play_games
-from conceptlrp.selfplay.evaluators import NetworkEvaluator
+from conceptlrp.selfplay.puct import NetworkEvaluator
 from conceptlrp.selfplay.rounds import play_round
 
 BOARDS = np.array([3, 12], dtype=np.uint64)

@@ -4,7 +4,7 @@ import torch
 
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus, Games
-from conceptlrp.selfplay.validation import hold_out, validate
+from conceptlrp.selfplay.training_set import hold_out, validate
 
 
 @pytest.fixture

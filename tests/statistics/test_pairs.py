@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from conceptlrp.statistics.pairs import (
+from conceptlrp.statistics.estimates import (
     exchanged_within,
     pair_correlations,
     pair_intervals,

@@ -5,7 +5,6 @@ What the pages of a clustering say is computed once for all of its clusters.
 Shapes use N positions, n of them clustered, K clusters and C channels.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +12,10 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.atlas.pictures.board_cards import CardMaker
-from conceptlrp.atlas.pictures.charts import plies_svg, scale_svg, scatter_svg
-from conceptlrp.atlas.pictures.page_boards import board_kit
+from conceptlrp.atlas.pictures.charts import plies_svg, scatter_svg
+from conceptlrp.atlas.pictures.page_boards import CardMaker
 from conceptlrp.atlas.site import Site, cluster_data, cluster_page
-from conceptlrp.clustering import (
-    ClusterDescription,
-    Clustering,
-    describe_clusters,
-)
+from conceptlrp.clustering import ClusterDescription, Clustering, describe_clusters
 from conceptlrp.clustering.clustering import typical_rows
 from conceptlrp.clustering.features import (
     FeatureTable,
@@ -30,8 +24,9 @@ from conceptlrp.clustering.features import (
     sample_rows,
 )
 from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.reference.boards import describe_boards
 from conceptlrp.report.words.numbers import compact, signed_percent
-from conceptlrp.store import Store
+from conceptlrp.store import Ranking, Store
 
 #: The number by which noise goes.
 NOISE = -1
@@ -96,7 +91,8 @@ def cluster_facts(
             rows=clustering.rows,
         )
     )
-    columns = _label_columns(store)
+    labels = {name: store.columns.label(name) for name in store.columns.label_names}
+    columns = {name: each for name, each in labels.items() if each.dtype == bool}
     return ClusterFacts(
         clustering=clustering,
         descriptions=describe_clusters(
@@ -107,11 +103,6 @@ def cluster_facts(
         likelihood=_likelihood(clustering, features),
         nearest=_nearest(clustering.centers),
     )
-
-
-def _label_columns(store: Store) -> Mapping[str, NDArray[np.bool_]]:
-    columns = {name: store.columns.label(name) for name in store.columns.label_names}
-    return {name: each for name, each in columns.items() if each.dtype == bool}
 
 
 def _silhouette(clustering: Clustering, features: FeatureTable) -> NDArray[np.float64]:
@@ -151,9 +142,7 @@ def _log_density(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return -found / 2
 
 
-def _nearest(
-    centers: NDArray[np.float32],
-) -> tuple[tuple[tuple[int, float], ...], ...]:
+def _nearest(centers: NDArray[np.float32]) -> tuple[tuple[tuple[int, float], ...], ...]:
     """List the other clusters by the distance of their centres."""
     found = []
     for cluster, center in enumerate(centers.astype(np.float64)):
@@ -186,7 +175,7 @@ def _write_page(site: Site, facts: ClusterFacts, maker: CardMaker, number: int) 
         number=number,
         name=name,
         names=site.names,
-        kit=board_kit(site.store.manifest.board_size),
+        board_size=site.store.manifest.board_size,
         size=int(inside.sum()),
         described=None if number == NOISE else facts.descriptions[number],
         plies=plies_svg(plies[inside], plies, name=name),
@@ -195,7 +184,7 @@ def _write_page(site: Site, facts: ClusterFacts, maker: CardMaker, number: int) 
         map=cluster_map(clustering, root="../../", highlight=number),
         markers=() if number == NOISE else marker_rows(clustering, number, _MARKERS),
         strips=strips,
-        scale=scale_svg(limit, unit=site.unit) if limit else None,
+        limit=limit,
     )
     if number != NOISE:
         site.write_data(cluster_data(clustering.layer, number), _data(facts, number))
@@ -214,7 +203,8 @@ def _strips(
     limit = max(symmetric_limit(each) for each in maps.values())
     strips = []
     for name, (_, scores) in chosen.items():
-        boards = maker.boards(rows[name], scores)
+        ranking = Ranking(rows[name].astype(np.int64), scores.astype(np.float32))
+        boards = describe_boards(site.store, ranking)
         cards = maker.cards(boards, write=_score, heatmaps=maps[name], limit=limit)
         title, text = _STRIPS[name]
         strips.append({"name": name, "title": title, "text": text, "cards": cards})

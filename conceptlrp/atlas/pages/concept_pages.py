@@ -11,9 +11,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.atlas.pictures.board_cards import CardMaker
-from conceptlrp.atlas.pictures.charts import histogram_svg, intervals_svg, scale_svg
-from conceptlrp.atlas.pictures.page_boards import board_kit, page_board
+from conceptlrp.atlas.pictures.charts import histogram_svg, intervals_svg
+from conceptlrp.atlas.pictures.page_boards import CardMaker, page_board
 from conceptlrp.atlas.site import Site, concept_data, concept_page
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.othello import square_name
@@ -51,7 +50,7 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         "concept.html",
         report=report,
         names=site.names,
-        kit=board_kit(size),
+        size=size,
         heading=heading(report),
         verdict=verdict(report),
         role=role(report),
@@ -59,7 +58,7 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         facts=_facts(report),
         means=_mean_maps(report, size),
         strips=strips,
-        scale=scale_svg(limit, unit=report.unit) if limit else None,
+        limit=limit,
         histograms=list(_histograms(report)),
         phases=list(_phases(report)),
         effect=None if report.effects is None else _effect(report, size),

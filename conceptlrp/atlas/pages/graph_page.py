@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup, escape
 
 from conceptlrp.atlas.site import Site, concept_page
 from conceptlrp.concept_graph import ConceptPath, MeanConceptGraph, strongest_paths
@@ -29,7 +28,7 @@ def write_graph_page(site: Site, graph: MeanConceptGraph) -> None:
         GRAPH_PAGE,
         "graph.html",
         graph=graph,
-        picture=graph_svg(paths, graph.layers, linked=site.store.layers),
+        drawing=graph_drawing(paths, graph.layers),
         drawn=len(paths),
         carried=float(sum(path.strength for path in paths)),
         paths=[_path_row(path, strongest) for path in paths[:_LISTED]],
@@ -38,49 +37,35 @@ def write_graph_page(site: Site, graph: MeanConceptGraph) -> None:
     )
 
 
-def graph_svg(
-    paths: Sequence[ConceptPath],
-    layers: Sequence[str],
-    *,
-    linked: Sequence[str] | None = None,
-) -> Markup:
-    """Draw paths as lines from the target at the top down to the first layer.
+def graph_drawing(
+    paths: Sequence[ConceptPath], layers: Sequence[str]
+) -> dict[str, Any]:
+    """Place paths as lines from the target at the top down to the first layer.
 
     A line is as wide as the share of the target's relevance that goes along it on the
     drawn paths, orange where its mean relevance speaks for the target, blue and dashed
-    where against. Channels are links to their pages.
+    where against.
     """
     carried, signed = _edges(paths)
     rows = {layer: place for place, layer in enumerate(reversed(layers), 1)}
     places = _places(carried, rows)
     largest = max(carried.values(), default=1.0)
     lines = [
-        _line(places[start], places[end], share / largest, signed[start, end])
-        for (start, end), share in sorted(carried.items(), key=lambda item: item[1])
+        (signed[edge], 0.6 + 9 * (share / largest), *_ends(*(places[n] for n in edge)))
+        for edge, share in sorted(carried.items(), key=lambda item: item[1])
     ]
-    pages = layers if linked is None else linked
-    nodes = [
-        _node(node, place, linked=node[0] in pages)
-        for node, place in places.items()
-        if node is not None
-    ]
-    names = [
-        f'<text class="row" x="0" y="{_y(row) + 4}">{escape(layer)}</text>'
-        for layer, row in rows.items()
-    ]
-    x, y = _WIDTH / 2, _y(0)
-    target = paths[0].target if paths else "no relevance"
-    top = f'<text class="top" x="{x:g}" y="{y + 4}">{escape(target)}</text>'
-    height = _y(len(rows)) + _MARGIN
-    return Markup(
-        f'<svg class="graph" viewBox="0 0 {_WIDTH} {height}" role="group" '
-        f'aria-label="Strongest paths of relevance; the table below lists them">'
-        f"{''.join(names)}{''.join(lines)}{top}{''.join(nodes)}</svg>"
-    )
+    return {
+        "target": paths[0].target if paths else "no relevance",
+        "height": _y(len(rows)) + _MARGIN,
+        "rows": [(layer, _y(row)) for layer, row in rows.items()],
+        "lines": lines,
+        "nodes": [(*node, *place) for node, place in places.items() if node],
+    }
 
 
 _Node = tuple[str, int] | None
 _Line = tuple[_Node, _Node]
+_Point = tuple[float, float]
 
 
 def _edges(
@@ -98,11 +83,9 @@ def _edges(
     return carried, signed
 
 
-def _places(
-    carried: dict[_Line, float], rows: dict[str, int]
-) -> dict[_Node, tuple[float, float]]:
+def _places(carried: dict[_Line, float], rows: dict[str, int]) -> dict[_Node, _Point]:
     """Place channels in rows, each near those that send to it."""
-    places: dict[_Node, tuple[float, float]] = {None: (_WIDTH / 2, _y(0))}
+    places: dict[_Node, _Point] = {None: (_WIDTH / 2, _y(0))}
     for layer, row in rows.items():
         senders = _senders(carried, layer, places)
         ordered = sorted(senders, key=lambda node: (senders[node], node))
@@ -113,7 +96,7 @@ def _places(
 
 
 def _senders(
-    carried: dict[_Line, float], layer: str, places: dict[_Node, tuple[float, float]]
+    carried: dict[_Line, float], layer: str, places: dict[_Node, _Point]
 ) -> dict[tuple[str, int], float]:
     """Return for each channel of a layer the mean place of what sends to it."""
     found: dict[tuple[str, int], list[tuple[float, float]]] = {}
@@ -130,31 +113,9 @@ def _y(row: int) -> int:
     return _MARGIN + _ROW * row
 
 
-def _line(
-    start: tuple[float, float], end: tuple[float, float], part: float, sign: float
-) -> str:
-    (x0, y0), (x1, y1) = start, end
-    y0, y1 = y0 + 12, y1 - 14
-    middle = (y0 + y1) / 2
-    side = "for" if sign > 0 else "against"
-    return (
-        f'<path class="{side}" stroke-width="{0.6 + 9 * part:.2f}" '
-        f'd="M{x0:.0f} {y0:.0f}C{x0:.0f} {middle:.0f} {x1:.0f} {middle:.0f} '
-        f'{x1:.0f} {y1:.0f}"/>'
-    )
-
-
-def _node(node: tuple[str, int], place: tuple[float, float], *, linked: bool) -> str:
-    (layer, channel), (x, y) = node, place
-    drawn = (
-        f'<circle cx="{x:.0f}" cy="{y:.0f}" r="13"/>'
-        f'<text x="{x:.0f}" y="{y + 4:.0f}">{channel}</text>'
-    )
-    if not linked:
-        return drawn
-    name = f"{escape(layer)}, channel {channel}"
-    href = escape(concept_page(layer, channel))
-    return f'<a href="{href}" aria-label="{name}">{drawn}</a>'
+def _ends(start: _Point, end: _Point) -> tuple[_Point, _Point]:
+    """Let a line begin below what it comes from and end above what it leads to."""
+    return (start[0], start[1] + 12), (end[0], end[1] - 14)
 
 
 def _path_row(
@@ -195,25 +156,18 @@ def _links(graph: MeanConceptGraph, target: str) -> list[tuple[str, list[Any]]]:
             part = float(flow.absolute[index, channel] / total)
             sender = _step((layer, channel), part, float(flow.signed[index, channel]))
             sent = [
-                (float(shares[low][channel, d]), (low, int(d)))
+                (float(shares[low][channel, d]), low, int(d))
                 for low in below
                 for d in np.argsort(-shares[low][channel], kind="stable")[:_SENDERS]
             ]
             sent.sort(key=lambda each: -each[0])
-            rows.append((sender, _receivers(graph, index, (layer, channel), sent)))
+            receivers = [
+                _step(
+                    (low, d), share, graph.edges[layer, low].signed[index, channel, d]
+                )
+                for share, low, d in sent[:_SENDERS]
+                if share > 0
+            ]
+            rows.append((sender, receivers))
         found.append((layer, rows))
     return found
-
-
-def _receivers(
-    graph: MeanConceptGraph,
-    index: int,
-    sender: tuple[str, int],
-    sent: Sequence[tuple[float, tuple[str, int]]],
-) -> list[dict[str, str]]:
-    layer, channel = sender
-    return [
-        _step((low, d), share, graph.edges[layer, low].signed[index, channel, d])
-        for share, (low, d) in sent[:_SENDERS]
-        if share > 0
-    ]

@@ -18,9 +18,7 @@ from conceptlrp.atlas.pages.cluster_pages import (
     write_cluster_pages,
 )
 from conceptlrp.atlas.pages.concept_pages import write_concept_page
-from conceptlrp.atlas.pictures.board_cards import CardMaker
-from conceptlrp.atlas.pictures.charts import scale_svg
-from conceptlrp.atlas.pictures.page_boards import png, sprite
+from conceptlrp.atlas.pictures.page_boards import CardMaker, png, sprite
 from conceptlrp.atlas.site import Site, layer_page, sprite_file
 from conceptlrp.clustering import Clustering, cluster_channels
 from conceptlrp.clustering.features import position_features
@@ -34,9 +32,8 @@ from conceptlrp.report.channel_places import channel_columns
 from conceptlrp.store import Store, open_store
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from conceptlrp.lrp import Explainer
+    from conceptlrp.networks.checkpoint import AnyNetwork
 
 # Thumbnails in a row of the picture of a layer.
 _COLUMNS = 32
@@ -84,7 +81,7 @@ def write_layer(
             maps.append(report.mean_positive + report.mean_negative)
         phases.append([phase.magnitude or 0.0 for phase in report.phases])
         if report.statistics.rank == 1:
-            example = _example(site, report, maker)
+            example = _example(report, maker)
     if layer in site.results.clusterings:
         write_cluster_pages(site, site.results.clusterings[layer], maker)
     columns = min(_COLUMNS, len(maps))
@@ -105,14 +102,14 @@ def write_layer(
 
 
 def write_layer_apart(
-    known: Mapping[str, Any], layer: str, network: "nn.Module | None" = None
+    known: Mapping[str, Any], layer: str, network: "AnyNetwork | None" = None
 ) -> LayerPart:
     """Write all pages of a layer in a process that has not opened the store yet."""
     site = Site(**{**known, "store": open_store(known["store"])})
     return write_layer(site, layer, made_explainer(site.store, network))
 
 
-def made_explainer(store: Store, network: "nn.Module | None") -> "Explainer | None":
+def made_explainer(store: Store, network: "AnyNetwork | None") -> "Explainer | None":
     """Make the explainer of a store, if there is a network."""
     if network is None:
         return None
@@ -131,9 +128,7 @@ def _reports(
     return iter(found) if explainer is None else mapped_reports(found, store, explainer)
 
 
-def _example(
-    site: Site, report: ChannelReport, maker: CardMaker
-) -> dict[str, Any] | None:
+def _example(report: ChannelReport, maker: CardMaker) -> dict[str, Any] | None:
     boards = report.strips["relevant"]
     if boards.heatmaps is None or not len(boards.heatmaps):
         return None
@@ -143,7 +138,7 @@ def _example(
         "layer": report.layer,
         "channel": report.channel,
         "picture": maker.picture(row, heatmap=heat, limit=limit, size_px=336),
-        "scale": scale_svg(limit, unit=site.unit),
+        "limit": limit,
         "description": boards.boards[0].description,
     }
 
@@ -177,7 +172,9 @@ def _write_layer_page(
         labelled=report.labels is not None,
         random_labelled=report.random_labelled,
         phases=phases,
-        clusters=None if clustering is None else _cluster_rows(clustering),
+        clustering=clustering,
+        map=None if clustering is None else cluster_map(clustering, root="../"),
+        markers=[] if clustering is None else _markers(clustering),
         groups=_groups(site.store, layer, site.target),
         links=_strongest_links(site.results.graph, layer, target=site.target),
         missing=report.missing,
@@ -236,13 +233,8 @@ def _phase_rows(
     return rows
 
 
-def _cluster_rows(clustering: Clustering) -> dict[str, Any]:
-    numbers = range(clustering.n_clusters)
-    return {
-        "clustering": clustering,
-        "map": cluster_map(clustering, root="../"),
-        "markers": [marker_rows(clustering, number, 4) for number in numbers],
-    }
+def _markers(clustering: Clustering) -> list[list[dict[str, Any]]]:
+    return [marker_rows(clustering, each, 4) for each in range(clustering.n_clusters)]
 
 
 def _groups(store: Store, layer: str, target: str) -> list[list[int]]:

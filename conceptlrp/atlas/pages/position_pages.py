@@ -13,14 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conceptlrp.atlas.pictures.charts import scale_svg
 from conceptlrp.atlas.pictures.page_boards import (
-    board_kit,
     explained_square,
-    level_style,
     map_picture,
     page_board,
-    position_kit,
     position_marks,
     position_words,
 )
@@ -112,7 +108,7 @@ def write_position_pages(
     site.write(
         "positions/index.html",
         "positions.html",
-        kit=board_kit(site.store.positions.size),
+        size=site.store.positions.size,
         positions=[_listed(site, each) for each in chosen],
     )
 
@@ -126,8 +122,8 @@ def _content(site: Site, explainer: Explainer, row: int) -> dict[str, Any]:
         return f"../{concept_page(layer, channel)}"
 
     return {
-        "level_style": level_style(),
-        "kit": position_kit(position, mark=explained_square(report.move)),
+        "size": position.size,
+        "marks": position_marks(position, mark=explained_square(report.move)),
         "side": "black" if position.mover == BLACK else "white",
         "description": corpus.describe(row),
         "outputs": [
@@ -186,7 +182,7 @@ def output_view(
         "summed": signed_amount(float(output.heatmap.sum())),
         "unit": output.unit,
         "svg": map_picture(position, output.heatmap, limit, words),
-        "scale": scale_svg(limit, unit=output.unit),
+        "limit": limit,
         "layers": [
             _layer_view(position, layer, output.unit, channel_href, cell_href)
             for layer in output.layers.values()

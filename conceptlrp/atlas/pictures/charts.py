@@ -12,7 +12,6 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from conceptlrp.drawing.colors import LEVELS, level_colors
 from conceptlrp.report.words.numbers import compact, count
 
 _WIDTH, _HEIGHT = 360, 96
@@ -87,27 +86,6 @@ def plies_svg(
     parts.append(_ticks(1, n_plies))
     middle = count(float(np.median(part)) + 1) if len(part) else "–"
     return _chart("".join(parts), f"Moves at which {name} lie: median move {middle}")
-
-
-def scale_svg(limit: float, *, unit: str) -> Markup:
-    """Draw the colour scale of a heatmap with its symmetric limits."""
-    side = 6
-    steps = "".join(
-        f'<path stroke="{color}" d="M{side * i} 6h{side + 0.5}"/>'
-        for i, color in enumerate(level_colors())
-    )
-    width = side * (2 * LEVELS + 1)
-    ends = (
-        f'<text x="0" y="24">{compact(-limit)}</text>'
-        f'<text x="{width / 2:g}" y="24" text-anchor="middle">0</text>'
-        f'<text x="{width}" y="24" text-anchor="end">+{compact(limit)}</text>'
-    )
-    label = f"Colours from {compact(-limit)} to +{compact(limit)} {unit}"
-    return Markup(
-        f'<svg class="scale" viewBox="0 0 {width} 28" width="{width}" height="28" '
-        f'role="img" aria-label="{escape(label)}"><g stroke-width="12">{steps}</g>'
-        f'<path class="rim" d="M0 0h{width}v12H0z"/>{ends}</svg>'
-    )
 
 
 def scatter_svg(

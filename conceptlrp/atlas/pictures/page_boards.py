@@ -1,74 +1,37 @@
-"""Boards as they stand on a page by the dozen: small, and told in words.
+"""Boards as they stand on a page by the dozen: small, told in words, and on cards.
 
 The lines, the marks and the looks that all boards of a page share stand on it once,
-as `board_kit`. A run of discs or of equal colours is one stroke: dashes of no
-length with round ends are discs. A board so takes half of what
-`conceptlrp.drawing.board` takes for one that stands alone.
+as `board_kit` of the template pictures.html. A run of discs or of equal colours is
+one stroke: dashes of no length with round ends are discs. A board so takes half of
+what `conceptlrp.drawing.board` takes for one that stands alone.
 
-Shapes use n x n squares, row 0 being rank 1, which is drawn on top.
+Shapes use k boards and n x n squares, row 0 being rank 1, which is drawn on top.
 """
 
+import math
 import struct
 import zlib
-from xml.sax.saxutils import quoteattr
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.drawing.colors import (
-    LEVELS,
-    level_colors,
-    levels,
-    symmetric_limit,
-    to_rgb,
-)
+from conceptlrp.drawing.board import board_svg, colored_runs, quoted
+from conceptlrp.drawing.colors import symmetric_limit, to_rgb
 from conceptlrp.othello import BLACK, NO_MOVE, PASS, Position, square_name
 from conceptlrp.othello.board import squares
+from conceptlrp.reference import ReferenceBoard
 from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.stored_layer import crop
+from conceptlrp.report.words.numbers import effect, percent
+from conceptlrp.store import Store
 
-_COLORS = level_colors()
 _POSITION = '<use href="#position"/>'
-# From this step on a colour is too dark for black letters.
-_DARK = 9
-_LOOKS = (
-    ".b{fill:none}"
-    ".b .k,.b .w,.b .h,.b .l{stroke-dasharray:0 1;stroke-linecap:round}"
-    ".b .k{stroke:#000;stroke-width:.74}.b .w{stroke:#fff;stroke-width:.66}"
-    ".b .h{stroke:#fff;stroke-opacity:.75;stroke-width:.26}"
-    ".b .l{stroke:#333;stroke-width:.16}"
-)
-
-
-def board_kit(size: int) -> Markup:
-    """Draw what the boards of a page share, to stand on it once."""
-    n = size
-    inner = "".join(f"M{i} 0v{n}M0 {i}h{n}" for i in range(1, n))
-    far = n - 2
-    stars = f"M2 2h0M{far} 2h0M2 {far}h0M{far} {far}h0"
-    places = " ".join(str(i) for i in range(n))
-    left = " ".join(["-.85"] * n)
-    cross = "M-.2-.2l.4.4m0-.4l-.4.4"
-    return Markup(
-        '<svg width="0" height="0" style="position:absolute" aria-hidden="true">'
-        f"<style>{_LOOKS}</style>"
-        f'<path id="white" fill="#fff" d="M0 0h{n}v{n}H0z"/>'
-        f'<path id="felt" fill="#c9d8cc" d="M0 0h{n}v{n}H0z"/>'
-        '<g id="lines"><g stroke="#000" stroke-linecap="round">'
-        f'<path stroke-opacity=".28" stroke-width=".03" d="{inner}"/>'
-        f'<path stroke-opacity=".6" stroke-width=".12" d="{stars}"/>'
-        f'<path stroke-width=".05" d="M0 0h{n}v{n}H0z"/></g>'
-        '<g fill="currentColor" fill-opacity=".7" font-size=".42" '
-        'text-anchor="middle" font-family="sans-serif" '
-        f'transform="translate(.5 .64)"><text x="{places}" y="-.84">'
-        f'{"abcdefgh"[:n]}</text><text x="{left}" y="{places}">'
-        f"{'12345678'[:n]}</text></g></g>"
-        f'<g id="cross"><path stroke="#fff" stroke-width=".24" d="{cross}"/>'
-        f'<path stroke="#111" stroke-width=".11" d="{cross}"/></g>'
-        '<circle id="last-b" fill="#fff" r=".1"/>'
-        '<circle id="last-w" fill="#000" r=".1"/></svg>'
-    )
+# Boards drawn for all channels, such as those of the random strip, and no more.
+_REMEMBERED = 256
 
 
 def page_board(
@@ -81,15 +44,16 @@ def page_board(
 ) -> Markup:
     """Draw a board over a heatmap (n, n) if any; it needs the page's `board_kit`."""
     ground = "felt" if heatmap is None else "white"
-    heat = "" if heatmap is None else _heat(crop(heatmap, size), limit)
+    runs = "" if heatmap is None else colored_runs(crop(heatmap, size), limit)
+    heat = f'<g transform="translate(0 .5)">{runs}</g>' if runs else ""
     return Markup(
         f'<svg class="b" viewBox="-.75 -.75 {size + 0.8:g} {size + 0.8:g}" '
-        f'role="img" aria-label={_quote(words)}><use href="#{ground}"/>{heat}'
+        f'role="img" aria-label={quoted(words)}><use href="#{ground}"/>{heat}'
         f'<use href="#lines"/><g transform="translate(.5 .5)">{marks}</g></svg>'
     )
 
 
-def position_marks(position: Position, *, mark: int = -1) -> str:
+def position_marks(position: Position, *, mark: int = -1) -> Markup:
     """Draw the discs, legal moves, last move and explained move of a position."""
     n = position.size
     edge = (8 - n) // 2
@@ -109,7 +73,7 @@ def position_marks(position: Position, *, mark: int = -1) -> str:
         parts.append(_use(name, position.last, edge))
     if 0 <= mark < 64:
         parts.append(_use("cross", mark, edge))
-    return "".join(parts)
+    return Markup("".join(parts))
 
 
 def position_words(position: Position, *, mark: int = -1) -> str:
@@ -128,26 +92,6 @@ def position_words(position: Position, *, mark: int = -1) -> str:
     return f"{words}, {black} black and {white} white discs"
 
 
-def level_style() -> Markup:
-    """Write the colours of the local atlas as rules of style, h0 to h24."""
-    return Markup(
-        "".join(
-            f".h{place}{{background:{color};color:"
-            f"{'#fff' if abs(place - LEVELS) >= _DARK else '#111'}}}"
-            for place, color in enumerate(level_colors())
-        )
-    )
-
-
-def position_kit(position: Position, *, mark: int = NO_MOVE) -> Markup:
-    """Draw what all boards of a page share, to stand once on it."""
-    marks = position_marks(position, mark=mark)
-    return board_kit(position.size) + Markup(
-        '<svg style="position:absolute" width="0" height="0" aria-hidden="true">'
-        f'<defs><g id="position" class="b">{marks}</g></defs></svg>'
-    )
-
-
 def map_picture(
     position: Position, heatmap: NDArray[np.floating], limit: float, title: str
 ) -> Markup:
@@ -159,24 +103,6 @@ def explained_square(output: ExplainedOutput) -> int:
     """Square to cross: the explained move, `NO_MOVE` where it is none or a pass."""
     square = output.squares[0] if output.squares else NO_MOVE
     return NO_MOVE if square == PASS else square
-
-
-def _heat(heatmap: NDArray[np.floating], limit: float) -> str:
-    """Draw runs of one colour as one line, all of a colour as one path."""
-    strokes: dict[int, list[str]] = {}
-    for row, line in enumerate(levels(heatmap, limit).tolist()):
-        start = 0
-        for column in range(1, len(line) + 1):
-            if column == len(line) or line[column] != line[start]:
-                stroke = f"M{start} {row}h{column - start}"
-                strokes.setdefault(line[start], []).append(stroke)
-                start = column
-    paths = "".join(
-        f'<path stroke="{_COLORS[step + LEVELS]}" d="{"".join(strokes[step])}"/>'
-        for step in sorted(strokes)
-        if step
-    )
-    return f'<g transform="translate(0 .5)">{paths}</g>' if paths else ""
 
 
 def _runs(found: list[int], n: int) -> str:
@@ -198,13 +124,6 @@ def _runs(found: list[int], n: int) -> str:
 def _use(name: str, square: int, edge: int) -> str:
     x, y = square % 8 - edge, square // 8 - edge
     return f'<use href="#{name}" x="{x}" y="{y}"/>'
-
-
-def _quote(text: str) -> str:
-    """Quote for an attribute; control characters have no place in a page."""
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else " " for c in text)
-    return quoteattr(text, {'"': "&quot;"})
 
 
 def sprite(maps: NDArray[np.floating], *, columns: int) -> NDArray[np.uint8]:
@@ -235,3 +154,103 @@ def png(rgb: NDArray[np.uint8]) -> bytes:
 def _chunk(kind: bytes, content: bytes) -> bytes:
     check = zlib.crc32(kind + content)
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+
+
+@dataclass(frozen=True)
+class BoardCard:
+    """One board on a page: picture, score, moves, game, and what to copy."""
+
+    svg: Markup
+    score: str
+    move: str
+    network: str
+    description: str
+    transcript: str
+    obf: str
+    row: int
+
+
+class CardMaker:
+    """Makes the cards of a store's positions."""
+
+    def __init__(self, store: Store, *, target: int | str = 0) -> None:
+        self._store = store
+        self._marks = store.arrays.explained_square(target=target)
+        self._size = store.manifest.board_size
+        self._drawn = lru_cache(_REMEMBERED)(_drawn)
+
+    def cards(
+        self,
+        boards: Sequence[ReferenceBoard],
+        *,
+        write: Callable[[float], str],
+        heatmaps: NDArray[np.floating] | None = None,
+        limit: float = 0.0,
+    ) -> tuple[BoardCard, ...]:
+        """Make the cards of some positions, in their order; `heatmaps` is (k, n, n)."""
+        maps = [None] * len(boards) if heatmaps is None else heatmaps
+        return tuple(
+            self._card(board, write(board.score), heatmap, limit)
+            for board, heatmap in zip(boards, maps, strict=True)
+        )
+
+    def picture(
+        self,
+        row: int,
+        *,
+        heatmap: NDArray[np.floating] | None = None,
+        limit: float | None = None,
+        size_px: int = 176,
+    ) -> Markup:
+        """Draw one position alone, over a heatmap (n, n) if any."""
+        # board_svg escapes what it is given.
+        return Markup(
+            board_svg(
+                self._store.positions.position(row),
+                heatmap=heatmap,
+                limit=limit,
+                mark=int(self._marks[row]),
+                size_px=size_px,
+            )
+        )
+
+    def _card(
+        self,
+        board: ReferenceBoard,
+        score: str,
+        heatmap: NDArray[np.floating] | None,
+        limit: float,
+    ) -> BoardCard:
+        mark = int(self._marks[board.row])
+        words, marks = self._drawn(board.position, mark)
+        return BoardCard(
+            svg=page_board(self._size, words, marks, heatmap=heatmap, limit=limit),
+            score=score,
+            move=_move(board.position, mark),
+            network=_network(board, mark),
+            description=board.description,
+            transcript=board.transcript,
+            obf=board.position.obf(),
+            row=board.row,
+        )
+
+
+def _drawn(position: Position, mark: int) -> tuple[str, str]:
+    """Say and draw a position, without its heatmap."""
+    return position_words(position, mark=mark), position_marks(position, mark=mark)
+
+
+def _move(position: Position, mark: int) -> str:
+    side = "Black" if position.mover == BLACK else "White"
+    return f"{side} {square_name(mark, position.size) if mark >= 0 else 'to move'}"
+
+
+def _network(board: ReferenceBoard, mark: int) -> str:
+    """Say how likely the network plays the move, and what it thinks of the board."""
+    parts = []
+    move = square_name(mark, board.position.size) if mark >= 0 else ""
+    if move in board.policy:
+        parts.append(f"policy {percent(board.policy[move])}")
+    if not math.isnan(board.value):
+        parts.append(f"value {effect(board.value)}")
+    return ", ".join(parts)

@@ -5,19 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import store_network
-from conceptlrp.cli.options import (
-    Json,
-    Layers,
-    Overwrite,
-    Seed,
-    StoreNetwork,
-    StorePath,
-    Target,
-    Weights,
-    check_choice,
-    how_many,
-)
 from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.progress import progress_bars
 
@@ -32,28 +21,28 @@ _INTERVALS = {"change": "size", "control": "control", "fall": "fall"}
 
 
 def ablate(
-    store: StorePath,
-    network: StoreNetwork,
-    weights: Weights = None,
-    layer: Layers = None,
-    target: Target = None,
+    store: opt.StorePath,
+    network: opt.StoreNetwork = None,
+    weights: opt.Weights = None,
+    layer: opt.Layers = None,
+    target: opt.Target = None,
     positions: Annotated[
         int, typer.Option(min=2, help="Positions of the store to draw.")
     ] = 500,
     ablation: Annotated[
         str, typer.Option(help="What a channel becomes: zero, mean or resample.")
     ] = "mean",
-    count: Annotated[int, how_many("Channels of each layer to show.")] = 8,
-    seed: Seed = 0,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
+    count: Annotated[int, opt.how_many("Channels of each layer to show.")] = 8,
+    seed: opt.Seed = 0,
+    as_json: opt.Json = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Ablate each channel alone, and say what policy and value lose."""
     from conceptlrp.ablation import Ablation, ablate as ablate_channels
     from conceptlrp.ablation.sample import ABLATIONS
     from conceptlrp.store import open_store
 
-    check_choice("--ablation", ablation, ABLATIONS)
+    opt.check_choice("--ablation", ablation, ABLATIONS)
     opened = open_store(store)
     for name in layer or ():
         opened.channels(name)

@@ -5,20 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.channels.graph import check_export, exported
 from conceptlrp.cli.conditions import Label, Phase, Ply, conditions
 from conceptlrp.cli.inputs import check_row, store_network
-from conceptlrp.cli.options import (
-    Json,
-    Overwrite,
-    Seed,
-    StoreNetworkIfAny,
-    StorePath,
-    Target,
-    Weights,
-    check_choice,
-    how_many,
-)
 from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.errors import FileFormatError, StoreError
 from conceptlrp.files import write_whole
@@ -26,16 +16,15 @@ from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.concept_graph import Circuit
-    from conceptlrp.store import Store
 
 _SHOWN_EDGES = 8
 
 
 def circuit(
-    store: StorePath,
-    network: StoreNetworkIfAny = None,
-    weights: Weights = None,
-    target: Target = None,
+    store: opt.StorePath,
+    network: opt.StoreNetwork = None,
+    weights: opt.Weights = None,
+    target: opt.Target = None,
     position: Annotated[
         int | None, typer.Option(help="Row of the store: the circuit of one position.")
     ] = None,
@@ -58,38 +47,43 @@ def circuit(
         bool, typer.Option("--each", help="Give every position its own circuit.")
     ] = False,
     method: Annotated[str, typer.Option(help="pruned, or once: fast.")] = "pruned",
-    count: Annotated[int, how_many("Positions at most.")] = 400,
+    count: Annotated[int, opt.how_many("Positions at most.")] = 400,
     out: Annotated[
         Path | None, typer.Option(help="Export as .json, .graphml or .gexf.")
     ] = None,
-    seed: Seed = 0,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
+    seed: opt.Seed = 0,
+    as_json: opt.Json = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Find the units that keep an output when all others are set to their mean.
 
-    Without --network the circuits that the store already has are listed, or the one
-    of --name is shown.
+    Asked of no positions and without --network, the circuits that the store already
+    has are listed, or the one of --name is shown.
     """
     from conceptlrp.concept_graph import Circuit, circuit as find
     from conceptlrp.store import open_store
 
-    check_choice("--method", method, ("pruned", "once"))
-    chosen = {"position": position, "move": move, "cluster": cluster, "label": label}
-    for option, given in {**chosen, "phase": phase, "ply": ply}.items():
-        if network is None and given is not None:
-            msg = f"--{option} needs a --network; --name shows a circuit that is kept"
-            raise typer.BadParameter(msg)
+    opt.check_choice("--method", method, ("pruned", "once"))
     if out is not None:
         check_export(out, overwrite=overwrite)
     nothing = dict.fromkeys(("mover", "outcome", "year"))
     where = conditions(phase=phase, ply=ply, label=label, **nothing)
     opened = open_store(store)
     explained = target or opened.targets[0]
-    if network is None and name is None:
-        _list(opened)
+    chosen = (position, move, cluster, where, network, overwrite or None)
+    is_kept = all(each is None for each in chosen)
+    about = [each for each in opened.results.list() if each.kind == "circuit"]
+    kept = [each for each in about if target in (None, each.target)]
+    if is_kept and name is None and kept:
+        print_table(
+            {
+                "target": [each.target for each in kept],
+                "positions that share": [each.name or "nothing" for each in kept],
+            },
+            title="circuits that are kept",
+        )
         return
-    if network is None:
+    if is_kept and name is not None:
         found = opened.results.get(Circuit, target=explained, name=str(name))
         if found is None:
             msg = f"{store}: has no circuit '{name}' of '{explained}'"
@@ -121,20 +115,6 @@ def circuit(
         print_json(found.to_dict())
     else:
         _show(found)
-
-
-def _list(store: "Store") -> None:
-    names = [each for each in store.results.list() if each.kind == "circuit"]
-    if not names:
-        msg = f"{store.path}: has no circuit; pass --network to find one"
-        raise StoreError(msg)
-    print_table(
-        {
-            "target": [each.target for each in names],
-            "positions that share": [each.name or "nothing" for each in names],
-        },
-        title="circuits that are kept",
-    )
 
 
 def _show(circuit: "Circuit") -> None:

@@ -4,15 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conceptlrp.cli.options import (
-    Json,
-    Layers,
-    Overwrite,
-    Seed,
-    StorePath,
-    Target,
-    check_choice,
-)
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.tables import print_json, print_table
 
 if TYPE_CHECKING:
@@ -22,8 +14,8 @@ _MARKERS = 5
 
 
 def cluster(
-    store: StorePath,
-    layer: Layers = None,
+    store: opt.StorePath,
+    layer: opt.Layers = None,
     estimator: Annotated[
         str, typer.Option(help="spectral, kmeans, hdbscan, hierarchical or mixture.")
     ] = "spectral",
@@ -31,14 +23,14 @@ def cluster(
     feature: Annotated[
         str, typer.Option(help="share, raw or l2, or absolute- before one of them.")
     ] = "share",
-    target: Target = None,
+    target: opt.Target = None,
     stability: Annotated[
         bool,
         typer.Option("--stability", help="Also cluster 20 times by games drawn again."),
     ] = False,
-    seed: Seed = 0,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
+    seed: opt.Seed = 0,
+    as_json: opt.Json = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Group the positions of a store by their channel relevance."""
     from conceptlrp import clustering
@@ -50,8 +42,8 @@ def cluster(
     )
     from conceptlrp.store import open_store
 
-    check_choice("--estimator", estimator, ESTIMATORS)
-    check_choice("--feature", feature, FEATURES)
+    opt.check_choice("--estimator", estimator, ESTIMATORS)
+    opt.check_choice("--feature", feature, FEATURES)
     opened = open_store(store)
     layers = layer or opened.layers
     for name in layers:

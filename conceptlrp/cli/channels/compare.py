@@ -5,15 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from conceptlrp.cli.options import (
-    Json,
-    Layers,
-    Seed,
-    StorePath,
-    Target,
-    check_choice,
-    how_many,
-)
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.tables import print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -21,26 +13,26 @@ if TYPE_CHECKING:
 
 
 def compare(
-    store: StorePath,
+    store: opt.StorePath,
     other: Annotated[
         Path, typer.Argument(help="A store of the same positions.", readable=False)
     ],
-    layer: Layers = None,
+    layer: opt.Layers = None,
     by: Annotated[str, typer.Option(help="share, relevance or activation.")] = "share",
-    target: Target = None,
+    target: opt.Target = None,
     positions: Annotated[
         int, typer.Option(min=2, help="Positions to compare, drawn at random.")
     ] = 20_000,
-    count: Annotated[int, how_many("Pairs of channels of each layer to show.")] = 4,
-    seed: Seed = 0,
-    as_json: Json = False,
+    count: Annotated[int, opt.how_many("Pairs of channels of each layer to show.")] = 4,
+    seed: opt.Seed = 0,
+    as_json: opt.Json = False,
 ) -> None:
     """Match the channels of two networks, snapshots, composites or baselines."""
     from conceptlrp.report import compare
     from conceptlrp.report.comparison import MATCHED_BY
     from conceptlrp.store import open_store
 
-    check_choice("--by", by, MATCHED_BY)
+    opt.check_choice("--by", by, MATCHED_BY)
     found = compare(
         open_store(store),
         open_store(other),

@@ -5,18 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import store_network
-from conceptlrp.cli.options import (
-    Composites,
-    Json,
-    Overwrite,
-    Seed,
-    StoreNetwork,
-    StorePath,
-    Weights,
-    check_choice,
-    check_place,
-)
 from conceptlrp.cli.tables import print_json, print_table, print_text, remark
 from conceptlrp.errors import ConceptLRPError
 from conceptlrp.lrp.composites import CANDIDATES, COMPOSITES, split_pair
@@ -28,32 +18,32 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    store: StorePath,
-    network: StoreNetwork,
-    weights: Weights = None,
+    store: opt.StorePath,
+    network: opt.StoreNetwork = None,
+    weights: opt.Weights = None,
     out: Annotated[
         Path | None, typer.Option(help="A folder for JSON, tables and figures as well.")
     ] = None,
-    composite: Composites = None,
+    composite: opt.Composites = None,
     positions: Annotated[
         int, typer.Option(min=2, help="Positions of the store to draw.")
     ] = 300,
     cascade: Annotated[
         int, typer.Option(min=1, help="Positions to explain with random weights.")
     ] = 100,
-    seed: Seed = 0,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
+    seed: opt.Seed = 0,
+    as_json: opt.Json = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Judge composites on the network of a store."""
     from conceptlrp.evaluation import CompositeEvaluation, evaluate as evaluate_store
     from conceptlrp.store import open_store
 
     if out is not None:
-        check_place(out, overwrite=overwrite)
+        opt.check_place(out, overwrite=overwrite)
     for name in composite or ():
         for part in split_pair(name):
-            check_choice("--composite", part, COMPOSITES)
+            opt.check_choice("--composite", part, COMPOSITES)
     opened = open_store(store)
     opened.results.check_free(CompositeEvaluation, overwrite=overwrite)
     net = store_network(opened, network, weights)

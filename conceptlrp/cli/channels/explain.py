@@ -5,18 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import open_network
-from conceptlrp.cli.options import (
-    Baseline,
-    Composite,
-    Heatmaps,
-    Json,
-    Layers,
-    NetworkPath,
-    Weights,
-    check_choice,
-    how_many,
-)
 from conceptlrp.cli.tables import print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -24,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def explain(
-    network: NetworkPath,
+    network: opt.NetworkPath,
     transcript: Annotated[
         str, typer.Argument(help="Moves that lead to the position, such as f5d6c3.")
     ],
-    weights: Weights = None,
+    weights: opt.Weights = None,
     move: Annotated[
         str | None,
         typer.Option(help="Move to explain, such as f4; by default the best."),
@@ -39,12 +29,13 @@ def explain(
     value: Annotated[
         bool, typer.Option("--value", help="Explain the value, not a move.")
     ] = False,
-    composite: Composite = None,
-    heatmaps: Heatmaps = None,
-    baseline: Baseline = None,
-    layer: Layers = None,
-    count: Annotated[int, how_many("Channels of each layer to show.")] = 5,
-    as_json: Json = False,
+    composite: opt.Composite = None,
+    heatmaps: opt.Heatmaps = None,
+    baseline: opt.Baseline = None,
+    layer: opt.Layers = None,
+    allow_gradient: opt.AllowGradient = False,
+    count: Annotated[int, opt.how_many("Channels of each layer to show.")] = 5,
+    as_json: opt.Json = False,
 ) -> None:
     """Explain a move or the value at one position."""
     from conceptlrp.lrp import Explainer
@@ -55,10 +46,17 @@ def explain(
         msg = "give one of --move and --value; --against goes with a move"
         raise typer.BadParameter(msg)
     if baseline is not None:
-        check_choice("--baseline", baseline, ("zero", "mean"))
+        opt.check_choice("--baseline", baseline, ("zero", "mean"))
     net = open_network(network, weights)
+    explainer = Explainer(
+        net,
+        composite=composite,
+        heatmaps=heatmaps,
+        baseline=baseline,
+        allow_gradient=allow_gradient,
+    )
     found = position_report(
-        Explainer(net, composite=composite, heatmaps=heatmaps, baseline=baseline),
+        explainer,
         Position.from_transcript(transcript, net.size),
         layers=layer,
         count=count,
@@ -76,6 +74,7 @@ def explain(
 
 def _show(found: "PositionReport", *, value: bool) -> None:
     from conceptlrp.atlas import board_text
+    from conceptlrp.report.words.relevance import gradient_words
 
     output = (found.value_output if value else found.contrast) or found.move
     mark = output.squares[0] if output.squares else -1
@@ -88,6 +87,8 @@ def _show(found: "PositionReport", *, value: bool) -> None:
         f"explained: {output.target}, {output.explained:+.3g} {output.unit}, "
         f"{found.relevance}"
     )
+    if found.gradients:
+        print_text(gradient_words(found.gradients))
     tops = [each for layer in output.layers.values() for each in layer.top]
     columns: dict[str, list[object]] = {
         "layer": [each.layer for each in tops],

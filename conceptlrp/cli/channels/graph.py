@@ -8,24 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import check_row, store_network
-from conceptlrp.cli.options import (
-    Json,
-    Overwrite,
-    Seed,
-    StoreNetworkIfAny,
-    StorePath,
-    Target,
-    Weights,
-    check_choice,
-    check_place,
-    how_many,
-)
 from conceptlrp.cli.tables import print_json, print_table
 from conceptlrp.errors import (
     ConceptLRPError,
     FileFormatError,
-    StoreError,
 )
 from conceptlrp.files import write_whole
 from conceptlrp.progress import progress_bars
@@ -38,54 +26,52 @@ _FORMATS = (".json", ".graphml", ".gexf")
 
 
 def graph(
-    store: StorePath,
-    network: StoreNetworkIfAny = None,
-    weights: Weights = None,
+    store: opt.StorePath,
+    network: opt.StoreNetwork = None,
+    weights: opt.Weights = None,
     positions: Annotated[
         int, typer.Option(min=1, help="Positions of the store to average over.")
     ] = 2000,
-    target: Target = None,
+    target: opt.Target = None,
     position: Annotated[
         int | None, typer.Option(help="Look at this row of the store alone.")
     ] = None,
     move: Annotated[
         str | None, typer.Option(help="Move to explain there, such as d3.")
     ] = None,
-    count: Annotated[int, how_many("Paths to show.")] = 8,
+    count: Annotated[int, opt.how_many("Paths to show.")] = 8,
     out: Annotated[
         Path | None, typer.Option(help="Export as .json, .graphml or .gexf.")
     ] = None,
     strongest: Annotated[
         int, typer.Option(min=1, help="Edges of each channel to export.")
     ] = 8,
-    seed: Seed = 0,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
+    seed: opt.Seed = 0,
+    as_json: opt.Json = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Average relevance between channels, and show its strongest paths.
 
-    Without --network the graph that the store already has is shown.
+    One that the store already has is shown, unless --network or --overwrite is given.
     """
     from conceptlrp.concept_graph import MeanConceptGraph, node_link
     from conceptlrp.store import open_store
 
-    _check_options(network, position, move, target)
+    _check_options(position, move, target)
     if out is not None:
         check_export(out, overwrite=overwrite)
     opened = open_store(store)
     name = opened.targets[opened.target_index(target or 0)]
-    if network is None:
-        found = opened.results.get(MeanConceptGraph)
-        if found is None:
-            msg = f"{store}: has no concept graph; pass --network to make it"
-            raise StoreError(msg)
-    elif position is None:
+    known = overwrite or network or opened.results.get(MeanConceptGraph)
+    if position is not None:
+        found = _of_position(opened, network, weights, position, move or name)
+        name = found.targets[0]
+    elif isinstance(known, MeanConceptGraph):
+        found = known
+    else:
         found = _averaged(
             opened, network, weights, positions, seed, overwrite=overwrite
         )
-    else:
-        found = _of_position(opened, network, weights, position, move or name)
-        name = found.targets[0]
     if out is not None:
         content = exported(
             node_link(found, target=name, strongest=strongest), out.suffix
@@ -94,12 +80,7 @@ def graph(
     _show(found, name, count, as_json=as_json)
 
 
-def _check_options(
-    network: str | None, position: int | None, move: str | None, target: str | None
-) -> None:
-    if network is None and position is not None:
-        msg = "--position needs a --network"
-        raise typer.BadParameter(msg)
+def _check_options(position: int | None, move: str | None, target: str | None) -> None:
     if move is not None and position is None:
         msg = "--move needs a --position"
         raise typer.BadParameter(msg)
@@ -110,8 +91,8 @@ def _check_options(
 
 def check_export(out: Path, *, overwrite: bool) -> None:
     """Refuse an export that cannot be written before anything is computed."""
-    check_choice("--out", out.suffix, _FORMATS)
-    check_place(out, overwrite=overwrite)
+    opt.check_choice("--out", out.suffix, _FORMATS)
+    opt.check_place(out, overwrite=overwrite)
     if out.suffix != ".json" and find_spec("networkx") is None:
         msg = f"{out}: needs networkx; pip install 'conceptlrp[export]', or take .json"
         raise ConceptLRPError(msg)
@@ -119,7 +100,7 @@ def check_export(out: Path, *, overwrite: bool) -> None:
 
 def _averaged(
     store: "Store",
-    network: str,
+    network: str | None,
     weights: Path | None,
     n_positions: int,
     seed: int,
@@ -143,7 +124,7 @@ def _averaged(
 
 
 def _of_position(
-    store: "Store", network: str, weights: Path | None, row: int, target: str
+    store: "Store", network: str | None, weights: Path | None, row: int, target: str
 ) -> "MeanConceptGraph":
     from conceptlrp.concept_graph import mean_concept_graph
     from conceptlrp.concept_graph.averaging import graph_explainer

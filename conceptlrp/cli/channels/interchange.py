@@ -4,18 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import store_network
-from conceptlrp.cli.options import (
-    Json,
-    Layers,
-    Overwrite,
-    Seed,
-    StoreNetwork,
-    StorePath,
-    Target,
-    Weights,
-    how_many,
-)
 from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.progress import progress_bars
 from conceptlrp.report.words.numbers import plural
@@ -34,11 +24,11 @@ _LEVELS = (0.3, 0.4, 0.5)
 
 
 def interchange(
-    store: StorePath,
-    network: StoreNetwork,
-    weights: Weights = None,
-    layer: Layers = None,
-    target: Target = None,
+    store: opt.StorePath,
+    network: opt.StoreNetwork = None,
+    weights: opt.Weights = None,
+    layer: opt.Layers = None,
+    target: opt.Target = None,
     positions: Annotated[
         int, typer.Option(min=2, help="Positions that are given maps of others.")
     ] = 500,
@@ -46,10 +36,10 @@ def interchange(
     random_networks: Annotated[
         int, typer.Option(min=1, help="Networks with random weights to compare with.")
     ] = 5,
-    count: Annotated[int, how_many("Channels of each layer to show.")] = 8,
-    seed: Seed = 0,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
+    count: Annotated[int, opt.how_many("Channels of each layer to show.")] = 8,
+    seed: opt.Seed = 0,
+    as_json: opt.Json = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Say which labels channels carry into the output, by giving them other maps."""
     from conceptlrp.labelling import (

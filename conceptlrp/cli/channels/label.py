@@ -5,19 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.channels.interchange import verdict_word
 from conceptlrp.cli.inputs import store_network
-from conceptlrp.cli.options import (
-    Json,
-    Layers,
-    Overwrite,
-    Seed,
-    StoreNetworkIfAny,
-    StorePath,
-    Target,
-    Weights,
-    how_many,
-)
 from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.progress import progress_bars
@@ -41,11 +31,11 @@ _LEGEND = (
 
 
 def label(
-    store: StorePath,
-    network: StoreNetworkIfAny = None,
-    weights: Weights = None,
-    layer: Layers = None,
-    target: Target = None,
+    store: opt.StorePath,
+    network: opt.StoreNetwork = None,
+    weights: opt.Weights = None,
+    layer: opt.Layers = None,
+    target: opt.Target = None,
     positions: Annotated[
         int, typer.Option(min=2, help="Positions to score at most.")
     ] = 20_000,
@@ -62,10 +52,10 @@ def label(
     no_scores: Annotated[
         bool, typer.Option("--no-scores", help="Label positions, not channels.")
     ] = False,
-    count: Annotated[int, how_many("Channels of each layer to show.")] = 10,
-    seed: Seed = 0,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
+    count: Annotated[int, opt.how_many("Channels of each layer to show.")] = 10,
+    seed: opt.Seed = 0,
+    as_json: opt.Json = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Label positions, and channels by what they follow."""
     from conceptlrp.labelling import (
@@ -78,16 +68,13 @@ def label(
     from conceptlrp.labels import LABELS
     from conceptlrp.store import open_store
 
-    if network is None and not no_scores:
-        msg = "give --network to score channels, or --no-scores"
-        raise typer.BadParameter(msg)
     opened = open_store(store)
     known = () if overwrite else opened.columns.label_names
     missing = [name for name in LABELS if name not in known]
     if no_scores and not missing:
         msg = f"{store}: has all labels already; pass --overwrite"
         raise OutputExistsError(msg)
-    if network is None or no_scores:
+    if no_scores:
         names = label_positions(opened, missing, overwrite=overwrite)
         if as_json:
             print_json({"path": store, "positions": len(opened), "labels": names})
@@ -152,7 +139,7 @@ def _show_layer(
 
 
 def _name(channel: "ChannelLabels") -> str:
-    from conceptlrp.labelling.channel_labels import channel_name
+    from conceptlrp.labelling.result import channel_name
 
     name = channel_name(channel)
     return name.text if name.is_named else f"({channel.labels[0].label})"

@@ -5,16 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from conceptlrp.cli.options import (
-    Channel,
-    Json,
-    Notes,
-    Overwrite,
-    StorePath,
-    Target,
-    check_place,
-    how_many,
-)
+from conceptlrp.cli import options as opt
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -29,29 +20,29 @@ _HEADER = {"encoding-type": "conceptlrp-reports", "encoding-version": "1"}
 
 
 def report(
-    store: StorePath,
+    store: opt.StorePath,
     layer: Annotated[
         str | None, typer.Option(help="Layer; with --all every layer by default.")
     ] = None,
-    channel: Channel = None,
+    channel: opt.Channel = None,
     every: Annotated[
         bool, typer.Option("--all", help="Every channel, of --layer or of all.")
     ] = False,
-    target: Target = None,
-    count: Annotated[int, how_many("Boards of a strip.")] = 8,
-    notes: Notes = None,
+    target: opt.Target = None,
+    count: Annotated[int, opt.how_many("Boards of a strip.")] = 8,
+    notes: opt.Notes = None,
     out: Annotated[
         Path | None, typer.Option(help="Write text and JSON into this folder.")
     ] = None,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
+    as_json: opt.Json = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Report everything known of a channel, or of every one."""
     _check_question(layer, channel, every=every, as_json=as_json, out=out)
     from conceptlrp.store import open_store
 
     if out is not None:
-        check_place(out, overwrite=overwrite)
+        opt.check_place(out, overwrite=overwrite)
     opened = open_store(store)
     layers = {name: opened.channels(name) for name in opened.layers}
     about: dict[str, Any] = {"target": target or 0, "count": count}

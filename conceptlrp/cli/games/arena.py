@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import open_network
-from conceptlrp.cli.options import (
-    BoardSize,
-    Json,
-    Seed,
-    how_many,
-)
 from conceptlrp.cli.tables import print_json
 from conceptlrp.progress import progress_bars
 
@@ -23,8 +18,9 @@ if TYPE_CHECKING:
 PlayerName = Annotated[
     str,
     typer.Argument(
-        help="random, greedy, mobility, a network ('demo' or weights), a network "
-        "with search ('demo@100'), or an engine ('gtp:gtp-rhino --level 3')."
+        help="random, greedy, mobility, a network (weights, 'demo' or "
+        "package.module:function), a network with search ('demo@100'), or an engine "
+        "('gtp:gtp-rhino --level 3')."
     ),
 ]
 
@@ -32,13 +28,18 @@ PlayerName = Annotated[
 def arena(
     first: PlayerName,
     second: PlayerName,
-    count: Annotated[int, how_many("Games, an even number.")] = 100,
+    weights: opt.Weights = None,
+    other_weights: Annotated[
+        Path | None,
+        typer.Option(help="Weights of the second player.", readable=False),
+    ] = None,
+    count: Annotated[int, opt.how_many("Games, an even number.")] = 100,
     opening: Annotated[
         int, typer.Option(min=0, help="Random moves at the start of a pair.")
     ] = 8,
-    size: BoardSize = 8,
-    seed: Seed = 0,
-    as_json: Json = False,
+    size: opt.BoardSize = 8,
+    seed: opt.Seed = 0,
+    as_json: opt.Json = False,
 ) -> None:
     """Let two players meet, twice from each opening.
 
@@ -51,8 +52,8 @@ def arena(
         raise typer.BadParameter(msg)
     engines = any(name.startswith("gtp:") for name in (first, second))
     with ExitStack() as stack:
-        one = stack.enter_context(open_player(first, size))
-        other = stack.enter_context(open_player(second, size))
+        one = stack.enter_context(open_player(first, size, weights))
+        other = stack.enter_context(open_player(second, size, other_weights))
         report = stack.enter_context(progress_bars(per_minute=True))
         result = match(
             one,
@@ -72,7 +73,9 @@ def arena(
 
 
 @contextmanager
-def open_player(name: str, size: int = 8) -> Iterator["Player"]:
+def open_player(
+    name: str, size: int = 8, weights: Path | None = None
+) -> Iterator["Player"]:
     """Make the player of a name; an engine ends with the context."""
     from conceptlrp.selfplay import (
         NetworkPlayer,
@@ -80,8 +83,12 @@ def open_player(name: str, size: int = 8) -> Iterator["Player"]:
         SearchOptions,
         SearchPlayer,
     )
-    from conceptlrp.selfplay.gtp import GtpEngine, GtpPlayer
-    from conceptlrp.selfplay.players import GreedyPlayer, MobilityPlayer
+    from conceptlrp.selfplay.players import (
+        GreedyPlayer,
+        GtpEngine,
+        GtpPlayer,
+        MobilityPlayer,
+    )
 
     simple: dict[str, Callable[[int], BoardPlayer]] = {
         "random": RandomPlayer,
@@ -89,6 +96,9 @@ def open_player(name: str, size: int = 8) -> Iterator["Player"]:
         "mobility": MobilityPlayer,
     }
     path, _, simulations = name.rpartition("@")
+    if weights is not None and (name in simple or name.startswith("gtp:")):
+        msg = f"{name} has no weights, expected package.module:function to have some"
+        raise typer.BadParameter(msg)
     if name in simple:
         yield simple[name](size)
     elif name.startswith("gtp:"):
@@ -96,7 +106,8 @@ def open_player(name: str, size: int = 8) -> Iterator["Player"]:
             yield GtpPlayer(engine, size=size)
     elif path and simulations.isdecimal():
         options = SearchOptions(simulations=int(simulations))
-        label = f"{Path(path).name}@{simulations}"
-        yield SearchPlayer(open_network(path), options, label)
+        network = open_network(path, weights)
+        yield SearchPlayer(network, options, f"{network.origin['name']}@{simulations}")
     else:
-        yield NetworkPlayer(open_network(name), name=Path(name).name)
+        network = open_network(name, weights)
+        yield NetworkPlayer(network, name=network.origin["name"])

@@ -5,39 +5,30 @@ from typing import Annotated
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import read_game_files
-from conceptlrp.cli.options import (
-    BoardSize,
-    GamePaths,
-    Json,
-    Overwrite,
-    Sample,
-    Seed,
-    check_choice,
-    check_place,
-)
 from conceptlrp.cli.tables import print_json
 from conceptlrp.report.words.numbers import plural
 
 
 def corpus(
-    files: GamePaths,
+    files: opt.GamePaths,
     out: Annotated[Path, typer.Option(help="The corpus to write (.h5).")],
-    sample: Sample = None,
+    sample: opt.Sample = None,
     unique: Annotated[
         str | None, typer.Option(help="Keep one of equal positions: exact or symmetry.")
     ] = None,
     turn: Annotated[
         bool, typer.Option("--turn", help="Turn each position by a random symmetry.")
     ] = False,
-    size: BoardSize = 8,
-    seed: Seed = 0,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
+    size: opt.BoardSize = 8,
+    seed: opt.Seed = 0,
+    as_json: opt.Json = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Read game files into a corpus of positions."""
-    check_choice("--unique", unique, (None, "exact", "symmetry"))
-    check_place(out, overwrite=overwrite)
+    opt.check_choice("--unique", unique, (None, "exact", "symmetry"))
+    opt.check_place(out, overwrite=overwrite)
     positions = read_game_files(files, size)
     read, problems = len(positions), positions.problems
     if unique is not None:

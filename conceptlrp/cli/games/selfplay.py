@@ -6,27 +6,17 @@ from typing import Annotated
 
 import typer
 
-from conceptlrp.cli.inputs import network_name, open_network
-from conceptlrp.cli.options import (
-    Device,
-    Json,
-    NetworkPath,
-    Overwrite,
-    Seed,
-    Weights,
-    check_device,
-    check_place,
-    how_many,
-)
+from conceptlrp.cli import options as opt
+from conceptlrp.cli.inputs import open_network
 from conceptlrp.cli.tables import print_json
 from conceptlrp.progress import progress_bars
 
 
 def selfplay(
-    network: NetworkPath,
+    network: opt.NetworkPath,
     out: Annotated[Path, typer.Option(help="The games to write (.jsonl).")],
-    weights: Weights = None,
-    count: Annotated[int, how_many("Games, all distinct.")] = 1000,
+    weights: opt.Weights = None,
+    count: Annotated[int, opt.how_many("Games, all distinct.")] = 1000,
     simulations: Annotated[
         int, typer.Option(min=0, help="Searches of a move; 0 plays from the policy.")
     ] = 100,
@@ -44,10 +34,10 @@ def selfplay(
     transcripts: Annotated[
         Path | None, typer.Option(help="Also write plain transcripts (.txt).")
     ] = None,
-    device: Device = "cpu",
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
+    device: opt.Device = "cpu",
+    seed: opt.Seed = 0,
+    overwrite: opt.Overwrite = False,
+    as_json: opt.Json = False,
 ) -> None:
     """Let a network play against itself."""
     from conceptlrp.othello import write_transcripts
@@ -55,8 +45,8 @@ def selfplay(
 
     for path in (out, transcripts):
         if path is not None:
-            check_place(path, overwrite=overwrite)
-    check_device(device)
+            opt.check_place(path, overwrite=overwrite)
+    opt.check_device(device)
     search = SearchOptions(simulations=max(1, simulations), noise=0.25)
     options = SelfPlayOptions(
         search=search if simulations else None,
@@ -65,15 +55,16 @@ def selfplay(
         opening_plies=opening,
         together=together,
     )
+    net = open_network(network, weights)
     started = time.perf_counter()
     with progress_bars(per_minute=True) as report:
         played = self_play(
-            open_network(network, weights).to(device),
+            net.to(device),
             out,
             count=count,
             options=options,
             seed=seed,
-            name=network_name(network, weights),
+            name=net.origin["name"],
             overwrite=overwrite,
             on_progress=report,
         )

@@ -6,31 +6,21 @@ from typing import Annotated, Any
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import open_network, read_positions
-from conceptlrp.cli.options import (
-    Device,
-    Json,
-    NetworkPath,
-    Overwrite,
-    Sample,
-    Seed,
-    Weights,
-    check_device,
-    check_place,
-)
 from conceptlrp.cli.tables import print_json, print_table
 from conceptlrp.progress import progress_bars
 
 
 def strength(
-    network: NetworkPath,
+    network: opt.NetworkPath,
     out: Annotated[Path, typer.Option(help="The card to write (.json).")],
-    weights: Weights = None,
+    weights: opt.Weights = None,
     games: Annotated[
         list[str] | None,
         typer.Option(help="Held-out games, or a corpus (.h5); repeatable."),
     ] = None,
-    sample: Sample = None,
+    sample: opt.Sample = None,
     simulations: Annotated[
         str, typer.Option(help="Numbers of searches to measure, separated by commas.")
     ] = "25,100,400",
@@ -47,17 +37,17 @@ def strength(
     endgames: Annotated[
         int, typer.Option(min=1, help="Endgame positions to solve.")
     ] = 500,
-    device: Device = "cpu",
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
-    as_json: Json = False,
+    device: opt.Device = "cpu",
+    seed: opt.Seed = 0,
+    overwrite: opt.Overwrite = False,
+    as_json: opt.Json = False,
 ) -> None:
     """Measure how well a network plays."""
     from conceptlrp.selfplay import StrengthOptions, strength_card
-    from conceptlrp.selfplay.gtp import GtpEngine, GtpPlayer
+    from conceptlrp.selfplay.players import GtpEngine, GtpPlayer
 
-    check_place(out, overwrite=overwrite)
-    check_device(device)
+    opt.check_place(out, overwrite=overwrite)
+    opt.check_device(device)
     options = StrengthOptions(
         simulations=_numbers(simulations),
         games=match_games,

@@ -49,7 +49,13 @@ def train(
     blocks: Annotated[int, _network(min=1, help="Residual blocks of a tower.")] = 4,
     start: Annotated[
         str | None,
-        _network(help="Begin from these weights, not from random ones."),
+        _network(
+            help="Begin from this network (weights, 'demo' or "
+            "package.module:function), not from random weights."
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None, _network(help="Weights of package.module:function.")
     ] = None,
     size: Annotated[int, _network(help="Side of the board, 6 or 8.")] = 8,
     held_out_year: Annotated[
@@ -143,7 +149,7 @@ def train(
     folder = selfplay.RunFolder(
         run_path, resume=resume, overwrite=overwrite, dtype=dtype
     )
-    initial = partial(_initial, start, architecture, channels, blocks, seed)
+    initial = partial(_initial, start, weights, architecture, channels, blocks, seed)
     with _threads(threads), _told(run_path), folder, progress_bars() as report:
         if iterations is None:
             split = partial(_split, year=held_out_year, share=held_out_share, seed=seed)
@@ -222,6 +228,7 @@ def _check_sources(
 
 def _initial(
     start: str | None,
+    weights: Path | None,
     architecture: str,
     channels: int,
     blocks: int,
@@ -232,12 +239,14 @@ def _initial(
     import torch
 
     from conceptlrp.networks import OthelloNet, ResidualTower
+    from conceptlrp.networks.weights import check_architecture
 
     network: BoardNetwork
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if start is not None:
-            network = open_network(start)
+            network = open_network(start, weights)
+            check_architecture(network)
         elif architecture == "tower":
             network = ResidualTower(channels, blocks, size)
         else:
@@ -253,7 +262,7 @@ def _split(
     corpus: "Corpus", *, year: int | None, share: float | None, seed: int
 ) -> "tuple[Corpus, Corpus | None]":
     """Hold games out where that is asked for."""
-    from conceptlrp.selfplay.validation import hold_out
+    from conceptlrp.selfplay.training_set import hold_out
 
     if year is None and share is None:
         return corpus, None

@@ -6,16 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import store_network
-from conceptlrp.cli.options import (
-    Notes,
-    Overwrite,
-    StoreNetworkIfAny,
-    StorePath,
-    Target,
-    Weights,
-    check_place,
-)
+from conceptlrp.cli.tables import remark
+from conceptlrp.errors import NetworkError
 from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -26,16 +20,16 @@ _MANY = 512
 
 
 def atlas(
-    store: StorePath,
+    store: opt.StorePath,
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
-    target: Target = None,
+    target: opt.Target = None,
     title: Annotated[str | None, typer.Option(help="Title of the atlas.")] = None,
     strength: Annotated[
         Path | None, typer.Option(help="Strength card of the network (.json).")
     ] = None,
-    notes: Notes = None,
-    network: StoreNetworkIfAny = None,
-    weights: Weights = None,
+    notes: opt.Notes = None,
+    network: opt.StoreNetwork = None,
+    weights: opt.Weights = None,
     compare: Annotated[
         list[Path] | None,
         typer.Option(help="Another store of the same positions; repeatable."),
@@ -47,18 +41,26 @@ def atlas(
         int | None,
         typer.Option(min=1, help="Processes; for many channels one a core by default."),
     ] = None,
-    overwrite: Overwrite = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Write the atlas of a store: pages that open from disk.
 
-    With --network it has pages of positions too.
+    It has pages of positions too where the network is found or named.
     """
     from conceptlrp.report import read_notes
     from conceptlrp.store import open_store
 
-    check_place(out, overwrite=overwrite)
+    opt.check_place(out, overwrite=overwrite)
     opened = open_store(store)
     channels = {name: opened.channels(name) for name in opened.layers}
+    remarks = None if notes is None else read_notes(notes, layers=channels)
+    try:
+        net = store_network(opened, network, weights)
+    except NetworkError as error:
+        if network is not None:
+            raise
+        net = None
+        remark(f"no pages of positions: {error}")
     write_atlas(
         opened,
         out,
@@ -66,8 +68,8 @@ def atlas(
         strength=strength,
         target=target or 0,
         title=title,
-        notes=None if notes is None else read_notes(notes, layers=channels),
-        network=None if network is None else store_network(opened, network, weights),
+        notes=remarks,
+        network=net,
         others=[open_store(each) for each in compare or ()],
         workers=workers or _processes(sum(channels.values())),
         overwrite=overwrite,

@@ -5,15 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from conceptlrp.cli.options import (
-    Layers,
-    Overwrite,
-    Seed,
-    StorePath,
-    Target,
-    check_choice,
-    check_place,
-)
+from conceptlrp.cli import options as opt
 
 # These are about all positions.
 _GRAPHS = ("graphml", "node-link")
@@ -32,11 +24,11 @@ _FORMATS = {
 
 
 def export(
-    store: StorePath,
+    store: opt.StorePath,
     out: Annotated[Path, typer.Argument(help="File or folder to write.")],
     kind: Annotated[str, typer.Option("--format", help=f"{', '.join(_FORMATS)}.")],
-    layer: Layers = None,
-    target: Target = None,
+    layer: opt.Layers = None,
+    target: opt.Target = None,
     quantity: Annotated[
         list[str] | None,
         typer.Option(
@@ -51,8 +43,8 @@ def export(
             help="Positions to draw at random; all by default, 10,000 for virelay.",
         ),
     ] = None,
-    seed: Seed = 0,
-    overwrite: Overwrite = False,
+    seed: opt.Seed = 0,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Write what a store holds for another program."""
     from conceptlrp import exports
@@ -60,11 +52,11 @@ def export(
     from conceptlrp.exports.virelay_project import N_POSITIONS
     from conceptlrp.store import open_store
 
-    check_choice("--format", kind, tuple(_FORMATS))
+    opt.check_choice("--format", kind, tuple(_FORMATS))
     quantities = quantity or ["relevance"]
     for each in quantities:
-        check_choice("--quantity", each, QUANTITIES)
-    check_place(out, overwrite=overwrite)
+        opt.check_choice("--quantity", each, QUANTITIES)
+    opt.check_place(out, overwrite=overwrite)
     chosen: dict[str, Any] = {"target": target or 0}
     options: dict[str, Any] = {"overwrite": overwrite}
     if kind in _OF_CHANNELS:

@@ -6,18 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import store_network
-from conceptlrp.cli.options import (
-    Layer,
-    Overwrite,
-    StoreNetworkIfAny,
-    StorePath,
-    Target,
-    Weights,
-    check_choice,
-    check_place,
-    how_many,
-)
 from conceptlrp.lrp.composites import COMPOSITES
 
 _KINDS = (
@@ -38,16 +28,16 @@ def figure(
         str,
         typer.Argument(help=f"{', '.join(_KINDS)}.", show_default=False),
     ],
-    store: StorePath,
+    store: opt.StorePath,
     out: Annotated[Path, typer.Option(help="The file: .png, .svg or .pdf.")],
-    layer: Layer = None,
+    layer: opt.Layer = None,
     channel: Annotated[
         list[int] | None,
         typer.Option(help="Channel of references; repeatable for means."),
     ] = None,
-    target: Target = None,
-    network: StoreNetworkIfAny = None,
-    weights: Weights = None,
+    target: opt.Target = None,
+    network: opt.StoreNetwork = None,
+    weights: opt.Weights = None,
     composite: Annotated[
         list[str] | None,
         typer.Option(
@@ -55,25 +45,24 @@ def figure(
             f"{', '.join(COMPOSITES)}."
         ),
     ] = None,
-    count: Annotated[int | None, how_many("Boards, channels or paths to draw.")] = None,
+    count: Annotated[
+        int | None, opt.how_many("Boards, channels or paths to draw.")
+    ] = None,
     width: Annotated[
         float | None,
         typer.Option(min=2, max=20, help="Inches: a column of text has 3.5."),
     ] = None,
     title: Annotated[str | None, typer.Option(help="Title above the figure.")] = None,
-    overwrite: Overwrite = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
-    """Draw a figure for a paper from what a store holds.
-
-    The kind empty-board needs the --network.
-    """
-    check_choice("the kind", kind, _KINDS)
+    """Draw a figure for a paper from what a store holds."""
+    opt.check_choice("the kind", kind, _KINDS)
     from conceptlrp import figures
     from conceptlrp.figures.style import check_format
     from conceptlrp.store import open_store
 
     check_format(out)
-    check_place(out, overwrite=overwrite)
+    opt.check_place(out, overwrite=overwrite)
     opened = open_store(store)
     named = target and opened.targets[opened.target_index(target)]
     draw = getattr(figures, kind.replace("-", "_"))
@@ -84,7 +73,7 @@ def figure(
     if "channel" in accepted:
         subject.append(_needed("channel", channel)[0])
     if "network" in accepted:
-        subject.append(store_network(opened, _needed("network", network), weights))
+        subject.append(store_network(opened, network, weights))
     options = {
         "channels": channel,
         "composite": composite and composite[0],

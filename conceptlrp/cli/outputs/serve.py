@@ -11,7 +11,7 @@ from conceptlrp.errors import ConceptLRPError
 
 def serve(
     store: StorePath,
-    network: StoreNetwork,
+    network: StoreNetwork = None,
     weights: Weights = None,
     host: Annotated[
         str, typer.Option(help="Name or address to listen at.")
@@ -23,7 +23,7 @@ def serve(
     """Explain positions that you play in a browser, until Ctrl-C."""
     try:
         from conceptlrp.explorer import ExplorerEngine, explorer_app, run_server
-        from conceptlrp.explorer.server import bound_socket
+        from conceptlrp.explorer.app import bound_socket
     except ImportError as error:
         msg = (
             "the explorer needs starlette and uvicorn; "

@@ -1,7 +1,6 @@
 """The verbs that explain a corpus into a store, in one go or in parts."""
 
 import re
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,33 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import (
     command_line,
-    network_name,
     open_network,
     read_positions,
-)
-from conceptlrp.cli.options import (
-    Baseline,
-    BatchSize,
-    Composite,
-    CorpusPaths,
-    Device,
-    Heatmaps,
-    Json,
-    Layers,
-    NetworkPath,
-    Overwrite,
-    Sample,
-    Scheduler,
-    Seed,
-    StorePath,
-    Targets,
-    Weights,
-    Workers,
-    check_choice,
-    check_device,
-    check_place,
+    recorded_network,
 )
 from conceptlrp.cli.tables import print_json, remark
 from conceptlrp.progress import progress_bars
@@ -51,14 +29,14 @@ _BASELINES = ("zero", "mean")
 
 
 def attribute(
-    network: NetworkPath,
-    games: CorpusPaths,
+    network: opt.NetworkPath,
+    games: opt.CorpusPaths,
     out: Annotated[Path, typer.Option(help="The store to write (NAME.crp).")],
-    weights: Weights = None,
-    target: Targets = ["played"],  # noqa: B006
-    composite: Composite = None,
-    heatmaps: Heatmaps = None,
-    baseline: Baseline = None,
+    weights: opt.Weights = None,
+    target: opt.Targets = ["played"],  # noqa: B006
+    composite: opt.Composite = None,
+    heatmaps: opt.Heatmaps = None,
+    baseline: opt.Baseline = None,
     donors: Annotated[
         Path | None,
         typer.Option(
@@ -67,7 +45,7 @@ def attribute(
             readable=False,
         ),
     ] = None,
-    layer: Layers = None,
+    layer: opt.Layers = None,
     detail: Annotated[
         str,
         typer.Option(help="Heatmaps kept: sums (none), references, sample, all."),
@@ -81,21 +59,22 @@ def attribute(
     statistics: Annotated[
         bool, typer.Option("--statistics", help="Sum up the maps of every channel.")
     ] = False,
-    sample: Sample = None,
-    seed: Seed = 0,
+    sample: opt.Sample = None,
+    seed: opt.Seed = 0,
     dtype: Annotated[
         str, typer.Option(help="What is stored: float32 or float16.")
     ] = "float32",
     compute_dtype: Annotated[
         str, typer.Option(help="float32, float64, bfloat16 or tf32.")
     ] = "float32",
-    device: Device = "cpu",
-    batch_size: BatchSize = 64,
+    allow_gradient: opt.AllowGradient = False,
+    device: opt.Device = "cpu",
+    batch_size: opt.BatchSize = 64,
     shard_size: Annotated[
         int | None, typer.Option(min=1, help="Positions of a file: whole batches.")
     ] = None,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
+    workers: opt.Workers = None,
+    scheduler: opt.Scheduler = None,
     shard: Annotated[
         str | None,
         typer.Option(help="I/N: only every N-th shard from the I-th; then merge."),
@@ -106,22 +85,22 @@ def attribute(
     append: Annotated[
         bool, typer.Option("--append", help="Add the positions that the store lacks.")
     ] = False,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
+    as_json: opt.Json = False,
+    overwrite: opt.Overwrite = False,
 ) -> None:
     """Explain every position of a corpus into a store."""
     from conceptlrp.othello import Corpus
     from conceptlrp.runs import KeepOptions, RunOptions
 
     if baseline is not None:
-        check_choice("--baseline", baseline, _BASELINES)
+        opt.check_choice("--baseline", baseline, _BASELINES)
     if donors is not None and baseline is not None:
         msg = "give one of --baseline and --donors"
         raise typer.BadParameter(msg)
     stripe = _stripe(shard)
     goes_on = resume or append or stripe is not None
-    check_place(out, overwrite=overwrite or goes_on)
-    check_device(device)
+    opt.check_place(out, overwrite=overwrite or goes_on)
+    opt.check_device(device)
     net = open_network(network, weights)
     positions = read_positions(games, net.size, sample, seed)
     store = fill_store(
@@ -149,7 +128,7 @@ def attribute(
             compute_dtype=compute_dtype,
             batch_size=batch_size,
             shard_size=shard_size,
-            name=network_name(network, weights),
+            allow_gradient=allow_gradient,
             command=command_line(),
         ),
         seed=seed,
@@ -158,26 +137,27 @@ def attribute(
 
 
 def merge(
-    store: StorePath,
-    network: Annotated[
-        str | None,
-        typer.Option(help="The network, if it is not where the jobs found it."),
-    ] = None,
-    weights: Weights = None,
-    device: Device = "cpu",
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    as_json: Json = False,
+    store: opt.StorePath,
+    network: opt.StoreNetwork = None,
+    weights: opt.Weights = None,
+    device: opt.Device = "cpu",
+    workers: opt.Workers = None,
+    scheduler: opt.Scheduler = None,
+    as_json: opt.Json = False,
 ) -> None:
     """Finish a store that several jobs computed (--shard I/N)."""
     from conceptlrp.runs import RunOptions, merge_run
+    from conceptlrp.store.writing.finish import has_references
+    from conceptlrp.store.writing.writer import read_plan
 
-    check_device(device)
-    path = network or _network_of(store)
+    opt.check_device(device)
+    net = None if network is None else open_network(network, weights)
+    if net is None and not has_references(store):
+        net = recorded_network(store, read_plan(store).network)
     with _telling_what_is_kept(), progress_bars() as report:
         merged = merge_run(
             store,
-            None if path is None else open_network(path, weights),
+            net,
             run=RunOptions(device=device, workers=workers, scheduler=scheduler),
             on_progress=report,
         )
@@ -234,14 +214,3 @@ def _stripe(text: str | None) -> tuple[int, int] | None:
         msg = f"--shard is '{text}', expected I/N with I from 1 to N"
         raise typer.BadParameter(msg)
     return int(found[1]), int(found[2])
-
-
-def _network_of(store: Path) -> str | None:
-    """Return the network that the jobs of an array named first in their command."""
-    from conceptlrp.store.writing.writer import read_plan
-
-    words = shlex.split(read_plan(store).command)
-    if words[:2] != ["conceptlrp", "attribute"]:
-        return None
-    named = [word for word in words[2:3] if word == "demo" or Path(word).is_file()]
-    return named[0] if named else None

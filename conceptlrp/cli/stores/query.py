@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from conceptlrp.cli import options as opt
 from conceptlrp.cli.conditions import (
     Label,
     Move,
@@ -18,15 +19,6 @@ from conceptlrp.cli.conditions import (
     conditions,
 )
 from conceptlrp.cli.inputs import check_row
-from conceptlrp.cli.options import (
-    Channel,
-    Json,
-    StorePath,
-    Target,
-    check_choice,
-    check_exclusive,
-    how_many,
-)
 from conceptlrp.cli.stores.top import AllGames, Lowest
 from conceptlrp.cli.tables import print_json, print_table
 
@@ -39,19 +31,19 @@ _HEADS = {"played": "move", "peak_square": "peak at"}
 
 
 def query(
-    store: StorePath,
+    store: opt.StorePath,
     layer: Annotated[
         str | None,
         typer.Option(help="Layer; with --position all of them by default."),
     ] = None,
-    channel: Channel = None,
+    channel: opt.Channel = None,
     position: Annotated[
         int | None, typer.Option(help="Rank the channels at this row of the store.")
     ] = None,
     near: Annotated[
         int | None, typer.Option(help="Find positions with relevance like this row's.")
     ] = None,
-    count: Annotated[int, how_many("Positions or channels to list.")] = 16,
+    count: Annotated[int, opt.how_many("Positions or channels to list.")] = 16,
     columns: Annotated[
         str | None,
         typer.Option(
@@ -65,7 +57,7 @@ def query(
     metric: Annotated[
         str, typer.Option(help="How --near compares: cosine or l2.")
     ] = "cosine",
-    target: Target = None,
+    target: opt.Target = None,
     lowest: Lowest = False,
     all_games: AllGames = False,
     ply: Ply = None,
@@ -77,15 +69,15 @@ def query(
     move: Move = None,
     outcome: Outcome = None,
     label: Label = None,
-    as_json: Json = False,
+    as_json: opt.Json = False,
 ) -> None:
     """List positions of a channel, channels of a position, or its like."""
     from conceptlrp.store import open_store
     from conceptlrp.store.ranking import CHANNEL_SCORES, METRICS
 
     known = CHANNEL_SCORES if near is None else ("share", "relevance")
-    check_choice("--by", by, known)
-    check_choice("--metric", metric, METRICS)
+    opt.check_choice("--by", by, known)
+    opt.check_choice("--metric", metric, METRICS)
     where = conditions(
         ply=ply,
         phase=phase,
@@ -97,7 +89,7 @@ def query(
         outcome=outcome,
         label=label,
     )
-    asked = check_exclusive(channel=channel, position=position, near=near)
+    asked = opt.check_exclusive(channel=channel, position=position, near=near)
     _check_question(asked, layer, where, columns)
     opened = open_store(store)
     about: dict[str, Any] = {"by": by, "target": target or 0}

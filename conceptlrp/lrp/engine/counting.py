@@ -9,14 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.lrp.engine.moving import reach
 from conceptlrp.lrp.engine.native import NativeEngine
 from conceptlrp.lrp.engine.program import Operation
 from conceptlrp.lrp.engine.tangents import (
     Blueprint,
     convolution_sites,
     input_sites,
+    moved_sites,
     tap_sites,
     union_sites,
+    whole_sites,
 )
 
 
@@ -34,6 +37,11 @@ def draw_blueprint(engine: NativeEngine) -> Blueprint:
             blueprint[name] = convolution_sites(below[0], taps)
         elif operation.kind in ("add", "cat"):
             blueprint[name] = union_sites(below)
+        elif operation.kind == "centre":
+            blueprint[name] = whole_sites(below[0])
+        elif operation.kind == "choice" and operation.module is not None:
+            reached = reach(operation.module, engine.shapes[operation.inputs[0]])
+            blueprint[name] = moved_sites(below[0], reached)
         else:
             # The same object: a sweep lays out equal rows only once.
             blueprint[name] = below[0]
@@ -117,6 +125,9 @@ class SweepCosts:
         """
         names = (operation.name, *operation.inputs)
         sizes = [self._size(self.engine.program.operations[name]) for name in names]
+        if operation.kind == "choice":
+            # Of each number where it comes from: row, channel, and how they are found.
+            sizes += [8 * 8 * sizes[0] // self._item_size()]
         return sum(sizes) + max(max(sizes), self._apart(operation))
 
     def _size(self, operation: Operation) -> int:

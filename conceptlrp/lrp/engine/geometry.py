@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from conceptlrp.lrp.engine.elementwise import Broadcast
 from conceptlrp.lrp.engine.program import Operation, UnknownOperationError
 
 Shape = tuple[int, int]
@@ -92,24 +91,30 @@ def as_convolution(
             _pair(module.dilation),
         )
         bias = None if module.bias is None else module.bias.detach()
-        return geometry, module.weight.detach(), bias
+        return geometry, dense_weight(module, module.weight), bias
     if isinstance(module, nn.Linear):
         # Behind a flatten it reads a whole map: a kernel as large as the map, with
         # one place to lie.
+        if module.in_features != channels * height * width:
+            msg = f"linear module '{operation.label}' along one side of a map"
+            raise UnknownOperationError(msg)
         weight = module.weight.detach().reshape(-1, channels, height, width)
         bias = None if module.bias is None else module.bias.detach()
         return ConvolutionShape((height, width)), weight, bias
-    if isinstance(module, Broadcast):
-        # Wherever the kernel lies, one tap of it meets the square.
-        rows, columns = module.size
-        spread = ConvolutionShape(
-            module.size, padding=(rows - 1, columns - 1), groups=channels
-        )
-        return spread, torch.ones(channels, 1, *module.size), None
     # An average is a convolution by one over the area, every channel by itself.
     geometry = _pooling(operation, height, width, channels)
     value = 1.0 / (geometry.kernel[0] * geometry.kernel[1])
     return geometry, torch.full((channels, 1, *geometry.kernel), value), None
+
+
+def dense_weight(module: nn.Module, weight: Tensor) -> Tensor:
+    """Return weights (O, C / G, ...) of G groups with zeros between groups."""
+    groups, width = int(getattr(module, "groups", 1)), weight.shape[1]
+    if groups == 1:
+        return weight.detach()
+    sides = [(i * width, (groups - 1 - i) * width) for i in range(groups)]
+    parts = zip(weight.detach().chunk(groups), sides, strict=True)
+    return torch.cat([nn.functional.pad(p, (0, 0, 0, 0, *side)) for p, side in parts])
 
 
 def _pair(value: Any) -> Shape:

@@ -13,13 +13,15 @@ from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from conceptlrp.lrp._zennit import Activation
-from conceptlrp.lrp.engine.elementwise import Affine
+from conceptlrp.lrp.engine.elementwise import Affine, Scaled
+from conceptlrp.lrp.engine.moving import choose, chosen, give_back
 from conceptlrp.lrp.engine.program import Operation, Program
 
 #: Kinds of operations that keep the values of layers, or apply a function to them.
-HANDING_ON = ("pass", "flatten", "cat", "gate")
+HANDING_ON = ("pass", "flatten", "cat", "gate", "choice")
 _BLOCK = 1 << 17
 
 
@@ -28,13 +30,14 @@ class Lift:
     """A layer's baseline (N or 1, C, H, W) as it stands at an operation.
 
     Its channels begin at ``first`` there; relevance reaches it where units are not
-    ``cut``.
+    ``cut``. Behind a choice ``units`` are the layer's by number, 0 for any other.
     """
 
     layer: str
     baseline: Tensor
     first: int = 0
     cut: Tensor | None = None
+    units: Tensor | None = None
 
     @property
     def channels(self) -> slice:
@@ -46,11 +49,26 @@ class Lift:
         baseline = self.baseline
         if ratio is not None:
             baseline = baseline * ratio[:, self.channels]
-        found = Lift(self.layer, baseline, self.first + by, self.cut)
+        found = replace(self, baseline=baseline, first=self.first + by)
         if cut is None:
             return found
         cut = cut[:, found.channels]
         return replace(found, cut=cut if self.cut is None else cut | self.cut)
+
+    def chosen(self, units: Tensor, n_channels: int) -> "Lift":
+        """Return the same at a reader that chooses units of so many channels."""
+        ends = (0, 0, 0, 0, self.first, n_channels - self.channels.stop)
+
+        def move(maps: Tensor) -> Tensor:
+            return choose(functional.pad(maps, ends), units)
+
+        numbers, cut = self.units, self.cut
+        if numbers is None:
+            count = self.baseline[0].numel()
+            numbers = torch.arange(1, count + 1, device=units.device)
+            numbers = numbers.view_as(self.baseline[:1])
+        cut = None if cut is None else move(cut)
+        return Lift(self.layer, move(self.baseline), 0, cut, move(numbers))
 
 
 def find_lifts(
@@ -69,7 +87,12 @@ def find_lifts(
         # A gate is held constant: it hands nothing on.
         for source in sources[:1] if operation.kind == "gate" else sources:
             for lift in lifts.get(source, ()):
-                moved = lift.moved(first, ratio, cut.get(name))
+                if operation.kind == "choice":
+                    assert operation.module is not None
+                    units = chosen(operation.module, values[source])
+                    moved = lift.chosen(units, values[source].shape[1])
+                else:
+                    moved = lift.moved(first, ratio, cut.get(name))
                 lifts.setdefault(name, []).append(moved)
             first += values[source].shape[1]
     return lifts
@@ -77,8 +100,8 @@ def find_lifts(
 
 def ratio_of(operation: Operation, values: Mapping[str, Tensor]) -> Tensor | None:
     """Return f(a) / a of an activation (N, C, H, W), None for what keeps values."""
-    if isinstance(operation.module, Affine):
-        return operation.module.slope(values[operation.inputs[0]])[None]
+    if isinstance(operation.module, Affine | Scaled):
+        return operation.module.slope(values[operation.inputs[0]])
     if operation.kind == "gate":
         return values[operation.inputs[1]].expand_as(values[operation.name])
     if not isinstance(operation.module, Activation):
@@ -112,8 +135,13 @@ class Lifting:
             below = (slope * lift.baseline).expand_as(value)
             if lift.cut is not None:
                 value, below = (x.masked_fill(lift.cut, 0) for x in (value, below))
-            share = _contracted if self.summed else _weighed
-            add_to(self.found, lift.layer, share(part[:, :, at], value, below))
+            share = _contracted if self.summed and lift.units is None else _weighed
+            found = share(part[:, :, at], value, below)
+            if lift.units is not None:
+                shape = tuple(self.lifts[lift.layer][0].baseline.shape[1:])
+                found = give_back(found, lift.units, shape)
+                found = found.sum((3, 4)) if self.summed else found
+            add_to(self.found, lift.layer, found)
 
     def begin(self, name: str, value: Tensor) -> None:
         """Take what starts at an operation that hands layers on."""

@@ -25,7 +25,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from conceptlrp.lrp._zennit import BasicHook, ParamMod
-from conceptlrp.lrp.engine.geometry import Shape, as_convolution, channels_last, product
+from conceptlrp.lrp.engine.geometry import (
+    Shape,
+    as_convolution,
+    channels_last,
+    dense_weight,
+    product,
+)
 from conceptlrp.lrp.engine.program import Operation, UnknownOperationError
 from conceptlrp.lrp.engine.rule_forms import (
     ScaleForm,
@@ -458,7 +464,8 @@ class LinearRule:
         if not isinstance(module, nn.Conv2d | nn.Linear):
             return self.weight, None
         with ParamMod.ensure(param_mod)(module) as modified:
-            weight = modified.weight.detach().reshape(self.weight.shape)
+            # Zeros between groups come last: some rules would fill them, as Flat does.
+            weight = dense_weight(module, modified.weight).reshape(self.weight.shape)
             weight = self._in_order(weight)
             bias = None if modified.bias is None else modified.bias.detach()
         if torch.equal(weight, self.weight):

@@ -9,13 +9,15 @@ kind       operation
 input      the planes
 conv       convolution or linear module (a linear module is a
            convolution over all of a feature map, or over one square)
-pool       average pooling, or one square spread over a map
+pool       average pooling
 add        sum of feature maps, as in a residual block
 cat        concatenation of feature maps along the channels
 pass       activation, dropout, identity: relevance goes through as it is
 affine     a weight and a bias a unit, of which the bias absorbs relevance;
            without one, and as a constant factor, it is a pass
 gate       product with a gate, the second input, which is held constant
+centre     maps less their mean over groups of channels, as in norms
+choice     units of the input: slice, border, spread, maxima
 flatten    feature map to vector
 ========== =============================================================
 """
@@ -28,10 +30,11 @@ from torch import fx, nn
 
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp._zennit import Activation, Hook, Sum
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.elementwise import Affine, Centre, Gate, Scaled
+from conceptlrp.lrp.engine.moving import MAXIMA, Choice
 from conceptlrp.lrp.engine.trace import LINEAR, module_of
 
-_PASS = (nn.Identity, nn.Dropout, nn.Dropout2d)
+_PASS = (nn.Identity, nn.Dropout, nn.Dropout2d, Scaled)
 
 
 @dataclass(frozen=True)
@@ -126,29 +129,29 @@ def _kind(node: fx.Node, module: nn.Module | None) -> str:
         return "input"
     if module is not None:
         return _module_kind(node, module)
-    if node.target in (torch.cat, torch.concat) and _along_channels(node):
+    if node.target is torch.cat and node.args[1:] == (1,):
         return "cat"
-    if _flattens(node):
-        return "flatten"
     raise _unknown(node, "operation")
 
 
 def _module_kind(node: fx.Node, module: nn.Module) -> str:
     if isinstance(module, LINEAR):
-        if getattr(module, "groups", 1) != 1:
-            raise _unknown(node, "grouped convolution")
         if getattr(module, "padding_mode", "zeros") != "zeros":
             raise _unknown(node, "padding mode")
         return "conv"
     if isinstance(module, Sum):
         return "add"
-    if isinstance(module, nn.AvgPool2d | nn.AdaptiveAvgPool2d | Broadcast):
+    if isinstance(module, nn.AvgPool2d | nn.AdaptiveAvgPool2d):
         return "pool"
     if isinstance(module, Affine):
         return "pass" if module.bias is None else "affine"
     if isinstance(module, Gate):
         return "gate"
-    if isinstance(module, nn.Flatten | nn.Unflatten):
+    if isinstance(module, Centre):
+        return "centre"
+    if isinstance(module, (Choice, *MAXIMA)):
+        return "choice"
+    if isinstance(module, nn.Flatten):
         return "flatten"
     if isinstance(module, (*_PASS, Activation)):
         return "pass"
@@ -164,17 +167,6 @@ def _summands(node: fx.Node, module: Sum) -> tuple[str, ...]:
     return tuple(source.name for source in stack.all_input_nodes)
 
 
-def _along_channels(node: fx.Node) -> bool:
-    dim = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
-    return dim in (1, -3)
-
-
-def _flattens(node: fx.Node) -> bool:
-    if node.target in (torch.flatten, "flatten"):
-        start = node.kwargs.get("start_dim", node.args[1] if len(node.args) > 1 else 0)
-        return bool(start == 1)
-    return False
-
-
 def _unknown(node: fx.Node, what: str) -> UnknownOperationError:
-    return UnknownOperationError(f"{what} of '{node.target}' is not known")
+    named = getattr(node.target, "__name__", node.target)
+    return UnknownOperationError(f"{what} of '{named}' is not known")

@@ -8,13 +8,28 @@ that flattens from another, and what does not depend on the board is a constant.
 
 import copy
 import math
+import operator
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from conceptlrp.lrp._zennit import Activation, Sum
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.elementwise import (
+    NORMING,
+    NORMS,
+    Affine,
+    Gate,
+    norm_steps,
+)
+from conceptlrp.lrp.engine.moving import (
+    MOVERS,
+    MOVING,
+    Choice,
+    as_mover,
+    numbers_like,
+)
+from conceptlrp.lrp.engine.rewriting import Rewriting
 
 #: Functions and methods that are named as modules are, but for case and underscores.
 _NAMED = (
@@ -24,12 +39,15 @@ _NAMED = (
     *(nn.SiLU, nn.Softplus, nn.Softsign, nn.Tanh),
 )
 _KINDS: dict[str, Any] = {kind.__name__.lower(): kind for kind in _NAMED}
-_KEEPING = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Unflatten)
+_KEEPING = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten)
 #: Modules without a state, which may be called more than once.
 _STATELESS = (Activation, *_KEEPING, *_NAMED)
 #: What a gate ends in, the surest sign of one first.
 _GATES = ((nn.Sigmoid, nn.Hardsigmoid), (nn.Tanh, nn.Hardtanh))
-_SAME = ("contiguous", "clone", "dropout", "dropout2d")
+_CASTS = "bfloat16 cpu cuda double float half to type type_as"
+_SAME = (*_CASTS.split(), "clone", "contiguous", "dropout", "dropout2d")
+#: What reads a shape and no value.
+_FILLED = ("full_like", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like")
 _SIGNS = {
     "+": ("add", "iadd"),
     "-": ("sub", "isub", "subtract"),
@@ -37,7 +55,7 @@ _SIGNS = {
     "/": ("div", "divide", "truediv", "itruediv", "true_divide"),
 }
 _ARITHMETIC = {name: sign for sign, names in _SIGNS.items() for name in names}
-_RESHAPING = ("view", "reshape", "flatten", "squeeze", "unsqueeze", "getitem")
+_JOINING = ("cat", "concat", "concatenate", "hstack")
 
 
 def operation_name(node: fx.Node) -> str:
@@ -64,30 +82,13 @@ def normalize(traced: fx.GraphModule, planes: Tensor) -> fx.GraphModule:
     return traced
 
 
-class _Recorder(fx.Interpreter):
-    """A run that keeps the value of every node."""
-
-    def __init__(self, traced: fx.GraphModule) -> None:
-        super().__init__(traced, garbage_collect_values=False)
-        self.values: dict[fx.Node, Any] = {}
-
-    def run_node(self, n: fx.Node) -> Any:
-        found = super().run_node(n)
-        # A copy, as what comes later may change it in place.
-        kept = found.clone() if isinstance(found, Tensor) else found
-        self.values[n] = kept
-        return found
-
-
 class _Speller:
     """One traced network with the values of its nodes on a few boards."""
 
     def __init__(self, traced: fx.GraphModule, planes: Tensor) -> None:
         self.traced = traced
-        recorder = _Recorder(traced)
-        with torch.no_grad():
-            recorder.run(planes)
-        self.values = recorder.values
+        self.graph = Rewriting(traced, planes)
+        self.values = self.graph.values
         self.constant: set[fx.Node] = set()
 
     def rewrite(self) -> None:
@@ -108,7 +109,8 @@ class _Speller:
             return not isinstance(self.values[node], tuple | list) or all(
                 isinstance(v, int) for v in self.values[node]
             )
-        return node.op == "get_attr" or (
+        filled = node.op == "get_attr" or operation_name(node) in _FILLED
+        return filled or (
             node.op != "call_module"
             and bool(node.all_input_nodes)
             and self.constant.issuperset(node.all_input_nodes)
@@ -118,120 +120,95 @@ class _Speller:
         """Give each call of a module without a state a module of its own."""
         name = str(node.target)
         module: Any = self.traced.get_submodule(name)
+        if isinstance(module, NORMS):
+            self._norm(node, module)
+            return
+        if isinstance(module, MOVERS):
+            self._move(node, node.all_input_nodes[0])
+            return
+        if getattr(module, "padding_mode", "zeros") != "zeros":
+            self._pad(node, module)
         in_place = called.get(name, bool(getattr(module, "inplace", False)))
         if name in called and isinstance(module, _STATELESS):
-            node.target = self._add(node.name, copy.deepcopy(module))
+            node.target = self.graph.add(node.name, copy.deepcopy(module))
         elif in_place and name not in called:
             # The network's own module stays as it is.
             module = copy.copy(module)
             module.inplace = False
             self.traced.set_submodule(name, module)
         if in_place:
-            self._redirect(node.all_input_nodes[0], node, node)
+            self.graph.redirect(node.all_input_nodes[0], node, node)
         called[name] = in_place
-
-    def _redirect(self, source: fx.Node, old: fx.Node, new: fx.Node) -> None:
-        """Let what reads a node that was changed in place read the change."""
-        order = {each: i for i, each in enumerate(self.traced.graph.nodes)}
-        for user in list(source.users):
-            if user is not old and order[user] > order[new]:
-                user.replace_input_with(source, new)
 
     def _spell(self, node: fx.Node, name: str) -> None:
         value = self.values[node]
-        if not isinstance(value, Tensor) or not node.args:
+        if not isinstance(value, Tensor | tuple | list) or not node.args:
             return
         sources = [n for n in node.all_input_nodes if n not in self.constant]
-        if name in ("conv2d", "linear", "matmul", "prelu"):
+        first: Any = node.args[0]
+        alone = first in sources and (len(sources) == 1 or name.endswith("_as"))
+        pooled = alone and operation_name(first) == "max"
+        if name in MOVING and alone and not pooled:
+            self._move(node, first)
+        elif not isinstance(value, Tensor):
+            return
+        elif name in ("conv2d", "linear", "matmul", "prelu"):
             self._with_weights(node, name)
         elif name in _ARITHMETIC:
             self._arithmetic(node, _ARITHMETIC[name])
+        elif name in _JOINING:
+            self._join(node, name)
+        elif name in _SAME and first in sources:
+            if first in self.graph.moved:
+                self.graph.moved[node] = self.graph.moved[first]
+            elif self.values[first].is_floating_point():
+                self.graph.replace(node, nn.Identity(), first)
+        elif pooled and node.args[1] in (0, "values"):
+            self._pool(node, "max", first.args[0], self.graph.argument(first, 1, "dim"))
         elif not self._is_only(sources, node):
             return
+        elif node.target in NORMING:
+            self._norm(node, node.target)
         elif name.replace("_", "") in _KINDS:
-            given = [self._given(each) for each in node.args[1:]]
-            kept = {k: self._given(v) for k, v in node.kwargs.items()}
+            given = [self.graph.given(each) for each in node.args[1:]]
+            kept = {k: self.graph.given(v) for k, v in node.kwargs.items()}
             kept.pop("training", None)
             module = _KINDS[name.replace("_", "")](*given, **kept)
-            self._replace(node, module, sources[0])
+            self.graph.replace(node, module, sources[0])
         elif name == "neg":
-            self._replace(node, Affine(value.new_tensor(-1.0)), sources[0])
-        elif name in _SAME:
-            self._replace(node, nn.Identity(), sources[0])
+            self.graph.replace(node, Affine(value.new_tensor(-1.0)), sources[0])
         elif name in ("clamp", "clip", "clamp_min"):
             self._clamp(node, sources[0])
-        elif name in _RESHAPING:
-            self._reshape(node, sources[0])
         elif name in ("mean", "sum", "amax"):
-            self._mean(node, name, sources[0])
+            self._pool(node, name, first, self.graph.argument(node, 1, "dim"))
 
     def _is_only(self, sources: list[fx.Node], node: fx.Node) -> bool:
         """Whether a node's first argument is a tensor, and all others constants."""
         first = node.args[:1] == tuple(sources)
         return first and isinstance(self.values[sources[0]], Tensor)
 
-    def _given(self, argument: Any) -> Any:
-        """Return the value of an argument that may be a constant node."""
-        if isinstance(argument, fx.Node):
-            return self.values[argument]
-        if isinstance(argument, tuple | list):
-            return type(argument)(self._given(each) for each in argument)
-        return argument
-
-    def _argument(self, node: fx.Node, at: int, name: str, default: Any = None) -> Any:
-        found = node.args[at] if len(node.args) > at else node.kwargs.get(name, default)
-        return self._given(found)
-
-    def _add(self, name: str, module: nn.Module) -> str:
-        while hasattr(self.traced, name):
-            name += "_"
-        self.traced.add_submodule(name, module.eval())
-        return name
-
-    def _call(self, before: fx.Node, module: Any, *sources: fx.Node) -> fx.Node:
-        """Insert a call of a new module, with its value."""
-        if isinstance(getattr(module, "inplace", None), bool):
-            module.inplace = False
-        name = self._add(before.name, module.to(self.values[sources[0]]))
-        with self.traced.graph.inserting_before(before):
-            call = self.traced.graph.call_module(name, sources)
-        with torch.no_grad():
-            self.values[call] = module(*(self.values[each] for each in sources))
-        return call
-
-    def _replace(self, node: fx.Node, module: nn.Module, *sources: fx.Node) -> None:
-        call = self._call(node, module, *sources)
-        self._become(node, call)
-
-    def _become(self, node: fx.Node, call: fx.Node) -> None:
-        """Let an equal node stand for a node, if it is one."""
-        found, value = self.values[call], self.values[node]
-        if not torch.allclose(found.reshape(value.shape), value, 1e-4, 1e-5):
-            return
-        node.replace_all_uses_with(call)
-        named = str(getattr(node.target, "__name__", node.target))
-        in_place = named.startswith("i") and named in _ARITHMETIC
-        in_place |= named.endswith("_") and not named.endswith("__")
-        in_place |= bool(node.kwargs.get("inplace"))
-        if in_place or (named == "relu" and node.args[1:2] == (True,)):
-            self._redirect(node.all_input_nodes[0], node, call)
-        self.traced.graph.erase_node(node)
+    def _norm(self, node: fx.Node, norm: Any) -> None:
+        found, given = node.all_input_nodes[0], self.graph.given(node.args)
+        kwargs = {name: self.graph.given(value) for name, value in node.kwargs.items()}
+        for step in norm_steps(norm, (self.values[found], *given[1:]), kwargs):
+            found = self.graph.call(node, step, found)
+        self.graph.become(node, found)
 
     def _with_weights(self, node: fx.Node, name: str) -> None:
         """Give weights that are arguments a module of their own."""
-        source, weight = node.args[0], self._argument(node, 1, "weight")
+        source, weight = node.args[0], self.graph.argument(node, 1, "weight")
         given = [n for n in node.all_input_nodes if n is not source]
         if source in self.constant or not self.constant.issuperset(given):
             return
         value = self.values[source]  # type: ignore[index]
-        bias = self._argument(node, 2, "bias") if name != "prelu" else None
+        bias = self.graph.argument(node, 2, "bias") if name != "prelu" else None
         module: nn.Module
         if name == "prelu":
             module = nn.PReLU(weight.numel())
         elif name == "conv2d" and value.dim() == 4:
             defaults = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
             options = {
-                name: self._argument(node, at, name, default)
+                name: self.graph.argument(node, at, name, default)
                 for at, (name, default) in enumerate(defaults.items(), 3)
             }
             sizes = weight.shape[1] * options["groups"], len(weight)
@@ -245,23 +222,27 @@ class _Speller:
         module.weight = nn.Parameter(weight.detach().clone())
         if bias is not None:
             module.bias = nn.Parameter(bias.detach().clone())
-        self._replace(node, module, source)  # type: ignore[arg-type]
+        self.graph.replace(node, module, source)  # type: ignore[arg-type]
 
     def _arithmetic(self, node: fx.Node, sign: str) -> None:
         first, second = node.args[0], self._argument_node(node)
+        named = str(getattr(node.target, "__name__", ""))
+        if named.startswith("i"):
+            node.target = getattr(operator, named[1:])
+            self.graph.redirect(first, node, node)  # type: ignore[arg-type]
         varying = [
             isinstance(each, fx.Node) and each not in self.constant
             for each in (first, second)
         ]
-        factor = self._argument(node, 2, "alpha", 1) if sign in "+-" else 1
+        factor = self.graph.argument(node, 2, "alpha", 1) if sign in "+-" else 1
         if node.kwargs.get("rounding_mode") is not None:
             return
         if all(varying):
             self._pair(node, sign, factor)
         elif varying[0]:
-            self._affine(node, sign, first, self._given(second), factor)
+            self._affine(node, sign, first, self.graph.given(second), factor)
         elif sign != "/" and varying[1] and factor == 1:
-            self._affine(node, f"r{sign}", second, self._given(first), factor)
+            self._affine(node, f"r{sign}", second, self.graph.given(first), factor)
 
     def _argument_node(self, node: fx.Node) -> Any:
         return node.args[1] if len(node.args) > 1 else node.kwargs.get("other")
@@ -286,7 +267,7 @@ class _Speller:
             made = Affine(-one, given)
         else:
             made = Affine(one, given * (-factor if sign == "-" else factor))
-        self._replace(node, made, source)
+        self.graph.replace(node, made, source)
 
     def _pair(self, node: fx.Node, sign: str, factor: Any) -> None:
         """Add, subtract or gate two feature maps."""
@@ -299,23 +280,25 @@ class _Speller:
             return
         scale = (1.0 if sign == "+" else -1.0) * factor
         if scale != 1.0:
-            second = self._call(node, Affine(value.new_tensor(scale)), second)
-        pair = [self._spread(node, each, value) for each in (first, second)]
-        if None in pair:
+            second = self.graph.call(node, Affine(value.new_tensor(scale)), second)
+        spread = [self._spread(node, each, value) for each in (first, second)]
+        if None in spread:
             return
+        pair = self._alike(node, spread)
         with self.traced.graph.inserting_before(node):
             stack = self.traced.graph.call_function(torch.stack, (pair, -1))
-        self.values[stack] = torch.stack([self.values[each] for each in pair], -1)  # type: ignore[index]
-        self._replace(node, Sum(), stack)
+        self.values[stack] = torch.stack([self.values[each] for each in pair], -1)
+        self.graph.replace(node, Sum(), stack)
 
     def _spread(self, node: fx.Node, source: fx.Node, like: Tensor) -> fx.Node | None:
-        """Spread one square a channel over a map; None for another broadcast."""
-        shape = self.values[source].shape
-        if shape == like.shape:
+        """Spread one square a channel over a map, or one channel; None for others."""
+        old = self.values[source]
+        if old.shape == like.shape:
             return source
-        if like.dim() != 4 or shape != (*like.shape[:2], 1, 1):
+        if like.dim() != 4 or old.dim() != 4:
             return None
-        return self._call(node, Broadcast(like.shape[2], like.shape[3]), source)
+        moved = as_mover(old, numbers_like(old).expand(like.shape))
+        return None if moved is None else self.graph.call(node, moved, source)
 
     def _gate(self, node: fx.Node, first: fx.Node, second: fx.Node) -> None:
         for kinds in _GATES:
@@ -325,11 +308,11 @@ class _Speller:
             gate, source = (first, second) if ends[0] else (second, first)
             own = self._smooth(gate, source)
             if own is not None:
-                self._replace(node, own, source)
+                self.graph.replace(node, own, source)
                 return
             spread = self._spread(node, source, self.values[node])
             if spread is not None:
-                self._replace(node, Gate(), spread, gate)
+                self.graph.replace(node, Gate(), spread, gate)
             return
 
     def _smooth(self, gate: fx.Node, source: fx.Node) -> nn.Module | None:
@@ -351,50 +334,133 @@ class _Speller:
                 module = self.traced.get_submodule(str(node.target))
                 if isinstance(module, kinds):
                     return True
-                passes = isinstance(module, (*_KEEPING, Broadcast))
+                passes = isinstance(module, (*_KEEPING, Choice))
                 passes |= isinstance(module, Affine) and module.bias is None
             else:
-                passes = operation_name(node) in (*_RESHAPING, "expand", "expand_as")
+                passes = operation_name(node) in MOVING
             if not passes:
                 return False
             node = node.all_input_nodes[0]
         return False
 
     def _clamp(self, node: fx.Node, source: fx.Node) -> None:
-        low, high = self._argument(node, 1, "min"), self._argument(node, 2, "max")
+        low, high = (
+            self.graph.argument(node, 1, "min"),
+            self.graph.argument(node, 2, "max"),
+        )
         if low == 0 and high is None:
-            self._replace(node, nn.ReLU(), source)
+            self.graph.replace(node, nn.ReLU(), source)
         elif not isinstance(low, Tensor | None) and not isinstance(high, Tensor | None):
-            self._replace(node, nn.Hardtanh(low, high), source)
+            self.graph.replace(node, nn.Hardtanh(low, high), source)
 
-    def _reshape(self, node: fx.Node, source: fx.Node) -> None:
-        old, new = self.values[source], self.values[node]
-        if old.numel() != new.numel() or len(new) != len(old):
-            return  # A part of the map, or of the batch.
-        if old.shape == new.shape:
-            self._replace(node, nn.Identity(), source)
-        elif new.shape == (len(old), old[0].numel()):
-            self._replace(node, nn.Flatten(), source)
-        elif old.dim() == 2 and new.shape == (*old.shape, 1, 1):
-            self._replace(node, nn.Unflatten(1, (old.shape[1], 1, 1)), source)
-        elif new.numel() == len(old) * max(new.shape[1:], default=1):
-            # (N, C, 1) on its way to a vector or a map, and a value of shape (N,).
-            names = [user.op == "output" or operation_name(user) for user in node.users]
-            if all(name is True or name in _RESHAPING for name in names):
-                self._replace(node, nn.Flatten(), source)
+    def _move(self, node: fx.Node, source: fx.Node) -> None:
+        """Find what only moves values by moving their numbers."""
+        value = self.values[source]
+        if source not in self.graph.moved and not isinstance(value, Tensor):
+            return
+        root, numbers = self.graph.moved.get(source) or (source, numbers_like(value))
+        args, kwargs = fx.node.map_arg(
+            (node.args, node.kwargs),
+            lambda each: numbers if each is source else self.values[each],
+        )
+        self._settle(
+            node, root, getattr(self.graph, node.op)(node.target, args, kwargs)
+        )
 
-    def _mean(self, node: fx.Node, name: str, source: fx.Node) -> None:
-        old = self.values[source]
-        dims = self._argument(node, 1, "dim")
-        if old.dim() != 4 or not isinstance(dims, tuple | list):
+    def _settle(self, node: fx.Node, root: fx.Node, numbers: Any) -> None:
+        """Let a module choose values by number, or keep the numbers for the next."""
+        found = None
+        ends = [u.op == "output" or operation_name(u) in MOVING for u in node.users]
+        # Of a map or a vector there are modules, (N,) is a vector where it is read as.
+        if isinstance(numbers, Tensor) and (
+            numbers.dim() in (2, 4) or (numbers.dim() == 1 and all(ends))
+        ):
+            found = as_mover(self.values[root], numbers)
+        if found is None:
+            self.graph.moved[node] = root, numbers
+        else:
+            self.graph.replace(node, found, root)
+
+    def _squares(self, node: fx.Node) -> int:
+        """Count the squares of the map that the engine has in place of a vector."""
+        while getattr(self.values[node], "ndim", 0) != 4 and node.all_input_nodes:
+            if node.op == "call_module":
+                module = self.traced.get_submodule(str(node.target))
+                if isinstance(module, nn.Linear | Choice):
+                    return 1
+            node = node.all_input_nodes[0]
+        return math.prod(getattr(self.values[node], "shape", ())[2:])
+
+    def _join(self, node: fx.Node, name: str) -> None:
+        """Concatenate channels, or vectors: of flattened maps of one size or none."""
+        joined, dims = node.args[0], self.values[node].dim()
+        dim = 1 if name == "hstack" else self.graph.argument(node, 1, "dim", 0)
+        if not isinstance(joined, tuple | list) or dims < 2 or dim % dims != 1:
             return
-        if sorted(dim % 4 for dim in dims) != [2, 3]:
+        if dims == 4 and not self.constant.isdisjoint(joined):
+            self._fill(node, joined)
             return
-        module = nn.AdaptiveMaxPool2d(1) if name == "amax" else nn.AdaptiveAvgPool2d(1)
-        found = self._call(node, module, source)
+        node.op, node.target, node.kwargs = "call_function", torch.cat, {}
+        node.args = (self._alike(node, joined), 1)
+
+    def _fill(self, node: fx.Node, joined: Any) -> None:
+        """Concatenate with constants, which are filled in where no unit is chosen."""
+        parts = [(each in self.constant, self.values[each]) for each in joined]
+        varying = [each for each in joined if each not in self.constant]
+        with self.traced.graph.inserting_before(node):
+            source = self.traced.graph.call_function(torch.cat, (varying, 1))
+        values = self.values[source] = torch.cat([v for c, v in parts if not c], 1)
+        sizes = [v.shape[1] for c, v in parts if not c]
+        moved = iter(torch.split(numbers_like(values), sizes, 1))
+        units = [torch.zeros_like(v) if c else next(moved) for c, v in parts]
+        fill = torch.cat([v if c else torch.zeros_like(v) for c, v in parts], 1)
+        choice = as_mover(values, torch.cat(units, 1))
+        if isinstance(choice, Choice) and bool((fill == fill[:1]).all()):
+            choice.fill = fill[0]
+            self.graph.replace(node, choice, source)
+
+    def _alike(self, before: fx.Node, sources: Any) -> list[fx.Node]:
+        """Make vectors of flattened maps, unless all are of as many squares."""
+        squares = [self._squares(each) for each in sources]
+        if len(set(squares)) == 1 or self.values[sources[0]].dim() != 2:
+            return list(sources)
+        counts = [self.values[each].shape[1] for each in sources]
+        return [
+            each
+            if size == 1
+            else self.graph.call(before, Choice(torch.arange(1, count + 1)), each)
+            for each, size, count in zip(sources, squares, counts, strict=True)
+        ]
+
+    def _pad(self, node: fx.Node, module: nn.Conv2d) -> None:
+        """Choose the border of a convolution that is not zeros, and leave it none."""
+        source, bare = node.all_input_nodes[0], copy.copy(module)
+        given = (module._reversed_padding_repeated_twice, module.padding_mode)
+        numbers = nn.functional.pad(numbers_like(self.values[source]), *given)
+        border = as_mover(self.values[source], numbers)
+        node.replace_input_with(source, self.graph.call(node, border, source))
+        bare.padding, bare.padding_mode = (0, 0), "zeros"
+        self.traced.set_submodule(str(node.target), bare)
+
+    def _pool(self, node: fx.Node, name: str, source: fx.Node, dim: Any) -> None:
+        """Pool rows, columns or both of a map, or its squares seen as one side."""
+        root, numbers = self.graph.moved.get(source, (source, None))
+        old, value = self.values[root], self.values[node]
+        if old.dim() != 4 or not isinstance(dim, int | tuple | list):
+            return
+        dims = [dim] if isinstance(dim, int) else dim
+        axes = {each % self.values[source].dim() for each in dims}
+        if numbers is not None:
+            whole = numbers_like(old).flatten(2)
+            if not (axes == {2} and torch.equal(numbers, whole)):
+                return
+            axes = {2, 3}
+        rows, columns = (old.shape[i] if i in axes else 1 for i in (2, 3))
+        area = rows * columns
+        if not axes <= {2, 3} or value.numel() * area != old.numel():
+            return
+        kind = nn.AvgPool2d if name in ("mean", "sum") else nn.MaxPool2d
+        found = self.graph.call(node, kind((rows, columns)), root)
         if name == "sum":
-            area = float(math.prod(old.shape[2:]))
-            found = self._call(node, Affine(old.new_tensor(area)), found)
-        if self.values[node].dim() == 2:
-            found = self._call(node, nn.Flatten(), found)
-        self._become(node, found)
+            found = self.graph.call(node, Affine(old.new_tensor(float(area))), found)
+        self._settle(node, found, numbers_like(self.values[found]).view(value.shape))

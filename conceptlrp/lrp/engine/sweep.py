@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from conceptlrp.lrp.engine.elementwise import Centre, group_means
 from conceptlrp.lrp.engine.geometry import product
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.native import NativeForward
@@ -141,6 +142,10 @@ class Sweep:
             return self._add(operation, below)
         if operation.kind == "cat":
             return self._concatenate(operation, below)
+        if operation.kind == "centre":
+            return self._centre(operation, below[0])
+        if operation.kind == "choice":
+            return self._choose(operation, below[0])
         gate = self.passed.gate(operation)
         if isinstance(gate, float):
             return below[0]
@@ -192,6 +197,23 @@ class Sweep:
             return Tangents(rows, total)
         return Tangents(rows, total, as_sites(self.passed.sum_scale(operation)))
 
+    def _centre(self, operation: Operation, below: Tangents) -> Tangents:
+        rows, source = self.plan.rows(operation.name), operation.inputs[0]
+        place = self.plan.places(operation.name, source)
+        values = below.times(as_sites(self.passed.values[source]))
+        # A mean is taken of all sites of a tangent, which has rows for a few of them.
+        pairs, at = (
+            torch.from_numpy(r.position * r.shape[1] + r.square).to(values.device)
+            for r in (below.rows, rows)
+        )
+        sums = values.new_zeros(rows.shape[0] * rows.shape[1], values.shape[1])
+        sums.index_add_(0, pairs, values)
+        assert isinstance(operation.module, Centre)
+        sums = group_means(sums, operation.module.groups) / rows.shape[2]
+        total = sums.index_select(0, at).neg_()
+        total.index_add_(0, place.to(values.device), values)
+        return Tangents(rows, total, as_sites(self.passed.sum_scale(operation)))
+
     def _concatenate(self, operation: Operation, below: list[Tangents]) -> Tangents:
         rows = self.plan.rows(operation.name)
         total = self._empty(operation, rows)
@@ -203,6 +225,17 @@ class Sweep:
             total[place.to(total.device), first : first + width] = values
             first += width
         return Tangents(rows, total)
+
+    def _choose(self, operation: Operation, below: Tangents) -> Tangents:
+        source = operation.inputs[0]
+        width = self.passed.values[source].shape[1]
+        units = self.passed.chosen(operation).flatten(2).transpose(1, 2).cpu().numpy()
+        place, channel = self.plan.chosen(operation.name, source, units)
+        # A last row of zeros for what is nowhere, or where its square does not reach.
+        values = below.times(None).expand(-1, width)
+        values = functional.pad(values, (0, 0, 0, 1))
+        found = values[place.to(values.device), channel.to(values.device)]
+        return Tangents(self.plan.rows(operation.name), found)
 
     def _empty(self, operation: Operation, rows: Rows) -> Tensor:
         value = self.passed.values[operation.name]
@@ -227,7 +260,8 @@ def _carry_branches(
     branches: list[Branch], below: Tangents, plan: TapPlan, rule: LinearRule
 ) -> Sequence[Tensor]:
     """Carry tangents through terms that share a multiplier, their scales left out."""
-    factor, weights = _site_factor(branches[0], below), [b.weight for b in branches]
+    weights = [branch.weight for branch in branches]
+    factor = _site_factor(branches[0], below, rule.geometry.groups)
     # Only pooling has groups, one a channel.
     if rule.geometry.groups > 1:
         values = below.times(factor)
@@ -254,14 +288,15 @@ def _one_column(tangents: Tangents) -> Tangents:
     return Tangents(tangents.rows, narrow.times(None))
 
 
-def _site_factor(branch: Branch, below: Tangents) -> Tensor | None:
+def _site_factor(branch: Branch, below: Tangents, groups: int) -> Tensor | None:
     if isinstance(branch.multiplier, Tensor):
         return as_sites(branch.multiplier)
     # Tangents of one column are spread over the channels by a factor of ones.
-    if branch.multiplier == 1.0 and below.data.shape[1] == branch.weight.shape[1]:
+    width = branch.weight.shape[1] * groups
+    if branch.multiplier == 1.0 and below.data.shape[1] == width:
         return None
     n_sites = below.rows.shape[0] * below.rows.shape[2]
-    return branch.weight.new_full((n_sites, branch.weight.shape[1]), branch.multiplier)
+    return branch.weight.new_full((n_sites, width), branch.multiplier)
 
 
 def _multiply(values: Tensor, plan: TapPlan, matrix: Tensor, n_in: int) -> Tensor:

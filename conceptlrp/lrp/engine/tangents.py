@@ -182,7 +182,21 @@ def _codes(present: NDArray[np.bool_]) -> Index:
 
 def union_sites(parts: Sequence[Sites]) -> Sites:
     """Return the rows of a sum or concatenation of operations."""
-    present = np.any([sites.lookup >= 0 for sites in parts], axis=0)
+    return _listed(np.any([sites.lookup >= 0 for sites in parts], axis=0))
+
+
+def whole_sites(below: Sites) -> Sites:
+    """Return the rows of what spreads over all sites of a map, as a mean does."""
+    reached = (below.lookup >= 0).any(axis=1, keepdims=True)
+    return _listed(np.broadcast_to(reached, below.lookup.shape))
+
+
+def moved_sites(below: Sites, reach: NDArray[np.bool_]) -> Sites:
+    """Return the rows after a choice, which site may meet which (S, S') below."""
+    return _listed((below.lookup >= 0) @ reach)
+
+
+def _listed(present: NDArray[np.bool_]) -> Sites:
     square, site = np.nonzero(present)
     lookup = np.full(present.shape, -1, np.int64)
     lookup[square, site] = np.arange(len(square))
@@ -263,6 +277,20 @@ class SweepPlan:
             position, target[row]
         ]
         return torch.from_numpy(places)
+
+    def chosen(self, name: str, below: str, units: Index) -> tuple[Tensor, Tensor]:
+        """Return which rows (R, C) and channels below those of a choice are.
+
+        Shapes: `units` (N or 1, S, C), numbers. The number of rows below means none.
+        """
+        rows, source, lookup = self.rows(name), self.rows(below), self.blueprint[below]
+        wanted = np.broadcast_to(units, (len(self.active), *units.shape[1:]))
+        channel, site = np.divmod(wanted[rows.position, rows.site] - 1, source.shape[2])
+        row = lookup.lookup[rows.square[:, None], site]
+        row = source.number[rows.position[:, None], row]
+        row[(channel < 0) | (lookup.lookup[rows.square[:, None], site] < 0)] = -1
+        row[row < 0] = source.n_rows
+        return torch.from_numpy(row), torch.from_numpy(channel)
 
     def _lay_out(self, sites: Sites) -> Rows:
         """Give the rows of all positions numbers, those of a group together."""

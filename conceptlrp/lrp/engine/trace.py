@@ -19,12 +19,20 @@ from torch import Tensor, fx, nn
 
 from conceptlrp.errors import LayerError, NetworkError, check_type
 from conceptlrp.lrp._zennit import Activation, Sum
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.elementwise import Affine, Centre, Gate, Scaled
+from conceptlrp.lrp.engine.moving import Choice
 from conceptlrp.lrp.engine.spelling import normalize, operation_name
+from conceptlrp.networks.heads import Tracer
 
 LINEAR = (nn.Conv2d, nn.Linear)
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
-ELEMENTWISE = (nn.Identity, nn.Dropout, nn.Dropout2d, Affine)
+#: What a network puts out, in order.
+OUTPUTS = ("policy", "value")
+#: What may lie between a layer and its activation.
+ELEMENTWISE = (
+    *(nn.Identity, nn.Dropout, nn.Dropout2d, Affine, Centre, Scaled),
+    *BATCH_NORM,
+)
 _SQUASHING = {
     nn.LogSoftmax: "log_softmax",
     nn.Sigmoid: "sigmoid",
@@ -33,11 +41,11 @@ _SQUASHING = {
 }
 
 
-class _Tracer(fx.Tracer):
-    """A tracer that keeps zennit's layers whole, as it does torch's own."""
+class _Tracer(Tracer):
+    """A tracer that keeps the engine's own modules whole."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        own = isinstance(m, Sum | Affine | Gate | Broadcast)
+        own = isinstance(m, (Affine, Gate, Choice, Centre, Scaled))
         return own or super().is_leaf_module(m, module_qualified_name)
 
 
@@ -61,6 +69,7 @@ def trace(network: nn.Module, planes: Tensor | None = None) -> fx.GraphModule:
         raise NetworkError(msg) from error
     _refuse_reuse(traced)
     _refuse_squashing(traced)
+    _rename(traced)
     return traced
 
 
@@ -84,6 +93,16 @@ def _refuse_reuse(traced: fx.GraphModule) -> None:
                 "module of its own, as relevance is kept for one use only"
             )
             raise NetworkError(msg)
+
+
+def _rename(traced: fx.GraphModule) -> None:
+    """Give a layer that has the name of an output one of its own."""
+    layers = feature_layers(traced)
+    for node in traced.graph.nodes:
+        if node.target in OUTPUTS and node.target in layers:
+            module, node.target = module_of(traced, node), f"{node.target}_layer"
+            traced.add_submodule(node.target, module)  # type: ignore[arg-type]
+    traced.recompile()
 
 
 def _refuse_squashing(traced: fx.GraphModule) -> None:
@@ -176,7 +195,7 @@ def _tap(traced: fx.GraphModule, node: fx.Node) -> str | None:
         if _is_head(traced, node):
             return None
         if len(users) > 1 or not isinstance(
-            module_of(traced, users[0]), (*ELEMENTWISE, *BATCH_NORM, Activation)
+            module_of(traced, users[0]), (*ELEMENTWISE, Activation)
         ):
             return str(node.target)
         node = users[0]
@@ -184,8 +203,9 @@ def _tap(traced: fx.GraphModule, node: fx.Node) -> str | None:
 
 def _is_head(traced: fx.GraphModule, node: fx.Node) -> bool:
     for user in node.users:
-        passes = isinstance(module_of(traced, user), nn.Flatten | nn.Identity | Affine)
-        passes = passes or operation_name(user) in ("view", "reshape", "flatten")
+        module = module_of(traced, user)
+        passes = isinstance(module, nn.Flatten | nn.Identity | Affine | Choice)
+        passes = passes or operation_name(user) in ("view", "reshape", "flatten", "cat")
         if user.op == "output" or (passes and _is_head(traced, user)):
             return True
     return False

@@ -9,7 +9,7 @@ score gives the empty squares to the winner. Messages count games and moves from
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.board import NO_MOVE
 from conceptlrp.othello.files.game_file import GameFile, keep_legal, read_bytes
-
-NameTable: TypeAlias = str | Path | Sequence[str]
 
 _HEADER: Final = np.dtype(
     [
@@ -44,36 +42,29 @@ _RECORD: Final = np.dtype(
 )
 _MOVES_OFFSET: Final = _RECORD.fields["moves"][1] if _RECORD.fields else 8
 _NAME_WIDTHS: Final = (20, 26)
-_LATEST_YEAR: Final = 2999
+#: A later one is a mistake.
+LATEST_YEAR: Final = 2999
 _WRONG: Final = -2
 
 
-def read_wthor(
-    path: str | Path,
-    *,
-    players: NameTable | None = None,
-    tournaments: NameTable | None = None,
-) -> GameFile:
+def read_wthor(path: str | Path) -> GameFile:
     """Read the games of a WTHOR file of 8 x 8 games.
 
-    Names come from the tables given, or the files that hold them; by default from
-    WTHOR.JOU and WTHOR.TRN beside the file, in any case of letters. Without a name, a
-    number such as ``#123`` stands for it. Source: Fédération Française d'Othello,
-    "Format de la base WTHOR".
+    Names come from WTHOR.JOU and WTHOR.TRN beside the file, in any case of letters.
+    Without a name, a number such as ``#123`` stands for it. Source: Fédération
+    Française d'Othello, "Format de la base WTHOR".
     """
     path = Path(path)
     records, year = _records(read_bytes(path), path.name)
     moves = _squares(records["moves"], path.name)
-    people = _name_table(players, path, "WTHOR.JOU")
+    people, events = (_names_beside(path, f"WTHOR.{end}") for end in ("JOU", "TRN"))
     return keep_legal(
         moves,
         [f"game {number}" for number in range(1, len(records) + 1)],
         source=path.name,
         black=_names_of(records["black"], people),
         white=_names_of(records["white"], people),
-        tournament=_names_of(
-            records["tournament"], _name_table(tournaments, path, "WTHOR.TRN")
-        ),
+        tournament=_names_of(records["tournament"], events),
         year=year,
         recorded_score=_scores(records["score"]),
         theoretical_score=_scores(records["theoretical"]),
@@ -130,7 +121,7 @@ def _records(content: bytes, name: str) -> tuple[NDArray[Any], int]:
         )
         raise GameFileError(msg)
     year = int(header["year"])
-    if year > _LATEST_YEAR:
+    if year > LATEST_YEAR:
         msg = f"{name}: the header (byte 10) has year {year}"
         raise GameFileError(msg)
     return np.frombuffer(content, _RECORD, offset=_HEADER.itemsize), year
@@ -184,21 +175,13 @@ def _scores(scores: NDArray[np.uint8]) -> NDArray[np.int8]:
     return np.where(scores <= 64, scores, 255).astype(np.uint8).view(np.int8)
 
 
-def _name_table(names: NameTable | None, beside: Path, file: str) -> Sequence[str]:
-    if isinstance(names, str | Path):
-        return read_names(names)
-    if names is not None:
-        return names
-    found = sorted(p for p in _neighbours(beside) if p.name.upper() == file)
-    return read_names(found[0]) if found else ()
-
-
-def _neighbours(path: Path) -> list[Path]:
+def _names_beside(path: Path, file: str) -> Sequence[str]:
     try:
-        return list(path.parent.iterdir())
+        found = sorted(p for p in path.parent.iterdir() if p.name.upper() == file)
     except OSError:
         # A file can be read in a folder that cannot be listed.
-        return []
+        found = []
+    return read_names(found[0]) if found else ()
 
 
 def _names_of(numbers: NDArray[np.uint16], names: Sequence[str]) -> NDArray[np.str_]:

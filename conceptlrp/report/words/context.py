@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from conceptlrp.labelling.channel_labels import channel_name
+from conceptlrp.labelling.result import channel_name
 from conceptlrp.report.words.numbers import count, percent, plural
-from conceptlrp.report.words.relevance import relevance_of
+from conceptlrp.report.words.relevance import gradient_words, relevance_of
 from conceptlrp.store import Store
 from conceptlrp.store.results.kinds import KINDS
 
@@ -114,6 +114,8 @@ def _of_labels(
 
 def _of_store(stored: "StoredLayer") -> Iterator[str]:
     store = stored.store
+    if gradients := gradient_words(store.manifest.plan.gradients):
+        yield gradients
     games = int(store.manifest.corpus.get("games", _FEW_GAMES))
     if len(store) < _FEW_POSITIONS:
         positions = plural(len(store), "position")
@@ -169,6 +171,7 @@ def provenance(store: Store, target: str) -> tuple[tuple[str, str], ...]:
         ("network", f"{made.network.get('name', '')} ({_digest(made.network)})"),
         ("corpus", f"{positions} of {games} ({_digest(made.corpus)})"),
         ("composite", str(made.composite.get("name", ""))),
+        ("gradients", gradient_words(made.plan.gradients)),
         ("baseline", made.plan.above),
         ("explained output", target),
         ("versions", ", ".join(f"{name} {v}" for name, v in made.versions.items())),

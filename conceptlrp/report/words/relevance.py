@@ -1,5 +1,8 @@
 """Of which relevance a number is: by which rules, and above which baseline."""
 
+from collections.abc import Sequence
+
+from conceptlrp.report.words.numbers import plural
 from conceptlrp.store import Plan
 
 
@@ -29,12 +32,29 @@ def board_words(plan: Plan) -> str:
     baseline of layers nor their composite has a part in it.
     """
     apart = "+" in str(plan.composite.get("name", ""))
+    found = gradient_words(plan.gradients)
     if not (plan.baseline or apart):
-        return ""
+        return found
     channels = f"above {plan.above}" if plan.baseline else "by another composite"
     return (
         f"Relevance of channels is {channels}; the board has that of the output "
-        "itself, which starts as its value, so the two need not add up."
+        "itself, which starts as its value, so the two need not add up. " + found
+    ).strip()
+
+
+def gradient_words(gradients: Sequence[str]) -> str:
+    """Say which operations were explained without a rule, "" for none.
+
+    >>> gradient_words(["einsum ('einsum')"])
+    "1 operation without a rule is explained by its gradient: einsum ('einsum'); \
+relevance does not add up there."
+    """
+    if not gradients:
+        return ""
+    verb = "is explained by its" if len(gradients) == 1 else "are explained by their"
+    return (
+        f"{plural(len(gradients), 'operation')} without a rule {verb} gradient: "
+        f"{', '.join(gradients)}; relevance does not add up there."
     )
 
 

@@ -54,15 +54,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class ShardSpec:
-    """Which positions a shard holds.
-
-    Attributes
-    ----------
-    index : int
-        Number of the shard.
-    start, stop : int
-        The positions, from `start` to before `stop`.
-    """
+    """A shard's number, and its positions from `start` to before `stop`."""
 
     index: int
     start: int

@@ -30,12 +30,15 @@ class Plan:
     Attributes
     ----------
     network : dict
-        Name, architecture, size and digest of the network.
+        Name, architecture, size and digest of the network; where it was loaded, also
+        its "reference" (an absolute path, "demo" or package.module:function) and the
+        path of its "weights".
     corpus : dict
         Digest, number of positions and of games.
     composite : dict
         Name of the composite, the rule of every module and a digest of the rules;
-        "heatmaps" has those of another one that goes from a layer to the input.
+        "heatmaps" has those of another one that goes from a layer to the input, and
+        "gradients" the operations without a rule that are explained by their gradient.
     targets : tuple of str
         Names of the explained outputs.
     layers : dict of str to dict
@@ -119,6 +122,11 @@ class Plan:
             for name in dict.fromkeys([*stored, *now])
             if stored.get(name) != now.get(name)
         ]
+
+    @property
+    def gradients(self) -> tuple[str, ...]:
+        """Operations without a rule, explained by their gradient as was allowed."""
+        return tuple(self.composite.get("gradients", ()))
 
     @property
     def above(self) -> str:

@@ -18,21 +18,7 @@ _TYPE = "conceptlrp-receipt"
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was written.
-
-    Attributes
-    ----------
-    file : str
-        Name of the file.
-    bytes : int
-        Its size.
-    sha256 : str
-        Its hash.
-    plan : str
-        Fingerprint of the plan that it was computed by.
-    rounding : dict of str to float
-        The largest rounding error of each quantity; see `FileEntry`.
-    """
+    """A file that was written, by which plan, and its rounding; see `FileEntry`."""
 
     file: str
     bytes: int

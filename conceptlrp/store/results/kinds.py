@@ -28,8 +28,6 @@ class Kind:
         Of the dataclass: results of another version are refused.
     verb : str
         What makes it on the command line.
-    needs_network : bool
-        Whether the verb needs the network of the store.
     former : str
         Pattern of the files that held such results before there were kinds.
     """
@@ -39,7 +37,6 @@ class Kind:
     about: tuple[Literal["target", "layer", "name"], ...]
     version: int
     verb: str
-    needs_network: bool = True
     former: str = r"(?!)"
 
     @cached_property
@@ -66,7 +63,6 @@ class Kind:
     ) -> str:
         """Return the command line that makes a result of this kind."""
         words = ["conceptlrp", self.verb, store]
-        words += ["--network", "NETWORK"] if self.needs_network else []
         words += ["--layer", layer] if layer else []
         words += ["--target", target] if target else []
         words += _selecting(name) if name else []
@@ -93,7 +89,6 @@ _TABLE: Final = (
         ("target", "layer"),
         version=1,
         verb="cluster",
-        needs_network=False,
         former=r"(clusters|stability)-.+\.h5",
     ),
     Kind(

@@ -33,17 +33,7 @@ _HEADER: Final = (*_ENCODING, "kind", "version", *_MADE_OF, "conceptlrp")
 
 @dataclass(frozen=True)
 class SavedResult:
-    """A result that a store holds.
-
-    Attributes
-    ----------
-    kind : str
-        Name of its kind.
-    target, layer, name : str
-        What it is about, empty where it is about all.
-    file : str
-        Name of its file in the folder of the store.
-    """
+    """A result that a store holds: its file, and what it is about, "" being all."""
 
     kind: str
     target: str
@@ -54,17 +44,7 @@ class SavedResult:
 
 @dataclass(frozen=True)
 class MissingResult:
-    """A result that a store does not hold.
-
-    Attributes
-    ----------
-    kind : str
-        Name of its kind.
-    target, layer : str
-        What it would be about, empty where it would be about all.
-    command : str
-        The command line that adds it.
-    """
+    """A result that a store does not hold, and the command line that adds it."""
 
     kind: str
     target: str

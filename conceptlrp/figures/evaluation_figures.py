@@ -1,6 +1,6 @@
-"""Faithfulness: how an output falls as discs or channels are taken away.
+"""Figures of an evaluation: deletion curves, and the sanity of composites.
 
-Shapes use K steps.
+Shapes use K steps and L layers.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 from numpy.typing import NDArray
 
-from conceptlrp.errors import StoreError
+from conceptlrp.errors import StoreError, check_known
 from conceptlrp.evaluation import CompositeEvaluation
+from conceptlrp.evaluation.result import (
+    CHANNEL_LIMIT,
+    FAILED,
+    MARKS,
+    PASSED,
+    RANDOM_LOGIT_LIMIT,
+    UNDECIDED,
+)
 from conceptlrp.figures import style
+from conceptlrp.figures.style import write
 from conceptlrp.lrp import Target, Value
-from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
 
@@ -57,6 +65,18 @@ _ORDERS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+#: Layers beyond which cells are too narrow for their numbers.
+_NUMBERED: Final = 12
+_CENTERED: Final[dict[str, Any]] = {"ha": "center", "va": "center"}
+#: Gates in few words, in the order in which they are judged.
+_GATES: Final = ("two moves", "two channels", "discs", "ablation", "flip lines")
+_MARK_COLORS: Final = {PASSED: style.AGAINST, FAILED: style.FOR, UNDECIDED: style.QUIET}
+_CASCADES: Final = {
+    "top-down": "Random weights, top down",
+    "bottom-up": "Random weights, bottom up",
+}
+
+
 def faithfulness(
     store: AnyStore,
     *,
@@ -69,16 +89,12 @@ def faithfulness(
 
     Parameters
     ----------
-    store : Store or path
-        Relevance of a corpus, whose composites were evaluated.
-    composite : str, optional
-        Whose relevance is drawn; by default the store's own.
-    target : str
-        Output that is followed, "best" or "value".
-    ablation : str
-        What becomes of channels: "zero", "mean" or "resample".
-    width : float
-        Inches.
+    store, composite : Store or path, str
+        A store whose composites were evaluated, and whose relevance is drawn; by
+        default the store's own.
+    target, ablation, width : str, str, float
+        The output that is followed, "best" or "value", what becomes of channels,
+        "zero", "mean" or "resample", and inches.
 
     Returns
     -------
@@ -157,10 +173,7 @@ def _square_panels(record: Record, composite: str, target: str) -> list[_Panel]:
 def _channel_panels(
     record: Record, composite: str, target: str, ablation: str
 ) -> list[_Panel]:
-    if ablation not in _ABLATIONS:
-        known = ", ".join(_ABLATIONS)
-        msg = f"unknown ablation '{ablation}', expected one of {known}"
-        raise ValueError(msg)
+    check_known("ablation", ablation, _ABLATIONS)
     curves = found(record["curves"], metric="channel_gain", target=target)
     ending = f" {ablation}"
     parts = dict.fromkeys(c["part"] for c in curves if c["part"].endswith(ending))
@@ -313,8 +326,169 @@ def number(value: float | None) -> float:
 
 def evaluation_of(store: Store) -> CompositeEvaluation:
     """Return the evaluation that a store keeps."""
-    found = StoredResults(store, store.targets[0]).evaluation
+    found = store.results.get(CompositeEvaluation)
     if found is None:
         msg = f"{store.path}: has no evaluation; run 'conceptlrp evaluate'"
         raise StoreError(msg)
     return found
+
+
+def sanity(store: AnyStore, *, width: float = style.TWO_COLUMNS) -> Figure:
+    """Draw which gates composites pass, and how much their heatmaps say.
+
+    Parameters
+    ----------
+    store, width : Store or path, float
+        A store whose composites were evaluated, and inches.
+
+    Returns
+    -------
+    Figure
+        A row for each composite. Bars are 95 % intervals over games, dashed lines
+        the limits of the gates, small marks single layers; the matrices have what
+        is left of the heatmaps' rank correlation, beyond chance, as layers lose
+        their weights.
+    """
+    return sanity_figure(evaluation_of(open_store(store)), width=width)
+
+
+@style.styled
+def sanity_figure(
+    evaluation: CompositeEvaluation, *, width: float = style.TWO_COLUMNS
+) -> Figure:
+    """Draw `sanity` of an evaluation."""
+    record = evaluation.to_dict()
+    rows = len(record["composites"])
+    panels = ["gates", "moves", "channels", "empty"]
+    cascades = [name for name in _CASCADES for _ in range(2)]
+    layout: Any = [panels, cascades]
+    if width <= 5:
+        layout = [[name] for name in (*panels, *_CASCADES)]
+    height = len(layout) * (0.13 * rows + 0.75) + 0.05
+    figure = style.new_figure(width, height, layout="constrained")
+    axes = figure.subplot_mosaic(layout)
+    _draw_gates(axes["gates"], record)
+    _draw_metric(axes["moves"], "Two moves", record, "random_logit_cosine")
+    _finish(axes["moves"], "|cosine| of heatmaps", RANDOM_LOGIT_LIMIT)
+    _draw_channels(axes["channels"], record)
+    _draw_metric(axes["empty"], "Empty squares", record, "empty_square_share")
+    _finish(axes["empty"], "share of |relevance|", None)
+    for name, title in _CASCADES.items():
+        _draw_cascade(axes[name], record, name, title)
+    for name in (*panels, *_CASCADES):
+        is_left = any(line[0] == name for line in layout)
+        _name_rows(axes[name], record, shown=is_left)
+    style.settle(figure)
+    return figure
+
+
+def _name_rows(axes: Axes, record: Record, *, shown: bool) -> None:
+    """Name composites from the top down, the recommended one in bold."""
+    names = record["composites"]
+    best = record["recommendation"]["composite"]
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.yaxis.set_major_locator(FixedLocator(range(len(names))))
+    axes.tick_params(axis="y", length=0)
+    if not shown:
+        axes.set_yticklabels([])
+        return
+    labels = axes.set_yticklabels(
+        [style.shortened(name, 1.5, style.SMALL, weight="bold") for name in names]
+    )
+    for name, label in zip(names, labels, strict=True):
+        label.set_fontweight("bold" if name == best else "normal")
+
+
+def _draw_gates(axes: Axes, record: Record) -> None:
+    axes.set_title("Gates")
+    for row, name in enumerate(record["composites"]):
+        for column, gate in enumerate(record["gates"][name]):
+            state = gate["state"]
+            weight = "bold" if state == FAILED else "normal"
+            look = {"color": _MARK_COLORS[state], "weight": weight}
+            style.note(axes, column, row, MARKS[state], **_CENTERED, **look)
+    columns = len(next(iter(record["gates"].values()), ()))
+    axes.set_xlim(-0.5, columns - 0.5)
+    axes.set_xticks(range(columns), _GATES[:columns], rotation=45, ha="right")
+    axes.tick_params(axis="x", length=0, pad=1)
+    axes.spines[["left", "bottom"]].set_visible(False)
+
+
+def _draw_metric(axes: Axes, title: str, record: Record, metric: str) -> None:
+    axes.set_title(title)
+    for row, name in enumerate(record["composites"]):
+        for each in found(record["measurements"], method=name, metric=metric):
+            _draw_interval(axes, row, each)
+
+
+def _draw_channels(axes: Axes, record: Record) -> None:
+    axes.set_title("Two channels")
+    for row, name in enumerate(record["composites"]):
+        asked = {"method": name, "metric": "channel_cosine"}
+        layers = found(record["measurements"], **asked)
+        means = [number(each["mean"]) for each in layers]
+        axes.plot(means, [row] * len(means), "|", color=style.QUIET, markersize=4)
+        if layers:
+            # The gate asks the layer that is worst.
+            worst = int(np.nanargmax(means)) if np.isfinite(means).any() else 0
+            _draw_interval(axes, row, layers[worst])
+    _finish(axes, "|cosine| of heatmaps", CHANNEL_LIMIT)
+
+
+def _draw_interval(axes: Axes, row: int, each: Record) -> None:
+    low, mean, high = (number(each[end]) for end in ("low", "mean", "high"))
+    axes.plot(
+        [low, high], [row, row], color=style.INK, linewidth=1, solid_capstyle="butt"
+    )
+    axes.plot([mean], [row], "o", color=style.INK, markersize=3)
+
+
+def _finish(axes: Axes, label: str, limit: float | None) -> None:
+    axes.set_xlabel(label)
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.grid(axis="y", color=style.FAINT, linewidth=0.4)
+    axes.set_axisbelow(True)
+    axes.spines["left"].set_visible(False)
+    if limit is not None:
+        axes.axvline(limit, color=style.FOR, linewidth=0.9, linestyle=(0, (3, 2)))
+
+
+def _draw_cascade(axes: Axes, record: Record, cascade: str, title: str) -> None:
+    axes.set_title(title)
+    names = record["composites"]
+    cascades = [record["details"][name]["cascades"] for name in names]
+    tables = [next(iter(found(each, cascade=cascade)), None) for each in cascades]
+    layers: list[str] = next((table["layers"] for table in tables if table), [])
+    untold = [{"mean": None}] * len(layers)
+    values = np.array(
+        [
+            [number(each["mean"]) for each in (table["excess"] if table else untold)]
+            for table in tables
+        ]
+    )
+    axes.imshow(
+        values.reshape(len(names), len(layers)),
+        cmap=style.SIZE_COLORS,
+        vmin=0,
+        vmax=1,
+        aspect="auto",
+        interpolation="none",
+    )
+    if len(layers) <= _NUMBERED:
+        _write_numbers(axes, values)
+    labels = [style.shortened(name, 0.6, style.SMALL) for name in layers]
+    turned = 90 if max(map(len, labels), default=0) > _NUMBERED - len(labels) else 0
+    axes.set_xticks(range(len(layers)), labels, rotation=turned)
+    axes.set_xlabel("|ρ| beyond chance as layers follow")
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.tick_params(length=0)
+
+
+def _write_numbers(axes: Axes, values: NDArray[np.float64]) -> None:
+    for (row, column), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            # Without a negative zero.
+            text = f"{round(value, 2) + 0.0:.2f}".replace("-", "\N{MINUS SIGN}")
+            color = "white" if value > 0.6 else style.INK
+            write(axes, column, row, text, style.TINY, color=color)
