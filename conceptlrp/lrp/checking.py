@@ -297,10 +297,10 @@ def _steps(
         flow = flows.get(label, {})
         if any(each.endswith(f"('{label}')") for each in explainer.gradients):
             how, why = lacking, "not conserved: there is no rule for it"
-        elif explainer.composite_name == GRADIENT:
-            how = "gradient"
         elif isinstance(module, _SAME):
             how = "folded"
+        elif explainer.composite_name == GRADIENT:
+            how = "gradient"
         elif type(module).__name__ in _HELD:
             how = _HELD[type(module).__name__]
         elif abs(flow.get("stabilizer", 0)) > _LOST * abs(flow.get("arrived", 0)):
