@@ -270,11 +270,12 @@ def make_propagation(
             msg = (
                 f"there is no rule for {names}: by the gradient there relevance would "
                 "not add up; write the network without it, give its module a rule in a "
-                "zennit composite, or pass allow_gradient=True"
+                "zennit composite, or pass allow_gradient=True or --allow-gradient"
             )
             raise NetworkError(msg) from None
+        which = ", ".join(gradients) or str(error)
         warnings.warn(
-            f"{error}: relevance goes through zennit's hooks, which is slower",
+            f"{which}: relevance goes through zennit's hooks, which is slower",
             stacklevel=2,
         )
         slopes = _by_gradient(network, {each.name for each in missing})

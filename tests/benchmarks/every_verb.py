@@ -124,42 +124,27 @@ def _step(
 def _play(of: Subject, out: Path, corpus: Path) -> Iterator[tuple[str, Step]]:
     net, search = (of.network, *of.weights), "@4" if of.has_value else ""
     card, games, trained = out / "card.json", out / "games.jsonl", out / "t.safetensors"
-    yield _step(
-        "check-network", *net, corpus, refused="attention" if of.gradient else ""
-    )
-    n = "4" if of.has_value else "0"
-    played = ("selfplay", *net, "-n", 2, "--simulations")
-    if not of.has_value:
-        again = out / "searched.jsonl"
-        yield _step(
-            *played, 4, "--out", again, refused="value", name="selfplay, search"
-        )
-    yield _step(*played, n, "--out", games, leaves=games)
-    yield _step(
-        *("arena", of.network + search, "random", *of.weights, "-n", 2, "--opening", 4)
-    )
-    yield _step(
-        *("strength", *net, "--games", corpus, "--simulations", n, "--out", card),
-        *("--match-games", 2, "--endgames", 4, "--sample", 40),
-        leaves=card,
-    )
-    begin = ("--start", *net) if not of.is_file else ("--start", of.network)
-    yield _step(
-        *("train", corpus, *begin, "--epochs", 1, "--out", trained),
-        leaves=trained if of.is_file else None,
-        refused="" if of.is_file else "cannot be (kept|trained|saved)|class",
-    )
-    yield _step(
-        "explain",
-        of.network,
-        "f5d6c3d3c4",
-        *of.weights,
-        *_gradient(of),
-        says="f5|relev",
-    )
-    value = ("explain", of.network, "f5d6c3d3c4", "--value", *of.weights)
+    refused = "MultiheadAttention" if of.gradient else ""
+    yield _step("check-network", *net, corpus, refused=refused)
+    played = ("selfplay", *net, "-n", 2, "--simulations", 4, "--out", games)
+    if of.has_value:
+        yield _step(*played, leaves=games)
+    else:
+        yield _step(*played, refused="the network has no value")
+    one, other = of.network + search, "random"
+    yield _step("arena", one, other, *of.weights, "-n", 2, "--opening", 4)
+    measured = ("--simulations", 4, "--match-games", 2, "--endgames", 4)
+    strength = ("strength", *net, "--games", corpus, "--out", card, *measured)
+    yield _step(*strength, "--sample", 40, leaves=card)
+    train = ("train", corpus, "--start", *net, "--epochs", 1, "--out", trained)
+    if of.is_file:
+        yield _step(*train, leaves=trained)
+    else:
+        yield _step(*train, refused="expected OthelloNet or ResidualTower")
+    explain = ("explain", of.network, "f5d6c3d3c4", *of.weights, *_gradient(of))
+    yield _step(*explain, says="gradient" if of.gradient else "relevance by epsilon")
     refused = "" if of.has_value else "no value head"
-    yield _step(*value, *_gradient(of), refused=refused, name="explain --value")
+    yield _step(*explain, "--value", refused=refused, name="explain --value")
 
 
 def _gradient(of: Subject) -> tuple[str, ...]:
@@ -197,7 +182,9 @@ def _channels(of: Subject, store: Path) -> Iterator[tuple[str, Step]]:
     again = (store, *of.again)
     yield _step("cluster", store, "--clusters", 3, "--stability")
     yield _step("label", *again, "--maps", 30, "--random-networks", 1)
-    yield _step("interchange", *again, "--positions", 60, "--overwrite")
+    yield _step(
+        "interchange", *again, "--positions", 60, "--random-networks", 1, "--overwrite"
+    )
     yield _step("ablate", *again, "--positions", 40)
     yield _step("graph", *again, "--positions", 40)
     yield _step("graph", *again, "--position", 3, name="graph --position")
@@ -235,12 +222,14 @@ def _files(of: Subject, store: Path, out: Path) -> Iterator[tuple[str, Step]]:
         file = out / f"{kind}.svg"
         figure = ("figure", kind, store, "--out", file, *more)
         yield _step(*figure, leaves=file, name=f"figure {kind}")
-    pages = out / "atlas"
+    pages, mark = out / "atlas", "with gradients" if of.gradient else "epsilon"
     extra = ("--strength", out / "card.json", "--compare", store.with_name("other.crp"))
-    yield _step("atlas", store, pages, *of.again, *extra, leaves=pages / "index.html")
+    yield _step(
+        "atlas", store, pages, *of.again, *extra, leaves=pages / "index.html", says=mark
+    )
     one = out / "one.html"
     single = ("atlas", store, one, "--single-file", *of.again)
-    yield _step(*single, leaves=one, name="atlas --single-file")
+    yield _step(*single, leaves=one, says=mark, name="atlas --single-file")
     yield _step("serve", store, "--port", 0, *of.again)
 
 
@@ -268,15 +257,29 @@ def _fault(step: Step, code: int, out: str, err: str) -> str:
     if _PYTHON.search(err):
         return "a traceback or warning"
     if step.refused:
-        in_a_line = code and err.count("\n") == 1 and err.startswith("conceptlrp: ")
-        right = in_a_line and re.search(step.refused, err)
+        # Remarks on the network may come before it.
+        said = all(each.startswith("conceptlrp: ") for each in err.splitlines())
+        right = code and said and re.search(step.refused, err.splitlines()[-1])
         return "" if right else f"not refused in one line with '{step.refused}'"
     # Ctrl-C is how a server ends.
     if code != (130 if step.words[0] == "serve" else 0):
         return f"exit code {code}"
     if step.leaves is not None and not step.leaves.exists():
         return f"left no {step.leaves.name}"
-    return "" if re.search(step.says, out) else f"does not say '{step.says}'"
+    silent = [
+        name for name, text in _texts(step, out) if not re.search(step.says, text)
+    ]
+    return f"'{step.says}' is not in {', '.join(silent[:4])}" if silent else ""
+
+
+def _texts(step: Step, out: str) -> Iterator[tuple[str, str]]:
+    """What a step prints, or every page that it writes."""
+    if step.leaves is None or step.leaves.suffix != ".html":
+        yield "what it prints", out
+        return
+    one = step.leaves.name != "index.html"
+    for page in [step.leaves] if one else sorted(step.leaves.parent.rglob("*.html")):
+        yield page.name, page.read_text()
 
 
 def _served(words: Sequence[str]) -> tuple[int, str, str]:

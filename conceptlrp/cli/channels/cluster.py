@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from conceptlrp.cli import options as opt
-from conceptlrp.cli.tables import print_json, print_table
+from conceptlrp.cli.tables import print_json, print_table, remark
+from conceptlrp.errors import ClusteringError
 
 if TYPE_CHECKING:
     from conceptlrp.clustering import Clustering
@@ -52,17 +53,24 @@ def cluster(
         )
     found = []
     for name in layers:
-        made = clustering.cluster(
-            opened,
-            name,
-            target=target or 0,
-            n_clusters=clusters,
-            estimator=estimator,
-            options=ClusterOptions(feature=feature),
-            stability=stability,
-            seed=seed,
-            overwrite=overwrite,
-        )
+        try:
+            made = clustering.cluster(
+                opened,
+                name,
+                target=target or 0,
+                n_clusters=clusters,
+                estimator=estimator,
+                options=ClusterOptions(feature=feature),
+                stability=stability,
+                seed=seed,
+                overwrite=overwrite,
+            )
+        except ClusteringError as error:
+            # Of all layers some may be those of a head that is not explained.
+            if layer or not (found or name != layers[-1]):
+                raise
+            remark(str(error))
+            continue
         found.append(_facts(made))
         if not as_json:
             _show(made)
