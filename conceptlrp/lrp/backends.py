@@ -31,11 +31,12 @@ from conceptlrp.lrp.engine.elementwise import (
     Slope,
     kept_affine,
 )
-from conceptlrp.lrp.engine.gradient import GradientPropagation
 from conceptlrp.lrp.engine.hooks import HookPassed, HookPropagation
-from conceptlrp.lrp.engine.moving import MOVING, Choice, Uncast
+from conceptlrp.lrp.engine.moving import MOVING, Choice
+from conceptlrp.lrp.engine.native import NativeForward
 from conceptlrp.lrp.engine.program import UnknownOperationError, read_program
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
+from conceptlrp.lrp.engine.rewriting import Uncast
 from conceptlrp.lrp.engine.spelling import operation_name
 from conceptlrp.lrp.engine.trace import (
     BATCH_NORM,
@@ -233,6 +234,70 @@ def _by_gradient(network: fx.GraphModule, names: Collection[str]) -> fx.GraphMod
     return network
 
 
+class GradientPropagation(NativePropagation):
+    """Gradient times input, which no rule enters: there to compare with.
+
+    The relevance of a neuron is its value times the derivative of the target by it. On
+    a network of ReLUs it is what the Epsilon rule tends to for epsilon towards 0, so it
+    is a test of the engine as well as an attribution. The engine carries derivatives as
+    it carries relevance: without rules its linear maps are those of the gradient.
+    """
+
+    plain_sums = True
+
+    def passed(self, forward: NativeForward) -> "GradientPassed":
+        """Return a forward pass of this network for gradients."""
+        return GradientPassed(
+            self, NativeForward(self.engine, forward.values, cut=forward.cut)
+        )
+
+    def refusals(self) -> dict[str, str]:
+        """Refuse no layer: a derivative is relevance a unit of activation."""
+        return {}
+
+
+class GradientPassed(NativePassed):
+    """A forward pass whose relevance is gradient times value.
+
+    Relevance is divided by values on the way in and multiplied by them on the way out.
+    """
+
+    def __init__(self, owner: NativePropagation, passed: NativeForward) -> None:
+        super().__init__(owner, passed)
+        self.input_weight = passed.values[owner.input]
+
+    def _send(
+        self,
+        starts: Mapping[str, Tensor],
+        wanted: tuple[str, ...],
+        every: Collection[str] = (),
+        *,
+        summed: bool = False,  # noqa: ARG002
+    ) -> dict[str, Tensor]:
+        """Send derivatives down and multiply them with values above the baseline."""
+        slopes = {name: self._flowing(name, start) for name, start in starts.items()}
+        begun = self._begin(slopes)
+        found = self.passed.relevance(begun, wanted, every=every)
+        weighted = {
+            n: slope * self.passed.values[n][:, None] for n, slope in found.items()
+        }
+        for layer, baseline in self.baselines.items():
+            node = self.owner.nodes[layer]
+            if node not in wanted:
+                continue
+            # Where relevance starts, it is the target itself.
+            slope = found[node] - begun[node] if node in begun else found[node]
+            weighted[node] = weighted[node].addcmul_(
+                baseline[:, None], slope, value=-1.0
+            )
+        return weighted
+
+    def _flowing(self, name: str, relevance: Tensor) -> Tensor:
+        """Return the derivative, 0 for an inactive neuron, which passes nothing on."""
+        value = {**self.outputs, **self.features}[name][:, None]
+        return torch.where(value != 0, relevance / value, torch.zeros_like(relevance))
+
+
 def make_propagation(
     network: fx.GraphModule,
     composites: Sequence[tuple[Composite, str]],
@@ -256,9 +321,14 @@ def make_propagation(
             native = kind(program, taps, planes, memory_budget, second=native)
             _check_outputs(native, network, planes)
     except UnknownOperationError as error:
+        slower = "relevance goes through zennit's hooks, which is slower"
         if GRADIENT in [name for _, name in composites]:
-            msg = f"{GRADIENT}: {error}"
-            raise CompositeError(msg) from None
+            if len(composites) > 1:
+                msg = f"{GRADIENT} as one of two: {error}"
+                raise CompositeError(msg) from None
+            warnings.warn(f"{error}: {slower}", stacklevel=2)
+            composite = composites[0][0]
+            return HookPropagation(network, composite, taps, str(error), plain=True)
         missing = [
             each
             for composite, _ in composites
@@ -273,11 +343,8 @@ def make_propagation(
                 "zennit composite, or pass allow_gradient=True or --allow-gradient"
             )
             raise NetworkError(msg) from None
-        which = ", ".join(gradients) or str(error)
-        warnings.warn(
-            f"{which}: relevance goes through zennit's hooks, which is slower",
-            stacklevel=2,
-        )
+        why = ", ".join(gradients) or str(error)
+        warnings.warn(f"{why}: {slower} and knows no baseline", stacklevel=2)
         slopes = _by_gradient(network, {each.name for each in missing})
         return _with_hooks(slopes, composites, taps, str(error), gradients)
     assert native is not None

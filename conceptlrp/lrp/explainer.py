@@ -6,6 +6,7 @@ squares of the board.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -191,7 +192,7 @@ class Explainer:
                 }
                 part = explain_batch(passed, chosen, corpus[rows], channels, above)
             parts.append(part)
-        return concatenate(parts, corpus)
+        return replace(concatenate(parts, corpus), gradients=self.gradients)
 
     def summarize(
         self,
@@ -344,6 +345,7 @@ class Explainer:
         relevance of the upper channel is plain, what it sends is above the baseline of
         the lower one: all that a channel gets is its relevance above the baseline.
         """
+        self.check_native("a concept graph")
         self._check_rules("a concept graph")
         parsed = parse_targets(targets, self.size)
         above = self.baseline_for(positions, baseline)
@@ -368,6 +370,7 @@ class Explainer:
         batch_size: int = 64,
     ) -> Conservation:
         """Return where relevance is absorbed between the targets and the input."""
+        self.check_native("a report on conservation")
         self._check_rules("a report on conservation")
         parsed = parse_targets(targets, self.size)
         parts = [
@@ -395,14 +398,20 @@ class Explainer:
     ) -> Iterator[tuple[slice, NativePassed, dict[str, Tensor]]]:
         """Yield rows, their pass of the native engine and the targets' relevance."""
         positions = self.corpus(given)
-        if not isinstance(self.propagation, NativePropagation):
-            msg = "this needs the native engine, which does not know a module or rule"
-            raise NetworkError(msg)
         for rows in batches(len(positions), batch_size):
             chosen = [target.take(rows) for target in targets]
             with self.run(positions[rows]) as passed:
                 assert isinstance(passed, NativePassed)
                 yield rows, passed, begin(passed, chosen, positions[rows])[0]
+
+    def check_native(self, what: str) -> None:
+        """Refuse what zennit's hooks cannot do."""
+        if not isinstance(self.propagation, NativePropagation):
+            msg = (
+                f"{what} needs the native engine, which does not know this network "
+                f"({self.propagation.reason}); write it without, or ablate channels"
+            )
+            raise NetworkError(msg)
 
     def _check_rules(self, what: str) -> None:
         if self.composites[0][1] == GRADIENT:

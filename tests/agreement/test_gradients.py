@@ -162,7 +162,9 @@ def test_without_leave_it_is_refused(tmp_path: Path) -> None:
         cl.attribute_corpus(Unknown().eval(), games, tmp_path / "run.crp")
     with pytest.raises(NetworkError, match="no rule for minimum"):
         cl.explain(Unknown().eval(), "f5d6c3")
-    assert len(cl.explain(Unknown().eval(), "f5d6c3", allow_gradient=True)) == 1
+    found = cl.explain(Unknown().eval(), "f5d6c3", allow_gradient=True)
+    assert found.gradients == ("minimum ('minimum')",)
+    assert repr(found).endswith("; minimum ('minimum') by gradient)")
     assert Explainer(Unknown().eval(), allow_gradient=True).gradients
 
 

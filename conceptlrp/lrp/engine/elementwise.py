@@ -18,6 +18,9 @@ deviation constant, as AttnLRP does, and are up to three operations:
 """
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -26,6 +29,17 @@ from torch.nn import functional
 
 #: As zennit's Norm and Epsilon have it.
 _EPSILON = 1e-6
+_RULES: ContextVar[bool] = ContextVar("rules", default=True)
+
+
+@contextmanager
+def without_rules() -> Iterator[None]:
+    """Let the modules below have their gradient as it is."""
+    token = _RULES.set(False)
+    try:
+        yield
+    finally:
+        _RULES.reset(token)
 
 
 class _Held(torch.autograd.Function):
@@ -44,6 +58,8 @@ class _Held(torch.autograd.Function):
 
 def held(value: Tensor, source: Tensor, share: Tensor) -> Tensor:
     """Return a value of which the source gets a share of the relevance."""
+    if not _RULES.get():
+        return value
     found: Tensor = _Held.apply(value.detach(), source, share.detach())  # type: ignore[no-untyped-call]
     return found
 

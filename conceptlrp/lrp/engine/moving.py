@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 #: Modules that choose by the values.
 MAXIMA = (nn.MaxPool2d, nn.AdaptiveMaxPool2d)
@@ -32,10 +31,6 @@ pad permute pixel_shuffle pixel_unshuffle repeat reshape reshape_as roll select 
 squeeze swapaxes tensor_split transpose unbind unflatten unsqueeze view view_as
 """
 MOVING = frozenset(_MOVES.split())
-_CASTS = frozenset(
-    getattr(Tensor, name)
-    for name in ("bfloat16", "double", "float", "half", "to", "type", "type_as")
-)
 
 
 class Choice(nn.Module):
@@ -128,23 +123,3 @@ def reach(module: nn.Module, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     boards = boards.expand(-1, channels, -1, -1)
     found = choose(boards, chosen(module, boards)).any(1)
     return np.asarray(found.flatten(1))
-
-
-class Uncast(TorchFunctionMode):
-    """Leaves floating-point values as they are where a network casts them.
-
-    A network runs in the precision that it is explained in.
-    """
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        """Run a function of torch's."""
-        kwargs = kwargs or {}
-        first = args[0] if args else None
-        floats = isinstance(first, Tensor) and first.is_floating_point()
-        if floats and isinstance(kwargs.get("dtype"), torch.dtype):
-            kwargs = {k: v for k, v in kwargs.items() if k != "dtype"}
-        found = func(*args, **kwargs)
-        same = floats and func in _CASTS and found.is_floating_point()
-        return first if same else found

@@ -45,8 +45,8 @@ from conceptlrp.lrp.engine.native import (
 from conceptlrp.lrp.engine.program import Program
 from conceptlrp.lrp.engine.sweep import Sweep, Tangents, active_squares
 from conceptlrp.lrp.engine.tangents import SweepPlan
+from conceptlrp.lrp.engine.trace import OUTPUTS
 
-_OUTPUTS = ("policy", "value")
 _REVERSE_ROWS = 256
 _KEPT_PLANS = 4
 
@@ -75,7 +75,7 @@ class NativePropagation:
         self.engine = NativeEngine(program, planes, plain_sums=self.plain_sums)
         self.second = second
         self.nodes = {layer: program.by_module[tap] for layer, tap in taps.items()}
-        self.nodes.update(zip(_OUTPUTS, program.outputs, strict=False))
+        self.nodes.update(zip(OUTPUTS, program.outputs, strict=False))
         self.layers = tuple(taps)
         self.input = program.input
         self.memory_budget = memory_budget
@@ -181,7 +181,7 @@ class NativePassed:
         nodes = self.owner.nodes
         return {
             name: self.passed.values[nodes[name]].flatten(1)
-            for name in _OUTPUTS
+            for name in OUTPUTS
             if name in nodes
         }
 
@@ -323,12 +323,12 @@ class NativePassed:
         """
         nodes = self.owner.nodes
         found = rerun(self.passed, {nodes[n]: c for n, c in changes.items()}, rows)
-        wanted = {name: nodes[name] for name in (*_OUTPUTS, *layers) if name in nodes}
+        wanted = {name: nodes[name] for name in (*OUTPUTS, *layers) if name in nodes}
         outputs = {
             name: found[node] if node in found else self.passed.values[node][rows]
             for name, node in wanted.items()
         }
-        return {n: o.flatten(1) if n in _OUTPUTS else o for n, o in outputs.items()}
+        return {n: o.flatten(1) if n in OUTPUTS else o for n, o in outputs.items()}
 
     def intervened(self, changes: Mapping[str, Replaced], rows: Tensor) -> Self:
         """Return the forward pass of rows (M,) with changed feature maps.

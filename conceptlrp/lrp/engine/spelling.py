@@ -178,6 +178,10 @@ class _Speller:
             self.graph.replace(node, module, sources[0])
         elif name == "neg":
             self.graph.replace(node, Affine(value.new_tensor(-1.0)), sources[0])
+        elif name == "ones_like":
+            # All bias, which absorbs all.
+            made = Affine(value.new_zeros(()), value.new_ones(()))
+            self.graph.replace(node, made, first)
         elif name in ("clamp", "clip", "clamp_min"):
             self._clamp(node, sources[0])
         elif name in ("mean", "sum", "amax"):
