@@ -191,7 +191,7 @@ def _channels(of: Subject, store: Path) -> Iterator[tuple[str, Step]]:
     yield _step("circuit", *again, "--position", 3, "--method", "once")
     yield _step("circuit", *again, "--phase", "endgame", "-n", 8, "--name", "endgame")
     few = ("--positions", 12, "--cascade", 4)
-    rules = [f"--composite={r}" for r in ("epsilon", "gradient-x-input")]
+    rules = [f"--composite={r}" for r in ("epsilon+epsilon-gamma", "gradient-x-input")]
     yield _step("evaluate", *again, *few, *rules)
 
 

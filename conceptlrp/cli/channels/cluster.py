@@ -6,7 +6,7 @@ import typer
 
 from conceptlrp.cli import options as opt
 from conceptlrp.cli.tables import print_json, print_table, remark
-from conceptlrp.errors import ClusteringError
+from conceptlrp.errors import SameRelevanceError
 
 if TYPE_CHECKING:
     from conceptlrp.clustering import Clustering
@@ -51,7 +51,7 @@ def cluster(
         opened.results.check_free(
             Clustering, target=target or 0, layer=name, overwrite=overwrite
         )
-    found = []
+    found: list[dict[str, Any]] = []
     for name in layers:
         try:
             made = clustering.cluster(
@@ -65,9 +65,9 @@ def cluster(
                 seed=seed,
                 overwrite=overwrite,
             )
-        except ClusteringError as error:
-            # Of all layers some may be those of a head that is not explained.
-            if layer or not (found or name != layers[-1]):
+        except SameRelevanceError as error:
+            # Such as those of the other head.
+            if layer:
                 raise
             remark(str(error))
             continue
