@@ -26,7 +26,6 @@ from conceptlrp.lrp.composites import GRADIENT, module_rules
 from conceptlrp.lrp.engine.elementwise import (
     GROUPED,
     Affine,
-    Broadcast,
     Gate,
     Slope,
     kept_affine,
@@ -182,7 +181,7 @@ def _compare(
 _BY_GRADIENT = (
     *(*LINEAR, nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten),
     *(nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.MaxPool2d, nn.AdaptiveMaxPool2d),
-    *(nn.ReLU, Affine, Broadcast, Choice, Gate, Sum, *GROUPED),
+    *(nn.ReLU, Affine, Choice, Gate, Sum, *GROUPED),
 )
 _MOVING = (*MOVING, "amax", "cat", "ones_like", "stack", "zeros_like")
 

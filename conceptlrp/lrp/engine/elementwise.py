@@ -5,8 +5,7 @@ Each carries its rule with it, for any composite:
 - `Affine` w x + b: x gets w x / stab(w x + b) of the relevance, all of it without b,
   which absorbs the rest as any bias does;
 - `Gate` x g: the gate g is held constant and x gets all (Arras et al. 2017 for LSTMs;
-  Achtibat et al., AttnLRP, arXiv:2402.05602, 2024, for attention's weights);
-- `Broadcast` of one square over a map: the square gets the sum.
+  Achtibat et al., AttnLRP, arXiv:2402.05602, 2024, for attention's weights).
 
 Norms over features, of layers, groups, instances and root mean squares, hold the
 deviation constant, as AttnLRP does, and are up to three operations:
@@ -135,18 +134,6 @@ class Slope(nn.Module):
         if self.above:
             share = torch.where(value == 0, torch.zeros_like(value), 1.0 / value)
         return held(value, value, share)
-
-
-class Broadcast(nn.Module):
-    """One square a channel (N, C, 1, 1), spread over a map of height and width."""
-
-    def __init__(self, height: int, width: int) -> None:
-        super().__init__()
-        self.size = (height, width)
-
-    def forward(self, source: Tensor) -> Tensor:
-        """Spread it; the gradient is the sum, which is its rule."""
-        return source.expand(-1, -1, *self.size)
 
 
 def inverse(value: Tensor) -> Tensor:
