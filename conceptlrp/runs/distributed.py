@@ -17,14 +17,9 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from conceptlrp.errors import RunError
-from conceptlrp.runs.executors import (
-    PartSpec,
-    Watch,
-    compute_part,
-    raise_for_failed,
-)
+from conceptlrp.runs.executors import PartSpec, Watch, compute_part, raise_for_failed
 from conceptlrp.runs.job import Job, JobSpec, torch_threads
-from conceptlrp.store.format.receipts import Receipt
+from conceptlrp.store.format.manifest import Receipt
 
 if TYPE_CHECKING:
     from distributed import Client, Future

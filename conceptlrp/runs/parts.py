@@ -33,8 +33,7 @@ from conceptlrp.runs.stored_numbers import (
 )
 from conceptlrp.store import Plan, Store
 from conceptlrp.store.baseline import Baseline
-from conceptlrp.store.format.manifest import ShardSpec
-from conceptlrp.store.format.receipts import Receipt
+from conceptlrp.store.format.manifest import Receipt, ShardSpec
 from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.writing.shard_writer import write_block, write_shard
 

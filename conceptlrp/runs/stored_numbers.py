@@ -26,7 +26,7 @@ from conceptlrp.errors import NetworkError, RunError
 from conceptlrp.networks.planes import bits, crop
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import PHASES, board_phases
-from conceptlrp.store.maps import REGIONS, WORD_BITS
+from conceptlrp.store.arrays import REGIONS, WORD_BITS
 
 Array = NDArray[Any]
 Integers = dict[str, NDArray[np.int64]]

@@ -9,13 +9,17 @@ from typing import Any
 from conceptlrp.errors import FileFormatError, StoreError
 from conceptlrp.files import file_digest, is_unfinished
 from conceptlrp.hdf5 import dataset_names, opened
-from conceptlrp.store.format.manifest import FileEntry, Manifest, read_manifest
+from conceptlrp.store.format.manifest import (
+    FileEntry,
+    Manifest,
+    read_manifest,
+    read_receipt,
+    receipt_path,
+)
 from conceptlrp.store.format.plan import Plan
-from conceptlrp.store.format.receipts import read_receipt, receipt_path
 from conceptlrp.store.format.schema import LOCK, MANIFEST, SHARD, expected_shapes
-from conceptlrp.store.open_files import OpenFile
-from conceptlrp.store.results.kinds import former_kind
-from conceptlrp.store.results.replacing import is_leftover, remedy
+from conceptlrp.store.results.kinds import former_kind, is_leftover, remedy
+from conceptlrp.store.shards import OpenFile
 from conceptlrp.store.writing.shard_writer import block_files, fits, is_finished
 
 _AGAIN = "'conceptlrp attribute --resume' computes it again"

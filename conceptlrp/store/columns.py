@@ -15,21 +15,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.store.arrays import StoredArrays
-from conceptlrp.store.format.arrays import encode_arrays
 from conceptlrp.store.format.lock import run_lock
-from conceptlrp.store.format.manifest import Manifest, read_manifest
-from conceptlrp.store.format.receipts import is_intact
-from conceptlrp.store.format.schema import COLUMNS_TABLE
-from conceptlrp.store.metadata import COLUMNS, Metadata
-from conceptlrp.store.open_files import OpenFile
+from conceptlrp.store.format.manifest import Manifest, is_intact, read_manifest
+from conceptlrp.store.format.schema import COLUMNS_TABLE, encode_arrays
+from conceptlrp.store.metadata import COLUMNS, Mask, Metadata, Where
 from conceptlrp.store.opened import OpenedStore
-from conceptlrp.store.results.replacing import (
+from conceptlrp.store.results.kinds import (
     COLUMNS_ABOUT,
     columns_file,
     replace_listed,
 )
-from conceptlrp.store.shards import Selection, selected
-from conceptlrp.store.where import Mask, Where
+from conceptlrp.store.shards import OpenFile, Selection, selected
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,7 +21,6 @@ from conceptlrp.store.format import schema
 from conceptlrp.store.results import codec
 from conceptlrp.store.results.codec import FIELDS, bare, described, hints
 from conceptlrp.store.results.kinds import KINDS, Kind
-from conceptlrp.store.writing import index
 
 _TABLE: Final = "| dataset | type | shape |\n|---|---|---|\n"
 _FIELDS: Final = "| dataset or field | type | shape | what |\n|---|---|---|---|\n"
@@ -47,7 +46,6 @@ def format_page() -> str:
     parts = [
         _READING,
         _section("A relevance store", schema),
-        _section("The index", index),
         _section("The positions", corpus_file),
         _TABLE + "\n".join(_corpus_rows()),
         _section("Results", codec),

@@ -18,12 +18,15 @@ from conceptlrp.errors import LayerError, StoreError, TargetError
 from conceptlrp.files import is_unfinished
 from conceptlrp.othello import Corpus
 from conceptlrp.store.baseline import Baseline
-from conceptlrp.store.format.manifest import Manifest, ShardSpec, read_manifest
-from conceptlrp.store.format.receipts import receipt_path
+from conceptlrp.store.format.manifest import (
+    Manifest,
+    ShardSpec,
+    read_manifest,
+    receipt_path,
+)
 from conceptlrp.store.format.schema import MANIFEST, REMEDY
-from conceptlrp.store.open_files import OpenFiles
-from conceptlrp.store.results.replacing import is_added
-from conceptlrp.store.shards import Shards
+from conceptlrp.store.results.kinds import is_added
+from conceptlrp.store.shards import OpenFiles, Shards
 from conceptlrp.store.writing.writer import load_baseline, load_positions
 
 

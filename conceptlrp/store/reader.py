@@ -12,10 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import check_known, check_type
 from conceptlrp.othello import square_name
-from conceptlrp.store.arrays import StoredArrays
+from conceptlrp.store.arrays import (
+    ReferenceTable,
+    StoredArrays,
+    StoredMaps,
+    read_reference_table,
+)
 from conceptlrp.store.columns import Condition, StoredColumns
 from conceptlrp.store.format.schema import INDEX, REFERENCE_KINDS, REFERENCES
-from conceptlrp.store.maps import ReferenceTable, StoredMaps, read_reference_table
 from conceptlrp.store.opened import OpenedStore
 from conceptlrp.store.ranking import (
     CHANNEL_SCORES,
@@ -31,7 +35,7 @@ from conceptlrp.store.ranking import (
 )
 from conceptlrp.store.results.results import Results
 from conceptlrp.store.shards import Selection
-from conceptlrp.store.writing.index import TOP_ROWS, top_group, top_number
+from conceptlrp.store.writing.finish import TOP_ROWS, top_group, top_number
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,21 +1,106 @@
-"""Rows of a store's shards, read as if they were one array.
+"""Rows of a store's shards, read as if they were one array, from files kept open.
 
 Shapes use N positions, n of them asked for.
 """
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
-from conceptlrp.hdf5 import clear_errors
+from conceptlrp.hdf5 import clear_errors, dataset, dataset_names, open_file
 from conceptlrp.store.format.manifest import ShardSpec
-from conceptlrp.store.format.schema import REMEDY
-from conceptlrp.store.open_files import OpenFile, OpenFiles
+from conceptlrp.store.format.schema import (
+    COLUMNS_KIND,
+    COLUMNS_TABLE,
+    FORMER_COLUMNS,
+    INDEX,
+    INDEX_TABLE,
+    REMEDY,
+    SHARD,
+    STATISTICS,
+    STATISTICS_TABLE,
+    check_kind,
+)
+
+# A chunk of dead channels packs to next to nothing.
+_BEST_RATIO = 4096
+_MOST = 256
+_KINDS = {INDEX: INDEX_TABLE, STATISTICS: STATISTICS_TABLE}
+
+
+class OpenFile:
+    """One open file of a store and its datasets that were asked for."""
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self.path = path
+        if path.is_symlink():
+            msg = f"{path}: is refused: it is a link"
+            raise StoreError(msg)
+        with clear_errors(path, StoreError):
+            self._file = open_file(path)
+            check_kind(self._file, kind)
+        self._datasets: dict[str, h5py.Dataset] = {}
+
+    def dataset(self, name: str) -> h5py.Dataset:
+        """Return a dataset that is safe to read."""
+        if name not in self._datasets:
+            found = dataset(self._file, name, best_ratio=_BEST_RATIO)
+            self._datasets[name] = found
+        return self._datasets[name]
+
+    def names(self) -> list[str]:
+        """Return the names of all datasets, sorted."""
+        return dataset_names(self._file)
+
+
+class OpenFiles:
+    """Files of one folder; beyond a number of them the one used longest ago closes."""
+
+    def __init__(self, folder: Path, most: int = _MOST) -> None:
+        self.folder = folder
+        self.most = most
+        self.clear()
+
+    def __getitem__(self, name: str) -> OpenFile:
+        # A file that is closed here stays open for those who still read from it.
+        with self._lock:
+            found = self._files.pop(name, None) or self._open(name)
+            self._files[name] = found
+            if len(self._files) > self.most:
+                del self._files[next(iter(self._files))]
+        return found
+
+    def _open(self, name: str) -> OpenFile:
+        is_columns = name.startswith(f"{COLUMNS_KIND}-") or name == FORMER_COLUMNS
+        kind = COLUMNS_TABLE if is_columns else _KINDS.get(name, SHARD)
+        return OpenFile(self.folder / name, kind)
+
+    def forget(self, name: str) -> None:
+        """Close a file that has been replaced."""
+        with self._lock:
+            self._files.pop(name, None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"folder": self.folder, "most": self.most}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.folder = state["folder"]
+        self.most = state["most"]
+        self.clear()
+
+    def clear(self) -> None:
+        """Close all files."""
+        self._files: dict[str, OpenFile] = {}
+        self._lock = threading.Lock()
+
 
 Array = NDArray[Any]
 Across: TypeAlias = tuple[slice, NDArray[np.int64] | None]

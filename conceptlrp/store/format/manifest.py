@@ -1,4 +1,9 @@
-"""The manifest of a store: its plan, its parts and the hash of every file."""
+"""The manifest of a store: its plan, its parts and the hash of every file.
+
+While a run goes on, a receipt says that a shard, or a block of maps, is finished. It is
+written after the file that it is about, so a file without one, or with one of another
+plan, counts as not written.
+"""
 
 import hashlib
 import json
@@ -8,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from conceptlrp.errors import StoreError
-from conceptlrp.files import write_whole
+from conceptlrp.files import file_digest, write_whole
 from conceptlrp.store.format.plan import Plan
 from conceptlrp.store.format.schema import (
     CODECS,
@@ -345,3 +350,77 @@ def _is_intact(text: bytes, digest: Any) -> bool:
     tail = _TAIL.format(digest).encode()
     body = text.removesuffix(tail)
     return body != text and hashlib.sha256(body).hexdigest() == digest
+
+
+_TYPE = "conceptlrp-receipt"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was written.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file.
+    bytes : int
+        Its size.
+    sha256 : str
+        Its hash.
+    plan : str
+        Fingerprint of the plan that it was computed by.
+    rounding : dict of str to float
+        The largest rounding error of each quantity; see `FileEntry`.
+    """
+
+    file: str
+    bytes: int
+    sha256: str
+    plan: str
+    rounding: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def entry(self) -> FileEntry:
+        """What the manifest says of the file."""
+        return FileEntry(self.bytes, self.sha256, self.rounding)
+
+
+def receipt_path(folder: Path, file: str) -> Path:
+    """Where the receipt of a file lies."""
+    return folder / f"{Path(file).stem}.json"
+
+
+def write_receipt(folder: Path, receipt: Receipt) -> None:
+    """Say that a file is finished."""
+    header = {"encoding-type": _TYPE, "encoding-version": ENCODING_VERSION}
+    content = seal({**header, **asdict(receipt)})
+    path = receipt_path(folder, receipt.file)
+    write_whole(path, content, overwrite=True, error=StoreError)
+
+
+def read_receipt(folder: Path, file: str, plan: str) -> Receipt | None:
+    """Return the receipt of a file, None where it has none of this plan."""
+    path = receipt_path(folder, file)
+    if not path.is_file():
+        return None
+    try:
+        content: dict[str, Any] = read_sealed(path, "a receipt")
+        header = (content.pop("encoding-type"), content.pop("encoding-version"))
+        receipt = Receipt(**content)
+    except (StoreError, TypeError, KeyError):
+        return None
+    is_ours = header == (_TYPE, ENCODING_VERSION) and receipt.file == file
+    return receipt if is_ours and receipt.plan == plan else None
+
+
+def is_intact(folder: Path, file: str, entry: FileEntry, *, verify: bool) -> bool:
+    """Tell whether a file is there with its size and, if asked for, its hash.
+
+    Returns: False for a link or a folder in its place.
+    """
+    path = folder / file
+    if path.is_symlink() or not path.is_file():
+        return False
+    if path.stat().st_size != entry.bytes:
+        return False
+    return not verify or file_digest(path) == entry.sha256

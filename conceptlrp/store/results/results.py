@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from conceptlrp import __version__
 from conceptlrp.errors import LayerError, OutputExistsError, StoreError
 from conceptlrp.store.format.lock import run_lock
-from conceptlrp.store.format.manifest import Manifest, read_manifest
-from conceptlrp.store.format.receipts import is_intact
+from conceptlrp.store.format.manifest import Manifest, is_intact, read_manifest
 from conceptlrp.store.results.codec import Sizes, decode, encode, read_header
-from conceptlrp.store.results.kinds import KINDS, Kind, kind_of
-from conceptlrp.store.results.replacing import listed, replace_listed
+from conceptlrp.store.results.kinds import KINDS, Kind, kind_of, listed, replace_listed
 
 if TYPE_CHECKING:
     from conceptlrp.store.opened import OpenedStore

@@ -25,10 +25,10 @@ from conceptlrp.hdf5 import (
 from conceptlrp.store.format.manifest import (
     FileEntry,
     Manifest,
+    is_intact,
     read_manifest,
     write_manifest,
 )
-from conceptlrp.store.format.receipts import is_intact
 from conceptlrp.store.format.schema import (
     CODECS,
     COLUMNS_KIND,
@@ -36,7 +36,7 @@ from conceptlrp.store.format.schema import (
     RUN_FILE,
     packing,
 )
-from conceptlrp.store.results.replacing import added_name, columns_file, remedy
+from conceptlrp.store.results.kinds import added_name, columns_file, remedy
 from conceptlrp.store.writing.finish import write_index
 
 _BEST_RATIO = 4096

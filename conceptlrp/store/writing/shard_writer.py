@@ -16,16 +16,25 @@ from numpy.typing import NDArray
 from conceptlrp.errors import StoreError
 from conceptlrp.files import clear_write_errors, write_whole
 from conceptlrp.hdf5 import dataset, dataset_names, opened
-from conceptlrp.store.format.arrays import Arrays, check_kind, encode_arrays
-from conceptlrp.store.format.manifest import Manifest, ShardSpec, read_manifest
-from conceptlrp.store.format.receipts import (
+from conceptlrp.store.format.manifest import (
+    Manifest,
     Receipt,
+    ShardSpec,
     is_intact,
+    read_manifest,
     read_receipt,
     receipt_path,
     write_receipt,
 )
-from conceptlrp.store.format.schema import BLOCK, SHARD, expected_shapes, stored_type
+from conceptlrp.store.format.schema import (
+    BLOCK,
+    SHARD,
+    Arrays,
+    check_kind,
+    encode_arrays,
+    expected_shapes,
+    stored_type,
+)
 
 _BLOCK = re.compile(r"maps-(\d{5,})\.h5")
 

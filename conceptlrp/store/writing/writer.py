@@ -15,19 +15,18 @@ from conceptlrp.files import clear_write_errors, remove_unfinished, write_whole
 from conceptlrp.hdf5 import dataset, dataset_names, opened
 from conceptlrp.othello import Corpus
 from conceptlrp.store.baseline import Baseline
-from conceptlrp.store.format.arrays import check_kind, encode_arrays
 from conceptlrp.store.format.lock import refuse_foreign
 from conceptlrp.store.format.manifest import (
     RUNNING,
     FileEntry,
     Manifest,
     Part,
+    is_intact,
     is_store,
     read_manifest,
     write_manifest,
 )
 from conceptlrp.store.format.plan import Plan, refuse_other
-from conceptlrp.store.format.receipts import is_intact
 from conceptlrp.store.format.schema import (
     BASELINE_TABLE,
     CODECS,
@@ -36,8 +35,10 @@ from conceptlrp.store.format.schema import (
     MANIFEST,
     OWN_FILE,
     REMEDY,
+    check_kind,
+    encode_arrays,
 )
-from conceptlrp.store.results.replacing import is_leftover
+from conceptlrp.store.results.kinds import is_leftover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
