@@ -31,11 +31,6 @@ class KeepOptions:
     dtype : str
         What is stored: "float32", or "float16" in half the space. The largest
         rounding error of every shard is kept in its receipt.
-
-    Raises
-    ------
-    ValueError
-        For an unknown detail, or a number that is out of range.
     """
 
     detail: str = "references"
@@ -89,7 +84,7 @@ class RunOptions:
     stripe : (int, int), optional
         (I, N): compute only every N-th shard from the I-th on, I being 1 to N, as
         one of N jobs that need not know of each other, joining the run that is
-        there. `merge_run` finishes.
+        there. `merge_run` finishes. Only one of workers, scheduler and stripe is given.
     device, compute_dtype : str
         What it is computed with: ``device`` and ``dtype`` of `attribute`.
     allow_gradient : bool
@@ -103,12 +98,6 @@ class RunOptions:
     name, command : str
         Name of the network, by default that of its file, and the command that was run,
         for the provenance.
-
-    Raises
-    ------
-    ValueError
-        For an unknown mode, a number that is out of range, or more than one of workers,
-        scheduler and stripe.
     """
 
     mode: Literal["create", "resume", "append", "overwrite"] = "create"

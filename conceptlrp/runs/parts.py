@@ -42,10 +42,7 @@ OnRows = Callable[[int], None]
 
 
 def compute_shard(job: Job, spec: ShardSpec, on_rows: OnRows) -> Receipt:
-    """Explain the positions of a shard and write it.
-
-    Returns: what was written.
-    """
+    """Explain the positions of a shard and write it."""
     shard = _Shard(job, spec)
     for first in range(spec.start, spec.stop, job.batch_size):
         last = min(first + job.batch_size, spec.stop)
@@ -205,10 +202,9 @@ class BlockSpec:
 def rank_references(
     store: Store, k: int, *, on_ranked: Callable[[int], None]
 ) -> Rankings:
-    """Rank the positions of every channel.
+    """Rank the positions of every channel, by target index, kind and layer.
 
-    Returns: by target index, kind and layer: rows (C, k), -1 where there are fewer, and
-    scores (C, k).
+    Returns rows (C, k), -1 where there are fewer, and scores (C, k).
     """
     rankings: Rankings = {}
     for index in range(len(store.targets)):
@@ -226,7 +222,7 @@ def reference_blocks(
 ) -> list[BlockSpec]:
     """Cut the maps of all reference boards into blocks of whole positions.
 
-    Returns: every map once, even where several rankings want it.
+    Each map comes once, even where several rankings want it.
     """
     blocks: list[BlockSpec] = []
     for target in sorted({index for index, _, _ in rankings}):
@@ -286,12 +282,10 @@ def conditional_heatmaps(
     *,
     baseline: Baseline,
 ) -> Iterator[tuple[Index, Maps]]:
-    """Compute the conditional heatmaps of chosen channels at chosen positions.
+    """Compute the conditional heatmaps of pairs (M, 3) of positions and channels.
 
-    Positions are explained once each, those with equally many channels together.
-
-    Shapes: `pairs` (M, 3). Yields (m,): which of the pairs come next; (m, n, n): their
-    conditional heatmaps.
+    Positions are explained once each, those with equally many channels together. Yields
+    which of the pairs come next (m,), and their conditional heatmaps (m, n, n).
     """
     rows, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
@@ -322,8 +316,7 @@ def _by_layer(
 ) -> tuple[dict[str, Index], Index]:
     """Lay channels out as rows of each layer, (n, K); shorter rows repeat channel 0.
 
-    Returns (n, K): channels wanted of each position, by layer; (m,): in which column of
-    its layer each pair is.
+    Returns the channels by layer, and in which column of its layer each pair is (m,).
     """
     slots = np.zeros(len(pairs), np.int64)
     channels: dict[str, Index] = {}
@@ -352,10 +345,7 @@ def maps_of_blocks(blocks: Mapping[int, Arrays]) -> dict[tuple[int, ...], Maps]:
 def reference_tables(
     rankings: Rankings, layers: Sequence[str], maps: MapsByPlace, size: int
 ) -> Arrays:
-    """Lay maps out by target, kind, layer, channel and place.
-
-    Returns: Contents of `references.h5` by dataset name.
-    """
+    """Lay maps out by target, kind, layer, channel and place, as in the file."""
     arrays: Arrays = {}
     for (target, kind, layer), (rows, scores) in rankings.items():
         table = np.zeros((*rows.shape, size, size), np.float32)

@@ -41,10 +41,7 @@ class StoredArrays:
         channels: Selection = None,
         target: int | str = 0,
     ) -> NDArray[np.float32]:
-        """Read channel relevance.
-
-        Returns (rows, channels): relevance summed over each feature map.
-        """
+        """Read relevance summed over each feature map, (rows, channels)."""
         index = (self._store.target_index(target),)
         return self._read_channels("relevance", layer, rows, channels, index)
 
@@ -56,12 +53,10 @@ class StoredArrays:
         channels: Selection = None,
         target: int | str = 0,
     ) -> NDArray[np.float32]:
-        """Read channel relevance as a signed share of the layer's.
+        """Read channel relevance as a signed share of the layer's, (rows, channels).
 
-        The share is relevance over the sum of its magnitudes over the layer's
-        channels (plus 1e-10): the score by which RelMax ranks.
-
-        Returns (rows, channels): between -1 and 1.
+        The share is relevance over the sum of its magnitudes over the layer's channels
+        (plus 1e-10): the score by which RelMax ranks. It lies between -1 and 1.
         """
         relevance = self.relevance(layer, rows=rows, channels=channels, target=target)
         return share_of(relevance, self.norm(layer, rows, target))
@@ -214,10 +209,7 @@ class BoardStatistics:
 
 
 def read_statistics(read: Callable[..., NDArray[Any]], target: int) -> BoardStatistics:
-    """Turn the sums of a layer into means.
-
-    Returns: of one layer and target.
-    """
+    """Turn the sums of a layer and target into means."""
     positions = read("positions", ())
     counts = np.maximum(positions, 1)
 
@@ -237,9 +229,7 @@ def read_statistics(read: Callable[..., NDArray[Any]], target: int) -> BoardStat
 
 
 def from_words(words: NDArray[np.int64]) -> Numbers:
-    """Return the sums that pairs of words along the last axis stand for.
-
-    Shapes: `words` (..., 2). Returns (...): the sum of both words.
+    """Return the sums (...) that pairs of words (..., 2) stand for.
 
     Examples
     --------
@@ -333,10 +323,9 @@ class StoredMaps:
     def statistics(
         self, layer: str, *, target: int | str = 0
     ) -> BoardStatistics | None:
-        """Read the statistics of the conditional maps of every channel.
+        """Read the statistics of the conditional maps of every channel, by phase.
 
-        Returns: Over all positions, by phase of the game; None where the store keeps
-        none, or its run is not complete.
+        Returns None where the store keeps none, or its run is not complete.
         """
         self._store.channels(layer)
         number = self._store.target_index(target)

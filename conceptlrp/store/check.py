@@ -29,17 +29,7 @@ _REMOVE = "it is no part of the store; move it away"
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is wrong with a file of a store.
-
-    Attributes
-    ----------
-    file : str
-        Its name in the folder.
-    found : str
-        What it is.
-    remedy : str
-        What to do.
-    """
+    """Something that is wrong with a file of a store, and what to do about it."""
 
     file: str
     found: str
@@ -93,12 +83,8 @@ def check_store(path: str | os.PathLike[str]) -> StoreCheck:
     Returns
     -------
     StoreCheck
-        Damage of any kind is a `Problem` in it and raises nothing.
-
-    Raises
-    ------
-    StoreError
-        When there is no such folder.
+        Damage of any kind is a `Problem` in it and raises nothing; only where there
+        is no folder, a `StoreError` is raised.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -295,11 +281,6 @@ def store_info(path: str | os.PathLike[str]) -> StoreInfo:
     -------
     StoreInfo
         Shards count as finished by their size; `check_store` compares hashes.
-
-    Raises
-    ------
-    StoreError
-        When there is no store.
     """
     folder = Path(path)
     manifest = read_manifest(folder)

@@ -56,10 +56,7 @@ class StoredColumns:
             return tuple(label_names(file))
 
     def label(self, name: str) -> NDArray[Any]:
-        """Read a column that was added to the positions.
-
-        Returns (N,): one value a row.
-        """
+        """Read a column (N,) that was added to the positions."""
         if name not in self.label_names:
             known = ", ".join(self.label_names) or "none"
             msg = f"the store has no label '{name}', expected one of: {known}"
@@ -69,22 +66,17 @@ class StoredColumns:
         return column if self._store.is_whole else column[self._store.ids]
 
     def add(self, columns: Mapping[str, ArrayLike], *, overwrite: bool = False) -> None:
-        """Add columns to the positions, for conditions and tables.
+        """Add columns (N,) to the positions, for conditions and tables.
 
-        They are kept in one file in the folder of the store, until positions
-        are appended.
-
-        Shapes: `columns` (N,).
+        They are kept in one file in the folder of the store, until positions are
+        appended.
         """
         self._store.manifest = save_labels(
             self._store.path, columns, overwrite=overwrite
         )
 
     def mask(self, where: Condition) -> Mask:
-        """Tell which rows meet a condition.
-
-        Shapes: `where` (N,). Returns (N,): true where it is met.
-        """
+        """Tell which rows (N,) meet a condition."""
         if where is None:
             return np.ones(len(self._store), np.bool_)
         if isinstance(where, Where):
@@ -105,10 +97,7 @@ class StoredColumns:
         rows: Selection = None,
         target: int | str = 0,
     ) -> "pd.DataFrame":
-        """Return what is known about positions as a table, one row each.
-
-        Returns: Indexed by the row of the store.
-        """
+        """Return what is known about positions as a table, indexed by their row."""
         import pandas as pd
 
         read = self.read(columns, rows=rows, target=target)
@@ -174,10 +163,7 @@ _END = "/values"
 def save_labels(
     folder: Path, columns: Mapping[str, ArrayLike], *, overwrite: bool = False
 ) -> Manifest:
-    """Add columns to those of a complete store.
-
-    Shapes: `columns` (N,). Returns: with the file of the columns in its table.
-    """
+    """Add columns (N,) to those of a complete store, and return its new manifest."""
     with run_lock(folder):
         manifest = read_manifest(folder)
         if not manifest.is_complete:
@@ -200,10 +186,7 @@ def label_names(file: OpenFile) -> list[str]:
 
 
 def read_label(file: OpenFile, name: str, n: int) -> NDArray[Any]:
-    """Read one column.
-
-    Returns (n,): as it was added.
-    """
+    """Read one column (n,) as it was added."""
     found = file.dataset(f"{name}{_END}")
     if found.shape != (n,) or found.dtype.kind not in "biuf":
         msg = (

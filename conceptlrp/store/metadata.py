@@ -36,10 +36,7 @@ COLUMNS = (
 
 
 class Metadata:
-    """Columns of the positions, each read when it is first asked for.
-
-    Shapes: `ids` (N,).
-    """
+    """Columns of the positions, read when they are first asked for; `ids` are (N,)."""
 
     def __init__(
         self, folder: Path, manifest: Manifest, ids: NDArray[np.int64] | None
@@ -104,10 +101,7 @@ class Metadata:
         return self._derived["margin"]
 
     def column(self, name: str, rows: NDArray[np.int64] | None = None) -> Column:
-        """Return one of `COLUMNS` in the words of a table.
-
-        Shapes: `rows` (n,). Returns (n,): Text, integers or float32.
-        """
+        """Return one of `COLUMNS` as text, integers or float32, maybe of rows (n,)."""
         values = self._plain(name)
         values = values if rows is None else values[rows]
         if name in OF_GAMES:
@@ -212,19 +206,10 @@ class Where:
                 raise ValueError(msg)
 
     def mask(self, known: Metadata, label: Callable[[str], NDArray[Any]]) -> Mask:
-        """Return which positions meet all conditions.
+        """Return which positions (N,) meet all conditions.
 
-        Parameters
-        ----------
-        known : Metadata
-            Columns of the positions; only those that are needed are read.
-        label : callable
-            Gives the added column of a name.
-
-        Returns
-        -------
-        ndarray of bool of shape (N,)
-            True where all hold.
+        `known` has the columns of the positions, of which only those needed are read;
+        `label` gives the added column of a name.
         """
         met = np.ones(len(known), np.bool_)
         for name in (each.name for each in fields(self)):

@@ -45,12 +45,10 @@ def top_rows(
     lowest: bool = False,
     groups: NDArray[np.integer] | None = None,
 ) -> Ranking:
-    """Return the k highest scores, or the k lowest.
+    """Return the k highest scores (N,), or the k lowest, with their rows.
 
-    Only as many positions are sorted as are needed, yet the result is that of
-    sorting them all: equal scores come in the order of their rows.
-
-    Shapes: `scores` (N,), `groups` (N,). Returns: at most k rows with their scores.
+    Only as many positions are sorted as are needed, yet the result is that of sorting
+    them all: equal scores come in the order of their rows.
 
     Examples
     --------
@@ -121,10 +119,7 @@ class ChannelRanking:
 
 
 class RunningTop:
-    """The k best rows of every channel, so far.
-
-    Shapes: `games` (N,).
-    """
+    """The k best rows of every channel, so far; `games` are (N,)."""
 
     def __init__(
         self,
@@ -140,10 +135,7 @@ class RunningTop:
         self._limit = np.full(n_channels, -np.inf, np.float32)
 
     def add(self, first: int, scores: Scores) -> None:
-        """Take in a block; blocks come in the order of their rows.
-
-        Shapes: `scores` (B, C).
-        """
+        """Take in a block of scores (B, C); blocks come in the order of their rows."""
         signed = -scores if self.lowest else scores
         # An equal score comes later, so it is no better.
         better = signed > self._limit
@@ -179,10 +171,7 @@ class RunningTop:
 def score_blocks(
     shards: Shards, layer: str, by: str, target: int
 ) -> Iterator[tuple[int, Scores]]:
-    """Read one score of all channels, some shards at a time.
-
-    Yields: First row of the block; (B, C): the scores.
-    """
+    """Read one score of all channels, some shards at a time: first row and (B, C)."""
     quantity = "relevance" if by in ("share", "relevance") else by
     index = (target,) if quantity == "relevance" else ()
     blocks = shards.blocks(f"layers/{layer}/{quantity}", index)
@@ -256,11 +245,10 @@ Numbers = NDArray[np.float64]
 def likeness(
     blocks: Iterator[tuple[int, Scores]], vector: Numbers, metric: str
 ) -> Iterator[Numbers]:
-    """Compare every row of some blocks with a vector.
+    """Compare every row of some blocks (B, C) with a vector (C,).
 
-    Shapes: `blocks` (B, C), `vector` (C,). Yields (B,): cosine of the angle, 0 where a
-    vector is all zero; or the distance. A row gives the same number whatever block it
-    is in.
+    Yields (B,): cosine of the angle, 0 where a vector is all zero; or the distance. A
+    row gives the same number whatever block it is in.
     """
     compare = _cosine if metric == "cosine" else _distance
     for _, block in blocks:

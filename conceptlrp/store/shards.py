@@ -111,15 +111,7 @@ Selection: TypeAlias = (
 
 @dataclass(frozen=True)
 class Shards:
-    """The readable shards of one store.
-
-    Attributes
-    ----------
-    files : OpenFiles
-        Where they are read from.
-    specs : tuple of ShardSpec
-        Which positions each holds, in order; rows count only these.
-    """
+    """The readable shards of one store: which positions each holds, in order."""
 
     files: OpenFiles
     specs: tuple[ShardSpec, ...]
@@ -140,10 +132,9 @@ class Shards:
         index: tuple[int, ...] = (),
         columns: NDArray[np.int64] | None = None,
     ) -> Array:
-        """Read rows of a dataset that every shard has a part of.
+        """Read rows of a dataset that every shard has a part of, (n, c, ...).
 
-        Shapes: `columns` (c,). Returns (n, c, ...): held once in memory, besides one
-        chunk of rows.
+        Shapes: `columns` (c,). It is held once in memory, besides one chunk of rows.
         """
         across = None if columns is None else _across(columns)
         if rows is None:
@@ -154,10 +145,7 @@ class Shards:
     def blocks(
         self, name: str, index: tuple[int, ...] = ()
     ) -> Iterator[tuple[int, Array]]:
-        """Read a dataset shard by shard.
-
-        Yields: First row of the block; (rows, ...): the block.
-        """
+        """Read a dataset shard by shard: the first row, and the block (rows, ...)."""
         first = 0
         for spec in self.specs:
             with self.opened(spec.file) as file:
@@ -167,10 +155,7 @@ class Shards:
 
     @contextmanager
     def opened(self, name: str) -> Iterator[OpenFile]:
-        """Open a file; whatever is wrong with it is a `StoreError` that names it.
-
-        Yields: Whose datasets can be read.
-        """
+        """Open a file; whatever is wrong with it is a `StoreError` that names it."""
         try:
             with clear_errors(self.files.folder / name, StoreError):
                 yield self.files[name]

@@ -36,19 +36,10 @@ _MOST_SHARDS = 1 << 18
 class FileEntry:
     """How large a file is and what its bytes are.
 
-    Attributes
-    ----------
-    bytes : int
-        Size.
-    sha256 : str
-        Hash in hexadecimal.
-    rounding : dict of str to float
-        Of a shard: the largest rounding error of each quantity that is stored with
-        fewer digits than it was computed with, relative to the largest value of
-        the same position.
-    about : dict of str to str
-        Of a file that was added later: its "kind", and the "target" and "layer" that
-        it is about.
+    `rounding`, of a shard, is the largest rounding error of each quantity that is
+    stored with fewer digits than it was computed with, relative to the largest value of
+    the same position. `about`, of a file that was added later, has its "kind", and the
+    "target" and "layer" that it is about.
     """
 
     bytes: int
@@ -59,15 +50,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class ShardSpec:
-    """Which positions a shard holds.
-
-    Attributes
-    ----------
-    index : int
-        Number of the shard.
-    start, stop : int
-        The positions, from `start` to before `stop`.
-    """
+    """Which positions a shard holds, from `start` to before `stop`."""
 
     index: int
     start: int
@@ -86,12 +69,7 @@ class ShardSpec:
 class Part:
     """Positions that came together: those of the first run, or appended ones.
 
-    Attributes
-    ----------
-    start, stop : int
-        The positions.
-    shard_size : int
-        How they are cut into shards, from `start` on.
+    From `start` on they are cut into shards of `shard_size`.
     """
 
     start: int
@@ -323,10 +301,7 @@ def seal(content: dict[str, Any]) -> bytes:
 
 
 def read_sealed(path: Path, what: str) -> dict[str, Any]:
-    """Read what `seal` wrote.
-
-    Returns: without the digest.
-    """
+    """Read what `seal` wrote, without the digest."""
     try:
         if path.stat().st_size > _LARGEST:
             msg = f"{path}: not {what} ({path.stat().st_size} bytes are too many)"
@@ -357,21 +332,7 @@ _TYPE = "conceptlrp-receipt"
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was written.
-
-    Attributes
-    ----------
-    file : str
-        Name of the file.
-    bytes : int
-        Its size.
-    sha256 : str
-        Its hash.
-    plan : str
-        Fingerprint of the plan that it was computed by.
-    rounding : dict of str to float
-        The largest rounding error of each quantity; see `FileEntry`.
-    """
+    """What was written, and the fingerprint of the plan that it was computed by."""
 
     file: str
     bytes: int
@@ -414,10 +375,7 @@ def read_receipt(folder: Path, file: str, plan: str) -> Receipt | None:
 
 
 def is_intact(folder: Path, file: str, entry: FileEntry, *, verify: bool) -> bool:
-    """Tell whether a file is there with its size and, if asked for, its hash.
-
-    Returns: False for a link or a folder in its place.
-    """
+    """Tell whether a file, no link, has its size and, if asked for, its hash."""
     path = folder / file
     if path.is_symlink() or not path.is_file():
         return False

@@ -88,13 +88,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, content: Any) -> Self:
-        """Return a plan from its entry in the manifest.
-
-        Raises
-        ------
-        ValueError, TypeError, KeyError
-            When it is none.
-        """
+        """Return a plan from its entry in the manifest, or raise for what is none."""
         expected = {each.name for each in fields(cls)}
         if {*content, "baseline"} != expected:
             odd = ", ".join(sorted({*content, "baseline"} ^ expected))
@@ -103,17 +97,9 @@ class Plan:
         return cls(**{**content, "targets": tuple(content["targets"])})
 
     def differences(self, other: "Plan") -> list[str]:
-        """Say in which ways another plan would compute other numbers.
+        """Say in which ways another plan, asked for now, would compute other numbers.
 
-        Parameters
-        ----------
-        other : Plan
-            What is asked for now, this plan being that of the store.
-
-        Returns
-        -------
-        list of str
-            Such as "composite.name is epsilon-flat in the store, epsilon now".
+        Such as "composite.name is epsilon-flat in the store, epsilon now".
         """
         stored, now = dict(_flat(self._compared())), dict(_flat(other._compared()))
         return [

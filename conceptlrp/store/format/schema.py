@@ -179,10 +179,7 @@ _ROWS, _CHANNELS, _OTHER = 2048, 4, 1 << 13
 def expected_shapes(
     plan: Plan, board_size: int, n: int, m: int | None
 ) -> dict[str, tuple[int | None, ...]]:
-    """Return the shape of every dataset that a shard must have.
-
-    Returns: by name; None stands for any length.
-    """
+    """Return the shape of every dataset of a shard; None stands for any length."""
     targets, board = len(plan.targets), (board_size, board_size)
     shapes: dict[str, tuple[int | None, ...]] = {
         "outputs/logits": (n, None),
@@ -261,10 +258,7 @@ def encode_arrays(
     codec: str = "zstd",
     dtype: str = "float32",
 ) -> memoryview:
-    """Return the content of an HDF5 file that holds arrays.
-
-    Returns: the same arrays give the same bytes.
-    """
+    """Return the HDF5 file that holds arrays; the same ones give the same bytes."""
     # HDF5 crashes when the disk is full, so it only ever writes to memory.
     content = BytesIO()
     with h5py.File(content, "w", libver=HDF5_FORMAT) as file:

@@ -57,15 +57,11 @@ _PACKING: Final[dict[str, Any]] = {"compression": "gzip", "fletcher32": True}
 class Shape:
     """Says in `Annotated` which shape an array has, or how long a tuple is.
 
-    Attributes
-    ----------
-    letters : str
-        A letter for each axis; the same letter is the same length in the whole
-        result, but for what lies under different layers. An axis with "?" may lack.
-        C channels (D of the layer below), T targets and S squares of a side are those
-        of the store.
-    kept : type, optional
-        In which type the numbers are stored where it is another than the field's.
+    `letters` has one for each axis; the same letter is the same length in the whole
+    result, but for what lies under different layers. An axis with "?" may lack. C
+    channels (D of the layer below), T targets and S squares of a side are those of the
+    store. `kept` is the type in which the numbers are stored where it is another than
+    the field's.
     """
 
     letters: str

@@ -36,22 +36,10 @@ from conceptlrp.store.format.schema import COLUMNS_KIND, FORMER_COLUMNS, LOCK, M
 class Kind:
     """A kind of result.
 
-    Attributes
-    ----------
-    name : str
-        Names the files.
-    home : str
-        The frozen dataclass, as "package.module:Class".
-    about : tuple of "target", "layer" and "name"
-        The fields that tell results of this kind apart.
-    version : int
-        Of the dataclass: results of another version are refused.
-    verb : str
-        What makes it on the command line.
-    needs_network : bool
-        Whether the verb needs the network of the store.
-    former : str
-        Pattern of the files that held such results before there were kinds.
+    `home` is its frozen dataclass, as "package.module:Class", and `about` the fields
+    that tell results of this kind apart. Results of another `version` are refused.
+    `verb` makes one on the command line. `former` is the pattern of the files that held
+    such results before there were kinds.
     """
 
     name: str
@@ -221,10 +209,7 @@ def added_name(about: About, content: bytes | memoryview) -> str:
 def replace_listed(
     folder: Path, manifest: Manifest, about: About, content: bytes | memoryview
 ) -> Manifest:
-    """Write a file in the place of what a store has about the same, if anything.
-
-    Returns: the manifest that names it, which is in its place already.
-    """
+    """Write a file in the place of what is about the same; return the manifest."""
     name = added_name(about, content)
     write_whole(folder / name, content, overwrite=True, error=StoreError)
     digest = hashlib.sha256(content).hexdigest()

@@ -31,17 +31,7 @@ _HEADER: Final = (*_ENCODING, "kind", "version", *_MADE_OF, "conceptlrp")
 
 @dataclass(frozen=True)
 class SavedResult:
-    """A result that a store holds.
-
-    Attributes
-    ----------
-    kind : str
-        Name of its kind.
-    target, layer, name : str
-        What it is about, empty where it is about all.
-    file : str
-        Name of its file in the folder of the store.
-    """
+    """A result that a store holds; what it is about is empty where it is about all."""
 
     kind: str
     target: str
@@ -52,17 +42,7 @@ class SavedResult:
 
 @dataclass(frozen=True)
 class MissingResult:
-    """A result that a store does not hold.
-
-    Attributes
-    ----------
-    kind : str
-        Name of its kind.
-    target, layer : str
-        What it would be about, empty where it would be about all.
-    command : str
-        The command line that adds it.
-    """
+    """A result that a store does not hold, and the command line that adds it."""
 
     kind: str
     target: str
@@ -80,27 +60,11 @@ class Results:
         """Save a result in the folder of the store that it was derived from.
 
         Whatever moment the process dies at, the store has the former result or this
-        one, whole.
-
-        Parameters
-        ----------
-        result : one of the registered dataclasses
-            What to save.
-        overwrite : bool
-            Replace what is there of the same kind, target and layer.
-
-        Returns
-        -------
-        Path
-            The file, named after what the result is about and its hash.
-
-        Raises
-        ------
-        OutputExistsError
-            When there is one and it must not be replaced.
-        StoreError
-            When the result is of another network, corpus, target or layer than the
-            store's, the run is not complete, or the file cannot be written.
+        one, whole. Unless `overwrite` replaces it, one that is there of the same kind,
+        target and layer raises `OutputExistsError`. A result of another network,
+        corpus, target or layer than the store's, or of a run that is not complete,
+        raises `StoreError`. Returns the file, named after what the result is about and
+        its hash.
         """
         kind, folder = kind_of(type(result)), self._store.path
         words: dict[str, str] = {key: str(getattr(result, key)) for key in kind.about}
@@ -129,30 +93,12 @@ class Results:
         layer: str | None = None,
         name: str = "",
     ) -> R | None:
-        """Read a result.
+        """Read a result by its dataclass, such as `Ablation`, None where there is none.
 
-        Parameters
-        ----------
-        result : type
-            Its dataclass, such as `Ablation`.
-        target : int or str
-            Index or name of the target, where the result is about one.
-        layer : str, optional
-            The layer, where the result is about one.
-        name : str
-            Its name, where there are several of a kind; empty for the one of all
-            positions.
-
-        Returns
-        -------
-        the dataclass or None
-            Equal to what was saved, None where nothing was.
-
-        Raises
-        ------
-        StoreError
-            When the file is damaged, or of another network, corpus, baseline or
-            version; the message names the verb that makes it anew.
+        `target` and `layer` matter where it is about one, `name` where there are
+        several of a kind, empty for the one of all positions. A file that is damaged,
+        or of another network, corpus, baseline or version, raises `StoreError`, whose
+        message names the verb that makes it anew.
         """
         kind = kind_of(result)
         about = self._about(kind, target, layer, name)

@@ -56,8 +56,6 @@ def finish_run(
     """Derive what follows from all shards and declare a store complete.
 
     It can be called again at any time: the same shards give the same bytes.
-
-    Returns: the folder.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -77,10 +75,7 @@ def finish_run(
 
 
 def has_references(path: str | os.PathLike[str]) -> bool:
-    """Tell whether the reference boards that a plan asks for are there, intact.
-
-    Returns: True also where the plan asks for none.
-    """
+    """Tell whether the reference boards that a plan asks for, if any, are intact."""
     folder = Path(path)
     manifest = read_manifest(folder)
     return not manifest.plan.references or _is_listed(folder, manifest, REFERENCES)
@@ -196,10 +191,7 @@ def top_number(*, lowest: bool, one_per_game: bool) -> int:
 
 
 def encode_index(manifest: Manifest, shards: Shards, corpus: Corpus) -> memoryview:
-    """Return the content of the index of a store.
-
-    Returns: the same whatever the shards were computed by.
-    """
+    """Return the content of the index, the same whatever computed the shards."""
     content = BytesIO()
     with h5py.File(content, "w", libver=HDF5_FORMAT) as file:
         set_kind(file, INDEX_TABLE)

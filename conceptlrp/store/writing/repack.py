@@ -54,9 +54,10 @@ def repack_store(
     Parameters
     ----------
     path : path-like
-        Folder of a complete store.
+        Folder of a complete store, none of whose files is damaged.
     out : path-like
-        Folder to write; it appears when it is complete.
+        Folder to write; it appears when it is complete. Something that stands there
+        raises `OutputExistsError`.
     codec : str
         "gzip" and "none" are read by any program that reads HDF5, "zstd" by those
         that have its plugin.
@@ -67,13 +68,6 @@ def repack_store(
     -------
     Path
         The new folder: a store with equal arrays.
-
-    Raises
-    ------
-    OutputExistsError
-        When something stands at `out`.
-    StoreError
-        When the store is not complete or a file of it damaged.
     """
     folder, place = Path(path), Path(out)
     if codec not in CODECS:
@@ -129,10 +123,7 @@ def _fill(
 
 
 def _content(path: Path, codec: str, *, is_packed: bool) -> bytes | memoryview:
-    """Return the new content of a file.
-
-    Corpus and results are read by other programs as they are.
-    """
+    """Return the new content of a file; corpus and results stay as they are."""
     if not is_packed or path.name.startswith("corpus-"):
         return path.read_bytes()
     content = BytesIO()

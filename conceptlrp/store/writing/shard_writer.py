@@ -40,17 +40,14 @@ _BLOCK = re.compile(r"maps-(\d{5,})\.h5")
 
 
 def shards_of(path: str | os.PathLike[str]) -> list[ShardSpec]:
-    """Return which positions every shard of a store holds.
-
-    Returns: all of them in order, finished or not.
-    """
+    """Return which positions every shard of a store holds, in order."""
     return read_manifest(Path(path)).shards()
 
 
 def pending(path: str | os.PathLike[str], *, verify: bool = False) -> list[ShardSpec]:
     """Return the shards that are still to be computed, or again.
 
-    Returns: those without a receipt, missing, of another size or with another hash.
+    They have no receipt, are missing, or have another size or hash.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -77,10 +74,9 @@ def write_shard(
     *,
     rounding: Mapping[str, float] | None = None,
 ) -> Receipt:
-    """Write a shard and then its receipt.
+    """Write a shard's arrays (n, ...) and then its receipt.
 
-    Shapes: `arrays` (n, ...). Returns: Size and hash. The same arrays give the same
-    bytes, so it does no harm to write a shard twice.
+    The same arrays give the same bytes, so it does no harm to write a shard twice.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -91,20 +87,14 @@ def write_shard(
 def write_block(
     path: str | os.PathLike[str], number: int, arrays: Mapping[str, NDArray[Any]]
 ) -> Receipt:
-    """Write a block of maps of reference boards and then its receipt.
-
-    Returns: Size and hash.
-    """
+    """Write a block of maps of reference boards and then its receipt."""
     folder = Path(path)
     manifest = read_manifest(folder)
     return _write(folder, manifest, block_file(number), BLOCK, arrays)
 
 
 def pending_blocks(path: str | os.PathLike[str], n: int) -> list[int]:
-    """Return which of n blocks of maps are still to be computed, or again.
-
-    Returns: their numbers; the hash of every finished block was compared.
-    """
+    """Return which of n blocks of maps are still to be computed, by their hashes."""
     folder = Path(path)
     manifest = read_manifest(folder)
     return [
@@ -117,10 +107,7 @@ def pending_blocks(path: str | os.PathLike[str], n: int) -> list[int]:
 def read_blocks(
     path: str | os.PathLike[str],
 ) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
-    """Read the blocks of maps one after the other.
-
-    Yields: Number of the block; Its contents by dataset name.
-    """
+    """Read the blocks of maps one after the other: number and arrays by name."""
     for file in block_files(Path(path)):
         with opened(Path(path) / file, StoreError) as opened_file:
             check_kind(opened_file, BLOCK)

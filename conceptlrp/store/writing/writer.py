@@ -116,8 +116,7 @@ def append_run(
 ) -> None:
     """Add positions to a complete store; its shards stay as they are.
 
-    What was derived from the former positions, clusterings and labels included,
-    goes.
+    What was derived from the former positions, clusterings and labels included, goes.
     """
     folder = Path(path)
     _check_corpus(plan, corpus)
@@ -149,18 +148,12 @@ def append_run(
 
 
 def read_plan(path: str | os.PathLike[str]) -> Plan:
-    """Return the plan of a store.
-
-    Returns: what it holds, or is to hold.
-    """
+    """Return the plan of a store."""
     return read_manifest(Path(path)).plan
 
 
 def read_corpus(path: str | os.PathLike[str]) -> Corpus:
-    """Return the positions of a store, those of unfinished shards included.
-
-    Returns: in the order of the store.
-    """
+    """Return the positions of a store in order, those of unfinished shards included."""
     return load_positions(Path(path), read_manifest(Path(path)))
 
 
