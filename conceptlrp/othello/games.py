@@ -9,7 +9,7 @@ the number of black discs at the end, the empty squares being given to the winne
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +28,18 @@ from conceptlrp.othello.board import (
     start,
 )
 
+#: What is kept of each position.
+POSITION_COLUMNS: Final[dict[str, type[np.generic]]] = {
+    "own": np.uint64,
+    "opponent": np.uint64,
+    "mover": np.uint8,
+    "ply": np.uint8,
+    "played": np.int8,
+    "game": np.int32,
+    "symmetry": np.uint8,
+}
+
+Columns: TypeAlias = dict[str, NDArray[Any]]
 #: What is kept of each game beside its moves.
 GAME_COLUMNS: Final[dict[str, type[np.generic]]] = {
     "black": np.str_,

@@ -34,7 +34,7 @@ from conceptlrp.othello.files.game_file import (
     json_lines,
     read_game_lines,
 )
-from conceptlrp.othello.notation import parse_square
+from conceptlrp.othello.position import parse_square
 from conceptlrp.othello.symmetry import turn, turn_squares
 from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.arena import GameTable, random_openings

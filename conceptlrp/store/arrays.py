@@ -15,12 +15,7 @@ from numpy.typing import NDArray
 from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import dataset, opened
 from conceptlrp.othello.board import PHASES
-from conceptlrp.store.format.schema import (
-    REFERENCE_TABLE,
-    REMEDY,
-    STATISTICS,
-    check_kind,
-)
+from conceptlrp.store.format import schema
 from conceptlrp.store.opened import OpenedStore
 from conceptlrp.store.ranking import share_of
 from conceptlrp.store.shards import Selection, Shards, selected
@@ -269,11 +264,11 @@ def read_reference_table(path: Path, group: str) -> ReferenceTable:
     """Read the reference boards of one layer."""
     try:
         with opened(path, StoreError) as file:
-            check_kind(file, REFERENCE_TABLE)
+            schema.check_kind(file, schema.REFERENCE_TABLE)
             names = (f"{group}/{part}" for part in ("rows", "scores", "maps"))
             rows, scores, maps = (dataset(file, name)[()] for name in names)
     except StoreError as error:
-        msg = f"{error}; {REMEDY}"
+        msg = f"{error}; {schema.REMEDY}"
         raise StoreError(msg) from error
     return ReferenceTable(rows, scores, maps.astype(np.float32, copy=False))
 
@@ -329,9 +324,9 @@ class StoredMaps:
         """
         self._store.channels(layer)
         number = self._store.target_index(target)
-        if STATISTICS not in self._store.manifest.files:
+        if schema.STATISTICS not in self._store.manifest.files:
             return None
-        with self._store.shards.opened(STATISTICS) as file:
+        with self._store.shards.opened(schema.STATISTICS) as file:
 
             def read(name: str, index: tuple[Any, ...]) -> NDArray[Any]:
                 place = "" if name == "positions" else f"{layer}/"

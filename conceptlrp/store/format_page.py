@@ -14,9 +14,8 @@ from typing import Any, Final, get_args
 
 import numpy as np
 
-from conceptlrp.othello.arguments import POSITION_COLUMNS
 from conceptlrp.othello.files import corpus_file
-from conceptlrp.othello.games import GAME_COLUMNS
+from conceptlrp.othello.games import GAME_COLUMNS, POSITION_COLUMNS
 from conceptlrp.store.format import schema
 from conceptlrp.store.results import codec
 from conceptlrp.store.results.codec import FIELDS, bare, described, hints

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import CorpusFileError, StoreError
-from conceptlrp.othello import BLACK, NO_MOVE, PASS, WHITE, parse_square, square_name
-from conceptlrp.othello.board import PHASES, REGION, board_phases
+from conceptlrp.othello import BLACK, NO_MOVE, PASS, WHITE, parse_square
+from conceptlrp.othello.board import PHASES, board_phases
 from conceptlrp.othello.files.corpus_file import load_columns
+from conceptlrp.othello.position import square_names
 from conceptlrp.store.format.manifest import Manifest
 from conceptlrp.store.format.schema import REMEDY
 
@@ -114,12 +115,10 @@ class Metadata:
 
     def moves(self, squares: Column) -> NDArray[np.str_]:
         """Return the name of each square, "" where there is none."""
-        names = np.zeros(PASS + 2, "U2")
-        for square in range(PASS + 1):
-            if square == PASS or REGION[self.size] >> square & 1:
-                names[square] = square_name(square, self.size)
         known = (squares >= NO_MOVE) & (squares <= PASS)
-        found: NDArray[np.str_] = names[np.where(known, squares, NO_MOVE)]
+        found: NDArray[np.str_] = square_names(self.size)[
+            np.where(known, squares, NO_MOVE)
+        ]
         return found
 
     def _plain(self, name: str) -> Column:
@@ -248,21 +247,6 @@ def _named(column: str) -> Callable[[Metadata, Any], Mask]:
     return condition
 
 
-def _played(known: Metadata, move: str) -> Mask:
-    met: Mask = known.of_positions("played") == parse_square(move, known.size)
-    return met
-
-
-def _outcome(known: Metadata, outcome: str) -> Mask:
-    met: Mask = np.sign(known.margin()) == _OUTCOMES[outcome]
-    return met
-
-
-def _mover(known: Metadata, side: str) -> Mask:
-    met: Mask = known.of_positions("mover") == _MOVERS[side]
-    return met
-
-
 def _labelled(values: NDArray[Any], wanted: Any) -> Mask:
     if isinstance(wanted, bool):
         # Unknown is neither.
@@ -275,13 +259,15 @@ def _labelled(values: NDArray[Any], wanted: Any) -> Mask:
 _CONDITIONS: dict[str, Callable[[Metadata, Any], Mask]] = {
     "ply": lambda known, span: _within(known.of_positions("ply"), span),
     "phase": lambda known, phase: known.phase() == PHASES.index(phase),
-    "mover": _mover,
+    "mover": lambda known, side: known.of_positions("mover") == _MOVERS[side],
     "player": _by_player,
     "black": _named("black"),
     "white": _named("white"),
     "year": _in_years,
     "tournament": _named("tournament"),
-    "played": _played,
-    "outcome": _outcome,
+    "played": lambda known, move: (
+        known.of_positions("played") == parse_square(move, known.size)
+    ),
+    "outcome": lambda known, how: np.sign(known.margin()) == _OUTCOMES[how],
     "games": lambda known, games: np.isin(known.of_positions("game"), games),
 }

@@ -16,24 +16,13 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import clear_errors, dataset, dataset_names, open_file
+from conceptlrp.store.format import schema
 from conceptlrp.store.format.manifest import ShardSpec
-from conceptlrp.store.format.schema import (
-    COLUMNS_KIND,
-    COLUMNS_TABLE,
-    FORMER_COLUMNS,
-    INDEX,
-    INDEX_TABLE,
-    REMEDY,
-    SHARD,
-    STATISTICS,
-    STATISTICS_TABLE,
-    check_kind,
-)
 
 # A chunk of dead channels packs to next to nothing.
 _BEST_RATIO = 4096
 _MOST = 256
-_KINDS = {INDEX: INDEX_TABLE, STATISTICS: STATISTICS_TABLE}
+_KINDS = {schema.INDEX: schema.INDEX_TABLE, schema.STATISTICS: schema.STATISTICS_TABLE}
 
 
 class OpenFile:
@@ -46,7 +35,7 @@ class OpenFile:
             raise StoreError(msg)
         with clear_errors(path, StoreError):
             self._file = open_file(path)
-            check_kind(self._file, kind)
+            schema.check_kind(self._file, kind)
         self._datasets: dict[str, h5py.Dataset] = {}
 
     def dataset(self, name: str) -> h5py.Dataset:
@@ -79,8 +68,10 @@ class OpenFiles:
         return found
 
     def _open(self, name: str) -> OpenFile:
-        is_columns = name.startswith(f"{COLUMNS_KIND}-") or name == FORMER_COLUMNS
-        kind = COLUMNS_TABLE if is_columns else _KINDS.get(name, SHARD)
+        is_columns = (
+            name.startswith(f"{schema.COLUMNS_KIND}-") or name == schema.FORMER_COLUMNS
+        )
+        kind = schema.COLUMNS_TABLE if is_columns else _KINDS.get(name, schema.SHARD)
         return OpenFile(self.folder / name, kind)
 
     def forget(self, name: str) -> None:
@@ -160,7 +151,7 @@ class Shards:
             with clear_errors(self.files.folder / name, StoreError):
                 yield self.files[name]
         except StoreError as error:
-            msg = f"{error}; {REMEDY}"
+            msg = f"{error}; {schema.REMEDY}"
             raise StoreError(msg) from error
 
     def _gather(self, parts: Iterator[tuple[Any, Array]], n: int) -> Array:

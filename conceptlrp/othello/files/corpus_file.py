@@ -24,9 +24,8 @@ from conceptlrp.hdf5 import (
     set_text_attributes,
     text_attribute,
 )
-from conceptlrp.othello.arguments import POSITION_COLUMNS, Columns
 from conceptlrp.othello.board import NO_MOVE, PASS, REGION
-from conceptlrp.othello.games import GAME_COLUMNS, Games
+from conceptlrp.othello.games import GAME_COLUMNS, POSITION_COLUMNS, Columns, Games
 from conceptlrp.othello.symmetry import SYMMETRIES
 
 _TYPE: Final = "conceptlrp-corpus"

@@ -26,8 +26,12 @@ from conceptlrp.othello.files.game_file import (
 )
 from conceptlrp.othello.files.wthor import LATEST_YEAR, read_wthor
 from conceptlrp.othello.games import Games
-from conceptlrp.othello.notation import parse_square, parse_transcript, transcript_text
-from conceptlrp.othello.position import Position
+from conceptlrp.othello.position import (
+    Position,
+    parse_square,
+    parse_transcript,
+    transcript_text,
+)
 
 # The reader of .wtb files says what is wrong with the others of this family.
 _WTHOR: Final = (".wtb", ".wtd", ".pzz", ".jou", ".trn")

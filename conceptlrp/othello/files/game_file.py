@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from conceptlrp.errors import GameFileError, NotationError
 from conceptlrp.othello.board import NO_MOVE, PASS
 from conceptlrp.othello.games import Games, judge, moves_per_game
-from conceptlrp.othello.notation import parse_transcript, square_name
+from conceptlrp.othello.position import parse_transcript, square_name
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,13 +14,8 @@ from typing import Any
 
 from conceptlrp.errors import StoreError
 from conceptlrp.files import file_digest, write_whole
+from conceptlrp.store.format import schema
 from conceptlrp.store.format.plan import Plan
-from conceptlrp.store.format.schema import (
-    CODECS,
-    ENCODING_TYPE,
-    ENCODING_VERSION,
-    MANIFEST,
-)
 
 RUNNING, COMPLETE = "running", "complete"
 # Names that stay in the folder, on every file system.
@@ -193,36 +188,46 @@ def manifest_bytes(manifest: Manifest) -> bytes:
         if not entry["about"]:
             del entry["about"]
     content["parts"] = [[p.start, p.stop, p.shard_size] for p in manifest.parts]
-    header = {"encoding-type": ENCODING_TYPE, "encoding-version": ENCODING_VERSION}
+    header = {
+        "encoding-type": schema.ENCODING_TYPE,
+        "encoding-version": schema.ENCODING_VERSION,
+    }
     return seal({**header, **content})
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Put a manifest in the place of the one that stands there, if any."""
-    path = folder / MANIFEST
-    write_whole(path, manifest_bytes(manifest), overwrite=True, error=StoreError)
+    write_file(folder, schema.MANIFEST, manifest_bytes(manifest))
+
+
+def entry_of(content: bytes | memoryview) -> FileEntry:
+    """Return the entry of a file with this content."""
+    return FileEntry(len(content), hashlib.sha256(content).hexdigest())
+
+
+def write_file(folder: Path, file: str, content: bytes | memoryview) -> FileEntry:
+    """Write a file of a store, and return its entry of the manifest."""
+    write_whole(folder / file, content, overwrite=True, error=StoreError)
+    return entry_of(content)
 
 
 def is_store(folder: Path) -> bool:
     """Tell whether a folder has a manifest."""
-    return (folder / MANIFEST).is_file()
+    return (folder / schema.MANIFEST).is_file()
 
 
 def read_manifest(folder: Path) -> Manifest:
     """Read and check the manifest of a store."""
-    path = folder / MANIFEST
+    path = folder / schema.MANIFEST
     if not path.is_file():
-        msg = f"{folder}: no relevance store here, expected a folder with {MANIFEST}"
+        msg = f"{folder}: no relevance store here, expected a folder with {path.name}"
         raise StoreError(msg)
     content = read_sealed(path, "the manifest of a relevance store")
-    kind, version = (
-        content.pop("encoding-type", None),
-        content.pop("encoding-version", None),
-    )
-    if (kind, version) != (ENCODING_TYPE, ENCODING_VERSION):
+    kind, version = (content.pop(f"encoding-{x}", None) for x in ("type", "version"))
+    if (kind, version) != (schema.ENCODING_TYPE, schema.ENCODING_VERSION):
         msg = (
-            f"{path}: {kind} of version {version}, expected {ENCODING_TYPE} of "
-            f"version {ENCODING_VERSION}"
+            f"{path}: {kind} of version {version}, expected {schema.ENCODING_TYPE} of "
+            f"version {schema.ENCODING_VERSION}"
         )
         raise StoreError(msg)
     try:
@@ -282,7 +287,7 @@ def _check_parts(manifest: Manifest) -> None:
     known = (
         ("state", manifest.state, (RUNNING, COMPLETE)),
         ("board_size", manifest.board_size, (6, 8)),
-        ("codec", manifest.codec, CODECS),
+        ("codec", manifest.codec, schema.CODECS),
     )
     for name, value, expected in known:
         if value not in expected:
@@ -353,10 +358,9 @@ def receipt_path(folder: Path, file: str) -> Path:
 
 def write_receipt(folder: Path, receipt: Receipt) -> None:
     """Say that a file is finished."""
-    header = {"encoding-type": _TYPE, "encoding-version": ENCODING_VERSION}
+    header = {"encoding-type": _TYPE, "encoding-version": schema.ENCODING_VERSION}
     content = seal({**header, **asdict(receipt)})
-    path = receipt_path(folder, receipt.file)
-    write_whole(path, content, overwrite=True, error=StoreError)
+    write_file(folder, receipt_path(folder, receipt.file).name, content)
 
 
 def read_receipt(folder: Path, file: str, plan: str) -> Receipt | None:
@@ -370,7 +374,7 @@ def read_receipt(folder: Path, file: str, plan: str) -> Receipt | None:
         receipt = Receipt(**content)
     except (StoreError, TypeError, KeyError):
         return None
-    is_ours = header == (_TYPE, ENCODING_VERSION) and receipt.file == file
+    is_ours = header == (_TYPE, schema.ENCODING_VERSION) and receipt.file == file
     return receipt if is_ours and receipt.plan == plan else None
 
 

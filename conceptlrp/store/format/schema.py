@@ -111,6 +111,7 @@ import re
 from collections.abc import Mapping
 from io import BytesIO
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -119,7 +120,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
-from conceptlrp.hdf5 import HDF5_FORMAT, set_text_attributes, text_attribute
+from conceptlrp.hdf5 import (
+    HDF5_FORMAT,
+    dataset,
+    dataset_names,
+    opened,
+    set_text_attributes,
+    text_attribute,
+)
 from conceptlrp.store.format.plan import Plan
 
 ENCODING_TYPE = "conceptlrp-store"
@@ -280,6 +288,13 @@ def add_array(
     # HDF5 gives chunks their place when a dataset is closed, and a profiler in
     # another thread may keep it open a little longer.
     created.flush()
+
+
+def read_arrays(path: Path, kind: str) -> dict[str, NDArray[Any]]:
+    """Read all arrays of a file of a kind."""
+    with opened(path, StoreError) as file:
+        check_kind(file, kind)
+        return {name: dataset(file, name)[()] for name in dataset_names(file)}
 
 
 def set_kind(file: h5py.File, kind: str) -> None:

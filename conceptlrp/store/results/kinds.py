@@ -14,7 +14,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -26,9 +26,13 @@ from conceptlrp.files import (
     file_digest,
     file_stem,
     unfinished_name,
-    write_whole,
 )
-from conceptlrp.store.format.manifest import FileEntry, Manifest, write_manifest
+from conceptlrp.store.format.manifest import (
+    FileEntry,
+    Manifest,
+    write_file,
+    write_manifest,
+)
 from conceptlrp.store.format.schema import COLUMNS_KIND, FORMER_COLUMNS, LOCK, MANIFEST
 
 
@@ -211,15 +215,14 @@ def replace_listed(
 ) -> Manifest:
     """Write a file in the place of what is about the same; return the manifest."""
     name = added_name(about, content)
-    write_whole(folder / name, content, overwrite=True, error=StoreError)
-    digest = hashlib.sha256(content).hexdigest()
+    entry = write_file(folder, name, content)
     replaced = {
         other
-        for other, entry in manifest.files.items()
-        if entry.about == about or _is_former(other, entry, about["kind"])
+        for other, former in manifest.files.items()
+        if former.about == about or _is_former(other, former, about["kind"])
     }
     files = {n: e for n, e in manifest.files.items() if n not in replaced}
-    files[name] = FileEntry(len(content), digest, about=dict(about))
+    files[name] = replace(entry, about=dict(about))
     done = manifest.with_files(files)
     write_manifest(folder, done)
     with clear_write_errors(folder, StoreError):

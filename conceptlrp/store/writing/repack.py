@@ -1,6 +1,5 @@
 """Pack a store's arrays another way, for readers that lack a codec."""
 
-import hashlib
 import os
 import secrets
 import shutil
@@ -13,7 +12,7 @@ from typing import Any
 import h5py
 
 from conceptlrp.errors import OutputExistsError, StoreError
-from conceptlrp.files import clear_write_errors, sync_folder, write_whole
+from conceptlrp.files import clear_write_errors, sync_folder
 from conceptlrp.hdf5 import (
     HDF5_FORMAT,
     dataset,
@@ -22,19 +21,13 @@ from conceptlrp.hdf5 import (
     set_text_attributes,
     text_attribute,
 )
+from conceptlrp.store.format import schema
 from conceptlrp.store.format.manifest import (
-    FileEntry,
     Manifest,
     is_intact,
     read_manifest,
+    write_file,
     write_manifest,
-)
-from conceptlrp.store.format.schema import (
-    CODECS,
-    COLUMNS_KIND,
-    INDEX,
-    RUN_FILE,
-    packing,
 )
 from conceptlrp.store.results.kinds import added_name, columns_file, remedy
 from conceptlrp.store.writing.finish import write_index
@@ -70,8 +63,8 @@ def repack_store(
         The new folder: a store with equal arrays.
     """
     folder, place = Path(path), Path(out)
-    if codec not in CODECS:
-        msg = f"codec is {codec!r}, expected one of {', '.join(CODECS)}"
+    if codec not in schema.CODECS:
+        msg = f"codec is {codec!r}, expected one of {', '.join(schema.CODECS)}"
         raise ValueError(msg)
     if place.exists() or place.is_symlink():
         msg = f"{place}: already exists; choose another name"
@@ -98,7 +91,7 @@ def _fill(
     on_file: Callable[[int, int], None] | None,
 ) -> None:
     staging.mkdir(parents=True)
-    names = [name for name in manifest.files if name != INDEX]
+    names = [name for name in manifest.files if name != schema.INDEX]
     columns, files = columns_file(manifest), {}
     for done, name in enumerate(names, start=1):
         entry = manifest.files[name]
@@ -107,16 +100,15 @@ def _fill(
                 f"{folder / name}: is missing or damaged; {remedy(folder, name, entry)}"
             )
             raise StoreError(msg)
-        is_packed = RUN_FILE.fullmatch(name) is not None or name == columns
+        is_packed = schema.RUN_FILE.fullmatch(name) is not None or name == columns
         content = _content(folder / name, manifest.codec, is_packed=is_packed)
-        about = {"kind": COLUMNS_KIND} if name == columns else entry.about
+        about = {"kind": schema.COLUMNS_KIND} if name == columns else entry.about
         place = added_name(about, content) if name == columns else name
-        write_whole(staging / place, content, overwrite=False, error=StoreError)
-        digest = hashlib.sha256(content).hexdigest()
-        files[place] = FileEntry(len(content), digest, entry.rounding, about)
+        made = write_file(staging, place, content)
+        files[place] = replace(made, rounding=entry.rounding, about=about)
         if on_file is not None:
             on_file(done, len(names) + 1)
-    files |= write_index(staging, manifest.with_files(files))
+    files[schema.INDEX] = write_index(staging, manifest.with_files(files))
     write_manifest(staging, manifest.with_files(files))
     if on_file is not None:
         on_file(len(names) + 1, len(names) + 1)
@@ -141,6 +133,6 @@ def _content(path: Path, codec: str, *, is_packed: bool) -> bytes | memoryview:
 def _copy(source: h5py.Dataset, file: h5py.File, name: str, codec: str) -> None:
     options: dict[str, Any] = {}
     if source.chunks:
-        options = {"chunks": source.chunks, **packing(codec)}
+        options = {"chunks": source.chunks, **schema.packing(codec)}
     created = file.create_dataset(name, data=source[()], track_times=False, **options)
     created.flush()

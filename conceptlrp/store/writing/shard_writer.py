@@ -3,7 +3,6 @@
 Shapes use n positions of a shard, m of them with maps.
 """
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -15,25 +14,17 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
 from conceptlrp.files import clear_write_errors, write_whole
-from conceptlrp.hdf5 import dataset, dataset_names, opened
+from conceptlrp.store.format import schema
 from conceptlrp.store.format.manifest import (
     Manifest,
     Receipt,
     ShardSpec,
+    entry_of,
     is_intact,
     read_manifest,
     read_receipt,
     receipt_path,
     write_receipt,
-)
-from conceptlrp.store.format.schema import (
-    BLOCK,
-    SHARD,
-    Arrays,
-    check_kind,
-    encode_arrays,
-    expected_shapes,
-    stored_type,
 )
 
 _BLOCK = re.compile(r"maps-(\d{5,})\.h5")
@@ -81,7 +72,7 @@ def write_shard(
     folder = Path(path)
     manifest = read_manifest(folder)
     _check_arrays(manifest, spec, arrays)
-    return _write(folder, manifest, spec.file, SHARD, arrays, rounding)
+    return _write(folder, manifest, spec.file, schema.SHARD, arrays, rounding)
 
 
 def write_block(
@@ -90,7 +81,7 @@ def write_block(
     """Write a block of maps of reference boards and then its receipt."""
     folder = Path(path)
     manifest = read_manifest(folder)
-    return _write(folder, manifest, block_file(number), BLOCK, arrays)
+    return _write(folder, manifest, block_file(number), schema.BLOCK, arrays)
 
 
 def pending_blocks(path: str | os.PathLike[str], n: int) -> list[int]:
@@ -109,10 +100,7 @@ def read_blocks(
 ) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
     """Read the blocks of maps one after the other: number and arrays by name."""
     for file in block_files(Path(path)):
-        with opened(Path(path) / file, StoreError) as opened_file:
-            check_kind(opened_file, BLOCK)
-            names = dataset_names(opened_file)
-            arrays = {name: dataset(opened_file, name)[()] for name in names}
+        arrays = schema.read_arrays(Path(path) / file, schema.BLOCK)
         yield int(Path(file).stem.rpartition("-")[2]), arrays
 
 
@@ -132,15 +120,13 @@ def _write(
     manifest: Manifest,
     file: str,
     kind: str,
-    arrays: Arrays,
+    arrays: schema.Arrays,
     rounding: Mapping[str, float] | None = None,
 ) -> Receipt:
     plan = manifest.plan
-    content = encode_arrays(arrays, kind, codec=manifest.codec, dtype=plan.dtype)
-    digest = hashlib.sha256(content).hexdigest()
-    receipt = Receipt(
-        file, len(content), digest, plan.fingerprint, dict(rounding or {})
-    )
+    content = schema.encode_arrays(arrays, kind, codec=manifest.codec, dtype=plan.dtype)
+    made, rounding = entry_of(content), dict(rounding or {})
+    receipt = Receipt(file, made.bytes, made.sha256, plan.fingerprint, rounding)
     # A receipt must never speak of other bytes than those beside it.
     if read_receipt(folder, file, plan.fingerprint) != receipt:
         with clear_write_errors(receipt_path(folder, file), StoreError):
@@ -161,11 +147,11 @@ def _remove_folder(path: Path) -> None:
         raise StoreError(msg) from error
 
 
-def _check_arrays(manifest: Manifest, spec: ShardSpec, arrays: Arrays) -> None:
+def _check_arrays(manifest: Manifest, spec: ShardSpec, arrays: schema.Arrays) -> None:
     """Raise `ValueError` unless the arrays are those of a shard of the plan."""
     rows = arrays.get("maps/rows")
     m = None if rows is None else len(rows)
-    shapes = expected_shapes(manifest.plan, manifest.board_size, len(spec), m)
+    shapes = schema.expected_shapes(manifest.plan, manifest.board_size, len(spec), m)
     for name, shape in shapes.items():
         found = np.shape(arrays[name]) if name in arrays else None
         if found is None or not fits(found, shape):
@@ -193,5 +179,5 @@ def _is_finite(name: str, array: NDArray[Any], manifest: Manifest) -> bool:
     if array.dtype.kind != "f" or not array.size:
         return True
     largest = max(abs(float(array.min())), abs(float(array.max())))
-    limit = np.finfo(stored_type(name, array.dtype, manifest.plan.dtype)).max
+    limit = np.finfo(schema.stored_type(name, array.dtype, manifest.plan.dtype)).max
     return largest <= float(limit)
