@@ -194,7 +194,6 @@ class _WorkerJob:
     def __init__(self, packed: bytes) -> None:
         self.packed = packed
         self.job: Job | None = None
-        self.lock: Any = None
 
     def compute(self, spec: PartSpec) -> Receipt:
         """Compute a part; a worker with several threads still takes one at a time."""

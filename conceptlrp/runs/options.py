@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from conceptlrp.errors import check_choice
+
 if TYPE_CHECKING:
     from distributed import Client
 
@@ -40,7 +42,7 @@ class KeepOptions:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        _check_choice("detail", self.detail, _DETAILS)
+        check_choice("detail", self.detail, _DETAILS)
         check_at_least(0, "references", self.references)
         if (self.detail == "sample") != (self.sample > 0):
             msg = (
@@ -113,7 +115,7 @@ class RunOptions:
     command: str = ""
 
     def __post_init__(self) -> None:
-        _check_choice("mode", self.mode, _MODES)
+        check_choice("mode", self.mode, _MODES)
         for name, number in (
             ("batch_size", self.batch_size),
             ("shard_size", self.shard_size),
@@ -144,10 +146,4 @@ def check_at_least(least: int, name: str, number: int) -> None:
     """Refuse a number that is too small."""
     if number < least:
         msg = f"{name} is {number}, expected {least} or more"
-        raise ValueError(msg)
-
-
-def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        msg = f"{name} is '{value}', expected one of {', '.join(known)}"
         raise ValueError(msg)

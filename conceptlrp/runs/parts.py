@@ -71,7 +71,9 @@ class _Shard:
         found = self._summarize(np.arange(first, last), conditional=streams)
         self._keep_rows(found.arrays(), first)
         if streams:
-            self._keep_statistics(found, first, last)
+            if job.plan.statistics:
+                part = batch_statistics(found.conditional, job.corpus[first:last])
+                add_statistics(self.statistics, part)
             self._keep_maps(found, mapped - first, mapped)
         elif len(mapped):
             # Few of the batch: their maps alone cost less than those of all.
@@ -104,12 +106,6 @@ class _Shard:
                 self.rows[name] = np.empty(shape, stored.dtype)
             at = first - self.spec.start
             self.rows[name][at : at + len(stored)] = stored
-
-    def _keep_statistics(self, found: Summary, first: int, last: int) -> None:
-        if self.job.plan.statistics:
-            positions = self.job.corpus[first:last]
-            part = batch_statistics(found.conditional, positions)
-            add_statistics(self.statistics, part)
 
     def _keep_maps(
         self, found: Summary, chosen: NDArray[np.int64], mapped: NDArray[np.int64]
@@ -227,8 +223,8 @@ def reference_blocks(
     blocks: list[BlockSpec] = []
     for target in sorted({index for index, _, _ in rankings}):
         pairs = _pairs(rankings, layers, target)
-        for chosen in _cut(pairs, _BATCHES * batch_size):
-            blocks.append(BlockSpec(len(blocks), target, chosen))
+        for chosen, _ in _groups(pairs, _BATCHES * batch_size):
+            blocks.append(BlockSpec(len(blocks), target, pairs[np.sort(chosen)]))
     return blocks
 
 
@@ -243,13 +239,17 @@ def _pairs(rankings: Rankings, layers: Sequence[str], target: int) -> Index:
     return np.unique(np.concatenate(found), axis=0)
 
 
-def _cut(pairs: Index, n_positions: int) -> Iterator[Index]:
-    """Group positions that have about equally many maps, `n_positions` at a time."""
+def _groups(pairs: Index, n_positions: int) -> Iterator[tuple[Index, Index]]:
+    """Group positions that have about equally many maps, `n_positions` at a time.
+
+    Yields which pairs they have (m,), and how many each.
+    """
     rows, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     for start in range(0, len(rows), n_positions):
-        here = np.sort(order[start : start + n_positions])
-        yield np.concatenate([pairs[first[i] : first[i] + counts[i]] for i in here])
+        here = order[start : start + n_positions]
+        runs = [np.arange(first[i], first[i] + counts[i]) for i in here]
+        yield np.concatenate(runs), counts[here]
 
 
 def compute_block(job: Job, spec: BlockSpec, on_maps: Callable[[int], None]) -> Receipt:
@@ -287,21 +287,16 @@ def conditional_heatmaps(
     Positions are explained once each, those with equally many channels together. Yields
     which of the pairs come next (m,), and their conditional heatmaps (m, n, n).
     """
-    rows, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    for start in range(0, len(rows), batch_size):
-        batch = order[start : start + batch_size]
-        chosen = np.concatenate(
-            [np.arange(first[i], first[i] + counts[i]) for i in batch]
-        )
-        member = np.repeat(np.arange(len(batch)), counts[batch])
-        channels, slots = _by_layer(pairs[chosen], member, len(batch), layers)
+    for chosen, counts in _groups(pairs, batch_size):
+        rows = pairs[chosen[np.cumsum(counts) - counts], 0]
+        member = np.repeat(np.arange(len(rows)), counts)
+        channels, slots = _by_layer(pairs[chosen], member, len(rows), layers)
         found = explainer.attribute(
-            corpus[rows[batch]],
-            targets=[target.take(rows[batch])],
+            corpus[rows],
+            targets=[target.take(rows)],
             conditional=channels,
             batch_size=batch_size,
-            baseline=baseline.take(rows[batch]),
+            baseline=baseline.take(rows),
         )
         maps = np.zeros((len(chosen), corpus.size, corpus.size), np.float32)
         for number, layer in enumerate(layers):

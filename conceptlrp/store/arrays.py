@@ -76,31 +76,29 @@ class StoredArrays:
 
     def logits(self, *, rows: Selection = None) -> NDArray[np.float32]:
         """Read policy logits, of shape (rows, A)."""
-        return self._read("outputs/logits", rows)
+        return self._store.shards.read("outputs/logits", rows)
 
     def value(self, *, rows: Selection = None) -> NDArray[np.float32]:
         """Read the value before tanh, of shape (rows,)."""
-        return self._read("outputs/value", rows)
+        return self._store.shards.read("outputs/value", rows)
 
     def explained(
         self, *, rows: Selection = None, target: int | str = 0
     ) -> NDArray[np.float32]:
         """Read the value of the explained output, of shape (rows,)."""
-        return self._read(
-            "targets/explained", rows, (self._store.target_index(target),)
-        )
+        return self._of_target("targets/explained", rows, target)
 
     def explained_square(
         self, *, rows: Selection = None, target: int | str = 0
     ) -> NDArray[np.int8]:
         """Read the move that the target means, of shape (rows,)."""
-        return self._read("targets/square", rows, (self._store.target_index(target),))
+        return self._of_target("targets/square", rows, target)
 
     def heatmap(
         self, *, rows: Selection = None, target: int | str = 0
     ) -> NDArray[np.float32]:
         """Read the input relevance of the target, of shape (rows, n, n)."""
-        return self._read("targets/heatmap", rows, (self._store.target_index(target),))
+        return self._of_target("targets/heatmap", rows, target)
 
     def norm(
         self, layer: str, rows: Selection, target: int | str
@@ -108,11 +106,14 @@ class StoredArrays:
         """Read the sum of magnitudes over channels; once all are read, they stay."""
         name, index = f"layers/{layer}/norm", self._store.target_index(target)
         if rows is None and (name, index) not in self._norms:
-            self._norms[name, index] = self._read(name, None, (index,))
+            self._norms[name, index] = self._store.shards.read(name, None, (index,))
         kept = self._norms.get((name, index))
         if kept is None:
-            return self._read(name, rows, (index,))
+            return self._store.shards.read(name, rows, (index,))
         return kept if rows is None else kept[selected(rows, len(self._store))]
+
+    def _of_target(self, name: str, rows: Selection, target: int | str) -> NDArray[Any]:
+        return self._store.shards.read(name, rows, (self._store.target_index(target),))
 
     def _read_channels(
         self,
@@ -126,11 +127,6 @@ class StoredArrays:
         columns = None if channels is None else selected(channels, n_channels)
         name = f"layers/{layer}/{quantity}"
         return self._store.shards.read(name, rows, index, columns)
-
-    def _read(
-        self, name: str, rows: Selection, index: tuple[Any, ...] = ()
-    ) -> NDArray[Any]:
-        return self._store.shards.read(name, rows, index)
 
 
 #: Sets of squares whose share of |relevance| is known; legal ones are empty too.

@@ -1,6 +1,7 @@
 """Check a store, byte for byte, and tell what it holds."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -113,10 +114,7 @@ class _Checking:
         self.finished = 0
 
     def run(self) -> StoreCheck:
-        found = [
-            *self._listed(),
-            *self._with_receipts(),
-        ]
+        found = [*self._listed(), *self._with_receipts()]
         strays, leftovers = self._others()
         problems = sorted([*found, *strays], key=lambda problem: problem.file)
         return StoreCheck(
@@ -308,19 +306,10 @@ def _layer_bytes(folder: Path, manifest: Manifest) -> dict[str, float]:
     """Return stored bytes a position of each layer, nothing without a shard."""
     for spec in manifest.shards():
         if is_finished(folder, manifest, spec.file):
+            stored: Counter[str] = Counter()
             with opened(folder / spec.file, StoreError) as file:
-                stored = _stored_bytes(file)
-            return {
-                layer: stored.get(layer, 0) / len(spec) for layer in manifest.layers
-            }
+                for name in dataset_names(file):
+                    layer = name.removeprefix("layers/").rpartition("/")[0]
+                    stored[layer] += file[name].id.get_storage_size()
+            return {layer: stored[layer] / len(spec) for layer in manifest.layers}
     return {}
-
-
-def _stored_bytes(file: Any) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for name in dataset_names(file):
-        if name.startswith("layers/"):
-            layer = name.removeprefix("layers/").rpartition("/")[0]
-            size = file[name].id.get_storage_size()
-            found[layer] = found.get(layer, 0) + size
-    return found

@@ -4,8 +4,8 @@ Shapes use N positions.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -148,10 +148,8 @@ class StoredColumns:
         """Name of the file of added columns as the folder has it now."""
         return columns_file(self._store.current_manifest())
 
-    @contextmanager
-    def _labels(self) -> Iterator[OpenFile]:
-        with self._store.shards.opened(str(self._columns_file)) as file:
-            yield file
+    def _labels(self) -> AbstractContextManager[OpenFile]:
+        return self._store.shards.opened(str(self._columns_file))
 
 
 Columns = dict[str, NDArray[Any]]

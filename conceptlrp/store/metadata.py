@@ -3,15 +3,16 @@
 Shapes use N positions of the store and G games.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.errors import CorpusFileError, StoreError
+from conceptlrp.errors import CorpusFileError, StoreError, check_choice
 from conceptlrp.othello import BLACK, NO_MOVE, PASS, WHITE, parse_square
 from conceptlrp.othello.board import PHASES, board_phases
 from conceptlrp.othello.files.corpus_file import load_columns
@@ -45,7 +46,6 @@ class Metadata:
         self._path = folder / manifest.corpus_file
         self._manifest, self._ids = manifest, ids
         self._stored: dict[str, Column] = {}
-        self._derived: dict[str, Column] = {}
 
     def __len__(self) -> int:
         return self._manifest.positions if self._ids is None else len(self._ids)
@@ -84,22 +84,19 @@ class Metadata:
         taken: Column = values.take(game, mode="clip")
         return taken
 
+    @cached_property
     def phase(self) -> NDArray[np.int64]:
-        """Return the phase of every row, an index into `PHASES`."""
-        if "phase" not in self._derived:
-            discs = self.of_positions("own"), self.of_positions("opponent")
-            self._derived["phase"] = board_phases(*discs, size=self.size)
-        return self._derived["phase"]
+        """The phase of every row, an index into `PHASES`."""
+        discs = self.of_positions("own"), self.of_positions("opponent")
+        return board_phases(*discs, size=self.size)
 
+    @cached_property
     def margin(self) -> NDArray[np.float32]:
         """By how many discs the side to move won, nan where that is unknown."""
-        if "margin" not in self._derived:
-            score = self.of_games("score").astype(np.float32)
-            score[~self.of_games("finished")] = np.nan
-            black = self.by_game(2 * score - np.float32(self.size**2))
-            is_black = self.of_positions("mover") == BLACK
-            self._derived["margin"] = np.where(is_black, black, -black)
-        return self._derived["margin"]
+        score = self.of_games("score").astype(np.float32)
+        score[~self.of_games("finished")] = np.nan
+        black = self.by_game(2 * score - np.float32(self.size**2))
+        return np.where(self.of_positions("mover") == BLACK, black, -black)
 
     def column(self, name: str, rows: NDArray[np.int64] | None = None) -> Column:
         """Return one of `COLUMNS` as text, integers or float32, maybe of rows (n,)."""
@@ -126,10 +123,11 @@ class Metadata:
         if name in OF_GAMES:
             return self.by_game(np.arange(len(self.of_games(name))))
         if name == "phase":
-            return self.phase()
-        if name in ("margin", "outcome"):
-            margin = self.margin()
-            return margin if name == "margin" else np.sign(margin)
+            return self.phase
+        if name == "margin":
+            return self.margin
+        if name == "outcome":
+            return np.sign(self.margin)
         return self.of_positions(name)
 
     def _load(self, name: str) -> Column:
@@ -197,12 +195,14 @@ class Where:
     labels: Mapping[str, bool | Span] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        known = {"phase": PHASES, "mover": _MOVERS, "outcome": _OUTCOMES}
+        known: dict[str, Collection[str]] = {
+            "phase": PHASES,
+            "mover": _MOVERS,
+            "outcome": _OUTCOMES,
+        }
         for name, values in known.items():
-            found = getattr(self, name)
-            if found is not None and found not in values:
-                msg = f"{name} is {found!r}, expected one of {', '.join(values)}"
-                raise ValueError(msg)
+            if (found := getattr(self, name)) is not None:
+                check_choice(name, found, values)
 
     def mask(self, known: Metadata, label: Callable[[str], NDArray[Any]]) -> Mask:
         """Return which positions (N,) meet all conditions.
@@ -258,7 +258,7 @@ def _labelled(values: NDArray[Any], wanted: Any) -> Mask:
 
 _CONDITIONS: dict[str, Callable[[Metadata, Any], Mask]] = {
     "ply": lambda known, span: _within(known.of_positions("ply"), span),
-    "phase": lambda known, phase: known.phase() == PHASES.index(phase),
+    "phase": lambda known, phase: known.phase == PHASES.index(phase),
     "mover": lambda known, side: known.of_positions("mover") == _MOVERS[side],
     "player": _by_player,
     "black": _named("black"),
@@ -268,6 +268,6 @@ _CONDITIONS: dict[str, Callable[[Metadata, Any], Mask]] = {
     "played": lambda known, move: (
         known.of_positions("played") == parse_square(move, known.size)
     ),
-    "outcome": lambda known, how: np.sign(known.margin()) == _OUTCOMES[how],
+    "outcome": lambda known, how: np.sign(known.margin) == _OUTCOMES[how],
     "games": lambda known, games: np.isin(known.of_positions("game"), games),
 }

@@ -111,17 +111,11 @@ class Store(OpenedStore):
         """Return one channel's score at every position, or some, of shape (rows,)."""
         self.check_channel(layer, channel)
         check_known("score", by, CHANNEL_SCORES)
-        column = np.array([channel])
-        if by == "share":
-            found = self.arrays.share(layer, rows=rows, channels=column, target=target)
-        elif by == "relevance":
-            found = self.arrays.relevance(
-                layer, rows=rows, channels=column, target=target
-            )
-        elif by == "activation":
-            found = self.arrays.activation(layer, rows=rows, channels=column)
-        else:
-            found = self.arrays.peak(layer, rows=rows, channels=column)
+        read = getattr(self.arrays, by)
+        of = {"target": target} if by in _VECTORS else {}
+        found: NDArray[np.float32] = read(
+            layer, rows=rows, channels=np.array([channel]), **of
+        )
         return found[:, 0]
 
     def top(
@@ -250,15 +244,12 @@ class Store(OpenedStore):
         positions. The nearest come first, with cosines (highest first) or distances
         (lowest first), exact in double precision; equal scores come by their rows.
         """
-        for name, found, known in (
-            ("metric", metric, METRICS),
-            ("score", by, _VECTORS),
-        ):
-            check_known(name, found, known)
+        check_known("metric", metric, METRICS)
+        check_known("score", by, _VECTORS)
         check_count(count)
-        number, met = self.target_index(target), self.columns.mask(where)
+        met = self.columns.mask(where)
         vector = self._vector(layer, like, by, target)
-        blocks = score_blocks(self.shards, layer, by, number)
+        blocks = score_blocks(self.shards, layer, by, self.target_index(target))
         scores = np.concatenate(list(likeness(blocks, vector, metric)))
         if np.ndim(like) == 0:
             met = met & (np.arange(len(self)) != like)

@@ -74,11 +74,6 @@ class OpenFiles:
         kind = schema.COLUMNS_TABLE if is_columns else _KINDS.get(name, schema.SHARD)
         return OpenFile(self.folder / name, kind)
 
-    def forget(self, name: str) -> None:
-        """Close a file that has been replaced."""
-        with self._lock:
-            self._files.pop(name, None)
-
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "most": self.most}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-from conceptlrp.errors import StoreError
+from conceptlrp.errors import StoreError, check_choice
 from conceptlrp.store.baseline import BASELINES, baseline_words
 
 #: How much of the conditional maps a store keeps.
@@ -179,12 +179,8 @@ def _check(plan: Plan) -> None:
 
 
 def _check_names(plan: Plan) -> None:
-    for name, known in (("detail", DETAILS), ("dtype", DTYPES)):
-        if getattr(plan, name) not in known:
-            msg = (
-                f"{name} is {getattr(plan, name)!r}, expected one of {', '.join(known)}"
-            )
-            raise ValueError(msg)
+    check_choice("detail", plan.detail, DETAILS)
+    check_choice("dtype", plan.dtype, DTYPES)
     made = plan.baseline
     counts = (made.get(name, 0) for name in ("positions", "seed", "of"))
     is_one = made.get("kind") in BASELINES[1:] and isinstance(made.get("digest"), str)

@@ -11,7 +11,7 @@ hints, and every failure is a `StoreError`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from io import BytesIO
@@ -147,15 +147,11 @@ def read_header(path: Path, names: tuple[str, ...]) -> dict[str, str]:
         return {name: text_attribute(file, name) for name in names}
 
 
-def described(result: type[Any]) -> list[tuple[str, str, str]]:
+def described(hint: Any, place: str = "") -> Iterator[tuple[str, str, str]]:
     """Name what the file of a result holds: place, type and shape, each as text.
 
     Places have <name> where keys of mappings stand.
     """
-    return list(_described("", result))
-
-
-def _described(place: str, hint: Any) -> Any:
     hint, shape = bare(hint)
     letters = "" if shape is None else f"({', '.join(shape.letters.split())})"
     if not holds_arrays(hint):
@@ -165,9 +161,9 @@ def _described(place: str, hint: Any) -> Any:
         yield place, getattr(kind, "__name__", str(kind)), letters
     elif _is_record(hint):
         for name, inner in hints(hint).items():
-            yield from _described(_join(place, name), inner)
+            yield from described(inner, _join(place, name))
     else:
-        yield from _described(_join(place, "<name>"), get_args(hint)[1])
+        yield from described(get_args(hint)[1], _join(place, "<name>"))
 
 
 def _put(file: h5py.File, place: str, hint: Any, value: Any, sizes: Sizes) -> Any:

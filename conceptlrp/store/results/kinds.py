@@ -160,11 +160,6 @@ _TABLE: Final = (
 KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in _TABLE}
 
 
-def register(kind: Kind) -> None:
-    """Let stores hold results of another kind, for as long as the process runs."""
-    KINDS[kind.name] = kind
-
-
 def kind_of(result: type[Any]) -> Kind:
     """Find the kind whose dataclass this is."""
     for kind in KINDS.values():

@@ -104,7 +104,8 @@ class Results:
         about = self._about(kind, target, layer, name)
         former, file = "", listed(self._store.current_manifest(), about)
         while file is not None and file != former:
-            if self._is_intact(file):
+            entry = self._store.current_manifest().files[file]
+            if is_intact(self._store.path, file, entry, verify=True):
                 return self._read(self._store.path / file, result, kind, about)
             # Another process may have replaced it since the manifest was read.
             former, file = file, listed(self._store.current_manifest(), about)
@@ -212,10 +213,6 @@ class Results:
                 f"{', '.join(self._store.layers)}"
             )
             raise LayerError(msg)
-
-    def _is_intact(self, name: str) -> bool:
-        entry = self._store.current_manifest().files[name]
-        return is_intact(self._store.path, name, entry, verify=True)
 
     def _read(
         self, path: Path, result: type[R], kind: Kind, about: Mapping[str, str]

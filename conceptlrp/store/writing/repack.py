@@ -11,7 +11,7 @@ from typing import Any
 
 import h5py
 
-from conceptlrp.errors import OutputExistsError, StoreError
+from conceptlrp.errors import OutputExistsError, StoreError, check_choice
 from conceptlrp.files import clear_write_errors, sync_folder
 from conceptlrp.hdf5 import (
     HDF5_FORMAT,
@@ -63,9 +63,7 @@ def repack_store(
         The new folder: a store with equal arrays.
     """
     folder, place = Path(path), Path(out)
-    if codec not in schema.CODECS:
-        msg = f"codec is {codec!r}, expected one of {', '.join(schema.CODECS)}"
-        raise ValueError(msg)
+    check_choice("codec", codec, schema.CODECS)
     if place.exists() or place.is_symlink():
         msg = f"{place}: already exists; choose another name"
         raise OutputExistsError(msg)

@@ -9,7 +9,12 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conceptlrp.errors import CorpusFileError, OutputExistsError, StoreError
+from conceptlrp.errors import (
+    CorpusFileError,
+    OutputExistsError,
+    StoreError,
+    check_choice,
+)
 from conceptlrp.files import clear_write_errors, remove_unfinished
 from conceptlrp.hdf5 import clear_errors
 from conceptlrp.othello import Corpus
@@ -47,9 +52,7 @@ def create_run(
     """Start a store: its plan, positions and baseline, without any shard."""
     folder = Path(path)
     _check_corpus(plan, corpus)
-    if codec not in schema.CODECS:
-        msg = f"codec is {codec!r}, expected one of {', '.join(schema.CODECS)}"
-        raise ValueError(msg)
+    check_choice("codec", codec, schema.CODECS)
     refuse_foreign(folder)
     if is_store(folder) and not overwrite:
         msg = f"{folder}: already exists; choose another name or ask to overwrite it"
