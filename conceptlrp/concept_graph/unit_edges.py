@@ -7,7 +7,9 @@ the baseline b. With m, relevance of u per unit of what it sums, the edge carrie
 
 Summed over u that is the relevance of v above the baseline. Putting the baseline of v
 into u alone, and running what is above, tells what the edge does: path patching
-(Goldowsky-Dill et al., arXiv:2304.05969) of a path of one edge.
+(Goldowsky-Dill et al., arXiv:2304.05969) of a path of one edge. Gates and biases of
+single units may lie between u and v; layers that a norm or a pooling parts have no
+edges.
 
 Shapes use N positions, E edges, C channels above and D channels below.
 """
@@ -22,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from conceptlrp.concept_graph.units import Block, KeptUnits
-from conceptlrp.lrp.engine.flows import adjacent_layers
+from conceptlrp.lrp.engine.flows import Wire, adjacent_layers
 from conceptlrp.lrp.engine.native import Replaced, rerun
 from conceptlrp.lrp.engine.tangents import tap_sites
 from conceptlrp.store.results.codec import Shape
@@ -63,6 +65,7 @@ class _Wires:
     """Edges of a pair of layers: at each tap, which site above reads which below."""
 
     pair: Pair
+    wire: Wire
     operation: str
     weight: Tensor  # (C, D, taps)
     sites: NDArray[np.int64]  # (sites above, taps), -1 beyond the edge
@@ -91,16 +94,19 @@ def _wires(runner: KeptUnits) -> Iterator[_Wires]:
     owner = runner.propagation
     program = owner.engine.program
     nodes = {layer: owner.nodes[layer] for layer in owner.layers}
-    for pair, (name, _) in adjacent_layers(program, nodes).items():
+    for pair, wire in adjacent_layers(program, nodes).items():
+        if wire is None:
+            continue
+        name = wire.operation.name
         channels, height, width = runner.units.shapes[pair[1]]
         if program.operations[name].kind == "conv":
             rule = owner.engine.rules[name]
             sites = tap_sites(rule.geometry, height, width)
-            yield _Wires(pair, name, rule.weight.flatten(2), sites)
+            yield _Wires(pair, wire, name, rule.weight.flatten(2), sites)
         else:
             weight = torch.eye(channels, device=runner.explainer.device)[..., None]
             sites = np.arange(height * width)[:, None]
-            yield _Wires(pair, name, weight.to(runner.explainer.dtype), sites)
+            yield _Wires(pair, wire, name, weight.to(runner.explainer.dtype), sites)
 
 
 def _carried(
@@ -146,7 +152,9 @@ def _ends(
         relevance = passed.relevance_at(block.starts(), wires.operation)[:, 0]
         slope = torch.where(sums != 0, relevance / sums, torch.zeros_like(sums))
         slope = slope.cpu() * own * block.signs.cpu()[:, None, None, None]
-        gain = passed.features[lower] - runner.baseline[lower]
+        lifts = passed.passed.lifts({passed.owner.nodes[lower]: runner.baseline[lower]})
+        source = passed.passed.values[wires.wire.source]
+        gain = wires.wire.share(passed.passed, source, 1.0, lifts)
         yield slope.flatten(2).double(), gain.cpu().flatten(2).double()
 
 
@@ -181,7 +189,9 @@ def _without_edges(
     above, below = len(wires.sites), runner.sites(low)
     tap = (wires.sites[upper % above] == (lower % below)[:, None]).argmax(1)
     weight = wires.weight[upper // above, lower // below, tap]
-    gain = (passed.features[low] - runner.baseline[low]).flatten(1)[:, lower]
+    read = passed.passed.values[wires.wire.source]
+    without = wires.wire.carry(passed.passed, runner.baseline[low])
+    gain = (read - without).flatten(1)[:, lower]
     sums = passed.passed.values[wires.operation]
     n, k = len(sums), len(upper)
     edges, device = torch.arange(k, device=sums.device), sums.device

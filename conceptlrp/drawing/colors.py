@@ -28,8 +28,6 @@ def symmetric_limit(values: ArrayLike) -> float:
 
     It is 0 when all values are zero or there are none.
 
-    Examples
-    --------
     >>> symmetric_limit([0.0312, -0.02])
     0.032
     """
@@ -47,8 +45,6 @@ def to_rgb(values: ArrayLike, limit: float) -> NDArray[np.uint8]:
 
     Values beyond the limit get the colour of the limit.
 
-    Examples
-    --------
     >>> to_rgb([-1.0, 0.0, 1.0], limit=1.0).tolist()
     [[24, 73, 131], [255, 255, 255], [121, 53, 18]]
     """

@@ -26,8 +26,6 @@ def html_table(
 ) -> str:
     """Write a table as HTML that stands alone.
 
-    Examples
-    --------
     >>> "&lt;b&gt;" in html_table("A store", (), [("layer", "<b>")])
     True
     """

@@ -64,6 +64,9 @@ class Attribution:
     baseline : str
         What relevance of layers and channels is measured from: "zero", "mean" or
         "donor". The input has no baseline.
+    gradients : tuple of str
+        Operations without a rule, explained by their gradient as was allowed:
+        relevance does not add up there.
     """
 
     targets: tuple[str, ...]
@@ -80,6 +83,7 @@ class Attribution:
     layer_heatmap: dict[str, Array] = field(default_factory=dict)
     mode: str = ""
     baseline: str = "zero"
+    gradients: tuple[str, ...] = ()
 
     @property
     def heatmap(self) -> Array:
@@ -110,7 +114,7 @@ class Attribution:
     def to_dict(self) -> dict[str, Any]:
         """Return outputs, heatmaps and channel relevance, ready for strict JSON."""
         names = ("targets", "squares", "explained", "value", "heatmap", "baseline")
-        found = {name: getattr(self, name) for name in names}
+        found = {name: getattr(self, name) for name in (*names, "gradients")}
         return dict(plain({**found, "channel_relevance": self.channel_relevance}))
 
     def __len__(self) -> int:
@@ -123,7 +127,9 @@ class Attribution:
     @property
     def _size(self) -> str:
         layers = ", ".join(f"{n} ({r.shape[2]})" for n, r in self.relevance.items())
-        return f"{len(self):,} position{'s' * (len(self) != 1)}; layers {layers}"
+        found = f"{len(self):,} position{'s' * (len(self) != 1)}; layers {layers}"
+        names = ", ".join(self.gradients)
+        return f"{found}; {names} by gradient" if names else found
 
     def _repr_html_(self) -> str:
         heatmaps = self.heatmap[:_SHOWN]
@@ -154,7 +160,7 @@ def concatenate(parts: list[Attribution], positions: Corpus) -> Attribution:
     joined = {
         f.name: join([getattr(part, f.name) for part in parts])
         for f in fields(Attribution)
-        if f.name not in ("targets", "mode", "baseline", "positions")
+        if f.name not in ("targets", "mode", "baseline", "positions", "gradients")
     }
     return replace(parts[0], positions=positions, **joined)
 

@@ -23,12 +23,20 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.lrp._zennit import Composite, Hook, Sum
 from conceptlrp.lrp.composites import GRADIENT, module_rules
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate, Slope
-from conceptlrp.lrp.engine.gradient import GradientPropagation
+from conceptlrp.lrp.engine.elementwise import (
+    GROUPED,
+    Affine,
+    Broadcast,
+    Gate,
+    Slope,
+    kept_affine,
+)
 from conceptlrp.lrp.engine.hooks import HookPassed, HookPropagation
-from conceptlrp.lrp.engine.moving import MOVING, Choice, Uncast
+from conceptlrp.lrp.engine.moving import MOVING, Choice
+from conceptlrp.lrp.engine.native import NativeForward
 from conceptlrp.lrp.engine.program import UnknownOperationError, read_program
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
+from conceptlrp.lrp.engine.rewriting import Uncast
 from conceptlrp.lrp.engine.spelling import operation_name
 from conceptlrp.lrp.engine.trace import (
     BATCH_NORM,
@@ -128,10 +136,9 @@ def _fold(traced: fx.GraphModule, norm_name: str, linear_name: str | None) -> No
         msg = f"batch norm '{norm_name}' has no running statistics to fold"
         raise NetworkError(msg)
     if linear_name is None:
-        weight = torch.rsqrt(norm.running_var + norm.eps)
-        weight = weight if norm.weight is None else weight * norm.weight
-        bias = -norm.running_mean * weight
-        bias = bias if norm.bias is None else bias + norm.bias
+        weight, bias = kept_affine(
+            norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+        )
         shape = (-1, 1, 1) if isinstance(norm, nn.BatchNorm2d) else (-1,)
         traced.set_submodule(norm_name, Affine(weight.view(shape), bias.view(shape)))
         return
@@ -175,7 +182,7 @@ def _compare(
 _BY_GRADIENT = (
     *(*LINEAR, nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten),
     *(nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.MaxPool2d, nn.AdaptiveMaxPool2d),
-    *(nn.ReLU, Affine, Broadcast, Choice, Gate, Sum),
+    *(nn.ReLU, Affine, Broadcast, Choice, Gate, Sum, *GROUPED),
 )
 _MOVING = (*MOVING, "amax", "cat", "ones_like", "stack", "zeros_like")
 
@@ -225,6 +232,70 @@ def _by_gradient(network: fx.GraphModule, names: Collection[str]) -> fx.GraphMod
             part.replace_all_uses_with(above, lambda user, own=above: user is not own)
     network.recompile()
     return network
+
+
+class GradientPropagation(NativePropagation):
+    """Gradient times input, which no rule enters: there to compare with.
+
+    The relevance of a neuron is its value times the derivative of the target by it. On
+    a network of ReLUs it is what the Epsilon rule tends to for epsilon towards 0, so it
+    is a test of the engine as well as an attribution. The engine carries derivatives as
+    it carries relevance: without rules its linear maps are those of the gradient.
+    """
+
+    plain_sums = True
+
+    def passed(self, forward: NativeForward) -> "GradientPassed":
+        """Return a forward pass of this network for gradients."""
+        return GradientPassed(
+            self, NativeForward(self.engine, forward.values, cut=forward.cut)
+        )
+
+    def refusals(self) -> dict[str, str]:
+        """Refuse no layer: a derivative is relevance a unit of activation."""
+        return {}
+
+
+class GradientPassed(NativePassed):
+    """A forward pass whose relevance is gradient times value.
+
+    Relevance is divided by values on the way in and multiplied by them on the way out.
+    """
+
+    def __init__(self, owner: NativePropagation, passed: NativeForward) -> None:
+        super().__init__(owner, passed)
+        self.input_weight = passed.values[owner.input]
+
+    def _send(
+        self,
+        starts: Mapping[str, Tensor],
+        wanted: tuple[str, ...],
+        every: Collection[str] = (),
+        *,
+        summed: bool = False,  # noqa: ARG002
+    ) -> dict[str, Tensor]:
+        """Send derivatives down and multiply them with values above the baseline."""
+        slopes = {name: self._flowing(name, start) for name, start in starts.items()}
+        begun = self._begin(slopes)
+        found = self.passed.relevance(begun, wanted, every=every)
+        weighted = {
+            n: slope * self.passed.values[n][:, None] for n, slope in found.items()
+        }
+        for layer, baseline in self.baselines.items():
+            node = self.owner.nodes[layer]
+            if node not in wanted:
+                continue
+            # Where relevance starts, it is the target itself.
+            slope = found[node] - begun[node] if node in begun else found[node]
+            weighted[node] = weighted[node].addcmul_(
+                baseline[:, None], slope, value=-1.0
+            )
+        return weighted
+
+    def _flowing(self, name: str, relevance: Tensor) -> Tensor:
+        """Return the derivative, 0 for an inactive neuron, which passes nothing on."""
+        value = {**self.outputs, **self.features}[name][:, None]
+        return torch.where(value != 0, relevance / value, torch.zeros_like(relevance))
 
 
 def make_propagation(

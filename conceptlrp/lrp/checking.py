@@ -25,9 +25,8 @@ from conceptlrp.lrp.engine.spelling import operation_name
 from conceptlrp.lrp.engine.trace import as_outputs, module_of
 from conceptlrp.lrp.explainer import Explainer
 from conceptlrp.lrp.inputs import Positions, as_corpus
-from conceptlrp.networks import BoardNetwork, network_digest
+from conceptlrp.networks import BoardNetwork, adapt, network_digest
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
-from conceptlrp.networks.heads import run
 from conceptlrp.othello import Corpus
 from conceptlrp.statistics import Estimate
 
@@ -188,7 +187,8 @@ def check_network(
             board = checked_network(network)
             found = replace(found, name=type(board).__name__)
             board = copy.deepcopy(board).eval() if board.training else board
-            run(board, found.name, board.size, board.encoding)
+            # A class of one's own may say that it is a board network, and be none.
+            adapt(board, encode=board.encoding, size=board.size)
         except NetworkError as error:
             return _without_steps(replace(found, refused=str(error)), network)
         sample = as_corpus(corpus, board.size).sample(n_positions, seed=seed)
@@ -218,7 +218,8 @@ def check_network(
 
 def _run(board: nn.Module, planes: Array) -> tuple[Array, Array]:
     """Return logits (N, A) and value (N,), nan where there is none."""
-    like = next(p for p in board.parameters() if p.is_floating_point())
+    weights = (p for p in board.parameters() if p.is_floating_point())
+    like = next(weights, torch.zeros(()))
     batches = torch.split(torch.from_numpy(planes).to(like.device, like.dtype), 256)
     with torch.no_grad():
         parts = zip(*[as_outputs(board(each)) for each in batches], strict=True)
@@ -296,10 +297,10 @@ def _steps(
         flow = flows.get(label, {})
         if any(each.endswith(f"('{label}')") for each in explainer.gradients):
             how, why = lacking, "not conserved: there is no rule for it"
-        elif explainer.composite_name == GRADIENT:
-            how = "gradient"
         elif isinstance(module, _SAME):
             how = "folded"
+        elif explainer.composite_name == GRADIENT:
+            how = "gradient"
         elif type(module).__name__ in _HELD:
             how = _HELD[type(module).__name__]
         elif abs(flow.get("stabilizer", 0)) > _LOST * abs(flow.get("arrived", 0)):

@@ -6,6 +6,7 @@ squares of the board.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -191,7 +192,7 @@ class Explainer:
                 }
                 part = explain_batch(passed, chosen, corpus[rows], channels, above)
             parts.append(part)
-        return concatenate(parts, corpus)
+        return replace(concatenate(parts, corpus), gradients=self.gradients)
 
     def summarize(
         self,

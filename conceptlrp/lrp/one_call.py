@@ -40,8 +40,9 @@ def attribute(
     Parameters
     ----------
     network : Module or path
-        In evaluation mode; takes board planes, returns policy logits or the
-        pair of policy logits and value before tanh.
+        In evaluation mode; takes board planes, returns policy logits or the pair of
+        policy logits and value before tanh. Another one is adapted, with a warning if
+        something is taken off, or refused; see `conceptlrp.adapt`.
     corpus : Corpus, Position, sequence of Position, or boards
         N positions; boards are an array or tensor of shape (N, n, n), or (n, n) for
         one, with +1 for the side to move, -1 for the other side and 0 for empty

@@ -16,7 +16,7 @@ from torch import fx, nn
 
 from conceptlrp.errors import NetworkError, check_type
 from conceptlrp.networks.architectures import SIZES, BoardNetwork
-from conceptlrp.networks.heads import HEADS, HeadAdapter, Outputs, Policy
+from conceptlrp.networks.heads import HEADS, HeadAdapter, Outputs, Policy, Tracer
 from conceptlrp.networks.planes import BoardsToPlanes, Encoding
 
 
@@ -125,7 +125,8 @@ def adapt(
         zeros, "zeros14" being 14 of them), or a function of boards (N, n, n), +1 own
         and -1 the opponent's, to planes (N, P, n, n). By default the first two, by the
         planes that the first convolution reads. Relevance on a plane of legal moves is
-        relevance on a function of the board.
+        relevance on a function of the board. A plane for the side to move is "ones" or
+        "zeros", since boards are those of the player to move; a history is "zeros".
     outputs : sequence of str or None, or dict
         What the module returns, in its order: "policy", "value" and None for what is
         left out; or, where it returns a dict, the key of each.
@@ -232,26 +233,12 @@ def default_encoding(network: nn.Module) -> str:
     return "own-minus-opponent" if n_planes == 1 else "own-opponent"
 
 
-class _Tracer(fx.Tracer):
-    """A tracer that keeps zennit's layers whole, as it does torch's own."""
-
-    def create_args_for_root(self, root_fn: Any, *given: Any) -> Any:
-        """Trace the planes alone: what else a forward takes keeps its default."""
-        return super().create_args_for_root(
-            lambda m, planes: root_fn(m, planes), *given
-        )
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        whole = type(m).__module__.startswith("zennit.")
-        return whole or super().is_leaf_module(m, module_qualified_name)
-
-
 def _traced(module: nn.Module) -> fx.GraphModule:
     """Trace a module as it is in evaluation mode; it is left in its own."""
     training = [each for each in module.modules() if each.training]
     module.eval()
     try:
-        traced = fx.GraphModule(module, _Tracer().trace(module))
+        traced = fx.GraphModule(module, Tracer().trace(module))
     # A forward of any code can fail in any way.
     except Exception as error:
         name, reason = type(module).__name__, str(error).partition("\n")[0]

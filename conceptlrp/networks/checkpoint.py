@@ -60,7 +60,13 @@ def checked_network(network: AnyNetwork) -> BoardNetwork:
     if isinstance(network, nn.Module) and network.training and not is_wrapped(network):
         msg = "the network is in training mode; call network.eval() first"
         raise NetworkError(msg)
-    return adapt(network)
+    try:
+        return adapt(network)
+    except NetworkError as error:
+        if "; pass " not in str(error):
+            raise
+        msg = f"{error}; conceptlrp.adapt(module, ...) takes it"
+        raise NetworkError(msg) from error
 
 
 def load_network(

@@ -5,6 +5,7 @@ stands between an output and what is explained is taken off or folded into the l
 linear module, so that every layer keeps its name.
 """
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -321,7 +322,8 @@ def _is_in_place(traced: fx.GraphModule, node: fx.Node) -> bool:
     if node.op == "call_module":
         return bool(getattr(traced.get_submodule(str(node.target)), "inplace", False))
     inplace = node.kwargs.get("inplace", False) or True in node.args
-    return bool(inplace) or _name(traced, node).endswith("_")
+    changed = _name(traced, node) in ("iadd", "isub", "imul", "itruediv")
+    return bool(inplace) or changed or _name(traced, node).endswith("_")
 
 
 def _name(traced: fx.GraphModule, node: fx.Node) -> str:
@@ -329,3 +331,37 @@ def _name(traced: fx.GraphModule, node: fx.Node) -> str:
     if node.op == "call_module":
         return type(traced.get_submodule(str(node.target))).__name__
     return str(getattr(node.target, "__name__", node.target))
+
+
+def _in_place(name: str) -> Any:
+    def change(value: fx.Proxy, other: Any) -> fx.Proxy:
+        target = getattr(operator, name)
+        return value.tracer.create_proxy("call_function", target, (value, other), {})
+
+    return change
+
+
+class _Proxy(fx.Proxy):
+    """A value whose changes in place are traced as such, unlike torch's own."""
+
+    __iadd__, __isub__ = _in_place("iadd"), _in_place("isub")
+    __imul__, __itruediv__ = _in_place("imul"), _in_place("itruediv")
+
+
+class Tracer(fx.Tracer):
+    """A tracer that keeps zennit's layers whole, as it does torch's own."""
+
+    def create_args_for_root(self, root_fn: Any, *given: Any) -> Any:
+        """Trace the planes alone: what else a forward takes keeps its default."""
+        return super().create_args_for_root(
+            lambda m, planes: root_fn(m, planes), *given
+        )
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """Wrap a node in a value that knows changes in place."""
+        return _Proxy(node, self)
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether a module is called whole."""
+        whole = type(m).__module__.startswith("zennit.")
+        return whole or super().is_leaf_module(m, module_qualified_name)

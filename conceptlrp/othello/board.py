@@ -218,8 +218,6 @@ def board_phases(
 ) -> NDArray[np.int64]:
     """Return the phase of each board (N,), as indices into `PHASES`.
 
-    Examples
-    --------
     >>> board_phases(np.array([3, 2**24 - 1], np.uint64), np.array([12, 0], np.uint64))
     array([0, 1])
     """

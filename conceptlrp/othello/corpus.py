@@ -190,8 +190,6 @@ class Corpus:
         empty; n is 6 or 8 and row 0 is rank 1. Other shapes and values raise
         `ValueError`.
 
-        Examples
-        --------
         >>> boards = np.zeros((1, 8, 8), int)
         >>> boards[0, 0, 0] = 1
         >>> Corpus.from_boards(boards).position(0).obf()[:4]

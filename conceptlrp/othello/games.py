@@ -301,8 +301,6 @@ def replay(moves: ArrayLike, *, size: int = 8) -> Replay:
 
     A move that turns no disc over, or that follows a gap, is illegal.
 
-    Examples
-    --------
     >>> found = replay([[37, 43, 18, NO_MOVE]])
     >>> found.mover.tolist(), found.finished.tolist()
     ([0, 1, 0], [False])

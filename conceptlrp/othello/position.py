@@ -71,8 +71,6 @@ class Position:
         be written or left out. Text that is no transcript raises `NotationError`, an
         illegal move `IllegalMoveError`, whose message has its number.
 
-        Examples
-        --------
         >>> Position.from_transcript("f5d6c3").obf()
         '------------------X--------XX------OXX-----O-------------------- O'
         """
@@ -153,8 +151,6 @@ class Position:
         name that is no square raises `NotationError`, a move that is not legal here
         `IllegalMoveError`.
 
-        Examples
-        --------
         >>> Position.start().play("f5").mover
         1
         """
@@ -179,8 +175,6 @@ class Position:
     def diagram(self) -> str:
         """Draw the position: X black, O white, a dot where the mover may play.
 
-        Examples
-        --------
         >>> print(Position.start(6))
           a b c d e f
         1 - - - - - -

@@ -36,8 +36,6 @@ _TRANSPOSE_SWAPS: Final = (
 def turn(bitboards: ArrayLike, s: ArrayLike) -> NDArray[np.uint64]:
     """Turn bitboards by a symmetry, one for all or one for each.
 
-    Examples
-    --------
     >>> int(turn(1 << 19, 4)) == 1 << 26
     True
     """
@@ -53,8 +51,6 @@ def turn(bitboards: ArrayLike, s: ArrayLike) -> NDArray[np.uint64]:
 def turn_squares(squares: ArrayLike, s: ArrayLike) -> NDArray[np.int8]:
     """Turn moves by a symmetry; `PASS` and `NO_MOVE` stay what they are.
 
-    Examples
-    --------
     >>> [int(turn_squares(19, s)) for s in range(8)]
     [19, 20, 43, 44, 26, 29, 34, 37]
     """

@@ -38,8 +38,6 @@ def fold_orientations(heatmaps: NDArray[np.floating]) -> NDArray[np.uint8]:
 
     Returns symmetries, 0 for the first; the lowest where several agree as well.
 
-    Examples
-    --------
     >>> corners = np.zeros((2, 8, 8))
     >>> corners[0, 0, 0] = corners[1, 0, 7] = 1.0
     >>> fold_orientations(corners)

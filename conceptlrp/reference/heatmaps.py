@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import LayerError, NetworkError, check_known
 from conceptlrp.lrp import Baseline, Explainer, Target
+from conceptlrp.lrp.engine.elementwise import GROUPED
 from conceptlrp.lrp.engine.native import NativeEngine
 from conceptlrp.lrp.engine.program import Operation
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
@@ -166,6 +167,8 @@ def _read_squares(
     if operation.kind == "input":
         squares = int(np.prod(engine.shapes[operation.name][1:]))
         return np.eye(squares, dtype=np.bool_)
+    if isinstance(operation.module, GROUPED):
+        return np.broadcast_to(sources[0].any(axis=0), sources[0].shape)
     if operation.name not in engine.rules:
         return np.asarray(np.logical_or.reduce(sources, axis=0), dtype=np.bool_)
     height, width = engine.shapes[operation.inputs[0]][1:]

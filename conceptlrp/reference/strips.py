@@ -54,8 +54,6 @@ def diverse_rows(
 
     Only as many positions are sorted and compared as it takes to find them.
 
-    Examples
-    --------
     >>> diverse_rows(np.array([1.0, 3.0, 2.0]), 2, games=np.array([0, 1, 1])).rows
     array([1, 0])
     """
@@ -100,8 +98,6 @@ def quantile_rows(scores: NDArray[np.floating], quantiles: ArrayLike) -> Ranking
     quantile q is the one at place ``q (N - 1)``, rounded to the nearest, the even
     one where two are as near.
 
-    Examples
-    --------
     >>> quantile_rows(np.array([5.0, 1.0, 3.0]), [0.0, 0.5, 1.0]).rows
     array([1, 2, 0])
     """

@@ -121,5 +121,5 @@ def test_a_composite_that_was_not_evaluated_is_said_so(write):
 def test_without_an_evaluation_the_page_says_how_to_make_one(write):
     _, text = write(None)
 
-    assert "conceptlrp evaluate run.crp --network NETWORK" in text
+    assert "conceptlrp evaluate run.crp" in text
     assert "What no figure here can show" in text

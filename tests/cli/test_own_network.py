@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from conceptlrp.networks import load_network, network_digest
+from conceptlrp.networks import OthelloNet, load_network, network_digest
 from conceptlrp.store import open_store
 from tests.command_line import assert_one_line, run
 from tests.networks.test_adapting import Module
@@ -63,3 +63,88 @@ def test_weights_without_code_are_refused() -> None:
     refused = run("explain", "demo", "f5d6", "--weights", "w.pt")
 
     assert_one_line(refused, 1, r"named as package\.module:function")
+
+
+PLAYED = """
+from torch import nn
+from conceptlrp.networks import OthelloNet
+from tests.networks.test_adapting import Module
+
+def net():
+    return OthelloNet(channels=2).eval()
+
+def alone():
+    return nn.Sequential(nn.Conv2d(2, 1, 1), nn.Flatten()).eval()
+
+def other():
+    return Module().eval()
+"""
+
+
+@pytest.fixture
+def players(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with code of networks that play, as the current one."""
+    (tmp_path / "played.py").write_text(PLAYED)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    torch.manual_seed(1)
+    net = OthelloNet(channels=2).eval()
+    weights = {f"module.{name}": each for name, each in net.state_dict().items()}
+    torch.save({"model_state_dict": weights}, tmp_path / "w.pt")
+    torch.save({"state_dict": {f"module.{n}": t for n, t in weights.items()}}, "p.pt")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("players")
+def test_a_match_has_weights_for_each_player() -> None:
+    quick = ("--count", 2, "--opening", 40)
+
+    found = run("arena", "played:net@2", "played:net", "--weights", "w.pt", *quick)
+    other = run("arena", "random", "played:other", *quick)
+    wrong = run("arena", "played:net", "played:net", "--other-weights", "x.pt", *quick)
+    unused = run("arena", "random", "greedy", "--weights", "w.pt", *quick)
+
+    assert found.code == 0, found.err
+    assert found.out.startswith("played:net (w.pt)@2 - played:net: ")
+    assert other.code == 0, other.err
+    assert_one_line(wrong, 1, "x.pt: no such file")
+    assert_one_line(unused, 2, "random has no weights")
+
+
+@pytest.mark.filterwarnings("ignore:.*no output for a pass")
+@pytest.mark.usefixtures("players")
+def test_a_network_without_a_value_plays_without_search() -> None:
+    quick = ("--count", 2, "--opening", 40)
+    card = ("--out", "card.json", "--match-games", 2, "--endgames", 1)
+
+    met = run("arena", "played:alone", "random", *quick)
+    measured = run("strength", "played:alone", *card, "--games", "demo", "--sample", 40)
+    searched = run("arena", "played:alone@2", "random", *quick)
+
+    assert met.code == 0, met.err
+    assert measured.code == 0, measured.err
+    assert "network@" not in measured.out
+    assert_one_line(searched, 1, "no value, which search and self-play need")
+
+
+@pytest.mark.usefixtures("players")
+def test_training_begins_from_a_network_of_code() -> None:
+    data = ("demo", "--epochs", 0.001, "--out", "net.safetensors")
+
+    made = run("train", *data, "--start", "played:net", "--weights", "w.pt")
+    refused = run("train", *data, "--start", "played:other", "--overwrite")
+
+    assert made.code == 0, made.err
+    assert_one_line(refused, 1, "class Module, expected OthelloNet or ResidualTower")
+
+
+@pytest.mark.usefixtures("players")
+def test_a_checkpoint_of_parallel_training_is_read_at_every_door() -> None:
+    for file in ("w.pt", "p.pt"):
+        assert network_digest(load_network(file)) == network_digest(
+            load_network("played:net", weights=file)
+        )
+    quick = ("--count", 1, "--simulations", 0, "--opening", 40, "--out", "g.jsonl")
+
+    assert run("selfplay", "p.pt", *quick).code == 0
+    assert run("explain", "w.pt", "f5d6c3").code == 0

@@ -22,6 +22,7 @@ from conceptlrp.lrp.probing import ask, best_actions, boards_of
 from conceptlrp.networks import ResidualTower
 from tests.concept_graph.test_planted_circuits import sample_of
 from tests.lrp.conftest import random_corpus, randomize
+from tests.lrp.test_edges import Excited, PreActivation
 
 
 @pytest.fixture(scope="module")
@@ -309,3 +310,60 @@ def test_a_circuit_is_a_graph_of_its_units(circuit):
     assert circuit.to_dict()["size"] == circuit.size
     assert f"{circuit.size} of {circuit.units:,} units" in repr(circuit)
     assert "plain relevance" in circuit._repr_html_()
+
+
+@pytest.fixture(scope="module", params=[PreActivation, Excited])
+def other(request, corpus):
+    made = Explainer(request.param(), composite="epsilon", dtype="float64")
+    positions = corpus[corpus.ply > 3].sample(5, seed=1)
+    logits = ask(made, boards_of(positions)).logits
+    sample = sample_of(positions, best_actions(logits, sample_of(positions, 0).legal))
+    return KeptUnits(made, mean_baseline(made, corpus), sample)
+
+
+def test_biases_and_gates_between_layers_leave_edges_whole(other):
+    kept = torch.ones(1, len(other.units), dtype=torch.bool)
+    signs = torch.from_numpy(np.sign(other.gap))[:, None]
+    relevance = (signs * other.relevance(other.units, kept)).mean(0, keepdim=True)
+    layers, below = other.units.split(relevance), {}
+    for wires in unit_edges._wires(other):
+        _, units, carried = unit_edges._carried(other, kept, wires, 1 << 20)
+        total = below.setdefault(wires.pair[1], np.zeros(layers[wires.pair[1]].numel()))
+        np.add.at(total, units, carried)
+
+    assert {"stem", "conv1a", "conv1b", "conv2b"} <= below.keys()
+    for layer, total in below.items():
+        expected = layers[layer].flatten().numpy()
+        assert np.abs(total - expected).max() < 1e-3 * np.abs(expected).max()
+
+
+def test_an_edge_is_cut_where_the_upper_layer_reads_the_lower(other):
+    kept = torch.ones(1, len(other.units), dtype=torch.bool)
+    pair = ("conv1a", "stem")
+    wires = next(w for w in unit_edges._wires(other) if w.pair == pair)
+    (u,), (v,), _ = unit_edges._carried(other, kept, wires, 1)
+    network = other.explainer.network
+    planes = torch.from_numpy(other.sample.boards[:, None].astype(float))
+    read = getattr(network, "bn1", torch.nn.Identity())
+
+    def cut(module, given, output):
+        base = other.baseline["stem"].flatten(1)[:, v]
+        stem = maps[0].flatten(1).clone()
+        stem[:, v] = base
+        without = torch.relu(read(stem.view_as(maps[0])))
+        flat = output.flatten(1).clone()
+        flat[:, u] = module.forward(without).flatten(1)[:, u]
+        return flat.view_as(output)
+
+    maps = []
+    tap = network.get_submodule(other.explainer.taps["stem"])
+    handles = [tap.register_forward_hook(lambda _, __, o: maps.append(o))]
+    handles.append(network.conv1a.register_forward_hook(cut))
+    after = network(planes).gather(1, other.sample.plus[:, None])[:, 0]
+    for handle in handles:
+        handle.remove()
+
+    lost = np.sign(other.gap) * (other.full - after.detach().numpy())
+    effect = unit_edges._tested(other, kept, wires, np.array([u]), np.array([v]))
+    assert effect == pytest.approx(lost.mean())
+    assert effect != 0

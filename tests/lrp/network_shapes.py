@@ -115,7 +115,7 @@ PARTS: dict[str, Make] = {
     "layer_norm": lambda c: nn.LayerNorm([c, 8, 8]), "vector_norm": lambda c: nn.LayerNorm(3 * c),
     "group_norm": lambda c: nn.GroupNorm(2, c), "channel_norm": nn.LayerNorm,
     "instance_norm": lambda c: nn.InstanceNorm2d(c, affine=True), "rms_norm": lambda c: nn.RMSNorm([c, 8, 8]),
-    "scale": weights(1, -1, 1, 1), "squares": weights(1, -1, 8, 8), "matrix": weights(-1, -1),
+    "scale": weights(1, -1, 1, 1), "squares": weights(1, -1, 8, 8), "edge": weights(1, 1, 8, 8), "matrix": weights(-1, -1),
     "slope1": weights(1), "slope2": weights(1), "rnn": lambda c: nn.LSTM(c, c, batch_first=True),
     "heed": lambda c: nn.MultiheadAttention(c, 2, batch_first=True),
 }  # fmt: skip
@@ -469,7 +469,8 @@ PLANE_SHAPES = [
     Shape("2 planes, not named", net(planes=2), twin="planes: own-opponent"),
     Shape("planes by a function", net(planes=2), options={"encode": lambda b: np.stack([b > 0, b < 0], 1)}, twin="planes: own-opponent"),
     Shape("3 planes, not named", net(planes=3), "refused: reads 3 planes, .*encode="),
-    Shape("planes in forward: ones", net(lambda n, x: F.relu(n.of_two(torch.cat([x, torch.ones_like(x)], 1)))), options=ONE, expected="hooks", conserves=False),
+    Shape("planes in forward: ones", net(lambda n, x: F.relu(n.of_two(torch.cat([x, torch.ones_like(x)], 1)))), options=ONE, conserves=False),
+    Shape("planes in forward: edge of the board", net(lambda n, x: F.relu(n.of_two(torch.cat([n.edge.expand(x.shape[0], -1, -1, -1), x], 1)))), options=ONE, conserves=False),
     Shape("planes in forward: comparisons", net(lambda n, x: F.relu(n.of_two(torch.cat([(x > 0).to(x), (x < 0).to(x)], 1)))), "refused: no rule for gt", ONE),
     Shape("planes in forward: relu(x), relu(-x)", net(lambda n, x: F.relu(n.of_two(torch.cat([F.relu(x), F.relu(-x)], 1)))), options=ONE),
 ]  # fmt: skip

@@ -52,6 +52,7 @@ class _Linear(TorchFunctionMode):
         self.linear: list[Tensor] = []
         self.reads: list[Tensor] = []
         self.named: dict[str, Tensor] = {}
+        self.normed: list[tuple[Tensor, Tensor]] = []
 
     def __torch_function__(
         self, func: Any, _types: Any, args: Any = (), kwargs: Any = None
@@ -69,10 +70,12 @@ class _Linear(TorchFunctionMode):
             given = inspect.signature(getattr(F, name)).bind(*args, **kwargs)
             given.apply_defaults()
             part, bias = _normed(name, **given.arguments)
-            folded = any(args[0] is each for each in self.linear)
-            if bias is None or folded or not bias.any():
-                return part if bias is None else part + bias
-            return shared(part + bias, part)
+            folded = name == "batch_norm" and any(args[0] is a for a in self.linear)
+            found = part if bias is None else part + bias
+            if bias is not None and not folded and bias.any():
+                found = shared(found, part)
+            self.normed.append((args[0], found))
+            return found
         constant = name in ("add", "__add__", "__radd__") and not _grows(args[1])
         if constant and bool(torch.as_tensor(args[1]).any()):
             return shared(func(*args, **kwargs), args[0])
@@ -126,7 +129,7 @@ def by_autograd(
     """Explain what is `chosen` of a module's outputs, each of shape (N,).
 
     Returns: by target, values, relevance of planes (N, P, n, n), and for every layer
-    relevance of channels (N, C), behind its batch norm where it has one.
+    relevance of channels (N, C), behind its norm where it has one.
     """
     run = _Run(module)
     leaf = planes.clone().requires_grad_()
@@ -166,8 +169,6 @@ class _Run:
             if isinstance(each, nn.Conv2d | nn.Linear):
                 keep = partial(self._keep, mode, name)
                 handles.append(each.register_forward_hook(keep))
-            elif isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d):
-                handles.append(each.register_forward_hook(self._fold))
         _Linear.running = True
         with torch.enable_grad(), mode:
             # Not the leaf itself, which nothing could be done to in place.
@@ -177,6 +178,10 @@ class _Run:
             handle.remove()
         reads = Counter(map(id, mode.reads))
         self.alone = {n for n, each in mode.named.items() if reads[id(each)] == 1}
+        for given, normed in mode.normed:
+            for name, value in self.kept.items():
+                if name in self.alone and value is given:
+                    self.kept[name] = normed
         return found
 
     def _keep(
@@ -185,8 +190,3 @@ class _Run:
         self.kept[name] = mode.named[name] = found
         if name in self.alone:
             mode.linear.append(found)
-
-    def _fold(self, _module: Any, given: Any, found: Tensor) -> None:
-        for name, value in self.kept.items():
-            if name in self.alone and value is given[0]:
-                self.kept[name] = found

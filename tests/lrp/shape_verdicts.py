@@ -23,6 +23,7 @@ from conceptlrp.lrp._zennit import (
 )
 from conceptlrp.lrp.backends import make_propagation
 from conceptlrp.lrp.composites import resolve_composites
+from conceptlrp.lrp.engine.elementwise import Centre
 from conceptlrp.lrp.engine.hooks import HookPropagation
 from conceptlrp.networks import adapt
 from conceptlrp.networks.planes import actions_of_squares, board_planes, legal_actions
@@ -89,6 +90,7 @@ def exact() -> LayerMapComposite:
     norms = [
         (kind, Norm(1e-30)) for kind, rule in layer_map_base() if type(rule) is Norm
     ]
+    norms.append((Centre, Norm(1e-30)))
     return LayerMapComposite([*kept, *norms, (Linear, Epsilon(1e-30))])
 
 

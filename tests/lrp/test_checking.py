@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from conceptlrp.errors import NetworkError
-from conceptlrp.lrp import Explainer, NetworkCheck, check_network
+from conceptlrp.lrp import Explainer, NetworkCheck, check_network, checking
 from conceptlrp.networks import OthelloNet, adapt, demo_network
 from conceptlrp.networks.planes import Encoding
 from conceptlrp.othello import Corpus
@@ -21,7 +21,7 @@ from tests.lrp.conftest import random_corpus, randomize
 from tests.networks.test_adapting import Module
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
-N = 300
+N = 200
 
 
 class Twin(nn.Module):
@@ -104,6 +104,12 @@ def games() -> Corpus:
 @pytest.fixture(scope="module")
 def as_it_is(games: Corpus) -> NetworkCheck:
     return demo_network().check(games, n_positions=N)
+
+
+@pytest.fixture(autouse=True)
+def _at_no_time(as_it_is: NetworkCheck, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take no times but those of the demo network."""
+    monkeypatch.setattr(checking, "_times", lambda *_: {"forward": 1.0})
 
 
 def moves(check: NetworkCheck) -> float:
@@ -257,8 +263,18 @@ def test_gates_are_told(games: Corpus) -> None:
     found = check_network(Gated().eval(), games, n_positions=N)
 
     assert "gate held constant" in {step.how for step in found.steps}
+    assert "deviation held constant" not in {step.how for step in found.steps}
     assert found.contract["value"] == "none"
     assert "value" not in found.shares
+
+
+def test_norms_over_features_are_told(games: Corpus) -> None:
+    found = check_network(Gated(nn.GroupNorm(2, 4)).eval(), games, n_positions=N)
+
+    steps = {step.type: step for step in found.steps}
+    assert steps["Scaled"].how == "deviation held constant"
+    centre = steps["Centre"]
+    assert centre.sent == pytest.approx(centre.arrived, abs=1e-4)
 
 
 class Cosine(Twin):
@@ -285,6 +301,7 @@ def test_the_gradient_is_told_where_it_is_allowed(games: Corpus) -> None:
     )
 
     assert found.refused == ""
+    assert found.times != {}
     assert [step.name for step in found.steps if step.how == "gradient"] == ["cos"]
     assert found.frame().loc["net.conv1", "how"] == "Epsilon"
     assert "hooks" in found.notes[0]
@@ -323,6 +340,20 @@ def test_what_cannot_be_explained_has_a_table_all_the_same(
     assert {step.name for step in found.steps} == {"conv", "relu", "p", "v"}
     assert {step.how for step in found.steps} == {"refused"}
     assert "refused" in repr(found)
+
+
+class Backwards(OthelloNet):
+    """A board network that returns its value first."""
+
+    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+        return super().forward(planes)[::-1]  # type: ignore[return-value]
+
+
+def test_a_board_network_has_to_be_one(games: Corpus) -> None:
+    found = Backwards(4).eval().check(games, n_positions=20)
+
+    assert "pass outputs=('value', 'policy') if that is the order" in found.refused
+    assert {step.how for step in found.steps} == {"refused"}
 
 
 def test_positions_of_another_size_are_no_fault_of_the_network() -> None:

@@ -17,17 +17,6 @@ from tests.lrp.shape_verdicts import (
     quietly,
 )
 
-#: Shapes that are right already, though not yet as expected: by hooks, or refused.
-PENDING: dict[str, str] = {
-    **dict.fromkeys(
-        (
-            *("nn.LayerNorm of maps", "F.layer_norm", "nn.LayerNorm of a vector"),
-            *("nn.GroupNorm", "F.group_norm", "nn.InstanceNorm2d", "F.instance_norm"),
-            "nn.RMSNorm",
-        ),
-        "refused: ",
-    ),
-}
 NAMES = [shape.name for shape in (*HEADS, *PLANE_SHAPES, *UNKNOWN) if not shape.options]
 
 
@@ -35,7 +24,7 @@ NAMES = [shape.name for shape in (*HEADS, *PLANE_SHAPES, *UNKNOWN) if not shape.
 def test_every_shape_is_explained_as_its_oracle_says_or_refused(name: str) -> None:
     verdict = judge(SHAPES[name])
 
-    expected = PENDING.get(name, SHAPES[name].expected)
+    expected = SHAPES[name].expected
     outcome, _, words = expected.partition(": ")
     assert verdict.outcome.partition(": ")[0] == outcome, verdict.outcome
     assert re.search(words, verdict.outcome)

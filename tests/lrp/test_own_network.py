@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from conceptlrp.errors import NetworkError, TargetError
 from conceptlrp.lrp import attribute
@@ -47,6 +47,23 @@ def test_three_planes_are_refused(random_positions: Corpus) -> None:
 
     with pytest.raises(NetworkError, match=r"reads 3 planes, expected 1 .* or 2"):
         attribute(network.eval(), random_positions)
+
+
+def test_a_layer_may_have_the_name_of_an_output(random_positions: Corpus) -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.policy = nn.Conv2d(1, 2, 3, padding=1)
+            self.fc = nn.Linear(128, 65)
+
+        def forward(self, planes: Tensor) -> Tensor:
+            return self.fc(torch.relu(self.policy(planes)).flatten(1))
+
+    found = attribute(Named().eval(), random_positions, conditional=True)
+
+    assert list(found.relevance) == ["policy_layer"]
+    whole = found.conditional["policy_layer"].sum(axis=2)
+    np.testing.assert_allclose(whole, found.heatmap, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:.*no output for a pass")

@@ -14,7 +14,7 @@ from zennit.layer import Sum
 from zennit.rules import Epsilon, Norm, Pass
 from zennit.types import Activation, AvgPool, Linear
 
-from conceptlrp.errors import CompositeError, NetworkError
+from conceptlrp.errors import NetworkError
 from conceptlrp.lrp import Attribution, Explainer, attribute
 from conceptlrp.networks.planes import board_planes
 from conceptlrp.othello import Corpus
@@ -367,8 +367,8 @@ REFUSED: dict[str, tuple[Step, str]] = {
     "square": (lambda _, z: z**2, "pow"),
     "exponential": (lambda _, z: torch.exp(z), "exp"),
     "softmax": (lambda _, z: F.softmax(z, 1), "softmax"),
-    "layer norm": (lambda _, z: F.layer_norm(z, (6, 8, 8)), "layer_norm"),
-    "group norm": (lambda n, z: n.act(z), "GroupNorm"),
+    "rows": (lambda _, z: F.layer_norm(z, (8,)), "layer_norm"),
+    "local response": (lambda n, z: n.act(z), "LocalResponseNorm"),
     "spread": (lambda _, z: z / z.std(), "std"),
     "minimum": (lambda n, z: torch.minimum(z, n.conv2(z)), "minimum"),
 }
@@ -377,7 +377,7 @@ REFUSED: dict[str, tuple[Step, str]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_has_no_rule_is_refused_by_name(name: str, positions: Corpus) -> None:
     step, operation = REFUSED[name]
-    network = Net(flat, step, act=nn.GroupNorm(2, 6).double()).eval()
+    network = Net(flat, step, act=nn.LocalResponseNorm(2)).eval()
 
     with pytest.raises(NetworkError, match=f"no rule for {operation}"):
         attribute(network, positions, targets=["best"])
@@ -387,8 +387,10 @@ def test_what_has_no_rule_is_refused_by_name(name: str, positions: Corpus) -> No
     assert explainer.composite_name == "epsilon with gradients"
 
 
-def test_the_gradient_of_any_activation_is_torchs(positions: Corpus) -> None:
-    network = Net(narrow, active, block, act=nn.Tanh(), width=6).eval()
+@pytest.mark.parametrize("name", [*CONSERVING, "tanh"])
+def test_the_gradient_is_torchs(name: str, positions: Corpus) -> None:
+    steps, act = {**CONSERVING, "tanh": ((active, block), nn.Tanh())}[name]
+    network = Net(narrow, *steps, act=act, width=6).eval()
 
     found = attribute(
         network,
@@ -404,8 +406,7 @@ def test_the_gradient_of_any_activation_is_torchs(positions: Corpus) -> None:
     (slope,) = torch.autograd.grad(logits.sum(), planes)
     expected = (slope * planes).detach().numpy()
     assert_close(found.heatmap, expected)
-    with pytest.raises(CompositeError, match="product"):
-        Explainer(Net(flat, gated), composite="gradient-x-input")
+    assert_close(found.conditional["conv1"].sum(2), found.heatmap)
 
 
 def test_a_baseline_of_itself_leaves_nothing(positions: Corpus) -> None:

@@ -236,8 +236,10 @@ def test_a_module_of_another_contract_is_refused_with_the_argument_to_give(
 ) -> None:
     change, message = AT_THE_DOOR[case]
 
-    with pytest.raises(NetworkError, match=message):
+    with pytest.raises(NetworkError, match=message) as refused:
         attribute(Module(change).eval(), POSITION, targets=["best"])
+
+    assert "conceptlrp.adapt(module, " in str(refused.value)
 
 
 @pytest.mark.filterwarnings("ignore:.*is taken off")

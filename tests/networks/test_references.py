@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import nn
 
 from conceptlrp.errors import CheckpointError, NetworkError
+from conceptlrp.lrp import attribute
 from conceptlrp.networks import BoardNetwork, adapt, load_network
 from tests.networks.test_adapting import Module
 
@@ -40,6 +43,28 @@ def test_a_function_makes_the_network() -> None:
 
     torch.testing.assert_close(network(planes), plain()(planes), rtol=0, atol=0)
     assert network.encoding.name == "own-opponent"
+
+
+def planes(boards: NDArray[Any]) -> NDArray[Any]:
+    return np.stack([boards > 0, boards < 0, np.ones_like(boards)], axis=1)
+
+
+def encoded() -> BoardNetwork:
+    return adapt(Module(planes=3).eval(), encode=planes)
+
+
+def test_a_function_encodes_for_a_network_of_code(tmp_path: Path) -> None:
+    file = tmp_path / "w.pt"
+    torch.save(Module(planes=3).state_dict(), file)
+
+    network = load_network(f"{HERE}:encoded", weights=file)
+
+    named = adapt(Module(planes=3).eval(), encode="own-opponent-ones")
+    found = attribute(network, "f5d6c3", targets=["best"]).input_relevance
+    expected = attribute(named, "f5d6c3", targets=["best"]).input_relevance
+    assert network.encoding.name == "planes"
+    assert found.shape == (1, 1, 3, 8, 8)
+    np.testing.assert_array_equal(found, expected)
 
 
 PACKED: dict[str, Any] = {

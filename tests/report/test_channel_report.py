@@ -123,7 +123,7 @@ def test_another_target_is_named_in_the_commands(full_store):
     assert report.unit == "value before tanh"
     assert report.labels is None
     missing = "\n".join(report.missing)
-    assert "'conceptlrp ablate STORE --network NETWORK --target value'" in missing
+    assert "'conceptlrp ablate STORE --target value'" in missing
     assert "'conceptlrp cluster STORE --layer conv1 --target value'" in missing
 
 

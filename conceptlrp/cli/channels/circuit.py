@@ -72,7 +72,8 @@ def circuit(
     explained = target or opened.targets[0]
     chosen = (position, move, cluster, where, network, overwrite or None)
     is_kept = all(each is None for each in chosen)
-    kept = [each for each in opened.results.list() if each.kind == "circuit"]
+    about = [each for each in opened.results.list() if each.kind == "circuit"]
+    kept = [each for each in about if target in (None, each.target)]
     if is_kept and name is None and kept:
         print_table(
             {

@@ -52,7 +52,7 @@ def graph(
 ) -> None:
     """Average relevance between channels, and show its strongest paths.
 
-    The graph that the store already has is shown, unless --network is given.
+    One that the store already has is shown, unless --network or --overwrite is given.
     """
     from conceptlrp.concept_graph import MeanConceptGraph, node_link
     from conceptlrp.store import open_store

@@ -96,6 +96,9 @@ def open_player(
         "mobility": MobilityPlayer,
     }
     path, _, simulations = name.rpartition("@")
+    if weights is not None and (name in simple or name.startswith("gtp:")):
+        msg = f"{name} has no weights, expected package.module:function to have some"
+        raise typer.BadParameter(msg)
     if name in simple:
         yield simple[name](size)
     elif name.startswith("gtp:"):

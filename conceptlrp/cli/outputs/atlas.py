@@ -53,6 +53,7 @@ def atlas(
     opt.check_place(out, overwrite=overwrite)
     opened = open_store(store)
     channels = {name: opened.channels(name) for name in opened.layers}
+    remarks = None if notes is None else read_notes(notes, layers=channels)
     try:
         net = store_network(opened, network, weights)
     except NetworkError as error:
@@ -67,7 +68,7 @@ def atlas(
         strength=strength,
         target=target or 0,
         title=title,
-        notes=None if notes is None else read_notes(notes, layers=channels),
+        notes=remarks,
         network=net,
         others=[open_store(each) for each in compare or ()],
         workers=workers or _processes(sum(channels.values())),

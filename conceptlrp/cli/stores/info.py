@@ -89,6 +89,7 @@ def _facts(found: "StoreInfo") -> dict[str, object]:
         f"{plan.corpus.get('games', 0):,} games",
         "network": f"{network.get('name')} ({network.get('architecture')}, "
         f"{str(network.get('digest'))[:12]})",
+        "read from": network.get("reference"),
         "composite": plan.composite.get("name"),
         **({"gradients": ", ".join(plan.gradients)} if plan.gradients else {}),
         "baseline": plan.above,

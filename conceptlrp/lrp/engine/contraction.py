@@ -99,3 +99,28 @@ def dense(tangents: Tangents, values: Tensor) -> Tensor:
     matrices = values.new_zeros(n_positions, n_sites, n_squares)
     matrices[tuple(torch.from_numpy(part) for part in index)] = values
     return matrices
+
+
+def pick_channels(maps: Tensor, channels: Tensor) -> Tensor:
+    """Pick channels (N, K) from the maps of all, (N, T, C, P)."""
+    n_channels = maps.shape[2]
+    # All channels in their order, the usual case, need no copy.
+    if channels.shape[1] == n_channels and bool(
+        (channels == torch.arange(n_channels, device=channels.device)).all()
+    ):
+        return maps
+    index = channels[:, None, :, None].expand(-1, maps.shape[1], -1, maps.shape[3])
+    return maps.gather(2, index)
+
+
+def only_channels(relevance: Tensor, channels: Tensor) -> Tensor:
+    """Keep one channel each of relevance (N, T, C, H, W): (N, T, K, C, H, W)."""
+    n, t, c, h, w = relevance.shape
+    k = channels.shape[1]
+    # gather takes the K maps of each position, scatter puts each at its own channel
+    # of a copy that is zero elsewhere; both index a position's channels alike for all
+    # targets and squares.
+    chosen = relevance.new_zeros(n, t, k, c, h, w)
+    index = channels[:, None, :, None, None, None].expand(n, t, k, 1, h, w)
+    source = relevance.gather(2, index[:, :, :, 0])[:, :, :, None]
+    return chosen.scatter_(3, index, source)

@@ -19,6 +19,7 @@ from conceptlrp.lrp.engine.tangents import (
     moved_sites,
     tap_sites,
     union_sites,
+    whole_sites,
 )
 
 
@@ -36,6 +37,8 @@ def draw_blueprint(engine: NativeEngine) -> Blueprint:
             blueprint[name] = convolution_sites(below[0], taps)
         elif operation.kind in ("add", "cat"):
             blueprint[name] = union_sites(below)
+        elif operation.kind == "centre":
+            blueprint[name] = whole_sites(below[0])
         elif operation.kind == "choice" and operation.module is not None:
             reached = reach(operation.module, engine.shapes[operation.inputs[0]])
             blueprint[name] = moved_sites(below[0], reached)

@@ -1,4 +1,4 @@
-"""Operations on single units that are no module of torch's: affine, gated, spread.
+"""Operations that are no module of torch's: affine, gated, spread, norms in steps.
 
 Each carries its rule with it, for any composite:
 
@@ -7,12 +7,22 @@ Each carries its rule with it, for any composite:
 - `Gate` x g: the gate g is held constant and x gets all (Arras et al. 2017 for LSTMs;
   Achtibat et al., AttnLRP, arXiv:2402.05602, 2024, for attention's weights);
 - `Broadcast` of one square over a map: the square gets the sum.
+
+Norms over features, of layers, groups, instances and root mean squares, hold the
+deviation constant, as AttnLRP does, and are up to three operations:
+
+- `Centre` z = x - mean(x), a linear map: x gets x * centred(R / stab(z)), by Epsilon
+  unless a composite has another rule for it;
+- `Scaled` x / sqrt(mean(x^2) + eps), which hands relevance on as a gate does;
+- `Affine`, which is all of a norm by statistics that it has kept.
 """
 
+import inspect
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 #: As zennit's Norm and Epsilon have it.
 _EPSILON = 1e-6
@@ -32,7 +42,8 @@ class _Held(torch.autograd.Function):
         return None, relevance * share, None
 
 
-def _held(value: Tensor, source: Tensor, share: Tensor) -> Tensor:
+def held(value: Tensor, source: Tensor, share: Tensor) -> Tensor:
+    """Return a value of which the source gets a share of the relevance."""
     found: Tensor = _Held.apply(value.detach(), source, share.detach())  # type: ignore[no-untyped-call]
     return found
 
@@ -51,7 +62,7 @@ class Affine(nn.Module):
 
     def slope(self, source: Tensor) -> Tensor:
         """Return the weight of each unit of maps or vectors (N, ...)."""
-        return _as_unit(self.weight, source).expand(source.shape[1:])
+        return _as_unit(self.weight, source).expand_as(source)
 
     def value(self, source: Tensor) -> Tensor:
         """Compute it alone."""
@@ -60,9 +71,13 @@ class Affine(nn.Module):
 
     def per_unit(self, source: Tensor) -> Tensor:
         """Return the same by the input's value: 1 / stab(w x + b) times the weight."""
-        value = self.value(source)
-        shift = torch.copysign(value.new_tensor(_EPSILON), value + 0.0)
-        return _as_unit(self.weight, source) / (value + shift)
+        return _as_unit(self.weight, source) * inverse(self.value(source))
+
+    def absorbed(self, source: Tensor) -> Tensor:
+        """Return what the bias gets of each unit's relevance (N, ...)."""
+        if self.bias is None:
+            return torch.zeros_like(source)
+        return _as_unit(self.bias, source) * inverse(self.value(source))
 
     def share(self, source: Tensor) -> Tensor:
         """Return what the input gets of each unit's relevance (N, ...)."""
@@ -72,7 +87,7 @@ class Affine(nn.Module):
 
     def forward(self, source: Tensor) -> Tensor:
         """Compute it, with its rule in place of the gradient."""
-        return _held(self.value(source), source, self.share(source))
+        return held(self.value(source), source, self.share(source))
 
 
 class Gate(nn.Module):
@@ -82,7 +97,7 @@ class Gate(nn.Module):
         """Compute it, with its rule in place of the gradient."""
         value = source * gate
         whole = source.expand_as(value)
-        return _held(value, whole, torch.ones_like(value))
+        return held(value, whole, torch.ones_like(value))
 
 
 class Slope(nn.Module):
@@ -103,7 +118,7 @@ class Slope(nn.Module):
         share = value
         if self.above:
             share = torch.where(value == 0, torch.zeros_like(value), 1.0 / value)
-        return _held(value, value, share)
+        return held(value, value, share)
 
 
 class Broadcast(nn.Module):
@@ -118,7 +133,120 @@ class Broadcast(nn.Module):
         return source.expand(-1, -1, *self.size)
 
 
+def inverse(value: Tensor) -> Tensor:
+    """Return one over a stabilized value."""
+    shift = torch.copysign(value.new_tensor(_EPSILON), value + 0.0)
+    return (value + shift).reciprocal()
+
+
 def _as_unit(constant: Tensor, source: Tensor) -> Tensor:
     """See a constant of one position as a unit of maps, flattened or not."""
     shape = source.shape[1:]
     return constant.reshape(shape) if constant.numel() == shape.numel() else constant
+
+
+#: Norms as modules and as functions.
+NORMS = (nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm2d, nn.RMSNorm)
+NORMING = (
+    *(functional.layer_norm, functional.group_norm),
+    *(functional.instance_norm, functional.rms_norm),
+)
+_PARTS = ("weight", "bias", "running_mean", "running_var")
+
+
+class Centre(nn.Module):
+    """Features (N, C, ...) less their mean over each of some groups of channels."""
+
+    def __init__(self, groups: int) -> None:
+        super().__init__()
+        self.groups = groups
+
+    def value(self, source: Tensor) -> Tensor:
+        """Compute it alone; it is symmetric, so that this is its transpose too."""
+        return source - group_means(source, self.groups)
+
+    def forward(self, source: Tensor) -> Tensor:
+        """Compute it, with its rule in place of the gradient unless a hook has one."""
+        if self._forward_hooks:
+            return self.value(source)
+        value = self.value(held(source, source, source))
+        return held(value, value, inverse(value))
+
+
+class Scaled(nn.Module):
+    """Features (N, C, ...) over the root of each group's mean square, held constant."""
+
+    def __init__(self, groups: int, eps: float) -> None:
+        super().__init__()
+        self.groups, self.eps = groups, eps
+
+    def slope(self, source: Tensor) -> Tensor:
+        """Return one over the deviation, for each unit (N, C, ...)."""
+        return (group_means(source.square(), self.groups) + self.eps).rsqrt()
+
+    def value(self, source: Tensor) -> Tensor:
+        """Compute it alone."""
+        return source * self.slope(source)
+
+    def forward(self, source: Tensor) -> Tensor:
+        """Compute it, with its rule in place of the gradient."""
+        return held(self.value(source), source, torch.ones_like(source))
+
+
+#: What reads the squares and channels of a group together.
+GROUPED = (Centre, Scaled)
+#: What relevance and derivatives go different ways through.
+MIXING = (Gate, *GROUPED)
+
+
+def group_means(source: Tensor, groups: int) -> Tensor:
+    """Return the mean over each group of channels, at every unit (N, C, ...)."""
+    grouped = torch.unflatten(source, 1, (groups, -1))
+    mean = grouped.mean(tuple(range(2, grouped.dim())), keepdim=True)
+    return mean.expand_as(grouped).flatten(1, 2)
+
+
+def kept_affine(
+    mean: Tensor, variance: Tensor, eps: float, weight: Any = None, bias: Any = None
+) -> tuple[Tensor, Tensor]:
+    """Return weight and bias of a norm by statistics that it has kept."""
+    scale = torch.rsqrt(variance + eps)
+    scale = scale if weight is None else scale * weight
+    return scale, -mean * scale if bias is None else bias - mean * scale
+
+
+def norm_steps(norm: Any, args: Any, kwargs: Any) -> list[nn.Module]:
+    """Return the steps of a call, none for what is normalised otherwise.
+
+    That is each square's channels, or each row of a map, by itself.
+    """
+    given, source = dict(kwargs), args[0]
+    if isinstance(norm, nn.Module):
+        given |= {**vars(norm), **norm._parameters, **norm._buffers}
+    else:
+        bound = inspect.signature(norm).bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = bound.arguments
+    channels, eps = source.shape[1], given["eps"]
+    groups = given.get("num_groups", channels)
+    if "normalized_shape" in given:
+        if tuple(given["normalized_shape"]) != source.shape[1:]:
+            return []
+        groups = 1
+    # One number a channel is spread over the squares of a map.
+    shape = (-1, *(1,) * (source.dim() - 2))
+    weight, bias, mean, variance = (
+        part if part is None or part.numel() != channels else part.view(shape)
+        for part in map(given.get, _PARTS)
+    )
+    eps = torch.finfo(source.dtype).eps if eps is None else eps
+    steps: list[nn.Module] = []
+    if mean is not None and variance is not None and not given.get("use_input_stats"):
+        weight, bias = kept_affine(mean, variance, eps, weight, bias)
+    elif isinstance(norm, nn.RMSNorm) or norm is functional.rms_norm:
+        steps = [Scaled(groups, eps)]
+    else:
+        steps = [Centre(groups), Scaled(groups, eps)]
+    if weight is not None or bias is not None:
+        steps.append(Affine(source.new_ones(()) if weight is None else weight, bias))
+    return steps

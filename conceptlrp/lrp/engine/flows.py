@@ -10,7 +10,8 @@ it is the relevance of c'; summed over c' it is the relevance of c less what bia
 and stabilizer absorb. Above a baseline b, a - b takes the place of a, and the sum over
 c is the relevance of c' above it, R staying plain. All pairs cost about one
 convolution. A channel of a sum, as at the end of a residual block, sends to the same
-channel of each layer that is summed.
+channel of each layer that is summed. Through norms, poolings and whatever else may lie
+between two layers, each channel's relevance goes down by itself.
 
 Conservation: biases stand in the denominator of most rules and get no relevance,
 stabilizers likewise, so less may arrive at the input than started at the target. The
@@ -29,7 +30,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from conceptlrp.jsontext import plain
-from conceptlrp.lrp.engine.linearize import Branch
+from conceptlrp.lrp.engine.elementwise import Affine
+from conceptlrp.lrp.engine.lifting import Lift
 from conceptlrp.lrp.engine.native import NativeForward
 from conceptlrp.lrp.engine.program import Operation, Program
 from conceptlrp.lrp.engine.tangents import tap_sites
@@ -68,92 +70,163 @@ class ConceptGraph:
         return dict(plain({**vars(self), "edges": edges}))
 
 
+#: Kinds of operations on single units, of whose inputs the first has all relevance.
+_EACH = ("pass", "affine", "gate", "flatten")
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A convolution or sum by which a layer reads another, and nothing else does.
+
+    ``above`` and ``below`` are operations on single units, from the upper layer down to
+    it and from its input number ``place`` down to the lower layer, where units may also
+    be chosen in each channel.
+    """
+
+    operation: Operation
+    place: int
+    above: tuple[Operation, ...]
+    below: tuple[Operation, ...]
+
+    @property
+    def source(self) -> str:
+        """The operation that is read."""
+        return self.operation.inputs[self.place]
+
+    def carry(self, passed: NativeForward, value: Tensor) -> Tensor:
+        """Return the input for another value of the lower layer."""
+        for operation in reversed(self.below):
+            others = [passed.values[name] for name in operation.inputs[1:]]
+            value = passed.engine.compute(operation, [value, *others], value)
+        return value
+
+    def share(
+        self,
+        passed: NativeForward,
+        multiplier: Tensor,
+        slope: Tensor | float | None,
+        lifts: Mapping[str, list[Lift]],
+    ) -> Tensor:
+        """Return what the lower layer has of a multiplier (N, D, H', W') of the input.
+
+        Above a baseline, as ``lifts`` have it, that is less ``slope`` times it. Biases
+        between the two absorb the rest.
+        """
+        biased = [o for o in self.below if o.kind == "affine"]
+        if lifts and not biased:
+            assert slope is not None
+            return multiplier - slope * lifts[self.source][0].baseline
+        for operation in biased:
+            value, module = passed.values[operation.inputs[0]], operation.module
+            assert isinstance(module, Affine)
+            above = value
+            if lifts and operation is biased[-1]:
+                above = value - lifts[operation.inputs[0]][0].baseline
+            multiplier = multiplier * module.per_unit(value) * above
+        return multiplier
+
+
 def adjacent_layers(
     program: Program, nodes: Mapping[str, str]
-) -> dict[tuple[str, str], tuple[str, int]]:
-    """Find the pairs of layers of which the upper one reads the lower, or sums it.
+) -> dict[tuple[str, str], Wire | None]:
+    """Find the pairs of layers of which the upper depends on the lower directly.
 
-    Returns: for each pair (upper, lower) the convolution or sum between them, and which
-    of its inputs is the lower.
+    Returns: for each pair (upper, lower) the wire between them, None for several or for
+    anything else, such as a norm or a pooling.
     """
     layers = {node: layer for layer, node in nodes.items()}
-    pairs = {}
-    for layer, node in nodes.items():
-        operation = _skip_passes(program, program.operations[node])
-        if operation.kind in ("conv", "add"):
-            for place, source in enumerate(operation.inputs):
-                below = _layer_below(program, source, layers)
-                if below is not None:
-                    pairs[layer, below] = operation.name, place
+    pairs: dict[tuple[str, str], Wire | None] = {}
+    for upper, node in nodes.items():
+        above, turn = _descend(program, node, layers.keys() - {node})
+        wired = turn.kind in ("conv", "add") and turn.name not in layers.keys() - {node}
+        for place, source in enumerate(_flowing(turn) if wired else (turn.name,)):
+            below, end = _descend(program, source, layers, (*_EACH, "choice"))
+            wire = Wire(turn, place, above, below)
+            # A bias has its share of units that a choice would have to move first.
+            mixed = {"affine", "choice"} <= {each.kind for each in below}
+            whole = wired and end.name in layers and not mixed
+            for lower in _reached(program, source, layers, upper):
+                twice = (upper, lower) in pairs
+                pairs[upper, lower] = wire if whole and not twice else None
     return pairs
 
 
-def _layer_below(program: Program, name: str, layers: Mapping[str, str]) -> str | None:
-    """Go down from an operation to the first layer, None if another is met first."""
-    below = program.operations[name]
-    while below.name not in layers and _keeps_channels(below):
-        below = program.operations[below.inputs[0]]
-    return layers.get(below.name)
-
-
-def _skip_passes(program: Program, operation: Operation) -> Operation:
-    while _keeps_channels(operation):
+def _descend(
+    program: Program, name: str, stops: Collection[str], kinds: Collection[str] = _EACH
+) -> tuple[tuple[Operation, ...], Operation]:
+    """Go down operations on single units to the first other one, or a stop."""
+    passed, operation = [], program.operations[name]
+    while operation.kind in kinds and operation.name not in stops:
+        if not getattr(operation.module, "keeps", True):
+            break
+        passed.append(operation)
         operation = program.operations[operation.inputs[0]]
-    return operation
+    return tuple(passed), operation
 
 
-def _keeps_channels(operation: Operation) -> bool:
-    if operation.kind == "choice":
-        return getattr(operation.module, "keeps", True)
-    return operation.kind in ("pass", "gate", "flatten")
+def _flowing(operation: Operation) -> tuple[str, ...]:
+    """Return the inputs that relevance goes to."""
+    return operation.inputs[:1] if operation.kind == "gate" else operation.inputs
+
+
+def _reached(
+    program: Program, name: str, layers: Mapping[str, str], upper: str
+) -> list[str]:
+    """Go down from an operation to the layers that are met first."""
+    found, pending, seen = [], [name], set()
+    while pending:
+        name = pending.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if layers.get(name, upper) != upper:
+            found.append(layers[name])
+        else:
+            pending.extend(_flowing(program.operations[name]))
+    return found
 
 
 def edge_relevance(
     passed: NativeForward,
-    name: str,
-    place: int,
+    wire: Wire,
     relevance: Tensor,
     *,
     accumulate: bool,
-    baseline: Tensor | None = None,
+    lifts: Mapping[str, list[Lift]],
     every: bool = False,
 ) -> Tensor:
-    """Compute what channels of a convolution or sum send to those of an input.
+    """Compute what channels of a layer send by a wire to those of the lower one.
 
     With `every`, relevance may be at dead units; see `LinearRule.terms`.
 
-    Shapes: `relevance` (N, T, C, H, W), plain; `baseline` (N or 1, D, H', W') of the
-    input, above which edges are taken. Returns (N, T, C, D), without N accumulated.
+    Shapes: `relevance` (N, T, C, H, W), plain; `lifts` the baseline of the lower layer,
+    above which edges are taken. Returns (N, T, C, D), without N accumulated.
     """
-    operation = passed.engine.program.operations[name]
-    source = passed.values[operation.inputs[place]]
+    operation, source = wire.operation, passed.values[wire.source]
+    for each in wire.above:
+        relevance = relevance * passed.gate(each)
     if operation.kind == "add":
         sent = relevance * passed.sum_scale(operation)[:, None]
         # Channels of a sum do not mix: all that is sent lies on the diagonal.
-        value = source if baseline is None else source - baseline
+        value = wire.share(passed, source, 1.0, lifts)
         sent = (sent * value[:, None]).sum((3, 4))
         return torch.diag_embed(sent.sum(0) if accumulate else sent)
-    sites = tap_sites(passed.engine.rules[name].geometry, *source.shape[2:])
+    sites = tap_sites(passed.engine.rules[operation.name].geometry, *source.shape[2:])
     total: Tensor | None = None
     # The terms of a rule add up, as they do for relevance itself.
-    for branch in passed.branches(name, every=every):
+    for branch in passed.branches(operation.name, every=every):
         scaled = (relevance * branch.scale[:, None]).flatten(3)
-        below = _multiplier_rows(_multiplier(branch, source, baseline))
+        multiplier, slope = branch.multiplier, None
+        if isinstance(multiplier, float):
+            multiplier = torch.full_like(source, multiplier)
+        elif lifts:
+            slope = branch.per_unit(source, nonnegative=False)
+        below = _multiplier_rows(wire.share(passed, multiplier, slope, lifts))
         multiply = _summed_products(scaled) if accumulate else _products(scaled)
         part = _weigh_taps(multiply, below, sites, branch.weight)
         total = part if total is None else total + part
     assert total is not None
     return total
-
-
-def _multiplier(branch: Branch, source: Tensor, baseline: Tensor | None) -> Tensor:
-    """Return what a term is multiplied with (N, D, H', W'), above a baseline."""
-    multiplier = branch.multiplier
-    if isinstance(multiplier, float):
-        multiplier = torch.full_like(source, multiplier)
-    if baseline is None:
-        return multiplier
-    return multiplier - branch.per_unit(source, nonnegative=False) * baseline
 
 
 def _multiplier_rows(multiplier: Tensor) -> Tensor:
@@ -197,7 +270,7 @@ def _summed_products(scaled: Tensor) -> Callable[[Tensor], Tensor]:
     return lambda rows: (upper @ rows.reshape(n * s, -1)).view(t, c, -1)
 
 
-_REDISTRIBUTING = ("conv", "pool", "add")
+_REDISTRIBUTING = ("conv", "pool", "add", "centre", "affine")
 
 
 @dataclass(frozen=True, repr=False)
@@ -284,8 +357,13 @@ def conservation_report(
 def _follow(
     passed: NativeForward, operation: Operation, relevance: Tensor, *, every: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    arrived = _total(relevance)
-    if operation.kind == "add":
+    arrived, module = _total(relevance), operation.module
+    if isinstance(module, Affine):
+        value = passed.values[operation.inputs[0]]
+        shares = module.share(value), module.absorbed(value)
+        sent, bias = (_total(relevance * share[:, None]) for share in shares)
+        return arrived, sent, bias
+    if operation.kind != "conv" and operation.kind != "pool":
         # All inputs together get R times their sum over the stabilized sum.
         share = passed.values[operation.name] * passed.sum_scale(operation)
         return arrived, _total(relevance * share[:, None]), torch.zeros_like(arrived)

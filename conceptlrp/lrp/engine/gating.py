@@ -65,12 +65,10 @@ def _sent(
     above = proportional[reader.name], gated[reader.name]
     if reader.kind in _UNCHANGED:
         return above
-    if reader.kind == "add":
+    if reader.kind in ("add", "affine", "centre"):
         return not plain_sums, False
     if reader.kind in ("conv", "pool"):
         return rules[reader.name].is_proportional, False
-    if reader.kind == "affine":
-        return not plain_sums, False
     if reader.kind == "gate" or isinstance(reader.module, Affine):
         # Their output may be positive where what is read is not.
         return above[0], False

@@ -20,7 +20,7 @@ from conceptlrp.errors import CompositeError
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.engine.lifting import sum_squares
 from conceptlrp.lrp.engine.native import Change, changed
-from conceptlrp.lrp.engine.trace import as_outputs
+from conceptlrp.lrp.engine.trace import OUTPUTS, as_outputs
 
 _FEW_PASSES = 128
 
@@ -68,7 +68,7 @@ class HookPropagation:
             try:
                 with torch.enable_grad():
                     outputs = as_outputs(hooked(planes))
-                named = dict(zip(("policy", "value"), outputs, strict=False))
+                named = dict(zip(OUTPUTS, outputs, strict=False))
                 tensors = {layer: kept[layer] for layer in self.taps}
                 yield HookPassed(self, planes, named, tensors, other)
             finally:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from conceptlrp.lrp._zennit import Activation
-from conceptlrp.lrp.engine.elementwise import Affine
+from conceptlrp.lrp.engine.elementwise import Affine, Scaled
 from conceptlrp.lrp.engine.moving import choose, chosen, give_back
 from conceptlrp.lrp.engine.program import Operation, Program
 
@@ -100,8 +100,8 @@ def find_lifts(
 
 def ratio_of(operation: Operation, values: Mapping[str, Tensor]) -> Tensor | None:
     """Return f(a) / a of an activation (N, C, H, W), None for what keeps values."""
-    if isinstance(operation.module, Affine):
-        return operation.module.slope(values[operation.inputs[0]])[None]
+    if isinstance(operation.module, Affine | Scaled):
+        return operation.module.slope(values[operation.inputs[0]])
     if operation.kind == "gate":
         return values[operation.inputs[1]].expand_as(values[operation.name])
     if not isinstance(operation.module, Activation):

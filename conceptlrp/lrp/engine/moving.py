@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 #: Modules that choose by the values.
 MAXIMA = (nn.MaxPool2d, nn.AdaptiveMaxPool2d)
@@ -32,28 +31,28 @@ pad permute pixel_shuffle pixel_unshuffle repeat reshape reshape_as roll select 
 squeeze swapaxes tensor_split transpose unbind unflatten unsqueeze view view_as
 """
 MOVING = frozenset(_MOVES.split())
-_CASTS = frozenset(
-    getattr(Tensor, name)
-    for name in ("bfloat16", "double", "float", "half", "to", "type", "type_as")
-)
 
 
 class Choice(nn.Module):
     """Units of one position by number, in the shape of its output.
 
-    `keeps` says that each one is of its own channel.
+    `keeps` says that each one is of its own channel; where it is none there may be a
+    constant, the `fill` of the same shape.
     """
 
     units: Tensor
+    fill: Tensor | None
 
     def __init__(self, units: Tensor, *, keeps: bool = False) -> None:
         super().__init__()
         self.keeps = keeps
         self.register_buffer("units", units)
+        self.register_buffer("fill", None)
 
     def forward(self, source: Tensor) -> Tensor:
         """Choose; the gradient goes to the units chosen, which is its rule."""
-        return choose(source, self.units[None])
+        found = choose(source, self.units[None])
+        return found if self.fill is None else found + self.fill
 
 
 def numbers_like(source: Tensor) -> Tensor:
@@ -124,23 +123,3 @@ def reach(module: nn.Module, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     boards = boards.expand(-1, channels, -1, -1)
     found = choose(boards, chosen(module, boards)).any(1)
     return np.asarray(found.flatten(1))
-
-
-class Uncast(TorchFunctionMode):
-    """Leaves floating-point values as they are where a network casts them.
-
-    A network runs in the precision that it is explained in.
-    """
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        """Run a function of torch's."""
-        kwargs = kwargs or {}
-        first = args[0] if args else None
-        floats = isinstance(first, Tensor) and first.is_floating_point()
-        if floats and isinstance(kwargs.get("dtype"), torch.dtype):
-            kwargs = {k: v for k, v in kwargs.items() if k != "dtype"}
-        found = func(*args, **kwargs)
-        same = floats and func in _CASTS and found.is_floating_point()
-        return first if same else found

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from conceptlrp.lrp._zennit import Activation, Epsilon, Norm, Pass
-from conceptlrp.lrp.engine.elementwise import Affine
+from conceptlrp.lrp.engine.elementwise import GROUPED, MIXING, Affine, Centre, Scaled
 from conceptlrp.lrp.engine.gating import find_gated, hides, producers
 from conceptlrp.lrp.engine.geometry import channels_last
 from conceptlrp.lrp.engine.lifting import (
@@ -32,6 +32,7 @@ from conceptlrp.lrp.engine.rule_forms import scale_forms, scales_of
 
 _NONNEGATIVE = (nn.ReLU, nn.ReLU6, nn.Sigmoid, nn.Softplus)
 _LINEAR = ("conv", "pool")
+_SUMS = ("add", "centre")
 _PROPORTIONAL = Norm()
 
 
@@ -51,7 +52,7 @@ class NativeEngine:
         self.sums = {
             name: scale_forms(operation.rule or _PROPORTIONAL)[0]
             for name, operation in program.operations.items()
-            if operation.kind == "add"
+            if operation.kind in _SUMS
         }
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.nonnegative: dict[str, bool] = {}
@@ -83,6 +84,11 @@ class NativeEngine:
                 like=planes,
             )
         _check_rule(operation, plain_sums=self.plain_sums)
+        module = operation.module
+        if isinstance(module, GROUPED) and sources[0].shape[1] % module.groups:
+            # In a flattened map a group may end within a channel.
+            msg = f"the groups of '{operation.label}' are not known"
+            raise UnknownOperationError(msg)
         values[name] = self.compute(operation, sources, planes)
         self.shapes[name] = tuple(values[name].shape[1:])
         self.nonnegative[name] = _is_nonnegative(operation, self.nonnegative)
@@ -99,12 +105,14 @@ class NativeEngine:
             return sources[0] + sources[1]
         if operation.kind == "cat":
             return torch.cat(sources, 1)
-        if isinstance(operation.module, Affine):
+        if isinstance(operation.module, Affine | Centre | Scaled):
             return operation.module.value(sources[0])
         if operation.kind == "gate":
             return sources[0] * sources[1]
         if operation.kind == "choice" and operation.module is not None:
-            return choose(sources[0], chosen(operation.module, sources[0]))
+            found = choose(sources[0], chosen(operation.module, sources[0]))
+            fill = getattr(operation.module, "fill", None)
+            return found if fill is None else found + fill
         if operation.kind == "pass" and operation.module is not None:
             result: Tensor = operation.module(sources[0])
             return result
@@ -146,11 +154,11 @@ class NativeEngine:
 
 
 def _check_rule(operation: Operation, *, plain_sums: bool) -> None:
-    if operation.kind == "gate" and plain_sums:
-        msg = f"the product '{operation.label}' has no gradient that is relevance"
-        raise UnknownOperationError(msg)
-    known: dict[str, tuple[type, ...]]
-    known = {"pass": (Pass,), "add": (Norm, Epsilon), "choice": ()}
+    known: dict[str, tuple[type, ...]] = {
+        **dict.fromkeys(_SUMS, (Norm, Epsilon)),
+        "pass": (Pass,),
+        "choice": (),
+    }
     allowed = known.get(operation.kind)
     if operation.rule is None or allowed is None:
         plain = not isinstance(operation.module, Activation) or isinstance(
@@ -173,6 +181,9 @@ def _is_nonnegative(operation: Operation, known: Mapping[str, bool]) -> bool:
         parts = (operation.module.weight, operation.module.bias)
         keeps = all(part is None or bool((part >= 0).all()) for part in parts)
         return keeps and known[operation.inputs[0]]
+    fill = getattr(operation.module, "fill", None)
+    if fill is not None and bool((fill < 0).any()):
+        return False
     if operation.kind in ("pool", "add", "pass", *HANDING_ON):
         keeps = operation.kind != "pass" or isinstance(
             operation.module, nn.Identity | nn.Dropout | nn.Dropout2d
@@ -292,13 +303,17 @@ class NativeForward:
         every: bool,
     ) -> list[tuple[str, Tensor]]:
         """Redistribute relevance (N, T, C, H, W) of an operation to its inputs."""
-        sources = operation.inputs
+        sources, module = operation.inputs, operation.module
         if operation.kind in _LINEAR:
             sent = self._send_linear(operation, relevance, lifting, every=every)
             return [(sources[0], sent)]
         if operation.kind == "add":
             parts = self._send_sum(operation, relevance, lifting)
             return list(zip(sources, parts, strict=True))
+        if self.engine.plain_sums and isinstance(module, MIXING):
+            return self._differentiate(operation, relevance)
+        if operation.kind == "centre":
+            return [(sources[0], self._send_centred(operation, relevance, lifting))]
         if operation.kind == "cat":
             # Each input of a concatenation gets back its own channels.
             widths = [self.values[source].shape[1] for source in sources]
@@ -307,7 +322,6 @@ class NativeForward:
         if operation.kind == "choice":
             shape = self.engine.shapes[sources[0]]
             return [(sources[0], give_back(relevance, self.chosen(operation), shape))]
-        module = operation.module
         if operation.kind == "affine" and sources[0] in lifting.lifts:
             assert isinstance(module, Affine)
             value = self.values[sources[0]]
@@ -351,13 +365,35 @@ class NativeForward:
         *others, last = (self.values[source][:, None] for source in operation.inputs)
         return [*(scaled * value for value in others), scaled.mul_(last)]
 
+    def _differentiate(
+        self, operation: Operation, slopes: Tensor
+    ) -> list[tuple[str, Tensor]]:
+        """Send derivatives (N, T, C, H, W) down, to gates too."""
+        sources = [self.values[n].detach().requires_grad_() for n in operation.inputs]
+        with torch.enable_grad():
+            value = self.engine.compute(operation, sources, sources[0])
+        by_target = slopes.transpose(0, 1)
+        parts = torch.autograd.grad(value, sources, by_target, is_grads_batched=True)
+        sent = [part.transpose(0, 1) for part in parts]
+        return list(zip(operation.inputs, sent, strict=True))
+
+    def _send_centred(
+        self, operation: Operation, relevance: Tensor, lifting: Lifting
+    ) -> Tensor:
+        module, name = operation.module, operation.inputs[0]
+        assert isinstance(module, Centre)
+        scaled = (relevance * self.sum_scale(operation)[:, None]).flatten(0, 1)
+        part = torch.unflatten(module.value(scaled), 0, relevance.shape[:2])
+        lifting.gather(name, part, self.values[name], 1.0)
+        return part.mul_(self.values[name][:, None])
+
     def chosen(self, operation: Operation) -> Tensor:
         """Return the number (N or 1, C, H, W) of the unit that each one is."""
         assert operation.module is not None
         return chosen(operation.module, self.values[operation.inputs[0]])
 
     def sum_scale(self, operation: Operation) -> Tensor:
-        """Return what relevance of a sum is divided by, inverted: (N, C, H, W)."""
+        """Return what relevance of a sum or centre is divided by, inverted."""
         # Handed on whole, relevance would double at every residual block.
         rule = operation.rule or _PROPORTIONAL
         total = self.values[operation.name]
@@ -371,7 +407,7 @@ class NativeForward:
         module, first = operation.module, operation.inputs[0]
         if isinstance(module, Affine) and self.engine.plain_sums:
             value = self.values[first]
-            return module.slope(value).expand_as(value)[:, None]
+            return module.slope(value)[:, None]
         if operation.kind == "affine" and isinstance(module, Affine):
             return module.share(self.values[first])[:, None]
         if isinstance(operation.rule, Pass) or not isinstance(module, Activation):

@@ -16,6 +16,7 @@ pass       activation, dropout, identity: relevance goes through as it is
 affine     a weight and a bias a unit, of which the bias absorbs relevance;
            without one, and as a constant factor, it is a pass
 gate       product with a gate, the second input, which is held constant
+centre     maps less their mean over groups of channels, as in norms
 choice     some units of the input: slice, padding, pooling of maxima
 flatten    feature map to vector
 ========== =============================================================
@@ -29,11 +30,11 @@ from torch import fx, nn
 
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp._zennit import Activation, Hook, Sum
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Centre, Gate, Scaled
 from conceptlrp.lrp.engine.moving import MAXIMA, Choice
 from conceptlrp.lrp.engine.trace import LINEAR, module_of
 
-_PASS = (nn.Identity, nn.Dropout, nn.Dropout2d)
+_PASS = (nn.Identity, nn.Dropout, nn.Dropout2d, Scaled)
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,8 @@ def _module_kind(node: fx.Node, module: nn.Module) -> str:
         return "pass" if module.bias is None else "affine"
     if isinstance(module, Gate):
         return "gate"
+    if isinstance(module, Centre):
+        return "centre"
     if isinstance(module, (Choice, *MAXIMA)):
         return "choice"
     if isinstance(module, nn.Flatten):
@@ -165,4 +168,5 @@ def _summands(node: fx.Node, module: Sum) -> tuple[str, ...]:
 
 
 def _unknown(node: fx.Node, what: str) -> UnknownOperationError:
-    return UnknownOperationError(f"{what} of '{node.target}' is not known")
+    named = getattr(node.target, "__name__", node.target)
+    return UnknownOperationError(f"{what} of '{named}' is not known")

@@ -8,10 +8,10 @@ Shapes use N positions, T targets, P planes, C channels of an H x W feature map,
 K channels asked for and n x n squares.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -19,8 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from conceptlrp.errors import CompositeError
-from conceptlrp.lrp.engine.contraction import conditional_heatmaps
+from conceptlrp.lrp.engine.contraction import (
+    conditional_heatmaps,
+    only_channels,
+    pick_channels,
+)
 from conceptlrp.lrp.engine.counting import SweepCosts, draw_blueprint
+from conceptlrp.lrp.engine.elementwise import MIXING
 from conceptlrp.lrp.engine.flows import (
     Conservation,
     adjacent_layers,
@@ -40,8 +45,8 @@ from conceptlrp.lrp.engine.native import (
 from conceptlrp.lrp.engine.program import Program
 from conceptlrp.lrp.engine.sweep import Sweep, Tangents, active_squares
 from conceptlrp.lrp.engine.tangents import SweepPlan
+from conceptlrp.lrp.engine.trace import OUTPUTS
 
-_OUTPUTS = ("policy", "value")
 _REVERSE_ROWS = 256
 _KEPT_PLANS = 4
 
@@ -70,7 +75,7 @@ class NativePropagation:
         self.engine = NativeEngine(program, planes, plain_sums=self.plain_sums)
         self.second = second
         self.nodes = {layer: program.by_module[tap] for layer, tap in taps.items()}
-        self.nodes.update(zip(_OUTPUTS, program.outputs, strict=False))
+        self.nodes.update(zip(OUTPUTS, program.outputs, strict=False))
         self.layers = tuple(taps)
         self.input = program.input
         self.memory_budget = memory_budget
@@ -80,6 +85,10 @@ class NativePropagation:
         #: baseline.
         self.producing = self.exposed | producers(
             program, [self.nodes[layer] for layer in taps]
+        )
+        #: Whether derivatives go to gates too, as no tangent does.
+        self.reverse_only = self.plain_sums and any(
+            isinstance(o.module, MIXING) for o in program.operations.values()
         )
         self.blueprint = draw_blueprint(self.engine)
         self.costs = SweepCosts(self.engine, self.blueprint)
@@ -172,7 +181,7 @@ class NativePassed:
         nodes = self.owner.nodes
         return {
             name: self.passed.values[nodes[name]].flatten(1)
-            for name in _OUTPUTS
+            for name in OUTPUTS
             if name in nodes
         }
 
@@ -251,29 +260,47 @@ class NativePassed:
 
         Shapes: `relevance` (N, T, C, H, W).
         """
-        program = self.owner.engine.program
-        nodes = {layer: self.owner.nodes[layer] for layer in self.owner.layers}
+        owner, found = self.owner, {}
+        nodes = {layer: owner.nodes[layer] for layer in owner.layers}
+        pairs = adjacent_layers(owner.engine.program, nodes)
         with torch.no_grad():
-            return {
-                pair: edge_relevance(
+            for (upper, lower), wire in pairs.items():
+                flowing = self.passed.handed_down(nodes[upper], relevance[upper])
+                baseline = self.baselines.get(lower)
+                above = {} if baseline is None else {nodes[lower]: baseline}
+                if wire is None:
+                    edges = self._single_edges(upper, nodes[lower], flowing, above)
+                    found[upper, lower] = edges.sum(0) if accumulate else edges
+                    continue
+                found[upper, lower] = edge_relevance(
                     self.passed,
-                    name,
-                    place,
-                    self.passed.handed_down(nodes[pair[0]], relevance[pair[0]]),
+                    wire,
+                    flowing,
                     accumulate=accumulate,
-                    baseline=self._baseline_at(pair[1], name, place),
-                    every=name in self.owner.exposed,
+                    lifts=self.passed.lifts(above),
+                    every=wire.operation.name in owner.exposed,
                 )
-                for pair, (name, place) in adjacent_layers(program, nodes).items()
-            }
+        return found
 
-    def _baseline_at(self, layer: str, name: str, place: int) -> Tensor | None:
-        """Return a layer's baseline as an operation above reads it."""
-        if layer not in self.baselines:
-            return None
-        program, node = self.owner.engine.program, self.owner.nodes[layer]
-        lifts = self.passed.lifts({node: self.baselines[layer]})
-        return lifts[program.operations[name].inputs[place]][0].baseline
+    def _single_edges(
+        self,
+        upper: str,
+        node: str,
+        relevance: Tensor,
+        baselines: Mapping[str, Tensor],
+    ) -> Tensor:
+        """Send each channel of a layer to another by itself: (N, T, C, D)."""
+        values, others = self.passed.values, {*self.owner.layers} - {upper}
+        # What goes on by a layer between is that layer's to send.
+        names = [self.owner.nodes[layer] for layer in others]
+        cut = {n: torch.ones_like(values[n], dtype=torch.bool) for n in names}
+        passed = NativeForward(self.passed.engine, values, cut=cut)
+        every = torch.arange(relevance.shape[2], device=relevance.device)
+        channels = every.expand(len(relevance), -1)
+        options = {"baselines": baselines, "every": self.owner.exposed}
+        return self._singly(
+            passed, upper, relevance, channels, node, lambda s: s.sum((3, 4)), **options
+        )
 
     def conservation(self, starts: Mapping[str, Tensor]) -> Conservation:
         """Follow relevance through every operation; see `conservation_report`."""
@@ -296,12 +323,12 @@ class NativePassed:
         """
         nodes = self.owner.nodes
         found = rerun(self.passed, {nodes[n]: c for n, c in changes.items()}, rows)
-        wanted = {name: nodes[name] for name in (*_OUTPUTS, *layers) if name in nodes}
+        wanted = {name: nodes[name] for name in (*OUTPUTS, *layers) if name in nodes}
         outputs = {
             name: found[node] if node in found else self.passed.values[node][rows]
             for name, node in wanted.items()
         }
-        return {n: o.flatten(1) if n in _OUTPUTS else o for n, o in outputs.items()}
+        return {n: o.flatten(1) if n in OUTPUTS else o for n, o in outputs.items()}
 
     def intervened(self, changes: Mapping[str, Replaced], rows: Tensor) -> Self:
         """Return the forward pass of rows (M,) with changed feature maps.
@@ -365,8 +392,8 @@ class NativePassed:
             # down is due for each of them.
             upwards = owner.costs.forward(tuple(wanted), self.active)
             # It would not stop at changed units.
-            sweeps = not self.passed.cut and upwards <= owner.costs.reverse(wanted)
-            if sweeps:
+            reverse = self.passed.cut or owner.reverse_only
+            if not reverse and upwards <= owner.costs.reverse(wanted):
                 return self._sweep(flowing, channels), "forward"
             found = {
                 layer: self._send_channels(layer, flowing[layer], rows)
@@ -395,7 +422,7 @@ class NativePassed:
         for node, rows, squares, tangents in self._tangents(tuple(nodes)):
             layer = nodes[node]
             maps = conditional_heatmaps(tangents, relevance[layer][rows])
-            maps = _pick(maps, channels[layer][rows])
+            maps = pick_channels(maps, channels[layer][rows])
             # Other squares belong to other parts of the sweep, or stay zero.
             found[layer][rows, :, :, squares] = maps[..., squares]
         return {layer: torch.unflatten(maps, 3, side) for layer, maps in found.items()}
@@ -427,43 +454,29 @@ class NativePassed:
                     yield node, rows, squares, tangents
 
     def _send_channels(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
+        end, every = self.owner.input, self.every
+        return self._singly(
+            self.passed, layer, relevance, channels, end, self._arrived, every=every
+        )
+
+    def _singly(
+        self,
+        passed: NativeForward,
+        layer: str,
+        relevance: Tensor,
+        channels: Tensor,
+        end: str,
+        arrived: Callable[[Tensor], Tensor],
+        **options: Any,
+    ) -> Tensor:
         """Send each channel's relevance down by itself, several at a time."""
-        n_channels = channels.shape[1]
         step = max(1, _REVERSE_ROWS // (len(channels) * relevance.shape[1]))
-        node, end = self.owner.nodes[layer], self.owner.input
         parts = []
-        for first in range(0, n_channels, step):
-            chosen = _only(relevance, channels[:, first : first + step])
+        for some in torch.split(channels, step, 1):
+            chosen = only_channels(relevance, some)
             # P is linear and the same for all: to it, every channel of every target
             # is one more target.
-            sent = self.passed.relevance(
-                {node: chosen.flatten(1, 2)}, (end,), every=self.every
-            )
-            maps = self._arrived(sent[end])
-            parts.append(torch.unflatten(maps, 1, chosen.shape[1:3]))
+            start = {self.owner.nodes[layer]: chosen.flatten(1, 2)}
+            sent = passed.relevance(start, (end,), **options)[end]
+            parts.append(torch.unflatten(arrived(sent), 1, chosen.shape[1:3]))
         return torch.cat(parts, 2)
-
-
-def _pick(maps: Tensor, channels: Tensor) -> Tensor:
-    """Pick channels (N, K) from the maps of all, (N, T, C, P)."""
-    n_channels = maps.shape[2]
-    # All channels in their order, the usual case, need no copy.
-    if channels.shape[1] == n_channels and bool(
-        (channels == torch.arange(n_channels, device=channels.device)).all()
-    ):
-        return maps
-    index = channels[:, None, :, None].expand(-1, maps.shape[1], -1, maps.shape[3])
-    return maps.gather(2, index)
-
-
-def _only(relevance: Tensor, channels: Tensor) -> Tensor:
-    """Keep one channel each of relevance (N, T, C, H, W): (N, T, K, C, H, W)."""
-    n, t, c, h, w = relevance.shape
-    k = channels.shape[1]
-    # gather takes the K maps of each position, scatter puts each at its own channel
-    # of a copy that is zero elsewhere; both index a position's channels alike for all
-    # targets and squares.
-    chosen = relevance.new_zeros(n, t, k, c, h, w)
-    index = channels[:, None, :, None, None, None].expand(n, t, k, 1, h, w)
-    source = relevance.gather(2, index[:, :, :, 0])[:, :, :, None]
-    return chosen.scatter_(3, index, source)

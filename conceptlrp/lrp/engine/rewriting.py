@@ -8,8 +8,32 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.overrides import TorchFunctionMode
 
-from conceptlrp.lrp.engine.moving import Uncast
+_CASTS = frozenset(
+    getattr(Tensor, name)
+    for name in ("bfloat16", "double", "float", "half", "to", "type", "type_as")
+)
+
+
+class Uncast(TorchFunctionMode):
+    """Leaves floating-point values as they are where a network casts them.
+
+    A network runs in the precision that it is explained in.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Run a function of torch's."""
+        kwargs = kwargs or {}
+        first = args[0] if args else None
+        floats = isinstance(first, Tensor) and first.is_floating_point()
+        if floats and isinstance(kwargs.get("dtype"), torch.dtype):
+            kwargs = {k: v for k, v in kwargs.items() if k != "dtype"}
+        found = func(*args, **kwargs)
+        same = floats and func in _CASTS and found.is_floating_point()
+        return first if same else found
 
 
 class Rewriting(fx.Interpreter):

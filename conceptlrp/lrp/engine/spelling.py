@@ -15,7 +15,14 @@ import torch
 from torch import Tensor, fx, nn
 
 from conceptlrp.lrp._zennit import Activation, Sum
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.elementwise import (
+    NORMING,
+    NORMS,
+    Affine,
+    Broadcast,
+    Gate,
+    norm_steps,
+)
 from conceptlrp.lrp.engine.moving import (
     MOVERS,
     MOVING,
@@ -40,6 +47,8 @@ _STATELESS = (Activation, *_KEEPING, *_NAMED)
 _GATES = ((nn.Sigmoid, nn.Hardsigmoid), (nn.Tanh, nn.Hardtanh))
 _CASTS = "bfloat16 cpu cuda double float half to type type_as"
 _SAME = (*_CASTS.split(), "clone", "contiguous", "dropout", "dropout2d")
+#: What reads a shape and no value.
+_FILLED = ("full_like", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like")
 _SIGNS = {
     "+": ("add", "iadd"),
     "-": ("sub", "isub", "subtract"),
@@ -101,7 +110,8 @@ class _Speller:
             return not isinstance(self.values[node], tuple | list) or all(
                 isinstance(v, int) for v in self.values[node]
             )
-        return node.op == "get_attr" or (
+        filled = node.op == "get_attr" or operation_name(node) in _FILLED
+        return filled or (
             node.op != "call_module"
             and bool(node.all_input_nodes)
             and self.constant.issuperset(node.all_input_nodes)
@@ -111,6 +121,9 @@ class _Speller:
         """Give each call of a module without a state a module of its own."""
         name = str(node.target)
         module: Any = self.traced.get_submodule(name)
+        if isinstance(module, NORMS):
+            self._norm(node, module)
+            return
         if isinstance(module, MOVERS):
             self._move(node, node.all_input_nodes[0])
             return
@@ -155,6 +168,8 @@ class _Speller:
             self._pool(node, "max", first.args[0], self.graph.argument(first, 1, "dim"))
         elif not self._is_only(sources, node):
             return
+        elif node.target in NORMING:
+            self._norm(node, node.target)
         elif name.replace("_", "") in _KINDS:
             given = [self.graph.given(each) for each in node.args[1:]]
             kept = {k: self.graph.given(v) for k, v in node.kwargs.items()}
@@ -163,6 +178,10 @@ class _Speller:
             self.graph.replace(node, module, sources[0])
         elif name == "neg":
             self.graph.replace(node, Affine(value.new_tensor(-1.0)), sources[0])
+        elif name == "ones_like":
+            # All bias, which absorbs all.
+            made = Affine(value.new_zeros(()), value.new_ones(()))
+            self.graph.replace(node, made, first)
         elif name in ("clamp", "clip", "clamp_min"):
             self._clamp(node, sources[0])
         elif name in ("mean", "sum", "amax"):
@@ -172,6 +191,13 @@ class _Speller:
         """Whether a node's first argument is a tensor, and all others constants."""
         first = node.args[:1] == tuple(sources)
         return first and isinstance(self.values[sources[0]], Tensor)
+
+    def _norm(self, node: fx.Node, norm: Any) -> None:
+        found, given = node.all_input_nodes[0], self.graph.given(node.args)
+        kwargs = {name: self.graph.given(value) for name, value in node.kwargs.items()}
+        for step in norm_steps(norm, (self.values[found], *given[1:]), kwargs):
+            found = self.graph.call(node, step, found)
+        self.graph.become(node, found)
 
     def _with_weights(self, node: fx.Node, name: str) -> None:
         """Give weights that are arguments a module of their own."""
@@ -379,8 +405,27 @@ class _Speller:
         dim = 1 if name == "hstack" else self.graph.argument(node, 1, "dim", 0)
         if not isinstance(joined, tuple | list) or dims < 2 or dim % dims != 1:
             return
+        if dims == 4 and not self.constant.isdisjoint(joined):
+            self._fill(node, joined)
+            return
         node.op, node.target, node.kwargs = "call_function", torch.cat, {}
         node.args = (self._alike(node, joined), 1)
+
+    def _fill(self, node: fx.Node, joined: Any) -> None:
+        """Concatenate with constants, which are filled in where no unit is chosen."""
+        parts = [(each in self.constant, self.values[each]) for each in joined]
+        varying = [each for each in joined if each not in self.constant]
+        with self.traced.graph.inserting_before(node):
+            source = self.traced.graph.call_function(torch.cat, (varying, 1))
+        values = self.values[source] = torch.cat([v for c, v in parts if not c], 1)
+        sizes = [v.shape[1] for c, v in parts if not c]
+        moved = iter(torch.split(numbers_like(values), sizes, 1))
+        units = [torch.zeros_like(v) if c else next(moved) for c, v in parts]
+        fill = torch.cat([v if c else torch.zeros_like(v) for c, v in parts], 1)
+        choice = as_mover(values, torch.cat(units, 1))
+        if isinstance(choice, Choice) and bool((fill == fill[:1]).all()):
+            choice.fill = fill[0]
+            self.graph.replace(node, choice, source)
 
     def _alike(self, before: fx.Node, sources: Any) -> list[fx.Node]:
         """Make vectors of flattened maps, unless all are of as many squares."""

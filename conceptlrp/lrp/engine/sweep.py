@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from conceptlrp.lrp.engine.elementwise import Centre, group_means
 from conceptlrp.lrp.engine.geometry import product
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.native import NativeForward
@@ -141,6 +142,8 @@ class Sweep:
             return self._add(operation, below)
         if operation.kind == "cat":
             return self._concatenate(operation, below)
+        if operation.kind == "centre":
+            return self._centre(operation, below[0])
         if operation.kind == "choice":
             return self._choose(operation, below[0])
         gate = self.passed.gate(operation)
@@ -192,6 +195,23 @@ class Sweep:
             total.index_add_(0, place.to(total.device), values)
         if plain:
             return Tangents(rows, total)
+        return Tangents(rows, total, as_sites(self.passed.sum_scale(operation)))
+
+    def _centre(self, operation: Operation, below: Tangents) -> Tangents:
+        rows, source = self.plan.rows(operation.name), operation.inputs[0]
+        place = self.plan.places(operation.name, source)
+        values = below.times(as_sites(self.passed.values[source]))
+        # A mean is taken of all sites of a tangent, which has rows for a few of them.
+        pairs, at = (
+            torch.from_numpy(r.position * r.shape[1] + r.square).to(values.device)
+            for r in (below.rows, rows)
+        )
+        sums = values.new_zeros(rows.shape[0] * rows.shape[1], values.shape[1])
+        sums.index_add_(0, pairs, values)
+        assert isinstance(operation.module, Centre)
+        sums = group_means(sums, operation.module.groups) / rows.shape[2]
+        total = sums.index_select(0, at).neg_()
+        total.index_add_(0, place.to(values.device), values)
         return Tangents(rows, total, as_sites(self.passed.sum_scale(operation)))
 
     def _concatenate(self, operation: Operation, below: list[Tangents]) -> Tangents:

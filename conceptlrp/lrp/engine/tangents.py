@@ -185,6 +185,12 @@ def union_sites(parts: Sequence[Sites]) -> Sites:
     return _listed(np.any([sites.lookup >= 0 for sites in parts], axis=0))
 
 
+def whole_sites(below: Sites) -> Sites:
+    """Return the rows of what spreads over all sites of a map, as a mean does."""
+    reached = (below.lookup >= 0).any(axis=1, keepdims=True)
+    return _listed(np.broadcast_to(reached, below.lookup.shape))
+
+
 def moved_sites(below: Sites, reach: NDArray[np.bool_]) -> Sites:
     """Return the rows after a choice, which site may meet which (S, S') below."""
     return _listed((below.lookup >= 0) @ reach)

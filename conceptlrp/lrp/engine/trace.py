@@ -11,23 +11,28 @@ becomes zennit's `Sum` over a stack of them, which the composites give a proport
 rule: without one, relevance doubles at every residual block.
 """
 
-import operator
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from conceptlrp.errors import LayerError, NetworkError, check_type
 from conceptlrp.lrp._zennit import Activation, Sum
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Gate
+from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Centre, Gate, Scaled
 from conceptlrp.lrp.engine.moving import Choice
 from conceptlrp.lrp.engine.spelling import normalize, operation_name
+from conceptlrp.networks.heads import Tracer
 
 LINEAR = (nn.Conv2d, nn.Linear)
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
-ELEMENTWISE = (nn.Identity, nn.Dropout, nn.Dropout2d, Affine)
+#: What a network puts out, in order.
+OUTPUTS = ("policy", "value")
+#: What may lie between a layer and its activation.
+ELEMENTWISE = (
+    *(nn.Identity, nn.Dropout, nn.Dropout2d, Affine, Centre, Scaled),
+    *BATCH_NORM,
+)
 _SQUASHING = {
     nn.LogSoftmax: "log_softmax",
     nn.Sigmoid: "sigmoid",
@@ -36,36 +41,11 @@ _SQUASHING = {
 }
 
 
-def _in_place(name: str) -> Any:
-    def change(value: fx.Proxy, other: Any) -> fx.Proxy:
-        target = getattr(operator, name)
-        return value.tracer.create_proxy("call_function", target, (value, other), {})
-
-    return change
-
-
-class _Proxy(fx.Proxy):
-    """A value whose changes in place are traced as such, unlike torch's own."""
-
-    __iadd__, __isub__ = _in_place("iadd"), _in_place("isub")
-    __imul__, __itruediv__ = _in_place("imul"), _in_place("itruediv")
-
-
-class _Tracer(fx.Tracer):
-    """A tracer that keeps zennit's layers whole, as it does torch's own."""
-
-    def create_args_for_root(self, root_fn: Any, *given: Any) -> Any:
-        """Trace the planes alone: what else a forward takes keeps its default."""
-        return super().create_args_for_root(
-            lambda m, planes: root_fn(m, planes), *given
-        )
-
-    def proxy(self, node: fx.Node) -> fx.Proxy:
-        """Wrap a node in a value that knows changes in place."""
-        return _Proxy(node, self)
+class _Tracer(Tracer):
+    """A tracer that keeps the engine's own modules whole."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        own = isinstance(m, Sum | Affine | Gate | Broadcast | Choice)
+        own = isinstance(m, (Affine, Gate, Broadcast, Choice, Centre, Scaled))
         return own or super().is_leaf_module(m, module_qualified_name)
 
 
@@ -89,6 +69,7 @@ def trace(network: nn.Module, planes: Tensor | None = None) -> fx.GraphModule:
         raise NetworkError(msg) from error
     _refuse_reuse(traced)
     _refuse_squashing(traced)
+    _rename(traced)
     return traced
 
 
@@ -112,6 +93,16 @@ def _refuse_reuse(traced: fx.GraphModule) -> None:
                 "module of its own, as relevance is kept for one use only"
             )
             raise NetworkError(msg)
+
+
+def _rename(traced: fx.GraphModule) -> None:
+    """Give a layer that has the name of an output one of its own."""
+    layers = feature_layers(traced)
+    for node in traced.graph.nodes:
+        if node.target in OUTPUTS and node.target in layers:
+            module, node.target = module_of(traced, node), f"{node.target}_layer"
+            traced.add_submodule(node.target, module)  # type: ignore[arg-type]
+    traced.recompile()
 
 
 def _refuse_squashing(traced: fx.GraphModule) -> None:
@@ -204,7 +195,7 @@ def _tap(traced: fx.GraphModule, node: fx.Node) -> str | None:
         if _is_head(traced, node):
             return None
         if len(users) > 1 or not isinstance(
-            module_of(traced, users[0]), (*ELEMENTWISE, *BATCH_NORM, Activation)
+            module_of(traced, users[0]), (*ELEMENTWISE, Activation)
         ):
             return str(node.target)
         node = users[0]

@@ -51,7 +51,6 @@ class Kind:
     about: tuple[Literal["target", "layer", "name"], ...]
     version: int
     verb: str
-    needs_network: bool = True
     former: str = r"(?!)"
 
     @cached_property
@@ -78,7 +77,6 @@ class Kind:
     ) -> str:
         """Return the command line that makes a result of this kind."""
         words = ["conceptlrp", self.verb, store]
-        words += ["--network", "NETWORK"] if self.needs_network else []
         words += ["--layer", layer] if layer else []
         words += ["--target", target] if target else []
         words += _selecting(name) if name else []
@@ -105,7 +103,6 @@ _TABLE: Final = (
         ("target", "layer"),
         version=1,
         verb="cluster",
-        needs_network=False,
         former=r"(clusters|stability)-.+\.h5",
     ),
     Kind(

@@ -144,7 +144,7 @@ def test_the_list_is_complete_and_what_it_lacks_is_missing(store: Store) -> None
     first, _ = store.results.missing(target=0)
     assert first.command == f"conceptlrp cluster {store.path} --layer conv2"
     last = store.results.missing()[-1].command
-    assert last == f"conceptlrp circuit {store.path} --network NETWORK --target value"
+    assert last == f"conceptlrp circuit {store.path} --target value"
 
 
 def test_a_result_says_what_it_was_made_from(store: Store) -> None:
