@@ -114,19 +114,14 @@ def attribute_corpus(
 
     Raises
     ------
-    OutputExistsError
-        When there is something at `path` already.
-    StoreError
-        When the store there is of another computation, naming what differs, or
-        another run is writing to it, or it cannot be written.
-    RunError
-        When a part could not be computed; everything else is kept.
-    RunInterrupted
-        After Ctrl-C or SIGTERM, with what was finished kept.
+    OutputExistsError, StoreError
+        When there is something at `path` already: the latter for a store of another
+        computation, naming what differs, or one that another run is writing to.
+    RunError, RunInterrupted
+        When a part could not be computed, or after Ctrl-C or SIGTERM; what was finished
+        is kept.
     NetworkError, CompositeError, LayerError, TargetError
         As for `attribute`.
-    ValueError
-        When there are no positions, or a size or number is out of range.
     """
     expected = "a Corpus; read game files with Corpus.read"
     check_type(corpus, Corpus, "corpus", expected)
@@ -228,7 +223,7 @@ def merge_run(
     Parameters
     ----------
     path : path-like
-        Folder of the run.
+        Folder of the run, which no other run is writing to.
     network : Module or path, optional
         What it is about, for the heatmaps of reference boards; a run that keeps
         none does without.
@@ -243,14 +238,8 @@ def merge_run(
     Returns
     -------
     Store
-        The finished store, open for reading.
-
-    Raises
-    ------
-    RunError
-        When shards are missing, or the network is missing or another one.
-    StoreError
-        When the folder is no store, or another run is writing to it.
+        The finished store, open for reading. Where shards are missing, or the network
+        is missing or another one, `RunError` is raised.
     """
     place = str(Path(path).absolute())
     watch = Watch(on_progress)

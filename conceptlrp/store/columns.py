@@ -175,7 +175,10 @@ def save_labels(
             if not overwrite:
                 msg = f"{folder}: has a label '{name}' already; ask to overwrite it"
                 raise OutputExistsError(msg)
-        return _write(folder, manifest, {**kept, **added})
+        arrays = {f"{name}{_END}": column for name, column in {**kept, **added}.items()}
+        codec, dtype = manifest.codec, manifest.plan.dtype
+        content = encode_arrays(arrays, COLUMNS_TABLE, codec=codec, dtype=dtype)
+        return replace_listed(folder, manifest, COLUMNS_ABOUT, content)
 
 
 def label_names(file: OpenFile) -> list[str]:
@@ -208,13 +211,6 @@ def _kept(folder: Path, manifest: Manifest, *, overwrite: bool) -> Columns:
         return {}
     msg = f"{folder / name}: is missing or damaged; add all columns anew with overwrite"
     raise StoreError(msg)
-
-
-def _write(folder: Path, manifest: Manifest, columns: Columns) -> Manifest:
-    arrays = {f"{name}{_END}": column for name, column in columns.items()}
-    codec, dtype = manifest.codec, manifest.plan.dtype
-    content = encode_arrays(arrays, COLUMNS_TABLE, codec=codec, dtype=dtype)
-    return replace_listed(folder, manifest, COLUMNS_ABOUT, content)
 
 
 def _checked(name: str, column: ArrayLike, manifest: Manifest) -> NDArray[Any]:

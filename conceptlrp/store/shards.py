@@ -132,12 +132,8 @@ class Shards:
         self, name: str, index: tuple[int, ...] = ()
     ) -> Iterator[tuple[int, Array]]:
         """Read a dataset shard by shard: the first row, and the block (rows, ...)."""
-        first = 0
-        for spec in self.specs:
-            with self.opened(spec.file) as file:
-                block = _checked(file, name, spec)[(slice(None), *index)]
-            yield first, block
-            first += len(spec)
+        for rows, block in self._all(name, index, None):
+            yield rows.start, block
 
     @contextmanager
     def opened(self, name: str) -> Iterator[OpenFile]:

@@ -122,6 +122,7 @@ from numpy.typing import NDArray
 from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import (
     HDF5_FORMAT,
+    add_dataset,
     dataset,
     dataset_names,
     opened,
@@ -284,10 +285,7 @@ def add_array(
     options: dict[str, Any] = {}
     if stored.size and stored.ndim:
         options = {"chunks": chunk_shape(name, stored.shape), **packing(codec)}
-    created = file.create_dataset(name, data=stored, track_times=False, **options)
-    # HDF5 gives chunks their place when a dataset is closed, and a profiler in
-    # another thread may keep it open a little longer.
-    created.flush()
+    add_dataset(file, name, stored, **options)
 
 
 def read_arrays(path: Path, kind: str) -> dict[str, NDArray[Any]]:

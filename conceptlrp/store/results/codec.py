@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from conceptlrp.errors import ConceptLRPError, StoreError
 from conceptlrp.hdf5 import (
     HDF5_FORMAT,
+    add_dataset,
     dataset,
     opened,
     set_text_attributes,
@@ -314,11 +315,7 @@ def _scope(sizes: Sizes, inner: Any, key: Any) -> Sizes:
 
 
 def _add(file: h5py.File, place: str, array: NDArray[Any]) -> None:
-    packing = _PACKING if array.size and array.ndim else {}
-    created = file.create_dataset(place, data=array, track_times=False, **packing)
-    # HDF5 gives chunks their place when a dataset is closed, and a profiler in
-    # another thread may keep it open a little longer.
-    created.flush()
+    add_dataset(file, place, array, **_PACKING if array.size and array.ndim else {})
 
 
 def _join(place: str, key: str) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import h5py
 
@@ -15,6 +14,7 @@ from conceptlrp.errors import OutputExistsError, StoreError, check_choice
 from conceptlrp.files import clear_write_errors, sync_folder
 from conceptlrp.hdf5 import (
     HDF5_FORMAT,
+    add_dataset,
     dataset,
     dataset_names,
     opened,
@@ -124,13 +124,7 @@ def _content(path: Path, codec: str, *, is_packed: bool) -> bytes | memoryview:
         kinds = ("encoding-type", "encoding-version")
         set_text_attributes(repacked, {k: text_attribute(file, k) for k in kinds})
         for name in dataset_names(file):
-            _copy(dataset(file, name, best_ratio=_BEST_RATIO), repacked, name, codec)
+            source = dataset(file, name, best_ratio=_BEST_RATIO)
+            packed = {"chunks": source.chunks, **schema.packing(codec)}
+            add_dataset(repacked, name, source[()], **packed if source.chunks else {})
     return content.getbuffer()
-
-
-def _copy(source: h5py.Dataset, file: h5py.File, name: str, codec: str) -> None:
-    options: dict[str, Any] = {}
-    if source.chunks:
-        options = {"chunks": source.chunks, **schema.packing(codec)}
-    created = file.create_dataset(name, data=source[()], track_times=False, **options)
-    created.flush()
