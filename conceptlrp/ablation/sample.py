@@ -150,10 +150,6 @@ def _actions(
 #: What a channel becomes: nothing, its mean over the positions square by square, or
 #: its map at another position with as many discs.
 ABLATIONS: Final = ("zero", "mean", "resample")
-NOT_NATIVE: Final = (
-    "the network has a module that the native engine does not know, so relevance "
-    "cannot flow from changed units"
-)
 
 
 def replacements(

@@ -65,6 +65,7 @@ def graph(
     if save:
         store.results.check_free(MeanConceptGraph, overwrite=overwrite)
     explainer = graph_explainer(store, network, composite=composite, heatmaps=heatmaps)
+    explainer.check_native("a concept graph")
     rows = np.arange(len(store))
     if len(rows) > n_positions:
         random = np.random.default_rng(seed)

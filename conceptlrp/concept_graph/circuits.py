@@ -245,6 +245,7 @@ def circuit(
         layers=store.layers,
         allow_gradient=bool(store.manifest.plan.gradients),
     )
+    explainer.check_native("a circuit")
     baseline = store.baseline
     if baseline.kind != "mean":
         baseline = mean_baseline(explainer, store.positions, seed=seed)

@@ -30,8 +30,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from conceptlrp.ablation.sample import NOT_NATIVE, FollowedSample
-from conceptlrp.errors import NetworkError
+from conceptlrp.ablation.sample import FollowedSample
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import Baseline
 from conceptlrp.lrp.engine.native import Replaced
@@ -91,8 +90,8 @@ class KeptUnits:
     def __init__(
         self, explainer: Explainer, baseline: Baseline, sample: FollowedSample
     ) -> None:
-        if not isinstance(explainer.propagation, NativePropagation):
-            raise NetworkError(NOT_NATIVE)
+        explainer.check_native("a circuit")
+        assert isinstance(explainer.propagation, NativePropagation)
         self.explainer, self.sample = explainer, sample
         self.propagation = explainer.propagation
         shapes = {n: (*s.values(),) for n, s in explainer.shapes.items()}

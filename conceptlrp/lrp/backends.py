@@ -26,7 +26,6 @@ from conceptlrp.lrp.composites import GRADIENT, module_rules
 from conceptlrp.lrp.engine.elementwise import (
     GROUPED,
     Affine,
-    Broadcast,
     Gate,
     Slope,
     kept_affine,
@@ -182,7 +181,7 @@ def _compare(
 _BY_GRADIENT = (
     *(*LINEAR, nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten),
     *(nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.MaxPool2d, nn.AdaptiveMaxPool2d),
-    *(nn.ReLU, Affine, Broadcast, Choice, Gate, Sum, *GROUPED),
+    *(nn.ReLU, Affine, Choice, Gate, Sum, *GROUPED),
 )
 _MOVING = (*MOVING, "amax", "cat", "ones_like", "stack", "zeros_like")
 
@@ -321,9 +320,14 @@ def make_propagation(
             native = kind(program, taps, planes, memory_budget, second=native)
             _check_outputs(native, network, planes)
     except UnknownOperationError as error:
+        slower = f"{error}: relevance goes through zennit's hooks, which is slower"
         if GRADIENT in [name for _, name in composites]:
-            msg = f"{GRADIENT}: {error}"
-            raise CompositeError(msg) from None
+            if len(composites) > 1:
+                msg = f"{GRADIENT} as one of two: {error}"
+                raise CompositeError(msg) from None
+            warnings.warn(slower, stacklevel=2)
+            composite = composites[0][0]
+            return HookPropagation(network, composite, taps, str(error), plain=True)
         missing = [
             each
             for composite, _ in composites
@@ -338,10 +342,7 @@ def make_propagation(
                 "zennit composite, or pass allow_gradient=True"
             )
             raise NetworkError(msg) from None
-        warnings.warn(
-            f"{error}: relevance goes through zennit's hooks, which is slower",
-            stacklevel=2,
-        )
+        warnings.warn(f"{slower} and knows no baseline", stacklevel=2)
         slopes = _by_gradient(network, {each.name for each in missing})
         return _with_hooks(slopes, composites, taps, str(error), gradients)
     assert native is not None

@@ -66,7 +66,6 @@ CANDIDATES: Final = (*COMPOSITES, DEFAULT_COMPOSITE)
 def named_composite(name: str, traced: "fx.GraphModule") -> "Composite":
     """Build the zennit composite of a preset for a network."""
     from conceptlrp.lrp import _zennit as zennit
-    from conceptlrp.lrp.engine.elementwise import Broadcast
     from conceptlrp.lrp.engine.trace import input_layers
 
     if name == GRADIENT:
@@ -76,7 +75,6 @@ def named_composite(name: str, traced: "fx.GraphModule") -> "Composite":
         raise CompositeError(msg)
     first, convolution = _PRESETS[name]
     layer_map = [
-        (Broadcast, zennit.Norm()),
         *zennit.layer_map_base(),
         (zennit.Convolution, getattr(zennit, convolution)()),
         (zennit.Linear, zennit.Epsilon()),

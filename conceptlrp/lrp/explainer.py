@@ -345,6 +345,7 @@ class Explainer:
         relevance of the upper channel is plain, what it sends is above the baseline of
         the lower one: all that a channel gets is its relevance above the baseline.
         """
+        self.check_native("a concept graph")
         self._check_rules("a concept graph")
         parsed = parse_targets(targets, self.size)
         above = self.baseline_for(positions, baseline)
@@ -369,6 +370,7 @@ class Explainer:
         batch_size: int = 64,
     ) -> Conservation:
         """Return where relevance is absorbed between the targets and the input."""
+        self.check_native("a report on conservation")
         self._check_rules("a report on conservation")
         parsed = parse_targets(targets, self.size)
         parts = [
@@ -396,14 +398,20 @@ class Explainer:
     ) -> Iterator[tuple[slice, NativePassed, dict[str, Tensor]]]:
         """Yield rows, their pass of the native engine and the targets' relevance."""
         positions = self.corpus(given)
-        if not isinstance(self.propagation, NativePropagation):
-            msg = "this needs the native engine, which does not know a module or rule"
-            raise NetworkError(msg)
         for rows in batches(len(positions), batch_size):
             chosen = [target.take(rows) for target in targets]
             with self.run(positions[rows]) as passed:
                 assert isinstance(passed, NativePassed)
                 yield rows, passed, begin(passed, chosen, positions[rows])[0]
+
+    def check_native(self, what: str) -> None:
+        """Refuse what zennit's hooks cannot do."""
+        if not isinstance(self.propagation, NativePropagation):
+            msg = (
+                f"{what} needs the native engine, which does not know this network "
+                f"({self.propagation.reason}); write it without, or ablate channels"
+            )
+            raise NetworkError(msg)
 
     def _check_rules(self, what: str) -> None:
         if self.composites[0][1] == GRADIENT:

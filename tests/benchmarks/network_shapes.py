@@ -48,7 +48,8 @@ def speeds(shape: Shape, c: int, n: int, rounds: int) -> tuple[float, float]:
 
 def cells(shape: Shape, verdict: Verdict, options: argparse.Namespace) -> list[str]:
     if not verdict.differences:
-        return [verdict.outcome.partition(";")[0].replace("[", r"\[")]
+        said = verdict.outcome.partition(";")[0].partition(": by the gradient")[0]
+        return [said.replace("[", r"\[")]
     oracle = f"twin: {shape.twin}" if shape.twin else "autograd"
     if "hooks" in verdict.differences:
         oracle += ", zennit"

@@ -1,13 +1,17 @@
 """Folding of batch norm into what precedes it."""
 
+import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from conceptlrp.errors import NetworkError
+from conceptlrp.lrp import Explainer, attribute
 from conceptlrp.lrp.backends import batch_norm_pairs, fold_batch_norm
 from conceptlrp.lrp.engine.trace import feature_layers, input_layers, trace
 from conceptlrp.networks import OthelloNet
+from conceptlrp.networks.planes import board_planes
+from conceptlrp.othello import Corpus
 from tests.lrp.conftest import randomize
 
 
@@ -138,3 +142,83 @@ def test_layers_are_those_that_an_activation_follows() -> None:
         "fc1": "relu3",
     }
     assert input_layers(traced) == ["conv1"]
+
+
+class Attending(nn.Module):
+    """Attention between the squares, after a convolution."""
+
+    def __init__(self, attend: str) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 4, 3, padding=1)
+        self.norm = nn.GroupNorm(2, 4)
+        self.heed = nn.MultiheadAttention(4, 2, batch_first=True)
+        self.fc = nn.Linear(256, 65)
+        self.attend = attend
+
+    def forward(self, planes: Tensor) -> Tensor:
+        maps = torch.relu(self.norm(self.conv1(planes)))
+        rows = maps.flatten(2).transpose(1, 2)
+        if self.attend == "MultiheadAttention":
+            rows = self.heed(rows, rows, rows)[0]
+        elif self.attend == "scaled_dot_product_attention":
+            rows = nn.functional.scaled_dot_product_attention(rows, rows, rows)
+        elif self.attend == "einsum":
+            rows = torch.einsum("nsc,ntc,ntd->nsd", rows, rows, rows)
+        else:
+            rows = torch.softmax(rows @ rows.transpose(1, 2), 2) @ rows
+        return self.fc(rows.flatten(1))
+
+
+ATTENTION = ("MultiheadAttention", "scaled_dot_product_attention", "einsum", "softmax")
+
+
+@pytest.mark.parametrize("name", ATTENTION)
+def test_attention_is_refused_by_name_or_explained_by_its_gradient(
+    name: str, random_positions: Corpus
+) -> None:
+    network = randomize(Attending(name)).double()
+
+    with pytest.raises(NetworkError, match=f"no rule for .*{name}"):
+        attribute(network, random_positions[:2], targets=["best"])
+    with pytest.warns(UserWarning, match="hooks"):
+        found = attribute(
+            network,
+            random_positions[:2],
+            targets=["best"],
+            layers=["conv1"],
+            conditional=True,
+            allow_gradient=True,
+        )
+    assert np.isfinite(found.heatmap).all()
+    assert found.relevance["conv1"].any()
+
+
+@pytest.mark.parametrize("name", ATTENTION)
+def test_gradient_times_input_needs_no_rules(
+    name: str, random_positions: Corpus
+) -> None:
+    network = randomize(Attending(name)).double()
+    positions = random_positions[:3]
+
+    with pytest.warns(UserWarning, match="hooks"):
+        explainer = Explainer(network, composite="gradient-x-input", dtype="float64")
+    found = explainer.attribute(positions, targets=["best"], conditional=True)
+
+    boards = board_planes(positions.own, positions.opponent)
+    planes = torch.from_numpy(boards).double().requires_grad_()
+    logits = network(planes)[torch.arange(3), found.squares[:, 0].tolist()]
+    (slope,) = torch.autograd.grad(logits.sum(), planes)
+    expected = (slope * planes).detach().numpy()
+    np.testing.assert_allclose(found.heatmap, expected, rtol=0, atol=1e-12)
+    total = found.conditional["conv1"].sum(2)
+    np.testing.assert_allclose(total, found.heatmap, rtol=0, atol=1e-12)
+
+
+def test_what_needs_the_native_engine_says_so_first(random_positions: Corpus) -> None:
+    network = randomize(Attending("softmax"))
+    with pytest.warns(UserWarning, match="hooks"):
+        explainer = Explainer(network, composite="epsilon", allow_gradient=True)
+
+    for ask in (explainer.concept_graph, explainer.conservation):
+        with pytest.raises(NetworkError, match=r"needs the native engine"):
+            ask(random_positions)

@@ -24,8 +24,7 @@ NAMES = [shape.name for shape in (*HEADS, *PLANE_SHAPES, *UNKNOWN) if not shape.
 def test_every_shape_is_explained_as_its_oracle_says_or_refused(name: str) -> None:
     verdict = judge(SHAPES[name])
 
-    expected = SHAPES[name].expected
-    outcome, _, words = expected.partition(": ")
+    outcome, _, words = SHAPES[name].expected.partition(": ")
     assert verdict.outcome.partition(": ")[0] == outcome, verdict.outcome
     assert re.search(words, verdict.outcome)
     assert {k: d for k, d in verdict.differences.items() if not d <= RIGHT} == {}

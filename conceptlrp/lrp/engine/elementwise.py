@@ -5,8 +5,7 @@ Each carries its rule with it, for any composite:
 - `Affine` w x + b: x gets w x / stab(w x + b) of the relevance, all of it without b,
   which absorbs the rest as any bias does;
 - `Gate` x g: the gate g is held constant and x gets all (Arras et al. 2017 for LSTMs;
-  Achtibat et al., AttnLRP, arXiv:2402.05602, 2024, for attention's weights);
-- `Broadcast` of one square over a map: the square gets the sum.
+  Achtibat et al., AttnLRP, arXiv:2402.05602, 2024, for attention's weights).
 
 Norms over features, of layers, groups, instances and root mean squares, hold the
 deviation constant, as AttnLRP does, and are up to three operations:
@@ -18,6 +17,9 @@ deviation constant, as AttnLRP does, and are up to three operations:
 """
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -26,6 +28,17 @@ from torch.nn import functional
 
 #: As zennit's Norm and Epsilon have it.
 _EPSILON = 1e-6
+_RULES: ContextVar[bool] = ContextVar("rules", default=True)
+
+
+@contextmanager
+def without_rules() -> Iterator[None]:
+    """Let the modules below have their gradient as it is."""
+    token = _RULES.set(False)
+    try:
+        yield
+    finally:
+        _RULES.reset(token)
 
 
 class _Held(torch.autograd.Function):
@@ -44,6 +57,8 @@ class _Held(torch.autograd.Function):
 
 def held(value: Tensor, source: Tensor, share: Tensor) -> Tensor:
     """Return a value of which the source gets a share of the relevance."""
+    if not _RULES.get():
+        return value
     found: Tensor = _Held.apply(value.detach(), source, share.detach())  # type: ignore[no-untyped-call]
     return found
 
@@ -119,18 +134,6 @@ class Slope(nn.Module):
         if self.above:
             share = torch.where(value == 0, torch.zeros_like(value), 1.0 / value)
         return held(value, value, share)
-
-
-class Broadcast(nn.Module):
-    """One square a channel (N, C, 1, 1), spread over a map of height and width."""
-
-    def __init__(self, height: int, width: int) -> None:
-        super().__init__()
-        self.size = (height, width)
-
-    def forward(self, source: Tensor) -> Tensor:
-        """Spread it; the gradient is the sum, which is its rule."""
-        return source.expand(-1, -1, *self.size)
 
 
 def inverse(value: Tensor) -> Tensor:

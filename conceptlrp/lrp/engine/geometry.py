@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from conceptlrp.lrp.engine.elementwise import Broadcast
 from conceptlrp.lrp.engine.program import Operation, UnknownOperationError
 
 Shape = tuple[int, int]
@@ -102,13 +101,6 @@ def as_convolution(
         weight = module.weight.detach().reshape(-1, channels, height, width)
         bias = None if module.bias is None else module.bias.detach()
         return ConvolutionShape((height, width)), weight, bias
-    if isinstance(module, Broadcast):
-        # Wherever the kernel lies, one tap of it meets the square.
-        rows, columns = module.size
-        spread = ConvolutionShape(
-            module.size, padding=(rows - 1, columns - 1), groups=channels
-        )
-        return spread, torch.ones(channels, 1, *module.size), None
     # An average is a convolution by one over the area, every channel by itself.
     geometry = _pooling(operation, height, width, channels)
     value = 1.0 / (geometry.kernel[0] * geometry.kernel[1])

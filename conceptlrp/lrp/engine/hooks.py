@@ -8,7 +8,7 @@ Shapes use N positions, T targets, P planes, C channels of an H x W feature map
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from torch import Tensor, fx, nn
 
 from conceptlrp.errors import CompositeError
 from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.engine.elementwise import without_rules
 from conceptlrp.lrp.engine.lifting import sum_squares
 from conceptlrp.lrp.engine.native import Change, changed
 from conceptlrp.lrp.engine.trace import OUTPUTS, as_outputs
@@ -32,7 +33,8 @@ class HookPropagation:
     The network has no batch norms and its parameters need no gradient; ``taps`` names
     for every layer the module whose output is its feature map. ``reason`` says why the
     native engine cannot do it; ``second``, of a copy of the network, sends to the input
-    what this one gives to layers; ``gradients`` are operations without a rule.
+    what this one gives to layers; ``gradients`` are operations without a rule. If
+    ``plain`` there are no rules at all, for gradient times input.
     """
 
     network: fx.GraphModule
@@ -41,6 +43,7 @@ class HookPropagation:
     reason: str = ""
     second: "HookPropagation | None" = None
     gradients: tuple[str, ...] = ()
+    plain: bool = False
 
     def check_baseline(self) -> None:
         """Refuse any baseline: hooks hide relevance a unit of activation."""
@@ -66,11 +69,13 @@ class HookPropagation:
                 for layer, tap in self.taps.items()
             ]
             try:
-                with torch.enable_grad():
+                rules = without_rules() if self.plain else nullcontext()
+                with torch.enable_grad(), rules:
                     outputs = as_outputs(hooked(planes))
                 named = dict(zip(OUTPUTS, outputs, strict=False))
                 tensors = {layer: kept[layer] for layer in self.taps}
-                yield HookPassed(self, planes, named, tensors, other)
+                kind = GradientHookPassed if self.plain else HookPassed
+                yield kind(self, planes, named, tensors, other)
             finally:
                 for handle in handles:
                     handle.remove()
@@ -243,6 +248,25 @@ class HookPassed:
                 chosen[at] = relevance[:, target][at]
                 maps.append(self._send({layer: chosen})[0].sum(1))
         return torch.unflatten(torch.stack(maps, 1), 1, (-1, channels.shape[1]))
+
+
+class GradientHookPassed(HookPassed):
+    """A forward pass whose relevance is gradient times value."""
+
+    def _send(self, starts: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        every = {**self.tensors, **self.outputs}
+        slopes = {}
+        for name, start in starts.items():
+            value = every[name].detach()
+            slope = start.reshape(value.shape) / value
+            slopes[name] = slope.masked_fill(value == 0, 0)
+        planes, layers = super()._send(slopes)
+        weighted = {n: s * self.tensors[n].detach() for n, s in layers.items()}
+        return planes * self.planes.detach(), weighted
+
+    def _differentiate(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
+        # A pass a channel, as starts are divided by values.
+        return self._send_channels(layer, relevance, channels)
 
 
 def _as_map(feature: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ kind       operation
 input      the planes
 conv       convolution or linear module (a linear module is a
            convolution over all of a feature map, or over one square)
-pool       average pooling, or one square spread over a map
+pool       average pooling
 add        sum of feature maps, as in a residual block
 cat        concatenation of feature maps along the channels
 pass       activation, dropout, identity: relevance goes through as it is
@@ -17,7 +17,7 @@ affine     a weight and a bias a unit, of which the bias absorbs relevance;
            without one, and as a constant factor, it is a pass
 gate       product with a gate, the second input, which is held constant
 centre     maps less their mean over groups of channels, as in norms
-choice     some units of the input: slice, padding, pooling of maxima
+choice     units of the input: slice, border, spread, maxima
 flatten    feature map to vector
 ========== =============================================================
 """
@@ -30,7 +30,7 @@ from torch import fx, nn
 
 from conceptlrp.errors import NetworkError
 from conceptlrp.lrp._zennit import Activation, Hook, Sum
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Centre, Gate, Scaled
+from conceptlrp.lrp.engine.elementwise import Affine, Centre, Gate, Scaled
 from conceptlrp.lrp.engine.moving import MAXIMA, Choice
 from conceptlrp.lrp.engine.trace import LINEAR, module_of
 
@@ -141,7 +141,7 @@ def _module_kind(node: fx.Node, module: nn.Module) -> str:
         return "conv"
     if isinstance(module, Sum):
         return "add"
-    if isinstance(module, nn.AvgPool2d | nn.AdaptiveAvgPool2d | Broadcast):
+    if isinstance(module, nn.AvgPool2d | nn.AdaptiveAvgPool2d):
         return "pool"
     if isinstance(module, Affine):
         return "pass" if module.bias is None else "affine"

@@ -19,7 +19,6 @@ from conceptlrp.lrp.engine.elementwise import (
     NORMING,
     NORMS,
     Affine,
-    Broadcast,
     Gate,
     norm_steps,
 )
@@ -178,10 +177,6 @@ class _Speller:
             self.graph.replace(node, module, sources[0])
         elif name == "neg":
             self.graph.replace(node, Affine(value.new_tensor(-1.0)), sources[0])
-        elif name == "ones_like":
-            # All bias, which absorbs all.
-            made = Affine(value.new_zeros(()), value.new_ones(()))
-            self.graph.replace(node, made, first)
         elif name in ("clamp", "clip", "clamp_min"):
             self._clamp(node, sources[0])
         elif name in ("mean", "sum", "amax"):
@@ -302,9 +297,6 @@ class _Speller:
             return source
         if like.dim() != 4 or old.dim() != 4:
             return None
-        if old.shape == (*like.shape[:2], 1, 1):
-            spread = Broadcast(like.shape[2], like.shape[3])
-            return self.graph.call(node, spread, source)
         moved = as_mover(old, numbers_like(old).expand(like.shape))
         return None if moved is None else self.graph.call(node, moved, source)
 
@@ -342,7 +334,7 @@ class _Speller:
                 module = self.traced.get_submodule(str(node.target))
                 if isinstance(module, kinds):
                     return True
-                passes = isinstance(module, (*_KEEPING, Broadcast, Choice))
+                passes = isinstance(module, (*_KEEPING, Choice))
                 passes |= isinstance(module, Affine) and module.bias is None
             else:
                 passes = operation_name(node) in MOVING

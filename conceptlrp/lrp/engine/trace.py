@@ -19,7 +19,7 @@ from torch import Tensor, fx, nn
 
 from conceptlrp.errors import LayerError, NetworkError, check_type
 from conceptlrp.lrp._zennit import Activation, Sum
-from conceptlrp.lrp.engine.elementwise import Affine, Broadcast, Centre, Gate, Scaled
+from conceptlrp.lrp.engine.elementwise import Affine, Centre, Gate, Scaled
 from conceptlrp.lrp.engine.moving import Choice
 from conceptlrp.lrp.engine.spelling import normalize, operation_name
 from conceptlrp.networks.heads import Tracer
@@ -45,7 +45,7 @@ class _Tracer(Tracer):
     """A tracer that keeps the engine's own modules whole."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        own = isinstance(m, (Affine, Gate, Broadcast, Choice, Centre, Scaled))
+        own = isinstance(m, (Affine, Gate, Choice, Centre, Scaled))
         return own or super().is_leaf_module(m, module_qualified_name)
 
 
