@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conceptlrp.errors import OutputExistsError, RunError, StoreError, check_type
 from conceptlrp.lrp import Target
@@ -25,6 +25,7 @@ from conceptlrp.lrp.explainer import AnyBaseline
 from conceptlrp.networks import network_digest
 from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.othello import Corpus
+from conceptlrp.progress import OnProgress
 from conceptlrp.runs.executors import InProcess, Watch
 from conceptlrp.runs.job import Job, composite_provenance, make_spec
 from conceptlrp.runs.options import KeepOptions, RunOptions
@@ -50,9 +51,6 @@ from conceptlrp.store.writing.writer import (
     resume_run,
 )
 
-if TYPE_CHECKING:
-    from conceptlrp.progress import OnProgress
-
 
 def attribute_corpus(
     network: AnyNetwork,
@@ -67,7 +65,7 @@ def attribute_corpus(
     keep: KeepOptions | None = None,
     run: RunOptions | None = None,
     seed: int = 0,
-    on_progress: "OnProgress | None" = None,
+    on_progress: OnProgress | None = None,
 ) -> Store:
     """Explain every position of a corpus and keep the result on disk.
 
@@ -216,7 +214,7 @@ def merge_run(
     heatmaps: str | Composite | None = None,
     targets: Sequence[str | Target] | None = None,
     run: RunOptions | None = None,
-    on_progress: "OnProgress | None" = None,
+    on_progress: OnProgress | None = None,
 ) -> Store:
     """Finish a run whose shards the jobs of an array have computed.
 

@@ -25,18 +25,16 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
 
 from conceptlrp.errors import RunError
 from conceptlrp.lrp.inputs import products_in
+from conceptlrp.progress import OnProgress
 from conceptlrp.runs.job import Job, JobSpec, torch_threads
 from conceptlrp.runs.parts import BlockSpec, OnRows, compute_block, compute_shard
 from conceptlrp.store.format.manifest import Receipt, ShardSpec
-
-if TYPE_CHECKING:
-    from conceptlrp.progress import OnProgress
 
 PartSpec = ShardSpec | BlockSpec
 _MOST_THREADS = 4
@@ -49,7 +47,7 @@ class RunInterrupted(KeyboardInterrupt):
 class Watch:
     """Counts what is done of a run, and stops it when that is asked for."""
 
-    def __init__(self, on_progress: "OnProgress | None" = None) -> None:
+    def __init__(self, on_progress: OnProgress | None = None) -> None:
         self._on_progress = on_progress
         self._lock = threading.Lock()
         self._stage, self._done, self._total = "", 0, 0

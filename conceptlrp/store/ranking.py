@@ -62,7 +62,9 @@ def top_rows(
     n_sorted = min(len(keys), max(4 * k, 64))
     while True:
         rows = _smallest(keys, n_sorted)
-        chosen = rows if groups is None else _first_of_group(rows, groups)
+        chosen = rows
+        if groups is not None:
+            chosen = rows[np.sort(np.unique(groups[rows], return_index=True)[1])]
         if len(chosen) >= k or n_sorted >= len(keys):
             chosen = chosen[:k]
             return Ranking(chosen, scores[chosen].astype(np.float32))
@@ -84,14 +86,6 @@ def _smallest(keys: NDArray[np.floating], n: int) -> NDArray[np.int64]:
     limit = np.partition(keys, n - 1)[n - 1]
     rows = np.flatnonzero(keys <= limit)
     return rows[np.argsort(keys[rows], kind="stable")]
-
-
-def _first_of_group(
-    rows: NDArray[np.int64], groups: NDArray[np.integer]
-) -> NDArray[np.int64]:
-    _, first = np.unique(groups[rows], return_index=True)
-    chosen: NDArray[np.int64] = rows[np.sort(first)]
-    return chosen
 
 
 Keys = NDArray[np.uint64]
