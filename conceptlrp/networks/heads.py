@@ -321,9 +321,9 @@ def _width(node: fx.Node) -> int:
 def _is_in_place(traced: fx.GraphModule, node: fx.Node) -> bool:
     if node.op == "call_module":
         return bool(getattr(traced.get_submodule(str(node.target)), "inplace", False))
-    inplace = node.kwargs.get("inplace", False) or True in node.args
+    inplace = any(v is True for v in (node.kwargs.get("inplace"), *node.args))
     changed = _name(traced, node) in ("iadd", "isub", "imul", "itruediv")
-    return bool(inplace) or changed or _name(traced, node).endswith("_")
+    return inplace or changed or _name(traced, node).endswith("_")
 
 
 def _name(traced: fx.GraphModule, node: fx.Node) -> str:
