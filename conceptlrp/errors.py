@@ -112,6 +112,10 @@ class ClusteringError(ConceptLRPError, ValueError):
     """Positions that cannot be clustered."""
 
 
+class SameRelevanceError(ClusteringError):
+    """Positions that all have the same relevance."""
+
+
 class RunError(ConceptLRPError, RuntimeError):
     """A run over a corpus that could not be finished; what was done is kept."""
 
