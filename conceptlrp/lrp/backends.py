@@ -345,7 +345,7 @@ def make_propagation(
         why = ", ".join(gradients) or str(error)
         warnings.warn(f"{why}: {slower} and knows no baseline", stacklevel=2)
         slopes = _by_gradient(network, {each.name for each in missing})
-        return _with_hooks(slopes, composites, taps, str(error), gradients)
+        return _with_hooks(slopes, composites, taps, why, gradients)
     assert native is not None
     return native
 

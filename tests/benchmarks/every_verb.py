@@ -162,7 +162,9 @@ def _stores(of: Subject, store: Path, corpus: Path) -> Iterator[tuple[str, Step]
     made += tuple(f"--layer={layer}" for layer in of.layers)
     if of.gradient:
         plain = ("attribute", *net, "--out", store)
-        yield _step(*plain, refused="attention", name="attribute, no --allow-gradient")
+        yield _step(
+            *plain, refused="MultiheadAttention", name="attribute, no --allow-gradient"
+        )
     yield _step(*made, *value, "--statistics", "--out", store, leaves=store)
     other, jobs = store.with_name("other.crp"), store.with_name("jobs.crp")
     rule = ("--composite", "epsilon", "--baseline", "zero", "--out", other)
@@ -185,16 +187,20 @@ def _stores(of: Subject, store: Path, corpus: Path) -> Iterator[tuple[str, Step]
 
 def _channels(of: Subject, store: Path) -> Iterator[tuple[str, Step]]:
     again = (store, *of.again)
+    # Edges between units need a rule for everything that is between them.
+    refused = "needs the native engine" if of.gradient else ""
     yield _step("cluster", store, "--clusters", 3, "--stability")
     yield _step("label", *again, "--maps", 30, "--random-networks", 1)
     yield _step(
         "interchange", *again, "--positions", 60, "--random-networks", 1, "--overwrite"
     )
     yield _step("ablate", *again, "--positions", 40)
-    yield _step("graph", *again, "--positions", 40)
-    yield _step("graph", *again, "--position", 3, name="graph --position")
-    yield _step("circuit", *again, "--position", 3, "--method", "once")
-    yield _step("circuit", *again, "--phase", "endgame", "-n", 8, "--name", "endgame")
+    yield _step("graph", *again, "--positions", 40, refused=refused)
+    row = ("--position", 3)
+    yield _step("graph", *again, *row, refused=refused, name="graph --position")
+    yield _step("circuit", *again, *row, "--method", "once", refused=refused)
+    phase = ("--phase", "endgame", "-n", 8, "--name", "endgame")
+    yield _step("circuit", *again, *phase, refused=refused, name="circuit --phase")
     few = ("--positions", 12, "--cascade", 4)
     rules = [f"--composite={r}" for r in ("epsilon+epsilon-gamma", "gradient-x-input")]
     yield _step("evaluate", *again, *few, *rules)
@@ -225,6 +231,8 @@ def _files(of: Subject, store: Path, out: Path) -> Iterator[tuple[str, Step]]:
     }
     for kind, more in drawn.items():
         file = out / f"{kind}.svg"
+        if kind == "graph" and of.gradient:
+            continue
         figure = ("figure", kind, store, "--out", file, *more)
         yield _step(*figure, leaves=file, name=f"figure {kind}")
     pages, mark = out / "atlas", "with gradients" if of.gradient else "epsilon"
