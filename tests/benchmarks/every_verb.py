@@ -30,6 +30,7 @@ from tests.benchmarks.own_networks import DEPLA, train_leela
 from tests.benchmarks.report import machine
 
 ROOT = Path(__file__).parents[2]
+_LABELS = ("depla", "leela", "file", "attention")
 _CODE = "tests.benchmarks.own_networks:"
 _FORMATS = ("h5ad", "parquet", "csv", "json", "npz", "virelay", "graphml", "node-link")
 _PYTHON = re.compile(r"Traceback|Warning: |^  File ", re.MULTILINE)
@@ -45,6 +46,8 @@ class Subject:
         How the table and how a command line calls it.
     layer : str
         One of its layers.
+    layers : tuple of str
+        Those that are explained, all of them if there are none.
     weights : tuple of str
         The option that goes with the network.
     has_value : bool
@@ -59,6 +62,7 @@ class Subject:
     network: str
     layer: str
     weights: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
     has_value: bool = True
     is_file: bool = False
     gradient: bool = False
@@ -136,7 +140,7 @@ def _play(of: Subject, out: Path, corpus: Path) -> Iterator[tuple[str, Step]]:
     measured = ("--simulations", 4, "--match-games", 2, "--endgames", 4)
     strength = ("strength", *net, "--games", corpus, "--out", card, *measured)
     yield _step(*strength, "--sample", 40, leaves=card)
-    train = ("train", corpus, "--start", *net, "--epochs", 1, "--out", trained)
+    train = ("train", corpus, "--start", *net, "--batch-size", 16, "--out", trained)
     if of.is_file:
         yield _step(*train, leaves=trained)
     else:
@@ -155,6 +159,7 @@ def _stores(of: Subject, store: Path, corpus: Path) -> Iterator[tuple[str, Step]
     net = (of.network, *of.weights, corpus)
     value = ("--target", "value") if of.has_value else ()
     made = ("attribute", *net, "--target", "played", "--references", 4, *_gradient(of))
+    made += tuple(f"--layer={layer}" for layer in of.layers)
     if of.gradient:
         plain = ("attribute", *net, "--out", store)
         yield _step(*plain, refused="attention", name="attribute, no --allow-gradient")
@@ -296,21 +301,28 @@ def _served(words: Sequence[str]) -> tuple[int, str, str]:
     return server.returncode, f"{line}{answer or 'no answer'}\n{out}", err
 
 
-def subjects(folder: Path, corpus: Corpus, n_steps: int) -> Iterator[Subject]:
+def subjects(
+    folder: Path, games: Corpus, n_steps: int, only: Sequence[str]
+) -> Iterator[Subject]:
     """The networks; those that have to be made lie in the folder afterwards."""
-    if DEPLA.is_file():
+    if "depla" in only and DEPLA.is_file():
         weights = ("--weights", str(DEPLA))
-        layer = "_CNN__block.9"
-        yield Subject("depla", _CODE + "depla", layer, weights, has_value=False)
-    else:
+        # Of its five layers of 128 channels, two: a page for each takes a while.
+        layers = ("_CNN__block.9", "_CNN__block.12")
+        code = _CODE + "depla"
+        yield Subject("depla", code, layers[0], weights, layers, has_value=False)
+    elif "depla" in only:
         print(f"depla is left out: there is no {DEPLA}", flush=True)
-    loss = train_leela(corpus, folder / "leela.pt", steps=n_steps)
-    print(f"leela: loss {loss:.2f} of the policy after {n_steps} steps", flush=True)
-    weights = ("--weights", str(folder / "leela.pt"))
-    yield Subject("leela", _CODE + "leela", "blocks.0.conv1", weights)
-    save_network(demo_network(), folder / "mine.safetensors")
-    yield Subject("file", str(folder / "mine.safetensors"), "conv3", is_file=True)
-    yield Subject("attention", _CODE + "attention", "conv", gradient=True)
+    if "leela" in only:
+        loss = train_leela(games, folder / "leela.pt", steps=n_steps)
+        print(f"leela: loss {loss:.2f} of the policy after {n_steps} steps", flush=True)
+        weights = ("--weights", str(folder / "leela.pt"))
+        yield Subject("leela", _CODE + "leela", "blocks.0.conv1", weights)
+    if "file" in only:
+        save_network(demo_network(), folder / "mine.safetensors")
+        yield Subject("file", str(folder / "mine.safetensors"), "conv3", is_file=True)
+    if "attention" in only:
+        yield Subject("attention", _CODE + "attention", "conv", gradient=True)
 
 
 def every_verb(folder: Path, options: argparse.Namespace) -> bool:
@@ -320,9 +332,7 @@ def every_verb(folder: Path, options: argparse.Namespace) -> bool:
     games.sample(options.positions, seed=0).save(corpus)
     outcomes: list[Outcome] = []
     networks = 0
-    for subject in subjects(folder, games, options.steps):
-        if options.only and subject.label not in options.only:
-            continue
+    for subject in subjects(folder, games, options.steps, options.only):
         networks += 1
         print(f"\n{subject.label}: {'verb':31} code  seconds  last line", flush=True)
         for verb, step in steps(subject, folder / subject.label, corpus):
@@ -342,7 +352,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--positions", type=int, default=200)
     parser.add_argument("--steps", type=int, default=600, help="of leela's training")
-    parser.add_argument("--only", nargs="+", help="labels of networks")
+    parser.add_argument("--only", nargs="+", choices=_LABELS, default=_LABELS)
     parser.add_argument("--keep", type=Path, help="folder to leave everything in")
     options = parser.parse_args()
     print(machine())
