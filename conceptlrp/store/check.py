@@ -226,16 +226,12 @@ class StoreInfo:
 
     Attributes
     ----------
-    path : str
-        Folder of the store.
-    state : str
-        "running" or "complete".
+    path, state : str
+        Folder of the store, and "running" or "complete".
     positions, rows : int
         Positions of the corpus, and those whose shard is finished.
-    shards, finished : int
-        Shards of the plan, and those that are finished.
-    bytes : int
-        Size of all files of the store.
+    shards, finished, bytes : int
+        Shards of the plan, those that are finished, and the size of all files.
     layer_bytes : dict of str to float
         Bytes a position of what is kept of each layer, in the first finished shard.
     derived : tuple of str
@@ -243,10 +239,8 @@ class StoreInfo:
     rounding : dict of str to float
         Largest rounding error of each quantity that is stored with fewer digits than
         it was computed with, relative to the largest value of the same position.
-    codec : str
-        How arrays are packed.
-    plan : Plan
-        Network, corpus, composite, baseline, targets, layers, detail and so on.
+    codec, plan : str, Plan
+        How arrays are packed; network, corpus, composite, baseline, targets and so on.
     """
 
     path: str

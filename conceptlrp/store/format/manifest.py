@@ -83,10 +83,8 @@ class Manifest:
     state : str
         "running" until all shards and what is derived from them are there, then
         "complete".
-    board_size : int
-        Side of the board.
-    codec : str
-        How the arrays are packed: one of `CODECS`.
+    board_size, codec : int, str
+        Side of the board, and how the arrays are packed: one of `CODECS`.
     corpus_file : str
         Name of the file of the positions.
     parts : tuple of Part
