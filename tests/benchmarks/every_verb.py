@@ -209,6 +209,7 @@ def _channels(of: Subject, store: Path) -> Iterator[tuple[str, Step]]:
 def _files(of: Subject, store: Path, out: Path) -> Iterator[tuple[str, Step]]:
     channel = ("--layer", of.layer, "--channel", 1)
     mark = "gradient" if of.gradient else of.layer
+    no_graph = "has no concept graph" if of.gradient else ""
     yield _step("report", store, *channel, says=mark)
     yield _step("report", store, "--all", "--layer", of.layer, "--out", out / "all")
     yield _step("compare", store, store.with_name("other.crp"))
@@ -216,7 +217,8 @@ def _files(of: Subject, store: Path, out: Path) -> Iterator[tuple[str, Step]]:
         layer = ("--layer", of.layer) if kind == "h5ad" else ()
         file = out / f"run.{kind}"
         written = ("export", store, file, "--format", kind, *layer)
-        yield _step(*written, leaves=file, name=f"export {kind}")
+        refused = no_graph if kind in ("graphml", "node-link") else ""
+        yield _step(*written, leaves=file, refused=refused, name=f"export {kind}")
     of_layer = ("--layer", of.layer)
     drawn: dict[str, tuple[object, ...]] = {
         "references": channel,
@@ -231,11 +233,10 @@ def _files(of: Subject, store: Path, out: Path) -> Iterator[tuple[str, Step]]:
     }
     for kind, more in drawn.items():
         file = out / f"{kind}.svg"
-        if kind == "graph" and of.gradient:
-            continue
         figure = ("figure", kind, store, "--out", file, *more)
-        yield _step(*figure, leaves=file, name=f"figure {kind}")
-    pages, mark = out / "atlas", "with gradients" if of.gradient else "epsilon"
+        refused = no_graph if kind == "graph" else ""
+        yield _step(*figure, leaves=file, refused=refused, name=f"figure {kind}")
+    pages, mark = out / "atlas", "by its gradient" if of.gradient else "epsilon"
     extra = ("--strength", out / "card.json", "--compare", store.with_name("other.crp"))
     yield _step(
         "atlas", store, pages, *of.again, *extra, leaves=pages / "index.html", says=mark
