@@ -42,6 +42,13 @@ def check_known(what: str, value: str, known: Collection[str]) -> None:
         raise ValueError(msg)
 
 
+def check_choice(name: str, value: str, known: Collection[str]) -> None:
+    """Refuse the value of an argument that is none of those it takes."""
+    if value not in known:
+        msg = f"{name} is {value!r}, expected one of {', '.join(known)}"
+        raise ValueError(msg)
+
+
 def check_least(name: str, value: float, least: int = 1) -> None:
     """Refuse a number that is too small."""
     if value < least:
@@ -103,6 +110,10 @@ class TargetError(ConceptLRPError, ValueError):
 
 class ClusteringError(ConceptLRPError, ValueError):
     """Positions that cannot be clustered."""
+
+
+class SameRelevanceError(ClusteringError):
+    """Positions that all have the same relevance."""
 
 
 class RunError(ConceptLRPError, RuntimeError):

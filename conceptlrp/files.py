@@ -46,7 +46,12 @@ def write_whole(
         msg = f"{path}: exists already; pass overwrite=True to replace it"
         raise OutputExistsError(msg)
     with clear_write_errors(path, error):
-        _replace(path, content)
+        try:
+            _write_and_rename(path, content)
+        except FileNotFoundError:
+            # Another process may have taken the hidden file for a leftover.
+            _write_and_rename(path, content)
+        sync_folder(path.parent)
 
 
 @contextmanager
@@ -90,15 +95,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _replace(path: Path, content: bytes | memoryview) -> None:
-    try:
-        _write_and_rename(path, content)
-    except FileNotFoundError:
-        # Another process may have taken the hidden file for a leftover.
-        _write_and_rename(path, content)
-    sync_folder(path.parent)
 
 
 def _write_and_rename(path: Path, content: bytes | memoryview) -> None:

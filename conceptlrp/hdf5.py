@@ -137,6 +137,14 @@ def text_attribute(file: h5py.Group, name: str) -> str:
     return bytes(file.attrs[name]).decode("utf-8")
 
 
+def add_dataset(file: h5py.Group, name: str, data: Any, **options: Any) -> None:
+    """Add a dataset to a file that is being written, without the time."""
+    created = file.create_dataset(name, data=data, track_times=False, **options)
+    # HDF5 gives chunks their place when a dataset is closed, and a profiler in
+    # another thread may keep it open a little longer.
+    created.flush()
+
+
 def set_text_attributes(file: h5py.Group, values: dict[str, str]) -> None:
     """Write attributes as text of fixed length, which any reader understands."""
     for name, value in values.items():

@@ -190,7 +190,7 @@ def _parts(
         for layer in layers:
             yield write_layer(site, layer, explainer)
         return
-    from conceptlrp.runs.processes import start_context
+    from conceptlrp.runs.executors import start_context
 
     known = {each.name: getattr(site, each.name) for each in fields(site)}
     known |= {"store": str(site.store.path), "digests": {}}

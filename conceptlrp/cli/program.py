@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -32,6 +33,7 @@ from conceptlrp.cli.stores.attribute import attribute, merge
 from conceptlrp.cli.stores.info import check, info, repack
 from conceptlrp.cli.stores.query import query
 from conceptlrp.cli.stores.top import top
+from conceptlrp.cli.tables import remark
 from conceptlrp.errors import ConceptLRPError
 
 app = typer.Typer(
@@ -46,6 +48,8 @@ _ClickError: Any = typer.BadParameter.__mro__[2]
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    # In one line, without the line of code that it comes from.
+    warnings.showwarning = lambda message, *_, **__: remark(str(message))
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
         sys.stdout.flush()

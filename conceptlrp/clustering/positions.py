@@ -34,7 +34,7 @@ from conceptlrp.clustering.features import (
     position_features,
     sample_rows,
 )
-from conceptlrp.errors import ClusteringError
+from conceptlrp.errors import ClusteringError, SameRelevanceError
 from conceptlrp.progress import OnProgress
 from conceptlrp.store import open_store
 from conceptlrp.store.reader import AnyStore
@@ -275,4 +275,4 @@ def _check_features(features: FeatureTable, name: str, n_clusters: int | None) -
             f"layer {name!r} has the same channel relevance at all {len(features)} "
             "positions, expected at least two different ones; choose another layer"
         )
-        raise ClusteringError(msg)
+        raise SameRelevanceError(msg)

@@ -320,12 +320,12 @@ def make_propagation(
             native = kind(program, taps, planes, memory_budget, second=native)
             _check_outputs(native, network, planes)
     except UnknownOperationError as error:
-        slower = f"{error}: relevance goes through zennit's hooks, which is slower"
+        slower = "relevance goes through zennit's hooks, which is slower"
         if GRADIENT in [name for _, name in composites]:
             if len(composites) > 1:
                 msg = f"{GRADIENT} as one of two: {error}"
                 raise CompositeError(msg) from None
-            warnings.warn(slower, stacklevel=2)
+            warnings.warn(f"{error}: {slower}", stacklevel=2)
             composite = composites[0][0]
             return HookPropagation(network, composite, taps, str(error), plain=True)
         missing = [
@@ -339,12 +339,13 @@ def make_propagation(
             msg = (
                 f"there is no rule for {names}: by the gradient there relevance would "
                 "not add up; write the network without it, give its module a rule in a "
-                "zennit composite, or pass allow_gradient=True"
+                "zennit composite, or pass allow_gradient=True or --allow-gradient"
             )
             raise NetworkError(msg) from None
-        warnings.warn(f"{slower} and knows no baseline", stacklevel=2)
+        why = ", ".join(gradients) or str(error)
+        warnings.warn(f"{why}: {slower} and knows no baseline", stacklevel=2)
         slopes = _by_gradient(network, {each.name for each in missing})
-        return _with_hooks(slopes, composites, taps, str(error), gradients)
+        return _with_hooks(slopes, composites, taps, why, gradients)
     assert native is not None
     return native
 

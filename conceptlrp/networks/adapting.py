@@ -134,8 +134,8 @@ def adapt(
         Which action each output of the policy is: ``n * row + column`` of a square,
         n * n for the pass, -1 for none. By default square after square, then the pass.
     value : str
-        "scalar" before its tanh, or "wdl": win, draw and loss, of which win minus loss
-        is explained.
+        "scalar" before its tanh, or "wdl": logits of win, draw and loss, of which half
+        of win minus loss is explained; its tanh is the expected outcome but for draws.
 
     Returns
     -------

@@ -186,7 +186,8 @@ class HeadAdapter:
             node = self._as_column(node)
         if value == "scalar":
             return node
-        return self._times(node, torch.tensor([[1.0, 0, -1]]), "win_minus_loss")
+        # Its tanh is then what softmax expects of the outcome where nobody draws.
+        return self._times(node, torch.tensor([[0.5, 0, -0.5]]), "win_minus_loss")
 
     def _as_column(self, node: fx.Node) -> fx.Node:
         """Take off what made (N, 1) into (N,), or undo it."""
@@ -321,9 +322,9 @@ def _width(node: fx.Node) -> int:
 def _is_in_place(traced: fx.GraphModule, node: fx.Node) -> bool:
     if node.op == "call_module":
         return bool(getattr(traced.get_submodule(str(node.target)), "inplace", False))
-    inplace = node.kwargs.get("inplace", False) or True in node.args
+    inplace = any(v is True for v in (node.kwargs.get("inplace"), *node.args))
     changed = _name(traced, node) in ("iadd", "isub", "imul", "itruediv")
-    return bool(inplace) or changed or _name(traced, node).endswith("_")
+    return inplace or changed or _name(traced, node).endswith("_")
 
 
 def _name(traced: fx.GraphModule, node: fx.Node) -> str:

@@ -17,14 +17,12 @@ from .files.formats import (
 from .games import (
     Games as Games,
 )
-from .notation import (
+from .position import (
+    Position as Position,
     parse_square as parse_square,
     parse_transcript as parse_transcript,
     square_name as square_name,
     transcript_text as transcript_text,
-)
-from .position import (
-    Position as Position,
 )
 
 __all__ = [

@@ -107,17 +107,13 @@ def play(
     Parameters
     ----------
     own, opponent, square, size
-        As for `flips`; `PASS` only swaps the sides.
+        As for `flips`; `PASS` only swaps the sides, and a move that turns no disc over
+        raises `IllegalMoveError`.
 
     Returns
     -------
     own, opponent : uint64 of the broadcast shape
         The board as the next side to move sees it, whether it can move or not.
-
-    Raises
-    ------
-    IllegalMoveError
-        A move turns no disc over.
     """
     turned = flips(own, opponent, square, size=size)
     illegal = np.atleast_1d((turned == 0) & (np.asarray(square) != PASS))

@@ -6,9 +6,11 @@ are as turned, while the games keep their moves as recorded.
 """
 
 import operator
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,19 +19,26 @@ from numpy.typing import ArrayLike, NDArray
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import CorpusFileError, GameFileError, check_type
 from conceptlrp.files import write_whole
-from conceptlrp.othello.arguments import (
-    POSITION_COLUMNS,
-    PathLike,
-    checked_path,
-    checked_paths,
-    columns_of_boards,
-    columns_of_positions,
+from conceptlrp.othello.board import (
+    BLACK,
+    NO_MOVE,
+    REGION,
+    count,
+    from_boards,
+    legal_moves,
 )
-from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, REGION, legal_moves
 from conceptlrp.othello.files.formats import read_games
-from conceptlrp.othello.games import Games, columns_digest, replay
-from conceptlrp.othello.notation import square_name, transcript_text
-from conceptlrp.othello.position import Position
+from conceptlrp.othello.games import (
+    POSITION_COLUMNS,
+    Games,
+    columns_digest,
+    replay,
+)
+from conceptlrp.othello.position import (
+    Position,
+    square_names,
+    transcript_text,
+)
 from conceptlrp.othello.symmetry import (
     canonical,
     compose,
@@ -42,6 +51,7 @@ from conceptlrp.shipped import GAMES, demo_path
 if TYPE_CHECKING:
     import pandas as pd
 
+PathLike: TypeAlias = str | os.PathLike[str]
 Rows: TypeAlias = slice | Sequence[int] | NDArray[np.integer[Any]] | NDArray[np.bool_]
 
 
@@ -130,7 +140,7 @@ class Corpus:
                 msg = f"the games that ship are 8 x 8, not {size} x {size}"
                 raise GameFileError(msg)
             return demo_games().turn()
-        files = [read_games(path, size=size) for path in checked_paths(paths)]
+        files = [read_games(path, size=size) for path in _checked_paths(paths)]
         games = Games.concatenate([file.games for file in files])
         problems = tuple(line for file in files for line in file.problems)
         return Corpus.from_games(games, problems=problems)
@@ -144,7 +154,7 @@ class Corpus:
         """
         from conceptlrp.othello.files.corpus_file import read_corpus
 
-        stored = read_corpus(checked_path(path))
+        stored = read_corpus(_checked_path(path))
         corpus = Corpus(
             **stored.positions, games=stored.games, problems=stored.problems
         )
@@ -160,7 +170,7 @@ class Corpus:
         already, and not to be overwritten, raises `OutputExistsError`, one that cannot
         be written `CorpusFileError`.
         """
-        place, content = checked_path(path), self.to_bytes()
+        place, content = _checked_path(path), self.to_bytes()
         write_whole(place, content, overwrite=overwrite, error=CorpusFileError)
 
     def to_bytes(self) -> memoryview:
@@ -185,12 +195,27 @@ class Corpus:
         >>> Corpus.from_boards(boards).position(0).obf()[:4]
         'X---'
         """
-        return _without_games(*columns_of_boards(boards))
+        array = _boards(boards)
+        own, opponent = from_boards(array == 1), from_boards(array == -1)
+        return _without_games(own, opponent, np.full(len(own), BLACK), array.shape[1])
 
     @staticmethod
     def from_positions(positions: Position | Iterable[Position]) -> "Corpus":
         """Make a corpus of single positions, all of one size, without played moves."""
-        return _without_games(*columns_of_positions(positions))
+        if isinstance(positions, Position):
+            positions = [positions]
+        check_type(positions, Iterable, "positions", "a list of Position")
+        listed = list(positions)
+        for i, found in enumerate(listed):
+            check_type(found, Position, f"position {i}", "a Position")
+        sizes = {position.size for position in listed}
+        if len(sizes) != 1:
+            msg = f"positions are of sizes {sorted(sizes)}, expected one size"
+            raise ValueError(msg)
+        own = np.array([position.own for position in listed], np.uint64)
+        opponent = np.array([position.opponent for position in listed], np.uint64)
+        movers = np.array([position.mover for position in listed])
+        return _without_games(own, opponent, movers, sizes.pop())
 
     @staticmethod
     def from_games(games: Games, *, problems: tuple[str, ...] = ()) -> "Corpus":
@@ -360,17 +385,12 @@ class Corpus:
             name: getattr(self.games, name)[self.game]
             for name in ("black", "white", "tournament", "year", "source", "index")
         }
-        region = REGION[self.size]
-        on_board = [region >> square & 1 for square in range(PASS)] + [1, 0]
-        names = np.array(
-            [square_name(s, self.size) if on else "" for s, on in enumerate(on_board)]
-        )
         return pd.DataFrame(
             {
                 "game": self.game,
                 "ply": self.ply,
                 "mover": np.where(self.mover == BLACK, "black", "white"),
-                "played": names[self.played],
+                "played": square_names(self.size)[self.played],
                 "outcome": self.outcome,
                 "margin": self.margin,
                 "symmetry": self.symmetry,
@@ -401,6 +421,60 @@ def demo_games() -> Corpus:
     return Corpus.read(demo_path(GAMES))
 
 
-def _without_games(columns: dict[str, Any], size: int) -> Corpus:
-    games = Games.from_moves(np.full((1, size * size - 4), NO_MOVE, np.int8), size=size)
-    return Corpus(**columns, games=games)
+def _checked_path(path: PathLike) -> Path:
+    """Return a path, or refuse what is none."""
+    check_type(path, str | os.PathLike, "path", "a str or Path")
+    return Path(path)
+
+
+def _checked_paths(paths: PathLike | Iterable[PathLike]) -> list[Path]:
+    """Return one path or several as a list that is not empty."""
+    if isinstance(paths, str | os.PathLike) or not isinstance(paths, Iterable):
+        return [_checked_path(paths)]
+    listed = [_checked_path(path) for path in paths]
+    if not listed:
+        msg = "no game files given, expected .wtb, .txt, .ggf, .gam or .jsonl files"
+        raise GameFileError(msg)
+    return listed
+
+
+def _without_games(
+    own: NDArray[np.uint64], opponent: NDArray[np.uint64], mover: Any, size: int
+) -> Corpus:
+    n, discs = len(own), count(own | opponent).astype(np.int64)
+    moves = np.full((1, size * size - 4), NO_MOVE, np.int8)
+    columns: dict[str, Any] = {
+        "own": own,
+        "opponent": opponent,
+        "mover": mover,
+        "ply": np.clip(discs - 4, 0, None),
+        "played": np.full(n, NO_MOVE),
+        "game": np.zeros(n),
+        "symmetry": np.zeros(n),
+    }
+    return Corpus(**columns, games=Games.from_moves(moves, size=size))
+
+
+def _boards(boards: ArrayLike) -> NDArray[Any]:
+    """Return boards (N, n, n) of +1, -1 and 0, or refuse what is none."""
+    try:
+        array = np.asarray(boards)
+    # Lists of unequal lengths, and tensors that are not on the processor.
+    except (TypeError, ValueError, RuntimeError) as error:
+        msg = f"boards are no array of shape (N, 8, 8) or (N, 6, 6): {error}"
+        raise ValueError(msg) from error
+    if array.ndim == 2:
+        array = array[None]
+    shape = array.shape
+    if array.ndim != 3 or shape[1] != shape[2] or shape[1] not in REGION:
+        msg = f"boards have shape {shape}, expected (N, 8, 8) or (N, 6, 6)"
+        raise ValueError(msg)
+    wrong = ~np.isin(array, (-1, 0, 1))
+    if wrong.any():
+        at = tuple(int(i) for i in np.argwhere(wrong)[0])
+        msg = (
+            f"board {at[0]} holds {array[at]} in row {at[1]}, column {at[2]}, expected "
+            "+1 (side to move), -1 (other side) or 0 (empty)"
+        )
+        raise ValueError(msg)
+    return array

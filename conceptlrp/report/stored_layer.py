@@ -15,8 +15,8 @@ from conceptlrp.othello import legal_moves
 from conceptlrp.othello.board import count, to_boards
 from conceptlrp.report.statistics import LayerStatistics, layer_statistics
 from conceptlrp.store import ReferenceTable, Store
+from conceptlrp.store.arrays import REGIONS
 from conceptlrp.store.format.schema import REFERENCE_KINDS
-from conceptlrp.store.maps import REGIONS
 from conceptlrp.store.results.kinds import KINDS
 
 if TYPE_CHECKING:

@@ -17,14 +17,9 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from conceptlrp.errors import RunError
-from conceptlrp.runs.executors import (
-    PartSpec,
-    Watch,
-    compute_part,
-    raise_for_failed,
-)
+from conceptlrp.runs.executors import PartSpec, Watch, compute_part, raise_for_failed
 from conceptlrp.runs.job import Job, JobSpec, torch_threads
-from conceptlrp.store.format.receipts import Receipt
+from conceptlrp.store.format.manifest import Receipt
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -187,35 +182,25 @@ def _plugin(packed: bytes) -> Any:
     from distributed import WorkerPlugin
 
     class JobPlugin(WorkerPlugin):  # type: ignore[misc]
-        """Makes the job of a worker when its first part comes."""
+        """Holds the job of a worker, which is made when its first part comes."""
 
         def __init__(self) -> None:
-            self.work = _WorkerJob(packed)
+            self.packed = packed
+            self.job: Job | None = None
 
     return JobPlugin()
-
-
-class _WorkerJob:
-    def __init__(self, packed: bytes) -> None:
-        self.packed = packed
-        self.job: Job | None = None
-        self.lock: Any = None
-
-    def compute(self, spec: PartSpec) -> Receipt:
-        """Compute a part; a worker with several threads still takes one at a time."""
-        with _LOCK:
-            if self.job is None:
-                self.job = Job(JobSpec.unpack(self.packed))
-            with torch_threads(self.job.threads):
-                return compute_part(self.job, spec, lambda _: None)
 
 
 _LOCK = threading.Lock()
 
 
 def compute_on_worker(plugin: str, spec: PartSpec) -> Receipt:
-    """Compute a part on the worker that this runs on."""
+    """Compute a part on this worker; one with several threads takes one at a time."""
     from distributed import get_worker
 
-    work: _WorkerJob = get_worker().plugins[plugin].work
-    return work.compute(spec)
+    work = get_worker().plugins[plugin]
+    with _LOCK:
+        if work.job is None:
+            work.job = Job(JobSpec.unpack(work.packed))
+        with torch_threads(work.job.threads):
+            return compute_part(work.job, spec, lambda _: None)

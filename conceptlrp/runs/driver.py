@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conceptlrp.errors import OutputExistsError, RunError, StoreError, check_type
 from conceptlrp.lrp import Target
@@ -25,6 +25,7 @@ from conceptlrp.lrp.explainer import AnyBaseline
 from conceptlrp.networks import network_digest
 from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.othello import Corpus
+from conceptlrp.progress import OnProgress
 from conceptlrp.runs.executors import InProcess, Watch
 from conceptlrp.runs.job import Job, composite_provenance, make_spec
 from conceptlrp.runs.options import KeepOptions, RunOptions
@@ -50,9 +51,6 @@ from conceptlrp.store.writing.writer import (
     resume_run,
 )
 
-if TYPE_CHECKING:
-    from conceptlrp.progress import OnProgress
-
 
 def attribute_corpus(
     network: AnyNetwork,
@@ -67,7 +65,7 @@ def attribute_corpus(
     keep: KeepOptions | None = None,
     run: RunOptions | None = None,
     seed: int = 0,
-    on_progress: "OnProgress | None" = None,
+    on_progress: OnProgress | None = None,
 ) -> Store:
     """Explain every position of a corpus and keep the result on disk.
 
@@ -114,19 +112,14 @@ def attribute_corpus(
 
     Raises
     ------
-    OutputExistsError
-        When there is something at `path` already.
-    StoreError
-        When the store there is of another computation, naming what differs, or
-        another run is writing to it, or it cannot be written.
-    RunError
-        When a part could not be computed; everything else is kept.
-    RunInterrupted
-        After Ctrl-C or SIGTERM, with what was finished kept.
+    OutputExistsError, StoreError
+        When there is something at `path` already: the latter for a store of another
+        computation, naming what differs, or one that another run is writing to.
+    RunError, RunInterrupted
+        When a part could not be computed, or after Ctrl-C or SIGTERM; what was finished
+        is kept.
     NetworkError, CompositeError, LayerError, TargetError
         As for `attribute`.
-    ValueError
-        When there are no positions, or a size or number is out of range.
     """
     expected = "a Corpus; read game files with Corpus.read"
     check_type(corpus, Corpus, "corpus", expected)
@@ -221,14 +214,14 @@ def merge_run(
     heatmaps: str | Composite | None = None,
     targets: Sequence[str | Target] | None = None,
     run: RunOptions | None = None,
-    on_progress: "OnProgress | None" = None,
+    on_progress: OnProgress | None = None,
 ) -> Store:
     """Finish a run whose shards the jobs of an array have computed.
 
     Parameters
     ----------
     path : path-like
-        Folder of the run.
+        Folder of the run, which no other run is writing to.
     network : Module or path, optional
         What it is about, for the heatmaps of reference boards; a run that keeps
         none does without.
@@ -243,14 +236,8 @@ def merge_run(
     Returns
     -------
     Store
-        The finished store, open for reading.
-
-    Raises
-    ------
-    RunError
-        When shards are missing, or the network is missing or another one.
-    StoreError
-        When the folder is no store, or another run is writing to it.
+        The finished store, open for reading. Where shards are missing, or the network
+        is missing or another one, `RunError` is raised.
     """
     place = str(Path(path).absolute())
     watch = Watch(on_progress)

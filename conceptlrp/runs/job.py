@@ -228,7 +228,7 @@ class Job:
 
     @cached_property
     def has_value(self) -> bool:
-        """Whether the network has a value head."""
+        """Whether the network has a value head, which takes a forward pass to know."""
         return self.explainer.has_value
 
     @property

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from conceptlrp.errors import check_choice
+
 if TYPE_CHECKING:
     from distributed import Client
 
@@ -31,11 +33,6 @@ class KeepOptions:
     dtype : str
         What is stored: "float32", or "float16" in half the space. The largest
         rounding error of every shard is kept in its receipt.
-
-    Raises
-    ------
-    ValueError
-        For an unknown detail, or a number that is out of range.
     """
 
     detail: str = "references"
@@ -45,7 +42,7 @@ class KeepOptions:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        _check_choice("detail", self.detail, _DETAILS)
+        check_choice("detail", self.detail, _DETAILS)
         check_at_least(0, "references", self.references)
         if (self.detail == "sample") != (self.sample > 0):
             msg = (
@@ -89,7 +86,7 @@ class RunOptions:
     stripe : (int, int), optional
         (I, N): compute only every N-th shard from the I-th on, I being 1 to N, as
         one of N jobs that need not know of each other, joining the run that is
-        there. `merge_run` finishes.
+        there. `merge_run` finishes. Only one of workers, scheduler and stripe is given.
     device, compute_dtype : str
         What it is computed with: ``device`` and ``dtype`` of `attribute`.
     allow_gradient : bool
@@ -103,12 +100,6 @@ class RunOptions:
     name, command : str
         Name of the network, by default that of its file, and the command that was run,
         for the provenance.
-
-    Raises
-    ------
-    ValueError
-        For an unknown mode, a number that is out of range, or more than one of workers,
-        scheduler and stripe.
     """
 
     mode: Literal["create", "resume", "append", "overwrite"] = "create"
@@ -124,7 +115,7 @@ class RunOptions:
     command: str = ""
 
     def __post_init__(self) -> None:
-        _check_choice("mode", self.mode, _MODES)
+        check_choice("mode", self.mode, _MODES)
         for name, number in (
             ("batch_size", self.batch_size),
             ("shard_size", self.shard_size),
@@ -155,10 +146,4 @@ def check_at_least(least: int, name: str, number: int) -> None:
     """Refuse a number that is too small."""
     if number < least:
         msg = f"{name} is {number}, expected {least} or more"
-        raise ValueError(msg)
-
-
-def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        msg = f"{name} is '{value}', expected one of {', '.join(known)}"
         raise ValueError(msg)

@@ -33,8 +33,7 @@ from conceptlrp.runs.stored_numbers import (
 )
 from conceptlrp.store import Plan, Store
 from conceptlrp.store.baseline import Baseline
-from conceptlrp.store.format.manifest import ShardSpec
-from conceptlrp.store.format.receipts import Receipt
+from conceptlrp.store.format.manifest import Receipt, ShardSpec
 from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.writing.shard_writer import write_block, write_shard
 
@@ -43,10 +42,7 @@ OnRows = Callable[[int], None]
 
 
 def compute_shard(job: Job, spec: ShardSpec, on_rows: OnRows) -> Receipt:
-    """Explain the positions of a shard and write it.
-
-    Returns: what was written.
-    """
+    """Explain the positions of a shard and write it."""
     shard = _Shard(job, spec)
     for first in range(spec.start, spec.stop, job.batch_size):
         last = min(first + job.batch_size, spec.stop)
@@ -75,7 +71,9 @@ class _Shard:
         found = self._summarize(np.arange(first, last), conditional=streams)
         self._keep_rows(found.arrays(), first)
         if streams:
-            self._keep_statistics(found, first, last)
+            if job.plan.statistics:
+                part = batch_statistics(found.conditional, job.corpus[first:last])
+                add_statistics(self.statistics, part)
             self._keep_maps(found, mapped - first, mapped)
         elif len(mapped):
             # Few of the batch: their maps alone cost less than those of all.
@@ -108,12 +106,6 @@ class _Shard:
                 self.rows[name] = np.empty(shape, stored.dtype)
             at = first - self.spec.start
             self.rows[name][at : at + len(stored)] = stored
-
-    def _keep_statistics(self, found: Summary, first: int, last: int) -> None:
-        if self.job.plan.statistics:
-            positions = self.job.corpus[first:last]
-            part = batch_statistics(found.conditional, positions)
-            add_statistics(self.statistics, part)
 
     def _keep_maps(
         self, found: Summary, chosen: NDArray[np.int64], mapped: NDArray[np.int64]
@@ -206,10 +198,9 @@ class BlockSpec:
 def rank_references(
     store: Store, k: int, *, on_ranked: Callable[[int], None]
 ) -> Rankings:
-    """Rank the positions of every channel.
+    """Rank the positions of every channel, by target index, kind and layer.
 
-    Returns: by target index, kind and layer: rows (C, k), -1 where there are fewer, and
-    scores (C, k).
+    Returns rows (C, k), -1 where there are fewer, and scores (C, k).
     """
     rankings: Rankings = {}
     for index in range(len(store.targets)):
@@ -227,13 +218,13 @@ def reference_blocks(
 ) -> list[BlockSpec]:
     """Cut the maps of all reference boards into blocks of whole positions.
 
-    Returns: every map once, even where several rankings want it.
+    Each map comes once, even where several rankings want it.
     """
     blocks: list[BlockSpec] = []
     for target in sorted({index for index, _, _ in rankings}):
         pairs = _pairs(rankings, layers, target)
-        for chosen in _cut(pairs, _BATCHES * batch_size):
-            blocks.append(BlockSpec(len(blocks), target, chosen))
+        for chosen, _ in _groups(pairs, _BATCHES * batch_size):
+            blocks.append(BlockSpec(len(blocks), target, pairs[np.sort(chosen)]))
     return blocks
 
 
@@ -248,13 +239,17 @@ def _pairs(rankings: Rankings, layers: Sequence[str], target: int) -> Index:
     return np.unique(np.concatenate(found), axis=0)
 
 
-def _cut(pairs: Index, n_positions: int) -> Iterator[Index]:
-    """Group positions that have about equally many maps, `n_positions` at a time."""
+def _groups(pairs: Index, n_positions: int) -> Iterator[tuple[Index, Index]]:
+    """Group positions that have about equally many maps, `n_positions` at a time.
+
+    Yields which pairs they have (m,), and how many each.
+    """
     rows, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     for start in range(0, len(rows), n_positions):
-        here = np.sort(order[start : start + n_positions])
-        yield np.concatenate([pairs[first[i] : first[i] + counts[i]] for i in here])
+        here = order[start : start + n_positions]
+        runs = [np.arange(first[i], first[i] + counts[i]) for i in here]
+        yield np.concatenate(runs), counts[here]
 
 
 def compute_block(job: Job, spec: BlockSpec, on_maps: Callable[[int], None]) -> Receipt:
@@ -287,28 +282,21 @@ def conditional_heatmaps(
     *,
     baseline: Baseline,
 ) -> Iterator[tuple[Index, Maps]]:
-    """Compute the conditional heatmaps of chosen channels at chosen positions.
+    """Compute the conditional heatmaps of pairs (M, 3) of positions and channels.
 
-    Positions are explained once each, those with equally many channels together.
-
-    Shapes: `pairs` (M, 3). Yields (m,): which of the pairs come next; (m, n, n): their
-    conditional heatmaps.
+    Positions are explained once each, those with equally many channels together. Yields
+    which of the pairs come next (m,), and their conditional heatmaps (m, n, n).
     """
-    rows, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    for start in range(0, len(rows), batch_size):
-        batch = order[start : start + batch_size]
-        chosen = np.concatenate(
-            [np.arange(first[i], first[i] + counts[i]) for i in batch]
-        )
-        member = np.repeat(np.arange(len(batch)), counts[batch])
-        channels, slots = _by_layer(pairs[chosen], member, len(batch), layers)
+    for chosen, counts in _groups(pairs, batch_size):
+        rows = pairs[chosen[np.cumsum(counts) - counts], 0]
+        member = np.repeat(np.arange(len(rows)), counts)
+        channels, slots = _by_layer(pairs[chosen], member, len(rows), layers)
         found = explainer.attribute(
-            corpus[rows[batch]],
-            targets=[target.take(rows[batch])],
+            corpus[rows],
+            targets=[target.take(rows)],
             conditional=channels,
             batch_size=batch_size,
-            baseline=baseline.take(rows[batch]),
+            baseline=baseline.take(rows),
         )
         maps = np.zeros((len(chosen), corpus.size, corpus.size), np.float32)
         for number, layer in enumerate(layers):
@@ -323,8 +311,7 @@ def _by_layer(
 ) -> tuple[dict[str, Index], Index]:
     """Lay channels out as rows of each layer, (n, K); shorter rows repeat channel 0.
 
-    Returns (n, K): channels wanted of each position, by layer; (m,): in which column of
-    its layer each pair is.
+    Returns the channels by layer, and in which column of its layer each pair is (m,).
     """
     slots = np.zeros(len(pairs), np.int64)
     channels: dict[str, Index] = {}
@@ -353,10 +340,7 @@ def maps_of_blocks(blocks: Mapping[int, Arrays]) -> dict[tuple[int, ...], Maps]:
 def reference_tables(
     rankings: Rankings, layers: Sequence[str], maps: MapsByPlace, size: int
 ) -> Arrays:
-    """Lay maps out by target, kind, layer, channel and place.
-
-    Returns: Contents of `references.h5` by dataset name.
-    """
+    """Lay maps out by target, kind, layer, channel and place, as in the file."""
     arrays: Arrays = {}
     for (target, kind, layer), (rows, scores) in rankings.items():
         table = np.zeros((*rows.shape, size, size), np.float32)

@@ -28,7 +28,13 @@ from conceptlrp.lrp.baselines import MEAN_POSITIONS, default_baseline
 from conceptlrp.lrp.explainer import AnyBaseline
 from conceptlrp.othello import Corpus
 from conceptlrp.runs.distributed import Distributed
-from conceptlrp.runs.executors import Executor, InProcess, RunInterrupted, Watch
+from conceptlrp.runs.executors import (
+    Executor,
+    InProcess,
+    Processes,
+    RunInterrupted,
+    Watch,
+)
 from conceptlrp.runs.job import (
     Job,
     JobSpec,
@@ -45,7 +51,6 @@ from conceptlrp.runs.parts import (
     reference_blocks,
     reference_tables,
 )
-from conceptlrp.runs.processes import Processes
 from conceptlrp.store import Plan, Store, open_store
 from conceptlrp.store.baseline import Baseline, baseline_words
 from conceptlrp.store.format.manifest import is_store, read_manifest

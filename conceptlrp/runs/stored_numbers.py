@@ -26,7 +26,7 @@ from conceptlrp.errors import NetworkError, RunError
 from conceptlrp.networks.planes import bits, crop
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import PHASES, board_phases
-from conceptlrp.store.maps import REGIONS, WORD_BITS
+from conceptlrp.store.arrays import REGIONS, WORD_BITS
 
 Array = NDArray[Any]
 Integers = dict[str, NDArray[np.int64]]
@@ -48,10 +48,7 @@ def region_masks(positions: Corpus) -> NDArray[np.float64]:
 
 
 def batch_statistics(maps: Mapping[str, Tensor], positions: Corpus) -> Integers:
-    """Sum the conditional heatmaps of one batch, phase by phase.
-
-    Shapes: `maps` (N, T, C, n, n).
-    """
+    """Sum the conditional heatmaps (N, T, C, n, n) of one batch, phase by phase."""
     own, opponent = positions.own, positions.opponent
     phases = board_phases(own, opponent, size=positions.size)
     regions = region_masks(positions)
@@ -130,10 +127,7 @@ class Rounding:
         self.errors: dict[str, float] = {}
 
     def store(self, name: str, values: Array, first: int) -> Array:
-        """Return values as they are stored.
-
-        Shapes: `values` (N, ...).
-        """
+        """Return values (N, ...) as they are stored."""
         quantity = name.rpartition("/")[2]
         wanted = self.dtype if quantity in ROUNDED else np.dtype(np.float32)
         if not np.issubdtype(values.dtype, np.floating) or values.dtype == wanted:
@@ -144,11 +138,10 @@ class Rounding:
         return stored
 
     def store_maps(self, maps: Array) -> tuple[Array, Array | None]:
-        """Return conditional heatmaps as they are stored, and their scale.
+        """Return conditional heatmaps (N, T, C, n, n) as they are stored, and a scale.
 
-        Shapes: `maps` (N, T, C, n, n). Returns (N, T, C, n, n): divided by their scale
-        where they are stored as float16; (N, T): the largest |value| of a position's
-        maps, 1 where all are zero.
+        As float16 they are divided by their scale (N, T): the largest magnitude of a
+        position's maps, 1 where all are zero.
         """
         if self.dtype != np.float16:
             stored = maps.astype(self.dtype, copy=False)
@@ -187,10 +180,7 @@ def _check_fits(name: str, values: Array, dtype: np.dtype[Any], first: int) -> N
 
 
 def check_finite(name: str, values: Array, first: int) -> None:
-    """Refuse numbers that are not finite before they reach a sum or a file.
-
-    Shapes: `values` (N, ...).
-    """
+    """Refuse numbers (N, ...) that are not finite before they reach a sum or a file."""
     if not np.issubdtype(values.dtype, np.floating):
         return
     wrong = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)

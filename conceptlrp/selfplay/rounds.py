@@ -2,7 +2,7 @@
 
 Games are played in rounds of many at once. A round depends on its own seed alone, so
 that rounds can be played anywhere, again, and in any order. Files have the format of
-`conceptlrp.othello.files.game_file`.
+`conceptlrp.othello.files.formats`.
 
 Shapes use G games, P positions (in the order of `Corpus.from_games`) and A actions.
 """
@@ -27,14 +27,14 @@ from conceptlrp.networks.planes import (
 )
 from conceptlrp.othello import Corpus, Games, square_name, transcript_text
 from conceptlrp.othello.board import start
-from conceptlrp.othello.files.game_file import (
+from conceptlrp.othello.files.formats import (
     FORMAT,
     VERSION,
     checked_header,
     json_lines,
     read_game_lines,
 )
-from conceptlrp.othello.notation import parse_square
+from conceptlrp.othello.position import parse_square
 from conceptlrp.othello.symmetry import turn, turn_squares
 from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.arena import GameTable, random_openings

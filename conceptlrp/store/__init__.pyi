@@ -1,3 +1,7 @@
+from .arrays import (
+    BoardStatistics as BoardStatistics,
+    ReferenceTable as ReferenceTable,
+)
 from .check import (
     StoreCheck as StoreCheck,
     StoreInfo as StoreInfo,
@@ -10,12 +14,9 @@ from .format.manifest import (
 from .format.plan import (
     Plan as Plan,
 )
-from .maps import (
-    BoardStatistics as BoardStatistics,
-    ReferenceTable as ReferenceTable,
-)
 from .metadata import (
     COLUMNS as COLUMNS,
+    Where as Where,
 )
 from .ranking import (
     ChannelRanking as ChannelRanking,
@@ -24,9 +25,6 @@ from .ranking import (
 from .reader import (
     Store as Store,
     open_store as open_store,
-)
-from .where import (
-    Where as Where,
 )
 from .writing.repack import (
     repack_store as repack_store,

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.errors import LayerError, check_type
+from conceptlrp.errors import LayerError, check_choice, check_type
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import to_boards
 from conceptlrp.othello.corpus import Rows
@@ -52,9 +52,7 @@ class Baseline:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in BASELINES:
-            msg = f"baseline is '{self.kind}', expected one of {', '.join(BASELINES)}"
-            raise ValueError(msg)
+        check_choice("baseline", self.kind, BASELINES)
         if self.kind == "mean" and not self.maps:
             msg = "a mean baseline has no maps; take one by mean_baseline"
             raise ValueError(msg)

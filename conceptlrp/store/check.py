@@ -1,6 +1,7 @@
 """Check a store, byte for byte, and tell what it holds."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,13 +10,17 @@ from typing import Any
 from conceptlrp.errors import FileFormatError, StoreError
 from conceptlrp.files import file_digest, is_unfinished
 from conceptlrp.hdf5 import dataset_names, opened
-from conceptlrp.store.format.manifest import FileEntry, Manifest, read_manifest
+from conceptlrp.store.format.manifest import (
+    FileEntry,
+    Manifest,
+    read_manifest,
+    read_receipt,
+    receipt_path,
+)
 from conceptlrp.store.format.plan import Plan
-from conceptlrp.store.format.receipts import read_receipt, receipt_path
 from conceptlrp.store.format.schema import LOCK, MANIFEST, SHARD, expected_shapes
-from conceptlrp.store.open_files import OpenFile
-from conceptlrp.store.results.kinds import former_kind
-from conceptlrp.store.results.replacing import is_leftover, remedy
+from conceptlrp.store.results.kinds import former_kind, is_leftover, remedy
+from conceptlrp.store.shards import OpenFile
 from conceptlrp.store.writing.shard_writer import block_files, fits, is_finished
 
 _AGAIN = "'conceptlrp attribute --resume' computes it again"
@@ -25,7 +30,7 @@ _REMOVE = "it is no part of the store; move it away"
 
 @dataclass(frozen=True)
 class Problem:
-    """A file of a store, what is wrong with it and what to do."""
+    """Something that is wrong with a file of a store, and what to do about it."""
 
     file: str
     found: str
@@ -79,12 +84,8 @@ def check_store(path: str | os.PathLike[str]) -> StoreCheck:
     Returns
     -------
     StoreCheck
-        Damage of any kind is a `Problem` in it and raises nothing.
-
-    Raises
-    ------
-    StoreError
-        When there is no such folder.
+        Damage of any kind is a `Problem` in it and raises nothing; only where there
+        is no folder, a `StoreError` is raised.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -113,10 +114,7 @@ class _Checking:
         self.finished = 0
 
     def run(self) -> StoreCheck:
-        found = [
-            *self._listed(),
-            *self._with_receipts(),
-        ]
+        found = [*self._listed(), *self._with_receipts()]
         strays, leftovers = self._others()
         problems = sorted([*found, *strays], key=lambda problem: problem.file)
         return StoreCheck(
@@ -228,16 +226,12 @@ class StoreInfo:
 
     Attributes
     ----------
-    path : str
-        Folder of the store.
-    state : str
-        "running" or "complete".
+    path, state : str
+        Folder of the store, and "running" or "complete".
     positions, rows : int
         Positions of the corpus, and those whose shard is finished.
-    shards, finished : int
-        Shards of the plan, and those that are finished.
-    bytes : int
-        Size of all files of the store.
+    shards, finished, bytes : int
+        Shards of the plan, those that are finished, and the size of all files.
     layer_bytes : dict of str to float
         Bytes a position of what is kept of each layer, in the first finished shard.
     derived : tuple of str
@@ -245,10 +239,8 @@ class StoreInfo:
     rounding : dict of str to float
         Largest rounding error of each quantity that is stored with fewer digits than
         it was computed with, relative to the largest value of the same position.
-    codec : str
-        How arrays are packed.
-    plan : Plan
-        Network, corpus, composite, baseline, targets, layers, detail and so on.
+    codec, plan : str, Plan
+        How arrays are packed; network, corpus, composite, baseline, targets and so on.
     """
 
     path: str
@@ -281,11 +273,6 @@ def store_info(path: str | os.PathLike[str]) -> StoreInfo:
     -------
     StoreInfo
         Shards count as finished by their size; `check_store` compares hashes.
-
-    Raises
-    ------
-    StoreError
-        When there is no store.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -313,19 +300,10 @@ def _layer_bytes(folder: Path, manifest: Manifest) -> dict[str, float]:
     """Return stored bytes a position of each layer, nothing without a shard."""
     for spec in manifest.shards():
         if is_finished(folder, manifest, spec.file):
+            stored: Counter[str] = Counter()
             with opened(folder / spec.file, StoreError) as file:
-                stored = _stored_bytes(file)
-            return {
-                layer: stored.get(layer, 0) / len(spec) for layer in manifest.layers
-            }
+                for name in dataset_names(file):
+                    layer = name.removeprefix("layers/").rpartition("/")[0]
+                    stored[layer] += file[name].id.get_storage_size()
+            return {layer: stored[layer] / len(spec) for layer in manifest.layers}
     return {}
-
-
-def _stored_bytes(file: Any) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for name in dataset_names(file):
-        if name.startswith("layers/"):
-            layer = name.removeprefix("layers/").rpartition("/")[0]
-            size = file[name].id.get_storage_size()
-            found[layer] = found.get(layer, 0) + size
-    return found

@@ -4,8 +4,8 @@ Shapes use N positions.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,21 +15,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.store.arrays import StoredArrays
-from conceptlrp.store.format.arrays import encode_arrays
 from conceptlrp.store.format.lock import run_lock
-from conceptlrp.store.format.manifest import Manifest, read_manifest
-from conceptlrp.store.format.receipts import is_intact
-from conceptlrp.store.format.schema import COLUMNS_TABLE
-from conceptlrp.store.metadata import COLUMNS, Metadata
-from conceptlrp.store.open_files import OpenFile
+from conceptlrp.store.format.manifest import Manifest, is_intact, read_manifest
+from conceptlrp.store.format.schema import COLUMNS_TABLE, encode_arrays
+from conceptlrp.store.metadata import COLUMNS, Mask, Metadata, Where
 from conceptlrp.store.opened import OpenedStore
-from conceptlrp.store.results.replacing import (
+from conceptlrp.store.results.kinds import (
     COLUMNS_ABOUT,
     columns_file,
     replace_listed,
 )
-from conceptlrp.store.shards import Selection, selected
-from conceptlrp.store.where import Mask, Where
+from conceptlrp.store.shards import OpenFile, Selection, selected
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,10 +56,7 @@ class StoredColumns:
             return tuple(label_names(file))
 
     def label(self, name: str) -> NDArray[Any]:
-        """Read a column that was added to the positions.
-
-        Returns (N,): one value a row.
-        """
+        """Read a column (N,) that was added to the positions."""
         if name not in self.label_names:
             known = ", ".join(self.label_names) or "none"
             msg = f"the store has no label '{name}', expected one of: {known}"
@@ -73,22 +66,17 @@ class StoredColumns:
         return column if self._store.is_whole else column[self._store.ids]
 
     def add(self, columns: Mapping[str, ArrayLike], *, overwrite: bool = False) -> None:
-        """Add columns to the positions, for conditions and tables.
+        """Add columns (N,) to the positions, for conditions and tables.
 
-        They are kept in one file in the folder of the store, until positions
-        are appended.
-
-        Shapes: `columns` (N,).
+        They are kept in one file in the folder of the store, until positions are
+        appended.
         """
         self._store.manifest = save_labels(
             self._store.path, columns, overwrite=overwrite
         )
 
     def mask(self, where: Condition) -> Mask:
-        """Tell which rows meet a condition.
-
-        Shapes: `where` (N,). Returns (N,): true where it is met.
-        """
+        """Tell which rows (N,) meet a condition."""
         if where is None:
             return np.ones(len(self._store), np.bool_)
         if isinstance(where, Where):
@@ -109,10 +97,7 @@ class StoredColumns:
         rows: Selection = None,
         target: int | str = 0,
     ) -> "pd.DataFrame":
-        """Return what is known about positions as a table, one row each.
-
-        Returns: Indexed by the row of the store.
-        """
+        """Return what is known about positions as a table, indexed by their row."""
         import pandas as pd
 
         read = self.read(columns, rows=rows, target=target)
@@ -163,10 +148,8 @@ class StoredColumns:
         """Name of the file of added columns as the folder has it now."""
         return columns_file(self._store.current_manifest())
 
-    @contextmanager
-    def _labels(self) -> Iterator[OpenFile]:
-        with self._store.shards.opened(str(self._columns_file)) as file:
-            yield file
+    def _labels(self) -> AbstractContextManager[OpenFile]:
+        return self._store.shards.opened(str(self._columns_file))
 
 
 Columns = dict[str, NDArray[Any]]
@@ -178,10 +161,7 @@ _END = "/values"
 def save_labels(
     folder: Path, columns: Mapping[str, ArrayLike], *, overwrite: bool = False
 ) -> Manifest:
-    """Add columns to those of a complete store.
-
-    Shapes: `columns` (N,). Returns: with the file of the columns in its table.
-    """
+    """Add columns (N,) to those of a complete store, and return its new manifest."""
     with run_lock(folder):
         manifest = read_manifest(folder)
         if not manifest.is_complete:
@@ -195,7 +175,10 @@ def save_labels(
             if not overwrite:
                 msg = f"{folder}: has a label '{name}' already; ask to overwrite it"
                 raise OutputExistsError(msg)
-        return _write(folder, manifest, {**kept, **added})
+        arrays = {f"{name}{_END}": column for name, column in {**kept, **added}.items()}
+        codec, dtype = manifest.codec, manifest.plan.dtype
+        content = encode_arrays(arrays, COLUMNS_TABLE, codec=codec, dtype=dtype)
+        return replace_listed(folder, manifest, COLUMNS_ABOUT, content)
 
 
 def label_names(file: OpenFile) -> list[str]:
@@ -204,10 +187,7 @@ def label_names(file: OpenFile) -> list[str]:
 
 
 def read_label(file: OpenFile, name: str, n: int) -> NDArray[Any]:
-    """Read one column.
-
-    Returns (n,): as it was added.
-    """
+    """Read one column (n,) as it was added."""
     found = file.dataset(f"{name}{_END}")
     if found.shape != (n,) or found.dtype.kind not in "biuf":
         msg = (
@@ -231,13 +211,6 @@ def _kept(folder: Path, manifest: Manifest, *, overwrite: bool) -> Columns:
         return {}
     msg = f"{folder / name}: is missing or damaged; add all columns anew with overwrite"
     raise StoreError(msg)
-
-
-def _write(folder: Path, manifest: Manifest, columns: Columns) -> Manifest:
-    arrays = {f"{name}{_END}": column for name, column in columns.items()}
-    codec, dtype = manifest.codec, manifest.plan.dtype
-    content = encode_arrays(arrays, COLUMNS_TABLE, codec=codec, dtype=dtype)
-    return replace_listed(folder, manifest, COLUMNS_ABOUT, content)
 
 
 def _checked(name: str, column: ArrayLike, manifest: Manifest) -> NDArray[Any]:

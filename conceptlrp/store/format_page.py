@@ -12,16 +12,11 @@ from inspect import cleandoc, getdoc
 from types import ModuleType
 from typing import Any, Final, get_args
 
-import numpy as np
-
-from conceptlrp.othello.arguments import POSITION_COLUMNS
 from conceptlrp.othello.files import corpus_file
-from conceptlrp.othello.games import GAME_COLUMNS
 from conceptlrp.store.format import schema
 from conceptlrp.store.results import codec
 from conceptlrp.store.results.codec import FIELDS, bare, described, hints
 from conceptlrp.store.results.kinds import KINDS, Kind
-from conceptlrp.store.writing import index
 
 _TABLE: Final = "| dataset | type | shape |\n|---|---|---|\n"
 _FIELDS: Final = "| dataset or field | type | shape | what |\n|---|---|---|---|\n"
@@ -47,7 +42,6 @@ def format_page() -> str:
     parts = [
         _READING,
         _section("A relevance store", schema),
-        _section("The index", index),
         _section("The positions", corpus_file),
         _TABLE + "\n".join(_corpus_rows()),
         _section("Results", codec),
@@ -58,11 +52,8 @@ def format_page() -> str:
 
 def _corpus_rows() -> Iterator[str]:
     """Describe the columns of positions and games."""
-    columns = {"positions": POSITION_COLUMNS, "games": GAME_COLUMNS}
-    for group, known in columns.items():
-        for name, kind in known.items():
-            dtype = "text" if kind is np.str_ else np.dtype(kind).name
-            shape = "(N)" if group == "positions" else "(G)"
+    for group, shape in (("positions", "(N)"), ("games", "(G)")):
+        for name, dtype in corpus_file.COLUMNS[group].items():
             yield f"| `{group}/{name}` | {dtype} | {shape} |"
     yield "| `problems` | text | (P), what could not be read of the games |"
 

@@ -1,18 +1,22 @@
-"""What is known about the positions of a store, one column at a time.
+"""What is known about the positions of a store, a column at a time, and conditions.
 
 Shapes use N positions of the store and G games.
 """
 
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.errors import CorpusFileError, StoreError
-from conceptlrp.othello import BLACK, NO_MOVE, PASS, square_name
-from conceptlrp.othello.board import PHASES, REGION, board_phases
+from conceptlrp.errors import CorpusFileError, StoreError, check_choice
+from conceptlrp.othello import BLACK, NO_MOVE, PASS, WHITE, parse_square
+from conceptlrp.othello.board import PHASES, board_phases
 from conceptlrp.othello.files.corpus_file import load_columns
+from conceptlrp.othello.position import square_names
 from conceptlrp.store.format.manifest import Manifest
 from conceptlrp.store.format.schema import REMEDY
 
@@ -34,10 +38,7 @@ COLUMNS = (
 
 
 class Metadata:
-    """Columns of the positions, each read when it is first asked for.
-
-    Shapes: `ids` (N,).
-    """
+    """Columns of the positions, read when they are first asked for; `ids` are (N,)."""
 
     def __init__(
         self, folder: Path, manifest: Manifest, ids: NDArray[np.int64] | None
@@ -45,7 +46,6 @@ class Metadata:
         self._path = folder / manifest.corpus_file
         self._manifest, self._ids = manifest, ids
         self._stored: dict[str, Column] = {}
-        self._derived: dict[str, Column] = {}
 
     def __len__(self) -> int:
         return self._manifest.positions if self._ids is None else len(self._ids)
@@ -84,28 +84,22 @@ class Metadata:
         taken: Column = values.take(game, mode="clip")
         return taken
 
+    @cached_property
     def phase(self) -> NDArray[np.int64]:
-        """Return the phase of every row, an index into `PHASES`."""
-        if "phase" not in self._derived:
-            discs = self.of_positions("own"), self.of_positions("opponent")
-            self._derived["phase"] = board_phases(*discs, size=self.size)
-        return self._derived["phase"]
+        """The phase of every row, an index into `PHASES`."""
+        discs = self.of_positions("own"), self.of_positions("opponent")
+        return board_phases(*discs, size=self.size)
 
+    @cached_property
     def margin(self) -> NDArray[np.float32]:
         """By how many discs the side to move won, nan where that is unknown."""
-        if "margin" not in self._derived:
-            score = self.of_games("score").astype(np.float32)
-            score[~self.of_games("finished")] = np.nan
-            black = self.by_game(2 * score - np.float32(self.size**2))
-            is_black = self.of_positions("mover") == BLACK
-            self._derived["margin"] = np.where(is_black, black, -black)
-        return self._derived["margin"]
+        score = self.of_games("score").astype(np.float32)
+        score[~self.of_games("finished")] = np.nan
+        black = self.by_game(2 * score - np.float32(self.size**2))
+        return np.where(self.of_positions("mover") == BLACK, black, -black)
 
     def column(self, name: str, rows: NDArray[np.int64] | None = None) -> Column:
-        """Return one of `COLUMNS` in the words of a table.
-
-        Shapes: `rows` (n,). Returns (n,): Text, integers or float32.
-        """
+        """Return one of `COLUMNS` as text, integers or float32, maybe of rows (n,)."""
         values = self._plain(name)
         values = values if rows is None else values[rows]
         if name in OF_GAMES:
@@ -118,12 +112,10 @@ class Metadata:
 
     def moves(self, squares: Column) -> NDArray[np.str_]:
         """Return the name of each square, "" where there is none."""
-        names = np.zeros(PASS + 2, "U2")
-        for square in range(PASS + 1):
-            if square == PASS or REGION[self.size] >> square & 1:
-                names[square] = square_name(square, self.size)
         known = (squares >= NO_MOVE) & (squares <= PASS)
-        found: NDArray[np.str_] = names[np.where(known, squares, NO_MOVE)]
+        found: NDArray[np.str_] = square_names(self.size)[
+            np.where(known, squares, NO_MOVE)
+        ]
         return found
 
     def _plain(self, name: str) -> Column:
@@ -131,10 +123,11 @@ class Metadata:
         if name in OF_GAMES:
             return self.by_game(np.arange(len(self.of_games(name))))
         if name == "phase":
-            return self.phase()
-        if name in ("margin", "outcome"):
-            margin = self.margin()
-            return margin if name == "margin" else np.sign(margin)
+            return self.phase
+        if name == "margin":
+            return self.margin
+        if name == "outcome":
+            return np.sign(self.margin)
         return self.of_positions(name)
 
     def _load(self, name: str) -> Column:
@@ -144,3 +137,137 @@ class Metadata:
         except CorpusFileError as error:
             msg = f"{error}; {REMEDY}"
             raise StoreError(msg) from error
+
+
+#: A number, or the first and the last of a range, None leaving an end open.
+Span: TypeAlias = float | tuple[float | None, float | None]
+Mask: TypeAlias = NDArray[np.bool_]
+_MOVERS = {"black": BLACK, "white": WHITE}
+_OUTCOMES = {"win": 1, "draw": 0, "loss": -1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """Conditions on a position, all of which must hold; None asks nothing.
+
+    Attributes
+    ----------
+    ply : int or pair
+        Moves played before: a number, or the first and last of a range, None
+        leaving an end open.
+    phase : str
+        One of `conceptlrp.othello.board.PHASES`.
+    mover : str
+        Side to move, "black" or "white".
+    player, black, white : str
+        Who played, on either side or with that colour, spelled as in the corpus.
+    year : int or pair
+        Year of the game, as for `ply`; a game of unknown year is in no range.
+    tournament : str
+        Where it was played, spelled as in the corpus.
+    played : str
+        The move that was played, such as "d3", or "pa".
+    outcome : str
+        For the side to move: "win", "draw" or "loss".
+    games : sequence of int
+        Numbers of games in the corpus of the store.
+    labels : mapping of str to bool, number or pair
+        Columns that were added to the store, and the value or range that they have
+        to be in; True takes every number but 0.
+
+    Examples
+    --------
+    >>> Where(ply=(20, 30), mover="black", labels={"corner": True}).ply
+    (20, 30)
+    """
+
+    ply: Span | None = None
+    phase: str | None = None
+    mover: str | None = None
+    player: str | None = None
+    black: str | None = None
+    white: str | None = None
+    year: Span | None = None
+    tournament: str | None = None
+    played: str | None = None
+    outcome: str | None = None
+    games: tuple[int, ...] | None = None
+    labels: Mapping[str, bool | Span] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        known: dict[str, Collection[str]] = {
+            "phase": PHASES,
+            "mover": _MOVERS,
+            "outcome": _OUTCOMES,
+        }
+        for name, values in known.items():
+            if (found := getattr(self, name)) is not None:
+                check_choice(name, found, values)
+
+    def mask(self, known: Metadata, label: Callable[[str], NDArray[Any]]) -> Mask:
+        """Return which positions (N,) meet all conditions.
+
+        `known` has the columns of the positions, of which only those needed are read;
+        `label` gives the added column of a name.
+        """
+        met = np.ones(len(known), np.bool_)
+        for name in (each.name for each in fields(self)):
+            if name != "labels" and getattr(self, name) is not None:
+                met &= _CONDITIONS[name](known, getattr(self, name))
+        for name, value in self.labels.items():
+            met &= _labelled(label(name), value)
+        return met
+
+
+def _within(values: NDArray[Any], span: Any) -> Mask:
+    """Tell which numbers are in a range; nan is in none."""
+    first, last = span if isinstance(span, tuple | list) else (span, span)
+    met: Mask = ~np.isnan(values) if values.dtype.kind == "f" else values == values
+    if first is not None:
+        met &= values >= first
+    if last is not None:
+        met &= values <= last
+    return met
+
+
+def _in_years(known: Metadata, span: Any) -> Mask:
+    year = known.of_games("year")
+    return known.by_game(_within(year, span) & (year != 0))
+
+
+def _by_player(known: Metadata, name: str) -> Mask:
+    sides = (known.of_games(side) == name for side in ("black", "white"))
+    return known.by_game(np.logical_or(*sides))
+
+
+def _named(column: str) -> Callable[[Metadata, Any], Mask]:
+    def condition(known: Metadata, name: str) -> Mask:
+        return known.by_game(known.of_games(column) == name)
+
+    return condition
+
+
+def _labelled(values: NDArray[Any], wanted: Any) -> Mask:
+    if isinstance(wanted, bool):
+        # Unknown is neither.
+        is_known = ~np.isnan(values) if values.dtype.kind == "f" else True
+        met: Mask = (values.astype(np.bool_) == wanted) & is_known
+        return met
+    return _within(values, wanted)
+
+
+_CONDITIONS: dict[str, Callable[[Metadata, Any], Mask]] = {
+    "ply": lambda known, span: _within(known.of_positions("ply"), span),
+    "phase": lambda known, phase: known.phase == PHASES.index(phase),
+    "mover": lambda known, side: known.of_positions("mover") == _MOVERS[side],
+    "player": _by_player,
+    "black": _named("black"),
+    "white": _named("white"),
+    "year": _in_years,
+    "tournament": _named("tournament"),
+    "played": lambda known, move: (
+        known.of_positions("played") == parse_square(move, known.size)
+    ),
+    "outcome": lambda known, how: np.sign(known.margin) == _OUTCOMES[how],
+    "games": lambda known, games: np.isin(known.of_positions("game"), games),
+}

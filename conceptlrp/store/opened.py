@@ -14,16 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.errors import LayerError, StoreError, TargetError
+from conceptlrp.errors import LayerError, StoreError, TargetError, check_choice
 from conceptlrp.files import is_unfinished
 from conceptlrp.othello import Corpus
 from conceptlrp.store.baseline import Baseline
-from conceptlrp.store.format.manifest import Manifest, ShardSpec, read_manifest
-from conceptlrp.store.format.receipts import receipt_path
+from conceptlrp.store.format.manifest import (
+    Manifest,
+    ShardSpec,
+    read_manifest,
+    receipt_path,
+)
 from conceptlrp.store.format.schema import MANIFEST, REMEDY
-from conceptlrp.store.open_files import OpenFiles
-from conceptlrp.store.results.replacing import is_added
-from conceptlrp.store.shards import Shards
+from conceptlrp.store.results.kinds import is_added
+from conceptlrp.store.shards import OpenFiles, Shards
 from conceptlrp.store.writing.writer import load_baseline, load_positions
 
 
@@ -33,9 +36,7 @@ class OpenedStore:
     def __init__(
         self, path: str | os.PathLike[str], *, damaged: str = "refuse"
     ) -> None:
-        if damaged not in ("refuse", "skip"):
-            msg = f"damaged is {damaged!r}, expected 'refuse' or 'skip'"
-            raise ValueError(msg)
+        check_choice("damaged", damaged, ("refuse", "skip"))
         self.path = Path(path)
         self.manifest: Manifest = read_manifest(self.path)
         shards = _readable(self.path, self.manifest, skip=damaged == "skip")
@@ -160,33 +161,24 @@ def _readable(folder: Path, manifest: Manifest, *, skip: bool) -> tuple[ShardSpe
         for entry in os.scandir(folder)
         if entry.is_file(follow_symlinks=False) and not is_unfinished(entry.name)
     }
-    problems = {
-        name: _problem(sizes.get(name), entry.bytes)
+    odd = {
+        name: entry.bytes
         for name, entry in manifest.files.items()
         if sizes.get(name) != entry.bytes and not is_added(name, entry)
     }
     shards = []
     for spec in manifest.shards():
         is_new = receipt_path(folder, spec.file).name in sizes
-        if spec.file in sizes and (is_new or spec.file not in problems):
+        if spec.file in sizes and (is_new or spec.file not in odd):
             if is_new or spec.file in manifest.files:
                 shards.append(spec)
-            problems.pop(spec.file, None)
-    if problems:
-        _tell(folder, problems, skip=skip)
+            odd.pop(spec.file, None)
+    if odd:
+        name, expected = next(iter(odd.items()))
+        found = f"has {sizes[name]} bytes" if name in sizes else "is missing"
+        more = f" (and {len(odd) - 1} more files)" if len(odd) > 1 else ""
+        msg = f"{folder / name}: {found}, expected {expected} bytes{more}; {REMEDY}"
+        if not skip:
+            raise StoreError(msg)
+        warnings.warn(f"{msg}; what it holds is left out", UserWarning, stacklevel=3)
     return tuple(shards)
-
-
-def _problem(size: int | None, expected: int) -> str:
-    problem = "is missing" if size is None else f"has {size} bytes"
-    return f"{problem}, expected {expected} bytes"
-
-
-def _tell(folder: Path, problems: dict[str, str], *, skip: bool) -> None:
-    """Refuse a damaged store, or warn of what is left out."""
-    name, problem = next(iter(problems.items()))
-    more = f" (and {len(problems) - 1} more files)" if len(problems) > 1 else ""
-    msg = f"{folder / name}: {problem}{more}; {REMEDY}"
-    if not skip:
-        raise StoreError(msg)
-    warnings.warn(f"{msg}; what it holds is left out", UserWarning, stacklevel=4)

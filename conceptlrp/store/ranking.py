@@ -45,12 +45,10 @@ def top_rows(
     lowest: bool = False,
     groups: NDArray[np.integer] | None = None,
 ) -> Ranking:
-    """Return the k highest scores, or the k lowest.
+    """Return the k highest scores (N,), or the k lowest, with their rows.
 
-    Only as many positions are sorted as are needed, yet the result is that of
-    sorting them all: equal scores come in the order of their rows.
-
-    Shapes: `scores` (N,), `groups` (N,). Returns: at most k rows with their scores.
+    Only as many positions are sorted as are needed, yet the result is that of sorting
+    them all: equal scores come in the order of their rows.
 
     Examples
     --------
@@ -64,7 +62,9 @@ def top_rows(
     n_sorted = min(len(keys), max(4 * k, 64))
     while True:
         rows = _smallest(keys, n_sorted)
-        chosen = rows if groups is None else _first_of_group(rows, groups)
+        chosen = rows
+        if groups is not None:
+            chosen = rows[np.sort(np.unique(groups[rows], return_index=True)[1])]
         if len(chosen) >= k or n_sorted >= len(keys):
             chosen = chosen[:k]
             return Ranking(chosen, scores[chosen].astype(np.float32))
@@ -86,14 +86,6 @@ def _smallest(keys: NDArray[np.floating], n: int) -> NDArray[np.int64]:
     limit = np.partition(keys, n - 1)[n - 1]
     rows = np.flatnonzero(keys <= limit)
     return rows[np.argsort(keys[rows], kind="stable")]
-
-
-def _first_of_group(
-    rows: NDArray[np.int64], groups: NDArray[np.integer]
-) -> NDArray[np.int64]:
-    _, first = np.unique(groups[rows], return_index=True)
-    chosen: NDArray[np.int64] = rows[np.sort(first)]
-    return chosen
 
 
 Keys = NDArray[np.uint64]
@@ -121,10 +113,7 @@ class ChannelRanking:
 
 
 class RunningTop:
-    """The k best rows of every channel, so far.
-
-    Shapes: `games` (N,).
-    """
+    """The k best rows of every channel, so far; `games` are (N,)."""
 
     def __init__(
         self,
@@ -140,10 +129,7 @@ class RunningTop:
         self._limit = np.full(n_channels, -np.inf, np.float32)
 
     def add(self, first: int, scores: Scores) -> None:
-        """Take in a block; blocks come in the order of their rows.
-
-        Shapes: `scores` (B, C).
-        """
+        """Take in a block of scores (B, C); blocks come in the order of their rows."""
         signed = -scores if self.lowest else scores
         # An equal score comes later, so it is no better.
         better = signed > self._limit
@@ -179,10 +165,7 @@ class RunningTop:
 def score_blocks(
     shards: Shards, layer: str, by: str, target: int
 ) -> Iterator[tuple[int, Scores]]:
-    """Read one score of all channels, some shards at a time.
-
-    Yields: First row of the block; (B, C): the scores.
-    """
+    """Read one score of all channels, some shards at a time: first row and (B, C)."""
     quantity = "relevance" if by in ("share", "relevance") else by
     index = (target,) if quantity == "relevance" else ()
     blocks = shards.blocks(f"layers/{layer}/{quantity}", index)
@@ -256,11 +239,10 @@ Numbers = NDArray[np.float64]
 def likeness(
     blocks: Iterator[tuple[int, Scores]], vector: Numbers, metric: str
 ) -> Iterator[Numbers]:
-    """Compare every row of some blocks with a vector.
+    """Compare every row of some blocks (B, C) with a vector (C,).
 
-    Shapes: `blocks` (B, C), `vector` (C,). Yields (B,): cosine of the angle, 0 where a
-    vector is all zero; or the distance. A row gives the same number whatever block it
-    is in.
+    Yields (B,): cosine of the angle, 0 where a vector is all zero; or the distance. A
+    row gives the same number whatever block it is in.
     """
     compare = _cosine if metric == "cosine" else _distance
     for _, block in blocks:

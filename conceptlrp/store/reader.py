@@ -12,10 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import check_known, check_type
 from conceptlrp.othello import square_name
-from conceptlrp.store.arrays import StoredArrays
+from conceptlrp.store.arrays import (
+    ReferenceTable,
+    StoredArrays,
+    StoredMaps,
+    read_reference_table,
+)
 from conceptlrp.store.columns import Condition, StoredColumns
 from conceptlrp.store.format.schema import INDEX, REFERENCE_KINDS, REFERENCES
-from conceptlrp.store.maps import ReferenceTable, StoredMaps, read_reference_table
 from conceptlrp.store.opened import OpenedStore
 from conceptlrp.store.ranking import (
     CHANNEL_SCORES,
@@ -31,7 +35,7 @@ from conceptlrp.store.ranking import (
 )
 from conceptlrp.store.results.results import Results
 from conceptlrp.store.shards import Selection
-from conceptlrp.store.writing.index import TOP_ROWS, top_group, top_number
+from conceptlrp.store.writing.finish import TOP_ROWS, top_group, top_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,14 +47,15 @@ _FEW = 32
 class Store(OpenedStore):
     """Relevance of a corpus, opened for reading.
 
-    Rows are positions in the order of the corpus. While a run goes on they are
-    those of the shards that were finished when the store was opened, and `ids` says
-    which positions of the corpus they are.
+    Rows are positions in the order of the corpus. While a run goes on they are those of
+    the shards that were finished when the store was opened, and `ids` says which
+    positions of the corpus they are.
 
     Parameters
     ----------
     path : path-like
-        Folder of the store.
+        Folder of the store; one that is no store, or has a part that is missing or
+        damaged, raises `StoreError`.
     damaged : str
         What to do about missing or damaged shards: "refuse" them, or "skip" their
         rows with a warning.
@@ -61,11 +66,6 @@ class Store(OpenedStore):
         Folder of the store.
     manifest : Manifest
         What it holds and where it came from.
-
-    Raises
-    ------
-    StoreError
-        When the folder is no store, or a part of it is missing or damaged.
     """
 
     @cached_property
@@ -91,10 +91,7 @@ class Store(OpenedStore):
     def references(
         self, layer: str, kind: str = "share-top", *, target: int | str = 0
     ) -> ReferenceTable | None:
-        """Read the reference boards that were kept for every channel of a layer.
-
-        Returns: none where the store keeps no reference boards.
-        """
+        """Read the reference boards of every channel of a layer, None without any."""
         self.channels(layer)
         group = f"{self.target_index(target)}/{kind}/{layer}"
         check_known("kind of reference boards", kind, REFERENCE_KINDS)
@@ -114,17 +111,11 @@ class Store(OpenedStore):
         """Return one channel's score at every position, or some, of shape (rows,)."""
         self.check_channel(layer, channel)
         check_known("score", by, CHANNEL_SCORES)
-        column = np.array([channel])
-        if by == "share":
-            found = self.arrays.share(layer, rows=rows, channels=column, target=target)
-        elif by == "relevance":
-            found = self.arrays.relevance(
-                layer, rows=rows, channels=column, target=target
-            )
-        elif by == "activation":
-            found = self.arrays.activation(layer, rows=rows, channels=column)
-        else:
-            found = self.arrays.peak(layer, rows=rows, channels=column)
+        read = getattr(self.arrays, by)
+        of = {"target": target} if by in _VECTORS else {}
+        found: NDArray[np.float32] = read(
+            layer, rows=rows, channels=np.array([channel]), **of
+        )
         return found[:, 0]
 
     def top(
@@ -139,30 +130,13 @@ class Store(OpenedStore):
         target: int | str = 0,
         where: Condition = None,
     ) -> Ranking:
-        """Rank the positions of a channel.
+        """Rank the positions of a channel exactly; equal scores come by their rows.
 
-        Parameters
-        ----------
-        layer, channel : str, int
-            The channel.
-        count : int
-            How many positions to return.
-        by : str
-            "share" (signed share of the layer's relevance), "relevance" (raw),
-            "activation" (summed over the board) or "peak" (largest activation).
-        lowest : bool
-            Rank the lowest, for instance the most negative relevance, first.
-        one_per_game : bool
-            Let only the best position of a game count.
-        target : int or str
-            Index or name of the target.
-        where : Where or ndarray of bool of shape (N,), optional
-            Rank only the positions that meet conditions.
-
-        Returns
-        -------
-        Ranking
-            Exact; equal scores come in the order of their rows.
+        Scores are "share" (signed share of the layer's relevance), "relevance" (raw),
+        "activation" (summed over the board) or "peak" (largest activation). `lowest`
+        ranks the lowest first, for instance the most negative relevance; `one_per_game`
+        lets only the best position of a game count; `where`, conditions or a mask (N,),
+        ranks only the positions that it is true of.
         """
         self.check_channel(layer, channel)
         check_known("score", by, CHANNEL_SCORES)
@@ -191,19 +165,9 @@ class Store(OpenedStore):
         one_per_game: bool = True,
         target: int | str = 0,
     ) -> ChannelRanking:
-        """Rank the positions of every channel of a layer in one pass.
+        """Rank the positions of every channel of a layer in one pass, as `top` does.
 
-        Parameters
-        ----------
-        layer : str
-            Name of the layer.
-        count, by, lowest, one_per_game, target
-            As for `top`.
-
-        Returns
-        -------
-        ChannelRanking
-            For every channel what `top` gives. Memory does not grow with N.
+        Memory does not grow with N.
         """
         check_known("score", by, CHANNEL_SCORES)
         check_count(count)
@@ -223,32 +187,12 @@ class Store(OpenedStore):
         lowest: bool = False,
         target: int | str = 0,
     ) -> "pd.DataFrame":
-        """Rank the channels of a layer at one position.
+        """Rank the channels of a layer at one position, by one of `CHANNEL_SCORES`.
 
-        Parameters
-        ----------
-        layer : str
-            Name of the layer.
-        row : int
-            Row of the store.
-        by : str
-            One of `CHANNEL_SCORES`.
-        lowest : bool
-            Put the lowest first.
-        target : int or str
-            Index or name of the target.
-
-        Returns
-        -------
-        DataFrame
-            Relevance, share, activation, peak and ``peak_square`` of every channel,
-            best first; equal scores come in the order of the channels. The square
-            is None where a map's place on the board is unknown.
-
-        Raises
-        ------
-        IndexError
-            When there is no such row.
+        Returns relevance, share, activation, peak and ``peak_square`` of every channel,
+        best first, or lowest; equal scores come in the order of the channels. The
+        square is None where a map's place on the board is unknown. A row that the store
+        lacks raises `IndexError`.
         """
         import pandas as pd
 
@@ -294,39 +238,18 @@ class Store(OpenedStore):
     ) -> Ranking:
         """Find the positions on which the channels of a layer have relevance alike.
 
-        Parameters
-        ----------
-        layer : str
-            Name of the layer.
-        like : int or array of shape (C,)
-            A row of the store, which is not found itself, or relevance of every
-            channel.
-        count : int
-            How many positions to return.
-        metric : str
-            "cosine" or "l2".
-        by : str
-            "relevance" (raw) or "share" (signed share of the layer's relevance).
-        target : int or str
-            Index or name of the target.
-        where : Where or ndarray of bool of shape (N,), optional
-            Look only among positions that meet conditions.
-
-        Returns
-        -------
-        Ranking
-            Nearest first, with cosines (highest first) or distances (lowest first).
-            Exact in double precision; equal scores come in the order of their rows.
+        `like` is a row of the store, which is not found itself, or relevance (C,);
+        `metric` is "cosine" or "l2"; `by` is "relevance" (raw) or "share" (signed share
+        of the layer's relevance); `where`, conditions or a mask (N,), says among which
+        positions. The nearest come first, with cosines (highest first) or distances
+        (lowest first), exact in double precision; equal scores come by their rows.
         """
-        for name, found, known in (
-            ("metric", metric, METRICS),
-            ("score", by, _VECTORS),
-        ):
-            check_known(name, found, known)
+        check_known("metric", metric, METRICS)
+        check_known("score", by, _VECTORS)
         check_count(count)
-        number, met = self.target_index(target), self.columns.mask(where)
+        met = self.columns.mask(where)
         vector = self._vector(layer, like, by, target)
-        blocks = score_blocks(self.shards, layer, by, number)
+        blocks = score_blocks(self.shards, layer, by, self.target_index(target))
         scores = np.concatenate(list(likeness(blocks, vector, metric)))
         if np.ndim(like) == 0:
             met = met & (np.arange(len(self)) != like)
@@ -402,18 +325,13 @@ def open_store(path: AnyStore, *, damaged: str = "refuse") -> Store:
     path : path-like or Store
         Folder of the store; a store is returned as it is.
     damaged : str
-        What to do about missing or damaged shards: "refuse" them, or "skip" their
-        rows with a warning.
+        What to do about missing or damaged shards: "refuse" them by a `StoreError`,
+        or "skip" their rows with a warning.
 
     Returns
     -------
     Store
         Its arrays are read from disk when they are asked for.
-
-    Raises
-    ------
-    StoreError
-        When the folder is no store, or a part of it is missing or damaged.
     """
     if isinstance(path, Store):
         return path

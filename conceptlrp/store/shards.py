@@ -1,21 +1,92 @@
-"""Rows of a store's shards, read as if they were one array.
+"""Rows of a store's shards, read as if they were one array, from files kept open.
 
 Shapes use N positions, n of them asked for.
 """
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
-from conceptlrp.hdf5 import clear_errors
+from conceptlrp.hdf5 import clear_errors, dataset, dataset_names, open_file
+from conceptlrp.store.format import schema
 from conceptlrp.store.format.manifest import ShardSpec
-from conceptlrp.store.format.schema import REMEDY
-from conceptlrp.store.open_files import OpenFile, OpenFiles
+
+# A chunk of dead channels packs to next to nothing.
+_BEST_RATIO = 4096
+_MOST = 256
+_KINDS = {schema.INDEX: schema.INDEX_TABLE, schema.STATISTICS: schema.STATISTICS_TABLE}
+
+
+class OpenFile:
+    """One open file of a store and its datasets that were asked for."""
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self.path = path
+        if path.is_symlink():
+            msg = f"{path}: is refused: it is a link"
+            raise StoreError(msg)
+        with clear_errors(path, StoreError):
+            self._file = open_file(path)
+            schema.check_kind(self._file, kind)
+        self._datasets: dict[str, h5py.Dataset] = {}
+
+    def dataset(self, name: str) -> h5py.Dataset:
+        """Return a dataset that is safe to read."""
+        if name not in self._datasets:
+            found = dataset(self._file, name, best_ratio=_BEST_RATIO)
+            self._datasets[name] = found
+        return self._datasets[name]
+
+    def names(self) -> list[str]:
+        """Return the names of all datasets, sorted."""
+        return dataset_names(self._file)
+
+
+class OpenFiles:
+    """Files of one folder; beyond a number of them the one used longest ago closes."""
+
+    def __init__(self, folder: Path, most: int = _MOST) -> None:
+        self.folder = folder
+        self.most = most
+        self.clear()
+
+    def __getitem__(self, name: str) -> OpenFile:
+        # A file that is closed here stays open for those who still read from it.
+        with self._lock:
+            found = self._files.pop(name, None) or self._open(name)
+            self._files[name] = found
+            if len(self._files) > self.most:
+                del self._files[next(iter(self._files))]
+        return found
+
+    def _open(self, name: str) -> OpenFile:
+        is_columns = (
+            name.startswith(f"{schema.COLUMNS_KIND}-") or name == schema.FORMER_COLUMNS
+        )
+        kind = schema.COLUMNS_TABLE if is_columns else _KINDS.get(name, schema.SHARD)
+        return OpenFile(self.folder / name, kind)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"folder": self.folder, "most": self.most}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.folder = state["folder"]
+        self.most = state["most"]
+        self.clear()
+
+    def clear(self) -> None:
+        """Close all files."""
+        self._files: dict[str, OpenFile] = {}
+        self._lock = threading.Lock()
+
 
 Array = NDArray[Any]
 Across: TypeAlias = tuple[slice, NDArray[np.int64] | None]
@@ -26,15 +97,7 @@ Selection: TypeAlias = (
 
 @dataclass(frozen=True)
 class Shards:
-    """The readable shards of one store.
-
-    Attributes
-    ----------
-    files : OpenFiles
-        Where they are read from.
-    specs : tuple of ShardSpec
-        Which positions each holds, in order; rows count only these.
-    """
+    """The readable shards of one store: which positions each holds, in order."""
 
     files: OpenFiles
     specs: tuple[ShardSpec, ...]
@@ -55,10 +118,9 @@ class Shards:
         index: tuple[int, ...] = (),
         columns: NDArray[np.int64] | None = None,
     ) -> Array:
-        """Read rows of a dataset that every shard has a part of.
+        """Read rows of a dataset that every shard has a part of, (n, c, ...).
 
-        Shapes: `columns` (c,). Returns (n, c, ...): held once in memory, besides one
-        chunk of rows.
+        Shapes: `columns` (c,). It is held once in memory, besides one chunk of rows.
         """
         across = None if columns is None else _across(columns)
         if rows is None:
@@ -69,28 +131,18 @@ class Shards:
     def blocks(
         self, name: str, index: tuple[int, ...] = ()
     ) -> Iterator[tuple[int, Array]]:
-        """Read a dataset shard by shard.
-
-        Yields: First row of the block; (rows, ...): the block.
-        """
-        first = 0
-        for spec in self.specs:
-            with self.opened(spec.file) as file:
-                block = _checked(file, name, spec)[(slice(None), *index)]
-            yield first, block
-            first += len(spec)
+        """Read a dataset shard by shard: the first row, and the block (rows, ...)."""
+        for rows, block in self._all(name, index, None):
+            yield rows.start, block
 
     @contextmanager
     def opened(self, name: str) -> Iterator[OpenFile]:
-        """Open a file; whatever is wrong with it is a `StoreError` that names it.
-
-        Yields: Whose datasets can be read.
-        """
+        """Open a file; whatever is wrong with it is a `StoreError` that names it."""
         try:
             with clear_errors(self.files.folder / name, StoreError):
                 yield self.files[name]
         except StoreError as error:
-            msg = f"{error}; {REMEDY}"
+            msg = f"{error}; {schema.REMEDY}"
             raise StoreError(msg) from error
 
     def _gather(self, parts: Iterator[tuple[Any, Array]], n: int) -> Array:

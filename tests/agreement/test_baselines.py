@@ -26,7 +26,7 @@ from conceptlrp.report import layer_report
 from conceptlrp.runs import KeepOptions, attribute_corpus
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.format.manifest import read_manifest
-from conceptlrp.store.results.replacing import replace_listed
+from conceptlrp.store.results.kinds import replace_listed
 from tests.agreement import views
 from tests.agreement.conftest import LAYER, SIZES, network
 from tests.atlas.pages_read import Page

@@ -11,7 +11,7 @@ from typing import Any
 from conceptlrp.errors import ConceptLRPError
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus
-from conceptlrp.runs.processes import start_context
+from conceptlrp.runs.executors import start_context
 from conceptlrp.store import open_store
 from conceptlrp.store.writing.shard_writer import pending, shards_of
 from tests.runs.computing import explain_corpus

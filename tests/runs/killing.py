@@ -9,7 +9,7 @@ from typing import Any
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import RunInterrupted
-from conceptlrp.runs.processes import start_context
+from conceptlrp.runs.executors import start_context
 from tests.runs.computing import explain_corpus
 from tests.runs.conftest import OPTIONS
 

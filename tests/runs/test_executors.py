@@ -17,9 +17,8 @@ from conceptlrp.lrp import Move
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import RunInterrupted, RunOptions
-from conceptlrp.runs.executors import Executor, InProcess, Watch
+from conceptlrp.runs.executors import Executor, InProcess, Processes, Watch
 from conceptlrp.runs.job import Job, make_spec
-from conceptlrp.runs.processes import Processes
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.writing.shard_writer import pending
 from tests.runs.computing import Steps, explain_corpus

@@ -18,7 +18,7 @@ from conceptlrp.runs.stored_numbers import (
     region_masks,
 )
 from conceptlrp.store import open_store
-from conceptlrp.store.maps import REGIONS, from_words
+from conceptlrp.store.arrays import REGIONS, from_words
 from tests.lrp.conftest import random_corpus
 from tests.runs.computing import explain_corpus
 from tests.runs.reading import Arrays, read_arrays

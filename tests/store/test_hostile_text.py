@@ -10,8 +10,12 @@ from hypothesis import given, settings, strategies as st
 from conceptlrp.errors import FileFormatError, StoreError
 from conceptlrp.othello import Corpus
 from conceptlrp.store import check_store, open_store
-from conceptlrp.store.format.manifest import manifest_bytes, read_manifest, seal
-from conceptlrp.store.format.receipts import read_receipt
+from conceptlrp.store.format.manifest import (
+    manifest_bytes,
+    read_manifest,
+    read_receipt,
+    seal,
+)
 from tests.store.test_archive import ARCHIVE
 
 JSON = st.recursive(

@@ -9,7 +9,7 @@ from conceptlrp.errors import StoreError
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import PHASES
 from conceptlrp.store import Store, open_store
-from conceptlrp.store.maps import REGIONS, WORD_BITS
+from conceptlrp.store.arrays import REGIONS, WORD_BITS
 from conceptlrp.store.writing.finish import finish_run
 from conceptlrp.store.writing.shard_writer import pending, shards_of, write_shard
 from conceptlrp.store.writing.writer import create_run

@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from conceptlrp.store import Store
-from conceptlrp.store.format.arrays import encode_arrays
 from conceptlrp.store.format.manifest import ShardSpec
-from conceptlrp.store.format.schema import SHARD
-from conceptlrp.store.open_files import OpenFiles
-from conceptlrp.store.shards import Shards, selected
+from conceptlrp.store.format.schema import SHARD, encode_arrays
+from conceptlrp.store.shards import OpenFiles, Shards, selected
 from tests.store.conftest import Arrays, MakeStore, planted_arrays, planted_corpus
 
 N = len(planted_corpus())

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from conceptlrp.cli import options as opt
-from conceptlrp.cli.tables import print_json, print_table
+from conceptlrp.cli.tables import print_json, print_table, remark
+from conceptlrp.errors import SameRelevanceError
 
 if TYPE_CHECKING:
     from conceptlrp.clustering import Clustering
@@ -50,19 +51,26 @@ def cluster(
         opened.results.check_free(
             Clustering, target=target or 0, layer=name, overwrite=overwrite
         )
-    found = []
+    found: list[dict[str, Any]] = []
     for name in layers:
-        made = clustering.cluster(
-            opened,
-            name,
-            target=target or 0,
-            n_clusters=clusters,
-            estimator=estimator,
-            options=ClusterOptions(feature=feature),
-            stability=stability,
-            seed=seed,
-            overwrite=overwrite,
-        )
+        try:
+            made = clustering.cluster(
+                opened,
+                name,
+                target=target or 0,
+                n_clusters=clusters,
+                estimator=estimator,
+                options=ClusterOptions(feature=feature),
+                stability=stability,
+                seed=seed,
+                overwrite=overwrite,
+            )
+        except SameRelevanceError as error:
+            # Such as those of the other head.
+            if layer:
+                raise
+            remark(str(error))
+            continue
         found.append(_facts(made))
         if not as_json:
             _show(made)

@@ -82,7 +82,8 @@ def _show(found: "PositionReport", *, value: bool) -> None:
     moves = ", ".join(
         f"{each.move} {each.probability:.1%}" for each in found.policy[:5]
     )
-    print_text(f"policy: {moves}; value {found.value:+.2f}")
+    valued = f"; value {found.value:+.2f}" if found.value_output else ""
+    print_text(f"policy: {moves}{valued}")
     print_text(
         f"explained: {output.target}, {output.explained:+.3g} {output.unit}, "
         f"{found.relevance}"

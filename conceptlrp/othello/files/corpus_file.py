@@ -24,18 +24,17 @@ from conceptlrp.hdf5 import (
     set_text_attributes,
     text_attribute,
 )
-from conceptlrp.othello.arguments import POSITION_COLUMNS, Columns
 from conceptlrp.othello.board import NO_MOVE, PASS, REGION
-from conceptlrp.othello.games import GAME_COLUMNS, Games
+from conceptlrp.othello.games import GAME_COLUMNS, POSITION_COLUMNS, Columns, Games
 from conceptlrp.othello.symmetry import SYMMETRIES
 
 _TYPE: Final = "conceptlrp-corpus"
 _VERSION: Final = 1
 _TEXT: Final = "text"
-_POSITIONS: Final = {n: np.dtype(kind).name for n, kind in POSITION_COLUMNS.items()}
-_GAMES: Final = {
-    name: _TEXT if kind is np.str_ else np.dtype(kind).name
-    for name, kind in GAME_COLUMNS.items()
+#: Types of the columns of positions and of games, but the moves of these.
+COLUMNS: Final = {
+    place: {n: _TEXT if k is np.str_ else np.dtype(k).name for n, k in kinds.items()}
+    for place, kinds in (("positions", POSITION_COLUMNS), ("games", GAME_COLUMNS))
 }
 _CHUNK_BYTES: Final = 1 << 19
 
@@ -66,8 +65,8 @@ def read_corpus(path: Path) -> StoredCorpus:
     with opened(path, CorpusFileError) as file:
         size, digest = _read_header(file)
         found = StoredCorpus(
-            _read_columns(member(file, "positions", h5py.Group), _POSITIONS),
-            _read_games(member(file, "games", h5py.Group), size),
+            _read_columns(file, "positions"),
+            _read_games(file, size),
             tuple(_text(_column(file, "problems", _TEXT)).tolist()),
             digest,
         )
@@ -87,9 +86,10 @@ def load_columns(path: str | Path, names: Iterable[str], *, digest: str) -> Colu
 
 
 def _named_column(file: h5py.File, name: str) -> NDArray[Any]:
-    place, kinds = ("games", _GAMES) if name in _GAMES else ("positions", _POSITIONS)
-    column = _column(member(file, place, h5py.Group), name, kinds[name])
-    return _text(column) if kinds[name] == _TEXT else column
+    place = "games" if name in GAME_COLUMNS else "positions"
+    kind = COLUMNS[place][name]
+    column = _column(member(file, place, h5py.Group), name, kind)
+    return _text(column) if kind == _TEXT else column
 
 
 def _write(file: h5py.File, corpus: StoredCorpus) -> None:
@@ -149,14 +149,15 @@ def _read_header(file: h5py.File) -> tuple[int, str]:
     return int(size), digest
 
 
-def _read_games(group: h5py.Group, size: int) -> Games:
-    columns = _read_columns(group, _GAMES)
-    return Games(moves=_column(group, "moves", "int8", ndim=2), **columns, size=size)
+def _read_games(file: h5py.File, size: int) -> Games:
+    columns = _read_columns(file, "games")
+    moves = _column(member(file, "games", h5py.Group), "moves", "int8", ndim=2)
+    return Games(moves=moves, **columns, size=size)
 
 
-def _read_columns(group: h5py.Group, kinds: dict[str, str]) -> dict[str, NDArray[Any]]:
-    columns = {}
-    for name, kind in kinds.items():
+def _read_columns(file: h5py.File, place: str) -> Columns:
+    group, columns = member(file, place, h5py.Group), {}
+    for name, kind in COLUMNS[place].items():
         column = _column(group, name, kind)
         columns[name] = _text(column) if kind == _TEXT else column
     lengths = {name: len(column) for name, column in columns.items()}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.board import NO_MOVE
-from conceptlrp.othello.files.game_file import GameFile, keep_legal, read_bytes
+from conceptlrp.othello.games import GameFile, keep_legal, read_bytes
 
 _HEADER: Final = np.dtype(
     [

@@ -29,10 +29,7 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 @contextmanager
 def run_lock(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Keep other runs out of a store, from its first file to its last.
-
-    Yields: While no other process can have the lock.
-    """
+    """Keep other runs out of a store, from its first file to its last."""
     folder = Path(path)
     refuse_foreign(folder)
     try:

@@ -1,4 +1,9 @@
-"""The manifest of a store: its plan, its parts and the hash of every file."""
+"""The manifest of a store: its plan, its parts and the hash of every file.
+
+While a run goes on, a receipt says that a shard, or a block of maps, is finished. It is
+written after the file that it is about, so a file without one, or with one of another
+plan, counts as not written.
+"""
 
 import hashlib
 import json
@@ -8,14 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from conceptlrp.errors import StoreError
-from conceptlrp.files import write_whole
+from conceptlrp.files import file_digest, write_whole
+from conceptlrp.store.format import schema
 from conceptlrp.store.format.plan import Plan
-from conceptlrp.store.format.schema import (
-    CODECS,
-    ENCODING_TYPE,
-    ENCODING_VERSION,
-    MANIFEST,
-)
 
 RUNNING, COMPLETE = "running", "complete"
 # Names that stay in the folder, on every file system.
@@ -31,19 +31,10 @@ _MOST_SHARDS = 1 << 18
 class FileEntry:
     """How large a file is and what its bytes are.
 
-    Attributes
-    ----------
-    bytes : int
-        Size.
-    sha256 : str
-        Hash in hexadecimal.
-    rounding : dict of str to float
-        Of a shard: the largest rounding error of each quantity that is stored with
-        fewer digits than it was computed with, relative to the largest value of
-        the same position.
-    about : dict of str to str
-        Of a file that was added later: its "kind", and the "target" and "layer" that
-        it is about.
+    `rounding`, of a shard, is the largest rounding error of each quantity that is
+    stored with fewer digits than it was computed with, relative to the largest value of
+    the same position. `about`, of a file that was added later, has its "kind", and the
+    "target" and "layer" that it is about.
     """
 
     bytes: int
@@ -54,7 +45,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class ShardSpec:
-    """A shard's number, and its positions from `start` to before `stop`."""
+    """Which positions a shard holds, from `start` to before `stop`."""
 
     index: int
     start: int
@@ -73,12 +64,7 @@ class ShardSpec:
 class Part:
     """Positions that came together: those of the first run, or appended ones.
 
-    Attributes
-    ----------
-    start, stop : int
-        The positions.
-    shard_size : int
-        How they are cut into shards, from `start` on.
+    From `start` on they are cut into shards of `shard_size`.
     """
 
     start: int
@@ -97,10 +83,8 @@ class Manifest:
     state : str
         "running" until all shards and what is derived from them are there, then
         "complete".
-    board_size : int
-        Side of the board.
-    codec : str
-        How the arrays are packed: one of `CODECS`.
+    board_size, codec : int, str
+        Side of the board, and how the arrays are packed: one of `CODECS`.
     corpus_file : str
         Name of the file of the positions.
     parts : tuple of Part
@@ -202,36 +186,46 @@ def manifest_bytes(manifest: Manifest) -> bytes:
         if not entry["about"]:
             del entry["about"]
     content["parts"] = [[p.start, p.stop, p.shard_size] for p in manifest.parts]
-    header = {"encoding-type": ENCODING_TYPE, "encoding-version": ENCODING_VERSION}
+    header = {
+        "encoding-type": schema.ENCODING_TYPE,
+        "encoding-version": schema.ENCODING_VERSION,
+    }
     return seal({**header, **content})
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Put a manifest in the place of the one that stands there, if any."""
-    path = folder / MANIFEST
-    write_whole(path, manifest_bytes(manifest), overwrite=True, error=StoreError)
+    write_file(folder, schema.MANIFEST, manifest_bytes(manifest))
+
+
+def entry_of(content: bytes | memoryview) -> FileEntry:
+    """Return the entry of a file with this content."""
+    return FileEntry(len(content), hashlib.sha256(content).hexdigest())
+
+
+def write_file(folder: Path, file: str, content: bytes | memoryview) -> FileEntry:
+    """Write a file of a store, and return its entry of the manifest."""
+    write_whole(folder / file, content, overwrite=True, error=StoreError)
+    return entry_of(content)
 
 
 def is_store(folder: Path) -> bool:
     """Tell whether a folder has a manifest."""
-    return (folder / MANIFEST).is_file()
+    return (folder / schema.MANIFEST).is_file()
 
 
 def read_manifest(folder: Path) -> Manifest:
     """Read and check the manifest of a store."""
-    path = folder / MANIFEST
+    path = folder / schema.MANIFEST
     if not path.is_file():
-        msg = f"{folder}: no relevance store here, expected a folder with {MANIFEST}"
+        msg = f"{folder}: no relevance store here, expected a folder with {path.name}"
         raise StoreError(msg)
     content = read_sealed(path, "the manifest of a relevance store")
-    kind, version = (
-        content.pop("encoding-type", None),
-        content.pop("encoding-version", None),
-    )
-    if (kind, version) != (ENCODING_TYPE, ENCODING_VERSION):
+    kind, version = (content.pop(f"encoding-{x}", None) for x in ("type", "version"))
+    if (kind, version) != (schema.ENCODING_TYPE, schema.ENCODING_VERSION):
         msg = (
-            f"{path}: {kind} of version {version}, expected {ENCODING_TYPE} of "
-            f"version {ENCODING_VERSION}"
+            f"{path}: {kind} of version {version}, expected {schema.ENCODING_TYPE} of "
+            f"version {schema.ENCODING_VERSION}"
         )
         raise StoreError(msg)
     try:
@@ -291,7 +285,7 @@ def _check_parts(manifest: Manifest) -> None:
     known = (
         ("state", manifest.state, (RUNNING, COMPLETE)),
         ("board_size", manifest.board_size, (6, 8)),
-        ("codec", manifest.codec, CODECS),
+        ("codec", manifest.codec, schema.CODECS),
     )
     for name, value, expected in known:
         if value not in expected:
@@ -310,10 +304,7 @@ def seal(content: dict[str, Any]) -> bytes:
 
 
 def read_sealed(path: Path, what: str) -> dict[str, Any]:
-    """Read what `seal` wrote.
-
-    Returns: without the digest.
-    """
+    """Read what `seal` wrote, without the digest."""
     try:
         if path.stat().st_size > _LARGEST:
             msg = f"{path}: not {what} ({path.stat().st_size} bytes are too many)"
@@ -337,3 +328,59 @@ def _is_intact(text: bytes, digest: Any) -> bool:
     tail = _TAIL.format(digest).encode()
     body = text.removesuffix(tail)
     return body != text and hashlib.sha256(body).hexdigest() == digest
+
+
+_TYPE = "conceptlrp-receipt"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was written, and the fingerprint of the plan that it was computed by."""
+
+    file: str
+    bytes: int
+    sha256: str
+    plan: str
+    rounding: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def entry(self) -> FileEntry:
+        """What the manifest says of the file."""
+        return FileEntry(self.bytes, self.sha256, self.rounding)
+
+
+def receipt_path(folder: Path, file: str) -> Path:
+    """Where the receipt of a file lies."""
+    return folder / f"{Path(file).stem}.json"
+
+
+def write_receipt(folder: Path, receipt: Receipt) -> None:
+    """Say that a file is finished."""
+    header = {"encoding-type": _TYPE, "encoding-version": schema.ENCODING_VERSION}
+    content = seal({**header, **asdict(receipt)})
+    write_file(folder, receipt_path(folder, receipt.file).name, content)
+
+
+def read_receipt(folder: Path, file: str, plan: str) -> Receipt | None:
+    """Return the receipt of a file, None where it has none of this plan."""
+    path = receipt_path(folder, file)
+    if not path.is_file():
+        return None
+    try:
+        content: dict[str, Any] = read_sealed(path, "a receipt")
+        header = (content.pop("encoding-type"), content.pop("encoding-version"))
+        receipt = Receipt(**content)
+    except (StoreError, TypeError, KeyError):
+        return None
+    is_ours = header == (_TYPE, schema.ENCODING_VERSION) and receipt.file == file
+    return receipt if is_ours and receipt.plan == plan else None
+
+
+def is_intact(folder: Path, file: str, entry: FileEntry, *, verify: bool) -> bool:
+    """Tell whether a file, no link, has its size and, if asked for, its hash."""
+    path = folder / file
+    if path.is_symlink() or not path.is_file():
+        return False
+    if path.stat().st_size != entry.bytes:
+        return False
+    return not verify or file_digest(path) == entry.sha256

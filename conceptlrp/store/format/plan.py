@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-from conceptlrp.errors import StoreError
+from conceptlrp.errors import StoreError, check_choice
 from conceptlrp.store.baseline import BASELINES, baseline_words
 
 #: How much of the conditional maps a store keeps.
@@ -88,13 +88,7 @@ class Plan:
 
     @classmethod
     def from_json(cls, content: Any) -> Self:
-        """Return a plan from its entry in the manifest.
-
-        Raises
-        ------
-        ValueError, TypeError, KeyError
-            When it is none.
-        """
+        """Return a plan from its entry in the manifest, or raise for what is none."""
         expected = {each.name for each in fields(cls)}
         if {*content, "baseline"} != expected:
             odd = ", ".join(sorted({*content, "baseline"} ^ expected))
@@ -103,17 +97,9 @@ class Plan:
         return cls(**{**content, "targets": tuple(content["targets"])})
 
     def differences(self, other: "Plan") -> list[str]:
-        """Say in which ways another plan would compute other numbers.
+        """Say in which ways another plan, asked for now, would compute other numbers.
 
-        Parameters
-        ----------
-        other : Plan
-            What is asked for now, this plan being that of the store.
-
-        Returns
-        -------
-        list of str
-            Such as "composite.name is epsilon-flat in the store, epsilon now".
+        Such as "composite.name is epsilon-flat in the store, epsilon now".
         """
         stored, now = dict(_flat(self._compared())), dict(_flat(other._compared()))
         return [
@@ -193,12 +179,8 @@ def _check(plan: Plan) -> None:
 
 
 def _check_names(plan: Plan) -> None:
-    for name, known in (("detail", DETAILS), ("dtype", DTYPES)):
-        if getattr(plan, name) not in known:
-            msg = (
-                f"{name} is {getattr(plan, name)!r}, expected one of {', '.join(known)}"
-            )
-            raise ValueError(msg)
+    check_choice("detail", plan.detail, DETAILS)
+    check_choice("dtype", plan.dtype, DTYPES)
     made = plan.baseline
     counts = (made.get(name, 0) for name in ("positions", "seed", "of"))
     is_one = made.get("kind") in BASELINES[1:] and isinstance(made.get("digest"), str)

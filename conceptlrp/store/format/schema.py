@@ -75,6 +75,17 @@ channels, squares into 2048 rows of 16, maps into 16 rows of 16 channels, which 
 where the last axis has two words, and a number is word 0 * 2**-20 + word 1 *
 2**-60. Integers add up to the same whatever the order.
 
+`index.h5` holds every dataset of the shards under its own name as a virtual dataset
+over them, so that any program that reads HDF5 sees plain arrays; a shard that is
+missing reads as zeros there, which this library therefore never reads. Besides, for
+every score,
+
+    tops/<layer>/<score>/<t>/rows    (4, C, k) int64    -1 where there are fewer
+    tops/<layer>/<score>/<t>/scores  (4, C, k) float32
+
+the highest and lowest, then the highest and lowest of which each game has one.
+Activations have t = 0 alone.
+
 `columns-<hash>.h5` holds ``<name>/values`` (N,) for every column that was added: bool,
 integers or float32, nan being unknown. It stays when a store is repaired and goes
 when positions are appended.
@@ -97,12 +108,27 @@ it is of. They stay when the store is repaired and go when positions are appende
 """
 
 import re
+from collections.abc import Mapping
+from io import BytesIO
 from math import prod
+from pathlib import Path
 from typing import Any
 
+import h5py
 import hdf5plugin
 import numpy as np
+from numpy.typing import NDArray
 
+from conceptlrp.errors import StoreError
+from conceptlrp.hdf5 import (
+    HDF5_FORMAT,
+    add_dataset,
+    dataset,
+    dataset_names,
+    opened,
+    set_text_attributes,
+    text_attribute,
+)
 from conceptlrp.store.format.plan import Plan
 
 ENCODING_TYPE = "conceptlrp-store"
@@ -162,10 +188,7 @@ _ROWS, _CHANNELS, _OTHER = 2048, 4, 1 << 13
 def expected_shapes(
     plan: Plan, board_size: int, n: int, m: int | None
 ) -> dict[str, tuple[int | None, ...]]:
-    """Return the shape of every dataset that a shard must have.
-
-    Returns: by name; None stands for any length.
-    """
+    """Return the shape of every dataset of a shard; None stands for any length."""
     targets, board = len(plan.targets), (board_size, board_size)
     shapes: dict[str, tuple[int | None, ...]] = {
         "outputs/logits": (n, None),
@@ -232,3 +255,58 @@ def packing(codec: str) -> dict[str, Any]:
         "none": {},
     }
     return {"fletcher32": True, **filters[codec]}
+
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def encode_arrays(
+    arrays: Arrays,
+    kind: str,
+    *,
+    codec: str = "zstd",
+    dtype: str = "float32",
+) -> memoryview:
+    """Return the HDF5 file that holds arrays; the same ones give the same bytes."""
+    # HDF5 crashes when the disk is full, so it only ever writes to memory.
+    content = BytesIO()
+    with h5py.File(content, "w", libver=HDF5_FORMAT) as file:
+        set_kind(file, kind)
+        for name in sorted(arrays):
+            add_array(file, name, np.asarray(arrays[name]), codec=codec, dtype=dtype)
+    return content.getbuffer()
+
+
+def add_array(
+    file: h5py.File, name: str, array: NDArray[Any], *, codec: str, dtype: str
+) -> None:
+    """Add one dataset to a file that is being written."""
+    stored = array.astype(stored_type(name, array.dtype, dtype), copy=False)
+    options: dict[str, Any] = {}
+    if stored.size and stored.ndim:
+        options = {"chunks": chunk_shape(name, stored.shape), **packing(codec)}
+    add_dataset(file, name, stored, **options)
+
+
+def read_arrays(path: Path, kind: str) -> dict[str, NDArray[Any]]:
+    """Read all arrays of a file of a kind."""
+    with opened(path, StoreError) as file:
+        check_kind(file, kind)
+        return {name: dataset(file, name)[()] for name in dataset_names(file)}
+
+
+def set_kind(file: h5py.File, kind: str) -> None:
+    """Say in the root of a file what the file is."""
+    header = {"encoding-type": kind, "encoding-version": ENCODING_VERSION}
+    set_text_attributes(file, header)
+
+
+def check_kind(file: h5py.File, kind: str) -> None:
+    """Raise `StoreError` for a file that does not say that it is of a kind."""
+    found = [text_attribute(file, f"encoding-{each}") for each in ("type", "version")]
+    if found != [kind, ENCODING_VERSION]:
+        msg = (
+            f"is {found[0] or 'something'} of version {found[1] or 'unknown'}, "
+            f"expected {kind} of version {ENCODING_VERSION}"
+        )
+        raise StoreError(msg)

@@ -11,7 +11,7 @@ hints, and every failure is a `StoreError`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from io import BytesIO
@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from conceptlrp.errors import ConceptLRPError, StoreError
 from conceptlrp.hdf5 import (
     HDF5_FORMAT,
+    add_dataset,
     dataset,
     opened,
     set_text_attributes,
@@ -57,15 +58,11 @@ _PACKING: Final[dict[str, Any]] = {"compression": "gzip", "fletcher32": True}
 class Shape:
     """Says in `Annotated` which shape an array has, or how long a tuple is.
 
-    Attributes
-    ----------
-    letters : str
-        A letter for each axis; the same letter is the same length in the whole
-        result, but for what lies under different layers. An axis with "?" may lack.
-        C channels (D of the layer below), T targets and S squares of a side are those
-        of the store.
-    kept : type, optional
-        In which type the numbers are stored where it is another than the field's.
+    `letters` has one for each axis; the same letter is the same length in the whole
+    result, but for what lies under different layers. An axis with "?" may lack. C
+    channels (D of the layer below), T targets and S squares of a side are those of the
+    store. `kept` is the type in which the numbers are stored where it is another than
+    the field's.
     """
 
     letters: str
@@ -151,15 +148,11 @@ def read_header(path: Path, names: tuple[str, ...]) -> dict[str, str]:
         return {name: text_attribute(file, name) for name in names}
 
 
-def described(result: type[Any]) -> list[tuple[str, str, str]]:
+def described(hint: Any, place: str = "") -> Iterator[tuple[str, str, str]]:
     """Name what the file of a result holds: place, type and shape, each as text.
 
     Places have <name> where keys of mappings stand.
     """
-    return list(_described("", result))
-
-
-def _described(place: str, hint: Any) -> Any:
     hint, shape = bare(hint)
     letters = "" if shape is None else f"({', '.join(shape.letters.split())})"
     if not holds_arrays(hint):
@@ -169,9 +162,9 @@ def _described(place: str, hint: Any) -> Any:
         yield place, getattr(kind, "__name__", str(kind)), letters
     elif _is_record(hint):
         for name, inner in hints(hint).items():
-            yield from _described(_join(place, name), inner)
+            yield from described(inner, _join(place, name))
     else:
-        yield from _described(_join(place, "<name>"), get_args(hint)[1])
+        yield from described(get_args(hint)[1], _join(place, "<name>"))
 
 
 def _put(file: h5py.File, place: str, hint: Any, value: Any, sizes: Sizes) -> Any:
@@ -322,11 +315,7 @@ def _scope(sizes: Sizes, inner: Any, key: Any) -> Sizes:
 
 
 def _add(file: h5py.File, place: str, array: NDArray[Any]) -> None:
-    packing = _PACKING if array.size and array.ndim else {}
-    created = file.create_dataset(place, data=array, track_times=False, **packing)
-    # HDF5 gives chunks their place when a dataset is closed, and a profiler in
-    # another thread may keep it open a little longer.
-    created.flush()
+    add_dataset(file, place, array, **_PACKING if array.size and array.ndim else {})
 
 
 def _join(place: str, key: str) -> str:

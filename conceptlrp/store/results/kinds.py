@@ -1,35 +1,49 @@
-"""The kinds of results that a store can be given, and the verbs that make them.
+"""The kinds of results that a store can be given, and the files that they lie in.
 
 To add a kind, write a frozen dataclass with the fields that `about` names, and a line
 in the table below. Nothing of the rooms is imported before a result is read.
+
+A file is named after what it is about and the hash of its content, so another content
+has another name. Its successor is written beside it, then the manifest is replaced by
+one that names the new file, then the old file goes. Whatever moment a process dies at,
+the manifest names one of them, and that one is whole. What is left over bears its own
+hash in its name and goes with the next file that is saved.
 """
 
+import hashlib
 import re
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final, Literal
+
+from conceptlrp.errors import StoreError
+from conceptlrp.files import (
+    clear_write_errors,
+    file_digest,
+    file_stem,
+    unfinished_name,
+)
+from conceptlrp.store.format.manifest import (
+    FileEntry,
+    Manifest,
+    write_file,
+    write_manifest,
+)
+from conceptlrp.store.format.schema import COLUMNS_KIND, FORMER_COLUMNS, LOCK, MANIFEST
 
 
 @dataclass(frozen=True)
 class Kind:
     """A kind of result.
 
-    Attributes
-    ----------
-    name : str
-        Names the files.
-    home : str
-        The frozen dataclass, as "package.module:Class".
-    about : tuple of "target", "layer" and "name"
-        The fields that tell results of this kind apart.
-    version : int
-        Of the dataclass: results of another version are refused.
-    verb : str
-        What makes it on the command line.
-    former : str
-        Pattern of the files that held such results before there were kinds.
+    `home` is its frozen dataclass, as "package.module:Class", and `about` the fields
+    that tell results of this kind apart. Results of another `version` are refused.
+    `verb` makes one on the command line. `former` is the pattern of the files that held
+    such results before there were kinds.
     """
 
     name: str
@@ -143,11 +157,6 @@ _TABLE: Final = (
 KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in _TABLE}
 
 
-def register(kind: Kind) -> None:
-    """Let stores hold results of another kind, for as long as the process runs."""
-    KINDS[kind.name] = kind
-
-
 def kind_of(result: type[Any]) -> Kind:
     """Find the kind whose dataclass this is."""
     for kind in KINDS.values():
@@ -164,3 +173,90 @@ def former_kind(file: str) -> Kind | None:
         if re.fullmatch(kind.former, file):
             return kind
     return None
+
+
+About = Mapping[str, str]
+#: What the file of added columns is about.
+COLUMNS_ABOUT = {"kind": COLUMNS_KIND}
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*-([0-9a-f]{8})\.h5")
+
+
+def listed(manifest: Manifest, about: About) -> str | None:
+    """Return the name of the file that is about something, None where there is none."""
+    for name, entry in manifest.files.items():
+        if entry.about == about:
+            return name
+    return None
+
+
+def columns_file(manifest: Manifest) -> str | None:
+    """Return the name of the file of added columns, None where there is none."""
+    former = FORMER_COLUMNS if FORMER_COLUMNS in manifest.files else None
+    return listed(manifest, COLUMNS_ABOUT) or former
+
+
+def added_name(about: About, content: bytes | memoryview) -> str:
+    """Name a file after what it is about and what it holds."""
+    keys = ("kind", "target", "layer", "name")
+    parts = [file_stem(about[key]) for key in keys if about.get(key)]
+    return f"{'-'.join(parts)}-{hashlib.sha256(content).hexdigest()[:8]}.h5"
+
+
+def replace_listed(
+    folder: Path, manifest: Manifest, about: About, content: bytes | memoryview
+) -> Manifest:
+    """Write a file in the place of what is about the same; return the manifest."""
+    name = added_name(about, content)
+    entry = write_file(folder, name, content)
+    replaced = {
+        other
+        for other, former in manifest.files.items()
+        if former.about == about or _is_former(other, former, about["kind"])
+    }
+    files = {n: e for n, e in manifest.files.items() if n not in replaced}
+    files[name] = replace(entry, about=dict(about))
+    done = manifest.with_files(files)
+    write_manifest(folder, done)
+    with clear_write_errors(folder, StoreError):
+        for path in sorted(folder.iterdir()):
+            if path.name in replaced - {name} or is_leftover(path, done):
+                path.unlink(missing_ok=True)
+    return done
+
+
+def is_leftover(path: Path, manifest: Manifest) -> bool:
+    """Tell what a process left behind that died while it replaced a file."""
+    if path.name in manifest.files or path.is_symlink() or not path.is_file():
+        return False
+    if (whole := unfinished_name(path.name)) is not None:
+        return whole in (LOCK, MANIFEST) or _NAME.fullmatch(whole) is not None
+    if former_kind(path.name) or path.name == FORMER_COLUMNS:
+        return True
+    named = _NAME.fullmatch(path.name)
+    return named is not None and file_digest(path).startswith(named[1])
+
+
+def is_added(name: str, entry: FileEntry) -> bool:
+    """Tell a file that was given to a store later from one that its run has made."""
+    return bool(entry.about) or name == FORMER_COLUMNS or former_kind(name) is not None
+
+
+def remedy(folder: Path, name: str, entry: FileEntry) -> str:
+    """Say what makes a damaged file of a store anew."""
+    kind = KINDS.get(entry.about.get("kind", "")) or former_kind(name)
+    if kind is not None:
+        about = {k: v for k, v in entry.about.items() if k != "kind"}
+        return f"run '{kind.command(str(folder), **about, overwrite=True)}'"
+    if entry.about or name == FORMER_COLUMNS:
+        return "add its columns anew with overwrite, as 'conceptlrp label' does"
+    return "'conceptlrp attribute --resume' computes it again"
+
+
+def _is_former(name: str, entry: FileEntry, kind: str) -> bool:
+    """Tell a file of this kind that was written before there were kinds."""
+    if entry.about:
+        return False
+    if kind == COLUMNS_KIND:
+        return name == FORMER_COLUMNS
+    former = former_kind(name)
+    return former is not None and former.name == kind

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from conceptlrp import __version__
 from conceptlrp.errors import LayerError, OutputExistsError, StoreError
 from conceptlrp.store.format.lock import run_lock
-from conceptlrp.store.format.manifest import Manifest, read_manifest
-from conceptlrp.store.format.receipts import is_intact
+from conceptlrp.store.format.manifest import Manifest, is_intact, read_manifest
 from conceptlrp.store.results.codec import Sizes, decode, encode, read_header
-from conceptlrp.store.results.kinds import KINDS, Kind, kind_of
-from conceptlrp.store.results.replacing import listed, replace_listed
+from conceptlrp.store.results.kinds import KINDS, Kind, kind_of, listed, replace_listed
 
 if TYPE_CHECKING:
     from conceptlrp.store.opened import OpenedStore
@@ -33,7 +31,7 @@ _HEADER: Final = (*_ENCODING, "kind", "version", *_MADE_OF, "conceptlrp")
 
 @dataclass(frozen=True)
 class SavedResult:
-    """A result that a store holds: its file, and what it is about, "" being all."""
+    """A result that a store holds; what it is about is empty where it is about all."""
 
     kind: str
     target: str
@@ -62,27 +60,11 @@ class Results:
         """Save a result in the folder of the store that it was derived from.
 
         Whatever moment the process dies at, the store has the former result or this
-        one, whole.
-
-        Parameters
-        ----------
-        result : one of the registered dataclasses
-            What to save.
-        overwrite : bool
-            Replace what is there of the same kind, target and layer.
-
-        Returns
-        -------
-        Path
-            The file, named after what the result is about and its hash.
-
-        Raises
-        ------
-        OutputExistsError
-            When there is one and it must not be replaced.
-        StoreError
-            When the result is of another network, corpus, target or layer than the
-            store's, the run is not complete, or the file cannot be written.
+        one, whole. Unless `overwrite` replaces it, one that is there of the same kind,
+        target and layer raises `OutputExistsError`. A result of another network,
+        corpus, target or layer than the store's, or of a run that is not complete,
+        raises `StoreError`. Returns the file, named after what the result is about and
+        its hash.
         """
         kind, folder = kind_of(type(result)), self._store.path
         words: dict[str, str] = {key: str(getattr(result, key)) for key in kind.about}
@@ -111,36 +93,19 @@ class Results:
         layer: str | None = None,
         name: str = "",
     ) -> R | None:
-        """Read a result.
+        """Read a result by its dataclass, such as `Ablation`, None where there is none.
 
-        Parameters
-        ----------
-        result : type
-            Its dataclass, such as `Ablation`.
-        target : int or str
-            Index or name of the target, where the result is about one.
-        layer : str, optional
-            The layer, where the result is about one.
-        name : str
-            Its name, where there are several of a kind; empty for the one of all
-            positions.
-
-        Returns
-        -------
-        the dataclass or None
-            Equal to what was saved, None where nothing was.
-
-        Raises
-        ------
-        StoreError
-            When the file is damaged, or of another network, corpus, baseline or
-            version; the message names the verb that makes it anew.
+        `target` and `layer` matter where it is about one, `name` where there are
+        several of a kind, empty for the one of all positions. A file that is damaged,
+        or of another network, corpus, baseline or version, raises `StoreError`, whose
+        message names the verb that makes it anew.
         """
         kind = kind_of(result)
         about = self._about(kind, target, layer, name)
         former, file = "", listed(self._store.current_manifest(), about)
         while file is not None and file != former:
-            if self._is_intact(file):
+            entry = self._store.current_manifest().files[file]
+            if is_intact(self._store.path, file, entry, verify=True):
                 return self._read(self._store.path / file, result, kind, about)
             # Another process may have replaced it since the manifest was read.
             former, file = file, listed(self._store.current_manifest(), about)
@@ -248,10 +213,6 @@ class Results:
                 f"{', '.join(self._store.layers)}"
             )
             raise LayerError(msg)
-
-    def _is_intact(self, name: str) -> bool:
-        entry = self._store.current_manifest().files[name]
-        return is_intact(self._store.path, name, entry, verify=True)
 
     def _read(
         self, path: Path, result: type[R], kind: Kind, about: Mapping[str, str]

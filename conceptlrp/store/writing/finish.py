@@ -1,35 +1,34 @@
-"""The end of a run: what follows from all shards, and the table of all files."""
+"""The end of a run: what follows from all shards, and the table of all files.
 
-import hashlib
+Shapes use N positions, C channels and k rows.
+"""
+
 import os
+from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
-from conceptlrp.files import write_whole
-from conceptlrp.store.format.arrays import Arrays, encode_arrays
+from conceptlrp.hdf5 import HDF5_FORMAT
+from conceptlrp.othello import Corpus
+from conceptlrp.store.format import schema
 from conceptlrp.store.format.manifest import (
     COMPLETE,
     FileEntry,
     Manifest,
+    is_intact,
     read_manifest,
+    read_receipt,
+    write_file,
     write_manifest,
 )
-from conceptlrp.store.format.receipts import is_intact, read_receipt
-from conceptlrp.store.format.schema import (
-    INDEX,
-    REFERENCE_TABLE,
-    REFERENCES,
-    RUN_FILE,
-    STATISTICS,
-    STATISTICS_TABLE,
-)
-from conceptlrp.store.open_files import OpenFiles
-from conceptlrp.store.shards import Shards
-from conceptlrp.store.writing.index import encode_index
+from conceptlrp.store.ranking import CHANNEL_SCORES, RunningTop, score_blocks
+from conceptlrp.store.shards import Array, OpenFiles, Shards
 from conceptlrp.store.writing.shard_writer import is_finished
 from conceptlrp.store.writing.writer import load_positions, remove_others
 
@@ -38,13 +37,11 @@ _OPEN_FILES = 4
 
 
 def finish_run(
-    path: str | os.PathLike[str], *, references: Arrays | None = None
+    path: str | os.PathLike[str], *, references: schema.Arrays | None = None
 ) -> Path:
     """Derive what follows from all shards and declare a store complete.
 
     It can be called again at any time: the same shards give the same bytes.
-
-    Returns: the folder.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -53,10 +50,12 @@ def finish_run(
     files |= _shard_entries(folder, manifest)
     files |= _references(folder, manifest, references)
     files |= _statistics(folder, manifest)
-    files |= write_index(folder, manifest)
+    files[schema.INDEX] = write_index(folder, manifest)
     # Labels, clusterings and so on stay, damaged or not: `check` says of what is
     # damaged which verb makes it anew.
-    files |= {n: e for n, e in manifest.files.items() if not RUN_FILE.fullmatch(n)}
+    files |= {
+        n: e for n, e in manifest.files.items() if not schema.RUN_FILE.fullmatch(n)
+    }
     done = manifest.with_files(files, state=COMPLETE)
     write_manifest(folder, done)
     remove_others(folder, done)
@@ -64,31 +63,20 @@ def finish_run(
 
 
 def has_references(path: str | os.PathLike[str]) -> bool:
-    """Tell whether the reference boards that a plan asks for are there, intact.
-
-    Returns: True also where the plan asks for none.
-    """
+    """Tell whether the reference boards that a plan asks for, if any, are intact."""
     folder = Path(path)
     manifest = read_manifest(folder)
-    return not manifest.plan.references or _is_listed(folder, manifest, REFERENCES)
+    return not manifest.plan.references or _is_listed(
+        folder, manifest, schema.REFERENCES
+    )
 
 
-def write_table(
-    folder: Path, manifest: Manifest, file: str, kind: str, arrays: Arrays
+def _write_table(
+    folder: Path, manifest: Manifest, file: str, kind: str, arrays: schema.Arrays
 ) -> dict[str, FileEntry]:
-    """Write a derived file and return its entry of the manifest."""
     dtype = manifest.plan.dtype
-    content = encode_arrays(arrays, kind, codec=manifest.codec, dtype=dtype)
-    return write_derived(folder, file, content)
-
-
-def write_derived(
-    folder: Path, file: str, content: bytes | memoryview
-) -> dict[str, FileEntry]:
-    """Write a file and return its entry of the manifest."""
-    write_whole(folder / file, content, overwrite=True, error=StoreError)
-    digest = hashlib.sha256(content).hexdigest()
-    return {file: FileEntry(len(content), digest)}
+    content = schema.encode_arrays(arrays, kind, codec=manifest.codec, dtype=dtype)
+    return {file: write_file(folder, file, content)}
 
 
 def _is_listed(folder: Path, manifest: Manifest, file: str) -> bool:
@@ -113,15 +101,17 @@ def _shard_entries(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
 
 
 def _references(
-    folder: Path, manifest: Manifest, arrays: Arrays | None
+    folder: Path, manifest: Manifest, arrays: schema.Arrays | None
 ) -> dict[str, FileEntry]:
     if not manifest.plan.references:
         return {}
     if arrays is not None:
-        return write_table(folder, manifest, REFERENCES, REFERENCE_TABLE, arrays)
-    if _is_listed(folder, manifest, REFERENCES):
-        return {REFERENCES: manifest.files[REFERENCES]}
-    msg = f"{folder / REFERENCES}: is missing or damaged; the run has to make it"
+        return _write_table(
+            folder, manifest, schema.REFERENCES, schema.REFERENCE_TABLE, arrays
+        )
+    if _is_listed(folder, manifest, schema.REFERENCES):
+        return {schema.REFERENCES: manifest.files[schema.REFERENCES]}
+    msg = f"{folder / schema.REFERENCES}: is missing or damaged; the run has to make it"
     raise StoreError(msg)
 
 
@@ -138,15 +128,16 @@ def _statistics(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
                     continue
                 found = file.dataset(name)[()]
                 total[name] = _exact_sum(total[name], found) if name in total else found
-    return write_table(folder, manifest, STATISTICS, STATISTICS_TABLE, total)
+    return _write_table(
+        folder, manifest, schema.STATISTICS, schema.STATISTICS_TABLE, total
+    )
 
 
-def write_index(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
+def write_index(folder: Path, manifest: Manifest) -> FileEntry:
     """Write the index of a store, all shards of which are there."""
     corpus = load_positions(folder, manifest)
     shards = Shards(OpenFiles(folder, _OPEN_FILES), tuple(manifest.shards()))
-    content = encode_index(manifest, shards, corpus)
-    return write_derived(folder, INDEX, content)
+    return write_file(folder, schema.INDEX, encode_index(manifest, shards, corpus))
 
 
 def _exact_sum(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.int64]:
@@ -157,3 +148,94 @@ def _exact_sum(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.int64]:
         msg = "is damaged: statistics add up to more than 64 bits can hold"
         raise StoreError(msg)
     return total
+
+
+#: A dataset of a shard: its file, shape and type.
+_Source: TypeAlias = tuple[str, tuple[int, ...], Any]
+#: Rows of a table; more are found by reading the column.
+TOP_ROWS = 64
+
+
+def top_group(layer: str, by: str, target: int) -> str:
+    """Name of the group of the tables of a score."""
+    return f"tops/{layer}/{by}/{target if by in ('share', 'relevance') else 0}"
+
+
+def top_number(*, lowest: bool, one_per_game: bool) -> int:
+    """Place of a table along the first axis."""
+    return 2 * one_per_game + lowest
+
+
+def encode_index(manifest: Manifest, shards: Shards, corpus: Corpus) -> memoryview:
+    """Return the content of the index, the same whatever computed the shards."""
+    content = BytesIO()
+    with h5py.File(content, "w", libver=HDF5_FORMAT) as file:
+        schema.set_kind(file, schema.INDEX_TABLE)
+        _add_virtual(file, shards)
+        for group, tables in _tables(manifest, shards, corpus):
+            for name, array in tables.items():
+                full = f"{group}/{name}"
+                schema.add_array(
+                    file, full, array, codec=manifest.codec, dtype="float32"
+                )
+    return content.getbuffer()
+
+
+def _add_virtual(file: h5py.File, shards: Shards) -> None:
+    """Add the datasets of the shards, one after the other, as one each."""
+    sources: dict[str, list[_Source]] = {}
+    for spec in shards.specs:
+        with shards.opened(spec.file) as opened:
+            for name in opened.names():
+                if not name.startswith("statistics/"):
+                    found = opened.dataset(name)
+                    source = (spec.file, found.shape, found.dtype)
+                    sources.setdefault(name, []).append(source)
+    for name, parts in sorted(sources.items()):
+        _create_virtual(file, name, parts)
+
+
+def _create_virtual(file: h5py.File, name: str, parts: list[_Source]) -> None:
+    """Create a virtual dataset; h5py's own way would write the time into it."""
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_layout(h5py.h5d.VIRTUAL)
+    properties.set_obj_track_times(False)
+    _, shape, dtype = parts[0]
+    shape = (sum(part[0] for _, part, _ in parts), *shape[1:])
+    first = 0
+    for file_name, part, _ in parts:
+        if part[0]:
+            place = h5py.h5s.create_simple(shape)
+            place.select_hyperslab((first, *[0] * (len(shape) - 1)), part)
+            source = h5py.h5s.create_simple(part)
+            properties.set_virtual(place, file_name.encode(), name.encode(), source)
+        first += part[0]
+    group, _, last = name.rpartition("/")
+    kind = h5py.h5t.py_create(dtype, logical=True)
+    space = h5py.h5s.create_simple(shape)
+    parent = file.require_group(group).id
+    h5py.h5d.create(parent, last.encode(), kind, space, dcpl=properties)
+
+
+def _tables(
+    manifest: Manifest, shards: Shards, corpus: Corpus
+) -> Iterator[tuple[str, dict[str, Array]]]:
+    for layer, shape in manifest.layers.items():
+        for by in CHANNEL_SCORES:
+            targets = len(manifest.plan.targets) if by in ("share", "relevance") else 1
+            for target in range(targets):
+                blocks = score_blocks(shards, layer, by, target)
+                tops = [
+                    RunningTop(shape["channels"], TOP_ROWS, lowest=low, games=games)
+                    for games in (None, corpus.game)
+                    for low in (False, True)
+                ]
+                for first, scores in blocks:
+                    for top in tops:
+                        top.add(first, scores)
+                found = [top.result() for top in tops]
+                tables: dict[str, Array] = {
+                    "rows": np.stack([each.rows for each in found]),
+                    "scores": np.stack([each.scores for each in found]),
+                }
+                yield top_group(layer, by, target), tables

@@ -1,6 +1,5 @@
 """Pack a store's arrays another way, for readers that lack a codec."""
 
-import hashlib
 import os
 import secrets
 import shutil
@@ -8,35 +7,29 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import h5py
 
-from conceptlrp.errors import OutputExistsError, StoreError
-from conceptlrp.files import clear_write_errors, sync_folder, write_whole
+from conceptlrp.errors import OutputExistsError, StoreError, check_choice
+from conceptlrp.files import clear_write_errors, sync_folder
 from conceptlrp.hdf5 import (
     HDF5_FORMAT,
+    add_dataset,
     dataset,
     dataset_names,
     opened,
     set_text_attributes,
     text_attribute,
 )
+from conceptlrp.store.format import schema
 from conceptlrp.store.format.manifest import (
-    FileEntry,
     Manifest,
+    is_intact,
     read_manifest,
+    write_file,
     write_manifest,
 )
-from conceptlrp.store.format.receipts import is_intact
-from conceptlrp.store.format.schema import (
-    CODECS,
-    COLUMNS_KIND,
-    INDEX,
-    RUN_FILE,
-    packing,
-)
-from conceptlrp.store.results.replacing import added_name, columns_file, remedy
+from conceptlrp.store.results.kinds import added_name, columns_file, remedy
 from conceptlrp.store.writing.finish import write_index
 
 _BEST_RATIO = 4096
@@ -54,9 +47,10 @@ def repack_store(
     Parameters
     ----------
     path : path-like
-        Folder of a complete store.
+        Folder of a complete store, none of whose files is damaged.
     out : path-like
-        Folder to write; it appears when it is complete.
+        Folder to write; it appears when it is complete. Something that stands there
+        raises `OutputExistsError`.
     codec : str
         "gzip" and "none" are read by any program that reads HDF5, "zstd" by those
         that have its plugin.
@@ -67,18 +61,9 @@ def repack_store(
     -------
     Path
         The new folder: a store with equal arrays.
-
-    Raises
-    ------
-    OutputExistsError
-        When something stands at `out`.
-    StoreError
-        When the store is not complete or a file of it damaged.
     """
     folder, place = Path(path), Path(out)
-    if codec not in CODECS:
-        msg = f"codec is {codec!r}, expected one of {', '.join(CODECS)}"
-        raise ValueError(msg)
+    check_choice("codec", codec, schema.CODECS)
     if place.exists() or place.is_symlink():
         msg = f"{place}: already exists; choose another name"
         raise OutputExistsError(msg)
@@ -104,7 +89,7 @@ def _fill(
     on_file: Callable[[int, int], None] | None,
 ) -> None:
     staging.mkdir(parents=True)
-    names = [name for name in manifest.files if name != INDEX]
+    names = [name for name in manifest.files if name != schema.INDEX]
     columns, files = columns_file(manifest), {}
     for done, name in enumerate(names, start=1):
         entry = manifest.files[name]
@@ -113,26 +98,22 @@ def _fill(
                 f"{folder / name}: is missing or damaged; {remedy(folder, name, entry)}"
             )
             raise StoreError(msg)
-        is_packed = RUN_FILE.fullmatch(name) is not None or name == columns
+        is_packed = schema.RUN_FILE.fullmatch(name) is not None or name == columns
         content = _content(folder / name, manifest.codec, is_packed=is_packed)
-        about = {"kind": COLUMNS_KIND} if name == columns else entry.about
+        about = {"kind": schema.COLUMNS_KIND} if name == columns else entry.about
         place = added_name(about, content) if name == columns else name
-        write_whole(staging / place, content, overwrite=False, error=StoreError)
-        digest = hashlib.sha256(content).hexdigest()
-        files[place] = FileEntry(len(content), digest, entry.rounding, about)
+        made = write_file(staging, place, content)
+        files[place] = replace(made, rounding=entry.rounding, about=about)
         if on_file is not None:
             on_file(done, len(names) + 1)
-    files |= write_index(staging, manifest.with_files(files))
+    files[schema.INDEX] = write_index(staging, manifest.with_files(files))
     write_manifest(staging, manifest.with_files(files))
     if on_file is not None:
         on_file(len(names) + 1, len(names) + 1)
 
 
 def _content(path: Path, codec: str, *, is_packed: bool) -> bytes | memoryview:
-    """Return the new content of a file.
-
-    Corpus and results are read by other programs as they are.
-    """
+    """Return the new content of a file; corpus and results stay as they are."""
     if not is_packed or path.name.startswith("corpus-"):
         return path.read_bytes()
     content = BytesIO()
@@ -143,13 +124,7 @@ def _content(path: Path, codec: str, *, is_packed: bool) -> bytes | memoryview:
         kinds = ("encoding-type", "encoding-version")
         set_text_attributes(repacked, {k: text_attribute(file, k) for k in kinds})
         for name in dataset_names(file):
-            _copy(dataset(file, name, best_ratio=_BEST_RATIO), repacked, name, codec)
+            source = dataset(file, name, best_ratio=_BEST_RATIO)
+            packed = {"chunks": source.chunks, **schema.packing(codec)}
+            add_dataset(repacked, name, source[()], **packed if source.chunks else {})
     return content.getbuffer()
-
-
-def _copy(source: h5py.Dataset, file: h5py.File, name: str, codec: str) -> None:
-    options: dict[str, Any] = {}
-    if source.chunks:
-        options = {"chunks": source.chunks, **packing(codec)}
-    created = file.create_dataset(name, data=source[()], track_times=False, **options)
-    created.flush()

@@ -3,7 +3,6 @@
 Shapes use n positions of a shard, m of them with maps.
 """
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -15,33 +14,31 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
 from conceptlrp.files import clear_write_errors, write_whole
-from conceptlrp.hdf5 import dataset, dataset_names, opened
-from conceptlrp.store.format.arrays import Arrays, check_kind, encode_arrays
-from conceptlrp.store.format.manifest import Manifest, ShardSpec, read_manifest
-from conceptlrp.store.format.receipts import (
+from conceptlrp.store.format import schema
+from conceptlrp.store.format.manifest import (
+    Manifest,
     Receipt,
+    ShardSpec,
+    entry_of,
     is_intact,
+    read_manifest,
     read_receipt,
     receipt_path,
     write_receipt,
 )
-from conceptlrp.store.format.schema import BLOCK, SHARD, expected_shapes, stored_type
 
 _BLOCK = re.compile(r"maps-(\d{5,})\.h5")
 
 
 def shards_of(path: str | os.PathLike[str]) -> list[ShardSpec]:
-    """Return which positions every shard of a store holds.
-
-    Returns: all of them in order, finished or not.
-    """
+    """Return which positions every shard of a store holds, in order."""
     return read_manifest(Path(path)).shards()
 
 
 def pending(path: str | os.PathLike[str], *, verify: bool = False) -> list[ShardSpec]:
     """Return the shards that are still to be computed, or again.
 
-    Returns: those without a receipt, missing, of another size or with another hash.
+    They have no receipt, are missing, or have another size or hash.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
@@ -68,34 +65,27 @@ def write_shard(
     *,
     rounding: Mapping[str, float] | None = None,
 ) -> Receipt:
-    """Write a shard and then its receipt.
+    """Write a shard's arrays (n, ...) and then its receipt.
 
-    Shapes: `arrays` (n, ...). Returns: Size and hash. The same arrays give the same
-    bytes, so it does no harm to write a shard twice.
+    The same arrays give the same bytes, so it does no harm to write a shard twice.
     """
     folder = Path(path)
     manifest = read_manifest(folder)
     _check_arrays(manifest, spec, arrays)
-    return _write(folder, manifest, spec.file, SHARD, arrays, rounding)
+    return _write(folder, manifest, spec.file, schema.SHARD, arrays, rounding)
 
 
 def write_block(
     path: str | os.PathLike[str], number: int, arrays: Mapping[str, NDArray[Any]]
 ) -> Receipt:
-    """Write a block of maps of reference boards and then its receipt.
-
-    Returns: Size and hash.
-    """
+    """Write a block of maps of reference boards and then its receipt."""
     folder = Path(path)
     manifest = read_manifest(folder)
-    return _write(folder, manifest, block_file(number), BLOCK, arrays)
+    return _write(folder, manifest, block_file(number), schema.BLOCK, arrays)
 
 
 def pending_blocks(path: str | os.PathLike[str], n: int) -> list[int]:
-    """Return which of n blocks of maps are still to be computed, or again.
-
-    Returns: their numbers; the hash of every finished block was compared.
-    """
+    """Return which of n blocks of maps are still to be computed, by their hashes."""
     folder = Path(path)
     manifest = read_manifest(folder)
     return [
@@ -108,15 +98,9 @@ def pending_blocks(path: str | os.PathLike[str], n: int) -> list[int]:
 def read_blocks(
     path: str | os.PathLike[str],
 ) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
-    """Read the blocks of maps one after the other.
-
-    Yields: Number of the block; Its contents by dataset name.
-    """
+    """Read the blocks of maps one after the other: number and arrays by name."""
     for file in block_files(Path(path)):
-        with opened(Path(path) / file, StoreError) as opened_file:
-            check_kind(opened_file, BLOCK)
-            names = dataset_names(opened_file)
-            arrays = {name: dataset(opened_file, name)[()] for name in names}
+        arrays = schema.read_arrays(Path(path) / file, schema.BLOCK)
         yield int(Path(file).stem.rpartition("-")[2]), arrays
 
 
@@ -136,15 +120,13 @@ def _write(
     manifest: Manifest,
     file: str,
     kind: str,
-    arrays: Arrays,
+    arrays: schema.Arrays,
     rounding: Mapping[str, float] | None = None,
 ) -> Receipt:
     plan = manifest.plan
-    content = encode_arrays(arrays, kind, codec=manifest.codec, dtype=plan.dtype)
-    digest = hashlib.sha256(content).hexdigest()
-    receipt = Receipt(
-        file, len(content), digest, plan.fingerprint, dict(rounding or {})
-    )
+    content = schema.encode_arrays(arrays, kind, codec=manifest.codec, dtype=plan.dtype)
+    made, rounding = entry_of(content), dict(rounding or {})
+    receipt = Receipt(file, made.bytes, made.sha256, plan.fingerprint, rounding)
     # A receipt must never speak of other bytes than those beside it.
     if read_receipt(folder, file, plan.fingerprint) != receipt:
         with clear_write_errors(receipt_path(folder, file), StoreError):
@@ -165,11 +147,11 @@ def _remove_folder(path: Path) -> None:
         raise StoreError(msg) from error
 
 
-def _check_arrays(manifest: Manifest, spec: ShardSpec, arrays: Arrays) -> None:
+def _check_arrays(manifest: Manifest, spec: ShardSpec, arrays: schema.Arrays) -> None:
     """Raise `ValueError` unless the arrays are those of a shard of the plan."""
     rows = arrays.get("maps/rows")
     m = None if rows is None else len(rows)
-    shapes = expected_shapes(manifest.plan, manifest.board_size, len(spec), m)
+    shapes = schema.expected_shapes(manifest.plan, manifest.board_size, len(spec), m)
     for name, shape in shapes.items():
         found = np.shape(arrays[name]) if name in arrays else None
         if found is None or not fits(found, shape):
@@ -197,5 +179,5 @@ def _is_finite(name: str, array: NDArray[Any], manifest: Manifest) -> bool:
     if array.dtype.kind != "f" or not array.size:
         return True
     largest = max(abs(float(array.min())), abs(float(array.max())))
-    limit = np.finfo(stored_type(name, array.dtype, manifest.plan.dtype)).max
+    limit = np.finfo(schema.stored_type(name, array.dtype, manifest.plan.dtype)).max
     return largest <= float(limit)

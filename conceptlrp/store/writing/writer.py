@@ -4,40 +4,37 @@ All of these are called under `run_lock`. Whatever moment they are interrupted a
 the folder holds whole files, and calling them again goes on from there.
 """
 
-import hashlib
 import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conceptlrp.errors import CorpusFileError, OutputExistsError, StoreError
-from conceptlrp.files import clear_write_errors, remove_unfinished, write_whole
-from conceptlrp.hdf5 import dataset, dataset_names, opened
+from conceptlrp.errors import (
+    CorpusFileError,
+    OutputExistsError,
+    StoreError,
+    check_choice,
+)
+from conceptlrp.files import clear_write_errors, remove_unfinished
+from conceptlrp.hdf5 import clear_errors
 from conceptlrp.othello import Corpus
 from conceptlrp.store.baseline import Baseline
-from conceptlrp.store.format.arrays import check_kind, encode_arrays
+from conceptlrp.store.format import schema
 from conceptlrp.store.format.lock import refuse_foreign
 from conceptlrp.store.format.manifest import (
     RUNNING,
     FileEntry,
     Manifest,
     Part,
+    entry_of,
+    is_intact,
     is_store,
     read_manifest,
+    write_file,
     write_manifest,
 )
 from conceptlrp.store.format.plan import Plan, refuse_other
-from conceptlrp.store.format.receipts import is_intact
-from conceptlrp.store.format.schema import (
-    BASELINE_TABLE,
-    CODECS,
-    FIRST_BASELINE,
-    LOCK,
-    MANIFEST,
-    OWN_FILE,
-    REMEDY,
-)
-from conceptlrp.store.results.replacing import is_leftover
+from conceptlrp.store.results.kinds import is_leftover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,18 +52,16 @@ def create_run(
     """Start a store: its plan, positions and baseline, without any shard."""
     folder = Path(path)
     _check_corpus(plan, corpus)
-    if codec not in CODECS:
-        msg = f"codec is {codec!r}, expected one of {', '.join(CODECS)}"
-        raise ValueError(msg)
+    check_choice("codec", codec, schema.CODECS)
     refuse_foreign(folder)
     if is_store(folder) and not overwrite:
         msg = f"{folder}: already exists; choose another name or ask to overwrite it"
         raise OutputExistsError(msg)
     _make_empty(folder)
-    file, content = corpus_name(0), corpus.to_bytes()
-    files = {file: _entry(content)}
+    file, content = "corpus-0.h5", corpus.to_bytes()
+    files = {file: entry_of(content)}
     if plan.baseline:
-        files |= _write_baseline(folder, FIRST_BASELINE, baseline, codec)
+        files |= _write_baseline(folder, schema.FIRST_BASELINE, baseline, codec)
     manifest = Manifest(
         plan=plan,
         state=RUNNING,
@@ -78,7 +73,7 @@ def create_run(
     )
     # The manifest comes before positions, which a run has: with it, it can be resumed.
     write_manifest(folder, manifest)
-    write_whole(folder / file, content, overwrite=True, error=StoreError)
+    write_file(folder, file, content)
 
 
 def resume_run(
@@ -101,10 +96,10 @@ def resume_run(
         if file is None or is_intact(folder, file, manifest.files[file], verify=True):
             continue
         content = encode()
-        if _entry(content) != manifest.files[file]:
-            manifest = manifest.with_files({**manifest.files, file: _entry(content)})
+        if (entry := entry_of(content)) != manifest.files[file]:
+            manifest = manifest.with_files({**manifest.files, file: entry})
             write_manifest(folder, manifest)
-        write_whole(folder / file, content, overwrite=True, error=StoreError)
+        write_file(folder, file, content)
 
 
 def append_run(
@@ -115,8 +110,7 @@ def append_run(
 ) -> None:
     """Add positions to a complete store; its shards stay as they are.
 
-    What was derived from the former positions, clusterings and labels included,
-    goes.
+    What was derived from the former positions, clusterings and labels included, goes.
     """
     folder = Path(path)
     _check_corpus(plan, corpus)
@@ -127,8 +121,8 @@ def append_run(
     refuse_other(folder, manifest.plan, plan, but=changes)
     _check_beginning(folder, manifest, corpus, baseline)
     _remove_leftovers(folder)
-    file, content = _next_name(manifest.corpus_file), corpus.to_bytes()
-    write_whole(folder / file, content, overwrite=True, error=StoreError)
+    file = _next_name(manifest.corpus_file)
+    added = {file: write_file(folder, file, corpus.to_bytes())}
     shards = {spec.file for spec in manifest.shards()}
     kept = {n: entry for n, entry in manifest.files.items() if n in shards}
     if manifest.baseline_file is not None:
@@ -137,7 +131,7 @@ def append_run(
         kept |= _write_baseline(folder, name, baseline, manifest.codec)
     last = manifest.parts[-1].stop
     appended = manifest.with_files(
-        {**kept, file: _entry(content)},
+        {**kept, **added},
         plan=plan,
         state=RUNNING,
         corpus_file=file,
@@ -148,18 +142,12 @@ def append_run(
 
 
 def read_plan(path: str | os.PathLike[str]) -> Plan:
-    """Return the plan of a store.
-
-    Returns: what it holds, or is to hold.
-    """
+    """Return the plan of a store."""
     return read_manifest(Path(path)).plan
 
 
 def read_corpus(path: str | os.PathLike[str]) -> Corpus:
-    """Return the positions of a store, those of unfinished shards included.
-
-    Returns: in the order of the store.
-    """
+    """Return the positions of a store in order, those of unfinished shards included."""
     return load_positions(Path(path), read_manifest(Path(path)))
 
 
@@ -190,14 +178,11 @@ def load_baseline(folder: Path, manifest: Manifest) -> Baseline:
         return Baseline()
     path = folder / file
     if not is_intact(folder, file, manifest.files[file], verify=True):
-        msg = f"{path}: is missing or damaged; {REMEDY}"
+        msg = f"{path}: is missing or damaged; {schema.REMEDY}"
         raise StoreError(msg)
-    with opened(path, StoreError) as opened_file:
-        check_kind(opened_file, BASELINE_TABLE)
-        names = dataset_names(opened_file)
-        arrays = {name: dataset(opened_file, name)[()] for name in names}
+    with clear_errors(path, StoreError):
         baseline = Baseline.of_arrays(
-            arrays,
+            schema.read_arrays(path, schema.BASELINE_TABLE),
             positions=made.get("positions", 0),
             seed=made.get("seed", 0),
             size=manifest.board_size,
@@ -208,17 +193,12 @@ def load_baseline(folder: Path, manifest: Manifest) -> Baseline:
     return baseline
 
 
-def corpus_name(number: int) -> str:
-    """Name of the file of the positions after so many additions."""
-    return f"corpus-{number}.h5"
-
-
 def remove_others(folder: Path, manifest: Manifest) -> None:
     """Remove files of a store that are not in the table of its manifest."""
     with clear_write_errors(folder, StoreError):
         for path in folder.iterdir():
             is_of_run = (
-                OWN_FILE.fullmatch(path.name) and path.name not in manifest.files
+                schema.OWN_FILE.fullmatch(path.name) and path.name not in manifest.files
             )
             if is_of_run or is_leftover(path, manifest):
                 path.unlink()
@@ -271,15 +251,13 @@ def _next_name(file: str) -> str:
 
 def _baseline_bytes(baseline: Baseline | None, codec: str) -> memoryview:
     arrays = (baseline or Baseline()).arrays()
-    return encode_arrays(arrays, BASELINE_TABLE, codec=codec)
+    return schema.encode_arrays(arrays, schema.BASELINE_TABLE, codec=codec)
 
 
 def _write_baseline(
     folder: Path, name: str, baseline: Baseline | None, codec: str
 ) -> dict[str, FileEntry]:
-    content = _baseline_bytes(baseline, codec)
-    write_whole(folder / name, content, overwrite=True, error=StoreError)
-    return {name: _entry(content)}
+    return {name: write_file(folder, name, _baseline_bytes(baseline, codec))}
 
 
 def _make_empty(folder: Path) -> None:
@@ -289,10 +267,6 @@ def _make_empty(folder: Path) -> None:
         for path in folder.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
-            elif path.name not in (LOCK, MANIFEST):
+            elif path.name not in (schema.LOCK, schema.MANIFEST):
                 path.unlink()
-        (folder / MANIFEST).unlink(missing_ok=True)
-
-
-def _entry(content: memoryview) -> FileEntry:
-    return FileEntry(len(content), hashlib.sha256(content).hexdigest())
+        (folder / schema.MANIFEST).unlink(missing_ok=True)

@@ -23,8 +23,7 @@ from conceptlrp.othello import Corpus
 from conceptlrp.store import Store, check_store, open_store, repack_store
 from conceptlrp.store.format.manifest import read_manifest, write_manifest
 from conceptlrp.store.results.codec import FIELDS
-from conceptlrp.store.results.kinds import KINDS
-from conceptlrp.store.results.replacing import replace_listed
+from conceptlrp.store.results.kinds import KINDS, replace_listed
 from conceptlrp.store.writing.finish import finish_run
 from conceptlrp.store.writing.writer import append_run
 from tests.store.conftest import planted_plan
