@@ -233,7 +233,7 @@ def _contract(board: BoardNetwork) -> dict[str, str]:
     logits, value = _run(board, encoding(np.zeros((1, size, size), np.int8)))
     wdl = vars(board).get("made_of", ((), {}))[1].get("value") == "wdl"
     passing = "none for a pass" if logits.shape[1] == size**2 else "the last a pass"
-    scalar = "half of win minus loss" if wdl else "one number before tanh"
+    scalar = "win minus loss" if wdl else "one number before tanh"
     return {
         "board": f"{size} x {size}",
         "planes": f"{encoding.planes} ({encoding.name})",

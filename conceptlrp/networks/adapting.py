@@ -134,8 +134,9 @@ def adapt(
         Which action each output of the policy is: ``n * row + column`` of a square,
         n * n for the pass, -1 for none. By default square after square, then the pass.
     value : str
-        "scalar" before its tanh, or "wdl": logits of win, draw and loss, of which half
-        of win minus loss is explained; its tanh is the expected outcome but for draws.
+        "scalar" before its tanh, or "wdl": logits of win, draw and loss, of which win
+        minus loss is explained. The tanh of half of it is the expected outcome but for
+        draws, so that of the whole, by which players search, is surer.
 
     Returns
     -------

@@ -186,8 +186,7 @@ class HeadAdapter:
             node = self._as_column(node)
         if value == "scalar":
             return node
-        # Its tanh is then what softmax expects of the outcome where nobody draws.
-        return self._times(node, torch.tensor([[0.5, 0, -0.5]]), "win_minus_loss")
+        return self._times(node, torch.tensor([[1.0, 0, -1]]), "win_minus_loss")
 
     def _as_column(self, node: fx.Node) -> fx.Node:
         """Take off what made (N, 1) into (N,), or undo it."""

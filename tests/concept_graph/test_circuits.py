@@ -18,6 +18,7 @@ from conceptlrp.concept_graph.units import (
 )
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import mean_baseline
+from conceptlrp.lrp.engine.trace import as_outputs
 from conceptlrp.lrp.probing import ask, best_actions, boards_of
 from conceptlrp.networks import ResidualTower
 from tests.concept_graph.test_planted_circuits import sample_of
@@ -359,7 +360,8 @@ def test_an_edge_is_cut_where_the_upper_layer_reads_the_lower(other):
     tap = network.get_submodule(other.explainer.taps["stem"])
     handles = [tap.register_forward_hook(lambda _, __, o: maps.append(o))]
     handles.append(network.conv1a.register_forward_hook(cut))
-    after = network(planes).gather(1, other.sample.plus[:, None])[:, 0]
+    logits = as_outputs(network(planes))[0]
+    after = logits.gather(1, other.sample.plus[:, None])[:, 0]
     for handle in handles:
         handle.remove()
 

@@ -401,7 +401,7 @@ def folded(squares: list[int], sizes: tuple[int, int]) -> Make:
     for i, square in enumerate(squares):
         of["policy"][square, i] = square >= 0
     if sizes[1] == 3:
-        of["value"] = torch.tensor([[0.5, 0, -0.5]], dtype=torch.float64)
+        of["value"] = torch.tensor([[1.0, 0, -1]], dtype=torch.float64)
 
     def make(c: int) -> nn.Module:
         state = net(sizes=sizes)(c).double().state_dict()

@@ -380,7 +380,7 @@ def test_planes_and_heads_are_put_in_words(games: Corpus) -> None:
 
     assert found.contract["planes"] == "4 (own-opponent-legal-zeros)"
     assert found.contract["policy"] == "64 outputs, none for a pass"
-    assert found.contract["value"] == "half of win minus loss"
+    assert found.contract["value"] == "win minus loss"
     text = " ".join(found.notes)
     for words in ("no output for a pass", "function of the board", "given as zeros"):
         assert words in text

@@ -74,7 +74,7 @@ class Reordered(Module):
             rows = ON_BOARD if new is self.p else [0]
             for name in ("weight", "bias"):
                 told = getattr(old, name).data
-                told = told if new is self.p else (told[:1] - told[2:]) / 2
+                told = told if new is self.p else told[:1] - told[2:]
                 getattr(new, name).data[rows] = told
 
 
