@@ -1,5 +1,8 @@
 """Small networks and positions for tests of relevance."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -65,3 +68,11 @@ def random_positions() -> Corpus:
 def small_network() -> OthelloNet:
     """Return an 8x8 network of 6 channels with random weights."""
     return randomize(OthelloNet(channels=6))  # type: ignore[return-value]
+
+
+def a_third(names: Iterable[str]) -> list[Any]:
+    """Leave two in three of many like cases to the tests that are slow."""
+    return [
+        pytest.param(name, marks=[pytest.mark.slow] * (i % 3 > 0), id=name)
+        for i, name in enumerate(names)
+    ]

@@ -150,6 +150,7 @@ def test_dropping_terms_changes_no_bit(
         assert sum(dropped(explainer).values()) > 0
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(st.integers(0, 10**6), st.floats(0.05, 4.0), st.booleans())
 def test_dropping_terms_changes_no_bit_of_any_tower(

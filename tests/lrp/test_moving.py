@@ -15,7 +15,7 @@ from conceptlrp.lrp._zennit import LayerMapComposite, Norm
 from conceptlrp.lrp.engine.moving import as_mover, numbers_like
 from conceptlrp.lrp.engine.propagation import NativePassed
 from conceptlrp.othello import Corpus
-from tests.lrp.conftest import random_corpus, randomize
+from tests.lrp.conftest import a_third, random_corpus, randomize
 from tests.lrp.test_engine import with_hooks
 from tests.lrp.test_spelling import exact, planes_of
 
@@ -235,7 +235,7 @@ def test_relevance_is_gradient_times_input(name: str, positions: Corpus) -> None
 @pytest.mark.parametrize(
     "composite", ["epsilon", "epsilon-gamma-flat", "epsilon-plus-flat"]
 )
-@pytest.mark.parametrize("name", [*SHAPES, *GATED])
+@pytest.mark.parametrize("name", a_third([*SHAPES, *GATED]))
 def test_every_number_is_that_of_hooks_in_either_mode(
     name: str, composite: str, positions: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
