@@ -16,7 +16,7 @@ from torch import fx, nn
 
 from conceptlrp.errors import NetworkError, check_type
 from conceptlrp.networks.architectures import SIZES, BoardNetwork
-from conceptlrp.networks.heads import HEADS, HeadAdapter, Outputs, Policy, Tracer
+from conceptlrp.networks.heads import HEADS, HeadAdapter, Outputs, Policy, Tracer, run
 from conceptlrp.networks.planes import BoardsToPlanes, Encoding
 
 
@@ -173,7 +173,7 @@ def adapt(
         msg = f"size is {size!r}, expected 6 or 8"
         raise NetworkError(msg)
     traced = _traced(module)
-    encoding = Encoding.of(encode or _default_encoding(traced), size)
+    encoding = Encoding.of(encode or _default_encoding(traced, size), size)
     adapter = HeadAdapter(traced, type(module).__name__, size, encoding)
     adapter.adapt(outputs, policy, value)
     for note in adapter.notes:
@@ -221,8 +221,11 @@ def board_size(module: nn.Module) -> int:
     return found if found in SIZES else 8
 
 
-def _default_encoding(traced: fx.GraphModule) -> str:
-    """Return the encoding for the planes that the first convolution to run reads."""
+def _default_encoding(traced: fx.GraphModule, size: int) -> Encoding:
+    """Return the encoding for the planes that the first convolution to run reads.
+
+    Where it reads what was made of them, it is the one that the module runs on.
+    """
     called = [n.target for n in traced.graph.nodes if n.op == "call_module"]
     modules = (traced.get_submodule(str(name)) for name in called)
     convolutions = (m for m in modules if isinstance(m, nn.Conv2d))
@@ -234,7 +237,13 @@ def _default_encoding(traced: fx.GraphModule) -> str:
             "encode=...), such as encode='own-opponent-ones'"
         )
         raise NetworkError(msg)
-    return Encoding.default(n_planes).name
+    for planes in (n_planes, 1, 2):
+        try:
+            run(traced, "", size, Encoding.default(planes))
+        except NetworkError:
+            continue
+        return Encoding.default(planes)
+    return Encoding.default(n_planes)
 
 
 def _traced(module: nn.Module) -> fx.GraphModule:
