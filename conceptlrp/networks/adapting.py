@@ -172,8 +172,9 @@ def adapt(
     if size not in SIZES:
         msg = f"size is {size!r}, expected 6 or 8"
         raise NetworkError(msg)
-    encoding = Encoding.of(encode or default_encoding(module), size)
-    adapter = HeadAdapter(_traced(module), type(module).__name__, size, encoding)
+    traced = _traced(module)
+    encoding = Encoding.of(encode or _default_encoding(traced), size)
+    adapter = HeadAdapter(traced, type(module).__name__, size, encoding)
     adapter.adapt(outputs, policy, value)
     for note in adapter.notes:
         warnings.warn(f"{adapter.name}: {note}", stacklevel=2)
@@ -220,9 +221,11 @@ def board_size(module: nn.Module) -> int:
     return found if found in SIZES else 8
 
 
-def default_encoding(network: nn.Module) -> str:
-    """Return the encoding for the planes that the first convolution reads."""
-    convolutions = (m for m in network.modules() if isinstance(m, nn.Conv2d))
+def _default_encoding(traced: fx.GraphModule) -> str:
+    """Return the encoding for the planes that the first convolution to run reads."""
+    called = [n.target for n in traced.graph.nodes if n.op == "call_module"]
+    modules = (traced.get_submodule(str(name)) for name in called)
+    convolutions = (m for m in modules if isinstance(m, nn.Conv2d))
     n_planes = getattr(next(convolutions, None), "in_channels", 1)
     if n_planes not in (1, 2):
         msg = (

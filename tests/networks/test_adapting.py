@@ -403,3 +403,20 @@ def test_a_linear_module_that_is_used_twice_is_not_changed_for_one_use() -> None
 
     torch.testing.assert_close(found[0], module(planes)[0].flip(1))
     torch.testing.assert_close(found[1], module(planes)[1])
+
+
+class HeadFirst(nn.Module):
+    """A module whose head was made before its trunk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(16, 1, 1)
+        self.trunk = nn.Conv2d(2, 16, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.trunk(x).relu()).flatten(1)
+
+
+def test_planes_are_those_of_the_first_convolution_to_run() -> None:
+    with pytest.warns(UserWarning, match="no output for a pass"):
+        assert adapt(HeadFirst().eval()).encoding.name == "own-opponent"
