@@ -119,8 +119,8 @@ class _Games:
     def share(self, values: Array) -> Estimate:
         """Return the mean of values (N,), its interval nan of too few games."""
         found = estimate(values, self.game)
-        few = {"low": np.nan, "high": np.nan} if self.lacking(values, "") else {}
-        return replace(found, **few)
+        few = self.lacking(values, "")
+        return replace(found, low=np.nan, high=np.nan) if few else found
 
     def gain(self, one: Array, other: Array, tried: int = 1) -> float:
         """Return how much larger a share is than another, 0 if that may be chance.

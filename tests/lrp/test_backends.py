@@ -194,7 +194,7 @@ def test_layers_of_tokens_are_left_out_and_refused_by_name() -> None:
     found = attribute(network, "f5d6c3", targets="best", allow_gradient=True)
 
     assert not found.conditional
-    assert np.isfinite(found.input).all()
+    assert np.isfinite(found.input_relevance).all()
     with pytest.raises(
         LayerError, match=r"layer 'e' gives \(N, 64, 8\), expected maps"
     ):
@@ -202,7 +202,7 @@ def test_layers_of_tokens_are_left_out_and_refused_by_name() -> None:
     with pytest.raises(LayerError, match="no layer 'x', expected one of f"):
         attribute(network, "f5d6c3", layers="x", allow_gradient=True)
     explainer = Explainer(network, layers="f", allow_gradient=True)
-    assert explainer.shapes == {"f": {"channels": 8}}
+    assert explainer.shapes["f"]["channels"] == 8
     bare = Explainer(adapt(Tokens().eval()), allow_gradient=True)
     assert bare.shapes == {}
 
