@@ -62,10 +62,10 @@ def graph(
         refused.
     """
     store = open_store(store)
-    if save:
-        store.results.check_free(MeanConceptGraph, overwrite=overwrite)
     explainer = graph_explainer(store, network, composite=composite, heatmaps=heatmaps)
     explainer.check_native("a concept graph")
+    if save:
+        store.results.check_free(MeanConceptGraph, overwrite=overwrite)
     rows = np.arange(len(store))
     if len(rows) > n_positions:
         random = np.random.default_rng(seed)

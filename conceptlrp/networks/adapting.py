@@ -234,7 +234,7 @@ def _default_encoding(traced: fx.GraphModule) -> str:
             "encode=...), such as encode='own-opponent-ones'"
         )
         raise NetworkError(msg)
-    return "own-minus-opponent" if n_planes == 1 else "own-opponent"
+    return Encoding.default(n_planes).name
 
 
 def _traced(module: nn.Module) -> fx.GraphModule:

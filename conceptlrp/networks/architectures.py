@@ -60,8 +60,7 @@ class BoardNetwork(nn.Module):
     @property
     def encoding(self) -> Encoding:
         """How a board becomes the network's planes."""
-        name = "own-minus-opponent" if self.planes == 1 else "own-opponent"
-        return Encoding(name, self.planes)
+        return Encoding.default(self.planes)
 
     def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
         """Compute policy logits and the value before tanh.

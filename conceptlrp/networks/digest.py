@@ -1,9 +1,10 @@
-"""Which network it is: a digest over its weights and over what they are used for.
+"""Which network it is: a digest of its weights, their use and the planes it reads.
 
 A network with GELUs in place of ReLUs has the same weights and is another network. Of
 the architectures that ship, the class says what the weights are used for, so the
 digest of their weights, which a file's header has too, is all of it; of any other
-network the traced graph counts besides.
+network the traced graph counts besides, and how it encodes boards, unless in the way
+that goes without saying.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from conceptlrp.networks.architectures import BoardNetwork
+from conceptlrp.networks.planes import Encoding
 from conceptlrp.networks.weights import ARCHITECTURES
 
 _SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
@@ -26,11 +28,11 @@ _PLAIN = (bool, int, float, str, tuple, type(None))
 
 
 def network_digest(network: nn.Module) -> str:
-    """Return the sha256 of a network's weights and graph.
+    """Return the sha256 of a network's weights, graph and encoding.
 
     Of weights it is taken over names, shapes and little-endian float32 bytes in the
     order of the names. Batch counters of batch norm do not count, nor does dropout:
-    they change no output.
+    they change no output. Encodings that make the same planes are the same.
 
     Parameters
     ----------
@@ -48,7 +50,10 @@ def network_digest(network: nn.Module) -> str:
         kind: Any = type(network)
         if _modules(network) == _shipped_modules(kind, options[1:]):
             return weights
-    return hashlib.sha256(f"{weights}\n{_graph(network)}".encode()).hexdigest()
+    spelt = f"{weights}\n{_graph(network)}"
+    if isinstance(network, BoardNetwork):
+        spelt += _planes(network.encoding, network.size)
+    return hashlib.sha256(spelt.encode()).hexdigest()
 
 
 def rounded_weights(network: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -82,6 +87,24 @@ def weights_digest(tensors: Mapping[str, Tensor]) -> str:
 def _shipped_modules(kind: Any, options: tuple[tuple[str, Any], ...]) -> str:
     with torch.device("meta"):
         return _modules(kind(**dict(options)))
+
+
+def _planes(encoding: Encoding, size: int) -> str:
+    """Digest the planes of fixed boards, since functions are told apart by them alone.
+
+    Nothing for the encoding that goes without saying.
+    """
+    shape = (48, size, size)
+    seeded = hashlib.shake_256(b"boards").digest(int(np.prod(shape)))
+    octets = np.frombuffer(seeded, np.uint8).reshape(shape)
+    # From an empty board to a full one: a function may go by the number of discs.
+    taken = octets < np.linspace(0, 256, len(octets))[:, None, None]
+    boards = np.where(taken, 1 - 2 * (octets & 1).astype(np.int8), 0).astype(np.int8)
+    # -0.0 is 0.0 to a network, but other bytes.
+    planes = encoding(boards) + np.float32(0)
+    if np.array_equal(planes, Encoding.default(encoding.planes)(boards)):
+        return ""
+    return "\n" + weights_digest({"": torch.from_numpy(planes)})
 
 
 def _modules(network: nn.Module) -> str:

@@ -144,7 +144,12 @@ class HeadAdapter:
             )
         listed: Any = range(width) if policy is None else policy
         if callable(listed):
-            listed = [listed(i) for i in range(width)]
+            try:
+                listed = [listed(i) for i in range(width)]
+            # A function of one's own can fail in any way.
+            except Exception as error:
+                msg = f"policy fails on outputs 0 to {width - 1}: {error}"
+                raise NetworkError(msg) from error
         asked = np.asarray(listed)
         known = asked[asked >= 0] if asked.dtype.kind in "iu" else asked
         if (

@@ -83,7 +83,7 @@ class Encoding:
         if callable(encode):
             name = getattr(encode, "__qualname__", type(encode).__name__)
             empty = np.zeros((3, size, size), np.int8)
-            found = np.shape(encode(empty))
+            found = np.shape(cls(name, 0, encode)(empty))
             if len(found) != 4 or found[0] != 3 or found[2:] != (size, size):
                 msg = (
                     f"encode returns shape {found} for boards (3, {size}, {size}), "
@@ -100,10 +100,20 @@ class Encoding:
             raise NetworkError(msg)
         return cls(encode, 1 if encode == _MINUS else len(_kinds(encode)))
 
+    @classmethod
+    def default(cls, planes: int) -> "Encoding":
+        """Return the encoding of a network that says no more than its planes."""
+        return cls(_MINUS if planes == 1 else "own-opponent", planes)
+
     def __call__(self, boards: NDArray[np.int8]) -> Float32Array:
         """Turn boards (N, n, n) of +1, -1 and 0 into planes (N, P, n, n)."""
         if self.function is not None:
-            return np.asarray(self.function(boards), np.float32)
+            try:
+                return np.asarray(self.function(boards), np.float32)
+            # A function of one's own can fail in any way.
+            except Exception as error:
+                msg = f"encode fails on boards {boards.shape}: {error}"
+                raise NetworkError(msg) from error
         if self.name == _MINUS:
             return boards[:, None].astype(np.float32)
         planes = [_KINDS[kind](boards) for kind in _kinds(self.name)]

@@ -57,18 +57,33 @@ def _call(reference: str) -> Any:
             "package.module:function, from where Python finds the package"
         )
         raise CheckpointError(msg) from error
+    expected = "expected a function that returns a torch module"
+    if not callable(function):
+        kind = type(function).__name__
+        article = "an" if kind[0] in "aeiou" else "a"
+        msg = f"{reference}: is {article} {kind}, {expected}"
+        raise CheckpointError(msg)
     try:
         inspect.signature(function).bind()
-        return function()
+        made = function()
     except (ValueError, TypeError, RuntimeError, OSError) as error:
         if isinstance(error, NetworkError):
             raise
         reason = str(error).partition("\n")[0]
         msg = (
             f"{reference}: fails when it is called without arguments ({reason}); "
-            "expected a function that returns a torch module"
+            f"{expected}"
         )
         raise CheckpointError(msg) from error
+    try:
+        unwrap(made)
+    except TypeError as error:
+        msg = (
+            f"{reference}: returns {type(made).__name__}, expected a torch module or "
+            "what conceptlrp.adapt makes of one"
+        )
+        raise CheckpointError(msg) from error
+    return made
 
 
 def _read(file: Path) -> Mapping[str, Tensor]:

@@ -58,6 +58,50 @@ def test_other_weights_are_another_network() -> None:
     assert_one_line(refused, 1, "mine:make: is network .* the store explains")
 
 
+ORDERS = """
+from conceptlrp.networks import adapt
+from tests.networks.test_adapting import Module
+
+def black():
+    return adapt(Module().eval())
+
+def white():
+    return adapt(Module().eval(), encode="opponent-own")
+
+def none():
+    pass
+"""
+
+
+@pytest.fixture
+def orders(place: Path) -> None:
+    (place / "orders.py").write_text(ORDERS)
+    explained = ("--target", "value", "--out", "s.crp")
+    made = run("attribute", "orders:black", "demo", "--sample", 20, *explained)
+    assert made.code == 0, made.err
+
+
+@pytest.mark.usefixtures("orders")
+def test_other_planes_are_another_network() -> None:
+    run("ablate", "s.crp", "--network", "orders:black")
+
+    ablated = run("ablate", "s.crp", "--network", "orders:white")
+    explained = ("demo", "--sample", 40, "--target", "value", "--out", "s.crp")
+    appended = run("attribute", "orders:white", *explained, "--append")
+
+    # Before it says that the result is there already.
+    assert_one_line(ablated, 1, "orders:white: is network .* the store explains")
+    assert_one_line(appended, 1, r"network\.digest is .* in the store")
+
+
+@pytest.mark.usefixtures("orders")
+def test_a_function_that_makes_no_network_is_named() -> None:
+    for verb in ("check-network", "label"):
+        named = ("s.crp", "--network", "orders:none")
+        refused = run(verb, *(named if verb == "label" else ("orders:none", "demo")))
+        assert_one_line(refused, 1, "orders:none: returns NoneType, expected a torch")
+
+
 @pytest.mark.usefixtures("place")
 def test_weights_without_code_are_refused() -> None:
     refused = run("explain", "demo", "f5d6", "--weights", "w.pt")

@@ -193,6 +193,8 @@ REFUSED: dict[str, tuple[nn.Module, dict[str, Any], str]] = {
     "encoding": (Module(), {"encode": "own-opponent-ones"}, r"fails on planes \(N, 3,"),
     "unknown": (Module(), {"encode": "black-white"}, r"encode is 'black-white', exp"),
     "function": (Module(), {"encode": lambda b: b}, r"encode returns shape \(3, 8, 8"),
+    "failing": (Module(), {"encode": lambda b: b / "a"}, r"encode fails on .*3, 8, 8"),
+    "fails": (Module(), {"policy": lambda k: k / 0}, r"policy fails .* 64: division"),
     "twice": (Module(), {"policy": [0] * 65}, r"policy names 65 actions for 65 outp"),
     "short": (Module(), {"policy": [0]}, r"policy names 1 actions for 65 outputs"),
     "outputs": (Module(), {"outputs": ("p", "v")}, r"outputs is \('p', 'v'\), expect"),

@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from conceptlrp.networks import (
 from conceptlrp.networks.checkpoint import read_header
 from conceptlrp.networks.demo import TOWER
 from conceptlrp.shipped import demo_path
+from tests.networks.test_adapting import Module
 
 
 class Scaled(nn.Module):
@@ -99,3 +101,31 @@ def test_functional_twins_are_told_apart() -> None:
         network.use = use  # type: ignore[assignment]
 
     assert network_digest(networks[0]) != network_digest(networks[1])
+
+
+ENCODED: dict[str, list[Any]] = {
+    "own-opponent": ["own-opponent", lambda b: np.stack([b > 0, b < 0], 1)],
+    "opponent-own": [
+        "opponent-own",
+        lambda b: np.stack([b < 0, b > 0], 1),
+        lambda b: np.stack([-0.0 - (b < 0), -1.0 * (b > 0)], 1) * -1,
+    ],
+    "own-legal": ["own-legal"],
+    "late": [
+        lambda b: np.stack([b > 0, (b < 0) * (b != 0).all((1, 2))[:, None, None]], 1)
+    ],
+}
+
+
+def test_networks_that_read_other_planes_are_told_apart() -> None:
+    module = Module().eval()
+    found = [
+        {network_digest(adapt(module, encode=encode)) for encode in same}
+        for same in ENCODED.values()
+    ]
+
+    assert [len(same) for same in found] == [1] * len(found)
+    assert len(set.union(*found)) == len(found)
+    assert found[0] == {network_digest(module)}
+    copied = copy.deepcopy(adapt(module, encode="opponent-own"))
+    assert {network_digest(copied)} == found[1]

@@ -36,6 +36,10 @@ def asking(path: str) -> str:
     return path
 
 
+def nothing() -> None:
+    pass
+
+
 def test_a_function_makes_the_network() -> None:
     planes = torch.rand(2, 2, 8, 8)
 
@@ -107,6 +111,8 @@ def test_weights_are_found_under_any_of_the_usual_keys(
         (f"{HERE}:no_such_function", "cannot be imported"),
         (f"{HERE}:failing", r"fails .*\(no luck\)"),
         (f"{HERE}:asking", "fails when it is called without arguments"),
+        (f"{HERE}:nothing", "nothing: returns NoneType, expected a torch module or"),
+        (f"{HERE}:HERE", "HERE: is a str, expected a function that returns a torch"),
     ],
 )
 def test_a_reference_to_nothing_is_refused(reference: str, message: str) -> None:

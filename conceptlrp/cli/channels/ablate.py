@@ -47,8 +47,8 @@ def ablate(
     for name in layer or ():
         opened.channels(name)
     explained = opened.targets[opened.target_index(target or 0)]
-    opened.results.check_free(Ablation, target=explained, overwrite=overwrite)
     net = store_network(opened, network, weights)
+    opened.results.check_free(Ablation, target=explained, overwrite=overwrite)
     with progress_bars() as report:
         found = ablate_channels(
             opened,

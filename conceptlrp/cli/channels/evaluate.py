@@ -45,8 +45,8 @@ def evaluate(
         for part in split_pair(name):
             opt.check_choice("--composite", part, COMPOSITES)
     opened = open_store(store)
-    opened.results.check_free(CompositeEvaluation, overwrite=overwrite)
     net = store_network(opened, network, weights)
+    opened.results.check_free(CompositeEvaluation, overwrite=overwrite)
     with progress_bars() as report:
         found = evaluate_store(
             opened,

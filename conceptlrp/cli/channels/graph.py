@@ -110,8 +110,8 @@ def _averaged(
     """Average over positions of a store, and keep the graph in it."""
     from conceptlrp.concept_graph import MeanConceptGraph, graph
 
-    store.results.check_free(MeanConceptGraph, overwrite=overwrite)
     net = store_network(store, network, weights)
+    store.results.check_free(MeanConceptGraph, overwrite=overwrite)
     with progress_bars() as report:
         return graph(
             store,

@@ -51,8 +51,8 @@ def interchange(
     opened = open_store(store)
     for name in layer or ():
         opened.channels(name)
-    opened.results.check_free(Interchange, target=target or 0, overwrite=overwrite)
     net = store_network(opened, network, weights)
+    opened.results.check_free(Interchange, target=target or 0, overwrite=overwrite)
     with progress_bars() as report:
         found = interchange_channels(
             opened,

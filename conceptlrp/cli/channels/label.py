@@ -81,8 +81,8 @@ def label(
         else:
             typer.echo(f"{store}: {len(names)} labels of {len(opened)} positions")
         return
-    opened.results.check_free(ScoredLabels, target=target or 0, overwrite=overwrite)
     net = store_network(opened, network, weights)
+    opened.results.check_free(ScoredLabels, target=target or 0, overwrite=overwrite)
     with progress_bars() as report:
         found = label_channels(
             opened,
