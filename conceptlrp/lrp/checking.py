@@ -8,6 +8,7 @@ import copy
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from timeit import Timer
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,8 @@ from torch import nn
 
 from conceptlrp import jsontext
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.errors import ConceptLRPError, NetworkError
-from conceptlrp.lrp.composites import GRADIENT, module_rules
+from conceptlrp.errors import ConceptLRPError, NetworkError, check_least, check_type
+from conceptlrp.lrp.composites import GRADIENT, check_composite, module_rules
 from conceptlrp.lrp.conventions import Array, play_of
 from conceptlrp.lrp.engine.propagation import NativePropagation
 from conceptlrp.lrp.engine.spelling import operation_name
@@ -78,7 +79,8 @@ class NetworkCheck:
     shares : dict of str to Estimate
         Shares of positions, with intervals over games: "moves" (the best legal move is
         the one played), "chance", "legal" (probability on legal moves), "value" (its
-        sign is that of the result) and "constant" (a constant's would be).
+        sign is that of the result) and "constant" (a constant's would be). Of fewer
+        than 10 games the intervals are nan.
     findings : tuple of str
         What is wrong, each with its remedy.
     remedy : dict
@@ -135,8 +137,10 @@ class NetworkCheck:
         for name, against in {"moves": "chance", "value": "constant"}.items():
             if name in self.shares:
                 each, known = self.shares[name], f"{against} {means[against]:.1%}"
-                interval = f"{each.mean:.1%} [{each.low:.1%}, {each.high:.1%}]"
-                facts[f"{name} right"] = f"{interval} of {each.n:,}, {known}"
+                ends = f"{each.low:.1%}, {each.high:.1%}"
+                shown = f"{each.mean:.1%} [{'–' if np.isnan(each.low) else ends}]"
+                told = f"{shown} of {each.n:,}, {known}"
+                facts[f"{name} right"] = told if each.n else "–"
         if "legal" in means:
             facts["probability"] = f"{means['legal']:.1%} on legal moves"
         for name, taken in self.times.items():
@@ -178,7 +182,12 @@ def check_network(
     ------
     NetworkError
         Where the positions are of another size.
+    CompositeError
+        Where a composite is not known.
     """
+    check_type(n_positions, int | np.integer, "n_positions", "a whole number")
+    check_least("n_positions", n_positions)
+    check_composite(composite)
     found = NetworkCheck(type(network).__name__)
     with warnings.catch_warnings():
         # What they say is among the notes.
@@ -315,16 +324,16 @@ def _times(
     """Return microseconds a position of forward passes, relevance and heatmaps."""
     if not isinstance(explainer.propagation, NativePropagation):
         sample = sample[:_HOOKED]
-    layer = explainer.layers[-1]
-    channels = {layer: np.arange(explainer.shapes[layer]["channels"])}
     planes = board.encoding.bitboards(sample.own, sample.opponent, size=board.size)
     calls: dict[str, Callable[[], object]] = {
         "forward": lambda: _run(board, planes),
         "channel relevance": lambda: explainer.summarize(sample, targets="best"),
-        f"heatmaps of {layer}": lambda: explainer.attribute(
-            sample, targets="best", conditional=channels
-        ),
     }
+    for layer in explainer.layers[-1:]:
+        channels = {layer: np.arange(explainer.shapes[layer]["channels"])}
+        calls[f"heatmaps of {layer}"] = partial(
+            explainer.attribute, sample, targets="best", conditional=channels
+        )
     times = {}
     for name, call in calls.items():
         # As many calls as take .2 s, one where that takes longer.

@@ -70,9 +70,7 @@ def named_composite(name: str, traced: "fx.GraphModule") -> "Composite":
 
     if name == GRADIENT:
         return zennit.LayerMapComposite([])
-    if name not in _PRESETS:
-        msg = f"unknown composite '{name}', expected one of {', '.join(COMPOSITES)}"
-        raise CompositeError(msg)
+    check_composite(name)
     first, convolution = _PRESETS[name]
     layer_map = [
         *zennit.layer_map_base(),
@@ -118,13 +116,26 @@ def _resolve(
 
     if isinstance(composite, Composite):
         return composite, f"zennit {type(composite).__name__}"
+    check_composite(composite)
+    return named_composite(composite, traced), composite
+
+
+def check_composite(composite: object) -> None:
+    """Refuse what is no composite, no preset, and no pair of presets."""
+    from conceptlrp.lrp._zennit import Composite
+
     if isinstance(composite, str):
-        return named_composite(composite, traced), composite
-    msg = (
-        f"composite is a {type(composite).__name__}, expected a name or a zennit "
-        "Composite object"
-    )
-    raise CompositeError(msg)
+        for name in split_pair(composite):
+            if name not in COMPOSITES:
+                known = ", ".join(COMPOSITES)
+                msg = f"unknown composite '{name}', expected one of {known}"
+                raise CompositeError(msg)
+    elif composite is not None and not isinstance(composite, Composite):
+        msg = (
+            f"composite is a {type(composite).__name__}, expected a name or a zennit "
+            "Composite object"
+        )
+        raise CompositeError(msg)
 
 
 def module_rules(composite: "Composite", traced: "fx.GraphModule") -> "dict[str, Hook]":

@@ -9,6 +9,7 @@ Shapes use N positions, P planes and A actions of a board of n x n squares.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import permutations
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ from conceptlrp.networks.planes import (
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import BLACK
 from conceptlrp.othello.symmetry import SYMMETRIES, turn_maps
-from conceptlrp.statistics.estimates import estimate, paired_difference
+from conceptlrp.statistics.estimates import Estimate, estimate, paired_difference
 
 Array = NDArray[Any]
 #: Planes (N, P, n, n) to logits (N, A) and value (N,), which is nan without a head.
@@ -34,6 +35,8 @@ Outputs = Callable[[Array], tuple[Array, Array]]
 #: What another convention must gain. Networks with random weights prefer some squares,
 #: by which a turned policy gains up to .09 of the moves of WTHOR's games.
 _GAIN = 0.1
+#: Games that an interval needs: of fewer it is too narrow, or has no width.
+_LEAST = 10
 _TURNS = ((4, ".T"), (1, "[:, ::-1]"), (2, "[::-1]"))
 
 
@@ -60,19 +63,28 @@ def play_of(outputs: Outputs, encoding: Encoding, corpus: Corpus) -> dict[str, A
     probabilities = softmax(with_pass(logits, size=corpus.size), axis=1)
     measured = {"moves": hits, "chance": games.chance}
     measured["legal"] = (probabilities * games.legal).sum(axis=1)
-    tried = games.tried(outputs, encoding, logits, value)
-    readings, then, other = max(tried, key=lambda trial: np.nansum(trial[1]))
-    if min(games.gain(then, each) for each in (hits, games.chance)) >= _GAIN:
-        findings.append(_sentence("it plays {} of the moves", readings, then, hits))
-        remedy = {k: v for each in readings for k, v in each.arguments.items()}
-    elif np.isfinite(hits).any() and not games.gain(hits, games.chance):
-        chance = np.nanmean(games.chance)
-        findings.append(f"it does not play better than chance ({chance:.0%})")
-    if np.isfinite(value * games.result).any():
+    if lacking := games.lacking(hits, "moves"):
+        findings.append(f"play was not measured: the sample has {lacking}")
+    else:
+        tried = list(games.tried(outputs, encoding, logits, value))
+        readings, then, other = max(tried, key=lambda trial: np.nansum(trial[1]))
+        gains = [games.gain(then, each, len(tried)) for each in (hits, games.chance)]
+        if min(gains) >= _GAIN:
+            findings.append(_sentence("it plays {} of the moves", readings, then, hits))
+            remedy = {k: v for each in readings for k, v in each.arguments.items()}
+            value = other
+        elif not games.gain(hits, games.chance):
+            chance = np.nanmean(games.chance)
+            findings.append(f"it does not play better than chance ({chance:.0%})")
+    if np.isfinite(value).any():
         measured["value"] = games.right(value)
         measured["constant"] = games.right(games.majority)
-        findings += games.of_value(other if remedy else value)
-    shares = {name: estimate(each, corpus.game) for name, each in measured.items()}
+        if unknown := games.lacking(games.result, "results"):
+            told = [f"value was not measured: the sample has {unknown}"]
+            findings += [] if lacking else told
+        else:
+            findings += games.of_value(value)
+    shares = {name: games.share(each) for name, each in measured.items()}
     return {"shares": shares, "findings": tuple(findings), "remedy": remedy}
 
 
@@ -98,9 +110,24 @@ class _Games:
         """Tell where a value has the sign of the result, nan in a draw."""
         return np.where(np.isnan(self.result), np.nan, np.sign(value) == self.result)
 
-    def gain(self, one: Array, other: Array) -> float:
-        """Return how much larger a share is than another, 0 if that may be chance."""
-        found = paired_difference(one, other, self.game)
+    def lacking(self, values: Array, what: str) -> str:
+        """Say what values (N,) have too little of to be measured, "" if enough."""
+        number = len(np.unique(self.game[np.isfinite(values)]))
+        counted = f"{number} game{'s' * (number != 1)}, expected at least {_LEAST}"
+        return (counted if number else f"no {what}") if number < _LEAST else ""
+
+    def share(self, values: Array) -> Estimate:
+        """Return the mean of values (N,), its interval nan of too few games."""
+        found = estimate(values, self.game)
+        few = self.lacking(values, "")
+        return replace(found, low=np.nan, high=np.nan) if few else found
+
+    def gain(self, one: Array, other: Array, tried: int = 1) -> float:
+        """Return how much larger a share is than another, 0 if that may be chance.
+
+        The best of several `tried` is that much more often so by chance (Bonferroni).
+        """
+        found = paired_difference(one, other, self.game, confidence=1 - 0.05 / tried)
         return found.mean if found.low > 0 else 0.0
 
     def tried(
@@ -121,13 +148,17 @@ class _Games:
     def of_value(self, value: Array) -> list[str]:
         """Say of a value (N,) that it is someone else's, or of no use."""
         given, constant = self.right(value), self.right(self.majority)
-        for whose, other in {
+        others = {
             "the opponent": -value,
             "black": value * self.black,
             "white": -value * self.black,
-        }.items():
-            then = self.right(other)
-            if self.gain(then, given) >= _GAIN and self.gain(then, constant):
+        }
+        # One color may win more of these games, which is no knowledge of the value.
+        color = self.right(self.black * (np.nansum(self.result * self.black) or 1.0))
+        for whose, other in others.items():
+            then, n = self.right(other), len(others)
+            gains = [self.gain(then, each, n) for each in (given, constant, color)]
+            if gains[0] >= _GAIN and min(gains) > 0:
                 cure = "let it return that for the player to move"
                 read = _Reading(f"its value is for {whose}", cure, other, {})
                 return [_sentence("it knows {} of the winners", [read], then, given)]

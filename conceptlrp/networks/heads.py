@@ -87,7 +87,7 @@ class HeadAdapter:
 
     def adapt(self, outputs: Outputs, policy: Policy, value: str) -> None:
         """Find the heads, check them and put them in order."""
-        record = _Shapes(self.traced)
+        record = Shapes(self.traced)
         returned = run(self.traced, self.name, self.size, self.encoding, record.run)
         end = next(n for n in self.traced.graph.nodes if n.op == "output")
         heads = _heads(self.name, end.args[0], returned, outputs)
@@ -305,7 +305,7 @@ def _keyed_heads(
     return {head: given[key] for head, key in keys.items()}
 
 
-class _Shapes(fx.Interpreter):
+class Shapes(fx.Interpreter):
     """A forward pass that notes the shape of every tensor at its node."""
 
     def run_node(self, n: fx.Node) -> Any:

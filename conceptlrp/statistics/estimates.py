@@ -92,9 +92,13 @@ def estimates(
 
 
 def paired_difference(
-    one: ArrayLike, other: ArrayLike, games: ArrayLike | None = None
+    one: ArrayLike,
+    other: ArrayLike,
+    games: ArrayLike | None = None,
+    *,
+    confidence: float = 0.95,
 ) -> Estimate:
-    """Return the mean of one less other (N,) with a 95 % interval.
+    """Return the mean of one less other (N,) with an interval, of 95 % by default.
 
     Numbers of the same positions are alike, so their difference says more than two
     intervals. Student's interval of the sums of games holds for few games too, where
@@ -113,7 +117,7 @@ def paired_difference(
     mean = float(values.mean())
     sums = np.bincount(block, values - mean)
     error = np.sqrt(number / (number - 1) * (sums**2).sum()) / len(values)
-    half = float(stdtrit(number - 1, 0.975) * error)
+    half = float(stdtrit(number - 1, (1 + confidence) / 2) * error)
     return Estimate(mean, mean - half, mean + half, len(values))
 
 

@@ -58,8 +58,10 @@ class StoredColumns:
     def label(self, name: str) -> NDArray[Any]:
         """Read a column (N,) that was added to the positions."""
         if name not in self.label_names:
-            known = ", ".join(self.label_names) or "none"
-            msg = f"the store has no label '{name}', expected one of: {known}"
+            known = ", ".join(self.label_names)
+            cure = f", expected one of: {known}" if known else ""
+            cure = cure or " as none was written yet; run 'conceptlrp label' first"
+            msg = f"the store has no label '{name}'{cure}"
             raise ValueError(msg)
         with self._labels() as file:
             column = read_label(file, name, self._store.manifest.positions)

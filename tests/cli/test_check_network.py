@@ -78,3 +78,11 @@ def test_no_games_ship_for_a_small_board(folder: Path) -> None:
     refused = run("check-network", folder / "six.safetensors")
 
     assert_one_line(refused, 1, "demo games are played on 8 x 8, the network plays on")
+
+
+@pytest.mark.usefixtures("place")
+def test_an_unknown_composite_is_an_error_at_once() -> None:
+    refused = run("check-network", "demo", "--composite", "nope")
+
+    assert_one_line(refused, 1, "unknown composite 'nope', expected one of epsilon")
+    assert refused.out == ""

@@ -74,7 +74,7 @@ def test_positions_alone_are_labelled_without_a_network(store: Path) -> None:
         (("--network", "{net}", "--target", "best"), 1, "has no target 'best'"),
         (("--network", "{net}", "--positions", 1), 2, "invalid value for .--positions"),
         (("--network", "{net}", "--random-networks", 0), 2, "invalid value for"),
-        (("--network", "{net}", "--column", "mine"), 1, "has no label 'mine'"),
+        (("--network", "{net}", "--column", "mine"), 1, "run 'conceptlrp label' first"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_changes_nothing(

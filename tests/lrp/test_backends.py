@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from conceptlrp.errors import NetworkError
+from conceptlrp.errors import LayerError, NetworkError
 from conceptlrp.lrp import Explainer, attribute
 from conceptlrp.lrp.backends import batch_norm_pairs, fold_batch_norm
 from conceptlrp.lrp.engine.trace import feature_layers, input_layers, trace
-from conceptlrp.networks import OthelloNet
+from conceptlrp.networks import OthelloNet, adapt
 from conceptlrp.networks.planes import board_planes
 from conceptlrp.othello import Corpus
 from tests.lrp.conftest import randomize
@@ -167,6 +167,44 @@ class Attending(nn.Module):
         else:
             rows = torch.softmax(rows @ rows.transpose(1, 2), 2) @ rows
         return self.fc(rows.flatten(1))
+
+
+class Tokens(nn.Module):
+    """A transformer of squares; vectors are left of them where it is `pooled`."""
+
+    def __init__(self, *, pooled: bool = False) -> None:
+        super().__init__()
+        self.e, self.n, self.m = nn.Linear(1, 8), nn.LayerNorm(8), nn.Linear(8, 8)
+        self.a = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.f = nn.Linear(8, 8) if pooled else nn.Identity()
+        self.p, self.v = nn.Linear(8, 65), nn.Linear(8, 1)
+
+    def forward(self, planes: Tensor) -> tuple[Tensor, Tensor]:
+        tokens = self.e(planes.flatten(2).transpose(1, 2))
+        normed = self.n(tokens)
+        tokens = tokens + self.a(normed, normed, normed, need_weights=False)[0]
+        x = torch.relu(self.f(torch.relu(self.m(tokens)).mean(1)))
+        return self.p(x), self.v(x)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_layers_of_tokens_are_left_out_and_refused_by_name() -> None:
+    network = adapt(Tokens(pooled=True).eval())
+
+    found = attribute(network, "f5d6c3", targets="best", allow_gradient=True)
+
+    assert not found.conditional
+    assert np.isfinite(found.input_relevance).all()
+    with pytest.raises(
+        LayerError, match=r"layer 'e' gives \(N, 64, 8\), expected maps"
+    ):
+        attribute(network, "f5d6c3", layers="e", allow_gradient=True)
+    with pytest.raises(LayerError, match="no layer 'x', expected one of f"):
+        attribute(network, "f5d6c3", layers="x", allow_gradient=True)
+    explainer = Explainer(network, layers="f", allow_gradient=True)
+    assert explainer.shapes["f"]["channels"] == 8
+    bare = Explainer(adapt(Tokens().eval()), allow_gradient=True)
+    assert bare.shapes == {}
 
 
 ATTENTION = ("MultiheadAttention", "scaled_dot_product_attention", "einsum", "softmax")

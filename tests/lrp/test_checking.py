@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from conceptlrp.errors import NetworkError
+from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.lrp import Explainer, NetworkCheck, check_network, checking
 from conceptlrp.networks import OthelloNet, adapt, demo_network
 from conceptlrp.networks.planes import Encoding
@@ -112,6 +112,10 @@ def _at_no_time(as_it_is: NetworkCheck, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(checking, "_times", lambda *_: {"forward": 1.0})
 
 
+def first_of(games: Corpus, count: int) -> Corpus:
+    return games[np.isin(games.game, np.unique(games.game)[:count])]
+
+
 def moves(check: NetworkCheck) -> float:
     return check.shares["moves"].mean
 
@@ -210,9 +214,63 @@ def test_positions_of_no_game_say_nothing_of_play() -> None:
         [boards.position(i) for i in range(9)], composite="epsilon"
     )
 
-    assert found.findings == ()
+    assert found.findings == ("play was not measured: the sample has no moves",)
     assert np.isnan(moves(found))
+    assert found.facts["moves right"] == "–"
     assert {step.how for step in found.steps} == {"Epsilon", "Pass", "folded"}
+
+
+def test_few_games_say_nothing_of_play(games: Corpus) -> None:
+    one = games[games.game == games.game[0]]
+    said = "play was not measured: the sample has {}, expected at least 10"
+
+    found = demo_network().check(one, composite="epsilon")
+    nine = demo_network().check(first_of(games, 9), composite="epsilon")
+    ten = demo_network().check(first_of(games, 10), composite="epsilon")
+
+    assert found.findings == (said.format("1 game"),)
+    assert nine.findings == (said.format("9 games"),)
+    assert found.facts["moves right"].endswith(
+        f"% [–] of {len(one)}, chance {found.shares['chance'].mean:.1%}"
+    )
+    assert np.isnan([each.low for each in nine.shares.values()]).all()
+    assert not any("not measured" in each for each in ten.findings)
+    assert np.isfinite(ten.shares["moves"].low)
+
+
+def test_moves_without_results_say_nothing_of_the_value(
+    games: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = property(lambda corpus: np.full(len(corpus), np.nan))
+    monkeypatch.setattr(Corpus, "outcome", unknown)
+
+    found = demo_network().check(games, n_positions=N, composite="epsilon")
+
+    assert found.findings == ("value was not measured: the sample has no results",)
+
+
+def test_a_colour_that_wins_more_is_no_knowledge_of_the_value(games: Corpus) -> None:
+    for seed in (15, 16):
+        network = randomize(OthelloNet(channels=4), seed)
+        found = check_network(network, games.sample(150, seed=seed))
+        assert not any("its value is for" in each for each in found.findings)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"composite": "nope"}, "unknown composite 'nope', expected one of"),
+        ({"composite": "epsilon+nope"}, "unknown composite 'nope', expected one of"),
+        ({"composite": 3}, "composite is a int, expected a name"),
+        ({"n_positions": 0}, "n_positions is 0, expected at least 1"),
+        ({"n_positions": "a"}, "n_positions is str, expected a whole number"),
+    ],
+)
+def test_a_wrong_argument_is_an_error_at_once(
+    given: dict[str, Any], words: str, games: Corpus
+) -> None:
+    with pytest.raises((CompositeError, ValueError, TypeError), match=words):
+        check_network(demo_network(), games, **given)
 
 
 def test_what_modules_absorb_is_what_the_explainer_reports(games: Corpus) -> None:

@@ -21,8 +21,9 @@ from conceptlrp.errors import LayerError, NetworkError, check_type
 from conceptlrp.lrp._zennit import Activation, Sum
 from conceptlrp.lrp.engine.elementwise import Affine, Centre, Gate, Scaled
 from conceptlrp.lrp.engine.moving import Choice
+from conceptlrp.lrp.engine.rewriting import Uncast
 from conceptlrp.lrp.engine.spelling import normalize, operation_name
-from conceptlrp.networks.heads import Tracer
+from conceptlrp.networks.heads import Shapes, Tracer
 
 LINEAR = (nn.Conv2d, nn.Linear)
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
@@ -63,7 +64,10 @@ def trace(network: nn.Module, planes: Tensor | None = None) -> fx.GraphModule:
         )
         raise NetworkError(msg) from error
     try:
-        normalize(traced, _boards(network) if planes is None else planes[:2])
+        probe = _boards(network) if planes is None else planes[:2]
+        normalize(traced, probe)
+        with torch.no_grad(), Uncast():
+            Shapes(traced).run(probe)
     except Exception as error:
         msg = f"{type(network).__name__} does not run on boards ({error})"
         raise NetworkError(msg) from error
@@ -214,8 +218,17 @@ def _is_head(traced: fx.GraphModule, node: fx.Node) -> bool:
 def select_layers(
     traced: fx.GraphModule, layers: str | Sequence[str] | None
 ) -> dict[str, str]:
-    """Return the layers asked for as `feature_layers` does, maps by default."""
-    taps = feature_layers(traced)
+    """Return the layers asked for as `feature_layers` does, maps by default.
+
+    Those that give neither maps nor vectors, as layers of tokens do, are refused.
+    """
+    every, other = feature_layers(traced), {}
+    for name, tap in every.items():
+        node = next(n for n in traced.graph.nodes if n.target == tap)
+        n, *rest = node.meta["shape"]  # of two boards
+        if n != 2 or len(rest) not in (1, 3):
+            other[name] = f"({', '.join(map(str, ['N' if n == 2 else n, *rest]))})"
+    taps = {n: t for n, t in every.items() if n not in other}
     if layers is None:
         return {n: t for n, t in taps.items() if not _is_linear(traced, n)}
     if isinstance(layers, str):
@@ -223,6 +236,12 @@ def select_layers(
     check_type(layers, Iterable, "layers", "the name of a layer or a list of names")
     wanted = list(layers)
     for layer in wanted:
+        if layer in other:
+            msg = (
+                f"layer '{layer}' gives {other[layer]}, expected maps (N, C, H, W) or "
+                "vectors (N, C)"
+            )
+            raise LayerError(msg)
         if layer not in taps:
             raise unknown_layer(layer, taps)
     return {n: t for n, t in taps.items() if n in wanted}
@@ -234,7 +253,9 @@ def _is_linear(traced: fx.GraphModule, name: str) -> bool:
 
 def unknown_layer(layer: str, known: Iterable[str]) -> LayerError:
     """Return the error for a layer that the network does not have."""
-    return LayerError(f"no layer '{layer}', expected one of {', '.join(known)}")
+    return LayerError(
+        f"no layer '{layer}', expected one of {', '.join(known) or 'none'}"
+    )
 
 
 def as_outputs(outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
