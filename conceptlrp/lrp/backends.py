@@ -44,6 +44,7 @@ from conceptlrp.lrp.engine.trace import (
     module_of,
     trace,
 )
+from conceptlrp.networks.digest import SAME
 
 #: One forward pass through which relevance can flow.
 Passed = NativePassed | HookPassed
@@ -179,7 +180,7 @@ def _compare(
 
 #: Modules that are right by their gradient: they choose, move or copy values.
 _BY_GRADIENT = (
-    *(*LINEAR, nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten),
+    *(*LINEAR, *SAME, nn.Flatten),
     *(nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.MaxPool2d, nn.AdaptiveMaxPool2d),
     *(nn.ReLU, Affine, Choice, Gate, Sum, *GROUPED),
 )

@@ -21,6 +21,7 @@ from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import ConceptLRPError, NetworkError, check_least, check_type
 from conceptlrp.lrp.composites import GRADIENT, check_composite, module_rules
 from conceptlrp.lrp.conventions import Array, play_of
+from conceptlrp.lrp.engine.elementwise import Gate, Scaled
 from conceptlrp.lrp.engine.propagation import NativePropagation
 from conceptlrp.lrp.engine.spelling import operation_name
 from conceptlrp.lrp.engine.trace import as_outputs, module_of
@@ -28,6 +29,7 @@ from conceptlrp.lrp.explainer import Explainer
 from conceptlrp.lrp.inputs import Positions, as_corpus
 from conceptlrp.networks import BoardNetwork, adapt, network_digest
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
+from conceptlrp.networks.digest import SAME
 from conceptlrp.othello import Corpus
 from conceptlrp.statistics import Estimate
 
@@ -38,14 +40,8 @@ if TYPE_CHECKING:
 _MEASURED, _HOOKED = 64, 2
 #: Part of the relevance that may be lost where it is called conserved.
 _LOST = 0.01
-_SAME = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten, nn.Unflatten)
+_KEEPING = (*SAME, nn.Flatten, nn.Unflatten)
 _UNSEEN = ("input", "flatten", "placeholder", "output", "get_attr", "stack")
-#: What is held constant by modules that are known by name.
-_HELD = {"Gate": "gate held constant", "Scaled": "deviation held constant"}
-_PLANES = {
-    "legal": "relevance on legal moves is relevance on a function of the board",
-    "zeros": "planes of a history are given as zeros",
-}
 
 
 @dataclass(frozen=True)
@@ -240,9 +236,8 @@ def _run(board: nn.Module, planes: Array) -> tuple[Array, Array]:
 def _contract(board: BoardNetwork) -> dict[str, str]:
     size, encoding = board.size, board.encoding
     logits, value = _run(board, encoding(np.zeros((1, size, size), np.int8)))
-    wdl = vars(board).get("made_of", ((), {}))[1].get("value") == "wdl"
     passing = "none for a pass" if logits.shape[1] == size**2 else "the last a pass"
-    scalar = "win minus loss" if wdl else "one number before tanh"
+    scalar = "win minus loss" if board.value_kind == "wdl" else "one number before tanh"
     return {
         "board": f"{size} x {size}",
         "planes": f"{encoding.planes} ({encoding.name})",
@@ -257,7 +252,7 @@ def _without_steps(found: NetworkCheck, network: Any) -> NetworkCheck:
     steps = [
         Step(name, type(each).__name__, "refused", found.refused)
         for name, each in getattr(network, "named_modules", dict)()
-        if not list(each.children()) and not isinstance(each, _SAME)
+        if not list(each.children()) and not isinstance(each, _KEEPING)
     ]
     return replace(found, steps=tuple(steps))
 
@@ -268,10 +263,7 @@ def _explained(
     lacking = "refused" if found.refused else "gradient"
     steps = tuple(_steps(explainer, board, sample, lacking))
     times = {} if found.refused else _times(explainer, board, sample)
-    notes = [*getattr(board, "notes", ())]
-    notes += [note for word, note in _PLANES.items() if word in board.encoding.name]
-    if board.encoding.function is not None:
-        notes.append(f"planes are what {board.encoding.name} makes of the board")
+    notes = [*board.notes]
     if reason := getattr(explainer.propagation, "reason", ""):
         notes.append(f"{reason}: relevance goes through hooks, which is slower")
     if lossy := [step.name for step in steps if "not conserved" in step.why]:
@@ -299,19 +291,19 @@ def _steps(
         given = own.get(label, module)
         kind = operations[node.name].kind if node.name in operations else node.op
         known = node.name in operations or not native
-        if kind in _UNSEEN or isinstance(given, _SAME) or not known:
+        if kind in _UNSEEN or isinstance(given, _KEEPING) or not known:
             continue
         names = dict.fromkeys(type(r[label]).__name__ for r in rules if label in r)
         how, why = "+".join(names) or ("native" if native else "hooks"), ""
         flow = flows.get(label, {})
         if any(each.endswith(f"('{label}')") for each in explainer.gradients):
             how, why = lacking, "not conserved: there is no rule for it"
-        elif isinstance(module, _SAME):
+        elif isinstance(module, _KEEPING):
             how = "folded"
         elif explainer.composite_name == GRADIENT:
             how = "gradient"
-        elif type(module).__name__ in _HELD:
-            how = _HELD[type(module).__name__]
+        elif isinstance(module, Gate | Scaled):
+            how = f"{module.held} held constant"
         elif abs(flow.get("stabilizer", 0)) > _LOST * abs(flow.get("arrived", 0)):
             why = "not conserved by this rule"
         kind = operation_name(node) if given is None else type(given).__name__

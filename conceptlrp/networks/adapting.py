@@ -24,7 +24,13 @@ from conceptlrp.networks.planes import BoardsToPlanes, Encoding
 class _Contract:
     size: int
     encoding: Encoding
-    notes: tuple[str, ...] = ()
+    value: str
+    taken_off: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        wdl = ("the value is win minus loss of its logits",) * (self.value == "wdl")
+        return (*self.taken_off, *self.encoding.notes, *wdl)
 
 
 class AdaptedNetwork(fx.GraphModule, BoardNetwork):
@@ -35,16 +41,16 @@ class AdaptedNetwork(fx.GraphModule, BoardNetwork):
     size : int
         Squares along one side of the board.
     notes : tuple of str
-        What was taken off or added, for a reader of the results.
+        What was taken off or added, and what its planes and its value are, for a reader
+        of the results.
     """
 
-    notes: tuple[str, ...]
     options = ()
 
     def _take(self, contract: _Contract) -> "AdaptedNetwork":
         self.__dict__["contract"] = contract
         self.size, self.notes = contract.size, contract.notes
-        self.planes = contract.encoding.planes
+        self.planes, self.value_kind = contract.encoding.planes, contract.value
         return self
 
     @property
@@ -180,7 +186,7 @@ def adapt(
         warnings.warn(f"{adapter.name}: {note}", stacklevel=2)
     found = AdaptedNetwork(adapter.traced, adapter.traced.graph, adapter.name)
     found.__dict__["made_of"] = (module, given)
-    contract = _Contract(size, encoding, tuple(adapter.notes))
+    contract = _Contract(size, encoding, value, tuple(adapter.notes))
     return found._take(contract).eval()
 
 

@@ -45,6 +45,10 @@ class BoardNetwork(nn.Module):
     size: int
     channels: int
     planes: int = 1
+    #: What a reader of explanations should know of it.
+    notes: tuple[str, ...] = ()
+    #: What its value is, one number before tanh or "wdl": win minus loss.
+    value_kind: str = "scalar"
     #: Where `load_network` found it: its name, reference and file of weights.
     origin: dict[str, str] = MappingProxyType({})  # type: ignore[assignment]
 

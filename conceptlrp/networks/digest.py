@@ -20,7 +20,8 @@ from conceptlrp.networks.architectures import BoardNetwork
 from conceptlrp.networks.planes import Encoding
 from conceptlrp.networks.weights import ARCHITECTURES
 
-_SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
+#: Modules that put out what they read, in evaluation mode.
+SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
 _SAME_CALLS = ("dropout", "dropout2d", "contiguous")
 # What changes no output in evaluation mode.
 _UNSEEN = ("training", "inplace", "momentum")
@@ -114,7 +115,7 @@ def _modules(network: nn.Module) -> str:
 
 def _spelt(module: nn.Module) -> str:
     """Spell out the class of a module and the options that it was made with."""
-    if isinstance(module, _SAME):
+    if isinstance(module, SAME):
         return "same"
     options = {
         name: value
@@ -165,6 +166,6 @@ def _target(
 def _is_same(network: nn.Module, node: fx.Node) -> bool:
     """Whether a node puts out what it reads, in evaluation mode."""
     if node.op == "call_module":
-        return isinstance(network.get_submodule(str(node.target)), _SAME)
+        return isinstance(network.get_submodule(str(node.target)), SAME)
     name = getattr(node.target, "__name__", node.target)
     return node.op.startswith("call_") and name in _SAME_CALLS

@@ -63,6 +63,15 @@ _KINDS: dict[str, BoardsToPlanes] = {
 }
 
 
+#: What a reader of heatmaps, in which planes are summed, should know of some.
+_NOTES = {
+    "empty": "relevance on empty squares is relevance on a function of the board",
+    "ones": "relevance on a plane of ones is of a square whatever stands on it",
+    "zeros": "planes of a history are given as zeros",
+    "legal": "relevance on legal moves is relevance on a function of the board",
+}
+
+
 @dataclass(frozen=True)
 class Encoding:
     """How boards become ``planes`` planes: by a name, or by a function of one's own.
@@ -104,6 +113,14 @@ class Encoding:
     def default(cls, planes: int) -> "Encoding":
         """Return the encoding of a network that says no more than its planes."""
         return cls(_MINUS if planes == 1 else "own-opponent", planes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What relevance on its planes is, where they are not the discs alone."""
+        if self.function is not None:
+            return (f"planes are what {self.name} makes of the board",)
+        kinds = _kinds(self.name)
+        return tuple(note for kind, note in _NOTES.items() if kind in kinds)
 
     def __call__(self, boards: NDArray[np.int8]) -> Float32Array:
         """Turn boards (N, n, n) of +1, -1 and 0 into planes (N, P, n, n)."""

@@ -70,6 +70,8 @@ def network_provenance(network: BoardNetwork, name: str) -> dict[str, Any]:
         "architecture": kind,
         "parameters": parameters,
         "digest": network_digest(network),
+        "planes": network.encoding.name,
+        **({"notes": list(network.notes)} if network.notes else {}),
     }
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 # As a script this file sees its own folder alone, not the tests beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -31,7 +30,7 @@ from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.writing.finish import finish_run
 from conceptlrp.store.writing.shard_writer import pending, write_shard
 from conceptlrp.store.writing.writer import create_run
-from tests.benchmarks.report import Row, as_table, machine, write_json
+from tests.benchmarks.report import Row, print_rows
 from tests.othello.playouts import random_games
 
 _KEPT = 16
@@ -181,11 +180,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as place:
         found = list(rows(Path(place), quick=options.quick))
-    console = Console(width=140)
-    console.print(", ".join(f"{name} {value}" for name, value in machine().items()))
-    console.print(as_table(found))
-    if options.json is not None:
-        write_json(found, machine(), options.json)
+    print_rows(found, options.json, width=140)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 import torch
+from rich.console import Console
 from rich.table import Table
 
 _COLUMNS = ("what", "against", "ours", "theirs", "ratio", "of best", "goal", "note")
@@ -106,6 +107,17 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _number(value: float | None, unit: str) -> str:
     return "" if value is None else f"{value:.3g}{unit}"
+
+
+def print_rows(
+    rows: Sequence[Row], json_file: Path | None, *, width: int | None = None
+) -> None:
+    """Print rows and what they were measured on, and write them too if asked."""
+    console, about = Console(width=width), machine()
+    console.print(", ".join(f"{name} {value}" for name, value in about.items()))
+    console.print(as_table(rows))
+    if json_file is not None:
+        write_json(rows, about, json_file)
 
 
 def write_json(rows: Sequence[Row], about: dict[str, object], path: Path) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import torch
-from rich.console import Console
 
 # As a script this file sees its own folder alone, not the tests beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -28,7 +27,7 @@ from conceptlrp.othello import Corpus
 from conceptlrp.runs import KeepOptions, RunOptions, attribute_corpus, parts, stages
 from tests.benchmarks.one_run import Clock, real_positions
 from tests.benchmarks.peers import plain_forwards
-from tests.benchmarks.report import Row, as_table, machine, write_json
+from tests.benchmarks.report import Row, print_rows
 from tests.benchmarks.timing import alternate, timed
 from tests.lrp.conftest import randomize
 
@@ -136,11 +135,7 @@ def main() -> None:
     positions = real_positions(options.positions)
     rows = list(forward_rows(label, network, layers, positions[:_BATCH]))
     rows.append(run_row(label, network, layers, positions))
-    console = Console()
-    console.print(", ".join(f"{name} {value}" for name, value in machine().items()))
-    console.print(as_table(rows))
-    if options.json is not None:
-        write_json(rows, machine(), options.json)
+    print_rows(rows, options.json)
 
 
 if __name__ == "__main__":

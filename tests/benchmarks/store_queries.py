@@ -32,7 +32,7 @@ from conceptlrp.store.format.manifest import ShardSpec
 from conceptlrp.store.writing.finish import finish_run
 from conceptlrp.store.writing.shard_writer import pending, write_shard
 from conceptlrp.store.writing.writer import create_run
-from tests.benchmarks.report import Row, as_table, machine, write_json
+from tests.benchmarks.report import Row, print_rows
 from tests.othello.playouts import random_games
 
 _CHANNELS = 256
@@ -322,11 +322,7 @@ def main() -> None:
         seconds = time.perf_counter() - start
         progress.log(f"{n:,} rows written: {size / 1e9:.2f} GB in {seconds:.0f} s")
         rows = list(query_rows(path, n, 5 if options.quick else 15))
-    console = Console(width=160)
-    console.print(", ".join(f"{name} {value}" for name, value in machine().items()))
-    console.print(as_table(rows))
-    if options.json is not None:
-        write_json(rows, machine(), options.json)
+    print_rows(rows, options.json, width=160)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from tests.benchmarks.kills import (
     killed_workers,
 )
 from tests.benchmarks.one_run import real_positions
-from tests.benchmarks.report import Row, as_table, machine, write_json
+from tests.benchmarks.report import Row, print_rows
 
 _NETWORK = "64 channels, shipped, 4 layers, sums"
 _KILLS = "64 channels, shipped, killed"
@@ -202,11 +202,7 @@ def main() -> None:
             for row in measure(sizes, folder):
                 progress.log(row.what, row.ours, row.theirs, row.ratio, row.note)
                 rows.append(row)
-    console = Console()
-    console.print(", ".join(f"{name} {value}" for name, value in machine().items()))
-    console.print(as_table(rows))
-    if options.json is not None:
-        write_json(rows, machine(), options.json)
+    print_rows(rows, options.json)
 
 
 if __name__ == "__main__":

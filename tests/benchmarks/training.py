@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from torch import nn
 
 # As a script this file sees its own folder alone, not the tests beside it.
@@ -27,7 +26,7 @@ from conceptlrp.selfplay.training_loop import (
     TrainingLoop,
     training_mode,
 )
-from tests.benchmarks.report import Row, as_table, machine, write_json
+from tests.benchmarks.report import Row, print_rows
 from tests.benchmarks.timing import Contestant, Timing, alternate, timed
 
 _GOAL = 1.1
@@ -157,11 +156,7 @@ def main() -> None:
     rows: list[Row] = []
     for case in cases(quick=options.quick):
         rows += rows_of(case, examples, options.device, repeats, rounds)
-    console = Console()
-    console.print(", ".join(f"{name} {value}" for name, value in machine().items()))
-    console.print(as_table(rows))
-    if options.json is not None:
-        write_json(rows, machine(), options.json)
+    print_rows(rows, options.json)
 
 
 if __name__ == "__main__":

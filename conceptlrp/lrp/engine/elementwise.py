@@ -20,7 +20,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -108,6 +108,8 @@ class Affine(nn.Module):
 class Gate(nn.Module):
     """A feature map times a gate, which is held constant."""
 
+    held: ClassVar[str] = "gate"
+
     def forward(self, source: Tensor, gate: Tensor) -> Tensor:
         """Compute it, with its rule in place of the gradient."""
         value = source * gate
@@ -178,6 +180,8 @@ class Centre(nn.Module):
 
 class Scaled(nn.Module):
     """Features (N, C, ...) over the root of each group's mean square, held constant."""
+
+    held: ClassVar[str] = "deviation"
 
     def __init__(self, groups: int, eps: float) -> None:
         super().__init__()

@@ -33,8 +33,7 @@ from conceptlrp.lrp._zennit import Activation, Hook, Sum
 from conceptlrp.lrp.engine.elementwise import Affine, Centre, Gate, Scaled
 from conceptlrp.lrp.engine.moving import MAXIMA, Choice
 from conceptlrp.lrp.engine.trace import LINEAR, module_of
-
-_PASS = (nn.Identity, nn.Dropout, nn.Dropout2d, Scaled)
+from conceptlrp.networks.digest import SAME
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def _module_kind(node: fx.Node, module: nn.Module) -> str:
         return "choice"
     if isinstance(module, nn.Flatten):
         return "flatten"
-    if isinstance(module, (*_PASS, Activation)):
+    if isinstance(module, (*SAME, Scaled, Activation)):
         return "pass"
     raise _unknown(node, f"module {type(module).__name__}")
 

@@ -30,6 +30,7 @@ from conceptlrp.lrp.engine.moving import (
     numbers_like,
 )
 from conceptlrp.lrp.engine.rewriting import Rewriting
+from conceptlrp.networks.digest import SAME
 
 #: Functions and methods that are named as modules are, but for case and underscores.
 _NAMED = (
@@ -39,7 +40,7 @@ _NAMED = (
     *(nn.SiLU, nn.Softplus, nn.Softsign, nn.Tanh),
 )
 _KINDS: dict[str, Any] = {kind.__name__.lower(): kind for kind in _NAMED}
-_KEEPING = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.Flatten)
+_KEEPING = (*SAME, nn.Flatten)
 #: Modules without a state, which may be called more than once.
 _STATELESS = (Activation, *_KEEPING, *_NAMED)
 #: What a gate ends in, the surest sign of one first.

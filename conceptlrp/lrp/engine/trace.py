@@ -23,6 +23,7 @@ from conceptlrp.lrp.engine.elementwise import Affine, Centre, Gate, Scaled
 from conceptlrp.lrp.engine.moving import Choice
 from conceptlrp.lrp.engine.rewriting import Uncast
 from conceptlrp.lrp.engine.spelling import normalize, operation_name
+from conceptlrp.networks.digest import SAME
 from conceptlrp.networks.heads import Shapes, Tracer
 
 LINEAR = (nn.Conv2d, nn.Linear)
@@ -31,7 +32,7 @@ BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
 OUTPUTS = ("policy", "value")
 #: What may lie between a layer and its activation.
 ELEMENTWISE = (
-    *(nn.Identity, nn.Dropout, nn.Dropout2d, Affine, Centre, Scaled),
+    *(*SAME, Affine, Centre, Scaled),
     *BATCH_NORM,
 )
 _SQUASHING = {

@@ -169,6 +169,8 @@ def provenance(store: Store, target: str) -> tuple[tuple[str, str], ...]:
     positions = plural(len(store), "position")
     found = (
         ("network", f"{made.network.get('name', '')} ({_digest(made.network)})"),
+        ("planes", str(made.network.get("planes", ""))),
+        ("notes", "; ".join(made.network.get("notes", ()))),
         ("corpus", f"{positions} of {games} ({_digest(made.corpus)})"),
         ("composite", str(made.composite.get("name", ""))),
         ("gradients", gradient_words(made.plan.gradients)),
