@@ -235,6 +235,7 @@ def test_exports_name_the_baseline(store, tmp_path):
     assert f"in the unit of the explained output, above {ABOVE}" in readme
 
 
+@pytest.mark.slow
 def test_figures_say_what_they_are_above(store, plain_store):
     for draw in (
         lambda each: figures.references(each, LAYER, 0),
@@ -267,6 +268,7 @@ def test_positions_without_a_donor_are_refused(donor_store):
         cl.position_report(network(), "f5d6c3d3", store=donor_store)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["store", "donor_store"])
 def test_composites_are_evaluated_above_any_baseline(kind, request):
     store = request.getfixturevalue(kind)

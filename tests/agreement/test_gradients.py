@@ -119,7 +119,9 @@ def test_what_asks_for_a_network_takes_that_of_anyone(call: str, own: Any) -> No
     assert CALLS[call](store, module) is not None
 
 
-@pytest.mark.parametrize("call", NATIVE)
+@pytest.mark.parametrize(
+    "call", [pytest.param("evaluate", marks=pytest.mark.slow), "circuit", "graph"]
+)
 def test_what_needs_rules_takes_it_too_or_says_so(call: str, own: Any) -> None:
     module, store = own
     refused = ""

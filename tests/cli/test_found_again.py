@@ -14,6 +14,7 @@ from conceptlrp.runs import RunOptions, attribute_corpus
 from conceptlrp.store import open_store
 from tests.cli.test_own_network import CODE
 from tests.command_line import assert_one_line, run, succeed
+from tests.lrp.conftest import a_third
 from tests.networks.test_adapting import Module
 
 VERBS = {
@@ -42,7 +43,7 @@ def store(folder: Path, tmp_path: Path) -> Path:
     return tmp_path / "run.crp"
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", a_third(VERBS))
 def test_a_verb_finds_the_file_again(verb: str, folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "run.crp", tmp_path / "run.crp")
     given = {"store": tmp_path / "run.crp", "out": tmp_path}

@@ -25,6 +25,7 @@ def network(folder):
     return ("--network", folder / "net.safetensors")
 
 
+@pytest.mark.slow
 def test_circuits_of_several_selections_are_kept_and_listed(store, network):
     text = succeed("circuit", store, *network, "--count", 6, "--part", 0.5)
     succeed("circuit", store, *network, "--position", 2, "--method", "once")

@@ -219,7 +219,7 @@ def scale_of(found: Attribution) -> float:
     return max(1.0, *map(float, sizes))
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", a_third(SHAPES))
 def test_relevance_is_gradient_times_input(name: str, positions: Corpus) -> None:
     network = network_of(name)
 
@@ -281,7 +281,7 @@ def relevance_above(
 
 
 # A sum or mean of zeros has no relevance to give, though it has a slope.
-@pytest.mark.parametrize("name", [name for name in SHAPES if name != "mean of mean"])
+@pytest.mark.parametrize("name", a_third(n for n in SHAPES if n != "mean of mean"))
 def test_relevance_above_a_baseline_is_the_slope_times_the_difference(
     name: str,
 ) -> None:
@@ -333,7 +333,7 @@ def test_edges_add_up_to_what_the_layer_below_has(
     assert_near(edges.sum(2), found.channel_relevance["conv1"])
 
 
-@pytest.mark.parametrize("name", [*SHAPES, *GATED])
+@pytest.mark.parametrize("name", a_third([*SHAPES, *GATED]))
 def test_a_second_pass_is_that_of_the_modules(name: str, positions: Corpus) -> None:
     explainer, planes = native(network_of(name), "epsilon"), planes_of(positions)
     rows = torch.tensor([2, 0, 0, 1])
