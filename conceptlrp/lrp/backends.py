@@ -11,6 +11,7 @@ pass, so that what explains positions need not know which of them it uses.
 """
 
 import copy
+import math
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -45,6 +46,7 @@ from conceptlrp.lrp.engine.trace import (
     trace,
 )
 from conceptlrp.networks.digest import SAME
+from conceptlrp.networks.heads import unsteady
 
 #: One forward pass through which relevance can flow.
 Passed = NativePassed | HookPassed
@@ -158,24 +160,35 @@ def _compare(
     pairs: dict[str, str | None],
 ) -> None:
     with torch.no_grad(), Uncast():
-        expected, found = as_outputs(network(planes)), as_outputs(folded(planes))
-    for before, after in zip(expected, found, strict=True):
-        difference = float((before.reshape(after.shape) - after).abs().max())
-        if not difference <= _TOLERANCE * max(1.0, float(before.abs().max())):
-            names = ", ".join(f"{linear} + {norm}" for norm, linear in pairs.items())
-            with torch.no_grad(), Uncast():
-                again = as_outputs(network(planes))
-            if not all(map(torch.equal, expected, again)):
-                msg = (
-                    f"{type(network).__name__} puts out other numbers each time; is a "
-                    "dropout on, as F.dropout is without training=self.training?"
-                )
-                raise NetworkError(msg)
-            msg = (
-                f"folding the batch norms changes the output by {difference:.2g} "
-                f"(pairs: {names}); the network cannot be explained"
-            )
-            raise NetworkError(msg)
+        # Copies, as the first thing done may be in place.
+        expected, again = (as_outputs(network(planes.clone())) for _ in "12")
+        others = as_outputs(network(planes[1:].flip(0)))
+        found = as_outputs(folded(planes))
+    name = type(network).__name__
+    if not all(map(torch.equal, expected, again)):
+        raise unsteady(name)
+    if _difference([each[1:].flip(0) for each in expected], others) > _TOLERANCE:
+        msg = (
+            f"{name} puts out other numbers for a position among others; each must be "
+            "read by itself, without a mean or shift over the batch"
+        )
+        raise NetworkError(msg)
+    if (difference := _difference(expected, found)) > _TOLERANCE:
+        names = ", ".join(f"{linear} + {norm}" for norm, linear in pairs.items())
+        msg = (
+            f"folding the batch norms changes the output by {difference:.2g} "
+            f"(pairs: {names}); the network cannot be explained"
+        )
+        raise NetworkError(msg)
+
+
+def _difference(expected: Sequence[Tensor], found: Sequence[Tensor]) -> float:
+    """Return the largest difference of outputs relative to the largest above 1."""
+    return max(
+        float((before.reshape(after.shape) - after).abs().max().nan_to_num(math.inf))
+        / max(1.0, float(before.abs().max()))
+        for before, after in zip(expected, found, strict=True)
+    )
 
 
 #: Modules that are right by their gradient: they choose, move or copy values.

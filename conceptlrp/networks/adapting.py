@@ -9,6 +9,8 @@ Shapes use N positions, P planes and a board of n x n squares.
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,7 +18,15 @@ from torch import fx, nn
 
 from conceptlrp.errors import NetworkError, check_type
 from conceptlrp.networks.architectures import SIZES, BoardNetwork
-from conceptlrp.networks.heads import HEADS, HeadAdapter, Outputs, Policy, Tracer, run
+from conceptlrp.networks.heads import (
+    HEADS,
+    HeadAdapter,
+    Outputs,
+    Policy,
+    Tracer,
+    check_same,
+    run,
+)
 from conceptlrp.networks.planes import BoardsToPlanes, Encoding
 
 
@@ -178,9 +188,12 @@ def adapt(
     if size not in SIZES:
         msg = f"size is {size!r}, expected 6 or 8"
         raise NetworkError(msg)
-    traced = _traced(module)
-    encoding = Encoding.of(encode or _default_encoding(traced, size), size)
-    adapter = HeadAdapter(traced, type(module).__name__, size, encoding)
+    name = type(module).__name__
+    with _evaluating(module):
+        traced = _traced(module)
+        encoding = Encoding.of(encode or _default_encoding(traced, size), size)
+        check_same(module, traced, name, size, encoding)
+    adapter = HeadAdapter(traced, name, size, encoding)
     adapter.adapt(outputs, policy, value)
     for note in adapter.notes:
         warnings.warn(f"{adapter.name}: {note}", stacklevel=2)
@@ -252,10 +265,20 @@ def _default_encoding(traced: fx.GraphModule, size: int) -> Encoding:
     return Encoding.default(n_planes)
 
 
-def _traced(module: nn.Module) -> fx.GraphModule:
-    """Trace a module as it is in evaluation mode; it is left in its own."""
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Have a module in evaluation mode; it is left in its own."""
     training = [each for each in module.modules() if each.training]
     module.eval()
+    try:
+        yield
+    finally:
+        for each in training:
+            each.training = True
+
+
+def _traced(module: nn.Module) -> fx.GraphModule:
+    """Trace a module that is in evaluation mode."""
     try:
         traced = fx.GraphModule(module, Tracer().trace(module))
     # A forward of any code can fail in any way.
@@ -266,9 +289,6 @@ def _traced(module: nn.Module) -> fx.GraphModule:
             "values of its input"
         )
         raise NetworkError(msg) from error
-    finally:
-        for each in training:
-            each.training = True
     # Copies share their weights with the module, but not the mode that it is in.
     for name in {str(n.target) for n in traced.graph.nodes if n.op == "call_module"}:
         module = traced.get_submodule(name)

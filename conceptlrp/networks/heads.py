@@ -57,12 +57,32 @@ def run(
 
 def shapes_of(returned: Any) -> list[tuple[int, ...]]:
     """Return the shapes of tensors that a module returned, of nested ones too."""
+    return [tuple(each.shape) for each in _tensors_of(returned)]
+
+
+def check_same(module: nn.Module, traced: nn.Module, *given: Any) -> None:
+    """Refuse a module that runs otherwise than it was traced; `given` as to `run`."""
+    found, expected = (_tensors_of(run(each, *given)) for each in (traced, module))
+    for one, other in zip(found, expected, strict=True):
+        if not torch.allclose(one, other, 1e-4, 1e-5, equal_nan=True):
+            raise unsteady(str(given[0]))
+
+
+def unsteady(name: str) -> NetworkError:
+    """Return the error for a network that is another one each time."""
+    return NetworkError(
+        f"{name} puts out other numbers each time; is a dropout on, as F.dropout is "
+        "without training=self.training, or does it draw numbers or change a buffer?"
+    )
+
+
+def _tensors_of(returned: Any) -> list[Tensor]:
     if isinstance(returned, Tensor):
-        return [tuple(returned.shape)]
+        return [returned]
     if isinstance(returned, Mapping):
         returned = list(returned.values())
     listed = returned if isinstance(returned, tuple | list) else ()
-    return [shape for each in listed for shape in shapes_of(each)]
+    return [tensor for each in listed for tensor in _tensors_of(each)]
 
 
 def spell(shapes: Sequence[tuple[int, ...]]) -> str:

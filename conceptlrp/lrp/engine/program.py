@@ -110,7 +110,8 @@ def read_program(traced: fx.GraphModule, rules: Mapping[str, Hook]) -> Program:
             outputs = inputs
             continue
         # A stack is read by the `Sum` after it, which names its summands itself.
-        if node.target is torch.stack:
+        sums = [isinstance(module_of(traced, user), Sum) for user in node.users]
+        if node.target is torch.stack and all(sums):
             continue
         module = module_of(traced, node)
         if isinstance(module, Sum):

@@ -49,6 +49,8 @@ _CASTS = "bfloat16 cpu cuda double float half to type type_as"
 _SAME = (*_CASTS.split(), "clone", "contiguous", "dropout", "dropout2d")
 #: What reads a shape and no value.
 _FILLED = ("full_like", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like")
+#: What reads values and puts out no tensor.
+_READING = ("allclose", "equal", "is_nonzero", "item", "tolist")
 _SIGNS = {
     "+": ("add", "iadd"),
     "-": ("sub", "isub", "subtract"),
@@ -106,16 +108,16 @@ class _Speller:
                 self._spell(node, operation_name(node))
 
     def _is_constant(self, node: fx.Node) -> bool:
-        if not isinstance(self.values[node], Tensor):
-            return not isinstance(self.values[node], tuple | list) or all(
-                isinstance(v, int) for v in self.values[node]
-            )
-        filled = node.op == "get_attr" or operation_name(node) in _FILLED
-        return filled or (
-            node.op != "call_module"
-            and bool(node.all_input_nodes)
-            and self.constant.issuperset(node.all_input_nodes)
-        )
+        value, name = self.values[node], operation_name(node)
+        varying = set(node.all_input_nodes) - self.constant
+        if not isinstance(value, Tensor):
+            parts = value if isinstance(value, tuple | list) else (0,)
+            known = all(isinstance(self.values[each], Tensor) for each in varying)
+            known &= name not in _READING or not varying
+            return known and all(isinstance(part, int) for part in parts)
+        if node.op == "get_attr" or name in _FILLED:
+            return varying <= {*node.args[:1]}
+        return node.op != "call_module" and bool(node.all_input_nodes) and not varying
 
     def _own_module(self, node: fx.Node, called: dict[str, bool]) -> None:
         """Give each call of a module without a state a module of its own."""
@@ -236,7 +238,10 @@ class _Speller:
             for each in (first, second)
         ]
         factor = self.graph.argument(node, 2, "alpha", 1) if sign in "+-" else 1
-        if node.kwargs.get("rounding_mode") is not None:
+        read = [e for e, each in zip((first, second), varying, strict=True) if each]
+        if node.kwargs.get("rounding_mode") is not None or not all(
+            isinstance(self.values[each], Tensor) for each in read
+        ):
             return
         if all(varying):
             self._pair(node, sign, factor)
@@ -330,11 +335,16 @@ class _Speller:
 
     def _ends_in(self, node: fx.Node, kinds: tuple[type[nn.Module], ...]) -> bool:
         """Whether a value comes from one of some modules, reshaped at most."""
+        factor = 1.0
         while node.op not in ("placeholder", "get_attr"):
             if node.op == "call_module":
                 module = self.traced.get_submodule(str(node.target))
                 if isinstance(module, kinds):
-                    return True
+                    # Of a clamp, as a ReLU6 is, one to -1 or 0 and 1 at most.
+                    bounds = getattr(module, "min_val", 0), getattr(module, "max_val", 0)
+                    return factor * max(map(abs, bounds)) <= 1 + 1e-6
+                if isinstance(module, Affine):
+                    factor *= float(module.weight.abs().max())
                 passes = isinstance(module, (*_KEEPING, Choice))
                 passes |= isinstance(module, Affine) and module.bias is None
             else:
@@ -422,6 +432,11 @@ class _Speller:
 
     def _alike(self, before: fx.Node, sources: Any) -> list[fx.Node]:
         """Make vectors of flattened maps, unless all are of as many squares."""
+        # Each has relevance of its own, what is read twice too.
+        sources = [
+            self.graph.call(before, nn.Identity(), each) if each in sources[:i] else each
+            for i, each in enumerate(sources)
+        ]
         squares = [self._squares(each) for each in sources]
         if len(set(squares)) == 1 or self.values[sources[0]].dim() != 2:
             return list(sources)
