@@ -33,7 +33,7 @@ from conceptlrp.errors import OutputExistsError
 from conceptlrp.files import file_stem
 from conceptlrp.jsontext import dumps
 from conceptlrp.labelling.result import Names, channel_names
-from conceptlrp.lrp import Target
+from conceptlrp.lrp.targets import unit_of
 from conceptlrp.report import Note
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.context import provenance
@@ -85,7 +85,7 @@ class Site:
     @property
     def unit(self) -> str:
         """Unit of the relevance."""
-        return Target.parse(self.target).unit
+        return unit_of(self.target, self.store.manifest.plan.value_kind)
 
     @property
     def relevance(self) -> str:

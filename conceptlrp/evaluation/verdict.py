@@ -67,6 +67,12 @@ class _Check:
         return FAILED if self.difference.high < self.margin else UNDECIDED
 
     @property
+    def says(self) -> bool:
+        """Whether more positions could change the difference: it is not always 0."""
+        ends = (self.difference.mean, self.difference.low, self.difference.high)
+        return bool(np.isfinite(ends[0]) and any(ends))
+
+    @property
     def needed(self) -> int:
         mean = self.difference.mean
         return positions_needed(self.difference, max(mean, self.margin - mean))
@@ -110,6 +116,8 @@ def gates_of(scores: Scores, composite: str) -> tuple[Gate, ...]:
 
 def _gate(composite: str, name: str, checks: Sequence[_Check], fails: str) -> Gate:
     """Ask for every check; one that fails, or else one that is open, decides."""
+    # Layers that the output does not read, or that have one channel, say nothing.
+    checks = [each for each in checks if each.says] or checks
     states = [check.state for check in checks]
     state = next((s for s in (FAILED, UNDECIDED) if s in states), PASSED)
     deciding = [check for check in checks if check.state == state]

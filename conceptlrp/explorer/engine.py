@@ -46,7 +46,7 @@ class ExplorerEngine:
             )
             raise StoreError(msg)
         self.store = store
-        self.size = explainer.size
+        self.size, self.value_kind = explainer.size, explainer.value_kind
         self.layers = {
             layer: shape["channels"] for layer, shape in explainer.shapes.items()
         }

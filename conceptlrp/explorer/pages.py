@@ -23,8 +23,10 @@ from conceptlrp.atlas.site import make_templates
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.explorer.engine import ExplorerEngine
 from conceptlrp.explorer.state import SHOWN, ExplorerState
-from conceptlrp.lrp import Intervened, Target
+from conceptlrp.lrp import Intervened
+from conceptlrp.lrp.targets import unit_of
 from conceptlrp.networks.planes import squares_of_actions
+from conceptlrp.networks.prediction import expected_outcome
 from conceptlrp.othello import BLACK, PASS, Position, square_name
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import PositionReport
@@ -116,8 +118,10 @@ def _looked_at(
         "previous": _channel_href(state, layer, channel - 1) if channel else None,
         "next": _channel_href(state, layer, channel + 1) if channel < last else None,
         "close": replace(state, layer=None, channel=None, change=None).href,
-        **_steering(state, steered(engine, state)),
-        **_strips(state, engine.references(layer, channel, output.target)),
+        **_steering(state, steered(engine, state), engine.value_kind),
+        **_strips(
+            state, engine.references(layer, channel, output.target), engine.value_kind
+        ),
     }
 
 
@@ -128,7 +132,9 @@ def steered(engine: ExplorerEngine, state: ExplorerState) -> Intervened | None:
     return engine.steer(state.position, state.layer, state.channel, state.change)
 
 
-def _steering(state: ExplorerState, found: Intervened | None) -> dict[str, Any]:
+def _steering(
+    state: ExplorerState, found: Intervened | None, value_kind: str
+) -> dict[str, Any]:
     """Collect what can be done to the channel, and what the moves then are worth."""
     choices = [
         (text, f"{replace(state, change=change).href}#channel", change == state.change)
@@ -154,13 +160,15 @@ def _steering(state: ExplorerState, found: Intervened | None) -> dict[str, Any]:
             ],
             "outcome": None
             if np.isnan(values[0])
-            else [effect(v) for v in np.tanh(values)],
+            else [effect(expected_outcome(v, value_kind)) for v in values],
         },
     }
 
 
 def _strips(
-    state: ExplorerState, strips: tuple[ReferenceBoards, ReferenceBoards]
+    state: ExplorerState,
+    strips: tuple[ReferenceBoards, ReferenceBoards],
+    value_kind: str,
 ) -> dict[str, Any]:
     """Draw the reference boards, all on one scale of colours."""
     maps = [strip.heatmaps for strip in strips if strip.heatmaps is not None]
@@ -171,7 +179,7 @@ def _strips(
         "strips": [(title, _cards(state, strip, limit)) for title, strip in titled],
         "target": strips[0].target,
         "strip_limit": limit,
-        "strip_unit": Target.parse(strips[0].target).unit,
+        "strip_unit": unit_of(strips[0].target, value_kind),
     }
 
 

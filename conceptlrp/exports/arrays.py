@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.exports.extract import QUANTITIES, Extract, Selection, extract
 from conceptlrp.files import file_stem
+from conceptlrp.lrp.targets import unit_of
 from conceptlrp.networks.planes import crop
 from conceptlrp.othello.board import to_boards
 from conceptlrp.staging import staged_file
@@ -96,7 +97,8 @@ def _arrays(chosen: Extract) -> Iterator[_Array]:
     about = "1 a disc of the side to move, -1 one of the other side; row 0 is rank 1"
     yield _Array("board", about, lambda block: _boards(chosen, block))
     yield _Array("logits", "of the policy", of_rows(store.arrays.logits))
-    yield _Array("value", "of the position before tanh", of_rows(store.arrays.value))
+    about = unit_of("value", store.manifest.plan.value_kind)
+    yield _Array("value", about, of_rows(store.arrays.value))
     about, asked = f"the explained output '{chosen.target}'", {"target": chosen.target}
     yield _Array("explained", about, of_rows(store.arrays.explained, **asked))
     about = "relevance of the squares for the explained output"

@@ -21,6 +21,7 @@ from conceptlrp.figures import style
 from conceptlrp.figures.style import LINE, Sheet, color_bar
 from conceptlrp.lrp import Best, Explainer, Played, Target
 from conceptlrp.lrp.probing import VALUE, explain_boards
+from conceptlrp.lrp.targets import unit_of
 from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import NO_MOVE, Position, parse_square, square_name
@@ -246,6 +247,7 @@ def reference_figure(
     *,
     name: str = "",
     above: str = "",
+    unit: str = "",
     title: str | None = None,
     width: float = style.TWO_COLUMNS,
 ) -> Figure:
@@ -276,7 +278,7 @@ def reference_figure(
         lines = _caption(number, board, boards.by)
         _draw_caption(axes, lines, sheet.side, board.position.size)
     if boards.heatmaps is not None:
-        draw_scale(figure, limit, Target.parse(boards.target).unit)
+        draw_scale(figure, limit, unit or Target.parse(boards.target).unit)
     else:
         text = "heatmaps of these boards are not in the store"
         high = figure.get_size_inches()[1]
@@ -384,7 +386,8 @@ def empty_board_figure(
     nothing = np.zeros((1, size, size), np.int8)
     found = [explain_boards(explainer, nothing, asked) for explainer in explainers]
     has_value = bool(np.isfinite(found[0].explained[0, 1]))
-    outputs = [f"logit of {move or first}", "value before tanh"][: 1 + has_value]
+    value = unit_of("value", explainers[0].value_kind)
+    outputs = [f"logit of {move or first}", value][: 1 + has_value]
     sheet = Sheet(
         width,
         len(outputs) * len(names),

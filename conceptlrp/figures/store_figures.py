@@ -19,7 +19,7 @@ from conceptlrp.figures.label_matrix import label_matrix_figure
 from conceptlrp.figures.points import channel_map_figure, embedding_figure
 from conceptlrp.figures.style import ONE_COLUMN, TWO_COLUMNS
 from conceptlrp.labelling.result import channel_names
-from conceptlrp.lrp import Target
+from conceptlrp.lrp.targets import unit_of
 from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.reference import reference_boards
 from conceptlrp.report.channel_places import layer_places
@@ -67,7 +67,12 @@ def references(
     names = channel_names(results_of(store, target).labels)
     name = names.get((layer, channel), "")
     return reference_figure(
-        boards, name=name, above=_above(store), title=title, width=width
+        boards,
+        name=name,
+        above=_above(store),
+        unit=_unit(store, boards.target),
+        title=title,
+        width=width,
     )
 
 
@@ -115,7 +120,7 @@ def means(
         maps.positive[chosen],
         maps.negative[chosen],
         names=[f"{c} {names.get((layer, c), '')}".rstrip() for c in chosen],
-        unit=Target.parse(results.target).unit,
+        unit=_unit(store, results.target),
         title=title or f"{layer}, mean over {maps.words} {_target(store, target)}",
         width=width,
     )
@@ -194,6 +199,10 @@ def channels(
 def _target(store: Store, target: int | str) -> str:
     """Say what a figure explains, as its title ends."""
     return f"(target: {store.targets[store.target_index(target)]}{_above(store)})"
+
+
+def _unit(store: Store, target: str) -> str:
+    return unit_of(target, store.manifest.plan.value_kind)
 
 
 def _above(store: Store) -> str:

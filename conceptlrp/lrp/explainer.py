@@ -117,6 +117,7 @@ class Explainer:
     ) -> None:
         network = checked_network(network)
         self.size, self.encoding = network.size, network.encoding
+        self.value_kind = network.value_kind
         self.device = checked_device(device)
         self.dtype = checked_dtype(dtype, self.device)
         self.tf32 = dtype == "tf32"

@@ -172,9 +172,11 @@ def check_explains(
     """Return the digest of a network, or refuse it if the store explains another."""
     found, expected = network_digest(network), str(store.manifest.network.get("digest"))
     if found != expected:
+        made = store.manifest.network
+        weights = f", weights {made['weights']}" if "weights" in made else ""
         msg = (
             f"{subject} {found[:12]}, the store explains {expected[:12]}; pass the "
-            "network it was made with"
+            f"network it was made with ({made.get('name')}{weights})"
         )
         raise NetworkError(msg)
     return found

@@ -1,9 +1,9 @@
 """Targets: which output of the network is explained at a position.
 
 A target is a policy logit (of the move played, of the best legal move, of one
-square), the value before tanh, or an intermediate neuron. Relevance starts as
-the target's own value, so it is in the target's unit and sums to it up to what
-biases and stabilizers absorb.
+square), the value (before tanh, or win minus loss), or an intermediate neuron.
+Relevance starts as the target's own value, so it is in the target's unit and sums to
+it up to what biases and stabilizers absorb.
 
 Every target has a name, under which stores and reports mention it, and
 `Target.parse` makes the target of the name again:
@@ -208,7 +208,7 @@ class Best(Target):
 
 @dataclass(frozen=True)
 class Value(Target):
-    """The output of the value head before tanh."""
+    """The output of the value head: before tanh, or win minus loss of its logits."""
 
     unit: ClassVar[str] = "value before tanh"
 
@@ -328,6 +328,13 @@ class Contrast(Target):
         return Contrast(*parts)  # type: ignore[arg-type]
 
 
+def unit_of(target: str | Target, value: str = "scalar") -> str:
+    """Return the unit of relevance towards a target, for a `value_kind` of network."""
+    found = Target.parse(target)
+    wdl = isinstance(found, Value) and value == "wdl"
+    return "win minus loss, in logits" if wdl else found.unit
+
+
 _NAMED: dict[str, Target] = {each.name: each for each in (Played(), Best(), Value())}
 
 
@@ -388,9 +395,10 @@ def _legal_squares(target: Target, squares: Squares, positions: Corpus) -> Squar
         )
         raise TargetError(msg)
     names = " ".join(square_name(s, positions.size) for s in position.legal_moves)
+    others = "; 'best' is legal at every position" * (len(positions) > 1)
     msg = (
         f"target '{target.name}' at position {row}: "
         f"'{square_name(int(squares[row]), positions.size)}' is not legal in "
-        f"{position.obf()} (legal: {names or 'pass'})"
+        f"{position.obf()} (legal: {names or 'pass'}){others}"
     )
     raise TargetError(msg)

@@ -152,7 +152,7 @@ def adapt(
     value : str
         "scalar" before its tanh, or "wdl": logits of win, draw and loss, of which win
         minus loss is explained. The tanh of half of it is the expected outcome but for
-        draws, so that of the whole, by which players search, is surer.
+        draws, by which players search.
 
     Returns
     -------

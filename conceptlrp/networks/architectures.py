@@ -47,7 +47,7 @@ class BoardNetwork(nn.Module):
     planes: int = 1
     #: What a reader of explanations should know of it.
     notes: tuple[str, ...] = ()
-    #: What its value is, one number before tanh or "wdl": win minus loss.
+    #: What its value is: "scalar", before tanh, or "wdl", win minus loss of logits.
     value_kind: str = "scalar"
     #: Where `load_network` found it: its name, reference and file of weights.
     origin: dict[str, str] = MappingProxyType({})  # type: ignore[assignment]

@@ -119,6 +119,12 @@ def load_network(
         network.origin = {"name": "demo", "reference": "demo"}
         return network
     file = Path(path)
+    if not file.exists() and file.suffix not in (".safetensors", ".pth", ".tar", ".pt"):
+        msg = (
+            f"{file}: no such file, expected weights (.safetensors, .pth.tar), 'demo' "
+            "or package.module:function"
+        )
+        raise CheckpointError(msg)
     network = _read_network(file)
     network.origin = {"name": file.name, "reference": str(file.absolute())}
     return network

@@ -9,6 +9,7 @@ Shapes use N positions and A = n * n + 1 actions of a board of n x n squares.
 
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,15 +86,20 @@ def predict(
     return Prediction(
         logits=logits,
         probabilities=softmax(masked, axis=1),
-        value=np.tanh(value),
+        value=expected_outcome(value, network.value_kind),
         best=squares_of_actions(masked.argmax(axis=1), size=network.size),
     )
+
+
+def expected_outcome(value: Any, kind: str = "scalar") -> Any:
+    """Return the expected outcome, -1 to 1, of a value; of "wdl" as if nobody drew."""
+    return np.tanh(value / 2 if kind == "wdl" else value)
 
 
 def forward(
     network: nn.Module, planes: Float32Array, batch_size: int
 ) -> tuple[Float32Array, Float32Array]:
-    """Run the planes in batches; logits (N, A), value before tanh (N,) or nan."""
+    """Run the planes in batches; logits (N, A), values (N,) as they come or nan."""
     device = next(network.parameters()).device
     training = network.training
     network.eval()

@@ -18,8 +18,10 @@ from conceptlrp.lrp import Attribution, Baseline, Explainer, Target
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.explainer import AnyBaseline
 from conceptlrp.lrp.one_call import store_explainer
+from conceptlrp.lrp.targets import unit_of
 from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.networks.planes import actions_of_squares
+from conceptlrp.networks.prediction import expected_outcome
 from conceptlrp.othello import PASS, Position, parse_square, square_name
 from conceptlrp.reference.boards import move_probabilities
 from conceptlrp.report.explained_output import ExplainedOutput, LayerMaps
@@ -53,12 +55,12 @@ class PositionReport:
     policy : tuple of MovePolicy
         The legal moves, likeliest first; the pass alone where there is none.
     value : float
-        Expected outcome for the side to move, -1 to 1 (after tanh); nan for a
+        Expected outcome for the side to move, -1 to 1 (its tanh); nan for a
         network without a value head.
     move : ExplainedOutput
         The chosen move, by default the best.
     value_output : ExplainedOutput or None
-        The value before tanh; None without a value head.
+        The output of the value head; None without a value head.
     contrast : ExplainedOutput or None
         The chosen move less another one, where that was asked for.
     composite : str
@@ -222,12 +224,13 @@ def position_report(
     if against is not None and best == _named(against, position):
         msg = f"move '{best}' is contrasted with itself, expected another legal move"
         raise TargetError(msg)
-    outputs = [_output(found, place, policy, count) for place in range(len(targets))]
+    kind = explainer.value_kind
+    outputs = [_output(found, i, policy, count, kind) for i in range(len(targets))]
     return PositionReport(
         position=position,
         row=row,
         policy=policy,
-        value=float(np.tanh(found.value[0])),
+        value=float(expected_outcome(found.value[0], kind)),
         move=outputs[0],
         value_output=outputs[1] if explainer.has_value else None,
         contrast=None if against is None else outputs[-1],
@@ -322,13 +325,17 @@ def _policy(position: Position, found: Attribution) -> tuple[MovePolicy, ...]:
 
 
 def _output(
-    found: Attribution, place: int, policy: tuple[MovePolicy, ...], n_top: int
+    found: Attribution,
+    place: int,
+    policy: tuple[MovePolicy, ...],
+    n_top: int,
+    value_kind: str,
 ) -> ExplainedOutput:
     size = found.heatmap.shape[-1]
     target = Target.parse(found.targets[place], size).with_best(policy[0].square, size)
     return ExplainedOutput(
         target=target.name,
-        unit=target.unit,
+        unit=unit_of(target, value_kind),
         squares=target.named_squares,
         explained=float(found.explained[0, place]),
         heatmap=found.heatmap[0, place],

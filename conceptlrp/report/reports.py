@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.labelling.result import ChannelName, channel_name
-from conceptlrp.lrp import Target
+from conceptlrp.lrp.targets import unit_of
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards
 from conceptlrp.reference.boards import describe_board
 from conceptlrp.reference.strips import diverse_rows, quantile_rows, telling
@@ -355,7 +355,7 @@ def _report(
         channel=channel,
         channels=stored.statistics.channels,
         target=target,
-        unit=Target.parse(target).unit,
+        unit=unit_of(target, stored.store.manifest.plan.value_kind),
         note=notes.get((layer, channel)),
         statistics=statistics,
         phases=phase_statistics(stored.statistics, channel),

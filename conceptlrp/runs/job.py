@@ -71,6 +71,7 @@ def network_provenance(network: BoardNetwork, name: str) -> dict[str, Any]:
         "parameters": parameters,
         "digest": network_digest(network),
         "planes": network.encoding.name,
+        "value": network.value_kind,
         **({"notes": list(network.notes)} if network.notes else {}),
     }
 

@@ -21,7 +21,11 @@ from scipy.special import softmax  # type: ignore[import-untyped]
 from conceptlrp.errors import NetworkError
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.networks.planes import legal_actions, squares_of_actions
-from conceptlrp.networks.prediction import forward, inference_network
+from conceptlrp.networks.prediction import (
+    expected_outcome,
+    forward,
+    inference_network,
+)
 from conceptlrp.othello import legal_moves, play
 from conceptlrp.othello.board import count
 
@@ -64,7 +68,7 @@ class NetworkEvaluator:
         self.size = network.size
         self.asked = self.forwarded = 0
         self._batch_size = batch_size
-        self._encoding = network.encoding
+        self._encoding, self._kind = network.encoding, network.value_kind
         self._network = inference_network(network)
         self._memory = _Memory(remembered, self.size**2 + 1) if remembered else None
 
@@ -101,7 +105,7 @@ class NetworkEvaluator:
             msg = "the network has no value, which search and self-play need"
             raise NetworkError(msg)
         legal = legal_actions(own, opponent, size=self.size)
-        return legal_softmax(logits, legal), np.tanh(value)
+        return legal_softmax(logits, legal), expected_outcome(value, self._kind)
 
 
 def legal_softmax(logits: Float32Array, legal: NDArray[np.bool_]) -> Float32Array:

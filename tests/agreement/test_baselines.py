@@ -204,7 +204,7 @@ def test_pages_name_the_baseline(store, tmp_path):
     assert [p for p in pages if ABOVE not in p.words] == []
     assert WORDS in Page(atlas / "index.html").words
     position = next((atlas / "positions").glob("[0-9p]*.html"))
-    assert "so the two need not add up" in Page(position).words
+    assert "The two need not add up" in Page(position).words
     assert WORDS in Page(atlas / "graph.html").words
 
 
@@ -254,7 +254,7 @@ def test_the_explorer_explains_as_the_store_does(store, donor_store):
     page = Client(explorer_app(engine)).get("/")
 
     assert WORDS in page.text
-    assert "so the two need not add up" in page.text
+    assert "The two need not add up" in page.text
     row = store.positions.position(3)
     report = engine.report(row, None, None)
     stored = store.arrays.relevance(LAYER, rows=[report.row], target="value")[0]

@@ -171,7 +171,7 @@ def effect_of(**changes: float) -> ChannelEffect:
         ),
         (
             {"value": 0.2, "value_low": 0.1, "value_high": 0.4},
-            "The value before tanh changes by −0.2 [−0.4, −0.1] on average.",
+            "The output of the value head changes by −0.2 [−0.4, −0.1] on average.",
         ),
     ],
 )

@@ -90,7 +90,8 @@ def _facts(found: "StoreInfo") -> dict[str, object]:
         "network": f"{network.get('name')} ({network.get('architecture')}, "
         f"{str(network.get('digest'))[:12]})",
         "read from": network.get("reference"),
-        "planes": "; ".join([network.get("planes", ""), *network.get("notes", ())]),
+        "planes": network.get("planes"),
+        **({"notes": "; ".join(network["notes"])} if "notes" in network else {}),
         "composite": plan.composite.get("name"),
         **({"gradients": ", ".join(plan.gradients)} if plan.gradients else {}),
         "baseline": plan.above,

@@ -284,7 +284,10 @@ def ablation_lines(report: "ChannelReport") -> Iterator[str]:
     if found.value is not None:
         ends = (found.value_high or 0.0, found.value, found.value_low or 0.0)
         low, middle, high = (signed_amount(-each) for each in ends)
-        yield f"The value before tanh changes by {middle} [{low}, {high}] on average."
+        yield (
+            f"The output of the value head changes by {middle} [{low}, {high}] on "
+            "average."
+        )
 
 
 def beats_words(found: "ChannelEffect") -> str:

@@ -28,17 +28,21 @@ def relevance_words(composite: str, above: str = "zero") -> str:
 def board_words(plan: Plan) -> str:
     """Say how numbers of channels and of the board belong together, "" if they add up.
 
-    What arrives at the board is what the output's own value leaves of it: neither the
-    baseline of layers nor their composite has a part in it.
+    Neither the baseline of layers nor their composite has a part in the heatmap of an
+    output.
     """
-    apart = "+" in str(plan.composite.get("name", ""))
+    rules, _, heatmaps = str(plan.composite.get("name", "")).partition("+")
     found = gradient_words(plan.gradients)
-    if not (plan.baseline or apart):
+    if not (plan.baseline or heatmaps):
         return found
-    channels = f"above {plan.above}" if plan.baseline else "by another composite"
+    channels, output = [], []
+    if plan.baseline:
+        channels, output = [f"above {plan.above}"], ["of its whole value"]
+    if heatmaps:
+        channels, output = [*channels, f"by {rules}"], [*output, f"by {heatmaps}"]
     return (
-        f"Relevance of channels is {channels}; the board has that of the output "
-        "itself, which starts as its value, so the two need not add up. " + found
+        f"Relevance of channels is {', '.join(channels)}; the heatmap of the output is "
+        f"{', '.join(output)}. The two need not add up. {found}"
     ).strip()
 
 

@@ -116,6 +116,11 @@ class Plan:
         return tuple(self.composite.get("gradients", ()))
 
     @property
+    def value_kind(self) -> str:
+        """What the network's value is: "scalar" or "wdl"."""
+        return str(self.network.get("value", "scalar"))
+
+    @property
     def above(self) -> str:
         """What relevance is above, in words."""
         made = self.baseline
@@ -210,6 +215,13 @@ def refuse_other(
 ) -> None:
     """Raise `StoreError` with the first way in which two plans differ."""
     found = [each for each in stored.differences(now) if not each.startswith(but)]
+    if any(each.startswith("network.digest") for each in found):
+        names = [
+            f"{each.network.get('name')} ({str(each.network.get('digest'))[:12]})"
+            for each in (stored, now)
+        ]
+        msg = f"{path}: its network is {names[0]}, not {names[1]}; choose another name"
+        raise StoreError(msg)
     if found:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         msg = f"{path}: {found[0]}{more}; choose another name for another computation"
