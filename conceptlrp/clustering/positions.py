@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from conceptlrp.clustering.channels import feature_moments
 from conceptlrp.clustering.clustering import (
     Clustering,
     center_distances,
@@ -28,7 +29,6 @@ from conceptlrp.clustering.estimators import (
 from conceptlrp.clustering.features import (
     FeatureTable,
     feature_blocks,
-    feature_moments,
     held_in_memory,
     numbered_by_size,
     position_features,

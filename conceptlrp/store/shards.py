@@ -120,7 +120,7 @@ class Shards:
     ) -> Array:
         """Read rows of a dataset that every shard has a part of, (n, c, ...).
 
-        Shapes: `columns` (c,). It is held once in memory, besides one chunk of rows.
+        `columns` are (c,). Memory holds the answer once, and one chunk of rows.
         """
         across = None if columns is None else _across(columns)
         if rows is None:
