@@ -181,7 +181,8 @@ def cluster(
     seed : int
         Seed of the estimator, the sample, the layout and the games drawn again.
     save, overwrite : bool
-        Save the clustering in the store, and replace the one of this layer and target.
+        Save the clustering in the store, and replace the one of this layer and target,
+        which otherwise raises `OutputExistsError`.
     on_progress : callable, optional
         Called with the stage, what is done and the total.
 
@@ -190,7 +191,7 @@ def cluster(
     Clustering
         Clusters numbered by size, the same for the same seed. Fewer positions than
         clusters, the same relevance at all of them, and relevance that is not finite
-        are refused.
+        raise `ClusteringError`.
     """
     store = open_store(store)
     chosen = options or ClusterOptions()

@@ -201,7 +201,10 @@ class Corpus:
 
     @staticmethod
     def from_positions(positions: Position | Iterable[Position]) -> "Corpus":
-        """Make a corpus of single positions, all of one size, without played moves."""
+        """Make a corpus of single positions, without played moves.
+
+        None at all, or several sizes, raise `ValueError`.
+        """
         if isinstance(positions, Position):
             positions = [positions]
         check_type(positions, Iterable, "positions", "a list of Position")

@@ -237,7 +237,8 @@ def merge_run(
     -------
     Store
         The finished store, open for reading. Where shards are missing, or the network
-        is missing or another one, `RunError` is raised.
+        is missing or another one, `RunError` is raised; for a folder that is no store,
+        `StoreError`.
     """
     place = str(Path(path).absolute())
     watch = Watch(on_progress)
