@@ -102,9 +102,7 @@ def _fit_umap(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
 
 
 def _place(
-    features: FeatureTable,
-    sample: NDArray[np.float32],
-    layout: NDArray[np.float32],
+    features: FeatureTable, sample: NDArray[np.float32], layout: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     from sklearn.neighbors import KNeighborsRegressor
 

@@ -77,10 +77,8 @@ class ChannelLabels:
 
     Attributes
     ----------
-    channel : int
-        The channel.
-    name : str
-        Its best label, or "unnamed".
+    channel, name : int, str
+        The channel, and its best label, or "unnamed".
     labels : tuple of NamedLabel
         All that fulfil the criteria, best first; with rivals they are no name.
     rivals : tuple of str

@@ -28,17 +28,8 @@ from conceptlrp.othello.board import (
     legal_moves,
 )
 from conceptlrp.othello.files.formats import read_games
-from conceptlrp.othello.games import (
-    POSITION_COLUMNS,
-    Games,
-    columns_digest,
-    replay,
-)
-from conceptlrp.othello.position import (
-    Position,
-    square_names,
-    transcript_text,
-)
+from conceptlrp.othello.games import POSITION_COLUMNS, Games, columns_digest, replay
+from conceptlrp.othello.position import Position, square_names, transcript_text
 from conceptlrp.othello.symmetry import (
     canonical,
     compose,

@@ -286,12 +286,7 @@ def _job(
         msg = f"{path}: reference heatmaps are missing; pass the network (--network)"
         raise RunError(msg)
     job_spec, explainer = make_spec(
-        path,
-        network,
-        composites,
-        list(plan.layers),
-        targets or plan.targets,
-        run,
+        path, network, composites, list(plan.layers), targets or plan.targets, run
     )
     found = {
         "network": {"digest": network_digest(job_spec.network)},

@@ -202,10 +202,7 @@ def _checked(file: OpenFile, name: str, spec: ShardSpec) -> Any:
 
 
 def _scattered(
-    dataset: Any,
-    rows: NDArray[np.int64],
-    index: tuple[int, ...],
-    across: Across | None,
+    dataset: Any, rows: NDArray[np.int64], index: tuple[int, ...], across: Across | None
 ) -> Iterator[tuple[slice, Array]]:
     """Read ascending rows so that no chunk of the file is unpacked twice."""
     height = dataset.chunks[0] if dataset.chunks else max(1, len(dataset))
