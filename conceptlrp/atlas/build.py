@@ -106,8 +106,8 @@ def build_atlas(
         Stores of the same positions, such as of a snapshot or another composite, which
         get a page beside this one; and processes that write layers at the same time.
     overwrite : bool
-        Bring an atlas that stands at `path` up to date: files that stay the same are
-        not touched, those it has no more are removed, and no others.
+        Bring an atlas at `path` up to date, which otherwise raises `OutputExistsError`:
+        files that stay the same are not touched, only those it has no more are removed.
     on_progress : callable, optional
         Called with "pages", the channels done and their total after each layer.
 
@@ -149,7 +149,7 @@ def build_single_file(
     Returns
     -------
     Path
-        The file; a page of more than 25 MB is refused.
+        The file; a page of more than 25 MB raises `ConceptLRPError`.
     """
     store = open_store(store)
     with TemporaryDirectory() as folder:

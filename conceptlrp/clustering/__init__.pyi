@@ -1,3 +1,7 @@
+from .channels import (
+    ChannelClustering as ChannelClustering,
+    cluster_channels as cluster_channels,
+)
 from .clustering import (
     Clustering as Clustering,
 )
@@ -14,8 +18,6 @@ from .estimators import (
 )
 from .features import (
     FEATURES as FEATURES,
-    ChannelClustering as ChannelClustering,
-    cluster_channels as cluster_channels,
 )
 from .positions import (
     ClusterOptions as ClusterOptions,

@@ -56,9 +56,7 @@ def cluster_centers(
 
 
 def center_distances(
-    features: FeatureTable,
-    labels: NDArray[np.int32],
-    centers: NDArray[np.float32],
+    features: FeatureTable, labels: NDArray[np.int32], centers: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Distance of each position to the centre of its cluster; infinite for noise."""
     distances = np.full(len(features), np.inf, dtype=np.float32)
@@ -159,9 +157,7 @@ def _moments(
 
 
 def _squares_about_mean(
-    count: NDArray[np.float64],
-    total: NDArray[np.float64],
-    square: NDArray[np.float64],
+    count: NDArray[np.float64], total: NDArray[np.float64], square: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     return np.maximum(square - np.square(total) / np.maximum(count, 1), 0)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from conceptlrp.clustering.channels import feature_moments
 from conceptlrp.clustering.clustering import (
     Clustering,
     center_distances,
@@ -28,7 +29,6 @@ from conceptlrp.clustering.estimators import (
 from conceptlrp.clustering.features import (
     FeatureTable,
     feature_blocks,
-    feature_moments,
     held_in_memory,
     numbered_by_size,
     position_features,
@@ -102,9 +102,7 @@ def _fit_umap(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
 
 
 def _place(
-    features: FeatureTable,
-    sample: NDArray[np.float32],
-    layout: NDArray[np.float32],
+    features: FeatureTable, sample: NDArray[np.float32], layout: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     from sklearn.neighbors import KNeighborsRegressor
 
@@ -181,7 +179,8 @@ def cluster(
     seed : int
         Seed of the estimator, the sample, the layout and the games drawn again.
     save, overwrite : bool
-        Save the clustering in the store, and replace the one of this layer and target.
+        Save the clustering in the store, and replace the one of this layer and target,
+        which otherwise raises `OutputExistsError`.
     on_progress : callable, optional
         Called with the stage, what is done and the total.
 
@@ -190,7 +189,7 @@ def cluster(
     Clustering
         Clusters numbered by size, the same for the same seed. Fewer positions than
         clusters, the same relevance at all of them, and relevance that is not finite
-        are refused.
+        raise `ClusteringError`.
     """
     store = open_store(store)
     chosen = options or ClusterOptions()

@@ -51,15 +51,16 @@ def graph(
     seed : int
         Seed of the draw.
     save, overwrite : bool
-        Keep the graph in the store, and replace the one that it has.
+        Keep the graph in the store, and replace the one that it has, which otherwise
+        raises `OutputExistsError`.
     on_progress : callable, optional
         Called with "graph", how many positions are done and how many there are.
 
     Returns
     -------
     MeanConceptGraph
-        Of the store's targets. Networks that only zennit's hooks can explain are
-        refused.
+        Of the store's targets. A network that only zennit's hooks can explain raises
+        `NetworkError`, as another than the store's does.
     """
     store = open_store(store)
     explainer = graph_explainer(store, network, composite=composite, heatmaps=heatmaps)

@@ -210,7 +210,8 @@ def circuit(
     seed : int
         The same seed gives the same circuit.
     save, overwrite : bool
-        Keep the circuit in the store, and replace the one of this target and name.
+        Keep the circuit in the store, and replace the one of this target and name,
+        which otherwise raises `OutputExistsError`.
     on_progress : callable, optional
         Called with "prune", "compare" or "edges", how much is done and of how much.
 
@@ -219,8 +220,8 @@ def circuit(
     Circuit
         With 95 % intervals, from 1,000 bootstrap draws of games; nan for one game.
         With pruning it takes about 100 passes down and 400 forwards: 0.1 s a position
-        on the network that ships and one core. Networks that only zennit's hooks can
-        explain are refused.
+        on the network that ships and one core. A network that only zennit's hooks can
+        explain raises `NetworkError`, as another than the store's does.
 
     References
     ----------

@@ -205,7 +205,7 @@ def node_link(
 def to_networkx(
     graph: MeanConceptGraph, *, target: int | str = 0, strongest: int | None = 8
 ) -> "nx.DiGraph":
-    """Return a concept graph as a networkx graph, which is an extra.
+    """Return a concept graph as a networkx graph; networkx is an extra.
 
     Parameters
     ----------

@@ -60,7 +60,8 @@ def board_svg(
         A position: the discs and the side to move.
     heatmap : array of shape (n, n) or (8, 8), optional
         Signed relevance of each square, coloured in steps of 1/12 of the
-        limit. Of an 8 x 8 map only the middle is drawn on a 6 x 6 board.
+        limit. Of an 8 x 8 map only the middle is drawn on a 6 x 6 board; other
+        shapes raise `ValueError`.
     limit : float, optional
         Magnitude of the outermost colours; by default that of the heatmap.
     legal, last : bool, bool

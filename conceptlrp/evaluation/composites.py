@@ -47,7 +47,7 @@ def evaluate(
         Where positions come from, and what it explains.
     composites : sequence of str, or mapping of str to Composite
         Names of presets and pairs, or zennit composites by the name they are to
-        have.
+        have. None, or an unknown one, raises `CompositeError`.
     layers : sequence of str, optional
         Layers whose channels are judged; those of the store by default.
     n_positions, n_cascade : int
@@ -56,7 +56,8 @@ def evaluate(
     seed : int
         The same seed gives the same numbers.
     save, overwrite : bool
-        Keep the evaluation in the store, and replace the one that it has.
+        Keep the evaluation in the store, and replace the one that it has, which
+        otherwise raises `OutputExistsError`.
     on_progress : callable, optional
         Called with "evaluate", how many steps are done and how many there are.
 

@@ -72,11 +72,7 @@ def random_logit_cosine(relevance: Relevance) -> Array:
 
 
 def channel_cosines(
-    explainer: Explainer,
-    sample: Sample,
-    relevance: Relevance,
-    *,
-    n_channels: int = 4,
+    explainer: Explainer, sample: Sample, relevance: Relevance, *, n_channels: int = 4
 ) -> dict[str, Array]:
     """Return how alike (N,) the conditional heatmaps of one board's channels are."""
     # The channels that matter most to a move should differ, if any do.

@@ -224,10 +224,7 @@ def recommend(scores: Scores, gates: Mapping[str, tuple[Gate, ...]]) -> Recommen
 
 
 def _most_dependent(
-    scores: Scores,
-    gates: Mapping[str, tuple[Gate, ...]],
-    equal: list[str],
-    reason: str,
+    scores: Scores, gates: Mapping[str, tuple[Gate, ...]], equal: list[str], reason: str
 ) -> Recommendation:
     """Choose among equally faithful composites by how much they say of the network."""
     alike = {name: likeness(scores, name) for name in equal}

@@ -77,10 +77,8 @@ class ChannelLabels:
 
     Attributes
     ----------
-    channel : int
-        The channel.
-    name : str
-        Its best label, or "unnamed".
+    channel, name : int, str
+        The channel, and its best label, or "unnamed".
     labels : tuple of NamedLabel
         All that fulfil the criteria, best first; with rivals they are no name.
     rivals : tuple of str
@@ -402,7 +400,10 @@ class ScoredLabels:
     controls: tuple[str, ...]
 
     def channel(self, layer: str, channel: int) -> ChannelLabels:
-        """Return the labels of one channel, unnamed where none fulfils the criteria."""
+        """Return the labels of a channel, which is unnamed where none is good enough.
+
+        A layer that was not scored, or that has no such channel, raises `ValueError`.
+        """
         sizes = {name: len(each.channels) for name, each in self.layers.items()}
         check_channel(sizes, layer, channel, "has no labels")
         return self.layers[layer].channels[channel]

@@ -162,7 +162,8 @@ def score_channels(
     -------
     LabelScores
         Labels of positions and sets of squares, which count as present or by size,
-        are scored with values; sets of squares are scored with maps.
+        are scored with values; sets of squares are scored with maps. Arrays that do
+        not fit, and values that are not finite, raise `ValueError`.
 
     Examples
     --------

@@ -50,7 +50,7 @@ def label_positions(
     names : iterable of str, optional
         Names from `conceptlrp.labels.LABELS`, all by default.
     overwrite : bool
-        Replace columns of these names.
+        Replace columns of these names, which otherwise raise `OutputExistsError`.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def label(
     save, overwrite : bool
         Keep the result in the store, labels of all its positions as columns, and the
         `Interchange` of all channels and labels on the games that were held out; and
-        replace those for the same target.
+        replace those for the same target, which otherwise raise `OutputExistsError`.
     on_progress : callable, optional
         Called with a stage, how much of it is done and how much there is.
 
@@ -126,8 +126,9 @@ def label(
     ScoredLabels
         Labels of all channels. Maps of a few layers at a time are in memory, and all
         sums: 1.3 GB in all for 256 channels, 20,000 positions and six networks.
-        Stores of a composite that is none of the presets, and of too few games to
-        hold some out, are refused.
+        A composite that is none of the presets raises `CompositeError`, another
+        network than the store's `NetworkError`, too few games to hold some out
+        `ValueError`.
     """
     store, network = open_store(store), checked_network(network)
     report, asked = on_progress or (lambda *_: None), options or LabelOptions()
@@ -199,7 +200,8 @@ def interchange(
     seed : int
         The same seed gives the same numbers.
     save, overwrite : bool
-        Keep the result in the store, and replace the one for the same target.
+        Keep the result in the store, and replace the one for the same target, which
+        otherwise raises `OutputExistsError`.
     on_progress : callable, optional
         Called with a stage, how many pairs are done and how many there are.
 
@@ -209,7 +211,7 @@ def interchange(
         Of all labels and channels, controls beside them. A pair and channel cost a
         run of the network above the layer: 20 s for 1,000 pairs of the 64 channels of
         four layers, on one core. Too few games to hold some out, or to take donors
-        from, are refused.
+        from, raise `ValueError`.
 
     References
     ----------

@@ -28,17 +28,8 @@ from conceptlrp.othello.board import (
     legal_moves,
 )
 from conceptlrp.othello.files.formats import read_games
-from conceptlrp.othello.games import (
-    POSITION_COLUMNS,
-    Games,
-    columns_digest,
-    replay,
-)
-from conceptlrp.othello.position import (
-    Position,
-    square_names,
-    transcript_text,
-)
+from conceptlrp.othello.games import POSITION_COLUMNS, Games, columns_digest, replay
+from conceptlrp.othello.position import Position, square_names, transcript_text
 from conceptlrp.othello.symmetry import (
     canonical,
     compose,
@@ -201,7 +192,10 @@ class Corpus:
 
     @staticmethod
     def from_positions(positions: Position | Iterable[Position]) -> "Corpus":
-        """Make a corpus of single positions, all of one size, without played moves."""
+        """Make a corpus of single positions, without played moves.
+
+        None at all, or several sizes, raise `ValueError`.
+        """
         if isinstance(positions, Position):
             positions = [positions]
         check_type(positions, Iterable, "positions", "a list of Position")

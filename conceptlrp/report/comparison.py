@@ -157,7 +157,8 @@ def compare(
     Returns
     -------
     StoreComparison
-        Matches layer by layer, and how alike outputs and heatmaps are.
+        Matches layer by layer, and how alike outputs and heatmaps are. Stores of other
+        positions, or without layers that belong together, raise `StoreError`.
     """
     first, second = open_store(first), open_store(second)
     if by not in MATCHED_BY:

@@ -190,7 +190,9 @@ def position_report(
     -------
     PositionReport
         With the conditional heatmaps of all channels. A move that is not legal, or
-        contrasted with itself, raises `TargetError`.
+        contrasted with itself, raises `TargetError`, a network of another board
+        `NetworkError`, an unknown layer `LayerError`, a position that lacks its donor
+        `ValueError`.
 
     Examples
     --------

@@ -303,7 +303,8 @@ def channel_report(
     Returns
     -------
     ChannelReport
-        For programs, as JSON and as text.
+        For programs, as JSON and as text. An unknown layer or channel raises
+        `LayerError`, a damaged part of the store `StoreError`.
     """
     store = open_store(store)
     store.check_channel(layer, channel)

@@ -46,7 +46,7 @@ class MeanMaps:
     """Mean conditional heatmaps of every channel of a layer, by sign: (C, n, n).
 
     `of` is a key of `MAPS_OF`; `regions` and `squares` (C, 4) are the shares of the
-    magnitude and of the squares on each of `conceptlrp.store.maps.REGIONS`.
+    magnitude and of the squares on each of `conceptlrp.store.arrays.REGIONS`.
     """
 
     of: str

@@ -237,7 +237,8 @@ def merge_run(
     -------
     Store
         The finished store, open for reading. Where shards are missing, or the network
-        is missing or another one, `RunError` is raised.
+        is missing or another one, `RunError` is raised; for a folder that is no store,
+        `StoreError`.
     """
     place = str(Path(path).absolute())
     watch = Watch(on_progress)
@@ -285,12 +286,7 @@ def _job(
         msg = f"{path}: reference heatmaps are missing; pass the network (--network)"
         raise RunError(msg)
     job_spec, explainer = make_spec(
-        path,
-        network,
-        composites,
-        list(plan.layers),
-        targets or plan.targets,
-        run,
+        path, network, composites, list(plan.layers), targets or plan.targets, run
     )
     found = {
         "network": {"digest": network_digest(job_spec.network)},

@@ -58,11 +58,7 @@ class NetworkEvaluator:
     """
 
     def __init__(
-        self,
-        network: AnyNetwork,
-        *,
-        batch_size: int = 512,
-        remembered: int = 1 << 15,
+        self, network: AnyNetwork, *, batch_size: int = 512, remembered: int = 1 << 15
     ) -> None:
         network = checked_network(network)
         self.size = network.size
@@ -305,9 +301,7 @@ def search(
 
 
 def choose_actions(
-    weights: NDArray[np.floating] | NDArray[np.integer],
-    temperature: float,
-    rng: Rng,
+    weights: NDArray[np.floating] | NDArray[np.integer], temperature: float, rng: Rng
 ) -> Rows:
     """Draw an action a row by ``weight ** (1 / temperature)``.
 

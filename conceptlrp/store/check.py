@@ -79,7 +79,7 @@ def check_store(path: str | os.PathLike[str]) -> StoreCheck:
     Parameters
     ----------
     path : path-like
-        Folder of the store; a run may still be filling it.
+        Folder of the store; a run may still be filling it. Without one, `StoreError`.
 
     Returns
     -------

@@ -20,11 +20,7 @@ from conceptlrp.store.format.manifest import Manifest, is_intact, read_manifest
 from conceptlrp.store.format.schema import COLUMNS_TABLE, encode_arrays
 from conceptlrp.store.metadata import COLUMNS, Mask, Metadata, Where
 from conceptlrp.store.opened import OpenedStore
-from conceptlrp.store.results.kinds import (
-    COLUMNS_ABOUT,
-    columns_file,
-    replace_listed,
-)
+from conceptlrp.store.results.kinds import COLUMNS_ABOUT, columns_file, replace_listed
 from conceptlrp.store.shards import OpenFile, Selection, selected
 
 if TYPE_CHECKING:

@@ -120,7 +120,7 @@ class Shards:
     ) -> Array:
         """Read rows of a dataset that every shard has a part of, (n, c, ...).
 
-        Shapes: `columns` (c,). It is held once in memory, besides one chunk of rows.
+        `columns` are (c,). Memory holds the answer once, and one chunk of rows.
         """
         across = None if columns is None else _across(columns)
         if rows is None:
@@ -202,10 +202,7 @@ def _checked(file: OpenFile, name: str, spec: ShardSpec) -> Any:
 
 
 def _scattered(
-    dataset: Any,
-    rows: NDArray[np.int64],
-    index: tuple[int, ...],
-    across: Across | None,
+    dataset: Any, rows: NDArray[np.int64], index: tuple[int, ...], across: Across | None
 ) -> Iterator[tuple[slice, Array]]:
     """Read ascending rows so that no chunk of the file is unpacked twice."""
     height = dataset.chunks[0] if dataset.chunks else max(1, len(dataset))

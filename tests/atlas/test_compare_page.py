@@ -2,7 +2,7 @@
 
 import pytest
 
-from conceptlrp.atlas.pages.home_page import compare_page, write_compare_page
+from conceptlrp.atlas.pages.compare_page import compare_page, write_compare_page
 from conceptlrp.atlas.site import Site
 from conceptlrp.errors import StoreError
 from tests.atlas.conftest import LAYERS, write_store

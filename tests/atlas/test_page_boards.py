@@ -1,17 +1,25 @@
 import re
+import struct
+import zlib
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 
 from conceptlrp.atlas.pictures.page_boards import (
+    CardMaker,
     page_board,
+    png,
     position_marks,
     position_words,
+    sprite,
 )
 from conceptlrp.atlas.site import make_templates
-from conceptlrp.drawing.colors import LEVELS, level_colors, levels
-from conceptlrp.othello import Position
+from conceptlrp.drawing.colors import LEVELS, level_colors, levels, to_rgb
+from conceptlrp.othello import Position, square_name
+from conceptlrp.reference.boards import describe_boards
+from conceptlrp.report.words.numbers import compact
+from conceptlrp.store import Ranking
 from tests.othello.playouts import random_moves
 
 
@@ -111,3 +119,79 @@ def test_a_board_takes_at_most_1800_bytes_even_over_noise():
 
         board = page_board(8, words, marks, heatmap=noise, limit=1.0)
         assert len(board) <= 1800
+
+
+def cards(store, rows, scores, **options):
+    ranking = Ranking(np.array(rows), np.array(scores, np.float32))
+    boards = describe_boards(store, ranking)
+    return CardMaker(store, **options).cards(boards, write=compact)
+
+
+def test_a_card_tells_the_game_and_the_text_to_copy(store):
+    (card,) = cards(store, [40], [0.25])
+
+    corpus = store.positions
+    assert card.score == "0.25"
+    assert card.description == corpus.describe(40)
+    assert card.transcript == corpus.transcript(40)
+    assert card.obf == corpus.position(40).obf()
+    assert card.move.endswith(square_name(int(corpus.played[40])))
+
+
+def test_a_card_tells_what_the_network_thinks_of_the_move(store):
+    (card,) = cards(store, [40], [0.25])
+
+    # The network of this store gives every legal move the same probability.
+    moves = len(store.positions.position(40).legal_moves)
+    assert card.network.startswith(f"policy {100 / moves:.2g}")
+    assert card.network.endswith("%, value +0.00")
+
+
+def test_a_value_target_has_no_explained_move(store):
+    (card,) = cards(store, [40], [0.25], target="value")
+
+    assert card.move in ("Black to move", "White to move")
+    assert "policy" not in card.network
+
+
+def test_boards_come_in_the_order_of_the_rows(store):
+    found = cards(store, [9, 3, 9], [0.0, 1.0, 2.0])
+
+    assert [card.row for card in found] == [9, 3, 9]
+    assert found[0].svg == found[2].svg
+
+
+def read_png(content):
+    """Decode an unfiltered 8-bit RGB picture, checking every chunk's sum."""
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    chunks, at = {}, 8
+    while at < len(content):
+        (length,) = struct.unpack_from(">I", content, at)
+        kind, body = content[at + 4 : at + 8], content[at + 8 : at + 8 + length]
+        check = struct.unpack_from(">I", content, at + 8 + length)[0]
+        assert check == zlib.crc32(kind + body)
+        chunks[kind] = body
+        at += 12 + length
+    width, height, depth, color = struct.unpack_from(">IIBB", chunks[b"IHDR"])
+    assert (depth, color) == (8, 2)
+    lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8)
+    return lines.reshape(height, 1 + 3 * width)[:, 1:].reshape(height, width, 3)
+
+
+def test_a_picture_is_read_back_pixel_by_pixel():
+    rgb = np.random.default_rng(0).integers(0, 256, (5, 9, 3), dtype=np.uint8)
+
+    np.testing.assert_array_equal(read_png(png(rgb)), rgb)
+
+
+def test_every_channel_has_its_tile_on_a_scale_of_its_own():
+    maps = np.random.default_rng(0).normal(size=(5, 8, 8))
+    maps[3] *= 1000
+
+    picture = sprite(maps, columns=3)
+
+    assert picture.shape == (16, 24, 3)
+    largest = np.abs(maps[3]).max()
+    tile = picture[8:16, 0:8]
+    assert (tile.astype(int) - to_rgb(maps[3], largest)).__abs__().max() <= 12
+    assert (picture[8:16, 16:24] == 255).all()

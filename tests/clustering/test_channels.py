@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from conceptlrp.clustering import cluster_channels, features as tables
-from conceptlrp.clustering.features import channel_similarity, feature_moments
+from conceptlrp.clustering.channels import channel_similarity, feature_moments
 
 
 def planted_groups(n=800, sizes=(6, 4, 3), seed=0, noise=0.4):

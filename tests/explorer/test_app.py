@@ -2,14 +2,22 @@
 
 import html
 import json
+import os
 import re
+import signal
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
+import httpx
 import numpy as np
 import pytest
 
 from conceptlrp.errors import StoreError
 from conceptlrp.explorer import ExplorerEngine, explorer_app
+from conceptlrp.explorer.app import _HEADERS, MAX_QUERY, bound_socket, check_host
 from conceptlrp.lrp import Intervention
 from conceptlrp.lrp.baselines import mean_baseline
 from conceptlrp.lrp.one_call import store_explainer
@@ -21,6 +29,7 @@ from conceptlrp.runs import attribute_corpus
 from conceptlrp.store import Store
 from tests.explorer.client import Client
 from tests.explorer.conftest import LAYERS
+from tests.explorer.running import running, send_raw
 from tests.othello.playouts import random_games
 
 TRANSCRIPT = "f5d6c3d3c4f4"
@@ -312,3 +321,252 @@ def test_steering_without_a_change_is_refused(client) -> None:
 
     assert reply.status_code == 400
     assert "Nothing is changed; give" in html.unescape(reply.text)
+
+
+PLACES = ["/", "/position.json", "/style.css", "/explorer.css", "/explorer.js"]
+BAD = [
+    "/?q=1",
+    "/?moves=f5&moves=d3",
+    "/?moves=a1",
+    "/?moves=zz",
+    "/?move=a1",
+    "/?move=f5&against=f5",
+    "/?against=a1",
+    "/?start=XX",
+    f"/?start={'-' * 36}X",
+    "/?show=everything",
+    "/?click=%3Cscript%3E",
+    "/?layer=conv1&channel=64",
+    "/?layer=conv1&channel=-1",
+    "/?layer=../../etc/passwd&channel=1",
+    "/?layer=%3Cscript%3Ealert(1)%3C/script%3E&channel=1",
+    "/?channel=1",
+    "/?text=hello",
+    "/?text=a1",
+    "/?moves=%00",
+    "/?moves=%ff%fe",
+    "/position.json?text=f5",
+    "/position.json?moves=a1",
+]
+
+
+@pytest.mark.parametrize("address", BAD)
+def test_a_wrong_parameter_is_a_400_with_one_sentence(client, address) -> None:
+    reply = client.get(address)
+
+    assert reply.status_code == 400
+    sentence = re.search(r'<p class="notice">(.*?)</p>', reply.text, re.DOTALL)[1]
+    assert sentence.endswith(".")
+    assert "Traceback" not in reply.text
+    assert "<script>alert" not in reply.text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/nothing",
+        "/../pyproject.toml",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/templates/explorer.html",
+        "//evil.example/",
+    ],
+)
+def test_there_is_nothing_at_other_addresses(client, address) -> None:
+    reply = client.get(f"http://localhost{address}")
+
+    assert reply.status_code == 404
+    assert "root:" not in reply.text
+
+
+@pytest.mark.parametrize("place", [*PLACES, "/?q=1", "/nothing"])
+def test_every_reply_forbids_other_origins_and_guessing(client, place) -> None:
+    headers = client.get(place, headers={"Origin": "http://evil.example"}).headers
+
+    assert {name: headers[name] for name in _HEADERS} == _HEADERS
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert not [name for name in headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:8000",
+        "localhost.evil.example",
+        "localhost@evil.example",
+        "127.0.0.1.evil.example",
+        "127.0.0.2",
+        "0.0.0.0",
+        "[::]",
+        "localhost:port",
+        "localhost:8000:1",
+        "localhost ",
+        "",
+        "a" * 5000,
+    ],
+)
+def test_a_foreign_host_is_refused(client, host) -> None:
+    reply = client.get("/", headers={"Host": host})
+
+    assert reply.status_code == 421
+    assert "Host" in reply.text
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000", "box.lan:80"]
+)
+def test_loopback_and_the_given_host_are_answered(engine, host) -> None:
+    client = Client(explorer_app(engine, hosts=["Box.lan"]))
+
+    assert client.get("/explorer.js", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
+@pytest.mark.parametrize("place", PLACES)
+def test_only_reading_is_answered(client, method, place) -> None:
+    reply = client.request(method, place, content=b"{broken json")
+
+    assert reply.status_code == 405
+    assert reply.headers["allow"] == "GET, HEAD"
+
+
+def test_a_body_is_refused_without_reading_it(client) -> None:
+    assert client.request("GET", "/", content=b"x" * 10_000_000).status_code == 413
+
+
+def test_long_addresses_and_headers_are_refused(client) -> None:
+    assert client.get(f"/?moves={'f5' * MAX_QUERY}").status_code == 414
+    assert client.get(f"/{'a' * 300}").status_code == 414
+    assert client.get("/", headers={"X-Long": "a" * 9000}).status_code == 431
+
+
+def test_a_failure_tells_the_client_nothing_of_the_program(engine, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        msg = "/secret/path"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(engine, "report", fail)
+    reply = Client(explorer_app(engine), raises=False).get("/")
+
+    assert reply.status_code == 500
+    assert "secret" not in reply.text
+    assert "RuntimeError" not in reply.text
+
+
+_OK = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+def hostile_requests() -> list[bytes]:
+    """Return two hundred requests, of which none is a good one."""
+    flood = b"Content-Length: 5000000\r\n\r\n" + b"x" * 500_000
+    head = b"Host: localhost\r\nConnection: close\r\n"
+    kinds = [
+        b"",
+        b"\x00" * 500,
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET /\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\n Host: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 5000 + head + b"\r\n",
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n" + head + b"\r\n",
+        b"GET /?moves=" + b"f5" * 4000 + b" HTTP/1.1\r\n" + head + b"\r\n",
+        b"GET /style.css/../../secret HTTP/1.1\r\n" + head + b"\r\n",
+        b"GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        b"POST / HTTP/1.1\r\n" + head + b"Content-Length: 9\r\n\r\n{bad json",
+        b"POST / HTTP/1.1\r\n" + head + b"Content-Length: 99999999999\r\n\r\n{",
+        b"POST / HTTP/1.1\r\n" + head + b"Content-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\n" + head + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /?q=1 HTTP/1.1\r\n" + head + b"Upgrade: websocket\r\n\r\n",
+        b"GET /?start=%00%ff HTTP/1.1\r\n" + head + b"\r\n",
+        b"GET /?layer=conv1&channel=999999 HTTP/1.1\r\n" + head + b"\r\n",
+        b"TRACE / HTTP/1.1\r\n" + head + b"\r\n",
+        b"CONNECT evil.example:443 HTTP/1.1\r\n" + head + b"\r\n",
+        b"POST / HTTP/1.1\r\n" + head + flood,
+    ]
+    return [kinds[n % len(kinds)] for n in range(200)]
+
+
+def test_two_hundred_bad_requests_leave_it_serving(engine) -> None:
+    with running(engine) as port:
+        with ThreadPoolExecutor(8) as pool:
+            replies = list(pool.map(lambda c: send_raw(port, c), hostile_requests()))
+        after = send_raw(port, _OK, patience=30)
+
+    assert len(replies) == 200
+    statuses = {int(found[1]) for found in map(_status, replies) if found}
+    assert statuses <= {400, 404, 405, 413, 414, 421, 431, 503}
+    assert {400, 405, 421} <= statuses
+    assert b"Traceback" not in b"".join(replies)
+    assert b" 200 OK" in after
+    assert b"What the network plays" in after
+
+
+def _status(reply: bytes) -> re.Match[bytes] | None:
+    return re.match(rb"HTTP/1.1 (\d{3}) ", reply)
+
+
+def test_requests_at_once_get_the_answers_they_get_alone(engine) -> None:
+    addresses = [
+        f"/position.json?moves={moves}" for moves in ("", "f5", "d3", "f5d6", "c4e3")
+    ]
+    with running(engine) as port, httpx.Client(timeout=60) as client:
+        alone = [client.get(f"http://127.0.0.1:{port}{a}").json() for a in addresses]
+        with ThreadPoolExecutor(5) as pool:
+            urls = [f"http://127.0.0.1:{port}{a}" for a in addresses * 3]
+            together = list(pool.map(lambda url: client.get(url).json(), urls))
+
+    assert together == alone * 3
+
+
+def test_connections_that_say_nothing_do_not_keep_others_out(engine) -> None:
+    with running(engine) as port:
+        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(60)]
+        try:
+            reply = send_raw(port, _OK, patience=30)
+        finally:
+            for each in silent:
+                each.close()
+
+    assert b" 200 OK" in reply
+
+
+def test_a_port_in_use_is_one_sentence() -> None:
+    with bound_socket("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+
+        with (
+            pytest.raises(ValueError, match=f"127.0.0.1:{port}: .*in use; choose"),
+            bound_socket("127.0.0.1", port),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
+def test_an_address_that_is_everywhere_is_refused(host) -> None:
+    with pytest.raises(ValueError, match="give the name or address of one interface"):
+        check_host(host)
+
+
+@pytest.mark.slow
+def test_the_command_answers_until_it_is_interrupted(explained_store) -> None:
+    words = [sys.executable, "-m", "conceptlrp", "serve", str(explained_store.path)]
+    with subprocess.Popen(
+        [*words, "--network", "demo", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        assert process.stdout is not None
+        address = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())[0]
+        answered = httpx.get(address, timeout=30).status_code
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+
+    assert answered == 200
+    assert process.returncode == 130
+    assert errors == ""

@@ -82,3 +82,115 @@ def test_statistics_of_a_channel_are_those_of_plain_numpy(kept_store):
             place = round(level * (len(share) - 1))
             assert value == np.sort(share)[place]
         assert found.relevance.zeros == (column.relevance == 0).sum()
+
+
+class Planted:
+    """The part of a store that statistics need."""
+
+    def __init__(self, share, activation, ply, moves):
+        self.tables = share, activation
+        self.moves = moves
+        self.ply = ply
+        self.arrays = self.columns = self.metadata = self
+
+    def __len__(self):
+        return len(self.ply)
+
+    def of_positions(self, _name):
+        return self.ply
+
+    def explained_square(self, **_options):
+        return self.moves
+
+    def channels(self, _layer):
+        return self.tables[0].shape[1]
+
+    def share(self, _layer, *, rows, **_options):
+        return self.tables[0][rows]
+
+    def activation(self, _layer, *, rows):
+        return self.tables[1][rows]
+
+
+@st.composite
+def planted(draw):
+    n, c = draw(st.integers(1, 40)), draw(st.integers(1, 5))
+    random = np.random.default_rng(draw(st.integers(0, 1 << 20)))
+    share = random.normal(size=(n, c)) * (random.random((n, c)) < 0.7)
+    activation = random.random((n, c)) * (random.random(c) < 0.7)
+    ply = random.integers(0, 60, n).astype(np.uint8)
+    moves = random.integers(-1, 65, n).astype(np.int8)
+    return Planted(share.astype(np.float32), activation.astype(np.float32), ply, moves)
+
+
+@given(planted(), st.integers(1, 50))
+def test_statistics_are_those_of_plain_numpy_whatever_the_blocks(store, block):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BLOCK", block)
+        found = layer_statistics(store, "conv")
+
+    share, activation = (table.astype(np.float64) for table in store.tables)
+    np.testing.assert_allclose(found.magnitude, np.abs(share).mean(0), rtol=1e-9)
+    np.testing.assert_allclose(found.mean_share, share.mean(0), atol=1e-9)
+    np.testing.assert_array_equal(found.active, (activation != 0).mean(0))
+    np.testing.assert_array_equal(found.relevant, (share != 0).mean(0))
+    assert found.positions == len(store)
+
+
+@given(planted(), st.integers(1, 50))
+def test_phases_are_those_of_plain_numpy_whatever_the_blocks(store, block):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BLOCK", block)
+        found = layer_statistics(store, "conv")
+
+    share, activation = store.tables
+    for number, size in enumerate(found.phase_sizes):
+        inside = store.ply // 10 == number
+        assert size == inside.sum()
+        if size == 0:
+            assert np.isnan(found.phase_magnitude[number]).all()
+            continue
+        magnitude = np.abs(share[inside].astype(np.float64)).mean(0)
+        np.testing.assert_allclose(found.phase_magnitude[number], magnitude)
+        active = (activation[inside] != 0).mean(0)
+        np.testing.assert_allclose(found.phase_active[number], active)
+
+
+@given(planted(), st.integers(1, 50))
+def test_moves_are_those_of_plain_numpy_whatever_the_blocks(store, block):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BLOCK", block)
+        found = layer_statistics(store, "conv")
+
+    for move in range(65):
+        share = store.tables[0][store.moves == move].astype(np.float64)
+        assert found.move_sizes[move] == len(share)
+        means = found.move_magnitude[move], found.move_share[move]
+        if len(share):
+            np.testing.assert_allclose(means[0], np.abs(share).mean(0), rtol=1e-5)
+            np.testing.assert_allclose(means[1], share.mean(0), atol=1e-5)
+        else:
+            assert np.isnan(means).all()
+
+
+@given(planted())
+def test_channels_alike_are_those_with_the_largest_cosine(store):
+    found = layer_statistics(store, "conv")
+
+    share = store.tables[0].astype(np.float64)
+    length = np.linalg.norm(share, axis=0)
+    for channel in range(store.channels("conv")):
+        others = [c for c in range(share.shape[1]) if c != channel]
+        scale = length[channel] * length[others]
+        cosine = share[:, others].T @ share[:, channel] / np.where(scale > 0, scale, 1)
+        expected = np.sort(cosine)[::-1]
+        np.testing.assert_allclose(found.similarity[channel], expected, atol=1e-5)
+        assert set(found.neighbours[channel].tolist()) == set(others)
+
+
+def test_ranks_put_the_largest_channel_first_and_a_dead_one_last(kept_store):
+    found = layer_statistics(kept_store, "conv1")
+
+    assert found.ranks[found.magnitude.argmax()] == 0
+    assert found.ranks[DEAD] == found.channels - 1
+    np.testing.assert_array_equal(found.order[found.ranks], np.arange(6))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from conceptlrp.networks import ResidualTower
+from conceptlrp.networks import OthelloNet, ResidualTower
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import NO_MOVE, Corpus, Games
 from conceptlrp.selfplay import (
@@ -17,6 +17,7 @@ from conceptlrp.selfplay import (
 from conceptlrp.selfplay.arena import play_games
 from conceptlrp.selfplay.puct import NetworkEvaluator
 from conceptlrp.selfplay.rounds import play_round
+from conceptlrp.selfplay.training_set import hold_out, validate
 
 BOARDS = np.array([3, 12], dtype=np.uint64)
 
@@ -117,3 +118,140 @@ def test_self_play_without_search_has_no_visits_to_teach(played: SelfPlayGames) 
 
     with pytest.raises(ValueError, match="no position was searched"):
         TrainingSet.from_self_play(silent)
+
+
+@pytest.fixture
+def constant_network() -> OthelloNet:
+    """A network that says the same of every position: f5, d3, then a1, for White."""
+    network = OthelloNet(channels=2).eval()
+    torch.nn.init.zeros_(network.fc3.weight)
+    torch.nn.init.zeros_(network.fc3.bias)
+    torch.nn.init.zeros_(network.fc4.weight)
+    network.fc3.bias.data[[37, 19, 0]] = torch.tensor([3.0, 2.0, 4.0])
+    network.fc4.bias.data[0] = -0.5
+    return network
+
+
+@pytest.fixture
+def two_starts() -> Corpus:
+    """The start of the game, once with f5 and once with d3 played."""
+    return Corpus.from_games(Games.from_moves([[37], [19]]))
+
+
+def test_only_legal_moves_compete_for_top_1(
+    constant_network: OthelloNet, two_starts: Corpus
+) -> None:
+    found = validate(constant_network, two_starts)
+
+    assert (found.positions, found.top1, found.top3) == (2, 0.5, 1.0)
+    assert found.illegal == 1.0
+
+
+def test_the_policy_loss_is_the_cross_entropy_over_all_actions(
+    constant_network: OthelloNet, two_starts: Corpus
+) -> None:
+    logits = constant_network.fc3.bias.detach().expand(2, 65)
+    expected = torch.nn.functional.cross_entropy(logits, torch.tensor([37, 19]))
+
+    found = validate(constant_network, two_starts)
+
+    assert found.policy_loss == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_without_a_finished_game_the_value_is_not_judged(
+    constant_network: OthelloNet, two_starts: Corpus
+) -> None:
+    found = validate(constant_network, two_starts)
+
+    assert np.isnan(found.value_sign)
+    assert np.isnan(found.value_loss)
+
+
+def test_a_value_of_one_sign_is_right_where_that_player_wins(
+    constant_network: OthelloNet, random_corpus: Corpus
+) -> None:
+    found = validate(constant_network, random_corpus)
+
+    outcome = random_corpus.outcome
+    assert found.value_sign == pytest.approx(np.mean(outcome[outcome != 0] < 0))
+    errors = (outcome - np.tanh(-0.5)) ** 2
+    assert found.value_loss == pytest.approx(float(errors.mean()), abs=1e-5)
+
+
+@pytest.fixture
+def two_years(random_corpus: Corpus) -> Corpus:
+    moves = random_corpus.games.moves
+    year = np.where(np.arange(len(moves)) < 30, 2011, 2012)
+    return Corpus.from_games(Games.from_moves(moves, year=year))
+
+
+def lines(corpus: Corpus) -> set[bytes]:
+    """Return the games that positions are of, by their moves."""
+    return {corpus.games.moves[game].tobytes() for game in np.unique(corpus.game)}
+
+
+def test_no_game_is_on_both_sides(random_corpus: Corpus) -> None:
+    rest, held_out = hold_out(random_corpus, share=0.25)
+
+    assert not lines(rest) & lines(held_out)
+    assert lines(rest) | lines(held_out) == lines(random_corpus)
+    assert len(rest) + len(held_out) == len(random_corpus)
+    assert len(lines(held_out)) == 10
+
+
+def test_equal_games_stay_together(random_corpus: Corpus) -> None:
+    twice = Corpus.from_games(Games.concatenate([random_corpus.games] * 2))
+
+    rest, held_out = hold_out(twice, share=0.5)
+
+    assert not lines(rest) & lines(held_out)
+    assert len(np.unique(held_out.game)) == 2 * len(lines(held_out)) == 40
+
+
+def test_the_seed_decides_which_games_are_held_out(random_corpus: Corpus) -> None:
+    one, same, other = (
+        hold_out(random_corpus, share=0.5, seed=seed)[1] for seed in (1, 1, 2)
+    )
+
+    assert one.digest == same.digest != other.digest
+
+
+def test_a_thinned_corpus_is_split_by_the_games_it_has_left(
+    random_corpus: Corpus,
+) -> None:
+    few = random_corpus.sample(12)
+
+    rest, held_out = hold_out(few, share=0.5)
+
+    assert len(rest) > 0
+    assert len(held_out) > 0
+
+
+def test_a_year_is_split_from_the_others(two_years: Corpus) -> None:
+    rest, held_out = hold_out(two_years, year=2012)
+
+    assert set(rest.year) == {2011}
+    assert set(held_out.year) == {2012}
+
+
+def test_a_year_without_games_is_refused(two_years: Corpus) -> None:
+    with pytest.raises(ValueError, match="no position is from 1999"):
+        hold_out(two_years, year=1999)
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, float("nan")])
+def test_a_share_of_none_or_all_is_refused(share: float, random_corpus: Corpus) -> None:
+    with pytest.raises(ValueError, match="expected a number between 0 and 1"):
+        hold_out(random_corpus, share=share)
+
+
+def test_a_share_without_a_game_is_refused(random_corpus: Corpus) -> None:
+    with pytest.raises(ValueError, match=r"0\.001 of 40 games are 0, expected at"):
+        hold_out(random_corpus, share=0.001)
+
+
+def test_a_corpus_of_one_year_cannot_be_split_by_it(two_years: Corpus) -> None:
+    only = two_years[two_years.year == 2012]
+
+    with pytest.raises(ValueError, match="all positions are from 2012"):
+        hold_out(only, year=2012)

@@ -55,8 +55,8 @@ def graph_drawing(
         for edge, share in sorted(carried.items(), key=lambda item: item[1])
     ]
     return {
-        "target": paths[0].target if paths else "no relevance",
-        "height": _y(len(rows)) + _MARGIN,
+        "target": (paths[0].target if paths else "no relevance", _WIDTH / 2, _y(0)),
+        "size": (_WIDTH, _y(len(rows)) + _MARGIN),
         "rows": [(layer, _y(row)) for layer, row in rows.items()],
         "lines": lines,
         "nodes": [(*node, *place) for node, place in places.items() if node],

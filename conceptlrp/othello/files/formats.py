@@ -111,7 +111,8 @@ def write_transcripts(
     ----------
     games, path, overwrite
         The games, the file, usually ``.txt``, which appears once it is complete, and
-        whether to replace what stands there.
+        whether to replace what stands there, which otherwise raises
+        `OutputExistsError`.
     """
     content = transcripts_text(games).encode()
     write_whole(path, content, overwrite=overwrite, error=GameFileError)

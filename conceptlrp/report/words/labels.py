@@ -43,11 +43,6 @@ def meaning(label: str) -> str:
     return LABELS[label].sentence if label in LABELS else ""
 
 
-def when(label: NamedLabel) -> str:
-    """Say when a label counts: it "holds", or "is high" for a number."""
-    return "is high" if label.auroc is None else "holds"
-
-
 def mapped_quantity(label: NamedLabel) -> str:
     """Say what lies on the squares of a label scored by maps."""
     return "activation" if label.measure == FEATURE_MAP else "relevance"

@@ -261,11 +261,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 def encode_arrays(
-    arrays: Arrays,
-    kind: str,
-    *,
-    codec: str = "zstd",
-    dtype: str = "float32",
+    arrays: Arrays, kind: str, *, codec: str = "zstd", dtype: str = "float32"
 ) -> memoryview:
     """Return the HDF5 file that holds arrays; the same ones give the same bytes."""
     # HDF5 crashes when the disk is full, so it only ever writes to memory.

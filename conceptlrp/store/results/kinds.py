@@ -21,12 +21,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from conceptlrp.errors import StoreError
-from conceptlrp.files import (
-    clear_write_errors,
-    file_digest,
-    file_stem,
-    unfinished_name,
-)
+from conceptlrp.files import clear_write_errors, file_digest, file_stem, unfinished_name
 from conceptlrp.store.format.manifest import (
     FileEntry,
     Manifest,

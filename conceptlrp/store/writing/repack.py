@@ -47,7 +47,7 @@ def repack_store(
     Parameters
     ----------
     path : path-like
-        Folder of a complete store, none of whose files is damaged.
+        Folder of a store; one that is not complete, or damaged, raises `StoreError`.
     out : path-like
         Folder to write; it appears when it is complete. Something that stands there
         raises `OutputExistsError`.
