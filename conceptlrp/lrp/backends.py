@@ -45,8 +45,7 @@ from conceptlrp.lrp.engine.trace import (
     module_of,
     trace,
 )
-from conceptlrp.networks.digest import SAME
-from conceptlrp.networks.heads import unsteady
+from conceptlrp.networks.heads import SAME, unsteady
 
 #: One forward pass through which relevance can flow.
 Passed = NativePassed | HookPassed

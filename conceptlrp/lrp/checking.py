@@ -29,7 +29,7 @@ from conceptlrp.lrp.explainer import Explainer
 from conceptlrp.lrp.inputs import Positions, as_corpus
 from conceptlrp.networks import BoardNetwork, adapt, network_digest
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
-from conceptlrp.networks.digest import SAME
+from conceptlrp.networks.heads import SAME
 from conceptlrp.othello import Corpus
 from conceptlrp.statistics import Estimate
 

@@ -17,11 +17,10 @@ import torch
 from torch import Tensor, fx, nn
 
 from conceptlrp.networks.architectures import BoardNetwork
+from conceptlrp.networks.heads import SAME
 from conceptlrp.networks.planes import Encoding
 from conceptlrp.networks.weights import ARCHITECTURES
 
-#: Modules that put out what they read, in evaluation mode.
-SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
 _SAME_CALLS = ("dropout", "dropout2d", "contiguous")
 # What changes no output in evaluation mode.
 _UNSEEN = ("training", "inplace", "momentum")

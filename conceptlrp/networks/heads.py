@@ -20,6 +20,8 @@ Outputs = Sequence[str | None] | Mapping[str, str]
 Policy = Sequence[int] | Callable[[int], int] | None
 
 HEADS = ("policy", "value")
+#: Modules that put out what they read, in evaluation mode.
+SAME = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
 _ENDS = {
     "policy": ("log_softmax", "softmax", "LogSoftmax", "Softmax"),
     "scalar": ("tanh", "Tanh"),

@@ -369,7 +369,7 @@ REFUSED: dict[str, tuple[Step, str]] = {
     "softmax": (lambda _, z: F.softmax(z, 1), "softmax"),
     "rows": (lambda _, z: F.layer_norm(z, (8,)), "layer_norm"),
     "local response": (lambda n, z: n.act(z), "LocalResponseNorm"),
-    "spread": (lambda _, z: z / z.std(), "std"),
+    "spread": (lambda _, z: z / z.std((1, 2, 3), keepdim=True), "std"),
     "minimum": (lambda n, z: torch.minimum(z, n.conv2(z)), "minimum"),
 }
 
@@ -436,3 +436,10 @@ def test_batch_norms_are_folded_in_float64(positions: Corpus) -> None:
 
     expected = attribute(network.double(), positions, targets=["best"], dtype="float64")
     np.testing.assert_array_equal(found.heatmap, expected.heatmap)
+
+
+def test_positions_that_change_each_other_are_refused(positions: Corpus) -> None:
+    network = Net(flat, lambda _, z: z / z.std(), act=nn.Identity()).eval()
+
+    with pytest.raises(NetworkError, match="for a position among others"):
+        attribute(network, positions, targets=["best"])

@@ -33,7 +33,7 @@ from conceptlrp.lrp._zennit import Activation, Hook, Sum
 from conceptlrp.lrp.engine.elementwise import Affine, Centre, Gate, Scaled
 from conceptlrp.lrp.engine.moving import MAXIMA, Choice
 from conceptlrp.lrp.engine.trace import LINEAR, module_of
-from conceptlrp.networks.digest import SAME
+from conceptlrp.networks.heads import SAME
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from conceptlrp.lrp.engine.moving import (
     numbers_like,
 )
 from conceptlrp.lrp.engine.rewriting import Rewriting
-from conceptlrp.networks.digest import SAME
+from conceptlrp.networks.heads import SAME
 
 #: Functions and methods that are named as modules are, but for case and underscores.
 _NAMED = (
@@ -341,8 +341,8 @@ class _Speller:
                 module = self.traced.get_submodule(str(node.target))
                 if isinstance(module, kinds):
                     # Of a clamp, as a ReLU6 is, one to -1 or 0 and 1 at most.
-                    bounds = getattr(module, "min_val", 0), getattr(module, "max_val", 0)
-                    return factor * max(map(abs, bounds)) <= 1 + 1e-6
+                    ends = [getattr(module, end, 0) for end in ("min_val", "max_val")]
+                    return bool(factor * max(map(abs, ends)) <= 1 + 1e-6)
                 if isinstance(module, Affine):
                     factor *= float(module.weight.abs().max())
                 passes = isinstance(module, (*_KEEPING, Choice))
@@ -434,8 +434,8 @@ class _Speller:
         """Make vectors of flattened maps, unless all are of as many squares."""
         # Each has relevance of its own, what is read twice too.
         sources = [
-            self.graph.call(before, nn.Identity(), each) if each in sources[:i] else each
-            for i, each in enumerate(sources)
+            self.graph.call(before, nn.Identity(), one) if one in sources[:i] else one
+            for i, one in enumerate(sources)
         ]
         squares = [self._squares(each) for each in sources]
         if len(set(squares)) == 1 or self.values[sources[0]].dim() != 2:

@@ -23,8 +23,7 @@ from conceptlrp.lrp.engine.elementwise import Affine, Centre, Gate, Scaled
 from conceptlrp.lrp.engine.moving import Choice
 from conceptlrp.lrp.engine.rewriting import Uncast
 from conceptlrp.lrp.engine.spelling import normalize, operation_name
-from conceptlrp.networks.digest import SAME
-from conceptlrp.networks.heads import Shapes, Tracer
+from conceptlrp.networks.heads import SAME, Shapes, Tracer
 
 LINEAR = (nn.Conv2d, nn.Linear)
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
