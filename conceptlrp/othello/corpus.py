@@ -117,7 +117,9 @@ class Corpus:
         return replace(self, **taken)
 
     @staticmethod
-    def read(paths: PathLike | Iterable[PathLike], *, size: int = 8) -> "Corpus":
+    def read(
+        paths: PathLike | Iterable[PathLike], *, size: int | None = None
+    ) -> "Corpus":
         """Read every position before a recorded move, files and games in order.
 
         `paths` is one or several of WTHOR files (``.wtb``), transcripts (``.txt``), GGF
@@ -127,7 +129,7 @@ class Corpus:
         cannot be read, or is of another kind, raises `GameFileError`.
         """
         if isinstance(paths, str) and paths == "demo":
-            if size != 8:
+            if size not in (None, 8):
                 msg = f"the games that ship are 8 x 8, not {size} x {size}"
                 raise GameFileError(msg)
             return demo_games().turn()
