@@ -58,11 +58,8 @@ def read_games(path: str | Path, *, size: int | None = None) -> GameFile:
     data = read_bytes(path)
     read = _format_of(path, data).read(path, data, size=size)
     if read.problems and not len(read.games):
-        first = read.problems[0].removeprefix(f"{path.name}: ").rpartition(";")[0]
-        msg = (
-            f"{path.name}: nothing in it could be read, beginning with {first}; known "
-            f"are {_known()}"
-        )
+        first = read.problems[0].rpartition("; ")[0]
+        msg = f"{first}; nothing in the file could be read, expected {_known()}"
         raise GameFileError(msg)
     return read
 
