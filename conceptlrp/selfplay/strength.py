@@ -83,7 +83,7 @@ class EndgameSolver:
         """Score a position for the player to move."""
         found = self._scores.get((own, opponent))
         if found is None:
-            if max(map(len, (self._known, *self._flips))) > _MOST_LINES:
+            if max(len(self._known), *map(len, self._flips)) > _MOST_LINES:
                 self._known, self._flips = {}, [{} for _ in range(64)]
             empties = tuple(squares(self.region & ~(own | opponent)))
             found = self._search(own, opponent, -_INFINITY, _INFINITY, empties)
