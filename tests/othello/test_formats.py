@@ -11,7 +11,7 @@ from conceptlrp.othello.files.formats import (
     read_transcripts,
     transcripts_text,
 )
-from conceptlrp.othello.games import replay
+from conceptlrp.othello.replay import replay
 from conceptlrp.selfplay import RandomPlayer
 from conceptlrp.selfplay.arena import play_games
 
