@@ -51,41 +51,34 @@ class Entry(NamedTuple):
         """The side of the board."""
         return _SIZES[len(self.squares)]
 
+    def sides(self) -> tuple[int, int, int, int]:
+        """Return own and opponent's discs as bitboards, the mover and the size."""
+        if self.mover is None:
+            msg = f"'{self.squares}' has no side to move; add X or O, or 'X to move'"
+            raise NotationError(msg)
+        size = self.size
+        margin, discs = (8 - size) // 2, dict.fromkeys("XO-", 0)
+        for place, glyph in enumerate(self.squares):
+            rank, file = divmod(place, size)
+            discs[glyph] |= 1 << (8 * (rank + margin) + file + margin)
+        sides = discs["X"], discs["O"]
+        return *(sides if self.mover == BLACK else sides[::-1]), self.mover, size
 
-def parse_position(text: str) -> tuple[int, int, int, int]:
-    """Return own and opponent's discs, mover and size of the one position in a text."""
+
+def parse_position(text: str) -> Entry:
+    """Read the one position that a text holds, in any form."""
     lines = text.splitlines()
-    first = next((line for line in lines if line.strip()), "")
-    if is_entry(first):
-        found = [parse_entry(line) for line in lines if line.strip()]
-    else:
-        found = []
-        for place, entry in diagrams(enumerate(lines, start=1)):
-            if isinstance(entry, str):
-                msg = f"line {place}: {entry}"
-                raise NotationError(msg)
-            found.append(entry)
-    if len(found) != 1:
-        msg = (
-            f"{len(found) or 'no'} positions in {text[:80]!r}, expected one: 64 (or "
-            "36) squares of X, O and -, a FEN or a diagram, and whose move it is"
-        )
-        raise NotationError(msg)
-    mover = found[0].mover
-    if mover is None:
-        msg = f"{text[:80]!r} names no side to move; add X or O, or 'X to move'"
-        raise NotationError(msg)
-    black, white = (words_of(found[0].squares, glyph) for glyph in "XO")
-    sides = (black, white) if mover == BLACK else (white, black)
-    return *sides, mover, found[0].size
-
-
-def words_of(squares: str, glyph: str) -> int:
-    """Return the squares that hold a glyph as a bitboard, a smaller board inside."""
-    size = _SIZES[len(squares)]
-    margin = (8 - size) // 2
-    places = (divmod(i, size) for i, found in enumerate(squares) if found == glyph)
-    return sum(1 << (8 * (rank + margin) + file + margin) for rank, file in places)
+    if is_entry(next((line for line in lines if line.strip()), "")):
+        return parse_entry(text)
+    found = [entry for _, entry in diagrams(enumerate(lines, start=1))]
+    if len(found) == 1 and isinstance(found[0], Entry):
+        return found[0]
+    wrong = [entry for entry in found if isinstance(entry, str)]
+    msg = (
+        f"{text[:80]!r} is not a position: expected 64 (or 36) squares of X, O and -, "
+        f"a FEN or a diagram, found {wrong[0] if wrong else f'{len(found)} of them'}"
+    )
+    raise NotationError(msg)
 
 
 def is_entry(line: str) -> bool:
@@ -106,8 +99,8 @@ def parse_entry(line: str) -> Entry:
         squares, rest = _squares(words)
     if not squares:
         msg = (
-            f"{line.strip()[:80]!r} is no position: expected 64 (or 36) squares of X, "
-            "O and -, and X or O for the side to move"
+            f"{line.strip()[:80]!r} is not a position: expected 64 (or 36) squares of "
+            "X, O and -, and X or O for the side to move"
         )
         raise NotationError(msg)
     mover, rest = _mover(rest, of_digits=not set("01").isdisjoint(words[0]))

@@ -18,10 +18,11 @@ from conceptlrp.errors import GameFileError, NotationError
 from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, from_boards
 from conceptlrp.othello.games import GameFile, keep_legal
 from conceptlrp.othello.notation import Entry, diagrams, is_entry, parse_entry
-from conceptlrp.othello.position import parse_square
+from conceptlrp.othello.position import Position, parse_square
 
 _HEAD: Final = 1 << 16
 _LONGEST: Final = 4096
+_START: Final = {size: Position.start(size).obf() for size in (6, 8)}
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 
@@ -100,6 +101,10 @@ def _best_move(entry: Entry) -> int:
     best = [move for move, score in entry.moves if score == entry.score]
     best = best or [move for move, score in entry.moves if isnan(score)]
     square = parse_square(best[0], entry.size) if best else NO_MOVE
+    if square in (PASS, NO_MOVE) and f"{entry.squares} X" == _START[entry.size]:
+        # A game from there without moves has no position.
+        msg = "is the usual start without a move"
+        raise NotationError(msg)
     return NO_MOVE if square == PASS else square
 
 
