@@ -195,11 +195,12 @@ def _squares(words: list[str]) -> tuple[str, list[str]]:
     """Return the squares that words begin with, whole or a rank each, and the rest."""
     if words and words[0] in ("6", "8"):
         words = words[1:]
-    for count in (1, 8, 6):
-        squares = "".join(words[:count])
-        if len(squares) in _SIZES and count in (1, _SIZES[len(squares)]):
-            plain = squares.translate(_PLAIN)
-            return (plain, words[count:]) if set(plain) <= set("XO-") else ("", words)
+    whole = bool(words) and len(words[0]) in _SIZES
+    count = 1 if whole else len(words[0]) if words else 0
+    ranks = words[:count]
+    if whole or (len(ranks) in (6, 8) and {len(rank) for rank in ranks} == {count}):
+        squares = "".join(ranks).translate(_PLAIN)
+        return (squares if set(squares) <= set("XO-") else ""), words[count:]
     return "", words
 
 

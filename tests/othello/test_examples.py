@@ -132,5 +132,5 @@ def test_a_number_that_is_referred_to_later_is_found():
 
 
 def test_a_pickle_of_other_things_names_them():
-    with pytest.raises(PickleError, match="names 'builtins.print', which is none"):
+    with pytest.raises(PickleError, match=r"names 'builtins.print', which is none"):
         load(pickle.dumps([print], 4))

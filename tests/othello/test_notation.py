@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from conceptlrp.errors import NotationError
-from conceptlrp.othello import BLACK, Corpus, Position
-from conceptlrp.othello.notation import parse_entry
+from conceptlrp.othello import Corpus, Position
 
 AFTER_F5 = Position.from_transcript("f5")
 EDAX = """
@@ -119,4 +118,4 @@ def test_what_is_no_position_is_refused_with_the_reason(text: str, reason: str):
 def test_digits_of_training_data_are_black_and_white():
     squares = AFTER_F5.obf()[:64].translate(str.maketrans("XO-", "01."))
 
-    assert Position.from_text(f"{squares} 1 +3").sides == bare(AFTER_F5).sides
+    assert Position.from_text(f"{squares} 1 +3") == bare(AFTER_F5)

@@ -38,7 +38,6 @@ def read(path: str | Path, data: bytes, *, size: int | None = None) -> GameFile:
     """Read a suite; what is no position is left out, with a line that says why."""
     lines, name = list(_lines(data)), Path(path).name
     by_line = any(is_entry(line) for _, line in lines)
-    what = "line" if by_line else "diagram"
     places, entries, moves, problems = [], [], [], []
     for number, found in _entries(lines) if by_line else diagrams(lines):
         try:
@@ -46,7 +45,7 @@ def read(path: str | Path, data: bytes, *, size: int | None = None) -> GameFile:
             moves.append([_best_move(entry)])
         except NotationError as error:
             place = f"line {number}"
-            problems.append(f"{name}: {place}: {error}; the {what} is left out")
+            problems.append(f"{name}: {place}: {error}; it is left out")
         else:
             size = entry.size
             places.append(f"line {number}")
@@ -135,7 +134,7 @@ def _game_file(
     odd = np.count_nonzero(~np.isnan(margin) & (theoretical < 0))
     remarks = {
         "name no side to move: X is taken for it": len(named) - sum(named),
-        "have a score that is no even number of discs, which is not kept": odd,
+        "have an odd score, which is not kept": odd,
     }
     notes = [f"{name}: {n:,} positions {remark}" for remark, n in remarks.items() if n]
     return GameFile(read.games, (*problems, *read.problems), tuple(notes))
