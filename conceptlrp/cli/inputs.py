@@ -11,6 +11,7 @@ import typer
 from conceptlrp.cli.options import check_choice
 from conceptlrp.cli.tables import remark
 from conceptlrp.errors import CheckpointError, NetworkError, StoreError
+from conceptlrp.shipped import SHIPPED, demo_name
 
 if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
@@ -24,7 +25,7 @@ def command_line() -> str:
 
 
 def open_network(path: str, weights: Path | None = None) -> "BoardNetwork":
-    """Read a network, "demo" being the one that ships, or import what makes it."""
+    """Read a network, by its name if it ships, or import what makes it."""
     from conceptlrp.networks import load_network
 
     # As for `python -m`: what is named is mostly a module where one stands.
@@ -55,12 +56,12 @@ def recorded_network(store: Path, made: Mapping[str, Any]) -> "BoardNetwork":
 
     reference = str(made.get("reference", ""))
     why, remedy = "an object of Python", "FILE, or package.module:function"
-    if reference == "demo" or Path(reference).is_absolute():
+    if reference in SHIPPED or Path(reference).is_absolute():
         looked, name = [], Path(reference).name
         places = (reference, store.absolute().parent / name, Path.cwd() / name)
         for place in dict.fromkeys(map(str, places)):
             try:
-                network = load_network("demo" if reference == "demo" else Path(place))
+                network = load_network(place if place in SHIPPED else Path(place))
             except CheckpointError as error:
                 looked.append(str(error))
                 continue
@@ -109,18 +110,17 @@ def read_game_files(files: list[Path], size: int) -> "Corpus":
 def read_positions(
     paths: list[str], size: int, sample: int | None, seed: int
 ) -> "Corpus":
-    """Read a corpus or game files; "demo" stands for the games that ship."""
-    from conceptlrp.networks import demo_corpus
+    """Read a corpus or game files, or the games of a name that ships."""
     from conceptlrp.othello import Corpus
 
-    if paths == ["demo"]:
-        found = demo_corpus()
-        if found.size != size:
+    if len(paths) == 1 and (name := paths[0]) in SHIPPED:
+        if (played := SHIPPED[name].size) != size:
             msg = (
-                f"the demo games are played on {found.size} x {found.size}, the "
-                f"network plays on {size} x {size}; give it games of its own size"
+                f"the games '{name}' are played on {played} x {played}, the network "
+                f"plays on {size} x {size}; give it '{demo_name(size)}'"
             )
             raise ValueError(msg)
+        found = Corpus.read(name, size=size)
     elif len(paths) == 1 and Path(paths[0]).suffix in (".h5", ".hdf5"):
         found = Corpus.load(Path(paths[0]))
     else:

@@ -18,7 +18,8 @@ StorePath = Annotated[
 NetworkPath = Annotated[
     str,
     typer.Argument(
-        help="Weights (.safetensors, .pth.tar), 'demo' or package.module:function."
+        help="Weights (.safetensors, .pth.tar), 'demo', 'demo6' or "
+        "package.module:function."
     ),
 ]
 Weights = Annotated[
@@ -26,7 +27,7 @@ Weights = Annotated[
     typer.Option(help="Weights of package.module:function.", readable=False),
 ]
 CorpusPaths = Annotated[
-    list[str], typer.Argument(help="A corpus (.h5), game files, or 'demo'.")
+    list[str], typer.Argument(help="A corpus (.h5), game files, 'demo' or 'demo6'.")
 ]
 GamePaths = Annotated[
     list[Path],
@@ -37,7 +38,7 @@ StoreNetwork = Annotated[
     typer.Option(
         "--network",
         help="What the store explains, where it is not found again by itself: weights, "
-        "'demo' or package.module:function.",
+        "'demo', 'demo6' or package.module:function.",
     ),
 ]
 AllowGradient = Annotated[

@@ -39,7 +39,7 @@ from conceptlrp.othello.symmetry import (
     turn,
     turn_squares,
 )
-from conceptlrp.shipped import GAMES, demo_path
+from conceptlrp.shipped import SHIPPED, demo_name, demo_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,15 +125,18 @@ class Corpus:
 
         `paths` is one or several of WTHOR files (``.wtb``), transcripts (``.txt``), GGF
         (``.ggf``), game books of Logistello (``.gam``) and self-play (``.jsonl``); or
-        "demo" for the 5,200 self-played games that ship, each of whose positions is
-        turned by a random symmetry of its own, the same at every call. A file that
-        cannot be read, or is of another kind, raises `GameFileError`.
+        "demo" or "demo6" for the self-played games that ship, on 8 x 8 or 6 x 6, each
+        of whose positions is turned by a random symmetry of its own, the same at every
+        call. A file that cannot be read, or is of another kind, raises `GameFileError`.
         """
-        if isinstance(paths, str) and paths == "demo":
-            if size != 8:
-                msg = f"the games that ship are 8 x 8, not {size} x {size}"
+        if isinstance(paths, str) and paths in SHIPPED:
+            if size != (played := SHIPPED[paths].size):
+                msg = (
+                    f"the games '{paths}' are {played} x {played}, not {size} x "
+                    f"{size}; '{demo_name(size)}' names those of that size"
+                )
                 raise GameFileError(msg)
-            return demo_games().turn()
+            return demo_games(paths).turn()
         listed = checked_paths(paths, "game files", GameFileError)
         files = [read_games(path, size=size) for path in listed]
         games = Games.concatenate([file.games for file in files])
@@ -484,6 +487,7 @@ class Corpus:
 
 
 @cache
-def demo_games() -> Corpus:
-    """Return the games that ship as they were recorded, read once in a process."""
-    return Corpus.read(demo_path(GAMES))
+def demo_games(name: str) -> Corpus:
+    """Return games that ship as they were recorded, read once in a process."""
+    shipped = SHIPPED[name]
+    return Corpus.read(demo_path(shipped.games), size=shipped.size)

@@ -291,7 +291,7 @@ def test_the_games_that_ship_are_read_by_name():
     assert len(corpus.games) == 5200
     assert set(corpus.symmetry.tolist()) == set(range(8))
     assert corpus.digest == Corpus.read("demo").digest
-    with pytest.raises(GameFileError, match="are 8 x 8, not 6 x 6"):
+    with pytest.raises(GameFileError, match="8 x 8, not 6 x 6; 'demo6' names those"):
         Corpus.read("demo", size=6)
 
 
