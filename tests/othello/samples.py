@@ -97,7 +97,11 @@ def _ggf(games: Games) -> list[str]:
             f"(;GM[Othello]PC[GGS/os]DT[2003.05.17]PB[anna]PW[bert]RE[{margin:+d}.000]"
             f"TI[15:00]TY[8]BO[{START}]{moves};)"
         )
-    return [*texts, texts[0].replace("TY[8]", "TY[8a]"), texts[1].replace("BO[8", "BO[10")]
+    return [
+        *texts,
+        texts[0].replace("TY[8]", "TY[8a]"),
+        texts[1].replace("BO[8", "BO[10"),
+    ]
 
 
 def _sgf(moves: list[int]) -> str:
@@ -127,7 +131,9 @@ def _pgn(moves: list[int]) -> str:
 def fen(position: Position) -> str:
     """Write a position as Edax does: p is black, and the last rank comes first."""
     squares = position.obf()[:-2].translate(str.maketrans("XO-", "pP1"))
-    ranks = [squares[i : i + position.size] for i in range(0, len(squares), position.size)]
+    ranks = [
+        squares[i : i + position.size] for i in range(0, len(squares), position.size)
+    ]
     text = "/".join(reversed(ranks))
     for n in range(position.size, 1, -1):
         text = text.replace("1" * n, str(n))
@@ -177,8 +183,14 @@ def hostile() -> dict[str, Sample]:
         ),
         "a quote that never closes": ("a.csv", 'game,moves\n1,"' + "f5d6\n" * 50_000),
         "100,000 columns": ("a.csv", "moves" + "," * 100_000 + "\nf5d6\n"),
-        "a comment that never closes": ("a.pgn", '[Event "a"]\n\n1. f5 {' + "{" * 100_000),
-        "variations 50,000 deep": ("a.pgn", '[Event "a"]\n\n1. f5 ' + "(1. f5 " * 50_000),
+        "a comment that never closes": (
+            "a.pgn",
+            '[Event "a"]\n\n1. f5 {' + "{" * 100_000,
+        ),
+        "variations 50,000 deep": (
+            "a.pgn",
+            '[Event "a"]\n\n1. f5 ' + "(1. f5 " * 50_000,
+        ),
         "a tag that never closes": ("a.pgn", '[Event "' + '["' * 50_000),
         "a FEN of 100,000 ranks": ("a.fen", "8/" * 100_000 + "8 b"),
         "an OBF line of 1 MB": ("a.obf", "-" * 64 + " X" + "; f5:+2" * 150_000),
@@ -234,13 +246,19 @@ def _doubled(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def _with_foreign(data: bytes, rng: np.random.Generator) -> bytes:
-    place, foreign = int(rng.integers(len(data) + 1)), _FOREIGN[rng.integers(len(_FOREIGN))]
+    place, foreign = (
+        int(rng.integers(len(data) + 1)),
+        _FOREIGN[rng.integers(len(_FOREIGN))],
+    )
     return data[:place] + foreign * int(rng.integers(1, 30)) + data[place:]
 
 
 _WAYS = (_flipped, _overwritten, _cut, _without, _doubled, _with_foreign)
 _FOREIGN = (
-    *(text.encode() for text in "(; ;) [ ] { } \" ' \\ / ; : , % # é ● 9 -1 1e99".split()),
+    *(
+        text.encode()
+        for text in "(; ;) [ ] { } \" ' \\ / ; : , % # é ● 9 -1 1e99".split()
+    ),
     *(b"\0", b"\xff", b"\t", b"\n", b"\r\n", b"\x94", b"R", b"(", b"\xff\xff\xff\x7f"),
     b"\xef\xbb\xbf",
     b"8/8/8 b",
