@@ -65,20 +65,20 @@ class Entry(NamedTuple):
         return *(sides if self.mover == BLACK else sides[::-1]), self.mover, size
 
 
-def parse_position(text: str) -> Entry:
-    """Read the one position that a text holds, in any form."""
+def parse_position(text: str) -> Entry | None:
+    """Read the one position that a text holds, in any form; None if it holds none."""
     lines = text.splitlines()
-    if is_entry(next((line for line in lines if line.strip()), "")):
+    # So many squares are meant as a board, and not as passes, be they too few.
+    words = text[:200].split()
+    meant = bool(words) and len(words[0]) > 20 and _plain(words[0]) != ""
+    if meant or is_entry(next((line for line in lines if line.strip()), "")):
         return parse_entry(text)
     found = [entry for _, entry in diagrams(enumerate(lines, start=1))]
-    if len(found) == 1 and isinstance(found[0], Entry):
-        return found[0]
     wrong = [entry for entry in found if isinstance(entry, str)]
-    msg = (
-        f"{text[:80]!r} is not a position: expected 64 (or 36) squares of X, O and -, "
-        f"a FEN or a diagram, found {wrong[0] if wrong else f'{len(found)} of them'}"
-    )
-    raise NotationError(msg)
+    if wrong or len(found) > 1:
+        msg = f"expected one position, found {wrong[0] if wrong else len(found)}"
+        raise NotationError(msg)
+    return next((entry for entry in found if isinstance(entry, Entry)), None)
 
 
 def is_entry(line: str) -> bool:
@@ -132,10 +132,8 @@ def diagrams(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Entry | st
         side = _side(tail)
         width = len(ranks[0]) if ranks else 0
         complete = bool(ranks) and len(ranks) == width
-        if rank and not complete and len(rank) == width:
-            follows = label in (None, base + len(ranks))
-        else:
-            follows = False
+        fits = len(rank) == width and not complete
+        follows = fits and label in (None, base + len(ranks)) and bool(rank)
         apart = not line.strip() or (side is not None and not rank)
         if ranks and ((rank and not follows) or (apart and not complete)):
             yield first, _diagram(ranks, mover, base)
@@ -199,9 +197,14 @@ def _squares(words: list[str]) -> tuple[str, list[str]]:
     count = 1 if whole else len(words[0]) if words else 0
     ranks = words[:count]
     if whole or (len(ranks) in (6, 8) and {len(rank) for rank in ranks} == {count}):
-        squares = "".join(ranks).translate(_PLAIN)
-        return (squares if set(squares) <= set("XO-") else ""), words[count:]
+        return _plain("".join(ranks)), words[count:]
     return "", words
+
+
+def _plain(squares: str) -> str:
+    """Return squares as X, O and -, or nothing where they are none."""
+    plain = squares.translate(_PLAIN)
+    return plain if set(plain) <= set("XO-") else ""
 
 
 def _fen(board: str) -> str:

@@ -122,20 +122,20 @@ class Position:
         return cls(*parse_entry(line.partition(";")[0]).sides())
 
     @classmethod
-    def from_text(cls, text: str) -> "Position":
-        """Read the one position of a text: a line as in `from_obf`, a FEN, a diagram.
+    def from_text(cls, text: str, size: int = 8) -> "Position":
+        """Read a position in any notation: a line as in `from_obf`, a FEN, a diagram.
 
         A FEN has ``p`` or ``x`` for black, ``P`` or ``o`` for white, and begins with
         the last rank, as Edax writes it. A diagram is one that `diagram` draws, or of
-        another program, and has a line such as ``X to move``.
+        another program, and has a line such as ``X to move``. Other text is read as a
+        transcript on a board of the given size.
 
-        >>> Position.from_text("8/8/8/3ppp2/3Pp3/8/8/8 w") == Position.from_obf(
-        ...     Position.from_transcript("f5").obf()
-        ... )
-        True
+        >>> Position.from_text("8/8/8/3ppp2/3Pp3/8/8/8 w").obf()
+        '---------------------------OX------XXX-------------------------- O'
         """
         check_type(text, str, "position", "text")
-        return cls(*parse_position(text).sides())
+        found = parse_position(text)
+        return cls.from_transcript(text, size) if found is None else cls(*found.sides())
 
     @property
     def black(self) -> int:

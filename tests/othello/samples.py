@@ -8,10 +8,10 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
-
-from conceptlrp.othello import Corpus, Games, Position, square_name, transcript_text
 from conceptlrp.othello.files.selfplay_file import FORMAT, VERSION
 from conceptlrp.othello.files.transcripts import transcripts_text
+
+from conceptlrp.othello import Corpus, Games, Position, square_name, transcript_text
 from conceptlrp.othello.replay import replay
 from tests.othello.pickles import hostile as hostile_pickles, pickled
 from tests.othello.playouts import random_games
@@ -255,13 +255,7 @@ def _with_foreign(data: bytes, rng: np.random.Generator) -> bytes:
 
 _WAYS = (_flipped, _overwritten, _cut, _without, _doubled, _with_foreign)
 _FOREIGN = (
-    *(
-        text.encode()
-        for text in "(; ;) [ ] { } \" ' \\ / ; : , % # é ● 9 -1 1e99".split()
-    ),
-    *(b"\0", b"\xff", b"\t", b"\n", b"\r\n", b"\x94", b"R", b"(", b"\xff\xff\xff\x7f"),
-    b"\xef\xbb\xbf",
-    b"8/8/8 b",
-    b"f5d6",
-    b" pa ",
+    *(bytes([byte]) for byte in b"()[]{}\"'\\/;:,.%#-+9\0\t\n\r\x94\xffRe"),
+    *(b"(;", b";)", b"1e99", b"8/8/8 b", b"f5d6", b" pa ", b"\xff\xff\xff\x7f"),
+    *(b"\xef\xbb\xbf", b"\xff\xfe", "é●".encode()),
 )
