@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
     from conceptlrp.othello import Corpus
     from conceptlrp.store import Store
+
+#: Problems that are shown; a damaged file may have one in every line.
+_PROBLEMS: Final = 20
 
 
 def command_line() -> str:
@@ -88,21 +91,20 @@ def check_row(store: "Store", row: int) -> int:
     return row
 
 
-def read_game_files(files: list[Path], size: int) -> "Corpus":
-    """Read game files and say on stderr which games are left out."""
+def read_game_files(files: list[Path], size: int | None) -> "Corpus":
+    """Read game files and say on stderr what is left out, and what else to know."""
     from conceptlrp.othello import Corpus
     from conceptlrp.othello.board import REGION
 
-    check_choice("--size", size, tuple(REGION))
+    check_choice("--size", size, (None, *REGION))
     found = Corpus.read(files, size=size)
-    for problem in found.problems:
-        remark(problem)
+    for line in found.problems[:_PROBLEMS]:
+        remark(line)
+    if (more := len(found.problems) - _PROBLEMS) > 0:
+        remark(f"and {more:,} more left out; 'conceptlrp corpus --json' lists all")
     if len(found) == 0:
         names = ", ".join(str(file) for file in files)
-        msg = (
-            f"{names}: no positions, expected at least one game with a move on "
-            f"{size} x {size} squares"
-        )
+        msg = f"{names}: no positions, expected at least one game with a move"
         raise ValueError(msg)
     return found
 

@@ -31,7 +31,7 @@ CorpusPaths = Annotated[
 ]
 GamePaths = Annotated[
     list[Path],
-    typer.Argument(help="Game files: .wtb, .txt, .ggf, .gam, .jsonl.", readable=False),
+    typer.Argument(help="Files of games or positions, of any format.", readable=False),
 ]
 StoreNetwork = Annotated[
     str | None,
@@ -89,6 +89,10 @@ Sample = Annotated[
     typer.Option(min=1, help="Keep this many positions, drawn at random."),
 ]
 BoardSize = Annotated[int, typer.Option(help="Side of the board, 6 or 8.")]
+FileSize = Annotated[
+    int | None,
+    typer.Option(help="Side of the board, where a file does not say; 8 by default."),
+]
 BatchSize = Annotated[int, typer.Option(min=1, help="Positions at a time.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")]
 Workers = Annotated[

@@ -120,7 +120,9 @@ class Corpus:
         return replace(self, **taken)
 
     @staticmethod
-    def read(paths: PathLike | Iterable[PathLike], *, size: int = 8) -> "Corpus":
+    def read(
+        paths: PathLike | Iterable[PathLike], *, size: int | None = None
+    ) -> "Corpus":
         """Read every position before a recorded move, files and games in order.
 
         `paths` is one or several of WTHOR files (``.wtb``), transcripts (``.txt``), GGF
@@ -130,7 +132,7 @@ class Corpus:
         call. A file that cannot be read, or is of another kind, raises `GameFileError`.
         """
         if isinstance(paths, str) and paths in SHIPPED:
-            if size != (played := SHIPPED[paths].size):
+            if size not in (None, played := SHIPPED[paths].size):
                 msg = (
                     f"the games '{paths}' are {played} x {played}, not {size} x "
                     f"{size}; '{demo_name(size)}' names those of that size"

@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import GameFileError, IllegalMoveError
-from conceptlrp.othello.board import NO_MOVE, PASS
-from conceptlrp.othello.position import square_name
+from conceptlrp.othello.board import NO_MOVE
 from conceptlrp.othello.replay import (
     Starts,
     move_table,
@@ -238,42 +237,6 @@ class GameFile:
     notes: tuple[str, ...] = ()
 
 
-def keep_legal(
-    moves: ArrayLike,
-    places: Sequence[str],
-    *,
-    source: str,
-    size: int = 8,
-    **known: ArrayLike,
-) -> GameFile:
-    """Keep the games of a file that are legal, and tell of the others.
-
-    Shapes: `moves` (G, M), `**known` (G,). Unfinished games are kept, with a score
-    of -1.
-    """
-    table = np.asarray(moves)
-    games, illegal = judge(table, size=size, source=source, **known)
-    problems = []
-    for row in np.flatnonzero(illegal >= 0):
-        ply = illegal[row]
-        name = _name(int(table[row, ply]), size)
-        problems.append(
-            f"{source}: {places[int(row)]}, move {ply + 1}: {name} is not legal; "
-            "the game is left out"
-        )
-    return GameFile(games, tuple(problems))
-
-
-def padded(games: Sequence[Sequence[int]], size: int) -> NDArray[np.int8]:
-    """Return lists of moves as a table of shape (G, M), filled up with `NO_MOVE`."""
-    # One more move than a game can have is enough to show that it is not legal.
-    width = moves_per_game(size) + 1
-    table = np.full((len(games), width), NO_MOVE, np.int8)
-    for row, moves in zip(table, games, strict=True):
-        row[: len(moves)] = moves[:width]
-    return table
-
-
 def read_bytes(path: str | Path) -> bytes:
     """Return what is in a game file."""
     try:
@@ -287,10 +250,6 @@ def read_bytes(path: str | Path) -> bytes:
     except (OSError, ValueError) as error:
         msg = f"{path}: cannot be read: {error}"
         raise GameFileError(msg) from error
-
-
-def _name(square: int, size: int) -> str:
-    return repr(square_name(square, size)) if 0 <= square < PASS else "a gap"
 
 
 def _widened(moves: NDArray[np.int8], size: int) -> NDArray[np.int8]:

@@ -14,7 +14,8 @@ from conceptlrp.othello import (
     parse_transcript,
 )
 from conceptlrp.othello.board import count
-from conceptlrp.othello.games import judge, padded
+from conceptlrp.othello.files.records import padded
+from conceptlrp.othello.games import judge
 from conceptlrp.othello.replay import replay
 
 # Black takes every white disc with move 9, the earliest end there is.

@@ -13,7 +13,7 @@ from conceptlrp.errors import EngineError
 from conceptlrp.networks import OthelloNet, predict
 from conceptlrp.othello import Corpus, Games, flips, legal_moves, play
 from conceptlrp.othello.board import count, squares, start
-from conceptlrp.othello.replay import replay
+from conceptlrp.othello.games import replay
 from conceptlrp.selfplay import (
     NetworkPlayer,
     RandomPlayer,
