@@ -8,10 +8,10 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
-from conceptlrp.othello.files.selfplay_file import FORMAT, VERSION
-from conceptlrp.othello.files.transcripts import transcripts_text
 
 from conceptlrp.othello import Corpus, Games, Position, square_name, transcript_text
+from conceptlrp.othello.files.selfplay_file import FORMAT, VERSION
+from conceptlrp.othello.files.transcripts import transcripts_text
 from conceptlrp.othello.replay import replay
 from tests.othello.pickles import hostile as hostile_pickles, pickled
 from tests.othello.playouts import random_games

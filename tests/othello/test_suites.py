@@ -83,7 +83,7 @@ def test_malformed_lines_are_left_out_with_their_number():
         6: "'a1' is not legal",
         7: "score +66 is more than 64 discs",
         8: "a board of 6 x 6 squares, expected 8 x 8",
-        9: "is longer than 4096 characters",
+        9: "is longer than 4000 characters",
         10: "is the usual start without a move",
     }.items():
         assert reason in reasons[number]

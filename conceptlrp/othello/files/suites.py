@@ -5,7 +5,6 @@ begins there: its move is the best one that the file gives, and its score is tak
 the result under perfect play. Lines that begin with ``%`` or ``#`` are comments.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from math import isnan
 from pathlib import Path
@@ -16,14 +15,13 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import GameFileError, NotationError
 from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, from_boards
-from conceptlrp.othello.games import GameFile, keep_legal
+from conceptlrp.othello.files.records import LONGEST_GAME, keep_legal, text_of
+from conceptlrp.othello.games import GameFile
 from conceptlrp.othello.notation import Entry, diagrams, is_entry, parse_entry
 from conceptlrp.othello.position import Position, parse_square
 
 _HEAD: Final = 1 << 16
-_LONGEST: Final = 4096
 _START: Final = {size: Position.start(size).obf() for size in (6, 8)}
-_LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 
 def looks_like(data: bytes) -> bool:
@@ -58,8 +56,8 @@ def read(path: str | Path, data: bytes, *, size: int | None = None) -> GameFile:
 
 def _lines(data: bytes) -> Iterator[tuple[int, str]]:
     """Yield the lines with their numbers, without comments."""
-    text = data.decode("utf-8-sig", errors="replace")
-    for number, line in enumerate(_LINE_END.split(text), start=1):
+    text = text_of(data).replace("\r\n", "\n").replace("\r", "\n")
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.startswith(("%", "#")):
             yield number, line
 
@@ -68,8 +66,8 @@ def _entries(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Entry | st
     for number, line in lines:
         if not line.strip():
             continue
-        if len(line) > _LONGEST:
-            yield number, f"is longer than {_LONGEST} characters"
+        if len(line) > LONGEST_GAME:
+            yield number, f"is longer than {LONGEST_GAME} characters"
             continue
         try:
             yield number, parse_entry(line)
