@@ -55,14 +55,6 @@ def _game_files(games: Games) -> dict[str, Sample]:
         "transcripts": Sample(
             "games.txt", _lines([transcripts_text(games), "f5d6a1"]), left_out=1
         ),
-        "CSV": Sample(
-            "games.csv",
-            _lines(["game,winner,moves", *(f"{i},1,{t}" for i, t in enumerate(texts))]),
-        ),
-        "PGN": Sample("games.pgn", _lines(map(_pgn, moves))),
-        "sequences": Sample(
-            "games.sequences", _lines(" ".join(map(str, row)) for row in moves)
-        ),
     }
 
 
