@@ -12,15 +12,23 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing import board_svg
 from conceptlrp.errors import IllegalMoveError, NotationError, check_type
 from conceptlrp.othello import board
-from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, REGION, WHITE, region_of
-
-_OBF: Final = re.compile(r"(?P<board>[xo*.-]+)\s+(?P<mover>[xo*])", re.IGNORECASE)
-_BOARD_SIZES: Final = {36: 6, 64: 8}
+from conceptlrp.othello.board import (
+    BLACK,
+    NO_MOVE,
+    PASS,
+    REGION,
+    WHITE,
+    from_boards,
+    given_boards,
+    region_of,
+)
+from conceptlrp.othello.notation import parse_entry, parse_position
+from conceptlrp.othello.symmetry import turn, turn_squares
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,8 +72,10 @@ class Position:
         return cls(*board.start(size), size=size)
 
     @classmethod
-    def from_transcript(cls, text: str, size: int = 8) -> "Position":
-        """Return the position after the moves of a transcript.
+    def from_transcript(
+        cls, text: str, size: int = 8, *, symmetry: int = 0
+    ) -> "Position":
+        """Return the position after the moves of a transcript, turned by a symmetry.
 
         Sides that cannot move are passed over, after the last move as well; passes may
         be written or left out. Text that is no transcript raises `NotationError`, an
@@ -83,31 +93,49 @@ class Position:
             position = position.play(move)
             if position.must_pass:
                 position = position.play(PASS)
-        return position
+        return position.turned(symmetry) if symmetry else position
+
+    @classmethod
+    def from_array(cls, board: ArrayLike, *, mover: int = BLACK) -> "Position":
+        """Return the position of a board (8, 8) or (6, 6).
+
+        +1 is a disc of the side to move, -1 one of the other side, 0 empty, and row 0
+        is rank 1; other shapes and values raise `ValueError`.
+        """
+        array = given_boards(board)
+        if len(array) != 1:
+            msg = f"board has shape {array.shape}, expected one board (8, 8) or (6, 6)"
+            raise ValueError(msg)
+        own, opponent = (from_boards(array == side)[0] for side in (1, -1))
+        return cls(own, opponent, mover, array.shape[1])
 
     @classmethod
     def from_obf(cls, line: str) -> "Position":
-        """Read a position as Edax and other programs write it.
+        """Read a position of one line, as Edax and other programs write it.
 
-        A line has the squares a1, b1, ... h8 (36 of them for a 6 x 6 board) as ``X`` or
+        It has the squares a1, b1, ... h8 (36 of them for a 6 x 6 board) as ``X`` or
         ``*`` for black, ``O`` for white and ``-`` or ``.`` for empty, a blank and the
         side to move. What follows a semicolon is ignored; other text raises
         `NotationError`.
         """
         check_type(line, str, "position", "text")
-        text = line.split(";")[0].strip()
-        found = _OBF.fullmatch(text)
-        if found is None or len(found["board"]) not in _BOARD_SIZES:
-            msg = (
-                f"{text!r} is not a position: expected 64 (or 36) of 'X', 'O' and "
-                "'-', a blank, and 'X' or 'O' for the side to move"
-            )
-            raise NotationError(msg)
-        size = _BOARD_SIZES[len(found["board"])]
-        discs = _read_discs(found["board"].upper().replace("*", "X"), size)
-        if found["mover"].upper() == "O":
-            return cls(discs["O"], discs["X"], WHITE, size)
-        return cls(discs["X"], discs["O"], BLACK, size)
+        return cls(*parse_entry(line.partition(";")[0]).sides())
+
+    @classmethod
+    def from_text(cls, text: str, size: int = 8) -> "Position":
+        """Read a position in any notation: a line as in `from_obf`, a FEN, a diagram.
+
+        A FEN has ``p`` or ``x`` for black, ``P`` or ``o`` for white, and begins with
+        the last rank, as Edax writes it. A diagram is one that `diagram` draws, or of
+        another program, and has a line such as ``X to move``. Other text is read as a
+        transcript on a board of the given size.
+
+        >>> Position.from_text("8/8/8/3ppp2/3Pp3/8/8/8 w").obf()
+        '---------------------------OX------XXX-------------------------- O'
+        """
+        check_type(text, str, "position", "text")
+        found = parse_position(text)
+        return cls.from_transcript(text, size) if found is None else cls(*found.sides())
 
     @property
     def black(self) -> int:
@@ -167,6 +195,12 @@ class Position:
         own, opponent = board.play(self.own, self.opponent, square, size=self.size)
         return Position(int(own), int(opponent), 1 - self.mover, self.size, square)
 
+    def turned(self, s: int) -> "Position":
+        """Return the position turned by a symmetry, with its last move."""
+        own, opponent = turn([self.own, self.opponent], s)
+        last = int(turn_squares(self.last, s))
+        return Position(own, opponent, self.mover, self.size, last)
+
     def obf(self) -> str:
         """Write the position as a line that Edax and other programs read."""
         rows = "".join(self._rows("-"))
@@ -211,16 +245,6 @@ class Position:
         first, last = (8 - self.size) // 2, (8 + self.size) // 2
         ranks = range(first, last)
         return ["".join(glyphs[8 * rank + first : 8 * rank + last]) for rank in ranks]
-
-
-def _read_discs(text: str, size: int) -> dict[str, int]:
-    margin = (8 - size) // 2
-    discs = dict.fromkeys("XO", 0)
-    for place, glyph in enumerate(text):
-        if glyph in discs:
-            rank, file = divmod(place, size)
-            discs[glyph] |= 1 << (8 * (rank + margin) + file + margin)
-    return discs
 
 
 _FILES: Final = "abcdefgh"
