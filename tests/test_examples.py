@@ -102,14 +102,17 @@ def test_a_move_is_explained_against_another(
     assert text.count(" speaks for ") == 2 * len(found.channel_relevance)
 
 
+@pytest.mark.parametrize("name", ["demo", "demo6"])
 def test_a_concept_is_told_better_after_training(
-    capsys: pytest.CaptureFixture[str],
+    name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = main_of("watch_concepts.py")(n=400)
+    found = main_of("watch_concepts.py")(name=name, n=400)
 
-    assert len(found) == 6
-    assert found["trained"]["own corners"] > found["random"]["own corners"]
-    assert len(capsys.readouterr().out.splitlines()) == 7
+    assert len(found) == 5
+    for column in ("own corners", "takes corner"):
+        assert found["trained"][column] > found["random"][column]
+    assert found["trained"]["as trained"] == 1
+    assert len(capsys.readouterr().out.splitlines()) == 6
 
 
 @pytest.mark.slow
