@@ -112,6 +112,17 @@ class Position:
         return cls(own, opponent, mover, array.shape[1])
 
     @classmethod
+    def from_text(cls, text: str, size: int = 8) -> "Position":
+        """Return the position of a transcript or of a line that `from_obf` reads."""
+        if not is_obf(text):
+            return cls.from_transcript(text, size)
+        found = cls.from_obf(text)
+        if found.size != size:
+            msg = f"the position is {found.size} x {found.size}, not {size} x {size}"
+            raise NotationError(msg)
+        return found
+
+    @classmethod
     def from_obf(cls, line: str) -> "Position":
         """Read a position as Edax and other programs write it.
 
@@ -243,6 +254,13 @@ class Position:
         first, last = (8 - self.size) // 2, (8 + self.size) // 2
         ranks = range(first, last)
         return ["".join(glyphs[8 * rank + first : 8 * rank + last]) for rank in ranks]
+
+
+def is_obf(text: str) -> bool:
+    """Tell whether text is meant as a line that `Position.from_obf` reads."""
+    check_type(text, str, "position", "text")
+    board = text.split(";")[0].strip()
+    return " " in board and not set(board.upper()) - set("XO*-. ")
 
 
 def _read_discs(text: str, size: int) -> dict[str, int]:
