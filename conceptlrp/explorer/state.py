@@ -28,7 +28,7 @@ from conceptlrp.othello import (
     square_name,
     transcript_text,
 )
-from conceptlrp.othello.position import is_obf
+from conceptlrp.othello.notation import parse_position
 
 SHOWN: Final = ("move", "value", "contrast")
 CLICKS: Final = ("explain", "contrast", "play", "set")
@@ -154,8 +154,8 @@ def parse_pasted(text: str, state: ExplorerState) -> ExplorerState:
         msg = f"the text has {len(text)} letters, expected at most {_MAX_TEXT}"
         raise NotationError(msg)
     size = state.start.size
-    if is_obf(text):
-        return state.at(Position.from_text(text, size))
+    if parse_position(text) is not None:
+        return state.at(_fitting(Position.from_text(text), size))
     found = state.at(Position.start(size))
     found = replace(found, moves=_moves(text, size))
     _ = found.position
@@ -191,6 +191,16 @@ def _start(text: str | None, size: int) -> Position:
         )
         raise NotationError(msg)
     return Position.from_obf(f"{text[:-1]} {text[-1]}")
+
+
+def _fitting(position: Position, size: int) -> Position:
+    if position.size != size:
+        msg = (
+            f"the position is of {position.size} x {position.size} squares, the "
+            f"network plays on {size} x {size}"
+        )
+        raise NotationError(msg)
+    return position
 
 
 def _moves(text: str, size: int) -> tuple[int, ...]:
