@@ -30,6 +30,7 @@ from conceptlrp.lrp.batch import as_array, batches
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
 from conceptlrp.statistics.estimates import (
+    LEAST_GAMES,
     exchanged_within,
     pair_correlations,
     pair_intervals,
@@ -169,6 +170,8 @@ def _correlate(
     differences = pairs.differences
     games = pairs.games[np.stack([pairs.recipients, pairs.donors], axis=1)]
     low, high = pair_intervals(changes, differences, games)
+    for end in (low, high):
+        end[:, pairs.spread < LEAST_GAMES] = np.nan
     exchanged = [
         _sizes(changes, pairs.exchanged(seed + 1 + e)) for e in range(_EXCHANGES)
     ]

@@ -1,4 +1,5 @@
 from .estimates import (
+    LEAST_GAMES as LEAST_GAMES,
     Estimate as Estimate,
 )
 from .ranks import (
@@ -7,6 +8,7 @@ from .ranks import (
 )
 
 __all__ = [
+    "LEAST_GAMES",
     "Estimate",
     "stratified_auroc",
     "stratified_correlation",
