@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain
-from conceptlrp.statistics.estimates import FEW_GAMES, LEAST_GAMES
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES
 from conceptlrp.store.results.codec import Shape
 
 if TYPE_CHECKING:

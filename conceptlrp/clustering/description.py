@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.clustering.clustering import Clustering
 from conceptlrp.othello import Corpus
-from conceptlrp.statistics.estimates import LEAST_GAMES
+from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.significance import false_discovery_rates
 
 Array = NDArray[np.float64]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.clustering.features import FeatureTable, feature_blocks, sample_rows
-from conceptlrp.statistics import LEAST_GAMES
+from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.store.results.codec import Shape
 
 #: Names of estimators, and what they stand for; see `make_estimator`.

@@ -30,12 +30,12 @@ from conceptlrp.concept_graph.unit_edges import Pair, UnitEdges
 from conceptlrp.concept_graph.units import KeptUnits, Units
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.statistics.estimates import (
-    FEW_GAMES,
     Estimate,
     bootstrap_means,
     known_interval,
     ratio,
 )
+from conceptlrp.statistics.intervals import FEW_GAMES
 from conceptlrp.store.results.codec import Shape
 
 if TYPE_CHECKING:
@@ -112,11 +112,11 @@ def _estimated(
     areas: dict[str, Estimate] = {}
     for place, name in enumerate(found):
         own = shares[:, place * n_sizes : (place + 1) * n_sizes]
-        low, high = known_interval(*_ends(own[1:]), 1, number)
-        numbers |= {name: own[0], f"{name}_low": low, f"{name}_high": high}
+        lower, upper = known_interval(_ends(own[1:]), 1, number)
+        numbers |= {name: own[0], f"{name}_low": lower, f"{name}_high": upper}
         area = np.asarray(np.trapezoid(own, parts, axis=1))
-        low, high = known_interval(*_ends(area[1:]), 1, number)
-        mean, low, high = (float(each) for each in (area[0], low, high))
+        ends = known_interval(_ends(area[1:]), 1, number)
+        mean, low, high = map(float, (area[0], *ends))
         areas[name] = Estimate(mean, low, high, len(gap), number)
     return KeptCurve(**numbers, cpr=areas["kept"], cmd=areas["distance"])
 

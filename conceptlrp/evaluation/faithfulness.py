@@ -436,5 +436,5 @@ def overall_agreement(
     known = drawn[np.isfinite(drawn)]
     ends = np.percentile(known, (2.5, 97.5)) if len(known) else (np.nan, np.nan)
     number = len(np.unique(games))
-    low, high = known_interval(*ends, 1, number)
+    low, high = known_interval(ends, 1, number)
     return Estimate(float(mean), float(low), float(high), len(score), number)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain
-from conceptlrp.statistics.estimates import FEW_GAMES, LEAST_GAMES, Estimate
+from conceptlrp.statistics.estimates import Estimate
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -27,13 +27,8 @@ from conceptlrp.evaluation.result import (
 )
 from conceptlrp.evaluation.sample import Array, Scores
 from conceptlrp.lrp.composites import GRADIENT
-from conceptlrp.statistics.estimates import (
-    LEAST_GAMES,
-    Estimate,
-    between,
-    known_mean,
-    positions_needed,
-)
+from conceptlrp.statistics.estimates import Estimate, known_mean, positions_needed
+from conceptlrp.statistics.intervals import LEAST_GAMES, between
 
 FAMILIES: Final = (
     ("square_gain", "best"),

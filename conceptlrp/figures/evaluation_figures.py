@@ -27,7 +27,7 @@ from conceptlrp.evaluation.result import (
 from conceptlrp.figures import style
 from conceptlrp.figures.style import write
 from conceptlrp.lrp import Target, Value
-from conceptlrp.statistics.estimates import FEW_GAMES, LEAST_GAMES
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
 

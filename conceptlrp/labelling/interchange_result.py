@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain
 from conceptlrp.labelling.result import ChannelCause, Pairs, check_channel
-from conceptlrp.statistics.estimates import FEW_GAMES, LEAST_GAMES
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 

@@ -30,12 +30,12 @@ from conceptlrp.lrp.batch import as_array, batches
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
 from conceptlrp.statistics.estimates import (
-    LEAST_GAMES,
     exchanged_within,
     pair_correlations,
     pair_intervals,
     ratio,
 )
+from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats
 
 _EXCHANGES: Final = 100

@@ -27,7 +27,8 @@ from conceptlrp.labelling.result import (
     NamedLabel,
 )
 from conceptlrp.labels import Labels
-from conceptlrp.statistics.estimates import LEAST_GAMES, known_interval
+from conceptlrp.statistics.estimates import known_interval
+from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import (
     Floats,
     LabelMatrix,
@@ -253,7 +254,7 @@ class _Naming:
         kept = least >= self.score.random[chosen] + asked.over_random
         kept &= games >= LEAST_GAMES
         # Last, as what is the same in every draw is no less sure for that.
-        low, high = known_interval(low, high, 1, games)
+        low, high = known_interval((low, high), 1, games)
         return [
             self._label(channel, int(k), float(a), float(b))
             for k, a, b in zip(chosen[kept], low[kept], high[kept], strict=True)

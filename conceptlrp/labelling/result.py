@@ -13,7 +13,7 @@ import numpy as np
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain, plain
-from conceptlrp.statistics.estimates import FEW_GAMES, LEAST_GAMES, between
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 

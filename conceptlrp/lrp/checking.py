@@ -32,7 +32,7 @@ from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.networks.heads import SAME
 from conceptlrp.othello import Corpus
 from conceptlrp.statistics import Estimate
-from conceptlrp.statistics.estimates import between, percentage
+from conceptlrp.statistics.intervals import between, percentage
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,12 +26,8 @@ from conceptlrp.networks.planes import (
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import BLACK
 from conceptlrp.othello.symmetry import SYMMETRIES, turn_maps
-from conceptlrp.statistics.estimates import (
-    LEAST_GAMES,
-    Estimate,
-    estimate,
-    paired_difference,
-)
+from conceptlrp.statistics.estimates import Estimate, estimate, paired_difference
+from conceptlrp.statistics.intervals import LEAST_GAMES
 
 Array = NDArray[Any]
 #: Planes (N, P, n, n) to logits (N, A) and value (N,), which is nan without a head.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from conceptlrp.labelling import LabelScores
 from conceptlrp.labelling.result import channel_name
 from conceptlrp.report.words.labels import why_it_failed, why_it_is_no_name
-from conceptlrp.statistics import LEAST_GAMES
+from conceptlrp.statistics.intervals import LEAST_GAMES
 
 if TYPE_CHECKING:
     from conceptlrp.ablation import Ablation

@@ -1,6 +1,8 @@
 from .estimates import (
-    LEAST_GAMES as LEAST_GAMES,
     Estimate as Estimate,
+)
+from .intervals import (
+    LEAST_GAMES as LEAST_GAMES,
 )
 from .ranks import (
     stratified_auroc as stratified_auroc,

@@ -6,7 +6,6 @@ all the same, since they show no chance at all. Shapes use N positions, G games,
 replicates, S squares or channels; P pairs, C channels, K labels.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,13 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.jsontext import Plain
+from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats, codes, sort_within
 
-#: Games that an interval and a verdict need.
-LEAST_GAMES: Final = 10
-#: Why there is no interval.
-FEW_GAMES: Final = f"fewer than {LEAST_GAMES} games"
-SAME: Final = "the same at every position"
 # Values that differ by less, as part of the largest, differ by rounding.
 _ALIKE: Final = 1e-6
 
@@ -60,54 +55,16 @@ class Estimate(Plain):
         return not self.few and bool(most < bound)
 
 
-def fixed(value: float, digits: int) -> str:
-    """Write a number with so many decimals."""
-    return f"{value:.{digits}f}"
-
-
-def percentage(value: float, digits: int) -> str:
-    """Write a part as a percentage with so many decimals."""
-    return f"{value:.{digits}%}"
-
-
-def between(
-    low: float | None,
-    high: float | None,
-    write: Callable[[float, int], str] = fixed,
-    digits: int = 2,
-    *,
-    games: int,
-    same: str = SAME,
-) -> str:
-    """Write an interval in brackets, or say why there is none.
-
-    Its ends get as many digits more as it takes to tell them apart.
-
-    >>> between(0.104, 0.312, games=30), between(0.104, 0.103, games=30)
-    ('[0.10, 0.31]', '[0.104, 0.103]')
-    >>> between(np.nan, np.nan, games=3)
-    '(fewer than 10 games)'
-    """
-    if low is None or high is None or not np.isfinite([low, high]).all():
-        return f"({FEW_GAMES if games < LEAST_GAMES else same})"
-    ends: tuple[str, str] = ("", "")
-    for more in range(digits, digits + 8):
-        ends = write(low, more), write(high, more)
-        if ends[0] != ends[1]:
-            break
-    return f"[{ends[0]}, {ends[1]}]"
-
-
-def known_interval(low: Any, high: Any, size: Any, games: Any) -> tuple[Floats, Floats]:
-    """Make ends nan that are of too few games, or of what is always the same.
+def known_interval(ends: Any, size: Any, games: Any) -> tuple[Floats, Floats]:
+    """Make ends (2, ...) nan that are of too few games, or of what is always the same.
 
     ``size`` is the magnitude that their width is rounding beside.
     """
     with np.errstate(invalid="ignore"):
-        wide = np.asarray(high) - np.asarray(low) > _ALIKE * np.asarray(size)
+        wide = np.subtract(ends[1], ends[0]) > _ALIKE * np.asarray(size)
     told = wide & (np.asarray(games) >= LEAST_GAMES)
-    lower, upper = (np.where(told, end, np.nan) for end in (low, high))
-    return lower, upper
+    low, high = (np.where(told, end, np.nan) for end in ends)
+    return low, high
 
 
 def count_games(known: ArrayLike, games: ArrayLike | None = None) -> NDArray[np.int64]:
@@ -179,10 +136,10 @@ def estimates(
         drawn = bootstrap_means(array[:, some], games, seed=seed)
         ends[:, some] = np.nanpercentile(drawn, (2.5, 97.5), axis=0)
     size = np.abs(np.where(known, array, 0)).max(axis=0, initial=0)
-    ends = known_interval(*ends, size, counts[1])
+    told = known_interval(ends, size, counts[1])
     return [
         Estimate(float(mean), float(low), float(high), int(n), int(g))
-        for mean, low, high, n, g in zip(means, *ends, *counts, strict=True)
+        for mean, low, high, n, g in zip(means, *told, *counts, strict=True)
     ]
 
 
@@ -213,7 +170,7 @@ def paired_difference(
         error = np.sqrt(number / (number - 1) * (sums**2).sum()) / len(values)
         half = float(stdtrit(number - 1, (1 + confidence) / 2) * error)
     size = np.abs(values).max(initial=0)
-    low, high = known_interval(mean - half, mean + half, size, number)
+    low, high = known_interval((mean - half, mean + half), size, number)
     return Estimate(mean, float(low), float(high), len(values), number)
 
 
@@ -352,9 +309,9 @@ def pair_intervals(
     reach /= 1 - np.square(bounded)
     center = np.arctanh(bounded)
     low, high = np.tanh(center - reach), np.tanh(center + reach)
-    ends = np.minimum(low, r), np.maximum(high, r)
-    lower, upper = (np.where(x.any(axis=0)[:, None], end, np.nan) for end in ends)
-    return known_interval(lower, upper, 0, len(firsts))
+    ends = np.stack([np.minimum(low, r), np.maximum(high, r)])
+    changes = np.any(x != 0, axis=0)[None, :, None]
+    return known_interval(np.where(changes, ends, np.nan), 0, len(firsts))
 
 
 def exchanged_within(strata: ArrayLike, *, seed: int = 0) -> NDArray[np.intp]:

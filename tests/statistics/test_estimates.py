@@ -5,7 +5,6 @@ import pytest
 from scipy.stats import spearmanr, ttest_rel
 
 from conceptlrp.statistics.estimates import (
-    between,
     bootstrap_means,
     cosine,
     estimate,
@@ -17,6 +16,7 @@ from conceptlrp.statistics.estimates import (
     positions_needed,
     rank_correlation,
 )
+from conceptlrp.statistics.intervals import between
 
 VALUES = np.random.default_rng(0).normal(size=(40, 3))
 GAMES = np.arange(40) // 4

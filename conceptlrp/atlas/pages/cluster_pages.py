@@ -26,7 +26,7 @@ from conceptlrp.clustering.features import (
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.reference.boards import describe_boards
 from conceptlrp.report.words.numbers import compact, signed_percent
-from conceptlrp.statistics import LEAST_GAMES
+from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.store import Ranking, Store
 
 #: The number by which noise goes.

@@ -19,7 +19,7 @@ from conceptlrp.report import StoreComparison, compare
 from conceptlrp.report.comparison import LayerMatch
 from conceptlrp.report.stored_layer import mean_maps
 from conceptlrp.statistics import Estimate
-from conceptlrp.statistics.estimates import between
+from conceptlrp.statistics.intervals import between
 from conceptlrp.store import Store
 
 _SHOWN = 6

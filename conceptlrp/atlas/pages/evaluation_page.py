@@ -22,7 +22,8 @@ from conceptlrp.evaluation.result import (
     Chief,
 )
 from conceptlrp.report.words.numbers import percent
-from conceptlrp.statistics.estimates import FEW_GAMES, LEAST_GAMES, Estimate, between
+from conceptlrp.statistics.estimates import Estimate
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between
 
 EVALUATION_PAGE = "evaluation.html"
 

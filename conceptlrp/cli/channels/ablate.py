@@ -9,7 +9,7 @@ from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import store_network
 from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.progress import progress_bars
-from conceptlrp.statistics.estimates import FEW_GAMES, between
+from conceptlrp.statistics.intervals import FEW_GAMES, between
 
 if TYPE_CHECKING:
     from conceptlrp.ablation import Ablation, LayerEffects

@@ -13,7 +13,7 @@ from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.errors import FileFormatError, StoreError
 from conceptlrp.files import write_whole
 from conceptlrp.progress import progress_bars
-from conceptlrp.statistics.estimates import FEW_GAMES, LEAST_GAMES, between
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between
 
 if TYPE_CHECKING:
     from conceptlrp.concept_graph import Circuit

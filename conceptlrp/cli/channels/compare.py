@@ -7,7 +7,7 @@ import typer
 
 from conceptlrp.cli import options as opt
 from conceptlrp.cli.tables import print_json, print_table, print_text
-from conceptlrp.statistics.estimates import between, percentage
+from conceptlrp.statistics.intervals import between, percentage
 
 if TYPE_CHECKING:
     from conceptlrp.report import StoreComparison

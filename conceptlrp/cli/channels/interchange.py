@@ -10,7 +10,7 @@ from conceptlrp.cli.inputs import store_network
 from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.progress import progress_bars
 from conceptlrp.report.words.numbers import plural
-from conceptlrp.statistics.estimates import between
+from conceptlrp.statistics.intervals import between
 
 if TYPE_CHECKING:
     from conceptlrp.labelling import ChannelCause, Interchange

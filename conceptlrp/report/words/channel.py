@@ -20,7 +20,7 @@ from conceptlrp.report.words.numbers import (
     signed_amount,
     signed_percent,
 )
-from conceptlrp.statistics.estimates import FEW_GAMES, between
+from conceptlrp.statistics.intervals import FEW_GAMES, between
 
 if TYPE_CHECKING:
     from conceptlrp.reference import ReferenceBoard
@@ -302,8 +302,8 @@ def effect_interval(
     write: Callable[[float, int], str] = compact,
 ) -> str:
     """Write the interval of one of the numbers of an ablation."""
-    ends = (getattr(found, f"{name}_{end}") for end in ("low", "high"))
-    return between(*ends, write, 3, games=found.games)
+    low, high = (getattr(found, f"{name}_{end}") for end in ("low", "high"))
+    return between(low, high, write, 3, games=found.games)
 
 
 def beats_words(found: "ChannelEffect") -> str:

@@ -19,7 +19,7 @@ from conceptlrp.report.words.numbers import (
     plural,
     signed_amount,
 )
-from conceptlrp.statistics.estimates import LEAST_GAMES, between
+from conceptlrp.statistics.intervals import LEAST_GAMES, between
 
 if TYPE_CHECKING:
     from conceptlrp.report.channel import ChannelReport
