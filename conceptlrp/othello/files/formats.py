@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from conceptlrp.errors import GameFileError
-from conceptlrp.othello.files import ggf, selfplay_file, sgf, transcripts, wthor
+from conceptlrp.othello.files import (
+    examples,
+    ggf,
+    selfplay_file,
+    sgf,
+    suites,
+    transcripts,
+    wthor,
+)
 from conceptlrp.othello.games import GameFile, read_bytes
 
 
@@ -39,6 +47,8 @@ FORMATS: Final = (
         transcripts.looks_like_book,
         transcripts.read_book,
     ),
+    Format("suites", (".obf", ".fen"), suites.looks_like, suites.read),
+    Format("training examples", (".examples",), examples.looks_like, examples.read),
     Format("transcripts", (".txt",), transcripts.looks_like, transcripts.read),
 )
 _OTHERS: Final = {
