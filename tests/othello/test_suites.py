@@ -70,7 +70,7 @@ def test_malformed_lines_are_left_out_with_their_number():
         good,
     )
 
-    assert len(corpus) == 2
+    assert len(corpus) == 3
     reasons = {
         int(p.split("line ")[1].split(",")[0].split(":")[0]): p for p in corpus.problems
     }
@@ -80,11 +80,11 @@ def test_malformed_lines_are_left_out_with_their_number():
         3: "names no side to move",
         4: "'z9' is not a square",
         5: "'high' is no score",
-        6: "'a1' is not legal",
+        6: "'a1' is not legal; the move is left out",
         7: "score +66 is more than 64 discs",
         8: "a board of 6 x 6 squares, expected 8 x 8",
         9: "is longer than 4000 characters",
-        10: "is the usual start without a move",
+        10: "the usual start without a move is left out",
     }.items():
         assert reason in reasons[number]
 

@@ -12,10 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import GameFileError
-from conceptlrp.othello.board import NO_MOVE, PASS
-from conceptlrp.othello.games import GameFile, judge
+from conceptlrp.othello.board import (
+    BLACK,
+    NO_MOVE,
+    PASS,
+    legal_moves,
+    square_bits,
+)
+from conceptlrp.othello.games import GameFile, Games, judge
 from conceptlrp.othello.position import Position, square_name
-from conceptlrp.othello.replay import moves_per_game
+from conceptlrp.othello.replay import Starts, moves_per_game
 
 #: Longer names would make every row of a column of names as long.
 LONGEST_NAME: Final = 200
@@ -191,6 +197,39 @@ def keep_legal(
             "the game is left out"
         )
     return GameFile(games, tuple(problems))
+
+
+def keep_boards(
+    starts: Starts,
+    moves: NDArray[np.int8],
+    places: Sequence[str],
+    *,
+    source: str,
+    size: int,
+    **known: Any,
+) -> GameFile:
+    """Keep boards (G,), each a game of its own with the one move (G,) that is known.
+
+    A move that is not legal is left out; the board stays.
+    """
+    black = starts.mover == BLACK
+    own = np.where(black, starts.black, starts.white)
+    opponent = np.where(black, starts.white, starts.black)
+    legal = legal_moves(own, opponent, size=size) & square_bits(moves) != 0
+    moved = np.where(legal, moves, NO_MOVE)
+    # A game from the usual start has no position but those before its moves.
+    lost = starts.standard(size) & ~legal
+    problems = [
+        f"{source}: {places[row]}: "
+        + (f"{_name(int(moves[row]), size)} is not legal; " if moves[row] >= 0 else "")
+        + ("the usual start without a move is" if lost[row] else "the move is")
+        + " left out"
+        for row in np.flatnonzero(lost | (~legal & (moves >= 0)))
+    ]
+    games = Games.of_boards(
+        *starts, size=size, moves=moved[:, None], source=source, **known
+    )
+    return GameFile(games.take(~lost), tuple(problems))
 
 
 def padded(games: Sequence[Sequence[int]], size: int) -> NDArray[np.int8]:
