@@ -216,20 +216,14 @@ def keep_boards(
     own = np.where(black, starts.black, starts.white)
     opponent = np.where(black, starts.white, starts.black)
     legal = legal_moves(own, opponent, size=size) & square_bits(moves) != 0
-    moved = np.where(legal, moves, NO_MOVE)
-    # A game from the usual start has no position but those before its moves.
-    lost = starts.standard(size) & ~legal
     problems = [
-        f"{source}: {places[row]}: "
-        + (f"{_name(int(moves[row]), size)} is not legal; " if moves[row] >= 0 else "")
-        + ("the usual start without a move is" if lost[row] else "the move is")
-        + " left out"
-        for row in np.flatnonzero(lost | (~legal & (moves >= 0)))
+        f"{source}: {places[row]}: {_name(int(moves[row]), size)} is not legal; "
+        "the move is left out"
+        for row in np.flatnonzero(~legal & (moves >= 0))
     ]
-    games = Games.of_boards(
-        *starts, size=size, moves=moved[:, None], source=source, **known
-    )
-    return GameFile(games.take(~lost), tuple(problems))
+    known["moves"] = np.where(legal, moves, NO_MOVE)[:, None]
+    games = Games.of_boards(*starts, size=size, source=source, **known)
+    return GameFile(games, tuple(problems))
 
 
 def padded(games: Sequence[Sequence[int]], size: int) -> NDArray[np.int8]:
