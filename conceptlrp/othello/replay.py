@@ -204,7 +204,7 @@ def _replay_block(
         own[:, ply], opponent[:, ply] = boards.own, boards.opponent
         mover[:, ply], made[:, ply] = boards.mover, turned != 0
         boards.play(moves[:, ply], turned)
-    made[:, :1] |= (moves < 0).all(axis=1)[:, None]
+    made[:, :1] |= (moves < 0).all(axis=1, keepdims=True)
     game, place = np.nonzero(made)
     ply = np.maximum(place + starts.discs[game] - 4, 0)
     return {

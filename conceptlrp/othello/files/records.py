@@ -219,7 +219,7 @@ def keep_boards(
     problems = [
         f"{source}: {places[row]}: {_name(int(moves[row]), size)} is not legal; "
         "the move is left out"
-        for row in np.flatnonzero(~legal & (moves >= 0))
+        for row in np.flatnonzero(~legal & (moves >= 0)).tolist()
     ]
     known["moves"] = np.where(legal, moves, NO_MOVE)[:, None]
     games = Games.of_boards(*starts, size=size, source=source, **known)

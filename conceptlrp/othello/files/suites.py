@@ -39,10 +39,10 @@ def read(path: str | Path, data: bytes, *, size: int | None = None) -> GameFile:
     by_line = any(is_entry(line) for _, line in lines)
     found = _entries(lines) if by_line else diagrams(lines)
     rows, problems = [], []
-    for index, (number, entry) in enumerate(found):
+    for place, (number, entry) in enumerate(found):
         try:
             checked = _checked(entry, size, scored=by_line)
-            rows.append((checked, _best_move(checked), f"line {number}", index))
+            rows.append((checked, _best_move(checked), f"line {number}", place))
         except NotationError as error:
             problems.append(f"{name}: line {number}: {error}; it is left out")
         else:
