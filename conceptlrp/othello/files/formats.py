@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from conceptlrp.errors import GameFileError
-from conceptlrp.othello.files import ggf, selfplay_file, sgf, transcripts, wthor
+from conceptlrp.othello.files import (
+    game_tables,
+    ggf,
+    pgn,
+    selfplay_file,
+    sequences,
+    sgf,
+    transcripts,
+    wthor,
+)
 from conceptlrp.othello.games import GameFile, read_bytes
 
 
@@ -33,13 +42,13 @@ FORMATS: Final = (
     Format("self-play", (".jsonl",), selfplay_file.looks_like, selfplay_file.read),
     Format("GGF", (".ggf",), ggf.looks_like, ggf.read),
     Format("SGF", (".sgf",), sgf.looks_like, sgf.read),
+    Format("PGN", (".pgn",), pgn.looks_like, pgn.read),
+    Format("numbers", (".npy", ".json"), sequences.looks_like, sequences.read),
     Format(
-        "Logistello's books",
-        (".gam",),
-        transcripts.looks_like_book,
-        transcripts.read_book,
+        "a game book", (".gam",), transcripts.looks_like_book, transcripts.read_book
     ),
     Format("transcripts", (".txt",), transcripts.looks_like, transcripts.read),
+    Format("a table", (".csv", ".tsv"), game_tables.looks_like, game_tables.read),
 )
 _OTHERS: Final = {
     b"\x89HDF": "is HDF5, no game file; Corpus.load reads corpora",

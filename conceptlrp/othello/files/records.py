@@ -31,7 +31,8 @@ class Record(NamedTuple):
     """A game of a file: `problem` says why it is left out, if it is.
 
     ``moves`` may have passes, ``movers`` are who made them where the file says so, and
-    without ``start`` a game begins from the usual one.
+    without ``start`` a game begins from the usual one. ``winner`` is 1 for black, 0 for
+    a draw, -1 for white.
     """
 
     place: str
@@ -41,6 +42,7 @@ class Record(NamedTuple):
     tournament: str = ""
     year: int = 0
     score: int = -1
+    winner: int | None = None
     start: Position | None = None
     movers: Sequence[int] = ()
     problem: str = ""
