@@ -66,8 +66,8 @@ def read_games(path: str | Path, *, size: int | None = None) -> GameFile:
         raise GameFileError(msg)
     data = read_bytes(path)
     read = _format_of(path, data).read(path, data, size=size)
-    if read.problems and not len(read.games):
-        first = read.problems[0].rpartition("; ")[0]
+    if not len(read.games):
+        first = (*read.problems, f"{path.name}: has no games; ")[0].rpartition("; ")[0]
         msg = f"{first}; nothing in the file could be read, expected {_known()}"
         raise GameFileError(msg)
     return read

@@ -65,14 +65,16 @@ def read(path: Path, data: bytes, *, size: int | None = None) -> GameFile:
 
 
 def _record(place: str, cells: list[str], layout: _Layout, size: int) -> Record:
-    if len(cells) <= layout.moves:
-        problem = (
-            f"has {len(cells)} cells, but the moves are in cell {layout.moves + 1}"
-        )
+    problem, at = "", layout.moves
+    if len(cells) <= at:
+        problem = f"has {len(cells)} cells, but the moves are in cell {at + 1}"
+    elif len(cells[at]) > LONGEST_GAME:
+        problem = f"has {len(cells[at]):,} characters of moves, more than any game"
+    if problem:
         return Record(place, problem=problem)
     named = {n: cells[c].strip() for n, c in layout.columns.items() if c < len(cells)}
     try:
-        moves = moves_of(cells[layout.moves][:LONGEST_GAME], size)
+        moves = moves_of(cells[at], size)
     except NotationError as error:
         return Record(place, problem=str(error).removeprefix("line 1, "))
     names = {n: named[n] for n in ("black", "white", "tournament") if n in named}

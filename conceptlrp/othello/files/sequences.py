@@ -15,7 +15,8 @@ import numpy as np
 
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.board import PASS, region_of, squares, start
-from conceptlrp.othello.files.records import Record, keep, numbered_lines, padded
+from conceptlrp.othello.files.legal_games import padded
+from conceptlrp.othello.files.records import Record, keep, numbered_lines
 from conceptlrp.othello.games import GameFile, judge
 
 _NUMBERS: Final = re.compile(rb"[\[\s]*-?\d{1,3}(?:[\s,;]+-?\d{1,3}){2}[\s,;\]]")
@@ -69,7 +70,8 @@ def _rows(path: Path) -> list[tuple[str, list[str]]]:
         msg = f"{path.name}: is no array of numbers: {error}"
         raise GameFileError(msg) from error
     if table.ndim != 2 or table.dtype.kind not in "iu":
-        msg = f"{path.name}: is {table.dtype} of shape {table.shape}, expected whole numbers of shape (G, M); Corpus.from_boards takes boards"
+        found = f"{table.dtype} of shape {table.shape}"
+        msg = f"{path.name}: is {found}, expected moves of shape (G, M)"
         raise GameFileError(msg)
     rows = table[:, : PASS + 1].tolist()
     return [(f"game {n}", list(map(str, row))) for n, row in enumerate(rows, start=1)]
