@@ -44,9 +44,10 @@ def ggf_game(
         f"{'BW'[mover]}[{name.upper()}/1.25/0.5]"
         for mover, name in moves_made(games, row)
     )
+    result = result or f"{margins(games)[row]:+d}.000"
     return (
         f"(;GM[Othello]PC[GGS/os]DT[2003.05.17_18:59:13.MDT]PB[{games.black[row]}]"
-        f"PW[{games.white[row]}]RE[{result or f'{margins(games)[row]:+d}.000'}]TI[15:00]"
+        f"PW[{games.white[row]}]RE[{result}]TI[15:00]"
         f"TY[{kind}]BO[{start or START[games.size]}]{text};)"
     )
 

@@ -77,14 +77,15 @@ def _record(place: str, cells: list[str], layout: _Layout, size: int) -> Record:
         moves = moves_of(cells[at], size)
     except NotationError as error:
         return Record(place, problem=str(error).removeprefix("line 1, "))
-    names = {n: named[n] for n in ("black", "white", "tournament") if n in named}
     return Record(
         place,
         moves,
-        **names,
-        year=year_in(named.get("year", "")),
-        score=score_in(named.get("score", ""), size),
-        winner=_WINNERS.get(named.get("winner", "").lower()),
+        named.get("black", ""),
+        named.get("white", ""),
+        named.get("tournament", ""),
+        year_in(named.get("year", "")),
+        score_in(named.get("score", ""), size),
+        _WINNERS.get(named.get("winner", "").lower()),
     )
 
 

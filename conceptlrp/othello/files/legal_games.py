@@ -3,7 +3,7 @@
 Shapes use G games of M moves.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ def keep_legal(
     *,
     source: str,
     size: int = 8,
+    starts: Starts | None = None,
     movers: Sequence[Sequence[int]] = (),
     **known: ArrayLike,
 ) -> GameFile:
@@ -32,13 +33,12 @@ def keep_legal(
     each game, where a file says so.
     """
     recorded = np.asarray(moves)
-    turned = _mirrored(recorded, known, size)
+    usual = usual_starts(len(recorded), size)
+    begun = usual if starts is None else starts
+    turned = _mirrored(recorded, begun, size)
     table = np.where(turned[:, None], turn_squares(recorded, 1), recorded)
-    for column, usual in zip(STARTS, usual_starts(1, size), strict=True):
-        if column in known:
-            known[column] = np.where(
-                turned, usual, np.asarray(known[column], usual.dtype)
-            )
+    columns: Any = zip(STARTS, usual, begun, strict=True)
+    known |= {name: np.where(turned, plain, own) for name, plain, own in columns}
     games, illegal = judge(table, size=size, source=source, **known)
     problems = {}
     for row in np.flatnonzero(illegal >= 0).tolist():
@@ -46,13 +46,12 @@ def keep_legal(
         where = " from the mirrored start" if turned[row] else ""
         problems[row] = f"move {illegal[row] + 1}: {move} is not legal{where}"
     if any(movers):
-        legal = np.flatnonzero(illegal < 0)
+        legal = np.flatnonzero(illegal < 0).tolist()
         wrong = _out_of_turn(games, padded([movers[row] for row in legal], size))
-        for row, place in zip(
-            legal[wrong >= 0].tolist(), wrong[wrong >= 0], strict=True
-        ):
-            problems[row] = f"move {place + 1} is not of the side to move"
-        games = games.take(wrong < 0)
+        for row, place in zip(legal, wrong, strict=True):
+            if place >= 0:
+                problems[row] = f"move {place + 1} is not of the side to move"
+        games = games.take(np.array(wrong, np.int64) < 0)
     told = [left_out(source, places[row], problems[row]) for row in sorted(problems)]
     turned[list(problems)] = False
     if not (count := int(turned.sum())):
@@ -62,32 +61,29 @@ def keep_legal(
     return GameFile(games, tuple(told), (note,))
 
 
-def _mirrored(
-    moves: NDArray[Any], known: Mapping[str, Any], size: int
-) -> NDArray[np.bool_]:
+def _mirrored(moves: NDArray[Any], starts: Starts, size: int) -> NDArray[np.bool_]:
     """Tell which games (G,) begin from the usual start with its colours exchanged.
 
-    Where no start is told, a first move that is legal from no other says so.
+    Where no other start is told, a first move that is legal from there alone says so.
     """
-    black, white = start(size)
-    first = moves[:, :1].ravel() if moves.shape[1] else np.full(len(moves), NO_MOVE)
+    black, white = (np.uint64(discs) for discs in start(size))
+    first = moves[:, :1].max(axis=1, initial=NO_MOVE)
     legal = np.isin(first, squares(legal_moves(white, black, size=size)))
-    if STARTS[0] not in known:
-        return legal
-    starts = Starts(*(np.asarray(known[column], np.uint64) for column in STARTS))
     same = (starts.black == white) & (starts.white == black) & (starts.mover == BLACK)
-    return same | (starts.standard(size) & legal)
+    mirrored: NDArray[np.bool_] = same | (starts.standard(size) & legal)
+    return mirrored
 
 
-def _out_of_turn(games: Games, movers: NDArray[np.int8]) -> NDArray[np.int16]:
+def _out_of_turn(games: Games, movers: NDArray[Any]) -> list[int]:
     """Return the place of each game's first move that the other side made, or -1."""
     found = replay(games.moves, size=games.size, starts=games.starts)
     made = found.played != NO_MOVE
-    side = np.full(games.moves.shape, NO_MOVE, np.int8)
+    side: NDArray[Any] = np.full(games.moves.shape, NO_MOVE, np.int8)
     side[games.moves != NO_MOVE] = found.mover[made]
     told = movers[:, : side.shape[1]]
     wrong = (side != told) & (told != NO_MOVE)
-    return np.where(wrong.any(axis=1), wrong.argmax(axis=1), -1).astype(np.int16)
+    first: list[int] = np.where(wrong.any(axis=1), wrong.argmax(axis=1), -1).tolist()
+    return first
 
 
 def padded(games: Sequence[Sequence[int]], size: int) -> NDArray[np.int8]:

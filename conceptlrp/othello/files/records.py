@@ -15,6 +15,7 @@ from conceptlrp.othello.board import PASS
 from conceptlrp.othello.files.legal_games import keep_legal, left_out, padded
 from conceptlrp.othello.games import GameFile, Games
 from conceptlrp.othello.position import Position
+from conceptlrp.othello.replay import Starts
 
 #: Longer names would make every row of a column of names as long.
 LONGEST_NAME: Final = 200
@@ -121,6 +122,7 @@ def keep(
     found = keep_legal(
         padded([record.moves for record in read], size),
         [record.place for record in read],
+        starts=_starts(read, size),
         movers=[record.movers for record in read],
         source=name,
         size=size,
@@ -128,7 +130,6 @@ def keep(
         year=[record.year for record in read],
         recorded_score=[record.score for record in read],
         **names,
-        **_starts(read, size),
     )
     unread = (left_out(name, r.place, r.problem) for r in checked if r.problem)
     remarks = [*notes, *found.notes]
@@ -169,14 +170,14 @@ def _shown(name: str) -> str:
     return " ".join(text.split())
 
 
-def _starts(records: Sequence[Record], size: int) -> dict[str, list[int]]:
+def _starts(records: Sequence[Record], size: int) -> Starts:
     usual = Position.start(size)
     starts = [record.start or usual for record in records]
-    return {
-        "start_black": [start.black for start in starts],
-        "start_white": [start.white for start in starts],
-        "start_mover": [start.mover for start in starts],
-    }
+    return Starts(
+        np.array([start.black for start in starts], np.uint64),
+        np.array([start.white for start in starts], np.uint64),
+        np.array([start.mover for start in starts], np.uint8),
+    )
 
 
 def _other_results(games: Games, records: Sequence[Record]) -> list[str]:
