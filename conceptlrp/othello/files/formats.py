@@ -11,12 +11,14 @@ from typing import Final, NamedTuple
 
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.files import (
+    examples,
     game_tables,
     ggf,
     pgn,
     selfplay_file,
     sequences,
     sgf,
+    suites,
     transcripts,
     wthor,
 )
@@ -47,6 +49,8 @@ FORMATS: Final = (
     Format(
         "a game book", (".gam",), transcripts.looks_like_book, transcripts.read_book
     ),
+    Format("suites", (".obf", ".fen"), suites.looks_like, suites.read),
+    Format("training examples", (".examples",), examples.looks_like, examples.read),
     Format("transcripts", (".txt",), transcripts.looks_like, transcripts.read),
     Format("a table", (".csv", ".tsv"), game_tables.looks_like, game_tables.read),
 )

@@ -64,7 +64,7 @@ def _record(game: _Game, size: int) -> Record:
     tags, moves, depth = game.tags, [], 0
     result = tags.get("result", "")
     try:
-        start = Position.from_obf(tags["fen"]) if "fen" in tags else None
+        start = Position.from_text(tags["fen"], size) if "fen" in tags else None
         for token in _TOKEN.findall("\n".join(game.text)):
             depth = max(0, depth + (token == "(") - (token == ")"))
             name = _NUMBER.sub("", token, count=1).rstrip("!?+#")

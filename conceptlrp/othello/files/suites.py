@@ -1,0 +1,150 @@
+"""Suites of positions without games: a position a line, or diagrams.
+
+``conceptlrp.othello.notation`` has the forms. Each position is a game of its own, which
+begins there: its move is the best one that the file gives, and its score is taken for
+the result under perfect play. Lines that begin with ``%`` or ``#`` are comments.
+"""
+
+from collections.abc import Iterable, Iterator
+from math import isnan
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conceptlrp.errors import GameFileError, NotationError
+from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, from_boards
+from conceptlrp.othello.files.legal_games import keep_legal
+from conceptlrp.othello.files.records import LONGEST_GAME, text_of
+from conceptlrp.othello.games import GameFile
+from conceptlrp.othello.notation import Entry, diagrams, is_entry, parse_entry
+from conceptlrp.othello.position import Position, parse_square
+from conceptlrp.othello.replay import Starts
+
+_HEAD: Final = 1 << 16
+_START: Final = {size: Position.start(size).obf() for size in (6, 8)}
+
+
+def looks_like(data: bytes) -> bool:
+    """Tell whether a file begins with positions, as lines or as a diagram."""
+    lines = list(_lines(data[:_HEAD]))
+    if any(is_entry(line) for _, line in lines[:20]):
+        return True
+    return any(isinstance(found, Entry) for _, found in diagrams(lines))
+
+
+def read(path: str | Path, data: bytes, *, size: int | None = None) -> GameFile:
+    """Read a suite; what is no position is left out, with a line that says why."""
+    lines, name = list(_lines(data)), Path(path).name
+    by_line = any(is_entry(line) for _, line in lines)
+    places, entries, moves, problems = [], [], [], []
+    for number, found in _entries(lines) if by_line else diagrams(lines):
+        try:
+            entry = _checked(found, size, scored=by_line)
+            moves.append([_best_move(entry)])
+        except NotationError as error:
+            place = f"line {number}"
+            problems.append(f"{name}: {place}: {error}; it is left out")
+        else:
+            size = entry.size
+            places.append(f"line {number}")
+            entries.append(entry)
+    if size is None or not entries:
+        msg = f"{name}: has no position; {problems[0] if problems else 'it is empty'}"
+        raise GameFileError(msg)
+    return _game_file(entries, moves, places, name, tuple(problems))
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, str]]:
+    """Yield the lines with their numbers, without comments."""
+    text = text_of(data).replace("\r\n", "\n").replace("\r", "\n")
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.startswith(("%", "#")):
+            yield number, line
+
+
+def _entries(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Entry | str]]:
+    for number, line in lines:
+        if not line.strip():
+            continue
+        if len(line) > LONGEST_GAME:
+            yield number, f"is longer than {LONGEST_GAME} characters"
+            continue
+        try:
+            yield number, parse_entry(line)
+        except NotationError as error:
+            yield number, str(error)
+
+
+def _checked(found: Entry | str, size: int | None, *, scored: bool) -> Entry:
+    """Refuse a position that does not belong to a suite of a board size."""
+    if isinstance(found, str):
+        raise NotationError(found)
+    side, score = found.size, found.score
+    if size not in (None, side):
+        msg = f"a board of {side} x {side} squares, expected {size} x {size}"
+        raise NotationError(msg)
+    # Training data of engines has no colours: X is the side to move.
+    if found.mover is None and not (scored and not isnan(score)):
+        msg = "names no side to move"
+        raise NotationError(msg)
+    if abs(score) > side * side:
+        msg = f"score {score:+g} is more than {side * side} discs"
+        raise NotationError(msg)
+    return found
+
+
+def _best_move(entry: Entry) -> int:
+    """Return the first move of the best score, `NO_MOVE` for none or a pass."""
+    best = [move for move, score in entry.moves if score == entry.score]
+    best = best or [move for move, score in entry.moves if isnan(score)]
+    square = parse_square(best[0], entry.size) if best else NO_MOVE
+    if square in (PASS, NO_MOVE) and f"{entry.squares} X" == _START[entry.size]:
+        # A game from there without moves has no position.
+        msg = "is the usual start without a move"
+        raise NotationError(msg)
+    return NO_MOVE if square == PASS else square
+
+
+def _game_file(
+    entries: list[Entry],
+    moves: list[list[int]],
+    places: list[str],
+    name: str,
+    problems: tuple[str, ...],
+) -> GameFile:
+    size = entries[0].size
+    text = "".join(entry.squares for entry in entries)
+    squares = np.frombuffer(text.encode(), "S1").reshape(-1, size, size)
+    named = [entry.mover is not None for entry in entries]
+    mover = np.array([entry.mover or BLACK for entry in entries], np.uint8)
+    margin = np.array([entry.score for entry in entries])
+    theoretical = _black_discs(margin, mover, size)
+    read = keep_legal(
+        np.array(moves, np.int8),
+        places,
+        source=name,
+        size=size,
+        starts=Starts(
+            from_boards(squares == b"X"), from_boards(squares == b"O"), mover
+        ),
+        theoretical_score=theoretical,
+    )
+    odd = np.count_nonzero(~np.isnan(margin) & (theoretical < 0))
+    remarks = {
+        "name no side to move: X is taken for it": len(named) - sum(named),
+        "have an odd score, which is not kept": odd,
+    }
+    notes = [f"{name}: {n:,} positions {remark}" for remark, n in remarks.items() if n]
+    return GameFile(read.games, (*problems, *read.problems), tuple(notes))
+
+
+def _black_discs(
+    margin: NDArray[np.float64], mover: NDArray[np.uint8], size: int
+) -> NDArray[np.int8]:
+    """Return black's discs, the winner being given the empty squares; -1 unknown."""
+    whole = np.nan_to_num(margin, nan=1) % 2 == 0
+    black = np.where(mover == BLACK, margin, -margin)
+    discs = (size * size + np.where(whole, black, 0)) // 2
+    return np.where(whole, discs, -1).astype(np.int8)
