@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, legal_moves, squares, start
+from conceptlrp.othello.board import (
+    BLACK,
+    NO_MOVE,
+    PASS,
+    legal_moves,
+    square_bits,
+    squares,
+    start,
+)
 from conceptlrp.othello.games import STARTS, GameFile, Games, judge
 from conceptlrp.othello.position import square_name
 from conceptlrp.othello.replay import Starts, moves_per_game, replay, usual_starts
@@ -59,6 +67,33 @@ def keep_legal(
     begin, were = ("games begin", "were") if count > 1 else ("game begins", "was")
     note = f"{source}: {count:,} {begin} from the mirrored start and {were} turned"
     return GameFile(games, tuple(told), (note,))
+
+
+def keep_boards(
+    starts: Starts,
+    moves: NDArray[np.int8],
+    places: Sequence[str],
+    *,
+    source: str,
+    size: int,
+    **known: Any,
+) -> GameFile:
+    """Keep boards (G,), each a game of its own with the one move (G,) that is known.
+
+    A move that is not legal is left out; the board stays.
+    """
+    black = starts.mover == BLACK
+    own = np.where(black, starts.black, starts.white)
+    opponent = np.where(black, starts.white, starts.black)
+    legal = legal_moves(own, opponent, size=size) & square_bits(moves) != 0
+    problems = [
+        f"{source}: {places[row]}: {_name(int(moves[row]), size)} is not legal; "
+        "the move is left out"
+        for row in np.flatnonzero(~legal & (moves >= 0)).tolist()
+    ]
+    known["moves"] = np.where(legal, moves, NO_MOVE)[:, None]
+    games = Games.of_boards(*starts, size=size, source=source, **known)
+    return GameFile(games, tuple(problems))
 
 
 def _mirrored(moves: NDArray[Any], starts: Starts, size: int) -> NDArray[np.bool_]:
