@@ -19,8 +19,8 @@ from conceptlrp.othello.board import (
     from_boards,
     squares,
 )
+from conceptlrp.othello.files.legal_games import keep_boards
 from conceptlrp.othello.files.plain_pickle import Array, PickleError, load
-from conceptlrp.othello.files.records import keep_boards
 from conceptlrp.othello.games import GameFile
 from conceptlrp.othello.replay import Starts
 from conceptlrp.othello.symmetry import canonical, first_of_equal

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import GameFileError, NotationError
 from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, from_boards
-from conceptlrp.othello.files.records import LONGEST_GAME, keep_boards, text_of
+from conceptlrp.othello.files.legal_games import keep_boards
+from conceptlrp.othello.files.records import LONGEST_GAME, text_of
 from conceptlrp.othello.games import GameFile
 from conceptlrp.othello.notation import Entry, diagrams, is_entry, parse_entry
 from conceptlrp.othello.position import parse_square
