@@ -74,8 +74,13 @@ def test_a_network_that_is_refused_has_a_table_and_exits_with_1(folder: Path) ->
     assert "net.conv1" in found.out
 
 
-def test_games_for_another_board_are_refused(folder: Path) -> None:
-    refused = run("check-network", folder / "six.safetensors", "demo")
+def test_a_network_is_checked_on_the_games_that_ship_for_its_board(
+    folder: Path,
+) -> None:
+    network = folder / "six.safetensors"
+    assert "does not play better" in succeed("check-network", network)
+
+    refused = run("check-network", network, "demo")
 
     assert_one_line(refused, 1, "games 'demo' are played on 8 x 8, .* give it 'demo6'")
 

@@ -11,6 +11,7 @@ import torch
 from conceptlrp.networks import demo_network
 from conceptlrp.networks.checkpoint import load_network
 from conceptlrp.runs import RunOptions, attribute_corpus
+from conceptlrp.shipped import SHIPPED
 from conceptlrp.store import open_store
 from tests.cli.test_own_network import CODE
 from tests.command_line import assert_one_line, run, succeed
@@ -105,12 +106,13 @@ def test_a_file_that_changed_is_refused(
     )
 
 
-def test_the_demo_is_found_by_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_ships_is_found_by_itself(name: str, tmp_path: Path) -> None:
     store = tmp_path / "run.crp"
     common = ("--sample", 20, "--layer", "conv4", "--references", 0)
-    succeed("attribute", "demo", "demo", "--out", store, *common)
+    succeed("attribute", name, name, "--out", store, *common)
 
-    assert open_store(store).manifest.network["reference"] == "demo"
+    assert open_store(store).manifest.network["reference"] == name
     assert run("graph", store, "--position", 1).code == 0
 
 

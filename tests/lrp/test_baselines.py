@@ -201,10 +201,12 @@ def test_means_that_do_not_fit_the_network_are_refused(
 
 def test_a_mean_without_a_corpus_is_taken_over_the_one_that_ships() -> None:
     large = Explainer(randomize(OthelloNet(channels=2)))
+    small = Explainer(randomize(OthelloNet(channels=2, size=6)))
 
-    found = resolve_baseline("mean", large, None)
+    for explainer in (large, small):
+        found = resolve_baseline("mean", explainer, None)
 
-    assert (found.kind, found.positions) == ("mean", 1024)
+        assert (found.kind, found.positions) == ("mean", 1024)
 
 
 @pytest.mark.parametrize("rule", RULES)

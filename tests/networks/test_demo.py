@@ -16,21 +16,38 @@ from conceptlrp.networks import (
     save_network,
 )
 from conceptlrp.networks.checkpoint import read_header
-from conceptlrp.shipped import SHIPPED, demo_path
+from conceptlrp.othello.symmetry import turn_squares
+from conceptlrp.selfplay import read_card
+from conceptlrp.shipped import SHIPPED, demo_name, demo_path
+
+SIZES = [shipped.size for shipped in SHIPPED.values()]
 
 
-def test_the_network_that_ships_is_what_its_header_says() -> None:
-    network = demo_network()
+@pytest.mark.parametrize("size", SIZES)
+def test_a_network_that_ships_is_what_its_header_says(size: int) -> None:
+    network = demo_network(size)
 
-    header = read_header(demo_path(SHIPPED["demo"].network))
+    header = read_header(demo_path(SHIPPED[demo_name(size)].network))
 
-    assert (network.channels, network.size) == (64, 8)
+    assert (network.channels, network.size) == (64, size)
     assert header["digest"] == network_digest(network)
     assert not network.training
 
 
-def test_the_network_that_ships_is_loaded_by_name() -> None:
-    assert network_digest(load_network("demo")) == network_digest(demo_network())
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_network_that_ships_is_loaded_by_name(name: str) -> None:
+    network = load_network(name)
+
+    assert network_digest(network) == network_digest(demo_network(network.size))
+    assert network.origin == {"name": name, "reference": name}
+    assert read_card(demo_path(SHIPPED[name].card))["about"]["network"] == (
+        network_digest(network)
+    )
+
+
+def test_nothing_ships_for_other_boards() -> None:
+    with pytest.raises(ValueError, match="board size is 10, expected 8 or 6"):
+        demo_corpus(10)
 
 
 def test_a_network_is_not_loaded_from_what_is_no_path() -> None:
@@ -50,16 +67,31 @@ def test_the_games_that_ship_are_5200_distinct_finished_ones() -> None:
     assert set(games.moves[:, 0].tolist()) == {19, 26, 37, 44}
 
 
-def test_the_corpus_that_ships_is_turned_by_its_seed() -> None:
-    one, same, other = demo_corpus(), demo_corpus(seed=0), demo_corpus(seed=1)
+def test_the_small_games_that_ship_are_distinct_up_to_symmetry() -> None:
+    games = demo_corpus(6).games
+
+    turned = np.stack([turn_squares(games.moves, s) for s in range(8)])
+    twins = {min(map(bytes, turned[:, game])) for game in range(len(games))}
+    assert len(twins) == len(games) >= 4900
+    assert games.size == 6
+    assert games.finished.all()
+    assert set(games.moves[:, 0].tolist()) == {19, 26, 37, 44}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_corpus_that_ships_is_turned_by_its_seed(size: int) -> None:
+    one, same = demo_corpus(size), demo_corpus(size, seed=0)
+    other = demo_corpus(size, seed=1)
 
     assert one.digest == same.digest != other.digest
     assert np.bincount(one.symmetry, minlength=8).min() > len(one) / 9
 
 
 def test_every_file_that_ships_has_its_source_beside_it() -> None:
-    for name in (SHIPPED["demo"].network, SHIPPED["demo"].games):
-        assert (demo_path(name).parent / "SOURCE.txt").stat().st_size > 200
+    for shipped in SHIPPED.values():
+        for name in (shipped.network, shipped.games):
+            source = demo_path(name).parent / "SOURCE.txt"
+            assert Path(name).name in source.read_text()
 
 
 def test_a_name_that_does_not_ship_is_refused() -> None:
@@ -99,15 +131,18 @@ def test_the_tower_that_ships_is_a_tower_ready_to_be_explained() -> None:
     assert not tower.training
 
 
-def test_snapshots_that_ship_lead_to_the_network_that_ships() -> None:
-    snapshots = demo_snapshots()
+@pytest.mark.parametrize("size", SIZES)
+def test_snapshots_that_ship_lead_to_the_network_that_ships(size: int) -> None:
+    snapshots = demo_snapshots(size)
 
     shown = [snapshot.positions for snapshot in snapshots]
-    final = read_header(demo_path(SHIPPED["demo"].network))["training"]["samples"]
+    header = read_header(demo_path(SHIPPED[demo_name(size)].network))
+    final = header["training"]["samples"]
+    assert len(shown) == 3
     assert shown == sorted(set(shown))
     assert all(0 < positions <= final for positions in shown)
     shapes = {str(snapshot.network.architecture) for snapshot in snapshots}
-    assert shapes <= {str(demo_network().architecture)}
+    assert shapes <= {str(demo_network(size).architecture)}
 
 
 def test_what_ships_fits_in_24_megabytes() -> None:
