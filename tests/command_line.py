@@ -78,8 +78,8 @@ def write_broken(folder: Path) -> None:
     """Write one file for every way in which an input can be wrong."""
     whole = (folder / "games.wtb").read_bytes()
     (folder / "truncated.wtb").write_bytes(whole[:-10])
-    (folder / "text.wtb").write_text("f5d6c3\n")
-    (folder / "typo.txt").write_text("f5d6c3\nf5d6x9c3\n")
+    (folder / "text.wtb").write_text("f5 and so on\n")
+    (folder / "typo.txt").write_text("# one game\nf5d6x9c3\n")
     (folder / "illegal.txt").write_text("f5d6c3\na1a2\n")
     (folder / "empty.txt").write_text("# no game\n")
     (folder / "not-ours.h5").write_bytes(b"")

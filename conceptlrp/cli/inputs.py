@@ -4,18 +4,22 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from conceptlrp.cli.options import check_choice
 from conceptlrp.cli.tables import remark
 from conceptlrp.errors import CheckpointError, NetworkError, StoreError
+from conceptlrp.shipped import SHIPPED, demo_name
 
 if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
     from conceptlrp.othello import Corpus
     from conceptlrp.store import Store
+
+#: Problems that are shown; a damaged file may have one in every line.
+_PROBLEMS: Final = 20
 
 
 def command_line() -> str:
@@ -24,7 +28,7 @@ def command_line() -> str:
 
 
 def open_network(path: str, weights: Path | None = None) -> "BoardNetwork":
-    """Read a network, "demo" being the one that ships, or import what makes it."""
+    """Read a network, by its name if it ships, or import what makes it."""
     from conceptlrp.networks import load_network
 
     # As for `python -m`: what is named is mostly a module where one stands.
@@ -55,12 +59,12 @@ def recorded_network(store: Path, made: Mapping[str, Any]) -> "BoardNetwork":
 
     reference = str(made.get("reference", ""))
     why, remedy = "an object of Python", "FILE, or package.module:function"
-    if reference == "demo" or Path(reference).is_absolute():
+    if reference in SHIPPED or Path(reference).is_absolute():
         looked, name = [], Path(reference).name
         places = (reference, store.absolute().parent / name, Path.cwd() / name)
         for place in dict.fromkeys(map(str, places)):
             try:
-                network = load_network("demo" if reference == "demo" else Path(place))
+                network = load_network(place if place in SHIPPED else Path(place))
             except CheckpointError as error:
                 looked.append(str(error))
                 continue
@@ -87,21 +91,20 @@ def check_row(store: "Store", row: int) -> int:
     return row
 
 
-def read_game_files(files: list[Path], size: int) -> "Corpus":
-    """Read game files and say on stderr which games are left out."""
+def read_game_files(files: list[Path], size: int | None) -> "Corpus":
+    """Read game files and say on stderr what is left out, and what else to know."""
     from conceptlrp.othello import Corpus
     from conceptlrp.othello.board import REGION
 
-    check_choice("--size", size, tuple(REGION))
+    check_choice("--size", size, (None, *REGION))
     found = Corpus.read(files, size=size)
-    for problem in found.problems:
-        remark(problem)
+    for line in found.problems[:_PROBLEMS]:
+        remark(line)
+    if (more := len(found.problems) - _PROBLEMS) > 0:
+        remark(f"and {more:,} more left out; 'conceptlrp corpus --json' lists all")
     if len(found) == 0:
         names = ", ".join(str(file) for file in files)
-        msg = (
-            f"{names}: no positions, expected at least one game with a move on "
-            f"{size} x {size} squares"
-        )
+        msg = f"{names}: no positions, expected at least one game with a move"
         raise ValueError(msg)
     return found
 
@@ -109,18 +112,17 @@ def read_game_files(files: list[Path], size: int) -> "Corpus":
 def read_positions(
     paths: list[str], size: int, sample: int | None, seed: int
 ) -> "Corpus":
-    """Read a corpus or game files; "demo" stands for the games that ship."""
-    from conceptlrp.networks import demo_corpus
+    """Read a corpus or game files, or the games of a name that ships."""
     from conceptlrp.othello import Corpus
 
-    if paths == ["demo"]:
-        found = demo_corpus()
-        if found.size != size:
+    if len(paths) == 1 and (name := paths[0]) in SHIPPED:
+        if (played := SHIPPED[name].size) != size:
             msg = (
-                f"the demo games are played on {found.size} x {found.size}, the "
-                f"network plays on {size} x {size}; give it games of its own size"
+                f"the games '{name}' are played on {played} x {played}, the network "
+                f"plays on {size} x {size}; give it '{demo_name(size)}'"
             )
             raise ValueError(msg)
+        found = Corpus.read(name, size=size)
     elif len(paths) == 1 and Path(paths[0]).suffix in (".h5", ".hdf5"):
         found = Corpus.load(Path(paths[0]))
     else:

@@ -18,7 +18,8 @@ StorePath = Annotated[
 NetworkPath = Annotated[
     str,
     typer.Argument(
-        help="Weights (.safetensors, .pth.tar), 'demo' or package.module:function."
+        help="Weights (.safetensors, .pth.tar), 'demo', 'demo6' or "
+        "package.module:function."
     ),
 ]
 Weights = Annotated[
@@ -26,18 +27,18 @@ Weights = Annotated[
     typer.Option(help="Weights of package.module:function.", readable=False),
 ]
 CorpusPaths = Annotated[
-    list[str], typer.Argument(help="A corpus (.h5), game files, or 'demo'.")
+    list[str], typer.Argument(help="A corpus (.h5), game files, 'demo' or 'demo6'.")
 ]
 GamePaths = Annotated[
     list[Path],
-    typer.Argument(help="Game files: .wtb, .txt, .ggf, .gam, .jsonl.", readable=False),
+    typer.Argument(help="Files of games or positions, of any format.", readable=False),
 ]
 StoreNetwork = Annotated[
     str | None,
     typer.Option(
         "--network",
         help="What the store explains, where it is not found again by itself: weights, "
-        "'demo' or package.module:function.",
+        "'demo', 'demo6' or package.module:function.",
     ),
 ]
 AllowGradient = Annotated[
@@ -88,6 +89,10 @@ Sample = Annotated[
     typer.Option(min=1, help="Keep this many positions, drawn at random."),
 ]
 BoardSize = Annotated[int, typer.Option(help="Side of the board, 6 or 8.")]
+FileSize = Annotated[
+    int | None,
+    typer.Option(help="Side of the board, where a file does not say; 8 by default."),
+]
 BatchSize = Annotated[int, typer.Option(min=1, help="Positions at a time.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...")]
 Workers = Annotated[

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import CompositeError
 from conceptlrp.othello import Corpus
+from conceptlrp.shipped import demo_name
 from conceptlrp.store.baseline import (
     BASELINES as BASELINES,
     ZERO as ZERO,
@@ -114,7 +115,7 @@ def resolve_baseline(
     explainer : Explainer
         Whose layers it is for.
     corpus : positions or None
-        Where a mean is taken; None for the corpus that ships, on a board of 8 x 8.
+        Where a mean is taken; None for the games that ship for the board.
 
     Returns
     -------
@@ -146,10 +147,6 @@ def _of_word(word: str, explainer: "Explainer", corpus: "Positions | None") -> B
     if word == "donor":
         msg = "baseline is 'donor'; give the donors' positions instead, one for each"
         raise ValueError(msg)
-    if corpus is None and explainer.size != 8:
-        msg = (
-            f"there is no corpus of {explainer.size} x {explainer.size} to take the "
-            "mean over; take it by mean_baseline and give that"
-        )
-        raise ValueError(msg)
-    return mean_baseline(explainer, Corpus.read("demo") if corpus is None else corpus)
+    if corpus is None:
+        corpus = Corpus.read(demo_name(explainer.size), size=explainer.size)
+    return mean_baseline(explainer, corpus)

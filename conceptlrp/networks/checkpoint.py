@@ -41,13 +41,13 @@ from conceptlrp.networks.weights import (
     load_weights,
     read_tensors,
 )
-from conceptlrp.shipped import NETWORK, demo_path
+from conceptlrp.shipped import SHIPPED, demo_path
 
 FORMAT = "conceptlrp-network"
 ENCODING_VERSION = "1"
 _LARGEST_HEADER = 1 << 24
 
-#: A network, its file, "package.module:function", or "demo" for the one that ships.
+#: A network, its file, "package.module:function", or "demo" or "demo6", which ship.
 AnyNetwork: TypeAlias = nn.Module | str | os.PathLike[str]
 
 
@@ -77,10 +77,10 @@ def load_network(
     Parameters
     ----------
     path : path
-        What the file is follows from its content, not from its name; or "demo" for
-        the network that ships, an `OthelloNet` of 64 channels; or
-        "package.module:function", a function without arguments that returns a module
-        or what `adapt` made of it. It is imported and called.
+        What the file is follows from its content, not from its name; or "demo" or
+        "demo6" for a network that ships, an `OthelloNet` of 64 channels on 8 x 8 or
+        6 x 6 squares; or "package.module:function", a function without arguments that
+        returns a module or what `adapt` made of it. It is imported and called.
     weights : path, optional
         Tensors for the network of such a function, from torch.save or in safetensors.
 
@@ -114,15 +114,15 @@ def load_network(
             "named as package.module:function"
         )
         raise CheckpointError(msg)
-    if path == "demo":
-        network = _read_network(demo_path(NETWORK))
-        network.origin = {"name": "demo", "reference": "demo"}
+    if isinstance(path, str) and path in SHIPPED:
+        network = _read_network(demo_path(SHIPPED[path].network))
+        network.origin = {"name": path, "reference": path}
         return network
     file = Path(path)
     if not file.exists() and file.suffix not in (".safetensors", ".pth", ".tar", ".pt"):
         msg = (
-            f"{file}: no such file, expected weights (.safetensors, .pth.tar), 'demo' "
-            "or package.module:function"
+            f"{file}: no such file, expected weights (.safetensors, .pth.tar), "
+            f"{' or '.join(map(repr, SHIPPED))}, or package.module:function"
         )
         raise CheckpointError(msg)
     network = _read_network(file)

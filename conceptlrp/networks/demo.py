@@ -1,4 +1,4 @@
-"""What ships with conceptlrp: small trained networks and games that one of them played.
+"""What ships with conceptlrp: small trained networks and games that they played.
 
 ``SOURCE.txt`` beside each file says how it was made. The networks are small ones; how
 well they play is said in their SOURCE.txt and by `read_header`.
@@ -10,11 +10,9 @@ from conceptlrp.networks.architectures import BoardNetwork, OthelloNet, Residual
 from conceptlrp.networks.checkpoint import load_network, read_header
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.corpus import demo_games
-from conceptlrp.shipped import demo_path
+from conceptlrp.shipped import SHIPPED, demo_name, demo_path
 
-CARD = "network/strength.json"
 TOWER = "network/tower-8x8-32x3.safetensors"
-_SNAPSHOTS = "network/snapshots/*.safetensors"
 
 
 @dataclass(frozen=True)
@@ -33,8 +31,14 @@ class Snapshot:
     network: BoardNetwork
 
 
-def demo_network() -> OthelloNet:
-    """Load the network that ships: `OthelloNet`, 8 x 8, 64 channels.
+def demo_network(size: int = 8) -> OthelloNet:
+    """Load a network that ships: `OthelloNet`, 64 channels.
+
+    Parameters
+    ----------
+    size : int
+        8 for "demo", which learned from games of people, 6 for "demo6", which learned
+        from games against itself alone.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def demo_network() -> OthelloNet:
     >>> demo_network().channels
     64
     """
-    network = load_network("demo")
+    network = load_network(demo_name(size))
     assert isinstance(network, OthelloNet)
     return network
 
@@ -64,8 +68,13 @@ def demo_tower() -> ResidualTower:
     return network
 
 
-def demo_snapshots() -> tuple[Snapshot, ...]:
-    """Load the earlier states of the shipped network that ship, in order of training.
+def demo_snapshots(size: int = 8) -> tuple[Snapshot, ...]:
+    """Load the earlier states of a shipped network that ship, in order of training.
+
+    Parameters
+    ----------
+    size : int
+        As for `demo_network`.
 
     Returns
     -------
@@ -74,22 +83,24 @@ def demo_snapshots() -> tuple[Snapshot, ...]:
     """
     found = [
         Snapshot(int(read_header(file)["training"]["samples"]), load_network(file))
-        for file in sorted(demo_path().glob(_SNAPSHOTS))
+        for file in demo_path(SHIPPED[demo_name(size)].snapshots).glob("*.safetensors")
     ]
     return tuple(sorted(found, key=lambda snapshot: snapshot.positions))
 
 
-def demo_corpus(*, seed: int = 0) -> Corpus:
+def demo_corpus(size: int = 8, *, seed: int = 0) -> Corpus:
     """Read the games that ship, each position turned by a seeded random symmetry.
 
     Parameters
     ----------
+    size : int
+        As for `demo_network`.
     seed : int
         Seed of the symmetries.
 
     Returns
     -------
     Corpus
-        Positions of 5,200 games that the shipped network played against itself.
+        Positions of games that the shipped network played against itself.
     """
-    return demo_games().turn(seed=seed)
+    return demo_games(demo_name(size)).turn(seed=seed)

@@ -11,7 +11,7 @@ from .board import (
 from .corpus import (
     Corpus as Corpus,
 )
-from .files.formats import (
+from .files.transcripts import (
     write_transcripts as write_transcripts,
 )
 from .games import (

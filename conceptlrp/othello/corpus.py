@@ -37,7 +37,7 @@ from conceptlrp.othello.symmetry import (
     turn,
     turn_squares,
 )
-from conceptlrp.shipped import GAMES, demo_path
+from conceptlrp.shipped import SHIPPED, demo_name, demo_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,20 +117,25 @@ class Corpus:
         return replace(self, **taken)
 
     @staticmethod
-    def read(paths: PathLike | Iterable[PathLike], *, size: int = 8) -> "Corpus":
+    def read(
+        paths: PathLike | Iterable[PathLike], *, size: int | None = None
+    ) -> "Corpus":
         """Read every position before a recorded move, files and games in order.
 
         `paths` is one or several of WTHOR files (``.wtb``), transcripts (``.txt``), GGF
         (``.ggf``), game books of Logistello (``.gam``) and self-play (``.jsonl``); or
-        "demo" for the 5,200 self-played games that ship, each of whose positions is
-        turned by a random symmetry of its own, the same at every call. A file that
-        cannot be read, or is of another kind, raises `GameFileError`.
+        "demo" or "demo6" for the self-played games that ship, on 8 x 8 or 6 x 6, each
+        of whose positions is turned by a random symmetry of its own, the same at every
+        call. A file that cannot be read, or is of another kind, raises `GameFileError`.
         """
-        if isinstance(paths, str) and paths == "demo":
-            if size != 8:
-                msg = f"the games that ship are 8 x 8, not {size} x {size}"
+        if isinstance(paths, str) and paths in SHIPPED:
+            if size not in (None, played := SHIPPED[paths].size):
+                msg = (
+                    f"the games '{paths}' are {played} x {played}, not {size} x "
+                    f"{size}; '{demo_name(size)}' names those of that size"
+                )
                 raise GameFileError(msg)
-            return demo_games().turn()
+            return demo_games(paths).turn()
         files = [read_games(path, size=size) for path in _checked_paths(paths)]
         games = Games.concatenate([file.games for file in files])
         problems = tuple(line for file in files for line in file.problems)
@@ -410,9 +415,10 @@ class Corpus:
 
 
 @cache
-def demo_games() -> Corpus:
-    """Return the games that ship as they were recorded, read once in a process."""
-    return Corpus.read(demo_path(GAMES))
+def demo_games(name: str) -> Corpus:
+    """Return games that ship as they were recorded, read once in a process."""
+    shipped = SHIPPED[name]
+    return Corpus.read(demo_path(shipped.games), size=shipped.size)
 
 
 def _checked_path(path: PathLike) -> Path:

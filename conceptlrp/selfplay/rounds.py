@@ -2,7 +2,7 @@
 
 Games are played in rounds of many at once. A round depends on its own seed alone, so
 that rounds can be played anywhere, again, and in any order. Files have the format of
-`conceptlrp.othello.files.formats`.
+`conceptlrp.othello.files.selfplay_file`.
 
 Shapes use G games, P positions (in the order of `Corpus.from_games`) and A actions.
 """
@@ -27,12 +27,12 @@ from conceptlrp.networks.planes import (
 )
 from conceptlrp.othello import Corpus, Games, square_name, transcript_text
 from conceptlrp.othello.board import start
-from conceptlrp.othello.files.formats import (
+from conceptlrp.othello.files.formats import read_games
+from conceptlrp.othello.files.selfplay_file import (
     FORMAT,
     VERSION,
     checked_header,
     json_lines,
-    read_game_lines,
 )
 from conceptlrp.othello.position import parse_square
 from conceptlrp.othello.symmetry import turn, turn_squares
@@ -317,7 +317,7 @@ def read_self_play(path: str | os.PathLike[str]) -> SelfPlayGames:
     lines = list(json_lines(path))
     header = checked_header(lines, path.name)
     size = int(header["size"])
-    read = read_game_lines(path, size=size)
+    read = read_games(path)
     if read.problems:
         raise GameFileError(read.problems[0])
     games = [(number, line) for number, line in lines[1:] if "moves" in line]

@@ -6,12 +6,11 @@ import pytest
 
 from conceptlrp.atlas.pages.home_page import index_script, strength_rows
 from conceptlrp.atlas.pages.layer_pages import LayerPart, label_counts
-from conceptlrp.networks import network_digest
-from conceptlrp.networks.demo import CARD, demo_network
+from conceptlrp.networks import demo_network, network_digest
 from conceptlrp.report.channel import ChannelLine
 from conceptlrp.report.channel_places import SIDE, places_of_columns
 from conceptlrp.selfplay import read_card
-from conceptlrp.shipped import demo_path
+from conceptlrp.shipped import SHIPPED, demo_path
 
 
 def fact(channel, **changes):
@@ -169,7 +168,7 @@ def store_of(digest):
 
 
 def test_the_card_that_ships_is_of_the_network_that_ships():
-    card = read_card(demo_path(CARD))
+    card = read_card(demo_path(SHIPPED["demo"].card))
 
     rows = strength_rows(card, store_of(network_digest(demo_network())))
 
@@ -188,4 +187,4 @@ def test_without_a_card_there_are_no_rows():
 
 def test_the_card_of_another_network_is_refused():
     with pytest.raises(ValueError, match="card is of network 8b27b2a8, the store of x"):
-        strength_rows(read_card(demo_path(CARD)), store_of("x"))
+        strength_rows(read_card(demo_path(SHIPPED["demo"].card)), store_of("x"))

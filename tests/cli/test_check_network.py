@@ -74,10 +74,10 @@ def test_a_network_that_is_refused_has_a_table_and_exits_with_1(folder: Path) ->
     assert "net.conv1" in found.out
 
 
-def test_no_games_ship_for_a_small_board(folder: Path) -> None:
-    refused = run("check-network", folder / "six.safetensors")
+def test_games_for_another_board_are_refused(folder: Path) -> None:
+    refused = run("check-network", folder / "six.safetensors", "demo")
 
-    assert_one_line(refused, 1, "demo games are played on 8 x 8, the network plays on")
+    assert_one_line(refused, 1, "games 'demo' are played on 8 x 8, .* give it 'demo6'")
 
 
 @pytest.mark.usefixtures("place")

@@ -63,11 +63,11 @@ WRONG_INPUT = {
     ),
     "folder as store": ("cluster {in}/plain", "no relevance store here"),
     "file as store": ("atlas {in}/corpus.h5 {new}/atlas", "no relevance store here"),
-    "corpus as games": ("corpus {in}/corpus.h5 --out {new}/c.h5", "is no game file"),
-    "network as games": ("corpus {in}/8.pth.tar --out {new}/c.h5", "expected a WTHOR"),
+    "corpus as games": ("corpus {in}/corpus.h5 --out {new}/c.h5", "no game file"),
+    "network as games": ("corpus {in}/8.pth.tar --out {new}/c.h5", "is an archive"),
     "corpus among games": (
-        "attribute {in}/net.safetensors {in}/games.txt {in}/8.h5 --out {new}/r",
-        "8.h5: is no game file",
+        "attribute {in}/net.safetensors {in}/games.txt {in}/corpus.h5 --out {new}/r",
+        "corpus.h5: is HDF5, no game file",
     ),
     "hdf5 that is not ours": (
         "attribute {in}/net.safetensors {in}/foreign.h5 --out {new}/run.crp",
@@ -99,7 +99,7 @@ WRONG_INPUT = {
     ),
     "small network and wthor": (
         "attribute {in}/6.pth.tar {in}/games.wtb --out {new}/run.crp",
-        "8 x 8, not 6 x 6",
+        "8 x 8, expected 6 x 6",
     ),
     "existing corpus": ("corpus {in}/games.txt --out {in}/corpus.h5", "already exists"),
     "existing network": ("train {in}/games.txt --out {in}/8.pth.tar", "already exists"),

@@ -69,4 +69,5 @@ def test_games_of_another_size_are_refused_with_a_hint(
 
     result = run("attribute", folder / "six.safetensors", "demo", "--out", out)
 
-    assert_one_line(result, 1, "played on 8 x 8, the network plays on 6 x 6; give it")
+    message = "played on 8 x 8, the network plays on 6 x 6; give it 'demo6'"
+    assert_one_line(result, 1, message)

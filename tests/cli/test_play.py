@@ -67,11 +67,13 @@ def test_wrong_usage_is_one_line(options: tuple[object, ...], message: str) -> N
 def test_what_is_found_can_be_read_by_programs(folder: Path, tmp_path: Path) -> None:
     network = folder / "net.safetensors"
     out = ("--out", tmp_path / "games.jsonl", "--simulations", 0, "--json")
-    card = ("--out", tmp_path / "card.json", "--match-games", 2, "--json")
+    card = ("--out", tmp_path / "card.json", "--match-games", 2, "--endgames", 1)
 
     played = json.loads(succeed("selfplay", network, *QUICK, *out))
     result = json.loads(succeed("arena", "random", "greedy", "-n", 2, "--json"))
-    strength = json.loads(succeed("strength", network, "--simulations", 1, *card))
+    strength = json.loads(
+        succeed("strength", network, "--simulations", 1, *card, "--json")
+    )
 
     assert played["games"] == 3
     assert result["wins"] + result["draws"] + result["losses"] == 2
@@ -84,9 +86,11 @@ def test_a_strength_card_is_written_and_shown(folder: Path, tmp_path: Path) -> N
     text = succeed(
         *("strength", folder / "net.safetensors", "--out", out),
         *("--games", folder / "games.txt", "--simulations", 1, "--match-games", 2),
-        *("--endgames", 2),
+        *("--endgames", 2, "--empties", 8),
     )
 
     rows = json.loads(out.read_text())["rows"]
     assert len(rows) == 10
     assert all(name.split()[0] in text for name in rows)
+    assert json.loads(out.read_text())["about"]["options"]["most_empties"] == 8
+    assert "best moves" in text

@@ -31,7 +31,7 @@ from conceptlrp.lrp.engine.hooks import HookPropagation
 from conceptlrp.networks import OthelloNet, ResidualTower, demo_corpus, load_network
 from conceptlrp.networks.demo import TOWER
 from conceptlrp.othello import Corpus
-from conceptlrp.shipped import NETWORK, demo_path
+from conceptlrp.shipped import SHIPPED, demo_path
 from tests.lrp.conftest import random_corpus, randomize
 
 
@@ -235,7 +235,7 @@ def test_few_channels_go_down_and_all_of_them_go_up(positions: Corpus) -> None:
         if name != "gradient-x-input"
     ],
 )
-@pytest.mark.parametrize("path", [NETWORK, TOWER])
+@pytest.mark.parametrize("path", [SHIPPED["demo"].network, TOWER])
 def test_a_trained_network_equals_zennits_hooks(path: str, name: str) -> None:
     network, corpus = load_network(demo_path(path)), demo_corpus().sample(4, seed=3)
     explainer = Explainer(network.double(), composite=name, dtype="float64")

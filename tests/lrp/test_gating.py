@@ -20,7 +20,7 @@ from conceptlrp.lrp.engine.sweep import Sweep, Tangents
 from conceptlrp.networks import OthelloNet, ResidualTower, load_network
 from conceptlrp.networks.demo import TOWER
 from conceptlrp.othello import Corpus
-from conceptlrp.shipped import NETWORK, demo_path
+from conceptlrp.shipped import SHIPPED, demo_path
 from tests.lrp.conftest import random_corpus, randomize
 from tests.lrp.test_engine import Branching, Strided, with_hooks
 
@@ -29,7 +29,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "tower": lambda: randomize(ResidualTower(channels=4, blocks=2, value_units=8)),
     "strided": lambda: randomize(Strided()),
     "branching": lambda: randomize(Branching()),
-    "shipped": lambda: load_network(demo_path(NETWORK)),
+    "shipped": lambda: load_network(demo_path(SHIPPED["demo"].network)),
     "shipped tower": lambda: load_network(demo_path(TOWER)),
 }
 

@@ -16,13 +16,13 @@ from conceptlrp.networks import (
     save_network,
 )
 from conceptlrp.networks.checkpoint import read_header
-from conceptlrp.shipped import GAMES, NETWORK, demo_path
+from conceptlrp.shipped import SHIPPED, demo_path
 
 
 def test_the_network_that_ships_is_what_its_header_says() -> None:
     network = demo_network()
 
-    header = read_header(demo_path(NETWORK))
+    header = read_header(demo_path(SHIPPED["demo"].network))
 
     assert (network.channels, network.size) == (64, 8)
     assert header["digest"] == network_digest(network)
@@ -39,7 +39,7 @@ def test_a_network_is_not_loaded_from_what_is_no_path() -> None:
 
 
 def test_the_network_that_ships_fits_in_4_megabytes() -> None:
-    assert demo_path(NETWORK).stat().st_size < 4_000_000
+    assert demo_path(SHIPPED["demo"].network).stat().st_size < 4_000_000
 
 
 def test_the_games_that_ship_are_5200_distinct_finished_ones() -> None:
@@ -58,7 +58,7 @@ def test_the_corpus_that_ships_is_turned_by_its_seed() -> None:
 
 
 def test_every_file_that_ships_has_its_source_beside_it() -> None:
-    for name in (NETWORK, GAMES):
+    for name in (SHIPPED["demo"].network, SHIPPED["demo"].games):
         assert (demo_path(name).parent / "SOURCE.txt").stat().st_size > 200
 
 
@@ -103,7 +103,7 @@ def test_snapshots_that_ship_lead_to_the_network_that_ships() -> None:
     snapshots = demo_snapshots()
 
     shown = [snapshot.positions for snapshot in snapshots]
-    final = read_header(demo_path(NETWORK))["training"]["samples"]
+    final = read_header(demo_path(SHIPPED["demo"].network))["training"]["samples"]
     assert shown == sorted(set(shown))
     assert all(0 < positions <= final for positions in shown)
     shapes = {str(snapshot.network.architecture) for snapshot in snapshots}

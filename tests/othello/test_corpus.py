@@ -12,7 +12,7 @@ from conceptlrp.othello import (
     Position,
     write_transcripts,
 )
-from conceptlrp.othello.files.formats import transcripts_text
+from conceptlrp.othello.files.transcripts import transcripts_text
 from conceptlrp.othello.symmetry import canonical, turn, turn_squares
 from tests.othello.playouts import random_games
 from tests.othello.wthor_writer import write_wthor, wthor_record
@@ -40,13 +40,15 @@ def test_files_of_both_kinds_are_read_in_order(tmp_path: Path, playouts: Games):
     ("name", "reason"),
     [
         ("games", "is a folder; name the files in it"),
-        ("games.pdf", "expected a WTHOR file"),
+        ("games.pdf", r"in no known format, expected WTHOR \(.wtb\)"),
         ("positions.h5", r"Corpus.load reads corpora"),
         ("none.txt", "no such file"),
     ],
 )
 def test_what_is_no_game_file_is_refused(tmp_path: Path, name, reason):
     (tmp_path / "games").mkdir()
+    (tmp_path / "games.pdf").write_bytes(b"%PDF-1.5")
+    (tmp_path / "positions.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
 
     with pytest.raises(GameFileError, match=reason):
         Corpus.read([tmp_path / name])
@@ -60,7 +62,7 @@ def test_reading_no_files_is_refused():
 def test_wthor_games_are_not_read_as_small_boards(tmp_path: Path):
     write_wthor(tmp_path / "a.wtb", [])
 
-    with pytest.raises(GameFileError, match="8 x 8, not 6 x 6"):
+    with pytest.raises(GameFileError, match="are 8 x 8, expected 6 x 6"):
         Corpus.read(tmp_path / "a.wtb", size=6)
 
 
@@ -284,7 +286,7 @@ def test_the_games_that_ship_are_read_by_name():
     assert len(corpus.games) == 5200
     assert set(corpus.symmetry.tolist()) == set(range(8))
     assert corpus.digest == Corpus.read("demo").digest
-    with pytest.raises(GameFileError, match="are 8 x 8, not 6 x 6"):
+    with pytest.raises(GameFileError, match="8 x 8, not 6 x 6; 'demo6' names those"):
         Corpus.read("demo", size=6)
 
 

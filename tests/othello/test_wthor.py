@@ -6,7 +6,8 @@ import pytest
 
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello import NO_MOVE, Corpus
-from conceptlrp.othello.files.wthor import read_names, read_wthor
+from conceptlrp.othello.files.formats import read_games
+from conceptlrp.othello.files.wthor import read_names
 from tests.othello.playouts import random_games
 from tests.othello.wthor_writer import (
     raw_record,
@@ -26,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 
 def refusal(path: Path) -> str:
     with pytest.raises(GameFileError) as refused:
-        read_wthor(path)
+        read_games(path)
     message = str(refused.value)
     assert "\n" not in message
     assert path.name in message
@@ -40,7 +41,7 @@ def test_games_are_read_as_they_were_written(path: Path):
         for moves, score in zip(games.moves, games.score, strict=True)
     ]
 
-    found = read_wthor(write_wthor(path, records, year=2004))
+    found = read_games(write_wthor(path, records, year=2004))
 
     assert found.problems == ()
     assert (found.games.moves == games.moves).all()
@@ -55,7 +56,7 @@ def test_names_are_found_beside_the_file_in_any_case(path: Path):
     write_names(path.parent / "Wthor.TRN", ["World Championship"], width=26)
     write_wthor(path, [wthor_record(SHORT, black=1, white=2)])
 
-    games = read_wthor(path).games
+    games = read_games(path).games
 
     assert (games.black[0], games.white[0]) == ("Tamenori", "Shaman")
     assert games.tournament[0] == "World Championship"
@@ -71,7 +72,7 @@ def test_a_number_stands_for_a_missing_name(path: Path):
     write_wthor(path, [wthor_record(SHORT, black=123, white=1, tournament=7)])
     write_names(path.with_name("WTHOR.JOU"), ["Nobody", "Somebody"], width=20)
 
-    games = read_wthor(path).games
+    games = read_games(path).games
 
     assert (games.black[0], games.white[0]) == ("#123", "Somebody")
     assert games.tournament[0] == "#7"
@@ -92,7 +93,7 @@ def test_an_unfinished_game_is_kept_without_an_outcome(path: Path):
 def test_an_illegal_game_is_left_out_and_reported(path: Path):
     write_wthor(path, [wthor_record(SHORT), wthor_record([37, 0]), wthor_record([26])])
 
-    found = read_wthor(path)
+    found = read_games(path)
 
     assert found.problems == (
         "WTH_1999.wtb: game 2, move 2: 'a1' is not legal; the game is left out",
@@ -101,13 +102,13 @@ def test_an_illegal_game_is_left_out_and_reported(path: Path):
 
 
 def test_a_file_without_games_is_read(path: Path):
-    assert len(read_wthor(write_wthor(path, [])).games) == 0
+    assert len(read_games(write_wthor(path, [])).games) == 0
 
 
 def test_a_score_that_cannot_be_is_unknown(path: Path):
     write_wthor(path, [wthor_record(SHORT, score=200, theoretical=65)])
 
-    games = read_wthor(path).games
+    games = read_games(path).games
 
     assert (games.recorded_score[0], games.theoretical_score[0]) == (-1, -1)
 
@@ -207,7 +208,7 @@ def test_any_bytes_are_read_or_refused(path: Path, seed):
     path.write_bytes(content[: rng.integers(10, 200)])
 
     try:
-        found = read_wthor(path)
+        found = read_games(path)
     except GameFileError:
         return
 

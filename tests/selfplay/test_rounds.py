@@ -230,9 +230,10 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("nonsense", "line 2 is no JSON"),
-        ("[1, 2]", "line 2 is no JSON object"),
-        ('{"moves": "f5z9"}', "line 2: line 1, column 3: 'z9' is not a square"),
+        ("nonsense", "line 2: is no JSON"),
+        ("[1, 2]", "line 2: is no JSON object"),
+        ("[" * 100_000, "line 2: is no JSON"),
+        ('{"moves": "f5z9"}', "line 2, column 3: 'z9' is not a square"),
     ],
 )
 def test_a_damaged_line_is_named(line: str, message: str, whole: Path) -> None:
@@ -254,8 +255,9 @@ def test_values_and_visits_must_be_as_many_as_the_moves(whole: Path) -> None:
 
 
 def test_a_newer_version_and_another_board_are_refused(whole: Path) -> None:
+    assert Corpus.read(whole).size == 6
     with pytest.raises(GameFileError, match="games are 6 x 6, expected 8 x 8"):
-        Corpus.read(whole)
+        Corpus.read(whole, size=8)
     whole.write_text(whole.read_text().replace('"version": 1', '"version": 2'))
     with pytest.raises(GameFileError, match="is of version 2"):
         Corpus.read(whole, size=6)

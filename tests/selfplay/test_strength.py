@@ -9,7 +9,14 @@ import torch
 from conceptlrp.errors import FileFormatError, OutputExistsError
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus, Position, legal_moves, play, square_name
-from conceptlrp.othello.board import PASS, count, final_score, is_over, squares
+from conceptlrp.othello.board import (
+    PASS,
+    count,
+    final_score,
+    from_boards,
+    is_over,
+    squares,
+)
 from conceptlrp.selfplay import (
     NetworkPlayer,
     RandomPlayer,
@@ -112,17 +119,95 @@ def test_what_is_no_card_is_refused(content: str, tmp_path: Path) -> None:
         read_card(path)
 
 
-# The first two of the endgame suite of the French federation, 14 squares being empty.
-PUBLISHED = [
-    (
+# The endgame suite of the French federation, number by number those with up to 16 empty
+# squares, the first seven with 14; it and the scores of all moves are published at
+# http://www.radagast.se/othello/ffotest.html and with several programs.
+PUBLISHED = {
+    1: (
         "--XXXXX--OOOXX-O-OOOXXOX-OXOXOXXOXXXOXXX--XOXOXX-XXXOOO--OOOOO-- X",
         "g8:18 h1:12 h7:6 a2:6 a3:4 b1:-4 a4:-22 g2:-24",
     ),
-    (
+    2: (
         "-XXXXXX---XOOOO--XOXXOOX-OOOOOOOOOOOXXOOOOOXXOOX--XXOO----XXXXX- X",
         "a4:10 b2:0 a3:-6 g7:-8 a7:-12 h7:-14 b7:-14 h2:-24",
     ),
-]
+    3: (
+        "----OX----OOXX---OOOXX-XOOXXOOOOOXXOXXOOOXXXOOOOOXXXXOXO--OOOOOX X",
+        "d1:2 g3:0 b8:-2 b1:-4 c1:-4 a2:-4 a3:-6 b2:-12",
+    ),
+    4: (
+        "-XXXXXX-X-XXXOO-XOXXXOOXXXOXOOOX-OXOOXXX--OOOXXX--OOXX----XOXXO- X",
+        "h8:0 a5:0 b6:-4 b7:-4 a6:-8 b2:-12 h2:-26",
+    ),
+    5: (
+        "-OOOOO----OXXO-XXXOXOXX-XXOXOXXOXXOOXOOOXXXXOO-OX-XOOO---XXXXX-- X",
+        "g8:32 g2:12 b2:-20 g6:-26 g1:-32 g7:-34",
+    ),
+    6: (
+        "--OXXX--OOOXXX--OOOXOXO-OOXOOOX-OOXXXXXXXOOXXOX--OOOOX---XXXXXX- X",
+        "a1:14 h3:14 a8:12 h2:8 g2:8 h4:4 g7:4 a7:-22 b1:-24",
+    ),
+    7: (
+        "--OXXO--XOXXXX--XOOOXXXXXOOXXXXXXOOOOXXX-XXXXXXX--XXOOO----XXOO- X",
+        "a6:8 g1:0 a1:-2 h8:-6 h7:-14 b1:-30",
+    ),
+    8: (
+        "---X-X--X-XXXX--XXXXOXXXXXXOOOOOXXOXXXO-XOXXXXO-XOOXXX--XOOXXO-- O",
+        "e1:8 h2:4 g2:4 b2:4 g7:4 b1:2 g1:-6 c1:-8",
+    ),
+    9: (
+        "--XOXX--O-OOXXXX-OOOXXXX-XOXXXOXXXOXOOOXOXXOXOXX--OXOO----OOOO-- O",
+        "g7:-8 a4:-8 b1:-16 a7:-16 b7:-26 a3:-30 g1:-38 h7:-40",
+    ),
+    10: (
+        "-XXXX-----OXXX--XOXOXOXXOXOXXOXXOXXOXOOOXXXOXOOX--OXXO---OOOOO-- O",
+        "b2:10 b7:4 f1:0 a7:-4 a2:-6 g2:-12 h2:-16 h7:-20",
+    ),
+    11: (
+        "---O-XOX----XXOX---XXOOXO-XXOXOXXXXOOXOX-XOOXXXXXOOOXX-XOOOOOOO- O",
+        "b3:30 c2:26 a6:24 g7:20 c3:18 d2:16 b4:10 e1:6",
+    ),
+    12: (
+        "--O--O--X-OOOOX-XXOOOXOOXXOXOXOOXXOXXOOOXXXXOOOO--OXXX---XXXXX-- O",
+        "b7:-8 a7:-10 g7:-14 g8:-14 h2:-16 g1:-16 h1:-20",
+    ),
+    13: (
+        "--XXXXX--OOOXX---OOOXXXX-OXOXOXXOXXXOXXX--XOXOXX--OXOOO--OOOOO-- X",
+        "b7:14 a4:0 a3:-8 b1:-18 g8:-20 h7:-20 a2:-24",
+    ),
+    14: (
+        "--XXXXX---OOOX---XOOXXXX-OOOOOOOOOOXXXOOOOOXXOOX--XXOO----XXXXX- X",
+        "a3:18 a4:12 b1:8 g7:-4 h7:-14 a7:-24 b7:-24 b2:-28",
+    ),
+    15: (
+        "----O------OOX---OOOXX-XOOOXOOOOOXXOXXOOOXXXOOOOOXXXOOXO--OOOOOX X",
+        "g3:4 b8:4 f1:0 c1:0 c2:-2 d1:-4 b2:-8 a3:-8",
+    ),
+    16: (
+        "-XXXXXX-X-XXXOO-XOXXXOOXXOOXXXOX-OOOXXXX--OOXXXX---OOO----XOX-O- X",
+        "f8:24 c7:20 a5:6 h1:6 b6:0 b7:-2 a6:-6 h2:-26",
+    ),
+    17: (
+        "-OOOOO----OXXO-XXXOOOXX-XXOXOXXOXXOOXOOOXXXXOO-OX-XOO----XXXX--- X",
+        "f8:8 g2:6 g6:-24 g1:-32 f7:-32 g7:-34 b2:-38",
+    ),
+    18: (
+        "-XXX------OOOX--XOOOOOXXOXOXOOXXOXXOOOOOXXXOXOOX--OXXO---OOOOO-- X",
+        "g2:-2 b7:-6 f1:-8 e1:-10 h7:-12 g8:-14 g7:-14 a2:-18 b2:-18",
+    ),
+    19: (
+        "--OXXO--XOXXXX--XOOOOXXXXOOOXXXXX-OOOXXX--OOOOXX--XXOOO----XXOO- X",
+        "b6:8 h8:4 b7:0 g1:-6 b5:-16 h7:-16 b1:-24",
+    ),
+    20: (
+        "XXXOXXXXOXXXXXXXOOXXXXXXOOOXXXXXOOOXXOO-OOOOO---OOOOOOO-OOOOOOO- X",
+        "h5:6 g6:-2 f6:-4 h6:-10",
+    ),
+    21: (
+        "OOOOOOOOXOOXXX--XXOOXOO-XOXOOO--XOOOOX--XOOXOO--XOOOOO--XXXX---- O",
+        "g5:0 g2:-2 g4:-4 g6:-6",
+    ),
+}
 
 
 def endgames(n: int, empties: int, *, size: int = 8, seed: int = 0) -> Corpus:
@@ -186,26 +271,43 @@ def test_a_player_without_a_move_is_scored_through_the_pass() -> None:
     assert EndgameSolver().score(position.own, position.opponent) == -64
 
 
+def published(number: int) -> tuple[Position, dict[str, int]]:
+    line, told = PUBLISHED[number]
+    moves = {word[:2]: int(word[3:]) for word in told.split()}
+    return Position.from_obf(line), moves
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("line", "published"), PUBLISHED)
-def test_every_move_of_a_published_position_has_its_score(
-    line: str, published: str
-) -> None:
-    position = Position.from_obf(line)
+@pytest.mark.parametrize("number", [1, 2, 9, 17])
+def test_every_move_of_a_published_position_has_its_score(number: int) -> None:
+    position, moves = published(number)
 
     found = scores(position.own, position.opponent)
 
-    expected = {word[:2]: int(word[3:]) for word in published.split()}
-    assert {square_name(s): score for s, score in found.items()} == expected
+    assert {square_name(s): score for s, score in found.items()} == moves
 
 
-@pytest.mark.parametrize(("line", "published"), PUBLISHED)
-def test_a_published_position_has_its_score(line: str, published: str) -> None:
-    position = Position.from_obf(line)
+@pytest.mark.parametrize(
+    "number",
+    [n if n < 3 else pytest.param(n, marks=pytest.mark.slow) for n in PUBLISHED],
+)
+def test_a_published_position_has_its_score(number: int) -> None:
+    position, moves = published(number)
 
     score = EndgameSolver().score(position.own, position.opponent)
 
-    assert score == int(published.split()[0][3:])
+    assert score == max(moves.values())
+
+
+def test_what_was_scored_is_not_searched_again() -> None:
+    corpus, solver = endgames(3, 9, size=6, seed=2), EndgameSolver(6)
+    boards = list(zip(corpus.own.tolist(), corpus.opponent.tolist(), strict=True))
+    alone = [EndgameSolver(6).score(*board) for board in boards]
+
+    assert [solver.score(*board) for board in boards] == alone
+    searched = solver.nodes
+    assert [solver.score(*board) for board in boards] == alone
+    assert solver.nodes == searched
 
 
 class PerfectPlayer:
@@ -261,6 +363,46 @@ def test_a_random_player_lies_between(late: Corpus) -> None:
 
     assert 0 < result.best_moves < 1
     assert told == list(range(1, 41))
+
+
+class Omniscient(OthelloNet):
+    """Has the exact score as its value, with the opposite sign where told so."""
+
+    def __init__(self, sign: int = 1) -> None:
+        super().__init__(channels=1, size=6)
+        self.sign, self.solver = sign, EndgameSolver(6)
+
+    def forward(self, boards: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        policy, value = super().forward(boards)
+        flat = boards.reshape(-1, 6, 6).numpy()
+        words = [from_boards(flat == disc).tolist() for disc in (1, -1)]
+        exact = [
+            self.sign * self.solver.score(*pair) for pair in zip(*words, strict=True)
+        ]
+        return policy, torch.tensor(exact, dtype=value.dtype).reshape(value.shape)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_sign_of_a_value_is_compared_with_the_exact_score(sign: int) -> None:
+    late = endgame_positions(endgames(30, 4, size=6), 30, most_empties=4)
+
+    result = play_endgames(NetworkPlayer(Omniscient(sign).eval()), late)
+
+    assert result.value_sign == (sign + 1) / 2
+    assert play_endgames(RandomPlayer(6), late).value_sign is None
+
+
+def test_without_games_the_lowest_mobility_plays_some(
+    network: OthelloNet, tmp_path: Path
+) -> None:
+    rows = strength_card(network, tmp_path / "card.json", options=QUICK)["rows"]
+
+    assert list(rows)[:3] == [
+        "endgames, network",
+        "endgames, network@2",
+        "network v random",
+    ]
+    assert rows["endgames, network"]["positions"] == 4
 
 
 def test_without_a_position_nothing_is_said(random_corpus: Corpus) -> None:

@@ -8,13 +8,16 @@ from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import open_network, read_positions
 from conceptlrp.cli.tables import print_facts, print_json, print_table, print_text
 from conceptlrp.errors import NetworkError
+from conceptlrp.shipped import demo_name
 
 
 def check_network(
     network: opt.NetworkPath,
     corpus: Annotated[
         list[str] | None,
-        typer.Argument(help="A corpus (.h5), game files, or 'demo' (the default)."),
+        typer.Argument(
+            help="A corpus (.h5) or game files; by default the games that ship."
+        ),
     ] = None,
     weights: opt.Weights = None,
     composite: opt.Composite = None,
@@ -26,7 +29,7 @@ def check_network(
     Exits with 1 if it cannot be explained.
     """
     net = open_network(network, weights)
-    positions = read_positions(corpus or ["demo"], net.size, None, 0)
+    positions = read_positions(corpus or [demo_name(net.size)], net.size, None, 0)
     found = net.check(positions, composite=composite, allow_gradient=allow_gradient)
     if as_json:
         print_json(found.to_dict())

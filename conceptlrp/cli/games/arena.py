@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PlayerName = Annotated[
     str,
     typer.Argument(
-        help="random, greedy, mobility, a network (weights, 'demo' or "
+        help="random, greedy, mobility, a network (weights, 'demo', 'demo6' or "
         "package.module:function), a network with search ('demo@100'), or an engine "
         "('gtp:gtp-rhino --level 3')."
     ),

@@ -21,7 +21,7 @@ def corpus(
     turn: Annotated[
         bool, typer.Option("--turn", help="Turn each position by a random symmetry.")
     ] = False,
-    size: opt.BoardSize = 8,
+    size: opt.FileSize = None,
     seed: opt.Seed = 0,
     as_json: opt.Json = False,
     overwrite: opt.Overwrite = False,

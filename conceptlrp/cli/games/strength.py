@@ -37,6 +37,9 @@ def strength(
     endgames: Annotated[
         int, typer.Option(min=1, help="Endgame positions to solve.")
     ] = 500,
+    empties: Annotated[
+        int, typer.Option(min=1, help="Empty squares of endgames at most.")
+    ] = 14,
     device: opt.Device = "cpu",
     seed: opt.Seed = 0,
     overwrite: opt.Overwrite = False,
@@ -53,6 +56,7 @@ def strength(
         games=match_games,
         engine_games=engine_games,
         endgames=endgames,
+        most_empties=empties,
         seed=seed,
     )
     asked = open_network(network, weights).to(device)
@@ -89,9 +93,11 @@ def _words(row: dict[str, Any]) -> str:
         counts = ("wins", "draws", "losses", "wiped_out")
         return str(MatchResult(*(row[name] for name in counts)))
     if "best_moves" in row:
+        sign = row.get("value_sign")
+        told = "" if sign is None else f"value right about the winner {sign:.1%}, "
         return (
             f"{row['best_moves']:.1%} best moves, {row['disc_loss']:.2f} discs lost "
-            f"per move, {row['positions']:,} positions"
+            f"per move, {told}{row['positions']:,} positions"
         )
     shares = {k: v for k, v in row.items() if k != "positions" and v is not None}
     found = [f"{name.replace('_', ' ')} {value:.3f}" for name, value in shares.items()]

@@ -40,8 +40,8 @@ def train(
     games: Annotated[
         list[str] | None,
         typer.Argument(
-            help="A corpus (.h5), game files (.wtb, .txt, .jsonl) or 'demo'; not with "
-            "--iterations."
+            help="A corpus (.h5), game files (.wtb, .txt, .jsonl), 'demo' or 'demo6'; "
+            "not with --iterations."
         ),
     ] = None,
     architecture: Annotated[str, _network(help="othello or tower.")] = "othello",
@@ -50,7 +50,7 @@ def train(
     start: Annotated[
         str | None,
         _network(
-            help="Begin from this network (weights, 'demo' or "
+            help="Begin from this network (weights, 'demo', 'demo6' or "
             "package.module:function), not from random weights."
         ),
     ] = None,

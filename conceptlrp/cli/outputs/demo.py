@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from conceptlrp.cli.inputs import command_line, open_network, read_positions
-from conceptlrp.cli.options import Overwrite, Seed, check_place
+from conceptlrp.cli.options import (
+    BoardSize,
+    Overwrite,
+    Seed,
+    check_choice,
+    check_place,
+)
 from conceptlrp.cli.outputs.atlas import write_atlas
 from conceptlrp.cli.stores.attribute import fill_store
 from conceptlrp.progress import progress_bars
+from conceptlrp.shipped import SHIPPED, demo_name, demo_path
 
 if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
@@ -30,23 +37,24 @@ def demo(
     positions: Annotated[
         int, typer.Option(min=24, help="Positions to explain.")
     ] = 4000,
+    size: BoardSize = 8,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Run all stages on what ships, and write an atlas."""
-    from conceptlrp.networks.demo import CARD
     from conceptlrp.runs import RunOptions
-    from conceptlrp.shipped import demo_path
 
+    check_choice("--size", size, tuple(each.size for each in SHIPPED.values()))
     check_place(out, overwrite=overwrite)
-    network = open_network("demo")
-    sampled = read_positions(["demo"], 8, None, seed).unique(symmetry=True)
+    name = demo_name(size)
+    network = open_network(name)
+    sampled = read_positions([name], size, None, seed).unique(symmetry=True)
     sampled = sampled.sample(positions, seed=seed)
-    path = out / "demo.crp"
+    path = out / f"{name}.crp"
     try:
         run = RunOptions(
             mode="overwrite" if overwrite else "create",
-            name="demo",
+            name=name,
             command=command_line(),
         )
         store = fill_store(network, sampled, path, run=run)
@@ -59,7 +67,7 @@ def demo(
     write_atlas(
         store,
         out / "atlas",
-        strength=demo_path(CARD),
+        strength=demo_path(SHIPPED[name].card),
         network=network,
         overwrite=overwrite,
     )

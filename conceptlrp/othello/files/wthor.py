@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.board import NO_MOVE
-from conceptlrp.othello.games import GameFile, keep_legal, read_bytes
+from conceptlrp.othello.files.records import agreed_size, keep_legal
+from conceptlrp.othello.games import GameFile, read_bytes
 
 _HEADER: Final = np.dtype(
     [
@@ -44,18 +45,27 @@ _MOVES_OFFSET: Final = _RECORD.fields["moves"][1] if _RECORD.fields else 8
 _NAME_WIDTHS: Final = (20, 26)
 #: A later one is a mistake.
 LATEST_YEAR: Final = 2999
+#: The reader says what is wrong with the others of this family.
+SUFFIXES: Final = (".wtb", ".wtd", ".pzz", ".jou", ".trn")
 _WRONG: Final = -2
 
 
-def read_wthor(path: str | Path) -> GameFile:
+def looks_like(data: bytes) -> bool:
+    """Tell whether a header counts the games that follow it."""
+    header = np.frombuffer(data[: _HEADER.itemsize].ljust(_HEADER.itemsize), _HEADER)[0]
+    length = _HEADER.itemsize + _RECORD.itemsize * int(header["games"])
+    return len(data) == length and header["board"] in (0, 8)
+
+
+def read(path: Path, data: bytes, *, size: int | None = None) -> GameFile:
     """Read the games of a WTHOR file of 8 x 8 games.
 
     Names come from WTHOR.JOU and WTHOR.TRN beside the file, in any case of letters.
     Without a name, a number such as ``#123`` stands for it. Source: Fédération
     Française d'Othello, "Format de la base WTHOR".
     """
-    path = Path(path)
-    records, year = _records(read_bytes(path), path.name)
+    agreed_size(path.name, 8, size)
+    records, year = _records(data, path.name)
     moves = _squares(records["moves"], path.name)
     people, events = (_names_beside(path, f"WTHOR.{end}") for end in ("JOU", "TRN"))
     return keep_legal(

@@ -31,9 +31,9 @@ class Plan:
     ----------
     network : dict
         Name, architecture, size and digest of the network; where it was loaded, also
-        its "reference" (an absolute path, "demo" or package.module:function) and the
-        path of its "weights". "planes" names what it reads, and "notes" say what a
-        reader of relevance on them should know.
+        its "reference" (an absolute path, "demo", "demo6" or package.module:function)
+        and the path of its "weights". "planes" names what it reads, and "notes" say
+        what a reader of relevance on them should know.
     corpus : dict
         Digest, number of positions and of games.
     composite : dict

@@ -1,0 +1,165 @@
+"""Transcripts: text with a game a line, and Logistello's game books.
+
+A line is a transcript, ``f5d6c3d3c4``, and may end with black's margin, ``+12``; or it
+is black, white, year and transcript with tabs between them. Blank lines and lines that
+begin with ``#`` are skipped. A game book (``.gam``) has lines ``+d3-c3+c4...: +04 01``,
+where a sign tells the colour and passes are left out. Messages count from 1.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from conceptlrp.errors import GameFileError, NotationError
+from conceptlrp.files import write_whole
+from conceptlrp.othello.board import PASS
+from conceptlrp.othello.files.records import (
+    LONGEST_GAME,
+    Record,
+    agreed_size,
+    first_lines,
+    keep,
+    numbered_lines,
+    score_in,
+)
+from conceptlrp.othello.files.wthor import LATEST_YEAR
+from conceptlrp.othello.games import GameFile, Games
+from conceptlrp.othello.position import (
+    parse_square,
+    parse_transcript,
+    square_names,
+    transcript_text,
+)
+
+_COLUMNS: Final = 4
+_RESULT: Final = re.compile(r"[+-]?\d{1,2}(?:\.0{1,3})?")
+_BOOK_GAME: Final = re.compile(r"(?:[+-][a-h][1-8])+", re.IGNORECASE)
+
+
+def looks_like(data: bytes) -> bool:
+    """Tell whether a line at the beginning of a file is a transcript."""
+    lines = enumerate(first_lines(data), start=1)
+    read = (read_line(line, number, size=8) for number, line in lines)
+    return any(not record.problem for record in read)
+
+
+def read(path: Path, data: bytes, *, size: int | None = None) -> GameFile:
+    """Read a file of transcripts, passes written or left out."""
+    size = size or 8
+    records = [
+        read_line(line, number, size=size) for number, line in numbered_lines(data)
+    ]
+    return keep(records, path.name, size)
+
+
+def read_line(line: str, number: int, *, size: int) -> Record:
+    """Read a line of a file of transcripts."""
+    place = f"line {number}"
+    *known, transcript = line.split("\t", _COLUMNS)
+    if len(line) > LONGEST_GAME:
+        return Record(place, problem=f"has {len(line):,} characters")
+    if known and len(known) != _COLUMNS - 1:
+        problem = (
+            f"{len(known) + 1} columns, expected a transcript, "
+            "or black, white, year and transcript with tabs between them"
+        )
+        return Record(place, problem=problem)
+    text, result = transcript, "".join(transcript.split()[-1:])
+    if _RESULT.fullmatch(result):
+        text = transcript[: transcript.rindex(result)]
+    try:
+        moves = moves_of(text, size, column=len(line) - len(transcript) + 1)
+    except NotationError as error:
+        # The line is named already.
+        return Record(place, problem=str(error).removeprefix("line 1, "))
+    score = score_in(result, size)
+    if not known:
+        return Record(place, moves, score=score)
+    black, white, year = (cell.strip() for cell in known)
+    if year and not _is_year(year):
+        problem = f"{year!r} is not a year; leave the column empty if unknown"
+        return Record(place, problem=problem)
+    return Record(place, moves, black, white, year=int(year or 0), score=score)
+
+
+def moves_of(text: str, size: int, *, column: int = 1) -> list[int]:
+    """Read the moves of a transcript, quickly where nothing but squares is in it."""
+    plain = "".join(text.split()).lower()
+    known = _squares(size)
+    try:
+        return [known[plain[i : i + 2]] for i in range(0, len(plain), 2)]
+    except KeyError:
+        return parse_transcript(text, size, column=column)
+
+
+@cache
+def _squares(size: int) -> dict[str, int]:
+    names = square_names(size).tolist()
+    return {
+        name: square
+        for square, name in enumerate(names)
+        if len(name) > 0 and square < PASS
+    }
+
+
+def transcripts_text(games: Games) -> str:
+    """Return games as lines of black, white, year and transcript, between tabs."""
+    lines = []
+    for moves, black, white, year in zip(
+        games.moves, games.black, games.white, games.year, strict=True
+    ):
+        transcript = transcript_text(moves.tolist(), games.size)
+        columns = (_cell(black), _cell(white), str(year or ""), transcript)
+        line = "\t".join(columns)
+        # A name such as #123 must not make the line a comment.
+        lines.append(f" {line}\n" if line.startswith("#") else f"{line}\n")
+    return "".join(lines)
+
+
+def write_transcripts(
+    games: Games, path: str | Path, *, overwrite: bool = False
+) -> None:
+    """Write games to a file of transcripts.
+
+    Parameters
+    ----------
+    games, path, overwrite
+        The games, the file, usually ``.txt``, which appears once it is complete, and
+        whether to replace what stands there, which otherwise raises
+        `OutputExistsError`.
+    """
+    content = transcripts_text(games).encode()
+    write_whole(path, content, overwrite=overwrite, error=GameFileError)
+
+
+def _is_year(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text[:9]) <= LATEST_YEAR
+
+
+def _cell(name: str) -> str:
+    return " ".join(str(name).split())
+
+
+def looks_like_book(data: bytes) -> bool:
+    """Tell whether a line at the beginning of a file is of a game book."""
+    return any(_BOOK_GAME.match(line.strip()) for line in first_lines(data))
+
+
+def read_book(path: Path, data: bytes, *, size: int | None = None) -> GameFile:
+    """Read a game book of Logistello: an 8 x 8 game a line, without names."""
+    agreed_size(path.name, 8, size)
+    lines = numbered_lines(data)
+    return keep([_book_game(line, number) for number, line in lines], path.name, 8)
+
+
+def _book_game(line: str, number: int) -> Record:
+    game, _, result = line.strip().partition(":")
+    game = game.rstrip()
+    if len(game) > LONGEST_GAME or not _BOOK_GAME.fullmatch(game):
+        problem = "is no game of Logistello's book, expected '+d3-c3+c4...: +04'"
+        return Record(f"line {number}", problem=problem)
+    moves = [parse_square(game[i : i + 2]) for i in range(1, len(game), 3)]
+    movers = ["+-".index(sign) for sign in game[::3]]
+    score = score_in("".join(result.split()[:1]), 8)
+    return Record(f"line {number}", moves, movers=movers, score=score)
