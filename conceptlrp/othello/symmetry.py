@@ -131,6 +131,7 @@ def first_of_equal(
 
 
 def mixed(own: NDArray[np.uint64], opponent: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Mix the two words of each position into one, which others hardly ever have."""
     return own * _MIXER ^ opponent
 
 

@@ -315,7 +315,7 @@ class Store(OpenedStore):
         one_per_game: bool,
     ) -> Ranking:
         """Rank the highest or the lowest of some rows, or all, that tell of an end."""
-        about = {"by": by, "lowest": lowest}
+        telling = partial(tells, by=by, lowest=lowest)
         if rows is None and self.manifest.is_complete and self.is_whole:
             which = top_number(lowest=lowest, one_per_game=one_per_game)
             with self.shards.opened(INDEX) as file:
@@ -323,16 +323,16 @@ class Store(OpenedStore):
                 table = file.dataset(f"{group}/rows")[which, channel]
                 scores = file.dataset(f"{group}/scores")[which, channel]
             n = int((table >= 0).sum())
-            telling = int(tells(scores[:n], **about).sum())
+            tell = int(telling(scores[:n]).sum())
             # What tells comes first, but for low scores that need no sign. A table
             # with room left, or with others at its end, holds all that tell.
-            ordered = telling == n or not lowest or by in _VECTORS
-            if ordered and (count <= telling or telling < n or n < TOP_ROWS):
-                return Ranking(table[:telling], scores[:telling])[:count]
+            ordered = tell == n or not lowest or by in _VECTORS
+            if ordered and (count <= tell or tell < n or n < TOP_ROWS):
+                return Ranking(table[:tell], scores[:tell])[:count]
         if rows is None:
             rows = np.arange(len(self))
         scores = self._scores_of(layer, channel, rows, by=by, target=target)
-        keep = tells(scores, **about)
+        keep = telling(scores)
         rows = rows[keep]
         game = self.columns.metadata.of_positions("game") if one_per_game else None
         groups = None if game is None else game[rows]
