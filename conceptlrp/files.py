@@ -9,11 +9,11 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from conceptlrp.errors import FileFormatError, OutputExistsError
+from conceptlrp.errors import FileFormatError, OutputExistsError, check_type
 
 _SUFFIX = ".tmp"
 _UNFINISHED = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
@@ -31,6 +31,23 @@ def file_stem(name: str) -> str:
         return name
     safe = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32]
     return f"{safe or 'layer'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def checked_path(path: object) -> Path:
+    """Return a path, or refuse what is none."""
+    check_type(path, str | os.PathLike, "path", "a str or Path")
+    return Path(path)  # type: ignore[arg-type]
+
+
+def checked_paths(paths: object, what: str, error: type[FileFormatError]) -> list[Path]:
+    """Return one path or several as a list that is not empty."""
+    if isinstance(paths, str | os.PathLike) or not isinstance(paths, Iterable):
+        return [checked_path(paths)]
+    listed = [checked_path(path) for path in paths]
+    if not listed:
+        msg = f"no {what} given"
+        raise error(msg)
+    return listed
 
 
 def write_whole(

@@ -17,8 +17,8 @@ from conceptlrp.labels.geometry import board_parts
 from conceptlrp.labels.position_labels import POSITION
 from conceptlrp.labels.square_labels import MOVE, SQUARE
 from conceptlrp.othello import BLACK, Corpus
-from conceptlrp.othello.board import count
-from conceptlrp.othello.symmetry import SYMMETRIES, turn, turn_squares
+from conceptlrp.othello.board import count, square_bits
+from conceptlrp.othello.symmetry import SYMMETRIES, turn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,11 +192,7 @@ def control_labels(corpus: Corpus) -> Labels:
         "black to move" of positions and "last move" of squares, which is 0 before
         the first move and where the game is not known.
     """
-    before = corpus.ply.astype(np.int64) - 1
-    recorded = corpus.games.moves[corpus.game, np.maximum(before, 0)]
-    known = (before >= 0) & (recorded >= 0)
-    squares = turn_squares(np.where(known, recorded, 0), corpus.symmetry)
-    last = np.left_shift(np.uint64(1), squares.astype(np.uint64)) * known
+    last = square_bits(corpus.last)
     return Labels({"black to move": corpus.mover == BLACK}, {"last move": last}, {})
 
 

@@ -28,11 +28,9 @@ def as_corpus(positions: Positions, size: int = 8) -> Corpus:
         return positions
     if isinstance(positions, str):
         return Corpus.from_positions(Position.from_transcript(positions, size))
-    if isinstance(positions, Tensor):
-        positions = positions.detach().cpu().numpy()
     if isinstance(positions, Position) or _holds_positions(positions):
         return Corpus.from_positions(positions)
-    if isinstance(positions, np.ndarray | list | tuple):
+    if isinstance(positions, np.ndarray | Tensor | list | tuple):
         return Corpus.from_boards(positions)
     msg = (
         f"positions are {type(positions).__name__}, expected a Corpus, Position, "

@@ -24,6 +24,9 @@ from .position import (
     square_name as square_name,
     transcript_text as transcript_text,
 )
+from .symmetry import (
+    symmetry_words as symmetry_words,
+)
 
 __all__ = [
     "BLACK",
@@ -40,6 +43,7 @@ __all__ = [
     "phases",
     "play",
     "square_name",
+    "symmetry_words",
     "transcript_text",
     "write_transcripts",
 ]

@@ -181,6 +181,44 @@ def from_boards(discs: NDArray[np.bool_]) -> NDArray[np.uint64]:
     return packed.view("<u8")[:, 0].astype(np.uint64)
 
 
+def given_boards(boards: ArrayLike, size: int | None = None) -> NDArray[Any]:
+    """Return boards (N, n, n) of +1, -1 and 0, or refuse what is none."""
+    try:
+        array = np.asarray(off_device(boards))
+    # Lists of unequal lengths, and types of torch that numpy lacks.
+    except (TypeError, ValueError, RuntimeError) as error:
+        msg = f"boards are no array of shape (N, 8, 8) or (N, 6, 6): {error}"
+        raise ValueError(msg) from error
+    if array.ndim == 2:
+        array = array[None]
+    shape = array.shape
+    if array.ndim != 3 or shape[1] != shape[2] or shape[1] not in REGION:
+        msg = f"boards have shape {shape}, expected (N, 8, 8) or (N, 6, 6)"
+        raise ValueError(msg)
+    check_size(shape[1], size)
+    wrong = ~np.isin(array, (-1, 0, 1))
+    if wrong.any():
+        at = tuple(int(i) for i in np.argwhere(wrong)[0])
+        msg = (
+            f"board {at[0]} holds {array[at]} in row {at[1]}, column {at[2]}, expected "
+            "+1 (side to move), -1 (other side) or 0 (empty)"
+        )
+        raise ValueError(msg)
+    return array
+
+
+def check_size(found: int, expected: int | None) -> None:
+    """Refuse boards of another size than asked for."""
+    if expected is not None and found != expected:
+        msg = f"boards are {found} x {found}, expected {expected} x {expected}"
+        raise ValueError(msg)
+
+
+def off_device(values: Any) -> Any:
+    """Return a tensor as one that numpy reads; all else as it is."""
+    return values.detach().cpu() if hasattr(values, "detach") else values
+
+
 def phases(empties: ArrayLike, *, bins: int = 3, size: int = 8) -> NDArray[np.int8]:
     """Divide positions by how many squares are empty.
 

@@ -2,15 +2,14 @@
 
 Shapes use N positions and G games. Positions are seen by the side to move, and
 each may be turned by a symmetry of the board: ``own``, ``opponent`` and ``played``
-are as turned, while the games keep their moves as recorded.
+are as turned, while the games keep their starts and moves as recorded.
 """
 
 import operator
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -18,18 +17,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import CorpusFileError, GameFileError, check_type
-from conceptlrp.files import write_whole
+from conceptlrp.files import checked_path, checked_paths, write_whole
 from conceptlrp.othello.board import (
     BLACK,
     NO_MOVE,
-    REGION,
+    check_size,
     count,
     from_boards,
+    given_boards,
     legal_moves,
 )
 from conceptlrp.othello.files.formats import read_games
-from conceptlrp.othello.games import POSITION_COLUMNS, Games, columns_digest, replay
+from conceptlrp.othello.games import POSITION_COLUMNS, STARTS, Games, columns_digest
+from conceptlrp.othello.given import given_columns, given_movers
 from conceptlrp.othello.position import Position, square_names, transcript_text
+from conceptlrp.othello.replay import replay
 from conceptlrp.othello.symmetry import (
     canonical,
     compose,
@@ -55,15 +57,15 @@ class Corpus:
     own, opponent : uint64 of shape (N,)
         Discs of the side to move and of the other side.
     mover, ply : uint8 of shape (N,)
-        `BLACK` or `WHITE`, and the moves played before.
+        `BLACK` or `WHITE`, and the moves played before: the discs less four.
     played, game : int8 and int32 of shape (N,)
         The move that was played, `NO_MOVE` when unknown, and the row of ``games``.
     symmetry : uint8 of shape (N,)
         How the position is turned from what was recorded.
     games : Games
         The games.
-    problems : tuple of str
-        One line for each game that reading left out.
+    problems, notes : tuple of str
+        One line for each game that reading left out, and what else it has to say.
     """
 
     own: NDArray[np.uint64]
@@ -75,6 +77,7 @@ class Corpus:
     symmetry: NDArray[np.uint8]
     games: Games
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, dtype in POSITION_COLUMNS.items():
@@ -102,7 +105,7 @@ class Corpus:
             ("games", f"{len(self.games):,}"),
             ("years", f"{years.min()} to {years.max()}" if years.size else "unknown"),
             ("board", f"{self.size} x {self.size}"),
-            ("games left out", f"{len(self.problems):,}"),
+            ("left out", f"{len(self.problems):,}"),
         ]
         return html_table("Corpus", (), facts)
 
@@ -136,10 +139,12 @@ class Corpus:
                 )
                 raise GameFileError(msg)
             return demo_games(paths).turn()
-        files = [read_games(path, size=size) for path in _checked_paths(paths)]
+        listed = checked_paths(paths, "game files", GameFileError)
+        files = [read_games(path, size=size) for path in listed]
         games = Games.concatenate([file.games for file in files])
         problems = tuple(line for file in files for line in file.problems)
-        return Corpus.from_games(games, problems=problems)
+        notes = tuple(line for file in files for line in file.notes)
+        return Corpus.from_games(games, problems=problems, notes=notes)
 
     @staticmethod
     def load(path: PathLike) -> "Corpus":
@@ -150,9 +155,12 @@ class Corpus:
         """
         from conceptlrp.othello.files.corpus_file import read_corpus
 
-        stored = read_corpus(_checked_path(path))
+        stored = read_corpus(checked_path(path))
         corpus = Corpus(
-            **stored.positions, games=stored.games, problems=stored.problems
+            **stored.positions,
+            games=stored.games,
+            problems=stored.problems,
+            notes=stored.notes,
         )
         if corpus.digest != stored.digest:
             msg = f"{path}: is damaged: its content does not agree with its digest"
@@ -166,7 +174,7 @@ class Corpus:
         already, and not to be overwritten, raises `OutputExistsError`, one that cannot
         be written `CorpusFileError`.
         """
-        place, content = _checked_path(path), self.to_bytes()
+        place, content = checked_path(path), self.to_bytes()
         write_whole(place, content, overwrite=overwrite, error=CorpusFileError)
 
     def to_bytes(self) -> memoryview:
@@ -174,32 +182,52 @@ class Corpus:
         from conceptlrp.othello.files.corpus_file import StoredCorpus, corpus_bytes
 
         used = self.compact()
+        texts = used.problems, used.notes
         return corpus_bytes(
-            StoredCorpus(used.columns(), used.games, used.problems, self.digest)
+            StoredCorpus(used.columns(), used.games, *texts, self.digest)
         )
 
     @staticmethod
-    def from_boards(boards: ArrayLike) -> "Corpus":
-        """Make a corpus of boards (N, n, n), or (n, n), that no game is known of.
+    def from_boards(
+        boards: ArrayLike,
+        *,
+        mover: ArrayLike | None = None,
+        played: ArrayLike | None = None,
+        game: Iterable[Hashable] | None = None,
+        size: int | None = None,
+    ) -> "Corpus":
+        """Make a corpus of boards (N, n, n), or (n, n), each a game of its own.
 
-        +1 is a disc of the side to move, which is black, -1 one of the other side, 0
-        empty; n is 6 or 8 and row 0 is rank 1. Other shapes and values raise
-        `ValueError`.
+        +1 is a disc of the side to move, -1 one of the other side, 0 empty; n is 6 or 8
+        and row 0 is rank 1. Arrays, tensors and lists are read alike. `mover` is 0
+        (black, as without) or 1 (white), one for all or one a board. `played` are the
+        moves that were chosen, squares or names, one a board, -1, "" or None where it
+        is not known. `game` are labels of any kind, one a board: boards with one label
+        are of one game. `size` only checks the boards. Other shapes and values raise
+        `ValueError`, a move that is not legal `IllegalMoveError`.
 
         >>> boards = np.zeros((1, 8, 8), int)
-        >>> boards[0, 0, 0] = 1
-        >>> Corpus.from_boards(boards).position(0).obf()[:4]
-        'X---'
+        >>> boards[0, 0, :2] = 1, -1
+        >>> Corpus.from_boards(boards, played=["c1"]).position(0).obf()[:4]
+        'XO--'
         """
-        array = _boards(boards)
-        own, opponent = from_boards(array == 1), from_boards(array == -1)
-        return _without_games(own, opponent, np.full(len(own), BLACK), array.shape[1])
+        array = given_boards(boards, size)
+        sides = from_boards(array == 1), from_boards(array == -1)
+        movers, found = given_movers(mover, len(array)), array.shape[1]
+        return Corpus(**given_columns(*sides, movers, found, played, game))
 
     @staticmethod
-    def from_positions(positions: Position | Iterable[Position]) -> "Corpus":
-        """Make a corpus of single positions, without played moves.
+    def from_positions(
+        positions: Position | Iterable[Position],
+        *,
+        played: ArrayLike | None = None,
+        game: Iterable[Hashable] | None = None,
+        size: int | None = None,
+    ) -> "Corpus":
+        """Make a corpus of positions, each a game of its own.
 
-        None at all, or several sizes, raise `ValueError`.
+        The options are those of `from_boards`. No position at all, or several sizes,
+        raise `ValueError`.
         """
         if isinstance(positions, Position):
             positions = [positions]
@@ -211,18 +239,25 @@ class Corpus:
         if len(sizes) != 1:
             msg = f"positions are of sizes {sorted(sizes)}, expected one size"
             raise ValueError(msg)
-        own = np.array([position.own for position in listed], np.uint64)
-        opponent = np.array([position.opponent for position in listed], np.uint64)
-        movers = np.array([position.mover for position in listed])
-        return _without_games(own, opponent, movers, sizes.pop())
+        check_size(listed[0].size, size)
+        rows = [(each.own, each.opponent, each.mover) for each in listed]
+        own, opponent, movers = np.array(rows, np.uint64).T
+        side = sizes.pop()
+        return Corpus(**given_columns(own, opponent, movers, side, played, game))
 
     @staticmethod
-    def from_games(games: Games, *, problems: tuple[str, ...] = ()) -> "Corpus":
-        """Return every position before a recorded move, by game, then by ply."""
-        found = replay(games.moves, size=games.size)
-        unturned = np.zeros(len(found.own), np.uint8)
+    def from_games(
+        games: Games, *, problems: tuple[str, ...] = (), notes: tuple[str, ...] = ()
+    ) -> "Corpus":
+        """Return every position before a recorded move, by game, then by ply.
+
+        A game without moves gives the board it begins from, unless that is the usual
+        start.
+        """
+        found = replay(games.moves, size=games.size, starts=games.starts)
         columns = {n: getattr(found, n) for n in POSITION_COLUMNS if n != "symmetry"}
-        return Corpus(**columns, symmetry=unturned, games=games, problems=problems)
+        columns["symmetry"] = np.zeros(len(found.own), np.uint8)
+        return Corpus(**columns, games=games, problems=problems, notes=notes)
 
     @staticmethod
     def concatenate(parts: Sequence["Corpus"]) -> "Corpus":
@@ -242,7 +277,8 @@ class Corpus:
         }
         columns["game"] = np.concatenate([p.game + first[id(p.games)] for p in parts])
         problems = tuple(dict.fromkeys(line for p in parts for line in p.problems))
-        return Corpus(**columns, games=games, problems=problems)
+        notes = tuple(dict.fromkeys(line for p in parts for line in p.notes))
+        return Corpus(**columns, games=games, problems=problems, notes=notes)
 
     @property
     def size(self) -> int:
@@ -272,10 +308,23 @@ class Corpus:
     @property
     def margin(self) -> NDArray[np.float32]:
         """Discs by which the side to move won, empties to the winner; else NaN."""
-        score = self.games.score.astype(np.float32)
-        score[~self.games.finished] = np.nan
-        black = (2 * score - np.float32(self.size**2))[self.game]
-        return np.where(self.mover == BLACK, black, -black)
+        return self._margin_of(self.games.score, self.games.finished)
+
+    @property
+    def theoretical_margin(self) -> NDArray[np.float32]:
+        """The margin under perfect play that the game's file gives; else NaN."""
+        score = self.games.theoretical_score
+        return self._margin_of(score, score >= 0)
+
+    @property
+    def last(self) -> NDArray[np.int8]:
+        """The move before each position, as turned, of shape (N,).
+
+        `NO_MOVE` before the first move of a game and where it is not known.
+        """
+        place, moves = self._places(), self.games.moves
+        recorded = moves[self.game, np.clip(place - 1, 0, moves.shape[1] - 1)]
+        return turn_squares(np.where(place > 0, recorded, NO_MOVE), self.symmetry)
 
     @property
     def outcome(self) -> NDArray[np.float32]:
@@ -287,6 +336,9 @@ class Corpus:
         """SHA-256 of the positions and of what is known about their games."""
         compact = self.compact()
         columns = {**compact.columns(), **compact.games.columns()}
+        # Most corpora keep the digest that they had when no game had its own start.
+        if compact.games.standard.all():
+            columns = {n: c for n, c in columns.items() if n not in STARTS}
         return columns_digest(columns, size=self.size)
 
     def columns(self) -> dict[str, NDArray[Any]]:
@@ -346,35 +398,39 @@ class Corpus:
     def position(self, i: int) -> Position:
         """Return the position of a row, as turned here, with its last move."""
         i = self._row(i)
-        before = self._moves_before(i)
-        return Position(
-            int(self.own[i]),
-            int(self.opponent[i]),
-            int(self.mover[i]),
-            self.size,
-            before[-1] if before else NO_MOVE,
-        )
+        sides = int(self.own[i]), int(self.opponent[i]), int(self.mover[i])
+        return Position(*sides, self.size, int(self[[i]].last[0]))
 
     def transcript(self, i: int) -> str:
-        """Return the moves that led to a row's position, turned as it is."""
-        return transcript_text(self._moves_before(self._row(i)), self.size)
+        """Return the moves that led to a row's position, in its game's orientation.
+
+        They are played from the usual start, and ``symmetry`` turns what they lead to
+        into the position here. Empty where they are not known, or where there are none.
+        """
+        i = self._row(i)
+        game, place = self.game[i], int(self._places([i])[0])
+        moves = self.games.moves[game, : max(place, 0)]
+        known = self.games.take([game]).standard[0] and (moves >= 0).all()
+        return transcript_text(moves.tolist(), self.size) if known else ""
 
     def describe(self, i: int) -> str:
         """Say which game a row's position is from, and which move comes next.
 
         Such as ``Tamenori - Shaman, 1995, move 23``; where nobody is named, the file
-        and the number of the game in it.
+        and the number of the game in it. A board that no game is known of has its
+        number alone, such as ``board 12``.
         """
         i = self._row(i)
         game = int(self.game[i])
         black, white = str(self.games.black[game]), str(self.games.white[game])
-        source, number = str(self.games.source[game]), int(self.games.index[game]) + 1
-        parts = [f"{source}, game {number}" if source else f"game {number}"]
+        source, loose = str(self.games.source[game]), self._is_loose[game]
+        name = f"{'board' if loose else 'game'} {int(self.games.index[game]) + 1}"
+        parts = [f"{source}, {name}" if source else name]
         if black or white:
             parts = [f"{black or '?'} - {white or '?'}"]
         if self.games.year[game]:
             parts.append(str(self.games.year[game]))
-        return ", ".join([*parts, f"move {int(self.ply[i]) + 1}"])
+        return ", ".join([*parts, *[f"move {int(self.ply[i]) + 1}"] * (not loose)])
 
     def frame(self) -> "pd.DataFrame":
         """Return what is known about each position as a table, one row each."""
@@ -392,6 +448,7 @@ class Corpus:
                 "played": square_names(self.size)[self.played],
                 "outcome": self.outcome,
                 "margin": self.margin,
+                "theoretical_margin": self.theoretical_margin,
                 "symmetry": self.symmetry,
                 **games,
             }
@@ -408,10 +465,27 @@ class Corpus:
             raise IndexError(msg)
         return row
 
-    def _moves_before(self, i: int) -> list[int]:
-        recorded = self.games.moves[self.game[i], : self.ply[i]]
-        turned: list[int] = turn_squares(recorded, int(self.symmetry[i])).tolist()
-        return [move for move in turned if move != NO_MOVE]
+    def _places(self, rows: Rows = slice(None)) -> NDArray[np.int16]:
+        """Return the place of positions in the moves of their games."""
+        game = self.game[rows]
+        begun = count(self.games.start_black[game] | self.games.start_white[game])
+        discs = count(self.own[rows] | self.opponent[rows])
+        return np.subtract(discs, begun, dtype=np.int16)
+
+    @cached_property
+    def _is_loose(self) -> NDArray[np.bool_]:
+        """Whether each game is but a board: the only one here, with a move at most."""
+        moves = (self.games.moves[:, :2] >= 0).sum(axis=1)
+        single = np.bincount(self.game, minlength=len(self.games)) == 1
+        return np.asarray(single & (moves <= ~self.games.standard))
+
+    def _margin_of(
+        self, score: NDArray[np.int8], known: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Return by how much the side to move is ahead, of scores of the games."""
+        black = np.where(known, 2 * score.astype(np.float32) - self.size**2, np.nan)
+        black = black.astype(np.float32)[self.game]
+        return np.where(self.mover == BLACK, black, -black)
 
 
 @cache
@@ -419,62 +493,3 @@ def demo_games(name: str) -> Corpus:
     """Return games that ship as they were recorded, read once in a process."""
     shipped = SHIPPED[name]
     return Corpus.read(demo_path(shipped.games), size=shipped.size)
-
-
-def _checked_path(path: PathLike) -> Path:
-    """Return a path, or refuse what is none."""
-    check_type(path, str | os.PathLike, "path", "a str or Path")
-    return Path(path)
-
-
-def _checked_paths(paths: PathLike | Iterable[PathLike]) -> list[Path]:
-    """Return one path or several as a list that is not empty."""
-    if isinstance(paths, str | os.PathLike) or not isinstance(paths, Iterable):
-        return [_checked_path(paths)]
-    listed = [_checked_path(path) for path in paths]
-    if not listed:
-        msg = "no game files given, expected .wtb, .txt, .ggf, .gam or .jsonl files"
-        raise GameFileError(msg)
-    return listed
-
-
-def _without_games(
-    own: NDArray[np.uint64], opponent: NDArray[np.uint64], mover: Any, size: int
-) -> Corpus:
-    n, discs = len(own), count(own | opponent).astype(np.int64)
-    moves = np.full((1, size * size - 4), NO_MOVE, np.int8)
-    columns: dict[str, Any] = {
-        "own": own,
-        "opponent": opponent,
-        "mover": mover,
-        "ply": np.clip(discs - 4, 0, None),
-        "played": np.full(n, NO_MOVE),
-        "game": np.zeros(n),
-        "symmetry": np.zeros(n),
-    }
-    return Corpus(**columns, games=Games.from_moves(moves, size=size))
-
-
-def _boards(boards: ArrayLike) -> NDArray[Any]:
-    """Return boards (N, n, n) of +1, -1 and 0, or refuse what is none."""
-    try:
-        array = np.asarray(boards)
-    # Lists of unequal lengths, and tensors that are not on the processor.
-    except (TypeError, ValueError, RuntimeError) as error:
-        msg = f"boards are no array of shape (N, 8, 8) or (N, 6, 6): {error}"
-        raise ValueError(msg) from error
-    if array.ndim == 2:
-        array = array[None]
-    shape = array.shape
-    if array.ndim != 3 or shape[1] != shape[2] or shape[1] not in REGION:
-        msg = f"boards have shape {shape}, expected (N, 8, 8) or (N, 6, 6)"
-        raise ValueError(msg)
-    wrong = ~np.isin(array, (-1, 0, 1))
-    if wrong.any():
-        at = tuple(int(i) for i in np.argwhere(wrong)[0])
-        msg = (
-            f"board {at[0]} holds {array[at]} in row {at[1]}, column {at[2]}, expected "
-            "+1 (side to move), -1 (other side) or 0 (empty)"
-        )
-        raise ValueError(msg)
-    return array

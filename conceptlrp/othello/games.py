@@ -4,6 +4,9 @@ Shapes use G games, M moves a game (60, or 32 on the 6 x 6 board) and P decision
 positions. Passes are not recorded: a side that cannot move is passed over. A
 decision position is the board before a recorded move, after such a pass. A score is
 the number of black discs at the end, the empty squares being given to the winner.
+
+A game begins from its own start, usually the usual one. A board that no game is known
+of is a game of its own: it begins from that board and has no moves, or the one played.
 """
 
 import hashlib
@@ -16,17 +19,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import GameFileError, IllegalMoveError
-from conceptlrp.othello.board import (
-    BLACK,
-    NO_MOVE,
-    PASS,
-    final_score,
-    flip_words,
-    is_over,
-    legal_words,
-    region_of,
-    square_bits,
-    start,
+from conceptlrp.othello.board import NO_MOVE
+from conceptlrp.othello.replay import (
+    Starts,
+    move_table,
+    moves_per_game,
+    replay,
+    usual_starts,
 )
 
 #: What is kept of each position.
@@ -53,6 +52,9 @@ GAME_COLUMNS: Final[dict[str, type[np.generic]]] = {
     "finished": np.bool_,
     "source": np.str_,
     "index": np.int32,
+    "start_black": np.uint64,
+    "start_white": np.uint64,
+    "start_mover": np.uint8,
 }
 _UNKNOWN: Final[dict[str, ArrayLike]] = {
     "black": "",
@@ -63,9 +65,9 @@ _UNKNOWN: Final[dict[str, ArrayLike]] = {
     "theoretical_score": -1,
     "source": "",
 }
-_GIVEN: Final = {*_UNKNOWN, "index"}
-# A block is small enough for its boards to stay in the cache from ply to ply.
-_BLOCK: Final = 4096
+#: What says where each game begins.
+STARTS: Final = ("start_black", "start_white", "start_mover")
+_GIVEN: Final = {*_UNKNOWN, "index", *STARTS}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -89,6 +91,8 @@ class Games:
         Whether neither side can move after the last move.
     source, index : str and int32 of shape (G,)
         Name of the file, and place of the game in it, the first being 0.
+    start_black, start_white, start_mover : uint64 and uint8 of shape (G,)
+        The board before the first move, and whose turn it is there.
     size : int
         Side of the board, 8 or 6.
     """
@@ -104,6 +108,9 @@ class Games:
     finished: NDArray[np.bool_]
     source: NDArray[np.str_]
     index: NDArray[np.int32]
+    start_black: NDArray[np.uint64]
+    start_white: NDArray[np.uint64]
+    start_mover: NDArray[np.uint8]
     size: int = 8
 
     def __post_init__(self) -> None:
@@ -138,6 +145,37 @@ class Games:
             msg = f"game {game + 1}, move {illegal[game] + 1} is not legal"
             raise IllegalMoveError(msg)
         return games
+
+    @classmethod
+    def of_boards(
+        cls,
+        black: ArrayLike,
+        white: ArrayLike,
+        mover: ArrayLike,
+        *,
+        size: int,
+        moves: ArrayLike | None = None,
+        **known: ArrayLike,
+    ) -> "Games":
+        """Return games that begin from boards (G,), given as bitboards.
+
+        `moves` (G, any M) are played from there; none means that no move is known.
+        `known` are as for `from_moves`.
+        """
+        n = len(np.atleast_1d(black))
+        table = np.full((n, 1), NO_MOVE) if moves is None else moves
+        known |= {"start_black": black, "start_white": white, "start_mover": mover}
+        return cls.from_moves(table, size=size, **known)
+
+    @property
+    def standard(self) -> NDArray[np.bool_]:
+        """Whether each game begins from the usual start, of shape (G,)."""
+        return self.starts.standard(self.size)
+
+    @property
+    def starts(self) -> "Starts":
+        """The board that each game begins from."""
+        return Starts(self.start_black, self.start_white, self.start_mover)
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return the columns by name, every attribute but ``size``."""
@@ -176,15 +214,18 @@ def judge(
         msg = f"games have no column {unknown[0]!r} to give, only {sorted(_GIVEN)}"
         raise TypeError(msg)
     table = move_table(moves)
-    found = replay(table, size=size)
-    legal = found.illegal < 0
-    columns = _UNKNOWN | {"index": np.arange(len(table))} | known
-    columns |= {"score": found.score, "finished": found.finished}
+    usual = dict(zip(STARTS, usual_starts(len(table), size), strict=True))
+    columns = _UNKNOWN | usual | {"index": np.arange(len(table))} | known
     full = {
-        name: np.broadcast_to(np.asarray(value, GAME_COLUMNS[name]), len(table))[legal]
+        name: np.broadcast_to(np.asarray(value, GAME_COLUMNS[name]), len(table))
         for name, value in columns.items()
     }
-    return Games(moves=_widened(table[legal], size), **full, size=size), found.illegal
+    starts = Starts(*(full[name] for name in STARTS)).checked(size)
+    found = replay(table, size=size, starts=starts)
+    full |= {"score": found.score, "finished": found.finished}
+    legal = found.illegal < 0
+    kept: Columns = {name: column[legal] for name, column in full.items()}
+    return Games(moves=_widened(table[legal], size), **kept, size=size), found.illegal
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,143 +274,3 @@ def _plain_bytes(column: NDArray[Any]) -> bytes:
     if column.dtype.kind == "U":
         return "\0".join(column.tolist()).encode()
     return np.ascontiguousarray(column, column.dtype.newbyteorder("<")).tobytes()
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Replay:
-    """The decision positions of games (P,), ordered by game, then by ply.
-
-    ``ply`` is also the place of ``played`` in its game. Of each game (G,): ``illegal``
-    is the place of the first illegal move, -1 when there is none; positions from there
-    on are left out. ``score`` counts black discs, empties to the winner, -1 when the
-    game is not ``finished``.
-    """
-
-    own: NDArray[np.uint64]
-    opponent: NDArray[np.uint64]
-    mover: NDArray[np.uint8]
-    ply: NDArray[np.uint8]
-    played: NDArray[np.int8]
-    game: NDArray[np.int32]
-    illegal: NDArray[np.int16]
-    finished: NDArray[np.bool_]
-    score: NDArray[np.int8]
-
-
-def replay(moves: ArrayLike, *, size: int = 8) -> Replay:
-    """Play games (G, M) move by move, passing over a side that cannot move.
-
-    A move that turns no disc over, or that follows a gap, is illegal.
-
-    >>> found = replay([[37, 43, 18, NO_MOVE]])
-    >>> found.mover.tolist(), found.finished.tolist()
-    ([0, 1, 0], [False])
-    """
-    table = move_table(moves)
-    blocks = [
-        _replay_block(table[first : first + _BLOCK], first, size)
-        for first in range(0, max(len(table), 1), _BLOCK)
-    ]
-    names = list(blocks[0])
-    # Blocks are emptied as they are joined, so that memory holds them once.
-    return Replay(
-        **{name: np.concatenate([b.pop(name) for b in blocks]) for name in names}
-    )
-
-
-def moves_per_game(size: int) -> int:
-    """Return how many moves a game can have: 60, or 32 on the 6 x 6 board."""
-    return region_of(size).bit_count() - 4
-
-
-def move_table(moves: ArrayLike) -> NDArray[np.int8]:
-    """Return moves as a table of int8, or refuse what is none."""
-    table = np.asarray(moves)
-    if table.ndim != 2 or (table.size and table.dtype.kind not in "ui"):
-        msg = (
-            f"moves are {table.dtype} of shape {table.shape}, "
-            "expected whole numbers of shape (G, M)"
-        )
-        raise ValueError(msg)
-    if table.size and not NO_MOVE <= table.min() <= table.max() < PASS:
-        msg = f"moves run from {table.min()} to {table.max()}, expected -1 to 63"
-        raise ValueError(msg)
-    return table.astype(np.int8)
-
-
-class _Boards:
-    """Games in progress, one board each, all at the same ply."""
-
-    def __init__(self, games: int, size: int) -> None:
-        self.region = region_of(size)
-        self.size = size
-        self.own, self.opponent = (np.full(games, d, np.uint64) for d in start(size))
-        self.mover = np.full(games, BLACK, np.uint8)
-        self.ended = np.zeros(games, np.bool_)
-        self.illegal = np.full(games, -1, np.int16)
-
-    def turned_by(self, moves: NDArray[np.int8], ply: int) -> NDArray[np.uint64]:
-        """Return the discs each move turns over, after a pass where one is due."""
-        bits = square_bits(moves) & np.uint64(self.region)
-        turned: NDArray[np.uint64] = flip_words(self.own, self.opponent, bits)
-        moved = moves != NO_MOVE
-        # Few moves turn nothing over, so only these games are looked at twice.
-        idle = np.flatnonzero(moved & (turned == 0))
-        due = idle[legal_words(self.own[idle], self.opponent[idle]) & self.region == 0]
-        self.swap(due)
-        turned[due] = flip_words(self.own[due], self.opponent[due], bits[due])
-        wrong = moved & (self.ended | (turned == 0)) & (self.illegal < 0)
-        self.illegal[wrong] = ply
-        self.ended |= ~moved | wrong
-        turned[self.ended] = 0
-        return turned
-
-    def swap(self, games: NDArray[np.intp]) -> None:
-        """Give the move to the other side."""
-        self.own[games], self.opponent[games] = self.opponent[games], self.own[games]
-        self.mover[games] ^= 1
-
-    def play(self, moves: NDArray[np.int8], turned: NDArray[np.uint64]) -> None:
-        """Make the moves that turn discs over."""
-        moved = turned != 0
-        after = self.own | turned | square_bits(moves)
-        self.own = np.where(moved, self.opponent & ~turned, self.own)
-        self.opponent = np.where(moved, after, self.opponent)
-        self.mover ^= moved
-
-    def result(self) -> dict[str, NDArray[Any]]:
-        """Return the columns of `Replay` that have one entry a game."""
-        over = is_over(self.own, self.opponent, size=self.size) & (self.illegal < 0)
-        turn = self.mover == BLACK
-        black = np.where(turn, self.own, self.opponent)
-        white = np.where(turn, self.opponent, self.own)
-        score = final_score(black, white, self.size)
-        score = np.where(over, score, np.int8(-1))
-        return {"illegal": self.illegal, "finished": over, "score": score}
-
-
-def _replay_block(
-    moves: NDArray[np.int8], first_game: int, size: int
-) -> dict[str, NDArray[Any]]:
-    # Plies at which every game is over would be looked at in vain.
-    moves = moves[:, : 1 + np.flatnonzero((moves >= 0).any(axis=0)).max(initial=0)]
-    games, width = moves.shape
-    boards = _Boards(games, size)
-    own, opponent = np.empty((2, games, width), np.uint64)
-    mover = np.empty((games, width), np.uint8)
-    made = np.zeros((games, width), np.bool_)
-    for ply in range(width):
-        turned = boards.turned_by(moves[:, ply], ply)
-        own[:, ply], opponent[:, ply] = boards.own, boards.opponent
-        mover[:, ply], made[:, ply] = boards.mover, turned != 0
-        boards.play(moves[:, ply], turned)
-    game, ply_of = np.nonzero(made)
-    return {
-        "own": own[made],
-        "opponent": opponent[made],
-        "mover": mover[made],
-        "ply": ply_of.astype(np.uint8),
-        "played": moves[made],
-        "game": (game + first_game).astype(np.int32),
-        **boards.result(),
-    }

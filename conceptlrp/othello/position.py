@@ -12,12 +12,22 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing import board_svg
 from conceptlrp.errors import IllegalMoveError, NotationError, check_type
 from conceptlrp.othello import board
-from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, REGION, WHITE, region_of
+from conceptlrp.othello.board import (
+    BLACK,
+    NO_MOVE,
+    PASS,
+    REGION,
+    WHITE,
+    from_boards,
+    given_boards,
+    region_of,
+)
+from conceptlrp.othello.symmetry import turn, turn_squares
 
 _OBF: Final = re.compile(r"(?P<board>[xo*.-]+)\s+(?P<mover>[xo*])", re.IGNORECASE)
 _BOARD_SIZES: Final = {36: 6, 64: 8}
@@ -64,8 +74,10 @@ class Position:
         return cls(*board.start(size), size=size)
 
     @classmethod
-    def from_transcript(cls, text: str, size: int = 8) -> "Position":
-        """Return the position after the moves of a transcript.
+    def from_transcript(
+        cls, text: str, size: int = 8, *, symmetry: int = 0
+    ) -> "Position":
+        """Return the position after the moves of a transcript, turned by a symmetry.
 
         Sides that cannot move are passed over, after the last move as well; passes may
         be written or left out. Text that is no transcript raises `NotationError`, an
@@ -83,7 +95,21 @@ class Position:
             position = position.play(move)
             if position.must_pass:
                 position = position.play(PASS)
-        return position
+        return position.turned(symmetry) if symmetry else position
+
+    @classmethod
+    def from_array(cls, board: ArrayLike, *, mover: int = BLACK) -> "Position":
+        """Return the position of a board (8, 8) or (6, 6).
+
+        +1 is a disc of the side to move, -1 one of the other side, 0 empty, and row 0
+        is rank 1; other shapes and values raise `ValueError`.
+        """
+        array = given_boards(board)
+        if len(array) != 1:
+            msg = f"board has shape {array.shape}, expected one board (8, 8) or (6, 6)"
+            raise ValueError(msg)
+        own, opponent = (from_boards(array == side)[0] for side in (1, -1))
+        return cls(own, opponent, mover, array.shape[1])
 
     @classmethod
     def from_obf(cls, line: str) -> "Position":
@@ -166,6 +192,12 @@ class Position:
             raise IllegalMoveError(msg)
         own, opponent = board.play(self.own, self.opponent, square, size=self.size)
         return Position(int(own), int(opponent), 1 - self.mover, self.size, square)
+
+    def turned(self, s: int) -> "Position":
+        """Return the position turned by a symmetry, with its last move."""
+        own, opponent = turn([self.own, self.opponent], s)
+        last = int(turn_squares(self.last, s))
+        return Position(own, opponent, self.mover, self.size, last)
 
     def obf(self) -> str:
         """Write the position as a line that Edax and other programs read."""

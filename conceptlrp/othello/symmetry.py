@@ -16,6 +16,17 @@ from conceptlrp.othello.board import NO_MOVE, PASS
 Entry = TypeVar("Entry", bound=np.generic)
 
 SYMMETRIES: Final = 8
+#: Each symmetry in words, rank 1 being at the top as boards are drawn.
+_WORDS: Final = (
+    "as recorded",
+    "mirrored left to right",
+    "mirrored top to bottom",
+    "turned by half",
+    "mirrored top right to bottom left",
+    "turned a quarter to the right",
+    "turned a quarter to the left",
+    "mirrored top left to bottom right",
+)
 _BLOCK: Final = 8192
 # The golden ratio's fraction: multiplying by it spreads a word over all 64 bits.
 _MIXER: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -81,6 +92,27 @@ def turn_maps(maps: NDArray[Entry], s: ArrayLike) -> NDArray[Entry]:
     for number in np.unique(which):
         result[which == number] = _turned_map(source[which == number], int(number))
     return result
+
+
+def symmetry_words(s: int) -> str:
+    """Say how a symmetry turns the board.
+
+    Parameters
+    ----------
+    s : int
+        0 to 7, such as an entry of `Corpus.symmetry`.
+
+    Returns
+    -------
+    str
+        "as recorded" for 0.
+
+    Examples
+    --------
+    >>> symmetry_words(1)
+    'mirrored left to right'
+    """
+    return _WORDS[int(_symmetries(s))]
 
 
 def inverse(s: ArrayLike) -> NDArray[np.uint8]:

@@ -22,11 +22,9 @@ from conceptlrp.othello import (
     Corpus,
     Position,
     parse_square,
-    parse_transcript,
     square_name,
-    transcript_text,
 )
-from conceptlrp.othello.symmetry import compose, turn, turn_maps, turn_squares
+from conceptlrp.othello.symmetry import compose, turn_maps, turn_squares
 from conceptlrp.store import Ranking, Store
 
 if TYPE_CHECKING:
@@ -79,7 +77,7 @@ class ReferenceBoard:
     value : float
         The network's value before tanh, nan where it has none.
     symmetry : int
-        How the board is turned from what the store holds.
+        How the position is turned from what the transcript leads to.
     """
 
     row: int
@@ -98,22 +96,15 @@ class ReferenceBoard:
     symmetry: int = 0
 
     def turned(self, s: int) -> "ReferenceBoard":
-        """Turn board, moves and transcript by a symmetry."""
-        position, size = self.position, self.position.size
+        """Turn the board and the moves to choose from by a symmetry."""
+        size = self.position.size
 
         def turned(move: str) -> str:
             return square_name(int(turn_squares(parse_square(move, size), s)), size)
 
-        moves = np.array(parse_transcript(self.transcript, size), dtype=np.int8)
         return replace(
             self,
-            position=replace(
-                position,
-                own=int(turn(position.own, s)),
-                opponent=int(turn(position.opponent, s)),
-                last=int(turn_squares(position.last, s)),
-            ),
-            transcript=transcript_text(turn_squares(moves, s).tolist(), size),
+            position=self.position.turned(s),
             played=turned(self.played) if self.played else "",
             policy={turned(move): p for move, p in self.policy.items()},
             symmetry=int(compose(self.symmetry, s)),
@@ -182,7 +173,7 @@ class ReferenceBoards:
 
     @property
     def transcripts(self) -> tuple[str, ...]:
-        """Moves that lead to each board."""
+        """Moves that lead to each board, but for how it is turned; "" if unknown."""
         return tuple(board.transcript for board in self.boards)
 
     @property
@@ -230,6 +221,7 @@ class ReferenceBoards:
         found = pd.DataFrame(table, columns=list(shown))
         found["obf"] = [position.obf() for position in self.positions]
         found["transcript"] = list(self.transcripts)
+        found["symmetry"] = [board.symmetry for board in self.boards]
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -275,6 +267,7 @@ def describe_board(
         played=square_name(square, corpus.size) if square >= 0 else "",
         policy=move_probabilities(position, logits),
         value=value,
+        symmetry=int(corpus.symmetry[row]),
     )
 
 

@@ -56,6 +56,7 @@ def _corpus_rows() -> Iterator[str]:
         for name, dtype in corpus_file.COLUMNS[group].items():
             yield f"| `{group}/{name}` | {dtype} | {shape} |"
     yield "| `problems` | text | (P), what could not be read of the games |"
+    yield "| `notes` | text | (Q), what else reading had to say |"
 
 
 def _section(title: str, module: ModuleType) -> str:

@@ -9,7 +9,7 @@ from conceptlrp.networks import BoardNetwork, OthelloNet, ResidualTower, predict
 from conceptlrp.networks.planes import board_planes, legal_actions
 from conceptlrp.networks.prediction import inference_network
 from conceptlrp.othello import PASS, parse_transcript
-from conceptlrp.othello.games import replay
+from conceptlrp.othello.replay import replay
 
 
 @pytest.fixture

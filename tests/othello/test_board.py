@@ -24,7 +24,7 @@ from conceptlrp.othello.board import (
     start,
     to_boards,
 )
-from conceptlrp.othello.games import replay
+from conceptlrp.othello.replay import replay
 from tests.othello.perft import perft
 from tests.othello.playouts import random_moves
 

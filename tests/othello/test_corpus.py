@@ -159,9 +159,16 @@ def test_the_played_move_stays_legal_when_turned(corpus: Corpus):
     assert (turned.legal >> turned.played.astype(np.uint64) & np.uint64(1)).all()
 
 
-@pytest.mark.parametrize("row", [0, 1, 35, 58, 4000])
-def test_a_transcript_leads_to_its_position(corpus: Corpus, row):
-    assert Position.from_transcript(corpus.transcript(row)) == corpus.position(row)
+@pytest.mark.parametrize("size", [6, 8])
+def test_every_transcript_of_a_turned_corpus_leads_to_its_position(
+    corpus: Corpus, small_corpus: Corpus, size: int
+):
+    turned = {6: small_corpus, 8: corpus}[size].sample(500, seed=3).turn(seed=4)
+
+    for row in range(len(turned)):
+        text, s = turned.transcript(row), int(turned.symmetry[row])
+        found = Position.from_transcript(text, size, symmetry=s)
+        assert found == turned.position(row)
 
 
 def test_a_position_is_turned_with_its_last_move(corpus: Corpus):

@@ -6,6 +6,7 @@ import pytest
 
 from conceptlrp.errors import CorpusFileError, OutputExistsError
 from conceptlrp.othello import Corpus, Games
+from conceptlrp.othello.games import STARTS
 
 
 @pytest.fixture
@@ -54,13 +55,14 @@ def test_only_the_games_of_the_positions_are_kept(path: Path, corpus: Corpus):
 
 def test_names_in_any_language_and_problems_are_read_back(path: Path):
     games = Games.from_moves([[37]], black="為則 英司", white="Åse", tournament="é")
-    corpus = Corpus.from_games(games, problems=("one", "zwölf"))
+    corpus = Corpus.from_games(games, problems=("one", "zwölf"), notes=("drei",))
 
     corpus.save(path)
     found = Corpus.load(path)
 
     assert (found.black[0], found.white[0]) == ("為則 英司", "Åse")
     assert found.problems == ("one", "zwölf")
+    assert found.notes == ("drei",)
 
 
 def test_an_empty_corpus_is_read_back(path: Path, corpus: Corpus):
@@ -137,13 +139,27 @@ def test_another_kind_of_file_of_ours_is_refused(saved: Path):
     assert "found 'conceptlrp-store'" in message
 
 
+def test_a_corpus_of_version_1_begins_from_the_usual_start(saved: Path):
+    before = Corpus.load(saved)
+    with h5py.File(saved, "r+") as file:
+        file.attrs["encoding-version"] = np.bytes_("1")
+        for name in ("notes", *(f"games/{column}" for column in STARTS)):
+            del file[name]
+
+    found = Corpus.load(saved)
+
+    assert found.digest == before.digest
+    assert found.games.standard.all()
+    assert found.transcript(9) == before.transcript(9)
+
+
 def test_a_newer_version_is_refused_with_what_to_do(saved: Path):
     with h5py.File(saved, "r+") as file:
-        file.attrs["encoding-version"] = np.bytes_("2")
+        file.attrs["encoding-version"] = np.bytes_("3")
 
     message = refusal(saved)
 
-    assert "is a corpus of version 2" in message
+    assert "is a corpus of version 3" in message
     assert "install a newer conceptlrp" in message
 
 

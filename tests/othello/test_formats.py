@@ -7,7 +7,7 @@ from conceptlrp.errors import GameFileError, OutputExistsError
 from conceptlrp.othello import Corpus, Games, square_name, write_transcripts
 from conceptlrp.othello.files.formats import read_games
 from conceptlrp.othello.files.transcripts import transcripts_text
-from conceptlrp.othello.games import replay
+from conceptlrp.othello.replay import replay
 from conceptlrp.selfplay import RandomPlayer
 from conceptlrp.selfplay.arena import play_games
 

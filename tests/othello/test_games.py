@@ -5,14 +5,18 @@ from conceptlrp.errors import IllegalMoveError
 from conceptlrp.othello import (
     BLACK,
     NO_MOVE,
+    PASS,
     WHITE,
+    Corpus,
     Games,
     Position,
     legal_moves,
     parse_transcript,
 )
 from conceptlrp.othello.board import count
-from conceptlrp.othello.games import judge, replay
+from conceptlrp.othello.files.records import padded
+from conceptlrp.othello.games import judge
+from conceptlrp.othello.replay import replay
 
 # Black takes every white disc with move 9, the earliest end there is.
 WIPE_OUT = "f5d6c5f4e7f6g5e6e3"
@@ -189,3 +193,54 @@ def test_a_column_that_games_do_not_have_is_refused():
 
 def test_games_are_shown_in_a_line(playouts: Games):
     assert repr(playouts) == "Games(200 games, 8 x 8)"
+
+
+@pytest.mark.parametrize("size", [6, 8])
+def test_games_from_random_starts_equal_playing_one_by_one(size: int):
+    games, positions = begun_games(40, size=size)
+
+    found = Corpus.from_games(games)
+
+    rows = [(p.own, p.opponent, p.mover, p.ply) for p, _ in positions]
+    columns = (found.own, found.opponent, found.mover, found.ply)
+    assert list(zip(*(c.tolist() for c in columns), strict=True)) == rows
+    assert found.played.tolist() == [move for _, move in positions]
+    assert [found.position(i) for i in range(len(found))] == [p for p, _ in positions]
+    assert not games.standard.any()
+    assert {found.transcript(i) for i in range(len(found))} == {""}
+
+
+def begun_games(count: int, *, size: int) -> tuple[Games, list[tuple[Position, int]]]:
+    """Return games that begin from boards of any kind, and what happens in them."""
+    rng = np.random.default_rng(size)
+    starts, moves, positions = [], [], []
+    for game in range(count):
+        position = _random_start(rng, size, scattered=game % 2 == 0)
+        starts.append(position)
+        made: list[int] = []
+        while not position.is_over:
+            if position.must_pass:
+                position = position.play(PASS)
+                continue
+            move = int(rng.choice(position.legal_moves))
+            positions.append((position, move))
+            position = position.play(move)
+            made.append(move)
+        moves.append(made)
+        if not made:
+            positions.append((starts[-1], NO_MOVE))
+    black, white = ([getattr(p, c) for p in starts] for c in ("black", "white"))
+    movers, table = [p.mover for p in starts], padded(moves, size)
+    return Games.of_boards(black, white, movers, size=size, moves=table), positions
+
+
+def _random_start(rng: np.random.Generator, size: int, *, scattered: bool) -> Position:
+    if scattered:
+        cells = rng.choice([-1, 0, 0, 1], (size, size))
+        return Position.from_array(cells, mover=int(rng.integers(2)))
+    position = Position.start(size)
+    for _ in range(int(rng.integers(1, size * size - 8))):
+        if not position.legal_moves:
+            break
+        position = position.play(int(rng.choice(position.legal_moves)))
+    return Position(position.own, position.opponent, position.mover, size)

@@ -2,12 +2,20 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from conceptlrp.othello import NO_MOVE, PASS, Corpus, legal_moves
+from conceptlrp.othello import (
+    NO_MOVE,
+    PASS,
+    Corpus,
+    legal_moves,
+    parse_square,
+    square_name,
+)
 from conceptlrp.othello.board import to_boards
 from conceptlrp.othello.symmetry import (
     canonical,
     compose,
     inverse,
+    symmetry_words,
     turn,
     turn_maps,
     turn_squares,
@@ -136,3 +144,21 @@ def test_maps_that_are_not_square_are_refused():
 def test_symmetries_that_do_not_fit_the_maps_are_refused():
     with pytest.raises(ValueError, match="do not fit"):
         turn_maps(np.zeros((3, 8, 8)), np.array([0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("s", "words", "to"),
+    [
+        (0, "as recorded", "b1"),
+        (1, "mirrored left to right", "g1"),
+        (2, "mirrored top to bottom", "b8"),
+        (3, "turned by half", "g8"),
+        (4, "mirrored top right to bottom left", "a2"),
+        (5, "turned a quarter to the right", "h2"),
+        (6, "turned a quarter to the left", "a7"),
+        (7, "mirrored top left to bottom right", "h7"),
+    ],
+)
+def test_a_symmetry_is_said_in_words(s, words, to):
+    assert symmetry_words(s) == words
+    assert square_name(int(turn_squares(parse_square("b1"), s))) == to

@@ -9,6 +9,7 @@ import pytest
 
 from conceptlrp.errors import LayerError, TargetError
 from conceptlrp.othello import Corpus, Position, parse_square
+from conceptlrp.othello.board import squares
 from conceptlrp.othello.symmetry import turn_squares
 from conceptlrp.reference import reference_boards
 from conceptlrp.store import Store
@@ -103,28 +104,16 @@ def test_boards_come_with_their_position_and_provenance(store: Store) -> None:
 def test_transcripts_lead_to_the_boards_as_they_are_turned(store: Store) -> None:
     found = reference_boards(store, "conv1", 2, 6)
 
-    for place, row in enumerate(found.rows):
-        symmetry = int(store.positions.symmetry[row])
-        start = Position.start()
-        turned = replace(
-            start,
-            own=int(np.bitwise_or.reduce(1 << _turned(start.own, symmetry))),
-            opponent=int(np.bitwise_or.reduce(1 << _turned(start.opponent, symmetry))),
+    assert len({board.symmetry for board in found.boards}) > 1
+    for board in found.boards:
+        played = Position.from_transcript(board.transcript)
+        assert Position.from_transcript(board.transcript, symmetry=board.symmetry) == (
+            board.position
         )
-        text = found.transcripts[place]
-        for at in range(0, len(text), 2):
-            turned = turned.play("pa") if turned.must_pass else turned
-            turned = turned.play(text[at : at + 2])
-        turned = turned.play("pa") if turned.must_pass else turned
-        assert (turned.own, turned.opponent) == (
-            found.positions[place].own,
-            found.positions[place].opponent,
+        np.testing.assert_array_equal(
+            sorted(turn_squares(np.array(squares(played.black)), board.symmetry)),
+            squares(board.position.black),
         )
-
-
-def _turned(bits: int, symmetry: int) -> np.ndarray:
-    squares = np.array([s for s in range(64) if bits >> s & 1])
-    return turn_squares(squares, symmetry).astype(np.uint64)
 
 
 def test_an_unknown_move_is_an_empty_text(tmp_path: Path) -> None:

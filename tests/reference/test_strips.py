@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.othello import Corpus, Position, parse_square
-from conceptlrp.othello.symmetry import turn, turn_maps
+from conceptlrp.othello.symmetry import compose, inverse, turn, turn_maps
 from conceptlrp.reference import (
     REFERENCE_SCORES,
     quantile_boards,
@@ -149,9 +149,13 @@ def test_folded_boards_turn_with_their_maps_and_moves(fake_store):
 
     np.testing.assert_array_equal(folded.heatmaps, np.stack([heatmap] * 8))
     for before, after in zip(found.boards, folded.boards, strict=True):
-        corpus = fake_store.positions.turned_by(after.symmetry)
+        s = compose(inverse(before.symmetry), after.symmetry)
+        corpus = fake_store.positions.turned_by(s)
         assert after.position == corpus.position(before.row)
-        assert after.transcript == corpus.transcript(before.row)
+        assert after.transcript == before.transcript
+        assert after.position == Position.from_transcript(
+            after.transcript, symmetry=after.symmetry
+        )
         assert parse_square(after.played) == corpus.played[before.row]
         assert {parse_square(m) for m in after.policy} == set(
             after.position.legal_moves

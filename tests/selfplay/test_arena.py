@@ -5,7 +5,7 @@ from conceptlrp.errors import IllegalMoveError
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import flips
 from conceptlrp.othello.board import count
-from conceptlrp.othello.games import Replay, replay
+from conceptlrp.othello.replay import Replay, replay
 from conceptlrp.selfplay import MatchResult, NetworkPlayer, RandomPlayer, match
 from conceptlrp.selfplay.arena import play_games, play_pairs, random_openings
 from conceptlrp.selfplay.players import GreedyPlayer

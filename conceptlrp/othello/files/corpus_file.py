@@ -3,7 +3,8 @@
 Every dataset has one dimension but ``games/moves``, which is (G, M). Text is UTF-8
 of fixed length. Only filters that come with HDF5 are used. The root attributes
 ``encoding-type``, ``encoding-version``, ``board-size`` and ``digest`` tell what
-the file is; a file that does not agree with its digest is damaged.
+the file is; a file that does not agree with its digest is damaged. Version 1 had
+neither ``notes`` nor the starts of games, all of which began from the usual one.
 """
 
 from collections.abc import Iterable
@@ -25,11 +26,18 @@ from conceptlrp.hdf5 import (
     text_attribute,
 )
 from conceptlrp.othello.board import NO_MOVE, PASS, REGION
-from conceptlrp.othello.games import GAME_COLUMNS, POSITION_COLUMNS, Columns, Games
+from conceptlrp.othello.games import (
+    GAME_COLUMNS,
+    POSITION_COLUMNS,
+    STARTS,
+    Columns,
+    Games,
+)
+from conceptlrp.othello.replay import usual_starts
 from conceptlrp.othello.symmetry import SYMMETRIES
 
 _TYPE: Final = "conceptlrp-corpus"
-_VERSION: Final = 1
+_VERSION: Final = 2
 _TEXT: Final = "text"
 #: Types of the columns of positions and of games, but the moves of these.
 COLUMNS: Final = {
@@ -45,6 +53,7 @@ class StoredCorpus(NamedTuple):
     positions: Columns
     games: Games
     problems: tuple[str, ...]
+    notes: tuple[str, ...]
     digest: str
 
 
@@ -63,11 +72,12 @@ def read_corpus(path: Path) -> StoredCorpus:
         msg = f"{path}: is no file" if path.exists() else f"{path}: no such file"
         raise CorpusFileError(msg)
     with opened(path, CorpusFileError) as file:
-        size, digest = _read_header(file)
+        size, digest, version = _read_header(file)
         found = StoredCorpus(
-            _read_columns(file, "positions"),
-            _read_games(file, size),
-            tuple(_text(_column(file, "problems", _TEXT)).tolist()),
+            _read_columns(file, COLUMNS["positions"], "positions"),
+            _read_games(file, size, version),
+            _lines(file, "problems"),
+            _lines(file, "notes") if version > 1 else (),
             digest,
         )
         _check_values(found.positions, found.games)
@@ -78,7 +88,7 @@ def load_columns(path: str | Path, names: Iterable[str], *, digest: str) -> Colu
     """Read some columns of a corpus by name, and nothing else of it."""
     path = Path(path)
     with opened(path, CorpusFileError) as file:
-        _, found = _read_header(file)
+        _, found, _ = _read_header(file)
         if found != digest:
             msg = f"is of the corpus {found[:8]}, expected {digest[:8]}"
             raise CorpusFileError(msg)
@@ -105,6 +115,7 @@ def _write(file: h5py.File, corpus: StoredCorpus) -> None:
     for name, column in corpus.games.columns().items():
         _write_column(file, f"games/{name}", column)
     _write_column(file, "problems", np.array(corpus.problems, np.str_))
+    _write_column(file, "notes", np.array(corpus.notes, np.str_))
 
 
 def _write_column(file: h5py.File, name: str, column: NDArray[Any]) -> None:
@@ -128,7 +139,12 @@ def _write_column(file: h5py.File, name: str, column: NDArray[Any]) -> None:
     )
 
 
-def _read_header(file: h5py.File) -> tuple[int, str]:
+def _lines(file: h5py.File, name: str) -> tuple[str, ...]:
+    return tuple(_text(_column(file, name, _TEXT)).tolist())
+
+
+def _read_header(file: h5py.File) -> tuple[int, str, int]:
+    """Return the size of the board, the digest and the version of the format."""
     kind, version = text_attribute(file, "encoding-type"), 0
     if kind != _TYPE:
         msg = f"is no corpus, expected encoding-type {_TYPE!r}, found {kind!r}"
@@ -146,18 +162,23 @@ def _read_header(file: h5py.File) -> tuple[int, str]:
     if version < 1 or size not in map(str, REGION):
         msg = f"is damaged: encoding-version {text!r}, board-size {size!r}"
         raise CorpusFileError(msg)
-    return int(size), digest
+    return int(size), digest, version
 
 
-def _read_games(file: h5py.File, size: int) -> Games:
-    columns = _read_columns(file, "games")
+def _read_games(file: h5py.File, size: int, version: int) -> Games:
+    kinds = COLUMNS["games"]
+    if version == 1:
+        kinds = {n: kind for n, kind in kinds.items() if n not in STARTS}
+    columns = _read_columns(file, kinds, "games")
     moves = _column(member(file, "games", h5py.Group), "moves", "int8", ndim=2)
+    if version == 1:
+        columns |= zip(STARTS, usual_starts(len(moves), size), strict=True)
     return Games(moves=moves, **columns, size=size)
 
 
-def _read_columns(file: h5py.File, place: str) -> Columns:
+def _read_columns(file: h5py.File, kinds: dict[str, str], place: str) -> Columns:
     group, columns = member(file, place, h5py.Group), {}
-    for name, kind in COLUMNS[place].items():
+    for name, kind in kinds.items():
         column = _column(group, name, kind)
         columns[name] = _text(column) if kind == _TEXT else column
     lengths = {name: len(column) for name, column in columns.items()}
@@ -183,11 +204,14 @@ def _column(group: h5py.Group, name: str, kind: str, *, ndim: int = 1) -> NDArra
 
 def _check_values(positions: Columns, games: Games) -> None:
     """Refuse values that would make later stages fail in unclear ways."""
-    own, opponent = positions["own"], positions["opponent"]
-    outside = ~np.uint64(REGION[games.size])
     in_order = {
-        "own, opponent": not (own & opponent).any()
-        and not ((own | opponent) & outside).any(),
+        "own, opponent": _are_boards(
+            positions["own"], positions["opponent"], games.size
+        ),
+        "start_black, start_white": _are_boards(
+            games.start_black, games.start_white, games.size
+        ),
+        "start_mover": _between(games.start_mover, 0, 1),
         "mover": _between(positions["mover"], 0, 1),
         "ply": _between(positions["ply"], 0, games.moves.shape[1]),
         "played": _between(positions["played"], NO_MOVE, PASS),
@@ -200,6 +224,11 @@ def _check_values(positions: Columns, games: Games) -> None:
     if wrong:
         msg = f"is damaged: values out of range in {', '.join(wrong)}"
         raise CorpusFileError(msg)
+
+
+def _are_boards(one: NDArray[np.uint64], other: NDArray[np.uint64], size: int) -> bool:
+    outside = (one | other) & ~np.uint64(REGION[size])
+    return not (one & other | outside).any()
 
 
 def _between(column: NDArray[Any], low: int, high: int) -> bool:

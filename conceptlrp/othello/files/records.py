@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.board import NO_MOVE, PASS
-from conceptlrp.othello.games import GameFile, judge, moves_per_game
+from conceptlrp.othello.games import GameFile, judge
 from conceptlrp.othello.position import Position, square_name
+from conceptlrp.othello.replay import moves_per_game
 
 #: Longer names would make every row of a column of names as long.
 LONGEST_NAME: Final = 200
