@@ -94,7 +94,7 @@ def _estimated(
     runner: KeptUnits,
     seed: int,
 ) -> KeptCurve:
-    n_sizes, games = len(parts), runner.sample.corpus.game
+    n_sizes, games = len(parts), runner.sample.games
     columns = np.concatenate([*found.values(), gap[:, None]], axis=1)
     drawn = bootstrap_means(columns, games, seed=seed)
     if len(np.unique(games)) < 2:

@@ -358,11 +358,14 @@ class Corpus:
 
         Who is to move, black or white, is no difference, since a network does not see
         it; with ``symmetry``, nor is how a position is turned.
+        A note says how many are left out.
         """
         own, opponent = self.own, self.opponent
         if symmetry:
             own, opponent, _ = canonical(own, opponent)
-        return self[first_of_equal(own, opponent)]
+        kept = self[first_of_equal(own, opponent)]
+        left = f"{len(self) - len(kept):,} of {len(self):,} positions are left out"
+        return replace(kept, notes=(*self.notes, f"{left}, equal to one before"))
 
     def sample(self, count: int, *, seed: int = 0) -> "Corpus":
         """Draw some positions, or all if there are no more, in their order here.
