@@ -322,7 +322,9 @@ class Corpus:
 
         `NO_MOVE` before the first move of a game and where it is not known.
         """
-        place, moves = self._places(), self.games.moves
+        games, moves = self.games, self.games.moves
+        begun = count(games.start_black | games.start_white)[self.game]
+        place = np.subtract(count(self.own | self.opponent), begun, dtype=np.int16)
         recorded = moves[self.game, np.clip(place - 1, 0, moves.shape[1] - 1)]
         return turn_squares(np.where(place > 0, recorded, NO_MOVE), self.symmetry)
 
@@ -399,7 +401,8 @@ class Corpus:
         """Return the position of a row, as turned here, with its last move."""
         i = self._row(i)
         sides = int(self.own[i]), int(self.opponent[i]), int(self.mover[i])
-        return Position(*sides, self.size, int(self[[i]].last[0]))
+        last = turn_squares([NO_MOVE, *self._moves_before(i)], self.symmetry[i])[-1]
+        return Position(*sides, self.size, last)
 
     def transcript(self, i: int) -> str:
         """Return the moves that led to a row's position, in its game's orientation.
@@ -408,10 +411,10 @@ class Corpus:
         into the position here. Empty where they are not known, or where there are none.
         """
         i = self._row(i)
-        game, place = self.game[i], int(self._places([i])[0])
-        moves = self.games.moves[game, : max(place, 0)]
-        known = self.games.take([game]).standard[0] and (moves >= 0).all()
-        return transcript_text(moves.tolist(), self.size) if known else ""
+        game = int(self.game[i])
+        start = self.games.starts.take(slice(game, game + 1))
+        known = start.standard(self.size)[0]
+        return transcript_text(self._moves_before(i), self.size) if known else ""
 
     def describe(self, i: int) -> str:
         """Say which game a row's position is from, and which move comes next.
@@ -465,12 +468,13 @@ class Corpus:
             raise IndexError(msg)
         return row
 
-    def _places(self, rows: Rows = slice(None)) -> NDArray[np.int16]:
-        """Return the place of positions in the moves of their games."""
-        game = self.game[rows]
-        begun = count(self.games.start_black[game] | self.games.start_white[game])
-        discs = count(self.own[rows] | self.opponent[rows])
-        return np.subtract(discs, begun, dtype=np.int16)
+    def _moves_before(self, i: int) -> list[int]:
+        """Return the moves before a position as recorded, none where not all are."""
+        game = self.game[i]
+        begun = int(self.games.start_black[game] | self.games.start_white[game])
+        place = int(self.own[i] | self.opponent[i]).bit_count() - begun.bit_count()
+        moves: list[int] = self.games.moves[game, : max(place, 0)].tolist()
+        return [] if NO_MOVE in moves else moves
 
     @cached_property
     def _is_loose(self) -> NDArray[np.bool_]:

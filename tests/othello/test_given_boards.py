@@ -103,11 +103,11 @@ def test_one_board_is_a_corpus_of_one():
 
 def test_a_move_that_was_played_is_the_move_of_its_game():
     position = Position.from_transcript("f5d6c3")
-    played = ["d3", "", None, -1, 19]
+    played = ["d3", "", None, -1, 19, np.nan]
 
-    found = Corpus.from_positions([position] * 5, played=played)
+    found = Corpus.from_positions([position] * 6, played=played)
 
-    assert found.played.tolist() == [19, NO_MOVE, NO_MOVE, NO_MOVE, 19]
+    assert found.played.tolist() == [19, *[NO_MOVE] * 3, 19, NO_MOVE]
     assert found.games.moves[:, 0].tolist() == found.played.tolist()
     assert (found.games.moves[:, 1:] == NO_MOVE).all()
 
@@ -213,9 +213,9 @@ def test_games_of_boards_know_the_score_of_perfect_play():
 @pytest.mark.parametrize(
     ("black", "white", "mover", "reason"),
     [
-        (1, 1, 0, "start 1: discs overlap"),
-        (1, 0, 0, "start 1: discs lie outside the board"),
-        (1 << 9, 0, 2, "start 1: the side to move is neither"),
+        (1 << 9, 1 << 9, 0, "start 1 is no board"),
+        (1, 0, 0, "start 1 is no board"),
+        (1 << 9, 0, 2, "start 1 is no board"),
     ],
 )
 def test_a_start_that_is_no_board_is_refused(black, white, mover, reason):
