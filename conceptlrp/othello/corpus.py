@@ -489,7 +489,7 @@ class Corpus:
         """Return by how much the side to move is ahead, of scores of the games."""
         black = np.where(known, 2 * score.astype(np.float32) - self.size**2, np.nan)
         black = black.astype(np.float32)[self.game]
-        return np.where(self.mover == BLACK, black, -black)
+        return np.where(self.mover == BLACK, black, 0 - black)
 
 
 @cache

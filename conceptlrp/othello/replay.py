@@ -90,8 +90,8 @@ def replay(moves: ArrayLike, *, size: int = 8, starts: Starts | None = None) -> 
     """Play games (G, M) move by move, passing over a side that cannot move.
 
     A move that turns no disc over, or that follows a gap, is illegal. Without `starts`
-    all begin from the usual one. A game without moves gives no position, but the board
-    it begins from where that is another start, so that no board is lost.
+    all begin from the usual one. A game without moves gives the board that it begins
+    from, so that no board is lost.
 
     >>> found = replay([[37, 43, 18, NO_MOVE]])
     >>> found.mover.tolist(), found.finished.tolist()
@@ -198,7 +198,7 @@ def _replay_block(
         own[:, ply], opponent[:, ply] = boards.own, boards.opponent
         mover[:, ply], made[:, ply] = boards.mover, turned != 0
         boards.play(moves[:, ply], turned)
-    made[:, :1] |= ((moves < 0).all(axis=1) & ~starts.standard(size))[:, None]
+    made[:, :1] |= (moves < 0).all(axis=1, keepdims=True)
     game, place = np.nonzero(made)
     discs = place + count(starts.black | starts.white)[game]
     return {

@@ -12,10 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import GameFileError
-from conceptlrp.othello.board import NO_MOVE, PASS
-from conceptlrp.othello.games import GameFile, judge
+from conceptlrp.othello.board import (
+    BLACK,
+    NO_MOVE,
+    PASS,
+    legal_moves,
+    square_bits,
+)
+from conceptlrp.othello.games import GameFile, Games, judge
 from conceptlrp.othello.position import Position, square_name
-from conceptlrp.othello.replay import moves_per_game
+from conceptlrp.othello.replay import Starts, moves_per_game
 
 #: Longer names would make every row of a column of names as long.
 LONGEST_NAME: Final = 200
@@ -190,6 +196,33 @@ def keep_legal(
             f"{source}: {places[int(row)]}, move {ply + 1}: {name} is not legal; "
             "the game is left out"
         )
+    return GameFile(games, tuple(problems))
+
+
+def keep_boards(
+    starts: Starts,
+    moves: NDArray[np.int8],
+    places: Sequence[str],
+    *,
+    source: str,
+    size: int,
+    **known: Any,
+) -> GameFile:
+    """Keep boards (G,), each a game of its own with the one move (G,) that is known.
+
+    A move that is not legal is left out; the board stays.
+    """
+    black = starts.mover == BLACK
+    own = np.where(black, starts.black, starts.white)
+    opponent = np.where(black, starts.white, starts.black)
+    legal = legal_moves(own, opponent, size=size) & square_bits(moves) != 0
+    problems = [
+        f"{source}: {places[row]}: {_name(int(moves[row]), size)} is not legal; "
+        "the move is left out"
+        for row in np.flatnonzero(~legal & (moves >= 0)).tolist()
+    ]
+    known["moves"] = np.where(legal, moves, NO_MOVE)[:, None]
+    games = Games.of_boards(*starts, size=size, source=source, **known)
     return GameFile(games, tuple(problems))
 
 
