@@ -28,7 +28,13 @@ from conceptlrp.othello.board import (
     legal_moves,
 )
 from conceptlrp.othello.files.formats import read_games
-from conceptlrp.othello.games import POSITION_COLUMNS, STARTS, Games, columns_digest
+from conceptlrp.othello.games import (
+    POSITION_COLUMNS,
+    STARTS,
+    Games,
+    black_margins,
+    columns_digest,
+)
 from conceptlrp.othello.given import given_columns, given_movers
 from conceptlrp.othello.position import Position, square_names, transcript_text
 from conceptlrp.othello.replay import replay
@@ -308,13 +314,13 @@ class Corpus:
     @property
     def margin(self) -> NDArray[np.float32]:
         """Discs by which the side to move won, empties to the winner; else NaN."""
-        return self._margin_of(self.games.score, self.games.finished)
+        return self._seen(self.games.score, self.games.finished)
 
     @property
     def theoretical_margin(self) -> NDArray[np.float32]:
         """The margin under perfect play that the game's file gives; else NaN."""
         score = self.games.theoretical_score
-        return self._margin_of(score, score >= 0)
+        return self._seen(score, score >= 0)
 
     @property
     def last(self) -> NDArray[np.int8]:
@@ -483,12 +489,11 @@ class Corpus:
         single = np.bincount(self.game, minlength=len(self.games)) == 1
         return np.asarray(single & (moves <= ~self.games.standard))
 
-    def _margin_of(
+    def _seen(
         self, score: NDArray[np.int8], known: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        """Return by how much the side to move is ahead, of scores of the games."""
-        black = np.where(known, 2 * score.astype(np.float32) - self.size**2, np.nan)
-        black = black.astype(np.float32)[self.game]
+        """Return scores of the games as margins of the side to move."""
+        black = black_margins(score, known, self.size)[self.game]
         return np.where(self.mover == BLACK, black, 0 - black)
 
 

@@ -6,7 +6,16 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from conceptlrp.errors import IllegalMoveError, NotationError
-from conceptlrp.othello import BLACK, NO_MOVE, PASS, WHITE, Corpus, Games, Position
+from conceptlrp.othello import (
+    BLACK,
+    NO_MOVE,
+    PASS,
+    WHITE,
+    Corpus,
+    Games,
+    Position,
+    write_transcripts,
+)
 from conceptlrp.othello.board import count, squares, to_boards
 
 # The side to move has no move here, the other side has.
@@ -195,6 +204,14 @@ def test_boards_are_turned_saved_and_joined_like_positions(tmp_path, loose: Corp
     assert found.digest == turned.digest
     assert len(joined.compact().games) == len(loose.compact().games) + len(boards)
     assert joined.position(len(loose) + 9) == turned.position(9)
+
+
+def test_boards_are_not_written_as_games_from_the_usual_start(tmp_path):
+    games = Corpus.from_positions([Position.start(), PASSING]).games
+
+    with pytest.raises(ValueError, match="game 2 begins from a board of its own"):
+        write_transcripts(games, tmp_path / "games.txt")
+    write_transcripts(games.take(games.standard), tmp_path / "games.txt")
 
 
 def test_games_of_boards_know_the_score_of_perfect_play():
