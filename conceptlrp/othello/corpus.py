@@ -131,11 +131,12 @@ class Corpus:
     ) -> "Corpus":
         """Read every position before a recorded move, files and games in order.
 
-        `paths` is one or several of WTHOR files (``.wtb``), transcripts (``.txt``), GGF
-        (``.ggf``), game books of Logistello (``.gam``) and self-play (``.jsonl``); or
-        "demo" or "demo6" for the self-played games that ship, on 8 x 8 or 6 x 6, each
-        of whose positions is turned by a random symmetry of its own, the same at every
-        call. A file that cannot be read, or is of another kind, raises `GameFileError`.
+        `paths` is one or several files of games or positions, whose formats are told
+        by their content; or "demo" or "demo6" for the self-played games that ship, on
+        8 x 8 or 6 x 6, each of whose positions is turned by a random symmetry of its
+        own, the same at every call. `size` is for files that do not tell it, which are
+        8 x 8 without. A file in which nothing can be read, or which is of another size,
+        raises `GameFileError`; what is left out is told in `problems`.
         """
         if isinstance(paths, str) and paths in SHIPPED:
             if size not in (None, played := SHIPPED[paths].size):
@@ -147,6 +148,14 @@ class Corpus:
             return demo_games(paths).turn()
         listed = checked_paths(paths, "game files", GameFileError)
         files = [read_games(path, size=size) for path in listed]
+        sizes = [file.games.size for file in files]
+        if len(set(sizes)) > 1:
+            found = [f"{p.name} {n} x {n}" for p, n in zip(listed, sizes, strict=True)]
+            msg = (
+                f"files are of several sizes: {', '.join(found)}; read those of one "
+                "size at a time, and pass the size where a file does not say it"
+            )
+            raise GameFileError(msg)
         games = Games.concatenate([file.games for file in files])
         problems = tuple(line for file in files for line in file.problems)
         notes = tuple(line for file in files for line in file.notes)
