@@ -21,6 +21,7 @@ def planted_evaluation(
         network="" if manifest is None else manifest.network["digest"],
         corpus="" if manifest is None else manifest.corpus["digest"],
         positions=record.get("positions", 9),
+        games=record.get("games", 50),
         seed=record.get("seed", 0),
         composites=tuple(record["composites"]),
         findings=Findings(
@@ -51,4 +52,8 @@ def _measurement(record: Mapping[str, Any]) -> Measurement:
     }
     names = {name: record[name] for name in _ABOUT}
     baseline = record.get("baseline", "")
-    return Measurement(**names, estimate=Estimate(**numbers), baseline=baseline)
+    return Measurement(
+        **names,
+        estimate=Estimate(**numbers, games=record.get("games", numbers["n"])),
+        baseline=baseline,
+    )

@@ -152,6 +152,7 @@ class LayerTally:
         return LayerEffects(
             **numbers,
             moves_changed=self.changed.mean(axis=0),
+            games=len(np.unique(games)),
             policy=self._policy_means(),
         )
 
@@ -256,9 +257,10 @@ def ablate(
     Returns
     -------
     Ablation
-        Means with 95 % intervals, from 1,000 bootstrap draws of games. A channel
-        that ablation leaves as it is has no effect at all, and neither has its
-        control. Memory grows with N C numbers, not with maps.
+        Means with 95 % intervals, from 1,000 bootstrap draws of games; of fewer than
+        ten games there are none. A channel that ablation leaves as it is has no
+        effect at all, and neither has its control. Memory grows with N C numbers, not
+        with maps.
 
     References
     ----------

@@ -2,7 +2,8 @@
 
 Shapes use C channels of a layer and n x n squares. Effects on the explained output
 are in its unit (logits for a policy move, value before tanh); means are over
-positions, with 95 % intervals of a bootstrap over games.
+positions, with 95 % intervals of a bootstrap over games: nan of fewer than ten games,
+and where an effect is the same at every position.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES
 from conceptlrp.store.results.codec import Shape
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ class LayerEffects:
     control, control_low, control_high : float64 array of shape (C,)
         What `size` is for a change as large that other channels are given, see
         `ablate`.
+    games : int
+        Games that the positions are of.
     """
 
     fall: Array
@@ -61,6 +65,12 @@ class LayerEffects:
     control: Array
     control_low: Array
     control_high: Array
+    games: int
+
+    @property
+    def few(self) -> bool:
+        """Whether the positions are of too few games for intervals and verdicts."""
+        return self.games < LEAST_GAMES
 
     @property
     def order(self) -> NDArray[np.intp]:
@@ -69,17 +79,27 @@ class LayerEffects:
 
     @property
     def beats_control(self) -> NDArray[np.bool_]:
-        """Whether each channel (C,) does more than its control, intervals apart."""
-        return np.asarray(self.size_low > self.control_high)
+        """Whether each channel (C,) does more than its control, intervals apart.
+
+        Of fewer than ten games none is known to.
+        """
+        least = np.where(np.isnan(self.size_low), self.size, self.size_low)
+        most = np.where(np.isnan(self.control_high), self.control, self.control_high)
+        return np.asarray((least > most) & (not self.few))
+
+    @property
+    def beyond(self) -> str:
+        """How many channels do more than their control, or why that is not known."""
+        return FEW_GAMES if self.few else str(int(self.beats_control.sum()))
 
     def __repr__(self) -> str:
-        beyond = int(self.beats_control.sum())
-        return f"<effects of {len(self.size)} channels, {beyond} beyond their control>"
+        return f"<effects of {len(self.size)} channels, beyond control: {self.beyond}>"
 
     def numbers(self) -> dict[str, Array]:
         """Return every array of shape (C,) by its name."""
         found = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: array for name, array in found.items() if name != "policy"}
+        left_out = ("policy", "games")
+        return {name: array for name, array in found.items() if name not in left_out}
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +147,7 @@ class Ablation(Plain):
             (
                 layer,
                 len(each.size),
-                int(each.beats_control.sum()),
+                each.beyond,
                 ", ".join(f"{c} ({each.size[c]:.3g})" for c in each.order[:_SHOWN]),
             )
             for layer, each in self.layers.items()

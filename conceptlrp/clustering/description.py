@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.clustering.clustering import Clustering
 from conceptlrp.othello import Corpus
+from conceptlrp.statistics.intervals import LEAST_GAMES
+from conceptlrp.statistics.significance import false_discovery_rates
 
 Array = NDArray[np.float64]
 
@@ -55,7 +57,7 @@ class Enrichment:
         where there is nothing to compare.
     p, q : float64 array of shape (K, L)
         Two-sided p-value, and corrected over all K L by Benjamini and Hochberg; 1
-        where there is nothing to compare.
+        where there is nothing to compare, nan of fewer than ten games.
     """
 
     labels: tuple[str, ...]
@@ -111,8 +113,6 @@ def label_enrichment(
     ----------
     Mantel and Haenszel, J. Natl. Cancer Inst. 22 (1959), doi:10.1093/jnci/22.4.719.
     """
-    from scipy.stats import false_discovery_control  # type: ignore[import-untyped]
-
     phases = np.asarray(plies, dtype=np.int64) // _PLIES
     found = np.empty((4, n_clusters, len(columns)))
     for place, (name, column) in enumerate(columns.items()):
@@ -125,8 +125,9 @@ def label_enrichment(
         p = _p_values(tables, (clusters, values, phases, games))
         found[:, :, place] = *_effects(tables), p
     inside, rest, ratio, p = found
-    q = false_discovery_control(p, axis=None) if p.size else p
-    return Enrichment(tuple(columns), inside, rest, ratio, p, q.reshape(p.shape))
+    if len(np.unique(games)) < LEAST_GAMES:
+        p = np.full_like(p, np.nan)
+    return Enrichment(tuple(columns), inside, rest, ratio, p, false_discovery_rates(p))
 
 
 def _tables(clusters: Any, values: Any, phases: Any, n_clusters: int) -> Array:
@@ -168,7 +169,7 @@ def _odds_ratio(tables: Array) -> Array:
 
 def _p_values(tables: Array, positions: tuple[Any, Any, Any, Any]) -> Array:
     """Two-sided p-values of clusters (K,), games being independent."""
-    from scipy.stats import t
+    from scipy.stats import t  # type: ignore[import-untyped]
 
     clusters, values, phases, games = positions
     game = np.unique(games, return_inverse=True)[1]

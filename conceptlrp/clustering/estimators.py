@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.clustering.features import FeatureTable, feature_blocks, sample_rows
+from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.store.results.codec import Shape
 
 #: Names of estimators, and what they stand for; see `make_estimator`.
@@ -275,8 +276,11 @@ def bootstrap_labels(
 ) -> list[NDArray[np.int64]]:
     """Cluster games drawn with replacement and label all positions (n,), B times."""
     names, inverse = np.unique(games, return_inverse=True)
-    if repeats < 3 or len(names) < 2:
-        msg = f"{repeats} repetitions of {len(names)} games, expected 3 of 2 or more"
+    if repeats < 3 or len(names) < LEAST_GAMES:
+        msg = (
+            f"{repeats} repetitions of {len(names)} games, expected 3 of "
+            f"{LEAST_GAMES} or more; leave out the stability"
+        )
         raise ValueError(msg)
     order = np.argsort(inverse, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(inverse))[:-1])

@@ -29,7 +29,13 @@ from conceptlrp import jsontext
 from conceptlrp.concept_graph.unit_edges import Pair, UnitEdges
 from conceptlrp.concept_graph.units import KeptUnits, Units
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.statistics.estimates import Estimate, bootstrap_means, ratio
+from conceptlrp.statistics.estimates import (
+    Estimate,
+    bootstrap_means,
+    known_interval,
+    ratio,
+)
+from conceptlrp.statistics.intervals import FEW_GAMES
 from conceptlrp.store.results.codec import Shape
 
 if TYPE_CHECKING:
@@ -42,6 +48,8 @@ Values = Annotated[NDArray[np.float64], Shape("K")]
 @dataclass(frozen=True, eq=False)
 class KeptCurve:
     """What circuits of K sizes keep and lose, with 95 % intervals over games.
+
+    Ends are nan of fewer than ten games and where nothing varies, as without any unit.
 
     Attributes
     ----------
@@ -96,9 +104,7 @@ def _estimated(
 ) -> KeptCurve:
     n_sizes, games = len(parts), runner.sample.games
     columns = np.concatenate([*found.values(), gap[:, None]], axis=1)
-    drawn = bootstrap_means(columns, games, seed=seed)
-    if len(np.unique(games)) < 2:
-        drawn = np.full_like(drawn, np.nan)
+    drawn, number = bootstrap_means(columns, games, seed=seed), len(np.unique(games))
     # The mean goes first, then the draws: all are ratios of sums.
     drawn = np.concatenate([columns.mean(axis=0, keepdims=True), drawn])
     shares = ratio(drawn[:, :-1], drawn[:, -1:])
@@ -106,11 +112,12 @@ def _estimated(
     areas: dict[str, Estimate] = {}
     for place, name in enumerate(found):
         own = shares[:, place * n_sizes : (place + 1) * n_sizes]
-        low, high = _ends(own[1:])
-        numbers |= {name: own[0], f"{name}_low": low, f"{name}_high": high}
+        lower, upper = known_interval(_ends(own[1:]), 1, number)
+        numbers |= {name: own[0], f"{name}_low": lower, f"{name}_high": upper}
         area = np.asarray(np.trapezoid(own, parts, axis=1))
-        low, high = _ends(area[1:])
-        areas[name] = Estimate(float(area[0]), float(low), float(high), len(gap))
+        ends = known_interval(_ends(area[1:]), 1, number)
+        mean, low, high = map(float, (area[0], *ends))
+        areas[name] = Estimate(mean, low, high, len(gap), number)
     return KeptCurve(**numbers, cpr=areas["kept"], cmd=areas["distance"])
 
 
@@ -216,6 +223,11 @@ class Circuit:
         )
 
     @property
+    def few(self) -> bool:
+        """Whether it was tested on too few games for intervals."""
+        return self.curves[OWN].cpr.few
+
+    @property
     def words(self) -> str:
         """How many positions it is of, and what they have in common."""
         number = f"{len(self.rows):,} position{'s' * (len(self.rows) != 1)}"
@@ -229,7 +241,11 @@ class Circuit:
             if (found := self.at(curve=name))
         ]
         columns = ("units", "kept", "distance", "lost without them")
-        return html_table(repr(self), columns, rows, note="; ".join(self.layer_words))
+        told = [
+            *self.layer_words,
+            *([f"{FEW_GAMES}: no intervals"] if self.few else []),
+        ]
+        return html_table(repr(self), columns, rows, note="; ".join(told))
 
     @property
     def layer_words(self) -> list[str]:

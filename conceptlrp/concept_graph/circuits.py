@@ -218,7 +218,7 @@ def circuit(
     Returns
     -------
     Circuit
-        With 95 % intervals, from 1,000 bootstrap draws of games; nan for one game.
+        With 95 % intervals, from 1,000 bootstrap draws of games; nan of fewer than ten.
         With pruning it takes about 100 passes down and 400 forwards: 0.1 s a position
         on the network that ships and one core. A network that only zennit's hooks can
         explain raises `NetworkError`, as another than the store's does.

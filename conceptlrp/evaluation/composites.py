@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from conceptlrp.errors import CompositeError
 from conceptlrp.evaluation.heatmaps import composite_agreement
 from conceptlrp.evaluation.result import CompositeEvaluation
@@ -157,6 +159,7 @@ def evaluate_composites(
         network=network_digest(network),
         corpus=corpus.digest,
         positions=len(study.sample),
+        games=len(np.unique(study.sample.games)),
         seed=seed,
         composites=names,
         findings=study.scores.findings,

@@ -51,6 +51,7 @@ from conceptlrp.othello.board import square_bits
 from conceptlrp.statistics.estimates import (
     Estimate,
     bootstrap_means,
+    known_interval,
     known_mean,
     rank_correlation,
     ratio,
@@ -434,4 +435,6 @@ def overall_agreement(
     drawn = rank_correlation(*drawn.swapaxes(0, 1))
     known = drawn[np.isfinite(drawn)]
     ends = np.percentile(known, (2.5, 97.5)) if len(known) else (np.nan, np.nan)
-    return Estimate(float(mean), float(ends[0]), float(ends[1]), len(score))
+    number = len(np.unique(games))
+    low, high = known_interval(ends, 1, number)
+    return Estimate(float(mean), float(low), float(high), len(score), number)

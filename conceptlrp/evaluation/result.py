@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain
 from conceptlrp.statistics.estimates import Estimate
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,7 +155,7 @@ class Findings:
         """Return a row for each measurement."""
         import pandas as pd
 
-        columns = [*_ABOUT, "mean", "low", "high", "n"]
+        columns = [*_ABOUT, *Estimate.__dataclass_fields__]
         return pd.DataFrame([m.to_dict() for m in self.measurements], columns=columns)
 
 
@@ -167,7 +168,8 @@ class Gate(Plain):
     name : str
         What is asked for.
     state : str
-        "passed", "failed", or "undecided" where the interval leaves both open.
+        "passed", "failed", or "undecided" where the interval leaves both open, or
+        there is none.
     figures : str
         The numbers behind it, the worst of several.
     warning : str
@@ -246,8 +248,9 @@ class CompositeEvaluation(Plain):
     ----------
     network, corpus : str
         Digests of what was evaluated.
-    positions, seed : int
-        How many positions were drawn, and the seed of all that is random.
+    positions, games, seed : int
+        How many positions were drawn, of how many games, and the seed of all that is
+        random. Of fewer than ten games there are no intervals, and no gate is decided.
     composites : tuple of str
         Names of the composites.
     findings : Findings
@@ -265,6 +268,7 @@ class CompositeEvaluation(Plain):
     network: str
     corpus: str
     positions: int
+    games: int
     seed: int
     composites: tuple[str, ...]
     findings: Findings
@@ -409,9 +413,10 @@ class CompositeEvaluation(Plain):
 
     def __repr__(self) -> str:
         passed = [n for n in self.composites if all(g.passed for g in self.gates[n])]
+        passing = f"{len(passed)} of {len(self.composites)} composites pass every gate"
         return (
             f"CompositeEvaluation(recommended={self.recommendation.words!r}, "
-            f"{len(passed)} of {len(self.composites)} composites pass every gate, "
+            f"{FEW_GAMES if self.games < LEAST_GAMES else passing}, "
             f"positions={self.positions})"
         )
 
@@ -426,4 +431,5 @@ def _mean(found: Iterable[Estimate]) -> Estimate | None:
     if len(known) < 2:
         return known[0] if known else None
     mean = sum(each.mean for each in known) / len(known)
-    return Estimate(mean, float("nan"), float("nan"), min(each.n for each in known))
+    n, games = (min(getattr(e, name) for e in known) for name in ("n", "games"))
+    return Estimate(mean, float("nan"), float("nan"), n, games)

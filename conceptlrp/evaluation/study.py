@@ -57,6 +57,7 @@ Array = NDArray[Any]
 
 _BASE = "epsilon"
 _ADDITIVITY_POSITIONS = 32
+_ENDS = ("mean", "low", "high")
 _ACTIONS = ("best", "other", "value")
 
 
@@ -176,7 +177,7 @@ def _steps_of(curves: DeletionCurves, games: ArrayLike) -> tuple[dict[str, Any],
         step: dict[str, Any] = {"gone": gone}
         for name, each in found.items():
             ends = each[k].to_dict().items()
-            step |= {f"{name}_{end}": value for end, value in ends if end != "n"}
+            step |= {f"{name}_{end}": value for end, value in ends if end in _ENDS}
         steps.append(step | {"moves_changed": float(curves.changed[:, k].mean())})
     return tuple(steps)
 

@@ -10,7 +10,7 @@ Shapes use N positions.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -28,6 +28,7 @@ from conceptlrp.evaluation.result import (
 from conceptlrp.evaluation.sample import Array, Scores
 from conceptlrp.lrp.composites import GRADIENT
 from conceptlrp.statistics.estimates import Estimate, known_mean, positions_needed
+from conceptlrp.statistics.intervals import LEAST_GAMES, between
 
 FAMILIES: Final = (
     ("square_gain", "best"),
@@ -62,15 +63,16 @@ class _Check:
 
     @property
     def state(self) -> str:
-        if self.difference.low > 0:
+        if self.difference.above(0):
             return PASSED
-        return FAILED if self.difference.high < self.margin else UNDECIDED
+        return FAILED if self.difference.below(self.margin) else UNDECIDED
 
     @property
     def says(self) -> bool:
         """Whether more positions could change the difference: it is not always 0."""
-        ends = (self.difference.mean, self.difference.low, self.difference.high)
-        return bool(np.isfinite(ends[0]) and any(ends))
+        found = self.difference
+        known = found.mean or np.nan_to_num(found.high)
+        return bool(np.isfinite(found.mean) and (found.few or known))
 
     @property
     def needed(self) -> int:
@@ -121,13 +123,16 @@ def _gate(composite: str, name: str, checks: Sequence[_Check], fails: str) -> Ga
     states = [check.state for check in checks]
     state = next((s for s in (FAILED, UNDECIDED) if s in states), PASSED)
     deciding = [check for check in checks if check.state == state]
-    # The closest one speaks for the gate.
-    worst = min(deciding, key=lambda check: check.difference.low)
+    # The closest one speaks for the gate, of few games that of the smallest mean.
+    worst = min(deciding, key=lambda check: _least(check.difference))
     figures = f"{worst.figures}{worst.about}"
     if state == UNDECIDED:
         needed = max(check.needed for check in deciding)
+        few = any(check.difference.few for check in deciding)
         warning = f"for {composite} it is undecided whether {name}: {figures}"
-        return Gate(name, state, figures, warning + _would_tell(needed), needed)
+        return Gate(
+            name, state, figures, warning + _would_tell(needed, few=few), needed
+        )
     return Gate(name, state, figures, f"{fails}: {figures}")
 
 
@@ -137,8 +142,10 @@ def _below(
     found = []
     for part, values in scores.of(composite, metric).items():
         room = scores.difference(limit - values, 0)
-        ends = [limit - end for end in (room.mean, room.high, room.low)]
-        figures = f"mean absolute cosine {_text(*ends)}"
+        less = replace(
+            room, mean=limit - room.mean, low=limit - room.high, high=limit - room.low
+        )
+        figures = f"mean absolute cosine {_text(less)}"
         at = f" at {part}" if part else ""
         found.append(_Check(room, 0, figures, f"{at}, limit {limit}"))
     return found
@@ -178,15 +185,21 @@ def _compared(
     found = scores.difference(mine, rival)
     means = [float(known_mean(values)) for values in (mine, rival)]
     figures = f"{means[0]:.2f} against {means[1]:.2f} of {name}"
-    more = f", difference {_text(found.mean, found.low, found.high)}"
+    more = f", difference {_text(found)}"
     return _Check(found, _NEGLIGIBLE * best, figures, more)
 
 
-def _text(mean: float, low: float, high: float) -> str:
-    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+def _text(found: Estimate) -> str:
+    return f"{found.mean:.2f} {between(found.low, found.high, games=found.games)}"
 
 
-def _would_tell(needed: int) -> str:
+def _least(found: Estimate) -> float:
+    return found.mean if np.isnan(found.low) else found.low
+
+
+def _would_tell(needed: int, *, few: bool) -> str:
+    if few:
+        return f"; it takes positions of {LEAST_GAMES} games"
     if not needed:
         return "; more positions would tell"
     step = 10 ** max(0, len(str(needed)) - 2)
@@ -215,7 +228,7 @@ def recommend(scores: Scores, gates: Mapping[str, tuple[Gate, ...]]) -> Recommen
     open_ones = {
         name: found
         for name, found in others.items()
-        if name not in equal and found.low <= 0
+        if name not in equal and not found.above(0)
     }
     if open_ones:
         among = tuple(n for n in order if n in equal or n in open_ones)
@@ -231,7 +244,7 @@ def _most_dependent(
     least = min(equal, key=lambda name: float(known_mean(alike[name])))
     others = {n: scores.difference(alike[n], alike[least]) for n in equal if n != least}
     same = [n for n in equal if n == least or _is_equal(others[n])]
-    open_ones = {n: d for n, d in others.items() if n not in same and d.low <= 0}
+    open_ones = {n: d for n, d in others.items() if n not in same and not d.above(0)}
     if len(equal) > 1:
         listed = ", ".join(f"{n} {float(known_mean(alike[n])):.2f}" for n in equal)
         reason = (
@@ -248,22 +261,22 @@ def _most_dependent(
         needed = max(gate.needed for gate in doubtful)
         names = ", ".join(f"'{gate.name}'" for gate in doubtful)
         reason = f"{reason}; of {chosen} it is undecided whether {names}"
-        return Recommendation("", (chosen,), reason + _would_tell(needed), needed)
+        told = _would_tell(needed, few=len(np.unique(scores.games)) < LEAST_GAMES)
+        return Recommendation("", (chosen,), reason + told, needed)
     return Recommendation(chosen, tuple(same), reason)
 
 
 def _is_equal(found: Estimate) -> bool:
-    return found.low > -_EQUAL and found.high < _EQUAL
+    return found.above(-_EQUAL) and found.below(_EQUAL)
 
 
 def _undecided(
     among: tuple[str, ...], reason: str, differences: Iterable[Estimate]
 ) -> Recommendation:
-    needed = max(
-        positions_needed(found, max(found.mean, _EQUAL - found.mean))
-        for found in differences
-    )
-    return Recommendation("", among, reason + _would_tell(needed), needed)
+    found = list(differences)
+    few = any(each.few for each in found)
+    needed = max(positions_needed(e, max(e.mean, _EQUAL - e.mean)) for e in found)
+    return Recommendation("", among, reason + _would_tell(needed, few=few), needed)
 
 
 def faithfulness(

@@ -29,6 +29,7 @@ from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.networks.prediction import expected_outcome
 from conceptlrp.othello import BLACK, PASS, Position, square_name
 from conceptlrp.reference import ReferenceBoards
+from conceptlrp.reference.boards import to_copy
 from conceptlrp.report import PositionReport
 from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.position import MovePolicy
@@ -84,6 +85,7 @@ def explorer_page(engine: ExplorerEngine, state: ExplorerState) -> str:
         discs=_choices(state, "disc", _DISC_WORDS),
         places=_places(state, report.position),
         kept=_kept(state),
+        copied=to_copy(report.position, state.transcript, 0),
         looked=_looked_at(engine, state, output, report),
     )
 

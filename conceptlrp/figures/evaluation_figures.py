@@ -27,6 +27,7 @@ from conceptlrp.evaluation.result import (
 from conceptlrp.figures import style
 from conceptlrp.figures.style import write
 from conceptlrp.lrp import Target, Value
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
 
@@ -140,7 +141,8 @@ def faithfulness_figure(
             axes.set_axis_off()
         else:
             _draw(axes, panel)
-    _draw_legend(grid[len(panels)], composite, [*panels, *channels])
+    few = evaluation.games < LEAST_GAMES
+    _draw_legend(grid[len(panels)], composite, [*panels, *channels], few=few)
     is_value = Target.parse(target) == Value()
     for place in range(0, len(grid), columns):
         grid[place].set_ylabel("fall of the value" if is_value else "fall of the logit")
@@ -272,7 +274,9 @@ def _apart(curves: dict[str, list[Record]]) -> list[tuple[float, float]]:
     return list(zip(starts[above].tolist(), ends[above].tolist(), strict=True))
 
 
-def _draw_legend(axes: Axes, composite: str, panels: list[_Panel]) -> None:
+def _draw_legend(
+    axes: Axes, composite: str, panels: list[_Panel], *, few: bool
+) -> None:
     used = {order for panel in panels for order in panel.curves}
     lines = [
         Line2D([], [], label=_name(order, composite), **({"markersize": 2.5} | look))
@@ -281,8 +285,9 @@ def _draw_legend(axes: Axes, composite: str, panels: list[_Panel]) -> None:
     ]
     bar = Line2D([], [], color=style.FOR, linewidth=3, label="relevance above chance,")
     rest = Line2D([], [], alpha=0, label="95 % intervals apart")
+    none = Line2D([], [], alpha=0, label=f"{FEW_GAMES}: no intervals")
     axes.legend(
-        handles=[*lines, bar, rest],
+        handles=[*lines, *([none] if few else [bar, rest])],
         loc="center left",
         bbox_to_anchor=(-0.1, 0.5),
         fontsize=style.SMALL,

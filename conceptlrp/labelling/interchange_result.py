@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain
 from conceptlrp.labelling.result import ChannelCause, Pairs, check_channel
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 #: What the interval of a correlation must leave out, beside 0.
 LEAST: Final = 0.1
-#: Labels that differ in pairs of fewer games are undecided.
-FEWEST_GAMES: Final = 10
+#: What is said where every label differs in pairs of fewer games than a verdict needs.
+UNTESTED: Final = f"undecided, since every label differs in pairs of {FEW_GAMES}"
 _LEVELS: Final = (0.3, 0.4, 0.5)
 
 
@@ -36,7 +37,8 @@ class LayerInterchange:
     r, low, high : float array of shape (C, K)
         Correlation, over pairs, of the change of the output with the difference of
         the label, and the ends of its 95 % interval; 0 for a channel that changes
-        nothing, nan for a label that never differs.
+        nothing, nan for a label that never differs. Ends are nan too where r is 0
+        for that reason, and where the label differs in pairs of fewer than ten games.
     exchanged : float array of shape (C, K)
         The largest size of r with labels exchanged between positions of a ply.
     random : float array of shape (K,)
@@ -166,7 +168,7 @@ class Interchange(Plain):
             channels = len(found.r)
             columns = ("r", "low", "high", "exchanged", "equal")
             numbers = {each: getattr(found, each).ravel() for each in columns}
-            few = np.tile(self.spread < FEWEST_GAMES, channels)
+            few = np.tile(self.spread < LEAST_GAMES, channels)
             passed = pd.array(found.passed.ravel(), dtype="boolean")
             passed[few] = pd.NA
             table = {
@@ -202,7 +204,9 @@ class Interchange(Plain):
         return html_table(title, ("layer", "channels", *levels), rows, note=note)
 
     def counted(self, layer: str, level: float) -> str:
-        """Write `counts`, such as "24 (2.1, 0)"."""
+        """Write `counts`, such as "24 (2.1, 0)", or that no label was decided on."""
+        if not self.tested.any():
+            return FEW_GAMES
         mine, *controls = self.counts(layer, level)
         return f"{mine} ({', '.join(f'{each:.2g}' for each in controls)})"
 
@@ -219,7 +223,7 @@ class Interchange(Plain):
             **{name: float(getattr(found, name)[channel, k]) for name in names},
             random=float(found.random[k]),
             games=games,
-            passed=None if games < FEWEST_GAMES else bool(found.passed[channel, k]),
+            passed=None if games < LEAST_GAMES else bool(found.passed[channel, k]),
         )
 
 
@@ -227,4 +231,4 @@ def tested_labels(
     labels: tuple[str, ...], controls: tuple[str, ...], spread: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Tell which labels (K,) differ in enough games (K,) and are no controls."""
-    return np.asarray((spread >= FEWEST_GAMES) & ~np.isin(labels, controls))
+    return np.asarray((spread >= LEAST_GAMES) & ~np.isin(labels, controls))

@@ -35,6 +35,7 @@ from conceptlrp.statistics.estimates import (
     pair_intervals,
     ratio,
 )
+from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats
 
 _EXCHANGES: Final = 100
@@ -169,6 +170,8 @@ def _correlate(
     differences = pairs.differences
     games = pairs.games[np.stack([pairs.recipients, pairs.donors], axis=1)]
     low, high = pair_intervals(changes, differences, games)
+    for end in (low, high):
+        end[:, pairs.spread < LEAST_GAMES] = np.nan
     exchanged = [
         _sizes(changes, pairs.exchanged(seed + 1 + e)) for e in range(_EXCHANGES)
     ]

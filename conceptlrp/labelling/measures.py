@@ -27,6 +27,8 @@ from conceptlrp.labelling.result import (
     NamedLabel,
 )
 from conceptlrp.labels import Labels
+from conceptlrp.statistics.estimates import known_interval
+from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import (
     Floats,
     LabelMatrix,
@@ -236,6 +238,7 @@ class _Naming:
         if not chosen.size:
             return []
         half, asked = self.score.confirming, self.asked
+        games = len(np.unique(half.columns.games))
         replicates = linear_replicates(
             flat_table(self._held_out(channel))[:, 0],
             [half.columns.columns[k] for k in chosen],
@@ -249,6 +252,9 @@ class _Naming:
         # The end that is nearer to no effect.
         least = np.where(self.score.effect[channel, chosen] > 0, low, -high)
         kept = least >= self.score.random[chosen] + asked.over_random
+        kept &= games >= LEAST_GAMES
+        # Last, as what is the same in every draw is no less sure for that.
+        low, high = known_interval((low, high), 1, games)
         return [
             self._label(channel, int(k), float(a), float(b))
             for k, a, b in zip(chosen[kept], low[kept], high[kept], strict=True)

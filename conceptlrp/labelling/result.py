@@ -5,7 +5,7 @@ of ranks for numbers. Shapes use C channels and K labels. Reading a saved result
 neither torch nor pandas, so that reports start at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain, plain
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: The name of a channel that no label explains.
 UNNAMED: Final = "unnamed"
+#: What is said of labels that too few games have, where none can be tested.
+UNTESTED: Final = f"not tested, since every label holds in {FEW_GAMES}"
 #: Measures of maps: the size of conditional relevance, which says where a channel
 #: looks, and the feature map itself, which says where it fires.
 MAP: Final = "conditional map"
@@ -45,7 +48,8 @@ class NamedLabel:
     auroc : float or None
         The held-out effect of a label that holds or not, as an AUROC.
     low, high : float
-        Bootstrap interval of the held-out effect.
+        Bootstrap interval of the held-out effect; nan where it is the same in every
+        draw of games, as that of a perfect detector.
     p, q : float
         Of the permutation null, and corrected for all pairs.
     random : float
@@ -69,6 +73,15 @@ class NamedLabel:
     share: float | None = None
     iou: float | None = None
     within_board: float | None = None
+
+    def interval(self, write: Callable[[float, int], str], digits: int = 2) -> str:
+        """Write the interval of the held-out effect."""
+        same = "the same in every draw of games"
+        return between(self.low, self.high, write, digits, games=LEAST_GAMES, same=same)
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:+.{digits}f}"
 
 
 @dataclass(frozen=True)
@@ -103,7 +116,8 @@ class ChannelCause:
     r, low, high : float
         Correlation of the change of the output with the difference of the label when
         the channel's map comes from another position, and its 95 % interval; above 0
-        where more of the label raises the output.
+        where more of the label raises the output. Ends are nan where the channel
+        changes nothing or too few games tell.
     exchanged, random : float
         The largest size of r with labels exchanged between positions of a ply, and of a
         channel of networks with random weights.
@@ -224,7 +238,8 @@ class LabelCriteria:
     prevalence : float
         Least part of a stratum that must have the label, and lack it.
     games : int
-        Least number of games that must have the label somewhere, in either half.
+        Least number of games that must have the label somewhere, in either half; of
+        fewer than ten games no interval is told, and no label given.
     seed : int
         Of the split, the permutations and the bootstrap.
     """
@@ -238,7 +253,7 @@ class LabelCriteria:
     confidence: float = 0.95
     held_out: float = 0.5
     prevalence: float = 0.01
-    games: int = 10
+    games: int = LEAST_GAMES
     seed: int = 0
 
 
@@ -316,6 +331,18 @@ class LabelScores(Plain):
         return sum(name != UNNAMED for name in self.names) / max(len(self.names), 1)
 
     @property
+    def tested(self) -> bool:
+        """Whether any label could be tested: of too few games none can."""
+        return any(bool(np.isfinite(each).any()) for each in self.p.values())
+
+    @property
+    def counted(self) -> str:
+        """Which parts of the channels have a name and a label, in words."""
+        if not self.tested:
+            return UNTESTED
+        return f"{self.named:.0%} named, {self.labelled:.0%} labelled"
+
+    @property
     def labelled(self) -> float:
         """Which part of the channels has a label, named or not."""
         return sum(bool(c.labels) for c in self.channels) / max(len(self.channels), 1)
@@ -327,15 +354,14 @@ class LabelScores(Plain):
                 channel_name(each).text,
                 best.label,
                 best.measure,
-                f"{best.held_out:+.2f} [{best.low:+.2f}, {best.high:+.2f}]",
+                f"{best.held_out:+.2f} {best.interval(_signed)}",
             )
             for each in self.channels
             for best in each.labels[:1]
         ]
         columns = ("channel", "name", "best label", "measure", "held-out effect")
         title = (
-            f"{len(self.channels)} channels, {len(self.labels)} labels: "
-            f"{self.named:.0%} named, {self.labelled:.0%} labelled"
+            f"{len(self.channels)} channels, {len(self.labels)} labels: {self.counted}"
         )
         rest = len(rows) - _ROWS
         note = f"{rest} more in frame()" if rest > 0 else ""
@@ -363,7 +389,7 @@ class LabelScores(Plain):
     def __repr__(self) -> str:
         return (
             f"<scores of {len(self.channels)} channels against {len(self.labels)} "
-            f"labels: {self.named:.0%} named, {self.labelled:.0%} labelled>"
+            f"labels: {self.counted}>"
         )
 
 
@@ -385,7 +411,8 @@ class ScoredLabels:
     random_labelled : dict of str to float
         By layer, which part of the channels of a network with random weights gets a
         label by the same rules, held against the others: the false ones among those
-        of the trained network. NaN with fewer than two such networks.
+        of the trained network. NaN with fewer than two such networks, and where no
+        label could be tested.
     controls : tuple of str
         Which labels are controls that no channel should have.
     """
@@ -433,7 +460,7 @@ class ScoredLabels:
         return dict(plain({n: getattr(self, n) for n in about} | {"layers": layers}))
 
     def __repr__(self) -> str:
-        layers = ", ".join(f"{n}: {s.named:.0%} named" for n, s in self.layers.items())
+        layers = ", ".join(f"{n}: {s.counted}" for n, s in self.layers.items())
         return f"ScoredLabels(target={self.target!r}, {layers})"
 
     def _repr_html_(self) -> str:
@@ -442,9 +469,15 @@ class ScoredLabels:
             (
                 layer,
                 len(scores.channels),
-                f"{scores.named:.0%}",
-                f"{scores.labelled:.0%}",
-                f"{self.random_labelled[layer]:.1%} labelled",
+                *(
+                    (
+                        f"{scores.named:.0%}",
+                        f"{scores.labelled:.0%}",
+                        f"{self.random_labelled[layer]:.1%} labelled",
+                    )
+                    if scores.tested
+                    else (UNTESTED, "–", "–")
+                ),
             )
             for layer, scores in self.layers.items()
         ]
@@ -457,8 +490,9 @@ class ScoredLabels:
         return {
             "criteria": scores.criteria,
             "labels": scores.labels,
-            "labelled": scores.labelled,
-            "named": scores.named,
+            "tested": scores.tested,
+            "labelled": scores.labelled if scores.tested else None,
+            "named": scores.named if scores.tested else None,
             "random_labelled": self.random_labelled[layer],
             "channels": scores._channel_dicts(),
         }

@@ -147,7 +147,7 @@ def label(
         layers={layer: each[0] for layer, each in scores.items()},
         random_labelled={
             layer: float(np.mean([each.labelled for each in every[1:]]))
-            if asked.n_random > 1
+            if asked.n_random > 1 and every[0].tested
             else float("nan")
             for layer, every in scores.items()
         },

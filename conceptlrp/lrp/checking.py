@@ -32,6 +32,7 @@ from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.networks.heads import SAME
 from conceptlrp.othello import Corpus
 from conceptlrp.statistics import Estimate
+from conceptlrp.statistics.intervals import between, percentage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,9 +134,8 @@ class NetworkCheck:
         for name, against in {"moves": "chance", "value": "constant"}.items():
             if name in self.shares:
                 each, known = self.shares[name], f"{against} {means[against]:.1%}"
-                ends = f"{each.low:.1%}, {each.high:.1%}"
-                shown = f"{each.mean:.1%} [{'–' if np.isnan(each.low) else ends}]"
-                told = f"{shown} of {each.n:,}, {known}"
+                ends = between(each.low, each.high, percentage, 1, games=each.games)
+                told = f"{each.mean:.1%} {ends} of {each.n:,}, {known}"
                 facts[f"{name} right"] = told if each.n else "–"
         if "legal" in means:
             facts["probability"] = f"{means['legal']:.1%} on legal moves"

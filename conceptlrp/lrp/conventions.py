@@ -9,7 +9,6 @@ Shapes use N positions, P planes and A actions of a board of n x n squares.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import permutations
 from typing import Any, NamedTuple
 
@@ -29,6 +28,7 @@ from conceptlrp.othello.board import BLACK
 from conceptlrp.othello.symmetry import SYMMETRIES, turn_maps
 from conceptlrp.othello.twins import position_keys
 from conceptlrp.statistics.estimates import Estimate, estimate, paired_difference
+from conceptlrp.statistics.intervals import LEAST_GAMES
 
 Array = NDArray[Any]
 #: Planes (N, P, n, n) to logits (N, A) and value (N,), which is nan without a head.
@@ -36,8 +36,6 @@ Outputs = Callable[[Array], tuple[Array, Array]]
 #: What another convention must gain. Networks with random weights prefer some squares,
 #: by which a turned policy gains up to .09 of the moves of WTHOR's games.
 _GAIN = 0.1
-#: Games that an interval needs: of fewer it is too narrow, or has no width.
-_LEAST = 10
 _TURNS = ((4, ".T"), (1, "[:, ::-1]"), (2, "[::-1]"))
 
 
@@ -115,14 +113,12 @@ class _Games:
     def lacking(self, values: Array, what: str) -> str:
         """Say what values (N,) have too little of to be measured, "" if enough."""
         number = len(np.unique(self.game[np.isfinite(values)]))
-        counted = f"{number} game{'s' * (number != 1)}, expected at least {_LEAST}"
-        return (counted if number else f"no {what}") if number < _LEAST else ""
+        few = f"{number} game{'s' * (number != 1)}, expected at least {LEAST_GAMES}"
+        return (few if number else f"no {what}") if number < LEAST_GAMES else ""
 
     def share(self, values: Array) -> Estimate:
-        """Return the mean of values (N,), its interval nan of too few games."""
-        found = estimate(values, self.game)
-        few = self.lacking(values, "")
-        return replace(found, low=np.nan, high=np.nan) if few else found
+        """Return the mean of values (N,)."""
+        return estimate(values, self.game)
 
     def gain(self, one: Array, other: Array, tried: int = 1) -> float:
         """Return how much larger a share is than another, 0 if that may be chance.
@@ -130,7 +126,7 @@ class _Games:
         The best of several `tried` is that much more often so by chance (Bonferroni).
         """
         found = paired_difference(one, other, self.game, confidence=1 - 0.05 / tried)
-        return found.mean if found.low > 0 else 0.0
+        return found.mean if found.above(0) else 0.0
 
     def tried(
         self, outputs: Outputs, encoding: Encoding, logits: Array, value: Array

@@ -23,11 +23,11 @@ _DTYPES = {
 
 
 def as_corpus(positions: Positions, size: int = 8) -> Corpus:
-    """Return positions in any form as a corpus; text is the moves that lead to one."""
+    """Return positions in any form as a corpus; text is moves or OBF."""
     if isinstance(positions, Corpus):
         return positions
     if isinstance(positions, str):
-        return Corpus.from_positions(Position.from_transcript(positions, size))
+        return Corpus.from_positions(Position.from_text(positions, size))
     if isinstance(positions, Position) or _holds_positions(positions):
         return Corpus.from_positions(positions)
     if isinstance(positions, np.ndarray | Tensor | list | tuple):

@@ -28,7 +28,13 @@ from conceptlrp.othello.board import (
     legal_moves,
 )
 from conceptlrp.othello.files.formats import read_games
-from conceptlrp.othello.games import POSITION_COLUMNS, STARTS, Games, columns_digest
+from conceptlrp.othello.games import (
+    POSITION_COLUMNS,
+    STARTS,
+    Games,
+    black_margins,
+    columns_digest,
+)
 from conceptlrp.othello.given import given_columns, given_movers
 from conceptlrp.othello.position import Position, square_names, transcript_text
 from conceptlrp.othello.replay import replay
@@ -125,11 +131,12 @@ class Corpus:
     ) -> "Corpus":
         """Read every position before a recorded move, files and games in order.
 
-        `paths` is one or several of WTHOR files (``.wtb``), transcripts (``.txt``), GGF
-        (``.ggf``), game books of Logistello (``.gam``) and self-play (``.jsonl``); or
-        "demo" or "demo6" for the self-played games that ship, on 8 x 8 or 6 x 6, each
-        of whose positions is turned by a random symmetry of its own, the same at every
-        call. A file that cannot be read, or is of another kind, raises `GameFileError`.
+        `paths` is one or several files of games or positions, whose formats are told
+        by their content; or "demo" or "demo6" for the self-played games that ship, on
+        8 x 8 or 6 x 6, each of whose positions is turned by a random symmetry of its
+        own, the same at every call. `size` is for files that do not tell it, which are
+        8 x 8 without. A file in which nothing can be read, or which is of another size,
+        raises `GameFileError`; what is left out is told in `problems`.
         """
         if isinstance(paths, str) and paths in SHIPPED:
             if size not in (None, played := SHIPPED[paths].size):
@@ -141,6 +148,14 @@ class Corpus:
             return demo_games(paths).turn()
         listed = checked_paths(paths, "game files", GameFileError)
         files = [read_games(path, size=size) for path in listed]
+        sizes = [file.games.size for file in files]
+        if len(set(sizes)) > 1:
+            found = [f"{p.name} {n} x {n}" for p, n in zip(listed, sizes, strict=True)]
+            msg = (
+                f"files are of several sizes: {', '.join(found)}; read those of one "
+                "size at a time, and pass the size where a file does not say it"
+            )
+            raise GameFileError(msg)
         games = Games.concatenate([file.games for file in files])
         problems = tuple(line for file in files for line in file.problems)
         notes = tuple(line for file in files for line in file.notes)
@@ -308,13 +323,13 @@ class Corpus:
     @property
     def margin(self) -> NDArray[np.float32]:
         """Discs by which the side to move won, empties to the winner; else NaN."""
-        return self._margin_of(self.games.score, self.games.finished)
+        return self._seen(self.games.score, self.games.finished)
 
     @property
     def theoretical_margin(self) -> NDArray[np.float32]:
         """The margin under perfect play that the game's file gives; else NaN."""
         score = self.games.theoretical_score
-        return self._margin_of(score, score >= 0)
+        return self._seen(score, score >= 0)
 
     @property
     def last(self) -> NDArray[np.int8]:
@@ -322,7 +337,9 @@ class Corpus:
 
         `NO_MOVE` before the first move of a game and where it is not known.
         """
-        place, moves = self._places(), self.games.moves
+        games, moves = self.games, self.games.moves
+        begun = count(games.start_black | games.start_white)[self.game]
+        place = np.subtract(count(self.own | self.opponent), begun, dtype=np.int16)
         recorded = moves[self.game, np.clip(place - 1, 0, moves.shape[1] - 1)]
         return turn_squares(np.where(place > 0, recorded, NO_MOVE), self.symmetry)
 
@@ -402,7 +419,8 @@ class Corpus:
         """Return the position of a row, as turned here, with its last move."""
         i = self._row(i)
         sides = int(self.own[i]), int(self.opponent[i]), int(self.mover[i])
-        return Position(*sides, self.size, int(self[[i]].last[0]))
+        last = turn_squares([NO_MOVE, *self._moves_before(i)], self.symmetry[i])[-1]
+        return Position(*sides, self.size, last)
 
     def transcript(self, i: int) -> str:
         """Return the moves that led to a row's position, in its game's orientation.
@@ -411,10 +429,10 @@ class Corpus:
         into the position here. Empty where they are not known, or where there are none.
         """
         i = self._row(i)
-        game, place = self.game[i], int(self._places([i])[0])
-        moves = self.games.moves[game, : max(place, 0)]
-        known = self.games.take([game]).standard[0] and (moves >= 0).all()
-        return transcript_text(moves.tolist(), self.size) if known else ""
+        game = int(self.game[i])
+        start = self.games.starts.take(slice(game, game + 1))
+        known = start.standard(self.size)[0]
+        return transcript_text(self._moves_before(i), self.size) if known else ""
 
     def describe(self, i: int) -> str:
         """Say which game a row's position is from, and which move comes next.
@@ -468,12 +486,13 @@ class Corpus:
             raise IndexError(msg)
         return row
 
-    def _places(self, rows: Rows = slice(None)) -> NDArray[np.int16]:
-        """Return the place of positions in the moves of their games."""
-        game = self.game[rows]
-        begun = count(self.games.start_black[game] | self.games.start_white[game])
-        discs = count(self.own[rows] | self.opponent[rows])
-        return np.subtract(discs, begun, dtype=np.int16)
+    def _moves_before(self, i: int) -> list[int]:
+        """Return the moves before a position as recorded, none where not all are."""
+        game = self.game[i]
+        begun = int(self.games.start_black[game] | self.games.start_white[game])
+        place = int(self.own[i] | self.opponent[i]).bit_count() - begun.bit_count()
+        moves: list[int] = self.games.moves[game, : max(place, 0)].tolist()
+        return [] if NO_MOVE in moves else moves
 
     @cached_property
     def _is_loose(self) -> NDArray[np.bool_]:
@@ -482,13 +501,12 @@ class Corpus:
         single = np.bincount(self.game, minlength=len(self.games)) == 1
         return np.asarray(single & (moves <= ~self.games.standard))
 
-    def _margin_of(
+    def _seen(
         self, score: NDArray[np.int8], known: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        """Return by how much the side to move is ahead, of scores of the games."""
-        black = np.where(known, 2 * score.astype(np.float32) - self.size**2, np.nan)
-        black = black.astype(np.float32)[self.game]
-        return np.where(self.mover == BLACK, black, -black)
+        """Return scores of the games as margins of the side to move."""
+        black = black_margins(score, known, self.size)[self.game]
+        return np.where(self.mover == BLACK, black, 0 - black)
 
 
 @cache

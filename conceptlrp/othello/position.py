@@ -27,10 +27,8 @@ from conceptlrp.othello.board import (
     given_boards,
     region_of,
 )
+from conceptlrp.othello.notation import parse_entry, parse_position
 from conceptlrp.othello.symmetry import turn, turn_squares
-
-_OBF: Final = re.compile(r"(?P<board>[xo*.-]+)\s+(?P<mover>[xo*])", re.IGNORECASE)
-_BOARD_SIZES: Final = {36: 6, 64: 8}
 
 
 @dataclass(frozen=True, repr=False)
@@ -113,27 +111,31 @@ class Position:
 
     @classmethod
     def from_obf(cls, line: str) -> "Position":
-        """Read a position as Edax and other programs write it.
+        """Read a position of one line, as Edax and other programs write it.
 
-        A line has the squares a1, b1, ... h8 (36 of them for a 6 x 6 board) as ``X`` or
+        It has the squares a1, b1, ... h8 (36 of them for a 6 x 6 board) as ``X`` or
         ``*`` for black, ``O`` for white and ``-`` or ``.`` for empty, a blank and the
         side to move. What follows a semicolon is ignored; other text raises
         `NotationError`.
         """
         check_type(line, str, "position", "text")
-        text = line.split(";")[0].strip()
-        found = _OBF.fullmatch(text)
-        if found is None or len(found["board"]) not in _BOARD_SIZES:
-            msg = (
-                f"{text!r} is not a position: expected 64 (or 36) of 'X', 'O' and "
-                "'-', a blank, and 'X' or 'O' for the side to move"
-            )
-            raise NotationError(msg)
-        size = _BOARD_SIZES[len(found["board"])]
-        discs = _read_discs(found["board"].upper().replace("*", "X"), size)
-        if found["mover"].upper() == "O":
-            return cls(discs["O"], discs["X"], WHITE, size)
-        return cls(discs["X"], discs["O"], BLACK, size)
+        return cls(*parse_entry(line.partition(";")[0]).sides())
+
+    @classmethod
+    def from_text(cls, text: str, size: int = 8) -> "Position":
+        """Read a position in any notation: a line as in `from_obf`, a FEN, a diagram.
+
+        A FEN has ``p`` or ``x`` for black, ``P`` or ``o`` for white, and begins with
+        the last rank, as Edax writes it. A diagram is one that `diagram` draws, or of
+        another program, and has a line such as ``X to move``. Other text is read as a
+        transcript on a board of the given size.
+
+        >>> Position.from_text("8/8/8/3ppp2/3Pp3/8/8/8 w").obf()
+        '---------------------------OX------XXX-------------------------- O'
+        """
+        check_type(text, str, "position", "text")
+        found = parse_position(text)
+        return cls.from_transcript(text, size) if found is None else cls(*found.sides())
 
     @property
     def black(self) -> int:
@@ -243,16 +245,6 @@ class Position:
         first, last = (8 - self.size) // 2, (8 + self.size) // 2
         ranks = range(first, last)
         return ["".join(glyphs[8 * rank + first : 8 * rank + last]) for rank in ranks]
-
-
-def _read_discs(text: str, size: int) -> dict[str, int]:
-    margin = (8 - size) // 2
-    discs = dict.fromkeys("XO", 0)
-    for place, glyph in enumerate(text):
-        if glyph in discs:
-            rank, file = divmod(place, size)
-            discs[glyph] |= 1 << (8 * (rank + margin) + file + margin)
-    return discs
 
 
 _FILES: Final = "abcdefgh"

@@ -7,7 +7,7 @@ game's symmetry; folded, all boards show it in one.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from conceptlrp.othello import (
     Position,
     parse_square,
     square_name,
+    symmetry_words,
 )
 from conceptlrp.othello.symmetry import compose, turn_maps, turn_squares
 from conceptlrp.store import Ranking, Store
@@ -54,6 +55,24 @@ def fold_orientations(heatmaps: NDArray[np.floating]) -> NDArray[np.uint8]:
     symmetries: NDArray[np.uint8] = reached.argmax(axis=1).astype(np.uint8)
     symmetries[0] = 0
     return symmetries
+
+
+class ToCopy(NamedTuple):
+    """What leads others to a position: moves from the usual start, and its OBF line.
+
+    ``moves`` are "" where they are not known; ``turned`` says how the position is
+    turned from what they lead to, "" if it is not.
+    """
+
+    moves: str
+    turned: str
+    obf: str
+
+
+def to_copy(position: Position, transcript: str, symmetry: int) -> ToCopy:
+    """Return what every page shows to copy of a position."""
+    turned = symmetry_words(symmetry) if transcript and symmetry else ""
+    return ToCopy(transcript, turned, position.obf())
 
 
 @dataclass(frozen=True)
@@ -109,6 +128,11 @@ class ReferenceBoard:
             policy={turned(move): p for move, p in self.policy.items()},
             symmetry=int(compose(self.symmetry, s)),
         )
+
+    @property
+    def copied(self) -> ToCopy:
+        """What a page shows to copy."""
+        return to_copy(self.position, self.transcript, self.symmetry)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""

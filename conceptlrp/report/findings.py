@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from conceptlrp.labelling import LabelScores
 from conceptlrp.labelling.result import channel_name
 from conceptlrp.report.words.labels import why_it_failed, why_it_is_no_name
+from conceptlrp.statistics.intervals import LEAST_GAMES
 
 if TYPE_CHECKING:
     from conceptlrp.ablation import Ablation
@@ -35,11 +36,13 @@ class ChannelEffect:
     `fall` is that of the explained output, `size` the mean magnitude of its change,
     `control` the same by a change of that size elsewhere in the layer, `value` the fall
     of the value before tanh, None without a value head. `policy` (n, n) is the fall of
-    the logit of each square, nan where it is never legal.
+    the logit of each square, nan where it is never legal. Ends of intervals are nan
+    as in `LayerEffects`.
     """
 
     ablation: str
     positions: int
+    games: int
     fall: float
     fall_low: float
     fall_high: float
@@ -55,11 +58,12 @@ class ChannelEffect:
     control_high: float
     rank: int
     policy: Array
+    beats_control: bool
 
     @property
-    def beats_control(self) -> bool:
-        """Whether it changes the output more than its control, intervals apart."""
-        return self.size_low > self.control_high
+    def few(self) -> bool:
+        """Whether the positions are of too few games to hold it against its control."""
+        return self.games < LEAST_GAMES
 
 
 @dataclass(frozen=True)
@@ -127,13 +131,15 @@ def channel_effect(
     numbers: dict[str, Any] = {
         name: float(values[channel]) for name, values in found.numbers().items()
     }
-    for name in ("value", "value_low", "value_high"):
-        numbers[name] = numbers[name] if np.isfinite(numbers[name]) else None
+    if not np.isfinite(numbers["value"]):
+        numbers |= dict.fromkeys(("value", "value_low", "value_high"))
     return ChannelEffect(
         ablation=effects.ablation,
         positions=effects.positions,
         rank=int(np.flatnonzero(found.order == channel)[0]) + 1,
         policy=found.policy[channel],
+        games=found.games,
+        beats_control=bool(found.beats_control[channel]),
         **numbers,
     )
 

@@ -159,9 +159,20 @@ class StoredResults:
 
     @cached_property
     def labels(self) -> "ScoredLabels | None":
-        """Scores of labels."""
+        """Scores of labels, None too where every label holds in too few games."""
+        return self.scored if self.scored is None or self.is_tested else None
+
+    @cached_property
+    def scored(self) -> "ScoredLabels | None":
+        """Scores of labels, also where none could be tested."""
         found: ScoredLabels | None = self._kept("labels")
         return found
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether any label could be tested on any layer."""
+        layers = () if self.scored is None else self.scored.layers.values()
+        return any(each.tested for each in layers)
 
     @cached_property
     def interchange(self) -> "Interchange | None":

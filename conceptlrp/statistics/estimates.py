@@ -1,7 +1,9 @@
 """Means over positions, correlations over pairs of them, and their intervals.
 
-Positions of one game resemble each other, so whole games are drawn. Shapes use N
-positions, G games, B replicates, S squares or channels; P pairs, C channels, K labels.
+Positions of one game resemble each other, so whole games are drawn. Of fewer than ten
+games no interval is told, since it would be too narrow, and none of values that are
+all the same, since they show no chance at all. Shapes use N positions, G games, B
+replicates, S squares or channels; P pairs, C channels, K labels.
 """
 
 from dataclasses import dataclass
@@ -11,7 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.jsontext import Plain
+from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats, codes, sort_within
+
+# Values that differ by less, as part of the largest, differ by rounding.
+_ALIKE: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -21,15 +27,59 @@ class Estimate(Plain):
     Attributes
     ----------
     mean, low, high : float
-        Mean, and ends of the percentile interval; nan where nothing was measured.
-    n : int
-        Positions that count.
+        Mean, nan where nothing was measured, and ends of the interval, nan too of
+        fewer than ten games and where the values are the same at every position.
+    n, games : int
+        Positions that count, and games that they are of.
     """
 
     mean: float
     low: float
     high: float
     n: int
+    games: int = 0
+
+    @property
+    def few(self) -> bool:
+        """Whether it is of too few games for an interval or a verdict."""
+        return self.games < LEAST_GAMES
+
+    def above(self, bound: float) -> bool:
+        """Tell whether it is shown to lie above a bound."""
+        least = self.mean if np.isnan(self.low) else self.low
+        return not self.few and bool(least > bound)
+
+    def below(self, bound: float) -> bool:
+        """Tell whether it is shown to lie below a bound."""
+        most = self.mean if np.isnan(self.high) else self.high
+        return not self.few and bool(most < bound)
+
+
+def known_interval(ends: Any, size: Any, games: Any) -> tuple[Floats, Floats]:
+    """Make ends (2, ...) nan that are of too few games, or of what is always the same.
+
+    ``size`` is the magnitude that their width is rounding beside.
+    """
+    with np.errstate(invalid="ignore"):
+        wide = np.subtract(ends[1], ends[0]) > _ALIKE * np.asarray(size)
+    told = wide & (np.asarray(games) >= LEAST_GAMES)
+    low, high = (np.where(told, end, np.nan) for end in ends)
+    return low, high
+
+
+def count_games(known: ArrayLike, games: ArrayLike | None = None) -> NDArray[np.int64]:
+    """Count the games (N,) of what is known (N, ...); without, each is one of its own.
+
+    >>> count_games([True, True, False], [3, 3, 4]).item()
+    1
+    """
+    flags = np.asarray(known, np.bool_)
+    if games is None:
+        return np.asarray(flags.sum(axis=0))
+    game = codes(games)
+    found = np.zeros((int(game.max(initial=-1)) + 1, *flags.shape[1:]), np.bool_)
+    np.logical_or.at(found, game, flags)
+    return np.asarray(found.sum(axis=0))
 
 
 def bootstrap_means(
@@ -66,8 +116,8 @@ def estimate(values: ArrayLike, games: ArrayLike | None = None) -> Estimate:
 
     Examples
     --------
-    >>> estimate([1.0, 1.0, float("nan")])
-    Estimate(mean=1.0, low=1.0, high=1.0, n=2)
+    >>> estimate([1.0, 2.0, float("nan")])
+    Estimate(mean=1.5, low=nan, high=nan, n=2, games=2)
     """
     return estimates(np.asarray(values, np.float64)[:, None], games)[0]
 
@@ -78,16 +128,18 @@ def estimates(
     """Return an `Estimate` of every column of values (N, K)."""
     array = np.asarray(values, np.float64)
     known = np.isfinite(array)
-    counts = known.sum(axis=0)
+    counts = known.sum(axis=0), count_games(known, games)
     means = known_mean(array)
     ends = np.full((2, array.shape[1]), np.nan)
-    if known.any():
-        drawn = bootstrap_means(array, games, seed=seed)
-        some = np.isfinite(drawn).any(axis=0)
-        ends[:, some] = np.nanpercentile(drawn[:, some], (2.5, 97.5), axis=0)
+    some = counts[1] >= LEAST_GAMES
+    if some.any():
+        drawn = bootstrap_means(array[:, some], games, seed=seed)
+        ends[:, some] = np.nanpercentile(drawn, (2.5, 97.5), axis=0)
+    size = np.abs(np.where(known, array, 0)).max(axis=0, initial=0)
+    told = known_interval(ends, size, counts[1])
     return [
-        Estimate(float(mean), float(low), float(high), int(n))
-        for mean, low, high, n in zip(means, *ends, counts, strict=True)
+        Estimate(float(mean), float(low), float(high), int(n), int(g))
+        for mean, low, high, n, g in zip(means, *told, *counts, strict=True)
     ]
 
 
@@ -111,14 +163,15 @@ def paired_difference(
     blocks = np.arange(len(values)) if games is None else np.asarray(games)
     _, block = np.unique(blocks[known], return_inverse=True)
     values, number = values[known], int(block.max(initial=-1)) + 1
-    if number < 2:
-        mean = float(values.mean()) if len(values) else float("nan")
-        return Estimate(mean, float("-inf"), float("inf"), len(values))
-    mean = float(values.mean())
-    sums = np.bincount(block, values - mean)
-    error = np.sqrt(number / (number - 1) * (sums**2).sum()) / len(values)
-    half = float(stdtrit(number - 1, (1 + confidence) / 2) * error)
-    return Estimate(mean, mean - half, mean + half, len(values))
+    mean = float(values.mean()) if len(values) else float("nan")
+    half = float("nan")
+    if number >= LEAST_GAMES:
+        sums = np.bincount(block, values - mean)
+        error = np.sqrt(number / (number - 1) * (sums**2).sum()) / len(values)
+        half = float(stdtrit(number - 1, (1 + confidence) / 2) * error)
+    size = np.abs(values).max(initial=0)
+    low, high = known_interval((mean - half, mean + half), size, number)
+    return Estimate(mean, float(low), float(high), len(values), number)
 
 
 def positions_needed(found: Estimate, effect: float) -> int:
@@ -126,7 +179,7 @@ def positions_needed(found: Estimate, effect: float) -> int:
 
     Examples
     --------
-    >>> positions_needed(Estimate(0.1, -0.1, 0.3, 50), 0.1)
+    >>> positions_needed(Estimate(0.1, -0.1, 0.3, 50, 50), 0.1)
     409
     """
     half = (found.high - found.low) / 2
@@ -231,7 +284,8 @@ def pair_intervals(
     the influences ``psi = xy - r (x^2 + y^2) / 2`` of pairs are summed by game
     (P, 2) first: ``V = sum_g (sum_{p of g} psi_p)^2 - sum_p psi_p^2``, the second sum
     since each pair was counted for two games. The interval is Fisher's, with
-    Student's distribution. See Aronow, Samii and Assenova, Political Analysis 23
+    Student's distribution; ends are nan where a channel changes nothing, and of pairs
+    of fewer than ten games. See Aronow, Samii and Assenova, Political Analysis 23
     (2015): cluster-robust variance of dyadic data.
     """
     from scipy.stats import t as student  # type: ignore[import-untyped]
@@ -255,7 +309,9 @@ def pair_intervals(
     reach /= 1 - np.square(bounded)
     center = np.arctanh(bounded)
     low, high = np.tanh(center - reach), np.tanh(center + reach)
-    return np.minimum(low, r), np.maximum(high, r)
+    ends = np.stack([np.minimum(low, r), np.maximum(high, r)])
+    changes = np.any(x != 0, axis=0)[None, :, None]
+    return known_interval(np.where(changes, ends, np.nan), 0, len(firsts))
 
 
 def exchanged_within(strata: ArrayLike, *, seed: int = 0) -> NDArray[np.intp]:

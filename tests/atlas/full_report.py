@@ -55,6 +55,7 @@ def channel_effect(size: int) -> ChannelEffect:
     return ChannelEffect(
         ablation="mean",
         positions=400,
+        games=400,
         fall=0.215,
         fall_low=0.2,
         fall_high=0.23,
@@ -70,6 +71,7 @@ def channel_effect(size: int) -> ChannelEffect:
         control_high=0.11,
         rank=3,
         policy=policy,
+        beats_control=True,
     )
 
 

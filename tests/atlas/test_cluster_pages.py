@@ -20,7 +20,7 @@ LABEL = "even_game"
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory):
     """A store with a label, its clustering, and a measured stability."""
-    store = write_store(tmp_path_factory.mktemp("labelled") / "run.crp")
+    store = write_store(tmp_path_factory.mktemp("labelled") / "run.crp", games=20)
     store.columns.add(
         {LABEL: store.positions.game % 2 == 0, "number": store.positions.ply}
     )

@@ -47,7 +47,7 @@ def test_games_that_are_left_out_are_told_of(folder: Path, tmp_path: Path) -> No
     assert result.code == 0
     assert result.err == (
         "conceptlrp: illegal.txt: line 2, move 1: 'a1' is not legal; "
-        "the game is left out\n"
+        "the line is left out\n"
     )
 
 

@@ -79,5 +79,5 @@ def test_whole_games_are_drawn():
 
 def test_too_few_games_or_repetitions_are_refused(blobs):
     points, _, _ = blobs
-    with pytest.raises(ValueError, match="20 repetitions of 1 games, expected 3 of 2"):
+    with pytest.raises(ValueError, match="20 repetitions of 1 games, expected 3 of 10"):
         cluster_stability(KMeans(2), points, np.zeros(900, int))

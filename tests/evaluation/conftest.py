@@ -55,7 +55,7 @@ def added(network: AddingNetwork, sample: Sample, target: str) -> np.ndarray:
 @pytest.fixture(scope="session")
 def games() -> Corpus:
     """Positions of random games."""
-    return random_corpus(6)
+    return random_corpus(40)
 
 
 @pytest.fixture(scope="session")

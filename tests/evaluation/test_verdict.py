@@ -110,13 +110,13 @@ def test_each_gate_fails_for_its_own_reason(means: dict[str, float], name: str) 
 
 
 def test_what_few_positions_leave_open_is_neither_passed_nor_failed() -> None:
-    means = {"channel_gain": 0.4}
+    means = {"channel_gain": 0.2}
 
-    few = gates_of(measured({"rule": means}, n=20), "rule")[3]
+    few = gates_of(measured({"rule": means}, n=40), "rule")[3]
     many = gates_of(measured({"rule": means}, n=4 * few.needed), "rule")[3]
 
     assert few.state == "undecided"
-    assert few.needed > 20
+    assert few.needed > 40
     assert f"{few.warning}".startswith("for rule it is undecided whether channels")
     assert "positions would tell" in few.warning
     assert many.state == "passed"
@@ -185,14 +185,30 @@ def test_when_none_passes_it_is_said() -> None:
 def test_what_cannot_be_told_apart_is_named_with_what_would_tell() -> None:
     means = {"better": {"square_gain": 5.6, "channel_gain": 4.5}, "worse": {}}
 
-    few = recommended(measured(means, n=20, noise=1.5), *means)
-    many = recommended(measured(means, n=4 * few.needed, noise=1.5), *means)
+    few = recommended(measured(means, n=40, noise=1), *means)
+    many = recommended(measured(means, n=4 * few.needed, noise=1), *means)
 
     assert few.composite == ""
     assert set(few.among) == set(means)
     assert few.words.startswith("none yet, undecided among ")
     assert "positions would tell" in few.reason
     assert many.composite == "better"
+
+
+def test_positions_of_fewer_than_ten_games_decide_nothing() -> None:
+    means = {"sound": {}, "blind": {"channel_cosine": 0.99, "square_gain": 0.1}}
+    scores = measured(means, n=36)
+
+    found = recommended(scores, *means)
+
+    for each in (each for every in gates(scores, *means).values() for each in every):
+        assert each.state == "undecided"
+        assert "(fewer than 10 games)" in each.figures
+        assert each.warning.endswith("; it takes positions of 10 games")
+        assert "nan" not in each.figures
+    assert (found.composite, set(found.among)) == ("", set(means))
+    assert found.reason.startswith("0 of 2 composites pass every gate, 2 may")
+    assert "not told apart; it takes positions of 10 games" in found.reason
 
 
 def test_faithfulness_is_the_part_of_the_best_gains() -> None:

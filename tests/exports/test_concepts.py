@@ -87,7 +87,9 @@ def test_the_histogram_counts_every_activation_but_zeros(store, features):
 
 def with_effects(store, policy):
     numbers = [0.5] * 13
-    effects = ChannelEffect("mean", 9, *numbers, rank=1, policy=policy)
+    effects = ChannelEffect(
+        "mean", 9, 9, *numbers, rank=1, policy=policy, beats_control=False
+    )
     return replace(channel_report(store, PLAIN, 0), effects=effects)
 
 

@@ -18,7 +18,7 @@ from conceptlrp.labelling import (
     ScoredLabels,
     interchange,
 )
-from conceptlrp.labelling.interchange_result import FEWEST_GAMES, LEAST
+from conceptlrp.labelling.interchange_result import LEAST, LEAST_GAMES
 from conceptlrp.labelling.interchanging import (
     Interchanges,
     _changes,
@@ -156,7 +156,7 @@ def test_the_result_agrees_with_itself(stepping: Store):
     assert row["r"].item() == cause.r
     assert row["passed"].item() == cause.passed
     assert table["passed"].isna().sum() == (
-        len(layer.r) * (kept.spread < FEWEST_GAMES).sum()
+        len(layer.r) * (kept.spread < LEAST_GAMES).sum()
     )
     mine, random, exchanged = kept.counts("conv2", 0.99)
     assert mine == len(STEPS)
@@ -237,7 +237,7 @@ def test_few_games_decide_nothing(small: Store):
     few = interchange(small, randomize(OthelloNet(channels=6)), n_random=1)
 
     assert few.recipients > 50
-    assert (few.spread < FEWEST_GAMES).all()
+    assert (few.spread < LEAST_GAMES).all()
     assert few.best("conv1", 0) is None
     assert few.cause("conv1", 0, "mobility").passed is None
     assert few.frame()["passed"].isna().all()
@@ -391,7 +391,7 @@ def test_labels_exchanged_within_plies_hardly_ever_pass():
         )
         changes = pairs.differences
         exchanged = replace(pairs, columns=_exchanged(columns, plies, seed))
-        differ = exchanged.spread >= FEWEST_GAMES
+        differ = exchanged.spread >= LEAST_GAMES
         layer = _correlate(changes, [], exchanged, differ, seed=1000 * seed)
         verdicts, sizes = layer.passed[:, differ], np.abs(layer.r[:, differ])
         passed, tested = passed + int(verdicts.sum()), tested + verdicts.size

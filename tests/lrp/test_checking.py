@@ -231,7 +231,8 @@ def test_few_games_say_nothing_of_play(games: Corpus) -> None:
     assert found.findings == (said.format("1 game"),)
     assert nine.findings == (said.format("9 games"),)
     assert found.facts["moves right"].endswith(
-        f"% [–] of {len(one)}, chance {found.shares['chance'].mean:.1%}"
+        f"% (fewer than 10 games) of {len(one)}, chance "
+        f"{found.shares['chance'].mean:.1%}"
     )
     assert np.isnan([each.low for each in nine.shares.values()]).all()
     assert not any("not measured" in each for each in ten.findings)

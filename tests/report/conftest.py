@@ -23,14 +23,16 @@ def planted_effects(store: Store, sizes: Mapping[str, int] = LAYERS) -> Ablation
     random = np.random.default_rng(5)
     layers = {}
     for layer, channels in sizes.items():
-        names = [n for n in LayerEffects.__dataclass_fields__ if n != "policy"]
+        names = [
+            n for n in LayerEffects.__dataclass_fields__ if n not in ("policy", "games")
+        ]
         arrays = {name: random.normal(size=channels) for name in names}
         size = np.abs(arrays["size"]) + 1
         arrays |= {"size": size, "size_low": size - 0.5, "size_high": size + 0.5}
         arrays |= {n: np.full(channels, np.nan) for n in names if n[:5] == "value"}
         policy = random.normal(size=(channels, 8, 8))
         policy[:, 3, 3] = np.nan
-        layers[layer] = LayerEffects(**arrays, policy=policy)
+        layers[layer] = LayerEffects(**arrays, policy=policy, games=50)
     return Ablation(
         target="played",
         ablation="mean",

@@ -143,9 +143,10 @@ def effect_of(**changes: float) -> ChannelEffect:
     numbers = {
         name: 0.5
         for name in ChannelEffect.__dataclass_fields__
-        if name not in ("ablation", "positions", "rank", "policy")
+        if name not in ("ablation", "positions", "games", "rank", "policy")
     }
-    found = ChannelEffect("mean", 50, rank=2, policy=np.zeros((8, 8)), **numbers)
+    about = {"rank": 2, "policy": np.zeros((8, 8))}
+    found = ChannelEffect("mean", 50, 50, **about, **numbers)
     return replace(found, **changes)
 
 
@@ -162,11 +163,11 @@ def effect_of(**changes: float) -> ChannelEffect:
             "changes by 0.1 [−0.2, 0.4], in no clear direction, on average",
         ),
         (
-            {"size_low": 0.6},
+            {"beats_control": True},
             "That is more than a change of the same size elsewhere",
         ),
         (
-            {"size_low": 0.4},
+            {"beats_control": False},
             "That is not clearly more than a change of the same size",
         ),
         (

@@ -261,7 +261,7 @@ def test_a_corpus_of_one_year_cannot_be_split_by_it(two_years: Corpus) -> None:
 
 def with_twins(count: int) -> tuple[Corpus, Games]:
     """Return games that ship, each followed by its mirror image."""
-    moves = demo_games().games.moves[:count]
+    moves = demo_games("demo").games.moves[:count]
     mirrored = turn_squares(moves, np.full((count, 1), 3))
     games = Games.from_moves(np.stack([moves, mirrored], axis=1).reshape(-1, 60))
     return Corpus.from_games(games), games

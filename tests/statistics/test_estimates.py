@@ -16,6 +16,7 @@ from conceptlrp.statistics.estimates import (
     positions_needed,
     rank_correlation,
 )
+from conceptlrp.statistics.intervals import between
 
 VALUES = np.random.default_rng(0).normal(size=(40, 3))
 GAMES = np.arange(40) // 4
@@ -57,7 +58,8 @@ def test_what_is_unknown_does_not_count() -> None:
     found = estimates([[1.0, np.nan], [3.0, np.nan]])
 
     assert (found[0].mean, found[0].n, found[1].n) == (2.0, 2, 0)
-    assert found[1].to_dict() == {"mean": None, "low": None, "high": None, "n": 0}
+    unknown = {"mean": None, "low": None, "high": None, "n": 0, "games": 0}
+    assert found[1].to_dict() == unknown
 
 
 def test_a_difference_of_positions_of_their_own_games_is_students() -> None:
@@ -69,23 +71,50 @@ def test_a_difference_of_positions_of_their_own_games_is_students() -> None:
     assert (found.low, found.high) == pytest.approx(tuple(expected))
 
 
-def test_an_interval_of_few_games_holds_the_truth_as_often_as_it_says() -> None:
+def test_an_interval_of_ten_games_holds_the_truth_as_often_as_it_says() -> None:
     random = np.random.default_rng(1)
-    games = np.repeat(np.arange(8), 5)
+    games = np.repeat(np.arange(10), 5)
     held = []
     for _ in range(2000):
-        values = random.normal(size=40) + random.normal(size=8)[games]
+        values = random.normal(size=50) + random.normal(size=10)[games]
         found = paired_difference(values, 0, games)
         held.append(found.low <= 0 <= found.high)
 
     assert np.mean(held) == pytest.approx(0.95, abs=0.015)
 
 
-def test_one_game_tells_nothing() -> None:
-    found = paired_difference([1.0, 2.0], [0.0, 0.0], [3, 3])
+@pytest.mark.parametrize("games", [1, 9])
+def test_fewer_than_ten_games_have_a_mean_and_neither_interval_nor_verdict(
+    games: int,
+) -> None:
+    game = np.arange(90) % games
+    values = np.random.default_rng(3).normal(5, 0.1, 90)
 
-    assert (found.mean, found.low, found.high) == (1.5, float("-inf"), float("inf"))
-    assert positions_needed(found, 1.0) == 0
+    for found in (estimate(values, game), paired_difference(values, 0, game)):
+        assert found.mean == pytest.approx(5, abs=0.1)
+        assert np.isnan([found.low, found.high]).all()
+        assert (found.games, found.few) == (games, True)
+        assert not found.above(0)
+        assert not found.below(9)
+        assert positions_needed(found, 1.0) == 0
+        words = between(found.low, found.high, games=found.games)
+        assert words == "(fewer than 10 games)"
+
+
+def test_values_that_never_differ_have_no_interval_and_are_as_large_as_they_are():
+    constant = np.full(40, 0.3) + 1e-9 * VALUES[:, 0]
+
+    for found in (estimate(constant), paired_difference(constant, 0)):
+        assert np.isnan([found.low, found.high]).all()
+        assert found.above(0.2)
+        assert found.below(0.4)
+        words = between(found.low, found.high, games=found.games)
+        assert words == "(the same at every position)"
+
+
+def test_ends_that_differ_are_written_with_as_many_digits_as_it_takes():
+    assert between(0.1, 0.2, games=50) == "[0.10, 0.20]"
+    assert between(0.0001, 0.0002, games=50) == "[0.0001, 0.0002]"
 
 
 RNG = np.random.default_rng(0)
@@ -184,6 +213,16 @@ def test_a_perfect_correlation_has_no_width():
     low, high = pair_intervals(x, 3 * x, np.arange(80).reshape(40, 2))
 
     assert 0.999 < low[0, 0] <= high[0, 0] <= 1
+
+
+def test_pairs_of_few_games_or_without_any_change_have_no_interval():
+    x, y = np.random.default_rng(4).normal(size=(2, 40, 2))
+    x[:, 1] = 0
+    many, few = np.arange(80).reshape(40, 2), np.arange(80).reshape(40, 2) % 9
+
+    assert all(np.isnan(end).all() for end in pair_intervals(x, y, few))
+    for end in pair_intervals(x, y, many):
+        assert np.isnan(end).tolist() == [[False, False], [True, True]]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from conceptlrp.clustering.features import (
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.reference.boards import describe_boards
 from conceptlrp.report.words.numbers import compact, signed_percent
+from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.store import Ranking, Store
 
 #: The number by which noise goes.
@@ -65,6 +66,7 @@ class ClusterFacts:
     clustering: Clustering
     descriptions: tuple[ClusterDescription, ...]
     labelled: int
+    few: bool
     silhouette: NDArray[np.float64]
     likelihood: NDArray[np.float64]
     nearest: tuple[tuple[tuple[int, float], ...], ...]
@@ -99,6 +101,7 @@ def cluster_facts(
             clustering, store.positions, columns=columns, count=count
         ),
         labelled=len(columns),
+        few=len(np.unique(clustering.games)) < LEAST_GAMES,
         silhouette=_silhouette(clustering, features),
         likelihood=_likelihood(clustering, features),
         nearest=_nearest(clustering.centers),

@@ -18,6 +18,8 @@ from conceptlrp.othello import Position
 from conceptlrp.report import StoreComparison, compare
 from conceptlrp.report.comparison import LayerMatch
 from conceptlrp.report.stored_layer import mean_maps
+from conceptlrp.statistics import Estimate
+from conceptlrp.statistics.intervals import between
 from conceptlrp.store import Store
 
 _SHOWN = 6
@@ -33,8 +35,14 @@ def write_compare_page(site: Site, other: Store, number: int = 0) -> StoreCompar
     """Match the channels of another store with those of the atlas and draw them."""
     found = compare(site.store, other, target=site.target)
     layers = [_layer(site, other, match) for match in found.layers]
-    site.write(compare_page(number), "compare.html", found=found, layers=layers)
+    content = {"found": found, "layers": layers, "interval": _interval}
+    site.write(compare_page(number), "compare.html", **content)
     return found
+
+
+def _interval(found: Estimate) -> str:
+    words = between(found.low, found.high, games=found.games)
+    return f"95 % interval {words}" if found.low == found.low else words.strip("()")
 
 
 def _layer(site: Site, other: Store, match: LayerMatch) -> dict[str, Any]:

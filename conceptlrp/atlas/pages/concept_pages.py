@@ -22,6 +22,7 @@ from conceptlrp.report.stored_layer import MAPS_OF
 from conceptlrp.report.words.channel import (
     STRIP_WORDS,
     beats_words,
+    effect_interval,
     location_lines,
     role,
     shares,
@@ -30,12 +31,18 @@ from conceptlrp.report.words.labels import (
     carried_line,
     cause_lines,
     heading,
+    label_interval,
     meaning,
     random_line,
     squares_line,
     verdict,
 )
-from conceptlrp.report.words.numbers import compact, percent, signed_percent
+from conceptlrp.report.words.numbers import (
+    compact,
+    percent,
+    signed_amount,
+    signed_percent,
+)
 
 _MOVES_NAMED = 4
 
@@ -65,6 +72,7 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         maps_of=MAPS_OF,
         meaning=meaning,
         squares_line=squares_line,
+        interval=label_interval,
         cause=cause_lines(report),
         carried=carried_line(report),
         control=random_line(report),
@@ -177,6 +185,12 @@ def _effect(report: ChannelReport, size: int) -> dict[str, Any]:
         "moves": tuple(_moves(found, size)),
         "chart": intervals_svg(rows, unit=report.unit),
         "verdict": beats_words(found),
+        "intervals": {
+            "fall": effect_interval(found, "fall", signed_amount),
+            "size": effect_interval(found, "size"),
+            "control": effect_interval(found, "control"),
+            "value": effect_interval(found, "value", signed_amount),
+        },
     }
 
 

@@ -7,6 +7,7 @@ curves of what happens when squares and channels are taken away.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from conceptlrp.atlas.pictures.charts import Line, curves_svg
@@ -22,6 +23,7 @@ from conceptlrp.evaluation.result import (
 )
 from conceptlrp.report.words.numbers import percent
 from conceptlrp.statistics.estimates import Estimate
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between
 
 EVALUATION_PAGE = "evaluation.html"
 
@@ -43,6 +45,7 @@ def _content(
     known = own in composites
     return {
         "known": known,
+        "few": found.games < LEAST_GAMES,
         "warnings": evaluation["warnings"].get(own, ()) if known else (),
         "gates": [(name, evaluation["gates"][name]) for name in composites],
         "tables": [
@@ -102,7 +105,7 @@ def _cell(found: Estimate | None) -> str:
         return ""
     if found.low != found.low:
         return f"{found.mean:.2f}"
-    return f"{found.mean:.2f} [{found.low:.2f}, {found.high:.2f}]"
+    return f"{found.mean:.2f} {between(found.low, found.high, games=found.games)}"
 
 
 def _charts(
@@ -123,19 +126,17 @@ def _charts(
     for part in parts:
         lines = {each["method"]: _line(each) for each in curves if each["part"] == part}
         ordered = [lines[name] for name in (own, *baselines) if name in lines]
-        found.append((part, curves_svg(ordered), _verdict(lines, own)))
+        few = evaluation["games"] < LEAST_GAMES
+        told = f"{FEW_GAMES.capitalize()}: no verdict." if few else _verdict(lines, own)
+        found.append((part, curves_svg(ordered), told))
     return found
 
 
 def _line(curve: Mapping[str, Any]) -> Line:
-    steps = curve["steps"]
-    return Line(
-        name=str(curve["method"]),
-        x=tuple(float(step["gone"]) for step in steps),
-        mean=tuple(float(step["fall_mean"]) for step in steps),
-        low=tuple(float(step["fall_low"]) for step in steps),
-        high=tuple(float(step["fall_high"]) for step in steps),
-    )
+    keys = ("gone", "fall_mean", "fall_low", "fall_high")
+    steps = [[step[key] for key in keys] for step in curve["steps"]]
+    columns = np.array(steps, np.float64).reshape(-1, len(keys)).T.tolist()
+    return Line(str(curve["method"]), *map(tuple, columns))
 
 
 def _verdict(lines: Mapping[str, Line], own: str) -> str:

@@ -7,6 +7,7 @@ it; curves differ in colour and dashes. Shapes use n values, K clusters or steps
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -41,8 +42,8 @@ def histogram_svg(
 def intervals_svg(
     rows: Sequence[tuple[str, float, float, float]], *, unit: str
 ) -> Markup:
-    """Draw estimates with their intervals below each other, on one scale with zero."""
-    ends = [0.0, *(end for row in rows for end in row[1:])]
+    """Draw estimates below each other, on one scale with zero, with known intervals."""
+    ends = [0.0, *(end for row in rows for end in row[1:] if isfinite(end))]
     low, high = min(ends), max(ends)
     width = (high - low) or 1.0
     step, left = 34, 4
@@ -55,13 +56,15 @@ def intervals_svg(
     parts = [zero, f'<text x="{x(0)}" y="{height + 12}" text-anchor="middle">0</text>']
     for place, (name, value, start, end) in enumerate(rows):
         y = step * place + 25
+        line = f'<path class="line" d="M{x(start)} {y}H{x(end)}"/>'
         parts.append(
             f'<text class="row" x="{left + 6}" y="{y - 11}">{escape(name)}</text>'
-            f'<path class="line" d="M{x(start)} {y}H{x(end)}"/>'
+            f"{line if isfinite(start) else ''}"
             f'<circle class="dot" cx="{x(value)}" cy="{y}" r="4"/>'
         )
     told = "; ".join(
-        f"{name} {compact(value)}, {compact(start)} to {compact(end)}"
+        f"{name} {compact(value)}"
+        + (f", {compact(start)} to {compact(end)}" if isfinite(start) else "")
         for name, value, start, end in rows
     )
     return Markup(
@@ -174,8 +177,8 @@ def curves_svg(lines: Sequence[Line]) -> Markup:
     """Draw curves with bands of their intervals and a legend; nothing without any."""
     if not lines:
         return Markup("")
-    low = min(0.0, *(min(line.low) for line in lines))
-    high = max(0.0, *(max(line.high) for line in lines))
+    ends = [e for line in lines for e in (*line.low, *line.mean, *line.high)]
+    low, high = (f([0.0, *filter(isfinite, ends)]) for f in (min, max))
     right = max(max(line.x) for line in lines)
     box = _Box(right, low, high if high > low else 1.0)
     # The first line must lie on top.
@@ -205,14 +208,16 @@ class _Box:
 
 
 def _curve(box: _Box, number: int, line: Line) -> str:
-    above = [box.place(x, y) for x, y in zip(line.x, line.high, strict=True)]
-    below = [box.place(x, y) for x, y in zip(line.x, line.low, strict=True)]
+    ends = zip(line.x, line.mean, line.low, line.high, strict=True)
+    # Where there is no interval, the band is as thin as the curve.
+    sides = [(x, low, high) if isfinite(low) else (x, m, m) for x, m, low, high in ends]
+    above = [box.place(x, high) for x, _, high in sides]
+    below = [box.place(x, low) for x, low, _ in sides]
     middle = zip((0.0, *line.x), (0.0, *line.mean), strict=True)
     points = "L".join(box.place(*point) for point in middle)
-    return (
-        f'<path class="band k{number}" d="M{"L".join(above + below[::-1])}z"/>'
-        f'<path class="curve k{number}" d="M{points}"/>'
-    )
+    band = f'<path class="band k{number}" d="M{"L".join(above + below[::-1])}z"/>'
+    shown = band if any(map(isfinite, line.low)) else ""
+    return f'{shown}<path class="curve k{number}" d="M{points}"/>'
 
 
 def _curve_frame(box: _Box) -> str:
@@ -229,7 +234,8 @@ def _curve_frame(box: _Box) -> str:
 
 def _ending(line: Line) -> str:
     mean, low, high = (compact(each[-1]) for each in (line.mean, line.low, line.high))
-    return f"{line.name} ends at {mean}, interval {low} to {high}"
+    interval = f", interval {low} to {high}" if isfinite(line.low[-1]) else ""
+    return f"{line.name} ends at {mean}{interval}"
 
 
 def _legend(lines: Sequence[Line]) -> str:

@@ -9,6 +9,7 @@ from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import store_network
 from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.progress import progress_bars
+from conceptlrp.statistics.intervals import FEW_GAMES, between
 
 if TYPE_CHECKING:
     from conceptlrp.ablation import Ablation, LayerEffects
@@ -70,11 +71,13 @@ def ablate(
 def _show(found: "Ablation", count: int) -> None:
     """Print the channels of each layer that change the explained output most."""
     for layer, effects in found.layers.items():
-        beats = int(effects.beats_control.sum())
-        title = (
-            f"{layer}: '{found.target}' without one channel; {beats} of "
-            f"{len(effects.size)} change it more than their control"
+        beats = (
+            f"{FEW_GAMES} do not tell which change it more than their control"
+            if effects.few
+            else f"{effects.beyond} of {len(effects.size)} change it more than their "
+            "control"
         )
+        title = f"{layer}: '{found.target}' without one channel; {beats}"
         print_table(_columns(effects, count), title=title)
     print_text(_LEGEND, style="dim")
     typer.echo(f"{found.positions} positions, ablation '{found.ablation}'")
@@ -83,18 +86,24 @@ def _show(found: "Ablation", count: int) -> None:
 def _columns(effects: "LayerEffects", count: int) -> dict[str, list[object]]:
     # Two digits of the largest change of the layer, and never fewer decimals.
     largest = max(float(effects.size.max()), 1e-9)
-    form = f".{max(2, 1 - floor(log10(largest)))}f"
+    digits = max(2, 1 - floor(log10(largest)))
     chosen = effects.order[:count].tolist()
     numbers = effects.numbers()
     columns: dict[str, list[object]] = {"channel": chosen}
     for head, name in _INTERVALS.items():
         mean, low, high = (numbers[f"{name}{end}"] for end in ("", "_low", "_high"))
         sign = "+" * (name == "fall")
+        means = [f"{mean[c]:{sign}.{digits}f}" for c in chosen]
+        if effects.few:
+            columns[head] = [*means]
+            continue
         columns[f"{head} (95 %)"] = [
-            f"{mean[c]:{sign}{form}} ({low[c]:{form}}, {high[c]:{form}})"
-            for c in chosen
+            f"{each} {between(low[c], high[c], digits=digits, games=effects.games)}"
+            for each, c in zip(means, chosen, strict=True)
         ]
     values = numbers["value"][chosen].tolist()
-    columns["value"] = ["-" if isnan(each) else f"{each:+{form}}" for each in values]
+    columns["value"] = [
+        "-" if isnan(each) else f"{each:+.{digits}f}" for each in values
+    ]
     columns["moves"] = [f"{effects.moves_changed[c]:.0%}" for c in chosen]
     return columns

@@ -13,6 +13,7 @@ from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.errors import FileFormatError, StoreError
 from conceptlrp.files import write_whole
 from conceptlrp.progress import progress_bars
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between
 
 if TYPE_CHECKING:
     from conceptlrp.concept_graph import Circuit
@@ -125,6 +126,8 @@ def _show(circuit: "Circuit") -> None:
         f"{_between(own, 'kept')} of what the output has above {circuit.baseline}; "
         f"without them {_between(own, 'lost')} of it is lost."
     )
+    if circuit.few:
+        print_text(f"It was tested on {FEW_GAMES}, so there are no intervals.")
     layers = circuit.layers.items()
     kept = [each.kept.reshape(len(each.kept), -1) for _, each in layers]
     print_table(
@@ -171,4 +174,5 @@ _MEASURES = ("kept", "distance", "lost")
 def _between(point: dict[str, float], name: str) -> str:
     low, high = point[f"{name}_low"], point[f"{name}_high"]
     text = f"{point[name]:.2f}"
-    return text if low != low else f"{text} [{low:.2f}, {high:.2f}]"
+    # Of fewer games there is no interval to write.
+    return f"{text} {between(low, high, games=LEAST_GAMES)}" if low == low else text

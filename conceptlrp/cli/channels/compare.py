@@ -7,6 +7,7 @@ import typer
 
 from conceptlrp.cli import options as opt
 from conceptlrp.cli.tables import print_json, print_table, print_text
+from conceptlrp.statistics.intervals import between, percentage
 
 if TYPE_CHECKING:
     from conceptlrp.report import StoreComparison
@@ -51,11 +52,15 @@ def compare(
 def _show(found: "StoreComparison", count: int) -> None:
     move, heat = found.same_move, found.heatmap_cosine
     first, second = found.names
+    ends = (
+        between(move.low, move.high, percentage, 1, games=move.games),
+        between(heat.low, heat.high, games=heat.games),
+    )
     print_text(
         f"{first} and {second}: {found.positions:,} positions, "
-        f"same best move in {move.mean:.1%} [{move.low:.1%}, {move.high:.1%}], "
+        f"same best move in {move.mean:.1%} {ends[0]}, "
         f"values correlate {found.value_correlation:.2f}, heatmaps of "
-        f"{found.target} have cosine {heat.mean:.2f} [{heat.low:.2f}, {heat.high:.2f}]"
+        f"{found.target} have cosine {heat.mean:.2f} {ends[1]}"
     )
     for remark in found.remarks:
         print_text(remark)

@@ -1,5 +1,6 @@
 """The verb that interchanges channels between positions."""
 
+from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,7 @@ from conceptlrp.cli.inputs import store_network
 from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.progress import progress_bars
 from conceptlrp.report.words.numbers import plural
+from conceptlrp.statistics.intervals import between
 
 if TYPE_CHECKING:
     from conceptlrp.labelling import ChannelCause, Interchange
@@ -77,8 +79,15 @@ def verdict_word(cause: "ChannelCause") -> str:
     return {None: "undecided", True: "yes", False: "no"}[cause.passed]
 
 
+def _ends(cause: "ChannelCause") -> str:
+    same = "it changes nothing"
+    return between(cause.low, cause.high, games=cause.games, same=same)
+
+
 def _show(found: "Interchange", count: int) -> None:
     """Print the channels of each layer that carry a label most clearly."""
+    from conceptlrp.labelling.interchange_result import UNTESTED
+
     for layer, each in found.layers.items():
         best = [found.best(layer, channel) for channel in range(len(each.r))]
         known = [(c, cause) for c, cause in enumerate(best) if cause is not None]
@@ -87,12 +96,15 @@ def _show(found: "Interchange", count: int) -> None:
         columns: dict[str, list[object]] = {
             "channel": [channel for channel, _ in shown],
             "label": [cause.label for _, cause in shown],
-            "r (95 %)": [f"{c.r:+.2f} ({c.low:.2f}, {c.high:.2f})" for _, c in shown],
+            "r (95 %)": [f"{cause.r:+.2f} {_ends(cause)}" for _, cause in shown],
             "exchanged": [f"{cause.exchanged:.2f}" for _, cause in shown],
             "random": [f"{cause.random:.2f}" for _, cause in shown],
-            "equal": [f"{cause.equal:.2f}" for _, cause in shown],
+            "equal": [None if isnan(c.equal) else f"{c.equal:.2f}" for _, c in shown],
             "passes": [verdict_word(cause) for _, cause in shown],
         }
+        if not found.tested.any():
+            print_text(f"{layer} ({found.target}): {UNTESTED}", style="bold")
+            continue
         levels = ", ".join(f"{a}: {found.counted(layer, a)}" for a in _LEVELS)
         title = (
             f"{layer} ({found.target}): channels of {len(each.r)} with a label whose r "

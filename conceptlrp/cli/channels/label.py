@@ -1,5 +1,6 @@
 """The verb that labels the positions and channels of a store."""
 
+from functools import partial
 from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,6 +119,9 @@ def _show_layer(
 ) -> None:
     """Print the best-labelled channels of a layer."""
     scores = found.layers[layer]
+    if not scores.tested:
+        print_text(f"{layer} ({found.target}): {scores.counted}", style="bold")
+        return
     title = (
         f"{layer} ({found.target}): {scores.labelled:.0%} of {len(scores.channels)} "
         f"channels have a label, {scores.named:.0%} a name; "
@@ -132,7 +136,7 @@ def _show_layer(
         "label": [_name(each) for each in best],
         "by": [each.labels[0].measure for each in best],
         "effect (95 %)": [_effect(each.labels[0]) for each in best],
-        "random": [_number(each.labels[0], each.labels[0].random) for each in best],
+        "random": [_random(each.labels[0]) for each in best],
         "causal": [_cause(causes, layer, each) for each in best],
     }
     print_table(columns, title=title)
@@ -146,14 +150,20 @@ def _name(channel: "ChannelLabels") -> str:
 
 
 def _effect(label: "NamedLabel") -> str:
-    low, high = (_number(label, end) for end in (label.low, label.high))
-    unit = "r " if label.auroc is None else ""
-    return f"{unit}{_number(label, label.held_out)} ({low}, {high})"
+    write = partial(_number, label)
+    unit, digits = ("r ", 2) if label.auroc is None else ("", 3)
+    return f"{unit}{write(label.held_out, digits)} {label.interval(write, digits)}"
 
 
-def _number(label: "NamedLabel", value: float) -> str:
+def _random(label: "NamedLabel") -> str:
+    return _number(label, label.random, 2 if label.auroc is None else 3)
+
+
+def _number(label: "NamedLabel", value: float, digits: int) -> str:
     """Write an effect as AUROC or, of a number, as correlation."""
-    return f"{value:+.2f}" if label.auroc is None else f"{(value + 1) / 2:.3f}"
+    if label.auroc is None:
+        return f"{value:+.{digits}f}"
+    return f"{(value + 1) / 2:.{digits}f}"
 
 
 def _cause(causes: "Interchange | None", layer: str, channel: "ChannelLabels") -> str:

@@ -31,6 +31,7 @@ def corpus(
     opt.check_place(out, overwrite=overwrite)
     positions = read_game_files(files, size)
     read, problems = len(positions), positions.problems
+    notes = positions.notes
     if unique is not None:
         positions = positions.unique(symmetry=unique == "symmetry")
     if sample is not None:
@@ -45,6 +46,7 @@ def corpus(
         "read": read,
         "games": games,
         "problems": problems,
+        "notes": notes,
     }
     if as_json:
         print_json(found)

@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from conceptlrp.errors import GameFileError
-from conceptlrp.othello.files import ggf, selfplay_file, sgf, transcripts, wthor
+from conceptlrp.othello.files import (
+    examples,
+    game_tables,
+    ggf,
+    pgn,
+    selfplay_file,
+    sequences,
+    sgf,
+    suites,
+    transcripts,
+    wthor,
+)
 from conceptlrp.othello.games import GameFile, read_bytes
 
 
@@ -33,13 +44,15 @@ FORMATS: Final = (
     Format("self-play", (".jsonl",), selfplay_file.looks_like, selfplay_file.read),
     Format("GGF", (".ggf",), ggf.looks_like, ggf.read),
     Format("SGF", (".sgf",), sgf.looks_like, sgf.read),
+    Format("PGN", (".pgn",), pgn.looks_like, pgn.read),
+    Format("numbers", (".npy", ".json"), sequences.looks_like, sequences.read),
     Format(
-        "Logistello's books",
-        (".gam",),
-        transcripts.looks_like_book,
-        transcripts.read_book,
+        "a game book", (".gam",), transcripts.looks_like_book, transcripts.read_book
     ),
+    Format("suites", (".obf", ".fen"), suites.looks_like, suites.read),
+    Format("training examples", (".examples",), examples.looks_like, examples.read),
     Format("transcripts", (".txt",), transcripts.looks_like, transcripts.read),
+    Format("a table", (".csv", ".tsv"), game_tables.looks_like, game_tables.read),
 )
 _OTHERS: Final = {
     b"\x89HDF": "is HDF5, no game file; Corpus.load reads corpora",
@@ -57,8 +70,8 @@ def read_games(path: str | Path, *, size: int | None = None) -> GameFile:
         raise GameFileError(msg)
     data = read_bytes(path)
     read = _format_of(path, data).read(path, data, size=size)
-    if read.problems and not len(read.games):
-        first = read.problems[0].rpartition("; ")[0]
+    if not len(read.games):
+        first = (*read.problems, f"{path.name}: has no games; ")[0].rpartition("; ")[0]
         msg = f"{first}; nothing in the file could be read, expected {_known()}"
         raise GameFileError(msg)
     return read

@@ -20,6 +20,7 @@ from conceptlrp.report.words.numbers import (
     signed_amount,
     signed_percent,
 )
+from conceptlrp.statistics.intervals import FEW_GAMES, between
 
 if TYPE_CHECKING:
     from conceptlrp.reference import ReferenceBoard
@@ -267,48 +268,63 @@ def ablation_lines(report: "ChannelReport") -> Iterator[str]:
     found = report.effects
     if found is None:
         return
+    size, control = (
+        f"{compact(getattr(found, name))} {effect_interval(found, name)}"
+        for name in ("size", "control")
+    )
     yield (
         f"With the channel replaced by its {found.ablation} on "
         f"{plural(found.positions, 'position')}, the output {_fall(found)} on average "
-        f"({report.unit}). It changes by {compact(found.size)} "
-        f"{_interval(found.size_low, found.size_high)} in magnitude, rank "
-        f"{found.rank} of {report.channels}."
+        f"({report.unit}). It changes by {size} in magnitude, rank {found.rank} of "
+        f"{report.channels}."
     )
-    yield (
-        f"That is {beats_words(found).lower()} "
-        f"({compact(found.control)} "
-        f"{_interval(found.control_low, found.control_high)}). Another move becomes "
-        f"the best on {percent(found.moves_changed)} of the positions."
+    beats = (
+        f"A change of the same size elsewhere in the layer does {control}; {FEW_GAMES} "
+        "do not tell the two apart."
+        if found.few
+        else f"That is {beats_words(found).lower()} ({control})."
     )
+    moves = percent(found.moves_changed)
+    yield f"{beats} Another move becomes the best on {moves} of the positions."
     if found.value is not None:
-        ends = (found.value_high or 0.0, found.value, found.value_low or 0.0)
-        low, middle, high = (signed_amount(-each) for each in ends)
+        ends = -(found.value_high or 0.0), -(found.value_low or 0.0)
+        interval = between(*ends, signed_amount, 3, games=found.games)
         yield (
-            f"The output of the value head changes by {middle} [{low}, {high}] on "
-            "average."
+            f"The output of the value head changes by {signed_amount(-found.value)} "
+            f"{interval} on average."
         )
+
+
+def effect_interval(
+    found: "ChannelEffect",
+    name: str,
+    write: Callable[[float, int], str] = compact,
+) -> str:
+    """Write the interval of one of the numbers of an ablation."""
+    low, high = (getattr(found, f"{name}_{end}") for end in ("low", "high"))
+    return between(low, high, write, 3, games=found.games)
 
 
 def beats_words(found: "ChannelEffect") -> str:
     """Compare an ablation with its control in words."""
+    if found.few:
+        return f"{FEW_GAMES.capitalize()} do not tell the two apart"
     more = "More" if found.beats_control else "Not clearly more"
     return f"{more} than a change of the same size elsewhere in the layer"
 
 
 def _fall(found: "ChannelEffect") -> str:
-    if found.fall_low <= 0 <= found.fall_high:
-        change = _interval(0 - found.fall_high, 0 - found.fall_low)
-        return f"changes by {compact(0 - found.fall)} {change}, in no clear direction,"
+    low, high = found.fall_low, found.fall_high
+    falling = between(low, high, compact, 3, games=found.games)
+    rising = between(-high, -low, compact, 3, games=found.games)
+    if found.few or low <= 0 <= high:
+        unclear = "" if found.few else ", in no clear direction,"
+        return f"changes by {compact(0 - found.fall)} {rising}{unclear}"
+    if not found.fall:
+        return "stays the same"
     if found.fall < 0:
-        rise = _interval(-found.fall_high, -found.fall_low)
-        return f"rises by {compact(-found.fall)} {rise}"
-    return (
-        f"falls by {compact(found.fall)} {_interval(found.fall_low, found.fall_high)}"
-    )
-
-
-def _interval(low: float, high: float) -> str:
-    return f"[{compact(low)}, {compact(high)}]"
+        return f"rises by {compact(-found.fall)} {rising}"
+    return f"falls by {compact(found.fall)} {falling}"
 
 
 def wiring_lines(report: "ChannelReport") -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from conceptlrp.labelling.result import channel_name
+from conceptlrp.labelling.result import UNTESTED, channel_name
 from conceptlrp.report.words.numbers import count, percent, plural
 from conceptlrp.report.words.relevance import gradient_words, relevance_of
 from conceptlrp.store import Store
@@ -53,7 +53,9 @@ def missing_parts(stored: "StoredLayer") -> tuple[str, ...]:
     about = {"target": "" if is_first else stored.target, "layer": layer}
     found = [] if stored.maps is not None else [_NO_MAPS]
     for name, words in _WORDS.items():
-        if not there[name]:
+        if name == "labels" and results.scored and not results.is_tested:
+            found.append(f"Labels were {UNTESTED}; explain more games.")
+        elif not there[name]:
             kind = KINDS[name]
             target, of_layer = (
                 value if key in kind.about else "" for key, value in about.items()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from conceptlrp.labelling import ChannelCause, ChannelLabels, LabelCriteria, NamedLabel
-from conceptlrp.labelling.interchange_result import FEWEST_GAMES, LEAST
+from conceptlrp.labelling.interchange_result import LEAST
 from conceptlrp.labelling.result import FEATURE_MAP, ChannelName
 from conceptlrp.labels import LABELS
 from conceptlrp.report.words.numbers import (
@@ -19,6 +19,7 @@ from conceptlrp.report.words.numbers import (
     plural,
     signed_amount,
 )
+from conceptlrp.statistics.intervals import LEAST_GAMES, between
 
 if TYPE_CHECKING:
     from conceptlrp.report.channel import ChannelReport
@@ -52,8 +53,17 @@ def label_size(label: NamedLabel) -> str:
     """Write such as "AUROC 0.91, effect +0.82 [+0.78, +0.86] on held-out games"."""
     auroc = "" if label.auroc is None else f"AUROC {label.auroc:.2f}, "
     kind = "rank correlation" if label.auroc is None else "effect"
-    interval = f"[{effect(label.low)}, {effect(label.high)}]"
+    interval = label_interval(label)
     return f"{auroc}{kind} {effect(label.held_out)} {interval} on held-out games"
+
+
+def label_interval(label: "NamedLabel | RunnerUp") -> str:
+    """Write the interval of the held-out effect of a label, "" if it has none."""
+    if label.low is None or label.high is None:
+        return ""
+    same = "the same in every draw of games"
+    ends = label.low, label.high
+    return between(*ends, effect, games=LEAST_GAMES, same=same)
 
 
 def squares_line(label: NamedLabel) -> str:
@@ -132,7 +142,7 @@ def cause_lines(report: "ChannelReport") -> tuple[str, str]:
         )
         return "Causal check undecided.", (
             f"Between positions of the same ply, '{cause.label}' differs {where}; "
-            f"pairs of at least {FEWEST_GAMES} games are needed."
+            f"pairs of at least {LEAST_GAMES} games are needed."
         )
     head = f"Causal check {'passed' if cause.passed else 'failed'}."
     equal = (
@@ -164,7 +174,12 @@ def carried_line(report: "ChannelReport") -> str:
 
 
 def _followed(cause: ChannelCause) -> str:
-    interval = f"[{effect(cause.low)}, {effect(cause.high)}]"
+    if np.isnan(cause.low):
+        return (
+            f"does not follow the difference of '{cause.label}': it stays the same "
+            "whatever the channel's map"
+        )
+    interval = between(cause.low, cause.high, effect, games=cause.games)
     # A direction is told only where the interval has one.
     if cause.low <= 0 <= cause.high:
         return (

@@ -26,7 +26,7 @@ def plural(value: int, noun: str) -> str:
     return f"{count(value)} {noun}{'' if value == 1 else 's'}"
 
 
-def compact(value: float) -> str:
+def compact(value: float, digits: int = 3) -> str:
     """Write a number with three significant digits.
 
     >>> compact(-0.012345), compact(1234.5), compact(0)
@@ -34,7 +34,8 @@ def compact(value: float) -> str:
     """
     if not math.isfinite(value):
         return "–"
-    text = f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    decimals = max(0, digits - 4)
+    text = f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:,.{decimals}f}"
     if "e" in text and abs(value) >= 1e-6:
         text = f"{value:.9f}".rstrip("0")
     return text.replace("-", _MINUS)
@@ -67,22 +68,22 @@ def signed_percent(share: float) -> str:
     return ("+" if share > 0 else "") + percent(share)
 
 
-def effect(value: float) -> str:
+def effect(value: float, digits: int = 2) -> str:
     """Write an effect size: two decimals and the sign.
 
     >>> effect(1.234), effect(-0.5)
     ('+1.23', '−0.50')
     """
-    return f"{value:+.2f}".replace("-", _MINUS)
+    return f"{value:+.{digits}f}".replace("-", _MINUS)
 
 
-def signed_amount(value: float) -> str:
+def signed_amount(value: float, digits: int = 3) -> str:
     """Write a number with three significant digits and its sign.
 
     >>> signed_amount(0.1234), signed_amount(-2.0)
     ('+0.123', '−2')
     """
-    return ("+" if value > 0 else "") + compact(value)
+    return ("+" if value > 0 else "") + compact(value, digits)
 
 
 def visible(text: str) -> str:

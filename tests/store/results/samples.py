@@ -126,6 +126,7 @@ def ablation(store: Store, seed: int = 0) -> Ablation:
 
     def effects(channels: int) -> LayerEffects:
         arrays = {f.name: random.normal(size=channels) for f in fields(LayerEffects)}
+        arrays["games"] = 3
         arrays["policy"] = random.normal(size=(channels, side, side))
         arrays["policy"][:, 3, 3] = np.nan
         return LayerEffects(**arrays)
@@ -168,7 +169,7 @@ def circuit(store: Store, seed: int = 0) -> Circuit:
         for end in ("", "_low", "_high")
     ]
     curve = {name: random.normal(size=3) for name in numbers}
-    area = Estimate(0.8, 0.7, 0.9, 4)
+    area = Estimate(0.8, 0.7, 0.9, 4, 2)
     kept = random.integers(2, size=(channels, 8, 8)).astype(np.float32)
     units = random.integers(64, size=(2, 5))
     return Circuit(
@@ -198,10 +199,11 @@ def evaluation(store: Store, seed: int = 0) -> CompositeEvaluation:
     return CompositeEvaluation(
         **origin(store),
         positions=3,
+        games=3,
         seed=seed,
         composites=("epsilon",),
         findings=Findings(
-            (Measurement(*name, Estimate(0.5, float("nan"), 0.75, 3)),),
+            (Measurement(*name, Estimate(0.5, float("nan"), 0.75, 3, 3)),),
             (Curve(*name, steps),),
         ),
         gates={"epsilon": (Gate("moves differ", "failed", "cosine 0.9", "draws one"),)},

@@ -1,0 +1,132 @@
+"""Readers of game files: what each gives, and how damaged files end.
+
+Usage: ``python tests/benchmarks/readers.py [--mutations 10000]``. A synthetic file of
+each format is read, then changed and read again so many times; then come the files that
+do harm. Each must end in games or in an error of ours that names the file.
+"""
+
+import argparse
+import resource
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+# As a script this file sees its own folder alone, not the tests beside it.
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from conceptlrp.errors import CorpusFileError, GameFileError
+from conceptlrp.othello import Corpus
+from tests.othello.playouts import random_games
+from tests.othello.samples import Sample, hostile, mutated, samples
+
+SAVED = "a corpus in HDF5"
+
+
+def outcome(path: Path, data: bytes) -> tuple[str, float]:
+    """Read a file: what became of it, and in how many seconds."""
+    path.write_bytes(data)
+    begun = time.perf_counter()
+    try:
+        corpus = Corpus.load(path) if path.suffix == ".h5" else Corpus.read(path)
+    except (GameFileError, CorpusFileError) as error:
+        end = "refused" if path.name in str(error) else f"unnamed: {error}"
+    except Exception as error:
+        end = f"{type(error).__name__}: {error}"
+    else:
+        end = "in part" if corpus.problems else "whole"
+    return end, time.perf_counter() - begun
+
+
+def damage(sample: Sample, folder: Path, times: int, seed: int) -> list[str]:
+    """Return a row: how damaged files of a format ended."""
+    rng, path, ends, slowest = (
+        np.random.default_rng(seed),
+        folder / sample.name,
+        Counter(),
+        0.0,
+    )
+    for _ in range(times):
+        end, seconds = outcome(path, mutated(sample.data, rng))
+        slowest = max(slowest, seconds)
+        ends[end] += 1
+    wrong = [end for end in ends if end not in ("refused", "in part", "whole")]
+    known = (f"{ends[end]:,}" for end in ("whole", "in part", "refused"))
+    crashes = sum(ends[end] for end in wrong)
+    return [*known, f"{crashes:,}", f"{1000 * slowest:.0f}", "; ".join(wrong)[:200]]
+
+
+def with_corpus(folder: Path) -> dict[str, Sample]:
+    """Return the samples, and a corpus that was saved."""
+    path = folder / "games.h5"
+    Corpus.from_games(random_games(6, seed=3)).save(path)
+    return {**samples(), SAVED: Sample(path.name, path.read_bytes())}
+
+
+def show(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """Print a table whose first column is text."""
+    table = Table(*columns, title=title)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        table.add_row(*row)
+    Console(width=150).print(table)
+
+
+def main() -> None:
+    """Print the three tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mutations", type=int, default=10_000)
+    times = parser.parse_args().mutations
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = with_corpus(folder)
+        rows = []
+        for label, sample in files.items():
+            path = folder / sample.name
+            path.write_bytes(sample.data)
+            found = Corpus.load(path) if label == SAVED else Corpus.read(path)
+            reasons = [line.removeprefix(f"{sample.name}: ") for line in found.problems]
+            counts = (len(found.games), len(found), len(found.problems))
+            rows.append(
+                [label, sample.name, *(f"{n:,}" for n in counts), "; ".join(reasons)]
+            )
+        show("Read", ["format", "file", "games", "positions", "left out", "why"], rows)
+        rows = [
+            [label, f"{len(sample.data):,}", *damage(sample, folder, times, seed)]
+            for seed, (label, sample) in enumerate(files.items())
+        ]
+        columns = [
+            "format",
+            "bytes",
+            "whole",
+            "in part",
+            "refused",
+            "crashed",
+            "slowest ms",
+            "",
+        ]
+        show(f"{times:,} damaged files each", columns, rows)
+        rows = []
+        for label, sample in hostile().items():
+            tracemalloc.start()
+            end, seconds = outcome(folder / sample.name, sample.data)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            sizes = (len(sample.data) / 1e6, peak / 1e6)
+            rows.append(
+                [label, *(f"{mb:.2f}" for mb in sizes), f"{seconds:.2f}", end[:80]]
+            )
+        show("Files that do harm", ["file", "MB", "peak MB", "seconds", "end"], rows)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory of all of it: {peak:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
