@@ -374,15 +374,16 @@ class Corpus:
         """Keep the first of positions with the same discs, in the order of this corpus.
 
         Who is to move, black or white, is no difference, since a network does not see
-        it; with ``symmetry``, nor is how a position is turned.
-        A note says how many are left out.
+        it; with ``symmetry``, nor is how a position is turned. A note counts what is
+        left out.
         """
         own, opponent = self.own, self.opponent
         if symmetry:
             own, opponent, _ = canonical(own, opponent)
         kept = self[first_of_equal(own, opponent)]
         left = f"{len(self) - len(kept):,} of {len(self):,} positions are left out"
-        return replace(kept, notes=(*self.notes, f"{left}, equal to one before"))
+        how = "equal to one before" + " up to symmetry" * symmetry
+        return replace(kept, notes=(*self.notes, f"{left}, {how}"))
 
     def sample(self, count: int, *, seed: int = 0) -> "Corpus":
         """Draw some positions, or all if there are no more, in their order here.

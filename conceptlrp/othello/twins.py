@@ -65,7 +65,7 @@ def position_keys(corpus: Corpus) -> NDArray[np.int64]:
     used, game = np.unique(corpus.game, return_inverse=True)
     games = corpus.games.take(used)
     found = replay(games.moves, size=games.size, starts=games.starts)
-    bare = (games.moves < 0).all(axis=1)
+    bare = np.asarray((games.moves < 0).all(axis=1))
     moved, alone = ~bare[found.game], bare[game]
     own, opponent, of_game = (
         np.concatenate([replayed[moved], here[alone]])

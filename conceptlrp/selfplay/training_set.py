@@ -216,8 +216,8 @@ def hold_out(
     rest = ~np.isin(key, key[held_out])
     if not rest.any() or not held_out.any():
         which = "all positions are" if held_out.any() else "no position is"
-        twins = ", or twins of its games" if not held_out.all() else ""
-        msg = f"{which} from {year}, the year to hold out{twins}"
+        also = ", or twins of its games" if not held_out.all() else ""
+        msg = f"{which} from {year}, the year to hold out{also}"
         raise ValueError(msg)
     learned, twins = corpus[rest], np.unique(corpus.game[~rest & ~held_out])
     if len(twins):
