@@ -27,7 +27,7 @@ from conceptlrp.othello.board import (
     given_boards,
     legal_moves,
 )
-from conceptlrp.othello.files.formats import read_games
+from conceptlrp.othello.files.formats import read_all
 from conceptlrp.othello.games import (
     POSITION_COLUMNS,
     STARTS,
@@ -147,19 +147,9 @@ class Corpus:
                 raise GameFileError(msg)
             return demo_games(paths).turn()
         listed = checked_paths(paths, "game files", GameFileError)
-        files = [read_games(path, size=size) for path in listed]
-        sizes = [file.games.size for file in files]
-        if len(set(sizes)) > 1:
-            found = [f"{p.name} {n} x {n}" for p, n in zip(listed, sizes, strict=True)]
-            msg = (
-                f"files are of several sizes: {', '.join(found)}; read those of one "
-                "size at a time, and pass the size where a file does not say it"
-            )
-            raise GameFileError(msg)
-        games = Games.concatenate([file.games for file in files])
-        problems = tuple(line for file in files for line in file.problems)
-        notes = tuple(line for file in files for line in file.notes)
-        return Corpus.from_games(games, problems=problems, notes=notes)
+        found = read_all(listed, size=size)
+        texts = {"problems": found.problems, "notes": found.notes}
+        return Corpus.from_games(found.games, **texts)
 
     @staticmethod
     def load(path: PathLike) -> "Corpus":
@@ -170,14 +160,9 @@ class Corpus:
         """
         from conceptlrp.othello.files.corpus_file import read_corpus
 
-        stored = read_corpus(checked_path(path))
-        corpus = Corpus(
-            **stored.positions,
-            games=stored.games,
-            problems=stored.problems,
-            notes=stored.notes,
-        )
-        if corpus.digest != stored.digest:
+        stored, digest = read_corpus(checked_path(path))
+        corpus = Corpus(**stored)
+        if corpus.digest != digest:
             msg = f"{path}: is damaged: its content does not agree with its digest"
             raise CorpusFileError(msg)
         return corpus
@@ -194,13 +179,9 @@ class Corpus:
 
     def to_bytes(self) -> memoryview:
         """Return the bytes of the file that `save` writes."""
-        from conceptlrp.othello.files.corpus_file import StoredCorpus, corpus_bytes
+        from conceptlrp.othello.files.corpus_file import corpus_bytes
 
-        used = self.compact()
-        texts = used.problems, used.notes
-        return corpus_bytes(
-            StoredCorpus(used.columns(), used.games, *texts, self.digest)
-        )
+        return corpus_bytes(vars(self.compact()), self.digest)
 
     @staticmethod
     def from_boards(
