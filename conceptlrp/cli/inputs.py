@@ -98,7 +98,7 @@ def read_game_files(files: list[Path], size: int | None) -> "Corpus":
 
     check_choice("--size", size, (None, *REGION))
     found = Corpus.read(files, size=size)
-    for line in found.problems[:_PROBLEMS]:
+    for line in (*found.problems[:_PROBLEMS], *found.notes):
         remark(line)
     if (more := len(found.problems) - _PROBLEMS) > 0:
         remark(f"and {more:,} more left out; 'conceptlrp corpus --json' lists all")

@@ -1,6 +1,7 @@
 """The program: its verbs, its options, and how it fails."""
 
 import os
+import re
 import sys
 import warnings
 from typing import Annotated, Any, NoReturn
@@ -43,6 +44,8 @@ app = typer.Typer(
 )
 # typer brings its own copy of click now, so the base of its errors cannot be
 # imported under one name for all versions.
+# A line of OBF, which mostly begins with an empty a1 and would be taken for an option.
+_BOARD = re.compile(r"-[-.xo*]+\s+[xo*]", re.IGNORECASE)
 _ClickError: Any = typer.BadParameter.__mro__[2]
 
 
@@ -51,7 +54,8 @@ def main() -> None:
     # In one line, without the line of code that it comes from.
     warnings.showwarning = lambda message, *_, **__: remark(str(message))
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        given = [f" {each}" if _BOARD.match(each) else each for each in sys.argv[1:]]
+        code = app(given or ["--help"], standalone_mode=False)
         sys.stdout.flush()
     except _ClickError as error:
         _fail(_usage(error), code=2)

@@ -28,6 +28,7 @@ from conceptlrp.othello import (
     square_name,
     transcript_text,
 )
+from conceptlrp.othello.notation import parse_position
 
 SHOWN: Final = ("move", "value", "contrast")
 CLICKS: Final = ("explain", "contrast", "play", "set")
@@ -73,6 +74,13 @@ class ExplorerState:
             # By name, which is how an error calls it.
             position = _passed(position).play(square_name(square, size))
         return _passed(position) if self.moves else position
+
+    @property
+    def transcript(self) -> str:
+        """The moves from the usual start, "" from another one."""
+        size = self.start.size
+        usual = self.start == Position.start(size)
+        return transcript_text(self.moves, size) if usual else ""
 
     def at(self, position: Position, **changes: Any) -> "ExplorerState":
         """Return the state at another board, with nothing chosen there."""
@@ -146,9 +154,8 @@ def parse_pasted(text: str, state: ExplorerState) -> ExplorerState:
         msg = f"the text has {len(text)} letters, expected at most {_MAX_TEXT}"
         raise NotationError(msg)
     size = state.start.size
-    board = text.split(";")[0].strip()
-    if " " in board and not set(board.upper()) - set("XO*-. "):
-        return state.at(_fitting(Position.from_obf(board), size))
+    if parse_position(text) is not None:
+        return state.at(_fitting(Position.from_text(text), size))
     found = state.at(Position.start(size))
     found = replace(found, moves=_moves(text, size))
     _ = found.position
@@ -183,7 +190,7 @@ def _start(text: str | None, size: int) -> Position:
             "'X', 'O' and '-', and 'X' or 'O' for the side to move"
         )
         raise NotationError(msg)
-    return _fitting(Position.from_obf(f"{text[:-1]} {text[-1]}"), size)
+    return Position.from_obf(f"{text[:-1]} {text[-1]}")
 
 
 def _fitting(position: Position, size: int) -> Position:

@@ -14,11 +14,11 @@ Positions: TypeAlias = Corpus | Position | Sequence[Position] | ArrayLike
 
 
 def as_corpus(positions: Positions, size: int = 8) -> Corpus:
-    """Return positions in any form as a corpus; text is the moves that lead to one."""
+    """Return positions in any form as a corpus; text is moves or OBF."""
     if isinstance(positions, Corpus):
         return positions
     if isinstance(positions, str):
-        return Corpus.from_positions(Position.from_transcript(positions, size))
+        return Corpus.from_positions(Position.from_text(positions, size))
     listed = list(positions) if isinstance(positions, list | tuple) else [positions]
     if any(isinstance(each, Position) for each in listed):
         return Corpus.from_positions(listed)  # type: ignore[arg-type]
@@ -41,9 +41,9 @@ def given_corpus(corpus: Positions) -> Corpus:
 
 
 def as_position(position: Position | ArrayLike, size: int = 8) -> Position:
-    """Return one position in any form: itself, a board (n, n), or text of moves."""
+    """Return one position in any form: itself, a board (n, n), or text of moves or OBF."""
     if isinstance(position, Position):
         return position
     if isinstance(position, str):
-        return Position.from_transcript(position, size)
+        return Position.from_text(position, size)
     return Position.from_array(position)

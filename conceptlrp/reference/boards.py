@@ -7,7 +7,7 @@ game's symmetry; folded, all boards show it in one.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from conceptlrp.othello import (
     Position,
     parse_square,
     square_name,
+    symmetry_words,
 )
 from conceptlrp.othello.symmetry import compose, turn_maps, turn_squares
 from conceptlrp.store import Ranking, Store
@@ -54,6 +55,24 @@ def fold_orientations(heatmaps: NDArray[np.floating]) -> NDArray[np.uint8]:
     symmetries: NDArray[np.uint8] = reached.argmax(axis=1).astype(np.uint8)
     symmetries[0] = 0
     return symmetries
+
+
+class ToCopy(NamedTuple):
+    """What leads others to a position: moves from the usual start, and its OBF line.
+
+    ``moves`` are "" where they are not known; ``turned`` says how the position is
+    turned from what they lead to, "" if it is not.
+    """
+
+    moves: str
+    turned: str
+    obf: str
+
+
+def to_copy(position: Position, transcript: str, symmetry: int) -> ToCopy:
+    """Return what every page shows to copy of a position."""
+    turned = symmetry_words(symmetry) if transcript and symmetry else ""
+    return ToCopy(transcript, turned, position.obf())
 
 
 @dataclass(frozen=True)
@@ -110,6 +129,11 @@ class ReferenceBoard:
             symmetry=int(compose(self.symmetry, s)),
         )
 
+    @property
+    def copied(self) -> ToCopy:
+        """What a page shows to copy."""
+        return to_copy(self.position, self.transcript, self.symmetry)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""
         found = {**asdict(self), "obf": self.position.obf(), "year": self.year or None}
@@ -131,6 +155,8 @@ class ReferenceBoards:
         The boards.
     heatmaps : ndarray of shape (k, n, n) or None
         Conditional heatmaps, where the store keeps them or they were computed.
+    note : str
+        Why these are not the boards that were asked for, or none, "" if they are.
     """
 
     layer: str
@@ -140,6 +166,7 @@ class ReferenceBoards:
     target: str
     boards: tuple[ReferenceBoard, ...]
     heatmaps: NDArray[np.float32] | None
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.boards)
@@ -205,8 +232,9 @@ class ReferenceBoards:
             for board, heatmap in zip(self.boards, maps, strict=True)
         ]
         title = f"{self.layer}:{self.channel}, {self.strip} {self.by} ({self.target})"
-        note = f"relevance from {-limit:g} (blue) to {limit:g} (orange)"
-        return html_boards(title, cards, note=note if limit else "")
+        scale = f"relevance from {-limit:g} (blue) to {limit:g} (orange)"
+        notes = [note for note in (self.note, scale if limit else "") if note]
+        return html_boards(title, cards, note="; ".join(notes))
 
     def frame(self) -> "pd.DataFrame":
         """Return a row for each board: where it is from, its score and its moves."""
@@ -223,7 +251,7 @@ class ReferenceBoards:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""
         maps = [None] * len(self) if self.heatmaps is None else self.heatmaps.tolist()
-        names = ("layer", "channel", "by", "strip", "target")
+        names = ("layer", "channel", "by", "strip", "target", "note")
         boards = [
             {**board.to_dict(), "heatmap": heatmap}
             for board, heatmap in zip(self.boards, maps, strict=True)

@@ -133,8 +133,9 @@ def test_a_card_tells_the_game_and_the_text_to_copy(store):
     corpus = store.positions
     assert card.score == "0.25"
     assert card.description == corpus.describe(40)
-    assert card.transcript == corpus.transcript(40)
-    assert card.obf == corpus.position(40).obf()
+    assert card.copied.moves == corpus.transcript(40)
+    assert card.copied.turned == ""
+    assert card.copied.obf == corpus.position(40).obf()
     assert card.move.endswith(square_name(int(corpus.played[40])))
 
 

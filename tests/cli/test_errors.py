@@ -36,8 +36,8 @@ WRONG_INPUT = {
         "train {in}/typo.txt --out {new}/n.safetensors",
         "line 2, column 5",
     ),
-    "no games": ("corpus {in}/empty.txt --out {new}/c.h5", "no positions"),
-    "no games for train": ("train {in}/empty.txt --out {new}/n", "no positions"),
+    "no games": ("corpus {in}/empty.txt --out {new}/c.h5", "has no games"),
+    "no games for train": ("train {in}/empty.txt --out {new}/n", "has no games"),
     "no positions": (
         "attribute {in}/net.safetensors {in}/none.h5 --out {new}/run.crp",
         "there are no positions",

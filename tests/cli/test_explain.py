@@ -43,6 +43,19 @@ def test_the_value_and_a_contrast_are_explained(folder: Path) -> None:
     assert "explained: f4-b3, " in succeed(*ask, "--move", "f4", "--against", "b3")
 
 
+def test_a_position_is_given_as_moves_or_as_a_line(folder: Path) -> None:
+    line = Position.from_transcript(GAME).obf()
+    assert line.startswith("-")
+
+    one, other = (
+        json.loads(succeed("explain", folder / "net.safetensors", text, "--json"))
+        for text in (GAME, line)
+    )
+
+    assert one["position"]["obf"] == other["position"]["obf"] == line
+    assert one["policy"] == other["policy"]
+
+
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [

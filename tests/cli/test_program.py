@@ -34,10 +34,11 @@ def test_a_corpus_can_be_thinned_and_turned(folder: Path, tmp_path: Path) -> Non
     out = tmp_path / "corpus.h5"
     options = ["--unique", "symmetry", "--sample", 20, "--turn", "--seed", 3]
 
-    succeed("corpus", folder / "games.txt", "--out", out, *options)
+    result = run("corpus", folder / "games.txt", "--out", out, *options)
 
     read = Corpus.read(folder / "games.txt")
     expected = read.unique(symmetry=True).sample(20, seed=3).turn(seed=3)
+    assert result.err == f"conceptlrp: {expected.notes[-1]}\n"
     assert Corpus.load(out).digest == expected.digest
 
 
@@ -47,7 +48,7 @@ def test_games_that_are_left_out_are_told_of(folder: Path, tmp_path: Path) -> No
     assert result.code == 0
     assert result.err == (
         "conceptlrp: illegal.txt: line 2, move 1: 'a1' is not legal; "
-        "the game is left out\n"
+        "the line is left out\n"
     )
 
 

@@ -100,7 +100,7 @@ def test_a_click_does_what_was_chosen(client, click) -> None:
         "set": "0 letters",
     }
     if click == "set":
-        assert Position.from_obf(re.search(r"<code>(.*?)</code>", after)[1]) == (
+        assert Position.from_obf(re.search(r'the board">(.*?)</code>', after)[1]) == (
             _with_white(Position.start().play("f5"), 43)
         )
     else:

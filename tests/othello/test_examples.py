@@ -100,7 +100,7 @@ def test_what_is_no_example_is_left_out_with_its_number(corpus: Corpus):
 
 
 def test_an_illegal_choice_and_a_pass_keep_the_board(corpus: Corpus):
-    (board, _pi, value), *_ = pickle.loads(pickled(corpus[60:61]))[0]
+    (board, _pi, value), *_ = pickle.loads(pickled(corpus[70:71]))[0]
     taken = [float(i == 27) for i in range(65)]
     passing = [float(i == 64) for i in range(65)]
 
@@ -108,7 +108,9 @@ def test_an_illegal_choice_and_a_pass_keep_the_board(corpus: Corpus):
 
     assert (found.games.moves == -1).all()
     assert len(found.games) == 2
-    assert any("1 of 2 positions have an illegal move" in line for line in found.notes)
+    assert found.problems == (
+        f"{NAME}: example 1: 'd4' is not legal; the move is left out",
+    )
 
 
 def test_another_size_is_refused(small_corpus: Corpus):

@@ -1,284 +1,201 @@
+"""Every format of games: told by content, read back, damaged in one place."""
+
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import pytest
 
-from conceptlrp.errors import GameFileError, OutputExistsError
-from conceptlrp.othello import Corpus, Games, square_name, write_transcripts
-from conceptlrp.othello.files.formats import read_games
-from conceptlrp.othello.files.transcripts import transcripts_text
-from conceptlrp.othello.replay import replay
-from conceptlrp.selfplay import RandomPlayer
-from conceptlrp.selfplay.arena import play_games
+from conceptlrp.errors import GameFileError
+from conceptlrp.othello import Corpus, Games
+from conceptlrp.othello.files.formats import FORMATS, read_games
+from tests.othello.game_writers import LARGE, WRITERS, csv, ggf, scored, self_play
 
-START = "8 -------- -------- -------- ---O*--- ---*O--- -------- -------- -------- *"
-RANDOM = "8 -------- -------- --*O---- ---O*--- ---*O--- -------- -------- -------- *"
-
-
-@pytest.fixture(scope="module")
-def games() -> Games:
-    """Games of which some have passes."""
-    return play_games(RandomPlayer(), RandomPlayer(), count=30, seed=0)
+EVERY = WRITERS | LARGE
+#: Those that tell a name, a score or a date, beside the moves.
+NAMED, SCORED = (
+    {"ggf", "sgf", "pgn", "csv"},
+    {"ggf", "sgf", "pgn", "scored transcripts", "book"},
+)
 
 
-def ggf(games: Games, row: int, *, start: str = START, result: str = "") -> str:
-    """Write a game as a game server does, with passes, values and times."""
-    found = replay(games.moves[row : row + 1])
-    text, expected = "", 0
-    for mover, move in zip(found.mover.tolist(), found.played.tolist(), strict=True):
-        if mover != expected:
-            text += f"{'BW'[expected]}[PA]"
-        text += f"{'BW'[mover]}[{square_name(move).upper()}/1.25/0.5]"
-        expected = 1 - mover
-    margin = 2 * int(games.score[row]) - 64
-    result = result or f"{margin:+d}.000"
-    return (
-        f"(;GM[Othello]PC[GGS/os]DT[2003.05.17_18:59:13.MDT]PB[anna]PW[bert]"
-        f"RE[{result}]TI[15:00]TY[8]BO[{start}]{text};)"
+@pytest.mark.parametrize("name", EVERY)
+def test_games_are_read_back_whatever_the_file_is_called(
+    name: str, playouts: Games, tmp_path: Path
+):
+    path = tmp_path / "games.dat"
+    path.write_bytes(EVERY[name](playouts))
+
+    read = read_games(path)
+
+    assert (read.problems, read.notes) == ((), ())
+    assert (read.games.moves == playouts.moves).all()
+    assert (read.games.score == playouts.score).all()
+    assert name not in NAMED or (read.games.black == playouts.black).all()
+    assert name not in SCORED or (read.games.recorded_score == playouts.score).all()
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_small_games_are_read_back(name: str, small_playouts: Games, tmp_path: Path):
+    path = tmp_path / "games.dat"
+    path.write_bytes(WRITERS[name](small_playouts))
+    told = name in ("ggf", "sgf", "self-play")
+
+    read = read_games(path, size=None if told else 6)
+
+    assert read.games.size == 6
+    assert (read.problems, read.notes) == ((), ())
+    assert (read.games.moves == small_playouts.moves).all()
+
+
+@pytest.mark.parametrize("name", {*EVERY} - {"npy", "wthor"})
+def test_a_damaged_game_is_left_out_alone(name: str, playouts: Games, tmp_path: Path):
+    path = tmp_path / "games.dat"
+    games = playouts.take(range(9))
+    text = EVERY[name](games).decode()
+    # What is written of the fifth game, found by what the others do not have.
+    without = EVERY[name](games.take([0, 1, 2, 3, 5, 6, 7, 8])).decode()
+    first = next(
+        i for i, (a, b) in enumerate(zip(text, without, strict=False)) if a != b
     )
-
-
-def test_games_of_a_server_are_read(games: Games, tmp_path: Path) -> None:
-    path = tmp_path / "games.ggf"
-    path.write_text("".join(f"1 {ggf(games, row)}\n" for row in range(30)))
+    end = first + len(text) - len(without)
+    middle = (first + end) // 2
+    path.write_text(text[:middle] + "!@" + text[middle + 2 :])
 
     read = read_games(path)
 
-    assert read.problems == ()
-    np.testing.assert_array_equal(read.games.moves, games.moves)
-    np.testing.assert_array_equal(read.games.recorded_score, games.score)
-    assert (read.games.black[0], read.games.white[0]) == ("anna", "bert")
-    assert set(read.games.year.tolist()) == {2003}
-    assert "[PA]" in path.read_text()
+    assert len(read.games) == 8
+    assert len(read.problems) == 1
+    assert read.problems[0].endswith(" is left out")
+    assert (read.games.moves == games.moves[read.games.index]).all()
 
 
-def test_two_games_of_a_line_are_both_read(games: Games, tmp_path: Path) -> None:
-    path = tmp_path / "games.ggf"
-    path.write_text(f"2 {ggf(games, 0)}{ggf(games, 1)}\n")
+@pytest.mark.parametrize("name", EVERY)
+def test_a_format_looks_like_itself_alone_or_comes_first(name: str, playouts: Games):
+    data = EVERY[name](playouts)
 
-    assert Corpus.read(path).games.moves.tolist() == games.moves[:2].tolist()
+    likely = [known.name for known in FORMATS if known.looks_like(data)]
 
-
-@pytest.mark.parametrize("result", ["+64.000:t", "-2.00:r", "?", "+99.000"])
-def test_a_game_that_was_not_played_out_has_no_score(
-    result: str, games: Games, tmp_path: Path
-) -> None:
-    path = tmp_path / "games.ggf"
-    path.write_text(ggf(games, 0, result=result))
-
-    assert read_games(path).games.recorded_score.tolist() == [-1]
+    assert len(likely) == 1
 
 
-def test_a_game_from_another_start_is_left_out(games: Games, tmp_path: Path) -> None:
-    path = tmp_path / "games.ggf"
-    path.write_text(ggf(games, 0, start=RANDOM) + ggf(games, 1))
+def test_a_size_that_is_not_the_file_s_is_refused(
+    small_playouts: Games, tmp_path: Path
+):
+    path = tmp_path / "games.jsonl"
+    path.write_bytes(self_play(small_playouts))
 
-    read = read_games(path)
-
-    assert len(read.games) == 1
-    assert read.problems == (
-        "games.ggf: game 1: does not begin from the start; the game is left out",
-    )
+    with pytest.raises(GameFileError, match="are 6 x 6, expected 8 x 8; pass games of"):
+        read_games(path, size=8)
 
 
-def test_a_larger_board_and_an_illegal_move_are_told(
-    games: Games, tmp_path: Path
-) -> None:
-    path = tmp_path / "games.ggf"
-    large = "(;GM[Othello]TY[10]BO[10 ---- *]B[a1];)"
-    illegal = f"(;GM[Othello]TY[8]BO[{START}]B[a1];)"
-    path.write_text(f"{large}\n{illegal}\n{ggf(games, 0)}")
+def test_files_of_two_sizes_are_refused_together(
+    playouts: Games, small_playouts: Games, tmp_path: Path
+):
+    small, large = tmp_path / "small.jsonl", tmp_path / "large.ggf"
+    small.write_bytes(self_play(small_playouts))
+    large.write_bytes(ggf(playouts.take([0])))
 
-    read = read_games(path)
-
-    assert len(read.games) == 1
-    assert "game 1: has board size '10', expected 8" in read.problems[0]
-    assert "game 2, move 1: 'a1' is not legal" in read.problems[1]
+    with pytest.raises(
+        GameFileError, match=r"sizes: small.jsonl 6 x 6, large.ggf 8 x 8"
+    ):
+        Corpus.read([small, large])
 
 
-def test_what_is_no_ggf_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "games.ggf"
-    path.write_text("nothing")
-    with pytest.raises(GameFileError, match="has no game, such as"):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "in no known format, expected"),
+        (b"# none\n", "in no known format"),
+        (b"hello\nworld\n", "in no known format, expected WTHOR"),
+        (b"\x00\x01\x02", "in no known format"),
+        (b"\x1f\x8b\x08", "is compressed; unpack it"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "run 'git lfs pull'"),
+        (b"f5a1\n", r"line 1, move 2: 'a1' is not legal; nothing in the file could be"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(content: bytes, reason: str, tmp_path: Path):
+    path = tmp_path / "games.dat"
+    path.write_bytes(content)
+
+    with pytest.raises(GameFileError, match=reason):
         read_games(path)
 
-    path.write_text(f"(;GM[Othello]BO[{START}]B[z9];)")
-    with pytest.raises(GameFileError, match="game 1, move 1: 'z9' is not a square"):
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"(;" * 50_000,
+        b"(;GM[Othello]" * 20_000,
+        b"(;GM[Othello]" + b"A[" * 50_000,
+        b"GM[Othello]" + b"A" * 100_000,
+        b"(;GM[Othello]RE[" + b"9" * 5_000 + b"]B[f5];)",
+        b'{"format": "conceptlrp-selfplay"' + b'"' * 100_000,
+        b"[" * 100_000,
+        b"[1, 2, 3" + b" " * 100_000 + b"x",
+        b'[A "' + b"\\" * 100_000,
+        b"f5" + b" " * 100_000 + b"x",
+        b"f5" * 50_000,
+        b"1." * 50_000,
+        b"+d3" * 50_000,
+        b"," * 100_000 + b"f5d6",
+        b'"' * 100_000 + b",f5d6",
+        b"\n" * 100_000,
+    ],
+)
+@pytest.mark.parametrize("suffix", [".dat", ".ggf", ".txt", ".csv", ".json"])
+def test_long_runs_take_linear_time(content: bytes, suffix: str, tmp_path: Path):
+    path = tmp_path / f"games{suffix}"
+    path.write_bytes(content)
+    began = process_time()
+
+    with pytest.raises(GameFileError):
         read_games(path)
 
+    assert process_time() - began < 1
 
-def test_a_game_book_of_logistello_is_read(games: Games, tmp_path: Path) -> None:
-    path = tmp_path / "logbook.gam"
-    lines = []
-    for row in range(len(games)):
-        found = replay(games.moves[row : row + 1])
-        signs = ["+-"[mover] for mover in found.mover]
-        moves = [square_name(int(move)) for move in found.played]
-        text = "".join(s + m for s, m in zip(signs, moves, strict=True))
-        lines.append(f"{text}: {2 * int(games.score[row]) - 64:+03d} 01\n")
-    path.write_text("".join(lines))
+
+def test_long_names_are_cut_with_a_note(tmp_path: Path):
+    path = tmp_path / "games.txt"
+    path.write_text(f"{'A' * 1_000_000}\tBob\t1999\tf5d6\nAnn\tB\x00b\t1999\tf5f6\n")
 
     read = read_games(path)
 
-    np.testing.assert_array_equal(read.games.moves, games.moves)
-    assert Corpus.read(path).games.score.tolist() == games.score.tolist()
+    assert read.games.black.tolist() == ["A" * 200, "Ann"]
+    assert read.games.white.tolist() == ["Bob", "B b"]
+    assert read.notes == ("games.txt: names cut to 200 characters: 1",)
 
 
-def test_another_line_in_a_game_book_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "logbook.gam"
-    path.write_text("+d3-c3: +04 01\n\nf5d6c3\n")
+def test_a_result_that_is_not_that_of_the_moves_is_noted(
+    playouts: Games, tmp_path: Path
+):
+    path, lines = tmp_path / "games.csv", csv(playouts).decode().split("\r\n")
+    won = playouts.score[3] > 32
+    lines[4] = lines[4].replace(
+        ",1," if won else ",-1,", ",white," if won else ",Black,"
+    )
+    path.write_text("\n".join(lines))
 
     read = read_games(path)
 
-    assert len(read.games) == 1
-    assert "line 3: is no game of Logistello's" in read.problems[0]
-    assert read.problems[0].endswith("the line is left out")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "games.txt"
-
-
-def refusal(path: Path, **options) -> str:
-    with pytest.raises(GameFileError) as refused:
-        read_games(path, **options)
-    message = str(refused.value)
-    assert "\n" not in message
-    assert path.name in message
-    return message
-
-
-@pytest.mark.parametrize("size", [8, 6])
-def test_games_are_read_back(request, path: Path, size):
-    games: Games = request.getfixturevalue(
-        "playouts" if size == 8 else "small_playouts"
+    (note,) = read.notes
+    assert (
+        "end otherwise than the file says: 1, the first is line 5; the result" in note
     )
-
-    write_transcripts(games, path)
-    found = read_games(path, size=size)
-
-    assert found.problems == ()
-    for name in ("moves", "black", "white", "year", "score", "finished"):
-        assert (getattr(found.games, name) == getattr(games, name)).all()
-    assert (found.games.source == "games.txt").all()
-    assert transcripts_text(found.games) == path.read_text()
+    assert (read.games.score == playouts.score).all()
 
 
-def test_names_that_look_like_comments_are_read_back(path: Path):
-    games = Games.from_moves([[37]], black="#123", white="a\tb\nc")
+@pytest.mark.slow
+def test_large_files_take_seconds(playouts: Games, tmp_path: Path):
+    many = playouts.take(np.arange(100_000) % len(playouts))
+    for name, content in (
+        ("a.csv", csv(many.take(range(25_000)))),
+        ("b.txt", scored(many)),
+    ):
+        (tmp_path / name).write_bytes(content)
+        began = process_time()
 
-    write_transcripts(games, path)
-    found = read_games(path).games
+        read = read_games(tmp_path / name)
 
-    assert (found.black[0], found.white[0]) == ("#123", "a b c")
-
-
-def test_bare_transcripts_comments_and_blank_lines_are_read(path: Path):
-    path.write_bytes(b"\xef\xbb\xbf# my games\r\n\r\nF5 D6 C3\r\n\r\n1. f5 2. f6\r\n")
-
-    games = read_games(path).games
-
-    assert (games.moves[:, :3] == [[37, 43, 18], [37, 45, -1]]).all()
-    assert games.year.tolist() == [0, 0]
-    assert games.index.tolist() == [0, 1]
-
-
-def test_written_passes_are_dropped(path: Path, playouts: Games):
-    corpus = Corpus.from_games(playouts)
-    row = np.flatnonzero((np.diff(corpus.mover) == 0) & (np.diff(corpus.game) == 0))[0]
-    before = corpus.transcript(row + 1)
-    path.write_text(f"{before}pa\n{before}\n")
-
-    games = read_games(path).games
-
-    assert len(games) == 2
-    assert (games.moves[0] == games.moves[1]).all()
-
-
-def test_an_unknown_square_is_told_with_its_line_and_column(path: Path):
-    path.write_text("f5d6\nf5 d6 c9\n")
-
-    (problem,) = read_games(path).problems
-
-    assert "games.txt: line 2, column 7: 'c9' is not a square" in problem
-
-
-def test_columns_count_from_the_beginning_of_the_line(path: Path):
-    path.write_text("# x\nAnn\tBob\t1999\tf5z6\n")
-
-    assert "line 2, column 16: 'z6'" in refusal(path)
-
-
-def test_a_square_beyond_the_small_board_is_refused(path: Path):
-    path.write_text("g1\n")
-
-    assert "(a1 to f6, or pa for a pass)" in refusal(path, size=6)
-
-
-def test_an_illegal_game_is_left_out_and_reported(path: Path):
-    path.write_text("f5d6\n# a comment\nf5d6a1\nd3\n")
-
-    found = read_games(path)
-
-    assert found.problems == (
-        "games.txt: line 3, move 3: 'a1' is not legal; the game is left out",
-    )
-    assert found.games.index.tolist() == [0, 2]
-
-
-def test_moves_after_the_end_of_a_game_are_reported(path: Path, playouts: Games):
-    line = transcripts_text(playouts.take([0])).split("\t")[-1].strip()
-    path.write_text(f"{line}{'a1' * 20}\n{line}\n")
-
-    found = read_games(path)
-
-    assert len(found.games) == 1
-    assert found.games.finished.all()
-    assert "line 1, move" in found.problems[0]
-
-
-@pytest.mark.parametrize("line", ["Ann\tf5d6", "Ann\tBob\t1999\tOpen\tf5"])
-def test_other_numbers_of_columns_are_refused(path: Path, line):
-    path.write_text(line)
-
-    assert "line 1" in (message := refusal(path))
-    assert f"{line.count(chr(9)) + 1} columns" in message
-
-
-@pytest.mark.parametrize("year", ["99x", "-5", "12345", "²"])
-def test_what_is_no_year_is_refused(path: Path, year):
-    path.write_text(f"Ann\tBob\t{year}\tf5", encoding="utf-8")
-
-    assert "line 1" in (message := refusal(path))
-    assert "is not a year" in message
-
-
-def test_bytes_that_are_no_text_are_told(path: Path):
-    path.write_bytes(b"f5d6\nf5\xff\xfe")
-
-    (problem,) = read_games(path).problems
-
-    assert "line 2, column 3: 'ÿþ' is not a square" in problem
-
-
-def test_a_missing_file_is_refused(path: Path):
-    assert "no such file" in refusal(path)
-
-
-def test_an_empty_file_has_no_games(path: Path):
-    path.write_text("\n# nothing\n")
-
-    assert len(read_games(path).games) == 0
-
-
-def test_an_existing_file_is_replaced_only_on_demand(path: Path, playouts: Games):
-    path.write_text("mine")
-
-    with pytest.raises(OutputExistsError, match="exists already"):
-        write_transcripts(playouts, path)
-    assert path.read_text() == "mine"
-    write_transcripts(playouts, path, overwrite=True)
-
-    assert len(read_games(path).games) == len(playouts)
-    assert [entry.name for entry in path.parent.iterdir()] == ["games.txt"]
+        assert len(read.games) == 25_000 if name == "a.csv" else 100_000
+        assert process_time() - began < 30

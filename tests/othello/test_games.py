@@ -14,7 +14,7 @@ from conceptlrp.othello import (
     parse_transcript,
 )
 from conceptlrp.othello.board import count
-from conceptlrp.othello.files.records import padded
+from conceptlrp.othello.files.legal_games import padded
 from conceptlrp.othello.games import judge
 from conceptlrp.othello.replay import replay
 

@@ -49,8 +49,8 @@ def test_lines_without_a_mover_are_seen_by_x():
     assert corpus.mover.tolist() == [BLACK, BLACK]
     assert corpus.games.theoretical_score.tolist() == [34, -1]
     assert corpus.notes == (
-        "suite.obf: 2 positions name no side to move: X is taken for it",
-        "suite.obf: 1 positions have an odd score, which is not kept",
+        "suite.obf: no side to move is named, X is taken for it in 2 of 2 positions",
+        "suite.obf: the score is odd and not kept in 1 of 2 positions",
     )
 
 
@@ -70,21 +70,20 @@ def test_malformed_lines_are_left_out_with_their_number():
         good,
     )
 
-    assert len(corpus) == 2
+    assert len(corpus) == 4
     reasons = {
         int(p.split("line ")[1].split(",")[0].split(":")[0]): p for p in corpus.problems
     }
-    assert sorted(reasons) == [2, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert sorted(reasons) == [2, 3, 4, 5, 6, 7, 8, 9]
     for number, reason in {
         2: "is not a position",
         3: "names no side to move",
         4: "'z9' is not a square",
         5: "'high' is no score",
-        6: "'a1' is not legal",
+        6: "'a1' is not legal; the move is left out",
         7: "score +66 is more than 64 discs",
         8: "a board of 6 x 6 squares, expected 8 x 8",
         9: "is longer than 4000 characters",
-        10: "is the usual start without a move",
     }.items():
         assert reason in reasons[number]
 

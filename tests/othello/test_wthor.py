@@ -101,8 +101,10 @@ def test_an_illegal_game_is_left_out_and_reported(path: Path):
     assert found.games.index.tolist() == [0, 2]
 
 
-def test_a_file_without_games_is_read(path: Path):
-    assert len(read_games(write_wthor(path, [])).games) == 0
+def test_a_file_without_games_is_refused(path: Path):
+    write_wthor(path, [])
+
+    assert "has no games" in refusal(path)
 
 
 def test_a_score_that_cannot_be_is_unknown(path: Path):

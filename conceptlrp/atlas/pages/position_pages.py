@@ -25,6 +25,7 @@ from conceptlrp.clustering import Clustering
 from conceptlrp.drawing.colors import LEVELS, levels, symmetric_limit
 from conceptlrp.lrp import Contrast, Explainer, Move, Target, Value
 from conceptlrp.othello import BLACK, PASS, Position, square_name
+from conceptlrp.reference.boards import to_copy
 from conceptlrp.report import position_report
 from conceptlrp.report.explained_output import NO_CHANNEL, ExplainedOutput, LayerMaps
 from conceptlrp.report.words.numbers import (
@@ -132,8 +133,7 @@ def _content(site: Site, explainer: Explainer, row: int) -> dict[str, Any]:
         "policy": report.policy,
         "value": None if math.isnan(report.value) else effect(report.value),
         "played": square_name(played, corpus.size) if played >= 0 else "",
-        "transcript": corpus.transcript(row),
-        "obf": position.obf(),
+        "copied": to_copy(position, corpus.transcript(row), int(corpus.symmetry[row])),
     }
 
 

@@ -23,7 +23,7 @@ from conceptlrp.drawing.board import board_svg, colored_runs, quoted
 from conceptlrp.drawing.colors import symmetric_limit, to_rgb
 from conceptlrp.othello import BLACK, NO_MOVE, PASS, Position, square_name
 from conceptlrp.othello.board import squares
-from conceptlrp.reference import ReferenceBoard
+from conceptlrp.reference.boards import ReferenceBoard, ToCopy
 from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.stored_layer import crop
 from conceptlrp.report.words.numbers import effect, percent
@@ -165,8 +165,7 @@ class BoardCard:
     move: str
     network: str
     description: str
-    transcript: str
-    obf: str
+    copied: ToCopy
     row: int
 
 
@@ -229,8 +228,7 @@ class CardMaker:
             move=_move(board.position, mark),
             network=_network(board, mark),
             description=board.description,
-            transcript=board.transcript,
-            obf=board.position.obf(),
+            copied=board.copied,
             row=board.row,
         )
 

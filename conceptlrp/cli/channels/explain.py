@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 def explain(
     network: opt.NetworkPath,
-    transcript: Annotated[
-        str, typer.Argument(help="Moves that lead to the position, such as f5d6c3.")
+    position: Annotated[
+        str,
+        typer.Argument(help="Moves that lead to it, such as f5d6c3, or its OBF line."),
     ],
     weights: opt.Weights = None,
     move: Annotated[
@@ -57,7 +58,7 @@ def explain(
     )
     found = position_report(
         explainer,
-        Position.from_transcript(transcript, net.size),
+        Position.from_text(position, net.size),
         layers=layer,
         count=count,
         move=move,

@@ -7,7 +7,7 @@ import typer
 
 from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import read_game_files
-from conceptlrp.cli.tables import print_json
+from conceptlrp.cli.tables import print_json, remark
 from conceptlrp.report.words.numbers import plural
 
 
@@ -33,6 +33,7 @@ def corpus(
     read, problems = len(positions), positions.problems
     if unique is not None:
         positions = positions.unique(symmetry=unique == "symmetry")
+        remark(positions.notes[-1])
     if sample is not None:
         positions = positions.sample(sample, seed=seed)
     if turn:
@@ -45,6 +46,7 @@ def corpus(
         "read": read,
         "games": games,
         "problems": problems,
+        "notes": positions.notes,
     }
     if as_json:
         print_json(found)

@@ -5,6 +5,7 @@ A file ``checkpoint_N.pth.tar.examples`` is a pickle of the examples of some ite
 squares and the pass, ``v`` the result for the side to move.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +17,12 @@ from conceptlrp.othello.board import (
     NO_MOVE,
     REGION,
     from_boards,
-    legal_moves,
-    square_bits,
     squares,
 )
+from conceptlrp.othello.files.legal_games import keep_boards
 from conceptlrp.othello.files.plain_pickle import Array, PickleError, load
-from conceptlrp.othello.games import GameFile, Games
+from conceptlrp.othello.games import GameFile
+from conceptlrp.othello.replay import Starts
 from conceptlrp.othello.symmetry import canonical, first_of_equal
 
 # A board and its probabilities take more, so that no example is told of twice.
@@ -45,7 +46,7 @@ def read(path: str | Path, data: bytes, *, size: int | None = None) -> GameFile:
     except PickleError as error:
         msg = f"{name}: is no file of training examples: {error}"
         raise GameFileError(msg) from error
-    kept, problems = [], []
+    kept, index, problems = [], [], []
     for number, example in enumerate(found, start=1):
         reason = _wrong(example, size)
         if reason:
@@ -53,10 +54,12 @@ def read(path: str | Path, data: bytes, *, size: int | None = None) -> GameFile:
         else:
             size = len(example[0].values)
             kept.append(example)
+            index.append(number - 1)
     if not kept or size is None:
         msg = f"{name}: has no example; {problems[0] if problems else 'it is empty'}"
         raise GameFileError(msg)
-    return _game_file(kept, size, name, tuple(problems))
+    read = _game_file(kept, index, size, name)
+    return replace(read, problems=(*problems, *read.problems))
 
 
 def _examples(found: Any, most: int) -> list[Any]:
@@ -88,50 +91,37 @@ def _wrong(example: Any, size: int | None) -> str:
         return f"its board is {' x '.join(map(str, shape))}, expected {expected}"
     if not {*board.values.ravel().tolist()} <= {-1, 0, 1}:
         return "its board has other numbers than +1, -1 and 0"
-    wanted = shape[0] ** 2 + 1
-    if len(_numbers(pi)) != wanted:
-        return f"its pi is no list of {wanted} numbers"
+    if not _numbers(pi, shape[0] ** 2 + 1):
+        return f"its pi is no list of {shape[0] ** 2 + 1} numbers"
     return "" if isinstance(value, int | float) else "its result is no number"
 
 
-def _numbers(pi: Any) -> list[float]:
-    """Return probabilities as a list, which is empty if they are none."""
-    listed = pi.values.ravel().tolist() if isinstance(pi, Array) else pi
-    fine = isinstance(listed, list) and all(type(p) in (int, float) for p in listed)
-    return listed if fine else []
+def _numbers(pi: Any, wanted: int) -> list[float]:
+    """Return probabilities as a list, which is empty if they are not as many."""
+    if isinstance(pi, Array) and pi.values.shape == (wanted,):
+        pi = pi.values.tolist()
+    fine = isinstance(pi, list) and len(pi) == wanted
+    return pi if fine and all(type(p) in (int, float) for p in pi) else []
 
 
-def _game_file(
-    examples: list[Any], size: int, name: str, problems: tuple[str, ...]
-) -> GameFile:
+def _game_file(examples: list[Any], index: list[int], size: int, name: str) -> GameFile:
     boards = np.array([board.values for board, *_ in examples], np.int8)
     own, opponent = from_boards(boards == 1), from_boards(boards == -1)
     places = np.array([*squares(REGION[size]), NO_MOVE])
-    pis = (_numbers(pi) for _, pi, *_ in examples)
-    moves = places[[pi.index(max(pi)) for pi in pis]]
-    legal = legal_moves(own, opponent, size=size)
-    illegal = (moves >= 0) & (legal & square_bits(moves) == 0)
-    moves[illegal] = NO_MOVE
-    games = Games.of_boards(
-        own,
-        opponent,
-        BLACK,
-        size=size,
-        moves=moves[:, None],
-        source=name,
-        tournament=[f"value {value:+.6g}" for _, _, value, *_ in examples],
-    )
+    pis = (_numbers(pi, size * size + 1) for _, pi, *_ in examples)
     mine, theirs, _ = canonical(own, opponent)
     twins = len(own) - len(first_of_equal(mine, theirs))
-    remarks = {
-        "are equal to an earlier one up to a symmetry of the board": twins,
-        "have an illegal move as the most probable one and are kept without it": int(
-            illegal.sum()
-        ),
-    }
-    notes = [
-        f"{name}: {n:,} of {len(own):,} positions {remark}"
-        for remark, n in remarks.items()
-        if n
-    ]
-    return GameFile(games, problems, tuple(notes))
+    read = keep_boards(
+        Starts(own, opponent, np.full(len(own), BLACK, np.uint8)),
+        places[[pi.index(max(pi)) for pi in pis]],
+        [f"example {i + 1}" for i in index],
+        source=name,
+        size=size,
+        index=index,
+        tournament=[f"value {value:+.6g}" for _, _, value, *_ in examples],
+    )
+    note = (
+        f"{name}: {twins:,} of {len(own):,} positions are equal to an earlier one up "
+        "to a symmetry of the board"
+    )
+    return replace(read, notes=(note,) * bool(twins))

@@ -5,21 +5,24 @@ cannot be read is left out and told by its number; a file fails only where nothi
 it could be read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.files import (
     examples,
+    game_tables,
     ggf,
+    pgn,
     selfplay_file,
+    sequences,
     sgf,
     suites,
     transcripts,
     wthor,
 )
-from conceptlrp.othello.games import GameFile, read_bytes
+from conceptlrp.othello.games import GameFile, Games, read_bytes
 
 
 class Format(NamedTuple):
@@ -41,15 +44,15 @@ FORMATS: Final = (
     Format("self-play", (".jsonl",), selfplay_file.looks_like, selfplay_file.read),
     Format("GGF", (".ggf",), ggf.looks_like, ggf.read),
     Format("SGF", (".sgf",), sgf.looks_like, sgf.read),
+    Format("PGN", (".pgn",), pgn.looks_like, pgn.read),
+    Format("numbers", (".npy", ".json"), sequences.looks_like, sequences.read),
     Format(
-        "Logistello's books",
-        (".gam",),
-        transcripts.looks_like_book,
-        transcripts.read_book,
+        "a game book", (".gam",), transcripts.looks_like_book, transcripts.read_book
     ),
     Format("suites", (".obf", ".fen"), suites.looks_like, suites.read),
     Format("training examples", (".examples",), examples.looks_like, examples.read),
     Format("transcripts", (".txt",), transcripts.looks_like, transcripts.read),
+    Format("a table", (".csv", ".tsv"), game_tables.looks_like, game_tables.read),
 )
 _OTHERS: Final = {
     b"\x89HDF": "is HDF5, no game file; Corpus.load reads corpora",
@@ -67,11 +70,29 @@ def read_games(path: str | Path, *, size: int | None = None) -> GameFile:
         raise GameFileError(msg)
     data = read_bytes(path)
     read = _format_of(path, data).read(path, data, size=size)
-    if read.problems and not len(read.games):
-        first = read.problems[0].rpartition("; ")[0]
+    if not len(read.games):
+        first = (*read.problems, f"{path.name}: has no games; ")[0].rpartition("; ")[0]
         msg = f"{first}; nothing in the file could be read, expected {_known()}"
         raise GameFileError(msg)
     return read
+
+
+def read_all(paths: Sequence[Path], *, size: int | None = None) -> GameFile:
+    """Read files of one size of board and join their games."""
+    files = [read_games(path, size=size) for path in paths]
+    sizes = [file.games.size for file in files]
+    if len(set(sizes)) > 1:
+        found = [f"{p.name} {n} x {n}" for p, n in zip(paths, sizes, strict=True)]
+        msg = (
+            f"files are of several sizes: {', '.join(found)}; read those of one size "
+            "at a time, and pass the size where a file does not say it"
+        )
+        raise GameFileError(msg)
+    return GameFile(
+        Games.concatenate([file.games for file in files]),
+        tuple(line for file in files for line in file.problems),
+        tuple(line for file in files for line in file.notes),
+    )
 
 
 def _format_of(path: Path, data: bytes) -> Format:

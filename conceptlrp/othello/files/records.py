@@ -1,21 +1,21 @@
 """Games as a file has them, one after the other, and what is kept of them.
 
 A game that cannot be read is a record too, with the reason, so that each game keeps
-its number in the file. G games of M moves.
+its number in the file.
 """
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import GameFileError
-from conceptlrp.othello.board import NO_MOVE, PASS
-from conceptlrp.othello.games import GameFile, judge
-from conceptlrp.othello.position import Position, square_name
-from conceptlrp.othello.replay import moves_per_game
+from conceptlrp.othello.board import PASS
+from conceptlrp.othello.files.legal_games import keep_legal, left_out, padded
+from conceptlrp.othello.games import GameFile, Games
+from conceptlrp.othello.position import Position
+from conceptlrp.othello.replay import Starts
 
 #: Longer names would make every row of a column of names as long.
 LONGEST_NAME: Final = 200
@@ -32,7 +32,8 @@ class Record(NamedTuple):
     """A game of a file: `problem` says why it is left out, if it is.
 
     ``moves`` may have passes, ``movers`` are who made them where the file says so, and
-    without ``start`` a game begins from the usual one.
+    without ``start`` a game begins from the usual one. ``winner`` is 1 for black, 0 for
+    a draw, -1 for white.
     """
 
     place: str
@@ -42,6 +43,7 @@ class Record(NamedTuple):
     tournament: str = ""
     year: int = 0
     score: int = -1
+    winner: int | None = None
     start: Position | None = None
     movers: Sequence[int] = ()
     problem: str = ""
@@ -116,29 +118,29 @@ def keep(
     checked = [_checked(record) for record in records]
     rows = [row for row, record in enumerate(checked) if not record.problem]
     read = [checked[row] for row in rows]
-    columns: dict[str, Any] = {
-        column: [getattr(record, column) for record in read]
-        for column in ("black", "white", "tournament", "year")
-    }
-    names = ("black", "white", "tournament")
-    cut = sum(len(text) > LONGEST_NAME for column in names for text in columns[column])
-    columns |= {column: [shown(text) for text in columns[column]] for column in names}
+    names, cut = _names(read)
     found = keep_legal(
         padded([record.moves for record in read], size),
         [record.place for record in read],
+        starts=_starts(read, size),
+        movers=[record.movers for record in read],
         source=name,
         size=size,
         index=rows,
+        year=[record.year for record in read],
         recorded_score=[record.score for record in read],
-        **columns,
+        **names,
     )
-    unread = (_left_out(name, record) for record in checked if record.problem)
-    long = f"{name}: {cut:,} names were cut to {LONGEST_NAME} characters"
-    return GameFile(
-        found.games,
-        (*unread, *found.problems),
-        (*notes, *found.notes, *[long] * bool(cut)),
-    )
+    unread = (left_out(name, r.place, r.problem) for r in checked if r.problem)
+    remarks = [*notes, *found.notes]
+    if cut:
+        remarks.append(f"{name}: names cut to {LONGEST_NAME} characters: {cut:,}")
+    if others := _other_results(found.games, checked):
+        remarks.append(
+            f"{name}: games that end otherwise than the file says: {len(others):,}, "
+            f"the first is {others[0]}; the result of the moves is kept"
+        )
+    return GameFile(found.games, (*unread, *found.problems), tuple(remarks))
 
 
 def _checked(record: Record) -> Record:
@@ -148,60 +150,46 @@ def _checked(record: Record) -> Record:
         moves = [record.moves[i] for i in made]
         movers = [record.movers[i] for i in made if record.movers]
         record = record._replace(moves=moves, movers=movers)
-    if record.start:
-        return record._replace(problem="does not begin from the start")
-    if not (record.problem or record.moves):
+    if not (record.problem or record.moves or record.start):
         return record._replace(problem="has no moves")
     return record
 
 
-def _left_out(name: str, record: Record) -> str:
-    goes_on = record.problem.startswith(("move ", "column "))
-    what = f"{record.place}{', ' if goes_on else ': '}{record.problem}"
-    return f"{name}: {what}; the {record.place.partition(' ')[0]} is left out"
+def _names(records: Sequence[Record]) -> tuple[dict[str, list[str]], int]:
+    """Return names as text that every program can show, and how many were too long."""
+    names = {
+        column: [getattr(record, column) for record in records]
+        for column in ("black", "white", "tournament")
+    }
+    cut = sum(len(text) > LONGEST_NAME for column in names.values() for text in column)
+    return {column: [_shown(text) for text in names[column]] for column in names}, cut
 
 
-def shown(name: str) -> str:
-    """Return a name as one line of text that every program can show."""
+def _shown(name: str) -> str:
     text = "".join(c if c.isprintable() else " " for c in name[:LONGEST_NAME])
     return " ".join(text.split())
 
 
-def keep_legal(
-    moves: ArrayLike,
-    places: Sequence[str],
-    *,
-    source: str,
-    size: int = 8,
-    **known: ArrayLike,
-) -> GameFile:
-    """Keep the games of a file that are legal, and tell of the others.
-
-    Shapes: `moves` (G, M), `**known` (G,). Unfinished games are kept, with a score
-    of -1.
-    """
-    table = np.asarray(moves)
-    games, illegal = judge(table, size=size, source=source, **known)
-    problems = []
-    for row in np.flatnonzero(illegal >= 0):
-        ply = illegal[row]
-        name = _name(int(table[row, ply]), size)
-        problems.append(
-            f"{source}: {places[int(row)]}, move {ply + 1}: {name} is not legal; "
-            "the game is left out"
-        )
-    return GameFile(games, tuple(problems))
+def _starts(records: Sequence[Record], size: int) -> Starts:
+    usual = Position.start(size)
+    starts = [record.start or usual for record in records]
+    return Starts(
+        np.array([start.black for start in starts], np.uint64),
+        np.array([start.white for start in starts], np.uint64),
+        np.array([start.mover for start in starts], np.uint8),
+    )
 
 
-def padded(games: Sequence[Sequence[int]], size: int) -> NDArray[np.int8]:
-    """Return lists of moves as a table of shape (G, M), filled up with `NO_MOVE`."""
-    # One more move than a game can have is enough to show that it is not legal.
-    width = moves_per_game(size) + 1
-    table = np.full((len(games), width), NO_MOVE, np.int8)
-    for row, moves in zip(table, games, strict=True):
-        row[: len(moves)] = moves[:width]
-    return table
-
-
-def _name(square: int, size: int) -> str:
-    return repr(square_name(square, size)) if 0 <= square < PASS else "a gap"
+def _other_results(games: Games, records: Sequence[Record]) -> list[str]:
+    """Return where the games stand that another side wins than the file says."""
+    half, found = games.size**2 // 2, []
+    for row, score in zip(
+        games.index[games.finished], games.score[games.finished], strict=True
+    ):
+        record = records[row]
+        said = record.winner
+        if said is None and record.score >= 0:
+            said = record.score - half
+        if said is not None and np.sign(said) != np.sign(score - half):
+            found.append(record.place)
+    return found

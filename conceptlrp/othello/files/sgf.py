@@ -28,6 +28,7 @@ Properties = list[tuple[str, str]]
 _TOKEN: Final = re.compile(
     r"(?P<tree>[()]+)|(?P<key>[A-Za-z]+)|\[(?P<value>(?:[^\]\\]+|\\.)*+)\]?", re.DOTALL
 )
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _LETTERS: Final = "abcdefgh"
 _PASSES: Final = ("", "tt", "pass", "pa", "ps", "--")
 
@@ -81,7 +82,7 @@ def main_lines(text: str) -> Iterator[Properties]:
                 yield found
                 found, depth, ended = [], 1, False
         elif token["value"] is not None and depth and not ended:
-            found.append((key, token["value"]))
+            found.append((key, _ESCAPED.sub(r"\1", token["value"])))
     if found:
         yield found
 

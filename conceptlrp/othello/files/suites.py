@@ -5,7 +5,8 @@ begins there: its move is the best one that the file gives, and its score is tak
 the result under perfect play. Lines that begin with ``%`` or ``#`` are comments.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 from typing import Final
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import GameFileError, NotationError
 from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, from_boards
-from conceptlrp.othello.files.records import LONGEST_GAME, keep_legal, text_of
+from conceptlrp.othello.files.legal_games import keep_boards
+from conceptlrp.othello.files.records import LONGEST_GAME, text_of
 from conceptlrp.othello.games import GameFile
 from conceptlrp.othello.notation import Entry, diagrams, is_entry, parse_entry
-from conceptlrp.othello.position import Position, parse_square
+from conceptlrp.othello.position import parse_square
+from conceptlrp.othello.replay import Starts
 
 _HEAD: Final = 1 << 16
-_START: Final = {size: Position.start(size).obf() for size in (6, 8)}
 
 
 def looks_like(data: bytes) -> bool:
@@ -36,22 +38,22 @@ def read(path: str | Path, data: bytes, *, size: int | None = None) -> GameFile:
     """Read a suite; what is no position is left out, with a line that says why."""
     lines, name = list(_lines(data)), Path(path).name
     by_line = any(is_entry(line) for _, line in lines)
-    places, entries, moves, problems = [], [], [], []
-    for number, found in _entries(lines) if by_line else diagrams(lines):
+    found = _entries(lines) if by_line else diagrams(lines)
+    rows, problems = [], []
+    for place, (number, entry) in enumerate(found):
         try:
-            entry = _checked(found, size, scored=by_line)
-            moves.append([_best_move(entry)])
+            checked = _checked(entry, size, scored=by_line)
+            rows.append((checked, _best_move(checked), f"line {number}", place))
         except NotationError as error:
-            place = f"line {number}"
-            problems.append(f"{name}: {place}: {error}; it is left out")
+            problems.append(f"{name}: line {number}: {error}; it is left out")
         else:
-            size = entry.size
-            places.append(f"line {number}")
-            entries.append(entry)
-    if size is None or not entries:
+            size = checked.size
+    if size is None or not rows:
         msg = f"{name}: has no position; {problems[0] if problems else 'it is empty'}"
         raise GameFileError(msg)
-    return _game_file(entries, moves, places, name, tuple(problems))
+    entries, moves, places, index = zip(*rows, strict=True)
+    read = _game_file(entries, np.array(moves, np.int8), places, index, name)
+    return replace(read, problems=(*problems, *read.problems))
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, str]]:
@@ -98,44 +100,45 @@ def _best_move(entry: Entry) -> int:
     best = [move for move, score in entry.moves if score == entry.score]
     best = best or [move for move, score in entry.moves if isnan(score)]
     square = parse_square(best[0], entry.size) if best else NO_MOVE
-    if square in (PASS, NO_MOVE) and f"{entry.squares} X" == _START[entry.size]:
-        # A game from there without moves has no position.
-        msg = "is the usual start without a move"
-        raise NotationError(msg)
     return NO_MOVE if square == PASS else square
 
 
 def _game_file(
-    entries: list[Entry],
-    moves: list[list[int]],
-    places: list[str],
+    entries: Sequence[Entry],
+    moves: NDArray[np.int8],
+    places: Sequence[str],
+    index: Sequence[int],
     name: str,
-    problems: tuple[str, ...],
 ) -> GameFile:
     size = entries[0].size
     text = "".join(entry.squares for entry in entries)
     squares = np.frombuffer(text.encode(), "S1").reshape(-1, size, size)
+    black, white = (from_boards(squares == glyph) for glyph in (b"X", b"O"))
     named = [entry.mover is not None for entry in entries]
     mover = np.array([entry.mover or BLACK for entry in entries], np.uint8)
     margin = np.array([entry.score for entry in entries])
     theoretical = _black_discs(margin, mover, size)
-    read = keep_legal(
-        np.array(moves, np.int8),
+    read = keep_boards(
+        Starts(black, white, mover),
+        moves,
         places,
         source=name,
         size=size,
-        start_black=from_boards(squares == b"X"),
-        start_white=from_boards(squares == b"O"),
-        start_mover=mover,
+        index=index,
         theoretical_score=theoretical,
     )
-    odd = np.count_nonzero(~np.isnan(margin) & (theoretical < 0))
     remarks = {
-        "name no side to move: X is taken for it": len(named) - sum(named),
-        "have an odd score, which is not kept": odd,
+        "no side to move is named, X is taken for it": len(named) - sum(named),
+        "the score is odd and not kept": int(
+            (~np.isnan(margin) & (theoretical < 0)).sum()
+        ),
     }
-    notes = [f"{name}: {n:,} positions {remark}" for remark, n in remarks.items() if n]
-    return GameFile(read.games, (*problems, *read.problems), tuple(notes))
+    notes = [
+        f"{name}: {remark} in {n:,} of {len(named):,} positions"
+        for remark, n in remarks.items()
+        if n
+    ]
+    return replace(read, notes=tuple(notes))
 
 
 def _black_discs(

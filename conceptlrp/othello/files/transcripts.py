@@ -14,6 +14,7 @@ from typing import Final
 from conceptlrp.errors import GameFileError, NotationError
 from conceptlrp.files import write_whole
 from conceptlrp.othello.board import PASS
+from conceptlrp.othello.files import pgn
 from conceptlrp.othello.files.records import (
     LONGEST_GAME,
     Record,
@@ -39,6 +40,8 @@ _BOOK_GAME: Final = re.compile(r"(?:[+-][a-h][1-8])+", re.IGNORECASE)
 
 def looks_like(data: bytes) -> bool:
     """Tell whether a line at the beginning of a file is a transcript."""
+    if pgn.looks_like(data):
+        return False
     lines = enumerate(first_lines(data), start=1)
     read = (read_line(line, number, size=8) for number, line in lines)
     return any(not record.problem for record in read)
@@ -57,8 +60,9 @@ def read_line(line: str, number: int, *, size: int) -> Record:
     """Read a line of a file of transcripts."""
     place = f"line {number}"
     *known, transcript = line.split("\t", _COLUMNS)
-    if len(line) > LONGEST_GAME:
-        return Record(place, problem=f"has {len(line):,} characters")
+    if len(transcript) > LONGEST_GAME:
+        problem = f"has {len(transcript):,} characters, more than any game"
+        return Record(place, problem=problem)
     if known and len(known) != _COLUMNS - 1:
         problem = (
             f"{len(known) + 1} columns, expected a transcript, "
@@ -105,6 +109,13 @@ def _squares(size: int) -> dict[str, int]:
 
 def transcripts_text(games: Games) -> str:
     """Return games as lines of black, white, year and transcript, between tabs."""
+    if not games.standard.all():
+        number = int(games.standard.argmin()) + 1
+        msg = (
+            f"game {number} begins from a board of its own, which no transcript tells; "
+            "write games.take(games.standard), or save a corpus"
+        )
+        raise ValueError(msg)
     lines = []
     for moves, black, white, year in zip(
         games.moves, games.black, games.white, games.year, strict=True

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.board import NO_MOVE
-from conceptlrp.othello.files.records import agreed_size, keep_legal
+from conceptlrp.othello.files.legal_games import keep_legal
+from conceptlrp.othello.files.records import agreed_size
 from conceptlrp.othello.games import GameFile, read_bytes
 
 _HEADER: Final = np.dtype(
