@@ -34,10 +34,11 @@ def test_a_corpus_can_be_thinned_and_turned(folder: Path, tmp_path: Path) -> Non
     out = tmp_path / "corpus.h5"
     options = ["--unique", "symmetry", "--sample", 20, "--turn", "--seed", 3]
 
-    succeed("corpus", folder / "games.txt", "--out", out, *options)
+    result = run("corpus", folder / "games.txt", "--out", out, *options)
 
     read = Corpus.read(folder / "games.txt")
     expected = read.unique(symmetry=True).sample(20, seed=3).turn(seed=3)
+    assert result.err == f"conceptlrp: {expected.notes[-1]}\n"
     assert Corpus.load(out).digest == expected.digest
 
 
