@@ -56,8 +56,8 @@ def board_text(
     return text
 
 
-def reference_table(boards: ReferenceBoards) -> Columns:
-    """Arrange reference boards for rich to print, as many side by side as fit."""
+def reference_table(boards: ReferenceBoards) -> Group:
+    """Arrange boards for rich to print, as many side by side as fit, and their note."""
     limit = 0.0 if boards.heatmaps is None else symmetric_limit(boards.heatmaps)
     write = signed_percent if boards.by == "share" else compact
     cards = []
@@ -75,7 +75,10 @@ def reference_table(boards: ReferenceBoards) -> Columns:
                 Text(""),
             )
         )
-    return Columns(cards, padding=(0, 3), width=28)
+    note = [Text(f"{boards.layer}:{boards.channel}: {boards.note}")]
+    return Group(
+        *(note if boards.note else []), Columns(cards, padding=(0, 3), width=28)
+    )
 
 
 def _backgrounds(

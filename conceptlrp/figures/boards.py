@@ -254,18 +254,16 @@ def reference_figure(
     """Draw boards with their heatmaps, scores and where they come from.
 
     The move that was played has a cross where it is what is explained; all boards have
-    the same limits, the largest magnitude of their heatmaps.
+    the same limits, the largest magnitude of their heatmaps. The note of boards that
+    are not those asked for, or none, stands below.
     """
-    if not len(boards):
-        msg = f"there are no boards of {boards.layer}:{boards.channel} to draw"
-        raise ValueError(msg)
     limit = 0.0 if boards.heatmaps is None else symmetric_limit(boards.heatmaps)
     sheet = Sheet(
         width,
         len(boards),
         max(1, min(len(boards), int(width / 1.6))),
         under=3 * LINE,
-        foot=SCALE_HEIGHT,
+        foot=SCALE_HEIGHT + (LINE if boards.note else 0.0),
         title=_title_of(boards, name, above) if title is None else title,
     )
     figure, places = sheet.draw()
@@ -277,12 +275,14 @@ def reference_figure(
         )
         lines = _caption(number, board, boards.by)
         _draw_caption(axes, lines, sheet.side, board.position.size)
-    if boards.heatmaps is not None:
+    texts = [boards.note]
+    if boards.heatmaps is None and len(boards):
+        texts.append("heatmaps of these boards are not in the store")
+    elif len(boards):
         draw_scale(figure, limit, unit or Target.parse(boards.target).unit)
-    else:
-        text = "heatmaps of these boards are not in the store"
-        high = figure.get_size_inches()[1]
-        style.note(figure, 0.5, 0.2 / high, text, ha="center", color=style.QUIET)
+    high = figure.get_size_inches()[1]
+    for place, text in zip((SCALE_HEIGHT, 0.2), texts, strict=False):
+        style.note(figure, 0.5, place / high, text, ha="center", color=style.QUIET)
     return figure
 
 

@@ -27,7 +27,6 @@ from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import Corpus, phases
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
-from conceptlrp.statistics.ranks import codes
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
 
@@ -315,7 +314,7 @@ def _prepare(
     )
     corpus = sample.corpus
     # Drawn apart from the games that are held out, which would all be drawn.
-    mapped = spread_rows(corpus.game, asked.n_maps, seed=seed + 1)
+    mapped = spread_rows(sample.games, asked.n_maps, seed=seed + 1)
     random = (
         above_own_mean(random_network(explainer, seed=seed * asked.n_random + i), store)
         for i in range(asked.n_random)
@@ -327,7 +326,7 @@ def _prepare(
     labels, controls = _labels(corpus, strata, split)
     comparison = Comparison(
         labels=labels.joined(_added(store, asked.columns, sample.rows)),
-        games=codes(corpus.game),
+        games=sample.games,
         phases=strata.astype(np.intp),
         criteria=replace(asked.criteria, seed=split),
         size=corpus.size,

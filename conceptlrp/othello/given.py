@@ -4,7 +4,7 @@ Shapes use N boards. Messages number boards as the array does, from 0.
 """
 
 from collections.abc import Hashable, Iterable
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,8 +23,6 @@ from conceptlrp.othello.board import (
 )
 from conceptlrp.othello.games import Games
 from conceptlrp.othello.position import parse_square, square_name
-
-_UNKNOWN: Final = (None, "", "-")
 
 
 def given_movers(mover: ArrayLike | None, n: int) -> NDArray[np.uint8]:
@@ -106,7 +104,8 @@ def given_columns(
 
 
 def _square(move: Any, size: int, i: int) -> int:
-    if move in _UNKNOWN:
+    # A column of a table has NaN where nothing is known.
+    if move in (None, "") or move != move:
         return NO_MOVE
     if isinstance(move, str):
         return parse_square(move, size)

@@ -155,6 +155,8 @@ class ReferenceBoards:
         The boards.
     heatmaps : ndarray of shape (k, n, n) or None
         Conditional heatmaps, where the store keeps them or they were computed.
+    note : str
+        Why these are not the boards that were asked for, or none, "" if they are.
     """
 
     layer: str
@@ -164,6 +166,7 @@ class ReferenceBoards:
     target: str
     boards: tuple[ReferenceBoard, ...]
     heatmaps: NDArray[np.float32] | None
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.boards)
@@ -229,8 +232,9 @@ class ReferenceBoards:
             for board, heatmap in zip(self.boards, maps, strict=True)
         ]
         title = f"{self.layer}:{self.channel}, {self.strip} {self.by} ({self.target})"
-        note = f"relevance from {-limit:g} (blue) to {limit:g} (orange)"
-        return html_boards(title, cards, note=note if limit else "")
+        scale = f"relevance from {-limit:g} (blue) to {limit:g} (orange)"
+        notes = [note for note in (self.note, scale if limit else "") if note]
+        return html_boards(title, cards, note="; ".join(notes))
 
     def frame(self) -> "pd.DataFrame":
         """Return a row for each board: where it is from, its score and its moves."""
@@ -247,7 +251,7 @@ class ReferenceBoards:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""
         maps = [None] * len(self) if self.heatmaps is None else self.heatmaps.tolist()
-        names = ("layer", "channel", "by", "strip", "target")
+        names = ("layer", "channel", "by", "strip", "target", "note")
         boards = [
             {**board.to_dict(), "heatmap": heatmap}
             for board, heatmap in zip(self.boards, maps, strict=True)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import StoreError
 from conceptlrp.jsontext import plain
+from conceptlrp.othello.twins import position_keys
 from conceptlrp.report.words.relevance import gradient_words, relevance_of
 from conceptlrp.statistics import Estimate
 from conceptlrp.statistics.estimates import cosine, estimate
@@ -168,7 +169,7 @@ def compare(
     name = first.targets[first.target_index(target)]
     rows = _common_rows(first, second, n_positions, seed)
     ply = np.asarray(first.positions.ply)[rows[0]]
-    games = np.asarray(first.positions.game)[rows[0]]
+    games = position_keys(first.positions[rows[0]])
     matches = []
     for layer, other in pairs:
         tables = (

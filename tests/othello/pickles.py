@@ -64,7 +64,15 @@ def hostile() -> dict[str, bytes]:
     nested = b"\x80\4]\x94" + b"".join(
         b"]\x94(h" + bytes([i, ord("h"), i]) + b"e" for i in range(60)
     )
+    board, many = np.zeros((6, 6), np.int8), [0.5] * 100_000
     return {
+        "one pi of 100,000 numbers in 2,000 examples": pickle.dumps(
+            [(board.copy(), many, i) for i in range(2000)], 4
+        ),
+        "one array of 100,000 numbers in 2,000 examples": pickle.dumps(
+            [(board.copy(), a, i) for a in [np.zeros(100_000)] for i in range(2000)], 4
+        ),
+        "an array of 50,000 dimensions": _array((1 << 31,) * 50_000, b"C\5" + bytes(5)),
         "a command": pickle.dumps([_Command()], 4),
         "a command in old words": b"\x80\3cos\nsystem\nX\6\0\0\0exit 3\x85R.",
         "a builtin": pickle.dumps([eval], 4),

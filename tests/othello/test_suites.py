@@ -49,8 +49,8 @@ def test_lines_without_a_mover_are_seen_by_x():
     assert corpus.mover.tolist() == [BLACK, BLACK]
     assert corpus.games.theoretical_score.tolist() == [34, -1]
     assert corpus.notes == (
-        "suite.obf: 2 positions name no side to move: X is taken for it",
-        "suite.obf: 1 positions have an odd score, which is not kept",
+        "suite.obf: no side to move is named, X is taken for it in 2 of 2 positions",
+        "suite.obf: the score is odd and not kept in 1 of 2 positions",
     )
 
 

@@ -91,24 +91,24 @@ def _wrong(example: Any, size: int | None) -> str:
         return f"its board is {' x '.join(map(str, shape))}, expected {expected}"
     if not {*board.values.ravel().tolist()} <= {-1, 0, 1}:
         return "its board has other numbers than +1, -1 and 0"
-    wanted = shape[0] ** 2 + 1
-    if len(_numbers(pi)) != wanted:
-        return f"its pi is no list of {wanted} numbers"
+    if not _numbers(pi, shape[0] ** 2 + 1):
+        return f"its pi is no list of {shape[0] ** 2 + 1} numbers"
     return "" if isinstance(value, int | float) else "its result is no number"
 
 
-def _numbers(pi: Any) -> list[float]:
-    """Return probabilities as a list, which is empty if they are none."""
-    listed = pi.values.ravel().tolist() if isinstance(pi, Array) else pi
-    fine = isinstance(listed, list) and all(type(p) in (int, float) for p in listed)
-    return listed if fine else []
+def _numbers(pi: Any, wanted: int) -> list[float]:
+    """Return probabilities as a list, which is empty if they are not as many."""
+    if isinstance(pi, Array) and pi.values.shape == (wanted,):
+        pi = pi.values.tolist()
+    fine = isinstance(pi, list) and len(pi) == wanted
+    return pi if fine and all(type(p) in (int, float) for p in pi) else []
 
 
 def _game_file(examples: list[Any], index: list[int], size: int, name: str) -> GameFile:
     boards = np.array([board.values for board, *_ in examples], np.int8)
     own, opponent = from_boards(boards == 1), from_boards(boards == -1)
     places = np.array([*squares(REGION[size]), NO_MOVE])
-    pis = (_numbers(pi) for _, pi, *_ in examples)
+    pis = (_numbers(pi, size * size + 1) for _, pi, *_ in examples)
     mine, theirs, _ = canonical(own, opponent)
     twins = len(own) - len(first_of_equal(mine, theirs))
     read = keep_boards(

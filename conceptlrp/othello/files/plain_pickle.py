@@ -38,6 +38,7 @@ _RUNS: Final = {
 _PLACES: Final = (15, 21, 27)
 # An object is larger than what makes it, so a file may not have more than it needs.
 _BYTES_PER_OBJECT: Final = 5
+_MOST_DIMENSIONS: Final = 4
 
 
 class PickleError(ValueError):
@@ -62,6 +63,7 @@ class _Dtype:
 
     def array(self, raw: Any, shape: tuple[int, ...], order: Any) -> NDArray[Any]:
         """Return numbers as an array, once there are as many as its shape says."""
+        shape = shape[:_MOST_DIMENSIONS]
         if len(raw) != self.kind.itemsize * prod(shape) or min(shape, default=1) < 0:
             msg = f"has {len(raw)} bytes for an array of shape {shape}"
             raise PickleError(msg)

@@ -127,12 +127,17 @@ def _game_file(
         index=index,
         theoretical_score=theoretical,
     )
-    odd = np.count_nonzero(~np.isnan(margin) & (theoretical < 0))
     remarks = {
-        "name no side to move: X is taken for it": len(named) - sum(named),
-        "have an odd score, which is not kept": odd,
+        "no side to move is named, X is taken for it": len(named) - sum(named),
+        "the score is odd and not kept": int(
+            (~np.isnan(margin) & (theoretical < 0)).sum()
+        ),
     }
-    notes = [f"{name}: {n:,} positions {remark}" for remark, n in remarks.items() if n]
+    notes = [
+        f"{name}: {remark} in {n:,} of {len(named):,} positions"
+        for remark, n in remarks.items()
+        if n
+    ]
     return replace(read, notes=tuple(notes))
 
 
