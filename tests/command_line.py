@@ -1,6 +1,7 @@
 """The command line run in this process, and files for it that are right or wrong."""
 
 import io
+import math
 import os
 import pickle
 import re
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+from conceptlrp import progress
 from conceptlrp.cli.program import main
 from conceptlrp.networks import load_network, save_network
 from conceptlrp.othello import Corpus, write_transcripts
@@ -39,6 +41,8 @@ def run(*arguments: object) -> Result:
     words = ["conceptlrp", *(str(argument) for argument in arguments)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", words)
+        # However busy the machine, no line says how far something is.
+        patch.setattr(progress, "_PAUSE", math.inf)
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as e:
             main()
     return Result(int(e.value.code or 0), out.getvalue(), err.getvalue())

@@ -141,7 +141,7 @@ class LayerTally:
             "value": self.value,
             "control": self.control,
         }
-        table, games = np.concatenate([*columns.values()], 1), self.sample.corpus.game
+        table, games = np.concatenate([*columns.values()], 1), self.sample.games
         found = estimates(table, games, seed=self._seed)
         ends = np.array([(each.mean, each.low, each.high) for each in found])
         numbers = {

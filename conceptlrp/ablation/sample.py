@@ -6,6 +6,7 @@ channels of an H x W map.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ from conceptlrp.lrp.probing import VALUE, boards_of, forward
 from conceptlrp.lrp.targets import Contrast, Neuron, Target, Value
 from conceptlrp.networks.planes import actions_of_squares, legal_actions
 from conceptlrp.othello import Corpus
+from conceptlrp.othello.twins import position_keys
 from conceptlrp.store import Store
 
 _NOTHING = -2
@@ -48,6 +50,11 @@ class FollowedSample:
     def take(self, rows: NDArray[Any]) -> "FollowedSample":
         """Return some of the positions."""
         return FollowedSample(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    @cached_property
+    def games(self) -> NDArray[np.int64]:
+        """Return the game (N,) of each position, twins being one; see `game_keys`."""
+        return position_keys(self.corpus)
 
     @property
     def is_contrast(self) -> bool:

@@ -192,7 +192,7 @@ class Clustering(Plain):
     distances : float32 array of shape (n,)
         Distance of each position to the centre of its cluster.
     games : int32 array of shape (n,)
-        Game of each position.
+        Game of each position, twins being one; see `game_keys`.
     embedding : float32 array of shape (n, 2) or None
         Coordinates in the plane.
     network, corpus : str

@@ -35,6 +35,7 @@ from conceptlrp.clustering.features import (
     sample_rows,
 )
 from conceptlrp.errors import ClusteringError, SameRelevanceError
+from conceptlrp.othello.twins import position_keys
 from conceptlrp.progress import OnProgress
 from conceptlrp.store import open_store
 from conceptlrp.store.reader import AnyStore
@@ -216,7 +217,7 @@ def cluster(
     kind = chosen.embedding
     layout = plane_embedding(features, kind=kind, seed=seed) if kind else None
     told(2, steps)
-    measured, games = None, np.asarray(store.positions.game[table.rows], np.int32)
+    measured, games = None, position_keys(store.positions[table.rows]).astype(np.int32)
     if stability:
         measured = cluster_stability(
             model, features, games, labels=labels, repeats=chosen.repeats, seed=seed

@@ -102,7 +102,7 @@ def _estimated(
     runner: KeptUnits,
     seed: int,
 ) -> KeptCurve:
-    n_sizes, games = len(parts), runner.sample.corpus.game
+    n_sizes, games = len(parts), runner.sample.games
     columns = np.concatenate([*found.values(), gap[:, None]], axis=1)
     drawn, number = bootstrap_means(columns, games, seed=seed), len(np.unique(games))
     # The mean goes first, then the draws: all are ratios of sums.

@@ -356,11 +356,11 @@ def find_circuit(
 
 def _halves(sample: FollowedSample, seed: int) -> tuple[FollowedSample, ...]:
     """Return positions that rank units and those of other games that test them."""
-    games = np.unique(sample.corpus.game)
+    games = np.unique(sample.games)
     if len(games) < _FEW_GAMES:
         return (sample,)
     drawn = np.random.default_rng(seed).permutation(games)[: len(games) // 2]
-    ranks = np.isin(sample.corpus.game, drawn)
+    ranks = np.isin(sample.games, drawn)
     return tuple(sample.take(np.flatnonzero(half)) for half in (ranks, ~ranks))
 
 

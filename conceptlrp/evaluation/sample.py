@@ -7,6 +7,7 @@ long, n x n squares, S = n * n of them in a row, and A actions.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.probing import VALUE, Outputs, ask, best_actions, boards_of
 from conceptlrp.networks.planes import legal_actions
 from conceptlrp.othello import Corpus
+from conceptlrp.othello.twins import position_keys
 from conceptlrp.statistics.estimates import (
     Estimate,
     estimates,
@@ -53,10 +55,10 @@ class Sample:
         """Squares (N, S) with a disc."""
         return np.asarray(self.discs != 0)
 
-    @property
-    def games(self) -> NDArray[np.int32]:
-        """The game (N,) of each position: what a bootstrap draws."""
-        return self.corpus.game
+    @cached_property
+    def games(self) -> NDArray[np.int64]:
+        """Return the game (N,) of each position, twins being one, for a bootstrap."""
+        return position_keys(self.corpus)
 
     def actions(self, target: str) -> NDArray[np.int64]:
         """Return the actions (N,) of a target, "best", "other" or "value"."""

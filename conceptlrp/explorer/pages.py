@@ -175,10 +175,15 @@ def _strips(
     """Draw the reference boards, all on one scale of colours."""
     maps = [strip.heatmaps for strip in strips if strip.heatmaps is not None]
     limit = max((symmetric_limit(each) for each in maps), default=0.0)
-    titles = (STRIP_WORDS[name][0] for name in ("relevant", "opposed"))
-    titled = zip(titles, strips, strict=True)
+    shown = []
+    for name, end, strip in zip(
+        ("relevant", "opposed"), ("top", "bottom"), strips, strict=True
+    ):
+        # Where one end has no boards, the store gives those of the other.
+        cards = _cards(state, strip, limit) if strip.strip == end else []
+        shown.append((STRIP_WORDS[name][0], cards, strip.note))
     return {
-        "strips": [(title, _cards(state, strip, limit)) for title, strip in titled],
+        "strips": shown,
         "target": strips[0].target,
         "strip_limit": limit,
         "strip_unit": unit_of(strips[0].target, value_kind),

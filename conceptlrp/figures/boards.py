@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.errors import check_names
 from conceptlrp.figures import style
 from conceptlrp.figures.style import LINE, Sheet, color_bar
 from conceptlrp.lrp import Best, Explainer, Played, Target
@@ -26,6 +27,7 @@ from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import NO_MOVE, Position, parse_square, square_name
 from conceptlrp.othello.board import squares
+from conceptlrp.othello.positions import as_position
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.reference.boards import ReferenceBoard
 
@@ -37,7 +39,7 @@ SCALE_HEIGHT: Final = 0.36
 
 @style.styled
 def board(
-    position: Position,
+    position: Position | ArrayLike,
     heatmap: ArrayLike | None = None,
     *,
     mark: int | str = NO_MOVE,
@@ -51,7 +53,7 @@ def board(
 
     Parameters
     ----------
-    position : Position
+    position : Position or array of shape (n, n)
         The board and the side to move.
     heatmap : array of shape (n, n), optional
         Signed relevance of each square.
@@ -68,6 +70,7 @@ def board(
     Figure
         The board, and below it the scale of its colours.
     """
+    position = as_position(position)
     square = parse_square(mark, position.size) if isinstance(mark, str) else mark
     foot = SCALE_HEIGHT if heatmap is not None else 0.0
     sheet = Sheet(width, 1, 1, foot=foot, title=title or "")
@@ -254,18 +257,16 @@ def reference_figure(
     """Draw boards with their heatmaps, scores and where they come from.
 
     The move that was played has a cross where it is what is explained; all boards have
-    the same limits, the largest magnitude of their heatmaps.
+    the same limits, the largest magnitude of their heatmaps. The note of boards that
+    are not those asked for, or none, stands below.
     """
-    if not len(boards):
-        msg = f"there are no boards of {boards.layer}:{boards.channel} to draw"
-        raise ValueError(msg)
     limit = 0.0 if boards.heatmaps is None else symmetric_limit(boards.heatmaps)
     sheet = Sheet(
         width,
         len(boards),
         max(1, min(len(boards), int(width / 1.6))),
         under=3 * LINE,
-        foot=SCALE_HEIGHT,
+        foot=SCALE_HEIGHT + (LINE if boards.note else 0.0),
         title=_title_of(boards, name, above) if title is None else title,
     )
     figure, places = sheet.draw()
@@ -277,12 +278,14 @@ def reference_figure(
         )
         lines = _caption(number, board, boards.by)
         _draw_caption(axes, lines, sheet.side, board.position.size)
-    if boards.heatmaps is not None:
+    texts = [boards.note]
+    if boards.heatmaps is None and len(boards):
+        texts.append("heatmaps of these boards are not in the store")
+    elif len(boards):
         draw_scale(figure, limit, unit or Target.parse(boards.target).unit)
-    else:
-        text = "heatmaps of these boards are not in the store"
-        high = figure.get_size_inches()[1]
-        style.note(figure, 0.5, 0.2 / high, text, ha="center", color=style.QUIET)
+    high = figure.get_size_inches()[1]
+    for place, text in zip((SCALE_HEIGHT, 0.2), texts, strict=False):
+        style.note(figure, 0.5, place / high, text, ha="center", color=style.QUIET)
     return figure
 
 
@@ -373,7 +376,7 @@ def empty_board_figure(
     width: float = style.TWO_COLUMNS,
 ) -> Figure:
     """Draw the heatmaps of an empty board, for a move and the value."""
-    names = tuple(composites)
+    names = tuple(check_names(composites, "composites", "a composite"))
     explainers = [
         Explainer(network, composite=name, allow_gradient=allow_gradient)
         for name in names

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import FollowedSample, follow_sample, spread_rows
-from conceptlrp.errors import OutputExistsError
+from conceptlrp.errors import OutputExistsError, check_names
 from conceptlrp.labelling.interchange_result import Interchange, tested_labels
 from conceptlrp.labelling.interchanging import draw_interchanges, interchange_channels
 from conceptlrp.labelling.networks import Networks, above_own_mean, random_network
@@ -27,7 +27,6 @@ from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import Corpus, phases
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
-from conceptlrp.statistics.ranks import codes
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
 
@@ -61,7 +60,7 @@ def label_positions(
     """
     store = open_store(store)
     corpus = store.positions
-    wanted = None if names is None else list(names)
+    wanted = None if names is None else check_names(names, "names", "a label")
     columns: dict[str, NDArray[np.generic]] = {}
     # Empty, for names and types before anything is computed.
     for name, column in _columns(corpus[:0], wanted).items():
@@ -315,7 +314,7 @@ def _prepare(
     )
     corpus = sample.corpus
     # Drawn apart from the games that are held out, which would all be drawn.
-    mapped = spread_rows(corpus.game, asked.n_maps, seed=seed + 1)
+    mapped = spread_rows(sample.games, asked.n_maps, seed=seed + 1)
     random = (
         above_own_mean(random_network(explainer, seed=seed * asked.n_random + i), store)
         for i in range(asked.n_random)
@@ -327,7 +326,7 @@ def _prepare(
     labels, controls = _labels(corpus, strata, split)
     comparison = Comparison(
         labels=labels.joined(_added(store, asked.columns, sample.rows)),
-        games=codes(corpus.game),
+        games=sample.games,
         phases=strata.astype(np.intp),
         criteria=replace(asked.criteria, seed=split),
         size=corpus.size,
@@ -367,7 +366,7 @@ def _labels(
 
 def _added(store: Store, columns: Sequence[str], rows: NDArray[np.int64]) -> Labels:
     found = {}
-    for name in columns:
+    for name in check_names(columns, "columns", "a column"):
         found[name] = store.columns.label(name)[rows]
         if found[name].dtype.kind == "f" and not np.isfinite(found[name]).all():
             msg = f"column '{name}' has unknown values, expected numbers only"

@@ -26,6 +26,7 @@ from conceptlrp.networks.planes import (
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import BLACK
 from conceptlrp.othello.symmetry import SYMMETRIES, turn_maps
+from conceptlrp.othello.twins import position_keys
 from conceptlrp.statistics.estimates import Estimate, estimate, paired_difference
 from conceptlrp.statistics.intervals import LEAST_GAMES
 
@@ -90,7 +91,8 @@ class _Games:
     """Positions with their moves and results, to hold a network against."""
 
     def __init__(self, corpus: Corpus) -> None:
-        self.game, self.size, self.boards = corpus.game, corpus.size, boards_of(corpus)
+        self.game, self.size = position_keys(corpus), corpus.size
+        self.boards = boards_of(corpus)
         self.legal = legal_actions(corpus.own, corpus.opponent, size=self.size)
         self.played = actions_of_squares(corpus.played, size=self.size)
         self.black = np.where(corpus.mover == BLACK, 1, -1).astype(np.int8)

@@ -27,6 +27,9 @@ from .position import (
 from .symmetry import (
     symmetry_words as symmetry_words,
 )
+from .twins import (
+    game_keys as game_keys,
+)
 
 __all__ = [
     "BLACK",
@@ -37,6 +40,7 @@ __all__ = [
     "Games",
     "Position",
     "flips",
+    "game_keys",
     "legal_moves",
     "parse_square",
     "parse_transcript",

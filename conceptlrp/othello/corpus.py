@@ -27,9 +27,15 @@ from conceptlrp.othello.board import (
     given_boards,
     legal_moves,
 )
-from conceptlrp.othello.files.formats import read_games
-from conceptlrp.othello.games import POSITION_COLUMNS, STARTS, Games, columns_digest
-from conceptlrp.othello.given import given_columns, given_movers
+from conceptlrp.othello.files.formats import read_all
+from conceptlrp.othello.games import (
+    POSITION_COLUMNS,
+    STARTS,
+    Games,
+    black_margins,
+    columns_digest,
+)
+from conceptlrp.othello.given import given_columns
 from conceptlrp.othello.position import Position, square_names, transcript_text
 from conceptlrp.othello.replay import replay
 from conceptlrp.othello.symmetry import (
@@ -141,19 +147,9 @@ class Corpus:
                 raise GameFileError(msg)
             return demo_games(paths).turn()
         listed = checked_paths(paths, "game files", GameFileError)
-        files = [read_games(path, size=size) for path in listed]
-        sizes = [file.games.size for file in files]
-        if len(set(sizes)) > 1:
-            found = [f"{p.name} {n} x {n}" for p, n in zip(listed, sizes, strict=True)]
-            msg = (
-                f"files are of several sizes: {', '.join(found)}; read those of one "
-                "size at a time, and pass the size where a file does not say it"
-            )
-            raise GameFileError(msg)
-        games = Games.concatenate([file.games for file in files])
-        problems = tuple(line for file in files for line in file.problems)
-        notes = tuple(line for file in files for line in file.notes)
-        return Corpus.from_games(games, problems=problems, notes=notes)
+        found = read_all(listed, size=size)
+        texts = {"problems": found.problems, "notes": found.notes}
+        return Corpus.from_games(found.games, **texts)
 
     @staticmethod
     def load(path: PathLike) -> "Corpus":
@@ -164,14 +160,9 @@ class Corpus:
         """
         from conceptlrp.othello.files.corpus_file import read_corpus
 
-        stored = read_corpus(checked_path(path))
-        corpus = Corpus(
-            **stored.positions,
-            games=stored.games,
-            problems=stored.problems,
-            notes=stored.notes,
-        )
-        if corpus.digest != stored.digest:
+        stored, digest = read_corpus(checked_path(path))
+        corpus = Corpus(**stored)
+        if corpus.digest != digest:
             msg = f"{path}: is damaged: its content does not agree with its digest"
             raise CorpusFileError(msg)
         return corpus
@@ -188,13 +179,9 @@ class Corpus:
 
     def to_bytes(self) -> memoryview:
         """Return the bytes of the file that `save` writes."""
-        from conceptlrp.othello.files.corpus_file import StoredCorpus, corpus_bytes
+        from conceptlrp.othello.files.corpus_file import corpus_bytes
 
-        used = self.compact()
-        texts = used.problems, used.notes
-        return corpus_bytes(
-            StoredCorpus(used.columns(), used.games, *texts, self.digest)
-        )
+        return corpus_bytes(vars(self.compact()), self.digest)
 
     @staticmethod
     def from_boards(
@@ -222,8 +209,7 @@ class Corpus:
         """
         array = given_boards(boards, size)
         sides = from_boards(array == 1), from_boards(array == -1)
-        movers, found = given_movers(mover, len(array)), array.shape[1]
-        return Corpus(**given_columns(*sides, movers, found, played, game))
+        return Corpus(**given_columns(*sides, mover, array.shape[1], played, game))
 
     @staticmethod
     def from_positions(
@@ -251,8 +237,7 @@ class Corpus:
         check_size(listed[0].size, size)
         rows = [(each.own, each.opponent, each.mover) for each in listed]
         own, opponent, movers = np.array(rows, np.uint64).T
-        side = sizes.pop()
-        return Corpus(**given_columns(own, opponent, movers, side, played, game))
+        return Corpus(**given_columns(own, opponent, movers, sizes.pop(), played, game))
 
     @staticmethod
     def from_games(
@@ -317,13 +302,13 @@ class Corpus:
     @property
     def margin(self) -> NDArray[np.float32]:
         """Discs by which the side to move won, empties to the winner; else NaN."""
-        return self._margin_of(self.games.score, self.games.finished)
+        return self._seen(self.games.score, self.games.finished)
 
     @property
     def theoretical_margin(self) -> NDArray[np.float32]:
         """The margin under perfect play that the game's file gives; else NaN."""
         score = self.games.theoretical_score
-        return self._margin_of(score, score >= 0)
+        return self._seen(score, score >= 0)
 
     @property
     def last(self) -> NDArray[np.int8]:
@@ -331,7 +316,9 @@ class Corpus:
 
         `NO_MOVE` before the first move of a game and where it is not known.
         """
-        place, moves = self._places(), self.games.moves
+        games, moves = self.games, self.games.moves
+        begun = count(games.start_black | games.start_white)[self.game]
+        place = np.subtract(count(self.own | self.opponent), begun, dtype=np.int16)
         recorded = moves[self.game, np.clip(place - 1, 0, moves.shape[1] - 1)]
         return turn_squares(np.where(place > 0, recorded, NO_MOVE), self.symmetry)
 
@@ -366,12 +353,16 @@ class Corpus:
         """Keep the first of positions with the same discs, in the order of this corpus.
 
         Who is to move, black or white, is no difference, since a network does not see
-        it; with ``symmetry``, nor is how a position is turned.
+        it; with ``symmetry``, nor is how a position is turned. A note counts what is
+        left out.
         """
         own, opponent = self.own, self.opponent
         if symmetry:
             own, opponent, _ = canonical(own, opponent)
-        return self[first_of_equal(own, opponent)]
+        kept = self[first_of_equal(own, opponent)]
+        left = f"{len(self) - len(kept):,} of {len(self):,} positions are left out"
+        how = "equal to one before" + " up to symmetry" * symmetry
+        return replace(kept, notes=(*self.notes, f"{left}, {how}"))
 
     def sample(self, count: int, *, seed: int = 0) -> "Corpus":
         """Draw some positions, or all if there are no more, in their order here.
@@ -408,7 +399,8 @@ class Corpus:
         """Return the position of a row, as turned here, with its last move."""
         i = self._row(i)
         sides = int(self.own[i]), int(self.opponent[i]), int(self.mover[i])
-        return Position(*sides, self.size, int(self[[i]].last[0]))
+        last = turn_squares([NO_MOVE, *self._moves_before(i)], self.symmetry[i])[-1]
+        return Position(*sides, self.size, last)
 
     def transcript(self, i: int) -> str:
         """Return the moves that led to a row's position, in its game's orientation.
@@ -417,10 +409,10 @@ class Corpus:
         into the position here. Empty where they are not known, or where there are none.
         """
         i = self._row(i)
-        game, place = self.game[i], int(self._places([i])[0])
-        moves = self.games.moves[game, : max(place, 0)]
-        known = self.games.take([game]).standard[0] and (moves >= 0).all()
-        return transcript_text(moves.tolist(), self.size) if known else ""
+        game = int(self.game[i])
+        start = self.games.starts.take(slice(game, game + 1))
+        known = start.standard(self.size)[0]
+        return transcript_text(self._moves_before(i), self.size) if known else ""
 
     def describe(self, i: int) -> str:
         """Say which game a row's position is from, and which move comes next.
@@ -474,12 +466,13 @@ class Corpus:
             raise IndexError(msg)
         return row
 
-    def _places(self, rows: Rows = slice(None)) -> NDArray[np.int16]:
-        """Return the place of positions in the moves of their games."""
-        game = self.game[rows]
-        begun = count(self.games.start_black[game] | self.games.start_white[game])
-        discs = count(self.own[rows] | self.opponent[rows])
-        return np.subtract(discs, begun, dtype=np.int16)
+    def _moves_before(self, i: int) -> list[int]:
+        """Return the moves before a position as recorded, none where not all are."""
+        game = self.game[i]
+        begun = int(self.games.start_black[game] | self.games.start_white[game])
+        place = int(self.own[i] | self.opponent[i]).bit_count() - begun.bit_count()
+        moves: list[int] = self.games.moves[game, : max(place, 0)].tolist()
+        return [] if NO_MOVE in moves else moves
 
     @cached_property
     def _is_loose(self) -> NDArray[np.bool_]:
@@ -488,12 +481,11 @@ class Corpus:
         single = np.bincount(self.game, minlength=len(self.games)) == 1
         return np.asarray(single & (moves <= ~self.games.standard))
 
-    def _margin_of(
+    def _seen(
         self, score: NDArray[np.int8], known: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        """Return by how much the side to move is ahead, of scores of the games."""
-        black = np.where(known, 2 * score.astype(np.float32) - self.size**2, np.nan)
-        black = black.astype(np.float32)[self.game]
+        """Return scores of the games as margins of the side to move."""
+        black = black_margins(score, known, self.size)[self.game]
         return np.where(self.mover == BLACK, black, 0 - black)
 
 

@@ -237,6 +237,14 @@ class GameFile:
     notes: tuple[str, ...] = ()
 
 
+def black_margins(
+    score: NDArray[np.int8], known: NDArray[np.bool_], size: int
+) -> NDArray[np.float32]:
+    """Return by how many discs black is ahead in each game (G,), NaN if not known."""
+    margins = 2 * score.astype(np.float32) - np.float32(size**2)
+    return np.where(known, margins, np.float32(np.nan))
+
+
 def read_bytes(path: str | Path) -> bytes:
     """Return what is in a game file."""
     try:

@@ -4,7 +4,7 @@ Shapes use N boards. Messages number boards as the array does, from 0.
 """
 
 from collections.abc import Hashable, Iterable
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,10 +24,8 @@ from conceptlrp.othello.board import (
 from conceptlrp.othello.games import Games
 from conceptlrp.othello.position import parse_square, square_name
 
-_UNKNOWN: Final = (None, "", "-")
 
-
-def given_movers(mover: ArrayLike | None, n: int) -> NDArray[np.uint8]:
+def _movers(mover: ArrayLike | None, n: int) -> NDArray[np.uint8]:
     """Return who is to move on each board, black unless it is said."""
     movers = np.asarray(BLACK if mover is None else off_device(mover))
     if movers.shape not in ((), (n,)):
@@ -40,7 +38,7 @@ def given_movers(mover: ArrayLike | None, n: int) -> NDArray[np.uint8]:
     return np.broadcast_to(movers, n).astype(np.uint8)
 
 
-def given_moves(
+def _moves(
     played: ArrayLike | None,
     own: NDArray[np.uint64],
     opponent: NDArray[np.uint64],
@@ -66,7 +64,7 @@ def given_moves(
     return found
 
 
-def given_games(game: Iterable[Hashable] | None, n: int) -> NDArray[np.int32]:
+def _games(game: Iterable[Hashable] | None, n: int) -> NDArray[np.int32]:
     """Return the number of each label, by the order in which they first come."""
     if game is None:
         return np.arange(n, dtype=np.int32)
@@ -81,32 +79,36 @@ def given_games(game: Iterable[Hashable] | None, n: int) -> NDArray[np.int32]:
 def given_columns(
     own: NDArray[np.uint64],
     opponent: NDArray[np.uint64],
-    mover: NDArray[Any],
+    mover: ArrayLike | None,
     size: int,
     played: ArrayLike | None,
     game: Iterable[Hashable] | None,
 ) -> dict[str, Any]:
     """Return the columns of a corpus of boards, a game for each or for each label."""
-    moves, games = given_moves(played, own, opponent, size), given_games(game, len(own))
+    movers, games = _movers(mover, len(own)), _games(game, len(own))
+    moves = _moves(played, own, opponent, size)
     first = np.unique(games, return_index=True)[1]
     # The moves of a game of several boards are not known, only what was played next.
     known = np.zeros(len(own), np.bool_) if game is not None else moves != PASS
     recorded = np.where(known, moves, NO_MOVE)[first, None]
-    black, white = np.where(mover == BLACK, (own, opponent), (opponent, own))[:, first]
+    black, white = np.where(movers == BLACK, (own, opponent), (opponent, own))[:, first]
     return {
         "own": own,
         "opponent": opponent,
-        "mover": mover,
+        "mover": movers,
         "ply": np.clip(count(own | opponent).astype(np.int64) - 4, 0, None),
         "played": moves,
         "game": games,
         "symmetry": np.zeros(len(own)),
-        "games": Games.of_boards(black, white, mover[first], size=size, moves=recorded),
+        "games": Games.of_boards(
+            black, white, movers[first], size=size, moves=recorded
+        ),
     }
 
 
 def _square(move: Any, size: int, i: int) -> int:
-    if move in _UNKNOWN:
+    # A column of a table has NaN where nothing is known.
+    if move in (None, "") or move != move:
         return NO_MOVE
     if isinstance(move, str):
         return parse_square(move, size)

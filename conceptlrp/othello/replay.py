@@ -35,11 +35,6 @@ class Starts(NamedTuple):
     white: NDArray[np.uint64]
     mover: NDArray[np.uint8]
 
-    @property
-    def discs(self) -> NDArray[np.int64]:
-        """How many discs each has."""
-        return count(self.black | self.white).astype(np.int64)
-
     def take(self, rows: slice) -> "Starts":
         """Choose some of them."""
         return Starts(self.black[rows], self.white[rows], self.mover[rows])
@@ -52,16 +47,15 @@ class Starts(NamedTuple):
 
     def checked(self, size: int) -> "Starts":
         """Refuse what is no board, by its number."""
-        both = self.black | self.white
-        wrong = {
-            "discs overlap": self.black & self.white,
-            "discs lie outside the board": both & ~np.uint64(region_of(size)),
-            "the side to move is neither 0 (black) nor 1 (white)": self.mover > WHITE,
-        }
-        for what, found in wrong.items():
-            if found.any():
-                msg = f"start {int(np.argmax(found != 0)) + 1}: {what}"
-                raise ValueError(msg)
+        outside = (self.black | self.white) & ~np.uint64(region_of(size))
+        wrong = (self.black & self.white | outside) != 0
+        wrong |= self.mover > WHITE
+        if wrong.any():
+            msg = (
+                f"start {int(np.argmax(wrong)) + 1} is no board: its discs overlap or "
+                "lie outside, or its mover is neither 0 (black) nor 1 (white)"
+            )
+            raise ValueError(msg)
         return self
 
 
@@ -206,12 +200,12 @@ def _replay_block(
         boards.play(moves[:, ply], turned)
     made[:, :1] |= (moves < 0).all(axis=1, keepdims=True)
     game, place = np.nonzero(made)
-    ply = np.maximum(place + starts.discs[game] - 4, 0)
+    discs = place + count(starts.black | starts.white)[game]
     return {
         "own": own[made],
         "opponent": opponent[made],
         "mover": mover[made],
-        "ply": ply.astype(np.uint8),
+        "ply": np.maximum(discs - 4, 0).astype(np.uint8),
         "played": moves[made],
         "game": (game + first_game).astype(np.int32),
         **boards.result(),

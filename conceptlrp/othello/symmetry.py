@@ -152,17 +152,18 @@ def first_of_equal(
     """Return, in ascending order, the rows whose pair stands in no row before."""
     # Sorting by one mixed word takes a third of the time that two words take. The
     # sort is stable, so the first of equal rows stays first.
-    order = np.argsort(_mixed(own, opponent), kind="stable")
+    order = np.argsort(mixed(own, opponent), kind="stable")
     mine, theirs = own[order], opponent[order]
     new = _differs_from_previous(mine, theirs)
-    if (new & ~_differs_from_previous(_mixed(mine, theirs))).any():
+    if (new & ~_differs_from_previous(mixed(mine, theirs))).any():
         # Two different pairs were mixed into the same word.
         order = np.lexsort((opponent, own))
         new = _differs_from_previous(own[order], opponent[order])
     return np.sort(order[new])
 
 
-def _mixed(own: NDArray[np.uint64], opponent: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(own: NDArray[np.uint64], opponent: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Mix the two words of each position into one, which others hardly ever have."""
     return own * _MIXER ^ opponent
 
 

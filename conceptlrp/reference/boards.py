@@ -58,11 +58,7 @@ def fold_orientations(heatmaps: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 class ToCopy(NamedTuple):
-    """What leads others to a position: moves from the usual start, and its OBF line.
-
-    ``moves`` are "" where they are not known; ``turned`` says how the position is
-    turned from what they lead to, "" if it is not.
-    """
+    """Moves from the usual start, how what they lead to is turned, and the OBF line."""
 
     moves: str
     turned: str
@@ -70,7 +66,7 @@ class ToCopy(NamedTuple):
 
 
 def to_copy(position: Position, transcript: str, symmetry: int) -> ToCopy:
-    """Return what every page shows to copy of a position."""
+    """Return what every page shows to copy of a position, "" for what there is not."""
     turned = symmetry_words(symmetry) if transcript and symmetry else ""
     return ToCopy(transcript, turned, position.obf())
 
@@ -155,6 +151,8 @@ class ReferenceBoards:
         The boards.
     heatmaps : ndarray of shape (k, n, n) or None
         Conditional heatmaps, where the store keeps them or they were computed.
+    note : str
+        Why these are not the boards that were asked for, or none, "" if they are.
     """
 
     layer: str
@@ -164,6 +162,7 @@ class ReferenceBoards:
     target: str
     boards: tuple[ReferenceBoard, ...]
     heatmaps: NDArray[np.float32] | None
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.boards)
@@ -229,8 +228,9 @@ class ReferenceBoards:
             for board, heatmap in zip(self.boards, maps, strict=True)
         ]
         title = f"{self.layer}:{self.channel}, {self.strip} {self.by} ({self.target})"
-        note = f"relevance from {-limit:g} (blue) to {limit:g} (orange)"
-        return html_boards(title, cards, note=note if limit else "")
+        scale = f"relevance from {-limit:g} (blue) to {limit:g} (orange)"
+        notes = [note for note in (self.note, scale if limit else "") if note]
+        return html_boards(title, cards, note="; ".join(notes))
 
     def frame(self) -> "pd.DataFrame":
         """Return a row for each board: where it is from, its score and its moves."""
@@ -247,7 +247,7 @@ class ReferenceBoards:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""
         maps = [None] * len(self) if self.heatmaps is None else self.heatmaps.tolist()
-        names = ("layer", "channel", "by", "strip", "target")
+        names = ("layer", "channel", "by", "strip", "target", "note")
         boards = [
             {**board.to_dict(), "heatmap": heatmap}
             for board, heatmap in zip(self.boards, maps, strict=True)

@@ -14,7 +14,6 @@ peak       largest activation in the feature map (ActMax by maximum)
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +23,13 @@ from conceptlrp.othello.symmetry import turn
 from conceptlrp.reference.boards import ReferenceBoards, describe_boards
 from conceptlrp.store import Ranking, Store, Where, open_store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
-from conceptlrp.store.ranking import CHANNEL_SCORES, top_rows
+from conceptlrp.store.ranking import (
+    CHANNEL_SCORES,
+    nothing_words,
+    tells,
+    told,
+    top_rows,
+)
 from conceptlrp.store.reader import AnyStore
 
 #: Scores by which reference boards can be ranked.
@@ -76,21 +81,6 @@ def diverse_rows(
     return Ranking(taken, scores[taken].astype(np.float32))
 
 
-def telling(ranking: Ranking, *, by: str, lowest: bool = False) -> Ranking:
-    """Keep the rows whose score speaks for a channel at the end that is asked for.
-
-    Everything that shows boards of a channel asks here, so that no view shows a board
-    of the wrong sign as one that the channel is about.
-    """
-    is_telling = ranking.rows >= 0
-    if not lowest:
-        is_telling &= ranking.scores > 0
-    elif by in ("share", "relevance"):
-        is_telling &= ranking.scores < 0
-    # Rankings are in order, so those that speak come first.
-    return ranking[: int(is_telling.sum())]
-
-
 def quantile_rows(scores: NDArray[np.floating], quantiles: ArrayLike) -> Ranking:
     """Take the positions that stand at quantiles of the score.
 
@@ -119,6 +109,14 @@ def quantile_rows(scores: NDArray[np.floating], quantiles: ArrayLike) -> Ranking
         dtype=np.int64,
     )
     return Ranking(rows, scores[rows].astype(np.float32))
+
+
+def even_quantiles(scores: NDArray[np.floating], count: int, *, by: str) -> Ranking:
+    """Go from the highest score to the lowest in even steps of rank, passing over 0."""
+    rows = np.flatnonzero(scores)
+    found = quantile_rows(scores[rows], np.linspace(1, 0, min(count, len(rows))))
+    empty = nothing_words(by, lowest=None, among=len(scores))
+    return replace(found, rows=rows[found.rows], note="" if len(rows) else empty)
 
 
 def board_distances(
@@ -195,38 +193,48 @@ def reference_boards(
         Exact, whatever batches and shards the store was computed in; equal scores
         come in the order of their rows. Fewer where no more boards speak for the
         channel: a score of zero, or of the other sign, is no reason to show a board.
+        Where the end that is asked for has none, those of the other, as ``strip`` and
+        ``note`` say.
 
     References
     ----------
     Achtibat et al., Nat. Mach. Intell. 5 (2023), doi:10.1038/s42256-023-00711-8.
     """
-    # The store may have these at hand without reading a column.
     store = open_store(store)
     if by in CHANNEL_SCORES and min_distance == 0:
-        asked: dict[str, Any] = {
-            "by": by,
-            "lowest": lowest,
-            "target": target,
-            "where": where,
-        }
-        ranking = store.top(layer, channel, count, one_per_game=one_per_game, **asked)
+        # The store may have these at hand without reading a column.
+        ranking = store.top(
+            layer,
+            channel,
+            count,
+            by=by,
+            lowest=lowest,
+            one_per_game=one_per_game,
+            target=target,
+            where=where,
+        )
     else:
         scores = reference_scores(store, layer, channel, by=by, target=target)
         corpus, rows = store.positions, np.arange(len(scores))
         if where is not None:
             rows = np.flatnonzero(store.columns.mask(where))
-        found = diverse_rows(
-            scores[rows],
-            count,
-            lowest=lowest,
-            games=corpus.game[rows] if one_per_game else None,
-            boards=(corpus.own[rows], corpus.opponent[rows]),
-            min_distance=min_distance,
-        )
-        ranking = replace(found, rows=rows[found.rows])
-    ranking = telling(ranking, by=by, lowest=lowest)
-    heatmaps = _kept_heatmaps(store, layer, channel, ranking, (by, lowest), target)
-    strip = "bottom" if lowest else "top"
+
+        def ranked(*, lowest: bool) -> Ranking:
+            telling = rows[tells(scores[rows], by=by, lowest=lowest)]
+            found = diverse_rows(
+                scores[telling],
+                count,
+                lowest=lowest,
+                games=corpus.game[telling] if one_per_game else None,
+                boards=(corpus.own[telling], corpus.opponent[telling]),
+                min_distance=min_distance,
+            )
+            return replace(found, rows=telling[found.rows])
+
+        ranking = told(ranked, by=by, lowest=lowest, count=count, among=len(rows))
+    order = by, ranking.lowest
+    heatmaps = _kept_heatmaps(store, layer, channel, ranking, order, target)
+    strip = "bottom" if ranking.lowest else "top"
     return _boards(store, (layer, channel, by, strip), ranking, target, heatmaps)
 
 
@@ -249,11 +257,11 @@ def quantile_boards(
     Returns
     -------
     ReferenceBoards
-        Exact; see `quantile_rows`.
+        Exact; see `quantile_rows`. Positions of score 0 have no part in it.
     """
     store = open_store(store)
     scores = reference_scores(store, layer, channel, by=by, target=target)
-    ranking = quantile_rows(scores, np.linspace(1, 0, count))
+    ranking = even_quantiles(scores, count, by=by)
     return _boards(store, (layer, channel, by, "quantiles"), ranking, target, None)
 
 
@@ -279,7 +287,8 @@ def random_boards(
     Returns
     -------
     ReferenceBoards
-        At most one of a game, in the order in which they were drawn.
+        At most one of a game, in the order in which they were drawn, whatever their
+        score.
     """
     store = open_store(store)
     scores = reference_scores(store, layer, channel, by=by, target=target)
@@ -308,7 +317,8 @@ def _boards(
     heatmaps: NDArray[np.float32] | None,
 ) -> ReferenceBoards:
     name = store.targets[store.target_index(target)]
-    return ReferenceBoards(*what, name, describe_boards(store, ranking), heatmaps)
+    boards = describe_boards(store, ranking)
+    return ReferenceBoards(*what, name, boards, heatmaps, ranking.note)
 
 
 def _kept_heatmaps(

@@ -18,7 +18,7 @@ from conceptlrp.labelling.result import ChannelName, channel_name
 from conceptlrp.lrp.targets import unit_of
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards
 from conceptlrp.reference.boards import describe_board
-from conceptlrp.reference.strips import diverse_rows, quantile_rows, telling
+from conceptlrp.reference.strips import diverse_rows, even_quantiles
 from conceptlrp.report.channel import ChannelLine, ChannelReport
 from conceptlrp.report.findings import (
     channel_effect,
@@ -45,7 +45,7 @@ from conceptlrp.report.words.context import (
 from conceptlrp.report.words.numbers import effect, percent
 from conceptlrp.store import Ranking, Store, open_store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
-from conceptlrp.store.ranking import top_rows
+from conceptlrp.store.ranking import nothing_words, tells, top_rows
 from conceptlrp.store.reader import AnyStore
 
 if TYPE_CHECKING:
@@ -134,14 +134,11 @@ class LayerStrips:
     def plans(self, column: Column) -> dict[str, StripPlan]:
         """Choose the boards of a channel, by strip."""
         chosen = {name: self._extreme(column, kind) for name, kind in _KINDS.items()}
-        is_flat = not column.share.any()
-        levels = np.linspace(1, 0, 0 if is_flat else QUANTILES)
         rows = self._random_rows
+        levels = even_quantiles(column.share, QUANTILES, by="share")
         return {
             **chosen,
-            "quantiles": StripPlan(
-                "share", "quantiles", quantile_rows(column.share, levels)
-            ),
+            "quantiles": StripPlan("share", "quantiles", levels),
             "random": StripPlan("share", "random", Ranking(rows, column.share[rows])),
         }
 
@@ -165,14 +162,19 @@ class LayerStrips:
         """Choose the boards of one end whose score speaks for a channel at all."""
         by, lowest = REFERENCE_KINDS[kind]
         strip, kept = ("bottom" if lowest else "top"), self.stored.references[kind]
+        scores, maps = column.share if by == "share" else column.activation, None
         if kept is not None and self.count <= kept.rows.shape[1]:
             found = Ranking(kept.rows[column.channel], kept.scores[column.channel])
-            ranking = telling(found, by=by, lowest=lowest)[: self.count]
-            maps = kept.maps[column.channel][: len(ranking)]
-            return StripPlan(by, strip, ranking, maps)
-        scores = column.share if by == "share" else column.activation
-        found = top_rows(scores, self.count, lowest=lowest, groups=self._games)
-        return StripPlan(by, strip, telling(found, by=by, lowest=lowest))
+            maps = kept.maps[column.channel]
+        else:
+            found = top_rows(scores, self.count, lowest=lowest, groups=self._games)
+        ranking = found[tells(found.scores, by=by, lowest=lowest)][: self.count]
+        if not len(ranking):
+            end = lowest if scores.any() else None
+            note = nothing_words(by, lowest=end, among=len(scores))
+            ranking = replace(ranking, note=note)
+        kept_maps = None if maps is None else maps[: len(ranking)]
+        return StripPlan(by, strip, ranking, kept_maps)
 
     def _described(
         self, channel: int, plan: StripPlan, shelf: BoardShelf
@@ -182,7 +184,8 @@ class LayerStrips:
             heatmaps = self._stored_maps(channel, plan.ranking.rows)
         boards = shelf.boards(plan.ranking)
         how = (plan.by, plan.strip, target)
-        return ReferenceBoards(layer, channel, *how, boards, heatmaps)
+        note = plan.ranking.note
+        return ReferenceBoards(layer, channel, *how, boards, heatmaps, note)
 
     def _stored_maps(self, channel: int, rows: NDArray[np.int64]) -> Maps | None:
         """Read the maps of rows that the store keeps, None if one is missing."""

@@ -7,8 +7,9 @@ Shapes use N positions and A = n * n + 1 actions of a board of n x n squares.
 """
 
 import hashlib
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +20,10 @@ from scipy.special import log_softmax  # type: ignore[import-untyped]
 from conceptlrp.networks import BoardNetwork, predict
 from conceptlrp.networks.planes import actions_of_squares, legal_actions
 from conceptlrp.othello import Corpus
+from conceptlrp.othello.twins import position_keys
 from conceptlrp.selfplay.rounds import SelfPlayGames
+
+_LOG = logging.getLogger(__name__)
 
 _TOLERANCE = 1e-3
 _COLUMNS = ("own", "opponent", "policy", "outcome")
@@ -198,35 +202,53 @@ def hold_out(
 ) -> tuple[Corpus, Corpus]:
     """Split off the games of a year, or a random share: the rest, and what is held out.
 
-    Games with the same moves count as one in a share, so none of them is on both sides.
+    Twins are on one side, see `game_keys`: a share is one of keys, and those of a
+    year's twins that are of other years are on neither side, which a note counts.
     """
     if (year is None) == (share is None):
         msg = "give a year or a share to hold out, and not both"
         raise ValueError(msg)
-    if year is not None:
-        held_out = corpus.year == year
-        if held_out.all() or not held_out.any():
-            which = "all positions are" if held_out.any() else "no position is"
-            msg = f"{which} from {year}, the year to hold out"
-            raise ValueError(msg)
+    key = position_keys(corpus)
+    if share is not None:
+        held_out = _drawn(corpus, key, share, seed)
         return corpus[~held_out], corpus[held_out]
-    assert share is not None
+    held_out = corpus.year == year
+    rest = ~np.isin(key, key[held_out])
+    if not rest.any() or not held_out.any():
+        which = "all positions are" if held_out.any() else "no position is"
+        also = ", or twins of its games" if not held_out.all() else ""
+        msg = f"{which} from {year}, the year to hold out{also}"
+        raise ValueError(msg)
+    learned, twins = corpus[rest], np.unique(corpus.game[~rest & ~held_out])
+    if len(twins):
+        games = f"{len(twins):,} game{'s' * (len(twins) != 1)} of other years"
+        note = f"{games} left out of the learning, twins of games of {year}"
+        _LOG.info(note)
+        learned = replace(learned, notes=(*corpus.notes, note))
+    return learned, corpus[held_out]
+
+
+def _drawn(
+    corpus: Corpus, key: NDArray[np.int64], share: float, seed: int
+) -> NDArray[np.bool_]:
+    """Draw a share of the keys (N,) of games, the same for games in any order."""
     if not 0 < share < 1:
         msg = f"share is {share}, expected a number between 0 and 1"
         raise ValueError(msg)
-    whole = corpus.compact()
-    kinds, kind = np.unique(whole.games.moves, axis=0, return_inverse=True)
-    n = round(share * len(kinds))
-    if not 0 < n < len(kinds):
+    game, row = np.unique(corpus.game, return_index=True)
+    order = np.lexsort(corpus.games.moves[game].T[::-1])
+    _, first = np.unique(key[row][order], return_index=True)
+    n = round(share * len(first))
+    if not 0 < n < len(first):
         msg = (
-            f"{share:g} of {len(kinds)} games are {n}, expected at least one to hold "
+            f"{share:g} of {len(first)} games are {n}, expected at least one to hold "
             "out and one to learn from; give more games or another share"
         )
         raise ValueError(msg)
     # Whatever comes first in a random order is held out.
-    place = np.random.default_rng(seed).permutation(len(kinds))
-    held_out = place[kind.ravel()][whole.game] < n
-    return whole[~held_out], whole[held_out]
+    place = np.random.default_rng(seed).permutation(len(first))
+    drawn: NDArray[np.bool_] = place[first.argsort().argsort()][key] < n
+    return drawn
 
 
 def _value_agreement(value: np.ndarray, outcome: np.ndarray) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from conceptlrp.errors import CorpusFileError, StoreError, check_choice
 from conceptlrp.othello import BLACK, NO_MOVE, PASS, WHITE, parse_square
 from conceptlrp.othello.board import PHASES, board_phases
 from conceptlrp.othello.files.corpus_file import load_columns
+from conceptlrp.othello.games import black_margins
 from conceptlrp.othello.position import square_names
 from conceptlrp.store.format.manifest import Manifest
 from conceptlrp.store.format.schema import REMEDY
@@ -32,6 +33,7 @@ COLUMNS = (
     "played",
     "outcome",
     "margin",
+    "theoretical_margin",
     "symmetry",
     *OF_GAMES,
 )
@@ -93,10 +95,12 @@ class Metadata:
     @cached_property
     def margin(self) -> NDArray[np.float32]:
         """By how many discs the side to move won, nan where that is unknown."""
-        score = self.of_games("score").astype(np.float32)
-        score[~self.of_games("finished")] = np.nan
-        black = self.by_game(2 * score - np.float32(self.size**2))
-        return np.where(self.of_positions("mover") == BLACK, black, -black)
+        return self._seen(self.of_games("score"), self.of_games("finished"))
+
+    def _seen(self, score: Column, known: Column) -> NDArray[np.float32]:
+        """Return scores of the games as margins of the side to move."""
+        black = self.by_game(black_margins(score, known, self.size))
+        return np.where(self.of_positions("mover") == BLACK, black, 0 - black)
 
     def column(self, name: str, rows: NDArray[np.int64] | None = None) -> Column:
         """Return one of `COLUMNS` as text, integers or float32, maybe of rows (n,)."""
@@ -126,6 +130,9 @@ class Metadata:
             return self.phase
         if name == "margin":
             return self.margin
+        if name == "theoretical_margin":
+            score = self.of_games("theoretical_score")
+            return self._seen(score, score >= 0)
         if name == "outcome":
             return np.sign(self.margin)
         return self.of_positions(name)

@@ -3,8 +3,8 @@
 Shapes use N positions, C channels and k rows.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,16 +26,75 @@ class Ranking:
         Row of each position in the store.
     scores : ndarray of shape (k,)
         Score of each.
+    lowest : bool
+        Whether the lowest scores come first.
+    note : str
+        Why these are not the rows that were asked for, or none, "" if they are.
     """
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float32]
+    lowest: bool = False
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, places: slice) -> "Ranking":
-        return Ranking(self.rows[places], self.scores[places])
+    def __getitem__(self, places: slice | NDArray[np.bool_]) -> "Ranking":
+        return replace(self, rows=self.rows[places], scores=self.scores[places])
+
+
+def tells(scores: NDArray[np.floating], *, by: str, lowest: bool) -> NDArray[np.bool_]:
+    """Tell which scores speak for a channel at one end, which 0 never does.
+
+    The lowest share or relevance is below 0; other scores need no sign to be low.
+    """
+    if not lowest:
+        return scores > 0
+    return scores < 0 if by in ("share", "relevance") else scores != 0
+
+
+def told(
+    ranked: Callable[..., Ranking],
+    *,
+    by: str,
+    lowest: bool,
+    count: int,
+    among: int,
+) -> Ranking:
+    """Rank one end of `among` positions or, if it has no rows, the other, and say so.
+
+    ``ranked(lowest=...)`` gives those rows of an end whose scores `tells` keeps, in
+    order. Everything that shows boards of a channel asks here, so that no view shows a
+    board of the wrong sign, or one of score 0, as one that the channel is about.
+    """
+    found = ranked(lowest=lowest)
+    if len(found) or not count:
+        return replace(found, lowest=lowest)
+    other = ranked(lowest=not lowest)
+    if not len(other):
+        note = nothing_words(by, lowest=None, among=among)
+        return replace(found, lowest=lowest, note=note)
+    why = nothing_words(by, lowest=lowest, among=among)
+    shown = f"the {'highest' if lowest else 'lowest'} are shown"
+    return replace(other, lowest=not lowest, note=f"{why}; {shown}")
+
+
+_WORDS = {"positive": "positive relevance", "peak": "largest activation"}
+
+
+def nothing_words(by: str, *, lowest: bool | None, among: int) -> str:
+    """Say why no row of `among` tells of a channel at one end, or (None) at either."""
+    if not among:
+        return "no position meets the conditions"
+    if lowest is None:
+        return f"the channel's {_WORDS.get(by, by)} is 0 at all {among:,} positions"
+    where = f"at none of {among:,} positions"
+    if by in ("share", "relevance"):
+        side = "against" if lowest else "for"
+        return f"the channel speaks {side} the output {where}"
+    side = "below" if lowest else "above"
+    return f"the channel's {_WORDS.get(by, by)} is {side} 0 {where}"
 
 
 def top_rows(
@@ -113,7 +172,10 @@ class ChannelRanking:
 
 
 class RunningTop:
-    """The k best rows of every channel, so far; `games` are (N,)."""
+    """The k best rows of every channel, so far; `games` are (N,).
+
+    With `by`, only of the scores that `tells` keeps.
+    """
 
     def __init__(
         self,
@@ -122,8 +184,9 @@ class RunningTop:
         *,
         lowest: bool = False,
         games: NDArray[np.integer[Any]] | None = None,
+        by: str | None = None,
     ) -> None:
-        self.k, self.lowest, self.games = k, lowest, games
+        self.k, self.lowest, self.games, self.by = k, lowest, games, by
         # Best first; 0 is the key of no row.
         self._keys = np.zeros((k, n_channels), np.uint64)
         self._limit = np.full(n_channels, -np.inf, np.float32)
@@ -131,6 +194,9 @@ class RunningTop:
     def add(self, first: int, scores: Scores) -> None:
         """Take in a block of scores (B, C); blocks come in the order of their rows."""
         signed = -scores if self.lowest else scores
+        if self.by is not None:
+            tell = tells(scores, by=self.by, lowest=self.lowest)
+            signed = np.where(tell, signed, np.float32(-np.inf))
         # An equal score comes later, so it is no better.
         better = signed > self._limit
         columns = np.flatnonzero(better.any(0))
@@ -155,10 +221,11 @@ class RunningTop:
         keys = self._keys.T
         found = _scores(keys)
         signed = np.negative(found) if self.lowest else found
+        known = (keys > 0) & (found > -np.inf)
         return ChannelRanking(
-            rows=np.where(keys > 0, _rows(keys), -1),
+            rows=np.where(known, _rows(keys), -1),
             # Adding 0 makes 0 of -0.
-            scores=np.where(keys > 0, signed + np.float32(0), np.float32(0)),
+            scores=np.where(known, signed + np.float32(0), np.float32(0)),
         )
 
 

@@ -4,7 +4,7 @@ Shapes use N positions, C channels and k rows.
 """
 
 import os
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -31,6 +31,8 @@ from conceptlrp.store.ranking import (
     likeness,
     score_blocks,
     share_of,
+    tells,
+    told,
     top_rows,
 )
 from conceptlrp.store.results.results import Results
@@ -137,23 +139,20 @@ class Store(OpenedStore):
         ranks the lowest first, for instance the most negative relevance; `one_per_game`
         lets only the best position of a game count; `where`, conditions or a mask (N,),
         ranks only the positions that it is true of.
+
+        The highest are above 0, the lowest share or relevance is below; positions of
+        score 0 are never ranked. Where the end that is asked for has none, the other
+        is ranked, which ``lowest`` and ``note`` of the ranking say.
         """
         self.check_channel(layer, channel)
         check_known("score", by, CHANNEL_SCORES)
         check_count(count)
-        if where is None:
-            which = top_number(lowest=lowest, one_per_game=one_per_game)
-            table = self._tabled(layer, channel, by, which, self.target_index(target))
-            # A table with room left holds every row that counts.
-            if table is not None and (count <= len(table) or len(table) < TOP_ROWS):
-                return table[:count]
-        rows = np.flatnonzero(self.columns.mask(where))
-        scores = self._scores_of(layer, channel, rows, by=by, target=target)
-        games = (
-            self.columns.metadata.of_positions("game")[rows] if one_per_game else None
-        )
-        found = top_rows(scores, count, lowest=lowest, groups=games)
-        return Ranking(rows[found.rows], found.scores)
+        rows = None if where is None else np.flatnonzero(self.columns.mask(where))
+
+        among = len(self) if rows is None else len(rows)
+        about = (layer, channel, by, rows, self.target_index(target))
+        ranked = partial(self._end, *about, count, one_per_game=one_per_game)
+        return told(ranked, by=by, lowest=lowest, count=count, among=among)
 
     def rank_channels(
         self,
@@ -167,12 +166,12 @@ class Store(OpenedStore):
     ) -> ChannelRanking:
         """Rank the positions of every channel of a layer in one pass, as `top` does.
 
-        Memory does not grow with N.
+        Only the end that is asked for is ranked. Memory does not grow with N.
         """
         check_known("score", by, CHANNEL_SCORES)
         check_count(count)
         games = self.columns.metadata.of_positions("game") if one_per_game else None
-        top = RunningTop(self.channels(layer), count, lowest=lowest, games=games)
+        top = RunningTop(self.channels(layer), count, lowest=lowest, games=games, by=by)
         blocks = score_blocks(self.shards, layer, by, self.target_index(target))
         for first, scores in blocks:
             top.add(first, scores)
@@ -242,7 +241,8 @@ class Store(OpenedStore):
         `metric` is "cosine" or "l2"; `by` is "relevance" (raw) or "share" (signed share
         of the layer's relevance); `where`, conditions or a mask (N,), says among which
         positions. The nearest come first, with cosines (highest first) or distances
-        (lowest first), exact in double precision; equal scores come by their rows.
+        (lowest first), exact in double precision; equal scores come by their rows. A
+        cosine of 0, as with no relevance at all, is no likeness.
         """
         check_known("metric", metric, METRICS)
         check_known("score", by, _VECTORS)
@@ -253,9 +253,12 @@ class Store(OpenedStore):
         scores = np.concatenate(list(likeness(blocks, vector, metric)))
         if np.ndim(like) == 0:
             met = met & (np.arange(len(self)) != like)
+        if metric == "cosine":
+            met = met & (scores != 0)
         rows = np.flatnonzero(met)
         best = top_rows(scores[rows], count, lowest=metric == "l2")
-        return Ranking(rows[best.rows], best.scores)
+        note = "" if len(rows) else "no position is like it"
+        return Ranking(rows[best.rows], best.scores, lowest=metric == "l2", note=note)
 
     def _map_squares(self, layer: str, row: int) -> list[str | None]:
         """Name the square of each channel's peak, None where a map is no board.
@@ -299,18 +302,42 @@ class Store(OpenedStore):
             raise ValueError(msg)
         return vector
 
-    def _tabled(
-        self, layer: str, channel: int, by: str, which: int, target: int
-    ) -> Ranking | None:
-        """Return the ranking of a channel as far as the index has it."""
-        if not (self.manifest.is_complete and self.is_whole):
-            return None
-        group = top_group(layer, by, target)
-        with self.shards.opened(INDEX) as file:
-            rows = file.dataset(f"{group}/rows")[which, channel]
-            scores = file.dataset(f"{group}/scores")[which, channel]
-        n = int((rows >= 0).sum())
-        return Ranking(rows[:n], scores[:n])
+    def _end(
+        self,
+        layer: str,
+        channel: int,
+        by: str,
+        rows: NDArray[np.int64] | None,
+        target: int,
+        count: int,
+        *,
+        lowest: bool,
+        one_per_game: bool,
+    ) -> Ranking:
+        """Rank the highest or the lowest of some rows, or all, that tell of an end."""
+        telling = partial(tells, by=by, lowest=lowest)
+        if rows is None and self.manifest.is_complete and self.is_whole:
+            which = top_number(lowest=lowest, one_per_game=one_per_game)
+            with self.shards.opened(INDEX) as file:
+                group = top_group(layer, by, target)
+                table = file.dataset(f"{group}/rows")[which, channel]
+                scores = file.dataset(f"{group}/scores")[which, channel]
+            n = int((table >= 0).sum())
+            tell = int(telling(scores[:n]).sum())
+            # What tells comes first, but for low scores that need no sign. A table
+            # with room left, or with others at its end, holds all that tell.
+            ordered = tell == n or not lowest or by in _VECTORS
+            if ordered and (count <= tell or tell < n or n < TOP_ROWS):
+                return Ranking(table[:tell], scores[:tell])[:count]
+        if rows is None:
+            rows = np.arange(len(self))
+        scores = self._scores_of(layer, channel, rows, by=by, target=target)
+        keep = telling(scores)
+        rows = rows[keep]
+        game = self.columns.metadata.of_positions("game") if one_per_game else None
+        groups = None if game is None else game[rows]
+        found = top_rows(scores[keep], count, lowest=lowest, groups=groups)
+        return Ranking(rows[found.rows], found.scores)
 
 
 #: A store, or the folder of one: what everything takes that asks a store.

@@ -240,7 +240,7 @@ def test_a_dead_channel_has_a_page_that_says_so(store, tmp_path):
 
     assert page.headings[0][1].strip() == "Dead channel"
     assert "its activation is zero on all" in page.words
-    assert "None: it is active nowhere." in page.words
+    assert "None: the channel's activation is 0 at all" in page.words
     assert data["statistics"]["dead"] is True
 
 

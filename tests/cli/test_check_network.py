@@ -82,7 +82,7 @@ def test_a_network_is_checked_on_the_games_that_ship_for_its_board(
 
     refused = run("check-network", network, "demo")
 
-    assert_one_line(refused, 1, "games 'demo' are played on 8 x 8, .* give it 'demo6'")
+    assert_one_line(refused, 1, "'demo' is of 8 x 8, .* such as 'demo6'")
 
 
 @pytest.mark.usefixtures("place")

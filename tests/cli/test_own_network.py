@@ -91,7 +91,7 @@ def test_other_planes_are_another_network() -> None:
 
     # Before it says that the result is there already.
     assert_one_line(ablated, 1, "orders:white: is network .* the store explains")
-    assert_one_line(appended, 1, r"network\.digest is .* in the store")
+    assert_one_line(appended, 1, r"its network is orders:black .*, not orders:white")
 
 
 @pytest.mark.usefixtures("orders")

@@ -101,6 +101,8 @@ def test_unique_up_to_symmetry_sees_through_turning(doubled: Corpus):
     expected = len(set(zip(own.tolist(), opponent.tolist(), strict=True)))
     assert len(found) == expected
     assert len(doubled.unique()) > len(found)
+    left = f"{len(doubled) - expected} of {len(doubled)} positions are left out"
+    assert found.notes == (f"{left}, equal to one before up to symmetry",)
     assert (found.symmetry == 0).all()
 
 

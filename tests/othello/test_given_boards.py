@@ -6,7 +6,16 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from conceptlrp.errors import IllegalMoveError, NotationError
-from conceptlrp.othello import BLACK, NO_MOVE, PASS, WHITE, Corpus, Games, Position
+from conceptlrp.othello import (
+    BLACK,
+    NO_MOVE,
+    PASS,
+    WHITE,
+    Corpus,
+    Games,
+    Position,
+    write_transcripts,
+)
 from conceptlrp.othello.board import count, squares, to_boards
 
 # The side to move has no move here, the other side has.
@@ -103,11 +112,11 @@ def test_one_board_is_a_corpus_of_one():
 
 def test_a_move_that_was_played_is_the_move_of_its_game():
     position = Position.from_transcript("f5d6c3")
-    played = ["d3", "", None, -1, 19]
+    played = ["d3", "", None, -1, 19, np.nan]
 
-    found = Corpus.from_positions([position] * 5, played=played)
+    found = Corpus.from_positions([position] * 6, played=played)
 
-    assert found.played.tolist() == [19, NO_MOVE, NO_MOVE, NO_MOVE, 19]
+    assert found.played.tolist() == [19, *[NO_MOVE] * 3, 19, NO_MOVE]
     assert found.games.moves[:, 0].tolist() == found.played.tolist()
     assert (found.games.moves[:, 1:] == NO_MOVE).all()
 
@@ -197,6 +206,14 @@ def test_boards_are_turned_saved_and_joined_like_positions(tmp_path, loose: Corp
     assert joined.position(len(loose) + 9) == turned.position(9)
 
 
+def test_boards_are_not_written_as_games_from_the_usual_start(tmp_path):
+    games = Corpus.from_positions([Position.start(), PASSING]).games
+
+    with pytest.raises(ValueError, match="game 2 begins from a board of its own"):
+        write_transcripts(games, tmp_path / "games.txt")
+    write_transcripts(games.take(games.standard), tmp_path / "games.txt")
+
+
 def test_games_of_boards_know_the_score_of_perfect_play():
     position = Position.from_transcript("f5d6c3")
 
@@ -213,9 +230,9 @@ def test_games_of_boards_know_the_score_of_perfect_play():
 @pytest.mark.parametrize(
     ("black", "white", "mover", "reason"),
     [
-        (1, 1, 0, "start 1: discs overlap"),
-        (1, 0, 0, "start 1: discs lie outside the board"),
-        (1 << 9, 0, 2, "start 1: the side to move is neither"),
+        (1 << 9, 1 << 9, 0, "start 1 is no board"),
+        (1, 0, 0, "start 1 is no board"),
+        (1 << 9, 0, 2, "start 1 is no board"),
     ],
 )
 def test_a_start_that_is_no_board_is_refused(black, white, mover, reason):

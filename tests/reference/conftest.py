@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from conceptlrp.othello import Corpus
-from conceptlrp.store import Store
-from conceptlrp.store.ranking import top_rows
+from conceptlrp.store import Ranking, Store
 from tests.othello.playouts import random_games
+from tests.store.conftest import ranked_by_hand
 
 
 @dataclass
@@ -45,7 +45,8 @@ class FakeStore:
     def top(self, layer, channel, k, *, by, lowest, one_per_game, **_options):
         groups = self.positions.game if one_per_game else None
         scores = self.scores(layer, channel, by=by)
-        return top_rows(scores, k, lowest=lowest, groups=groups)
+        rows = ranked_by_hand(scores, k, by=by, lowest=lowest, groups=groups)
+        return Ranking(np.array(rows, np.int64), scores[rows], lowest)
 
     def target_index(self, _target):
         return 0

@@ -17,7 +17,13 @@ from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.writing.finish import finish_run
 from conceptlrp.store.writing.writer import create_run
 from tests.othello.playouts import random_games
-from tests.store.conftest import LAYERS, fill, planted_arrays, planted_plan
+from tests.store.conftest import (
+    LAYERS,
+    fill,
+    planted_arrays,
+    planted_plan,
+    ranked_by_hand,
+)
 
 KEPT = 3
 
@@ -55,22 +61,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return write_store(tmp_path_factory.mktemp("turned") / "run.crp", corpus, keep=True)
 
 
-def brute_force(
-    scores: np.ndarray, games: np.ndarray, k: int, *, lowest: bool
-) -> list[int]:
-    """Go through the corpus k times for the best row of a game not seen yet."""
-    chosen: list[int] = []
-    for _ in range(k):
-        left = [
-            row for row in range(len(scores)) if games[row] not in set(games[chosen])
-        ]
-        if not left:
-            break
-        best = min(left, key=lambda row: scores[row] if lowest else -scores[row])
-        chosen.append(best)
-    return chosen
-
-
 @pytest.mark.parametrize("lowest", [False, True])
 @pytest.mark.parametrize("by", ["share", "relevance", "activation", "peak"])
 def test_reference_boards_equal_a_search_through_the_corpus(
@@ -79,7 +69,8 @@ def test_reference_boards_equal_a_search_through_the_corpus(
     found = reference_boards(store, "conv2", 7, 4, by=by, lowest=lowest, target="value")
 
     scores = store.scores("conv2", 7, by=by, target="value")
-    expected = brute_force(scores, store.positions.game, 4, lowest=lowest)
+    games = store.positions.game
+    expected = ranked_by_hand(scores, 4, by=by, lowest=lowest, groups=games)
     assert found.rows.tolist() == expected
     assert found.scores.tolist() == scores[expected].tolist()
     assert found.strip == ("bottom" if lowest else "top")

@@ -23,6 +23,7 @@ from conceptlrp.reference.strips import (
     reference_scores,
 )
 from tests.othello.playouts import random_games
+from tests.store.conftest import ranked_by_hand
 
 
 @pytest.mark.parametrize("lowest", [False, True])
@@ -33,8 +34,8 @@ def test_every_score_ranks_as_sorting_all_positions_does(fake_store, by, lowest)
     )
 
     scores = reference_scores(fake_store, "conv1", 2, by=by)
-    order = np.argsort(scores if lowest else -scores, kind="stable")[:50]
-    assert found.rows.tolist() == order.tolist()
+    order = ranked_by_hand(scores, 50, by=by, lowest=lowest)
+    assert found.rows.tolist() == order
     assert found.scores.tolist() == scores[order].tolist()
     assert found.strip == ("bottom" if lowest else "top")
 

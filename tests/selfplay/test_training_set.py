@@ -7,6 +7,8 @@ import torch
 from conceptlrp.networks import OthelloNet, ResidualTower
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import NO_MOVE, Corpus, Games
+from conceptlrp.othello.corpus import demo_games
+from conceptlrp.othello.symmetry import canonical, turn_squares
 from conceptlrp.selfplay import (
     RandomPlayer,
     SearchOptions,
@@ -255,3 +257,58 @@ def test_a_corpus_of_one_year_cannot_be_split_by_it(two_years: Corpus) -> None:
 
     with pytest.raises(ValueError, match="all positions are from 2012"):
         hold_out(only, year=2012)
+
+
+def with_twins(count: int) -> tuple[Corpus, Games]:
+    """Return games that ship, each followed by its mirror image."""
+    moves = demo_games("demo").games.moves[:count]
+    mirrored = turn_squares(moves, np.full((count, 1), 3))
+    games = Games.from_moves(np.stack([moves, mirrored], axis=1).reshape(-1, 60))
+    return Corpus.from_games(games), games
+
+
+def test_no_twin_of_a_held_out_game_is_learned_from() -> None:
+    corpus, _ = with_twins(300)
+
+    rest, held_out = hold_out(corpus, share=0.2)
+
+    games = np.unique(held_out.game)
+    assert len(games) == 120
+    assert not np.isin(games ^ 1, rest.game).any()
+    boards = [
+        set(zip(*canonical(c.own[late], c.opponent[late])[:2], strict=True))
+        for c in (rest, held_out)
+        for late in (c.ply >= 20,)
+    ]
+    assert not boards[0] & boards[1]
+
+
+def test_a_share_is_drawn_alike_from_games_in_any_order() -> None:
+    corpus, games = with_twins(40)
+    order = np.random.default_rng(0).permutation(len(games))
+
+    one = hold_out(corpus, share=0.3, seed=1)[1]
+    other = hold_out(Corpus.from_games(games.take(order)), share=0.3, seed=1)[1]
+
+    drawn = [np.unique(c.games.moves[c.game], axis=0) for c in (one, other)]
+    assert {*map(bytes, drawn[0])} == {*map(bytes, drawn[1])}
+
+
+def test_twins_of_a_held_out_year_are_left_out_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    _, games = with_twins(50)
+    # A game and its twin are of one year or of two.
+    years = np.where(np.arange(100) % 7 == 0, 2012, 2011)
+    corpus = Corpus.from_games(replace(games, year=years))
+
+    with caplog.at_level("INFO", logger="conceptlrp.selfplay"):
+        rest, held_out = hold_out(corpus, year=2012)
+
+    held, learned = np.unique(held_out.game), np.unique(rest.game)
+    assert held.tolist() == np.flatnonzero(years == 2012).tolist()
+    assert not np.isin(held ^ 1, learned).any()
+    assert len(learned) == 100 - 2 * len(held)
+    note = f"{len(held)} games of other years left out of the learning, twins of games"
+    assert note in rest.notes[-1]
+    assert note in caplog.text

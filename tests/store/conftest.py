@@ -51,6 +51,28 @@ def planted_arrays(corpus: Corpus) -> Arrays:
     }
 
 
+def ranked_by_hand(
+    scores: np.ndarray,
+    k: int,
+    *,
+    by: str,
+    lowest: bool,
+    groups: np.ndarray | None = None,
+) -> list[int]:
+    """Sort all rows by score, then number, and take those that are not 0 or wrong."""
+    taken: list[int] = []
+    sign = 1 if lowest else -1
+    seen: set[int] = set()
+    for row in sorted(range(len(scores)), key=lambda r: (sign * scores[r], r)):
+        signed = not lowest or by in ("share", "relevance")
+        wrong = sign * scores[row] >= 0 if signed else scores[row] == 0
+        group = row if groups is None else int(groups[row])
+        if not wrong and group not in seen and len(taken) < k:
+            seen.add(group)
+            taken.append(row)
+    return taken
+
+
 def planted_plan(corpus: Corpus, **changes: Any) -> Plan:
     """Return the plan of a store of the corpus in shards of 50 positions."""
     known: dict[str, Any] = {

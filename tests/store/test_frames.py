@@ -14,7 +14,11 @@ from tests.store.conftest import Arrays, fill, planted_plan
 
 
 @pytest.mark.parametrize(
-    "name", ["game", "ply", "mover", "played", "outcome", "margin", "black", "year"]
+    "name",
+    [
+        *("game", "ply", "mover", "played", "outcome", "margin"),
+        *("theoretical_margin", "black", "year"),
+    ],
 )
 def test_a_column_is_that_of_the_corpus(
     name: str, planted_store: Store, corpus: Corpus

@@ -10,8 +10,7 @@ import pytest
 from conceptlrp.errors import NotationError
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store, Where
-from conceptlrp.store.ranking import top_rows
-from tests.store.conftest import MakeStore
+from tests.store.conftest import MakeStore, ranked_by_hand
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,8 +87,8 @@ def test_the_top_of_some_positions_is_that_of_their_scores_sorted(
 
         column = labelled.scores("conv2", 11, by=by)
         groups = corpus.game[met] if one_per_game else None
-        best = top_rows(column[met], 9, lowest=lowest, groups=groups)
-        assert found.rows.tolist() == met[best.rows].tolist()
+        best = ranked_by_hand(column[met], 9, by=by, lowest=lowest, groups=groups)
+        assert found.rows.tolist() == met[best].tolist()
         np.testing.assert_array_equal(found.scores, column[found.rows])
 
 

@@ -11,7 +11,13 @@ from conceptlrp.errors import LayerError, StoreError, TargetError
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.format.manifest import read_sealed, seal
-from tests.store.conftest import LAYERS, TARGETS, Arrays, MakeStore
+from tests.store.conftest import (
+    LAYERS,
+    TARGETS,
+    Arrays,
+    MakeStore,
+    ranked_by_hand,
+)
 
 
 @pytest.fixture
@@ -79,8 +85,8 @@ def test_the_top_of_a_channel_is_that_of_all_scores_sorted(
         "peak": planted_store.arrays.peak("conv2"),
     }
     column = everything[by][:, 33]
-    expected = np.lexsort((np.arange(len(column)), column if lowest else -column))[:12]
-    assert found.rows.tolist() == expected.tolist()
+    expected = ranked_by_hand(column, 12, by=by, lowest=lowest)
+    assert found.rows.tolist() == expected
     np.testing.assert_array_equal(found.scores, column[expected])
 
 

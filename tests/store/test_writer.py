@@ -107,7 +107,7 @@ def test_every_file_says_what_it_is(started: Path, arrays: Arrays) -> None:
     [
         (
             {"network": {"digest": "9ab0"}},
-            "network.digest is 5f1c in the store, 9ab0 now",
+            r"its network is planted \(5f1c\), not another one \(9ab0\)",
         ),
         ({"composite": {"name": "zz"}}, "composite.name is none in the store, zz now"),
         ({"targets": ("played",)}, "targets is played, value in the store, played now"),

@@ -93,7 +93,7 @@ def _strips(
         heatmaps, (title, text) = boards.heatmaps, STRIP_WORDS[name]
         cards = maker.cards(boards.boards, write=write, heatmaps=heatmaps, limit=limit)
         known = {"name": name, "title": title, "text": text, "cards": cards}
-        strips.append({**known, "mapped": heatmaps is not None})
+        strips.append({**known, "mapped": heatmaps is not None, "note": boards.note})
     return strips, limit
 
 

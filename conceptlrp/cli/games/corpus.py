@@ -7,7 +7,7 @@ import typer
 
 from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import read_game_files
-from conceptlrp.cli.tables import print_json
+from conceptlrp.cli.tables import print_json, remark
 from conceptlrp.report.words.numbers import plural
 
 
@@ -31,9 +31,9 @@ def corpus(
     opt.check_place(out, overwrite=overwrite)
     positions = read_game_files(files, size)
     read, problems = len(positions), positions.problems
-    notes = positions.notes
     if unique is not None:
         positions = positions.unique(symmetry=unique == "symmetry")
+        remark(positions.notes[-1])
     if sample is not None:
         positions = positions.sample(sample, seed=seed)
     if turn:
@@ -46,7 +46,7 @@ def corpus(
         "read": read,
         "games": games,
         "problems": problems,
-        "notes": notes,
+        "notes": positions.notes,
     }
     if as_json:
         print_json(found)

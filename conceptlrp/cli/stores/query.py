@@ -124,9 +124,12 @@ def query(
         )
     found = _columns(opened, ranking, columns, target or 0)
     if as_json:
-        print_json({**about, "layers": {str(layer): _records(found)}})
-    else:
-        print_table(_shown(found), title=_title(opened, str(layer), **about))
+        note = {"note": ranking.note}
+        print_json({**about, **note, "layers": {str(layer): _records(found)}})
+        return
+    if ranking.note:
+        typer.echo(f"{layer}: {ranking.note}")
+    print_table(_shown(found), title=_title(opened, str(layer), **about))
 
 
 def _check_question(
@@ -158,12 +161,16 @@ def _list_channels(
     found = {}
     for name in [layer] if layer else store.layers:
         ranked = store.channels_at(name, row, **about)
-        found[name] = {head: ranked[head][:count].tolist() for head in ranked}
+        # A channel of score 0 matters at no end.
+        first = ranked[about["by"]].nonzero()[0][:count]
+        found[name] = {head: ranked[head][first].tolist() for head in ranked}
     if as_json:
         layers = {name: _records(columns) for name, columns in found.items()}
         print_json({**asked, "layers": layers})
         return
     for name, columns in found.items():
+        if not columns["channel"]:
+            typer.echo(f"{name}: no channel has a {about['by']} other than 0")
         print_table(_shown(columns), title=_title(store, name, **asked))
 
 

@@ -7,10 +7,10 @@ the file is; a file that does not agree with its digest is damaged. Version 1 ha
 neither ``notes`` nor the starts of games, all of which began from the usual one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import h5py
 import numpy as np
@@ -47,41 +47,28 @@ COLUMNS: Final = {
 _CHUNK_BYTES: Final = 1 << 19
 
 
-class StoredCorpus(NamedTuple):
-    """What a file holds of a corpus: columns by name, games, and its digest."""
-
-    positions: Columns
-    games: Games
-    problems: tuple[str, ...]
-    notes: tuple[str, ...]
-    digest: str
-
-
-def corpus_bytes(corpus: StoredCorpus) -> memoryview:
-    """Return the bytes of the file of a corpus."""
+def corpus_bytes(corpus: Mapping[str, Any], digest: str) -> memoryview:
+    """Return the bytes of the file of a corpus, given its fields by name."""
     # HDF5 crashes when the disk is full, so it only ever writes to memory.
     content = BytesIO()
     with h5py.File(content, "w", libver=HDF5_FORMAT) as file:
-        _write(file, corpus)
+        _write(file, corpus, digest)
     return content.getbuffer()
 
 
-def read_corpus(path: Path) -> StoredCorpus:
-    """Read the file of a corpus; its digest is not yet compared with its content."""
+def read_corpus(path: Path) -> tuple[dict[str, Any], str]:
+    """Read the fields of a corpus and its digest, which are not yet compared."""
     if not path.is_file():
         msg = f"{path}: is no file" if path.exists() else f"{path}: no such file"
         raise CorpusFileError(msg)
     with opened(path, CorpusFileError) as file:
         size, digest, version = _read_header(file)
-        found = StoredCorpus(
-            _read_columns(file, COLUMNS["positions"], "positions"),
-            _read_games(file, size, version),
-            _lines(file, "problems"),
-            _lines(file, "notes") if version > 1 else (),
-            digest,
-        )
-        _check_values(found.positions, found.games)
-    return found
+        found = _read_columns(file, COLUMNS["positions"], "positions")
+        games = _read_games(file, size, version)
+        _check_values(found, games)
+        notes = _lines(file, "notes") if version > 1 else ()
+        texts = {"problems": _lines(file, "problems"), "notes": notes}
+    return {**found, "games": games, **texts}, digest
 
 
 def load_columns(path: str | Path, names: Iterable[str], *, digest: str) -> Columns:
@@ -102,20 +89,20 @@ def _named_column(file: h5py.File, name: str) -> NDArray[Any]:
     return _text(column) if kind == _TEXT else column
 
 
-def _write(file: h5py.File, corpus: StoredCorpus) -> None:
+def _write(file: h5py.File, corpus: Mapping[str, Any], digest: str) -> None:
     header = {
         "encoding-type": _TYPE,
         "encoding-version": str(_VERSION),
-        "board-size": str(corpus.games.size),
-        "digest": corpus.digest,
+        "board-size": str(corpus["games"].size),
+        "digest": digest,
     }
     set_text_attributes(file, header)
-    for name, column in corpus.positions.items():
-        _write_column(file, f"positions/{name}", column)
-    for name, column in corpus.games.columns().items():
+    for name in POSITION_COLUMNS:
+        _write_column(file, f"positions/{name}", corpus[name])
+    for name, column in corpus["games"].columns().items():
         _write_column(file, f"games/{name}", column)
-    _write_column(file, "problems", np.array(corpus.problems, np.str_))
-    _write_column(file, "notes", np.array(corpus.notes, np.str_))
+    for name in ("problems", "notes"):
+        _write_column(file, name, np.array(corpus[name], np.str_))
 
 
 def _write_column(file: h5py.File, name: str, column: NDArray[Any]) -> None:

@@ -5,7 +5,7 @@ cannot be read is left out and told by its number; a file fails only where nothi
 it could be read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,7 +22,7 @@ from conceptlrp.othello.files import (
     transcripts,
     wthor,
 )
-from conceptlrp.othello.games import GameFile, read_bytes
+from conceptlrp.othello.games import GameFile, Games, read_bytes
 
 
 class Format(NamedTuple):
@@ -69,12 +69,45 @@ def read_games(path: str | Path, *, size: int | None = None) -> GameFile:
         msg = f"{path}: is a folder; name the files in it, such as {path}/*.wtb"
         raise GameFileError(msg)
     data = read_bytes(path)
-    read = _format_of(path, data).read(path, data, size=size)
+    read = _read(_format_of(path, data), path, data, size)
     if not len(read.games):
         first = (*read.problems, f"{path.name}: has no games; ")[0].rpartition("; ")[0]
         msg = f"{first}; nothing in the file could be read, expected {_known()}"
         raise GameFileError(msg)
     return read
+
+
+def _read(known: Format, path: Path, data: bytes, size: int | None) -> GameFile:
+    """Read a file, on the smaller board where the larger one has no legal game."""
+    read = known.read(path, data, size=size)
+    if size is not None or len(read.games):
+        return read
+    try:
+        small = known.read(path, data, size=6)
+    except GameFileError:
+        return read
+    if not len(small.games):
+        return read
+    note = f"{path.name}: no game is legal on 8 x 8, so that it was read as 6 x 6"
+    return GameFile(small.games, small.problems, (note, *small.notes))
+
+
+def read_all(paths: Sequence[Path], *, size: int | None = None) -> GameFile:
+    """Read files of one size of board and join their games."""
+    files = [read_games(path, size=size) for path in paths]
+    sizes = [file.games.size for file in files]
+    if len(set(sizes)) > 1:
+        found = [f"{p.name} {n} x {n}" for p, n in zip(paths, sizes, strict=True)]
+        msg = (
+            f"files are of several sizes: {', '.join(found)}; read those of one size "
+            "at a time, and pass the size where a file does not say it"
+        )
+        raise GameFileError(msg)
+    return GameFile(
+        Games.concatenate([file.games for file in files]),
+        tuple(line for file in files for line in file.problems),
+        tuple(line for file in files for line in file.notes),
+    )
 
 
 def _format_of(path: Path, data: bytes) -> Format:

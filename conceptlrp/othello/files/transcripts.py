@@ -109,6 +109,13 @@ def _squares(size: int) -> dict[str, int]:
 
 def transcripts_text(games: Games) -> str:
     """Return games as lines of black, white, year and transcript, between tabs."""
+    if not games.standard.all():
+        number = int(games.standard.argmin()) + 1
+        msg = (
+            f"game {number} begins from a board of its own, which no transcript tells; "
+            "write games.take(games.standard), or save a corpus"
+        )
+        raise ValueError(msg)
     lines = []
     for moves, black, white, year in zip(
         games.moves, games.black, games.white, games.year, strict=True

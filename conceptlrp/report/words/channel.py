@@ -249,11 +249,10 @@ def move_lines(report: "ChannelReport") -> Iterator[str]:
 def board_lines(report: "ChannelReport") -> Iterator[str]:
     """Name the first boards of the strips of extremes."""
     for name in ("relevant", "opposed", "active"):
-        boards = report.strips[name].boards[:_BOARDS]
+        strip = report.strips[name]
         write = compact if name == "active" else signed_percent
-        if boards:
-            yield f"{STRIP_WORDS[name][0]}:"
-            yield from (_board(board, write) for board in boards)
+        yield f"{STRIP_WORDS[name][0]}:{f' none, {strip.note}.' if strip.note else ''}"
+        yield from (_board(board, write) for board in strip.boards[:_BOARDS])
 
 
 def _board(board: "ReferenceBoard", write: Callable[[float], str]) -> str:

@@ -216,9 +216,10 @@ def refuse_other(
     """Raise `StoreError` with the first way in which two plans differ."""
     found = [each for each in stored.differences(now) if not each.startswith(but)]
     if any(each.startswith("network.digest") for each in found):
+        made = [each.network for each in (stored, now)]
         names = [
-            f"{each.network.get('name')} ({str(each.network.get('digest'))[:12]})"
-            for each in (stored, now)
+            f"{each.get('name', 'another one')} ({str(each.get('digest'))[:12]})"
+            for each in made
         ]
         msg = f"{path}: its network is {names[0]}, not {names[1]}; choose another name"
         raise StoreError(msg)
