@@ -126,7 +126,7 @@ def test_digits_of_training_data_are_black_and_white():
 
 
 PIECES = ["X O - * ", "--------", "\n", " ", "1 ", "8", "/", "p", "P", "|", "X", "é"]
-PIECES += [" to move", "turn: ", "white", "; f5:+2", "%", "a b c d", "- - - - - - - -\n"]
+PIECES += [" to move", "turn: ", "white", "; f5:+2", "%", "a b c d", "- - - - - - - -"]
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=40))
