@@ -150,12 +150,12 @@ def test_a_missing_file_is_refused(path: Path):
 
 
 def test_a_margin_behind_the_moves_is_the_score(path: Path):
-    path.write_text("f5d6 +12\nF5 D6 C3 -4.00\nf5d6 0\nf5d6 13\n")
+    path.write_text("f5d6 +12\nF5 D6 C3 -4.00\nf5d6 0\nf5d6 13\nf5, d6 40-20\n")
 
     games = read_games(path).games
 
-    assert games.recorded_score.tolist() == [38, 30, 32, -1]
-    assert (games.moves[:, 2] >= 0).tolist() == [False, True, False, False]
+    assert games.recorded_score.tolist() == [38, 30, 32, -1, 44]
+    assert (games.moves[:, 2] >= 0).tolist() == [False, True, False, False, False]
 
 
 def test_games_that_are_numbered_are_a_game_a_line(path: Path):
