@@ -137,6 +137,16 @@ def test_what_is_no_year_is_refused(path: Path, year):
     assert "is not a year" in message
 
 
+def test_names_are_utf_8_or_else_latin_1_by_line(path: Path):
+    lines = [
+        "Žofie\tB\t1999\tf5d6\n".encode(),
+        "Zoë\tB\t1999\tf5d6\n".encode("latin-1"),
+    ]
+    path.write_bytes(b"".join(lines))
+
+    assert read_games(path).games.black.tolist() == ["Žofie", "Zoë"]
+
+
 def test_bytes_that_are_no_text_are_told(path: Path):
     path.write_bytes(b"f5d6\nf5\xff\xfe")
 
