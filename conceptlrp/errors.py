@@ -22,7 +22,7 @@ Messages are lower case, without a full stop: what was found, what was
 expected, what to do. The command line prints one as a single line.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from types import UnionType
 
 
@@ -33,6 +33,16 @@ def check_type(
     if not isinstance(value, kind):
         msg = f"{subject} is {type(value).__name__}, expected {expected}"
         raise TypeError(msg)
+
+
+def check_names(given: str | Iterable[str], subject: str, each: str) -> list[str]:
+    """Return names as a list: one name alone as a list of one."""
+    names = [given] if isinstance(given, str) else given
+    check_type(names, Iterable, subject, f"the name of {each} or a list of names")
+    found = list(names)
+    for name in found:
+        check_type(name, str, f"one of {subject}", f"the name of {each}")
+    return found
 
 
 def check_known(what: str, value: str, known: Collection[str]) -> None:

@@ -5,13 +5,14 @@ so that a board is legible without colours too; relevance is the background.
 """
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from rich.columns import Columns
 from rich.console import Group
 from rich.text import Text
 
 from conceptlrp.drawing.colors import symmetric_limit, to_rgb
 from conceptlrp.othello import BLACK, Position, parse_square
+from conceptlrp.othello.positions import as_position
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report.words.numbers import compact, signed_percent
 
@@ -22,7 +23,7 @@ _REACH = 0.6
 
 
 def board_text(
-    position: Position,
+    position: Position | ArrayLike,
     *,
     heatmap: NDArray[np.floating] | None = None,
     limit: float | None = None,
@@ -45,6 +46,7 @@ def board_text(
     >>> board_text(Position.start(6)).plain.splitlines()[3]
     '3   · ○ ●    '
     """
+    position = as_position(position)
     n = position.size
     colors = _backgrounds(n, heatmap, limit)
     text = Text("  " + " ".join("abcdefgh"[:n]))

@@ -16,10 +16,10 @@ from conceptlrp.lrp import Baseline, Explainer, Target
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.batch import batches
 from conceptlrp.lrp.engine.trace import feature_layers, select_layers
-from conceptlrp.lrp.inputs import Positions
 from conceptlrp.lrp.one_call import store_explainer
 from conceptlrp.lrp.targets import parse_targets
 from conceptlrp.networks.checkpoint import AnyNetwork
+from conceptlrp.othello.positions import Positions
 from conceptlrp.progress import OnProgress
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore

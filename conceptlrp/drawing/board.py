@@ -84,6 +84,10 @@ def board_svg(
     >>> board_svg(Position.start()).startswith("<svg xmlns=")
     True
     """
+    if not hasattr(position, "legal_moves"):
+        what = f"{type(position).__name__}, expected a Position"
+        msg = f"position is {what}; Position.from_array makes one of a board"
+        raise TypeError(msg)
     n = position.size
     parts = [_opening(position, size_px, coordinates=coordinates, title=title)]
     ground = _FELT if heatmap is None else "#fff"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from conceptlrp.errors import CompositeError
+from conceptlrp.errors import CompositeError, check_names
 from conceptlrp.evaluation.heatmaps import composite_agreement
 from conceptlrp.evaluation.result import CompositeEvaluation
 from conceptlrp.evaluation.study import (
@@ -22,7 +22,7 @@ from conceptlrp.lrp.composites import CANDIDATES, COMPOSITES
 from conceptlrp.lrp.one_call import check_explains
 from conceptlrp.networks import network_digest
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
-from conceptlrp.othello import Corpus
+from conceptlrp.othello.positions import Positions, given_corpus
 from conceptlrp.progress import OnProgress
 from conceptlrp.store import open_store
 from conceptlrp.store.reader import AnyStore
@@ -93,7 +93,7 @@ def evaluate(
 
 def evaluate_composites(
     network: AnyNetwork,
-    corpus: Corpus,
+    corpus: Positions,
     *,
     composites: Sequence[str] | Mapping[str, Composite] = CANDIDATES,
     layers: Sequence[str] | None = None,
@@ -110,7 +110,7 @@ def evaluate_composites(
     ----------
     network : Module or path
         In evaluation mode.
-    corpus : Corpus
+    corpus : Corpus, Position, sequence of Position or array of shape (N, n, n)
         Where positions are drawn from; best with every position once.
     composites, layers, n_positions, n_cascade, seed
         As for `evaluate`; by default all convolutions.
@@ -128,6 +128,9 @@ def evaluate_composites(
     CompositeEvaluation
         What `evaluate` returns, of the corpus.
     """
+    corpus = given_corpus(corpus)
+    if not isinstance(composites, Mapping):
+        composites = check_names(composites, "composites", "a composite")
     if not composites:
         msg = f"no composite to evaluate, expected some of {', '.join(COMPOSITES)}"
         raise CompositeError(msg)

@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 
 from conceptlrp import jsontext
 from conceptlrp.clustering import Clustering
-from conceptlrp.errors import ConceptLRPError, StoreError, check_known, check_least
+from conceptlrp.errors import (
+    ConceptLRPError,
+    StoreError,
+    check_known,
+    check_least,
+    check_names,
+)
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.relevance import relevance_of
 from conceptlrp.runs.job import package_versions
@@ -130,7 +136,9 @@ class Extract:
 def extract(store: AnyStore, chosen: Selection | None = None) -> Extract:
     """Read what is selected: layers in the order of the store, rows ascending."""
     store, chosen = open_store(store), chosen or Selection()
-    asked = store.layers if chosen.layers is None else tuple(chosen.layers)
+    asked = store.layers
+    if chosen.layers is not None:
+        asked = tuple(check_names(chosen.layers, "layers", "a layer"))
     for layer in asked:
         store.channels(layer)
     if not asked:
@@ -150,10 +158,12 @@ def extract(store: AnyStore, chosen: Selection | None = None) -> Extract:
     return Extract(store, ordered, named, rows)
 
 
-def check_quantities(quantities: Sequence[str]) -> None:
-    """Refuse what is not known of channels."""
-    for name in quantities:
+def check_quantities(quantities: str | Sequence[str]) -> list[str]:
+    """Return the quantities asked for; refuse what is not known of channels."""
+    names = check_names(quantities, "quantities", "a quantity")
+    for name in names:
         check_known("quantity", name, QUANTITIES)
+    return names
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def parquet(
     Path
         The folder.
     """
-    check_quantities(quantities)
+    quantities = check_quantities(quantities)
     optional("pyarrow", "a Parquet table")
     found = extract(store, chosen)
     with export_folder(out, found, "parquet", overwrite=overwrite) as folder:
@@ -110,7 +110,7 @@ def csv(
     Path
         The folder.
     """
-    check_quantities(quantities)
+    quantities = check_quantities(quantities)
     found = extract(store, chosen)
     with export_folder(out, found, "csv", overwrite=overwrite) as folder:
         _write(folder, found, quantities, "csv", _write_csv)

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.errors import check_names
 from conceptlrp.figures import style
 from conceptlrp.figures.style import LINE, Sheet, color_bar
 from conceptlrp.lrp import Best, Explainer, Played, Target
@@ -26,6 +27,7 @@ from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import NO_MOVE, Position, parse_square, square_name
 from conceptlrp.othello.board import squares
+from conceptlrp.othello.positions import as_position
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.reference.boards import ReferenceBoard
 
@@ -37,7 +39,7 @@ SCALE_HEIGHT: Final = 0.36
 
 @style.styled
 def board(
-    position: Position,
+    position: Position | ArrayLike,
     heatmap: ArrayLike | None = None,
     *,
     mark: int | str = NO_MOVE,
@@ -51,7 +53,7 @@ def board(
 
     Parameters
     ----------
-    position : Position
+    position : Position or array of shape (n, n)
         The board and the side to move.
     heatmap : array of shape (n, n), optional
         Signed relevance of each square.
@@ -68,6 +70,7 @@ def board(
     Figure
         The board, and below it the scale of its colours.
     """
+    position = as_position(position)
     square = parse_square(mark, position.size) if isinstance(mark, str) else mark
     foot = SCALE_HEIGHT if heatmap is not None else 0.0
     sheet = Sheet(width, 1, 1, foot=foot, title=title or "")
@@ -373,7 +376,7 @@ def empty_board_figure(
     width: float = style.TWO_COLUMNS,
 ) -> Figure:
     """Draw the heatmaps of an empty board, for a move and the value."""
-    names = tuple(composites)
+    names = tuple(check_names(composites, "composites", "a composite"))
     explainers = [
         Explainer(network, composite=name, allow_gradient=allow_gradient)
         for name in names

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import FollowedSample, follow_sample, spread_rows
-from conceptlrp.errors import OutputExistsError
+from conceptlrp.errors import OutputExistsError, check_names
 from conceptlrp.labelling.interchange_result import Interchange, tested_labels
 from conceptlrp.labelling.interchanging import draw_interchanges, interchange_channels
 from conceptlrp.labelling.networks import Networks, above_own_mean, random_network
@@ -60,7 +60,7 @@ def label_positions(
     """
     store = open_store(store)
     corpus = store.positions
-    wanted = None if names is None else list(names)
+    wanted = None if names is None else check_names(names, "names", "a label")
     columns: dict[str, NDArray[np.generic]] = {}
     # Empty, for names and types before anything is computed.
     for name, column in _columns(corpus[:0], wanted).items():
@@ -366,7 +366,7 @@ def _labels(
 
 def _added(store: Store, columns: Sequence[str], rows: NDArray[np.int64]) -> Labels:
     found = {}
-    for name in columns:
+    for name in check_names(columns, "columns", "a column"):
         found[name] = store.columns.label(name)[rows]
         if found[name].dtype.kind == "f" and not np.isfinite(found[name]).all():
             msg = f"column '{name}' has unknown values, expected numbers only"

@@ -7,24 +7,26 @@ N positions.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from conceptlrp.errors import check_names
 from conceptlrp.labels.definitions import Facts, Label
 from conceptlrp.labels.geometry import board_parts
 from conceptlrp.labels.position_labels import POSITION
 from conceptlrp.labels.square_labels import MOVE, SQUARE
-from conceptlrp.othello import BLACK, Corpus
+from conceptlrp.othello import BLACK, Position
 from conceptlrp.othello.board import count, square_bits
+from conceptlrp.othello.positions import Positions, given_corpus
 from conceptlrp.othello.symmetry import SYMMETRIES, turn
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Words: TypeAlias = NDArray[np.uint64]
-Boards: TypeAlias = Corpus | tuple[ArrayLike, ArrayLike]
+Boards: TypeAlias = Positions | tuple[ArrayLike, ArrayLike]
 
 #: Every label by its name: labels of positions, of squares, of moves.
 LABELS: Final[Mapping[str, Label]] = {
@@ -105,8 +107,9 @@ def label_boards(
 
     Parameters
     ----------
-    positions : Corpus, or pair of uint64 arrays of shape (N,)
-        The positions; a pair has the discs of the side to move and of the other.
+    positions : Corpus, sequence of Position, array, or pair of uint64 arrays (N,)
+        The positions, boards (N, n, n) among them; a pair has the discs of the side to
+        move and of the other.
     names : iterable of str, optional
         Names from `LABELS`, all by default.
     size : int
@@ -147,7 +150,7 @@ def label_boards(
 def _chosen(names: Iterable[str] | None) -> list[Label]:
     if names is None:
         return list(LABELS.values())
-    wanted = [names] if isinstance(names, str) else list(names)
+    wanted = check_names(names, "names", "a label")
     if unknown := [name for name in wanted if name not in LABELS]:
         msg = f"no label is named {unknown[0]!r}; conceptlrp.labels.LABELS lists them"
         raise ValueError(msg)
@@ -155,8 +158,9 @@ def _chosen(names: Iterable[str] | None) -> list[Label]:
 
 
 def _boards(positions: Boards, size: int) -> tuple[Words, Words, int]:
-    if isinstance(positions, Corpus):
-        return positions.own, positions.opponent, positions.size
+    if not _is_pair(positions):
+        corpus = given_corpus(positions)  # type: ignore[arg-type]
+        return corpus.own, corpus.opponent, corpus.size
     own, opponent = (np.atleast_1d(np.asarray(b, np.uint64)) for b in positions)
     if own.shape != opponent.shape or own.ndim != 1:
         msg = f"bitboards have shapes {own.shape} and {opponent.shape}, expected (N,)"
@@ -170,11 +174,18 @@ def _boards(positions: Boards, size: int) -> tuple[Words, Words, int]:
     return own, opponent, size
 
 
+def _is_pair(positions: object) -> TypeGuard[tuple[ArrayLike, ArrayLike]]:
+    """Tell whether these are two bitboards, or two arrays of bitboards."""
+    if not isinstance(positions, tuple | list) or len(positions) != 2:
+        return False
+    return not any(isinstance(p, Position) or np.ndim(p) > 1 for p in positions)
+
+
 #: What the name of a random twin begins with.
 RANDOM: Final = "random: "
 
 
-def control_labels(corpus: Corpus) -> Labels:
+def control_labels(corpus: Positions) -> Labels:
     """Label positions with what the network does not see.
 
     A network is given own and opponent's discs, so it cannot know who is black or
@@ -183,7 +194,7 @@ def control_labels(corpus: Corpus) -> Labels:
 
     Parameters
     ----------
-    corpus : Corpus
+    corpus : Corpus, sequence of Position or array of shape (N, n, n)
         N positions.
 
     Returns
@@ -192,6 +203,7 @@ def control_labels(corpus: Corpus) -> Labels:
         "black to move" of positions and "last move" of squares, which is 0 before
         the first move and where the game is not known.
     """
+    corpus = given_corpus(corpus)
     last = square_bits(corpus.last)
     return Labels({"black to move": corpus.mover == BLACK}, {"last move": last}, {})
 

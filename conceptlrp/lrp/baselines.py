@@ -16,7 +16,7 @@ from conceptlrp.store.baseline import (
 
 if TYPE_CHECKING:
     from conceptlrp.lrp.explainer import Explainer
-    from conceptlrp.lrp.inputs import Positions
+    from conceptlrp.othello.positions import Positions
 
 #: Positions that a mean is taken over.
 MEAN_POSITIONS = 1024

@@ -26,11 +26,11 @@ from conceptlrp.lrp.engine.propagation import NativePropagation
 from conceptlrp.lrp.engine.spelling import operation_name
 from conceptlrp.lrp.engine.trace import as_outputs, module_of
 from conceptlrp.lrp.explainer import Explainer
-from conceptlrp.lrp.inputs import Positions, as_corpus
 from conceptlrp.networks import BoardNetwork, adapt, network_digest
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.networks.heads import SAME
 from conceptlrp.othello import Corpus
+from conceptlrp.othello.positions import Positions, as_corpus
 from conceptlrp.statistics import Estimate
 from conceptlrp.statistics.intervals import between, percentage
 

@@ -32,10 +32,10 @@ from conceptlrp.lrp.batch import (
 )
 from conceptlrp.lrp.engine.propagation import NativePropagation
 from conceptlrp.lrp.engine.trace import unknown_layer
-from conceptlrp.lrp.inputs import Positions
 from conceptlrp.lrp.interventions import Experiments, Intervened, Intervention
 from conceptlrp.lrp.targets import Neuron, Target, parse_targets
 from conceptlrp.othello import Corpus
+from conceptlrp.othello.positions import Positions
 
 if TYPE_CHECKING:
     from conceptlrp.lrp.explainer import Explainer

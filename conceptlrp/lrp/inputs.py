@@ -1,18 +1,13 @@
-"""What goes into a network: positions in any form, planes, number types."""
+"""What goes into a network: devices, planes, number types."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from conceptlrp.networks.planes import Encoding
-from conceptlrp.othello import Corpus, Position
-
-Positions = Corpus | Position | Sequence[Position] | NDArray[Any] | Tensor | str
 
 _DTYPES = {
     "float32": torch.float32,
@@ -20,28 +15,6 @@ _DTYPES = {
     "bfloat16": torch.bfloat16,
     "tf32": torch.float32,
 }
-
-
-def as_corpus(positions: Positions, size: int = 8) -> Corpus:
-    """Return positions in any form as a corpus; text is moves or OBF."""
-    if isinstance(positions, Corpus):
-        return positions
-    if isinstance(positions, str):
-        return Corpus.from_positions(Position.from_text(positions, size))
-    if isinstance(positions, Position) or _holds_positions(positions):
-        return Corpus.from_positions(positions)
-    if isinstance(positions, np.ndarray | Tensor | list | tuple):
-        return Corpus.from_boards(positions)
-    msg = (
-        f"positions are {type(positions).__name__}, expected a Corpus, Position, "
-        "list of Position, array of boards or text of moves"
-    )
-    raise TypeError(msg)
-
-
-def _holds_positions(positions: object) -> bool:
-    listed = isinstance(positions, list | tuple)
-    return listed and any(isinstance(each, Position) for each in positions)  # type: ignore[attr-defined]
 
 
 def checked_device(name: str) -> torch.device:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from numpy.typing import ArrayLike
 from torch import nn
 
 from conceptlrp.errors import CompositeError, LayerError, NetworkError
@@ -11,11 +12,11 @@ from conceptlrp.lrp.attribution import Attribution
 from conceptlrp.lrp.baselines import mean_baseline, resolve_baseline
 from conceptlrp.lrp.composites import COMPOSITES
 from conceptlrp.lrp.explainer import AnyBaseline, Conditions, Explainer
-from conceptlrp.lrp.inputs import Positions
 from conceptlrp.lrp.targets import Target
 from conceptlrp.networks import network_digest
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import Position
+from conceptlrp.othello.positions import Positions, as_position
 from conceptlrp.store import Store
 from conceptlrp.store.baseline import Baseline
 
@@ -108,7 +109,7 @@ def attribute(
 
 def explain(
     network: AnyNetwork,
-    position: Position | str,
+    position: Position | ArrayLike,
     target: str | Target = "best",
     *,
     composite: str | Composite | None = None,
@@ -124,8 +125,8 @@ def explain(
     ----------
     network : Module or path
         In evaluation mode.
-    position : Position or str
-        A position, or the moves that lead to it ("f5d6c3").
+    position : Position, array of shape (n, n) or str
+        A position, its board, or the moves that lead to it ("f5d6c3").
     target : str or Target
         What is explained, by default the best move.
     composite, heatmaps, layers, conditional
@@ -162,7 +163,10 @@ def explain(
     # One position has no mean of its own to be above.
     above = resolve_baseline(explainer.baseline, explainer, None)
     return explainer.attribute(
-        position, targets=[target], conditional=conditional, baseline=above
+        as_position(position, explainer.size),
+        targets=[target],
+        conditional=conditional,
+        baseline=above,
     )
 
 

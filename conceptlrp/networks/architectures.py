@@ -24,7 +24,7 @@ from conceptlrp.networks.planes import Encoding
 
 if TYPE_CHECKING:
     from conceptlrp.lrp import NetworkCheck
-    from conceptlrp.lrp.inputs import Positions
+    from conceptlrp.othello.positions import Positions
 
 SIZES = (6, 8)
 

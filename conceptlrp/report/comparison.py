@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.errors import StoreError
+from conceptlrp.errors import StoreError, check_names
 from conceptlrp.jsontext import plain
 from conceptlrp.othello.twins import position_keys
 from conceptlrp.report.words.relevance import gradient_words, relevance_of
@@ -224,10 +224,11 @@ def _layer_pairs(
     first: Store, second: Store, layers: Sequence[str] | None
 ) -> list[tuple[str, str]]:
     if layers is not None:
+        asked = check_names(layers, "layers", "a layer")
         for store in (first, second):
-            for layer in layers:
+            for layer in asked:
                 store.channels(layer)
-        return [(layer, layer) for layer in layers]
+        return [(layer, layer) for layer in asked]
     common = [(layer, layer) for layer in first.layers if layer in second.layers]
     if not common and len(first.layers) == len(second.layers):
         common = list(zip(first.layers, second.layers, strict=True))

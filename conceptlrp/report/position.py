@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from conceptlrp.drawing import board_svg
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.drawing.notebook import html_boards
-from conceptlrp.errors import TargetError
+from conceptlrp.errors import TargetError, check_names
 from conceptlrp.jsontext import plain
 from conceptlrp.lrp import Attribution, Baseline, Explainer, Target
 from conceptlrp.lrp._zennit import Composite
@@ -23,6 +24,7 @@ from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.networks.prediction import expected_outcome
 from conceptlrp.othello import PASS, Position, parse_square, square_name
+from conceptlrp.othello.positions import as_position
 from conceptlrp.reference.boards import move_probabilities
 from conceptlrp.report.explained_output import ExplainedOutput, LayerMaps
 from conceptlrp.report.words.numbers import percent, signed_amount, signed_percent
@@ -150,7 +152,7 @@ class PositionReport:
 
 def position_report(
     network: AnyNetwork | Explainer,
-    position: Position | str,
+    position: Position | ArrayLike,
     *,
     composite: str | Composite | None = None,
     heatmaps: str | Composite | None = None,
@@ -168,7 +170,7 @@ def position_report(
     network : Module, path or Explainer
         The network, its file or "demo", or an explainer made of it once for many
         positions.
-    position : Position or str
+    position : Position, array of shape (n, n) or str
         The board, or the moves that lead to it; the side to move passes where it has
         no move.
     composite, heatmaps, baseline
@@ -206,8 +208,7 @@ def position_report(
         raise ValueError(msg)
     rules: dict[str, Any] = {"composite": composite, "heatmaps": heatmaps}
     explainer = _explainer(network, store, **rules, baseline=baseline)
-    if isinstance(position, str):
-        position = explainer.corpus(position).position(0)
+    position = as_position(position, explainer.size)
     chosen = "best" if move is None else _named(move, position)
     targets = [chosen, *(["value"] if explainer.has_value else [])]
     if against is not None:
@@ -303,7 +304,7 @@ def _conditions(explainer: Explainer, layers: Sequence[str] | None) -> Any:
     # An unknown layer is refused, with the known ones, where maps are asked for.
     return {
         name: np.arange(shapes.get(name, {"channels": 0})["channels"])
-        for name in layers
+        for name in check_names(layers, "layers", "a layer")
     }
 
 

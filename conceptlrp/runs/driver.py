@@ -18,13 +18,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from conceptlrp.errors import OutputExistsError, RunError, StoreError, check_type
+from conceptlrp.errors import OutputExistsError, RunError, StoreError
 from conceptlrp.lrp import Target
 from conceptlrp.lrp._zennit import Composite
 from conceptlrp.lrp.explainer import AnyBaseline
 from conceptlrp.networks import network_digest
 from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.othello import Corpus
+from conceptlrp.othello.positions import Positions, given_corpus
 from conceptlrp.progress import OnProgress
 from conceptlrp.runs.executors import InProcess, Watch
 from conceptlrp.runs.job import Job, composite_provenance, make_spec
@@ -54,7 +55,7 @@ from conceptlrp.store.writing.writer import (
 
 def attribute_corpus(
     network: AnyNetwork,
-    corpus: Corpus,
+    corpus: Positions,
     path: str | os.PathLike[str],
     *,
     targets: str | Target | Sequence[str | Target] = ("played",),
@@ -76,8 +77,8 @@ def attribute_corpus(
     ----------
     network : Module or path
         In evaluation mode.
-    corpus : Corpus
-        N positions.
+    corpus : Corpus, Position, sequence of Position or array of shape (N, n, n)
+        N positions; boards without games are games of their own.
     path : path-like
         Folder of the store, usually ``NAME.crp``.
     targets, composite, heatmaps
@@ -121,8 +122,7 @@ def attribute_corpus(
     NetworkError, CompositeError, LayerError, TargetError
         As for `attribute`.
     """
-    expected = "a Corpus; read game files with Corpus.read"
-    check_type(corpus, Corpus, "corpus", expected)
+    corpus = given_corpus(corpus)
     keep, run = keep or KeepOptions(), run or RunOptions()
     executor = choose_executor(run)
     spec, explainer = make_spec(

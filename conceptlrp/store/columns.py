@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.errors import OutputExistsError, StoreError
+from conceptlrp.errors import OutputExistsError, StoreError, check_names
 from conceptlrp.store.arrays import StoredArrays
 from conceptlrp.store.format.lock import run_lock
 from conceptlrp.store.format.manifest import Manifest, is_intact, read_manifest
@@ -113,7 +113,7 @@ class StoredColumns:
         known = {"id", "explained", "square", "value", *COLUMNS, *self.label_names}
         names = [*_SHOWN, "explained", *self.label_names]
         if columns is not None:
-            names = list(columns)
+            names = check_names(columns, "columns", "a column")
         for name in names:
             if name not in known:
                 msg = (

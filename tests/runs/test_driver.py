@@ -356,5 +356,5 @@ def test_positions_of_another_board_are_refused(
 
 
 def test_a_path_is_no_corpus(small_network: OthelloNet, tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="corpus is str, expected a Corpus; read game"):
+    with pytest.raises(TypeError, match=r"corpus is 'games\.txt'; read game"):
         explain_corpus(small_network, "games.txt", tmp_path / "run.crp")  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, fx, nn
 
-from conceptlrp.errors import LayerError, NetworkError, check_type
+from conceptlrp.errors import LayerError, NetworkError, check_names
 from conceptlrp.lrp._zennit import Activation, Sum
 from conceptlrp.lrp.engine.elementwise import Affine, Centre, Gate, Scaled
 from conceptlrp.lrp.engine.moving import Choice
@@ -231,10 +231,7 @@ def select_layers(
     taps = {n: t for n, t in every.items() if n not in other}
     if layers is None:
         return {n: t for n, t in taps.items() if not _is_linear(traced, n)}
-    if isinstance(layers, str):
-        layers = [layers]
-    check_type(layers, Iterable, "layers", "the name of a layer or a list of names")
-    wanted = list(layers)
+    wanted = check_names(layers, "layers", "a layer")
     for layer in wanted:
         if layer in other:
             msg = (
