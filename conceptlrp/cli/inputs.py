@@ -110,21 +110,23 @@ def read_game_files(files: list[Path], size: int | None) -> "Corpus":
 
 
 def read_positions(
-    paths: list[str], size: int, sample: int | None, seed: int
+    paths: list[str], size: int | None, sample: int | None, seed: int
 ) -> "Corpus":
-    """Read a corpus or game files, or the games of a name that ships."""
+    """Read a corpus or game files, or the games of a name that ships, of one size."""
     from conceptlrp.othello import Corpus
 
-    if len(paths) == 1 and (name := paths[0]) in SHIPPED:
-        if (played := SHIPPED[name].size) != size:
-            msg = (
-                f"the games '{name}' are played on {played} x {played}, the network "
-                f"plays on {size} x {size}; give it '{demo_name(size)}'"
-            )
-            raise ValueError(msg)
-        found = Corpus.read(name, size=size)
-    elif len(paths) == 1 and Path(paths[0]).suffix in (".h5", ".hdf5"):
-        found = Corpus.load(Path(paths[0]))
+    name = paths[0] if len(paths) == 1 else ""
+    if name in SHIPPED:
+        found = Corpus.read(name)
+    elif Path(name).suffix in (".h5", ".hdf5"):
+        found = Corpus.load(Path(name))
     else:
         found = read_game_files([Path(path) for path in paths], size)
+    if size not in (None, found.size):
+        side = found.size
+        msg = (
+            f"'{name}' is of {side} x {side}, the network plays on {size} x {size}; "
+            f"give it games of its size, such as '{demo_name(size)}'"
+        )
+        raise ValueError(msg)
     return found if sample is None else found.sample(sample, seed=seed)

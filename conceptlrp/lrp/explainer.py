@@ -45,6 +45,7 @@ from conceptlrp.lrp.targets import Target, parse_targets
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.positions import Positions, as_corpus
+from conceptlrp.shipped import demo_name
 
 Targets = str | Target | Sequence[str | Target]
 Conditions = bool | Mapping[str, ArrayLike]
@@ -388,7 +389,8 @@ class Explainer:
         if corpus.size != self.size:
             msg = (
                 f"the network plays on {self.size}x{self.size}, the positions are "
-                f"of {corpus.size}x{corpus.size}"
+                f"of {corpus.size}x{corpus.size}; give it positions of its size, such "
+                f"as '{demo_name(self.size)}'"
             )
             raise NetworkError(msg)
         return corpus

@@ -35,7 +35,7 @@ from conceptlrp.othello.games import (
     black_margins,
     columns_digest,
 )
-from conceptlrp.othello.given import given_columns, given_movers
+from conceptlrp.othello.given import given_columns
 from conceptlrp.othello.position import Position, square_names, transcript_text
 from conceptlrp.othello.replay import replay
 from conceptlrp.othello.symmetry import (
@@ -209,8 +209,7 @@ class Corpus:
         """
         array = given_boards(boards, size)
         sides = from_boards(array == 1), from_boards(array == -1)
-        movers, found = given_movers(mover, len(array)), array.shape[1]
-        return Corpus(**given_columns(*sides, movers, found, played, game))
+        return Corpus(**given_columns(*sides, mover, array.shape[1], played, game))
 
     @staticmethod
     def from_positions(
@@ -238,8 +237,7 @@ class Corpus:
         check_size(listed[0].size, size)
         rows = [(each.own, each.opponent, each.mover) for each in listed]
         own, opponent, movers = np.array(rows, np.uint64).T
-        side = sizes.pop()
-        return Corpus(**given_columns(own, opponent, movers, side, played, game))
+        return Corpus(**given_columns(own, opponent, movers, sizes.pop(), played, game))
 
     @staticmethod
     def from_games(

@@ -25,7 +25,7 @@ from conceptlrp.othello.games import Games
 from conceptlrp.othello.position import parse_square, square_name
 
 
-def given_movers(mover: ArrayLike | None, n: int) -> NDArray[np.uint8]:
+def _movers(mover: ArrayLike | None, n: int) -> NDArray[np.uint8]:
     """Return who is to move on each board, black unless it is said."""
     movers = np.asarray(BLACK if mover is None else off_device(mover))
     if movers.shape not in ((), (n,)):
@@ -38,7 +38,7 @@ def given_movers(mover: ArrayLike | None, n: int) -> NDArray[np.uint8]:
     return np.broadcast_to(movers, n).astype(np.uint8)
 
 
-def given_moves(
+def _moves(
     played: ArrayLike | None,
     own: NDArray[np.uint64],
     opponent: NDArray[np.uint64],
@@ -64,7 +64,7 @@ def given_moves(
     return found
 
 
-def given_games(game: Iterable[Hashable] | None, n: int) -> NDArray[np.int32]:
+def _games(game: Iterable[Hashable] | None, n: int) -> NDArray[np.int32]:
     """Return the number of each label, by the order in which they first come."""
     if game is None:
         return np.arange(n, dtype=np.int32)
@@ -79,27 +79,30 @@ def given_games(game: Iterable[Hashable] | None, n: int) -> NDArray[np.int32]:
 def given_columns(
     own: NDArray[np.uint64],
     opponent: NDArray[np.uint64],
-    mover: NDArray[Any],
+    mover: ArrayLike | None,
     size: int,
     played: ArrayLike | None,
     game: Iterable[Hashable] | None,
 ) -> dict[str, Any]:
     """Return the columns of a corpus of boards, a game for each or for each label."""
-    moves, games = given_moves(played, own, opponent, size), given_games(game, len(own))
+    movers, games = _movers(mover, len(own)), _games(game, len(own))
+    moves = _moves(played, own, opponent, size)
     first = np.unique(games, return_index=True)[1]
     # The moves of a game of several boards are not known, only what was played next.
     known = np.zeros(len(own), np.bool_) if game is not None else moves != PASS
     recorded = np.where(known, moves, NO_MOVE)[first, None]
-    black, white = np.where(mover == BLACK, (own, opponent), (opponent, own))[:, first]
+    black, white = np.where(movers == BLACK, (own, opponent), (opponent, own))[:, first]
     return {
         "own": own,
         "opponent": opponent,
-        "mover": mover,
+        "mover": movers,
         "ply": np.clip(count(own | opponent).astype(np.int64) - 4, 0, None),
         "played": moves,
         "game": games,
         "symmetry": np.zeros(len(own)),
-        "games": Games.of_boards(black, white, mover[first], size=size, moves=recorded),
+        "games": Games.of_boards(
+            black, white, movers[first], size=size, moves=recorded
+        ),
     }
 
 

@@ -41,7 +41,7 @@ def given_corpus(corpus: Positions) -> Corpus:
 
 
 def as_position(position: Position | ArrayLike, size: int = 8) -> Position:
-    """Return one position in any form: itself, a board (n, n), or text of moves or OBF."""
+    """Return one position: itself, a board (n, n), or text of moves or OBF."""
     if isinstance(position, Position):
         return position
     if isinstance(position, str):

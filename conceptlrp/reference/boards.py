@@ -58,11 +58,7 @@ def fold_orientations(heatmaps: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 class ToCopy(NamedTuple):
-    """What leads others to a position: moves from the usual start, and its OBF line.
-
-    ``moves`` are "" where they are not known; ``turned`` says how the position is
-    turned from what they lead to, "" if it is not.
-    """
+    """Moves from the usual start, how what they lead to is turned, and the OBF line."""
 
     moves: str
     turned: str
@@ -70,7 +66,7 @@ class ToCopy(NamedTuple):
 
 
 def to_copy(position: Position, transcript: str, symmetry: int) -> ToCopy:
-    """Return what every page shows to copy of a position."""
+    """Return what every page shows to copy of a position, "" for what there is not."""
     turned = symmetry_words(symmetry) if transcript and symmetry else ""
     return ToCopy(transcript, turned, position.obf())
 

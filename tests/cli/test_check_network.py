@@ -77,7 +77,7 @@ def test_a_network_that_is_refused_has_a_table_and_exits_with_1(folder: Path) ->
 def test_games_for_another_board_are_refused(folder: Path) -> None:
     refused = run("check-network", folder / "six.safetensors", "demo")
 
-    assert_one_line(refused, 1, "games 'demo' are played on 8 x 8, .* give it 'demo6'")
+    assert_one_line(refused, 1, "'demo' is of 8 x 8, .* such as 'demo6'")
 
 
 @pytest.mark.usefixtures("place")

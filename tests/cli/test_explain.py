@@ -82,5 +82,5 @@ def test_games_of_another_size_are_refused_with_a_hint(
 
     result = run("attribute", folder / "six.safetensors", "demo", "--out", out)
 
-    message = "played on 8 x 8, the network plays on 6 x 6; give it 'demo6'"
+    message = "'demo' is of 8 x 8, the network plays on 6 x 6; give it games"
     assert_one_line(result, 1, message)

@@ -52,6 +52,21 @@ def test_games_that_are_left_out_are_told_of(folder: Path, tmp_path: Path) -> No
     )
 
 
+def test_many_games_left_out_are_counted_and_listed_in_json(tmp_path: Path) -> None:
+    path, out = tmp_path / "many.txt", tmp_path / "corpus.h5"
+    path.write_text("f5d6\nd6c6\n" + "f5a1\n" * 30)
+
+    result = run("corpus", path, "--out", out)
+    again = run("corpus", path, "--out", out, "--json", "--overwrite")
+
+    told, listed = result.err.splitlines(), json.loads(again.out)
+    assert sum("is left out" in line for line in told) == 20
+    assert "1 game begins from the mirrored start and was turned" in told[-2]
+    assert "and 10 more left out; 'conceptlrp corpus --json' lists all" in told[-1]
+    assert len(listed["problems"]) == 30
+    assert len(listed["notes"]) == 1
+
+
 @pytest.mark.parametrize(("size", "name"), [(8, "games.wtb"), (6, "six.txt")])
 def test_a_network_is_trained_from_games(
     size: int, name: str, folder: Path, tmp_path: Path

@@ -85,8 +85,21 @@ def test_a_size_that_is_not_the_file_s_is_refused(
     path = tmp_path / "games.jsonl"
     path.write_bytes(self_play(small_playouts))
 
-    with pytest.raises(GameFileError, match="are 6 x 6, expected 8 x 8; pass games of"):
+    with pytest.raises(GameFileError, match="are 6 x 6, expected 8 x 8; give games of"):
         read_games(path, size=8)
+
+
+@pytest.mark.parametrize("name", ["pgn", "csv", "scored transcripts", "npy"])
+def test_a_size_that_is_not_told_is_found(
+    name: str, small_playouts: Games, tmp_path: Path
+):
+    path = tmp_path / "games.dat"
+    path.write_bytes(WRITERS[name](small_playouts))
+
+    read = read_games(path)
+
+    assert (read.games.moves == small_playouts.moves).all()
+    assert "no game is legal on 8 x 8, so that it was read as 6 x 6" in read.notes[0]
 
 
 def test_files_of_two_sizes_are_refused_together(

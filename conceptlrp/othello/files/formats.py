@@ -69,12 +69,27 @@ def read_games(path: str | Path, *, size: int | None = None) -> GameFile:
         msg = f"{path}: is a folder; name the files in it, such as {path}/*.wtb"
         raise GameFileError(msg)
     data = read_bytes(path)
-    read = _format_of(path, data).read(path, data, size=size)
+    read = _read(_format_of(path, data), path, data, size)
     if not len(read.games):
         first = (*read.problems, f"{path.name}: has no games; ")[0].rpartition("; ")[0]
         msg = f"{first}; nothing in the file could be read, expected {_known()}"
         raise GameFileError(msg)
     return read
+
+
+def _read(known: Format, path: Path, data: bytes, size: int | None) -> GameFile:
+    """Read a file, on the smaller board where the larger one has no legal game."""
+    read = known.read(path, data, size=size)
+    if size is not None or len(read.games):
+        return read
+    try:
+        small = known.read(path, data, size=6)
+    except GameFileError:
+        return read
+    if not len(small.games):
+        return read
+    note = f"{path.name}: no game is legal on 8 x 8, so that it was read as 6 x 6"
+    return GameFile(small.games, small.problems, (note, *small.notes))
 
 
 def read_all(paths: Sequence[Path], *, size: int | None = None) -> GameFile:

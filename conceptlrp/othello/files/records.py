@@ -16,6 +16,7 @@ from conceptlrp.othello.files.legal_games import keep_legal, left_out, padded
 from conceptlrp.othello.games import GameFile, Games
 from conceptlrp.othello.position import Position
 from conceptlrp.othello.replay import Starts
+from conceptlrp.shipped import demo_name
 
 #: Longer names would make every row of a column of names as long.
 LONGEST_NAME: Final = 200
@@ -50,13 +51,19 @@ class Record(NamedTuple):
 
 
 def text_of(data: bytes) -> str:
-    """Decode UTF-8, UTF-16 with its mark, or else ISO-8859-1."""
+    """Decode UTF-8, UTF-16 with its mark, or else, line by line, ISO-8859-1."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return data.decode("iso-8859-1")
+        # One damaged name must not spoil those of the other lines.
+        lines = data.split(b"\n")
+        return (
+            "\n".join(map(text_of, lines))
+            if len(lines) > 1
+            else data.decode("iso-8859-1")
+        )
 
 
 def numbered_lines(data: bytes) -> Iterator[tuple[int, str]]:
@@ -77,8 +84,8 @@ def agreed_size(name: str, found: int, asked: int | None) -> int:
     """Return the size that a file says, or refuse to read it as another one."""
     if asked not in (None, found):
         msg = (
-            f"{name}: games are {found} x {found}, expected {asked} x {asked}; pass "
-            f"games of that size, or leave out the size to read these"
+            f"{name}: games are {found} x {found}, expected {asked} x {asked}; give "
+            f"games of that size, such as '{demo_name(asked or 8)}', or ask for {found}"
         )
         raise GameFileError(msg)
     return found

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.board import NO_MOVE
-from conceptlrp.othello.files.legal_games import keep_legal
+from conceptlrp.othello.files.legal_games import keep_legal, left_out
 from conceptlrp.othello.files.records import agreed_size
 from conceptlrp.othello.games import GameFile, read_bytes
 
@@ -42,7 +42,6 @@ _RECORD: Final = np.dtype(
         ("moves", "u1", 60),
     ]
 )
-_MOVES_OFFSET: Final = _RECORD.fields["moves"][1] if _RECORD.fields else 8
 _NAME_WIDTHS: Final = (20, 26)
 #: A later one is a mistake.
 LATEST_YEAR: Final = 2999
@@ -67,12 +66,17 @@ def read(path: Path, data: bytes, *, size: int | None = None) -> GameFile:
     """
     agreed_size(path.name, 8, size)
     records, year = _records(data, path.name)
-    moves = _squares(records["moves"], path.name)
+    raw = records["moves"]
+    moves = _squares(raw)
+    damaged = moves == _WRONG
+    good = np.flatnonzero(~damaged.any(axis=1))
+    records = records[good]
     people, events = (_names_beside(path, f"WTHOR.{end}") for end in ("JOU", "TRN"))
-    return keep_legal(
-        moves,
-        [f"game {number}" for number in range(1, len(records) + 1)],
+    read = keep_legal(
+        moves[good],
+        [f"game {number + 1}" for number in good.tolist()],
         source=path.name,
+        index=good,
         black=_names_of(records["black"], people),
         white=_names_of(records["white"], people),
         tournament=_names_of(records["tournament"], events),
@@ -80,6 +84,16 @@ def read(path: Path, data: bytes, *, size: int | None = None) -> GameFile:
         recorded_score=_scores(records["score"]),
         theoretical_score=_scores(records["theoretical"]),
     )
+    problems = [
+        left_out(
+            path.name,
+            f"game {game + 1}",
+            f"move {move + 1}: {raw[game, move]} is the number of no square",
+        )
+        for game, move in enumerate(damaged.argmax(axis=1).tolist())
+        if damaged[game, move]
+    ]
+    return GameFile(read.games, (*problems, *read.problems), read.notes)
 
 
 def read_names(path: str | Path) -> tuple[str, ...]:
@@ -153,33 +167,14 @@ def _refuse_other_games(header: np.void, name: str) -> None:
     raise GameFileError(msg)
 
 
-def _squares(moves: NDArray[np.uint8], name: str) -> NDArray[np.int8]:
-    """Turn move bytes, 10 * rank + file, into squares."""
+def _squares(moves: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """Turn move bytes, 10 * rank + file, into squares, `_WRONG` for what is none."""
     table = np.full(256, _WRONG, np.int8)
     table[0] = NO_MOVE
     ranks, files = np.mgrid[1:9, 1:9]
     table[10 * ranks + files] = np.arange(64).reshape(8, 8)
     squares: NDArray[np.int8] = table[moves]
-    wrong = squares == _WRONG
-    # A move must not follow a gap.
-    gap = (squares[:, 1:] != NO_MOVE) & (squares[:, :-1] == NO_MOVE)
-    if wrong.any() or gap.any():
-        wrong[:, 1:] |= gap
-        game, move = (int(place[0]) for place in np.nonzero(wrong))
-        _refuse_move(moves, game, move, name)
     return squares
-
-
-def _refuse_move(moves: NDArray[np.uint8], game: int, move: int, name: str) -> None:
-    offset = _HEADER.itemsize + game * _RECORD.itemsize + _MOVES_OFFSET + move
-    value = int(moves[game, move])
-    after_gap = move and not moves[game, move - 1]
-    reason = "follows a zero, which ends a game" if after_gap else "is no square"
-    msg = (
-        f"{name}: game {game + 1}, move {move + 1}: byte {offset} has value {value}, "
-        f"which {reason}"
-    )
-    raise GameFileError(msg)
 
 
 def _scores(scores: NDArray[np.uint8]) -> NDArray[np.int8]:
