@@ -15,6 +15,9 @@ def main(
     store = cl.open_store(path)
     boards = cl.reference_boards(store, layer, channel, count, by="share")
 
+    # Such as that the channel never speaks for the output.
+    if boards.note:
+        print(boards.note)
     for place in range(len(boards)):
         print(f"{boards.scores[place]:+.1%} of the layer's relevance")
         print(f"{boards.descriptions[place]}, played {boards.played[place]}")

@@ -36,7 +36,7 @@ from conceptlrp.labelling.result import Names, channel_names
 from conceptlrp.lrp.targets import unit_of
 from conceptlrp.report import Note
 from conceptlrp.report.stored_layer import StoredResults
-from conceptlrp.report.words.context import provenance
+from conceptlrp.report.words.context import games_words, has_games, provenance
 from conceptlrp.report.words.numbers import (
     compact,
     count,
@@ -101,6 +101,16 @@ class Site:
     def board_note(self) -> str:
         """How numbers of channels and of the board belong together."""
         return board_words(self.store.manifest.plan)
+
+    @cached_property
+    def has_games(self) -> bool:
+        """Whether positions are of games, and not boards alone."""
+        return has_games(self.store)
+
+    @property
+    def games(self) -> str:
+        """Of how many games the positions are, in words."""
+        return games_words(self.store)
 
     @cached_property
     def provenance(self) -> tuple[tuple[str, str], ...]:

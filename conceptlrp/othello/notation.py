@@ -13,8 +13,10 @@ from collections.abc import Iterable, Iterator
 from math import isnan
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from conceptlrp.errors import NotationError
-from conceptlrp.othello.board import BLACK, WHITE
+from conceptlrp.othello.board import BLACK, WHITE, from_boards
 
 _GLYPHS: Final = dict.fromkeys("xX*bB●⚫", "X") | dict.fromkeys("oOwW○⚪", "O")
 _EMPTY: Final = dict.fromkeys("-._·", "-")
@@ -56,13 +58,10 @@ class Entry(NamedTuple):
         if self.mover is None:
             msg = f"'{self.squares}' has no side to move; add X or O, or 'X to move'"
             raise NotationError(msg)
-        size = self.size
-        margin, discs = (8 - size) // 2, dict.fromkeys("XO-", 0)
-        for place, glyph in enumerate(self.squares):
-            rank, file = divmod(place, size)
-            discs[glyph] |= 1 << (8 * (rank + margin) + file + margin)
-        sides = discs["X"], discs["O"]
-        return *(sides if self.mover == BLACK else sides[::-1]), self.mover, size
+        cells = np.array(list(self.squares)).reshape(1, self.size, self.size)
+        black, white = (int(from_boards(cells == glyph)[0]) for glyph in "XO")
+        sides = (black, white) if self.mover == BLACK else (white, black)
+        return *sides, self.mover, self.size
 
 
 def parse_position(text: str) -> Entry | None:

@@ -15,9 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array  # type: ignore[import-untyped]
-from scipy.sparse.csgraph import (  # type: ignore[import-untyped]
-    connected_components,
-)
+from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
 
 from conceptlrp.othello.board import count, start
 from conceptlrp.othello.corpus import Corpus
@@ -67,14 +65,9 @@ def position_keys(corpus: Corpus) -> NDArray[np.int64]:
     found = replay(games.moves, size=games.size, starts=games.starts)
     bare = np.asarray((games.moves < 0).all(axis=1))
     moved, alone = ~bare[found.game], bare[game]
-    own, opponent, of_game = (
-        np.concatenate([replayed[moved], here[alone]])
-        for replayed, here in (
-            (found.own, corpus.own),
-            (found.opponent, corpus.opponent),
-            (found.game, game),
-        )
-    )
+    own = np.concatenate([found.own[moved], corpus.own[alone]])
+    opponent = np.concatenate([found.opponent[moved], corpus.opponent[alone]])
+    of_game = np.concatenate([found.game[moved], game[alone]])
     return _keys(own, opponent, of_game, len(games), games.size)[game]
 
 

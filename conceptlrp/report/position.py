@@ -270,11 +270,11 @@ def _baseline(explainer: Explainer, row: int | None) -> Baseline:
 
 def _top_words(output: ExplainedOutput) -> list[str]:
     """Name the top channels of each layer with their share."""
-    return [
-        f"{layer.layer}: "
-        + ", ".join(f"{c.channel} ({signed_percent(c.share)})" for c in layer.top[:3])
-        for layer in output.layers.values()
-    ]
+    found = {
+        name: [f"{c.channel} ({signed_percent(c.share)})" for c in layer.top[:3]]
+        for name, layer in output.layers.items()
+    }
+    return [f"{name}: {', '.join(top) or 'none'}" for name, top in found.items()]
 
 
 def store_row(store: Store, position: Position) -> int | None:

@@ -55,12 +55,7 @@ def tells(scores: NDArray[np.floating], *, by: str, lowest: bool) -> NDArray[np.
 
 
 def told(
-    ranked: Callable[..., Ranking],
-    *,
-    by: str,
-    lowest: bool,
-    count: int,
-    among: int,
+    ranked: Callable[..., Ranking], *, by: str, lowest: bool, count: int, among: int
 ) -> Ranking:
     """Rank one end of `among` positions or, if it has no rows, the other, and say so.
 
@@ -89,12 +84,10 @@ def nothing_words(by: str, *, lowest: bool | None, among: int) -> str:
         return "no position meets the conditions"
     if lowest is None:
         return f"the channel's {_WORDS.get(by, by)} is 0 at all {among:,} positions"
-    where = f"at none of {among:,} positions"
+    what = f"the channel's {_WORDS.get(by, by)} is {'below' if lowest else 'above'} 0"
     if by in ("share", "relevance"):
-        side = "against" if lowest else "for"
-        return f"the channel speaks {side} the output {where}"
-    side = "below" if lowest else "above"
-    return f"the channel's {_WORDS.get(by, by)} is {side} 0 {where}"
+        what = f"the channel speaks {'against' if lowest else 'for'} the output"
+    return f"{what} at none of {among:,} positions"
 
 
 def top_rows(

@@ -12,6 +12,8 @@ import tempfile
 import time
 import tracemalloc
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.errors import CorpusFileError, GameFileError
 from conceptlrp.othello import Corpus
+from conceptlrp.othello.files.formats import read_games
 from tests.othello.playouts import random_games
 from tests.othello.samples import Sample, hostile, mutated, samples
 
@@ -32,34 +35,36 @@ SAVED = "a corpus in HDF5"
 def outcome(path: Path, data: bytes) -> tuple[str, float]:
     """Read a file: what became of it, and in how many seconds."""
     path.write_bytes(data)
-    begun = time.perf_counter()
+    begun = time.process_time()
     try:
-        corpus = Corpus.load(path) if path.suffix == ".h5" else Corpus.read(path)
+        found = Corpus.load(path) if path.suffix == ".h5" else read_games(path)
     except (GameFileError, CorpusFileError) as error:
         end = "refused" if path.name in str(error) else f"unnamed: {error}"
     except Exception as error:
         end = f"{type(error).__name__}: {error}"
     else:
-        end = "in part" if corpus.problems else "whole"
-    return end, time.perf_counter() - begun
+        end = "in part" if found.problems else "whole"
+    return end, time.process_time() - begun
 
 
-def damage(sample: Sample, folder: Path, times: int, seed: int) -> list[str]:
+def damage(label: str, sample: Sample, times: int) -> list[str]:
     """Return a row: how damaged files of a format ended."""
-    rng, path, ends, slowest = (
-        np.random.default_rng(seed),
-        folder / sample.name,
-        Counter(),
-        0.0,
-    )
-    for _ in range(times):
-        end, seconds = outcome(path, mutated(sample.data, rng))
-        slowest = max(slowest, seconds)
-        ends[end] += 1
-    wrong = [end for end in ends if end not in ("refused", "in part", "whole")]
-    known = (f"{ends[end]:,}" for end in ("whole", "in part", "refused"))
-    crashes = sum(ends[end] for end in wrong)
-    return [*known, f"{crashes:,}", f"{1000 * slowest:.0f}", "; ".join(wrong)[:200]]
+    rng, slowest = np.random.default_rng(sum(label.encode())), 0.0
+    ends: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / sample.name
+        for _ in range(times):
+            end, seconds = outcome(path, mutated(sample.data, rng))
+            slowest = max(slowest, seconds)
+            ends[end] += 1
+    known = [ends.pop(end, 0) for end in ("whole", "in part", "refused")]
+    counts = (len(sample.data), *known, sum(ends.values()))
+    return [
+        label,
+        *(f"{n:,}" for n in counts),
+        f"{1000 * slowest:.0f}",
+        "; ".join(ends)[:200],
+    ]
 
 
 def with_corpus(folder: Path) -> dict[str, Sample]:
@@ -83,7 +88,9 @@ def main() -> None:
     """Print the three tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mutations", type=int, default=10_000)
-    times = parser.parse_args().mutations
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    times, workers = options.mutations, options.workers
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = with_corpus(folder)
@@ -98,10 +105,8 @@ def main() -> None:
                 [label, sample.name, *(f"{n:,}" for n in counts), "; ".join(reasons)]
             )
         show("Read", ["format", "file", "games", "positions", "left out", "why"], rows)
-        rows = [
-            [label, f"{len(sample.data):,}", *damage(sample, folder, times, seed)]
-            for seed, (label, sample) in enumerate(files.items())
-        ]
+        with ProcessPoolExecutor(workers) as pool:
+            rows = list(pool.map(damage, files, files.values(), repeat(times)))
         columns = [
             "format",
             "bytes",

@@ -6,7 +6,23 @@ import numpy as np
 import pytest
 
 from conceptlrp.clustering import Clustering, ClusterOptions, cluster
+from conceptlrp.othello import NO_MOVE, Corpus, Games
 from conceptlrp.store import Store
+
+
+def boards_without_moves(game: np.ndarray) -> Corpus:
+    """Return boards, no two alike, of games whose moves are unknown."""
+    random, n = np.random.default_rng(0), len(game)
+    own, free = random.integers(0, 1 << 63, (2, n), np.uint64)
+    opponent, mover = free & ~own, np.zeros(n, np.uint8)
+    games = max(int(game.max(initial=-1)) + 1, 1)
+    first = np.arange(games) % max(n, 1)
+    starts = (own[first], opponent[first], mover[first]) if n else ([0], [0], [0])
+    none = np.full(n, NO_MOVE, np.int8)
+    return Corpus(
+        *(own, opponent, mover, np.zeros(n), none, game, mover),
+        games=Games.of_boards(*starts, size=8),
+    )
 
 
 @dataclass
@@ -28,7 +44,7 @@ class FakeStore:
     def __post_init__(self):
         digests = {"network": {"digest": "net" * 8}, "corpus": {"digest": "cor" * 8}}
         self.manifest = SimpleNamespace(**digests)
-        self.positions = SimpleNamespace(game=self.game)
+        self.positions = boards_without_moves(self.game)
         self.arrays = self
 
     def __len__(self):

@@ -5,20 +5,21 @@ left out, since one of them is not legal.
 """
 
 import json
-from dataclasses import dataclass
+import struct
+from dataclasses import dataclass, replace
+from io import BytesIO
 
 import numpy as np
 
-from conceptlrp.othello import Corpus, Games, Position, square_name, transcript_text
+from conceptlrp.othello import Corpus, Games, Position, square_name
 from conceptlrp.othello.files.selfplay_file import FORMAT, VERSION
 from conceptlrp.othello.files.transcripts import transcripts_text
-from conceptlrp.othello.replay import replay
+from tests.othello.game_writers import LARGE, START, WRITERS, ggf_game
 from tests.othello.pickles import hostile as hostile_pickles, pickled
 from tests.othello.playouts import random_games
-from tests.othello.wthor_writer import wthor_header, wthor_record
+from tests.othello.wthor_writer import wthor_header
 
 GAMES = 6
-START = "8 -------- -------- -------- ---O*--- ---*O--- -------- -------- -------- *"
 
 
 @dataclass(frozen=True)
@@ -36,26 +37,32 @@ def samples() -> dict[str, Sample]:
     games = random_games(GAMES, seed=3)
     corpus = Corpus.from_games(games)
     boards = corpus[np.linspace(20, len(corpus) - 30, GAMES).astype(int)]
-    return _game_files(games) | _position_files(boards)
+    # Games of a few moves are read much faster than whole ones.
+    begun = Games.from_moves(games.moves[:, :12], black="anna", white="bert")
+    begun = replace(begun, score=np.full(GAMES, 33, np.int8))
+    return _game_files(begun) | _position_files(boards)
 
 
 def _game_files(games: Games) -> dict[str, Sample]:
-    texts = [transcript_text(moves.tolist()) for moves in games.moves]
-    moves = [[m for m in row if m >= 0] for row in games.moves.tolist()]
-    wthor = wthor_header(games=GAMES, year=1999)
-    wthor += b"".join(map(wthor_record, moves))
-    header = {"format": FORMAT, "version": VERSION, "size": 8, "name": "tiny"}
-    lines = [header, *({"moves": text} for text in texts), {"moves": "a1"}]
-    return {
-        "WTHOR": Sample("WTH_1999.wtb", wthor),
-        "self-play": Sample("games.jsonl", _lines(map(json.dumps, lines)), left_out=1),
-        "GGF": Sample("games.ggf", _lines(_ggf(games)), left_out=2),
-        "SGF": Sample("games.sgf", _lines(map(_sgf, moves))),
-        "Logistello's books": Sample("book.gam", _lines(_book(games)), left_out=1),
-        "transcripts": Sample(
-            "games.txt", _lines([transcripts_text(games), "f5d6a1"]), left_out=1
-        ),
+    written = {name: write(games) for name, write in (WRITERS | LARGE).items()}
+    other = ggf_game(games, 0, kind="8a") + ggf_game(games, 0, start="10 - *")
+    spoilt = {
+        "ggf": (".ggf", other, 2),
+        "sgf": (".sgf", "(;GM[2]SZ[8];B[a1])", 1),
+        "pgn": (".pgn", '[Event "Open"]\n\n1. a1\n', 1),
+        "csv": (".csv", "\n9,0,anna,1999,f5d6a1", 1),
+        "scored transcripts": (".txt", "f5d6a1", 1),
+        "lines of numbers": (".txt", "\n37 43 0 99", 1),
+        "lists in JSON": (".json", "", 0),
+        "npy": (".npy", "", 0),
+        "self-play": (".jsonl", '{"moves": "a1"}\n', 1),
+        "book": (".gam", "+a1: +04 01\n", 1),
+        "wthor": (".wtb", "", 0),
     }
+    return {
+        name: Sample(f"games{end}", written[name] + more.encode(), left_out=lost)
+        for name, (end, more, lost) in spoilt.items()
+    } | {"transcripts": Sample("games.txt", transcripts_text(games).encode())}
 
 
 def _position_files(boards: Corpus) -> dict[str, Sample]:
@@ -78,48 +85,6 @@ def _lines(texts) -> bytes:
     return "".join(f"{text}\n" for text in texts).encode()
 
 
-def _ggf(games: Games) -> list[str]:
-    texts = []
-    for row in range(len(games)):
-        found = replay(games.moves[row : row + 1])
-        made = zip(found.mover.tolist(), found.played.tolist(), strict=True)
-        moves = "".join(f"{'BW'[m]}[{square_name(s).upper()}//0.5]" for m, s in made)
-        margin = 2 * int(games.score[row]) - 64
-        texts.append(
-            f"(;GM[Othello]PC[GGS/os]DT[2003.05.17]PB[anna]PW[bert]RE[{margin:+d}.000]"
-            f"TI[15:00]TY[8]BO[{START}]{moves};)"
-        )
-    return [
-        *texts,
-        texts[0].replace("TY[8]", "TY[8a]"),
-        texts[1].replace("BO[8", "BO[10"),
-    ]
-
-
-def _sgf(moves: list[int]) -> str:
-    found = replay([moves])
-    made = zip(found.mover.tolist(), found.played.tolist(), strict=True)
-    nodes = "".join(f";{'BW'[mover]}[{square_name(square)}]" for mover, square in made)
-    return f"(;GM[2]FF[4]SZ[8]PB[anna]PW[bert]DT[2003-05-17]{nodes})"
-
-
-def _book(games: Games) -> list[str]:
-    texts = []
-    for row in range(len(games)):
-        found = replay(games.moves[row : row + 1])
-        made = zip(found.mover.tolist(), found.played.tolist(), strict=True)
-        text = "".join(f"{'+-'[mover]}{square_name(square)}" for mover, square in made)
-        texts.append(f"{text}: {2 * int(games.score[row]) - 64:+03d} 01")
-    return [*texts, "+a1: +04 01"]
-
-
-def _pgn(moves: list[int]) -> str:
-    names = [square_name(square) for square in moves]
-    pairs = [" ".join(names[i : i + 2]) for i in range(0, len(names), 2)]
-    text = " ".join(f"{n}. {pair}" for n, pair in enumerate(pairs, start=1))
-    return f'[Event "Open"]\n[Black "anna"]\n[White "bert"]\n\n{text} *\n'
-
-
 def fen(position: Position) -> str:
     """Write a position as Edax does: p is black, and the last rank comes first."""
     squares = position.obf()[:-2].translate(str.maketrans("XO-", "pP1"))
@@ -137,7 +102,7 @@ def hostile() -> dict[str, Sample]:
 
     Any number of games may be read of them, so that ``games`` means nothing here.
     """
-    game = "(;GM[Othello]PB[{}]TY[8]RE[{}]BO[" + START + "]B[f5]W[d6];)"
+    game = "(;GM[Othello]PB[{}]TY[8]RE[{}]BO[" + START[8] + "]B[f5]W[d6];)"
     header = json.dumps({"format": FORMAT, "version": VERSION, "size": 8})
     long = "x" * (1 << 20)
     found = {
@@ -189,10 +154,19 @@ def hostile() -> dict[str, Sample]:
         "a score of 50,000 digits": ("a.obf", "-" * 64 + " X; f5:" + "9" * 50_000),
         "20,000 ranks": ("a.txt", "- - - - - - - -\n" * 20_000),
         "numbers of 50,000 digits": ("a.txt", "37 43 " + "9" * 50_000),
+        "lists 100,000 deep": ("a.json", "[37, 43, 18], " + "[" * 100_000),
+        "a list of 100,000 moves": ("a.json", "[37, 43, 18" + ", 1" * 100_000 + "]"),
     }
-    wthor = wthor_header(games=0xFFFFFFFF, year=1999) + bytes(68)
     samples = {k: Sample(name, text.encode()) for k, (name, text) in found.items()}
+    wthor = wthor_header(games=0xFFFFFFFF, year=1999) + bytes(68)
     samples["a WTHOR header of 4 billion games"] = Sample("a.wtb", wthor)
+    for shape in ("(99999999999, 60)", "(-1, 60)", "(" * 20_000, "(9,)*9**9**9"):
+        told = f"{{'descr': '<i8', 'fortran_order': False, 'shape': {shape}, }}\n"
+        npy = b"\x93NUMPY\2\0" + struct.pack("<I", len(told)) + told.encode()
+        samples[f"an array of shape {shape[:20]}"] = Sample("a.npy", npy + bytes(960))
+    objects = BytesIO()
+    np.save(objects, np.array([[print]], object), allow_pickle=True)
+    samples["an array of functions"] = Sample("a.npy", objects.getvalue())
     pickles = hostile_pickles().items()
     return samples | {f"pickle: {k}": Sample("a.examples", d) for k, d in pickles}
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from conceptlrp.errors import NotationError
+from conceptlrp.errors import IllegalMoveError, NotationError
 from conceptlrp.othello import Corpus, Position
 
 AFTER_F5 = Position.from_transcript("f5")
@@ -123,3 +123,16 @@ def test_digits_of_training_data_are_black_and_white():
     squares = AFTER_F5.obf()[:64].translate(str.maketrans("XO-", "01."))
 
     assert Position.from_text(f"{squares} 1 +3") == bare(AFTER_F5)
+
+
+PIECES = ["X O - * ", "--------", "\n", " ", "1 ", "8", "/", "p", "P", "|", "X", "é"]
+PIECES += [" to move", "turn: ", "white", "; f5:+2", "%", "a b c d", "- - - - - - - -"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40))
+def test_any_text_is_a_position_or_refused(pieces):
+    try:
+        found = Position.from_text("".join(pieces))
+    except (NotationError, IllegalMoveError):
+        return
+    assert found.size in (6, 8)

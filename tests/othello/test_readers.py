@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from conceptlrp.errors import GameFileError
-from conceptlrp.othello import Corpus
 from conceptlrp.othello.files.formats import read_games
+from conceptlrp.othello.games import GameFile
 from tests.othello.samples import Sample, hostile, mutated, samples
 
 SAMPLES = samples()
@@ -20,21 +20,21 @@ MOST_SECONDS = 5
 MOST_MEMORY = (60, 32 << 20)
 
 
-def read_from(folder: Path, sample: Sample, data: bytes) -> Corpus:
+def read_from(folder: Path, sample: Sample, data: bytes) -> GameFile:
     path = folder / sample.name
     path.write_bytes(data)
-    return Corpus.read(path)
+    return read_games(path)
 
 
 @pytest.mark.parametrize("label", SAMPLES)
 def test_each_format_gives_its_games(label: str, tmp_path: Path):
     sample = SAMPLES[label]
 
-    corpus = read_from(tmp_path, sample, sample.data)
+    found = read_from(tmp_path, sample, sample.data)
 
-    assert len(corpus.games) == sample.games
-    assert len(corpus.problems) == sample.left_out
-    assert all(line.startswith(f"{sample.name}: ") for line in corpus.problems)
+    assert len(found.games) == sample.games
+    assert len(found.problems) == sample.left_out
+    assert all(line.startswith(f"{sample.name}: ") for line in found.problems)
 
 
 @pytest.mark.parametrize("label", SAMPLES)

@@ -39,6 +39,20 @@ def test_one_game_is_read_from_a_line_or_a_list(text: str, tmp_path: Path):
     assert read_games(path).games.moves[0, :4].tolist() == [37, 43, 18, -1]
 
 
+def test_a_first_line_that_cannot_be_read_hides_no_other(tmp_path: Path):
+    path = tmp_path / "games.dat"
+    path.write_text("x\n37 43 18\n1,2,3,f5d6\n")
+
+    assert read_games(path).games.index.tolist() == [1]
+
+
+def test_numbers_beside_transcripts_are_a_table(tmp_path: Path):
+    path = tmp_path / "games.dat"
+    path.write_text("1,2,3,f5d6\n4,5,6,f5f6\n")
+
+    assert read_games(path).games.moves[:, 1].tolist() == [43, 45]
+
+
 def test_a_list_that_cannot_be_read_is_left_out(tmp_path: Path):
     path = tmp_path / "games.json"
     path.write_text(json.dumps([[37, 43, 18], [37, "x", 18], [37, 999], [37, 43]]))

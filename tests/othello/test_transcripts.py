@@ -137,6 +137,16 @@ def test_what_is_no_year_is_refused(path: Path, year):
     assert "is not a year" in message
 
 
+def test_names_are_utf_8_or_else_latin_1_by_line(path: Path):
+    lines = [
+        "Žofie\tB\t1999\tf5d6\n".encode(),
+        "Zoë\tB\t1999\tf5d6\n".encode("latin-1"),
+    ]
+    path.write_bytes(b"".join(lines))
+
+    assert read_games(path).games.black.tolist() == ["Žofie", "Zoë"]
+
+
 def test_bytes_that_are_no_text_are_told(path: Path):
     path.write_bytes(b"f5d6\nf5\xff\xfe")
 
@@ -150,12 +160,12 @@ def test_a_missing_file_is_refused(path: Path):
 
 
 def test_a_margin_behind_the_moves_is_the_score(path: Path):
-    path.write_text("f5d6 +12\nF5 D6 C3 -4.00\nf5d6 0\nf5d6 13\n")
+    path.write_text("f5d6 +12\nF5 D6 C3 -4.00\nf5d6 0\nf5d6 13\nf5, d6 40-20\n")
 
     games = read_games(path).games
 
-    assert games.recorded_score.tolist() == [38, 30, 32, -1]
-    assert (games.moves[:, 2] >= 0).tolist() == [False, True, False, False]
+    assert games.recorded_score.tolist() == [38, 30, 32, -1, 44]
+    assert (games.moves[:, 2] >= 0).tolist() == [False, True, False, False, False]
 
 
 def test_games_that_are_numbered_are_a_game_a_line(path: Path):

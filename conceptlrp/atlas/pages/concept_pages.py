@@ -15,6 +15,7 @@ from conceptlrp.atlas.pictures.charts import histogram_svg, intervals_svg
 from conceptlrp.atlas.pictures.page_boards import CardMaker, page_board
 from conceptlrp.atlas.site import Site, concept_data, concept_page
 from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.labelling.result import UNTESTED
 from conceptlrp.othello import square_name
 from conceptlrp.report import ChannelReport
 from conceptlrp.report.findings import ChannelEffect
@@ -73,6 +74,7 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         meaning=meaning,
         squares_line=squares_line,
         interval=label_interval,
+        untested=UNTESTED,
         cause=cause_lines(report),
         carried=carried_line(report),
         control=random_line(report),

@@ -170,6 +170,7 @@ def _write_layer_page(
         names=site.names,
         labels=label_counts(facts),
         labelled=report.labels is not None,
+        few=report.effects is not None and report.effects.few,
         random_labelled=report.random_labelled,
         phases=phases,
         clustering=clustering,

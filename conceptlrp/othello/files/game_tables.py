@@ -117,6 +117,8 @@ def _layout(data: bytes) -> _Layout | None:
 
 def _cells(line: str, separator: str) -> list[str]:
     """Split a line by itself, so that an open quote does not swallow those below."""
+    if '"' not in line:
+        return line.split(separator)
     try:
         return next(csv.reader([line], delimiter=separator), [])
     # Such as a cell of more than 131,072 characters.

@@ -51,13 +51,19 @@ class Record(NamedTuple):
 
 
 def text_of(data: bytes) -> str:
-    """Decode UTF-8, UTF-16 with its mark, or else ISO-8859-1."""
+    """Decode UTF-8, UTF-16 with its mark, or else, line by line, ISO-8859-1."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return data.decode("iso-8859-1")
+        # One damaged name must not spoil those of the other lines.
+        lines = data.split(b"\n")
+        return (
+            "\n".join(map(text_of, lines))
+            if len(lines) > 1
+            else data.decode("iso-8859-1")
+        )
 
 
 def numbered_lines(data: bytes) -> Iterator[tuple[int, str]]:
@@ -79,7 +85,8 @@ def agreed_size(name: str, found: int, asked: int | None) -> int:
     if asked not in (None, found):
         msg = (
             f"{name}: games are {found} x {found}, expected {asked} x {asked}; give "
-            f"games of that size, such as '{demo_name(asked or 8)}', or ask for {found}"
+            f"games of that size, such as '{demo_name(asked or 8)}', or pass size "
+            f"{found} if these are meant"
         )
         raise GameFileError(msg)
     return found

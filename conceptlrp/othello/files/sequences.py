@@ -16,10 +16,16 @@ import numpy as np
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.board import PASS, region_of, squares, start
 from conceptlrp.othello.files.legal_games import padded
-from conceptlrp.othello.files.records import Record, keep, numbered_lines
+from conceptlrp.othello.files.records import (
+    Record,
+    first_lines,
+    keep,
+    numbered_lines,
+)
 from conceptlrp.othello.games import GameFile, judge
 
-_NUMBERS: Final = re.compile(rb"[\[\s]*-?\d{1,3}(?:[\s,;]+-?\d{1,3}){2}[\s,;\]]")
+_LINE: Final = re.compile(r"[\s\[]*-?\d{1,3}(?:[\s,;]+-?\d{1,3}){2,}[\s,;\]]*")
+_LISTS: Final = re.compile(rb"\s*\[[\s\[]*-?\d{1,3}\s*[,\]]")
 _BLANKS: Final = str.maketrans(",;[]", "    ")
 _NPY: Final = b"\x93NUMPY"
 _SAMPLE: Final = 100
@@ -31,8 +37,10 @@ _WAYS: Final = (
 
 
 def looks_like(data: bytes) -> bool:
-    """Tell whether a file begins with three numbers, or is an array of numpy."""
-    return data.startswith(_NPY) or _NUMBERS.match(data[:1000]) is not None
+    """Tell whether a line is of numbers alone, or a file has lists or is an array."""
+    if data.startswith(_NPY) or _LISTS.match(data[:1000]):
+        return True
+    return any(_LINE.fullmatch(line) for line in first_lines(data))
 
 
 def read(path: Path, data: bytes, *, size: int | None = None) -> GameFile:

@@ -1,19 +1,17 @@
 """Transcripts: text with a game a line, and Logistello's game books.
 
-A line is a transcript, ``f5d6c3d3c4``, and may end with black's margin, ``+12``; or it
-is black, white, year and transcript with tabs between them. Blank lines and lines that
-begin with ``#`` are skipped. A game book (``.gam``) has lines ``+d3-c3+c4...: +04 01``,
-where a sign tells the colour and passes are left out. Messages count from 1.
+A line is a transcript, ``f5d6c3d3c4``, and may end with black's margin, ``+12``, or the
+discs of both, ``38-26``; or it is black, white, year and transcript with tabs between
+them. Blank lines and comments (``#``) are skipped. A game book (``.gam``) has
+lines ``+d3-c3+c4...: +04 01``, where a sign tells the colour. Messages count from 1.
 """
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Final
 
 from conceptlrp.errors import GameFileError, NotationError
 from conceptlrp.files import write_whole
-from conceptlrp.othello.board import PASS
 from conceptlrp.othello.files import pgn
 from conceptlrp.othello.files.records import (
     LONGEST_GAME,
@@ -29,12 +27,12 @@ from conceptlrp.othello.games import GameFile, Games
 from conceptlrp.othello.position import (
     parse_square,
     parse_transcript,
-    square_names,
+    squares_by_name,
     transcript_text,
 )
 
 _COLUMNS: Final = 4
-_RESULT: Final = re.compile(r"[+-]?\d{1,2}(?:\.0{1,3})?")
+_RESULT: Final = re.compile(r"[+-]?\d{1,2}(?:\.0{1,3})?|\d{1,2}[-:]\d{1,2}")
 _BOOK_GAME: Final = re.compile(r"(?:[+-][a-h][1-8])+", re.IGNORECASE)
 
 
@@ -89,22 +87,13 @@ def read_line(line: str, number: int, *, size: int) -> Record:
 
 def moves_of(text: str, size: int, *, column: int = 1) -> list[int]:
     """Read the moves of a transcript, quickly where nothing but squares is in it."""
+    text = text.replace(",", " ")
     plain = "".join(text.split()).lower()
-    known = _squares(size)
+    known = squares_by_name(size)
     try:
         return [known[plain[i : i + 2]] for i in range(0, len(plain), 2)]
     except KeyError:
         return parse_transcript(text, size, column=column)
-
-
-@cache
-def _squares(size: int) -> dict[str, int]:
-    names = square_names(size).tolist()
-    return {
-        name: square
-        for square, name in enumerate(names)
-        if len(name) > 0 and square < PASS
-    }
 
 
 def transcripts_text(games: Games) -> str:

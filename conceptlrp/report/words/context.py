@@ -167,13 +167,12 @@ _DIGITS = 12
 def provenance(store: Store, target: str) -> tuple[tuple[str, str], ...]:
     """Say what was explained, with what, and how."""
     made = store.manifest
-    games = plural(int(made.corpus.get("games", 0)), "game")
     positions = plural(len(store), "position")
     found = (
         ("network", f"{made.network.get('name', '')} ({_digest(made.network)})"),
         ("planes", str(made.network.get("planes", ""))),
         ("notes", "; ".join(made.network.get("notes", ()))),
-        ("corpus", f"{positions} of {games} ({_digest(made.corpus)})"),
+        ("corpus", f"{positions} {games_words(store)} ({_digest(made.corpus)})"),
         ("composite", str(made.composite.get("name", ""))),
         ("gradients", gradient_words(made.plan.gradients)),
         ("baseline", made.plan.above),
@@ -182,6 +181,19 @@ def provenance(store: Store, target: str) -> tuple[tuple[str, str], ...]:
         ("command", made.command),
     )
     return tuple((name, value) for name, value in found if value)
+
+
+def has_games(store: Store) -> bool:
+    """Tell whether any position comes from a game, and not all are boards alone."""
+    return len(store.positions.games) < len(store) or bool(
+        store.positions.games.standard.any()
+    )
+
+
+def games_words(store: Store) -> str:
+    """Say of how many games the positions of a store are, or that they are of none."""
+    games = int(store.manifest.corpus.get("games", 0))
+    return f"of {plural(games, 'game')}" if has_games(store) else "without games"
 
 
 def citation(store: Store, target: str, layer: str, channel: int) -> str:
