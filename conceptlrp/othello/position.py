@@ -248,7 +248,6 @@ class Position:
 
 
 _FILES: Final = "abcdefgh"
-_SQUARE: Final = re.compile(r"[a-h][1-8]", re.IGNORECASE)
 _TOKEN: Final = re.compile(
     r"(?P<skip>\s+|\d+\s*\.+|pass|pa|ps|--)|(?P<square>[a-h][1-8])|(?P<wrong>\S\S?)",
     re.IGNORECASE,
@@ -295,6 +294,14 @@ def square_names(size: int) -> NDArray[np.str_]:
     return np.array(names)
 
 
+@cache
+def squares_by_name(size: int) -> dict[str, int]:
+    """Return the square of each name in small letters, `PASS` for those of a pass."""
+    on_board = board.squares(region_of(size))
+    named = {square_name(square, size): square for square in on_board}
+    return named | dict.fromkeys(_PASSES, PASS)
+
+
 def parse_square(text: str, size: int = 8) -> int:
     """Return the square of a name, or `PASS` for ``pa``, ``pass``, ``ps``, ``--``.
 
@@ -314,10 +321,7 @@ def parse_square(text: str, size: int = 8) -> int:
     (19, 9, 64)
     """
     check_type(text, str, "square", "text")
-    name = text.strip().lower()
-    if name in _PASSES:
-        return PASS
-    square = _square_of(name, size) if _SQUARE.fullmatch(name) else None
+    square = squares_by_name(size).get(text.strip().lower())
     if square is None:
         raise NotationError(_no_square(text, size))
     return square
@@ -371,26 +375,18 @@ def parse_transcript(
     >>> parse_transcript("1. F5 d6 2. C3")
     [37, 43, 18]
     """
-    moves = []
+    moves, known = [], squares_by_name(size)
     check_type(text, str, "transcript", "text")
     for token in _TOKEN.finditer(text):
         if token["skip"]:
             continue
-        square = _square_of(token["square"].lower(), size) if token["square"] else None
+        square = known.get((token["square"] or "").lower())
         if square is None:
             place = _place(text[: token.start()], line, column)
             msg = f"{place}: {_no_square(token.group(), size)}"
             raise NotationError(msg)
         moves.append(square)
     return moves
-
-
-def _square_of(name: str, size: int) -> int | None:
-    """Return the square of a file and a rank, None beyond the edge."""
-    region_of(size)
-    file, rank = _FILES.index(name[0]), int(name[1]) - 1
-    margin = (8 - size) // 2
-    return 8 * (rank + margin) + file + margin if max(file, rank) < size else None
 
 
 def _no_square(text: str, size: int) -> str:

@@ -85,7 +85,8 @@ def agreed_size(name: str, found: int, asked: int | None) -> int:
     if asked not in (None, found):
         msg = (
             f"{name}: games are {found} x {found}, expected {asked} x {asked}; give "
-            f"games of that size, such as '{demo_name(asked or 8)}', or ask for {found}"
+            f"games of that size, such as '{demo_name(asked or 8)}', or pass size "
+            f"{found} if these are meant"
         )
         raise GameFileError(msg)
     return found

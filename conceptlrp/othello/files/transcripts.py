@@ -7,13 +7,11 @@ lines ``+d3-c3+c4...: +04 01``, where a sign tells the colour. Messages count fr
 """
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Final
 
 from conceptlrp.errors import GameFileError, NotationError
 from conceptlrp.files import write_whole
-from conceptlrp.othello.board import PASS
 from conceptlrp.othello.files import pgn
 from conceptlrp.othello.files.records import (
     LONGEST_GAME,
@@ -29,7 +27,7 @@ from conceptlrp.othello.games import GameFile, Games
 from conceptlrp.othello.position import (
     parse_square,
     parse_transcript,
-    square_names,
+    squares_by_name,
     transcript_text,
 )
 
@@ -91,21 +89,11 @@ def moves_of(text: str, size: int, *, column: int = 1) -> list[int]:
     """Read the moves of a transcript, quickly where nothing but squares is in it."""
     text = text.replace(",", " ")
     plain = "".join(text.split()).lower()
-    known = _squares(size)
+    known = squares_by_name(size)
     try:
         return [known[plain[i : i + 2]] for i in range(0, len(plain), 2)]
     except KeyError:
         return parse_transcript(text, size, column=column)
-
-
-@cache
-def _squares(size: int) -> dict[str, int]:
-    names = square_names(size).tolist()
-    return {
-        name: square
-        for square, name in enumerate(names)
-        if len(name) > 0 and square < PASS
-    }
 
 
 def transcripts_text(games: Games) -> str:
