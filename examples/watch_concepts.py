@@ -25,7 +25,7 @@ NAMES = ["mobility", "own corners", "corner moves", "stable lead", "frontier lea
 
 
 def main(
-    layer: str = "conv4", name: str = "demo", n: int = 3000
+    layer: str = "conv4", name: str = "demo", *, n: int = 3000
 ) -> dict[str, dict[str, float]]:
     """Print the largest held-out effect of each label, and the play, at each stage."""
     corpus = cl.Corpus.read(name).unique(symmetry=True).sample(n, seed=0)

@@ -23,7 +23,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     games, corpus = folder / "games.jsonl", folder / "games.h5"
     done("selfplay", "demo6", "--out", games, "-n", 30, "--simulations", 0)
     some = ("--unique", "symmetry", "--sample", 240, "--turn")
-    assert "240 positions" in succeed("corpus", games, "--out", corpus, *some)
+    assert "240 positions" in done("corpus", games, "--out", corpus, *some)
     place = folder / "run.crp"
     done("attribute", "demo6", corpus, "--out", place, "--target", "value", *LAYERS)
     return place
