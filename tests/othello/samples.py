@@ -38,7 +38,7 @@ def samples() -> dict[str, Sample]:
     corpus = Corpus.from_games(games)
     boards = corpus[np.linspace(20, len(corpus) - 30, GAMES).astype(int)]
     # Games of a few moves are read much faster than whole ones.
-    begun = Games.from_moves(games.moves[:, :12], black="anna", white="bert")
+    begun = Games.from_moves(games.moves[:, :5], black="anna", white="bert")
     begun = replace(begun, score=np.full(GAMES, 33, np.int8))
     return _game_files(begun) | _position_files(boards)
 
