@@ -13,7 +13,7 @@ import numpy as np
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain, plain
-from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between, signed
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 
@@ -77,11 +77,8 @@ class NamedLabel:
     def interval(self, write: Callable[[float, int], str], digits: int = 2) -> str:
         """Write the interval of the held-out effect."""
         same = "the same in every draw of games"
-        return between(self.low, self.high, write, digits, games=LEAST_GAMES, same=same)
-
-
-def _signed(value: float, digits: int) -> str:
-    return f"{value:+.{digits}f}"
+        ends = self.low, self.high
+        return between(*ends, write, digits, games=LEAST_GAMES, same=same)
 
 
 @dataclass(frozen=True)
@@ -354,7 +351,7 @@ class LabelScores(Plain):
                 channel_name(each).text,
                 best.label,
                 best.measure,
-                f"{best.held_out:+.2f} {best.interval(_signed)}",
+                f"{best.held_out:+.2f} {best.interval(signed)}",
             )
             for each in self.channels
             for best in each.labels[:1]

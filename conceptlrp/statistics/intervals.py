@@ -19,6 +19,11 @@ def fixed(value: float, digits: int) -> str:
     return f"{value:.{digits}f}"
 
 
+def signed(value: float, digits: int) -> str:
+    """Write a number with its sign and so many decimals."""
+    return f"{value:+.{digits}f}"
+
+
 def percentage(value: float, digits: int) -> str:
     """Write a part as a percentage with so many decimals."""
     return f"{value:.{digits}%}"

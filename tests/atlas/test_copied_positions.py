@@ -23,7 +23,7 @@ from tests.othello.playouts import random_games
 LAYERS = ["conv4"]
 SHOWN = re.compile(
     r'(?:<code class="copy" data-what="the moves">(\w+)</code>'
-    r"(?: <small>then ([\w ]+):</small>)?\s*)?"
+    r'(?: <span class="soft">then ([\w ]+):</span>)?\s*)?'
     r'<code class="copy" data-what="the board">([^<]+)</code>'
 )
 WORDS = {symmetry_words(s): s for s in range(8)}

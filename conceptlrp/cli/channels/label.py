@@ -13,6 +13,7 @@ from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.progress import progress_bars
 from conceptlrp.report.words.numbers import plural
+from conceptlrp.statistics.intervals import fixed, signed
 
 if TYPE_CHECKING:
     from conceptlrp.labelling import (
@@ -162,8 +163,8 @@ def _random(label: "NamedLabel") -> str:
 def _number(label: "NamedLabel", value: float, digits: int) -> str:
     """Write an effect as AUROC or, of a number, as correlation."""
     if label.auroc is None:
-        return f"{value:+.{digits}f}"
-    return f"{(value + 1) / 2:.{digits}f}"
+        return signed(value, digits)
+    return fixed((value + 1) / 2, digits)
 
 
 def _cause(causes: "Interchange | None", layer: str, channel: "ChannelLabels") -> str:
