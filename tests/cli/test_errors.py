@@ -95,7 +95,7 @@ WRONG_INPUT = {
     ),
     "small network": (
         "attribute {in}/6.pth.tar {in}/corpus.h5 --out {new}/run.crp",
-        "network plays on 6x6, the positions are of 8x8",
+        "is of 8 x 8, the network plays on 6 x 6",
     ),
     "small network and wthor": (
         "attribute {in}/6.pth.tar {in}/games.wtb --out {new}/run.crp",

@@ -1,15 +1,13 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from conceptlrp.errors import GameFileError
-from conceptlrp.othello import Corpus, Games, Position
+from conceptlrp.othello import Corpus, Games
 from conceptlrp.othello.files.formats import read_games
 from tests.othello.game_writers import START, ggf, ggf_game
 
 RANDOM = "8 -------- -------- -------- --***--- ---*O--- -------- -------- -------- O"
-MIRRORED = "8 -------- -------- -------- ---*O--- ---O*--- -------- -------- -------- *"
 
 
 @pytest.fixture
@@ -98,44 +96,8 @@ def test_a_game_that_is_not_closed_ends_where_the_next_begins(
     assert (read_games(path).games.moves == playouts.moves).all()
 
 
-def test_games_from_the_mirrored_start_are_turned(playouts: Games, path: Path):
-    moves = playouts.moves[:3]
-    mirrored = np.where(moves >= 0, moves ^ 7, moves)
-    names = [
-        [f"{'abcdefgh'[m % 8]}{m // 8 + 1}" for m in game if m >= 0]
-        for game in mirrored
-    ]
-    texts = ["".join(f"B[{m}]" for m in game) for game in names]
-    plain = "".join(f"{''.join(game)}\n" for game in names)
-    start = f"(;GM[Othello]BO[{MIRRORED}]"
-    path.write_text("".join(f"{start}{text};)\n" for text in texts).replace("B[", "X["))
-    listed = path.with_name("games.txt")
-    listed.write_text(f"f5d6\n{plain}c5a1\n")
-
-    read = read_games(listed)
-
-    assert (read.games.moves[1:] == moves).all()
-    assert read.games.standard.all()
-    assert read.notes == (
-        "games.txt: 3 games begin from the mirrored start and were turned",
-    )
-    assert (
-        "line 5, move 2: 'a1' is not legal from the mirrored start" in read.problems[0]
-    )
-
-
 def test_a_file_without_a_game_is_refused(path: Path):
     path.write_text("nothing")
 
     with pytest.raises(GameFileError, match="has no game, such as"):
         read_games(path)
-
-
-def test_the_start_of_a_mirrored_board_is_turned_too(path: Path):
-    path.write_text(f"(;GM[Othello]BO[{MIRRORED}]B[f4]W[f3];)")
-
-    corpus = Corpus.read(path)
-
-    assert corpus.position(0) == Position.start()
-    assert corpus.games.standard.tolist() == [True]
-    assert "1 game begins from the mirrored start and was turned" in corpus.notes[0]
