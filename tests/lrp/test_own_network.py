@@ -11,7 +11,7 @@ from conceptlrp.errors import NetworkError, TargetError
 from conceptlrp.lrp import attribute
 from conceptlrp.networks.planes import legal_actions
 from conceptlrp.othello import Corpus
-from conceptlrp.othello.files.wthor import read_wthor
+from conceptlrp.othello.files.formats import read_games
 
 NETWORKS = Path(__file__).parents[3] / "shared" / "networks"
 
@@ -75,7 +75,7 @@ def test_a_trained_one_explains_the_moves_it_predicts(wthor_folder: Path) -> Non
     weights = {k.split("block.")[-1]: v for k, v in saved["state_dict"].items()}
     network = sequential(128, saved["depth"])
     network.load_state_dict(weights)
-    games = read_wthor(wthor_folder / "WTH_2012.wtb").games
+    games = read_games(wthor_folder / "WTH_2012.wtb").games
     corpus = Corpus.from_games(games.take(np.arange(40))).sample(200, seed=0)
 
     found = attribute(network.eval(), corpus, layers=["0", "12"], targets=["best"])

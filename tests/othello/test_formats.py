@@ -48,7 +48,7 @@ def test_small_games_are_read_back(name: str, small_playouts: Games, tmp_path: P
     assert (read.games.moves == small_playouts.moves).all()
 
 
-@pytest.mark.parametrize("name", {*EVERY} - {"npy", "wthor"})
+@pytest.mark.parametrize("name", sorted({*EVERY} - {"npy", "wthor"}))
 def test_a_damaged_game_is_left_out_alone(name: str, playouts: Games, tmp_path: Path):
     path = tmp_path / "games.dat"
     games = playouts.take(range(9))
