@@ -142,7 +142,7 @@ def test_what_cannot_be_read_is_refused(content: bytes, reason: str, tmp_path: P
         b"(;GM[Othello]" * 20_000,
         b"(;GM[Othello]" + b"A[" * 50_000,
         b"GM[Othello]" + b"A" * 100_000,
-        b"(;GM[Othello]RE[" + b"9" * 5_000 + b"]B[f5];)",
+        b"(;GM[Othello]RE[" + b"9" * 5_000 + b"]B[zz];)",
         b'{"format": "conceptlrp-selfplay"' + b'"' * 100_000,
         b"[" * 100_000,
         b"[1, 2, 3" + b" " * 100_000 + b"x",

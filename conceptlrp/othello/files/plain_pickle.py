@@ -1,7 +1,7 @@
 """Pickles of plain data: numbers, text, tuples, lists, deques and arrays of numbers.
 
 Nothing in a pickle is imported or called. A machine of its own runs the operations of
-protocols 3 to 5 that such data need, and refuses all others. Time and memory grow with
+protocols 2 to 5 that such data need, and refuses all others. Time and memory grow with
 the file: whatever says how large something is, is compared with the bytes there are.
 """
 
@@ -235,7 +235,10 @@ _DEQUE: Final = "collections.deque"
 _SCALAR: Final = "numpy._core.multiarray.scalar"
 _ARRAY: Final = "numpy._core.multiarray._reconstruct"
 _BUFFER: Final = "numpy._core.numeric._frombuffer"
-_KNOWN: Final = (_DEQUE, _SCALAR, _ARRAY, _BUFFER, "numpy.dtype", "numpy.ndarray")
+# Bytes are text in protocol 2.
+_CODEC: Final = "_codecs.encode"
+_CLASSES: Final = ("numpy.dtype", "numpy.ndarray")
+_KNOWN: Final = (_DEQUE, _SCALAR, _ARRAY, _BUFFER, _CODEC, *_CLASSES)
 
 
 def _made(name: Any, arguments: Any) -> Any:
@@ -245,6 +248,8 @@ def _made(name: Any, arguments: Any) -> Any:
         raise PickleError(msg)
     if name == _DEQUE and not (arguments and arguments[0]):
         return []
+    if name == _CODEC and arguments[1:] == ("latin1",):
+        return str.encode(*arguments)
     if name == "numpy.dtype" and _DTYPE.fullmatch(arguments[0]):
         return _Dtype(np.dtype(arguments[0]))
     if name == _ARRAY and arguments[1] == (0,):
