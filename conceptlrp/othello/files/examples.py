@@ -12,13 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from conceptlrp.errors import GameFileError
-from conceptlrp.othello.board import (
-    BLACK,
-    NO_MOVE,
-    REGION,
-    from_boards,
-    squares,
-)
+from conceptlrp.othello.board import BLACK, NO_MOVE, REGION, from_boards, squares
 from conceptlrp.othello.files.legal_games import keep_boards
 from conceptlrp.othello.files.plain_pickle import Array, PickleError, load
 from conceptlrp.othello.games import GameFile
