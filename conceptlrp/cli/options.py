@@ -49,8 +49,7 @@ AllowGradient = Annotated[
 ]
 Layer = Annotated[str | None, typer.Option(help="Name of the layer.")]
 Layers = Annotated[
-    list[str] | None,
-    typer.Option("--layer", help="Layer; repeatable, all by default."),
+    list[str] | None, typer.Option("--layer", help="Layer; repeatable, all by default.")
 ]
 Channel = Annotated[int | None, typer.Option(help="Number of the channel.")]
 Target = Annotated[
@@ -85,8 +84,7 @@ Composites = Annotated[
     ),
 ]
 Sample = Annotated[
-    int | None,
-    typer.Option(min=1, help="Keep this many positions, drawn at random."),
+    int | None, typer.Option(min=1, help="Keep this many positions, drawn at random.")
 ]
 BoardSize = Annotated[int, typer.Option(help="Side of the board, 6 or 8.")]
 FileSize = Annotated[

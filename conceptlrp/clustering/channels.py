@@ -137,11 +137,7 @@ def _cut(
     distances: Matrix, n_clusters: int
 ) -> tuple[Matrix, NDArray[Any], NDArray[np.int64]]:
     """Return the tree, the cluster of each leaf, and the leaves in order."""
-    from scipy.cluster.hierarchy import (  # type: ignore[import-untyped]
-        fcluster,
-        leaves_list,
-        linkage,
-    )
+    from scipy.cluster.hierarchy import fcluster, leaves_list, linkage  # type: ignore[import-untyped]
 
     upper = np.triu_indices(len(distances), 1)
     tree = linkage(np.maximum(distances[upper], 0), method="average")

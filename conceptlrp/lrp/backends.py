@@ -24,13 +24,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 from conceptlrp.errors import CompositeError, NetworkError
 from conceptlrp.lrp._zennit import Composite, Hook, Sum
 from conceptlrp.lrp.composites import GRADIENT, module_rules
-from conceptlrp.lrp.engine.elementwise import (
-    GROUPED,
-    Affine,
-    Gate,
-    Slope,
-    kept_affine,
-)
+from conceptlrp.lrp.engine.elementwise import GROUPED, Affine, Gate, Slope, kept_affine
 from conceptlrp.lrp.engine.hooks import HookPassed, HookPropagation
 from conceptlrp.lrp.engine.moving import MOVING, Choice
 from conceptlrp.lrp.engine.native import NativeForward
@@ -38,13 +32,7 @@ from conceptlrp.lrp.engine.program import UnknownOperationError, read_program
 from conceptlrp.lrp.engine.propagation import NativePassed, NativePropagation
 from conceptlrp.lrp.engine.rewriting import Uncast
 from conceptlrp.lrp.engine.spelling import operation_name
-from conceptlrp.lrp.engine.trace import (
-    BATCH_NORM,
-    LINEAR,
-    as_outputs,
-    module_of,
-    trace,
-)
+from conceptlrp.lrp.engine.trace import BATCH_NORM, LINEAR, as_outputs, module_of, trace
 from conceptlrp.networks.heads import SAME, unsteady
 
 #: One forward pass through which relevance can flow.
@@ -153,10 +141,7 @@ def _fold(traced: fx.GraphModule, norm_name: str, linear_name: str | None) -> No
 
 
 def _compare(
-    network: nn.Module,
-    folded: nn.Module,
-    planes: Tensor,
-    pairs: dict[str, str | None],
+    network: nn.Module, folded: nn.Module, planes: Tensor, pairs: dict[str, str | None]
 ) -> None:
     with torch.no_grad(), Uncast():
         # Copies, as the first thing done may be in place.

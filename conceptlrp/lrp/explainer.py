@@ -221,10 +221,7 @@ class Explainer:
 
         Relevance of layers is plain unless given a baseline, whatever the explainer's.
         """
-        with (
-            products_in(tf32=self.tf32),
-            self.propagation.forward(planes) as passed,
-        ):
+        with products_in(tf32=self.tf32), self.propagation.forward(planes) as passed:
             if baseline.kind == "zero":
                 yield passed
             else:

@@ -246,9 +246,7 @@ def _store_baseline(
         raise LayerError(msg)
     more = mean_baseline(
         Explainer(
-            network,
-            layers=missing,
-            allow_gradient=bool(store.manifest.plan.gradients),
+            network, layers=missing, allow_gradient=bool(store.manifest.plan.gradients)
         ),
         store.positions[: made["of"]],
         n_positions=baseline.positions,

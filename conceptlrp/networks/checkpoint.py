@@ -28,11 +28,7 @@ from conceptlrp.errors import CheckpointError, NetworkError, check_type
 from conceptlrp.files import write_whole
 from conceptlrp.networks.adapting import adapt, is_wrapped
 from conceptlrp.networks.architectures import BoardNetwork
-from conceptlrp.networks.digest import (
-    network_digest,
-    rounded_weights,
-    weights_digest,
-)
+from conceptlrp.networks.digest import network_digest, rounded_weights, weights_digest
 from conceptlrp.networks.references import is_reference, network_from_code
 from conceptlrp.networks.weights import (
     check_architecture,

@@ -48,11 +48,7 @@ class Prediction:
 
 
 def predict(
-    network: BoardNetwork,
-    own: ArrayLike,
-    opponent: ArrayLike,
-    *,
-    batch_size: int = 256,
+    network: BoardNetwork, own: ArrayLike, opponent: ArrayLike, *, batch_size: int = 256
 ) -> Prediction:
     """Ask a network about positions, in evaluation mode and without gradients.
 

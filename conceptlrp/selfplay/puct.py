@@ -21,11 +21,7 @@ from scipy.special import softmax  # type: ignore[import-untyped]
 from conceptlrp.errors import NetworkError
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.networks.planes import legal_actions, squares_of_actions
-from conceptlrp.networks.prediction import (
-    expected_outcome,
-    forward,
-    inference_network,
-)
+from conceptlrp.networks.prediction import expected_outcome, forward, inference_network
 from conceptlrp.othello import legal_moves, play
 from conceptlrp.othello.board import count
 

@@ -29,12 +29,7 @@ from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import Corpus, Position, play
 from conceptlrp.othello.board import count, flip_words, region_of, squares
 from conceptlrp.progress import OnProgress
-from conceptlrp.selfplay.arena import (
-    check_even,
-    match,
-    play_games,
-    random_openings,
-)
+from conceptlrp.selfplay.arena import check_even, match, play_games, random_openings
 from conceptlrp.selfplay.players import (
     BoardPlayer,
     GreedyPlayer,

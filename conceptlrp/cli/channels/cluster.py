@@ -35,12 +35,7 @@ def cluster(
 ) -> None:
     """Group the positions of a store by their channel relevance."""
     from conceptlrp import clustering
-    from conceptlrp.clustering import (
-        ESTIMATORS,
-        FEATURES,
-        Clustering,
-        ClusterOptions,
-    )
+    from conceptlrp.clustering import ESTIMATORS, FEATURES, Clustering, ClusterOptions
     from conceptlrp.store import open_store
 
     opt.check_choice("--estimator", estimator, ESTIMATORS)

@@ -11,10 +11,7 @@ import typer
 from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import check_row, store_network
 from conceptlrp.cli.tables import print_json, print_table
-from conceptlrp.errors import (
-    ConceptLRPError,
-    FileFormatError,
-)
+from conceptlrp.errors import ConceptLRPError, FileFormatError
 from conceptlrp.files import write_whole
 from conceptlrp.progress import progress_bars
 

@@ -44,10 +44,7 @@ def interchange(
     overwrite: opt.Overwrite = False,
 ) -> None:
     """Say which labels channels carry into the output, by giving them other maps."""
-    from conceptlrp.labelling import (
-        Interchange,
-        interchange as interchange_channels,
-    )
+    from conceptlrp.labelling import Interchange, interchange as interchange_channels
     from conceptlrp.store import open_store
 
     opened = open_store(store)

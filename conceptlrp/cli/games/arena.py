@@ -30,8 +30,7 @@ def arena(
     second: PlayerName,
     weights: opt.Weights = None,
     other_weights: Annotated[
-        Path | None,
-        typer.Option(help="Weights of the second player.", readable=False),
+        Path | None, typer.Option(help="Weights of the second player.", readable=False)
     ] = None,
     count: Annotated[int, opt.how_many("Games, an even number.")] = 100,
     opening: Annotated[

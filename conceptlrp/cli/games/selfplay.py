@@ -21,8 +21,7 @@ def selfplay(
         int, typer.Option(min=0, help="Searches of a move; 0 plays from the policy.")
     ] = 100,
     temperature: Annotated[
-        float,
-        typer.Option(help="Of the visits; without search of the policy."),
+        float, typer.Option(help="Of the visits; without search of the policy.")
     ] = 1.0,
     temperature_moves: Annotated[
         int, typer.Option(help="Moves after which the best one is played.")

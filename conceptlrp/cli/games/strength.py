@@ -64,9 +64,7 @@ def strength(
         report = stack.enter_context(progress_bars())
         engines = [
             GtpPlayer(
-                stack.enter_context(GtpEngine(command)),
-                size=asked.size,
-                name=command,
+                stack.enter_context(GtpEngine(command)), size=asked.size, name=command
             )
             for command in engine or ()
         ]

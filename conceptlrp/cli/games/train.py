@@ -91,8 +91,7 @@ def train(
         int, _play(min=1, help="Games of an iteration.")
     ] = 500,
     simulations: Annotated[
-        int,
-        _play(min=0, help="Searches of a move, also in the arena; 0 for none."),
+        int, _play(min=0, help="Searches of a move, also in the arena; 0 for none.")
     ] = 50,
     gate_games: Annotated[
         int, _play(min=2, help="Games of candidate against champion, an even number.")

@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from conceptlrp.cli.inputs import command_line, open_network, read_positions
-from conceptlrp.cli.options import (
-    BoardSize,
-    Overwrite,
-    Seed,
-    check_choice,
-    check_place,
-)
+from conceptlrp.cli.options import BoardSize, Overwrite, Seed, check_choice, check_place
 from conceptlrp.cli.outputs.atlas import write_atlas
 from conceptlrp.cli.stores.attribute import fill_store
 from conceptlrp.progress import progress_bars

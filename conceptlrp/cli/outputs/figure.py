@@ -25,8 +25,7 @@ _KINDS = (
 
 def figure(
     kind: Annotated[
-        str,
-        typer.Argument(help=f"{', '.join(_KINDS)}.", show_default=False),
+        str, typer.Argument(help=f"{', '.join(_KINDS)}.", show_default=False)
     ],
     store: opt.StorePath,
     out: Annotated[Path, typer.Option(help="The file: .png, .svg or .pdf.")],

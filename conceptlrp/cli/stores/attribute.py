@@ -47,8 +47,7 @@ def attribute(
     ] = None,
     layer: opt.Layers = None,
     detail: Annotated[
-        str,
-        typer.Option(help="Heatmaps kept: sums (none), references, sample, all."),
+        str, typer.Option(help="Heatmaps kept: sums (none), references, sample, all.")
     ] = "references",
     references: Annotated[
         int, typer.Option(min=0, help="Reference heatmaps of a channel; 0 for none.")

@@ -33,8 +33,7 @@ _HEADS = {"played": "move", "peak_square": "peak at"}
 def query(
     store: opt.StorePath,
     layer: Annotated[
-        str | None,
-        typer.Option(help="Layer; with --position all of them by default."),
+        str | None, typer.Option(help="Layer; with --position all of them by default.")
     ] = None,
     channel: opt.Channel = None,
     position: Annotated[

@@ -121,11 +121,7 @@ class Lifting:
     found: dict[str, Tensor] = field(default_factory=dict)
 
     def gather(
-        self,
-        name: str,
-        part: Tensor,
-        multiplier: Tensor,
-        per_unit: Tensor | float,
+        self, name: str, part: Tensor, multiplier: Tensor, per_unit: Tensor | float
     ) -> None:
         """Take what arrives at an operation (N, T, C, H, W), not yet multiplied."""
         for lift in self.lifts.get(name, ()):

@@ -18,13 +18,7 @@ from conceptlrp.lrp._zennit import Activation, Epsilon, Norm, Pass
 from conceptlrp.lrp.engine.elementwise import GROUPED, MIXING, Affine, Centre, Scaled
 from conceptlrp.lrp.engine.gating import find_gated, hides, producers
 from conceptlrp.lrp.engine.geometry import channels_last
-from conceptlrp.lrp.engine.lifting import (
-    HANDING_ON,
-    Lift,
-    Lifting,
-    add_to,
-    find_lifts,
-)
+from conceptlrp.lrp.engine.lifting import HANDING_ON, Lift, Lifting, add_to, find_lifts
 from conceptlrp.lrp.engine.linearize import Branch, LinearRule
 from conceptlrp.lrp.engine.moving import choose, chosen, give_back
 from conceptlrp.lrp.engine.program import Operation, Program, UnknownOperationError
@@ -295,12 +289,7 @@ class NativeForward:
         return value.new_zeros(len(value), n_targets, *value.shape[1:])
 
     def _send(
-        self,
-        operation: Operation,
-        relevance: Tensor,
-        lifting: Lifting,
-        *,
-        every: bool,
+        self, operation: Operation, relevance: Tensor, lifting: Lifting, *, every: bool
     ) -> list[tuple[str, Tensor]]:
         """Redistribute relevance (N, T, C, H, W) of an operation to its inputs."""
         sources, module = operation.inputs, operation.module

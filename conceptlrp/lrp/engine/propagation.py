@@ -241,11 +241,7 @@ class NativePassed:
         nodes = self.owner.nodes
         baselines = {nodes[layer]: b for layer, b in self.baselines.items()}
         return self.passed.relevance(
-            self._begin(starts),
-            wanted,
-            baselines=baselines,
-            every=every,
-            summed=summed,
+            self._begin(starts), wanted, baselines=baselines, every=every, summed=summed
         )
 
     def relevance_at(self, starts: Mapping[str, Tensor], operation: str) -> Tensor:
@@ -283,11 +279,7 @@ class NativePassed:
         return found
 
     def _single_edges(
-        self,
-        upper: str,
-        node: str,
-        relevance: Tensor,
-        baselines: Mapping[str, Tensor],
+        self, upper: str, node: str, relevance: Tensor, baselines: Mapping[str, Tensor]
     ) -> Tensor:
         """Send each channel of a layer to another by itself: (N, T, C, D)."""
         values, others = self.passed.values, {*self.owner.layers} - {upper}

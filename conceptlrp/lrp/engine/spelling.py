@@ -15,20 +15,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from conceptlrp.lrp._zennit import Activation, Sum
-from conceptlrp.lrp.engine.elementwise import (
-    NORMING,
-    NORMS,
-    Affine,
-    Gate,
-    norm_steps,
-)
-from conceptlrp.lrp.engine.moving import (
-    MOVERS,
-    MOVING,
-    Choice,
-    as_mover,
-    numbers_like,
-)
+from conceptlrp.lrp.engine.elementwise import NORMING, NORMS, Affine, Gate, norm_steps
+from conceptlrp.lrp.engine.moving import MOVERS, MOVING, Choice, as_mover, numbers_like
 from conceptlrp.lrp.engine.rewriting import Rewriting
 from conceptlrp.networks.heads import SAME
 

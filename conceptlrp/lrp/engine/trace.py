@@ -30,10 +30,7 @@ BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
 #: What a network puts out, in order.
 OUTPUTS = ("policy", "value")
 #: What may lie between a layer and its activation.
-ELEMENTWISE = (
-    *(*SAME, Affine, Centre, Scaled),
-    *BATCH_NORM,
-)
+ELEMENTWISE = (*(*SAME, Affine, Centre, Scaled), *BATCH_NORM)
 _SQUASHING = {
     nn.LogSoftmax: "log_softmax",
     nn.Sigmoid: "sigmoid",

@@ -13,14 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import GameFileError
-from conceptlrp.othello.board import (
-    BLACK,
-    NO_MOVE,
-    PASS,
-    REGION,
-    from_boards,
-    squares,
-)
+from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, REGION, from_boards, squares
 from conceptlrp.othello.files import sequences
 from conceptlrp.othello.files.legal_games import keep_boards
 from conceptlrp.othello.files.plain_pickle import Array, PickleError, load

@@ -16,12 +16,7 @@ import numpy as np
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello.board import PASS, region_of, squares, start
 from conceptlrp.othello.files.legal_games import padded
-from conceptlrp.othello.files.records import (
-    Record,
-    first_lines,
-    keep,
-    numbered_lines,
-)
+from conceptlrp.othello.files.records import Record, first_lines, keep, numbered_lines
 from conceptlrp.othello.games import GameFile, judge
 
 _LINE: Final = re.compile(r"[\s\[]*-?\d{1,3}(?:[\s,;]+-?\d{1,3}){2,}[\s,;\]]*")

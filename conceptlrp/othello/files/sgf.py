@@ -13,13 +13,7 @@ from typing import Final
 from conceptlrp.errors import GameFileError, NotationError
 from conceptlrp.othello import board
 from conceptlrp.othello.board import BLACK, PASS, REGION, WHITE
-from conceptlrp.othello.files.records import (
-    Record,
-    keep,
-    score_in,
-    text_of,
-    year_in,
-)
+from conceptlrp.othello.files.records import Record, keep, score_in, text_of, year_in
 from conceptlrp.othello.games import GameFile
 from conceptlrp.othello.position import Position, parse_square
 

@@ -296,9 +296,7 @@ def ablation_lines(report: "ChannelReport") -> Iterator[str]:
 
 
 def effect_interval(
-    found: "ChannelEffect",
-    name: str,
-    write: Callable[[float, int], str] = compact,
+    found: "ChannelEffect", name: str, write: Callable[[float, int], str] = compact
 ) -> str:
     """Write the interval of one of the numbers of an ablation."""
     low, high = (getattr(found, f"{name}_{end}") for end in ("low", "high"))
