@@ -212,3 +212,12 @@ def test_large_files_take_seconds(playouts: Games, tmp_path: Path):
 
         assert len(read.games) == 25_000 if name == "a.csv" else 100_000
         assert process_time() - began < 30
+
+
+@pytest.mark.parametrize(("moves", "size"), [("d2c2", 8), ("f5d6c3d3c7", 6)])
+def test_games_of_the_other_size_are_told_from_illegal_ones(moves, size, tmp_path):
+    path = tmp_path / "games.txt"
+    path.write_text(moves)
+
+    with pytest.raises(GameFileError, match=f"expected {size} x {size}; give games of"):
+        read_games(path, size=size)

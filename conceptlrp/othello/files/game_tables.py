@@ -32,7 +32,9 @@ _NAMES: Final = {
     "white": ("white", "whiteplayer", "playerwhite", "whitename", "pw"),
     "tournament": ("tournament", "event"),
     "year": ("year", "date"),
-    "score": ("score", "result", "blackscore", "blackdiscs", "margin"),
+    "score": ("score", "result", "margin"),
+    "discs": ("blackscore", "blackdiscs"),
+    "others": ("whitescore", "whitediscs"),
     "winner": ("winner", "won", "outcome", "result"),
 }
 _WINNERS: Final = {
@@ -73,6 +75,9 @@ def _record(place: str, cells: list[str], layout: _Layout, size: int) -> Record:
     if problem:
         return Record(place, problem=problem)
     named = {n: cells[c].strip() for n, c in layout.columns.items() if c < len(cells)}
+    if (discs := named.get("discs", "")).isdecimal():
+        others = named.get("others", "") or size * size - int(discs)
+        named["score"] = f"{discs}-{others}"
     try:
         moves = moves_of(cells[at], size)
     except NotationError as error:
