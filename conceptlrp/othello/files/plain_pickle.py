@@ -17,10 +17,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-_VALUES: Final = frozenset(
-    "BININT BININT1 BININT2 BINFLOAT SHORT_BINBYTES BINBYTES BINBYTES8 BYTEARRAY8 "
-    "SHORT_BINUNICODE BINUNICODE BINUNICODE8".split()
-)
+#: How the names of operations begin that push their argument, but for those of memory.
+_VALUES: Final = ("BIN", "SHORT_BIN", "BYTEARRAY")
 _CONSTANTS: Final = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _TUPLES: Final = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _DTYPE: Final = re.compile("b1|[iu][1248]|f[248]")
@@ -82,13 +80,13 @@ class _Machine:
     def run(self) -> Any:
         for operation, argument, at in genops(self.stream):
             name = operation.name
-            if name in _VALUES:
-                self.stack.append(argument)
-            elif name in ("BINGET", "LONG_BINGET"):
+            if name in ("BINGET", "LONG_BINGET"):
                 if not self._pushed_run(at or 0):
                     self.stack.append(self._remembered(argument))
             elif name in ("MEMOIZE", "BINPUT", "LONG_BINPUT"):
                 self._remember(argument)
+            elif name.startswith(_VALUES) and argument is not None:
+                self.stack.append(argument)
             elif name in _TUPLES:
                 self._push(tuple(self._popped(_TUPLES[name])))
             elif name in _CONSTANTS:
