@@ -78,6 +78,7 @@ class _Machine:
         self.room = len(data) // _BYTES_PER_OBJECT + 1000
 
     def run(self) -> Any:
+        argument: Any
         for operation, argument, at in genops(self.stream):
             name = operation.name
             if name in ("BINGET", "LONG_BINGET"):
