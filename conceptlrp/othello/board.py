@@ -196,6 +196,9 @@ def given_boards(boards: ArrayLike, size: int | None = None) -> NDArray[Any]:
         msg = f"boards have shape {shape}, expected (N, 8, 8) or (N, 6, 6)"
         raise ValueError(msg)
     check_size(shape[1], size)
+    if array.dtype.kind == "b":
+        msg = "boards are of truth values, expected +1, -1 and 0 to tell the two sides"
+        raise ValueError(msg)
     wrong = ~np.isin(array, (-1, 0, 1))
     if wrong.any():
         at = tuple(int(i) for i in np.argwhere(wrong)[0])

@@ -11,6 +11,7 @@ import pytest
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello import BLACK, Corpus
 from conceptlrp.othello.files.examples import looks_like, read
+from conceptlrp.othello.files.formats import read_games
 from conceptlrp.othello.files.plain_pickle import Array, PickleError, load
 from tests.othello.pickles import hostile, pickled
 
@@ -30,7 +31,7 @@ def plain(found: Any) -> Any:
     return found
 
 
-@pytest.mark.parametrize("protocol", [3, 4, 5])
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @pytest.mark.parametrize("old", [False, True])
 def test_pickles_are_read_as_pickle_reads_them(
     protocol: int, old: bool, small_corpus: Corpus
@@ -97,6 +98,24 @@ def test_what_is_no_example_is_left_out_with_its_number(corpus: Corpus):
     numbers = [line.split(":")[1] for line in found.problems]
     assert numbers == [f" example {n}" for n in (2, 3, 4, 5, 6, 7, 8)]
     assert "its board is 6 x 6, expected 8 x 8" in found.problems[0]
+
+
+def test_lists_and_tuples_are_read_as_arrays(small_corpus: Corpus):
+    history = pickle.loads(pickled(small_corpus[:20]))
+    examples = [example for one in history for example in one]
+    lists = [(board.tolist(), tuple(pi), value) for board, pi, value in examples]
+
+    expected, found = (read(NAME, pickle.dumps([e])).games for e in (examples, lists))
+
+    assert (found.moves == expected.moves).all()
+    assert (found.start_black == expected.start_black).all()
+
+
+def test_lists_of_numbers_are_games(tmp_path: Path):
+    path = tmp_path / "games.pickle"
+    path.write_bytes(pickle.dumps([[37, 43, 18], [37, 45]]))
+
+    assert read_games(path).games.moves[:, :3].tolist() == [[37, 43, 18], [37, 45, -1]]
 
 
 def test_an_illegal_choice_and_a_pass_keep_the_board(corpus: Corpus):

@@ -1,8 +1,10 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from conceptlrp.othello.files.formats import read_games
+from conceptlrp.othello.position import transcript_text
 
 
 @pytest.fixture
@@ -30,6 +32,27 @@ def test_a_table_needs_no_header(path: Path):
     path.write_text("1,f5d6c3\n2,f5f6e6\n")
 
     assert len(read_games(path).games) == 2
+
+
+@pytest.mark.parametrize(
+    ("white", "draw", "black"),
+    [("White", "draw", "Black"), ("white wins", "tie", "BLACK won"), ("Bo", "", "al")],
+)
+def test_the_winner_may_be_told_in_words(white, draw, black, path: Path, playouts):
+    texts = [transcript_text(row.tolist()) for row in playouts.moves[:12]]
+    words = {1: black, 0: draw, -1: white}
+    sides = np.sign(playouts.score[:12].astype(int) - 32).tolist()
+    for said in (1, -1):
+        rows = [
+            f"Al,Bo,{words[said * side]},{text}"
+            for side, text in zip(sides, texts, strict=True)
+        ]
+        path.write_text("\n".join(["black,white,winner,moves", *rows]))
+
+        found = read_games(path)
+
+        assert len(found.games) == len(texts)
+        assert "".join(found.notes).count("end otherwise") == (said < 0)
 
 
 def test_rows_that_cannot_be_read_are_told_by_line(path: Path):

@@ -55,6 +55,20 @@ def test_a_pair_of_games_begins_from_its_random_board(path: Path):
     assert corpus.problems == ()
 
 
+@pytest.mark.parametrize("size", [8, 6])
+def test_a_game_without_a_board_begins_from_the_usual_start(size: int, path: Path):
+    first = Corpus.from_games(Games.from_moves([[19]], size=size))
+    name = first.frame()["played"][0]
+    path.write_text(f"(;GM[Othello]TY[s{size}]B[{name}];)(;GM[Othello]TY[10]B[f5];)")
+
+    read = read_games(path)
+
+    assert read.games.size == size
+    assert read.games.moves[:, 0].tolist() == [19]
+    assert read.games.standard.all()
+    assert len(read.problems) == 1
+
+
 def test_a_game_in_which_the_fewest_discs_win_is_left_out(playouts: Games, path: Path):
     path.write_text(ggf_game(playouts, 0, kind="8a") + ggf_game(playouts, 1))
 

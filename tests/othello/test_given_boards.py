@@ -247,3 +247,8 @@ def test_corner_boards_have_no_negative_ply():
     assert count(found.own | found.opponent).tolist() == [0, 0]
     assert squares(found.legal[0]) == []
     assert found.mover.tolist() == [BLACK, BLACK]
+
+
+def test_boards_of_truth_values_are_refused():
+    with pytest.raises(ValueError, match="boards are of truth values"):
+        Corpus.from_boards(np.ones((2, 8, 8), bool))

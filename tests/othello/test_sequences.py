@@ -64,6 +64,12 @@ def test_a_list_that_cannot_be_read_is_left_out(tmp_path: Path):
     assert "game 3: '999' is not the number of a square" in read.problems[1]
 
 
+def test_an_array_may_be_one_game(tmp_path: Path):
+    np.save(tmp_path / "game.npy", np.array([37, 43, 18]))
+
+    assert read_games(tmp_path / "game.npy").games.moves[0, :3].tolist() == [37, 43, 18]
+
+
 @pytest.mark.parametrize(
     ("array", "reason"),
     [

@@ -106,6 +106,15 @@ def test_diagrams_of_a_file_are_read(between: str, corpus: Corpus):
     assert (found.mover == corpus.mover[rows]).all()
 
 
+def test_ranks_without_blanks_are_no_passes(tmp_path: Path, corpus: Corpus):
+    bare = corpus.position(12).obf().split()[0]
+    ranks = "\n".join(bare[i : i + 8] for i in range(0, 64, 8))
+    path = tmp_path / "boards.txt"
+    path.write_text(f"{ranks}\n{'XO'[corpus.mover[12]]} to move\n")
+
+    assert Corpus.read(path).position(0).obf() == corpus.position(12).obf()
+
+
 def test_a_broken_diagram_is_left_out_with_its_line():
     diagrams = [
         BOARD.diagram(),

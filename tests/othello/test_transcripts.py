@@ -69,6 +69,19 @@ def test_bare_transcripts_comments_and_blank_lines_are_read(path: Path):
     assert games.index.tolist() == [0, 1]
 
 
+def test_numbers_signs_and_remarks_around_the_moves_are_skipped(path: Path):
+    lines = [
+        *("1) f5d6c3", "2: f5d6c3", "3 f5d6c3", "Game #4: f5 d6 c3", "f5-d6-c3"),
+        *("f5 - d6 - c3", "['f5', 'd6', 'c3']", "f5d6c3: +02", "f5d6c3 33-31 # good"),
+    ]
+    path.write_text("\n".join(lines))
+
+    games = read_games(path).games
+
+    assert games.moves[:, :4].tolist() == [[37, 43, 18, -1]] * 9
+    assert games.recorded_score.tolist() == [-1] * 7 + [33, 33]
+
+
 def test_written_passes_are_dropped(path: Path, playouts: Games):
     corpus = Corpus.from_games(playouts)
     row = np.flatnonzero((np.diff(corpus.mover) == 0) & (np.diff(corpus.game) == 0))[0]

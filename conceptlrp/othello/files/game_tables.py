@@ -75,8 +75,17 @@ def _record(layout: _Layout, line: str, size: int) -> Record:
         named.get("tournament", ""),
         year_in(named.get("year", "")),
         score_in(named.get("score", ""), size),
-        _WINNERS.get(named.get("winner", "").lower()),
+        _winner(named),
     )
+
+
+def _winner(named: dict[str, str]) -> int | None:
+    """Return who won by a word such as ``Black wins``, or by the name of a player."""
+    won = named.get("winner", "").lower()
+    players = [named.get(side, "").lower() for side in ("white", "black")]
+    if won and won in players and players[0] != players[1]:
+        return 2 * players.index(won) - 1
+    return _WINNERS.get(won.partition(" ")[0])
 
 
 def _layout(data: bytes) -> _Layout | None:

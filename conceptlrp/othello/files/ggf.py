@@ -32,8 +32,9 @@ def read(path: Path, data: bytes, *, size: int | None = None) -> GameFile:
 
 
 def _side(known: dict[str, str]) -> int:
-    side = known.get("BO", "").split(maxsplit=1)[:1]
-    return int(side[0]) if side and side[0] in ("6", "8") else 0
+    """Return the side of the board that a game tells, 0 for none or one not read."""
+    side = re.match(r"\s*s?(\d*)", known.get("BO", known.get("TY", "")))
+    return int(side[1]) if side and side[1] in ("6", "8") else 0
 
 
 def _record(properties: Properties, size: int) -> Record:
@@ -62,6 +63,8 @@ def _start(known: dict[str, str], size: int) -> Position | None:
         reason = f"is of {known['GM'][:20]!r}, not of Othello"
     elif "a" in known.get("TY", "").lower():
         reason = f"is of type {known['TY'][:20]!r}, in which the fewest discs win"
+    elif "BO" not in known and (_side(known) == size or "TY" not in known):
+        return None
     elif side != str(size):
         reason = f"has board size {side[:20]!r}, expected {size}"
     elif len(squares) != size * size + 1:

@@ -1,6 +1,6 @@
 """Pickles of plain data: numbers, text, tuples, lists, deques and arrays of numbers.
 
-Nothing in a pickle is imported or called: the operations of protocols 3 to 5 that such
+Nothing in a pickle is imported or called: the operations of protocols 2 to 5 that such
 data need are run here, and all others refused. Time and memory grow with the file:
 whatever says how large something is, is compared with the bytes there are.
 """
@@ -178,6 +178,14 @@ def _deque(items: Any = (), _longest: Any = None) -> list[Any]:
     return []
 
 
+def _bytes(text: str, codec: str) -> bytes:
+    # So protocol 2 has bytes.
+    if codec != "latin1":
+        msg = f"has bytes as text in {codec[:80]!r}"
+        raise PickleError(msg)
+    return str.encode(text, codec)
+
+
 def _dtype(kind: str, *_: Any) -> _Dtype:
     if not _DTYPE.fullmatch(kind):
         msg = f"has numbers of type {kind[:80]!r}"
@@ -200,6 +208,7 @@ def _buffer(raw: Any, dtype: _Dtype, shape: Any, order: Any) -> Array:
 
 
 _MAKERS: Final[dict[str, Callable[..., Any]]] = {
+    "_codecs.encode": _bytes,
     "collections.deque": _deque,
     "numpy._core.multiarray.scalar": _scalar,
     "numpy._core.multiarray._reconstruct": _array,

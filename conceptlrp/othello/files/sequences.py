@@ -66,6 +66,7 @@ def _rows(path: Path) -> list[tuple[str, list[str]]]:
     except Exception as error:
         msg = f"{path.name}: is no array of numbers: {error}"
         raise GameFileError(msg) from error
+    table = table[None] if table.ndim == 1 else table
     if table.ndim != 2 or table.dtype.kind not in "iu":
         found = f"{table.dtype} of shape {table.shape}"
         msg = f"{path.name}: is {found}, expected moves of shape (G, M)"

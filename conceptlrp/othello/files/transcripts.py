@@ -1,9 +1,10 @@
 """Transcripts: text with a game a line, and Logistello's game books.
 
-A line is a transcript, ``f5d6c3d3c4``, and may end with black's margin, ``+12``, or the
-discs of both, ``38-26``; or it is black, white, year and transcript with tabs between
-them. Blank lines and comments (``#``) are skipped. A game book (``.gam``) has
-lines ``+d3-c3+c4...: +04 01``, where a sign tells the colour. Messages count from 1.
+A line is a transcript, ``f5d6c3d3c4``, perhaps with a number before it, ``12)``, and
+may end with black's margin, ``+12``, or the discs of both, ``38-26``; or it is black,
+white, year and transcript with tabs between them. Blank lines and comments (``#``) are
+skipped. A game book (``.gam``) has lines ``+d3-c3+c4...: +04 01``, where a sign tells
+the colour. Messages count from 1.
 """
 
 import re
@@ -12,6 +13,7 @@ from typing import Final
 
 from conceptlrp.errors import GameFileError, NotationError
 from conceptlrp.files import write_whole
+from conceptlrp.othello.board import PASS
 from conceptlrp.othello.files import pgn
 from conceptlrp.othello.files.records import (
     LONGEST_GAME,
@@ -32,6 +34,11 @@ from conceptlrp.othello.position import (
 )
 
 _COLUMNS: Final = 4
+#: What stands between moves, and two hyphens are a pass.
+_BETWEEN: Final = re.compile(r"[,;:'\[\]]|(?<!-)-(?!-)")
+_LABEL: Final = re.compile(
+    r"\s*(?:game\s*)?#?\d{1,9}(?:\s*[.):]|(?=\s))", re.IGNORECASE
+)
 _RESULT: Final = re.compile(r"[+-]?\d{1,2}(?:\.0{1,3})?|\d{1,2}[-:]\d{1,2}")
 _BOOK_GAME: Final = re.compile(r"(?:[+-][a-h][1-8])+", re.IGNORECASE)
 
@@ -50,10 +57,9 @@ def read(path: Path, data: bytes, *, size: int | None = None) -> GameFile:
 
 def _is_read(line: str) -> bool:
     try:
-        _record(line, 8)
+        return bool({*_record(line, 8).moves} - {PASS})
     except NotationError:
         return False
-    return True
 
 
 def _record(line: str, size: int) -> Record:
@@ -64,9 +70,12 @@ def _record(line: str, size: int) -> Record:
             "or black, white, year and transcript with tabs between them"
         )
         raise NotationError(msg)
-    text, result = transcript, "".join(transcript.split()[-1:])
+    label = _LABEL.match(transcript)
+    begin = label.end() if label else 0
+    text = " " * begin + transcript[begin:].partition("#")[0]
+    result = "".join(text.split()[-1:])
     if _RESULT.fullmatch(result):
-        text = transcript[: transcript.rindex(result)]
+        text = text[: text.rindex(result)]
     moves = moves_of(text, size, column=len(line) - len(transcript) + 1)
     score = score_in(result, size)
     black, white, year = (cell.strip() for cell in known or ("", "", ""))
@@ -83,7 +92,7 @@ def moves_of(text: str, size: int, *, column: int = 1) -> list[int]:
     if len(text) > LONGEST_GAME:
         msg = f"has {len(text):,} characters, more than any game"
         raise NotationError(msg)
-    text = text.replace(",", " ")
+    text = _BETWEEN.sub(" ", text)
     plain = "".join(text.split()).lower()
     known = squares_by_name(size)
     try:
