@@ -26,6 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from conceptlrp.errors import CorpusFileError, GameFileError
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.files.formats import read_games
+from conceptlrp.othello.replay import replay
+from tests.othello.game_writers import csv, scored
 from tests.othello.playouts import random_games
 from tests.othello.samples import Sample, hostile, mutated, samples
 
@@ -74,6 +76,30 @@ def with_corpus(folder: Path) -> dict[str, Sample]:
     return {**samples(), SAVED: Sample(path.name, path.read_bytes())}
 
 
+def large() -> list[list[str]]:
+    """Return rows: seconds to read many games, and those to replay them alone."""
+    played = random_games(1000, seed=0)
+    rows = []
+    for name, count, write in (
+        ("games.csv", 25_000, csv),
+        ("games.txt", 100_000, scored),
+    ):
+        games = played.take(np.arange(count) % len(played))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            path.write_bytes(write(games))
+            begun = time.process_time()
+            found = read_games(path).games
+            read = time.process_time()
+            replay(found.moves)
+            alone = time.process_time() - read
+        seconds = read - begun
+        rows.append(
+            [name, f"{len(found):,}", f"{seconds:.2f}", f"{seconds / alone:.1f}"]
+        )
+    return rows
+
+
 def show(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """Print a table whose first column is text."""
     table = Table(*columns, title=title)
@@ -85,7 +111,7 @@ def show(title: str, columns: list[str], rows: list[list[str]]) -> None:
 
 
 def main() -> None:
-    """Print the three tables."""
+    """Print the four tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mutations", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=2)
@@ -105,6 +131,8 @@ def main() -> None:
                 [label, sample.name, *(f"{n:,}" for n in counts), "; ".join(reasons)]
             )
         show("Read", ["format", "file", "games", "positions", "left out", "why"], rows)
+        columns = ["file", "games", "seconds", "x replaying them"]
+        show("Large files", columns, large())
         with ProcessPoolExecutor(workers) as pool:
             rows = list(pool.map(damage, files, files.values(), repeat(times)))
         columns = [

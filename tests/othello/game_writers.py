@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from io import BytesIO
 
 import numpy as np
@@ -18,12 +19,17 @@ START = {
 
 def moves_made(games: Games, row: int) -> list[tuple[int, str]]:
     """Return who made each move and its name, with the passes."""
-    found = replay(games.moves[row : row + 1], size=games.size)
+    return _made(games.moves[row].tobytes(), games.size)
+
+
+@cache
+def _made(moves: bytes, size: int) -> list[tuple[int, str]]:
+    found = replay(np.frombuffer(moves, np.int8)[None], size=size)
     made, expected = [], BLACK
     for mover, move in zip(found.mover.tolist(), found.played.tolist(), strict=True):
         if mover != expected:
             made.append((expected, "pa"))
-        made.append((mover, square_name(move, games.size)))
+        made.append((mover, square_name(move, size)))
         expected = 1 - mover
     return made
 

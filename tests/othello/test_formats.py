@@ -3,13 +3,12 @@
 from pathlib import Path
 from time import process_time
 
-import numpy as np
 import pytest
 
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello import Corpus, Games
 from conceptlrp.othello.files.formats import FORMATS, read_games
-from tests.othello.game_writers import LARGE, WRITERS, csv, ggf, scored, self_play
+from tests.othello.game_writers import LARGE, WRITERS, csv, ggf, self_play
 
 EVERY = WRITERS | LARGE
 #: Those that tell a name, a score or a date, beside the moves.
@@ -196,22 +195,6 @@ def test_a_result_that_is_not_that_of_the_moves_is_noted(
         "end otherwise than the file says: 1, the first is line 5; the result" in note
     )
     assert (read.games.score == playouts.score).all()
-
-
-@pytest.mark.slow
-def test_large_files_take_seconds(playouts: Games, tmp_path: Path):
-    many = playouts.take(np.arange(100_000) % len(playouts))
-    for name, content in (
-        ("a.csv", csv(many.take(range(25_000)))),
-        ("b.txt", scored(many)),
-    ):
-        (tmp_path / name).write_bytes(content)
-        began = process_time()
-
-        read = read_games(tmp_path / name)
-
-        assert len(read.games) == 25_000 if name == "a.csv" else 100_000
-        assert process_time() - began < 30
 
 
 @pytest.mark.parametrize(("moves", "size"), [("d2c2", 8), ("f5d6c3d3c7", 6)])

@@ -34,6 +34,15 @@ def network() -> OthelloNet:
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_positions_are_the_same_in_every_form(form):
+    found = as_corpus(FORMS[form]).columns()
+
+    # An array says nothing of who moves.
+    for name in CORPUS.columns().keys() - {"mover"}:
+        np.testing.assert_array_equal(found[name], CORPUS.columns()[name])
+
+
+@pytest.mark.parametrize("form", ["tensor", "positions"])
 def test_every_function_takes_positions_in_every_form(form, network, tmp_path):
     given = FORMS[form]
     layer = {"layers": "conv2"}
