@@ -22,8 +22,6 @@ _UNFINISHED = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
 def file_stem(name: str) -> str:
     """Make a name that is safe in every file system and unlike any other's.
 
-    Examples
-    --------
     >>> file_stem("conv3"), file_stem("trunk/3")
     ('conv3', 'trunk-3-f8651b34')
     """

@@ -56,8 +56,6 @@ def demo_path(name: str = "") -> Path:
 
     The name is a path inside ``data`` with slashes, empty for the folder itself.
 
-    Examples
-    --------
     >>> demo_path("network/othello-8x8-64.safetensors").name
     'othello-8x8-64.safetensors'
     """

@@ -111,8 +111,6 @@ def spread_rows(games: ArrayLike, n: int, *, seed: int = 0) -> NDArray[np.int64]
     They are ascending. A game's rows are equally likely, so phases of the game come
     up as often as games have positions of them.
 
-    Examples
-    --------
     >>> spread_rows([5, 5, 5, 7], 2).shape
     (2,)
     """

@@ -74,13 +74,10 @@ def recorded_network(store: Path, made: Mapping[str, Any]) -> "BoardNetwork":
         why, remedy = f"not found ({'; '.join(looked)})", "FILE"
     elif reference:
         why = "made by code, which is run only where it is named"
-        remedy = shlex.join([reference, *_weights(made)])
+        weights = ["--weights", str(made["weights"])] if "weights" in made else []
+        remedy = shlex.join([reference, *weights])
     msg = f"{store}: its network is {why}; pass --network {remedy}"
     raise NetworkError(msg)
-
-
-def _weights(made: Mapping[str, Any]) -> list[str]:
-    return ["--weights", str(made["weights"])] if "weights" in made else []
 
 
 def check_row(store: "Store", row: int) -> int:

@@ -78,8 +78,6 @@ def marker_effects(
     included, the effect is ``(a - b) / sqrt((p u + q v) / (p + q - 2))`` with
     variances around their own mean (Cohen's d, 1988, ch. 2), of shape (K, C).
 
-    Examples
-    --------
     >>> features = np.array([[0.0], [1.0], [4.0], [5.0]], dtype=np.float32)
     >>> marker_effects(features, np.array([0, 0, 1, 1], dtype=np.int32), 2).round(2)
     array([[-5.66],

@@ -100,8 +100,6 @@ def relevance_features(
     ``raw`` is ``r`` itself. With ``absolute-`` before it, the magnitude is taken: how
     much a channel has to say, for or against. A position without relevance stays zero.
 
-    Examples
-    --------
     >>> relevance_features([[3.0, -1.0], [0.0, 0.0]])
     array([[ 0.75, -0.25],
            [ 0.  ,  0.  ]], dtype=float32)

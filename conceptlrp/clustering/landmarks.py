@@ -332,8 +332,6 @@ def distinct_sample(
 def eigengap(eigenvalues: NDArray[np.float64]) -> int:
     """Choose K >= 2 with ``eigenvalues[K] - eigenvalues[K - 1]`` largest.
 
-    Examples
-    --------
     >>> eigengap(np.array([0.0, 0.01, 0.02, 0.7, 0.8]))
     3
     """

@@ -294,13 +294,12 @@ def find_circuit(
     method: str = "pruned",
     n_edges: int = 100,
     seed: int = 0,
-    hold_out: bool = True,
     digests: tuple[str, str] = ("", ""),
     on_progress: OnProgress | None = None,
 ) -> Circuit:
     """Find the circuit of a sample of positions; see `circuit`."""
     report = on_progress or (lambda *_: None)
-    halves = (sample,) if each or not hold_out else _halves(sample, seed)
+    halves = (sample,) if each else _halves(sample, seed)
     ranker, runner = (KeptUnits(explainer, baseline, halves[i]) for i in (0, -1))
     units, channels = runner.units, runner.channels
     once, every = (
@@ -347,7 +346,7 @@ def find_circuit(
         layers=_layers(runner, kept),
         edges=strongest_edges(runner, kept, n_edges),
         baseline=baseline.words,
-        games=len(np.unique(sample.corpus.game)),
+        games=len(np.unique(sample.games)),
         seed=seed,
         network=digests[0],
         corpus=digests[1],

@@ -10,7 +10,7 @@ _CELL = Markup(
 )
 _HEAD = Markup('<th style="text-align:left;padding-right:1em">{}</th>')
 _CARD = Markup(
-    '<figure style="display:inline-block;margin:0 12px 12px 0;width:{}px">{}'
+    '<figure style="display:inline-block;margin:0 12px 12px 0;width:176px">{}'
     '<figcaption style="font-size:.85em;overflow-wrap:anywhere">{}</figcaption>'
     "</figure>"
 )
@@ -46,14 +46,11 @@ def html_boards(
     title: str,
     boards: Iterable[tuple[str, Sequence[str]]],
     *,
-    width_px: int = 176,
     note: str = "",
 ) -> str:
     """Write boards side by side with their captions, as HTML that stands alone."""
     cards = Markup("").join(
-        _CARD.format(
-            width_px, Markup(svg), Markup("<br>").join(_cut(line) for line in lines)
-        )
+        _CARD.format(Markup(svg), Markup("<br>").join(_cut(line) for line in lines))
         for svg, lines in boards
     )
     below = Markup("<p>{}</p>").format(_cut(note)) if note else ""

@@ -65,8 +65,6 @@ def places(scores: ArrayLike, among: ArrayLike | None = None) -> NDArray[np.int6
 
     It is 0 for the highest score, and S for a square that is not ordered.
 
-    Examples
-    --------
     >>> places([[0.5, 2.0, 1.0]], [[True, True, False]]).tolist()
     [[1, 0, 3]]
     """
@@ -208,7 +206,6 @@ def delete_channels(
     *,
     target: str = "best",
     ablation: str = "zero",
-    steps: int = STEPS,
 ) -> DeletionCurves:
     """Ablate channels in the order of scores (N, C) and follow an output.
 
@@ -224,7 +221,7 @@ def delete_channels(
         )
 
     orders = [places(sign * np.asarray(scores)) for sign in (1, -1)]
-    counts = step_counts(features.maps.shape[1], steps)
+    counts = step_counts(features.maps.shape[1], STEPS)
     at_once = _VALUES_AT_ONCE // (len(counts) * features.maps[0].size)
     return _curves(sample, orders, counts, target, run, max(1, at_once))
 
@@ -232,8 +229,6 @@ def delete_channels(
 def step_counts(n_channels: int, steps: int) -> tuple[int, ...]:
     """Return how many channels are gone after each step.
 
-    Examples
-    --------
     >>> step_counts(64, 4), step_counts(3, 12)
     ((13, 26, 38, 51), (1, 2))
     """
@@ -302,8 +297,6 @@ def flip_lines(
 
     There are none where the move is not legal.
 
-    Examples
-    --------
     >>> from conceptlrp.othello.board import squares, start
     >>> own, opponent = start()
     >>> squares(flip_lines([own], [opponent], [19])[0])

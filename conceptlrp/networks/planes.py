@@ -31,8 +31,6 @@ def board_planes(
     One plane holds +1 for an own disc and -1 for one of the opponent; of two planes,
     the first holds 1 for own discs, the second for the opponent's. Row 0 is rank 1.
 
-    Examples
-    --------
     >>> from conceptlrp.othello.board import start
     >>> own, opponent = start()
     >>> board_planes([own], [opponent])[0, 0, 3:5, 3:5]
@@ -175,8 +173,6 @@ def crop(boards: NDArray[Scalar], *, size: int) -> NDArray[Scalar]:
 def actions_of_squares(squares: ArrayLike, *, size: int = 8) -> NDArray[np.int64]:
     """Return the actions 0 to ``size * size`` of squares; NO_MOVE stays -1.
 
-    Examples
-    --------
     >>> actions_of_squares([9, 64], size=6)
     array([ 0, 36])
     """
@@ -192,8 +188,6 @@ def actions_of_squares(squares: ArrayLike, *, size: int = 8) -> NDArray[np.int64
 def squares_of_actions(actions: ArrayLike, *, size: int = 8) -> NDArray[np.int64]:
     """Return the squares of actions, or PASS; the inverse of `actions_of_squares`.
 
-    Examples
-    --------
     >>> squares_of_actions([0, 36], size=6)
     array([ 9, 64])
     """

@@ -117,8 +117,6 @@ def inference_network(network: nn.Module) -> nn.Module:
 
     The copy is in evaluation mode, on the device of the network.
 
-    Examples
-    --------
     >>> from conceptlrp.networks import OthelloNet
     >>> ready = inference_network(OthelloNet(channels=2))
     >>> any(isinstance(module, nn.BatchNorm2d) for module in ready.modules())

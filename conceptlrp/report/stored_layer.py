@@ -207,7 +207,10 @@ class StoredResults:
             return None
         conservation = found.details[composite]["conservation"]
         return Verdict(
-            tuple(_sentence(each) for each in found.warnings(composite)),
+            tuple(
+                f"{each[:1].upper()}{each[1:].rstrip('.')}."
+                for each in found.warnings(composite)
+            ),
             None if conservation is None else float(conservation["arrived"]),
         )
 
@@ -294,7 +297,3 @@ def read_layer(
         maps=mean_maps(store, layer, target=name),
         results=results or StoredResults(store, name),
     )
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -78,8 +78,6 @@ def _sums(maps: Tensor, regions: NDArray[np.float64]) -> dict[str, Tensor]:
 def as_words(values: NDArray[Any]) -> NDArray[np.int64]:
     """Return float64 numbers as two words each, along a new last axis.
 
-    Examples
-    --------
     >>> as_words(np.array([1.5, -(2.0**-30)])).tolist()
     [[1572864, 0], [0, -1073741824]]
     """

@@ -303,8 +303,6 @@ def choose_actions(
 
     At temperature 0 one of those of the largest weight is drawn.
 
-    Examples
-    --------
     >>> choose_actions(np.array([[0, 5, 2]]), 0.0, np.random.default_rng(0)).tolist()
     [1]
     """

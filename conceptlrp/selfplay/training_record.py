@@ -66,8 +66,6 @@ class TrainingOptions:
     def snapshot_marks(self) -> tuple[float, ...]:
         """Shares of the schedule after which a snapshot is taken.
 
-        Examples
-        --------
         >>> TrainingOptions(snapshots=2).snapshot_marks
         (0.01, 0.1)
         """

@@ -171,11 +171,9 @@ class Validation:
     value_loss: float
 
 
-def validate(
-    network: BoardNetwork, corpus: Corpus, *, batch_size: int = 1024
-) -> Validation:
+def validate(network: BoardNetwork, corpus: Corpus) -> Validation:
     """Compare a network with the moves and outcomes of a corpus of its board size."""
-    said = predict(network, corpus.own, corpus.opponent, batch_size=batch_size)
+    said = predict(network, corpus.own, corpus.opponent, batch_size=1024)
     legal = legal_actions(corpus.own, corpus.opponent, size=network.size)
     actions = actions_of_squares(corpus.played, size=network.size)
     rows = np.arange(len(corpus))

@@ -114,8 +114,6 @@ def bootstrap_means(
 def estimate(values: ArrayLike, games: ArrayLike | None = None) -> Estimate:
     """Return the mean of values (N,) with its 95 % interval.
 
-    Examples
-    --------
     >>> estimate([1.0, 2.0, float("nan")])
     Estimate(mean=1.5, low=nan, high=nan, n=2, games=2)
     """
@@ -177,8 +175,6 @@ def paired_difference(
 def positions_needed(found: Estimate, effect: float) -> int:
     """Return how many positions an effect would show up on, 4 times in 5; 0 if unknown.
 
-    Examples
-    --------
     >>> positions_needed(Estimate(0.1, -0.1, 0.3, 50, 50), 0.1)
     409
     """
@@ -206,8 +202,6 @@ def known_mean(values: ArrayLike) -> Floats:
 def cosine(one: ArrayLike, other: ArrayLike) -> Floats:
     """Return the cosine of maps along the last axis, nan where a map is zero.
 
-    Examples
-    --------
     >>> cosine([1.0, 0.0], [[1.0, 1.0], [-2.0, 0.0]]).round(3).tolist()
     [0.707, -1.0]
     """
@@ -261,8 +255,6 @@ def pair_correlations(changes: ArrayLike, differences: ArrayLike) -> Floats:
 
     It is 0 for a channel that changes nothing, nan for a label that never differs.
 
-    Examples
-    --------
     >>> pair_correlations([[1.0], [3.0], [2.0]], [[0], [2], [1]]).round(6)
     array([[1.]])
     """
@@ -272,13 +264,9 @@ def pair_correlations(changes: ArrayLike, differences: ArrayLike) -> Floats:
 
 
 def pair_intervals(
-    changes: ArrayLike,
-    differences: ArrayLike,
-    games: NDArray[Any],
-    *,
-    confidence: float = 0.95,
+    changes: ArrayLike, differences: ArrayLike, games: NDArray[Any]
 ) -> tuple[Floats, Floats]:
-    """Return the ends (C, K) of intervals of `pair_correlations`.
+    """Return the ends (C, K) of 95 % intervals of `pair_correlations`.
 
     Two pairs depend on each other if they share a game, whichever side it is on, so
     the influences ``psi = xy - r (x^2 + y^2) / 2`` of pairs are summed by game
@@ -305,7 +293,7 @@ def pair_intervals(
     alone = xx.T @ yy * (1 + np.square(r) / 2) - r * mixed + np.square(r / 2) * fourth
     error = np.sqrt(np.maximum(np.maximum(clustered - alone, alone), 0)) / pairs
     bounded = np.clip(r, _NEAREST - 1, 1 - _NEAREST)
-    reach = student.ppf((1 + confidence) / 2, max(len(firsts) - 1, 1)) * error
+    reach = student.ppf(0.975, max(len(firsts) - 1, 1)) * error
     reach /= 1 - np.square(bounded)
     center = np.arctanh(bounded)
     low, high = np.tanh(center - reach), np.tanh(center + reach)

@@ -308,8 +308,6 @@ def permutation_p(
 def false_discovery_rates(p: ArrayLike) -> Floats:
     """Adjust p-values by Benjamini and Hochberg; nan is no test and stays nan.
 
-    Examples
-    --------
     >>> false_discovery_rates([0.01, 0.04, 0.03, float("nan")]).round(3).tolist()
     [0.03, 0.04, 0.04, nan]
     """

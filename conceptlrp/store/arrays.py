@@ -222,8 +222,6 @@ def read_statistics(read: Callable[..., NDArray[Any]], target: int) -> BoardStat
 def from_words(words: NDArray[np.int64]) -> Numbers:
     """Return the sums (...) that pairs of words (..., 2) stand for.
 
-    Examples
-    --------
     >>> float(from_words(np.array([3 << 19, 1 << 58])))
     1.75
     """

@@ -75,7 +75,11 @@ def told(
     return replace(other, lowest=not lowest, note=f"{why}; {shown}")
 
 
-_WORDS = {"positive": "positive relevance", "peak": "largest activation"}
+_WORDS = {
+    "positive": "positive relevance",
+    "absolute": "relevance",
+    "peak": "largest activation",
+}
 
 
 def nothing_words(by: str, *, lowest: bool | None, among: int) -> str:
@@ -104,8 +108,6 @@ def top_rows(
     Only as many positions are sorted as are needed, yet the result is that of sorting
     them all: equal scores come in the order of their rows.
 
-    Examples
-    --------
     >>> top_rows(np.array([1.0, 3.0, 3.0, 2.0]), 2).rows.tolist()
     [1, 2]
     >>> top_rows(np.array([1.0, 3.0, 3.0]), 2, groups=np.array([0, 1, 1])).rows.tolist()

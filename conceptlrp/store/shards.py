@@ -246,8 +246,6 @@ def _between(numbers: NDArray[np.int64]) -> slice:
 def selected(selection: Selection, length: int) -> NDArray[np.int64]:
     """Return the numbers that a selection of `length` entries stands for.
 
-    Examples
-    --------
     >>> selected(slice(None, None, -2), 5).tolist()
     [4, 2, 0]
     """

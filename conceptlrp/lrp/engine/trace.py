@@ -227,7 +227,8 @@ def select_layers(
             other[name] = f"({', '.join(map(str, ['N' if n == 2 else n, *rest]))})"
     taps = {n: t for n, t in every.items() if n not in other}
     if layers is None:
-        return {n: t for n, t in taps.items() if not _is_linear(traced, n)}
+        found = {n: traced.get_submodule(n) for n in taps}
+        return {n: t for n, t in taps.items() if not isinstance(found[n], nn.Linear)}
     wanted = check_names(layers, "layers", "a layer")
     for layer in wanted:
         if layer in other:
@@ -239,10 +240,6 @@ def select_layers(
         if layer not in taps:
             raise unknown_layer(layer, taps)
     return {n: t for n, t in taps.items() if n in wanted}
-
-
-def _is_linear(traced: fx.GraphModule, name: str) -> bool:
-    return isinstance(traced.get_submodule(name), nn.Linear)
 
 
 def unknown_layer(layer: str, known: Iterable[str]) -> LayerError:

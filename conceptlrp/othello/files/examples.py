@@ -41,7 +41,8 @@ def read(path: str | Path, data: bytes, *, size: int | None = None) -> GameFile:
         plain = load(data)
         # The games of OthelloGPT are pickled lists of numbers.
         if isinstance(plain, list) and plain and _is_game(plain[0]):
-            return sequences.read(Path(path), str(plain).encode(), size=size)
+            text = _games_text(plain, len(data))
+            return sequences.read(Path(path), text.encode(), size=size)
         found = _examples(plain, len(data) // _LEAST_BYTES)
     except PickleError as error:
         msg = f"{name}: is no file of training examples: {error}"
@@ -64,6 +65,16 @@ def read(path: str | Path, data: bytes, *, size: int | None = None) -> GameFile:
 
 def _is_game(found: Any) -> bool:
     return isinstance(found, list) and bool(found) and isinstance(found[0], int)
+
+
+def _games_text(games: list[Any], most: int) -> str:
+    """Write games as lists of numbers; one list may stand for many games."""
+    if sum(len(game) for game in games if isinstance(game, list)) > most:
+        msg = "tells of more moves than it has bytes"
+        raise PickleError(msg)
+    wrong = ["no game"]
+    plain = (isinstance(game, list) and {*map(type, game)} <= {int} for game in games)
+    return str([g if fine else wrong for g, fine in zip(games, plain, strict=True)])
 
 
 def _examples(found: Any, most: int) -> list[Any]:

@@ -9,16 +9,17 @@ compared with the result of the moves.
 import csv
 import re
 from collections import Counter
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from conceptlrp.errors import NotationError
 from conceptlrp.othello.files.records import (
-    LONGEST_GAME,
     Record,
     first_lines,
     keep,
-    numbered_lines,
+    placed_lines,
     score_in,
     year_in,
 )
@@ -32,7 +33,9 @@ _NAMES: Final = {
     "white": ("white", "whiteplayer", "playerwhite", "whitename", "pw"),
     "tournament": ("tournament", "event"),
     "year": ("year", "date"),
-    "score": ("score", "result", "blackscore", "blackdiscs", "margin"),
+    "score": ("score", "result", "margin"),
+    "discs": ("blackscore", "blackdiscs"),
+    "others": ("whitescore", "whitediscs"),
     "winner": ("winner", "won", "outcome", "result"),
 }
 _WINNERS: Final = {
@@ -57,29 +60,22 @@ def looks_like(data: bytes) -> bool:
 def read(path: Path, data: bytes, *, size: int | None = None) -> GameFile:
     """Read a table of games."""
     size, layout = size or 8, _layout(data) or _Layout(",", 0, {}, headed=False)
-    records = [
-        _record(f"line {number}", _cells(line, layout.separator), layout, size)
-        for number, line in numbered_lines(data)
-    ]
-    return keep(records[layout.headed :], path.name, size)
+    lines = islice(placed_lines(data), layout.headed, None)
+    return keep(path, size, lines, partial(_record, layout))
 
 
-def _record(place: str, cells: list[str], layout: _Layout, size: int) -> Record:
-    problem, at = "", layout.moves
+def _record(layout: _Layout, line: str, size: int) -> Record:
+    cells, at = _cells(line, layout.separator), layout.moves
     if len(cells) <= at:
-        problem = f"has {len(cells)} cells, but the moves are in cell {at + 1}"
-    elif len(cells[at]) > LONGEST_GAME:
-        problem = f"has {len(cells[at]):,} characters of moves, more than any game"
-    if problem:
-        return Record(place, problem=problem)
+        msg = f"has {len(cells)} cells, but the moves are in cell {at + 1}"
+        raise NotationError(msg)
     named = {n: cells[c].strip() for n, c in layout.columns.items() if c < len(cells)}
-    try:
-        moves = moves_of(cells[at], size)
-    except NotationError as error:
-        return Record(place, problem=str(error).removeprefix("line 1, "))
+    discs = named.get("discs", "")
+    if discs.isdecimal() and len(discs) <= 2:
+        others = named.get("others", "") or size * size - int(discs)
+        named["score"] = f"{discs}-{others}"
     return Record(
-        place,
-        moves,
+        moves_of(cells[at], size),
         named.get("black", ""),
         named.get("white", ""),
         named.get("tournament", ""),
@@ -137,6 +133,6 @@ def _cells(line: str, separator: str) -> list[str]:
 
 def _is_transcript(cell: str) -> bool:
     try:
-        return len(cell) <= LONGEST_GAME and len(moves_of(cell, 8)) > 1
+        return len(moves_of(cell, 8)) > 1
     except NotationError:
         return False

@@ -10,11 +10,10 @@ import re
 from pathlib import Path
 
 from conceptlrp.errors import NotationError
-from conceptlrp.othello.board import BLACK, WHITE
 from conceptlrp.othello.files.records import Record, score_in, year_in
-from conceptlrp.othello.files.sgf import Properties, read_trees
+from conceptlrp.othello.files.sgf import Properties, made_moves, read_trees
 from conceptlrp.othello.games import GameFile
-from conceptlrp.othello.position import Position, parse_square
+from conceptlrp.othello.position import Position
 
 
 def looks_like(data: bytes) -> bool:
@@ -38,25 +37,13 @@ def _side(known: dict[str, str]) -> int:
     return int(side[1]) if side and side[1] in ("6", "8") else 0
 
 
-def _record(properties: Properties, place: str, size: int) -> Record:
+def _record(properties: Properties, size: int) -> Record:
     known = dict(properties)
-    try:
-        start = _start(known, size)
-    except NotationError as error:
-        return Record(place, problem=str(error))
-    moves, movers = [], []
-    for key, value in properties:
-        if key not in ("B", "W"):
-            continue
-        try:
-            moves.append(parse_square(value.partition("/")[0], size))
-        except NotationError as error:
-            return Record(place, problem=f"move {len(moves) + 1}: {error}")
-        movers.append(BLACK if key == "B" else WHITE)
+    start = _start(known, size)
+    moves, movers = made_moves(properties, size)
     # The margin of a game with komi is not the one of the discs.
     margin = "" if "k" in known.get("TY", "").lower() else known.get("RE", "")
     return Record(
-        place,
         moves,
         known.get("PB", ""),
         known.get("PW", ""),

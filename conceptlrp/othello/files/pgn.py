@@ -13,7 +13,7 @@ from conceptlrp.othello.files.records import (
     Record,
     first_lines,
     keep,
-    numbered_lines,
+    placed_lines,
     score_in,
     year_in,
 )
@@ -30,7 +30,6 @@ _RESULT: Final = re.compile(r"\d{1,2}[-:]\d{1,2}|1/2-1/2|\*|[+-]\d{1,2}")
 
 
 class _Game(NamedTuple):
-    place: str
     tags: dict[str, str]
     text: list[str]
 
@@ -43,20 +42,20 @@ def looks_like(data: bytes) -> bool:
 
 def read(path: Path, data: bytes, *, size: int | None = None) -> GameFile:
     """Read the main lines of the games of a file."""
-    size = size or 8
-    return keep([_record(game, size) for game in _games(data)], path.name, size)
+    return keep(path, size or 8, _games(data), _record)
 
 
-def _games(data: bytes) -> list[_Game]:
-    games: list[_Game] = []
-    for number, line in numbered_lines(data):
+def _games(data: bytes) -> list[tuple[str, _Game]]:
+    games: list[tuple[str, _Game]] = []
+    for place, line in placed_lines(data):
         tag = _TAG.match(line)
-        if not games or (tag and games[-1].text):
-            games.append(_Game(f"game {len(games) + 1}, line {number}", {}, []))
+        if not games or (tag and games[-1][1].text):
+            games.append((f"game {len(games) + 1}, {place}", _Game({}, [])))
+        tags, text = games[-1][1]
         if tag:
-            games[-1].tags[tag[1].lower()] = tag[2]
+            tags[tag[1].lower()] = tag[2]
         else:
-            games[-1].text.append(line)
+            text.append(line)
     return games
 
 
@@ -75,11 +74,12 @@ def _record(game: _Game, size: int) -> Record:
             else:
                 moves.append(parse_square(name[:20], size))
     except NotationError as error:
-        return Record(game.place, problem=f"move {len(moves) + 1}: {error}")
+        msg = f"move {len(moves) + 1}: {error}"
+        raise NotationError(msg) from error
     if depth:
-        return Record(game.place, problem="has a variation that is not closed")
+        msg = "has a variation that is not closed"
+        raise NotationError(msg)
     return Record(
-        game.place,
         moves,
         tags.get("black", ""),
         tags.get("white", ""),

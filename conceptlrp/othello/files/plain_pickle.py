@@ -1,41 +1,34 @@
 """Pickles of plain data: numbers, text, tuples, lists, deques and arrays of numbers.
 
-Nothing in a pickle is imported or called. A machine of its own runs the operations of
-protocols 2 to 5 that such data need, and refuses all others. Time and memory grow with
-the file: whatever says how large something is, is compared with the bytes there are.
+Nothing in a pickle is imported or called: the operations of protocols 2 to 5 that such
+data need are run here, and all others refused. Time and memory grow with the file:
+whatever says how large something is, is compared with the bytes there are.
 """
 
 import operator
 import re
-import struct
-from bisect import bisect
+from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from math import prod
+from pickletools import genops
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-_NUMBERS: Final = {"K": "<B", "M": "<H", "J": "<i", "G": ">d"}
-_BYTES: Final = {"C": "<B", "B": "<I", "\x8e": "<Q", "\x96": "<Q"}
-_TEXTS: Final = {"\x8c": "<B", "X": "<I", "\x8d": "<Q"}
-_CONSTANTS: Final = {"N": None, "\x88": True, "\x89": False, ")": ()}
-_TUPLES: Final = {"\x85": 1, "\x86": 2, "\x87": 3}
-_GETS: Final = {"h": "<B", "j": "<I"}
-_PUTS: Final = {"q": "<B", "r": "<I"}
-_SKIPPED: Final = {"\x80": 1, "\x95": 8}
+#: How the names of operations begin that push their argument, but for those of memory.
+_VALUES: Final = ("BIN", "SHORT_BIN", "BYTEARRAY")
+_CONSTANTS: Final = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_TUPLES: Final = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _DTYPE: Final = re.compile("b1|[iu][1248]|f[248]")
-# Numbers of numpy one after the other are nearly all that a file has. Each is
-# remembered three times: its bytes, its arguments, itself.
-_NUMBER: Final = rb"C\x08.{8}%b\x86%bR%b"
-_RUNS: Final = {
-    re.compile(rb"h(.)h(.)%b(?:h\1h\2%b){,255}+" % (item, item), re.DOTALL): stride
-    for stride, item in (
-        (19, _NUMBER % ((rb"\x94",) * 3)),
-        (31, _NUMBER % ((rb"r.{4}",) * 3)),
-    )
-}
-_PLACES: Final = (15, 21, 27)
+# Numbers of numpy one after the other are nearly all that a file has, so that these are
+# read at once. Each is remembered three times: its bytes, its arguments, itself.
+_RUN: Final = re.compile(
+    rb"h(.)h(.)C\x08.{8}\x94\x86\x94R\x94(?:h\1h\2C\x08.{8}\x94\x86\x94R\x94)*+",
+    re.DOTALL,
+)
+_STRIDE: Final = 19
 # An object is larger than what makes it, so a file may not have more than it needs.
 _BYTES_PER_OBJECT: Final = 5
 _MOST_DIMENSIONS: Final = 4
@@ -51,23 +44,17 @@ class Array:
     values: NDArray[Any] = np.empty(0)
 
 
-class _Name(str):
-    """The name of a function or class, which is never looked up."""
-
-    __slots__ = ()
-
-
 @dataclass(eq=False)
 class _Dtype:
     kind: np.dtype[Any]
 
-    def array(self, raw: Any, shape: tuple[int, ...], order: Any) -> NDArray[Any]:
+    def array(self, raw: Any, shape: Any, order: Any) -> NDArray[Any]:
         """Return numbers as an array, once there are as many as its shape says."""
-        shape = shape[:_MOST_DIMENSIONS]
-        if len(raw) != self.kind.itemsize * prod(shape) or min(shape, default=1) < 0:
-            msg = f"has {len(raw)} bytes for an array of shape {shape}"
+        sides = tuple(map(operator.index, shape[:_MOST_DIMENSIONS]))
+        if len(raw) != self.kind.itemsize * prod(sides) or min(sides, default=1) < 0:
+            msg = f"has {len(raw)} bytes for an array of shape {sides}"
             raise PickleError(msg)
-        return np.frombuffer(raw, self.kind).reshape(shape, order=order)
+        return np.frombuffer(raw, self.kind).reshape(sides, order=order)
 
 
 def load(data: bytes) -> Any:
@@ -75,133 +62,100 @@ def load(data: bytes) -> Any:
     machine = _Machine(data)
     try:
         return machine.run()
-    except PickleError as error:
-        msg = f"byte {machine.at} of the pickle: {error}"
-        raise PickleError(msg) from error
-    except (ArithmeticError, LookupError, TypeError, ValueError, struct.error) as error:
-        msg = f"byte {machine.at} of the pickle: is damaged"
-        raise PickleError(msg) from error
+    # All that operations out of place raise here or in the parser of Python.
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:
+        reason = e if isinstance(e, PickleError) else "is damaged"
+        msg = f"byte {machine.stream.tell()} of the pickle: {reason}"
+        raise PickleError(msg) from e
 
 
 class _Machine:
     def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
+        self.data, self.stream = data, BytesIO(data)
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: list[Any] = []
-        self.runs: list[tuple[int, int, int, _Dtype]] = []
         self.room = len(data) // _BYTES_PER_OBJECT + 1000
 
     def run(self) -> Any:
-        while (op := chr(self.data[self.at])) != ".":
-            if op == "h" and self._pushed_run():
-                continue
-            self.at += 1
-            if op in _GETS:
-                self.stack.append(self._remembered(self._unpacked(_GETS[op])))
-            elif op == "\x94":
-                self.memo.append(self.stack[-1])
-            elif op in _NUMBERS:
-                self.stack.append(self._unpacked(_NUMBERS[op]))
-            elif op in _BYTES:
-                self.stack.append(self._taken(self._unpacked(_BYTES[op])))
-            elif op in _CONSTANTS:
-                self.stack.append(_CONSTANTS[op])
-            elif op in _TUPLES:
-                self._push(tuple(self._popped(len(self.stack) - _TUPLES[op])))
-            else:
-                self._other(op)
+        argument: Any
+        for operation, argument, at in genops(self.stream):
+            name = operation.name
+            if name in ("BINGET", "LONG_BINGET"):
+                if not self._pushed_run(at or 0):
+                    self.stack.append(self._remembered(argument))
+            elif name in ("MEMOIZE", "BINPUT", "LONG_BINPUT"):
+                self._remember(argument)
+            elif name.startswith(_VALUES) and argument is not None:
+                self.stack.append(argument)
+            elif name in _TUPLES:
+                self._push(tuple(self._popped(_TUPLES[name])))
+            elif name in _CONSTANTS:
+                self.stack.append(_CONSTANTS[name])
+            elif name not in ("PROTO", "FRAME", "STOP"):
+                self._other(name, argument)
         return self.stack[-1]
 
-    def _other(self, op: str) -> None:
+    def _other(self, name: str, argument: Any) -> None:
         """Run one of the operations that are rare."""
-        if op == "(":
+        if name == "MARK":
             self.marks.append(len(self.stack))
-        elif op in ("e", "t"):
-            items = self._popped(self.marks.pop())
-            if op == "e":
-                self._list().extend(items)
-            else:
-                self._push(tuple(items))
-        elif op == "a":
-            item = self.stack.pop()
-            self._list().append(item)
-        elif op == "]":
+        elif name == "TUPLE":
+            self._push(tuple(self._popped(len(self.stack) - self.marks.pop())))
+        elif name == "EMPTY_LIST":
             self._push([])
-        elif op == "R":
-            arguments, name = self.stack.pop(), self.stack.pop()
-            self._push(_made(name, arguments))
-        elif op == "b":
+        elif name in ("APPEND", "APPENDS"):
+            above = 1 if name == "APPEND" else len(self.stack) - self.marks.pop()
+            items = self._popped(above)
+            if not isinstance(self.stack[-1], list):
+                msg = f"adds to a {type(self.stack[-1]).__name__}, expected a list"
+                raise PickleError(msg)
+            self.stack[-1].extend(items)
+        elif name == "REDUCE":
+            maker, arguments = self._popped(2)
+            if maker not in _MAKERS.values() or not isinstance(arguments, tuple):
+                msg = "calls what is no function"
+                raise PickleError(msg)
+            self._push(maker(*arguments))
+        elif name == "BUILD":
             _complete(self.stack[-2], self.stack.pop())
-        elif op in _TEXTS:
-            self.stack.append(self._taken(self._unpacked(_TEXTS[op])).decode())
-        elif op in _PUTS:
-            self._remember(self._unpacked(_PUTS[op]))
-        elif op == "\x93":
-            self._push_name(*self._popped(len(self.stack) - 2))
-        elif op == "c":
-            end = self.data.index(b"\n", self.data.index(b"\n", self.at) + 1)
-            self._push_name(*self._taken(end - self.at).decode().split("\n"))
-            self.at += 1
-        elif op in _SKIPPED:
-            self.at += _SKIPPED[op]
+        elif name in ("GLOBAL", "STACK_GLOBAL"):
+            found = argument or "{} {}".format(*self._popped(2))
+            self._push(_maker(found.replace(" ", ".")))
         else:
-            msg = f"operation {op!r} is none of plain data"
+            msg = f"operation {name} is none of plain data"
             raise PickleError(msg)
 
-    def _pushed_run(self) -> bool:
+    def _pushed_run(self, at: int) -> bool:
         """Push the numbers of 8 bytes that follow each other here, if there are any."""
-        run = next(filter(None, (r.match(self.data, self.at) for r in _RUNS)), None)
+        run = _RUN.match(self.data, at)
         if run is None:
             return False
-        name, dtype = (self._remembered(run[i][0]) for i in (1, 2))
-        if name != _SCALAR or not isinstance(dtype, _Dtype) or dtype.kind.itemsize != 8:
+        maker, dtype = (self._remembered(run[i][0]) for i in (1, 2))
+        if maker is not _scalar or dtype.kind.itemsize != 8:
             return False
-        stride = _RUNS[run.re]
-        rows = np.frombuffer(run[0], np.uint8).reshape(-1, stride)
-        if stride > _PLACES[-1]:
-            told = np.stack([rows[:, i : i + 4] for i in _PLACES], axis=1).copy()
-            expected = len(self.memo) + np.arange(3 * len(rows))
-            if (told.view("<u4").ravel() != expected).any():
-                return False
-        self.stack += rows[:, 6:14].copy().view(dtype.kind)[:, 0].tolist()
-        self.runs.append((len(self.memo), self.at, stride, dtype))
-        self.memo += [None] * (3 * len(rows))
-        self.at = run.end()
+        rows = np.frombuffer(run[0], np.uint8).reshape(-1, _STRIDE)
+        numbers = rows[:, 6:14].copy().view(dtype.kind)[:, 0].tolist()
+        self.stack += numbers
+        self.memo += [part for number in numbers for part in (None, None, number)]
+        self.stream.seek(run.end())
         return True
 
     def _remembered(self, place: int) -> Any:
-        found = self.memo[place]
-        if found is not None or not self.runs:
-            return found
-        run = bisect(self.runs, place, key=operator.itemgetter(0)) - 1
-        first, at, stride, dtype = self.runs[run]
-        item, part = divmod(place - first, 3)
-        if part < 2:
+        if self.memo[place] is None:
             msg = "refers to a part of a number"
             raise PickleError(msg)
-        return np.frombuffer(self.data, dtype.kind, 1, at + item * stride + 6)[0].item()
+        return self.memo[place]
 
-    def _remember(self, place: int) -> None:
-        if place != len(self.memo):
+    def _remember(self, place: int | None) -> None:
+        if place not in (None, len(self.memo)):
             msg = f"remembers object {place} before object {len(self.memo)}"
             raise PickleError(msg)
         self.memo.append(self.stack[-1])
 
-    def _unpacked(self, code: str) -> Any:
-        found = struct.unpack_from(code, self.data, self.at)[0]
-        self.at += struct.calcsize(code)
-        return found
-
-    def _taken(self, count: int) -> bytes:
-        if count > len(self.data) - self.at:
-            msg = f"tells of {count} bytes, but {len(self.data) - self.at} are left"
-            raise PickleError(msg)
-        self.at += count
-        return self.data[self.at - count : self.at]
-
-    def _popped(self, place: int) -> list[Any]:
-        if place < 0:
+    def _popped(self, count: int) -> list[Any]:
+        place = len(self.stack) - count
+        if count < 0 or place < 0:
             msg = "takes more objects than there are"
             raise PickleError(msg)
         items = self.stack[place:]
@@ -215,60 +169,69 @@ class _Machine:
             raise PickleError(msg)
         self.stack.append(made)
 
-    def _push_name(self, module: str, name: str) -> None:
-        # The module of numpy has had an underscore since version 2.
-        found = _Name(f"{module}.{name}".replace("numpy.core.", "numpy._core."))
-        if found not in _KNOWN:
-            msg = f"names {found[:80]!r}, which is none of plain data"
-            raise PickleError(msg)
-        self._push(found)
 
-    def _list(self) -> list[Any]:
-        found = self.stack[-1]
-        if not isinstance(found, list):
-            msg = f"adds to a {type(found).__name__}, expected a list"
-            raise PickleError(msg)
-        return found
-
-
-_DEQUE: Final = "collections.deque"
-_SCALAR: Final = "numpy._core.multiarray.scalar"
-_ARRAY: Final = "numpy._core.multiarray._reconstruct"
-_BUFFER: Final = "numpy._core.numeric._frombuffer"
-# Bytes are text in protocol 2.
-_CODEC: Final = "_codecs.encode"
-_CLASSES: Final = ("numpy.dtype", "numpy.ndarray")
-_KNOWN: Final = (_DEQUE, _SCALAR, _ARRAY, _BUFFER, _CODEC, *_CLASSES)
-
-
-def _made(name: Any, arguments: Any) -> Any:
-    """Return what a function of numpy, or a deque, makes of its arguments."""
-    if not isinstance(name, _Name) or not isinstance(arguments, tuple):
-        msg = "calls what is no function"
+def _deque(items: Any = (), _longest: Any = None) -> list[Any]:
+    # What a deque holds is added after it was made.
+    if items:
+        msg = "makes a deque as plain data do not"
         raise PickleError(msg)
-    if name == _DEQUE and not (arguments and arguments[0]):
-        return []
-    if name == _CODEC and arguments[1:] == ("latin1",):
-        return str.encode(*arguments)
-    if name == "numpy.dtype" and _DTYPE.fullmatch(arguments[0]):
-        return _Dtype(np.dtype(arguments[0]))
-    if name == _ARRAY and arguments[1] == (0,):
-        return Array()
-    if name == _SCALAR and isinstance(arguments[0], _Dtype):
-        return arguments[0].array(arguments[1], (1,), "C")[0].item()
-    if name == _BUFFER and isinstance(arguments[1], _Dtype):
-        made, (raw, dtype, shape, order) = Array(), arguments
-        made.values = dtype.array(raw, shape, order)
-        return made
-    msg = f"calls {name} as plain data do not"
-    raise PickleError(msg)
+    return []
+
+
+def _bytes(text: str, codec: str) -> bytes:
+    # So protocol 2 has bytes.
+    if codec != "latin1":
+        msg = f"has bytes as text in {codec[:80]!r}"
+        raise PickleError(msg)
+    return str.encode(text, codec)
+
+
+def _dtype(kind: str, *_: Any) -> _Dtype:
+    if not _DTYPE.fullmatch(kind):
+        msg = f"has numbers of type {kind[:80]!r}"
+        raise PickleError(msg)
+    return _Dtype(np.dtype(kind))
+
+
+def _scalar(dtype: _Dtype, raw: Any) -> Any:
+    return dtype.array(raw, (1,), "C")[0].item()
+
+
+def _array(*_: Any) -> Array:
+    return Array()
+
+
+def _buffer(raw: Any, dtype: _Dtype, shape: Any, order: Any) -> Array:
+    made = Array()
+    made.values = dtype.array(raw, shape, order)
+    return made
+
+
+_MAKERS: Final[dict[str, Callable[..., Any]]] = {
+    "_codecs.encode": _bytes,
+    "collections.deque": _deque,
+    "numpy._core.multiarray.scalar": _scalar,
+    "numpy._core.multiarray._reconstruct": _array,
+    "numpy._core.numeric._frombuffer": _buffer,
+    "numpy.dtype": _dtype,
+    "numpy.ndarray": Array,
+}
+
+
+def _maker(name: str) -> Callable[..., Any]:
+    # The module of numpy has had an underscore since version 2.
+    found = _MAKERS.get(name.replace("numpy.core.", "numpy._core."))
+    if found is None:
+        msg = f"names {name[:80]!r}, which is none of plain data"
+        raise PickleError(msg)
+    return found
 
 
 def _complete(made: Any, state: Any) -> None:
     """Give a dtype its order of bytes, or an array its values."""
     if isinstance(made, _Dtype) and state[1] in ("<", ">", "|"):
         made.kind = made.kind.newbyteorder(state[1])
-    elif isinstance(made, Array) and isinstance(state[2], _Dtype):
+    elif isinstance(made, Array):
         _, shape, dtype, fortran, raw = state
         made.values = dtype.array(raw, shape, "F" if fortran else "C")
     else:

@@ -5,18 +5,22 @@ its number in the file.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 
-from conceptlrp.errors import GameFileError
+from conceptlrp.errors import GameFileError, NotationError
 from conceptlrp.othello.board import PASS
 from conceptlrp.othello.files.legal_games import keep_legal, left_out, padded
 from conceptlrp.othello.games import GameFile, Games
 from conceptlrp.othello.position import Position
 from conceptlrp.othello.replay import Starts
 from conceptlrp.shipped import demo_name
+
+Entry = TypeVar("Entry")
 
 #: Longer names would make every row of a column of names as long.
 LONGEST_NAME: Final = 200
@@ -37,7 +41,6 @@ class Record(NamedTuple):
     a draw, -1 for white.
     """
 
-    place: str
     moves: Sequence[int] = ()
     black: str = ""
     white: str = ""
@@ -47,6 +50,7 @@ class Record(NamedTuple):
     winner: int | None = None
     start: Position | None = None
     movers: Sequence[int] = ()
+    place: str = ""
     problem: str = ""
 
 
@@ -66,18 +70,24 @@ def text_of(data: bytes) -> str:
         )
 
 
-def numbered_lines(data: bytes) -> Iterator[tuple[int, str]]:
-    """Yield lines with their numbers from 1, without blank lines and comments (#)."""
+def numbered_lines(data: bytes, comments: str = "#") -> Iterator[tuple[int, str]]:
+    """Yield lines with their numbers from 1, without comments."""
     text = text_of(data).replace("\r\n", "\n").replace("\r", "\n")
     for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip() and not line.startswith("#"):
+        if not line.startswith(tuple(comments)):
             yield number, line
+
+
+def placed_lines(data: bytes) -> Iterator[tuple[str, str]]:
+    """Yield lines with their places, without blank lines and comments (#)."""
+    for number, line in numbered_lines(data):
+        if line.strip():
+            yield f"line {number}", line
 
 
 def first_lines(data: bytes) -> list[str]:
     """Return the first lines of a file, by which its format is told."""
-    lines = [line for _, line in numbered_lines(data[:_HEAD])]
-    return lines[:_SAMPLE]
+    return [line for _, line in islice(placed_lines(data[:_HEAD]), _SAMPLE)]
 
 
 def agreed_size(name: str, found: int, asked: int | None) -> int:
@@ -120,23 +130,40 @@ def score_in(text: str, size: int) -> int:
 
 
 def keep(
-    records: Sequence[Record], name: str, size: int, *, notes: Sequence[str] = ()
+    path: Path,
+    size: int,
+    entries: Iterable[tuple[str, Entry]],
+    read: Callable[[Entry, int], Record | None],
+    *,
+    notes: Sequence[str] = (),
 ) -> GameFile:
-    """Keep the games of a file that can be read and are legal; tell of the others."""
-    checked = [_checked(record) for record in records]
+    """Keep the games of a file that can be read and are legal; tell of the others.
+
+    Of an entry, by its place, `read` makes a game of a size, or None of what is none,
+    or raises `NotationError`.
+    """
+    name, checked = path.name, []
+    for place, entry in entries:
+        try:
+            record = read(entry, size)
+        except NotationError as error:
+            # The line is named already.
+            record = Record(problem=str(error).removeprefix("line 1, "))
+        if record is not None:
+            checked.append(_checked(record._replace(place=place)))
     rows = [row for row, record in enumerate(checked) if not record.problem]
-    read = [checked[row] for row in rows]
-    names, cut = _names(read)
+    fine = [checked[row] for row in rows]
+    names, cut = _names(fine)
     found = keep_legal(
-        padded([record.moves for record in read], size),
-        [record.place for record in read],
-        starts=_starts(read, size),
-        movers=[record.movers for record in read],
+        padded([record.moves for record in fine], size),
+        [record.place for record in fine],
+        starts=_starts(fine, size),
+        movers=[record.movers for record in fine],
         source=name,
         size=size,
         index=rows,
-        year=[record.year for record in read],
-        recorded_score=[record.score for record in read],
+        year=[record.year for record in fine],
+        recorded_score=[record.score for record in fine],
         **names,
     )
     unread = (left_out(name, r.place, r.problem) for r in checked if r.problem)

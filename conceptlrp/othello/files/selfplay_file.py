@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from conceptlrp.errors import GameFileError, NotationError
+from conceptlrp.errors import GameFileError
 from conceptlrp.othello.files.records import Record, agreed_size, keep
 from conceptlrp.othello.files.transcripts import moves_of
 from conceptlrp.othello.games import GameFile, read_bytes
@@ -25,25 +26,21 @@ def read(path: Path, data: bytes, *, size: int | None = None) -> GameFile:
     first, *rest = data.split(b"\n")[:-1] or [b""]
     header = checked_header([(1, _parsed(first, f"{path.name}: line 1 is"))], path.name)
     size = agreed_size(path.name, int(header["size"]), size)
-    records = []
-    for number, line in enumerate(rest, start=2):
-        try:
-            game = _parsed(line, "is")
-        except GameFileError as error:
-            records.append(Record(f"line {number}", problem=str(error)))
-            continue
-        if "moves" in game:
-            records.append(
-                _game(game, f"line {number}", size, str(header.get("name", "")))
-            )
-    return keep(records, path.name, size)
+    placed = ((f"line {number}", line) for number, line in enumerate(rest, start=2))
+    return keep(path, size, placed, partial(_record, str(header.get("name", ""))))
 
 
-def _game(game: dict[str, Any], place: str, size: int, name: str) -> Record:
+def _record(name: str, line: bytes, size: int) -> Record | None:
     try:
-        return Record(place, moves_of(str(game["moves"]), size), name, name)
-    except NotationError as error:
-        return Record(place, problem=str(error).removeprefix("line 1, "))
+        game = _parsed(line, "is")
+    except GameFileError as error:
+        return Record(problem=str(error))
+    # Other lines tell of the run.
+    return (
+        Record(moves_of(str(game["moves"]), size), name, name)
+        if "moves" in game
+        else None
+    )
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

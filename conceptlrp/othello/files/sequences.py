@@ -7,16 +7,16 @@ that are no square, such as -1, stand for no move.
 """
 
 import re
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from conceptlrp.errors import GameFileError
+from conceptlrp.errors import GameFileError, NotationError
 from conceptlrp.othello.board import PASS, region_of, squares, start
 from conceptlrp.othello.files.legal_games import padded
-from conceptlrp.othello.files.records import Record, first_lines, keep, numbered_lines
+from conceptlrp.othello.files.records import Record, first_lines, keep, placed_lines
 from conceptlrp.othello.games import GameFile, judge
 
 _LINE: Final = re.compile(r"[\s\[]*-?\d{1,3}(?:[\s,;]+-?\d{1,3}){2,}[\s,;\]]*")
@@ -44,23 +44,17 @@ def read(path: Path, data: bytes, *, size: int | None = None) -> GameFile:
     games = _rows(path) if data.startswith(_NPY) else _lists(data)
     legal = [_legal(games[:_SAMPLE], way, size) for way in range(len(_WAYS))]
     way = int(np.argmax(legal))
-    records = [_record(place, numbers, way, size) for place, numbers in games]
     note = f"{path.name}: the numbers count {_WAYS[way]}"
-    return keep(records, path.name, size, notes=[note] * (way > 0))
+    return keep(path, size, games, partial(_record, way), notes=[note] * (way > 0))
 
 
 def _lists(data: bytes) -> list[tuple[str, list[str]]]:
     """Split a text into the numbers of each line, or of each list in brackets."""
-    lines = list(numbered_lines(data))
-    text = "\n".join(line for _, line in lines)
-    if "[" not in text:
-        split = [(f"line {number}", line) for number, line in lines]
-    else:
-        inner = [part.partition("]")[0] for part in text.split("[")]
-        split = [
-            (f"game {n}", part)
-            for n, part in enumerate(filter(str.strip, inner), start=1)
-        ]
+    split = list(placed_lines(data))
+    text = "\n".join(line for _, line in split)
+    if "[" in text:
+        inner = filter(str.strip, (part.partition("]")[0] for part in text.split("[")))
+        split = [(f"game {n}", part) for n, part in enumerate(inner, start=1)]
     return [(place, part.translate(_BLANKS).split()) for place, part in split]
 
 
@@ -81,19 +75,20 @@ def _rows(path: Path) -> list[tuple[str, list[str]]]:
     return [(f"game {n}", list(map(str, row))) for n, row in enumerate(rows, start=1)]
 
 
-def _record(place: str, numbers: list[str], way: int, size: int) -> Record:
+def _record(way: int, numbers: list[str], size: int) -> Record:
     known = _squares(way, size)
     try:
-        return Record(place, [known[number] for number in numbers])
+        return Record([known[number] for number in numbers])
     except KeyError as error:
-        return Record(
-            place, problem=f"{error.args[0][:20]!r} is not the number of a square"
-        )
+        msg = f"{error.args[0][:20]!r} is not the number of a square"
+        raise NotationError(msg) from error
 
 
 def _legal(games: list[tuple[str, list[str]]], way: int, size: int) -> int:
-    read = [_record(place, numbers, way, size) for place, numbers in games]
-    moves = [[m for m in record.moves if m != PASS] for record in read if record.moves]
+    """Count the games that are legal where numbers are taken in one way."""
+    known = _squares(way, size)
+    read = [row for _, row in games if row and known.keys() >= {*row}]
+    moves = [[known[n] for n in row if known[n] != PASS] for row in read]
     return int((judge(padded(moves, size), size=size)[1] < 0).sum())
 
 

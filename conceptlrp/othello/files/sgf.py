@@ -44,7 +44,7 @@ def read_trees(
     data: bytes,
     size: int | None,
     side: Callable[[dict[str, str]], int],
-    record: Callable[[Properties, str, int], Record],
+    record: Callable[[Properties, int], Record],
 ) -> GameFile:
     """Read game trees by what tells the side of the board, and what reads a game."""
     games = list(main_lines(text_of(data)))
@@ -53,8 +53,8 @@ def read_trees(
         raise GameFileError(msg)
     sides = (side(dict(game)) for game in games)
     size = size or next((n for n in sides if n in REGION), 8)
-    records = [record(g, f"game {n}", size) for n, g in enumerate(games, start=1)]
-    return keep(records, path.name, size)
+    placed = ((f"game {n}", game) for n, game in enumerate(games, start=1))
+    return keep(path, size, placed, record)
 
 
 def main_lines(text: str) -> Iterator[Properties]:
@@ -86,29 +86,22 @@ def _side(known: dict[str, str]) -> int:
     return int(side) if side in ("6", "8", "10") else 0
 
 
-def _record(properties: Properties, place: str, size: int) -> Record:
-    known = dict(properties)
+def _record(properties: Properties, size: int) -> Record:
+    known, keys = dict(properties), [key for key, _ in properties]
+    begun = min((keys.index(key) for key in "BW" if key in keys), default=len(keys))
+    problem = ""
     if known.get("GM", "2").strip() != "2":
-        return Record(
-            place, problem=f"is of game {known['GM'][:20]!r}, not of Othello (2)"
-        )
-    if _side(known) != size:
-        side = known["SZ"][:20] if "SZ" in known else "8"
-        return Record(place, problem=f"has board size {side!r}, expected {size}")
-    moves, movers = [], []
-    try:
-        for key, value in properties:
-            if key in ("B", "W"):
-                moves.append(_square(value, size))
-                movers.append(BLACK if key == "B" else WHITE)
-            elif key in ("AB", "AW", "AE", "PL") and moves:
-                return Record(place, problem="has discs set up during the game")
-        start = _start(properties, size, movers[0] if movers else BLACK)
-    except NotationError as error:
-        return Record(place, problem=f"move {len(moves) + 1}: {error}")
+        problem = f"is of game {known['GM'][:20]!r}, not of Othello (2)"
+    elif _side(known) != size:
+        problem = f"has board size {known.get('SZ', '8')[:20]!r}, expected {size}"
+    elif not {"AB", "AW", "AE", "PL"}.isdisjoint(keys[begun:]):
+        problem = "has discs set up during the game"
+    if problem:
+        raise NotationError(problem)
+    moves, movers = made_moves(properties, size)
+    start = _start(properties, size, movers[0] if movers else BLACK)
     score = known.get("RE", "").upper().replace("B+", "+").replace("W+", "-")
     return Record(
-        place,
         moves,
         known.get("PB", ""),
         known.get("PW", ""),
@@ -118,6 +111,20 @@ def _record(properties: Properties, place: str, size: int) -> Record:
         start=start,
         movers=movers,
     )
+
+
+def made_moves(properties: Properties, size: int) -> tuple[list[int], list[int]]:
+    """Return the moves of a game, without what follows a slash, and who made each."""
+    moves, movers = [], []
+    for key, value in properties:
+        if key in ("B", "W"):
+            try:
+                moves.append(_square(value.partition("/")[0], size))
+            except NotationError as error:
+                msg = f"move {len(moves) + 1}: {error}"
+                raise NotationError(msg) from error
+            movers.append(BLACK if key == "B" else WHITE)
+    return moves, movers
 
 
 def _square(text: str, size: int) -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from conceptlrp.errors import GameFileError, NotationError
 from conceptlrp.othello.board import BLACK, NO_MOVE, PASS, from_boards
 from conceptlrp.othello.files.legal_games import keep_boards
-from conceptlrp.othello.files.records import LONGEST_GAME, text_of
+from conceptlrp.othello.files.records import LONGEST_GAME, numbered_lines
 from conceptlrp.othello.games import GameFile
 from conceptlrp.othello.notation import Entry, diagrams, is_entry, parse_entry
 from conceptlrp.othello.position import parse_square
@@ -28,7 +28,7 @@ _HEAD: Final = 1 << 16
 
 def looks_like(data: bytes) -> bool:
     """Tell whether a file begins with positions, as lines or as a diagram."""
-    lines = list(_lines(data[:_HEAD]))
+    lines = list(numbered_lines(data[:_HEAD], "#%"))
     if any(is_entry(line) for _, line in lines[:20]):
         return True
     return any(isinstance(found, Entry) for _, found in diagrams(lines))
@@ -36,7 +36,7 @@ def looks_like(data: bytes) -> bool:
 
 def read(path: str | Path, data: bytes, *, size: int | None = None) -> GameFile:
     """Read a suite; what is no position is left out, with a line that says why."""
-    lines, name = list(_lines(data)), Path(path).name
+    lines, name = list(numbered_lines(data, "#%")), Path(path).name
     by_line = any(is_entry(line) for _, line in lines)
     found = _entries(lines) if by_line else diagrams(lines)
     rows, problems = [], []
@@ -54,14 +54,6 @@ def read(path: str | Path, data: bytes, *, size: int | None = None) -> GameFile:
     entries, moves, places, index = zip(*rows, strict=True)
     read = _game_file(entries, np.array(moves, np.int8), places, index, name)
     return replace(read, problems=(*problems, *read.problems))
-
-
-def _lines(data: bytes) -> Iterator[tuple[int, str]]:
-    """Yield the lines with their numbers, without comments."""
-    text = text_of(data).replace("\r\n", "\n").replace("\r", "\n")
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.startswith(("%", "#")):
-            yield number, line
 
 
 def _entries(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Entry | str]]:

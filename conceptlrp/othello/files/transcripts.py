@@ -21,7 +21,7 @@ from conceptlrp.othello.files.records import (
     agreed_size,
     first_lines,
     keep,
-    numbered_lines,
+    placed_lines,
     score_in,
 )
 from conceptlrp.othello.files.wthor import LATEST_YEAR
@@ -47,56 +47,51 @@ def looks_like(data: bytes) -> bool:
     """Tell whether a line at the beginning of a file is a transcript."""
     if pgn.looks_like(data):
         return False
-    lines = enumerate(first_lines(data), start=1)
-    read = (read_line(line, number, size=8) for number, line in lines)
-    return any({*record.moves} - {PASS} and not record.problem for record in read)
+    return any(map(_is_read, first_lines(data)))
 
 
 def read(path: Path, data: bytes, *, size: int | None = None) -> GameFile:
     """Read a file of transcripts, passes written or left out."""
-    size = size or 8
-    records = [
-        read_line(line, number, size=size) for number, line in numbered_lines(data)
-    ]
-    return keep(records, path.name, size)
+    return keep(path, size or 8, placed_lines(data), _record)
 
 
-def read_line(line: str, number: int, *, size: int) -> Record:
-    """Read a line of a file of transcripts."""
-    place = f"line {number}"
+def _is_read(line: str) -> bool:
+    try:
+        return bool({*_record(line, 8).moves} - {PASS})
+    except NotationError:
+        return False
+
+
+def _record(line: str, size: int) -> Record:
     *known, transcript = line.split("\t", _COLUMNS)
-    if len(transcript) > LONGEST_GAME:
-        problem = f"has {len(transcript):,} characters, more than any game"
-        return Record(place, problem=problem)
     if known and len(known) != _COLUMNS - 1:
-        problem = (
+        msg = (
             f"{len(known) + 1} columns, expected a transcript, "
             "or black, white, year and transcript with tabs between them"
         )
-        return Record(place, problem=problem)
+        raise NotationError(msg)
     label = _LABEL.match(transcript)
     begin = label.end() if label else 0
     text = " " * begin + transcript[begin:].partition("#")[0]
     result = "".join(text.split()[-1:])
     if _RESULT.fullmatch(result):
         text = text[: text.rindex(result)]
-    try:
-        moves = moves_of(text, size, column=len(line) - len(transcript) + 1)
-    except NotationError as error:
-        # The line is named already.
-        return Record(place, problem=str(error).removeprefix("line 1, "))
+    moves = moves_of(text, size, column=len(line) - len(transcript) + 1)
     score = score_in(result, size)
-    if not known:
-        return Record(place, moves, score=score)
-    black, white, year = (cell.strip() for cell in known)
-    if year and not _is_year(year):
-        problem = f"{year!r} is not a year; leave the column empty if unknown"
-        return Record(place, problem=problem)
-    return Record(place, moves, black, white, year=int(year or 0), score=score)
+    black, white, year = (cell.strip() for cell in known or ("", "", ""))
+    if year and not (
+        year.isascii() and year.isdigit() and int(year[:9]) <= LATEST_YEAR
+    ):
+        msg = f"{year!r} is not a year; leave the column empty if unknown"
+        raise NotationError(msg)
+    return Record(moves, black, white, year=int(year or 0), score=score)
 
 
 def moves_of(text: str, size: int, *, column: int = 1) -> list[int]:
     """Read the moves of a transcript, quickly where nothing but squares is in it."""
+    if len(text) > LONGEST_GAME:
+        msg = f"has {len(text):,} characters, more than any game"
+        raise NotationError(msg)
     text = _BETWEEN.sub(" ", text)
     plain = "".join(text.split()).lower()
     known = squares_by_name(size)
@@ -143,10 +138,6 @@ def write_transcripts(
     write_whole(path, content, overwrite=overwrite, error=GameFileError)
 
 
-def _is_year(text: str) -> bool:
-    return text.isascii() and text.isdigit() and int(text[:9]) <= LATEST_YEAR
-
-
 def _cell(name: str) -> str:
     return " ".join(str(name).split())
 
@@ -159,17 +150,17 @@ def looks_like_book(data: bytes) -> bool:
 def read_book(path: Path, data: bytes, *, size: int | None = None) -> GameFile:
     """Read a game book of Logistello: an 8 x 8 game a line, without names."""
     agreed_size(path.name, 8, size)
-    lines = numbered_lines(data)
-    return keep([_book_game(line, number) for number, line in lines], path.name, 8)
+    return keep(path, 8, placed_lines(data), _book_game)
 
 
-def _book_game(line: str, number: int) -> Record:
+def _book_game(line: str, size: int) -> Record:
     game, _, result = line.strip().partition(":")
     game = game.rstrip()
     if len(game) > LONGEST_GAME or not _BOOK_GAME.fullmatch(game):
-        problem = "is no game of Logistello's book, expected '+d3-c3+c4...: +04'"
-        return Record(f"line {number}", problem=problem)
-    moves = [parse_square(game[i : i + 2]) for i in range(1, len(game), 3)]
+        msg = "is no game of Logistello's book, expected '+d3-c3+c4...: +04'"
+        raise NotationError(msg)
+    moves = [parse_square(game[i : i + 2], size) for i in range(1, len(game), 3)]
     movers = ["+-".index(sign) for sign in game[::3]]
-    score = score_in("".join(result.split()[:1]), 8)
-    return Record(f"line {number}", moves, movers=movers, score=score)
+    return Record(
+        moves, movers=movers, score=score_in("".join(result.split()[:1]), size)
+    )

@@ -266,15 +266,12 @@ def holds_arrays(hint: Any) -> bool:
         return True
     if _is_record(hint):
         return any(holds_arrays(each) for each in hints(hint).values())
-    return any(holds_arrays(each) for each in get_args(hint) if _is_hint(each))
+    parts = (p for p in get_args(hint) if not (p is ... or isinstance(p, Shape | str)))
+    return any(map(holds_arrays, parts))
 
 
 def _is_record(hint: Any) -> bool:
     return isinstance(hint, type) and is_dataclass(hint)
-
-
-def _is_hint(found: Any) -> bool:
-    return found is not Ellipsis and not isinstance(found, Shape | str)
 
 
 @cache
