@@ -346,7 +346,7 @@ def find_circuit(
         layers=_layers(runner, kept),
         edges=strongest_edges(runner, kept, n_edges),
         baseline=baseline.words,
-        games=len(np.unique(sample.corpus.game)),
+        games=len(np.unique(sample.games)),
         seed=seed,
         network=digests[0],
         corpus=digests[1],

@@ -75,7 +75,11 @@ def told(
     return replace(other, lowest=not lowest, note=f"{why}; {shown}")
 
 
-_WORDS = {"positive": "positive relevance", "peak": "largest activation"}
+_WORDS = {
+    "positive": "positive relevance",
+    "absolute": "relevance",
+    "peak": "largest activation",
+}
 
 
 def nothing_words(by: str, *, lowest: bool | None, among: int) -> str:

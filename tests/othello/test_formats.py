@@ -195,3 +195,12 @@ def test_a_result_that_is_not_that_of_the_moves_is_noted(
         "end otherwise than the file says: 1, the first is line 5; the result" in note
     )
     assert (read.games.score == playouts.score).all()
+
+
+@pytest.mark.parametrize(("moves", "size"), [("d2c2", 8), ("f5d6c3d3c7", 6)])
+def test_games_of_the_other_size_are_told_from_illegal_ones(moves, size, tmp_path):
+    path = tmp_path / "games.txt"
+    path.write_text(moves)
+
+    with pytest.raises(GameFileError, match=f"expected {size} x {size}; give games of"):
+        read_games(path, size=size)

@@ -55,6 +55,21 @@ def test_the_winner_may_be_told_in_words(white, draw, black, path: Path, playout
         assert "".join(found.notes).count("end otherwise") == (said < 0)
 
 
+@pytest.mark.parametrize(
+    ("header", "cells"),
+    [
+        ("black_score,white_score", "50,13"),
+        ("White Discs,Black Discs", "13,50"),
+        ("black_discs,x", "51,"),
+        ("margin,x", "+38,"),
+    ],
+)
+def test_discs_are_no_margin(header: str, cells: str, path: Path):
+    path.write_text(f"{header},moves\n{cells},f5d6c3\n")
+
+    assert read_games(path).games.recorded_score.tolist() == [51]
+
+
 def test_rows_that_cannot_be_read_are_told_by_line(path: Path):
     path.write_text(
         "id,moves\n1,f5d6\n2\n\n3,f5z9\n4,f5d6\n5,\n" + "6," + "x" * 200_000

@@ -22,6 +22,7 @@ from conceptlrp.othello.files import (
     transcripts,
     wthor,
 )
+from conceptlrp.othello.files.records import agreed_size
 from conceptlrp.othello.games import GameFile, Games, read_bytes
 
 
@@ -78,16 +79,17 @@ def read_games(path: str | Path, *, size: int | None = None) -> GameFile:
 
 
 def _read(known: Format, path: Path, data: bytes, size: int | None) -> GameFile:
-    """Read a file, on the smaller board where the larger one has no legal game."""
+    """Read a file; where no game is legal, look whether they are on the other size."""
     read = known.read(path, data, size=size)
-    if size is not None or len(read.games):
+    if len(read.games):
         return read
     try:
-        small = known.read(path, data, size=6)
+        small = known.read(path, data, size=8 if size == 6 else 6)
     except GameFileError:
         return read
     if not len(small.games):
         return read
+    agreed_size(path.name, small.games.size, size)
     note = f"{path.name}: no game is legal on 8 x 8, so that it was read as 6 x 6"
     return GameFile(small.games, small.problems, (note, *small.notes))
 

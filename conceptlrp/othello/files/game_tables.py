@@ -33,7 +33,9 @@ _NAMES: Final = {
     "white": ("white", "whiteplayer", "playerwhite", "whitename", "pw"),
     "tournament": ("tournament", "event"),
     "year": ("year", "date"),
-    "score": ("score", "result", "blackscore", "blackdiscs", "margin"),
+    "score": ("score", "result", "margin"),
+    "discs": ("blackscore", "blackdiscs"),
+    "others": ("whitescore", "whitediscs"),
     "winner": ("winner", "won", "outcome", "result"),
 }
 _WINNERS: Final = {
@@ -68,6 +70,10 @@ def _record(layout: _Layout, line: str, size: int) -> Record:
         msg = f"has {len(cells)} cells, but the moves are in cell {at + 1}"
         raise NotationError(msg)
     named = {n: cells[c].strip() for n, c in layout.columns.items() if c < len(cells)}
+    discs = named.get("discs", "")
+    if discs.isdecimal() and len(discs) <= 2:
+        others = named.get("others", "") or size * size - int(discs)
+        named["score"] = f"{discs}-{others}"
     return Record(
         moves_of(cells[at], size),
         named.get("black", ""),
