@@ -10,7 +10,7 @@ import os
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import CorpusFileError, GameFileError, check_type
 from conceptlrp.files import checked_path, checked_paths, write_whole
+from conceptlrp.late import pd
 from conceptlrp.othello.board import (
     BLACK,
     NO_MOVE,
@@ -46,9 +47,6 @@ from conceptlrp.othello.symmetry import (
     turn_squares,
 )
 from conceptlrp.shipped import SHIPPED, demo_name, demo_path
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PathLike: TypeAlias = str | os.PathLike[str]
 Rows: TypeAlias = slice | Sequence[int] | NDArray[np.integer[Any]] | NDArray[np.bool_]
@@ -436,8 +434,6 @@ class Corpus:
 
     def frame(self) -> "pd.DataFrame":
         """Return what is known about each position as a table, one row each."""
-        import pandas as pd
-
         games = {
             name: getattr(self.games, name)[self.game]
             for name in ("black", "white", "tournament", "year", "source", "index")
