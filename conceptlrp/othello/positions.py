@@ -53,4 +53,4 @@ def as_position(position: Positions, size: int = 8) -> Position:
         return position
     if isinstance(position, str):
         return Position.from_text(position, size)
-    return Position.from_array(position)
+    return Position.from_array(position)  # type: ignore[arg-type]
