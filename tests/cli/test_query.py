@@ -156,3 +156,10 @@ def test_a_condition_that_is_none_is_refused(
     arguments = (verb, store.path, "--layer", "conv1", "--channel", 0, *options)
 
     assert_one_line(run(*arguments), code, message)
+
+
+def test_a_note_names_the_channel_as_the_verb_top_does(store: Store) -> None:
+    asks = (store.path, "--layer", "conv4", "--channel", 1, "--year", "2990:")
+
+    for verb in ("query", "top"):
+        assert "conv4:1: no position meets the conditions" in succeed(verb, *asks)
