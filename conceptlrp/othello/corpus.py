@@ -194,11 +194,11 @@ class Corpus:
 
         +1 is a disc of the side to move, -1 one of the other side, 0 empty; n is 6 or 8
         and row 0 is rank 1. Arrays, tensors and lists are read alike. `mover` is 0
-        (black, as without) or 1 (white), one for all or one a board. `played` are the
-        moves that were chosen, squares or names, one a board, -1, "" or None where it
-        is not known. `game` are labels of any kind, one a board: boards with one label
-        are of one game. `size` only checks the boards. Other shapes and values raise
-        `ValueError`, a move that is not legal `IllegalMoveError`.
+        or "black" (as without), 1 or "white", one for all or one a board. `played` are
+        the moves that were chosen, squares or names, one a board, -1, "" or None where
+        it is not known. `game` are labels of any kind, one a board: boards with one
+        label are of one game. `size` only checks the boards. Other shapes and values
+        raise `ValueError`, a move that is not legal `IllegalMoveError`.
 
         >>> boards = np.zeros((1, 8, 8), int)
         >>> boards[0, 0, :2] = 1, -1
@@ -230,7 +230,8 @@ class Corpus:
             check_type(found, Position, f"position {i}", "a Position")
         sizes = {position.size for position in listed}
         if len(sizes) != 1:
-            msg = f"positions are of sizes {sorted(sizes)}, expected one size"
+            are = f"positions are of sizes {sorted(sizes)}" if sizes else "no positions"
+            msg = f"{are}, expected one size"
             raise ValueError(msg)
         check_size(listed[0].size, size)
         rows = [(each.own, each.opponent, each.mover) for each in listed]

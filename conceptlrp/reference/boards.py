@@ -167,7 +167,8 @@ class ReferenceBoards:
 
     def __repr__(self) -> str:
         place = f"{self.layer}:{self.channel}"
-        return f"ReferenceBoards({place!r}, {len(self)} boards, {self.strip} {self.by})"
+        number = f"{len(self)} board{'s' * (len(self) != 1)}"
+        return f"ReferenceBoards({place!r}, {number}, {self.strip} {self.by})"
 
     @property
     def rows(self) -> NDArray[np.int64]:
