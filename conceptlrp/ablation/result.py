@@ -8,18 +8,16 @@ and where an effect is the same at every position.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain
+from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES
 from conceptlrp.store.results.codec import Shape
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Array = Annotated[NDArray[np.float64], Shape("C")]
 
@@ -130,8 +128,6 @@ class Ablation(Plain):
 
     def frame(self) -> "pd.DataFrame":
         """Return a table of a row for each channel, without the maps of the policy."""
-        import pandas as pd
-
         tables = {n: pd.DataFrame(each.numbers()) for n, each in self.layers.items()}
         return pd.concat(tables, names=["layer", "channel"]).reset_index()
 

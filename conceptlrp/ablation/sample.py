@@ -86,7 +86,7 @@ def follow_sample(
         store.columns.metadata.of_positions("game"), n_positions, seed=seed
     )
     if len(rows) < 2:
-        msg = f"{len(rows)} positions to ablate channels on, expected at least 2"
+        msg = f"found {len(rows)} to ablate channels on, expected at least 2 positions"
         raise ValueError(msg)
     return follow_rows(store, rows, target=target, device=device)
 

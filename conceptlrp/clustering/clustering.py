@@ -8,7 +8,7 @@ the label -1 and is no cluster.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,8 @@ from conceptlrp.clustering.estimators import Stability
 from conceptlrp.clustering.features import FeatureTable, feature_blocks
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain
+from conceptlrp.late import pd
 from conceptlrp.store.results.codec import Shape
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _MARKERS = 5
 # Below this part of a channel's spread over all positions, a spread within the
@@ -240,8 +238,6 @@ class Clustering(Plain):
 
     def frame(self) -> "pd.DataFrame":
         """Return a row for each position: its cluster and its place in the plane."""
-        import pandas as pd
-
         layout = self.embedding
         if layout is None:
             layout = np.full((len(self), 2), np.nan, np.float32)

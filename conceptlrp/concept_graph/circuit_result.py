@@ -19,7 +19,7 @@ Shapes use N positions, K sizes or edges, and C channels of an H x W map.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from conceptlrp import jsontext
 from conceptlrp.concept_graph.unit_edges import Pair, UnitEdges
 from conceptlrp.concept_graph.units import KeptUnits, Units
 from conceptlrp.drawing.notebook import html_table
+from conceptlrp.late import pd
 from conceptlrp.statistics.estimates import (
     Estimate,
     bootstrap_means,
@@ -37,10 +38,6 @@ from conceptlrp.statistics.estimates import (
 )
 from conceptlrp.statistics.intervals import FEW_GAMES
 from conceptlrp.store.results.codec import Shape
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 Values = Annotated[NDArray[np.float64], Shape("K")]
 
@@ -268,8 +265,6 @@ class Circuit:
 
     def curve_frame(self) -> "pd.DataFrame":
         """Return all curves as one table, a row for each ranking and size."""
-        import pandas as pd
-
         rows = [
             {"ranking": name, **self.at(float(part), curve=name)}
             for name in self.curves
@@ -279,8 +274,6 @@ class Circuit:
 
     def frame(self) -> "pd.DataFrame":
         """Return the units that are kept, the most relevant first."""
-        import pandas as pd
-
         parts = []
         for layer, each in self.layers.items():
             at = np.nonzero(each.kept)
@@ -292,8 +285,6 @@ class Circuit:
 
     def edge_frame(self) -> "pd.DataFrame":
         """Return the edges between units, the most relevant first."""
-        import pandas as pd
-
         rows = [
             (self.unit(up, int(u)), self.unit(low, int(v)), r, e)
             for (up, low), found in self.edges.items()

@@ -22,12 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import ConceptLRPError, TargetError
+from conceptlrp.late import pd
 from conceptlrp.store.results.codec import Shape
 
 if TYPE_CHECKING:
     import networkx as nx  # type: ignore[import-untyped]
-    import pandas as pd
-
 
 Array = NDArray[np.float64]
 Pair = tuple[str, str]
@@ -78,8 +77,6 @@ class MeanConceptGraph:
 
     def frame(self, target: "int | str" = 0) -> "pd.DataFrame":
         """Return the edges between channels as a table, towards one target."""
-        import pandas as pd
-
         index = self.target_index(target)
         tables = []
         for (upper, lower), flow in self.edges.items():

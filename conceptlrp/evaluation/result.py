@@ -7,15 +7,13 @@ torch and pandas.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain
+from conceptlrp.late import pd
 from conceptlrp.statistics.estimates import Estimate
 from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Above these a heatmap shows the board rather than the network.
 RANDOM_LOGIT_LIMIT: Final = 0.5
@@ -153,8 +151,6 @@ class Findings:
 
     def frame(self) -> "pd.DataFrame":
         """Return a row for each measurement."""
-        import pandas as pd
-
         columns = [*_ABOUT, *Estimate.__dataclass_fields__]
         return pd.DataFrame([m.to_dict() for m in self.measurements], columns=columns)
 
@@ -356,8 +352,6 @@ class CompositeEvaluation(Plain):
 
         Figures of channels are means over layers; see `FAITHFUL` and `DEPENDENT`.
         """
-        import pandas as pd
-
         methods = dict.fromkeys(m.method for m in self.findings.measurements)
         rest = [name for name in methods if name not in self.composites]
         rows = {
@@ -373,8 +367,6 @@ class CompositeEvaluation(Plain):
 
     def channel_frame(self) -> "pd.DataFrame":
         """Return `channel_agreement` of both outputs, a row for each score."""
-        import pandas as pd
-
         rows = [
             {"target": target, "score": name}
             | {heading: each.mean if each else None for heading, each in row.items()}
@@ -385,8 +377,6 @@ class CompositeEvaluation(Plain):
 
     def tables(self) -> "dict[str, pd.DataFrame]":
         """Return everything as tables by name, all but the summary in long form."""
-        import pandas as pd
-
         gates = [
             {"composite": name} | gate.to_dict()
             for name, found in self.gates.items()

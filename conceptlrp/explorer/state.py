@@ -154,8 +154,8 @@ def parse_pasted(text: str, state: ExplorerState) -> ExplorerState:
         msg = f"the text has {len(text)} letters, expected at most {_MAX_TEXT}"
         raise NotationError(msg)
     size = state.start.size
-    if parse_position(text) is not None:
-        return state.at(_fitting(Position.from_text(text), size))
+    if " then " in text or parse_position(text) is not None:
+        return state.at(_fitting(Position.from_text(text, size), size))
     found = state.at(Position.start(size))
     found = replace(found, moves=_moves(text, size))
     _ = found.position

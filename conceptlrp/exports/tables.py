@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import h5py
 import numpy as np
@@ -30,14 +30,12 @@ from conceptlrp.exports.extract import (
 )
 from conceptlrp.files import file_stem
 from conceptlrp.labelling.result import UNNAMED, channel_names
+from conceptlrp.late import pd
 from conceptlrp.report.statistics import layer_statistics
 from conceptlrp.staging import check_room, staged_file
 from conceptlrp.store.reader import AnyStore
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    Write = Callable[[Path, Iterable[pd.DataFrame], str], None]
+Write = Callable[[Path, Iterable["pd.DataFrame"], str], None]
 
 _OURS = "uns/conceptlrp"
 # Hardly any two positions have the same.
@@ -119,8 +117,6 @@ def csv(
 
 def channel_table(found: Extract, layer: str) -> "pd.DataFrame":
     """Name every channel of a layer, with its statistics over all positions."""
-    import pandas as pd
-
     store, target = found.store, found.target
     known = layer_statistics(store, layer, target=target)
     names = channel_names(found.results.labels)
@@ -173,8 +169,6 @@ def _channels(found: Extract) -> Iterator["pd.DataFrame"]:
 
 
 def _wide(found: Extract, quantity: str, layer: str) -> Iterator["pd.DataFrame"]:
-    import pandas as pd
-
     names = [f"c{channel:04d}" for channel in range(found.store.channels(layer))]
     for block in found.blocks():
         table = pd.DataFrame(found.read(quantity, layer, block), columns=names)
@@ -268,8 +262,6 @@ def _write_frames(path: Path, chosen: Extract, layer: str, quantity: str) -> Non
 
 
 def _observations(chosen: Extract) -> "pd.DataFrame":
-    import pandas as pd
-
     blocks = list(chosen.blocks())
     found = pd.concat([chosen.frame(block) for block in blocks])
     labels = pd.concat([chosen.labels(block) for block in blocks])

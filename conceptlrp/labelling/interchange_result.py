@@ -6,7 +6,7 @@ networks and E exchanges of labels. Reading a result imports neither torch nor p
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain
 from conceptlrp.labelling.result import ChannelCause, Pairs, check_channel
+from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: What the interval of a correlation must leave out, beside 0.
 LEAST: Final = 0.1
@@ -160,8 +158,6 @@ class Interchange(Plain):
 
     def frame(self, layer: str | None = None) -> "pd.DataFrame":
         """Return a table, one row a channel and label, of one layer or all."""
-        import pandas as pd
-
         parts = []
         for name in self.layers if layer is None else (layer,):
             found, k = self.layers[name], len(self.labels)

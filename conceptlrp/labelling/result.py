@@ -7,19 +7,16 @@ neither torch nor pandas, so that reports start at once.
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import numpy as np
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain, plain
+from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between, signed
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 #: The name of a channel that no label explains.
 UNNAMED: Final = "unnamed"
@@ -366,8 +363,6 @@ class LabelScores(Plain):
 
     def frame(self) -> "pd.DataFrame":
         """Return a table, one row a channel and label that it was found to have."""
-        import pandas as pd
-
         rows = [
             {"channel": each.channel, "name": channel_name(each).text, **asdict(label)}
             for each in self.channels
@@ -440,8 +435,6 @@ class ScoredLabels:
 
     def frame(self) -> "pd.DataFrame":
         """Return the tables of `LabelScores.frame` as one, with the layer before."""
-        import pandas as pd
-
         parts = {layer: scores.frame() for layer, scores in self.layers.items()}
         for layer, part in parts.items():
             part.insert(0, "layer", layer)

@@ -7,7 +7,7 @@ N positions.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
+from typing import Any, Final, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,13 +17,11 @@ from conceptlrp.labels.definitions import Facts, Label
 from conceptlrp.labels.geometry import board_parts
 from conceptlrp.labels.position_labels import POSITION
 from conceptlrp.labels.square_labels import MOVE, SQUARE
+from conceptlrp.late import pd
 from conceptlrp.othello import BLACK, Position
 from conceptlrp.othello.board import count, square_bits
 from conceptlrp.othello.positions import Positions, given_corpus
 from conceptlrp.othello.symmetry import SYMMETRIES, turn
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Words: TypeAlias = NDArray[np.uint64]
 Boards: TypeAlias = Positions | tuple[ArrayLike, ArrayLike]
@@ -95,8 +93,6 @@ class Labels:
 
     def frame(self) -> "pd.DataFrame":
         """Return a table, one row a position; of sets of squares, their size."""
-        import pandas as pd
-
         return pd.DataFrame({**self.position, **self.counts()})
 
 

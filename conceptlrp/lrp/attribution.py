@@ -7,7 +7,7 @@ move, value before tanh for the value head.
 """
 
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,8 @@ from conceptlrp.drawing import board_svg
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.drawing.notebook import html_boards
 from conceptlrp.jsontext import plain
+from conceptlrp.late import pd
 from conceptlrp.othello import Corpus
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Array = NDArray[np.floating]
 
@@ -98,8 +96,6 @@ class Attribution:
 
     def frame(self) -> "pd.DataFrame":
         """Return channel relevance as a table, a row a position, target and channel."""
-        import pandas as pd
-
         names = ("position", "target", "channel")
         tables = []
         for layer, relevance in self.channel_relevance.items():

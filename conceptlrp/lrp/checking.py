@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from timeit import Timer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch import nn
 from conceptlrp import jsontext
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import ConceptLRPError, NetworkError, check_least, check_type
+from conceptlrp.late import pd
 from conceptlrp.lrp.composites import GRADIENT, check_composite, module_rules
 from conceptlrp.lrp.conventions import Array, play_of
 from conceptlrp.lrp.engine.elementwise import Gate, Scaled
@@ -33,9 +34,6 @@ from conceptlrp.othello import Corpus
 from conceptlrp.othello.positions import Positions, as_corpus
 from conceptlrp.statistics import Estimate
 from conceptlrp.statistics.intervals import between, percentage
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Positions that relevance and time are measured on; hooks take a pass a channel.
 _MEASURED, _HOOKED = 64, 2
@@ -117,8 +115,6 @@ class NetworkCheck:
 
     def frame(self) -> "pd.DataFrame":
         """Return a row for each step."""
-        import pandas as pd
-
         columns = [each.name for each in fields(Step)]
         return pd.DataFrame(map(vars, self.steps), columns=columns).set_index("name")
 

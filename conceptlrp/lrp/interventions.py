@@ -7,18 +7,16 @@ layer's C x H x W map and s chosen squares of it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import plain
+from conceptlrp.late import pd
 from conceptlrp.networks.planes import legal_actions, squares_of_actions, with_pass
 from conceptlrp.othello import Corpus, square_name
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Array = NDArray[Any]
 #: What an intervention can do to the units that it chooses.
@@ -165,8 +163,6 @@ class Intervened:
 
     def frame(self) -> "pd.DataFrame":
         """Return a table of a row for each experiment, position and target."""
-        import pandas as pd
-
         k, n, t = self.explained.shape
         size = self.positions.size
         moves = (

@@ -10,7 +10,7 @@ import os
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import CorpusFileError, GameFileError, check_type
 from conceptlrp.files import checked_path, checked_paths, write_whole
+from conceptlrp.late import pd
 from conceptlrp.othello.board import (
     BLACK,
     NO_MOVE,
@@ -46,9 +47,6 @@ from conceptlrp.othello.symmetry import (
     turn_squares,
 )
 from conceptlrp.shipped import SHIPPED, demo_name, demo_path
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PathLike: TypeAlias = str | os.PathLike[str]
 Rows: TypeAlias = slice | Sequence[int] | NDArray[np.integer[Any]] | NDArray[np.bool_]
@@ -196,11 +194,11 @@ class Corpus:
 
         +1 is a disc of the side to move, -1 one of the other side, 0 empty; n is 6 or 8
         and row 0 is rank 1. Arrays, tensors and lists are read alike. `mover` is 0
-        (black, as without) or 1 (white), one for all or one a board. `played` are the
-        moves that were chosen, squares or names, one a board, -1, "" or None where it
-        is not known. `game` are labels of any kind, one a board: boards with one label
-        are of one game. `size` only checks the boards. Other shapes and values raise
-        `ValueError`, a move that is not legal `IllegalMoveError`.
+        or "black" (as without), 1 or "white", one for all or one a board. `played` are
+        the moves that were chosen, squares or names, one a board, -1, "" or None where
+        it is not known. `game` are labels of any kind, one a board: boards with one
+        label are of one game. `size` only checks the boards. Other shapes and values
+        raise `ValueError`, a move that is not legal `IllegalMoveError`.
 
         >>> boards = np.zeros((1, 8, 8), int)
         >>> boards[0, 0, :2] = 1, -1
@@ -232,7 +230,8 @@ class Corpus:
             check_type(found, Position, f"position {i}", "a Position")
         sizes = {position.size for position in listed}
         if len(sizes) != 1:
-            msg = f"positions are of sizes {sorted(sizes)}, expected one size"
+            are = f"positions are of sizes {sorted(sizes)}" if sizes else "no positions"
+            msg = f"{are}, expected one size"
             raise ValueError(msg)
         check_size(listed[0].size, size)
         rows = [(each.own, each.opponent, each.mover) for each in listed]
@@ -435,8 +434,6 @@ class Corpus:
 
     def frame(self) -> "pd.DataFrame":
         """Return what is known about each position as a table, one row each."""
-        import pandas as pd
-
         games = {
             name: getattr(self.games, name)[self.game]
             for name in ("black", "white", "tournament", "year", "source", "index")

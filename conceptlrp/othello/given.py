@@ -28,12 +28,16 @@ from conceptlrp.othello.position import square_name, squares_by_name
 def _movers(mover: ArrayLike | None, n: int) -> NDArray[np.uint8]:
     """Return who is to move on each board, black unless it is said."""
     movers = np.asarray(BLACK if mover is None else off_device(mover))
+    if movers.dtype.kind in "UTO":  # words, as Corpus.frame() has them
+        movers = np.select(
+            [movers == "black", movers == "white"], [BLACK, WHITE], movers.astype("O")
+        )
     if movers.shape not in ((), (n,)):
         msg = f"mover has shape {movers.shape}, expected one for all or ({n},)"
         raise ValueError(msg)
     wrong = ~np.isin(movers, (BLACK, WHITE))
     if wrong.any():
-        msg = f"mover is {movers[wrong][0]}, expected 0 (black) or 1 (white)"
+        msg = f"mover is {movers[wrong][0]}, expected 0, 'black', 1 or 'white'"
         raise ValueError(msg)
     return np.broadcast_to(movers, n).astype(np.uint8)
 

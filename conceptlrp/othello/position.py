@@ -28,7 +28,7 @@ from conceptlrp.othello.board import (
     region_of,
 )
 from conceptlrp.othello.notation import parse_entry, parse_position
-from conceptlrp.othello.symmetry import turn, turn_squares
+from conceptlrp.othello.symmetry import symmetry_from_words, turn, turn_squares
 
 
 @dataclass(frozen=True, repr=False)
@@ -128,14 +128,19 @@ class Position:
         A FEN has ``p`` or ``x`` for black, ``P`` or ``o`` for white, and begins with
         the last rank, as Edax writes it. A diagram is one that `diagram` draws, or of
         another program, and has a line such as ``X to move``. Other text is read as a
-        transcript on a board of the given size.
+        transcript on a board of the given size, and may go on with the words for how it
+        is turned: ``f5d6c3 then turned by half``.
 
         >>> Position.from_text("8/8/8/3ppp2/3Pp3/8/8/8 w").obf()
         '---------------------------OX------XXX-------------------------- O'
         """
         check_type(text, str, "position", "text")
         found = parse_position(text)
-        return cls.from_transcript(text, size) if found is None else cls(*found.sides())
+        if found is not None:
+            return cls(*found.sides())
+        moves, turned, words = text.partition(" then ")
+        s = symmetry_from_words(words.partition(":")[0].strip()) if turned else 0
+        return cls.from_transcript(moves, size, symmetry=s)
 
     @property
     def black(self) -> int:

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from conceptlrp.errors import NotationError
 from conceptlrp.othello.board import NO_MOVE, PASS
 
 Entry = TypeVar("Entry", bound=np.generic)
@@ -113,6 +114,14 @@ def symmetry_words(s: int) -> str:
     'mirrored left to right'
     """
     return _WORDS[int(_symmetries(s))]
+
+
+def symmetry_from_words(words: str) -> int:
+    """Return the symmetry of such words, or raise `NotationError`."""
+    if words not in _WORDS:
+        msg = f"a board is turned {words!r}, expected one of {', '.join(_WORDS)}"
+        raise NotationError(msg)
+    return _WORDS.index(words)
 
 
 def inverse(s: ArrayLike) -> NDArray[np.uint8]:

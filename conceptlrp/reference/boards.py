@@ -7,7 +7,7 @@ game's symmetry; folded, all boards show it in one.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from conceptlrp import jsontext
 from conceptlrp.drawing import board_svg
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.drawing.notebook import html_boards
+from conceptlrp.late import pd
 from conceptlrp.networks.planes import actions_of_squares
 from conceptlrp.othello import (
     PASS,
@@ -27,9 +28,6 @@ from conceptlrp.othello import (
 )
 from conceptlrp.othello.symmetry import compose, turn_maps, turn_squares
 from conceptlrp.store import Ranking, Store
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def fold_orientations(heatmaps: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -169,7 +167,8 @@ class ReferenceBoards:
 
     def __repr__(self) -> str:
         place = f"{self.layer}:{self.channel}"
-        return f"ReferenceBoards({place!r}, {len(self)} boards, {self.strip} {self.by})"
+        number = f"{len(self)} board{'s' * (len(self) != 1)}"
+        return f"ReferenceBoards({place!r}, {number}, {self.strip} {self.by})"
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -234,8 +233,6 @@ class ReferenceBoards:
 
     def frame(self) -> "pd.DataFrame":
         """Return a row for each board: where it is from, its score and its moves."""
-        import pandas as pd
-
         shown = ("row", "score", "game", "black", "white", "year", "ply", "played")
         table = [{n: getattr(board, n) for n in shown} for board in self.boards]
         found = pd.DataFrame(table, columns=list(shown))

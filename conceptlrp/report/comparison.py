@@ -11,7 +11,7 @@ Shapes use N positions, C channels of the first store and D of the second.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +19,13 @@ from numpy.typing import NDArray
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import StoreError, check_names
 from conceptlrp.jsontext import plain
+from conceptlrp.late import pd
 from conceptlrp.othello.twins import position_keys
 from conceptlrp.report.words.relevance import gradient_words, relevance_of
 from conceptlrp.statistics import Estimate
 from conceptlrp.statistics.estimates import cosine, estimate
 from conceptlrp.store import Plan, Store, open_store
 from conceptlrp.store.reader import AnyStore
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: What channels can be matched by.
 MATCHED_BY: Final = ("relevance", "share", "activation")
@@ -87,8 +85,6 @@ class StoreComparison:
 
     def frame(self) -> "pd.DataFrame":
         """Return a table, one row a pair of channels."""
-        import pandas as pd
-
         tables = [
             pd.DataFrame(
                 {

@@ -232,7 +232,9 @@ def _strongest(links: Sequence[tuple[str, Array, Array]]) -> tuple[WiredChannel,
 
 
 def nearest_channels(layer: "LayerStatistics", channel: int) -> tuple[Neighbour, ...]:
-    """Return the channels of the layer that are used most alike."""
+    """Return the channels used most alike; of a few positions all would seem so."""
+    if layer.positions < LEAST_GAMES:
+        return ()
     pairs = zip(layer.neighbours[channel], layer.similarity[channel], strict=True)
     return tuple(Neighbour(int(other), float(cosine)) for other, cosine in pairs)
 

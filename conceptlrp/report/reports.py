@@ -8,13 +8,14 @@ and boards are described when somebody looks at them.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.labelling.result import ChannelName, channel_name
+from conceptlrp.late import pd
 from conceptlrp.lrp.targets import unit_of
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards
 from conceptlrp.reference.boards import describe_board
@@ -47,9 +48,6 @@ from conceptlrp.store import Ranking, Store, open_store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.ranking import nothing_words, tells, top_rows
 from conceptlrp.store.reader import AnyStore
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Notes = Mapping[tuple[str, int], Note]
 
@@ -249,8 +247,6 @@ class LayerReport:
 
     def frame(self) -> "pd.DataFrame":
         """Return a table, one row a channel."""
-        import pandas as pd
-
         lines = [{"layer": self.layer, **asdict(each.line)} for each in self]
         return pd.DataFrame(lines).set_index("channel", drop=False)
 

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import OutputExistsError, StoreError, check_names
+from conceptlrp.late import pd
 from conceptlrp.store.arrays import StoredArrays
 from conceptlrp.store.format.lock import run_lock
 from conceptlrp.store.format.manifest import Manifest, is_intact, read_manifest
@@ -22,9 +23,6 @@ from conceptlrp.store.metadata import COLUMNS, Mask, Metadata, Where
 from conceptlrp.store.opened import OpenedStore
 from conceptlrp.store.results.kinds import COLUMNS_ABOUT, columns_file, replace_listed
 from conceptlrp.store.shards import OpenFile, Selection, selected
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: A condition on positions, or which of them, as a mask of shape (N,).
 Condition: TypeAlias = Where | NDArray[np.bool_] | None
@@ -96,8 +94,6 @@ class StoredColumns:
         target: int | str = 0,
     ) -> "pd.DataFrame":
         """Return what is known about positions as a table, indexed by their row."""
-        import pandas as pd
-
         read = self.read(columns, rows=rows, target=target)
         index = pd.Index(selected(rows, len(self._store)), name="row")
         return pd.DataFrame(read, index=index)

@@ -87,11 +87,13 @@ def nothing_words(by: str, *, lowest: bool | None, among: int) -> str:
     if not among:
         return "no position meets the conditions"
     if lowest is None:
-        return f"the channel's {_WORDS.get(by, by)} is 0 at all {among:,} positions"
+        where = "the only position" if among == 1 else f"all {among:,} positions"
+        return f"the channel's {_WORDS.get(by, by)} is 0 at {where}"
     what = f"the channel's {_WORDS.get(by, by)} is {'below' if lowest else 'above'} 0"
     if by in ("share", "relevance"):
         what = f"the channel speaks {'against' if lowest else 'for'} the output"
-    return f"{what} at none of {among:,} positions"
+    where = f"none of {among:,} positions" if among > 1 else "no position"
+    return f"{what} at {where}"
 
 
 def top_rows(

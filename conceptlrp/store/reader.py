@@ -5,12 +5,13 @@ Shapes use N positions, C channels and k rows.
 
 import os
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import check_known, check_type
+from conceptlrp.late import pd
 from conceptlrp.othello import square_name
 from conceptlrp.store.arrays import (
     ReferenceTable,
@@ -38,9 +39,6 @@ from conceptlrp.store.ranking import (
 from conceptlrp.store.results.results import Results
 from conceptlrp.store.shards import Selection
 from conceptlrp.store.writing.finish import TOP_ROWS, top_group, top_number
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _VECTORS = ("relevance", "share")
 _FEW = 32
@@ -193,8 +191,6 @@ class Store(OpenedStore):
         square is None where a map's place on the board is unknown. A row that the store
         lacks raises `IndexError`.
         """
-        import pandas as pd
-
         columns = self.channels_at(layer, row, by=by, lowest=lowest, target=target)
         return pd.DataFrame(columns).set_index("channel")
 

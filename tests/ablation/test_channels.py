@@ -395,7 +395,7 @@ def test_what_cannot_be_ablated_is_refused(
         ablate(store, random_network(4, seed=9))
     with pytest.raises(ValueError, match="'noise', expected one of zero, mean, res"):
         ablate(store, network, ablation="noise")
-    with pytest.raises(ValueError, match="1 positions to ablate channels on"):
+    with pytest.raises(ValueError, match="found 1 to ablate channels on"):
         ablate(store, network, n_positions=1)
     with pytest.raises(LayerError, match="conv9"):
         ablate(store, network, layers=["conv9"])

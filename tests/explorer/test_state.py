@@ -82,6 +82,13 @@ def test_a_pasted_transcript_is_played_with_its_passes_left_out() -> None:
         assert state.position == Position.from_transcript(transcript)
 
 
+def test_pasted_moves_may_end_with_the_words_for_how_they_are_turned() -> None:
+    state = parse_pasted("f5d6c3 then turned by half: ", START)
+
+    expected = Position.from_transcript("f5d6c3", symmetry=3)
+    assert state.position.obf() == expected.obf()
+
+
 @pytest.mark.parametrize("place", range(8))
 def test_a_pasted_position_is_shown_as_it_is(place) -> None:
     position = POSITIONS[place]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from conceptlrp.errors import IllegalMoveError, NotationError
-from conceptlrp.othello import Corpus, Position
+from conceptlrp.othello import Corpus, Position, symmetry_words
 
 AFTER_F5 = Position.from_transcript("f5")
 EDAX = """
@@ -89,6 +89,24 @@ def test_what_we_write_is_read_back(row, small, corpus, small_corpus):
 
     for text in (position.obf(), position.diagram(), str(position)):
         assert Position.from_text(text) == bare(position)
+
+
+@given(row=st.integers(0, 10_000), s=st.integers(1, 7), small=st.booleans())
+def test_moves_and_the_words_for_a_turn_are_read_back(
+    row, s, small, corpus, small_corpus
+):
+    chosen: Corpus = small_corpus if small else corpus
+    moves = chosen.transcript(row % len(chosen))
+    expected = Position.from_transcript(moves, chosen.size, symmetry=s)
+    text = f"{moves} then {symmetry_words(s)}"
+
+    for shown in (text, f"{text}: {expected.obf()}"):
+        assert Position.from_text(shown, chosen.size) == expected
+
+
+def test_other_words_for_a_turn_are_refused():
+    with pytest.raises(NotationError, match="turned 'upside down', expected one of"):
+        Position.from_text("f5d6 then upside down")
 
 
 def test_the_start_as_edax_writes_it_is_the_start():

@@ -3,11 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from conceptlrp.atlas import build_atlas
 from conceptlrp.labelling import ChannelLabels
 from conceptlrp.labelling.result import channel_name
+from conceptlrp.networks import demo_network
+from conceptlrp.othello import Corpus, Position
 from conceptlrp.report import Note, channel_report, layer_report
 from conceptlrp.report.findings import ChannelEffect, runners_up
 from conceptlrp.report.statistics import MoveStatistics, PhaseStatistics
+from conceptlrp.runs import attribute_corpus
 from tests.atlas.conftest import LAYERS
 from tests.report.planted_labels import cause, held, scored
 
@@ -310,3 +314,22 @@ def test_a_channel_without_a_name_says_why(labels, sentence, report):
     found = replace(report, labels=ChannelLabels(0, "unnamed", labels, ()))
 
     assert sentence in unwrapped(found.text())
+
+
+def test_one_board_is_no_sample(tmp_path):
+    loose = Corpus.from_positions(Position.from_transcript("f5d6c3d3c4"))
+    options = {"targets": ["best"], "layers": ["conv4"]}
+    store = attribute_corpus(demo_network(), loose, tmp_path / "one.crp", **options)
+
+    for report in layer_report(store, "conv4"):
+        text = unwrapped(report.text())
+        assert not report.nearest
+        assert "half of the positions" not in text
+        assert "1 positions" not in text
+        assert "The store has only 1 position:" in text
+        assert "1 game" not in text  # a board without one resembles no other
+        assert "1 boards" not in repr(report.strips["random"])
+    folder = build_atlas(store, tmp_path / "atlas")
+    page = (folder / "concepts" / "conv4" / "c0000.html").read_text()
+    for said in ("1 positions", "Channels used alike", "usual share"):
+        assert said not in page

@@ -103,14 +103,15 @@ def _facts(report: ChannelReport) -> tuple[tuple[str, str, str], ...]:
     found = report.statistics
     place = f"rank {found.rank} of {report.channels}"
     at = shares(report)
+    usual = (
+        "usual share",
+        f"{at[0.25]} to {at[0.75]}",
+        f"on half of the positions; at most {at[0.0]} to {at[1.0]}",
+    )
     return (
         ("share of relevance", percent(found.magnitude), f"mean magnitude, {place}"),
         ("signed", signed_percent(found.mean_share), "mean share, for or against"),
-        (
-            "usual share",
-            f"{at[0.25]} to {at[0.75]}",
-            f"on half of the positions; at most {at[0.0]} to {at[1.0]}",
-        ),
+        *([usual] if found.positions > 1 else []),
         ("active", percent(found.active), "of the positions"),
         ("relevant", percent(found.relevant), "of the positions"),
     )

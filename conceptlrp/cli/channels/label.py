@@ -140,7 +140,10 @@ def _show_layer(
         "random": [_random(each.labels[0]) for each in best],
         "causal": [_cause(causes, layer, each) for each in best],
     }
-    print_table(columns, title=title)
+    if best:
+        print_table(columns, title=title)
+    else:
+        print_text(title, style="bold")
 
 
 def _name(channel: "ChannelLabels") -> str:

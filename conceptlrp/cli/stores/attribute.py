@@ -189,7 +189,8 @@ def _show(store: "Store", *, as_json: bool) -> None:
         print_json(store_info(store.path).to_dict())
     else:
         layers = ", ".join(store.layers)
-        typer.echo(f"{store.path}: {len(store):,} positions, {layers}")
+        number = f"{len(store):,} position{'s' * (len(store) != 1)}"
+        typer.echo(f"{store.path}: {number}, {layers}")
 
 
 @contextmanager

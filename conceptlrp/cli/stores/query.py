@@ -127,7 +127,8 @@ def query(
         print_json({**about, **note, "layers": {str(layer): _records(found)}})
         return
     if ranking.note:
-        typer.echo(f"{layer}: {ranking.note}")
+        place = str(layer) if channel is None else f"{layer}:{channel}"
+        typer.echo(f"{place}: {ranking.note}")
     print_table(_shown(found), title=_title(opened, str(layer), **about))
 
 

@@ -22,7 +22,7 @@ Shapes use N positions, T targets, C channels above and D channels below.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,14 +30,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from conceptlrp.jsontext import plain
+from conceptlrp.late import pd
 from conceptlrp.lrp.engine.elementwise import Affine
 from conceptlrp.lrp.engine.lifting import Lift
 from conceptlrp.lrp.engine.native import NativeForward
 from conceptlrp.lrp.engine.program import Operation, Program
 from conceptlrp.lrp.engine.tangents import tap_sites
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, repr=False)
@@ -320,8 +318,6 @@ class Conservation:
 
     def frame(self) -> "pd.DataFrame":
         """Return sums over positions and targets, a row an operation."""
-        import pandas as pd
-
         columns = {
             name: getattr(self, name).sum(axis=(1, 2))
             for name in ("arrived", "sent", "bias", "stabilizer")

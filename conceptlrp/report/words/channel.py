@@ -140,12 +140,13 @@ def amount_lines(report: "ChannelReport") -> Iterator[str]:
     if not found.relevant:
         return
     at = shares(report)
+    spread = f"half of the positions lie between {at[0.25]} and {at[0.75]}, all between"
+    spread = f"; {spread} {at[0.0]} and {at[1.0]}" if found.positions > 1 else ""
     yield (
         f"It is active on {percent(found.active)} of "
         f"{plural(found.positions, 'position')} and relevant on "
         f"{percent(found.relevant)}. Its mean share towards '{report.target}' is "
-        f"{signed_percent(found.mean_share)}; half of the positions lie between "
-        f"{at[0.25]} and {at[0.75]}, all between {at[0.0]} and {at[1.0]}."
+        f"{signed_percent(found.mean_share)}{spread}."
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from conceptlrp.labelling.result import UNTESTED, channel_name
-from conceptlrp.report.words.numbers import count, percent, plural
+from conceptlrp.report.words.numbers import percent, plural
 from conceptlrp.report.words.relevance import gradient_words, relevance_of
 from conceptlrp.store import Store
 from conceptlrp.store.results.kinds import KINDS
@@ -122,7 +122,7 @@ def _of_store(stored: "StoredLayer") -> Iterator[str]:
     if len(store) < _FEW_POSITIONS:
         positions = plural(len(store), "position")
         yield f"The store has only {positions}: rare concepts do not show."
-    if games < _FEW_GAMES:
+    if games < _FEW_GAMES and has_games(store):
         yield (
             f"The positions come from only {plural(games, 'game')}: the boards of a "
             "strip resemble one another."
@@ -202,7 +202,7 @@ def citation(store: Store, target: str, layer: str, channel: int) -> str:
     return (
         f"Channel {channel} of {layer} of network {made.network.get('name', '')} "
         f"{_digest(made.network)}, explained towards '{target}': "
-        f"{relevance_of(made.plan)}, on {count(len(store))} positions of corpus "
+        f"{relevance_of(made.plan)}, on {plural(len(store), 'position')} of corpus "
         f"{_digest(made.corpus)}; conceptlrp {made.versions.get('conceptlrp', '')}."
     )
 

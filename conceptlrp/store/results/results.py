@@ -282,7 +282,7 @@ class Results:
         if taken is not None and not overwrite:
             msg = (
                 f"{folder / taken}: exists already; pass overwrite=True or "
-                "--overwrite to replace it"
+                "--overwrite to replace it; reports and pages show what is there"
             )
             raise OutputExistsError(msg)
 
