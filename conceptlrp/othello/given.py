@@ -115,7 +115,9 @@ def _square(move: Any, size: int, i: int) -> int:
     if move in (None, "") or move != move:
         return NO_MOVE
     named = squares_by_name(size)
-    square = named.get(move.strip().lower()) if isinstance(move, str) else move
+    square: Any = move
+    if isinstance(move, str):
+        square = named.get(move.strip().lower())
     on_board = square in range(PASS) and REGION[size] >> int(square) & 1
     if not (on_board or square in (NO_MOVE, PASS)):
         msg = (
