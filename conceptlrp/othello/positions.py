@@ -40,10 +40,17 @@ def given_corpus(corpus: Positions) -> Corpus:
     return as_corpus(corpus)
 
 
-def as_position(position: Position | ArrayLike, size: int = 8) -> Position:
-    """Return one position: itself, a board (n, n), or text of moves or OBF."""
+def as_position(position: Positions, size: int = 8) -> Position:
+    """Return one position: itself, alone in a list or corpus, a board (n, n), text."""
+    listed = position if isinstance(position, list | tuple) else ()
+    if isinstance(position, Corpus) or any(isinstance(p, Position) for p in listed):
+        corpus = as_corpus(position)
+        if len(corpus) != 1:
+            msg = f"found {len(corpus)} positions, expected one: corpus.position(row)"
+            raise ValueError(msg)
+        return corpus.position(0)
     if isinstance(position, Position):
         return position
     if isinstance(position, str):
         return Position.from_text(position, size)
-    return Position.from_array(position)
+    return Position.from_array(position)  # type: ignore[arg-type]

@@ -102,6 +102,16 @@ def test_what_is_no_position_is_refused_with_what_to_call(
             call(given)
 
 
+def test_a_position_alone_in_a_list_or_corpus_is_one(network):
+    alone = CORPUS[2:3]
+    for given in (alone, [alone.position(0)], (alone.position(0),)):
+        assert as_position(given) == alone.position(0)
+        assert cl.position_report(network, given).position == alone.position(0)
+    for several in (CORPUS[:2], [CORPUS.position(0), CORPUS.position(1)]):
+        with pytest.raises(ValueError, match="found 2 positions, expected one"):
+            cl.explain(network, several)
+
+
 def test_several_boards_are_no_position(network):
     for call in (as_position, lambda x: cl.explain(network, x), board):
         with pytest.raises(ValueError, match="expected one board"):
