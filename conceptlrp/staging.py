@@ -70,7 +70,8 @@ def staged_file(
     fails.
     """
     place = Path(out)
-    _check_file(place, is_kind, overwrite=overwrite)
+    plain = place.is_file() and not place.is_symlink()
+    _check_free(place, lambda: plain and is_kind(place), overwrite=overwrite)
     place.parent.mkdir(parents=True, exist_ok=True)
     staging = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -98,33 +99,24 @@ def check_room(path: Path, size: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _check_file(
-    place: Path, is_kind: Callable[[Path], bool], *, overwrite: bool
+def check_place(place: Path, marker: str, *, overwrite: bool) -> None:
+    """Refuse a place where something stands that must not be replaced."""
+    fits = (place / marker).is_file
+    _check_free(place, fits, f" (it has no {marker})", overwrite=overwrite)
+
+
+def _check_free(
+    place: Path, fits: Callable[[], bool], lack: str = "", *, overwrite: bool
 ) -> None:
     if not place.exists() and not place.is_symlink():
         return
     if not overwrite:
         msg = f"{place}: already exists; choose another name or ask to overwrite it"
         raise OutputExistsError(msg)
-    if place.is_symlink() or not place.is_file() or not is_kind(place):
+    if not fits():
         msg = (
-            f"{place}: is not of the kind to be written and is not replaced; choose "
-            "another name"
-        )
-        raise OutputExistsError(msg)
-
-
-def check_place(place: Path, marker: str, *, overwrite: bool) -> None:
-    """Refuse a place where something stands that must not be replaced."""
-    if not place.exists() and not place.is_symlink():
-        return
-    if not overwrite:
-        msg = f"{place}: already exists; choose another name or ask to overwrite it"
-        raise OutputExistsError(msg)
-    if not (place / marker).is_file():
-        msg = (
-            f"{place}: is not of the kind to be written (it has no {marker}) and is "
-            "not replaced; choose another name"
+            f"{place}: is not of the kind to be written{lack} and is not replaced; "
+            "choose another name"
         )
         raise OutputExistsError(msg)
 

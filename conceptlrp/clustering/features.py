@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.errors import ClusteringError
+from conceptlrp.errors import ClusteringError, check_known
 from conceptlrp.store import Store
 
 #: Ways to take out the scale of a position.
@@ -108,9 +108,7 @@ def relevance_features(
     if values.ndim != 2:
         msg = f"relevance has shape {values.shape}, expected (n, C)"
         raise ValueError(msg)
-    if kind not in FEATURES:
-        msg = f"feature {kind!r} is not known, expected one of {', '.join(FEATURES)}"
-        raise ValueError(msg)
+    check_known("feature", kind, FEATURES)
     if kind.startswith("absolute-"):
         values, kind = np.abs(values), kind.removeprefix("absolute-")
     if kind == "raw":

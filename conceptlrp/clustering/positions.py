@@ -34,7 +34,7 @@ from conceptlrp.clustering.features import (
     position_features,
     sample_rows,
 )
-from conceptlrp.errors import ClusteringError, SameRelevanceError
+from conceptlrp.errors import ClusteringError, SameRelevanceError, check_known
 from conceptlrp.othello.twins import position_keys
 from conceptlrp.progress import OnProgress
 from conceptlrp.store import open_store
@@ -53,10 +53,7 @@ def plane_embedding(
     features: FeatureTable, *, kind: str = "pca", seed: int = 0
 ) -> NDArray[np.float32]:
     """Lay positions (n, C) out in the plane (n, 2); a missing component is zero."""
-    if kind not in EMBEDDINGS:
-        known = ", ".join(EMBEDDINGS)
-        msg = f"embedding {kind!r} is not known, expected one of {known}"
-        raise ValueError(msg)
+    check_known("embedding", kind, EMBEDDINGS)
     if kind == "pca" or len(features) < _FEWEST:
         return _principal_components(features)
     chosen = sample_rows(len(features), _SAMPLE, seed)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from conceptlrp.errors import LayerError, StoreError
+from conceptlrp.errors import StoreError
 from conceptlrp.figures.boards import (
     empty_board_figure,
     mean_maps_figure,
@@ -19,6 +19,7 @@ from conceptlrp.figures.label_matrix import label_matrix_figure
 from conceptlrp.figures.points import channel_map_figure, embedding_figure
 from conceptlrp.figures.style import ONE_COLUMN, TWO_COLUMNS
 from conceptlrp.labelling.result import channel_names
+from conceptlrp.lrp.batch import check_channel
 from conceptlrp.lrp.targets import unit_of
 from conceptlrp.networks.checkpoint import AnyNetwork
 from conceptlrp.reference import reference_boards
@@ -112,9 +113,7 @@ def means(
     strongest = np.argsort(-size, kind="stable")[:count].tolist()
     chosen = strongest if channels is None else list(channels)
     for channel in chosen:
-        if not 0 <= channel < len(size):
-            msg = f"layer '{layer}' has no channel {channel}, expected 0 to "
-            raise LayerError(msg + str(len(size) - 1))
+        check_channel(layer, channel, len(size))
     names = channel_names(results.labels)
     return mean_maps_figure(
         maps.positive[chosen],

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from conceptlrp.errors import LayerError, TargetError, check_type
+from conceptlrp.errors import LayerError, TargetError, check_least, check_type
 from conceptlrp.lrp.attribution import Attribution
 from conceptlrp.lrp.backends import Passed
 from conceptlrp.lrp.engine.lifting import sum_squares
@@ -175,9 +175,7 @@ def value_of(outputs: Mapping[str, Tensor]) -> NDArray[Any]:
 def batches(n_positions: int, batch_size: int) -> Iterator[slice]:
     """Yield the rows of consecutive batches."""
     check_type(batch_size, int | np.integer, "batch_size", "a whole number")
-    if batch_size < 1:
-        msg = f"batch_size is {batch_size}, expected at least 1"
-        raise ValueError(msg)
+    check_least("batch_size", batch_size)
     for first in range(0, n_positions, batch_size):
         yield slice(first, first + batch_size)
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from conceptlrp.errors import check_choice
 from conceptlrp.networks.planes import Encoding
 
 _DTYPES = {
@@ -31,9 +32,7 @@ def checked_device(name: str) -> torch.device:
 
 def checked_dtype(name: str, device: torch.device) -> torch.dtype:
     """Return a dtype by name, unless the device would be slow at it."""
-    if name not in _DTYPES:
-        msg = f"dtype is '{name}', expected one of {', '.join(_DTYPES)}"
-        raise ValueError(msg)
+    check_choice("dtype", name, _DTYPES)
     if name == "tf32" and device.type != "cuda":
         msg = f"tf32 is a mode of CUDA devices, not of '{device}'; use 'float32'"
         raise ValueError(msg)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
+from conceptlrp.errors import check_choice
 from conceptlrp.jsontext import plain
 from conceptlrp.late import pd
 from conceptlrp.networks.planes import legal_actions, squares_of_actions, with_pass
@@ -58,9 +59,7 @@ class Intervention:
     value: Any = 0.0
 
     def __post_init__(self) -> None:
-        if self.action not in ACTIONS:
-            msg = f"action is '{self.action}', expected one of {', '.join(ACTIONS)}"
-            raise ValueError(msg)
+        check_choice("action", self.action, ACTIONS)
 
     @property
     def words(self) -> str:

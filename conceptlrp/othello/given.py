@@ -22,7 +22,7 @@ from conceptlrp.othello.board import (
     square_bits,
 )
 from conceptlrp.othello.games import Games
-from conceptlrp.othello.position import parse_square, square_name
+from conceptlrp.othello.position import square_name, squares_by_name
 
 
 def _movers(mover: ArrayLike | None, n: int) -> NDArray[np.uint8]:
@@ -114,13 +114,18 @@ def _square(move: Any, size: int, i: int) -> int:
     # A column of a table has NaN where nothing is known.
     if move in (None, "") or move != move:
         return NO_MOVE
+    named = squares_by_name(size)
+    square: Any = move
     if isinstance(move, str):
-        return parse_square(move, size)
-    on_board = 0 <= move < PASS and REGION[size] >> int(move) & 1
-    if move != int(move) or not (on_board or move in (NO_MOVE, PASS)):
-        msg = f"board {i}: played {move!r} is no square, expected 0 to 63, or -1"
+        square = named.get(move.strip().lower())
+    on_board = square in range(PASS) and REGION[size] >> int(square) & 1
+    if not (on_board or square in (NO_MOVE, PASS)):
+        msg = (
+            f"board {i}: played {move!r} is no square, expected a name such as 'd3', "
+            "0 to 63, or -1"
+        )
         raise ValueError(msg)
-    return int(move)
+    return int(square)
 
 
 def _listed(values: Any) -> list[Any]:

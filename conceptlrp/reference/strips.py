@@ -25,6 +25,7 @@ from conceptlrp.store import Ranking, Store, Where, open_store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.ranking import (
     CHANNEL_SCORES,
+    check_count,
     nothing_words,
     tells,
     told,
@@ -62,9 +63,7 @@ def diverse_rows(
     >>> diverse_rows(np.array([1.0, 3.0, 2.0]), 2, games=np.array([0, 1, 1])).rows
     array([1, 0])
     """
-    if count < 0:
-        msg = f"the best {count} positions are asked for, expected 0 or more"
-        raise ValueError(msg)
+    check_count(count)
     if min_distance < 0 or (min_distance and boards is None):
         msg = f"min_distance is {min_distance}, expected 0 or more, and boards for it"
         raise ValueError(msg)

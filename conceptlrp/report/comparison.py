@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.errors import StoreError, check_names
+from conceptlrp.errors import StoreError, check_choice, check_names
 from conceptlrp.jsontext import plain
 from conceptlrp.late import pd
 from conceptlrp.othello.twins import position_keys
@@ -158,9 +158,7 @@ def compare(
         positions, or without layers that belong together, raise `StoreError`.
     """
     first, second = open_store(first), open_store(second)
-    if by not in MATCHED_BY:
-        msg = f"by is '{by}', expected one of {', '.join(MATCHED_BY)}"
-        raise ValueError(msg)
+    check_choice("by", by, MATCHED_BY)
     pairs = _layer_pairs(first, second, layers)
     name = first.targets[first.target_index(target)]
     rows = _common_rows(first, second, n_positions, seed)

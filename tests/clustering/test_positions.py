@@ -331,5 +331,5 @@ def test_umap_that_is_not_installed_is_named(monkeypatch):
 
 
 def test_an_unknown_layout_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="'mds' is not known, expected one of pca"):
+    with pytest.raises(ValueError, match="unknown embedding 'mds', expected one"):
         plane_embedding(np.eye(4, dtype=np.float32), kind="mds")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
-from conceptlrp.errors import IllegalMoveError, NotationError
+from conceptlrp.errors import IllegalMoveError
 from conceptlrp.othello import (
     BLACK,
     NO_MOVE,
@@ -144,7 +144,7 @@ def test_a_pass_that_was_played_is_no_move_of_its_game():
         ({"played": [-1, 0, -1]}, IllegalMoveError, "board 1: played 'a1' is not"),
         ({"played": ["pa"] * 3}, IllegalMoveError, "board 0: played 'pa' is not"),
         ({"played": ["d3"]}, ValueError, "played has 1 entries for 3 boards"),
-        ({"played": ["z9"] * 3}, NotationError, "'z9' is not a square"),
+        ({"played": ["z9"] * 3}, ValueError, "board 0: played 'z9' is no square"),
         ({"played": [99, 1, 1]}, ValueError, "board 0: played 99 is no square"),
         ({"played": [1.5, 1, 1]}, ValueError, "board 0: played 1.5 is no square"),
         ({"mover": 2}, ValueError, "mover is 2, expected 0, 'black', 1 or"),

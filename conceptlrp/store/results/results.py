@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from conceptlrp import __version__
-from conceptlrp.errors import LayerError, OutputExistsError, StoreError
+from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.store.format.lock import run_lock
 from conceptlrp.store.format.manifest import Manifest, is_intact, read_manifest
 from conceptlrp.store.results.codec import Sizes, decode, encode, read_header
@@ -206,13 +206,8 @@ class Results:
 
     def _check_layer(self, layer: str) -> None:
         """Refuse what is neither a layer nor several that are joined."""
-        layers = self._store.layers
-        if layer not in layers and not set(layer.split("+")) <= set(layers):
-            msg = (
-                f"the store has no layer '{layer}', expected one of "
-                f"{', '.join(self._store.layers)}"
-            )
-            raise LayerError(msg)
+        if not set(layer.split("+")) <= set(self._store.layers):
+            self._store.channels(layer)
 
     def _read(
         self, path: Path, result: type[R], kind: Kind, about: Mapping[str, str]
