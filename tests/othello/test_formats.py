@@ -1,5 +1,6 @@
 """Every format of games: told by content, read back, damaged in one place."""
 
+import json
 from pathlib import Path
 from time import process_time
 
@@ -8,7 +9,7 @@ import pytest
 from conceptlrp.errors import GameFileError
 from conceptlrp.othello import Corpus, Games
 from conceptlrp.othello.files.formats import FORMATS, read_games
-from tests.othello.game_writers import LARGE, WRITERS, csv, ggf, self_play
+from tests.othello.game_writers import LARGE, WRITERS, csv, ggf, self_play, transcripts
 
 EVERY = WRITERS | LARGE
 #: Those that tell a name, a score or a date, beside the moves.
@@ -204,3 +205,17 @@ def test_games_of_the_other_size_are_told_from_illegal_ones(moves, size, tmp_pat
 
     with pytest.raises(GameFileError, match=f"expected {size} x {size}; give games of"):
         read_games(path, size=size)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_transcripts_in_a_list_of_json_are_read(
+    indent: int | None, playouts: Games, tmp_path: Path
+):
+    lines = transcripts(playouts)
+    (tmp_path / "games.json").write_text(json.dumps([*lines, "a1"], indent=indent))
+
+    read = read_games(tmp_path / "games.json")
+
+    assert (read.games.moves == playouts.moves).all()
+    assert len(read.problems) == 1
+    assert "line 201" in read.problems[0]

@@ -10,6 +10,7 @@ from conceptlrp.cli.options import Json, StorePath, check_choice, check_place
 from conceptlrp.cli.tables import print_facts, print_json, print_table
 from conceptlrp.errors import StoreError
 from conceptlrp.progress import progress_bars
+from conceptlrp.report.words.numbers import plural
 
 if TYPE_CHECKING:
     from conceptlrp.store import StoreInfo
@@ -84,9 +85,9 @@ def _facts(found: "StoreInfo") -> dict[str, object]:
     plan = found.plan
     network = plan.network
     return {
-        "state": f"{found.state}, {found.finished} of {found.shards} shards",
+        "state": f"{found.state}, {found.finished} of {plural(found.shards, 'shard')}",
         "positions": f"{found.rows:,} of {found.positions:,}, "
-        f"{plan.corpus.get('games', 0):,} games",
+        f"{plural(plan.corpus.get('games', 0), 'game')}",
         "network": f"{network.get('name')} ({network.get('architecture')}, "
         f"{str(network.get('digest'))[:12]})",
         "read from": network.get("reference"),

@@ -5,6 +5,8 @@ cannot be read is left out and told by its number; a file fails only where nothi
 it could be read.
 """
 
+import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -55,6 +57,7 @@ FORMATS: Final = (
     Format("transcripts", (".txt",), transcripts.looks_like, transcripts.read),
     Format("a table", (".csv", ".tsv"), game_tables.looks_like, game_tables.read),
 )
+_TEXTS: Final = re.compile(rb'\s*\[\s*"')
 _OTHERS: Final = {
     b"\x89HDF": "is HDF5, no game file; Corpus.load reads corpora",
     b"\x1f\x8b": "is compressed; unpack it and read what is in it",
@@ -69,13 +72,24 @@ def read_games(path: str | Path, *, size: int | None = None) -> GameFile:
     if path.is_dir():
         msg = f"{path}: is a folder; name the files in it, such as {path}/*.wtb"
         raise GameFileError(msg)
-    data = read_bytes(path)
+    data = _lines(read_bytes(path))
     read = _read(_format_of(path, data), path, data, size)
     if not len(read.games):
         first = (*read.problems, f"{path.name}: has no games; ")[0].rpartition("; ")[0]
         msg = f"{first}; nothing in the file could be read, expected {_known()}"
         raise GameFileError(msg)
     return read
+
+
+def _lines(data: bytes) -> bytes:
+    """Return texts that stand in a list of JSON as lines, other files as they are."""
+    try:
+        listed = json.loads(data) if _TEXTS.match(data[:1000]) else None
+    except (ValueError, RecursionError):
+        return data
+    if not listed or not all(isinstance(text, str) for text in listed):
+        return data
+    return "\n".join(listed).encode(errors="replace")
 
 
 def _read(known: Format, path: Path, data: bytes, size: int | None) -> GameFile:
