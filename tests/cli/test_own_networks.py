@@ -10,8 +10,9 @@ from tests.benchmarks.own_networks import train_leela
 
 #: Verbs that run the network of a store, or tell of it.
 VERBS = (
-    *("check-network", "explain", "attribute", "info", "label", "interchange"),
-    *("ablate", "graph", "circuit", "evaluate", "report", "atlas", "export", "figure"),
+    *("check-network", "strength", "explain", "attribute", "info", "label"),
+    *("interchange", "ablate", "graph", "circuit", "evaluate", "report", "atlas"),
+    *("export", "figure"),
 )
 
 
