@@ -423,7 +423,7 @@ class Corpus:
         i = self._row(i)
         game = int(self.game[i])
         black, white = str(self.games.black[game]), str(self.games.white[game])
-        source, loose = str(self.games.source[game]), self._is_loose[game]
+        source, loose = str(self.games.source[game]), self.is_loose[game]
         name = f"{'board' if loose else 'game'} {int(self.games.index[game]) + 1}"
         parts = [f"{source}, {name}" if source else name]
         if black or white:
@@ -472,7 +472,7 @@ class Corpus:
         return [] if NO_MOVE in moves else moves
 
     @cached_property
-    def _is_loose(self) -> NDArray[np.bool_]:
+    def is_loose(self) -> NDArray[np.bool_]:
         """Whether each game is but a board: the only one here, with a move at most."""
         moves = (self.games.moves[:, :2] >= 0).sum(axis=1)
         single = np.bincount(self.game, minlength=len(self.games)) == 1

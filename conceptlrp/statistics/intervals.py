@@ -42,8 +42,8 @@ def between(
 
     Its ends get as many digits more as it takes to tell them apart.
 
-    >>> between(0.104, 0.312, games=30), between(0.104, 0.103, games=30)
-    ('[0.10, 0.31]', '[0.104, 0.103]')
+    >>> between(0.104, 0.312, games=30), between(0.103, 0.104, games=30)
+    ('[0.10, 0.31]', '[0.103, 0.104]')
     >>> between(float("nan"), float("nan"), games=3)
     '(fewer than 10 games)'
     """

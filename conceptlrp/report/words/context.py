@@ -185,9 +185,8 @@ def provenance(store: Store, target: str) -> tuple[tuple[str, str], ...]:
 
 def has_games(store: Store) -> bool:
     """Tell whether any position comes from a game, and not all are boards alone."""
-    return len(store.positions.games) < len(store) or bool(
-        store.positions.games.standard.any()
-    )
+    positions = store.positions
+    return not bool(positions.is_loose[positions.game].all())
 
 
 def games_words(store: Store) -> str:
