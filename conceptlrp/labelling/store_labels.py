@@ -30,14 +30,14 @@ from conceptlrp.lrp.batch import batches
 from conceptlrp.lrp.one_call import check_explains, store_explainer
 from conceptlrp.lrp.probing import boards_of
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
-from conceptlrp.othello import NO_MOVE, Corpus, phases
+from conceptlrp.othello import NO_MOVE, Corpus
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
+from conceptlrp.statistics.ranks import codes
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
 
 _BLOCK: Final = 1 << 16
-_BINS: Final = 6
 _POSITIONS: Final = 20_000
 # Every sixth label has a random twin among the controls.
 _TWIN_STEP: Final = 6
@@ -101,7 +101,7 @@ def label(
 
     Relevance and activation, summed over the board, are scored against all labels;
     sizes of conditional maps and feature maps, square by square, against labels of
-    squares and moves, among squares of the same phase, location class and content.
+    squares and moves, among squares of the same ply, location class and content.
     Of a target that is a move, labels of that move are among them: networks with random
     weights explain the same one.
     Networks with random weights are scored by the same rules, and controls stand
@@ -329,14 +329,13 @@ def _prepare(
     )
     index, explainers = store.target_index(target), (explainer, *random)
     networks = Networks(store, explainers, index, sample.rows, corpus, mapped)
-    empties = corpus.size**2 - count(corpus.own | corpus.opponent).astype(np.int64)
-    strata = phases(empties, bins=_BINS, size=corpus.size)
+    plies = codes(count(corpus.own | corpus.opponent))
     moves = store.arrays.explained_square(rows=sample.rows, target=target)
-    labels, controls = _labels(corpus, moves, strata, split)
+    labels, controls = _labels(corpus, moves, plies, split)
     comparison = Comparison(
         labels=labels.joined(_added(store, asked.columns, sample.rows)),
         games=sample.games,
-        phases=strata.astype(np.intp),
+        plies=plies,
         criteria=replace(asked.criteria, seed=split),
         size=corpus.size,
         mapped=mapped if maps else None,
@@ -362,7 +361,7 @@ def _score(
 
 
 def _labels(
-    corpus: Corpus, moves: NDArray[np.int8], strata: NDArray[np.int8], seed: int
+    corpus: Corpus, moves: NDArray[np.int8], plies: NDArray[np.intp], seed: int
 ) -> tuple[Labels, tuple[str, ...]]:
     """Return all labels with controls among them, and the names of the controls.
 
@@ -374,7 +373,7 @@ def _labels(
     names = set(known.names[::_TWIN_STEP])
     parts = known.position, known.square, known.move
     some = Labels(*({n: c for n, c in p.items() if n in names} for p in parts))
-    controls = unseen.joined(random_twins(some, strata, seed=seed))
+    controls = unseen.joined(random_twins(some, plies, seed=seed))
     return known.joined(controls), controls.names
 
 

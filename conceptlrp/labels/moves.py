@@ -165,7 +165,7 @@ def _longest(facts: MoveFacts) -> Any:
 
 @_FOUND.add("move in an odd region", "bool", "the move's empty region is odd")
 def _odd(facts: MoveFacts) -> Any:
-    """m lies in a region of E with an odd number of squares."""
+    """Oddly many squares are in the region of E that m lies in."""
     return (facts.bit & facts.regions.odd) != 0
 
 

@@ -137,8 +137,8 @@ def turned_name(s: int, size: int) -> Callable[[str], str]:
 
     def side(a: int, b: int) -> int:
         """Which side squares a and b share: 0 top, 1 bottom, 2 left, 3 right."""
-        (r, c), (p, q) = divmod(corners[a], 8), divmod(corners[b], 8)
-        return (r > 0) if r == p else 2 + (c > 0)
+        (r, c), other = divmod(corners[a], 8), divmod(corners[b], 8)[0]
+        return (r > 0) if r == other else 2 + (c > 0)
 
     # Top and left of the board before, and where they come to lie.
     top, left = side(0, 1), side(0, 2)
