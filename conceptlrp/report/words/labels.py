@@ -1,6 +1,6 @@
 """What a channel was found to be, in words, and what it was found not to be.
 
-Numbers count as labels where they are high, above the median of their phase.
+Numbers count as labels where they are high, above the median of their ply.
 """
 
 from collections.abc import Iterator
