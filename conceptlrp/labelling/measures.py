@@ -21,18 +21,19 @@ from conceptlrp.labelling.columns import (
     within_board_auroc,
 )
 from conceptlrp.labelling.result import (
-    UNNAMED,
     ChannelLabels,
     LabelCriteria,
     NamedLabel,
 )
 from conceptlrp.labels import Labels
+from conceptlrp.labels.moves import without_sides
 from conceptlrp.statistics.estimates import known_interval
 from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import (
     Floats,
     LabelMatrix,
     centered_ranks,
+    codes,
     effects,
     label_matrix,
 )
@@ -66,8 +67,8 @@ class Compared:
 
     Of the halves the first is to find labels on, the other held out. ``good`` (K,)
     labels can be tested, ``nested`` (K, K) ones are no rivals, ``numbers`` has flags
-    as numbers, and ``exchanges`` (B, n) has the rows whose labels each row is given in
-    B permutations.
+    as numbers, labels of equal ``kin`` (K,) are of one kind, and ``exchanges`` (B, n)
+    has the rows whose labels each row is given in B permutations.
     """
 
     labels: Labels
@@ -75,7 +76,19 @@ class Compared:
     good: NDArray[np.bool_]
     numbers: LabelMatrix
     nested: NDArray[np.bool_]
+    kin: NDArray[np.intp]
     exchanges: NDArray[np.int32]
+
+    def sizes(self, found: Floats) -> Floats:
+        """Return the largest size (K,) of effects (n, K), kin having that of all.
+
+        A network with random weights has no side of its own: what one channel shows of
+        a square, another may show of any.
+        """
+        largest = np.zeros(int(self.kin.max(initial=-1)) + 1)
+        own = np.nanmax(np.abs(found), axis=0, initial=0)
+        np.maximum.at(largest, self.kin, own)
+        return largest[self.kin]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +132,7 @@ def compare_labels(
         good=good[0] & good[1],
         numbers=label_matrix(numbers, strata),
         nested=nested_labels(columns),
+        kin=codes([without_sides(name) for name in labels.names]),
         exchanges=exchanges,
     )
 
@@ -137,7 +151,7 @@ def score_measure(
             effects(halves[1].ranks(table), halves[1].matrix),
         ]
         # What a random network reaches in either half is no finding in another.
-        sizes.append(np.nanmax(np.abs(np.concatenate(both)), axis=0, initial=0))
+        sizes.append(compared.sizes(np.concatenate(both)))
         if place < scored:
             ranks.append(finding)
             found.append([np.where(good, each, np.nan) for each in both])
@@ -194,15 +208,14 @@ def name_channels(
 def _named(channel: int, namings: Mapping[str, "_Naming"]) -> ChannelLabels:
     found = [label for naming in namings.values() for label in naming.labels(channel)]
     if not found:
-        return ChannelLabels(channel, UNNAMED, (), ())
+        return ChannelLabels(channel)
     # The largest effect first; of equal ones that which random networks show least.
     found.sort(key=lambda label: (-abs(label.effect), label.random))
     naming = namings[found[0].measure]
     best = naming.best(found)
     rivals = naming.rivals(channel, best)
-    name = UNNAMED if rivals else best.label
     others = (label for label in found if label is not best)
-    return ChannelLabels(channel, name, (best, *others), rivals)
+    return ChannelLabels(channel, (best, *others), int(not rivals), rivals)
 
 
 @dataclass(frozen=True, eq=False)

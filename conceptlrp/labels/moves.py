@@ -5,6 +5,7 @@ positions; in formulas m is the square of the move, P, O and E are as in
 `conceptlrp.labels.position_labels`.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final
@@ -205,7 +206,8 @@ def move_labels(corpus: Positions, squares: ArrayLike) -> Labels:
     Examples
     --------
     >>> from conceptlrp.networks import demo_corpus
-    >>> found = move_labels(demo_corpus()[:1], [19])
+    >>> first = demo_corpus()[:1]
+    >>> found = move_labels(first, first.played)
     >>> [name for name, values in found.position.items() if values[0]][:3]
     ['move d3', 'move like c3', 'move in the top half']
     """
@@ -224,9 +226,37 @@ def move_labels(corpus: Positions, squares: ArrayLike) -> Labels:
     return Labels({each.name: each.compute(facts) for each in chosen}, {}, {})
 
 
+def without_sides(name: str) -> str:
+    """Return what the name of a move has in common with others of its kind.
+
+    They are those that symmetries turn it into, all squares, and all their classes.
+
+    >>> without_sides("move h7"), without_sides("move on the left edge")
+    ('move square', 'move on the side edge')
+    """
+    if name not in MOVE_LABELS:
+        return name
+    found = re.sub(r"(?<=^move )[a-h][1-8]$", "square", name)
+    found = re.sub(r"^(corner|.-square) move$|^move like ..$", "move class", found)
+    found = re.sub(r"\b(top|bottom|left|right|up|down|rank)\b", "side", found)
+    return found.replace("middle side", "side middle").replace("a file", "a side")
+
+
 def sentence(name: str) -> str:
     """Say in players' words what a label means, nothing for an unknown one.
 
+    Parameters
+    ----------
+    name : str
+        Name of a label of positions, squares, moves, or of the explained move.
+
+    Returns
+    -------
+    str
+        Its sentence.
+
+    Examples
+    --------
     >>> sentence("corner move"), sentence("random: mobility")
     ('the move is to a corner', '')
     """

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from conceptlrp.evaluation.sample import Sample
+from conceptlrp.labelling.channel_name import MAP
 from conceptlrp.labelling.networks import Networks, random_network, randomize
-from conceptlrp.labelling.result import MAP
 from conceptlrp.lrp import (
     Contrast,
     Explainer,
