@@ -278,6 +278,7 @@ class _Study:
             labels=names,
             controls=self.controls,
             spread=spread,
+            nested=pairs.nested,
             recipients=len(np.unique(pairs.recipients)),
             pairs=len(pairs.recipients),
             games=len(np.unique(pairs.games[[*pairs.recipients, *pairs.donors]])),
