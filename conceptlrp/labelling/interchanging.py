@@ -114,7 +114,7 @@ def draw_interchanges(
             found += [(row, donor) for donor in waiting[taken]]
             waiting = np.append(np.delete(waiting, taken), waiting[taken])
     pairs = np.array(found, np.intp).reshape(-1, 2)
-    labels = position_columns(comparison.labels, comparison.phases, games)
+    labels = position_columns(comparison.labels, comparison.plies, games)
     columns = np.stack(labels.columns, axis=1).astype(np.float64)
     nested = nested_labels(labels.take(held_out))
     return Interchanges(pairs[:, 0], pairs[:, 1], plies, games, columns, nested)

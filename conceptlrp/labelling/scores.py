@@ -1,10 +1,11 @@
 """Scoring channels against labels: effects, nulls, and the labels that remain.
 
 A plain AUROC gives labels to the channels of any network, since most of what labels
-and channels share is the phase of the game. A channel is therefore given a label
+and channels share is how far the game has gone. A channel is therefore given a label
 only if its effect
 
-1. is one of rows of the same phase (and, for maps, location class),
+1. is one of rows of the same ply (and, for maps, location class and content): within
+   ten plies much still grows with each, and channels that follow it get labels,
 2. is significant against labels exchanged by whole games, corrected for all pairs,
 3. is large enough, and larger than in networks with random weights,
 4. is all of that on games that were held out, by the lower end of its interval.
@@ -44,14 +45,14 @@ Tables = Mapping[str, ArrayLike]
 class Comparison:
     """Labels of N positions, and how channels are compared with them.
 
-    ``games`` and ``phases`` (N,) are numbered from 0; maps are of the ``mapped`` (M,)
+    ``games`` and ``plies`` (N,) are numbered from 0; maps are of the ``mapped`` (M,)
     of the positions, all by default, and their squares are compared with those of the
     same value of ``within`` (M, n, n) alone.
     """
 
     labels: Labels
     games: NDArray[np.intp]
-    phases: NDArray[np.intp]
+    plies: NDArray[np.intp]
     criteria: LabelCriteria
     size: int = 8
     mapped: NDArray[np.int64] | None = None
@@ -66,7 +67,7 @@ class Comparison:
     @cached_property
     def of_values(self) -> Compared:
         """Labels that values of positions are compared with."""
-        columns = position_columns(self.labels, self.phases, self.games)
+        columns = position_columns(self.labels, self.plies, self.games)
         return compare_labels(self.labels, columns, self.held_out, self.criteria)
 
     @cached_property
@@ -81,7 +82,7 @@ class Comparison:
             )
             raise ValueError(msg)
         columns = square_columns(
-            labels, self.phases[rows], self.games[rows], self.size, self.within
+            labels, self.plies[rows], self.games[rows], self.size, self.within
         )
         return compare_labels(labels, columns, held_out, self.criteria)
 
@@ -128,7 +129,7 @@ def score_channels(
     random: Sequence[Tables],
     labels: Labels,
     games: ArrayLike,
-    phases: ArrayLike,
+    plies: ArrayLike,
     *,
     within: ArrayLike | None = None,
     criteria: LabelCriteria | None = None,
@@ -148,9 +149,9 @@ def score_channels(
         Labels of the N positions; controls may be among them.
     games : int array of shape (N,)
         Game of each position.
-    phases : int array of shape (N,)
-        Strata within which positions are compared, such as ``phases(empties,
-        bins=6)``; more bins leave less of the phase in what is compared.
+    plies : int array of shape (N,)
+        Discs, moves played or empty squares: only positions with the same number are
+        compared.
     within : array of shape (N, n, n), optional
         For maps: squares are compared with those of the same value alone. With
         ``to_boards(own, opponent)`` the frontier is told from other own discs, and
@@ -171,13 +172,11 @@ def score_channels(
 
     >>> from conceptlrp.labels import label_boards
     >>> from conceptlrp.networks import demo_corpus
-    >>> from conceptlrp.othello import phases
     >>> positions = demo_corpus().sample(2000)
     >>> labels = label_boards(positions, ["own corners", "own X-squares", "mobility"])
     >>> active = (labels.square["own corners"] != 0).astype(float)
-    >>> sixths = phases(60 - positions.ply, bins=6)
     >>> tables = {"activation": active[:, None]}
-    >>> score_channels(tables, [], labels, positions.game, sixths).names
+    >>> score_channels(tables, [], labels, positions.game, positions.ply).names
     ('own corners',)
     """
     _check_tables([trained, *random], labels)
@@ -185,7 +184,7 @@ def score_channels(
     comparison = Comparison(
         labels=labels,
         games=_numbered("games", games, len(labels)),
-        phases=_numbered("phases", phases, len(labels)),
+        plies=_numbered("plies", plies, len(labels)),
         criteria=criteria or LabelCriteria(),
         size=next((shape[2] for shape in shapes if len(shape) == 4), 8),
         within=None if within is None else np.asarray(within),
@@ -221,7 +220,7 @@ def _check_tables(networks: Sequence[Tables], labels: Labels) -> None:
 
 
 def _numbered(name: str, given: ArrayLike, n: int) -> NDArray[np.intp]:
-    """Return games or phases numbered from 0, one a position."""
+    """Return games or plies numbered from 0, one a position."""
     if np.shape(given) != (n,):
         msg = f"{name} have shape {np.shape(given)}, expected ({n},)"
         raise ValueError(msg)

@@ -24,14 +24,14 @@ from conceptlrp.lrp.batch import batches
 from conceptlrp.lrp.one_call import check_explains, store_explainer
 from conceptlrp.lrp.probing import boards_of
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
-from conceptlrp.othello import Corpus, phases
+from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
+from conceptlrp.statistics.ranks import codes
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
 
 _BLOCK: Final = 1 << 16
-_BINS: Final = 6
 _POSITIONS: Final = 20_000
 # Every sixth label has a random twin among the controls.
 _TWIN_STEP: Final = 6
@@ -95,7 +95,7 @@ def label(
 
     Relevance and activation, summed over the board, are scored against all labels;
     sizes of conditional maps and feature maps, square by square, against labels of
-    squares and moves, among squares of the same phase, location class and content.
+    squares and moves, among squares of the same ply, location class and content.
     Networks with random weights are scored by the same rules, and controls stand
     among the labels.
 
@@ -322,13 +322,12 @@ def _prepare(
     )
     index, explainers = store.target_index(target), (explainer, *random)
     networks = Networks(store, explainers, index, sample.rows, corpus, mapped)
-    empties = corpus.size**2 - count(corpus.own | corpus.opponent).astype(np.int64)
-    strata = phases(empties, bins=_BINS, size=corpus.size)
-    labels, controls = _labels(corpus, strata, split)
+    plies = codes(count(corpus.own | corpus.opponent))
+    labels, controls = _labels(corpus, plies, split)
     comparison = Comparison(
         labels=labels.joined(_added(store, asked.columns, sample.rows)),
         games=sample.games,
-        phases=strata.astype(np.intp),
+        plies=plies,
         criteria=replace(asked.criteria, seed=split),
         size=corpus.size,
         mapped=mapped if maps else None,
@@ -354,14 +353,14 @@ def _score(
 
 
 def _labels(
-    corpus: Corpus, strata: NDArray[np.int8], seed: int
+    corpus: Corpus, plies: NDArray[np.intp], seed: int
 ) -> tuple[Labels, tuple[str, ...]]:
     """Return all labels with controls among them, and the names of the controls."""
     known, unseen = label_boards(corpus), control_labels(corpus)
     names = set(known.names[::_TWIN_STEP])
     parts = known.position, known.square, known.move
     some = Labels(*({n: c for n, c in p.items() if n in names} for p in parts))
-    controls = unseen.joined(random_twins(some, strata, seed=seed))
+    controls = unseen.joined(random_twins(some, plies, seed=seed))
     return known.joined(controls), controls.names
 
 

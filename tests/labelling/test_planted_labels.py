@@ -30,7 +30,7 @@ def scored(planted, trained, random, layer) -> LabelScores:
         [network[layer] for network in random],
         planted.labels,
         planted.corpus.game,
-        planted.phases,
+        planted.plies,
         criteria=LabelCriteria(permutations=100, replicates=200),
     )
 

@@ -17,7 +17,7 @@ QUICK = LabelCriteria(permutations=60, replicates=100)
 CHANNELS = (
     "corners",
     "mobility",
-    "phase",
+    "ply",
     "noise",
     "no X-square",
     "mobility or corner",
@@ -32,7 +32,7 @@ def corpus() -> Corpus:
 
 @pytest.fixture(scope="module")
 def strata(corpus: Corpus) -> np.ndarray:
-    return phases(label_boards(corpus, ["empty count"]).position["empty count"], bins=6)
+    return label_boards(corpus, ["empty count"]).position["empty count"]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def noisy(column: np.ndarray, seed: int, noise: float = 0.2) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def trained(labels: Labels) -> np.ndarray:
-    """Channels that follow a label or the phase, and one that follows nothing."""
+    """Channels that follow a label or the ply, and one that follows nothing."""
     mobility = labels.position["mobility"]
     x_squares = labels.square["own X-squares"] != 0
     corners = labels.square["own corners"] != 0
@@ -64,7 +64,7 @@ def trained(labels: Labels) -> np.ndarray:
 
 
 def untrained(labels: Labels, seed: int) -> np.ndarray:
-    """Return channels that follow the phase, more or less, as those of any network."""
+    """Return channels that follow the ply, more or less, as those of any network."""
     empties = labels.position["empty count"]
     return np.stack([noisy(empties, seed + i, 0.3 * i) for i in range(6)], axis=1)
 
@@ -113,10 +113,39 @@ def test_channels_get_the_labels_that_they_follow(scores: LabelScores):
     assert names["no X-square"] == "own X-squares"
 
 
-def test_a_channel_that_follows_the_phase_or_nothing_is_unnamed(scores: LabelScores):
-    for channel in ("phase", "noise"):
+def test_a_channel_that_follows_the_ply_or_nothing_is_unnamed(scores: LabelScores):
+    for channel in ("ply", "noise"):
         found = scores.channels[CHANNELS.index(channel)]
         assert (found.name, found.labels) == (UNNAMED, ())
+
+
+@pytest.mark.parametrize("bins", [None, 6])
+def test_a_function_of_the_ply_gets_a_label_only_of_coarser_strata(
+    corpus, labels, strata, bins
+):
+    empties = labels.position["empty count"] / 60
+    shapes = (empties, empties**3, 1 - empties, np.sin(5 * empties), empties > 0.5)
+    channels = [noisy(shape, i, 0.1) for i, shape in enumerate(shapes * 3)]
+    groups = strata if bins is None else phases(strata, bins=bins)
+
+    found = score_channels(
+        {"activation": np.stack(channels, axis=1)},
+        [],
+        labels,
+        corpus.game,
+        groups,
+        criteria=QUICK,
+    )
+
+    assert {"forced move", "empty count"} < set(labels.names)
+    p = found.p["activation"]
+    by_chance = (p[np.isfinite(p)] < 0.05).mean()
+    if bins is None:
+        assert found.labelled == 0
+        assert by_chance < 0.07
+    else:
+        assert found.labelled > 0
+        assert by_chance > 0.2
 
 
 def test_a_channel_that_is_low_where_a_label_holds_says_so(scores: LabelScores):
@@ -262,7 +291,7 @@ def test_the_last_move_scores_only_where_discs_are_compared_with_empty_squares(
     ]
 
     assert effects[0] > 0.3
-    assert abs(effects[1]) < 0.1
+    assert abs(effects[1]) < 0.15
 
 
 def test_kinds_of_squares_of_other_positions_are_refused(corpus, labels, strata, maps):
@@ -411,7 +440,7 @@ def test_maps_of_the_small_board_are_scored():
         [],
         labels,
         corpus.game,
-        phases(32 - corpus.ply, size=6),
+        corpus.ply,
         criteria=replace(QUICK, permutations=20, replicates=20),
     )
 

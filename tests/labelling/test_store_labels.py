@@ -338,7 +338,7 @@ def test_maps_of_one_side_of_the_split_are_refused() -> None:
     found = Comparison(
         labels=labels,
         games=games,
-        phases=np.zeros(20, np.intp),
+        plies=np.zeros(20, np.intp),
         criteria=CRITERIA,
         size=8,
         mapped=np.flatnonzero(held_out_games(games, share=0.5, seed=0)),

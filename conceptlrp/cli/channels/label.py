@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _LEGEND = (
     "In brackets: several labels fit about equally well, so the channel has no name. "
-    "Effect: AUROC, or correlation r with a number, within phases, on games held out; "
+    "Effect: AUROC, or correlation r with a number, within plies, on games held out; "
     "random: the largest effect in networks with random weights. Causal: r by "
     "interchange, above 0 where more of the label raises the output, and whether that "
     "passes; 'conceptlrp interchange' says what it rests on."

@@ -1,6 +1,6 @@
 """What a channel was found to be, in words, and what it was found not to be.
 
-Numbers count as labels where they are high, above the median of their phase.
+Numbers count as labels where they are high, above the median of their ply.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import numpy as np
 
 from conceptlrp.labelling import ChannelCause, ChannelLabels, LabelCriteria, NamedLabel
 from conceptlrp.labelling.interchange_result import LEAST
-from conceptlrp.labelling.result import FEATURE_MAP, ChannelName
+from conceptlrp.labelling.channel_name import FEATURE_MAP, ChannelName
 from conceptlrp.labels import LABELS
 from conceptlrp.report.words.numbers import (
     compact,
