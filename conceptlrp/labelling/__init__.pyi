@@ -1,3 +1,10 @@
+from .evidence import (
+    Evidence as Evidence,
+    Level as Level,
+    channel_evidence as channel_evidence,
+    counts as counts,
+    evidence_by_channel as evidence_by_channel,
+)
 from .interchange_result import (
     Interchange as Interchange,
     LayerInterchange as LayerInterchange,
@@ -23,13 +30,18 @@ from .store_labels import (
 __all__ = [
     "ChannelCause",
     "ChannelLabels",
+    "Evidence",
     "Interchange",
     "LabelCriteria",
     "LabelOptions",
     "LabelScores",
     "LayerInterchange",
+    "Level",
     "NamedLabel",
     "ScoredLabels",
+    "channel_evidence",
+    "counts",
+    "evidence_by_channel",
     "interchange",
     "label",
     "label_positions",

@@ -20,6 +20,7 @@ from conceptlrp.labelling.result import (
     ChannelLabels,
     LabelCriteria,
     ScoredLabels,
+    channel_name,
 )
 from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between, signed
@@ -111,7 +112,8 @@ def channel_evidence(
     name, describes = _described(labels, layer, channel)
     if interchange is not None and layer not in interchange.layers:
         interchange = None
-    if not name.is_named and interchange is not None:
+    alone = not name.is_named and not _noted(labels, layer, channel)
+    if alone and interchange is not None:
         name = _carried(labels, interchange, layer, channel)
     causes = _causes(interchange, layer, channel, name)
     if causes.passed and interchange is not None:
@@ -184,18 +186,8 @@ def _described(
     if not scores.tested:
         return ChannelName(), _untested(f"Not described: labels are {scores.counted}.")
     if not found.named:
-        return ChannelName(), Level(False, *[_NOTHING] * 3, 0, _unnamed(found))
-    best, second = (*found.labels, None)[:2]
-    sign = -1 if best.effect < 0 else 1
-    name = ChannelName(best.label, sign, best.measure)
-    if found.named > 1 and second is not None:
-        other = -1 if second.effect < 0 else 1
-        name = replace(
-            name,
-            second=second.label,
-            second_sign=other,
-            second_measure=second.measure,
-        )
+        return ChannelName(), replace(_untested(_unnamed(found)), passed=False)
+    best, name = found.labels[0], channel_name(found)
     value = best.held_out if best.auroc is None else best.auroc
     kind = "correlation" if best.auroc is None else "AUROC"
     ends = best.low, best.high
@@ -203,10 +195,19 @@ def _described(
         ends = (best.low + 1) / 2, (best.high + 1) / 2
     shown = between(*ends, games=LEAST_GAMES, same="the same in every draw of games")
     text = (
-        f"Describes: {best.label}, by {best.measure}, {kind} {value:.2f} {shown} "
+        f"Describes: {name.text}, by {best.measure}, {kind} {value:.2f} {shown} "
         "on held-out games."
     )
-    return name, Level(True, value, *ends, 0, text)
+    return name, replace(
+        _untested(text), passed=True, value=value, low=ends[0], high=ends[1]
+    )
+
+
+def _noted(scored: ScoredLabels | None, layer: str, channel: int) -> bool:
+    """Tell whether a channel has no name whatever it follows, such as a copy."""
+    if scored is None or layer not in scored.layers:
+        return False
+    return bool(scored.channel(layer, channel).note)
 
 
 def _unnamed(found: ChannelLabels) -> str:
@@ -227,13 +228,13 @@ def _carried(
     leading = interchange.leading(layer, channel, asked.lead)
     if not leading:
         return ChannelName()
-    best, second = (*leading, None)[:2]
+    best = leading[0]
     name = ChannelName(best.label, 1, INTERCHANGE)
-    if second is None:
-        return name
-    # Of two that tie the second may move the output the other way.
-    sign = 1 if best.r * second.r > 0 else -1
-    return replace(name, second=second.label, second_sign=sign)
+    for second in leading[1:]:
+        # Of two that tie the second may move the output the other way.
+        sign = 1 if best.r * second.r > 0 else -1
+        name = replace(name, second=second.label, second_sign=sign)
+    return name
 
 
 def _causes(
@@ -245,8 +246,9 @@ def _causes(
     if not name.is_named:
         if best is None:
             return _untested("Not tested by interchange: no label differs often.")
-        none = f"causes nothing that is clear: {best.label} comes nearest"
-        return _cause_level(best, none, passed=False)
+        carried = "carries several labels about equally well, first"
+        none = carried if best.passed else "causes nothing clear, most nearly"
+        return _cause_level(best, f"{none} {best.label}", passed=False)
     if name.label not in interchange.labels:
         return _untested(f"Not tested by interchange: {name.label} is no label of it.")
     cause = interchange.cause(layer, channel, name.label)
