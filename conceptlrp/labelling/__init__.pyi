@@ -18,6 +18,10 @@ from .result import (
     NamedLabel as NamedLabel,
     ScoredLabels as ScoredLabels,
 )
+from .rule import (
+    Condition as Condition,
+    Rule as Rule,
+)
 from .scores import (
     score_channels as score_channels,
 )
@@ -30,6 +34,7 @@ from .store_labels import (
 __all__ = [
     "ChannelCause",
     "ChannelLabels",
+    "Condition",
     "Evidence",
     "Interchange",
     "LabelCriteria",
@@ -38,6 +43,7 @@ __all__ = [
     "LayerInterchange",
     "Level",
     "NamedLabel",
+    "Rule",
     "ScoredLabels",
     "channel_evidence",
     "counts",

@@ -127,7 +127,18 @@ def evidence_by_channel(
     edits: "EditedBoards | None" = None,
     interchange: Interchange | None = None,
 ) -> dict[tuple[str, int], Evidence]:
-    """Return the evidence of every channel that was scored or interchanged."""
+    """Name every channel that was scored or interchanged; see `channel_evidence`.
+
+    Parameters
+    ----------
+    labels, edits, interchange : ScoredLabels, EditedBoards, Interchange or None
+        What was found, of the same network and target; None where it was not tried.
+
+    Returns
+    -------
+    dict of tuple to Evidence
+        By layer and channel.
+    """
     sizes: dict[str, int] = {}
     if interchange is not None:
         sizes |= {layer: len(each.r) for layer, each in interchange.layers.items()}
@@ -143,9 +154,18 @@ def evidence_by_channel(
 
 
 def counts(evidence: Mapping[tuple[str, int], Evidence]) -> "pd.DataFrame":
-    """Count channels by layer: how many there are, have a name, and reach each level.
+    """Count the channels of each layer that have a name, and that reach each level.
 
-    A level that was tested for no channel of a layer is missing there.
+    Parameters
+    ----------
+    evidence : mapping of tuple to Evidence
+        By layer and channel, as of `evidence_by_channel`.
+
+    Returns
+    -------
+    DataFrame
+        One row a layer: how many channels it has, are named, describe, respond, and
+        cause. A level that was tested for none of them is missing.
     """
     rows = []
     for layer in dict.fromkeys(layer for layer, _ in evidence):

@@ -14,6 +14,7 @@ import numpy as np
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain, plain
 from conceptlrp.labelling.channel_name import ChannelName, described
+from conceptlrp.labelling.rule import Rule
 from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between, signed
 from conceptlrp.statistics.ranks import Floats
@@ -293,6 +294,8 @@ class LabelScores(Plain):
         What each of the C channels was found to be.
     criteria : LabelCriteria
         What was asked for.
+    rules : tuple of (Rule or None)
+        The rule in squares of each channel, see `Rule`; empty where none was sought.
     """
 
     labels: Annotated[tuple[str, ...], Shape("K")]
@@ -303,6 +306,7 @@ class LabelScores(Plain):
     random: Mapping[str, Annotated[Floats, Shape("K", np.float32)]]
     channels: Annotated[tuple[ChannelLabels, ...], Shape("C")]
     criteria: LabelCriteria
+    rules: tuple[Rule | None, ...] = ()
 
     @property
     def measures(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.labelling import LabelCriteria, LabelScores, score_channels
-from conceptlrp.labelling.result import UNNAMED
+from conceptlrp.labelling.channel_name import UNNAMED
 from tests.labelling.planted import Planted, make_planted
 
 LAYERS = ("conv2", "conv3")
