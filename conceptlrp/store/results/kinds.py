@@ -104,7 +104,7 @@ _TABLE: Final = (
         "labels",
         "conceptlrp.labelling:ScoredLabels",
         ("target",),
-        version=2,
+        version=3,
         verb="label",
         former=r"label-scores-.+\.h5",
     ),
