@@ -11,6 +11,10 @@ from .result import (
     NamedLabel as NamedLabel,
     ScoredLabels as ScoredLabels,
 )
+from .rule import (
+    Condition as Condition,
+    Rule as Rule,
+)
 from .scores import (
     score_channels as score_channels,
 )
@@ -23,12 +27,14 @@ from .store_labels import (
 __all__ = [
     "ChannelCause",
     "ChannelLabels",
+    "Condition",
     "Interchange",
     "LabelCriteria",
     "LabelOptions",
     "LabelScores",
     "LayerInterchange",
     "NamedLabel",
+    "Rule",
     "ScoredLabels",
     "interchange",
     "label",

@@ -21,7 +21,6 @@ from conceptlrp.labelling.columns import (
     within_board_auroc,
 )
 from conceptlrp.labelling.result import (
-    UNNAMED,
     ChannelLabels,
     LabelCriteria,
     NamedLabel,
@@ -201,15 +200,14 @@ def name_channels(
 def _named(channel: int, namings: Mapping[str, "_Naming"]) -> ChannelLabels:
     found = [label for naming in namings.values() for label in naming.labels(channel)]
     if not found:
-        return ChannelLabels(channel, UNNAMED, (), ())
+        return ChannelLabels(channel)
     # The largest effect first; of equal ones that which random networks show least.
     found.sort(key=lambda label: (-abs(label.effect), label.random))
     naming = namings[found[0].measure]
     best = naming.best(found)
     rivals = naming.rivals(channel, best)
-    name = UNNAMED if rivals else best.label
     others = (label for label in found if label is not best)
-    return ChannelLabels(channel, name, (best, *others), rivals)
+    return ChannelLabels(channel, (best, *others), int(not rivals), rivals)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import fx, nn
 
-from conceptlrp.labelling.result import FEATURE_MAP, MAP
+from conceptlrp.labelling.channel_name import FEATURE_MAP, MAP
 from conceptlrp.lrp import Baseline, Explainer, mean_baseline
 from conceptlrp.lrp.backends import make_propagation
 from conceptlrp.lrp.batch import batches

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import plain
 from conceptlrp.labelling import ChannelCause, ChannelLabels
-from conceptlrp.labelling.result import UNNAMED, ChannelName
+from conceptlrp.labelling.channel_name import UNNAMED, ChannelName
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report.findings import (
     ChannelEffect,

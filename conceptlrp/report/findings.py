@@ -153,7 +153,7 @@ def runners_up(
     their effect; of several measures of one label the best counts.
     """
     found = scores.channels[channel]
-    left_out = {*controls, found.name}
+    left_out = {*controls, *(each.label for each in found.labels[: found.named])}
     name = channel_name(found)
     chosen = {}
     for label in found.labels:

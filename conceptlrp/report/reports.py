@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.labelling.result import ChannelName, channel_name
+from conceptlrp.labelling.channel_name import ChannelName
+from conceptlrp.labelling.result import channel_name
 from conceptlrp.late import pd
 from conceptlrp.lrp.targets import unit_of
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards

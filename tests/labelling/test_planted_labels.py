@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from conceptlrp.labelling import LabelCriteria, LabelScores, score_channels
+from conceptlrp.labelling.channel_name import UNNAMED
 from conceptlrp.labelling.controls import exchange_positions
-from conceptlrp.labelling.result import UNNAMED
 from tests.labelling.planted import Planted, make_planted
 
 LAYERS = ("conv2", "conv3")

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from conceptlrp.labelling import LabelCriteria, LabelScores, score_channels
+from conceptlrp.labelling.channel_name import UNNAMED
 from conceptlrp.labelling.columns import mask_bits
-from conceptlrp.labelling.result import UNNAMED, channel_name
+from conceptlrp.labelling.result import channel_name
 from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
 from conceptlrp.labels.labels import random_twins
 from conceptlrp.othello import Corpus, phases
@@ -108,15 +109,15 @@ def map_scores(corpus, labels, strata, maps) -> LabelScores:
 def test_channels_get_the_labels_that_they_follow(scores: LabelScores):
     names = dict(zip(CHANNELS, scores.names, strict=True))
 
-    assert names["corners"] == "own corners"
-    assert names["mobility"] in ("mobility", "moves")
-    assert names["no X-square"] == "own X-squares"
+    assert names["corners"] == "used when there are own corners"
+    assert names["mobility"] == "used when mobility is high"
+    assert names["no X-square"] == "used when there are no own X-squares"
 
 
 def test_a_channel_that_follows_the_ply_or_nothing_is_unnamed(scores: LabelScores):
     for channel in ("ply", "noise"):
         found = scores.channels[CHANNELS.index(channel)]
-        assert (found.name, found.labels) == (UNNAMED, ())
+        assert (found.named, found.labels) == (0, ())
 
 
 @pytest.mark.parametrize("bins", [None, 6])
@@ -186,7 +187,7 @@ def test_a_name_needs_a_lead_over_labels_that_are_not_nested(
 
     channel = found.channels[0]
     assert channel.labels[0].label == "own corners"
-    assert channel.name == UNNAMED
+    assert not channel.is_named
     assert "own corners" not in channel.rivals
     assert channel.rivals
 
@@ -204,7 +205,7 @@ def test_a_flag_is_no_name_for_a_channel_that_follows_its_number(
 
     channel = found.channels[0]
     assert [named.label for named in channel.labels] == ["extreme"]
-    assert (channel.name, channel.rivals) == (UNNAMED, ("number",))
+    assert (channel.named, channel.rivals) == (0, ("number",))
 
 
 def test_of_nested_labels_the_one_that_a_channel_follows_is_its_name(
@@ -218,7 +219,7 @@ def test_of_nested_labels_the_one_that_a_channel_follows_is_its_name(
         {"relevance": both}, [], extreme, corpus.game, strata, criteria=QUICK
     )
 
-    assert found.names == ("number", "extreme")
+    assert found.names == ("used with more number", "used with more extreme")
 
 
 def test_a_label_must_exceed_what_networks_with_random_weights_have(

@@ -56,7 +56,7 @@ def scored(*labels: NamedLabel, name: str = "unnamed", sign: int = 1) -> LabelSc
         p=table(Q),
         q=table(Q),
         random={"activation": np.array(RANDOM)},
-        channels=(ChannelLabels(0, name, labels, rivals),),
+        channels=(ChannelLabels(0, labels, int(name != "unnamed"), rivals),),
         criteria=LabelCriteria(),
     )
 
@@ -72,9 +72,9 @@ def planted_labels(
         def repeated(tables, channels=channels):
             return {name: np.repeat(t, channels, axis=0) for name, t in tables.items()}
 
-        unnamed = [ChannelLabels(c, "unnamed", (), ()) for c in range(channels)]
+        unnamed = [ChannelLabels(c) for c in range(channels)]
         unnamed[0] = one.channels[0]
-        unnamed[1] = ChannelLabels(1, "unnamed", (held("twin"),), ("mobility",))
+        unnamed[1] = ChannelLabels(1, (held("twin"),), rivals=("mobility",))
         layers[layer] = LabelScores(
             labels=(*LABELS[:-1], best),
             **{n: repeated(getattr(one, n)) for n in ("effect", "held_out", "p", "q")},

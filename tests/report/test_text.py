@@ -194,7 +194,7 @@ def test_a_network_without_a_value_is_told_nothing_of_it(report):
 
 def named(report, **changes):
     label = replace(held("own corners"), **changes)
-    found = ChannelLabels(0, "own corners", (label,), ())
+    found = ChannelLabels(0, (label,), 1)
     return replace(
         report,
         name=channel_name(found),
@@ -316,7 +316,7 @@ def test_squares_of_a_label_are_told_for_maps(report):
     ],
 )
 def test_a_channel_without_a_name_says_why(labels, sentence, report):
-    found = replace(report, labels=ChannelLabels(0, "unnamed", labels, ()))
+    found = replace(report, labels=ChannelLabels(0, labels))
 
     assert sentence in unwrapped(found.text())
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from conceptlrp.labelling import ChannelCause, ChannelLabels, LabelCriteria, NamedLabel
+from conceptlrp.labelling.channel_name import FEATURE_MAP, ChannelName
 from conceptlrp.labelling.interchange_result import LEAST
-from conceptlrp.labelling.result import FEATURE_MAP, ChannelName
 from conceptlrp.labels import LABELS
 from conceptlrp.report.words.numbers import (
     compact,

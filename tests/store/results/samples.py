@@ -75,7 +75,7 @@ def labels(store: Store, seed: int = 0) -> ScoredLabels:
             **{name: numbers(channels, 3) for name in ("effect", "held_out", "p", "q")},
             random=numbers(3),
             channels=tuple(
-                ChannelLabels(c, "unnamed", (named,) * (c == 0), ("mobility",))
+                ChannelLabels(c, (named,) * (c == 0), 0, ("mobility",))
                 for c in range(channels)
             ),
             criteria=LabelCriteria(seed=seed),
