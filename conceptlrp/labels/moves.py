@@ -209,7 +209,7 @@ def move_labels(corpus: Positions, squares: ArrayLike) -> Labels:
     >>> first = demo_corpus()[:1]
     >>> found = move_labels(first, first.played)
     >>> [name for name, values in found.position.items() if values[0]][:3]
-    ['move d3', 'move like c3', 'move in the top half']
+    ['move c5', 'move like d3', 'move in the middle left']
     """
     corpus, given = given_corpus(corpus), np.asarray(squares)
     if given.shape != (len(corpus),):
