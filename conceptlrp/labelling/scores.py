@@ -31,9 +31,9 @@ from conceptlrp.labelling.measures import (
     Compared,
     MeasureScore,
     compare_labels,
-    name_channels,
     score_measure,
 )
+from conceptlrp.labelling.naming import name_channels
 from conceptlrp.labelling.result import LabelCriteria, LabelScores
 from conceptlrp.labels import Labels
 from conceptlrp.statistics.ranks import Floats, codes
