@@ -21,7 +21,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.labelling.channel_name import ACTIVATION, FEATURE_MAP, RELEVANCE, RULE
+from conceptlrp.labelling.channel_name import (
+    ACTIVATION,
+    FEATURE_MAP,
+    FIRING_PLACE,
+    PLACE,
+    RELEVANCE,
+    RULE,
+)
 from conceptlrp.labelling.columns import (
     flat_table,
     relevance_iou,
@@ -39,6 +46,8 @@ from conceptlrp.statistics.significance import interval, linear_replicates
 # What a channel may vary by and a copy differ by, as part of its size and its variance.
 _SAME: Final = 1e-5
 _COPY: Final = 1e-4
+# A flag that few rows have correlates little with a channel that tells it nearly always.
+_TELLS: Final = 0.8
 # By what part numbers of maps are rounded, which are kept in 16 bits.
 _ROUNDING: Final = 1e-3
 _BLOCK: Final = 1 << 14
@@ -136,18 +145,19 @@ def _decided(
         return ChannelLabels(channel, (told, *labels), 1)
     if best is None:
         return ChannelLabels(channel)
-    family = {m.measure: m.nested(best, measured) for m in measured}
+    own = next(one for one in measured if one.measure == best.measure)
     near: dict[str, float] = {}
     for one in measured:
-        for name, strength in one.rivals(channel, best, family[one.measure]):
+        family = own.nested(best.label) | one.nested(best.label)
+        for name, strength in one.rivals(channel, best, family):
             near[name] = max(near.get(name, 0.0), strength)
     if not near:
         return ChannelLabels(channel, labels, 1)
     rivals = tuple(sorted(near, key=lambda name: (-round(near[name], 6), name)))
     second = next((each for each in labels if each.label in near), None)
-    if second is not None and near[second.label] >= near[rivals[0]] - asked.lead:
-        kin = measured[0].kin(second, measured)
-        if all(name == second.label or name in kin for name in rivals):
+    if second is not None and near[second.label] >= near[rivals[0]] * (1 - asked.lead):
+        kin = {second.label}.union(*(one.nested(second.label) for one in measured))
+        if kin.issuperset(rivals):
             rest = (x for x in labels if x not in (best, second))
             return ChannelLabels(channel, (best, second, *rest), 2)
     return ChannelLabels(channel, labels, 0, rivals)
@@ -170,9 +180,9 @@ def _told(
     if rule is None:
         return None
     size = abs(rule.correlation)
-    least = asked.effect if best is None else max(asked.effect, best.strength)
-    lead = 0.0 if best is None else asked.lead
-    if not size >= max(least + lead, rule.random_correlation + asked.over_random):
+    led = 0.0 if best is None else best.strength * (1 + asked.lead)
+    random = rule.random_correlation + asked.over_random
+    if not size >= max(led, asked.effect, random):
         return None
     nan, effect = float("nan"), rule.sign * size
     return NamedLabel(
@@ -209,9 +219,22 @@ class _Measured:
         return self.score.compared
 
     @cached_property
+    def correlation(self) -> Floats:
+        """The correlations (C, K) that labels compete by, 0 where there is none.
+
+        Of a place it is not more than over all contents: a channel of own corners is
+        one of corners among own discs alone.
+        """
+        found, mixed = self.score.correlation, self.score.mixed
+        if self.measure in (PLACE, FIRING_PLACE) and mixed is not None:
+            sign = np.sign(self.score.effect)
+            found = sign * np.maximum(np.minimum(sign * found, sign * mixed), 0)
+        return np.nan_to_num(found)
+
+    @cached_property
     def strength(self) -> Floats:
-        """Size of the correlation (C, K), 0 where there is none."""
-        return np.nan_to_num(np.abs(self.score.correlation))
+        """Sizes of these."""
+        return np.abs(self.correlation)
 
     @cached_property
     def at_random(self) -> NDArray[np.bool_]:
@@ -231,9 +254,9 @@ class _Measured:
         score, asked = self.score, self.asked
         # A channel must be on the same side of its label in both halves.
         confirmed = np.sign(score.effect) * score.held_out
-        needed = np.fmax(asked.effect, score.random + asked.over_random)
-        found = (self.q <= asked.false_discoveries) & (confirmed >= needed)
-        found &= np.abs(score.effect) >= needed
+        found = (self.strength >= asked.effect) | (confirmed >= _TELLS)
+        found &= (self.q <= asked.false_discoveries) & ~self.at_random
+        found &= confirmed >= score.random + asked.over_random
         return np.asarray(found & ~self.borrowed)
 
     @cached_property
@@ -263,7 +286,7 @@ class _Measured:
         That is by their partial correlation; `shown` are those that random networks
         show too.
         """
-        r = np.nan_to_num(self.score.correlation[channel])
+        r = self.correlation[channel]
         alike = self.compared.alike[shown]
         rest = np.sqrt(np.maximum(1 - np.square(r[shown]), _COPY))[:, None]
         rest = rest * np.sqrt(np.maximum(1 - np.square(alike), _COPY))
@@ -297,7 +320,7 @@ class _Measured:
         kept &= games >= LEAST_GAMES
         # Last, as what is the same in every draw is no less sure for that.
         low, high = known_interval((low, high), 1, games)
-        every = self.score.correlation if self.score.mixed is None else self.score.mixed
+        every = self.correlation if self.score.mixed is None else self.score.mixed
         sign = np.sign(self.score.effect[channel])
         return [
             (
@@ -307,26 +330,21 @@ class _Measured:
             for k, a, b in zip(chosen[kept], low[kept], high[kept], strict=True)
         ]
 
-    def nested(
-        self, best: NamedLabel, measured: Sequence["_Measured"]
-    ) -> NDArray[np.bool_]:
-        """Tell which labels (K,) are nested with one, by this measure or its own."""
-        own = next(one for one in measured if one.measure == best.measure)
-        k = self.names.index(best.label)
-        return np.asarray(self.compared.nested[k] | own.compared.nested[k])
-
-    def kin(self, label: NamedLabel, measured: Sequence["_Measured"]) -> set[str]:
-        """Return the labels that are nested with one by any measure."""
-        found = [one.nested(label, measured) for one in measured]
-        return {self.names[k] for k in np.flatnonzero(np.any(found, axis=0))}
+    def nested(self, label: str) -> set[str]:
+        """Return the labels that are nested with one, where the measure knows it."""
+        if label not in self.names:
+            return set()
+        nested = self.compared.nested[self.names.index(label)]
+        return {self.names[k] for k in np.flatnonzero(nested)}
 
     def rivals(
-        self, channel: int, best: NamedLabel, nested: NDArray[np.bool_]
+        self, channel: int, best: NamedLabel, family: set[str]
     ) -> list[tuple[str, float]]:
         """Return labels that the best one does not lead, with their strength."""
         strength, lead = self.strength[channel], self.asked.lead
         # A flag may be but the extreme of a number, which is nested with it.
-        least = np.where(nested, best.strength + lead, best.strength - lead)
+        nested = np.array([name in family for name in self.names], np.bool_)
+        least = best.strength * (1 + np.where(nested, lead, -lead))
         near = strength > least
         near &= self.significant[channel] & ~self.borrowed[channel]
         near &= ~self.at_random[channel]
@@ -340,7 +358,7 @@ class _Measured:
             measure=self.measure,
             effect=float(score.effect[channel, k]),
             held_out=held_out,
-            correlation=float(score.correlation[channel, k]),
+            correlation=float(self.correlation[channel, k]),
             auroc=None if score.confirming.matrix.numeric[k] else (held_out + 1) / 2,
             low=low,
             high=high,
