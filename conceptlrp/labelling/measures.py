@@ -123,9 +123,16 @@ def compare_labels(
 
 
 def score_measure(
-    tables: list[NDArray[Any]], compared: Compared, *, scored: int = 1
+    tables: list[NDArray[Any]],
+    compared: Compared,
+    *,
+    scored: int = 1,
+    trained: int = 1,
 ) -> list[MeasureScore]:
-    """Score one measure of networks, each held against the others but the first."""
+    """Score one measure of networks, each held against the others.
+
+    The first ones, of the `trained` network, none is held against.
+    """
     halves, good = compared.halves, compared.good
     ranks: list[NDArray[np.float32]] = []
     found, correlation, sizes = [], [], []
@@ -152,7 +159,7 @@ def score_measure(
             held_out=found[i][1],
             p=_p(found[i][0], null, good),
             correlation=correlation[i],
-            random=np.where(good, _others(sizes, i), np.nan),
+            random=np.where(good, _others(sizes, i, trained), np.nan),
         )
         for i, null in enumerate(nulls)
     ]
@@ -165,9 +172,9 @@ def _half(columns: Columns, chosen: NDArray[np.bool_], asked: LabelCriteria) -> 
     return Half(positions, part, matrix)
 
 
-def _others(sizes: list[Floats], scored: int) -> Floats:
+def _others(sizes: list[Floats], scored: int, trained: int) -> Floats:
     """Return the largest sizes in the random networks but the one that is scored."""
-    others = [size for i, size in enumerate(sizes) if i not in (0, scored)]
+    others = [size for i, size in enumerate(sizes) if i >= trained and i != scored]
     return np.asarray(np.max([np.zeros_like(sizes[0]), *others], axis=0))
 
 

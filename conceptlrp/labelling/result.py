@@ -7,6 +7,7 @@ neither torch nor pandas, so that reports start at once.
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from math import nan
 from typing import Annotated, Any, Final, TypeAlias
 
 import numpy as np
@@ -406,6 +407,10 @@ class ScoredLabels:
         label could be tested.
     controls : tuple of str
         Which labels are controls that no channel should have.
+    exchanged_labelled : dict of str to float
+        By layer, which part of the channels gets a label by the same rules after the
+        network's own numbers and maps were exchanged between positions of the same
+        ply: what the game's progress alone would label. It should be 0.
     """
 
     target: str
@@ -416,6 +421,7 @@ class ScoredLabels:
     layers: Mapping[str, LabelScores]
     random_labelled: Mapping[str, float]
     controls: tuple[str, ...]
+    exchanged_labelled: Mapping[str, float] = field(default_factory=dict)
 
     def channel(self, layer: str, channel: int) -> ChannelLabels:
         """Return the labels of a channel, which is unnamed where none is good enough.
@@ -453,7 +459,8 @@ class ScoredLabels:
         return f"ScoredLabels(target={self.target!r}, {layers})"
 
     def _repr_html_(self) -> str:
-        columns = ("layer", "channels", "named", "labelled", "of random networks")
+        counted = ("layer", "channels", "named", "labelled")
+        columns = (*counted, "of random networks", "exchanged within plies")
         rows = [
             (
                 layer,
@@ -463,9 +470,10 @@ class ScoredLabels:
                         f"{scores.named:.0%}",
                         f"{scores.labelled:.0%}",
                         f"{self.random_labelled[layer]:.1%} labelled",
+                        f"{self.exchanged_labelled.get(layer, nan):.1%} labelled",
                     )
                     if scores.tested
-                    else (UNTESTED, "–", "–")
+                    else (UNTESTED, "–", "–", "–")
                 ),
             )
             for layer, scores in self.layers.items()
@@ -483,5 +491,6 @@ class ScoredLabels:
             "labelled": scores.labelled if scores.tested else None,
             "named": scores.named if scores.tested else None,
             "random_labelled": self.random_labelled[layer],
+            "exchanged_labelled": self.exchanged_labelled.get(layer, nan),
             "channels": scores._channel_dicts(),
         }

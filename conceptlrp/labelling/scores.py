@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.labelling.columns import position_columns, square_columns
+from conceptlrp.labelling.controls import exchange_positions
 from conceptlrp.labelling.measures import (
     Compared,
     MeasureScore,
@@ -73,7 +74,7 @@ class Comparison:
     @cached_property
     def of_maps(self) -> Compared:
         """Labels that maps are compared with."""
-        rows = slice(None) if self.mapped is None else self.mapped
+        rows = self._rows
         labels, held_out = self.labels.take(rows), self.held_out[rows]
         if held_out.all() or not held_out.any():
             msg = (
@@ -87,22 +88,40 @@ class Comparison:
         return compare_labels(labels, columns, held_out, self.criteria)
 
     def score(
-        self, networks: Sequence[Mapping[str, ArrayLike]], *, scored: int | None = None
+        self,
+        networks: Sequence[Tables],
+        *,
+        scored: int | None = None,
+        exchange: bool = False,
     ) -> list[LabelScores]:
         """Score networks by the same rules, each held against the random ones.
 
-        A network with random weights is held against the others of its kind.
+        A network with random weights is held against the others of its kind. With
+        `exchange` the first one follows a second time, its positions exchanged within
+        their plies; it counts among those that are `scored`.
         """
-        number = len(networks) if scored is None else scored
+        number = len(networks) + exchange if scored is None else scored
         by_measure: dict[str, list[MeasureScore]] = {}
         for measure in networks[0]:
             tables = [np.asarray(network[measure]) for network in networks]
-            compared = self.of_values if tables[0].ndim == 2 else self.of_maps
-            by_measure[measure] = score_measure(tables, compared, scored=number)
+            of_values = tables[0].ndim == 2
+            compared = self.of_values if of_values else self.of_maps
+            if exchange:
+                plies = self.plies if of_values else self.plies[self._rows]
+                seed = self.criteria.seed
+                tables.insert(1, exchange_positions(tables[0], plies, seed=seed))
+            by_measure[measure] = score_measure(
+                tables, compared, scored=number, trained=1 + exchange
+            )
         return [
             self._found({m: each[i] for m, each in by_measure.items()})
             for i in range(number)
         ]
+
+    @property
+    def _rows(self) -> NDArray[np.int64] | slice:
+        """Which of the positions have maps."""
+        return slice(None) if self.mapped is None else self.mapped
 
     def _found(self, scored: Mapping[str, MeasureScore]) -> LabelScores:
         # Corrected over all measures, since any of them may give the name.

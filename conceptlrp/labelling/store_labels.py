@@ -96,8 +96,9 @@ def label(
     Relevance and activation, summed over the board, are scored against all labels;
     sizes of conditional maps and feature maps, square by square, against labels of
     squares and moves, among squares of the same ply, location class and content.
-    Networks with random weights are scored by the same rules, and controls stand
-    among the labels.
+    Networks with random weights, and the network's own numbers exchanged between
+    positions of the same ply, are scored by the same rules, and controls stand among
+    the labels.
 
     Parameters
     ----------
@@ -146,9 +147,13 @@ def label(
         seed=seed,
         layers={layer: each[0] for layer, each in scores.items()},
         random_labelled={
-            layer: float(np.mean([each.labelled for each in every[1:]]))
+            layer: float(np.mean([each.labelled for each in every[2:]]))
             if asked.n_random > 1 and every[0].tested
             else float("nan")
+            for layer, every in scores.items()
+        },
+        exchanged_labelled={
+            layer: every[1].labelled if every[0].tested else float("nan")
             for layer, every in scores.items()
         },
         controls=study.controls,
@@ -278,6 +283,7 @@ class _Study:
             labels=names,
             controls=self.controls,
             spread=spread,
+            nested=pairs.nested,
             recipients=len(np.unique(pairs.recipients)),
             pairs=len(pairs.recipients),
             games=len(np.unique(pairs.games[[*pairs.recipients, *pairs.donors]])),
@@ -338,7 +344,10 @@ def _prepare(
 def _score(
     networks: Networks, comparison: Comparison, report: OnProgress
 ) -> dict[str, list[LabelScores]]:
-    """Score all networks, a few layers at a time, as their maps fit into memory."""
+    """Score all networks, a few layers at a time, as their maps fit into memory.
+
+    By layer the trained one, that with its positions exchanged, and the random ones.
+    """
     values, found = networks.values(report), {}
     for group in networks.groups():
         maps = networks.maps(group, report)
@@ -346,7 +355,7 @@ def _score(
             tables: list[dict[str, NDArray[Any]]] = []
             for summed, mapped in zip(values, maps, strict=True):
                 tables.append(summed.pop(layer) | mapped.pop(layer))
-            found[layer] = comparison.score(tables)
+            found[layer] = comparison.score(tables, exchange=True)
             report("layers", len(found), len(networks.explainers[0].layers))
     return found
 

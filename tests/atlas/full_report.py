@@ -87,6 +87,7 @@ def full_report(report: ChannelReport, *, size: int = 8) -> ChannelReport:
         carried=cause("mobility", -0.5),
         runners_up=(runner_up("edge lead"), runner_up(HOSTILE)),
         random_labelled=0.025,
+        exchanged_labelled=0.0,
         effects=channel_effect(size),
         upstream=(WiredChannel("conv1", 3, 0.05, 0.0625, 0.375),),
         downstream=(

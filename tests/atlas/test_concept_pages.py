@@ -100,7 +100,7 @@ def test_the_name_stands_first_and_then_a_sentence_on_the_channel(page):
         "the output follows the difference of 'mobility' with r −0.50",
         "Causal check passed",
         "its effect +0.44 is below 0.5",  # why a runner-up failed
-        "gets a label on 2.5% of the channels",  # control
+        "random weights gets a label on 2.5%",  # control
     ],
 )
 def test_labels_come_with_their_evidence_and_controls(page, said):

@@ -387,7 +387,12 @@ def test_labels_exchanged_within_plies_hardly_ever_pass():
 
     for seed in range(6):
         pairs = Interchanges(
-            recipients, donors, plies, games, columns.astype(np.float64)
+            recipients,
+            donors,
+            plies,
+            games,
+            columns.astype(np.float64),
+            np.eye(columns.shape[1], dtype=bool),
         )
         changes = pairs.differences
         exchanged = replace(pairs, columns=_exchanged(columns, plies, seed))

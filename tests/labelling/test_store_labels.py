@@ -112,6 +112,14 @@ def test_random_networks_get_hardly_any_label(scored: ScoredLabels) -> None:
     assert all(part <= 0.05 for part in scored.random_labelled.values())
 
 
+def test_positions_exchanged_within_their_ply_get_no_label(
+    scored: ScoredLabels,
+) -> None:
+    assert scored.exchanged_labelled == {"conv2": 0, "conv3": 0}
+    assert scored.to_dict()["layers"]["conv2"]["exchanged_labelled"] == 0
+    assert "exchanged within plies" in scored._repr_html_()
+
+
 def test_controls_are_at_chance(scored: ScoredLabels) -> None:
     assert {"black to move", "last move"} < set(scored.controls)
     assert sum(name.startswith("random: ") for name in scored.controls) >= 10

@@ -90,6 +90,7 @@ def planted_labels(
         seed=0,
         layers=layers,
         random_labelled=dict(zip(sizes, (0.125, np.nan), strict=True)),
+        exchanged_labelled=dict.fromkeys(sizes, 0.0),
         controls=("twin",),
     )
 
@@ -121,6 +122,7 @@ def planted_interchange(
         labels=labels,
         controls=("twin",),
         spread=np.full(len(labels), 40),
+        nested=np.eye(len(labels), dtype=bool),
         recipients=50,
         pairs=100,
         games=80,

@@ -202,6 +202,7 @@ def named(report, **changes):
         cause=cause("own corners"),
         runners_up=runners_up(scored(held("best"), name="best"), 0)[:1],
         random_labelled=0.02,
+        exchanged_labelled=0.0,
     )
 
 
@@ -224,7 +225,11 @@ def test_a_name_is_told_with_evidence_control_and_cause(report):
         "differs." in text
     )
     assert "Runners-up: - 'twin' (activation, effect +0.95)" in text
-    assert "random weights gets a label on 2.0% of the channels of conv1 by" in text
+    assert (
+        "Controls: by the same rules, a network of the same shape with random weights "
+        "gets a label on 2.0% and this one with its numbers exchanged between "
+        "positions of the same ply gets a label on 0% of the channels of conv1." in text
+    )
 
 
 def test_a_channel_that_is_lower_where_its_label_holds_is_told_so(report):

@@ -194,13 +194,24 @@ def _followed(cause: ChannelCause) -> str:
 
 
 def random_line(report: "ChannelReport") -> str:
-    """Say how many channels of a random network get a label; "" where not known."""
-    if report.random_labelled is None:
+    """Say how many channels get a label where none should; "" where not known."""
+    controls = (
+        ("a network of the same shape with random weights", report.random_labelled),
+        (
+            "this one with its numbers exchanged between positions of the same ply",
+            report.exchanged_labelled,
+        ),
+    )
+    shares = [
+        f"{what} gets a label on {percent(share)}"
+        for what, share in controls
+        if share is not None
+    ]
+    if not shares:
         return ""
     return (
-        "Control: a network of the same shape with random weights gets a label on "
-        f"{percent(report.random_labelled)} of the channels of {report.layer} by the "
-        "same rules."
+        f"Controls: by the same rules, {' and '.join(shares)} of the channels of "
+        f"{report.layer}."
     )
 
 

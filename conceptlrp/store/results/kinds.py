@@ -112,7 +112,7 @@ _TABLE: Final = (
         "interchange",
         "conceptlrp.labelling:Interchange",
         ("target",),
-        version=1,
+        version=2,
         verb="interchange",
     ),
     Kind(

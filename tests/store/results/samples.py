@@ -111,6 +111,7 @@ def interchange(store: Store, seed: int = 0) -> Interchange:
         labels=("corner", "mobility", "edge"),
         controls=("edge",),
         spread=np.array([40, 0, 12]),
+        nested=np.eye(3, dtype=bool),
         recipients=50,
         pairs=100,
         games=80,
