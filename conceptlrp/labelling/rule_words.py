@@ -62,14 +62,14 @@ def simplify(case: Case, size: int) -> dict[Cell, int]:
     """Drop conditions that others imply, nearest ones last; sets are made smallest."""
     kept = {cell: states & _all(cell) for cell, states in case.items()}
     kept = {cell: states for cell, states in kept.items() if states != _all(cell)}
-    allowed = _allowed(kept, size)
+    allowed = allowed_squares(kept, size)
     far = sorted(kept, key=lambda cell: (cell is None, -_distance(cell)))
     for cell in far:
         rest = {other: kept[other] for other in kept if other != cell}
         is_place = cell is None or kept[cell] & ON in (0, ON)
         if not is_place and not (allowed & ~_beyond(cell, size)).any():
             is_place = True
-        if is_place and np.array_equal(_allowed(rest, size), allowed):
+        if is_place and np.array_equal(allowed_squares(rest, size), allowed):
             kept = rest
     # Off the board, where no square that is left could be, is no state.
     return {
@@ -173,7 +173,7 @@ def _place(case: Case, size: int) -> str:
         if cell is not None and states & ON not in (0, ON)
     }
     return _place_between(
-        _allowed(said, size).tobytes(), _allowed(case, size).tobytes()
+        allowed_squares(said, size).tobytes(), allowed_squares(case, size).tobytes()
     )
 
 
@@ -234,7 +234,7 @@ def _margins(
     return found
 
 
-def _allowed(case: Case, size: int) -> NDArray[np.bool_]:
+def allowed_squares(case: Case, size: int) -> NDArray[np.bool_]:
     """Return the squares (n, n) on which some board fulfils a case."""
     found = np.ones((size, size), np.bool_)
     for cell, states in case.items():

@@ -254,7 +254,7 @@ class _Learned:
 
     def followed(self, flags: NDArray[np.float32]) -> Floats:
         """Return the correlation (K, C) with flags (n, K) that have the length 1."""
-        return np.asarray(flags.T @ self.ranks, np.float64)
+        return np.clip(flags.T @ self.ranks, -1, 1).astype(np.float64)
 
 
 def learn_rules(
@@ -509,8 +509,8 @@ class _Squares:
 
 def _worth(cases: Sequence[Case], correlation: float) -> float:
     """Weigh how closely a channel follows a rule against its words."""
-    words = sum(map(len, cases))
-    return abs(correlation) - _WORTH * (words + (correlation < 0))
+    words = sum(map(len, cases)) + 2 * (len(cases) - 1) + (correlation < 0)
+    return abs(correlation) - _WORTH * words
 
 
 def _unit(columns: NDArray[np.float32]) -> NDArray[np.float32]:
