@@ -26,12 +26,14 @@ from conceptlrp.labelling.result import (
     NamedLabel,
 )
 from conceptlrp.labels import Labels
+from conceptlrp.labels.moves import without_sides
 from conceptlrp.statistics.estimates import known_interval
 from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import (
     Floats,
     LabelMatrix,
     centered_ranks,
+    codes,
     effects,
     label_matrix,
 )
@@ -65,8 +67,8 @@ class Compared:
 
     Of the halves the first is to find labels on, the other held out. ``good`` (K,)
     labels can be tested, ``nested`` (K, K) ones are no rivals, ``numbers`` has flags
-    as numbers, and ``exchanges`` (B, n) has the rows whose labels each row is given in
-    B permutations.
+    as numbers, labels of equal ``kin`` (K,) are of one kind, and ``exchanges`` (B, n)
+    has the rows whose labels each row is given in B permutations.
     """
 
     labels: Labels
@@ -74,7 +76,19 @@ class Compared:
     good: NDArray[np.bool_]
     numbers: LabelMatrix
     nested: NDArray[np.bool_]
+    kin: NDArray[np.intp]
     exchanges: NDArray[np.int32]
+
+    def sizes(self, found: Floats) -> Floats:
+        """Return the largest size (K,) of effects (n, K), kin having that of all.
+
+        A network with random weights has no side of its own: what one channel shows of
+        a square, another may show of any.
+        """
+        largest = np.zeros(int(self.kin.max(initial=-1)) + 1)
+        own = np.nanmax(np.abs(found), axis=0, initial=0)
+        np.maximum.at(largest, self.kin, own)
+        return largest[self.kin]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +132,7 @@ def compare_labels(
         good=good[0] & good[1],
         numbers=label_matrix(numbers, strata),
         nested=nested_labels(columns),
+        kin=codes([without_sides(name) for name in labels.names]),
         exchanges=exchanges,
     )
 
@@ -143,7 +158,7 @@ def score_measure(
             effects(halves[1].ranks(table), halves[1].matrix),
         ]
         # What a random network reaches in either half is no finding in another.
-        sizes.append(np.nanmax(np.abs(np.concatenate(both)), axis=0, initial=0))
+        sizes.append(compared.sizes(np.concatenate(both)))
         if place < scored:
             ranks.append(finding)
             found.append([np.where(good, each, np.nan) for each in both])
