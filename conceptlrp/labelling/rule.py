@@ -72,9 +72,9 @@ class Rule(Plain):
     mean, elsewhere : float
         Mean of the channel where the rule holds and where not, in standard deviations
         about its mean.
-    correlation : float
+    correlation, correlation_low, correlation_high : float
         Of the ranks of the channel with where the rule holds, among squares of the same
-        ply, location class and content.
+        ply, location class and content, and its 95 % interval by games.
     random, random_correlation, random_rules : float
         In networks with random weights: the largest r2; the largest correlation of a
         channel with this rule; and that which nine of ten of their own rules stay
@@ -93,9 +93,21 @@ class Rule(Plain):
     mean: float
     elsewhere: float
     correlation: float = 0.0
+    correlation_low: float = float("nan")
+    correlation_high: float = float("nan")
     random: float = 0.0
     random_correlation: float = 0.0
     random_rules: float = 0.0
+
+    def stands_out(self, over_random: float) -> bool:
+        """Tell whether the channel follows it more than those of random networks.
+
+        It was sought for this very channel, as labels are not. It has therefore to
+        exceed this rule in random networks by twice as much as a label, and nine of
+        ten of the rules that their channels have of their own.
+        """
+        same = self.random_correlation + 2 * over_random
+        return abs(self.correlation) >= max(same, self.random_rules)
 
     def holds(self, boards: ArrayLike) -> NDArray[np.bool_]:
         """Tell where the rule holds.

@@ -5,11 +5,8 @@ by flags of the squares of a window (own disc, opponent's disc, empty, legal mov
 the board), pooled over all squares. The rule is the node of the tree, or two, that the
 channel follows most closely in as few words as a person reads at once.
 
-All channels of a layer grow their trees together: what a split gains follows from sums
-over the rows of a leaf, which for all flags and channels are one product of matrices.
-
 Shapes use n rows (squares of positions, or positions), F flags, C channels, L leaves
-and G games.
+and K rules.
 """
 
 from collections.abc import Sequence
@@ -41,11 +38,11 @@ from conceptlrp.labelling.rule_words import (
 from conceptlrp.statistics.estimates import known_interval
 from conceptlrp.statistics.ranks import Floats, centered_ranks, codes
 from conceptlrp.statistics.significance import interval
+from conceptlrp.statistics.trees import Path, Trees, grow
 
 _REACH: Final = 2
 _LEAVES: Final = 16
 _DEPTH: Final = 5
-_LEAST_ROWS: Final = 20
 _ROWS: Final = 1 << 14, 1 << 15
 _CHANNELS: Final = 64
 # What a person reads at once.
@@ -54,6 +51,7 @@ _CONDITIONS: Final = 4
 _WORTH: Final = 0.01
 _LONGEST: Final = 140
 _ROUNDING: Final = 1e-9
+_NEAREST: Final = 1e-6
 _BEST: Final = 8
 _LEAST_R2: Final = 0.05
 # Rules of channels of random networks that one's own must be stronger than.
@@ -135,109 +133,8 @@ class Followed:
 
 
 @dataclass(frozen=True, eq=False)
-class Trees:
-    """A tree for each of C channels, grown leaf by leaf.
-
-    Split i takes the rows of the leaves ``leaf`` (L - 1, C) that have the flag
-    ``flag`` (L - 1, C) and makes a new leaf i + 1 of them; -1 is no split. ``mean``
-    (L, C) is that of the channels, in standard deviations about their mean.
-    """
-
-    leaf: NDArray[np.intp]
-    flag: NDArray[np.intp]
-    mean: Floats
-
-    def leaves(self, flags: NDArray[np.bool_]) -> NDArray[np.int8]:
-        """Return the leaf of each row and channel, (n, C)."""
-        found = np.zeros((len(flags), self.leaf.shape[1]), np.int8)
-        for new, (leaf, flag) in enumerate(zip(self.leaf, self.flag, strict=True), 1):
-            found[(found == leaf) & flags[:, flag]] = new
-        return found
-
-    def nodes(
-        self, channel: int, literals: Sequence[tuple[Cell, int]]
-    ) -> list[tuple[dict[Cell, int], NDArray[np.bool_]]]:
-        """Return the nodes of a channel's tree: their conditions, and leaves (L,)."""
-        number = len(self.mean)
-        everything = np.arange(number) == 0
-        found: list[tuple[dict[Cell, int], NDArray[np.bool_]]] = [({}, everything)]
-        at = {0: 0}
-        steps = zip(self.leaf[:, channel], self.flag[:, channel], strict=True)
-        for new, (leaf, flag) in enumerate(steps, 1):
-            if leaf < 0:
-                continue
-            case, _ = found[at[leaf]]
-            # What was this leaf is now a node of both.
-            for _, leaves in found:
-                leaves[new] |= leaves[leaf]
-            cell, states = literals[flag]
-            known = case.get(cell, 255)
-            for kept, part in ((new, states), (leaf, 255 & ~states)):
-                at[kept] = len(found)
-                own = np.arange(number) == kept
-                found.append(({**case, cell: known & part}, own))
-        return found[1:]
-
-
-def grow(
-    flags: NDArray[np.bool_], values: NDArray[np.float32], *, leaves: int, depth: int
-) -> Trees:
-    """Grow the trees (CART, best leaf first) of channels (n, C) by flags (n, F).
-
-    Splitting a leaf of n rows with sum t by a flag of m of them with sum s makes the
-    squared error smaller by ``s^2 / m + (t - s)^2 / (n - m) - t^2 / n``.
-    """
-    n, channels = values.shape
-    wide = np.ascontiguousarray(flags.T, np.float32)
-    every, least = np.arange(channels), max(_LEAST_ROWS, n // 1000)
-    place = np.zeros((n, channels), np.int8)
-    # By leaf: sums and numbers of rows with each flag, and (last) of all.
-    shape = (2, leaves, channels, len(wide) + 1)
-    sums = np.zeros(shape)
-    gain, best = np.full((leaves, channels), -1.0), np.zeros((leaves, channels), int)
-    deep = np.zeros((leaves, channels), np.intp)
-
-    def add(leaf: int, rows: NDArray[np.float32]) -> Floats:
-        parts = [rows * values, rows]
-        added = [np.vstack([wide @ p, p.sum(axis=0)[None]]).T for p in parts]
-        sums[:, leaf] = added
-        return sums[:, leaf]
-
-    def weigh(leaf: NDArray[np.intp], of: NDArray[np.intp]) -> None:
-        s, m = sums[:, leaf, of, :-1]
-        t, total = sums[:, leaf, of, -1:]
-        rest = total - m
-        allowed = (np.minimum(m, rest) >= least) & (deep[leaf, of] < depth)[:, None]
-        with np.errstate(all="ignore"):
-            gained = s**2 / m + (t - s) ** 2 / rest - t**2 / total
-        gained = np.where(allowed, gained, -1.0)
-        best[leaf, of], gain[leaf, of] = gained.argmax(axis=1), gained.max(axis=1)
-
-    add(0, np.ones_like(values))
-    weigh(np.zeros(channels, np.intp), every)
-    steps = []
-    for new in range(1, leaves):
-        leaf = gain.argmax(axis=0)
-        # Of rounding alone there is nothing to gain.
-        split = gain[leaf, every] > 1e-5 * n
-        flag = np.where(split, best[leaf, every], 0)
-        steps.append((np.where(split, leaf, -1), flag))
-        moved = (place == steps[-1][0]) & flags[:, flag]
-        place[moved] = new
-        sums[:, leaf, every] -= add(new, moved.astype(np.float32))
-        deep[leaf, every] += 1
-        deep[new] = deep[leaf, every]
-        weigh(np.full(split.sum(), new), every[split])
-        weigh(leaf[split], every[split])
-    total = sums[..., -1]
-    mean = total[0] / np.maximum(total[1], 1)
-    chosen, asked = (np.array(each) for each in zip(*steps, strict=True))
-    return Trees(chosen, asked, mean)
-
-
-@dataclass(frozen=True, eq=False)
 class _Learned:
-    """Rules of one network's C channels, and how they do on the rows held out.
+    """Rules of one network's C channels, and how they do on the n rows held out.
 
     ``rules`` lack what only a comparison of networks tells; ``holds`` (n, C) says where
     each holds, and ``ranks`` (n, C) are those of channels, of length 1.
@@ -247,50 +144,56 @@ class _Learned:
     holds: NDArray[np.bool_]
     ranks: NDArray[np.float32]
 
-    @property
-    def r2(self) -> Floats:
-        """What trees explain, 0 for a channel without a rule, (C,)."""
-        return np.array([rule.r2 if rule else 0.0 for rule in self.rules])
-
-    def followed(self, flags: NDArray[np.float32]) -> Floats:
-        """Return the correlation (K, C) with flags (n, K) that have the length 1."""
-        return np.clip(flags.T @ self.ranks, -1, 1).astype(np.float64)
-
 
 def learn_rules(
     tables: Sequence[NDArray[Any]],
     boards: NDArray[np.int8],
     halves: tuple[Half, Half],
     asked: LabelCriteria,
+    *,
+    trained: int = 1,
 ) -> list[tuple[Rule | None, ...]]:
     """Learn a rule for every channel of networks, each held against the random ones.
 
-    ``tables`` have maps (N, C, n, n) of boards (N, n, n), or values (N, C), those of
-    the store's network first. A channel of which a tree explains nothing has no rule.
+    ``tables`` have maps (N, C, n, n) of boards (N, n, n), or values (N, C); the first
+    ones are of the `trained` network. A channel of which a tree explains nothing has
+    no rule.
     """
     squares = _Squares(boards, tables[0], halves, asked)
     learned = [squares.learn(table) for table in tables]
+    # Each rule as flags, and how its own channel follows it: r and the ends of r.
     flags = [squares.centered(each.holds) for each in learned]
-    own = [np.diag(one.followed(f)) for one, f in zip(learned, flags, strict=True)]
+    own = [
+        squares.correlations(f, each.ranks)
+        for f, each in zip(flags, learned, strict=True)
+    ]
     found = []
     for i, one in enumerate(learned):
-        others = [j for j in range(1, len(learned)) if j != i]
-        same = [np.abs(learned[j].followed(flags[i])).max(axis=1) for j in others]
-        theirs = np.abs(np.concatenate([np.zeros(1), *(own[j] for j in others)]))
+        others = [j for j in range(trained, len(learned)) if j != i]
+        same = [np.abs(flags[i].T @ learned[j].ranks).max(axis=1) for j in others]
+        rules = [rule for j in others for rule in learned[j].rules if rule]
+        theirs = np.abs(np.concatenate([np.zeros(1), *(own[j][0] for j in others)]))
+        largest = np.max([np.zeros(len(one.rules)), *same], axis=0).clip(max=1)
         known = {
-            "random": max(
-                [0.0, *(float(learned[j].r2.max(initial=0)) for j in others)]
-            ),
+            "random": max((rule.r2 for rule in rules), default=0.0),
             "random_rules": float(np.quantile(theirs, _BEYOND)),
         }
-        largest = np.max([np.zeros(len(one.rules)), *same], axis=0)
+        numbers = [*own[i], largest]
+        names = ["correlation", "correlation_low", "correlation_high"]
         found.append(
             tuple(
                 rule
                 and replace(
-                    rule, correlation=float(r), random_correlation=float(k), **known
+                    rule,
+                    **known,
+                    **{
+                        name: float(each[c])
+                        for name, each in zip(
+                            [*names, "random_correlation"], numbers, strict=True
+                        )
+                    },
                 )
-                for rule, r, k in zip(one.rules, own[i], largest, strict=True)
+                for c, rule in enumerate(one.rules)
             )
         )
     return found
@@ -372,6 +275,31 @@ class _Squares:
         means = np.add.reduceat(flags[order].astype(np.float32), firsts, axis=0)
         return _unit(flags - (means / sizes[:, None].astype(np.float32))[strata])
 
+    def correlations(
+        self, flags: NDArray[np.float32], ranks: NDArray[np.float32]
+    ) -> Floats:
+        """Return correlations of columns (n, K) of length 1 and their ends, (3, K).
+
+        Influences ``psi = fr - r (f^2 + r^2) / 2`` are summed by game; the interval is
+        Fisher's.
+        """
+        r = np.clip((flags * ranks).sum(axis=0), -1, 1).astype(np.float64)
+        psi = flags * ranks - (r / 2).astype(np.float32) * (flags**2 + ranks**2)
+        by_game = self._by_game(psi)
+        bounded = np.clip(r, _NEAREST - 1, 1 - _NEAREST)
+        error = np.sqrt(np.square(by_game).sum(axis=0)) / (1 - bounded**2)
+        reach = 1.96 * error
+        center = np.arctanh(bounded)
+        ends = np.tanh(center - reach), np.tanh(center + reach)
+        return np.stack([r, *known_interval(ends, 1, len(by_game))])
+
+    def _by_game(self, columns: NDArray[Any]) -> Floats:
+        """Return sums of columns (n, K) of the rows held out, by game."""
+        games = self.held_out.games
+        order = np.argsort(games, kind="stable")
+        firsts = np.searchsorted(games[order], np.arange(games.max(initial=-1) + 1))
+        return np.add.reduceat(columns[order], firsts, axis=0).astype(np.float64)
+
     def _some(self, table: NDArray[Any]) -> _Learned:
         halves = self.learned, self.held_out
         learned, held_out = (
@@ -428,12 +356,10 @@ class _Squares:
         self, values: NDArray[np.float32], predicted: Floats
     ) -> tuple[Floats, Floats, Floats]:
         """Return the part of the variance (C,) that is explained, and its interval."""
-        asked, games = self.asked, self.held_out.games
-        number = int(games.max(initial=-1)) + 1
-        order = np.argsort(games, kind="stable")
-        firsts = np.searchsorted(games[order], np.arange(number))
-        parts = [np.ones_like(predicted), values, values**2, (values - predicted) ** 2]
-        sums = np.stack([np.add.reduceat(p[order], firsts, axis=0) for p in parts])
+        asked, errors = self.asked, (values - predicted) ** 2
+        parts = [np.ones_like(values), values, values**2, errors]
+        sums = np.stack([self._by_game(part) for part in parts])
+        number = sums.shape[1]
         drawn = np.random.default_rng(asked.seed).multinomial(
             number, np.full(number, 1 / number), asked.replicates
         )
@@ -455,7 +381,7 @@ class _Squares:
         self, trees: Trees, channel: int, leaf: NDArray[np.intp], follows: Followed
     ) -> list[dict[Cell, int]]:
         """Return the node, or two, that a channel follows most closely."""
-        nodes = trees.nodes(channel, self.literals)
+        nodes = trees.nodes(channel)
         if not nodes:
             return []
         members = np.stack([leaves for _, leaves in nodes], axis=1).astype(np.float64)
@@ -477,11 +403,18 @@ class _Squares:
         for chosen, value in tried:
             if abs(value) <= score:
                 continue
-            cases = [simplify(nodes[i][0], self.size) for i in chosen]
+            cases = [simplify(self._case(nodes[i][0]), self.size) for i in chosen]
             worth = _worth(cases, value)
             if worth > score and self._is_readable(cases):
                 found, score = cases, worth
         return self._shortened(found, score, follows)
+
+    def _case(self, path: Path) -> dict[Cell, int]:
+        case: dict[Cell, int] = {}
+        for flag, is_set in path:
+            cell, states = self.literals[flag]
+            case[cell] = case.get(cell, ~0) & (states if is_set else ~states)
+        return case
 
     def _is_readable(self, cases: Sequence[Case]) -> bool:
         words = sentence(cases, self.size, whole=self.is_whole)

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
-from sklearn.tree import DecisionTreeRegressor
 
 from conceptlrp.labelling import LabelCriteria, Rule
 from conceptlrp.labelling.rule import square_states
-from conceptlrp.labelling.rules import grow, learn_rules
+from conceptlrp.labelling.rules import learn_rules
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import label_boards
 from conceptlrp.lrp.probing import boards_of
@@ -159,22 +158,8 @@ def test_vectors_have_rules_of_the_whole_board(played):
     np.testing.assert_array_equal(both.holds(played.boards), values[:, 1])
 
 
-def test_trees_are_those_of_another_library(played):
-    random = np.random.default_rng(2)
-    flags = random.random((2000, 12)) < 0.4
-    values = flags[:, :3] + flags[:, 3:6] * flags[:, 6:9] + random.random((2000, 3))
-    values = (values - values.mean(axis=0)) / values.std(axis=0)
-
-    trees = grow(flags, values.astype(np.float32), leaves=8, depth=4)
-
-    predicted = np.take_along_axis(trees.mean, trees.leaves(flags).astype(int), axis=0)
-    for c in range(3):
-        tree = DecisionTreeRegressor(max_leaf_nodes=8, max_depth=4, min_samples_leaf=20)
-        expected = tree.fit(flags, values[:, c]).predict(flags)
-        np.testing.assert_allclose(predicted[:, c], expected, atol=1e-4)
-
-
 def test_the_same_seed_gives_the_same_rules(played):
     maps = played.maps(*planted(played.states).values(), noise=0.5)
 
-    assert played.learn(maps) == played.learn(maps)
+    # As text, in which what is not known is alike.
+    assert str(played.learn(maps)) == str(played.learn(maps))
