@@ -40,10 +40,12 @@ class Condition:
 
     def holds(self, states: NDArray[np.int8], *, whole: bool) -> NDArray[np.bool_]:
         """Tell for all squares of boards (N, n, n), or for boards (N,), if it does."""
+        known: tuple[str, ...] = STATES
         if self.states[0] in PLACES:
-            known, seen = PLACES, places(states.shape[1])[None].repeat(len(states), 0)
+            known = PLACES
+            seen = places(states.shape[1])[None].repeat(len(states), 0)
         else:
-            known, seen = STATES, seen_from(states, self.row, self.column, whole=whole)
+            seen = seen_from(states, self.row, self.column, whole=whole)
         return np.isin(seen, [known.index(name) for name in self.states])
 
 

@@ -83,10 +83,12 @@ def simplify(case: Case, size: int) -> dict[Cell, int]:
 def conditions(case: Case) -> tuple[Condition, ...]:
     """Return a case as conditions, the nearest first."""
     ordered = sorted(case.items(), key=lambda item: _order(item[0]))
-    return tuple(
-        Condition(*(cell or HERE), _states(states, PLACES if cell is None else STATES))
-        for cell, states in ordered
-    )
+    found = []
+    for cell, states in ordered:
+        row, column = cell or (0, 0)
+        names = _states(states, PLACES if cell is None else STATES)
+        found.append(Condition(row, column, names))
+    return tuple(found)
 
 
 def sentence(cases: Iterable[Case], size: int, *, whole: bool = False) -> str:
@@ -110,7 +112,7 @@ def _around(case: Case, size: int) -> str:
     groups: dict[int, list[str]] = {}
     for cell in sorted(case, key=_order):
         if cell not in (PLACE, HERE) and case[cell] & ON not in (0, ON):
-            groups.setdefault(case[cell], []).append(_direction(*cell))  # type: ignore[misc]
+            groups.setdefault(case[cell], []).append(_direction(*cell))
     here = case.get(HERE, ON)
     head = "a square" if here == ON else _one(here)
     lacks = [_NONE[here]] if here in _NONE else []
@@ -167,7 +169,7 @@ def _name(row: int, column: int) -> str:
 
 def _place(case: Case, size: int) -> str:
     """Say what of a case's place its other words leave open."""
-    said = {
+    said: Case = {
         cell: states | OFF if states & ON in _NONE else states
         for cell, states in case.items()
         if cell is not None and states & ON not in (0, ON)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,9 @@ from conceptlrp.statistics.estimates import known_interval
 from conceptlrp.statistics.ranks import Floats, centered_ranks, codes
 from conceptlrp.statistics.significance import interval
 from conceptlrp.statistics.trees import Path, Trees, grow
+
+#: The rule of every channel, None where there is none.
+Rules: TypeAlias = tuple[Rule | None, ...]
 
 _REACH: Final = 2
 _LEAVES: Final = 16
@@ -77,7 +80,7 @@ class Rows:
 
     def flag(self, cell: Cell, states: int) -> NDArray[np.bool_]:
         """Tell on which rows a cell has one of some states."""
-        return (self.seen[cell] & states) != 0
+        return np.asarray((self.seen[cell] & states) != 0)
 
     def holds(self, cases: Sequence[Case]) -> NDArray[np.bool_]:
         """Tell on which rows any of some cases holds."""
@@ -152,7 +155,7 @@ def learn_rules(
     asked: LabelCriteria,
     *,
     trained: int = 1,
-) -> list[tuple[Rule | None, ...]]:
+) -> list[Rules]:
     """Learn a rule for every channel of networks, each held against the random ones.
 
     ``tables`` have maps (N, C, n, n) of boards (N, n, n), or values (N, C); the first
@@ -174,24 +177,18 @@ def learn_rules(
         rules = [rule for j in others for rule in learned[j].rules if rule]
         theirs = np.abs(np.concatenate([np.zeros(1), *(own[j][0] for j in others)]))
         largest = np.max([np.zeros(len(one.rules)), *same], axis=0).clip(max=1)
-        known = {
-            "random": max((rule.r2 for rule in rules), default=0.0),
-            "random_rules": float(np.quantile(theirs, _BEYOND)),
-        }
-        numbers = [*own[i], largest]
-        names = ["correlation", "correlation_low", "correlation_high"]
+        r, low, high = own[i]
         found.append(
             tuple(
                 rule
                 and replace(
                     rule,
-                    **known,
-                    **{
-                        name: float(each[c])
-                        for name, each in zip(
-                            [*names, "random_correlation"], numbers, strict=True
-                        )
-                    },
+                    correlation=float(r[c]),
+                    correlation_low=float(low[c]),
+                    correlation_high=float(high[c]),
+                    random=max((rule.r2 for rule in rules), default=0.0),
+                    random_correlation=float(largest[c]),
+                    random_rules=float(np.quantile(theirs, _BEYOND)),
                 )
                 for c, rule in enumerate(one.rules)
             )
@@ -273,7 +270,8 @@ class _Squares:
         order = np.argsort(strata, kind="stable")
         firsts = np.cumsum(sizes) - sizes
         means = np.add.reduceat(flags[order].astype(np.float32), firsts, axis=0)
-        return _unit(flags - (means / sizes[:, None].astype(np.float32))[strata])
+        means /= sizes[:, None].astype(np.float32)
+        return _unit(flags.astype(np.float32) - means[strata])
 
     def correlations(
         self, flags: NDArray[np.float32], ranks: NDArray[np.float32]
@@ -357,7 +355,7 @@ class _Squares:
     ) -> tuple[Floats, Floats, Floats]:
         """Return the part of the variance (C,) that is explained, and its interval."""
         asked, errors = self.asked, (values - predicted) ** 2
-        parts = [np.ones_like(values), values, values**2, errors]
+        parts: list[NDArray[Any]] = [np.ones_like(values), values, values**2, errors]
         sums = np.stack([self._by_game(part) for part in parts])
         number = sums.shape[1]
         drawn = np.random.default_rng(asked.seed).multinomial(
@@ -459,10 +457,10 @@ def _mean(values: NDArray[Any]) -> float:
 
 def _fired(maps: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell which squares (n, n) are no rim on which smaller maps are 0 throughout."""
-    fired = (maps != 0).any(axis=(0, 1))
+    fired = np.asarray((maps != 0).any(axis=(0, 1)))
     rows, columns = fired.nonzero()
     far = [np.minimum(x, len(fired) - 1 - x) for x in (rows, columns)]
     rim = int(np.minimum(*far).min(initial=len(fired) // 2 - 1))
     inside = np.zeros_like(fired)
     inside[rim : len(fired) - rim, rim : len(fired) - rim] = True
-    return inside
+    return np.asarray(inside, np.bool_)
