@@ -26,7 +26,7 @@ from conceptlrp.labelling.result import (
     NamedLabel,
 )
 from conceptlrp.labels import Labels
-from conceptlrp.labels.moves import without_sides
+from conceptlrp.labels.moves import kind_of
 from conceptlrp.statistics.estimates import known_interval
 from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import (
@@ -144,7 +144,7 @@ def compare_labels(
         good=good[0] & good[1],
         numbers=label_matrix(numbers, strata),
         nested=nested_labels(columns),
-        kin=codes(kinds or [without_sides(name) for name in labels.names]),
+        kin=codes(kinds or [kind_of(name) for name in labels.names]),
         exchanges=exchanges,
     )
 

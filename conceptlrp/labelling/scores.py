@@ -46,11 +46,11 @@ from conceptlrp.labelling.places import (
     place_columns,
     place_exchanges,
     place_labels,
-    places,
 )
 from conceptlrp.labelling.result import LabelCriteria, LabelScores
 from conceptlrp.labelling.rules import Rules, learn_rules
 from conceptlrp.labels import Labels
+from conceptlrp.labels.geometry import places
 from conceptlrp.statistics.ranks import Floats, codes
 from conceptlrp.statistics.significance import false_discovery_rates, held_out_games
 
