@@ -20,7 +20,7 @@ from conceptlrp.labelling.result import (
     LabelCriteria,
 )
 from conceptlrp.labels import Labels
-from conceptlrp.labels.moves import without_sides
+from conceptlrp.labels.moves import kind_of
 from conceptlrp.statistics.ranks import (
     Floats,
     LabelMatrix,
@@ -146,7 +146,7 @@ def compare_labels(
         alike=np.nan_to_num(effects(ranks, numbers)),
         mixed=None if mixed is None else label_matrix(list(table.T), mixed),
         nested=nested_labels(columns),
-        kin=codes(kinds or [without_sides(name) for name in labels.names]),
+        kin=codes(kinds or [kind_of(name) for name in labels.names]),
         exchanges=exchanges,
     )
 

@@ -11,10 +11,10 @@ from conceptlrp.labelling.places import (
     place_columns,
     place_exchanges,
     place_labels,
-    places,
 )
 from conceptlrp.labelling.scores import Comparison, score_channels
 from conceptlrp.labels import label_boards
+from conceptlrp.labels.geometry import places
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.probing import boards_of
 from conceptlrp.othello import Corpus, parse_square
