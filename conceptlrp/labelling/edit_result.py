@@ -6,7 +6,7 @@ imports neither torch nor pandas.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,11 +86,12 @@ class LayerEdits:
         The same over pairs of neighbours in the corpus.
     random : dict of str to float array of shape (K,)
         The largest AUROC, in either direction, of a channel of the random networks.
-    beyond : float array of shape (K,)
-        Which part of the boards that switch a label leaves what the network has seen.
-    random_responding : float
-        Which part of the random networks' channels responds to the label that it
-        follows best on other games.
+    beyond, usual_beyond : float array of shape (K,), float
+        Which part of the boards that switch a label leaves what the network has seen,
+        and of the boards that were edited.
+    responding, random_responding : float
+        Which part of the channels, and of those of random networks, responds to the
+        label that it follows best on the other half of the games.
     change, matched : dict of str to float array of shape (C, K, E)
         By measure, what the edits and matched edits of the examples change, in the
         direction of the label.
@@ -102,6 +103,8 @@ class LayerEdits:
     natural: Mapping[str, Pairs]
     random: Mapping[str, Numbers]
     beyond: Numbers
+    usual_beyond: float
+    responding: float
     random_responding: float
     change: Mapping[str, Annotated[Floats, Shape("C K E", np.float32)]]
     matched: Mapping[str, Annotated[Floats, Shape("C K E", np.float32)]]
@@ -136,12 +139,15 @@ class EditedBoards(Plain):
         False where only adding or removing a disc switches the label.
     boards, edited : int
         Boards that were edited, and edited boards that networks were run on.
-    usual_beyond : float
-        Which part of natural boards leaves what the network has seen, by the same
-        bound.
-    examples : uint64 array of shape (K, E, 2)
-        Own and opponent's discs of some of the boards, drawn at random, and of what
-        they became by the switching and by the matched edit: 0 where there is none.
+    before, after, unswitched : uint64 array of shape (K, E, 2)
+        Own and opponent's discs of some of the boards, drawn at random, and what they
+        became by the switching and by the matched edit; 0 where there is none.
+    random_networks, seed, size : int
+        Networks with random weights that ran too, the seed, the side of the board.
+    layers : dict of str to LayerEdits
+        By layer.
+    network, corpus : str
+        Digests of what it was made from.
     """
 
     target: str
@@ -155,7 +161,6 @@ class EditedBoards(Plain):
     ply_kept: Annotated[NDArray[np.bool_], Shape("K")]
     boards: int
     edited: int
-    usual_beyond: float
     before: Annotated[NDArray[np.uint64], Shape("K E 2")]
     after: Annotated[NDArray[np.uint64], Shape("K E 2")]
     unswitched: Annotated[NDArray[np.uint64], Shape("K E 2")]
@@ -188,7 +193,7 @@ class EditedBoards(Plain):
         if sign < 0:
             auroc, low, high, natural = 1 - auroc, 1 - high, 1 - low, 1 - natural
         random = float(found.random[measure][k])
-        passed = bool(auroc >= LEAST_AUROC and low > max(LEAST_LOW, random))
+        passed = bool(responds(auroc, low, random))
         response = Response(
             name.label,
             measure,
@@ -201,7 +206,7 @@ class EditedBoards(Plain):
             int(self.games[k]),
             passed,
         )
-        return replace(response, text=self._sentence(response))
+        return replace(response, text=_sentence(response, found.usual_beyond))
 
     def _untested(self, found: LayerEdits, name: ChannelName) -> str:
         """Say why a name is not tested, "" if it is."""
@@ -216,20 +221,6 @@ class EditedBoards(Plain):
         tested = measure in found.auroc and np.isfinite(found.auroc[measure][:, k])
         return "" if np.any(tested) else f"its {measure} was not followed"
 
-    def _sentence(self, found: Response) -> str:
-        """Write all that is known of a response in one sentence."""
-        shown = between(found.low, found.high, games=found.games)
-        known = np.isfinite(found.natural)
-        natural = f"; natural neighbours {found.natural:.2f}" if known else ""
-        verb = "Responds" if found.passed else "Does not respond"
-        return (
-            f"{verb} to edited boards that switch {found.label}: {found.measure}, "
-            f"AUROC {found.auroc:.2f} {shown} against matched edits ({found.games} "
-            f"games{natural}; random networks up to {found.random:.2f}; "
-            f"{found.beyond:.0%} of the edits leave what the network has seen, "
-            f"{self.usual_beyond:.0%} of natural boards)."
-        )
-
     def _layer(self, layer: str, channel: int) -> LayerEdits:
         sizes = {
             name: len(next(iter(each.auroc.values())))
@@ -242,3 +233,26 @@ class EditedBoards(Plain):
 def watched(measure: str) -> str:
     """Return what of a channel is watched for a name that a measure has given."""
     return ACTIVATION if measure in (INTERCHANGE, RULE) else measure
+
+
+def responds(auroc: Any, low: Any, random: Any) -> Any:
+    """Tell which AUROCs pass, with the lower ends and what random networks reach."""
+    return (auroc >= LEAST_AUROC) & (low > np.maximum(LEAST_LOW, random))
+
+
+def _sentence(found: Response, usual: float) -> str:
+    """Write all that is known of a response in one sentence."""
+    shown = between(found.low, found.high, games=found.games)
+    known = np.isfinite(found.natural)
+    natural = f"; natural neighbours {found.natural:.2f}" if known else ""
+    seen = (
+        f"; {found.beyond:.0%} of the edits leave what the network has seen, "
+        f"{usual:.0%} of natural boards do"
+    )
+    verb = "Responds" if found.passed else "Does not respond"
+    return (
+        f"{verb} to edited boards that switch {found.label}: {found.measure}, AUROC "
+        f"{found.auroc:.2f} {shown} against matched edits ({found.games} games{natural}"
+        f"; random networks up to {found.random:.2f}"
+        f"{seen if np.isfinite(found.beyond) else ''})."
+    )
