@@ -19,13 +19,14 @@ the board.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.labelling.columns import position_columns, square_columns
+from conceptlrp.labelling.channel_name import FEATURE_MAP, FIRING_PLACE, MAP, PLACE
+from conceptlrp.labelling.columns import Columns, position_columns, square_columns
 from conceptlrp.labelling.controls import exchange_positions
 from conceptlrp.labelling.measures import (
     Compared,
@@ -34,12 +35,22 @@ from conceptlrp.labelling.measures import (
     name_channels,
     score_measure,
 )
+from conceptlrp.labelling.places import (
+    moved_maps,
+    place_columns,
+    place_exchanges,
+    place_labels,
+    places,
+)
 from conceptlrp.labelling.result import LabelCriteria, LabelScores
 from conceptlrp.labels import Labels
 from conceptlrp.statistics.ranks import Floats, codes
 from conceptlrp.statistics.significance import false_discovery_rates, held_out_games
 
 Tables = Mapping[str, ArrayLike]
+
+# The maps that tell the place of a channel.
+_PLACES: Final = {PLACE: MAP, FIRING_PLACE: FEATURE_MAP}
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +86,36 @@ class Comparison:
     def of_maps(self) -> Compared:
         """Labels that maps are compared with."""
         rows = self._rows
-        labels, held_out = self.labels.take(rows), self.held_out[rows]
+        columns = square_columns(
+            self.labels.take(rows),
+            self.plies[rows],
+            self.games[rows],
+            self.size,
+            self.within,
+        )
+        return self._of_squares(self.labels.take(rows), columns)
+
+    @cached_property
+    def of_places(self) -> Compared:
+        """Places that maps are compared with."""
+        rows, asked = self._rows, self.criteria
+        columns = place_columns(
+            self.plies[rows], self.games[rows], self.size, self.within
+        )
+        labels = place_labels(self.size, len(columns.games) // columns.squares)
+        exchange = partial(place_exchanges, size=self.size, seed=asked.seed + 1)
+        kinds = [kind for kind, _ in places(self.size).values()]
+        return self._of_squares(labels, columns, kinds=kinds, exchange=exchange)
+
+    def _of_squares(self, labels: Labels, columns: Columns, **given: Any) -> Compared:
+        held_out = self.held_out[self._rows]
         if held_out.all() or not held_out.any():
             msg = (
                 f"all {len(held_out)} positions with maps are of games on one side of "
                 "the split, expected some on both; take more positions with maps"
             )
             raise ValueError(msg)
-        columns = square_columns(
-            labels, self.plies[rows], self.games[rows], self.size, self.within
-        )
-        return compare_labels(labels, columns, held_out, self.criteria)
+        return compare_labels(labels, columns, held_out, self.criteria, **given)
 
     def score(
         self,
@@ -102,14 +132,20 @@ class Comparison:
         """
         number = len(networks) + exchange if scored is None else scored
         by_measure: dict[str, list[MeasureScore]] = {}
-        for measure in networks[0]:
-            tables = [np.asarray(network[measure]) for network in networks]
+        of_place = [place for place, source in _PLACES.items() if source in networks[0]]
+        for measure in (*networks[0], *of_place):
+            source = _PLACES.get(measure, measure)
+            tables = [np.asarray(network[source]) for network in networks]
             of_values = tables[0].ndim == 2
             compared = self.of_values if of_values else self.of_maps
+            compared = self.of_places if measure in of_place else compared
             if exchange:
                 plies = self.plies if of_values else self.plies[self._rows]
                 seed = self.criteria.seed
-                tables.insert(1, exchange_positions(tables[0], plies, seed=seed))
+                other = exchange_positions(tables[0], plies, seed=seed)
+                if measure in of_place:
+                    other = moved_maps(other, seed=seed)
+                tables.insert(1, other)
             by_measure[measure] = score_measure(
                 tables, compared, scored=number, trained=1 + exchange
             )
@@ -125,18 +161,30 @@ class Comparison:
 
     def _found(self, scored: Mapping[str, MeasureScore]) -> LabelScores:
         # Corrected over all measures, since any of them may give the name.
-        q = false_discovery_rates(np.stack([each.p for each in scored.values()]))
-        corrected = dict(zip(scored, q, strict=True))
+        ends = np.cumsum([each.p.shape[1] for each in scored.values()])[:-1]
+        q = false_discovery_rates(np.hstack([each.p for each in scored.values()]))
+        corrected = dict(zip(scored, np.split(q, ends, axis=1), strict=True))
+        about = {m: score.compared.labels.names for m, score in scored.items()}
+        names = tuple(dict.fromkeys(name for each in about.values() for name in each))
+
+        def of_all(found: Mapping[str, Floats]) -> dict[str, Floats]:
+            """Give each measure a column, or entry, for the labels of the others."""
+            whole = {}
+            for measure, part in found.items():
+                whole[measure] = np.full((*part.shape[:-1], len(names)), np.nan)
+                at = [names.index(name) for name in about[measure]]
+                whole[measure][..., at] = part
+            return whole
 
         def arrays(field: str) -> dict[str, Floats]:
-            return {m: getattr(score, field) for m, score in scored.items()}
+            return of_all({m: getattr(score, field) for m, score in scored.items()})
 
         return LabelScores(
-            labels=self.labels.names,
+            labels=names,
             effect=arrays("effect"),
             held_out=arrays("held_out"),
             p=arrays("p"),
-            q=corrected,
+            q=of_all(corrected),
             random=arrays("random"),
             channels=name_channels(scored, corrected, self.criteria),
             criteria=self.criteria,

@@ -17,14 +17,20 @@ from conceptlrp.labelling.interchanging import draw_interchanges, interchange_ch
 from conceptlrp.labelling.networks import Networks, above_own_mean, random_network
 from conceptlrp.labelling.result import LabelOptions, LabelScores, ScoredLabels
 from conceptlrp.labelling.scores import Comparison
-from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
+from conceptlrp.labels import (
+    LABELS,
+    Labels,
+    control_labels,
+    label_boards,
+    move_labels,
+)
 from conceptlrp.labels.labels import random_twins
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.batch import batches
 from conceptlrp.lrp.one_call import check_explains, store_explainer
 from conceptlrp.lrp.probing import boards_of
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
-from conceptlrp.othello import Corpus
+from conceptlrp.othello import NO_MOVE, Corpus
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
 from conceptlrp.statistics.ranks import codes
@@ -96,6 +102,8 @@ def label(
     Relevance and activation, summed over the board, are scored against all labels;
     sizes of conditional maps and feature maps, square by square, against labels of
     squares and moves, among squares of the same ply, location class and content.
+    Of a target that is a move, labels of that move are among them: networks with random
+    weights explain the same one.
     Networks with random weights, and the network's own numbers exchanged between
     positions of the same ply, are scored by the same rules, and controls stand among
     the labels.
@@ -328,7 +336,8 @@ def _prepare(
     index, explainers = store.target_index(target), (explainer, *random)
     networks = Networks(store, explainers, index, sample.rows, corpus, mapped)
     plies = codes(count(corpus.own | corpus.opponent))
-    labels, controls = _labels(corpus, plies, split)
+    moves = store.arrays.explained_square(rows=sample.rows, target=target)
+    labels, controls = _labels(corpus, moves, plies, split)
     comparison = Comparison(
         labels=labels.joined(_added(store, asked.columns, sample.rows)),
         games=sample.games,
@@ -361,10 +370,15 @@ def _score(
 
 
 def _labels(
-    corpus: Corpus, plies: NDArray[np.intp], seed: int
+    corpus: Corpus, moves: NDArray[np.int8], plies: NDArray[np.intp], seed: int
 ) -> tuple[Labels, tuple[str, ...]]:
-    """Return all labels with controls among them, and the names of the controls."""
+    """Return all labels with controls among them, and the names of the controls.
+
+    Labels of the explained moves (N,) are among them where there are any.
+    """
     known, unseen = label_boards(corpus), control_labels(corpus)
+    if (moves != NO_MOVE).any():
+        known = known.joined(move_labels(corpus, moves))
     names = set(known.names[::_TWIN_STEP])
     parts = known.position, known.square, known.move
     some = Labels(*({n: c for n, c in p.items() if n in names} for p in parts))

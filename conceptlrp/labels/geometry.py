@@ -7,13 +7,13 @@ board lies in the middle of the 8 x 8 word. Words are uint64 arrays of any shape
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello.board import count, region_of, runs
+from conceptlrp.othello.board import count, region_of, runs, square_bits
 
 # What kernels compute with: uint64 arrays, which numpy types too narrowly for the
 # masks and steps that are Python integers.
@@ -138,6 +138,41 @@ def location_classes(size: int = 8) -> NDArray[np.int8]:
             square = _mask([(row, column)], size).bit_length() - 1
             classes[square] = LOCATION_CLASSES.index(name)
     return classes
+
+
+@cache
+def areas(size: int) -> dict[str, int]:
+    """Return areas of a board as bitboards, which symmetries take into each other.
+
+    They are its ninths ("top left", ... "middle", ...), edges ("top edge"), and halves
+    ("top half"). Rank 1 is at the top, as boards are drawn; the middle ones of eight
+    ranks or files are two, the others three.
+    """
+    n, third = size - 1, (size + 1) // 3
+    side = [*range(size)]
+    ends = side[:third], side[third : size - third], side[size - third :]
+    rows = dict(zip(("top", "middle", "bottom"), ends, strict=True))
+    columns = dict(zip(("left", "middle", "right"), ends, strict=True))
+    found = {
+        "middle" if down == across == "middle" else f"{down} {across}": (ranks, files)
+        for down, ranks in rows.items()
+        for across, files in columns.items()
+    }
+    for kind, first, last in (
+        ("edge", side[:1], side[n:]),
+        ("half", side[: size // 2], side[size // 2 :]),
+    ):
+        found |= {f"top {kind}": (first, side), f"bottom {kind}": (last, side)}
+        found |= {f"left {kind}": (side, first), f"right {kind}": (side, last)}
+    return {name: _mask(product(*area), size) for name, area in found.items()}
+
+
+@cache
+def square_classes(size: int) -> dict[str, int]:
+    """Return, as bitboards, the squares of each location class that a board has."""
+    classes = location_classes(size)
+    masks = (int(square_bits(np.flatnonzero(classes == k)).sum()) for k in range(10))
+    return {n: m for n, m in zip(LOCATION_CLASSES, masks, strict=True) if m}
 
 
 def dilate(words: Words, region: int) -> Words:

@@ -11,7 +11,7 @@ import numpy as np
 from conceptlrp.labelling import ChannelCause, ChannelLabels, LabelCriteria, NamedLabel
 from conceptlrp.labelling.channel_name import FEATURE_MAP, ChannelName
 from conceptlrp.labelling.interchange_result import LEAST
-from conceptlrp.labels import LABELS
+from conceptlrp.labels import sentence
 from conceptlrp.report.words.numbers import (
     compact,
     effect,
@@ -33,15 +33,6 @@ def heading(report: "ChannelReport") -> str:
     if report.labels is None:
         return f"Channel {report.channel}"
     return report.name.title
-
-
-def meaning(label: str) -> str:
-    """Say in players' words what a label means, or nothing.
-
-    >>> meaning("mobility"), meaning("random: mobility")
-    ('how many moves the side to move has', '')
-    """
-    return LABELS[label].sentence if label in LABELS else ""
 
 
 def mapped_quantity(label: NamedLabel) -> str:
@@ -96,8 +87,8 @@ def verdict(report: "ChannelReport") -> str:
 
 
 def _named(label: NamedLabel) -> str:
-    sentence = meaning(label.label)
-    meant = f" ({sentence})" if sentence else ""
+    said = sentence(label.label)
+    meant = f" ({said})" if said else ""
     way = "lower" if label.effect < 0 else "higher"
     if label.share is not None:
         # The comparison is among squares alike, which may hold little of the whole.
