@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain
 from conceptlrp.labelling.channel_name import (
     ACTIVATION,
@@ -21,6 +22,7 @@ from conceptlrp.labelling.channel_name import (
     ChannelName,
 )
 from conceptlrp.labelling.result import Pairs, check_channel
+from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
@@ -28,7 +30,7 @@ from conceptlrp.store.results.codec import Shape
 #: The AUROC of edited boards that a name must reach.
 LEAST_AUROC: Final = 0.9
 #: What the lower end of its interval must exceed.
-LEAST_LOW: Final = 0.75
+LEAST_LOW: Final = 0.8
 _NAN: Final = float("nan")
 
 Numbers: TypeAlias = Annotated[Floats, Shape("K", np.float32)]
@@ -175,8 +177,8 @@ class EditedBoards(Plain):
         """Say whether a channel answers to edits that switch its name's label.
 
         It does if the AUROC of the change of the name's quantity, in the direction of
-        the name, is 0.9 or more, and its interval lies above 0.75 and above what
-        channels of networks with random weights reach.
+        the name, is 0.9 or more and more than any channel of networks with random
+        weights reaches, and its interval lies above 0.8.
         """
         found = self._layer(layer, channel)
         why = self._untested(found, name)
@@ -208,6 +210,70 @@ class EditedBoards(Plain):
         )
         return replace(response, text=_sentence(response, found.usual_beyond))
 
+    def frame(self, layer: str | None = None) -> "pd.DataFrame":
+        """Return a table, one row a channel, label and measure, of one layer or all."""
+        parts = []
+        for name in self.layers if layer is None else (layer,):
+            found, k = self.layers[name], len(self.labels)
+            for measure, auroc in found.auroc.items():
+                channels = len(auroc)
+                none = np.full(auroc.shape, _NAN)
+                low, high = found.low[measure], found.high[measure]
+                random = np.tile(found.random[measure], channels)
+                up = responds(auroc, low, found.random[measure])
+                down = responds(1 - auroc, 1 - high, found.random[measure])
+                table = {
+                    "layer": np.repeat(name, channels * k),
+                    "channel": np.repeat(np.arange(channels), k),
+                    "label": np.tile(self.labels, channels),
+                    "measure": np.repeat(measure, channels * k),
+                    "auroc": auroc.ravel(),
+                    "low": low.ravel(),
+                    "high": high.ravel(),
+                    "natural": found.natural.get(measure, none).ravel(),
+                    "random": random,
+                    "beyond": np.tile(found.beyond, channels),
+                    "games": np.tile(self.games, channels),
+                    "passed": (up | down).ravel(),
+                }
+                parts.append(table)
+        columns = {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
+        return pd.DataFrame(columns)
+
+    def counts(self, layer: str) -> tuple[int, float, float]:
+        """Count channels that answer to any label.
+
+        Then which part answers on other games to the label that it follows best, and
+        which part of the channels of networks with random weights.
+        """
+        found = self.layers[layer]
+        passed = [
+            responds(a, found.low[m], found.random[m])
+            | responds(1 - a, 1 - found.high[m], found.random[m])
+            for m, a in found.auroc.items()
+        ]
+        some = int(np.any(passed, axis=(0, 2)).sum())
+        return some, found.responding, found.random_responding
+
+    def __repr__(self) -> str:
+        layers = ", ".join(f"{n}: {self.counts(n)[0]}" for n in self.layers)
+        return (
+            f"EditedBoards(target={self.target!r}, boards={self.boards}, "
+            f"labels={len(self.labels)}, responding=[{layers}])"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for layer, found in self.layers.items():
+            some, best, random = self.counts(layer)
+            channels = len(next(iter(found.auroc.values())))
+            rows.append((layer, channels, some, f"{best:.1%}", f"{random:.1%}"))
+        columns = ("layer", "channels", "respond", "on other games", "random networks")
+        title = f"Channels that respond to edited boards, for '{self.target}'"
+        tried = int((self.games >= LEAST_GAMES).sum())
+        note = f"{self.boards} boards, {tried} of {len(self.labels)} labels switched."
+        return html_table(title, columns, rows, note=note)
+
     def _untested(self, found: LayerEdits, name: ChannelName) -> str:
         """Say why a name is not tested, "" if it is."""
         if name.measure in (PLACE, FIRING_PLACE):
@@ -237,7 +303,7 @@ def watched(measure: str) -> str:
 
 def responds(auroc: Any, low: Any, random: Any) -> Any:
     """Tell which AUROCs pass, with the lower ends and what random networks reach."""
-    return (auroc >= LEAST_AUROC) & (low > np.maximum(LEAST_LOW, random))
+    return (auroc >= LEAST_AUROC) & (auroc > random) & (low > LEAST_LOW)
 
 
 def _sentence(found: Response, usual: float) -> str:

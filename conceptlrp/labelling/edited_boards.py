@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import FollowedSample, spread_rows
-from conceptlrp.labelling.channel_name import ACTIVATION, RELEVANCE
+from conceptlrp.labelling.channel_name import ACTIVATION, MAP, RELEVANCE
 from conceptlrp.labelling.columns import Columns, position_columns
 from conceptlrp.labelling.edit_result import EditedBoards, LayerEdits, responds
 from conceptlrp.labelling.edited_channels import Changes, aurocs, edit_changes
@@ -30,6 +30,7 @@ from conceptlrp.labelling.edits import (
     study_labels,
 )
 from conceptlrp.labelling.networks import Networks
+from conceptlrp.labelling.result import ScoredLabels
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.lrp.batch import as_array
 from conceptlrp.lrp.probing import VALUE
@@ -39,10 +40,10 @@ from conceptlrp.progress import OnProgress
 from conceptlrp.statistics.ranks import Floats
 
 _TRIES: Final = 512
-_PAIRS: Final = 48
+_PAIRS: Final = 80
 _NEIGHBOURS: Final = 200
 _EXAMPLES: Final = 3
-_RANDOM: Final = 5
+_RANDOM: Final = 3
 _USUAL: Final = 0.95
 _RIDGE: Final = 1e-3
 # Neighbours that differ and those that do not are as near, but for so many squares.
@@ -53,10 +54,10 @@ def follow_edits(
     networks: Networks,
     sample: FollowedSample,
     comparison: Comparison,
+    scored: ScoredLabels | None,
     *,
     boards: int,
     seed: int,
-    conditional: bool,
     on_progress: OnProgress,
 ) -> EditedBoards:
     """Edit held-out boards for all labels, and follow all channels of all networks."""
@@ -79,11 +80,11 @@ def follow_edits(
     )
     explainers = networks.explainers[: 1 + _RANDOM]
     runs: list[tuple[Changes, dict[str, Floats]]] = []
+    # Conditional maps cost most, so that they are of labels of such names alone.
+    mapped = np.isin(chosen.label, _mapped(scored, studied))
     for number, explainer in enumerate(explainers, 1):
         asked = actions[rows][chosen.base]
-        runs.append(
-            edit_changes(explainer, chosen, asked, size, conditional=conditional)
-        )
+        runs.append(edit_changes(explainer, chosen, asked, size, mapped))
         on_progress("edited boards", number, len(explainers))
     near = _neighbours(sample, comparison, columns, studied)
     known = [np.flatnonzero(chosen.label == k) for k in range(len(studied.names))]
@@ -114,6 +115,19 @@ def follow_edits(
         network=str(manifest.network.get("digest", "")),
         corpus=str(manifest.corpus.get("digest", "")),
     )
+
+
+def _mapped(scored: ScoredLabels | None, studied: Studied) -> list[int]:
+    """Return the places of labels that conditional maps show of some channel."""
+    layers = [] if scored is None else scored.layers.values()
+    labels = {
+        each.label
+        for scores in layers
+        for channel in scores.channels
+        for each in channel.labels[:1]
+        if each.measure == MAP
+    }
+    return [k for k, name in enumerate(studied.names) if name in labels]
 
 
 def kept(values: Any) -> Floats:
@@ -155,7 +169,7 @@ def _neighbours(
     places = [columns.names.index(name) for name in studied.names]
     table = np.stack([columns.columns[k] for k in places], axis=1).astype(np.float32)
     found: list[list[Any]] = [[] for _ in places]
-    for ply in np.unique(plies):
+    for ply in np.unique(plies[comparison.held_out]):
         rows = np.flatnonzero(comparison.held_out & (plies == ply))
         own, opponent = corpus.own[rows], corpus.opponent[rows]
         away = count((own[:, None] ^ own) | (opponent[:, None] ^ opponent))

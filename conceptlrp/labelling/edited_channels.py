@@ -37,29 +37,29 @@ def edit_changes(
     chosen: Chosen,
     actions: NDArray[np.int64],
     size: int,
-    *,
-    conditional: bool = False,
+    mapped: NDArray[np.bool_],
 ) -> tuple[Changes, dict[str, Floats]]:
     """Return what edits change in all channels, in the direction of the label.
 
-    ``actions`` (P, 1 or 2) are explained, the second subtracted. Then the activations
-    (P, C) of the boards that switch. Maps change on the squares that join a set less on
+    ``actions`` (P, 1 or 2) are explained, the second subtracted; conditional maps are
+    of the ``mapped`` (P,) pairs alone, nan of the rest. Then the activations (P, C) of
+    the boards that switch. Maps change on the squares that join a set less on
     those that leave it; of matched edits, on squares that lie to them alike.
     """
     found: Changes = {}
     edited: dict[str, Floats] = {}
-    weights = _switched(chosen, size)
-    for first in range(0, len(chosen.label), _BATCH):
-        rows = slice(first, first + _BATCH)
-        part = chosen.take(np.arange(len(chosen.label))[rows])
-        words = np.concatenate([part.before, part.after, part.matched])
-        words, first_of, place = np.unique(
-            words, axis=0, return_index=True, return_inverse=True
+    weights, pairs = _switched(chosen, size), len(chosen.label)
+    # Pairs with conditional maps are together.
+    order = np.argsort(~mapped, kind="stable")
+    for rows in np.split(order, np.arange(_BATCH, pairs, _BATCH)):
+        part = chosen.take(rows)
+        every = np.concatenate([part.before, part.after, part.matched])
+        boards, first, place = np.unique(
+            every, axis=0, return_index=True, return_inverse=True
         )
-        asked = np.tile(actions[rows], (3, 1))[first_of]
-        for layer, tables in _follow(
-            explainer, words, asked, conditional=conditional
-        ).items():
+        asked = np.tile(actions[rows], (3, 1))[first]
+        some = bool(mapped[rows].any())
+        for layer, tables in _follow(explainer, boards, asked, mapped=some).items():
             for measure, table in tables.items():
                 before, after, matched = np.split(table[place.ravel()], 3)
                 moved = np.stack([after - before, matched - before], axis=1)
@@ -67,11 +67,11 @@ def edit_changes(
                     moved = np.einsum("pms,pmcs->pmc", weights[rows], moved)
                 else:
                     moved = moved * part.way[:, None, None]
+                shape = (pairs, *moved.shape[1:])
                 kept = found.setdefault(layer, {})
-                shape = (len(chosen.label), *moved.shape[1:])
-                kept.setdefault(measure, np.empty(shape))[rows] = moved
+                kept.setdefault(measure, np.full(shape, np.nan))[rows] = moved
                 if measure == ACTIVATION:
-                    shape = (len(chosen.label), table.shape[1])
+                    shape = (pairs, after.shape[1])
                     edited.setdefault(layer, np.empty(shape))[rows] = after
     for tables in found.values():
         for measure in {MAP, FEATURE_MAP} & set(tables):
@@ -84,7 +84,7 @@ def _follow(
     words: Words,
     actions: NDArray[np.int64],
     *,
-    conditional: bool,
+    mapped: bool,
 ) -> dict[str, dict[str, NDArray[Any]]]:
     """Return activation and relevance (B, C), and maps (B, C, S), of boards (B, 2)."""
     size = explainer.size
@@ -94,7 +94,7 @@ def _follow(
     with explainer.forward(planes_of(explainer, boards), baseline=above) as passed:
         _, layers = passed.relevance(starts_of(passed, actions))
         every = {n: channel_rows(n, None, f) for n, f in passed.features.items()}
-        maps = passed.conditional(layers, every)[0] if conditional else {}
+        maps = passed.conditional(layers, every)[0] if mapped else {}
         for layer, relevance in layers.items():
             fired = as_array(passed.features[layer])
             # A contrast is what speaks for one move less what speaks for another.
@@ -186,4 +186,5 @@ def _likewise(square: int, edited: list[int], matched: list[int]) -> int:
     for other in matched:
         for s in np.flatnonzero(_TURNED[:, near] == other):
             return int(_TURNED[s, square])
-    return -1
+    # No symmetry takes one there, but an edited square is like an edited square.
+    return matched[0] if near == square else -1

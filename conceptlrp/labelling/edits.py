@@ -219,7 +219,9 @@ def choose_edits(
         for at in range(len(mine)):
             kept = np.flatnonzero(legal[at])
             if kept.size:
-                board = _Board(*(t[at] for t in tables), kept, studied, size)
+                board = _Board(
+                    tables[0][at], tables[1][at], tables[2][at], kept, studied, size
+                )
                 found.append(board.chosen(first + at))
     every = _joined(found)
     return every.take(_cheapest(every, most))
@@ -367,6 +369,23 @@ def _kinds(
 
 
 def _joined(parts: list[Chosen]) -> Chosen:
+    """Put edits of several boards together, which may be none."""
+    if not parts:
+        words, none = np.zeros((0, 2), np.uint64), np.zeros(0)
+        place, flag = none.astype(np.intp), none.astype(np.bool_)
+        sides = words, words, words
+        return Chosen(
+            place,
+            place,
+            *sides,
+            none.astype(np.int8),
+            none,
+            flag,
+            flag,
+            words[:, 0],
+            words[:, 0],
+            none,
+        )
     return Chosen(
         *(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Chosen))
     )
