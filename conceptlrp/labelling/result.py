@@ -371,7 +371,9 @@ class LabelScores(Plain):
             for label in each.labels
         ]
         columns = ["channel", "name", *NamedLabel.__dataclass_fields__]
-        return pd.DataFrame(rows, columns=columns)
+        # What no label has is unknown, and still a number, as in other layers.
+        numbers = dict.fromkeys(("auroc", "share", "iou", "within_board"), float)
+        return pd.DataFrame(rows, columns=columns).astype(numbers)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON: arrays as lists, NaN as None."""

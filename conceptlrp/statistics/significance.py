@@ -27,6 +27,8 @@ from conceptlrp.statistics.ranks import (
 
 # Influences and differences of effects below this are rounding.
 _NOISE: Final = 1e-9
+# How many games are multiplied at a time.
+_GAMES: Final = 64
 
 
 def held_out_games(
@@ -120,7 +122,8 @@ def effect_intervals(
             flag = matrix.weights[:, k] > 0
             scarce = min(len(np.unique(game[side])) for side in (flag, ~flag))
             error = _perfect(flag, game, groups, tail)
-        found[:, k] = _ends(effect, np.bincount(game, influence), scarce, tail)
+        by_game = np.bincount(game, influence).astype(np.float64)
+        found[:, k] = _ends(effect, by_game, scarce, tail)
         if error and abs(effect) > 1 - _NOISE:
             found[:, k] = (1 - 2 * error, 1) if effect > 0 else (-1, 2 * error - 1)
     return found[0], found[1]
@@ -130,18 +133,27 @@ def _ends(
     effect: float, influences: Floats, scarce: int, tail: float
 ) -> tuple[float, float]:
     """Return the ends of an interval by the influences of games (G,)."""
+    half = float(interval_reach(influences, scarce, tail))
+    if not half > _NOISE or abs(effect) > 1 - _NOISE:
+        return effect, effect
+    center, reach = np.arctanh(effect), half / (1 - effect**2)
+    return float(np.tanh(center - reach)), float(np.tanh(center + reach))
+
+
+def interval_reach(influences: Floats, games: int, tail: float) -> Floats:
+    """Return how far intervals (...) reach by influences of games (G, ...).
+
+    ``tail`` is the part below the upper end, 0.975 of 95 % intervals.
+    """
     from scipy.special import stdtrit  # type: ignore[import-untyped]
 
     squares = np.square(influences)
-    variance = float(squares.sum())
-    if not variance > _NOISE**2 or abs(effect) > 1 - _NOISE or scarce < 2:
-        return effect, effect
+    variance = squares.sum(axis=0)
+    fourth = np.maximum(np.square(squares).sum(axis=0), np.finfo(float).tiny)
     # Fewer than Satterthwaite's, which are too many where the few are of a long tail.
-    freedom = max(variance**2 / float(squares @ squares), 2)
-    error = np.sqrt(scarce / (scarce - 1) * variance) / (1 - effect**2)
-    reach = float(stdtrit(freedom, tail) * error)
-    center = np.arctanh(effect)
-    return float(np.tanh(center - reach)), float(np.tanh(center + reach))
+    freedom = np.maximum(variance**2 / fourth, 2)
+    error = np.sqrt(games / max(games - 1, 1) * variance)
+    return np.asarray(stdtrit(freedom, tail) * error)
 
 
 def _perfect(
@@ -301,13 +313,23 @@ def game_deviation(
     See Obuchowski, Biometrics 53 (1997): AUROC of clustered data.
     """
     order = np.argsort(games, kind="stable")
-    firsts = np.flatnonzero(np.diff(games[order], prepend=-1))
-    sorted_ranks = ranks[order]
-    variance = np.empty((ranks.shape[1], len(matrix.bottom)))
+    bounds = np.diff(games[order], prepend=-1, append=-1)
+    sizes = np.diff(np.flatnonzero(bounds))
+    centered = np.empty_like(matrix.weights)
     for k, weights in enumerate(matrix.weights.T):
-        centered = (weights - _means(weights, matrix.strata))[order]
-        terms = np.add.reduceat(sorted_ranks * centered[:, None], firsts, axis=0)
-        variance[:, k] = np.square(terms, dtype=np.float64).sum(axis=0)
+        centered[:, k] = weights - _means(weights, matrix.strata)
+    variance = np.zeros((ranks.shape[1], len(matrix.bottom)))
+    # Games with equally many rows are multiplied together.
+    for size in np.unique(sizes):
+        rows = order[np.repeat(sizes == size, sizes)].reshape(-1, size)
+        if size == 1:
+            alone = np.square(ranks[rows[:, 0]], dtype=np.float64)
+            variance += alone.T @ np.square(centered[rows[:, 0]], dtype=np.float64)
+            continue
+        for first in range(0, len(rows), _GAMES):
+            block = rows[first : first + _GAMES]
+            terms = ranks[block].swapaxes(1, 2) @ centered[block]
+            variance += np.square(terms, dtype=np.float64).sum(axis=0)
     return np.sqrt(variance) / effect_bottom(ranks, matrix, matrix.bottom)
 
 
