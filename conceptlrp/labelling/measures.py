@@ -26,7 +26,7 @@ from conceptlrp.labelling.result import (
     NamedLabel,
 )
 from conceptlrp.labels import Labels
-from conceptlrp.labels.moves import without_sides
+from conceptlrp.labels.moves import kind_of
 from conceptlrp.statistics.estimates import known_interval
 from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import (
@@ -39,9 +39,8 @@ from conceptlrp.statistics.ranks import (
 )
 from conceptlrp.statistics.significance import (
     Null,
+    effect_intervals,
     exchanged_games,
-    interval,
-    linear_replicates,
     null_moments,
     permutation_p,
 )
@@ -144,7 +143,7 @@ def compare_labels(
         good=good[0] & good[1],
         numbers=label_matrix(numbers, strata),
         nested=nested_labels(columns),
-        kin=codes(kinds or [without_sides(name) for name in labels.names]),
+        kin=codes(kinds or [kind_of(name) for name in labels.names]),
         exchanges=exchanges,
     )
 
@@ -271,16 +270,14 @@ class _Naming:
             return []
         half, asked = self.score.confirming, self.asked
         games = len(np.unique(half.columns.games))
-        replicates = linear_replicates(
+        low, high = effect_intervals(
             flat_table(self._held_out(channel))[:, 0],
             [half.columns.columns[k] for k in chosen],
             half.columns.strata,
             half.columns.games,
-            replicates=asked.replicates,
+            confidence=asked.confidence,
             prevalence=asked.prevalence,
-            seed=asked.seed,
         )
-        low, high = interval(replicates, asked.confidence)
         # The end that is nearer to no effect.
         least = np.where(self.score.effect[channel, chosen] > 0, low, -high)
         kept = least >= self.score.random[chosen] + asked.over_random

@@ -17,53 +17,12 @@ from numpy.typing import NDArray
 
 from conceptlrp.labelling.columns import Columns, mask_bits
 from conceptlrp.labels import Labels
-from conceptlrp.labels.geometry import areas, board_parts, square_classes
-from conceptlrp.othello.board import squares
-from conceptlrp.othello.position import square_name
+from conceptlrp.labels.geometry import places
 from conceptlrp.othello.symmetry import SYMMETRIES, turn_maps
 from conceptlrp.statistics.ranks import codes
 
-# What classes of squares are called; others have the name of one square.
-_CLASSES: Final = {
-    "corner": "corners",
-    "center": "the center",
-    **{each: f"{each}-squares" for each in "CABX"},
-}
 # Unlike labels of theory, places are found in nearly every map or in none.
 _EXCHANGES: Final = 20
-
-
-@cache
-def places(size: int) -> dict[str, tuple[str, int]]:
-    """Return every place by its name: its kind, and its squares as a bitboard.
-
-    A network with random weights may have a place of a kind on any side.
-    """
-    parts = board_parts(size)
-    found = {square_name(s, size): ("square", 1 << s) for s in squares(parts.region)}
-    classes = square_classes(size)
-    for name, mask in classes.items():
-        found[_CLASSES.get(name, f"squares like {name}")] = ("class", mask)
-    corners = middles = 0
-    for name, mask in areas(size).items():
-        down, _, across = name.partition(" ")
-        if across in ("edge", "half"):
-            kind = across
-        elif name == "middle":
-            # These are the center.
-            continue
-        else:
-            kind = "side" if "middle" in (down, across) else "corner"
-            corners |= mask * (kind == "corner")
-            middles |= mask * (kind == "side")
-        found[f"the {name}"] = (kind, mask)
-    ring = sum(classes.get(name, 0) for name in ("X", "c2", "d2"))
-    found["the areas at corners"] = ("areas", corners)
-    found["the middles of the sides"] = ("areas", middles)
-    found["the edge"] = ("ring", parts.edge)
-    found["the squares beside the edge"] = ("ring", ring)
-    found["the middle sixteen squares"] = ("ring", parts.middle)
-    return found
 
 
 def place_labels(size: int, m: int) -> Labels:

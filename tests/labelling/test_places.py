@@ -11,10 +11,10 @@ from conceptlrp.labelling.places import (
     place_columns,
     place_exchanges,
     place_labels,
-    places,
 )
 from conceptlrp.labelling.scores import Comparison, score_channels
 from conceptlrp.labels import label_boards
+from conceptlrp.labels.geometry import places
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.probing import boards_of
 from conceptlrp.othello import Corpus, parse_square
@@ -24,7 +24,7 @@ from conceptlrp.statistics.ranks import codes
 from tests.labelling.planted import random_network
 from tests.othello.playouts import random_games
 
-ASKED = LabelCriteria(permutations=20, replicates=100)
+ASKED = LabelCriteria(permutations=20)
 N = 240
 SIZES = pytest.mark.parametrize("size", [8, 6])
 
