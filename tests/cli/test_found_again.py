@@ -23,6 +23,7 @@ VERBS = {
     "atlas": "atlas {store} {out}/atlas",
     "circuit": "circuit {store} --position 2 --method once",
     "evaluate": "evaluate {store} --positions 3 --cascade 1 --composite epsilon",
+    "truth": "truth {store} --positions 60",
     "figure": "figure empty-board {store} --out {out}/a.svg --composite epsilon",
     "graph": "graph {store} --positions 2",
     "graph of a position": "graph {store} --position 2",
