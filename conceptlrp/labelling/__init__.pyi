@@ -1,3 +1,10 @@
+from .evidence import (
+    Evidence as Evidence,
+    Level as Level,
+    channel_evidence as channel_evidence,
+    counts as counts,
+    evidence_by_channel as evidence_by_channel,
+)
 from .interchange_result import (
     Interchange as Interchange,
     LayerInterchange as LayerInterchange,
@@ -11,6 +18,10 @@ from .result import (
     NamedLabel as NamedLabel,
     ScoredLabels as ScoredLabels,
 )
+from .rule import (
+    Condition as Condition,
+    Rule as Rule,
+)
 from .scores import (
     score_channels as score_channels,
 )
@@ -23,13 +34,20 @@ from .store_labels import (
 __all__ = [
     "ChannelCause",
     "ChannelLabels",
+    "Condition",
+    "Evidence",
     "Interchange",
     "LabelCriteria",
     "LabelOptions",
     "LabelScores",
     "LayerInterchange",
+    "Level",
     "NamedLabel",
+    "Rule",
     "ScoredLabels",
+    "channel_evidence",
+    "counts",
+    "evidence_by_channel",
     "interchange",
     "label",
     "label_positions",

@@ -17,21 +17,27 @@ from conceptlrp.labelling.interchanging import draw_interchanges, interchange_ch
 from conceptlrp.labelling.networks import Networks, above_own_mean, random_network
 from conceptlrp.labelling.result import LabelOptions, LabelScores, ScoredLabels
 from conceptlrp.labelling.scores import Comparison
-from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
+from conceptlrp.labels import (
+    LABELS,
+    Labels,
+    control_labels,
+    label_boards,
+    move_labels,
+)
 from conceptlrp.labels.labels import random_twins
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.batch import batches
 from conceptlrp.lrp.one_call import check_explains, store_explainer
 from conceptlrp.lrp.probing import boards_of
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
-from conceptlrp.othello import Corpus, phases
+from conceptlrp.othello import NO_MOVE, Corpus
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
+from conceptlrp.statistics.ranks import codes
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
 
 _BLOCK: Final = 1 << 16
-_BINS: Final = 6
 _POSITIONS: Final = 20_000
 # Every sixth label has a random twin among the controls.
 _TWIN_STEP: Final = 6
@@ -95,9 +101,12 @@ def label(
 
     Relevance and activation, summed over the board, are scored against all labels;
     sizes of conditional maps and feature maps, square by square, against labels of
-    squares and moves, among squares of the same phase, location class and content.
-    Networks with random weights are scored by the same rules, and controls stand
-    among the labels.
+    squares and moves, among squares of the same ply, location class and content.
+    Of a target that is a move, labels of that move are among them: networks with random
+    weights explain the same one.
+    Networks with random weights, and the network's own numbers exchanged between
+    positions of the same ply, are scored by the same rules, and controls stand among
+    the labels.
 
     Parameters
     ----------
@@ -146,9 +155,13 @@ def label(
         seed=seed,
         layers={layer: each[0] for layer, each in scores.items()},
         random_labelled={
-            layer: float(np.mean([each.labelled for each in every[1:]]))
+            layer: float(np.mean([each.labelled for each in every[2:]]))
             if asked.n_random > 1 and every[0].tested
             else float("nan")
+            for layer, every in scores.items()
+        },
+        exchanged_labelled={
+            layer: every[1].labelled if every[0].tested else float("nan")
             for layer, every in scores.items()
         },
         controls=study.controls,
@@ -278,6 +291,7 @@ class _Study:
             labels=names,
             controls=self.controls,
             spread=spread,
+            nested=pairs.nested,
             recipients=len(np.unique(pairs.recipients)),
             pairs=len(pairs.recipients),
             games=len(np.unique(pairs.games[[*pairs.recipients, *pairs.donors]])),
@@ -321,13 +335,13 @@ def _prepare(
     )
     index, explainers = store.target_index(target), (explainer, *random)
     networks = Networks(store, explainers, index, sample.rows, corpus, mapped)
-    empties = corpus.size**2 - count(corpus.own | corpus.opponent).astype(np.int64)
-    strata = phases(empties, bins=_BINS, size=corpus.size)
-    labels, controls = _labels(corpus, strata, split)
+    plies = codes(count(corpus.own | corpus.opponent))
+    moves = store.arrays.explained_square(rows=sample.rows, target=target)
+    labels, controls = _labels(corpus, moves, plies, split)
     comparison = Comparison(
         labels=labels.joined(_added(store, asked.columns, sample.rows)),
         games=sample.games,
-        phases=strata.astype(np.intp),
+        plies=plies,
         criteria=replace(asked.criteria, seed=split),
         size=corpus.size,
         mapped=mapped if maps else None,
@@ -339,7 +353,10 @@ def _prepare(
 def _score(
     networks: Networks, comparison: Comparison, report: OnProgress
 ) -> dict[str, list[LabelScores]]:
-    """Score all networks, a few layers at a time, as their maps fit into memory."""
+    """Score all networks, a few layers at a time, as their maps fit into memory.
+
+    By layer the trained one, that with its positions exchanged, and the random ones.
+    """
     values, found = networks.values(report), {}
     for group in networks.groups():
         maps = networks.maps(group, report)
@@ -347,20 +364,25 @@ def _score(
             tables: list[dict[str, NDArray[Any]]] = []
             for summed, mapped in zip(values, maps, strict=True):
                 tables.append(summed.pop(layer) | mapped.pop(layer))
-            found[layer] = comparison.score(tables)
+            found[layer] = comparison.score(tables, exchange=True)
             report("layers", len(found), len(networks.explainers[0].layers))
     return found
 
 
 def _labels(
-    corpus: Corpus, strata: NDArray[np.int8], seed: int
+    corpus: Corpus, moves: NDArray[np.int8], plies: NDArray[np.intp], seed: int
 ) -> tuple[Labels, tuple[str, ...]]:
-    """Return all labels with controls among them, and the names of the controls."""
+    """Return all labels with controls among them, and the names of the controls.
+
+    Labels of the explained moves (N,) are among them where there are any.
+    """
     known, unseen = label_boards(corpus), control_labels(corpus)
+    if (moves != NO_MOVE).any():
+        known = known.joined(move_labels(corpus, moves))
     names = set(known.names[::_TWIN_STEP])
     parts = known.position, known.square, known.move
     some = Labels(*({n: c for n, c in p.items() if n in names} for p in parts))
-    controls = unseen.joined(random_twins(some, strata, seed=seed))
+    controls = unseen.joined(random_twins(some, plies, seed=seed))
     return known.joined(controls), controls.names
 
 

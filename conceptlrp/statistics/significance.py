@@ -10,7 +10,7 @@ Shapes use n rows, C channels, K labels, G games and B replicates.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,9 @@ from conceptlrp.statistics.ranks import (
     label_matrix,
     sort_within,
 )
+
+# How many games are multiplied at a time.
+_GAMES: Final = 64
 
 
 def held_out_games(
@@ -249,13 +252,23 @@ def game_deviation(
     See Obuchowski, Biometrics 53 (1997): AUROC of clustered data.
     """
     order = np.argsort(games, kind="stable")
-    firsts = np.flatnonzero(np.diff(games[order], prepend=-1))
-    sorted_ranks = ranks[order]
-    variance = np.empty((ranks.shape[1], len(matrix.bottom)))
+    bounds = np.diff(games[order], prepend=-1, append=-1)
+    sizes = np.diff(np.flatnonzero(bounds))
+    centered = np.empty_like(matrix.weights)
     for k, weights in enumerate(matrix.weights.T):
-        centered = (weights - _means(weights, matrix.strata))[order]
-        terms = np.add.reduceat(sorted_ranks * centered[:, None], firsts, axis=0)
-        variance[:, k] = np.square(terms, dtype=np.float64).sum(axis=0)
+        centered[:, k] = weights - _means(weights, matrix.strata)
+    variance = np.zeros((ranks.shape[1], len(matrix.bottom)))
+    # Games with equally many rows are multiplied together.
+    for size in np.unique(sizes):
+        rows = order[np.repeat(sizes == size, sizes)].reshape(-1, size)
+        if size == 1:
+            alone = np.square(ranks[rows[:, 0]], dtype=np.float64)
+            variance += alone.T @ np.square(centered[rows[:, 0]], dtype=np.float64)
+            continue
+        for first in range(0, len(rows), _GAMES):
+            block = rows[first : first + _GAMES]
+            terms = ranks[block].swapaxes(1, 2) @ centered[block]
+            variance += np.square(terms, dtype=np.float64).sum(axis=0)
     return np.sqrt(variance) / effect_bottom(ranks, matrix, matrix.bottom)
 
 

@@ -82,7 +82,10 @@ def test_planted_labels_are_recalled_from_a_store(
 
     assert {at: channel.labels[0].label for at, channel in found.items()} == expected
     assert all(channel.labels[0].auroc >= 0.99 for channel in found.values())
-    named = [channel.name == expected[at] for at, channel in found.items()]
+    named = [
+        channel.named and channel.labels[0].label == expected[at]
+        for at, channel in found.items()
+    ]
     assert sum(named) / len(named) >= 0.95
 
 
@@ -107,6 +110,14 @@ def test_few_names_of_a_store_are_false(
 def test_random_networks_get_hardly_any_label(scored: ScoredLabels) -> None:
     assert set(scored.random_labelled) == {"conv2", "conv3"}
     assert all(part <= 0.05 for part in scored.random_labelled.values())
+
+
+def test_positions_exchanged_within_their_ply_get_no_label(
+    scored: ScoredLabels,
+) -> None:
+    assert scored.exchanged_labelled == {"conv2": 0, "conv3": 0}
+    assert scored.to_dict()["layers"]["conv2"]["exchanged_labelled"] == 0
+    assert "exchanged within plies" in scored._repr_html_()
 
 
 def test_controls_are_at_chance(scored: ScoredLabels) -> None:
@@ -338,7 +349,7 @@ def test_maps_of_one_side_of_the_split_are_refused() -> None:
     found = Comparison(
         labels=labels,
         games=games,
-        phases=np.zeros(20, np.intp),
+        plies=np.zeros(20, np.intp),
         criteria=CRITERIA,
         size=8,
         mapped=np.flatnonzero(held_out_games(games, share=0.5, seed=0)),

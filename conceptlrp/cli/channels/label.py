@@ -1,7 +1,7 @@
 """The verb that labels the positions and channels of a store."""
 
 from functools import partial
-from math import isnan
+from math import isnan, nan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _LEGEND = (
     "In brackets: several labels fit about equally well, so the channel has no name. "
-    "Effect: AUROC, or correlation r with a number, within phases, on games held out; "
+    "Effect: AUROC, or correlation r with a number, within plies, on games held out; "
     "random: the largest effect in networks with random weights. Causal: r by "
     "interchange, above 0 where more of the label raises the output, and whether that "
     "passes; 'conceptlrp interchange' says what it rests on."
@@ -127,7 +127,9 @@ def _show_layer(
         f"{layer} ({found.target}): {scores.labelled:.0%} of {len(scores.channels)} "
         f"channels have a label, {scores.named:.0%} a name; "
         f"{_part(found.random_labelled[layer])} of random networks' channels have a "
-        f"label; {found.controlled(layer):.0%} are given a control"
+        f"label, {_part(found.exchanged_labelled.get(layer, nan))} of its own with "
+        f"positions exchanged within plies; {found.controlled(layer):.0%} are given a "
+        "control"
     )
     best = [each for each in scores.channels if each.labels]
     best.sort(key=lambda each: -abs(each.labels[0].held_out))

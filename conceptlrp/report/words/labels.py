@@ -1,6 +1,6 @@
 """What a channel was found to be, in words, and what it was found not to be.
 
-Numbers count as labels where they are high, above the median of their phase.
+Numbers count as labels where they are high, above the median of their ply.
 """
 
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from conceptlrp.labelling import ChannelCause, ChannelLabels, LabelCriteria, NamedLabel
+from conceptlrp.labelling.channel_name import FEATURE_MAP, ChannelName
 from conceptlrp.labelling.interchange_result import LEAST
-from conceptlrp.labelling.result import FEATURE_MAP, ChannelName
-from conceptlrp.labels import LABELS
+from conceptlrp.labels import sentence
 from conceptlrp.report.words.numbers import (
     compact,
     effect,
@@ -33,15 +33,6 @@ def heading(report: "ChannelReport") -> str:
     if report.labels is None:
         return f"Channel {report.channel}"
     return report.name.title
-
-
-def meaning(label: str) -> str:
-    """Say in players' words what a label means, or nothing.
-
-    >>> meaning("mobility"), meaning("random: mobility")
-    ('how many moves the side to move has', '')
-    """
-    return LABELS[label].sentence if label in LABELS else ""
 
 
 def mapped_quantity(label: NamedLabel) -> str:
@@ -96,8 +87,8 @@ def verdict(report: "ChannelReport") -> str:
 
 
 def _named(label: NamedLabel) -> str:
-    sentence = meaning(label.label)
-    meant = f" ({sentence})" if sentence else ""
+    said = sentence(label.label)
+    meant = f" ({said})" if said else ""
     way = "lower" if label.effect < 0 else "higher"
     if label.share is not None:
         # The comparison is among squares alike, which may hold little of the whole.
@@ -194,13 +185,24 @@ def _followed(cause: ChannelCause) -> str:
 
 
 def random_line(report: "ChannelReport") -> str:
-    """Say how many channels of a random network get a label; "" where not known."""
-    if report.random_labelled is None:
+    """Say how many channels get a label where none should; "" where not known."""
+    controls = (
+        ("a network of the same shape with random weights", report.random_labelled),
+        (
+            "this one with its numbers exchanged between positions of the same ply",
+            report.exchanged_labelled,
+        ),
+    )
+    shares = [
+        f"{what} gets a label on {percent(share)}"
+        for what, share in controls
+        if share is not None
+    ]
+    if not shares:
         return ""
     return (
-        "Control: a network of the same shape with random weights gets a label on "
-        f"{percent(report.random_labelled)} of the channels of {report.layer} by the "
-        "same rules."
+        f"Controls: by the same rules, {' and '.join(shares)} of the channels of "
+        f"{report.layer}."
     )
 
 

@@ -81,7 +81,7 @@ def labels(store: Store, seed: int = 0) -> ScoredLabels:
             **{name: numbers(channels, 3) for name in ("effect", "held_out", "p", "q")},
             random=numbers(3),
             channels=tuple(
-                ChannelLabels(c, "unnamed", (named,) * (c == 0), ("mobility",))
+                ChannelLabels(c, (named,) * (c == 0), 0, ("mobility",))
                 for c in range(channels)
             ),
             criteria=LabelCriteria(seed=seed),
@@ -117,6 +117,7 @@ def interchange(store: Store, seed: int = 0) -> Interchange:
         labels=("corner", "mobility", "edge"),
         controls=("edge",),
         spread=np.array([40, 0, 12]),
+        nested=np.eye(3, dtype=bool),
         recipients=50,
         pairs=100,
         games=80,
