@@ -118,7 +118,7 @@ def board_properties(corpus: Corpus, *, seed: int = 0) -> Properties:
 def square_flags(words: NDArray[np.uint64], size: int) -> Flags:
     """Return sets of squares (N,) as flags (N, n * n)."""
     found = crop(to_boards(words, np.uint64(0)), size=size)
-    return found.reshape(len(words), -1) != 0
+    return np.asarray(found.reshape(len(words), -1) != 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,7 @@ class Hits:
         half = 1.96 * np.nanstd(self.drawn(columns, draws(number)), axis=1)
         ends = est.known_interval((means - half, means + half), 1, number)
         rows = np.stack([means, *ends], axis=1).tolist()
-        return [est.Estimate(*row, n, number) for row in rows]
+        return [est.Estimate(a, b, c, n, number) for a, b, c in rows]
 
 
 def draws(games: int) -> Floats:
@@ -217,7 +217,7 @@ def probe(units: Array, asked: Properties) -> Flags:
     fit, rest = learned[~kept], learned[kept]
     mean, spread = units[fit].mean(axis=0), units[fit].std(axis=0)
     x = (units - mean) / np.where(spread > 0, spread, 1)
-    center, gram = truth[fit].mean(axis=0), np.float64(x[fit].T @ x[fit])
+    center, gram = truth[fit].mean(axis=0), (x[fit].T @ x[fit]).astype(np.float64)
     side = x[fit].T @ (truth[fit] - center)
     best, claims = np.full(truth.shape[1], -1.0), np.zeros_like(truth)
     for penalty in _PENALTIES:
@@ -234,7 +234,7 @@ def probe(units: Array, asked: Properties) -> Flags:
 
 def trees(units: Array, asked: Properties) -> Flags:
     """Tell properties by a tree each, on the units that correlate most with it."""
-    from sklearn.tree import DecisionTreeClassifier  # type: ignore[import-untyped]
+    from sklearn.tree import DecisionTreeClassifier
 
     x, y = units[~asked.held_out], asked.truth[~asked.held_out]
     sizes = np.abs(est.standardized(x).T @ est.standardized(y))
@@ -248,7 +248,7 @@ def trees(units: Array, asked: Properties) -> Flags:
 
 def directions(units: Array, asked: Properties) -> Array:
     """Return principal components of units, each with its opposite, (N, F)."""
-    from sklearn.decomposition import PCA  # type: ignore[import-untyped]
+    from sklearn.decomposition import PCA
 
     learned = units[~asked.held_out]
     count = min(_DIRECTIONS, *learned.shape)

@@ -36,7 +36,6 @@ VERBS = {
         f"evaluate {{store}} {NET} --positions 12 --cascade 2 --composite epsilon",
         "recommendation",
     ),
-    "truth": (f"truth {{store}} {NET} --layer conv1", "scores"),
     "compare": ("compare {store} {in}/run.crp", "layers"),
     "report": (f"report {{store}} {CHANNEL}", "layer"),
     "report all": ("report {store} --all", None),
