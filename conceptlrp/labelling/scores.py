@@ -25,7 +25,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.labelling.channel_name import FEATURE_MAP, FIRING_PLACE, MAP, PLACE
+from conceptlrp.labelling.channel_name import (
+    ACTIVATION,
+    FEATURE_MAP,
+    FIRING_PLACE,
+    MAP,
+    PLACE,
+)
 from conceptlrp.labelling.columns import Columns, position_columns, square_columns
 from conceptlrp.labelling.controls import exchange_positions
 from conceptlrp.labelling.measures import (
@@ -42,6 +48,7 @@ from conceptlrp.labelling.places import (
     place_labels,
 )
 from conceptlrp.labelling.result import LabelCriteria, LabelScores
+from conceptlrp.labelling.rules import Rules, learn_rules
 from conceptlrp.labels import Labels
 from conceptlrp.labels.geometry import places
 from conceptlrp.statistics.ranks import Floats, codes
@@ -59,7 +66,8 @@ class Comparison:
 
     ``games`` and ``plies`` (N,) are numbered from 0; maps are of the ``mapped`` (M,)
     of the positions, all by default, and their squares are compared with those of the
-    same value of ``within`` (M, n, n) alone.
+    same value of ``within`` (M, n, n) alone. Rules are learned where ``boards``
+    (N, n, n) are given.
     """
 
     labels: Labels
@@ -69,6 +77,7 @@ class Comparison:
     size: int = 8
     mapped: NDArray[np.int64] | None = None
     within: NDArray[Any] | None = None
+    boards: NDArray[np.int8] | None = None
 
     @cached_property
     def held_out(self) -> NDArray[np.bool_]:
@@ -134,32 +143,50 @@ class Comparison:
         by_measure: dict[str, list[MeasureScore]] = {}
         of_place = [place for place, source in _PLACES.items() if source in networks[0]]
         for measure in (*networks[0], *of_place):
-            source = _PLACES.get(measure, measure)
-            tables = [np.asarray(network[source]) for network in networks]
-            of_values = tables[0].ndim == 2
-            compared = self.of_values if of_values else self.of_maps
-            compared = self.of_places if measure in of_place else compared
-            if exchange:
-                plies = self.plies if of_values else self.plies[self._rows]
-                seed = self.criteria.seed
-                other = exchange_positions(tables[0], plies, seed=seed)
-                if measure in of_place:
-                    other = moved_maps(other, seed=seed)
-                tables.insert(1, other)
+            tables, compared = self._tables(
+                networks, _PLACES.get(measure, measure), exchange=exchange
+            )
+            if measure in of_place:
+                compared = self.of_places
+                if exchange:
+                    tables[1] = moved_maps(tables[1], seed=self.criteria.seed)
             by_measure[measure] = score_measure(
                 tables, compared, scored=number, trained=1 + exchange
             )
+        rules = self._rules(networks, exchange=exchange) or [()] * number
         return [
-            self._found({m: each[i] for m, each in by_measure.items()})
+            self._found({m: each[i] for m, each in by_measure.items()}, rules[i])
             for i in range(number)
         ]
+
+    def _rules(self, networks: Sequence[Tables], *, exchange: bool) -> list[Rules]:
+        """Learn rules of where channels fire, or how much where maps have no place."""
+        followed = FEATURE_MAP if FEATURE_MAP in networks[0] else ACTIVATION
+        if self.boards is None or followed not in networks[0]:
+            return []
+        tables, compared = self._tables(networks, followed, exchange=exchange)
+        boards = self.boards if tables[0].ndim == 2 else self.boards[self._rows]
+        asked, trained = self.criteria, 1 + exchange
+        return learn_rules(tables, boards, compared.halves, asked, trained=trained)
+
+    def _tables(
+        self, networks: Sequence[Tables], measure: str, *, exchange: bool
+    ) -> tuple[list[NDArray[Any]], Compared]:
+        """Return a measure of all networks, and what it is compared with."""
+        tables = [np.asarray(network[measure]) for network in networks]
+        of_values = tables[0].ndim == 2
+        if exchange:
+            plies = self.plies if of_values else self.plies[self._rows]
+            seed = self.criteria.seed
+            tables.insert(1, exchange_positions(tables[0], plies, seed=seed))
+        return tables, self.of_values if of_values else self.of_maps
 
     @property
     def _rows(self) -> NDArray[np.int64] | slice:
         """Which of the positions have maps."""
         return slice(None) if self.mapped is None else self.mapped
 
-    def _found(self, scored: Mapping[str, MeasureScore]) -> LabelScores:
+    def _found(self, scored: Mapping[str, MeasureScore], rules: Rules) -> LabelScores:
         # Corrected over all measures, since any of them may give the name.
         ends = np.cumsum([each.p.shape[1] for each in scored.values()])[:-1]
         q = false_discovery_rates(np.hstack([each.p for each in scored.values()]))
@@ -188,6 +215,7 @@ class Comparison:
             random=arrays("random"),
             channels=name_channels(scored, corrected, self.criteria),
             criteria=self.criteria,
+            rules=rules,
         )
 
 
