@@ -39,9 +39,8 @@ from conceptlrp.statistics.ranks import (
 )
 from conceptlrp.statistics.significance import (
     Null,
+    effect_intervals,
     exchanged_games,
-    interval,
-    linear_replicates,
     null_moments,
     permutation_p,
 )
@@ -271,16 +270,14 @@ class _Naming:
             return []
         half, asked = self.score.confirming, self.asked
         games = len(np.unique(half.columns.games))
-        replicates = linear_replicates(
+        low, high = effect_intervals(
             flat_table(self._held_out(channel))[:, 0],
             [half.columns.columns[k] for k in chosen],
             half.columns.strata,
             half.columns.games,
-            replicates=asked.replicates,
+            confidence=asked.confidence,
             prevalence=asked.prevalence,
-            seed=asked.seed,
         )
-        low, high = interval(replicates, asked.confidence)
         # The end that is nearer to no effect.
         least = np.where(self.score.effect[channel, chosen] > 0, low, -high)
         kept = least >= self.score.random[chosen] + asked.over_random
