@@ -14,6 +14,7 @@ from conceptlrp.cli.channels.check_network import check_network
 from conceptlrp.cli.channels.circuit import circuit
 from conceptlrp.cli.channels.cluster import cluster
 from conceptlrp.cli.channels.compare import compare
+from conceptlrp.cli.channels.edits import edits
 from conceptlrp.cli.channels.evaluate import evaluate
 from conceptlrp.cli.channels.explain import explain
 from conceptlrp.cli.channels.graph import graph
@@ -107,7 +108,7 @@ _VERBS = {
     "Games and networks": (corpus, train, selfplay, arena, strength, check_network),
     "Stores of relevance": (attribute, merge, info, check, repack, top, query),
     "What channels do": (
-        *(explain, cluster, label, interchange, ablate, graph, circuit),
+        *(explain, cluster, label, interchange, edits, ablate, graph, circuit),
         *(evaluate, truth, report, compare),
     ),
     "Pages, figures and files": (demo, atlas, serve, figure, export),

@@ -262,6 +262,8 @@ class LabelOptions:
         Networks of the same shape with random weights to hold channels against.
     n_recipients, n_donors : int
         For `Interchange`: how many positions get maps of others, and of how many each.
+    n_edits : int
+        For `EditedBoards`: how many boards are edited, each of another game.
     columns : tuple of str
         Columns of the store to score as labels besides, such as labels of one's own.
     criteria : LabelCriteria
@@ -273,6 +275,7 @@ class LabelOptions:
     n_random: int = 5
     n_recipients: int = 500
     n_donors: int = 2
+    n_edits: int = 400
     columns: tuple[str, ...] = ()
     criteria: LabelCriteria = field(
         default_factory=lambda: LabelCriteria(permutations=100)

@@ -22,6 +22,7 @@ VERBS = {
     "ablate": "ablate {store} --positions 2",
     "atlas": "atlas {store} {out}/atlas",
     "circuit": "circuit {store} --position 2 --method once",
+    "edits": "edits {store} --positions 4 --random-networks 1",
     "evaluate": "evaluate {store} --positions 3 --cascade 1 --composite epsilon",
     "truth": "truth {store} --positions 60",
     "figure": "figure empty-board {store} --out {out}/a.svg --composite epsilon",

@@ -116,6 +116,13 @@ _TABLE: Final = (
         verb="interchange",
     ),
     Kind(
+        "edits",
+        "conceptlrp.labelling:EditedBoards",
+        ("target",),
+        version=1,
+        verb="edits",
+    ),
+    Kind(
         "ablation",
         "conceptlrp.ablation:Ablation",
         ("target",),
