@@ -21,6 +21,7 @@ from conceptlrp.cli.channels.graph import graph
 from conceptlrp.cli.channels.interchange import interchange
 from conceptlrp.cli.channels.label import label
 from conceptlrp.cli.channels.report import report
+from conceptlrp.cli.channels.truth import truth
 from conceptlrp.cli.games.arena import arena
 from conceptlrp.cli.games.corpus import corpus
 from conceptlrp.cli.games.selfplay import selfplay
@@ -108,7 +109,7 @@ _VERBS = {
     "Stores of relevance": (attribute, merge, info, check, repack, top, query),
     "What channels do": (
         *(explain, cluster, label, interchange, edits, ablate, graph, circuit),
-        *(evaluate, report, compare),
+        *(evaluate, truth, report, compare),
     ),
     "Pages, figures and files": (demo, atlas, serve, figure, export),
 }

@@ -153,6 +153,13 @@ _TABLE: Final = (
         verb="evaluate",
         former=r"evaluation\.json",
     ),
+    Kind(
+        "rules-truth",
+        "conceptlrp.evaluation:RulesTruth",
+        (),
+        version=1,
+        verb="truth",
+    ),
 )
 
 #: Every kind by its name.

@@ -16,7 +16,13 @@ from conceptlrp.concept_graph import (
     UnitEdges,
 )
 from conceptlrp.concept_graph.mean_graph import Flow
-from conceptlrp.evaluation import CompositeEvaluation, Gate, Recommendation
+from conceptlrp.evaluation import (
+    CompositeEvaluation,
+    Gate,
+    Recommendation,
+    RulesTruth,
+    TruthScore,
+)
 from conceptlrp.evaluation.result import Curve, Findings, HeatmapAgreement, Measurement
 from conceptlrp.labelling import (
     ChannelLabels,
@@ -259,6 +265,15 @@ def evaluation(store: Store, seed: int = 0) -> CompositeEvaluation:
     )
 
 
+def truth(store: Store, seed: int = 0) -> RulesTruth:
+    number = Estimate(0.5 + seed, float("nan"), float("nan"), 40, 9)
+    scores = tuple(
+        TruthScore("network", layer, "units", 64, "all", number, number)
+        for layer in store.layers
+    )
+    return RulesTruth(40, 9, 41, {"all": 12}, scores, seed, **origin(store))
+
+
 #: Makes a result of each kind; another seed gives another one of the same.
 SAMPLES: dict[str, Callable[..., Any]] = {
     "clustering": clustering,
@@ -269,6 +284,7 @@ SAMPLES: dict[str, Callable[..., Any]] = {
     "graph": graph,
     "circuit": circuit,
     "evaluation": evaluation,
+    "rules-truth": truth,
 }
 
 

@@ -130,6 +130,7 @@ def test_the_list_is_complete_and_what_it_lacks_is_missing(store: Store) -> None
         ("graph", "", ""),
         ("circuit", "played", ""),
         ("evaluation", "", ""),
+        ("rules-truth", "", ""),
     ]
     assert missing == [
         ("clustering", "played", "conv2"),
