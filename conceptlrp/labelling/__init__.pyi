@@ -13,7 +13,6 @@ from .result import (
     ChannelCause as ChannelCause,
     ChannelLabels as ChannelLabels,
     LabelCriteria as LabelCriteria,
-    LabelOptions as LabelOptions,
     LabelScores as LabelScores,
     NamedLabel as NamedLabel,
     ScoredLabels as ScoredLabels,
@@ -26,6 +25,7 @@ from .scores import (
     score_channels as score_channels,
 )
 from .store_labels import (
+    LabelOptions as LabelOptions,
     interchange as interchange,
     label as label,
     label_positions as label_positions,
