@@ -8,9 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from conceptlrp.labelling import Condition, Rule
-from conceptlrp.labelling.rule import STATES, places, square_states
-from conceptlrp.labelling.rule_words import (
+from conceptlrp.labelling.rule import (
     EMPTY,
     HERE,
     LEGAL,
@@ -19,11 +17,16 @@ from conceptlrp.labelling.rule_words import (
     OPPONENT,
     OWN,
     PLACE,
+    STATES,
     Case,
+    Condition,
+    Rule,
     allowed_squares,
     conditions,
+    places,
     sentence,
     simplify,
+    square_states,
 )
 from conceptlrp.lrp.probing import boards_of
 from conceptlrp.othello import Corpus
@@ -212,3 +215,10 @@ def test_conditions_are_the_nearest_first():
 def test_boards_of_another_size_are_refused(boards):
     with pytest.raises(ValueError, match="boards are 8 x 8, expected 6 x 6"):
         rule_of({HERE: OWN}, size=6).holds(boards)
+
+
+def test_a_rule_draws_itself():
+    rule = rule_of({HERE: OWN, PLACE: CORNER})
+
+    assert rule.svg.count("<circle") == 1
+    assert "an own disc in a corner" in rule._repr_html_()
