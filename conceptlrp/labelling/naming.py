@@ -68,6 +68,9 @@ def name_channels(
     tables = {measure: score.table for measure, score in scored.items()}
     constant, originals = constant_channels(tables), original_channels(tables)
     measured = [_Measured(m, score, q[m], asked) for m, score in scored.items()]
+    # A random filter has a rule of its own: no other one may do as well as a name.
+    reached = [rule.random_correlation for rule in rules if rule is not None]
+    beyond = max(_RULED, max(reached, default=0.0) + asked.over_random)
     named = []
     for channel, original in enumerate(originals):
         if constant[channel]:
@@ -75,6 +78,8 @@ def name_channels(
             named.append(ChannelLabels(channel, note=note))
             continue
         rule = rules[channel] if rules else None
+        if rule is not None and not abs(rule.correlation) >= beyond:
+            rule = None
         found = _decided(channel, measured, rule, asked)
         if original != channel:
             note = f"it is a copy of channel {original}"
@@ -185,9 +190,7 @@ def _told(
     if rule is None:
         return None
     size = abs(rule.correlation)
-    led = 0.0 if best is None else best.strength * (1 + asked.lead)
-    random = rule.random_correlation + asked.over_random
-    if not size >= max(led, _RULED, random):
+    if best is not None and size < best.strength * (1 + asked.lead):
         return None
     nan, effect = float("nan"), rule.sign * size
     return NamedLabel(
