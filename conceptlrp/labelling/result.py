@@ -122,42 +122,6 @@ class ChannelLabels:
         return self.named > 0
 
 
-@dataclass(frozen=True)
-class ChannelCause:
-    """Whether a channel carries a label into the output, see `Interchange`.
-
-    Attributes
-    ----------
-    label : str
-        The label.
-    r, low, high : float
-        Correlation of the change of the output with the difference of the label when
-        the channel's map comes from another position, and its 95 % interval; above 0
-        where more of the label raises the output. Ends are nan where the channel
-        changes nothing or too few games tell.
-    exchanged, random : float
-        The largest size of r with labels exchanged between positions of a ply, and of a
-        channel of networks with random weights.
-    equal : float
-        Size of the change over pairs with equal labels, as part of that over others;
-        nan where it is not known.
-    games : int
-        In how many games' pairs the label differs.
-    passed : bool or None
-        Whether it does; None where too few games tell.
-    """
-
-    label: str
-    r: float
-    low: float
-    high: float
-    exchanged: float
-    random: float
-    equal: float
-    games: int
-    passed: bool | None
-
-
 #: Names of the channels that have one, by layer and channel.
 Names = Mapping[tuple[str, int], str]
 
