@@ -3,7 +3,7 @@
 Shapes use N positions, n rows (positions, or squares), C channels and K labels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,7 +26,7 @@ from conceptlrp.labelling.result import (
     NamedLabel,
 )
 from conceptlrp.labels import Labels
-from conceptlrp.labels.moves import without_sides
+from conceptlrp.labels.moves import kind_of
 from conceptlrp.statistics.estimates import known_interval
 from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import (
@@ -39,9 +39,8 @@ from conceptlrp.statistics.ranks import (
 )
 from conceptlrp.statistics.significance import (
     Null,
+    effect_intervals,
     exchanged_games,
-    interval,
-    linear_replicates,
     null_moments,
     permutation_p,
 )
@@ -115,24 +114,36 @@ class MeasureScore:
 
 
 def compare_labels(
-    labels: Labels, columns: Columns, held_out: NDArray[np.bool_], asked: LabelCriteria
+    labels: Labels,
+    columns: Columns,
+    held_out: NDArray[np.bool_],
+    asked: LabelCriteria,
+    *,
+    kinds: Sequence[str] | None = None,
+    exchange: Callable[[Columns], NDArray[np.int32]] | None = None,
 ) -> Compared:
-    """Make labels ready to be compared with any channels of their positions."""
+    """Make labels ready to be compared with any channels of their positions.
+
+    By default their kinds are those of moves, and rows exchanged by games.
+    """
     halves = _half(columns, ~held_out, asked), _half(columns, held_out, asked)
     good = [testable_labels(h.columns, h.matrix, asked.games) for h in halves]
     games, strata = halves[0].columns.games, halves[0].columns.strata
     numbers = [c * np.int8(1) for c in halves[0].columns.columns]
     # The same exchanges for all networks: their nulls differ by the channels alone.
-    exchanges = np.empty((asked.permutations, len(games)), np.int32)
-    for b, row in enumerate(exchanges):
-        row[:] = exchanged_games(games, strata, seed=asked.seed + 1 + b)
+    if exchange is not None:
+        exchanges = exchange(halves[0].columns)
+    else:
+        exchanges = np.empty((asked.permutations, len(games)), np.int32)
+        for b, row in enumerate(exchanges):
+            row[:] = exchanged_games(games, strata, seed=asked.seed + 1 + b)
     return Compared(
         labels=labels,
         halves=halves,
         good=good[0] & good[1],
         numbers=label_matrix(numbers, strata),
         nested=nested_labels(columns),
-        kin=codes([without_sides(name) for name in labels.names]),
+        kin=codes(kinds or [kind_of(name) for name in labels.names]),
         exchanges=exchanges,
     )
 
@@ -259,16 +270,14 @@ class _Naming:
             return []
         half, asked = self.score.confirming, self.asked
         games = len(np.unique(half.columns.games))
-        replicates = linear_replicates(
+        low, high = effect_intervals(
             flat_table(self._held_out(channel))[:, 0],
             [half.columns.columns[k] for k in chosen],
             half.columns.strata,
             half.columns.games,
-            replicates=asked.replicates,
+            confidence=asked.confidence,
             prevalence=asked.prevalence,
-            seed=asked.seed,
         )
-        low, high = interval(replicates, asked.confidence)
         # The end that is nearer to no effect.
         least = np.where(self.score.effect[channel, chosen] > 0, low, -high)
         kept = least >= self.score.random[chosen] + asked.over_random

@@ -17,12 +17,14 @@ from conceptlrp.jsontext import Plain, plain
 from conceptlrp.labelling.channel_name import ChannelName, described
 from conceptlrp.labelling.rule import Rule
 from conceptlrp.late import pd
-from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between, signed
+from conceptlrp.statistics.intervals import LEAST_GAMES, between, signed
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 
+# Of fewer games with a label, intervals near a perfect effect are too narrow.
+_GAMES: Final = 20
 #: What is said of labels that too few games have, where none can be tested.
-UNTESTED: Final = f"not tested, since every label holds in {FEW_GAMES}"
+UNTESTED: Final = f"not tested, since every label holds in fewer than {_GAMES} games"
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class NamedLabel:
     auroc : float or None
         The held-out effect of a label that holds or not, as an AUROC.
     low, high : float
-        Bootstrap interval of the held-out effect; nan where it is the same in every
-        draw of games, as that of a perfect detector.
+        Interval of the held-out effect; nan where it is the same whatever the games,
+        as that of a channel that copies a number.
     p, q : float
         Of the permutation null, and corrected for all pairs.
     random : float
@@ -220,8 +222,8 @@ class LabelCriteria:
         By how much the effect must exceed the largest of the random networks.
     lead : float
         By how much the best label must exceed others that it is not nested with.
-    permutations, replicates : int
-        Of the null distribution and of the bootstrap.
+    permutations : int
+        Of the null distribution.
     confidence : float
         Of the intervals.
     held_out : float
@@ -229,10 +231,11 @@ class LabelCriteria:
     prevalence : float
         Least part of a stratum that must have the label, and lack it.
     games : int
-        Least number of games that must have the label somewhere, in either half; of
-        fewer than ten games no interval is told, and no label given.
+        Least number of games in which the label is not as usual, in either half: of
+        fewer, intervals are too narrow. Of fewer than ten games in all no interval is
+        told, and no label given.
     seed : int
-        Of the split, the permutations and the bootstrap.
+        Of the split and the permutations.
     """
 
     false_discoveries: float = 0.05
@@ -240,11 +243,10 @@ class LabelCriteria:
     over_random: float = 0.1
     lead: float = 0.06
     permutations: int = 200
-    replicates: int = 500
     confidence: float = 0.95
     held_out: float = 0.5
     prevalence: float = 0.01
-    games: int = LEAST_GAMES
+    games: int = _GAMES
     seed: int = 0
 
 
@@ -260,6 +262,8 @@ class LabelOptions:
         Networks of the same shape with random weights to hold channels against.
     n_recipients, n_donors : int
         For `Interchange`: how many positions get maps of others, and of how many each.
+    n_edits : int
+        For `EditedBoards`: how many boards are edited, each of another game.
     columns : tuple of str
         Columns of the store to score as labels besides, such as labels of one's own.
     criteria : LabelCriteria
@@ -271,6 +275,7 @@ class LabelOptions:
     n_random: int = 5
     n_recipients: int = 500
     n_donors: int = 2
+    n_edits: int = 400
     columns: tuple[str, ...] = ()
     criteria: LabelCriteria = field(
         default_factory=lambda: LabelCriteria(permutations=100)
@@ -369,7 +374,9 @@ class LabelScores(Plain):
             for label in each.labels
         ]
         columns = ["channel", "name", *NamedLabel.__dataclass_fields__]
-        return pd.DataFrame(rows, columns=columns)
+        # What no label has is unknown, and still a number, as in other layers.
+        numbers = dict.fromkeys(("auroc", "share", "iou", "within_board"), float)
+        return pd.DataFrame(rows, columns=columns).astype(numbers)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON: arrays as lists, NaN as None."""

@@ -13,7 +13,14 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello.board import count, region_of, runs, square_bits
+from conceptlrp.othello.board import (
+    count,
+    region_of,
+    runs,
+    square_bits,
+    squares,
+)
+from conceptlrp.othello.position import square_name
 
 # What kernels compute with: uint64 arrays, which numpy types too narrowly for the
 # masks and steps that are Python integers.
@@ -140,39 +147,59 @@ def location_classes(size: int = 8) -> NDArray[np.int8]:
     return classes
 
 
-@cache
-def areas(size: int) -> dict[str, int]:
-    """Return areas of a board as bitboards, which symmetries take into each other.
+# What classes of squares are called; others are named after one of their squares.
+_CLASSES: Final = {
+    "corner": "corners",
+    "center": "the center",
+    **{each: f"{each}-squares" for each in "CABX"},
+}
 
-    They are its ninths ("top left", ... "middle", ...), edges ("top edge"), and halves
-    ("top half"). Rank 1 is at the top, as boards are drawn; the middle ones of eight
-    ranks or files are two, the others three.
+
+@cache
+def places(size: int) -> dict[str, tuple[str, int]]:
+    """Return the places of a board by name: their kind, and squares as a bitboard.
+
+    They are every square ("h7"), ninth ("the top right"), edge, half, and class of
+    squares ("corners"). A symmetry takes a place into one of its kind. Rank 1 is at the
+    top, as boards are drawn; of eight ranks or files the middle ones are two.
     """
-    n, third = size - 1, (size + 1) // 3
-    side = [*range(size)]
-    ends = side[:third], side[third : size - third], side[size - third :]
-    rows = dict(zip(("top", "middle", "bottom"), ends, strict=True))
-    columns = dict(zip(("left", "middle", "right"), ends, strict=True))
-    found = {
-        "middle" if down == across == "middle" else f"{down} {across}": (ranks, files)
-        for down, ranks in rows.items()
-        for across, files in columns.items()
-    }
-    for kind, first, last in (
-        ("edge", side[:1], side[n:]),
-        ("half", side[: size // 2], side[size // 2 :]),
-    ):
-        found |= {f"top {kind}": (first, side), f"bottom {kind}": (last, side)}
-        found |= {f"left {kind}": (side, first), f"right {kind}": (side, last)}
-    return {name: _mask(product(*area), size) for name, area in found.items()}
-
-
-@cache
-def square_classes(size: int) -> dict[str, int]:
-    """Return, as bitboards, the squares of each location class that a board has."""
+    parts, side, third = board_parts(size), [*range(size)], (size + 1) // 3
     classes = location_classes(size)
-    masks = (int(square_bits(np.flatnonzero(classes == k)).sum()) for k in range(10))
-    return {n: m for n, m in zip(LOCATION_CLASSES, masks, strict=True) if m}
+    found = {square_name(s, size): ("square", 1 << s) for s in squares(parts.region)}
+    for k, name in enumerate(LOCATION_CLASSES):
+        mask = int(square_bits(np.flatnonzero(classes == k)).sum())
+        if mask:
+            found[_CLASSES.get(name, f"squares like {name}")] = ("class", mask)
+    ends = side[:third], side[third : size - third], side[size - third :]
+    for down, ranks in zip(("top", "middle", "bottom"), ends, strict=True):
+        for across, files in zip(("left", "middle", "right"), ends, strict=True):
+            kind = ("corner", "side", "")[(down, across).count("middle")]
+            # The middle is the center.
+            if kind:
+                area = _mask(product(ranks, files), size)
+                found[f"the {down} {across}"] = (kind, area)
+    half = size // 2
+    for kind, first, last in (
+        ("edge", side[:1], side[-1:]),
+        ("half", side[:half], side[half:]),
+    ):
+        for name, ranks, files in (
+            ("top", first, side),
+            ("bottom", last, side),
+            ("left", side, first),
+            ("right", side, last),
+        ):
+            found[f"the {name} {kind}"] = (kind, _mask(product(ranks, files), size))
+    for kind, name in (
+        ("corner", "the areas at corners"),
+        ("side", "the middles of the sides"),
+    ):
+        found[name] = ("areas", sum(m for k, m in found.values() if k == kind))
+    beside = dilate(np.uint64(parts.edge), parts.region) & ~np.uint64(parts.edge)
+    found["the edge"] = ("ring", parts.edge)
+    found["the squares beside the edge"] = ("ring", int(beside))
+    found["the middle sixteen squares"] = ("ring", parts.middle)
+    return found
 
 
 def dilate(words: Words, region: int) -> Words:

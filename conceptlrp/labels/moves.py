@@ -5,7 +5,6 @@ positions; in formulas m is the square of the move, P, O and E are as in
 `conceptlrp.labels.position_labels`.
 """
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final
@@ -14,16 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.labels.definitions import Facts, Label, Register
-from conceptlrp.labels.geometry import (
-    NOT_FILE_A,
-    NOT_FILE_H,
-    Words,
-    areas,
-    square_classes,
-)
+from conceptlrp.labels.geometry import NOT_FILE_A, NOT_FILE_H, Words, places
 from conceptlrp.labels.labels import LABELS, Labels
 from conceptlrp.othello import NO_MOVE, PASS, square_name
-from conceptlrp.othello.board import count, region_of, runs, square_bits, start
+from conceptlrp.othello.board import count, runs, square_bits, squares, start
 from conceptlrp.othello.positions import Positions, given_corpus
 
 # The axes on which lines run, and which way each leads up and down in square numbers.
@@ -60,139 +53,119 @@ class MoveFacts(Facts):
         return np.array([count(each) for each in self.lines.values()], np.int16)
 
 
-_FOUND: Final = Register()
+_LINES: Final = Register()
+_KINDS: Final[dict[str, str]] = {}
 
 
-def _square(square: int, size: int) -> Label:
-    name = square_name(square, size)
+def _add_ways(name: str, kind: str, *ways: str) -> None:
+    def flipping(facts: MoveFacts) -> Any:
+        return np.any([facts.lines[way] for way in ways], axis=0)
 
-    def here(facts: MoveFacts) -> Any:
-        return facts.move == square
-
-    return Label(f"move {name}", "bool", f"the move is {name}", f"``m = {name}``", here)
-
-
-def _add_area(name: str, sentence: str, area: str, *, classes: bool = False) -> None:
-    def inside(facts: MoveFacts) -> Any:
-        parts = square_classes(facts.size) if classes else areas(facts.size)
-        return (facts.bit & np.uint64(parts.get(area, 0))) != 0
-
-    inside.__doc__ = f"m lies in the {area}" + classes * " class of squares"
-    _FOUND.add(name, "bool", sentence)(inside)
+    flipping.__doc__ = f"``flips(P, O, m)`` has squares {' or '.join(ways)} of m."
+    what = f"the move flips discs {name}, rank 1 being at the top"
+    _KINDS[f"move flipping {name}"] = kind
+    _LINES.add(f"move flipping {name}", "bool", what)(flipping)
 
 
-for _class, _name in (("corner", "corner"), *((c, f"{c}-square") for c in "CABX")):
-    _add_area(f"{_name} move", f"the move is to a {_name}", _class, classes=True)
-for _class in ("c2", "d2", "c3", "d3"):
-    _what = f"the move is to {_class} or a square that a symmetry takes it to"
-    _add_area(f"move like {_class}", _what, _class, classes=True)
-for _area in areas(8):
-    # The middle ninth is full from the start.
-    if _area != "middle":
-        _on = "on" if _area.endswith("edge") else "in"
-        _add_area(f"move {_on} the {_area}", f"the move lies {_on} the {_area}", _area)
+for _step, *_both in _AXES:
+    for _way in _both:
+        _add_ways(_way, "straight" if _step in (1, 8) else "slanted", _way)
+for _name, (_, *_both) in zip(("a rank", "a file"), _AXES[:2], strict=True):
+    _add_ways(f"along {_name}", "axis", *_both)
+_add_ways("along a diagonal", "diagonal", *_AXES[2][1:], *_AXES[3][1:])
 
 
-@_FOUND.add("edge move", "bool", "the move is to an edge, corners included")
-def _edge(facts: MoveFacts) -> Any:
-    """``m & edge``."""
-    return (facts.bit & np.uint64(facts.board.edge)) != 0
-
-
-@_FOUND.add("move beside the edge", "bool", "the move is one square from an edge")
-def _beside(facts: MoveFacts) -> Any:
-    """M is one square from the nearest edge, X-squares included."""
-    ring = sum(square_classes(facts.size).get(n, 0) for n in ("X", "c2", "d2"))
-    return (facts.bit & np.uint64(ring)) != 0
-
-
-@_FOUND.add("center move", "bool", "the move is to the central sixteen squares")
-def _center(facts: MoveFacts) -> Any:
-    """``m & middle``, the middle being the central 4 x 4."""
-    return (facts.bit & np.uint64(facts.board.middle)) != 0
-
-
-@_FOUND.add("pass", "bool", "the explained move is a pass")
+@_LINES.add("pass", "bool", "the explained move is a pass")
 def _pass(facts: MoveFacts) -> Any:
     """There is no legal move."""
     return facts.move == PASS
 
 
-def _add_line(way: str) -> None:
-    def flipping(facts: MoveFacts) -> Any:
-        return facts.lines[way] != 0
-
-    flipping.__doc__ = f"``flips(P, O, m)`` has squares {way} of m in a line."
-    what = f"the move flips discs on the line that leads {way}, rank 1 being on top"
-    _FOUND.add(f"move flipping {way}", "bool", what)(flipping)
-
-
-for _, *_both in _AXES:
-    for _way in _both:
-        _add_line(_way)
-
-
-def _add_axis(name: str, *axes: tuple[int, str, str]) -> None:
-    def flipping(facts: MoveFacts) -> Any:
-        return np.any([facts.lines[way] for _, *ways in axes for way in ways], axis=0)
-
-    flipping.__doc__ = f"``flips(P, O, m)`` has squares on the {name} of m."
-    what = f"the move flips discs along a {name}"
-    _FOUND.add(f"move flipping along a {name}", "bool", what)(flipping)
-
-
-_add_axis("rank", _AXES[0])
-_add_axis("file", _AXES[1])
-_add_axis("diagonal", *_AXES[2:])
-
-
-@_FOUND.add("discs flipped", "number", "how many discs the move flips")
+@_LINES.add("discs flipped", "number", "how many discs the move flips")
 def _flipped(facts: MoveFacts) -> Any:
     """``|flips(P, O, m)|``, 0 for a pass."""
     return facts.lengths.sum(axis=0, dtype=np.int16)
 
 
-@_FOUND.add("lines flipped", "number", "on how many of eight lines the move flips")
+@_LINES.add("lines flipped", "number", "on how many of eight lines the move flips")
 def _lines(facts: MoveFacts) -> Any:
     """On how many lines from m discs are flipped."""
     return (facts.lengths > 0).sum(axis=0, dtype=np.int16)
 
 
-@_FOUND.add("longest line flipped", "number", "most discs flipped in one line")
+@_LINES.add("longest line flipped", "number", "most discs flipped in one line")
 def _longest(facts: MoveFacts) -> Any:
     """How many discs are flipped on the longest line from m."""
     return facts.lengths.max(axis=0)
 
 
-@_FOUND.add("move in an odd region", "bool", "the move's empty region is odd")
+@_LINES.add("move in an odd region", "bool", "the move's empty region is odd")
 def _odd(facts: MoveFacts) -> Any:
     """Oddly many squares are in the region of E that m lies in."""
     return (facts.bit & facts.regions.odd) != 0
 
 
-_SQUARES: Final = {
-    size: [
-        _square(s, size)
-        for s in range(64)
-        if region_of(size) & ~sum(start(size)) & 1 << s
+def _place_label(place: str, kind: str, mask: int, size: int) -> Label:
+    name = {
+        "the edge": "edge move",
+        "the squares beside the edge": "move beside the edge",
+        "the middle sixteen squares": "center move",
+    }.get(place, place)
+    if kind == "class":
+        like = name.replace("squares like", "move like")
+        name = like if like != name else f"{name[:-1]} move"
+    elif kind != "ring":
+        on = {"square": "", "edge": "on "}.get(kind, "in ")
+        name = f"move {on}{name}"
+    _KINDS[name] = kind
+
+    def inside(facts: MoveFacts) -> Any:
+        return (facts.bit & np.uint64(mask)) != 0
+
+    where = f"one of {'the ' * (kind == 'class')}{place}"
+    if kind == "square":
+        where = place
+    elif kind != "class" and not place.endswith(("squares", "beside the edge")):
+        where = f"{'on' if place.endswith('edge') else 'in'} {place}"
+    names = " ".join(square_name(s, size) for s in squares(mask))
+    return Label(name, "bool", f"the move is {where}", f"m is one of {names}.", inside)
+
+
+def _of_size(size: int) -> list[Label]:
+    """Return the labels of a board, without places that are full from the start."""
+    full = sum(start(size))
+    found = [
+        _place_label(name, kind, mask, size)
+        for name, (kind, mask) in places(size).items()
+        if kind != "areas" and mask & ~full
     ]
-    for size in (6, 8)
-}
+    return [*found, *_LINES.labels]
 
-#: Every label of the explained move by its name. On a board of 6 x 6 some hold nowhere.
+
+_LABELS: Final = {size: _of_size(size) for size in (6, 8)}
+
+#: Every label of the explained move by its name. A board of 6 x 6 lacks some.
 MOVE_LABELS: Final[Mapping[str, Label]] = {
-    each.name: each for each in (*_SQUARES[6], *_SQUARES[8], *_FOUND.labels)
+    each.name: each for size in (6, 8) for each in _LABELS[size]
 }
 
 
-def move_labels(corpus: Positions, squares: ArrayLike) -> Labels:
+def kind_of(name: str) -> str:
+    """Return the kind of label that one of a move is, any other being its own kind.
+
+    A symmetry takes each into one of its kind, such as a square into a square.
+    """
+    return _KINDS.get(name, name)
+
+
+def move_labels(corpus: Positions, moves: ArrayLike) -> Labels:
     """Label positions by a move of each, such as the one that is explained.
 
     Parameters
     ----------
     corpus : Corpus, sequence of Position or array of shape (N, n, n)
         N positions.
-    squares : int array of shape (N,)
+    moves : int array of shape (N,)
         The legal move at each; 64 is a pass, and -1 no move, where no label holds
         and numbers are 0.
 
@@ -211,9 +184,9 @@ def move_labels(corpus: Positions, squares: ArrayLike) -> Labels:
     >>> [name for name, values in found.position.items() if values[0]][:3]
     ['move c5', 'move like d3', 'move in the middle left']
     """
-    corpus, given = given_corpus(corpus), np.asarray(squares)
+    corpus, given = given_corpus(corpus), np.asarray(moves)
     if given.shape != (len(corpus),):
-        msg = f"squares have shape {given.shape}, expected ({len(corpus)},)"
+        msg = f"moves have shape {given.shape}, expected ({len(corpus)},)"
         raise ValueError(msg)
     facts = MoveFacts(corpus.own, corpus.opponent, corpus.size, given.astype(np.int64))
     legal = (facts.bit & facts.legal) != 0
@@ -222,24 +195,8 @@ def move_labels(corpus: Positions, squares: ArrayLike) -> Labels:
         row = int(np.argmin(legal))
         msg = f"position {row}: {given[row]} is not a legal move"
         raise ValueError(msg)
-    chosen = (*_SQUARES[corpus.size], *_FOUND.labels)
-    return Labels({each.name: each.compute(facts) for each in chosen}, {}, {})
-
-
-def without_sides(name: str) -> str:
-    """Return what the name of a move has in common with others of its kind.
-
-    They are those that symmetries turn it into, all squares, and all their classes.
-
-    >>> without_sides("move h7"), without_sides("move on the left edge")
-    ('move square', 'move on the side edge')
-    """
-    if name not in MOVE_LABELS:
-        return name
-    found = re.sub(r"(?<=^move )[a-h][1-8]$", "square", name)
-    found = re.sub(r"^(corner|.-square) move$|^move like ..$", "move class", found)
-    found = re.sub(r"\b(top|bottom|left|right|up|down|rank)\b", "side", found)
-    return found.replace("middle side", "side middle").replace("a file", "a side")
+    found = {each.name: each.compute(facts) for each in _LABELS[corpus.size]}
+    return Labels(found, {}, {})
 
 
 def sentence(name: str) -> str:
@@ -258,7 +215,7 @@ def sentence(name: str) -> str:
     Examples
     --------
     >>> sentence("corner move"), sentence("random: mobility")
-    ('the move is to a corner', '')
+    ('the move is one of the corners', '')
     """
     found = LABELS.get(name) or MOVE_LABELS.get(name)
     return found.sentence if found else ""

@@ -11,7 +11,7 @@ from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import to_boards
 from tests.othello.playouts import random_games
 
-QUICK = LabelCriteria(permutations=40, replicates=100)
+QUICK = LabelCriteria(permutations=40)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from conceptlrp.labelling import ChannelCause, ChannelLabels, LabelCriteria, NamedLabel
-from conceptlrp.labelling.channel_name import FEATURE_MAP, ChannelName
+from conceptlrp.labelling import (
+    ChannelCause,
+    ChannelLabels,
+    LabelCriteria,
+    NamedLabel,
+    Rule,
+)
+from conceptlrp.labelling.channel_name import FEATURE_MAP, RULE, ChannelName
 from conceptlrp.labelling.interchange_result import LEAST
 from conceptlrp.labels import sentence
 from conceptlrp.report.words.numbers import (
@@ -19,7 +25,7 @@ from conceptlrp.report.words.numbers import (
     plural,
     signed_amount,
 )
-from conceptlrp.statistics.intervals import LEAST_GAMES, between
+from conceptlrp.statistics.intervals import LEAST_GAMES, between, fixed
 
 if TYPE_CHECKING:
     from conceptlrp.report.channel import ChannelReport
@@ -99,6 +105,8 @@ def _named(label: NamedLabel) -> str:
             f"Among squares of one kind, its {maps} are {way} on "
             f"'{label.label}'{meant}, which have {part} of its {quantity}"
         )
+    elif label.measure == RULE:
+        where = f"Its feature map is {way} on {label.label}"
     elif label.auroc is None:
         more = "more" if label.effect >= 0 else "less"
         where = f"Its {label.measure} is higher with {more} '{label.label}'{meant}"
@@ -184,6 +192,18 @@ def _followed(cause: ChannelCause) -> str:
     )
 
 
+def rule_line(rule: Rule) -> str:
+    """Say how well a rule in squares tells the channel's map."""
+    explained = between(rule.low, rule.high, fixed, games=LEAST_GAMES)
+    return (
+        f"A tree of few leaves over such squares explains {rule.r2:.2f} {explained} of "
+        f"the variance on held-out games, at most {rule.random:.2f} in networks with "
+        "random weights. This is the part of it that tells most: it holds on "
+        f"{percent(rule.share)} of the squares, where the mean is {effect(rule.mean)} "
+        f"standard deviations, and {effect(rule.elsewhere)} elsewhere."
+    )
+
+
 def random_line(report: "ChannelReport") -> str:
     """Say how many channels get a label where none should; "" where not known."""
     controls = (
@@ -251,6 +271,9 @@ def label_lines(report: "ChannelReport") -> Iterator[str]:
         if label.share is not None:
             yield squares_line(label)
         yield f"q {compact(label.q)}. {' '.join(cause_lines(report))}"
+    if report.rule is not None:
+        way = "High" if report.rule.sign > 0 else "Low"
+        yield f"{way} on {report.rule.sentence}. {rule_line(report.rule)}"
     yield from filter(None, [carried_line(report)])
     if report.runners_up:
         yield "Runners-up:" if report.name.is_named else "Labels that failed:"
