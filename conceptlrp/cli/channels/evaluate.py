@@ -44,6 +44,7 @@ def evaluate(
     from conceptlrp.store import open_store
 
     if out is not None:
+        opt.check_place(out, overwrite=overwrite)
         check_folder(out, _MARKER, _KIND, overwrite=overwrite)
     for name in composite or ():
         for part in split_pair(name):
