@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from conceptlrp.labelling.columns import flat_table
 from conceptlrp.labelling.measures import Half
 from conceptlrp.labelling.result import LabelCriteria
-from conceptlrp.labelling.rule import Rule, places, seen_from, square_states
-from conceptlrp.labelling.rule_words import (
+from conceptlrp.labelling.rule import (
     EMPTY,
     LEGAL,
     OFF,
@@ -31,9 +30,13 @@ from conceptlrp.labelling.rule_words import (
     PLACE,
     Case,
     Cell,
+    Rule,
     conditions,
+    places,
+    seen_from,
     sentence,
     simplify,
+    square_states,
 )
 from conceptlrp.statistics.estimates import known_interval, ratio
 from conceptlrp.statistics.ranks import Floats, centered_ranks, codes
@@ -285,7 +288,8 @@ class _Squares:
         psi = flags * ranks - (r / 2).astype(np.float32) * (flags**2 + ranks**2)
         by_game = self._by_game(psi)
         bounded = np.clip(r, _NEAREST - 1, 1 - _NEAREST)
-        reach = interval_reach(by_game, len(by_game), 0.975) / (1 - bounded**2)
+        tail = (1 + self.asked.confidence) / 2
+        reach = interval_reach(by_game, len(by_game), tail) / (1 - bounded**2)
         center = np.arctanh(bounded)
         ends = np.tanh(center - reach), np.tanh(center + reach)
         return np.stack([r, *known_interval(ends, 1, len(by_game))])
