@@ -19,7 +19,6 @@ from conceptlrp.labels import label_boards
 from conceptlrp.labels.geometry import location_classes
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import OthelloNet, demo_snapshots, predict
-from conceptlrp.othello import phases
 
 NAMES = ["mobility", "own corners", "corner moves", "stable lead", "frontier lead"]
 
@@ -30,7 +29,6 @@ def main(
     """Print the largest held-out effect of each label, and the play, at each stage."""
     corpus = cl.Corpus.read(name).unique(symmetry=True).sample(n, seed=0)
     labels, size = label_boards(corpus, NAMES), corpus.size
-    sixths = phases(size**2 - 4 - corpus.ply, bins=6, size=size)
     is_corner = location_classes(size) == 0
     may = labels.move["corner moves"] > 0
     torch.manual_seed(0)
@@ -44,7 +42,7 @@ def main(
     for shown, network in stages:
         summary = Explainer(network, layers=[layer]).summarize(corpus, targets=["best"])
         tables = {"activation": summary.activation[layer]}
-        scores = score_channels(tables, [], labels, corpus.game, sixths)
+        scores = score_channels(tables, [], labels, corpus.game, corpus.ply)
         best = np.nanmax(np.abs(scores.held_out["activation"]), axis=0)
         found[shown] = dict(zip(scores.labels, best.tolist(), strict=True))
         moves = predict(network, corpus.own, corpus.opponent).best

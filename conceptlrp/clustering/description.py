@@ -1,9 +1,8 @@
 """What can be said about each cluster of positions, and the labels it is rich in.
 
 Shapes use N positions in the store, n of them clustered, C channels, K clusters,
-L labels, H phases and G games. A cluster of late positions is rich in everything that
-comes late; so each cluster is compared with the other positions of the same phase,
-ten moves to a phase.
+L labels, H plies and G games. A cluster of late positions is rich in everything that
+comes late; so each cluster is compared with the other positions of the same ply.
 """
 
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from conceptlrp.clustering.clustering import Clustering
 from conceptlrp.othello import Corpus
 from conceptlrp.statistics.intervals import LEAST_GAMES
+from conceptlrp.statistics.ranks import codes
 from conceptlrp.statistics.significance import false_discovery_rates
 
 Array = NDArray[np.float64]
@@ -26,10 +26,10 @@ _PHASES = 6
 
 @dataclass(frozen=True)
 class LabelEnrichment:
-    """A label that a cluster has more or less often than positions of its phases.
+    """A label that a cluster has more or less often than positions of its plies.
 
     `inside` and `rest` are the parts of positions with the label, in the cluster and in
-    the others, weighted to the cluster's phases; `p` is two-sided, `q` the same
+    the others, weighted to the cluster's plies; `p` is two-sided, `q` the same
     corrected over all clusters and labels.
     """
 
@@ -50,10 +50,10 @@ class Enrichment:
     labels : tuple of str
         Names of the labels.
     inside, rest : float64 array of shape (K, L)
-        Prevalence in the cluster and in the phase-matched rest; nan without any.
+        Prevalence in the cluster and in the ply-matched rest; nan without any.
     odds_ratio : float64 array of shape (K, L)
-        Mantel-Haenszel odds ratio over phases. Where it is zero or infinite, half a
-        position is added to each cell, spread over phases as the cluster is. nan
+        Mantel-Haenszel odds ratio over plies. Where it is zero or infinite, half a
+        position is added to each cell, spread over plies as the cluster is. nan
         where there is nothing to compare.
     p, q : float64 array of shape (K, L)
         Two-sided p-value, and corrected over all K L by Benjamini and Hochberg; 1
@@ -89,8 +89,8 @@ def label_enrichment(
     """Compare how often a label holds in each cluster and in the rest.
 
     Games are independent, positions of one are not: the score
-    ``sum_i (x_i - x_phase) (y_i - y_phase)`` of membership x and label y about their
-    means in the phase, over the root of the sum of its squares by game, is compared
+    ``sum_i (x_i - x_ply) (y_i - y_ply)`` of membership x and label y about their
+    means in the ply, over the root of the sum of its squares by game, is compared
     with Student's t with one degree less than there are games.
 
     Parameters
@@ -113,7 +113,7 @@ def label_enrichment(
     ----------
     Mantel and Haenszel, J. Natl. Cancer Inst. 22 (1959), doi:10.1093/jnci/22.4.719.
     """
-    phases = np.asarray(plies, dtype=np.int64) // _PLIES
+    strata = codes(plies)
     found = np.empty((4, n_clusters, len(columns)))
     for place, (name, column) in enumerate(columns.items()):
         if np.shape(column) != np.shape(clusters):
@@ -121,8 +121,8 @@ def label_enrichment(
             msg = f"label {name!r} has shape {np.shape(column)}, expected {expected}"
             raise ValueError(msg)
         values = np.asarray(column, dtype=np.bool_)
-        tables = _tables(clusters, values, phases, n_clusters)
-        p = _p_values(tables, (clusters, values, phases, games))
+        tables = _tables(clusters, values, strata, n_clusters)
+        p = _p_values(tables, (clusters, values, strata, games))
         found[:, :, place] = *_effects(tables), p
     inside, rest, ratio, p = found
     if len(np.unique(games)) < LEAST_GAMES:
@@ -130,12 +130,12 @@ def label_enrichment(
     return Enrichment(tuple(columns), inside, rest, ratio, p, false_discovery_rates(p))
 
 
-def _tables(clusters: Any, values: Any, phases: Any, n_clusters: int) -> Array:
+def _tables(clusters: Any, values: Any, strata: Any, n_clusters: int) -> Array:
     """Count (H, K, 2, 2): in the cluster or not, with the label or not."""
-    count = int(phases.max(initial=0)) + 1
+    count = int(strata.max(initial=0)) + 1
     found = np.zeros((count, n_clusters + 1, 2))
     # Noise, cluster -1, is counted in the last row, which is no cluster.
-    np.add.at(found, (phases, clusters, 1 - values.astype(np.int64)), 1)
+    np.add.at(found, (strata, clusters, 1 - values.astype(np.int64)), 1)
     inside = found[:, :n_clusters]
     rest = found.sum(axis=1, keepdims=True) - inside
     return np.stack([inside, rest], axis=2)
@@ -147,7 +147,7 @@ def _effects(tables: Array) -> tuple[Array, Array, Array]:
     with np.errstate(invalid="ignore", divide="ignore"):
         inside = tables[:, :, 0, 0].sum(axis=0) / sizes[:, :, 0].sum(axis=0)
         rate = tables[:, :, 1, 0] / sizes[:, :, 1]
-        # The rest as it would be with the phases of the cluster.
+        # The rest as it would be with the plies of the cluster.
         weight = np.where(np.isnan(rate), 0, sizes[:, :, 0])
         rest = (weight * np.nan_to_num(rate)).sum(axis=0) / weight.sum(axis=0)
         ratio = _odds_ratio(tables)
@@ -171,18 +171,18 @@ def _p_values(tables: Array, positions: tuple[Any, Any, Any, Any]) -> Array:
     """Two-sided p-values of clusters (K,), games being independent."""
     from scipy.stats import t  # type: ignore[import-untyped]
 
-    clusters, values, phases, games = positions
+    clusters, values, strata, games = positions
     game = np.unique(games, return_inverse=True)[1]
     n_games, n_clusters = int(game.max(initial=-1)) + 1, tables.shape[1]
-    size = np.maximum(np.bincount(phases), 1)
-    residual = values - (np.bincount(phases, weights=values) / size)[phases]
+    size = np.maximum(np.bincount(strata), 1)
+    residual = values - (np.bincount(strata, weights=values) / size)[strata]
     expected = tables[:, :, 0].sum(axis=2) / size[:, None]
-    # sum_i (x_i - x_phase) r_i by game: members less what their phases expect.
+    # sum_i (x_i - x_ply) r_i by game: members less what their plies expect.
     score = np.zeros((n_games, n_clusters + 1))
     np.add.at(score, (game, clusters), residual)
-    by_phase = np.zeros((n_games, len(size)))
-    np.add.at(by_phase, (game, phases), residual)
-    scores = score[:, :n_clusters] - by_phase @ expected
+    by_ply = np.zeros((n_games, len(size)))
+    np.add.at(by_ply, (game, strata), residual)
+    scores = score[:, :n_clusters] - by_ply @ expected
     spread = np.sqrt(np.square(scores).sum(axis=0))
     known = spread > 1e-9
     statistic = np.where(known, scores.sum(axis=0) / np.where(known, spread, 1), 0)
@@ -217,7 +217,7 @@ class ClusterDescription:
     markers : tuple of MarkerChannel
         Channels that set it apart, strongest first.
     enriched : tuple of LabelEnrichment
-        Labels that it has more or less often than positions of its phases.
+        Labels that it has more or less often than positions of its plies.
     jaccard : float or None
         Its stability when games are drawn again, see `Stability`; None where that
         was not measured.

@@ -16,7 +16,7 @@ from conceptlrp import concept_graph, jsontext
 from conceptlrp.errors import StoreError
 from conceptlrp.exports.extract import Selection, export_folder, extract, optional
 from conceptlrp.files import file_stem
-from conceptlrp.labelling.result import ChannelName, channel_names
+from conceptlrp.labelling.result import channel_names
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import square_name
 from conceptlrp.reference import ReferenceBoards
@@ -107,7 +107,7 @@ def feature_record(report: ChannelReport, network: str) -> dict[str, Any]:
 def _explanations(report: ChannelReport) -> Iterator[dict[str, Any]]:
     for each in report.labels.labels if report.labels else ():
         yield {
-            "description": ChannelName(each.label, -1 if each.effect < 0 else 1).text,
+            "description": each.text,
             "typeName": f"conceptlrp {each.measure}",
             "score": each.held_out,
         }

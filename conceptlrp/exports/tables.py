@@ -29,7 +29,8 @@ from conceptlrp.exports.extract import (
     optional,
 )
 from conceptlrp.files import file_stem
-from conceptlrp.labelling.result import UNNAMED, channel_names
+from conceptlrp.labelling.channel_name import UNNAMED
+from conceptlrp.labelling.result import channel_names
 from conceptlrp.late import pd
 from conceptlrp.report.statistics import layer_statistics
 from conceptlrp.staging import check_room, staged_file

@@ -75,7 +75,8 @@ def _columns(scores: LabelScores, effects: NDArray[np.float64], most: int) -> li
     """Return the channels that are drawn: named ones by label, then the others."""
     size = np.nan_to_num(np.abs(effects)).max(axis=1, initial=0.0)
     ranks = {name: rank for rank, name in enumerate(scores.labels)}
-    rank = np.array([ranks.get(name, len(ranks)) for name in scores.names], np.int64)
+    names = ([x.label for x in c.labels[: c.named]] for c in scores.channels)
+    rank = np.array([ranks[n[0]] if n else len(ranks) for n in names], np.int64)
     strongest = np.lexsort((-size, rank == len(ranks)))[:most]
     order = np.lexsort((-size[strongest], rank[strongest]))
     found: list[int] = strongest[order].tolist()
@@ -97,9 +98,9 @@ def _frame_labels(
     places = {scores.labels[label]: row for row, label in enumerate(rows)}
     for column, channel in enumerate(columns):
         found = scores.channels[channel]
-        for label in found.labels:
+        for rank, label in enumerate(found.labels):
             if label.label in places:
-                is_name = label.label == found.name
+                is_name = rank < found.named
                 place = (column, places[label.label])
                 axes.add_patch(_frame(place, is_name=is_name))
 

@@ -1,3 +1,15 @@
+from .edit_result import (
+    EditedBoards as EditedBoards,
+    LayerEdits as LayerEdits,
+    Response as Response,
+)
+from .evidence import (
+    Evidence as Evidence,
+    Level as Level,
+    channel_evidence as channel_evidence,
+    counts as counts,
+    evidence_by_channel as evidence_by_channel,
+)
 from .interchange_result import (
     Interchange as Interchange,
     LayerInterchange as LayerInterchange,
@@ -11,8 +23,15 @@ from .result import (
     NamedLabel as NamedLabel,
     ScoredLabels as ScoredLabels,
 )
+from .rule import (
+    Condition as Condition,
+    Rule as Rule,
+)
 from .scores import (
     score_channels as score_channels,
+)
+from .store_edits import (
+    edit_boards as edit_boards,
 )
 from .store_labels import (
     interchange as interchange,
@@ -23,13 +42,24 @@ from .store_labels import (
 __all__ = [
     "ChannelCause",
     "ChannelLabels",
+    "Condition",
+    "EditedBoards",
+    "Evidence",
     "Interchange",
     "LabelCriteria",
     "LabelOptions",
     "LabelScores",
+    "LayerEdits",
     "LayerInterchange",
+    "Level",
     "NamedLabel",
+    "Response",
+    "Rule",
     "ScoredLabels",
+    "channel_evidence",
+    "counts",
+    "edit_boards",
+    "evidence_by_channel",
     "interchange",
     "label",
     "label_positions",

@@ -148,35 +148,35 @@ class Columns:
 
 
 def position_columns(
-    labels: Labels, phases: NDArray[np.intp], games: NDArray[np.intp]
+    labels: Labels, plies: NDArray[np.intp], games: NDArray[np.intp]
 ) -> Columns:
     """Return the labels that values of positions are scored against.
 
-    Positions are compared within phases. A set of squares holds where it is not empty;
+    Positions are compared within plies. A set of squares holds where it is not empty;
     if it is empty in at most one of ten positions, its size is taken.
     """
     sets = {name: presence(words) for name, words in labels.masks.items()}
     columns = {**labels.position, **sets}
     ordered = [columns[name] for name in labels.names]
-    return Columns(labels.names, ordered, phases, games, 1)
+    return Columns(labels.names, ordered, plies, games, 1)
 
 
 def square_columns(
     labels: Labels,
-    phases: NDArray[np.intp],
+    plies: NDArray[np.intp],
     games: NDArray[np.intp],
     size: int,
     within: NDArray[Any] | None = None,
 ) -> Columns:
     """Return the labels that maps are scored against: sets of squares.
 
-    Squares are compared within phases and location classes, and with those of the
+    Squares are compared within plies and location classes, and with those of the
     same value of `within` (N, n, n). Labels of whole positions are left empty.
     """
     # A channel that only knows corners from edges must not earn a label of squares.
     classes = location_classes(size)
     on_board = classes[classes >= 0]
-    strata = phases[:, None] * len(LOCATION_CLASSES) + on_board
+    strata = plies[:, None] * len(LOCATION_CLASSES) + on_board
     if within is not None:
         kinds = codes(within).reshape(strata.shape)
         strata = strata * (int(kinds.max(initial=0)) + 1) + kinds
@@ -227,7 +227,7 @@ def nested_labels(columns: Columns) -> NDArray[np.bool_]:
     ranks = centered_ranks(table, columns.strata)
     size = np.sqrt(np.square(ranks).sum(axis=0, dtype=np.float64))
     size[size == 0] = 1
-    # Within strata: the phase alone would make most labels alike.
+    # Within strata: the ply alone would make most labels alike.
     alike = np.abs(ranks.T @ ranks / size / size[:, None]) >= _ALIKE
     matrix = label_matrix(columns.columns, columns.strata)
     flags, told = ~matrix.numeric, np.nan_to_num(np.abs(effects(ranks, matrix)))

@@ -88,6 +88,8 @@ class Interchange(Plain):
         The K labels, and which of them are controls that no channel should carry.
     spread : int array of shape (K,)
         In how many games' pairs each label differs.
+    nested : bool array of shape (K, K)
+        Which labels say nearly the same, or one more than the other.
     recipients, pairs, games : int
         Positions of held-out games that were given maps, pairs with their donors,
         and games of both.
@@ -104,6 +106,7 @@ class Interchange(Plain):
     labels: Annotated[tuple[str, ...], Shape("K")]
     controls: tuple[str, ...]
     spread: Annotated[NDArray[np.int64], Shape("K")]
+    nested: Annotated[NDArray[np.bool_], Shape("K K")]
     recipients: int
     pairs: int
     games: int
@@ -137,6 +140,22 @@ class Interchange(Plain):
             return None
         k = known[np.abs(found.r[channel, known]).argmax()]
         return self._cause(found, channel, int(k))
+
+    def leading(self, layer: str, channel: int, lead: float) -> list[ChannelCause]:
+        """Return what a channel carries, if it is one label or two that tie.
+
+        The best must pass and lead all but one of those that are not nested with it,
+        by `lead`. With three or more about equal the list is empty.
+        """
+        best = self.best(layer, channel)
+        if best is None or not best.passed:
+            return []
+        k, found = self.labels.index(best.label), self._layer(layer, channel)
+        size = np.where(self.tested & ~self.nested[k], np.abs(found.r[channel]), 0)
+        near = np.flatnonzero(np.nan_to_num(size) > abs(best.r) - lead)
+        near = near[near != k]
+        second = [self._cause(found, channel, int(j)) for j in near]
+        return [] if len(near) > 1 else [best, *(c for c in second if c.passed)]
 
     @property
     def tested(self) -> NDArray[np.bool_]:

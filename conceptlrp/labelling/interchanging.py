@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import FollowedSample, spread_rows
-from conceptlrp.labelling.columns import position_columns
+from conceptlrp.labelling.columns import nested_labels, position_columns
 from conceptlrp.labelling.interchange_result import LayerInterchange
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.lrp import Explainer, Intervention
@@ -52,7 +52,7 @@ class Interchanges:
     """Pairs of positions of a sample, and how their labels differ.
 
     ``recipients`` and ``donors`` (P,) are rows of the sample, ``plies``, ``games`` and
-    ``columns`` (N,) and (N, K) of it.
+    ``columns`` (N,) and (N, K) of it; ``nested`` (K, K) as in `nested_labels`.
     """
 
     recipients: NDArray[np.intp]
@@ -60,6 +60,7 @@ class Interchanges:
     plies: NDArray[np.int64]
     games: NDArray[np.intp]
     columns: Floats
+    nested: NDArray[np.bool_]
 
     @property
     def differences(self) -> Floats:
@@ -113,9 +114,10 @@ def draw_interchanges(
             found += [(row, donor) for donor in waiting[taken]]
             waiting = np.append(np.delete(waiting, taken), waiting[taken])
     pairs = np.array(found, np.intp).reshape(-1, 2)
-    labels = position_columns(comparison.labels, comparison.phases, games)
+    labels = position_columns(comparison.labels, comparison.plies, games)
     columns = np.stack(labels.columns, axis=1).astype(np.float64)
-    return Interchanges(pairs[:, 0], pairs[:, 1], plies, games, columns)
+    nested = nested_labels(labels.take(held_out))
+    return Interchanges(pairs[:, 0], pairs[:, 1], plies, games, columns, nested)
 
 
 def interchange_channels(

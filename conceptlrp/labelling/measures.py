@@ -3,7 +3,7 @@
 Shapes use N positions, n rows (positions, or squares), C channels and K labels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,26 +21,26 @@ from conceptlrp.labelling.columns import (
     within_board_auroc,
 )
 from conceptlrp.labelling.result import (
-    UNNAMED,
     ChannelLabels,
     LabelCriteria,
     NamedLabel,
 )
 from conceptlrp.labels import Labels
+from conceptlrp.labels.moves import kind_of
 from conceptlrp.statistics.estimates import known_interval
 from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import (
     Floats,
     LabelMatrix,
     centered_ranks,
+    codes,
     effects,
     label_matrix,
 )
 from conceptlrp.statistics.significance import (
     Null,
+    effect_intervals,
     exchanged_games,
-    interval,
-    linear_replicates,
     null_moments,
     permutation_p,
 )
@@ -66,8 +66,8 @@ class Compared:
 
     Of the halves the first is to find labels on, the other held out. ``good`` (K,)
     labels can be tested, ``nested`` (K, K) ones are no rivals, ``numbers`` has flags
-    as numbers, and ``exchanges`` (B, n) has the rows whose labels each row is given in
-    B permutations.
+    as numbers, labels of equal ``kin`` (K,) are of one kind, and ``exchanges`` (B, n)
+    has the rows whose labels each row is given in B permutations.
     """
 
     labels: Labels
@@ -75,7 +75,19 @@ class Compared:
     good: NDArray[np.bool_]
     numbers: LabelMatrix
     nested: NDArray[np.bool_]
+    kin: NDArray[np.intp]
     exchanges: NDArray[np.int32]
+
+    def sizes(self, found: Floats) -> Floats:
+        """Return the largest size (K,) of effects (n, K), kin having that of all.
+
+        A network with random weights has no side of its own: what one channel shows of
+        a square, another may show of any.
+        """
+        largest = np.zeros(int(self.kin.max(initial=-1)) + 1)
+        own = np.nanmax(np.abs(found), axis=0, initial=0)
+        np.maximum.at(largest, self.kin, own)
+        return largest[self.kin]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,31 +114,51 @@ class MeasureScore:
 
 
 def compare_labels(
-    labels: Labels, columns: Columns, held_out: NDArray[np.bool_], asked: LabelCriteria
+    labels: Labels,
+    columns: Columns,
+    held_out: NDArray[np.bool_],
+    asked: LabelCriteria,
+    *,
+    kinds: Sequence[str] | None = None,
+    exchange: Callable[[Columns], NDArray[np.int32]] | None = None,
 ) -> Compared:
-    """Make labels ready to be compared with any channels of their positions."""
+    """Make labels ready to be compared with any channels of their positions.
+
+    By default their kinds are those of moves, and rows exchanged by games.
+    """
     halves = _half(columns, ~held_out, asked), _half(columns, held_out, asked)
     good = [testable_labels(h.columns, h.matrix, asked.games) for h in halves]
     games, strata = halves[0].columns.games, halves[0].columns.strata
     numbers = [c * np.int8(1) for c in halves[0].columns.columns]
     # The same exchanges for all networks: their nulls differ by the channels alone.
-    exchanges = np.empty((asked.permutations, len(games)), np.int32)
-    for b, row in enumerate(exchanges):
-        row[:] = exchanged_games(games, strata, seed=asked.seed + 1 + b)
+    if exchange is not None:
+        exchanges = exchange(halves[0].columns)
+    else:
+        exchanges = np.empty((asked.permutations, len(games)), np.int32)
+        for b, row in enumerate(exchanges):
+            row[:] = exchanged_games(games, strata, seed=asked.seed + 1 + b)
     return Compared(
         labels=labels,
         halves=halves,
         good=good[0] & good[1],
         numbers=label_matrix(numbers, strata),
         nested=nested_labels(columns),
+        kin=codes(kinds or [kind_of(name) for name in labels.names]),
         exchanges=exchanges,
     )
 
 
 def score_measure(
-    tables: list[NDArray[Any]], compared: Compared, *, scored: int = 1
+    tables: list[NDArray[Any]],
+    compared: Compared,
+    *,
+    scored: int = 1,
+    trained: int = 1,
 ) -> list[MeasureScore]:
-    """Score one measure of networks, each held against the others but the first."""
+    """Score one measure of networks, each held against the others.
+
+    The first ones, of the `trained` network, none is held against.
+    """
     halves, good = compared.halves, compared.good
     ranks: list[NDArray[np.float32]] = []
     found, correlation, sizes = [], [], []
@@ -137,7 +169,7 @@ def score_measure(
             effects(halves[1].ranks(table), halves[1].matrix),
         ]
         # What a random network reaches in either half is no finding in another.
-        sizes.append(np.nanmax(np.abs(np.concatenate(both)), axis=0, initial=0))
+        sizes.append(compared.sizes(np.concatenate(both)))
         if place < scored:
             ranks.append(finding)
             found.append([np.where(good, each, np.nan) for each in both])
@@ -153,7 +185,7 @@ def score_measure(
             held_out=found[i][1],
             p=_p(found[i][0], null, good),
             correlation=correlation[i],
-            random=np.where(good, _others(sizes, i), np.nan),
+            random=np.where(good, _others(sizes, i, trained), np.nan),
         )
         for i, null in enumerate(nulls)
     ]
@@ -166,9 +198,9 @@ def _half(columns: Columns, chosen: NDArray[np.bool_], asked: LabelCriteria) -> 
     return Half(positions, part, matrix)
 
 
-def _others(sizes: list[Floats], scored: int) -> Floats:
+def _others(sizes: list[Floats], scored: int, trained: int) -> Floats:
     """Return the largest sizes in the random networks but the one that is scored."""
-    others = [size for i, size in enumerate(sizes) if i not in (0, scored)]
+    others = [size for i, size in enumerate(sizes) if i >= trained and i != scored]
     return np.asarray(np.max([np.zeros_like(sizes[0]), *others], axis=0))
 
 
@@ -194,15 +226,14 @@ def name_channels(
 def _named(channel: int, namings: Mapping[str, "_Naming"]) -> ChannelLabels:
     found = [label for naming in namings.values() for label in naming.labels(channel)]
     if not found:
-        return ChannelLabels(channel, UNNAMED, (), ())
+        return ChannelLabels(channel)
     # The largest effect first; of equal ones that which random networks show least.
     found.sort(key=lambda label: (-abs(label.effect), label.random))
     naming = namings[found[0].measure]
     best = naming.best(found)
     rivals = naming.rivals(channel, best)
-    name = UNNAMED if rivals else best.label
     others = (label for label in found if label is not best)
-    return ChannelLabels(channel, name, (best, *others), rivals)
+    return ChannelLabels(channel, (best, *others), int(not rivals), rivals)
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,16 +270,14 @@ class _Naming:
             return []
         half, asked = self.score.confirming, self.asked
         games = len(np.unique(half.columns.games))
-        replicates = linear_replicates(
+        low, high = effect_intervals(
             flat_table(self._held_out(channel))[:, 0],
             [half.columns.columns[k] for k in chosen],
             half.columns.strata,
             half.columns.games,
-            replicates=asked.replicates,
+            confidence=asked.confidence,
             prevalence=asked.prevalence,
-            seed=asked.seed,
         )
-        low, high = interval(replicates, asked.confidence)
         # The end that is nearer to no effect.
         least = np.where(self.score.effect[channel, chosen] > 0, low, -high)
         kept = least >= self.score.random[chosen] + asked.over_random

@@ -6,6 +6,7 @@ Shapes use N positions, M of them with maps, C channels and n x n squares.
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -13,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import fx, nn
 
-from conceptlrp.labelling.result import FEATURE_MAP, MAP
+from conceptlrp.labelling.channel_name import FEATURE_MAP, MAP
 from conceptlrp.lrp import Baseline, Explainer, mean_baseline
 from conceptlrp.lrp.backends import make_propagation
 from conceptlrp.lrp.batch import batches
 from conceptlrp.lrp.engine.trace import linear_nodes
 from conceptlrp.lrp.probing import planes_of
+from conceptlrp.lrp.targets import Target
 from conceptlrp.othello import Corpus
 from conceptlrp.progress import OnProgress
 from conceptlrp.store import Store
@@ -104,6 +106,12 @@ class Networks:
         """Name of the explained output."""
         return self.store.targets[self.target]
 
+    @cached_property
+    def explained(self) -> Target:
+        """What all networks explain: where it is a move, that of the store's."""
+        named = Target.parse(self.target_name, self.corpus.size)
+        return named.fixed(self.corpus, self.store.arrays.logits(rows=self.rows))
+
     def values(self, on_progress: OnProgress) -> list[Tables]:
         """Return relevance and activation of every network and layer, (N, C) each.
 
@@ -112,7 +120,7 @@ class Networks:
         found = [self._stored()]
         for number, explainer in enumerate(self.explainers[1:], 1):
             above = explainer.baseline_for(None).take(self.rows)
-            found.append(_summed(explainer, self.corpus, self.target_name, above))
+            found.append(_summed(explainer, self.corpus, self.explained, above))
             on_progress("random networks", number, len(self.explainers) - 1)
         return found
 
@@ -139,8 +147,8 @@ class Networks:
         for number, explainer in enumerate(self.explainers, 1):
             wanted = {n: np.arange(self.store.channels(n)) for n in layers}
             above = explainer.baseline_for(None).take(self.rows[self.mapped])
-            corpus = self.corpus[self.mapped]
-            found.append(_maps(explainer, corpus, self.target_name, wanted, above))
+            corpus, target = self.corpus[self.mapped], self.explained.take(self.mapped)
+            found.append(_maps(explainer, corpus, target, wanted, above))
             on_progress(stage, number, len(self.explainers))
         return found
 
@@ -156,12 +164,12 @@ class Networks:
 
 
 def _summed(
-    explainer: Explainer, corpus: Corpus, target: str, above: Baseline
+    explainer: Explainer, corpus: Corpus, target: Target, above: Baseline
 ) -> Tables:
     parts = []
     for rows in batches(len(corpus), _BATCH):
-        batch, part = corpus[rows], above.take(rows)
-        parts.append(explainer.summarize(batch, targets=[target], baseline=part))
+        batch, part, asked = corpus[rows], above.take(rows), target.take(rows)
+        parts.append(explainer.summarize(batch, targets=[asked], baseline=part))
     return {
         layer: {
             "relevance": np.concatenate([p.relevance[layer][:, 0] for p in parts]),
@@ -174,7 +182,7 @@ def _summed(
 def _maps(
     explainer: Explainer,
     corpus: Corpus,
-    target: str,
+    target: Target,
     channels: dict[str, NDArray[np.int64]],
     above: Baseline,
 ) -> Tables:
@@ -187,7 +195,10 @@ def _maps(
     for rows in batches(len(corpus), _BATCH):
         batch, own = corpus[rows], above.take(rows)
         explained = explainer.attribute(
-            batch, targets=[target], conditional=channels, baseline=own
+            batch,
+            targets=[target.take(rows)],
+            conditional=channels,
+            baseline=own,
         )
         for layer, relevance in explained.conditional.items():
             fired = on_board(explained.activation[layer], corpus.size)

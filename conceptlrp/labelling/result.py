@@ -6,26 +6,25 @@ neither torch nor pandas, so that reports start at once.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from math import nan
 from typing import Annotated, Any, Final, TypeAlias
 
 import numpy as np
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain, plain
+from conceptlrp.labelling.channel_name import ChannelName, described
+from conceptlrp.labelling.rule import Rule
 from conceptlrp.late import pd
-from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between, signed
+from conceptlrp.statistics.intervals import LEAST_GAMES, between, signed
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 
-#: The name of a channel that no label explains.
-UNNAMED: Final = "unnamed"
+# Of fewer games with a label, intervals near a perfect effect are too narrow.
+_GAMES: Final = 20
 #: What is said of labels that too few games have, where none can be tested.
-UNTESTED: Final = f"not tested, since every label holds in {FEW_GAMES}"
-#: Measures of maps: the size of conditional relevance, which says where a channel
-#: looks, and the feature map itself, which says where it fires.
-MAP: Final = "conditional map"
-FEATURE_MAP: Final = "feature map"
+UNTESTED: Final = f"not tested, since every label holds in fewer than {_GAMES} games"
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,13 @@ class NamedLabel:
         Effect on the positions it was found on, and on those held out; negative for
         a channel that is lower where the label holds.
     correlation : float
-        Of ranks, where the label was found; among nested labels the one with the
-        largest is the channel's name.
+        Of ranks within strata on the positions held out, a label that holds or not
+        being 1 or 0: the one scale of all measures.
     auroc : float or None
         The held-out effect of a label that holds or not, as an AUROC.
     low, high : float
-        Bootstrap interval of the held-out effect; nan where it is the same in every
-        draw of games, as that of a perfect detector.
+        Interval of the held-out effect; nan where it is the same whatever the games,
+        as that of a channel that copies a number.
     p, q : float
         Of the permutation null, and corrected for all pairs.
     random : float
@@ -71,6 +70,21 @@ class NamedLabel:
     iou: float | None = None
     within_board: float | None = None
 
+    @property
+    def strength(self) -> float:
+        """Size of the correlation, by which labels of all measures compete."""
+        return abs(self.correlation)
+
+    @property
+    def sign(self) -> int:
+        """Return -1 for a channel that is lower where there is more of the label."""
+        return -1 if self.effect < 0 else 1
+
+    @property
+    def text(self) -> str:
+        """What the label says of the channel, as "low on own corners"."""
+        return described(self.label, self.sign, self.measure)
+
     def interval(self, write: Callable[[float, int], str], digits: int = 2) -> str:
         """Write the interval of the held-out effect."""
         same = "the same in every draw of games"
@@ -84,19 +98,28 @@ class ChannelLabels:
 
     Attributes
     ----------
-    channel, name : int, str
-        The channel, and its best label, or "unnamed".
+    channel : int
+        The channel.
     labels : tuple of NamedLabel
-        All that fulfil the criteria, best first; with rivals they are no name.
+        All that fulfil the criteria, the largest strength first.
+    named : int
+        How many of the first are its name: one that leads, two that tie, or 0.
     rivals : tuple of str
-        Labels that fit about as well as the best one, or numbers whose extreme it
-        is: where there are any, the channel has no name.
+        Labels about as strong as the best one, where they are too many for a name.
+    note : str
+        Why the channel has no name whatever its labels, "" where that is open.
     """
 
     channel: int
-    name: str
-    labels: tuple[NamedLabel, ...]
-    rivals: tuple[str, ...]
+    labels: tuple[NamedLabel, ...] = ()
+    named: int = 0
+    rivals: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it has a name."""
+        return self.named > 0
 
 
 @dataclass(frozen=True)
@@ -139,44 +162,20 @@ class ChannelCause:
 Names = Mapping[tuple[str, int], str]
 
 
-@dataclass(frozen=True)
-class ChannelName:
-    """A label with the sign of its effect on the channel, 1 or -1.
-
-    Without a name the label is "" and the sign 0.
-    """
-
-    label: str = ""
-    sign: int = 0
-
-    def __str__(self) -> str:
-        return self.text
-
-    @property
-    def is_named(self) -> bool:
-        """Whether a label describes the channel."""
-        return bool(self.label)
-
-    @property
-    def text(self) -> str:
-        """The name in words: "mobility", "low on mobility" or "unnamed"."""
-        if not self.label:
-            return UNNAMED
-        return f"low on {self.label}" if self.sign < 0 else self.label
-
-    @property
-    def title(self) -> str:
-        """The name as a heading, its first letter a capital."""
-        return f"{self.text[:1].upper()}{self.text[1:]}"
-
-
 def channel_name(found: ChannelLabels | None) -> ChannelName:
     """Name a channel by what labelling found; unnamed where nothing was tried."""
-    if found is None or found.name == UNNAMED:
+    if found is None or not found.is_named:
         return ChannelName()
-    held = (each for each in found.labels if each.label == found.name)
-    effect = next((each.effect for each in held), 1.0)
-    return ChannelName(found.name, -1 if effect < 0 else 1)
+    first = found.labels[0]
+    name = ChannelName(first.label, first.sign, first.measure)
+    for second in found.labels[1 : found.named]:
+        name = replace(
+            name,
+            second=second.label,
+            second_sign=second.sign,
+            second_measure=second.measure,
+        )
+    return name
 
 
 def channel_names(scored: "ScoredLabels | None") -> dict[tuple[str, int], str]:
@@ -187,7 +186,7 @@ def channel_names(scored: "ScoredLabels | None") -> dict[tuple[str, int], str]:
         (layer, found.channel): channel_name(found).text
         for layer, scores in scored.layers.items()
         for found in scores.channels
-        if found.name != UNNAMED
+        if found.is_named
     }
 
 
@@ -223,8 +222,8 @@ class LabelCriteria:
         By how much the effect must exceed the largest of the random networks.
     lead : float
         By how much the best label must exceed others that it is not nested with.
-    permutations, replicates : int
-        Of the null distribution and of the bootstrap.
+    permutations : int
+        Of the null distribution.
     confidence : float
         Of the intervals.
     held_out : float
@@ -232,10 +231,11 @@ class LabelCriteria:
     prevalence : float
         Least part of a stratum that must have the label, and lack it.
     games : int
-        Least number of games that must have the label somewhere, in either half; of
-        fewer than ten games no interval is told, and no label given.
+        Least number of games in which the label is not as usual, in either half: of
+        fewer, intervals are too narrow. Of fewer than ten games in all no interval is
+        told, and no label given.
     seed : int
-        Of the split, the permutations and the bootstrap.
+        Of the split and the permutations.
     """
 
     false_discoveries: float = 0.05
@@ -243,11 +243,10 @@ class LabelCriteria:
     over_random: float = 0.1
     lead: float = 0.06
     permutations: int = 200
-    replicates: int = 500
     confidence: float = 0.95
     held_out: float = 0.5
     prevalence: float = 0.01
-    games: int = LEAST_GAMES
+    games: int = _GAMES
     seed: int = 0
 
 
@@ -263,6 +262,8 @@ class LabelOptions:
         Networks of the same shape with random weights to hold channels against.
     n_recipients, n_donors : int
         For `Interchange`: how many positions get maps of others, and of how many each.
+    n_edits : int
+        For `EditedBoards`: how many boards are edited, each of another game.
     columns : tuple of str
         Columns of the store to score as labels besides, such as labels of one's own.
     criteria : LabelCriteria
@@ -274,6 +275,7 @@ class LabelOptions:
     n_random: int = 5
     n_recipients: int = 500
     n_donors: int = 2
+    n_edits: int = 400
     columns: tuple[str, ...] = ()
     criteria: LabelCriteria = field(
         default_factory=lambda: LabelCriteria(permutations=100)
@@ -298,6 +300,8 @@ class LabelScores(Plain):
         What each of the C channels was found to be.
     criteria : LabelCriteria
         What was asked for.
+    rules : tuple of (Rule or None)
+        The rule in squares of each channel, see `Rule`; empty where none was sought.
     """
 
     labels: Annotated[tuple[str, ...], Shape("K")]
@@ -308,6 +312,7 @@ class LabelScores(Plain):
     random: Mapping[str, Annotated[Floats, Shape("K", np.float32)]]
     channels: Annotated[tuple[ChannelLabels, ...], Shape("C")]
     criteria: LabelCriteria
+    rules: tuple[Rule | None, ...] = ()
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -317,12 +322,12 @@ class LabelScores(Plain):
     @property
     def names(self) -> tuple[str, ...]:
         """The name of every channel."""
-        return tuple(each.name for each in self.channels)
+        return tuple(channel_name(each).text for each in self.channels)
 
     @property
     def named(self) -> float:
         """Which part of the channels has a name."""
-        return sum(name != UNNAMED for name in self.names) / max(len(self.names), 1)
+        return sum(c.is_named for c in self.channels) / max(len(self.channels), 1)
 
     @property
     def tested(self) -> bool:
@@ -369,7 +374,9 @@ class LabelScores(Plain):
             for label in each.labels
         ]
         columns = ["channel", "name", *NamedLabel.__dataclass_fields__]
-        return pd.DataFrame(rows, columns=columns)
+        # What no label has is unknown, and still a number, as in other layers.
+        numbers = dict.fromkeys(("auroc", "share", "iou", "within_board"), float)
+        return pd.DataFrame(rows, columns=columns).astype(numbers)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON: arrays as lists, NaN as None."""
@@ -407,6 +414,10 @@ class ScoredLabels:
         label could be tested.
     controls : tuple of str
         Which labels are controls that no channel should have.
+    exchanged_labelled : dict of str to float
+        By layer, which part of the channels gets a label by the same rules after the
+        network's own numbers and maps were exchanged between positions of the same
+        ply: what the game's progress alone would label. It should be 0.
     """
 
     target: str
@@ -417,6 +428,7 @@ class ScoredLabels:
     layers: Mapping[str, LabelScores]
     random_labelled: Mapping[str, float]
     controls: tuple[str, ...]
+    exchanged_labelled: Mapping[str, float] = field(default_factory=dict)
 
     def channel(self, layer: str, channel: int) -> ChannelLabels:
         """Return the labels of a channel, which is unnamed where none is good enough.
@@ -454,7 +466,8 @@ class ScoredLabels:
         return f"ScoredLabels(target={self.target!r}, {layers})"
 
     def _repr_html_(self) -> str:
-        columns = ("layer", "channels", "named", "labelled", "of random networks")
+        counted = ("layer", "channels", "named", "labelled")
+        columns = (*counted, "of random networks", "exchanged within plies")
         rows = [
             (
                 layer,
@@ -464,9 +477,10 @@ class ScoredLabels:
                         f"{scores.named:.0%}",
                         f"{scores.labelled:.0%}",
                         f"{self.random_labelled[layer]:.1%} labelled",
+                        f"{self.exchanged_labelled.get(layer, nan):.1%} labelled",
                     )
                     if scores.tested
-                    else (UNTESTED, "–", "–")
+                    else (UNTESTED, "–", "–", "–")
                 ),
             )
             for layer, scores in self.layers.items()
@@ -484,5 +498,6 @@ class ScoredLabels:
             "labelled": scores.labelled if scores.tested else None,
             "named": scores.named if scores.tested else None,
             "random_labelled": self.random_labelled[layer],
+            "exchanged_labelled": self.exchanged_labelled.get(layer, nan),
             "channels": scores._channel_dicts(),
         }

@@ -1,10 +1,11 @@
 """Scoring channels against labels: effects, nulls, and the labels that remain.
 
 A plain AUROC gives labels to the channels of any network, since most of what labels
-and channels share is the phase of the game. A channel is therefore given a label
+and channels share is how far the game has gone. A channel is therefore given a label
 only if its effect
 
-1. is one of rows of the same phase (and, for maps, location class),
+1. is one of rows of the same ply (and, for maps, location class and content): within
+   ten plies much still grows with each, and channels that follow it get labels,
 2. is significant against labels exchanged by whole games, corrected for all pairs,
 3. is large enough, and larger than in networks with random weights,
 4. is all of that on games that were held out, by the lower end of its interval.
@@ -18,13 +19,21 @@ the board.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.labelling.columns import position_columns, square_columns
+from conceptlrp.labelling.channel_name import (
+    ACTIVATION,
+    FEATURE_MAP,
+    FIRING_PLACE,
+    MAP,
+    PLACE,
+)
+from conceptlrp.labelling.columns import Columns, position_columns, square_columns
+from conceptlrp.labelling.controls import exchange_positions
 from conceptlrp.labelling.measures import (
     Compared,
     MeasureScore,
@@ -32,30 +41,43 @@ from conceptlrp.labelling.measures import (
     name_channels,
     score_measure,
 )
+from conceptlrp.labelling.places import (
+    moved_maps,
+    place_columns,
+    place_exchanges,
+    place_labels,
+)
 from conceptlrp.labelling.result import LabelCriteria, LabelScores
+from conceptlrp.labelling.rules import Rules, learn_rules
 from conceptlrp.labels import Labels
+from conceptlrp.labels.geometry import places
 from conceptlrp.statistics.ranks import Floats, codes
 from conceptlrp.statistics.significance import false_discovery_rates, held_out_games
 
 Tables = Mapping[str, ArrayLike]
+
+# The maps that tell the place of a channel.
+_PLACES: Final = {PLACE: MAP, FIRING_PLACE: FEATURE_MAP}
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """Labels of N positions, and how channels are compared with them.
 
-    ``games`` and ``phases`` (N,) are numbered from 0; maps are of the ``mapped`` (M,)
+    ``games`` and ``plies`` (N,) are numbered from 0; maps are of the ``mapped`` (M,)
     of the positions, all by default, and their squares are compared with those of the
-    same value of ``within`` (M, n, n) alone.
+    same value of ``within`` (M, n, n) alone. Rules are learned where ``boards``
+    (N, n, n) are given.
     """
 
     labels: Labels
     games: NDArray[np.intp]
-    phases: NDArray[np.intp]
+    plies: NDArray[np.intp]
     criteria: LabelCriteria
     size: int = 8
     mapped: NDArray[np.int64] | None = None
     within: NDArray[Any] | None = None
+    boards: NDArray[np.int8] | None = None
 
     @cached_property
     def held_out(self) -> NDArray[np.bool_]:
@@ -66,60 +88,134 @@ class Comparison:
     @cached_property
     def of_values(self) -> Compared:
         """Labels that values of positions are compared with."""
-        columns = position_columns(self.labels, self.phases, self.games)
+        columns = position_columns(self.labels, self.plies, self.games)
         return compare_labels(self.labels, columns, self.held_out, self.criteria)
 
     @cached_property
     def of_maps(self) -> Compared:
         """Labels that maps are compared with."""
-        rows = slice(None) if self.mapped is None else self.mapped
-        labels, held_out = self.labels.take(rows), self.held_out[rows]
+        rows = self._rows
+        columns = square_columns(
+            self.labels.take(rows),
+            self.plies[rows],
+            self.games[rows],
+            self.size,
+            self.within,
+        )
+        return self._of_squares(self.labels.take(rows), columns)
+
+    @cached_property
+    def of_places(self) -> Compared:
+        """Places that maps are compared with."""
+        rows, asked = self._rows, self.criteria
+        columns = place_columns(
+            self.plies[rows], self.games[rows], self.size, self.within
+        )
+        labels = place_labels(self.size, len(columns.games) // columns.squares)
+        exchange = partial(place_exchanges, size=self.size, seed=asked.seed + 1)
+        kinds = [kind for kind, _ in places(self.size).values()]
+        return self._of_squares(labels, columns, kinds=kinds, exchange=exchange)
+
+    def _of_squares(self, labels: Labels, columns: Columns, **given: Any) -> Compared:
+        held_out = self.held_out[self._rows]
         if held_out.all() or not held_out.any():
             msg = (
                 f"all {len(held_out)} positions with maps are of games on one side of "
                 "the split, expected some on both; take more positions with maps"
             )
             raise ValueError(msg)
-        columns = square_columns(
-            labels, self.phases[rows], self.games[rows], self.size, self.within
-        )
-        return compare_labels(labels, columns, held_out, self.criteria)
+        return compare_labels(labels, columns, held_out, self.criteria, **given)
 
     def score(
-        self, networks: Sequence[Mapping[str, ArrayLike]], *, scored: int | None = None
+        self,
+        networks: Sequence[Tables],
+        *,
+        scored: int | None = None,
+        exchange: bool = False,
     ) -> list[LabelScores]:
         """Score networks by the same rules, each held against the random ones.
 
-        A network with random weights is held against the others of its kind.
+        A network with random weights is held against the others of its kind. With
+        `exchange` the first one follows a second time, its positions exchanged within
+        their plies; it counts among those that are `scored`.
         """
-        number = len(networks) if scored is None else scored
+        number = len(networks) + exchange if scored is None else scored
         by_measure: dict[str, list[MeasureScore]] = {}
-        for measure in networks[0]:
-            tables = [np.asarray(network[measure]) for network in networks]
-            compared = self.of_values if tables[0].ndim == 2 else self.of_maps
-            by_measure[measure] = score_measure(tables, compared, scored=number)
+        of_place = [place for place, source in _PLACES.items() if source in networks[0]]
+        for measure in (*networks[0], *of_place):
+            tables, compared = self._tables(
+                networks, _PLACES.get(measure, measure), exchange=exchange
+            )
+            if measure in of_place:
+                compared = self.of_places
+                if exchange:
+                    tables[1] = moved_maps(tables[1], seed=self.criteria.seed)
+            by_measure[measure] = score_measure(
+                tables, compared, scored=number, trained=1 + exchange
+            )
+        rules = self._rules(networks, exchange=exchange) or [()] * number
         return [
-            self._found({m: each[i] for m, each in by_measure.items()})
+            self._found({m: each[i] for m, each in by_measure.items()}, rules[i])
             for i in range(number)
         ]
 
-    def _found(self, scored: Mapping[str, MeasureScore]) -> LabelScores:
+    def _rules(self, networks: Sequence[Tables], *, exchange: bool) -> list[Rules]:
+        """Learn rules of where channels fire, or how much where maps have no place."""
+        followed = FEATURE_MAP if FEATURE_MAP in networks[0] else ACTIVATION
+        if self.boards is None or followed not in networks[0]:
+            return []
+        tables, compared = self._tables(networks, followed, exchange=exchange)
+        boards = self.boards if tables[0].ndim == 2 else self.boards[self._rows]
+        asked, trained = self.criteria, 1 + exchange
+        return learn_rules(tables, boards, compared.halves, asked, trained=trained)
+
+    def _tables(
+        self, networks: Sequence[Tables], measure: str, *, exchange: bool
+    ) -> tuple[list[NDArray[Any]], Compared]:
+        """Return a measure of all networks, and what it is compared with."""
+        tables = [np.asarray(network[measure]) for network in networks]
+        of_values = tables[0].ndim == 2
+        if exchange:
+            plies = self.plies if of_values else self.plies[self._rows]
+            seed = self.criteria.seed
+            tables.insert(1, exchange_positions(tables[0], plies, seed=seed))
+        return tables, self.of_values if of_values else self.of_maps
+
+    @property
+    def _rows(self) -> NDArray[np.int64] | slice:
+        """Which of the positions have maps."""
+        return slice(None) if self.mapped is None else self.mapped
+
+    def _found(self, scored: Mapping[str, MeasureScore], rules: Rules) -> LabelScores:
         # Corrected over all measures, since any of them may give the name.
-        q = false_discovery_rates(np.stack([each.p for each in scored.values()]))
-        corrected = dict(zip(scored, q, strict=True))
+        ends = np.cumsum([each.p.shape[1] for each in scored.values()])[:-1]
+        q = false_discovery_rates(np.hstack([each.p for each in scored.values()]))
+        corrected = dict(zip(scored, np.split(q, ends, axis=1), strict=True))
+        about = {m: score.compared.labels.names for m, score in scored.items()}
+        names = tuple(dict.fromkeys(name for each in about.values() for name in each))
+
+        def of_all(found: Mapping[str, Floats]) -> dict[str, Floats]:
+            """Give each measure a column, or entry, for the labels of the others."""
+            whole = {}
+            for measure, part in found.items():
+                whole[measure] = np.full((*part.shape[:-1], len(names)), np.nan)
+                at = [names.index(name) for name in about[measure]]
+                whole[measure][..., at] = part
+            return whole
 
         def arrays(field: str) -> dict[str, Floats]:
-            return {m: getattr(score, field) for m, score in scored.items()}
+            return of_all({m: getattr(score, field) for m, score in scored.items()})
 
         return LabelScores(
-            labels=self.labels.names,
+            labels=names,
             effect=arrays("effect"),
             held_out=arrays("held_out"),
             p=arrays("p"),
-            q=corrected,
+            q=of_all(corrected),
             random=arrays("random"),
             channels=name_channels(scored, corrected, self.criteria),
             criteria=self.criteria,
+            rules=rules,
         )
 
 
@@ -128,7 +224,7 @@ def score_channels(
     random: Sequence[Tables],
     labels: Labels,
     games: ArrayLike,
-    phases: ArrayLike,
+    plies: ArrayLike,
     *,
     within: ArrayLike | None = None,
     criteria: LabelCriteria | None = None,
@@ -148,9 +244,9 @@ def score_channels(
         Labels of the N positions; controls may be among them.
     games : int array of shape (N,)
         Game of each position.
-    phases : int array of shape (N,)
-        Strata within which positions are compared, such as ``phases(empties,
-        bins=6)``; more bins leave less of the phase in what is compared.
+    plies : int array of shape (N,)
+        Discs, moves played or empty squares: only positions with the same number are
+        compared.
     within : array of shape (N, n, n), optional
         For maps: squares are compared with those of the same value alone. With
         ``to_boards(own, opponent)`` the frontier is told from other own discs, and
@@ -171,13 +267,11 @@ def score_channels(
 
     >>> from conceptlrp.labels import label_boards
     >>> from conceptlrp.networks import demo_corpus
-    >>> from conceptlrp.othello import phases
     >>> positions = demo_corpus().sample(2000)
     >>> labels = label_boards(positions, ["own corners", "own X-squares", "mobility"])
     >>> active = (labels.square["own corners"] != 0).astype(float)
-    >>> sixths = phases(60 - positions.ply, bins=6)
     >>> tables = {"activation": active[:, None]}
-    >>> score_channels(tables, [], labels, positions.game, sixths).names
+    >>> score_channels(tables, [], labels, positions.game, positions.ply).names
     ('own corners',)
     """
     _check_tables([trained, *random], labels)
@@ -185,7 +279,7 @@ def score_channels(
     comparison = Comparison(
         labels=labels,
         games=_numbered("games", games, len(labels)),
-        phases=_numbered("phases", phases, len(labels)),
+        plies=_numbered("plies", plies, len(labels)),
         criteria=criteria or LabelCriteria(),
         size=next((shape[2] for shape in shapes if len(shape) == 4), 8),
         within=None if within is None else np.asarray(within),
@@ -221,7 +315,7 @@ def _check_tables(networks: Sequence[Tables], labels: Labels) -> None:
 
 
 def _numbered(name: str, given: ArrayLike, n: int) -> NDArray[np.intp]:
-    """Return games or phases numbered from 0, one a position."""
+    """Return games or plies numbered from 0, one a position."""
     if np.shape(given) != (n,):
         msg = f"{name} have shape {np.shape(given)}, expected ({n},)"
         raise ValueError(msg)

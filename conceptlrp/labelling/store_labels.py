@@ -12,26 +12,34 @@ from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import FollowedSample, follow_sample, spread_rows
 from conceptlrp.errors import OutputExistsError, check_names
+from conceptlrp.labelling.edit_result import EditedBoards
+from conceptlrp.labelling.edited_boards import follow_edits
 from conceptlrp.labelling.interchange_result import Interchange, tested_labels
 from conceptlrp.labelling.interchanging import draw_interchanges, interchange_channels
 from conceptlrp.labelling.networks import Networks, above_own_mean, random_network
 from conceptlrp.labelling.result import LabelOptions, LabelScores, ScoredLabels
 from conceptlrp.labelling.scores import Comparison
-from conceptlrp.labels import LABELS, Labels, control_labels, label_boards
+from conceptlrp.labels import (
+    LABELS,
+    Labels,
+    control_labels,
+    label_boards,
+    move_labels,
+)
 from conceptlrp.labels.labels import random_twins
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.batch import batches
 from conceptlrp.lrp.one_call import check_explains, store_explainer
 from conceptlrp.lrp.probing import boards_of
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
-from conceptlrp.othello import Corpus, phases
+from conceptlrp.othello import NO_MOVE, Corpus
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
+from conceptlrp.statistics.ranks import codes
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
 
 _BLOCK: Final = 1 << 16
-_BINS: Final = 6
 _POSITIONS: Final = 20_000
 # Every sixth label has a random twin among the controls.
 _TWIN_STEP: Final = 6
@@ -95,9 +103,12 @@ def label(
 
     Relevance and activation, summed over the board, are scored against all labels;
     sizes of conditional maps and feature maps, square by square, against labels of
-    squares and moves, among squares of the same phase, location class and content.
-    Networks with random weights are scored by the same rules, and controls stand
-    among the labels.
+    squares and moves, among squares of the same ply, location class and content.
+    Of a target that is a move, labels of that move are among them: networks with random
+    weights explain the same one.
+    Networks with random weights, and the network's own numbers exchanged between
+    positions of the same ply, are scored by the same rules, and controls stand among
+    the labels.
 
     Parameters
     ----------
@@ -115,8 +126,9 @@ def label(
         The same seed gives the same labels.
     save, overwrite : bool
         Keep the result in the store, labels of all its positions as columns, and the
-        `Interchange` of all channels and labels on the games that were held out; and
-        replace those for the same target, which otherwise raise `OutputExistsError`.
+        `Interchange` and `EditedBoards` of all channels and labels on the games that
+        were held out; and replace those for the same target, which otherwise raise
+        `OutputExistsError`.
     on_progress : callable, optional
         Called with a stage, how much of it is done and how much there is.
 
@@ -146,18 +158,23 @@ def label(
         seed=seed,
         layers={layer: each[0] for layer, each in scores.items()},
         random_labelled={
-            layer: float(np.mean([each.labelled for each in every[1:]]))
+            layer: float(np.mean([each.labelled for each in every[2:]]))
             if asked.n_random > 1 and every[0].tested
             else float("nan")
+            for layer, every in scores.items()
+        },
+        exchanged_labelled={
+            layer: every[1].labelled if every[0].tested else float("nan")
             for layer, every in scores.items()
         },
         controls=study.controls,
     )
     if save:
-        checked = study.interchange(report)
+        checked, edited = study.interchange(report), study.edits(found, report)
         store.results.save(found, overwrite=overwrite)
         # One that was made before may be of games that labels were found on.
         store.results.save(checked, overwrite=True)
+        store.results.save(edited, overwrite=True)
         known = () if overwrite else store.columns.label_names
         missing = [name for name in LABELS if name not in known]
         label_positions(store, missing, overwrite=overwrite)
@@ -225,18 +242,8 @@ def interchange(
         layers=layers or store.layers,
         allow_gradient=bool(store.manifest.plan.gradients),
     )
-    scored = store.results.get(ScoredLabels, target=target)
     asked = LabelOptions(n_random=n_random, n_recipients=n_positions, n_donors=n_donors)
-    held_out, split = _POSITIONS, seed
-    if scored is not None:
-        first = next(iter(scored.layers.values()))
-        kept = store.columns.label_names
-        own = tuple(n for n in first.labels if n in kept and n not in LABELS)
-        asked = replace(asked, columns=own, criteria=first.criteria)
-        held_out, split = scored.positions, scored.seed
-    study = _prepare(
-        store, explainer, asked, target, held_out, split=split, seed=seed, maps=False
-    )
+    study = held_out_study(store, explainer, asked, target, seed)
     found = study.interchange(on_progress or (lambda *_: None))
     if not found.pairs:
         msg = (
@@ -250,8 +257,8 @@ def interchange(
 
 
 @dataclass(frozen=True)
-class _Study:
-    """What scoring and interchange are about: networks, positions, labels of these."""
+class Study:
+    """What scoring and tests of it are about: networks, positions, labels of these."""
 
     networks: Networks
     sample: FollowedSample
@@ -259,6 +266,18 @@ class _Study:
     controls: tuple[str, ...]
     asked: LabelOptions
     seed: int
+
+    def edits(self, scored: ScoredLabels | None, report: OnProgress) -> EditedBoards:
+        """Edit boards of the games that are held out, and follow channels on them."""
+        return follow_edits(
+            self.networks,
+            self.sample,
+            self.comparison,
+            scored,
+            boards=self.asked.n_edits,
+            seed=self.seed,
+            on_progress=report,
+        )
 
     def interchange(self, report: OnProgress) -> Interchange:
         """Interchange channels at positions of the games that are held out."""
@@ -278,6 +297,7 @@ class _Study:
             labels=names,
             controls=self.controls,
             spread=spread,
+            nested=pairs.nested,
             recipients=len(np.unique(pairs.recipients)),
             pairs=len(pairs.recipients),
             games=len(np.unique(pairs.games[[*pairs.recipients, *pairs.donors]])),
@@ -296,6 +316,27 @@ class _Study:
         )
 
 
+def held_out_study(
+    store: Store,
+    explainer: Explainer,
+    asked: LabelOptions,
+    target: int | str,
+    seed: int,
+) -> Study:
+    """Return what a test of labels is about, with games held out as `label` did."""
+    scored = store.results.get(ScoredLabels, target=target)
+    held_out, split = _POSITIONS, seed
+    if scored is not None:
+        first = next(iter(scored.layers.values()))
+        kept = store.columns.label_names
+        own = tuple(n for n in first.labels if n in kept and n not in LABELS)
+        asked = replace(asked, columns=own, criteria=first.criteria)
+        held_out, split = scored.positions, scored.seed
+    return _prepare(
+        store, explainer, asked, target, held_out, split=split, seed=seed, maps=False
+    )
+
+
 def _prepare(
     store: Store,
     explainer: Explainer,
@@ -306,7 +347,7 @@ def _prepare(
     split: int,
     seed: int,
     maps: bool,
-) -> _Study:
+) -> Study:
     """Draw positions and random networks, and make labels ready to compare with."""
     device = explainer.device
     sample = follow_sample(
@@ -321,25 +362,30 @@ def _prepare(
     )
     index, explainers = store.target_index(target), (explainer, *random)
     networks = Networks(store, explainers, index, sample.rows, corpus, mapped)
-    empties = corpus.size**2 - count(corpus.own | corpus.opponent).astype(np.int64)
-    strata = phases(empties, bins=_BINS, size=corpus.size)
-    labels, controls = _labels(corpus, strata, split)
+    plies = codes(count(corpus.own | corpus.opponent))
+    moves = store.arrays.explained_square(rows=sample.rows, target=target)
+    boards = boards_of(corpus)
+    labels, controls = _labels(corpus, moves, plies, split)
     comparison = Comparison(
         labels=labels.joined(_added(store, asked.columns, sample.rows)),
         games=sample.games,
-        phases=strata.astype(np.intp),
+        plies=plies,
         criteria=replace(asked.criteria, seed=split),
         size=corpus.size,
         mapped=mapped if maps else None,
-        within=boards_of(corpus[mapped]) if maps else None,
+        within=boards[mapped] if maps else None,
+        boards=boards if maps else None,
     )
-    return _Study(networks, sample, comparison, controls, asked, seed)
+    return Study(networks, sample, comparison, controls, asked, seed)
 
 
 def _score(
     networks: Networks, comparison: Comparison, report: OnProgress
 ) -> dict[str, list[LabelScores]]:
-    """Score all networks, a few layers at a time, as their maps fit into memory."""
+    """Score all networks, a few layers at a time, as their maps fit into memory.
+
+    By layer the trained one, that with its positions exchanged, and the random ones.
+    """
     values, found = networks.values(report), {}
     for group in networks.groups():
         maps = networks.maps(group, report)
@@ -347,20 +393,25 @@ def _score(
             tables: list[dict[str, NDArray[Any]]] = []
             for summed, mapped in zip(values, maps, strict=True):
                 tables.append(summed.pop(layer) | mapped.pop(layer))
-            found[layer] = comparison.score(tables)
+            found[layer] = comparison.score(tables, exchange=True)
             report("layers", len(found), len(networks.explainers[0].layers))
     return found
 
 
 def _labels(
-    corpus: Corpus, strata: NDArray[np.int8], seed: int
+    corpus: Corpus, moves: NDArray[np.int8], plies: NDArray[np.intp], seed: int
 ) -> tuple[Labels, tuple[str, ...]]:
-    """Return all labels with controls among them, and the names of the controls."""
+    """Return all labels with controls among them, and the names of the controls.
+
+    Labels of the explained moves (N,) are among them where there are any.
+    """
     known, unseen = label_boards(corpus), control_labels(corpus)
+    if (moves != NO_MOVE).any():
+        known = known.joined(move_labels(corpus, moves))
     names = set(known.names[::_TWIN_STEP])
     parts = known.position, known.square, known.move
     some = Labels(*({n: c for n, c in p.items() if n in names} for p in parts))
-    controls = unseen.joined(random_twins(some, strata, seed=seed))
+    controls = unseen.joined(random_twins(some, plies, seed=seed))
     return known.joined(controls), controls.names
 
 

@@ -11,13 +11,21 @@ from .labels import (
     control_labels as control_labels,
     label_boards as label_boards,
 )
+from .moves import (
+    MOVE_LABELS as MOVE_LABELS,
+    move_labels as move_labels,
+    sentence as sentence,
+)
 
 __all__ = [
     "LABELS",
     "LOCATION_CLASSES",
+    "MOVE_LABELS",
     "Label",
     "Labels",
     "control_labels",
     "label_boards",
     "location_classes",
+    "move_labels",
+    "sentence",
 ]

@@ -151,7 +151,8 @@ class MoveFacts:
 
 
 Kind: TypeAlias = Literal["bool", "number", "square", "move"]
-Definition: TypeAlias = Callable[[Facts], NDArray[Any]]
+# Facts, or those of an explained move.
+Definition: TypeAlias = Callable[[Any], NDArray[Any]]
 
 
 @dataclass(frozen=True)

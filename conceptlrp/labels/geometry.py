@@ -7,13 +7,20 @@ board lies in the middle of the 8 x 8 word. Words are uint64 arrays of any shape
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, product
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello.board import count, region_of, runs
+from conceptlrp.othello.board import (
+    count,
+    region_of,
+    runs,
+    square_bits,
+    squares,
+)
+from conceptlrp.othello.position import square_name
 
 # What kernels compute with: uint64 arrays, which numpy types too narrowly for the
 # masks and steps that are Python integers.
@@ -138,6 +145,61 @@ def location_classes(size: int = 8) -> NDArray[np.int8]:
             square = _mask([(row, column)], size).bit_length() - 1
             classes[square] = LOCATION_CLASSES.index(name)
     return classes
+
+
+# What classes of squares are called; others are named after one of their squares.
+_CLASSES: Final = {
+    "corner": "corners",
+    "center": "the center",
+    **{each: f"{each}-squares" for each in "CABX"},
+}
+
+
+@cache
+def places(size: int) -> dict[str, tuple[str, int]]:
+    """Return the places of a board by name: their kind, and squares as a bitboard.
+
+    They are every square ("h7"), ninth ("the top right"), edge, half, and class of
+    squares ("corners"). A symmetry takes a place into one of its kind. Rank 1 is at the
+    top, as boards are drawn; of eight ranks or files the middle ones are two.
+    """
+    parts, side, third = board_parts(size), [*range(size)], (size + 1) // 3
+    classes = location_classes(size)
+    found = {square_name(s, size): ("square", 1 << s) for s in squares(parts.region)}
+    for k, name in enumerate(LOCATION_CLASSES):
+        mask = int(square_bits(np.flatnonzero(classes == k)).sum())
+        if mask:
+            found[_CLASSES.get(name, f"squares like {name}")] = ("class", mask)
+    ends = side[:third], side[third : size - third], side[size - third :]
+    for down, ranks in zip(("top", "middle", "bottom"), ends, strict=True):
+        for across, files in zip(("left", "middle", "right"), ends, strict=True):
+            kind = ("corner", "side", "")[(down, across).count("middle")]
+            # The middle is the center.
+            if kind:
+                area = _mask(product(ranks, files), size)
+                found[f"the {down} {across}"] = (kind, area)
+    half = size // 2
+    for kind, first, last in (
+        ("edge", side[:1], side[-1:]),
+        ("half", side[:half], side[half:]),
+    ):
+        for name, ranks, files in (
+            ("top", first, side),
+            ("bottom", last, side),
+            ("left", side, first),
+            ("right", side, last),
+        ):
+            found[f"the {name} {kind}"] = (kind, _mask(product(ranks, files), size))
+    for kind, name in (
+        ("corner", "the areas at corners"),
+        ("side", "the middles of the sides"),
+    ):
+        found[name] = ("areas", sum(m for k, m in found.values() if k == kind))
+    beside = dilate(np.uint64(parts.edge), parts.region) & ~np.uint64(parts.edge)
+    found["the edge"] = ("ring", parts.edge)
+    found["the squares beside the edge"] = ("ring", int(beside))
+    found["the middle sixteen squares"] = ("ring", parts.middle)
+    return found
 
 
 def dilate(words: Words, region: int) -> Words:

@@ -26,7 +26,7 @@ Shapes use N positions and A actions (one a square, then the pass).
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,6 +134,13 @@ class Target:
         """Return the target with a square in place of "best"."""
         return self
 
+    def fixed(self, positions: Corpus, logits: Logits) -> "Target":  # noqa: ARG002
+        """Return the target with the moves that these logits (N, A) make it mean.
+
+        Another network then explains the same moves of these positions.
+        """
+        return self
+
     @property
     def named_squares(self) -> tuple[int, ...]:
         """Squares that the name tells: one of a move, up to two of a contrast."""
@@ -204,6 +211,10 @@ class Best(Target):
     def with_best(self, square: int, size: int = 8) -> Target:
         """Return the move to a square."""
         return Move(square, size)
+
+    def fixed(self, positions: Corpus, logits: Logits) -> "Moves":
+        """Return the moves that are best, a list of one a position."""
+        return Moves(tuple(self.squares_at(positions, logits).tolist()), "best")
 
 
 @dataclass(frozen=True)
@@ -297,12 +308,12 @@ class Contrast(Target):
 
     Attributes
     ----------
-    move, other : Move, Played or Best
+    move, other : Move, Played, Best or Moves
         Both must be legal.
     """
 
-    move: Move | Played | Best
-    other: Move | Played | Best
+    move: "AnyMove"
+    other: "AnyMove"
 
     @property
     def name(self) -> str:
@@ -322,10 +333,28 @@ class Contrast(Target):
         """Return the second move."""
         return self.other.squares_at(positions, logits)
 
+    def take(self, rows: Rows) -> "Contrast":
+        """Return the contrast at some of the positions."""
+        return self._of(each.take(rows) for each in (self.move, self.other))
+
+    def fixed(self, positions: Corpus, logits: Logits) -> "Contrast":
+        """Return the contrast of the moves that both are."""
+        return self._of(
+            each.fixed(positions, logits) for each in (self.move, self.other)
+        )
+
     def with_best(self, square: int, size: int = 8) -> "Contrast":
         """Return the contrast with a square in place of "best"."""
-        parts = [each.with_best(square, size) for each in (self.move, self.other)]
+        return self._of(
+            each.with_best(square, size) for each in (self.move, self.other)
+        )
+
+    @staticmethod
+    def _of(parts: Iterable[Target]) -> "Contrast":
         return Contrast(*parts)  # type: ignore[arg-type]
+
+
+AnyMove: TypeAlias = Move | Played | Best | Moves
 
 
 def unit_of(target: str | Target, value: str = "scalar") -> str:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import plain
-from conceptlrp.labelling import ChannelCause, ChannelLabels
-from conceptlrp.labelling.result import UNNAMED, ChannelName
+from conceptlrp.labelling import ChannelCause, ChannelLabels, Rule
+from conceptlrp.labelling.channel_name import UNNAMED, ChannelName
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report.findings import (
     ChannelEffect,
@@ -86,12 +86,16 @@ class ChannelReport:
         "legal" ones among these; None without heatmaps.
     labels : ChannelLabels or None
         Labels that were found to hold; None where none were looked for.
+    rule : Rule or None
+        The rule in squares that its map follows best.
     cause, carried : ChannelCause or None
         Whether it carries its best label into the output, and the label that it
         carries most clearly, by interchange.
-    runners_up, random_labelled : tuple of RunnerUp, float or None
-        The best labels that failed, and the part of the channels of a network with
-        random weights that get a label.
+    runners_up : tuple of RunnerUp
+        The best labels that failed.
+    random_labelled, exchanged_labelled : float or None
+        The part of the channels that get a label in a network with random weights, and
+        with the network's numbers exchanged between positions of the same ply.
     effects : ChannelEffect or None
         What ablating the channel does.
     upstream, downstream : tuple of WiredChannel
@@ -129,6 +133,7 @@ class ChannelReport:
     carried: ChannelCause | None
     runners_up: tuple[RunnerUp, ...]
     random_labelled: float | None
+    exchanged_labelled: float | None
     effects: ChannelEffect | None
     upstream: tuple[WiredChannel, ...]
     downstream: tuple[WiredChannel, ...]
@@ -139,6 +144,7 @@ class ChannelReport:
     provenance: tuple[tuple[str, str], ...]
     citation: str
     baseline: str = "zero"
+    rule: Rule | None = None
 
     @property
     def above(self) -> str:

@@ -153,7 +153,7 @@ def runners_up(
     their effect; of several measures of one label the best counts.
     """
     found = scores.channels[channel]
-    left_out = {*controls, found.name}
+    left_out = {*controls, *(each.label for each in found.labels[: found.named])}
     name = channel_name(found)
     chosen = {}
     for label in found.labels:
@@ -178,17 +178,18 @@ def runners_up(
 
 def _failed(scores: LabelScores, channel: int, measure: str, k: int) -> RunnerUp:
     size, held_out, q = (
-        _number(table[measure][channel, k])
+        finite(table[measure][channel, k])
         for table in (scores.effect, scores.held_out, scores.q)
     )
-    random = _number(scores.random[measure][k])
+    random = finite(scores.random[measure][k])
     reason = why_it_failed(size or 0.0, held_out, q, random, scores.criteria)
     return RunnerUp(
         scores.labels[k], measure, size, held_out, None, None, q, random, reason
     )
 
 
-def _number(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """Return a number, None for what is not known."""
     return float(value) if np.isfinite(value) else None
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.labelling.result import ChannelName, channel_name
+from conceptlrp.labelling.channel_name import ChannelName
+from conceptlrp.labelling.result import channel_name
 from conceptlrp.late import pd
 from conceptlrp.lrp.targets import unit_of
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards
@@ -23,6 +24,7 @@ from conceptlrp.reference.strips import diverse_rows, even_quantiles
 from conceptlrp.report.channel import ChannelLine, ChannelReport
 from conceptlrp.report.findings import (
     channel_effect,
+    finite,
     marked_clusters,
     nearest_channels,
     runners_up,
@@ -393,16 +395,20 @@ def _maps(stored: StoredLayer, channel: int) -> dict[str, Any]:
 def _labels(stored: StoredLayer, channel: int) -> dict[str, Any]:
     labels, layer = stored.labels, stored.layer
     if labels is None:
-        nothing = dict.fromkeys(("labels", "random_labelled"))
+        nothing = dict.fromkeys(("labels", "random_labelled", "exchanged_labelled"))
         return {**nothing, "name": ChannelName(), "runners_up": ()}
     found = labels.channel(layer, channel)
-    random = labels.random_labelled.get(layer, np.nan)
+    controls = (labels.random_labelled, labels.exchanged_labelled)
+    # Not known with fewer than two networks with random weights.
+    random, exchanged = (finite(part.get(layer, np.nan)) for part in controls)
+    rules = labels.layers[layer].rules
     return {
         "name": channel_name(found),
         "labels": found,
+        "rule": rules[channel] if rules else None,
         "runners_up": runners_up(labels.layers[layer], channel, labels.controls),
-        # Not known with fewer than two networks with random weights.
-        "random_labelled": float(random) if np.isfinite(random) else None,
+        "random_labelled": random,
+        "exchanged_labelled": exchanged,
     }
 
 

@@ -2,7 +2,7 @@
 
 Shapes use n rows (positions, or squares of positions), C channels and K labels. Only
 rows of one stratum are compared with each other, so what varies between strata alone
-(the phase of the game, where on the board a square lies) earns nothing. Ties count
+(how far the game has gone, where on the board a square lies) earns nothing. Ties count
 half, exactly.
 """
 

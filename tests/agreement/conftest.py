@@ -39,7 +39,7 @@ def signed_labels() -> ScoredLabels:
     layers = {}
     for layer, scores in found.layers.items():
         channels = list(scores.channels)
-        channels[3] = ChannelLabels(3, low.label, (low,), ())
+        channels[3] = ChannelLabels(3, (low,), 1)
         layers[layer] = replace(scores, channels=tuple(channels))
     assert {"mobility", "own corners"} < set(LABELS)
     return replace(found, layers=layers)

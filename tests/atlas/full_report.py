@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from conceptlrp.labelling import ChannelLabels, NamedLabel
-from conceptlrp.labelling.result import ChannelName
+from conceptlrp.labelling.channel_name import ChannelName
 from conceptlrp.report import ChannelReport, Note
 from conceptlrp.report.findings import (
     ChannelEffect,
@@ -82,11 +82,12 @@ def full_report(report: ChannelReport, *, size: int = 8) -> ChannelReport:
         report,
         name=ChannelName(name, 1),
         note=Note(f"Corners {HOSTILE}", f"Ada {HOSTILE}", "2026-03-01", HOSTILE),
-        labels=ChannelLabels(channel, name, labels, ("edge lead",)),
+        labels=ChannelLabels(channel, labels, 1, ("edge lead",)),
         cause=cause(name),
         carried=cause("mobility", -0.5),
         runners_up=(runner_up("edge lead"), runner_up(HOSTILE)),
         random_labelled=0.025,
+        exchanged_labelled=0.0,
         effects=channel_effect(size),
         upstream=(WiredChannel("conv1", 3, 0.05, 0.0625, 0.375),),
         downstream=(

@@ -12,7 +12,8 @@ from conceptlrp.atlas.pages.concept_pages import write_concept_page
 from conceptlrp.atlas.pictures.page_boards import CardMaker
 from conceptlrp.atlas.site import Site, concept_data, concept_page
 from conceptlrp.labelling import ChannelLabels, ScoredLabels
-from conceptlrp.labelling.result import ChannelName, channel_names
+from conceptlrp.labelling.channel_name import ChannelName
+from conceptlrp.labelling.result import channel_names
 from conceptlrp.report import channel_report
 from tests.atlas.conftest import DEAD, KEPT, write_store
 from tests.atlas.full_report import HOSTILE, full_report, named_label
@@ -99,7 +100,7 @@ def test_the_name_stands_first_and_then_a_sentence_on_the_channel(page):
         "the output follows the difference of 'mobility' with r −0.50",
         "Causal check passed",
         "its effect +0.44 is below 0.5",  # why a runner-up failed
-        "gets a label on 2.5% of the channels",  # control
+        "random weights gets a label on 2.5%",  # control
     ],
 )
 def test_labels_come_with_their_evidence_and_controls(page, said):
@@ -196,7 +197,7 @@ def test_the_page_of_a_full_store_misses_nothing(page):
 def test_a_channel_without_label_is_unnamed_and_that_is_a_result(
     store, report, tmp_path
 ):
-    labels = ChannelLabels(1, "unnamed", (), ())
+    labels = ChannelLabels(1)
 
     page, _ = written(
         tmp_path, store, replace(report, name=ChannelName(), labels=labels, cause=None)
@@ -212,7 +213,7 @@ def test_a_label_of_squares_says_how_much_relevance_they_have(store, report, tmp
     label = named_label(
         "own corners", measure="conditional map", share=0.26, effect=-0.9
     )
-    labels = ChannelLabels(1, "own corners", (label,), ())
+    labels = ChannelLabels(1, (label,), 1)
 
     page, _ = written(tmp_path, store, replace(report, labels=labels))
 
@@ -223,7 +224,7 @@ def test_a_label_of_squares_says_how_much_relevance_they_have(store, report, tmp
 
 def test_a_channel_whose_labels_are_tied_says_so(store, report, tmp_path):
     labels = (named_label("edge lead"), named_label("corner lead"))
-    found = ChannelLabels(1, "unnamed", labels, ("corner lead",))
+    found = ChannelLabels(1, labels, rivals=("corner lead",))
 
     page, _ = written(
         tmp_path, store, replace(report, name=ChannelName(), labels=found)

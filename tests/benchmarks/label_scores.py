@@ -1,7 +1,7 @@
 """Time of scoring channels against labels.
 
 Usage: ``python tests/benchmarks/label_scores.py [--quick]``. Channels are random
-numbers that follow the phase, labels are those of random games; one core.
+numbers that follow the ply, labels are those of random games; one core.
 """
 
 import argparse
@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.labelling import LabelCriteria, score_channels
 from conceptlrp.labels import Labels, label_boards
-from conceptlrp.othello import Corpus, phases
+from conceptlrp.othello import Corpus
 from conceptlrp.statistics import stratified_auroc
 from tests.othello.playouts import random_games
 
@@ -59,7 +59,7 @@ def main() -> None:
     corpus = Corpus.from_games(random_games(n // 40, seed=7)).sample(n, seed=0)
     labels, game = label_boards(corpus), corpus.game
     empties = labels.position["empty count"]
-    strata = phases(empties, bins=6)
+    strata = empties
     networks = [{"relevance": channels(empties, c, seed)} for seed in range(6)]
     occupied = corpus.own[:boards] | corpus.opponent[:boards]
     drawn = [{"map": maps(occupied, c, seed)} for seed in range(3)]

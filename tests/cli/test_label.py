@@ -36,6 +36,7 @@ def test_a_store_is_labelled_and_its_channels_scored(folder: Path, store: Path) 
 
     assert "conv4 (played)" in out
     assert "of random networks' channels" in " ".join(out.split())
+    assert "of its own with positions exchanged within plies" in " ".join(out.split())
     assert "200 positions, 20 with maps, 2 random networks" in " ".join(out.split())
     opened = open_store(store)
     assert set(opened.columns.label_names) == set(LABELS)

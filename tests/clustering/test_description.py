@@ -90,7 +90,7 @@ def one_cluster(inside, label, plies=None, games=None):
     )
 
 
-def test_prevalence_and_odds_ratio_of_one_phase_are_those_of_its_table():
+def test_prevalence_and_odds_ratio_of_one_ply_are_those_of_its_table():
     random = np.random.default_rng(0)
     inside = random.random(150) < 0.3
     label = random.random(150) < np.where(inside, 0.4, 0.2)
@@ -121,10 +121,11 @@ def test_games_of_one_position_are_tested_about_as_positions_are():
     assert found.p[0, 0] == pytest.approx(fisher_exact(table)[1], rel=0.15)
 
 
-def test_what_the_phase_explains_is_no_enrichment():
+@pytest.mark.parametrize("first", [5, 30])
+def test_what_the_ply_explains_is_no_enrichment(first):
     random = np.random.default_rng(0)
     plies = random.integers(0, 60, 6000)
-    late = plies >= 30
+    late = plies % (2 * first) >= first
     inside = random.random(6000) < np.where(late, 0.6, 0.1)
     label = random.random(6000) < np.where(late, 0.9, 0.1)
 
@@ -181,7 +182,7 @@ def test_a_cluster_that_has_all_of_a_label_has_a_finite_odds_ratio():
     assert found.p[0, 0] < 1e-3
 
 
-def test_phases_do_not_dilute_the_odds_ratio_of_a_label_that_is_absent():
+def test_plies_do_not_dilute_the_odds_ratio_of_a_label_that_is_absent():
     random = np.random.default_rng(0)
     inside = random.random(1200) < 0.2
     label = ~inside & (random.random(1200) < 0.2)

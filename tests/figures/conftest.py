@@ -170,10 +170,7 @@ def label_scores() -> LabelScores:
     effect = np.hstack([np.full((6, 1), np.nan), effect])
     none = dict.fromkeys(range(6), ())
     given = none | {2: (named(HOSTILE, 0.7),), 4: (named("own corners", 0.9),)}
-    channels = tuple(
-        ChannelLabels(c, "own corners" if c == 4 else "unnamed", given[c], ())
-        for c in range(6)
-    )
+    channels = tuple(ChannelLabels(c, given[c], int(c == 4)) for c in range(6))
     tables = {"relevance": effect, "activation": -0.5 * effect}
     return LabelScores(
         labels=labels,

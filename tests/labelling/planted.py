@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from conceptlrp.labels import Labels, label_boards
 from conceptlrp.lrp import Explainer
 from conceptlrp.networks import OthelloNet
-from conceptlrp.othello import Corpus, phases
+from conceptlrp.othello import Corpus
 from tests.othello.playouts import random_games
 from tests.planted.network import DEFAULT_PATTERNS, PlantedNetwork, planted_network
 from tests.planted.patterns import Pattern
@@ -55,8 +55,8 @@ class Planted:
     random: list[Tables]
 
     @property
-    def phases(self) -> NDArray:
-        return phases(self.labels.position["empty count"], bins=6)
+    def plies(self) -> NDArray:
+        return self.labels.position["empty count"]
 
 
 def make_planted(*, games: int, positions: int, distractors: int) -> Planted:

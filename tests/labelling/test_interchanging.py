@@ -30,7 +30,7 @@ from conceptlrp.labels import label_boards
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.probing import planes_of
 from conceptlrp.networks import OthelloNet
-from conceptlrp.othello import NO_MOVE, Corpus, phases
+from conceptlrp.othello import NO_MOVE, Corpus
 from conceptlrp.runs import attribute_corpus
 from conceptlrp.statistics.ranks import codes
 from conceptlrp.store import Store, open_store
@@ -72,7 +72,7 @@ def labelled(path: Path, read: dict[int, float]) -> Store:
             n_random=2,
             n_recipients=200,
             columns=tuple(STEPS),
-            criteria=LabelCriteria(permutations=40, replicates=100),
+            criteria=LabelCriteria(permutations=40),
         ),
     )
     return store
@@ -276,7 +276,7 @@ def drawn(store: Store, target: str, **options: int):
     comparison = Comparison(
         labels=label_boards(sample.corpus),
         games=codes(sample.corpus.game),
-        phases=phases(empties, bins=6).astype(np.intp),
+        plies=empties.astype(np.intp),
         criteria=LabelCriteria(),
     )
     drawing = {"recipients": 100, "donors": 3, "seed": 2} | options
@@ -364,7 +364,7 @@ def test_donors_serve_again_only_after_the_others():
     none = Comparison(
         labels=label_boards(sampled(2, 40)),
         games=np.arange(40),
-        phases=np.zeros(40, np.intp),
+        plies=np.zeros(40, np.intp),
         criteria=LabelCriteria(held_out=0.5),
     )
 
@@ -387,7 +387,12 @@ def test_labels_exchanged_within_plies_hardly_ever_pass():
 
     for seed in range(6):
         pairs = Interchanges(
-            recipients, donors, plies, games, columns.astype(np.float64)
+            recipients,
+            donors,
+            plies,
+            games,
+            columns.astype(np.float64),
+            np.eye(columns.shape[1], dtype=bool),
         )
         changes = pairs.differences
         exchanged = replace(pairs, columns=_exchanged(columns, plies, seed))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from conceptlrp.labelling import LabelCriteria, LabelScores, score_channels
-from conceptlrp.labelling.result import UNNAMED
+from conceptlrp.labelling.channel_name import UNNAMED
+from conceptlrp.labelling.controls import exchange_positions
 from tests.labelling.planted import Planted, make_planted
 
 LAYERS = ("conv2", "conv3")
@@ -13,7 +14,7 @@ DISTRACTORS = 8
 
 @pytest.fixture(scope="module")
 def planted() -> Planted:
-    return make_planted(games=120, positions=1600, distractors=DISTRACTORS)
+    return make_planted(games=300, positions=1800, distractors=DISTRACTORS)
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +31,8 @@ def scored(planted, trained, random, layer) -> LabelScores:
         [network[layer] for network in random],
         planted.labels,
         planted.corpus.game,
-        planted.phases,
-        criteria=LabelCriteria(permutations=100, replicates=200),
+        planted.plies,
+        criteria=LabelCriteria(permutations=100, games=10),
     )
 
 
@@ -90,3 +91,23 @@ def test_channels_of_a_network_with_random_weights_are_hardly_ever_labelled(
         labelled.append(scored(planted, network, others, layer).labelled)
 
     assert np.mean(labelled) <= 0.05
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_nothing_is_labelled_once_positions_are_exchanged_within_plies(
+    planted: Planted, scores: dict[str, LabelScores], layer: str
+):
+    plies = planted.plies.astype(np.intp)
+    # All channels once for each of five seeds.
+    tables = {
+        measure: np.concatenate(
+            [exchange_positions(table, plies, seed=seed) for seed in range(5)], axis=1
+        )
+        for measure, table in planted.trained[layer].items()
+    }
+
+    found = scored(planted, {layer: tables}, planted.random, layer)
+
+    assert len(found.channels) == 5 * len(scores[layer].channels)
+    assert scores[layer].labelled > 0.1
+    assert found.labelled == 0

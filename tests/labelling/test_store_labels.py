@@ -36,7 +36,7 @@ from tests.othello.playouts import random_games
 from tests.planted.network import PlantedNetwork, planted_network
 
 NAMES = tuple(f"planted: {pattern.name}" for pattern in PATTERNS)
-CRITERIA = LabelCriteria(permutations=40, replicates=200)
+CRITERIA = LabelCriteria(permutations=40, games=10)
 
 score = partial(labelling.label, save=False)
 
@@ -49,7 +49,7 @@ def planted() -> PlantedNetwork:
 @pytest.fixture(scope="module")
 def store(planted: PlantedNetwork, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Return a store that explains the planted network, labelled."""
-    corpus = Corpus.from_games(random_games(120, seed=21)).sample(1600, seed=1)
+    corpus = Corpus.from_games(random_games(300, seed=21)).sample(1800, seed=1)
     found = attribute_corpus(
         planted.network,
         corpus,
@@ -82,7 +82,10 @@ def test_planted_labels_are_recalled_from_a_store(
 
     assert {at: channel.labels[0].label for at, channel in found.items()} == expected
     assert all(channel.labels[0].auroc >= 0.99 for channel in found.values())
-    named = [channel.name == expected[at] for at, channel in found.items()]
+    named = [
+        channel.named and channel.labels[0].label == expected[at]
+        for at, channel in found.items()
+    ]
     assert sum(named) / len(named) >= 0.95
 
 
@@ -109,6 +112,14 @@ def test_random_networks_get_hardly_any_label(scored: ScoredLabels) -> None:
     assert all(part <= 0.05 for part in scored.random_labelled.values())
 
 
+def test_positions_exchanged_within_their_ply_get_no_label(
+    scored: ScoredLabels,
+) -> None:
+    assert scored.exchanged_labelled == {"conv2": 0, "conv3": 0}
+    assert scored.to_dict()["layers"]["conv2"]["exchanged_labelled"] == 0
+    assert "exchanged within plies" in scored._repr_html_()
+
+
 def test_controls_are_at_chance(scored: ScoredLabels) -> None:
     assert {"black to move", "last move"} < set(scored.controls)
     assert sum(name.startswith("random: ") for name in scored.controls) >= 10
@@ -123,7 +134,7 @@ def test_labels_are_kept_with_those_of_all_positions(
     store: Store, planted: PlantedNetwork, tmp_path: Path
 ) -> None:
     copied = open_store(shutil.copytree(store.path, tmp_path / "run.crp"))
-    asked = LabelCriteria(permutations=10, replicates=20, games=3)
+    asked = LabelCriteria(permutations=10, games=3)
 
     found = labelling.label(
         copied,
@@ -171,7 +182,7 @@ def test_a_detector_carries_its_pattern_to_the_output_that_reads_it(
 def test_the_same_seed_gives_the_same_labels(
     store: Store, planted: PlantedNetwork
 ) -> None:
-    asked = LabelCriteria(permutations=10, replicates=20, games=3)
+    asked = LabelCriteria(permutations=10, games=3)
 
     first, again = (
         score(
@@ -196,7 +207,7 @@ def test_layers_may_be_mapped_one_after_the_other(
     store: Store, planted: PlantedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stages: list[tuple[str, int, int]] = []
-    asked = LabelCriteria(permutations=10, replicates=20, games=3)
+    asked = LabelCriteria(permutations=10, games=3)
 
     def scored_again() -> ScoredLabels:
         return score(
@@ -338,7 +349,7 @@ def test_maps_of_one_side_of_the_split_are_refused() -> None:
     found = Comparison(
         labels=labels,
         games=games,
-        phases=np.zeros(20, np.intp),
+        plies=np.zeros(20, np.intp),
         criteria=CRITERIA,
         size=8,
         mapped=np.flatnonzero(held_out_games(games, share=0.5, seed=0)),

@@ -56,7 +56,7 @@ def scored(*labels: NamedLabel, name: str = "unnamed", sign: int = 1) -> LabelSc
         p=table(Q),
         q=table(Q),
         random={"activation": np.array(RANDOM)},
-        channels=(ChannelLabels(0, name, labels, rivals),),
+        channels=(ChannelLabels(0, labels, int(name != "unnamed"), rivals),),
         criteria=LabelCriteria(),
     )
 
@@ -72,9 +72,9 @@ def planted_labels(
         def repeated(tables, channels=channels):
             return {name: np.repeat(t, channels, axis=0) for name, t in tables.items()}
 
-        unnamed = [ChannelLabels(c, "unnamed", (), ()) for c in range(channels)]
+        unnamed = [ChannelLabels(c) for c in range(channels)]
         unnamed[0] = one.channels[0]
-        unnamed[1] = ChannelLabels(1, "unnamed", (held("twin"),), ("mobility",))
+        unnamed[1] = ChannelLabels(1, (held("twin"),), rivals=("mobility",))
         layers[layer] = LabelScores(
             labels=(*LABELS[:-1], best),
             **{n: repeated(getattr(one, n)) for n in ("effect", "held_out", "p", "q")},
@@ -90,6 +90,7 @@ def planted_labels(
         seed=0,
         layers=layers,
         random_labelled=dict(zip(sizes, (0.125, np.nan), strict=True)),
+        exchanged_labelled=dict.fromkeys(sizes, 0.0),
         controls=("twin",),
     )
 
@@ -121,6 +122,7 @@ def planted_interchange(
         labels=labels,
         controls=("twin",),
         spread=np.full(len(labels), 40),
+        nested=np.eye(len(labels), dtype=bool),
         recipients=50,
         pairs=100,
         games=80,

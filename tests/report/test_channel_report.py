@@ -78,6 +78,7 @@ def test_labels_come_with_name_cause_and_the_level_of_random_networks(full_store
     assert found[2].cause is None
     assert (found[2].carried.label, found[2].carried.r) == ("weak", -0.5)
     assert {report.random_labelled for report in found} == {0.125}
+    assert {report.exchanged_labelled for report in found} == {0.0}
     assert found[0].labels.labels[0].held_out == pytest.approx(0.9)
     assert "twin" not in [each.label for each in found[2].runners_up]
     assert [each.label for each in found[2].runners_up][:2] == ["best", "gone"]

@@ -194,7 +194,7 @@ def test_a_network_without_a_value_is_told_nothing_of_it(report):
 
 def named(report, **changes):
     label = replace(held("own corners"), **changes)
-    found = ChannelLabels(0, "own corners", (label,), ())
+    found = ChannelLabels(0, (label,), 1)
     return replace(
         report,
         name=channel_name(found),
@@ -202,6 +202,7 @@ def named(report, **changes):
         cause=cause("own corners"),
         runners_up=runners_up(scored(held("best"), name="best"), 0)[:1],
         random_labelled=0.02,
+        exchanged_labelled=0.0,
     )
 
 
@@ -224,7 +225,11 @@ def test_a_name_is_told_with_evidence_control_and_cause(report):
         "differs." in text
     )
     assert "Runners-up: - 'twin' (activation, effect +0.95)" in text
-    assert "random weights gets a label on 2.0% of the channels of conv1 by" in text
+    assert (
+        "Controls: by the same rules, a network of the same shape with random weights "
+        "gets a label on 2.0% and this one with its numbers exchanged between "
+        "positions of the same ply gets a label on 0% of the channels of conv1." in text
+    )
 
 
 def test_a_channel_that_is_lower_where_its_label_holds_is_told_so(report):
@@ -311,7 +316,7 @@ def test_squares_of_a_label_are_told_for_maps(report):
     ],
 )
 def test_a_channel_without_a_name_says_why(labels, sentence, report):
-    found = replace(report, labels=ChannelLabels(0, "unnamed", labels, ()))
+    found = replace(report, labels=ChannelLabels(0, labels))
 
     assert sentence in unwrapped(found.text())
 

@@ -16,6 +16,7 @@ from conceptlrp.atlas.pictures.page_boards import CardMaker, page_board
 from conceptlrp.atlas.site import Site, concept_data, concept_page
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.labelling.result import UNTESTED
+from conceptlrp.labels import sentence
 from conceptlrp.othello import square_name
 from conceptlrp.report import ChannelReport
 from conceptlrp.report.findings import ChannelEffect
@@ -33,8 +34,8 @@ from conceptlrp.report.words.labels import (
     cause_lines,
     heading,
     label_interval,
-    meaning,
     random_line,
+    rule_line,
     squares_line,
     verdict,
 )
@@ -71,13 +72,14 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         phases=list(_phases(report)),
         effect=None if report.effects is None else _effect(report, size),
         maps_of=MAPS_OF,
-        meaning=meaning,
+        meaning=sentence,
         squares_line=squares_line,
         interval=label_interval,
         untested=UNTESTED,
         cause=cause_lines(report),
         carried=carried_line(report),
         control=random_line(report),
+        rule=rule_line,
     )
     site.write_data(concept_data(layer, channel), report.to_dict())
 

@@ -159,6 +159,12 @@ def _labelled_at_random(labels: "ScoredLabels", layer: str) -> Iterator[str]:
             f"A network with random weights gets labels on {percent(share)} of the "
             f"channels of {layer}: a label alone says little."
         )
+    share = labels.exchanged_labelled.get(layer)
+    if share is not None and share > labels.layers[layer].criteria.false_discoveries:
+        yield (
+            f"Exchanged between positions of the same ply, {percent(share)} of the "
+            f"channels of {layer} still get labels: a label alone says little."
+        )
 
 
 _DIGITS = 12

@@ -1,6 +1,6 @@
 """What a channel was found to be, in words, and what it was found not to be.
 
-Numbers count as labels where they are high, above the median of their phase.
+Numbers count as labels where they are high, above the median of their ply.
 """
 
 from collections.abc import Iterator
@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from conceptlrp.labelling import ChannelCause, ChannelLabels, LabelCriteria, NamedLabel
+from conceptlrp.labelling import (
+    ChannelCause,
+    ChannelLabels,
+    LabelCriteria,
+    NamedLabel,
+    Rule,
+)
+from conceptlrp.labelling.channel_name import FEATURE_MAP, RULE, ChannelName
 from conceptlrp.labelling.interchange_result import LEAST
-from conceptlrp.labelling.result import FEATURE_MAP, ChannelName
-from conceptlrp.labels import LABELS
+from conceptlrp.labels import sentence
 from conceptlrp.report.words.numbers import (
     compact,
     effect,
@@ -19,7 +25,7 @@ from conceptlrp.report.words.numbers import (
     plural,
     signed_amount,
 )
-from conceptlrp.statistics.intervals import LEAST_GAMES, between
+from conceptlrp.statistics.intervals import LEAST_GAMES, between, fixed
 
 if TYPE_CHECKING:
     from conceptlrp.report.channel import ChannelReport
@@ -33,15 +39,6 @@ def heading(report: "ChannelReport") -> str:
     if report.labels is None:
         return f"Channel {report.channel}"
     return report.name.title
-
-
-def meaning(label: str) -> str:
-    """Say in players' words what a label means, or nothing.
-
-    >>> meaning("mobility"), meaning("random: mobility")
-    ('how many moves the side to move has', '')
-    """
-    return LABELS[label].sentence if label in LABELS else ""
 
 
 def mapped_quantity(label: NamedLabel) -> str:
@@ -96,8 +93,8 @@ def verdict(report: "ChannelReport") -> str:
 
 
 def _named(label: NamedLabel) -> str:
-    sentence = meaning(label.label)
-    meant = f" ({sentence})" if sentence else ""
+    said = sentence(label.label)
+    meant = f" ({said})" if said else ""
     way = "lower" if label.effect < 0 else "higher"
     if label.share is not None:
         # The comparison is among squares alike, which may hold little of the whole.
@@ -108,6 +105,8 @@ def _named(label: NamedLabel) -> str:
             f"Among squares of one kind, its {maps} are {way} on "
             f"'{label.label}'{meant}, which have {part} of its {quantity}"
         )
+    elif label.measure == RULE:
+        where = f"Its feature map is {way} on {label.label}"
     elif label.auroc is None:
         more = "more" if label.effect >= 0 else "less"
         where = f"Its {label.measure} is higher with {more} '{label.label}'{meant}"
@@ -193,14 +192,37 @@ def _followed(cause: ChannelCause) -> str:
     )
 
 
+def rule_line(rule: Rule) -> str:
+    """Say how well a rule in squares tells the channel's map."""
+    explained = between(rule.low, rule.high, fixed, games=LEAST_GAMES)
+    return (
+        f"A tree of few leaves over such squares explains {rule.r2:.2f} {explained} of "
+        f"the variance on held-out games, at most {rule.random:.2f} in networks with "
+        "random weights. This is the part of it that tells most: it holds on "
+        f"{percent(rule.share)} of the squares, where the mean is {effect(rule.mean)} "
+        f"standard deviations, and {effect(rule.elsewhere)} elsewhere."
+    )
+
+
 def random_line(report: "ChannelReport") -> str:
-    """Say how many channels of a random network get a label; "" where not known."""
-    if report.random_labelled is None:
+    """Say how many channels get a label where none should; "" where not known."""
+    controls = (
+        ("a network of the same shape with random weights", report.random_labelled),
+        (
+            "this one with its numbers exchanged between positions of the same ply",
+            report.exchanged_labelled,
+        ),
+    )
+    shares = [
+        f"{what} gets a label on {percent(share)}"
+        for what, share in controls
+        if share is not None
+    ]
+    if not shares:
         return ""
     return (
-        "Control: a network of the same shape with random weights gets a label on "
-        f"{percent(report.random_labelled)} of the channels of {report.layer} by the "
-        "same rules."
+        f"Controls: by the same rules, {' and '.join(shares)} of the channels of "
+        f"{report.layer}."
     )
 
 
@@ -249,6 +271,9 @@ def label_lines(report: "ChannelReport") -> Iterator[str]:
         if label.share is not None:
             yield squares_line(label)
         yield f"q {compact(label.q)}. {' '.join(cause_lines(report))}"
+    if report.rule is not None:
+        way = "High" if report.rule.sign > 0 else "Low"
+        yield f"{way} on {report.rule.sentence}. {rule_line(report.rule)}"
     yield from filter(None, [carried_line(report)])
     if report.runners_up:
         yield "Runners-up:" if report.name.is_named else "Labels that failed:"

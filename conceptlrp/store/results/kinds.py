@@ -104,7 +104,7 @@ _TABLE: Final = (
         "labels",
         "conceptlrp.labelling:ScoredLabels",
         ("target",),
-        version=2,
+        version=3,
         verb="label",
         former=r"label-scores-.+\.h5",
     ),
@@ -112,8 +112,15 @@ _TABLE: Final = (
         "interchange",
         "conceptlrp.labelling:Interchange",
         ("target",),
-        version=1,
+        version=2,
         verb="interchange",
+    ),
+    Kind(
+        "edits",
+        "conceptlrp.labelling:EditedBoards",
+        ("target",),
+        version=1,
+        verb="edits",
     ),
     Kind(
         "ablation",
@@ -145,6 +152,13 @@ _TABLE: Final = (
         version=2,
         verb="evaluate",
         former=r"evaluation\.json",
+    ),
+    Kind(
+        "rules-truth",
+        "conceptlrp.evaluation:RulesTruth",
+        (),
+        version=1,
+        verb="truth",
     ),
 )
 

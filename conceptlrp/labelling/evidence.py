@@ -1,0 +1,312 @@
+"""Evidence for the name of a channel: it describes, responds, causes.
+
+1. *Describes*: the label leads on the boards of the corpus, on games held out.
+2. *Responds*: the channel follows edits of boards that switch the label.
+3. *Causes*: the channel carries the label into the output, by interchange.
+
+This is the one place that makes the name a view shows. A channel that no label
+describes is named by interchange alone, if what it carries leads clearly.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from conceptlrp.jsontext import Plain
+from conceptlrp.labelling.channel_name import INTERCHANGE, ChannelName
+from conceptlrp.labelling.interchange_result import Interchange
+from conceptlrp.labelling.result import (
+    ChannelCause,
+    ChannelLabels,
+    LabelCriteria,
+    ScoredLabels,
+    channel_name,
+)
+from conceptlrp.late import pd
+from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between, signed
+
+if TYPE_CHECKING:
+    from conceptlrp.labelling.edit_result import EditedBoards
+
+#: The levels of evidence, from the weakest claim to the strongest.
+LEVELS: Final = ("describes", "responds", "causes")
+_NOTHING: Final = float("nan")
+
+
+@dataclass(frozen=True)
+class Level(Plain):
+    """One level of evidence for the name of a channel.
+
+    Attributes
+    ----------
+    passed : bool or None
+        Whether the name reaches it; None where it is not tested.
+    value, low, high : float
+        The number that tells, and its 95 % interval; nan where there is none.
+    games : int
+        Games that it rests on, 0 where that is not known.
+    text : str
+        All of it in one sentence.
+    """
+
+    passed: bool | None
+    value: float
+    low: float
+    high: float
+    games: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Evidence(Plain):
+    """The name of a channel and what speaks for it.
+
+    Attributes
+    ----------
+    name : ChannelName
+        The name, which may be none.
+    describes, responds, causes : Level
+        Whether boards show it, edited boards switch it, interchange carries it.
+    """
+
+    name: ChannelName
+    describes: Level
+    responds: Level
+    causes: Level
+
+    @property
+    def badge(self) -> str:
+        """The levels that the name reaches, such as "describes, causes"."""
+        return ", ".join(n for n in LEVELS if getattr(self, n).passed)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """One sentence a level, the failed and untested ones too."""
+        return tuple(getattr(self, name).text for name in LEVELS)
+
+
+def channel_evidence(
+    layer: str,
+    channel: int,
+    *,
+    labels: ScoredLabels | None = None,
+    edits: "EditedBoards | None" = None,
+    interchange: Interchange | None = None,
+) -> Evidence:
+    """Name a channel, and say what speaks for the name.
+
+    Parameters
+    ----------
+    layer : str
+        A layer; one that was not scored leaves its channels without a name.
+    channel : int
+        A channel of the layer.
+    labels, edits, interchange : ScoredLabels, EditedBoards, Interchange or None
+        What was found, of the same network and target; None where it was not tried.
+
+    Returns
+    -------
+    Evidence
+        With the name that every view shows.
+    """
+    name, describes = _described(labels, layer, channel)
+    if interchange is not None and layer not in interchange.layers:
+        interchange = None
+    alone = not name.is_named and not _noted(labels, layer, channel)
+    if alone and interchange is not None:
+        name = _carried(labels, interchange, layer, channel)
+    causes = _causes(interchange, layer, channel, name)
+    if causes.passed and interchange is not None:
+        way = 1 if causes.value > 0 else -1
+        name = replace(name, output=output_words(interchange.target), way=way)
+    return Evidence(name, describes, _responds(edits, layer, channel, name), causes)
+
+
+def evidence_by_channel(
+    labels: ScoredLabels | None = None,
+    edits: "EditedBoards | None" = None,
+    interchange: Interchange | None = None,
+) -> dict[tuple[str, int], Evidence]:
+    """Name every channel that was scored or interchanged; see `channel_evidence`.
+
+    Parameters
+    ----------
+    labels, edits, interchange : ScoredLabels, EditedBoards, Interchange or None
+        What was found, of the same network and target; None where it was not tried.
+
+    Returns
+    -------
+    dict of tuple to Evidence
+        By layer and channel.
+    """
+    sizes: dict[str, int] = {}
+    if interchange is not None:
+        sizes |= {layer: len(each.r) for layer, each in interchange.layers.items()}
+    if labels is not None:
+        sizes |= {layer: len(each.channels) for layer, each in labels.layers.items()}
+    return {
+        (layer, channel): channel_evidence(
+            layer, channel, labels=labels, edits=edits, interchange=interchange
+        )
+        for layer, number in sizes.items()
+        for channel in range(number)
+    }
+
+
+def counts(evidence: Mapping[tuple[str, int], Evidence]) -> "pd.DataFrame":
+    """Count the channels of each layer that have a name, and that reach each level.
+
+    Parameters
+    ----------
+    evidence : mapping of tuple to Evidence
+        By layer and channel, as of `evidence_by_channel`.
+
+    Returns
+    -------
+    DataFrame
+        One row a layer: how many channels it has, are named, describe, respond, and
+        cause. A level that was tested for none of them is missing.
+    """
+    rows = []
+    for layer in dict.fromkeys(layer for layer, _ in evidence):
+        found = [each for (of, _), each in evidence.items() if of == layer]
+        row = {"layer": layer, "channels": len(found)}
+        row["named"] = sum(each.name.is_named for each in found)
+        for level in LEVELS:
+            known = [getattr(each, level).passed for each in found]
+            tested = any(passed is not None for passed in known)
+            row[level] = sum(map(bool, known)) if tested else None
+        rows.append(row)
+    kinds = dict.fromkeys(("channels", "named", *LEVELS), "Int64")
+    return pd.DataFrame(rows, columns=["layer", *kinds]).astype(kinds)
+
+
+def output_words(target: str) -> str:
+    """Write an explained output in words.
+
+    >>> output_words("value"), output_words("d3")
+    ('the value', 'the logit of d3')
+    """
+    words = {"value": "the value"}
+    moves = {"best": "the best move", "played": "the move played"}
+    words |= {name: f"{move}'s logit" for name, move in moves.items()}
+    return words.get(target, f"the logit of {target}")
+
+
+def _untested(text: str) -> Level:
+    return Level(None, _NOTHING, _NOTHING, _NOTHING, 0, text)
+
+
+def _described(
+    scored: ScoredLabels | None, layer: str, channel: int
+) -> tuple[ChannelName, Level]:
+    if scored is None or layer not in scored.layers:
+        return ChannelName(), _untested("Not scored against labels.")
+    scores, found = scored.layers[layer], scored.channel(layer, channel)
+    if not scores.tested:
+        return ChannelName(), _untested(f"Not described: labels are {scores.counted}.")
+    if not found.named:
+        return ChannelName(), replace(_untested(_unnamed(found)), passed=False)
+    best, name = found.labels[0], channel_name(found)
+    value = best.held_out if best.auroc is None else best.auroc
+    kind = "correlation" if best.auroc is None else "AUROC"
+    ends = best.low, best.high
+    if best.auroc is not None:
+        ends = (best.low + 1) / 2, (best.high + 1) / 2
+    shown = between(*ends, games=LEAST_GAMES, same="the same in every draw of games")
+    text = (
+        f"Describes: {name.text}, by {best.measure}, {kind} {value:.2f} {shown} "
+        "on held-out games."
+    )
+    return name, replace(
+        _untested(text), passed=True, value=value, low=ends[0], high=ends[1]
+    )
+
+
+def _noted(scored: ScoredLabels | None, layer: str, channel: int) -> bool:
+    """Tell whether a channel has no name whatever it follows, such as a copy."""
+    if scored is None or layer not in scored.layers:
+        return False
+    return bool(scored.channel(layer, channel).note)
+
+
+def _unnamed(found: ChannelLabels) -> str:
+    if found.note:
+        return f"Not described: {found.note}."
+    if not found.labels:
+        return "Not described: no label fulfils the criteria on held-out games."
+    fit = ", ".join(dict.fromkeys([found.labels[0].label, *found.rivals]))
+    return f"Not described: several labels fit about equally well ({fit})."
+
+
+def _carried(
+    scored: ScoredLabels | None, interchange: Interchange, layer: str, channel: int
+) -> ChannelName:
+    """Name a channel by what it carries, if that is one label or two that tie."""
+    every = {} if scored is None else scored.layers
+    asked = next((each.criteria for each in every.values()), LabelCriteria())
+    leading = interchange.leading(layer, channel, asked.lead)
+    if not leading:
+        return ChannelName()
+    best = leading[0]
+    name = ChannelName(best.label, 1, INTERCHANGE)
+    for second in leading[1:]:
+        # Of two that tie the second may move the output the other way.
+        sign = 1 if best.r * second.r > 0 else -1
+        name = replace(name, second=second.label, second_sign=sign)
+    return name
+
+
+def _causes(
+    interchange: Interchange | None, layer: str, channel: int, name: ChannelName
+) -> Level:
+    if interchange is None:
+        return _untested("Not tested by interchange.")
+    best = interchange.best(layer, channel)
+    if not name.is_named:
+        if best is None:
+            return _untested("Not tested by interchange: no label differs often.")
+        carried = "carries several labels about equally well, first"
+        none = carried if best.passed else "causes nothing clear, most nearly"
+        return _cause_level(best, f"{none} {best.label}", passed=False)
+    if name.label not in interchange.labels:
+        text = f"Not tested by interchange, which knows no label '{name.label}'"
+        if best is not None and best.passed:
+            text += f"; it carries {best.label} (r {best.r:+.2f})"
+        return _untested(f"{text}.")
+    cause = interchange.cause(layer, channel, name.label)
+    if cause.passed is None:
+        few = f"Not tested by interchange: {name.label} differs in {FEW_GAMES}."
+        return replace(_untested(few), games=cause.games)
+    if cause.passed:
+        way = "raises" if cause.r > 0 else "lowers"
+        text = f"causes: more of {name.label} {way} {output_words(interchange.target)}"
+    else:
+        text = f"does not cause: it does not carry {name.label} into the output"
+    return _cause_level(cause, text, passed=cause.passed)
+
+
+def _cause_level(cause: ChannelCause, text: str, *, passed: bool) -> Level:
+    shown = between(
+        cause.low, cause.high, signed, games=cause.games, same="it changes nothing"
+    )
+    known = f"r {cause.r:+.2f} {shown}, {cause.games} games"
+    limits = (
+        f"exchanged labels reach {cause.exchanged:.2f}, random networks "
+        f"{cause.random:.2f}"
+    )
+    sentence = f"{text[:1].upper()}{text[1:]} ({known}; {limits})."
+    return Level(passed, cause.r, cause.low, cause.high, cause.games, sentence)
+
+
+def _responds(
+    edits: "EditedBoards | None", layer: str, channel: int, name: ChannelName
+) -> Level:
+    if edits is None or layer not in edits.layers:
+        return _untested("Not tested by edited boards.")
+    if not name.is_named:
+        return _untested("Not tested by edited boards: there is no name to test.")
+    found = edits.response(layer, channel, name)
+    return Level(
+        found.passed, found.auroc, found.low, found.high, found.games, found.text
+    )
