@@ -11,14 +11,13 @@ from .evidence import (
     evidence_by_channel as evidence_by_channel,
 )
 from .interchange_result import (
+    ChannelCause as ChannelCause,
     Interchange as Interchange,
     LayerInterchange as LayerInterchange,
 )
 from .result import (
-    ChannelCause as ChannelCause,
     ChannelLabels as ChannelLabels,
     LabelCriteria as LabelCriteria,
-    LabelOptions as LabelOptions,
     LabelScores as LabelScores,
     NamedLabel as NamedLabel,
     ScoredLabels as ScoredLabels,
@@ -34,6 +33,7 @@ from .store_edits import (
     edit_boards as edit_boards,
 )
 from .store_labels import (
+    LabelOptions as LabelOptions,
     interchange as interchange,
     label as label,
     label_positions as label_positions,

@@ -21,6 +21,9 @@ from conceptlrp.statistics.intervals import LEAST_GAMES, between, signed
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 
+#: The effect of detectors that the power is of, and how many should be found.
+PLANTED: Final = 0.8
+_POWERFUL: Final = 0.8
 # Of fewer games with a label, intervals near a perfect effect are too narrow.
 _GAMES: Final = 20
 #: What is said of labels that too few games have, where none can be tested.
@@ -122,42 +125,6 @@ class ChannelLabels:
         return self.named > 0
 
 
-@dataclass(frozen=True)
-class ChannelCause:
-    """Whether a channel carries a label into the output, see `Interchange`.
-
-    Attributes
-    ----------
-    label : str
-        The label.
-    r, low, high : float
-        Correlation of the change of the output with the difference of the label when
-        the channel's map comes from another position, and its 95 % interval; above 0
-        where more of the label raises the output. Ends are nan where the channel
-        changes nothing or too few games tell.
-    exchanged, random : float
-        The largest size of r with labels exchanged between positions of a ply, and of a
-        channel of networks with random weights.
-    equal : float
-        Size of the change over pairs with equal labels, as part of that over others;
-        nan where it is not known.
-    games : int
-        In how many games' pairs the label differs.
-    passed : bool or None
-        Whether it does; None where too few games tell.
-    """
-
-    label: str
-    r: float
-    low: float
-    high: float
-    exchanged: float
-    random: float
-    equal: float
-    games: int
-    passed: bool | None
-
-
 #: Names of the channels that have one, by layer and channel.
 Names = Mapping[tuple[str, int], str]
 
@@ -206,6 +173,8 @@ def check_channel(
 Pairs: TypeAlias = Annotated[Floats, Shape("C K", np.float32)]
 
 _ROWS: Final = 40
+#: An effect that is enough for a flag few rows have, which cannot correlate much.
+TELLS: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -217,11 +186,13 @@ class LabelCriteria:
     false_discoveries : float
         Bound on the false discovery rate over all channels, labels and measures.
     effect : float
-        Least size of the effect: 0.5 is an AUROC of 0.75.
+        Least strength, a correlation of ranks; a flag that is told with an AUROC of
+        0.9 needs none, since a rare one cannot have much.
     over_random : float
         By how much the effect must exceed the largest of the random networks.
     lead : float
-        By how much the best label must exceed others that it is not nested with.
+        By which part of its strength the best label must exceed others that it is not
+        nested with: noise makes the strength of all labels smaller by one factor.
     permutations : int
         Of the null distribution.
     confidence : float
@@ -239,47 +210,15 @@ class LabelCriteria:
     """
 
     false_discoveries: float = 0.05
-    effect: float = 0.5
+    effect: float = 0.3
     over_random: float = 0.1
-    lead: float = 0.06
+    lead: float = 0.1
     permutations: int = 200
     confidence: float = 0.95
     held_out: float = 0.5
     prevalence: float = 0.01
     games: int = _GAMES
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class LabelOptions:
-    """What scoring a store's channels takes besides positions and a seed.
-
-    Attributes
-    ----------
-    n_maps : int
-        Of the positions, how many are scored with maps too.
-    n_random : int
-        Networks of the same shape with random weights to hold channels against.
-    n_recipients, n_donors : int
-        For `Interchange`: how many positions get maps of others, and of how many each.
-    n_edits : int
-        For `EditedBoards`: how many boards are edited, each of another game.
-    columns : tuple of str
-        Columns of the store to score as labels besides, such as labels of one's own.
-    criteria : LabelCriteria
-        What a label must fulfil; its seed gives way to that of the call. By default
-        100 permutations tell the p-values of all pairs apart.
-    """
-
-    n_maps: int = 1_000
-    n_random: int = 5
-    n_recipients: int = 500
-    n_donors: int = 2
-    n_edits: int = 400
-    columns: tuple[str, ...] = ()
-    criteria: LabelCriteria = field(
-        default_factory=lambda: LabelCriteria(permutations=100)
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,6 +239,8 @@ class LabelScores(Plain):
         What each of the C channels was found to be.
     criteria : LabelCriteria
         What was asked for.
+    correlation : dict of str to ndarray of shape (C, K)
+        By measure, what labels compete by: rank correlations where they are held out.
     rules : tuple of (Rule or None)
         The rule in squares of each channel, see `Rule`; empty where none was sought.
     """
@@ -313,6 +254,7 @@ class LabelScores(Plain):
     channels: Annotated[tuple[ChannelLabels, ...], Shape("C")]
     criteria: LabelCriteria
     rules: tuple[Rule | None, ...] = ()
+    correlation: Mapping[str, Pairs] = field(default_factory=dict)
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -418,6 +360,9 @@ class ScoredLabels:
         By layer, which part of the channels gets a label by the same rules after the
         network's own numbers and maps were exchanged between positions of the same
         ply: what the game's progress alone would label. It should be 0.
+    power : float
+        Which part of planted detectors, one for each label with an effect of 0.8,
+        would get their label by the same rules.
     """
 
     target: str
@@ -429,6 +374,17 @@ class ScoredLabels:
     random_labelled: Mapping[str, float]
     controls: tuple[str, ...]
     exchanged_labelled: Mapping[str, float] = field(default_factory=dict)
+    power: float = nan
+
+    @property
+    def power_note(self) -> str:
+        """Say that too few games were explained to find labels, "" otherwise."""
+        if not self.power < _POWERFUL:
+            return ""
+        return (
+            f"Labels have little power: of detectors with an effect of {PLANTED}, one "
+            f"for each label, only {self.power:.0%} would get it; explain more games."
+        )
 
     def channel(self, layer: str, channel: int) -> ChannelLabels:
         """Return the labels of a channel, which is unnamed where none is good enough.
@@ -458,8 +414,9 @@ class ScoredLabels:
         Scores of labels that no channel was given are left out.
         """
         about = ("target", "positions", "maps", "random_networks", "seed", "controls")
+        said = {n: getattr(self, n) for n in (*about, "power", "power_note")}
         layers = {layer: self._layer_dict(layer) for layer in self.layers}
-        return dict(plain({n: getattr(self, n) for n in about} | {"layers": layers}))
+        return dict(plain(said | {"layers": layers}))
 
     def __repr__(self) -> str:
         layers = ", ".join(f"{n}: {s.counted}" for n, s in self.layers.items())

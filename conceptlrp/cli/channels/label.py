@@ -132,8 +132,10 @@ def _show(found: "ScoredLabels", causes: "Interchange | None", count: int) -> No
     print_text(_LEGEND, style="dim")
     typer.echo(
         f"{plural(found.positions, 'position')}, {found.maps:,} with maps, "
-        f"{plural(found.random_networks, 'random network')}"
+        f"{plural(found.random_networks, 'random network')}; power {found.power:.0%}"
     )
+    if found.power_note:
+        print_text(found.power_note)
 
 
 def _show_layer(
