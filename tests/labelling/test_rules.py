@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.labelling import LabelCriteria, Rule
+from conceptlrp.labelling.controls import exchange_positions
 from conceptlrp.labelling.rule import square_states
 from conceptlrp.labelling.rules import learn_rules
 from conceptlrp.labelling.scores import Comparison

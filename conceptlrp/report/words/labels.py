@@ -57,7 +57,7 @@ def label_size(label: NamedLabel) -> str:
 
 def label_interval(label: "NamedLabel | RunnerUp") -> str:
     """Write the interval of the held-out effect of a label, "" if it has none."""
-    if label.low is None or label.high is None:
+    if label.low is None or label.high is None or label.measure == RULE:
         return ""
     same = "the same in every draw of games"
     ends = label.low, label.high
