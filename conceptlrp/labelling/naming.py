@@ -68,9 +68,6 @@ def name_channels(
     tables = {measure: score.table for measure, score in scored.items()}
     constant, originals = constant_channels(tables), original_channels(tables)
     measured = [_Measured(m, score, q[m], asked) for m, score in scored.items()]
-    # A random filter has a rule of its own: no other one may do as well as a name.
-    reached = [rule.random_correlation for rule in rules if rule is not None]
-    beyond = max(_RULED, max(reached, default=0.0) + asked.over_random)
     named = []
     for channel, original in enumerate(originals):
         if constant[channel]:
@@ -78,8 +75,6 @@ def name_channels(
             named.append(ChannelLabels(channel, note=note))
             continue
         rule = rules[channel] if rules else None
-        if rule is not None and not abs(rule.correlation) >= beyond:
-            rule = None
         found = _decided(channel, measured, rule, asked)
         if original != channel:
             note = f"it is a copy of channel {original}"
@@ -187,12 +182,12 @@ def _told(
     rule: Rule | None, asked: LabelCriteria, best: NamedLabel | None
 ) -> NamedLabel | None:
     """Return a rule as a label if it says more than all labels and random networks."""
-    if rule is None:
+    if rule is None or not rule.stands_out(asked.over_random):
         return None
-    size = abs(rule.correlation)
-    if best is not None and size < best.strength * (1 + asked.lead):
+    led = 0.0 if best is None else best.strength * (1 + asked.lead)
+    if not abs(rule.correlation) >= max(led, _RULED):
         return None
-    nan, effect = float("nan"), rule.sign * size
+    nan, effect = float("nan"), rule.correlation
     return NamedLabel(
         label=rule.sentence,
         measure=RULE,
@@ -200,8 +195,8 @@ def _told(
         held_out=effect,
         correlation=effect,
         auroc=None,
-        low=nan,
-        high=nan,
+        low=rule.correlation_low,
+        high=rule.correlation_high,
         p=nan,
         q=nan,
         random=rule.random_correlation,
