@@ -24,7 +24,7 @@ from conceptlrp.labelling import (
 )
 from conceptlrp.labelling.networks import on_board
 from conceptlrp.labelling.scores import Comparison
-from conceptlrp.labels import LABELS, Labels, label_boards
+from conceptlrp.labels import LABELS, MOVE_LABELS, Labels, label_boards
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import attribute_corpus
@@ -228,6 +228,31 @@ def test_layers_may_be_mapped_one_after_the_other(
         for measure, effect in scores.effect.items():
             again = apart.layers[layer].effect[measure]
             np.testing.assert_allclose(again, effect, atol=0.01)
+
+
+def test_labels_of_the_explained_move_have_controls(scored: ScoredLabels) -> None:
+    names = set(scored.layers["conv2"].labels)
+
+    assert {"corner move", "move d3", "move in the top right"} <= names
+    assert any(name.startswith("random: move ") for name in scored.controls)
+    assert scored.move_note == ""
+
+
+def test_a_value_has_no_labels_of_a_move(store: Store, planted: PlantedNetwork) -> None:
+    asked = LabelCriteria(permutations=10, replicates=20, games=3)
+
+    found = score(
+        store,
+        planted.network,
+        layers=["conv2"],
+        target="value",
+        n_positions=200,
+        options=LabelOptions(n_maps=40, n_random=1, criteria=asked),
+    )
+
+    assert not set(found.layers["conv2"].labels) & set(MOVE_LABELS)
+    assert found.move_note == "'value' explains no move, so that no label is of one."
+    assert "explains no move" in found._repr_html_()
 
 
 def test_labels_become_columns_for_conditions(store: Store, tmp_path: Path) -> None:

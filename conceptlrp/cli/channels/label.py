@@ -113,6 +113,8 @@ def _show(found: "ScoredLabels", causes: "Interchange | None", count: int) -> No
         f"{plural(found.positions, 'position')}, {found.maps:,} with maps, "
         f"{plural(found.random_networks, 'random network')}"
     )
+    if found.move_note:
+        typer.echo(found.move_note)
 
 
 def _show_layer(
