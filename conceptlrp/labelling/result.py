@@ -215,11 +215,13 @@ class LabelCriteria:
     false_discoveries : float
         Bound on the false discovery rate over all channels, labels and measures.
     effect : float
-        Least size of the effect: 0.5 is an AUROC of 0.75.
+        Least strength, a correlation of ranks; a flag that is told with an AUROC of
+        0.9 needs none, since a rare one cannot have much.
     over_random : float
         By how much the effect must exceed the largest of the random networks.
     lead : float
-        By how much the best label must exceed others that it is not nested with.
+        By which part of its strength the best label must exceed others that it is not
+        nested with: noise makes the strength of all labels smaller by one factor.
     permutations, replicates : int
         Of the null distribution and of the bootstrap.
     confidence : float
@@ -236,9 +238,9 @@ class LabelCriteria:
     """
 
     false_discoveries: float = 0.05
-    effect: float = 0.5
+    effect: float = 0.3
     over_random: float = 0.1
-    lead: float = 0.06
+    lead: float = 0.1
     permutations: int = 200
     replicates: int = 500
     confidence: float = 0.95

@@ -32,9 +32,9 @@ from conceptlrp.labelling.measures import (
     Compared,
     MeasureScore,
     compare_labels,
-    name_channels,
     score_measure,
 )
+from conceptlrp.labelling.naming import name_channels
 from conceptlrp.labelling.places import (
     moved_maps,
     place_columns,
